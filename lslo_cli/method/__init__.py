@@ -1,0 +1,1 @@
+"""The paper as arithmetic: no tensors, no files, no printing."""

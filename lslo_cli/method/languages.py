@@ -1,0 +1,148 @@
+"""Languages, their resource classes, and the directions between them (paper, tables 5 and 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import permutations
+
+from lslo_cli.errors import UsageError, nearest
+
+
+class Resource(StrEnum):
+    """Resource class of a language: FLORES-101's four, from most bitext to least."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    VERY_LOW = "very-low"
+
+    @property
+    def letter(self) -> str:
+        """The letter that stands for the class in group names: H, M, L or V."""
+        return self.value[0].upper()
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language as the method sees it.
+
+    ``code`` is the base model's code. ``bitext`` counts sentence pairs with English in the base
+    model's training data, and is None where there is no such number: for English itself.
+    """
+
+    code: str
+    resource: Resource
+    family: str = ""
+    bitext: int | None = None
+
+
+@dataclass(frozen=True)
+class Direction:
+    """An ordered pair of language codes, written ``en-de``."""
+
+    src: str
+    tgt: str
+
+    def __str__(self) -> str:
+        return f"{self.src}-{self.tgt}"
+
+    @classmethod
+    def parse(cls, text: str) -> Direction:
+        """Read ``en-de``. Raises UsageError where ``text`` is not two codes joined by a hyphen."""
+        src, hyphen, tgt = text.partition("-")
+        if not (src and hyphen and tgt) or "-" in tgt:
+            raise UsageError(f"'{text}' is not a direction", "write source and target as en-de")
+        return cls(src, tgt)
+
+
+_H, _M, _L, _V = Resource.HIGH, Resource.MEDIUM, Resource.LOW, Resource.VERY_LOW
+
+LANGUAGES: dict[str, Language] = {
+    language.code: language
+    for language in (
+        Language("en", _H, "Germanic"),
+        Language("fr", _H, "Romance", 289_000_000),
+        Language("de", _H, "Germanic", 216_000_000),
+        Language("it", _H, "Romance", 116_000_000),
+        Language("pt", _H, "Romance", 137_000_000),
+        Language("ru", _H, "Balto-Slavic", 127_000_000),
+        Language("es", _H, "Romance", 315_000_000),
+        Language("ar", _M, "Afro-Asiatic", 25_200_000),
+        Language("zh", _M, "Sino-Tibetan", 37_900_000),
+        Language("nl", _M, "Germanic", 82_400_000),
+        Language("he", _M, "Afro-Asiatic", 6_640_000),
+        Language("hi", _M, "Indo-Aryan", 3_300_000),
+        Language("ja", _M, "Japonic", 23_200_000),
+        Language("ko", _M, "Koreanic", 7_460_000),
+        Language("mt", _M, "Afro-Asiatic", 5_820_000),
+        Language("no", _M, "Germanic", 10_900_000),
+        Language("af", _L, "Germanic", 570_000),
+        Language("am", _L, "Afro-Asiatic", 339_000),
+        Language("hy", _L, "Other IE", 977_000),
+        Language("ha", _L, "Afro-Asiatic", 335_000),
+        Language("ny", _L, "Bantu", 932_000),
+        Language("sn", _L, "Bantu", 877_000),
+        Language("yo", _L, "Nilotic+Other AC", 171_000),
+        Language("zu", _L, "Bantu", 123_000),
+        Language("ff", _V, "Nilotic+Other AC", 71_000),
+        Language("kam", _V, "Bantu", 50_000),
+        Language("oc", _V, "Romance", 5_110),
+        Language("or", _V, "Indo-Aryan", 5_000),
+        Language("sd", _V, "Indo-Aryan", 21_800),
+        Language("wo", _V, "Nilotic+Other AC", 86_900),
+    )
+}
+"""Tables 5 and 6: every language of the paper, by its M2M-124 code, in the paper's order."""
+
+LANG30: tuple[str, ...] = tuple(LANGUAGES)
+LANG12: tuple[str, ...] = ("en", "fr", "de", "it", "zh", "nl", "ja", "ko", "oc", "or", "sd", "wo")
+LANGUAGE_SETS: dict[str, tuple[str, ...]] = {"lang12": LANG12, "lang30": LANG30}
+
+
+def resolve_languages(names: str | Sequence[str], known: dict[str, Language]) -> tuple[Language, ...]:
+    """Turn ``lang12``, ``"en,fr,wo"`` or a list of codes into languages, in the order given.
+
+    Raises UsageError for an unknown code (naming the nearest), a repeated one, or fewer than two.
+    """
+    if isinstance(names, str):
+        names = LANGUAGE_SETS.get(names) or [name.strip() for name in names.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"unknown language '{name}'.{nearest(name, [*known, *LANGUAGE_SETS])}",
+                f"known languages: {', '.join(known)}; sets: {', '.join(LANGUAGE_SETS)}; describe another one "
+                f"in the recipe under [languages.{name}] with its resource class",
+            )
+    repeated = sorted({name for name in names if list(names).count(name) > 1})
+    if repeated:
+        raise UsageError(f"language '{repeated[0]}' is named twice", "name each language once")
+    if len(names) < 2:
+        raise UsageError(
+            f"translation needs at least two languages, got {len(names)}", "name them as --langs en,fr,wo"
+        )
+    return tuple(known[name] for name in names)
+
+
+def resource_classes(languages: Iterable[Language]) -> tuple[Resource, ...]:
+    """The classes that occur, from high to very-low: the order of ``--ranks 2,2,8``."""
+    present = {language.resource for language in languages}
+    return tuple(resource for resource in Resource if resource in present)
+
+
+def directions(languages: Iterable[Language]) -> tuple[Direction, ...]:
+    """All ordered pairs of different languages: n(n-1) directions, 132 for lang12, 870 for lang30."""
+    return tuple(Direction(src.code, tgt.code) for src, tgt in permutations(languages, 2))
+
+
+def group(direction: Direction, languages: Iterable[Language]) -> str:
+    """The group of a direction, such as ``H2V``: the class letters of its source and target."""
+    resource = {language.code: language.resource for language in languages}
+    return f"{resource[direction.src].letter}2{resource[direction.tgt].letter}"
+
+
+def groups(languages: Iterable[Language]) -> tuple[str, ...]:
+    """The groups that occur, in the order of the paper's table columns: H2H, H2M, H2V, M2H, ..."""
+    letters = [resource.letter for resource in resource_classes(languages)]
+    return tuple(f"{src}2{tgt}" for src in letters for tgt in letters)
