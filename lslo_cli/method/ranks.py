@@ -1,0 +1,128 @@
+"""Ranks by language, and what they cost in parameters (paper, eq. 3 and table 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lslo_cli.errors import UsageError, nearest
+from lslo_cli.method.importance import PrunedMatrix
+from lslo_cli.method.languages import Language, resource_classes
+from lslo_cli.method.shapes import ModelShape
+from lslo_cli.method.sites import SiteSet
+
+
+@dataclass(frozen=True)
+class RankMap:
+    """The rank of each language's adapters, the same at every site; at least 1."""
+
+    by_language: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        for code, rank in self.by_language.items():
+            if rank < 1:
+                raise UsageError(
+                    f"rank {rank} for '{code}' is below 1", "an adapter has rank 1 or more; leave the language out instead"
+                )
+
+    def of(self, code: str) -> int:
+        return self.by_language[code]
+
+    @property
+    def total(self) -> int:
+        """The sum of ranks over languages: columns of A and B at one site."""
+        return sum(self.by_language.values())
+
+    def parameters(self, shape: ModelShape, site_set: SiteSet = SiteSet.ALL) -> int:
+        """Trainable parameters: sum over sites and languages of r (d_in + d_out)."""
+        return self.total * sum(sum(shape.matrix(site.kind)) for site in shape.sites(site_set))
+
+    def parameters_paper_style(self, shape: ModelShape, site_set: SiteSet = SiteSet.ALL) -> int:
+        """The paper's #Params, which counts every matrix as d_model x d_model, fc1 and fc2 included.
+
+        It equals :meth:`parameters` for attention only, and is smaller elsewhere: by a factor 1.46 for
+        all matrices of M2M-124 615M and 2.5 for feed-forward only.
+        """
+        return self.total * len(shape.sites(site_set)) * 2 * shape.d_model
+
+
+def uniform_ranks(languages: Iterable[Language], rank: int) -> RankMap:
+    """The same rank for every language."""
+    return RankMap({language.code: rank for language in languages})
+
+
+def parse_ranks(text: str, languages: Sequence[Language]) -> RankMap:
+    """Read ``2,2,8`` (by resource class, high first) or ``en=2,wo=16`` (by language, or by class).
+
+    Semicolons may stand for commas, as the paper prints them. Raises UsageError for a wrong number of
+    ranks, a name that is neither language nor class, a language left without a rank, or a rank below 1.
+    """
+    parts = [part.strip() for part in text.replace(";", ",").split(",")]
+    if any("=" in part for part in parts):
+        return _ranks_by_name(parts, languages)
+    classes = resource_classes(languages)
+    ranks = [_whole_number(part, text) for part in parts]
+    if len(ranks) != len(classes):
+        names = ", ".join(classes)
+        raise UsageError(
+            f"--ranks {text} gives {_count(len(ranks), 'rank')} for {_count(len(classes), 'resource class')}: {names}",
+            f"give one rank per class in this order ({names}), such as --ranks "
+            + ",".join(["2"] * (len(classes) - 1) + ["8"]),
+        )
+    by_class = dict(zip(classes, ranks, strict=True))
+    return RankMap({language.code: by_class[language.resource] for language in languages})
+
+
+def _ranks_by_name(parts: Sequence[str], languages: Sequence[Language]) -> RankMap:
+    codes = [language.code for language in languages]
+    classes = resource_classes(languages)
+    given: dict[str, int] = {}
+    for part in parts:
+        name, equals, rank = (piece.strip() for piece in part.partition("="))
+        if not equals or name not in (*codes, *classes):
+            raise UsageError(
+                f"'{part}' in --ranks names no language or class of this experiment.{nearest(name, [*codes, *classes])}",
+                f"languages: {', '.join(codes)}; classes: {', '.join(classes)}",
+            )
+        given[name] = _whole_number(rank, part)
+    missing = [lang.code for lang in languages if lang.code not in given and lang.resource not in given]
+    if missing:
+        raise UsageError(
+            f"--ranks gives no rank for {', '.join(missing)}", "name every language, or its class as in very-low=8"
+        )
+    return RankMap({lang.code: given.get(lang.code, given.get(lang.resource, 0)) for lang in languages})
+
+
+def ranks_from_estimate(matrices: Iterable[PrunedMatrix], mean_rank: float) -> RankMap:
+    """Share a rank budget among languages in proportion to what survived cross-language pruning.
+
+    The budget is ``mean_rank`` times the number of languages; the share of a language is its surviving
+    entries of B over those of all languages. Every language gets at least 1, and the rest goes by
+    largest remainder, so the ranks add up to the budget. The paper sets ranks by class after looking at
+    the heatmap (section 6.3); this is the same reading, made by arithmetic and by language.
+    """
+    kept: dict[str, int] = {}
+    for matrix in matrices:
+        kept[matrix.language] = kept.get(matrix.language, 0) + matrix.size - matrix.pruned
+    budget = round(mean_rank * len(kept))
+    if budget < len(kept):
+        raise UsageError(f"a mean rank of {mean_rank:g} leaves some language without rank", "use a mean rank of 1 or more")
+    spare = budget - len(kept)
+    total = sum(kept.values()) or 1
+    shares = {code: spare * count / total for code, count in kept.items()}
+    ranks = {code: 1 + int(share) for code, share in shares.items()}
+    by_remainder = sorted(shares, key=lambda code: (int(shares[code]) - shares[code], list(kept).index(code)))
+    for code in by_remainder[: budget - sum(ranks.values())]:
+        ranks[code] += 1
+    return RankMap(ranks)
+
+
+def _whole_number(text: str, context: str) -> int:
+    if not text.isdecimal():
+        raise UsageError(f"'{text}' in --ranks {context} is not a whole number", "write ranks as 2,2,8 or en=2,wo=16")
+    return int(text)
+
+
+def _count(number: int, noun: str) -> str:
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{number} {noun if number == 1 else plural}"

@@ -1,0 +1,57 @@
+"""The gradual pruning schedule (paper, section 3.2, eq. 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lslo_cli.errors import UsageError
+
+
+@dataclass(frozen=True)
+class GradualPruning:
+    """How much is pruned in each epoch: nothing, then a cubic rise, then the target.
+
+    ::
+
+        P_e = 0                               e <= E
+        P_e = P - P (1 - (e - E) / k)^3       E < e <= E + k
+        P_e = P                               E + k < e <= T
+
+    ``target_ratio`` is P in [0, 1), ``start_epoch`` is E >= 0, ``duration`` is k >= 1, ``epochs`` is T.
+    Epochs count from 1, and P_e holds from the beginning of epoch e. The fraction (e - E) / k follows
+    Zhu and Gupta (2017), whom the paper's schedule comes from; its print drops the parentheses.
+
+    Raises UsageError where a value is out of range or the rise would not end by epoch T.
+    """
+
+    target_ratio: float
+    start_epoch: int
+    duration: int
+    epochs: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.target_ratio < 1:
+            raise UsageError(
+                f"pruning ratio {self.target_ratio:g} is outside [0, 1)",
+                "give the fraction of parameters to prune, such as --gps 0.9",
+            )
+        if self.start_epoch < 0 or self.duration < 1:
+            raise UsageError(
+                f"pruning cannot start after epoch {self.start_epoch} and rise for {self.duration} epochs",
+                "the start epoch is at least 0 and the duration at least 1",
+            )
+        if self.target_ratio > 0 and self.start_epoch + self.duration > self.epochs:
+            raise UsageError(
+                f"the pruning schedule does not fit: it starts after epoch {self.start_epoch} and rises for "
+                f"{self.duration}, so it would end at epoch {self.start_epoch + self.duration} of {self.epochs}",
+                f"train for at least {self.start_epoch + self.duration} epochs, or start earlier or rise faster",
+            )
+
+    def ratio_at(self, epoch: int) -> float:
+        """P_e, the fraction that is pruned during ``epoch`` (counted from 1)."""
+        if epoch <= self.start_epoch:
+            return 0.0
+        if epoch >= self.start_epoch + self.duration:
+            return self.target_ratio
+        remaining = 1 - (epoch - self.start_epoch) / self.duration
+        return self.target_ratio * (1 - remaining**3)

@@ -1,0 +1,81 @@
+"""Index strategy: which side of a translation selects the adapter in each layer (paper, section 4.1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lslo_cli.errors import InputError
+from lslo_cli.method.sites import Layer, Stack, layers
+
+
+class Index(StrEnum):
+    """The side whose language selects the adapter."""
+
+    SOURCE = "source"
+    TARGET = "target"
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """The learned pair of one layer: non-negative, summing to 1 (eq. 5, after softmax)."""
+
+    source_weight: float
+    target_weight: float
+
+    @property
+    def index(self) -> Index:
+        """The side with the larger weight. A tie goes to the target, the side that the decoder prefers."""
+        return Index.SOURCE if self.source_weight > self.target_weight else Index.TARGET
+
+
+@dataclass(frozen=True)
+class IndexStrategy:
+    """The index of every layer. All adapters of a layer share it, as they share its weights in eq. 5."""
+
+    by_layer: Mapping[Layer, Index]
+
+    def of(self, layer: Layer) -> Index:
+        """The index of ``layer``. Raises InputError where the strategy was made for a shallower model."""
+        try:
+            return self.by_layer[layer]
+        except KeyError:
+            raise InputError(
+                f"the index strategy says nothing about {layer}; it covers {len(self.by_layer)} layers",
+                "learn the strategy on the same base model, or use --index paper, source or target",
+            ) from None
+
+
+def learned(weights: Mapping[Layer, LayerWeights]) -> IndexStrategy:
+    """Choose the side with the larger weight in every layer (section 4.1)."""
+    return IndexStrategy({layer: pair.index for layer, pair in weights.items()})
+
+
+def uniform(index: Index, encoder_layers: int, decoder_layers: int) -> IndexStrategy:
+    """The encoder indexed by one side only, the decoder by the target: SRC and TGT of table 3.
+
+    The paper compares encoder settings, since its decoder always prefers the target (section 7.1).
+    """
+    return IndexStrategy(
+        {
+            layer: index if layer.stack is Stack.ENCODER else Index.TARGET
+            for layer in layers(encoder_layers, decoder_layers)
+        }
+    )
+
+
+def paper(encoder_layers: int, decoder_layers: int) -> IndexStrategy:
+    """The strategy the paper learned: encoder layers 1-9 of 12 by source, the rest by target (section 6.1).
+
+    Other depths keep the proportion: the first round(3/4 of the encoder) layers by source, where a
+    half rounds up.
+    """
+    switch = math.floor(0.75 * encoder_layers + 0.5)
+    return IndexStrategy(
+        {
+            layer: Index.SOURCE if layer.stack is Stack.ENCODER and layer.number <= switch else Index.TARGET
+            for layer in layers(encoder_layers, decoder_layers)
+        }
+    )
