@@ -1,0 +1,94 @@
+"""The text of the built-in world: line-aligned sentences per split, the same on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+from lslo_cli.errors import UsageError, nearest
+from lslo_cli.world.languages import WORLD
+from lslo_cli.world.meaning import Meaning, meanings
+from lslo_cli.world.speech import Speaker
+
+
+class Split(StrEnum):
+    """The parts of the text. No meaning occurs in two of them."""
+
+    TEST = "test"
+    TRAIN = "train"
+    VALID = "valid"
+    PRETRAIN = "pretrain"
+
+
+ROWS: dict[Split, int] = {Split.TEST: 200, Split.TRAIN: 200, Split.VALID: 100, Split.PRETRAIN: 40_000}
+"""Rows of every split, in the order in which they are cut from one stream of different meanings.
+
+``pretrain`` is the uneven bitext behind the base model; the other three exist in all languages: ``valid``
+watches the base model's training, ``train`` is what is fine-tuned on, ``test`` what is scored.
+"""
+
+
+def sentences(split: Split | str, rows: int | None = None) -> dict[str, list[str]]:
+    """The first ``rows`` rows (default: all) of a split, as language code -> aligned lines.
+
+    In ``pretrain`` a language has a line in as many of the 40,000 rows as its ``bitext`` says, drawn
+    evenly, and an empty string in the others; the pivot has them all.
+    Raises UsageError for an unknown split or more rows than it has.
+    """
+    split = _known(split)
+    rows = ROWS[split] if rows is None else rows
+    if not 0 < rows <= ROWS[split]:
+        raise UsageError(f"the world's {split} split has {ROWS[split]} rows, not {rows}", "ask for fewer rows")
+    said = _meanings(split)[:rows]
+    return {code: _lines(code, split, said) for code in WORLD}
+
+
+def write_world(folder: Path, splits: Iterable[Split | str] = tuple(Split), rows: int | None = None) -> list[Path]:
+    """Write splits in the FLORES layout, ``folder/train/qta.train``; a gap is an empty line.
+
+    ``rows`` shortens every split to its first rows. Returns the files written.
+    """
+    written = []
+    for split in map(_known, splits):
+        (folder / split).mkdir(parents=True, exist_ok=True)
+        for code, lines in sentences(split, rows).items():
+            path = folder / split / f"{code}.{split}"
+            path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+            written.append(path)
+    return written
+
+
+def _known(split: str) -> Split:
+    try:
+        return Split(split)
+    except ValueError:
+        hint = f"choose one of {', '.join(Split)}"
+        raise UsageError(f"the world has no split '{split}'.{nearest(split, Split)}", hint) from None
+
+
+def _meanings(split: Split) -> list[Meaning]:
+    start = 0
+    for earlier in Split:
+        if earlier is split:
+            break
+        start += ROWS[earlier]
+    return list(islice(meanings("world"), start, start + ROWS[split]))
+
+
+def _lines(code: str, split: Split, said: list[Meaning]) -> list[str]:
+    speaker = Speaker(code)
+    bitext = WORLD[code].bitext
+    if split is not Split.PRETRAIN or bitext is None:
+        return [speaker.say(meaning) for meaning in said]
+    present = _translated_rows(code, bitext)
+    return [speaker.say(meaning) if row in present else "" for row, meaning in enumerate(said)]
+
+
+def _translated_rows(code: str, bitext: int) -> set[int]:
+    """The rows of ``pretrain`` that exist in a language: the ``bitext`` with the smallest random numbers."""
+    random = Random(f"{code} bitext")
+    chances = [(random.random(), row) for row in range(ROWS[Split.PRETRAIN])]
+    return {row for _, row in sorted(chances)[:bitext]}

@@ -1,0 +1,84 @@
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from itertools import combinations
+
+import pytest
+
+from lslo_cli.errors import UsageError
+from lslo_cli.method.languages import Resource
+from lslo_cli.world import NAMES, PIVOT, ROWS, WORLD, Split, sentences, write_world
+from lslo_cli.world.text import _meanings
+
+
+def test_the_world_has_four_languages_in_each_of_three_classes_ordered_by_bitext():
+    classes = [language.resource for language in WORLD.values()]
+    assert classes == [Resource.HIGH] * 4 + [Resource.MEDIUM] * 4 + [Resource.VERY_LOW] * 4
+    sizes = [language.bitext for language in WORLD.values()]
+    assert sizes[0] is None and next(iter(WORLD)) == PIVOT
+    assert sizes[1:] == sorted(sizes[1:], reverse=True) and len(set(sizes)) == 12
+    assert list(NAMES) == list(WORLD)
+
+
+def test_the_codes_are_iso_639_codes_for_private_use():
+    assert all("qaa" <= code <= "qtz" and len(code) == 3 for code in WORLD)
+
+
+def test_pretraining_text_has_as_many_rows_of_a_language_as_its_bitext():
+    text = sentences("pretrain")
+    for code, language in WORLD.items():
+        assert len(text[code]) == ROWS[Split.PRETRAIN]
+        assert sum(map(bool, text[code])) == (language.bitext or ROWS[Split.PRETRAIN])
+
+
+@pytest.mark.parametrize("split", [Split.TEST, Split.TRAIN, Split.VALID])
+def test_the_other_splits_exist_in_every_language(split):
+    text = sentences(split)
+    assert list(text) == list(WORLD)
+    assert all(len(lines) == ROWS[split] and all(lines) for lines in text.values())
+
+
+def test_no_meaning_occurs_twice_within_or_between_splits():
+    said = {split: _meanings(split) for split in Split}
+    assert all(len(set(meanings)) == len(meanings) for meanings in said.values())
+    assert all(set(said[a]).isdisjoint(said[b]) for a, b in combinations(Split, 2))
+
+
+def test_fewer_rows_are_the_first_rows():
+    assert sentences("test", 7)["qha"] == sentences("test")["qha"][:7]
+
+
+def test_the_text_does_not_depend_on_the_hash_seed():
+    program = (
+        "import hashlib, json; from lslo_cli.world import sentences;"
+        "print(hashlib.sha256(json.dumps([sentences('test'), sentences('pretrain', 500)]).encode()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout.decode().strip()
+        for seed in ("1", "2")
+    }  # fmt: skip
+    here = hashlib.sha256(json.dumps([sentences("test"), sentences("pretrain", 500)]).encode()).hexdigest()
+    assert digests == {here}
+
+
+def test_written_text_is_in_the_flores_layout_with_blank_lines_for_gaps(tmp_path):
+    files = write_world(tmp_path, ["train", "pretrain"], rows=30)
+    assert len(files) == 24 and tmp_path / "train" / "qhe.train" in files
+    for split in ("train", "pretrain"):
+        for code, lines in sentences(split, 30).items():
+            assert (tmp_path / split / f"{code}.{split}").read_text().split("\n")[:-1] == lines
+
+
+def test_an_unknown_split_names_the_nearest():
+    with pytest.raises(UsageError, match="no split 'tst'. Did you mean 'test'?"):
+        sentences("tst")
+
+
+@pytest.mark.parametrize("rows", [0, -1, 10_000])
+def test_a_split_has_only_its_rows(rows):
+    with pytest.raises(UsageError, match=str(rows)):
+        sentences("test", rows)
