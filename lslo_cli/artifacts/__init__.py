@@ -1,0 +1,1 @@
+"""What crosses between commands: JSON documents that carry a result and where it came from."""

@@ -1,0 +1,87 @@
+"""Where an experiment keeps its artifacts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One training run: ``runs/<run>/`` with its artifacts and weights."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def training(self) -> Path:
+        return self.path / "training.json"
+
+    @property
+    def weights(self) -> Path:
+        """Adapter weights, or all weights after full fine-tuning."""
+        return self.path / "adapter" / "adapter_model.safetensors"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.path / "evaluation.json"
+
+    @property
+    def hypotheses(self) -> Path:
+        return self.path / "hypotheses"
+
+
+@dataclass(frozen=True)
+class ExperimentFolder:
+    """``results/<experiment>/``: upstream artifacts, runs, figures. Nothing is created by asking for a path."""
+
+    path: Path
+
+    @property
+    def index_strategy(self) -> Path:
+        return self.path / "index-strategy.json"
+
+    @property
+    def subspace(self) -> Path:
+        return self.path / "subspace.json"
+
+    @property
+    def language_subspace(self) -> Path:
+        """Estimation with one pool per language (figures 4 and 6), kept beside the cross-language one."""
+        return self.path / "subspace-language.json"
+
+    @property
+    def prune_report(self) -> Path:
+        return self.path / "prune-report.json"
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
+    def run(self, name: str) -> RunFolder:
+        return RunFolder(self.path / "runs" / name)
+
+    def checkpoint(self, stage: str) -> Path:
+        """Where an upstream stage keeps what it needs to resume."""
+        return self.path / "checkpoint" / stage
+
+    def trained_runs(self) -> list[RunFolder]:
+        """Runs with a training artifact, oldest first."""
+        found = [RunFolder(path.parent) for path in (self.path / "runs").glob("*/training.json")]
+        return sorted(found, key=lambda run: run.training.stat().st_mtime)
+
+    def evaluated_runs(self) -> list[RunFolder]:
+        """Runs with an evaluation artifact, by name, the base model first."""
+        found = [RunFolder(path.parent) for path in (self.path / "runs").glob("*/evaluation.json")]
+        return sorted(found, key=lambda run: (run.name != BASE_RUN, run.name))
+
+
+BASE_RUN = "base"
+"""The name under which the untouched base model is evaluated."""

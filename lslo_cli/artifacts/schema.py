@@ -1,0 +1,341 @@
+"""The documents, one class for each kind of result.
+
+Numbers are unrounded, long tables are columns plus rows, and tensors live in safetensors files named
+here with their digest. Within a schema version fields are only added, with a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from lslo_cli.method.importance import Pool, PrunedMatrix
+from lslo_cli.method.languages import Direction, Language, Resource
+from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.shapes import ModelShape
+from lslo_cli.method.sites import Layer, Site
+from lslo_cli.method.strategy import Index, IndexStrategy, LayerWeights
+
+
+def _is_finite(number: float) -> float:
+    if number != number or number in (float("inf"), float("-inf")):
+        raise ValueError("not a finite number")
+    return number
+
+
+Number = Annotated[float, AfterValidator(_is_finite)]
+
+
+class Document(BaseModel):
+    """Base of everything in an artifact: immutable and strict."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Input(Document):
+    """A file this artifact was made from, and the digest of what was read in it."""
+
+    role: str
+    path: str
+    digest: str
+
+
+class LanguageRecord(Document):
+    """A language as the run saw it."""
+
+    code: str
+    resource: Resource
+    family: str = ""
+    bitext: int | None = None
+
+    @classmethod
+    def of(cls, language: Language) -> LanguageRecord:
+        return cls(code=language.code, resource=language.resource, family=language.family, bitext=language.bitext)
+
+    def language(self) -> Language:
+        return Language(self.code, self.resource, self.family, self.bitext)
+
+
+class DataIdentity(Document):
+    """Which text was read: path as given, split, rows, and sha256 over languages and lines."""
+
+    path: str
+    split: str | None
+    rows: int
+    examples: int
+    digest: str
+
+
+class ModelIdentity(Document):
+    """Which base model was used: name as given, revision, sha256 over weights and vocabulary, and shape."""
+
+    name: str
+    revision: str | None
+    digest: str
+    encoder_layers: int
+    decoder_layers: int
+    d_model: int
+    ffn_dim: int
+    vocab_size: int
+    parameters: int
+
+    @property
+    def shape(self) -> ModelShape:
+        return ModelShape(self.encoder_layers, self.decoder_layers, self.d_model, self.ffn_dim, self.vocab_size)
+
+
+class Made(Document):
+    """How an artifact came to be. The only part that may differ when a run is repeated."""
+
+    version: str
+    commit: str | None
+    dirty: bool | None
+    packages: dict[str, str]
+    python: str
+    device: str
+    command: str
+    started: str
+    seconds: Number
+    peak_memory_mib: Number | None = None
+
+
+class Result(Document):
+    """Base of the results. ``kind`` names the schema, ``version`` counts its revisions, ``command`` makes it."""
+
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1
+    command: ClassVar[str]
+
+
+class EpochRecord(Document):
+    """One epoch of training: mean loss per target token and the fraction pruned during it."""
+
+    epoch: int
+    loss: Number
+    updates: int
+    tokens: int
+    target_ratio: Number = 0.0
+
+
+class LearnedWeights(Document):
+    """The weights of one layer after softmax, and the side they choose."""
+
+    layer: str
+    source_weight: Number
+    target_weight: Number
+    index: Index
+
+
+class IndexStrategyResult(Result):
+    """Weight learning (section 4.1): the weights of every layer, at the end and after each epoch."""
+
+    kind: ClassVar[str] = "index-strategy"
+    command: ClassVar[str] = "lslo weight-learn"
+
+    rank: int
+    layers: list[LearnedWeights]
+    trajectory: list[list[Number]]
+    """Source weight of every layer (columns, in the order of ``layers``) after each epoch (rows)."""
+    history: list[EpochRecord]
+
+    def strategy(self) -> IndexStrategy:
+        return IndexStrategy({Layer.parse(row.layer): row.index for row in self.layers})
+
+    def weights(self) -> dict[Layer, LayerWeights]:
+        return {Layer.parse(row.layer): LayerWeights(row.source_weight, row.target_weight) for row in self.layers}
+
+
+class PrunedTable(Document):
+    """Many matrices after pruning, one per row; ``matrix`` is A or B."""
+
+    columns: tuple[str, ...] = ("site", "language", "matrix", "pruned", "size")
+    rows: list[tuple[str, str, str, int, int]]
+
+    @classmethod
+    def of(cls, matrices: list[tuple[PrunedMatrix, str]]) -> PrunedTable:
+        return cls(rows=[(str(m.site), m.language, name, m.pruned, m.size) for m, name in matrices])
+
+    def matrices(self, name: str | None = None) -> Iterator[PrunedMatrix]:
+        """The rows as values; with ``name`` only A or only B."""
+        for site, language, matrix, pruned, size in self.rows:
+            if name is None or matrix == name:
+                yield PrunedMatrix(Site.parse(site), language, pruned, size)
+
+
+class SubspaceResult(Result):
+    """Subspace estimation (sections 4.2 and 7.3): what survived of every B, the scores, and the ranks they give."""
+
+    kind: ClassVar[str] = "subspace"
+    command: ClassVar[str] = "lslo estimate-subspace"
+
+    pool: Pool
+    rank: int
+    target_ratio: Number
+    pruned: PrunedTable
+    scores: dict[str, Number]
+    """Eq. 6 summed over sites, by language."""
+    mean_rank: Number
+    ranks: dict[str, int]
+    history: list[EpochRecord]
+
+    def rank_map(self) -> RankMap:
+        return RankMap(self.ranks)
+
+
+class TensorFile(Document):
+    """A safetensors file beside the artifact, with the sha256 of its bytes."""
+
+    path: str
+    digest: str
+
+
+class CurvePoint(Document):
+    """spBLEU by group on a fixed sample after an epoch; epoch 0 is the base model."""
+
+    epoch: int
+    spbleu: dict[str, Number]
+
+
+class Curve(Document):
+    """Figure 3's data: quality by epoch on ``rows`` sentences per direction, with the metric's signature."""
+
+    rows: int
+    signature: str
+    points: list[CurvePoint]
+
+
+class TrainingResult(Result):
+    """The final fine-tuning run: what was trained, how it was pruned, and where the weights are."""
+
+    kind: ClassVar[str] = "training"
+    command: ClassVar[str] = "lslo train"
+
+    run: str
+    method: str
+    index: dict[str, Index]
+    """By layer; empty for methods without routing."""
+    index_source: str
+    ranks: dict[str, int]
+    sites: str
+    target_ratio: Number
+    start_epoch: int
+    duration: int
+    pruned_languages: list[str]
+    prune_targets: str
+    trainable_parameters: int
+    trainable_parameters_paper_style: int | None
+    nonzero_parameters: int
+    pruned: PrunedTable
+    history: list[EpochRecord]
+    curve: Curve | None
+    weights: TensorFile
+    skipped_sentences: int
+
+
+class SizeRow(Document):
+    """Parameters of one language's adapters, and how many of them are zero."""
+
+    language: str
+    resource: Resource
+    rank: int
+    parameters: int
+    pruned: int
+
+
+class CorrelationRow(Document):
+    """Correlation of importance score with bitext size for one kind of matrix; ``kind`` avg is the column mean.
+
+    The ``avg`` row has the mean of each column, as in the paper. None: the scores do not vary.
+    """
+
+    stack: str
+    kind: str
+    n: int
+    pearson: Number | None
+    pearson_p: Number | None
+    pearson_log: Number | None
+    pearson_log_p: Number | None
+    spearman: Number | None
+    spearman_p: Number | None
+
+
+class PruneReportResult(Result):
+    """Tables 9 and 10, and what each language costs."""
+
+    kind: ClassVar[str] = "prune-report"
+    command: ClassVar[str] = "lslo prune-report"
+
+    run: str | None
+    base_parameters: int
+    trainable_parameters: int | None
+    trainable_parameters_paper_style: int | None
+    nonzero_parameters: int | None
+    sizes: list[SizeRow]
+    scores: dict[str, Number]
+    correlations: list[CorrelationRow]
+
+
+class DirectionScore(Document):
+    """One direction's test result. Scores follow from the counts: matched and total n-grams for n = 1 to 4."""
+
+    src: str
+    tgt: str
+    sentences: int
+    spbleu: Number
+    counts: list[int]
+    totals: list[int]
+    hypothesis_length: int
+    reference_length: int
+    chrf: Number
+
+    @property
+    def direction(self) -> Direction:
+        return Direction(self.src, self.tgt)
+
+
+class EvaluationResult(Result):
+    """Beam search over every direction, scored (tables 1 to 4)."""
+
+    kind: ClassVar[str] = "evaluation"
+    command: ClassVar[str] = "lslo evaluate"
+
+    run: str
+    languages: list[LanguageRecord]
+    search: dict[str, Any]
+    spbleu_signature: str
+    chrf_signature: str
+    directions: list[DirectionScore]
+    groups: dict[str, Number]
+    average: Number
+    chrf_groups: dict[str, Number]
+    chrf_average: Number
+    hypotheses: TensorFile | None = None
+
+    def spbleu(self) -> dict[Direction, float]:
+        return {row.direction: row.spbleu for row in self.directions}
+
+
+R = TypeVar("R", bound=Result)
+
+
+class Artifact(Document, Generic[R]):
+    """A result and where it came from. ``digest`` is the sha256 of the result alone, as canonical JSON."""
+
+    schema_id: str
+    version: int
+    experiment: str
+    seed: int
+    languages: list[LanguageRecord]
+    recipe: dict[str, Any]
+    inputs: list[Input]
+    data: list[DataIdentity]
+    model: ModelIdentity
+    result: R
+    digest: str
+    made: Made
+
+    def input_digest(self, role: str) -> str | None:
+        """The digest of the input with this role, or None where there was none."""
+        return next((item.digest for item in self.inputs if item.role == role), None)

@@ -1,0 +1,149 @@
+"""Reading and writing artifacts: whole or not at all, and never a wrong one."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from lslo_cli.artifacts.provenance import digest_of, digest_of_file
+from lslo_cli.artifacts.schema import Artifact, Result, TensorFile
+from lslo_cli.errors import InputError
+
+R = TypeVar("R", bound=Result)
+
+
+def write(path: Path, artifact: Artifact[Any]) -> None:
+    """Write an artifact atomically. Raises InputError where the folder cannot be written."""
+    text = json.dumps(artifact.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder that becomes ``path`` when the block succeeds.
+
+    On any failure the old file stays as it was and no trace is left. Raises InputError where the folder
+    cannot be created or written.
+    """
+    check_writable(path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}", "free some space or choose another --results folder") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Create ``folder`` where it is missing. Raises InputError where files cannot be made in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(prefix=".writable.", dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {folder}: {error.strerror or error}", "choose another folder with --results"
+        ) from None
+
+
+def read(path: Path, result_type: type[R]) -> Artifact[R]:
+    """Read an artifact and check that it is what it claims.
+
+    Raises InputError, each with its own message, where the file is missing, is not JSON, holds another
+    kind, was written by a newer lslo, does not fit its schema, or differs from its own digest.
+    """
+    again = f"make it again: {result_type.command}"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"no {result_type.kind} at {path}", f"make it first: {result_type.command}") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is damaged: {error}", again) from None
+    expected = f"lslo/{result_type.kind}"
+    found = document.get("schema_id") if isinstance(document, dict) else None
+    if found != expected:
+        raise InputError(f"{path} holds {found or 'no lslo artifact'}, where {expected} is needed", "name another file")
+    if not isinstance(document.get("version"), int) or document["version"] > result_type.version:
+        raise InputError(
+            f"{path} has version {document.get('version')} of {expected}; this lslo reads up to {result_type.version}",
+            "upgrade lslo, or " + again,
+        )
+    if digest_of(document.get("result")) != document.get("digest"):
+        raise InputError(f"{path} was changed after it was written: its digest does not fit its result", again)
+    try:
+        return Artifact[result_type].model_validate(document)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise InputError(f"{path} does not fit {expected} at '{where}': {problem['msg']}", again) from None
+
+
+def read_tensor_path(artifact_path: Path, tensors: TensorFile) -> Path:
+    """The tensor file of an artifact. Raises InputError where it is missing or its bytes have changed."""
+    path = artifact_path.parent / tensors.path
+    if not path.is_file():
+        raise InputError(f"{artifact_path} refers to {path}, which is missing", "train the run again, or copy its folder whole")
+    if digest_of_file(path) != tensors.digest:
+        raise InputError(f"{path} is damaged: its sha256 is not the one in {artifact_path}", "train the run again")
+    return path
+
+
+def check_fresh(path: Path, artifact: Artifact[Any], command: str) -> None:
+    """Compare an artifact's recorded inputs with what lies at their paths now.
+
+    An input that is gone proves nothing and passes. Raises InputError where one has another digest.
+    """
+    for item in artifact.inputs:
+        upstream = path.parent / item.path
+        if not upstream.is_file() or upstream.suffix != ".json":
+            continue
+        try:
+            current = json.loads(upstream.read_text(encoding="utf-8")).get("digest")
+        except (OSError, ValueError, AttributeError):
+            current = None
+        if current != item.digest:
+            raise InputError(
+                f"{path} is stale: it was made from another {item.role} than the one now at {upstream}",
+                f"make it again: {command}",
+            )
+
+
+def check_belongs(path: Path, artifact: Artifact[Any], model_digest: str, languages: list[str], command: str) -> None:
+    """Refuse an upstream artifact that was made with another base model or for other languages.
+
+    Raises InputError naming what differs.
+    """
+    if artifact.model.digest != model_digest:
+        raise InputError(
+            f"{path} is stale: it was made with base model {artifact.model.name} "
+            f"({artifact.model.digest[:12]}), this run uses {model_digest[:12]}",
+            f"make it again: {command}",
+        )
+    missing = [code for code in languages if code not in {record.code for record in artifact.languages}]
+    if missing:
+        raise InputError(
+            f"{path} knows nothing about {', '.join(missing)}: it was made for "
+            + ", ".join(record.code for record in artifact.languages),
+            f"make it again for these languages: {command}",
+        )
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,48 @@
+"""What long work reports while it runs. Stages emit these; the console decides how they look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Started:
+    """A task of ``total`` units begins, such as 2,040 updates; ``completed`` of them a resumed run has already."""
+
+    task: str
+    total: int
+    unit: str
+    completed: int = 0
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """``completed`` units of the running task are done; ``note`` is what a person wants to see, such as the loss."""
+
+    task: str
+    completed: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The task has ended."""
+
+    task: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Noted:
+    """One sentence worth reading: an upstream artifact in use, a sentence skipped, a resumed epoch."""
+
+    text: str
+
+
+Event = Started | Advanced | Finished | Noted
+OnEvent = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Listen to nothing: the default of every stage."""
