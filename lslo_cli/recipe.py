@@ -116,9 +116,10 @@ class WeightLearnSection(Section):
 
 
 class EstimateSubspaceSection(Section):
-    """Intrinsic subspace estimation (sections 4.2 and 7.3; settings of table 7)."""
+    """Intrinsic subspace estimation (sections 4.2 and 7.3; settings of table 7). ``index`` as in ``[train]``."""
 
     rank: Count = 8
+    index: str | None = None
     epochs: int | None = Field(None, ge=1)
     target_ratio: Ratio = 0.7
     start_epoch: int = Field(2, ge=0)
@@ -128,11 +129,17 @@ class EstimateSubspaceSection(Section):
 
 
 class TrainSection(Section):
-    """The final fine-tuning run (section 6.3). ``curve_rows`` sentences are scored after each epoch; 0 is none."""
+    """The final fine-tuning run (section 6.3).
+
+    ``index`` is learned, paper, source, target or a file; None is the learned one where it has been
+    learned and else the paper's. ``ranks`` is 2,2,8 or en=2,wo=16 or auto; None is the estimated rank map
+    where there is one and else 2 for high and medium, 8 for the rest. ``curve_rows`` sentences per
+    direction are scored after each epoch; 0 is none.
+    """
 
     method: Method = Method.LSLO
-    ranks: str = "2,2,8"
-    index: str = "learned"
+    ranks: str | None = None
+    index: str | None = None
     sites: SiteSet = SiteSet.ALL
     gps: Ratio = 0.0
     gps_start: int = Field(2, ge=0)
