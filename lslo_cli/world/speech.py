@@ -42,38 +42,39 @@ class Speaker:
             for key, stem in inherited.items()
         }
         self._affixes = _affixes(family, phonology)
-        self._inflect = lru_cache(maxsize=None)(self._inflected)
+        self.word = lru_cache(maxsize=None)(self._inflected)
 
     def say(self, meaning: Meaning) -> str:
         """The sentence of ``meaning``: words in lower case with single spaces between them."""
         parts = {
             "S": self._noun_phrase(meaning.subject),
             "V": [self._verb(meaning)],
-            "X": [self._inflect(Word.NEGATION, 0)] if meaning.negated else [],
+            "X": [self.word(Word.NEGATION, 0)] if meaning.negated else [],
             "O": self._noun_phrase(meaning.object, Affix.OBJECT) if meaning.object else [],
             "P": self._place(*meaning.place) if meaning.place else [],
-            "T": [] if meaning.time is None else [self._inflect(Word.TIME, meaning.time)],
+            "T": [] if meaning.time is None else [self.word(Word.TIME, meaning.time)],
         }
         return " ".join(word for part in self._grammar.clause for word in parts[part])
 
     def _noun_phrase(self, phrase: NounPhrase, *case: Affix) -> list[str]:
         affixes = (Affix.PLURAL, *case) if phrase.plural else case
-        noun = self._inflect(Word.NOUN, phrase.noun, *affixes)
+        noun = self.word(Word.NOUN, phrase.noun, *affixes)
         if phrase.adjective is None:
             return [noun]
-        adjective = self._inflect(Word.ADJECTIVE, phrase.adjective)
+        adjective = self.word(Word.ADJECTIVE, phrase.adjective)
         return [adjective, noun] if self._grammar.adjective_first else [noun, adjective]
 
     def _verb(self, meaning: Meaning) -> str:
         tense = {Tense.PAST: (Affix.PAST,), Tense.FUTURE: (Affix.FUTURE,)}.get(meaning.tense, ())
         agreement = (Affix.MANY_ACT,) if meaning.subject.plural else ()
-        return self._inflect(Word.VERB, meaning.verb, *tense, *agreement)
+        return self.word(Word.VERB, meaning.verb, *tense, *agreement)
 
     def _place(self, adposition: int, noun: int) -> list[str]:
-        words = [self._inflect(Word.ADPOSITION, adposition), self._inflect(Word.NOUN, noun)]
+        words = [self.word(Word.ADPOSITION, adposition), self.word(Word.NOUN, noun)]
         return words if self._grammar.preposition else words[::-1]
 
     def _inflected(self, word: Word, concept: int, *affixes: Affix) -> str:
+        """The word for a concept: its stem, then the affixes outward, then the sound changes."""
         form = self._stems[word, concept]
         for affix in affixes:
             form = self._affixes[affix] + form if self._grammar.prefixing else form + self._affixes[affix]
