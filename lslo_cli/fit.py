@@ -1,0 +1,237 @@
+"""One training loop for everything that trains. It emits events and prints nothing."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from lslo_cli.artifacts.schema import EpochRecord
+from lslo_cli.artifacts.store import replacing
+from lslo_cli.errors import InputError, RunError
+from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
+from lslo_cli.nn.loss import translation_loss
+from lslo_cli.nn.route import Route
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """Adam with an inverse square root schedule, as the authors trained.
+
+    ``accumulate`` batches make one update, whose loss is the mean over all their target tokens.
+    ``clip_norm`` 0 means no clipping, fairseq's default.
+    """
+
+    epochs: int
+    lr: float
+    warmup: int
+    beta1: float
+    beta2: float
+    clip_norm: float
+    label_smoothing: float
+    accumulate: int
+
+
+def inverse_sqrt(step: int, warmup: int) -> float:
+    """Factor on the learning rate before update ``step`` (from 0): linear to 1 at ``warmup``, then sqrt decay.
+
+    Equal to fairseq's and transformers': with ``warmup`` 1 the first update has a rate of 0 and update n
+    has lr / sqrt(n - 1).
+    """
+    return step / warmup if step < warmup else math.sqrt(warmup / step)
+
+
+class EpochSource(Protocol):
+    """Batches by epoch, a pure function of seed and epoch."""
+
+    def updates(self, epoch: int, accumulate: int) -> Sequence[Sequence[Any]]: ...
+
+
+class Callback:
+    """Something that lives beside a training run. What it must remember goes through its state."""
+
+    def before_epoch(self, epoch: int) -> None: ...
+
+    def after_update(self) -> None: ...
+
+    def after_epoch(self, epoch: int) -> None: ...
+
+    def target_ratio(self, epoch: int) -> float:
+        """The fraction pruned in ``epoch``, for the record."""
+        return 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run keeps what it needs to continue, and the fingerprint of what it depends on."""
+
+    folder: Path
+    fingerprint: str
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "state.pt"
+
+    def save(self, state: dict[str, Any]) -> None:
+        with replacing(self.path) as temporary:
+            torch.save({"fingerprint": self.fingerprint, **state}, temporary)
+
+    def load(self) -> dict[str, Any] | None:
+        """The saved state, or None where there is none. Raises InputError where it is damaged or of another run."""
+        if not self.path.exists():
+            return None
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise InputError(f"checkpoint {self.path} is damaged: {error}", "start again without --resume") from None
+        if state["fingerprint"] != self.fingerprint:
+            raise InputError(
+                f"checkpoint {self.path} belongs to a run with other settings, data or base model",
+                "repeat the settings of the interrupted run, or start again without --resume",
+            )
+        return state
+
+    def clear(self) -> None:
+        """Remove the checkpoint and the folders that are empty without it."""
+        self.path.unlink(missing_ok=True)
+        for folder in (self.folder, self.folder.parent):
+            if folder.is_dir() and folder.name != "runs" and not any(os.scandir(folder)):
+                folder.rmdir()
+
+
+@dataclass
+class Fit:
+    """A training run: what is trained, on what, how, and what lives beside it."""
+
+    model: nn.Module
+    parameters: list[nn.Parameter]
+    batches: EpochSource
+    settings: Optimisation
+    accelerator: Accelerator
+    route: Route | None = None
+    callbacks: Sequence[Callback] = ()
+    checkpoint: Checkpoint | None = None
+    task: str = "training"
+    on_event: OnEvent = ignore
+    history: list[EpochRecord] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        betas = (self.settings.beta1, self.settings.beta2)
+        optimizer = torch.optim.Adam(self.parameters, lr=self.settings.lr, betas=betas, eps=1e-8, fused=True)
+        self.model, self.optimizer = self.accelerator.prepare(self.model, optimizer)
+        factor = partial(inverse_sqrt, warmup=self.settings.warmup)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer.optimizer, factor)
+
+    def run(self, resume: bool = False) -> list[EpochRecord]:
+        """Train all epochs and return one record for each.
+
+        A checkpoint is written after every epoch; with ``resume`` the run continues after the last one, to
+        the same weights bit for bit on the same machine. Raises RunError where the loss is not finite.
+        """
+        if resume:
+            self._restore()
+        updates = len(self.batches.updates(1, self._micro_batches))
+        self.on_event(Started(self.task, updates * self.settings.epochs, "updates", updates * len(self.history)))
+        for epoch in range(len(self.history) + 1, self.settings.epochs + 1):
+            for callback in self.callbacks:
+                callback.before_epoch(epoch)
+            self.history.append(self._epoch(epoch))
+            for callback in self.callbacks:
+                callback.after_epoch(epoch)
+            self._save()
+        self.on_event(Finished(self.task, f"loss {self.history[-1].loss:.3f}"))
+        return self.history
+
+    @property
+    def _micro_batches(self) -> int:
+        """Batches that make one update, over all processes."""
+        return self.settings.accumulate * self.accelerator.num_processes
+
+    def _epoch(self, epoch: int) -> EpochRecord:
+        self.model.train()
+        total_loss, total_tokens = 0.0, 0
+        done = sum(record.updates for record in self.history)
+        updates = 0
+        for updates, batches in enumerate(self.batches.updates(epoch, self._micro_batches), start=1):
+            tokens = sum(batch.tokens for batch in batches)
+            loss = self._update(batches, tokens)
+            if not math.isfinite(loss):
+                raise RunError(
+                    f"{self.task} diverged: the loss is {loss} in epoch {epoch}, update {updates}",
+                    f"lower the learning rate, now {self.settings.lr:g}, or clip with --set fit.clip_norm=1.0",
+                )
+            total_loss, total_tokens = total_loss + loss, total_tokens + tokens
+            note = f"epoch {epoch}/{self.settings.epochs}  loss {total_loss / total_tokens:.3f}"
+            self.on_event(Advanced(self.task, done + updates, note))
+        ratio = max((callback.target_ratio(epoch) for callback in self.callbacks), default=0.0)
+        return EpochRecord(
+            epoch=epoch, loss=total_loss / total_tokens, updates=updates, tokens=total_tokens, target_ratio=ratio
+        )
+
+    def _update(self, batches: Sequence[Any], tokens: int) -> float:
+        """One optimiser step on the mean loss over ``tokens``; returns the summed loss over all processes."""
+        processes = self.accelerator.num_processes
+        summed = torch.zeros((), device=self.accelerator.device)
+        for batch in batches[self.accelerator.process_index :: processes]:
+            batch = batch.to(self.accelerator.device)
+            with self._routed(batch), self.accelerator.autocast():
+                loss = translation_loss(self.model, batch, self.settings.label_smoothing)
+            self.accelerator.backward(loss * (processes / tokens))
+            summed += loss.detach()
+        if self.settings.clip_norm:
+            self.accelerator.clip_grad_norm_(self.parameters, self.settings.clip_norm)
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad()
+        for callback in self.callbacks:
+            callback.after_update()
+        return float(self.accelerator.reduce(summed, "sum"))
+
+    def _routed(self, batch: Any) -> AbstractContextManager[None]:
+        return self.route.of(batch.source_language, batch.target_language) if self.route else nullcontext()
+
+    def _save(self) -> None:
+        if self.checkpoint is None or not self.accelerator.is_main_process:
+            return
+        self.checkpoint.save(
+            {
+                "history": [record.model_dump() for record in self.history],
+                "parameters": [parameter.detach().cpu() for parameter in self.parameters],
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "callbacks": [callback.state_dict() for callback in self.callbacks],
+                "random": torch.get_rng_state(),
+                "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            }
+        )
+
+    def _restore(self) -> None:
+        state = self.checkpoint.load() if self.checkpoint else None
+        if state is None:
+            return
+        self.history[:] = [EpochRecord.model_validate(record) for record in state["history"]]
+        with torch.no_grad():
+            for parameter, saved in zip(self.parameters, state["parameters"], strict=True):
+                parameter.copy_(saved)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        for callback, saved in zip(self.callbacks, state["callbacks"], strict=True):
+            callback.load_state_dict(saved)
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["random_cuda"])
+        self.on_event(Noted(f"resuming {self.task} after epoch {len(self.history)} of {self.settings.epochs}"))

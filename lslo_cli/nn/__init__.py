@@ -1,0 +1,1 @@
+"""Torch modules: routed adapters, the index mixture, attaching, pruning masks, the loss."""

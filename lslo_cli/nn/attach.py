@@ -1,0 +1,132 @@
+"""Putting adapters on a model's matrices: which module is which site, and what stays frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.sites import Kind, Layer, Site, SiteSet, Stack, sites
+from lslo_cli.method.strategy import Index, IndexStrategy
+from lslo_cli.nn.lslo import IndexMixture, LayerWeighting, LSLo, RoutedLoRA
+from lslo_cli.nn.route import Route
+
+MODULE_NAMES: dict[Kind, str] = {
+    Kind.Q: "self_attn.q_proj",
+    Kind.K: "self_attn.k_proj",
+    Kind.V: "self_attn.v_proj",
+    Kind.CROSS_Q: "encoder_attn.q_proj",
+    Kind.CROSS_K: "encoder_attn.k_proj",
+    Kind.CROSS_V: "encoder_attn.v_proj",
+    Kind.FC1: "fc1",
+    Kind.FC2: "fc2",
+}
+"""Names inside a layer of the M2M100 architecture, which NLLB, SMaLL-100 and mBART share."""
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """The adapters of a model: by site, with the route that selects among the languages."""
+
+    route: Route
+    languages: tuple[str, ...]
+    by_site: dict[Site, RoutedLoRA]
+
+    def parameters(self) -> list[nn.Parameter]:
+        return [parameter for adapter in self.by_site.values() for parameter in adapter.parameters()]
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Weights by ``site.language.lora_A`` and ``.lora_B``: every language separate, so one can be taken out."""
+        return {
+            f"{site}.{language}.lora_{name}": matrix.clone()
+            for site, adapter in self.by_site.items()
+            for position, language in enumerate(self.languages)
+            for name, matrix in adapter.matrices(position).items()
+        }
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Copy weights in. Raises KeyError for a missing matrix and RuntimeError for one of another shape."""
+        with torch.no_grad():
+            for site, adapter in self.by_site.items():
+                for position, language in enumerate(self.languages):
+                    for name, matrix in adapter.matrices(position).items():
+                        matrix.copy_(state[f"{site}.{language}.lora_{name}"])
+
+
+@dataclass(frozen=True)
+class MixedAdapters:
+    """Source- and target-indexed adapters side by side, with the weights being learned."""
+
+    route: Route
+    weightings: dict[Layer, LayerWeighting]
+    modules: tuple[IndexMixture, ...]
+
+    def parameters(self) -> list[nn.Parameter]:
+        adapters = [p for module in self.modules for side in (module.source, module.target) for p in side.parameters()]
+        return adapters + [weighting.logits for weighting in self.weightings.values()]
+
+
+def attach(
+    model: nn.Module,
+    strategy: IndexStrategy,
+    ranks: RankMap,
+    languages: Sequence[str],
+    site_set: SiteSet = SiteSet.ALL,
+    shared: bool = False,
+) -> Adapters:
+    """Freeze ``model`` and put an LSLo on every site of ``site_set``.
+
+    The order of ``languages`` is the meaning of the route's indices. With ``shared`` all languages use one
+    LoRA. Adapters are made on the CPU in float32 from torch's global generator, so that a seed fixes them.
+    """
+    route = Route()
+    model.requires_grad_(False)
+    by_site = {}
+    for site in model_sites(model, site_set):
+        base = site_module(model, site)
+        sizes = [ranks.of(language) for language in languages]
+        index = strategy.of(site.layer)
+        by_site[site] = RoutedLoRA(base.in_features, base.out_features, sizes, index, route, shared)
+        _replace(model, site, LSLo(base, by_site[site].to(base.weight.device)))
+    return Adapters(route, tuple(languages), by_site)
+
+
+def attach_mixture(model: nn.Module, rank: int, languages: Sequence[str]) -> MixedAdapters:
+    """Freeze ``model`` and put both adapters of eq. 5 on every site, one weighting per layer."""
+    route = Route()
+    model.requires_grad_(False)
+    weightings: dict[Layer, LayerWeighting] = {}
+    modules = []
+    for site in model_sites(model, SiteSet.ALL):
+        base = site_module(model, site)
+        weighting = weightings.setdefault(site.layer, LayerWeighting().to(base.weight.device))
+        source, target = (
+            RoutedLoRA(base.in_features, base.out_features, [rank] * len(languages), index, route).to(base.weight.device)
+            for index in (Index.SOURCE, Index.TARGET)
+        )
+        modules.append(IndexMixture(base, source, target, weighting))
+        _replace(model, site, modules[-1])
+    return MixedAdapters(route, weightings, tuple(modules))
+
+
+def model_sites(model: nn.Module, site_set: SiteSet) -> tuple[Site, ...]:
+    """The sites of a loaded model, from its own depth."""
+    return sites(model.config.encoder_layers, model.config.decoder_layers, site_set)
+
+
+def site_module(model: nn.Module, site: Site) -> nn.Module:
+    """The module at a site: a linear map, or what has been attached in its place."""
+    return _layer_module(model, site.layer).get_submodule(MODULE_NAMES[site.kind])
+
+
+def _layer_module(model: nn.Module, layer: Layer) -> nn.Module:
+    stack = model.get_encoder() if layer.stack is Stack.ENCODER else model.get_decoder()
+    return stack.layers[layer.number - 1]
+
+
+def _replace(model: nn.Module, site: Site, module: nn.Module) -> None:
+    parent_name, _, name = MODULE_NAMES[site.kind].rpartition(".")
+    setattr(_layer_module(model, site.layer).get_submodule(parent_name), name, module)

@@ -1,0 +1,106 @@
+"""Magnitude pruning with masks: gradual while training (section 3.2), pooled for estimation (section 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from lslo_cli.method.importance import Pool, PrunedMatrix
+from lslo_cli.method.sites import Site
+from lslo_cli.nn.attach import Adapters
+
+
+@dataclass(frozen=True)
+class Prunable:
+    """One language's A or B at one site; ``matrix`` is a view that writes through to the adapter."""
+
+    site: Site
+    language: str
+    name: str
+    matrix: torch.Tensor
+
+
+def prunables(adapters: Adapters) -> Iterator[Prunable]:
+    """Every A and B of every language at every site."""
+    for site, adapter in adapters.by_site.items():
+        for position, language in enumerate(adapters.languages):
+            for name, matrix in adapter.matrices(position).items():
+                yield Prunable(site, language, name, matrix)
+
+
+class Pruner:
+    """Keeps the smallest entries of each pool at zero.
+
+    A pool is a list of matrices that are ranked together by absolute value. ``prune_to(ratio)`` masks
+    round(ratio * size) entries of every pool: the absolute P_e of eq. 4, never a fraction of what
+    remains, so repeating it changes nothing. Entries masked before stay masked, so masks only grow.
+    Ties are broken by position, the earlier entry first.
+
+    After each optimiser step ``apply()`` writes the zeros again. Adam works entry by entry, so surviving
+    entries move exactly as if the others had been masked in the forward pass.
+    """
+
+    def __init__(self, pools: Iterable[Sequence[Prunable]]):
+        self._pools = [list(pool) for pool in pools]
+        self._masks = [[torch.zeros_like(member.matrix, dtype=torch.bool) for member in pool] for pool in self._pools]
+
+    @torch.no_grad()
+    def prune_to(self, ratio: float) -> None:
+        """Mask ``ratio`` of every pool, in [0, 1); less than what is masked already changes nothing."""
+        for pool, masks in zip(self._pools, self._masks, strict=True):
+            pruned = torch.cat([mask.flatten() for mask in masks])
+            wanted = round(ratio * pruned.numel())
+            if wanted <= int(pruned.sum()):
+                continue
+            magnitude = torch.cat([member.matrix.flatten() for member in pool]).abs().float()
+            magnitude[pruned] = -1.0
+            pruned[magnitude.sort(stable=True).indices[:wanted]] = True
+            for mask, part in zip(masks, pruned.split([mask.numel() for mask in masks]), strict=True):
+                mask.copy_(part.view_as(mask))
+        self.apply()
+
+    @torch.no_grad()
+    def apply(self) -> None:
+        """Write zeros where the masks are."""
+        for member, mask in self._members():
+            member.matrix.masked_fill_(mask, 0.0)
+
+    def counts(self, adapters: Adapters) -> list[tuple[PrunedMatrix, str]]:
+        """Every A and B of ``adapters`` with the number of its masked entries; 0 where it is in no pool."""
+        masked = {(m.site, m.language, m.name): int(mask.sum()) for m, mask in self._members()}
+        return [
+            (PrunedMatrix(m.site, m.language, masked.get((m.site, m.language, m.name), 0), m.matrix.numel()), m.name)
+            for m in prunables(adapters)
+        ]
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {f"{m.site}.{m.language}.{m.name}": mask for m, mask in self._members()}
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
+        for name, mask in self.state_dict().items():
+            mask.copy_(state[name])
+        self.apply()
+
+    def _members(self) -> Iterator[tuple[Prunable, torch.Tensor]]:
+        for pool, masks in zip(self._pools, self._masks, strict=True):
+            yield from zip(pool, masks, strict=True)
+
+
+def gradual_pruner(adapters: Adapters, languages: Iterable[str], matrices: Sequence[str] = ("A", "B")) -> Pruner:
+    """One pool per matrix: per-tensor L1 pruning of the named languages' A and B, as section 3.2 describes."""
+    chosen = set(languages)
+    return Pruner([m] for m in prunables(adapters) if m.language in chosen and m.name in matrices)
+
+
+def estimation_pruner(adapters: Adapters, pool: Pool) -> Pruner:
+    """Pools of B matrices across languages (section 4.2) or within a language (section 7.3).
+
+    A stays out: B starts at zero and would be pruned first, all of it (section 4.2).
+    """
+    pools: dict[str, list[Prunable]] = {}
+    for member in prunables(adapters):
+        if member.name == "B":
+            pools.setdefault(pool.key(member.site, member.language), []).append(member)
+    return Pruner(pools.values())

@@ -1,0 +1,48 @@
+"""The route of a batch: which languages every sentence goes from and to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from lslo_cli.method.strategy import Index
+
+
+class Route:
+    """Source and target language of each sentence of the current batch, as indices into the languages.
+
+    One object serves a whole model. It is set around a forward pass and empty outside of one, where an
+    adapter raises rather than guesses::
+
+        with route.of(batch.source_language, batch.target_language):
+            model(...)
+    """
+
+    def __init__(self) -> None:
+        self._languages: dict[Index, torch.Tensor] | None = None
+
+    @contextmanager
+    def of(self, source: torch.Tensor, target: torch.Tensor) -> Iterator[None]:
+        """Set the languages, two integer tensors of shape (batch,), for the block."""
+        before = self._languages
+        self._languages = {Index.SOURCE: source, Index.TARGET: target}
+        try:
+            yield
+        finally:
+            self._languages = before
+
+    def languages(self, index: Index, rows: int) -> torch.Tensor:
+        """The selecting language of each row, shape (rows,).
+
+        ``rows`` is the batch size, or a multiple of it in beam search, where each sentence's beams are
+        neighbouring rows. Raises RuntimeError outside of a batch or for any other number of rows.
+        """
+        if self._languages is None:
+            raise RuntimeError("a routed adapter ran outside of Route.of(), so no language is known")
+        languages = self._languages[index]
+        beams, rest = divmod(rows, languages.numel())
+        if rest:
+            raise RuntimeError(f"{rows} rows cannot be the beams of {languages.numel()} sentences")
+        return languages if beams == 1 else languages.repeat_interleave(beams)
