@@ -1,0 +1,121 @@
+import math
+import tomllib
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+from scipy import stats
+
+from lslo_cli.errors import UsageError
+from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES, Direction, directions
+from lslo_cli.method.statistics import (
+    average_over_directions,
+    correlate_with_bitext,
+    group_means,
+    p_value_of_pearson,
+)
+
+PAPER = tomllib.loads((Path(__file__).parent / "paper_tables.toml").read_text(encoding="utf-8"))
+SETS = {
+    "lang12": [LANGUAGES[code] for code in LANG12],
+    "lang30": [LANGUAGES[code] for code in LANG30],
+}
+TABLE_ROWS = [(name, row) for name in SETS for row in PAPER[name]["rows"]]
+MISPRINT = "fc 2;2;32 GPS(0.9)"
+MODULES = [
+    (f"{stack} {kind}", r, p)
+    for stack, table in PAPER["correlation"].items()
+    for kind, (r, p) in table["kinds"].items()
+]
+
+
+def average_of_cells(name, row):
+    return average_over_directions(dict(zip(PAPER[name]["groups"], row["scores"], strict=True)), SETS[name])
+
+
+@pytest.mark.parametrize(("name", "row"), [pair for pair in TABLE_ROWS if pair[1]["run"] != MISPRINT])
+def test_the_mean_over_directions_is_the_printed_average_of_29_table_rows(name, row):
+    assert average_of_cells(name, row) == pytest.approx(row["average"], abs=0.01)
+
+
+def test_the_thirtieth_row_is_printed_with_another_average_than_its_cells_give():
+    assert len(TABLE_ROWS) == 30
+    (row,) = [row for _, row in TABLE_ROWS if row["run"] == MISPRINT]
+    assert round(average_of_cells("lang12", row), 2) == 17.41
+    assert row["average"] == 17.44
+
+
+def test_the_mean_over_cells_is_another_number_than_the_printed_average():
+    row = next(row for row in PAPER["lang12"]["rows"] if row["run"] == "2;2;8 GPS(0.9)")
+    assert fmean(row["scores"]) == pytest.approx(16.97, abs=0.005)
+    assert row["average"] == 16.73
+
+
+def test_averaging_group_means_equals_averaging_directions():
+    languages = SETS["lang12"]
+    scores = {direction: float(number % 17) for number, direction in enumerate(directions(languages))}
+    assert average_over_directions(group_means(scores, languages), languages) == pytest.approx(fmean(scores.values()))
+
+
+def test_group_means_keep_the_order_of_the_table_and_leave_out_empty_groups():
+    scores = {Direction("wo", "en"): 4.0, Direction("en", "fr"): 1.0, Direction("fr", "en"): 3.0}
+    assert list(group_means(scores, SETS["lang12"]).items()) == [("H2H", 2.0), ("V2H", 4.0)]
+
+
+def p_values_of_printed(r, n):
+    """The p-values that a correlation truncated to two digits can have had."""
+    return p_value_of_pearson(r + 0.01, n), p_value_of_pearson(r, n)
+
+
+@pytest.mark.parametrize(("module", "r", "p"), [module for module in MODULES if module[0] != "decoder c-q"])
+def test_p_values_of_tables_9_and_10_are_those_of_eleven_languages(module, r, p):
+    lowest, highest = p_values_of_printed(r, n=11)
+    assert lowest - 0.0005 <= p <= highest + 0.0005
+
+
+def test_c_q_of_table_10_is_rounded_where_the_others_are_truncated():
+    (r, p) = PAPER["correlation"]["decoder"]["kinds"]["c-q"]
+    assert p_value_of_pearson(r, n=11) == pytest.approx(p, abs=0.0008)
+    assert p_value_of_pearson(r - 0.002, n=11) == pytest.approx(p, abs=0.0005)
+
+
+@pytest.mark.parametrize("n", [10, 12])
+@pytest.mark.parametrize(("module", "r", "p"), MODULES)
+def test_no_p_value_of_tables_9_and_10_fits_ten_or_twelve_languages(module, r, p, n):
+    lowest, highest = p_values_of_printed(r, n)
+    assert not lowest - 0.0005 <= p <= highest + 0.0005
+
+
+@pytest.mark.parametrize("stack", ["encoder", "decoder"])
+def test_the_avg_rows_of_tables_9_and_10_are_means_of_their_columns(stack):
+    table = PAPER["correlation"][stack]
+    r, p = (fmean(column) for column in zip(*table["kinds"].values(), strict=True))
+    assert (r, p) == (pytest.approx(table["average"][0], abs=0.005), pytest.approx(table["average"][1], abs=0.001))
+
+
+def test_p_value_agrees_with_scipy():
+    x, y = [1.0, 2.0, 4.0, 7.0, 9.0, 16.0], [2.0, 1.0, 5.0, 4.0, 9.0, 8.0]
+    expected = stats.pearsonr(x, y)
+    assert p_value_of_pearson(float(expected.statistic), n=6) == pytest.approx(float(expected.pvalue))
+
+
+def test_english_has_no_bitext_and_stays_out_of_the_correlation():
+    languages = SETS["lang12"]
+    scores = {language.code: math.log10(language.bitext) if language.bitext else -1e9 for language in languages}
+    correlation = correlate_with_bitext(scores, languages)
+    assert correlation.n == 11
+    assert correlation.pearson_log == pytest.approx(1.0)
+    assert correlation.spearman == pytest.approx(1.0)
+    counted = [language for language in languages if language.code != "en"]
+    expected = stats.pearsonr([lang.bitext for lang in counted], [scores[lang.code] for lang in counted])
+    assert correlation.pearson == pytest.approx(float(expected.statistic))
+    assert correlation.pearson_p == pytest.approx(float(expected.pvalue))
+
+
+def test_scores_that_do_not_vary_have_no_correlation():
+    assert correlate_with_bitext(dict.fromkeys(LANG12, 1.0), SETS["lang12"]) is None
+
+
+def test_two_languages_with_bitext_are_too_few():
+    with pytest.raises(UsageError, match="at least 3 languages with a bitext size, got 2"):
+        correlate_with_bitext({"en": 1.0, "fr": 2.0, "de": 3.0}, SETS["lang12"])
