@@ -54,7 +54,9 @@ def test_the_mean_over_cells_is_another_number_than_the_printed_average():
 def test_averaging_group_means_equals_averaging_directions():
     languages = SETS["lang12"]
     scores = {direction: float(number % 17) for number, direction in enumerate(directions(languages))}
-    assert average_over_directions(group_means(scores, languages), languages) == pytest.approx(fmean(scores.values()))
+    assert average_over_directions(group_means(scores, languages), languages) == pytest.approx(
+        fmean(scores.values())
+    )
 
 
 def test_group_means_keep_the_order_of_the_table_and_leave_out_empty_groups():
@@ -90,7 +92,10 @@ def test_no_p_value_of_tables_9_and_10_fits_ten_or_twelve_languages(module, r, p
 def test_the_avg_rows_of_tables_9_and_10_are_means_of_their_columns(stack):
     table = PAPER["correlation"][stack]
     r, p = (fmean(column) for column in zip(*table["kinds"].values(), strict=True))
-    assert (r, p) == (pytest.approx(table["average"][0], abs=0.005), pytest.approx(table["average"][1], abs=0.001))
+    assert (r, p) == (
+        pytest.approx(table["average"][0], abs=0.005),
+        pytest.approx(table["average"][1], abs=0.001),
+    )
 
 
 def test_p_value_agrees_with_scipy():
@@ -101,7 +106,9 @@ def test_p_value_agrees_with_scipy():
 
 def test_english_has_no_bitext_and_stays_out_of_the_correlation():
     languages = SETS["lang12"]
-    scores = {language.code: math.log10(language.bitext) if language.bitext else -1e9 for language in languages}
+    scores = {
+        language.code: math.log10(language.bitext) if language.bitext else -1e9 for language in languages
+    }
     correlation = correlate_with_bitext(scores, languages)
     assert correlation.n == 11
     assert correlation.pearson_log == pytest.approx(1.0)
