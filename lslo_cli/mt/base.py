@@ -1,0 +1,195 @@
+"""Base models: loading one from the package, a folder or the hub, making a new one, saving it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+import torch
+from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGeneration
+from transformers.models.m2m_100 import modeling_m2m_100 as m2m100
+
+from lslo_cli.errors import InputError, UsageError, nearest
+from lslo_cli.mt.checkpoint import find_checkpoint, write_checkpoint
+from lslo_cli.mt.tokenizer import BOS, EOS, PAD, Tokenizer
+
+
+class Dtype(StrEnum):
+    """Number format of weights, in memory or in a file."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+    @property
+    def torch(self) -> torch.dtype:
+        """The torch dtype of the same name."""
+        return getattr(torch, self.value)
+
+
+@dataclass(frozen=True)
+class BaseIdentity:
+    """Which base model it is: ``name`` is what the user typed, ``digest`` is what decides.
+
+    ``revision`` is the hub's commit, None for a folder. ``digest`` is the sha256 over the weight files and
+    the tokenizer, None for a model that was never saved. ``vocab_size`` counts the rows of the embedding;
+    ``parameters`` counts tied ones once.
+    """
+
+    name: str
+    revision: str | None
+    digest: str | None
+    encoder_layers: int
+    decoder_layers: int
+    d_model: int
+    ffn_dim: int
+    vocab_size: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A translation model with its tokenizer; ``folder`` holds its files and is None for a new one."""
+
+    model: M2M100ForConditionalGeneration
+    tokenizer: Tokenizer
+    identity: BaseIdentity
+    folder: Path | None
+
+    def check_languages(self, codes: Iterable[str]) -> None:
+        """Raise InputError where languages have no token, naming all of them."""
+        known = self.tokenizer.languages
+        missing = [code for code in codes if code not in known]
+        if missing:
+            raise InputError(
+                f"base model '{self.identity.name}' has no token for {', '.join(missing)}."
+                f"{nearest(missing[0], known)}",
+                f"choose among its {len(known)} languages ({', '.join(known)}), or give another --model",
+            )
+
+
+def load_base(
+    model: str, *, revision: str | None = None, dtype: str = Dtype.FLOAT32, attn: str | None = None
+) -> BaseModel:
+    """Load ``world`` (the base that comes with lslo), a folder, or a model of the hub, in eval mode.
+
+    ``dtype`` is the format of the weights in memory, whatever it is in the file; ``attn`` names one of
+    transformers' attention implementations. Layerdrop is 0, and generation settings that came with the
+    model are left out: they would change the search unseen.
+
+    Raises InputError where there is no such model, where a file is missing or damaged, where it is no
+    M2M100 with tied embeddings, or where dictionary and embedding differ in length; UsageError for an
+    attention implementation that is not to be had.
+    """
+    checkpoint = find_checkpoint(model, revision)
+    rows = checkpoint.embedding_rows()
+    tokenizer = Tokenizer.load(checkpoint.folder)
+    if tokenizer.vocab_size != rows:
+        raise InputError(
+            f"the dictionary in {checkpoint.folder} has {tokenizer.vocab_size:,} entries, specials and language "
+            f"tokens included, but the model's embedding has {rows:,} rows",
+            "take the dictionary that the model was trained with",
+        )
+    network = checkpoint.load_weights(Dtype(dtype).torch)
+    network.generation_config = GenerationConfig.from_model_config(network.config)
+    if attn is not None:
+        try:
+            network.set_attn_implementation(attn)
+        except (ImportError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise UsageError(f"attention '{attn}' is not to be had here: {reason}", "use sdpa or eager") from error
+    identity = _identify(network, model, checkpoint.commit, checkpoint.digest(tokenizer))
+    return BaseModel(network, tokenizer, identity, checkpoint.folder)
+
+
+def new_base(
+    tokenizer: Tokenizer,
+    *,
+    encoder_layers: int,
+    decoder_layers: int,
+    d_model: int,
+    ffn_dim: int,
+    heads: int,
+    dropout: float,
+    seed: int,
+) -> BaseModel:
+    """A random model for ``tokenizer``, in eval mode. The same seed gives the same weights.
+
+    Weights are normal with standard deviation ``d_model ** -0.5``: fairseq's for embeddings, and that of
+    Xavier initialisation for square matrices. Raises UsageError where the heads do not divide the width.
+    """
+    if d_model % (2 * heads):
+        raise UsageError(
+            f"d_model {d_model} cannot be split into {heads} heads of even width",
+            f"choose a multiple of {2 * heads}, such as {2 * heads * max(1, round(d_model / (2 * heads)))}",
+        )
+    config = M2M100Config(
+        vocab_size=tokenizer.vocab_size,
+        d_model=d_model,
+        encoder_layers=encoder_layers,
+        decoder_layers=decoder_layers,
+        encoder_ffn_dim=ffn_dim,
+        decoder_ffn_dim=ffn_dim,
+        encoder_attention_heads=heads,
+        decoder_attention_heads=heads,
+        encoder_layerdrop=0.0,
+        decoder_layerdrop=0.0,
+        dropout=dropout,
+        attention_dropout=dropout,
+        activation_dropout=0.0,
+        init_std=d_model**-0.5,
+        bos_token_id=BOS,
+        pad_token_id=PAD,
+        eos_token_id=EOS,
+        decoder_start_token_id=EOS,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = M2M100ForConditionalGeneration(config).eval()
+    return BaseModel(network, tokenizer, _identify(network, "new", None, None), None)
+
+
+def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> BaseModel:
+    """Write model and tokenizer to ``folder``, for ``load_base`` and for transformers to read.
+
+    A reader finds the whole model or none. Returns the same base under the identity it has from now on;
+    its weights in memory keep their format. Raises InputError where the folder cannot be written to.
+    """
+    stored = base.model if base.model.dtype == Dtype(dtype).torch else copy.deepcopy(base.model).to(Dtype(dtype).torch)
+    checkpoint = write_checkpoint(stored, base.tokenizer, Path(folder))
+    identity = replace(base.identity, name=str(folder), revision=None, digest=checkpoint.digest(base.tokenizer))
+    return replace(base, identity=identity, folder=checkpoint.folder)
+
+
+def set_dropout(model: M2M100ForConditionalGeneration, dropout: float, attention: float, activation: float) -> None:
+    """Set the probabilities of dropout on embeddings and block outputs, attention weights, and ReLU outputs."""
+    config = model.config
+    config.dropout, config.attention_dropout, config.activation_dropout = dropout, attention, activation
+    for module in model.modules():
+        match module:
+            case m2m100.M2M100Attention():
+                module.dropout = attention
+            case m2m100.M2M100EncoderLayer() | m2m100.M2M100DecoderLayer():
+                module.dropout, module.activation_dropout = dropout, activation
+            case m2m100.M2M100Encoder() | m2m100.M2M100Decoder():
+                module.dropout = dropout
+
+
+def _identify(
+    network: M2M100ForConditionalGeneration, name: str, revision: str | None, digest: str | None
+) -> BaseIdentity:
+    config = network.config
+    return BaseIdentity(
+        name=name,
+        revision=revision,
+        digest=digest,
+        encoder_layers=config.encoder_layers,
+        decoder_layers=config.decoder_layers,
+        d_model=config.d_model,
+        ffn_dim=config.encoder_ffn_dim,
+        vocab_size=config.vocab_size,
+        parameters=network.num_parameters(),
+    )

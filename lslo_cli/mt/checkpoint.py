@@ -1,0 +1,200 @@
+"""The files of an M2M100 model: finding them, checking them, reading and replacing them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from transformers import M2M100ForConditionalGeneration
+from transformers.utils import logging as transformers_logging
+from transformers.utils.hub import cached_files
+
+from lslo_cli.errors import InputError
+from lslo_cli.mt.tokenizer import TOKENIZER_FILES, Tokenizer
+
+WORLD = "world"
+WORLD_FOLDER = Path(__file__).parent.parent / "world" / "base"
+
+CONFIG = "config.json"
+WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+
+_OTHER_MODELS = "give --model DIR with a base model on this machine, or try `lslo demo`, which needs none"
+_COPY_AGAIN = "copy or download the model again"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder with config.json, weights and tokenizer files.
+
+    For a model of the hub, ``hub_id`` and ``commit`` say which, the folder is its snapshot in the hub's
+    cache, and its weights are only fetched by ``load_weights``.
+    """
+
+    folder: Path
+    hub_id: str | None = None
+    commit: str | None = None
+
+    def embedding_rows(self) -> int:
+        """The rows of the embedding that config.json announces.
+
+        Raises InputError where that file is missing or damaged, or describes another architecture than
+        an M2M100 with tied embeddings.
+        """
+        try:
+            config = json.loads((self.folder / CONFIG).read_text(encoding="utf-8"))
+            model_type, rows = config["model_type"], int(config["vocab_size"])
+        except FileNotFoundError:
+            present = ", ".join(sorted(path.name for path in self.folder.iterdir())) or "nothing"
+            raise InputError(
+                f"no base model in {self.folder}: no {CONFIG}; it holds {present}", _OTHER_MODELS
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{self.folder / CONFIG} is damaged: {error!r}", _COPY_AGAIN) from error
+        if model_type != "m2m_100":
+            raise InputError(
+                f"the base model in {self.folder} is of type '{model_type}', not 'm2m_100'",
+                "use an M2M-100 or M2M-124 model, or one made by `lslo base train`",
+            )
+        if not config.get("tie_word_embeddings", True):
+            raise self._untied()
+        return rows
+
+    def load_weights(self, dtype: torch.dtype) -> M2M100ForConditionalGeneration:
+        """The model in eval mode, with layerdrop 0: a dropped layer would take its adapters' gradients along.
+
+        Raises InputError where the weights are missing, damaged, or not those that config.json announces.
+        """
+        try:
+            with _quiet_transformers():
+                model, report = M2M100ForConditionalGeneration.from_pretrained(
+                    self.hub_id or str(self.folder),
+                    revision=self.commit or "main",
+                    dtype=dtype,
+                    encoder_layerdrop=0.0,
+                    decoder_layerdrop=0.0,
+                    output_loading_info=True,
+                )
+        except Exception as error:  # safetensors, pickle, torch and transformers each raise their own
+            reason = next(iter(str(error).splitlines()), repr(error))
+            raise InputError(f"the weights in {self.folder} cannot be loaded: {reason}", _COPY_AGAIN) from error
+        # transformers fills what is missing with random numbers, and says so in a log only.
+        for problem, names in (("lack", report["missing_keys"]), ("hold unannounced", report["unexpected_keys"])):
+            if names:
+                raise InputError(
+                    f"the weights in {self.folder} do not fit its {CONFIG}: they {problem} tensors, {len(names)} in all, "
+                    f"such as {min(names)}",
+                    _COPY_AGAIN,
+                )
+        embedding = model.model.shared.weight
+        sharing = (model.lm_head, model.model.encoder.embed_tokens, model.model.decoder.embed_tokens)
+        if any(module.weight is not embedding for module in sharing):
+            raise self._untied()
+        return model
+
+    def digest(self, tokenizer: Tokenizer) -> str:
+        """sha256 over the names and contents of the weight files, then the tokenizer's digest."""
+        total = sha256()
+        for path in _weight_files(self.folder):
+            total.update(f"{path.name} ".encode())
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    total.update(block)
+        total.update(tokenizer.digest.encode())
+        return total.hexdigest()
+
+    def _untied(self) -> InputError:
+        return InputError(
+            f"the base model in {self.folder} does not tie its embeddings",
+            "use a model whose encoder, decoder and output projection share one embedding",
+        )
+
+
+def find_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
+    """The checkpoint of ``world`` (the one that comes with lslo), of a folder, or of a hub id at ``revision``.
+
+    Raises InputError, saying where it was looked for, where there is none.
+    """
+    if model == WORLD:
+        if not (WORLD_FOLDER / CONFIG).is_file():
+            raise InputError(
+                f"the built-in world's base model is not in this installation (looked in {WORLD_FOLDER})",
+                "install lslo again, or train one with `lslo base train`",
+            )
+        return Checkpoint(WORLD_FOLDER)
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return Checkpoint(folder)
+    if folder.exists() or model.startswith(("/", ".", "~")) or model.count("/") > 1:
+        raise InputError(f"no folder '{model}' with a base model (looked at {folder.absolute()})", _OTHER_MODELS)
+    files, reason = _hub_files(model, revision)
+    if not files:
+        cache = os.environ.get("HF_HUB_CACHE") or os.environ.get("HF_HOME") or "~/.cache/huggingface"
+        raise InputError(
+            f"base model '{model}' is neither a folder (looked at {folder.absolute()}) nor could it be had from "
+            f"huggingface.co (cache: {cache}): {reason}",
+            _OTHER_MODELS,
+        )
+    snapshot = Path(files[0]).parent
+    return Checkpoint(snapshot, model, snapshot.name)
+
+
+def write_checkpoint(model: M2M100ForConditionalGeneration, tokenizer: Tokenizer, folder: Path) -> Checkpoint:
+    """Write a model so that a reader finds the whole of it or none.
+
+    The files are made beside the folder and moved in; config.json, without which there is no model, leaves
+    first and arrives last. Raises InputError where the folder cannot be written to.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as partial:
+            with _quiet_transformers():
+                model.save_pretrained(partial)
+            tokenizer.save(Path(partial))
+            folder.mkdir(exist_ok=True)
+            for stale in (folder / CONFIG, *_weight_files(folder)):
+                stale.unlink(missing_ok=True)
+            for path in sorted(Path(partial).iterdir(), key=lambda path: path.name == CONFIG):
+                shutil.move(path, folder / path.name)
+    except OSError as error:
+        raise InputError(
+            f"cannot write the base model to {folder}: {error.strerror or error}",
+            "choose a folder that can be written to",
+        ) from error
+    return Checkpoint(folder)
+
+
+def _hub_files(model: str, revision: str | None) -> tuple[list[str], str]:
+    """Fetch the small files of a hub model, or say why there are none."""
+    try:
+        names = [CONFIG, *TOKENIZER_FILES]
+        files = cached_files(model, names, revision=revision, _raise_exceptions_for_missing_entries=False)
+        return files or [], "it cannot be reached or is switched off, and there is no copy in the cache"
+    except OSError as error:
+        return [], str(error).splitlines()[0]
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The files transformers would read: safetensors, or pickled weights where there are none."""
+    return next((files for pattern in WEIGHTS if (files := sorted(folder.glob(pattern)))), [])
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Keep transformers' bars and reports off the terminal: what they tell, we check and raise."""
+    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
