@@ -42,12 +42,14 @@ class Section:
     @cached_property
     def present(self) -> dict[str, np.ndarray]:
         """Language -> boolean (rows,), false at its gaps."""
-        return {code: np.array([bool(line) for line in lines], dtype=bool) for code, lines in self.text.items()}
+        return {
+            code: np.array([bool(line) for line in lines], dtype=bool) for code, lines in self.text.items()
+        }
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Sections of parallel text. FLORES is one section with all languages, the bitext of a pair one with two."""
+    """Sections of parallel text: FLORES is one with all languages, the bitext of a pair one with two."""
 
     sections: tuple[Section, ...]
 
@@ -98,16 +100,19 @@ class Corpus:
         """``rows`` rows of each section drawn by ``seed`` without replacement, in their old order."""
         drawn = (_drawn(len(section), rows, seed, index) for index, section in enumerate(self.sections))
         return Corpus(
-            tuple(section.select(chosen.tolist()) for section, chosen in zip(self.sections, drawn, strict=True))
+            tuple(
+                section.select(chosen.tolist()) for section, chosen in zip(self.sections, drawn, strict=True)
+            )
         )
 
 
 def load_corpus(path: Path | str, languages: Sequence[str], split: str | None = None) -> Corpus:
     """Load the text of ``languages`` (model codes) from a folder or file; the layout is detected.
 
-    ``split`` picks a subfolder (``dev/``), a file (``train.tsv``), a prefix (``train.en-wo.en``) or an extension
-    (``eng.dev``); None reads everything, where there is only one. Sections in which fewer than two of the
-    languages occur have nothing to translate and are left out. The layouts are those of :mod:`layouts`.
+    ``split`` picks a subfolder (``dev/``), a file (``train.tsv``), a prefix (``train.en-wo.en``) or an
+    extension (``eng.dev``); None reads everything, unless there are several splits. Sections in which fewer
+    than two of the languages occur have nothing to translate and are left out. :mod:`lslo_cli.mt.layouts`
+    lists the layouts.
 
     Raises InputError for a missing folder or split, a language without parallel text (listing what is
     there), unequal line counts, and files that are empty, malformed or not UTF-8.

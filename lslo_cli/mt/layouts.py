@@ -45,7 +45,8 @@ def read_sections(path: Path, languages: Sequence[str], split: str | None) -> li
     if path.is_file() and path.suffix in TABLES:
         if split not in (None, path.stem):
             raise InputError(
-                f"{path} is one file and has no split '{split}'", f"put {split}{path.suffix} beside it and name the folder"
+                f"{path} is one file and has no split '{split}'",
+                f"put {split}{path.suffix} beside it and name the folder",
             )
         return _table(path, languages)
     if not path.is_dir():
@@ -65,7 +66,9 @@ def _of_split(folder: Path, languages: Sequence[str], split: str) -> list[Found]
     files = [path for path in _files(folder) if _split_of(path) == split]
     if files:
         return _aligned(folder, files, languages) + _bitext(folder, files, languages)
-    raise InputError(f"{folder} has no split '{split}'; it holds {listing(_entries(folder))}", "name one that is there")
+    raise InputError(
+        f"{folder} has no split '{split}'; it holds {listing(_entries(folder))}", "name one that is there"
+    )
 
 
 def _unsplit(folder: Path, languages: Sequence[str]) -> list[Found]:
@@ -98,7 +101,9 @@ def _folder(folder: Path, languages: Sequence[str]) -> list[Found]:
     if any(section.text for section in sections):
         return sections
     nested = [(sub, section) for sub in _folders(folder) for section in _in_folder(sub, languages)]
-    names = [sub.name if section.name == sub.name else f"{sub.name}/{section.name}" for sub, section in nested]
+    names = [
+        sub.name if section.name == sub.name else f"{sub.name}/{section.name}" for sub, section in nested
+    ]
     return [section._replace(name=name) for name, (_, section) in zip(names, nested, strict=True)] or sections
 
 
@@ -124,7 +129,9 @@ def _aligned(folder: Path, files: Sequence[Path], languages: Sequence[str]) -> l
     wanted = {extension: name_of_each(languages, paths) for extension, paths in by_extension.items()}
     used = [extension for extension, names in wanted.items() if names]
     if len(used) > 1:
-        examples = [by_extension[extension][next(iter(wanted[extension].values()))].name for extension in used]
+        examples = [
+            by_extension[extension][next(iter(wanted[extension].values()))].name for extension in used
+        ]
         raise InputError(
             f"{folder} has line-aligned files with different extensions: {listing(examples)}",
             "keep one extension per folder, or name a split that is one of them",
@@ -149,7 +156,11 @@ def _bitext(folder: Path, files: Sequence[Path], languages: Sequence[str]) -> li
             there = next(iter(sides.values()))
             raise InputError(f"{there} has no counterpart {name}.{missing[0]}", "add it, or remove the file")
         found = name_of_each(languages, codes)
-        text = read_aligned({language: sides[code] for language, code in found.items()}) if len(found) == 2 else {}
+        text = (
+            read_aligned({language: sides[code] for language, code in found.items()})
+            if len(found) == 2
+            else {}
+        )
         sections.append(Found(name, text, codes))
     return sections
 

@@ -37,7 +37,9 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", "check the path and its permissions") from error
+        raise InputError(
+            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
+        ) from error
     try:
         text = data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -67,7 +69,7 @@ def read_aligned(files: Mapping[str, Path]) -> Text:
         if len(lines) != len(text[first]):
             raise InputError(
                 f"{files[first]} has {len(text[first])} lines, {files[language]} has {len(lines)}",
-                "line n must be the same sentence in every file; leave a line empty where a translation is missing",
+                "line n must be the same sentence everywhere; leave it empty where a translation is missing",
             )
     return text
 
@@ -87,7 +89,9 @@ def _read_delimited(path: Path, languages: Sequence[str]) -> tuple[Text, list[st
     header = [name.strip() for name in rows[0][1]]
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
-        raise InputError(f"{path}: column '{repeated[0]}' occurs twice", "give every column its own language code")
+        raise InputError(
+            f"{path}: column '{repeated[0]}' occurs twice", "give every column its own language code"
+        )
     names = name_of_each(languages, header)
     if not names:
         return {}, header
@@ -144,13 +148,17 @@ def _json_object(line: str, path: Path, number: int) -> dict[str, object]:
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         row = dict(pairs)
         if len(row) < len(pairs):
-            raise InputError(f"{path}: line {number} has a key twice", "give every sentence its own language code")
+            raise InputError(
+                f"{path}: line {number} has a key twice", "give every sentence its own language code"
+            )
         return row
 
     try:
         row = json.loads(line, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}: line {number} is not JSON: {error.msg} at column {error.colno}", hint) from error
+        raise InputError(
+            f"{path}: line {number} is not JSON: {error.msg} at column {error.colno}", hint
+        ) from error
     if not isinstance(row, dict):
         raise InputError(f"{path}: line {number} is a JSON {type(row).__name__}, not an object", hint)
     return row
@@ -162,7 +170,8 @@ def _sentence(value: object, path: Path, number: int, name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise InputError(
-            f"{path}: line {number}, '{name}' is {json.dumps(value)}, not text", "give each sentence as a string"
+            f"{path}: line {number}, '{name}' is {json.dumps(value)}, not text",
+            "give each sentence as a string",
         )
     sentence = value.strip()
     # Sentences leave as lines of UTF-8 files, so neither a line break nor half of a surrogate pair may enter.

@@ -1,0 +1,187 @@
+import pytest
+
+from lslo_cli.errors import InputError
+from lslo_cli.mt.corpus import load_corpus
+
+EN, FR, WO = "a\nb\n", "c\nd\n", "\ne\n"
+TEXT = {"en": ["a", "b"], "fr": ["c", "d"], "wo": ["", "e"]}
+ALL = ("en", "fr", "wo")
+
+
+def sections(path, languages=ALL, split=None):
+    return {section.name: section.text for section in load_corpus(path, languages, split).sections}
+
+
+def refusal(path, languages=ALL, split=None):
+    with pytest.raises(InputError) as error:
+        load_corpus(path, languages, split)
+    assert error.value.hint
+    return error.value.message
+
+
+@pytest.mark.parametrize(
+    "names", [("eng", "fra", "wol"), ("eng_Latn", "fra_Latn", "wol_Latn"), ("en", "fra", "wol_Latn")]
+)
+def test_flores_files_are_found_under_every_code(write, names):
+    for split in ("dev", "devtest"):
+        write({f"{split}/{name}.{split}": text for name, text in zip(names, (EN, FR, WO), strict=True)})
+    folder = write({"metadata_dev.tsv": "URL\tdomain\nx\ty\n", "README": "about\n"})
+    assert sections(folder, split="devtest") == {"devtest": TEXT}
+
+
+@pytest.mark.parametrize("extension", ["", ".txt", ".clean.txt"])
+def test_a_folder_of_line_aligned_files_is_one_section(write, extension):
+    folder = write(
+        {f"en{extension}": EN, f"fr{extension}": FR, f"wol{extension}": WO, "README.md": "about\n"}
+    )
+    assert sections(folder) == {folder.name: TEXT}
+
+
+def test_the_first_name_of_a_language_wins(write):
+    assert sections(write({"en.txt": WO, "eng.txt": EN, "fr.txt": FR}), ("en", "fr"))[write({}).name][
+        "en"
+    ] == ["a", "b"]
+
+
+def test_a_folder_of_folders_is_several_sections_that_need_not_have_every_language(write):
+    folder = write(
+        {
+            "bible/en.txt": EN,
+            "bible/wo.txt": WO,
+            "bible/keys.txt": "1\n",
+            "news/en.txt": EN,
+            "news/fr.txt": FR,
+        }
+    )
+    write({"odia/en.txt": EN, "odia/or.txt": EN, "README": "about\n"})
+    assert sections(folder) == {
+        "bible": {"en": ["a", "b"], "wo": ["", "e"]},
+        "news": {"en": ["a", "b"], "fr": ["c", "d"]},
+    }
+
+
+def test_a_split_folder_may_hold_sections(write):
+    folder = write(
+        {"train/news/en.txt": EN, "train/news/fr.txt": FR, "test/news/en.txt": EN, "test/news/fr.txt": FR}
+    )
+    assert list(sections(folder, ("en", "fr"), "train")) == ["news"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("train.tsv", "eng\tfr\two\na\tc\t\nb\td\te\n"),
+        ("train.csv", "eng,fr,wo\na,c,\nb,d,e\n"),
+        ("train.jsonl", '{"en": "a", "fr": "c"}\n{"en": "b", "fr": "d", "wo": "e"}\n'),
+    ],
+)
+def test_a_table_is_found_by_name_by_split_and_in_a_folder_of_its_own(write, name, content):
+    folder = write({name: content, f"only/{name}": content, "test.tsv": "en\tfr\nx\ty\n"})
+    for path, split in (
+        (folder / name, None),
+        (folder / name, "train"),
+        (folder, "train"),
+        (folder / "only", None),
+    ):
+        assert sections(path, split=split) == {"train": TEXT}
+
+
+def test_several_tables_are_several_sections(write):
+    folder = write(
+        {"bible.tsv": "en\two\na\tb\n", "data/news.jsonl": "unused", "news.jsonl": '{"en": "a", "fr": "c"}\n'}
+    )
+    assert sections(folder) == {"bible": {"en": ["a"], "wo": ["b"]}, "news": {"en": ["a"], "fr": ["c"]}}
+
+
+def test_bitext_is_a_section_per_pair_of_uneven_sizes(write):
+    folder = write(
+        {
+            "en-wo.en": "x\n",
+            "en-wo.wo": "y\n",
+            "fra-eng.fra": FR,
+            "fra-eng.eng": EN,
+            "en-or.en": EN,
+            "en-or.or": FR,
+        }
+    )
+    assert sections(folder) == {
+        "en-wo": {"en": ["x"], "wo": ["y"]},
+        "fra-eng": {"en": ["a", "b"], "fr": ["c", "d"]},
+    }
+
+
+def test_bitext_may_carry_its_split_or_its_source_before_the_pair(write):
+    folder = write(
+        {f"{split}.en-fr.{side}": f"{split}\n" for split in ("train", "test") for side in ("en", "fr")}
+    )
+    assert sections(folder, ("en", "fr"), "test") == {"test.en-fr": {"en": ["test"], "fr": ["test"]}}
+    opus = write(
+        {
+            "opus/Books.en-fr.en": EN,
+            "opus/Books.en-fr.fr": FR,
+            "opus/Tatoeba.en-fr.en": EN,
+            "opus/Tatoeba.en-fr.fr": FR,
+        }
+    )
+    assert list(sections(opus / "opus", ("en", "fr"))) == ["Books.en-fr", "Tatoeba.en-fr"]
+
+
+def test_an_extension_can_be_the_split(write):
+    folder = write({"en.dev": EN, "fr.dev": FR, "en.test": "x\n", "fr.test": "y\n"})
+    assert sections(folder, ("en", "fr"), "dev")[folder.name]["en"] == ["a", "b"]
+
+
+def test_a_split_must_be_chosen_where_there_are_several(write):
+    folder = write(
+        {"dev/eng.dev": EN, "dev/fra.dev": FR, "devtest/eng.devtest": EN, "devtest/fra.devtest": FR}
+    )
+    assert refusal(folder) == f"{folder} has the splits dev, devtest"
+    assert sections(folder / "dev", ("en", "fr"))["dev"]["fr"] == ["c", "d"]
+
+
+def test_a_split_that_is_not_there_is_refused_with_what_is(write):
+    folder = write({"dev/eng.dev": EN, "dev/fra.dev": FR, "notes.txt": "x"})
+    assert refusal(folder, split="train") == f"{folder} has no split 'train'; it holds dev, notes.txt"
+    table = write({"all.tsv": "en\tfr\na\tb\n"}) / "all.tsv"
+    assert refusal(table, split="train") == f"{table} is one file and has no split 'train'"
+
+
+def test_a_missing_folder_and_an_empty_one_are_told_apart(tmp_path):
+    assert refusal(tmp_path / "none") == f"there is no data folder at {tmp_path / 'none'}"
+    assert refusal(tmp_path, ("en", "fr")) == (
+        f"{tmp_path} has no text for en, fr: "
+        "tried the names eng, eng_Latn, en, fra, fra_Latn, fr; it holds nothing"
+    )
+
+
+def test_a_language_found_nowhere_is_refused_with_what_was_tried_and_what_is_there(write):
+    folder = write({"dev/eng.dev": EN, "dev/fra.dev": FR})
+    assert refusal(folder, ("en", "wo"), "dev") == (
+        f"{folder} has no text for wo: tried the names wol, wol_Latn, wo; it holds eng, fra"
+    )
+    folder = write({"tables/t.tsv": "en\tfr\na\tb\n"}) / "tables"
+    assert refusal(folder).endswith("tried the names wol, wol_Latn, wo; it holds en, fr")
+
+
+def test_a_language_without_a_sentence_beside_another_is_refused(write):
+    folder = write({"bible/en.txt": EN, "bible/fr.txt": FR, "odia/or.txt": EN})
+    expected = f"no sentence of 'or' in {folder} is beside one of the other languages requested"
+    assert refusal(folder, ("en", "fr", "or")) == expected
+    write({"odia/en.txt": EN, "odia/or.txt": "\n\n"})
+    assert refusal(folder, ("en", "fr", "or")) == expected
+
+
+def test_line_aligned_files_share_one_extension(write):
+    folder = write({"en.txt": EN, "fr.tok": FR})
+    assert refusal(folder) == f"{folder} has line-aligned files with different extensions: en.txt, fr.tok"
+
+
+def test_half_a_bitext_is_refused(write):
+    folder = write({"train.en-wo.en": EN})
+    assert refusal(folder, ("en", "wo")) == f"{folder / 'train.en-wo.en'} has no counterpart train.en-wo.wo"
+
+
+def test_unequal_line_counts_are_refused_by_section(write):
+    folder = write({"news/en.txt": EN, "news/fr.txt": "c\n"})
+    message = refusal(folder, ("en", "fr"))
+    assert message == f"{folder / 'news/en.txt'} has 2 lines, {folder / 'news/fr.txt'} has 1"
