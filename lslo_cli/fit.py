@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +19,7 @@ from lslo_cli.artifacts.schema import EpochRecord
 from lslo_cli.artifacts.store import replacing
 from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
-from lslo_cli.nn.loss import translation_loss
+from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.nn.route import Route
 
 
@@ -53,7 +53,9 @@ def inverse_sqrt(step: int, warmup: int) -> float:
 class EpochSource(Protocol):
     """Batches by epoch, a pure function of seed and epoch."""
 
-    def updates(self, epoch: int, accumulate: int) -> Sequence[Sequence[Any]]: ...
+    def batches(self, epoch: int) -> Sequence[Any]: ...
+
+    def updates(self, epoch: int, accumulate: int) -> Iterator[list[Any]]: ...
 
 
 class Callback:
@@ -132,7 +134,8 @@ class Fit:
     def __post_init__(self) -> None:
         betas = (self.settings.beta1, self.settings.beta2)
         optimizer = torch.optim.Adam(self.parameters, lr=self.settings.lr, betas=betas, eps=1e-8, fused=True)
-        self.model, self.optimizer = self.accelerator.prepare(self.model, optimizer)
+        objective = TranslationLoss(self.model, self.settings.label_smoothing)
+        self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
         factor = partial(inverse_sqrt, warmup=self.settings.warmup)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer.optimizer, factor)
 
@@ -144,7 +147,7 @@ class Fit:
         """
         if resume:
             self._restore()
-        updates = len(self.batches.updates(1, self._micro_batches))
+        updates = math.ceil(len(self.batches.batches(1)) / self._micro_batches)
         self.on_event(Started(self.task, updates * self.settings.epochs, "updates", updates * len(self.history)))
         for epoch in range(len(self.history) + 1, self.settings.epochs + 1):
             for callback in self.callbacks:
@@ -162,7 +165,7 @@ class Fit:
         return self.settings.accumulate * self.accelerator.num_processes
 
     def _epoch(self, epoch: int) -> EpochRecord:
-        self.model.train()
+        self.objective.train()
         total_loss, total_tokens = 0.0, 0
         done = sum(record.updates for record in self.history)
         updates = 0
@@ -186,10 +189,13 @@ class Fit:
         """One optimiser step on the mean loss over ``tokens``; returns the summed loss over all processes."""
         processes = self.accelerator.num_processes
         summed = torch.zeros((), device=self.accelerator.device)
-        for batch in batches[self.accelerator.process_index :: processes]:
-            batch = batch.to(self.accelerator.device)
-            with self._routed(batch), self.accelerator.autocast():
-                loss = translation_loss(self.model, batch, self.settings.label_smoothing)
+        for first in range(0, len(batches), processes):
+            # Every process takes part in every backward pass: one left without a batch repeats another with weight 0.
+            mine = first + self.accelerator.process_index
+            weight = 1.0 if mine < len(batches) else 0.0
+            batch = batches[mine if weight else first].to(self.accelerator.device)
+            with self._routed(batch):
+                loss = self.objective(batch) * weight
             self.accelerator.backward(loss * (processes / tokens))
             summed += loss.detach()
         if self.settings.clip_norm:

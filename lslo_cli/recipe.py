@@ -79,11 +79,11 @@ class ModelSection(Section):
 
 
 class DataSection(Section):
-    """Parallel text: ``world`` or a path, and which split serves which purpose."""
+    """Parallel text: ``world`` or a path, and which split serves which purpose; "" is text without splits."""
 
     path: str = "data/flores101"
-    train: str | None = "dev"
-    test: str | None = "devtest"
+    train: str = "dev"
+    test: str = "devtest"
     train_rows: int | None = Field(None, ge=1)
     test_rows: int | None = Field(None, ge=1)
     temperature: Positive = 5.0
@@ -162,6 +162,34 @@ class EvaluateSection(Section):
     directions: tuple[str, ...] = ()
 
 
+class BaseSection(Section):
+    """Training a base model from scratch (``lslo base train``): its vocabulary, shape and optimisation.
+
+    An epoch here is ``updates`` optimiser steps, however large the corpus: the grain of validation and of
+    resuming. ``held_out`` rows of each section are kept for validation.
+    """
+
+    vocabulary: Count = 8000
+    encoder_layers: Count = 6
+    decoder_layers: Count = 6
+    d_model: Count = 512
+    ffn_dim: Count = 2048
+    heads: Count = 8
+    dropout: Probability = 0.1
+    epochs: Count = 40
+    updates: Count = 500
+    lr: Positive = 1e-3
+    warmup: Count = 1000
+    clip_norm: float = Field(1.0, ge=0)
+    label_smoothing: Probability = 0.1
+    max_tokens: Count = 4000
+    accumulate: Count = 1
+    temperature: Positive = 5.0
+    max_length: Count = 128
+    held_out: Count = 100
+    dtype: str = Field("float16", pattern="^(float32|float16|bfloat16)$")
+
+
 class RunSection(Section):
     """Where and how a run computes."""
 
@@ -185,6 +213,7 @@ class Recipe(Section):
     estimate_subspace: EstimateSubspaceSection = EstimateSubspaceSection()
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
+    base: BaseSection = BaseSection()
     run: RunSection = RunSection()
 
     @property

@@ -62,7 +62,7 @@ class DataIdentity(Document):
     """Which text was read: path as given, split, rows, and sha256 over languages and lines."""
 
     path: str
-    split: str | None
+    split: str
     rows: int
     examples: int
     digest: str
@@ -231,6 +231,18 @@ class TrainingResult(Result):
     history: list[EpochRecord]
     curve: Curve | None
     weights: TensorFile
+    skipped_sentences: int
+
+
+class BaseTrainingResult(Result):
+    """Training a base model from scratch: loss by epoch, and validation loss per token without smoothing."""
+
+    kind: ClassVar[str] = "base-training"
+    command: ClassVar[str] = "lslo base train"
+
+    history: list[EpochRecord]
+    validation: list[Number]
+    sentence_pairs: int
     skipped_sentences: int
 
 

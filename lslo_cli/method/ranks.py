@@ -12,6 +12,10 @@ from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import SiteSet
 
 
+SHARED = "shared"
+"""The name of the one adapter that all languages use in ordinary LoRA, in place of a language code."""
+
+
 @dataclass(frozen=True)
 class RankMap:
     """The rank of each language's adapters, the same at every site; at least 1."""

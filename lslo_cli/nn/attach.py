@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.sites import Kind, Layer, Site, SiteSet, Stack, sites
 from lslo_cli.method.strategy import Index, IndexStrategy
 from lslo_cli.nn.lslo import IndexMixture, LayerWeighting, LSLo, RoutedLoRA
@@ -29,7 +29,10 @@ MODULE_NAMES: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Adapters:
-    """The adapters of a model: by site, with the route that selects among the languages."""
+    """The adapters of a model: by site, with the route that selects among them.
+
+    ``languages`` names them in order: one per language, or only ``shared`` for ordinary LoRA.
+    """
 
     route: Route
     languages: tuple[str, ...]
@@ -75,36 +78,40 @@ def attach(
     ranks: RankMap,
     languages: Sequence[str],
     site_set: SiteSet = SiteSet.ALL,
-    shared: bool = False,
 ) -> Adapters:
     """Freeze ``model`` and put an LSLo on every site of ``site_set``.
 
-    The order of ``languages`` is the meaning of the route's indices. With ``shared`` all languages use one
-    LoRA. Adapters are made on the CPU in float32 from torch's global generator, so that a seed fixes them.
+    The order of ``languages`` is the meaning of the route's indices. ``ranks`` names each of them, or only
+    ``shared``: then all use one LoRA. Adapters are made on the CPU in float32 from torch's global
+    generator, so that a seed fixes them.
     """
     route = Route()
     model.requires_grad_(False)
+    names = tuple(ranks.by_language)
+    slots = [0 if names == (SHARED,) else names.index(language) for language in languages]
+    sizes = list(ranks.by_language.values())
     by_site = {}
     for site in model_sites(model, site_set):
         base = site_module(model, site)
-        sizes = [ranks.of(language) for language in languages]
         index = strategy.of(site.layer)
-        by_site[site] = RoutedLoRA(base.in_features, base.out_features, sizes, index, route, shared)
-        _replace(model, site, LSLo(base, by_site[site].to(base.weight.device)))
-    return Adapters(route, tuple(languages), by_site)
+        adapter = RoutedLoRA(base.in_features, base.out_features, sizes, slots, index, route)
+        by_site[site] = adapter.to(base.weight.device)
+        _replace(model, site, LSLo(base, by_site[site]))
+    return Adapters(route, names, by_site)
 
 
 def attach_mixture(model: nn.Module, rank: int, languages: Sequence[str]) -> MixedAdapters:
     """Freeze ``model`` and put both adapters of eq. 5 on every site, one weighting per layer."""
     route = Route()
     model.requires_grad_(False)
+    slots, ranks = range(len(languages)), [rank] * len(languages)
     weightings: dict[Layer, LayerWeighting] = {}
     modules = []
     for site in model_sites(model, SiteSet.ALL):
         base = site_module(model, site)
         weighting = weightings.setdefault(site.layer, LayerWeighting().to(base.weight.device))
         source, target = (
-            RoutedLoRA(base.in_features, base.out_features, [rank] * len(languages), index, route).to(base.weight.device)
+            RoutedLoRA(base.in_features, base.out_features, ranks, slots, index, route).to(base.weight.device)
             for index in (Index.SOURCE, Index.TARGET)
         )
         modules.append(IndexMixture(base, source, target, weighting))

@@ -22,20 +22,28 @@ def label_smoothed_loss(logits: torch.Tensor, labels: torch.Tensor, smoothing: f
     return F.cross_entropy(logits.float(), labels, label_smoothing=spread, reduction="sum")
 
 
-def translation_loss(model: nn.Module, batch, smoothing: float) -> torch.Tensor:
+class TranslationLoss(nn.Module):
     """The summed loss of a batch, language tokens included as in fairseq; only real tokens are projected.
 
-    ``batch`` has input_ids and attention_mask (batch, source length) and labels (batch, target length),
-    padded with -100.
+    A module of its own, so that whatever wraps a model for distribution or mixed precision wraps the loss.
     """
-    pad, start = model.config.pad_token_id, model.config.decoder_start_token_id
-    decoder_input = batch.labels.new_full(batch.labels.shape, start)
-    decoder_input[:, 1:] = batch.labels[:, :-1].masked_fill(batch.labels[:, :-1] == IGNORED, pad)
-    hidden = model.model(
-        input_ids=batch.input_ids,
-        attention_mask=batch.attention_mask,
-        decoder_input_ids=decoder_input,
-        use_cache=False,
-    ).last_hidden_state
-    real = batch.labels != IGNORED
-    return label_smoothed_loss(model.lm_head(hidden[real]), batch.labels[real], smoothing)
+
+    def __init__(self, model: nn.Module, smoothing: float):
+        super().__init__()
+        self.model = model
+        self.smoothing = smoothing
+
+    def forward(self, batch) -> torch.Tensor:
+        """``batch`` has input_ids, attention_mask (batch, s) and labels (batch, t) padded with -100."""
+        config = self.model.config
+        labels = batch.labels
+        decoder_input = torch.full_like(labels, config.decoder_start_token_id)
+        decoder_input[:, 1:] = labels[:, :-1].masked_fill(labels[:, :-1] == IGNORED, config.pad_token_id)
+        hidden = self.model.model(
+            input_ids=batch.input_ids,
+            attention_mask=batch.attention_mask,
+            decoder_input_ids=decoder_input,
+            use_cache=False,
+        ).last_hidden_state  # (batch, t, d_model)
+        real = labels != IGNORED
+        return label_smoothed_loss(self.model.lm_head(hidden[real]), labels[real], self.smoothing)

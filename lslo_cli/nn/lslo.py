@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 
 import torch
 import torch.nn.functional as F
@@ -16,40 +17,40 @@ from lslo_cli.nn.route import Route
 class RoutedLoRA(nn.Module):
     """The low-rank updates of all languages at one site: ``B_l A_l x`` with l chosen by the route.
 
-    All languages live in one pair of tensors, so that an optimiser step costs one operation per site
+    All adapters live in one pair of tensors, so that an optimiser step costs one operation per site
     whatever the number of languages: ``lora_A`` is (R, d_in) and ``lora_B`` (d_out, R) with R the sum of
-    ranks; language l owns the rank-``r_l`` slice ``columns[l]``. The update is computed for all of R and
-    masked to the sentence's own slice, which keeps it one dense product without data-dependent shapes.
+    ``ranks``; adapter i owns the rank-``ranks[i]`` slice ``columns[i]``. The update is computed for all of R
+    and masked to the sentence's own slice, which keeps it one dense product without data-dependent shapes.
 
-    ``ranks`` gives each language's rank in the order of the route's indices. With ``shared`` they all
-    use the first slice: ordinary LoRA. A starts Gaussian with standard deviation 1/sqrt(d_in), B at zero,
-    so an adapter that was just made changes nothing.
+    ``slots`` names the adapter of each language, in the order of the route's indices: its own in LSLo, the
+    same for all in ordinary LoRA. A starts Gaussian with standard deviation 1/sqrt(d_in), B at zero, so an
+    adapter that was just made changes nothing.
     """
 
-    def __init__(self, d_in: int, d_out: int, ranks: Sequence[int], index: Index, route: Route, shared: bool = False):
+    def __init__(
+        self, d_in: int, d_out: int, ranks: Sequence[int], slots: Sequence[int], index: Index, route: Route
+    ):
         super().__init__()
         self.index = index
         self.route = route
-        bounds = torch.tensor([0, *ranks]).cumsum(0).tolist()
-        self.columns = [slice(0, ranks[0]) if shared else slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
-        width = ranks[0] if shared else bounds[-1]
-        self.lora_A = nn.Parameter(torch.randn(width, d_in) / math.sqrt(d_in))
-        self.lora_B = nn.Parameter(torch.zeros(d_out, width))
-        owned = torch.zeros(len(ranks), width)
-        for language, columns in enumerate(self.columns):
-            owned[language, columns] = 1.0
+        bounds = [0, *accumulate(ranks)]
+        self.columns = [slice(start, stop) for start, stop in pairwise(bounds)]
+        self.lora_A = nn.Parameter(torch.randn(bounds[-1], d_in) / math.sqrt(d_in))
+        self.lora_B = nn.Parameter(torch.zeros(d_out, bounds[-1]))
+        owned = torch.zeros(len(slots), bounds[-1])
+        for language, slot in enumerate(slots):
+            owned[language, self.columns[slot]] = 1.0
         self.register_buffer("owned", owned, persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (rows, length, d_in) to the update (rows, length, d_out)."""
-        languages = self.route.languages(self.index, x.shape[0])
-        mask = self.owned[languages].to(x.dtype).unsqueeze(1)  # (rows, 1, R)
+        mask = self.owned[self.route.languages(self.index, x.shape[0])].to(x.dtype).unsqueeze(1)  # (rows, 1, R)
         hidden = F.linear(x, self.lora_A.to(x.dtype)) * mask  # (rows, length, R)
         return F.linear(hidden, self.lora_B.to(x.dtype))
 
-    def matrices(self, language: int) -> dict[str, torch.Tensor]:
-        """A (r_l, d_in) and B (d_out, r_l) of one language, as views that write through."""
-        columns = self.columns[language]
+    def matrices(self, slot: int) -> dict[str, torch.Tensor]:
+        """A (r, d_in) and B (d_out, r) of one adapter, as views that write through."""
+        columns = self.columns[slot]
         return {"A": self.lora_A.data[columns], "B": self.lora_B.data[:, columns]}
 
 

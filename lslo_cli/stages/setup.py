@@ -1,0 +1,180 @@
+"""What every stage starts from: languages, base model, text, device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
+from lslo_cli.errors import RunError, UsageError
+from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.fit import Checkpoint, Fit, Optimisation
+from lslo_cli.method.languages import Direction, Language, directions
+from lslo_cli.mt.base import BaseModel, load_base, set_dropout
+from lslo_cli.mt.batches import EpochBatches
+from lslo_cli.mt.corpus import Corpus, Section, load_corpus
+from lslo_cli.mt.tokenized import TokenizedCorpus
+from lslo_cli.recipe import FitSection, Precision, Recipe
+from lslo_cli.world import sentences
+
+WORLD_NAME = "world"
+"""The path and the model name that mean the built-in world."""
+
+
+@dataclass
+class Setup:
+    """Languages, base model and device of one stage. ``data`` collects the identity of all text that was read."""
+
+    recipe: Recipe
+    languages: tuple[Language, ...]
+    base: BaseModel
+    accelerator: Accelerator
+    checkpoint: Checkpoint | None = None
+    resume: bool = False
+    on_event: OnEvent = ignore
+    data: list[DataIdentity] = field(default_factory=list)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(language.code for language in self.languages)
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        return directions(self.languages)
+
+    @property
+    def device(self) -> str:
+        return describe_device(self.accelerator.device)
+
+    @property
+    def model_identity(self) -> ModelIdentity:
+        return ModelIdentity(**asdict(self.base.identity))
+
+    def corpus(self, split: str, rows: int | None = None) -> Corpus:
+        """Read a split of the recipe's text and note its identity; ``rows`` keeps the first of each section."""
+        corpus = read_corpus(self.recipe.data.path, self.codes, split)
+        corpus = corpus if rows is None else corpus.limit(rows)
+        self.data.append(
+            DataIdentity(
+                path=self.recipe.data.path,
+                split=split,
+                rows=sum(len(section) for section in corpus.sections),
+                examples=sum(corpus.size(direction) for direction in self.directions),
+                digest=corpus.digest,
+            )
+        )
+        return corpus
+
+    def training_batches(self) -> EpochBatches:
+        """Batches over all directions of the training split, as the recipe asks for them."""
+        recipe = self.recipe
+        corpus = self.corpus(recipe.data.train, recipe.data.train_rows)
+        batches = EpochBatches(
+            TokenizedCorpus(corpus, self.base.tokenizer),
+            self.directions,
+            self.codes,
+            max_tokens=recipe.fit.max_tokens,
+            max_length=recipe.data.max_length,
+            temperature=recipe.data.temperature,
+            seed=recipe.seed,
+        )
+        if batches.skipped:
+            self.on_event(
+                Noted(
+                    f"left out {batches.skipped} sentence pairs longer than "
+                    f"{min(recipe.data.max_length, recipe.fit.max_tokens)} tokens"
+                )
+            )
+        return batches
+
+    def fit(self, parameters: Iterable[torch.nn.Parameter], batches: EpochBatches, settings: Optimisation, task: str, **more) -> Fit:
+        """A training run of the base model as it stands, adapters included, with the recipe's dropout."""
+        section = self.recipe.fit
+        set_dropout(self.base.model, section.dropout, section.attention_dropout, section.activation_dropout)
+        return Fit(
+            model=self.base.model,
+            parameters=list(parameters),
+            batches=batches,
+            settings=settings,
+            accelerator=self.accelerator,
+            checkpoint=self.checkpoint,
+            task=task,
+            on_event=self.on_event,
+            **more,
+        )
+
+
+def prepare(recipe: Recipe, on_event: OnEvent = ignore) -> Setup:
+    """Choose the device, seed everything, load the base model and check that it knows the languages.
+
+    Raises UsageError for an unknown language or device, InputError for a base model that cannot be used.
+    """
+    languages = recipe.selected_languages()
+    accelerator = open_device(recipe)
+    base = load_base(recipe.model.name, revision=recipe.model.revision)
+    base.check_languages(language.code for language in languages)
+    base.model.to(accelerator.device)
+    set_seed(recipe.seed)
+    return Setup(recipe, languages, base, accelerator, on_event=on_event)
+
+
+def open_device(recipe: Recipe) -> Accelerator:
+    """The device and precision of ``[run]``. Raises UsageError where they are not to be had here."""
+    if recipe.run.threads:
+        torch.set_num_threads(recipe.run.threads)
+    device, precision = recipe.run.device, recipe.run.precision
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"unknown device '{device}'", "choose auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda was asked for, but torch sees no CUDA device", "use --device auto or cpu")
+    if precision is Precision.FP16 and (device == "cpu" or not torch.cuda.is_available()):
+        raise UsageError("fp16 needs a CUDA device", "use --precision fp32 or bf16")
+    mixed = "no" if precision is Precision.FP32 else str(precision)
+    return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
+
+
+def optimisation(section: FitSection, epochs: int, lr: float) -> Optimisation:
+    """The recipe's optimisation for a number of epochs and a learning rate."""
+    return Optimisation(
+        epochs=epochs,
+        lr=lr,
+        warmup=section.warmup,
+        beta1=section.beta1,
+        beta2=section.beta2,
+        clip_norm=section.clip_norm,
+        label_smoothing=section.label_smoothing,
+        accumulate=section.accumulate,
+    )
+
+
+def read_corpus(path: str, codes: tuple[str, ...], split: str) -> Corpus:
+    """Text from a path, or the built-in world's. An empty split is text without splits."""
+    if path != WORLD_NAME:
+        return load_corpus(path, codes, split or None)
+    text = sentences(split)
+    unknown = [code for code in codes if code not in text]
+    if unknown:
+        raise UsageError(
+            f"the built-in world has no language '{unknown[0]}'",
+            f"its languages are {', '.join(text)}; give real text with --data",
+        )
+    return Corpus((Section(WORLD_NAME, {code: text[code] for code in codes}),))
+
+
+def describe_device(device: torch.device) -> str:
+    """What a reader needs to judge a timing: the GPU's name, or the CPU with its number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
+
+
+def out_of_memory(error: RuntimeError) -> RunError:
+    """The error a user sees when memory runs out."""
+    return RunError(
+        f"memory ran out: {str(error).splitlines()[0]}",
+        "lower the batch size, as --max-tokens 2000, and raise --accumulate to keep the size of an update",
+    )

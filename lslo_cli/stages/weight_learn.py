@@ -1,0 +1,66 @@
+"""Weight learning: which side should select the adapters of each layer (paper, sections 4.1 and 6.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lslo_cli.artifacts.schema import IndexStrategyResult, LearnedWeights
+from lslo_cli.fit import Callback
+from lslo_cli.method.sites import Layer
+from lslo_cli.method.strategy import LayerWeights
+from lslo_cli.nn.attach import MixedAdapters, attach_mixture
+from lslo_cli.stages.setup import Setup, optimisation
+
+
+def weight_learn(setup: Setup) -> IndexStrategyResult:
+    """Train both adapters of every site with eq. 5 and read off the larger weight of each layer."""
+    recipe = setup.recipe
+    batches = setup.training_batches()
+    adapters = attach_mixture(setup.base.model, recipe.weight_learn.rank, setup.codes)
+    trajectory = _Trajectory(adapters)
+    epochs = recipe.weight_learn.epochs or recipe.fit.epochs
+    fit = setup.fit(
+        adapters.parameters(),
+        batches,
+        optimisation(recipe.fit, epochs, recipe.fit.lr),
+        task="weight learning",
+        route=adapters.route,
+        callbacks=[trajectory],
+    )
+    history = fit.run(setup.resume)
+    return IndexStrategyResult(
+        rank=recipe.weight_learn.rank,
+        layers=[
+            LearnedWeights(
+                layer=str(layer), source_weight=pair.source_weight, target_weight=pair.target_weight, index=pair.index
+            )
+            for layer, pair in read_weights(adapters).items()
+        ],
+        trajectory=trajectory.source_weights,
+        history=history,
+    )
+
+
+def read_weights(adapters: MixedAdapters) -> dict[Layer, LayerWeights]:
+    """The weights of every layer after softmax."""
+    return {
+        layer: LayerWeights(*(weight.item() for weight in weighting()))
+        for layer, weighting in adapters.weightings.items()
+    }
+
+
+class _Trajectory(Callback):
+    """Remembers every layer's source weight after each epoch."""
+
+    def __init__(self, adapters: MixedAdapters):
+        self._adapters = adapters
+        self.source_weights: list[list[float]] = []
+
+    def after_epoch(self, epoch: int) -> None:
+        self.source_weights.append([pair.source_weight for pair in read_weights(self._adapters).values()])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"source_weights": self.source_weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.source_weights[:] = state["source_weights"]
