@@ -17,12 +17,12 @@ from lslo_cli.mt.sampling import PairSampler, epoch_generator
 from lslo_cli.mt.tokenized import Examples, TokenizedCorpus
 
 POOL = 256
-"""Batches per pool. Examples are sorted by length in random pools: larger ones pad less, smaller ones mix more."""
-
-B = TypeVar("B")
+"""Batches per random pool that is sorted by length: larger pools pad less, smaller ones mix more."""
 
 IGNORED = -100
 """Label of a padded position, the one that torch's cross entropy leaves out."""
+
+AnyBatch = TypeVar("AnyBatch")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class EpochBatches:
             raise InputError(
                 f"no sentence pair to train on: of {len(examples)} in {len(self.directions)} directions, "
                 f"{self.skipped} are longer than {min(max_length, max_tokens)} tokens",
-                "check that the languages have text in common, or raise the limits on length and tokens per batch",
+                "check that the languages have text in common, or raise the limits on length and batch",
             )
         self.sizes = np.bincount(self.examples.direction, minlength=len(self.directions))
         self.sampler = PairSampler(self.sizes, temperature)
@@ -198,7 +198,7 @@ def token_budget(
     return [*runs, (start, len(widths))] if len(widths) else []
 
 
-def on_device(batch: B, device: torch.device | str) -> B:
+def on_device(batch: AnyBatch, device: torch.device | str) -> AnyBatch:
     """A dataclass with all its tensors on ``device``, and the rest as it is."""
     tensors = {name: value.to(device) for name, value in vars(batch).items() if isinstance(value, Tensor)}
     return replace(batch, **tensors)

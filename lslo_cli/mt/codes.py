@@ -40,7 +40,7 @@ _MODEL_CODES = {code: model for model, codes in _FLORES_CODES.items() for code i
 
 
 def model_code(code: str) -> str:
-    """The model's code for a FLORES one, ``zh`` for ``zho_simpl`` or ``zho_Hans``; others stay as they are."""
+    """The model's code for a FLORES one, ``zh`` for ``zho_simpl`` or ``zho_Hans``; others stay the same."""
     return _MODEL_CODES.get(code, code)
 
 

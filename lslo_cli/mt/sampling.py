@@ -28,7 +28,7 @@ class PairSampler:
     """
 
     def __init__(self, sizes: Sequence[int], temperature: float):
-        """``sizes``: pairs per direction, some of them maybe 0; ``temperature``: positive, inf for uniform."""
+        """``sizes``: pairs per direction, some of them maybe 0; ``temperature`` > 0, inf for uniform."""
         self.sizes = np.asarray(sizes, dtype=np.int64)
         if self.sizes.sum() == 0 or not temperature > 0:
             raise ValueError(f"needs some pairs and a positive temperature, not {sizes} and {temperature}")
