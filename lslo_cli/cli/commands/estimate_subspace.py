@@ -1,0 +1,117 @@
+"""``lslo estimate-subspace``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from lslo_cli.cli import console
+from lslo_cli.cli.flags import Key, takes
+from lslo_cli.cli.options import FitOptions
+from lslo_cli.cli.run import run_stage
+from lslo_cli.events import OnEvent
+
+if TYPE_CHECKING:
+    from lslo_cli.pipeline import Experiment, Written
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimateSubspaceOptions(FitOptions):
+    pool: Annotated[
+        str | None,
+        Option(
+            "--pool",
+            metavar="layer|layer-kind|language",
+            help="What is pruned together: a layer, one kind of matrix of a layer, or a language.",
+        ),
+        Key("estimate_subspace.pool"),
+    ] = None
+    target_ratio: Annotated[
+        float | None,
+        Option("--target-ratio", help="Fraction of each pool to prune."),
+        Key("estimate_subspace.target_ratio"),
+    ] = None
+    start_epoch: Annotated[
+        int | None,
+        Option("--start-epoch", help="Pruning starts after this epoch."),
+        Key("estimate_subspace.start_epoch"),
+    ] = None
+    duration: Annotated[
+        int | None,
+        Option("--duration", help="Epochs over which the ratio rises."),
+        Key("estimate_subspace.duration"),
+    ] = None
+    rank: Annotated[
+        int | None,
+        Option("--rank", help="Rank of every adapter while estimating."),
+        Key("estimate_subspace.rank"),
+    ] = None
+    mean_rank: Annotated[
+        float | None,
+        Option("--mean-rank", help="Mean rank that the estimated rank map spends."),
+        Key("estimate_subspace.mean_rank"),
+    ] = None
+    index: Annotated[
+        str | None,
+        Option(
+            "--index",
+            metavar="INDEX",
+            help="Which side selects the adapter: learned, paper, source, target or a file; "
+            "default: learned if there is one, else paper.",
+        ),
+        Key("estimate_subspace.index"),
+    ] = None
+    epochs: Annotated[
+        int | None, Option("--epochs", help="Epochs to train."), Key("estimate_subspace.epochs")
+    ] = None
+
+
+@takes(EstimateSubspaceOptions)
+def estimate_subspace(options: EstimateSubspaceOptions) -> None:
+    """Measure how much room each language needs, and derive a rank for each.
+
+    Paper: sections 4.2 and 7.3, eq. 6, figures 2 and 4 to 6.
+    Reads: the base model, the training text, and index-strategy.json if there is one.
+    Writes: subspace.json, or subspace-language.json with --pool language.
+
+    Example: lslo estimate-subspace --langs lang12
+    """
+
+    def work(experiment: Experiment, on_event: OnEvent) -> Sequence[Written]:
+        from lslo_cli import pipeline
+
+        return [pipeline.estimate_subspace(experiment, resume=options.resume, on_event=on_event)]
+
+    run_stage(
+        options,
+        "estimate-subspace",
+        work,
+        show_subspace,
+        then="plot matrices --by-language" if options.pool == "language" else "train --gps 0.9",
+    )
+
+
+def show_subspace(experiment: Experiment, written: Sequence[Written]) -> None:
+    """Score, surviving share of B and rank of every language."""
+    artifact = written[0].artifact
+    kept: dict[str, int] = {}
+    size: dict[str, int] = {}
+    for matrix in artifact.result.pruned.matrices("B"):
+        kept[matrix.language] = kept.get(matrix.language, 0) + matrix.size - matrix.pruned
+        size[matrix.language] = size.get(matrix.language, 0) + matrix.size
+    rows = [
+        (
+            language.code,
+            language.resource,
+            language.bitext,
+            f"{artifact.result.scores[language.code]:,.0f}",
+            f"{kept[language.code] / size[language.code]:.1%}",
+            artifact.result.ranks[language.code],
+        )
+        for language in artifact.languages
+    ]
+    columns = ("language", "resource", "bitext", "score", "B kept", "rank")
+    console.show_table("Importance score (eq. 6) and estimated rank", columns, rows, names=2)

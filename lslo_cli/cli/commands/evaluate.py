@@ -1,0 +1,124 @@
+"""``lslo evaluate``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from lslo_cli.cli import console
+from lslo_cli.cli.flags import Key, split_commas, takes
+from lslo_cli.cli.options import StageOptions
+from lslo_cli.cli.run import run_stage
+from lslo_cli.events import OnEvent
+
+if TYPE_CHECKING:
+    from lslo_cli.artifacts.schema import EvaluationResult
+    from lslo_cli.pipeline import Experiment, Written
+
+WIDEST = 9
+"""Groups that fit in the columns of a table 80 characters wide, the average beside them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(StageOptions):
+    run: Annotated[
+        list[str] | None,
+        Option(
+            "--run",
+            metavar="NAME",
+            help="A run, or base. Repeatable; default: base and all runs not yet evaluated.",
+        ),
+    ] = None
+    directions: Annotated[
+        str | None,
+        Option("--directions", metavar="LIST", help="Only these directions: en-fr,fr-wo."),
+        Key("evaluate.directions", split_commas),
+    ] = None
+    test_rows: Annotated[
+        int | None, Option("--test-rows", help="Only the first rows of the test text."), Key("data.test_rows")
+    ] = None
+    beam: Annotated[int | None, Option("--beam", help="Beam size."), Key("evaluate.beam")] = None
+    mode: Annotated[
+        str | None,
+        Option(
+            "--mode",
+            metavar="fairseq|plain",
+            help="Beam search as in fairseq and the paper, or as in transformers.",
+        ),
+        Key("evaluate.mode"),
+    ] = None
+    metric_model: Annotated[
+        str | None,
+        Option(
+            "--metric-model",
+            metavar="FILE",
+            help="Sentencepiece model to score with where spBLEU's own is not on disk; see the signature.",
+        ),
+        Key("evaluate.metric_model"),
+    ] = None
+    max_tokens: Annotated[
+        int | None,
+        Option("--max-tokens", help="Size of a batch in tokens, padding included."),
+        Key("evaluate.max_tokens"),
+    ] = None
+    force: Annotated[bool, Option("--force", help="Evaluate again what is up to date.")] = False
+
+
+@takes(EvaluateOptions)
+def evaluate(options: EvaluateOptions) -> None:
+    """Translate the test text in every direction and score it: spBLEU and chrF++ by group.
+
+    Paper: section 6.1, tables 1 to 4.
+    Reads: the base model, the test text, runs/RUN/training.json and its weights.
+    Writes: runs/RUN/evaluation.json and runs/RUN/hypotheses/.
+
+    Example: lslo evaluate --run base --run 2-2-8-gps0.9
+    """
+    runs = tuple(options.run or ())
+
+    def work(experiment: Experiment, on_event: OnEvent) -> Sequence[Written]:
+        from lslo_cli import pipeline
+
+        return pipeline.evaluate(experiment, runs=runs, force=options.force, on_event=on_event)
+
+    run_stage(
+        options,
+        "evaluate",
+        work,
+        show_scores,
+        then="plot directions",
+        run=runs[0] if runs else None,
+    )
+
+
+def show_scores(experiment: Experiment, written: Sequence[Written]) -> None:
+    """spBLEU of every evaluated run of the experiment by group, and the signature it was scored under."""
+    from lslo_cli.artifacts import store
+    from lslo_cli.artifacts.schema import EvaluationResult
+
+    found = [
+        store.read(run.evaluation, EvaluationResult).result for run in experiment.folder.evaluated_runs()
+    ]
+    show_quality(found)
+    for signature in dict.fromkeys(result.spbleu_signature for result in found):
+        console.results.print(f"spBLEU {signature}", style="dim", markup=False, soft_wrap=True)
+
+
+def show_quality(found: Sequence[EvaluationResult]) -> None:
+    """Runs in rows and groups in columns (table 1), or the other way round where the groups are many."""
+    groups = list(dict.fromkeys(name for result in found for name in result.groups))
+    rows = [
+        (result.run, *(_score(result.groups.get(name)) for name in groups), _score(result.average))
+        for result in found
+    ]
+    columns = ("run", *groups, "AVG")
+    if len(groups) > WIDEST:
+        columns, *rows = zip(columns, *rows, strict=True)
+    console.show_table("spBLEU by resource class of source and target", columns, rows)
+
+
+def _score(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2f}"

@@ -1,0 +1,34 @@
+"""``lslo recipe``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typer import Argument, Option
+
+from lslo_cli.cli import console
+
+
+def recipe(
+    name: Annotated[
+        str | None, Argument(metavar="[NAME|FILE]", help="A recipe; without it all are listed.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None, Option("--set", metavar="KEY=VALUE", help="Set a recipe key. Repeatable.")
+    ] = None,
+) -> None:
+    """List the recipes, or show one with every key and its value.
+
+    A recipe is a TOML file with the settings of an experiment. What --recipe FILE reads is what this
+    writes: save it, change it, use it.
+
+    Example: lslo recipe demo > mine.toml
+    """
+    from lslo_cli.recipe import recipe_names, resolve, to_toml
+
+    if name is not None:
+        print(to_toml(resolve(name, assignments=assignments or ())), end="")
+        return
+    rows = [(each, resolve(each).description) for each in recipe_names()]
+    console.show_table("Recipes", ("name", "experiment"), rows, names=2)
+    console.say("next: lslo recipe NAME")

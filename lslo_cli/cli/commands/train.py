@@ -1,0 +1,174 @@
+"""``lslo train``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Option
+
+from lslo_cli.cli import console
+from lslo_cli.cli.flags import Key, split_commas, takes
+from lslo_cli.cli.options import FitOptions
+from lslo_cli.cli.run import run_stage
+from lslo_cli.events import OnEvent
+
+if TYPE_CHECKING:
+    from lslo_cli.pipeline import Experiment, Written
+
+PRUNING = "Gradual pruning"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(FitOptions):
+    method: Annotated[
+        str | None,
+        Option(
+            "--method",
+            metavar="lslo|full|lora",
+            help="Adapters by language, all parameters, or one LoRA for all languages.",
+        ),
+        Key("train.method"),
+    ] = None
+    ranks: Annotated[
+        str | None,
+        Option(
+            "--ranks",
+            metavar="RANKS",
+            help="By class, high first: 2,2,8; by name: en=2,very-low=8; auto: the estimated rank map.",
+        ),
+        Key("train.ranks"),
+    ] = None
+    index: Annotated[
+        str | None,
+        Option(
+            "--index",
+            metavar="INDEX",
+            help="Which side selects the adapter: learned, paper, source, target or a file; "
+            "default: learned if there is one, else paper.",
+        ),
+        Key("train.index"),
+    ] = None
+    subspace: Annotated[
+        Path | None,
+        Option("--subspace", metavar="FILE", help="Take the rank map from this subspace.json."),
+    ] = None
+    sites: Annotated[
+        str | None,
+        Option("--sites", metavar="all|attn|fc", help="Which weight matrices carry adapters."),
+        Key("train.sites"),
+    ] = None
+    run: Annotated[
+        str | None, Option("--run", metavar="NAME", help="Name of the run; default: made from its settings.")
+    ] = None
+    epochs: Annotated[int | None, Option("--epochs", help="Epochs to train."), Key("fit.epochs")] = None
+    curve_rows: Annotated[
+        int | None,
+        Option("--curve-rows", help="Sentences per direction to score after each epoch (figure 3); 0: none."),
+        Key("train.curve_rows"),
+    ] = None
+    gps: Annotated[
+        float | None,
+        Option("--gps", rich_help_panel=PRUNING, help="Fraction to prune, from 0 to below 1."),
+        Key("train.gps"),
+    ] = None
+    gps_start: Annotated[
+        int | None,
+        Option("--gps-start", rich_help_panel=PRUNING, help="Pruning starts after this epoch (E of eq. 4)."),
+        Key("train.gps_start"),
+    ] = None
+    gps_duration: Annotated[
+        int | None,
+        Option(
+            "--gps-duration", rich_help_panel=PRUNING, help="Epochs over which the ratio rises (k of eq. 4)."
+        ),
+        Key("train.gps_duration"),
+    ] = None
+    gps_classes: Annotated[
+        str | None,
+        Option(
+            "--gps-classes", metavar="CLASSES", rich_help_panel=PRUNING, help="Whom to prune: high,medium."
+        ),
+        Key("train.gps_classes", split_commas),
+    ] = None
+    prune_targets: Annotated[
+        str | None,
+        Option(
+            "--prune-targets", metavar="both|B", rich_help_panel=PRUNING, help="Prune A and B, or B only."
+        ),
+        Key("train.prune_targets"),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        """``--lr`` is the rate of the method in use: full fine-tuning has a key of its own."""
+        given = super().given()
+        if self.lr is not None:
+            from lslo_cli.recipe import Method, resolve
+
+            without = {name: value for name, value in given.items() if name != "fit.lr"}
+            if resolve(self.recipe, without, self.assignments or ()).train.method is Method.FULL:
+                return {**without, "fit.lr_full": self.lr}
+        return given
+
+
+@takes(TrainOptions)
+def train(options: TrainOptions) -> None:
+    """Fine-tune: one adapter per language, with its rank, and pruned gradually.
+
+    Paper: sections 3 and 6.3, eq. 3 and 4; --method full is its baseline.
+    Reads: the base model, the training text, index-strategy.json and subspace.json.
+    Writes: runs/RUN/training.json and runs/RUN/adapter/.
+
+    Example: lslo train --ranks 2,2,8 --gps 0.9
+    """
+
+    def work(experiment: Experiment, on_event: OnEvent) -> Sequence[Written]:
+        from lslo_cli import pipeline
+
+        return [
+            pipeline.train(
+                experiment,
+                run=options.run,
+                subspace=options.subspace,
+                resume=options.resume,
+                on_event=on_event,
+            )
+        ]
+
+    run_stage(
+        options,
+        "train",
+        work,
+        show_run,
+        then="evaluate" if options.method in ("full", "lora") else "prune-report",
+        run=options.run,
+        subspace=options.subspace,
+    )
+
+
+def show_run(experiment: Experiment, written: Sequence[Written]) -> None:
+    """What was trained, and what it cost."""
+    result = written[0].artifact.result
+    pairs: list[tuple[str, object]] = [("run", result.run), ("method", result.method)]
+    if result.index:
+        by_source = [layer for layer, index in result.index.items() if index == "source"]
+        pairs.append(("index", f"{result.index_source}; by source: {', '.join(by_source) or 'no layer'}"))
+    if result.ranks:
+        pairs.append(("ranks", " ".join(f"{code}={rank}" for code, rank in result.ranks.items())))
+        pairs.append(("sites", result.sites))
+    if result.target_ratio:
+        who = ", ".join(result.pruned_languages)
+        pairs.append(("pruned", f"{result.target_ratio:.0%} of {result.prune_targets} for {who}"))
+    share = result.trainable_parameters / written[0].artifact.model.parameters
+    pairs.append(("trainable parameters", f"{result.trainable_parameters:,} ({share:.1%} of the base model)"))
+    if result.nonzero_parameters != result.trainable_parameters:
+        pairs.append(("of these not zero", result.nonzero_parameters))
+    if result.trainable_parameters_paper_style is not None:
+        pairs.append(("counted as the paper does", result.trainable_parameters_paper_style))
+    if result.history:
+        pairs.append(
+            ("loss", f"{result.history[0].loss:.3f} at first, {result.history[-1].loss:.3f} at the end")
+        )
+    console.show_facts(pairs)

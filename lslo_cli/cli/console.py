@@ -1,0 +1,62 @@
+"""What a person sees: results on stdout, all else on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+results = Console(highlight=False)
+messages = Console(stderr=True, highlight=False)
+
+CROWDED = 8
+"""Columns of a table from which on they stand closer together."""
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], names: int = 1) -> None:
+    """Print a compact table: the first ``names`` columns to the left, figures to the right.
+
+    Many columns move closer together: ten of them beside a run's name fit in 80 characters.
+    """
+    gap = 0 if len(columns) > CROWDED else 1
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), show_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        is_name = number < names
+        table.add_column(column, justify="left" if is_name else "right", overflow="fold", no_wrap=not is_name)
+    for row in rows:
+        table.add_row(*(shown(value) for value in row))
+    results.print(title, style="bold", markup=False)
+    results.print(table)
+
+
+def show_facts(pairs: Iterable[tuple[str, object]]) -> None:
+    """Print names and values, one pair to a line."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        grid.add_row(name, shown(value))
+    results.print(grid)
+
+
+def shown(value: object) -> Text:
+    """A value as text: thousands with commas, a dash for None; brackets are not markup."""
+    if value is None:
+        return Text("-")
+    return Text(f"{value:,}" if type(value) is int else str(value))
+
+
+def say(text: str) -> None:
+    """One line on stderr, never wrapped."""
+    messages.print(Text(text), soft_wrap=True)
+
+
+def problem(message: str, hint: str = "") -> None:
+    """What went wrong, a blank line, and one thing to do."""
+    messages.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+    if hint:
+        messages.print()
+        messages.print(Text.assemble(("hint: ", "bold cyan"), hint), soft_wrap=True)

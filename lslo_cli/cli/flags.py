@@ -1,0 +1,81 @@
+"""Options as dataclasses: each field is one flag, and ``Key`` names the recipe key that it sets."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar, get_type_hints
+
+from typer.models import OptionInfo
+
+
+@dataclass(frozen=True)
+class Key:
+    """The recipe key that a flag sets, and how the flag's value is read."""
+
+    name: str
+    read: Callable[[Any], Any] = lambda value: value
+
+
+class Flag(NamedTuple):
+    """One field of an options class, as the command line sees it."""
+
+    field: str
+    option: OptionInfo
+    key: Key | None
+    default: Any
+
+    @property
+    def name(self) -> str:
+        """What a person types; typer keeps the first name of an annotated option as its default."""
+        return self.option.default
+
+
+def flags_of(options_class: type) -> Iterator[Flag]:
+    """Every flag of a class of options, in the order of its fields."""
+    hints = get_type_hints(options_class, include_extras=True)
+    for field in fields(options_class):
+        option, *rest = hints[field.name].__metadata__
+        yield Flag(field.name, option, rest[0] if rest else None, field.default)
+
+
+def split_commas(text: str) -> tuple[str, ...]:
+    """Read ``high,medium``; an empty text is an empty tuple."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+Options = TypeVar("Options")
+
+
+def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
+    """Turn ``command(options)`` into a function with one parameter per flag, the form that typer reads.
+
+    A command's own flags come before those it shares with others, as its help should show them.
+    """
+    hints = get_type_hints(options_class, include_extras=True)
+    own_first = sorted(
+        fields(options_class), key=lambda field: field.name not in options_class.__annotations__
+    )
+
+    def decorate(command: Callable[[Options], None]) -> Callable[..., None]:
+        @wraps(command)
+        def run(**values: Any) -> None:
+            command(options_class(**values))
+
+        run.__annotations__ = hints
+        run.__signature__ = inspect.Signature(
+            [
+                inspect.Parameter(
+                    field.name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=field.default,
+                    annotation=hints[field.name],
+                )
+                for field in own_first
+            ]
+        )
+        return run
+
+    return decorate

@@ -1,0 +1,220 @@
+"""The flags that commands share.
+
+A flag that was not given is None and leaves its recipe key alone, so ``--gps 0`` overrides a recipe's 0.9.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Option
+
+from lslo_cli.cli.flags import Key, flags_of
+from lslo_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from lslo_cli.artifacts.folder import ExperimentFolder
+    from lslo_cli.pipeline import Experiment
+    from lslo_cli.recipe import Recipe
+
+EXPERIMENT = "Experiment"
+TRAINING = "Optimisation"
+MACHINE = "Machine and output"
+
+
+def command_line() -> str:
+    """What was typed, for the record."""
+    return shlex.join(["lslo", *sys.argv[1:]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeOptions:
+    """Settings: a recipe, and what overrides it."""
+
+    recipe: Annotated[
+        str | None,
+        Option(
+            "--recipe",
+            envvar="LSLO_RECIPE",
+            metavar="NAME|FILE",
+            rich_help_panel=EXPERIMENT,
+            help="Settings to start from; `lslo recipe` lists those that come with lslo.",
+        ),
+    ] = None
+    langs: Annotated[
+        str | None,
+        Option(
+            "--langs",
+            metavar="SET|CODES",
+            rich_help_panel=EXPERIMENT,
+            help="lang12, lang30, or codes: en,fr,wo.",
+        ),
+        Key("langs"),
+    ] = None
+    assignments: Annotated[
+        list[str] | None,
+        Option(
+            "--set",
+            metavar="KEY=VALUE",
+            rich_help_panel=EXPERIMENT,
+            help="Set any recipe key, such as fit.warmup=100. Repeatable.",
+        ),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        """The given values by recipe key."""
+        values = ((flag.key, getattr(self, flag.field)) for flag in flags_of(type(self)))
+        return {key.name: key.read(value) for key, value in values if key and value is not None}
+
+    def resolve(self) -> Recipe:
+        """The recipe with these options applied. Raises UsageError, naming the flag that is at fault."""
+        from lslo_cli.recipe import resolve
+
+        given = self.given()
+        try:
+            return resolve(self.recipe, given, self.assignments or ())
+        except UsageError as error:
+            message = error.message
+            for flag in flags_of(type(self)):
+                if flag.key and flag.key.name in given:
+                    message = message.replace(f"'{flag.key.name}'", flag.name)
+            raise UsageError(message, error.hint) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentOptions(RecipeOptions):
+    """Which experiment is meant, and where it lies."""
+
+    results: Annotated[
+        Path,
+        Option(
+            "--results",
+            envvar="LSLO_RESULTS",
+            metavar="FOLDER",
+            rich_help_panel=EXPERIMENT,
+            help="Folder that holds the experiments.",
+        ),
+    ] = Path("results")
+    name: Annotated[
+        str | None,
+        Option(
+            "--name",
+            metavar="NAME",
+            rich_help_panel=EXPERIMENT,
+            help="The experiment's folder in --results; default: the recipe's name or the languages.",
+        ),
+        Key("name"),
+    ] = None
+
+    def folder(self, recipe: Recipe) -> ExperimentFolder:
+        """The folder of the experiment."""
+        from lslo_cli.artifacts.folder import ExperimentFolder
+
+        return ExperimentFolder(self.results / recipe.experiment)
+
+    def experiment(self) -> Experiment:
+        """The experiment these options describe. The recipe is checked before anything heavy is imported."""
+        recipe = self.resolve()
+        from lslo_cli.pipeline import Experiment
+
+        return Experiment(recipe, self.folder(recipe), command_line())
+
+    def command(self, name: str) -> str:
+        """The line that runs another command on this experiment, with the flags that chose it."""
+        words = ["lslo", *name.split()]
+        for flag in flags_of(type(self)):
+            value = getattr(self, flag.field)
+            from_environment = str(value) == os.environ.get(str(flag.option.envvar))
+            if flag.option.rich_help_panel == EXPERIMENT and value != flag.default and not from_environment:
+                for item in value if isinstance(value, list) else [value]:
+                    words += [flag.name, str(item)]
+        return shlex.join(words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeOptions(RecipeOptions):
+    """On which text and with what to compute, and what to print."""
+
+    data: Annotated[
+        str | None,
+        Option(
+            "--data",
+            metavar="PATH",
+            rich_help_panel=EXPERIMENT,
+            help="Parallel text: a folder, a file, or `world`; default: LSLO_DATA.",
+        ),
+        Key("data.path"),
+    ] = None
+    seed: Annotated[
+        int | None,
+        Option("--seed", rich_help_panel=EXPERIMENT, help="Seed of everything random."),
+        Key("seed"),
+    ] = None
+    device: Annotated[
+        str | None,
+        Option("--device", metavar="DEVICE", rich_help_panel=MACHINE, help="auto, cpu, cuda, cuda:1 or mps."),
+        Key("run.device"),
+    ] = None
+    precision: Annotated[
+        str | None,
+        Option(
+            "--precision",
+            metavar="fp32|bf16|fp16",
+            rich_help_panel=MACHINE,
+            help="Arithmetic of the forward pass.",
+        ),
+        Key("run.precision"),
+    ] = None
+    threads: Annotated[
+        int | None, Option("--threads", rich_help_panel=MACHINE, help="CPU threads."), Key("run.threads")
+    ] = None
+    json: Annotated[
+        bool, Option("--json", rich_help_panel=MACHINE, help="Print the artifact on stdout, nothing else.")
+    ] = False
+    quiet: Annotated[
+        bool, Option("--quiet", rich_help_panel=MACHINE, help="Nothing on stderr but errors.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageOptions(ComputeOptions, ExperimentOptions):
+    """What every step of the pipeline takes."""
+
+    model: Annotated[
+        str | None,
+        Option(
+            "--model",
+            metavar="NAME|FOLDER",
+            rich_help_panel=EXPERIMENT,
+            help="Base model: a folder, a hub id, or `world`; default: LSLO_MODEL.",
+        ),
+        Key("model.name"),
+    ] = None
+    dry_run: Annotated[
+        bool, Option("--dry-run", rich_help_panel=MACHINE, help="Check all, print the plan, write nothing.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions(StageOptions):
+    """What every step that trains takes."""
+
+    lr: Annotated[
+        float | None, Option("--lr", rich_help_panel=TRAINING, help="Peak learning rate."), Key("fit.lr")
+    ] = None
+    max_tokens: Annotated[
+        int | None,
+        Option("--max-tokens", rich_help_panel=TRAINING, help="Size of a batch in tokens, padding included."),
+        Key("fit.max_tokens"),
+    ] = None
+    accumulate: Annotated[
+        int | None,
+        Option("--accumulate", rich_help_panel=TRAINING, help="Batches that make one update."),
+        Key("fit.accumulate"),
+    ] = None
+    resume: Annotated[bool, Option("--resume", help="Continue after the last finished epoch.")] = False
