@@ -1,5 +1,8 @@
 """Errors a user can cause, each with the exit code the command line returns for it."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class LsloError(Exception):
     """A mistake or a condition that one clear sentence explains.
@@ -9,7 +12,7 @@ class LsloError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = ""):
+    def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -33,9 +36,7 @@ class RunError(LsloError):
     exit_code = 4
 
 
-def nearest(word: str, known) -> str:
-    """Return ``" Did you mean 'x'?"`` for the known word closest to ``word``, or an empty string."""
-    from difflib import get_close_matches
-
-    matches = get_close_matches(word, [str(name) for name in known], n=1, cutoff=0.5)
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``" Did you mean 'x'?"`` for the known word most like ``word``; empty where none is half alike."""
+    matches = get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" Did you mean '{matches[0]}'?" if matches else ""

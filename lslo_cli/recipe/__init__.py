@@ -1,0 +1,52 @@
+"""Recipes: TOML to one frozen object.
+
+Later sources win: the defaults, the environment (``LSLO_MODEL``, ``LSLO_DATA``), what a recipe extends,
+the recipe, ``--set``, then flags. What counts is whether a value was given, never whether it is true.
+"""
+
+from lslo_cli.recipe.files import find_recipe, recipe_folder, recipe_names
+from lslo_cli.recipe.resolution import ENVIRONMENT, resolve
+from lslo_cli.recipe.sections import (
+    BaseSection,
+    DataSection,
+    EstimateSubspaceSection,
+    EvaluateSection,
+    FitSection,
+    LanguageEntry,
+    Method,
+    ModelSection,
+    Precision,
+    PruneTargets,
+    Recipe,
+    RunSection,
+    SearchMode,
+    Section,
+    TrainSection,
+    WeightLearnSection,
+)
+from lslo_cli.recipe.toml import to_toml
+
+__all__ = [
+    "ENVIRONMENT",
+    "BaseSection",
+    "DataSection",
+    "EstimateSubspaceSection",
+    "EvaluateSection",
+    "FitSection",
+    "LanguageEntry",
+    "Method",
+    "ModelSection",
+    "Precision",
+    "PruneTargets",
+    "Recipe",
+    "RunSection",
+    "SearchMode",
+    "Section",
+    "TrainSection",
+    "WeightLearnSection",
+    "find_recipe",
+    "recipe_folder",
+    "recipe_names",
+    "resolve",
+    "to_toml",
+]

@@ -1,0 +1,58 @@
+"""Values from one source, and how a later source covers an earlier one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import Any, NamedTuple
+
+
+class Layer(NamedTuple):
+    """Nested values from one source; ``where`` ends the sentence that complains about one of them."""
+
+    where: str
+    values: dict[str, Any]
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, key by key: of two tables the union, of anything else the one above."""
+    merged = dict(below)
+    for key, value in above.items():
+        tables = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if tables else value
+    return merged
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"train.gps": 0.9}`` as ``{"train": {"gps": 0.9}}``."""
+    tables: dict[str, Any] = {}
+    for dotted, value in flat.items():
+        tables = merge(tables, reduce(lambda inner, part: {part: inner}, reversed(dotted.split(".")), value))
+    return normalise(tables)
+
+
+def normalise(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys with hyphens, as commands and flags have them (``[weight-learn]``), as keys of a recipe.
+
+    Language codes are left as they are.
+    """
+    return {
+        key.replace("-", "_"): normalise(value)
+        if isinstance(value, Mapping) and key != "languages"
+        else value
+        for key, value in values.items()
+    }
+
+
+def has(values: Any, path: Sequence[str]) -> bool:
+    """Whether nested ``values`` have a value at ``path``."""
+    for part in path:
+        if not isinstance(values, Mapping) or part not in values:
+            return False
+        values = values[part]
+    return True
+
+
+def source(path: Sequence[str], layers: Sequence[Layer]) -> str:
+    """Where the value at ``path`` was given last; empty where no layer has it."""
+    return next((layer.where for layer in reversed(layers) if has(layer.values, path)), "")

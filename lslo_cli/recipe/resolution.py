@@ -1,0 +1,103 @@
+"""Resolution: from everything that was given to one recipe."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from typing import Any
+
+from pydantic import ValidationError
+
+from lslo_cli.errors import UsageError, nearest
+from lslo_cli.recipe.files import find_recipe, recipe_layers
+from lslo_cli.recipe.layers import Layer, has, merge, nested, source
+from lslo_cli.recipe.sections import LanguageEntry, Recipe, Section
+
+ENVIRONMENT = {"LSLO_MODEL": "model.name", "LSLO_DATA": "data.path"}
+"""Variables that set a default for a machine, and the key each sets."""
+
+
+def resolve(
+    recipe: str | None = None, given: Mapping[str, Any] | None = None, assignments: Sequence[str] = ()
+) -> Recipe:
+    """Build a recipe from a name or path, values by dotted key, and ``key=value`` assignments.
+
+    ``given`` holds only what the user gave: a None in it is left out. Raises UsageError for an unknown
+    key or an unfit value, naming the key and its source, and InputError for a recipe that is missing or
+    not TOML.
+    """
+    environment = {key: os.environ[name] for name, key in ENVIRONMENT.items() if os.environ.get(name)}
+    layers = [
+        Layer(" in the environment", nested(environment)),
+        *(recipe_layers(find_recipe(recipe)) if recipe is not None else ()),
+        Layer(" in --set", nested(dict(map(_assignment, assignments)))),
+        Layer("", nested({key: value for key, value in (given or {}).items() if value is not None})),
+    ]
+    values = reduce(merge, (layer.values for layer in layers))
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise _as_usage_error(error, values, layers) from None
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    """Read ``key=value``. A value that is not TOML is text, so that ``train.ranks=2,2,8`` needs no quotes."""
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if not (key and equals):
+        raise UsageError(f"'--set {text}' is not of the form key=value", "write --set train.gps=0.9")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, value
+
+
+def _as_usage_error(error: ValidationError, values: Mapping[str, Any], layers: Sequence[Layer]) -> UsageError:
+    """The first thing pydantic complains about, in terms of the key a person wrote and of where it stands."""
+    problem = error.errors()[0]
+    path = [str(part) for part in problem["loc"]]
+    if problem["type"] == "missing":
+        table = ".".join(path[:-1])
+        return UsageError(
+            f"'{'.'.join(path)}' is missing{source(path[:-1], layers)}", f"give '{path[-1]}' under [{table}]"
+        )
+    while not has(values, path):  # pydantic's path goes on into members of unions and positions in lists
+        path.pop()
+    key, where = ".".join(path), source(path, layers)
+    if problem["type"] == "extra_forbidden":
+        table = f"[{'.'.join(path[:-1])}]" if path[1:] else "a recipe"
+        return UsageError(
+            f"unknown key '{key}'{where}.{_suggestion(path)}",
+            f"keys of {table}: {', '.join(_section(path).model_fields)}",
+        )
+    value = reduce(lambda table, part: table[part], path, values)
+    reason = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+    if problem["type"] in ("model_type", "dict_type"):
+        reason = f"it is a table, whose keys are set one by one as {key}.KEY"
+    return UsageError(
+        f"'{key}' cannot be {value!r}{where}: {reason}",
+        "correct the value; `lslo recipe` shows every key with its value",
+    )
+
+
+def _section(path: Sequence[str]) -> type[Section]:
+    """The section that the key at ``path`` stands in."""
+    if len(path) == 1:
+        return Recipe
+    return LanguageEntry if path[0] == "languages" else type(Recipe.model_fields[path[0]].default)
+
+
+def _suggestion(path: Sequence[str]) -> str:
+    """The known key meant by an unknown one: of the same name in another section, or else spelt most alike."""
+    known = list(_known_keys())
+    namesakes = [key for key in known if key.rpartition(".")[2] == path[-1]]
+    return nearest(".".join(path), namesakes or known)
+
+
+def _known_keys() -> Iterator[str]:
+    """Every section, and every dotted key."""
+    for name, field in Recipe.model_fields.items():
+        yield name
+        if isinstance(field.default, Section):
+            yield from (f"{name}.{key}" for key in type(field.default).model_fields)

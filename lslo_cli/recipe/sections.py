@@ -1,0 +1,245 @@
+"""Everything an experiment depends on, as frozen sections. The only place with default values."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lslo_cli.method.importance import Pool
+from lslo_cli.method.languages import LANGUAGES, Language, Resource, resolve_languages
+from lslo_cli.method.schedule import GradualPruning
+from lslo_cli.method.sites import SiteSet
+from lslo_cli.world import WORLD
+
+# Strict numbers: true is no 1, and "3" in quotes is no number.
+Ratio = Annotated[float, Field(ge=0, lt=1, strict=True)]
+Probability = Ratio
+Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+CountOrZero = Annotated[int, Field(ge=0, strict=True)]
+
+
+class Method(StrEnum):
+    """What ``lslo train`` trains: routed adapters, all parameters, or one LoRA shared by all languages."""
+
+    LSLO = "lslo"
+    FULL = "full"
+    LORA = "lora"
+
+
+class PruneTargets(StrEnum):
+    """Which matrices gradual pruning prunes. The paper leaves it open; section 3.2 reads as both."""
+
+    BOTH = "both"
+    B = "B"
+
+
+class SearchMode(StrEnum):
+    """Beam search with fairseq's semantics, as the paper's scores were made, or transformers' own."""
+
+    FAIRSEQ = "fairseq"
+    PLAIN = "plain"
+
+
+class Precision(StrEnum):
+    """Arithmetic of the forward pass; adapters, loss and optimiser stay in float32."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+    FP16 = "fp16"
+
+
+class Section(BaseModel):
+    """A part of a recipe: immutable, and strict about unknown keys."""
+
+    # Numbers serve as text, so that ranks = 8 and revision = 2024 need no quotes.
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+
+class LanguageEntry(Section):
+    """A language outside the paper's tables, or one of them described anew."""
+
+    resource: Resource
+    family: str = ""
+    bitext: Count | None = None
+
+
+class ModelSection(Section):
+    """The base model: ``world``, a folder, or a hub id."""
+
+    name: str = "VityaVitalich/flores101_mm100_615M"
+    revision: str | None = None
+
+
+class DataSection(Section):
+    """Parallel text: ``world`` or a path, and which split serves which purpose; "" is text without splits."""
+
+    path: str = "data/flores101"
+    train: str = "dev"
+    test: str = "devtest"
+    train_rows: Count | None = None
+    test_rows: Count | None = None
+    temperature: Positive = 5.0
+    max_length: Count = 256
+
+
+class FitSection(Section):
+    """Optimisation, shared by all stages that train. The defaults are the authors' settings."""
+
+    epochs: Count = 15
+    lr: Positive = 3e-3
+    lr_full: Positive = 1e-4
+    warmup: Count = 1
+    beta1: Probability = 0.9
+    beta2: Probability = 0.98
+    clip_norm: NonNegative = 0.0
+    label_smoothing: Probability = 0.2
+    dropout: Probability = 0.1
+    attention_dropout: Probability = 0.1
+    activation_dropout: Probability = 0.0
+    max_tokens: Count = 4000
+    accumulate: Count = 4
+
+
+class WeightLearnSection(Section):
+    """Weight learning (section 4.1). ``epochs`` None means those of ``[fit]``."""
+
+    rank: Count = 8
+    epochs: Count | None = None
+
+
+class EstimateSubspaceSection(Section):
+    """Intrinsic subspace estimation (sections 4.2 and 7.3; settings of table 7).
+
+    ``index`` as in ``[train]``, ``epochs`` as in ``[weight-learn]``. ``mean_rank`` is the budget per language
+    of the rank map that is derived.
+    """
+
+    rank: Count = 8
+    index: str | None = None
+    epochs: Count | None = None
+    target_ratio: Ratio = 0.7
+    start_epoch: CountOrZero = 2
+    duration: Count = 8
+    pool: Pool = Pool.LAYER
+    mean_rank: Positive = 4.0
+
+
+class TrainSection(Section):
+    """The final fine-tuning run (section 6.3).
+
+    ``index`` is learned, paper, source, target or a file; None is the learned one where it has been
+    learned and else the paper's. ``ranks`` is 2,2,8 or en=2,wo=16 or auto; None is the estimated rank map
+    where there is one and else 2 for high and medium, 8 for the rest. ``curve_rows`` sentences per
+    direction are scored after each epoch; 0 is none.
+    """
+
+    method: Method = Method.LSLO
+    ranks: str | None = None
+    index: str | None = None
+    sites: SiteSet = SiteSet.ALL
+    gps: Ratio = 0.0
+    gps_start: CountOrZero = 2
+    gps_duration: Count = 8
+    gps_classes: tuple[Resource, ...] = (Resource.HIGH, Resource.MEDIUM)
+    prune_targets: PruneTargets = PruneTargets.BOTH
+    curve_rows: CountOrZero = 0
+    curve_groups: tuple[str, ...] = ("H2H", "V2V")
+
+
+class EvaluateSection(Section):
+    """Translation and scoring. ``metric_model`` is a sentencepiece model for where spBLEU's own is absent."""
+
+    beam: Count = 5
+    mode: SearchMode = SearchMode.FAIRSEQ
+    length_penalty: NonNegative = 1.0
+    max_new_tokens: Count = 200
+    max_tokens: Count = 12_000
+    metric_model: str | None = None
+    directions: tuple[str, ...] = ()
+
+
+class BaseSection(Section):
+    """Training a base model from scratch (``lslo base train``): its vocabulary, shape and optimisation.
+
+    An epoch here is ``updates`` optimiser steps, however large the corpus: the grain of validation and of
+    resuming. ``held_out`` rows of each section are kept for validation.
+    """
+
+    vocabulary: Count = 8000
+    encoder_layers: Count = 6
+    decoder_layers: Count = 6
+    d_model: Count = 512
+    ffn_dim: Count = 2048
+    heads: Count = 8
+    dropout: Probability = 0.1
+    epochs: Count = 40
+    updates: Count = 500
+    lr: Positive = 1e-3
+    warmup: Count = 1000
+    clip_norm: NonNegative = 1.0
+    label_smoothing: Probability = 0.1
+    max_tokens: Count = 4000
+    accumulate: Count = 1
+    temperature: Positive = 5.0
+    max_length: Count = 128
+    held_out: Count = 100
+    dtype: str = Field("float16", pattern="^(float32|float16|bfloat16)$")
+
+
+class RunSection(Section):
+    """Where and how a run computes."""
+
+    device: str = "auto"
+    precision: Precision = Precision.FP32
+    threads: Count | None = None
+
+
+class Recipe(Section):
+    """Everything an experiment depends on."""
+
+    name: str | None = None
+    description: str = ""
+    seed: CountOrZero = 2
+    langs: str | tuple[str, ...] = "lang12"
+    languages: dict[str, LanguageEntry] = Field(default_factory=dict)
+    model: ModelSection = ModelSection()
+    data: DataSection = DataSection()
+    fit: FitSection = FitSection()
+    weight_learn: WeightLearnSection = WeightLearnSection()
+    estimate_subspace: EstimateSubspaceSection = EstimateSubspaceSection()
+    train: TrainSection = TrainSection()
+    evaluate: EvaluateSection = EvaluateSection()
+    base: BaseSection = BaseSection()
+    run: RunSection = RunSection()
+
+    @property
+    def experiment(self) -> str:
+        """The name of the experiment's folder: the recipe's, or that of the language set, or its codes."""
+        codes = self.langs.split(",") if isinstance(self.langs, str) else self.langs
+        return self.name or "-".join(code.strip() for code in codes)
+
+    def known_languages(self) -> dict[str, Language]:
+        """The paper's languages, the built-in world's, and those this recipe describes."""
+        described = {
+            code: Language(code, entry.resource, entry.family, entry.bitext)
+            for code, entry in self.languages.items()
+        }
+        return {**LANGUAGES, **WORLD, **described}
+
+    def selected_languages(self) -> tuple[Language, ...]:
+        """The languages of the experiment. Raises UsageError for an unknown code."""
+        return resolve_languages(self.langs, self.known_languages())
+
+    def estimation_schedule(self) -> GradualPruning:
+        """Eq. 4 with the settings of subspace estimation."""
+        stage = self.estimate_subspace
+        epochs = stage.epochs or self.fit.epochs
+        return GradualPruning(stage.target_ratio, stage.start_epoch, stage.duration, epochs)
+
+    def training_schedule(self) -> GradualPruning:
+        """Eq. 4 with the settings of the final fine-tuning run."""
+        return GradualPruning(self.train.gps, self.train.gps_start, self.train.gps_duration, self.fit.epochs)

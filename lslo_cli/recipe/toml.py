@@ -1,0 +1,34 @@
+"""A recipe as text."""
+
+from __future__ import annotations
+
+import json
+
+from lslo_cli.recipe.sections import Recipe, Section
+
+
+def to_toml(recipe: Recipe) -> str:
+    """A resolved recipe as TOML with every key; reading it back gives an equal recipe.
+
+    A key without a value is named in a comment, since TOML has no null.
+    """
+    return "\n".join(_lines(recipe)) + "\n"
+
+
+def _lines(section: Section, header: str = "") -> list[str]:
+    lines, tables = [f"\n[{header}]"] if header else [], []
+    for key in type(section).model_fields:
+        value = getattr(section, key)
+        if isinstance(value, Section):
+            tables += _lines(value, key)
+        elif isinstance(value, dict):
+            for name, entry in value.items():
+                tables += _lines(entry, f"{key}.{_scalar(name)}")
+        else:
+            lines.append(f"# {key} is not set" if value is None else f"{key} = {_scalar(value)}")
+    return lines + tables
+
+
+def _scalar(value: object) -> str:
+    """JSON's texts, numbers, booleans and lists of them are TOML's too, but for one control character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
