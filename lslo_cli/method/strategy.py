@@ -37,6 +37,10 @@ class IndexStrategy:
 
     by_layer: Mapping[Layer, Index]
 
+    def as_text(self) -> dict[str, str]:
+        """The index of every layer in plain strings, as artifacts and adapters keep it."""
+        return {str(layer): str(index) for layer, index in self.by_layer.items()}
+
     def of(self, layer: Layer) -> Index:
         """The index of ``layer``. Raises InputError where the strategy was made for a shallower model."""
         try:

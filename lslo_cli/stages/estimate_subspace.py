@@ -27,6 +27,7 @@ def estimate_subspace(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
         task="subspace estimation",
         route=adapters.route,
         callbacks=[PruneGradually(pruner, schedule)],
+        depends_on=[stage.model_dump(mode="json"), strategy.as_text()],
     )
     history = fit.run(setup.resume)
     matrices = [(matrix, name) for matrix, name in pruner.counts(adapters) if name == "B"]

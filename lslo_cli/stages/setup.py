@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
+from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.errors import RunError, UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
-from lslo_cli.fit import Checkpoint, Fit, Optimisation
+from lslo_cli.fit import Callback, Checkpoint, Fit, Optimisation
 from lslo_cli.method.languages import Direction, Language, directions
 from lslo_cli.mt.base import BaseModel, load_base, set_dropout
 from lslo_cli.mt.batches import EpochBatches
 from lslo_cli.mt.corpus import Corpus, Section, load_corpus
 from lslo_cli.mt.tokenized import TokenizedCorpus
+from lslo_cli.nn.route import Route
 from lslo_cli.recipe import FitSection, Precision, Recipe
 from lslo_cli.world import sentences
 
@@ -27,13 +30,17 @@ WORLD_NAME = "world"
 
 @dataclass
 class Setup:
-    """Languages, base model and device of one stage. ``data`` collects the identity of all text that was read."""
+    """Languages, base model and device of one stage.
+
+    ``work`` is the folder of its checkpoint, None for no checkpoint. ``data`` collects the identity of all
+    text that was read.
+    """
 
     recipe: Recipe
     languages: tuple[Language, ...]
     base: BaseModel
     accelerator: Accelerator
-    checkpoint: Checkpoint | None = None
+    work: Path | None = None
     resume: bool = False
     on_event: OnEvent = ignore
     data: list[DataIdentity] = field(default_factory=list)
@@ -91,20 +98,48 @@ class Setup:
             )
         return batches
 
-    def fit(self, parameters: Iterable[torch.nn.Parameter], batches: EpochBatches, settings: Optimisation, task: str, **more) -> Fit:
-        """A training run of the base model as it stands, adapters included, with the recipe's dropout."""
+    def fit(
+        self,
+        parameters: Iterable[torch.nn.Parameter],
+        batches: EpochBatches,
+        settings: Optimisation,
+        *,
+        task: str,
+        route: Route | None,
+        callbacks: Sequence[Callback],
+        depends_on: object = None,
+    ) -> Fit:
+        """A training run of the base model as it stands, adapters included, with the recipe's dropout.
+
+        ``depends_on`` is what the run depends on beside seed, text, base model and optimisation: a
+        checkpoint made with another value is refused.
+        """
         section = self.recipe.fit
         set_dropout(self.base.model, section.dropout, section.attention_dropout, section.activation_dropout)
+        fingerprint = digest_of(
+            [
+                task,
+                self.recipe.seed,
+                self.recipe.data.model_dump(mode="json", include={"temperature", "max_length"}),
+                section.model_dump(mode="json"),
+                asdict(settings),
+                [identity.digest for identity in self.data],
+                self.base.identity.digest,
+                str(self.recipe.run.precision),
+                depends_on,
+            ]
+        )
         return Fit(
             model=self.base.model,
             parameters=list(parameters),
             batches=batches,
             settings=settings,
             accelerator=self.accelerator,
-            checkpoint=self.checkpoint,
+            route=route,
+            callbacks=callbacks,
+            checkpoint=Checkpoint(self.work, fingerprint) if self.work else None,
             task=task,
             on_event=self.on_event,
-            **more,
         )
 
 

@@ -26,6 +26,7 @@ def weight_learn(setup: Setup) -> IndexStrategyResult:
         task="weight learning",
         route=adapters.route,
         callbacks=[trajectory],
+        depends_on=recipe.weight_learn.rank,
     )
     history = fit.run(setup.resume)
     return IndexStrategyResult(

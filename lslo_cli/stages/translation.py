@@ -1,0 +1,113 @@
+"""Translating many directions in one stream, and scoring them: shared by evaluation and quality curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from lslo_cli.artifacts.schema import DirectionScore
+from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started
+from lslo_cli.method.languages import Direction
+from lslo_cli.mt.corpus import Corpus
+from lslo_cli.mt.metric import Score, SpBleu, flores101_model
+from lslo_cli.mt.search import translate
+from lslo_cli.mt.stream import TranslationBatches
+from lslo_cli.mt.tokenizer import SENTENCEPIECE
+from lslo_cli.nn.route import Route
+from lslo_cli.stages.setup import Setup
+
+Translations = Mapping[Direction, Sequence[str]]
+
+
+@torch.no_grad()
+def translate_all(
+    setup: Setup, sources: Translations, route: Route | None, task: str, on_event: OnEvent
+) -> dict[Direction, list[str]]:
+    """Translate every source sentence of every direction, in one stream sorted by length.
+
+    ``route`` is that of the attached adapters, or None for a model without any. An empty source gives an
+    empty translation.
+    """
+    section = setup.recipe.evaluate
+    base = setup.base
+    batches = TranslationBatches(
+        sources, base.tokenizer, setup.codes, max_tokens=section.max_tokens, max_length=setup.recipe.data.max_length
+    )
+    if batches.truncated:
+        on_event(Noted(f"cut {batches.truncated} sources at {setup.recipe.data.max_length} tokens"))
+    total = sum(len(batch.keys) for batch in batches)
+    on_event(Started(task, total, "sentences"))
+    base.model.eval()
+    done: list[tuple[tuple[Direction, int], str]] = []
+    route = route or Route()
+    device = setup.accelerator.device
+    for batch in batches:
+        languages = (batch.source_language.to(device), batch.target_language.to(device))
+        with route.of(*languages), setup.accelerator.autocast():
+            hypotheses = translate(
+                base,
+                batch,
+                mode=section.mode,
+                beam=section.beam,
+                max_length_b=section.max_new_tokens,
+                length_penalty=section.length_penalty,
+            )
+        done += zip(batch.keys, (base.tokenizer.decode(ids) for ids in hypotheses), strict=True)
+        on_event(Advanced(task, len(done)))
+    on_event(Finished(task))
+    return batches.in_order(done)
+
+
+def sources_and_references(corpus: Corpus, directions: Sequence[Direction]) -> tuple[Translations, Translations]:
+    """Source sentences and their references by direction; a direction without text is left out."""
+    pairs = {direction: corpus.pairs(direction) for direction in directions}
+    present = {direction: both for direction, both in pairs.items() if both[0]}
+    return ({d: src for d, (src, _) in present.items()}, {d: tgt for d, (_, tgt) in present.items()})
+
+
+def score_directions(metric: SpBleu, hypotheses: Translations, references: Translations) -> dict[Direction, Score]:
+    """Score every direction, those into one language in a row, since they may share their references."""
+    ordered = sorted(hypotheses, key=lambda direction: direction.tgt)
+    scored = {direction: metric.score(hypotheses[direction], references[direction]) for direction in ordered}
+    return {direction: scored[direction] for direction in hypotheses}
+
+
+def direction_score(direction: Direction, sentences: int, score: Score) -> DirectionScore:
+    """A score as the artifact holds it."""
+    return DirectionScore(
+        src=direction.src,
+        tgt=direction.tgt,
+        sentences=sentences,
+        spbleu=score.spbleu,
+        counts=list(score.counts),
+        totals=list(score.totals),
+        hypothesis_length=score.sys_len,
+        reference_length=score.ref_len,
+        chrf=score.chrf,
+    )
+
+
+def open_metric(setup: Setup) -> SpBleu:
+    """The metric that the recipe asks for: FLORES-101's pieces, a given model's, or ``base`` for the base model's.
+
+    Where nothing is asked for and FLORES-101's model is not on disk, the base model's own pieces are used
+    and a note says so; the signature then differs, so the scores are not mistaken for spBLEU's usual ones.
+    """
+    chosen = setup.recipe.evaluate.metric_model
+    own = setup.base.folder / SENTENCEPIECE if setup.base.folder else None
+    if chosen == "base" and own:
+        return SpBleu(own)
+    if chosen:
+        return SpBleu(Path(chosen))
+    if not flores101_model().exists() and own:
+        metric = SpBleu(own)
+        setup.on_event(
+            Noted(
+                f"no FLORES-101 sentencepiece model at {flores101_model()}: scoring over the base model's own pieces, "
+                f"signature {metric.name}; such scores compare only with each other"
+            )
+        )
+        return metric
+    return SpBleu()
