@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -15,18 +17,43 @@ from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of, made
 from lslo_cli.artifacts.schema import (
     Artifact,
-    BaseTrainingResult,
     DataIdentity,
+    EvaluationResult,
+    IndexStrategyResult,
     Input,
     LanguageRecord,
     ModelIdentity,
     Result,
+    SubspaceResult,
+    TrainingResult,
 )
-from lslo_cli.events import OnEvent, ignore
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.method.importance import Pool
+from lslo_cli.method.ranks import RankMap, parse_ranks
+from lslo_cli.method.strategy import Index, IndexStrategy, paper, uniform
 from lslo_cli.mt.base import save_base
-from lslo_cli.recipe import Recipe
-from lslo_cli.stages.setup import describe_device
+from lslo_cli.recipe import Method, Recipe
+from lslo_cli.stages.estimate_subspace import estimate_subspace as estimate_subspace_stage
+from lslo_cli.stages.evaluate import evaluate as evaluate_stage
+from lslo_cli.stages.prune_report import prune_report as prune_report_stage
+from lslo_cli.stages.setup import Setup, describe_device, out_of_memory, prepare
+from lslo_cli.stages.train import check_method, load_run, trained_ranks
+from lslo_cli.stages.train import train as train_stage
 from lslo_cli.stages.train_base import train_base as train_base_stage
+from lslo_cli.stages.translation import Translations
+from lslo_cli.stages.weight_learn import weight_learn as weight_learn_stage
+
+R = TypeVar("R", bound=Result)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A recipe, the folder of its artifacts, and the command line that is running, for the record."""
+
+    recipe: Recipe
+    folder: ExperimentFolder
+    command: str
 
 
 @dataclass(frozen=True)
@@ -36,6 +63,108 @@ class Written:
     path: Path
     artifact: Artifact[Any]
     up_to_date: bool = False
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A setting that may come from an artifact: its value, where it came from, and the artifact."""
+
+    value: Any
+    source: str
+    inputs: tuple[tuple[str, Path, str], ...] = ()
+    """(role, path, digest) of every artifact behind the value."""
+
+
+def weight_learn(experiment: Experiment, *, resume: bool = False, on_event: OnEvent = ignore) -> Written:
+    """Learn the index strategy and write ``index-strategy.json``."""
+    stopwatch = Stopwatch()
+    path, work = experiment.folder.index_strategy, experiment.folder.checkpoint("weight-learn")
+    with _clear_memory_errors():
+        setup = _open_stage(experiment, path, work, resume, on_event)
+        return _write_stage(path, weight_learn_stage(setup), experiment, setup, stopwatch)
+
+
+def estimate_subspace(experiment: Experiment, *, resume: bool = False, on_event: OnEvent = ignore) -> Written:
+    """Estimate every language's subspace and write ``subspace.json``, or ``subspace-language.json`` by language."""
+    stopwatch = Stopwatch()
+    section, folder = experiment.recipe.estimate_subspace, experiment.folder
+    experiment.recipe.estimation_schedule()  # a schedule that does not fit is refused before a model is loaded
+    path = folder.language_subspace if section.pool is Pool.LANGUAGE else folder.subspace
+    with _clear_memory_errors():
+        setup = _open_stage(experiment, path, folder.checkpoint(f"estimate-{section.pool}"), resume, on_event)
+        index = choose_index(experiment, section.index, setup.model_identity, on_event)
+        return _write_stage(path, estimate_subspace_stage(setup, index.value), experiment, setup, stopwatch, index)
+
+
+def train(
+    experiment: Experiment,
+    *,
+    run: str | None = None,
+    subspace: Path | None = None,
+    resume: bool = False,
+    on_event: OnEvent = ignore,
+) -> Written:
+    """Fine-tune and write ``runs/<run>/training.json`` with its weights."""
+    stopwatch = Stopwatch()
+    recipe = experiment.recipe
+    recipe.training_schedule()
+    check_method(recipe)
+    folder = experiment.folder.run(run or run_name(recipe))
+    with _clear_memory_errors():
+        setup = _open_stage(experiment, folder.training, folder.checkpoint, resume, on_event)
+        index = choose_index(experiment, recipe.train.index, setup.model_identity, on_event)
+        ranks = choose_ranks(experiment, subspace, setup.model_identity, on_event)
+        result = train_stage(setup, folder.name, index.value, index.source, ranks.value, folder.path)
+        used = () if recipe.train.method is Method.FULL else (index, ranks)
+        return _write_stage(folder.training, result, experiment, setup, stopwatch, *used)
+
+
+def prune_report(
+    experiment: Experiment, *, run: str | None = None, subspace: Path | None = None, on_event: OnEvent = ignore
+) -> Written:
+    """Correlate importance with bitext size, count parameters, and write ``prune-report.json``.
+
+    Reports on ``run``, or else on the latest run that trained adapters; without one, on the estimate alone.
+    """
+    stopwatch = Stopwatch()
+    path = subspace or experiment.folder.subspace
+    estimate = store.read(path, SubspaceResult)
+    store.check_fresh(path, estimate, SubspaceResult.command)
+    inputs = [("subspace", path, estimate.digest)]
+    training = _reported_run(experiment.folder, run)
+    if training:
+        folder, artifact = training
+        inputs.append(("training", folder.training, artifact.digest))
+        on_event(Noted(f"reporting on run {folder.name}"))
+    result = prune_report_stage(
+        estimate.result,
+        training[1].result if training else None,
+        [record.language() for record in estimate.languages],
+        estimate.model.parameters,
+    )
+    return _write(
+        experiment.folder.prune_report,
+        result,
+        experiment,
+        model=estimate.model,
+        data=estimate.data,
+        inputs=inputs,
+        stopwatch=stopwatch,
+        device="none",
+    )
+
+
+def evaluate(
+    experiment: Experiment, *, runs: Sequence[str] = (), force: bool = False, on_event: OnEvent = ignore
+) -> list[Written]:
+    """Translate and score the test split with the base model and every trained run, or with ``runs``.
+
+    A run whose evaluation is up to date is not translated again unless ``force``.
+    """
+    folders = [experiment.folder.run(name) for name in runs]
+    if not folders:
+        folders = [experiment.folder.run(BASE_RUN), *experiment.folder.trained_runs()]
+    return [_evaluate_run(experiment, folder, force, on_event) for folder in folders]
 
 
 def train_base(recipe: Recipe, out: Path, command: str, *, resume: bool = False, on_event: OnEvent = ignore) -> Written:
@@ -48,30 +177,224 @@ def train_base(recipe: Recipe, out: Path, command: str, *, resume: bool = False,
     written = _write(
         out / "training.json",
         result,
-        recipe,
+        Experiment(recipe, ExperimentFolder(out), command),
         model=ModelIdentity(**asdict(base.identity)),
         data=[data],
         inputs=[],
         stopwatch=stopwatch,
         device=describe_device(base.model.device),
-        command=command,
     )
     shutil.rmtree(work)
+    return written
+
+
+def run_name(recipe: Recipe) -> str:
+    """The folder name of a run from what sets it apart: ``2-2-8-gps0.9``, ``full``, ``fc-2-2-16-source``."""
+    section = recipe.train
+    if section.method is Method.FULL:
+        return "full"
+    ranks = (section.ranks or "default").replace(",", "-").replace(";", "-").replace("=", "")
+    parts = ["lora" if section.method is Method.LORA else "", "" if section.sites == "all" else str(section.sites), ranks]
+    if section.index:
+        parts.append(Path(section.index).stem)
+    if section.gps > 0:
+        parts.append(f"gps{section.gps:g}")
+    return "-".join(part for part in parts if part)
+
+
+def choose_index(experiment: Experiment, wanted: str | None, model: ModelIdentity, on_event: OnEvent = ignore) -> Chosen:
+    """The index strategy that a recipe asks for: learned, paper, source, target, or a file.
+
+    None takes the learned one where the experiment has it, and else the paper's. Raises InputError for a
+    learned strategy that is missing, damaged, or made with another base model.
+    """
+    depth = (model.encoder_layers, model.decoder_layers)
+    learned_path = experiment.folder.index_strategy
+    if wanted is None:
+        wanted = "learned" if learned_path.exists() else "paper"
+        if wanted == "paper":
+            on_event(Noted(f"no index strategy at {learned_path}: using the paper's, scaled to {depth[0]} encoder layers"))
+    if wanted == "paper":
+        return Chosen(paper(*depth), "paper")
+    if wanted in tuple(Index):
+        return Chosen(uniform(Index(wanted), *depth), wanted)
+    path = learned_path if wanted == "learned" else Path(wanted)
+    artifact = store.read(path, IndexStrategyResult)
+    codes = [language.code for language in experiment.recipe.selected_languages()]
+    store.check_belongs(path, artifact, model.digest, codes, IndexStrategyResult.command)
+    on_event(Noted(f"index strategy: {path} ({artifact.digest[:12]})"))
+    strategy: IndexStrategy = artifact.result.strategy()
+    return Chosen(strategy, "learned", (("index-strategy", path, artifact.digest),))
+
+
+def choose_ranks(
+    experiment: Experiment, subspace: Path | None, model: ModelIdentity, on_event: OnEvent = ignore
+) -> Chosen:
+    """The ranks that a recipe asks for: given, or ``auto`` for the estimated rank map.
+
+    None takes the estimated map where the experiment has one, and else the paper's 2 for high and medium
+    and 8 for the rest. Raises InputError for a map that is missing, damaged, or made with another base.
+    """
+    recipe = experiment.recipe
+    languages = recipe.selected_languages()
+    path = subspace or experiment.folder.subspace
+    wanted = recipe.train.ranks
+    if recipe.train.method is not Method.LSLO:
+        wanted = wanted or "8"
+        codes = [language.code for language in languages]
+        ranks = RankMap(dict.fromkeys(codes, int(wanted))) if wanted.isdecimal() else parse_ranks(wanted, languages)
+        return Chosen(trained_ranks(recipe, ranks), "given")
+    if wanted is None:
+        wanted = "auto" if subspace or path.exists() else "high=2,medium=2,low=8,very-low=8"
+        if wanted != "auto":
+            present = {language.resource for language in languages}
+            wanted = ",".join(part for part in wanted.split(",") if part.partition("=")[0] in present)
+            on_event(Noted(f"no rank map at {path}: using {wanted}"))
+    if wanted != "auto":
+        return Chosen(parse_ranks(wanted, languages), "given")
+    artifact = store.read(path, SubspaceResult)
+    store.check_fresh(path, artifact, SubspaceResult.command)
+    store.check_belongs(path, artifact, model.digest, [language.code for language in languages], SubspaceResult.command)
+    on_event(Noted(f"rank map: {path} ({artifact.digest[:12]})"))
+    estimated = artifact.result.rank_map()
+    ranks = RankMap({language.code: estimated.of(language.code) for language in languages})
+    return Chosen(ranks, "estimated", (("subspace", path, artifact.digest),))
+
+
+def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_event: OnEvent) -> Written:
+    stopwatch = Stopwatch()
+    recipe = experiment.recipe
+    training = None if folder.name == BASE_RUN else _read_training(experiment.folder, folder)
+    store.check_writable(folder.path)
+    setup = prepare(recipe, on_event)
+    inputs: list[tuple[str, Path, str]] = []
+    if training:
+        codes = [record.code for record in training.languages]
+        store.check_belongs(folder.training, training, setup.base.identity.digest, list(setup.codes), TrainingResult.command)
+        if codes != list(setup.codes):
+            raise UsageError(
+                f"run {folder.name} was trained for {', '.join(codes)}, not {', '.join(setup.codes)}",
+                "evaluate it with the same languages; --directions chooses among them",
+            )
+        inputs.append(("training", folder.training, training.digest))
+    if not force:
+        current = _current_evaluation(folder, setup, inputs)
+        if current:
+            return current
+    route = None
+    if training:
+        weights = store.read_tensor_path(folder.training, training.result.weights)
+        route = load_run(setup, training.result, weights)
+    setup.data.clear()
+    result, hypotheses = evaluate_stage(setup, folder.name, route)
+    _write_hypotheses(folder, hypotheses)
+    return _write(
+        folder.evaluation,
+        result,
+        experiment,
+        model=setup.model_identity,
+        data=setup.data,
+        inputs=inputs,
+        stopwatch=stopwatch,
+        device=setup.device,
+    )
+
+
+def _read_training(experiment: ExperimentFolder, folder: RunFolder) -> Artifact[TrainingResult]:
+    if not folder.training.exists():
+        names = ", ".join([BASE_RUN, *(run.name for run in experiment.trained_runs())])
+        raise InputError(f"no run '{folder.name}' in {experiment.path}", f"runs there: {names}")
+    return store.read(folder.training, TrainingResult)
+
+
+def _current_evaluation(
+    folder: RunFolder, setup: Setup, inputs: Sequence[tuple[str, Path, str]]
+) -> Written | None:
+    """The evaluation on disk, if it was made from the same weights, text and settings."""
+    try:
+        artifact = store.read(folder.evaluation, EvaluationResult)
+    except InputError:
+        return None
+    setup.corpus(setup.recipe.data.test, setup.recipe.data.test_rows)
+    recipe = setup.recipe.model_dump(mode="json")
+    same = (
+        [item.digest for item in artifact.inputs] == [digest for _, _, digest in inputs]
+        and artifact.model.digest == setup.base.identity.digest
+        and [item.digest for item in artifact.data] == [item.digest for item in setup.data]
+        and artifact.recipe["evaluate"] == recipe["evaluate"]
+        and artifact.recipe["data"]["max_length"] == recipe["data"]["max_length"]
+    )
+    return Written(folder.evaluation, artifact, up_to_date=True) if same else None
+
+
+def _write_hypotheses(folder: RunFolder, hypotheses: Translations) -> None:
+    for direction, lines in hypotheses.items():
+        with store.replacing(folder.hypotheses / f"{direction}.txt") as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+
+
+def _reported_run(
+    experiment: ExperimentFolder, name: str | None
+) -> tuple[RunFolder, Artifact[TrainingResult]] | None:
+    """The named run, or the latest with adapters by language; None where there is none."""
+    if name is not None:
+        folder = experiment.run(name)
+        return folder, _read_training(experiment, folder)
+    for folder in reversed(experiment.trained_runs()):
+        artifact = store.read(folder.training, TrainingResult)
+        if artifact.result.method == Method.LSLO:
+            return folder, artifact
+    return None
+
+
+@contextmanager
+def _clear_memory_errors() -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise out_of_memory(error) from error
+
+
+def _open_stage(experiment: Experiment, path: Path, work: Path, resume: bool, on_event: OnEvent) -> Setup:
+    """Check that the artifact can be written before anything long begins, then prepare the stage."""
+    store.check_writable(path.parent)
+    setup = prepare(experiment.recipe, on_event)
+    setup.work, setup.resume = work, resume
+    return setup
+
+
+def _write_stage(
+    path: Path, result: Result, experiment: Experiment, setup: Setup, stopwatch: Stopwatch, *chosen: Chosen
+) -> Written:
+    """Write the artifact of a stage, and then forget its checkpoint."""
+    written = _write(
+        path,
+        result,
+        experiment,
+        model=setup.model_identity,
+        data=setup.data,
+        inputs=[item for choice in chosen for item in choice.inputs],
+        stopwatch=stopwatch,
+        device=setup.device,
+    )
+    if setup.work:
+        shutil.rmtree(setup.work, ignore_errors=True)
     return written
 
 
 def _write(
     path: Path,
     result: Result,
-    recipe: Recipe,
+    experiment: Experiment,
     *,
     model: ModelIdentity,
     data: list[DataIdentity],
-    inputs: list[Input],
+    inputs: Sequence[tuple[str, Path, str]],
     stopwatch: Stopwatch,
     device: str,
-    command: str,
 ) -> Written:
+    """Write an artifact; ``inputs`` are (role, path, digest), their paths kept relative to the artifact's folder."""
+    recipe = experiment.recipe
     artifact = Artifact[type(result)](
         schema_id=f"lslo/{result.kind}",
         version=result.version,
@@ -79,12 +402,16 @@ def _write(
         seed=recipe.seed,
         languages=[LanguageRecord.of(language) for language in recipe.selected_languages()],
         recipe=recipe.model_dump(mode="json"),
-        inputs=inputs,
+        inputs=[Input(role=role, path=_relative(source, path.parent), digest=digest) for role, source, digest in inputs],
         data=data,
         model=model,
         result=result,
         digest=digest_of(result.model_dump(mode="json")),
-        made=made(stopwatch, device, command),
+        made=made(stopwatch, device, experiment.command),
     )
     store.write(path, artifact)
     return Written(path, artifact)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()

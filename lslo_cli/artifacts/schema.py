@@ -1,15 +1,17 @@
 """The documents, one class for each kind of result.
 
 Numbers are unrounded, long tables are columns plus rows, and tensors live in safetensors files named
-here with their digest. Within a schema version fields are only added, with a default.
+here with their digest. A field that is added has a default, so that older artifacts stay readable; any
+other change raises the ``version`` of its result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
+from pydantic import FiniteFloat as Number
 
 from lslo_cli.method.importance import Pool, PrunedMatrix
 from lslo_cli.method.languages import Direction, Language, Resource
@@ -17,15 +19,6 @@ from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import Layer, Site
 from lslo_cli.method.strategy import Index, IndexStrategy, LayerWeights
-
-
-def _is_finite(number: float) -> float:
-    if number != number or number in (float("inf"), float("-inf")):
-        raise ValueError("not a finite number")
-    return number
-
-
-Number = Annotated[float, AfterValidator(_is_finite)]
 
 
 class Document(BaseModel):
@@ -323,7 +316,8 @@ class EvaluationResult(Result):
     average: Number
     chrf_groups: dict[str, Number]
     chrf_average: Number
-    hypotheses: TensorFile | None = None
+    hypotheses_digest: str = ""
+    """sha256 over all hypotheses, so that equal scores from different translations are told apart."""
 
     def spbleu(self) -> dict[Direction, float]:
         return {row.direction: row.spbleu for row in self.directions}

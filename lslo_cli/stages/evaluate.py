@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.schema import EvaluationResult, LanguageRecord
 from lslo_cli.errors import UsageError
 from lslo_cli.method.languages import Direction
@@ -46,6 +47,7 @@ def evaluate(setup: Setup, run: str, route: Route | None) -> tuple[EvaluationRes
         average=fmean(spbleu.values()),
         chrf_groups=group_means(chrf, setup.languages),
         chrf_average=fmean(chrf.values()),
+        hypotheses_digest=digest_of({str(direction): lines for direction, lines in hypotheses.items()}),
     )
     return result, hypotheses
 

@@ -19,13 +19,12 @@ from lslo_cli.events import ignore
 from lslo_cli.fit import Callback
 from lslo_cli.method.languages import Direction, Resource, group
 from lslo_cli.method.ranks import SHARED, RankMap
-from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import Layer, SiteSet
 from lslo_cli.method.statistics import group_means
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.mt.base import save_base
 from lslo_cli.nn.attach import Adapters, attach
-from lslo_cli.nn.pruning import Pruner, gradual_pruner
+from lslo_cli.nn.pruning import gradual_pruner
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import Method, PruneTargets, Recipe
 from lslo_cli.stages.pruning import PruneGradually

@@ -14,7 +14,7 @@ from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.schema import BaseTrainingResult, DataIdentity
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.fit import Callback, Checkpoint, Fit, Optimisation
-from lslo_cli.method.languages import Direction, directions
+from lslo_cli.method.languages import Direction
 from lslo_cli.mt.base import BaseModel, new_base
 from lslo_cli.mt.batches import Batch, EpochBatches
 from lslo_cli.mt.corpus import Corpus, split_off
