@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+BASE_RUN = "base"
+"""The name under which the untouched base model is evaluated."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -40,7 +43,7 @@ class RunFolder:
 
 @dataclass(frozen=True)
 class ExperimentFolder:
-    """``results/<experiment>/``: upstream artifacts, runs, figures. Nothing is created by asking for a path."""
+    """``results/<experiment>/``: upstream artifacts, runs, figures. Asking for a path creates nothing."""
 
     path: Path
 
@@ -75,13 +78,9 @@ class ExperimentFolder:
     def trained_runs(self) -> list[RunFolder]:
         """Runs with a training artifact, oldest first."""
         found = [RunFolder(path.parent) for path in (self.path / "runs").glob("*/training.json")]
-        return sorted(found, key=lambda run: run.training.stat().st_mtime)
+        return sorted(found, key=lambda run: (run.training.stat().st_mtime, run.name))
 
     def evaluated_runs(self) -> list[RunFolder]:
         """Runs with an evaluation artifact, by name, the base model first."""
         found = [RunFolder(path.parent) for path in (self.path / "runs").glob("*/evaluation.json")]
         return sorted(found, key=lambda run: (run.name != BASE_RUN, run.name))
-
-
-BASE_RUN = "base"
-"""The name under which the untouched base model is evaluated."""

@@ -77,7 +77,9 @@ def _source_state() -> tuple[str | None, bool | None]:
 
 def _git(root: Path, *arguments: str) -> str | None:
     try:
-        run = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10, check=True)
+        run = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return run.stdout.strip()

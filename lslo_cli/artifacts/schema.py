@@ -45,7 +45,9 @@ class LanguageRecord(Document):
 
     @classmethod
     def of(cls, language: Language) -> LanguageRecord:
-        return cls(code=language.code, resource=language.resource, family=language.family, bitext=language.bitext)
+        return cls(
+            code=language.code, resource=language.resource, family=language.family, bitext=language.bitext
+        )
 
     def language(self) -> Language:
         return Language(self.code, self.resource, self.family, self.bitext)
@@ -76,7 +78,9 @@ class ModelIdentity(Document):
 
     @property
     def shape(self) -> ModelShape:
-        return ModelShape(self.encoder_layers, self.decoder_layers, self.d_model, self.ffn_dim, self.vocab_size)
+        return ModelShape(
+            self.encoder_layers, self.decoder_layers, self.d_model, self.ffn_dim, self.vocab_size
+        )
 
 
 class Made(Document):
@@ -95,7 +99,7 @@ class Made(Document):
 
 
 class Result(Document):
-    """Base of the results. ``kind`` names the schema, ``version`` counts its revisions, ``command`` makes it."""
+    """Base of the results: ``kind`` names the schema, ``version`` its revision, ``command`` makes one."""
 
     kind: ClassVar[str]
     version: ClassVar[int] = 1
@@ -137,7 +141,9 @@ class IndexStrategyResult(Result):
         return IndexStrategy({Layer.parse(row.layer): row.index for row in self.layers})
 
     def weights(self) -> dict[Layer, LayerWeights]:
-        return {Layer.parse(row.layer): LayerWeights(row.source_weight, row.target_weight) for row in self.layers}
+        return {
+            Layer.parse(row.layer): LayerWeights(row.source_weight, row.target_weight) for row in self.layers
+        }
 
 
 class PrunedTable(Document):
@@ -158,7 +164,7 @@ class PrunedTable(Document):
 
 
 class SubspaceResult(Result):
-    """Subspace estimation (sections 4.2 and 7.3): what survived of every B, the scores, and the ranks they give."""
+    """Subspace estimation (sections 4.2 and 7.3): what survived of every B, and the ranks that gives."""
 
     kind: ClassVar[str] = "subspace"
     command: ClassVar[str] = "lslo estimate-subspace"
@@ -250,9 +256,9 @@ class SizeRow(Document):
 
 
 class CorrelationRow(Document):
-    """Correlation of importance score with bitext size for one kind of matrix; ``kind`` avg is the column mean.
+    """Correlation of importance score with bitext size for one kind of matrix, over ``n`` languages.
 
-    The ``avg`` row has the mean of each column, as in the paper. None: the scores do not vary.
+    The row of kind ``avg`` has the mean of each column, as in the paper. None: the scores do not vary.
     """
 
     stack: str
@@ -283,7 +289,7 @@ class PruneReportResult(Result):
 
 
 class DirectionScore(Document):
-    """One direction's test result. Scores follow from the counts: matched and total n-grams for n = 1 to 4."""
+    """One direction's test result. spBLEU follows from the counts: n-grams matched and in all, n = 1 to 4."""
 
     src: str
     tgt: str

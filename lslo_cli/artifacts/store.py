@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +20,11 @@ R = TypeVar("R", bound=Result)
 
 
 def write(path: Path, artifact: Artifact[Any]) -> None:
-    """Write an artifact atomically. Raises InputError where the folder cannot be written."""
+    """Write an artifact atomically.
+
+    Raises InputError where the folder cannot be written, and ValueError, before anything is touched, where
+    a value is NaN or infinite.
+    """
     text = json.dumps(artifact.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -28,25 +32,26 @@ def write(path: Path, artifact: Artifact[Any]) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder that becomes ``path`` when the block succeeds.
+    """Yield a path in the same folder to write to, whose file becomes ``path`` when the block succeeds.
 
     On any failure the old file stays as it was and no trace is left. Raises InputError where the folder
     cannot be created or written.
     """
-    check_writable(path.parent)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
+            os.fsync(file.fileno())  # or a crash could leave the new name with old or no content
         temporary.replace(path)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}", "free some space or choose another --results folder") from error
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}",
+            "free some space, or choose another folder with --results",
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def check_writable(folder: Path) -> None:
@@ -69,22 +74,32 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
     """
     again = f"make it again: {result_type.command}"
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError:
-        raise InputError(f"no {result_type.kind} at {path}", f"make it first: {result_type.command}") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"no {result_type.kind} at {path}", f"make it first: {result_type.command}"
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
+        ) from None
+    except ValueError as error:  # also what bytes that are no UTF-8 and text that is no JSON raise
         raise InputError(f"{path} is damaged: {error}", again) from None
     expected = f"lslo/{result_type.kind}"
     found = document.get("schema_id") if isinstance(document, dict) else None
     if found != expected:
-        raise InputError(f"{path} holds {found or 'no lslo artifact'}, where {expected} is needed", "name another file")
+        holds = found or "no lslo artifact"
+        raise InputError(f"{path} holds {holds}, where {expected} is needed", "name another file")
     if not isinstance(document.get("version"), int) or document["version"] > result_type.version:
         raise InputError(
-            f"{path} has version {document.get('version')} of {expected}; this lslo reads up to {result_type.version}",
-            "upgrade lslo, or " + again,
+            f"{path} has version {document.get('version')} of {expected}; "
+            f"this lslo reads up to {result_type.version}",
+            f"upgrade lslo, or {again}",
         )
     if digest_of(document.get("result")) != document.get("digest"):
-        raise InputError(f"{path} was changed after it was written: its digest does not fit its result", again)
+        raise InputError(
+            f"{path} was changed after it was written: its digest does not fit its result", again
+        )
     try:
         return Artifact[result_type].model_validate(document)
     except ValidationError as error:
@@ -97,16 +112,22 @@ def read_tensor_path(artifact_path: Path, tensors: TensorFile) -> Path:
     """The tensor file of an artifact. Raises InputError where it is missing or its bytes have changed."""
     path = artifact_path.parent / tensors.path
     if not path.is_file():
-        raise InputError(f"{artifact_path} refers to {path}, which is missing", "train the run again, or copy its folder whole")
+        raise InputError(
+            f"{artifact_path} refers to {path}, which is missing",
+            "train the run again, or copy its folder whole",
+        )
     if digest_of_file(path) != tensors.digest:
-        raise InputError(f"{path} is damaged: its sha256 is not the one in {artifact_path}", "train the run again")
+        raise InputError(
+            f"{path} is damaged: its sha256 is not the one in {artifact_path}",
+            "train the run again, or copy its folder whole",
+        )
     return path
 
 
 def check_fresh(path: Path, artifact: Artifact[Any], command: str) -> None:
-    """Compare an artifact's recorded inputs with what lies at their paths now.
+    """Compare the artifacts that an artifact was made from with what lies at their paths now.
 
-    An input that is gone proves nothing and passes. Raises InputError where one has another digest.
+    One that is gone proves nothing and passes. Raises InputError where one has another digest or none.
     """
     for item in artifact.inputs:
         upstream = path.parent / item.path
@@ -123,7 +144,9 @@ def check_fresh(path: Path, artifact: Artifact[Any], command: str) -> None:
             )
 
 
-def check_belongs(path: Path, artifact: Artifact[Any], model_digest: str, languages: list[str], command: str) -> None:
+def check_belongs(
+    path: Path, artifact: Artifact[Any], model_digest: str, languages: list[str], command: str
+) -> None:
     """Refuse an upstream artifact that was made with another base model or for other languages.
 
     Raises InputError naming what differs.
@@ -143,7 +166,5 @@ def check_belongs(path: Path, artifact: Artifact[Any], model_digest: str, langua
         )
 
 
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")

@@ -112,8 +112,8 @@ def resolve_languages(names: str | Sequence[str], known: dict[str, Language]) ->
         if name not in known:
             raise UsageError(
                 f"unknown language '{name}'.{nearest(name, [*known, *LANGUAGE_SETS])}",
-                f"known languages: {', '.join(known)}; sets: {', '.join(LANGUAGE_SETS)}; describe another one "
-                f"in the recipe under [languages.{name}] with its resource class",
+                f"known languages: {', '.join(known)}; sets: {', '.join(LANGUAGE_SETS)}; "
+                f"describe another one in the recipe under [languages.{name}] with its resource class",
             )
     repeated = sorted({name for name in names if list(names).count(name) > 1})
     if repeated:

@@ -11,7 +11,6 @@ from lslo_cli.method.languages import Language, resource_classes
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import SiteSet
 
-
 SHARED = "shared"
 """The name of the one adapter that all languages use in ordinary LoRA, in place of a language code."""
 
@@ -26,7 +25,8 @@ class RankMap:
         for code, rank in self.by_language.items():
             if rank < 1:
                 raise UsageError(
-                    f"rank {rank} for '{code}' is below 1", "an adapter has rank 1 or more; leave the language out instead"
+                    f"rank {rank} for '{code}' is below 1",
+                    "give every language a rank of 1 or more, or leave it out of --langs",
                 )
 
     def of(self, code: str) -> int:
@@ -58,8 +58,9 @@ def uniform_ranks(languages: Iterable[Language], rank: int) -> RankMap:
 def parse_ranks(text: str, languages: Sequence[Language]) -> RankMap:
     """Read ``2,2,8`` (by resource class, high first) or ``en=2,wo=16`` (by language, or by class).
 
-    Semicolons may stand for commas, as the paper prints them. Raises UsageError for a wrong number of
-    ranks, a name that is neither language nor class, a language left without a rank, or a rank below 1.
+    A language's own rank counts before its class's. Semicolons may stand for commas, as the paper prints
+    them. Raises UsageError for a wrong number of ranks, a name that is neither language nor class or stands
+    twice, a language left without a rank, or a rank below 1.
     """
     parts = [part.strip() for part in text.replace(";", ",").split(",")]
     if any("=" in part for part in parts):
@@ -67,11 +68,11 @@ def parse_ranks(text: str, languages: Sequence[Language]) -> RankMap:
     classes = resource_classes(languages)
     ranks = [_whole_number(part, text) for part in parts]
     if len(ranks) != len(classes):
-        names = ", ".join(classes)
+        counts = f"{_count(len(ranks), 'rank')} for {_count(len(classes), 'resource class')}"
+        example = ",".join(["2"] * (len(classes) - 1) + ["8"])
         raise UsageError(
-            f"--ranks {text} gives {_count(len(ranks), 'rank')} for {_count(len(classes), 'resource class')}: {names}",
-            f"give one rank per class in this order ({names}), such as --ranks "
-            + ",".join(["2"] * (len(classes) - 1) + ["8"]),
+            f"--ranks {text} gives {counts}: {', '.join(classes)}",
+            f"give one rank per class in this order, such as --ranks {example}",
         )
     by_class = dict(zip(classes, ranks, strict=True))
     return RankMap({language.code: by_class[language.resource] for language in languages})
@@ -84,38 +85,48 @@ def _ranks_by_name(parts: Sequence[str], languages: Sequence[Language]) -> RankM
     for part in parts:
         name, equals, rank = (piece.strip() for piece in part.partition("="))
         if not equals or name not in (*codes, *classes):
+            suggestion = nearest(name, [*codes, *classes])
             raise UsageError(
-                f"'{part}' in --ranks names no language or class of this experiment.{nearest(name, [*codes, *classes])}",
+                f"'{part}' in --ranks names no language or class of this experiment.{suggestion}",
                 f"languages: {', '.join(codes)}; classes: {', '.join(classes)}",
             )
+        if name in given:
+            raise UsageError(f"--ranks names '{name}' twice", "give each language or class one rank")
         given[name] = _whole_number(rank, part)
-    missing = [lang.code for lang in languages if lang.code not in given and lang.resource not in given]
+    ranks = {lang.code: given.get(lang.code, given.get(lang.resource)) for lang in languages}
+    missing = [code for code, rank in ranks.items() if rank is None]
     if missing:
         raise UsageError(
-            f"--ranks gives no rank for {', '.join(missing)}", "name every language, or its class as in very-low=8"
+            f"--ranks gives no rank for {', '.join(missing)}",
+            "name every language, or its class as in very-low=8",
         )
-    return RankMap({lang.code: given.get(lang.code, given.get(lang.resource, 0)) for lang in languages})
+    return RankMap(ranks)
 
 
 def ranks_from_estimate(matrices: Iterable[PrunedMatrix], mean_rank: float) -> RankMap:
-    """Share a rank budget among languages in proportion to what survived cross-language pruning.
+    """Share a rank budget among languages by what survived of each in cross-language pruning.
 
-    The budget is ``mean_rank`` times the number of languages; the share of a language is its surviving
-    entries of B over those of all languages. Every language gets at least 1, and the rest goes by
-    largest remainder, so the ranks add up to the budget. The paper sets ranks by class after looking at
-    the heatmap (section 6.3); this is the same reading, made by arithmetic and by language.
+    The budget is ``mean_rank`` times the number of languages. Every language gets 1 of it; the rest is
+    shared in proportion to the surviving entries of B, rounded by largest remainder, so that the ranks add
+    up to the budget. The paper sets ranks by class after looking at the heatmap (section 6.3); this is the
+    same reading, made by arithmetic and by language.
+
+    Raises UsageError for a mean rank below 1, and where nothing survived.
     """
     kept: dict[str, int] = {}
     for matrix in matrices:
         kept[matrix.language] = kept.get(matrix.language, 0) + matrix.size - matrix.pruned
+    total = sum(kept.values())
+    if not total:
+        raise UsageError("no entry of B survived the estimation", "prune less than all of it")
     budget = round(mean_rank * len(kept))
     if budget < len(kept):
-        raise UsageError(f"a mean rank of {mean_rank:g} leaves some language without rank", "use a mean rank of 1 or more")
-    spare = budget - len(kept)
-    total = sum(kept.values()) or 1
-    shares = {code: spare * count / total for code, count in kept.items()}
+        raise UsageError(
+            f"a mean rank of {mean_rank:g} leaves some language without rank", "use a mean rank of 1 or more"
+        )
+    shares = {code: (budget - len(kept)) * count / total for code, count in kept.items()}
     ranks = {code: 1 + int(share) for code, share in shares.items()}
-    by_remainder = sorted(shares, key=lambda code: (int(shares[code]) - shares[code], list(kept).index(code)))
+    by_remainder = sorted(shares, key=lambda code: int(shares[code]) - shares[code])
     for code in by_remainder[: budget - sum(ranks.values())]:
         ranks[code] += 1
     return RankMap(ranks)
@@ -123,7 +134,9 @@ def ranks_from_estimate(matrices: Iterable[PrunedMatrix], mean_rank: float) -> R
 
 def _whole_number(text: str, context: str) -> int:
     if not text.isdecimal():
-        raise UsageError(f"'{text}' in --ranks {context} is not a whole number", "write ranks as 2,2,8 or en=2,wo=16")
+        raise UsageError(
+            f"'{text}' in --ranks {context} is not a whole number", "write ranks as 2,2,8 or en=2,wo=16"
+        )
     return int(text)
 
 

@@ -41,10 +41,11 @@ class GradualPruning:
                 "the start epoch is at least 0 and the duration at least 1",
             )
         if self.target_ratio > 0 and self.start_epoch + self.duration > self.epochs:
+            end = self.start_epoch + self.duration
             raise UsageError(
                 f"the pruning schedule does not fit: it starts after epoch {self.start_epoch} and rises for "
-                f"{self.duration}, so it would end at epoch {self.start_epoch + self.duration} of {self.epochs}",
-                f"train for at least {self.start_epoch + self.duration} epochs, or start earlier or rise faster",
+                f"{self.duration}, so it would end at epoch {end} of {self.epochs}",
+                f"train for at least {end} epochs, or start earlier or rise faster",
             )
 
     def ratio_at(self, epoch: int) -> float:

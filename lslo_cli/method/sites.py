@@ -50,7 +50,7 @@ class SiteSet(StrEnum):
         return self is SiteSet.ALL or kind.is_attention == (self is SiteSet.ATTENTION)
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Layer:
     """One layer of one stack. ``number`` counts from 1, as in the paper's figures."""
 
@@ -65,7 +65,9 @@ class Layer:
         """Read ``encoder.3``. Raises UsageError for anything else."""
         stack, _, number = text.partition(".")
         if stack not in tuple(Stack) or not number.isdecimal() or int(number) < 1:
-            raise UsageError(f"'{text}' is not a layer", "write a stack and a layer counted from 1, as encoder.3")
+            raise UsageError(
+                f"'{text}' is not a layer", "write a stack and a layer counted from 1, as encoder.3"
+            )
         return cls(Stack(stack), int(number))
 
 
@@ -85,7 +87,13 @@ class Site:
         layer, _, kind = text.rpartition(".")
         if kind not in tuple(Kind):
             raise UsageError(f"'{text}' is not a site", "write stack, layer and matrix, as decoder.3.c-q")
-        return cls(Layer.parse(layer), Kind(kind))
+        site = cls(Layer.parse(layer), Kind(kind))
+        if site.kind not in KINDS[site.layer.stack]:
+            raise UsageError(
+                f"'{text}' is not a site: an {site.layer.stack} layer has no cross-attention",
+                f"choose one of {', '.join(KINDS[site.layer.stack])}",
+            )
+        return site
 
 
 def layers(encoder_layers: int, decoder_layers: int) -> tuple[Layer, ...]:

@@ -28,9 +28,7 @@ def average_over_directions(cells: Mapping[str, float], languages: Sequence[Lang
     size = {resource.letter: 0 for resource in {language.resource for language in languages}}
     for language in languages:
         size[language.resource.letter] += 1
-    weights = {
-        name: size[name[0]] * (size[name[2]] - (name[0] == name[2])) for name in cells
-    }
+    weights = {name: size[name[0]] * (size[name[2]] - (name[0] == name[2])) for name in cells}
     return sum(weights[name] * cell for name, cell in cells.items()) / sum(weights.values())
 
 
@@ -85,7 +83,7 @@ def correlate_with_bitext(scores: Mapping[str, float], languages: Sequence[Langu
 
 
 def p_value_of_pearson(r: float, n: int) -> float:
-    """Two-sided p-value of a Pearson correlation ``r`` over ``n`` points, from Student's t with n-2 degrees."""
+    """Two-sided p-value of a Pearson correlation ``r`` in (-1, 1) over ``n`` points, from Student's t."""
     from scipy import stats
 
     t = r * math.sqrt((n - 2) / (1 - r * r))

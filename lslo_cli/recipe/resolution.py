@@ -89,7 +89,7 @@ def _section(path: Sequence[str]) -> type[Section]:
 
 
 def _suggestion(path: Sequence[str]) -> str:
-    """The known key meant by an unknown one: of the same name in another section, or else spelt most alike."""
+    """The known key meant by an unknown one: of the same name in another section, or else spelt alike."""
     known = list(_known_keys())
     namesakes = [key for key in known if key.rpartition(".")[2] == path[-1]]
     return nearest(".".join(path), namesakes or known)
