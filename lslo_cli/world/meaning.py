@@ -30,10 +30,10 @@ class Tense(StrEnum):
 
 
 LEXICON: dict[Word, int] = {
-    Word.NOUN: 220,
-    Word.VERB: 90,
-    Word.ADJECTIVE: 70,
-    Word.TIME: 16,
+    Word.NOUN: 100,
+    Word.VERB: 40,
+    Word.ADJECTIVE: 32,
+    Word.TIME: 10,
     Word.ADPOSITION: 4,
     Word.NEGATION: 1,
 }
@@ -63,8 +63,11 @@ class Meaning:
 
 
 def _zipf(size: int) -> list[float]:
-    """Cumulative probabilities of ``size`` concepts whose frequency falls as 1 / (rank + 2)."""
-    total = list(accumulate(1 / (rank + 2) for rank in range(1, size + 1)))
+    """Cumulative probabilities of ``size`` concepts whose frequency falls as (rank + 2) ** -1.5.
+
+    The tail is what a small set of sentences does not show: most concepts are rare, most words are not.
+    """
+    total = list(accumulate((rank + 2) ** -1.5 for rank in range(1, size + 1)))
     return [value / total[-1] for value in total]
 
 
