@@ -89,8 +89,8 @@ def load_base(
     tokenizer = Tokenizer.load(checkpoint.folder)
     if tokenizer.vocab_size != rows:
         raise InputError(
-            f"the dictionary in {checkpoint.folder} has {tokenizer.vocab_size:,} entries, specials and language "
-            f"tokens included, but the model's embedding has {rows:,} rows",
+            f"the dictionary in {checkpoint.folder} has {tokenizer.vocab_size:,} entries with specials and "
+            f"language tokens, but the model's embedding has {rows:,} rows",
             "take the dictionary that the model was trained with",
         )
     network = checkpoint.load_weights(Dtype(dtype).torch)
@@ -99,8 +99,8 @@ def load_base(
         try:
             network.set_attn_implementation(attn)
         except (ImportError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise UsageError(f"attention '{attn}' is not to be had here: {reason}", "use sdpa or eager") from error
+            message = f"attention '{attn}' is not to be had here: {str(error).splitlines()[0]}"
+            raise UsageError(message, "use sdpa or eager") from error
     identity = _identify(network, model, checkpoint.commit, checkpoint.digest(tokenizer))
     return BaseModel(network, tokenizer, identity, checkpoint.folder)
 
@@ -158,14 +158,19 @@ def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> Base
     A reader finds the whole model or none. Returns the same base under the identity it has from now on;
     its weights in memory keep their format. Raises InputError where the folder cannot be written to.
     """
-    stored = base.model if base.model.dtype == Dtype(dtype).torch else copy.deepcopy(base.model).to(Dtype(dtype).torch)
-    checkpoint = write_checkpoint(stored, base.tokenizer, Path(folder))
-    identity = replace(base.identity, name=str(folder), revision=None, digest=checkpoint.digest(base.tokenizer))
+    model, stored_dtype = base.model, Dtype(dtype).torch
+    if model.dtype != stored_dtype:
+        model = copy.deepcopy(model).to(stored_dtype)
+    checkpoint = write_checkpoint(model, base.tokenizer, Path(folder))
+    digest = checkpoint.digest(base.tokenizer)
+    identity = replace(base.identity, name=str(folder), revision=None, digest=digest)
     return replace(base, identity=identity, folder=checkpoint.folder)
 
 
-def set_dropout(model: M2M100ForConditionalGeneration, dropout: float, attention: float, activation: float) -> None:
-    """Set the probabilities of dropout on embeddings and block outputs, attention weights, and ReLU outputs."""
+def set_dropout(
+    model: M2M100ForConditionalGeneration, dropout: float, attention: float, activation: float
+) -> None:
+    """Set how often embeddings and block outputs, attention weights, and ReLU outputs are dropped."""
     config = model.config
     config.dropout, config.attention_dropout, config.activation_dropout = dropout, attention, activation
     for module in model.modules():

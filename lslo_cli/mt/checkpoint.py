@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import M2M100ForConditionalGeneration
 from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_files
@@ -84,13 +85,15 @@ class Checkpoint:
                 )
         except Exception as error:  # safetensors, pickle, torch and transformers each raise their own
             reason = next(iter(str(error).splitlines()), repr(error))
-            raise InputError(f"the weights in {self.folder} cannot be loaded: {reason}", _COPY_AGAIN) from error
+            message = f"the weights in {self.folder} cannot be loaded: {reason}"
+            raise InputError(message, _COPY_AGAIN) from error
         # transformers fills what is missing with random numbers, and says so in a log only.
-        for problem, names in (("lack", report["missing_keys"]), ("hold unannounced", report["unexpected_keys"])):
+        misfits = {"lack": report["missing_keys"], "have, unannounced,": report["unexpected_keys"]}
+        for problem, names in misfits.items():
             if names:
                 raise InputError(
-                    f"the weights in {self.folder} do not fit its {CONFIG}: they {problem} tensors, {len(names)} in all, "
-                    f"such as {min(names)}",
+                    f"the weights in {self.folder} do not fit its {CONFIG}: they {problem} {min(names)} "
+                    f"(and {len(names) - 1} more)",
                     _COPY_AGAIN,
                 )
         embedding = model.model.shared.weight
@@ -118,7 +121,7 @@ class Checkpoint:
 
 
 def find_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
-    """The checkpoint of ``world`` (the one that comes with lslo), of a folder, or of a hub id at ``revision``.
+    """The checkpoint of ``world`` (it comes with lslo), of a folder, or of a hub id at ``revision``.
 
     Raises InputError, saying where it was looked for, where there is none.
     """
@@ -133,13 +136,14 @@ def find_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
     if folder.is_dir():
         return Checkpoint(folder)
     if folder.exists() or model.startswith(("/", ".", "~")) or model.count("/") > 1:
-        raise InputError(f"no folder '{model}' with a base model (looked at {folder.absolute()})", _OTHER_MODELS)
+        message = f"no folder '{model}' with a base model (looked at {folder.absolute()})"
+        raise InputError(message, _OTHER_MODELS)
     files, reason = _hub_files(model, revision)
     if not files:
         cache = os.environ.get("HF_HUB_CACHE") or os.environ.get("HF_HOME") or "~/.cache/huggingface"
         raise InputError(
-            f"base model '{model}' is neither a folder (looked at {folder.absolute()}) nor could it be had from "
-            f"huggingface.co (cache: {cache}): {reason}",
+            f"base model '{model}' is neither a folder (looked at {folder.absolute()}) nor could it be had "
+            f"from huggingface.co (cache: {cache}): {reason}",
             _OTHER_MODELS,
         )
     snapshot = Path(files[0]).parent
@@ -163,9 +167,9 @@ def write_checkpoint(model: M2M100ForConditionalGeneration, tokenizer: Tokenizer
                 stale.unlink(missing_ok=True)
             for path in sorted(Path(partial).iterdir(), key=lambda path: path.name == CONFIG):
                 shutil.move(path, folder / path.name)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise InputError(
-            f"cannot write the base model to {folder}: {error.strerror or error}",
+            f"cannot write the base model to {folder}: {getattr(error, 'strerror', None) or error}",
             "choose a folder that can be written to",
         ) from error
     return Checkpoint(folder)

@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from transformers import DynamicCache, EncoderDecoderCache, GenerationConfig, LogitsProcessor, LogitsProcessorList
+from transformers import (
+    DynamicCache,
+    EncoderDecoderCache,
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+)
 
 from lslo_cli.mt.tokenizer import BOS, EOS, PAD
 from lslo_cli.recipe import SearchMode
 
 if TYPE_CHECKING:
     from lslo_cli.mt.base import BaseModel
-    from lslo_cli.mt.batches import Batch
+    from lslo_cli.mt.stream import TranslationBatch
 
 
 class FairseqConstraints(LogitsProcessor):
@@ -23,7 +29,7 @@ class FairseqConstraints(LogitsProcessor):
     """
 
     def __init__(self, languages: torch.Tensor, max_length: int):
-        """``languages``: (rows,) id of each row's language token; ``max_length`` includes the leading ``</s>``."""
+        """``languages``: (rows,) ids of language tokens; ``max_length`` counts the leading ``</s>`` too."""
         self._languages = languages[:, None]
         self._max_length = max_length
 
@@ -50,7 +56,7 @@ class BeamCache(EncoderDecoderCache):
 
 def translate(
     base: BaseModel,
-    batch: Batch,
+    batch: TranslationBatch,
     *,
     mode: SearchMode = SearchMode.FAIRSEQ,
     beam: int = 5,
@@ -60,7 +66,7 @@ def translate(
 ) -> list[list[int]]:
     """The best hypothesis of every sentence of ``batch``: ids of its pieces, without any special token.
 
-    Each row is translated into the language of its first label, so a batch may mix target languages. A
+    Each row is translated into the language that ends its prompt, so a batch may mix target languages. A
     hypothesis has at most ``max_length_a * source length + max_length_b`` tokens before ``</s>``, language
     token included, where source length is the padded length of the batch, as in fairseq.
 
@@ -73,15 +79,15 @@ def translate(
     if model.training:
         raise ValueError("the model is in training mode: call model.eval() before translating")
     input_ids = batch.input_ids.to(model.device)
-    languages = batch.labels[:, 0].to(model.device)
-    longest = min(int(max_length_a * input_ids.shape[1] + max_length_b), model.config.max_position_embeddings - 1)
-    max_length = longest + 2  # </s> at both ends
+    prompt = batch.prompt_ids.to(model.device)  # (batch, 2): </s> __tgt__
+    languages = prompt[:, 1]
+    longest = int(max_length_a * input_ids.shape[1] + max_length_b)
+    max_length = min(longest, model.config.max_position_embeddings - 1) + 2  # </s> at both ends
     fairseq = mode is SearchMode.FAIRSEQ
-    start = torch.full_like(languages, EOS)[:, None]  # (batch, 1)
     sequences = model.generate(
         input_ids=input_ids,
         attention_mask=batch.attention_mask.to(model.device),
-        decoder_input_ids=start if fairseq else torch.cat((start, languages[:, None]), dim=1),
+        decoder_input_ids=prompt[:, :1] if fairseq else prompt,
         past_key_values=BeamCache(DynamicCache(config=model.config), DynamicCache(config=model.config)),
         generation_config=GenerationConfig(
             num_beams=beam,

@@ -33,9 +33,9 @@ def language_token(code: str) -> str:
 class Tokenizer:
     """Sentencepiece pieces numbered by a dictionary: 4 specials, then the dictionary in its order.
 
-    The ids are fairseq's, ``<s>`` 0, ``<pad>`` 1, ``</s>`` 2, ``<unk>`` 3. A piece's id is where the dictionary
-    lists it, which need not be where the sentencepiece model does. Language tokens ``__xx__`` are entries of
-    the dictionary as well; those of ``languages`` that it lacks follow it in alphabetical order.
+    The ids are fairseq's, ``<s>`` 0, ``<pad>`` 1, ``</s>`` 2, ``<unk>`` 3. A piece's id is where the
+    dictionary lists it, which need not be where the sentencepiece model does. Language tokens ``__xx__``
+    are entries of the dictionary too; those of ``languages`` that it lacks follow it alphabetically.
 
     The stock M2M100Tokenizer of transformers is not used: its language ids come from a list of 100
     languages and are silently wrong for the 124-language models.
@@ -55,7 +55,9 @@ class Tokenizer:
         ids = {token: index for index, token in enumerate(self._tokens)}
         if len(ids) < len(self._tokens):
             twice = next(token for index, token in enumerate(self._tokens) if ids[token] != index)
-            raise InputError(f"the dictionary lists '{twice}' twice", "take the dictionary the model was trained with")
+            raise InputError(
+                f"the dictionary lists '{twice}' twice", "take the one the model was trained with"
+            )
         if "<0x00>" in ids:
             raise InputError(
                 "the sentencepiece model falls back to bytes, which the M2M-124 scheme cannot join again",
@@ -80,7 +82,7 @@ class Tokenizer:
 
     @property
     def digest(self) -> str:
-        """sha256 over the sentencepiece model and every token in id order; the counts in dict.txt don't matter."""
+        """sha256 over the sentencepiece model and all tokens in id order; counts in dict.txt don't matter."""
         return sha256(self._model + "\n".join(self._tokens).encode()).hexdigest()
 
     def encode(self, text: str) -> list[int]:
@@ -146,7 +148,8 @@ class Tokenizer:
                 os.replace(partial, partial.with_name(name))
             except OSError as error:
                 raise InputError(
-                    f"cannot write {name} to {folder}: {error.strerror}", "choose a folder that can be written to"
+                    f"cannot write {name} to {folder}: {error.strerror}",
+                    "choose a folder that can be written to",
                 ) from error
 
 
@@ -159,7 +162,8 @@ def parse_sentencepiece(model: bytes) -> SentencePieceProcessor:
         return SentencePieceProcessor(model_proto=model)
     except RuntimeError as error:
         raise InputError(
-            f"the sentencepiece model ({len(model):,} bytes) cannot be read: {error}", "copy or download it again"
+            f"the sentencepiece model ({len(model):,} bytes) cannot be read: {error}",
+            "copy or download it again",
         ) from error
 
 
@@ -204,8 +208,8 @@ def _hub_entries(folder: Path) -> list[str]:
     tokens = sorted(ids, key=ids.__getitem__)
     if [ids[token] for token in tokens] != list(range(len(tokens))) or tuple(tokens[:4]) != SPECIALS:
         raise InputError(
-            f"the ids in {folder / HUB_VOCABULARY} and {HUB_ADDED_TOKENS} are not 0 to {len(tokens) - 1:,}, each once, "
-            f"with {' '.join(SPECIALS)} first",
+            f"the ids in {folder / HUB_VOCABULARY} and {HUB_ADDED_TOKENS} are not 0 to {len(tokens) - 1:,}, "
+            f"each once, with {' '.join(SPECIALS)} first",
             f"use a copy of the model with fairseq's {DICTIONARY}",
         )
     return tokens[len(SPECIALS) :]

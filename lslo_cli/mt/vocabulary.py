@@ -13,8 +13,8 @@ from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from lslo_cli.errors import InputError
 from lslo_cli.mt.tokenizer import Tokenizer
 
-# Of all characters in the sample, by frequency. What lies beyond, the rarest Han characters, becomes <unk>, as
-# in M2M-124. Byte fallback would avoid that, but it spends 256 entries and needs a decoder that joins bytes.
+# Of all characters in the sample, by frequency. What lies beyond, the rarest Han characters, becomes <unk>,
+# as in M2M-124. Byte fallback would avoid that, at 256 entries and with a decoder that joins bytes.
 CHARACTER_COVERAGE = 0.9995
 
 # In bytes, far above sentencepiece's 4,192, beyond which it drops a line without a word.
@@ -42,7 +42,7 @@ def train_vocabulary(
     """
     sample = list(_balanced_sample(text, lines, temperature, np.random.default_rng(seed)))
     if not sample:
-        raise InputError("no text to train a vocabulary on: every line is empty", "give lines in at least one language")
+        raise InputError("no text for a vocabulary: every line is empty", "give lines in some language")
     model = BytesIO()
     try:
         SentencePieceTrainer.train(
@@ -99,7 +99,7 @@ def _size_error(reason: str, size: int, lines: int) -> InputError:
         )
     if characters := re.search(r"required_chars\. \d+ vs (\d+)", reason):
         return InputError(
-            f"a vocabulary of {size:,} pieces is too small for this text: its characters alone need {characters[1]}",
+            f"a vocabulary of {size:,} pieces is too small: the text's characters alone need {characters[1]}",
             f"ask for at least {int(characters[1]):,}",
         )
     return InputError(f"no vocabulary of {size:,} pieces could be trained: {reason}", "ask for another size")

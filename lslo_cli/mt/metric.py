@@ -1,0 +1,128 @@
+"""spBLEU and chrF++ by sacreBLEU, with a signature that says which sentencepiece model was used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from sacrebleu.metrics import BLEU, CHRF
+
+from lslo_cli.errors import InputError
+from lslo_cli.mt.tokenizer import parse_sentencepiece
+
+FLORES101 = "flores101"
+FLORES101_PIECES = 256_000
+
+
+@dataclass(frozen=True)
+class Score:
+    """Scores of one set of hypotheses, 0 to 100, and what they follow from.
+
+    ``counts`` and ``totals`` are BLEU's matching and all n-grams of the hypotheses, n = 1 to 4, over all
+    sentences; ``sys_len`` and ``ref_len`` count pieces of hypotheses and references.
+    """
+
+    spbleu: float
+    signature: str
+    counts: tuple[int, ...]
+    totals: tuple[int, ...]
+    sys_len: int
+    ref_len: int
+    chrf: float
+    chrf_signature: str
+
+
+def flores101_model() -> Path:
+    """Where sacreBLEU keeps FLORES-101's sentencepiece model once it has fetched it.
+
+    ``SACREBLEU`` is read when this is called; sacreBLEU itself reads it when it is imported.
+    """
+    cache = Path(os.environ.get("SACREBLEU") or "~/.sacrebleu").expanduser()
+    return cache / "models" / "sacrebleu_tokenizer_spm.model"
+
+
+class SpBleu:
+    """spBLEU: BLEU over sentencepiece pieces (Goyal et al., 2022). Nothing is ever downloaded.
+
+    ``name`` stands in the signature: ``flores101``, or ``spm-local-`` and the start of ``sha256`` for any
+    other sentencepiece model, whose scores compare only with each other. ``pieces`` is the model's size.
+    """
+
+    def __init__(self, tokenizer_model: Path | None = None):
+        """``tokenizer_model`` is a sentencepiece model; None takes FLORES-101's from sacreBLEU's cache.
+
+        Raises InputError where the file is missing or damaged, or is plainly not FLORES-101's.
+        """
+        self.path = flores101_model() if tokenizer_model is None else Path(tokenizer_model)
+        model = _read(self.path, is_flores101=tokenizer_model is None)
+        self.sha256 = sha256(model).hexdigest()
+        try:
+            self._processor = parse_sentencepiece(model)
+        except InputError as error:
+            raise InputError(f"{self.path}: {error.message}", error.hint) from error
+        self.pieces = len(self._processor)
+        self.name = FLORES101 if tokenizer_model is None else f"spm-local-{self.sha256[:8]}"
+        # sacreBLEU takes any model that bears the right name. Nobody publishes a checksum to hold it against.
+        if tokenizer_model is None and round(self.pieces, -3) != FLORES101_PIECES:
+            raise InputError(
+                f"{self.path} has {self.pieces:,} pieces; FLORES-101's model has {FLORES101_PIECES:,}",
+                "remove it, and let sacreBLEU fetch its own where there is a network",
+            )
+        self._references: tuple[str, ...] = ()
+
+    def score(self, hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+        """Score line-aligned hypotheses against one reference each.
+
+        References are prepared once for calls in a row that share them, so directions into one language
+        are best scored one after another; only the latest are kept, at some 80 kB a sentence.
+        Raises InputError where the two differ in length or are empty.
+        """
+        if len(hypotheses) != len(references) or not hypotheses:
+            raise InputError(
+                f"{len(hypotheses):,} hypotheses cannot be scored against {len(references):,} references",
+                "translate the test set again",
+            )
+        self._prepare(tuple(references))
+        bleu = self._bleu.corpus_score(self._split(hypotheses), None)
+        chrf = self._chrf.corpus_score(hypotheses, None)
+        return Score(
+            spbleu=bleu.score,
+            signature=str(self._bleu.get_signature()),
+            counts=tuple(bleu.counts),
+            totals=tuple(bleu.totals),
+            sys_len=bleu.sys_len,
+            ref_len=bleu.ref_len,
+            chrf=chrf.score,
+            chrf_signature=str(self._chrf.get_signature()),
+        )
+
+    def _prepare(self, references: tuple[str, ...]) -> None:
+        if references == self._references:
+            return
+        # The lines are split here, so sacreBLEU splits at spaces only; force stops its warning about that.
+        self._bleu = BLEU(tokenize="none", force=True, references=[self._split(references)])
+        self._bleu.tokenizer_signature = self.name
+        self._chrf = CHRF(word_order=2, references=[references])
+        self._references = references
+
+    def _split(self, lines: Sequence[str]) -> list[str]:
+        stripped = [line.rstrip() for line in lines]  # as sacreBLEU does before it calls a tokenizer
+        return [" ".join(pieces) for pieces in self._processor.encode(stripped, out_type=str)]
+
+
+def _read(path: Path, is_flores101: bool) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        if not is_flores101:
+            raise InputError(
+                f"no sentencepiece model to score with at {path}", "name one, such as the base model's own"
+            ) from error
+        raise InputError(
+            f"FLORES-101's sentencepiece model, which spBLEU needs, is not at {path}",
+            "run `sacrebleu --tokenize flores101` once where there is a network, or name another "
+            "sentencepiece model, such as the base model's own: it is then named in the signature",
+        ) from error
