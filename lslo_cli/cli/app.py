@@ -11,6 +11,8 @@ from typer.core import TyperGroup
 
 from lslo_cli import __version__
 from lslo_cli.cli import console
+from lslo_cli.cli.commands import base, plot
+from lslo_cli.cli.commands.demo import demo
 from lslo_cli.cli.commands.estimate_subspace import estimate_subspace
 from lslo_cli.cli.commands.evaluate import evaluate
 from lslo_cli.cli.commands.prune_report import prune_report
@@ -50,7 +52,7 @@ def explain(error: Exception) -> int:
         return error.exit_code
     if hasattr(error, "format_message"):  # typer's complaint about what was typed
         context = getattr(error, "ctx", None)
-        console.problem(_usage_message(error), f"see {context.command_path} --help" if context else "")
+        console.problem(_usage_message(error), f"see {context.command_path if context else 'lslo'} --help")
         return UsageError.exit_code
     if _is_out_of_memory(error):
         reason = str(error) or type(error).__name__
@@ -92,7 +94,12 @@ app.command("estimate-subspace", rich_help_panel=PIPELINE)(estimate_subspace)
 app.command("train", rich_help_panel=PIPELINE)(train)
 app.command("prune-report", rich_help_panel=PIPELINE)(prune_report)
 app.command("evaluate", rich_help_panel=PIPELINE)(evaluate)
-app.command("recipe")(recipe)
+app.add_typer(plot.app, name="plot", rich_help_panel=PIPELINE)
+
+BESIDE = "Beside the pipeline"
+app.command("demo", rich_help_panel=BESIDE)(demo)
+app.command("recipe", rich_help_panel=BESIDE)(recipe)
+app.add_typer(base.app, name="base", cls=Commands, rich_help_panel=BESIDE)
 
 
 @app.callback(invoke_without_command=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
@@ -32,6 +32,13 @@ class Flag(NamedTuple):
         """What a person types; typer keeps the first name of an annotated option as its default."""
         return self.option.default
 
+    def parameter(self, annotation: Any) -> inspect.Parameter:
+        """The parameter that typer makes this flag from; one without a default is required."""
+        default = inspect.Parameter.empty if self.default is MISSING else self.default
+        return inspect.Parameter(
+            self.field, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+        )
+
 
 def flags_of(options_class: type) -> Iterator[Flag]:
     """Every flag of a class of options, in the order of its fields."""
@@ -54,10 +61,9 @@ def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]],
 
     A command's own flags come before those it shares with others, as its help should show them.
     """
+    own = options_class.__annotations__
+    own_first = sorted(flags_of(options_class), key=lambda flag: flag.field not in own)
     hints = get_type_hints(options_class, include_extras=True)
-    own_first = sorted(
-        fields(options_class), key=lambda field: field.name not in options_class.__annotations__
-    )
 
     def decorate(command: Callable[[Options], None]) -> Callable[..., None]:
         @wraps(command)
@@ -65,17 +71,7 @@ def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]],
             command(options_class(**values))
 
         run.__annotations__ = hints
-        run.__signature__ = inspect.Signature(
-            [
-                inspect.Parameter(
-                    field.name,
-                    inspect.Parameter.KEYWORD_ONLY,
-                    default=field.default,
-                    annotation=hints[field.name],
-                )
-                for field in own_first
-            ]
-        )
+        run.__signature__ = inspect.Signature([flag.parameter(hints[flag.field]) for flag in own_first])
         return run
 
     return decorate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
@@ -25,6 +26,9 @@ class PruneReportOptions(StageOptions):
         str | None,
         Option("--run", metavar="NAME", help="The run to report on; default: the latest with adapters."),
     ] = None
+    subspace: Annotated[
+        Path | None, Option("--subspace", metavar="FILE", help="Take the scores from this subspace.json.")
+    ] = None
 
 
 @takes(PruneReportOptions)
@@ -41,7 +45,9 @@ def prune_report(options: PruneReportOptions) -> None:
     def work(experiment: Experiment, on_event: OnEvent) -> Sequence[Written]:
         from lslo_cli import pipeline
 
-        return [pipeline.prune_report(experiment, run=options.run, on_event=on_event)]
+        return [
+            pipeline.prune_report(experiment, run=options.run, subspace=options.subspace, on_event=on_event)
+        ]
 
     run_stage(
         options,
@@ -50,6 +56,7 @@ def prune_report(options: PruneReportOptions) -> None:
         show_report,
         then="evaluate",
         run=options.run,
+        subspace=options.subspace,
     )
 
 

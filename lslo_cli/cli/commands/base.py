@@ -1,0 +1,56 @@
+"""``lslo base``: base models of your own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from lslo_cli.cli import console
+from lslo_cli.cli.flags import takes
+from lslo_cli.cli.options import ComputeOptions, command_line
+
+app = typer.Typer(help="Make base models to fine-tune.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseTrainOptions(ComputeOptions):
+    out: Annotated[Path, Option("--out", metavar="FOLDER", help="Where to put the model.")]
+    resume: Annotated[bool, Option("--resume", help="Continue after the last finished epoch.")] = False
+
+
+@app.command("train")
+@takes(BaseTrainOptions)
+def train(options: BaseTrainOptions) -> None:
+    """Train a small base model from scratch, its vocabulary included, on parallel text with gaps.
+
+    Reads: a folder of line-aligned text, or `world`.
+    Writes: FOLDER with the weights, the vocabulary and training.json.
+
+    Example: lslo base train --data bitext --out models/small
+    """
+    recipe = options.resolve()
+    from lslo_cli import pipeline
+    from lslo_cli.cli.progress import listening
+
+    with listening(options.quiet) as on_event:
+        written = pipeline.train_base(
+            recipe, options.out, command_line(), resume=options.resume, on_event=on_event
+        )
+    if options.json:
+        print(written.path.read_text(encoding="utf-8"), end="")
+    else:
+        artifact = written.artifact
+        console.show_facts(
+            [
+                ("parameters", artifact.model.parameters),
+                ("sentence pairs", artifact.result.sentence_pairs),
+                ("loss", f"{artifact.result.history[-1].loss:.3f}"),
+                ("validation loss", f"{artifact.result.validation[-1]:.3f}"),
+            ]
+        )
+    if not options.quiet:
+        console.say(f"wrote {options.out}; next: lslo weight-learn --model {options.out}")

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from lslo_cli import __version__
+from lslo_cli.cli.app import explain
+from lslo_cli.errors import InputError, RunError, UsageError
+
+STAGES = ("weight-learn", "estimate-subspace", "train", "prune-report", "evaluate")
+FIGURES = ("weights", "heatmap", "matrices", "epochs", "directions", "pareto", "schedule")
+HEAVY = "torch transformers pandas scipy seaborn matplotlib sacrebleu sentencepiece pydantic numpy accelerate"
+
+
+def test_importing_the_app_loads_nothing_heavy(python):
+    code = f"import sys, lslo_cli.cli.app; print(*set(sys.modules) & set({HEAVY.split()}))"
+    assert python(code).stdout.strip() == ""
+
+
+def test_help_answers_in_under_half_a_second(lslo_process):
+    def seconds() -> float:
+        began = time.monotonic()
+        assert lslo_process("--help").returncode == 0
+        return time.monotonic() - began
+
+    assert min(seconds() for _ in range(3)) < 0.5
+
+
+def test_version_is_printed_on_stdout(lslo):
+    assert lslo("--version").stdout == f"lslo {__version__}\n"
+
+
+def test_without_a_command_the_help_is_shown(lslo):
+    assert lslo().exit_code == 0
+    assert lslo().stdout == lslo("--help").stdout
+
+
+@pytest.mark.parametrize("command", [*STAGES, "plot", "recipe", "base", "demo"])
+def test_help_lists_every_command(lslo, command):
+    assert re.search(rf"^│ {command} ", lslo("--help").stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_help_of_plot_lists_every_figure(lslo, name):
+    assert re.search(rf"^│ {name} ", lslo("plot", "--help").stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", [*STAGES, *(f"plot {name}" for name in FIGURES), "base train", "demo"])
+def test_help_of_a_command_says_what_it_reads_and_shows_a_line_that_parses(lslo, command):
+    text = lslo(*command.split(), "--help").stdout
+    assert "Reads:" in text
+    example = re.search(rf"Example: lslo ({command}.*)", text)
+    assert example
+    assert lslo(*example.group(1).split(), "--help").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "command", [(), *((stage,) for stage in STAGES), ("plot", "heatmap"), ("base", "train")]
+)
+def test_help_fits_eighty_columns(lslo_process, command):
+    lines = lslo_process(*command, "--help", COLUMNS="80").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UsageError("what", "do"), 2), (InputError("what", "do"), 3), (RunError("what", "do"), 4)],
+)
+def test_an_error_is_a_message_a_blank_line_and_a_hint_on_stderr(capsys, error, code):
+    assert explain(error) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == "error: what\n\nhint: do\n"
+
+
+def test_an_error_without_a_hint_is_one_line(capsys):
+    explain(RunError("what"))
+    assert capsys.readouterr().err == "error: what\n"
+
+
+def test_paths_in_errors_are_neither_wrapped_nor_taken_for_markup(capsys):
+    path = "/data/" + "a-long-folder/" * 10 + "[bold]file.json"
+    explain(InputError(f"no subspace at {path}"))
+    assert capsys.readouterr().err == f"error: no subspace at {path}\n"
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named as torch's."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes"
+        ),
+    ],
+)
+def test_running_out_of_memory_asks_for_smaller_batches(capsys, error):
+    assert explain(error) == 4
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: memory ran out: ")
+    assert printed.endswith("hint: make the batches smaller with --max-tokens\n")
+
+
+def test_any_other_exception_is_called_a_bug_and_shows_where_it_happened(capsys):
+    try:
+        raise KeyError("lost")
+    except KeyError as error:
+        assert explain(error) == 1
+    printed = capsys.readouterr().err
+    assert "Traceback" in printed
+    assert "test_app.py" in printed
+    assert "error: this is a bug in lslo: KeyError: 'lost'\n" in printed
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ("trian", "no such command 'trian'. Did you mean 'train'?", "see lslo --help"),
+        ("plot heatmp", "no such command 'heatmp'. Did you mean 'heatmap'?", "see lslo plot --help"),
+        ("train --gsp 0.9", "no such option: --gsp. Did you mean '--gps'?", "see lslo train --help"),
+        ("train --ranks", "option '--ranks' requires an argument", "see lslo --help"),
+        ("base train", "missing option '--out'", "see lslo base train --help"),
+        ("plot", "missing command", "see lslo plot --help"),
+    ],
+)
+def test_a_misspelt_line_is_refused_with_the_nearest_name(lslo, line, message, hint):
+    result = lslo(*line.split())
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr == f"error: {message}\n\nhint: {hint}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ("train --gps 1.5", 2, "--gps cannot be 1.5"),
+        ("train --epochs 0", 2, "--epochs cannot be 0"),
+        ("train --sites attention", 2, "--sites cannot be 'attention'"),
+        ("estimate-subspace --pool layers", 2, "--pool cannot be 'layers'"),
+        ("train --set train.rank=3", 2, "unknown key 'train.rank' in --set. Did you mean"),
+        ("train --set gps", 2, "--set gps"),
+        ("train --recipe flores-base", 3, "no recipe 'flores-base'. Did you mean 'flores-cpu-base'?"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_one_message_and_one_hint(lslo, line, code, message):
+    result = lslo(*line.split())
+    assert result.exit_code == code
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert "\n\nhint: " in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_wrong_value_is_refused_before_torch_is_loaded(python):
+    line = "from lslo_cli.cli.app import main; import atexit, sys; "
+    line += "atexit.register(lambda: print('torch' in sys.modules)); main()"
+    assert python(line, "train", "--gps", "1.5").stdout == "False\n"
+
+
+def test_no_color_leaves_no_escape_sequences_even_where_colour_is_forced(lslo_process):
+    coloured = lslo_process("trian", FORCE_COLOR="1").stderr
+    plain = lslo_process("trian", FORCE_COLOR="1", NO_COLOR="1").stderr
+    assert "\x1b[1;31m" in coloured
+    assert "\x1b[1;31m" not in plain
+    assert "31m" not in plain

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from lslo_cli.cli.commands.base import BaseTrainOptions
+from lslo_cli.cli.commands.estimate_subspace import EstimateSubspaceOptions
+from lslo_cli.cli.commands.evaluate import EvaluateOptions
+from lslo_cli.cli.commands.plot import HeatmapOptions
+from lslo_cli.cli.commands.prune_report import PruneReportOptions
+from lslo_cli.cli.commands.train import TrainOptions
+from lslo_cli.cli.commands.weight_learn import WeightLearnOptions
+from lslo_cli.cli.flags import flags_of, takes
+from lslo_cli.cli.options import FitOptions, StageOptions
+from lslo_cli.errors import UsageError
+from lslo_cli.method.importance import Pool
+from lslo_cli.method.sites import SiteSet
+from lslo_cli.recipe import Method, Precision, PruneTargets, Recipe, SearchMode
+
+
+def parsed(options_class: type, *arguments: str) -> Any:
+    """The options that a command line gives."""
+    seen: list[Any] = []
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(takes(options_class)(lambda options: seen.append(options)))
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == 0, result.output
+    return seen[0]
+
+
+def value_at(recipe: Recipe, key: str) -> Any:
+    value: Any = recipe
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
+
+
+EVERY_STAGE = [WeightLearnOptions, EstimateSubspaceOptions, TrainOptions, PruneReportOptions, EvaluateOptions]
+SHARED = [
+    ("--langs", "en,fr,wo", "langs", "en,fr,wo"),
+    ("--name", "mine", "name", "mine"),
+    ("--model", "world", "model.name", "world"),
+    ("--data", "text", "data.path", "text"),
+    ("--seed", "0", "seed", 0),
+    ("--device", "cpu", "run.device", "cpu"),
+    ("--precision", "bf16", "run.precision", Precision.BF16),
+    ("--threads", "2", "run.threads", 2),
+    ("--set", "fit.warmup=7", "fit.warmup", 7),
+]
+OPTIMISATION = [
+    ("--lr", "0.5", "fit.lr", 0.5),
+    ("--max-tokens", "99", "fit.max_tokens", 99),
+    ("--accumulate", "3", "fit.accumulate", 3),
+]
+OWN = [
+    (WeightLearnOptions, "--rank", "3", "weight_learn.rank", 3),
+    (WeightLearnOptions, "--epochs", "4", "weight_learn.epochs", 4),
+    (EstimateSubspaceOptions, "--pool", "layer-kind", "estimate_subspace.pool", Pool.LAYER_KIND),
+    (EstimateSubspaceOptions, "--target-ratio", "0.5", "estimate_subspace.target_ratio", 0.5),
+    (EstimateSubspaceOptions, "--start-epoch", "0", "estimate_subspace.start_epoch", 0),
+    (EstimateSubspaceOptions, "--duration", "3", "estimate_subspace.duration", 3),
+    (EstimateSubspaceOptions, "--rank", "3", "estimate_subspace.rank", 3),
+    (EstimateSubspaceOptions, "--mean-rank", "2.5", "estimate_subspace.mean_rank", 2.5),
+    (EstimateSubspaceOptions, "--index", "source", "estimate_subspace.index", "source"),
+    (EstimateSubspaceOptions, "--epochs", "12", "estimate_subspace.epochs", 12),
+    (TrainOptions, "--method", "lora", "train.method", Method.LORA),
+    (TrainOptions, "--ranks", "2,2,8", "train.ranks", "2,2,8"),
+    (TrainOptions, "--index", "paper", "train.index", "paper"),
+    (TrainOptions, "--sites", "attn", "train.sites", SiteSet.ATTENTION),
+    (TrainOptions, "--epochs", "12", "fit.epochs", 12),
+    (TrainOptions, "--curve-rows", "50", "train.curve_rows", 50),
+    (TrainOptions, "--gps", "0.9", "train.gps", 0.9),
+    (TrainOptions, "--gps-start", "0", "train.gps_start", 0),
+    (TrainOptions, "--gps-duration", "5", "train.gps_duration", 5),
+    (TrainOptions, "--gps-classes", "high", "train.gps_classes", ("high",)),
+    (TrainOptions, "--gps-classes", "", "train.gps_classes", ()),
+    (TrainOptions, "--prune-targets", "B", "train.prune_targets", PruneTargets.B),
+    (EvaluateOptions, "--beam", "1", "evaluate.beam", 1),
+    (EvaluateOptions, "--mode", "plain", "evaluate.mode", SearchMode.PLAIN),
+    (EvaluateOptions, "--directions", "en-fr, fr-en", "evaluate.directions", ("en-fr", "fr-en")),
+    (EvaluateOptions, "--test-rows", "10", "data.test_rows", 10),
+    (EvaluateOptions, "--metric-model", "spm.model", "evaluate.metric_model", "spm.model"),
+    (EvaluateOptions, "--max-tokens", "99", "evaluate.max_tokens", 99),
+]
+
+
+@pytest.mark.parametrize(
+    ("options_class", "flag", "text", "key", "value"),
+    [
+        *((each, *row) for each in EVERY_STAGE for row in SHARED),
+        *((each, *row) for each in EVERY_STAGE[:3] for row in OPTIMISATION),
+        *OWN,
+    ],
+)
+def test_a_flag_sets_its_recipe_key(options_class, flag, text, key, value):
+    assert value_at(parsed(options_class, flag, text).resolve(), key) == value
+
+
+@pytest.mark.parametrize("options_class", [*EVERY_STAGE, BaseTrainOptions, HeatmapOptions])
+def test_every_flag_that_sets_a_key_is_tested_and_has_help(options_class):
+    tested = {row[0] for row in (*SHARED, *OPTIMISATION)} | {row[1] for row in OWN if row[0] is options_class}
+    for flag in flags_of(options_class):
+        assert flag.option.help
+        assert flag.key is None or flag.name in tested
+
+
+@pytest.mark.parametrize("options_class", EVERY_STAGE)
+def test_nothing_given_leaves_every_default(options_class):
+    assert parsed(options_class).resolve() == Recipe()
+
+
+def test_zero_given_overrides_a_recipe_that_prunes(tmp_path):
+    recipe = tmp_path / "pruned.toml"
+    recipe.write_text("[train]\ngps = 0.9\n[fit]\nepochs = 15\n")
+    assert parsed(TrainOptions, "--recipe", str(recipe)).resolve().train.gps == 0.9
+    assert parsed(TrainOptions, "--recipe", str(recipe), "--gps", "0").resolve().train.gps == 0.0
+
+
+def test_later_sources_win(tmp_path, monkeypatch):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("[model]\nname = 'from-recipe'\n")
+    monkeypatch.setenv("LSLO_MODEL", "from-environment")
+    assert parsed(StageTest).resolve().model.name == "from-environment"
+    monkeypatch.setenv("LSLO_RECIPE", str(recipe))
+    assert parsed(StageTest).resolve().model.name == "from-recipe"
+    assert parsed(StageTest, "--set", "model.name=from-set").resolve().model.name == "from-set"
+    both = parsed(StageTest, "--set", "model.name=from-set", "--model", "from-flag")
+    assert both.resolve().model.name == "from-flag"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageTest(StageOptions):
+    """A stage without flags of its own."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lr", "lr_full"),
+    [
+        (("--lr", "0.5"), 0.5, 1e-4),
+        (("--lr", "0.5", "--method", "full"), 3e-3, 0.5),
+        (("--lr", "0.5", "--set", "train.method=full"), 3e-3, 0.5),
+        (("--lr", "0.5", "--method", "lora"), 0.5, 1e-4),
+    ],
+)
+def test_lr_is_the_rate_of_the_method_in_use(arguments, lr, lr_full):
+    fit = parsed(TrainOptions, *arguments).resolve().fit
+    assert (fit.lr, fit.lr_full) == (lr, lr_full)
+
+
+@pytest.mark.parametrize("options_class", [*EVERY_STAGE, FitOptions])
+@pytest.mark.parametrize(
+    ("flag", "choices"),
+    [
+        ("--method", Method),
+        ("--sites", SiteSet),
+        ("--prune-targets", PruneTargets),
+        ("--pool", Pool),
+        ("--mode", SearchMode),
+        ("--precision", Precision),
+    ],
+)
+def test_help_names_exactly_the_choices_there_are(options_class, flag, choices):
+    for each in flags_of(options_class):
+        if each.name == flag:
+            assert each.option.metavar.split("|") == [choice.value for choice in choices]
+
+
+def test_a_wrong_value_is_reported_under_the_name_of_its_flag():
+    with pytest.raises(UsageError, match=r"^--gps-duration cannot be 0: "):
+        parsed(TrainOptions, "--gps-duration", "0").resolve()
+
+
+def test_a_wrong_value_of_a_recipe_is_reported_under_its_key(tmp_path):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("[train]\ngps_duration = 0\n")
+    with pytest.raises(UsageError, match=r"^'train\.gps_duration' cannot be 0"):
+        parsed(TrainOptions, "--recipe", str(recipe), "--gps", "0.5").resolve()
+
+
+def test_the_next_command_repeats_what_chose_the_experiment(monkeypatch):
+    options = parsed(
+        TrainOptions,
+        "--langs",
+        "en,fr",
+        "--set",
+        "seed=1",
+        "--set",
+        "fit.lr=2",
+        "--gps",
+        "0.9",
+        "--device",
+        "cpu",
+    )
+    assert options.command("plot heatmap") == "lslo plot heatmap --langs en,fr --set seed=1 --set fit.lr=2"
+    assert parsed(TrainOptions).command("evaluate") == "lslo evaluate"
+
+
+def test_the_next_command_leaves_to_the_environment_what_is_set_there(monkeypatch):
+    monkeypatch.setenv("LSLO_RECIPE", "demo")
+    monkeypatch.setenv("LSLO_RESULTS", "/elsewhere")
+    options = parsed(TrainOptions)
+    assert (options.recipe, options.results) == ("demo", Path("/elsewhere"))
+    assert options.command("evaluate") == "lslo evaluate"
+    given = parsed(TrainOptions, "--recipe", "lang12", "--results", "/here")
+    assert given.command("evaluate") == "lslo evaluate --recipe lang12 --results /here"
+
+
+def test_an_experiment_lies_in_the_folder_of_its_name():
+    assert parsed(HeatmapOptions).located().path == Path("results/lang12")
+    assert parsed(HeatmapOptions, "--langs", "en,fr").located().path == Path("results/en-fr")
+    named = parsed(HeatmapOptions, "--results", "out", "--name", "trial")
+    assert named.located().path == Path("out/trial")
