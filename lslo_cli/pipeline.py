@@ -33,6 +33,7 @@ from lslo_cli.method.importance import Pool
 from lslo_cli.method.ranks import RankMap, parse_ranks
 from lslo_cli.method.strategy import Index, IndexStrategy, paper, uniform
 from lslo_cli.mt.base import save_base
+from lslo_cli.plan import Plan, describe_index, parameters_by_language, training_facts, work_of
 from lslo_cli.recipe import Method, Recipe
 from lslo_cli.stages.estimate_subspace import estimate_subspace as estimate_subspace_stage
 from lslo_cli.stages.evaluate import evaluate as evaluate_stage
@@ -87,11 +88,11 @@ def weight_learn(experiment: Experiment, *, resume: bool = False, on_event: OnEv
 def estimate_subspace(experiment: Experiment, *, resume: bool = False, on_event: OnEvent = ignore) -> Written:
     """Estimate every language's subspace and write ``subspace.json``, or ``subspace-language.json`` by language."""
     stopwatch = Stopwatch()
-    section, folder = experiment.recipe.estimate_subspace, experiment.folder
+    section, path = experiment.recipe.estimate_subspace, _subspace_path(experiment)
     experiment.recipe.estimation_schedule()  # a schedule that does not fit is refused before a model is loaded
-    path = folder.language_subspace if section.pool is Pool.LANGUAGE else folder.subspace
+    work = experiment.folder.checkpoint(f"estimate-{section.pool}")
     with _clear_memory_errors():
-        setup = _open_stage(experiment, path, folder.checkpoint(f"estimate-{section.pool}"), resume, on_event)
+        setup = _open_stage(experiment, path, work, resume, on_event)
         index = choose_index(experiment, section.index, setup.model_identity, on_event)
         return _write_stage(path, estimate_subspace_stage(setup, index.value), experiment, setup, stopwatch, index)
 
@@ -112,10 +113,10 @@ def train(
     folder = experiment.folder.run(run or run_name(recipe))
     with _clear_memory_errors():
         setup = _open_stage(experiment, folder.training, folder.checkpoint, resume, on_event)
-        index = choose_index(experiment, recipe.train.index, setup.model_identity, on_event)
-        ranks = choose_ranks(experiment, subspace, setup.model_identity, on_event)
-        result = train_stage(setup, folder.name, index.value, index.source, ranks.value, folder.path)
-        used = () if recipe.train.method is Method.FULL else (index, ranks)
+        index, ranks = _run_choices(experiment, subspace, setup.model_identity, on_event)
+        strategy = index.value if index else None
+        result = train_stage(setup, folder.name, strategy, index.source if index else "", ranks.value, folder.path)
+        used = [choice for choice in (index, ranks) if choice]
         return _write_stage(folder.training, result, experiment, setup, stopwatch, *used)
 
 
@@ -186,6 +187,73 @@ def train_base(recipe: Recipe, out: Path, command: str, *, resume: bool = False,
     )
     shutil.rmtree(work)
     return written
+
+
+def plan(experiment: Experiment, command: str, *, run: str | None = None, subspace: Path | None = None) -> Plan:
+    """What ``command`` would do. Loads model and text, so that what would fail fails here; writes nothing."""
+    recipe, folder = experiment.recipe, experiment.folder
+    if command == "prune-report":
+        store.read(subspace or folder.subspace, SubspaceResult)
+        return Plan("prune-report", (("reads", str(subspace or folder.subspace)),), (), (folder.prune_report,))
+    check_method(recipe)
+    setup = prepare(recipe)
+    shape = setup.model_identity.shape
+    split = recipe.data.test if command == "evaluate" else recipe.data.train
+    corpus = setup.corpus(split, recipe.data.test_rows if command == "evaluate" else recipe.data.train_rows)
+    facts = [
+        ("languages", f"{len(setup.codes)}: {', '.join(setup.codes)}"),
+        ("base model", f"{recipe.model.name}, {shape.parameters:,} parameters"),
+        ("text", f"{recipe.data.path}, split '{split}', {setup.data[0].examples:,} sentence pairs"),
+        ("device", setup.device),
+    ]
+    index, ranks = _planned_choices(experiment, command, subspace, setup)
+    if index:
+        facts.append(("index", describe_index(index.value, index.source)))
+    work = work_of(recipe, command, ranks.value if ranks else None)
+    if work:
+        batches = len(setup.batches(corpus).batches(1))
+        facts += training_facts(recipe, work, shape, batches)
+    parameters = parameters_by_language(recipe, work, shape) if work else ()
+    return Plan(command, tuple(facts), parameters, _planned_files(experiment, command, run))
+
+
+def _planned_choices(
+    experiment: Experiment, command: str, subspace: Path | None, setup: Setup
+) -> tuple[Chosen | None, Chosen | None]:
+    recipe, identity = experiment.recipe, setup.model_identity
+    if command == "estimate-subspace":
+        return choose_index(experiment, recipe.estimate_subspace.index, identity), None
+    if command == "train":
+        return _run_choices(experiment, subspace, identity, ignore)
+    return None, None
+
+
+def _planned_files(experiment: Experiment, command: str, run: str | None) -> tuple[Path, ...]:
+    folder, recipe = experiment.folder, experiment.recipe
+    if command == "weight-learn":
+        return (folder.index_strategy,)
+    if command == "estimate-subspace":
+        return (_subspace_path(experiment),)
+    if command == "train":
+        target = folder.run(run or run_name(recipe))
+        weights = target.path / "model" if recipe.train.method is Method.FULL else target.weights.parent
+        return (target.training, weights)
+    return tuple(target.evaluation for target in (folder.run(BASE_RUN), *folder.trained_runs()))
+
+
+def _subspace_path(experiment: Experiment) -> Path:
+    by_language = experiment.recipe.estimate_subspace.pool is Pool.LANGUAGE
+    return experiment.folder.language_subspace if by_language else experiment.folder.subspace
+
+
+def _run_choices(
+    experiment: Experiment, subspace: Path | None, model: ModelIdentity, on_event: OnEvent
+) -> tuple[Chosen | None, Chosen]:
+    """Index and ranks of a training run; the baselines route nothing, so they have no index."""
+    ranks = choose_ranks(experiment, subspace, model, on_event)
+    if experiment.recipe.train.method is not Method.LSLO:
+        return None, ranks
+    return choose_index(experiment, experiment.recipe.train.index, model, on_event), ranks
 
 
 def run_name(recipe: Recipe) -> str:

@@ -79,8 +79,16 @@ class Setup:
     def training_batches(self) -> EpochBatches:
         """Batches over all directions of the training split, as the recipe asks for them."""
         recipe = self.recipe
-        corpus = self.corpus(recipe.data.train, recipe.data.train_rows)
-        batches = EpochBatches(
+        batches = self.batches(self.corpus(recipe.data.train, recipe.data.train_rows))
+        if batches.skipped:
+            limit = min(recipe.data.max_length, recipe.fit.max_tokens)
+            self.on_event(Noted(f"left out {batches.skipped} sentence pairs longer than {limit} tokens"))
+        return batches
+
+    def batches(self, corpus: Corpus) -> EpochBatches:
+        """Batches of any text over all directions."""
+        recipe = self.recipe
+        return EpochBatches(
             TokenizedCorpus(corpus, self.base.tokenizer),
             self.directions,
             self.codes,
@@ -89,14 +97,6 @@ class Setup:
             temperature=recipe.data.temperature,
             seed=recipe.seed,
         )
-        if batches.skipped:
-            self.on_event(
-                Noted(
-                    f"left out {batches.skipped} sentence pairs longer than "
-                    f"{min(recipe.data.max_length, recipe.fit.max_tokens)} tokens"
-                )
-            )
-        return batches
 
     def fit(
         self,

@@ -21,7 +21,7 @@ from lslo_cli.method.languages import Direction, Resource, group
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.sites import Layer, SiteSet
 from lslo_cli.method.statistics import group_means
-from lslo_cli.method.strategy import IndexStrategy
+from lslo_cli.method.strategy import Index, IndexStrategy, uniform
 from lslo_cli.mt.base import save_base
 from lslo_cli.nn.attach import Adapters, attach
 from lslo_cli.nn.pruning import gradual_pruner
@@ -35,11 +35,11 @@ PRUNED_MATRICES = {PruneTargets.BOTH: ("A", "B"), PruneTargets.B: ("B",)}
 
 
 def train(
-    setup: Setup, run: str, strategy: IndexStrategy, index_source: str, ranks: RankMap, folder: Path
+    setup: Setup, run: str, strategy: IndexStrategy | None, index_source: str, ranks: RankMap, folder: Path
 ) -> TrainingResult:
     """Train one run and write its weights below ``folder``: an adapter, or a whole model for ``full``.
 
-    ``ranks`` are those of :func:`trained_ranks`. Raises UsageError for settings that exclude each other.
+    ``strategy`` is None for the methods that do not route; ``ranks`` are those of :func:`trained_ranks`. Raises UsageError for settings that exclude each other.
     """
     recipe = setup.recipe
     section = recipe.train
@@ -47,9 +47,12 @@ def train(
     check_method(recipe)
     batches = setup.training_batches()
     model = setup.base.model
+    shape = setup.model_identity.shape
     callbacks: list[Callback] = []
     adapters, pruner = None, None
     pruned_languages = pruned_codes(setup)
+    # One LoRA for all languages is the same whichever side would select it.
+    strategy = strategy or uniform(Index.SOURCE, shape.encoder_layers, shape.decoder_layers)
     if section.method is Method.FULL:
         model.requires_grad_(True)
         parameters, lr = list(model.parameters()), recipe.fit.lr_full
@@ -74,7 +77,6 @@ def train(
     history = fit.run(setup.resume)
     pruned = PrunedTable.of(pruner.counts(adapters)) if adapters and pruner else PrunedTable(rows=[])
     trainable = sum(parameter.numel() for parameter in parameters)
-    shape = setup.model_identity.shape
     return TrainingResult(
         run=run,
         method=section.method,
