@@ -1,5 +1,7 @@
 """Beam search against a plain-Python one with fairseq's rules, written here from their description."""
 
+import copy
+from itertools import product
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +9,10 @@ import torch
 from torch.nn.functional import log_softmax
 from transformers import M2M100Config, M2M100ForConditionalGeneration
 
+from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.strategy import Index, uniform
 from lslo_cli.mt.search import translate
+from lslo_cli.nn.attach import attach, site_module
 from lslo_cli.recipe import SearchMode
 
 PAD, EOS = 1, 2
@@ -198,6 +203,35 @@ def test_the_encoder_sees_a_sentence_once_and_the_decoder_sees_it_once_per_beam(
     for handle in handles:
         handle.remove()
     assert rows == {"encoder": {24}, "decoder": {24 * 4}}
+
+
+def test_a_routed_batch_is_translated_as_by_one_merged_model_per_direction(base, batch, prefer):
+    torch.manual_seed(11)
+    source = torch.arange(24) // 3 % 3
+    target = torch.arange(24) % 3
+    routed = copy.deepcopy(base.model)
+    strategy = uniform(Index.SOURCE, 1, 2)
+    adapters = attach(routed, strategy, RankMap({"en": 2, "fr": 1, "wo": 3}), ("en", "fr", "wo"))
+    for parameter in adapters.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    row = torch.zeros(VOCABULARY).index_fill(0, torch.tensor([EOS]), 4.0)
+    routed.lm_head.register_forward_hook(lambda module, inputs, logits: logits + row)
+    with adapters.route.of(source, target):
+        together = translate(SimpleNamespace(model=routed), batch, max_length_b=12)
+    prefer(4.0)
+    assert together != translate(base, batch, max_length_b=12)
+    for src, tgt in product(range(3), range(3)):
+        merged = copy.deepcopy(base.model)
+        for site, adapter in adapters.by_site.items():
+            slot = src if strategy.of(site.layer) is Index.SOURCE else tgt
+            matrices = adapter.matrices(slot)
+            with torch.no_grad():
+                site_module(merged, site).weight += matrices["B"] @ matrices["A"]
+        rows = (source == src) & (target == tgt)
+        alone = translate(SimpleNamespace(model=merged), batch, max_length_b=12)
+        assert [out for out, mine in zip(alone, rows, strict=True) if mine] == [
+            out for out, mine in zip(together, rows, strict=True) if mine
+        ]
 
 
 def test_a_model_in_training_mode_is_refused(base, batch):
