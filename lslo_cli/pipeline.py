@@ -76,16 +76,24 @@ class Chosen:
     """(role, path, digest) of every artifact behind the value."""
 
 
-def weight_learn(experiment: Experiment, *, resume: bool = False, on_event: OnEvent = ignore) -> Written:
-    """Learn the index strategy and write ``index-strategy.json``."""
+def weight_learn(
+    experiment: Experiment, *, resume: bool = False, reuse: bool = False, on_event: OnEvent = ignore
+) -> Written:
+    """Learn the index strategy and write ``index-strategy.json``.
+
+    With ``reuse``, here and below, an artifact that is up to date is returned as it is.
+    """
     stopwatch = Stopwatch()
     path, work = experiment.folder.index_strategy, experiment.folder.checkpoint("weight-learn")
     with _clear_memory_errors():
         setup = _open_stage(experiment, path, work, resume, on_event)
-        return _write_stage(path, weight_learn_stage(setup), experiment, setup, stopwatch)
+        current = reuse and _up_to_date(path, IndexStrategyResult, setup, (), "fit", "weight_learn")
+        return current or _write_stage(path, weight_learn_stage(setup), experiment, setup, stopwatch)
 
 
-def estimate_subspace(experiment: Experiment, *, resume: bool = False, on_event: OnEvent = ignore) -> Written:
+def estimate_subspace(
+    experiment: Experiment, *, resume: bool = False, reuse: bool = False, on_event: OnEvent = ignore
+) -> Written:
     """Estimate every language's subspace and write ``subspace.json``, or ``subspace-language.json`` by language."""
     stopwatch = Stopwatch()
     section, path = experiment.recipe.estimate_subspace, _subspace_path(experiment)
@@ -94,6 +102,9 @@ def estimate_subspace(experiment: Experiment, *, resume: bool = False, on_event:
     with _clear_memory_errors():
         setup = _open_stage(experiment, path, work, resume, on_event)
         index = choose_index(experiment, section.index, setup.model_identity, on_event)
+        current = reuse and _up_to_date(path, SubspaceResult, setup, index.inputs, "fit", "estimate_subspace")
+        if current:
+            return current
         return _write_stage(path, estimate_subspace_stage(setup, index.value), experiment, setup, stopwatch, index)
 
 
@@ -103,6 +114,7 @@ def train(
     run: str | None = None,
     subspace: Path | None = None,
     resume: bool = False,
+    reuse: bool = False,
     on_event: OnEvent = ignore,
 ) -> Written:
     """Fine-tune and write ``runs/<run>/training.json`` with its weights."""
@@ -114,9 +126,13 @@ def train(
     with _clear_memory_errors():
         setup = _open_stage(experiment, folder.training, folder.checkpoint, resume, on_event)
         index, ranks = _run_choices(experiment, subspace, setup.model_identity, on_event)
+        used = [choice for choice in (index, ranks) if choice]
+        inputs = [item for choice in used for item in choice.inputs]
+        current = reuse and _up_to_date(folder.training, TrainingResult, setup, inputs, "fit", "train", "evaluate")
+        if current:
+            return current
         strategy = index.value if index else None
         result = train_stage(setup, folder.name, strategy, index.source if index else "", ranks.value, folder.path)
-        used = [choice for choice in (index, ranks) if choice]
         return _write_stage(folder.training, result, experiment, setup, stopwatch, *used)
 
 
@@ -345,15 +361,13 @@ def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_eve
                 "evaluate it with the same languages; --directions chooses among them",
             )
         inputs.append(("training", folder.training, training.digest))
-    if not force:
-        current = _current_evaluation(folder, setup, inputs)
-        if current:
-            return current
+    current = None if force else _up_to_date(folder.evaluation, EvaluationResult, setup, inputs, "evaluate")
+    if current:
+        return current
     route = None
     if training:
         weights = store.read_tensor_path(folder.training, training.result.weights)
         route = load_run(setup, training.result, weights)
-    setup.data.clear()
     result, hypotheses = evaluate_stage(setup, folder.name, route)
     _write_hypotheses(folder, hypotheses)
     return _write(
@@ -375,24 +389,34 @@ def _read_training(experiment: ExperimentFolder, folder: RunFolder) -> Artifact[
     return store.read(folder.training, TrainingResult)
 
 
-def _current_evaluation(
-    folder: RunFolder, setup: Setup, inputs: Sequence[tuple[str, Path, str]]
+def _up_to_date(
+    path: Path, kind: type[Result], setup: Setup, inputs: Sequence[tuple[str, Path, str]], *sections: str
 ) -> Written | None:
-    """The evaluation on disk, if it was made from the same weights, text and settings."""
+    """The artifact at ``path`` if it was made from the same upstream, weights, text, seed and settings.
+
+    ``sections`` are the parts of the recipe that its result depends on.
+    """
     try:
-        artifact = store.read(folder.evaluation, EvaluationResult)
+        artifact = store.read(path, kind)
     except InputError:
         return None
-    setup.corpus(setup.recipe.data.test, setup.recipe.data.test_rows)
     recipe = setup.recipe.model_dump(mode="json")
     same = (
         [item.digest for item in artifact.inputs] == [digest for _, _, digest in inputs]
         and artifact.model.digest == setup.base.identity.digest
-        and [item.digest for item in artifact.data] == [item.digest for item in setup.data]
-        and artifact.recipe["evaluate"] == recipe["evaluate"]
-        and artifact.recipe["data"]["max_length"] == recipe["data"]["max_length"]
+        and [record.code for record in artifact.languages] == list(setup.codes)
+        and artifact.seed == setup.recipe.seed
+        and all(artifact.recipe.get(section) == recipe[section] for section in (*sections, "data"))
+        and {item.split: item.digest for item in artifact.data} == _text_digests(setup, artifact.data)
     )
-    return Written(folder.evaluation, artifact, up_to_date=True) if same else None
+    return Written(path, artifact, up_to_date=True) if same else None
+
+
+def _text_digests(setup: Setup, recorded: Sequence[DataIdentity]) -> dict[str, str]:
+    """The digests that the recorded splits have now."""
+    data = setup.recipe.data
+    read = {data.train: data.train_rows, data.test: data.test_rows}
+    return {item.split: setup.read(item.split, read.get(item.split)).digest for item in recorded}
 
 
 def _write_hypotheses(folder: RunFolder, hypotheses: Translations) -> None:

@@ -61,10 +61,14 @@ class Setup:
     def model_identity(self) -> ModelIdentity:
         return ModelIdentity(**asdict(self.base.identity))
 
-    def corpus(self, split: str, rows: int | None = None) -> Corpus:
-        """Read a split of the recipe's text and note its identity; ``rows`` keeps the first of each section."""
+    def read(self, split: str, rows: int | None = None) -> Corpus:
+        """Read a split of the recipe's text; ``rows`` keeps the first of each section."""
         corpus = read_corpus(self.recipe.data.path, self.codes, split)
-        corpus = corpus if rows is None else corpus.limit(rows)
+        return corpus if rows is None else corpus.limit(rows)
+
+    def corpus(self, split: str, rows: int | None = None) -> Corpus:
+        """Read a split as :meth:`read` does, and note its identity for the artifact."""
+        corpus = self.read(split, rows)
         self.data.append(
             DataIdentity(
                 path=self.recipe.data.path,
