@@ -85,7 +85,7 @@ class Site:
     def parse(cls, text: str) -> Site:
         """Read ``decoder.3.c-q``. Raises UsageError for anything else."""
         layer, _, kind = text.rpartition(".")
-        if kind not in tuple(Kind):
+        if not layer or kind not in tuple(Kind):
             raise UsageError(f"'{text}' is not a site", "write stack, layer and matrix, as decoder.3.c-q")
         site = cls(Layer.parse(layer), Kind(kind))
         if site.kind not in KINDS[site.layer.stack]:

@@ -1,0 +1,302 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.method.languages import Resource
+from lslo_cli.method.schedule import GradualPruning
+from lslo_cli.recipe import Method, Recipe, find_recipe, recipe_names, resolve, to_toml
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a recipe file and return its path as text."""
+
+    def write(text: str, name: str = "mine.toml") -> str:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def test_with_nothing_given_the_experiment_is_lang12_on_m2m_124_and_flores():
+    recipe = resolve()
+    assert recipe == Recipe()
+    assert (recipe.experiment, recipe.data.path) == ("lang12", "data/flores101")
+    assert recipe.model.name.endswith("flores101_mm100_615M")
+    assert len(recipe.selected_languages()) == 12
+
+
+# Each source covers the ones before it: defaults, environment, extended recipe, recipe, --set, flags.
+
+
+def test_each_source_covers_the_ones_before_it(write, monkeypatch):
+    write('[model]\nname = "extended"\n[fit]\nepochs = 3\nlr = 0.5', "base.toml")
+    recipe = write('extends = "base.toml"\n[model]\nname = "recipe"\n[fit]\nepochs = 4')
+    names = [resolve().model.name]
+    monkeypatch.setenv("LSLO_MODEL", "environment")
+    names.append(resolve().model.name)
+    names.append(resolve(str(Path(recipe).parent / "base.toml")).model.name)
+    names.append(resolve(recipe).model.name)
+    names.append(resolve(recipe, assignments=["model.name=assigned"]).model.name)
+    names.append(resolve(recipe, {"model.name": "flag"}, ["model.name=assigned"]).model.name)
+    assert names == [Recipe().model.name, "environment", "extended", "recipe", "assigned", "flag"]
+    assert (resolve(recipe).fit.epochs, resolve(recipe).fit.lr) == (4, 0.5)
+
+
+def test_a_recipe_leaves_alone_what_it_does_not_name(write, monkeypatch):
+    monkeypatch.setenv("LSLO_DATA", "/somewhere")
+    recipe = resolve(write("[data]\ntrain_rows = 5"))
+    assert (recipe.data.path, recipe.data.train_rows, recipe.data.test) == ("/somewhere", 5, "devtest")
+
+
+def test_an_empty_variable_is_no_value(monkeypatch):
+    monkeypatch.setenv("LSLO_MODEL", "")
+    assert resolve().model.name == Recipe().model.name
+
+
+def test_zero_and_empty_count_as_given(write):
+    recipe = write('[train]\ngps = 0.9\ncurve_rows = 50\ngps_classes = ["high"]')
+    resolved = resolve(recipe, {"train.gps": 0.0, "train.curve_rows": 0, "train.gps_classes": ()})
+    assert (resolved.train.gps, resolved.train.curve_rows, resolved.train.gps_classes) == (0.0, 0, ())
+
+
+def test_none_is_not_given(write):
+    assert resolve(write("[train]\ngps = 0.9"), {"train.gps": None}).train.gps == 0.9
+
+
+def test_the_last_assignment_of_a_key_counts():
+    assert resolve(assignments=["seed=3", "seed=4"]).seed == 4
+
+
+@pytest.mark.parametrize(
+    ("assignment", "section", "key", "value"),
+    [
+        ("train.gps=0.9", "train", "gps", 0.9),
+        ("fit.lr=3e-3", "fit", "lr", 0.003),
+        ("fit.epochs = 3", "fit", "epochs", 3),
+        ("train.ranks=2,2,8", "train", "ranks", "2,2,8"),
+        ("train.ranks=en=2,wo=16", "train", "ranks", "en=2,wo=16"),
+        ('train.ranks="8"', "train", "ranks", "8"),
+        ("train.ranks=8", "train", "ranks", "8"),
+        ("train.method=full", "train", "method", Method.FULL),
+        ("data.path=/a b/c", "data", "path", "/a b/c"),
+        ("data.train=", "data", "train", ""),
+        ('train.gps-classes=["high"]', "train", "gps_classes", (Resource.HIGH,)),
+        ("weight-learn.rank=4", "weight_learn", "rank", 4),
+    ],
+)
+def test_an_assignment_takes_toml_or_else_text(assignment, section, key, value):
+    assert getattr(getattr(resolve(assignments=[assignment]), section), key) == value
+
+
+@pytest.mark.parametrize("assignment", ["train.gps", "=3", ""])
+def test_an_assignment_without_key_or_value_is_refused(assignment):
+    with pytest.raises(UsageError, match="not of the form key=value"):
+        resolve(assignments=[assignment])
+
+
+def test_sections_and_keys_may_be_written_with_hyphens_in_a_file(write):
+    recipe = resolve(write("[weight-learn]\nrank = 4\n[train]\ngps-start = 3"))
+    assert (recipe.weight_learn.rank, recipe.train.gps_start) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[train]\ngpss = 0.9", "unknown key 'train.gpss' in recipe .*mine.toml. Did you mean 'train.gps'"),
+        ("[trian]\ngps = 0.9", "unknown key 'trian' in recipe .*mine.toml. Did you mean 'train'"),
+        ("gps = 0.9", "unknown key 'gps' .* Did you mean 'train.gps'"),
+        ("[train]\nepochs = 3", "unknown key 'train.epochs' .* Did you mean 'fit.epochs'"),
+        ('[languages.xx]\nresource = "low"\nbytext = 4', "unknown key 'languages.xx.bytext'"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest(write, text, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        resolve(write(text))
+    assert caught.value.hint.startswith("keys of ")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("train.gps=1.5", "'train.gps' cannot be 1.5 in --set: input should be less than 1"),
+        ("train.gps=much", "'train.gps' cannot be 'much' in --set"),
+        ("fit.epochs=0", "'fit.epochs' cannot be 0 in --set"),
+        ("fit.epochs=true", "'fit.epochs' cannot be True in --set"),
+        ("fit.epochs=1.5", "'fit.epochs' cannot be 1.5 in --set"),
+        ("fit.lr=inf", "'fit.lr' cannot be inf in --set"),
+        ("fit.lr=nan", "'fit.lr' cannot be nan in --set"),
+        (
+            "train.method=ful",
+            "'train.method' cannot be 'ful' in --set: input should be 'lslo', 'full' or 'lora'",
+        ),
+        (
+            'train.gps_classes=["top"]',
+            r"'train.gps_classes' cannot be \['top'\] in --set: input should be 'high'",
+        ),
+        ("langs={a=1}", "'langs' cannot be {'a': 1} in --set"),
+        ("model=world", "'model' cannot be 'world' in --set: it is a table"),
+        ("languages.xx.bitext=4", "'languages.xx.resource' is missing in --set"),
+    ],
+)
+def test_an_unfit_value_is_refused_with_its_key_and_where_it_was_given(assignment, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        resolve(assignments=[assignment])
+    assert caught.value.hint
+
+
+def test_the_source_that_is_blamed_is_the_one_that_gave_the_value(write, monkeypatch):
+    recipe = write("[train]\ngps = 2.0")
+    with pytest.raises(UsageError, match="2.0 in recipe .*mine.toml"):
+        resolve(recipe, assignments=["train.ranks=2,2,8"])
+    with pytest.raises(UsageError, match="cannot be 3.0: input"):
+        resolve(recipe, {"train.gps": 3.0})
+    child = write('extends = "mine.toml"\n[train]\nranks = "8"', "child.toml")
+    with pytest.raises(UsageError, match="2.0 in recipe .*mine.toml"):
+        resolve(child)
+
+
+def test_a_recipe_is_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        resolve().train.gps = 0.5
+
+
+def test_a_recipe_may_extend_a_shipped_one_by_name(write):
+    recipe = resolve(write('extends = "lang12"\n[fit]\nepochs = 1'))
+    assert (recipe.fit.epochs, recipe.train.ranks, recipe.name) == (1, "2,2,8", "lang12")
+
+
+def test_a_path_in_extends_starts_at_the_file_it_stands_in(write):
+    write("seed = 7", "base.toml")
+    write('extends = "../base.toml"', "inner/middle.toml")
+    assert resolve(write('extends = "inner/middle.toml"')).seed == 7
+
+
+def test_a_language_can_be_described_piece_by_piece(write):
+    write('langs = "en,xx"\n[languages.xx]\nresource = "low"\nbitext = 5', "base.toml")
+    recipe = resolve(write('extends = "base.toml"\n[languages.xx]\nbitext = 6'))
+    assert recipe.selected_languages()[1].bitext == 6
+    assert recipe.selected_languages()[1].resource is Resource.LOW
+
+
+def test_a_described_language_covers_the_papers_entry(write):
+    recipe = resolve(write('langs = "en,wo"\n[languages.wo]\nresource = "low"'))
+    assert recipe.selected_languages()[1].resource is Resource.LOW
+
+
+def test_a_recipe_that_extends_itself_is_refused(write):
+    write('extends = "mine.toml"', "other.toml")
+    with pytest.raises(UsageError, match="mine.toml extends itself"):
+        resolve(write('extends = "other.toml"'))
+
+
+def test_an_extended_recipe_that_is_missing_is_named_with_the_file_that_wants_it(write):
+    with pytest.raises(
+        InputError, match="no recipe 'lang21', which .*mine.toml extends. Did you mean 'lang12'"
+    ):
+        resolve(write('extends = "lang21"'))
+
+
+def test_extends_takes_one_name(write):
+    with pytest.raises(UsageError, match=r"'extends' cannot be \['lang12'\] in recipe"):
+        resolve(write('extends = ["lang12"]'))
+
+
+@pytest.mark.parametrize("text", ["train.gps = ", "[train", "a = 1\na = 2"])
+def test_a_file_that_is_not_toml_is_refused_with_its_path(write, text):
+    with pytest.raises(InputError, match="mine.toml is not valid TOML"):
+        resolve(write(text))
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    (tmp_path / "mine.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="not valid TOML"):
+        resolve(str(tmp_path / "mine.toml"))
+
+
+@pytest.mark.parametrize("name", ["lang21", "missing.toml", "", "../recipes/lang12"])
+def test_a_recipe_that_is_not_there_is_refused_with_the_names_there_are(name):
+    with pytest.raises(InputError, match=f"no recipe '{name}'") as caught:
+        find_recipe(name)
+    assert "lang12" in caught.value.hint
+
+
+def test_the_papers_experiments_come_with_lslo_by_name():
+    assert {"lang12", "lang30"} <= set(recipe_names())
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_shipped_recipe_fits_and_is_named_after_its_file(name):
+    recipe = resolve(name)
+    assert recipe.name == name and recipe.description
+    assert recipe.selected_languages()
+    recipe.estimation_schedule()
+    recipe.training_schedule()
+
+
+def test_lang12_is_the_papers_main_row_and_table_7():
+    recipe = resolve("lang12")
+    assert recipe.train.ranks == "2,2,8"
+    assert recipe.training_schedule() == GradualPruning(0.9, 2, 8, 15)
+    assert recipe.estimation_schedule() == GradualPruning(0.7, 2, 8, 15)
+
+
+def test_lang30_differs_from_lang12_in_languages_ranks_and_index_alone():
+    twelve, thirty = resolve("lang12").model_dump(), resolve("lang30").model_dump()
+    assert {key for key in twelve if twelve[key] != thirty[key]} == {"name", "description", "langs", "train"}
+    train = {key for key in twelve["train"] if twelve["train"][key] != thirty["train"][key]}
+    assert train == {"ranks", "index"}
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({}, "lang12"),
+        ({"langs": "lang30"}, "lang30"),
+        ({"langs": "en, fr,wo"}, "en-fr-wo"),
+        ({"langs": ("en", "fr")}, "en-fr"),
+        ({"name": "mine", "langs": "lang30"}, "mine"),
+    ],
+)
+def test_an_experiment_is_named_after_the_recipe_or_its_languages(given, name):
+    assert resolve(given=given).experiment == name
+
+
+def test_stages_take_the_epochs_of_fit_unless_they_have_their_own():
+    assert resolve(assignments=["fit.epochs=12"]).estimation_schedule().epochs == 12
+    own = resolve(assignments=["fit.epochs=12", "estimate_subspace.epochs=10"])
+    assert own.estimation_schedule().epochs == 10
+
+
+@pytest.mark.parametrize("name", [None, *recipe_names()])
+def test_a_recipe_written_as_toml_reads_back_equal(write, name):
+    recipe = resolve(name)
+    assert resolve(write(to_toml(recipe), "written.toml")) == recipe
+
+
+def test_text_and_numbers_of_every_kind_survive_being_written(write):
+    recipe = resolve(
+        given={
+            "name": 'quotes " and \\ and \n lines \x7f \x01 é 語',
+            "langs": ("en", "wo"),
+            "languages": {"zh.x y": {"resource": "low", "bitext": 3}},
+            "data.train": "",
+            "fit.lr": 1e-7,
+            "fit.clip_norm": 1e20,
+            "train.gps_classes": (),
+            "run.threads": 2,
+        }
+    )
+    assert resolve(write(to_toml(recipe), "written.toml")) == recipe
+
+
+def test_a_written_recipe_names_every_key():
+    text = to_toml(resolve())
+    assert tomllib.loads(text)["train"]["gps"] == 0.0
+    for section in ("weight_learn", "estimate_subspace", "train", "evaluate"):
+        for key in type(getattr(Recipe(), section)).model_fields:
+            assert f"\n{key} = " in text or f"\n# {key} is not set" in text
