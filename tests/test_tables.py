@@ -32,7 +32,7 @@ from lslo_cli.tables import (
     size_table,
     spread_table,
 )
-from lslo_cli.tables.table import millions, percent, two_decimals
+from lslo_cli.tables.table import millions, p_value, percent, two_decimals
 
 LANGS = [LANGUAGES[code] for code in LANG12]
 SIGNATURE = "tok:flores101|version:2.6.0"
@@ -251,3 +251,10 @@ def test_markdown_aligns_numbers_to_the_right_and_escapes_bars():
 )
 def test_parameters_are_written_in_millions_with_three_digits(count, text):
     assert millions(count) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0504, "0.050"), (0.001, "0.001"), (0.00034, "0.0003"), (2.4e-7, "2e-07")]
+)
+def test_a_small_p_value_is_never_written_as_zero(value, text):
+    assert p_value(value) == text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lslo_cli.artifacts.schema import CorrelationRow, PruneReportResult
-from lslo_cli.tables.table import Cell, Column, Table, percent, thousands, three_decimals, two_decimals
+from lslo_cli.tables.table import Cell, Column, Table, p_value, percent, thousands, two_decimals
 
 
 def correlation_tables(report: PruneReportResult) -> list[Table]:
@@ -19,11 +19,11 @@ def correlation_tables(report: PruneReportResult) -> list[Table]:
                 Column("Module"),
                 Column("n"),
                 Column("r", two_decimals),
-                Column("p", three_decimals),
+                Column("p", p_value),
                 Column("r (log)", two_decimals),
-                Column("p (log)", three_decimals),
+                Column("p (log)", p_value),
                 Column("rho", two_decimals),
-                Column("p (rho)", three_decimals),
+                Column("p (rho)", p_value),
             ),
             rows=tuple(_correlation_cells(row) for row in report.correlations if row.stack == stack),
         )

@@ -41,6 +41,11 @@ def three_decimals(value: float) -> str:
     return f"{value:.3f}"
 
 
+def p_value(value: float) -> str:
+    """Three decimals as in the paper, one digit where that would read as zero."""
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"
+
+
 def thousands(count: float) -> str:
     return f"{count:,.0f}"
 
