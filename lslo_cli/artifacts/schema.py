@@ -24,7 +24,8 @@ from lslo_cli.method.strategy import Index, IndexStrategy, LayerWeights
 class Document(BaseModel):
     """Base of everything in an artifact: immutable and strict."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # NaN stays NaN, which the store then refuses, where pydantic's default would write null.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
 class Input(Document):

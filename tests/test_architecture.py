@@ -1,0 +1,126 @@
+"""The plan of the rooms, held by the imports: who may see whom, and who owns which library."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import lslo_cli
+
+PACKAGE = Path(lslo_cli.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# A room sees the floors below its own, and no neighbour on its floor.
+FLOORS = [
+    {"errors", "events"},
+    {"method"},
+    {"world", "artifacts", "nn"},
+    {"recipe", "plots", "tables"},
+    {"mt", "fusion", "plan"},
+    {"fit"},
+    {"stages"},
+    {"pipeline"},
+    {"demo"},
+    {"cli"},
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+NARROWER = {  # rooms that see less than all floors below
+    "plots": {"errors", "method", "artifacts"},
+    "tables": {"errors", "method", "artifacts"},
+}
+
+OWNERS = {
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "click": {"cli"},
+    "seaborn": {"plots", "tables"},
+    "matplotlib": {"plots", "tables"},
+    "pandas": {"plots", "tables"},
+    "transformers": {"mt", "fusion"},
+    "sentencepiece": {"mt"},
+    "sacrebleu": {"mt"},
+    "scipy": {"method"},
+    "pydantic": {"recipe", "artifacts"},
+    "tomllib": {"recipe"},
+    "accelerate": {"fit", "stages"},
+    "torch": {"nn", "mt", "fusion", "fit", "stages", "pipeline"},
+    "safetensors": {"nn", "mt", "fusion", "stages"},
+    "numpy": {"mt", "nn", "fusion", "stages", "plots", "tables"},
+}
+HEAVY = ["torch", "transformers", "pandas", "scipy", "seaborn", "matplotlib", "sacrebleu", "pydantic"]
+
+every_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path, for_types: bool = True) -> Iterator[str]:
+    """The dotted names of the modules that a module imports, at its top or inside functions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if not for_types:
+        tree.body = [
+            node for node in tree.body if "TYPE_CHECKING" not in ast.unparse(node).partition("\n")[0]
+        ]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            if node.module == "lslo_cli":
+                yield from (f"lslo_cli.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+@every_module
+def test_a_module_sees_only_the_rooms_below_its_own(path):
+    room = room_of(path)
+    if room == "__init__":
+        assert not list(imports(path))
+        return
+    allowed = NARROWER.get(room, {other for other in FLOOR if FLOOR[other] < FLOOR[room]}) | {
+        room,
+        "__version__",
+    }
+    seen = {name.split(".")[1] for name in imports(path) if name.startswith("lslo_cli.")}
+    assert seen <= allowed
+
+
+@every_module
+def test_a_module_imports_only_libraries_that_its_room_owns(path):
+    libraries = {name.partition(".")[0] for name in imports(path, for_types=False)}
+    unwatched = {"lslo_cli", *sys.stdlib_module_names} - set(OWNERS)
+    owned = {library for library, rooms in OWNERS.items() if room_of(path) in rooms}
+    assert libraries - unwatched <= owned
+
+
+@every_module
+def test_every_module_says_what_it_is(path):
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_importing_the_command_line_loads_nothing_heavy():
+    code = f"import sys, lslo_cli.cli.app; print(sorted(set({HEAVY}) & set(sys.modules)))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("room", ["errors", "events", "method", "artifacts", "recipe", "world"])
+def test_the_lower_rooms_load_no_torch(room):
+    names = [
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for path in MODULES
+        if room_of(path) == room
+    ]
+    code = f"import sys, {', '.join(names)}; print('torch' in sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "False"
