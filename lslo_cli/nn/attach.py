@@ -13,6 +13,7 @@ from lslo_cli.method.sites import Kind, Layer, Site, SiteSet, Stack, sites
 from lslo_cli.method.strategy import Index, IndexStrategy
 from lslo_cli.nn.lslo import IndexMixture, LayerWeighting, LSLo, RoutedLoRA
 from lslo_cli.nn.route import Route
+from lslo_cli.nn.segments import Slots
 
 MODULE_NAMES: dict[Kind, str] = {
     Kind.Q: "self_attn.q_proj",
@@ -88,13 +89,13 @@ def attach(
     route = Route()
     model.requires_grad_(False)
     names = tuple(ranks.by_language)
-    slots = [0 if names == (SHARED,) else names.index(language) for language in languages]
-    sizes = list(ranks.by_language.values())
+    by_language = tuple(0 if names == (SHARED,) else names.index(language) for language in languages)
+    slots = Slots(tuple(ranks.by_language.values()), by_language)
     by_site = {}
     for site in model_sites(model, site_set):
         base = site_module(model, site)
         index = strategy.of(site.layer)
-        adapter = RoutedLoRA(base.in_features, base.out_features, sizes, slots, index, route)
+        adapter = RoutedLoRA(base.in_features, base.out_features, slots, index, route)
         by_site[site] = adapter.to(base.weight.device)
         _replace(model, site, LSLo(base, by_site[site]))
     return Adapters(route, names, by_site)
@@ -104,14 +105,14 @@ def attach_mixture(model: nn.Module, rank: int, languages: Sequence[str]) -> Mix
     """Freeze ``model`` and put both adapters of eq. 5 on every site, one weighting per layer."""
     route = Route()
     model.requires_grad_(False)
-    slots, ranks = range(len(languages)), [rank] * len(languages)
+    slots = Slots((rank,) * len(languages), tuple(range(len(languages))))
     weightings: dict[Layer, LayerWeighting] = {}
     modules = []
     for site in model_sites(model, SiteSet.ALL):
         base = site_module(model, site)
         weighting = weightings.setdefault(site.layer, LayerWeighting().to(base.weight.device))
         source, target = (
-            RoutedLoRA(base.in_features, base.out_features, ranks, slots, index, route).to(base.weight.device)
+            RoutedLoRA(base.in_features, base.out_features, slots, index, route).to(base.weight.device)
             for index in (Index.SOURCE, Index.TARGET)
         )
         modules.append(IndexMixture(base, source, target, weighting))

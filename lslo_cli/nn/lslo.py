@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import accumulate, pairwise
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +10,7 @@ from torch import nn
 
 from lslo_cli.method.strategy import Index
 from lslo_cli.nn.route import Route
+from lslo_cli.nn.segments import Slots, add_update
 
 
 class RoutedLoRA(nn.Module):
@@ -19,38 +18,42 @@ class RoutedLoRA(nn.Module):
 
     All adapters live in one pair of tensors, so that an optimiser step costs one operation per site
     whatever the number of languages: ``lora_A`` is (R, d_in) and ``lora_B`` (d_out, R) with R the sum of
-    ``ranks``; adapter i owns the rank-``ranks[i]`` slice ``columns[i]``. The update is computed for all of R
-    and masked to the sentence's own slice, which keeps it one dense product without data-dependent shapes.
-
-    ``slots`` names the adapter of each language, in the order of the route's indices: its own in LSLo, the
-    same for all in ordinary LoRA. A starts Gaussian with standard deviation 1/sqrt(d_in), B at zero, so an
-    adapter that was just made changes nothing.
+    ranks, of which ``slots`` gives every adapter its slice. A starts Gaussian with standard deviation
+    1/sqrt(d_in), B at zero, so an adapter that was just made changes nothing.
     """
 
-    def __init__(
-        self, d_in: int, d_out: int, ranks: Sequence[int], slots: Sequence[int], index: Index, route: Route
-    ):
+    def __init__(self, d_in: int, d_out: int, slots: Slots, index: Index, route: Route):
         super().__init__()
+        self.slots = slots
         self.index = index
         self.route = route
-        bounds = [0, *accumulate(ranks)]
-        self.columns = [slice(start, stop) for start, stop in pairwise(bounds)]
-        self.lora_A = nn.Parameter(torch.randn(bounds[-1], d_in) / math.sqrt(d_in))
-        self.lora_B = nn.Parameter(torch.zeros(d_out, bounds[-1]))
-        owned = torch.zeros(len(slots), bounds[-1])
-        for language, slot in enumerate(slots):
-            owned[language, self.columns[slot]] = 1.0
+        self.lora_A = nn.Parameter(torch.randn(slots.width, d_in) / math.sqrt(d_in))
+        self.lora_B = nn.Parameter(torch.zeros(d_out, slots.width))
+        owned = torch.zeros(len(slots.by_language), slots.width)
+        for language, slot in enumerate(slots.by_language):
+            owned[language, slots.columns[slot]] = 1.0
         self.register_buffer("owned", owned, persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (rows, length, d_in) to the update (rows, length, d_out)."""
-        mask = self.owned[self.route.languages(self.index, x.shape[0])].to(x.dtype).unsqueeze(1)  # (rows, 1, R)
-        hidden = F.linear(x, self.lora_A.to(x.dtype)) * mask  # (rows, length, R)
-        return F.linear(hidden, self.lora_B.to(x.dtype))
+        """Map (rows, length, d_in) to the update (rows, length, d_out).
+
+        Dense form: computed for all of R and masked to each row's own slice. It has no data-dependent
+        shape, which suits a GPU, and is the reference for the grouped form of :meth:`add_to`.
+        """
+        mask = self.owned[self.route.languages(self.index, x.shape[0])].unsqueeze(1)  # (rows, 1, R)
+        hidden = F.linear(x, self.lora_A) * mask  # (rows, length, R)
+        return F.linear(hidden, self.lora_B)
+
+    def add_to(self, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Add the update of ``x`` to ``y`` (rows, length, d_out), which may be overwritten."""
+        if x.device.type == "cpu" and x.dtype == y.dtype == self.lora_A.dtype:
+            segments = self.route.segments(self.index, x.shape[0], self.slots)
+            return add_update(y, x, self.lora_A, self.lora_B, segments)
+        return y + self(x)
 
     def matrices(self, slot: int) -> dict[str, torch.Tensor]:
         """A (r, d_in) and B (d_out, r) of one adapter, as views that write through."""
-        columns = self.columns[slot]
+        columns = self.slots.columns[slot]
         return {"A": self.lora_A.data[columns], "B": self.lora_B.data[:, columns]}
 
 
@@ -63,7 +66,7 @@ class LSLo(nn.Module):
         self.adapter = adapter
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.base(x) + self.adapter(x)
+        return self.adapter.add_to(self.base(x), x)
 
 
 class LayerWeighting(nn.Module):
@@ -90,5 +93,8 @@ class IndexMixture(nn.Module):
         self.weighting = weighting
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.base(x)
         source_weight, target_weight = self.weighting()
-        return self.base(x) + source_weight * self.source(x) + target_weight * self.target(x)
+        source = self.source.add_to(torch.zeros_like(y), x)
+        target = self.target.add_to(torch.zeros_like(y), x)
+        return y + source_weight * source + target_weight * target

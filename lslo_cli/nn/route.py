@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from lslo_cli.method.strategy import Index
+from lslo_cli.nn.segments import Segments, Slots
 
 
 class Route:
@@ -22,16 +23,17 @@ class Route:
 
     def __init__(self) -> None:
         self._languages: dict[Index, torch.Tensor] | None = None
+        self._segments: dict[tuple[Index, int, Slots], Segments] = {}
 
     @contextmanager
     def of(self, source: torch.Tensor, target: torch.Tensor) -> Iterator[None]:
         """Set the languages, two integer tensors of shape (batch,), for the block."""
-        before = self._languages
-        self._languages = {Index.SOURCE: source, Index.TARGET: target}
+        before = self._languages, self._segments
+        self._languages, self._segments = {Index.SOURCE: source, Index.TARGET: target}, {}
         try:
             yield
         finally:
-            self._languages = before
+            self._languages, self._segments = before
 
     def languages(self, index: Index, rows: int) -> torch.Tensor:
         """The selecting language of each row, shape (rows,).
@@ -46,3 +48,10 @@ class Route:
         if rest:
             raise RuntimeError(f"{rows} rows cannot be the beams of {languages.numel()} sentences")
         return languages if beams == 1 else languages.repeat_interleave(beams)
+
+    def segments(self, index: Index, rows: int, slots: Slots) -> Segments:
+        """The groups of rows that share an adapter, worked out once for all sites of a batch."""
+        key = (index, rows, slots)
+        if key not in self._segments:
+            self._segments[key] = Segments.of(self.languages(index, rows), slots)
+        return self._segments[key]
