@@ -85,6 +85,9 @@ class EpochBatches:
                 f"{self.skipped} are longer than {min(max_length, max_tokens)} tokens",
                 "check that the languages have text in common, or raise the limits on length and batch",
             )
+        # Where each direction stands when they are sorted by target language, then by source.
+        by_target = sorted(self.directions, key=lambda d: (self.languages.index(d.tgt), self.languages.index(d.src)))
+        self._target_order = np.array([by_target.index(direction) for direction in self.directions])
         self.sizes = np.bincount(self.examples.direction, minlength=len(self.directions))
         self.sampler = PairSampler(self.sizes, temperature)
 
@@ -105,10 +108,13 @@ class EpochBatches:
             yield [batches[index] for index in range(start, min(start + accumulate, len(batches)))]
 
     def build(self, index: np.ndarray) -> Batch:
-        """The batch of the examples at ``index``."""
+        """The batch of the examples at ``index``, rows that share a target language together.
+
+        Adapters selected by the target, most of them, then find each language's rows side by side.
+        """
         sources, targets, directions = [], [], []
         tokenizer = self.corpus.tokenizer
-        chosen = self.examples[index]
+        chosen = self.examples[index[np.argsort(self._target_order[self.examples.direction[index]], kind="stable")]]
         for number, section, row in zip(chosen.direction, chosen.section, chosen.row, strict=True):
             src, tgt = (direction := self.directions[number]).src, direction.tgt
             sources.append(tokenizer.source_ids(self.corpus.pieces(src, section, row), src, tgt))

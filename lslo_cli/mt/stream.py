@@ -79,8 +79,9 @@ class TranslationBatches(Sequence[TranslationBatch]):
         self.truncated = int((lengths > max_length).sum())
         order = np.argsort(-lengths, kind="stable")
         widths = np.minimum(lengths[order], max_length)
+        # Within a batch, rows that share a target language stand together, as in training.
         self._batches = [
-            tuple(keys[index] for index in order[start:stop])
+            tuple(sorted((keys[index] for index in order[start:stop]), key=lambda key: (key[0].tgt, key[0].src)))
             for start, stop in token_budget(widths, max_tokens, max_sentences)
         ]
 
