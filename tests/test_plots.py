@@ -208,13 +208,30 @@ def test_maps_show_only_the_matrices_that_carry_adapters():
     assert labels(encoder.get_xticklabels()) == labels(decoder.get_xticklabels()) == ["fc1", "fc2"]
 
 
-def test_heatmap_needs_an_estimate_across_languages_and_matrices_one_within():
-    with pytest.raises(InputError, match="pool language") as across:
+def test_heatmap_needs_an_estimate_across_languages():
+    with pytest.raises(InputError, match="pool language") as error:
         plots.heatmap(estimate(Pool.LANGUAGE), LANGS)
-    assert across.value.hint == "estimate across languages: lslo estimate-subspace --pool layer"
-    with pytest.raises(InputError, match="pool layer") as within:
-        plots.matrices(estimate(), LANGS)
-    assert within.value.hint == "record one: lslo estimate-subspace --pool language"
+    assert error.value.hint == "estimate across languages: lslo estimate-subspace --pool layer"
+
+
+def test_matrices_needs_an_estimate_that_compares_matrices():
+    with pytest.raises(InputError, match="pool layer-kind") as error:
+        plots.matrices(estimate(Pool.LAYER_KIND), LANGS)
+    assert error.value.hint == "estimate within languages: lslo estimate-subspace --pool language"
+
+
+def test_maps_say_what_was_pruned_together():
+    assert plots.heatmap(estimate(), LANGS).get_supxlabel() == (
+        "all languages and matrices of a layer pruned together, target ratio 0.7"
+    )
+    assert plots.matrices(estimate(Pool.LANGUAGE), LANGS).get_supxlabel() == (
+        "all matrices of a language pruned together, target ratio 0.7"
+    )
+
+
+def test_matrices_from_one_pool_per_layer_are_not_to_be_compared_between_layers():
+    figure = plots.matrices(estimate(Pool.LAYER), LANGS)
+    assert figure.get_supxlabel().replace("\n", " ").endswith("; compare within a layer only")
 
 
 def test_heatmap_text_shows_signed_percentages_of_the_largest_demand_within_80_columns():
@@ -267,7 +284,7 @@ def test_a_run_without_a_curve_names_the_command_that_records_it():
     run = trained("2-2-8").model_copy(update={"curve": None})
     with pytest.raises(InputError, match="run 2-2-8 has no quality by epoch") as error:
         plots.epochs([run])
-    assert error.value.hint == "record it: lslo train --run 2-2-8 --set train.curve_rows=50"
+    assert error.value.hint == "record it: lslo train --run 2-2-8 --curve-rows 50"
 
 
 def test_a_curve_without_the_group_names_the_groups_it_has():

@@ -100,12 +100,10 @@ def schedule(runs: Sequence[TrainingResult | SubspaceResult], *, width: float = 
 def _curves(runs: Sequence[TrainingResult], groups: Sequence[str]) -> list[Curve]:
     """The curve of every run, checked to share one axis."""
     if not runs:
-        raise InputError(
-            "there is no training run to draw", "train one: lslo train --set train.curve_rows=50"
-        )
+        raise InputError("there is no training run to draw", "train one: lslo train --curve-rows 50")
     curves = []
     for run in runs:
-        again = f"record it: lslo train --run {run.run} --set train.curve_rows=50"
+        again = f"record it: lslo train --run {run.run} --curve-rows 50"
         if run.curve is None or not any(point.epoch for point in run.curve.points):
             raise InputError(f"run {run.run} has no quality by epoch", again)
         for group in groups:

@@ -28,12 +28,19 @@ from lslo_cli.plots.style import (
     by_resource,
     mark_classes,
     new_figure,
+    note,
     separate_classes,
     styled,
 )
 
 COLOURS = "RdBu_r"
 """Blue where little room is needed, white at zero, red where much is."""
+
+POOLS = {
+    Pool.LAYER: "all languages and matrices of a layer",
+    Pool.LAYER_KIND: "all languages of a matrix",
+    Pool.LANGUAGE: "all matrices of a language",
+}
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ def heatmap(
         if labelled:
             mark_classes(axes, languages, size)
 
-    return _draw(pairs, width, mark_rows)
+    return _draw(pairs, width, mark_rows, _describe(result))
 
 
 @styled
@@ -88,13 +95,15 @@ def matrices(
 ) -> Figure:
     """Layers x matrices, averaged over languages (figure 4), or one map for each language (figure 6).
 
-    Raises InputError for an estimate that pruned languages against each other.
+    The paper prunes each language alone for these. An estimate with one pool per layer compares the
+    matrices of a layer as well, but not layers with each other, and the figure says so. Raises InputError
+    for an estimate with one pool per matrix, which compares no matrices.
     """
-    if result.pool is not Pool.LANGUAGE:
+    if result.pool is Pool.LAYER_KIND:
         raise InputError(
-            f"this subspace estimate pruned languages against each other (pool {result.pool}); demand by "
-            "matrix is read where each language was pruned alone",
-            "record one: lslo estimate-subspace --pool language",
+            "this subspace estimate pruned every matrix apart (pool layer-kind), so demand cannot be "
+            "compared between matrices",
+            "estimate within languages: lslo estimate-subspace --pool language",
         )
     everything = list(result.pruned.matrices("B"))
     numbers = range(1, 1 + max(matrix.site.layer.number for matrix in everything))
@@ -114,7 +123,8 @@ def matrices(
         if labelled:
             axes.set_ylabel("Layer")
 
-    return _draw(pairs, width, mark_rows)
+    limits = "; compare within a layer only" if result.pool is Pool.LAYER else ""
+    return _draw(pairs, width, mark_rows, _describe(result) + limits)
 
 
 def check_cross_language(result: SubspaceResult) -> None:
@@ -125,6 +135,11 @@ def check_cross_language(result: SubspaceResult) -> None:
             "between languages",
             "estimate across languages: lslo estimate-subspace --pool layer",
         )
+
+
+def _describe(result: SubspaceResult) -> str:
+    """What was pruned against what."""
+    return f"{POOLS[result.pool]} pruned together, target ratio {result.target_ratio:g}"
 
 
 def _kinds(matrices: Sequence[PrunedMatrix]) -> dict[Stack, list[Kind]]:
@@ -160,14 +175,16 @@ class Layout:
         return cls(max(1, min(pairs, 4, int(room / 0.09))), row_height=0.095, text=6, angle=90)
 
 
-def _draw(pairs: Sequence[Pair], width: float, mark_rows: Callable[[Axes, float, bool], None]) -> Figure:
+def _draw(
+    pairs: Sequence[Pair], width: float, mark_rows: Callable[[Axes, float, bool], None], description: str
+) -> Figure:
     """Draw pairs of panels in rows, all on one colour scale that is symmetric around zero."""
     frames = [frame for pair in pairs for frame in pair.panels.values()]
     limit = max(float(np.nanmax(np.abs(frame.to_numpy()), initial=0)) for frame in frames) or 1.0
     columns = [len(frame.columns) for frame in pairs[0].panels.values()]
     layout = Layout.of(len(pairs), sum(columns), width)
     across, down = layout.pairs_across, -(-len(pairs) // layout.pairs_across)
-    figure = new_figure(width, down * (len(frames[0]) * layout.row_height + 0.2) + 0.75)
+    figure = new_figure(width, down * (len(frames[0]) * layout.row_height + 0.2) + 0.9)
     ratios = ([*columns, 1] * across)[:-1]  # one cell's width between a decoder and the next pair's encoder
     grid = figure.add_gridspec(down, len(ratios), width_ratios=ratios, wspace=0)
     everything = []
@@ -184,6 +201,7 @@ def _draw(pairs: Sequence[Pair], width: float, mark_rows: Callable[[Axes, float,
             mark_rows(axes, layout.text, labelled)
             everything.append(axes)
     _draw_scale(figure, everything, limit)
+    note(figure, description)
     return figure
 
 

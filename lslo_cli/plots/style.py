@@ -71,7 +71,7 @@ def by_resource(languages: Sequence[Language]) -> list[Language]:
 
 def note(figure: Figure, text: str) -> None:
     """A small line below the figure, such as the metric's signature."""
-    characters = int(figure.get_figwidth() * 21)
+    characters = int(figure.get_figwidth() * 23)
     figure.supxlabel(textwrap.fill(text, characters, break_on_hyphens=False), fontsize=5.5, color=NEUTRAL)
 
 
