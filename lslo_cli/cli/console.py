@@ -19,17 +19,31 @@ CROWDED = 8
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], names: int = 1) -> None:
     """Print a compact table: the first ``names`` columns to the left, figures to the right.
 
-    Many columns move closer together: ten of them beside a run's name fit in 80 characters.
+    A table that is wider than the console is turned, so that its columns become rows.
     """
-    gap = 0 if len(columns) > CROWDED else 1
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), show_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
+    body = [columns, *rows]
+    table = _table(body, names)
+    unlimited = results.options.update(max_width=10_000)
+    if results.measure(table, options=unlimited).maximum > results.width:
+        table = _table(list(zip(*body, strict=True)), names=1)
+    results.print(Text(title, style="bold"))
+    results.print(table)
+
+
+def _table(body: Sequence[Sequence[object]], names: int) -> Table:
+    heading, *rows = body
+    gap = 0 if len(heading) > CROWDED else 1
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False, header_style="bold"
+    )
+    for number, column in enumerate(heading):
         is_name = number < names
-        table.add_column(column, justify="left" if is_name else "right", overflow="fold", no_wrap=not is_name)
+        table.add_column(
+            shown(column), justify="left" if is_name else "right", overflow="fold", no_wrap=not is_name
+        )
     for row in rows:
         table.add_row(*(shown(value) for value in row))
-    results.print(title, style="bold", markup=False)
-    results.print(table)
+    return table
 
 
 def show_facts(pairs: Iterable[tuple[str, object]]) -> None:
@@ -38,7 +52,7 @@ def show_facts(pairs: Iterable[tuple[str, object]]) -> None:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in pairs:
-        grid.add_row(name, shown(value))
+        grid.add_row(Text(name), shown(value))
     results.print(grid)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from lslo_cli.cli.console import messages, say
@@ -14,6 +15,8 @@ from lslo_cli.events import Advanced, Event, Finished, Noted, OnEvent, Started, 
 
 STEPS = 10
 """Plain lines for one task, besides its first and its last."""
+PAUSE = 1.0
+"""Seconds that a task takes at least from one plain line to the next."""
 
 
 @contextmanager
@@ -22,57 +25,78 @@ def listening(quiet: bool = False) -> Iterator[OnEvent]:
     if quiet:
         yield ignore
     elif messages.is_terminal:
-        with Progress(*_columns(), console=messages, transient=True) as bars:
-            yield Bars(bars)
+        with Progress(*columns(), console=messages, transient=True) as progress:
+            yield Bars(progress)
     else:
         yield Lines()
 
 
-class Bars:
-    """One bar for each running task. A finished task leaves one line."""
-
-    def __init__(self, bars: Progress):
-        self._bars = bars
-        self._running: dict[str, tuple[TaskID, Clock]] = {}
-
-    def __call__(self, event: Event) -> None:
-        match event:
-            case Started(task, total, unit, completed):
-                bar = self._bars.add_task(task, total=total, completed=completed, unit=unit, note="")
-                self._running[task] = bar, Clock(event)
-            case Advanced(task, completed, note):
-                self._bars.update(self._running[task][0], completed=completed, note=note)
-            case Finished(task, note):
-                bar, clock = self._running.pop(task)
-                self._bars.remove_task(bar)
-                say(clock.summary(note))
-            case Noted(text):
-                say(text)
-
-
-class Lines:
-    """A line when a task starts, at every tenth of it, and when it ends."""
+class Listener:
+    """Keeps a clock for each running task. Every note is said once, and a finished task leaves one line."""
 
     def __init__(self) -> None:
         self._running: dict[str, Clock] = {}
-        self._shown: dict[str, int] = {}
+        self._noted: set[str] = set()
 
     def __call__(self, event: Event) -> None:
         match event:
-            case Started(task, total, unit, completed):
+            case Started(task):
                 self._running[task] = Clock(event)
-                self._shown[task] = _tenths(completed, total)
-                say(f"{task}: {total:,} {unit}")
-            case Advanced(task, completed, note):
-                clock = self._running[task]
-                tenths = _tenths(completed, clock.start.total)
-                if tenths > self._shown[task] and completed < clock.start.total:
-                    self._shown[task] = tenths
-                    say(clock.progress(completed, note))
+                self.started(event)
+            case Advanced(task):
+                self.advanced(event, self._running[task])
             case Finished(task, note):
+                self.finished(event)
                 say(self._running.pop(task).summary(note))
-            case Noted(text):
+            case Noted(text) if text not in self._noted:
+                self._noted.add(text)
                 say(text)
+
+    def started(self, event: Started) -> None: ...
+
+    def advanced(self, event: Advanced, clock: Clock) -> None: ...
+
+    def finished(self, event: Finished) -> None: ...
+
+
+class Bars(Listener):
+    """A bar for each running task."""
+
+    def __init__(self, progress: Progress):
+        super().__init__()
+        self._progress = progress
+        self._bars: dict[str, TaskID] = {}
+
+    def started(self, event: Started) -> None:
+        self._bars[event.task] = self._progress.add_task(
+            event.task, total=event.total, completed=event.completed, note=""
+        )
+
+    def advanced(self, event: Advanced, clock: Clock) -> None:
+        self._progress.update(self._bars[event.task], completed=event.completed, note=event.note)
+
+    def finished(self, event: Finished) -> None:
+        self._progress.remove_task(self._bars.pop(event.task))
+
+
+class Lines(Listener):
+    """A plain line when a task starts and at every tenth of it, but none in quick succession."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, tuple[int, float]] = {}
+        """Tenths and seconds of each task at its last line."""
+
+    def started(self, event: Started) -> None:
+        self._last[event.task] = _tenths(event.completed, event.total), 0.0
+        say(f"{event.task}: {event.total:,} {event.unit}")
+
+    def advanced(self, event: Advanced, clock: Clock) -> None:
+        tenths, seconds = _tenths(event.completed, clock.start.total), clock.seconds
+        last_tenths, last_seconds = self._last[event.task]
+        if last_tenths < tenths < STEPS and seconds - last_seconds >= PAUSE:
+            self._last[event.task] = tenths, seconds
+            say(clock.progress(event.completed, event.note))
 
 
 class Clock:
@@ -106,20 +130,16 @@ class Clock:
         return f"{text}, {note}" if note else text
 
 
-class Count(ProgressColumn):
-    """Units done of all, and how fast."""
+class Pace(ProgressColumn):
+    """Units done of all, how fast, and the time that the rest will take."""
 
     def render(self, task: Task) -> Text:
-        rate = task.finished_speed or task.speed
-        speed = f"  {rate:.3g}/s" if rate else ""
-        return Text(f"{int(task.completed):,}/{int(task.total or 0):,} {task.fields['unit']}{speed}")
-
-
-class TimeLeft(ProgressColumn):
-    """The time that the rest will take at the present rate."""
-
-    def render(self, task: Task) -> Text:
-        return Text("" if task.time_remaining is None else f"{duration(task.time_remaining)} left")
+        parts = [f"{int(task.completed):,}/{int(task.total or 0):,}"]
+        if task.speed:
+            parts.append(f"{task.speed:.3g}/s")
+        if task.time_remaining is not None:
+            parts.append(f"{duration(task.time_remaining)} left")
+        return Text("  ".join(parts))
 
 
 def duration(seconds: float) -> str:
@@ -129,13 +149,13 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _columns() -> tuple[ProgressColumn, ...]:
+def columns() -> tuple[ProgressColumn, ...]:
+    """Only the bar gives way on a narrow terminal."""
     return (
-        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
         BarColumn(bar_width=None),
-        Count(),
-        TimeLeft(),
-        TextColumn("{task.fields[note]}", markup=False),
+        Pace(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True)),
     )
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
 
 from lslo_cli.cli import console
 from lslo_cli.cli.options import StageOptions
@@ -52,20 +56,26 @@ def show_plan(plan: Plan, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(plan), default=str, indent=1))
         return
-    console.results.print(plan.title, style="bold", markup=False)
+    console.results.print(Text(plan.title, style="bold"))
     console.show_facts(plan.facts)
+    console.results.print()
     if plan.parameters:
         total = ("total", "", None, sum(row[3] for row in plan.parameters))
         columns = ("language", "resource", "rank", "parameters")
         console.show_table("Trainable parameters", columns, [*plan.parameters, total], names=2)
+        console.results.print()
     console.show_facts([("would write", str(path)) for path in plan.files])
     console.say("dry run: nothing was written")
 
 
 def _what_was_written(written: Sequence[Written]) -> str:
-    fresh = [str(item.path) for item in written if not item.up_to_date]
-    kept = [str(item.path) for item in written if item.up_to_date]
-    parts = ([f"wrote {', '.join(fresh)}"] if fresh else []) + (
-        [f"up to date: {', '.join(kept)}"] if kept else []
-    )
-    return "; ".join(parts)
+    fresh = [item.path for item in written if not item.up_to_date]
+    kept = [item.path for item in written if item.up_to_date]
+    parts = (("wrote", fresh), ("up to date:", kept))
+    return "; ".join(f"{said} {_named(paths)}" for said, paths in parts if paths)
+
+
+def _named(paths: Sequence[Path]) -> str:
+    if len(paths) == 1:
+        return str(paths[0])
+    return f"{len(paths)} files named {paths[0].name} under {os.path.commonpath(paths)}"

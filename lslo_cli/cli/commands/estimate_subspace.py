@@ -15,6 +15,7 @@ from lslo_cli.cli.run import run_stage
 from lslo_cli.events import OnEvent
 
 if TYPE_CHECKING:
+    from lslo_cli.artifacts.schema import LanguageRecord, SubspaceResult
     from lslo_cli.pipeline import Experiment, Written
 
 
@@ -95,11 +96,21 @@ def estimate_subspace(options: EstimateSubspaceOptions) -> None:
 
 
 def show_subspace(experiment: Experiment, written: Sequence[Written]) -> None:
-    """Score, surviving share of B and rank of every language."""
+    """Score and rank of every language; where each was pruned alone, demand by matrix and layer."""
+    from lslo_cli.method.importance import Pool
+
     artifact = written[0].artifact
+    if artifact.result.pool is Pool.LANGUAGE:
+        show_demand_by_layer(artifact.result)
+    else:
+        show_ranks(artifact.result, artifact.languages)
+
+
+def show_ranks(result: SubspaceResult, languages: Sequence[LanguageRecord]) -> None:
+    """Importance score, surviving share of B and estimated rank of every language."""
     kept: dict[str, int] = {}
     size: dict[str, int] = {}
-    for matrix in artifact.result.pruned.matrices("B"):
+    for matrix in result.pruned.matrices("B"):
         kept[matrix.language] = kept.get(matrix.language, 0) + matrix.size - matrix.pruned
         size[matrix.language] = size.get(matrix.language, 0) + matrix.size
     rows = [
@@ -107,11 +118,25 @@ def show_subspace(experiment: Experiment, written: Sequence[Written]) -> None:
             language.code,
             language.resource,
             language.bitext,
-            f"{artifact.result.scores[language.code]:,.0f}",
+            f"{result.scores[language.code]:,.0f}",
             f"{kept[language.code] / size[language.code]:.1%}",
-            artifact.result.ranks[language.code],
+            result.ranks[language.code],
         )
-        for language in artifact.languages
+        for language in languages
     ]
     columns = ("language", "resource", "bitext", "score", "B kept", "rank")
     console.show_table("Importance score (eq. 6) and estimated rank", columns, rows, names=2)
+
+
+def show_demand_by_layer(result: SubspaceResult) -> None:
+    """Entries of B kept beyond the target share, averaged over languages (figure 4)."""
+    from lslo_cli.method.importance import mean_demand_by_layer
+    from lslo_cli.method.sites import Kind
+
+    demand = mean_demand_by_layer(result.pruned.matrices("B"), result.target_ratio)
+    kinds = [kind for kind in Kind if any(kind is present for _, present in demand)]
+    rows = [
+        (str(layer), *(f"{demand[layer, kind]:,.1f}" if (layer, kind) in demand else None for kind in kinds))
+        for layer in dict.fromkeys(layer for layer, _ in demand)
+    ]
+    console.show_table("Demand by matrix, averaged over languages", ("layer", *kinds), rows)

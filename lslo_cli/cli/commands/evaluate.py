@@ -15,11 +15,8 @@ from lslo_cli.cli.run import run_stage
 from lslo_cli.events import OnEvent
 
 if TYPE_CHECKING:
-    from lslo_cli.artifacts.schema import EvaluationResult
+    from lslo_cli.artifacts.schema import EvaluationResult, TrainingResult
     from lslo_cli.pipeline import Experiment, Written
-
-WIDEST = 9
-"""Groups that fit in the columns of a table 80 characters wide, the average beside them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,30 +92,32 @@ def evaluate(options: EvaluateOptions) -> None:
 
 
 def show_scores(experiment: Experiment, written: Sequence[Written]) -> None:
-    """spBLEU of every evaluated run of the experiment by group, and the signature it was scored under."""
+    """spBLEU of every evaluated run of the experiment, by group of directions."""
     from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.schema import EvaluationResult
+    from lslo_cli.artifacts.schema import EvaluationResult, TrainingResult
 
-    found = [
-        store.read(run.evaluation, EvaluationResult).result for run in experiment.folder.evaluated_runs()
-    ]
-    show_quality(found)
-    for signature in dict.fromkeys(result.spbleu_signature for result in found):
-        console.results.print(f"spBLEU {signature}", style="dim", markup=False, soft_wrap=True)
-
-
-def show_quality(found: Sequence[EvaluationResult]) -> None:
-    """Runs in rows and groups in columns (table 1), or the other way round where the groups are many."""
-    groups = list(dict.fromkeys(name for result in found for name in result.groups))
-    rows = [
-        (result.run, *(_score(result.groups.get(name)) for name in groups), _score(result.average))
-        for result in found
-    ]
-    columns = ("run", *groups, "AVG")
-    if len(groups) > WIDEST:
-        columns, *rows = zip(columns, *rows, strict=True)
-    console.show_table("spBLEU by resource class of source and target", columns, rows)
+    folder = experiment.folder
+    evaluations = [store.read(run.evaluation, EvaluationResult).result for run in folder.evaluated_runs()]
+    trainings = [store.read(run.training, TrainingResult).result for run in folder.trained_runs()]
+    for number, alike in enumerate(comparable(evaluations)):
+        if number:
+            console.results.print()
+        show_quality(alike, trainings)
 
 
-def _score(value: float | None) -> str | None:
-    return None if value is None else f"{value:.2f}"
+def comparable(evaluations: Sequence[EvaluationResult]) -> list[list[EvaluationResult]]:
+    """Runs that may stand in one table: scored with the same metric on the same directions."""
+    alike: dict[object, list[EvaluationResult]] = {}
+    for result in evaluations:
+        alike.setdefault((result.spbleu_signature, frozenset(result.spbleu())), []).append(result)
+    return list(alike.values())
+
+
+def show_quality(evaluations: Sequence[EvaluationResult], trainings: Sequence[TrainingResult]) -> None:
+    """Runs by groups of directions, with the average (table 1)."""
+    from lslo_cli.tables import quality_table
+
+    table = quality_table(evaluations, trainings)
+    kept = [number for number, name in enumerate(table.header) if name != "paper's #Params"]
+    rows = [[row[number] for number in kept] for row in table.text_rows()]
+    console.show_table(table.title, [table.header[number] for number in kept], rows)

@@ -16,7 +16,6 @@ from lslo_cli.cli.run import run_stage
 from lslo_cli.events import OnEvent
 
 if TYPE_CHECKING:
-    from lslo_cli.artifacts.schema import CorrelationRow
     from lslo_cli.pipeline import Experiment, Written
 
 
@@ -61,22 +60,13 @@ def prune_report(options: PruneReportOptions) -> None:
 
 
 def show_report(experiment: Experiment, written: Sequence[Written]) -> None:
-    """Parameters by language, the totals, and the correlations."""
+    """Parameters by language, the totals, and the correlations of tables 9 and 10."""
+    from lslo_cli.tables import correlation_tables, size_table
+
     result = written[0].artifact.result
     if result.sizes:
-        rows = [
-            (
-                row.language,
-                row.resource,
-                row.rank,
-                row.parameters,
-                row.pruned,
-                f"{row.pruned / row.parameters:.1%}",
-            )
-            for row in result.sizes
-        ]
-        columns = ("language", "resource", "rank", "parameters", "pruned", "share")
-        console.show_table(f"Adapters of run {result.run}", columns, rows, names=2)
+        table = size_table(result)
+        console.show_table(table.title, table.header, table.text_rows(), names=2)
         console.results.print()
     totals = (
         ("trainable", result.trainable_parameters),
@@ -85,37 +75,6 @@ def show_report(experiment: Experiment, written: Sequence[Written]) -> None:
         ("base model", result.base_parameters),
     )
     console.show_facts((name, count) for name, count in totals if count is not None)
-    if result.correlations:
-        show_correlations(result.correlations)
-
-
-def show_correlations(correlations: Sequence[CorrelationRow]) -> None:
-    """Importance score against bitext size, by kind of matrix (tables 9 and 10)."""
-    rows = [
-        (
-            row.stack,
-            row.kind,
-            row.n,
-            _coefficient(row.pearson),
-            _probability(row.pearson_p),
-            _coefficient(row.pearson_log),
-            _probability(row.pearson_log_p),
-            _coefficient(row.spearman),
-            _probability(row.spearman_p),
-        )
-        for row in correlations
-    ]
-    columns = ("stack", "matrix", "n", "r", "p", "r log", "p", "rho", "p")
-    console.results.print()
-    title = "Score and bitext size: Pearson r, r with log10 of the size, Spearman rho"
-    console.show_table(title, columns, rows, names=2)
-
-
-def _coefficient(value: float | None) -> str | None:
-    return None if value is None else f"{value:.2f}"
-
-
-def _probability(value: float | None) -> str | None:
-    if value is None:
-        return None
-    return f"{value:.4f}" if value >= 0.0001 else "<0.0001"
+    for table in correlation_tables(result):
+        console.results.print()
+        console.show_table(table.title, table.header, table.text_rows())

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from lslo_cli.cli import console
+
+LANG12_GROUPS = [f"{src}2{tgt}" for src in "HMV" for tgt in "HMV"]
+LANG30_GROUPS = [f"{src}2{tgt}" for src in "HMLV" for tgt in "HMLV"]
+
+
+def test_the_quality_table_of_lang12_fits_eighty_columns_with_a_run_in_each_row(capsys):
+    rows = [(run, "22.4M", *["17.70"] * 9, "17.70") for run in ("base", "full", "2-2-8-gps0.9")]
+    console.show_table("spBLEU", ["Run", "#Params", *LANG12_GROUPS, "AVG"], rows)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) == 1 + 2 + 3
+    assert lines[1].split() == ["Run", "#Params", *LANG12_GROUPS, "AVG"]
+    assert lines[5].split()[0] == "2-2-8-gps0.9"
+
+
+def test_a_table_that_is_too_wide_is_turned(capsys):
+    rows = [(run, *["17.70"] * 16, "17.70") for run in ("base", "full", "2-2-8-8-gps0.9")]
+    console.show_table("spBLEU", ["Run", *LANG30_GROUPS, "AVG"], rows)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].split() == ["Run", "base", "full", "2-2-8-8-gps0.9"]
+    assert [line.split()[0] for line in lines[3:]] == [*LANG30_GROUPS, "AVG"]
+
+
+def test_what_has_no_value_is_a_dash_and_thousands_are_apart(capsys):
+    console.show_table("Counts", ("name", "count"), [("small", None), ("large", 1234567)])
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()[3:]] == ["-", "1,234,567"]
+
+
+@pytest.mark.parametrize("text", ["[bold]", "[/]", "a [red]b[/red]", ":warning:"])
+def test_names_that_look_like_markup_are_shown_as_they_are(capsys, text):
+    console.show_table(text, (text, "n"), [(text, 1)])
+    console.show_facts([(text, text)])
+    console.say(text)
+    printed = capsys.readouterr()
+    assert printed.out.count(text) == 5
+    assert printed.err == f"{text}\n"
+
+
+def test_facts_stand_one_to_a_line(capsys):
+    console.show_facts([("run", "full"), ("parameters", 49504)])
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["run", "full"],
+        ["parameters", "49,504"],
+    ]
