@@ -325,6 +325,9 @@ class EvaluationResult(Result):
     chrf_average: Number
     hypotheses_digest: str = ""
     """sha256 over all hypotheses, so that equal scores from different translations are told apart."""
+    metric_model_sha256: str = ""
+    """The sentencepiece model that spBLEU was computed over, which a signature's name only stands for."""
+    metric_model_pieces: int = 0
 
     def spbleu(self) -> dict[Direction, float]:
         return {row.direction: row.spbleu for row in self.directions}

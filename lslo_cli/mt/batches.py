@@ -15,12 +15,10 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Direction
 from lslo_cli.mt.sampling import PairSampler, epoch_generator
 from lslo_cli.mt.tokenized import Examples, TokenizedCorpus
+from lslo_cli.nn.loss import IGNORED
 
 POOL = 256
 """Batches per random pool that is sorted by length: larger pools pad less, smaller ones mix more."""
-
-IGNORED = -100
-"""Label of a padded position, the one that torch's cross entropy leaves out."""
 
 AnyBatch = TypeVar("AnyBatch")
 

@@ -114,15 +114,16 @@ class WeightLearnSection(Section):
 class EstimateSubspaceSection(Section):
     """Intrinsic subspace estimation (sections 4.2 and 7.3; settings of table 7).
 
-    ``index`` as in ``[train]``, ``epochs`` as in ``[weight-learn]``. ``mean_rank`` is the budget per language
-    of the rank map that is derived.
+    ``index`` as in ``[train]``, ``epochs`` as in ``[weight-learn]``. ``start_epoch`` is at least 1: before
+    the first epoch every B is zero, and what is pruned would be arbitrary. ``mean_rank`` is the budget per
+    language of the rank map that is derived.
     """
 
     rank: Count = 8
     index: str | None = None
     epochs: Count | None = None
     target_ratio: Ratio = 0.7
-    start_epoch: CountOrZero = 2
+    start_epoch: Count = 2
     duration: Count = 8
     pool: Pool = Pool.LAYER
     mean_rank: Positive = 4.0
@@ -151,11 +152,17 @@ class TrainSection(Section):
 
 
 class EvaluateSection(Section):
-    """Translation and scoring. ``metric_model`` is a sentencepiece model for where spBLEU's own is absent."""
+    """Translation and scoring.
+
+    A hypothesis has at most ``max_length_a`` times the source length + ``max_new_tokens`` tokens, fairseq's
+    ``--max-len-a`` and ``--max-len-b``. ``metric_model`` is a sentencepiece model to score with, or ``base``
+    for the base model's own; None is FLORES-101's where it is on disk, and else the base model's.
+    """
 
     beam: Count = 5
     mode: SearchMode = SearchMode.FAIRSEQ
     length_penalty: NonNegative = 1.0
+    max_length_a: NonNegative = 0.0
     max_new_tokens: Count = 200
     max_tokens: Count = 12_000
     metric_model: str | None = None
