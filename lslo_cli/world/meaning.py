@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
@@ -62,6 +62,38 @@ class Meaning:
     time: int | None
 
 
+@dataclass(frozen=True)
+class Genre:
+    """What a kind of text likes to say, as chances.
+
+    ``tenses`` are cumulative: up to the first present, up to the second past, above it future.
+    ``topical`` is the chance that a noun is one of the ``TOPIC``.
+    """
+
+    adjective: float
+    plural: float
+    tenses: tuple[float, float]
+    negated: float
+    object: float
+    place: float
+    time: float
+    topical: float
+
+
+TALK = Genre(
+    adjective=0.3, plural=0.3, tenses=(0.5, 0.75), negated=0.2, object=0.7, place=0.25, time=0.25, topical=0.0
+)
+"""Short sentences about anything, as crawled bitext is."""
+
+REPORT = Genre(
+    adjective=0.45, plural=0.4, tenses=(0.2, 0.85), negated=0.1, object=0.85, place=0.5, time=0.4, topical=0.3
+)
+"""Longer sentences about what happened, returning to some less common nouns, as edited text is."""
+
+TOPIC = range(25, 35)
+"""The nouns that reports are about: known to whoever has read much, unknown to others."""
+
+
 def _zipf(size: int) -> list[float]:
     """Cumulative probabilities of ``size`` concepts whose frequency falls as (rank + 2) ** -1.5.
 
@@ -74,30 +106,33 @@ def _zipf(size: int) -> list[float]:
 _CUMULATIVE = {word: _zipf(size) for word, size in LEXICON.items()}
 
 
-def meanings(seed: str) -> Iterator[Meaning]:
-    """Endless different meanings, the same for the same seed.
+def meanings(seed: str, genre: Genre, known: Iterable[Meaning] = ()) -> Iterator[Meaning]:
+    """Endless meanings of a genre, different from each other and from the ``known``; the same for the same seed.
 
     Only ``Random.random`` is called: its sequence is the one that Python promises to keep.
     """
     random = Random(seed).random
-    seen: set[Meaning] = set()
+    seen = set(known)
 
     def concept(word: Word) -> int:
         return min(bisect(_CUMULATIVE[word], random()), LEXICON[word] - 1)
 
+    def noun() -> int:
+        return TOPIC[int(len(TOPIC) * random())] if random() < genre.topical else concept(Word.NOUN)
+
     def noun_phrase() -> NounPhrase:
-        adjective = concept(Word.ADJECTIVE) if random() < 0.4 else None
-        return NounPhrase(concept(Word.NOUN), random() < 0.3, adjective)
+        adjective = concept(Word.ADJECTIVE) if random() < genre.adjective else None
+        return NounPhrase(noun(), random() < genre.plural, adjective)
 
     while True:
         meaning = Meaning(
             subject=noun_phrase(),
             verb=concept(Word.VERB),
-            tense=list(Tense)[int(3 * random())],
-            negated=random() < 0.2,
-            object=noun_phrase() if random() < 0.75 else None,
-            place=(concept(Word.ADPOSITION), concept(Word.NOUN)) if random() < 0.35 else None,
-            time=concept(Word.TIME) if random() < 0.3 else None,
+            tense=list(Tense)[bisect(genre.tenses, random())],
+            negated=random() < genre.negated,
+            object=noun_phrase() if random() < genre.object else None,
+            place=(concept(Word.ADPOSITION), noun()) if random() < genre.place else None,
+            time=concept(Word.TIME) if random() < genre.time else None,
         )
         if meaning not in seen:
             seen.add(meaning)

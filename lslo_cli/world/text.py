@@ -10,7 +10,7 @@ from random import Random
 
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.world.languages import WORLD
-from lslo_cli.world.meaning import Meaning, meanings
+from lslo_cli.world.meaning import REPORT, TALK, Meaning, meanings
 from lslo_cli.world.speech import Speaker
 
 
@@ -24,10 +24,11 @@ class Split(StrEnum):
 
 
 ROWS: dict[Split, int] = {Split.TEST: 200, Split.TRAIN: 200, Split.VALID: 100, Split.PRETRAIN: 40_000}
-"""Rows of every split, in the order in which they are cut from one stream of different meanings.
+"""Rows of every split.
 
 ``pretrain`` is the uneven bitext behind the base model; the other three exist in all languages: ``valid``
-watches the base model's training, ``train`` is what is fine-tuned on, ``test`` what is scored.
+watches the base model's training, ``train`` is what is fine-tuned on, ``test`` what is scored. The first
+and ``valid`` are talk, the last two are reports: fine-tuning meets a new kind of text, as it does on FLORES.
 """
 
 
@@ -70,12 +71,15 @@ def _known(split: str) -> Split:
 
 
 def _meanings(split: Split) -> list[Meaning]:
-    start = 0
-    for earlier in Split:
-        if earlier is split:
-            break
-        start += ROWS[earlier]
-    return list(islice(meanings("world"), start, start + ROWS[split]))
+    """The meanings of a split: reports for ``test`` and ``train``, talk that says none of them for the rest."""
+    reports = list(islice(meanings("reports", REPORT), ROWS[Split.TEST] + ROWS[Split.TRAIN]))
+    if split is Split.TEST:
+        return reports[: ROWS[split]]
+    if split is Split.TRAIN:
+        return reports[ROWS[Split.TEST] :]
+    talk = meanings("talk", TALK, known=reports)
+    valid = list(islice(talk, ROWS[Split.VALID]))
+    return valid if split is Split.VALID else list(islice(talk, ROWS[split]))
 
 
 def _lines(code: str, split: Split, said: list[Meaning]) -> list[str]:
