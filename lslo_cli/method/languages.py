@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import permutations
@@ -98,21 +98,25 @@ LANGUAGES: dict[str, Language] = {
 
 LANG30: tuple[str, ...] = tuple(LANGUAGES)
 LANG12: tuple[str, ...] = ("en", "fr", "de", "it", "zh", "nl", "ja", "ko", "oc", "or", "sd", "wo")
-LANGUAGE_SETS: dict[str, tuple[str, ...]] = {"lang12": LANG12, "lang30": LANG30}
+LANGUAGE_SETS: Mapping[str, tuple[str, ...]] = {"lang12": LANG12, "lang30": LANG30}
 
 
-def resolve_languages(names: str | Sequence[str], known: dict[str, Language]) -> tuple[Language, ...]:
+def resolve_languages(
+    names: str | Sequence[str],
+    known: Mapping[str, Language],
+    sets: Mapping[str, Sequence[str]] = LANGUAGE_SETS,
+) -> tuple[Language, ...]:
     """Turn ``lang12``, ``"en,fr,wo"`` or a list of codes into languages, in the order given.
 
     Raises UsageError for an unknown code (naming the nearest), a repeated one, or fewer than two.
     """
     if isinstance(names, str):
-        names = LANGUAGE_SETS.get(names) or [name.strip() for name in names.split(",") if name.strip()]
+        names = sets.get(names) or [name.strip() for name in names.split(",") if name.strip()]
     for name in names:
         if name not in known:
             raise UsageError(
-                f"unknown language '{name}'.{nearest(name, [*known, *LANGUAGE_SETS])}",
-                f"known languages: {', '.join(known)}; sets: {', '.join(LANGUAGE_SETS)}; "
+                f"unknown language '{name}'.{nearest(name, [*known, *sets])}",
+                f"known languages: {', '.join(known)}; sets: {', '.join(sets)}; "
                 f"describe another one in the recipe under [languages.{name}] with its resource class",
             )
     repeated = sorted({name for name in names if list(names).count(name) > 1})

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from lslo_cli.method.importance import Pool
-from lslo_cli.method.languages import LANGUAGES, Language, Resource, resolve_languages
+from lslo_cli.method.languages import LANGUAGE_SETS, LANGUAGES, Language, Resource, resolve_languages
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.world import WORLD
@@ -239,7 +239,7 @@ class Recipe(Section):
 
     def selected_languages(self) -> tuple[Language, ...]:
         """The languages of the experiment. Raises UsageError for an unknown code."""
-        return resolve_languages(self.langs, self.known_languages())
+        return resolve_languages(self.langs, self.known_languages(), {**LANGUAGE_SETS, "world12": tuple(WORLD)})
 
     def estimation_schedule(self) -> GradualPruning:
         """Eq. 4 with the settings of subspace estimation."""

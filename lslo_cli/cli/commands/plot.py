@@ -121,7 +121,7 @@ def matrices(options: MatricesOptions) -> None:
     """Draw how much room each matrix of each layer needs.
 
     Paper: figure 4; --by-language is figure 6.
-    Reads: subspace-language.json, made by estimate-subspace --pool language.
+    Reads: subspace-language.json, made by estimate-subspace --pool language; without it, subspace.json.
 
     Example: lslo plot matrices --by-language
     """
@@ -129,7 +129,12 @@ def matrices(options: MatricesOptions) -> None:
     from lslo_cli.artifacts import store
     from lslo_cli.artifacts.schema import SubspaceResult
 
-    artifact = store.read(options.located().language_subspace, SubspaceResult)
+    folder = options.located()
+    path = folder.language_subspace
+    if not path.exists():
+        path = folder.subspace
+        console.say(f"no {folder.language_subspace}: drawing the cross-language estimate, {path}")
+    artifact = store.read(path, SubspaceResult)
     languages = [record.language() for record in artifact.languages]
     figure = plots.matrices(artifact.result, languages, by_language=options.by_language)
     options.finish(
