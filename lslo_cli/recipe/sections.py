@@ -239,7 +239,9 @@ class Recipe(Section):
 
     def selected_languages(self) -> tuple[Language, ...]:
         """The languages of the experiment. Raises UsageError for an unknown code."""
-        return resolve_languages(self.langs, self.known_languages(), {**LANGUAGE_SETS, "world12": tuple(WORLD)})
+        return resolve_languages(
+            self.langs, self.known_languages(), {**LANGUAGE_SETS, "world12": tuple(WORLD)}
+        )
 
     def estimation_schedule(self) -> GradualPruning:
         """Eq. 4 with the settings of subspace estimation."""
