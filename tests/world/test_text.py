@@ -65,6 +65,12 @@ def test_the_text_does_not_depend_on_the_hash_seed():
     assert digests == {here}
 
 
+def test_the_text_is_the_one_that_the_shipped_base_model_was_trained_on():
+    text = json.dumps([sentences(split) for split in (Split.TEST, Split.TRAIN, Split.VALID, Split.PRETRAIN)])
+    expected = "fbb3223d2d67a2bdad7a18a14c17dc0b11a0f3364e7fe1c0a4e6d97fef9c0571"
+    assert hashlib.sha256(text.encode()).hexdigest() == expected
+
+
 def test_written_text_is_in_the_flores_layout_with_blank_lines_for_gaps(tmp_path):
     files = write_world(tmp_path, ["train", "pretrain"], rows=30)
     assert len(files) == 24 and tmp_path / "train" / "qhe.train" in files
