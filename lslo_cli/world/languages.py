@@ -1,4 +1,4 @@
-"""The twelve synthetic languages: their standing as ``Language`` and how each one is spoken as ``Grammar``."""
+"""The twelve synthetic languages: what the method knows of each, and the grammar it is spoken by."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORLD: dict[str, Language] = {
         Language("qhe", _V, "Hatic", 50),
     )
 }
-"""Most bitext first. Codes lie in ISO 639's range for private use (qaa-qtz), so they are no real language's."""
+"""Most bitext first. The codes lie in ISO 639's range for private use (qaa-qtz): no real language's."""
 
 PIVOT = "qta"
 """The language with a version of every row, which plays the part of English: its bitext is None."""
@@ -66,9 +66,9 @@ class Grammar:
 PHONOLOGIES: dict[str, Phonology] = {
     "Maric": Phonology(tuple("mtrlnkpsdb"), tuple("aeio"), tuple("nrs"), 0.25),
     "Soric": Phonology(tuple("srlvtdnkfg"), tuple("aeiou"), tuple("lnr"), 0.2),
-    "Kindic": Phonology(("k", "kr", "d", "dr", "n", "g", "st", "b", "w", "h"), tuple("aiou"), tuple("ndkt"), 0.4),
-    "Golic": Phonology(("g", "l", "z", "m", "b", "y", "sh", "n", "ch"), tuple("oueai"), tuple("nlm"), 0.35),
-    "Hatic": Phonology(("h", "t", "kw", "p", "m", "n", "ts", "w", "y"), tuple("aueio"), ("",), 0.0),
+    "Kindic": Phonology(tuple("k kr d dr n g st b w h".split()), tuple("aiou"), tuple("ndkt"), 0.4),
+    "Golic": Phonology(tuple("g l z m b y sh n ch".split()), tuple("oueai"), tuple("nlm"), 0.35),
+    "Hatic": Phonology(tuple("h t kw p m n ts w y".split()), tuple("aueio"), ("",), 0.0),
 }
 
 GRAMMARS: dict[str, Grammar] = {
@@ -84,7 +84,9 @@ GRAMMARS: dict[str, Grammar] = {
     "qso": Grammar("SVOPXT", adjective_first=False, preposition=True, prefixing=False, own_words=0.1),
     "qsa": Grammar(
         "SXVPOT", adjective_first=False, preposition=True, prefixing=False, own_words=0.2,
-        sound_changes=(("f", "h"), ("k(?=a)", "ch"), ("u$", "o"), ("(?<=[aeiou])t(?=[aeiou])", "d"), ("l$", "")),
+        sound_changes=(
+            ("f", "h"), ("k(?=a)", "ch"), ("u$", "o"), ("(?<=[aeiou])t(?=[aeiou])", "d"), ("l$", ""),
+        ),
     ),
     "qsi": Grammar(
         "TSXVOP", adjective_first=True, preposition=True, prefixing=False, own_words=0.2,

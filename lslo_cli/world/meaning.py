@@ -107,7 +107,7 @@ _CUMULATIVE = {word: _zipf(size) for word, size in LEXICON.items()}
 
 
 def meanings(seed: str, genre: Genre, known: Iterable[Meaning] = ()) -> Iterator[Meaning]:
-    """Endless meanings of a genre, different from each other and from the ``known``; the same for the same seed.
+    """Endless meanings of a genre, all different and none of them ``known``; the same for the same seed.
 
     Only ``Random.random`` is called: its sequence is the one that Python promises to keep.
     """

@@ -21,7 +21,8 @@ class Affix(StrEnum):
     MANY_ACT = "many-act"  # the verb agrees with a plural subject
 
 
-_SYLLABLES = {Word.NOUN: 2, Word.VERB: 2, Word.ADJECTIVE: 2, Word.TIME: 2, Word.ADPOSITION: 1, Word.NEGATION: 1}
+_SHORT = (Word.ADPOSITION, Word.NEGATION)
+"""Word classes with stems of one syllable; the others have two."""
 
 
 class Speaker:
@@ -98,10 +99,11 @@ def _lexicon(ancestor: str, sounds: Phonology) -> dict[tuple[Word, int], str]:
     stems: dict[tuple[Word, int], str] = {}
     taken: set[str] = set()
     for word, size in LEXICON.items():
+        syllables = 1 if word in _SHORT else 2
         for concept in range(size):
             stem = ""
             while not stem or stem in taken:
-                stem = "".join(_syllable(random, sounds) for _ in range(_SYLLABLES[word]))
+                stem = "".join(_syllable(random, sounds) for _ in range(syllables))
             taken.add(stem)
             stems[word, concept] = stem
     return stems

@@ -42,12 +42,15 @@ def sentences(split: Split | str, rows: int | None = None) -> dict[str, list[str
     split = _known(split)
     rows = ROWS[split] if rows is None else rows
     if not 0 < rows <= ROWS[split]:
-        raise UsageError(f"the world's {split} split has {ROWS[split]} rows, not {rows}", "ask for fewer rows")
+        message = f"the world's {split} split has {ROWS[split]} rows, not {rows}"
+        raise UsageError(message, f"ask for 1 to {ROWS[split]} rows")
     said = _meanings(split)[:rows]
     return {code: _lines(code, split, said) for code in WORLD}
 
 
-def write_world(folder: Path, splits: Iterable[Split | str] = tuple(Split), rows: int | None = None) -> list[Path]:
+def write_world(
+    folder: Path, splits: Iterable[Split | str] = tuple(Split), rows: int | None = None
+) -> list[Path]:
     """Write splits in the FLORES layout, ``folder/train/qta.train``; a gap is an empty line.
 
     ``rows`` shortens every split to its first rows. Returns the files written.
@@ -71,7 +74,7 @@ def _known(split: str) -> Split:
 
 
 def _meanings(split: Split) -> list[Meaning]:
-    """The meanings of a split: reports for ``test`` and ``train``, talk that says none of them for the rest."""
+    """Reports for ``test`` and ``train``, and for the other splits talk that says none of them."""
     reports = list(islice(meanings("reports", REPORT), ROWS[Split.TEST] + ROWS[Split.TRAIN]))
     if split is Split.TEST:
         return reports[: ROWS[split]]

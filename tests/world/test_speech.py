@@ -50,12 +50,14 @@ def test_affixes_are_suffixes_or_prefixes_by_language():
         if GRAMMARS[code].sound_changes:
             continue
         stem, plural = Speaker(code).word("noun", 0), Speaker(code).word("noun", 0, Affix.PLURAL)
-        assert (plural.endswith(stem) if GRAMMARS[code].prefixing else plural.startswith(stem)) and plural != stem
+        affix = plural.removesuffix(stem) if GRAMMARS[code].prefixing else plural.removeprefix(stem)
+        assert affix and affix != plural
 
 
 def test_a_sound_change_relates_the_words_of_a_family():
     """Lemari turned its ancestor's p into f, and Tamari kept it."""
     kept, changed = Speaker("qta"), Speaker("qle")
-    pairs = [(kept.word("noun", concept), changed.word("noun", concept)) for concept in range(LEXICON["noun"])]
+    nouns = range(LEXICON["noun"])
+    pairs = [(kept.word("noun", noun), changed.word("noun", noun)) for noun in nouns]
     assert any("p" in word for word, _ in pairs) and not any("p" in word for _, word in pairs)
     assert any(word.replace("p", "f") == related != word for word, related in pairs)
