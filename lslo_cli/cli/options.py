@@ -52,7 +52,7 @@ class RecipeOptions:
             "--langs",
             metavar="SET|CODES",
             rich_help_panel=EXPERIMENT,
-            help="lang12, lang30, or codes: en,fr,wo.",
+            help="lang12, lang30, world12, or codes: en,fr,wo.",
         ),
         Key("langs"),
     ] = None

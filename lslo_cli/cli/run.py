@@ -39,6 +39,8 @@ def run_stage(
         from lslo_cli.pipeline import plan
 
         show_plan(plan(experiment, command, **choices), options.json)
+        if not options.quiet:
+            console.say("dry run: nothing was written")
         return
     with listening(options.quiet) as on_event:
         written = work(experiment, on_event)
@@ -65,7 +67,6 @@ def show_plan(plan: Plan, as_json: bool) -> None:
         console.show_table("Trainable parameters", columns, [*plan.parameters, total], names=2)
         console.results.print()
     console.show_facts([("would write", str(path)) for path in plan.files])
-    console.say("dry run: nothing was written")
 
 
 def _what_was_written(written: Sequence[Written]) -> str:

@@ -62,7 +62,7 @@ OWN = [
     (WeightLearnOptions, "--epochs", "4", "weight_learn.epochs", 4),
     (EstimateSubspaceOptions, "--pool", "layer-kind", "estimate_subspace.pool", Pool.LAYER_KIND),
     (EstimateSubspaceOptions, "--target-ratio", "0.5", "estimate_subspace.target_ratio", 0.5),
-    (EstimateSubspaceOptions, "--start-epoch", "0", "estimate_subspace.start_epoch", 0),
+    (EstimateSubspaceOptions, "--start-epoch", "1", "estimate_subspace.start_epoch", 1),
     (EstimateSubspaceOptions, "--duration", "3", "estimate_subspace.duration", 3),
     (EstimateSubspaceOptions, "--rank", "3", "estimate_subspace.rank", 3),
     (EstimateSubspaceOptions, "--mean-rank", "2.5", "estimate_subspace.mean_rank", 2.5),

@@ -51,7 +51,7 @@ class EvaluateOptions(StageOptions):
         str | None,
         Option(
             "--metric-model",
-            metavar="FILE",
+            metavar="FILE|base",
             help="Sentencepiece model to score with where spBLEU's own is not on disk; see the signature.",
         ),
         Key("evaluate.metric_model"),

@@ -121,7 +121,8 @@ def matrices(options: MatricesOptions) -> None:
     """Draw how much room each matrix of each layer needs.
 
     Paper: figure 4; --by-language is figure 6.
-    Reads: subspace-language.json, made by estimate-subspace --pool language; without it, subspace.json.
+    Reads: subspace-language.json, made by estimate-subspace --pool language;
+    without it, subspace.json.
 
     Example: lslo plot matrices --by-language
     """

@@ -1,0 +1,260 @@
+"""The commands as typed, on a corner of the built-in world and a base model of a few thousand parameters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from lslo_cli.cli.app import app
+
+RECIPE = """
+name = "corner"
+seed = 1
+langs = ["qta", "qso", "qhe", "qha"]
+model.name = "base"
+run = { device = "cpu", threads = 1 }
+
+[data]
+path = "world"
+train = "train"
+test = "test"
+train_rows = 6
+test_rows = 2
+
+[fit]
+epochs = 3
+max_tokens = 400
+accumulate = 1
+
+[estimate-subspace]
+start_epoch = 1
+duration = 2
+
+[train]
+gps_start = 1
+gps_duration = 2
+curve_rows = 1
+
+[evaluate]
+beam = 2
+max_new_tokens = 8
+
+[base]
+vocabulary = 150
+encoder_layers = 2
+decoder_layers = 2
+d_model = 16
+ffn_dim = 32
+heads = 2
+epochs = 1
+updates = 4
+max_tokens = 400
+"""
+
+PIPELINE = {
+    "base train --out base": "base/training.json",
+    "weight-learn": "results/corner/index-strategy.json",
+    "estimate-subspace": "results/corner/subspace.json",
+    "train --ranks 2,8 --gps 0.9": "results/corner/runs/2-8-gps0.9/training.json",
+    "train --method full": "results/corner/runs/full/training.json",
+    "prune-report": "results/corner/prune-report.json",
+    "evaluate": "results/corner/runs/*/evaluation.json",
+    "plot heatmap": "results/corner/figures/heatmap.*",
+    "plot heatmap --by-layer": "results/corner/figures/heatmap-by-layer.*",
+    "plot weights": "results/corner/figures/weights.*",
+    "plot epochs": "results/corner/figures/epochs.*",
+    "plot matrices": "results/corner/figures/matrices.*",
+    "plot directions": "results/corner/figures/directions-full.*",
+    "plot pareto": "results/corner/figures/pareto.*",
+    "plot schedule --out elsewhere": "elsewhere/schedule.*",
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A folder in which the whole pipeline has run, and what each line printed."""
+    folder = tmp_path_factory.mktemp("corner")
+    (folder / "corner.toml").write_text(RECIPE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("LSLO_RECIPE", "corner.toml")
+        return folder, {line: CliRunner().invoke(app, line.split(), prog_name="lslo") for line in PIPELINE}
+
+
+@pytest.fixture
+def corner(finished: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the finished pipeline, entered."""
+    monkeypatch.chdir(finished[0])
+    monkeypatch.setenv("LSLO_RECIPE", "corner.toml")
+    return finished[0]
+
+
+@pytest.mark.parametrize(("line", "files"), PIPELINE.items())
+def test_a_line_writes_its_files_and_says_so(finished, line, files):
+    folder, results = finished
+    result = results[line]
+    assert result.exit_code == 0, result.output
+    assert list(folder.glob(files))
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("wrote ")
+    assert "; next: lslo " in last
+
+
+@pytest.mark.parametrize("line", PIPELINE)
+def test_what_a_line_prints_fits_eighty_columns(finished, line):
+    printed = finished[1][line].stdout.splitlines()
+    assert all(len(text) <= 80 for text in printed)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("weight-learn", ["encoder.1", "source", "target", "index"]),
+        ("estimate-subspace", ["qta", "very-low", "score", "rank"]),
+        ("train --ranks 2,8 --gps 0.9", ["2-8-gps0.9", "qta=2", "qhe=8", "90%", "not zero"]),
+        ("train --method full", ["full", "100.0% of the base model"]),
+        ("prune-report", ["qta", "Parameters", "Correlation", "c-v", "AVG"]),
+        ("evaluate", ["base", "full", "2-8-gps0.9", "H2V", "AVG", "nrefs:1|"]),
+        ("plot heatmap", ["results/corner/figures/heatmap.png", "results/corner/figures/heatmap.pdf"]),
+    ],
+)
+def test_a_result_is_on_stdout(finished, line, words):
+    printed = finished[1][line].stdout
+    assert all(word in printed for word in words)
+
+
+def test_progress_is_on_stderr(finished):
+    assert "weight learning: " in finished[1]["weight-learn"].stderr
+    assert "updates" not in finished[1]["weight-learn"].stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "file"),
+    [
+        ("weight-learn --json --name again", "results/again/index-strategy.json"),
+        ("prune-report --json", "results/corner/prune-report.json"),
+        ("evaluate --run full --json", "results/corner/runs/full/evaluation.json"),
+    ],
+)
+def test_json_prints_exactly_the_artifact(corner, lslo, line, file):
+    result = lslo(*line.split())
+    assert result.stdout == (corner / file).read_text(encoding="utf-8")
+    assert json.loads(result.stdout)["schema_id"].startswith("lslo/")
+
+
+def test_what_is_up_to_date_is_said_to_be(corner, lslo):
+    last = lslo("evaluate", "--run", "base").stderr.splitlines()[-1]
+    assert last.startswith("up to date: results/corner/runs/base/evaluation.json; next: lslo ")
+
+
+def test_quiet_leaves_stderr_empty_and_stdout_as_it_was(corner, lslo, finished):
+    result = lslo("prune-report", "--quiet")
+    assert result.stderr == ""
+    assert result.stdout == finished[1]["prune-report"].stdout
+
+
+@pytest.mark.parametrize(
+    "line", ["weight-learn", "estimate-subspace", "train --gps 0.9 --ranks 4,4", "prune-report", "evaluate"]
+)
+def test_a_dry_run_shows_the_plan_and_writes_nothing(corner, lslo, line):
+    result = lslo(*line.split(), "--dry-run", "--name", "planned", "--quiet")
+    assert not (corner / "results/planned").exists()
+    if line != "prune-report":  # there is no estimate to report on
+        assert result.exit_code == 0, result.output
+        assert "would write  results/planned/" in result.stdout
+
+
+def test_a_dry_run_counts_parameters_by_language(corner, lslo):
+    result = lslo("train", "--ranks", "2,8", "--gps", "0.9", "--dry-run")
+    rows = [line.split() for line in result.stdout.splitlines() if line.startswith(("qta", "qhe", "total"))]
+    by_rank = {row[2]: int(row[3].replace(",", "")) for row in rows[:2]}
+    assert by_rank["8"] == 4 * by_rank["2"]
+    assert rows[-1] == ["total", "-", f"{2 * (by_rank['2'] + by_rank['8']):,}"]
+    assert result.stderr.splitlines()[-1] == "dry run: nothing was written"
+
+
+def test_a_dry_run_in_json_is_a_document(corner, lslo):
+    plan = json.loads(lslo("train", "--ranks", "2,8", "--dry-run", "--json").stdout)
+    assert plan["files"][0].endswith("runs/2-8/training.json")
+    assert len(plan["parameters"]) == 4
+
+
+def test_the_map_is_also_drawn_in_text(corner, lslo):
+    result = lslo("plot", "heatmap", "--text")
+    assert "qta" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ("plot weights", "no index-strategy at results/empty/index-strategy.json", "lslo weight-learn"),
+        ("plot heatmap", "no subspace at results/empty/subspace.json", "lslo estimate-subspace"),
+        ("plot matrices", "no subspace at results/empty/subspace.json", "lslo estimate-subspace"),
+        ("plot epochs", "there is no training run to draw", "lslo train"),
+        ("plot epochs --run full", "no training at results/empty/runs/full/training.json", "lslo train"),
+        ("plot schedule", "no run in results/empty/runs was pruned", "lslo train --gps 0.9"),
+        ("plot directions", "no trained run in results/empty/runs has scores", "lslo evaluate"),
+        ("plot pareto", "", "lslo "),
+        ("prune-report", "no subspace at results/empty/subspace.json", "lslo estimate-subspace"),
+        ("train --ranks auto", "no subspace at results/empty/subspace.json", "lslo estimate-subspace"),
+        (
+            "train --index learned",
+            "no index-strategy at results/empty/index-strategy.json",
+            "lslo weight-learn",
+        ),
+        ("evaluate --run mine", "no run 'mine'", "base"),
+    ],
+)
+def test_what_is_missing_is_named_with_the_command_that_makes_it(corner, lslo, line, message, hint):
+    result = lslo(*line.split(), "--name", "empty")
+    assert result.exit_code == 3, result.output
+    assert result.stdout == ""
+    error, _, advice = result.stderr.rpartition("\n\nhint: ")
+    assert f"error: {message}" in error
+    assert hint in advice
+    assert not list(corner.glob("results/empty/**/*.json"))
+
+
+@pytest.mark.parametrize(
+    ("command", "advice"),
+    [("weight-learn", "continue with --resume"), ("prune-report", "run the same line again")],
+)
+def test_an_interrupt_says_how_to_go_on(corner, lslo, monkeypatch, command, advice):
+    def interrupted(*arguments: Any, **settings: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"lslo_cli.pipeline.{command.replace('-', '_')}", interrupted)
+    result = lslo(command)
+    assert result.exit_code == 130
+    assert result.stderr == f"interrupted; {advice}\n"
+    assert result.stdout == ""
+
+
+def test_a_bug_has_a_traceback_and_exit_code_one(corner, lslo, monkeypatch):
+    def broken(*arguments: Any, **settings: Any) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("lslo_cli.pipeline.weight_learn", broken)
+    result = lslo("weight-learn")
+    assert result.exit_code == 1
+    assert "Traceback" in result.stderr
+    assert "this is a bug in lslo: ZeroDivisionError: division by zero" in result.stderr
+
+
+def test_resuming_is_asked_of_the_pipeline(corner, lslo, monkeypatch):
+    asked: list[bool] = []
+
+    def stopped(experiment: Any, *, resume: bool, on_event: Callable[..., None]) -> None:
+        asked.append(resume)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lslo_cli.pipeline.weight_learn", stopped)
+    lslo("weight-learn")
+    lslo("weight-learn", "--resume")
+    assert asked == [False, True]
