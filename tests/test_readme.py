@@ -1,0 +1,59 @@
+"""The README tells the truth: its commands exist, its lines parse, its files are there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from lslo_cli.cli.app import app
+
+README = Path(__file__).parent.parent / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+LINES = sorted({match.strip() for match in re.findall(r"^    (lslo [^#\n]+)", TEXT, flags=re.MULTILINE)})
+
+
+def commands(group, prefix: str = "lslo"):
+    """Every command below a group, by its full name."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}"
+
+
+def parse(command, arguments: list[str]) -> None:
+    """Parse a command line down to its last command, without running it."""
+    context = command.make_context("lslo", list(arguments))
+    while hasattr(command, "commands"):
+        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        context = command.make_context(name, list(rest), parent=context)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_of_the_readme_parses(line):
+    parse(get_command(app), shlex.split(line)[1:])
+
+
+def test_a_line_with_a_misspelt_flag_would_not_parse():
+    with pytest.raises(Exception, match="rnaks"):
+        parse(get_command(app), ["train", "--rnaks", "2,2,8"])
+
+
+def test_the_readme_has_lines_to_parse():
+    assert len(LINES) > 10
+
+
+@pytest.mark.parametrize("name", sorted(commands(get_command(app))))
+def test_every_command_is_in_the_readme(name):
+    _, first, *rest = name.split()
+    assert f"lslo {first}" in TEXT
+    assert not rest or re.search(rf"\b{rest[0]}\b", TEXT)
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"^\s+([a-z_]+(?:/|\.py))\s{2,}", TEXT, flags=re.MULTILINE))))
+def test_every_room_in_the_readme_exists(path):
+    assert any((README.parent / place / path).exists() for place in ("", "lslo_cli"))
