@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import split_commas
 from lslo_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from lslo_cli.demo import DemoSummary
 
 SEEDS = "2"
 RUNS = "full,2-2-8-gps0.9"
@@ -39,17 +42,53 @@ def demo(
     Example: lslo demo --seeds 2,3,4
     """
     numbers = [_seed(text) for text in split_commas(seeds)]
-    from lslo_cli.cli.commands.evaluate import show_quality
-    from lslo_cli.cli.commands.prune_report import show_correlations
     from lslo_cli.cli.progress import listening
     from lslo_cli.demo import run_demo
 
     with listening(quiet) as on_event:
         summary = run_demo(results, numbers, split_commas(runs), on_event)
-    show_quality(summary.evaluations)
-    show_correlations(summary.correlations)
+    show_summary(summary)
     if not quiet:
-        console.say(f"wrote {summary.folder}; next: lslo plot heatmap --text --recipe demo")
+        said = f"wrote {summary.study}" if summary.study else f"wrote {summary.folder} with its figures/"
+        console.say(f"{said}; next: lslo plot heatmap --text --recipe demo")
+
+
+def show_summary(summary: DemoSummary) -> None:
+    """Quality by group, over seeds where there are several, and how importance follows bitext size."""
+    from lslo_cli.cli.commands.evaluate import show_quality
+    from lslo_cli.tables import Column, Table, over_seeds, quality_table
+    from lslo_cli.tables.table import p_value, two_decimals
+
+    tables = [quality_table(seed.evaluations, seed.trainings) for seed in summary.seeds]
+    show_quality(over_seeds(tables) if len(tables) > 1 else tables[0])
+    rows = [
+        (
+            seed.seed,
+            row.n,
+            row.pearson,
+            row.pearson_p,
+            row.pearson_log,
+            row.pearson_log_p,
+            row.spearman,
+            row.spearman_p,
+        )
+        for seed in summary.seeds
+        for row in seed.correlations
+        if row.kind == "total"
+    ]
+    columns = (
+        Column("seed"),
+        Column("n"),
+        Column("r", two_decimals),
+        Column("p", p_value),
+        Column("r (log)", two_decimals),
+        Column("p (log)", p_value),
+        Column("rho", two_decimals),
+        Column("p (rho)", p_value),
+    )
+    table = Table("Correlation of importance score with bitext size, all matrices", columns, tuple(rows))
+    console.results.print()
+    console.show_table(table.title, table.header, table.text_rows())
 
 
 def _seed(text: str) -> int:

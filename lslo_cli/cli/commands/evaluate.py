@@ -15,8 +15,9 @@ from lslo_cli.cli.run import run_stage
 from lslo_cli.events import OnEvent
 
 if TYPE_CHECKING:
-    from lslo_cli.artifacts.schema import EvaluationResult, TrainingResult
+    from lslo_cli.artifacts.schema import EvaluationResult
     from lslo_cli.pipeline import Experiment, Written
+    from lslo_cli.tables import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +96,7 @@ def show_scores(experiment: Experiment, written: Sequence[Written]) -> None:
     """spBLEU of every evaluated run of the experiment, by group of directions."""
     from lslo_cli.artifacts import store
     from lslo_cli.artifacts.schema import EvaluationResult, TrainingResult
+    from lslo_cli.tables import quality_table
 
     folder = experiment.folder
     evaluations = [store.read(run.evaluation, EvaluationResult).result for run in folder.evaluated_runs()]
@@ -102,7 +104,7 @@ def show_scores(experiment: Experiment, written: Sequence[Written]) -> None:
     for number, alike in enumerate(comparable(evaluations)):
         if number:
             console.results.print()
-        show_quality(alike, trainings)
+        show_quality(quality_table(alike, trainings))
 
 
 def comparable(evaluations: Sequence[EvaluationResult]) -> list[list[EvaluationResult]]:
@@ -113,11 +115,8 @@ def comparable(evaluations: Sequence[EvaluationResult]) -> list[list[EvaluationR
     return list(alike.values())
 
 
-def show_quality(evaluations: Sequence[EvaluationResult], trainings: Sequence[TrainingResult]) -> None:
-    """Runs by groups of directions, with the average (table 1)."""
-    from lslo_cli.tables import quality_table
-
-    table = quality_table(evaluations, trainings)
+def show_quality(table: Table) -> None:
+    """Runs by groups of directions, with the average (table 1). The paper's #Params are prune-report's."""
     kept = [number for number, name in enumerate(table.header) if name != "paper's #Params"]
     rows = [[row[number] for number in kept] for row in table.text_rows()]
     console.show_table(table.title, [table.header[number] for number in kept], rows)

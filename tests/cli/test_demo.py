@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lslo_cli.artifacts.schema import (
+    CorrelationRow,
+    DirectionScore,
+    EvaluationResult,
+    LanguageRecord,
+)
+from lslo_cli.cli.commands.demo import show_summary
+from lslo_cli.demo import DemoSummary, SeedSummary
+from lslo_cli.method.languages import directions, resolve_languages
+from lslo_cli.method.statistics import group_means
+from lslo_cli.world import WORLD
+
+LANGUAGES = resolve_languages(list(WORLD), WORLD)
+SIGNATURE = "nrefs:1|case:mixed|eff:no|tok:spm-local-62a8df76|smooth:exp|version:2.6.0"
+
+
+def evaluation(run: str, spbleu: float) -> EvaluationResult:
+    scores = [
+        DirectionScore(
+            src=direction.src,
+            tgt=direction.tgt,
+            sentences=1,
+            spbleu=spbleu,
+            counts=[1] * 4,
+            totals=[1] * 4,
+            hypothesis_length=1,
+            reference_length=1,
+            chrf=spbleu,
+        )
+        for direction in directions(LANGUAGES)
+    ]
+    groups = group_means({score.direction: score.spbleu for score in scores}, LANGUAGES)
+    return EvaluationResult(
+        run=run,
+        languages=[LanguageRecord.of(language) for language in LANGUAGES],
+        search={},
+        spbleu_signature=SIGNATURE,
+        chrf_signature="nrefs:1",
+        directions=scores,
+        groups=groups,
+        average=spbleu,
+        chrf_groups=groups,
+        chrf_average=spbleu,
+    )
+
+
+def seed(number: int) -> SeedSummary:
+    total = CorrelationRow(
+        stack="all", kind="total", n=11, pearson=0.5, pearson_p=0.117, pearson_log=0.87, pearson_log_p=0.0003,
+        spearman=0.8, spearman_p=0.003,
+    )  # fmt: skip
+    average = total.model_copy(update={"stack": "encoder", "kind": "avg", "pearson_log": 0.11})
+    return SeedSummary(
+        seed=number,
+        folder=Path(f"results/demo/seed-{number}"),
+        languages=LANGUAGES,
+        evaluations=[evaluation("base", 20.0), evaluation("2-2-8-gps0.9", 20.0 + number)],
+        trainings=[],
+        correlations=[average, total],
+        figures=[],
+    )
+
+
+def printed(capsys: Any, *seeds: int) -> list[str]:
+    show_summary(DemoSummary(Path("results/demo"), [seed(number) for number in seeds], None))
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("seeds", [(2,), (2, 3, 4)])
+def test_the_summary_fits_eighty_columns(capsys, seeds):
+    assert max(map(len, printed(capsys, *seeds))) <= 80
+
+
+def test_one_seed_shows_runs_by_groups_and_the_correlation_over_all_matrices(capsys):
+    lines = printed(capsys, 2)
+    assert any(line.split()[::11] == ["2-2-8-gps0.9", "22.00"] for line in lines)
+    assert lines[-1].split() == ["2", "11", "0.50", "0.117", "0.87", "0.0003", "0.80", "0.003"]
+
+
+def test_several_seeds_show_mean_and_spread_and_every_correlation(capsys):
+    lines = printed(capsys, 2, 3, 4)
+    assert any("23.00 ± 1.00" in line for line in lines)
+    assert [line.split()[0] for line in lines[-3:]] == ["2", "3", "4"]
+
+
+def test_seeds_that_are_no_numbers_are_refused(lslo):
+    result = lslo("demo", "--seeds", "2,x")
+    assert result.exit_code == 2
+    assert (
+        result.stderr == "error: --seeds names 'x', which is no whole number\n\nhint: write --seeds 2,3,4\n"
+    )
