@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class Optimisation:
 
 
 def inverse_sqrt(step: int, warmup: int) -> float:
-    """Factor on the learning rate before update ``step`` (from 0): linear to 1 at ``warmup``, then sqrt decay.
+    """Factor on the learning rate of update ``step`` (from 0): linear to 1 at ``warmup``, then sqrt decay.
 
     Equal to fairseq's and transformers': with ``warmup`` 1 the first update has a rate of 0 and update n
     has lr / sqrt(n - 1).
@@ -93,37 +93,42 @@ class Checkpoint:
             torch.save({"fingerprint": self.fingerprint, **state}, temporary)
 
     def load(self) -> dict[str, Any] | None:
-        """The saved state, or None where there is none. Raises InputError where it is damaged or of another run."""
+        """The saved state, or None where there is none.
+
+        Raises InputError where it is damaged or of another run.
+        """
         if not self.path.exists():
             return None
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except Exception as error:
-            raise InputError(f"checkpoint {self.path} is damaged: {error}", "start again without --resume") from None
-        if state["fingerprint"] != self.fingerprint:
+            fingerprint = state["fingerprint"]
+        except Exception as error:  # zip, pickle and torch each raise their own
+            reason = next(iter(str(error).splitlines()), repr(error))
+            raise InputError(
+                f"checkpoint {self.path} is damaged: {reason}", "start again without --resume"
+            ) from None
+        if fingerprint != self.fingerprint:
             raise InputError(
                 f"checkpoint {self.path} belongs to a run with other settings, data or base model",
                 "repeat the settings of the interrupted run, or start again without --resume",
             )
         return state
 
-    def clear(self) -> None:
-        """Remove the checkpoint and the folders that are empty without it."""
-        self.path.unlink(missing_ok=True)
-        for folder in (self.folder, self.folder.parent):
-            if folder.is_dir() and folder.name != "runs" and not any(os.scandir(folder)):
-                folder.rmdir()
-
 
 @dataclass
 class Fit:
-    """A training run: what is trained, on what, how, and what lives beside it."""
+    """A training run: what is trained, on what, how, and what lives beside it.
+
+    Batches and dropout of an epoch are functions of (seed, epoch) alone, so a resumed run needs no state of
+    a random number generator.
+    """
 
     model: nn.Module
     parameters: list[nn.Parameter]
     batches: EpochSource
     settings: Optimisation
     accelerator: Accelerator
+    seed: int
     route: Route | None = None
     callbacks: Sequence[Callback] = ()
     checkpoint: Checkpoint | None = None
@@ -148,7 +153,9 @@ class Fit:
         if resume:
             self._restore()
         updates = math.ceil(len(self.batches.batches(1)) / self._micro_batches)
-        self.on_event(Started(self.task, updates * self.settings.epochs, "updates", updates * len(self.history)))
+        self.on_event(
+            Started(self.task, updates * self.settings.epochs, "updates", updates * len(self.history))
+        )
         for epoch in range(len(self.history) + 1, self.settings.epochs + 1):
             for callback in self.callbacks:
                 callback.before_epoch(epoch)
@@ -165,6 +172,7 @@ class Fit:
         return self.settings.accumulate * self.accelerator.num_processes
 
     def _epoch(self, epoch: int) -> EpochRecord:
+        torch.manual_seed(self._dropout_seed(epoch))
         self.objective.train()
         total_loss, total_tokens = 0.0, 0
         done = sum(record.updates for record in self.history)
@@ -175,22 +183,31 @@ class Fit:
             if not math.isfinite(loss):
                 raise RunError(
                     f"{self.task} diverged: the loss is {loss} in epoch {epoch}, update {updates}",
-                    f"lower the learning rate, now {self.settings.lr:g}, or clip with --set fit.clip_norm=1.0",
+                    f"lower the learning rate, now {self.settings.lr:g}, or clip: --set fit.clip_norm=1.0",
                 )
             total_loss, total_tokens = total_loss + loss, total_tokens + tokens
             note = f"epoch {epoch}/{self.settings.epochs}  loss {total_loss / total_tokens:.3f}"
             self.on_event(Advanced(self.task, done + updates, note))
         ratio = max((callback.target_ratio(epoch) for callback in self.callbacks), default=0.0)
         return EpochRecord(
-            epoch=epoch, loss=total_loss / total_tokens, updates=updates, tokens=total_tokens, target_ratio=ratio
+            epoch=epoch,
+            loss=total_loss / total_tokens,
+            updates=updates,
+            tokens=total_tokens,
+            target_ratio=ratio,
         )
+
+    def _dropout_seed(self, epoch: int) -> int:
+        """Processes see different sentences, so each draws its own dropout."""
+        return random.Random(f"{self.seed} {epoch} {self.accelerator.process_index}").getrandbits(63)
 
     def _update(self, batches: Sequence[Any], tokens: int) -> float:
         """One optimiser step on the mean loss over ``tokens``; returns the summed loss over all processes."""
         processes = self.accelerator.num_processes
         summed = torch.zeros((), device=self.accelerator.device)
         for first in range(0, len(batches), processes):
-            # Every process takes part in every backward pass: one left without a batch repeats another with weight 0.
+            # Every process takes part in every backward pass; one left without a batch repeats the first
+            # of the group with weight 0.
             mine = first + self.accelerator.process_index
             weight = 1.0 if mine < len(batches) else 0.0
             batch = batches[mine if weight else first].to(self.accelerator.device)
@@ -219,9 +236,8 @@ class Fit:
                 "parameters": [parameter.detach().cpu() for parameter in self.parameters],
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
+                "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else {},
                 "callbacks": [callback.state_dict() for callback in self.callbacks],
-                "random": torch.get_rng_state(),
-                "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             }
         )
 
@@ -235,9 +251,10 @@ class Fit:
                 parameter.copy_(saved)
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
+        if self.accelerator.scaler:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
         for callback, saved in zip(self.callbacks, state["callbacks"], strict=True):
             callback.load_state_dict(saved)
-        torch.set_rng_state(state["random"])
-        if state["random_cuda"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(state["random_cuda"])
-        self.on_event(Noted(f"resuming {self.task} after epoch {len(self.history)} of {self.settings.epochs}"))
+        self.on_event(
+            Noted(f"resuming {self.task} after epoch {len(self.history)} of {self.settings.epochs}")
+        )

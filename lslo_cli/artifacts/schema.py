@@ -55,13 +55,17 @@ class LanguageRecord(Document):
 
 
 class DataIdentity(Document):
-    """Which text was read: path as given, split, rows, and sha256 over languages and lines."""
+    """Which text was read: path as given, split, rows, and sha256 over languages and lines.
+
+    ``limit`` is how many rows of each section were asked for, None for all.
+    """
 
     path: str
     split: str
     rows: int
     examples: int
     digest: str
+    limit: int | None = None
 
 
 class ModelIdentity(Document):

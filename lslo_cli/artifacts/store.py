@@ -55,10 +55,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def check_writable(folder: Path) -> None:
-    """Create ``folder`` where it is missing. Raises InputError where files cannot be made in it."""
+    """Raise InputError where ``folder`` cannot be made or no file can be made in it. Leaves no trace."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(prefix=".writable.", dir=folder):
+        nearest = next(path for path in (folder, *folder.parents) if path.exists())
+        with tempfile.NamedTemporaryFile(prefix=".writable.", dir=nearest):
             pass
     except OSError as error:
         raise InputError(

@@ -13,7 +13,7 @@ from lslo_cli.stages.setup import Setup, optimisation
 
 
 def estimate_subspace(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
-    """Train equal ranks for all languages, prune their B matrices against each other, and score what is left."""
+    """Train equal ranks for all languages, prune their B against each other, and score what is left."""
     recipe = setup.recipe
     stage = recipe.estimate_subspace
     schedule = recipe.estimation_schedule()

@@ -10,25 +10,29 @@ from lslo_cli.artifacts.schema import EvaluationResult, LanguageRecord
 from lslo_cli.errors import UsageError
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.statistics import group_means
+from lslo_cli.mt.metric import SpBleu
 from lslo_cli.nn.route import Route
 from lslo_cli.stages.setup import Setup
 from lslo_cli.stages.translation import (
     Translations,
     direction_score,
-    open_metric,
     score_directions,
     sources_and_references,
     translate_all,
 )
 
+SEARCH_SETTINGS = {"beam", "mode", "length_penalty", "max_length_a", "max_new_tokens"}
 
-def evaluate(setup: Setup, run: str, route: Route | None) -> tuple[EvaluationResult, Translations]:
+
+def evaluate(
+    setup: Setup, run: str, route: Route | None, metric: SpBleu
+) -> tuple[EvaluationResult, Translations]:
     """Translate and score the test split; also returns the hypotheses by direction.
 
-    ``route`` is that of the run's adapters, None for the base model or after full fine-tuning.
+    ``route`` is that of the run's adapters, None for the base model or after full fine-tuning. Raises
+    UsageError for a direction outside the experiment, and InputError where no direction has text.
     """
     recipe = setup.recipe
-    metric = open_metric(setup)
     corpus = setup.corpus(recipe.data.test, recipe.data.test_rows)
     sources, references = sources_and_references(corpus, chosen_directions(setup))
     hypotheses = translate_all(setup, sources, route, f"translating with {run}", setup.on_event)
@@ -39,7 +43,7 @@ def evaluate(setup: Setup, run: str, route: Route | None) -> tuple[EvaluationRes
     result = EvaluationResult(
         run=run,
         languages=[LanguageRecord.of(language) for language in setup.languages],
-        search=recipe.evaluate.model_dump(mode="json", include={"beam", "mode", "length_penalty", "max_new_tokens"}),
+        search=recipe.evaluate.model_dump(mode="json", include=SEARCH_SETTINGS),
         spbleu_signature=any_score.signature,
         chrf_signature=any_score.chrf_signature,
         directions=[direction_score(d, len(references[d]), score) for d, score in scores.items()],
@@ -48,6 +52,8 @@ def evaluate(setup: Setup, run: str, route: Route | None) -> tuple[EvaluationRes
         chrf_groups=group_means(chrf, setup.languages),
         chrf_average=fmean(chrf.values()),
         hypotheses_digest=digest_of({str(direction): lines for direction, lines in hypotheses.items()}),
+        metric_model_sha256=metric.sha256,
+        metric_model_pieces=metric.pieces,
     )
     return result, hypotheses
 
@@ -58,6 +64,7 @@ def chosen_directions(setup: Setup) -> Sequence[Direction]:
     for direction in named:
         if direction not in setup.directions:
             raise UsageError(
-                f"direction '{direction}' is not among this experiment's", f"its languages are {', '.join(setup.codes)}"
+                f"direction '{direction}' is not among this experiment's",
+                f"its languages are {', '.join(setup.codes)}",
             )
     return named or setup.directions

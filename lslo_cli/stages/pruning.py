@@ -10,7 +10,7 @@ from lslo_cli.nn.pruning import Pruner
 
 
 class PruneGradually(Callback):
-    """Raises the masks to P_e at the beginning of epoch e, and keeps masked entries at zero after each update."""
+    """Raises masks to P_e at the beginning of epoch e, and keeps masked entries at zero after each update."""
 
     def __init__(self, pruner: Pruner, schedule: GradualPruning):
         self._pruner = pruner

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from accelerate.utils import set_seed
 
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
-from lslo_cli.errors import RunError, UsageError
+from lslo_cli.errors import UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.fit import Callback, Checkpoint, Fit, Optimisation
 from lslo_cli.method.languages import Direction, Language, directions
@@ -32,8 +32,9 @@ WORLD_NAME = "world"
 class Setup:
     """Languages, base model and device of one stage.
 
-    ``work`` is the folder of its checkpoint, None for no checkpoint. ``data`` collects the identity of all
-    text that was read.
+    ``work`` is the folder of its checkpoint, None for no checkpoint; with ``resume`` training continues from
+    it. ``data`` collects the identity of all text that was read. Of several processes only the main one has
+    a listener in ``on_event``.
     """
 
     recipe: Recipe
@@ -61,6 +62,13 @@ class Setup:
     def model_identity(self) -> ModelIdentity:
         return ModelIdentity(**asdict(self.base.identity))
 
+    def on_main(self, write: Callable[[], object]) -> None:
+        """Call ``write`` in the main process, once all processes are here and before any goes on."""
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            write()
+        self.accelerator.wait_for_everyone()
+
     def read(self, split: str, rows: int | None = None) -> Corpus:
         """Read a split of the recipe's text; ``rows`` keeps the first of each section."""
         corpus = read_corpus(self.recipe.data.path, self.codes, split)
@@ -74,6 +82,7 @@ class Setup:
                 path=self.recipe.data.path,
                 split=split,
                 rows=sum(len(section) for section in corpus.sections),
+                limit=rows,
                 examples=sum(corpus.size(direction) for direction in self.directions),
                 digest=corpus.digest,
             )
@@ -118,36 +127,47 @@ class Setup:
         ``depends_on`` is what the run depends on beside seed, text, base model and optimisation: a
         checkpoint made with another value is refused.
         """
-        section = self.recipe.fit
-        set_dropout(self.base.model, section.dropout, section.attention_dropout, section.activation_dropout)
-        fingerprint = digest_of(
-            [
-                task,
-                self.recipe.seed,
-                self.recipe.data.model_dump(mode="json", include={"temperature", "max_length"}),
-                section.model_dump(mode="json"),
-                asdict(settings),
-                [identity.digest for identity in self.data],
-                self.base.identity.digest,
-                str(self.recipe.run.precision),
-                depends_on,
-            ]
-        )
+        recipe = self.recipe
+        dropout = recipe.fit.dropout, recipe.fit.attention_dropout, recipe.fit.activation_dropout
+        set_dropout(self.base.model, *dropout)
         return Fit(
             model=self.base.model,
             parameters=list(parameters),
             batches=batches,
             settings=settings,
             accelerator=self.accelerator,
+            seed=recipe.seed,
             route=route,
             callbacks=callbacks,
-            checkpoint=Checkpoint(self.work, fingerprint) if self.work else None,
+            checkpoint=Checkpoint(self.work, self._fingerprint(task, settings, depends_on))
+            if self.work
+            else None,
             task=task,
             on_event=self.on_event,
         )
 
+    def _fingerprint(self, task: str, settings: Optimisation, depends_on: object) -> str:
+        recipe = self.recipe
+        return digest_of(
+            [
+                task,
+                recipe.seed,
+                recipe.data.model_dump(mode="json", include={"temperature", "max_length"}),
+                recipe.fit.model_dump(mode="json"),
+                recipe.run.precision,
+                asdict(settings),
+                [asdict(language) for language in self.languages],
+                [identity.digest for identity in self.data],
+                self.base.identity.digest,
+                self.accelerator.num_processes,
+                depends_on,
+            ]
+        )
 
-def prepare(recipe: Recipe, on_event: OnEvent = ignore) -> Setup:
+
+def prepare(
+    recipe: Recipe, work: Path | None = None, resume: bool = False, on_event: OnEvent = ignore
+) -> Setup:
     """Choose the device, seed everything, load the base model and check that it knows the languages.
 
     Raises UsageError for an unknown language or device, InputError for a base model that cannot be used.
@@ -158,7 +178,8 @@ def prepare(recipe: Recipe, on_event: OnEvent = ignore) -> Setup:
     base.check_languages(language.code for language in languages)
     base.model.to(accelerator.device)
     set_seed(recipe.seed)
-    return Setup(recipe, languages, base, accelerator, on_event=on_event)
+    listener = on_event if accelerator.is_main_process else ignore
+    return Setup(recipe, languages, base, accelerator, work, resume, listener)
 
 
 def open_device(recipe: Recipe) -> Accelerator:
@@ -169,7 +190,9 @@ def open_device(recipe: Recipe) -> Accelerator:
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"unknown device '{device}'", "choose auto, cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda was asked for, but torch sees no CUDA device", "use --device auto or cpu")
+        raise UsageError(
+            "--device cuda was asked for, but torch sees no CUDA device", "use --device auto or cpu"
+        )
     if precision is Precision.FP16 and (device == "cpu" or not torch.cuda.is_available()):
         raise UsageError("fp16 needs a CUDA device", "use --precision fp32 or bf16")
     mixed = "no" if precision is Precision.FP32 else str(precision)
@@ -209,11 +232,3 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{device.type}, {torch.get_num_threads()} threads"
-
-
-def out_of_memory(error: RuntimeError) -> RunError:
-    """The error a user sees when memory runs out."""
-    return RunError(
-        f"memory ran out: {str(error).splitlines()[0]}",
-        "lower the batch size, as --max-tokens 2000, and raise --accumulate to keep the size of an update",
-    )

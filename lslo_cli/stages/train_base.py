@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.schema import BaseTrainingResult, DataIdentity
 from lslo_cli.events import Noted, OnEvent, ignore
-from lslo_cli.fit import Callback, Checkpoint, Fit, Optimisation
+from lslo_cli.fit import Checkpoint, Fit, Optimisation
 from lslo_cli.method.languages import Direction
 from lslo_cli.mt.base import BaseModel, new_base
-from lslo_cli.mt.batches import Batch, EpochBatches
+from lslo_cli.mt.batches import EpochBatches
 from lslo_cli.mt.corpus import Corpus, split_off
 from lslo_cli.mt.tokenized import TokenizedCorpus
 from lslo_cli.mt.tokenizer import Tokenizer
 from lslo_cli.mt.vocabulary import train_vocabulary
-from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.recipe import BaseSection, Recipe
+from lslo_cli.stages.fixed_epochs import FixedEpochs
 from lslo_cli.stages.setup import open_device, read_corpus
+from lslo_cli.stages.validation import Validation
 
 
 def train_base(
@@ -33,26 +31,27 @@ def train_base(
 
     ``work`` is a folder for the vocabulary and the checkpoint, which a resumed run finds there.
     """
-    section = recipe.base
+    section, seed = recipe.base, recipe.seed
     codes = tuple(language.code for language in recipe.selected_languages())
     accelerator = open_device(recipe)
+    on_event = on_event if accelerator.is_main_process else ignore
     corpus = read_corpus(recipe.data.path, codes, recipe.data.train)
-    train, held_out = split_off(corpus, section.held_out, recipe.seed)
-    tokenizer = _tokenizer(train, codes, work / "vocabulary", section, recipe.seed, resume, on_event)
-    base = new_base(
-        tokenizer,
-        encoder_layers=section.encoder_layers,
-        decoder_layers=section.decoder_layers,
-        d_model=section.d_model,
-        ffn_dim=section.ffn_dim,
-        heads=section.heads,
-        dropout=section.dropout,
-        seed=recipe.seed,
-    )
+    if recipe.data.train_rows is not None:
+        corpus = corpus.limit(recipe.data.train_rows)
+    train, held_out = split_off(corpus, section.held_out, seed)
+    checkpoint = Checkpoint(work, _fingerprint(recipe, codes, corpus, accelerator))
+    vocabulary = work / "vocabulary"
+    with accelerator.main_process_first():
+        if not accelerator.is_main_process or (resume and checkpoint.path.exists()):
+            tokenizer = Tokenizer.load(vocabulary)
+        else:
+            on_event(Noted(f"training a vocabulary of {section.vocabulary:,} pieces"))
+            tokenizer = _train_tokenizer(train, codes, vocabulary, section.vocabulary, seed)
+    base = _new_base(tokenizer, section, seed)
     base.model.to(accelerator.device)
-    set_seed(recipe.seed)
-    batches = _batches(train, tokenizer, codes, section, recipe.seed)
-    validation = _Validation(base, _batches(held_out, tokenizer, codes, section, recipe.seed), accelerator, on_event)
+    set_seed(seed)
+    batches = _batches(train, tokenizer, codes, section, seed)
+    validation = Validation(base, _batches(held_out, tokenizer, codes, section, seed), accelerator, on_event)
     on_event(
         Noted(
             f"{base.identity.parameters:,} parameters, {len(batches.examples):,} sentence pairs in "
@@ -62,43 +61,64 @@ def train_base(
     fit = Fit(
         model=base.model,
         parameters=list(base.model.parameters()),
-        batches=_Slices(batches, section.updates * section.accumulate * accelerator.num_processes),
+        batches=FixedEpochs(batches, section.updates * section.accumulate * accelerator.num_processes),
         settings=_optimisation(section),
         accelerator=accelerator,
+        seed=seed,
         callbacks=[validation],
-        checkpoint=Checkpoint(work, digest_of([section.model_dump(mode="json"), recipe.seed, codes, corpus.digest])),
+        checkpoint=checkpoint,
         task="base training",
         on_event=on_event,
     )
     history = fit.run(resume)
+    base.model.eval()
     result = BaseTrainingResult(
         history=history,
         validation=validation.losses,
         sentence_pairs=len(batches.examples),
         skipped_sentences=batches.skipped,
     )
-    rows = sum(len(part) for part in corpus.sections)
-    examples = len(batches.examples) + batches.skipped
-    base.model.eval()
     identity = DataIdentity(
-        path=recipe.data.path, split=recipe.data.train, rows=rows, examples=examples, digest=corpus.digest
+        path=recipe.data.path,
+        split=recipe.data.train,
+        rows=sum(len(part) for part in corpus.sections),
+        limit=recipe.data.train_rows,
+        examples=len(batches.examples) + batches.skipped,
+        digest=corpus.digest,
     )
     return base, result, identity
 
 
-def _tokenizer(
-    corpus: Corpus, codes: tuple[str, ...], folder: Path, section: BaseSection, seed: int, resume: bool, on_event: OnEvent
-) -> Tokenizer:
-    if resume and folder.is_dir():
-        return Tokenizer.load(folder)
-    on_event(Noted(f"training a vocabulary of {section.vocabulary:,} pieces"))
+def _fingerprint(recipe: Recipe, codes: tuple[str, ...], corpus: Corpus, accelerator: Accelerator) -> str:
+    section = recipe.base.model_dump(mode="json")
+    processes, precision = accelerator.num_processes, recipe.run.precision
+    return digest_of([section, recipe.seed, precision, codes, corpus.digest, processes])
+
+
+def _train_tokenizer(corpus: Corpus, codes: tuple[str, ...], folder: Path, size: int, seed: int) -> Tokenizer:
     text = {
-        code: [line for part in corpus.sections if code in part.text for line in part.text[code]] for code in codes
+        code: [line for part in corpus.sections if code in part.text for line in part.text[code]]
+        for code in codes
     }
-    return train_vocabulary(text, section.vocabulary, folder, languages=codes, seed=seed)
+    return train_vocabulary(text, size, folder, languages=codes, seed=seed)
 
 
-def _batches(corpus: Corpus, tokenizer: Tokenizer, codes: tuple[str, ...], section: BaseSection, seed: int) -> EpochBatches:
+def _new_base(tokenizer: Tokenizer, section: BaseSection, seed: int) -> BaseModel:
+    return new_base(
+        tokenizer,
+        encoder_layers=section.encoder_layers,
+        decoder_layers=section.decoder_layers,
+        d_model=section.d_model,
+        ffn_dim=section.ffn_dim,
+        heads=section.heads,
+        dropout=section.dropout,
+        seed=seed,
+    )
+
+
+def _batches(
+    corpus: Corpus, tokenizer: Tokenizer, codes: tuple[str, ...], section: BaseSection, seed: int
+) -> EpochBatches:
     return EpochBatches(
         TokenizedCorpus(corpus, tokenizer),
         _directions_with_text(corpus),
@@ -133,57 +153,3 @@ def _optimisation(section: BaseSection) -> Optimisation:
         label_smoothing=section.label_smoothing,
         accumulate=section.accumulate,
     )
-
-
-class _Slices:
-    """Epochs of a fixed number of batches, cut from the endless sequence of a corpus's own epochs."""
-
-    def __init__(self, source: EpochBatches, size: int):
-        self._source = source
-        self._size = size
-        self._ends: list[int] = []
-
-    def batches(self, epoch: int) -> list[None]:
-        """Only its length is asked for; the tensors come from :meth:`updates`."""
-        return [None] * self._size
-
-    def updates(self, epoch: int, accumulate: int) -> Iterator[list[Batch]]:
-        start, stop = (epoch - 1) * self._size, epoch * self._size
-        for first in range(start, stop, accumulate):
-            yield [self._batch(position) for position in range(first, min(first + accumulate, stop))]
-
-    def _batch(self, position: int) -> Batch:
-        """The batch at a position of the endless sequence."""
-        while not self._ends or position >= self._ends[-1]:
-            self._current = self._source.batches(len(self._ends) + 1)
-            self._ends.append((self._ends[-1] if self._ends else 0) + len(self._current))
-        begin = self._ends[-2] if len(self._ends) > 1 else 0
-        return self._current[position - begin]
-
-
-class _Validation(Callback):
-    """Mean loss per token on the held-out rows after each epoch, without smoothing or dropout."""
-
-    def __init__(self, base: BaseModel, batches: EpochBatches, accelerator: Accelerator, on_event: OnEvent):
-        self._objective = TranslationLoss(base.model, smoothing=0.0)
-        self._batches = batches.batches(1)
-        self._accelerator = accelerator
-        self._on_event = on_event
-        self.losses: list[float] = []
-
-    @torch.no_grad()
-    def after_epoch(self, epoch: int) -> None:
-        self._objective.eval()
-        loss = tokens = 0.0
-        for batch in self._batches:
-            with self._accelerator.autocast():
-                loss += float(self._objective(batch.to(self._accelerator.device)))
-            tokens += batch.tokens
-        self.losses.append(loss / tokens)
-        self._on_event(Noted(f"epoch {epoch}: validation loss {self.losses[-1]:.4f} per token"))
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"losses": self.losses}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.losses[:] = state["losses"]

@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from accelerate.utils import gather_object
 
 from lslo_cli.artifacts.schema import DirectionScore
+from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started
 from lslo_cli.method.languages import Direction
 from lslo_cli.mt.corpus import Corpus
 from lslo_cli.mt.metric import Score, SpBleu, flores101_model
 from lslo_cli.mt.search import translate
-from lslo_cli.mt.stream import TranslationBatches
+from lslo_cli.mt.stream import Key, TranslationBatches
 from lslo_cli.mt.tokenizer import SENTENCEPIECE
 from lslo_cli.nn.route import Route
 from lslo_cli.stages.setup import Setup
@@ -28,46 +30,63 @@ def translate_all(
     """Translate every source sentence of every direction, in one stream sorted by length.
 
     ``route`` is that of the attached adapters, or None for a model without any. An empty source gives an
-    empty translation.
+    empty translation. Several processes share the batches, and each returns all translations.
     """
     section = setup.recipe.evaluate
     base = setup.base
     batches = TranslationBatches(
-        sources, base.tokenizer, setup.codes, max_tokens=section.max_tokens, max_length=setup.recipe.data.max_length
+        sources,
+        base.tokenizer,
+        setup.codes,
+        max_tokens=section.max_tokens,
+        max_length=setup.recipe.data.max_length,
     )
     if batches.truncated:
         on_event(Noted(f"cut {batches.truncated} sources at {setup.recipe.data.max_length} tokens"))
     total = sum(len(batch.keys) for batch in batches)
     on_event(Started(task, total, "sentences"))
     base.model.eval()
-    done: list[tuple[tuple[Direction, int], str]] = []
     route = route or Route()
-    device = setup.accelerator.device
-    for batch in batches:
-        languages = (batch.source_language.to(device), batch.target_language.to(device))
-        with route.of(*languages), setup.accelerator.autocast():
+    device, processes = setup.accelerator.device, setup.accelerator.num_processes
+    done: list[tuple[Key, str]] = []
+    for number in range(setup.accelerator.process_index, len(batches), processes):
+        batch = batches[number].to(device)
+        with route.of(batch.source_language, batch.target_language), setup.accelerator.autocast():
             hypotheses = translate(
                 base,
                 batch,
                 mode=section.mode,
                 beam=section.beam,
+                max_length_a=section.max_length_a,
                 max_length_b=section.max_new_tokens,
                 length_penalty=section.length_penalty,
             )
-        done += zip(batch.keys, (base.tokenizer.decode(ids) for ids in hypotheses), strict=True)
-        on_event(Advanced(task, len(done)))
+        done += zip(batch.keys, map(base.tokenizer.decode, hypotheses), strict=True)
+        on_event(Advanced(task, min(total, len(done) * processes)))
     on_event(Finished(task))
-    return batches.in_order(done)
+    return batches.in_order(gather_object(done))
 
 
-def sources_and_references(corpus: Corpus, directions: Sequence[Direction]) -> tuple[Translations, Translations]:
-    """Source sentences and their references by direction; a direction without text is left out."""
+def sources_and_references(
+    corpus: Corpus, directions: Sequence[Direction]
+) -> tuple[Translations, Translations]:
+    """Source sentences and their references by direction; a direction without text is left out.
+
+    Raises InputError where none has any.
+    """
     pairs = {direction: corpus.pairs(direction) for direction in directions}
     present = {direction: both for direction, both in pairs.items() if both[0]}
+    if not present:
+        raise InputError(
+            f"no sentence to translate: the test text has no pair for {', '.join(map(str, directions))}",
+            "name another split with --set data.test=NAME, or other directions",
+        )
     return ({d: src for d, (src, _) in present.items()}, {d: tgt for d, (_, tgt) in present.items()})
 
 
-def score_directions(metric: SpBleu, hypotheses: Translations, references: Translations) -> dict[Direction, Score]:
+def score_directions(
+    metric: SpBleu, hypotheses: Translations, references: Translations
+) -> dict[Direction, Score]:
     """Score every direction, those into one language in a row, since they may share their references."""
     ordered = sorted(hypotheses, key=lambda direction: direction.tgt)
     scored = {direction: metric.score(hypotheses[direction], references[direction]) for direction in ordered}
@@ -90,24 +109,22 @@ def direction_score(direction: Direction, sentences: int, score: Score) -> Direc
 
 
 def open_metric(setup: Setup) -> SpBleu:
-    """The metric that the recipe asks for: FLORES-101's pieces, a given model's, or ``base`` for the base model's.
+    """The metric that the recipe asks for: over FLORES-101's pieces, those of a file, or the base model's.
 
     Where nothing is asked for and FLORES-101's model is not on disk, the base model's own pieces are used
     and a note says so; the signature then differs, so the scores are not mistaken for spBLEU's usual ones.
     """
     chosen = setup.recipe.evaluate.metric_model
-    own = setup.base.folder / SENTENCEPIECE if setup.base.folder else None
-    if chosen == "base" and own:
-        return SpBleu(own)
-    if chosen:
-        return SpBleu(Path(chosen))
-    if not flores101_model().exists() and own:
-        metric = SpBleu(own)
-        setup.on_event(
-            Noted(
-                f"no FLORES-101 sentencepiece model at {flores101_model()}: scoring over the base model's own pieces, "
-                f"signature {metric.name}; such scores compare only with each other"
-            )
+    own = setup.base.folder / SENTENCEPIECE
+    if chosen is not None:
+        return SpBleu(own if chosen == "base" else Path(chosen))
+    if flores101_model().exists():
+        return SpBleu()
+    metric = SpBleu(own)
+    setup.on_event(
+        Noted(
+            f"no FLORES-101 sentencepiece model at {flores101_model()}: scoring over the base model's own "
+            f"pieces, signature {metric.name}; such scores compare only with each other"
         )
-        return metric
-    return SpBleu()
+    )
+    return metric

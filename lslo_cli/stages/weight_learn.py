@@ -33,7 +33,10 @@ def weight_learn(setup: Setup) -> IndexStrategyResult:
         rank=recipe.weight_learn.rank,
         layers=[
             LearnedWeights(
-                layer=str(layer), source_weight=pair.source_weight, target_weight=pair.target_weight, index=pair.index
+                layer=str(layer),
+                source_weight=pair.source_weight,
+                target_weight=pair.target_weight,
+                index=pair.index,
             )
             for layer, pair in read_weights(adapters).items()
         ],

@@ -1,0 +1,101 @@
+"""The command that translates: scores of the base model and of every run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
+from lslo_cli.artifacts.schema import Artifact, EvaluationResult, TrainingResult
+from lslo_cli.errors import UsageError
+from lslo_cli.events import Event, Noted, OnEvent, ignore
+from lslo_cli.mt.metric import SpBleu
+from lslo_cli.pipeline.experiment import Experiment, Upstream, Written, read_training
+from lslo_cli.pipeline.job import Job, opened
+from lslo_cli.stages.evaluate import evaluate as evaluate_stage
+from lslo_cli.stages.setup import Setup
+from lslo_cli.stages.translation import Translations, open_metric
+from lslo_cli.stages.weights import load_weights
+
+
+def evaluate(
+    experiment: Experiment, *, runs: Sequence[str] = (), force: bool = False, on_event: OnEvent = ignore
+) -> list[Written]:
+    """Translate and score the test split with the base model and every trained run, or with ``runs``.
+
+    A run whose evaluation is up to date is not translated again unless ``force``.
+    """
+    folders = runs_to_evaluate(experiment, runs)
+    listener = _without_repeats(on_event)
+    return [_evaluate_run(experiment, folder, force, listener) for folder in folders]
+
+
+def runs_to_evaluate(experiment: Experiment, runs: Sequence[str]) -> list[RunFolder]:
+    """The named runs, or the base model and every trained run. Raises InputError for one there is not."""
+    if not runs:
+        return [experiment.folder.run(BASE_RUN), *experiment.folder.trained_runs()]
+    folders = [experiment.folder.run(name) for name in runs]
+    for folder in folders:
+        if folder.name != BASE_RUN:
+            read_training(experiment.folder, folder)
+    return folders
+
+
+def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_event: OnEvent) -> Written:
+    training = None if folder.name == BASE_RUN else read_training(experiment.folder, folder)
+    with opened(experiment, folder.evaluation, on_event=on_event) as job:
+        setup = job.setup
+        if training:
+            _check_trained_for(setup, folder, training)
+            job.upstream.append(Upstream("training", folder.training, training.digest))
+        metric = open_metric(setup)
+        current = None if force else _evaluated(job, metric)
+        if current:
+            return current
+        route = None
+        if training:
+            weights = store.read_tensor_path(folder.training, training.result.weights)
+            route = load_weights(setup, training.result, weights)
+        result, hypotheses = evaluate_stage(setup, folder.name, route, metric)
+        setup.on_main(lambda: _write_hypotheses(folder, hypotheses))
+        return job.write(result)
+
+
+def _evaluated(job: Job, metric: SpBleu) -> Written | None:
+    """The evaluation that is there, if it is up to date and was scored with the same metric."""
+    current = job.up_to_date(EvaluationResult, "evaluate")
+    same_metric = current and current.artifact.result.metric_model_sha256 == metric.sha256
+    return current if same_metric else None
+
+
+def _check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
+    """Refuse a run of another base model (InputError) or of other languages, in other order (UsageError)."""
+    store.check_belongs(
+        folder.training, training, setup.base.identity.digest, list(setup.codes), TrainingResult.command
+    )
+    codes = tuple(record.code for record in training.languages)
+    if codes != setup.codes:
+        raise UsageError(
+            f"run {folder.name} was trained for {', '.join(codes)}, not {', '.join(setup.codes)}",
+            "evaluate it with the same languages; --directions chooses among them",
+        )
+
+
+def _write_hypotheses(folder: RunFolder, hypotheses: Translations) -> None:
+    for direction, lines in hypotheses.items():
+        with store.replacing(folder.hypotheses / f"{direction}.txt") as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+
+
+def _without_repeats(on_event: OnEvent) -> OnEvent:
+    """A listener that passes every note on once: each run would tell the same about text and metric."""
+    told: set[str] = set()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Noted):
+            if event.text in told:
+                return
+            told.add(event.text)
+        on_event(event)
+
+    return listen

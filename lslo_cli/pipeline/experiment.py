@@ -1,0 +1,99 @@
+"""An experiment, and the artifacts in its folder: writing one, with where it came from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
+from lslo_cli.artifacts.provenance import Stopwatch, digest_of, made
+from lslo_cli.artifacts.schema import (
+    Artifact,
+    DataIdentity,
+    Input,
+    LanguageRecord,
+    ModelIdentity,
+    Result,
+    TrainingResult,
+)
+from lslo_cli.errors import InputError
+from lslo_cli.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A recipe, the folder of its artifacts, and the command line that is running, for the record."""
+
+    recipe: Recipe
+    folder: ExperimentFolder
+    command: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """An artifact on disk. ``up_to_date`` says that it was there already and nothing ran."""
+
+    path: Path
+    artifact: Artifact[Any]
+    up_to_date: bool = False
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """An artifact that another is made from: its role there, where it lies, and its digest."""
+
+    role: str
+    path: Path
+    digest: str
+
+    def as_input(self, folder: Path) -> Input:
+        """As an artifact in ``folder`` records it, so that an experiment can move as a whole."""
+        path = Path(os.path.relpath(self.path.resolve(), folder.resolve())).as_posix()
+        return Input(role=self.role, path=path, digest=self.digest)
+
+
+def document(
+    result: Result,
+    experiment: Experiment,
+    path: Path,
+    *,
+    model: ModelIdentity,
+    data: list[DataIdentity],
+    upstream: Sequence[Upstream],
+    stopwatch: Stopwatch,
+    device: str,
+) -> Written:
+    """``result`` as the artifact that is about to lie at ``path``."""
+    recipe = experiment.recipe
+    artifact = Artifact[type(result)](
+        schema_id=f"lslo/{result.kind}",
+        version=result.version,
+        experiment=recipe.experiment,
+        seed=recipe.seed,
+        languages=[LanguageRecord.of(language) for language in recipe.selected_languages()],
+        recipe=recipe.model_dump(mode="json"),
+        inputs=[item.as_input(path.parent) for item in upstream],
+        data=data,
+        model=model,
+        result=result,
+        digest=digest_of(result.model_dump(mode="json")),
+        made=made(stopwatch, device, experiment.command),
+    )
+    return Written(path, artifact)
+
+
+def read_training(experiment: ExperimentFolder, run: RunFolder) -> Artifact[TrainingResult]:
+    """The training artifact of a run.
+
+    Raises InputError where there is none, listing the runs, and where it is damaged or stale.
+    """
+    if not run.training.exists():
+        names = ", ".join([BASE_RUN, *(there.name for there in experiment.trained_runs())])
+        raise InputError(f"no run '{run.name}' in {experiment.path}", f"runs there: {names}")
+    artifact = store.read(run.training, TrainingResult)
+    store.check_fresh(run.training, artifact, f"{TrainingResult.command} --run {run.name}")
+    return artifact

@@ -1,0 +1,106 @@
+"""What a command would do: all that it reads is loaded, so that what would fail fails; nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.schema import SubspaceResult
+from lslo_cli.method.ranks import RankMap
+from lslo_cli.pipeline.choices import choose_index, run_choices, run_folder, subspace_path
+from lslo_cli.pipeline.evaluation import runs_to_evaluate
+from lslo_cli.pipeline.experiment import Experiment, read_training
+from lslo_cli.plan import Plan, describe_index, parameters_by_language, training_facts, work_of
+from lslo_cli.recipe import Method
+from lslo_cli.stages.evaluate import chosen_directions
+from lslo_cli.stages.setup import Setup, prepare
+from lslo_cli.stages.train import check_method
+from lslo_cli.stages.translation import sources_and_references
+from lslo_cli.stages.weights import ADAPTER, MODEL
+
+Facts = list[tuple[str, str]]
+
+
+def plan(
+    experiment: Experiment, command: str, *, run: str | None = None, subspace: Path | None = None
+) -> Plan:
+    """What ``command`` would do with these choices. Raises whatever it would raise before its work."""
+    store.check_writable(experiment.folder.path)
+    if command == "prune-report":
+        return _report_plan(experiment, run, subspace)
+    if command == "evaluate":
+        return _evaluation_plan(experiment, run)
+    return _training_plan(experiment, command, run, subspace)
+
+
+def _training_plan(experiment: Experiment, command: str, run: str | None, subspace: Path | None) -> Plan:
+    recipe = experiment.recipe
+    files = _files_of_training(experiment, command, run, subspace)
+    setup = prepare(recipe)
+    batches = setup.training_batches()
+    facts = _common_facts(setup)
+    ranks: RankMap | None = None
+    if command == "estimate-subspace":
+        index = choose_index(experiment, recipe.estimate_subspace.index, setup.model_identity)
+    elif command == "train":
+        index, chosen = run_choices(experiment, subspace, setup.model_identity)
+        ranks = chosen.value
+    if command != "weight-learn" and index.value:
+        facts.append(("index", describe_index(index.value, index.source)))
+    work = work_of(recipe, command, ranks)
+    shape = setup.model_identity.shape
+    facts += training_facts(recipe, work, shape, len(batches.batches(1)))
+    return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)
+
+
+def _files_of_training(
+    experiment: Experiment, command: str, run: str | None, subspace: Path | None
+) -> tuple[Path, ...]:
+    if command == "weight-learn":
+        return (experiment.folder.index_strategy,)
+    if command == "estimate-subspace":
+        return (subspace_path(experiment),)
+    check_method(experiment.recipe)
+    folder = run_folder(experiment, run, subspace)
+    weights = MODEL if experiment.recipe.train.method is Method.FULL else ADAPTER
+    return folder.training, folder.path / weights
+
+
+def _evaluation_plan(experiment: Experiment, run: str | None) -> Plan:
+    folders = runs_to_evaluate(experiment, [run] if run else [])
+    recipe = experiment.recipe
+    setup = prepare(recipe)
+    corpus = setup.corpus(recipe.data.test, recipe.data.test_rows)
+    sources, _ = sources_and_references(corpus, chosen_directions(setup))
+    sentences = sum(map(len, sources.values()))
+    facts = [
+        *_common_facts(setup),
+        ("runs", ", ".join(folder.name for folder in folders)),
+        (
+            "each translates",
+            f"{sentences:,} sentences in {len(sources):,} directions, beam {recipe.evaluate.beam}",
+        ),
+    ]
+    return Plan("evaluate", tuple(facts), (), tuple(folder.evaluation for folder in folders))
+
+
+def _report_plan(experiment: Experiment, run: str | None, subspace: Path | None) -> Plan:
+    folder = experiment.folder
+    path = subspace or folder.subspace
+    store.check_fresh(path, store.read(path, SubspaceResult), SubspaceResult.command)
+    facts = [("reads", str(path))]
+    if run:
+        read_training(folder, folder.run(run))
+        facts.append(("reads", str(folder.run(run).training)))
+    return Plan("prune-report", tuple(facts), (), (folder.prune_report,))
+
+
+def _common_facts(setup: Setup) -> Facts:
+    (text,) = setup.data
+    recipe = setup.recipe
+    return [
+        ("languages", f"{len(setup.codes)}: {', '.join(setup.codes)}"),
+        ("base model", f"{recipe.model.name}, {setup.model_identity.parameters:,} parameters"),
+        ("text", f"{text.path}, split '{text.split}', {text.examples:,} sentence pairs"),
+        ("device", setup.device),
+    ]

@@ -1,0 +1,116 @@
+"""The commands that train: weight learning, subspace estimation, fine-tuning, a base model."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.provenance import Stopwatch
+from lslo_cli.artifacts.schema import IndexStrategyResult, ModelIdentity, SubspaceResult, TrainingResult
+from lslo_cli.errors import InputError
+from lslo_cli.events import OnEvent, ignore
+from lslo_cli.mt.base import save_base
+from lslo_cli.pipeline.choices import (
+    choose_index,
+    run_choices,
+    run_folder,
+    subspace_path,
+)
+from lslo_cli.pipeline.experiment import Experiment, Written, document
+from lslo_cli.pipeline.job import Job, opened
+from lslo_cli.recipe import Recipe
+from lslo_cli.stages.estimate_subspace import estimate_subspace as estimate_subspace_stage
+from lslo_cli.stages.setup import describe_device
+from lslo_cli.stages.train import check_method
+from lslo_cli.stages.train import train as train_stage
+from lslo_cli.stages.train_base import train_base as train_base_stage
+from lslo_cli.stages.weight_learn import weight_learn as weight_learn_stage
+
+
+def weight_learn(
+    experiment: Experiment, *, resume: bool = False, reuse: bool = False, on_event: OnEvent = ignore
+) -> Written:
+    """Learn the index strategy and write ``index-strategy.json``.
+
+    With ``reuse``, here and below, an artifact that is up to date is returned as it is.
+    """
+    path, work = experiment.folder.index_strategy, experiment.folder.checkpoint("weight-learn")
+    with opened(experiment, path, work=work, resume=resume, on_event=on_event) as job:
+        current = reuse and job.up_to_date(IndexStrategyResult, "fit", "weight_learn")
+        return current or job.write(weight_learn_stage(job.setup))
+
+
+def estimate_subspace(
+    experiment: Experiment, *, resume: bool = False, reuse: bool = False, on_event: OnEvent = ignore
+) -> Written:
+    """Estimate every language's subspace and write ``subspace.json``, or ``subspace-language.json``."""
+    section = experiment.recipe.estimate_subspace
+    experiment.recipe.estimation_schedule()  # one that does not fit is refused before a model is loaded
+    path, work = subspace_path(experiment), experiment.folder.checkpoint(f"estimate-{section.pool}")
+    with opened(experiment, path, work=work, resume=resume, on_event=on_event) as job:
+        index = choose_index(experiment, section.index, job.setup.model_identity, job.setup.on_event)
+        job.upstream += index.upstream
+        current = reuse and job.up_to_date(SubspaceResult, "fit", "estimate_subspace")
+        return current or job.write(estimate_subspace_stage(job.setup, index.value))
+
+
+def train(
+    experiment: Experiment,
+    *,
+    run: str | None = None,
+    subspace: Path | None = None,
+    resume: bool = False,
+    reuse: bool = False,
+    on_event: OnEvent = ignore,
+) -> Written:
+    """Fine-tune and write ``runs/<run>/training.json`` with its weights."""
+    experiment.recipe.training_schedule()
+    check_method(experiment.recipe)
+    folder = run_folder(experiment, run, subspace)
+    work = folder.checkpoint
+    with opened(experiment, folder.training, work=work, resume=resume, on_event=on_event) as job:
+        setup = job.setup
+        index, ranks = run_choices(experiment, subspace, setup.model_identity, setup.on_event)
+        job.upstream += (*index.upstream, *ranks.upstream)
+        current = _trained(job) if reuse else None
+        return current or job.write(
+            train_stage(setup, folder.name, folder.path, ranks.value, index.value, index.source)
+        )
+
+
+def train_base(
+    recipe: Recipe, out: Path, command: str, *, resume: bool = False, on_event: OnEvent = ignore
+) -> Written:
+    """Train a base model from scratch and write its folder, with ``training.json`` last."""
+    stopwatch = Stopwatch()
+    work = out.with_name(f".{out.name}.training")
+    store.check_writable(work)
+    base, result, data = train_base_stage(recipe, work, resume, on_event)
+    base = save_base(base, out, recipe.base.dtype)
+    written = document(
+        result,
+        Experiment(recipe, ExperimentFolder(out), command),
+        out / "training.json",
+        model=ModelIdentity(**asdict(base.identity)),
+        data=[data],
+        upstream=(),
+        stopwatch=stopwatch,
+        device=describe_device(base.model.device),
+    )
+    store.write(written.path, written.artifact)
+    shutil.rmtree(work)
+    return written
+
+
+def _trained(job: Job) -> Written | None:
+    """The run that is there, if it is up to date and its weights are whole."""
+    current = job.up_to_date(TrainingResult, "fit", "train", "evaluate")
+    try:
+        if current:
+            store.read_tensor_path(job.path, current.artifact.result.weights)
+    except InputError:
+        return None
+    return current
