@@ -17,19 +17,30 @@ from lslo_cli.world.speech import Speaker
 class Split(StrEnum):
     """The parts of the text. No meaning occurs in two of them."""
 
+    DEVTEST = "devtest"
     TEST = "test"
     TRAIN = "train"
     VALID = "valid"
     PRETRAIN = "pretrain"
 
 
-ROWS: dict[Split, int] = {Split.TEST: 200, Split.TRAIN: 200, Split.VALID: 100, Split.PRETRAIN: 40_000}
+ROWS: dict[Split, int] = {
+    Split.DEVTEST: 40,
+    Split.TEST: 160,
+    Split.TRAIN: 200,
+    Split.VALID: 100,
+    Split.PRETRAIN: 40_000,
+}
 """Rows of every split.
 
-``pretrain`` is the uneven bitext behind the base model; the other three exist in all languages: ``valid``
-watches the base model's training, ``train`` is what is fine-tuned on, ``test`` what is scored. The first
-and ``valid`` are talk, the last two are reports: fine-tuning meets a new kind of text, as it does on FLORES.
+``pretrain`` is the uneven bitext behind the base model; the others exist in all languages: ``valid``
+watches the base model's training, ``train`` is what is fine-tuned on, ``test`` what is scored, and
+``devtest`` is for looking at while settings are being chosen, so that ``test`` stays unseen. ``pretrain``
+and ``valid`` are talk, the rest are reports: fine-tuning meets a new kind of text, as it does on FLORES.
 """
+
+REPORTS = (Split.DEVTEST, Split.TEST, Split.TRAIN)
+"""The splits of reports, in the order in which they are cut from one stream."""
 
 
 def sentences(split: Split | str, rows: int | None = None) -> dict[str, list[str]]:
@@ -74,12 +85,11 @@ def _known(split: str) -> Split:
 
 
 def _meanings(split: Split) -> list[Meaning]:
-    """Reports for ``test`` and ``train``, and for the other splits talk that says none of them."""
-    reports = list(islice(meanings("reports", REPORT), ROWS[Split.TEST] + ROWS[Split.TRAIN]))
-    if split is Split.TEST:
-        return reports[: ROWS[split]]
-    if split is Split.TRAIN:
-        return reports[ROWS[Split.TEST] :]
+    """Reports for the splits of :data:`REPORTS`, and for the others talk that says none of them."""
+    reports = list(islice(meanings("reports", REPORT), sum(ROWS[part] for part in REPORTS)))
+    if split in REPORTS:
+        start = sum(ROWS[part] for part in REPORTS[: REPORTS.index(split)])
+        return reports[start : start + ROWS[split]]
     talk = meanings("talk", TALK, known=reports)
     valid = list(islice(talk, ROWS[Split.VALID]))
     return valid if split is Split.VALID else list(islice(talk, ROWS[split]))
