@@ -36,8 +36,6 @@ def train_base(
     accelerator = open_device(recipe)
     on_event = on_event if accelerator.is_main_process else ignore
     corpus = read_corpus(recipe.data.path, codes, recipe.data.train)
-    if recipe.data.train_rows is not None:
-        corpus = corpus.limit(recipe.data.train_rows)
     train, held_out = split_off(corpus, section.held_out, seed)
     checkpoint = Checkpoint(work, _fingerprint(recipe, codes, corpus, accelerator))
     vocabulary = work / "vocabulary"
@@ -82,7 +80,6 @@ def train_base(
         path=recipe.data.path,
         split=recipe.data.train,
         rows=sum(len(part) for part in corpus.sections),
-        limit=recipe.data.train_rows,
         examples=len(batches.examples) + batches.skipped,
         digest=corpus.digest,
     )
