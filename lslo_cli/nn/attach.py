@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +29,21 @@ MODULE_NAMES: dict[Kind, str] = {
 
 
 @dataclass(frozen=True)
+class AdapterMatrix:
+    """One language's A or B at one site; ``weight`` is a view that writes through to the adapter."""
+
+    site: Site
+    language: str
+    name: str
+    weight: torch.Tensor
+
+    @property
+    def key(self) -> str:
+        """Its name in a state dict, such as ``decoder.3.c-q.wo.lora_A``."""
+        return f"{self.site}.{self.language}.lora_{self.name}"
+
+
+@dataclass(frozen=True)
 class Adapters:
     """The adapters of a model: by site, with the route that selects among them.
 
@@ -42,22 +57,24 @@ class Adapters:
     def parameters(self) -> list[nn.Parameter]:
         return [parameter for adapter in self.by_site.values() for parameter in adapter.parameters()]
 
-    def state_dict(self) -> dict[str, torch.Tensor]:
-        """Weights by ``site.language.lora_A`` and ``.lora_B``: every language separate, so one can be taken out."""
-        return {
-            f"{site}.{language}.lora_{name}": matrix.clone()
-            for site, adapter in self.by_site.items()
-            for position, language in enumerate(self.languages)
-            for name, matrix in adapter.matrices(position).items()
-        }
+    def matrices(self) -> Iterator[AdapterMatrix]:
+        """Every A and B of every language at every site."""
+        for site, adapter in self.by_site.items():
+            for position, language in enumerate(self.languages):
+                for name, weight in adapter.matrices(position).items():
+                    yield AdapterMatrix(site, language, name, weight)
 
-    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """A copy of every matrix, by key: every language separate, so that one can be taken out."""
+        return {matrix.key: matrix.weight.clone() for matrix in self.matrices()}
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
         """Copy weights in. Raises KeyError for a missing matrix and RuntimeError for one of another shape."""
-        with torch.no_grad():
-            for site, adapter in self.by_site.items():
-                for position, language in enumerate(self.languages):
-                    for name, matrix in adapter.matrices(position).items():
-                        matrix.copy_(state[f"{site}.{language}.lora_{name}"])
+        for matrix in self.matrices():
+            saved = state[matrix.key]
+            if saved.shape != matrix.weight.shape:  # else copy_ might broadcast
+                raise RuntimeError(f"{matrix.key} is {(*saved.shape,)}, not {(*matrix.weight.shape,)}")
+            matrix.weight.copy_(saved)
 
 
 @dataclass(frozen=True)
@@ -69,7 +86,9 @@ class MixedAdapters:
     modules: tuple[IndexMixture, ...]
 
     def parameters(self) -> list[nn.Parameter]:
-        adapters = [p for module in self.modules for side in (module.source, module.target) for p in side.parameters()]
+        adapters = [
+            p for module in self.modules for side in (module.source, module.target) for p in side.parameters()
+        ]
         return adapters + [weighting.logits for weighting in self.weightings.values()]
 
 

@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 
 from lslo_cli.method.importance import Pool, PrunedMatrix
-from lslo_cli.method.sites import Site
-from lslo_cli.nn.attach import Adapters
-
-
-@dataclass(frozen=True)
-class Prunable:
-    """One language's A or B at one site; ``matrix`` is a view that writes through to the adapter."""
-
-    site: Site
-    language: str
-    name: str
-    matrix: torch.Tensor
-
-
-def prunables(adapters: Adapters) -> Iterator[Prunable]:
-    """Every A and B of every language at every site."""
-    for site, adapter in adapters.by_site.items():
-        for position, language in enumerate(adapters.languages):
-            for name, matrix in adapter.matrices(position).items():
-                yield Prunable(site, language, name, matrix)
+from lslo_cli.nn.attach import AdapterMatrix, Adapters
 
 
 class Pruner:
@@ -39,12 +19,15 @@ class Pruner:
     Ties are broken by position, the earlier entry first.
 
     After each optimiser step ``apply()`` writes the zeros again. Adam works entry by entry, so surviving
-    entries move exactly as if the others had been masked in the forward pass.
+    entries move exactly as if the others had been masked in the forward pass, unless gradients are clipped:
+    their norm counts masked entries too.
     """
 
-    def __init__(self, pools: Iterable[Sequence[Prunable]]):
+    def __init__(self, pools: Iterable[Sequence[AdapterMatrix]]):
         self._pools = [list(pool) for pool in pools]
-        self._masks = [[torch.zeros_like(member.matrix, dtype=torch.bool) for member in pool] for pool in self._pools]
+        self._masks = [
+            [torch.zeros_like(member.weight, dtype=torch.bool) for member in pool] for pool in self._pools
+        ]
 
     @torch.no_grad()
     def prune_to(self, ratio: float) -> None:
@@ -54,7 +37,7 @@ class Pruner:
             wanted = round(ratio * pruned.numel())
             if wanted <= int(pruned.sum()):
                 continue
-            magnitude = torch.cat([member.matrix.flatten() for member in pool]).abs().float()
+            magnitude = torch.cat([member.weight.flatten() for member in pool]).abs().float()
             magnitude[pruned] = -1.0
             pruned[magnitude.sort(stable=True).indices[:wanted]] = True
             for mask, part in zip(masks, pruned.split([mask.numel() for mask in masks]), strict=True):
@@ -65,33 +48,35 @@ class Pruner:
     def apply(self) -> None:
         """Write zeros where the masks are."""
         for member, mask in self._members():
-            member.matrix.masked_fill_(mask, 0.0)
+            member.weight.masked_fill_(mask, 0.0)
 
     def counts(self, adapters: Adapters) -> list[tuple[PrunedMatrix, str]]:
         """Every A and B of ``adapters`` with the number of its masked entries; 0 where it is in no pool."""
-        masked = {(m.site, m.language, m.name): int(mask.sum()) for m, mask in self._members()}
+        masked = {member.key: int(mask.sum()) for member, mask in self._members()}
         return [
-            (PrunedMatrix(m.site, m.language, masked.get((m.site, m.language, m.name), 0), m.matrix.numel()), m.name)
-            for m in prunables(adapters)
+            (PrunedMatrix(m.site, m.language, masked.get(m.key, 0), m.weight.numel()), m.name)
+            for m in adapters.matrices()
         ]
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        return {f"{m.site}.{m.language}.{m.name}": mask for m, mask in self._members()}
+        return {member.key: mask for member, mask in self._members()}
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
         for name, mask in self.state_dict().items():
             mask.copy_(state[name])
         self.apply()
 
-    def _members(self) -> Iterator[tuple[Prunable, torch.Tensor]]:
+    def _members(self) -> Iterator[tuple[AdapterMatrix, torch.Tensor]]:
         for pool, masks in zip(self._pools, self._masks, strict=True):
             yield from zip(pool, masks, strict=True)
 
 
-def gradual_pruner(adapters: Adapters, languages: Iterable[str], matrices: Sequence[str] = ("A", "B")) -> Pruner:
-    """One pool per matrix: per-tensor L1 pruning of the named languages' A and B, as section 3.2 describes."""
+def gradual_pruner(
+    adapters: Adapters, languages: Iterable[str], matrices: Sequence[str] = ("A", "B")
+) -> Pruner:
+    """One pool per matrix: per-tensor L1 pruning of the named languages' A and B (section 3.2)."""
     chosen = set(languages)
-    return Pruner([m] for m in prunables(adapters) if m.language in chosen and m.name in matrices)
+    return Pruner([m] for m in adapters.matrices() if m.language in chosen and m.name in matrices)
 
 
 def estimation_pruner(adapters: Adapters, pool: Pool) -> Pruner:
@@ -99,8 +84,8 @@ def estimation_pruner(adapters: Adapters, pool: Pool) -> Pruner:
 
     A stays out: B starts at zero and would be pruned first, all of it (section 4.2).
     """
-    pools: dict[str, list[Prunable]] = {}
-    for member in prunables(adapters):
+    pools: dict[str, list[AdapterMatrix]] = {}
+    for member in adapters.matrices():
         if member.name == "B":
             pools.setdefault(pool.key(member.site, member.language), []).append(member)
     return Pruner(pools.values())

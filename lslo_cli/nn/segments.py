@@ -71,7 +71,9 @@ class _AddUpdate(torch.autograd.Function):
     """y += B A x by groups; see :func:`add_update`."""
 
     @staticmethod
-    def forward(ctx: Any, y: torch.Tensor, x: torch.Tensor, A: torch.Tensor, B: torch.Tensor, segments: Segments):
+    def forward(
+        ctx: Any, y: torch.Tensor, x: torch.Tensor, A: torch.Tensor, B: torch.Tensor, segments: Segments
+    ):
         rows = _sorted_rows(x, segments)  # (rows * length, d_in)
         out = _sorted_rows(y, segments)
         hidden = []
@@ -104,7 +106,7 @@ class _AddUpdate(torch.autograd.Function):
 
 
 def _sorted_rows(x: torch.Tensor, segments: Segments) -> torch.Tensor:
-    """The tokens of ``x`` with rows in the order of the groups: (rows * length, d), a view where that is possible."""
+    """The tokens of ``x``, rows in the order of the groups: (rows * length, d), a view where possible."""
     ordered = x if segments.order is None else x.index_select(0, segments.order)
     return ordered.reshape(-1, x.shape[-1])
 
