@@ -244,6 +244,7 @@ class Fit:
     def _restore(self) -> None:
         state = self.checkpoint.load() if self.checkpoint else None
         if state is None:
+            self.on_event(Noted(f"no {self.task} to resume: starting from the beginning"))
             return
         self.history[:] = [EpochRecord.model_validate(record) for record in state["history"]]
         with torch.no_grad():

@@ -30,12 +30,21 @@ MODULE_NAMES: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class AdapterMatrix:
-    """One language's A or B at one site; ``weight`` is a view that writes through to the adapter."""
+    """One language's A or B at one site: ``name`` is A or B, ``slot`` the language's place in ``adapter``."""
 
     site: Site
     language: str
     name: str
-    weight: torch.Tensor
+    adapter: RoutedLoRA
+    slot: int
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """A (r, d_in) or B (d_out, r), as a view that writes through.
+
+        Taken anew each time: wrapping a model for distribution may give its parameters other memory.
+        """
+        return self.adapter.matrices(self.slot)[self.name]
 
     @property
     def key(self) -> str:
@@ -60,9 +69,9 @@ class Adapters:
     def matrices(self) -> Iterator[AdapterMatrix]:
         """Every A and B of every language at every site."""
         for site, adapter in self.by_site.items():
-            for position, language in enumerate(self.languages):
-                for name, weight in adapter.matrices(position).items():
-                    yield AdapterMatrix(site, language, name, weight)
+            for slot, language in enumerate(self.languages):
+                yield AdapterMatrix(site, language, "A", adapter, slot)
+                yield AdapterMatrix(site, language, "B", adapter, slot)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """A copy of every matrix, by key: every language separate, so that one can be taken out."""

@@ -2,6 +2,7 @@
 
 import copy
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -34,8 +35,9 @@ def adapters(model):
     return adapters
 
 
-def matrix(*shape, language="en"):
-    return AdapterMatrix(SITE, language, "B", torch.randn(shape))
+def matrix(*shape):
+    """Something to prune that is no part of a model."""
+    return SimpleNamespace(weight=torch.randn(shape))
 
 
 def as_module(weight):
@@ -83,7 +85,7 @@ def test_a_pool_of_several_is_pruned_as_torchs_global_unstructured_does(ratio):
 
 
 def test_pools_do_not_see_each_other():
-    small, large = AdapterMatrix(SITE, "en", "B", torch.rand(4, 5)), matrix(4, 5, language="de")
+    small, large = matrix(4, 5), matrix(4, 5)
     large.weight.add_(100)
     Pruner([[small], [large]]).prune_to(0.5)
     assert int((small.weight == 0).sum()) == int((large.weight == 0).sum()) == 10
@@ -146,7 +148,7 @@ def test_masks_only_grow():
 
 
 def test_ties_go_by_position():
-    member = AdapterMatrix(SITE, "en", "B", torch.ones(2, 4))
+    member = SimpleNamespace(weight=torch.ones(2, 4))
     Pruner([[member]]).prune_to(0.5)
     assert member.weight.tolist() == [[0, 0, 0, 0], [1, 1, 1, 1]]
 
@@ -181,7 +183,7 @@ def adapter_of_one_language():
 
 
 def views(adapter):
-    return [AdapterMatrix(SITE, "en", name, weight) for name, weight in adapter.matrices(0).items()]
+    return [AdapterMatrix(SITE, "en", name, adapter, 0) for name in ("A", "B")]
 
 
 def test_survivors_train_exactly_as_with_torchs_masks_in_the_forward_pass():
@@ -293,6 +295,17 @@ def test_a_language_with_larger_weights_keeps_more_of_a_layer_than_one_with_smal
 
 
 # State
+
+
+def test_parameters_may_get_other_memory_after_the_pruner_was_made(adapters):
+    """As wrapping a model for distribution does."""
+    pruner = gradual_pruner(adapters, ["en"])
+    for parameter in adapters.parameters():
+        parameter.data = parameter.data.clone()
+    pruner.prune_to(0.5)
+    for member in adapters.matrices():
+        zeros = int((member.weight == 0).sum())
+        assert zeros == (member.weight.numel() // 2 if member.language == "en" else 0)
 
 
 def test_masks_are_restored_with_their_zeros(model, adapters):
