@@ -64,7 +64,7 @@ def seed(number: int) -> SeedSummary:
         evaluations=[evaluation("base", 20.0), evaluation("2-2-8-gps0.9", 20.0 + number)],
         trainings=[],
         correlations=[average, total],
-        figures=[],
+        figures=[Path(f"results/demo/seed-{number}/figures/weights.{kind}") for kind in ("png", "pdf")],
     )
 
 
@@ -81,13 +81,20 @@ def test_the_summary_fits_eighty_columns(capsys, seeds):
 def test_one_seed_shows_runs_by_groups_and_the_correlation_over_all_matrices(capsys):
     lines = printed(capsys, 2)
     assert any(line.split()[::11] == ["2-2-8-gps0.9", "22.00"] for line in lines)
-    assert lines[-1].split() == ["2", "11", "0.50", "0.117", "0.87", "0.0003", "0.80", "0.003"]
+    assert lines[-3].split() == ["2", "11", "0.50", "0.117", "0.87", "0.0003", "0.80", "0.003"]
 
 
 def test_several_seeds_show_mean_and_spread_and_every_correlation(capsys):
     lines = printed(capsys, 2, 3, 4)
     assert any("23.00 ± 1.00" in line for line in lines)
-    assert [line.split()[0] for line in lines[-3:]] == ["2", "3", "4"]
+    assert [line.split()[0] for line in lines[-7:-4]] == ["2", "3", "4"]
+
+
+def test_the_summary_ends_with_where_the_figures_are(capsys):
+    assert [line.split() for line in printed(capsys, 2, 3)[-2:]] == [
+        ["figures", "results/demo/seed-2/figures"],
+        ["figures", "results/demo/seed-3/figures"],
+    ]
 
 
 def test_seeds_that_are_no_numbers_are_refused(lslo):

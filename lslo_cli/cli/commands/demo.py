@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,12 +50,14 @@ def demo(
         summary = run_demo(results, numbers, split_commas(runs), on_event)
     show_summary(summary)
     if not quiet:
-        said = f"wrote {summary.study}" if summary.study else f"wrote {summary.folder} with its figures/"
-        console.say(f"{said}; next: lslo plot heatmap --text --recipe demo")
+        first = summary.seeds[0].folder
+        again = ["--recipe", "demo", "--results", str(results), "--name", str(first.relative_to(results))]
+        said = f"wrote {summary.study or summary.folder}"
+        console.say(f"{said}; next: lslo plot heatmap --text {shlex.join(again)}")
 
 
 def show_summary(summary: DemoSummary) -> None:
-    """Quality by group, over seeds where there are several, and how importance follows bitext size."""
+    """Quality by group, over seeds if there are several; importance by bitext size; the figures."""
     from lslo_cli.cli.commands.evaluate import show_quality
     from lslo_cli.tables import Column, Table, over_seeds, quality_table
     from lslo_cli.tables.table import p_value, two_decimals
@@ -89,6 +92,9 @@ def show_summary(summary: DemoSummary) -> None:
     table = Table("Correlation of importance score with bitext size, all matrices", columns, tuple(rows))
     console.results.print()
     console.show_table(table.title, table.header, table.text_rows())
+    console.results.print()
+    folders = dict.fromkeys(path.parent for seed in summary.seeds for path in seed.figures)
+    console.show_facts(("figures", path) for path in folders)
 
 
 def _seed(text: str) -> int:
