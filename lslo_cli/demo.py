@@ -50,7 +50,9 @@ class DemoSummary:
     study: Path | None
 
 
-def run_demo(results: Path, seeds: Sequence[int], runs: Sequence[str], on_event: OnEvent = ignore) -> DemoSummary:
+def run_demo(
+    results: Path, seeds: Sequence[int], runs: Sequence[str], on_event: OnEvent = ignore
+) -> DemoSummary:
     """Run the recipe ``demo`` for every seed; what is up to date is kept, so it can be interrupted.
 
     ``runs`` are named as their folders: ``full``, or ranks with or without pruning, ``2-2-8-gps0.9``. One
@@ -58,11 +60,12 @@ def run_demo(results: Path, seeds: Sequence[int], runs: Sequence[str], on_event:
     a run that cannot be read.
     """
     folder = results / RECIPE
+    several = len(seeds) > 1
     summaries = [
-        _run_seed(seed, folder if len(seeds) == 1 else folder / f"seed-{seed}", runs, on_event) for seed in seeds
+        _run_seed(seed, folder / f"seed-{seed}" if several else folder, runs, on_event) for seed in seeds
     ]
     study = None
-    if len(seeds) > 1:
+    if several:
         study = folder / "study.md"
         with replacing(study) as temporary:
             temporary.write_text(study_text(summaries), encoding="utf-8")
@@ -122,7 +125,9 @@ def _tell_if_kept(written: pipeline.Written, on_event: OnEvent) -> None:
         on_event(Noted(f"up to date: {written.path}"))
 
 
-def _draw(folder: ExperimentFolder, trainings: list[TrainingResult], languages: Sequence[Language]) -> list[Path]:
+def _draw(
+    folder: ExperimentFolder, trainings: list[TrainingResult], languages: Sequence[Language]
+) -> list[Path]:
     """Figures 1 to 5 from the artifacts on disk; figure 6 takes a run of its own."""
     strategy = store.read(folder.index_strategy, IndexStrategyResult).result
     subspace = store.read(folder.subspace, SubspaceResult).result
@@ -137,7 +142,7 @@ def _draw(folder: ExperimentFolder, trainings: list[TrainingResult], languages: 
 
 
 def study_text(summaries: Sequence[SeedSummary]) -> str:
-    """The study over several seeds as Markdown: quality with mean and spread, and the correlations by seed."""
+    """The study over several seeds as Markdown: quality with mean and spread, correlations by seed."""
     tables = [quality_table(summary.evaluations, summary.trainings) for summary in summaries]
     combined = over_seeds(tables)
     totals = [

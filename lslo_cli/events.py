@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Started:
-    """A task of ``total`` units begins, such as 2,040 updates; ``completed`` of them a resumed run has already."""
+    """A task of ``total`` units begins, such as 2,040 updates; a resumed run has ``completed`` of them already."""
 
     task: str
     total: int
@@ -18,7 +18,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Advanced:
-    """``completed`` units of the running task are done; ``note`` is what a person wants to see, such as the loss."""
+    """``completed`` units of the running task are done; ``note`` is worth seeing beside, such as the loss."""
 
     task: str
     completed: int

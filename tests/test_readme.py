@@ -54,6 +54,9 @@ def test_every_command_is_in_the_readme(name):
     assert not rest or re.search(rf"\b{rest[0]}\b", TEXT)
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"^\s+([a-z_]+(?:/|\.py))\s{2,}", TEXT, flags=re.MULTILINE))))
+ROOMS = sorted(set(re.findall(r"^\s+([a-z_]+(?:/|\.py))\s{2,}", TEXT, flags=re.MULTILINE)))
+
+
+@pytest.mark.parametrize("path", ROOMS)
 def test_every_room_in_the_readme_exists(path):
     assert any((README.parent / place / path).exists() for place in ("", "lslo_cli"))

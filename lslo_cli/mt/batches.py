@@ -84,7 +84,8 @@ class EpochBatches:
                 "check that the languages have text in common, or raise the limits on length and batch",
             )
         # Where each direction stands when they are sorted by target language, then by source.
-        by_target = sorted(self.directions, key=lambda d: (self.languages.index(d.tgt), self.languages.index(d.src)))
+        place = {language: position for position, language in enumerate(self.languages)}
+        by_target = sorted(self.directions, key=lambda d: (place[d.tgt], place[d.src]))
         self._target_order = np.array([by_target.index(direction) for direction in self.directions])
         self.sizes = np.bincount(self.examples.direction, minlength=len(self.directions))
         self.sampler = PairSampler(self.sizes, temperature)
@@ -112,7 +113,8 @@ class EpochBatches:
         """
         sources, targets, directions = [], [], []
         tokenizer = self.corpus.tokenizer
-        chosen = self.examples[index[np.argsort(self._target_order[self.examples.direction[index]], kind="stable")]]
+        order = np.argsort(self._target_order[self.examples.direction[index]], kind="stable")
+        chosen = self.examples[index[order]]
         for number, section, row in zip(chosen.direction, chosen.section, chosen.row, strict=True):
             src, tgt = (direction := self.directions[number]).src, direction.tgt
             sources.append(tokenizer.source_ids(self.corpus.pieces(src, section, row), src, tgt))

@@ -81,7 +81,7 @@ class TranslationBatches(Sequence[TranslationBatch]):
         widths = np.minimum(lengths[order], max_length)
         # Within a batch, rows that share a target language stand together, as in training.
         self._batches = [
-            tuple(sorted((keys[index] for index in order[start:stop]), key=lambda key: (key[0].tgt, key[0].src)))
+            tuple(sorted((keys[index] for index in order[start:stop]), key=_by_target))
             for start, stop in token_budget(widths, max_tokens, max_sentences)
         ]
 
@@ -118,3 +118,8 @@ class TranslationBatches(Sequence[TranslationBatch]):
                 f"{len(missing)} sentences were not translated, such as row {row} of {direction}"
             )
         return lines
+
+
+def _by_target(key: Key) -> tuple[str, str]:
+    direction, _ = key
+    return direction.tgt, direction.src

@@ -77,7 +77,7 @@ def _as_usage_error(error: ValidationError, values: Mapping[str, Any], layers: S
         reason = f"it is a table, whose keys are set one by one as {key}.KEY"
     return UsageError(
         f"'{key}' cannot be {value!r}{where}: {reason}",
-        "correct the value; `lslo recipe` shows every key with its value",
+        "correct the value; `lslo recipe NAME` shows every key of a recipe with its value",
     )
 
 
