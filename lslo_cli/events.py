@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Started:
-    """A task of ``total`` units begins, such as 2,040 updates; a resumed run has ``completed`` of them already."""
+    """A task of ``total`` units begins, such as 2,040 updates; a resumed run has ``completed`` of them."""
 
     task: str
     total: int

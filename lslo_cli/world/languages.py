@@ -66,7 +66,9 @@ class Grammar:
 PHONOLOGIES: dict[str, Phonology] = {
     "Maric": Phonology(tuple("mtrlnkpsdb"), tuple("aeio"), tuple("nrs"), 0.25),
     "Soric": Phonology(tuple("srlvtdnkfg"), tuple("aeiou"), tuple("lnr"), 0.2),
-    "Kindic": Phonology(("k", "kr", "d", "dr", "n", "g", "st", "b", "w", "h"), tuple("aiou"), tuple("ndkt"), 0.4),
+    "Kindic": Phonology(
+        ("k", "kr", "d", "dr", "n", "g", "st", "b", "w", "h"), tuple("aiou"), tuple("ndkt"), 0.4
+    ),
     "Golic": Phonology(("g", "l", "z", "m", "b", "y", "sh", "n", "ch"), tuple("oueai"), tuple("nlm"), 0.35),
     "Hatic": Phonology(("h", "t", "kw", "p", "m", "n", "ts", "w", "y"), tuple("aueio"), ("",), 0.0),
 }
