@@ -12,12 +12,16 @@ from lslo_cli.artifacts.schema import DirectionScore
 from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started
 from lslo_cli.method.languages import Direction
+from lslo_cli.mt.base import BaseModel
+from lslo_cli.mt.beam import beam_search
 from lslo_cli.mt.corpus import Corpus
+from lslo_cli.mt.decoder import is_decodable
 from lslo_cli.mt.metric import Score, SpBleu, flores101_model
 from lslo_cli.mt.search import translate
-from lslo_cli.mt.stream import Key, TranslationBatches
+from lslo_cli.mt.stream import Key, TranslationBatch, TranslationBatches
 from lslo_cli.mt.tokenizer import SENTENCEPIECE
 from lslo_cli.nn.route import Route
+from lslo_cli.recipe import EvaluateSection, SearchMode
 from lslo_cli.stages.setup import Setup
 
 Translations = Mapping[Direction, Sequence[str]]
@@ -51,20 +55,28 @@ def translate_all(
     done: list[tuple[Key, str]] = []
     for number in range(setup.accelerator.process_index, len(batches), processes):
         batch = batches[number].to(device)
-        with route.of(batch.source_language, batch.target_language), setup.accelerator.autocast():
-            hypotheses = translate(
-                base,
-                batch,
-                mode=section.mode,
-                beam=section.beam,
-                max_length_a=section.max_length_a,
-                max_length_b=section.max_new_tokens,
-                length_penalty=section.length_penalty,
-            )
+        with setup.accelerator.autocast():
+            hypotheses = _search(base, batch, route, section)
         done += zip(batch.keys, map(base.tokenizer.decode, hypotheses), strict=True)
         on_event(Advanced(task, min(total, len(done) * processes)))
     on_event(Finished(task))
     return batches.in_order(gather_object(done))
+
+
+def _search(
+    base: BaseModel, batch: TranslationBatch, route: Route, section: EvaluateSection
+) -> list[list[int]]:
+    """Translate a batch by the search that the recipe asks for: our own where it follows the same rules."""
+    settings = {
+        "beam": section.beam,
+        "max_length_a": section.max_length_a,
+        "max_length_b": section.max_new_tokens,
+        "length_penalty": section.length_penalty,
+    }
+    if section.mode is SearchMode.FAIRSEQ and is_decodable(base.model):
+        return beam_search(base, batch, route, **settings)
+    with route.of(batch.source_language, batch.target_language):
+        return translate(base, batch, mode=section.mode, **settings)
 
 
 def sources_and_references(
