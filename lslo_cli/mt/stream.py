@@ -79,9 +79,10 @@ class TranslationBatches(Sequence[TranslationBatch]):
         self.truncated = int((lengths > max_length).sum())
         order = np.argsort(-lengths, kind="stable")
         widths = np.minimum(lengths[order], max_length)
-        # Within a batch, rows that share a target language stand together, as in training.
+        # Within a batch, rows that share a target language stand together, as in training, and languages
+        # stand in their own order: then adapters find their rows sorted.
         self._batches = [
-            tuple(sorted((keys[index] for index in order[start:stop]), key=_by_target))
+            tuple(sorted((keys[index] for index in order[start:stop]), key=self._by_target))
             for start, stop in token_budget(widths, max_tokens, max_sentences)
         ]
 
@@ -95,6 +96,10 @@ class TranslationBatches(Sequence[TranslationBatch]):
         prompts = [self._tokenizer.decoder_prompt(direction.src, direction.tgt) for direction in directions]
         src, tgt = language_indices(directions, self._languages)
         return TranslationBatch(input_ids, attention_mask, torch.tensor(prompts), src, tgt, keys)
+
+    def _by_target(self, key: Key) -> tuple[int, int]:
+        direction, _ = key
+        return self._languages.index(direction.tgt), self._languages.index(direction.src)
 
     def _source_ids(self, direction: Direction, row: int) -> list[int]:
         pieces = self._pieces[self._sentences[direction][row]]
@@ -118,8 +123,3 @@ class TranslationBatches(Sequence[TranslationBatch]):
                 f"{len(missing)} sentences were not translated, such as row {row} of {direction}"
             )
         return lines
-
-
-def _by_target(key: Key) -> tuple[str, str]:
-    direction, _ = key
-    return direction.tgt, direction.src

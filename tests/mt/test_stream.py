@@ -86,3 +86,9 @@ def test_sentences_per_batch_can_be_bounded_too(stream):
 def test_a_source_is_tokenised_once_for_all_targets(stream, words):
     stream({EN_FR: ["a", "b"], EN_WO: ["a", "b"]})
     assert sorted(words.encoded) == ["a", "b"]
+
+
+def test_rows_of_one_target_language_stand_together_in_the_order_of_the_languages(stream, sentences):
+    for batch in stream(sentences):
+        rows = list(zip(batch.target_language.tolist(), batch.source_language.tolist(), strict=True))
+        assert rows == sorted(rows)
