@@ -7,15 +7,17 @@ from pathlib import Path
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.schema import SubspaceResult
 from lslo_cli.method.ranks import RankMap
-from lslo_cli.pipeline.choices import choose_index, run_choices, run_folder, subspace_path
+from lslo_cli.method.strategy import IndexStrategy
+from lslo_cli.pipeline.choices import Chosen, choose_index, run_choices, run_folder, subspace_path
 from lslo_cli.pipeline.evaluation import runs_to_evaluate
 from lslo_cli.pipeline.experiment import Experiment, read_training
 from lslo_cli.plan import Plan, describe_index, parameters_by_language, training_facts, work_of
 from lslo_cli.recipe import Method
 from lslo_cli.stages.evaluate import chosen_directions
+from lslo_cli.stages.quality_curve import QualityCurve
 from lslo_cli.stages.setup import Setup, prepare
 from lslo_cli.stages.train import check_method
-from lslo_cli.stages.translation import sources_and_references
+from lslo_cli.stages.translation import open_metric, sources_and_references
 from lslo_cli.stages.weights import ADAPTER, MODEL
 
 Facts = list[tuple[str, str]]
@@ -39,18 +41,28 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
     setup = prepare(recipe)
     batches = setup.training_batches()
     facts = _common_facts(setup)
-    ranks: RankMap | None = None
-    if command == "estimate-subspace":
-        index = choose_index(experiment, recipe.estimate_subspace.index, setup.model_identity)
-    elif command == "train":
-        index, chosen = run_choices(experiment, subspace, setup.model_identity)
-        ranks = chosen.value
-    if command != "weight-learn" and index.value:
+    index, ranks = _choices(experiment, command, subspace, setup)
+    if index.value:
         facts.append(("index", describe_index(index.value, index.source)))
-    work = work_of(recipe, command, ranks)
+    if command == "train" and recipe.train.curve_rows:
+        QualityCurve(setup, None)  # to see whether it can be drawn
+        facts.append(("quality curve", f"{recipe.train.curve_rows:,} sentences per direction and epoch"))
+    work = work_of(recipe, command, ranks.value)
     shape = setup.model_identity.shape
     facts += training_facts(recipe, work, shape, len(batches.batches(1)))
     return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)
+
+
+def _choices(
+    experiment: Experiment, command: str, subspace: Path | None, setup: Setup
+) -> tuple[Chosen[IndexStrategy | None], Chosen[RankMap | None]]:
+    """Index and ranks as the command would choose them; None for what it does not take."""
+    recipe, model = experiment.recipe, setup.model_identity
+    if command == "train":
+        return run_choices(experiment, subspace, model)
+    if command == "estimate-subspace":
+        return choose_index(experiment, recipe.estimate_subspace.index, model), Chosen(None)
+    return Chosen(None), Chosen(None)
 
 
 def _files_of_training(
@@ -70,12 +82,14 @@ def _evaluation_plan(experiment: Experiment, run: str | None) -> Plan:
     folders = runs_to_evaluate(experiment, [run] if run else [])
     recipe = experiment.recipe
     setup = prepare(recipe)
+    metric = open_metric(setup)
     corpus = setup.corpus(recipe.data.test, recipe.data.test_rows)
     sources, _ = sources_and_references(corpus, chosen_directions(setup))
     sentences = sum(map(len, sources.values()))
     facts = [
         *_common_facts(setup),
         ("runs", ", ".join(folder.name for folder in folders)),
+        ("metric", f"spBLEU over the pieces of {metric.path} ({metric.name})"),
         (
             "each translates",
             f"{sentences:,} sentences in {len(sources):,} directions, beam {recipe.evaluate.beam}",

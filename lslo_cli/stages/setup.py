@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 
 from lslo_cli.artifacts.provenance import digest_of
@@ -196,6 +197,7 @@ def open_device(recipe: Recipe) -> Accelerator:
     if precision is Precision.FP16 and (device == "cpu" or not torch.cuda.is_available()):
         raise UsageError("fp16 needs a CUDA device", "use --precision fp32 or bf16")
     mixed = "no" if precision is Precision.FP32 else str(precision)
+    AcceleratorState._reset_state()  # or it would insist on the precision of an earlier stage in this process
     return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
 
 
