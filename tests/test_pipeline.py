@@ -126,20 +126,20 @@ def test_artifacts_say_which_model_text_and_command_they_come_from(finished, tin
     artifacts = finished[1]
     assert len({artifact.model.digest for artifact in artifacts.values()}) == 1
     training = artifacts[f"runs/{GPS_RUN}/training.json"]
-    assert [(item.split, item.limit) for item in training.data] == [("train", 12)]
+    assert [(item.split, item.limit) for item in training.data] == [("train", 6)]
     assert training.made.command == "lslo test"
     assert training.made.device == "cpu, 1 threads"
     assert training.recipe["train"]["gps"] == 0.9
     assert artifacts["prune-report.json"].made.device == "cpu"
     assert artifacts["prune-report.json"].data == artifacts["subspace.json"].data
-    assert [(item.split, item.limit) for item in artifacts["runs/base/evaluation.json"].data] == [("test", 4)]
+    assert [(item.split, item.limit) for item in artifacts["runs/base/evaluation.json"].data] == [("test", 3)]
 
 
 def test_hypotheses_stand_beside_the_evaluation_line_by_line(finished):
     folder, artifacts = finished
     files = sorted((folder / "runs/full/hypotheses").iterdir())
     assert len(files) == 12
-    assert all(len(path.read_text(encoding="utf-8").splitlines()) == 4 for path in files)
+    assert all(len(path.read_text(encoding="utf-8").splitlines()) == 3 for path in files)
     digests = {artifacts[path].result.hypotheses_digest for path in ROLES if path.endswith("evaluation.json")}
     assert len(digests) == 3
 
@@ -187,7 +187,7 @@ def test_an_interrupted_command_is_resumed_to_the_same_result(fresh, tmp_path, c
     [
         {"seed": 3},
         {"fit.lr": 0.01},
-        {"data.train_rows": 11},
+        {"data.train_rows": 5},
         {"langs": "qso,qta,qki,qka"},
         {"train.gps": 0.8},
         {"train.ranks": "2,2,4"},
@@ -232,7 +232,7 @@ def test_without_reuse_a_stage_runs_again_and_gives_the_same(there, finished):
         {"seed": 3},
         {"fit.lr": 0.01},
         {"weight_learn.rank": 4},
-        {"data.train_rows": 11},
+        {"data.train_rows": 5},
         {"langs": "qta,qso,qki"},
         {"languages": {"qki": {"resource": "low"}}},
         {"run.precision": "bf16"},
@@ -290,7 +290,7 @@ def test_a_damaged_run_is_made_again(there, damage):
     "change",
     [
         {"evaluate.beam": 1},
-        {"data.test_rows": 3},
+        {"data.test_rows": 2},
         {"evaluate.directions": ["qta-qka"]},
         {"evaluate.mode": "plain"},
     ],
