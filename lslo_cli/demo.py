@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,19 +73,22 @@ def run_demo(
     return DemoSummary(folder, summaries, study)
 
 
+RUN_NAME = re.compile(
+    r"full(?:-lr(?P<lr>[\d.e-]+))?|(?P<ranks>\d+(?:-\d+)*)(?:-gps(?P<gps>\d*\.?\d+))?", flags=re.ASCII
+)
+
+
 def run_settings(name: str) -> dict[str, object]:
     """The recipe keys behind a run's name. Raises UsageError for a name that is not one of the forms."""
-    if name == "full":
-        return {"train.method": "full"}
-    ranks, _, ratio = name.partition("-gps")
-    if not all(rank.isdecimal() for rank in ranks.split("-")):
-        raise UsageError(f"cannot read the run '{name}'", "name runs as full, 8-8-8 or 2-2-8-gps0.9")
-    settings: dict[str, object] = {"train.ranks": ranks.replace("-", ",")}
+    found = RUN_NAME.fullmatch(name)
+    if found is None:
+        raise UsageError(f"cannot read the run '{name}'", "name runs as full, full-lr2e-4, 8-8-8 or 2-2-8-gps0.9")
+    ranks, ratio, rate = found["ranks"], found["gps"], found["lr"]
+    settings: dict[str, object] = {"train.ranks": ranks.replace("-", ",")} if ranks else {"train.method": "full"}
     if ratio:
-        try:
-            settings["train.gps"] = float(ratio)
-        except ValueError:
-            raise UsageError(f"cannot read the ratio of run '{name}'", "write it as 2-2-8-gps0.9") from None
+        settings["train.gps"] = float(ratio)
+    if rate:
+        settings["fit.lr_full"] = float(rate)
     return settings
 
 
@@ -104,7 +108,7 @@ def _run_seed(seed: int, path: Path, runs: Sequence[str], on_event: OnEvent) -> 
         written = pipeline.train(run, run=name, reuse=True, on_event=on_event)
         _tell_if_kept(written, on_event)
         trainings.append(written.artifact.result)
-    adapted = [name for name in runs if name != "full"]
+    adapted = [name for name in runs if not name.startswith("full")]
     report = pipeline.prune_report(plain, run=adapted[-1] if adapted else None, on_event=on_event)
     evaluations = pipeline.evaluate(plain, runs=[BASE_RUN, *runs], on_event=on_event)
     languages = plain.recipe.selected_languages()
