@@ -18,8 +18,11 @@ class RoutedLoRA(nn.Module):
 
     All adapters live in one pair of tensors, so that an optimiser step costs one operation per site
     whatever the number of languages: ``lora_A`` is (R, d_in) and ``lora_B`` (d_out, R) with R the sum of
-    ranks, of which ``slots`` gives every adapter its slice. A starts Gaussian with standard deviation
-    1/sqrt(d_in), B at zero, so an adapter that was just made changes nothing.
+    ranks, of which ``slots`` gives every adapter its slice. So a language that is absent from an update has
+    a gradient of zero, not none, and under Adam moves on by its momentum.
+
+    A starts Gaussian with standard deviation 1/sqrt(d_in), B at zero, so an adapter that was just made
+    changes nothing.
     """
 
     def __init__(self, d_in: int, d_out: int, slots: Slots, index: Index, route: Route):

@@ -12,7 +12,6 @@ from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.schema import IndexStrategyResult, ModelIdentity, SubspaceResult, TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.events import OnEvent, ignore
-from lslo_cli.mt.base import save_base
 from lslo_cli.pipeline.choices import (
     choose_index,
     run_choices,
@@ -88,8 +87,8 @@ def train_base(
     stopwatch = Stopwatch()
     work = out.with_name(f".{out.name}.training")
     store.check_writable(work)
-    base, result, data = train_base_stage(recipe, work, resume, on_event)
-    base = save_base(base, out, recipe.base.dtype)
+    store.check_writable(out)
+    base, result, data = train_base_stage(recipe, work, out, resume, on_event)
     written = document(
         result,
         Experiment(recipe, ExperimentFolder(out), command),
@@ -101,7 +100,7 @@ def train_base(
         device=describe_device(base.model.device),
     )
     store.write(written.path, written.artifact)
-    shutil.rmtree(work)
+    shutil.rmtree(work, ignore_errors=True)
     return written
 
 

@@ -12,7 +12,7 @@ from lslo_cli.artifacts.schema import BaseTrainingResult, DataIdentity
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.fit import Checkpoint, Fit, Optimisation
 from lslo_cli.method.languages import Direction
-from lslo_cli.mt.base import BaseModel, new_base
+from lslo_cli.mt.base import BaseModel, load_base, new_base, save_base
 from lslo_cli.mt.batches import EpochBatches
 from lslo_cli.mt.corpus import Corpus, split_off
 from lslo_cli.mt.tokenized import TokenizedCorpus
@@ -25,9 +25,9 @@ from lslo_cli.stages.validation import Validation
 
 
 def train_base(
-    recipe: Recipe, work: Path, resume: bool = False, on_event: OnEvent = ignore
+    recipe: Recipe, work: Path, out: Path, resume: bool = False, on_event: OnEvent = ignore
 ) -> tuple[BaseModel, BaseTrainingResult, DataIdentity]:
-    """Train a model on every direction that the recipe's text has, and return it in eval mode.
+    """Train a model on every direction that the recipe's text has, and save it in ``out``, in eval mode.
 
     ``work`` is a folder for the vocabulary and the checkpoint, which a resumed run finds there.
     """
@@ -70,6 +70,8 @@ def train_base(
     )
     history = fit.run(resume)
     base.model.eval()
+    with accelerator.main_process_first():
+        base = save_base(base, out, section.dtype) if accelerator.is_main_process else load_base(str(out))
     result = BaseTrainingResult(
         history=history,
         validation=validation.losses,

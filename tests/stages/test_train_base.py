@@ -3,6 +3,7 @@ import torch
 
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted
+from lslo_cli.mt.base import load_base
 from lslo_cli.stages.fixed_epochs import FixedEpochs
 from lslo_cli.stages.train_base import train_base
 
@@ -40,10 +41,11 @@ def assert_equal(one, other):
 
 
 def test_a_base_is_trained_with_its_own_vocabulary(recipe, tmp_path):
-    base, result, data = train_base(recipe, tmp_path)
+    base, result, data = train_base(recipe, tmp_path / "work", tmp_path / "base")
     assert base.tokenizer.vocab_size == 200 + 1 + 4
     assert set(base.tokenizer.languages) == {"qta", "qso", "qki", "qka"}
     assert not base.model.training
+    assert_equal(state(load_base(str(tmp_path / "base"))), state(base))
     assert len(result.history) == len(result.validation) == 3
     assert all(record.updates == 6 for record in result.history)
     assert result.validation[-1] < result.validation[0]
@@ -52,22 +54,26 @@ def test_a_base_is_trained_with_its_own_vocabulary(recipe, tmp_path):
 
 
 def test_the_same_seed_gives_the_same_base(recipe, tmp_path):
-    first, second = (train_base(recipe, tmp_path / name) for name in ("one", "two"))
+    first, second = (
+        train_base(recipe, tmp_path / name, tmp_path / f"base-{name}") for name in ("one", "two")
+    )
     assert_equal(state(first[0]), state(second[0]))
     assert first[1] == second[1]
 
 
 def test_an_interrupted_base_is_resumed_to_the_same_weights(recipe, tmp_path):
-    expected, result, _ = train_base(recipe, tmp_path / "whole")
+    expected, result, _ = train_base(recipe, tmp_path / "whole", tmp_path / "expected")
 
     def interrupt(event):
         if isinstance(event, Noted) and event.text.startswith("epoch 2"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_base(recipe, tmp_path / "cut", on_event=interrupt)
+        train_base(recipe, tmp_path / "cut", tmp_path / "base", on_event=interrupt)
     notes = []
-    resumed, again, _ = train_base(recipe, tmp_path / "cut", resume=True, on_event=notes.append)
+    resumed, again, _ = train_base(
+        recipe, tmp_path / "cut", tmp_path / "base", resume=True, on_event=notes.append
+    )
     assert_equal(state(resumed), state(expected))
     assert again == result
     assert Noted("resuming base training after epoch 1 of 3") in notes
@@ -75,10 +81,10 @@ def test_an_interrupted_base_is_resumed_to_the_same_weights(recipe, tmp_path):
 
 
 def test_other_settings_do_not_resume(recipe, tiny, tmp_path):
-    train_base(recipe, tmp_path)
+    train_base(recipe, tmp_path / "work", tmp_path / "base")
     other = tiny.recipe(**{"base.epochs": 3, "base.updates": 6, "base.lr": 0.5})
     with pytest.raises(InputError, match="belongs to a run with other settings"):
-        train_base(other, tmp_path, resume=True)
+        train_base(other, tmp_path / "work", tmp_path / "base", resume=True)
 
 
 def test_uneven_bitext_trains_the_directions_that_have_text(tiny, tmp_path):
@@ -98,6 +104,7 @@ def test_uneven_bitext_trains_the_directions_that_have_text(tiny, tmp_path):
     _, result, _ = train_base(
         tiny.recipe(**changes, **{"base.updates": 3, "base.held_out": 2}),
         tmp_path / "work",
+        tmp_path / "base",
         on_event=notes.append,
     )
     assert result.sentence_pairs == 2 * (58 + 18)
