@@ -12,6 +12,7 @@ from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.sites import Kind, Layer, Site, SiteSet, Stack, sites
 from lslo_cli.method.strategy import Index, IndexStrategy
 from lslo_cli.nn.lslo import IndexMixture, LayerWeighting, LSLo, RoutedLoRA
+from lslo_cli.nn.norms import note_inputs
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.segments import Slots
 
@@ -116,6 +117,7 @@ def attach(
     """
     route = Route()
     model.requires_grad_(False)
+    note_inputs(model)
     names = tuple(ranks.by_language)
     by_language = tuple(0 if names == (SHARED,) else names.index(language) for language in languages)
     slots = Slots(tuple(ranks.by_language.values()), by_language)
@@ -133,6 +135,7 @@ def attach_mixture(model: nn.Module, rank: int, languages: Sequence[str]) -> Mix
     """Freeze ``model`` and put both adapters of eq. 5 on every site, one weighting per layer."""
     route = Route()
     model.requires_grad_(False)
+    note_inputs(model)
     slots = Slots((rank,) * len(languages), tuple(range(len(languages))))
     weightings: dict[Layer, LayerWeighting] = {}
     modules = []

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from lslo_cli.method.strategy import Index
 from lslo_cli.nn.route import Route
-from lslo_cli.nn.segments import Slots, add_update
+from lslo_cli.nn.segments import Slots, routed_linear
 
 
 class RoutedLoRA(nn.Module):
@@ -32,27 +31,18 @@ class RoutedLoRA(nn.Module):
         self.route = route
         self.lora_A = nn.Parameter(torch.randn(slots.width, d_in) / math.sqrt(d_in))
         self.lora_B = nn.Parameter(torch.zeros(d_out, slots.width))
-        owned = torch.zeros(len(slots.by_language), slots.width)
-        for language, slot in enumerate(slots.by_language):
-            owned[language, slots.columns[slot]] = 1.0
-        self.register_buffer("owned", owned, persistent=False)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (rows, length, d_in) to the update (rows, length, d_out).
+    def forward(
+        self, x: torch.Tensor, base: nn.Linear | None = None, scale: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """The update ``scale * B_l A_l x``, with ``base(x)`` where a base is given.
 
-        Dense form: computed for all of R and masked to each row's own slice. It has no data-dependent
-        shape, which suits a GPU, and is the reference for the grouped form of :meth:`add_to`.
+        Maps (rows, length, d_in) to (rows, length, d_out). ``scale`` is a scalar, 1 where it is not given.
         """
-        mask = self.owned[self.route.languages(self.index, x.shape[0])].unsqueeze(1)  # (rows, 1, R)
-        hidden = F.linear(x, self.lora_A) * mask  # (rows, length, R)
-        return F.linear(hidden, self.lora_B)
-
-    def add_to(self, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Add the update of ``x`` to ``y`` (rows, length, d_out), which may be overwritten."""
-        if x.device.type == "cpu" and x.dtype == y.dtype == self.lora_A.dtype:
-            segments = self.route.segments(self.index, x.shape[0], self.slots)
-            return add_update(y, x, self.lora_A, self.lora_B, segments)
-        return y + self(x)
+        weight, bias = (base.weight, base.bias) if base else (None, None)
+        lora_A = self.lora_A if scale is None else scale * self.lora_A
+        groups = self.route.groups(self.index, x.shape[0], self.slots)
+        return routed_linear(x, weight, bias, lora_A, self.lora_B, groups)
 
     def matrices(self, slot: int) -> dict[str, torch.Tensor]:
         """A (r, d_in) and B (d_out, r) of one adapter, as views that write through."""
@@ -69,7 +59,7 @@ class LSLo(nn.Module):
         self.adapter = adapter
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.adapter.add_to(self.base(x), x)
+        return self.adapter(x, self.base)
 
 
 class LayerWeighting(nn.Module):
@@ -96,8 +86,5 @@ class IndexMixture(nn.Module):
         self.weighting = weighting
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.base(x)
         source_weight, target_weight = self.weighting()
-        source = self.source.add_to(torch.zeros_like(y), x)
-        target = self.target.add_to(torch.zeros_like(y), x)
-        return y + source_weight * source + target_weight * target
+        return self.source(x, self.base, source_weight) + self.target(x, None, target_weight)

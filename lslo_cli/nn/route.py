@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from lslo_cli.method.strategy import Index
-from lslo_cli.nn.segments import Segments, Slots
+from lslo_cli.nn.segments import Groups, Slots
 
 
 class Route:
@@ -23,17 +23,17 @@ class Route:
 
     def __init__(self) -> None:
         self._languages: dict[Index, torch.Tensor] | None = None
-        self._segments: dict[tuple[Index, int, Slots], Segments] = {}
+        self._groups: dict[tuple[Index, int, Slots], Groups] = {}
 
     @contextmanager
     def of(self, source: torch.Tensor, target: torch.Tensor) -> Iterator[None]:
         """Set the languages, two integer tensors of shape (batch,), for the block."""
-        before = self._languages, self._segments
-        self._languages, self._segments = {Index.SOURCE: source, Index.TARGET: target}, {}
+        before = self._languages, self._groups
+        self._languages, self._groups = {Index.SOURCE: source, Index.TARGET: target}, {}
         try:
             yield
         finally:
-            self._languages, self._segments = before
+            self._languages, self._groups = before
 
     def languages(self, index: Index, rows: int) -> torch.Tensor:
         """The selecting language of each row, shape (rows,).
@@ -49,9 +49,9 @@ class Route:
             raise RuntimeError(f"{rows} rows cannot be the beams of {languages.numel()} sentences")
         return languages if beams == 1 else languages.repeat_interleave(beams)
 
-    def segments(self, index: Index, rows: int, slots: Slots) -> Segments:
+    def groups(self, index: Index, rows: int, slots: Slots) -> Groups:
         """The groups of rows that share an adapter, worked out once for all sites of a batch."""
         key = (index, rows, slots)
-        if key not in self._segments:
-            self._segments[key] = Segments.of(self.languages(index, rows), slots)
-        return self._segments[key]
+        if key not in self._groups:
+            self._groups[key] = Groups.of(self.languages(index, rows), slots)
+        return self._groups[key]

@@ -1,14 +1,18 @@
-"""The routed update on a CPU: rows grouped by language, each group a contiguous slice with its exact rank."""
+"""A frozen linear map with routed updates as one operation, and which products a batch needs for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lslo_cli.nn.norms import Normalised
 
 
 @dataclass(frozen=True)
@@ -35,85 +39,139 @@ class Slots:
 
 
 @dataclass(frozen=True)
-class Segments:
-    """How the rows of a batch fall into groups that share an adapter.
+class Groups:
+    """The rows of a batch in groups of neighbours, each of which multiplies with one part of A and B.
 
-    ``order`` (rows,) sorts the rows by adapter, or is None where they are sorted already. ``groups`` are
-    (columns, number of rows) of the adapters that occur, in that order.
+    Group i has ``rows[i]`` rows and uses part ``parts[i]``, where A and B are cut into parts of ``widths``
+    columns. ``mask`` (rows, 1, R) says which columns each row owns, where a group has rows of several
+    adapters, and is None where none has.
     """
 
-    order: torch.Tensor | None
-    groups: tuple[tuple[slice, int], ...]
+    rows: tuple[int, ...]
+    parts: tuple[int, ...]
+    widths: tuple[int, ...]
+    mask: Tensor | None = None
 
     @classmethod
-    def of(cls, languages: torch.Tensor, slots: Slots) -> Segments:
-        """Group rows by the adapter of their language, ``languages`` (rows,)."""
+    def of(cls, languages: Tensor, slots: Slots) -> Groups:
+        """The groups that are fastest on the device of ``languages`` (rows,): runs on a CPU, else masked."""
+        return cls.runs(languages, slots) if languages.device.type == "cpu" else cls.masked(languages, slots)
+
+    @classmethod
+    def runs(cls, languages: Tensor, slots: Slots) -> Groups:
+        """A group for every run of rows with the same adapter: no product is wider than its rank.
+
+        The cost does not grow with the number of languages. Any order of rows will do, but one with few
+        runs is faster.
+        """
+        used = torch.tensor(slots.by_language)[languages]
+        parts, rows = torch.unique_consecutive(used, return_counts=True)
+        return cls(tuple(rows.tolist()), tuple(parts.tolist()), slots.ranks)
+
+    @classmethod
+    def masked(cls, languages: Tensor, slots: Slots) -> Groups:
+        """All rows in one group with all adapters: few and large products, whose size no language decides."""
+        numbers = torch.arange(len(slots.ranks)).repeat_interleave(torch.tensor(slots.ranks))  # (R,)
+        owners = numbers.to(languages.device)
         used = torch.tensor(slots.by_language, device=languages.device)[languages]
-        counts = torch.bincount(used, minlength=len(slots.ranks)).tolist()
-        groups = tuple((slots.columns[slot], count) for slot, count in enumerate(counts) if count)
-        is_sorted = bool((used[1:] >= used[:-1]).all())
-        return cls(None if is_sorted else used.argsort(stable=True), groups)
+        mask = (used[:, None] == owners).unsqueeze(1)  # (rows, 1, R)
+        return cls((len(languages),), (0,), (slots.width,), mask)
+
+    def tokens(self, x: Tensor, length: int) -> Sequence[Tensor]:
+        """The tokens of each group: views of ``x`` (rows * length, d)."""
+        return x.split([rows * length for rows in self.rows])
+
+    def matrices(self, lora: Tensor, dim: int) -> list[Tensor]:
+        """The part of each group: views of A (R, d_in) along dimension 0, or of B (d_out, R) along 1."""
+        parts = lora.split(self.widths, dim)
+        return [parts[part] for part in self.parts]
+
+    def own(self, hidden: Tensor) -> Tensor:
+        """Zero the columns of ``hidden`` (tokens of a group, r) that a row does not own, in place."""
+        if self.mask is not None:
+            hidden.unflatten(0, (len(self.mask), -1)).mul_(self.mask)
+        return hidden
 
 
-def add_update(
-    y: torch.Tensor, x: torch.Tensor, lora_A: torch.Tensor, lora_B: torch.Tensor, segments: Segments
-) -> torch.Tensor:
-    """Add ``B_l A_l x`` of every row's own adapter to ``y`` in place and return it.
+def routed_linear(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, lora_A: Tensor, lora_B: Tensor, groups: Groups
+) -> Tensor:
+    """``x W^T + b + x A_l^T B_l^T`` with l the adapter of each row; without ``weight`` the update alone.
 
-    x is (rows, length, d_in), y (rows, length, d_out), lora_A (R, d_in), lora_B (d_out, R). No product is
-    larger than a language's rows times its rank, so the cost does not grow with the number of languages.
-    Only x and the hidden rows of width r are kept for backward.
+    x is (rows, length, d_in), weight (d_out, d_in), lora_A (R, d_in), lora_B (d_out, R); the result
+    (rows, length, d_out). Computed in x's format, or autocast's. Weight and bias are frozen and have no
+    gradient. Of the inputs only x is kept for backward, and not even that where a layer norm made it.
     """
-    return _AddUpdate.apply(y, x, lora_A, lora_B, segments)
+    device = x.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+    return _RoutedLinear.apply(x, weight, bias, lora_A, lora_B, groups, dtype)
 
 
-class _AddUpdate(torch.autograd.Function):
-    """y += B A x by groups; see :func:`add_update`."""
+class _RoutedLinear(torch.autograd.Function):
+    """See :func:`routed_linear`. Updates are added to the frozen map's output and gradient in place."""
 
     @staticmethod
     def forward(
-        ctx: Any, y: torch.Tensor, x: torch.Tensor, A: torch.Tensor, B: torch.Tensor, segments: Segments
-    ):
-        rows = _sorted_rows(x, segments)  # (rows * length, d_in)
-        out = _sorted_rows(y, segments)
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        lora_A: Tensor,
+        lora_B: Tensor,
+        groups: Groups,
+        dtype: torch.dtype,
+    ) -> Tensor:
+        tokens, A, B = _flat(x).to(dtype), lora_A.to(dtype), lora_B.to(dtype)
+        if weight is None:
+            y = tokens.new_zeros(len(tokens), len(B))
+        else:
+            y = F.linear(tokens, weight.to(dtype), None if bias is None else bias.to(dtype))
         hidden = []
-        for columns, span in _spans(segments, x.shape[1]):
-            hidden.append(rows[span] @ A[columns].T)  # (tokens of the group, r)
-            out[span].addmm_(hidden[-1], B[:, columns].T)
-        if segments.order is not None:
-            y[segments.order] = out.view(y.shape)
-        ctx.save_for_backward(x, A, B, *hidden)
-        ctx.segments = segments
-        ctx.mark_dirty(y)
-        return y
+        length = x.shape[1]
+        for x_l, y_l, A_l, B_l in zip(
+            groups.tokens(tokens, length),
+            groups.tokens(y, length),
+            groups.matrices(A, 0),
+            groups.matrices(B, 1),
+            strict=True,
+        ):
+            hidden.append(groups.own(x_l @ A_l.T))  # (tokens of the group, r)
+            y_l.addmm_(hidden[-1], B_l.T)
+        made_by = Normalised.of(x)
+        ctx.norm = made_by and made_by.norm
+        ctx.save_for_backward(made_by.input if made_by else x, weight, lora_A, lora_B, *hidden)
+        ctx.groups, ctx.length = groups, length
+        return y.unflatten(0, x.shape[:-1])
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor):
-        x, A, B, *hidden = ctx.saved_tensors
-        segments = ctx.segments
-        rows, out = _sorted_rows(x, segments), _sorted_rows(grad, segments)
-        grad_rows = torch.empty_like(rows)
-        grad_A, grad_B = torch.zeros_like(A), torch.zeros_like(B)
-        for (columns, span), h in zip(_spans(segments, x.shape[1]), hidden, strict=True):
-            grad_hidden = out[span] @ B[:, columns]  # (tokens of the group, r)
-            grad_B[:, columns] = out[span].T @ h
-            torch.mm(grad_hidden.T, rows[span], out=grad_A[columns])
-            torch.mm(grad_hidden, A[columns], out=grad_rows[span])
-        grad_x = grad_rows.view(x.shape)
-        if segments.order is not None:
-            grad_x = torch.empty_like(grad_x).index_copy_(0, segments.order, grad_x)
-        return grad, grad_x if ctx.needs_input_grad[1] else None, grad_A, grad_B, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, lora_A, lora_B, *hidden = ctx.saved_tensors
+        groups, length, dtype = ctx.groups, ctx.length, grad.dtype
+        tokens, A, B = _flat(ctx.norm(x) if ctx.norm else x).to(dtype), lora_A.to(dtype), lora_B.to(dtype)
+        dy = _flat(grad)
+        dA, dB = torch.zeros_like(A), torch.zeros_like(B)
+        dx = None
+        if ctx.needs_input_grad[0]:
+            dx = torch.zeros_like(tokens) if weight is None else dy @ weight.to(dtype)
+        for dx_l, dy_l, x_l, h_l, A_l, B_l, dA_l, dB_l in zip(
+            groups.tokens(dx, length) if dx is not None else groups.rows,
+            groups.tokens(dy, length),
+            groups.tokens(tokens, length),
+            hidden,
+            groups.matrices(A, 0),
+            groups.matrices(B, 1),
+            groups.matrices(dA, 0),
+            groups.matrices(dB, 1),
+            strict=True,
+        ):
+            dh = groups.own(dy_l @ B_l)  # (tokens of the group, r)
+            dA_l.addmm_(dh.T, x_l)
+            dB_l.addmm_(dy_l.T, h_l)
+            if dx is not None:
+                dx_l.addmm_(dh, A_l)
+        dx = dx if dx is None else dx.view(x.shape)
+        return dx, None, None, dA, dB, None, None
 
 
-def _sorted_rows(x: torch.Tensor, segments: Segments) -> torch.Tensor:
-    """The tokens of ``x``, rows in the order of the groups: (rows * length, d), a view where possible."""
-    ordered = x if segments.order is None else x.index_select(0, segments.order)
-    return ordered.reshape(-1, x.shape[-1])
-
-
-def _spans(segments: Segments, length: int) -> Iterator[tuple[slice, slice]]:
-    """(columns, slice of tokens) of every group."""
-    start = 0
-    for columns, count in segments.groups:
-        yield columns, slice(start, start + count * length)
-        start += count * length
+def _flat(x: Tensor) -> Tensor:
+    return x.reshape(-1, x.shape[-1])

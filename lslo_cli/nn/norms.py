@@ -1,0 +1,31 @@
+"""Layer norms whose output need not be kept for backward, since their input is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """Where a tensor comes from: ``norm(input)``."""
+
+    norm: nn.LayerNorm
+    input: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor) -> Normalised | None:
+        """What made ``x``, or None where that is unknown."""
+        return getattr(x, "_normalised", None)
+
+
+def note_inputs(model: nn.Module) -> None:
+    """Let every layer norm of a model write on its output what it was made from."""
+    for module in model.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.register_forward_hook(_note)
+
+
+def _note(norm: nn.LayerNorm, inputs: tuple[Tensor], output: Tensor) -> None:
+    output._normalised = Normalised(norm, *inputs)
