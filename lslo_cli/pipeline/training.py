@@ -21,8 +21,8 @@ from lslo_cli.pipeline.choices import (
 from lslo_cli.pipeline.experiment import Experiment, Written, document
 from lslo_cli.pipeline.job import Job, opened
 from lslo_cli.recipe import Recipe
+from lslo_cli.stages.device import describe_device
 from lslo_cli.stages.estimate_subspace import estimate_subspace as estimate_subspace_stage
-from lslo_cli.stages.setup import describe_device
 from lslo_cli.stages.train import check_method
 from lslo_cli.stages.train import train as train_stage
 from lslo_cli.stages.train_base import train_base as train_base_stage

@@ -8,25 +8,21 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
-from lslo_cli.errors import UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.fit import Callback, Checkpoint, Fit, Optimisation
 from lslo_cli.method.languages import Direction, Language, directions
 from lslo_cli.mt.base import BaseModel, load_base, set_dropout
 from lslo_cli.mt.batches import EpochBatches
-from lslo_cli.mt.corpus import Corpus, Section, load_corpus
+from lslo_cli.mt.corpus import Corpus
 from lslo_cli.mt.tokenized import TokenizedCorpus
 from lslo_cli.nn.route import Route
-from lslo_cli.recipe import FitSection, Precision, Recipe
-from lslo_cli.world import sentences
-
-WORLD_NAME = "world"
-"""The path and the model name that mean the built-in world."""
+from lslo_cli.recipe import FitSection, Recipe
+from lslo_cli.stages.device import describe_device, open_device
+from lslo_cli.stages.text import read_corpus
 
 
 @dataclass
@@ -183,24 +179,6 @@ def prepare(
     return Setup(recipe, languages, base, accelerator, work, resume, listener)
 
 
-def open_device(recipe: Recipe) -> Accelerator:
-    """The device and precision of ``[run]``. Raises UsageError where they are not to be had here."""
-    if recipe.run.threads:
-        torch.set_num_threads(recipe.run.threads)
-    device, precision = recipe.run.device, recipe.run.precision
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"unknown device '{device}'", "choose auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError(
-            "--device cuda was asked for, but torch sees no CUDA device", "use --device auto or cpu"
-        )
-    if precision is Precision.FP16 and (device == "cpu" or not torch.cuda.is_available()):
-        raise UsageError("fp16 needs a CUDA device", "use --precision fp32 or bf16")
-    mixed = "no" if precision is Precision.FP32 else str(precision)
-    AcceleratorState._reset_state()  # or it would insist on the precision of an earlier stage in this process
-    return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
-
-
 def optimisation(section: FitSection, epochs: int, lr: float) -> Optimisation:
     """The recipe's optimisation for a number of epochs and a learning rate."""
     return Optimisation(
@@ -213,24 +191,3 @@ def optimisation(section: FitSection, epochs: int, lr: float) -> Optimisation:
         label_smoothing=section.label_smoothing,
         accumulate=section.accumulate,
     )
-
-
-def read_corpus(path: str, codes: tuple[str, ...], split: str) -> Corpus:
-    """Text from a path, or the built-in world's. An empty split is text without splits."""
-    if path != WORLD_NAME:
-        return load_corpus(path, codes, split or None)
-    text = sentences(split)
-    unknown = [code for code in codes if code not in text]
-    if unknown:
-        raise UsageError(
-            f"the built-in world has no language '{unknown[0]}'",
-            f"its languages are {', '.join(text)}; give real text with --data",
-        )
-    return Corpus((Section(WORLD_NAME, {code: text[code] for code in codes}),))
-
-
-def describe_device(device: torch.device) -> str:
-    """What a reader needs to judge a timing: the GPU's name, or the CPU with its number of threads."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type}, {torch.get_num_threads()} threads"

@@ -19,8 +19,9 @@ from lslo_cli.mt.tokenized import TokenizedCorpus
 from lslo_cli.mt.tokenizer import Tokenizer
 from lslo_cli.mt.vocabulary import train_vocabulary
 from lslo_cli.recipe import BaseSection, Recipe
+from lslo_cli.stages.device import open_device
 from lslo_cli.stages.fixed_epochs import FixedEpochs
-from lslo_cli.stages.setup import open_device, read_corpus
+from lslo_cli.stages.text import read_corpus
 from lslo_cli.stages.validation import Validation
 
 

@@ -3,7 +3,9 @@ import torch
 
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, ignore
-from lslo_cli.stages.setup import open_device, optimisation, prepare, read_corpus
+from lslo_cli.stages.device import open_device
+from lslo_cli.stages.setup import optimisation, prepare
+from lslo_cli.stages.text import read_corpus
 
 
 def test_a_stage_knows_its_languages_their_directions_and_its_base_model(setup, tiny):

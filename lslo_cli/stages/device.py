@@ -1,0 +1,35 @@
+"""The device and precision of a stage."""
+
+from __future__ import annotations
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from lslo_cli.errors import UsageError
+from lslo_cli.recipe import Precision, Recipe
+
+
+def open_device(recipe: Recipe) -> Accelerator:
+    """The device and precision of ``[run]``. Raises UsageError where they are not to be had here."""
+    if recipe.run.threads:
+        torch.set_num_threads(recipe.run.threads)
+    device, precision = recipe.run.device, recipe.run.precision
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"unknown device '{device}'", "choose auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError(
+            "--device cuda was asked for, but torch sees no CUDA device", "use --device auto or cpu"
+        )
+    if precision is Precision.FP16 and (device == "cpu" or not torch.cuda.is_available()):
+        raise UsageError("fp16 needs a CUDA device", "use --precision fp32 or bf16")
+    mixed = "no" if precision is Precision.FP32 else str(precision)
+    AcceleratorState._reset_state()  # or it would insist on the precision of an earlier stage in this process
+    return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
+
+
+def describe_device(device: torch.device) -> str:
+    """What a reader needs to judge a timing: the GPU's name, or the CPU with its number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
