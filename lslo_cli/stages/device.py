@@ -32,4 +32,5 @@ def describe_device(device: torch.device) -> str:
     """What a reader needs to judge a timing: the GPU's name, or the CPU with its number of threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{device.type}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{device.type}, {threads} {'thread' if threads == 1 else 'threads'}"

@@ -48,7 +48,7 @@ def test_artifacts_say_which_model_text_and_command_they_come_from(finished, tin
     training = artifacts[f"runs/{GPS_RUN}/training.json"]
     assert [(item.split, item.limit) for item in training.data] == [("train", 6)]
     assert training.made.command == "lslo test"
-    assert training.made.device == "cpu, 1 threads"
+    assert training.made.device == "cpu, 1 thread"
     assert training.recipe["train"]["gps"] == 0.9
     assert artifacts["prune-report.json"].made.device == "cpu"
     assert artifacts["prune-report.json"].data == artifacts["subspace.json"].data
