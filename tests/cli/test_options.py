@@ -215,3 +215,18 @@ def test_an_experiment_lies_in_the_folder_of_its_name():
     assert parsed(HeatmapOptions, "--langs", "en,fr").located().path == Path("results/en-fr")
     named = parsed(HeatmapOptions, "--results", "out", "--name", "trial")
     assert named.located().path == Path("out/trial")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ratio"),
+    [
+        (["--method", "full"], 0.0),
+        (["--method", "lora"], 0.0),
+        (["--method", "lslo"], 0.9),
+        ([], 0.9),
+        (["--method", "full", "--gps", "0.5"], 0.5),
+    ],
+)
+def test_a_baseline_leaves_the_pruning_of_its_recipe_out_unless_it_is_asked_for(arguments, ratio):
+    recipe = parsed(TrainOptions, "--recipe", "lang12", *arguments).resolve()
+    assert recipe.train.gps == ratio

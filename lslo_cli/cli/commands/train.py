@@ -102,8 +102,10 @@ class TrainOptions(FitOptions):
     ] = None
 
     def given(self) -> dict[str, Any]:
-        """``--lr`` is the rate of the method in use: full fine-tuning has a key of its own."""
+        """What ``--method`` implies: full fine-tuning has a learning rate of its own, a baseline no pruning."""
         given = super().given()
+        if self.method not in (None, "lslo") and self.gps is None:
+            given["train.gps"] = 0.0  # the recipe's ratio is for adapters by language
         if self.lr is not None:
             from lslo_cli.recipe import Method, resolve
 
