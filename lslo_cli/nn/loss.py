@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 IGNORED = -100
 """The label of padding."""
+
+CHUNK_ENTRIES = 2**26
+"""Logits that are there at a time: 256 MiB in float32, 262 tokens of M2M-124's vocabulary."""
 
 
 def label_smoothed_loss(logits: torch.Tensor, labels: torch.Tensor, smoothing: float) -> torch.Tensor:
@@ -20,6 +25,78 @@ def label_smoothed_loss(logits: torch.Tensor, labels: torch.Tensor, smoothing: f
     vocabulary = logits.shape[-1]
     spread = smoothing * vocabulary / (vocabulary - 1)
     return F.cross_entropy(logits.float(), labels, label_smoothing=spread, reduction="sum")
+
+
+def projected_loss(
+    hidden: Tensor, weight: Tensor, labels: Tensor, smoothing: float, chunk: int | None = None
+) -> Tensor:
+    """``label_smoothed_loss(hidden @ weight.T, labels, smoothing)`` from the logits of a few tokens at a time.
+
+    ``hidden`` is (tokens, d), ``weight`` (V, d), ``labels`` (tokens,); ``chunk`` counts tokens. No logits are
+    kept: gradients are computed on the way, while each chunk is there, and only scaled in backward. That is done in place, so a
+    second backward raises RuntimeError. Products are in the format of ``hidden`` or of autocast, all else in
+    float32 or better.
+    """
+    device = hidden.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
+    if not torch.is_grad_enabled():
+        hidden, weight = hidden.detach(), weight.detach()
+    chunk = chunk or max(1, CHUNK_ENTRIES // len(weight))
+    return _ProjectedLoss.apply(hidden, weight, labels, smoothing, chunk, dtype)
+
+
+class _ProjectedLoss(torch.autograd.Function):
+    """See :func:`projected_loss`.
+
+    With z = hW^T, f = s / (V - 1) and c = 1 - fV, a token's loss is ``logsumexp(z) - c z_y - f sum(z)`` and
+    its gradient by z ``softmax(z) - c onehot(y) - f``. Only the softmax needs passes over all logits: what
+    the other two add to a gradient is a row of W, and the sum of its rows.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        labels: Tensor,
+        smoothing: float,
+        chunk: int,
+        dtype: torch.dtype,
+    ) -> Tensor:
+        f = smoothing / (len(weight) - 1)
+        c = 1 - f * len(weight)
+        wants_hidden, wants_weight = ctx.needs_input_grad[:2]
+        d_hidden = torch.empty_like(hidden) if wants_hidden else None
+        d_weight = torch.zeros_like(weight) if wants_weight else None
+        projection = weight.to(dtype)
+        weight_sum = weight.sum(dim=0, dtype=torch.promote_types(weight.dtype, torch.float32))  # (d,)
+        loss = weight_sum.new_zeros(())
+        for start in range(0, len(labels), chunk):
+            span = slice(start, start + chunk)
+            h, y = hidden[span], labels[span]
+            scores = (h.to(dtype) @ projection.T).to(loss.dtype)  # (chunk, V)
+            loss -= c * scores.gather(1, y[:, None]).sum() + f * (h.to(loss.dtype) @ weight_sum).sum()
+            highest = scores.amax(dim=1, keepdim=True)
+            odds = scores.sub_(highest).exp_()  # softmax times total
+            total = odds.sum(dim=1, keepdim=True)
+            loss += (total.log() + highest).sum()
+            if wants_hidden:
+                expected = (odds.to(dtype) @ projection) / total  # (chunk, d)
+                d_hidden[span] = expected - f * weight_sum - c * weight[y]
+            if wants_weight:
+                d_weight += odds.T.to(dtype) @ (h / total).to(dtype)
+        if wants_weight:
+            d_weight -= f * hidden.sum(dim=0)
+            d_weight.index_add_(0, labels, hidden.to(weight.dtype), alpha=-c)
+        ctx.save_for_backward(d_hidden, d_weight)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        d_hidden, d_weight = (
+            None if gradient is None else gradient.mul_(grad) for gradient in ctx.saved_tensors
+        )
+        return d_hidden, d_weight, None, None, None, None
 
 
 class TranslationLoss(nn.Module):
@@ -46,4 +123,4 @@ class TranslationLoss(nn.Module):
             use_cache=False,
         ).last_hidden_state  # (batch, t, d_model)
         real = labels != IGNORED
-        return label_smoothed_loss(self.model.lm_head(hidden[real]), labels[real], self.smoothing)
+        return projected_loss(hidden[real], self.model.lm_head.weight, labels[real], self.smoothing)
