@@ -30,11 +30,11 @@ def label_smoothed_loss(logits: torch.Tensor, labels: torch.Tensor, smoothing: f
 def projected_loss(
     hidden: Tensor, weight: Tensor, labels: Tensor, smoothing: float, chunk: int | None = None
 ) -> Tensor:
-    """``label_smoothed_loss(hidden @ weight.T, labels, smoothing)`` from the logits of a few tokens at a time.
+    """``label_smoothed_loss(hidden @ weight.T, labels, smoothing)`` without keeping any logits.
 
-    ``hidden`` is (tokens, d), ``weight`` (V, d), ``labels`` (tokens,); ``chunk`` counts tokens. No logits are
-    kept: gradients are computed on the way, while each chunk is there, and only scaled in backward. That is done in place, so a
-    second backward raises RuntimeError. Products are in the format of ``hidden`` or of autocast, all else in
+    ``hidden`` is (tokens, d), ``weight`` (V, d), ``labels`` (tokens,). The logits of ``chunk`` tokens are
+    there at a time, and gradients are computed with them; backward only scales these, in place, so a second
+    one raises RuntimeError. Products are in the format of ``hidden``, or autocast's, and all else is in
     float32 or better.
     """
     device = hidden.device.type
