@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _FLORES_CODES: dict[str, tuple[str, str]] = {
     "en": ("eng", "eng_Latn"),
     "fr": ("fra", "fra_Latn"),
@@ -36,11 +38,23 @@ _FLORES_CODES: dict[str, tuple[str, str]] = {
 }
 """Model code -> (FLORES-101 file code, FLORES-200 code), for the 30 languages of the paper."""
 
-_MODEL_CODES = {code: model for model, codes in _FLORES_CODES.items() for code in codes}
+_NTREX_CODES = {"ar": "arb", "zh": "zho-CN", "sn": "sna-Latn", "sd": "snd-Arab"}
+"""Model code -> NTREX-128 file code, where that is not FLORES-101's."""
+
+OTHER_VARIETIES = {"ff": ("fuc", "Pulaar")}
+"""Model code -> (file code, name) of a variety that NTREX-128 has instead, and that is not taken for it."""
+
+_MODEL_CODES = {code: model for model, codes in _FLORES_CODES.items() for code in codes} | {
+    code: model for model, code in _NTREX_CODES.items()
+}
+
+_CODE = re.compile("[a-z]{2,3}([_-]([A-Z][a-z]{3}|[A-Z]{2}|simpl|trad))?")
+_NOT_CODES = {"id", "url"}
+"""Columns that most tables have beside their text; Indonesian under ``id`` has to be asked for by name."""
 
 
 def model_code(code: str) -> str:
-    """The model's code for a FLORES one, ``zh`` for ``zho_simpl`` or ``zho_Hans``; others stay the same."""
+    """The model's code for a data set's: ``zh`` for ``zho_simpl``, ``zho_Hans``, ``zho-CN``; others stay."""
     return _MODEL_CODES.get(code, code)
 
 
@@ -57,8 +71,14 @@ def flores200_code(code: str) -> str:
 def file_codes(code: str) -> tuple[str, ...]:
     """The names a data set may use for a language, in the order to try.
 
-    FLORES-101, then FLORES-200, then the model's own: ``zh`` -> ``("zho_simpl", "zho_Hans", "zh")``.
-    ``code`` may be any of the three; an unmapped code is its only name.
+    FLORES-101, FLORES-200, NTREX-128, then the model's own: ``ar`` -> ``("ara", "arb_Arab", "arb", "ar")``.
+    ``code`` may be any of these; an unmapped code is its only name.
     """
     model = model_code(code)
-    return tuple(dict.fromkeys((*_FLORES_CODES.get(model, ()), model)))
+    ntrex = [_NTREX_CODES[model]] if model in _NTREX_CODES else []
+    return tuple(dict.fromkeys((*_FLORES_CODES.get(model, ()), *ntrex, model)))
+
+
+def is_language_code(name: str) -> bool:
+    """Whether a name has the form of a language code: ``en``, ``wol_Latn``, ``zho-CN``; not ``keys``."""
+    return bool(_CODE.fullmatch(name)) and name not in _NOT_CODES

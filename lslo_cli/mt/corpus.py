@@ -13,7 +13,7 @@ from numpy.random import PCG64, Generator
 
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Direction
-from lslo_cli.mt.layouts import read_sections, require_text
+from lslo_cli.mt.layouts import find_sections, require_text
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,9 @@ def load_corpus(path: Path | str, languages: Sequence[str], split: str | None = 
     there), unequal line counts, and files that are empty, malformed or not UTF-8.
     """
     path = Path(path)
-    found = read_sections(path, languages, split)
-    sections = tuple(Section(section.name, section.text) for section in found if len(section.text) > 1)
+    found = find_sections(path, languages, split)
     require_text(path, languages, found)
+    sections = tuple(Section(section.name, section.read()) for section in found if len(section.files) > 1)
     for language in languages:
         if not any(section.present[language].any() for section in sections if language in section.text):
             raise InputError(

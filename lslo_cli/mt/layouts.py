@@ -1,46 +1,65 @@
-"""Where parallel text lies on disk: finds the sections of a corpus and reads them.
+"""Where parallel text lies on disk: finds the sections of a corpus.
 
 A section is a run of rows in which every language has a sentence or a gap. Known layouts, each of them
 also inside a folder named after a split:
 
-- line-aligned files, ``eng.dev`` or ``en.txt`` or ``en``: one section (FLORES: ``dev/eng.dev``)
+- line-aligned files, ``eng.dev`` or ``en.txt`` or ``en``: one section (FLORES: ``dev/eng.dev``), also
+  with a test set's name before, ``newstest2019-ref.fra.txt`` (NTREX-128)
 - plain bitext, ``en-wo.en`` beside ``en-wo.wo``, maybe ``train.en-wo.en``: one section per pair
 - tables, ``train.tsv``, ``.csv`` or ``.jsonl``: one section each
-- a folder of such folders: the sections of all of them
+- a folder of such folders, which may hold splits of their own: the sections of all of them
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from lslo_cli.errors import InputError
-from lslo_cli.mt.codes import file_codes
-from lslo_cli.mt.readers import Text, name_of_each, read_aligned, read_table
+from lslo_cli.mt.codes import OTHER_VARIETIES, file_codes
+from lslo_cli.mt.readers import Text, name_of_each, read_aligned
+from lslo_cli.mt.tabular import read_header, read_table
 
 TABLES = (".tsv", ".csv", ".jsonl")
 SPLITS = ("train", "dev", "devtest", "valid", "validation", "test")
 """Names taken for splits where none was asked for; any name can be asked for."""
+DEPTH = 2
+"""Folders inside folders in which sections are looked for: ``corpora/bible/dev``."""
 
 _BITEXT = re.compile(r"(?:(?P<stem>.+)\.)?(?P<pair>(?P<src>[^.-]+)-(?P<tgt>[^.-]+))\.(?P<side>[^.]+)")
+_NTREX = re.compile(r"(?P<set>[^.]+)-(?:src|ref)\.(?P<code>[^.]+)\.txt")
 
 
 class Found(NamedTuple):
-    """A section on disk: the text of the requested languages, and the codes of all that are there."""
+    """A section on disk: where the text of each requested language is, and the codes of all that are there.
+
+    ``files`` has one file per language, or the same table for all.
+    """
 
     name: str
-    text: Text
+    files: Mapping[str, Path]
     codes: Sequence[str]
 
+    @property
+    def table(self) -> Path | None:
+        """The table that holds the section, or None where it is line-aligned files."""
+        path = next(iter(self.files.values()), None)
+        return path if path and path.suffix in TABLES else None
 
-def read_sections(path: Path, languages: Sequence[str], split: str | None) -> list[Found]:
-    """Find and read what ``path``, a file or folder, holds for a split.
+    def read(self) -> Text:
+        """The text of the requested languages. Raises what the readers raise."""
+        if not self.files:
+            return {}
+        return read_table(self.table, tuple(self.files)) if self.table else read_aligned(self.files)
 
-    Raises InputError where nothing is there, the split is not, or one must be chosen; and whatever the
-    readers raise.
+
+def find_sections(path: Path, languages: Sequence[str] | None, split: str | None) -> list[Found]:
+    """Find what ``path``, a file or folder, holds for a split; ``languages`` None: all that look like one.
+
+    Raises InputError where nothing is there, the split is not, or one must be chosen.
     """
     if path.is_file() and path.suffix in TABLES:
         if split not in (None, path.stem):
@@ -48,45 +67,68 @@ def read_sections(path: Path, languages: Sequence[str], split: str | None) -> li
                 f"{path} is one file and has no split '{split}'",
                 f"put {split}{path.suffix} beside it and name the folder",
             )
-        return _table(path, languages)
+        return [_table(path, languages)]
     if not path.is_dir():
         raise InputError(
             f"there is no data folder at {path}",
-            "name a folder such as flores101_dataset, or a .tsv, .csv or .jsonl file, with --data",
+            "name a folder such as flores101_dataset, or a .tsv, .csv or .jsonl file",
         )
-    return _unsplit(path, languages) if split is None else _of_split(path, languages, split)
+    if split is not None:
+        return _of_split(path, languages, split)
+    # Reading all of them as one corpus would train on the test text.
+    splits = find_splits(path)
+    if len(splits) > 1:
+        raise InputError(f"{path} has the splits {listing(splits)}", "say which one to read")
+    return _folder(path, languages)
 
 
-def _of_split(folder: Path, languages: Sequence[str], split: str) -> list[Found]:
+def find_splits(path: Path) -> list[str]:
+    """The names of splits in a folder, or else in the folders in it; a file has none."""
+    if not path.is_dir():
+        return []
+    for folders in ([path], _folders(path)):
+        names = {_split_of(entry) for folder in folders for entry in (*_folders(folder), *_files(folder))}
+        if found := [split for split in SPLITS if split in names]:
+            return found
+    return []
+
+
+def _of_split(folder: Path, languages: Sequence[str] | None, split: str) -> list[Found]:
+    found = _split_in(folder, languages, split)
+    if found is not None:
+        return found
+    sections = [(sub, _split_in(sub, languages, split)) for sub in _folders(folder)]
+    if all(found is None for _, found in sections):
+        raise InputError(
+            f"{folder} has no split '{split}'; it holds {listing(_entries(folder))}",
+            "name one that is there",
+        )
+    return [
+        _inside(sub, section._replace(name=sub.name) if section.name == split else section)
+        for sub, found in sections
+        for section in found or ()
+    ]
+
+
+def _split_in(folder: Path, languages: Sequence[str] | None, split: str) -> list[Found] | None:
+    """The sections of a split right in a folder; None where it has no such split."""
     if (folder / split).is_dir():
         return _folder(folder / split, languages)
     for suffix in TABLES:
         if (folder / f"{split}{suffix}").is_file():
-            return _table(folder / f"{split}{suffix}", languages)
+            return [_table(folder / f"{split}{suffix}", languages)]
     files = [path for path in _files(folder) if _split_of(path) == split]
-    if files:
-        return _aligned(folder, files, languages) + _bitext(folder, files, languages)
-    raise InputError(
-        f"{folder} has no split '{split}'; it holds {listing(_entries(folder))}", "name one that is there"
-    )
-
-
-def _unsplit(folder: Path, languages: Sequence[str]) -> list[Found]:
-    entries = [*_folders(folder), *_files(folder)]
-    splits = sorted({name for path in entries if (name := _split_of(path)) in SPLITS})
-    # Reading all of them as one corpus would train on the test text.
-    if len(splits) > 1:
-        raise InputError(f"{folder} has the splits {listing(splits)}", "say which one to read")
-    return _folder(folder, languages)
+    return _aligned(folder, files, languages) + _bitext(files, languages) if files else None
 
 
 def _split_of(path: Path) -> str:
     """The split that a name tells: ``dev/``, ``train.tsv``, ``train.en-wo.en``, ``eng.dev``."""
     if path.is_dir() or path.suffix in TABLES:
         return path.stem
-    bitext = _bitext_name(path)
-    if bitext:
+    if bitext := _bitext_name(path):
         return bitext["stem"] or ""
+    if ntrex := _NTREX.fullmatch(path.name):
+        return ntrex["set"]
     return path.suffix.removeprefix(".")
 
 
@@ -95,39 +137,45 @@ def _bitext_name(path: Path) -> re.Match[str] | None:
     return match if match and match["side"] in (match["src"], match["tgt"]) else None
 
 
-def _folder(folder: Path, languages: Sequence[str]) -> list[Found]:
+def _folder(folder: Path, languages: Sequence[str] | None, depth: int = DEPTH) -> list[Found]:
     """The sections of a folder, or else of its folders, with their names before."""
     sections = _in_folder(folder, languages)
-    if any(section.text for section in sections):
+    if not depth or any(section.files for section in sections):
         return sections
-    nested = [(sub, section) for sub in _folders(folder) for section in _in_folder(sub, languages)]
-    names = [
-        sub.name if section.name == sub.name else f"{sub.name}/{section.name}" for sub, section in nested
+    nested = [
+        _inside(sub, section) for sub in _folders(folder) for section in _folder(sub, languages, depth - 1)
     ]
-    return [section._replace(name=name) for name, (_, section) in zip(names, nested, strict=True)] or sections
+    return nested or sections
 
 
-def _in_folder(folder: Path, languages: Sequence[str]) -> list[Found]:
+def _inside(folder: Path, section: Found) -> Found:
+    name = folder.name if section.name == folder.name else f"{folder.name}/{section.name}"
+    return section._replace(name=name)
+
+
+def _in_folder(folder: Path, languages: Sequence[str] | None) -> list[Found]:
     files = _files(folder)
-    sections = _aligned(folder, files, languages) + _bitext(folder, files, languages)
-    if any(section.text for section in sections):
+    sections = _aligned(folder, files, languages) + _bitext(files, languages)
+    if any(section.files for section in sections):
         return sections  # Tables beside them describe the text: FLORES' metadata, an index of documents.
-    return sections + [table for path in files if path.suffix in TABLES for table in _table(path, languages)]
+    return sections + [_table(path, languages) for path in files if path.suffix in TABLES]
 
 
-def _table(path: Path, languages: Sequence[str]) -> list[Found]:
-    text, codes = read_table(path, languages)
-    return [Found(path.stem, text, codes)]
+def _table(path: Path, languages: Sequence[str] | None) -> Found:
+    codes = read_header(path)
+    return Found(path.stem, dict.fromkeys(name_of_each(languages, codes), path), codes)
 
 
-def _aligned(folder: Path, files: Sequence[Path], languages: Sequence[str]) -> list[Found]:
+def _aligned(folder: Path, files: Sequence[Path], languages: Sequence[str] | None) -> list[Found]:
     by_extension: dict[str, dict[str, Path]] = defaultdict(dict)
     for path in files:
         if path.suffix not in TABLES and not _bitext_name(path):
-            code, _, extension = path.name.partition(".")
+            code, extension = _aligned_name(path)
             by_extension[extension][code] = path
     wanted = {extension: name_of_each(languages, paths) for extension, paths in by_extension.items()}
-    used = [extension for extension, names in wanted.items() if names]
+    # Where no language was named, a lone run.sh or doc.md only looks like one.
+    fewest = 1 if languages is not None else 2
+    used = [extension for extension, names in wanted.items() if len(names) >= fewest]
     if len(used) > 1:
         examples = [
             by_extension[extension][next(iter(wanted[extension].values()))].name for extension in used
@@ -140,10 +188,18 @@ def _aligned(folder: Path, files: Sequence[Path], languages: Sequence[str]) -> l
         return [Found(folder.name, {}, list(paths)) for paths in by_extension.values()]
     paths = by_extension[used[0]]
     files_of = {language: paths[name] for language, name in wanted[used[0]].items()}
-    return [Found(folder.name, read_aligned(files_of), list(paths))]
+    return [Found(folder.name, files_of, list(paths))]
 
 
-def _bitext(folder: Path, files: Sequence[Path], languages: Sequence[str]) -> list[Found]:
+def _aligned_name(path: Path) -> tuple[str, str]:
+    """The code in a file's name, and what it shares with its translations: ``eng.dev``: ``eng``, ``dev``."""
+    if ntrex := _NTREX.fullmatch(path.name):
+        return ntrex["code"], ntrex["set"]
+    code, _, extension = path.name.partition(".")
+    return code, extension
+
+
+def _bitext(files: Sequence[Path], languages: Sequence[str] | None) -> list[Found]:
     pairs: dict[str, dict[str, Path]] = defaultdict(dict)
     for path in files:
         if match := _bitext_name(path):
@@ -156,12 +212,8 @@ def _bitext(folder: Path, files: Sequence[Path], languages: Sequence[str]) -> li
             there = next(iter(sides.values()))
             raise InputError(f"{there} has no counterpart {name}.{missing[0]}", "add it, or remove the file")
         found = name_of_each(languages, codes)
-        text = (
-            read_aligned({language: sides[code] for language, code in found.items()})
-            if len(found) == 2
-            else {}
-        )
-        sections.append(Found(name, text, codes))
+        files_of = {language: sides[code] for language, code in found.items()} if len(found) == 2 else {}
+        sections.append(Found(name, files_of, codes))
     return sections
 
 
@@ -169,13 +221,21 @@ def require_text(path: Path, languages: Sequence[str], sections: Sequence[Found]
     """Raise InputError for languages that no section names, saying what was tried and what is there."""
     there = sorted({code for section in sections for code in section.codes})
     absent = [language for language in languages if not name_of_each([language], there)]
-    if absent:
-        tried = ", ".join(code for language in absent for code in file_codes(language))
-        raise InputError(
-            f"{path} has no text for {listing(absent)}: tried the names {tried}; "
-            f"it holds {listing(there or _entries(path))}",
-            "add the missing files or columns, or leave the language out",
-        )
+    if not absent:
+        return
+    tried = ", ".join(code for language in absent for code in file_codes(language))
+    hint = "add the missing files or columns, or leave the language out"
+    for language in absent:
+        variety, name = OTHER_VARIETIES.get(language, ("", ""))
+        if variety in there:
+            hint = (
+                f"'{variety}' is {name}, another variety; rename it if it will do, or leave '{language}' out"
+            )
+    raise InputError(
+        f"{path} has no text for {listing(absent)}: tried the names {tried}; "
+        f"it holds {listing(there or _entries(path))}",
+        hint,
+    )
 
 
 def listing(names: Sequence[str], most: int = 40) -> str:

@@ -1,7 +1,7 @@
 import pytest
 
 from lslo_cli.method.languages import LANG30
-from lslo_cli.mt.codes import file_codes, flores101_code, flores200_code, model_code
+from lslo_cli.mt.codes import file_codes, flores101_code, flores200_code, is_language_code, model_code
 
 
 @pytest.mark.parametrize(
@@ -20,18 +20,49 @@ def test_the_codes_that_differ_by_more_than_a_suffix_are_mapped_both_ways(code, 
     assert model_code(flores101) == model_code(flores200) == model_code(code) == code
 
 
-def test_every_language_of_the_paper_has_three_names_that_lead_back_to_it():
+def test_every_language_of_the_paper_has_names_of_its_own_that_lead_back_to_it():
+    taken = set()
     for code in LANG30:
         names = file_codes(code)
-        assert names == tuple(dict.fromkeys((flores101_code(code), flores200_code(code), code)))
+        assert names[:2] == tuple(dict.fromkeys((flores101_code(code), flores200_code(code))))
+        assert code in names
         assert {model_code(name) for name in names} == {code}
-    assert (
-        len({name for code in LANG30 for name in file_codes(code)}) == 3 * 30 - 1
-    )  # kam is kam in FLORES-101
+        assert not taken.intersection(names)
+        taken.update(names)
+
+
+@pytest.mark.parametrize(
+    ("code", "ntrex"),
+    [
+        *(("en", "eng"), ("ar", "arb"), ("zh", "zho-CN"), ("no", "nob"), ("pt", "por"), ("sn", "sna-Latn")),
+        *(("sd", "snd-Arab"), ("wo", "wol"), ("he", "heb")),
+    ],
+)
+def test_the_names_of_ntrex_are_known(code, ntrex):
+    assert ntrex in file_codes(code)
+    assert model_code(ntrex) == code
+
+
+@pytest.mark.parametrize("other", ["fuc", "por-BR", "zho-TW", "zho_trad"])
+def test_another_variety_is_a_language_of_its_own(other):
+    assert model_code(other) == other
 
 
 def test_any_name_of_a_language_gives_the_same_candidates_in_the_same_order():
-    assert file_codes("zh") == file_codes("zho_Hans") == ("zho_simpl", "zho_Hans", "zh")
+    expected = ("zho_simpl", "zho_Hans", "zho-CN", "zh")
+    assert file_codes("zh") == file_codes("zho_Hans") == file_codes("zho-CN") == expected
+
+
+@pytest.mark.parametrize("name", ["en", "wo", "kam", "wol_Latn", "zho-CN", "snd-Arab", "zho_simpl", "qta"])
+def test_a_language_code_is_known_by_its_form(name):
+    assert is_language_code(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["README", "keys", "id", "url", "URL", "english", "e", "en.", "metadata_dev"]
+)
+def test_other_names_are_no_language_codes(name):
+    assert not is_language_code(name)
 
 
 def test_an_unmapped_code_is_its_own_only_name():

@@ -2,6 +2,7 @@ import pytest
 
 from lslo_cli.errors import InputError
 from lslo_cli.mt.corpus import load_corpus
+from lslo_cli.mt.layouts import find_sections, find_splits
 
 EN, FR, WO = "a\nb\n", "c\nd\n", "\ne\n"
 TEXT = {"en": ["a", "b"], "fr": ["c", "d"], "wo": ["", "e"]}
@@ -37,6 +38,33 @@ def test_a_folder_of_line_aligned_files_is_one_section(write, extension):
     assert sections(folder) == {folder.name: TEXT}
 
 
+def test_the_files_of_ntrex_are_found_and_their_test_set_is_a_split(write):
+    names = {
+        "newstest2019-src.eng.txt": EN,
+        "newstest2019-ref.fra.txt": FR,
+        "newstest2019-ref.wol.txt": WO,
+        "newstest2019-ref.eng-GB.txt": FR,
+    }
+    crlf = {f"NTREX-128/{name}": text.replace("\n", "\r\n") for name, text in names.items()}
+    folder = write({**crlf, "LANGUAGES.tsv": "code\tname\n", "NTREX-128/DOCUMENT_IDS.tsv": "x\n"})
+    assert sections(folder) == sections(folder / "NTREX-128") == {"NTREX-128": TEXT}
+    assert sections(folder, split="newstest2019") == {"NTREX-128": TEXT}
+    names = {
+        "newstest2019-src.eng.txt": EN,
+        "newstest2019-ref.zho-CN.txt": FR,
+        "newstest2019-ref.arb.txt": WO,
+    }
+    write({f"more/{name}": text for name, text in names.items()})
+    assert set(sections(folder / "more", ("en", "zh", "ar"))["more"]) == {"en", "zh", "ar"}
+
+
+def test_a_variety_is_not_taken_for_another(write):
+    folder = write({"newstest2019-src.eng.txt": EN, "newstest2019-ref.fuc.txt": FR})
+    with pytest.raises(InputError, match="no text for ff.*it holds eng, fuc") as error:
+        load_corpus(folder, ("en", "ff"))
+    assert "'fuc' is Pulaar, another variety" in error.value.hint
+
+
 def test_the_first_name_of_a_language_wins(write):
     assert sections(write({"en.txt": WO, "eng.txt": EN, "fr.txt": FR}), ("en", "fr"))[write({}).name][
         "en"
@@ -65,6 +93,35 @@ def test_a_split_folder_may_hold_sections(write):
         {"train/news/en.txt": EN, "train/news/fr.txt": FR, "test/news/en.txt": EN, "test/news/fr.txt": FR}
     )
     assert list(sections(folder, ("en", "fr"), "train")) == ["news"]
+
+
+def test_sections_may_hold_the_splits(write):
+    folder = write(
+        {
+            "bible/dev/en.txt": EN,
+            "bible/dev/wo.txt": WO,
+            "bible/test/en.txt": "x\n",
+            "bible/test/wo.txt": "y\n",
+            "news/dev.tsv": "en\tfr\na\tc\nb\td\n",
+            "mails/dev.en-fr.en": EN,
+            "mails/dev.en-fr.fr": FR,
+            "notes/notes.txt": "x\n",
+        }
+    )
+    assert sections(folder, split="dev") == {
+        "bible": {"en": ["a", "b"], "wo": ["", "e"]},
+        "mails/dev.en-fr": {"en": ["a", "b"], "fr": ["c", "d"]},
+        "news": {"en": ["a", "b"], "fr": ["c", "d"]},
+    }
+    assert refusal(folder) == f"{folder} has the splits dev, test"
+    assert refusal(folder, split="train") == (
+        f"{folder} has no split 'train'; it holds bible, mails, news, notes"
+    )
+
+
+def test_sections_that_hold_one_split_are_read_without_naming_it(write):
+    folder = write({"bible/dev/en.txt": EN, "bible/dev/fr.txt": FR})
+    assert list(sections(folder, ("en", "fr"))) == ["bible/dev"]
 
 
 @pytest.mark.parametrize(
@@ -185,3 +242,60 @@ def test_unequal_line_counts_are_refused_by_section(write):
     folder = write({"news/en.txt": EN, "news/fr.txt": "c\n"})
     message = refusal(folder, ("en", "fr"))
     assert message == f"{folder / 'news/en.txt'} has 2 lines, {folder / 'news/fr.txt'} has 1"
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        (b"c\n", " has 2 lines, .* has 1"),
+        (b"c\nd\nd\n", " has 2 lines, .* has 3"),
+        (b"c\n\xe9\n", " is not UTF-8: line 2"),
+        (b"", " is empty"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("en", "fr"),
+    [
+        ("dev/eng.dev", "dev/fra.dev"),
+        ("dev/eng_Latn.dev", "dev/fra_Latn.dev"),
+        ("dev/newstest2019-src.eng.txt", "dev/newstest2019-ref.fra.txt"),
+        ("dev/en.txt", "dev/fr.txt"),
+        ("en.dev", "fr.dev"),
+        ("dev.en-fr.en", "dev.en-fr.fr"),
+        ("bible/dev/en.txt", "bible/dev/fr.txt"),
+    ],
+)
+def test_a_damaged_file_is_refused_by_name_in_every_layout(write, en, fr, damage, complaint):
+    folder = write({en: EN, fr: damage})
+    with pytest.raises(InputError, match=f"{fr}{complaint}" if "lines" not in complaint else complaint):
+        load_corpus(folder, ("en", "fr"), "dev")
+
+
+def test_every_language_that_is_there_is_found_where_none_is_named(write):
+    folder = write(
+        {
+            "dev/eng.dev": EN,
+            "dev/zho_simpl.dev": FR,
+            "dev/xyz.dev": FR,
+            "dev/run.sh": "x\n",
+            "dev/README": "x\n",
+            "t.tsv": "id\ten\tfr\tkeys\n1\ta\tb\tc\n",
+        }
+    )
+    (section,) = find_sections(folder, None, "dev")
+    assert section.files == {
+        "en": folder / "dev/eng.dev",
+        "xyz": folder / "dev/xyz.dev",
+        "zh": folder / "dev/zho_simpl.dev",
+    }
+    (table,) = find_sections(folder / "t.tsv", None, None)
+    assert table.read() == {"en": ["a"], "fr": ["b"]}
+
+
+def test_the_splits_of_a_folder_are_named_in_their_usual_order(write):
+    folder = write(
+        {"devtest/eng.devtest": EN, "dev/eng.dev": EN, "other/en.txt": EN, "train.tsv": "en\tfr\n"}
+    )
+    assert find_splits(folder) == ["train", "dev", "devtest"]
+    assert find_splits(folder / "dev") == ["dev"]
+    assert find_splits(folder / "other") == find_splits(folder / "train.tsv") == []
