@@ -173,7 +173,10 @@ def study_text(summaries: Sequence[SeedSummary]) -> str:
         "",
         "## Every seed",
         "",
-        *(f"{table.markdown()}\n" for table in tables),
+        *(
+            f"Seed {summary.seed}: {table.markdown()}"
+            for summary, table in zip(summaries, tables, strict=True)
+        ),
         "## Spread",
         "",
         spread_table(combined).markdown(),
