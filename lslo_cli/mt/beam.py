@@ -52,10 +52,10 @@ def beam_search(
     for _ in range(1, longest):
         hypotheses.extend(*best_continuations(head, hidden, hypotheses.scores, 2 * beam))
         staying = hypotheses.leave()
-        if staying is not None:
-            decoder.keep(staying)
         if not len(hypotheses):
             break
+        if staying is not None:
+            decoder.keep(staying)
         hidden = decoder.read(hypotheses.tokens[:, :, -1], hypotheses.parents)
     else:
         hypotheses.end(log_prob(head, hidden, torch.full_like(hypotheses.parents, EOS)))

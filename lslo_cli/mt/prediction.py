@@ -15,7 +15,7 @@ from lslo_cli.mt.tokenizer import PAD
 LOGITS = 2**26
 """Logits that are in memory at a time."""
 
-CACHED = 2**19
+CACHED = 2**17
 """Logits that fit in a processor's cache."""
 
 BLOCK = 32

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 STEPS = 16
@@ -38,7 +37,7 @@ class SlotCache:
         sentences, hypotheses = parents.shape
         self.paths = self.paths.gather(1, parents[:, :, None].expand(-1, -1, self.paths.shape[2]))
         if self.paths.shape[2] + hypotheses > self._room:
-            self._make_room(STEPS * hypotheses)
+            self._drop_dead(torch.arange(sentences, device=parents.device), STEPS * hypotheses)
         own = torch.eye(hypotheses, dtype=torch.bool, device=parents.device)
         self.paths = torch.cat((self.paths, own.expand(sentences, -1, -1)), dim=2)
 
@@ -55,14 +54,16 @@ class SlotCache:
     def keep(self, rows: Tensor) -> None:
         """Go on with these sentences only: places (n,) among the present ones."""
         self.paths = self.paths[rows]
-        self._memory = [memory[:, rows] for memory in self._memory]
+        self._drop_dead(rows, STEPS * self.paths.shape[1])
 
-    def _make_room(self, new: int) -> None:
+    def _drop_dead(self, rows: Tensor, room: int) -> None:
+        """Move what is left of the sentences ``rows`` into a new memory with room for more slots."""
         alive = self.paths.any(dim=1)  # (sentences, slots)
         most = int(alive.sum(dim=1).max())
         order = alive.long().argsort(dim=1, descending=True, stable=True)[:, :most]
         self.paths = self.paths.gather(2, order[:, None].expand(-1, self.paths.shape[1], -1))
-        source = F.pad(order, (0, new))  # what is in a slot before it is filled does not matter
-        sentence = torch.arange(len(order), device=order.device)[:, None]
-        self._memory = [memory[:, sentence, source] for memory in self._memory]
-        self._room = most + new
+        self._room = most + room
+        for layer, memory in enumerate(self._memory):
+            larger = memory.new_empty(2, len(rows), self._room, memory.shape[3])
+            larger[:, :, :most] = memory[:, rows[:, None], order]
+            self._memory[layer] = larger
