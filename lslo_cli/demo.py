@@ -27,6 +27,7 @@ from lslo_cli.recipe import resolve
 from lslo_cli.tables import over_seeds, quality_table, spread_table
 
 RECIPE = "demo"
+FOLDER = "demo"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def run_demo(
     seed lives in ``demo/``, several in ``demo/seed-N/`` with ``study.md`` beside them. Raises UsageError for
     a run that cannot be read.
     """
-    folder = results / RECIPE
+    folder = results / FOLDER
     several = len(seeds) > 1
     summaries = [
         _run_seed(seed, folder / f"seed-{seed}" if several else folder, runs, on_event) for seed in seeds
@@ -82,9 +83,12 @@ def run_settings(name: str) -> dict[str, object]:
     """The recipe keys behind a run's name. Raises UsageError for a name that is not one of the forms."""
     found = RUN_NAME.fullmatch(name)
     if found is None:
-        raise UsageError(f"cannot read the run '{name}'", "name runs as full, full-lr2e-4, 8-8-8 or 2-2-8-gps0.9")
+        forms = "full, full-lr2e-4, 8-8-8 or 2-2-8-gps0.9"
+        raise UsageError(f"cannot read the run '{name}'", f"name runs as {forms}")
     ranks, ratio, rate = found["ranks"], found["gps"], found["lr"]
-    settings: dict[str, object] = {"train.ranks": ranks.replace("-", ",")} if ranks else {"train.method": "full"}
+    settings: dict[str, object] = {"train.method": "full"}
+    if ranks:
+        settings = {"train.ranks": ranks.replace("-", ",")}
     if ratio:
         settings["train.gps"] = float(ratio)
     if rate:

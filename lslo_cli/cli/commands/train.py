@@ -102,7 +102,7 @@ class TrainOptions(FitOptions):
     ] = None
 
     def given(self) -> dict[str, Any]:
-        """What ``--method`` implies: full fine-tuning has a learning rate of its own, a baseline no pruning."""
+        """What ``--method`` implies: a learning rate of its own for full, no pruning for the baselines."""
         given = super().given()
         if self.method not in (None, "lslo") and self.gps is None:
             given["train.gps"] = 0.0  # the recipe's ratio is for adapters by language
