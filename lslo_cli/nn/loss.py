@@ -85,6 +85,7 @@ class _ProjectedLoss(torch.autograd.Function):
                 d_hidden[span] = expected - f * weight_sum - c * weight[y]
             if wants_weight:
                 d_weight += odds.T.to(dtype) @ (h / total).to(dtype)
+            del scores, odds  # or they would still be there beside the next chunk's
         if wants_weight:
             d_weight -= f * hidden.sum(dim=0)
             d_weight.index_add_(0, labels, hidden.to(weight.dtype), alpha=-c)

@@ -64,7 +64,7 @@ class Groups:
         The cost does not grow with the number of languages. Any order of rows will do, but one with few
         runs is faster.
         """
-        used = torch.tensor(slots.by_language)[languages]
+        used = torch.tensor(slots.by_language, device=languages.device)[languages]
         parts, rows = torch.unique_consecutive(used, return_counts=True)
         return cls(tuple(rows.tolist()), tuple(parts.tolist()), slots.ranks)
 

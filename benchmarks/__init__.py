@@ -1,0 +1,1 @@
+"""Speed and memory of training and decoding, each compared with its peers side by side in one run."""
