@@ -12,7 +12,71 @@ os.environ |= {
 for variable in ("LSLO_RECIPE", "LSLO_MODEL", "LSLO_DATA", "LSLO_RESULTS", "NO_COLOR", "FORCE_COLOR"):
     os.environ.pop(variable, None)
 
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
+
+
+class Server:
+    """A web server on this machine with one file, that can be told to misbehave."""
+
+    def __init__(self, port: int):
+        self.url = f"http://127.0.0.1:{port}/data.tar.gz"
+        self.content = b""
+        self.cut: int | None = None
+        """Bytes of the file after which the connection ends."""
+        self.resets = False
+        self.knows_ranges = True
+        self.tells_length = True
+        self.ranges: list[str | None] = []
+        """What was asked for."""
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        asked = request.headers.get("Range")
+        self.ranges.append(asked)
+        if request.path != "/data.tar.gz":
+            return request.send_error(404)
+        size = len(self.content)
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.knows_ranges else 0
+        if start and start >= size:
+            request.send_response(416)
+            request.send_header("Content-Range", f"bytes */{size}")
+            return request.end_headers()
+        request.send_response(206 if start else 200)
+        if start:
+            request.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+        if self.tells_length:
+            request.send_header("Content-Length", str(size - start))
+        request.end_headers()
+        request.wfile.write(self.content[start : self.cut])
+        if self.resets:  # closing with nothing lingering sends a reset instead of an end
+            request.wfile.flush()
+            request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            request.connection.close()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A :class:`Server`, with no proxy before it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with suppress(OSError):
+                server.answer(self)
+
+        def log_message(self, *arguments: object) -> None: ...
+
+    monkeypatch.setenv("no_proxy", "*")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        server = Server(http.server_port)
+        threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        http.shutdown()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,102 @@
+"""Downloading a file over HTTP such that an interrupted download goes on where it stopped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
+
+PATIENCE = 60
+"""Seconds that a server may be silent."""
+CHUNK = 1 << 18
+AGAIN = "run the same line again: it goes on where it stopped"
+
+
+def download(url: str, partial: Path, on_event: OnEvent = ignore) -> None:
+    """Get ``url`` into ``partial``, asking only for the bytes that this file does not have yet.
+
+    What has arrived stays there when the connection breaks. Raises UsageError for an address that is not
+    http(s), and InputError where the server cannot be reached or answers with an error, the file ends too
+    early, or ``partial`` cannot be written.
+    """
+    if not url.startswith(("https://", "http://")):
+        raise UsageError(f"'{url}' is no web address", "give one that starts with https://")
+    have = partial.stat().st_size if partial.exists() else 0
+    response = _open(url, have)
+    if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        response.close()
+        if _extent(response) == (0, have):
+            return  # all of it is here
+        response = _open(url, 0)
+    with response:
+        start, total = _extent(response)
+        if start not in (0, have):
+            raise InputError(
+                f"{url} sent what follows byte {start:,}, not byte {have:,}", f"remove {partial}"
+            )
+        task = f"downloading {url.rpartition('/')[2]}"
+        on_event(Started(task, total or 0, "bytes", start))
+        try:
+            size = start
+            with partial.open("ab" if start else "wb") as file:
+                for chunk in _chunks(response, url):
+                    size += file.write(chunk)
+                    on_event(Advanced(task, size))
+        except OSError as error:
+            raise InputError(
+                f"cannot write {partial}: {error.strerror or error}",
+                "free some space, or choose another folder with --to",
+            ) from error
+    if total is not None and size != total:
+        raise InputError(f"{url} ended after {size:,} of {total:,} bytes", AGAIN)
+    on_event(Finished(task))
+
+
+def _open(url: str, have: int) -> HTTPResponse | HTTPError:
+    """Ask for what follows the first ``have`` bytes; an answer that there is nothing is an answer."""
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    try:
+        return urlopen(Request(url, headers=headers), timeout=PATIENCE)
+    except HTTPError as error:
+        if have and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return error
+        error.close()
+        raise InputError(
+            f"{url} answered {error.code} {error.reason}", "check the address, or give another with --url"
+        ) from error
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise InputError(
+            f"cannot reach {url}: {getattr(reason, 'strerror', None) or reason}",
+            "check the network, or bring the data from elsewhere and name its folder with --data",
+        ) from error
+
+
+def _extent(response: HTTPResponse | HTTPError) -> tuple[int, int | None]:
+    """Where in the file an answer begins, and the size of the whole; None where the server does not say."""
+    if content_range := re.fullmatch(
+        r"bytes (?:(\d+)-\d+|\*)/(\d+)", response.headers.get("Content-Range", "")
+    ):
+        return int(content_range[1] or 0), int(content_range[2])
+    length = response.headers.get("Content-Length", "")
+    return 0, int(length) if length.isdecimal() else None
+
+
+def _chunks(response: HTTPResponse | HTTPError, url: str) -> Iterator[bytes]:
+    while True:
+        try:
+            chunk = response.read(CHUNK)
+        except (OSError, HTTPException) as error:
+            raise InputError(f"the connection to {url} broke: {error}", AGAIN) from error
+        if not chunk:
+            return
+        yield chunk
