@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,8 +19,13 @@ from lslo_cli.artifacts.schema import EpochRecord
 from lslo_cli.artifacts.store import replacing
 from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
+from lslo_cli.mt.prefetch import made_ahead
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.nn.route import Route
+from lslo_cli.nn.tally import LossTally
+
+READ_EVERY = {"cuda": 10}
+"""Updates from one reading of the loss to the next, by kind of device: to read is to wait for a GPU."""
 
 
 @dataclass(frozen=True)
@@ -174,34 +179,47 @@ class Fit:
     def _epoch(self, epoch: int) -> EpochRecord:
         torch.manual_seed(self._dropout_seed(epoch))
         self.objective.train()
-        total_loss, total_tokens = 0.0, 0
+        tally = LossTally(READ_EVERY.get(self.accelerator.device.type, 1))
         done = sum(record.updates for record in self.history)
-        updates = 0
-        for updates, batches in enumerate(self.batches.updates(epoch, self._micro_batches), start=1):
-            tokens = sum(batch.tokens for batch in batches)
-            loss = self._update(batches, tokens)
-            if not math.isfinite(loss):
-                raise RunError(
-                    f"{self.task} diverged: the loss is {loss} in epoch {epoch}, update {updates}",
-                    f"lower the learning rate, now {self.settings.lr:g}, or clip: --set fit.clip_norm=1.0",
-                )
-            total_loss, total_tokens = total_loss + loss, total_tokens + tokens
-            note = f"epoch {epoch}/{self.settings.epochs}  loss {total_loss / total_tokens:.3f}"
-            self.on_event(Advanced(self.task, done + updates, note))
+        with closing(self._groups(epoch)) as groups:
+            for update, batches in enumerate(groups, start=done + 1):
+                tokens = sum(batch.tokens for batch in batches)
+                tally.add(self._update(batches, tokens), tokens)
+                self._check(tally, epoch)
+                loss = f"  loss {tally.mean:.3f}" if tally.tokens else ""
+                self.on_event(Advanced(self.task, update, f"epoch {epoch}/{self.settings.epochs}{loss}"))
+        tally.read()
+        self._check(tally, epoch)
         ratio = max((callback.target_ratio(epoch) for callback in self.callbacks), default=0.0)
         return EpochRecord(
             epoch=epoch,
-            loss=total_loss / total_tokens,
-            updates=updates,
-            tokens=total_tokens,
+            loss=tally.mean,
+            updates=len(tally.losses),
+            tokens=tally.tokens,
             target_ratio=ratio,
         )
+
+    def _groups(self, epoch: int) -> Iterator[list[Any]]:
+        """The batches of every update, for a GPU made ahead and in memory that it can read from by itself."""
+        groups = self.batches.updates(epoch, self._micro_batches)
+        if self.accelerator.device.type == "cuda":
+            groups = made_ahead([batch.pinned() for batch in group] for group in groups)
+        yield from groups
+
+    def _check(self, tally: LossTally, epoch: int) -> None:
+        """Raise RunError where the loss has gone to infinity."""
+        if update := tally.diverged:
+            raise RunError(
+                f"{self.task} diverged: the loss is {tally.losses[update - 1]} in epoch {epoch}, "
+                f"update {update}",
+                f"lower the learning rate, now {self.settings.lr:g}, or clip: --set fit.clip_norm=1.0",
+            )
 
     def _dropout_seed(self, epoch: int) -> int:
         """Processes see different sentences, so each draws its own dropout."""
         return random.Random(f"{self.seed} {epoch} {self.accelerator.process_index}").getrandbits(63)
 
-    def _update(self, batches: Sequence[Any], tokens: int) -> float:
+    def _update(self, batches: Sequence[Any], tokens: int) -> torch.Tensor:
         """One optimiser step on the mean loss over ``tokens``; returns the summed loss over all processes."""
         processes = self.accelerator.num_processes
         summed = torch.zeros((), device=self.accelerator.device)
@@ -222,7 +240,7 @@ class Fit:
         self.optimizer.zero_grad()
         for callback in self.callbacks:
             callback.after_update()
-        return float(self.accelerator.reduce(summed, "sum"))
+        return self.accelerator.reduce(summed, "sum")
 
     def _routed(self, batch: Any) -> AbstractContextManager[None]:
         return self.route.of(batch.source_language, batch.target_language) if self.route else nullcontext()

@@ -16,11 +16,12 @@ from transformers import M2M100Config, M2M100ForConditionalGeneration, get_inver
 
 from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Advanced, Finished, Noted, Started
-from lslo_cli.fit import Callback, Checkpoint, Fit, Optimisation, inverse_sqrt
+from lslo_cli.fit import READ_EVERY, Callback, Checkpoint, Fit, Optimisation, inverse_sqrt
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.strategy import paper
 from lslo_cli.mt.batches import Batch
+from lslo_cli.mt.prefetch import made_ahead
 from lslo_cli.nn.attach import attach
 from lslo_cli.nn.loss import IGNORED, TranslationLoss
 from lslo_cli.nn.pruning import gradual_pruner
@@ -258,6 +259,75 @@ def test_the_loss_going_to_infinity_ends_the_run_and_keeps_the_last_good_epoch(t
         fit.run()
     assert "learning rate, now 0.01" in error.value.hint
     assert len(Checkpoint(tmp_path, "x").load()["history"]) == 2
+
+
+@pytest.mark.parametrize("every", [2, 3, 100])
+def test_reading_the_loss_less_often_changes_no_record_and_no_weight(monkeypatch, every):
+    often, seldom = make_fit(dropout=0.2), make_fit(dropout=0.2)
+    often.run()
+    monkeypatch.setitem(READ_EVERY, "cpu", every)
+    assert seldom.run() == often.history
+    assert_equal(weights(seldom), weights(often))
+
+
+def test_a_loss_that_is_read_late_still_names_the_update_that_diverged(monkeypatch):
+    class Explode(Callback):
+        updates = 0
+
+        def after_update(self):
+            self.updates += 1
+            if self.updates == 4:
+                with torch.no_grad():
+                    fit.parameters[1].fill_(torch.inf)
+
+    monkeypatch.setitem(READ_EVERY, "cpu", 100)
+    fit = make_fit(callbacks=[Explode()])
+    with pytest.raises(RunError, match="the loss is nan in epoch 2, update 2"):
+        fit.run()
+
+
+def test_until_the_loss_has_been_read_progress_is_told_without_it(monkeypatch):
+    monkeypatch.setitem(READ_EVERY, "cpu", 2)
+    notes = []
+    make_fit(
+        replace(SETTINGS, epochs=1), on_event=lambda event: notes.append(getattr(event, "note", ""))
+    ).run()
+    assert notes[1] == "epoch 1/1"
+    assert notes[2].startswith("epoch 1/1  loss ") and notes[3] == notes[2]
+
+
+def test_batches_that_are_made_ahead_train_the_same_weights():
+    class Ahead(Epochs):
+        def updates(self, epoch, accumulate):
+            return made_ahead(super().updates(epoch, accumulate))
+
+    fit, ahead = make_fit(dropout=0.2), make_fit(dropout=0.2)
+    ahead.batches = Ahead(BATCHES)
+    fit.run()
+    assert ahead.run() == fit.history
+    assert_equal(weights(ahead), weights(fit))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RunError("diverged", "")])
+def test_however_an_epoch_ends_its_batches_are_given_up(error):
+    class Watched(Epochs):
+        closed = False
+
+        def updates(self, epoch, accumulate):
+            try:
+                yield from super().updates(epoch, accumulate)
+            finally:
+                self.closed = True
+
+    class Stop(Callback):
+        def after_update(self):
+            raise error
+
+    fit = make_fit(callbacks=[Stop()])
+    fit.batches = Watched(BATCHES)
+    with pytest.raises((KeyboardInterrupt, RunError)):
+        fit.run()
+    assert fit.batches.closed
 
 
 # Pruning beside training

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -44,6 +44,10 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
         return on_device(self, device)
+
+    def pinned(self) -> Batch:
+        """The same batch in page-locked memory, which a CUDA device reads while the CPU goes on."""
+        return _each_tensor(self, Tensor.pin_memory)
 
 
 class EpochBatches:
@@ -206,7 +210,11 @@ def token_budget(
 
 def on_device(batch: AnyBatch, device: torch.device | str) -> AnyBatch:
     """A dataclass with all its tensors on ``device``, and the rest as it is."""
-    tensors = {name: value.to(device) for name, value in vars(batch).items() if isinstance(value, Tensor)}
+    return _each_tensor(batch, lambda tensor: tensor.to(device, non_blocking=True))
+
+
+def _each_tensor(batch: AnyBatch, change: Callable[[Tensor], Tensor]) -> AnyBatch:
+    tensors = {name: change(value) for name, value in vars(batch).items() if isinstance(value, Tensor)}
     return replace(batch, **tensors)
 
 

@@ -201,3 +201,11 @@ def test_padding_stays_under_fifteen_per_cent_on_flores(flores, words, max_token
     assert all(
         len(batch) * max(batch.input_ids.shape[1], batch.labels.shape[1]) <= max_tokens for batch in batches
     )
+
+
+@pytest.mark.gpu
+def test_a_pinned_batch_is_the_same_batch_and_travels_by_itself(epochs):
+    batch = epochs().batches(1)[0]
+    pinned = batch.pinned()
+    assert all(value.is_pinned() for value in vars(pinned).values() if isinstance(value, torch.Tensor))
+    assert torch.equal(pinned.to("cuda").labels.cpu(), batch.labels)

@@ -1,0 +1,52 @@
+"""The loss of an epoch so far, without making the CPU wait for the device after every update."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+class LossTally:
+    """Adds up the losses of updates, which it reads from the device only now and then.
+
+    ``losses`` are those read so far, one for each update; ``total`` is their sum, over ``tokens`` tokens.
+    """
+
+    def __init__(self, interval: int):
+        """``interval`` is the number of updates from one reading to the next."""
+        self.losses: list[float] = []
+        self.total = 0.0
+        self.tokens = 0
+        self._interval = interval
+        self._unread: list[tuple[Tensor, int]] = []
+
+    def add(self, loss: Tensor, tokens: int) -> None:
+        """Take in the loss of an update, a scalar summed over ``tokens`` tokens."""
+        self._unread.append((loss, tokens))
+        if len(self._unread) == self._interval:
+            self.read()
+
+    def read(self) -> None:
+        """Read what has not been read yet."""
+        if not self._unread:
+            return
+        losses, tokens = zip(*self._unread, strict=True)
+        self._unread.clear()
+        for loss in torch.stack(losses).tolist():
+            self.losses.append(loss)
+            self.total += loss
+        self.tokens += sum(tokens)
+
+    @property
+    def mean(self) -> float:
+        """Loss per token of what has been read, once something has."""
+        return self.total / self.tokens
+
+    @property
+    def diverged(self) -> int | None:
+        """The number, from 1, of the first update whose loss is not finite; None while all are."""
+        if math.isfinite(self.total):
+            return None
+        return next(n for n, loss in enumerate(self.losses, start=1) if not math.isfinite(loss))
