@@ -20,7 +20,7 @@ FLOORS = [
     {"world", "artifacts", "nn"},
     {"recipe", "plots", "tables"},
     {"mt", "fusion", "plan"},
-    {"fit"},
+    {"fit", "base_info"},
     {"stages"},
     {"pipeline"},
     {"demo"},

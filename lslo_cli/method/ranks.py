@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.importance import PrunedMatrix
-from lslo_cli.method.languages import Language, resource_classes
+from lslo_cli.method.languages import Language, Resource, resource_classes
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import SiteSet
 
 SHARED = "shared"
 """The name of the one adapter that all languages use in ordinary LoRA, in place of a language code."""
+
+PAPER_RANKS = {Resource.HIGH: 2, Resource.MEDIUM: 2, Resource.LOW: 8, Resource.VERY_LOW: 8}
+"""The ranks that the paper settled on (tables 1 and 2), for where nothing was estimated."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def load_base(
     attention implementation that is not to be had.
     """
     checkpoint = find_checkpoint(model, revision)
-    rows = checkpoint.embedding_rows()
+    rows = checkpoint.shape().vocab_size
     tokenizer = Tokenizer.load(checkpoint.folder)
     if tokenizer.vocab_size != rows:
         raise InputError(

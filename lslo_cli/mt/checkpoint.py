@@ -19,6 +19,7 @@ from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_files
 
 from lslo_cli.errors import InputError
+from lslo_cli.method.shapes import ModelShape
 from lslo_cli.mt.tokenizer import TOKENIZER_FILES, Tokenizer
 
 WORLD = "world"
@@ -43,15 +44,22 @@ class Checkpoint:
     hub_id: str | None = None
     commit: str | None = None
 
-    def embedding_rows(self) -> int:
-        """The rows of the embedding that config.json announces.
+    def shape(self) -> ModelShape:
+        """The shape that config.json announces.
 
         Raises InputError where that file is missing or damaged, or describes another architecture than
         an M2M100 with tied embeddings.
         """
         try:
             config = json.loads((self.folder / CONFIG).read_text(encoding="utf-8"))
-            model_type, rows = config["model_type"], int(config["vocab_size"])
+            model_type = config["model_type"]
+            shape = ModelShape(
+                encoder_layers=int(config["encoder_layers"]),
+                decoder_layers=int(config["decoder_layers"]),
+                d_model=int(config["d_model"]),
+                ffn_dim=int(config["encoder_ffn_dim"]),
+                vocab_size=int(config["vocab_size"]),
+            )
         except FileNotFoundError:
             present = ", ".join(sorted(path.name for path in self.folder.iterdir())) or "nothing"
             raise InputError(
@@ -66,7 +74,7 @@ class Checkpoint:
             )
         if not config.get("tie_word_embeddings", True):
             raise self._untied()
-        return rows
+        return shape
 
     def load_weights(self, dtype: torch.dtype) -> M2M100ForConditionalGeneration:
         """The model in eval mode, with layerdrop 0: a dropped layer would take its adapters' gradients along.

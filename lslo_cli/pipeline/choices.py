@@ -13,8 +13,8 @@ from lslo_cli.artifacts.schema import IndexStrategyResult, ModelIdentity, Subspa
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.importance import Pool
-from lslo_cli.method.languages import Resource, resource_classes
-from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks
+from lslo_cli.method.languages import resource_classes
+from lslo_cli.method.ranks import PAPER_RANKS, SHARED, RankMap, parse_ranks
 from lslo_cli.method.strategy import Index, IndexStrategy, paper, uniform
 from lslo_cli.pipeline.experiment import Experiment, Upstream
 from lslo_cli.recipe import Method
@@ -22,8 +22,6 @@ from lslo_cli.recipe import Method
 LEARNED, PAPER, AUTO = "learned", "paper", "auto"
 
 LORA_RANK = "8"
-PAPER_RANKS = {Resource.HIGH: 2, Resource.MEDIUM: 2, Resource.LOW: 8, Resource.VERY_LOW: 8}
-"""The ranks that the paper settled on (tables 1 and 2), for where nothing was estimated."""
 
 T = TypeVar("T")
 

@@ -210,7 +210,7 @@ def test_a_dictionary_of_another_length_is_refused_with_both_numbers(folder, bas
         ({"decoder_layers": 3}, "they lack model.decoder.layers.2"),
         ({"decoder_layers": 1}, "they have, unannounced, model.decoder.layers.1"),
         ({"decoder_ffn_dim": 48}, "cannot be loaded"),
-        ({"d_model": "wide"}, "cannot be loaded"),
+        ({"d_model": "wide"}, "config.json is damaged"),
         ({"vocab_size": None}, "config.json is damaged"),
     ],
 )

@@ -1,6 +1,6 @@
 import pytest
 
-from lslo_cli.method.languages import LANG30
+from lslo_cli.method.vocabularies import M2M_124, NLLB_200
 from lslo_cli.mt.codes import file_codes, flores101_code, flores200_code, is_language_code, model_code
 
 
@@ -20,15 +20,25 @@ def test_the_codes_that_differ_by_more_than_a_suffix_are_mapped_both_ways(code, 
     assert model_code(flores101) == model_code(flores200) == model_code(code) == code
 
 
-def test_every_language_of_the_paper_has_names_of_its_own_that_lead_back_to_it():
+def test_every_language_of_m2m_124_has_names_of_its_own_that_lead_back_to_it():
     taken = set()
-    for code in LANG30:
+    for code in M2M_124:
         names = file_codes(code)
-        assert names[:2] == tuple(dict.fromkeys((flores101_code(code), flores200_code(code))))
+        assert {flores101_code(code), flores200_code(code)} <= set(names)
         assert code in names
         assert {model_code(name) for name in names} == {code}
         assert not taken.intersection(names)
         taken.update(names)
+
+
+def test_nllb_knows_every_language_of_m2m_124_but_breton_and_frisian_by_its_flores_200_code():
+    assert {code for code in M2M_124 if flores200_code(code) not in NLLB_200} == {"br", "fy"}
+
+
+def test_flores_101_has_101_languages_beside_traditional_chinese():
+    with_files = [code for code in M2M_124 if flores101_code(code) not in (code, flores200_code(code))]
+    shared_names = {"ast", "ceb", "kam", "kea", "luo", "umb"}  # whose two codes are one
+    assert len(with_files) + len(shared_names) == 101
 
 
 @pytest.mark.parametrize(

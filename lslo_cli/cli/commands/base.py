@@ -11,9 +11,11 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import takes
+from lslo_cli.cli.commands.base_info import info
 from lslo_cli.cli.options import ComputeOptions, command_line
 
-app = typer.Typer(help="Make base models to fine-tune.")
+app = typer.Typer(help="Base models: make them, convert them, look at them.")
+app.command("info")(info)
 
 
 @dataclass(frozen=True, kw_only=True)

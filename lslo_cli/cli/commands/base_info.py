@@ -1,0 +1,92 @@
+"""``lslo base info``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from lslo_cli.cli import console
+from lslo_cli.cli.flags import Key, takes
+from lslo_cli.cli.options import MACHINE, RecipeOptions
+
+if TYPE_CHECKING:
+    from lslo_cli.base_info import AdapterFacts, BaseFacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseInfoOptions(RecipeOptions):
+    model: Annotated[
+        str, Argument(metavar="MODEL", help="A folder, a hub id, or a published shape such as m2m-124-615m.")
+    ]
+    ranks: Annotated[
+        str | None,
+        Option("--ranks", metavar="RANKS", help="Ranks to count: 2,2,8 by class, or en=2,wo=16."),
+        Key("train.ranks"),
+    ] = None
+    sites: Annotated[
+        str | None,
+        Option("--sites", metavar="all|attn|fc", help="Which weight matrices carry adapters."),
+        Key("train.sites"),
+    ] = None
+    json: Annotated[
+        bool, Option("--json", rich_help_panel=MACHINE, help="Print the facts as JSON, nothing else.")
+    ] = False
+
+
+@takes(BaseInfoOptions)
+def info(options: BaseInfoOptions) -> None:
+    """Show what a base model is, and what adapting it would train and cost, without loading its weights.
+
+    Reads: config.json, tokenizer files and the headers of the weights; nothing at all for a shape.
+
+    Example: lslo base info m2m-124-615m --langs lang12 --ranks 2,2,8
+    """
+    recipe = options.resolve()
+    from lslo_cli.base_info import adapter_facts, base_facts
+
+    base = base_facts(options.model)
+    adapters = adapter_facts(base, recipe)
+    if options.json:
+        print(json.dumps({"base": asdict(base), "adapters": asdict(adapters)}, indent=1))
+        return
+    show_base(base)
+    console.results.print()
+    show_adapters(adapters, base)
+
+
+def show_base(base: BaseFacts) -> None:
+    """What the model is."""
+    shape = base.shape
+    console.show_facts(
+        [
+            ("model", f"{base.name}, of the family {base.family} ({base.architecture}), by {base.source}"),
+            ("layers", f"{shape.encoder_layers} encoder, {shape.decoder_layers} decoder"),
+            ("width", f"{shape.d_model:,}, feed-forward {shape.ffn_dim:,}"),
+            ("vocabulary", shape.vocab_size),
+            ("parameters", base.parameters),
+            ("languages", f"{len(base.languages)}: {', '.join(base.languages)}"),
+        ]
+    )
+
+
+def show_adapters(adapters: AdapterFacts, base: BaseFacts) -> None:
+    """What would be trained."""
+    from lslo_cli.plan import describe_memory
+
+    columns = ("language", "resource", "rank", "parameters")
+    total = ("total", "", None, adapters.parameters)
+    console.show_table("Trainable parameters", columns, [*adapters.by_language, total], names=2)
+    console.results.print()
+    share = adapters.parameters / base.parameters
+    facts = [
+        ("sites", f"{adapters.site_set} ({adapters.sites} matrices)"),
+        ("trainable", f"{adapters.parameters:,} parameters, {share:.2%} of the base"),
+        ("counted as the paper does", adapters.parameters_paper_style),
+        (f"memory, batches of {adapters.max_tokens:,} tokens, roughly", describe_memory(adapters.memory)),
+    ]
+    if adapters.unknown:
+        facts.append(("without a token in this model", ", ".join(adapters.unknown)))
+    console.show_facts(facts)

@@ -1,0 +1,75 @@
+"""Families of translation models: what an architecture calls its matrices, and where languages are named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lslo_cli.errors import UsageError, nearest
+from lslo_cli.method.shapes import SHAPES, ModelShape
+from lslo_cli.method.sites import Kind
+from lslo_cli.method.strategy import Index
+from lslo_cli.method.vocabularies import M2M_100, M2M_124, MBART_50, NLLB_200
+
+FAIRSEQ_MODULES: Mapping[Kind, str] = {
+    Kind.Q: "self_attn.q_proj",
+    Kind.K: "self_attn.k_proj",
+    Kind.V: "self_attn.v_proj",
+    Kind.CROSS_Q: "encoder_attn.q_proj",
+    Kind.CROSS_K: "encoder_attn.k_proj",
+    Kind.CROSS_V: "encoder_attn.v_proj",
+    Kind.FC1: "fc1",
+    Kind.FC2: "fc2",
+}
+"""Names inside a layer of fairseq's transformer, which all families here come from."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Models that share an architecture and a way to name languages.
+
+    ``model_type`` is what config.json says. The encoder reads ``[l] x </s>``, where ``encoder_language``
+    says whose token l is; the decoder writes ``[tgt] y </s>`` or, where it names no language, ``y </s>``.
+    ``token`` is the form of a language's token, and ``languages`` the codes of the published models, in the
+    order of their ids.
+    """
+
+    name: str
+    model_type: str
+    languages: tuple[str, ...]
+    token: str
+    encoder_language: Index = Index.SOURCE
+    decoder_names_language: bool = True
+
+    def language_token(self, code: str) -> str:
+        """The token of a language, by the family's own code for it: ``__en__``, ``eng_Latn``, ``en_XX``."""
+        return self.token.format(code)
+
+
+FAMILIES: dict[str, Family] = {
+    "m2m-124": Family("M2M-124", "m2m_100", M2M_124, "__{}__"),
+    "m2m-100": Family("M2M-100", "m2m_100", M2M_100, "__{}__"),
+    "small-100": Family(
+        "SMaLL-100", "m2m_100", M2M_100, "__{}__", Index.TARGET, decoder_names_language=False
+    ),
+    "nllb-200": Family("NLLB-200", "m2m_100", NLLB_200, "{}"),
+    "mbart-50": Family("mBART-50", "mbart", MBART_50, "{}"),
+}
+"""Every family that lslo can adapt. MADLAD-400 is not among them: it is a T5, whose gated feed-forward has two
+input matrices and whose positions are biases of attention, so the paper's sites are not there to be named."""
+
+MODULE_NAMES: Mapping[str, Mapping[Kind, str]] = {"m2m_100": FAIRSEQ_MODULES, "mbart": FAIRSEQ_MODULES}
+"""The names of the sites inside a layer, by the ``model_type`` of config.json."""
+
+
+def published(name: str) -> tuple[Family, ModelShape]:
+    """Family and shape of a published model by name, such as ``m2m-124-615m``.
+
+    Raises UsageError for a name that is not known, naming the nearest.
+    """
+    if name not in SHAPES:
+        raise UsageError(
+            f"no model is known by the name '{name}'.{nearest(name, SHAPES)}",
+            f"known by name: {', '.join(SHAPES)}",
+        )
+    return next(family for prefix, family in FAMILIES.items() if name.startswith(prefix)), SHAPES[name]

@@ -1,0 +1,34 @@
+"""``lslo base info`` from the command line."""
+
+import json
+
+
+def test_it_prints_the_published_and_the_counted_numbers(lslo_process):
+    result = lslo_process("base", "info", "m2m-124-615m", "--langs", "lang12", "--ranks", "2,2,8")
+    assert result.returncode == 0, result.stderr
+    for number in ("614,990,848", "22,413,312", "15,335,424", "256,125", "124:"):
+        assert number in result.stdout
+    assert result.stderr == ""
+
+
+def test_as_json_it_gives_the_same_facts(lslo):
+    recipe = ("--langs", "en,wo", "--ranks", "2,8", "--sites", "fc")
+    result = lslo("base", "info", "nllb-200-600m", *recipe, "--json")
+    facts = json.loads(result.stdout)
+    assert facts["base"]["parameters"] == 615_073_792
+    assert facts["base"]["shape"]["encoder_layers"] == 12
+    assert facts["adapters"]["sites"] == 48
+    assert facts["adapters"]["parameters"] == 10 * 245_760
+
+
+def test_a_shape_loads_no_torch(python):
+    code = (
+        "import sys; from lslo_cli.base_info import base_facts; base_facts('m2m-124-615m'); "
+        "print('torch' in sys.modules)"
+    )
+    assert python(code).stdout.strip() == "False"
+
+
+def test_a_misspelt_shape_ends_with_a_usage_error(lslo):
+    result = lslo("base", "info", "m2m-124-61m")
+    assert result.exit_code == 2 and "Did you mean" in result.stderr
