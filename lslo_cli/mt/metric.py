@@ -15,6 +15,10 @@ from lslo_cli.mt.tokenizer import parse_sentencepiece
 
 FLORES101 = "flores101"
 FLORES101_PIECES = 256_000
+HOW_TO_GET_IT = (
+    "where there is a network, let sacreBLEU fetch it: "
+    """`python -c "from sacrebleu.metrics import BLEU; BLEU(tokenize='flores101')"`"""
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class SpBleu:
         if tokenizer_model is None and round(self.pieces, -3) != FLORES101_PIECES:
             raise InputError(
                 f"{self.path} has {self.pieces:,} pieces; FLORES-101's model has {FLORES101_PIECES:,}",
-                "remove it, and let sacreBLEU fetch its own where there is a network",
+                f"remove it, and {HOW_TO_GET_IT}",
             )
         self._references: tuple[str, ...] = ()
 
@@ -123,6 +127,6 @@ def _read(path: Path, is_flores101: bool) -> bytes:
             ) from error
         raise InputError(
             f"FLORES-101's sentencepiece model, which spBLEU needs, is not at {path}",
-            "run `sacrebleu --tokenize flores101` once where there is a network, or name another "
-            "sentencepiece model, such as the base model's own: it is then named in the signature",
+            f"{HOW_TO_GET_IT}; or score over another model with --metric-model FILE, or over the base "
+            "model's own pieces with --metric-model base: the signature then says so",
         ) from error

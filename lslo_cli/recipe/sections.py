@@ -155,8 +155,9 @@ class EvaluateSection(Section):
     """Translation and scoring.
 
     A hypothesis has at most ``max_length_a`` times the source length + ``max_new_tokens`` tokens, fairseq's
-    ``--max-len-a`` and ``--max-len-b``. ``metric_model`` is a sentencepiece model to score with, or ``base``
-    for the base model's own; None is FLORES-101's where it is on disk, and else the base model's.
+    ``--max-len-a`` and ``--max-len-b``. ``metric_model`` is a sentencepiece model to score with, ``base``
+    for the base model's own, or ``flores101``; None is FLORES-101's where it is on disk, and else the base
+    model's.
     """
 
     beam: Count = 5

@@ -16,7 +16,7 @@ from lslo_cli.mt.base import BaseModel
 from lslo_cli.mt.beam import beam_search
 from lslo_cli.mt.corpus import Corpus
 from lslo_cli.mt.decoder import is_decodable
-from lslo_cli.mt.metric import Score, SpBleu, flores101_model
+from lslo_cli.mt.metric import FLORES101, Score, SpBleu, flores101_model
 from lslo_cli.mt.search import translate
 from lslo_cli.mt.stream import Key, TranslationBatch, TranslationBatches
 from lslo_cli.mt.tokenizer import SENTENCEPIECE
@@ -125,13 +125,14 @@ def open_metric(setup: Setup) -> SpBleu:
 
     Where nothing is asked for and FLORES-101's model is not on disk, the base model's own pieces are used
     and a note says so; the signature then differs, so the scores are not mistaken for spBLEU's usual ones.
+    Raises InputError where a model that was asked for is missing or damaged.
     """
     chosen = setup.recipe.evaluate.metric_model
     own = setup.base.folder / SENTENCEPIECE
+    if chosen == FLORES101 or (chosen is None and flores101_model().exists()):
+        return SpBleu()
     if chosen is not None:
         return SpBleu(own if chosen == "base" else Path(chosen))
-    if flores101_model().exists():
-        return SpBleu()
     metric = SpBleu(own)
     setup.on_event(
         Noted(

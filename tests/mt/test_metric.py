@@ -106,7 +106,8 @@ def test_without_the_model_of_flores_the_error_says_where_it_was_looked_for(cach
     with pytest.raises(InputError, match="is not at") as caught:
         SpBleu()
     assert str(cache) in caught.value.message
-    assert "the base model's own" in caught.value.hint
+    assert "BLEU(tokenize='flores101')" in caught.value.hint
+    assert "--metric-model base" in caught.value.hint
     assert not cache.parent.exists() and not cache.parent.parent.exists()  # nothing was tried, nothing left
 
 

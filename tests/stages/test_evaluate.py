@@ -176,6 +176,12 @@ def test_a_metric_that_was_asked_for_needs_no_note(setup, tiny):
     assert notes == []
 
 
+def test_flores_pieces_can_be_insisted_on(setup, tmp_path, monkeypatch):
+    monkeypatch.setenv("SACREBLEU", str(tmp_path))
+    with pytest.raises(InputError, match=f"is not at {tmp_path}/models/sacrebleu_tokenizer_spm.model"):
+        open_metric(setup(**{"evaluate.metric_model": "flores101"}))
+
+
 def test_a_metric_model_that_is_not_there_is_an_error(setup):
     with pytest.raises(InputError, match="nowhere.model"):
         open_metric(setup(**{"evaluate.metric_model": "nowhere.model"}))

@@ -52,8 +52,8 @@ class EvaluateOptions(StageOptions):
         str | None,
         Option(
             "--metric-model",
-            metavar="FILE|base",
-            help="Sentencepiece model to score with where spBLEU's own is not on disk; see the signature.",
+            metavar="flores101|base|FILE",
+            help="Sentencepiece model to score with; default: flores101 where it is on disk, or else base.",
         ),
         Key("evaluate.metric_model"),
     ] = None
