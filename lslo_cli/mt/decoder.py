@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import M2M100ForConditionalGeneration
@@ -66,7 +65,7 @@ class IncrementalDecoder:
         """Read the tokens (sentences, n) with which all hypotheses begin: hidden states (sentences, n, d)."""
         sentences, length = tokens.shape
         self._cache = SlotCache(sentences, length, tokens.device)
-        hidden = self._read(tokens, torch.arange(length, device=tokens.device))
+        hidden = self._read(tokens, length)
         self._cache.end_prompt()
         return hidden
 
@@ -77,7 +76,7 @@ class IncrementalDecoder:
         after the prompt there is one.
         """
         self._cache.begin_step(parents)
-        return self._read(tokens, torch.tensor([self._position], device=tokens.device))
+        return self._read(tokens, 1)
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these sentences only: places (n,) among the present ones."""
@@ -86,12 +85,12 @@ class IncrementalDecoder:
         self._source_mask = self._source_mask[rows]
         self._cache.keep(rows)
 
-    def _read(self, tokens: Tensor, positions: Tensor) -> Tensor:
-        """One pass through the layers; ``positions`` (n,) or (1,) are places in the target, from 0."""
+    def _read(self, tokens: Tensor, length: int) -> Tensor:
+        """One pass through the layers, ``length`` positions on: of one token each, or one of all tokens."""
         embed_positions = self._decoder.embed_positions
-        places = positions + embed_positions.padding_idx + 1
-        x = self._decoder.embed_tokens(tokens) + embed_positions.weights[places]
-        self._position += len(positions)
+        first = embed_positions.padding_idx + 1 + self._position
+        self._position += length
+        x = self._decoder.embed_tokens(tokens) + embed_positions.weights[first : first + length]
         with self._route.of(*self._languages):
             for number, layer in enumerate(self._decoder.layers):
                 normed = layer.self_attn_layer_norm(x)
