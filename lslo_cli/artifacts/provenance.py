@@ -37,10 +37,11 @@ def digest_of_file(path: Path) -> str:
 
 
 class Stopwatch:
-    """Started with the work; tells when that was and how long it took."""
+    """Started with the work: tells when that was, which code was there then, and how long it took."""
 
     def __init__(self) -> None:
         self._clock = time.monotonic()
+        self.commit, self.dirty = _source_state()  # a checkout may move on while the work runs
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
 
     @property
@@ -50,11 +51,10 @@ class Stopwatch:
 
 def made(stopwatch: Stopwatch, device: str, command: str) -> Made:
     """Describe how an artifact is being made, at the moment it is finished."""
-    commit, dirty = _source_state()
     return Made(
         version=__version__,
-        commit=commit,
-        dirty=dirty,
+        commit=stopwatch.commit,
+        dirty=stopwatch.dirty,
         packages={name: metadata.version(name) for name in PACKAGES},
         python=platform.python_version(),
         device=device,

@@ -3,6 +3,7 @@ import hashlib
 import pytest
 
 from lslo_cli import __version__
+from lslo_cli.artifacts import provenance
 from lslo_cli.artifacts.provenance import (
     PACKAGES,
     Stopwatch,
@@ -46,3 +47,11 @@ def test_the_record_of_a_run_names_version_packages_and_device():
     assert set(record.packages) == set(PACKAGES)
     assert record.seconds >= 0 and record.peak_memory_mib > 1
     assert (record.commit is None) == (record.dirty is None)
+
+
+def test_the_commit_is_the_one_at_the_start_of_the_work(monkeypatch):
+    monkeypatch.setattr(provenance, "_source_state", lambda: ("first", False))
+    stopwatch = Stopwatch()
+    monkeypatch.setattr(provenance, "_source_state", lambda: ("second", True))
+    record = made(stopwatch, "cpu", "lslo train")
+    assert (record.commit, record.dirty) == ("first", False)
