@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from lslo_cli import __version__
 from lslo_cli.cli import console
-from lslo_cli.cli.commands import base, plot
+from lslo_cli.cli.commands import base, data, plot
 from lslo_cli.cli.commands.demo import demo
 from lslo_cli.cli.commands.estimate_subspace import estimate_subspace
 from lslo_cli.cli.commands.evaluate import evaluate
@@ -100,6 +100,7 @@ BESIDE = "Beside the pipeline"
 app.command("demo", rich_help_panel=BESIDE)(demo)
 app.command("recipe", rich_help_panel=BESIDE)(recipe)
 app.add_typer(base.app, name="base", cls=Commands, rich_help_panel=BESIDE)
+app.add_typer(data.app, name="data", cls=Commands, rich_help_panel=BESIDE)
 
 
 @app.callback(invoke_without_command=True)

@@ -118,7 +118,7 @@ class Clock:
         left = f"{duration((total - completed) / rate)} left" if rate else ""
         parts = [
             f"{completed:,}/{total:,} {unit} ({100 * completed // total} %)",
-            f"{rate:.3g} {unit}/s",
+            f"{_figure(rate)} {unit}/s",
             left,
             note,
         ]
@@ -136,7 +136,7 @@ class Pace(ProgressColumn):
     def render(self, task: Task) -> Text:
         parts = [f"{int(task.completed):,}/{int(task.total or 0):,}"]
         if task.speed:
-            parts.append(f"{task.speed:.3g}/s")
+            parts.append(f"{_figure(task.speed)}/s")
         if task.time_remaining is not None:
             parts.append(f"{duration(task.time_remaining)} left")
         return Text("  ".join(parts))
@@ -147,6 +147,11 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _figure(rate: float) -> str:
+    """``0.123``, ``12.3``, ``1,234``: three digits, or all of them before the point."""
+    return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.3g}"
 
 
 def columns() -> tuple[ProgressColumn, ...]:

@@ -1,0 +1,108 @@
+"""What a check of parallel text found: counts by language and pair, and findings."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import Field
+
+from lslo_cli.artifacts.schema import Document, Result
+
+
+class Severity(StrEnum):
+    """A problem stops a run, a warning may spoil its result, a note is worth knowing."""
+
+    PROBLEM = "problem"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Check(StrEnum):
+    """What is looked at."""
+
+    FILE = "file"
+    LINES = "line counts"
+    LANGUAGE = "languages"
+    LINE_ENDINGS = "line endings"
+    LAST_LINE = "last line"
+    EMPTY = "empty lines"
+    CHARACTERS = "characters"
+    DUPLICATES = "duplicates"
+    LENGTHS = "lengths"
+    UNTRANSLATED = "untranslated"
+    OVERLAP = "overlap"
+
+
+class Finding(Document):
+    """One thing found in a split. ``languages`` counts lines by language; ``where`` has the first places."""
+
+    severity: Severity
+    check: Check
+    split: str
+    message: str
+    languages: dict[str, int] = Field(default_factory=dict)
+    where: list[str] = Field(default_factory=list)
+
+
+class LanguageCheck(Document):
+    """One language in one split: its lines, and how many of them each check found."""
+
+    language: str
+    names: list[str]
+    """What the data calls it."""
+    lines: int
+    empty: int
+    crlf: int
+    characters: int
+    duplicates: int
+    lengths: int
+    untranslated: int
+
+
+class PairCheck(Document):
+    """Two languages in one split: rows that have both, and rows that have the same text in both."""
+
+    languages: tuple[str, str]
+    rows: int
+    identical: int
+
+
+class SplitCheck(Document):
+    """One split, over all of its sections."""
+
+    split: str
+    sections: list[str]
+    languages: list[LanguageCheck]
+    pairs: list[PairCheck]
+
+
+class OverlapCheck(Document):
+    """How many ``lines`` of ``test`` occur in ``train``: as they are, and apart from case and spaces."""
+
+    train: str
+    test: str
+    language: str
+    lines: int
+    exact: int
+    normalised: int
+
+
+class DataCheckResult(Result):
+    """Parallel text under examination (``lslo data check``)."""
+
+    kind: ClassVar[str] = "data-check"
+    command: ClassVar[str] = "lslo data check"
+
+    path: str
+    against: str | None
+    languages: list[str]
+    splits: list[SplitCheck]
+    overlaps: list[OverlapCheck]
+    findings: list[Finding]
+    usable: bool
+    """Whether no finding is a problem."""
+
+    @property
+    def problems(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.severity is Severity.PROBLEM]

@@ -1,0 +1,190 @@
+"""``lslo data``: parallel text to train and test on."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Argument, Option
+
+from lslo_cli.cli import console
+from lslo_cli.cli.flags import split_commas
+from lslo_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from lslo_cli.artifacts.data_check import DataCheckResult, Finding, SplitCheck
+
+app = typer.Typer(help="Fetch parallel text, and check it before it is trained on.")
+
+MOST_NAMED = 6
+"""Languages that a finding names with their counts."""
+
+AsJson = Annotated[bool, Option("--json", help="Print the document on stdout, nothing else.")]
+Quiet = Annotated[bool, Option("--quiet", help="Nothing on stderr but errors.")]
+
+
+class Dataset(StrEnum):
+    """What can be fetched."""
+
+    FLORES101 = "flores101"
+
+
+@app.command("check")
+def check(
+    path: Annotated[
+        Path, Argument(envvar="LSLO_DATA", metavar="PATH", help="A folder or table, as --data takes it.")
+    ],
+    langs: Annotated[
+        str | None,
+        Option("--langs", metavar="SET|CODES", help="lang12, lang30, or codes; default: all that are there."),
+    ] = None,
+    split: Annotated[
+        str | None, Option("--split", metavar="SPLIT", help="Only this split; default: every one.")
+    ] = None,
+    against: Annotated[
+        Path | None,
+        Option("--against", metavar="PATH[/SPLIT]", help="Test text whose lines should not occur in PATH."),
+    ] = None,
+    pairs: Annotated[bool, Option("--pairs", help="Count the rows of every pair of languages.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check parallel text: languages, lines, encoding, gaps, duplicates, lengths, copies, overlap.
+
+    Ends with exit code 3 where a problem would stop a run: a file that is empty, not UTF-8 or of another
+    length than its translations, a language without text. Anything else found is a warning or a note.
+
+    Reads: all text at PATH, in any layout that --data takes.
+    Writes: nothing.
+
+    Example: lslo data check data/flores101 --langs lang12
+    """
+    from lslo_cli.cli.progress import listening
+    from lslo_cli.method.languages import LANGUAGE_SETS
+    from lslo_cli.mt.checks import check_data
+
+    languages = LANGUAGE_SETS.get(langs) or split_commas(langs) if langs else None
+    with listening(quiet) as on_event:
+        result = check_data(path, languages, split, against, on_event)
+    if as_json:
+        print_document(result)
+    else:
+        show_check(result, pairs)
+    if not result.usable:
+        count = len(result.problems)
+        problems = "1 problem" if count == 1 else f"{count} problems"
+        raise InputError(
+            f"{path} is not usable: {problems} would stop a run", "mend what is listed as a problem"
+        )
+    if not quiet:
+        chosen = ["--langs", langs] if langs else []
+        line = shlex.join(["lslo", "estimate-subspace", "--data", str(path), *chosen])
+        console.say(f"usable; next: {line}")
+
+
+@app.command("fetch")
+def fetch(
+    dataset: Annotated[Dataset, Argument(help="What to fetch.")],
+    to: Annotated[
+        Path | None, Option("--to", metavar="FOLDER", help="Where to put it; default: data/ and its name.")
+    ] = None,
+    url: Annotated[
+        str | None, Option("--url", metavar="URL", help="A mirror of the tarball; default: the public one.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fetch a public data set, going on where an interrupted download stopped.
+
+    FLORES-101 is the paper's text: 997 and 1,012 sentences in 102 languages, under CC BY-SA 4.0.
+
+    Reads: a tarball from the network.
+    Writes: FOLDER with dev/, devtest/, and source.json: the address, sha256 and size of the tarball.
+
+    Example: lslo data fetch flores101 --to data/flores101
+    """
+    from lslo_cli.cli.progress import listening
+    from lslo_cli.mt.flores101 import RECORD, URL, fetch_flores101
+
+    folder = to or Path("data") / dataset
+    with listening(quiet) as on_event:
+        source = fetch_flores101(folder, url or URL, on_event)
+    if as_json:
+        print((folder / RECORD).read_text(encoding="utf-8"), end="")
+    else:
+        facts = [("files", len(source.files)), ("bytes", source.bytes), ("sha256", source.sha256)]
+        console.show_facts([("from", source.url), *facts])
+    if not quiet:
+        console.say(f"{folder} is ready; next: {shlex.join(['lslo', 'data', 'check', str(folder)])}")
+
+
+def print_document(result: DataCheckResult) -> None:
+    """The result as a JSON document that says what it is."""
+    document = {
+        "schema_id": f"lslo/{result.kind}",
+        "version": result.version,
+        "result": result.model_dump(mode="json"),
+    }
+    print(json.dumps(document, indent=1, ensure_ascii=False))
+
+
+def show_check(result: DataCheckResult, pairs: bool) -> None:
+    """Counts by split and language, then the findings from grave to light, then the verdict."""
+    for split in result.splits if result.languages else ():
+        columns = ("language", "name", "lines", "empty", "duplicate", "damaged", "length", "untranslated")
+        rows = [
+            (
+                each.language,
+                ", ".join(each.names),
+                each.lines,
+                each.empty,
+                each.duplicates,
+                each.characters,
+                each.lengths,
+                each.untranslated,
+            )
+            for each in split.languages
+        ]
+        console.show_table(f"{split.split}: lines", columns, rows, names=2)
+        console.results.print()
+        if pairs:
+            rows = [(*pair.languages, pair.rows, pair.identical) for pair in split.pairs]
+            console.show_table(f"{split.split}: pairs", ("", "", "rows", "identical"), rows, names=2)
+            console.results.print()
+    if result.findings:
+        console.show_facts((finding.severity, _sentence(finding)) for finding in result.findings)
+        console.results.print()
+    console.show_facts(
+        [
+            ("languages", f"{len(result.languages)}: {', '.join(result.languages)}"),
+            *((split.split, _size(split)) for split in result.splits),
+            ("usable", "yes" if result.usable else "no"),
+        ]
+    )
+
+
+def _size(split: SplitCheck) -> str:
+    """``66 pairs of 997 rows``, or the fewest and the most."""
+    if not split.pairs:
+        return "no pairs"
+    fewest, most = (choose(split.pairs, key=lambda pair: pair.rows) for choose in (min, max))
+    pairs = f"{len(split.pairs):,} pairs"
+    if fewest.rows == most.rows:
+        return f"{pairs} of {most.rows:,} rows"
+    ends = (f"{pair.rows:,} ({'-'.join(pair.languages)})" for pair in (fewest, most))
+    return f"{pairs} of {' to '.join(ends)} rows"
+
+
+def _sentence(finding: Finding) -> str:
+    """``dev, lengths: far shorter ... (zh 4, nl 1); dev/zho_simpl.dev:12``"""
+    counts = sorted(finding.languages.items(), key=lambda item: -item[1])
+    named = [f"{language} {count:,}" for language, count in counts[:MOST_NAMED]]
+    if len(counts) > MOST_NAMED:
+        named.append(f"and {len(counts) - MOST_NAMED} more languages")
+    lines = f" ({', '.join(named)})" if named else ""
+    where = f"; {', '.join(finding.where)}" if finding.where else ""
+    return f"{finding.split}, {finding.check}: {finding.message}{lines}{where}"

@@ -1,0 +1,140 @@
+"""``lslo data`` as typed: what is printed where, and the exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tarfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def flores(tmp_path: Path) -> Path:
+    """Four sentences in three languages, in the layout of FLORES-101."""
+    for split in ("dev", "devtest"):
+        (tmp_path / "flores" / split).mkdir(parents=True)
+        for code in ("eng", "fra", "zho_simpl"):
+            lines = "".join(f"{code} {split} {row}\n" for row in range(4))
+            (tmp_path / "flores" / split / f"{code}.{split}").write_text(lines, encoding="utf-8")
+    return tmp_path / "flores"
+
+
+@pytest.fixture
+def tarball(flores: Path) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        tar.add(flores, "flores101_dataset")
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("command", ["check", "fetch"])
+def test_help_says_what_is_read_shows_a_line_that_parses_and_fits_eighty_columns(
+    lslo: Callable, lslo_process: Callable, command: str
+):
+    text = lslo("data", command, "--help").stdout
+    assert "Reads:" in text and "Writes:" in text
+    example = re.search(rf"Example: lslo (data {command}.*)", text)
+    assert lslo(*example.group(1).split(), "--help").exit_code == 0
+    assert max(map(len, lslo_process("data", command, "--help", COLUMNS="80").stdout.splitlines())) <= 80
+
+
+def test_the_group_is_in_the_help(lslo: Callable):
+    assert re.search(r"^│ data ", lslo("--help").stdout, re.MULTILINE)
+
+
+def test_sound_data_ends_with_the_next_command(lslo: Callable, flores: Path):
+    run = lslo("data", "check", str(flores), "--langs", "en,fr,zh")
+    assert run.exit_code == 0
+    assert re.search(r"zh +zho_simpl +4 +0", run.stdout)
+    assert re.search(r"languages +3: en, fr, zh", run.stdout)
+    assert re.search(r"devtest +3 pairs of 4 rows", run.stdout)
+    assert re.search(r"usable +yes", run.stdout)
+    last = run.stderr.splitlines()[-1]
+    assert last == f"usable; next: lslo estimate-subspace --data {flores} --langs en,fr,zh"
+
+
+def test_a_problem_ends_with_exit_code_3_and_stands_first(lslo: Callable, flores: Path):
+    (flores / "dev/fra.dev").write_bytes(b"eng dev 0\nb\xe9\n")
+    run = lslo("data", "check", str(flores), "--langs", "en,fr")
+    assert run.exit_code == 3
+    assert re.search(
+        r"^problem +dev, file: .*fra\.dev is not UTF-8", run.stdout.replace("\n         ", " "), re.M
+    )
+    assert re.search(r"usable +no", run.stdout)
+    assert f"error: {flores} is not usable: 2 problems would stop a run" in run.stderr
+
+
+def test_the_document_is_all_that_json_prints(lslo: Callable, flores: Path):
+    (flores / "dev/fra.dev").write_text("b\n", encoding="utf-8")
+    run = lslo("data", "check", str(flores), "--json", "--quiet")
+    assert run.exit_code == 3
+    document = json.loads(run.stdout)
+    assert (document["schema_id"], document["version"]) == ("lslo/data-check", 1)
+    assert document["result"]["usable"] is False
+    assert document["result"]["findings"][0]["severity"] == "problem"
+    assert run.stderr.startswith("error: ")
+
+
+def test_nothing_but_the_result_is_said_when_quiet(lslo: Callable, flores: Path):
+    assert lslo("data", "check", str(flores), "--quiet").stderr == ""
+
+
+def test_pairs_are_counted_when_asked_for(lslo: Callable, flores: Path):
+    assert re.search(r"en +fr +4 +0", lslo("data", "check", str(flores), "--pairs").stdout)
+    assert "pairs\n" not in lslo("data", "check", str(flores)).stdout
+
+
+def test_overlap_with_other_text_is_a_warning(lslo: Callable, flores: Path):
+    run = lslo("data", "check", str(flores), "--split", "dev", "--against", str(flores / "dev"))
+    assert run.exit_code == 0
+    assert re.search(r"warning +.*dev, overlap: occurs in dev", run.stdout.replace("\n         ", ""))
+
+
+def test_a_set_of_languages_goes_by_its_name(lslo: Callable, flores: Path):
+    run = lslo("data", "check", str(flores), "--langs", "lang12", "--json")
+    assert len(json.loads(run.stdout)["result"]["languages"]) == 12
+
+
+def test_the_path_may_come_from_the_environment(
+    lslo: Callable, flores: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("LSLO_DATA", str(flores))
+    assert lslo("data", "check").exit_code == 0
+
+
+def test_a_path_without_data_is_an_error(lslo: Callable):
+    run = lslo("data", "check", "nowhere")
+    assert (run.exit_code, run.stdout) == (3, "")
+    assert "error: there is no data folder at nowhere" in run.stderr
+
+
+def test_fetched_data_can_be_checked(lslo: Callable, server, tarball: bytes):
+    server.content = tarball
+    run = lslo("data", "fetch", "flores101", "--url", server.url)
+    assert run.exit_code == 0
+    assert sha256(tarball).hexdigest() in run.stdout
+    assert f"downloading data.tar.gz: {len(tarball):,} bytes" in run.stderr
+    assert run.stderr.splitlines()[-1] == "data/flores101 is ready; next: lslo data check data/flores101"
+    assert lslo("data", "check", "data/flores101").exit_code == 0
+    again = lslo("data", "fetch", "flores101", "--url", server.url, "--json")
+    assert json.loads(again.stdout)["sha256"] == sha256(tarball).hexdigest()
+    assert "has it already" in again.stderr
+
+
+def test_a_fetch_that_fails_is_an_error_with_advice(lslo: Callable, server, tarball: bytes):
+    server.content, server.cut = tarball, 50
+    run = lslo("data", "fetch", "flores101", "--to", "here", "--url", server.url)
+    assert run.exit_code == 3
+    assert "hint: run the same line again: it goes on where it stopped" in run.stderr
+    assert not Path("here").exists()
+
+
+def test_other_data_sets_are_not_known(lslo: Callable):
+    run = lslo("data", "fetch", "europarl")
+    assert run.exit_code == 2
+    assert "flores101" in run.stderr
