@@ -55,8 +55,11 @@ FAMILIES: dict[str, Family] = {
     "nllb-200": Family("NLLB-200", "m2m_100", NLLB_200, "{}"),
     "mbart-50": Family("mBART-50", "mbart", MBART_50, "{}"),
 }
-"""Every family that lslo can adapt. MADLAD-400 is not among them: it is a T5, whose gated feed-forward has two
-input matrices and whose positions are biases of attention, so the paper's sites are not there to be named."""
+"""Every family that lslo can adapt.
+
+MADLAD-400 is not among them: it is a T5. Its gated feed-forward has two input matrices where the paper has
+one fc1, and its code names no layer or matrix as the others do.
+"""
 
 MODULE_NAMES: Mapping[str, Mapping[Kind, str]] = {"m2m_100": FAIRSEQ_MODULES, "mbart": FAIRSEQ_MODULES}
 """The names of the sites inside a layer, by the ``model_type`` of config.json."""

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-M2M_100: tuple[str, ...] = tuple(
+
+def _codes(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+M2M_100: tuple[str, ...] = _codes(
     """
     af am ar ast az ba be bg bn br bs ca ceb cs cy da de el en es et fa ff fi fr fy ga gd gl gu ha he hi hr ht
     hu hy id ig ilo is it ja jv ka kk km kn ko lb lg ln lo lt lv mg mk ml mn mr ms my ne nl no ns oc or pa pl
     ps pt ro ru sd si sk sl so sq sr ss su sv sw ta th tl tn tr uk ur uz vi wo xh yi yo zh zu
-    """.split()
+    """
 )
 """M2M-100 and SMaLL-100: alphabetical."""
 
-M2M_124: tuple[str, ...] = tuple(
-    sorted(
-        """
-        as ay cjk dyu kac kam kea kg kmb kmr ku ky luo mi mt ny om qu shn sn te tg ti umb
-        """.split()
-        + list(M2M_100)
-    )
-)
+_BEYOND_M2M_100 = _codes("as ay cjk dyu kac kam kea kg kmb kmr ku ky luo mi mt ny om qu shn sn te tg ti umb")
+
+M2M_124: tuple[str, ...] = tuple(sorted(M2M_100 + _BEYOND_M2M_100))
 """M2M-124: those of M2M-100 and 24 more, alphabetical."""
 
-NLLB_200: tuple[str, ...] = tuple(
+NLLB_200: tuple[str, ...] = _codes(
     """
     ace_Arab ace_Latn acm_Arab acq_Arab aeb_Arab afr_Latn ajp_Arab aka_Latn amh_Ethi apc_Arab arb_Arab
     ars_Arab ary_Arab arz_Arab asm_Beng ast_Latn awa_Deva ayr_Latn azb_Arab azj_Latn bak_Cyrl bam_Latn
@@ -42,16 +42,16 @@ NLLB_200: tuple[str, ...] = tuple(
     taq_Latn taq_Tfng tpi_Latn tsn_Latn tso_Latn tuk_Latn tum_Latn tur_Latn twi_Latn tzm_Tfng uig_Arab
     ukr_Cyrl umb_Latn urd_Arab uzn_Latn vec_Latn vie_Latn war_Latn wol_Latn xho_Latn ydd_Hebr yor_Latn
     yue_Hant zho_Hans zho_Hant zul_Latn
-    """.split()
+    """
 )
 """NLLB-200: FLORES-200 codes, nearly alphabetical."""
 
-MBART_50: tuple[str, ...] = tuple(
+MBART_50: tuple[str, ...] = _codes(
     """
     ar_AR cs_CZ de_DE en_XX es_XX et_EE fi_FI fr_XX gu_IN hi_IN it_IT ja_XX kk_KZ ko_KR lt_LT lv_LV my_MM
     ne_NP nl_XX ro_RO ru_RU si_LK tr_TR vi_VN zh_CN af_ZA az_AZ bn_IN fa_IR he_IL hr_HR id_ID ka_GE km_KH
     mk_MK ml_IN mn_MN mr_IN pl_PL ps_AF pt_XX sv_SE sw_KE ta_IN te_IN th_TH tl_XX uk_UA ur_PK xh_ZA gl_ES
     sl_SI
-    """.split()
+    """
 )
 """mBART-50: the 25 of mBART, then those added to it."""

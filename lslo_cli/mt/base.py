@@ -149,7 +149,12 @@ def new_base(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = M2M100ForConditionalGeneration(config).eval()
-    return BaseModel(network, tokenizer, _identify(network, "new", None, None), None)
+    return unsaved_base(network, tokenizer, "new")
+
+
+def unsaved_base(network: M2M100ForConditionalGeneration, tokenizer: Tokenizer, name: str) -> BaseModel:
+    """A base model that is in memory only."""
+    return BaseModel(network, tokenizer, _identify(network, name, None, None), None)
 
 
 def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> BaseModel:

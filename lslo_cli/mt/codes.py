@@ -153,7 +153,7 @@ _NOT_CODES = {"id", "url"}
 
 
 def model_code(code: str) -> str:
-    """The M2M code for another's: ``zh`` for ``zho_simpl``, ``zho_Hans``, ``zho-CN``, ``zh_CN``; others stay."""
+    """M2M's code for another one: ``zh`` for ``zho_simpl``, ``zho_Hans``, ``zho-CN``, ``zh_CN``; others stay."""
     return _MODEL_CODES.get(code, code)
 
 

@@ -55,7 +55,7 @@ def read_header(name: str, revision: str | None = None) -> BaseHeader:
         shape=shape,
         parameters=shape.parameters,
         languages=tokenizer.languages,
-        source=f"{CONFIG} and {len(files)} safetensors header{'s'[len(files) == 1:]}" if files else CONFIG,
+        source=f"{CONFIG} and safetensors headers ({len(files)})" if files else CONFIG,
     )
 
 

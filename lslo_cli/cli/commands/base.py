@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import takes
 from lslo_cli.cli.commands.base_info import info
+from lslo_cli.cli.flags import takes
 from lslo_cli.cli.options import ComputeOptions, command_line
+from lslo_cli.errors import UsageError
 
 app = typer.Typer(help="Base models: make them, convert them, look at them.")
 app.command("info")(info)
@@ -22,6 +23,41 @@ app.command("info")(info)
 class BaseTrainOptions(ComputeOptions):
     out: Annotated[Path, Option("--out", metavar="FOLDER", help="Where to put the model.")]
     resume: Annotated[bool, Option("--resume", help="Continue after the last finished epoch.")] = False
+
+
+@app.command("convert")
+def convert(
+    folder: Annotated[
+        Path, Argument(metavar="DIR", help="Folder with model.pt, dict.txt and sentencepiece.bpe.model.")
+    ],
+    out: Annotated[Path, Option("--out", metavar="FOLDER", help="Where to put the model.")],
+    dtype: Annotated[
+        str | None,
+        Option("--dtype", metavar="FORMAT", help="float32, bfloat16 or float16; default: as it is."),
+    ] = None,
+) -> None:
+    """Convert M2M-124 as it was published, by fairseq, to a folder that lslo and transformers read.
+
+    Reads: model.pt (only tensors and settings: nothing in it is run), dict.txt and sentencepiece.bpe.model.
+    Writes: FOLDER with the weights as safetensors, settings and vocabulary; the whole of it or nothing.
+
+    Example: lslo base convert flores101_mm100_615M --out models/m2m-124-615m
+    """
+    from lslo_cli.mt.base import Dtype
+    from lslo_cli.mt.conversion import convert_fairseq
+
+    if dtype not in (None, *Dtype):
+        raise UsageError(f"there is no number format '{dtype}'", f"choose {', '.join(Dtype)}")
+    base = convert_fairseq(folder, out, dtype and Dtype(dtype))
+    console.show_facts(
+        [
+            ("parameters", base.identity.parameters),
+            ("vocabulary", base.identity.vocab_size),
+            ("languages", len(base.tokenizer.languages)),
+            ("sha256", base.identity.digest),
+        ]
+    )
+    console.say(f"wrote {out}; next: lslo base info {out}")
 
 
 @app.command("train")
