@@ -124,9 +124,10 @@ def _languages_alone(split: Split, check: SplitCheck) -> Iterable[Finding]:
         if language not in paired:
             message = f"no sentence of '{language}' is beside one of another language"
             yield _language_problem(split.name, message)
-    without = sum(not pair.rows for pair in check.pairs)
+    pairs = [pair for pair in check.pairs if set(pair.languages) <= set(split.languages)]
+    without = sum(not pair.rows for pair in pairs)
     if without:
-        message = f"{without:,} of {len(check.pairs):,} pairs of languages have no sentence in common"
+        message = f"{without:,} of {len(pairs):,} pairs of languages have no sentence in common"
         yield Finding(severity=Severity.NOTE, check=Check.LANGUAGE, split=split.name, message=message)
 
 

@@ -136,7 +136,26 @@ _ONLY_FLORES200 = {
 }
 """Model code -> FLORES-200 code, for languages of M2M-124 that FLORES-101 does not have."""
 
-_NTREX_CODES = {"ar": "arb", "zh": "zho-CN", "sn": "sna-Latn", "sd": "snd-Arab"}
+_NTREX_CODES = {
+    "ar": "arb",
+    "az": "aze-Latn",
+    "ba": "bak",
+    "ku": "ckb-Arab",
+    "mg": "mlg",
+    "ne": "nep",
+    "sd": "snd-Arab",
+    "si": "sin",
+    "sn": "sna-Latn",
+    "sq": "sqi",
+    "sr": "srp-Cyrl",
+    "ss": "ssw",
+    "sw": "swa",
+    "tg": "tgk-Cyrl",
+    "ti": "tir",
+    "tl": "fil",
+    "tn": "tsn",
+    "zh": "zho-CN",
+}
 """Model code -> NTREX-128 file code, where that is not FLORES-101's."""
 
 OTHER_VARIETIES = {"ff": ("fuc", "Pulaar")}
@@ -153,7 +172,7 @@ _NOT_CODES = {"id", "url"}
 
 
 def model_code(code: str) -> str:
-    """M2M's code for another one: ``zh`` for ``zho_simpl``, ``zho_Hans``, ``zho-CN``, ``zh_CN``; others stay."""
+    """M2M's code for another: ``zh`` for ``zho_simpl``, ``zho_Hans``, ``zho-CN``, ``zh_CN``; others stay."""
     return _MODEL_CODES.get(code, code)
 
 

@@ -140,7 +140,7 @@ def _bitext_name(path: Path) -> re.Match[str] | None:
 def _folder(folder: Path, languages: Sequence[str] | None, depth: int = DEPTH) -> list[Found]:
     """The sections of a folder, or else of its folders, with their names before."""
     sections = _in_folder(folder, languages)
-    if not depth or any(section.files for section in sections):
+    if not depth or any(len(section.files) > 1 for section in sections):
         return sections
     nested = [
         _inside(sub, section) for sub in _folders(folder) for section in _folder(sub, languages, depth - 1)
@@ -156,7 +156,7 @@ def _inside(folder: Path, section: Found) -> Found:
 def _in_folder(folder: Path, languages: Sequence[str] | None) -> list[Found]:
     files = _files(folder)
     sections = _aligned(folder, files, languages) + _bitext(files, languages)
-    if any(section.files for section in sections):
+    if any(len(section.files) > 1 for section in sections):
         return sections  # Tables beside them describe the text: FLORES' metadata, an index of documents.
     return sections + [_table(path, languages) for path in files if path.suffix in TABLES]
 

@@ -45,7 +45,7 @@ def test_flores_101_has_101_languages_beside_traditional_chinese():
     ("code", "ntrex"),
     [
         *(("en", "eng"), ("ar", "arb"), ("zh", "zho-CN"), ("no", "nob"), ("pt", "por"), ("sn", "sna-Latn")),
-        *(("sd", "snd-Arab"), ("wo", "wol"), ("he", "heb")),
+        *(("sd", "snd-Arab"), ("wo", "wol"), ("he", "heb"), ("sw", "swa"), ("sr", "srp-Cyrl"), ("tl", "fil")),
     ],
 )
 def test_the_names_of_ntrex_are_known(code, ntrex):
@@ -53,7 +53,7 @@ def test_the_names_of_ntrex_are_known(code, ntrex):
     assert model_code(ntrex) == code
 
 
-@pytest.mark.parametrize("other", ["fuc", "por-BR", "zho-TW", "zho_trad"])
+@pytest.mark.parametrize("other", ["fuc", "por-BR", "zho-TW", "zho_trad", "srp-Latn", "spa-MX", "eng-GB"])
 def test_another_variety_is_a_language_of_its_own(other):
     assert model_code(other) == other
 

@@ -44,9 +44,10 @@ def test_the_files_of_ntrex_are_found_and_their_test_set_is_a_split(write):
         "newstest2019-ref.fra.txt": FR,
         "newstest2019-ref.wol.txt": WO,
         "newstest2019-ref.eng-GB.txt": FR,
+        "newstest2019-ref-2.wol.txt": FR,
     }
     crlf = {f"NTREX-128/{name}": text.replace("\n", "\r\n") for name, text in names.items()}
-    folder = write({**crlf, "LANGUAGES.tsv": "code\tname\n", "NTREX-128/DOCUMENT_IDS.tsv": "x\n"})
+    folder = write({**crlf, "LANGUAGES.tsv": "wol\tWolof\n", "NTREX-128/DOCUMENT_IDS.tsv": "x\n"})
     assert sections(folder) == sections(folder / "NTREX-128") == {"NTREX-128": TEXT}
     assert sections(folder, split="newstest2019") == {"NTREX-128": TEXT}
     names = {
