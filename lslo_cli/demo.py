@@ -10,7 +10,7 @@ from pathlib import Path
 from lslo_cli import pipeline, plots
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
-from lslo_cli.artifacts.schema import (
+from lslo_cli.artifacts.results import (
     CorrelationRow,
     EvaluationResult,
     IndexStrategyResult,

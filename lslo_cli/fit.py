@@ -15,7 +15,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from lslo_cli.artifacts.schema import EpochRecord
+from lslo_cli.artifacts.results import EpochRecord
 from lslo_cli.artifacts.store import replacing
 from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore

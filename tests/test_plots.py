@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 
 from lslo_cli import plots
-from lslo_cli.artifacts.schema import (
+from lslo_cli.artifacts.results import (
     Curve,
     CurvePoint,
     DirectionScore,
     EpochRecord,
     EvaluationResult,
     IndexStrategyResult,
-    LanguageRecord,
     LearnedWeights,
     PrunedTable,
     SubspaceResult,
     TensorFile,
     TrainingResult,
 )
+from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.errors import InputError
 from lslo_cli.method.importance import (
     Pool,

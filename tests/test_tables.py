@@ -5,17 +5,17 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from lslo_cli.artifacts.schema import (
+from lslo_cli.artifacts.results import (
     CorrelationRow,
     DirectionScore,
     EvaluationResult,
-    LanguageRecord,
     PrunedTable,
     PruneReportResult,
     SizeRow,
     TensorFile,
     TrainingResult,
 )
+from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import LANG12, LANGUAGES, directions, group
 from lslo_cli.method.ranks import parse_ranks

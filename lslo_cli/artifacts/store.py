@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from lslo_cli.artifacts.provenance import digest_of, digest_of_file
-from lslo_cli.artifacts.schema import Artifact, Result, TensorFile
+from lslo_cli.artifacts.results import TensorFile
+from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.errors import InputError
 
 R = TypeVar("R", bound=Result)

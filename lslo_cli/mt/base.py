@@ -9,8 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 
 import torch
-from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGeneration
+from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGeneration, PreTrainedModel
 from transformers.models.m2m_100 import modeling_m2m_100 as m2m100
+from transformers.models.mbart import modeling_mbart as mbart
 
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.mt.checkpoint import find_checkpoint, write_checkpoint
@@ -54,7 +55,7 @@ class BaseIdentity:
 class BaseModel:
     """A translation model with its tokenizer; ``folder`` holds its files and is None for a new one."""
 
-    model: M2M100ForConditionalGeneration
+    model: PreTrainedModel
     tokenizer: Tokenizer
     identity: BaseIdentity
     folder: Path | None
@@ -86,7 +87,7 @@ def load_base(
     """
     checkpoint = find_checkpoint(model, revision)
     rows = checkpoint.shape().vocab_size
-    tokenizer = Tokenizer.load(checkpoint.folder)
+    tokenizer = Tokenizer.load(checkpoint.folder, rows=rows)
     if tokenizer.vocab_size != rows:
         raise InputError(
             f"the dictionary in {checkpoint.folder} has {tokenizer.vocab_size:,} entries with specials and "
@@ -95,6 +96,7 @@ def load_base(
         )
     network = checkpoint.load_weights(Dtype(dtype).torch)
     network.generation_config = GenerationConfig.from_model_config(network.config)
+    network.generation_config.forced_bos_token_id = None
     if attn is not None:
         try:
             network.set_attn_implementation(attn)
@@ -152,7 +154,7 @@ def new_base(
     return unsaved_base(network, tokenizer, "new")
 
 
-def unsaved_base(network: M2M100ForConditionalGeneration, tokenizer: Tokenizer, name: str) -> BaseModel:
+def unsaved_base(network: PreTrainedModel, tokenizer: Tokenizer, name: str) -> BaseModel:
     """A base model that is in memory only."""
     return BaseModel(network, tokenizer, _identify(network, name, None, None), None)
 
@@ -172,25 +174,28 @@ def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> Base
     return replace(base, identity=identity, folder=checkpoint.folder)
 
 
-def set_dropout(
-    model: M2M100ForConditionalGeneration, dropout: float, attention: float, activation: float
-) -> None:
+def set_dropout(model: PreTrainedModel, dropout: float, attention: float, activation: float) -> None:
     """Set how often embeddings and block outputs, attention weights, and ReLU outputs are dropped."""
     config = model.config
     config.dropout, config.attention_dropout, config.activation_dropout = dropout, attention, activation
     for module in model.modules():
         match module:
-            case m2m100.M2M100Attention():
+            case m2m100.M2M100Attention() | mbart.MBartAttention():
                 module.dropout = attention
-            case m2m100.M2M100EncoderLayer() | m2m100.M2M100DecoderLayer():
+            case (
+                m2m100.M2M100EncoderLayer()
+                | m2m100.M2M100DecoderLayer()
+                | mbart.MBartEncoderLayer()
+                | mbart.MBartDecoderLayer()
+            ):
                 module.dropout, module.activation_dropout = dropout, activation
-            case m2m100.M2M100Encoder() | m2m100.M2M100Decoder():
+            case (
+                m2m100.M2M100Encoder() | m2m100.M2M100Decoder() | mbart.MBartEncoder() | mbart.MBartDecoder()
+            ):
                 module.dropout = dropout
 
 
-def _identify(
-    network: M2M100ForConditionalGeneration, name: str, revision: str | None, digest: str | None
-) -> BaseIdentity:
+def _identify(network: PreTrainedModel, name: str, revision: str | None, digest: str | None) -> BaseIdentity:
     config = network.config
     return BaseIdentity(
         name=name,

@@ -46,10 +46,13 @@ def beam_search(
     longest = min(longest, model.config.max_position_embeddings - 1)
     languages = (batch.source_language, batch.target_language)
     decoder = IncrementalDecoder(model, batch.input_ids, batch.attention_mask, route or Route(), languages)
-    after_end, hidden = decoder.read_prompt(batch.prompt_ids).split(1, dim=1)  # (sentences, 1, d) each
-    scores = log_prob(head, after_end, batch.prompt_ids[:, 1:])
-    hypotheses = Hypotheses(scores, beam, longest, length_penalty)
-    for _ in range(1, longest):
+    states = decoder.read_prompt(batch.prompt_ids)  # (sentences, prompt, d)
+    hidden, named = states[:, -1:], states.shape[1] - 1  # whether the prompt names a language
+    scores = torch.zeros(len(batch), 1, device=model.device)
+    if named:
+        scores = log_prob(head, states[:, :1], batch.prompt_ids[:, 1:])
+    hypotheses = Hypotheses(scores, beam, longest, length_penalty, named)
+    for _ in range(named, longest):
         hypotheses.extend(*best_continuations(head, hidden, hypotheses.scores, 2 * beam))
         staying = hypotheses.leave()
         if not len(hypotheses):
@@ -70,10 +73,11 @@ class Hypotheses:
     once ``beam`` hypotheses are finished, and nothing changes its best one any more.
     """
 
-    def __init__(self, language: Tensor, beam: int, longest: int, length_penalty: float):
+    def __init__(self, language: Tensor, beam: int, longest: int, length_penalty: float, named: int = 1):
         """One empty hypothesis a sentence; ``language`` (sentences, 1) is the log-probability of its token.
 
-        ``longest`` counts the language token, and so does ``length_penalty``, which counts ``</s>`` too.
+        ``longest`` counts the language token, and so does ``length_penalty``, which counts ``</s>`` too;
+        ``named`` is 0 where there is no such token.
         """
         sentences, device = len(language), language.device
         self.tokens = torch.empty(sentences, 1, 0, dtype=torch.long, device=device)
@@ -81,6 +85,7 @@ class Hypotheses:
         self.scores = language
         self._beam = beam
         self._length_penalty = length_penalty
+        self._uncounted = named + 1
         self._finished = torch.zeros(sentences, dtype=torch.long, device=device)
         self._best_scores = torch.full((sentences,), -torch.inf, device=device)
         self._best = torch.full((sentences, longest), PAD, device=device)
@@ -132,7 +137,7 @@ class Hypotheses:
         """Take note of continuations that end, each (sentences, beam), the best first."""
         length = self.tokens.shape[2]
         first = ends.long().argmax(dim=1, keepdim=True)  # all are of one length: the others are no better
-        normalised = scores.gather(1, first)[:, 0] / (length + 2) ** self._length_penalty
+        normalised = scores.gather(1, first)[:, 0] / (length + self._uncounted) ** self._length_penalty
         better = ends.any(dim=1) & (self._finished < self._beam) & (normalised > self._best_scores)
         self._best_scores = torch.where(better, normalised, self._best_scores)
         # A later hypothesis is longer, so that nothing is left of the one it replaces.

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from transformers import M2M100ForConditionalGeneration
 from transformers.models.m2m_100.modeling_m2m_100 import M2M100Attention, M2M100DecoderLayer
 
+from lslo_cli.method.families import FAIRSEQ_MODULES
 from lslo_cli.mt.slots import SlotCache
-from lslo_cli.nn.attach import MODULE_NAMES
 from lslo_cli.nn.lslo import IndexMixture, LSLo
 from lslo_cli.nn.route import Route
 
@@ -24,7 +24,7 @@ def is_decodable(model: nn.Module) -> bool:
     return all(
         type(layer) is M2M100DecoderLayer
         and type(layer.self_attn) is type(layer.encoder_attn) is M2M100Attention
-        and all(type(layer.get_submodule(name)) in own for name in MODULE_NAMES.values())
+        and all(type(layer.get_submodule(name)) in own for name in FAIRSEQ_MODULES.values())
         for layer in model.get_decoder().layers
     )
 

@@ -39,7 +39,7 @@ def read_header(name: str, revision: str | None = None) -> BaseHeader:
     """
     checkpoint = find_checkpoint(name, revision)
     shape = checkpoint.shape()
-    tokenizer = Tokenizer.load(checkpoint.folder)
+    tokenizer = Tokenizer.load(checkpoint.folder, rows=shape.vocab_size)
     files = sorted(checkpoint.folder.glob("model*.safetensors"))
     if files:
         counted = sum(map(count_parameters, files))
@@ -50,8 +50,8 @@ def read_header(name: str, revision: str | None = None) -> BaseHeader:
                 "copy or download the model again",
             )
     return BaseHeader(
-        family="M2M",
-        model_type="m2m_100",
+        family=tokenizer.family.name,
+        model_type=checkpoint.architecture(),
         shape=shape,
         parameters=shape.parameters,
         languages=tokenizer.languages,

@@ -29,18 +29,21 @@ class FairseqConstraints(LogitsProcessor):
     """
 
     def __init__(self, languages: torch.Tensor, max_length: int):
-        """``languages``: (rows,) ids of language tokens; ``max_length`` counts the leading ``</s>`` too."""
-        self._languages = languages[:, None]
+        """``languages``: (rows, 1) ids of language tokens, or (rows, 0) in a family whose decoder writes none.
+
+        ``max_length`` counts the leading ``</s>`` too.
+        """
+        self._languages = languages
         self._max_length = max_length
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """``input_ids`` (rows, length so far), ``scores`` (rows, vocabulary)."""
         scores[:, PAD] = -torch.inf
         length = input_ids.shape[1]
-        if length == 1:
+        if length == 1 and self._languages.shape[1]:
             return _only(self._languages, scores)
         if length == self._max_length - 1:
-            return _only(torch.full_like(self._languages, EOS), scores)
+            return _only(torch.full_like(input_ids[:, :1], EOS), scores)
         return scores
 
 
@@ -79,8 +82,8 @@ def translate(
     if model.training:
         raise ValueError("the model is in training mode: call model.eval() before translating")
     input_ids = batch.input_ids.to(model.device)
-    prompt = batch.prompt_ids.to(model.device)  # (batch, 2): </s> __tgt__
-    languages = prompt[:, 1]
+    prompt = batch.prompt_ids.to(model.device)  # (batch, 2): </s> __tgt__; or (batch, 1)
+    languages = prompt[:, 1:]
     longest = int(max_length_a * input_ids.shape[1] + max_length_b)
     max_length = min(longest, model.config.max_position_embeddings - 1) + 2  # </s> at both ends
     fairseq = mode is SearchMode.FAIRSEQ
@@ -101,10 +104,10 @@ def translate(
             eos_token_id=EOS,
         ),
         logits_processor=LogitsProcessorList(
-            [FairseqConstraints(languages.repeat_interleave(beam), max_length)] if fairseq else []
+            [FairseqConstraints(languages.repeat_interleave(beam, dim=0), max_length)] if fairseq else []
         ),
     )
-    return [_pieces(row) for row in sequences[:, 2:].tolist()]
+    return [_pieces(row) for row in sequences[:, prompt.shape[1] :].tolist()]
 
 
 def _only(column: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:

@@ -8,25 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from lslo_cli.method.families import MODULE_NAMES
 from lslo_cli.method.ranks import SHARED, RankMap
-from lslo_cli.method.sites import Kind, Layer, Site, SiteSet, Stack, sites
+from lslo_cli.method.sites import Layer, Site, SiteSet, Stack, sites
 from lslo_cli.method.strategy import Index, IndexStrategy
 from lslo_cli.nn.lslo import IndexMixture, LayerWeighting, LSLo, RoutedLoRA
 from lslo_cli.nn.norms import note_inputs
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.segments import Slots
-
-MODULE_NAMES: dict[Kind, str] = {
-    Kind.Q: "self_attn.q_proj",
-    Kind.K: "self_attn.k_proj",
-    Kind.V: "self_attn.v_proj",
-    Kind.CROSS_Q: "encoder_attn.q_proj",
-    Kind.CROSS_K: "encoder_attn.k_proj",
-    Kind.CROSS_V: "encoder_attn.v_proj",
-    Kind.FC1: "fc1",
-    Kind.FC2: "fc2",
-}
-"""Names inside a layer of the M2M100 architecture, which NLLB, SMaLL-100 and mBART share."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +147,12 @@ def model_sites(model: nn.Module, site_set: SiteSet) -> tuple[Site, ...]:
 
 def site_module(model: nn.Module, site: Site) -> nn.Module:
     """The module at a site: a linear map, or what has been attached in its place."""
-    return _layer_module(model, site.layer).get_submodule(MODULE_NAMES[site.kind])
+    return _layer_module(model, site.layer).get_submodule(_name(model, site))
+
+
+def _name(model: nn.Module, site: Site) -> str:
+    """The name of a site's module inside its layer."""
+    return MODULE_NAMES[model.config.model_type][site.kind]
 
 
 def _layer_module(model: nn.Module, layer: Layer) -> nn.Module:
@@ -167,5 +161,5 @@ def _layer_module(model: nn.Module, layer: Layer) -> nn.Module:
 
 
 def _replace(model: nn.Module, site: Site, module: nn.Module) -> None:
-    parent_name, _, name = MODULE_NAMES[site.kind].rpartition(".")
+    parent_name, _, name = _name(model, site).rpartition(".")
     setattr(_layer_module(model, site.layer).get_submodule(parent_name), name, module)

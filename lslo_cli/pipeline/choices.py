@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
-from lslo_cli.artifacts.schema import IndexStrategyResult, ModelIdentity, SubspaceResult
+from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult
+from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.importance import Pool

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
-from lslo_cli.artifacts.schema import Artifact, EvaluationResult, TrainingResult
+from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Event, Noted, OnEvent, ignore
 from lslo_cli.mt.metric import SpBleu

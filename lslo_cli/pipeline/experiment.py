@@ -11,15 +11,8 @@ from typing import Any
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of, made
-from lslo_cli.artifacts.schema import (
-    Artifact,
-    DataIdentity,
-    Input,
-    LanguageRecord,
-    ModelIdentity,
-    Result,
-    TrainingResult,
-)
+from lslo_cli.artifacts.results import TrainingResult
+from lslo_cli.artifacts.schema import Artifact, DataIdentity, Input, LanguageRecord, ModelIdentity, Result
 from lslo_cli.errors import InputError
 from lslo_cli.recipe import Recipe
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.schema import SubspaceResult
+from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.pipeline.choices import Chosen, choose_index, run_choices, run_folder, subspace_path

@@ -7,7 +7,8 @@ from pathlib import Path
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
 from lslo_cli.artifacts.provenance import Stopwatch
-from lslo_cli.artifacts.schema import Artifact, SubspaceResult, TrainingResult
+from lslo_cli.artifacts.results import SubspaceResult, TrainingResult
+from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.pipeline.experiment import Experiment, Upstream, Written, document, read_training
 from lslo_cli.recipe import Method

@@ -9,15 +9,11 @@ from pathlib import Path
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.provenance import Stopwatch
-from lslo_cli.artifacts.schema import IndexStrategyResult, ModelIdentity, SubspaceResult, TrainingResult
+from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
+from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.errors import InputError
 from lslo_cli.events import OnEvent, ignore
-from lslo_cli.pipeline.choices import (
-    choose_index,
-    run_choices,
-    run_folder,
-    subspace_path,
-)
+from lslo_cli.pipeline.choices import choose_index, run_choices, run_folder, subspace_path
 from lslo_cli.pipeline.experiment import Experiment, Written, document
 from lslo_cli.pipeline.job import Job, opened
 from lslo_cli.recipe import Recipe

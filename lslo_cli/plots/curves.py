@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lslo_cli.artifacts.schema import Curve, IndexStrategyResult, SubspaceResult, TrainingResult
+from lslo_cli.artifacts.results import Curve, IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.sites import Stack
 from lslo_cli.method.strategy import Index

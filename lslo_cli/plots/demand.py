@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame, Series
 
-from lslo_cli.artifacts.schema import SubspaceResult
+from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.importance import Pool, PrunedMatrix, mean_demand, mean_demand_by_layer
 from lslo_cli.method.languages import Language

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from pandas import DataFrame
 
-from lslo_cli.artifacts.schema import EvaluationResult, TrainingResult
+from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.plots.style import (
     COLUMN_WIDTH,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lslo_cli.artifacts.schema import SubspaceResult
+from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.method.importance import mean_demand
 from lslo_cli.method.languages import Language
 from lslo_cli.method.sites import KINDS, Stack

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lslo_cli.artifacts.schema import PrunedTable, SubspaceResult
+from lslo_cli.artifacts.results import PrunedTable, SubspaceResult
 from lslo_cli.method.importance import scores_by_language
 from lslo_cli.method.ranks import ranks_from_estimate, uniform_ranks
 from lslo_cli.method.strategy import IndexStrategy

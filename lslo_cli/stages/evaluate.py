@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.artifacts.schema import EvaluationResult, LanguageRecord
+from lslo_cli.artifacts.results import EvaluationResult
+from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.errors import UsageError
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.statistics import group_means

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean
 
-from lslo_cli.artifacts.schema import (
+from lslo_cli.artifacts.results import (
     CorrelationRow,
     PruneReportResult,
     SizeRow,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lslo_cli.artifacts.schema import Curve, CurvePoint
+from lslo_cli.artifacts.results import Curve, CurvePoint
 from lslo_cli.errors import UsageError
 from lslo_cli.events import ignore
 from lslo_cli.fit import Callback

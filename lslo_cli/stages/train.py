@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from lslo_cli.artifacts.schema import PrunedTable, TrainingResult
+from lslo_cli.artifacts.results import PrunedTable, TrainingResult
 from lslo_cli.errors import UsageError
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import Index, IndexStrategy, uniform

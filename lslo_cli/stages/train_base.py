@@ -8,7 +8,8 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.artifacts.schema import BaseTrainingResult, DataIdentity
+from lslo_cli.artifacts.results import BaseTrainingResult
+from lslo_cli.artifacts.schema import DataIdentity
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.fit import Checkpoint, Fit, Optimisation
 from lslo_cli.method.languages import Direction

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from accelerate.utils import gather_object
 
-from lslo_cli.artifacts.schema import DirectionScore
+from lslo_cli.artifacts.results import DirectionScore
 from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started
 from lslo_cli.method.languages import Direction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lslo_cli.artifacts.schema import IndexStrategyResult, LearnedWeights
+from lslo_cli.artifacts.results import IndexStrategyResult, LearnedWeights
 from lslo_cli.fit import Callback
 from lslo_cli.method.sites import Layer
 from lslo_cli.method.strategy import LayerWeights

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from lslo_cli.artifacts.provenance import digest_of_file
-from lslo_cli.artifacts.schema import TensorFile, TrainingResult
+from lslo_cli.artifacts.results import TensorFile, TrainingResult
 from lslo_cli.artifacts.store import replacing
 from lslo_cli.errors import InputError
 from lslo_cli.method.ranks import RankMap

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from lslo_cli.artifacts.schema import EvaluationResult, TrainingResult
+from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import groups
 from lslo_cli.tables.table import Column, Table, millions, two_decimals

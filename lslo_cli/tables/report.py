@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lslo_cli.artifacts.schema import CorrelationRow, PruneReportResult
+from lslo_cli.artifacts.results import CorrelationRow, PruneReportResult
 from lslo_cli.tables.table import Cell, Column, Table, p_value, percent, thousands, two_decimals
 
 

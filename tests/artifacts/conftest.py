@@ -9,17 +9,8 @@ import pytest
 
 from lslo_cli import __version__
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.artifacts.schema import (
-    Artifact,
-    IndexStrategyResult,
-    LanguageRecord,
-    LearnedWeights,
-    Made,
-    ModelIdentity,
-    PrunedTable,
-    Result,
-    SubspaceResult,
-)
+from lslo_cli.artifacts.results import IndexStrategyResult, LearnedWeights, PrunedTable, SubspaceResult
+from lslo_cli.artifacts.schema import Artifact, LanguageRecord, Made, ModelIdentity, Result
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.languages import LANGUAGES
 from lslo_cli.method.strategy import Index

@@ -1,6 +1,7 @@
 import pytest
 
-from lslo_cli.artifacts.schema import DirectionScore, LanguageRecord, PrunedTable
+from lslo_cli.artifacts.results import DirectionScore, PrunedTable
+from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.method.importance import PrunedMatrix
 from lslo_cli.method.languages import LANGUAGES, Direction
 from lslo_cli.method.sites import Layer, Site, Stack

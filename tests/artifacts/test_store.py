@@ -6,7 +6,8 @@ import pytest
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.artifacts.schema import IndexStrategyResult, Input, SubspaceResult, TensorFile
+from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TensorFile
+from lslo_cli.artifacts.schema import Input
 from lslo_cli.errors import InputError
 
 

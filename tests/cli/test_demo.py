@@ -5,12 +5,8 @@ from typing import Any
 
 import pytest
 
-from lslo_cli.artifacts.schema import (
-    CorrelationRow,
-    DirectionScore,
-    EvaluationResult,
-    LanguageRecord,
-)
+from lslo_cli.artifacts.results import CorrelationRow, DirectionScore, EvaluationResult
+from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.cli.commands.demo import show_summary
 from lslo_cli.demo import DemoSummary, SeedSummary
 from lslo_cli.method.languages import directions, resolve_languages

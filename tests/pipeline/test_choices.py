@@ -4,7 +4,7 @@ import pytest
 
 from lslo_cli import pipeline
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.schema import SubspaceResult
+from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.pipeline import run_name
 

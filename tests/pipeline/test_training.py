@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from lslo_cli import pipeline
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.schema import EvaluationResult, TrainingResult
+from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted
 

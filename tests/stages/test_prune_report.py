@@ -4,7 +4,7 @@ from statistics import fmean
 import pytest
 from scipy import stats
 
-from lslo_cli.artifacts.schema import PrunedTable, SubspaceResult, TensorFile, TrainingResult
+from lslo_cli.artifacts.results import PrunedTable, SubspaceResult, TensorFile, TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.importance import Pool, PrunedMatrix, scores_by_language
 from lslo_cli.method.languages import LANG12, LANGUAGES

@@ -15,7 +15,8 @@ from lslo_cli.cli.run import run_stage
 from lslo_cli.events import OnEvent
 
 if TYPE_CHECKING:
-    from lslo_cli.artifacts.schema import LanguageRecord, SubspaceResult
+    from lslo_cli.artifacts.results import SubspaceResult
+    from lslo_cli.artifacts.schema import LanguageRecord
     from lslo_cli.pipeline import Experiment, Written
 
 

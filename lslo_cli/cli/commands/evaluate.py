@@ -15,7 +15,7 @@ from lslo_cli.cli.run import run_stage
 from lslo_cli.events import OnEvent
 
 if TYPE_CHECKING:
-    from lslo_cli.artifacts.schema import EvaluationResult
+    from lslo_cli.artifacts.results import EvaluationResult
     from lslo_cli.pipeline import Experiment, Written
     from lslo_cli.tables import Table
 
@@ -95,7 +95,7 @@ def evaluate(options: EvaluateOptions) -> None:
 def show_scores(experiment: Experiment, written: Sequence[Written]) -> None:
     """spBLEU of every evaluated run of the experiment, by group of directions."""
     from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.schema import EvaluationResult, TrainingResult
+    from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
     from lslo_cli.tables import quality_table
 
     folder = experiment.folder

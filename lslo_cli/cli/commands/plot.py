@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
-    from lslo_cli.artifacts.schema import EvaluationResult, TrainingResult
+    from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
 
 app = typer.Typer(help="Draw the paper's figures as PNG and PDF from what the pipeline wrote.")
 
@@ -86,7 +86,7 @@ def weights(options: PlotOptions) -> None:
     """
     from lslo_cli import plots
     from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.schema import IndexStrategyResult
+    from lslo_cli.artifacts.results import IndexStrategyResult
 
     artifact = store.read(options.located().index_strategy, IndexStrategyResult)
     options.finish(plots.weights(artifact.result), "weights", then="plot heatmap")
@@ -104,7 +104,7 @@ def heatmap(options: HeatmapOptions) -> None:
     """
     from lslo_cli import plots
     from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.schema import SubspaceResult
+    from lslo_cli.artifacts.results import SubspaceResult
 
     artifact = store.read(options.located().subspace, SubspaceResult)
     languages = [record.language() for record in artifact.languages]
@@ -128,7 +128,7 @@ def matrices(options: MatricesOptions) -> None:
     """
     from lslo_cli import plots
     from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.schema import SubspaceResult
+    from lslo_cli.artifacts.results import SubspaceResult
 
     folder = options.located()
     path = folder.language_subspace
@@ -222,7 +222,7 @@ def pareto(options: PlotOptions) -> None:
 def trainings(folder: ExperimentFolder, names: Sequence[str] | None = None) -> list[TrainingResult]:
     """The named training runs, or all, oldest first."""
     from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.schema import TrainingResult
+    from lslo_cli.artifacts.results import TrainingResult
 
     runs = [folder.run(name) for name in names] if names else folder.trained_runs()
     return [store.read(run.training, TrainingResult).result for run in runs]
@@ -231,6 +231,6 @@ def trainings(folder: ExperimentFolder, names: Sequence[str] | None = None) -> l
 def evaluation(run: RunFolder) -> EvaluationResult:
     """The scores of a run."""
     from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.schema import EvaluationResult
+    from lslo_cli.artifacts.results import EvaluationResult
 
     return store.read(run.evaluation, EvaluationResult).result

@@ -1,0 +1,243 @@
+"""The results: what each command found, one class for each kind.
+
+Numbers are unrounded, long tables are columns plus rows, and tensors live in safetensors files named
+here with their digest. Within a version fields are only added, with a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from lslo_cli.artifacts.schema import Document, LanguageRecord, Number, Result
+from lslo_cli.method.importance import Pool, PrunedMatrix
+from lslo_cli.method.languages import Direction, Resource
+from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.sites import Layer, Site
+from lslo_cli.method.strategy import Index, IndexStrategy, LayerWeights
+
+
+class EpochRecord(Document):
+    """One epoch of training: mean loss per target token and the fraction pruned during it."""
+
+    epoch: int
+    loss: Number
+    updates: int
+    tokens: int
+    target_ratio: Number = 0.0
+
+
+class LearnedWeights(Document):
+    """The weights of one layer after softmax, and the side they choose."""
+
+    layer: str
+    source_weight: Number
+    target_weight: Number
+    index: Index
+
+
+class IndexStrategyResult(Result):
+    """Weight learning (section 4.1): the weights of every layer, at the end and after each epoch."""
+
+    kind: ClassVar[str] = "index-strategy"
+    command: ClassVar[str] = "lslo weight-learn"
+
+    rank: int
+    layers: list[LearnedWeights]
+    trajectory: list[list[Number]]
+    """Source weight of every layer (columns, in the order of ``layers``) after each epoch (rows)."""
+    history: list[EpochRecord]
+
+    def strategy(self) -> IndexStrategy:
+        return IndexStrategy({Layer.parse(row.layer): row.index for row in self.layers})
+
+    def weights(self) -> dict[Layer, LayerWeights]:
+        return {
+            Layer.parse(row.layer): LayerWeights(row.source_weight, row.target_weight) for row in self.layers
+        }
+
+
+class PrunedTable(Document):
+    """Many matrices after pruning, one per row; ``matrix`` is A or B."""
+
+    columns: tuple[str, ...] = ("site", "language", "matrix", "pruned", "size")
+    rows: list[tuple[str, str, str, int, int]]
+
+    @classmethod
+    def of(cls, matrices: list[tuple[PrunedMatrix, str]]) -> PrunedTable:
+        return cls(rows=[(str(m.site), m.language, name, m.pruned, m.size) for m, name in matrices])
+
+    def matrices(self, name: str | None = None) -> Iterator[PrunedMatrix]:
+        """The rows as values; with ``name`` only A or only B."""
+        for site, language, matrix, pruned, size in self.rows:
+            if name is None or matrix == name:
+                yield PrunedMatrix(Site.parse(site), language, pruned, size)
+
+
+class SubspaceResult(Result):
+    """Subspace estimation (sections 4.2 and 7.3): what survived of every B, and the ranks that gives."""
+
+    kind: ClassVar[str] = "subspace"
+    command: ClassVar[str] = "lslo estimate-subspace"
+
+    pool: Pool
+    rank: int
+    target_ratio: Number
+    pruned: PrunedTable
+    scores: dict[str, Number]
+    """Eq. 6 summed over sites, by language."""
+    mean_rank: Number
+    ranks: dict[str, int]
+    history: list[EpochRecord]
+
+    def rank_map(self) -> RankMap:
+        return RankMap(self.ranks)
+
+
+class TensorFile(Document):
+    """A safetensors file beside the artifact, with the sha256 of its bytes."""
+
+    path: str
+    digest: str
+
+
+class CurvePoint(Document):
+    """spBLEU by group on a fixed sample after an epoch; epoch 0 is the base model."""
+
+    epoch: int
+    spbleu: dict[str, Number]
+
+
+class Curve(Document):
+    """Figure 3's data: quality by epoch on ``rows`` sentences per direction, with the metric's signature."""
+
+    rows: int
+    signature: str
+    points: list[CurvePoint]
+
+
+class TrainingResult(Result):
+    """The final fine-tuning run: what was trained, how it was pruned, and where the weights are."""
+
+    kind: ClassVar[str] = "training"
+    command: ClassVar[str] = "lslo train"
+
+    run: str
+    method: str
+    index: dict[str, Index]
+    """By layer; empty for methods without routing."""
+    index_source: str
+    ranks: dict[str, int]
+    sites: str
+    target_ratio: Number
+    start_epoch: int
+    duration: int
+    pruned_languages: list[str]
+    prune_targets: str
+    trainable_parameters: int
+    trainable_parameters_paper_style: int | None
+    nonzero_parameters: int
+    pruned: PrunedTable
+    history: list[EpochRecord]
+    curve: Curve | None
+    weights: TensorFile
+    skipped_sentences: int
+
+
+class BaseTrainingResult(Result):
+    """Training a base model from scratch: loss by epoch, and validation loss per token without smoothing."""
+
+    kind: ClassVar[str] = "base-training"
+    command: ClassVar[str] = "lslo base train"
+
+    history: list[EpochRecord]
+    validation: list[Number]
+    sentence_pairs: int
+    skipped_sentences: int
+
+
+class SizeRow(Document):
+    """Parameters of one language's adapters, and how many of them are zero."""
+
+    language: str
+    resource: Resource
+    rank: int
+    parameters: int
+    pruned: int
+
+
+class CorrelationRow(Document):
+    """Correlation of importance score with bitext size for one kind of matrix, over ``n`` languages.
+
+    The row of kind ``avg`` has the mean of each column, as in the paper. None: the scores do not vary.
+    """
+
+    stack: str
+    kind: str
+    n: int
+    pearson: Number | None
+    pearson_p: Number | None
+    pearson_log: Number | None
+    pearson_log_p: Number | None
+    spearman: Number | None
+    spearman_p: Number | None
+
+
+class PruneReportResult(Result):
+    """Tables 9 and 10, and what each language costs."""
+
+    kind: ClassVar[str] = "prune-report"
+    command: ClassVar[str] = "lslo prune-report"
+
+    run: str | None
+    base_parameters: int
+    trainable_parameters: int | None
+    trainable_parameters_paper_style: int | None
+    nonzero_parameters: int | None
+    sizes: list[SizeRow]
+    scores: dict[str, Number]
+    correlations: list[CorrelationRow]
+
+
+class DirectionScore(Document):
+    """One direction's test result. spBLEU follows from the counts: n-grams matched and in all, n = 1 to 4."""
+
+    src: str
+    tgt: str
+    sentences: int
+    spbleu: Number
+    counts: list[int]
+    totals: list[int]
+    hypothesis_length: int
+    reference_length: int
+    chrf: Number
+
+    @property
+    def direction(self) -> Direction:
+        return Direction(self.src, self.tgt)
+
+
+class EvaluationResult(Result):
+    """Beam search over every direction, scored (tables 1 to 4)."""
+
+    kind: ClassVar[str] = "evaluation"
+    command: ClassVar[str] = "lslo evaluate"
+
+    run: str
+    languages: list[LanguageRecord]
+    search: dict[str, Any]
+    spbleu_signature: str
+    chrf_signature: str
+    directions: list[DirectionScore]
+    groups: dict[str, Number]
+    average: Number
+    chrf_groups: dict[str, Number]
+    chrf_average: Number
+    hypotheses_digest: str = ""
+    """sha256 over all hypotheses, so that equal scores from different translations are told apart."""
+    metric_model_sha256: str = ""
+    """The sentencepiece model that spBLEU was computed over, which a signature's name only stands for."""
+    metric_model_pieces: int = 0
+
+    def spbleu(self) -> dict[Direction, float]:
+        return {row.direction: row.spbleu for row in self.directions}
