@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,14 +31,15 @@ class Family:
 
     ``model_type`` is what config.json says. The encoder reads ``[l] x </s>``, where ``encoder_language``
     says whose token l is; the decoder writes ``[tgt] y </s>`` or, where it names no language, ``y </s>``.
-    ``token`` is the form of a language's token, and ``languages`` the codes of the published models, in the
-    order of their ids.
+    ``token`` is the form of a language's token and ``code`` what its code looks like, as a regular
+    expression; ``languages`` are the codes of the published models, in the order of their ids.
     """
 
     name: str
     model_type: str
     languages: tuple[str, ...]
     token: str
+    code: str
     encoder_language: Index = Index.SOURCE
     decoder_names_language: bool = True
 
@@ -45,15 +47,27 @@ class Family:
         """The token of a language, by the family's own code for it: ``__en__``, ``eng_Latn``, ``en_XX``."""
         return self.token.format(code)
 
+    def code_of(self, token: str) -> str | None:
+        """The code that a token names, None for any other token."""
+        prefix, suffix = self.token.split("{}")
+        code = token.removeprefix(prefix).removesuffix(suffix)
+        return code if token == self.language_token(code) and re.fullmatch(self.code, code) else None
+
+
+_M2M_CODE, _FLORES_200_CODE, _MBART_CODE = (
+    "[A-Za-z][A-Za-z0-9_-]*?",
+    "[a-z]{3}_[A-Z][a-z]{3}",
+    "[a-z]{2}_[A-Z]{2}",
+)
 
 FAMILIES: dict[str, Family] = {
-    "m2m-124": Family("M2M-124", "m2m_100", M2M_124, "__{}__"),
-    "m2m-100": Family("M2M-100", "m2m_100", M2M_100, "__{}__"),
+    "m2m-124": Family("M2M-124", "m2m_100", M2M_124, "__{}__", _M2M_CODE),
+    "m2m-100": Family("M2M-100", "m2m_100", M2M_100, "__{}__", _M2M_CODE),
     "small-100": Family(
-        "SMaLL-100", "m2m_100", M2M_100, "__{}__", Index.TARGET, decoder_names_language=False
+        "SMaLL-100", "m2m_100", M2M_100, "__{}__", _M2M_CODE, Index.TARGET, decoder_names_language=False
     ),
-    "nllb-200": Family("NLLB-200", "m2m_100", NLLB_200, "{}"),
-    "mbart-50": Family("mBART-50", "mbart", MBART_50, "{}"),
+    "nllb-200": Family("NLLB-200", "m2m_100", NLLB_200, "{}", _FLORES_200_CODE),
+    "mbart-50": Family("mBART-50", "mbart", MBART_50, "{}", _MBART_CODE),
 }
 """Every family that lslo can adapt.
 

@@ -1,4 +1,4 @@
-"""The files of an M2M100 model: finding them, checking them, reading and replacing them."""
+"""The files of a base model: finding them, checking them, reading and replacing them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,25 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from transformers import M2M100ForConditionalGeneration
+from transformers import M2M100ForConditionalGeneration, MBartForConditionalGeneration, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_files
 
 from lslo_cli.errors import InputError
+from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.shapes import ModelShape
-from lslo_cli.mt.tokenizer import TOKENIZER_FILES, Tokenizer
+from lslo_cli.mt.tokenizer import EOS, Tokenizer
+from lslo_cli.mt.tokenizer_files import TOKENIZER_FILES
 
 WORLD = "world"
 WORLD_FOLDER = Path(__file__).parent.parent / "world" / "base"
 
 CONFIG = "config.json"
+ARCHITECTURES: dict[str, type[PreTrainedModel]] = {
+    "m2m_100": M2M100ForConditionalGeneration,
+    "mbart": MBartForConditionalGeneration,
+}
+"""The class of a model by the ``model_type`` of config.json."""
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 
 _OTHER_MODELS = "give --model DIR with a base model on this machine, or try `lslo demo`, which needs none"
@@ -48,7 +55,7 @@ class Checkpoint:
         """The shape that config.json announces.
 
         Raises InputError where that file is missing or damaged, or describes another architecture than
-        an M2M100 with tied embeddings.
+        one of :data:`ARCHITECTURES` with tied embeddings.
         """
         try:
             config = json.loads((self.folder / CONFIG).read_text(encoding="utf-8"))
@@ -59,6 +66,7 @@ class Checkpoint:
                 d_model=int(config["d_model"]),
                 ffn_dim=int(config["encoder_ffn_dim"]),
                 vocab_size=int(config["vocab_size"]),
+                learned_positions=config["max_position_embeddings"] + 2 if model_type == "mbart" else 0,
             )
         except FileNotFoundError:
             present = ", ".join(sorted(path.name for path in self.folder.iterdir())) or "nothing"
@@ -67,23 +75,29 @@ class Checkpoint:
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self.folder / CONFIG} is damaged: {error!r}", _COPY_AGAIN) from error
-        if model_type != "m2m_100":
+        if model_type not in ARCHITECTURES:
             raise InputError(
-                f"the base model in {self.folder} is of type '{model_type}', not 'm2m_100'",
-                "use an M2M-100 or M2M-124 model, or one made by `lslo base train`",
+                f"the base model in {self.folder} is of type '{model_type}', "
+                f"not {' or '.join(map(repr, ARCHITECTURES))}",
+                f"use a model of {', '.join(family.name for family in FAMILIES.values())}, or one made by "
+                "`lslo base train`",
             )
         if not config.get("tie_word_embeddings", True):
             raise self._untied()
         return shape
 
-    def load_weights(self, dtype: torch.dtype) -> M2M100ForConditionalGeneration:
+    def architecture(self) -> str:
+        """The ``model_type`` of config.json, which :meth:`shape` checks."""
+        return json.loads((self.folder / CONFIG).read_text(encoding="utf-8"))["model_type"]
+
+    def load_weights(self, dtype: torch.dtype) -> PreTrainedModel:
         """The model in eval mode, with layerdrop 0: a dropped layer would take its adapters' gradients along.
 
         Raises InputError where the weights are missing, damaged, or not those that config.json announces.
         """
         try:
             with _quiet_transformers():
-                model, report = M2M100ForConditionalGeneration.from_pretrained(
+                model, report = ARCHITECTURES[self.architecture()].from_pretrained(
                     self.hub_id or str(self.folder),
                     revision=self.commit or "main",
                     dtype=dtype,
@@ -108,6 +122,8 @@ class Checkpoint:
         sharing = (model.lm_head, model.model.encoder.embed_tokens, model.model.decoder.embed_tokens)
         if any(module.weight is not embedding for module in sharing):
             raise self._untied()
+        # mBART's settings leave this open; all families begin with </s>, as fairseq does.
+        model.config.decoder_start_token_id = EOS
         return model
 
     def digest(self, tokenizer: Tokenizer) -> str:
@@ -158,7 +174,7 @@ def find_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
     return Checkpoint(snapshot, model, snapshot.name)
 
 
-def write_checkpoint(model: M2M100ForConditionalGeneration, tokenizer: Tokenizer, folder: Path) -> Checkpoint:
+def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path) -> Checkpoint:
     """Write a model so that a reader finds the whole of it or none.
 
     The files are made beside the folder and moved in; config.json, without which there is no model, leaves

@@ -29,7 +29,7 @@ class FairseqConstraints(LogitsProcessor):
     """
 
     def __init__(self, languages: torch.Tensor, max_length: int):
-        """``languages``: (rows, 1) ids of language tokens, or (rows, 0) in a family whose decoder writes none.
+        """``languages``: (rows, 1) ids of language tokens, or (rows, 0) where the decoder writes none.
 
         ``max_length`` counts the leading ``</s>`` too.
         """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -12,30 +11,36 @@ from pathlib import Path
 from sentencepiece import SentencePieceProcessor
 
 from lslo_cli.errors import InputError, UsageError, nearest
+from lslo_cli.method.families import FAMILIES, Family
+from lslo_cli.method.strategy import Index
+from lslo_cli.mt.codes import model_code
+from lslo_cli.mt.tokenizer_files import (
+    DICTIONARY,
+    FAMILY,
+    MASK,
+    SENTENCEPIECE,
+    SPECIALS,
+    read_bytes,
+    read_entries,
+    read_family,
+)
 
-SENTENCEPIECE = "sentencepiece.bpe.model"
-DICTIONARY = "dict.txt"
-HUB_VOCABULARY = "vocab.json"
-HUB_ADDED_TOKENS = "added_tokens.json"
-TOKENIZER_FILES = (SENTENCEPIECE, DICTIONARY, HUB_VOCABULARY, HUB_ADDED_TOKENS)
+M2M = FAMILIES["m2m-124"]
 
-SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")
 BOS, PAD, EOS, UNK = range(4)
 
-_LANGUAGE_TOKEN = re.compile(r"__([A-Za-z][A-Za-z0-9_-]*?)__")
-
-
-def language_token(code: str) -> str:
-    """The token that names a language: ``__en__``."""
-    return f"__{code}__"
+MADEUP = 8
+"""At most so many rows of an embedding have no token: fairseq rounds vocabularies up."""
 
 
 class Tokenizer:
     """Sentencepiece pieces numbered by a dictionary: 4 specials, then the dictionary in its order.
 
     The ids are fairseq's, ``<s>`` 0, ``<pad>`` 1, ``</s>`` 2, ``<unk>`` 3. A piece's id is where the
-    dictionary lists it, which need not be where the sentencepiece model does. Language tokens ``__xx__``
-    are entries of the dictionary too; those of ``languages`` that it lacks follow it alphabetically.
+    dictionary lists it, which need not be where the sentencepiece model does. Language tokens, ``__xx__``
+    in the scheme of M2M, are entries of the dictionary too; those of ``languages`` that it lacks follow it
+    alphabetically. ``family`` says what they look like and where they stand. Languages have the codes of
+    M2M throughout, ``en`` for NLLB-200's ``eng_Latn``; others keep their own.
 
     The stock M2M100Tokenizer of transformers is not used: its language ids come from a list of 100
     languages and are silently wrong for the 124-language models.
@@ -43,14 +48,17 @@ class Tokenizer:
 
     pad_id, eos_id, unk_id = PAD, EOS, UNK
 
-    def __init__(self, model: bytes, entries: Sequence[str], languages: Iterable[str] = ()):
+    def __init__(
+        self, model: bytes, entries: Sequence[str], languages: Iterable[str] = (), family: Family = M2M
+    ):
         """``model`` is a serialized sentencepiece model, ``entries`` the dictionary after the specials.
 
         Raises InputError where the model cannot be parsed or needs what the dictionary cannot give.
         """
         self._model = model
         self._processor = parse_sentencepiece(model)
-        missing = {language_token(code) for code in languages} - set(entries)
+        self.family = family
+        missing = {family.language_token(code) for code in languages} - set(entries)
         self._tokens = [*SPECIALS, *entries, *sorted(missing)]
         ids = {token: index for index, token in enumerate(self._tokens)}
         if len(ids) < len(self._tokens):
@@ -65,10 +73,9 @@ class Tokenizer:
             )
         pieces = self._processor.id_to_piece(list(range(len(self._processor))))
         self._piece_ids = [ids.get(piece, UNK) for piece in pieces]
-        self._languages = {
-            match[1]: index for token, index in ids.items() if (match := _LANGUAGE_TOKEN.fullmatch(token))
-        }
-        self._silent = {BOS, PAD, EOS, *self._languages.values()}
+        codes = {family.code_of(token): index for token, index in ids.items()}
+        self._languages = {model_code(code): index for code, index in codes.items() if code}
+        self._silent = {BOS, PAD, EOS, ids.get(MASK, EOS), *self._languages.values()}
 
     @property
     def vocab_size(self) -> int:
@@ -83,7 +90,8 @@ class Tokenizer:
     @property
     def digest(self) -> str:
         """sha256 over the sentencepiece model and all tokens in id order; counts in dict.txt don't matter."""
-        return sha256(self._model + "\n".join(self._tokens).encode()).hexdigest()
+        family = "" if self.family is M2M else self.family.name
+        return sha256(self._model + "\n".join(self._tokens).encode() + family.encode()).hexdigest()
 
     def encode(self, text: str) -> list[int]:
         """The ids of the pieces of ``text``, without language tokens and specials."""
@@ -99,48 +107,62 @@ class Tokenizer:
         return "".join(pieces).replace(" ", "").replace("▁", " ").strip()
 
     def language_id(self, code: str) -> int:
-        """The id of ``__code__``. Raises UsageError, naming the nearest code, where there is none."""
-        if code not in self._languages:
+        """The id of a language's token; ``code`` may be M2M's, or that of FLORES-101 or FLORES-200.
+
+        Raises UsageError, naming the nearest code, where there is none.
+        """
+        known = code if code in self._languages else model_code(code)
+        if known not in self._languages:
             raise UsageError(
                 f"the base model has no token for language '{code}'.{nearest(code, self._languages)}",
                 f"its {len(self._languages)} languages: {', '.join(self.languages)}",
             )
-        return self._languages[code]
+        return self._languages[known]
 
     def source_ids(self, pieces: Sequence[int], src: str, tgt: str) -> list[int]:
-        """What the encoder reads: ``__src__ x </s>``."""
-        return [self.language_id(src), *pieces, EOS]
+        """What the encoder reads: ``__src__ x </s>``, or ``__tgt__ x </s>`` in SMaLL-100."""
+        named = src if self.family.encoder_language is Index.SOURCE else tgt
+        return [self.language_id(named), *pieces, EOS]
 
     def target_ids(self, pieces: Sequence[int], src: str, tgt: str) -> list[int]:
-        """What the decoder learns to write: ``__tgt__ y </s>``."""
-        return [self.language_id(tgt), *pieces, EOS]
+        """What the decoder learns to write: ``__tgt__ y </s>``, or ``y </s>`` in SMaLL-100."""
+        return [*self.decoder_prompt(src, tgt)[1:], *pieces, EOS]
 
     def decoder_prompt(self, src: str, tgt: str) -> list[int]:
-        """What the decoder reads before the first word: ``</s> __tgt__``."""
-        return [EOS, self.language_id(tgt)]
+        """What the decoder reads before the first word: ``</s> __tgt__``, or ``</s>`` in SMaLL-100."""
+        return [EOS, self.language_id(tgt)] if self.family.decoder_names_language else [EOS]
 
     @classmethod
-    def load(cls, folder: Path, languages: Iterable[str] = ()) -> Tokenizer:
-        """Read sentencepiece.bpe.model with dict.txt, or with the hub's vocab.json and added_tokens.json.
+    def load(cls, folder: Path, languages: Iterable[str] = (), rows: int = 0) -> Tokenizer:
+        """Read sentencepiece.bpe.model with dict.txt, or with what the hub has in its place.
 
-        ``languages`` name the language tokens of a dictionary that was stored without them. Raises
-        InputError for a missing or damaged file.
+        ``languages`` name the language tokens of a dictionary that was stored without them. ``rows`` are
+        those of the embedding: the last few may stand for no token. Raises InputError for a missing or
+        damaged file.
         """
         folder = Path(folder)
-        model = _read(folder, SENTENCEPIECE)
-        if (folder / DICTIONARY).is_file() or not (folder / HUB_VOCABULARY).is_file():
-            entries = _dictionary_entries(folder)
-        else:
-            entries = _hub_entries(folder)
+        model = read_bytes(folder, SENTENCEPIECE)
+        family = read_family(folder)
+        entries = read_entries(folder, family)
+        spare = rows - len(entries) - len(SPECIALS)
+        if family is not M2M and 0 < spare <= MADEUP:
+            entries += [f"madeupword{number:04d}" for number in range(spare)]
         try:
-            return cls(model, entries, languages)
+            return cls(model, entries, languages, family)
         except InputError as error:
             raise InputError(f"{folder}: {error.message}", error.hint) from error
 
     def save(self, folder: Path) -> None:
-        """Write sentencepiece.bpe.model and dict.txt, language tokens included. Raises InputError."""
+        """Write sentencepiece.bpe.model and dict.txt, language tokens included; raises InputError.
+
+        A family other than M2M-124 is written to family.json beside them.
+        """
         dictionary = "".join(f"{token} 1\n" for token in self._tokens[len(SPECIALS) :])
-        for name, content in ((SENTENCEPIECE, self._model), (DICTIONARY, dictionary.encode())):
+        key = next(key for key, family in FAMILIES.items() if family is self.family)
+        files = {SENTENCEPIECE: self._model, DICTIONARY: dictionary.encode()}
+        if self.family is not M2M:
+            files[FAMILY] = json.dumps({"family": key}).encode()
+        for name, content in files.items():
             partial = Path(folder) / f".{name}.partial"
             try:
                 partial.parent.mkdir(parents=True, exist_ok=True)
@@ -151,6 +173,8 @@ class Tokenizer:
                     f"cannot write {name} to {folder}: {error.strerror}",
                     "choose a folder that can be written to",
                 ) from error
+        if FAMILY not in files:
+            (Path(folder) / FAMILY).unlink(missing_ok=True)
 
 
 def parse_sentencepiece(model: bytes) -> SentencePieceProcessor:
@@ -165,51 +189,3 @@ def parse_sentencepiece(model: bytes) -> SentencePieceProcessor:
             f"the sentencepiece model ({len(model):,} bytes) cannot be read: {error}",
             "copy or download it again",
         ) from error
-
-
-def _read(folder: Path, name: str) -> bytes:
-    try:
-        return (folder / name).read_bytes()
-    except OSError as error:
-        present = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-        raise InputError(
-            f"no {name} in {folder}; it holds {', '.join(present) or 'nothing'}",
-            f"a base model needs {SENTENCEPIECE} and {DICTIONARY} (or the hub's {HUB_VOCABULARY} "
-            f"with {HUB_ADDED_TOKENS})",
-        ) from error
-
-
-def _dictionary_entries(folder: Path) -> list[str]:
-    """The entries of fairseq's dict.txt, a piece and its count in each line."""
-    entries = []
-    # Only "\n" ends a line: pieces may hold other characters that str.splitlines would split at.
-    lines = _read(folder, DICTIONARY).decode("utf-8", errors="replace").removesuffix("\n").split("\n")
-    for number, line in enumerate(lines, start=1):
-        piece, space, count = line.removesuffix("\r").rpartition(" ")
-        if not (piece and space and count.isdigit()):
-            raise InputError(
-                f"{folder / DICTIONARY}, line {number}: '{line}' is not a piece and its count",
-                "take the dict.txt that came with the model",
-            )
-        entries.append(piece)
-    return entries
-
-
-def _hub_entries(folder: Path) -> list[str]:
-    """The entries of vocab.json with those of added_tokens.json, in id order."""
-    ids: dict[str, int] = {}
-    for name in (HUB_VOCABULARY, HUB_ADDED_TOKENS):
-        try:
-            ids |= {token: int(index) for token, index in json.loads(_read(folder, name)).items()}
-        except (ValueError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"{folder / name} does not map tokens to ids: {error}", "copy or download it again"
-            ) from error
-    tokens = sorted(ids, key=ids.__getitem__)
-    if [ids[token] for token in tokens] != list(range(len(tokens))) or tuple(tokens[:4]) != SPECIALS:
-        raise InputError(
-            f"the ids in {folder / HUB_VOCABULARY} and {HUB_ADDED_TOKENS} are not 0 to {len(tokens) - 1:,}, "
-            f"each once, with {' '.join(SPECIALS)} first",
-            f"use a copy of the model with fairseq's {DICTIONARY}",
-        )
-    return tokens[len(SPECIALS) :]

@@ -1,0 +1,166 @@
+"""The files a tokenizer comes in: fairseq's, lslo's own, and those of each family on the hub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sentencepiece import SentencePieceProcessor
+
+from lslo_cli.errors import InputError
+from lslo_cli.method.families import FAMILIES, Family
+
+SENTENCEPIECE = "sentencepiece.bpe.model"
+DICTIONARY = "dict.txt"
+FAMILY = "family.json"
+HUB_VOCABULARY = "vocab.json"
+HUB_ADDED_TOKENS = "added_tokens.json"
+HUB_TOKENIZER = "tokenizer.json"
+HUB_SETTINGS = "tokenizer_config.json"
+SMALL_100_CODE = "tokenization_small100.py"
+TOKENIZER_FILES = (
+    *(SENTENCEPIECE, DICTIONARY, FAMILY, HUB_VOCABULARY, HUB_ADDED_TOKENS, HUB_TOKENIZER, HUB_SETTINGS),
+    SMALL_100_CODE,  # never run: that it is there says what the model is
+)
+
+SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")
+MASK = "<mask>"
+
+_HUB_CLASSES = {
+    "NllbTokenizer": "nllb-200",
+    "NllbTokenizerFast": "nllb-200",
+    "MBart50Tokenizer": "mbart-50",
+    "MBart50TokenizerFast": "mbart-50",
+    "SMALL100Tokenizer": "small-100",
+}
+_COPY_AGAIN = "copy or download it again"
+
+
+def read_family(folder: Path) -> Family:
+    """The family a tokenizer belongs to: as lslo wrote it down, or by what the hub's files say.
+
+    M2M-124, in whose scheme lslo makes its own models, where nothing says otherwise.
+    """
+    if (folder / FAMILY).is_file():
+        key = _read_json(folder, FAMILY).get("family")
+        if key not in FAMILIES:
+            raise InputError(
+                f"{folder / FAMILY} names the family '{key}'", f"lslo knows {', '.join(FAMILIES)}"
+            )
+        return FAMILIES[key]
+    if (folder / SMALL_100_CODE).is_file():
+        return FAMILIES["small-100"]
+    settings = _read_json(folder, HUB_SETTINGS) if (folder / HUB_SETTINGS).is_file() else {}
+    if key := _HUB_CLASSES.get(settings.get("tokenizer_class")):
+        return FAMILIES[key]
+    own = (DICTIONARY, HUB_ADDED_TOKENS)
+    is_stock = (folder / HUB_VOCABULARY).is_file() and not any((folder / name).is_file() for name in own)
+    return FAMILIES["m2m-100" if is_stock else "m2m-124"]
+
+
+def read_entries(folder: Path, family: Family) -> list[str]:
+    """The tokens after the specials, in the order of their ids.
+
+    From dict.txt; else from the hub's vocab.json and added_tokens.json; else from tokenizer.json; else from
+    the sentencepiece model itself. Languages stand where the files put them, or else after all pieces in
+    the order of the published model. Raises InputError for a missing or damaged file.
+    """
+    if (folder / DICTIONARY).is_file():
+        return _dictionary_entries(folder)
+    if (folder / HUB_VOCABULARY).is_file():
+        names = [name for name in (HUB_VOCABULARY, HUB_ADDED_TOKENS) if (folder / name).is_file()]
+        entries = _in_id_order(folder, names, [_numbered(folder, name) for name in names])
+    elif (folder / HUB_TOKENIZER).is_file():
+        entries = _in_id_order(folder, [HUB_TOKENIZER], _fast_tokenizer_ids(folder))
+    elif family.name in ("NLLB-200", "mBART-50"):
+        entries = _sentencepiece_entries(folder)
+    else:
+        return _dictionary_entries(folder)  # which says that it is missing
+    tokens = [family.language_token(code) for code in family.languages]
+    if set(tokens).isdisjoint(entries):
+        entries += tokens
+    if family.token == "{}" and MASK not in entries:
+        entries.append(MASK)
+    return entries
+
+
+def read_bytes(folder: Path, name: str) -> bytes:
+    """The content of a file. Raises InputError, naming the files that there are, where it is missing."""
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        present = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        raise InputError(
+            f"no {name} in {folder}; it holds {', '.join(present) or 'nothing'}",
+            f"a base model needs {SENTENCEPIECE} and {DICTIONARY} (or the hub's {HUB_VOCABULARY} "
+            f"with {HUB_ADDED_TOKENS})",
+        ) from error
+
+
+def _dictionary_entries(folder: Path) -> list[str]:
+    """The entries of fairseq's dict.txt, a piece and its count in each line."""
+    entries = []
+    # Only "\n" ends a line: pieces may hold other characters that str.splitlines would split at.
+    lines = read_bytes(folder, DICTIONARY).decode("utf-8", errors="replace").removesuffix("\n").split("\n")
+    for number, line in enumerate(lines, start=1):
+        piece, space, count = line.removesuffix("\r").rpartition(" ")
+        if not (piece and space and count.isdigit()):
+            raise InputError(
+                f"{folder / DICTIONARY}, line {number}: '{line}' is not a piece and its count",
+                "take the dict.txt that came with the model",
+            )
+        entries.append(piece)
+    return entries
+
+
+def _sentencepiece_entries(folder: Path) -> list[str]:
+    """The pieces in the model's own order, which is that of NLLB-200's and mBART-50's ids."""
+    processor = SentencePieceProcessor(model_proto=read_bytes(folder, SENTENCEPIECE))
+    pieces = processor.id_to_piece(list(range(len(processor))))
+    return [piece for piece in pieces if piece not in SPECIALS]
+
+
+def _numbered(folder: Path, name: str) -> dict[str, int]:
+    try:
+        return {token: int(index) for token, index in _read_json(folder, name).items()}
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{folder / name} does not map tokens to ids: {error}", _COPY_AGAIN) from error
+
+
+def _fast_tokenizer_ids(folder: Path) -> list[dict[str, int]]:
+    """Pieces and added tokens of tokenizer.json, whose vocabulary is a table or a list of (piece, score)."""
+    try:
+        content = _read_json(folder, HUB_TOKENIZER)
+        vocabulary = content["model"]["vocab"]
+        if isinstance(vocabulary, list):
+            vocabulary = {piece: index for index, (piece, _) in enumerate(vocabulary)}
+        return [vocabulary, {token["content"]: token["id"] for token in content["added_tokens"]}]
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{folder / HUB_TOKENIZER} holds no vocabulary: {error!r}", _COPY_AGAIN) from error
+
+
+def _in_id_order(folder: Path, names: list[str], parts: Iterable[dict[str, int]]) -> list[str]:
+    """The tokens after the specials by id. Raises InputError for ids with gaps or without the specials."""
+    ids: dict[str, int] = {}
+    for part in parts:
+        ids |= part
+    tokens = sorted(ids, key=ids.__getitem__)
+    if [ids[token] for token in tokens] != list(range(len(tokens))) or tuple(tokens[:4]) != SPECIALS:
+        raise InputError(
+            f"the ids in {folder / names[0]}{''.join(f' and {name}' for name in names[1:])} are not 0 to "
+            f"{len(tokens) - 1:,}, each once, with {' '.join(SPECIALS)} first",
+            f"use a copy of the model with fairseq's {DICTIONARY}",
+        )
+    return tokens[len(SPECIALS) :]
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        content = json.loads(read_bytes(folder, name))
+        if not isinstance(content, dict):
+            raise TypeError(f"it is a {type(content).__name__}")
+        return content
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{folder / name} does not map tokens to ids: {error}", _COPY_AGAIN) from error
