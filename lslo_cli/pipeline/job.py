@@ -69,6 +69,7 @@ class Job:
         return (
             artifact.seed == self.setup.recipe.seed
             and artifact.recipe["run"]["precision"] == recipe["run"]["precision"]
+            and artifact.recipe["run"].get("tf32", False) == recipe["run"]["tf32"]
             and all(artifact.recipe.get(section) == recipe[section] for section in (*sections, "data"))
         )
 

@@ -25,7 +25,10 @@ def open_device(recipe: Recipe) -> Accelerator:
         raise UsageError("fp16 needs a CUDA device", "use --precision fp32 or bf16")
     mixed = "no" if precision is Precision.FP32 else str(precision)
     AcceleratorState._reset_state()  # or it would insist on the precision of an earlier stage in this process
-    return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
+    accelerator = Accelerator(cpu=device == "cpu", mixed_precision=mixed)
+    tf32 = recipe.run.tf32 and accelerator.device.type == "cuda"
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    return accelerator
 
 
 def describe_device(device: torch.device) -> str:

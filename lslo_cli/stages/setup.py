@@ -151,7 +151,7 @@ class Setup:
                 recipe.seed,
                 recipe.data.model_dump(mode="json", include={"temperature", "max_length"}),
                 recipe.fit.model_dump(mode="json"),
-                recipe.run.precision,
+                recipe.run.model_dump(mode="json", include={"precision", "tf32"}),
                 asdict(settings),
                 [asdict(language) for language in self.languages],
                 [identity.digest for identity in self.data],

@@ -92,8 +92,8 @@ def train_base(
 
 def _fingerprint(recipe: Recipe, codes: tuple[str, ...], corpus: Corpus, accelerator: Accelerator) -> str:
     section = recipe.base.model_dump(mode="json")
-    processes, precision = accelerator.num_processes, recipe.run.precision
-    return digest_of([section, recipe.seed, precision, codes, corpus.digest, processes])
+    arithmetic = recipe.run.model_dump(mode="json", include={"precision", "tf32"})
+    return digest_of([section, recipe.seed, arithmetic, codes, corpus.digest, accelerator.num_processes])
 
 
 def _train_tokenizer(corpus: Corpus, codes: tuple[str, ...], folder: Path, size: int, seed: int) -> Tokenizer:

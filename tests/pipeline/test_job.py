@@ -41,6 +41,7 @@ def test_without_reuse_a_stage_runs_again_and_gives_the_same(there, finished):
         {"langs": "qta,qso,qki"},
         {"languages": {"qki": {"resource": "low"}}},
         {"run.precision": "bf16"},
+        {"run.tf32": True},
     ],
 )
 def test_what_was_made_with_other_settings_is_made_again(there, change):

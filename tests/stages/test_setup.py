@@ -64,6 +64,19 @@ def test_cuda_is_refused_where_there_is_none(tiny, monkeypatch):
         open_device(tiny.recipe(**{"run.device": "cuda"}))
 
 
+def test_tf32_is_for_cuda_and_for_the_stage_that_asks_for_it(tiny, monkeypatch):
+    class OnCuda:
+        device = torch.device("cuda")
+
+    open_device(tiny.recipe(**{"run.tf32": True}))
+    assert torch.get_float32_matmul_precision() == "highest"  # on a CPU
+    monkeypatch.setattr("lslo_cli.stages.device.Accelerator", lambda **settings: OnCuda())
+    open_device(tiny.recipe(**{"run.tf32": True}))
+    assert torch.get_float32_matmul_precision() == "high"
+    open_device(tiny.recipe())
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
 def test_sentences_that_are_too_long_are_counted_in_a_note(setup):
     notes = []
     batches = setup(notes.append, **{"data.max_length": 22, "data.train_rows": 40}).training_batches()
