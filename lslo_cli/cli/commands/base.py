@@ -10,6 +10,7 @@ import typer
 from typer import Argument, Option
 
 from lslo_cli.cli import console
+from lslo_cli.cli.commands.base_check import check
 from lslo_cli.cli.commands.base_info import info
 from lslo_cli.cli.flags import takes
 from lslo_cli.cli.options import ComputeOptions, command_line
@@ -17,6 +18,7 @@ from lslo_cli.errors import UsageError
 
 app = typer.Typer(help="Base models: make them, convert them, look at them.")
 app.command("info")(info)
+app.command("check")(check)
 
 
 @dataclass(frozen=True, kw_only=True)

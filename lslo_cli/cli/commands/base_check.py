@@ -1,0 +1,126 @@
+"""``lslo base check``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Option
+
+from lslo_cli.cli import console
+from lslo_cli.cli.flags import Key, takes
+from lslo_cli.cli.options import EXPERIMENT, ComputeOptions
+from lslo_cli.errors import RunError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from lslo_cli.stages.check_base import Anchor, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseCheckOptions(ComputeOptions):
+    model: Annotated[
+        str | None,
+        Option(
+            "--model",
+            metavar="NAME|FOLDER",
+            rich_help_panel=EXPERIMENT,
+            help="M2M-124 615M: a folder or a hub id; default: LSLO_MODEL.",
+        ),
+        Key("model.name"),
+    ] = None
+    anchors: Annotated[
+        list[str] | None,
+        Option("--anchor", metavar="ny-sw|lang12", help="Only this score. Repeatable; default: both."),
+    ] = None
+    max_tokens: Annotated[
+        int | None,
+        Option("--max-tokens", help="Size of a batch in tokens, padding included."),
+        Key("evaluate.max_tokens"),
+    ] = None
+
+    def chosen(self) -> dict[str, Anchor]:
+        """The anchors to check. Raises UsageError for one that there is not."""
+        from lslo_cli.stages.check_base import ANCHORS
+
+        for name in self.anchors or ():
+            if name not in ANCHORS:
+                raise UsageError(
+                    f"there is no anchor '{name}'.{nearest(name, ANCHORS)}", f"choose {', '.join(ANCHORS)}"
+                )
+        return {name: anchor for name, anchor in ANCHORS.items() if name in (self.anchors or ANCHORS)}
+
+    def given(self) -> dict[str, Any]:
+        """The anchors' languages, among them Swahili, which the paper does not have, and their metric."""
+        languages = dict.fromkeys(code for anchor in self.chosen().values() for code in anchor.languages)
+        return super().given() | {
+            "langs": ",".join(languages),
+            "languages.sw.resource": "low",
+            "evaluate.metric_model": "flores101",
+        }
+
+
+@takes(BaseCheckOptions)
+def check(options: BaseCheckOptions) -> None:
+    """Hold a base model against the scores that were published for it, and say pass or fail.
+
+    A converted or downloaded M2M-124 615M that passes is the one the paper fine-tuned, decoded as it was.
+    The length of the references checks text and sentencepiece model; the scores check weights and search.
+    Reads: the base model, FLORES-101's devtest, and FLORES-101's sentencepiece model.
+
+    Example: lslo base check --model models/m2m-124-615m --data data/flores101 --anchor ny-sw
+    """
+    recipe = options.resolve()
+    from lslo_cli.cli.progress import listening
+    from lslo_cli.stages.check_base import check_base
+
+    with listening(options.quiet) as on_event:
+        verdicts = check_base(recipe, options.chosen(), on_event)
+    if options.json:
+        print(json.dumps([as_facts(verdict) for verdict in verdicts], indent=1))
+    else:
+        show_verdicts(verdicts)
+    failed = [verdict for verdict in verdicts if not verdict.passed]
+    if failed:
+        raise RunError(
+            f"{len(failed)} of {len(verdicts)} published scores were not reached: "
+            f"{', '.join(verdict.name for verdict in failed)}",
+            "compare text and sentencepiece model first"
+            if not all(verdict.same_text for verdict in failed)
+            else "the text agrees: compare the weights with the official archive's",
+        )
+
+
+def show_verdicts(verdicts: Sequence[Verdict]) -> None:
+    """A row for every anchor."""
+    columns = ("anchor", "verdict", "spBLEU", "published", "tolerance", "reference pieces", "published")
+    rows = [
+        (
+            verdict.name,
+            "pass" if verdict.passed else "FAIL",
+            f"{verdict.spbleu:.2f}",
+            f"{verdict.anchor.spbleu:g}",
+            f"{verdict.anchor.tolerance:g}",
+            verdict.reference_length,
+            verdict.anchor.reference_length,
+        )
+        for verdict in verdicts
+    ]
+    console.show_table("Against published scores", columns, rows, names=2)
+    console.results.print()
+    console.show_facts([(verdict.name, verdict.anchor.source) for verdict in verdicts])
+
+
+def as_facts(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON has it."""
+    return {
+        "anchor": verdict.name,
+        "source": verdict.anchor.source,
+        "passed": verdict.passed,
+        "spbleu": verdict.spbleu,
+        "published_spbleu": verdict.anchor.spbleu,
+        "tolerance": verdict.anchor.tolerance,
+        "reference_length": verdict.reference_length,
+        "published_reference_length": verdict.anchor.reference_length,
+    }
