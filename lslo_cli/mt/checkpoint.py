@@ -122,6 +122,12 @@ class Checkpoint:
         sharing = (model.lm_head, model.model.encoder.embed_tokens, model.model.decoder.embed_tokens)
         if any(module.weight is not embedding for module in sharing):
             raise self._untied()
+        bias = getattr(model, "final_logits_bias", None)
+        if bias is not None and bias.any():
+            raise InputError(
+                f"the model in {self.folder} adds a bias to its logits, which is not supported",
+                "use mBART-50 as it was published, whose bias is 0",
+            )
         # mBART's settings leave this open; all families begin with </s>, as fairseq does.
         model.config.decoder_start_token_id = EOS
         return model

@@ -231,6 +231,12 @@ def test_half_precision_stays_half_unless_another_format_is_asked_for(folder, tm
     assert json.loads((tmp_path / "full/config.json").read_text())["dtype"] == "float32"
 
 
+def test_a_file_in_torchs_older_format_converts_too(folder, tmp_path, converted):
+    checkpoint = fairseq_checkpoint(converted.tokenizer.vocab_size)
+    torch.save(checkpoint, folder / "model.pt", _use_new_zipfile_serialization=False)
+    assert convert_fairseq(folder, tmp_path / "out").identity.digest == converted.identity.digest
+
+
 def test_settings_may_lie_where_newer_versions_put_them(folder, tmp_path):
     checkpoint = torch.load(folder / "model.pt", weights_only=False)
     checkpoint["cfg"] = {"model": vars(checkpoint.pop("args"))}

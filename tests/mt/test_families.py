@@ -229,6 +229,15 @@ def test_the_ids_of_m2m_100_are_those_of_transformers(tmp_path):
             assert ours.source_ids(ours.encode(line), code, "en") == theirs(line).input_ids
 
 
+def test_an_mbart_with_a_bias_of_its_logits_is_refused(tmp_path):
+    folder = write_model(tmp_path / "mbart", "mbart-50")
+    model = MBartForConditionalGeneration.from_pretrained(folder)
+    model.final_logits_bias += 1
+    model.save_pretrained(folder)
+    with pytest.raises(InputError, match="adds a bias to its logits"):
+        load_base(str(folder))
+
+
 def test_nllb_without_tokenizer_json_has_the_same_ids(tmp_path):
     folder = write_model(tmp_path / "nllb", "nllb-200")
     full = load_base(str(folder)).tokenizer
