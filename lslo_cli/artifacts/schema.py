@@ -74,11 +74,17 @@ class ModelIdentity(Document):
     ffn_dim: int
     vocab_size: int
     parameters: int
+    learned_positions: int = 0
 
     @property
     def shape(self) -> ModelShape:
         return ModelShape(
-            self.encoder_layers, self.decoder_layers, self.d_model, self.ffn_dim, self.vocab_size
+            encoder_layers=self.encoder_layers,
+            decoder_layers=self.decoder_layers,
+            d_model=self.d_model,
+            ffn_dim=self.ffn_dim,
+            vocab_size=self.vocab_size,
+            learned_positions=self.learned_positions,
         )
 
 

@@ -37,7 +37,7 @@ class BaseIdentity:
 
     ``revision`` is the hub's commit, None for a folder. ``digest`` is the sha256 over the weight files and
     the tokenizer, None for a model that was never saved. ``vocab_size`` counts the rows of the embedding;
-    ``parameters`` counts tied ones once.
+    ``parameters`` counts tied ones once; ``learned_positions`` are the rows of each table of positions.
     """
 
     name: str
@@ -49,6 +49,7 @@ class BaseIdentity:
     ffn_dim: int
     vocab_size: int
     parameters: int
+    learned_positions: int = 0
 
 
 @dataclass(frozen=True)
@@ -207,4 +208,5 @@ def _identify(network: PreTrainedModel, name: str, revision: str | None, digest:
         ffn_dim=config.encoder_ffn_dim,
         vocab_size=config.vocab_size,
         parameters=network.num_parameters(),
+        learned_positions=getattr(network.get_encoder().embed_positions, "num_embeddings", 0),
     )

@@ -193,7 +193,9 @@ def test_adapters_are_attached_trained_saved_loaded_and_translate(model, text, t
     )
     experiment = Experiment(recipe, ExperimentFolder(tmp_path), "lslo test")
     before = load_base(str(model)).model.state_dict()
-    result = pipeline.train(experiment).artifact.result
+    training = pipeline.train(experiment).artifact
+    result = training.result
+    assert training.model.shape.parameters == training.model.parameters
     sites = 2 * (3 * 32 + 2 * 40) + (6 * 32 + 2 * 40)
     assert result.trainable_parameters == (2 + 2 + 4) * sites
     assert result.history[-1].loss < result.history[0].loss
