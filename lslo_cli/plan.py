@@ -45,8 +45,13 @@ class Work:
         mixing = 2 * len(shape.layers) if self.copies == 2 else 0
         return self.copies * self.ranks.parameters(shape, self.sites) + mixing
 
+    def memory(self, shape: ModelShape, max_tokens: int) -> MemoryEstimate:
+        """What a step on a batch of ``max_tokens`` tokens takes."""
+        trainable = self.trainable(shape)
+        return estimate_memory(shape, trainable if self.ranks else 0, trainable, max_tokens)
 
-def work_of(recipe: Recipe, command: str, ranks: RankMap | None) -> Work:
+
+def work_of(recipe: Recipe, command: str, ranks: RankMap | None = None) -> Work:
     """What ``weight-learn``, ``estimate-subspace`` or ``train``, with ``ranks``, would train."""
     languages = recipe.selected_languages()
     if command == "weight-learn":
@@ -75,8 +80,7 @@ def training_facts(recipe: Recipe, work: Work, shape: ModelShape, batches: int) 
     if work.schedule and work.schedule.target_ratio:
         ratios = ", ".join(f"{work.schedule.ratio_at(epoch):.2f}" for epoch in range(1, work.epochs + 1))
         facts.append(("pruned by epoch", ratios))
-    extra = trainable if work.ranks else 0
-    memory = estimate_memory(shape, extra, trainable, recipe.fit.max_tokens)
+    memory = work.memory(shape, recipe.fit.max_tokens)
     return [*facts, ("memory, roughly", describe_memory(memory))]
 
 

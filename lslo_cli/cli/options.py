@@ -208,9 +208,14 @@ class FitOptions(StageOptions):
         float | None, Option("--lr", rich_help_panel=TRAINING, help="Peak learning rate."), Key("fit.lr")
     ] = None
     max_tokens: Annotated[
-        int | None,
-        Option("--max-tokens", rich_help_panel=TRAINING, help="Size of a batch in tokens, padding included."),
-        Key("fit.max_tokens"),
+        str | None,
+        Option(
+            "--max-tokens",
+            metavar="INTEGER|auto",
+            rich_help_panel=TRAINING,
+            help="Size of a batch in tokens, padding included; auto cuts updates to fit into memory.",
+        ),
+        Key("fit.max_tokens", lambda text: int(text) if text.lstrip("-").isdecimal() else text),
     ] = None
     accumulate: Annotated[
         int | None,

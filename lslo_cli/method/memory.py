@@ -9,10 +9,16 @@ from lslo_cli.method.shapes import ModelShape
 BYTES = 4
 """Weights, adapters, optimiser state and logits are float32."""
 
+LOGITS_AT_A_TIME = 2**26
+"""Entries of the logits that the loss computes at once; it keeps none."""
+
+MARGIN = 1.5
+"""The factor within which an estimate holds."""
+
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes by purpose. An estimate to plan with, right within a factor of about 1.5."""
+    """Bytes by purpose. An estimate to plan with, right within a factor of ``MARGIN``."""
 
     weights: int
     training_state: int
@@ -30,7 +36,7 @@ def estimate_memory(shape: ModelShape, extra: int, trainable: int, max_tokens: i
     ``extra`` are parameters added to the base, ``trainable`` those with gradient and two Adam moments.
     A batch has up to ``max_tokens`` padded tokens on each side. A layer keeps about 12 vectors of width
     d_model per attention block and token (projections, attention, dropout, norm) and 3 of width ffn_dim;
-    logits exist with their gradient and one float32 copy.
+    of the logits a part is there at a time, with what becomes of it.
     """
     d, f = shape.d_model, shape.ffn_dim
     encoder = shape.encoder_layers * (12 * d + 3 * f)
@@ -39,5 +45,5 @@ def estimate_memory(shape: ModelShape, extra: int, trainable: int, max_tokens: i
         weights=BYTES * (shape.parameters + extra),
         training_state=BYTES * 3 * trainable,
         activations=BYTES * max_tokens * (encoder + decoder),
-        logits=BYTES * 3 * max_tokens * shape.vocab_size,
+        logits=BYTES * 2 * min(max_tokens * shape.vocab_size, LOGITS_AT_A_TIME),
     )

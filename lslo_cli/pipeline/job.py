@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -16,6 +16,8 @@ from lslo_cli.artifacts.schema import Artifact, LanguageRecord, Result
 from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.pipeline.experiment import Experiment, Upstream, Written, document
+from lslo_cli.plan import Work
+from lslo_cli.stages.batch_size import settled
 from lslo_cli.stages.setup import Setup, prepare
 
 
@@ -28,6 +30,10 @@ class Job:
     setup: Setup
     stopwatch: Stopwatch
     upstream: list[Upstream] = field(default_factory=list)
+
+    def settle(self, work: Work) -> None:
+        """Make the size of a batch a number, where the recipe leaves it to the memory that ``work`` finds."""
+        self.setup = settled(self.setup, work)
 
     def up_to_date(self, kind: type[Result], *sections: str) -> Written | None:
         """The artifact that is there, if it was made from the same upstream, base model, text and settings.
@@ -51,7 +57,7 @@ class Job:
         """Write the artifact, and then forget the checkpoint behind it."""
         written = document(
             result,
-            self.experiment,
+            replace(self.experiment, recipe=self.setup.recipe),
             self.path,
             model=self.setup.model_identity,
             data=self.setup.data,
@@ -97,7 +103,7 @@ def opened(
             raise RunError(
                 f"memory ran out: {str(error).splitlines()[0]}",
                 "lower the batch size, as --max-tokens 2000, and raise --accumulate to keep the size of an "
-                "update",
+                "update; --max-tokens auto does both",
             ) from error
         raise
 

@@ -13,6 +13,7 @@ from lslo_cli.pipeline.evaluation import runs_to_evaluate
 from lslo_cli.pipeline.experiment import Experiment, read_training
 from lslo_cli.plan import Plan, describe_index, parameters_by_language, training_facts, work_of
 from lslo_cli.recipe import Method
+from lslo_cli.stages.batch_size import settled
 from lslo_cli.stages.evaluate import chosen_directions
 from lslo_cli.stages.quality_curve import QualityCurve
 from lslo_cli.stages.setup import Setup, prepare
@@ -39,17 +40,18 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
     recipe = experiment.recipe
     files = _files_of_training(experiment, command, run, subspace)
     setup = prepare(recipe)
+    index, ranks = _choices(experiment, command, subspace, setup)
+    work = work_of(recipe, command, ranks.value)
+    setup = settled(setup, work)
     batches = setup.training_batches()
     facts = _common_facts(setup)
-    index, ranks = _choices(experiment, command, subspace, setup)
     if index.value:
         facts.append(("index", describe_index(index.value, index.source)))
     if command == "train" and recipe.train.curve_rows:
         QualityCurve(setup, None)  # to see whether it can be drawn
         facts.append(("quality curve", f"{recipe.train.curve_rows:,} sentences per direction and epoch"))
-    work = work_of(recipe, command, ranks.value)
     shape = setup.model_identity.shape
-    facts += training_facts(recipe, work, shape, len(batches.batches(1)))
+    facts += training_facts(setup.recipe, work, shape, len(batches.batches(1)))
     return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)
 
 

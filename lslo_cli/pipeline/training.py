@@ -16,6 +16,7 @@ from lslo_cli.events import OnEvent, ignore
 from lslo_cli.pipeline.choices import choose_index, run_choices, run_folder, subspace_path
 from lslo_cli.pipeline.experiment import Experiment, Written, document
 from lslo_cli.pipeline.job import Job, opened
+from lslo_cli.plan import work_of
 from lslo_cli.recipe import Recipe
 from lslo_cli.stages.device import describe_device
 from lslo_cli.stages.estimate_subspace import estimate_subspace as estimate_subspace_stage
@@ -34,6 +35,7 @@ def weight_learn(
     """
     path, work = experiment.folder.index_strategy, experiment.folder.checkpoint("weight-learn")
     with opened(experiment, path, work=work, resume=resume, on_event=on_event) as job:
+        job.settle(work_of(experiment.recipe, "weight-learn"))
         current = reuse and job.up_to_date(IndexStrategyResult, "fit", "weight_learn")
         return current or job.write(weight_learn_stage(job.setup))
 
@@ -48,6 +50,7 @@ def estimate_subspace(
     with opened(experiment, path, work=work, resume=resume, on_event=on_event) as job:
         index = choose_index(experiment, section.index, job.setup.model_identity, job.setup.on_event)
         job.upstream += index.upstream
+        job.settle(work_of(experiment.recipe, "estimate-subspace"))
         current = reuse and job.up_to_date(SubspaceResult, "fit", "estimate_subspace")
         return current or job.write(estimate_subspace_stage(job.setup, index.value))
 
@@ -67,12 +70,12 @@ def train(
     folder = run_folder(experiment, run, subspace)
     work = folder.checkpoint
     with opened(experiment, folder.training, work=work, resume=resume, on_event=on_event) as job:
-        setup = job.setup
-        index, ranks = run_choices(experiment, subspace, setup.model_identity, setup.on_event)
+        index, ranks = run_choices(experiment, subspace, job.setup.model_identity, job.setup.on_event)
         job.upstream += (*index.upstream, *ranks.upstream)
+        job.settle(work_of(experiment.recipe, "train", ranks.value))
         current = _trained(job) if reuse else None
         return current or job.write(
-            train_stage(setup, folder.name, folder.path, ranks.value, index.value, index.source)
+            train_stage(job.setup, folder.name, folder.path, ranks.value, index.value, index.source)
         )
 
 

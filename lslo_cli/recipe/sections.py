@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -87,7 +87,12 @@ class DataSection(Section):
 
 
 class FitSection(Section):
-    """Optimisation, shared by all stages that train. The defaults are the authors' settings."""
+    """Optimisation, shared by all stages that train. The defaults are the authors' settings.
+
+    ``max_tokens`` is the size of a batch, padding included, and ``accumulate`` batches make one update. With
+    ``max_tokens`` "auto" an update keeps ``accumulate`` times the 4000 tokens of the default, cut into as few
+    batches as memory allows; both numbers are then chosen, and recorded in place of what was asked for.
+    """
 
     epochs: Count = 15
     lr: Positive = 3e-3
@@ -100,7 +105,7 @@ class FitSection(Section):
     dropout: Probability = 0.1
     attention_dropout: Probability = 0.1
     activation_dropout: Probability = 0.0
-    max_tokens: Count = 4000
+    max_tokens: Count | Literal["auto"] = 4000
     accumulate: Count = 4
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -29,6 +32,22 @@ def open_device(recipe: Recipe) -> Accelerator:
     tf32 = recipe.run.tf32 and accelerator.device.type == "cuda"
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     return accelerator
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can still be had on a CUDA device, or by each process on this machine.
+
+    What the system holds in caches counts as free where it says so, as Linux does.
+    """
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
+        free = int(fields["MemAvailable"].removesuffix("kB")) * 1024
+    else:
+        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return free // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
 
 
 def describe_device(device: torch.device) -> str:

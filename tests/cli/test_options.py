@@ -55,6 +55,7 @@ SHARED = [
 OPTIMISATION = [
     ("--lr", "0.5", "fit.lr", 0.5),
     ("--max-tokens", "99", "fit.max_tokens", 99),
+    ("--max-tokens", "auto", "fit.max_tokens", "auto"),
     ("--accumulate", "3", "fit.accumulate", 3),
 ]
 OWN = [
