@@ -534,6 +534,7 @@ def _train_in_this_process(folder):
         folder / f"{fit.accelerator.process_index}.pt",
     )
     fit.accelerator.end_training()
+    os._exit(0)  # without Python's end, in which torch's gloo now and then waits for itself for ever
 
 
 if __name__ == "__main__":
