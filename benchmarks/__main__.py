@@ -57,8 +57,8 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
             try:
                 results[name] = call()
                 print(measure.tables(results[name]), flush=True)
-            except RuntimeError as error:
-                results[name] = {"failed": str(error)}
+            except Exception as error:  # whatever it is, the others are still worth their time
+                results[name] = {"failed": f"{type(error).__name__}: {error}"}
                 print(f"failed: {error}", flush=True)
             measure.release()
             if given.json:

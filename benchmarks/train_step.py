@@ -20,9 +20,10 @@ from torch import nn
 from benchmarks import measure
 from benchmarks.models import SHAPES, Shape, new_batch, new_model, precision, twin
 from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.strategy import Index, paper
 from lslo_cli.mt.batches import Batch
-from lslo_cli.nn.attach import MODULE_NAMES, attach
+from lslo_cli.nn.attach import attach, model_sites, site_module
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.nn.lslo import LSLo
 from lslo_cli.nn.segments import Groups, Slots, routed_linear
@@ -124,7 +125,7 @@ def peft_single(model: nn.Module, batch: Batch, rank: int) -> Variant:
     """PEFT with one LoRA for all languages."""
     import peft
 
-    peft.get_peft_model(model, _peft_config(rank))
+    peft.get_peft_model(model, _peft_config(model, rank))
     return Variant(TranslationLoss(model, SMOOTHING), _trainable(model), batch)
 
 
@@ -133,9 +134,10 @@ def peft_mixed(model: nn.Module, batch: Batch, ranks: Sequence[int]) -> Variant:
     import peft
 
     names = [f"l{number}" for number in range(LANGUAGES)]
-    wrapped = peft.get_peft_model(model, _peft_config(ranks[0]), adapter_name=names[0])
-    for number, name in enumerate(names[1:], start=1):
-        wrapped.add_adapter(name, _peft_config(ranks[number % len(ranks)]))
+    configs = [_peft_config(model, ranks[number % len(ranks)]) for number in range(LANGUAGES)]
+    wrapped = peft.get_peft_model(model, configs[0], adapter_name=names[0])
+    for name, config in zip(names[1:], configs[1:], strict=True):
+        wrapped.add_adapter(name, config)
     wrapped.base_model.set_adapter(names)
     wrapped.eval()  # PEFT refuses rows with different adapters in training mode; dropout is 0 here anyway
     chosen = [names[language] for language in batch.target_language.tolist()]
@@ -143,11 +145,12 @@ def peft_mixed(model: nn.Module, batch: Batch, ranks: Sequence[int]) -> Variant:
     return Variant(TranslationLoss(model, SMOOTHING), _trainable(model), batch, around)
 
 
-def _peft_config(rank: int) -> Any:
+def _peft_config(model: nn.Module, rank: int) -> Any:
     import peft
 
-    sites = "|".join(re.escape(name) for name in MODULE_NAMES.values())
-    return peft.LoraConfig(r=rank, lora_alpha=rank, lora_dropout=0.0, target_modules=rf".*\.({sites})")
+    sites = {id(site_module(model, site)) for site in model_sites(model, SiteSet.ALL)}
+    names = [name for name, module in model.named_modules() if id(module) in sites]
+    return peft.LoraConfig(r=rank, lora_alpha=rank, lora_dropout=0.0, target_modules=names)
 
 
 def _trainable(model: nn.Module) -> list[nn.Parameter]:

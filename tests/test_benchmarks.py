@@ -156,7 +156,7 @@ def test_everything_is_measured_in_one_go_and_a_failure_costs_only_itself(tmp_pa
     written = json.loads(path.read_text())
     assert written["machine"]["device"] == "cpu"
     assert list(written["tiny"]) == ["train_step", "loss", "batches", "pipeline", "decode"]
-    assert written["tiny"]["loss"] == {"failed": "no room"}
+    assert written["tiny"]["loss"] == {"failed": "OutOfMemoryError: no room"}
     assert written["tiny"]["pipeline"]["loop"][0]["tokens/s"] > 0
     assert "LSLo 2;2;8, 100 languages" in capsys.readouterr().out
 
