@@ -75,42 +75,43 @@ class SpBleu:
                 f"{self.path} has {self.pieces:,} pieces; FLORES-101's model has {FLORES101_PIECES:,}",
                 f"remove it, and {HOW_TO_GET_IT}",
             )
-        self._references: tuple[str, ...] = ()
 
     def score(self, hypotheses: Sequence[str], references: Sequence[str]) -> Score:
         """Score line-aligned hypotheses against one reference each.
 
-        References are prepared once for calls in a row that share them, so directions into one language
-        are best scored one after another; only the latest are kept, at some 80 kB a sentence.
         Raises InputError where the two differ in length or are empty.
         """
-        if len(hypotheses) != len(references) or not hypotheses:
-            raise InputError(
-                f"{len(hypotheses):,} hypotheses cannot be scored against {len(references):,} references",
-                "translate the test set again",
-            )
-        self._prepare(tuple(references))
-        bleu = self._bleu.corpus_score(self._split(hypotheses), None)
-        chrf = self._chrf.corpus_score(hypotheses, None)
-        return Score(
-            spbleu=bleu.score,
-            signature=str(self._bleu.get_signature()),
-            counts=tuple(bleu.counts),
-            totals=tuple(bleu.totals),
-            sys_len=bleu.sys_len,
-            ref_len=bleu.ref_len,
-            chrf=chrf.score,
-            chrf_signature=str(self._chrf.get_signature()),
-        )
+        (score,) = self.scores([hypotheses], references)
+        return score
 
-    def _prepare(self, references: tuple[str, ...]) -> None:
-        if references == self._references:
-            return
+    def scores(self, translations: Sequence[Sequence[str]], references: Sequence[str]) -> list[Score]:
+        """Score several sets of hypotheses as :meth:`score` does; their references are prepared once."""
+        for hypotheses in translations:
+            if len(hypotheses) != len(references) or not hypotheses:
+                raise InputError(
+                    f"{len(hypotheses):,} hypotheses cannot be scored against {len(references):,} references",
+                    "translate the test set again",
+                )
         # The lines are split here, so sacreBLEU splits at spaces only; force stops its warning about that.
-        self._bleu = BLEU(tokenize="none", force=True, references=[self._split(references)])
-        self._bleu.tokenizer_signature = self.name
-        self._chrf = CHRF(word_order=2, references=[references])
-        self._references = references
+        bleu = BLEU(tokenize="none", force=True, references=[self._split(references)])
+        bleu.tokenizer_signature = self.name
+        chrf = CHRF(word_order=2, references=[references])
+        return [self._score(hypotheses, bleu, chrf) for hypotheses in translations]
+
+    def _score(self, hypotheses: Sequence[str], bleu: BLEU, chrf: CHRF) -> Score:
+        """Score by two metrics that know the references."""
+        by_pieces = bleu.corpus_score(self._split(hypotheses), None)
+        by_characters = chrf.corpus_score(hypotheses, None)
+        return Score(
+            spbleu=by_pieces.score,
+            signature=str(bleu.get_signature()),
+            counts=tuple(by_pieces.counts),
+            totals=tuple(by_pieces.totals),
+            sys_len=by_pieces.sys_len,
+            ref_len=by_pieces.ref_len,
+            chrf=by_characters.score,
+            chrf_signature=str(chrf.get_signature()),
+        )
 
     def _split(self, lines: Sequence[str]) -> list[str]:
         stripped = [line.rstrip() for line in lines]  # as sacreBLEU does before it calls a tokenizer

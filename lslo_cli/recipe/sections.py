@@ -206,6 +206,7 @@ class BaseSection(Section):
 class RunSection(Section):
     """Where and how a run computes.
 
+    ``threads`` are those of torch on a CPU, and as many processes score translations; None is torch's choice.
     ``tf32`` lets a CUDA device round the factors of float32 products to TF32's 10 bits, which is several
     times as fast; it has no effect elsewhere.
     """

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -25,6 +28,9 @@ from lslo_cli.recipe import EvaluateSection, SearchMode
 from lslo_cli.stages.setup import Setup
 
 Translations = Mapping[Direction, Sequence[str]]
+
+PARALLEL_SENTENCES = 10_000
+"""The fewest sentences worth starting processes for, which takes a second or two."""
 
 
 @torch.no_grad()
@@ -99,10 +105,29 @@ def sources_and_references(
 def score_directions(
     metric: SpBleu, hypotheses: Translations, references: Translations
 ) -> dict[Direction, Score]:
-    """Score every direction, those into one language in a row, since they may share their references."""
-    ordered = sorted(hypotheses, key=lambda direction: direction.tgt)
-    scored = {direction: metric.score(hypotheses[direction], references[direction]) for direction in ordered}
-    return {direction: scored[direction] for direction in hypotheses}
+    """Score every direction; those that share their references together.
+
+    Where there is much to score, as many processes do it as torch has threads. They import the main module,
+    so a script of one's own that evaluates needs Python's ``if __name__ == "__main__"``.
+    """
+    sharing: dict[tuple[str, ...], list[Direction]] = {}
+    for direction in hypotheses:
+        sharing.setdefault(tuple(references[direction]), []).append(direction)
+    translations = [[hypotheses[direction] for direction in group] for group in sharing.values()]
+    processes = min(torch.get_num_threads(), len(sharing))
+    if processes == 1 or sum(map(len, hypotheses.values())) < PARALLEL_SENTENCES:
+        scores = list(map(metric.scores, translations, sharing))
+    else:
+        # Not forked, since torch has threads; and an interrupt is for this process to handle.
+        interrupt = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
+        with ProcessPoolExecutor(processes, get_context("spawn"), **interrupt) as pool:
+            scores = list(pool.map(metric.scores, translations, sharing))
+    by_direction = {
+        direction: score
+        for group, group_scores in zip(sharing.values(), scores, strict=True)
+        for direction, score in zip(group, group_scores, strict=True)
+    }
+    return {direction: by_direction[direction] for direction in hypotheses}
 
 
 def direction_score(direction: Direction, sentences: int, score: Score) -> DirectionScore:

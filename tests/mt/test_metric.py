@@ -1,5 +1,7 @@
 """spBLEU and chrF++ against sacreBLEU's own API, and every way in which the metric's model can be missing."""
 
+import pickle
+
 import pytest
 from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.tokenizers import tokenizer_spm
@@ -90,6 +92,20 @@ def test_references_may_change_from_call_to_call(model):
     assert swapped.spbleu != first.spbleu
     assert spbleu.score(HYPOTHESES, list(REFERENCES)) == first
     assert spbleu.score(REFERENCES, REFERENCES).spbleu == pytest.approx(100)
+
+
+def test_several_translations_of_one_text_are_scored_as_each_alone(model):
+    spbleu = SpBleu(model)
+    translations = [HYPOTHESES, REFERENCES, HYPOTHESES[::-1]]
+    assert spbleu.scores(translations, REFERENCES) == [
+        spbleu.score(hypotheses, REFERENCES) for hypotheses in translations
+    ]
+
+
+def test_a_metric_travels_to_another_process_as_it_is(model):
+    spbleu = SpBleu(model)
+    there = pickle.loads(pickle.dumps(spbleu))
+    assert there.score(HYPOTHESES, REFERENCES) == spbleu.score(HYPOTHESES, REFERENCES)
 
 
 def test_the_metric_stays_apart_from_sacrebleus_own_tokenizers(model):
