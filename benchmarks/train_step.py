@@ -218,7 +218,7 @@ def _measure_alone(
 ) -> dict[str, Any]:
     """What is trained, its update by Adam and its memory, with no other variant around.
 
-    ``training MiB`` is the peak of a step with its first update, all weights included.
+    ``training MiB`` is the peak of a step and its update: weights, moments, gradients and activations.
     """
     variant = make(twin(base))
     weights = list(variant.objective.parameters())
@@ -228,10 +228,15 @@ def _measure_alone(
     optimizer = torch.optim.Adam(variant.parameters or [torch.zeros(1, device=device)], lr=0.0, fused=True)
 
     def step_and_update() -> None:
+        optimizer.zero_grad()
         variant.forward(dtype).backward()
         optimizer.step()
 
-    training = sum(weight.nbytes for weight in weights) + measure.peak_bytes(step_and_update, device)
+    step_and_update()
+    optimizer.zero_grad()
+    moments = [tensor for state in optimizer.state.values() for tensor in state.values()]
+    held = sum(tensor.nbytes for tensor in (*weights, *moments))
+    training = held + measure.peak_bytes(step_and_update, device)
     update = measure.alternate({"update": optimizer.step}, 3, device, warm_up=0)["update"].median
     variant.objective.zero_grad(set_to_none=True)
     return {
