@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from lslo_cli.artifacts import store
@@ -25,14 +26,22 @@ Facts = list[tuple[str, str]]
 
 
 def plan(
-    experiment: Experiment, command: str, *, run: str | None = None, subspace: Path | None = None
+    experiment: Experiment,
+    command: str,
+    *,
+    run: str | None = None,
+    runs: Sequence[str] = (),
+    subspace: Path | None = None,
 ) -> Plan:
-    """What ``command`` would do with these choices. Raises whatever it would raise before its work."""
+    """What ``command`` would do with these choices. Raises whatever it would raise before its work.
+
+    ``run`` is the one that train names or prune-report reads, ``runs`` those that evaluate translates with.
+    """
     store.check_writable(experiment.folder.path)
     if command == "prune-report":
         return _report_plan(experiment, run, subspace)
     if command == "evaluate":
-        return _evaluation_plan(experiment, run)
+        return _evaluation_plan(experiment, runs)
     return _training_plan(experiment, command, run, subspace)
 
 
@@ -80,8 +89,8 @@ def _files_of_training(
     return folder.training, folder.path / weights
 
 
-def _evaluation_plan(experiment: Experiment, run: str | None) -> Plan:
-    folders = runs_to_evaluate(experiment, [run] if run else [])
+def _evaluation_plan(experiment: Experiment, runs: Sequence[str]) -> Plan:
+    folders = runs_to_evaluate(experiment, runs)
     recipe = experiment.recipe
     setup = prepare(recipe)
     metric = open_metric(setup)

@@ -44,10 +44,14 @@ def test_a_plan_counts_what_the_run_then_trains(fresh):
     assert facts["pruned by epoch"] == "0.00, 0.79, 0.90"
 
 
-def test_a_plan_of_an_evaluation_can_be_of_one_run(there):
-    plan = pipeline.plan(there(), "evaluate", run=GPS_RUN)
+def test_a_plan_of_an_evaluation_is_of_the_runs_that_are_named(there):
+    folder = there().folder
+    plan = pipeline.plan(there(), "evaluate", runs=[GPS_RUN])
     assert dict(plan.facts)["runs"] == GPS_RUN
-    assert plan.files == (there().folder.run(GPS_RUN).evaluation,)
+    assert plan.files == (folder.run(GPS_RUN).evaluation,)
+    plan = pipeline.plan(there(), "evaluate", runs=["base", GPS_RUN])
+    assert dict(plan.facts)["runs"] == f"base, {GPS_RUN}"
+    assert plan.files == (folder.run("base").evaluation, folder.run(GPS_RUN).evaluation)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +64,7 @@ def test_a_plan_of_an_evaluation_can_be_of_one_run(there):
         ("train", {}, {"run": "a/b"}),
         ("train", {"data.path": "/nowhere"}, {}),
         ("estimate-subspace", {"estimate_subspace.duration": 9}, {}),
-        ("evaluate", {}, {"run": "nope"}),
+        ("evaluate", {}, {"runs": ["nope"]}),
         ("evaluate", {"evaluate.directions": ["qta-qle"]}, {}),
         ("evaluate", {"evaluate.metric_model": "nowhere.model"}, {}),
         ("train", {"train.curve_rows": 2, "train.curve_groups": ["L2L"]}, {}),

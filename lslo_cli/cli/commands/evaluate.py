@@ -88,7 +88,7 @@ def evaluate(options: EvaluateOptions) -> None:
         work,
         show_scores,
         then="plot directions",
-        run=runs[0] if runs else None,
+        runs=runs,
     )
 
 
