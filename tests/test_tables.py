@@ -1,5 +1,3 @@
-import tomllib
-from pathlib import Path
 from statistics import fmean
 
 import numpy as np
@@ -21,6 +19,7 @@ from lslo_cli.method.languages import LANG12, LANGUAGES, directions, group
 from lslo_cli.method.ranks import parse_ranks
 from lslo_cli.method.shapes import SHAPES
 from lslo_cli.method.statistics import group_means
+from lslo_cli.paper import printed_table
 from lslo_cli.tables import (
     Column,
     Metric,
@@ -36,7 +35,6 @@ from lslo_cli.tables.table import millions, p_value, percent, two_decimals
 
 LANGS = [LANGUAGES[code] for code in LANG12]
 SIGNATURE = "tok:flores101|version:2.6.0"
-PAPER = tomllib.loads((Path(__file__).parent / "method" / "paper_tables.toml").read_text(encoding="utf-8"))
 
 
 def evaluated(run, cells, signature=SIGNATURE, only=None):
@@ -67,8 +65,7 @@ def evaluated(run, cells, signature=SIGNATURE, only=None):
 
 
 def paper_run(name):
-    row = next(row for row in PAPER["lang12"]["rows"] if row["run"] == name)
-    return evaluated(name, dict(zip(PAPER["lang12"]["groups"], row["scores"], strict=True)))
+    return evaluated(name, printed_table(1).row(name).scores)
 
 
 def trained(run, parameters, paper_style):
@@ -110,28 +107,28 @@ def report(sizes=(), correlations=()):
 
 def test_the_quality_table_is_table_1_with_both_ways_of_counting_parameters():
     shape, ranks = SHAPES["m2m-124-615m"], parse_ranks("2,2,8", LANGS)
-    run = "2;2;8 GPS(0.9)"
+    run = "2-2-8-gps0.9"
     trainings = [
         trained("full", shape.parameters, None),
         trained(run, ranks.parameters(shape), ranks.parameters_paper_style(shape)),
     ]
-    table = quality_table([paper_run("pretrain"), paper_run("full"), paper_run(run)], trainings)
+    table = quality_table([paper_run("base"), paper_run("full"), paper_run(run)], trainings)
     groups = ["H2H", "H2M", "H2V", "M2H", "M2M", "M2V", "V2H", "V2M", "V2V"]
     assert table.header == ["Run", "#Params", "paper's #Params", *groups, "AVG"]
     rows = {row[0]: row[1:] for row in table.text_rows()}
-    assert rows["pretrain"][:3] == ["-", "-", "31.76"] and rows["pretrain"][-1] == "12.26"
+    assert rows["base"][:3] == ["-", "-", "31.76"] and rows["base"][-1] == "12.26"
     assert rows["full"][:2] == ["615M", "-"] and rows["full"][-1] == "15.43"
     assert rows[run][:2] == ["22.4M", "15.3M"] and rows[run][-2:] == ["7.04", "16.73"]
     assert SIGNATURE in table.title
 
 
 def test_the_quality_table_keeps_unrounded_values():
-    run = paper_run("pretrain")
+    run = paper_run("base")
     assert quality_table([run], []).rows[0][-1] == run.average
 
 
 def test_the_quality_table_shows_chrf_with_its_own_signature():
-    run = paper_run("pretrain")
+    run = paper_run("base")
     table = quality_table([run], [], Metric.CHRF)
     assert table.rows[0][-1] == run.chrf_average
     assert table.title == "chrF++ by group of directions (nw:2)"

@@ -1,6 +1,4 @@
 import math
-import tomllib
-from pathlib import Path
 from statistics import fmean
 
 import pytest
@@ -14,41 +12,44 @@ from lslo_cli.method.statistics import (
     group_means,
     p_value_of_pearson,
 )
+from lslo_cli.paper import printed_correlations, printed_table
 
-PAPER = tomllib.loads((Path(__file__).parent / "paper_tables.toml").read_text(encoding="utf-8"))
 SETS = {
     "lang12": [LANGUAGES[code] for code in LANG12],
     "lang30": [LANGUAGES[code] for code in LANG30],
 }
-TABLE_ROWS = [(name, row) for name in SETS for row in PAPER[name]["rows"]]
-MISPRINT = "fc 2;2;32 GPS(0.9)"
+TABLES = [printed_table(number) for number in (1, 2, 3, 4, 8)]
+TABLE_ROWS = [  # each run once, though several tables print it
+    (languages, row)
+    for (languages, _), row in {
+        (table.languages, row.key): row for table in TABLES for row in table.rows
+    }.items()
+]
+MISPRINT = "fc-2-2-32-gps0.9"
 MODULES = [
-    (f"{stack} {kind}", r, p)
-    for stack, table in PAPER["correlation"].items()
-    for kind, (r, p) in table["kinds"].items()
+    (f"{table.stack} {row.kind}", row.r, row.p)
+    for table in (printed_correlations(9), printed_correlations(10))
+    for row in table.rows
+    if row.kind != "avg"
 ]
 
 
-def average_of_cells(name, row):
-    return average_over_directions(dict(zip(PAPER[name]["groups"], row["scores"], strict=True)), SETS[name])
-
-
-@pytest.mark.parametrize(("name", "row"), [pair for pair in TABLE_ROWS if pair[1]["run"] != MISPRINT])
+@pytest.mark.parametrize(("name", "row"), [pair for pair in TABLE_ROWS if pair[1].key != MISPRINT])
 def test_the_mean_over_directions_is_the_printed_average_of_29_table_rows(name, row):
-    assert average_of_cells(name, row) == pytest.approx(row["average"], abs=0.01)
+    assert average_over_directions(row.scores, SETS[name]) == pytest.approx(row.average, abs=0.01)
 
 
 def test_the_thirtieth_row_is_printed_with_another_average_than_its_cells_give():
     assert len(TABLE_ROWS) == 30
-    (row,) = [row for _, row in TABLE_ROWS if row["run"] == MISPRINT]
-    assert round(average_of_cells("lang12", row), 2) == 17.41
-    assert row["average"] == 17.44
+    row = printed_table(4).row(MISPRINT)
+    assert round(average_over_directions(row.scores, SETS["lang12"]), 2) == 17.41
+    assert row.average == 17.44
 
 
 def test_the_mean_over_cells_is_another_number_than_the_printed_average():
-    row = next(row for row in PAPER["lang12"]["rows"] if row["run"] == "2;2;8 GPS(0.9)")
-    assert fmean(row["scores"]) == pytest.approx(16.97, abs=0.005)
-    assert row["average"] == 16.73
+    row = printed_table(1).row("2-2-8-gps0.9")
+    assert fmean(row.scores.values()) == pytest.approx(16.97, abs=0.005)
+    assert row.average == 16.73
 
 
 def test_averaging_group_means_equals_averaging_directions():
@@ -76,9 +77,9 @@ def test_p_values_of_tables_9_and_10_are_those_of_eleven_languages(module, r, p)
 
 
 def test_c_q_of_table_10_is_rounded_where_the_others_are_truncated():
-    (r, p) = PAPER["correlation"]["decoder"]["kinds"]["c-q"]
-    assert p_value_of_pearson(r, n=11) == pytest.approx(p, abs=0.0008)
-    assert p_value_of_pearson(r - 0.002, n=11) == pytest.approx(p, abs=0.0005)
+    (row,) = [row for row in printed_correlations(10).rows if row.kind == "c-q"]
+    assert p_value_of_pearson(row.r, n=11) == pytest.approx(row.p, abs=0.0008)
+    assert p_value_of_pearson(row.r - 0.002, n=11) == pytest.approx(row.p, abs=0.0005)
 
 
 @pytest.mark.parametrize("n", [10, 12])
@@ -88,14 +89,11 @@ def test_no_p_value_of_tables_9_and_10_fits_ten_or_twelve_languages(module, r, p
     assert not lowest - 0.0005 <= p <= highest + 0.0005
 
 
-@pytest.mark.parametrize("stack", ["encoder", "decoder"])
-def test_the_avg_rows_of_tables_9_and_10_are_means_of_their_columns(stack):
-    table = PAPER["correlation"][stack]
-    r, p = (fmean(column) for column in zip(*table["kinds"].values(), strict=True))
-    assert (r, p) == (
-        pytest.approx(table["average"][0], abs=0.005),
-        pytest.approx(table["average"][1], abs=0.001),
-    )
+@pytest.mark.parametrize("number", [9, 10])
+def test_the_avg_rows_of_tables_9_and_10_are_means_of_their_columns(number):
+    *kinds, average = printed_correlations(number).rows
+    assert fmean(row.r for row in kinds) == pytest.approx(average.r, abs=0.005)
+    assert fmean(row.p for row in kinds) == pytest.approx(average.p, abs=0.001)
 
 
 def test_p_value_agrees_with_scipy():
