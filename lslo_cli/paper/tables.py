@@ -16,7 +16,7 @@ from lslo_cli.errors import UsageError
 class PrintedRow:
     """One row of a table of scores.
 
-    ``key`` is the name of the run in an experiment's folder, as ``2-2-8-gps0.9``, and ``label`` what the paper
+    ``key`` is the run's name in an experiment's folder, as ``2-2-8-gps0.9``, and ``label`` what the paper
     prints. ``section`` groups rows ("Only fc") and is empty where a table has none. ``params`` is as
     printed ("15.3M"), None for the base model. ``scores`` are spBLEU by group, ``average`` over directions.
     """
