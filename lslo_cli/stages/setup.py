@@ -21,7 +21,7 @@ from lslo_cli.mt.corpus import Corpus
 from lslo_cli.mt.tokenized import TokenizedCorpus
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import FitSection, Recipe
-from lslo_cli.stages.device import describe_device, open_device
+from lslo_cli.stages.device import attention_for, describe_device, open_device
 from lslo_cli.stages.text import read_corpus
 
 
@@ -171,7 +171,7 @@ def prepare(
     """
     languages = recipe.selected_languages()
     accelerator = open_device(recipe)
-    base = load_base(recipe.model.name, revision=recipe.model.revision)
+    base = load_base(recipe.model.name, revision=recipe.model.revision, attn=attention_for(accelerator))
     base.check_languages(language.code for language in languages)
     base.model.to(accelerator.device)
     set_seed(recipe.seed)

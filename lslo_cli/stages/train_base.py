@@ -20,7 +20,7 @@ from lslo_cli.mt.tokenized import TokenizedCorpus
 from lslo_cli.mt.tokenizer import Tokenizer
 from lslo_cli.mt.vocabulary import train_vocabulary
 from lslo_cli.recipe import BaseSection, Recipe
-from lslo_cli.stages.device import open_device
+from lslo_cli.stages.device import attention_for, open_device
 from lslo_cli.stages.fixed_epochs import FixedEpochs
 from lslo_cli.stages.text import read_corpus
 from lslo_cli.stages.validation import Validation
@@ -49,6 +49,8 @@ def train_base(
             tokenizer = _train_tokenizer(train, codes, vocabulary, section.vocabulary, seed)
     base = _new_base(tokenizer, section, seed)
     base.model.to(accelerator.device)
+    if attention := attention_for(accelerator):
+        base.model.set_attn_implementation(attention)
     set_seed(seed)
     batches = _batches(train, tokenizer, codes, section, seed)
     validation = Validation(base, _batches(held_out, tokenizer, codes, section, seed), accelerator, on_event)

@@ -1,0 +1,11 @@
+import pytest
+
+from lslo_cli.stages.device import attention_for, open_device
+from lslo_cli.stages.setup import prepare
+
+
+@pytest.mark.parametrize("precision, attention", [("fp32", "sdpa"), ("bf16", "eager")])
+def test_bf16_on_a_cpu_trains_without_flash_attention(tiny, precision, attention):
+    recipe = tiny.recipe(**{"run.device": "cpu", "run.precision": precision})
+    assert attention_for(open_device(recipe)) == (None if attention == "sdpa" else attention)
+    assert prepare(recipe).base.model.config._attn_implementation == attention
