@@ -9,7 +9,7 @@ from torch import nn
 
 from lslo_cli.method.strategy import Index
 from lslo_cli.nn.route import Route
-from lslo_cli.nn.segments import Slots, routed_linear
+from lslo_cli.nn.segments import Slots, product_format, routed_linear
 
 
 class RoutedLoRA(nn.Module):
@@ -41,7 +41,7 @@ class RoutedLoRA(nn.Module):
         """
         weight, bias = (base.weight, base.bias) if base else (None, None)
         lora_A = self.lora_A if scale is None else scale * self.lora_A
-        groups = self.route.groups(self.index, x.shape[0], self.slots)
+        groups = self.route.groups(self.index, x.shape[0], self.slots, product_format(x))
         return routed_linear(x, weight, bias, lora_A, self.lora_B, groups)
 
     def matrices(self, slot: int) -> dict[str, torch.Tensor]:

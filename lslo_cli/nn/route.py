@@ -23,7 +23,7 @@ class Route:
 
     def __init__(self) -> None:
         self._languages: dict[Index, torch.Tensor] | None = None
-        self._groups: dict[tuple[Index, int, Slots], Groups] = {}
+        self._groups: dict[tuple[Index, int, Slots, torch.dtype], Groups] = {}
 
     @contextmanager
     def of(self, source: torch.Tensor, target: torch.Tensor) -> Iterator[None]:
@@ -49,9 +49,9 @@ class Route:
             raise RuntimeError(f"{rows} rows cannot be the beams of {languages.numel()} sentences")
         return languages if beams == 1 else languages.repeat_interleave(beams)
 
-    def groups(self, index: Index, rows: int, slots: Slots) -> Groups:
-        """The groups of rows that share an adapter, worked out once for all sites of a batch."""
-        key = (index, rows, slots)
+    def groups(self, index: Index, rows: int, slots: Slots, dtype: torch.dtype) -> Groups:
+        """The groups of rows for products in format ``dtype``, worked out once for all sites of a batch."""
+        key = (index, rows, slots, dtype)
         if key not in self._groups:
-            self._groups[key] = Groups.of(self.languages(index, rows), slots)
+            self._groups[key] = Groups.of(self.languages(index, rows), slots, dtype)
         return self._groups[key]

@@ -112,6 +112,15 @@ def test_runs_are_neighbours_of_one_adapter():
     assert Groups.runs(torch.tensor([1, 1, 0]), SHARED).rows == (3,)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "rank", "masked"),
+    [(torch.float32, 2, False), (torch.bfloat16, 2, True), (torch.bfloat16, 200, False)],
+)
+def test_a_cpu_masks_where_products_are_in_16_bits_and_not_too_wide(dtype, rank, masked):
+    slots = Slots(ranks=(rank, rank), by_language=(0, 1))
+    assert (Groups.of(torch.tensor([0, 1, 0]), slots, dtype).mask is not None) is masked
+
+
 def test_the_output_of_a_layer_norm_is_made_again_instead_of_kept():
     weight, bias, A, B = matrices(SLOTS)
     groups = Groups.runs(torch.tensor(MIXED), SLOTS)
