@@ -153,6 +153,18 @@ def test_ties_go_by_position():
     assert member.weight.tolist() == [[0, 0, 0, 0], [1, 1, 1, 1]]
 
 
+def test_of_many_ties_across_several_rounds_the_earliest_go_first():
+    torch.manual_seed(7)
+    magnitudes = torch.randint(4, (40,)).float()
+    member = SimpleNamespace(weight=magnitudes.clone(), key="m")
+    pruner, gone = Pruner([[member]]), torch.zeros(40, dtype=torch.bool)
+    for wanted in (5, 6, 17, 18, 33, 39):
+        pruner.prune_to(wanted / 40)
+        rest = [place for place in magnitudes.sort(stable=True).indices.tolist() if not gone[place]]
+        gone[rest[: wanted - int(gone.sum())]] = True
+        assert torch.equal(pruner.state_dict()["m"], gone)
+
+
 def test_an_empty_pruner_does_nothing():
     pruner = Pruner(())
     pruner.prune_to(0.9)
