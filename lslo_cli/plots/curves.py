@@ -1,140 +1,140 @@
-"""What changes by layer or by epoch (paper, figures 1 and 3, eq. 4)."""
+"""What changes by layer or by epoch, as figures (paper, figures 1 and 3, eq. 4)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import cycle
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lslo_cli.artifacts.results import Curve, IndexStrategyResult, SubspaceResult, TrainingResult
-from lslo_cli.errors import InputError
+from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.method.sites import Stack
 from lslo_cli.method.strategy import Index
+from lslo_cli.plots.progress import GROUPS, QualityByEpoch, Ratios, quality_by_epoch, ratios_by_epoch
 from lslo_cli.plots.style import (
     COLUMN_WIDTH,
+    DASHES,
     MARKERS,
-    NEUTRAL,
     PAGE_WIDTH,
-    SERIES,
+    Look,
+    Style,
     legend_below,
     new_figure,
     note,
     styled,
+    title,
 )
 
-SIDE_COLOURS = {Index.SOURCE: SERIES[0], Index.TARGET: SERIES[1]}
 STACK_STYLES = {
     Stack.ENCODER: {"linestyle": "-", "marker": "o"},
-    Stack.DECODER: {"linestyle": "--", "marker": "s"},
+    Stack.DECODER: {"linestyle": (0, (3, 1.5)), "marker": "s"},
 }
 
 
 @styled
-def weights(result: IndexStrategyResult, *, width: float = PAGE_WIDTH) -> Figure:
+def weights(
+    result: IndexStrategyResult, *, width: float = COLUMN_WIDTH, style: Style = Style.PAPER
+) -> Figure:
     """Source and target weight of every layer, encoder and decoder (figure 1). A layer's sum to 1."""
-    figure = new_figure(width, 2.4)
+    look = style.look
+    figure = new_figure(width, 2.3)
     axes = figure.subplots()
-    axes.axhline(0.5, color=NEUTRAL, linewidth=0.6, linestyle=":")
-    for stack, style in STACK_STYLES.items():
+    axes.axhline(0.5, color=look.neutral, linewidth=0.6, linestyle=":")
+    colours = dict(zip((Index.SOURCE, Index.TARGET), look.series, strict=False))
+    for stack, line in STACK_STYLES.items():
         pairs = {layer.number: pair for layer, pair in result.weights().items() if layer.stack is stack}
-        for side, colour in SIDE_COLOURS.items():
+        for side, colour in colours.items():
             values = [getattr(pair, f"{side}_weight") for pair in pairs.values()]
-            axes.plot(list(pairs), values, color=colour, label=f"{stack} {side}", **style)
+            axes.plot(list(pairs), values, color=colour, label=f"{stack} {side}", **line)
     axes.set(xlabel="Layer", ylabel="Weight")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
     figure.legend(loc="outside upper center", ncols=2 if width < 5 else 4)
+    title(figure, look, "Which side selects the adapter")
     return figure
 
 
 @styled
 def epochs(
-    runs: Sequence[TrainingResult], *, groups: Sequence[str] = ("H2H", "V2V"), width: float = PAGE_WIDTH
+    runs: Sequence[TrainingResult],
+    *,
+    groups: Sequence[str] = GROUPS,
+    width: float = PAGE_WIDTH,
+    style: Style = Style.PAPER,
 ) -> Figure:
     """spBLEU of groups by epoch, one panel for each group, with the base model as a dashed line (figure 3).
 
-    Every run stands in the legend with its value after the last epoch. Raises InputError where a run has
-    no curve or not these groups, or where runs were scored differently.
+    Runs of one name, such as those of several seeds, are one line: their mean, in a band from the lowest to
+    the highest. Every line stands in the legend with its value after the last epoch. Raises InputError where
+    a run has no curve or not these groups, or where runs were scored differently.
     """
-    curves = _curves(runs, groups)
+    quality = quality_by_epoch(runs, groups)
     beside = width >= 5
-    legend_height = 0.14 * (len(runs) + 1)
     panels = 1 if beside else len(groups)
-    figure = new_figure(width, panels * (1.9 + legend_height) + 0.3)
+    legend_height = 0.13 * (len(quality.lines(groups[0])) + 1)
+    figure = new_figure(width, panels * (1.8 + legend_height) + 0.3)
     shape = (1, len(groups)) if beside else (len(groups), 1)
     for axes, group in zip(figure.subplots(*shape, squeeze=False).flat, groups, strict=True):
-        _draw_group(axes, group, {run.run: curve for run, curve in zip(runs, curves, strict=True)})
-    note(figure, f"{curves[0].rows} sentences per direction; {curves[0].signature}")
+        _draw_group(axes, style.look, group, quality)
+    note(figure, style.look, quality.description)
+    title(figure, style.look, "Quality by epoch")
     return figure
 
 
 @styled
-def schedule(runs: Sequence[TrainingResult | SubspaceResult], *, width: float = COLUMN_WIDTH) -> Figure:
-    """The fraction pruned in every epoch (eq. 4), with the target ratio as a dashed line.
+def schedule(
+    runs: Sequence[TrainingResult | SubspaceResult],
+    *,
+    width: float = COLUMN_WIDTH,
+    style: Style = Style.PAPER,
+) -> Figure:
+    """The fraction to prune in every epoch (eq. 4), and rings at what is pruned at the end, as counted.
 
-    Raises InputError where a run pruned nothing.
+    Runs with the same schedule lie on one line. Raises InputError where a run pruned nothing.
     """
-    figure = new_figure(width, 2.2)
+    look = style.look
+    drawn = ratios_by_epoch(runs)
+    figure = new_figure(width, 1.9 + 0.13 * len(drawn))
     axes = figure.subplots()
-    for run, colour, marker in zip(runs, cycle(SERIES), cycle(MARKERS), strict=False):
-        name = run.run if isinstance(run, TrainingResult) else "subspace estimation"
-        if not run.target_ratio:
-            raise InputError(
-                f"run {name} pruned nothing, so it has no schedule", "prune one: lslo train --gps 0.9"
-            )
-        ratios = {record.epoch: record.target_ratio for record in run.history}
-        axes.plot(list(ratios), list(ratios.values()), color=colour, marker=marker, label=name)
-        axes.axhline(run.target_ratio, color=colour, linewidth=0.8, linestyle="--")
-        axes.annotate(
-            f"target {run.target_ratio:g}", (max(ratios), run.target_ratio), (0, 4), color=colour, ha="right",
-            textcoords="offset points",
+    for ratios, colour, marker, dashes in _looks(drawn, look):
+        axes.plot(
+            list(ratios.planned), list(ratios.planned.values()), color=colour, marker=marker,
+            linestyle=dashes, label=_schedule_label(ratios),
+        )  # fmt: skip
+        axes.plot(
+            max(ratios.planned), ratios.measured, marker="o", markersize=8, markerfacecolor="none",
+            color=colour, linestyle="", zorder=3, clip_on=False,
         )  # fmt: skip
     axes.set(xlabel="Epoch", ylabel="Fraction pruned", ylim=(-0.03, 1.05))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.legend(loc="outside upper center", ncols=1 if width < 5 else 3)
+    legend_below(axes)
+    title(figure, look, "Pruning schedule")
+    note(figure, look, "ring: zeros counted after the last epoch")
     return figure
 
 
-def _curves(runs: Sequence[TrainingResult], groups: Sequence[str]) -> list[Curve]:
-    """The curve of every run, checked to share one axis."""
-    if not runs:
-        raise InputError("there is no training run to draw", "train one: lslo train --curve-rows 50")
-    curves = []
-    for run in runs:
-        again = f"record it: lslo train --run {run.run} --curve-rows 50"
-        if run.curve is None or not any(point.epoch for point in run.curve.points):
-            raise InputError(f"run {run.run} has no quality by epoch", again)
-        for group in groups:
-            if any(group not in point.spbleu for point in run.curve.points):
-                recorded = ", ".join(run.curve.points[0].spbleu)
-                listed = ", ".join(f'"{name}"' for name in groups)
-                raise InputError(
-                    f"run {run.run} has no quality by epoch for {group}; it has {recorded}",
-                    f"{again} --set 'train.curve_groups=[{listed}]'",
-                )
-        first = curves[0] if curves else run.curve
-        if (run.curve.rows, run.curve.signature) != (first.rows, first.signature):
-            raise InputError(
-                f"runs {runs[0].run} and {run.run} were scored differently: {first.rows} sentences with "
-                f"{first.signature}, and {run.curve.rows} with {run.curve.signature}",
-                "draw them apart, or train one of them again with the settings of the other",
-            )
-        curves.append(run.curve)
-    return curves
+def _schedule_label(ratios: Ratios) -> str:
+    return f"{ratios.name}  target {ratios.target:g}, measured {ratios.measured:.4g}"
 
 
-def _draw_group(axes: Axes, group: str, curves: dict[str, Curve]) -> None:
-    base = next((p.spbleu[group] for curve in curves.values() for p in curve.points if p.epoch == 0), None)
-    for (name, curve), colour, marker in zip(curves.items(), cycle(SERIES), cycle(MARKERS), strict=False):
-        points = {point.epoch: point.spbleu[group] for point in curve.points if point.epoch > 0}
-        final = list(points.values())[-1]
-        axes.plot(
-            list(points), list(points.values()), color=colour, marker=marker, label=f"{name}  {final:.2f}"
-        )
+def _looks(items: Sequence, look: Look) -> zip:
+    """Items with the colour, marker and dashes that tell each from the ones beside it."""
+    return zip(items, cycle(look.series), cycle(MARKERS), cycle(DASHES), strict=False)
+
+
+def _draw_group(axes: Axes, look: Look, group: str, quality: QualityByEpoch) -> None:
+    for line, colour, marker, dashes in _looks(quality.lines(group), look):
+        mean = line.values.mean(axis=0)
+        axes.plot(line.epochs, mean, color=colour, marker=marker, linestyle=dashes, label=line.label)
+        if len(line.values) > 1:
+            lowest, highest = line.values.min(axis=0), line.values.max(axis=0)
+            axes.fill_between(line.epochs, lowest, highest, color=colour, alpha=0.15, linewidth=0)
+    base = quality.base(group)
     if base is not None:
-        axes.axhline(base, color=NEUTRAL, linestyle="--", label=f"base  {base:.2f}")
+        label = f"base  {np.mean(base):.2f}"
+        axes.axhline(np.mean(base), color=look.neutral, linewidth=0.9, linestyle="--", label=label)
     axes.set(xlabel="Epoch", ylabel="spBLEU")
     axes.set_title(group, loc="left", fontweight="bold")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

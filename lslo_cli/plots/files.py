@@ -1,30 +1,60 @@
-"""Figures on disk: PNG to look at, PDF to print."""
+"""Figures on disk: PNG to look at, PDF to print, SVG for the web."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from lslo_cli.artifacts.store import replacing
-from lslo_cli.plots.style import STYLE
+from lslo_cli.plots.style import SETTINGS, Style
 
-METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+
+class Format(StrEnum):
+    """A kind of file."""
+
+    PNG = "png"
+    PDF = "pdf"
+    SVG = "svg"
+
+
+METADATA = {
+    Format.PNG: {"Software": None},
+    Format.PDF: {"CreationDate": None, "Creator": None, "Producer": None},
+    Format.SVG: {"Date": None, "Creator": None, "Format": None, "Type": None},
+}
 """What the formats would add by themselves is left out: equal figures give equal bytes."""
 
 
-def save(figure: Figure, folder: Path, stem: str) -> list[Path]:
-    """Write ``stem.png`` (200 dpi) and ``stem.pdf``, each whole or not at all, and return their paths.
+def save(
+    figure: Figure,
+    folder: Path,
+    stem: str,
+    *,
+    formats: Sequence[Format] = (Format.PNG, Format.PDF),
+    style: Style = Style.PAPER,
+) -> list[Path]:
+    """Write ``stem.png``, ``stem.pdf`` and so on, each whole or not at all, and return their paths.
 
-    Raises InputError where the folder cannot be written.
+    ``style`` is the one the figure was drawn in: a PNG for paper is finer. Raises InputError where the
+    folder cannot be written.
     """
-    with matplotlib.rc_context(STYLE):
-        figure.draw_without_rendering()  # ticks follow the layout, the layout follows their labels
     paths = []
-    for suffix, metadata in METADATA.items():
-        path = folder / f"{stem}.{suffix}"
-        with replacing(path) as temporary, matplotlib.rc_context(STYLE):
-            figure.savefig(temporary, format=suffix, dpi=200, metadata=metadata)
+    for kind in formats:
+        path = folder / f"{stem}.{kind}"
+        with replacing(path) as temporary, matplotlib.rc_context(SETTINGS):
+            figure.savefig(temporary, format=kind, dpi=style.look.dpi, metadata=METADATA[kind])
         paths.append(path)
     return paths
+
+
+def svg(figure: Figure) -> str:
+    """The figure as an ``<svg>`` element to put into a page: it needs no font and no other file."""
+    drawn = io.StringIO()
+    with matplotlib.rc_context(SETTINGS):
+        figure.savefig(drawn, format="svg", metadata=METADATA[Format.SVG])
+    return drawn.getvalue()[drawn.getvalue().index("<svg") :]

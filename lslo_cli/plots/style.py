@@ -1,33 +1,90 @@
-"""How every figure looks: widths, type sizes, palette, and the marks of resource classes."""
+"""How every figure looks: sizes, palettes for print, screen and dark screens, and what all figures share."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from itertools import groupby, pairwise
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import wraps
+from typing import Any, ParamSpec
 
 import matplotlib
+import seaborn  # registers icefire
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.transforms import Transform, offset_copy
 
-from lslo_cli.method.languages import Language, Resource
+from lslo_cli.method.languages import Resource
 
-COLUMN_WIDTH = 3.3
-"""Inches of one column of a two-column page."""
-PAGE_WIDTH = 6.8
-"""Inches of the whole text block."""
+COLUMN_WIDTH = 3.03
+"""Inches of one column of an ACL page."""
+PAGE_WIDTH = 6.3
+"""Inches of the text block of an ACL page."""
+PAGE_HEIGHT = 9.4
+"""Inches of it that a figure may take and leave a line or two for the caption."""
 
-STYLE = {
+TEXT = 7
+"""Points of labels; figures are drawn at the size they are printed."""
+SMALL = 6
+"""Points of labels where many small panels stand side by side, and of notes. Nothing is smaller."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+DASHES = ("-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 1, 1, 1, 1, 1)))
+"""Lines beside each other differ in colour, marker and dashes, so they need no colour."""
+
+
+class Style(StrEnum):
+    """Where a figure is looked at."""
+
+    PAPER = "paper"
+    SCREEN = "screen"
+    DARK = "dark"
+
+    @property
+    def look(self) -> Look:
+        return LOOKS[self]
+
+
+@dataclass(frozen=True)
+class Look:
+    """The colours of a style. ``titled``: a figure carries its title, which in a paper the caption says."""
+
+    ink: str
+    ground: str
+    neutral: str
+    missing: str
+    """Behind cells without a value."""
+    series: tuple[str, ...]
+    """Colours of runs in order, which colour-blind readers can tell apart."""
+    classes: Mapping[Resource, str]
+    demand: Colormap
+    """Blue where little room is needed, red where much is; at zero near the ground."""
+    gain: Colormap
+    """Purple for a loss, green for a gain: no map of demand has these colours."""
+    titled: bool
+    dpi: int
+
+    def settings(self) -> dict[str, Any]:
+        """matplotlib's settings for this look."""
+        ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+        ground = ("figure.facecolor", "axes.facecolor")
+        return SETTINGS | dict.fromkeys(ink, self.ink) | dict.fromkeys(ground, self.ground)
+
+
+SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so figures are the same everywhere
-    "font.size": 7.5,
-    "axes.titlesize": 7.5,
-    "axes.labelsize": 7.5,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
+    "font.size": TEXT,
+    "axes.titlesize": TEXT,
+    "axes.labelsize": TEXT,
+    "figure.titlesize": TEXT + 1,
+    "figure.titleweight": "bold",
+    "xtick.labelsize": TEXT,
+    "ytick.labelsize": TEXT,
+    "legend.fontsize": TEXT,
     "legend.frameon": False,
+    "legend.handlelength": 2.4,
+    "legend.labelspacing": 0.3,
     "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -35,98 +92,91 @@ STYLE = {
     "ytick.major.size": 2.5,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
-    "lines.linewidth": 1.3,
+    "lines.linewidth": 1.2,
     "lines.markersize": 3.5,
-    "pdf.fonttype": 42,  # text stays text
+    "pdf.fonttype": 42,  # fonts are embedded whole in kind: text stays text
+    "svg.fonttype": "path",  # whoever opens it need not have the font
+    "svg.hashsalt": "lslo",  # equal figures give equal bytes
 }
 
-styled = matplotlib.rc_context(STYLE)
-"""Decorator: draw in this style and leave matplotlib's own settings as they were."""
-
-SERIES = ("#0173b2", "#d55e00", "#029e73", "#cc78bc", "#8c6d00", "#56b4e9", "#5a5a5a")
-"""Colours of runs in order, which colour-blind readers can tell apart; ``MARKERS`` need no colour."""
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-NEUTRAL = "#5a5a5a"
-MISSING = "#e4e4e4"
-"""Behind cells without a value."""
-
-CLASS_COLOURS = {
-    Resource.HIGH: "#00735a",
-    Resource.MEDIUM: "#0173b2",
-    Resource.LOW: "#8e4585",
-    Resource.VERY_LOW: "#c04f00",
+ON_WHITE = {
+    "ink": "#1a1a1a",
+    "ground": "#ffffff",
+    "neutral": "#5a5a5a",
+    "missing": "#e4e4e4",
+    "series": ("#0173b2", "#d55e00", "#029e73", "#cc78bc", "#8c6d00", "#4a9fd0", "#5a5a5a"),
+    # Green, blue and red as in the paper's figures, purple for low, dark enough for text.
+    "classes": {
+        Resource.HIGH: "#00735a",
+        Resource.MEDIUM: "#0163a0",
+        Resource.LOW: "#8e4585",
+        Resource.VERY_LOW: "#b84600",
+    },
+    "demand": matplotlib.colormaps["RdBu_r"],
+    "gain": matplotlib.colormaps["PRGn"],
 }
-"""Green, blue and red as in the paper's figures, purple for low, dark enough for text."""
+
+LOOKS = {
+    Style.PAPER: Look(**ON_WHITE, titled=False, dpi=300),
+    Style.SCREEN: Look(**ON_WHITE, titled=True, dpi=200),
+    Style.DARK: Look(
+        ink="#e8e8e8",
+        ground="#16181d",
+        neutral="#a8a8a8",
+        missing="#3a3d44",
+        series=("#56b4e9", "#ff9a4d", "#2fd3a0", "#e79ad6", "#e6cf4a", "#9cc4ff", "#b8b8b8"),
+        classes={
+            Resource.HIGH: "#3fd0a8",
+            Resource.MEDIUM: "#6cb8f0",
+            Resource.LOW: "#dd9ad6",
+            Resource.VERY_LOW: "#ff9a5c",
+        },
+        demand=seaborn.color_palette("icefire", as_cmap=True),
+        gain=LinearSegmentedColormap.from_list(
+            "gain-dark", ["#dcbcff", "#8a4fc4", "#22252b", "#2c8f52", "#bdf2c2"]
+        ),
+        titled=True,
+        dpi=200,
+    ),
+}
+
+Parameters = ParamSpec("Parameters")
+
+
+def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
+    """Decorator: draw in the settings of ``style`` and leave matplotlib's own as they were."""
+
+    @wraps(draw)
+    def drawn(*arguments: Parameters.args, **options: Parameters.kwargs) -> Figure:
+        with matplotlib.rc_context(options.get("style", Style.PAPER).look.settings()):
+            figure = draw(*arguments, **options)
+            figure.draw_without_rendering()  # ticks follow the layout, the layout follows their labels
+            return figure
+
+    return drawn
 
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure, in inches, that arranges itself and belongs to no window."""
-    return Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03)
+    return figure
 
 
-def by_resource(languages: Sequence[Language]) -> list[Language]:
-    """Most resources first; within a class in the order given."""
-    return sorted(languages, key=lambda language: list(Resource).index(language.resource))
+def title(figure: Figure, look: Look, text: str) -> None:
+    """What a figure shows, where the look wants it said."""
+    if look.titled:
+        wrapped = textwrap.fill(text, int(figure.get_figwidth() * 14))
+        figure.suptitle(wrapped, x=0.01, ha="left")
 
 
-def note(figure: Figure, text: str) -> None:
+def note(figure: Figure, look: Look, text: str) -> None:
     """A small line below the figure, such as the metric's signature."""
-    characters = int(figure.get_figwidth() * 23)
-    figure.supxlabel(textwrap.fill(text, characters, break_on_hyphens=False), fontsize=5.5, color=NEUTRAL)
+    characters = int(figure.get_figwidth() * 21)
+    wrapped = textwrap.fill(text, characters, break_on_hyphens=False)
+    figure.supxlabel(wrapped, fontsize=SMALL, color=look.neutral)
 
 
 def legend_below(axes: Axes) -> None:
     """The legend under the axis label, where names of any length cover no data."""
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.23), borderaxespad=0)
-
-
-def mark_classes(axes: Axes, languages: Sequence[Language], size: float, axis: str = "y") -> None:
-    """Label rows (or columns, ``axis="x"``) with language codes, and each class with its letter and a line.
-
-    Languages are in the order of :func:`by_resource`, one cell each; ``size`` is that of the text in points.
-    """
-    labels = axes.get_yticklabels() if axis == "y" else axes.get_xticklabels()
-    for label, language in zip(labels, languages, strict=True):
-        label.set(color=CLASS_COLOURS[language.resource], fontsize=size)
-    # The codes' extent is known only once drawn; seven tenths of their size per letter is ample.
-    beyond = 5 + 0.7 * size * max(len(language.code) for language in languages)
-    start = 0
-    for resource, members in groupby(languages, key=lambda language: language.resource):
-        end = start + len(list(members))
-        _mark(axes, resource, (start + 0.15, end - 0.15), beyond, size, axis)
-        start = end
-
-
-def separate_classes(axes: Axes, languages: Sequence[Language], axis: str = "y") -> None:
-    """A white line between the last language of a class and the first of the next."""
-    for number, (before, after) in enumerate(pairwise(languages), start=1):
-        if before.resource is not after.resource:
-            draw = axes.axhline if axis == "y" else axes.axvline
-            draw(number, color="white", linewidth=1.5)
-
-
-def _mark(
-    axes: Axes, resource: Resource, span: tuple[float, float], beyond: float, size: float, axis: str
-) -> None:
-    """A line along ``span`` (in cells), ``beyond`` points outside the axes, and the class's letter."""
-    colour = CLASS_COLOURS[resource]
-    vertical = axis == "y"
-    edge = axes.get_yaxis_transform() if vertical else axes.get_xaxis_transform()
-
-    def outside(points: float) -> Transform:
-        shift = (-points, 0) if vertical else (0, -points)
-        return offset_copy(edge, axes.figure, *shift, units="points")
-
-    xs, ys = ((0, 0), span) if vertical else (span, (0, 0))
-    axes.add_artist(Line2D(xs, ys, color=colour, linewidth=1.2, transform=outside(beyond), clip_on=False))
-    axes.text(
-        sum(xs) / 2,
-        sum(ys) / 2,
-        resource.letter,
-        transform=outside(beyond + 3),
-        ha="right" if vertical else "center",
-        va="center" if vertical else "top",
-        color=colour,
-        fontsize=size,
-        fontweight="bold",
-    )

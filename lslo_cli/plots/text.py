@@ -1,52 +1,68 @@
-"""The demand map for a terminal."""
+"""Figures made of characters, for terminals: legible without colour, better with it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from lslo_cli.artifacts.results import SubspaceResult
-from lslo_cli.method.importance import mean_demand
-from lslo_cli.method.languages import Language
-from lslo_cli.method.sites import KINDS, Stack
-from lslo_cli.plots.demand import check_cross_language
-from lslo_cli.plots.style import by_resource
+from matplotlib.colors import Colormap, Normalize, to_hex
 
-SHADES = " ░▒▓█"
-CELL = 5
+COLUMNS = 80
+"""Characters of the widest line."""
 
-
-def heatmap_text(result: SubspaceResult, languages: Sequence[Language]) -> str:
-    """Languages x matrices, averaged over layers (figure 2), in lines of at most 80 characters.
-
-    Every cell is the demand as a percentage of the largest one in size, with its sign; where it is
-    positive, a block behind it shows how much. Raises InputError for an estimate that pruned each
-    language alone.
-    """
-    check_cross_language(result)
-    languages = by_resource(languages)
-    matrices = list(result.pruned.matrices("B"))
-    demand = {stack: mean_demand(matrices, result.target_ratio, stack) for stack in Stack}
-    kinds = {
-        stack: [kind for kind in KINDS[stack] if any(k is kind for _, k in demand[stack])] for stack in Stack
-    }
-    limit = max((abs(value) for values in demand.values() for value in values.values()), default=0) or 1.0
-    margin = 3 + max(len(language.code) for language in languages)
-    lines = [
-        " " * margin + "  ".join(stack.center(CELL * len(kinds[stack])) for stack in Stack).rstrip(),
-        " " * margin + "  ".join("".join(f"{kind:>{CELL - 1}} " for kind in kinds[stack]) for stack in Stack),
-    ]
-    for language in languages:
-        halves = (
-            "".join(_cell(demand[stack].get((language.code, kind)), limit) for kind in kinds[stack])
-            for stack in Stack
-        )
-        lines.append(f"{language.resource.letter}  {language.code}".ljust(margin) + "  ".join(halves))
-    return "\n".join([*lines, "", f"+100 = {limit:,.0f} entries of B kept beyond the target share"])
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+HEIGHTS = "▁▂▃▄▅▆▇█"
+WHITE, BLACK = "#ffffff", "#000000"
 
 
-def _cell(demand: float | None, limit: float) -> str:
-    if demand is None:
-        return " " * CELL
-    percent = round(100 * demand / limit)
-    shade = SHADES[-(-max(percent, 0) * (len(SHADES) - 1) // 100)]
-    return (f"{percent:+d}" if percent else "0").rjust(CELL - 1) + shade
+class Span(NamedTuple):
+    """Characters that share one colour; without a background they have the terminal's own."""
+
+    text: str
+    background: str | None = None
+
+    @property
+    def ink(self) -> str:
+        """Black or white, whichever stands out from the background."""
+        red, green, blue = (int(self.background[start : start + 2], 16) for start in (1, 3, 5))
+        return BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else WHITE
+
+
+@dataclass(frozen=True)
+class TextFigure:
+    """Lines of spans."""
+
+    lines: list[list[Span]]
+
+    def __str__(self) -> str:
+        """The figure without colours."""
+        return "\n".join("".join(span.text for span in line).rstrip() for line in self.lines)
+
+
+def line(text: str = "") -> list[Span]:
+    """A line in the terminal's own colour."""
+    return [Span(text)]
+
+
+def remark(text: str) -> list[list[Span]]:
+    """Lines that say ``text``, as many as it takes."""
+    return [line(part) for part in textwrap.wrap(text, COLUMNS, break_on_hyphens=False)]
+
+
+def coloured(text: str, value: float, limit: float, colours: Colormap) -> Span:
+    """A cell on the colour of ``value`` in a map from ``-limit`` to ``limit``."""
+    return Span(text, to_hex(colours(Normalize(-limit, limit)(value))))
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of ``share`` of ``width`` characters, in steps of an eighth of one."""
+    eighths = round(8 * width * min(max(share, 0.0), 1.0))
+    return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip().ljust(width)
+
+
+def sparkline(values: list[float], lowest: float, highest: float) -> str:
+    """One character for each value, as high as it lies between ``lowest`` and ``highest``."""
+    steps = len(HEIGHTS) - 1
+    span = highest - lowest or 1.0
+    return "".join(HEIGHTS[round(steps * (value - lowest) / span)] for value in values)

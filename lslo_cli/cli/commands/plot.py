@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+from rich.text import Text
 from typer import Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import takes
+from lslo_cli.cli.flags import split_commas, takes
 from lslo_cli.cli.options import ExperimentOptions
-from lslo_cli.errors import InputError
+from lslo_cli.errors import InputError, UsageError, nearest
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from lslo_cli.artifacts.folder import ExperimentFolder
+    from lslo_cli.plots import Format, Sketch, Style, TextFigure
 
-    from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
-    from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+app = typer.Typer(help="Draw the paper's figures from what the pipeline wrote.")
 
-app = typer.Typer(help="Draw the paper's figures as PNG and PDF from what the pipeline wrote.")
+FIGURE = "Figure"
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlotOptions(ExperimentOptions):
+    style: Annotated[
+        str,
+        Option(
+            "--style",
+            metavar="paper|screen|dark",
+            rich_help_panel=FIGURE,
+            help="For print, for a screen with a title, or for a dark one.",
+        ),
+    ] = "paper"
+    width: Annotated[
+        str | None,
+        Option(
+            "--width",
+            metavar="column|page|INCHES",
+            rich_help_panel=FIGURE,
+            help="As printed: an ACL column (3.03), the page (6.3), or another.",
+        ),
+    ] = None
+    formats: Annotated[
+        str, Option("--format", metavar="LIST", rich_help_panel=FIGURE, help="Files to write: png,pdf,svg.")
+    ] = "png,pdf"
     out: Annotated[
         Path | None,
         Option(
-            "--out", metavar="FOLDER", help="Where to put the figure; default: the experiment's figures/."
+            "--out",
+            metavar="FOLDER",
+            rich_help_panel=FIGURE,
+            help="Where to put them; default: the experiment's figures/.",
         ),
     ] = None
 
@@ -37,59 +64,139 @@ class PlotOptions(ExperimentOptions):
         """The folder of the experiment these options describe."""
         return self.folder(self.resolve())
 
-    def finish(self, figure: Figure, stem: str, then: str) -> None:
-        """Save a figure, print where, and name the command that usually comes next."""
+    def chosen_style(self) -> Style:
+        from lslo_cli.plots import Style
+
+        return _member(Style, self.style, "--style")
+
+    def chosen_formats(self) -> list[Format]:
+        from lslo_cli.plots import Format
+
+        return [_member(Format, name, "--format") for name in split_commas(self.formats)]
+
+    def size(self) -> dict[str, float]:
+        """The width in inches as a keyword argument; none where the figure's own is wanted."""
+        from lslo_cli.plots import COLUMN_WIDTH, PAGE_WIDTH
+
+        if self.width is None:
+            return {}
+        try:
+            width = {"column": COLUMN_WIDTH, "page": PAGE_WIDTH}.get(self.width) or float(self.width)
+        except ValueError:
+            width = 0.0
+        if not 2 <= width <= 40:
+            raise UsageError(
+                f"--width is column, page or 2 to 40 inches, not '{self.width}'", "say --width column"
+            )
+        return {"width": width}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneOptions(PlotOptions):
+    """What every single figure takes."""
+
+    text: Annotated[bool, Option("--text", help="Print it to the terminal instead.")] = False
+
+    def draw(self, sketch: Sketch, then: str) -> None:
+        """Save a figure or print it as text, and name the command that usually comes next."""
         from lslo_cli import plots
 
-        for path in plots.save(figure, self.out or self.located().figures, stem):
+        if sketch.remark:
+            console.say(sketch.remark)
+        if self.text:
+            show_text(sketch.text())
+            return
+        style, formats = self.chosen_style(), self.chosen_formats()
+        figure = sketch.figure(style=style, **self.size())
+        folder = self.out or self.located().figures
+        paths = plots.save(figure, folder, sketch.stem, formats=formats, style=style)
+        for path in paths:
             print(path)
-        console.say(f"wrote {stem}.png and {stem}.pdf; next: {self.command(then)}")
+        console.say(f"wrote {' and '.join(path.name for path in paths)}; next: {self.command(then)}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeatmapOptions(PlotOptions):
+class HeatmapOptions(OneOptions):
     by_layer: Annotated[bool, Option("--by-layer", help="One map for each layer (figure 5).")] = False
-    text: Annotated[bool, Option("--text", help="Print the map to the terminal instead.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class MatricesOptions(PlotOptions):
+class MatricesOptions(OneOptions):
     by_language: Annotated[bool, Option("--by-language", help="One map for each language (figure 6).")] = (
         False
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions(PlotOptions):
+class RunOptions(OneOptions):
     run: Annotated[
         str | None, Option("--run", metavar="NAME", help="The run to draw; default: the latest with scores.")
     ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunsOptions(PlotOptions):
+class RunsOptions(OneOptions):
     run: Annotated[
         list[str] | None,
         Option("--run", metavar="NAME", help="A run to draw. Repeatable; default: all that can be."),
     ] = None
 
 
-@app.command()
+@dataclass(frozen=True, kw_only=True)
+class EpochsOptions(RunsOptions):
+    others: Annotated[
+        list[Path] | None,
+        Option(
+            "--with",
+            metavar="FOLDER",
+            help="The same experiment with another seed: lines become means, in bands. Repeatable.",
+        ),
+    ] = None
+
+
+@app.command("all")
 @takes(PlotOptions)
-def weights(options: PlotOptions) -> None:
+def everything(options: PlotOptions) -> None:
+    """Draw every figure that the artifacts allow, and say what the others lack.
+
+    Paper: figures 1 to 6, and what gain over the base and cost look like.
+    Reads: everything in the experiment's folder.
+
+    Example: lslo plot all --style dark
+    """
+    from lslo_cli import plots
+
+    source = options.located()
+    style, formats, size = options.chosen_style(), options.chosen_formats(), options.size()
+    folder = options.out or source.figures
+    drawn = 0
+    for item in plots.draw_all(source, style, **size):
+        if isinstance(item, plots.Missing):
+            console.say(f"no {item.stem}: {item.reason.message}; {item.reason.hint}")
+            continue
+        if item.remark:
+            console.say(item.remark)
+        for path in plots.save(item.figure, folder, item.stem, formats=formats, style=style):
+            print(path)
+        drawn += 1
+    if not drawn:
+        raise InputError(f"nothing in {source.path} can be drawn", "make something: lslo weight-learn")
+    console.say(f"wrote {drawn} figures to {folder}; next: {options.command('prune-report')}")
+
+
+@app.command()
+@takes(OneOptions)
+def weights(options: OneOptions) -> None:
     """Draw source and target weight of every layer.
 
     Paper: figure 1.
     Reads: index-strategy.json.
 
-    Example: lslo plot weights
+    Example: lslo plot weights --width column
     """
-    from lslo_cli import plots
-    from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.results import IndexStrategyResult
+    from lslo_cli.plots import sketches
 
-    artifact = store.read(options.located().index_strategy, IndexStrategyResult)
-    options.finish(plots.weights(artifact.result), "weights", then="plot heatmap")
+    options.draw(sketches.weights(options.located()), then="plot heatmap")
 
 
 @app.command()
@@ -102,17 +209,9 @@ def heatmap(options: HeatmapOptions) -> None:
 
     Example: lslo plot heatmap --by-layer
     """
-    from lslo_cli import plots
-    from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.results import SubspaceResult
+    from lslo_cli.plots import sketches
 
-    artifact = store.read(options.located().subspace, SubspaceResult)
-    languages = [record.language() for record in artifact.languages]
-    if options.text:
-        print(plots.heatmap_text(artifact.result, languages))
-        return
-    figure = plots.heatmap(artifact.result, languages, by_layer=options.by_layer)
-    options.finish(figure, "heatmap-by-layer" if options.by_layer else "heatmap", then="plot weights")
+    options.draw(sketches.heatmap(options.located(), options.by_layer), then="plot weights")
 
 
 @app.command()
@@ -126,26 +225,14 @@ def matrices(options: MatricesOptions) -> None:
 
     Example: lslo plot matrices --by-language
     """
-    from lslo_cli import plots
-    from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.results import SubspaceResult
+    from lslo_cli.plots import sketches
 
-    folder = options.located()
-    path = folder.language_subspace
-    if not path.exists():
-        path = folder.subspace
-        console.say(f"no {folder.language_subspace}: drawing the cross-language estimate, {path}")
-    artifact = store.read(path, SubspaceResult)
-    languages = [record.language() for record in artifact.languages]
-    figure = plots.matrices(artifact.result, languages, by_language=options.by_language)
-    options.finish(
-        figure, "matrices-by-language" if options.by_language else "matrices", then="plot directions"
-    )
+    options.draw(sketches.matrices(options.located(), options.by_language), then="plot directions")
 
 
 @app.command()
-@takes(RunsOptions)
-def epochs(options: RunsOptions) -> None:
+@takes(EpochsOptions)
+def epochs(options: EpochsOptions) -> None:
     """Draw quality by epoch for each group of directions.
 
     Paper: figure 3.
@@ -153,11 +240,11 @@ def epochs(options: RunsOptions) -> None:
 
     Example: lslo plot epochs --run full --run 2-2-8-gps0.9
     """
-    from lslo_cli import plots
+    from lslo_cli.artifacts.folder import ExperimentFolder
+    from lslo_cli.plots import sketches
 
-    runs = trainings(options.located(), options.run)
-    drawn = runs if options.run else [run for run in runs if run.curve]
-    options.finish(plots.epochs(drawn), "epochs", then="plot matrices")
+    folders = [options.located(), *map(ExperimentFolder, options.others or ())]
+    options.draw(sketches.epochs(folders, options.run), then="plot matrices")
 
 
 @app.command()
@@ -170,14 +257,9 @@ def schedule(options: RunsOptions) -> None:
 
     Example: lslo plot schedule
     """
-    from lslo_cli import plots
+    from lslo_cli.plots import sketches
 
-    folder = options.located()
-    runs = trainings(folder, options.run)
-    drawn = runs if options.run else [run for run in runs if run.target_ratio]
-    if not drawn:
-        raise InputError(f"no run in {folder.path / 'runs'} was pruned", "train one: lslo train --gps 0.9")
-    options.finish(plots.schedule(drawn), "schedule", then="plot epochs")
+    options.draw(sketches.schedule(options.located(), options.run), then="plot epochs")
 
 
 @app.command()
@@ -190,21 +272,14 @@ def directions(options: RunOptions) -> None:
 
     Example: lslo plot directions --run 2-2-8-gps0.9
     """
-    from lslo_cli import plots
-    from lslo_cli.artifacts.folder import BASE_RUN
+    from lslo_cli.plots import sketches
 
-    folder = options.located()
-    scored = [run for run in folder.trained_runs() if run.evaluation.is_file()]
-    if options.run is None and not scored:
-        raise InputError(f"no trained run in {folder.path / 'runs'} has scores", "make them: lslo evaluate")
-    run = folder.run(options.run) if options.run else scored[-1]
-    figure = plots.directions(evaluation(run), evaluation(folder.run(BASE_RUN)))
-    options.finish(figure, f"directions-{run.name}", then="plot pareto")
+    options.draw(sketches.directions(options.located(), options.run), then="plot pareto")
 
 
 @app.command()
-@takes(PlotOptions)
-def pareto(options: PlotOptions) -> None:
+@takes(OneOptions)
+def pareto(options: OneOptions) -> None:
     """Draw trainable parameters against average quality.
 
     Paper: the #Params and AVG columns of tables 1 and 2.
@@ -212,25 +287,25 @@ def pareto(options: PlotOptions) -> None:
 
     Example: lslo plot pareto
     """
-    from lslo_cli import plots
+    from lslo_cli.plots import sketches
 
-    folder = options.located()
-    evaluations = [evaluation(run) for run in folder.evaluated_runs()]
-    options.finish(plots.pareto(evaluations, trainings(folder)), "pareto", then="plot directions")
+    options.draw(sketches.pareto(options.located()), then="plot directions")
 
 
-def trainings(folder: ExperimentFolder, names: Sequence[str] | None = None) -> list[TrainingResult]:
-    """The named training runs, or all, oldest first."""
-    from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.results import TrainingResult
+def show_text(figure: TextFigure) -> None:
+    """Print a figure of characters, with its colours where the terminal shows them."""
+    if not console.results.is_terminal or console.results.no_color:
+        print(figure)
+        return
+    for line in figure.lines:
+        spans = ((span.text, f"{span.ink} on {span.background}" if span.background else "") for span in line)
+        console.results.print(Text.assemble(*spans), soft_wrap=True)
 
-    runs = [folder.run(name) for name in names] if names else folder.trained_runs()
-    return [store.read(run.training, TrainingResult).result for run in runs]
 
-
-def evaluation(run: RunFolder) -> EvaluationResult:
-    """The scores of a run."""
-    from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.results import EvaluationResult
-
-    return store.read(run.evaluation, EvaluationResult).result
+def _member(choices: type[Choice], name: str, flag: str) -> Choice:
+    """The choice of that name. Raises UsageError, naming the nearest."""
+    if name not in tuple(choices):
+        raise UsageError(
+            f"{flag} knows no '{name}'.{nearest(name, choices)}", f"choose of {', '.join(choices)}"
+        )
+    return choices(name)

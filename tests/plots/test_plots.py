@@ -88,12 +88,18 @@ def trained(run="2-2-8", ratio=0.9, final=33.0, groups=("H2H", "V2V"), parameter
         target_ratio=ratio,
         start_epoch=1,
         duration=2,
-        pruned_languages=[],
+        pruned_languages=["en"],
         prune_targets="both",
         trainable_parameters=parameters,
         trainable_parameters_paper_style=None,
         nonzero_parameters=parameters,
-        pruned=PrunedTable(rows=[]),
+        pruned=PrunedTable(
+            rows=[
+                ("encoder.1.q", "en", "A", 90, 100),
+                ("encoder.1.q", "en", "B", 85, 100),
+                ("encoder.1.q", "wo", "B", 0, 400),
+            ]
+        ),
         history=[
             EpochRecord(epoch=e, loss=1.0, updates=e, tokens=1, target_ratio=schedule.ratio_at(e))
             for e in range(1, 5)
@@ -238,7 +244,7 @@ def test_heatmap_text_shows_signed_percentages_of_the_largest_demand_within_80_c
     result = estimate()
     demand = {s: mean_demand(result.pruned.matrices("B"), 0.7, s) for s in Stack}
     limit = max(abs(value) for values in demand.values() for value in values.values())
-    lines = plots.heatmap_text(result, LANGS).splitlines()
+    lines = str(plots.heatmap_text(result, LANGS)).splitlines()
     assert all(len(line) <= 80 for line in lines)
     assert lines[1].split() == [*KINDS[Stack.ENCODER], *KINDS[Stack.DECODER]]
     rows = [line.split() for line in lines[2:7]]
@@ -251,7 +257,7 @@ def test_heatmap_text_shows_signed_percentages_of_the_largest_demand_within_80_c
 
 
 def test_heatmap_text_fills_the_block_at_the_largest_demand():
-    text = plots.heatmap_text(estimate(), LANGS)
+    text = str(plots.heatmap_text(estimate(), LANGS))
     assert ("+100█" in text) != ("-100 " in text)
 
 
@@ -300,13 +306,13 @@ def test_epochs_without_runs_and_runs_scored_differently_are_refused():
         plots.epochs([trained("a"), trained("b", rows=20)])
 
 
-def test_schedule_draws_the_recorded_ratios_and_the_target():
+def test_schedule_draws_the_recorded_ratios_and_what_was_counted_at_the_end():
     (axes,) = plots.schedule([trained(ratio=0.9), estimate()]).axes
-    ratios, target, estimated, _ = axes.lines
+    ratios, ring, estimated, _ = axes.lines
     assert list(ratios.get_ydata()) == pytest.approx([0, 0.7875, 0.9, 0.9])
-    assert set(target.get_ydata()) == {0.9}
-    assert estimated.get_label() == "subspace estimation"
-    assert [text.get_text() for text in axes.texts] == ["target 0.9", "target 0.7"]
+    assert (list(ring.get_xdata()), list(ring.get_ydata())) == ([4], [0.875])
+    assert ratios.get_label() == "2-2-8  target 0.9, measured 0.875"
+    assert estimated.get_label().startswith("subspace estimation  target 0.7, measured 0.6")
 
 
 def test_schedule_of_a_run_that_pruned_nothing_names_the_flag():
@@ -386,10 +392,11 @@ def test_save_writes_png_and_pdf_and_equal_figures_give_equal_bytes(tmp_path):
     assert b"CreationDate" not in paths[1].read_bytes()
 
 
-def test_a_png_has_200_dots_per_inch(tmp_path):
-    png, _ = plots.save(plots.weights(strategy(), width=3.3), tmp_path, "weights")
-    header = png.read_bytes()[16:24]
-    assert int.from_bytes(header[:4]) == 660
+@pytest.mark.parametrize(("style", "pixels"), [("paper", 990), ("screen", 660), ("dark", 660)])
+def test_a_png_is_finer_for_paper(tmp_path, style, pixels):
+    style = plots.Style(style)
+    png, _ = plots.save(plots.weights(strategy(), width=3.3, style=style), tmp_path, "weights", style=style)
+    assert int.from_bytes(png.read_bytes()[16:20]) == pixels
 
 
 def test_save_into_a_place_that_is_a_file_is_an_input_error(tmp_path):
