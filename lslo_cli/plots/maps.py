@@ -1,0 +1,162 @@
+"""Maps of demand as figures (paper, figures 2, 4, 5 and 6): one scale for all panels, centred on zero."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from pandas import DataFrame
+
+from lslo_cli.artifacts.results import SubspaceResult
+from lslo_cli.method.languages import Language
+from lslo_cli.plots.classes import mark_classes, separate_classes
+from lslo_cli.plots.demand import Demand, by_resource, of_languages, of_matrices
+from lslo_cli.plots.style import (
+    PAGE_HEIGHT,
+    PAGE_WIDTH,
+    SMALL,
+    TEXT,
+    Look,
+    Style,
+    new_figure,
+    note,
+    styled,
+    title,
+)
+
+
+@styled
+def heatmap(
+    result: SubspaceResult,
+    languages: Sequence[Language],
+    *,
+    by_layer: bool = False,
+    width: float = PAGE_WIDTH,
+    style: Style = Style.PAPER,
+) -> Figure:
+    """Languages x matrices, averaged over layers (figure 2), or one map for each layer (figure 5).
+
+    Raises InputError for an estimate that pruned each language alone.
+    """
+    demand = of_languages(result, languages, by_layer)
+    ordered = by_resource(languages)
+
+    def mark_rows(axes: Axes, size: float, labelled: bool) -> None:
+        separate_classes(axes, style.look, ordered)
+        if labelled:
+            mark_classes(axes, style.look, ordered, size)
+
+    figure = _draw(demand, width, style.look, mark_rows)
+    title(figure, style.look, "Room that each language needs" + (", by layer" if by_layer else ""))
+    return figure
+
+
+@styled
+def matrices(
+    result: SubspaceResult,
+    languages: Sequence[Language],
+    *,
+    by_language: bool = False,
+    width: float = PAGE_WIDTH,
+    style: Style = Style.PAPER,
+) -> Figure:
+    """Layers x matrices, averaged over languages (figure 4), or one map for each language (figure 6).
+
+    Raises InputError for an estimate with one pool per matrix.
+    """
+    demand = of_matrices(result, languages, by_language)
+
+    def mark_rows(axes: Axes, size: float, labelled: bool) -> None:
+        if labelled:
+            axes.set_ylabel("Layer", fontsize=size)
+
+    figure = _draw(demand, width, style.look, mark_rows)
+    title(figure, style.look, "Room that each matrix needs" + (", by language" if by_language else ""))
+    return figure
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How pairs of panels share the width: how many stand side by side, and inches and points of a row."""
+
+    across: int
+    row_height: float
+    text: float
+    angle: int
+
+    @classmethod
+    def of(cls, pairs: int, rows: int, columns: int, width: float) -> Layout:
+        """Small multiples have cells of at least 0.083 inches, the height of a line of small text.
+
+        They stand at most four abreast, as in the paper, but for those that would not fit the page's height.
+        """
+        room = (width - 0.6) / (columns + 1)
+        if pairs == 1:
+            return cls(1, row_height=0.155, text=TEXT, angle=0 if room > 0.27 else 90)
+        fit = max(1, min(pairs, int(room / 0.083)))
+        across = min(fit, 4)
+        if -(-pairs // across) * (rows * 0.09 + 0.2) + 0.9 > PAGE_HEIGHT:
+            across = fit
+        return cls(across, row_height=0.09, text=SMALL, angle=90)
+
+
+def _draw(demand: Demand, width: float, look: Look, mark_rows: Callable[[Axes, float, bool], None]) -> Figure:
+    """Draw pairs of panels in rows, all on one colour scale that is symmetric around zero."""
+    pairs, limit = demand.pairs, demand.limit
+    columns = [len(frame.columns) for frame in pairs[0].panels.values()]
+    rows = len(next(iter(pairs[0].panels.values())))
+    layout = Layout.of(len(pairs), rows, sum(columns), width)
+    across, down = layout.across, -(-len(pairs) // layout.across)
+    height = down * (rows * layout.row_height + 0.2) + 0.85 + 0.2 * look.titled
+    figure = new_figure(width, height)
+    ratios = ([*columns, 1] * across)[:-1]  # one cell's width between a decoder and the next pair's encoder
+    grid = figure.add_gridspec(down, len(ratios), width_ratios=ratios, wspace=0)
+    everything = []
+    for number, pair in enumerate(pairs):
+        row, column = divmod(number, across)
+        is_lowest = number + across >= len(pairs)
+        for offset, (stack, frame) in enumerate(pair.panels.items()):
+            axes = figure.add_subplot(grid[row, 3 * column + offset])
+            labelled = column == 0 and offset == 0
+            _draw_panel(axes, frame, limit, layout, look, labelled, is_lowest)
+            axes.set_xlabel(stack.capitalize() if is_lowest else "", fontsize=layout.text)
+            if offset == 0:
+                axes.set_title(pair.title, loc="left", fontsize=layout.text, pad=2)
+            mark_rows(axes, layout.text, labelled)
+            everything.append(axes)
+    _draw_scale(figure, look, everything, limit)
+    note(figure, look, demand.description)
+    return figure
+
+
+def _draw_panel(
+    axes: Axes,
+    frame: DataFrame,
+    limit: float,
+    layout: Layout,
+    look: Look,
+    label_rows: bool,
+    label_columns: bool,
+) -> None:
+    axes.set_facecolor(look.missing)
+    seaborn.heatmap(
+        frame, ax=axes, cmap=look.demand, vmin=-limit, vmax=limit, cbar=False, linewidths=0.2,
+        linecolor=look.ground, xticklabels=label_columns, yticklabels=label_rows,
+    )  # fmt: skip
+    axes.tick_params(length=0, pad=1.5, labelsize=layout.text)
+    axes.tick_params(axis="x", labelrotation=layout.angle)
+    axes.tick_params(axis="y", labelrotation=0)
+
+
+def _draw_scale(figure: Figure, look: Look, axes: Sequence[Axes], limit: float) -> None:
+    colours = ScalarMappable(Normalize(-limit, limit), look.demand)
+    ticks = MaxNLocator(4 if figure.get_figwidth() < 5 else 8)
+    bar = figure.colorbar(colours, ax=axes, location="bottom", shrink=0.8, aspect=50, pad=0.01, ticks=ticks)
+    bar.set_label("demand: entries of B kept beyond the target share")
+    bar.outline.set_visible(False)

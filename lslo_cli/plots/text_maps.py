@@ -1,0 +1,111 @@
+"""Maps of demand and of gain for a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from lslo_cli.artifacts.results import EvaluationResult, SubspaceResult
+from lslo_cli.method.languages import Language
+from lslo_cli.plots.demand import Demand, Pair, by_resource, of_languages, of_matrices
+from lslo_cli.plots.gains import Gains, gains
+from lslo_cli.plots.style import Style
+from lslo_cli.plots.text import COLUMNS, Span, TextFigure, coloured, line, remark
+
+SHADES = " ░▒▓█"
+CELL = 5
+LOOK = Style.SCREEN.look
+
+
+def heatmap_text(
+    result: SubspaceResult, languages: Sequence[Language], *, by_layer: bool = False
+) -> TextFigure:
+    """Languages x matrices, averaged over layers (figure 2) or layer by layer (figure 5).
+
+    Every cell is the demand as a percentage of the largest one in size, with its sign; where it is
+    positive, a block behind it shows how much. Raises InputError for an estimate that pruned each
+    language alone.
+    """
+    letters = {language.code: language.resource.letter for language in by_resource(languages)}
+    return _maps(of_languages(result, languages, by_layer), letters)
+
+
+def matrices_text(
+    result: SubspaceResult, languages: Sequence[Language], *, by_language: bool = False
+) -> TextFigure:
+    """Layers x matrices, averaged over languages (figure 4) or language by language (figure 6).
+
+    Cells are those of :func:`heatmap_text`. Raises InputError for an estimate with one pool per matrix.
+    """
+    return _maps(of_matrices(result, languages, by_language), {})
+
+
+def directions_text(run: EvaluationResult, base: EvaluationResult) -> TextFigure:
+    """Gain in spBLEU over ``base``: a row for each source, a column for each target.
+
+    Where values do not fit side by side they are whole, and where these do not fit, ninths of the largest.
+    Raises InputError where the two share no direction or were scored with different metrics.
+    """
+    gained = gains(run, base)
+    codes = [language.code for language in gained.languages]
+    margin = 4 + max(map(len, codes))
+    cell = max(2, min(6, (COLUMNS - margin) // len(codes)))
+    across = (COLUMNS - margin) // cell
+    lines = remark(f"{run.run} over {base.run}: a row for each source, a column for each target")
+    for start in range(0, len(codes), across):
+        lines += [line(), *_block(gained, codes[start : start + across], margin, cell)]
+    unit = f"; 9 = {gained.limit:.1f}" if cell < 4 else ""
+    return TextFigure([*lines, line(), *remark(f"gain in spBLEU{unit}; {run.spbleu_signature}")])
+
+
+def _maps(demand: Demand, letters: Mapping[str, str]) -> TextFigure:
+    """Every pair of panels below the one before it, on one scale."""
+    lines: list[list[Span]] = []
+    for pair in demand.pairs:
+        lines += [*([line(pair.title)] if pair.title else []), *_pair(pair, demand.limit, letters), line()]
+    scale = f"+100 = {demand.limit:,.0f} entries of B kept beyond the target share"
+    return TextFigure([*lines, line(scale), *remark(demand.description)])
+
+
+def _pair(pair: Pair, limit: float, letters: Mapping[str, str]) -> list[list[Span]]:
+    rows = list(next(iter(pair.panels.values())).index)
+    names = {row: f"{letters[row]}  {row}" if row in letters else str(row) for row in rows}
+    margin = 1 + max(map(len, names.values()))
+    panels = pair.panels.items()
+    heads = ("".join(f"{kind:>{CELL - 1}} " for kind in frame.columns) for _, frame in panels)
+    stacks = (stack.center(CELL * len(frame.columns)) for stack, frame in panels)
+    lines = [line(" " * margin + "  ".join(stacks)), line(" " * margin + "  ".join(heads))]
+    for row in rows:
+        spans = [Span(names[row].ljust(margin))]
+        for _, frame in panels:
+            spans += [*(_percentage(value, limit) for value in frame.loc[row]), Span("  ")]
+        lines.append(spans)
+    return lines
+
+
+def _percentage(demand: float, limit: float) -> Span:
+    if math.isnan(demand):
+        return Span(" " * CELL)
+    percent = round(100 * demand / limit)
+    shade = SHADES[-(-max(percent, 0) * (len(SHADES) - 1) // 100)]
+    number = (f"{percent:+d}" if percent else "0").rjust(CELL - 1)
+    return coloured(number + shade, demand, limit, LOOK.demand)
+
+
+def _block(gained: Gains, targets: Sequence[str], margin: int, cell: int) -> list[list[Span]]:
+    """All sources against some of the targets; codes that are too long for a column stand upright."""
+    height = 1 if max(map(len, targets)) < cell else max(map(len, targets))
+    heads = [[code] if height == 1 else list(code.rjust(height)) for code in targets]
+    lines = [line(" " * margin + "".join(head[n].rjust(cell) for head in heads)) for n in range(height)]
+    for language in gained.languages:
+        name = f"{language.resource.letter}  {language.code}".ljust(margin)
+        values = gained.frame.loc[language.code, list(targets)]
+        lines.append([Span(name), *(_gain(value, gained.limit, cell) for value in values)])
+    return lines
+
+
+def _gain(gain: float, limit: float, cell: int) -> Span:
+    if math.isnan(gain):
+        return Span("·".rjust(cell))
+    shown = f"{gain:+.1f}" if cell >= 6 else f"{round(gain if cell >= 4 else 9 * gain / limit):+d}"
+    return coloured(("0" if shown in ("+0", "-0") else shown).rjust(cell), gain, limit, LOOK.gain)
