@@ -17,8 +17,8 @@ class FusionLoRA(nn.Module):
 
     t is what enters W, (batch, length, d_in), and s the source states of its block in the same shape. One A,
     ``lora_A`` (r, d_in), serves both; ``lora_B`` (d_out, r) starts at zero, so that a new adapter changes
-    nothing. The frozen map never sees the source. With ``phi`` None it is a plain LoRA, ``W t + (alpha/r) B A t``,
-    which reads no source.
+    nothing. The frozen map never sees the source. With ``phi`` None it is a plain LoRA that reads no source,
+    ``W t + (alpha/r) B A t``.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class FusionLoRA(nn.Module):
         phi: Phi | None,
         norm: nn.Module | None = None,
     ):
-        """``norm`` is applied to the source first, where the model normalises what enters W and not its states."""
+        """``norm`` is applied to the source first, as a pre-norm model does to what enters W."""
         super().__init__()
         self.base = base
         self.source = source

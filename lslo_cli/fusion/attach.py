@@ -17,7 +17,7 @@ from lslo_cli.fusion.source import Source
 
 
 class SourceNorm(StrEnum):
-    """What is done to source states before A: nothing, as released, or what the block does to its own input."""
+    """What source states go through before A: nothing, as released, or the block's own input norm."""
 
     NONE = "none"
     INPUT = "input"
@@ -52,7 +52,7 @@ class FusionSettings:
 
 @dataclass(frozen=True)
 class FusionAdapters:
-    """The adapters of a model by name, such as ``encoder.1.attention.self.query``, and the source they read."""
+    """A model's adapters by name, such as ``encoder.1.attention.self.query``, and the source they read."""
 
     source: Source
     settings: FusionSettings

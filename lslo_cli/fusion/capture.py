@@ -25,7 +25,7 @@ def capture(
     final norm of a model is never part of it. One pass without adapters, gradients or dropout; the model's
     mode is restored. ``forward`` is what to call in place of ``model``, such as its encoder alone.
 
-    The frozen model and eval mode make the states of a text the same in every epoch, so that they can be kept.
+    A frozen model in eval mode makes the states of a text the same in every epoch, so they can be kept.
     Padding does not change those of real tokens.
     """
     settings = adapters.settings

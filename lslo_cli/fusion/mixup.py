@@ -56,7 +56,7 @@ class MixedAttention(nn.Module):
 
     def _cross(self, target: Tensor, source: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-attention with this block's own matrices, and its mean entropy by row in [0, 1]."""
-        inner = getattr(self.attention, "self")
+        inner = self.attention.self
         heads = inner.num_attention_heads
 
         def split(x: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ class XMixup:
     """The method on a whole encoder: mixed attention in one block, two readings, and its loss."""
 
     def __init__(self, model: nn.Module, block: int):
-        """``block`` counts from 1. Raises InputError where the model is not BERT-like or has no such block."""
+        """``block`` counts from 1. Raises InputError where there is no such block or no BERT-like model."""
         blocks = {b.number: b.module for b in blocks_of(model) if hasattr(b.module, "attention")}
         if block not in blocks or not hasattr(blocks[block].attention, "self"):
             raise InputError(

@@ -109,8 +109,8 @@ class _Reading:
 class Source:
     """The source of the current batch. One object serves all fusion adapters of a model.
 
-    It is set around a forward pass. Outside of one, adapters raise rather than be a plain LoRA in silence, and
-    the end of the block raises where an adapter has not read what was set::
+    It is set around a forward pass. Outside of one, adapters raise rather than be a plain LoRA in silence,
+    and the end of the block raises where an adapter has not read what was set::
 
         with source.of(states):
             model(...)
@@ -130,8 +130,8 @@ class Source:
         unread = [name for name in self.readers if name not in reading.read]
         if unread:
             raise RuntimeError(
-                f"a source was set, but {len(unread)} of {len(self.readers)} fusion adapters did not read it: "
-                + ", ".join(unread[:4])
+                f"a source was set, but {len(unread)} of {len(self.readers)} fusion adapters did not read "
+                f"it: {', '.join(unread[:4])}"
             )
 
     def off(self) -> AbstractContextManager[None]:
@@ -150,7 +150,7 @@ class Source:
         """The states for the adapter ``name`` in ``block``, of as many rows and positions as ``target``.
 
         ``target`` is (rows, length, d). Its rows may be a multiple of the source's, in beam search, where the
-        beams of a sentence are neighbours. Raises RuntimeError where no source is set or its shape is another.
+        beams of a sentence are neighbours. Raises RuntimeError where none is set or its shape differs.
         """
         if self._reading.states is None:
             raise RuntimeError(

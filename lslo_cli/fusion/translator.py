@@ -22,7 +22,7 @@ class LatentTranslator(nn.Module):
     """
 
     def __init__(self, encoder: nn.Module, width: int, blocks: Sequence[str], route: Route | None = None):
-        """``encoder`` is that of an M2M100 model, ``width`` the d_model of the task's, ``blocks`` its blocks."""
+        """``encoder`` is an M2M100's; ``width`` is the task model's d_model and ``blocks`` are its blocks."""
         super().__init__()
         self.projection = nn.Linear(encoder.config.d_model, width)
         self.blocks = tuple(blocks)
