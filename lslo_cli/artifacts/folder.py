@@ -37,6 +37,11 @@ class RunFolder:
         return self.path / "evaluation.json"
 
     @property
+    def evaluation_checkpoint(self) -> Path:
+        """Where an evaluation keeps what it has translated until it is done."""
+        return self.checkpoint / "evaluation"
+
+    @property
     def hypotheses(self) -> Path:
         return self.path / "hypotheses"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 
 from lslo_cli.artifacts import store
@@ -24,7 +25,8 @@ def evaluate(
 ) -> list[Written]:
     """Translate and score the test split with the base model and every trained run, or with ``runs``.
 
-    A run whose evaluation is up to date is not translated again unless ``force``.
+    A run whose evaluation is up to date is not translated again unless ``force``. One that was interrupted
+    goes on after the last batch that it finished, to the same result; with ``force`` it begins anew.
     """
     folders = runs_to_evaluate(experiment, runs)
     listener = _without_repeats(on_event)
@@ -44,7 +46,8 @@ def runs_to_evaluate(experiment: Experiment, runs: Sequence[str]) -> list[RunFol
 
 def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_event: OnEvent) -> Written:
     training = None if folder.name == BASE_RUN else read_training(experiment.folder, folder)
-    with opened(experiment, folder.evaluation, on_event=on_event) as job:
+    work = folder.evaluation_checkpoint
+    with opened(experiment, folder.evaluation, work=work, on_event=on_event) as job:
         setup = job.setup
         if training:
             _check_trained_for(setup, folder, training)
@@ -53,11 +56,13 @@ def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_eve
         current = None if force else _evaluated(job, metric)
         if current:
             return current
-        route = None
+        if force:
+            setup.on_main(lambda: shutil.rmtree(work, ignore_errors=True))
+        route = digest = None
         if training:
             weights = store.read_tensor_path(folder.training, training.result.weights)
-            route = load_weights(setup, training.result, weights)
-        result, hypotheses = evaluate_stage(setup, folder.name, route, metric)
+            route, digest = load_weights(setup, training.result, weights), training.result.weights.digest
+        result, hypotheses = evaluate_stage(setup, folder.name, route, metric, digest)
         setup.on_main(lambda: _write_hypotheses(folder, hypotheses))
         return job.write(result)
 

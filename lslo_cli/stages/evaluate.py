@@ -17,6 +17,7 @@ from lslo_cli.stages.setup import Setup
 from lslo_cli.stages.translation import (
     Translations,
     direction_score,
+    open_log,
     score_directions,
     sources_and_references,
     translate_all,
@@ -26,17 +27,19 @@ SEARCH_SETTINGS = {"beam", "mode", "length_penalty", "max_length_a", "max_new_to
 
 
 def evaluate(
-    setup: Setup, run: str, route: Route | None, metric: SpBleu
+    setup: Setup, run: str, route: Route | None, metric: SpBleu, weights: str | None = None
 ) -> tuple[EvaluationResult, Translations]:
     """Translate and score the test split; also returns the hypotheses by direction.
 
-    ``route`` is that of the run's adapters, None for the base model or after full fine-tuning. Raises
+    ``route`` is that of the run's adapters, None for the base model or after full fine-tuning; ``weights``
+    the digest of what was trained, for the log that an interrupted evaluation goes on from. Raises
     UsageError for a direction outside the experiment, and InputError where no direction has text.
     """
     recipe = setup.recipe
     corpus = setup.corpus(recipe.data.test, recipe.data.test_rows)
     sources, references = sources_and_references(corpus, chosen_directions(setup))
-    hypotheses = translate_all(setup, sources, route, f"translating with {run}", setup.on_event)
+    log = open_log(setup, sources, weights)
+    hypotheses = translate_all(setup, sources, route, f"translating with {run}", setup.on_event, log)
     scores = score_directions(metric, hypotheses, references)
     spbleu = {direction: score.spbleu for direction, score in scores.items()}
     chrf = {direction: score.chrf for direction, score in scores.items()}

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from accelerate.utils import gather_object
 
+from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.results import DirectionScore
 from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started
@@ -21,11 +22,12 @@ from lslo_cli.mt.corpus import Corpus
 from lslo_cli.mt.decoder import is_decodable
 from lslo_cli.mt.metric import FLORES101, Score, SpBleu, flores101_model
 from lslo_cli.mt.search import translate
-from lslo_cli.mt.stream import Key, TranslationBatch, TranslationBatches
+from lslo_cli.mt.stream import TranslationBatch, TranslationBatches
 from lslo_cli.mt.tokenizer import SENTENCEPIECE
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import EvaluateSection, SearchMode
 from lslo_cli.stages.setup import Setup
+from lslo_cli.stages.translation_log import TranslationLog
 
 Translations = Mapping[Direction, Sequence[str]]
 
@@ -35,15 +37,20 @@ PARALLEL_SENTENCES = 10_000
 
 @torch.no_grad()
 def translate_all(
-    setup: Setup, sources: Translations, route: Route | None, task: str, on_event: OnEvent
+    setup: Setup,
+    sources: Translations,
+    route: Route | None,
+    task: str,
+    on_event: OnEvent,
+    log: TranslationLog | None = None,
 ) -> dict[Direction, list[str]]:
     """Translate every source sentence of every direction, in one stream sorted by length.
 
     ``route`` is that of the attached adapters, or None for a model without any. An empty source gives an
-    empty translation. Several processes share the batches, and each returns all translations.
+    empty translation. Several processes share the batches, and each returns all translations. Batches that
+    ``log`` has are not translated again, and the others are added to it.
     """
-    section = setup.recipe.evaluate
-    base = setup.base
+    section, base = setup.recipe.evaluate, setup.base
     batches = TranslationBatches(
         sources,
         base.tokenizer,
@@ -53,20 +60,53 @@ def translate_all(
     )
     if batches.truncated:
         on_event(Noted(f"cut {batches.truncated} sources at {setup.recipe.data.max_length} tokens"))
-    total = sum(len(batch.keys) for batch in batches)
-    on_event(Started(task, total, "sentences"))
+    device, processes = setup.accelerator.device, setup.accelerator.num_processes
+    mine = range(setup.accelerator.process_index, len(batches), processes)
+    finished = log.finished if log else {}
+    done = [pair for n in mine if n in finished for pair in zip(batches[n].keys, finished[n], strict=True)]
+    total = sum(len(batch) for batch in batches)
+    if done:
+        on_event(Noted(f"{task}: {len(done)} of {total} sentences are translated already"))
+    on_event(Started(task, total, "sentences", min(total, len(done) * processes)))
     base.model.eval()
     route = route or Route()
-    device, processes = setup.accelerator.device, setup.accelerator.num_processes
-    done: list[tuple[Key, str]] = []
-    for number in range(setup.accelerator.process_index, len(batches), processes):
+    for number in mine:
+        if number in finished:
+            continue
         batch = batches[number].to(device)
         with setup.accelerator.autocast():
             hypotheses = _search(base, batch, route, section)
-        done += zip(batch.keys, map(base.tokenizer.decode, hypotheses), strict=True)
+        translations = [base.tokenizer.decode(pieces) for pieces in hypotheses]
+        if log:
+            log.add(number, translations)
+        done += zip(batch.keys, translations, strict=True)
         on_event(Advanced(task, min(total, len(done) * processes)))
     on_event(Finished(task))
     return batches.in_order(gather_object(done))
+
+
+def open_log(setup: Setup, sources: Translations, depends_on: object) -> TranslationLog | None:
+    """The log of translating ``sources`` in the setup's folder for work, None where there is none.
+
+    ``depends_on`` is what the translations depend on beside text, base model and settings. Every process
+    has a log of its own.
+    """
+    if setup.work is None:
+        return None
+    recipe, accelerator = setup.recipe, setup.accelerator
+    fingerprint = digest_of(
+        [
+            {str(direction): list(lines) for direction, lines in sources.items()},
+            setup.base.identity.digest,
+            setup.codes,
+            recipe.evaluate.model_dump(mode="json"),
+            recipe.data.max_length,
+            recipe.run.model_dump(mode="json", include={"precision", "tf32"}),
+            accelerator.num_processes,
+            depends_on,
+        ]
+    )
+    return TranslationLog(setup.work / f"translations-{accelerator.process_index}.jsonl", fingerprint)
 
 
 def _search(

@@ -1,0 +1,52 @@
+"""What an evaluation has translated so far, on disk, so that one that is interrupted can go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from lslo_cli.artifacts.store import replacing
+from lslo_cli.errors import InputError
+
+
+class TranslationLog:
+    """A file of finished batches; its first line says what the translations depend on.
+
+    ``finished`` has the translations of each batch, in its order, by the number of the batch. A batch is a
+    line, so of one that was being written when the process was killed there is only a line without an end,
+    which is dropped. A log of other translations, or a damaged one, is begun anew.
+    """
+
+    def __init__(self, path: Path, fingerprint: str):
+        """``fingerprint`` stands for all that batches and translations depend on."""
+        head = _line({"fingerprint": fingerprint})
+        content = path.read_bytes() if path.exists() else b""
+        self.finished: dict[int, list[str]] = {}
+        kept = content[: content.rfind(b"\n") + 1]
+        try:
+            first, *batches = kept.splitlines(keepends=True)
+            if first != head:
+                raise ValueError("a log of other translations")
+            self.finished = dict(map(json.loads, batches))
+        except (ValueError, TypeError):  # what JSON, UTF-8 and an empty file raise, and another shape
+            kept = head
+        with replacing(path) as temporary:
+            temporary.write_bytes(kept)
+        self._path = path
+
+    def add(self, number: int, translations: Sequence[str]) -> None:
+        """Note that a batch is finished. Raises InputError where that cannot be written."""
+        try:
+            with self._path.open("ab") as file:
+                file.write(_line([number, translations]))
+        except OSError as error:
+            raise InputError(
+                f"cannot write {self._path}: {error.strerror or error}",
+                "free some space; evaluating again goes on from here",
+            ) from error
+        self.finished[number] = list(translations)
+
+
+def _line(content: object) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode() + b"\n"
