@@ -19,14 +19,14 @@ from torch import nn
 
 from benchmarks import measure
 from benchmarks.models import SHAPES, Shape, new_batch, new_model, precision, twin
+from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import SiteSet
-from lslo_cli.method.strategy import Index, paper
+from lslo_cli.method.strategy import paper
 from lslo_cli.mt.batches import Batch
 from lslo_cli.nn.attach import attach, model_sites, site_module
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.nn.lslo import LSLo
-from lslo_cli.nn.segments import Groups, Slots, routed_linear
 
 LANGUAGES = 12
 SMOOTHING = 0.2
@@ -65,31 +65,22 @@ def full(model: nn.Module, batch: Batch) -> Variant:
     return Variant(TranslationLoss(model, SMOOTHING), list(model.parameters()), batch)
 
 
-def lslo(model: nn.Module, batch: Batch, ranks: Sequence[int], languages: int = LANGUAGES) -> Variant:
+def lslo(
+    model: nn.Module,
+    batch: Batch,
+    ranks: Sequence[int],
+    languages: int = LANGUAGES,
+    kernel: AdapterKernel = AdapterKernel.AUTO,
+) -> Variant:
     """Ours, with the paper's strategy; ``ranks`` are dealt out to the languages in turn."""
     names = [f"l{number}" for number in range(languages)]
     rank_map = RankMap({name: ranks[number % len(ranks)] for number, name in enumerate(names)})
     strategy = paper(model.config.encoder_layers, model.config.decoder_layers)
-    adapters = attach(model, strategy, rank_map, names)
+    adapters = attach(model, strategy, rank_map, names, kernel=kernel)
     for parameter in adapters.parameters():
         nn.init.normal_(parameter, std=0.02)
     around = partial(adapters.route.of, batch.source_language, batch.target_language)
     return Variant(TranslationLoss(model, SMOOTHING), adapters.parameters(), batch, around)
-
-
-class Grouped(nn.Module):
-    """An LSLo whose products are grouped in another way than the one chosen for the device."""
-
-    def __init__(self, site: LSLo, form: Callable[[torch.Tensor, Slots], Groups], batch: Batch):
-        super().__init__()
-        self.base, self.adapter = site.base, site.adapter
-        is_source = site.adapter.index is Index.SOURCE
-        languages = batch.source_language if is_source else batch.target_language
-        self.groups = form(languages, site.adapter.slots)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        A, B = self.adapter.parameters()
-        return routed_linear(x, self.base.weight, self.base.bias, A, B, self.groups)
 
 
 class Merged(nn.Module):
@@ -110,14 +101,12 @@ class Merged(nn.Module):
         return torch.stack(rows)
 
 
-def rewritten(
-    model: nn.Module, batch: Batch, ranks: Sequence[int], form: Callable[[LSLo], nn.Module]
-) -> Variant:
-    """LSLo with another module at every site."""
+def merged(model: nn.Module, batch: Batch, ranks: Sequence[int]) -> Variant:
+    """LSLo by its definition."""
     variant = lslo(model, batch, ranks)
     for name, module in list(model.named_modules()):
         if isinstance(module, LSLo):
-            model.set_submodule(name, form(module))
+            model.set_submodule(name, Merged(module))
     return variant
 
 
@@ -157,29 +146,34 @@ def _trainable(model: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
+def kernels(device: str) -> list[AdapterKernel]:
+    """All that run on a device, but for runs on CUDA: they are thousands of launches."""
+    if torch.device(device).type == "cpu":
+        return [AdapterKernel.RUNS, AdapterKernel.MASKED, AdapterKernel.GROUPED]
+    of_triton = [AdapterKernel.EPILOGUE, AdapterKernel.TRITON] if measure.installed("triton") else []
+    return [AdapterKernel.MASKED, AdapterKernel.GROUPED, *of_triton]
+
+
 def variants(shape: Shape, device: str) -> dict[str, Callable[[nn.Module], Variant]]:
     """What is compared, by name: each puts itself on a fresh twin of the base."""
     batch, lang30, many = (new_batch(shape, languages, device) for languages in (LANGUAGES, 30, 100))
     small, large = (2, 2, 8), (2, 2, 64)
-    on_cpu = torch.device(device).type == "cpu"
-    other, form = ("masked", Groups.masked) if on_cpu else ("by runs", Groups.runs)
-    grouped = partial(Grouped, form=form, batch=batch)
     compared = {
         FROZEN: partial(frozen, batch=batch),
         "LSLo 2;2;8": partial(lslo, batch=batch, ranks=small),
         "LSLo 2;2;64": partial(lslo, batch=batch, ranks=large),
         "LSLo 2;2;8;8, 30 languages": partial(lslo, batch=lang30, ranks=(2, 2, 8, 8), languages=30),
         "LSLo 2;2;8, 100 languages": partial(lslo, batch=many, ranks=small, languages=100),
-        f"LSLo 2;2;8, {other}": partial(rewritten, batch=batch, ranks=small, form=grouped),
         "full fine-tuning": partial(full, batch=batch),
     }
-    if not on_cpu:
-        compared[f"LSLo 2;2;64, {other}"] = partial(rewritten, batch=batch, ranks=large, form=grouped)
     if shape.d_model < 256:  # a matrix for every sentence and site is kept for backward
-        compared["LSLo 2;2;8, merged by sentence"] = partial(rewritten, batch=batch, ranks=small, form=Merged)
+        compared["LSLo 2;2;8, merged by sentence"] = partial(merged, batch=batch, ranks=small)
     if measure.installed("peft"):
         compared["PEFT one LoRA r=8"] = partial(peft_single, batch=batch, rank=8)
         compared["PEFT by language 2;2;8"] = partial(peft_mixed, batch=batch, ranks=small)
+    for kernel in kernels(device):
+        compared[f"LSLo 2;2;8, {kernel}"] = partial(lslo, batch=batch, ranks=small, kernel=kernel)
+        compared[f"LSLo 2;2;64, {kernel}"] = partial(lslo, batch=batch, ranks=large, kernel=kernel)
     return compared
 
 

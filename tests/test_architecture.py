@@ -23,6 +23,7 @@ FLOORS = [
     {"fit", "base_info"},
     {"stages"},
     {"pipeline"},
+    {"reproduce"},
     {"demo"},
     {"cli"},
 ]
@@ -46,6 +47,7 @@ OWNERS = {
     "pydantic": {"recipe", "artifacts"},
     "tomllib": {"recipe", "paper"},
     "accelerate": {"fit", "stages"},
+    "triton": {"nn"},
     "torch": {"nn", "mt", "fusion", "fit", "stages", "pipeline"},
     "safetensors": {"nn", "mt", "fusion", "stages"},
     "numpy": {"mt", "nn", "fusion", "stages", "plots", "tables"},

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lslo_cli.method.families import MODULE_NAMES
+from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.sites import Layer, Site, SiteSet, Stack, sites
 from lslo_cli.method.strategy import Index, IndexStrategy
@@ -97,6 +98,7 @@ def attach(
     ranks: RankMap,
     languages: Sequence[str],
     site_set: SiteSet = SiteSet.ALL,
+    kernel: AdapterKernel = AdapterKernel.AUTO,
 ) -> Adapters:
     """Freeze ``model`` and put an LSLo on every site of ``site_set``.
 
@@ -104,7 +106,7 @@ def attach(
     ``shared``: then all use one LoRA. Adapters are made on the CPU in float32 from torch's global
     generator, so that a seed fixes them.
     """
-    route = Route()
+    route = Route(kernel)
     model.requires_grad_(False)
     note_inputs(model)
     names = tuple(ranks.by_language)
@@ -120,9 +122,11 @@ def attach(
     return Adapters(route, names, by_site)
 
 
-def attach_mixture(model: nn.Module, rank: int, languages: Sequence[str]) -> MixedAdapters:
+def attach_mixture(
+    model: nn.Module, rank: int, languages: Sequence[str], kernel: AdapterKernel = AdapterKernel.AUTO
+) -> MixedAdapters:
     """Freeze ``model`` and put both adapters of eq. 5 on every site, one weighting per layer."""
-    route = Route()
+    route = Route(kernel)
     model.requires_grad_(False)
     note_inputs(model)
     slots = Slots((rank,) * len(languages), tuple(range(len(languages))))

@@ -9,7 +9,8 @@ from torch import nn
 
 from lslo_cli.method.strategy import Index
 from lslo_cli.nn.route import Route
-from lslo_cli.nn.segments import Slots, product_format, routed_linear
+from lslo_cli.nn.routed import product_format, routed_linear
+from lslo_cli.nn.segments import Slots
 
 
 class RoutedLoRA(nn.Module):
@@ -41,8 +42,9 @@ class RoutedLoRA(nn.Module):
         """
         weight, bias = (base.weight, base.bias) if base else (None, None)
         lora_A = self.lora_A if scale is None else scale * self.lora_A
-        groups = self.route.groups(self.index, x.shape[0], self.slots, product_format(x))
-        return routed_linear(x, weight, bias, lora_A, self.lora_B, groups)
+        d = min(x.shape[-1], len(self.lora_B))
+        products = self.route.products(self.index, x.shape[0], self.slots, product_format(x), d)
+        return routed_linear(x, weight, bias, lora_A, self.lora_B, products)
 
     def matrices(self, slot: int) -> dict[str, torch.Tensor]:
         """A (r, d_in) and B (d_out, r) of one adapter, as views that write through."""

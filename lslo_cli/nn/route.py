@@ -7,8 +7,11 @@ from contextlib import contextmanager
 
 import torch
 
+from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.strategy import Index
-from lslo_cli.nn.segments import Groups, Slots
+from lslo_cli.nn.products import products
+from lslo_cli.nn.routed import Products
+from lslo_cli.nn.segments import Slots
 
 
 class Route:
@@ -21,19 +24,21 @@ class Route:
             model(...)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kernel: AdapterKernel = AdapterKernel.AUTO):
+        """``kernel`` is what the adapters of the model compute their updates by."""
+        self._kernel = kernel
         self._languages: dict[Index, torch.Tensor] | None = None
-        self._groups: dict[tuple[Index, int, Slots, torch.dtype], Groups] = {}
+        self._products: dict[tuple[Index, int, Slots, torch.dtype, int], Products] = {}
 
     @contextmanager
     def of(self, source: torch.Tensor, target: torch.Tensor) -> Iterator[None]:
         """Set the languages, two integer tensors of shape (batch,), for the block."""
-        before = self._languages, self._groups
-        self._languages, self._groups = {Index.SOURCE: source, Index.TARGET: target}, {}
+        before = self._languages, self._products
+        self._languages, self._products = {Index.SOURCE: source, Index.TARGET: target}, {}
         try:
             yield
         finally:
-            self._languages, self._groups = before
+            self._languages, self._products = before
 
     def languages(self, index: Index, rows: int) -> torch.Tensor:
         """The selecting language of each row, shape (rows,).
@@ -49,9 +54,12 @@ class Route:
             raise RuntimeError(f"{rows} rows cannot be the beams of {languages.numel()} sentences")
         return languages if beams == 1 else languages.repeat_interleave(beams)
 
-    def groups(self, index: Index, rows: int, slots: Slots, dtype: torch.dtype) -> Groups:
-        """The groups of rows for products in format ``dtype``, worked out once for all sites of a batch."""
-        key = (index, rows, slots, dtype)
-        if key not in self._groups:
-            self._groups[key] = Groups.of(self.languages(index, rows), slots, dtype)
-        return self._groups[key]
+    def products(self, index: Index, rows: int, slots: Slots, dtype: torch.dtype, d: int) -> Products:
+        """The products in format ``dtype`` at sites with ``d`` inputs and outputs or more.
+
+        Worked out once for all sites of a batch that are alike.
+        """
+        key = (index, rows, slots, dtype, d)
+        if key not in self._products:
+            self._products[key] = products(self._kernel, self.languages(index, rows), slots, dtype, d)
+        return self._products[key]

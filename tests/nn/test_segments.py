@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from lslo_cli.nn.norms import note_inputs
-from lslo_cli.nn.segments import Groups, Slots, routed_linear
+from lslo_cli.nn.routed import routed_linear
+from lslo_cli.nn.segments import Groups, Slots
 
 SLOTS = Slots(ranks=(2, 1, 8, 3), by_language=(0, 1, 2, 3))
 SHARED = Slots(ranks=(3,), by_language=(0, 0, 0, 0))
@@ -110,15 +111,6 @@ def test_runs_are_neighbours_of_one_adapter():
     assert groups.rows == (2, 1, 3, 1)
     assert groups.parts == (1, 0, 2, 1)
     assert Groups.runs(torch.tensor([1, 1, 0]), SHARED).rows == (3,)
-
-
-@pytest.mark.parametrize(
-    ("dtype", "rank", "masked"),
-    [(torch.float32, 2, False), (torch.bfloat16, 2, True), (torch.bfloat16, 200, False)],
-)
-def test_a_cpu_masks_where_products_are_in_16_bits_and_not_too_wide(dtype, rank, masked):
-    slots = Slots(ranks=(rank, rank), by_language=(0, 1))
-    assert (Groups.of(torch.tensor([0, 1, 0]), slots, dtype).mask is not None) is masked
 
 
 def test_the_output_of_a_layer_norm_is_made_again_instead_of_kept():

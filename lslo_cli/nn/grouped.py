@@ -1,0 +1,97 @@
+"""Routed updates by torch's grouped matrix product: one call for all adapters, whatever rows each one has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lslo_cli.nn.segments import Slots
+
+PADDED_TO = 8
+"""Ranks are multiples of this: 16 bytes in bfloat16, as the product of a GPU asks for."""
+
+
+@dataclass(frozen=True)
+class GroupedProducts:
+    """The rows of a batch in the order of their adapters.
+
+    ``order`` (rows,) brings them into it, and is None where they are. ``ends`` (adapters,) int32 counts the
+    rows up to the last of each adapter. All ranks are padded to the same r: ``columns`` (adapters, r) says
+    where on the rank axis each adapter's lie, R for padding, and ``places`` (R,) is its inverse.
+    """
+
+    rows: int
+    order: Tensor | None
+    ends: Tensor
+    columns: Tensor
+    places: Tensor
+
+    @classmethod
+    def of(cls, languages: Tensor, slots: Slots) -> GroupedProducts:
+        """The order of a batch with ``languages`` (rows,); waits for a GPU, to see if rows need sorting."""
+        device = languages.device
+        used = torch.tensor(slots.by_language, device=device)[languages]
+        is_sorted = bool((used[1:] >= used[:-1]).all())
+        padded = -(-max(slots.ranks) // PADDED_TO) * PADDED_TO
+        columns = torch.full((len(slots.ranks), padded), slots.width)
+        for number, own in enumerate(slots.columns):
+            columns[number, : own.stop - own.start] = torch.arange(own.start, own.stop)
+        return cls(
+            rows=len(languages),
+            order=None if is_sorted else used.argsort(stable=True),
+            ends=used.bincount(minlength=len(slots.ranks)).cumsum(0).to(torch.int32),
+            columns=columns.to(device),
+            places=(columns.flatten() < slots.width).nonzero()[:, 0].to(device),
+        )
+
+    def forward(
+        self, x: Tensor, weight: Tensor | None, bias: Tensor | None, A: Tensor, B: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """See :class:`~lslo_cli.nn.routed.Products`."""
+        length = len(x) // self.rows
+        ends = self.ends * length
+        hidden = F.grouped_mm(self._sorted(x, length), self._padded(A).transpose(1, 2), offs=ends)
+        update = self._restored(F.grouped_mm(hidden, self._padded(B.T), offs=ends), length)
+        return update if weight is None else F.linear(x, weight, bias).add_(update), (hidden,)
+
+    def backward(
+        self,
+        dy: Tensor,
+        x: Tensor,
+        weight: Tensor | None,
+        A: Tensor,
+        B: Tensor,
+        kept: tuple[Tensor, ...],
+        wants_dx: bool,
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
+        """See :class:`~lslo_cli.nn.routed.Products`."""
+        length = len(x) // self.rows
+        ends = self.ends * length
+        dy_sorted = self._sorted(dy, length).contiguous()
+        d_hidden = F.grouped_mm(dy_sorted, self._padded(B.T).transpose(1, 2), offs=ends)
+        dA = F.grouped_mm(d_hidden.T, self._sorted(x, length), offs=ends)  # (adapters, r, d_in)
+        dB = F.grouped_mm(kept[0].T, dy_sorted, offs=ends)  # (adapters, r, d_out)
+        dx = None
+        if wants_dx:
+            dx = self._restored(F.grouped_mm(d_hidden, self._padded(A), offs=ends), length)
+            dx = dx if weight is None else (dy @ weight).add_(dx)
+        return dx, dA.flatten(0, 1)[self.places], dB.flatten(0, 1)[self.places].T
+
+    def _padded(self, lora: Tensor) -> Tensor:
+        """(adapters, r, d) of (R, d), with rows of zeros for padding."""
+        return F.pad(lora, (0, 0, 0, 1))[self.columns]
+
+    def _sorted(self, x: Tensor, length: int) -> Tensor:
+        """Tokens in the order of their adapters."""
+        return x if self.order is None else x.unflatten(0, (-1, length))[self.order].flatten(0, 1)
+
+    def _restored(self, x: Tensor, length: int) -> Tensor:
+        """Tokens in the order of the batch."""
+        if self.order is None:
+            return x
+        batch = x.new_empty(x.shape).unflatten(0, (-1, length))
+        batch[self.order] = x.unflatten(0, (-1, length))
+        return batch.flatten(0, 1)

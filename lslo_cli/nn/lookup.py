@@ -1,0 +1,159 @@
+"""Routed updates by Triton kernels: the sizes of their tiles, and how they make up a linear map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+import triton
+from torch import Tensor
+
+from lslo_cli.nn import kernels
+from lslo_cli.nn.segments import Slots
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Sizes of the tiles of the large product, and how a program of it is spread over the machine."""
+
+    tokens: int
+    outputs: int
+    inputs: int
+    ranks: int
+    warps: int
+    stages: int
+
+
+HALF = Tiles(tokens=128, outputs=128, inputs=64, ranks=32, warps=8, stages=3)
+"""For bfloat16 and float16. Chosen by what compiles for an A100 and an H100 without spilled registers; not
+measured on either."""
+
+SINGLE = Tiles(tokens=64, outputs=64, inputs=32, ranks=32, warps=4, stages=2)
+"""For float32."""
+
+PROGRAMS = 132
+"""Programs of ``outer`` at the least, where there are tokens enough: the multiprocessors of an H100."""
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Whose columns of the rank axis each row owns, and the kernels that go by it.
+
+    Row i owns ``first[i] <= c < stop[i]``, int32; ``kept`` is the largest rank. Of ``h``, a token's own
+    columns are kept, the first of them first: (tokens, kept), what lies behind a smaller rank being
+    undefined. The frozen map is computed by the same kernel as its update where ``fused``, else by torch.
+    """
+
+    first: Tensor
+    stop: Tensor
+    kept: int
+    fused: bool
+
+    @classmethod
+    def of(cls, languages: Tensor, slots: Slots, fused: bool = True) -> Lookup:
+        """The look-up of a batch with ``languages`` (rows,)."""
+        bounds = [(own.start, own.stop) for own in slots.columns]
+        by_language = torch.tensor(
+            [bounds[slot] for slot in slots.by_language], dtype=torch.int32, device=languages.device
+        )
+        first, stop = by_language[languages].T.contiguous()
+        return cls(first, stop, max(slots.ranks), fused)
+
+    def forward(
+        self, x: Tensor, weight: Tensor | None, bias: Tensor | None, A: Tensor, B: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """See :class:`~lslo_cli.nn.routed.Products`."""
+        hidden = self._project(x.contiguous(), A)
+        return self._linear(x.contiguous(), weight, bias, hidden, B), (hidden,)
+
+    def backward(
+        self,
+        dy: Tensor,
+        x: Tensor,
+        weight: Tensor | None,
+        A: Tensor,
+        B: Tensor,
+        kept: tuple[Tensor, ...],
+        wants_dx: bool,
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
+        """See :class:`~lslo_cli.nn.routed.Products`. The gradients of A and B are in float32."""
+        dy, x = dy.contiguous(), x.contiguous()
+        d_hidden = self._project(dy, B.T)
+        dx = self._linear(dy, None if weight is None else weight.T, None, d_hidden, A.T) if wants_dx else None
+        return dx, self._outer(d_hidden, x, A, 0), self._outer(*kept, dy, B, 1)
+
+    def _project(self, x: Tensor, lora: Tensor) -> Tensor:
+        """``x A_l^T``: (tokens, kept) for x (tokens, d) and ``lora`` (R, d)."""
+        tokens, d = x.shape
+        hidden = x.new_empty(tokens, self.kept)
+        rows = 32  # few, since all a program does is read its rows
+        kernels.project[(triton.cdiv(tokens, rows),)](
+            x, lora, hidden, self.first, self.stop,
+            tokens, self._length(x), d, len(lora), self.kept, *lora.stride(),
+            BLOCK_T=rows, BLOCK_R=_rank_block(len(lora)), BLOCK_D=128 if x.itemsize < 4 else 32,
+            PRECISION=_precision(), num_warps=4, num_stages=3,
+        )  # fmt: skip
+        return hidden
+
+    def _linear(
+        self, x: Tensor, weight: Tensor | None, bias: Tensor | None, hidden: Tensor, lora: Tensor
+    ) -> Tensor:
+        """``x W^T + b + h B_l^T`` for x (tokens, d_in), W (d_out, d_in), B (d_out, R)."""
+        in_kernel = self.fused and weight is not None
+        if in_kernel:
+            y = x.new_empty(len(x), len(lora))
+        elif weight is not None:
+            y = F.linear(x, weight, bias)
+        else:
+            y = x.new_zeros(len(x), len(lora))
+        tokens, d_out = y.shape
+        tiles = HALF if x.itemsize < 4 else SINGLE
+        has_bias = in_kernel and bias is not None
+        kernels.linear[(triton.cdiv(d_out, tiles.outputs), triton.cdiv(tokens, tiles.tokens))](
+            x, weight if in_kernel else x, bias if has_bias else x, hidden, lora, y, self.first, self.stop,
+            tokens, self._length(x), x.shape[1], d_out, lora.shape[1], self.kept,
+            *(weight if in_kernel else x).stride(), *lora.stride(),
+            HAS_WEIGHT=in_kernel, HAS_BIAS=has_bias,
+            BLOCK_T=tiles.tokens, BLOCK_N=tiles.outputs, BLOCK_K=tiles.inputs,
+            BLOCK_R=min(_rank_block(lora.shape[1]), tiles.ranks),
+            PRECISION=_precision(), num_warps=tiles.warps, num_stages=tiles.stages,
+        )  # fmt: skip
+        return y
+
+    def _outer(self, hidden: Tensor, z: Tensor, lora: Tensor, rank_dim: int) -> Tensor:
+        """The sum over the tokens of each adapter of ``h_t z_t^T``: float32, of the shape of ``lora``.
+
+        ``rank_dim`` is the dimension of ``lora`` that has the rank axis; z (tokens, d) has the other one.
+        """
+        tokens, d = z.shape
+        width = lora.shape[rank_dim]
+        block_r, block_n, block_t = _rank_block(width), 64, 64 if z.itemsize < 4 else 32
+        tiles = triton.cdiv(d, block_n), triton.cdiv(width, block_r)
+        splits = min(triton.cdiv(PROGRAMS, tiles[0] * tiles[1]), triton.cdiv(tokens, block_t))
+        sums = z.new_empty(splits, *lora.shape, dtype=torch.float32)
+        kernels.outer[(*tiles, splits)](
+            hidden, z, sums, self.first, self.stop,
+            tokens, self._length(z), d, width, self.kept,
+            triton.cdiv(triton.cdiv(tokens, splits), block_t) * block_t,
+            sums.stride(0), sums.stride(1 + rank_dim), sums.stride(2 - rank_dim),
+            BLOCK_T=block_t, BLOCK_R=block_r, BLOCK_N=block_n, PRECISION=_precision(),
+            num_warps=4, num_stages=3,
+        )  # fmt: skip
+        return sums.sum(dim=0)
+
+    def _length(self, x: Tensor) -> int:
+        """Tokens of a row."""
+        return len(x) // len(self.first)
+
+
+@cache
+def _rank_block(width: int) -> int:
+    """Columns of the rank axis in a tile: a power of 2 that a matrix product takes."""
+    return min(64, max(16, triton.next_power_of_2(width)))
+
+
+def _precision() -> str:
+    """How factors in float32 are rounded; others are not."""
+    return "tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee"

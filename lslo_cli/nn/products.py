@@ -1,0 +1,138 @@
+"""Which products the routed updates of a batch are computed by: the one place that chooses."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from math import inf
+
+import torch
+from torch import Tensor
+
+from lslo_cli.errors import UsageError
+from lslo_cli.method.kernels import AdapterKernel
+from lslo_cli.nn.grouped import GroupedProducts
+from lslo_cli.nn.routed import Products, routed_linear
+from lslo_cli.nn.segments import Groups, Slots
+
+
+@dataclass(frozen=True)
+class Case:
+    """Where a kernel is the choice: on a device, for formats of so many bits, for some sizes of a site.
+
+    ``d`` is the site's smaller dimension, ``R`` the columns of all its adapters together.
+    """
+
+    kernel: AdapterKernel
+    device: str
+    most_bits: int = 64
+    least_d: int = 0
+    most_R: float = inf
+
+    def holds(self, device: torch.device, dtype: torch.dtype, d: int, R: int) -> bool:
+        """Whether this is the case of a site."""
+        fits = d >= self.least_d and self.most_R >= R
+        return fits and device.type == self.device and 8 * dtype.itemsize <= self.most_bits
+
+
+CASES = (
+    # Measured: in 16 bits, small products are hardly faster on a CPU than in float32, large ones by far.
+    Case(AdapterKernel.MASKED, "cpu", most_bits=16, most_R=256),
+    Case(AdapterKernel.RUNS, "cpu"),
+    # By roofline, not measured: a step on an H100 takes 1.08 of the frozen base's where updates are added
+    # before the frozen map's output is written, 1.22 to 1.28 with masked products, 1.26 to 1.28 with grouped
+    # ones, and runs are thousands of launches. Launches are what small sites cost; masks need the fewest.
+    Case(AdapterKernel.TRITON, "cuda", most_bits=16, least_d=512),
+    Case(AdapterKernel.MASKED, "cuda"),
+)
+"""What ``auto`` stands for: the first case that holds."""
+
+
+def products(kernel: AdapterKernel, languages: Tensor, slots: Slots, dtype: torch.dtype, d: int) -> Products:
+    """The products of a batch with ``languages`` (rows,), in format ``dtype``, at sites with ``d`` or more.
+
+    Raises UsageError for a kernel that does not run here.
+    """
+    if kernel is AdapterKernel.AUTO:
+        kernel = choice(languages.device, dtype, d, slots.width)
+    match kernel:
+        case AdapterKernel.RUNS:
+            return Groups.runs(languages, slots)
+        case AdapterKernel.MASKED:
+            return Groups.masked(languages, slots)
+        case AdapterKernel.GROUPED:
+            return _grouped(languages, slots, dtype)
+    return _lookup(languages, slots, fused=kernel is AdapterKernel.TRITON)
+
+
+def choice(device: torch.device, dtype: torch.dtype, d: int, R: int) -> AdapterKernel:
+    """What ``auto`` stands for at a site. Triton's kernels are not chosen where they fail or are wrong."""
+    kernels = [case.kernel for case in CASES if case.holds(device, dtype, d, R)]
+    if kernels[0] is AdapterKernel.TRITON and not _is_sound(device, dtype):
+        return kernels[1]
+    return kernels[0]
+
+
+@cache
+def _is_sound(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether Triton's kernels compile, run and agree with masked products, in value and in gradients."""
+    if not find_spec("triton"):
+        return False
+    try:
+        error = _disagreement(device, dtype)
+    except Exception as failure:  # whatever it is, there is another way
+        warnings.warn(f"Triton's kernels fail on this device, so they are not used: {failure}", stacklevel=2)
+        return False
+    if not error < 0.02:  # also where it is not a number
+        warnings.warn(
+            f"Triton's kernels are off by {error:.2g} on this device, so they are not used", stacklevel=2
+        )
+        return False
+    return True
+
+
+def _disagreement(device: torch.device, dtype: torch.dtype) -> float:
+    """The largest relative distance, over output and gradients, of Triton's kernels to masked products."""
+    slots = Slots(ranks=(2, 8, 64, 3), by_language=(0, 1, 2, 3))
+    languages = torch.tensor([0, 0, 2, 1, 2], device=device)
+    generator = torch.Generator(device).manual_seed(1)
+    shapes = (5, 30, 256), (320, 256), (320,), (slots.width, 256), (320, slots.width), (5, 30, 320)
+    x, weight, bias, A, B, dy = (
+        torch.randn(shape, generator=generator, device=device).to(dtype) for shape in shapes
+    )
+    results = []
+    with torch.enable_grad(), torch.autocast(device.type, enabled=False):
+        for kernel in (AdapterKernel.TRITON, AdapterKernel.MASKED):
+            inputs = [tensor.detach().requires_grad_() for tensor in (x, A, B)]
+            made_of = products(kernel, languages, slots, dtype, d=256)
+            y = routed_linear(inputs[0], weight, bias, inputs[1], inputs[2], made_of)
+            results.append((y.detach(), *torch.autograd.grad(y, inputs, dy)))
+    return max(
+        float((one.float() - other.float()).norm() / other.float().norm())
+        for one, other in zip(*results, strict=True)
+    )
+
+
+def _grouped(languages: Tensor, slots: Slots, dtype: torch.dtype) -> Products:
+    if not hasattr(torch.nn.functional, "grouped_mm"):
+        raise UsageError(
+            "run.adapter_kernel=grouped needs torch 2.10 or newer", f"choose {AdapterKernel.AUTO}"
+        )
+    if dtype is torch.float64:
+        raise UsageError("run.adapter_kernel=grouped knows no float64", f"choose {AdapterKernel.AUTO}")
+    return GroupedProducts.of(languages, slots)
+
+
+def _lookup(languages: Tensor, slots: Slots, fused: bool) -> Products:
+    is_interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    if not find_spec("triton") or not (languages.is_cuda or is_interpreted):
+        name = AdapterKernel.TRITON if fused else AdapterKernel.EPILOGUE
+        raise UsageError(
+            f"run.adapter_kernel={name} needs Triton and a CUDA device", f"choose {AdapterKernel.AUTO}"
+        )
+    from lslo_cli.nn.lookup import Lookup  # Triton comes with torch for CUDA only
+
+    return Lookup.of(languages, slots, fused)

@@ -1,0 +1,89 @@
+"""A frozen linear map with routed updates as one operation, whichever products it is made of."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from lslo_cli.nn.norms import Normalised
+
+
+class Products(Protocol):
+    """The products of a routed linear map for one batch: where each row's part of A and B is known."""
+
+    def forward(
+        self, x: Tensor, weight: Tensor | None, bias: Tensor | None, A: Tensor, B: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """``y = x W^T + b + x A_l^T B_l^T``, without a weight the last term, and what backward needs again.
+
+        x is (tokens, d_in), all rows having the same number of tokens; all tensors are in one format.
+        """
+
+    def backward(
+        self,
+        dy: Tensor,
+        x: Tensor,
+        weight: Tensor | None,
+        A: Tensor,
+        B: Tensor,
+        kept: tuple[Tensor, ...],
+        wants_dx: bool,
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
+        """The gradients of x, if it is wanted, of A and of B from that of y, (tokens, d_out)."""
+
+
+def routed_linear(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, lora_A: Tensor, lora_B: Tensor, products: Products
+) -> Tensor:
+    """``x W^T + b + x A_l^T B_l^T`` with l the adapter of each row; without ``weight`` the update alone.
+
+    x is (rows, length, d_in), weight (d_out, d_in), lora_A (R, d_in), lora_B (d_out, R); the result
+    (rows, length, d_out). Computed in x's format, or autocast's. Weight and bias are frozen and have no
+    gradient. Of the inputs only x is kept for backward, and not even that where a layer norm made it.
+    """
+    return _RoutedLinear.apply(x, weight, bias, lora_A, lora_B, products, product_format(x))
+
+
+def product_format(x: Tensor) -> torch.dtype:
+    """The format of matrix products with ``x``: autocast's where it is on."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+
+
+class _RoutedLinear(torch.autograd.Function):
+    """See :func:`routed_linear`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        lora_A: Tensor,
+        lora_B: Tensor,
+        products: Products,
+        dtype: torch.dtype,
+    ) -> Tensor:
+        matrices = (None if matrix is None else matrix.to(dtype) for matrix in (weight, bias, lora_A, lora_B))
+        y, kept = products.forward(_flat(x).to(dtype), *matrices)
+        made_by = Normalised.of(x)
+        ctx.norm = made_by and made_by.norm
+        ctx.save_for_backward(made_by.input if made_by else x, weight, lora_A, lora_B, *kept)
+        ctx.products = products
+        return y.unflatten(0, x.shape[:-1])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, lora_A, lora_B, *kept = ctx.saved_tensors
+        x = ctx.norm(x) if ctx.norm else x
+        matrices = (None if matrix is None else matrix.to(grad.dtype) for matrix in (weight, lora_A, lora_B))
+        dx, dA, dB = ctx.products.backward(
+            _flat(grad), _flat(x).to(grad.dtype), *matrices, tuple(kept), ctx.needs_input_grad[0]
+        )
+        return dx if dx is None else dx.view(x.shape), None, None, dA, dB, None, None
+
+
+def _flat(x: Tensor) -> Tensor:
+    return x.reshape(-1, x.shape[-1])
