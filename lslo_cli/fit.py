@@ -82,6 +82,10 @@ class Callback:
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
+class CheckpointError(InputError):
+    """A checkpoint that is damaged, or that another run left."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """Where a run keeps what it needs to continue, and the fingerprint of what it depends on."""
@@ -100,7 +104,7 @@ class Checkpoint:
     def load(self) -> dict[str, Any] | None:
         """The saved state, or None where there is none.
 
-        Raises InputError where it is damaged or of another run.
+        Raises CheckpointError where it is damaged or of another run.
         """
         if not self.path.exists():
             return None
@@ -109,11 +113,11 @@ class Checkpoint:
             fingerprint = state["fingerprint"]
         except Exception as error:  # zip, pickle and torch each raise their own
             reason = next(iter(str(error).splitlines()), repr(error))
-            raise InputError(
+            raise CheckpointError(
                 f"checkpoint {self.path} is damaged: {reason}", "start again without --resume"
             ) from None
         if fingerprint != self.fingerprint:
-            raise InputError(
+            raise CheckpointError(
                 f"checkpoint {self.path} belongs to a run with other settings, data or base model",
                 "repeat the settings of the interrupted run, or start again without --resume",
             )

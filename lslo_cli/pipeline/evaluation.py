@@ -69,7 +69,7 @@ def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_eve
 
 def _evaluated(job: Job, metric: SpBleu) -> Written | None:
     """The evaluation that is there, if it is up to date and was scored with the same metric."""
-    current = job.up_to_date(EvaluationResult, "evaluate")
+    current = job.up_to_date(EvaluationResult)
     same_metric = current and current.artifact.result.metric_model_sha256 == metric.sha256
     return current if same_metric else None
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch
-from lslo_cli.artifacts.schema import Artifact, LanguageRecord, Result
+from lslo_cli.artifacts.schema import LanguageRecord, Result
 from lslo_cli.errors import InputError, RunError
-from lslo_cli.events import OnEvent, ignore
+from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.pipeline.experiment import Experiment, Upstream, Written, document
+from lslo_cli.pipeline.freshness import same_settings
 from lslo_cli.plan import Work
 from lslo_cli.stages.batch_size import settled
 from lslo_cli.stages.setup import Setup, prepare
@@ -35,11 +39,8 @@ class Job:
         """Make the size of a batch a number, where the recipe leaves it to the memory that ``work`` finds."""
         self.setup = settled(self.setup, work)
 
-    def up_to_date(self, kind: type[Result], *sections: str) -> Written | None:
-        """The artifact that is there, if it was made from the same upstream, base model, text and settings.
-
-        ``sections`` are the parts of the recipe that its result depends on, beside those that all do.
-        """
+    def up_to_date(self, kind: type[Result]) -> Written | None:
+        """The artifact that is there, if it was made from the same upstream, base, text and settings."""
         try:
             artifact = store.read(self.path, kind)
         except InputError:
@@ -48,7 +49,7 @@ class Job:
             [item.digest for item in artifact.inputs] == [item.digest for item in self.upstream]
             and artifact.model.digest == self.setup.base.identity.digest
             and artifact.languages == [LanguageRecord.of(language) for language in self.setup.languages]
-            and self._same_settings(artifact, sections)
+            and same_settings(artifact, self.setup.recipe)
             and all(self.setup.read(text.split, text.limit).digest == text.digest for text in artifact.data)
         )
         return Written(self.path, artifact, up_to_date=True) if same else None
@@ -70,15 +71,6 @@ class Job:
             _remove(self.setup.work)
         return written
 
-    def _same_settings(self, artifact: Artifact[Result], sections: tuple[str, ...]) -> bool:
-        recipe = self.setup.recipe.model_dump(mode="json")
-        return (
-            artifact.seed == self.setup.recipe.seed
-            and artifact.recipe["run"]["precision"] == recipe["run"]["precision"]
-            and artifact.recipe["run"].get("tf32", False) == recipe["run"]["tf32"]
-            and all(artifact.recipe.get(section) == recipe[section] for section in (*sections, "data"))
-        )
-
 
 @contextmanager
 def opened(
@@ -91,12 +83,18 @@ def opened(
 ) -> Iterator[Job]:
     """Check that the artifact can be written before anything long begins, and prepare its stage.
 
-    Raises InputError where it cannot, whatever ``prepare`` raises, and RunError where memory runs out.
+    Of several commands that would make the same artifact at the same time, one waits for the other. Raises
+    InputError where it cannot be written, whatever ``prepare`` raises, and RunError where memory runs out.
     """
-    stopwatch = Stopwatch()
     store.check_writable(path.parent)
+    is_main = os.environ.get("RANK", "0") == "0"  # of processes that make it together
+    waiting = partial(on_event, Noted(f"waiting for another process that makes {path}"))
     try:
-        yield Job(experiment, path, prepare(experiment.recipe, work, resume, on_event), stopwatch)
+        with locked(path, waiting) if is_main else nullcontext():
+            stopwatch = Stopwatch()
+            setup = prepare(experiment.recipe, work, resume, on_event)
+            setup.accelerator.wait_for_everyone()
+            yield Job(experiment, path, setup, stopwatch)
     except RuntimeError as error:
         # The CPU's allocator has no exception of its own.
         if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):

@@ -36,7 +36,7 @@ def weight_learn(
     path, work = experiment.folder.index_strategy, experiment.folder.checkpoint("weight-learn")
     with opened(experiment, path, work=work, resume=resume, on_event=on_event) as job:
         job.settle(work_of(experiment.recipe, "weight-learn"))
-        current = reuse and job.up_to_date(IndexStrategyResult, "fit", "weight_learn")
+        current = reuse and job.up_to_date(IndexStrategyResult)
         return current or job.write(weight_learn_stage(job.setup))
 
 
@@ -51,7 +51,7 @@ def estimate_subspace(
         index = choose_index(experiment, section.index, job.setup.model_identity, job.setup.on_event)
         job.upstream += index.upstream
         job.settle(work_of(experiment.recipe, "estimate-subspace"))
-        current = reuse and job.up_to_date(SubspaceResult, "fit", "estimate_subspace")
+        current = reuse and job.up_to_date(SubspaceResult)
         return current or job.write(estimate_subspace_stage(job.setup, index.value))
 
 
@@ -105,7 +105,7 @@ def train_base(
 
 def _trained(job: Job) -> Written | None:
     """The run that is there, if it is up to date and its weights are whole."""
-    current = job.up_to_date(TrainingResult, "fit", "train", "evaluate")
+    current = job.up_to_date(TrainingResult)
     try:
         if current:
             store.read_tensor_path(job.path, current.artifact.result.weights)

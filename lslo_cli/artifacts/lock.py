@@ -1,0 +1,72 @@
+"""One writer at a time for an artifact, among all processes that share the folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from lslo_cli.errors import InputError
+
+
+@contextmanager
+def locked(path: Path, on_wait: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Hold the only right to make ``path``; ``on_wait`` is called once where another process holds it.
+
+    The lock belongs to the process, so one that is killed leaves none behind. What such a process left
+    half written beside ``path`` is removed. Raises InputError where the file system has no locks.
+    """
+    file = path.with_name(f".{path.name}.lock")
+    folders = [folder for folder in (file.parent, *file.parent.parents) if not folder.exists()]
+    try:
+        descriptor = _acquire(file, on_wait)
+    except OSError as error:
+        raise InputError(
+            f"cannot lock {file}: {error.strerror or error}",
+            "choose a folder on a file system with locks: --results FOLDER",
+        ) from None
+    try:
+        for leftover in path.parent.glob(f".{path.name}.*"):
+            if leftover.suffix[1:].isdecimal():  # see store.replacing
+                leftover.unlink(missing_ok=True)
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+        os.close(descriptor)
+        with suppress(OSError):  # where something has been made in them
+            for folder in folders:
+                folder.rmdir()
+
+
+def _acquire(file: Path, on_wait: Callable[[], object]) -> int:
+    """A descriptor of ``file`` under an exclusive lock.
+
+    Whoever held the lock before has removed the file, so a lock counts only on the file that is there now.
+    """
+    while True:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:  # another has just removed the folder, which was empty
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            on_wait = _nothing
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if _is_there(file, descriptor):
+            return descriptor
+        os.close(descriptor)
+
+
+def _is_there(file: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(file.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _nothing() -> None: ...

@@ -1,0 +1,50 @@
+"""Whether an artifact was made with the settings at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.results import (
+    EvaluationResult,
+    IndexStrategyResult,
+    PruneReportResult,
+    SubspaceResult,
+    TrainingResult,
+)
+from lslo_cli.artifacts.schema import Artifact, Result
+from lslo_cli.errors import InputError
+from lslo_cli.recipe import Recipe
+
+SECTIONS: dict[type[Result], tuple[str, ...]] = {
+    IndexStrategyResult: ("data", "fit", "weight_learn"),
+    SubspaceResult: ("data", "fit", "estimate_subspace"),
+    TrainingResult: ("data", "fit", "train", "evaluate"),
+    EvaluationResult: ("data", "evaluate"),
+    PruneReportResult: (),
+}
+"""The parts of a recipe that each result depends on, beside seed, languages and arithmetic."""
+
+
+def same_settings(artifact: Artifact[Result], recipe: Recipe) -> bool:
+    """Whether an artifact was made with what ``recipe`` says, as far as its result depends on it."""
+    ours = recipe.model_dump(mode="json")
+    return (
+        artifact.seed == recipe.seed
+        and artifact.recipe["run"]["precision"] == ours["run"]["precision"]
+        and artifact.recipe["run"].get("tf32", False) == ours["run"]["tf32"]
+        and all(artifact.recipe.get(name) == ours[name] for name in SECTIONS[type(artifact.result)])
+    )
+
+
+def seems_current(path: Path, kind: type[Result], recipe: Recipe) -> bool:
+    """Whether the artifact at ``path`` fits the recipe and what it was made from, as far as artifacts tell.
+
+    Text and base model are not read: the command that makes it compares those as well.
+    """
+    try:
+        artifact = store.read(path, kind)
+        store.check_fresh(path, artifact, kind.command)
+    except InputError:
+        return False
+    return artifact.model.name == recipe.model.name and same_settings(artifact, recipe)

@@ -1,0 +1,137 @@
+"""Doing jobs in order, one after another or several at once in processes of their own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from lslo_cli.errors import LsloError, RunError
+from lslo_cli.events import Event, Noted, OnEvent, ignore
+from lslo_cli.reproduce.jobs import Job, Jobs
+from lslo_cli.reproduce.making import is_current, make
+from lslo_cli.reproduce.progress import Overall
+
+HEARD_EVERY = 0.2
+"""Seconds from one look at what other processes report to the next."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: whether it made anything, or the error it ended with."""
+
+    made: bool = False
+    error: LsloError | None = None
+
+
+def execute(jobs: Jobs, processes: int = 1, on_event: OnEvent = ignore) -> None:
+    """Make all jobs, in ``processes`` processes, each as soon as what it needs is there.
+
+    One that could not produce a result stops only those that need it. Raises RunError at the end if there
+    was any, and at once whatever else a job raises.
+    """
+    overall = Overall(list(jobs.values()), on_event, several=processes > 1 or len(_places(jobs)) > 1)
+    overall.start([job for job in jobs.values() if is_current(job)])
+    failed: dict[str, LsloError] = {}
+    run = _one_by_one if processes == 1 else partial(_side_by_side, processes)
+    for job, outcome in run(jobs, failed, overall):
+        if outcome.error is None:
+            overall.finish(job, kept=not outcome.made)
+        elif isinstance(outcome.error, RunError):
+            failed[job.label] = outcome.error
+            on_event(Noted(f"{job.label} failed: {outcome.error.message}"))
+        else:
+            raise outcome.error
+    overall.end()
+    if failed:
+        label, error = next(iter(failed.items()))
+        undone = [label for label in jobs if _blocked(jobs, label, failed)]
+        raise RunError(f"{', '.join(undone)} not made; {label}: {error.message}", error.hint)
+
+
+Doing = Iterator[tuple[Job, Outcome]]
+
+
+def _one_by_one(jobs: Jobs, failed: dict[str, LsloError], overall: Overall) -> Doing:
+    for label, job in jobs.items():
+        if not _blocked(jobs, label, failed):
+            yield job, attempt(job, partial(overall.of, job))
+
+
+def _side_by_side(processes: int, jobs: Jobs, failed: dict[str, LsloError], overall: Overall) -> Doing:
+    """Jobs in other processes, whose events come here through a queue."""
+    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
+    events = context.Queue()
+    waiting, done = dict(jobs), set()
+    running: dict[Future[Outcome], Job] = {}
+    pool = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(events,))
+    try:
+        while waiting or running:
+            for label, job in list(waiting.items()):
+                if _blocked(jobs, label, failed):
+                    del waiting[label]
+                elif len(running) < processes and done.issuperset(job.needs):
+                    running[pool.submit(_attempt_here, waiting.pop(label))] = job
+            ended, _ = wait(running, HEARD_EVERY, FIRST_COMPLETED)
+            for label, event in _heard(events):
+                overall.of(jobs[label], event)
+            for future in ended:
+                job = running.pop(future)
+                done.add(job.label)
+                yield job, future.result()
+        pool.shutdown()
+    finally:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        pool.shutdown(cancel_futures=True)
+
+
+def attempt(job: Job, on_event: OnEvent) -> Outcome:
+    """Make a job, and say how that ended."""
+    try:
+        return Outcome(made=make(job, on_event))
+    except LsloError as error:
+        return Outcome(error=error)
+
+
+def _blocked(jobs: Jobs, label: str, failed: dict[str, LsloError]) -> bool:
+    """Whether a job failed, or one that it needs did."""
+    return label in failed or any(_blocked(jobs, need, failed) for need in jobs[label].needs)
+
+
+def _places(jobs: Jobs) -> set[str]:
+    return {label.rpartition("/")[0] for label in jobs}
+
+
+# In the processes that work.
+
+_tell: Callable[[tuple[str, Event]], Any] = print
+
+
+def _begin(events: Any) -> None:
+    """Prepare a process: where its events go, and that it ends with the one that started it."""
+    global _tell
+    _tell = events.put
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends this one
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def _attempt_here(job: Job) -> Outcome:
+    return attempt(job, lambda event: _tell((job.label, event)))
+
+
+def _heard(events: Any) -> Iterator[tuple[str, Event]]:
+    """What has been reported since it was last asked for."""
+    try:
+        while True:
+            yield events.get_nowait()
+    except queue.Empty:
+        return

@@ -1,0 +1,204 @@
+"""Targets as jobs: what is to be made, each thing once, and what it needs before it can be made."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
+from lslo_cli.errors import UsageError, nearest
+from lslo_cli.method.importance import Pool
+from lslo_cli.method.ranks import parse_ranks
+from lslo_cli.pipeline import Experiment, choices
+from lslo_cli.recipe import Figure, Method, ReproduceSection, Stage
+from lslo_cli.reproduce.rows import own_row, row_settings
+from lslo_cli.reproduce.targets import Target
+
+Jobs = Mapping[str, "Job"]
+"""Jobs by label, those that others need before them."""
+
+
+class Kind(StrEnum):
+    """What a job makes beside the stages: a run with its scores, or a figure."""
+
+    RUN = "run"
+    FIGURE = "figure"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing to make; ``label`` is its place and name, as ``demo/seed-2/2-2-8``.
+
+    ``needs`` are the labels of jobs before it, and ``runs`` those that a figure shows or a report counts.
+    """
+
+    label: str
+    kind: Stage | Kind
+    experiment: Experiment
+    needs: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the run, stage or figure."""
+        return self.label.rpartition("/")[2]
+
+    @property
+    def epochs(self) -> int:
+        """The epochs it trains."""
+        recipe = self.experiment.recipe
+        match self.kind:
+            case Stage.WEIGHT_LEARN:
+                return recipe.weight_learn.epochs or recipe.fit.epochs
+            case Stage.ESTIMATE | Stage.ESTIMATE_LANGUAGE:
+                return recipe.estimate_subspace.epochs or recipe.fit.epochs
+            case Kind.RUN if self.name != BASE_RUN:
+                return recipe.fit.epochs
+        return 0
+
+
+def jobs_of(targets: Sequence[Target], results: Path, seeds: Sequence[int], command: str) -> Jobs:
+    """All jobs behind ``targets``, those that others need first.
+
+    One seed, or none but the recipe's, lives in the experiment's folder; several live in ``seed-N/`` below
+    it. Raises UsageError for a run that cannot be read or does not fit.
+    """
+    jobs: dict[str, Job] = {}
+    for seed in seeds or [None]:
+        for target in targets:
+            place = target.recipe({"seed": seed}).experiment
+            if len(seeds) > 1:
+                place = f"{place}/seed-{seed}"
+            _Experiment(target, seed, ExperimentFolder(results / place), place, command, jobs).add()
+    for label, job in jobs.items():
+        if job.kind is Stage.PRUNE_REPORT:  # after the run it counts, where that is among the jobs
+            counted = [f"{label.rpartition('/')[0]}/{run}" for run in job.runs]
+            jobs[label] = replace(job, needs=(*job.needs, *(run for run in counted if run in jobs)))
+    return {label: jobs[label] for label in sorted(jobs, key=lambda label: _depth(jobs, label))}
+
+
+def only(jobs: Jobs, names: Collection[str]) -> Jobs:
+    """The jobs with these names or labels, and all that they need. Raises UsageError for an unknown name."""
+    kept: set[str] = set()
+    for name in names:
+        found = [label for label in jobs if f"/{label}".endswith(f"/{name}")]
+        if not found:
+            known = dict.fromkeys(job.name for job in jobs.values())
+            raise UsageError(
+                f"--only {name} is no part of this.{nearest(name, known)}", f"its parts: {', '.join(known)}"
+            )
+        for label in found:
+            kept |= {label, *_all_needs(jobs, label)}
+    return {label: job for label, job in jobs.items() if label in kept}
+
+
+def waves(jobs: Jobs) -> list[list[Job]]:
+    """What runs share, in order; the runs, which do not need each other; and what is made of them."""
+    shared = [job for job in jobs.values() if job.kind in tuple(Stage) and job.kind is not Stage.PRUNE_REPORT]
+    runs = [job for job in jobs.values() if job.kind is Kind.RUN]
+    rest = [job for job in jobs.values() if job not in shared and job not in runs]
+    return [shared, runs, rest]
+
+
+@dataclass(frozen=True)
+class _Experiment:
+    """Adds the jobs of one target with one seed to ``jobs``; each method returns the label of its job."""
+
+    target: Target
+    seed: int | None
+    folder: ExperimentFolder
+    place: str
+    command: str
+    jobs: dict[str, Job] = field(repr=False)
+
+    def add(self) -> None:
+        wanted = self.target.wanted
+        names, stages = wanted.runs, wanted.stages
+        if wanted == ReproduceSection(report_on=wanted.report_on):
+            names = (BASE_RUN, own_row(self.experiment())[0])
+            stages = (Stage.WEIGHT_LEARN, Stage.ESTIMATE, Stage.PRUNE_REPORT)
+        for stage in stages:
+            if stage is not Stage.PRUNE_REPORT:
+                self.stage(stage)
+        runs = [self.run(name) for name in names]
+        if Stage.PRUNE_REPORT in stages:
+            self.stage(Stage.PRUNE_REPORT)
+        for figure in wanted.figures:
+            self.figure(figure, runs)
+
+    def experiment(self, **settings: object) -> Experiment:
+        recipe = self.target.recipe({"seed": self.seed, **settings})
+        return Experiment(recipe, self.folder, self.command)
+
+    def stage(self, stage: Stage) -> str:
+        if stage is Stage.WEIGHT_LEARN:
+            return self._job(stage, stage, self.experiment())
+        if stage is Stage.PRUNE_REPORT:
+            report_on = self.target.report_on
+            return self._job(
+                stage,
+                stage,
+                self.experiment(),
+                needs=(self.stage(Stage.ESTIMATE),),
+                runs=(report_on,) if report_on else (),
+            )
+        pool = Pool.LANGUAGE if stage is Stage.ESTIMATE_LANGUAGE else None
+        experiment = self.experiment(**{"estimate_subspace.pool": pool})
+        experiment.recipe.estimation_schedule()
+        index = experiment.recipe.estimate_subspace.index
+        return self._job(stage, stage, experiment, needs=self._learned(index))
+
+    def run(self, name: str) -> str:
+        plain = self.experiment()
+        own_name, own_settings = own_row(plain)
+        settings = own_settings if name == own_name else row_settings(name, plain.recipe)
+        experiment = self.experiment(**settings)
+        recipe = experiment.recipe
+        needs: tuple[str, ...] = ()
+        if name != BASE_RUN:
+            recipe.training_schedule()
+            if recipe.train.method is Method.LSLO:
+                needs = self._learned(recipe.train.index)
+            if recipe.train.ranks == choices.AUTO:
+                needs = (*needs, self.stage(Stage.ESTIMATE))
+            elif recipe.train.ranks and recipe.train.method is Method.LSLO:
+                parse_ranks(recipe.train.ranks, recipe.selected_languages())
+        return self._job(name, Kind.RUN, experiment, needs)
+
+    def figure(self, figure: Figure, runs: Sequence[str]) -> str:
+        needs = {
+            Figure.WEIGHTS: lambda: (self.stage(Stage.WEIGHT_LEARN),),
+            Figure.HEATMAP: lambda: (self.stage(Stage.ESTIMATE),),
+            Figure.HEATMAP_BY_LAYER: lambda: (self.stage(Stage.ESTIMATE),),
+            Figure.MATRICES: lambda: (self.stage(Stage.ESTIMATE_LANGUAGE),),
+            Figure.MATRICES_BY_LANGUAGE: lambda: (self.stage(Stage.ESTIMATE_LANGUAGE),),
+            Figure.EPOCHS: lambda: tuple(runs),
+        }[figure]()
+        names = tuple(label.rpartition("/")[2] for label in runs) if figure is Figure.EPOCHS else ()
+        return self._job(figure, Kind.FIGURE, self.experiment(), needs, names)
+
+    def _learned(self, index: str | None) -> tuple[str, ...]:
+        """What a stage with this index needs: weight learning, unless the index is given otherwise."""
+        return (self.stage(Stage.WEIGHT_LEARN),) if index in (None, choices.LEARNED) else ()
+
+    def _job(
+        self,
+        name: str,
+        kind: Stage | Kind,
+        experiment: Experiment,
+        needs: tuple[str, ...] = (),
+        runs: tuple[str, ...] = (),
+    ) -> str:
+        label = f"{self.place}/{name}"
+        self.jobs.setdefault(label, Job(label, kind, experiment, needs, runs))
+        return label
+
+
+def _all_needs(jobs: Jobs, label: str) -> set[str]:
+    return {label for need in jobs[label].needs for label in (need, *_all_needs(jobs, need))}
+
+
+def _depth(jobs: Jobs, label: str) -> int:
+    return 1 + max((_depth(jobs, need) for need in jobs[label].needs), default=0)

@@ -1,0 +1,121 @@
+"""Making one job: the stage, the run with its scores, the report or the figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from lslo_cli import pipeline, plots
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import BASE_RUN
+from lslo_cli.artifacts.results import (
+    EvaluationResult,
+    IndexStrategyResult,
+    PruneReportResult,
+    SubspaceResult,
+    TrainingResult,
+)
+from lslo_cli.events import Noted, OnEvent
+from lslo_cli.fit import CheckpointError
+from lslo_cli.pipeline import Written
+from lslo_cli.pipeline.choices import subspace_path
+from lslo_cli.pipeline.freshness import seems_current
+from lslo_cli.recipe import Figure, Stage
+from lslo_cli.reproduce.jobs import Job, Kind
+
+
+def make(job: Job, on_event: OnEvent) -> bool:
+    """Make what a job is for, continuing what was interrupted; returns False where all was up to date."""
+    if job.kind is Kind.FIGURE:
+        draw(job)
+        return True
+    steps: dict[Stage | Kind, Callable[[Job, OnEvent], list[Written]]] = {
+        Stage.WEIGHT_LEARN: _learn,
+        Stage.ESTIMATE: _estimate,
+        Stage.ESTIMATE_LANGUAGE: _estimate,
+        Stage.PRUNE_REPORT: _report,
+        Kind.RUN: _run,
+    }
+    return not all(written.up_to_date for written in steps[job.kind](job, on_event))
+
+
+def is_current(job: Job) -> bool:
+    """Whether artifacts say that a job is done; when it is its turn, text and base model count as well."""
+    folder, recipe = job.experiment.folder, job.experiment.recipe
+    run = folder.run(job.name)
+    match job.kind:
+        case Stage.WEIGHT_LEARN:
+            return seems_current(folder.index_strategy, IndexStrategyResult, recipe)
+        case Stage.ESTIMATE | Stage.ESTIMATE_LANGUAGE:
+            return seems_current(subspace_path(job.experiment), SubspaceResult, recipe)
+        case Kind.RUN:
+            trained = job.name == BASE_RUN or seems_current(run.training, TrainingResult, recipe)
+            return trained and seems_current(run.evaluation, EvaluationResult, recipe)
+        case Stage.PRUNE_REPORT:
+            return seems_current(folder.prune_report, PruneReportResult, recipe)
+    return False
+
+
+def draw(job: Job) -> list[Path]:
+    """Draw a figure from the artifacts in the job's folder, and return its files."""
+    folder = job.experiment.folder
+    languages = job.experiment.recipe.selected_languages()
+
+    def estimate() -> SubspaceResult:
+        return store.read(subspace_path(job.experiment), SubspaceResult).result
+
+    match Figure(job.name):
+        case Figure.WEIGHTS:
+            figure = plots.weights(store.read(folder.index_strategy, IndexStrategyResult).result)
+        case Figure.EPOCHS:
+            trained = [name for name in job.runs if name != BASE_RUN]
+            runs = [store.read(folder.run(name).training, TrainingResult).result for name in trained]
+            figure = plots.epochs([run for run in runs if run.curve])
+        case Figure.HEATMAP | Figure.HEATMAP_BY_LAYER as name:
+            figure = plots.heatmap(estimate(), languages, by_layer=name is Figure.HEATMAP_BY_LAYER)
+        case Figure.MATRICES | Figure.MATRICES_BY_LANGUAGE as name:
+            by_language = name is Figure.MATRICES_BY_LANGUAGE
+            figure = plots.matrices(estimate(), languages, by_language=by_language)
+    return plots.save(figure, folder.figures, job.name)
+
+
+def _learn(job: Job, on_event: OnEvent) -> list[Written]:
+    checkpoint = job.experiment.folder.checkpoint("weight-learn")
+    return [_resuming(checkpoint, pipeline.weight_learn, job, on_event)]
+
+
+def _estimate(job: Job, on_event: OnEvent) -> list[Written]:
+    pool = job.experiment.recipe.estimate_subspace.pool
+    checkpoint = job.experiment.folder.checkpoint(f"estimate-{pool}")
+    return [_resuming(checkpoint, pipeline.estimate_subspace, job, on_event)]
+
+
+def _run(job: Job, on_event: OnEvent) -> list[Written]:
+    trained = []
+    if job.name != BASE_RUN:
+        checkpoint = job.experiment.folder.run(job.name).checkpoint
+        trained = [_resuming(checkpoint, pipeline.train, job, on_event, run=job.name)]
+    return trained + pipeline.evaluate(job.experiment, runs=[job.name], on_event=on_event)
+
+
+def _report(job: Job, on_event: OnEvent) -> list[Written]:
+    """The report counts its run where that is trained, and else only reads the estimate."""
+    folder = job.experiment.folder
+    run = next((name for name in job.runs if folder.run(name).training.exists()), None)
+    return [
+        pipeline.prune_report(
+            job.experiment, run=run, estimate_only=run is None, reuse=True, on_event=on_event
+        )
+    ]
+
+
+def _resuming(
+    checkpoint: Path, command: Callable[..., Written], job: Job, on_event: OnEvent, **choices: str
+) -> Written:
+    """Run a command that trains from its checkpoint, if it has one that is of the same run."""
+    resume = (checkpoint / "state.pt").exists()
+    try:
+        return command(job.experiment, **choices, resume=resume, reuse=True, on_event=on_event)
+    except CheckpointError as error:
+        on_event(Noted(f"starting {job.label} again: {error.message}"))
+        return command(job.experiment, **choices, reuse=True, on_event=on_event)

@@ -1,0 +1,69 @@
+"""A row of a table by its name: ``2-2-8-gps0.9`` says what is trained."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from lslo_cli.artifacts.folder import BASE_RUN
+from lslo_cli.errors import UsageError
+from lslo_cli.pipeline import run_name
+from lslo_cli.pipeline.experiment import Experiment
+from lslo_cli.recipe import Method, Recipe
+
+NAME = re.compile(
+    r"""
+      full (?: -lr (?P<lr> [\d.e-]+ ) )?
+    | (?: (?P<sites> attn | fc ) - )?
+      (?P<ranks> \d+ (?: - \d+ )* )
+      (?: - (?P<index> source | target | paper ) )?
+      (?: -gps (?P<gps> \d* \.? \d+ ) (?: -E (?P<start> \d+ ) -k (?P<duration> \d+ ) )? )?
+    """,
+    flags=re.ASCII | re.VERBOSE,
+)
+FORMS = "base, full, full-lr2e-4, 8-8-8, 2-2-8-gps0.9, fc-2-2-16, 2-2-8-source-gps0.9, 2-2-8-gps0.9-E5-k8"
+
+PAPER_EPOCHS = 15
+"""The epochs that E and k in a name are of."""
+
+
+def row_settings(name: str, recipe: Recipe) -> dict[str, Any]:
+    """The recipe keys behind a row's name, for a row of an experiment with ``recipe``.
+
+    E and k are of the paper's 15 epochs and keep their place in a schedule of another length, rounded and at
+    least 1. Raises UsageError for a name that is not one of the forms.
+    """
+    if name == BASE_RUN:
+        return {}
+    found = NAME.fullmatch(name)
+    if found is None:
+        raise UsageError(f"cannot read the run '{name}'", f"name runs as {FORMS}")
+    if found["ranks"] is None:
+        settings: dict[str, Any] = {"train.method": "full", "train.gps": 0.0}
+        return {**settings, "fit.lr_full": float(found["lr"])} if found["lr"] else settings
+    settings = {
+        "train.method": "lslo",
+        "train.ranks": found["ranks"].replace("-", ","),
+        "train.sites": found["sites"] or "all",
+        "train.gps": float(found["gps"] or 0),
+    }
+    if found["index"]:
+        settings["train.index"] = found["index"]
+    if found["start"]:
+        settings["train.gps_start"] = in_proportion(int(found["start"]), recipe.fit.epochs)
+        settings["train.gps_duration"] = in_proportion(int(found["duration"]), recipe.fit.epochs)
+    return settings
+
+
+def in_proportion(epochs: int, of: int) -> int:
+    """Epochs of the paper's 15 as epochs ``of`` another number, at least 1."""
+    return max(1, round(epochs * of / PAPER_EPOCHS))
+
+
+def own_row(experiment: Experiment) -> tuple[str, dict[str, Any]]:
+    """Name and settings of what the recipe trains as it stands; without ranks, the estimated ones."""
+    section = experiment.recipe.train
+    settings = {"train.ranks": "auto"} if section.ranks is None and section.method is Method.LSLO else {}
+    train = section.model_copy(update={key.partition(".")[2]: value for key, value in settings.items()})
+    recipe = experiment.recipe.model_copy(update={"train": train})
+    return run_name(Experiment(recipe, experiment.folder, experiment.command)), settings
