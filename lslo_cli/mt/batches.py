@@ -55,7 +55,8 @@ class EpochBatches:
 
     In a batch, sentences x longest side <= ``max_tokens``, where the longest side is the maximum over its
     source and target lengths, specials included (fairseq's ``--max-tokens``). A pair with a side longer than
-    ``max_length`` or ``max_tokens`` is dropped before sampling; ``skipped`` counts them.
+    ``max_length`` or ``max_tokens`` is dropped before sampling; ``skipped`` counts them. Both sides are
+    padded to a multiple of ``multiple`` tokens, which leaves few shapes where a new one costs something.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class EpochBatches:
         max_length: int,
         temperature: float,
         seed: int,
+        multiple: int = 1,
     ):
         """``languages`` fixes the language indices; it includes both sides of every direction.
 
@@ -78,6 +80,7 @@ class EpochBatches:
         self.languages = tuple(languages)
         self.max_tokens = max_tokens
         self.seed = seed
+        self.multiple = multiple
         examples = corpus.examples(self.directions)
         self.examples = examples[examples.width <= min(max_length, max_tokens)]
         self.skipped = len(examples) - len(self.examples)
@@ -100,7 +103,7 @@ class EpochBatches:
         starts = np.cumsum(self.sizes) - self.sizes
         drawn = self.sampler.sample(generator)
         chosen = np.concatenate([start + index for start, index in zip(starts, drawn, strict=True)])
-        groups = _grouped(chosen, self.examples, self.max_tokens, generator)
+        groups = _grouped(chosen, self.examples, self.max_tokens, self.multiple, generator)
         generator.shuffle(groups)
         return Epoch(self, groups)
 
@@ -124,8 +127,8 @@ class EpochBatches:
             sources.append(tokenizer.source_ids(self.corpus.pieces(src, section, row), src, tgt))
             targets.append(tokenizer.target_ids(self.corpus.pieces(tgt, section, row), src, tgt))
             directions.append(direction)
-        input_ids, attention_mask = padded(sources, tokenizer.pad_id)
-        labels, _ = padded(targets, IGNORED)
+        input_ids, attention_mask = padded(sources, tokenizer.pad_id, self.multiple)
+        labels, _ = padded(targets, IGNORED, self.multiple)
         return Batch(
             input_ids,
             attention_mask,
@@ -157,16 +160,16 @@ class Epoch(Sequence[Batch]):
                 self._source.examples.source_length[group],
                 self._source.examples.target_length[group],
             ):
-                computed += len(group) * int(lengths.max())
+                computed += len(group) * int(_rounded_up(lengths.max(), self._source.multiple))
                 real += int(lengths.sum())
         return computed / real
 
 
 def _grouped(
-    chosen: np.ndarray, examples: Examples, max_tokens: int, generator: Generator
+    chosen: np.ndarray, examples: Examples, max_tokens: int, multiple: int, generator: Generator
 ) -> list[np.ndarray]:
     """Cut ``chosen``, indices into ``examples``, into batches of similar lengths."""
-    width = examples.width
+    width = _rounded_up(examples.width, multiple)
     pools = -(-int(width[chosen].sum()) // (POOL * max_tokens))
     groups = []
     for pool in np.array_split(generator.permutation(chosen), pools):
@@ -218,10 +221,13 @@ def _each_tensor(batch: AnyBatch, change: Callable[[Tensor], Tensor]) -> AnyBatc
     return replace(batch, **tensors)
 
 
-def padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[Tensor, Tensor]:
-    """Rows of ids side by side, padded on the right: ids and mask, both int64 (rows, longest)."""
+def padded(rows: Sequence[Sequence[int]], pad: int, multiple: int = 1) -> tuple[Tensor, Tensor]:
+    """Rows of ids side by side, padded on the right: ids and mask, both int64 (rows, longest).
+
+    ``longest`` is rounded up to a multiple of ``multiple``.
+    """
     lengths = np.array([len(row) for row in rows])
-    mask = np.arange(lengths.max()) < lengths[:, None]  # (rows, longest)
+    mask = np.arange(_rounded_up(lengths.max(), multiple)) < lengths[:, None]  # (rows, longest)
     ids = np.full(mask.shape, pad, dtype=np.int64)
     ids[mask] = np.concatenate(rows)
     return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
@@ -232,3 +238,8 @@ def language_indices(directions: Sequence[Direction], languages: Sequence[str]) 
     index = {code: position for position, code in enumerate(languages)}
     src = torch.tensor([index[direction.src] for direction in directions])
     return src, torch.tensor([index[direction.tgt] for direction in directions])
+
+
+def _rounded_up(length: np.ndarray, multiple: int) -> np.ndarray:
+    """The next multiple of ``multiple``, of a number or of each of many."""
+    return -(-length // multiple) * multiple

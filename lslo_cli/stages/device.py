@@ -39,8 +39,19 @@ def attention_for(accelerator: Accelerator) -> str | None:
 
     On a CPU the backward pass of torch's flash attention in bfloat16 costs several times what it replaces.
     """
-    slow = accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16"
-    return "eager" if slow else None
+    return "eager" if _is_bf16_on_cpu(accelerator) else None
+
+
+def length_multiple(accelerator: Accelerator) -> int:
+    """What to pad sentences to a multiple of.
+
+    On a CPU every new shape of a product in bfloat16 is a kernel to be compiled, which outlasts the product.
+    """
+    return 8 if _is_bf16_on_cpu(accelerator) else 1
+
+
+def _is_bf16_on_cpu(accelerator: Accelerator) -> bool:
+    return accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16"
 
 
 def free_memory(device: torch.device) -> int:

@@ -21,7 +21,7 @@ from lslo_cli.mt.corpus import Corpus
 from lslo_cli.mt.tokenized import TokenizedCorpus
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import FitSection, Recipe
-from lslo_cli.stages.device import attention_for, describe_device, open_device
+from lslo_cli.stages.device import attention_for, describe_device, length_multiple, open_device
 from lslo_cli.stages.text import read_corpus
 
 
@@ -106,6 +106,7 @@ class Setup:
             max_length=recipe.data.max_length,
             temperature=recipe.data.temperature,
             seed=recipe.seed,
+            multiple=length_multiple(self.accelerator),
         )
 
     def fit(

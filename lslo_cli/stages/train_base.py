@@ -20,7 +20,7 @@ from lslo_cli.mt.tokenized import TokenizedCorpus
 from lslo_cli.mt.tokenizer import Tokenizer
 from lslo_cli.mt.vocabulary import train_vocabulary
 from lslo_cli.recipe import BaseSection, Recipe
-from lslo_cli.stages.device import attention_for, open_device
+from lslo_cli.stages.device import attention_for, length_multiple, open_device
 from lslo_cli.stages.fixed_epochs import FixedEpochs
 from lslo_cli.stages.text import read_corpus
 from lslo_cli.stages.validation import Validation
@@ -52,8 +52,9 @@ def train_base(
     if attention := attention_for(accelerator):
         base.model.set_attn_implementation(attention)
     set_seed(seed)
-    batches = _batches(train, tokenizer, codes, section, seed)
-    validation = Validation(base, _batches(held_out, tokenizer, codes, section, seed), accelerator, on_event)
+    multiple = length_multiple(accelerator)
+    batches, kept = (_batches(part, tokenizer, codes, section, seed, multiple) for part in (train, held_out))
+    validation = Validation(base, kept, accelerator, on_event)
     on_event(
         Noted(
             f"{base.identity.parameters:,} parameters, {len(batches.examples):,} sentence pairs in "
@@ -120,7 +121,12 @@ def _new_base(tokenizer: Tokenizer, section: BaseSection, seed: int) -> BaseMode
 
 
 def _batches(
-    corpus: Corpus, tokenizer: Tokenizer, codes: tuple[str, ...], section: BaseSection, seed: int
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    codes: tuple[str, ...],
+    section: BaseSection,
+    seed: int,
+    multiple: int,
 ) -> EpochBatches:
     return EpochBatches(
         TokenizedCorpus(corpus, tokenizer),
@@ -130,6 +136,7 @@ def _batches(
         max_length=section.max_length,
         temperature=section.temperature,
         seed=seed,
+        multiple=multiple,
     )
 
 

@@ -209,3 +209,12 @@ def test_a_pinned_batch_is_the_same_batch_and_travels_by_itself(epochs):
     pinned = batch.pinned()
     assert all(value.is_pinned() for value in vars(pinned).values() if isinstance(value, torch.Tensor))
     assert torch.equal(pinned.to("cuda").labels.cpu(), batch.labels)
+
+
+def test_padding_to_a_multiple_keeps_the_sentences_and_leaves_few_shapes(epochs):
+    free, even = (list(epochs(many_lengths(200), multiple=multiple).batches(1)) for multiple in (1, 8))
+    assert {batch.input_ids.shape[1] % 8 for batch in even} == {0} == {b.labels.shape[1] % 8 for b in even}
+    assert all(batch.input_ids.numel() <= 400 and batch.labels.numel() <= 400 for batch in even)
+    assert Counter(row for batch in even for row in rows_of(batch)) == Counter(
+        row for batch in free for row in rows_of(batch)
+    )
