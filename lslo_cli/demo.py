@@ -24,7 +24,7 @@ from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import Language
 from lslo_cli.pipeline import Experiment
 from lslo_cli.recipe import resolve
-from lslo_cli.tables import over_seeds, quality_table, spread_table
+from lslo_cli.tables import markdown, over_seeds, quality_table, spread_table
 
 RECIPE = "demo"
 FOLDER = "demo"
@@ -162,7 +162,7 @@ def study_text(summaries: Sequence[SeedSummary]) -> str:
         f"Seeds {', '.join(str(summary.seed) for summary in summaries)}; metric "
         f"`{summaries[0].evaluations[0].spbleu_signature}`.",
         "",
-        combined.markdown(),
+        markdown(combined),
         "",
         "## Importance score against bitext size, all matrices",
         "",
@@ -178,11 +178,11 @@ def study_text(summaries: Sequence[SeedSummary]) -> str:
         "## Every seed",
         "",
         *(
-            f"Seed {summary.seed}: {table.markdown()}"
+            f"Seed {summary.seed}: {markdown(table)}"
             for summary, table in zip(summaries, tables, strict=True)
         ),
         "## Spread",
         "",
-        spread_table(combined).markdown(),
+        markdown(spread_table(combined)),
     ]
     return "\n".join(lines)

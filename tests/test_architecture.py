@@ -19,7 +19,7 @@ FLOORS = [
     {"method", "paper"},
     {"world", "artifacts", "nn"},
     {"recipe", "plots", "tables"},
-    {"mt", "fusion", "plan"},
+    {"mt", "fusion", "plan", "report"},
     {"fit", "base_info"},
     {"stages"},
     {"pipeline"},

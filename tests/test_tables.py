@@ -26,6 +26,7 @@ from lslo_cli.tables import (
     Spread,
     Table,
     correlation_tables,
+    markdown,
     over_seeds,
     quality_table,
     size_table,
@@ -237,7 +238,7 @@ def test_tables_of_different_metrics_do_not_combine():
 
 def test_markdown_aligns_numbers_to_the_right_and_escapes_bars():
     table = Table("Sizes", (Column("Name"), Column("Share", percent)), (("a|b", 0.125), ("c", None)))
-    assert table.markdown() == "\n".join(
+    assert markdown(table) == "\n".join(
         ("**Sizes**", "", "| Name | Share |", "| --- | ---: |", "| a\\|b | 12.5% |", "| c | - |", "")
     )
 

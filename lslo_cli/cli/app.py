@@ -17,6 +17,7 @@ from lslo_cli.cli.commands.estimate_subspace import estimate_subspace
 from lslo_cli.cli.commands.evaluate import evaluate
 from lslo_cli.cli.commands.prune_report import prune_report
 from lslo_cli.cli.commands.recipe import recipe
+from lslo_cli.cli.commands.report import report
 from lslo_cli.cli.commands.reproduce import reproduce
 from lslo_cli.cli.commands.train import train
 from lslo_cli.cli.commands.weight_learn import weight_learn
@@ -101,6 +102,7 @@ BESIDE = "Beside the pipeline"
 app.command("demo", rich_help_panel=BESIDE)(demo)
 app.command("recipe", rich_help_panel=BESIDE)(recipe)
 app.command("reproduce", rich_help_panel=BESIDE)(reproduce)
+app.command("report", rich_help_panel=BESIDE)(report)
 app.add_typer(base.app, name="base", cls=Commands, rich_help_panel=BESIDE)
 app.add_typer(data.app, name="data", cls=Commands, rich_help_panel=BESIDE)
 

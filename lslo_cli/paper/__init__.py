@@ -1,5 +1,6 @@
 """The tables that the paper prints, as values: what ours are compared with."""
 
+from lslo_cli.paper.claims import CLAIMS, Claim, Comparison, Expectation
 from lslo_cli.paper.tables import (
     PrintedCorrelation,
     PrintedCorrelations,
@@ -13,6 +14,10 @@ from lslo_cli.paper.tables import (
 )
 
 __all__ = [
+    "CLAIMS",
+    "Claim",
+    "Comparison",
+    "Expectation",
     "PrintedCorrelation",
     "PrintedCorrelations",
     "PrintedRow",

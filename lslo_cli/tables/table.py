@@ -1,13 +1,14 @@
 """A table as values, and how its cells are written.
 
-Rows keep unrounded values; rounding happens last, by column.
+Rows keep unrounded values; rounding happens last, by column. Every format is written from this one form.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from statistics import fmean, stdev
 from typing import Any
 
@@ -29,7 +30,34 @@ class Spread:
         return cls(fmean(values), deviation, min(values), max(values), len(values))
 
 
-Cell = str | int | float | Spread | None
+class Line(StrEnum):
+    """Whose numbers a row holds."""
+
+    OURS = "ours"
+    PAPER = "paper"
+    DIFFERENCE = "difference"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Whose numbers a row holds, as a cell; ``name`` is written in place of the plain word."""
+
+    line: Line
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or self.line.value
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value less another, as a cell: written with its sign."""
+
+    value: float
+
+
+Cell = str | int | float | Spread | Difference | Source | None
 """None where there is no value."""
 
 
@@ -60,30 +88,65 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.1f}%"
 
 
+def signed(value: float) -> str:
+    """Two decimals with the sign, for a difference."""
+    return f"{value:+.2f}"
+
+
 @dataclass(frozen=True)
 class Column:
-    """A heading, and how the values below it are written."""
+    """A heading, and how the values below it are written.
+
+    ``as_range`` writes a spread as minimum to maximum, for values such as p that have no useful mean. A
+    column that is not ``shown`` only goes to CSV.
+    """
 
     name: str
     write: Callable[[Any], str] = str
+    as_range: bool = False
+    shown: bool = True
 
     def text(self, value: Cell) -> str:
         """``value`` as text: a dash for None, mean and deviation for a spread."""
+        mean, deviation = self.parts(value)
+        return f"{mean} ± {deviation}" if deviation else mean
+
+    def parts(self, value: Cell) -> tuple[str, str]:
+        """``value`` as text, and its deviation, empty for all but a spread over several seeds."""
         if value is None:
-            return "-"
-        if isinstance(value, Spread):
-            deviation = "" if value.deviation is None else f" ± {self.write(value.deviation)}"
-            return self.write(value.mean) + deviation
-        return value if isinstance(value, str) else self.write(value)
+            return "-", ""
+        if isinstance(value, str | Source):
+            return str(value), ""
+        if isinstance(value, Difference):
+            return ("+" if value.value >= 0 else "") + self.write(value.value), ""
+        if not isinstance(value, Spread):
+            return self.write(value), ""
+        if self.as_range:
+            ends = dict.fromkeys((self.write(value.minimum), self.write(value.maximum)))
+            return " to ".join(ends), ""
+        deviation = "" if value.deviation is None else self.write(value.deviation).lstrip("+")
+        return self.write(value.mean), deviation
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns and rows of unrounded values. The first column names the row."""
+    """Columns and rows of unrounded values.
+
+    The first ``names`` columns name the row; where rows below each other share a name, it is written once.
+    ``number`` is that of the paper's table. ``notes`` say what a reader must know of the numbers.
+    """
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    names: int = 1
+    number: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def heading(self) -> str:
+        """The title, after the number that the paper gives the table."""
+        return self.title if self.number is None else f"Table {self.number}. {self.title}"
 
     @property
     def header(self) -> list[str]:
@@ -94,9 +157,31 @@ class Table:
         columns = self.columns
         return [[column.text(cell) for column, cell in zip(columns, row, strict=True)] for row in self.rows]
 
-    def markdown(self) -> str:
-        """A Markdown table under its title: names to the left, numbers to the right."""
-        lines = [self.header, ["---", *["---:"] * (len(self.columns) - 1)], *self.text_rows()]
-        escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)
-        body = "\n".join(f"| {' | '.join(line)} |" for line in escaped)
-        return f"**{self.title}**\n\n{body}\n"
+    def shown(self) -> Table:
+        """Without the columns that are not shown, and without name columns that say nothing."""
+        kept = [
+            number
+            for number, column in enumerate(self.columns)
+            if column.shown and not (number < self.names and not any(row[number] for row in self.rows))
+        ]
+        return Table(
+            self.title,
+            tuple(self.columns[number] for number in kept),
+            tuple(tuple(row[number] for number in kept) for row in self.rows),
+            names=sum(number < self.names for number in kept),
+            number=self.number,
+            notes=self.notes,
+        )
+
+    def lines(self) -> Iterator[tuple[int, tuple[Cell, ...]]]:
+        """Every row, after how many of its first names are those of the row above and need no repeating.
+
+        The last name is never counted, so every row keeps one.
+        """
+        above: tuple[Cell, ...] = ()
+        for row in self.rows:
+            same = 0
+            while above and same < self.names - 1 and row[same] == above[same]:
+                same += 1
+            yield same, row
+            above = row

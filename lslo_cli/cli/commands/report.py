@@ -1,0 +1,86 @@
+"""``lslo report``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from lslo_cli.cli.flags import split_commas, takes
+from lslo_cli.cli.options import ExperimentOptions
+from lslo_cli.errors import UsageError, nearest
+
+FORMATS = {"md": "md", "markdown": "md", "latex": "tex", "tex": "tex", "csv": "csv", "html": "html"}
+"""What a person may call a format, and the format's name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions(ExperimentOptions):
+    folders: Annotated[
+        list[Path] | None,
+        Argument(
+            metavar="EXPERIMENT",
+            show_default=False,
+            help="Folders of experiments, or of their seed-N/; default: the recipe's in --results.",
+        ),
+    ] = None
+    tables: Annotated[
+        str | None,
+        Option("--table", metavar="LIST", help="Only these tables of the paper: 1,3,4; default: all."),
+    ] = None
+    form: Annotated[
+        str | None,
+        Option("--format", metavar="md|latex|csv|html", help="Default: what --output ends with, or else md."),
+    ] = None
+    output: Annotated[
+        list[Path] | None,
+        Option("--output", "-o", metavar="FILE", help="Write here. Repeatable; default: print."),
+    ] = None
+
+
+@takes(ReportOptions)
+def report(options: ReportOptions) -> None:
+    """Set the paper's tables with ours beside theirs, and say which of its findings show.
+
+    Paper: tables 1 to 4 and 7 to 10; as HTML with all figures, in one file.
+    Reads: every artifact of the experiments; folders seed-1/, seed-2/ become mean and spread.
+    Writes: the files of --output, or to stdout.
+
+    Example: lslo report results/demo -o report.html -o report.tex
+    """
+    outputs = [(path, _format(options.form, path)) for path in options.output or ()]
+    numbers = [_number(text) for text in split_commas(options.tables)] if options.tables else None
+    form = _format(options.form)
+    folders = options.folders or [options.folder(options.resolve()).path]
+    from lslo_cli.artifacts.store import replacing
+    from lslo_cli.report import TABLES, Format, build, read_studies, write
+
+    formats = {Format(form) for _, form in outputs} or {Format(form)}
+    document = build(read_studies(folders), numbers or TABLES, figures=Format.HTML in formats)
+    if not outputs:
+        print(write(document, Format(form)), end="")
+        return
+    for path, form in outputs:
+        with replacing(path) as temporary:
+            temporary.write_text(write(document, Format(form)), encoding="utf-8", newline="\n")
+        print(path)
+
+
+def _format(given: str | None, path: Path | None = None) -> str:
+    """The format by its name, or else by how the file ends; Markdown where nothing says."""
+    word = given or (path.suffix.removeprefix(".").lower() if path else "md")
+    if word not in FORMATS:
+        if given is None:
+            raise UsageError(f"{path} does not say its format", "name it, as in --format html")
+        raise UsageError(
+            f"unknown format '{given}'.{nearest(given, FORMATS)}", "choose md, latex, csv or html"
+        )
+    return FORMATS[word]
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise UsageError(f"--table names '{text}', which is no number", "write --table 1,3,4")
+    return int(text)

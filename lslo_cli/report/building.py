@@ -1,0 +1,96 @@
+"""Studies to one document, and the document to text in each format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+
+from lslo_cli.errors import UsageError
+from lslo_cli.tables import (
+    CORRELATION_TABLES,
+    SCORE_TABLES,
+    SETTINGS_TABLE,
+    Document,
+    Section,
+    Study,
+    Table,
+    document_as_csv,
+    document_as_html,
+    document_as_latex,
+    document_as_markdown,
+    facts,
+    findings_table,
+    other_runs,
+    printed_correlation_table,
+    score_table,
+    settings_table,
+)
+from lslo_cli.tables.study import distinct
+
+TABLES = tuple(sorted((*SCORE_TABLES, SETTINGS_TABLE, *CORRELATION_TABLES)))
+"""The paper's tables of results; 5 and 6 list languages."""
+
+
+class Format(StrEnum):
+    """How a report is written. The value is also what its files end with."""
+
+    MARKDOWN = "md"
+    LATEX = "tex"
+    CSV = "csv"
+    HTML = "html"
+
+
+WRITERS: dict[Format, Callable[[Document], str]] = {
+    Format.MARKDOWN: document_as_markdown,
+    Format.LATEX: document_as_latex,
+    Format.CSV: document_as_csv,
+    Format.HTML: document_as_html,
+}
+
+
+def build(studies: Sequence[Study], numbers: Sequence[int] = TABLES, *, figures: bool = False) -> Document:
+    """The report on some studies: findings, the paper's tables with ours beside them, and other runs.
+
+    ``numbers`` choose among :data:`TABLES`; runs that no table has are left out unless all are wanted.
+    ``figures`` are drawn from the artifacts, which takes seconds. Raises UsageError for another number.
+    """
+    for number in numbers:
+        if number not in TABLES:
+            raise UsageError(
+                f"there is no report of table {number}", f"tables: {', '.join(str(each) for each in TABLES)}"
+            )
+    return Document(
+        "The paper's tables and ours", tuple(_section(study, numbers, figures) for study in studies)
+    )
+
+
+def write(document: Document, form: Format) -> str:
+    """The document as text."""
+    return WRITERS[form](document)
+
+
+def _section(study: Study, numbers: Sequence[int], figures: bool) -> Section:
+    experiments = distinct(artifact.experiment for artifact in study.artifacts())
+    drawn = ()
+    if figures:
+        from lslo_cli.report.figures import draw  # matplotlib takes a second to load
+
+        drawn = tuple(draw(study))
+    title = f"{experiments}: {study.model.name}, {len(study.languages)} languages"
+    return Section(title, facts(study), tuple(_tables(study, numbers)), drawn)
+
+
+def _tables(study: Study, numbers: Sequence[int]) -> Iterator[Table]:
+    findings = findings_table(study, numbers)
+    if findings.rows:
+        yield findings
+    for number in sorted(set(numbers)):
+        if number in SCORE_TABLES:
+            yield score_table(number, study)
+        elif number == SETTINGS_TABLE:
+            yield settings_table(study)
+        else:
+            yield printed_correlation_table(number, study)
+    others = other_runs(study)
+    if others and set(numbers) == set(TABLES):
+        yield others

@@ -1,0 +1,197 @@
+"""Folders of experiments to studies: every artifact checked, seeds of one experiment together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.results import (
+    EvaluationResult,
+    IndexStrategyResult,
+    PruneReportResult,
+    SubspaceResult,
+    TrainingResult,
+)
+from lslo_cli.artifacts.schema import Artifact, Result
+from lslo_cli.errors import InputError
+from lslo_cli.tables import SeedResults, Study
+
+R = TypeVar("R", bound=Result)
+
+SINGLE = ("index_strategy", "subspace", "language_subspace", "prune_report")
+"""The artifacts that an experiment has one of, by their names in a folder and in a seed's results."""
+
+
+def read_studies(folders: Sequence[Path]) -> list[Study]:
+    """Read experiments: a folder is one, or holds its seeds as ``seed-N/``.
+
+    Experiments of one base model and one list of languages are one study; of one seed they are read as one.
+    Raises InputError for a folder without artifacts, for an artifact that is damaged or stale, and where
+    experiments that look alike do not fit: another metric, other text, other settings, a run made twice.
+    """
+    found: dict[tuple[object, ...], dict[int, SeedResults]] = {}
+    for folder in dict.fromkeys(folders):
+        for path in experiment_paths(folder):
+            results = read_experiment(path)
+            artifacts = results.artifacts()
+            _check_one_experiment(path, artifacts)
+            first = artifacts[0]
+            key = (first.model.digest, *(record.code for record in first.languages))
+            seeds = found.setdefault(key, {})
+            earlier = seeds.get(results.seed)
+            seeds[results.seed] = merged(earlier, results) if earlier else results
+    studies = [Study(tuple(seeds[seed] for seed in sorted(seeds))) for seeds in found.values()]
+    for study in studies:
+        check_comparable(study)
+    return studies
+
+
+def experiment_paths(folder: Path) -> list[Path]:
+    """The experiments in a folder: its ``seed-N/`` in order of N, or itself.
+
+    Raises InputError where the folder is missing.
+    """
+    if not folder.is_dir():
+        raise InputError(f"no experiment at {folder}", "name the folder of one, such as results/lang12")
+    numbered = [(int(path.name[5:]), path) for path in folder.glob("seed-*")
+                if path.is_dir() and re.fullmatch(r"seed-\d+", path.name)]  # fmt: skip
+    return [path for _, path in sorted(numbered)] or [folder]
+
+
+def read_experiment(path: Path) -> SeedResults:
+    """Every artifact of one experiment. Raises InputError where there is none, or one is damaged or stale."""
+    folder = ExperimentFolder(path)
+    evaluations = {run.name: _read(run.evaluation, EvaluationResult) for run in folder.evaluated_runs()}
+    trainings = {run.name: _read(run.training, TrainingResult) for run in folder.trained_runs()}
+    results = SeedResults(
+        seed=0,
+        folders=(path,),
+        evaluations=evaluations,
+        trainings=trainings,
+        index_strategy=_read_if_there(folder.index_strategy, IndexStrategyResult),
+        subspace=_read_if_there(folder.subspace, SubspaceResult),
+        language_subspace=_read_if_there(folder.language_subspace, SubspaceResult),
+        prune_report=_read_if_there(folder.prune_report, PruneReportResult),
+    )
+    artifacts = results.artifacts()
+    if not artifacts:
+        raise InputError(f"{path} holds no artifacts", "make them first: lslo reproduce, or lslo train")
+    for name, artifact in (*evaluations.items(), *trainings.items()):
+        if artifact.result.run != name:
+            raise InputError(
+                f"{folder.run(name).path} holds a run that calls itself '{artifact.result.run}'",
+                "rename the folder to what the run is",
+            )
+    return replace(results, seed=artifacts[0].seed)
+
+
+def merged(ours: SeedResults, theirs: SeedResults) -> SeedResults:
+    """Two experiments of one seed as one. Raises InputError where both have an artifact, and not the same."""
+    single = {}
+    for name in SINGLE:
+        one, other = getattr(ours, name), getattr(theirs, name)
+        _check_same(name.replace("_", " "), one, other, ours, theirs)
+        single[name] = one or other
+    return SeedResults(
+        seed=ours.seed,
+        folders=(*ours.folders, *theirs.folders),
+        evaluations=_union(ours, theirs, "evaluations"),
+        trainings=_union(ours, theirs, "trainings"),
+        **single,
+    )
+
+
+def check_comparable(study: Study) -> None:
+    """Refuse what must not stand in one table.
+
+    Raises InputError where runs were scored with different metrics or on different text or directions, and
+    where a run's seeds were trained with different settings.
+    """
+    scored = [(seed, run, artifact) for seed in study.seeds for run, artifact in seed.evaluations.items()]
+    for seed, run, artifact in scored:
+        first_seed, first_run, first = scored[0]
+        for what, value in _measured_with(artifact).items():
+            if value != _measured_with(first)[what]:
+                raise InputError(
+                    f"run {run} of seed {seed.seed} was scored with another {what} "
+                    f"than run {first_run} of seed {first_seed.seed}",
+                    "score them alike: lslo evaluate --force",
+                )
+    for run in dict.fromkeys(run for seed in study.seeds for run in seed.trainings):
+        trained = study.trainings(run)
+        for artifact in trained:
+            different = _different_settings(artifact, trained[0])
+            if different:
+                raise InputError(
+                    f"run {run} was trained with another {different} in seed {artifact.seed} than in seed "
+                    f"{trained[0].seed}",
+                    "report them apart, or train one of them again",
+                )
+
+
+def _measured_with(artifact: Artifact[EvaluationResult]) -> dict[str, object]:
+    result = artifact.result
+    return {
+        "metric": (result.spbleu_signature, result.metric_model_sha256),
+        "test text": [text.digest for text in artifact.data],
+        "set of directions": frozenset(result.spbleu()),
+        "search": result.search,
+    }
+
+
+def _different_settings(one: Artifact[TrainingResult], other: Artifact[TrainingResult]) -> str:
+    """The first setting of training that is not the same, empty where all are."""
+    for name in ("method", "ranks", "sites", "target_ratio", "start_epoch", "duration", "prune_targets"):
+        if getattr(one.result, name) != getattr(other.result, name):
+            return name.replace("_", " ")
+    ours, theirs = one.recipe.get("fit", {}), other.recipe.get("fit", {})
+    return next((f"fit.{key}" for key in ours if key in theirs and ours[key] != theirs[key]), "")
+
+
+def _check_one_experiment(path: Path, artifacts: list[Artifact]) -> None:
+    """Everything in one folder has one seed and one base model."""
+    for artifact in artifacts:
+        kind = artifact.schema_id.partition("/")[2]
+        if artifact.seed != artifacts[0].seed:
+            raise InputError(
+                f"{path} mixes seed {artifacts[0].seed} and seed {artifact.seed} ({kind})",
+                "keep each seed in a folder of its own: seed-1/, seed-2/",
+            )
+        if artifact.model.digest != artifacts[0].model.digest:
+            raise InputError(
+                f"{path} mixes base models: {artifacts[0].model.name} and {artifact.model.name} ({kind})",
+                "keep each base model in an experiment of its own",
+            )
+
+
+def _union(ours: SeedResults, theirs: SeedResults, name: str) -> Mapping[str, Artifact]:
+    one, other = getattr(ours, name), getattr(theirs, name)
+    for run in one.keys() & other.keys():
+        _check_same(f"run {run}", one[run], other[run], ours, theirs)
+    return {**one, **other}
+
+
+def _check_same(
+    what: str, one: Artifact | None, other: Artifact | None, ours: SeedResults, theirs: SeedResults
+) -> None:
+    if one and other and one.digest != other.digest:
+        raise InputError(
+            f"{what} of seed {ours.seed} is in {ours.folders[0]} and in {theirs.folders[0]}, with different "
+            "results",
+            "name one of the two folders",
+        )
+
+
+def _read(path: Path, result: type[R]) -> Artifact[R]:
+    artifact = store.read(path, result)
+    store.check_fresh(path, artifact, result.command)
+    return artifact
+
+
+def _read_if_there(path: Path, result: type[R]) -> Artifact[R] | None:
+    return _read(path, result) if path.exists() else None
