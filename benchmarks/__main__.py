@@ -58,7 +58,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
                 results[name] = call()
                 print(measure.tables(results[name]), flush=True)
             except Exception as error:  # whatever it is, the others are still worth their time
-                results[name] = {"failed": f"{type(error).__name__}: {error}"}
+                results[name] = {"failed": measure.reason(error)}
                 print(f"failed: {error}", flush=True)
             measure.release()
             if given.json:

@@ -23,7 +23,7 @@ PACKAGES = ("torch", "transformers", "numpy", "peft", "triton", "ctranslate2")
 
 
 Rows = Sequence[Mapping[str, object]]
-"""A result: mappings with the same keys."""
+"""A result."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,28 @@ def peak_rate(dtype: str, device: str) -> float:
     return 2 * size**3 / alternate({"product": lambda: a @ b}, 5, device)["product"].median
 
 
+def copy_rate(device: str) -> float:
+    """Bytes per second that a large copy on the device reads and writes."""
+    size = 2**30 if torch.device(device).type == "cuda" else 2**26
+    source = torch.ones(size // 4, device=device)
+    target = torch.empty_like(source)
+    return 2 * source.nbytes / alternate({"copy": lambda: target.copy_(source)}, 5, device)["copy"].median
+
+
+def graphed(call: Callable[[], object]) -> Callable[[], None]:
+    """A call on a CUDA device as a graph: its kernels alone, without what launches them."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            call()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        call()
+    return graph.replay
+
+
 def release() -> None:
     """Give back what is no longer used, so that the next measurement starts clean."""
     gc.collect()
@@ -138,11 +160,11 @@ def tables(result: Rows | Mapping[str, Rows]) -> str:
 
 
 def table(rows: Rows) -> str:
-    """Rows with the same keys as aligned text: words to the left, numbers to the right."""
-    names = list(rows[0])
-    cells = [names, *([_cell(row[name]) for name in names] for row in rows)]
+    """Rows as aligned text: words to the left, numbers to the right, and a dash for what a row lacks."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [names, *([_cell(row.get(name)) for name in names] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
-    is_text = [all(isinstance(row[name], str) for row in rows) for name in names]
+    is_text = [all(isinstance(row.get(name, ""), str) for row in rows) for name in names]
     return "\n".join(
         "  ".join(
             cell.ljust(width) if text else cell.rjust(width)
@@ -211,6 +233,11 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor()
+
+
+def reason(error: Exception) -> str:
+    """What is written of a failure."""
+    return f"{type(error).__name__}: {error}"[:300]
 
 
 def installed(package: str) -> str | None:

@@ -173,19 +173,31 @@ def variants(shape: Shape, device: str) -> dict[str, Callable[[nn.Module], Varia
         compared["PEFT by language 2;2;8"] = partial(peft_mixed, batch=batch, ranks=small)
     for kernel in kernels(device):
         compared[f"LSLo 2;2;8, {kernel}"] = partial(lslo, batch=batch, ranks=small, kernel=kernel)
-        compared[f"LSLo 2;2;64, {kernel}"] = partial(lslo, batch=batch, ranks=large, kernel=kernel)
+        if torch.device(device).type == "cuda":
+            compared[f"LSLo 2;2;64, {kernel}"] = partial(lslo, batch=batch, ranks=large, kernel=kernel)
     return compared
 
 
 def run(shape: str, device: str, dtype: str, repeats: int, only: str = "") -> list[dict[str, Any]]:
-    """Measure every variant whose name matches ``only``, a regular expression; the frozen base always."""
+    """Measure every variant whose name matches ``only``, a regular expression; the frozen base always.
+
+    A variant that fails leaves its reason.
+    """
     size = SHAPES[shape]
     base = new_model(size, device)
     chosen = {
         name: make for name, make in variants(size, device).items() if name == FROZEN or re.search(only, name)
     }
-    alone = {name: _measure_alone(make, base, device, dtype) for name, make in chosen.items()}
-    built = {name: make(twin(base)) for name, make in chosen.items()}
+    alone, built, failed = {}, {}, {}
+    for name, make in chosen.items():
+        try:
+            alone[name] = _measure_alone(make, base, device, dtype)
+            built[name] = make(twin(base))
+        except Exception as error:  # whatever it is, the others are still worth their time
+            if name == FROZEN:
+                raise
+            failed[name] = measure.reason(error)
+            measure.release()
     steps = {name: partial(variant.step, dtype) for name, variant in built.items()}
     timings = measure.alternate(steps, repeats, device, warm_up=0 if device == "cpu" else 3)
     peak = measure.peak_rate(dtype, device)
@@ -204,7 +216,7 @@ def run(shape: str, device: str, dtype: str, repeats: int, only: str = "") -> li
                 "saved over frozen": alone[name]["saved MiB"] / alone[FROZEN]["saved MiB"],
             }
         )
-    return rows
+    return rows + [{"variant": name, "failed": reason} for name, reason in failed.items()]
 
 
 def _measure_alone(

@@ -44,12 +44,14 @@ class Lookup:
     Row i owns ``first[i] <= c < stop[i]``, int32; ``kept`` is the largest rank. Of ``h``, a token's own
     columns are kept, the first of them first: (tokens, kept), what lies behind a smaller rank being
     undefined. The frozen map is computed by the same kernel as its update where ``fused``, else by torch.
+    ``tiles`` are those of that kernel, the ones of the format where None.
     """
 
     first: Tensor
     stop: Tensor
     kept: int
     fused: bool
+    tiles: Tiles | None = None
 
     @classmethod
     def of(cls, languages: Tensor, slots: Slots, fused: bool = True) -> Lookup:
@@ -109,7 +111,7 @@ class Lookup:
         else:
             y = x.new_zeros(len(x), len(lora))
         tokens, d_out = y.shape
-        tiles = HALF if x.itemsize < 4 else SINGLE
+        tiles = self.tiles or (HALF if x.itemsize < 4 else SINGLE)
         has_bias = in_kernel and bias is not None
         kernels.linear[(triton.cdiv(d_out, tiles.outputs), triton.cdiv(tokens, tiles.tokens))](
             x, weight if in_kernel else x, bias if has_bias else x, hidden, lora, y, self.first, self.stop,
