@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from lslo_cli.method.importance import Pool
+from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.languages import LANGUAGE_SETS, LANGUAGES, Language, Resource, resolve_languages
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import SiteSet
@@ -208,12 +209,14 @@ class RunSection(Section):
 
     ``threads`` are those of torch on a CPU, and as many processes score translations; None is torch's choice.
     ``tf32`` lets a CUDA device round the factors of float32 products to TF32's 10 bits, which is several
-    times as fast; it has no effect elsewhere.
+    times as fast; it has no effect elsewhere. ``adapter_kernel`` is how routed updates are computed, which
+    changes results by rounding only.
     """
 
     device: str = "auto"
     precision: Precision = Precision.FP32
     tf32: bool = False
+    adapter_kernel: AdapterKernel = AdapterKernel.AUTO
     threads: Count | None = None
 
 

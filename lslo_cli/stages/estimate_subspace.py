@@ -18,7 +18,8 @@ def estimate_subspace(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
     stage = recipe.estimate_subspace
     schedule = recipe.estimation_schedule()
     batches = setup.training_batches()
-    adapters = attach(setup.base.model, strategy, uniform_ranks(setup.languages, stage.rank), setup.codes)
+    ranks, kernel = uniform_ranks(setup.languages, stage.rank), recipe.run.adapter_kernel
+    adapters = attach(setup.base.model, strategy, ranks, setup.codes, kernel=kernel)
     pruner = estimation_pruner(adapters, stage.pool)
     fit = setup.fit(
         adapters.parameters(),

@@ -41,7 +41,8 @@ def train(
     batches = setup.training_batches()
     # One adapter for all languages is the same whichever side would select it.
     strategy = strategy or uniform(Index.SOURCE, model.config.encoder_layers, model.config.decoder_layers)
-    adapters = attach(model, strategy, ranks, setup.codes, section.sites) if ranks else None
+    kernel = recipe.run.adapter_kernel
+    adapters = attach(model, strategy, ranks, setup.codes, section.sites, kernel) if ranks else None
     parameters = adapters.parameters() if adapters else unfrozen(model)
     pruner = pruner_of(setup, adapters)
     route = adapters.route if adapters else None

@@ -16,7 +16,9 @@ def weight_learn(setup: Setup) -> IndexStrategyResult:
     """Train both adapters of every site with eq. 5 and read off the larger weight of each layer."""
     recipe = setup.recipe
     batches = setup.training_batches()
-    adapters = attach_mixture(setup.base.model, recipe.weight_learn.rank, setup.codes)
+    adapters = attach_mixture(
+        setup.base.model, recipe.weight_learn.rank, setup.codes, recipe.run.adapter_kernel
+    )
     trajectory = _Trajectory(adapters)
     epochs = recipe.weight_learn.epochs or recipe.fit.epochs
     fit = setup.fit(

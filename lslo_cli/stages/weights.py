@@ -53,7 +53,8 @@ def load_weights(setup: Setup, result: TrainingResult, path: Path) -> Route | No
         return None
     strategy = IndexStrategy({Layer.parse(layer): index for layer, index in result.index.items()})
     ranks, site_set = RankMap(result.ranks), SiteSet(result.sites)
-    adapters = attach(setup.base.model, strategy, ranks, setup.codes, site_set)
+    kernel = setup.recipe.run.adapter_kernel
+    adapters = attach(setup.base.model, strategy, ranks, setup.codes, site_set, kernel)
     try:
         adapters.load_state_dict(state)
     except (KeyError, RuntimeError) as error:

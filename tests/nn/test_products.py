@@ -14,8 +14,11 @@ import torch.nn.functional as F
 
 from lslo_cli.errors import UsageError
 from lslo_cli.method.kernels import AdapterKernel
+from lslo_cli.method.strategy import Index
 from lslo_cli.nn import products as choosing
+from lslo_cli.nn.grouped import GroupedProducts
 from lslo_cli.nn.products import choice, products
+from lslo_cli.nn.route import Route
 from lslo_cli.nn.routed import routed_linear
 from lslo_cli.nn.segments import Slots
 
@@ -236,3 +239,12 @@ def test_where_a_kernel_does_not_run_it_is_refused(monkeypatch):
             made(kernel, [0], RAGGED)
     with pytest.raises(UsageError, match="no float64"):
         made(AdapterKernel.GROUPED, [0], RAGGED, torch.float64)
+
+
+def test_all_sites_of_a_model_use_the_kernel_that_is_asked_for():
+    route = Route(AdapterKernel.GROUPED)
+    languages = torch.tensor([1, 0, 1])
+    with route.of(languages, languages.flip(0)):
+        made_of = [route.products(index, 3, RAGGED, torch.float32, 24) for index in Index]
+        assert [type(one) for one in made_of] == [GroupedProducts, GroupedProducts]
+        assert route.products(Index.SOURCE, 3, RAGGED, torch.float32, 24) is made_of[0]

@@ -162,3 +162,10 @@ def test_measuring_quality_does_not_change_the_training(trained):
 def test_a_curve_over_groups_that_do_not_exist_is_refused(trained):
     with pytest.raises(UsageError, match="no direction lies in the groups L2L"):
         trained(**{"train.curve_rows": 2, "train.curve_groups": ["L2L"]})
+
+
+def test_the_kernel_of_the_recipe_changes_weights_by_rounding_only(trained):
+    _, runs = trained()
+    _, grouped = trained(**{"run.adapter_kernel": "grouped"})
+    for name, tensor in runs.items():
+        torch.testing.assert_close(grouped[name], tensor, rtol=1e-3, atol=1e-5)
