@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lslo_cli.fusion.phi import FUNCTIONS, CrossAttention, Phi
+from lslo_cli.fusion.phi import FUNCTIONS, CrossAttention
 from lslo_cli.fusion.source import Mode, Source
+from lslo_cli.method.transfer import Phi
 
 
 class FusionLoRA(nn.Module):
@@ -60,16 +61,21 @@ class FusionLoRA(nn.Module):
         y = self.base(t)
         if mode is Mode.OFF:
             return y
-        T = F.linear(t, self.lora_A.to(t.dtype))  # (batch, length, r)
-        hidden = T if self.phi is None or mode is Mode.LORA else self._fused(t, T)
+        if self.phi is None or mode is Mode.LORA:
+            hidden = self._down(t)
+        else:
+            S, T = self.bottleneck(t)
+            hidden = self.attention(S, T) if self.attention else FUNCTIONS[self.phi](S, T)
         return y + self.scale * F.linear(hidden, self.lora_B.to(hidden.dtype)).to(y.dtype)
 
-    def _fused(self, t: Tensor, T: Tensor) -> Tensor:
+    def bottleneck(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """S = A s and T = A t, both (batch, length, r), with s read from the source."""
         s = self.source.read(self.name, self.block, t).to(t.dtype)
         (norm,) = self._norm
-        s = s if norm is None else norm(s)
-        S = F.linear(s, self.lora_A.to(s.dtype))  # (batch, length, r)
-        return self.attention(S, T) if self.attention else FUNCTIONS[self.phi](S, T)
+        return self._down(s if norm is None else norm(s)), self._down(t)
+
+    def _down(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.lora_A.to(x.dtype))
 
     def delta(self) -> Tensor:
         """``(alpha/r) B A``, (d_out, d_in): what a plain LoRA adds to W. Raises RuntimeError for a fusion."""

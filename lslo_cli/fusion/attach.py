@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +11,8 @@ from torch import Tensor, nn
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.fusion.adapter import FusionLoRA
 from lslo_cli.fusion.architectures import Architecture, Block, architecture_of, blocks_of
-from lslo_cli.fusion.phi import Phi
 from lslo_cli.fusion.source import Source
-
-
-class SourceNorm(StrEnum):
-    """What source states go through before A: nothing, as released, or the block's own input norm."""
-
-    NONE = "none"
-    INPUT = "input"
+from lslo_cli.method.transfer import Phi, SourceNorm
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from torch import nn
 
 from lslo_cli.artifacts.store import replacing
 from lslo_cli.errors import InputError
-from lslo_cli.fusion.attach import FusionAdapters, FusionSettings, SourceNorm, attach_fusion
-from lslo_cli.fusion.phi import Phi
+from lslo_cli.fusion.attach import FusionAdapters, FusionSettings, attach_fusion
+from lslo_cli.method.transfer import Phi, SourceNorm
 
 FORMAT = "lslo-fusion-1"
+AGAIN = "give the file that was saved for this model, or train again"
 
 
 def save_fusion(
@@ -40,35 +41,42 @@ def load_fusion(path: Path, model: nn.Module, extra: Mapping[str, nn.Module] | N
 
     Raises InputError where the file is missing, damaged or something else, or does not fit the model.
     """
-    again = "give the file that was saved for this model, or train again"
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"cannot read fusion adapters from {path}: {error}", again) from None
-    if metadata.get("format") != FORMAT:
-        raise InputError(f"{path} holds no fusion adapters ({FORMAT})", again)
-    adapters = attach_fusion(model, _settings(metadata["settings"]))
-    try:
-        adapters.load_state_dict(state)
-        for name, module in (extra or {}).items():
-            prefix = f"{name}."
-            module.load_state_dict(
-                {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-            )
-    except (KeyError, RuntimeError) as error:
-        raise InputError(f"{path} does not fit the model: {error}", again) from None
+    adapters = attach_fusion(model, _settings(read_metadata(path)["settings"]))
+    restore_fusion(path, adapters, extra)
     return adapters
 
 
-def read_metadata(path: Path) -> dict[str, str]:
-    """What the header of a file says. Raises InputError where it cannot be read."""
+def restore_fusion(
+    path: Path, adapters: FusionAdapters, extra: Mapping[str, nn.Module] | None = None
+) -> None:
+    """Copy a file into adapters that are in place, and into ``extra`` modules. Raises InputError likewise."""
+    if _settings(read_metadata(path)["settings"]) != adapters.settings:
+        raise InputError(f"{path} holds adapters of another kind than these: {adapters.settings}", AGAIN)
     try:
         with safe_open(path, "pt") as file:
-            return dict(file.metadata() or {})
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
+        adapters.load_state_dict(state)
+        for name, module in (extra or {}).items():
+            prefix = f"{name}."
+            own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+            module.load_state_dict(own)
+    except (KeyError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"{path} does not fit the model: {error}", AGAIN) from None
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What the header of a file says.
+
+    Raises InputError where the file is missing or damaged, or holds no fusion adapters.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise InputError(f"cannot read fusion adapters from {path}: {error}", "train again") from None
+        raise InputError(f"cannot read fusion adapters from {path}: {error}", AGAIN) from None
+    if metadata.get("format") != FORMAT:
+        raise InputError(f"{path} holds no fusion adapters ({FORMAT})", AGAIN)
+    return metadata
 
 
 def _settings(text: str) -> FusionSettings:

@@ -47,7 +47,9 @@ class MixedAttention(nn.Module):
             return (output, *rest)
         states, mask = self.source
         crossed, entropy = self._cross(output, states, mask)
-        ratio = MAX_RATIO * torch.sigmoid(self.ratio(entropy[:, None]))[..., None]  # (rows, 1, 1)
+        ratio = (
+            MAX_RATIO * torch.sigmoid(self.ratio(entropy[:, None])).to(output.dtype)[..., None]
+        )  # (rows, 1, 1)
         return ((1 - ratio) * output + ratio * crossed, *rest)
 
     def keep(self, mask: Tensor) -> None:
@@ -86,12 +88,17 @@ class XMixup:
                 f"X-Mixup cannot mix in block {block} of a '{model.config.model_type}' model",
                 f"choose one of {', '.join(map(str, blocks))}" if blocks else "choose a BERT-like encoder",
             )
-        self.mixed = MixedAttention(blocks[block].attention)
-        blocks[block].attention = self.mixed
+        self._block = blocks[block]
+        self.mixed = MixedAttention(self._block.attention)
+        self._block.attention = self.mixed
         self.mixed.ratio.to(next(model.parameters()).device)
 
     def parameters(self) -> list[nn.Parameter]:
         return list(self.mixed.ratio.parameters())
+
+    def detach(self) -> None:
+        """Take the mixture out again."""
+        self._block.attention = self.mixed.attention
 
     @contextmanager
     def source_was_read(self, mask: Tensor) -> Iterator[None]:

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import math
-from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
 
-
-class Phi(StrEnum):
-    """Fusion functions by name. The paper's headline numbers are made with ``add-relu``."""
-
-    ADD = "add"
-    MUL = "mul"
-    ADD_RELU = "add-relu"
-    MUL_RELU = "mul-relu"
-    CROSS_ATTENTION = "cross-attention"
-
+from lslo_cli.method.transfer import Phi
 
 FUNCTIONS = {
     Phi.ADD: lambda S, T: S + T,

@@ -13,39 +13,38 @@ from lslo_cli.fusion.source import SourceStates
 from lslo_cli.nn.route import Route
 
 
-class LatentTranslator(nn.Module):
-    """``s = P e + c`` for every block, with e the last states of a translation encoder that reads the target.
+@torch.no_grad()
+def read_target(
+    encoder: nn.Module,
+    input_ids: Tensor,
+    attention_mask: Tensor,
+    route: Route | None = None,
+    languages: tuple[Tensor, Tensor] | None = None,
+    mask_padding: bool = False,
+) -> Tensor:
+    """The last states of a frozen M2M100 encoder, (rows, length, d_mt), in eval mode.
 
-    ``projection`` (d_model, d_mt) with its bias is all that is trained, one for all blocks. There is no text
-    in the source language at inference. The encoder may carry LSLo adapters, whose ``route`` then says from
-    which language it reads.
+    They are the same in every epoch, so they can be kept. Where the encoder carries LSLo adapters, ``route``
+    is theirs and ``languages`` each row's source and target as its indices, (rows,) each: the source is the
+    language that is read, and the target counts only for adapters that it selects.
+    """
+    with evaluating(encoder), route.of(*languages) if route and languages else nullcontext():
+        states = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    return states * attention_mask[..., None].to(states.dtype) if mask_padding else states
+
+
+class LatentTranslation(nn.Module):
+    """``s = P e + c`` for every block, with e the states of a translation encoder that read the target.
+
+    One P (d_model, d_mt) and c for all blocks, trained with the adapters: all that FLARE-MT adds to FLARE.
+    Neither it nor a test needs text in the source language.
     """
 
-    def __init__(self, encoder: nn.Module, width: int, blocks: Sequence[str], route: Route | None = None):
-        """``encoder`` is an M2M100's; ``width`` is the task model's d_model and ``blocks`` are its blocks."""
+    def __init__(self, d_mt: int, d_model: int, blocks: Sequence[str]):
         super().__init__()
-        self.projection = nn.Linear(encoder.config.d_model, width)
+        self.projection = nn.Linear(d_mt, d_model)
         self.blocks = tuple(blocks)
-        self._frozen = (encoder.requires_grad_(False), route)  # in a tuple: no part of what is trained
-
-    @torch.no_grad()
-    def encode(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        languages: tuple[Tensor, Tensor] | None = None,
-        mask_padding: bool = False,
-    ) -> Tensor:
-        """The encoder's last states, (rows, length, d_mt), in eval mode; the same in every epoch.
-
-        ``languages`` are each row's source and target, (rows,) each, as the route's indices; only adapters
-        that are selected by the target need to know into which language one would translate.
-        """
-        encoder, route = self._frozen
-        with evaluating(encoder), route.of(*languages) if route and languages else nullcontext():
-            states = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return states * attention_mask[..., None].to(states.dtype) if mask_padding else states
 
     def forward(self, states: Tensor) -> SourceStates:
         """``states`` (rows, length, d_mt) projected, the same tensor for every block."""
-        return SourceStates.same(self.projection(states), self.blocks)
+        return SourceStates.same(self.projection(states.to(self.projection.weight.dtype)), self.blocks)

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.languages import LANGUAGE_SETS, LANGUAGES, Language, Resource, resolve_languages
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import SiteSet
+from lslo_cli.recipe.flare import FlareSection
+from lslo_cli.recipe.section import Count, CountOrZero, NonNegative, Positive, Probability, Ratio, Section
 from lslo_cli.world import WORLD
-
-# Strict numbers: true is no 1, and "3" in quotes is no number.
-Ratio = Annotated[float, Field(ge=0, lt=1, strict=True)]
-Probability = Ratio
-Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, strict=True)]
-CountOrZero = Annotated[int, Field(ge=0, strict=True)]
 
 
 class Method(StrEnum):
@@ -51,13 +45,6 @@ class Precision(StrEnum):
     FP32 = "fp32"
     BF16 = "bf16"
     FP16 = "fp16"
-
-
-class Section(BaseModel):
-    """A part of a recipe: immutable, and strict about unknown keys."""
-
-    # Numbers serve as text, so that ranks = 8 and revision = 2024 need no quotes.
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
 
 class LanguageEntry(Section):
@@ -269,6 +256,7 @@ class Recipe(Section):
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
     base: BaseSection = BaseSection()
+    flare: FlareSection = FlareSection()
     run: RunSection = RunSection()
     reproduce: ReproduceSection = ReproduceSection()
 

@@ -21,6 +21,9 @@ def _lines(section: Section, header: str = "") -> list[str]:
         value = getattr(section, key)
         if isinstance(value, Section):
             tables += _lines(value, key)
+        elif isinstance(value, dict) and not all(isinstance(entry, Section) for entry in value.values()):
+            pairs = ", ".join(f"{_scalar(name)} = {_scalar(entry)}" for name, entry in value.items())
+            lines.append(f"{key} = {{{pairs}}}")
         elif isinstance(value, dict):
             for name, entry in value.items():
                 tables += _lines(entry, f"{key}.{_scalar(name)}")

@@ -10,8 +10,8 @@ import transformers as hf
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.fusion.attach import FusionSettings, attach_fusion, detach, enable_checkpointing, merge
 from lslo_cli.fusion.capture import capture
-from lslo_cli.fusion.phi import Phi
 from lslo_cli.fusion.source import SourceStates
+from lslo_cli.method.transfer import Phi
 
 every_phi = pytest.mark.parametrize("phi", list(Phi))
 

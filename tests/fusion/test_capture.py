@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from lslo_cli.fusion.architectures import architecture_of, blocks_of
-from lslo_cli.fusion.attach import FusionSettings, SourceNorm, attach_fusion
+from lslo_cli.fusion.attach import FusionSettings, attach_fusion
 from lslo_cli.fusion.capture import capture
+from lslo_cli.method.transfer import SourceNorm
 
 
 def seen_by_blocks(model, inputs):

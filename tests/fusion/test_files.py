@@ -5,10 +5,10 @@ import torch
 from safetensors.torch import save_file
 
 from lslo_cli.errors import InputError
-from lslo_cli.fusion.attach import FusionSettings, SourceNorm, attach_fusion
+from lslo_cli.fusion.attach import FusionSettings, attach_fusion
 from lslo_cli.fusion.files import load_fusion, read_metadata, save_fusion
 from lslo_cli.fusion.heads import Classifier
-from lslo_cli.fusion.phi import Phi
+from lslo_cli.method.transfer import Phi, SourceNorm
 
 
 def test_what_is_saved_is_what_is_loaded(xlmr, tmp_path):

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from lslo_cli.fusion.phi import FUNCTIONS, CrossAttention, Phi
+from lslo_cli.fusion.phi import FUNCTIONS, CrossAttention
+from lslo_cli.method.transfer import Phi
 
 S = torch.tensor([[[1.0, -2.0, 3.0]]])
 T = torch.tensor([[[-4.0, 5.0, 6.0]]])

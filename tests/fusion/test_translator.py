@@ -5,7 +5,7 @@ import torch
 from transformers import M2M100Config, M2M100ForConditionalGeneration
 
 from lslo_cli.fusion.attach import FusionSettings, attach_fusion
-from lslo_cli.fusion.translator import LatentTranslator
+from lslo_cli.fusion.translator import LatentTranslation, read_target
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import Index, uniform
 from lslo_cli.nn.attach import attach
@@ -36,8 +36,8 @@ MASK = (IDS != 1).long()
 def test_every_block_reads_the_same_projected_states(xlmr, translator):
     model = xlmr.model()
     adapters = attach_fusion(model, FusionSettings())
-    latent = LatentTranslator(translator.get_encoder(), 16, adapters.blocks)
-    states = latent.encode(IDS, MASK)
+    latent = LatentTranslation(12, 16, adapters.blocks)
+    states = read_target(translator.get_encoder(), IDS, MASK)
     source = latent(states)
     assert len({id(tensor) for tensor in source.by_block.values()}) == 1
     expected = translator.eval().get_encoder()(input_ids=IDS, attention_mask=MASK).last_hidden_state
@@ -50,33 +50,35 @@ def test_the_projection_learns_through_all_blocks_and_the_encoder_does_not(xlmr,
     adapters = attach_fusion(model, FusionSettings())
     for adapter in adapters.by_name.values():
         adapter.lora_B.data.normal_()
-    latent = LatentTranslator(translator.get_encoder(), 16, adapters.blocks)
-    with adapters.source.of(latent(latent.encode(IDS, MASK))):
+    latent = LatentTranslation(12, 16, adapters.blocks)
+    with adapters.source.of(latent(read_target(translator.get_encoder(), IDS, MASK))):
         model(**xlmr.inputs()).last_hidden_state.square().sum().backward()
     assert latent.projection.weight.grad.abs().sum() > 0
     assert all(parameter.grad is None for parameter in translator.get_encoder().parameters())
 
 
 def test_the_encoder_reads_in_eval_mode_and_keeps_its_own(translator):
-    latent = LatentTranslator(translator.get_encoder(), 16, ["encoder.1"])
+    encoder = translator.get_encoder()
     translator.train()
-    assert torch.equal(latent.encode(IDS, MASK), latent.encode(IDS, MASK))
+    assert torch.equal(read_target(encoder, IDS, MASK), read_target(encoder, IDS, MASK))
     assert translator.get_encoder().training
 
 
 def test_padding_can_be_masked(translator):
-    latent = LatentTranslator(translator.get_encoder(), 16, ["encoder.1"])
-    assert latent.encode(IDS, MASK)[1, 3:].any()
-    assert not latent.encode(IDS, MASK, mask_padding=True)[1, 3:].any()
+    encoder = translator.get_encoder()
+    assert read_target(encoder, IDS, MASK)[1, 3:].any()
+    assert not read_target(encoder, IDS, MASK, mask_padding=True)[1, 3:].any()
 
 
 def test_an_lslo_adapter_of_the_encoder_takes_part_by_the_language_read(translator):
     adapters = attach(translator, uniform(Index.SOURCE, 2, 1), RankMap({"jv": 2, "en": 2}), ["jv", "en"])
     for adapter in adapters.by_site.values():
         adapter.lora_B.data.normal_()
-    latent = LatentTranslator(translator.get_encoder(), 16, ["encoder.1"], adapters.route)
+    encoder, route = translator.get_encoder(), adapters.route
     jv, en = torch.zeros(2, dtype=torch.long), torch.ones(2, dtype=torch.long)
-    from_jv, from_en = latent.encode(IDS, MASK, (jv, en)), latent.encode(IDS, MASK, (en, jv))
+    from_jv, from_en = (
+        read_target(encoder, IDS, MASK, route, languages) for languages in ((jv, en), (en, jv))
+    )
     assert not torch.allclose(from_jv, from_en)
     with pytest.raises(RuntimeError, match="outside of Route"):
-        latent.encode(IDS, MASK)
+        read_target(encoder, IDS, MASK)

@@ -1,0 +1,87 @@
+"""What ``lslo flare`` finds: adapters by method, and what they answer with the right and a wrong source."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from lslo_cli.artifacts.results import TensorFile
+from lslo_cli.artifacts.schema import Document, Number, Result
+
+
+class TransferEpoch(Document):
+    """One epoch of task training: mean loss per text, and the score on the development set."""
+
+    epoch: int
+    loss: Number
+    dev_score: Number
+
+
+class TrainedRun(Document):
+    """One method's training: ``best_epoch`` is the one kept, ``weights`` None where nothing is trained.
+
+    ``seconds`` are those of training alone, the source's states included; ``step_seconds`` the median of
+    one update.
+    """
+
+    run: str
+    method: str
+    trainable_parameters: int = 0
+    adapter_parameters: int = 0
+    seconds: Number = 0.0
+    step_seconds: Number = 0.0
+    best_epoch: int = 0
+    history: list[TransferEpoch] = Field(default_factory=list)
+    weights: TensorFile | None = None
+
+
+class TransferTrainingResult(Result):
+    """All methods' training on one language; for the source language, the tuning they start from."""
+
+    kind: ClassVar[str] = "transfer-training"
+    command: ClassVar[str] = "lslo flare train"
+
+    task: str
+    language: str
+    runs: list[TrainedRun]
+
+    def run(self, name: str) -> TrainedRun | None:
+        return next((run for run in self.runs if run.run == name), None)
+
+
+class Prediction(Document):
+    """One run's answers to a test set, one digit for each row: the number of the label.
+
+    ``source`` is matched, or a control: none, or shuffled.
+    """
+
+    run: str
+    source: str
+    score: Number
+    answers: str
+
+
+class Activation(Document):
+    """Mean of relu(S) and relu(T) over real tokens in one adapter's bottleneck (the paper's figure 5)."""
+
+    run: str
+    adapter: str
+    source: list[Number]
+    target: list[Number]
+
+
+class TransferEvaluationResult(Result):
+    """Every run's answers to a language's test set; ``shuffled`` is the row whose source each row got."""
+
+    kind: ClassVar[str] = "transfer-evaluation"
+    command: ClassVar[str] = "lslo flare evaluate"
+
+    task: str
+    language: str
+    metric: str
+    labels: list[str]
+    gold: str
+    shuffled: list[int]
+    predictions: list[Prediction]
+    activations: list[Activation] = Field(default_factory=list)

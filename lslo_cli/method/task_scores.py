@@ -1,0 +1,54 @@
+"""Scores of classification and question answering, all from 0 to 100, and ranks over tasks."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Mapping, Sequence
+
+
+def accuracy(predicted: Sequence[int], labels: Sequence[int]) -> float:
+    """The share of texts whose label was found."""
+    return 100 * sum(p == y for p, y in zip(predicted, labels, strict=True)) / len(labels)
+
+
+def macro_f1(predicted: Sequence[int], labels: Sequence[int], classes: int) -> float:
+    """The mean over classes of ``2 TP / (2 TP + FP + FN)``; a class that nowhere occurs counts 0."""
+    pairs = list(zip(predicted, labels, strict=True))
+    scores = []
+    for c in range(classes):
+        hits = sum(p == y == c for p, y in pairs)
+        named = sum(p == c for p, _ in pairs) + sum(y == c for _, y in pairs)
+        scores.append(2 * hits / named if named else 0.0)
+    return 100 * sum(scores) / classes
+
+
+def normalised_answer(text: str) -> str:
+    """An answer without case, punctuation and superfluous space."""
+    kept = "".join(character for character in text.lower() if character not in string.punctuation)
+    return re.sub(r"\s+", " ", kept).strip()
+
+
+def exact_match(predicted: Sequence[str], answers: Sequence[Sequence[str]]) -> float:
+    """The share of questions whose answer is one of the right ones, case and punctuation aside."""
+    hits = sum(
+        normalised_answer(guess) in map(normalised_answer, right)
+        for guess, right in zip(predicted, answers, strict=True)
+    )
+    return 100 * hits / len(answers)
+
+
+def average_ranks(scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """The mean over tasks of each method's rank, 1 for the best; equals share the mean of their ranks.
+
+    ``scores`` are by method, then by task; every method has every task.
+    """
+    tasks = list(next(iter(scores.values())))
+    return {method: sum(_rank(scores, method, task) for task in tasks) / len(tasks) for method in scores}
+
+
+def _rank(scores: Mapping[str, Mapping[str, float]], method: str, task: str) -> float:
+    own = scores[method][task]
+    better = sum(other[task] > own for other in scores.values())
+    equal = sum(other[task] == own for other in scores.values())
+    return better + (equal + 1) / 2

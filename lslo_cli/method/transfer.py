@@ -1,0 +1,128 @@
+"""Cross-lingual transfer of a task: the methods that are compared, by name, and how FLARE fuses."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lslo_cli.errors import UsageError, nearest
+
+
+class Phi(StrEnum):
+    """Fusion functions of source and target in the bottleneck. The paper's headline is ``add-relu``."""
+
+    ADD = "add"
+    MUL = "mul"
+    ADD_RELU = "add-relu"
+    MUL_RELU = "mul-relu"
+    CROSS_ATTENTION = "cross-attention"
+
+
+class SourceNorm(StrEnum):
+    """What source states go through before A: nothing, as released, or the block's own input norm."""
+
+    NONE = "none"
+    INPUT = "input"
+
+
+class Transfer(StrEnum):
+    """How a task goes from English to another language. All start from the model tuned on English."""
+
+    ZERO_SHOT = "zero-shot"
+    """The English model reads the target text."""
+    TRANSLATE_TEST = "translate-test"
+    """The English model reads the English text: no training, and no target language."""
+    LORA = "lora"
+    """Translate-train: a fresh LoRA learns from target texts."""
+    INPUT_FUSION = "input-fusion"
+    """The same, reading source and target one after the other."""
+    X_MIXUP = "x-mixup"
+    """Hidden states of both texts are mixed by attention."""
+    FLARE = "flare"
+    """Source and target are fused in the bottleneck."""
+    FLARE_MT = "flare-mt"
+    """The source is what a translation encoder makes of the target text."""
+    FLARE_SHUFFLED = "flare-shuffled"
+    """A control: FLARE trained with the sources of other rows."""
+
+    @property
+    def trains(self) -> bool:
+        return self not in (Transfer.ZERO_SHOT, Transfer.TRANSLATE_TEST)
+
+    @property
+    def fuses(self) -> bool:
+        return self in (Transfer.FLARE, Transfer.FLARE_MT, Transfer.FLARE_SHUFFLED)
+
+
+class SourceGiven(StrEnum):
+    """What a trained model is given as source in a test; all but the first are controls."""
+
+    MATCHED = "matched"
+    """The source of the same row."""
+    NONE = "none"
+    """No source: fusion adapters are plain LoRAs."""
+    SHUFFLED = "shuffled"
+    """The source of another row."""
+
+
+@dataclass(frozen=True)
+class TransferRun:
+    """One method with its choices, by a name such as ``flare:mul:0`` or ``flare-mt:lslo``.
+
+    ``phi`` and ``source_layer_offset`` count for methods that fuse; ``translator`` is which of the
+    recipe's translation models FLARE-MT reads with.
+    """
+
+    method: Transfer
+    phi: Phi = Phi.ADD_RELU
+    source_layer_offset: int = 1
+    translator: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> TransferRun:
+        """Read ``method``, ``flare:phi``, ``flare:phi:offset`` or ``flare-mt:translator``.
+
+        Raises UsageError for a word that is not known.
+        """
+        name, *choices = text.split(":")
+        method = _member(Transfer, name, "method")
+        if method is Transfer.FLARE_MT:
+            return cls(method, translator=":".join(choices))
+        if not method.fuses and choices:
+            raise UsageError(f"'{text}': {method} has nothing to choose", f"write {method}")
+        phi = _member(Phi, choices[0], "fusion") if choices else Phi.ADD_RELU
+        offset = choices[1] if choices[1:] else "1"
+        if offset not in ("0", "1"):
+            raise UsageError(
+                f"'{text}': the source layer offset cannot be {offset}", "choose 1 (paper) or 0 (released)"
+            )
+        return cls(method, phi, int(offset))
+
+    def __str__(self) -> str:
+        match self.method:
+            case Transfer.FLARE | Transfer.FLARE_SHUFFLED:
+                return f"{self.method}:{self.phi}:{self.source_layer_offset}"
+            case Transfer.FLARE_MT if self.translator:
+                return f"{self.method}:{self.translator}"
+            case _:
+                return str(self.method)
+
+    @property
+    def stem(self) -> str:
+        """The name as part of a file's."""
+        return str(self).replace(":", "-")
+
+
+def shuffled_rows(rows: int, seed: int) -> list[int]:
+    """A cyclic order of rows, drawn from ``seed``, in which none is at its own place."""
+    order = list(range(rows))
+    random.Random(f"shuffled sources {seed}").shuffle(order)
+    partner = dict(zip(order, [*order[1:], order[0]], strict=True))
+    return [partner[row] for row in range(rows)]
+
+
+def _member(kind: type[StrEnum], text: str, what: str) -> StrEnum:
+    if text not in tuple(kind):
+        raise UsageError(f"unknown {what} '{text}'.{nearest(text, kind)}", f"choose among {', '.join(kind)}")
+    return kind(text)

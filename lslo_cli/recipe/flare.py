@@ -1,0 +1,62 @@
+"""The settings of cross-lingual transfer with FLARE (``lslo flare``)."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from lslo_cli.method.transfer import SourceNorm, TransferRun
+from lslo_cli.recipe.section import Count, NonNegative, Positive, Probability, Section
+
+DEFAULT_RUNS = ("zero-shot", "translate-test", "lora", "input-fusion", "x-mixup", "flare", "flare-shuffled")
+
+
+class FlareSection(Section):
+    """A task, its model, and what is compared on it.
+
+    ``task`` is nusax or xnli, ``data`` the folder of its files, ``model`` the task model (a folder or a hub
+    id). ``languages`` are targets, ``runs`` the methods by name: flare:PHI:OFFSET, flare-mt:NAME with NAME
+    a key of ``translators``, a base model of lslo or, with the adapters of a run folder, BASE@RUN; it
+    reads texts as ``translator_reads_as``, the nearest language that it knows.
+
+    The defaults of optimisation are those of the released code: AdamW, a linear schedule with warm-up over
+    a tenth of all updates, the best epoch on the development set. ``english_epochs`` and ``english_lr`` are
+    those of tuning on the source language, None meaning the same.
+    """
+
+    task: str = "nusax"
+    data: str = "data/nusax"
+    model: str = "FacebookAI/xlm-roberta-large"
+    revision: str | None = None
+    languages: tuple[str, ...] = ("ace", "ban", "bjn", "id", "jv", "min", "su")
+    seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
+    runs: tuple[str, ...] = DEFAULT_RUNS
+    translators: dict[str, str] = Field(default_factory=dict)
+    translator_reads_as: str = "id"
+    rank: Count = 8
+    alpha: Positive = 16.0
+    source_norm: SourceNorm = SourceNorm.NONE
+    mask_padding: bool = False
+    elsewhere: bool = False
+    mixup_block: Count | None = None
+    max_length: Count = 128
+    dropout: Probability | None = None
+    train_rows: Count | None = None
+    epochs: Count = 3
+    lr: Positive = 2e-5
+    english_epochs: Count | None = None
+    english_lr: Positive | None = None
+    batch_size: Count = 32
+    warmup: Probability = 0.1
+    weight_decay: NonNegative = 0.01
+    clip_norm: NonNegative = 1.0
+
+    @field_validator("runs")
+    @classmethod
+    def _runs_are_known(cls, runs: tuple[str, ...]) -> tuple[str, ...]:
+        for run in runs:
+            TransferRun.parse(run)
+        return runs
+
+    def parsed_runs(self) -> tuple[TransferRun, ...]:
+        """The runs as values."""
+        return tuple(map(TransferRun.parse, self.runs))

@@ -1,0 +1,22 @@
+"""What a section of a recipe is made of: the base class, and numbers with their bounds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# Strict numbers: true is no 1, and "3" in quotes is no number.
+Ratio = Annotated[float, Field(ge=0, lt=1, strict=True)]
+Probability = Ratio
+Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+CountOrZero = Annotated[int, Field(ge=0, strict=True)]
+
+
+class Section(BaseModel):
+    """A part of a recipe: immutable, and strict about unknown keys."""
+
+    # Numbers serve as text, so that ranks = 8 and revision = 2024 need no quotes.
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)

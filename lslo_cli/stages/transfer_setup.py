@@ -1,0 +1,174 @@
+"""What transfer starts from: a task in two languages, its model, and a reading for every method."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from lslo_cli.errors import UsageError, nearest
+from lslo_cli.events import OnEvent, ignore
+from lslo_cli.fusion.attach import FusionAdapters, FusionSettings, attach_fusion, detach, merge
+from lslo_cli.fusion.files import restore_fusion
+from lslo_cli.fusion.mixup import XMixup
+from lslo_cli.fusion.readings import (
+    FusionReading,
+    JoinedReading,
+    MixupReading,
+    Reading,
+    SourceReading,
+    TranslatorReading,
+)
+from lslo_cli.fusion.source import SourceStates
+from lslo_cli.fusion.task_model import TaskModel, load_task_model
+from lslo_cli.fusion.tasks import TASKS, Pairs, Task, paired
+from lslo_cli.fusion.translator import LatentTranslation
+from lslo_cli.method.transfer import Transfer, TransferRun
+from lslo_cli.recipe.flare import FlareSection
+from lslo_cli.stages.latent import TargetEncoder, load_target_encoder
+
+
+@dataclass
+class TransferSetup:
+    """One seed of a transfer experiment. ``dtype`` is that of frozen weights; what is trained is float32."""
+
+    settings: FlareSection
+    seed: int
+    device: torch.device
+    dtype: torch.dtype = torch.float32
+    attention: str | None = None
+    on_event: OnEvent = ignore
+
+    def __post_init__(self) -> None:
+        self._captured: dict[Hashable, SourceStates] = {}
+
+    @cached_property
+    def task(self) -> Task:
+        """The recipe's task. Raises UsageError for one that is not known."""
+        name = self.settings.task
+        if name not in TASKS:
+            raise UsageError(f"unknown task '{name}'.{nearest(name, TASKS)}", f"tasks: {', '.join(TASKS)}")
+        return TASKS[name]
+
+    def pairs(self, language: str, split: str) -> Pairs:
+        """A split of a target language beside the source language's, of the source language beside itself."""
+        folder = Path(self.settings.data)
+        source = self.task.read(folder, self.task.source, split)
+        target = source if language == self.task.source else self.task.read(folder, language, split)
+        pairs = paired(source, target, f"{self.task.name} {language} {split}")
+        rows = self.settings.train_rows if split == "train" else None
+        return Pairs(pairs.source[:rows], pairs.target[:rows])
+
+    def new_model(self) -> TaskModel:
+        """The task model as it comes, in float32, with a head drawn from the seed."""
+        torch.manual_seed(self.seed)
+        settings = self.settings
+        return load_task_model(
+            settings.model,
+            len(self.task.labels),
+            dropout=settings.dropout,
+            attention=self.attention,
+            device=self.device,
+            revision=settings.revision,
+        )
+
+    def tuned_model(self, weights: Path) -> TaskModel:
+        """The model tuned on the source language: its adapters merged in float32, then in ``dtype``."""
+        self._captured.clear()
+        model = self.new_model()
+        with _attached(self, model, _settings(self, None)) as adapters:
+            restore_fusion(weights, adapters, {"head": model.head})
+            merge(model.backbone, adapters)
+        model.backbone.to(self.dtype)
+        return model
+
+    @contextmanager
+    def tuning(self) -> Iterator[Reading]:
+        """A plain LoRA on the task model, for the source language."""
+        model = self.new_model()
+        model.backbone.to(self.dtype)
+        with _attached(self, model, _settings(self, None)) as adapters:
+            yield Reading(model, adapters, self.settings.max_length)
+
+    @contextmanager
+    def reading(self, tuned: TaskModel, run: TransferRun, language: str) -> Iterator[Reading]:
+        """A method on the tuned model, with fresh adapters and a copy of its head; taken out at the end."""
+        model = replace(tuned, head=copy.deepcopy(tuned.head))
+        length = self.settings.max_length
+        if run.method is Transfer.ZERO_SHOT:
+            yield Reading(model, None, length)
+            return
+        if run.method is Transfer.TRANSLATE_TEST:
+            yield SourceReading(model, None, length)
+            return
+        with _attached(self, model, _settings(self, run if run.method.fuses else None)) as adapters:
+            match run.method:
+                case Transfer.LORA:
+                    yield Reading(model, adapters, length)
+                case Transfer.INPUT_FUSION:
+                    yield JoinedReading(model, adapters, length)
+                case Transfer.X_MIXUP:
+                    mixup = XMixup(model.backbone, self._mixup_block(model))
+                    yield MixupReading(model, adapters, length, mixup)
+                    mixup.detach()
+                case Transfer.FLARE | Transfer.FLARE_SHUFFLED:
+                    yield FusionReading(model, adapters, length, self._captured)
+                case Transfer.FLARE_MT:
+                    yield self._translator_reading(model, adapters, run)
+
+    def _translator_reading(
+        self, model: TaskModel, adapters: FusionAdapters, run: TransferRun
+    ) -> TranslatorReading:
+        encoder = self.target_encoder(run.translator)
+        projection = LatentTranslation(encoder.width, model.width, adapters.blocks).to(self.device)
+        return TranslatorReading(model, adapters, self.settings.max_length, projection, encoder)
+
+    def target_encoder(self, name: str) -> TargetEncoder:
+        """A translation model of the recipe by name. Raises UsageError for one that is not there."""
+        known = self.settings.translators
+        if name not in known:
+            raise UsageError(
+                f"no translation model '{name}' in flare.translators.{nearest(name, known)}",
+                f"known: {', '.join(known)}" if known else "name one as flare.translators.NAME=FOLDER",
+            )
+        settings = self.settings
+        return load_target_encoder(
+            known[name],
+            settings.translator_reads_as,
+            max_length=settings.max_length,
+            device=self.device,
+            mask_padding=settings.mask_padding,
+        )
+
+    def _mixup_block(self, model: TaskModel) -> int:
+        """The middle block, where the recipe names none."""
+        return self.settings.mixup_block or (model.backbone.config.num_hidden_layers + 1) // 2
+
+
+@contextmanager
+def _attached(setup: TransferSetup, model: TaskModel, settings: FusionSettings) -> Iterator[FusionAdapters]:
+    """Adapters drawn from the seed, on the model for the block; merged ones are out already."""
+    torch.manual_seed(setup.seed)
+    adapters = attach_fusion(model.backbone, settings)
+    try:
+        yield adapters
+    finally:
+        detach(model.backbone, adapters)
+
+
+def _settings(setup: TransferSetup, run: TransferRun | None) -> FusionSettings:
+    recipe = setup.settings
+    return FusionSettings(
+        phi=run.phi if run else None,
+        rank=recipe.rank,
+        alpha=recipe.alpha,
+        source_layer_offset=run.source_layer_offset if run else 1,
+        source_norm=recipe.source_norm,
+        mask_padding=recipe.mask_padding,
+        elsewhere=recipe.elsewhere,
+    )
