@@ -1,5 +1,7 @@
 """What holds for every test: no network, one thread, and no settings of the machine it runs on."""
 
+from __future__ import annotations
+
 import os
 
 # Set before anything is imported, since libraries read their environment once; subprocesses inherit it.
@@ -15,11 +17,40 @@ for variable in ("LSLO_RECIPE", "LSLO_MODEL", "LSLO_DATA", "LSLO_RESULTS", "NO_C
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from statistics import fmean
+from typing import Any
 
 import pytest
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.provenance import digest_of
+from lslo_cli.artifacts.results import (
+    CorrelationRow,
+    DirectionScore,
+    EpochRecord,
+    EvaluationResult,
+    PrunedTable,
+    PruneReportResult,
+    TensorFile,
+    TrainingResult,
+)
+from lslo_cli.artifacts.schema import (
+    Artifact,
+    DataIdentity,
+    Input,
+    LanguageRecord,
+    Made,
+    ModelIdentity,
+    Result,
+)
+from lslo_cli.method.languages import LANG12, LANGUAGES, directions, group
+from lslo_cli.method.shapes import SHAPES
+from lslo_cli.method.statistics import group_means
+from lslo_cli.paper import printed_correlations, printed_table
 
 
 class Server:
@@ -147,3 +178,145 @@ def tiny(tmp_path_factory: pytest.TempPathFactory):
 
     pipeline.train_base(recipe(), base, "lslo base train")
     return SimpleNamespace(folder=folder, text=text, base=base, recipe=recipe)
+
+
+class WrittenExperiment:
+    """Artifacts of an experiment as the pipeline would leave them, with the scores that a test wants.
+
+    As it comes, it measures what the paper does: M2M-124 615M, lang12, FLORES-101's devtest, its metric.
+    """
+
+    def __init__(self, path: Path, seed: int = 2, languages: tuple[str, ...] = LANG12, **replaced: Any):
+        self.path, self.seed = path, seed
+        self.languages = [LANGUAGES[code] for code in languages]
+        shape = SHAPES["m2m-124-615m"]
+        self.model: dict[str, Any] = {
+            "name": "m2m-124-615m",
+            "revision": None,
+            "digest": "b" * 64,
+            "encoder_layers": shape.encoder_layers,
+            "decoder_layers": shape.decoder_layers,
+            "d_model": shape.d_model,
+            "ffn_dim": shape.ffn_dim,
+            "vocab_size": shape.vocab_size,
+            "parameters": shape.parameters,
+        }
+        self.text: dict[str, Any] = {
+            "path": "flores101", "split": "devtest", "rows": 1012, "examples": 133_584, "digest": "t" * 64
+        }  # fmt: skip
+        self.signature = "nrefs:1|case:mixed|eff:no|tok:flores101|smooth:exp|version:2.6.0"
+        self.fit: dict[str, Any] = {"epochs": 2, "lr": 0.003}
+        vars(self).update(replaced)
+
+    def write(self, relative: str, result: Result, inputs: Sequence[Input] = (), **replaced: Any) -> Path:
+        """Write a result as the artifact at ``relative``."""
+        fields: dict[str, Any] = {
+            "schema_id": f"lslo/{result.kind}",
+            "version": result.version,
+            "experiment": "lang12",
+            "seed": self.seed,
+            "languages": [LanguageRecord.of(language) for language in self.languages],
+            "recipe": {"fit": self.fit, "estimate_subspace": {"start_epoch": 2, "duration": 8}},
+            "inputs": list(inputs),
+            "data": [DataIdentity(**self.text)],
+            "model": ModelIdentity(**self.model),
+            "result": result,
+            "digest": digest_of(result.model_dump(mode="json")),
+            "made": Made(
+                version="0.1.0",
+                commit="c0ffee" * 6,
+                dirty=False,
+                packages={"torch": "2.13.0"},
+                python="3.11.7",
+                device="cpu, 1 thread",
+                command="lslo test",
+                started="2026-01-01T00:00:00+00:00",
+                seconds=1.0,
+            ),
+        }
+        path = self.path / relative
+        store.write(path, Artifact[type(result)](**(fields | replaced)))
+        return path
+
+    def evaluation(self, run: str, cells: Mapping[str, float], **replaced: Any) -> Path:
+        """Evaluate a run: every direction scores what ``cells`` say of its group."""
+        scores = {pair: cells[group(pair, self.languages)] for pair in directions(self.languages)}
+        rows = [
+            DirectionScore(
+                src=pair.src, tgt=pair.tgt, sentences=1, spbleu=score, counts=[1] * 4, totals=[1] * 4,
+                hypothesis_length=1, reference_length=1, chrf=score,
+            )
+            for pair, score in scores.items()
+        ]  # fmt: skip
+        means, average = group_means(scores, self.languages), fmean(scores.values())
+        result = EvaluationResult(
+            run=run,
+            languages=[LanguageRecord.of(language) for language in self.languages],
+            search={"beam": 5, "mode": "fairseq"},
+            spbleu_signature=self.signature,
+            chrf_signature="nw:2",
+            directions=rows,
+            groups=means,
+            average=average,
+            chrf_groups=means,
+            chrf_average=average,
+        )
+        return self.write(f"runs/{run}/evaluation.json", result, **replaced)
+
+    def training(self, run: str, **replaced: Any) -> Path:
+        """Train a run of 22.4M parameters, 15.3M as the paper counts; pruned where its name has ``gps``."""
+        epochs = [EpochRecord(epoch=number, loss=1.0, updates=1, tokens=1) for number in (1, 2)]
+        side = next((side for side in ("source", "target") if side in run), "learned")
+        whole = run.startswith("full")
+        fields: dict[str, Any] = {
+            "run": run,
+            "method": "full" if whole else "lslo",
+            "index": {} if whole else {"encoder.1": "source"},
+            "index_source": "" if whole else side,
+            "ranks": {},
+            "sites": "all",
+            "target_ratio": 0.9 if "gps" in run else 0.0,
+            "start_epoch": 2,
+            "duration": 8,
+            "pruned_languages": [],
+            "prune_targets": "both",
+            "trainable_parameters": 614_990_848 if whole else 22_413_312,
+            "trainable_parameters_paper_style": None if whole else 15_335_424,
+            "nonzero_parameters": 22_413_312,
+            "pruned": PrunedTable(rows=[]),
+            "history": epochs,
+            "curve": None,
+            "weights": TensorFile(path="weights", digest="0"),
+            "skipped_sentences": 0,
+        }
+        return self.write(f"runs/{run}/training.json", TrainingResult(**(fields | replaced)))
+
+    def prune_report(self, *correlations: CorrelationRow) -> Path:
+        """Report these correlations, or those that the paper prints."""
+        rows = correlations or [
+            CorrelationRow(
+                stack=table.stack, kind=row.kind, n=11, pearson=row.r, pearson_p=row.p, pearson_log=0.9,
+                pearson_log_p=0.0001, spearman=0.8, spearman_p=0.003,
+            )
+            for table in map(printed_correlations, (9, 10))
+            for row in table.rows
+        ]  # fmt: skip
+        result = PruneReportResult(
+            run=None, base_parameters=1, trainable_parameters=None, trainable_parameters_paper_style=None,
+            nonzero_parameters=None, sizes=[], scores={}, correlations=list(rows),
+        )  # fmt: skip
+        return self.write("prune-report.json", result)
+
+    def table(self, number: int, *, shift: float = 0.0) -> WrittenExperiment:
+        """Evaluate every run of a printed table with its scores, and train all but the base."""
+        for row in printed_table(number).rows:
+            self.evaluation(row.key, {name: score + shift for name, score in row.scores.items()})
+            if row.key != "base":
+                self.training(row.key)
+        return self
+
+
+@pytest.fixture(scope="session")
+def written() -> type[WrittenExperiment]:
+    """To write experiments with."""
+    return WrittenExperiment
