@@ -13,16 +13,29 @@ from lslo_cli.method.languages import Language
 from lslo_cli.plots.style import Look
 
 
-def mark_classes(axes: Axes, look: Look, languages: Sequence[Language], size: float, axis: str = "y") -> None:
+def mark_classes(
+    axes: Axes,
+    look: Look,
+    languages: Sequence[Language],
+    size: float,
+    axis: str = "y",
+    stagger: bool = False,
+) -> None:
     """Label rows (or columns, ``axis="x"``) with language codes, and each class with its letter and a line.
 
     Languages are in the order of their resources, one cell each; ``size`` is that of the text in points.
+    ``stagger`` sets every second code further out, for cells that are not as high as a line of text.
     """
-    labels = axes.get_yticklabels() if axis == "y" else axes.get_xticklabels()
+    longest = max(len(language.code) for language in languages)
+    step = "  " * longest if stagger else ""  # two spaces are about as wide as a letter
+    codes = [language.code + step * (number % 2) for number, language in enumerate(languages)]
+    labels = axes.set_yticklabels(codes) if axis == "y" else axes.set_xticklabels(codes)
     for label, language in zip(labels, languages, strict=True):
         label.set(color=look.classes[language.resource], fontsize=size)
     # The codes' extent is known only once drawn; seven tenths of their size per letter is ample.
-    beyond = 5 + 0.7 * size * max(len(language.code) for language in languages)
+    length = size * longest * (2 if stagger else 1)
+    beyond = 5 + 0.7 * length
+    (axes.yaxis if axis == "y" else axes.xaxis).labelpad = beyond + size + 4 - 0.5 * length
     start = 0
     for resource, members in groupby(languages, key=lambda language: language.resource):
         end = start + len(list(members))

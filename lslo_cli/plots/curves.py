@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.method.sites import Stack
 from lslo_cli.method.strategy import Index
-from lslo_cli.plots.progress import GROUPS, QualityByEpoch, Ratios, quality_by_epoch, ratios_by_epoch
+from lslo_cli.plots.progress import GROUPS, QualityByEpoch, quality_by_epoch, ratios_by_epoch
 from lslo_cli.plots.style import (
     COLUMN_WIDTH,
     DASHES,
@@ -21,6 +21,7 @@ from lslo_cli.plots.style import (
     PAGE_WIDTH,
     Look,
     Style,
+    fitted,
     legend_below,
     new_figure,
     note,
@@ -40,7 +41,7 @@ def weights(
 ) -> Figure:
     """Source and target weight of every layer, encoder and decoder (figure 1). A layer's sum to 1."""
     look = style.look
-    figure = new_figure(width, 2.3)
+    figure = new_figure(look, width, 2.3)
     axes = figure.subplots()
     axes.axhline(0.5, color=look.neutral, linewidth=0.6, linestyle=":")
     colours = dict(zip((Index.SOURCE, Index.TARGET), look.series, strict=False))
@@ -51,7 +52,7 @@ def weights(
             axes.plot(list(pairs), values, color=colour, label=f"{stack} {side}", **line)
     axes.set(xlabel="Layer", ylabel="Weight")
     axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
-    figure.legend(loc="outside upper center", ncols=2 if width < 5 else 4)
+    legend_below(axes, columns=2 if width < 5 else 4)
     title(figure, look, "Which side selects the adapter")
     return figure
 
@@ -74,10 +75,10 @@ def epochs(
     beside = width >= 5
     panels = 1 if beside else len(groups)
     legend_height = 0.13 * (len(quality.lines(groups[0])) + 1)
-    figure = new_figure(width, panels * (1.8 + legend_height) + 0.3)
+    figure = new_figure(style.look, width, panels * (1.8 + legend_height) + 0.3)
     shape = (1, len(groups)) if beside else (len(groups), 1)
     for axes, group in zip(figure.subplots(*shape, squeeze=False).flat, groups, strict=True):
-        _draw_group(axes, style.look, group, quality)
+        _draw_group(axes, style.look, group, quality, width / shape[1])
     note(figure, style.look, quality.description)
     title(figure, style.look, "Quality by epoch")
     return figure
@@ -96,12 +97,12 @@ def schedule(
     """
     look = style.look
     drawn = ratios_by_epoch(runs)
-    figure = new_figure(width, 1.9 + 0.13 * len(drawn))
+    figure = new_figure(look, width, 1.9 + 0.13 * len(drawn))
     axes = figure.subplots()
     for ratios, colour, marker, dashes in _looks(drawn, look):
         axes.plot(
             list(ratios.planned), list(ratios.planned.values()), color=colour, marker=marker,
-            linestyle=dashes, label=_schedule_label(ratios),
+            linestyle=dashes, label=fitted(ratios.name, f"{ratios.target:g} ({ratios.measured:.4f})", width),
         )  # fmt: skip
         axes.plot(
             max(ratios.planned), ratios.measured, marker="o", markersize=8, markerfacecolor="none",
@@ -111,12 +112,8 @@ def schedule(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend_below(axes)
     title(figure, look, "Pruning schedule")
-    note(figure, look, "ring: zeros counted after the last epoch")
+    note(figure, look, "target, and in brackets and as a ring what is zero after the last epoch")
     return figure
-
-
-def _schedule_label(ratios: Ratios) -> str:
-    return f"{ratios.name}  target {ratios.target:g}, measured {ratios.measured:.4g}"
 
 
 def _looks(items: Sequence, look: Look) -> zip:
@@ -124,10 +121,11 @@ def _looks(items: Sequence, look: Look) -> zip:
     return zip(items, cycle(look.series), cycle(MARKERS), cycle(DASHES), strict=False)
 
 
-def _draw_group(axes: Axes, look: Look, group: str, quality: QualityByEpoch) -> None:
+def _draw_group(axes: Axes, look: Look, group: str, quality: QualityByEpoch, inches: float) -> None:
     for line, colour, marker, dashes in _looks(quality.lines(group), look):
         mean = line.values.mean(axis=0)
-        axes.plot(line.epochs, mean, color=colour, marker=marker, linestyle=dashes, label=line.label)
+        label = fitted(line.name, line.last, inches)
+        axes.plot(line.epochs, mean, color=colour, marker=marker, linestyle=dashes, label=label)
         if len(line.values) > 1:
             lowest, highest = line.values.min(axis=0), line.values.max(axis=0)
             axes.fill_between(line.epochs, lowest, highest, color=colour, alpha=0.15, linewidth=0)

@@ -44,9 +44,9 @@ class Demand:
 
     @property
     def limit(self) -> float:
-        """The largest demand in size over all maps; 1 where there is none."""
+        """The largest demand in size over all maps; at least one entry, which rounding alone can make."""
         frames = [frame for pair in self.pairs for frame in pair.panels.values()]
-        return max(float(np.nanmax(np.abs(frame.to_numpy()), initial=0)) for frame in frames) or 1.0
+        return max(1.0, *(float(np.nanmax(np.abs(frame.to_numpy()), initial=0)) for frame in frames))
 
 
 def by_resource(languages: Sequence[Language]) -> list[Language]:

@@ -52,6 +52,12 @@ def gains(run: EvaluationResult, base: EvaluationResult) -> Gains:
     return Gains(languages, frame)
 
 
+def signed(gain: float) -> str:
+    """``+1.3``, ``-0.4``, and ``0.0`` for what rounds to it."""
+    text = f"{gain:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text
+
+
 @dataclass(frozen=True)
 class Point:
     """One run: what it trains and what it scores on average."""
@@ -63,7 +69,7 @@ class Point:
 
 @dataclass(frozen=True)
 class CostsAndScores:
-    """Runs in the order given; those that train nothing, such as the base model, apart."""
+    """Runs in the order they were trained; those that train nothing, such as the base model, apart."""
 
     trained: Sequence[Point]
     untrained: Sequence[Point]
@@ -87,14 +93,17 @@ def costs_and_scores(
     Raises InputError where no run was trained or the metrics differ.
     """
     _check_comparable(evaluations)
-    parameters = {training.run: training.trainable_parameters for training in trainings}
-    points = [Point(run.run, parameters.get(run.run, 0), run.average) for run in evaluations]
-    trained = [point for point in points if point.name in parameters]
+    averages = {run.run: run.average for run in evaluations}
+    trained = [
+        Point(training.run, training.trainable_parameters, averages.pop(training.run))
+        for training in trainings
+        if training.run in averages
+    ]
     if not trained:
         raise InputError(
             "there is no trained run with scores to draw", "make one: lslo train, then lslo evaluate"
         )
-    untrained = [point for point in points if point.name not in parameters]
+    untrained = [Point(name, 0, average) for name, average in averages.items()]
     return CostsAndScores(trained, untrained, evaluations[0].spbleu_signature)
 
 

@@ -81,6 +81,10 @@ def matrices(
     return figure
 
 
+BAR = 0.09
+"""Inches of the colour scale's height."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """How pairs of panels share the width: how many stand side by side, and inches and points of a row."""
@@ -92,18 +96,19 @@ class Layout:
 
     @classmethod
     def of(cls, pairs: int, rows: int, columns: int, width: float) -> Layout:
-        """Small multiples have cells of at least 0.083 inches, the height of a line of small text.
+        """Small multiples have cells of at least 0.08 inches, in which a line of small text stays legible.
 
         They stand at most four abreast, as in the paper, but for those that would not fit the page's height.
         """
         room = (width - 0.6) / (columns + 1)
         if pairs == 1:
             return cls(1, row_height=0.155, text=TEXT, angle=0 if room > 0.27 else 90)
-        fit = max(1, min(pairs, int(room / 0.083)))
+        row_height = 0.087 if rows > 6 else 0.115
+        fit = max(1, min(pairs, int(room / 0.08)))
         across = min(fit, 4)
-        if -(-pairs // across) * (rows * 0.09 + 0.2) + 0.9 > PAGE_HEIGHT:
+        if -(-pairs // across) * (rows * row_height + 0.2) + 0.9 > PAGE_HEIGHT:
             across = fit
-        return cls(across, row_height=0.09, text=SMALL, angle=90)
+        return cls(across, row_height, text=SMALL, angle=90)
 
 
 def _draw(demand: Demand, width: float, look: Look, mark_rows: Callable[[Axes, float, bool], None]) -> Figure:
@@ -113,11 +118,13 @@ def _draw(demand: Demand, width: float, look: Look, mark_rows: Callable[[Axes, f
     rows = len(next(iter(pairs[0].panels.values())))
     layout = Layout.of(len(pairs), rows, sum(columns), width)
     across, down = layout.across, -(-len(pairs) // layout.across)
-    height = down * (rows * layout.row_height + 0.2) + 0.85 + 0.2 * look.titled
-    figure = new_figure(width, height)
+    height = down * (rows * layout.row_height + 0.2) + 0.85
+    figure = new_figure(look, width, height)
+    if len(pairs) > 1:
+        figure.get_layout_engine().set(w_pad=0.012)
     ratios = ([*columns, 1] * across)[:-1]  # one cell's width between a decoder and the next pair's encoder
-    grid = figure.add_gridspec(down, len(ratios), width_ratios=ratios, wspace=0)
-    everything = []
+    heights = [rows * layout.row_height] * down + [BAR]
+    grid = figure.add_gridspec(down + 1, len(ratios), width_ratios=ratios, height_ratios=heights, wspace=0)
     for number, pair in enumerate(pairs):
         row, column = divmod(number, across)
         is_lowest = number + across >= len(pairs)
@@ -129,8 +136,7 @@ def _draw(demand: Demand, width: float, look: Look, mark_rows: Callable[[Axes, f
             if offset == 0:
                 axes.set_title(pair.title, loc="left", fontsize=layout.text, pad=2)
             mark_rows(axes, layout.text, labelled)
-            everything.append(axes)
-    _draw_scale(figure, look, everything, limit)
+    _draw_scale(figure.add_subplot(grid[-1, :]), look, limit)
     note(figure, look, demand.description)
     return figure
 
@@ -154,9 +160,9 @@ def _draw_panel(
     axes.tick_params(axis="y", labelrotation=0)
 
 
-def _draw_scale(figure: Figure, look: Look, axes: Sequence[Axes], limit: float) -> None:
+def _draw_scale(axes: Axes, look: Look, limit: float) -> None:
     colours = ScalarMappable(Normalize(-limit, limit), look.demand)
-    ticks = MaxNLocator(4 if figure.get_figwidth() < 5 else 8)
-    bar = figure.colorbar(colours, ax=axes, location="bottom", shrink=0.8, aspect=50, pad=0.01, ticks=ticks)
-    bar.set_label("demand: entries of B kept beyond the target share")
+    ticks = MaxNLocator(4 if axes.figure.get_figwidth() < 5 else 8)
+    bar = axes.figure.colorbar(colours, cax=axes, orientation="horizontal", ticks=ticks)
+    bar.set_label("entries of B kept beyond the target share")
     bar.outline.set_visible(False)

@@ -24,11 +24,11 @@ class Line:
     values: np.ndarray
 
     @property
-    def label(self) -> str:
-        """The name and the value after the last epoch, with the sample standard deviation of several runs."""
+    def last(self) -> str:
+        """The value after the last epoch, with the sample standard deviation of several runs."""
         last = self.values[:, -1]
         spread = f" ± {stdev(last):.2f}" if len(last) > 1 else ""
-        return f"{self.name}  {last.mean():.2f}{spread}"
+        return f"{last.mean():.2f}{spread}"
 
 
 @dataclass(frozen=True)

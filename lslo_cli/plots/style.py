@@ -12,8 +12,9 @@ from typing import Any, ParamSpec
 import matplotlib
 import seaborn  # registers icefire
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.transforms import offset_copy
 
 from lslo_cli.method.languages import Resource
 
@@ -29,6 +30,7 @@ TEXT = 7
 SMALL = 6
 """Points of labels where many small panels stand side by side, and of notes. Nothing is smaller."""
 
+WHITE, BLACK = "#ffffff", "#000000"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 DASHES = ("-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 1, 1, 1, 1, 1)))
 """Lines beside each other differ in colour, marker and dashes, so they need no colour."""
@@ -104,13 +106,13 @@ ON_WHITE = {
     "ground": "#ffffff",
     "neutral": "#5a5a5a",
     "missing": "#e4e4e4",
-    "series": ("#0173b2", "#d55e00", "#029e73", "#cc78bc", "#8c6d00", "#4a9fd0", "#5a5a5a"),
+    "series": ("#0173b2", "#d55e00", "#5fa08c", "#5c2a20", "#5a45f5", "#1d1d5e"),
     # Green, blue and red as in the paper's figures, purple for low, dark enough for text.
     "classes": {
         Resource.HIGH: "#00735a",
-        Resource.MEDIUM: "#0163a0",
-        Resource.LOW: "#8e4585",
-        Resource.VERY_LOW: "#b84600",
+        Resource.MEDIUM: "#1f5fd0",
+        Resource.LOW: "#7a2a72",
+        Resource.VERY_LOW: "#c14a00",
     },
     "demand": matplotlib.colormaps["RdBu_r"],
     "gain": matplotlib.colormaps["PRGn"],
@@ -124,12 +126,12 @@ LOOKS = {
         ground="#16181d",
         neutral="#a8a8a8",
         missing="#3a3d44",
-        series=("#56b4e9", "#ff9a4d", "#2fd3a0", "#e79ad6", "#e6cf4a", "#9cc4ff", "#b8b8b8"),
+        series=("#56b4e9", "#ff9a4d", "#66ffd9", "#f5e82e", "#8c6cff", "#9f8367"),
         classes={
-            Resource.HIGH: "#3fd0a8",
-            Resource.MEDIUM: "#6cb8f0",
-            Resource.LOW: "#dd9ad6",
-            Resource.VERY_LOW: "#ff9a5c",
+            Resource.HIGH: "#5fe0b0",
+            Resource.MEDIUM: "#6aa5ff",
+            Resource.LOW: "#f0b8ee",
+            Resource.VERY_LOW: "#ff8f4a",
         },
         demand=seaborn.color_palette("icefire", as_cmap=True),
         gain=LinearSegmentedColormap.from_list(
@@ -156,9 +158,9 @@ def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
     return drawn
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches, that arranges itself and belongs to no window."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+def new_figure(look: Look, width: float, height: float) -> Figure:
+    """An empty figure, in inches, that arranges itself and belongs to no window; a title adds to it."""
+    figure = Figure(figsize=(width, height + (0.2 if look.titled else 0)), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03)
     return figure
 
@@ -173,10 +175,29 @@ def title(figure: Figure, look: Look, text: str) -> None:
 def note(figure: Figure, look: Look, text: str) -> None:
     """A small line below the figure, such as the metric's signature."""
     characters = int(figure.get_figwidth() * 21)
-    wrapped = textwrap.fill(text, characters, break_on_hyphens=False)
+    breakable = text.replace("|", "| ")  # a signature is one long word
+    wrapped = textwrap.fill(breakable, characters, break_on_hyphens=False).replace("| ", "|")
     figure.supxlabel(wrapped, fontsize=SMALL, color=look.neutral)
 
 
-def legend_below(axes: Axes) -> None:
+def luminance(colour: str) -> float:
+    """Relative luminance of a colour as WCAG 2 defines it, from 0 for black to 1 for white."""
+    channels = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour))
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), channels, strict=True))
+
+
+def ink_on(ground: str) -> str:
+    """Black or white, whichever stands out more: of luminance 0.18 both do alike."""
+    return BLACK if luminance(ground) > 0.18 else WHITE
+
+
+def fitted(name: str, facts: str, inches: float) -> str:
+    """A legend's entry of at most ``inches``, its line included; a longer name ends in an ellipsis."""
+    room = max(6, int(inches * 15) - 9 - len(facts))
+    return f"{name if len(name) <= room else name[: room - 1] + '…'}  {facts}"
+
+
+def legend_below(axes: Axes, columns: int = 1) -> None:
     """The legend under the axis label, where names of any length cover no data."""
-    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.23), borderaxespad=0)
+    below = offset_copy(axes.transAxes, axes.figure, y=-3.7 * TEXT, units="points")  # of tick and axis labels
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below, borderaxespad=0, ncols=columns)

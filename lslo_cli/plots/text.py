@@ -13,7 +13,6 @@ COLUMNS = 80
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 HEIGHTS = "▁▂▃▄▅▆▇█"
-WHITE, BLACK = "#ffffff", "#000000"
 
 
 class Span(NamedTuple):
@@ -21,12 +20,6 @@ class Span(NamedTuple):
 
     text: str
     background: str | None = None
-
-    @property
-    def ink(self) -> str:
-        """Black or white, whichever stands out from the background."""
-        red, green, blue = (int(self.background[start : start + 2], 16) for start in (1, 3, 5))
-        return BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else WHITE
 
 
 @dataclass(frozen=True)

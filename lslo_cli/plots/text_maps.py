@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from lslo_cli.artifacts.results import EvaluationResult, SubspaceResult
 from lslo_cli.method.languages import Language
 from lslo_cli.plots.demand import Demand, Pair, by_resource, of_languages, of_matrices
-from lslo_cli.plots.gains import Gains, gains
+from lslo_cli.plots.gains import Gains, gains, signed
 from lslo_cli.plots.style import Style
 from lslo_cli.plots.text import COLUMNS, Span, TextFigure, coloured, line, remark
 
@@ -107,5 +107,6 @@ def _block(gained: Gains, targets: Sequence[str], margin: int, cell: int) -> lis
 def _gain(gain: float, limit: float, cell: int) -> Span:
     if math.isnan(gain):
         return Span("·".rjust(cell))
-    shown = f"{gain:+.1f}" if cell >= 6 else f"{round(gain if cell >= 4 else 9 * gain / limit):+d}"
-    return coloured(("0" if shown in ("+0", "-0") else shown).rjust(cell), gain, limit, LOOK.gain)
+    whole = round(gain if cell >= 4 else 9 * gain / limit)
+    shown = signed(gain) if cell >= 6 else f"{whole:+d}" if whole else "0"
+    return coloured(shown.rjust(cell), gain, limit, LOOK.gain)

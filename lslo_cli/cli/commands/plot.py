@@ -294,11 +294,13 @@ def pareto(options: OneOptions) -> None:
 
 def show_text(figure: TextFigure) -> None:
     """Print a figure of characters, with its colours where the terminal shows them."""
+    from lslo_cli.plots.style import ink_on
+
     if not console.results.is_terminal or console.results.no_color:
         print(figure)
         return
     for line in figure.lines:
-        spans = ((span.text, f"{span.ink} on {span.background}" if span.background else "") for span in line)
+        spans = ((text, f"{ink_on(ground)} on {ground}" if ground else "") for text, ground in line)
         console.results.print(Text.assemble(*spans), soft_wrap=True)
 
 

@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+
+from lslo_cli import plots
+from lslo_cli.errors import InputError
+from lslo_cli.method.importance import Pool, mean_demand, mean_demand_by_layer
+from lslo_cli.method.languages import LANGUAGES
+from lslo_cli.method.sites import KINDS, SiteSet, Stack
+
+LANGS = [LANGUAGES[code] for code in ("wo", "en", "fr", "zh", "sd")]
+IN_ORDER = ["en", "fr", "zh", "wo", "sd"]
+
+
+def cells(axes, columns):
+    return np.ma.filled(axes.collections[0].get_array().astype(float), np.nan).reshape(-1, columns)
+
+
+def labels(axis_labels):
+    return [label.get_text() for label in axis_labels]
+
+
+def test_heatmap_shows_mean_demand_of_every_language_and_matrix_in_order_of_resource(made):
+    result = made.estimate()
+    encoder, decoder, _ = plots.heatmap(result, LANGS).axes
+    for axes, stack in ((encoder, Stack.ENCODER), (decoder, Stack.DECODER)):
+        expected = mean_demand(result.pruned.matrices("B"), 0.7, stack)
+        shown = cells(axes, len(KINDS[stack]))
+        assert shown == pytest.approx(
+            np.array([[expected[code, k] for k in KINDS[stack]] for code in IN_ORDER])
+        )
+        assert labels(axes.get_xticklabels()) == list(KINDS[stack])
+        assert axes.get_xlabel() == stack.capitalize()
+    assert labels(encoder.get_yticklabels()) == IN_ORDER
+    assert labels(decoder.get_yticklabels()) == []
+
+
+def test_all_panels_of_a_map_share_one_colour_scale_centred_on_zero(made):
+    result = made.estimate()
+    largest = max(abs(v) for s in Stack for v in mean_demand(result.pruned.matrices("B"), 0.7, s).values())
+    *panels, bar = plots.heatmap(result, LANGS).axes
+    assert {axes.collections[0].get_clim() for axes in panels} == {(-largest, largest)}
+    assert bar.get_xlim() == pytest.approx((-largest, largest))
+
+
+def test_resource_classes_are_marked_by_letters_and_by_colours(made):
+    encoder = plots.heatmap(made.estimate(), LANGS).axes[0]
+    assert [text.get_text() for text in encoder.texts] == ["H", "M", "V"]
+    colours = [label.get_color() for label in encoder.get_yticklabels()]
+    assert colours[0] == colours[1] and colours[3] == colours[4]
+    assert len(set(colours)) == 3
+
+
+def test_heatmap_by_layer_has_a_pair_of_panels_for_each_layer(made):
+    result = made.estimate()
+    *panels, _ = plots.heatmap(result, LANGS, by_layer=True).axes
+    assert [axes.get_title(loc="left") for axes in panels] == ["Layer 1", "", "Layer 2", ""]
+    second = [m for m in result.pruned.matrices("B") if m.site.layer.number == 2]
+    expected = mean_demand(second, 0.7, Stack.DECODER)
+    shown = cells(panels[3], 8)
+    assert shown == pytest.approx(
+        np.array([[expected[code, kind] for kind in KINDS[Stack.DECODER]] for code in IN_ORDER])
+    )
+
+
+def test_a_layer_that_one_stack_has_not_is_left_empty(made):
+    *panels, _ = plots.heatmap(made.estimate(depths=(1, 2)), LANGS, by_layer=True).axes
+    assert np.isnan(cells(panels[2], 5)).all()
+    assert not np.isnan(cells(panels[3], 8)).any()
+
+
+def test_matrices_averages_over_languages_and_counts_layers_from_one_at_the_top(made):
+    result = made.estimate(Pool.LANGUAGE)
+    encoder, decoder, _ = plots.matrices(result, LANGS).axes
+    expected = mean_demand_by_layer(result.pruned.matrices("B"), 0.7)
+    by_name = {(str(layer), kind): value for (layer, kind), value in expected.items()}
+    shown = np.array([[by_name[f"decoder.{n}", kind] for kind in KINDS[Stack.DECODER]] for n in (1, 2)])
+    assert cells(decoder, 8) == pytest.approx(shown)
+    assert labels(encoder.get_yticklabels()) == ["1", "2"]
+    assert encoder.yaxis_inverted()
+
+
+def test_matrices_by_language_has_a_pair_of_panels_for_each_language(made):
+    *panels, _ = plots.matrices(made.estimate(Pool.LANGUAGE), LANGS, by_language=True).axes
+    titles = [axes.get_title(loc="left") for axes in panels[::2]]
+    assert titles == ["en (H)", "fr (H)", "zh (M)", "wo (V)", "sd (V)"]
+
+
+def test_maps_show_only_the_matrices_that_carry_adapters(made):
+    encoder, decoder, _ = plots.heatmap(made.estimate(site_set=SiteSet.FEED_FORWARD), LANGS).axes
+    assert labels(encoder.get_xticklabels()) == labels(decoder.get_xticklabels()) == ["fc1", "fc2"]
+
+
+def test_heatmap_needs_an_estimate_across_languages(made):
+    with pytest.raises(InputError, match="pool language") as error:
+        plots.heatmap(made.estimate(Pool.LANGUAGE), LANGS)
+    assert error.value.hint == "estimate across languages: lslo estimate-subspace --pool layer"
+
+
+def test_matrices_needs_an_estimate_that_compares_matrices(made):
+    with pytest.raises(InputError, match="pool layer-kind") as error:
+        plots.matrices(made.estimate(Pool.LAYER_KIND), LANGS)
+    assert error.value.hint == "estimate within languages: lslo estimate-subspace --pool language"
+
+
+def test_maps_say_what_was_pruned_together(made):
+    assert plots.heatmap(made.estimate(), LANGS).get_supxlabel() == (
+        "all languages and matrices of a layer pruned together, target ratio 0.7"
+    )
+    assert plots.matrices(made.estimate(Pool.LANGUAGE), LANGS).get_supxlabel() == (
+        "all matrices of a language pruned together, target ratio 0.7"
+    )
+
+
+def test_matrices_from_one_pool_per_layer_are_not_to_be_compared_between_layers(made):
+    figure = plots.matrices(made.estimate(Pool.LAYER), LANGS)
+    assert figure.get_supxlabel().replace("\n", " ").endswith("; compare within a layer only")
