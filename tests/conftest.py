@@ -14,6 +14,7 @@ os.environ |= {
 for variable in ("LSLO_RECIPE", "LSLO_MODEL", "LSLO_DATA", "LSLO_RESULTS", "NO_COLOR", "FORCE_COLOR"):
     os.environ.pop(variable, None)
 
+import re
 import socket
 import struct
 import threading
@@ -264,20 +265,23 @@ class WrittenExperiment:
         return self.write(f"runs/{run}/evaluation.json", result, **replaced)
 
     def training(self, run: str, **replaced: Any) -> Path:
-        """Train a run of 22.4M parameters, 15.3M as the paper counts; pruned where its name has ``gps``."""
+        """Train a run with the settings that its name says; adapters have 22.4M parameters."""
         epochs = [EpochRecord(epoch=number, loss=1.0, updates=1, tokens=1) for number in (1, 2)]
-        side = next((side for side in ("source", "target") if side in run), "learned")
         whole = run.startswith("full")
+        side = next((side for side in ("source", "target") if side in run), "learned")
+        ranks = re.findall(r"\d+", run.partition("-gps")[0])
+        ratio, schedule = re.search(r"gps([\d.]+)", run), re.search(r"E(\d)-k(\d)", run)
         fields: dict[str, Any] = {
             "run": run,
             "method": "full" if whole else "lslo",
-            "index": {} if whole else {"encoder.1": "source"},
+            "index": {} if whole else {"encoder.1": "target" if side == "target" else "source",
+                                       "encoder.12": "source" if side == "source" else "target"},
             "index_source": "" if whole else side,
-            "ranks": {},
-            "sites": "all",
-            "target_ratio": 0.9 if "gps" in run else 0.0,
-            "start_epoch": 2,
-            "duration": 8,
+            "ranks": dict(zip(("en", "zh", "oc"), map(int, ranks), strict=False)),
+            "sites": run.partition("-")[0] if run.startswith(("fc", "attn")) else "all",
+            "target_ratio": float(ratio[1]) if ratio else 0.0,
+            "start_epoch": int(schedule[1]) if schedule else 2,
+            "duration": int(schedule[2]) if schedule else 8,
             "pruned_languages": [],
             "prune_targets": "both",
             "trainable_parameters": 614_990_848 if whole else 22_413_312,
@@ -288,7 +292,7 @@ class WrittenExperiment:
             "curve": None,
             "weights": TensorFile(path="weights", digest="0"),
             "skipped_sentences": 0,
-        }
+        }  # fmt: skip
         return self.write(f"runs/{run}/training.json", TrainingResult(**(fields | replaced)))
 
     def prune_report(self, *correlations: CorrelationRow) -> Path:

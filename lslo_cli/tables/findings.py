@@ -33,6 +33,7 @@ class Verdict(StrEnum):
     WITHIN = "within the spread"
     CONTRARY = "does not show"
     UNKNOWN = "one seed cannot tell"
+    SAME = "the same settings"
     NOT_RUN = "not run"
 
 
@@ -135,7 +136,9 @@ def _compare(study: Study, claim: Claim, comparison: Comparison) -> Outcome:
         return Outcome(text, column, None, None, paper, Verdict.NOT_RUN)
     difference = fmean(ours - other for ours, other in both)
     spread = _spread(both)
-    return Outcome(text, column, difference, spread, paper, judged(comparison.expected, difference, spread))
+    same = study.trained_alike(comparison.run, comparison.other)
+    verdict = Verdict.SAME if same else judged(comparison.expected, difference, spread)
+    return Outcome(text, column, difference, spread, paper, verdict)
 
 
 def _pairs(study: Study, comparison: Comparison) -> list[tuple[float, float]]:

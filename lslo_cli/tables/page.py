@@ -14,6 +14,9 @@ from lslo_cli.tables.table import Cell, Column, Source, Table
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """What the page may load: figures inside it, and its own style."""
 
+POINT = 1.6
+"""Pixels on the page for a point of a figure, so that the type of all figures has one size."""
+
 
 def document_as_html(document: Document) -> str:
     """The whole page; figures are SVG in data URIs."""
@@ -77,9 +80,11 @@ def _figure(figure: Figure) -> str:
         for svg in (figure.light, figure.dark)
     )
     title = escape(figure.title)
+    width = round(POINT * float(re.search(r'width="([\d.]+)pt"', figure.light)[1]))
     return (
         f'<figure><picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
-        f'<img alt="{title}" src="{light}"></picture><figcaption>{title}</figcaption></figure>'
+        f'<img width="{width}" alt="{title}" src="{light}"></picture>'
+        f"<figcaption>{title}</figcaption></figure>"
     )
 
 

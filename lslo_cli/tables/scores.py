@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
 from lslo_cli.paper import PrintedRow, PrintedTable, printed_table
 from lslo_cli.tables.comparability import PAPERS_OWN, score_differences, signature
@@ -110,6 +111,10 @@ def _notes(printed: PrintedTable, study: Study, fits: bool, differences: list[st
     yield PARAMS_NOTE
     yield from _schedule_notes(printed, study, runs)
     yield from _seed_notes(printed, study, runs)
+    for pair in combinations(runs, 2):
+        if study.trained_alike(*pair):
+            one, other = (printed.row(run).label for run in pair)
+            yield f"{other} was trained as {one} was: ours are one setting."
 
 
 def _schedule_notes(printed: PrintedTable, study: Study, runs: list[str]) -> Iterator[str]:

@@ -20,6 +20,9 @@ from lslo_cli.tables.table import Spread
 AVERAGE = "AVG"
 """The column with the mean over directions, beside the groups."""
 
+SETTINGS = ("method", "index", "ranks", "sites", "target_ratio", "start_epoch", "duration", "prune_targets")
+"""What sets the runs of one experiment apart, by its name in a training result."""
+
 
 @dataclass(frozen=True)
 class SeedResults:
@@ -76,6 +79,17 @@ class Study:
     def trainings(self, run: str) -> list[Artifact[TrainingResult]]:
         """A run's training artifacts, one for each seed that has it."""
         return [seed.trainings[run] for seed in self.seeds if run in seed.trainings]
+
+    def trained_alike(self, run: str, other: str) -> bool:
+        """Whether two runs had the same settings in every seed, as where the learned index is all source."""
+        pairs = [
+            (seed.trainings[run].result, seed.trainings[other].result)
+            for seed in self.seeds
+            if run in seed.trainings and other in seed.trainings
+        ]
+        return bool(pairs) and all(
+            getattr(one, name) == getattr(two, name) for one, two in pairs for name in SETTINGS
+        )
 
     def runs(self) -> list[str]:
         """The evaluated runs of any seed."""

@@ -5,7 +5,7 @@ import pytest
 from lslo_cli.artifacts.results import CorrelationRow
 from lslo_cli.paper import Expectation, printed_table
 from lslo_cli.report import read_studies
-from lslo_cli.tables import Verdict, findings, findings_table
+from lslo_cli.tables import Verdict, findings, findings_table, score_table
 from lslo_cli.tables.findings import judged
 
 HIGHER, NOT_LOWER, ALIKE = Expectation.HIGHER, Expectation.NOT_LOWER, Expectation.ALIKE
@@ -88,6 +88,17 @@ def test_what_goes_the_other_way_does_not_show(written, tmp_path):
     (finding,) = findings(study, [3])
     assert finding.verdict is Verdict.CONTRARY and finding.summary == "does not show"
     assert [outcome.difference for outcome in finding.outcomes] == pytest.approx([-1, -1, -2, -2])
+
+
+def test_a_learned_index_that_is_all_source_is_no_comparison_with_all_source(written, tmp_path):
+    experiment = written(tmp_path).table(3)
+    experiment.training("2-2-8-gps0.9", index={"encoder.1": "source", "encoder.12": "source"})
+    (study,) = read_studies([tmp_path])
+    (finding,) = findings(study, [3])
+    assert [outcome.verdict for outcome in finding.outcomes] == [Verdict.SAME] * 2 + [Verdict.SHOWS] * 2
+    assert finding.summary == "shows in part (2 of 4 show)"
+    note = "2;2;8+SRC+GPS(0.9) was trained as 2;2;8+WL+GPS(0.9) was: ours are one setting."
+    assert note in score_table(3, study).notes
 
 
 def correlation(stack, kind, r, p):

@@ -51,7 +51,7 @@ TABLE = Table(
     notes=("Ours: tok:a|b.",),
 )  # fmt: skip
 PLAIN = Table("Plain", (Column("Module"), Column("r", two_decimals)), (("q", 0.5), ("k", -0.25)))
-SVG = '<svg xmlns="http://www.w3.org/2000/svg"></svg>'
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="200.5pt"></svg>'
 DOCUMENT = Document(
     "Tables <of> two",
     (
@@ -177,7 +177,7 @@ def test_a_page_is_whole_and_asks_for_nothing_outside_itself():
     assert all(address.startswith(("data:image/svg+xml;base64,", "#")) for address in page.addresses)
     assert not re.search(r"<script|@import|url\(|https?://", text)
     assert "default-src 'none'" in text
-    assert [word for word in page.words if word == "A map & more"]
+    assert "A map & more" in page.words and '<img width="321" alt="A map &amp; more"' in text
 
 
 def test_links_of_a_page_lead_somewhere():
