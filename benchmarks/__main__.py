@@ -1,10 +1,10 @@
 """All benchmarks, one after the other, into one file.
 
-    python -m benchmarks --shape 615M --json results/benchmarks/h100.json
     python -m benchmarks --shape cpu world --json results/benchmarks/cpu.json
 
-The file is written after every benchmark, so what an interrupted run has measured is kept. A benchmark that
-fails, out of memory for example, leaves its message in the place of its rows.
+On a GPU, ``python -m benchmarks.gpu`` measures more, in no more than a given time. The file is written after
+every benchmark, so what an interrupted run has measured is kept. A benchmark that fails, out of memory for
+example, leaves its message in the place of its rows.
 """
 
 from __future__ import annotations
@@ -16,12 +16,7 @@ from typing import Any
 
 from benchmarks import batches, decode, loss, measure, pipeline, train_step
 from benchmarks.models import SHAPES
-
-EPOCHS, STAGES = 15, 3
-"""Of the study on 12 languages: weight learning, estimation and the final training."""
-
-PAIRS, TESTED, SENTENCE_TOKENS = 131_604, 133_584, 40
-"""FLORES dev and devtest in 132 directions, and the tokens of one side of a pair."""
+from benchmarks.targets import projection
 
 
 def suite(shape: str, device: str, dtype: str, repeats: int) -> dict[str, Callable[[], Any]]:
@@ -33,17 +28,6 @@ def suite(shape: str, device: str, dtype: str, repeats: int) -> dict[str, Callab
         "batches": partial(batches.run, text),
         "pipeline": partial(pipeline.run, shape, device, dtype),
         "decode": partial(decode.run, shape, device, dtype, min(3, repeats)),
-    }
-
-
-def projection(results: dict[str, Any]) -> dict[str, float]:
-    """Hours of the study on 12 languages at the measured rates: three trainings and one evaluation."""
-    tokens = 2 * PAIRS * SENTENCE_TOKENS * EPOCHS * STAGES
-    rate = results["pipeline"]["loop"][0]["tokens/s"]
-    sentences = next(row for row in results["decode"] if row["variant"] == decode.OURS_LSLO)
-    return {
-        "training hours": tokens / rate / 3600,
-        "evaluation hours": TESTED / sentences["sentences per second"] / 3600,
     }
 
 

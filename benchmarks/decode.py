@@ -184,10 +184,10 @@ def over(search: Search, batches: Iterable[TranslationBatch]) -> Outputs:
     return {key: ids for batch in batches for key, ids in zip(batch.keys, search(batch), strict=True)}
 
 
-def run(shape: str, device: str, dtype: str, repeats: int) -> list[dict[str, Any]]:
+def run(shape: str, device: str, dtype: str, repeats: int, strict: bool = True) -> list[dict[str, Any]]:
     """Measure every variant and compare its tokens with ours for the same model.
 
-    Raises RuntimeError where generate's tokens are not ours in float32.
+    Where ``strict``, raises RuntimeError if generate's tokens are not ours in float32.
     """
     task = new_task(shape, device, dtype)
     outputs: dict[str, Outputs] = {}
@@ -204,7 +204,7 @@ def run(shape: str, device: str, dtype: str, repeats: int) -> list[dict[str, Any
         own = OURS_LSLO if "LSLo" in name else OURS
         count = len(outputs[own])
         differing = sum(ids != outputs[own][key] for key, ids in outputs[name].items())
-        if differing and "generate" in name and dtype == "float32":
+        if strict and differing and "generate" in name and dtype == "float32":
             raise RuntimeError(f"{name}: {differing} of {count} translations are not those of {own}")
         rows.append(
             {

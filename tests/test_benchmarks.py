@@ -1,14 +1,31 @@
 """Benchmarks at a size that takes no time: they run, compare like with like, and write what they measured."""
 
 import json
+import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from benchmarks import __main__ as everything
-from benchmarks import batches, loss, measure, models, pipeline, train_step
+from benchmarks import (
+    batches,
+    decode,
+    gpu,
+    loss,
+    measure,
+    models,
+    pipeline,
+    sites,
+    stacks,
+    targets,
+    train_step,
+)
 from benchmarks.measure import Timings
+from lslo_cli.method.kernels import AdapterKernel
+from lslo_cli.nn import products
 
 
 @pytest.fixture(autouse=True)
@@ -166,7 +183,131 @@ def test_the_study_is_projected_from_the_rates_of_training_and_of_translation():
         "pipeline": {"loop": [{"tokens/s": 131_604 * 2 * 40}]},
         "decode": [{"variant": "ours with LSLo 2;2;8, mixed", "sentences per second": 133_584 / 3600}],
     }
-    assert everything.projection(results) == {
+    assert targets.projection(results) == {
         "training hours": pytest.approx(45 / 3600),
         "evaluation hours": pytest.approx(1.0),
     }
+
+
+def test_a_variant_that_fails_leaves_its_reason_and_the_others_their_rows(monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("no kernel image")
+
+    monkeypatch.setattr(train_step, "full", fail)
+    rows = train_step.run("tiny", "cpu", "float32", repeats=1, only="^full fine-tuning$|^LSLo 2;2;8$")
+    assert [row["variant"] for row in rows] == ["frozen base", "LSLo 2;2;8", "full fine-tuning"]
+    assert rows[2] == {"variant": "full fine-tuning", "failed": "RuntimeError: no kernel image"}
+    assert measure.table(rows).splitlines()[-1].endswith("RuntimeError: no kernel image")
+
+
+# On a GPU, in one go
+
+
+def test_every_kernel_is_compared_with_the_definition_at_every_site():
+    rows = sites.run("tiny", "cpu", "float32", repeats=1)
+    assert len(rows) == 3 * 3 * 2 * len(["frozen map", "runs", "masked", "grouped"])
+    for row in rows:
+        assert row["seconds"] > 0
+        assert row["products"] == "frozen map" or 0 < row["gradients off by"] < 1e-6
+
+
+def test_a_kernel_that_is_wrong_shows_in_its_errors(monkeypatch):
+    monkeypatch.setattr(
+        sites, "routed_linear", lambda x, weight, bias, A, B, _: (x + A.sum() + B.sum()) @ weight.T
+    )
+    rows = sites.run("tiny", "cpu", "float32", repeats=1)
+    assert all(row["output off by"] > 0.1 for row in rows if row["products"] != "frozen map")
+
+
+def test_stacks_run_forward_and_backward_without_the_loss():
+    rows = stacks.run("tiny", "cpu", "float32", repeats=1)
+    assert [row["variant"] for row in rows] == ["frozen base, eager", "LSLo 2;2;8, eager"]
+    assert all(row["over eager"] == 1 for row in rows)
+
+
+class Children:
+    """Sections in this process instead of one of their own, but for those that are told to hang or crash."""
+
+    def __init__(self, hanging=(), crashing=()):
+        self.hanging, self.crashing, self.commands = hanging, crashing, {}
+
+    def __call__(self, command, timeout, **_):
+        arguments = command[command.index("benchmarks.gpu") + 1 :]
+        name = arguments[1]
+        self.commands[name] = arguments
+        if name in self.hanging:
+            raise subprocess.TimeoutExpired(command, timeout)
+        if name in self.crashing:
+            return SimpleNamespace(returncode=-11, stderr="an illegal memory access")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["benchmarks.gpu", *arguments])
+            gpu.main()
+        return SimpleNamespace(returncode=0, stderr="")
+
+
+def run_on_gpu(monkeypatch, path, children, *arguments):
+    monkeypatch.setattr(gpu.subprocess, "run", children)
+    argv = ["benchmarks.gpu", "--shape", "tiny", "--device", "cpu", "--repeats", "1", "--json", str(path)]
+    monkeypatch.setattr(sys, "argv", [*argv, *arguments])
+    gpu.main()
+    return json.loads(path.read_text())
+
+
+def test_all_that_a_gpu_has_to_show_is_in_one_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(products, "CASES", products.CASES)  # which a failure changes, in the child
+    monkeypatch.setattr(decode, "WORK", {"tiny": (2, 2)})
+    path = tmp_path / "results" / "h100.json"
+    chosen = [name for name in gpu.SECTIONS if name != "compiled stacks"]  # which takes minutes on a CPU
+    written = run_on_gpu(monkeypatch, path, Children(), "--only", *chosen)
+    assert list(written["sections"]) == chosen
+    failed = {name: section for name, section in written["sections"].items() if "failed" in section}
+    assert set(failed) <= {"tiles"}  # for which there may be no Triton
+    assert {"operation", "GB/s"} <= set(written["sections"]["rates"]["rows"][0])
+    steps = {row["variant"]: row for row in written["sections"]["train_step"]["rows"]}
+    assert {"frozen base", "LSLo 2;2;8", "LSLo 2;2;64", "full fine-tuning"} < set(steps)
+    assert {"tokens/s", "of peak", "training MiB"} < set(steps["LSLo 2;2;8"])
+    assert "LSLo 2;2;8, grouped" in [row["variant"] for row in written["sections"]["kernels"]["rows"]]
+    assert written["lang12 study"]["training hours"] > 0
+    reached = {row["what"]: row["reached"] for row in written["targets"]}
+    assert reached["LSLo step over frozen-base step, 2;2;8"] in ("yes", "no")
+    assert reached["step of PEFT's single LoRA over LSLo step"] == "not measured"
+    assert written["minutes"] < 5 and written["machine"]["device"] == "cpu"
+    assert "evaluation hours" in capsys.readouterr().out
+
+
+def test_a_section_that_hangs_or_crashes_is_recorded_and_the_next_trust_triton_less(tmp_path, monkeypatch):
+    monkeypatch.setattr(products, "CASES", products.CASES)
+    children = Children(hanging=["rates"], crashing=["sites"])
+    path = tmp_path / "h100.json"
+    written = run_on_gpu(monkeypatch, path, children, "--only", "rates", "sites", "loss")
+    failed = {name: section.get("failed") for name, section in written["sections"].items()}
+    assert failed["rates"] == "took longer than 60 seconds"
+    assert failed["sites"] == "ended with -11: an illegal memory access"
+    assert failed["loss"] is None
+    assert "--without-triton" not in children.commands["rates"]
+    assert "--without-triton" in children.commands["loss"]
+    assert AdapterKernel.TRITON not in [case.kernel for case in products.CASES]
+    assert {row["reached"] for row in written["targets"]} == {"no", "not measured"}
+
+
+def test_when_the_time_is_up_nothing_more_is_begun(tmp_path, monkeypatch):
+    children = Children()
+    path = tmp_path / "h100.json"
+    written = run_on_gpu(monkeypatch, path, children, "--only", "rates", "loss", "--minutes", "0.1")
+    assert {section["failed"] for section in written["sections"].values()} == {"no time was left"}
+    assert not children.commands
+
+
+def test_together_the_sections_that_matter_most_fit_into_twenty_minutes():
+    first = ["rates", "sites", "train_step", "kernels", "decode", "pipeline", "loss"]
+    assert list(gpu.SECTIONS)[: len(first)] == first
+    assert sum(gpu.SECTIONS[name].seconds for name in first) <= 20 * 60
+
+
+@pytest.mark.slow
+def test_sections_run_in_processes_of_their_own(tmp_path):
+    path = tmp_path / "h100.json"
+    flags = ["--shape", "tiny", "--device", "cpu", "--repeats", "1", "--only", "rates", "sites"]
+    command = [sys.executable, "-m", "benchmarks.gpu", *flags, "--json", str(path)]
+    subprocess.run(command, check=True, cwd=Path(gpu.__file__).parents[1])
+    assert all("rows" in section for section in json.loads(path.read_text())["sections"].values())
