@@ -118,7 +118,7 @@ def _draw(demand: Demand, width: float, look: Look, mark_rows: Callable[[Axes, f
     rows = len(next(iter(pairs[0].panels.values())))
     layout = Layout.of(len(pairs), rows, sum(columns), width)
     across, down = layout.across, -(-len(pairs) // layout.across)
-    height = down * (rows * layout.row_height + 0.2) + 0.85
+    height = down * (rows * layout.row_height + 0.2) + (0.85 if width > 5 else 0.95)
     figure = new_figure(look, width, height)
     if len(pairs) > 1:
         figure.get_layout_engine().set(w_pad=0.012)

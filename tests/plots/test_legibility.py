@@ -76,6 +76,7 @@ def tick_labels(figure: Figure) -> list[list[Text]]:
 
 
 def assert_legible(figure: Figure) -> None:
+    figure.draw_without_rendering()  # as saving does: the layout settles with the second drawing
     page = figure.bbox.padded(1)
     boxes = {text: text.get_window_extent() for text in texts(figure)}
     for text, box in boxes.items():
@@ -102,8 +103,10 @@ def assert_apart(one: Text, other: Text, pixels: float) -> None:
     assert max(x, y) >= 0.9 * one.get_fontsize() * pixels, f"{one.get_text()!r} is on {other.get_text()!r}"
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [(name, width) for name in NAMES for width in WIDTHS if "by" not in name or width == plots.COLUMN_WIDTH],
+)
 def test_lang12_on_m2m_124_is_legible(made, name, width):
     figure = draw(made, name, LANG12, M2M_124, width=width)
     assert_legible(figure)
@@ -156,6 +159,7 @@ def test_no_gain_anywhere_is_drawn_at_zero(made):
 @pytest.mark.parametrize("name", ["epochs", "schedule", "pareto", "weights"])
 def test_a_legend_covers_no_data(made, name):
     figure = draw(made, name, LANG12, M2M_124, width=plots.COLUMN_WIDTH)
+    figure.draw_without_rendering()
     for axes in figure.axes:
         legend = axes.get_legend().get_window_extent()
         assert not any(legend.overlaps(other.get_window_extent()) for other in figure.axes)

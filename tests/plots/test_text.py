@@ -45,14 +45,18 @@ def test_heatmap_text_shows_signed_percentages_of_the_largest_demand(made):
     result = made.estimate()
     demand = {s: mean_demand(result.pruned.matrices("B"), 0.7, s) for s in Stack}
     limit = max(abs(value) for values in demand.values() for value in values.values())
-    shown = lines(plots.heatmap_text(result, LANGS))
-    assert shown[1].split() == [*KINDS[Stack.ENCODER], *KINDS[Stack.DECODER]]
-    rows = [line.split() for line in shown[2:7]]
-    assert [row[:2] for row in rows] == [["H", "en"], ["H", "fr"], ["M", "zh"], ["V", "wo"], ["V", "sd"]]
+    figure = plots.heatmap_text(result, LANGS)
+    assert lines(figure)[1].split() == [*KINDS[Stack.ENCODER], *KINDS[Stack.DECODER]]
+    rows = figure.lines[2:7]
+    assert [row[0].text.split() for row in rows] == [
+        ["H", "en"], ["H", "fr"], ["M", "zh"], ["V", "wo"], ["V", "sd"]
+    ]  # fmt: skip
     for row in rows:
-        numbers = [int(cell.rstrip("░▒▓█")) for cell in row[2:]]
-        assert numbers == [round(100 * demand[s][row[1], kind] / limit) for s in Stack for kind in KINDS[s]]
-        assert [cell[-1] in "░▒▓█" for cell in row[2:]] == [number > 0 for number in numbers]
+        code = row[0].text.split()[1]
+        cells = [span.text for span in row[1:] if span.text.strip()]
+        numbers = [int(cell.rstrip(" ░▒▓█")) for cell in cells]
+        assert numbers == [round(100 * demand[s][code, kind] / limit) for s in Stack for kind in KINDS[s]]
+        assert [cell[-1] in "░▒▓█" for cell in cells] == [number > 0 for number in numbers]
 
 
 def test_a_map_for_each_layer_has_its_title(made):
