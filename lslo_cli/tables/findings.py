@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean
@@ -21,7 +21,10 @@ SPREAD_NOTE = (
     "exceeds the spread; likeness and 'not lower' where they stay within it. This is no test of "
     "significance. A correlation shows where p < 0.05 in every seed."
 )
-ONE_SEED_NOTE = "One seed has no spread: a difference shows by its sign alone, and likeness cannot be told."
+ONE_SEED_NOTE = (
+    "Where only one seed has both rows there is no spread: a difference shows by its sign alone, and "
+    "likeness cannot be told."
+)
 
 
 class Verdict(StrEnum):
@@ -95,15 +98,7 @@ def findings(study: Study, numbers: Sequence[int]) -> list[Finding]:
 
 def findings_table(study: Study, numbers: Sequence[int]) -> Table:
     """One row for each comparison of each claim."""
-    rows: list[tuple[Cell, ...]] = []
-    for finding in findings(study, numbers):
-        for outcome in finding.outcomes:
-            difference, paper = (
-                None if value is None else Difference(value) for value in (outcome.difference, outcome.paper)
-            )
-            spread, verdict = outcome.spread, outcome.verdict.value
-            measured = (outcome.text, outcome.column, difference, spread, paper, verdict)
-            rows.append((finding.text, finding.summary, *measured))
+    found = findings(study, numbers)
     return Table(
         title="Findings: the paper's claims, computed from the tables",
         columns=(
@@ -116,10 +111,26 @@ def findings_table(study: Study, numbers: Sequence[int]) -> Table:
             Column("Paper's difference", two_decimals),
             Column("Shows?"),
         ),
-        rows=tuple(rows),
+        rows=tuple(_cells(finding, outcome) for finding in found for outcome in finding.outcomes),
         names=4,
-        notes=(SPREAD_NOTE if len(study.seeds) > 1 else ONE_SEED_NOTE,),
+        notes=tuple(_notes([outcome for finding in found for outcome in finding.outcomes])),
     )
+
+
+def _cells(finding: Finding, outcome: Outcome) -> tuple[Cell, ...]:
+    difference, paper = (
+        None if value is None else Difference(value) for value in (outcome.difference, outcome.paper)
+    )
+    names = (finding.text, finding.summary, outcome.text, outcome.column)
+    return (*names, difference, outcome.spread, paper, outcome.verdict.value)
+
+
+def _notes(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    measured = [outcome for outcome in outcomes if outcome.difference is not None]
+    if any(outcome.spread is not None for outcome in measured):
+        yield SPREAD_NOTE
+    if any(outcome.spread is None for outcome in measured):
+        yield ONE_SEED_NOTE
 
 
 def _compare(study: Study, claim: Claim, comparison: Comparison) -> Outcome:

@@ -143,7 +143,10 @@ def _schedule_notes(printed: PrintedTable, study: Study, runs: list[str]) -> Ite
 
 def _seed_notes(printed: PrintedTable, study: Study, runs: list[str]) -> Iterator[str]:
     """Rows that not every seed has."""
+    rows: dict[str, list[str]] = {}
     for run in runs:
-        seeds = [str(seed.seed) for seed in study.seeds if run in seed.evaluations]
+        seeds = [seed.seed for seed in study.seeds if run in seed.evaluations]
         if len(seeds) < len(study.seeds):
-            yield f"{printed.row(run).label} ({run}): only seed {', '.join(seeds)}."
+            rows.setdefault(distinct(seeds), []).append(f"{printed.row(run).label} ({run})")
+    for seeds, labels in rows.items():
+        yield f"Only seed {seeds}: {', '.join(labels)}."

@@ -48,7 +48,8 @@ def test_one_seed_cannot_tell_that_schedules_are_alike(written, tmp_path):
     (finding,) = findings(study, [8])
     assert finding.verdict is Verdict.UNKNOWN
     assert [outcome.paper for outcome in finding.outcomes] == [0.06, -0.09, 0.10, 0.01]
-    assert "One seed has no spread" in findings_table(study, [8]).notes[0]
+    (note,) = findings_table(study, [8]).notes
+    assert note.startswith("Where only one seed has both rows")
 
 
 def test_difference_and_spread_are_over_the_seeds_that_have_both_rows(written, tmp_path):
@@ -68,6 +69,8 @@ def test_difference_and_spread_are_over_the_seeds_that_have_both_rows(written, t
     assert harm.spread == pytest.approx(math.sqrt(1.0 + 9.0))
     assert harm.verdict is Verdict.WITHIN and help_.verdict is Verdict.SHOWS
     assert (finding.verdict, finding.summary) == (Verdict.IN_PART, "shows in part (1 of 2 show)")
+    (note,) = findings_table(study, [1]).notes
+    assert note.startswith("Difference: mean over the seeds that have both rows")
 
 
 def test_a_claim_is_judged_only_when_all_its_rows_were_run(written, tmp_path):

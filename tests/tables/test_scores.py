@@ -66,7 +66,7 @@ def test_a_run_that_is_not_there_is_not_run_and_one_that_some_seeds_lack_says_so
     assert set(rows["2-2-8-gps0.9", Line.NOT_RUN]) == {"-"}
     assert ("2-2-8-gps0.9", Line.DIFFERENCE) not in rows
     assert rows["full", Line.OURS][2] == "29.29"
-    assert "Ft-all (full): only seed 1." in table.notes
+    assert "Only seed 1: Ft-all (full)." in table.notes
 
 
 @pytest.mark.parametrize(
