@@ -69,9 +69,12 @@ class MixedAttention(nn.Module):
             split(inner.key(source)),
             split(inner.value(source)),
         )
+        padding = mask[:, None, None, :] == 0
         scores = queries @ keys.transpose(2, 3) / math.sqrt(queries.shape[-1])
-        weights = scores.float().masked_fill(mask[:, None, None, :] == 0, -torch.inf).softmax(dim=-1)
-        entropy = -torch.special.xlogy(weights, weights).sum(dim=-1).mean(dim=(1, 2))
+        log_weights = scores.float().masked_fill(padding, -torch.inf).log_softmax(dim=-1)
+        weights = log_weights.exp()
+        terms = weights * log_weights.masked_fill(padding, 0)  # 0 log 0 has no gradient of its own
+        entropy = -terms.sum(dim=-1).mean(dim=(1, 2))
         width = mask.sum(dim=1).clamp(min=2).log()
         context = (weights.to(values.dtype) @ values).transpose(1, 2).flatten(2)
         return self.attention.output(context, target), entropy / width

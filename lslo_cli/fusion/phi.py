@@ -32,6 +32,7 @@ class CrossAttention(nn.Module):
         self.value = nn.Linear(rank, rank)
 
     def forward(self, S: Tensor, T: Tensor) -> Tensor:
-        queries, keys, values = self.query(S), self.key(T), self.value(T)
+        own = self.query.weight.dtype  # float32, whatever the model's format is
+        queries, keys, values = self.query(S.to(own)), self.key(T.to(own)), self.value(T.to(own))
         scores = queries @ keys.transpose(1, 2) / math.sqrt(queries.shape[-1])
-        return torch.softmax(scores, dim=-1).to(values.dtype) @ values
+        return (torch.softmax(scores, dim=-1).to(values.dtype) @ values).to(S.dtype)

@@ -42,7 +42,8 @@ class TransferExperiment:
     def fixed(self) -> dict[str, Any]:
         """The settings that every run depends on."""
         settings = self.recipe.flare.model_dump(mode="json", exclude=CHOICES)
-        return {"flare": settings, "run": self.recipe.run.arithmetic}
+        run = self.recipe.run.model_dump(mode="json", include={"precision", "tf32"})
+        return {"flare": settings, "run": run}
 
 
 class Seed:

@@ -114,8 +114,10 @@ class TransferSetup:
                     yield JoinedReading(model, adapters, length)
                 case Transfer.X_MIXUP:
                     mixup = XMixup(model.backbone, self._mixup_block(model))
-                    yield MixupReading(model, adapters, length, mixup)
-                    mixup.detach()
+                    try:
+                        yield MixupReading(model, adapters, length, mixup)
+                    finally:
+                        mixup.detach()
                 case Transfer.FLARE | Transfer.FLARE_SHUFFLED:
                     yield FusionReading(model, adapters, length, self._captured)
                 case Transfer.FLARE_MT:

@@ -242,14 +242,15 @@ def test_an_offset_other_than_0_and_1_is_refused():
         FusionSettings(source_layer_offset=2)
 
 
-def test_a_model_in_half_precision_keeps_adapters_in_float32(xlmr):
+@pytest.mark.parametrize("phi", [Phi.ADD, Phi.CROSS_ATTENTION])
+def test_a_model_in_half_precision_keeps_adapters_in_float32(xlmr, phi):
     model = xlmr.model().bfloat16()
-    adapters = trained(attach_fusion(model, FusionSettings(phi=Phi.ADD)))
+    adapters = trained(attach_fusion(model, FusionSettings(phi=phi)))
     output = fused(xlmr, model, adapters, xlmr.inputs(), xlmr.inputs(seed=2))
     assert output.dtype == torch.bfloat16
     assert {parameter.dtype for parameter in adapters.parameters()} == {torch.float32}
     reference = xlmr.model()
-    exact = attach_fusion(reference, FusionSettings(phi=Phi.ADD))
+    exact = attach_fusion(reference, FusionSettings(phi=phi))
     exact.load_state_dict(adapters.state_dict())
     expected = fused(xlmr, reference, exact, xlmr.inputs(), xlmr.inputs(seed=2))
     torch.testing.assert_close(output.float(), expected, rtol=0.1, atol=0.1)

@@ -72,6 +72,7 @@ def test_the_ratio_learns(reading):
     with mixup.source_was_read(source["attention_mask"]):
         model(**target).last_hidden_state.square().sum().backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in mixup.parameters())
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
 def test_the_loss_by_value():
