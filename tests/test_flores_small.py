@@ -160,9 +160,9 @@ def test_only_the_high_resource_languages_keep_the_bible(study, tmp_path):
 def test_chunks_bring_base_and_results_back_without_what_can_be_made_again(study, tmp_path, monkeypatch):
     files = {
         "models/flores-small/model.safetensors": os.urandom(300_000),
-        "results/flores-small/subspace.json": json.dumps({"digest": "0"}).encode(),
-        "results/flores-small/runs/full/adapter/adapter_model.safetensors": b"large",
-        "results/flores-small/checkpoint/weight-learn/state.pt": b"large",
+        "results/flores-small/flores-small/subspace.json": json.dumps({"digest": "0"}).encode(),
+        "results/flores-small/flores-small/runs/full/adapter/adapter_model.safetensors": b"large",
+        "results/flores-small/flores-small/checkpoint/weight-learn/state.pt": b"large",
     }
     for name, content in files.items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)

@@ -28,6 +28,9 @@ UNFINISHED = 75
 GRACE = 60.0
 """Seconds that a command has to end after it was interrupted."""
 
+RESULTS = Path("results/flores-small")
+"""Where the experiments lie, each in a folder named after its recipe."""
+
 HIGH_ONLY = {"bible": {"eng.txt", "fra.txt", "deu.txt", "ita.txt"}}
 """Sections that only the high-resource languages keep.
 
@@ -65,7 +68,7 @@ class Study:
 
     @property
     def results(self) -> Path:
-        return Path("results", self.recipe)
+        return RESULTS / self.recipe
 
     @property
     def environment(self) -> dict[str, str]:
@@ -74,7 +77,7 @@ class Study:
             "LSLO_RECIPE": self.recipe,
             "LSLO_MODEL": self.model.as_posix(),
             "LSLO_DATA": self.flores.as_posix(),
-            "LSLO_RESULTS": "results",
+            "LSLO_RESULTS": RESULTS.as_posix(),
         }
 
     def steps(self) -> Iterator[Step]:
