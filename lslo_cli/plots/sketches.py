@@ -126,8 +126,12 @@ def matrices(folder: ExperimentFolder, by_language: bool = False) -> Sketch:
 def epochs(folders: Sequence[ExperimentFolder], names: Sequence[str] | None = None) -> Sketch:
     """Figure 3, from runs/RUN/training.json of one experiment, or of several such as seeds.
 
-    Without ``names``, of the runs that recorded quality by epoch.
+    Without ``names``, of the runs that recorded quality by epoch. Raises InputError where one of several has
+    no run.
     """
+    for folder in folders[1:]:
+        if not folder.trained_runs():
+            raise InputError(f"no training run in {folder.path / 'runs'}", "name an experiment's folder")
     runs = [run for folder in folders for run in _trainings(folder, names)]
     drawn = runs if names else [run for run in runs if run.curve]
     return Sketch(

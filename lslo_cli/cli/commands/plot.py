@@ -181,7 +181,8 @@ def everything(options: PlotOptions) -> None:
         drawn += 1
     if not drawn:
         raise InputError(f"nothing in {source.path} can be drawn", "make something: lslo weight-learn")
-    console.say(f"wrote {drawn} figures to {folder}; next: {options.command('prune-report')}")
+    figures = "1 figure" if drawn == 1 else f"{drawn} figures"
+    console.say(f"wrote {figures} to {folder}; next: {options.command('prune-report')}")
 
 
 @app.command()
