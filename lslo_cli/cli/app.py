@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from lslo_cli import __version__
 from lslo_cli.cli import console
-from lslo_cli.cli.commands import base, data, plot
+from lslo_cli.cli.commands import base, data, flare, plot
 from lslo_cli.cli.commands.demo import demo
 from lslo_cli.cli.commands.estimate_subspace import estimate_subspace
 from lslo_cli.cli.commands.evaluate import evaluate
@@ -103,6 +103,7 @@ app.command("demo", rich_help_panel=BESIDE)(demo)
 app.command("recipe", rich_help_panel=BESIDE)(recipe)
 app.command("reproduce", rich_help_panel=BESIDE)(reproduce)
 app.command("report", rich_help_panel=BESIDE)(report)
+app.add_typer(flare.app, name="flare", cls=Commands, rich_help_panel=BESIDE)
 app.add_typer(base.app, name="base", cls=Commands, rich_help_panel=BESIDE)
 app.add_typer(data.app, name="data", cls=Commands, rich_help_panel=BESIDE)
 

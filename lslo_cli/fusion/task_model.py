@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, MT5EncoderModel
+from transformers.utils import logging
 
 from lslo_cli.errors import InputError
 from lslo_cli.fusion.architectures import architecture_of
@@ -58,6 +59,7 @@ def load_task_model(
     ``pooling`` None takes the mean of the tokens in encoders and the last one in decoders; ``dropout`` None
     keeps the model's own. Raises InputError where there is no such model or fusion does not know it.
     """
+    logging.disable_progress_bar()  # what a run has to say goes through its events
     try:
         config = AutoConfig.from_pretrained(name, revision=revision)
         loader = CLASSES.get(config.model_type, AutoModel)

@@ -175,9 +175,9 @@ def train(experiment: TransferExperiment, on_event: OnEvent = ignore) -> Iterato
 def _tuned(seed: Seed) -> Written:
     path, language = seed.source.training, seed.setup.task.source
     data = seed.data(language, ("train", "dev"))
-    if current := seed.current(path, TransferTrainingResult, (), data):
-        if _whole(path, current):
-            return Written(path, store.read(path, TransferTrainingResult), up_to_date=True)
+    current = seed.current(path, TransferTrainingResult, (), data)
+    if current and _whole(path, current):
+        return Written(path, store.read(path, TransferTrainingResult), up_to_date=True)
     stopwatch = Stopwatch()
     run = tune(seed.setup, seed.source.weights(TUNING))
     result = TransferTrainingResult(task=seed.setup.task.name, language=language, runs=[run])
