@@ -48,7 +48,7 @@ from lslo_cli.artifacts.schema import (
     ModelIdentity,
     Result,
 )
-from lslo_cli.method.languages import LANG12, LANGUAGES, directions, group
+from lslo_cli.method.languages import LANG12, LANGUAGES, directions, group, resource_classes
 from lslo_cli.method.shapes import SHAPES
 from lslo_cli.method.statistics import group_means
 from lslo_cli.paper import printed_correlations, printed_table
@@ -277,7 +277,7 @@ class WrittenExperiment:
             "index": {} if whole else {"encoder.1": "target" if side == "target" else "source",
                                        "encoder.12": "source" if side == "source" else "target"},
             "index_source": "" if whole else side,
-            "ranks": dict(zip(("en", "zh", "oc"), map(int, ranks), strict=False)),
+            "ranks": self._ranks([int(rank) for rank in ranks]),
             "sites": run.partition("-")[0] if run.startswith(("fc", "attn")) else "all",
             "target_ratio": float(ratio[1]) if ratio else 0.0,
             "start_epoch": int(schedule[1]) if schedule else 2,
@@ -294,6 +294,12 @@ class WrittenExperiment:
             "skipped_sentences": 0,
         }  # fmt: skip
         return self.write(f"runs/{run}/training.json", TrainingResult(**(fields | replaced)))
+
+    def _ranks(self, by_class: Sequence[int]) -> dict[str, int]:
+        classes = resource_classes(self.languages)
+        if len(by_class) != len(classes):
+            return {}
+        return {each.code: by_class[classes.index(each.resource)] for each in self.languages}
 
     def prune_report(self, *correlations: CorrelationRow) -> Path:
         """Report these correlations, or those that the paper prints."""

@@ -19,6 +19,7 @@ from lslo_cli.artifacts.results import (
 )
 from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.errors import InputError
+from lslo_cli.report.names import check_name
 from lslo_cli.tables import SeedResults, Study
 
 R = TypeVar("R", bound=Result)
@@ -87,6 +88,8 @@ def read_experiment(path: Path) -> SeedResults:
                 f"{folder.run(name).path} holds a run that calls itself '{artifact.result.run}'",
                 "rename the folder to what the run is",
             )
+    for name, training in trainings.items():
+        check_name(folder.run(name).path, training)
     return replace(results, seed=artifacts[0].seed)
 
 

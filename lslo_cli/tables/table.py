@@ -88,11 +88,6 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.1f}%"
 
 
-def signed(value: float) -> str:
-    """Two decimals with the sign, for a difference."""
-    return f"{value:+.2f}"
-
-
 @dataclass(frozen=True)
 class Column:
     """A heading, and how the values below it are written.

@@ -73,7 +73,7 @@ def test_runs_that_were_measured_differently_are_refused(replaced, what, written
 
 @pytest.mark.parametrize(
     ("settings", "fit", "what"),
-    [({"target_ratio": 0.5}, {}, "target ratio"), ({}, {"lr": 1e-4}, "fit.lr")],
+    [({"start_epoch": 5}, {}, "start epoch"), ({}, {"lr": 1e-4}, "fit.lr")],
 )
 def test_seeds_that_were_trained_differently_are_refused(settings, fit, what, written, tmp_path):
     written(tmp_path / "seed-1", seed=1).training("2-2-8-gps0.9")

@@ -1,0 +1,58 @@
+"""Whether a run is what its name says: rows of the paper's tables are found by the names of runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lslo_cli.artifacts.results import TrainingResult
+from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.errors import InputError
+from lslo_cli.method.languages import Resource, resource_classes
+
+NAME = re.compile(
+    r"(?:(?P<sites>attn|fc)-)?(?P<ranks>\d+(?:-\d+)+)(?:-(?P<index>source|target))?"
+    r"(?:-gps(?P<ratio>[\d.]+?))?(?:-E\d+-k\d+)?"
+)
+"""Start and duration are left out: they keep their place in a schedule of another length."""
+
+
+def check_name(path: Path, artifact: Artifact[TrainingResult]) -> None:
+    """Raise InputError where a run that is named as the paper's rows are was trained with other settings.
+
+    A name of any other form says nothing, and passes.
+    """
+    result = artifact.result
+    found = NAME.fullmatch(result.run)
+    if found is None:
+        return
+    said = {
+        "method": "lslo",
+        "sites": found["sites"] or "all",
+        "ranks": found["ranks"].replace("-", ";"),
+        "pruning ratio": f"{float(found['ratio'] or 0):g}",
+    }
+    done = {
+        "method": result.method,
+        "sites": result.sites,
+        "ranks": _ranks_by_class(artifact),
+        "pruning ratio": f"{result.target_ratio:g}",
+    }
+    if found["index"]:
+        said["index"], done["index"] = found["index"], result.index_source
+    for what, value in said.items():
+        if done[what] != value:
+            raise InputError(
+                f"{path} is named {result.run}, but was trained with {what} {done[what]}",
+                "give the run's folder another name, or train what the name says",
+            )
+
+
+def _ranks_by_class(artifact: Artifact[TrainingResult]) -> str:
+    """Ranks as 2;2;8, several in a class as 2/4."""
+    languages = [record.language() for record in artifact.languages]
+    ranks: dict[Resource, set[int]] = {resource: set() for resource in resource_classes(languages)}
+    for language in languages:
+        if language.code in artifact.result.ranks:
+            ranks[language.resource].add(artifact.result.ranks[language.code])
+    return ";".join("/".join(str(rank) for rank in sorted(found)) for found in ranks.values())
