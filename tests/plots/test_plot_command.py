@@ -48,6 +48,7 @@ def test_all_of_nothing_is_an_input_error(tmp_path):
     [
         (("--style", "drak"), "--style knows no 'drak'. Did you mean 'dark'?"),
         (("--format", "png,gif"), "--format knows no 'gif'."),
+        (("--format", ","), "--format names no format"),
         (("--width", "wide"), "--width is column, page or 2 to 40 inches, not 'wide'"),
         (("--width", "nan"), "--width is column, page or 2 to 40 inches, not 'nan'"),
         (("--width", "0.5"), "--width is column, page or 2 to 40 inches, not '0.5'"),

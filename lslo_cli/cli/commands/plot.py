@@ -72,7 +72,10 @@ class PlotOptions(ExperimentOptions):
     def chosen_formats(self) -> list[Format]:
         from lslo_cli.plots import Format
 
-        return [_member(Format, name, "--format") for name in split_commas(self.formats)]
+        names = split_commas(self.formats)
+        if not names:
+            raise UsageError("--format names no format", f"choose of {', '.join(Format)}")
+        return [_member(Format, name, "--format") for name in names]
 
     def size(self) -> dict[str, float]:
         """The width in inches as a keyword argument; none where the figure's own is wanted."""
