@@ -19,6 +19,7 @@ from lslo_cli.artifacts.results import EpochRecord
 from lslo_cli.artifacts.store import replacing
 from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
+from lslo_cli.mt.encoder import encode_once
 from lslo_cli.mt.prefetch import made_ahead
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.nn.route import Route
@@ -129,7 +130,8 @@ class Fit:
     """A training run: what is trained, on what, how, and what lives beside it.
 
     Batches and dropout of an epoch are functions of (seed, epoch) alone, so a resumed run needs no state of
-    a random number generator.
+    a random number generator. With ``share_sources`` a source sentence is encoded once for all its targets in
+    a batch, as far as the encoder does not depend on them.
     """
 
     model: nn.Module
@@ -139,6 +141,7 @@ class Fit:
     accelerator: Accelerator
     seed: int
     route: Route | None = None
+    share_sources: bool = False
     callbacks: Sequence[Callback] = ()
     checkpoint: Checkpoint | None = None
     task: str = "training"
@@ -148,7 +151,8 @@ class Fit:
     def __post_init__(self) -> None:
         betas = (self.settings.beta1, self.settings.beta2)
         optimizer = torch.optim.Adam(self.parameters, lr=self.settings.lr, betas=betas, eps=1e-8, fused=True)
-        objective = TranslationLoss(self.model, self.settings.label_smoothing)
+        encode = partial(encode_once, route=self.route) if self.share_sources else None
+        objective = TranslationLoss(self.model, self.settings.label_smoothing, encode)
         self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
         factor = partial(inverse_sqrt, warmup=self.settings.warmup)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer.optimizer, factor)

@@ -19,6 +19,7 @@ from lslo_cli.method.strategy import paper
 from lslo_cli.mt.base import load_base
 from lslo_cli.mt.batches import Batch, language_indices, padded
 from lslo_cli.mt.beam import beam_search
+from lslo_cli.mt.encoder import encode_once
 from lslo_cli.mt.search import translate
 from lslo_cli.mt.stream import TranslationBatches
 from lslo_cli.nn.attach import attach
@@ -153,6 +154,12 @@ def plain_loss(model, batch):
 
 def test_losses_are_those_of_the_first_code(adapted):
     assert losses(adapted, TranslationLoss(adapted.base.model, SMOOTHING)) == pytest.approx(LOSSES, rel=1e-5)
+
+
+def test_losses_with_shared_sources_are_those_of_the_first_code(adapted):
+    encode = partial(encode_once, route=adapted.adapters.route)
+    objective = TranslationLoss(adapted.base.model, SMOOTHING, encode)
+    assert losses(adapted, objective) == pytest.approx(LOSSES, rel=1e-5)
 
 
 def test_losses_by_the_definition_are_those_of_the_first_code(adapted):

@@ -176,9 +176,13 @@ def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> Base
 
 
 def set_dropout(model: PreTrainedModel, dropout: float, attention: float, activation: float) -> None:
-    """Set how often embeddings and block outputs, attention weights, and ReLU outputs are dropped."""
+    """Set how often embeddings and block outputs, attention weights, and ReLU outputs are dropped.
+
+    Whole layers never are, whatever the model was trained with.
+    """
     config = model.config
     config.dropout, config.attention_dropout, config.activation_dropout = dropout, attention, activation
+    config.encoder_layerdrop = config.decoder_layerdrop = 0.0
     for module in model.modules():
         match module:
             case m2m100.M2M100Attention() | mbart.MBartAttention():
@@ -193,7 +197,7 @@ def set_dropout(model: PreTrainedModel, dropout: float, attention: float, activa
             case (
                 m2m100.M2M100Encoder() | m2m100.M2M100Decoder() | mbart.MBartEncoder() | mbart.MBartDecoder()
             ):
-                module.dropout = dropout
+                module.dropout, module.layerdrop = dropout, 0.0
 
 
 def _identify(network: PreTrainedModel, name: str, revision: str | None, digest: str | None) -> BaseIdentity:

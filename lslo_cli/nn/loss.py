@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+Encode = Callable[[nn.Module, Tensor, Tensor], Tensor]
+"""From a model, input_ids and attention_mask (batch, s) to the states of its encoder (batch, s, d)."""
 
 IGNORED = -100
 """The label of padding."""
@@ -106,10 +110,12 @@ class TranslationLoss(nn.Module):
     A module of its own, so that whatever wraps a model for distribution or mixed precision wraps the loss.
     """
 
-    def __init__(self, model: nn.Module, smoothing: float):
+    def __init__(self, model: nn.Module, smoothing: float, encode: Encode | None = None):
+        """``encode`` gives the encoder's states; None runs the model's encoder as it is."""
         super().__init__()
         self.model = model
         self.smoothing = smoothing
+        self._encode = encode
 
     def forward(self, batch) -> torch.Tensor:
         """``batch`` has input_ids, attention_mask (batch, s) and labels (batch, t) padded with -100."""
@@ -117,8 +123,10 @@ class TranslationLoss(nn.Module):
         labels = batch.labels
         decoder_input = torch.full_like(labels, config.decoder_start_token_id)
         decoder_input[:, 1:] = labels[:, :-1].masked_fill(labels[:, :-1] == IGNORED, config.pad_token_id)
+        states = self._encode and (self._encode(self.model, batch.input_ids, batch.attention_mask),)
         hidden = self.model.model(
-            input_ids=batch.input_ids,
+            input_ids=None if states else batch.input_ids,
+            encoder_outputs=states,
             attention_mask=batch.attention_mask,
             decoder_input_ids=decoder_input,
             use_cache=False,

@@ -25,6 +25,9 @@ SECTIONS: dict[type[Result], tuple[str, ...]] = {
 }
 """The parts of a recipe that each result depends on, beside seed, languages and arithmetic."""
 
+SWITCHES = "tf32", "share_sources"
+"""Keys of [run] that change results, if only by rounding; off in recipes from before they were there."""
+
 
 def same_settings(artifact: Artifact[Result], recipe: Recipe) -> bool:
     """Whether an artifact was made with what ``recipe`` says, as far as its result depends on it."""
@@ -32,7 +35,7 @@ def same_settings(artifact: Artifact[Result], recipe: Recipe) -> bool:
     return (
         artifact.seed == recipe.seed
         and artifact.recipe["run"]["precision"] == ours["run"]["precision"]
-        and artifact.recipe["run"].get("tf32", False) == ours["run"]["tf32"]
+        and all(artifact.recipe["run"].get(name, False) == ours["run"][name] for name in SWITCHES)
         and all(artifact.recipe.get(name) == ours[name] for name in SECTIONS[type(artifact.result)])
     )
 

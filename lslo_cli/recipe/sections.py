@@ -196,13 +196,16 @@ class RunSection(Section):
 
     ``threads`` are those of torch on a CPU, and as many processes score translations; None is torch's choice.
     ``tf32`` lets a CUDA device round the factors of float32 products to TF32's 10 bits, which is several
-    times as fast; it has no effect elsewhere. ``adapter_kernel`` is how routed updates are computed, which
+    times as fast; it has no effect elsewhere. ``share_sources`` encodes a sentence once for all its targets
+    in a training batch, in the layers where the target plays no part; dropout there is then common to them.
+    ``adapter_kernel`` is how routed updates are computed, which
     changes results by rounding only.
     """
 
     device: str = "auto"
     precision: Precision = Precision.FP32
     tf32: bool = False
+    share_sources: bool = False
     adapter_kernel: AdapterKernel = AdapterKernel.AUTO
     threads: Count | None = None
 

@@ -12,12 +12,14 @@ from accelerate.utils import set_seed
 
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
+from lslo_cli.errors import UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.fit import Callback, Checkpoint, Fit, Optimisation
 from lslo_cli.method.languages import Direction, Language, directions
 from lslo_cli.mt.base import BaseModel, load_base, set_dropout
 from lslo_cli.mt.batches import EpochBatches
 from lslo_cli.mt.corpus import Corpus
+from lslo_cli.mt.encoder import is_shareable
 from lslo_cli.mt.tokenized import TokenizedCorpus
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import FitSection, Recipe
@@ -123,9 +125,14 @@ class Setup:
         """A training run of the base model as it stands, adapters included, with the recipe's dropout.
 
         ``depends_on`` is what the run depends on beside seed, text, base model and optimisation: a
-        checkpoint made with another value is refused.
+        checkpoint made with another value is refused. Raises UsageError where sources cannot be shared.
         """
         recipe = self.recipe
+        if recipe.run.share_sources and not is_shareable(self.base.model):
+            raise UsageError(
+                f"sources cannot be shared in base model {self.base.identity.name}: it is no M2M100",
+                "leave run.share_sources off",
+            )
         dropout = recipe.fit.dropout, recipe.fit.attention_dropout, recipe.fit.activation_dropout
         set_dropout(self.base.model, *dropout)
         return Fit(
@@ -136,6 +143,7 @@ class Setup:
             accelerator=self.accelerator,
             seed=recipe.seed,
             route=route,
+            share_sources=recipe.run.share_sources,
             callbacks=callbacks,
             checkpoint=Checkpoint(self.work, self._fingerprint(task, settings, depends_on))
             if self.work
@@ -152,7 +160,7 @@ class Setup:
                 recipe.seed,
                 recipe.data.model_dump(mode="json", include={"temperature", "max_length"}),
                 recipe.fit.model_dump(mode="json"),
-                recipe.run.model_dump(mode="json", include={"precision", "tf32"}),
+                recipe.run.model_dump(mode="json", include={"precision", "tf32", "share_sources"}),
                 asdict(settings),
                 [asdict(language) for language in self.languages],
                 [identity.digest for identity in self.data],

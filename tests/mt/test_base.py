@@ -255,6 +255,7 @@ def test_a_config_that_is_not_json_is_one_clear_error(folder):
 
 def test_dropout_is_set_everywhere_and_nowhere_else(tokenizer):
     base = new_base(tokenizer, **SHAPE, seed=1)
+    base.model.get_encoder().layerdrop = base.model.get_decoder().layerdrop = 0.05
     set_dropout(base.model, 0.25, attention=0.5, activation=0.75)
     found = {
         (type(module).__name__, name): value

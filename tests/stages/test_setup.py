@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, ignore
+from lslo_cli.method.strategy import paper
 from lslo_cli.stages.device import open_device
+from lslo_cli.stages.estimate_subspace import estimate_subspace
 from lslo_cli.stages.setup import optimisation, prepare
 from lslo_cli.stages.text import read_corpus
 
@@ -133,3 +137,19 @@ def test_an_epoch_has_every_pair_of_every_direction_once(setup):
     """Equal sizes make the sampling temperature irrelevant."""
     batches = setup().training_batches()
     assert sum(len(batch) for batch in batches.batches(1)) == 12 * 6
+
+
+def test_shared_sources_train_to_the_same_losses(setup):
+    without_dropout = {"fit.dropout": 0.0, "fit.attention_dropout": 0.0}
+    plain, shared = (
+        estimate_subspace(setup(**without_dropout, **{"run.share_sources": share}), paper(2, 2)).history
+        for share in (False, True)
+    )
+    assert [epoch.loss for epoch in shared] == pytest.approx([epoch.loss for epoch in plain], rel=1e-5)
+
+
+def test_sources_of_a_model_that_is_no_m2m100_cannot_be_shared(setup):
+    stage = setup(**{"run.share_sources": True})
+    stage.base = replace(stage.base, model=torch.nn.Linear(1, 1))
+    with pytest.raises(UsageError, match="it is no M2M100"):
+        stage.fit([], None, None, task="", route=None, callbacks=())
