@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from lslo_cli.method.languages import Language
 from lslo_cli.method.memory import MemoryEstimate, estimate_memory
 from lslo_cli.method.ranks import PAPER_RANKS, RankMap, parse_ranks
 from lslo_cli.method.shapes import SHAPES, ModelShape
-from lslo_cli.mt.codes import model_code
+from lslo_cli.mt.codes import check_new_languages, model_code
 from lslo_cli.plan import Work, parameters_by_language
 from lslo_cli.world import WORLD
 
@@ -90,24 +91,30 @@ def base_facts(name: str, revision: str | None = None) -> BaseFacts:
 def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:
     """What ``lslo train`` would train on ``base``: the recipe's ranks, or the paper's where it gives none.
 
-    Raises UsageError for languages or ranks that cannot be meant.
+    Where languages are new to it, these alone are trained unless the recipe gives ranks. Raises UsageError
+    for languages or ranks that cannot be meant.
     """
-    languages, sites = recipe.selected_languages(), recipe.train.sites
-    ranks = _ranks(recipe.train.ranks, languages)
-    trainable = ranks.parameters(base.shape, sites)
+    languages, sites, new = recipe.selected_languages(), recipe.train.sites, recipe.new_languages
+    check_new_languages(new, base.languages, base.name)
+    ranks = _ranks(recipe.train.ranks, languages, new)
+    work = Work(recipe.fit.epochs, ranks, sites, new_languages=tuple(new))
+    trainable = work.trainable(base.shape)
     return AdapterFacts(
         site_set=sites,
         sites=len(base.shape.sites(sites)),
         parameters=trainable,
         parameters_paper_style=ranks.parameters_paper_style(base.shape, sites),
-        by_language=parameters_by_language(recipe, Work(recipe.fit.epochs, ranks, sites), base.shape),
+        by_language=parameters_by_language(recipe, work, base.shape),
         memory=estimate_memory(base.shape, trainable, trainable, recipe.fit.max_tokens),
         max_tokens=recipe.fit.max_tokens,
-        unknown=tuple(language.code for language in languages if language.code not in base.languages),
+        unknown=tuple(
+            language.code for language in languages if language.code not in (*base.languages, *new)
+        ),
     )
 
 
-def _ranks(text: str | None, languages: tuple[Language, ...]) -> RankMap:
+def _ranks(text: str | None, languages: tuple[Language, ...], new: Collection[str]) -> RankMap:
     if text in (None, "auto"):
-        return RankMap({language.code: PAPER_RANKS[language.resource] for language in languages})
-    return parse_ranks(text, languages)
+        adapted = [language for language in languages if not new or text or language.code in new]
+        return RankMap({language.code: PAPER_RANKS[language.resource] for language in adapted})
+    return parse_ranks(text, languages, required=new or None)

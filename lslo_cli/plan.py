@@ -29,7 +29,8 @@ class Plan:
 class Work:
     """One stage's training, as far as its cost depends on it.
 
-    ``ranks`` None is full fine-tuning; ``copies`` is 2 where adapters of both indices are trained.
+    ``ranks`` None is full fine-tuning; ``copies`` is 2 where adapters of both indices are trained;
+    ``new_languages`` have a row of the embedding each.
     """
 
     epochs: int
@@ -37,13 +38,22 @@ class Work:
     sites: SiteSet = SiteSet.ALL
     schedule: GradualPruning | None = None
     copies: int = 1
+    new_languages: tuple[str, ...] = ()
 
     def trainable(self, shape: ModelShape) -> int:
         """Trainable parameters; weight learning adds two weights per layer."""
         if self.ranks is None:
             return shape.parameters
         mixing = 2 * len(shape.layers) if self.copies == 2 else 0
-        return self.copies * self.ranks.parameters(shape, self.sites) + mixing
+        rows = len(self.new_languages) * shape.d_model
+        return self.copies * self.ranks.parameters(shape, self.sites) + mixing + rows
+
+    def parameters_of(self, code: str, shape: ModelShape) -> int:
+        """Trainable parameters of one language's adapters and, if it is new, of its row."""
+        ranks = RankMap({code: self.ranks.of(code)})
+        return self.copies * ranks.parameters(shape, self.sites) + shape.d_model * (
+            code in self.new_languages
+        )
 
     def memory(self, shape: ModelShape, max_tokens: int) -> MemoryEstimate:
         """What a step on a batch of ``max_tokens`` tokens takes."""
@@ -53,15 +63,17 @@ class Work:
 
 def work_of(recipe: Recipe, command: str, ranks: RankMap | None = None) -> Work:
     """What ``weight-learn``, ``estimate-subspace`` or ``train``, with ``ranks``, would train."""
-    languages = recipe.selected_languages()
+    languages, new = recipe.selected_languages(), tuple(recipe.new_languages)
     if command == "weight-learn":
         stage = recipe.weight_learn
-        return Work(stage.epochs or recipe.fit.epochs, uniform_ranks(languages, stage.rank), copies=2)
+        ranks = uniform_ranks(languages, stage.rank)
+        return Work(stage.epochs or recipe.fit.epochs, ranks, copies=2, new_languages=new)
     if command == "estimate-subspace":
         schedule = recipe.estimation_schedule()
         ranks = uniform_ranks(languages, recipe.estimate_subspace.rank)
-        return Work(schedule.epochs, ranks, schedule=schedule)
-    return Work(recipe.fit.epochs, ranks, recipe.train.sites, recipe.training_schedule())
+        return Work(schedule.epochs, ranks, schedule=schedule, new_languages=new)
+    schedule = recipe.training_schedule()
+    return Work(recipe.fit.epochs, ranks, recipe.train.sites, schedule, new_languages=new)
 
 
 def training_facts(recipe: Recipe, work: Work, shape: ModelShape, batches: int) -> list[tuple[str, str]]:
@@ -93,7 +105,7 @@ def parameters_by_language(
     resources = {language.code: str(language.resource) for language in recipe.selected_languages()}
     resources[SHARED] = "all languages"
     return tuple(
-        (code, resources[code], rank, work.copies * RankMap({code: rank}).parameters(shape, work.sites))
+        (code, resources[code], rank, work.parameters_of(code, shape))
         for code, rank in work.ranks.by_language.items()
     )
 

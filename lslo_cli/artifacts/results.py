@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from lslo_cli.artifacts.schema import Document, LanguageRecord, Number, Result
 from lslo_cli.method.importance import Pool, PrunedMatrix
 from lslo_cli.method.languages import Direction, Resource
@@ -142,6 +144,8 @@ class TrainingResult(Result):
     curve: Curve | None
     weights: TensorFile
     skipped_sentences: int
+    new_languages: dict[str, str] = Field(default_factory=dict)
+    """Languages that were added to the base model, each with the one whose token its own began as."""
 
 
 class BaseTrainingResult(Result):

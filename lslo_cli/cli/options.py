@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from lslo_cli.cli.flags import Key, flags_of
+from lslo_cli.cli.flags import Key, flags_of, split_commas
 from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -87,7 +87,48 @@ class RecipeOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExperimentOptions(RecipeOptions):
+class LanguageOptions(RecipeOptions):
+    """Languages that the base model does not know."""
+
+    add_lang: Annotated[
+        list[str] | None,
+        Option(
+            "--add-lang",
+            metavar="CODES",
+            rich_help_panel=EXPERIMENT,
+            help="Languages the model does not know: tyv,crh. Repeatable. See --like.",
+        ),
+    ] = None
+    like: Annotated[
+        list[str] | None,
+        Option(
+            "--like",
+            metavar="CODES",
+            rich_help_panel=EXPERIMENT,
+            help="A language the model knows for each in --add-lang, whose token it begins with: kk,tr.",
+        ),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        """The given values by recipe key. Raises UsageError where new languages have no relatives."""
+        added, relatives = (
+            [code for text in texts or () for code in split_commas(text)]
+            for texts in (self.add_lang, self.like)
+        )
+        if len(added) != len(relatives):
+            raise UsageError(
+                f"--add-lang names {', '.join(added) or 'no language'}, "
+                f"and --like {', '.join(relatives) or 'none'}",
+                "give each new language a relative that the model knows: --add-lang tyv --like kk",
+            )
+        if repeated := next((code for code in added if added.count(code) > 1), None):
+            raise UsageError(f"--add-lang names '{repeated}' twice", "name each new language once")
+        pairs = zip(added, relatives, strict=True)
+        return super().given() | {f"new_languages.{code}": relative for code, relative in pairs}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentOptions(LanguageOptions):
     """Which experiment is meant, and where it lies."""
 
     results: Annotated[

@@ -105,21 +105,26 @@ def resolve_languages(
     names: str | Sequence[str],
     known: Mapping[str, Language],
     sets: Mapping[str, Sequence[str]] = LANGUAGE_SETS,
+    added: Iterable[str] = (),
 ) -> tuple[Language, ...]:
     """Turn ``lang12``, ``"en,fr,wo"`` or a list of codes into languages, in the order given.
+
+    ``added`` are codes that follow where they are not named already.
 
     Raises UsageError for an unknown code (naming the nearest), a repeated one, or fewer than two.
     """
     if isinstance(names, str):
         names = sets.get(names) or [name.strip() for name in names.split(",") if name.strip()]
+    names = [*names, *(code for code in added if code not in names)]
     for name in names:
         if name not in known:
             raise UsageError(
                 f"unknown language '{name}'.{nearest(name, [*known, *sets])}",
                 f"known languages: {', '.join(known)}; sets: {', '.join(sets)}; "
-                f"describe another one in the recipe under [languages.{name}] with its resource class",
+                f"describe another one in the recipe under [languages.{name}] with its resource class, "
+                f"or add it to the model with --add-lang {name} --like RELATIVE",
             )
-    repeated = sorted({name for name in names if list(names).count(name) > 1})
+    repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise UsageError(f"language '{repeated[0]}' is named twice", "name each language once")
     if len(names) < 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lslo_cli.errors import UsageError, nearest
@@ -20,7 +20,10 @@ PAPER_RANKS = {Resource.HIGH: 2, Resource.MEDIUM: 2, Resource.LOW: 8, Resource.V
 
 @dataclass(frozen=True)
 class RankMap:
-    """The rank of each language's adapters, the same at every site; at least 1."""
+    """The rank of each language's adapters, the same at every site; at least 1.
+
+    A language that is not named has no adapter.
+    """
 
     by_language: Mapping[str, int]
 
@@ -58,8 +61,10 @@ def uniform_ranks(languages: Iterable[Language], rank: int) -> RankMap:
     return RankMap({language.code: rank for language in languages})
 
 
-def parse_ranks(text: str, languages: Sequence[Language]) -> RankMap:
+def parse_ranks(text: str, languages: Sequence[Language], required: Collection[str] | None = None) -> RankMap:
     """Read ``2,2,8`` (by resource class, high first) or ``en=2,wo=16`` (by language, or by class).
+
+    By name, the codes that are ``required``, by default all, get a rank; others may be left without adapter.
 
     A language's own rank counts before its class's. Semicolons may stand for commas, as the paper prints
     them. Raises UsageError for a wrong number of ranks, a name that is neither language nor class or stands
@@ -67,7 +72,7 @@ def parse_ranks(text: str, languages: Sequence[Language]) -> RankMap:
     """
     parts = [part.strip() for part in text.replace(";", ",").split(",")]
     if any("=" in part for part in parts):
-        return _ranks_by_name(parts, languages)
+        return _ranks_by_name(parts, languages, required)
     classes = resource_classes(languages)
     ranks = [_whole_number(part, text) for part in parts]
     if len(ranks) != len(classes):
@@ -81,7 +86,9 @@ def parse_ranks(text: str, languages: Sequence[Language]) -> RankMap:
     return RankMap({language.code: by_class[language.resource] for language in languages})
 
 
-def _ranks_by_name(parts: Sequence[str], languages: Sequence[Language]) -> RankMap:
+def _ranks_by_name(
+    parts: Sequence[str], languages: Sequence[Language], required: Collection[str] | None
+) -> RankMap:
     codes = [language.code for language in languages]
     classes = resource_classes(languages)
     given: dict[str, int] = {}
@@ -97,13 +104,13 @@ def _ranks_by_name(parts: Sequence[str], languages: Sequence[Language]) -> RankM
             raise UsageError(f"--ranks names '{name}' twice", "give each language or class one rank")
         given[name] = _whole_number(rank, part)
     ranks = {lang.code: given.get(lang.code, given.get(lang.resource)) for lang in languages}
-    missing = [code for code, rank in ranks.items() if rank is None]
+    missing = [code for code in (codes if required is None else required) if ranks[code] is None]
     if missing:
         raise UsageError(
             f"--ranks gives no rank for {', '.join(missing)}",
             "name every language, or its class as in very-low=8",
         )
-    return RankMap(ranks)
+    return RankMap({code: rank for code, rank in ranks.items() if rank is not None})
 
 
 def ranks_from_estimate(matrices: Iterable[PrunedMatrix], mean_rank: float) -> RankMap:

@@ -16,6 +16,7 @@ from transformers.models.mbart import modeling_mbart as mbart
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.mt.checkpoint import find_checkpoint, write_checkpoint
 from lslo_cli.mt.tokenizer import BOS, EOS, PAD, Tokenizer
+from lslo_cli.nn.embedding import NewRows
 
 
 class Dtype(StrEnum):
@@ -54,12 +55,16 @@ class BaseIdentity:
 
 @dataclass(frozen=True)
 class BaseModel:
-    """A translation model with its tokenizer; ``folder`` holds its files and is None for a new one."""
+    """A translation model with its tokenizer; ``folder`` holds its files and is None for a new one.
+
+    ``new_rows`` are the embeddings of languages that were added to it, None where there are none.
+    """
 
     model: PreTrainedModel
     tokenizer: Tokenizer
     identity: BaseIdentity
     folder: Path | None
+    new_rows: NewRows | None = None
 
     def check_languages(self, codes: Iterable[str]) -> None:
         """Raise InputError where languages have no token, naming all of them."""
@@ -69,7 +74,8 @@ class BaseModel:
             raise InputError(
                 f"base model '{self.identity.name}' has no token for {', '.join(missing)}."
                 f"{nearest(missing[0], known)}",
-                f"choose among its {len(known)} languages ({', '.join(known)}), or give another --model",
+                f"choose among its {len(known)} languages ({', '.join(known)}), give another --model, or add "
+                f"it to this one: --add-lang {missing[0]} --like RELATIVE",
             )
 
 

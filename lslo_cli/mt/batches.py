@@ -28,7 +28,8 @@ class Batch:
     """Sentence pairs of any directions, padded on the right.
 
     input_ids, attention_mask (b, s); labels (b, t), pads -100; source_language, target_language (b,), indices
-    into the experiment's languages; all int64. ``tokens`` counts the labels that are not padding.
+    into the experiment's languages; all int64. ``tokens`` counts the labels that have a loss, which padding
+    has not, nor the token of a new language.
     """
 
     input_ids: Tensor
@@ -134,7 +135,7 @@ class EpochBatches:
             attention_mask,
             labels,
             *language_indices(directions, self.languages),
-            tokens=int(chosen.target_length.sum()),
+            tokens=int(((labels != IGNORED) & (labels < tokenizer.output_size)).sum()),
         )
 
 

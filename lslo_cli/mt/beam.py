@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lslo_cli.mt.decoder import IncrementalDecoder
-from lslo_cli.mt.prediction import best_continuations, log_prob
+from lslo_cli.mt.prediction import best_continuations, log_prob, writes_language
 from lslo_cli.mt.tokenizer import EOS, PAD
 from lslo_cli.nn.route import Route
 
@@ -47,12 +47,12 @@ def beam_search(
     languages = (batch.source_language, batch.target_language)
     decoder = IncrementalDecoder(model, batch.input_ids, batch.attention_mask, route or Route(), languages)
     states = decoder.read_prompt(batch.prompt_ids)  # (sentences, prompt, d)
-    hidden, named = states[:, -1:], states.shape[1] - 1  # whether the prompt names a language
-    scores = torch.zeros(len(batch), 1, device=model.device)
+    hidden, scores = states[:, -1:], torch.zeros(len(batch), 1, device=model.device)
+    named = int(writes_language(head, batch.prompt_ids))
     if named:
         scores = log_prob(head, states[:, :1], batch.prompt_ids[:, 1:])
     hypotheses = Hypotheses(scores, beam, longest, length_penalty, named)
-    for _ in range(named, longest):
+    for _ in range(states.shape[1] - 1, longest):
         hypotheses.extend(*best_continuations(head, hidden, hypotheses.scores, 2 * beam))
         staying = hypotheses.leave()
         if not len(hypotheses):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 
+from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.vocabularies import MBART_50
 
 _FLORES_CODES: dict[str, tuple[str, str]] = {
@@ -201,3 +203,22 @@ def file_codes(code: str) -> tuple[str, ...]:
 def is_language_code(name: str) -> bool:
     """Whether a name has the form of a language code: ``en``, ``wol_Latn``, ``zho-CN``; not ``keys``."""
     return bool(_CODE.fullmatch(name)) and name not in _NOT_CODES
+
+
+def check_new_languages(relatives: Mapping[str, str], known: Collection[str], name: str) -> None:
+    """Raise UsageError where the base ``name`` knows a new language, or does not know its relative.
+
+    ``relatives`` are the new languages, each with its relative; ``known`` are those of the base.
+    """
+    for code, relative in relatives.items():
+        if model_code(code) in known:
+            raise UsageError(
+                f"--add-lang {code}: base model '{name}' knows this language already",
+                f"name it in --langs as {model_code(code)}",
+            )
+        if model_code(relative) not in known:
+            raise UsageError(
+                f"--like {relative}: base model '{name}' has no token for this language, as which '{code}' "
+                f"could begin.{nearest(relative, known)}",
+                f"choose among its {len(known)} languages: {', '.join(known)}",
+            )

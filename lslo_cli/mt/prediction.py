@@ -50,6 +50,14 @@ def log_prob(head: nn.Linear, hidden: Tensor, tokens: Tensor) -> Tensor:
     )
 
 
+def writes_language(head: nn.Linear, prompt_ids: Tensor) -> bool:
+    """Whether the prompts (sentences, p) end in a language token that the model could have written itself.
+
+    It cannot write one of a new language, and there may be none; a batch is all of one kind.
+    """
+    return prompt_ids.shape[1] > 1 and bool((prompt_ids[:, 1] < head.out_features).all())
+
+
 def _logits(head: nn.Linear, hidden: Tensor) -> Iterator[tuple[Tensor, slice]]:
     """Logits in float32, (sentences, hypotheses, vocabulary), of some sentences at a time, and which ones."""
     step = max(1, LOGITS // (hidden.shape[1] * head.out_features))

@@ -13,6 +13,7 @@ from transformers import (
     LogitsProcessorList,
 )
 
+from lslo_cli.mt.prediction import writes_language
 from lslo_cli.mt.tokenizer import BOS, EOS, PAD
 from lslo_cli.recipe import SearchMode
 
@@ -29,7 +30,7 @@ class FairseqConstraints(LogitsProcessor):
     """
 
     def __init__(self, languages: torch.Tensor, max_length: int):
-        """``languages``: (rows, 1) ids of language tokens, or (rows, 0) where the decoder writes none.
+        """``languages``: (rows, 1) ids of language tokens, or (rows, 0) where none is written.
 
         ``max_length`` counts the leading ``</s>`` too.
         """
@@ -76,21 +77,23 @@ def translate(
     ``FAIRSEQ`` scores a hypothesis by the sum of its log-probabilities, those of language token and ``</s>``
     included, over their number to the power ``length_penalty``; a sentence is done once it has ``beam``
     finished hypotheses. ``PLAIN`` gives ``</s> __tgt__`` as a prompt, which does not count, and stops as
-    transformers does. The caller sets the route of the batch; the model must be in eval mode.
+    transformers does. The token of a new language has no probability, and is a prompt in both. The caller
+    sets the route of the batch; the model must be in eval mode.
     """
     model = base.model
     if model.training:
         raise ValueError("the model is in training mode: call model.eval() before translating")
     input_ids = batch.input_ids.to(model.device)
     prompt = batch.prompt_ids.to(model.device)  # (batch, 2): </s> __tgt__; or (batch, 1)
-    languages = prompt[:, 1:]
+    fairseq = mode is SearchMode.FAIRSEQ
+    given = 1 if fairseq and writes_language(model.lm_head, prompt) else prompt.shape[1]
+    written = prompt[:, given:]
     longest = int(max_length_a * input_ids.shape[1] + max_length_b)
     max_length = min(longest, model.config.max_position_embeddings - 1) + 2  # </s> at both ends
-    fairseq = mode is SearchMode.FAIRSEQ
     sequences = model.generate(
         input_ids=input_ids,
         attention_mask=batch.attention_mask.to(model.device),
-        decoder_input_ids=prompt[:, :1] if fairseq else prompt,
+        decoder_input_ids=prompt[:, :given],
         past_key_values=BeamCache(DynamicCache(config=model.config), DynamicCache(config=model.config)),
         generation_config=GenerationConfig(
             num_beams=beam,
@@ -104,7 +107,7 @@ def translate(
             eos_token_id=EOS,
         ),
         logits_processor=LogitsProcessorList(
-            [FairseqConstraints(languages.repeat_interleave(beam, dim=0), max_length)] if fairseq else []
+            [FairseqConstraints(written.repeat_interleave(beam, dim=0), max_length)] if fairseq else []
         ),
     )
     return [_pieces(row) for row in sequences[:, prompt.shape[1] :].tolist()]

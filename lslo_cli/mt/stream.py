@@ -47,6 +47,9 @@ class TranslationBatches(Sequence[TranslationBatch]):
     Sentences x longest source <= ``max_tokens``, specials included. A source longer than ``max_length`` is
     cut there, its closing specials kept, and counted in ``truncated``. An empty source is in no batch: its
     translation is the empty string, which :meth:`in_order` puts in its place.
+
+    Directions from or to a new language have batches of their own, so that those of all others are what they
+    would be without it: rounding depends on the batch.
     """
 
     def __init__(
@@ -77,14 +80,19 @@ class TranslationBatches(Sequence[TranslationBatch]):
             [len(self._pieces[sentences[d][row]]) + specials[d] for d, row in keys], dtype=np.int64
         )
         self.truncated = int((lengths > max_length).sum())
-        order = np.argsort(-lengths, kind="stable")
-        widths = np.minimum(lengths[order], max_length)
-        # Within a batch, rows that share a target language stand together, as in training, and languages
-        # stand in their own order: then adapters find their rows sorted.
-        self._batches = [
-            tuple(sorted((keys[index] for index in order[start:stop]), key=self._by_target))
-            for start, stop in token_budget(widths, max_tokens, max_sentences)
-        ]
+        kind_of = {direction: self._kind(direction) for direction in sentences}
+        kinds = np.array([kind_of[direction] for direction, _ in keys], dtype=np.int64)
+        self._batches: list[tuple[Key, ...]] = []
+        for kind in np.unique(kinds):
+            order = np.argsort(-lengths, kind="stable")
+            order = order[kinds[order] == kind]
+            widths = np.minimum(lengths[order], max_length)
+            # Within a batch, rows that share a target language stand together, as in training, and
+            # languages stand in their own order: then adapters find their rows sorted.
+            self._batches += [
+                tuple(sorted((keys[index] for index in order[start:stop]), key=self._by_target))
+                for start, stop in token_budget(widths, max_tokens, max_sentences)
+            ]
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -96,6 +104,14 @@ class TranslationBatches(Sequence[TranslationBatch]):
         prompts = [self._tokenizer.decoder_prompt(direction.src, direction.tgt) for direction in directions]
         src, tgt = language_indices(directions, self._languages)
         return TranslationBatch(input_ids, attention_mask, torch.tensor(prompts), src, tgt, keys)
+
+    def _kind(self, direction: Direction) -> int:
+        """0 for a direction between languages of the model; 1 from, 2 to, 3 between languages new to it."""
+        tokenizer = self._tokenizer
+        src, tgt = (
+            tokenizer.language_id(code) >= tokenizer.output_size for code in (direction.src, direction.tgt)
+        )
+        return src + 2 * tgt
 
     def _by_target(self, key: Key) -> tuple[int, int]:
         direction, _ = key

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
@@ -48,6 +50,9 @@ class Tokenizer:
 
     pad_id, eos_id, unk_id = PAD, EOS, UNK
 
+    output_size: int
+    """Number of ids a model can write; those of added languages, from here on, are only read."""
+
     def __init__(
         self, model: bytes, entries: Sequence[str], languages: Iterable[str] = (), family: Family = M2M
     ):
@@ -75,6 +80,7 @@ class Tokenizer:
         self._piece_ids = [ids.get(piece, UNK) for piece in pieces]
         codes = {family.code_of(token): index for token, index in ids.items()}
         self._languages = {model_code(code): index for code, index in codes.items() if code}
+        self.output_size = len(self._tokens)
         self._silent = {BOS, PAD, EOS, ids.get(MASK, EOS), *self._languages.values()}
 
     @property
@@ -86,6 +92,15 @@ class Tokenizer:
     def languages(self) -> tuple[str, ...]:
         """Codes of the languages that have a token, by id."""
         return tuple(sorted(self._languages, key=self._languages.__getitem__))
+
+    def with_languages(self, codes: Iterable[str]) -> Tokenizer:
+        """The same tokenizer with a token for each of more languages, after all there are."""
+        extended = copy.copy(self)
+        codes = list(codes)
+        extended._tokens = self._tokens + [self.family.language_token(code) for code in codes]
+        extended._languages = self._languages | dict(zip(codes, count(len(self._tokens)), strict=False))
+        extended._silent = self._silent | set(extended._languages.values())
+        return extended
 
     @property
     def digest(self) -> str:

@@ -102,16 +102,15 @@ def attach(
 ) -> Adapters:
     """Freeze ``model`` and put an LSLo on every site of ``site_set``.
 
-    The order of ``languages`` is the meaning of the route's indices. ``ranks`` names each of them, or only
-    ``shared``: then all use one LoRA. Adapters are made on the CPU in float32 from torch's global
-    generator, so that a seed fixes them.
+    The order of ``languages`` is the meaning of the route's indices. Those that ``ranks`` does not name have
+    no adapter, so that nothing is added to their rows; where it names ``shared``, all use this one LoRA.
+    Adapters are made on the CPU in float32 from torch's global generator, so that a seed fixes them.
     """
     route = Route(kernel)
     model.requires_grad_(False)
     note_inputs(model)
     names = tuple(ranks.by_language)
-    by_language = tuple(0 if names == (SHARED,) else names.index(language) for language in languages)
-    slots = Slots(tuple(ranks.by_language.values()), by_language)
+    slots = _slots(ranks, languages)
     by_site = {}
     for site in model_sites(model, site_set):
         base = site_module(model, site)
@@ -120,6 +119,16 @@ def attach(
         by_site[site] = adapter.to(base.weight.device)
         _replace(model, site, LSLo(base, by_site[site]))
     return Adapters(route, names, by_site)
+
+
+def _slots(ranks: RankMap, languages: Sequence[str]) -> Slots:
+    """Which adapter each language uses; languages without one share a last one of rank 0."""
+    names = tuple(ranks.by_language)
+    if names == (SHARED,):
+        return Slots((ranks.total,), (0,) * len(languages))
+    by_language = tuple(names.index(code) if code in names else len(names) for code in languages)
+    empty = (0,) if len(names) in by_language else ()
+    return Slots((*ranks.by_language.values(), *empty), by_language)
 
 
 def attach_mixture(

@@ -131,5 +131,6 @@ class TranslationLoss(nn.Module):
             decoder_input_ids=decoder_input,
             use_cache=False,
         ).last_hidden_state  # (batch, t, d_model)
-        real = labels != IGNORED
-        return projected_loss(hidden[real], self.model.lm_head.weight, labels[real], self.smoothing)
+        projection = self.model.lm_head.weight
+        written = (labels != IGNORED) & (labels < len(projection))  # a new language's token is only read
+        return projected_loss(hidden[written], projection, labels[written], self.smoothing)

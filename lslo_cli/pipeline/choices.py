@@ -87,19 +87,21 @@ def choose_ranks(
     """The ranks that a recipe asks for: given, or ``auto`` for the estimated rank map.
 
     None takes the estimated map where the experiment has one, and else the paper's 2 for high and medium
-    and 8 for the rest. Raises UsageError for ranks that do not fit the languages, and InputError for a map
-    that is missing, damaged, stale, or made with another base.
+    and 8 for the rest; languages that are new to the base model get ranks by class, and the others none.
+    Raises UsageError for ranks that do not fit the languages, and InputError for a map that is missing,
+    damaged, stale, or made with another base.
     """
     recipe = experiment.recipe
     wanted = _wanted_ranks(experiment, subspace)
     if recipe.train.method is Method.LORA:
         return Chosen(_shared_rank(wanted), "given")
-    languages = recipe.selected_languages()
+    languages, new = recipe.selected_languages(), recipe.new_languages
     path = subspace or experiment.folder.subspace
     if wanted != AUTO:
         if recipe.train.ranks is None:
-            on_event(Noted(f"no rank map at {path}: using {wanted}"))
-        return Chosen(parse_ranks(wanted, languages), "given")
+            given = f"adapters for {', '.join(new)} alone" if new else f"no rank map at {path}"
+            on_event(Noted(f"{given}: using {wanted}"))
+        return Chosen(parse_ranks(wanted, languages, required=new or None), "given")
     artifact = store.read(path, SubspaceResult)
     store.check_fresh(path, artifact, SubspaceResult.command)
     codes = [language.code for language in languages]
@@ -148,9 +150,16 @@ def _wanted_ranks(experiment: Experiment, subspace: Path | None) -> str:
         return section.ranks
     if section.method is Method.LORA:
         return LORA_RANK
-    if subspace or experiment.folder.subspace.exists():
+    languages, new = experiment.recipe.selected_languages(), experiment.recipe.new_languages
+    if subspace or (experiment.folder.subspace.exists() and not new):
         return AUTO
-    classes = resource_classes(experiment.recipe.selected_languages())
+    if new:
+        return ",".join(
+            f"{language.code}={PAPER_RANKS[language.resource]}"
+            for language in languages
+            if language.code in new
+        )
+    classes = resource_classes(languages)
     return ",".join(str(PAPER_RANKS[resource]) for resource in classes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
@@ -29,6 +30,7 @@ def evaluate(
     goes on after the last batch that it finished, to the same result; with ``force`` it begins anew.
     """
     folders = runs_to_evaluate(experiment, runs)
+    experiment = with_new_languages(experiment, folders)
     listener = _without_repeats(on_event)
     return [_evaluate_run(experiment, folder, force, listener) for folder in folders]
 
@@ -42,6 +44,16 @@ def runs_to_evaluate(experiment: Experiment, runs: Sequence[str]) -> list[RunFol
         if folder.name != BASE_RUN:
             read_training(experiment.folder, folder)
     return folders
+
+
+def with_new_languages(experiment: Experiment, folders: Sequence[RunFolder]) -> Experiment:
+    """The experiment with the languages that its runs brought to the base, where the recipe adds none."""
+    if experiment.recipe.new_languages:
+        return experiment
+    trained = [folder for folder in folders if folder.name != BASE_RUN]
+    found = [read_training(experiment.folder, folder).result.new_languages for folder in trained]
+    new = {code: relative for languages in found for code, relative in languages.items()}
+    return replace(experiment, recipe=experiment.recipe.model_copy(update={"new_languages": new}))
 
 
 def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_event: OnEvent) -> Written:

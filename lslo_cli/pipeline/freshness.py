@@ -34,6 +34,7 @@ def same_settings(artifact: Artifact[Result], recipe: Recipe) -> bool:
     ours = recipe.model_dump(mode="json")
     return (
         artifact.seed == recipe.seed
+        and artifact.recipe.get("new_languages", {}) == ours["new_languages"]
         and artifact.recipe["run"]["precision"] == ours["run"]["precision"]
         and all(artifact.recipe["run"].get(name, False) == ours["run"][name] for name in SWITCHES)
         and all(artifact.recipe.get(name) == ours[name] for name in SECTIONS[type(artifact.result)])

@@ -10,7 +10,7 @@ from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.pipeline.choices import Chosen, choose_index, run_choices, run_folder, subspace_path
-from lslo_cli.pipeline.evaluation import runs_to_evaluate
+from lslo_cli.pipeline.evaluation import runs_to_evaluate, with_new_languages
 from lslo_cli.pipeline.experiment import Experiment, read_training
 from lslo_cli.plan import Plan, describe_index, parameters_by_language, training_facts, work_of
 from lslo_cli.recipe import Method
@@ -18,7 +18,7 @@ from lslo_cli.stages.batch_size import settled
 from lslo_cli.stages.evaluate import chosen_directions
 from lslo_cli.stages.quality_curve import QualityCurve
 from lslo_cli.stages.setup import Setup, prepare
-from lslo_cli.stages.train import check_method
+from lslo_cli.stages.train import check_method, trained_directions
 from lslo_cli.stages.translation import open_metric, sources_and_references
 from lslo_cli.stages.weights import ADAPTER, MODEL
 
@@ -52,8 +52,11 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
     index, ranks = _choices(experiment, command, subspace, setup)
     work = work_of(recipe, command, ranks.value)
     setup = settled(setup, work)
-    batches = setup.training_batches()
+    directions = trained_directions(setup, ranks.value)
+    batches = setup.training_batches(directions)
     facts = _common_facts(setup)
+    if len(directions) < len(setup.directions):
+        facts.append(("trains on", f"{len(directions)} of {len(setup.directions)} directions"))
     if index.value:
         facts.append(("index", describe_index(index.value, index.source)))
     if command == "train" and recipe.train.curve_rows:
@@ -91,7 +94,7 @@ def _files_of_training(
 
 def _evaluation_plan(experiment: Experiment, runs: Sequence[str]) -> Plan:
     folders = runs_to_evaluate(experiment, runs)
-    recipe = experiment.recipe
+    recipe = with_new_languages(experiment, folders).recipe
     setup = prepare(recipe)
     metric = open_metric(setup)
     corpus = setup.corpus(recipe.data.test, recipe.data.test_rows)
@@ -126,6 +129,7 @@ def _common_facts(setup: Setup) -> Facts:
     return [
         ("languages", f"{len(setup.codes)}: {', '.join(setup.codes)}"),
         ("base model", f"{recipe.model.name}, {setup.model_identity.parameters:,} parameters"),
+        *(("new language", f"{code}, like {like}") for code, like in recipe.new_languages.items()),
         ("text", f"{text.path}, split '{text.split}', {text.examples:,} sentence pairs"),
         ("device", setup.device),
     ]

@@ -38,7 +38,7 @@ def normalise(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     return {
         key.replace("-", "_"): normalise(value)
-        if isinstance(value, Mapping) and key != "languages"
+        if isinstance(value, Mapping) and key.replace("-", "_") not in ("languages", "new_languages")
         else value
         for key, value in values.items()
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,7 +14,9 @@ from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.recipe.section import Count, CountOrZero, NonNegative, Positive, Probability, Ratio, Section
-from lslo_cli.world import WORLD
+from lslo_cli.world import NEWCOMERS, WORLD
+
+NewCode = Annotated[str, Field(pattern="^[a-z]{2,3}(_[A-Z][a-z]{3})?$")]
 
 
 class Method(StrEnum):
@@ -244,13 +246,18 @@ class ReproduceSection(Section):
 
 
 class Recipe(Section):
-    """Everything an experiment depends on."""
+    """Everything an experiment depends on.
+
+    ``new_languages`` are languages that the base model does not know, each with the relative whose token its
+    own begins as. They come after ``langs``.
+    """
 
     name: str | None = None
     description: str = ""
     seed: CountOrZero = 2
     langs: str | tuple[str, ...] = "lang12"
     languages: dict[str, LanguageEntry] = Field(default_factory=dict)
+    new_languages: dict[NewCode, str] = Field(default_factory=dict)
     model: ModelSection = ModelSection()
     data: DataSection = DataSection()
     fit: FitSection = FitSection()
@@ -265,22 +272,39 @@ class Recipe(Section):
 
     @property
     def experiment(self) -> str:
-        """The name of the experiment's folder: the recipe's, or that of the language set, or its codes."""
+        """The name of the experiment's folder: the recipe's, or that of the language set, or its codes.
+
+        The codes of new languages follow: what is found with them is another experiment.
+        """
         codes = self.langs.split(",") if isinstance(self.langs, str) else self.langs
-        return self.name or "-".join(code.strip() for code in codes)
+        name = self.name or "-".join(code.strip() for code in codes)
+        return "-".join((name, *self.new_languages))
 
     def known_languages(self) -> dict[str, Language]:
-        """The paper's languages, the built-in world's, and those this recipe describes."""
+        """The paper's languages, the built-in world's, those this recipe describes, and those it adds.
+
+        Whatever a new language is elsewhere, the base model has no bitext of it: unless this recipe describes
+        it, it is very low in resources. Where its family is unknown, it is its relative's.
+        """
         described = {
             code: Language(code, entry.resource, entry.family, entry.bitext)
             for code, entry in self.languages.items()
         }
-        return {**LANGUAGES, **WORLD, **described}
+        known = {**LANGUAGES, **WORLD, **NEWCOMERS}
+        families = {code: language.family for code, language in known.items()}
+        added = {
+            code: Language(code, Resource.VERY_LOW, families.get(code) or families.get(relative, ""))
+            for code, relative in self.new_languages.items()
+        }
+        return {**known, **added, **described}
 
     def selected_languages(self) -> tuple[Language, ...]:
         """The languages of the experiment. Raises UsageError for an unknown code."""
         return resolve_languages(
-            self.langs, self.known_languages(), {**LANGUAGE_SETS, "world12": tuple(WORLD)}
+            self.langs,
+            self.known_languages(),
+            {**LANGUAGE_SETS, "world12": tuple(WORLD)},
+            added=self.new_languages,
         )
 
     def estimation_schedule(self) -> GradualPruning:

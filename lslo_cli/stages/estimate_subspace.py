@@ -22,7 +22,7 @@ def estimate_subspace(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
     adapters = attach(setup.base.model, strategy, ranks, setup.codes, kernel=kernel)
     pruner = estimation_pruner(adapters, stage.pool)
     fit = setup.fit(
-        adapters.parameters(),
+        [*adapters.parameters(), *setup.new_rows()],
         batches,
         optimisation(recipe.fit, schedule.epochs, recipe.fit.lr),
         task="subspace estimation",

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
+from torch import nn
 
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
@@ -20,6 +21,7 @@ from lslo_cli.mt.base import BaseModel, load_base, set_dropout
 from lslo_cli.mt.batches import EpochBatches
 from lslo_cli.mt.corpus import Corpus
 from lslo_cli.mt.encoder import is_shareable
+from lslo_cli.mt.new_languages import add_languages
 from lslo_cli.mt.tokenized import TokenizedCorpus
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import FitSection, Recipe
@@ -88,21 +90,26 @@ class Setup:
         )
         return corpus
 
-    def training_batches(self) -> EpochBatches:
-        """Batches over all directions of the training split, as the recipe asks for them."""
+    def new_rows(self) -> list[nn.Parameter]:
+        """The embeddings of new languages, made trainable: they are trained beside adapters."""
+        rows = self.base.new_rows
+        return [rows.weight.requires_grad_(True)] if rows else []
+
+    def training_batches(self, directions: Sequence[Direction] | None = None) -> EpochBatches:
+        """Batches of the training split over ``directions``, by default all, as the recipe asks for them."""
         recipe = self.recipe
-        batches = self.batches(self.corpus(recipe.data.train, recipe.data.train_rows))
+        batches = self.batches(self.corpus(recipe.data.train, recipe.data.train_rows), directions)
         if batches.skipped:
             limit = min(recipe.data.max_length, recipe.fit.max_tokens)
             self.on_event(Noted(f"left out {batches.skipped} sentence pairs longer than {limit} tokens"))
         return batches
 
-    def batches(self, corpus: Corpus) -> EpochBatches:
-        """Batches of any text over all directions."""
+    def batches(self, corpus: Corpus, directions: Sequence[Direction] | None = None) -> EpochBatches:
+        """Batches of any text over ``directions``, by default all."""
         recipe = self.recipe
         return EpochBatches(
             TokenizedCorpus(corpus, self.base.tokenizer),
-            self.directions,
+            self.directions if directions is None else directions,
             self.codes,
             max_tokens=recipe.fit.max_tokens,
             max_length=recipe.data.max_length,
@@ -163,6 +170,7 @@ class Setup:
                 recipe.run.model_dump(mode="json", include={"precision", "tf32", "share_sources"}),
                 asdict(settings),
                 [asdict(language) for language in self.languages],
+                recipe.new_languages,
                 [identity.digest for identity in self.data],
                 self.base.identity.digest,
                 self.accelerator.num_processes,
@@ -176,11 +184,13 @@ def prepare(
 ) -> Setup:
     """Choose the device, seed everything, load the base model and check that it knows the languages.
 
-    Raises UsageError for an unknown language or device, InputError for a base model that cannot be used.
+    New languages are added to it first. Raises UsageError for an unknown language or device, InputError for
+    a base model that cannot be used.
     """
     languages = recipe.selected_languages()
     accelerator = open_device(recipe)
     base = load_base(recipe.model.name, revision=recipe.model.revision, attn=attention_for(accelerator))
+    base = add_languages(base, recipe.new_languages)
     base.check_languages(language.code for language in languages)
     base.model.to(accelerator.device)
     set_seed(recipe.seed)

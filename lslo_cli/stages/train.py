@@ -9,7 +9,8 @@ from torch import nn
 
 from lslo_cli.artifacts.results import PrunedTable, TrainingResult
 from lslo_cli.errors import UsageError
-from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.languages import Direction
+from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.strategy import Index, IndexStrategy, uniform
 from lslo_cli.nn.attach import Adapters, attach
 from lslo_cli.nn.pruning import Pruner, gradual_pruner
@@ -32,18 +33,19 @@ def train(
 ) -> TrainingResult:
     """Train one run and write its weights below ``folder``.
 
-    ``ranks`` are by language, of one shared adapter for ``lora``, and None for ``full``. ``strategy`` is None
+    ``ranks`` are by language, of one shared adapter for ``lora``, and None for ``full``; directions between
+    languages without adapters have nothing to train and are left out. ``strategy`` is None
     for the methods that do not route, and ``index_source`` says where it comes from.
     """
     recipe, model = setup.recipe, setup.base.model
     section = recipe.train
     check_method(recipe)
-    batches = setup.training_batches()
+    batches = setup.training_batches(trained_directions(setup, ranks))
     # One adapter for all languages is the same whichever side would select it.
     strategy = strategy or uniform(Index.SOURCE, model.config.encoder_layers, model.config.decoder_layers)
     kernel = recipe.run.adapter_kernel
     adapters = attach(model, strategy, ranks, setup.codes, section.sites, kernel) if ranks else None
-    parameters = adapters.parameters() if adapters else unfrozen(model)
+    parameters = [*adapters.parameters(), *setup.new_rows()] if adapters else unfrozen(model)
     pruner = pruner_of(setup, adapters)
     route = adapters.route if adapters else None
     curve = QualityCurve(setup, route) if section.curve_rows else None
@@ -71,7 +73,8 @@ def train(
         index=strategy.as_text() if adapters else {},
         index_source=index_source,
         ranks=dict(ranks.by_language) if ranks else {},
-        **_settings(setup),
+        new_languages=recipe.new_languages,
+        **_settings(setup, adapters),
         trainable_parameters=trainable,
         trainable_parameters_paper_style=counted,
         nonzero_parameters=trainable - sum(matrix.pruned for matrix in pruned.matrices()),
@@ -84,13 +87,31 @@ def train(
 
 
 def check_method(recipe: Recipe) -> None:
-    """Raise UsageError where pruning by language is asked of a method that has no adapters by language."""
+    """Raise UsageError where a method is asked for what it cannot do.
+
+    Pruning by language takes adapters by language, and a new language takes adapters of any kind: all that
+    is saved of it is its row.
+    """
     if recipe.train.gps > 0 and recipe.train.method is not Method.LSLO:
         raise UsageError(
             f"--gps {recipe.train.gps:g} prunes by language, which --method {recipe.train.method} has no "
             "adapters for",
             "leave out --gps, or use --method lslo",
         )
+    if recipe.new_languages and recipe.train.method is Method.FULL:
+        raise UsageError(
+            f"--add-lang {','.join(recipe.new_languages)} leaves the base model as it is, and --method full "
+            "trains all of it",
+            "use --method lslo, which leaves the other languages alone, or --method lora",
+        )
+
+
+def trained_directions(setup: Setup, ranks: RankMap | None) -> list[Direction]:
+    """The directions from or to a language with an adapter; all of them after ``lora`` and ``full``."""
+    if ranks is None or SHARED in ranks.by_language:
+        return list(setup.directions)
+    adapted = set(ranks.by_language)
+    return [direction for direction in setup.directions if adapted & {direction.src, direction.tgt}]
 
 
 def unfrozen(model: nn.Module) -> list[nn.Parameter]:
@@ -103,17 +124,21 @@ def pruner_of(setup: Setup, adapters: Adapters | None) -> Pruner:
     if adapters is None:
         return Pruner(())
     matrices = PRUNED_MATRICES[setup.recipe.train.prune_targets]
-    return gradual_pruner(adapters, languages_to_prune(setup), matrices)
+    return gradual_pruner(adapters, languages_to_prune(setup, adapters), matrices)
 
 
-def languages_to_prune(setup: Setup) -> list[str]:
-    """The codes of those in the classes of ``gps_classes``; none at ratio 0."""
+def languages_to_prune(setup: Setup, adapters: Adapters | None) -> list[str]:
+    """The codes of those with adapters in the classes of ``gps_classes``; none at ratio 0."""
     section = setup.recipe.train
-    classes = section.gps_classes if section.gps > 0 else ()
-    return [language.code for language in setup.languages if language.resource in classes]
+    classes = section.gps_classes if section.gps > 0 and adapters else ()
+    return [
+        language.code
+        for language in setup.languages
+        if language.resource in classes and language.code in adapters.languages
+    ]
 
 
-def _settings(setup: Setup) -> dict[str, Any]:
+def _settings(setup: Setup, adapters: Adapters | None) -> dict[str, Any]:
     """What the artifact repeats of the recipe, so that it can be read alone."""
     section = setup.recipe.train
     return {
@@ -122,6 +147,6 @@ def _settings(setup: Setup) -> dict[str, Any]:
         "target_ratio": section.gps,
         "start_epoch": section.gps_start,
         "duration": section.gps_duration,
-        "pruned_languages": languages_to_prune(setup),
+        "pruned_languages": languages_to_prune(setup, adapters),
         "prune_targets": section.prune_targets,
     }

@@ -99,6 +99,7 @@ def open_log(setup: Setup, sources: Translations, depends_on: object) -> Transla
             {str(direction): list(lines) for direction, lines in sources.items()},
             setup.base.identity.digest,
             setup.codes,
+            recipe.new_languages,
             recipe.evaluate.model_dump(mode="json"),
             recipe.data.max_length,
             recipe.run.model_dump(mode="json", include={"precision", "tf32"}),

@@ -22,7 +22,7 @@ def weight_learn(setup: Setup) -> IndexStrategyResult:
     trajectory = _Trajectory(adapters)
     epochs = recipe.weight_learn.epochs or recipe.fit.epochs
     fit = setup.fit(
-        adapters.parameters(),
+        [*adapters.parameters(), *setup.new_rows()],
         batches,
         optimisation(recipe.fit, epochs, recipe.fit.lr),
         task="weight learning",

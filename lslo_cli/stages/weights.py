@@ -44,10 +44,19 @@ def save_weights(
 def load_weights(setup: Setup, result: TrainingResult, path: Path) -> Route | None:
     """Put a trained run on the freshly loaded base of ``setup``; returns the route of its adapters.
 
-    After full fine-tuning there are none, and so no route. Raises InputError where the weights do not fit
-    what the result describes.
+    Languages that were new to the base get the tokens that were trained for them. After full fine-tuning
+    there are no adapters, and so no route. Raises InputError where the weights do not fit what the result
+    describes.
     """
     state = load_file(path)
+    if result.new_languages.keys() != setup.recipe.new_languages.keys():
+        trained, asked = (
+            ", ".join(new) or "none" for new in (result.new_languages, setup.recipe.new_languages)
+        )
+        raise InputError(
+            f"run {result.run} was trained with these languages added to the base: {trained}; not {asked}",
+            "use it with the same ones",
+        )
     if result.method == Method.FULL:
         _load_model(setup.base.model, state, path)
         return None
@@ -57,6 +66,8 @@ def load_weights(setup: Setup, result: TrainingResult, path: Path) -> Route | No
     adapters = attach(setup.base.model, strategy, ranks, setup.codes, site_set, kernel)
     try:
         adapters.load_state_dict(state)
+        if setup.base.new_rows:
+            setup.base.new_rows.load_state_dict(state)
     except (KeyError, RuntimeError) as error:
         raise InputError(
             f"{path} does not fit its training artifact: {error}", "train the run again"
@@ -67,12 +78,18 @@ def load_weights(setup: Setup, result: TrainingResult, path: Path) -> Route | No
 def _save_adapters(
     setup: Setup, path: Path, adapters: Adapters, strategy: IndexStrategy, ranks: RankMap
 ) -> None:
-    """Tensors by ``site.language.lora_A`` and ``.lora_B``, and what a reader needs to use them."""
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in adapters.state_dict().items()}
+    """Tensors by ``site.language.lora_A`` and ``.lora_B``, and what a reader needs to use them.
+
+    A new language has its row of the embedding, times the embedding's scale, as ``embedding.language``.
+    """
+    rows = setup.base.new_rows
+    state = adapters.state_dict() | (rows.state_dict() if rows else {})
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
     config = {
         "base_model_name_or_path": setup.base.identity.name,
         "base_model_digest": setup.base.identity.digest,
         "languages": list(setup.codes),
+        "new_languages": setup.recipe.new_languages,
         "ranks": dict(ranks.by_language),
         "index": strategy.as_text(),
         "sites": str(setup.recipe.train.sites),

@@ -1,6 +1,6 @@
-"""The built-in synthetic world: twelve languages made by code, with text at every resource level."""
+"""The built-in synthetic world: twelve languages made by code, at every resource level, and a newcomer."""
 
-from lslo_cli.world.languages import NAMES, PIVOT, WORLD
+from lslo_cli.world.languages import NAMES, NEWCOMERS, PIVOT, WORLD
 from lslo_cli.world.text import ROWS, Split, sentences, write_world
 
-__all__ = ["NAMES", "PIVOT", "ROWS", "WORLD", "Split", "sentences", "write_world"]
+__all__ = ["NAMES", "NEWCOMERS", "PIVOT", "ROWS", "WORLD", "Split", "sentences", "write_world"]

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from random import Random
 
-from lslo_cli.world.languages import GRAMMARS, PHONOLOGIES, WORLD, Phonology
+from lslo_cli.world.languages import GRAMMARS, NEWCOMERS, PHONOLOGIES, WORLD, Phonology
 from lslo_cli.world.meaning import LEXICON, Meaning, NounPhrase, Tense, Word
 
 
@@ -34,7 +34,7 @@ class Speaker:
 
     def __init__(self, code: str):
         self._grammar = GRAMMARS[code]
-        family = WORLD[code].family
+        family = {**WORLD, **NEWCOMERS}[code].family
         phonology = PHONOLOGIES[family]
         inherited, coined = _lexicon(family, phonology), _lexicon(code, phonology)
         replaced = Random(f"{code} replaces")

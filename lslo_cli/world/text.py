@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from random import Random
 
 from lslo_cli.errors import UsageError, nearest
-from lslo_cli.world.languages import WORLD
+from lslo_cli.world.languages import NEWCOMERS, WORLD
 from lslo_cli.world.meaning import REPORT, TALK, Meaning, meanings
 from lslo_cli.world.speech import Speaker
 
@@ -43,20 +43,30 @@ REPORTS = (Split.DEVTEST, Split.TEST, Split.TRAIN)
 """The splits of reports, in the order in which they are cut from one stream."""
 
 
-def sentences(split: Split | str, rows: int | None = None) -> dict[str, list[str]]:
+def sentences(
+    split: Split | str, rows: int | None = None, codes: Sequence[str] = tuple(WORLD)
+) -> dict[str, list[str]]:
     """The first ``rows`` rows (default: all) of a split, as language code -> aligned lines.
 
     In ``pretrain`` a language has a line in as many of the 40,000 rows as its ``bitext`` says, drawn
-    evenly, and an empty string in the others; the pivot has them all.
-    Raises UsageError for an unknown split or more rows than it has.
+    evenly, and an empty string in the others; the pivot has them all, and newcomers none. ``codes`` choose
+    the languages, newcomers only if they are named.
+    Raises UsageError for an unknown split or language, or more rows than there are.
     """
     split = _known(split)
     rows = ROWS[split] if rows is None else rows
     if not 0 < rows <= ROWS[split]:
         message = f"the world's {split} split has {ROWS[split]} rows, not {rows}"
         raise UsageError(message, f"ask for 1 to {ROWS[split]} rows")
+    known = (*WORLD, *NEWCOMERS)
+    for code in codes:
+        if code not in known:
+            raise UsageError(
+                f"the built-in world has no language '{code}'",
+                f"its languages are {', '.join(known)}; give real text with --data",
+            )
     said = _meanings(split)[:rows]
-    return {code: _lines(code, split, said) for code in WORLD}
+    return {code: _lines(code, split, said) for code in codes}
 
 
 def write_world(
@@ -97,7 +107,9 @@ def _meanings(split: Split) -> list[Meaning]:
 
 def _lines(code: str, split: Split, said: list[Meaning]) -> list[str]:
     speaker = Speaker(code)
-    bitext = WORLD[code].bitext
+    if split is Split.PRETRAIN and code in NEWCOMERS:
+        return [""] * len(said)
+    bitext = {**WORLD, **NEWCOMERS}[code].bitext
     if split is not Split.PRETRAIN or bitext is None:
         return [speaker.say(meaning) for meaning in said]
     present = _translated_rows(code, bitext)

@@ -32,3 +32,20 @@ def test_a_shape_loads_no_torch(python):
 def test_a_misspelt_shape_ends_with_a_usage_error(lslo):
     result = lslo("base", "info", "m2m-124-61m")
     assert result.exit_code == 2 and "Did you mean" in result.stderr
+
+
+def test_a_new_language_costs_its_adapters_and_one_row(lslo):
+    added = ("--langs", "lang12", "--add-lang", "tyv", "--like", "kk")
+    facts = json.loads(lslo("base", "info", "m2m-124-615m", *added, "--json").stdout)
+    one = json.loads(
+        lslo("base", "info", "m2m-124-615m", "--langs", "en,wo", "--ranks", "1,8", "--json").stdout
+    )
+    of_wolof = one["adapters"]["by_language"][1][3]
+    assert facts["adapters"]["by_language"] == [["tyv", "very-low", 8, of_wolof + 1024]]
+    assert facts["adapters"]["parameters"] == of_wolof + 1024
+    assert facts["adapters"]["unknown"] == []
+
+
+def test_a_new_language_that_the_model_knows_is_refused(lslo):
+    result = lslo("base", "info", "m2m-124-615m", "--langs", "lang12", "--add-lang", "ky", "--like", "kk")
+    assert result.exit_code == 2 and "knows this language already" in result.stderr

@@ -231,3 +231,37 @@ def test_an_experiment_lies_in_the_folder_of_its_name():
 def test_a_baseline_leaves_the_pruning_of_its_recipe_out_unless_it_is_asked_for(arguments, ratio):
     recipe = parsed(TrainOptions, "--recipe", "lang12", *arguments).resolve()
     assert recipe.train.gps == ratio
+
+
+@pytest.mark.parametrize("options_class", [*EVERY_STAGE, HeatmapOptions])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--add-lang", "tyv,crh", "--like", "kk,tr"),
+        ("--add-lang", "tyv", "--like", "kk", "--add-lang", "crh", "--like", "tr"),
+    ],
+)
+def test_a_new_language_is_named_with_its_relative(options_class, arguments):
+    recipe = parsed(options_class, *arguments).resolve()
+    assert recipe.new_languages == {"tyv": "kk", "crh": "tr"}
+    assert recipe.experiment == "lang12-tyv-crh"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--add-lang", "tyv"), "--add-lang names tyv, and --like none"),
+        (("--like", "kk"), "--add-lang names no language, and --like kk"),
+        (("--add-lang", "tyv,tyv", "--like", "kk,kk"), "names 'tyv' twice"),
+        (("--add-lang", "Tuvan", "--like", "kk"), "new_languages.Tuvan"),
+    ],
+)
+def test_a_new_language_without_relative_or_code_is_refused(arguments, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        parsed(TrainOptions, *arguments).resolve()
+    assert caught.value.hint
+
+
+def test_the_next_command_is_told_of_new_languages():
+    options = parsed(TrainOptions, "--add-lang", "tyv", "--like", "kk")
+    assert options.command("evaluate") == "lslo evaluate --add-lang tyv --like kk"

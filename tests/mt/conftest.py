@@ -10,6 +10,7 @@ class Words:
     """A tokenizer in the scheme of M2M-124 whose pieces are words, numbered as they come."""
 
     pad_id, eos_id, unk_id = 1, 2, 3
+    output_size = 10_000
 
     def __init__(self, languages):
         self._languages = {code: 4 + index for index, code in enumerate(languages)}

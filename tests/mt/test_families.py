@@ -1,9 +1,11 @@
 """The families, each as a tiny random model in the files its published models have on the hub."""
 
 import json
+import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from sentencepiece import SentencePieceProcessor
 from transformers import (
     M2M100Config,
@@ -20,6 +22,7 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.languages import Direction
 from lslo_cli.mt.base import load_base, save_base
+from lslo_cli.mt.new_languages import add_languages
 from lslo_cli.mt.search import translate
 from lslo_cli.mt.stream import TranslationBatches
 from lslo_cli.mt.tokenizer import SENTENCEPIECE, SPECIALS, Tokenizer
@@ -204,6 +207,68 @@ def test_adapters_are_attached_trained_saved_loaded_and_translate(model, text, t
     assert all(len(item.artifact.result.directions) == 6 for item in written)
     after = load_base(str(model)).model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_new_language_is_added_trained_saved_loaded_and_translated(model, family, text, tmp_path):
+    folder = tmp_path / "text"
+    shutil.copytree(text, folder)
+    tuvan = ["ol diis bicii bazyn korup tur", "yt bazynda udup tur", "bicii yt diisti korup tur"]
+    for split in ("dev", "devtest"):
+        (folder / split / f"tyv.{split}").write_text("\n".join(tuvan) + "\n", encoding="utf-8")
+    recipe = resolve(
+        None,
+        {
+            "langs": "en,fr",
+            "new_languages.tyv": "kk",
+            "model.name": str(model),
+            "data.path": str(folder),
+            "fit.epochs": 3,
+            "fit.lr": 0.01,
+            "fit.dropout": 0.0,
+            "fit.accumulate": 1,
+            "evaluate.beam": 2,
+            "evaluate.max_new_tokens": 6,
+            "evaluate.metric_model": "base",
+            "run.device": "cpu",
+            "run.threads": 1,
+        },
+    )
+    experiment = Experiment(recipe, ExperimentFolder(tmp_path / "results"), "lslo test")
+    training = pipeline.train(experiment)
+    saved = load_file(training.path.parent / training.artifact.result.weights.path)["embedding.tyv"]
+    begun = add_languages(load_base(str(model)), {"tyv": "kk"}).new_rows.state_dict()["embedding.tyv"]
+    assert saved.shape == begun.shape and not torch.equal(saved, begun)
+    base, run = (written.path.parent / "hypotheses" for written in pipeline.evaluate(experiment))
+    assert {path.stem for path in run.iterdir()} == {"en-fr", "fr-en", "en-tyv", "tyv-en", "fr-tyv", "tyv-fr"}
+    for direction in ("en-fr", "fr-en"):
+        assert (run / f"{direction}.txt").read_text() == (base / f"{direction}.txt").read_text()
+
+
+def test_a_new_language_has_the_place_that_the_family_gives_any(base, family):
+    known = base.tokenizer
+    tokenizer = known.with_languages(["tyv", "kjh_Cyrl"])
+    tyv, en = known.vocab_size, known.language_id("en")
+    assert (tokenizer.language_id("tyv"), tokenizer.language_id("kjh_Cyrl")) == (tyv, tyv + 1)
+    assert tokenizer.languages == (*known.languages, "tyv", "kjh_Cyrl")
+    assert tokenizer.output_size == known.vocab_size == tokenizer.vocab_size - 2
+    assert "tyv" not in known.languages
+    sequences = (tokenizer.source_ids([9], "tyv", "en"), tokenizer.source_ids([9], "en", "tyv"))
+    assert sequences == (([en, 9, 2], [tyv, 9, 2]) if family == "small-100" else ([tyv, 9, 2], [en, 9, 2]))
+    assert tokenizer.decode([tyv, *tokenizer.encode(TEXT["eng"][0]), 2]) == TEXT["eng"][0]
+
+
+@pytest.mark.parametrize(
+    ("relatives", "message"),
+    [
+        ({"fra": "kk"}, "--add-lang fra: base model .* knows this language already"),
+        ({"tyv": "kq"}, "--like kq: base model .* has no token .* Did you mean '"),
+        ({"tyv": "crh", "crh": "tr"}, "--like crh: base model .* has no token"),
+    ],
+)
+def test_a_language_that_is_not_new_or_has_no_relative_is_refused(base, relatives, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        add_languages(base, relatives)
+    assert caught.value.hint and base.new_rows is None
 
 
 def test_our_beam_search_and_transformers_find_the_same(base):

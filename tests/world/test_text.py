@@ -9,7 +9,7 @@ import pytest
 
 from lslo_cli.errors import UsageError
 from lslo_cli.method.languages import Resource
-from lslo_cli.world import NAMES, PIVOT, ROWS, WORLD, Split, sentences, write_world
+from lslo_cli.world import NAMES, NEWCOMERS, PIVOT, ROWS, WORLD, Split, sentences, write_world
 from lslo_cli.world.text import _meanings
 
 
@@ -19,11 +19,11 @@ def test_the_world_has_four_languages_in_each_of_three_classes_ordered_by_bitext
     sizes = [language.bitext for language in WORLD.values()]
     assert sizes[0] is None and next(iter(WORLD)) == PIVOT
     assert sizes[1:] == sorted(sizes[1:], reverse=True) and len(set(sizes)) == 12
-    assert list(NAMES) == list(WORLD)
+    assert list(NAMES) == [*WORLD, *NEWCOMERS]
 
 
 def test_the_codes_are_iso_639_codes_for_private_use():
-    assert all("qaa" <= code <= "qtz" and len(code) == 3 for code in WORLD)
+    assert all("qaa" <= code <= "qtz" and len(code) == 3 for code in (*WORLD, *NEWCOMERS))
 
 
 def test_pretraining_text_has_as_many_rows_of_a_language_as_its_bitext():
@@ -38,6 +38,21 @@ def test_the_other_splits_exist_in_every_language(split):
     text = sentences(split)
     assert list(text) == list(WORLD)
     assert all(len(lines) == ROWS[split] and all(lines) for lines in text.values())
+
+
+def test_a_newcomer_has_text_in_every_split_but_the_base_models():
+    assert NEWCOMERS.keys().isdisjoint(WORLD)
+    for code in NEWCOMERS:
+        for split in Split:
+            lines = sentences(split, 30, [code, "qso"])
+            assert list(lines) == [code, "qso"] and len(lines[code]) == 30
+            assert any(lines[code]) == (split is not Split.PRETRAIN)
+            assert all(lines[code]) or split is Split.PRETRAIN
+
+
+def test_a_language_the_world_does_not_have_is_refused():
+    with pytest.raises(UsageError, match="no language 'qzz'"):
+        sentences("test", 3, ["qta", "qzz"])
 
 
 def test_no_meaning_occurs_twice_within_or_between_splits():

@@ -10,14 +10,14 @@ from typer import Argument, Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, takes
-from lslo_cli.cli.options import MACHINE, RecipeOptions
+from lslo_cli.cli.options import MACHINE, LanguageOptions
 
 if TYPE_CHECKING:
     from lslo_cli.base_info import AdapterFacts, BaseFacts
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaseInfoOptions(RecipeOptions):
+class BaseInfoOptions(LanguageOptions):
     model: Annotated[
         str, Argument(metavar="MODEL", help="A folder, a hub id, or a published shape such as m2m-124-615m.")
     ]
