@@ -14,7 +14,6 @@ from lslo_cli.method.ranks import PAPER_RANKS, RankMap, parse_ranks
 from lslo_cli.method.shapes import SHAPES, ModelShape
 from lslo_cli.mt.codes import check_new_languages, model_code
 from lslo_cli.plan import Work, parameters_by_language
-from lslo_cli.world import WORLD
 
 if TYPE_CHECKING:
     from lslo_cli.recipe import Recipe
@@ -62,10 +61,11 @@ def base_facts(name: str, revision: str | None = None) -> BaseFacts:
     is no such model, or where its files contradict each other.
     """
     if name not in SHAPES:
-        if "/" not in name and name != WORLD and not Path(name).exists():
-            published(name)  # which says what names there are
+        from lslo_cli.mt.checkpoint import WORLD
         from lslo_cli.mt.header import read_header
 
+        if "/" not in name and name != WORLD and not Path(name).exists():
+            published(name)  # which says what names there are
         header = read_header(name, revision)
         return BaseFacts(
             name=name,

@@ -32,6 +32,16 @@ def command_line() -> str:
     return shlex.join(["lslo", *sys.argv[1:]])
 
 
+def seed_list(text: str | None) -> list[int]:
+    """Read ``2,3,4``."""
+    if text is None:
+        return []
+    for part in split_commas(text):
+        if not part.isdecimal():
+            raise UsageError(f"--seeds names '{part}', which is no whole number", "write --seeds 2,3,4")
+    return [int(part) for part in split_commas(text)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecipeOptions:
     """Settings: a recipe, and what overrides it."""

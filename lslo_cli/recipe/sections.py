@@ -217,7 +217,7 @@ class Stage(StrEnum):
 
     WEIGHT_LEARN = "weight-learn"
     ESTIMATE = "estimate-subspace"
-    ESTIMATE_LANGUAGE = "estimate-subspace-language"
+    ESTIMATE_LANGUAGE = "estimate-by-language"
     PRUNE_REPORT = "prune-report"
 
 

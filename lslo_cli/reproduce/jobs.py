@@ -76,7 +76,10 @@ def jobs_of(targets: Sequence[Target], results: Path, seeds: Sequence[int], comm
         if job.kind is Stage.PRUNE_REPORT:  # after the run it counts, where that is among the jobs
             counted = [f"{label.rpartition('/')[0]}/{run}" for run in job.runs]
             jobs[label] = replace(job, needs=(*job.needs, *(run for run in counted if run in jobs)))
-    return {label: jobs[label] for label in sorted(jobs, key=lambda label: _depth(jobs, label))}
+    ordered: dict[str, Job] = {}
+    for label in jobs:
+        _put(label, jobs, ordered)
+    return ordered
 
 
 def only(jobs: Jobs, names: Collection[str]) -> Jobs:
@@ -200,5 +203,8 @@ def _all_needs(jobs: Jobs, label: str) -> set[str]:
     return {label for need in jobs[label].needs for label in (need, *_all_needs(jobs, need))}
 
 
-def _depth(jobs: Jobs, label: str) -> int:
-    return 1 + max((_depth(jobs, need) for need in jobs[label].needs), default=0)
+def _put(label: str, jobs: Jobs, ordered: dict[str, Job]) -> None:
+    """Put a job behind those that it needs."""
+    for need in jobs[label].needs:
+        _put(need, jobs, ordered)
+    ordered.setdefault(label, jobs[label])

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import flags_of, split_commas, takes
-from lslo_cli.cli.options import MACHINE, StageOptions, command_line
-from lslo_cli.errors import UsageError
+from lslo_cli.cli.flags import flags_of, takes
+from lslo_cli.cli.options import MACHINE, StageOptions, command_line, seed_list
 
 if TYPE_CHECKING:
     from lslo_cli.reproduce import Jobs
+    from lslo_cli.reproduce.forecast import Forecast
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,16 +80,6 @@ def reproduce(options: ReproduceOptions) -> None:
         show_made(options, jobs)
 
 
-def seed_list(text: str | None) -> list[int]:
-    """Read ``2,3,4``."""
-    if text is None:
-        return []
-    for part in split_commas(text):
-        if not part.isdecimal():
-            raise UsageError(f"--seeds names '{part}', which is no whole number", "write --seeds 2,3,4")
-    return [int(part) for part in split_commas(text)]
-
-
 def print_jobs(options: ReproduceOptions, jobs: Jobs) -> None:
     """A command line for every job on stdout, and on stderr which lines have to wait for which."""
     from lslo_cli.reproduce import waves
@@ -115,16 +106,45 @@ def show_plan(options: ReproduceOptions, jobs: Jobs) -> None:
     """What would be made, what is up to date, and what each job costs."""
     from lslo_cli.reproduce.forecast import forecasts
 
-    rows = forecasts(jobs)
+    plan = forecasts(jobs)
     if options.json:
-        print(json.dumps([row.as_dict() for row in rows], indent=1))
+        print(json.dumps([asdict(each) for each in plan], indent=1))
         return
-    columns = ("job", "epochs", "updates", "trainable", "as the paper counts", "memory", "")
-    console.show_table("What would be made", columns, [row.cells() for row in rows])
-    for note in dict.fromkeys(row.note for row in rows if row.note):
-        console.say(note)
-    if not options.quiet:
-        console.say("dry run: nothing was written")
+    columns = ("job", "epochs", "updates", "trainable", "paper's", "memory", "")
+    for place, rows in groupby(
+        sorted(plan, key=lambda each: _place(each.label)), key=lambda each: _place(each.label)
+    ):
+        console.show_table(str(options.results / place), columns, map(_cells, rows))
+        console.results.print()
+    todo = [each for each in plan if not each.current]
+    console.show_facts(
+        [
+            ("to be made", f"{len(todo)} of {len(plan)}"),
+            ("epochs", f"{sum(each.epochs for each in todo):,}"),
+            ("updates", f"{sum(each.epochs * (each.updates or 0) for each in todo):,}"),
+        ]
+    )
+    if options.quiet:
+        return
+    if not all(each.counted for each in plan):
+        console.say("base model or text is not here: updates are estimated for the sentences of FLORES-101")
+    console.say("dry run: nothing was written")
+
+
+def _cells(plan: Forecast) -> tuple[object, ...]:
+    from lslo_cli.plan import in_binary_units
+
+    name, state = plan.label.rpartition("/")[2], "done" if plan.current else ""
+    if not plan.epochs:
+        return name, None, None, None, None, None, state
+    updates = f"{plan.updates:,}" if plan.counted else f"~{plan.updates:,}"
+    counts = (f"{n / 1e6:,.2f}M" if n else None for n in (plan.trainable, plan.trainable_paper_style))
+    memory = in_binary_units(plan.memory.total) if plan.memory else None
+    return name, plan.epochs, updates, *counts, memory, state
+
+
+def _place(label: str) -> str:
+    return label.rpartition("/")[0]
 
 
 def show_made(options: ReproduceOptions, jobs: Jobs) -> None:
@@ -136,4 +156,5 @@ def show_made(options: ReproduceOptions, jobs: Jobs) -> None:
     else:
         console.show_facts(("experiment", folder) for folder in folders)
     if not options.quiet:
-        console.say(f"made {len(jobs)} parts; next: {options.command('report')}")
+        whole = dict.fromkeys(options.results / label.partition("/")[0] for label in jobs)
+        console.say(f"made {len(jobs)} parts; next: {shlex.join(['lslo', 'report', *map(str, whole)])}")

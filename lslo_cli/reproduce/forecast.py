@@ -1,0 +1,113 @@
+"""What jobs would cost: epochs, updates, parameters and memory, where need be without weights or text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from lslo_cli.artifacts.folder import BASE_RUN
+from lslo_cli.base_info import base_facts
+from lslo_cli.method.languages import directions
+from lslo_cli.method.memory import MemoryEstimate
+from lslo_cli.method.ranks import RankMap, parse_ranks
+from lslo_cli.method.shapes import SHAPES, ModelShape
+from lslo_cli.pipeline import Experiment, choices
+from lslo_cli.plan import Work, work_of
+from lslo_cli.recipe import Method, Recipe, Stage
+from lslo_cli.reproduce.jobs import Job, Jobs, Kind
+from lslo_cli.reproduce.making import is_current
+from lslo_cli.stages.setup import prepare
+from lslo_cli.stages.text import WORLD_NAME
+
+FLORES_ROWS = 997
+"""Sentences of FLORES-101's dev split."""
+PAIR_TOKENS = 48
+"""Tokens that a sentence pair of FLORES takes in a batch of M2M-124, about: its longer side with padding."""
+HUB_COPIES = {"VityaVitalich/flores101_mm100_615M": "m2m-124-615m"}
+"""Shapes of hub models that recipes name, so that a plan needs no network."""
+
+COMMANDS = {
+    Stage.WEIGHT_LEARN: "weight-learn",
+    Stage.ESTIMATE: "estimate-subspace",
+    Stage.ESTIMATE_LANGUAGE: "estimate-subspace",
+    Kind.RUN: "train",
+}
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One job: whether it is done, and what it costs; None for what does not apply.
+
+    ``updates`` are those of an epoch, counted where base model and text are at hand and else estimated for
+    FLORES-101. ``trainable`` is None for a rank map that is yet to be estimated.
+    """
+
+    label: str
+    current: bool
+    epochs: int
+    updates: int | None = None
+    counted: bool = True
+    trainable: int | None = None
+    trainable_paper_style: int | None = None
+    memory: MemoryEstimate | None = None
+
+
+def forecasts(jobs: Jobs) -> list[Forecast]:
+    """What every job costs. Raises what loading a base model or reading text raises, other than absence."""
+    counted: dict[str, tuple[int, bool]] = {}
+    return [_forecast(job, counted) for job in jobs.values()]
+
+
+def _forecast(job: Job, counted: dict[str, tuple[int, bool]]) -> Forecast:
+    command, current = COMMANDS.get(job.kind), is_current(job)
+    if command is None or job.name == BASE_RUN:
+        return Forecast(job.label, current, 0)
+    recipe = job.experiment.recipe
+    place = str(job.experiment.folder.path)
+    if place not in counted:  # the same batches serve all that an experiment trains
+        counted[place] = updates_of(recipe)
+    updates, certain = counted[place]
+    shape = shape_of(recipe)
+    work = _work(job.experiment, command)
+    if work is None:
+        return Forecast(job.label, current, job.epochs, updates, certain)
+    paper_style = work.copies * work.ranks.parameters_paper_style(shape, work.sites) if work.ranks else None
+    memory = work.memory(shape, recipe.fit.max_tokens) if recipe.fit.max_tokens != "auto" else None
+    return Forecast(
+        job.label, current, job.epochs, updates, certain, work.trainable(shape), paper_style, memory
+    )
+
+
+def updates_of(recipe: Recipe) -> tuple[int, bool]:
+    """Updates in an epoch, and whether they were counted or only estimated for FLORES-101."""
+    fit, data = recipe.fit, recipe.data
+    if _at_hand(recipe.model.name, data.path):
+        batches = len(prepare(recipe).training_batches().batches(1))
+        return ceil(batches / fit.accumulate), True
+    rows = data.train_rows or FLORES_ROWS
+    tokens = rows * len(directions(recipe.selected_languages())) * PAIR_TOKENS
+    per_batch = 4000 if fit.max_tokens == "auto" else fit.max_tokens
+    return ceil(tokens / (per_batch * fit.accumulate)), False
+
+
+def shape_of(recipe: Recipe) -> ModelShape:
+    """The shape of the recipe's base model. Raises InputError or UsageError where there is no such model."""
+    name = HUB_COPIES.get(recipe.model.name, recipe.model.name)
+    return SHAPES[name] if name in SHAPES else base_facts(name, recipe.model.revision).shape
+
+
+def _work(experiment: Experiment, command: str) -> Work | None:
+    """What a job trains; None where its ranks are yet to be estimated."""
+    recipe = experiment.recipe
+    ranks: RankMap | None = None
+    if command == "train" and recipe.train.method is not Method.FULL:
+        wanted = recipe.train.ranks
+        if wanted in (None, choices.AUTO):
+            return None
+        ranks = parse_ranks(wanted, recipe.selected_languages())
+    return work_of(recipe, command, ranks)
+
+
+def _at_hand(*names: str) -> bool:
+    return all(name == WORLD_NAME or Path(name).exists() for name in names)

@@ -1,0 +1,127 @@
+import pytest
+
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.events import Noted
+from lslo_cli.recipe import ReproduceSection, Stage
+from lslo_cli.reproduce import Kind, find_targets, jobs_of, only, waves
+
+
+def names(jobs):
+    return [job.name for job in jobs.values()]
+
+
+def test_a_table_is_its_runs_and_what_they_need(jobs):
+    table = jobs("table-3")
+    assert names(table) == [
+        "base", "full", "weight-learn", "2-2-8-gps0.9", "2-2-8-source-gps0.9", "2-2-8-target-gps0.9",
+    ]  # fmt: skip
+    assert table["small/2-2-8-gps0.9"].needs == ("small/weight-learn",)
+    assert not table["small/2-2-8-source-gps0.9"].needs and not table["small/full"].needs
+
+
+@pytest.mark.parametrize(
+    ("figure", "stage"),
+    [
+        ("figure-1", ["weight-learn"]),
+        ("figure-2", ["weight-learn", "estimate-subspace"]),
+        ("figure-4", ["weight-learn", "estimate-by-language"]),
+        ("figure-5", ["weight-learn", "estimate-subspace"]),
+        ("figure-6", ["weight-learn", "estimate-by-language"]),
+    ],
+)
+def test_a_figure_needs_the_stage_it_shows(jobs, figure, stage):
+    assert names(jobs(figure))[:-1] == stage
+
+
+def test_what_several_targets_need_is_made_once(jobs):
+    everything = jobs("all")
+    assert len(names(everything)) == len(set(names(everything)))
+    assert set(names(jobs("tables"))) < set(names(everything))
+
+
+def test_everything_comes_after_what_it_needs(jobs):
+    everything = jobs("table-9", "figures", "tables", seeds=(2, 3))
+    before = set()
+    for label, job in everything.items():
+        assert before.issuperset(job.needs)
+        before.add(label)
+    assert "small/seed-3/2-2-8-gps0.9" in everything["small/seed-3/prune-report"].needs
+
+
+def test_one_seed_lives_in_the_experiments_folder_and_several_below_it(jobs, tmp_path):
+    one, several = jobs("figure-1", seeds=(5,)), jobs("figure-1", seeds=(5, 6))
+    assert one["small/weight-learn"].experiment.folder.path == tmp_path / "results/small"
+    assert several["small/seed-6/weights"].experiment.folder.path == tmp_path / "results/small/seed-6"
+    assert [one["small/weight-learn"].experiment.recipe.seed] == [5]
+    assert several["small/seed-6/weight-learn"].experiment.recipe.seed == 6
+
+
+def test_without_a_recipe_each_table_is_of_the_languages_it_is_about(tmp_path):
+    labels = jobs_of(find_targets(["tables"]), tmp_path, (), "lslo test")
+    assert {label.partition("/")[0] for label in labels} == {"lang12", "lang30"}
+    assert labels["lang30/2-2-8-8-gps0.9"].experiment.recipe.train.index == "paper"
+    assert "lang30/weight-learn" not in labels
+
+
+def test_a_table_of_a_group_that_does_not_fit_the_languages_is_left_out(small):
+    notes = []
+    targets = find_targets(["tables"], small, on_event=notes.append)
+    assert "table-2" not in [target.name for target in targets]
+    assert [note.text for note in notes if isinstance(note, Noted)] == [
+        "left out table-2: 8-8-8-8 has ranks for 4 resource classes, where there are high, medium, very-low"
+    ]
+
+
+def test_a_table_that_does_not_fit_is_refused_where_it_is_asked_for(jobs):
+    with pytest.raises(UsageError, match="4 ranks for 3 resource classes"):
+        jobs("table-2")
+
+
+def test_an_unknown_target_is_refused_with_what_there_is(jobs):
+    with pytest.raises(InputError, match="Did you mean 'table-1'") as error:
+        jobs("table1")
+    assert "figure-3" in error.value.hint and "tables" in error.value.hint
+
+
+def test_a_recipe_that_names_nothing_is_the_pipeline_with_its_own_run(tmp_path):
+    lang12 = jobs_of(find_targets(["lang12"]), tmp_path, (), "lslo test")
+    assert names(lang12) == [
+        "weight-learn", "estimate-subspace", "base", "2-2-8-gps0.9", "prune-report",
+    ]  # fmt: skip
+    assert lang12["lang12/prune-report"].runs == ("2-2-8-gps0.9",)
+
+
+def test_a_recipe_without_ranks_trains_the_estimated_ones(tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text('name = "own"\nlangs = "qta,qso,qki,qsi"\n')
+    jobs = jobs_of(find_targets([str(own)]), tmp_path, (), "lslo test")
+    assert set(jobs["own/auto"].needs) == {"own/weight-learn", "own/estimate-subspace"}
+
+
+def test_settings_given_beside_reach_every_run(small, tmp_path):
+    targets = find_targets(["table-3"], small, {"fit.epochs": 4}, ["train.gps_duration=1"])
+    for job in jobs_of(targets, tmp_path, (), "lslo test").values():
+        assert job.experiment.recipe.fit.epochs == 4
+        assert job.experiment.recipe.train.gps_duration == 1
+        assert job.experiment.recipe.reproduce == ReproduceSection()
+
+
+def test_a_part_is_kept_with_what_it_needs(jobs):
+    table = jobs("tables", seeds=(2, 3))
+    assert list(only(table, ["8-8-8"])) == [
+        f"small/seed-{seed}/{name}" for seed in (2, 3) for name in ("weight-learn", "8-8-8")
+    ]
+    assert list(only(table, ["seed-3/full"])) == ["small/seed-3/full"]
+
+
+def test_an_unknown_part_is_refused_with_the_parts(jobs):
+    with pytest.raises(UsageError, match="--only 8-8 is no part of this. Did you mean '8-8-8'"):
+        only(jobs("table-1"), ["8-8"])
+
+
+def test_the_runs_of_the_second_wave_do_not_need_each_other(jobs):
+    shared, runs, rest = waves(jobs("all"))
+    labels = {job.label for job in runs}
+    assert all(labels.isdisjoint(job.needs) for job in (*shared, *runs))
+    assert {job.kind for job in runs} == {Kind.RUN}
+    assert {job.kind for job in rest} == {Stage.PRUNE_REPORT, Kind.FIGURE}
