@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from lslo_cli import pipeline, plots
+from lslo_cli import pipeline
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.results import (
@@ -58,6 +58,8 @@ def is_current(job: Job) -> bool:
 
 def draw(job: Job) -> list[Path]:
     """Draw a figure from the artifacts in the job's folder, and return its files."""
+    from lslo_cli import plots  # takes seconds to load, and most jobs draw nothing
+
     folder = job.experiment.folder
     languages = job.experiment.recipe.selected_languages()
 
