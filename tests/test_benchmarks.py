@@ -18,6 +18,7 @@ from benchmarks import (
     measure,
     models,
     pipeline,
+    pruned,
     sites,
     stacks,
     targets,
@@ -198,6 +199,16 @@ def test_a_variant_that_fails_leaves_its_reason_and_the_others_their_rows(monkey
     assert [row["variant"] for row in rows] == ["frozen base", "LSLo 2;2;8", "full fine-tuning"]
     assert rows[2] == {"variant": "full fine-tuning", "failed": "RuntimeError: no kernel image"}
     assert measure.table(rows).splitlines()[-1].endswith("RuntimeError: no kernel image")
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR")
+def test_pruned_updates_are_the_same_however_they_are_computed(monkeypatch):
+    monkeypatch.setattr(pruned, "D", 40)
+    monkeypatch.setattr(pruned, "TOKENS", (7,))
+    rows = pruned.run("cpu", "float32", repeats=1)
+    ways = ["as it is", "entries in use", "sparse matrices"]
+    assert [row["update"] for row in rows] == len(pruned.RANKS) * ways
+    assert {row["over as it is"] for row in rows if row["update"] == "as it is"} == {1.0}
 
 
 # On a GPU, in one go
