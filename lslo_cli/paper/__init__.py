@@ -1,6 +1,7 @@
-"""The tables that the paper prints, as values: what ours are compared with."""
+"""The tables that the papers print, as values: what ours are compared with."""
 
 from lslo_cli.paper.claims import CLAIMS, Claim, Comparison, Expectation
+from lslo_cli.paper.flare import TRANSFER_CLAIMS, FlareTable, TransferClaim, flare_table
 from lslo_cli.paper.tables import (
     PrintedCorrelation,
     PrintedCorrelations,
@@ -15,15 +16,19 @@ from lslo_cli.paper.tables import (
 
 __all__ = [
     "CLAIMS",
+    "TRANSFER_CLAIMS",
     "Claim",
     "Comparison",
     "Expectation",
+    "FlareTable",
     "PrintedCorrelation",
     "PrintedCorrelations",
     "PrintedRow",
     "PrintedSchedule",
     "PrintedSchedules",
     "PrintedTable",
+    "TransferClaim",
+    "flare_table",
     "printed_correlations",
     "printed_schedules",
     "printed_table",
