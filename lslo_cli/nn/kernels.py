@@ -17,6 +17,9 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+VARYING = ("tokens", "length")
+"""What differs between batches: a kernel is not compiled anew where such a number is a multiple of 16."""
+
 
 @triton.jit
 def _owned(first, stop, t, tokens, length):
@@ -32,7 +35,7 @@ def _is_visited(own_first, own_stop, block, BLOCK_R: tl.constexpr):
     return tl.max(((own_first < block + BLOCK_R) & (block < own_stop)).to(tl.int32), axis=0) > 0
 
 
-@triton.jit
+@triton.jit(do_not_specialize=VARYING)
 def project(
     x, lora, hidden, first, stop,
     tokens, length, d, width, kept, lora_r, lora_d,
@@ -58,7 +61,7 @@ def project(
             tl.store(place, total.to(hidden.dtype.element_ty), mask=owned)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=VARYING)
 def linear(
     x, weight, bias, hidden, lora, y, first, stop,
     tokens, length, d_in, d_out, width, kept, weight_out, weight_in, lora_out, lora_r,
@@ -102,7 +105,7 @@ def linear(
     tl.store(y + row * d_out + n, total.to(y.dtype.element_ty), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=VARYING)
 def outer(
     hidden, z, sums, first, stop,
     tokens, length, d, width, kept, per_split, sums_split, sums_r, sums_d,
