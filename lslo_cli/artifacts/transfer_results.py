@@ -21,12 +21,15 @@ class TransferEpoch(Document):
 class TrainedRun(Document):
     """One method's training: ``best_epoch`` is the one kept, ``weights`` None where nothing is trained.
 
+    ``translator`` is the translation model that FLARE-MT reads with, and as which language.
+
     ``seconds`` are those of training alone, the source's states included; ``step_seconds`` the median of
     one update.
     """
 
     run: str
     method: str
+    translator: str = ""
     trainable_parameters: int = 0
     adapter_parameters: int = 0
     seconds: Number = 0.0

@@ -26,8 +26,8 @@ from lslo_cli.stages.device import attention_for, describe_device, open_device
 from lslo_cli.stages.transfer_runs import TUNING, answer, probe, transfer, tune
 from lslo_cli.stages.transfer_setup import TransferSetup
 
-CHOICES = {"runs", "languages", "seeds", "translators"}
-"""Settings that say how much is done, and not what comes out of it."""
+CHOICES = {"runs", "languages", "seeds", "translators", "translator_reads_as"}
+"""Settings that say how much is done, or that a run names by itself."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,12 @@ class TransferExperiment:
     @property
     def fixed(self) -> dict[str, Any]:
         """The settings that every run depends on."""
-        settings = self.recipe.flare.model_dump(mode="json", exclude=CHOICES)
-        run = self.recipe.run.model_dump(mode="json", include={"precision", "tf32"})
-        return {"flare": settings, "run": run}
+        return _fixed(self.recipe.model_dump(mode="json"))
+
+
+def _fixed(recipe: dict[str, Any]) -> dict[str, Any]:
+    flare = {key: value for key, value in recipe["flare"].items() if key not in CHOICES}
+    return {"flare": flare, "run": {key: recipe["run"][key] for key in ("precision", "tf32")}}
 
 
 class Seed:
@@ -92,7 +95,7 @@ class Seed:
         except InputError:
             return None
         same = (
-            artifact.recipe == self.experiment.fixed
+            _fixed(artifact.recipe) == self.experiment.fixed
             and artifact.model == self.model
             and [item.digest for item in artifact.inputs] == [item.digest for item in upstream]
             and artifact.data == list(data)
@@ -192,7 +195,7 @@ def _trained(seed: Seed, language: str) -> Written:
     wanted = seed.setup.settings.parsed_runs()
     written = None
     for run in wanted:
-        if str(run) in done:
+        if str(run) in done and done[str(run)].translator == seed.setup.translator_of(run):
             continue
         stopwatch = Stopwatch()
         done[str(run)] = transfer(seed.setup, seed.tuned, run, language, folder.weights(run.stem))

@@ -56,6 +56,7 @@ def transfer(
             method=str(run.method),
             epochs=settings.epochs,
             lr=settings.lr,
+            translator=setup.translator_of(run),
             shuffled=run.method is Transfer.FLARE_SHUFFLED,
         )
 
@@ -114,6 +115,7 @@ def _train(
     method: str,
     epochs: int,
     lr: float,
+    translator: str = "",
     shuffled: bool = False,
 ) -> TrainedRun:
     train, dev = (reading.prepare(setup.pairs(language, split)) for split in ("train", "dev"))
@@ -138,6 +140,7 @@ def _train(
     return TrainedRun(
         run=name,
         method=method,
+        translator=translator,
         trainable_parameters=_count(reading.parameters()),
         adapter_parameters=_count(reading.adapters.parameters()),
         seconds=trained.seconds,

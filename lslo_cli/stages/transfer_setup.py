@@ -130,22 +130,34 @@ class TransferSetup:
         projection = LatentTranslation(encoder.width, model.width, adapters.blocks).to(self.device)
         return TranslatorReading(model, adapters, self.settings.max_length, projection, encoder)
 
+    def translator_of(self, run: TransferRun) -> str:
+        """The translation model that a run reads with and as which language; empty for other methods.
+
+        Raises UsageError where the recipe has none of that name.
+        """
+        if run.method is not Transfer.FLARE_MT:
+            return ""
+        return f"{self._translator_folder(run.translator)} as {self.settings.translator_reads_as}"
+
     def target_encoder(self, name: str) -> TargetEncoder:
-        """A translation model of the recipe by name. Raises UsageError for one that is not there."""
+        """A translation model of the recipe by name."""
+        settings = self.settings
+        return load_target_encoder(
+            self._translator_folder(name),
+            settings.translator_reads_as,
+            max_length=settings.max_length,
+            device=self.device,
+            mask_padding=settings.mask_padding,
+        )
+
+    def _translator_folder(self, name: str) -> str:
         known = self.settings.translators
         if name not in known:
             raise UsageError(
                 f"no translation model '{name}' in flare.translators.{nearest(name, known)}",
                 f"known: {', '.join(known)}" if known else "name one as flare.translators.NAME=FOLDER",
             )
-        settings = self.settings
-        return load_target_encoder(
-            known[name],
-            settings.translator_reads_as,
-            max_length=settings.max_length,
-            device=self.device,
-            mask_padding=settings.mask_padding,
-        )
+        return known[name]
 
     def _mixup_block(self, model: TaskModel) -> int:
         """The middle block, where the recipe names none."""
