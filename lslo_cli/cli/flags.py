@@ -48,6 +48,11 @@ def flags_of(options_class: type) -> Iterator[Flag]:
         yield Flag(field.name, option, rest[0] if rest else None, field.default)
 
 
+def number_or_word(text: str) -> int | str:
+    """Read ``4000`` as a number and ``auto`` as a word."""
+    return int(text) if text.lstrip("-").isdecimal() else text
+
+
 def split_commas(text: str) -> tuple[str, ...]:
     """Read ``high,medium``; an empty text is an empty tuple."""
     return tuple(part.strip() for part in text.split(",") if part.strip())

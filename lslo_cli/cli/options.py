@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from lslo_cli.cli.flags import Key, flags_of, split_commas
+from lslo_cli.cli.flags import Key, flags_of, number_or_word, split_commas
 from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ class FitOptions(StageOptions):
             rich_help_panel=TRAINING,
             help="Size of a batch in tokens, padding included; auto cuts updates to fit into memory.",
         ),
-        Key("fit.max_tokens", lambda text: int(text) if text.lstrip("-").isdecimal() else text),
+        Key("fit.max_tokens", number_or_word),
     ] = None
     accumulate: Annotated[
         int | None,

@@ -61,7 +61,8 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
         facts.append(("index", describe_index(index.value, index.source)))
     if command == "train" and recipe.train.curve_rows:
         QualityCurve(setup, None)  # to see whether it can be drawn
-        facts.append(("quality curve", f"{recipe.train.curve_rows:,} sentences per direction and epoch"))
+        sample = f"{recipe.train.curve_rows} sentences per direction and epoch"
+        facts.append(("quality curve", f"{', '.join(recipe.train.curve_groups)}: {sample}"))
     shape = setup.model_identity.shape
     facts += training_facts(setup.recipe, work, shape, len(batches.batches(1)))
     return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)

@@ -130,7 +130,8 @@ class TrainSection(Section):
     ``index`` is learned, paper, source, target or a file; None is the learned one where it has been
     learned and else the paper's. ``ranks`` is 2,2,8 or en=2,wo=16 or auto; None is the estimated rank map
     where there is one and else 2 for high and medium, 8 for the rest. ``curve_rows`` sentences per
-    direction are scored after each epoch; 0 is none.
+    direction, or all of the test split, are scored after each epoch in the directions and groups of
+    directions that ``curve_groups`` names; 0 is none.
     """
 
     method: Method = Method.LSLO
@@ -142,7 +143,7 @@ class TrainSection(Section):
     gps_duration: Count = 8
     gps_classes: tuple[Resource, ...] = (Resource.HIGH, Resource.MEDIUM)
     prune_targets: PruneTargets = PruneTargets.BOTH
-    curve_rows: CountOrZero = 0
+    curve_rows: CountOrZero | Literal["all"] = 0
     curve_groups: tuple[str, ...] = ("H2H", "V2V")
 
 

@@ -75,6 +75,8 @@ OWN = [
     (TrainOptions, "--sites", "attn", "train.sites", SiteSet.ATTENTION),
     (TrainOptions, "--epochs", "12", "fit.epochs", 12),
     (TrainOptions, "--curve-rows", "50", "train.curve_rows", 50),
+    (TrainOptions, "--curve-rows", "all", "train.curve_rows", "all"),
+    (TrainOptions, "--curve-groups", "H2H,en-wo", "train.curve_groups", ("H2H", "en-wo")),
     (TrainOptions, "--gps", "0.9", "train.gps", 0.9),
     (TrainOptions, "--gps-start", "0", "train.gps_start", 0),
     (TrainOptions, "--gps-duration", "5", "train.gps_duration", 5),

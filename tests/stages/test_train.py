@@ -159,9 +159,18 @@ def test_measuring_quality_does_not_change_the_training(trained):
     assert without.curve is None
 
 
-def test_a_curve_over_groups_that_do_not_exist_is_refused(trained):
-    with pytest.raises(UsageError, match="no direction lies in the groups L2L"):
-        trained(**{"train.curve_rows": 2, "train.curve_groups": ["L2L"]})
+def test_a_curve_may_be_of_single_directions_and_of_all_sentences(trained):
+    result, _ = trained(**{"train.curve_rows": "all", "train.curve_groups": ["H2H", "qta-qso", "qso-qta"]})
+    assert result.curve.rows == 3
+    for point in result.curve.points:
+        assert point.spbleu["H2H"] == pytest.approx((point.spbleu["qta-qso"] + point.spbleu["qso-qta"]) / 2)
+
+
+@pytest.mark.parametrize("groups", [["L2L"], ["H2H", "qta-qxx"], []])
+def test_a_curve_over_what_does_not_exist_is_refused(trained, groups):
+    with pytest.raises(UsageError, match="no direction of this experiment is meant by") as error:
+        trained(**{"train.curve_rows": 2, "train.curve_groups": groups})
+    assert "H2H" in error.value.hint and "qta-qso" in error.value.hint
 
 
 def test_the_kernel_of_the_recipe_changes_weights_by_rounding_only(trained):

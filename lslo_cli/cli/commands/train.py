@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import Key, split_commas, takes
+from lslo_cli.cli.flags import Key, number_or_word, split_commas, takes
 from lslo_cli.cli.options import FitOptions
 from lslo_cli.cli.run import run_stage
 from lslo_cli.events import OnEvent
@@ -65,9 +65,22 @@ class TrainOptions(FitOptions):
     ] = None
     epochs: Annotated[int | None, Option("--epochs", help="Epochs to train."), Key("fit.epochs")] = None
     curve_rows: Annotated[
-        int | None,
-        Option("--curve-rows", help="Sentences per direction to score after each epoch (figure 3); 0: none."),
-        Key("train.curve_rows"),
+        str | None,
+        Option(
+            "--curve-rows",
+            metavar="INTEGER|all",
+            help="Sentences per direction to score after each epoch (figure 3); 0: none.",
+        ),
+        Key("train.curve_rows", number_or_word),
+    ] = None
+    curve_groups: Annotated[
+        str | None,
+        Option(
+            "--curve-groups",
+            metavar="LIST",
+            help="What to score after each epoch: groups, or directions such as en-wo; default: H2H,V2V.",
+        ),
+        Key("train.curve_groups", split_commas),
     ] = None
     gps: Annotated[
         float | None,

@@ -1,0 +1,106 @@
+import json
+import shlex
+
+import pytest
+from typer.main import get_command
+
+from lslo_cli.cli.app import app
+
+
+def line_of(text):
+    """Parse a printed line as the shell and the command would, without running it."""
+    words = shlex.split(text)
+    assert words[:2] == ["lslo", "reproduce"]
+    return get_command(app).commands["reproduce"].make_context("reproduce", words[2:]).params
+
+
+def test_a_dry_run_shows_every_run_with_its_cost_and_writes_nothing(lslo, tmp_path):
+    result = lslo("reproduce", "table-1", "--dry-run")
+    assert result.exit_code == 0
+    rows = {line.split()[0]: line.split() for line in result.stdout.splitlines() if line.strip()}
+    assert rows["2-2-8-gps0.9"] == ["2-2-8-gps0.9", "15", "~395", "22.41M", "15.34M", "14.1", "GiB"]
+    assert rows["full"][3] == "614.99M"
+    assert len(rows) >= 15
+    assert "estimated for the sentences of FLORES-101" in result.stderr
+    assert "dry run: nothing was written" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("targets", [("tables",), ("figures",), ("all",)])
+def test_a_plan_fits_eighty_columns(lslo, targets):
+    result = lslo("reproduce", *targets, "--dry-run")
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "2-2-8-gps0.9" in result.stdout
+
+
+def test_a_plan_as_json_is_unrounded(lslo):
+    result = lslo("reproduce", "figure-1", "--dry-run", "--json", "--model", "m2m-124-175m")
+    (learning, figure) = json.loads(result.stdout)
+    assert (learning["label"], learning["epochs"], learning["current"]) == ("lang12/weight-learn", 15, False)
+    assert learning["memory"]["weights"] == 4 * (175_276_544 + learning["trainable"])
+    assert (figure["label"], figure["epochs"]) == ("lang12/weights", 0)
+
+
+def test_jobs_are_lines_of_their_own_with_the_flags_that_were_given(lslo):
+    flags = [
+        "--recipe",
+        "demo",
+        "--results",
+        "out put",
+        "--seeds",
+        "2,3",
+        "--device",
+        "cpu",
+        "--set",
+        "fit.lr=1e-3",
+    ]
+    result = lslo("reproduce", "table-3", "table-9", *flags, "--print-jobs", "--jobs", "4")
+    lines = result.stdout.splitlines()
+    parsed = [line_of(line) for line in lines]
+    assert [line["only"] for line in parsed[:4]] == [
+        [f"demo/seed-{seed}/{stage}"] for seed in (2, 3) for stage in ("weight-learn", "estimate-subspace")
+    ]
+    assert len(lines) == 2 * (2 + 5 + 1)
+    for line in parsed:
+        assert line["targets"] == ["table-3", "table-9"]
+        assert (line["recipe"], str(line["results"]), line["seeds"]) == ("demo", "out put", "2,3")
+        assert (line["device"], line["assignments"], line["jobs"]) == ("cpu", ["fit.lr=1e-3"], 1)
+    assert result.stderr.splitlines() == [
+        "lines 1 to 4: in this order before all others",
+        "lines 5 to 14: in any order or all at once",
+        "lines 15 to 16: after all others",
+    ]
+
+
+def test_each_printed_line_is_one_part_with_what_it_needs(lslo):
+    line = lslo("reproduce", "tables", "--print-jobs", "--only", "8-8-8-8", "--quiet").stdout
+    words = shlex.split(line)
+    result = lslo(*words[1:], "--dry-run", "--json")
+    assert [row["label"] for row in json.loads(result.stdout)] == ["lang30/8-8-8-8"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["table1"], 3, "no recipe 'table1'. Did you mean 'table-1'?"),
+        (["table-1", "--only", "9-9-9"], 2, "--only 9-9-9 is no part of this"),
+        (["table-1", "--seeds", "2,x"], 2, "--seeds names 'x', which is no whole number"),
+        (["table-2", "--recipe", "demo"], 2, "--ranks 8,8,8,8 gives 4 ranks for 3 resource classes"),
+        (["table-1", "--set", "fit.epochs=5"], 2, "the pruning schedule does not fit"),
+        (["table-1", "--jobs", "0"], 2, "invalid value for '--jobs'"),
+        (["table-1", "--langs", "lang31"], 2, "lang31"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_runs(lslo, tmp_path, arguments, code, message):
+    result = lslo("reproduce", *arguments)
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert result.stderr.count("error:") == 1 and "hint:" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_base_model_is_said_once(lslo, tmp_path):
+    result = lslo("reproduce", "table-1", "--model", "./nowhere")
+    assert result.exit_code == 3
+    assert result.stderr.count("error:") == 1 and "./nowhere" in result.stderr
+    assert not list(tmp_path.iterdir())
