@@ -7,20 +7,26 @@ import json
 import os
 import re
 import shlex
+import sys
 import time
 from pathlib import Path
 
 import pytest
+import torch
+import torch.nn.functional as F
 from typer.main import get_command
 
+from lslo_cli import pipeline
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.results import BaseTrainingResult
 from lslo_cli.cli.app import app
 from lslo_cli.recipe import resolve
+from lslo_cli.stages.setup import prepare
 from lslo_cli.world import sentences
 
 ROOT = Path(__file__).parent.parent
-SCRIPT = ROOT / "results" / "flores-small" / "study.py"
+SCRIPTS = ROOT / "results" / "flores-small"
 RECIPES = ["flores-small", "flores-small-cpu"]
 CODES = ["qta", "qso", "qki", "qka"]
 TINY = {
@@ -38,13 +44,19 @@ TINY = {
 }
 
 
+def script(name, monkeypatch):
+    """A script as a module."""
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture
 def study(monkeypatch, tmp_path):
-    """The script as a module, in an empty folder where its commands find the package."""
-    spec = importlib.util.spec_from_file_location("study", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(__import__("sys").modules, "study", module)
-    spec.loader.exec_module(module)
+    """The script, in an empty folder where its commands find the package."""
+    module = script("study", monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return module
@@ -176,3 +188,22 @@ def test_chunks_bring_base_and_results_back_without_what_can_be_made_again(study
     study.unpack(tmp_path / "out")
     kept = {path.as_posix(): path.read_bytes() for path in Path().rglob("*") if path.is_file()}
     assert kept == {name: content for name, content in files.items() if content != b"large"}
+
+
+def test_the_loss_by_group_is_that_of_torch_and_falls_with_training(tiny, tmp_path, monkeypatch):
+    recipe = tiny.recipe(**{"train.ranks": "4,4,4", "data.train": "test", "data.train_rows": 3})
+    folder = ExperimentFolder(tmp_path)
+    pipeline.train(pipeline.Experiment(recipe, folder, "lslo train"), run="fitted")
+    loss = script("loss", monkeypatch)
+    base, fitted = (loss.measured(recipe, folder.run(name)) for name in ("base", "fitted"))
+    assert base.keys() == fitted.keys() and all(fitted[name] < base[name] for name in base)
+    setup = prepare(recipe)
+    total = tokens = 0
+    for batch in setup.batches(setup.read("test", 3)).batches(1):
+        start = torch.full_like(batch.labels[:, :1], setup.base.model.config.decoder_start_token_id)
+        inputs = torch.cat([start, batch.labels[:, :-1].clamp(min=1)], dim=1)
+        logits = setup.base.model(batch.input_ids, batch.attention_mask, inputs).logits
+        total += F.cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), reduction="sum").item()
+        tokens += batch.tokens
+    assert min(base.values()) < total / tokens < max(base.values())
+    assert base["AVG"] == pytest.approx(total / tokens, rel=0.1)  # groups differ in tokens
