@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+import torch
+
+from lslo_cli.errors import InputError, RunError
+from lslo_cli.events import Advanced, Finished, Noted, Started
+from lslo_cli.reproduce import execute, find_targets, is_current, jobs_of, only
+from lslo_cli.reproduce.making import make
+
+
+def small_jobs(recipe, results, *names, **given):
+    """Jobs of tables 3 and 9 by name, with what they need."""
+    settings = {key.replace("__", "."): value for key, value in given.items()}
+    jobs = jobs_of(find_targets(["table-3", "table-9"], recipe, settings), results, (), "lslo test")
+    return only(jobs, names) if names else jobs
+
+
+def results_of(folder: Path) -> dict[str, object]:
+    """What every artifact below a folder found."""
+    return {
+        str(path.relative_to(folder)): json.loads(path.read_text())["result"]
+        for path in folder.rglob("*.json")
+        if path.parent.name not in ("adapter", "model")
+    }
+
+
+def times(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")}
+
+
+def test_everything_is_made_once_and_then_kept(small, tmp_path):
+    jobs, events = small_jobs(small, tmp_path, "base", "prune-report"), []
+    assert not any(is_current(job) for job in jobs.values())
+
+    execute(jobs, on_event=events.append)
+
+    assert all(is_current(job) for job in jobs.values())
+    assert events[0] == Started("all", 9, "epochs", 0)
+    done = [event.completed for event in events if isinstance(event, Advanced) and event.task == "all"]
+    assert done == sorted(set(done)) and done[-1] == 9 and len(done) > 5
+    assert events[-1] == Finished("all")
+    before, events = times(tmp_path), []
+    assert {path.name for path in before} >= {"index-strategy.json", "evaluation.json", "prune-report.json"}
+
+    execute(jobs, on_event=events.append)
+
+    assert times(tmp_path) == before
+    assert events[0] == Started("all", 9, "epochs", 9)
+    assert [
+        event.text for event in events if isinstance(event, Noted) and event.text.startswith("up to")
+    ] == [f"up to date: {label}" for label in jobs]
+
+
+def test_other_settings_make_only_what_depends_on_them(small, tmp_path):
+    execute(small_jobs(small, tmp_path, "weight-learn", "estimate-subspace"))
+    before = times(tmp_path)
+    changed = small_jobs(small, tmp_path, "estimate-subspace", estimate_subspace__target_ratio=0.5)
+    assert [is_current(job) for job in changed.values()] == [True, False]
+    execute(changed)
+    after = times(tmp_path)
+    assert {path.name for path in before if before[path] != after[path]} == {"subspace.json"}
+
+
+def test_processes_side_by_side_find_the_same(small, tmp_path):
+    events = []
+    execute(small_jobs(small, tmp_path / "one", "prune-report", "2-2-8-source-gps0.9"))
+    parts = small_jobs(small, tmp_path / "two", "prune-report", "2-2-8-source-gps0.9")
+    execute(parts, processes=2, on_event=events.append)
+    assert results_of(tmp_path / "two") == results_of(tmp_path / "one")
+    tasks = {event.task for event in events if isinstance(event, Started)}
+    assert {"all", "small/weight-learn: weight learning"} < tasks
+
+
+def run(recipe: str, results: Path, name: str) -> None:
+    execute(small_jobs(recipe, results, name))
+
+
+def test_two_commands_at_once_make_what_they_share_once(small, tmp_path):
+    context = multiprocessing.get_context("spawn")
+    names = ("2-2-8-gps0.9", "estimate-subspace")
+    commands = [context.Process(target=run, args=(small, tmp_path / "results", name)) for name in names]
+    for command in commands:
+        command.start()
+    for command in commands:
+        command.join()
+    assert [command.exitcode for command in commands] == [0, 0]
+    folder = tmp_path / "results" / "small"
+    digest = json.loads((folder / "index-strategy.json").read_text())["digest"]
+    for made in ("subspace.json", "runs/2-2-8-gps0.9/training.json"):
+        assert json.loads((folder / made).read_text())["inputs"][0]["digest"] == digest
+    assert not list(folder.rglob(".*"))
+
+
+def test_a_run_that_diverges_stops_only_what_needs_it(small, tmp_path):
+    jobs, events = small_jobs(small, tmp_path, "full", "base", fit__lr_full=1e38), []
+    with pytest.raises(RunError, match="small/full not made; small/full: .*diverged"):
+        execute(jobs, on_event=events.append)
+    assert [is_current(job) for job in jobs.values()] == [True, False]
+    assert any(isinstance(event, Noted) and event.text.startswith("small/full failed") for event in events)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_all_runs_would_fail_at_ends_it_at_once(small, tmp_path, processes):
+    jobs = small_jobs(small, tmp_path / "results", model__name="./nowhere")
+    with pytest.raises(InputError, match="./nowhere"):
+        execute(jobs, processes)
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_checkpoint_of_other_settings_is_not_continued(small, tmp_path):
+    (job,) = small_jobs(small, tmp_path, "full").values()
+    left = job.experiment.folder.run("full").checkpoint / "state.pt"
+    left.parent.mkdir(parents=True)
+    torch.save({"fingerprint": "another"}, left)
+    notes = []
+    assert make(job, notes.append)
+    assert is_current(job) and not left.exists()
+    assert any("starting small/full again" in note.text for note in notes if isinstance(note, Noted))
