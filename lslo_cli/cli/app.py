@@ -15,6 +15,7 @@ from lslo_cli.cli.commands import base, data, flare, plot
 from lslo_cli.cli.commands.demo import demo
 from lslo_cli.cli.commands.estimate_subspace import estimate_subspace
 from lslo_cli.cli.commands.evaluate import evaluate
+from lslo_cli.cli.commands.flare_report import flare_report
 from lslo_cli.cli.commands.prune_report import prune_report
 from lslo_cli.cli.commands.recipe import recipe
 from lslo_cli.cli.commands.report import report
@@ -103,6 +104,7 @@ app.command("demo", rich_help_panel=BESIDE)(demo)
 app.command("recipe", rich_help_panel=BESIDE)(recipe)
 app.command("reproduce", rich_help_panel=BESIDE)(reproduce)
 app.command("report", rich_help_panel=BESIDE)(report)
+flare.app.command("report")(flare_report)
 app.add_typer(flare.app, name="flare", cls=Commands, rich_help_panel=BESIDE)
 app.add_typer(base.app, name="base", cls=Commands, rich_help_panel=BESIDE)
 app.add_typer(data.app, name="data", cls=Commands, rich_help_panel=BESIDE)

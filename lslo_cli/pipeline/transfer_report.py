@@ -2,29 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from statistics import fmean
+
+from matplotlib.figure import Figure as Drawing
 
 from lslo_cli import plots
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.artifacts.transfer_folder import TransferFolder
-from lslo_cli.artifacts.transfer_results import (
-    Activation,
-    TransferEvaluationResult,
-    TransferTrainingResult,
-)
+from lslo_cli.artifacts.transfer_results import TransferEvaluationResult, TransferTrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.transfer import SourceGiven, Transfer, TransferRun
 from lslo_cli.plots import transfer as figures
-from lslo_cli.tables import Document, Section, document_as_markdown
-from lslo_cli.tables.transfer import TransferStudy, transfer_tables
+from lslo_cli.report import Format, write
+from lslo_cli.tables import Document, Figure, Section
+from lslo_cli.tables.provenance import commits, software
+from lslo_cli.tables.study import distinct
+from lslo_cli.tables.table import millions
+from lslo_cli.tables.transfer import GIVEN, transfer_tables
+from lslo_cli.tables.transfer_study import TransferStudy
+
+Evaluation = Artifact[TransferEvaluationResult]
 
 
-def read_study(folder: TransferFolder) -> tuple[TransferStudy, list[Artifact[TransferEvaluationResult]]]:
-    """Every evaluation in a folder with the training behind it, and the artifacts themselves.
+@dataclass(frozen=True)
+class TransferReport:
+    """A study with the artifacts it was read from."""
 
-    Raises InputError where there is none, or where one is damaged or stale.
+    study: TransferStudy
+    artifacts: tuple[Evaluation, ...]
+
+    def document(self, *, with_figures: bool = False) -> Document:
+        """All tables, and with ``with_figures`` all figures, which take seconds to draw."""
+        model = self.artifacts[0].model
+        languages = len(self.study.languages)
+        drawn = tuple(_for_pages(self.study)) if with_figures else ()
+        section = Section(
+            f"{self.artifacts[0].experiment}: {self.study.task}, {languages} target languages",
+            tuple(_facts(self.study, self.artifacts)),
+            tuple(transfer_tables(self.study, model)),
+            drawn,
+        )
+        return Document("FLARE and what it is compared with", (section,))
+
+    def save_figures(self, folder: Path, style: plots.Style = plots.Style.PAPER) -> list[Path]:
+        """Every figure as PNG and PDF."""
+        return [
+            path
+            for sketch in _sketches(self.study)
+            for path in plots.save(sketch.draw(style=style), folder, sketch.stem, style=style)
+        ]
+
+
+def read_report(folder: TransferFolder) -> TransferReport:
+    """Every evaluation in a folder with the training behind it.
+
+    Raises InputError where there is none, where one is damaged or stale, or where they were made with
+    different settings, models or texts.
     """
     evaluations, trainings, artifacts = {}, {}, []
     for seed in folder.seeds():
@@ -35,82 +73,132 @@ def read_study(folder: TransferFolder) -> tuple[TransferStudy, list[Artifact[Tra
             evaluations[key] = artifact.result
             trainings[key] = store.read(path.with_name("training.json"), TransferTrainingResult).result
             artifacts.append(artifact)
+            _check_alike(path, artifacts)
     if not artifacts:
         raise InputError(
             f"no evaluation in {folder.path}", f"make it first: {TransferEvaluationResult.command}"
         )
-    return TransferStudy(evaluations, trainings), artifacts
+    return TransferReport(TransferStudy(evaluations, trainings), tuple(artifacts))
 
 
-def report(folder: TransferFolder) -> tuple[TransferStudy, list[Path]]:
-    """Write ``report.md`` and the figures, and return the study with the paths written."""
-    study, artifacts = read_study(folder)
-    section = Section(study.task, _facts(study, artifacts), tuple(transfer_tables(study)))
-    document = Document(f"FLARE and what it is compared with: {study.task}", (section,))
+def report(folder: TransferFolder) -> tuple[Document, list[Path]]:
+    """Write ``report.md`` and the figures, and return the document with the paths written."""
+    found = read_report(folder)
+    document = found.document()
     with store.replacing(folder.report) as temporary:
-        temporary.write_text(document_as_markdown(document), encoding="utf-8")
-    return study, [folder.report, *_draw(study, folder.figures)]
+        temporary.write_text(write(document, Format.MARKDOWN), encoding="utf-8", newline="\n")
+    return document, [folder.report, *found.save_figures(folder.figures)]
 
 
-def _facts(
-    study: TransferStudy, artifacts: Sequence[Artifact[TransferEvaluationResult]]
-) -> tuple[tuple[str, str], ...]:
+def _check_alike(path: Path, artifacts: Sequence[Evaluation]) -> None:
+    """Raise InputError where the last artifact does not belong with the others."""
+    first, last = artifacts[0], artifacts[-1]
+    texts = {(text.split, text.digest) for artifact in artifacts for text in artifact.data}
+    different = {
+        "settings": _settings(first) != _settings(last),
+        "task model": first.model.digest != last.model.digest,
+        "test text": len(texts) != len({split for split, _ in texts}),
+    }
+    for what, differs in different.items():
+        if differs:
+            raise InputError(
+                f"{path} was made with other {what} than {first.result.language} of seed {first.seed}",
+                "report them apart: keep each in an experiment of its own",
+            )
+
+
+def _settings(artifact: Evaluation) -> dict[str, object]:
+    """What must be the same in all artifacts; as which language FLARE-MT reads is each run's own."""
+    return {key: value for key, value in artifact.recipe["flare"].items() if key != "translator_reads_as"}
+
+
+def _facts(study: TransferStudy, artifacts: Sequence[Evaluation]) -> Iterator[tuple[str, str]]:
     first = artifacts[0]
-    settings = first.recipe["flare"]
-    commits = sorted({(item.made.commit or "none")[:7] for item in artifacts})
-    rows = len(next(iter(study.evaluations.values())).gold)
-    return (
-        (
-            "model",
-            f"{first.model.name}, {first.model.parameters:,} parameters, sha256 {first.model.digest[:12]}",
-        ),
-        ("seeds", ", ".join(map(str, study.seeds))),
-        ("target languages", ", ".join(study.languages)),
-        ("metric", f"{study.metric}, 0 to 100, on {rows} test texts per language"),
-        (
-            "training",
-            f"{settings['epochs']} epochs of batches of {settings['batch_size']}, learning rate "
-            f"{settings['lr']:g}, texts cut to {settings['max_length']} tokens, rank {settings['rank']}",
-        ),
-        ("device", f"{first.made.device}, {first.recipe['run']['precision']}"),
-        ("commit", ", ".join(commits)),
+    settings, model = first.recipe["flare"], first.model
+    rows = distinct(f"{len(result.gold):,}" for result in study.evaluations.values())
+    yield (
+        "Task model",
+        f"{model.name}, {millions(model.parameters)} parameters, {model.encoder_layers} layers, "
+        f"d = {model.d_model}, {model.digest[:12]}",
     )
+    yield "Target languages", ", ".join(study.languages)
+    yield "Test text", f"{distinct(text.path for item in artifacts for text in item.data)}, {rows} rows each"
+    yield "Metric", f"{study.metric}, 0 to 100"
+    yield (
+        "Training",
+        f"{settings['epochs']} epochs, batches of {settings['batch_size']}, lr {settings['lr']:g}, "
+        f"rank {settings['rank']}, texts of at most {settings['max_length']} tokens, "
+        f"{first.recipe['run']['precision']}",
+    )
+    yield "Seeds", ", ".join(map(str, study.seeds))
+    yield "Device", distinct((item.made.device for item in artifacts), "; ")
+    yield "Commit", commits(list(artifacts))
+    yield "Software", software(list(artifacts))
 
 
-def _draw(study: TransferStudy, folder: Path) -> list[Path]:
-    shown = [run for run in study.runs if _is_plain(run)]
-    drawn = {"languages": figures.languages(_by_language(study, shown), study.metric)}
-    fused = {source: _by_run(study, source) for source in SourceGiven}
-    fused = {str(source): by_run for source, by_run in fused.items() if by_run}
+@dataclass(frozen=True)
+class _Sketch:
+    """A figure whose data is there: the name of its file, its caption, and how to draw it in a style."""
+
+    stem: str
+    caption: str
+    draw: Callable[..., Drawing]
+
+
+def _sketches(study: TransferStudy) -> Iterator[_Sketch]:
+    """The figures that a study allows."""
+    chances = study.chances()
+    chance = fmean(chances.values()) if chances else 0.0
+    yield _Sketch(
+        "languages",
+        "Every method in every target language.",
+        partial(figures.languages, _by_language(study), study.metric, chance),
+    )
+    fused = {name: _by_run(study, source) for source, name in GIVEN.items()}
+    fused = {name: by_run for name, by_run in fused.items() if by_run}
     if fused:
-        reference = {run: study.average(run) for run in study.runs if not TransferRun.parse(run).method.fuses}
-        lines = {run: spread.mean for run, spread in reference.items() if spread}
-        drawn["sources"] = figures.sources(fused, lines, study.metric)
-    found: list[Activation] = [item for result in study.evaluations.values() for item in result.activations]
-    if found:
-        drawn["activations"] = figures.activations(found)
-    return [path for stem, figure in drawn.items() for path in plots.save(figure, folder, stem)]
+        unfused = [run for run in study.runs if not TransferRun.parse(run).method.fuses]
+        alone = {run: spread.mean for run in unfused if (spread := study.average(run))}
+        caption = "Fusion functions with the right source, with none and with a shuffled one."
+        lines = {"the wrong source's label": chance, **alone}
+        yield _Sketch("sources", caption, partial(figures.sources, fused, lines, study.metric))
+    probed = {key: result.activations for key, result in study.evaluations.items() if result.activations}
+    if probed:
+        caption = (
+            "Mean activation of source and target in the bottleneck: of the first query adapter by dimension "
+            "(FLARE's figure 5), and by layer."
+        )
+        yield _Sketch("activations", caption, partial(figures.activations, probed))
 
 
-def _is_plain(run: str) -> bool:
-    """Whether a run is a method as it is, without another choice of fusion."""
-    parsed = TransferRun.parse(run)
-    return parsed.method is not Transfer.FLARE or parsed == TransferRun(Transfer.FLARE)
+def _for_pages(study: TransferStudy) -> Iterator[Figure]:
+    for sketch in _sketches(study):
+        light, dark = (plots.svg(sketch.draw(style=s)) for s in (plots.Style.SCREEN, plots.Style.DARK))
+        yield Figure(sketch.caption, light, dark)
 
 
-def _by_language(study: TransferStudy, runs: Sequence[str]) -> dict[str, dict[str, list[float]]]:
+def _by_language(study: TransferStudy) -> dict[str, dict[str, list[float]]]:
+    """Scores of the methods as they are, without other choices of fusion; their means as a last language."""
     scores: dict[str, dict[str, list[float]]] = {}
-    for run in runs:
-        for (_, language), test in study.tests(run, SourceGiven.MATCHED).items():
-            scores.setdefault(run, {}).setdefault(language, []).append(test.score)
+    for run in study.runs:
+        parsed = TransferRun.parse(run)
+        if parsed.method is Transfer.FLARE and run != study.run_of(Transfer.FLARE):
+            continue
+        by_language = scores.setdefault(run, {})
+        for language in study.languages:
+            tests = study.tests(run)
+            found = [tests[seed, language].score for seed in study.seeds if (seed, language) in tests]
+            if found:
+                by_language[language] = found
+        if means := study.averages(run):
+            by_language["mean"] = list(means.values())
     return scores
 
 
 def _by_run(study: TransferStudy, source: SourceGiven) -> dict[str, list[float]]:
-    """Minimum, mean and maximum over seeds of every fused run's mean over languages."""
-    found = {}
-    for run in study.runs:
-        spread = study.average(run, source) if TransferRun.parse(run).method.fuses else None
-        if spread:
-            found[run] = [spread.minimum, spread.mean, spread.maximum]
-    return found
+    """Every fused run's mean over languages in every seed."""
+    return {
+        run: list(means.values())
+        for run in study.runs
+        if TransferRun.parse(run).method.fuses and (means := study.averages(run, source))
+    }

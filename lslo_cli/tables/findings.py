@@ -19,8 +19,9 @@ SPREAD_NOTE = (
     "Difference: mean over the seeds that have both rows. Spread: root of the sum of both rows' sample "
     "variances, so the standard deviation of a difference of single runs. A difference shows where it "
     "exceeds the spread; likeness and 'not lower' where they stay within it. This is no test of "
-    "significance. A correlation shows where p < 0.05 in every seed."
+    "significance."
 )
+CORRELATION_NOTE = "A correlation shows where p < 0.05 in every seed."
 ONE_SEED_NOTE = (
     "Where only one seed has both rows there is no spread: a difference shows by its sign alone, and "
     "likeness cannot be told."
@@ -99,6 +100,8 @@ def findings(study: Study, numbers: Sequence[int]) -> list[Finding]:
 def findings_table(study: Study, numbers: Sequence[int]) -> Table:
     """One row for each comparison of each claim."""
     found = findings(study, numbers)
+    outcomes = [outcome for finding in found for outcome in finding.outcomes]
+    correlates = any(finding.text == RESOURCE_CLAIM for finding in found)
     return Table(
         title="Findings: the paper's claims, computed from the tables",
         columns=(
@@ -113,7 +116,7 @@ def findings_table(study: Study, numbers: Sequence[int]) -> Table:
         ),
         rows=tuple(_cells(finding, outcome) for finding in found for outcome in finding.outcomes),
         names=4,
-        notes=tuple(_notes([outcome for finding in found for outcome in finding.outcomes])),
+        notes=(*notes_on(outcomes), *([CORRELATION_NOTE] if correlates else [])),
     )
 
 
@@ -125,7 +128,8 @@ def _cells(finding: Finding, outcome: Outcome) -> tuple[Cell, ...]:
     return (*names, difference, outcome.spread, paper, outcome.verdict.value)
 
 
-def _notes(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def notes_on(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What a reader must know of some differences and their spreads."""
     measured = [outcome for outcome in outcomes if outcome.difference is not None]
     if any(outcome.spread is not None for outcome in measured):
         yield SPREAD_NOTE
@@ -146,7 +150,7 @@ def _compare(study: Study, claim: Claim, comparison: Comparison) -> Outcome:
     if not both:
         return Outcome(text, column, None, None, paper, Verdict.NOT_RUN)
     difference = fmean(ours - other for ours, other in both)
-    spread = _spread(both)
+    spread = paired_spread(both)
     same = study.trained_alike(comparison.run, comparison.other)
     verdict = Verdict.SAME if same else judged(comparison.expected, difference, spread)
     return Outcome(text, column, difference, spread, paper, verdict)
@@ -161,7 +165,7 @@ def _pairs(study: Study, comparison: Comparison) -> list[tuple[float, float]]:
     return [(ours, other) for ours, other in pairs if ours is not None and other is not None]
 
 
-def _spread(pairs: Sequence[tuple[float, float]]) -> float | None:
+def paired_spread(pairs: Sequence[tuple[float, float]]) -> float | None:
     """sqrt(s_a^2 + s_b^2) of the two rows' sample standard deviations; None with one seed."""
     if len(pairs) < 2:
         return None
@@ -205,5 +209,5 @@ def _correlate(study: Study, stack: str, kind: str, printed: float | None, *, lo
         return Outcome(text, column, None, None, paper, Verdict.NOT_RUN)
     shows = all(r > 0 and p < SIGNIFICANT for r, p in measured)
     verdict = Verdict.SHOWS if shows else Verdict.CONTRARY
-    spread = _spread([(r, 0.0) for r, _ in measured])
+    spread = paired_spread([(r, 0.0) for r, _ in measured])
     return Outcome(text, column, fmean(r for r, _ in measured), spread, paper, verdict)

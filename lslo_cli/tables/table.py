@@ -61,6 +61,10 @@ Cell = str | int | float | Spread | Difference | Source | None
 """None where there is no value."""
 
 
+def one_decimal(value: float) -> str:
+    return f"{value:.1f}"
+
+
 def two_decimals(value: float) -> str:
     return f"{value:.2f}"
 

@@ -13,7 +13,7 @@ from lslo_cli.artifacts.transfer_results import TransferEvaluationResult, Transf
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.transfer import shuffled_rows
 from lslo_cli.pipeline import transfer
-from lslo_cli.pipeline.transfer_report import report
+from lslo_cli.pipeline.transfer_report import read_report, report
 from lslo_cli.recipe import resolve
 
 RUNS = (
@@ -96,8 +96,8 @@ def done(given):
     experiment = given()
     trained = list(transfer.train(experiment))
     tested = list(transfer.evaluate(experiment))
-    study, paths = report(experiment.folder)
-    return experiment, trained, tested, study, paths
+    document, paths = report(experiment.folder)
+    return experiment, trained, tested, document, paths
 
 
 def test_every_seed_and_language_has_its_artifacts(done):
@@ -163,13 +163,33 @@ def test_fused_runs_are_tested_with_no_source_and_a_shuffled_one(done):
 
 
 def test_the_report_has_every_run_the_paper_and_the_controls(done):
-    _, _, _, study, paths = done
+    experiment, _, _, document, paths = done
     text = paths[0].read_text(encoding="utf-8")
-    assert all(f"| {run} |" in text for run in study.runs)
+    assert all(f"| {run} |" in text for run in read_report(experiment.folder).study.runs)
     assert "79.18" in text and "Controls" in text and "Cost of training" in text
+    assert all(table.title in text for table in document.sections[0].tables)
     assert {path.name for path in paths[1:]} == {
         f"{stem}.{kind}" for stem in ("languages", "sources", "activations") for kind in ("png", "pdf")
     }
+
+
+def test_a_page_holds_every_figure_for_light_and_for_dark(done):
+    experiment, _, _, _, _ = done
+    document = read_report(experiment.folder).document(with_figures=True)
+    figures = document.sections[0].figures
+    assert len(figures) == 3
+    assert all(figure.light.startswith("<svg") and figure.dark != figure.light for figure in figures)
+
+
+def test_seeds_that_were_trained_otherwise_are_not_reported_together(done, given, tmp_path):
+    shutil.copytree(done[0].folder.path, tmp_path / "copy")
+    settings = {"flare.languages": ("jv",), "flare.seeds": (2,), "flare.runs": ("lora",), "flare.rank": 3}
+    other = given(tmp_path / "copy", **settings)
+    shutil.rmtree(tmp_path / "copy" / "seed-2")
+    list(transfer.train(other))
+    list(transfer.evaluate(other))
+    with pytest.raises(InputError, match="other settings than jv of seed 1"):
+        read_report(other.folder)
 
 
 def test_a_second_run_finds_everything_up_to_date(done):

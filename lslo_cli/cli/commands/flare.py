@@ -192,30 +192,3 @@ def _tested_rows(written: Iterable[Written]) -> Iterable[tuple[object, ...]]:
         result = item.artifact.result
         for test in result.predictions:
             yield (item.artifact.seed, result.language, test.run, test.source, f"{test.score:.1f}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FlareReportOptions(ExperimentOptions):
-    """Which experiment is reported."""
-
-
-@app.command("report")
-@takes(FlareReportOptions)
-def report(options: FlareReportOptions) -> None:
-    """Tables and figures of all that was evaluated, with the paper's headline table beside it.
-
-    Reads: seed-N/LANGUAGE/training.json and evaluation.json
-    Writes: report.md and figures/
-
-    Example: lslo flare report --recipe flare-nusax
-    """
-    recipe = options.resolve()
-    from lslo_cli.artifacts.transfer_folder import TransferFolder
-    from lslo_cli.pipeline.transfer_report import report as write_report
-    from lslo_cli.tables.transfer import transfer_tables
-
-    study, paths = write_report(TransferFolder(options.results / recipe.experiment))
-    for table in transfer_tables(study):
-        console.show_table(table.heading, table.header, table.text_rows())
-        console.results.print()
-    console.say(f"wrote {paths[0]} and {len(paths) - 1} figures beside it")

@@ -50,9 +50,9 @@ def report(options: ReportOptions) -> None:
 
     Example: lslo report results/demo -o report.html -o report.tex
     """
-    outputs = [(path, _format(options.form, path)) for path in options.output or ()]
+    outputs = [(path, format_of(options.form, path)) for path in options.output or ()]
     numbers = [_number(text) for text in split_commas(options.tables)] if options.tables else None
-    form = _format(options.form)
+    form = format_of(options.form)
     folders = options.folders or [options.folder(options.resolve()).path]
     from lslo_cli.artifacts.store import replacing
     from lslo_cli.report import TABLES, Format, build, read_studies, write
@@ -68,8 +68,11 @@ def report(options: ReportOptions) -> None:
         print(path)
 
 
-def _format(given: str | None, path: Path | None = None) -> str:
-    """The format by its name, or else by how the file ends; Markdown where nothing says."""
+def format_of(given: str | None, path: Path | None = None) -> str:
+    """The format by its name, or else by how the file ends; Markdown where nothing says.
+
+    Raises UsageError for a name that is not known.
+    """
     word = given or (path.suffix.removeprefix(".").lower() if path else "md")
     if word not in FORMATS:
         if given is None:

@@ -1,0 +1,75 @@
+"""``lslo flare report``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from lslo_cli.cli import console
+from lslo_cli.cli.commands.report import format_of
+from lslo_cli.cli.flags import takes
+from lslo_cli.cli.options import ExperimentOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlareReportOptions(ExperimentOptions):
+    folder: Annotated[
+        Path | None,
+        Argument(
+            metavar="EXPERIMENT",
+            show_default=False,
+            help="The folder of an experiment; default: the recipe's in --results.",
+        ),
+    ] = None
+    form: Annotated[
+        str | None,
+        Option("--format", metavar="md|latex|csv|html", help="Default: what --output ends with."),
+    ] = None
+    output: Annotated[
+        list[Path] | None,
+        Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write only this. Repeatable; default: report.md and figures/ in the experiment's folder.",
+        ),
+    ] = None
+
+    def located(self) -> Path:
+        """The experiment's folder."""
+        return self.folder or self.results / self.resolve().experiment
+
+
+@takes(FlareReportOptions)
+def flare_report(options: FlareReportOptions) -> None:
+    """Set every score beside its controls, say what fusion does, and draw it.
+
+    Paper: FLARE's headline table and average ranks beside ours; its figure 5.
+    Reads: seed-N/LANGUAGE/training.json and evaluation.json
+    Writes: report.md and figures/, or the files of --output; HTML holds all figures.
+
+    Example: lslo flare report results/flare-nusax
+    """
+    outputs = [(path, format_of(options.form, path)) for path in options.output or ()]
+    located = options.located()
+    from lslo_cli.artifacts.store import replacing
+    from lslo_cli.artifacts.transfer_folder import TransferFolder
+    from lslo_cli.pipeline import transfer_report
+    from lslo_cli.report import Format, write
+
+    if outputs:
+        found = transfer_report.read_report(TransferFolder(located))
+        document = found.document(with_figures=any(form == Format.HTML for _, form in outputs))
+        for path, form in outputs:
+            with replacing(path) as temporary:
+                temporary.write_text(write(document, Format(form)), encoding="utf-8", newline="\n")
+            print(path)
+        return
+    document, paths = transfer_report.report(TransferFolder(located))
+    for table in document.sections[0].tables:
+        console.show_table(table.heading, table.header, table.text_rows(), table.names)
+        console.results.print()
+    console.say(f"wrote {paths[0]} and {len(paths) - 1} files of figures beside it")
