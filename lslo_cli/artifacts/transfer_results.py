@@ -56,6 +56,8 @@ class TransferTrainingResult(Result):
 class Prediction(Document):
     """One run's answers to a test set, one digit for each row: the number of the label.
 
+    Where answers are spans of a text, 1 is for a right one and 0 for another.
+
     ``source`` is matched, or a control: none, or shuffled.
     """
 

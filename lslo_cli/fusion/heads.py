@@ -42,15 +42,28 @@ class Classifier(nn.Module):
     def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:
         return self.linear(self.dropout(pooled(states.float(), attention_mask, self.pooling)))
 
+    def answers(self, logits: Tensor) -> Tensor:
+        """The label of every text, (rows,)."""
+        return logits.argmax(dim=-1)
+
 
 class SpanFinder(nn.Module):
-    """Logits for where an answer begins and ends, (rows, length) each; minus infinity outside the context."""
+    """Logits for where an answer begins and ends, (rows, length, 2); minus infinity outside the context."""
+
+    pooling = Pooling.MEAN
 
     def __init__(self, width: int):
         super().__init__()
         self.linear = nn.Linear(width, 2)
 
-    def forward(self, states: Tensor, context_mask: Tensor) -> tuple[Tensor, Tensor]:
-        logits = self.linear(states.float()).masked_fill(context_mask[..., None] == 0, -torch.inf)
+    def forward(self, states: Tensor, context_mask: Tensor) -> Tensor:
+        return self.linear(states.float()).masked_fill(context_mask[..., None] == 0, -torch.inf)
+
+    def answers(self, logits: Tensor) -> Tensor:
+        """First and last position of the best span that does not end before it begins, (rows, 2)."""
         start, end = logits.unbind(dim=-1)
-        return start, end
+        length = start.shape[1]
+        sums = start[:, :, None] + end[:, None, :]
+        backwards = torch.ones(length, length, dtype=torch.bool, device=sums.device).tril(-1)
+        best = sums.masked_fill(backwards, -torch.inf).flatten(1).argmax(dim=1)
+        return torch.stack([best // length, best % length], dim=1)

@@ -15,8 +15,8 @@ from lslo_cli.fusion.capture import capture
 from lslo_cli.fusion.mixup import XMixup, mixup_loss
 from lslo_cli.fusion.source import SourceStates
 from lslo_cli.fusion.task_model import TaskModel
-from lslo_cli.fusion.tasks import Pairs
-from lslo_cli.fusion.texts import Texts, encode, prediction_batches
+from lslo_cli.fusion.tasks import Example, Pairs, Question
+from lslo_cli.fusion.texts import Texts, encode, encode_questions, prediction_batches
 
 CAPTURE_ROWS = 32
 """Source texts that are read at a time."""
@@ -69,8 +69,7 @@ class Reading:
         return [*own, *(p for module in self.modules().values() for p in module.parameters())]
 
     def prepare(self, pairs: Pairs) -> Prepared:
-        texts = self._encode((example.text, example.pair) for example in pairs.target)
-        return Prepared(texts, torch.tensor(pairs.labels), tuple(texts.lengths()))
+        return self._prepared(pairs.target, self.max_length)
 
     def logits(self, split: Prepared, rows: Sequence[int]) -> Tensor:
         """(rows, classes)."""
@@ -81,13 +80,22 @@ class Reading:
         return F.cross_entropy(logits, split.labels[list(rows)].to(logits.device))
 
     @torch.no_grad()
-    def predict(self, split: Prepared, size: int) -> list[int]:
-        """The label of every text of a split, in eval mode."""
+    def predict(self, split: Prepared, size: int) -> list[int] | list[list[int]]:
+        """The label of every text of a split, or its answer's first and last token, in eval mode."""
         self.model.train(False)
-        labels = torch.zeros(len(split.lengths), dtype=torch.long)
+        answers = torch.zeros_like(split.labels)
         for rows in prediction_batches(split.lengths, size):
-            labels[rows] = self.logits(split, rows).argmax(dim=-1).cpu()
-        return labels.tolist()
+            answers[rows] = self.model.head.answers(self.logits(split, rows)).cpu()
+        return answers.tolist()
+
+    def _prepared(self, examples: Sequence[Example] | Sequence[Question], max_length: int) -> Prepared:
+        """Texts with their labels: numbers of classes, or first and last token of an answer."""
+        if isinstance(examples[0], Question):
+            texts, labels = encode_questions(self.model.tokenizer, examples, max_length)
+        else:
+            texts = self._encode(((example.text, example.pair) for example in examples), max_length)
+            labels = torch.tensor([example.label for example in examples])
+        return Prepared(texts, labels, tuple(texts.lengths()))
 
     def _encode(self, texts, max_length: int | None = None) -> Texts:
         return encode(self.model.tokenizer, texts, max_length or self.max_length, self.model.side)
@@ -105,8 +113,7 @@ class JoinedReading(Reading):
 
     def prepare(self, pairs: Pairs) -> Prepared:
         both = zip(pairs.source, pairs.target, strict=True)
-        texts = self._encode(((s.whole, t.whole) for s, t in both), 2 * self.max_length)
-        return Prepared(texts, torch.tensor(pairs.labels), tuple(texts.lengths()))
+        return self._prepared([_joined(source, target) for source, target in both], 2 * self.max_length)
 
 
 class FusionReading(Reading):
@@ -227,6 +234,13 @@ class MixupReading(Reading):
         source = self.model.read(inputs)
         with self.mixup.source_was_read(inputs["attention_mask"].to(source[0].device)):
             return source, self.model.read(split.texts.padded(rows))
+
+
+def _joined(source: Example | Question, target: Example | Question) -> Example | Question:
+    """Two examples as one: the source before the target, whose context stays where answers are found."""
+    if isinstance(target, Question):
+        return replace(target, text=f"{source.whole} {target.text}")
+    return Example(target.id, source.whole, target.label, target.whole)
 
 
 def _slices(count: int, size: int) -> list[range]:

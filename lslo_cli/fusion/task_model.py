@@ -13,7 +13,7 @@ from transformers.utils import logging
 
 from lslo_cli.errors import InputError
 from lslo_cli.fusion.architectures import architecture_of
-from lslo_cli.fusion.heads import Classifier, Pooling, pooled
+from lslo_cli.fusion.heads import Classifier, Pooling, SpanFinder, pooled
 from lslo_cli.fusion.source import Side
 
 CLASSES = {"mt5": MT5EncoderModel}
@@ -25,15 +25,16 @@ class TaskModel:
     """``backbone`` gives states, ``head`` logits; the tokenizer belongs to both."""
 
     backbone: nn.Module
-    head: Classifier
+    head: Classifier | SpanFinder
     tokenizer: Any
     side: Side
 
     def read(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Logits (rows, classes) and pooled states (rows, d) of texts."""
+        """Logits of the head and pooled states (rows, d) of texts."""
         inputs = {name: tensor.to(self.backbone.device) for name, tensor in inputs.items()}
-        states, mask = self.backbone(**inputs).last_hidden_state, inputs["attention_mask"]
-        return self.head(states, mask), pooled(states.float(), mask, self.head.pooling)
+        context = inputs.pop("context_mask", inputs["attention_mask"])
+        states = self.backbone(**inputs).last_hidden_state
+        return self.head(states, context), pooled(states.float(), inputs["attention_mask"], self.head.pooling)
 
     def train(self, mode: bool) -> None:
         self.backbone.train(mode)
@@ -56,8 +57,9 @@ def load_task_model(
 ) -> TaskModel:
     """Load a folder or a hub id in float32, with a new head drawn from torch's global generator.
 
-    ``pooling`` None takes the mean of the tokens in encoders and the last one in decoders; ``dropout`` None
-    keeps the model's own. Raises InputError where there is no such model or fusion does not know it.
+    Without ``classes`` the head finds answers in a context, which takes an encoder. ``pooling`` None takes
+    the mean of the tokens in encoders and the last one in decoders; ``dropout`` None keeps the
+    model's own. Raises InputError where there is no such model or fusion does not know it.
     """
     logging.disable_progress_bar()  # what a run has to say goes through its events
     try:
@@ -79,8 +81,14 @@ def load_task_model(
         for module in backbone.modules():
             if isinstance(module, nn.Dropout):
                 module.p = dropout
+    if decodes and not classes:
+        raise InputError(
+            f"'{name}' is a decoder, which has no head that finds answers in a context",
+            "choose an encoder, such as FacebookAI/xlm-roberta-large",
+        )
     pooling = pooling or (Pooling.LAST if decodes else Pooling.MEAN)
-    head = Classifier(backbone.config.hidden_size, classes, pooling)
+    width = backbone.config.hidden_size
+    head = Classifier(width, classes, pooling) if classes else SpanFinder(width)
     return TaskModel(
         backbone.to(device).eval(), head.to(device), tokenizer, Side.LEFT if decodes else Side.RIGHT
     )

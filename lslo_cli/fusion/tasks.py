@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.errors import InputError, nearest
@@ -32,39 +33,49 @@ class Example:
 
 @dataclass(frozen=True)
 class Question:
-    """A question about a context; ``answers`` are right ones, each with the character where it starts."""
+    """A question, ``text``, about a context, ``pair``, with an answer that starts at a character of it."""
 
     id: str
-    question: str
-    context: str
-    answers: tuple[tuple[str, int], ...]
+    text: str
+    pair: str
+    answer: str
+    start: int
+
+    @property
+    def label(self) -> tuple[int, int]:
+        """The characters of the context at which the answer begins and ends."""
+        return self.start, self.start + len(self.answer)
+
+    @property
+    def whole(self) -> str:
+        """Question and context in one."""
+        return f"{self.text} {self.pair}".strip()
 
 
 @dataclass(frozen=True)
 class Task:
-    """A classification task: its labels, its score, and how a split of a language is read.
+    """A task: its labels, its score, and how a split is read.
 
-    ``read(folder, language, split)`` returns examples, for ``train``, ``dev`` or ``test``.
+    ``pairs(folder, language, split)`` returns the texts of a language beside those of the source language,
+    for ``train``, ``dev`` or ``test``; of the source language beside themselves. Without ``labels`` answers
+    are spans of the context.
     """
 
-    name: str
     labels: tuple[str, ...]
     metric: str
-    score: Callable[[Sequence[int], Sequence[int]], float]
-    read: Callable[[Path, str, str], list[Example]]
-    source: str
-    """The language that tasks are transferred from."""
+    score: Callable[[Sequence[Any], Sequence[Any]], float]
+    pairs: Callable[[Path, str, str], Pairs]
 
 
 @dataclass(frozen=True)
 class Pairs:
     """Examples of a target language beside those of the source language, row by row."""
 
-    source: tuple[Example, ...]
-    target: tuple[Example, ...]
+    source: tuple[Example, ...] | tuple[Question, ...]
+    target: tuple[Example, ...] | tuple[Question, ...]
 
     @property
-    def labels(self) -> list[int]:
+    def labels(self) -> list[Any]:
         return [example.label for example in self.target]
 
     @property
@@ -74,7 +85,11 @@ class Pairs:
         return digest_of(rows)
 
 
-def paired(source: Sequence[Example], target: Sequence[Example], what: str) -> Pairs:
+def paired(
+    source: Sequence[Example] | Sequence[Question],
+    target: Sequence[Example] | Sequence[Question],
+    what: str,
+) -> Pairs:
     """Examples matched by id, in the order of their ids. Raises InputError where ids or labels differ."""
     by_id = {example.id: example for example in source}
     missing = [example.id for example in target if example.id not in by_id]
@@ -85,13 +100,26 @@ def paired(source: Sequence[Example], target: Sequence[Example], what: str) -> P
             "give the same split in both languages",
         )
     rows = sorted(target, key=lambda example: (len(example.id), example.id))
-    other = [by_id[example.id].label for example in rows]
-    differing = [row.id for row, label in zip(rows, other, strict=True) if row.label != label]
+    differing = [row.id for row in rows if isinstance(row, Example) and row.label != by_id[row.id].label]
     if differing:
         raise InputError(f"{what}: the labels of id {differing[0]} differ between languages", AGAIN)
     return Pairs(tuple(by_id[example.id] for example in rows), tuple(rows))
 
 
+SOURCE = "en"
+"""The language that tasks are transferred from."""
+
+TYDIQA_LANGUAGES = {
+    "ar": "arabic",
+    "bn": "bengali",
+    "en": "english",
+    "fi": "finnish",
+    "id": "indonesian",
+    "ko": "korean",
+    "ru": "russian",
+    "sw": "swahili",
+    "te": "telugu",
+}
 NUSAX_FOLDERS = {
     "ace": "acehnese",
     "ban": "balinese",
@@ -167,8 +195,8 @@ def read_xnli(folder: Path, language: str, split: str) -> list[Example]:
 def read_tydiqa(path: Path, language: str | None = None) -> list[Question]:
     """TyDiQA-GoldP: SQuAD's JSON, whose ids begin with the language, such as ``finnish-123-0``.
 
-    ``language`` keeps one language. Raises InputError where the file is missing, damaged, or an answer does
-    not stand where it is said to start.
+    ``language`` keeps one language. Of several answers the first counts. Raises InputError where the file is
+    missing, damaged, or an answer does not stand where it is said to start.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -177,31 +205,76 @@ def read_tydiqa(path: Path, language: str | None = None) -> list[Question]:
                 item["id"],
                 item["question"],
                 paragraph["context"],
-                tuple((answer["text"], answer["answer_start"]) for answer in item["answers"]),
+                item["answers"][0]["text"],
+                item["answers"][0]["answer_start"],
             )
             for article in document["data"]
             for paragraph in article["paragraphs"]
             for item in paragraph["qas"]
         ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise InputError(f"cannot read TyDiQA-GoldP from {path}: {error!r}", AGAIN) from None
     for question in questions:
-        for text, start in question.answers:
-            if question.context[start : start + len(text)] != text:
-                raise InputError(f"{path}: the answer of {question.id} is not at character {start}", AGAIN)
+        if question.pair[slice(*question.label)] != question.answer:
+            raise InputError(
+                f"{path}: the answer of {question.id} is not at character {question.start}", AGAIN
+            )
     return [q for q in questions if language is None or q.id.startswith(f"{language}-")]
+
+
+def tydiqa_pairs(folder: Path, language: str, split: str) -> Pairs:
+    """English training questions beside their translations, and test questions beside theirs into English.
+
+    ``tydiqa-goldp-v1.1-train.json`` and ``-dev.json`` are TyDiQA's own, ``tydiqa.translate.train.en-fi.json``
+    and ``tydiqa.translate.test.fi-en.json`` XTREME's translations. A question whose translation was lost is
+    left out. The test is TyDiQA's dev set; there is none for development, which gets the last tenth of the
+    training set. Raises InputError for an unknown language and as :func:`read_tydiqa` does.
+    """
+    if language not in TYDIQA_LANGUAGES:
+        raise InputError(
+            f"TyDiQA-GoldP has no language '{language}'", f"choose among {', '.join(TYDIQA_LANGUAGES)}"
+        )
+    name = TYDIQA_LANGUAGES[language]
+    if split == "test":
+        target = read_tydiqa(folder / "tydiqa-goldp-v1.1-dev.json", name)
+        english = folder / f"tydiqa.translate.test.{language}-{SOURCE}.json"
+        source = target if language == SOURCE else read_tydiqa(english)
+    else:
+        source = read_tydiqa(folder / "tydiqa-goldp-v1.1-train.json", TYDIQA_LANGUAGES[SOURCE])
+        translated = folder / f"tydiqa.translate.train.{SOURCE}-{language}.json"
+        target = source if language == SOURCE else read_tydiqa(translated)
+    both = {q.id for q in source} & {q.id for q in target}
+    if not both:
+        raise InputError(f"TyDiQA-GoldP {language} {split} has no question with a translation", AGAIN)
+    pairs = paired([q for q in source if q.id in both], [q for q in target if q.id in both], "TyDiQA-GoldP")
+    if split == "test":
+        return pairs
+    held_out = max(1, len(pairs.target) // 10)
+    kept = slice(None, -held_out) if split == "train" else slice(-held_out, None)
+    return Pairs(pairs.source[kept], pairs.target[kept])
+
+
+def _aligned(read: Callable[[Path, str, str], list[Example]], what: str) -> Callable[[Path, str, str], Pairs]:
+    """Pairs of a task whose files have the same rows in every language."""
+
+    def pairs(folder: Path, language: str, split: str) -> Pairs:
+        source = read(folder, SOURCE, split)
+        target = source if language == SOURCE else read(folder, language, split)
+        return paired(source, target, f"{what} {language} {split}")
+
+    return pairs
 
 
 TASKS = {
     "nusax": Task(
-        "nusax",
         NUSAX_LABELS,
         "macro-F1",
         lambda predicted, labels: macro_f1(predicted, labels, len(NUSAX_LABELS)),
-        read_nusax,
-        "en",
+        _aligned(read_nusax, "NusaX"),
     ),
-    "xnli": Task("xnli", XNLI_LABELS, "accuracy", accuracy, read_xnli, "en"),
+    "xnli": Task(XNLI_LABELS, "accuracy", accuracy, _aligned(read_xnli, "XNLI")),
+    # As the released code scores encoders: first and last token must both be right.
+    "tydiqa": Task((), "exact match", accuracy, tydiqa_pairs),
 }
 
 

@@ -18,7 +18,7 @@ from lslo_cli.artifacts.transfer_results import TransferEvaluationResult, Transf
 from lslo_cli.errors import InputError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.fusion.task_model import TaskModel, weight_files
-from lslo_cli.fusion.tasks import Pairs
+from lslo_cli.fusion.tasks import SOURCE, Pairs
 from lslo_cli.method.transfer import Transfer, TransferRun, shuffled_rows
 from lslo_cli.pipeline.experiment import Upstream, Written
 from lslo_cli.recipe import Precision, Recipe
@@ -68,7 +68,7 @@ class Seed:
 
     @property
     def source(self) -> LanguageFolder:
-        return self.folder(self.setup.task.source)
+        return self.folder(SOURCE)
 
     def folder(self, language: str) -> LanguageFolder:
         return self.experiment.folder.of(self.seed, language)
@@ -176,14 +176,14 @@ def train(experiment: TransferExperiment, on_event: OnEvent = ignore) -> Iterato
 
 
 def _tuned(seed: Seed) -> Written:
-    path, language = seed.source.training, seed.setup.task.source
-    data = seed.data(language, ("train", "dev"))
+    path = seed.source.training
+    data = seed.data(SOURCE, ("train", "dev"))
     current = seed.current(path, TransferTrainingResult, (), data)
     if current and _whole(path, current):
         return Written(path, store.read(path, TransferTrainingResult), up_to_date=True)
     stopwatch = Stopwatch()
     run = tune(seed.setup, seed.source.weights(TUNING))
-    result = TransferTrainingResult(task=seed.setup.task.name, language=language, runs=[run])
+    result = TransferTrainingResult(task=seed.setup.settings.task, language=SOURCE, runs=[run])
     return seed.write(path, result, (), data, stopwatch)
 
 
@@ -200,7 +200,7 @@ def _trained(seed: Seed, language: str) -> Written:
         stopwatch = Stopwatch()
         done[str(run)] = transfer(seed.setup, seed.tuned, run, language, folder.weights(run.stem))
         result = TransferTrainingResult(
-            task=seed.setup.task.name, language=language, runs=list(done.values())
+            task=seed.setup.settings.task, language=language, runs=list(done.values())
         )
         written = seed.write(folder.training, result, upstream, data, stopwatch)
     return written or Written(
@@ -249,11 +249,11 @@ def _evaluated(seed: Seed, language: str) -> Written:
         if run == TransferRun(Transfer.FLARE):
             activations = probe(seed.setup, seed.tuned, run, language, path, pairs)
     result = TransferEvaluationResult(
-        task=task.name,
+        task=seed.setup.settings.task,
         language=language,
         metric=task.metric,
         labels=list(task.labels),
-        gold="".join(map(str, pairs.labels)),
+        gold="".join(map(str, pairs.labels)) if task.labels else "1" * len(pairs.target),
         shuffled=shuffled_rows(len(pairs.labels), seed.seed),
         predictions=predictions,
         activations=activations,

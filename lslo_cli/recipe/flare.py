@@ -13,10 +13,10 @@ DEFAULT_RUNS = ("zero-shot", "translate-test", "lora", "input-fusion", "x-mixup"
 class FlareSection(Section):
     """A task, its model, and what is compared on it.
 
-    ``task`` is nusax or xnli, ``data`` the folder of its files, ``model`` the task model (a folder or a hub
-    id). ``languages`` are targets, ``runs`` the methods by name: flare:PHI:OFFSET, flare-mt:NAME with NAME
-    a key of ``translators``, a base model of lslo or, with the adapters of a run folder, BASE@RUN; it
-    reads texts as ``translator_reads_as``, the nearest language that it knows.
+    ``task`` is nusax, xnli or tydiqa, ``data`` the folder of its files, ``model`` the task model (a folder
+    or a hub id). ``languages`` are targets, ``runs`` the methods by name: flare:PHI:OFFSET, flare-mt:NAME
+    with NAME a key of ``translators``, a base model of lslo or, with the adapters of a run folder, BASE@RUN;
+    it reads texts as ``translator_reads_as``, the nearest language that it knows.
 
     The defaults of optimisation are those of the released code: AdamW, a linear schedule with warm-up over
     a tenth of all updates, the best epoch on the development set. ``english_epochs`` and ``english_lr`` are

@@ -13,7 +13,7 @@ from lslo_cli.fusion.files import restore_fusion, save_fusion
 from lslo_cli.fusion.probe import activations
 from lslo_cli.fusion.readings import FusionReading, Prepared, Reading
 from lslo_cli.fusion.task_model import TaskModel
-from lslo_cli.fusion.tasks import Pairs
+from lslo_cli.fusion.tasks import SOURCE, Pairs
 from lslo_cli.method.transfer import SourceGiven, Transfer, TransferRun, shuffled_rows
 from lslo_cli.stages.transfer import TaskFit
 from lslo_cli.stages.transfer_setup import TransferSetup
@@ -24,13 +24,12 @@ TUNING = "tuning"
 
 def tune(setup: TransferSetup, path: Path) -> TrainedRun:
     """Tune a LoRA and the head on the source language, and write them to ``path``."""
-    language = setup.task.source
     settings = setup.settings
     with setup.tuning() as reading:
         return _train(
             setup,
             reading,
-            language,
+            SOURCE,
             path,
             name=TUNING,
             method=TUNING,
@@ -96,12 +95,13 @@ def _answers(
 ) -> Prediction:
     if isinstance(reading, FusionReading):
         reading.without_source = source is SourceGiven.NONE
-    answers = reading.predict(split, setup.settings.batch_size)
+    answers, labels = reading.predict(split, setup.settings.batch_size), split.labels.tolist()
+    digits = answers if setup.task.labels else [int(a == y) for a, y in zip(answers, labels, strict=True)]
     return Prediction(
         run=str(run),
         source=str(source),
-        score=setup.task.score(answers, split.labels.tolist()),
-        answers="".join(map(str, answers)),
+        score=setup.task.score(answers, labels),
+        answers="".join(map(str, digits)),
     )
 
 

@@ -26,7 +26,7 @@ from lslo_cli.fusion.readings import (
 )
 from lslo_cli.fusion.source import SourceStates
 from lslo_cli.fusion.task_model import TaskModel, load_task_model
-from lslo_cli.fusion.tasks import TASKS, Pairs, Task, paired
+from lslo_cli.fusion.tasks import TASKS, Pairs, Task
 from lslo_cli.fusion.translator import LatentTranslation
 from lslo_cli.method.transfer import Transfer, TransferRun
 from lslo_cli.recipe.flare import FlareSection
@@ -57,10 +57,7 @@ class TransferSetup:
 
     def pairs(self, language: str, split: str) -> Pairs:
         """A split of a target language beside the source language's, of the source language beside itself."""
-        folder = Path(self.settings.data)
-        source = self.task.read(folder, self.task.source, split)
-        target = source if language == self.task.source else self.task.read(folder, language, split)
-        pairs = paired(source, target, f"{self.task.name} {language} {split}")
+        pairs = self.task.pairs(Path(self.settings.data), language, split)
         rows = self.settings.train_rows if split == "train" else None
         return Pairs(pairs.source[:rows], pairs.target[:rows])
 
@@ -113,6 +110,11 @@ class TransferSetup:
                 case Transfer.INPUT_FUSION:
                     yield JoinedReading(model, adapters, length)
                 case Transfer.X_MIXUP:
+                    if not self.task.labels:
+                        raise UsageError(
+                            "x-mixup compares the probabilities of labels, and this task's answers are spans",
+                            "leave it out of --runs",
+                        )
                     mixup = XMixup(model.backbone, self._mixup_block(model))
                     try:
                         yield MixupReading(model, adapters, length, mixup)
@@ -152,12 +154,13 @@ class TransferSetup:
 
     def _translator_folder(self, name: str) -> str:
         known = self.settings.translators
-        if name not in known:
+        key = name.replace("-", "_")  # as recipes read their keys
+        if key not in known:
             raise UsageError(
-                f"no translation model '{name}' in flare.translators.{nearest(name, known)}",
+                f"no translation model '{name}' in flare.translators.{nearest(key, known)}",
                 f"known: {', '.join(known)}" if known else "name one as flare.translators.NAME=FOLDER",
             )
-        return known[name]
+        return known[key]
 
     def _mixup_block(self, model: TaskModel) -> int:
         """The middle block, where the recipe names none."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lslo_cli.errors import InputError
-from lslo_cli.fusion.tasks import TASKS, Example, paired, read_nusax, read_tydiqa, read_xnli
+from lslo_cli.fusion.tasks import TASKS, Example, Question, paired, read_nusax, read_tydiqa, read_xnli
 
 SHARED = Path(os.environ.get("LSLO_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -90,30 +90,47 @@ def test_xnli_training_files_are_aligned_by_row(tmp_path):
     assert pairs.labels == [2, 0]
 
 
-def tydiqa_file(path: Path, start: int = 4) -> Path:
-    question = {"id": "finnish-1-0", "question": "Who?", "answers": [{"text": "Aino", "answer_start": start}]}
-    other = {**question, "id": "korean-1-0"}
-    document = {"data": [{"paragraphs": [{"context": "Hän Aino on.", "qas": [question, other]}]}]}
+def tydiqa_file(path: Path, *names: str, answer: str = "Aino", start: int = 4) -> Path:
+    """Questions named so about one context."""
+    answers = [{"text": answer, "answer_start": start}]
+    questions = [{"id": name, "question": f"Who? {name}", "answers": answers} for name in names]
+    document = {"data": [{"paragraphs": [{"context": "Hän Aino on.", "qas": questions}]}]}
     return write(path, json.dumps(document))
 
 
 def test_tydiqa_in_squads_format(tmp_path):
-    path = tydiqa_file(tmp_path / "dev.json")
+    path = tydiqa_file(tmp_path / "dev.json", "finnish-1-0", "korean-1-0")
     assert len(read_tydiqa(path)) == 2
     (question,) = read_tydiqa(path, "finnish")
-    assert question.answers == (("Aino", 4),)
-    assert question.context[4:8] == "Aino"
+    assert question == Question("finnish-1-0", "Who? finnish-1-0", "Hän Aino on.", "Aino", 4)
+    assert question.pair[slice(*question.label)] == "Aino"
 
 
 def test_an_answer_that_is_not_where_it_is_said_to_be(tmp_path):
     with pytest.raises(InputError, match="finnish-1-0 is not at character 5"):
-        read_tydiqa(tydiqa_file(tmp_path / "dev.json", start=5))
+        read_tydiqa(tydiqa_file(tmp_path / "dev.json", "finnish-1-0", start=5))
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"data": [{}]}', '{"data": 1}'])
 def test_a_broken_tydiqa_file_is_an_input_error(tmp_path, text):
     with pytest.raises(InputError, match="cannot read TyDiQA"):
         read_tydiqa(write(tmp_path / "dev.json", text))
+
+
+def test_tydiqa_trains_on_translations_and_is_tested_beside_translations_into_english(tmp_path):
+    names = [f"english-{n}-0" for n in range(11)]
+    tydiqa_file(tmp_path / "tydiqa-goldp-v1.1-train.json", *names, "finnish-9-9")
+    tydiqa_file(
+        tmp_path / "tydiqa.translate.train.en-fi.json", *names[1:], answer="on", start=9
+    )  # one was lost
+    tydiqa_file(tmp_path / "tydiqa-goldp-v1.1-dev.json", "finnish-1-0", "korean-1-0")
+    tydiqa_file(tmp_path / "tydiqa.translate.test.fi-en.json", "finnish-1-0")
+    train, dev, test = (TASKS["tydiqa"].pairs(tmp_path, "fi", split) for split in ("train", "dev", "test"))
+    assert [len(pairs.target) for pairs in (train, dev, test)] == [9, 1, 1]
+    assert train.source[0].id == train.target[0].id
+    assert (train.source[0].answer, train.target[0].answer) == ("Aino", "on")
+    with pytest.raises(InputError, match="no language 'xx'"):
+        TASKS["tydiqa"].pairs(tmp_path, "xx", "train")
 
 
 def test_rows_are_paired_by_id_in_order():
@@ -142,8 +159,6 @@ def test_texts_that_do_not_belong_together_are_refused(target, complaint):
 @pytest.mark.skipif(not (SHARED / "nusax").is_dir(), reason="NusaX is not at LSLO_SHARED_DATA")
 @pytest.mark.parametrize("split", ["train", "dev", "test"])
 def test_nusax_is_aligned_across_languages(split):
-    task = TASKS["nusax"]
-    english = task.read(SHARED / "nusax", "en", split)
     for language in ("ace", "ban", "bjn", "id", "jv", "min", "su"):
-        pairs = paired(english, task.read(SHARED / "nusax", language, split), language)
+        pairs = TASKS["nusax"].pairs(SHARED / "nusax", language, split)
         assert len(pairs.labels) == {"train": 500, "dev": 100, "test": 400}[split]

@@ -1,10 +1,14 @@
 """Padding and batches."""
 
+import pytest
 import torch
+from transformers import BertTokenizerFast
 
 from lslo_cli.fusion.heads import Classifier, Pooling, SpanFinder, pooled
 from lslo_cli.fusion.source import Side
-from lslo_cli.fusion.texts import Texts, prediction_batches, training_batches
+from lslo_cli.fusion.tasks import Question
+from lslo_cli.fusion.texts import Texts, encode_questions, prediction_batches, training_batches
+from lslo_cli.nn.loss import IGNORED
 
 ROWS = ((5, 6, 7), (8,))
 
@@ -43,10 +47,42 @@ def test_pooling_leaves_padding_out():
     assert pooled(states, left, Pooling.MEAN).tolist() == [[5, 6]]
 
 
-def test_heads_give_logits_of_the_right_shape():
+def test_a_classifier_gives_logits_for_every_label():
     states = torch.randn(2, 5, 4)
-    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
-    assert Classifier(4, 3)(states, mask).shape == (2, 3)
-    start, end = SpanFinder(4)(states, mask)
-    assert start.shape == end.shape == (2, 5)
-    assert start[1, 2:].isinf().all() and start[1, :2].isfinite().all()
+    assert Classifier(4, 3)(states, torch.ones(2, 5, dtype=torch.long)).shape == (2, 3)
+
+
+def test_a_span_lies_in_the_context_and_does_not_end_before_it_begins():
+    head = SpanFinder(2)
+    head.linear.weight.data, head.linear.bias.data = torch.eye(2), torch.zeros(2)
+    states = torch.zeros(1, 5, 2)
+    states[0, :, 0] = torch.tensor([9.0, 0, 0, 3, 0])  # begins best at 0, then at 3
+    states[0, :, 1] = torch.tensor([0.0, 4, 0, 0, 1])  # ends best at 1, then at 4
+    logits = head(states, torch.tensor([[0, 1, 1, 1, 1]]))
+    assert logits.shape == (1, 5, 2)
+    assert head.answers(logits).tolist() in ([[1, 1]], [[3, 4]])  # both sum to 4
+    states[0, 4, 1] = 2
+    assert head.answers(head(states, torch.tensor([[0, 1, 1, 1, 1]]))).tolist() == [[3, 4]]
+
+
+@pytest.fixture
+def tokenizer(tmp_path):
+    """A tokenizer of words that knows from which characters they come."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "who", "?", "the", "old", "cat", "sat", "."]
+    (tmp_path / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    return BertTokenizerFast(str(tmp_path / "vocab.txt"))
+
+
+def test_an_answer_in_characters_becomes_tokens(tokenizer):
+    question = Question("1", "who?", "The old cat sat.", "old cat", 4)
+    texts, spans = encode_questions(tokenizer, [question], max_length=20)
+    # [CLS] who ? [SEP] the old cat sat . [SEP]
+    assert spans.tolist() == [[5, 6]]
+    assert texts.contexts == ((4, 9),)
+    assert texts.padded([0], 12)["context_mask"].tolist() == [[0] * 4 + [1] * 5 + [0] * 3]
+
+
+def test_an_answer_that_is_cut_off_is_ignored(tokenizer):
+    question = Question("1", "who?", "The old cat sat.", "old cat", 4)
+    _, spans = encode_questions(tokenizer, [question], max_length=7)
+    assert spans.tolist() == [[IGNORED, IGNORED]]
