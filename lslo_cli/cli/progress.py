@@ -17,6 +17,8 @@ STEPS = 10
 """Plain lines for one task, besides its first and its last."""
 PAUSE = 1.0
 """Seconds that a task takes at least from one plain line to the next."""
+LONGEST_EPOCH = 3600.0
+"""Seconds over which a bar's rate is taken, so that one that moves epoch by epoch has a rate too."""
 
 
 @contextmanager
@@ -25,7 +27,9 @@ def listening(quiet: bool = False) -> Iterator[OnEvent]:
     if quiet:
         yield ignore
     elif messages.is_terminal:
-        with Progress(*columns(), console=messages, transient=True) as progress:
+        with Progress(
+            *columns(), console=messages, transient=True, speed_estimate_period=LONGEST_EPOCH
+        ) as progress:
             yield Bars(progress)
     else:
         yield Lines()

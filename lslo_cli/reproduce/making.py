@@ -8,6 +8,7 @@ from pathlib import Path
 from lslo_cli import pipeline
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN
+from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.results import (
     EvaluationResult,
     IndexStrategyResult,
@@ -78,7 +79,8 @@ def draw(job: Job) -> list[Path]:
         case Figure.MATRICES | Figure.MATRICES_BY_LANGUAGE as name:
             by_language = name is Figure.MATRICES_BY_LANGUAGE
             figure = plots.matrices(estimate(), languages, by_language=by_language)
-    return plots.save(figure, folder.figures, job.name)
+    with locked(folder.figures / job.name):
+        return plots.save(figure, folder.figures, job.name)
 
 
 def _learn(job: Job, on_event: OnEvent) -> list[Written]:
