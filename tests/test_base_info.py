@@ -18,6 +18,7 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.families import FAMILIES, published
 from lslo_cli.method.shapes import SHAPES
 from lslo_cli.recipe import resolve
+from lslo_cli.world import WORLD
 
 COUNTS = {
     "m2m-124-615m": 614_990_848,
@@ -127,3 +128,9 @@ def test_a_misspelt_shape_gets_the_nearest_one():
 
 def test_every_shape_belongs_to_a_family():
     assert {published(name)[0].name for name in SHAPES} == {family.name for family in FAMILIES.values()}
+
+
+def test_the_built_in_world_is_known_by_name_too():
+    facts = base_facts("world")
+    assert (facts.family, facts.shape.encoder_layers, facts.shape.d_model) == ("M2M-124", 3, 64)
+    assert facts.languages == tuple(sorted(WORLD))

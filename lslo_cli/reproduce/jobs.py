@@ -12,7 +12,7 @@ from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.ranks import parse_ranks
 from lslo_cli.pipeline import Experiment, choices
-from lslo_cli.recipe import Figure, Method, ReproduceSection, Stage
+from lslo_cli.recipe import Figure, Method, Stage
 from lslo_cli.reproduce.rows import own_row, row_settings
 from lslo_cli.reproduce.targets import Target
 
@@ -118,16 +118,17 @@ class _Experiment:
 
     def add(self) -> None:
         wanted = self.target.wanted
-        names, stages = wanted.runs, wanted.stages
-        if wanted == ReproduceSection(report_on=wanted.report_on):
-            names = (BASE_RUN, own_row(self.experiment())[0])
+        names, stages, report_on = wanted.runs, wanted.stages, self.target.report_on
+        if not (wanted.runs or wanted.stages or wanted.figures):
+            own_name, _ = own_row(self.experiment())
+            names, report_on = (BASE_RUN, own_name), own_name
             stages = (Stage.WEIGHT_LEARN, Stage.ESTIMATE, Stage.PRUNE_REPORT)
         for stage in stages:
             if stage is not Stage.PRUNE_REPORT:
                 self.stage(stage)
         runs = [self.run(name) for name in names]
         if Stage.PRUNE_REPORT in stages:
-            self.stage(Stage.PRUNE_REPORT)
+            self.report(report_on)
         for figure in wanted.figures:
             self.figure(figure, runs)
 
@@ -138,20 +139,15 @@ class _Experiment:
     def stage(self, stage: Stage) -> str:
         if stage is Stage.WEIGHT_LEARN:
             return self._job(stage, stage, self.experiment())
-        if stage is Stage.PRUNE_REPORT:
-            report_on = self.target.report_on
-            return self._job(
-                stage,
-                stage,
-                self.experiment(),
-                needs=(self.stage(Stage.ESTIMATE),),
-                runs=(report_on,) if report_on else (),
-            )
         pool = Pool.LANGUAGE if stage is Stage.ESTIMATE_LANGUAGE else None
         experiment = self.experiment(**{"estimate_subspace.pool": pool})
         experiment.recipe.estimation_schedule()
         index = experiment.recipe.estimate_subspace.index
         return self._job(stage, stage, experiment, needs=self._learned(index))
+
+    def report(self, run: str | None) -> str:
+        stage, needs = Stage.PRUNE_REPORT, (self.stage(Stage.ESTIMATE),)
+        return self._job(stage, stage, self.experiment(), needs, (run,) if run else ())
 
     def run(self, name: str) -> str:
         plain = self.experiment()
@@ -171,14 +167,15 @@ class _Experiment:
         return self._job(name, Kind.RUN, experiment, needs)
 
     def figure(self, figure: Figure, runs: Sequence[str]) -> str:
-        needs = {
-            Figure.WEIGHTS: lambda: (self.stage(Stage.WEIGHT_LEARN),),
-            Figure.HEATMAP: lambda: (self.stage(Stage.ESTIMATE),),
-            Figure.HEATMAP_BY_LAYER: lambda: (self.stage(Stage.ESTIMATE),),
-            Figure.MATRICES: lambda: (self.stage(Stage.ESTIMATE_LANGUAGE),),
-            Figure.MATRICES_BY_LANGUAGE: lambda: (self.stage(Stage.ESTIMATE_LANGUAGE),),
-            Figure.EPOCHS: lambda: tuple(runs),
-        }[figure]()
+        match figure:
+            case Figure.EPOCHS:
+                needs = tuple(runs)
+            case Figure.WEIGHTS:
+                needs = (self.stage(Stage.WEIGHT_LEARN),)
+            case Figure.HEATMAP | Figure.HEATMAP_BY_LAYER:
+                needs = (self.stage(Stage.ESTIMATE),)
+            case Figure.MATRICES | Figure.MATRICES_BY_LANGUAGE:
+                needs = (self.stage(Stage.ESTIMATE_LANGUAGE),)
         names = tuple(label.rpartition("/")[2] for label in runs) if figure is Figure.EPOCHS else ()
         return self._job(figure, Kind.FIGURE, self.experiment(), needs, names)
 

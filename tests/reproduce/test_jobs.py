@@ -96,6 +96,7 @@ def test_a_recipe_without_ranks_trains_the_estimated_ones(tmp_path):
     own.write_text('name = "own"\nlangs = "qta,qso,qki,qsi"\n')
     jobs = jobs_of(find_targets([str(own)]), tmp_path, (), "lslo test")
     assert set(jobs["own/auto"].needs) == {"own/weight-learn", "own/estimate-subspace"}
+    assert jobs["own/prune-report"].runs == ("auto",)
 
 
 def test_settings_given_beside_reach_every_run(small, tmp_path):
