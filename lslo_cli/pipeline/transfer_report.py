@@ -160,7 +160,7 @@ def _sketches(study: TransferStudy) -> Iterator[_Sketch]:
         unfused = [run for run in study.runs if not TransferRun.parse(run).method.fuses]
         alone = {run: spread.mean for run in unfused if (spread := study.average(run))}
         caption = "Fusion functions with the right source, with none and with a shuffled one."
-        lines = {"the wrong source's label": chance, **alone}
+        lines = {**alone, "wrong source's label": chance}
         yield _Sketch("sources", caption, partial(figures.sources, fused, lines, study.metric))
     probed = {key: result.activations for key, result in study.evaluations.items() if result.activations}
     if probed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from statistics import fmean, stdev
 
 from matplotlib.axes import Axes
@@ -24,8 +23,9 @@ from lslo_cli.plots.style import (
     title,
 )
 
-HATCHES = ("", "//////", "......", "xxxxxx", "------", "ooo")
-"""Bars beside each other differ in colour and pattern, so they need no colour."""
+HATCHES = ("", "////", "....", "xxxx", "---", "ooo", "\\\\\\\\")
+"""Bars beside each other differ in colour and pattern, so they need no colour; one more than colours, so
+that no pair repeats."""
 
 Scores = Mapping[str, Mapping[str, Sequence[float]]]
 """By series, then by place on the axis: one score for each seed."""
@@ -47,10 +47,11 @@ def languages(
     Bars begin at ``chance``, so that their lengths are what a run knows.
     """
     look = style.look
-    columns = 4 if width > 5 else 2
+    columns = 4 if width > 5 else 1
     figure = new_figure(look, width, 2.3 + 0.13 * -(-len(scores) // columns))
     axes = figure.subplots()
     names = list(dict.fromkeys(name for by_language in scores.values() for name in by_language))
+    axes.axhline(chance, color=look.neutral, linewidth=0.6)
     _bars(axes, look, scores, names, chance)
     axes.set_xticks(range(len(names)), names)
     axes.tick_params(axis="x", length=0)
@@ -78,19 +79,24 @@ def sources(
     """
     look = style.look
     names = list(dict.fromkeys(name for by_run in scores.values() for name in by_run))
-    columns = 4 if width > 5 else 2
+    columns = 2 if width > 5 else 1
     rows = -(-(len(scores) + len(alone)) // columns)
-    figure = new_figure(look, width, 0.75 + 0.2 * len(names) + 0.13 * rows)
+    figure = new_figure(look, width, 0.75 + 0.27 * len(names) + 0.13 * rows)
     axes = figure.subplots()
-    for (name, value), dashes in zip(alone.items(), cycle(DASHES[1:]), strict=False):
-        label = f"{name} {value:.1f}"
-        axes.axvline(value, color=look.neutral, linewidth=0.9, linestyle=dashes, label=label, zorder=0)
-    for (kind, by_run), colour, marker in zip(scores.items(), look.series, MARKERS, strict=False):
+    step = 0.5 / len(scores)
+    for number, (kind, by_run) in enumerate(scores.items()):
         shown = [row for row, name in enumerate(names) if name in by_run]
         values = [by_run[names[row]] for row in shown]
+        shift = (number - (len(scores) - 1) / 2) * step
         axes.errorbar(
-            [fmean(each) for each in values], shown, xerr=[_deviation(each) for each in values], color=colour,
-            marker=marker, markersize=4.5, linestyle="", elinewidth=0.9, capsize=1.8, label=f"{kind} source",
+            [fmean(each) for each in values], [row + shift for row in shown],
+            xerr=[_deviation(each) for each in values], color=look.series[number], marker=MARKERS[number],
+            markersize=4, linestyle="", elinewidth=0.9, label=f"{kind} source",
+        )  # fmt: skip
+    for number, (name, value) in enumerate(alone.items()):
+        axes.axvline(
+            value, color=look.neutral, linewidth=0.8 * (1 + number // len(DASHES)),
+            linestyle=DASHES[number % len(DASHES)], label=f"{name} {value:.1f}", zorder=0,
         )  # fmt: skip
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)

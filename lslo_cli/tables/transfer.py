@@ -70,7 +70,7 @@ def score_table(study: TransferStudy) -> Table:
         notes=(
             f"Mean ± sample standard deviation over seeds {', '.join(map(str, study.seeds))}. The mean over "
             "languages is of the seeds that have all of them. The control flare-shuffled was trained with "
-            "shuffled sources: its right source is a shuffled one, as it learned.",
+            "shuffled sources.",
         ),
     )
 
@@ -113,7 +113,8 @@ def control_table(study: TransferStudy) -> Table:
         notes=(
             "Scores are means over languages ± sample standard deviation over seeds. With shuffled sources "
             "each text gets the source of another row; a model that only repeats it scores what that row's "
-            "label scores. Shares are over seeds and languages: the first two of test rows whose source had another label.",
+            "label scores. Shares are over seeds and languages: the first two of test rows whose source had "
+            "another label.",
         ),
     )
 

@@ -13,7 +13,7 @@ from lslo_cli.tables.findings import Finding, Outcome, Verdict, judged, notes_on
 from lslo_cli.tables.table import Cell, Column, Difference, Table, two_decimals
 from lslo_cli.tables.transfer_study import TransferStudy
 
-PAPERS_TASKS = {"nusax": "NusaX", "xnli": "XNLI"}
+PAPERS_TASKS = {"nusax": "NusaX", "xnli": "XNLI", "tydiqa": "TyDiQA"}
 """What the paper calls a task."""
 
 PAPERS_MODEL = "XLM-R Large"

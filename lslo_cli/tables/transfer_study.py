@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -88,11 +88,11 @@ class TransferStudy:
         return self._means({key: _chance(result) for key, result in self.evaluations.items()})
 
     def reliances(self, run: str) -> list[Reliance]:
-        """What a run answers to wrong sources, for every seed and language."""
+        """What a run answers to wrong sources by seed and language; nothing where answers are spans."""
         return [
             reliance(_digits(test.answers), _digits(result.gold), result.shuffled)
             for key, test in self.tests(run, SourceGiven.SHUFFLED).items()
-            if (result := self.evaluations[key])
+            if (result := self.evaluations[key]).labels
         ]
 
     def repeated_errors(self, run: str) -> list[float]:
@@ -116,10 +116,14 @@ class TransferStudy:
 
 
 def _chance(result: TransferEvaluationResult) -> float:
+    """The score of the shuffled rows' labels; where answers are spans, another row's is never right."""
+    if not result.labels:
+        return 0.0
     gold = _digits(result.gold)
-    score: Callable[..., float] = macro_f1 if result.metric == "macro-F1" else accuracy
-    classes = (len(result.labels),) if score is macro_f1 else ()
-    return score([gold[row] for row in result.shuffled], gold, *classes)
+    answers = [gold[row] for row in result.shuffled]
+    if result.metric == "accuracy":
+        return accuracy(answers, gold)
+    return macro_f1(answers, gold, len(result.labels))
 
 
 def _digits(text: str) -> list[int]:

@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from lslo_cli import plots
+from lslo_cli.artifacts.transfer_results import Activation
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES
+from lslo_cli.plots import transfer
 from lslo_cli.plots.style import DASHES, MARKERS, PAGE_HEIGHT, SMALL, Style, ink_on, luminance
 
 M2M_124 = (12, 12)
@@ -135,6 +137,32 @@ def test_a_title_is_on_nothing_else(made, name, style):
     figure = draw(made, name, ("en", "zh", "wo"), (3, 3), width=plots.COLUMN_WIDTH, style=style)
     assert figure.get_suptitle()
     assert_legible(figure)
+
+
+@pytest.mark.parametrize("style", Style)
+@pytest.mark.parametrize("name", ["languages", "sources", "activations"])
+def test_what_flare_finds_is_legible(name, style):
+    runs = ["zero-shot", "translate-test", "lora", "input-fusion", "x-mixup", "flare-shuffled:add-relu:1"]
+    scores = {run: {code: [60 + n, 62.0] for n, code in enumerate(LANG12)} for run in runs}
+    match name:
+        case "languages":
+            figure = transfer.languages(scores, "macro-F1", 33.0, style=style)
+        case "sources":
+            given = {kind: {run: [50.0, 60.0] for run in runs} for kind in ("right", "no", "shuffled")}
+            figure = transfer.sources(given, dict.fromkeys(runs, 55.0), "macro-F1", style=style)
+        case _:
+            figure = transfer.activations({(1, "ace"): activations(layers=12)}, style=style)
+    assert_legible(figure)
+
+
+def activations(layers: int) -> list[Activation]:
+    return [
+        Activation(
+            run="flare", adapter=f"encoder.{n}.self.{kind}", source=[0.5 * n] * 8, target=[0.25 * n] * 8
+        )
+        for n in range(1, layers + 1)
+        for kind in ("query", "value")
+    ]
 
 
 @pytest.mark.parametrize("codes", [("wo", "en"), ("en",)])
