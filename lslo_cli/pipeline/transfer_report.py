@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-
-from matplotlib.figure import Figure as Drawing
+from typing import TYPE_CHECKING
 
 from lslo_cli import plots
 from lslo_cli.artifacts import store
@@ -25,6 +24,9 @@ from lslo_cli.tables.study import distinct
 from lslo_cli.tables.table import millions
 from lslo_cli.tables.transfer import GIVEN, transfer_tables
 from lslo_cli.tables.transfer_study import TransferStudy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
 
 Evaluation = Artifact[TransferEvaluationResult]
 

@@ -100,6 +100,7 @@ def test_only_the_main_process_writes_and_listens(tiny, monkeypatch):
     class Second:
         is_main_process = False
         device = torch.device("cpu")
+        mixed_precision = "no"
         waits = 0
 
         def wait_for_everyone(self):
