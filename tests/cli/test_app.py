@@ -145,7 +145,7 @@ def test_a_misspelt_line_is_refused_with_the_nearest_name(lslo, line, message, h
         ("estimate-subspace --pool layers", 2, "--pool cannot be 'layers'"),
         ("train --set train.rank=3", 2, "unknown key 'train.rank' in --set. Did you mean"),
         ("train --set gps", 2, "--set gps"),
-        ("train --recipe flores-base", 3, "no recipe 'flores-base'. Did you mean 'flores-cpu-base'?"),
+        ("train --recipe flores-base", 3, "no recipe 'flores-base'. Did you mean 'flores-small-base'?"),
     ],
 )
 def test_a_wrong_value_is_refused_with_one_message_and_one_hint(lslo, line, code, message):
