@@ -56,15 +56,19 @@ class Numbers:
 
     def __init__(self, vocabulary: int, languages: Sequence[str]):
         self._languages = {code: vocabulary - len(languages) + i for i, code in enumerate(languages)}
+        self.output_size = vocabulary
+
+    def language_id(self, code: str) -> int:
+        return self._languages[code]
 
     def encode(self, text: str) -> list[int]:
         return [int(number) for number in text.split()]
 
     def source_ids(self, pieces: list[int], src: str, tgt: str) -> list[int]:
-        return [self._languages[src], *pieces, EOS]
+        return [self.language_id(src), *pieces, EOS]
 
     def decoder_prompt(self, src: str, tgt: str) -> list[int]:
-        return [EOS, self._languages[tgt]]
+        return [EOS, self.language_id(tgt)]
 
 
 @dataclass(frozen=True)
