@@ -132,6 +132,9 @@ def _facts(study: TransferStudy, artifacts: Sequence[Evaluation]) -> Iterator[tu
         f"rank {settings['rank']}, texts of at most {settings['max_length']} tokens, "
         f"{first.recipe['run']['precision']}",
     )
+    trained = [run for result in study.trainings.values() for run in result.runs if run.translator]
+    if trained:
+        yield "Translation models", distinct((f"{run.run}: {run.translator}" for run in trained), "; ")
     yield "Seeds", ", ".join(map(str, study.seeds))
     yield "Device", distinct((item.made.device for item in artifacts), "; ")
     yield "Commit", commits(list(artifacts))
