@@ -34,7 +34,7 @@ class FlareOptions(ExperimentOptions):
 
     task: Annotated[
         str | None,
-        Option("--task", metavar="NAME", rich_help_panel=EXPERIMENT, help="nusax or xnli."),
+        Option("--task", metavar="NAME", rich_help_panel=EXPERIMENT, help="nusax, xnli or tydiqa."),
         Key("flare.task"),
     ] = None
     data: Annotated[
