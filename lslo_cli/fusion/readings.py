@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from lslo_cli.fusion.attach import FusionAdapters
 from lslo_cli.fusion.capture import capture
+from lslo_cli.fusion.examples import Example, Pairs, Question
 from lslo_cli.fusion.mixup import XMixup, mixup_loss
 from lslo_cli.fusion.source import SourceStates
 from lslo_cli.fusion.task_model import TaskModel
-from lslo_cli.fusion.tasks import Example, Pairs, Question
 from lslo_cli.fusion.texts import Texts, encode, encode_questions, prediction_batches
 
 CAPTURE_ROWS = 32

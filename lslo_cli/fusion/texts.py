@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lslo_cli.fusion.examples import Question
 from lslo_cli.fusion.source import Side
-from lslo_cli.fusion.tasks import Question
 from lslo_cli.nn.loss import IGNORED
 
 POOL = 8

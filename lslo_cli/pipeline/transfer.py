@@ -17,8 +17,9 @@ from lslo_cli.artifacts.transfer_folder import LanguageFolder, TransferFolder
 from lslo_cli.artifacts.transfer_results import TransferEvaluationResult, TransferTrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.events import OnEvent, ignore
+from lslo_cli.fusion.examples import Pairs
 from lslo_cli.fusion.task_model import TaskModel, weight_files
-from lslo_cli.fusion.tasks import SOURCE, Pairs
+from lslo_cli.fusion.tasks import SOURCE
 from lslo_cli.method.transfer import Transfer, TransferRun, shuffled_rows
 from lslo_cli.pipeline.experiment import Upstream, Written
 from lslo_cli.recipe import Precision, Recipe

@@ -9,11 +9,12 @@ from torch import Tensor
 from lslo_cli.artifacts.provenance import digest_of_file
 from lslo_cli.artifacts.results import TensorFile
 from lslo_cli.artifacts.transfer_results import Activation, Prediction, TrainedRun
+from lslo_cli.fusion.examples import Pairs
 from lslo_cli.fusion.files import restore_fusion, save_fusion
 from lslo_cli.fusion.probe import activations
 from lslo_cli.fusion.readings import FusionReading, Prepared, Reading
 from lslo_cli.fusion.task_model import TaskModel
-from lslo_cli.fusion.tasks import SOURCE, Pairs
+from lslo_cli.fusion.tasks import SOURCE
 from lslo_cli.method.transfer import SourceGiven, Transfer, TransferRun, shuffled_rows
 from lslo_cli.stages.transfer import TaskFit
 from lslo_cli.stages.transfer_setup import TransferSetup

@@ -14,6 +14,7 @@ import torch
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.fusion.attach import FusionAdapters, FusionSettings, attach_fusion, detach, merge
+from lslo_cli.fusion.examples import Pairs
 from lslo_cli.fusion.files import restore_fusion
 from lslo_cli.fusion.mixup import XMixup
 from lslo_cli.fusion.readings import (
@@ -26,7 +27,7 @@ from lslo_cli.fusion.readings import (
 )
 from lslo_cli.fusion.source import SourceStates
 from lslo_cli.fusion.task_model import TaskModel, load_task_model
-from lslo_cli.fusion.tasks import TASKS, Pairs, Task
+from lslo_cli.fusion.tasks import TASKS, Task
 from lslo_cli.fusion.translator import LatentTranslation
 from lslo_cli.method.transfer import Transfer, TransferRun
 from lslo_cli.recipe.flare import FlareSection

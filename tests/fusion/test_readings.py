@@ -5,6 +5,7 @@ import torch
 
 from lslo_cli.fusion import readings
 from lslo_cli.fusion.attach import FusionSettings, attach_fusion, detach
+from lslo_cli.fusion.examples import Example, Pairs
 from lslo_cli.fusion.heads import Classifier
 from lslo_cli.fusion.mixup import XMixup
 from lslo_cli.fusion.probe import activations
@@ -18,7 +19,6 @@ from lslo_cli.fusion.readings import (
 )
 from lslo_cli.fusion.source import Side
 from lslo_cli.fusion.task_model import TaskModel
-from lslo_cli.fusion.tasks import Example, Pairs
 from lslo_cli.fusion.translator import LatentTranslation
 from lslo_cli.method.transfer import Phi
 

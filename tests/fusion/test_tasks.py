@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lslo_cli.errors import InputError
-from lslo_cli.fusion.tasks import TASKS, Example, Question, paired, read_nusax, read_tydiqa, read_xnli
+from lslo_cli.fusion.examples import Example, Question, paired
+from lslo_cli.fusion.tasks import TASKS, read_nusax, read_tydiqa, read_xnli
 
 SHARED = Path(os.environ.get("LSLO_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 

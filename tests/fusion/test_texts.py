@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers import BertTokenizerFast
 
+from lslo_cli.fusion.examples import Question
 from lslo_cli.fusion.heads import Classifier, Pooling, SpanFinder, pooled
 from lslo_cli.fusion.source import Side
-from lslo_cli.fusion.tasks import Question
 from lslo_cli.fusion.texts import Texts, encode_questions, prediction_batches, training_batches
 from lslo_cli.nn.loss import IGNORED
 

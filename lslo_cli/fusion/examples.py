@@ -1,0 +1,87 @@
+"""Examples of a task in two languages, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lslo_cli.artifacts.provenance import digest_of
+from lslo_cli.errors import InputError
+
+AGAIN = "take the file as it was published"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A text, or a pair of texts, with the number of its label; ``id`` is the same in all languages."""
+
+    id: str
+    text: str
+    label: int
+    pair: str = ""
+
+    @property
+    def whole(self) -> str:
+        """Both texts in one."""
+        return f"{self.text} {self.pair}".strip()
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question, ``text``, about a context, ``pair``, with an answer that starts at a character of it."""
+
+    id: str
+    text: str
+    pair: str
+    answer: str
+    start: int
+
+    @property
+    def label(self) -> tuple[int, int]:
+        """The characters of the context at which the answer begins and ends."""
+        return self.start, self.start + len(self.answer)
+
+    @property
+    def whole(self) -> str:
+        """Question and context in one."""
+        return f"{self.text} {self.pair}".strip()
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Examples of a target language beside those of the source language, row by row."""
+
+    source: tuple[Example, ...] | tuple[Question, ...]
+    target: tuple[Example, ...] | tuple[Question, ...]
+
+    @property
+    def labels(self) -> list[Any]:
+        return [example.label for example in self.target]
+
+    @property
+    def digest(self) -> str:
+        """sha256 over all ids, texts and labels."""
+        rows = [(e.id, e.text, e.pair, e.label) for side in (self.source, self.target) for e in side]
+        return digest_of(rows)
+
+
+def paired(
+    source: Sequence[Example] | Sequence[Question],
+    target: Sequence[Example] | Sequence[Question],
+    what: str,
+) -> Pairs:
+    """Examples matched by id, in the order of their ids. Raises InputError where ids or labels differ."""
+    by_id = {example.id: example for example in source}
+    missing = [example.id for example in target if example.id not in by_id]
+    if missing or len(by_id) != len(target):
+        raise InputError(
+            f"{what}: source and target have different rows ({len(by_id)} and {len(target)}"
+            + (f"; the source lacks id {missing[0]})" if missing else ")"),
+            "give the same split in both languages",
+        )
+    rows = sorted(target, key=lambda example: (len(example.id), example.id))
+    differing = [row.id for row in rows if isinstance(row, Example) and row.label != by_id[row.id].label]
+    if differing:
+        raise InputError(f"{what}: the labels of id {differing[0]} differ between languages", AGAIN)
+    return Pairs(tuple(by_id[example.id] for example in rows), tuple(rows))
