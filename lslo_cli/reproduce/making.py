@@ -64,8 +64,8 @@ def draw(job: Job) -> list[Path]:
     folder = job.experiment.folder
     languages = job.experiment.recipe.selected_languages()
 
-    def estimate() -> SubspaceResult:
-        return store.read(subspace_path(job.experiment), SubspaceResult).result
+    def estimate(path: Path) -> SubspaceResult:
+        return store.read(path, SubspaceResult).result
 
     match Figure(job.name):
         case Figure.WEIGHTS:
@@ -75,10 +75,11 @@ def draw(job: Job) -> list[Path]:
             runs = [store.read(folder.run(name).training, TrainingResult).result for name in trained]
             figure = plots.epochs([run for run in runs if run.curve])
         case Figure.HEATMAP | Figure.HEATMAP_BY_LAYER as name:
-            figure = plots.heatmap(estimate(), languages, by_layer=name is Figure.HEATMAP_BY_LAYER)
+            by_layer = name is Figure.HEATMAP_BY_LAYER
+            figure = plots.heatmap(estimate(folder.subspace), languages, by_layer=by_layer)
         case Figure.MATRICES | Figure.MATRICES_BY_LANGUAGE as name:
             by_language = name is Figure.MATRICES_BY_LANGUAGE
-            figure = plots.matrices(estimate(), languages, by_language=by_language)
+            figure = plots.matrices(estimate(folder.language_subspace), languages, by_language=by_language)
     with locked(folder.figures / job.name):
         return plots.save(figure, folder.figures, job.name)
 

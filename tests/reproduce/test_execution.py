@@ -9,6 +9,7 @@ import torch
 
 from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Advanced, Finished, Noted, Started
+from lslo_cli.method.importance import Pool
 from lslo_cli.reproduce import execute, find_targets, is_current, jobs_of, only
 from lslo_cli.reproduce.making import make
 
@@ -121,3 +122,20 @@ def test_a_checkpoint_of_other_settings_is_not_continued(small, tmp_path):
     assert make(job, notes.append)
     assert is_current(job) and not left.exists()
     assert any("starting small/full again" in note.text for note in notes if isinstance(note, Noted))
+
+
+def test_figures_4_and_6_show_the_estimate_with_a_pool_for_every_language(small, tmp_path, monkeypatch):
+    from lslo_cli import plots
+
+    drawn = []
+    monkeypatch.setattr(
+        plots, "matrices", lambda result, *others, **flags: drawn.append((result.pool, flags))
+    )
+    monkeypatch.setattr(plots, "heatmap", lambda result, *others, **flags: drawn.append((result.pool, flags)))
+    monkeypatch.setattr(plots, "save", lambda figure, folder, stem: [folder / stem])
+    execute(jobs_of(find_targets(["figure-2", "figure-4", "figure-6"], small), tmp_path, (), "lslo test"))
+    assert drawn == [
+        (Pool.LAYER, {"by_layer": False}),
+        (Pool.LANGUAGE, {"by_language": False}),
+        (Pool.LANGUAGE, {"by_language": True}),
+    ]
