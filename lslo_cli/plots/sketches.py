@@ -16,6 +16,11 @@ from lslo_cli.plots import curves, maps, scores, text_bars, text_maps
 from lslo_cli.plots.style import Style
 from lslo_cli.plots.text import TextFigure
 
+FIGURE_3 = ("full", "8-8-8", "2-2-8", "2-2-8-gps0.5", "2-2-8-gps0.9")
+"""The runs whose quality by epoch the paper draws."""
+LEGIBLE = 8
+"""Curves in one panel that a reader can still tell apart."""
+
 
 @dataclass(frozen=True)
 class Sketch:
@@ -126,19 +131,24 @@ def matrices(folder: ExperimentFolder, by_language: bool = False) -> Sketch:
 def epochs(folders: Sequence[ExperimentFolder], names: Sequence[str] | None = None) -> Sketch:
     """Figure 3, from runs/RUN/training.json of one experiment, or of several such as seeds.
 
-    Without ``names``, of the runs that recorded quality by epoch. Raises InputError where one of several has
-    no run.
+    Without ``names``, of the runs that recorded quality by epoch, or of those in the paper's figure where
+    that would be too many to tell apart. Raises InputError where one of several has no run.
     """
     for folder in folders[1:]:
         if not folder.trained_runs():
             raise InputError(f"no training run in {folder.path / 'runs'}", "name an experiment's folder")
     runs = [run for folder in folders for run in _trainings(folder, names)]
-    drawn = runs if names else [run for run in runs if run.curve]
+    drawn, remark = runs if names else [run for run in runs if run.curve], ""
+    recorded = {run.run for run in drawn}
+    if not names and len(recorded) > LEGIBLE and recorded & set(FIGURE_3):
+        drawn = [run for run in drawn if run.run in FIGURE_3]
+        remark = f"{len(recorded)} runs have quality by epoch: drawing those of figure 3; --run names others"
     return Sketch(
         "epochs",
         "spBLEU of groups of directions after each epoch (figure 3).",
         partial(curves.epochs, drawn),
         partial(text_bars.epochs_text, drawn),
+        remark,
     )
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,3 +61,20 @@ def test_seeds_together_are_means(tmp_path):
     sketch = plots.sketches.epochs(folders, ["2-2-8"])
     assert "mean and range of 3 runs" in str(sketch.text())
     assert len(sketch.figure().axes[0].collections) == 1
+
+
+def training(name):
+    return SimpleNamespace(run=name, curve="recorded")
+
+
+def test_of_too_many_curves_to_tell_apart_those_of_the_paper_are_drawn(monkeypatch):
+    names = ["full", "2-2-8", *(f"2-2-8-gps0.{digit}" for digit in range(1, 8))]
+    monkeypatch.setattr(plots.sketches, "_trainings", lambda folder, wanted: [training(n) for n in names])
+    sketch = plots.sketches.epochs([None])
+    (drawn,) = sketch.figure.args
+    assert [run.run for run in drawn] == ["full", "2-2-8", "2-2-8-gps0.5"]
+    assert sketch.remark == "9 runs have quality by epoch: drawing those of figure 3; --run names others"
+    asked = plots.sketches.epochs([None], names)
+    assert len(asked.figure.args[0]) == len(names) and not asked.remark
+    del names[0]
+    assert len(plots.sketches.epochs([None]).figure.args[0]) == len(names) == plots.sketches.LEGIBLE
