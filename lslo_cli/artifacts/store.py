@@ -59,7 +59,7 @@ def check_writable(folder: Path) -> None:
     """Raise InputError where ``folder`` cannot be made or no file can be made in it. Leaves no trace."""
     try:
         nearest = next(path for path in (folder, *folder.parents) if path.exists())
-        with tempfile.NamedTemporaryFile(prefix=".writable.", dir=nearest):
+        with tempfile.TemporaryFile(dir=nearest):  # without a name where the system can, so nothing is left
             pass
     except OSError as error:
         raise InputError(
