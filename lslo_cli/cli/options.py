@@ -188,24 +188,9 @@ class ExperimentOptions(LanguageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComputeOptions(RecipeOptions):
-    """On which text and with what to compute, and what to print."""
+class MachineOptions(RecipeOptions):
+    """With what to compute, and what to print."""
 
-    data: Annotated[
-        str | None,
-        Option(
-            "--data",
-            metavar="PATH",
-            rich_help_panel=EXPERIMENT,
-            help="Parallel text: a folder, a file, or `world`; default: LSLO_DATA.",
-        ),
-        Key("data.path"),
-    ] = None
-    seed: Annotated[
-        int | None,
-        Option("--seed", rich_help_panel=EXPERIMENT, help="Seed of everything random."),
-        Key("seed"),
-    ] = None
     device: Annotated[
         str | None,
         Option("--device", metavar="DEVICE", rich_help_panel=MACHINE, help="auto, cpu, cuda, cuda:1 or mps."),
@@ -230,6 +215,27 @@ class ComputeOptions(RecipeOptions):
     quiet: Annotated[
         bool, Option("--quiet", rich_help_panel=MACHINE, help="Nothing on stderr but errors.")
     ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeOptions(MachineOptions):
+    """On which text to compute, and with which seed."""
+
+    data: Annotated[
+        str | None,
+        Option(
+            "--data",
+            metavar="PATH",
+            rich_help_panel=EXPERIMENT,
+            help="Parallel text: a folder, a file, or `world`; default: LSLO_DATA.",
+        ),
+        Key("data.path"),
+    ] = None
+    seed: Annotated[
+        int | None,
+        Option("--seed", rich_help_panel=EXPERIMENT, help="Seed of everything random."),
+        Key("seed"),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

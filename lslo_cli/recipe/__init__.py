@@ -5,6 +5,7 @@ the recipe, ``--set``, then flags. What counts is whether a value was given, nev
 """
 
 from lslo_cli.recipe.files import find_recipe, recipe_folder, recipe_names
+from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.recipe.resolution import ENVIRONMENT, resolve
 from lslo_cli.recipe.sections import (
     BaseSection,
@@ -37,6 +38,7 @@ __all__ = [
     "EvaluateSection",
     "Figure",
     "FitSection",
+    "FlareSection",
     "LanguageEntry",
     "Method",
     "ModelSection",

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -120,8 +121,15 @@ def _begin(events: Any) -> None:
     global _tell
     _tell = events.put
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends this one
+    signal.signal(signal.SIGTERM, _end)
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def _end(*_: Any) -> None:
+    """End as an exception does, so that locks are given back and half-written files removed."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: a second would cut the cleaning short
+    sys.exit(1)
 
 
 def _attempt_here(job: Job) -> Outcome:

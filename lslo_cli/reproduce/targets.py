@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lslo_cli.errors import InputError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import resource_classes
-from lslo_cli.recipe import Recipe, ReproduceSection, recipe_names, resolve
+from lslo_cli.recipe import BaseSection, FlareSection, Recipe, ReproduceSection, recipe_names, resolve
 from lslo_cli.reproduce.rows import NAME
 
 GROUPS = {"tables": ("table-",), "figures": ("figure-",), "all": ("table-", "figure-")}
@@ -47,21 +47,39 @@ def find_targets(
     """The targets behind names, made of ``recipe`` or else of the recipe that each extends.
 
     A table of a group is left out, with a note, where its ranks are for other resource classes than the
-    recipe's languages have. Raises InputError for a name that is neither a recipe nor a group.
+    recipe's languages have. Raises InputError for a name that is neither a recipe nor a group, and
+    UsageError for a recipe of FLARE or of a base model.
     """
     targets = []
     for name in names:
         for each in _members(name):
             try:
-                wanted = resolve(each, assignments=assignments).reproduce
+                own = resolve(each, assignments=assignments)
             except InputError as error:
                 raise InputError(error.message, f"{error.hint}; or {', '.join(GROUPS)}") from None
+            wanted = own.reproduce
+            if wanted == ReproduceSection():
+                _refuse_other_experiments(each, own)
             target = Target(each, wanted, recipe or each, given or {}, assignments)
             if name in GROUPS and (misfit := _misfit(target)):
                 on_event(Noted(f"left out {each}: {misfit}"))
             else:
                 targets.append(target)
     return targets
+
+
+def _refuse_other_experiments(name: str, recipe: Recipe) -> None:
+    """Raise UsageError for a recipe of another command group, with that command."""
+    if recipe.flare != FlareSection():
+        raise UsageError(
+            f"the recipe '{name}' is one of FLARE, which is no part of what reproduce runs",
+            f"run lslo flare train --recipe {name}",
+        )
+    if recipe.base != BaseSection():
+        raise UsageError(
+            f"the recipe '{name}' trains a base model, which is no part of what reproduce runs",
+            f"run lslo base train --recipe {name}, and reproduce a recipe that uses the model",
+        )
 
 
 def _members(name: str) -> list[str]:

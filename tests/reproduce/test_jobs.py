@@ -83,6 +83,20 @@ def test_an_unknown_target_is_refused_with_what_there_is(jobs):
     assert "figure-3" in error.value.hint and "tables" in error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("flare-nusax", "lslo flare train"),
+        ("world-base", "lslo base train"),
+        ("flores-small-base", "lslo base train"),
+    ],
+)
+def test_a_recipe_of_another_command_is_refused_with_that_command(name, command):
+    with pytest.raises(UsageError, match=f"the recipe '{name}'") as error:
+        find_targets([name])
+    assert f"{command} --recipe {name}" in error.value.hint
+
+
 def test_a_recipe_that_names_nothing_is_the_pipeline_with_its_own_run(tmp_path):
     lang12 = jobs_of(find_targets(["lang12"]), tmp_path, (), "lslo test")
     assert names(lang12) == [

@@ -11,7 +11,7 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, split_commas, takes
-from lslo_cli.cli.options import EXPERIMENT, MACHINE, TRAINING, ExperimentOptions, command_line
+from lslo_cli.cli.options import EXPERIMENT, TRAINING, ExperimentOptions, MachineOptions, command_line
 from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def read_seeds(text: str) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FlareOptions(ExperimentOptions):
+class FlareOptions(MachineOptions, ExperimentOptions):
     """Which task, on which data, with which model."""
 
     task: Annotated[
@@ -68,25 +68,6 @@ class FlareOptions(ExperimentOptions):
         Option("--seeds", metavar="NUMBERS", rich_help_panel=EXPERIMENT, help="One experiment for each."),
         Key("flare.seeds", read_seeds),
     ] = None
-    device: Annotated[
-        str | None,
-        Option("--device", metavar="DEVICE", rich_help_panel=MACHINE, help="auto, cpu or cuda."),
-        Key("run.device"),
-    ] = None
-    precision: Annotated[
-        str | None,
-        Option("--precision", metavar="fp32|bf16", rich_help_panel=MACHINE, help="Format of frozen weights."),
-        Key("run.precision"),
-    ] = None
-    threads: Annotated[
-        int | None, Option("--threads", rich_help_panel=MACHINE, help="CPU threads."), Key("run.threads")
-    ] = None
-    json: Annotated[
-        bool, Option("--json", rich_help_panel=MACHINE, help="Print the artifacts on stdout, nothing else.")
-    ] = False
-    quiet: Annotated[
-        bool, Option("--quiet", rich_help_panel=MACHINE, help="Nothing on stderr but errors.")
-    ] = False
 
     def transfer(self) -> TransferExperiment:
         """The experiment these options describe."""
