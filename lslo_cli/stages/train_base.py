@@ -31,7 +31,8 @@ def train_base(
 ) -> tuple[BaseModel, BaseTrainingResult, DataIdentity]:
     """Train a model on every direction that the recipe's text has, and save it in ``out``, in eval mode.
 
-    ``work`` is a folder for the vocabulary and the checkpoint, which a resumed run finds there.
+    ``work`` is a folder for the vocabulary and the checkpoint, which a resumed run finds there; it may ask
+    for other ``epochs`` than the interrupted one. Those already trained are never undone.
     """
     section, seed = recipe.base, recipe.seed
     codes = tuple(language.code for language in recipe.selected_languages())
@@ -94,7 +95,7 @@ def train_base(
 
 
 def _fingerprint(recipe: Recipe, codes: tuple[str, ...], corpus: Corpus, accelerator: Accelerator) -> str:
-    section = recipe.base.model_dump(mode="json")
+    section = recipe.base.model_dump(mode="json", exclude={"epochs"})  # no epoch depends on how many follow
     arithmetic = recipe.run.model_dump(mode="json", include={"precision", "tf32"})
     return digest_of([section, recipe.seed, arithmetic, codes, corpus.digest, accelerator.num_processes])
 

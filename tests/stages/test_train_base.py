@@ -26,9 +26,12 @@ def test_a_later_epoch_can_be_asked_for_first():
     assert list(FixedEpochs(Source(), 4).updates(3, 3)) == [["3c", "4a", "4b"], ["4c"]]
 
 
+RECIPE = {"base.epochs": 3, "base.updates": 6, "base.dropout": 0.2, "base.warmup": 4}
+
+
 @pytest.fixture
 def recipe(tiny):
-    return tiny.recipe(**{"base.epochs": 3, "base.updates": 6, "base.dropout": 0.2, "base.warmup": 4})
+    return tiny.recipe(**RECIPE)
 
 
 def state(base):
@@ -61,15 +64,18 @@ def test_the_same_seed_gives_the_same_base(recipe, tmp_path):
     assert first[1] == second[1]
 
 
-def test_an_interrupted_base_is_resumed_to_the_same_weights(recipe, tmp_path):
-    expected, result, _ = train_base(recipe, tmp_path / "whole", tmp_path / "expected")
-
+def train_until_epoch_2(recipe, tmp_path):
     def interrupt(event):
         if isinstance(event, Noted) and event.text.startswith("epoch 2"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train_base(recipe, tmp_path / "cut", tmp_path / "base", on_event=interrupt)
+
+
+def test_an_interrupted_base_is_resumed_to_the_same_weights(recipe, tmp_path):
+    expected, result, _ = train_base(recipe, tmp_path / "whole", tmp_path / "expected")
+    train_until_epoch_2(recipe, tmp_path)
     notes = []
     resumed, again, _ = train_base(
         recipe, tmp_path / "cut", tmp_path / "base", resume=True, on_event=notes.append
@@ -78,6 +84,16 @@ def test_an_interrupted_base_is_resumed_to_the_same_weights(recipe, tmp_path):
     assert again == result
     assert Noted("resuming base training after epoch 1 of 3") in notes
     assert not any("vocabulary" in getattr(note, "text", "") for note in notes)
+
+
+@pytest.mark.parametrize("epochs", [1, 4])
+def test_a_resumed_base_may_be_given_more_epochs_or_fewer(recipe, tiny, tmp_path, epochs):
+    other = tiny.recipe(**{**RECIPE, "base.epochs": epochs})
+    expected, result, _ = train_base(other, tmp_path / "whole", tmp_path / "expected")
+    train_until_epoch_2(recipe, tmp_path)
+    resumed, again, _ = train_base(other, tmp_path / "cut", tmp_path / "base", resume=True)
+    assert_equal(state(resumed), state(expected))
+    assert again == result and len(again.history) == epochs
 
 
 def test_other_settings_do_not_resume(recipe, tiny, tmp_path):
