@@ -23,18 +23,18 @@ from benchmarks import measure
 from benchmarks.models import twin
 from lslo_cli.fusion.attach import FusionSettings, attach_fusion
 from lslo_cli.fusion.capture import capture
+from lslo_cli.fusion.head_model import HeadModel
 from lslo_cli.fusion.heads import Classifier
 from lslo_cli.fusion.mixup import XMixup
 from lslo_cli.fusion.readings import (
     FusionReading,
     JoinedReading,
     MixupReading,
-    Prepared,
     Reading,
     TranslatorReading,
 )
 from lslo_cli.fusion.source import Side
-from lslo_cli.fusion.task_model import TaskModel
+from lslo_cli.fusion.task_model import Prepared
 from lslo_cli.fusion.texts import Texts
 from lslo_cli.fusion.translator import LatentTranslation, read_target
 from lslo_cli.method.transfer import Phi
@@ -117,10 +117,10 @@ class Setting:
         ids = torch.randint(PAD + 1, self.size.vocabulary, (self.size.rows, times * self.size.length))
         return Texts(tuple(map(tuple, ids.tolist())), PAD)
 
-    def task_model(self) -> TaskModel:
+    def task_model(self) -> HeadModel:
         """A twin of the model with a head of its own."""
         head = Classifier(self.size.width, CLASSES, dropout=0.0).to(self.device)
-        return TaskModel(twin(self.backbone), head, tokenizer=None, side=Side.RIGHT)
+        return HeadModel(twin(self.backbone), tokenizer=None, side=Side.RIGHT, head=head)
 
     def batch(self, texts: Texts, source: Texts | None = None) -> Prepared:
         labels = torch.arange(len(texts.ids)) % CLASSES

@@ -56,7 +56,8 @@ class TransferTrainingResult(Result):
 class Prediction(Document):
     """One run's answers to a test set, one digit for each row: the number of the label.
 
-    Where answers are spans of a text, 1 is for a right one and 0 for another.
+    The number of labels stands for words that name none of them. In question answering 1 is for a right
+    answer and 0 for another.
 
     ``source`` is matched, or a control: none, or shuffled.
     """

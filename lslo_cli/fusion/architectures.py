@@ -67,13 +67,12 @@ class Block:
 
 def architecture_of(model: nn.Module) -> Architecture:
     """The entry of a model. Raises InputError for an architecture that is not in the table."""
-    model_type = model.config.model_type
-    if model_type not in ARCHITECTURES:
-        raise InputError(
-            f"fusion does not know the architecture '{model_type}'.{nearest(model_type, ARCHITECTURES)}",
-            f"choose a model of one of these: {', '.join(ARCHITECTURES)}",
-        )
-    return ARCHITECTURES[model_type]
+    return _entry(model.config.model_type)
+
+
+def decodes_only(model_type: str) -> bool:
+    """Whether models of a type have no encoder. Raises InputError as :func:`architecture_of` does."""
+    return "encoder" not in _entry(model_type).blocks
 
 
 def blocks_of(model: nn.Module) -> Iterator[Block]:
@@ -83,3 +82,12 @@ def blocks_of(model: nn.Module) -> Iterator[Block]:
         if hasattr(body, path.partition(".")[0]):  # an encoder may come without the decoder
             for number, module in enumerate(body.get_submodule(path), start=1):
                 yield Block(stack, number, module)
+
+
+def _entry(model_type: str) -> Architecture:
+    if model_type not in ARCHITECTURES:
+        raise InputError(
+            f"fusion does not know the architecture '{model_type}'.{nearest(model_type, ARCHITECTURES)}",
+            f"choose a model of one of these: {', '.join(ARCHITECTURES)}",
+        )
+    return ARCHITECTURES[model_type]

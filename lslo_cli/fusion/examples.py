@@ -49,6 +49,14 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Prompt:
+    """What a decoder is asked: a content, of which the end may be cut, and a cue that the answer follows."""
+
+    content: str
+    cue: str
+
+
+@dataclass(frozen=True)
 class Pairs:
     """Examples of a target language beside those of the source language, row by row."""
 

@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import torch
 from torch import Tensor, nn
 
 
-class Pooling(StrEnum):
-    """Which state stands for a text: the mean of its tokens, the first, or the last one of a decoder."""
-
-    MEAN = "mean"
-    FIRST = "first"
-    LAST = "last"
-
-
-def pooled(states: Tensor, attention_mask: Tensor, pooling: Pooling) -> Tensor:
-    """(rows, length, d) to (rows, d), on whichever side padding stands."""
-    positions = torch.arange(states.shape[1], device=states.device) * attention_mask  # 0 at padding
-    rows = torch.arange(len(states), device=states.device)
-    match pooling:
-        case Pooling.MEAN:
-            mask = attention_mask[..., None].to(states.dtype)
-            return (states * mask).sum(dim=1) / mask.sum(dim=1)
-        case Pooling.FIRST:
-            return states[rows, attention_mask.argmax(dim=1)]
-        case Pooling.LAST:
-            return states[rows, positions.argmax(dim=1)]
+def pooled(states: Tensor, attention_mask: Tensor) -> Tensor:
+    """The mean of the states of a text's tokens: (rows, length, d) to (rows, d)."""
+    mask = attention_mask[..., None].to(states.dtype)
+    return (states * mask).sum(dim=1) / mask.sum(dim=1)
 
 
 class Classifier(nn.Module):
     """Logits for a text, (rows, classes): dropout and a linear map on its pooled state."""
 
-    def __init__(self, width: int, classes: int, pooling: Pooling = Pooling.MEAN, dropout: float = 0.1):
+    def __init__(self, width: int, classes: int, dropout: float = 0.1):
         super().__init__()
-        self.pooling = pooling
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(width, classes)
 
     def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:
-        return self.linear(self.dropout(pooled(states.float(), attention_mask, self.pooling)))
+        return self.linear(self.dropout(pooled(states.float(), attention_mask)))
 
     def answers(self, logits: Tensor) -> Tensor:
         """The label of every text, (rows,)."""
@@ -49,8 +30,6 @@ class Classifier(nn.Module):
 
 class SpanFinder(nn.Module):
     """Logits for where an answer begins and ends, (rows, length, 2); minus infinity outside the context."""
-
-    pooling = Pooling.MEAN
 
     def __init__(self, width: int):
         super().__init__()

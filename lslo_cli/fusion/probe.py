@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lslo_cli.fusion.adapter import FusionLoRA
-from lslo_cli.fusion.readings import FusionReading, Prepared
+from lslo_cli.fusion.readings import FusionReading
+from lslo_cli.fusion.task_model import Prepared
 from lslo_cli.fusion.texts import prediction_batches
 
 

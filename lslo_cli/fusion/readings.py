@@ -3,53 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lslo_cli.fusion.attach import FusionAdapters
 from lslo_cli.fusion.capture import capture
-from lslo_cli.fusion.examples import Example, Pairs, Question
+from lslo_cli.fusion.examples import Pairs
+from lslo_cli.fusion.head_model import HeadModel
 from lslo_cli.fusion.mixup import XMixup, mixup_loss
 from lslo_cli.fusion.source import SourceStates
-from lslo_cli.fusion.task_model import TaskModel
-from lslo_cli.fusion.texts import Texts, encode, encode_questions, prediction_batches
+from lslo_cli.fusion.task_model import Batch, Prepared, TaskModel
+from lslo_cli.fusion.texts import Texts, prediction_batches
 
 CAPTURE_ROWS = 32
 """Source texts that are read at a time."""
 
 KEPT_BYTES = 2**32
 """Source states of a split that are kept; of larger ones those of a batch are made when it is read."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A split as a method reads it: texts, labels, and what stands beside each text.
-
-    ``lengths`` are by what rows are sorted into batches, ``states`` what is fused, and ``source`` the source
-    texts themselves.
-    """
-
-    texts: Texts
-    labels: Tensor
-    lengths: tuple[int, ...]
-    states: SourceStates | Tensor | None = None
-    source: Texts | None = None
-
-    def with_sources_of(self, rows: Sequence[int]) -> Prepared:
-        """The same texts, each with the source of another row."""
-        states, source = self.states, self.source
-        if states is not None:
-            states = states.rows(rows) if isinstance(states, SourceStates) else states[list(rows)]
-        if source is not None:
-            source = replace(source, ids=tuple(source.ids[row] for row in rows))
-        lengths = self.lengths
-        if source is not None:
-            lengths = tuple(map(max, self.texts.lengths(), source.lengths()))
-        return replace(self, states=states, source=source, lengths=lengths)
 
 
 class Reading:
@@ -62,58 +34,50 @@ class Reading:
 
     def modules(self) -> dict[str, nn.Module]:
         """What is trained and saved beside the adapters."""
-        return {"head": self.model.head}
+        return self.model.modules()
 
     def parameters(self) -> list[nn.Parameter]:
         own = self.adapters.parameters() if self.adapters else []
         return [*own, *(p for module in self.modules().values() for p in module.parameters())]
 
     def prepare(self, pairs: Pairs) -> Prepared:
-        return self._prepared(pairs.target, self.max_length)
+        return self.model.prepared(pairs.target, self.max_length)
+
+    def batch(self, split: Prepared, rows: Sequence[int]) -> Batch:
+        """Rows of a split, with what is fused."""
+        return Batch(split, rows, max(split.lengths[row] for row in rows))
 
     def logits(self, split: Prepared, rows: Sequence[int]) -> Tensor:
-        """(rows, classes)."""
-        return self.model.read(split.texts.padded(rows))[0]
+        return self.model.logits(self.batch(split, rows))
 
     def loss(self, split: Prepared, rows: Sequence[int]) -> Tensor:
-        logits = self.logits(split, rows)
-        return F.cross_entropy(logits, split.labels[list(rows)].to(logits.device))
+        return self.model.loss(self.batch(split, rows))
+
+    def answers(self, split: Prepared, rows: Sequence[int]) -> Tensor:
+        return self.model.answers(self.batch(split, rows))
 
     @torch.no_grad()
     def predict(self, split: Prepared, size: int) -> list[int] | list[list[int]]:
-        """The label of every text of a split, or its answer's first and last token, in eval mode."""
+        """The answer to every text of a split, in the form of its labels, in eval mode."""
         self.model.train(False)
         answers = torch.zeros_like(split.labels)
         for rows in prediction_batches(split.lengths, size):
-            answers[rows] = self.model.head.answers(self.logits(split, rows)).cpu()
+            answers[rows] = self.answers(split, rows).cpu()
         return answers.tolist()
-
-    def _prepared(self, examples: Sequence[Example] | Sequence[Question], max_length: int) -> Prepared:
-        """Texts with their labels: numbers of classes, or first and last token of an answer."""
-        if isinstance(examples[0], Question):
-            texts, labels = encode_questions(self.model.tokenizer, examples, max_length)
-        else:
-            texts = self._encode(((example.text, example.pair) for example in examples), max_length)
-            labels = torch.tensor([example.label for example in examples])
-        return Prepared(texts, labels, tuple(texts.lengths()))
-
-    def _encode(self, texts, max_length: int | None = None) -> Texts:
-        return encode(self.model.tokenizer, texts, max_length or self.max_length, self.model.side)
 
 
 class SourceReading(Reading):
     """Translate-test: the source text stands in for the target's."""
 
     def prepare(self, pairs: Pairs) -> Prepared:
-        return super().prepare(Pairs(pairs.source, pairs.source))
+        return self.model.prepared(pairs.source, self.max_length)
 
 
 class JoinedReading(Reading):
     """Input-level fusion: source and target one after the other, in twice the length."""
 
     def prepare(self, pairs: Pairs) -> Prepared:
-        both = zip(pairs.source, pairs.target, strict=True)
-        return self._prepared([_joined(source, target) for source, target in both], 2 * self.max_length)
+        return self.model.joined(pairs, 2 * self.max_length)
 
 
 class FusionReading(Reading):
@@ -138,7 +102,7 @@ class FusionReading(Reading):
 
     def prepare(self, pairs: Pairs) -> Prepared:
         plain = super().prepare(pairs)
-        source = self._encode((example.text, example.pair) for example in pairs.source)
+        source = self.model.texts(pairs.source, self.max_length)
         lengths = tuple(map(max, plain.lengths, source.lengths()))
         width = self.model.width * self.model.backbone.dtype.itemsize * len(self.adapters.blocks)
         states = None
@@ -146,18 +110,14 @@ class FusionReading(Reading):
             states = self._all_states(source)
         return replace(plain, states=states, source=source, lengths=lengths)
 
-    def logits(self, split: Prepared, rows: Sequence[int]) -> Tensor:
-        length = max(split.lengths[row] for row in rows)
-        with self._source(split, rows, length):
-            return self.model.read(split.texts.padded(rows, length))[0]
+    def batch(self, split: Prepared, rows: Sequence[int]) -> Batch:
+        batch = replace(super().batch(split, rows), fusion=self.adapters.source)
+        return batch if self.without_source else replace(batch, states=self._states(batch))
 
-    def _source(self, split: Prepared, rows: Sequence[int], length: int) -> AbstractContextManager[None]:
-        source = self.adapters.source
-        if self.without_source:
-            return source.absent()
-        if split.states is None:
-            return source.of(self._capture(split.source, rows, length))
-        return source.of(split.states.rows(rows).resized(length, self.model.side))
+    def _states(self, batch: Batch) -> SourceStates:
+        if batch.split.states is None:
+            return self._capture(batch.split.source, batch.rows, batch.length)
+        return batch.split.states.rows(batch.rows).resized(batch.length, self.model.side)
 
     def _all_states(self, source: Texts) -> SourceStates:
         """The states of all rows in ``max_length`` positions, captured once."""
@@ -172,7 +132,7 @@ class FusionReading(Reading):
     def _capture(self, source: Texts, rows: Sequence[int], length: int) -> SourceStates:
         backbone = self.model.backbone
         inputs = {name: tensor.to(backbone.device) for name, tensor in source.padded(rows, length).items()}
-        return capture(backbone, self.adapters, inputs)
+        return capture(backbone, self.adapters, inputs, forward=backbone.base_model)  # no language head
 
 
 class TranslatorReading(FusionReading):
@@ -200,17 +160,17 @@ class TranslatorReading(FusionReading):
         plain = Reading.prepare(self, pairs)
         return replace(plain, states=self.encode_targets([example.whole for example in pairs.target]))
 
-    def _source(self, split: Prepared, rows: Sequence[int], length: int) -> AbstractContextManager[None]:
-        if self.without_source:
-            return self.adapters.source.absent()
-        states = self.projection(split.states[list(rows)])
-        return self.adapters.source.of(states.resized(length, self.model.side))
+    def _states(self, batch: Batch) -> SourceStates:
+        states = self.projection(batch.split.states[list(batch.rows)])
+        return states.resized(batch.length, self.model.side)
 
 
 class MixupReading(Reading):
     """X-Mixup: the source is read first, then the target, mixed with it."""
 
-    def __init__(self, model: TaskModel, adapters: FusionAdapters, max_length: int, mixup: XMixup):
+    model: HeadModel
+
+    def __init__(self, model: HeadModel, adapters: FusionAdapters, max_length: int, mixup: XMixup):
         super().__init__(model, adapters, max_length)
         self.mixup = mixup
 
@@ -218,8 +178,7 @@ class MixupReading(Reading):
         return {**super().modules(), "mixup": self.mixup.mixed.ratio}
 
     def prepare(self, pairs: Pairs) -> Prepared:
-        source = self._encode((example.text, example.pair) for example in pairs.source)
-        return replace(super().prepare(pairs), source=source)
+        return replace(super().prepare(pairs), source=self.model.texts(pairs.source, self.max_length))
 
     def logits(self, split: Prepared, rows: Sequence[int]) -> Tensor:
         return self._read(split, rows)[1][0]
@@ -229,18 +188,14 @@ class MixupReading(Reading):
         labels = split.labels[list(rows)].to(source.device)
         return mixup_loss(source, target, labels, source_state, target_state)
 
+    def answers(self, split: Prepared, rows: Sequence[int]) -> Tensor:
+        return self.model.head.answers(self.logits(split, rows))
+
     def _read(self, split: Prepared, rows: Sequence[int]) -> tuple[tuple[Tensor, Tensor], ...]:
         inputs = split.source.padded(rows)
         source = self.model.read(inputs)
         with self.mixup.source_was_read(inputs["attention_mask"].to(source[0].device)):
             return source, self.model.read(split.texts.padded(rows))
-
-
-def _joined(source: Example | Question, target: Example | Question) -> Example | Question:
-    """Two examples as one: the source before the target, whose context stays where answers are found."""
-    if isinstance(target, Question):
-        return replace(target, text=f"{source.whole} {target.text}")
-    return Example(target.id, source.whole, target.label, target.whole)
 
 
 def _slices(count: int, size: int) -> list[range]:

@@ -1,100 +1,134 @@
-"""A stock model with a task head: what is tuned on English and transferred to other languages."""
+"""What a task needs of a model: to read texts, to learn from their answers, and to answer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, MT5EncoderModel
-from transformers.utils import logging
 
-from lslo_cli.errors import InputError
-from lslo_cli.fusion.architectures import architecture_of
-from lslo_cli.fusion.heads import Classifier, Pooling, SpanFinder, pooled
-from lslo_cli.fusion.source import Side
+from lslo_cli.fusion.examples import Example, Pairs, Question
+from lslo_cli.fusion.source import Side, Source, SourceStates
+from lslo_cli.fusion.texts import Texts
 
-CLASSES = {"mt5": MT5EncoderModel}
-"""Where the model without its head is not what reads a text for a label."""
+Examples = Sequence[Example] | Sequence[Question]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A split as a method reads it: texts, labels, and what stands beside each text.
+
+    ``lengths`` are by what rows are sorted into batches, ``states`` what is fused, ``source`` the source
+    texts themselves, and ``answers`` the right ones in words, where a model writes them.
+    """
+
+    texts: Texts
+    labels: Tensor
+    lengths: tuple[int, ...]
+    states: SourceStates | Tensor | None = None
+    source: Texts | None = None
+    answers: tuple[str, ...] = ()
+
+    def with_sources_of(self, rows: Sequence[int]) -> Prepared:
+        """The same texts, each with the source of another row."""
+        states, source = self.states, self.source
+        if states is not None:
+            states = states.rows(rows) if isinstance(states, SourceStates) else states[list(rows)]
+        if source is not None:
+            source = replace(source, ids=tuple(source.ids[row] for row in rows))
+        lengths = self.lengths
+        if source is not None:
+            lengths = tuple(map(max, self.texts.lengths(), source.lengths()))
+        return replace(self, states=states, source=source, lengths=lengths)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of a split, padded to ``length``, and what is fused while a model reads them.
+
+    ``fusion`` None stands for a model without fusion adapters, ``states`` None for fusion without a source.
+    """
+
+    split: Prepared
+    rows: Sequence[int]
+    length: int
+    fusion: Source | None = None
+    states: SourceStates | None = None
+
+    def inputs(self, device: torch.device) -> dict[str, Tensor]:
+        """What a stock model reads, each (rows, length)."""
+        inputs = self.split.texts.padded(self.rows, self.length)
+        return {name: tensor.to(device) for name, tensor in inputs.items()}
+
+    def labels(self, device: torch.device) -> Tensor:
+        return self.split.labels[list(self.rows)].to(device)
+
+    def reading(self, length: int | None = None) -> AbstractContextManager[None]:
+        """Around one pass over the texts; a decoder reads on to ``length`` where answers follow them."""
+        if self.fusion is None or self.states is None:
+            return self._without_source()
+        return self.fusion.of(self.states.window(0, length or self.length))
+
+    def writing(self, model: nn.Module) -> AbstractContextManager[None]:
+        """Around ``model.generate`` on the texts."""
+        if self.fusion is None or self.states is None:
+            return self._without_source()
+        return self.fusion.generating(model, self.states)
+
+    def _without_source(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.fusion is None else self.fusion.absent()
 
 
 @dataclass
-class TaskModel:
-    """``backbone`` gives states, ``head`` logits; the tokenizer belongs to both."""
+class TaskModel(ABC):
+    """``backbone`` is the stock model, with its tokenizer; ``side`` is where padding goes."""
 
     backbone: nn.Module
-    head: Classifier | SpanFinder
     tokenizer: Any
     side: Side
 
-    def read(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Logits of the head and pooled states (rows, d) of texts."""
-        inputs = {name: tensor.to(self.backbone.device) for name, tensor in inputs.items()}
-        context = inputs.pop("context_mask", inputs["attention_mask"])
-        states = self.backbone(**inputs).last_hidden_state
-        return self.head(states, context), pooled(states.float(), inputs["attention_mask"], self.head.pooling)
+    @property
+    def width(self) -> int:
+        """d of the backbone."""
+        return self.backbone.config.hidden_size
+
+    @abstractmethod
+    def texts(self, examples: Examples, max_length: int) -> Texts:
+        """Examples as the model reads them, cut to ``max_length`` tokens."""
+
+    @abstractmethod
+    def prepared(self, examples: Examples, max_length: int) -> Prepared:
+        """The same with their answers."""
+
+    @abstractmethod
+    def joined(self, pairs: Pairs, max_length: int) -> Prepared:
+        """Source and target one after the other, with the target's answers."""
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> Tensor:
+        """Cross-entropy of the right answers."""
+
+    @abstractmethod
+    def logits(self, batch: Batch) -> Tensor:
+        """(rows, classes), (rows, length, 2) or (rows, words): what the model says first."""
+
+    @abstractmethod
+    def answers(self, batch: Batch) -> Tensor:
+        """What it answers, in the form of ``labels``."""
+
+    def modules(self) -> dict[str, nn.Module]:
+        """What is trained and saved beside adapters."""
+        return {}
+
+    def fresh(self) -> Self:
+        """The same model with copies of :meth:`modules`, which another run may train."""
+        return self
 
     def train(self, mode: bool) -> None:
         self.backbone.train(mode)
-        self.head.train(mode)
-
-    @property
-    def width(self) -> int:
-        return self.head.linear.in_features
-
-
-def load_task_model(
-    name: str,
-    classes: int,
-    *,
-    pooling: Pooling | None = None,
-    dropout: float | None = None,
-    attention: str | None = None,
-    device: torch.device | str = "cpu",
-    revision: str | None = None,
-) -> TaskModel:
-    """Load a folder or a hub id in float32, with a new head drawn from torch's global generator.
-
-    Without ``classes`` the head finds answers in a context, which takes an encoder. ``pooling`` None takes
-    the mean of the tokens in encoders and the last one in decoders; ``dropout`` None keeps the
-    model's own. Raises InputError where there is no such model or fusion does not know it.
-    """
-    logging.disable_progress_bar()  # what a run has to say goes through its events
-    try:
-        config = AutoConfig.from_pretrained(name, revision=revision)
-        loader = CLASSES.get(config.model_type, AutoModel)
-        options = {} if attention is None else {"attn_implementation": attention}
-        backbone = loader.from_pretrained(name, revision=revision, dtype=torch.float32, **options)
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-    except (OSError, ValueError, KeyError) as error:
-        reason = next(iter(str(error).splitlines()), repr(error))
-        raise InputError(
-            f"cannot load the task model '{name}': {reason}",
-            "give a folder with config.json, weights and tokenizer, or a hub id",
-        ) from None
-    decodes = "encoder" not in architecture_of(backbone).blocks
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    if dropout is not None:
-        for module in backbone.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = dropout
-    if decodes and not classes:
-        raise InputError(
-            f"'{name}' is a decoder, which has no head that finds answers in a context",
-            "choose an encoder, such as FacebookAI/xlm-roberta-large",
-        )
-    pooling = pooling or (Pooling.LAST if decodes else Pooling.MEAN)
-    width = backbone.config.hidden_size
-    head = Classifier(width, classes, pooling) if classes else SpanFinder(width)
-    return TaskModel(
-        backbone.to(device).eval(), head.to(device), tokenizer, Side.LEFT if decodes else Side.RIGHT
-    )
-
-
-def weight_files(name: str) -> list[Path]:
-    """The weight files of a folder, in order; none for a hub id."""
-    folder = Path(name)
-    return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin")) if folder.is_dir() else []
+        for module in self.modules().values():
+            module.train(mode)

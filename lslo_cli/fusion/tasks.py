@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from lslo_cli.errors import InputError, nearest
-from lslo_cli.fusion.examples import AGAIN, Example, Pairs, Question, paired
+from lslo_cli.fusion.examples import AGAIN, Example, Pairs, Prompt, Question, paired
 from lslo_cli.method.task_scores import accuracy, macro_f1
 
 
 @dataclass(frozen=True)
 class Task:
     """A task: its labels, its score, and how a split is read.
+
+    ``prompt`` is how a decoder is asked for the answer, as the released code does; encoders have a head.
 
     ``pairs(folder, language, split)`` returns the texts of a language beside those of the source language,
     for ``train``, ``dev`` or ``test``; of the source language beside themselves. Without ``labels`` answers
@@ -26,6 +28,7 @@ class Task:
     labels: tuple[str, ...]
     metric: str
     score: Callable[[Sequence[Any], Sequence[Any]], float]
+    prompt: Callable[[Any], Prompt]
     pairs: Callable[[Path, str, str], Pairs]
 
 
@@ -193,11 +196,25 @@ TASKS = {
         NUSAX_LABELS,
         "macro-F1",
         lambda predicted, labels: macro_f1(predicted, labels, len(NUSAX_LABELS)),
+        lambda example: Prompt(example.text, "\nSentiment:"),
         _aligned(read_nusax, "NusaX"),
     ),
-    "xnli": Task(XNLI_LABELS, "accuracy", accuracy, _aligned(read_xnli, "XNLI")),
-    # As the released code scores encoders: first and last token must both be right.
-    "tydiqa": Task((), "exact match", accuracy, tydiqa_pairs),
+    "xnli": Task(
+        XNLI_LABELS,
+        "accuracy",
+        accuracy,
+        lambda example: Prompt(f"Premise: {example.text} Hypothesis: {example.pair}", "\nLabel:"),
+        _aligned(read_xnli, "XNLI"),
+    ),
+    # As the released code scores them: of an encoder first and last token must both be right, of a decoder
+    # the words, case and punctuation aside.
+    "tydiqa": Task(
+        (),
+        "exact match",
+        accuracy,
+        lambda question: Prompt(f"Context: {question.pair}", f"\nQuestion: {question.text}\nAnswer:"),
+        tydiqa_pairs,
+    ),
 }
 
 

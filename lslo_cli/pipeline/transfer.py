@@ -18,7 +18,8 @@ from lslo_cli.artifacts.transfer_results import TransferEvaluationResult, Transf
 from lslo_cli.errors import InputError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.fusion.examples import Pairs
-from lslo_cli.fusion.task_model import TaskModel, weight_files
+from lslo_cli.fusion.loading import weight_files
+from lslo_cli.fusion.task_model import TaskModel
 from lslo_cli.fusion.tasks import SOURCE
 from lslo_cli.method.transfer import Transfer, TransferRun, shuffled_rows
 from lslo_cli.pipeline.experiment import Upstream, Written

@@ -18,6 +18,8 @@ class FlareSection(Section):
     with NAME a key of ``translators``, a base model of lslo or, with the adapters of a run folder, BASE@RUN;
     it reads texts as ``translator_reads_as``, the nearest language that it knows.
 
+    Encoders answer with a head; decoders in words, in question answering at most ``answer_tokens`` tokens.
+
     The defaults of optimisation are those of the released code: AdamW, a linear schedule with warm-up over
     a tenth of all updates, the best epoch on the development set. ``english_epochs`` and ``english_lr`` are
     those of tuning on the source language, None meaning the same.
@@ -39,6 +41,7 @@ class FlareSection(Section):
     elsewhere: bool = False
     mixup_block: Count | None = None
     max_length: Count = 128
+    answer_tokens: Count = 32
     dropout: Probability | None = None
     train_rows: Count | None = None
     epochs: Count = 3

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from lslo_cli.artifacts.transfer_results import TransferEpoch
 from lslo_cli.errors import RunError
 from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
-from lslo_cli.fusion.readings import Prepared, Reading
+from lslo_cli.fusion.readings import Reading
+from lslo_cli.fusion.task_model import Prepared
 from lslo_cli.fusion.texts import training_batches
 from lslo_cli.recipe.flare import FlareSection
 

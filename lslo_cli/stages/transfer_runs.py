@@ -12,8 +12,8 @@ from lslo_cli.artifacts.transfer_results import Activation, Prediction, TrainedR
 from lslo_cli.fusion.examples import Pairs
 from lslo_cli.fusion.files import restore_fusion, save_fusion
 from lslo_cli.fusion.probe import activations
-from lslo_cli.fusion.readings import FusionReading, Prepared, Reading
-from lslo_cli.fusion.task_model import TaskModel
+from lslo_cli.fusion.readings import FusionReading, Reading
+from lslo_cli.fusion.task_model import Prepared, TaskModel
 from lslo_cli.fusion.tasks import SOURCE
 from lslo_cli.method.transfer import SourceGiven, Transfer, TransferRun, shuffled_rows
 from lslo_cli.stages.transfer import TaskFit

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +15,8 @@ from lslo_cli.events import OnEvent, ignore
 from lslo_cli.fusion.attach import FusionAdapters, FusionSettings, attach_fusion, detach, merge
 from lslo_cli.fusion.examples import Pairs
 from lslo_cli.fusion.files import restore_fusion
+from lslo_cli.fusion.head_model import HeadModel
+from lslo_cli.fusion.loading import load_task_model
 from lslo_cli.fusion.mixup import XMixup
 from lslo_cli.fusion.readings import (
     FusionReading,
@@ -26,7 +27,7 @@ from lslo_cli.fusion.readings import (
     TranslatorReading,
 )
 from lslo_cli.fusion.source import SourceStates
-from lslo_cli.fusion.task_model import TaskModel, load_task_model
+from lslo_cli.fusion.task_model import TaskModel
 from lslo_cli.fusion.tasks import TASKS, Task
 from lslo_cli.fusion.translator import LatentTranslation
 from lslo_cli.method.transfer import Transfer, TransferRun
@@ -63,13 +64,14 @@ class TransferSetup:
         return Pairs(pairs.source[:rows], pairs.target[:rows])
 
     def new_model(self) -> TaskModel:
-        """The task model as it comes, in float32, with a head drawn from the seed."""
+        """The task model as it comes, in float32; the head of an encoder is drawn from the seed."""
         torch.manual_seed(self.seed)
         settings = self.settings
         return load_task_model(
             settings.model,
-            len(self.task.labels),
+            self.task,
             dropout=settings.dropout,
+            answer_tokens=settings.answer_tokens,
             attention=self.attention,
             device=self.device,
             revision=settings.revision,
@@ -80,7 +82,7 @@ class TransferSetup:
         self._captured.clear()
         model = self.new_model()
         with _attached(self, model, _settings(self, None)) as adapters:
-            restore_fusion(weights, adapters, {"head": model.head})
+            restore_fusion(weights, adapters, model.modules())
             merge(model.backbone, adapters)
         model.backbone.to(self.dtype)
         return model
@@ -95,8 +97,8 @@ class TransferSetup:
 
     @contextmanager
     def reading(self, tuned: TaskModel, run: TransferRun, language: str) -> Iterator[Reading]:
-        """A method on the tuned model, with fresh adapters and a copy of its head; taken out at the end."""
-        model = replace(tuned, head=copy.deepcopy(tuned.head))
+        """A method on the tuned model, with fresh adapters and a head of its own; taken out at the end."""
+        model = tuned.fresh()
         length = self.settings.max_length
         if run.method is Transfer.ZERO_SHOT:
             yield Reading(model, None, length)
@@ -111,9 +113,10 @@ class TransferSetup:
                 case Transfer.INPUT_FUSION:
                     yield JoinedReading(model, adapters, length)
                 case Transfer.X_MIXUP:
-                    if not self.task.labels:
+                    if not (self.task.labels and isinstance(model, HeadModel)):
                         raise UsageError(
-                            "x-mixup compares the probabilities of labels, and this task's answers are spans",
+                            "x-mixup compares the probabilities of labels, and the answers here are "
+                            + ("spans" if isinstance(model, HeadModel) else "words"),
                             "leave it out of --runs",
                         )
                     mixup = XMixup(model.backbone, self._mixup_block(model))

@@ -6,6 +6,7 @@ import torch
 from lslo_cli.fusion import readings
 from lslo_cli.fusion.attach import FusionSettings, attach_fusion, detach
 from lslo_cli.fusion.examples import Example, Pairs
+from lslo_cli.fusion.head_model import HeadModel
 from lslo_cli.fusion.heads import Classifier
 from lslo_cli.fusion.mixup import XMixup
 from lslo_cli.fusion.probe import activations
@@ -18,7 +19,6 @@ from lslo_cli.fusion.readings import (
     TranslatorReading,
 )
 from lslo_cli.fusion.source import Side
-from lslo_cli.fusion.task_model import TaskModel
 from lslo_cli.fusion.translator import LatentTranslation
 from lslo_cli.method.transfer import Phi
 
@@ -42,7 +42,7 @@ PAIRS = Pairs(
 @pytest.fixture
 def model(xlmr):
     torch.manual_seed(1)
-    return TaskModel(xlmr.model(), Classifier(16, 3, dropout=0.0), Words(), Side.RIGHT)
+    return HeadModel(xlmr.model(), Words(), Side.RIGHT, Classifier(16, 3, dropout=0.0))
 
 
 def fusing(model, settings=None):

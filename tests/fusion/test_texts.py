@@ -5,7 +5,7 @@ import torch
 from transformers import BertTokenizerFast
 
 from lslo_cli.fusion.examples import Question
-from lslo_cli.fusion.heads import Classifier, Pooling, SpanFinder, pooled
+from lslo_cli.fusion.heads import Classifier, SpanFinder, pooled
 from lslo_cli.fusion.source import Side
 from lslo_cli.fusion.texts import Texts, encode_questions, prediction_batches, training_batches
 from lslo_cli.nn.loss import IGNORED
@@ -39,12 +39,8 @@ def test_prediction_batches_are_sorted():
 def test_pooling_leaves_padding_out():
     states = torch.arange(8.0).reshape(1, 4, 2)
     left, right = torch.tensor([[0, 0, 1, 1]]), torch.tensor([[1, 1, 0, 0]])
-    assert pooled(states, right, Pooling.MEAN).tolist() == [[1, 2]]
-    assert pooled(states, right, Pooling.FIRST).tolist() == [[0, 1]]
-    assert pooled(states, right, Pooling.LAST).tolist() == [[2, 3]]
-    assert pooled(states, left, Pooling.FIRST).tolist() == [[4, 5]]
-    assert pooled(states, left, Pooling.LAST).tolist() == [[6, 7]]
-    assert pooled(states, left, Pooling.MEAN).tolist() == [[5, 6]]
+    assert pooled(states, right).tolist() == [[1, 2]]
+    assert pooled(states, left).tolist() == [[5, 6]]
 
 
 def test_a_classifier_gives_logits_for_every_label():

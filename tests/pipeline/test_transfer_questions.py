@@ -1,13 +1,25 @@
-"""``lslo flare`` on question answering, with a tiny random encoder and an invented context."""
+"""``lslo flare`` on question answering, with tiny random models and an invented context."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
-from transformers import BertConfig, BertModel, BertTokenizerFast
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import TemplateProcessing
+from transformers import (
+    BertConfig,
+    BertModel,
+    BertTokenizerFast,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from lslo_cli.artifacts.transfer_folder import TransferFolder
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.pipeline import transfer
 from lslo_cli.recipe import resolve
 
@@ -92,5 +104,68 @@ def test_answers_are_found_trained_and_scored_by_their_tokens(experiment):
 
 
 def test_x_mixup_has_no_labels_to_compare(experiment):
-    with pytest.raises(UsageError, match="this task's answers are spans"):
+    with pytest.raises(UsageError, match="the answers here are spans"):
         list(transfer.train(experiment(**{"flare.runs": ("x-mixup",), "flare.epochs": 1})))
+
+
+@pytest.fixture
+def decoder(tmp_path):
+    """The folder of a tiny random Llama."""
+    folder = tmp_path / "llama"
+    words = ["<pad>", "<unk>", "<s>", "</s>", "Context", "Question", "Answer", ":", *WORDS]
+    tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.post_processor = TemplateProcessing("<s> $A", special_tokens=[("<s>", 2)])
+    special = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        bos_token_id=2,
+        eos_token_id=3,
+        pad_token_id=0,
+    )
+    model = LlamaForCausalLM(config)
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            parameter.data.normal_(0, 0.3)  # large enough for every layer to matter
+    model.save_pretrained(folder)
+    return {"flare.model": str(folder), "flare.max_length": 16, "flare.elsewhere": True, "flare.lr": 0.02}
+
+
+def test_a_decoder_writes_its_answers(experiment, decoder):
+    runs = ("zero-shot", "translate-test", "lora", "input-fusion", "flare", "flare-shuffled")
+    made = experiment(**decoder, **{"flare.runs": runs, "flare.epochs": 15})
+    tuning, _ = transfer.train(made)
+    losses = [epoch.loss for epoch in tuning.artifact.result.runs[0].history]
+    assert losses[-1] < losses[0] / 4
+    (tested,) = transfer.evaluate(made)
+    result = tested.artifact.result
+    assert result.gold == "111111"
+    for test in result.predictions:
+        assert test.score == pytest.approx(100 * test.answers.count("1") / 6)
+    tests = {(test.run, test.source): test.score for test in result.predictions}
+    assert tests["zero-shot", "matched"] == 0  # it has only seen English words
+    assert tests["translate-test", "matched"] == tests["input-fusion", "matched"] == 100
+    assert tests["lora", "matched"] > tests["zero-shot", "matched"]
+    assert tests["flare:add-relu:1", "matched"] > tests["flare:add-relu:1", "none"]
+    assert {source for run, source in tests if run == "flare:add-relu:1"} == {"matched", "none", "shuffled"}
+    assert all(written.up_to_date for written in transfer.train(made))
+
+
+def test_a_decoder_has_no_probabilities_of_labels_for_x_mixup(experiment, decoder):
+    with pytest.raises(UsageError, match="the answers here are words"):
+        list(transfer.train(experiment(**decoder, **{"flare.runs": ("x-mixup",), "flare.epochs": 1})))
+
+
+def test_a_decoder_without_an_end_of_text_is_refused(experiment, decoder):
+    path = Path(decoder["flare.model"]) / "tokenizer_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    del settings["eos_token"]
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    with pytest.raises(InputError, match="has no token for the end of a text"):
+        list(transfer.train(experiment(**decoder)))
