@@ -21,7 +21,8 @@ class TransferEpoch(Document):
 class TrainedRun(Document):
     """One method's training: ``best_epoch`` is the one kept, ``weights`` None where nothing is trained.
 
-    ``translator`` is the translation model that FLARE-MT reads with, and as which language.
+    ``translator`` is the translation model that FLARE-MT reads with, and as which language;
+    ``translator_digest`` is over its weights, adapters included.
 
     ``seconds`` are those of training alone, the source's states included; ``step_seconds`` the median of
     one update.
@@ -30,6 +31,7 @@ class TrainedRun(Document):
     run: str
     method: str
     translator: str = ""
+    translator_digest: str = ""
     trainable_parameters: int = 0
     adapter_parameters: int = 0
     seconds: Number = 0.0

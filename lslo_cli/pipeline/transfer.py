@@ -14,9 +14,10 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of, digest_of_file, made
 from lslo_cli.artifacts.schema import Artifact, DataIdentity, ModelIdentity, Result
 from lslo_cli.artifacts.transfer_folder import LanguageFolder, TransferFolder
-from lslo_cli.artifacts.transfer_results import TransferEvaluationResult, TransferTrainingResult
+from lslo_cli.artifacts.transfer_results import TrainedRun, TransferEvaluationResult, TransferTrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.events import OnEvent, ignore
+from lslo_cli.fusion.architectures import decodes_only
 from lslo_cli.fusion.examples import Pairs
 from lslo_cli.fusion.loading import weight_files
 from lslo_cli.fusion.task_model import TaskModel
@@ -136,12 +137,14 @@ class Seed:
         settings = self.setup.settings
         network = self.setup.new_model().backbone
         config = network.config
+        layers = config.num_hidden_layers
+        writes = decodes_only(config.model_type)
         return ModelIdentity(
             name=settings.model,
             revision=settings.revision,
             digest=digest_of([digest_of_file(path) for path in weight_files(settings.model)]),
-            encoder_layers=config.num_hidden_layers,
-            decoder_layers=0,
+            encoder_layers=0 if writes else layers,
+            decoder_layers=layers if writes else 0,
             d_model=config.hidden_size,
             ffn_dim=getattr(config, "intermediate_size", None) or config.d_ff,
             vocab_size=config.vocab_size,
@@ -197,7 +200,7 @@ def _trained(seed: Seed, language: str) -> Written:
     wanted = seed.setup.settings.parsed_runs()
     written = None
     for run in wanted:
-        if str(run) in done and done[str(run)].translator == seed.setup.translator_of(run):
+        if str(run) in done and _same_translator(seed.setup, done[str(run)], run):
             continue
         stopwatch = Stopwatch()
         done[str(run)] = transfer(seed.setup, seed.tuned, run, language, folder.weights(run.stem))
@@ -208,6 +211,11 @@ def _trained(seed: Seed, language: str) -> Written:
     return written or Written(
         folder.training, store.read(folder.training, TransferTrainingResult), up_to_date=True
     )
+
+
+def _same_translator(setup: TransferSetup, done: TrainedRun, run: TransferRun) -> bool:
+    found = done.translator, done.translator_digest
+    return found == (setup.translator_of(run), setup.translator_digest(run))
 
 
 def _whole(path: Path, result: TransferTrainingResult) -> bool:

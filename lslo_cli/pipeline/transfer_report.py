@@ -118,9 +118,10 @@ def _facts(study: TransferStudy, artifacts: Sequence[Evaluation]) -> Iterator[tu
     first = artifacts[0]
     settings, model = first.recipe["flare"], first.model
     rows = distinct(f"{len(result.gold):,}" for result in study.evaluations.values())
+    layers = model.encoder_layers + model.decoder_layers
     yield (
         "Task model",
-        f"{model.name}, {millions(model.parameters)} parameters, {model.encoder_layers} layers, "
+        f"{model.name}, {millions(model.parameters)} parameters, {layers} layers, "
         f"d = {model.d_model}, {model.digest[:12]}",
     )
     yield "Target languages", ", ".join(study.languages)

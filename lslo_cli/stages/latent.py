@@ -10,8 +10,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.provenance import digest_of, digest_of_file
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError
+from lslo_cli.fusion.loading import weight_files
 from lslo_cli.fusion.texts import Texts
 from lslo_cli.fusion.translator import read_target
 from lslo_cli.method.ranks import RankMap
@@ -85,6 +87,18 @@ class TargetEncoder:
                 )
             )
         return torch.cat(parts)
+
+
+def translator_digest(name: str) -> str:
+    """sha256 over the weight files of what :func:`load_target_encoder` loads; of a hub id over its name.
+
+    Raises InputError where the run is missing.
+    """
+    model, _, run = name.partition("@")
+    parts = [digest_of_file(path) for path in weight_files(model)] or [model]
+    if run:
+        parts.append(store.read(Path(run) / "training.json", TrainingResult).result.weights.digest)
+    return digest_of(parts)
 
 
 def load_target_encoder(

@@ -57,6 +57,7 @@ def transfer(
             epochs=settings.epochs,
             lr=settings.lr,
             translator=setup.translator_of(run),
+            translator_digest=setup.translator_digest(run),
             shuffled=run.method is Transfer.FLARE_SHUFFLED,
         )
 
@@ -117,6 +118,7 @@ def _train(
     epochs: int,
     lr: float,
     translator: str = "",
+    translator_digest: str = "",
     shuffled: bool = False,
 ) -> TrainedRun:
     train, dev = (reading.prepare(setup.pairs(language, split)) for split in ("train", "dev"))
@@ -142,6 +144,7 @@ def _train(
         run=name,
         method=method,
         translator=translator,
+        translator_digest=translator_digest,
         trainable_parameters=_count(reading.parameters()),
         adapter_parameters=_count(reading.adapters.parameters()),
         seconds=trained.seconds,

@@ -32,7 +32,7 @@ from lslo_cli.fusion.tasks import TASKS, Task
 from lslo_cli.fusion.translator import LatentTranslation
 from lslo_cli.method.transfer import Transfer, TransferRun
 from lslo_cli.recipe.flare import FlareSection
-from lslo_cli.stages.latent import TargetEncoder, load_target_encoder
+from lslo_cli.stages.latent import TargetEncoder, load_target_encoder, translator_digest
 
 
 @dataclass
@@ -144,6 +144,12 @@ class TransferSetup:
         if run.method is not Transfer.FLARE_MT:
             return ""
         return f"{self._translator_folder(run.translator)} as {self.settings.translator_reads_as}"
+
+    def translator_digest(self, run: TransferRun) -> str:
+        """Of the weights that the translation model of a run has now; empty for other methods."""
+        if run.method is not Transfer.FLARE_MT:
+            return ""
+        return translator_digest(self._translator_folder(run.translator))
 
     def target_encoder(self, name: str) -> TargetEncoder:
         """A translation model of the recipe by name."""

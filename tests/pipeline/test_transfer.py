@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from lslo_cli.artifacts import store
@@ -211,6 +212,28 @@ def test_a_run_that_is_added_leaves_the_others_as_they_were(done, given, tmp_pat
     assert [test for test in tested.artifact.result.predictions if test.run != "flare:add:1"] == done[2][
         0
     ].artifact.result.predictions
+
+
+def test_another_translation_model_in_the_same_folder_trains_again(given, tiny, tmp_path):
+    folder = shutil.copytree(tiny.base, tmp_path / "base")
+    experiment = given(
+        tmp_path / "results",
+        **{
+            "flare.runs": ("lora", "flare-mt:tiny"),
+            "flare.translators": {"tiny": str(folder)},
+            "flare.languages": ("jv",),
+            "flare.seeds": (1,),
+        },
+    )
+    _, first = transfer.train(experiment)
+    weights = load_file(folder / "model.safetensors")
+    save_file({name: 2 * value for name, value in weights.items()}, folder / "model.safetensors")
+    tuning, again = transfer.train(experiment)
+    assert tuning.up_to_date and not again.up_to_date
+    (lora, one), (same, other) = first.artifact.result.runs, again.artifact.result.runs
+    assert lora == same
+    assert (one.translator, one.weights.path) == (other.translator, other.weights.path)
+    assert one.translator_digest != other.translator_digest and one.weights.digest != other.weights.digest
 
 
 def test_other_settings_and_lost_weights_train_again(done, given, tmp_path):

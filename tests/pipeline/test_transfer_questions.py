@@ -143,6 +143,7 @@ def test_a_decoder_writes_its_answers(experiment, decoder):
     tuning, _ = transfer.train(made)
     losses = [epoch.loss for epoch in tuning.artifact.result.runs[0].history]
     assert losses[-1] < losses[0] / 4
+    assert (tuning.artifact.model.encoder_layers, tuning.artifact.model.decoder_layers) == (0, 2)
     (tested,) = transfer.evaluate(made)
     result = tested.artifact.result
     assert result.gold == "111111"
