@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
+from contextlib import redirect_stdout
 from typing import Annotated, Any
 
 import typer
@@ -128,7 +130,10 @@ def lslo(
 
 def main() -> None:
     """The console script."""
-    app()
+    if console.speaks():
+        app()  # ends the process
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        app()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 
 from rich import box
@@ -63,9 +64,18 @@ def shown(value: object) -> Text:
     return Text(f"{value:,}" if type(value) is int else str(value))
 
 
+def speaks() -> bool:
+    """Whether this is the first process of those that torchrun or accelerate started for one command.
+
+    The others have the same to say; only their errors are shown.
+    """
+    return os.environ.get("RANK", "0") == "0"
+
+
 def say(text: str) -> None:
     """One line on stderr, never wrapped."""
-    messages.print(Text(text), soft_wrap=True)
+    if speaks():
+        messages.print(Text(text), soft_wrap=True)
 
 
 def problem(message: str, hint: str = "") -> None:

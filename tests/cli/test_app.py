@@ -32,6 +32,14 @@ def test_version_is_printed_on_stdout(lslo):
     assert lslo("--version").stdout == f"lslo {__version__}\n"
 
 
+def test_of_processes_for_one_command_the_first_shows_results_and_each_its_errors(lslo_process):
+    first, second = (lslo_process("recipe", "demo", RANK=rank) for rank in ("0", "1"))
+    assert "[train]" in first.stdout and second.stdout == ""
+    failed = lslo_process("recipe", "demmo", RANK="1")
+    assert failed.returncode == 2 or failed.returncode == 3
+    assert "demmo" in failed.stderr
+
+
 def test_without_a_command_the_help_is_shown(lslo):
     assert lslo().exit_code == 0
     assert lslo().stdout == lslo("--help").stdout
