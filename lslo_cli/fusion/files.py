@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -16,7 +17,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.fusion.attach import FusionAdapters, FusionSettings, attach_fusion
 from lslo_cli.method.transfer import Phi, SourceNorm
 
-FORMAT = "lslo-fusion-1"
+FORMAT = "lslo-fusion-2"
 AGAIN = "give the file that was saved for this model, or train again"
 
 
@@ -31,9 +32,10 @@ def save_fusion(
     for name, module in (extra or {}).items():
         tensors |= {f"{name}.{key}": value.detach() for key, value in module.state_dict().items()}
     tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    header = {"format": FORMAT, "settings": json.dumps(asdict(adapters.settings)), **metadata}
+    header = {**metadata, "settings": asdict(adapters.settings)}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, header)
+        # One key alone: safetensors writes several in any order, and equal adapters shall be equal bytes.
+        save_file(tensors, temporary, {FORMAT: json.dumps(header)})
 
 
 def load_fusion(path: Path, model: nn.Module, extra: Mapping[str, nn.Module] | None = None) -> FusionAdapters:
@@ -64,8 +66,8 @@ def restore_fusion(
         raise InputError(f"{path} does not fit the model: {error}", AGAIN) from None
 
 
-def read_metadata(path: Path) -> dict[str, str]:
-    """What the header of a file says.
+def read_metadata(path: Path) -> dict[str, Any]:
+    """What the header of a file says: settings, run, language.
 
     Raises InputError where the file is missing or damaged, or holds no fusion adapters.
     """
@@ -74,14 +76,14 @@ def read_metadata(path: Path) -> dict[str, str]:
             metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise InputError(f"cannot read fusion adapters from {path}: {error}", AGAIN) from None
-    if metadata.get("format") != FORMAT:
+    if FORMAT not in metadata:
         raise InputError(f"{path} holds no fusion adapters ({FORMAT})", AGAIN)
-    return metadata
+    return json.loads(metadata[FORMAT])
 
 
-def _settings(text: str) -> FusionSettings:
+def _settings(written: Mapping[str, Any]) -> FusionSettings:
     known = {field.name for field in fields(FusionSettings)}
-    values = {key: value for key, value in json.loads(text).items() if key in known}
+    values = {key: value for key, value in written.items() if key in known}
     values["phi"] = None if values["phi"] is None else Phi(values["phi"])
     values["source_norm"] = SourceNorm(values["source_norm"])
     values["stacks"] = None if values["stacks"] is None else tuple(values["stacks"])

@@ -24,7 +24,7 @@ from lslo_cli.fusion.task_model import TaskModel
 from lslo_cli.fusion.tasks import SOURCE
 from lslo_cli.method.transfer import Transfer, TransferRun, shuffled_rows
 from lslo_cli.pipeline.experiment import Upstream, Written
-from lslo_cli.recipe import Precision, Recipe
+from lslo_cli.recipe import FlareSection, Precision, Recipe
 from lslo_cli.stages.device import attention_for, describe_device, open_device
 from lslo_cli.stages.transfer_runs import TUNING, answer, probe, transfer, tune
 from lslo_cli.stages.transfer_setup import TransferSetup
@@ -48,7 +48,8 @@ class TransferExperiment:
 
 
 def _fixed(recipe: dict[str, Any]) -> dict[str, Any]:
-    flare = {key: value for key, value in recipe["flare"].items() if key not in CHOICES}
+    settings = FlareSection().model_dump(mode="json") | recipe["flare"]  # older ones lack the newest keys
+    flare = {key: value for key, value in settings.items() if key not in CHOICES}
     return {"flare": flare, "run": {key: recipe["run"][key] for key in ("precision", "tf32")}}
 
 

@@ -37,6 +37,14 @@ def test_what_is_saved_is_what_is_loaded(xlmr, tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["fusion.safetensors"]
 
 
+def test_equal_adapters_are_equal_bytes(xlmr, tmp_path):
+    for name in "abcdefgh":  # the order of several keys would differ sooner or later
+        torch.manual_seed(1)
+        adapters = attach_fusion(xlmr.model(), FusionSettings())
+        save_fusion(tmp_path / name, adapters, run="flare", language="jav")
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"not safetensors at all"])
 def test_a_damaged_file_is_an_input_error(xlmr, tmp_path, content):
     path = tmp_path / "fusion.safetensors"

@@ -214,6 +214,16 @@ def test_a_run_that_is_added_leaves_the_others_as_they_were(done, given, tmp_pat
     ].artifact.result.predictions
 
 
+def test_an_artifact_from_before_a_setting_was_there_is_up_to_date(done, given, tmp_path):
+    experiment = given(tmp_path / "results")
+    shutil.copytree(done[0].folder.path, experiment.folder.path)
+    for path in experiment.folder.path.rglob("training.json"):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        del document["recipe"]["flare"]["answer_tokens"]
+        path.write_text(json.dumps(document), encoding="utf-8")
+    assert all(item.up_to_date for item in transfer.train(experiment))
+
+
 def test_another_translation_model_in_the_same_folder_trains_again(given, tiny, tmp_path):
     folder = shutil.copytree(tiny.base, tmp_path / "base")
     experiment = given(
