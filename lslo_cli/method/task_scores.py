@@ -29,15 +29,6 @@ def normalised_answer(text: str) -> str:
     return re.sub(r"\s+", " ", kept).strip()
 
 
-def exact_match(predicted: Sequence[str], answers: Sequence[Sequence[str]]) -> float:
-    """The share of questions whose answer is one of the right ones, case and punctuation aside."""
-    hits = sum(
-        normalised_answer(guess) in map(normalised_answer, right)
-        for guess, right in zip(predicted, answers, strict=True)
-    )
-    return 100 * hits / len(answers)
-
-
 def average_ranks(scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """The mean over tasks of each method's rank, 1 for the best; equals share the mean of their ranks.
 
