@@ -20,7 +20,7 @@ from lslo_cli.nn.loss import IGNORED
 
 @dataclass
 class PromptedModel(TaskModel):
-    """``backbone`` is a language model. It has no head of its own: adapters are all that is trained.
+    """``backbone`` is a language model whose own output layer answers; it stays frozen, and no head is added.
 
     A prompt is fused with the source's prompt, position by position, and every word of the answer with the
     last state of that prompt, in training as while writing.
