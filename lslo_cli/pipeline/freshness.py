@@ -14,7 +14,7 @@ from lslo_cli.artifacts.results import (
 )
 from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.errors import InputError
-from lslo_cli.recipe import Recipe
+from lslo_cli.recipe import Recipe, recorded
 
 SECTIONS: dict[type[Result], tuple[str, ...]] = {
     IndexStrategyResult: ("data", "fit", "weight_learn"),
@@ -25,19 +25,23 @@ SECTIONS: dict[type[Result], tuple[str, ...]] = {
 }
 """The parts of a recipe that each result depends on, beside seed, languages and arithmetic."""
 
-SWITCHES = "tf32", "share_sources"
-"""Keys of [run] that change results, if only by rounding; off in recipes from before they were there."""
+SWITCHES = "precision", "tf32", "share_sources"
+"""Keys of [run] that change results, if only by rounding."""
 
 
 def same_settings(artifact: Artifact[Result], recipe: Recipe) -> bool:
-    """Whether an artifact was made with what ``recipe`` says, as far as its result depends on it."""
-    ours = recipe.model_dump(mode="json")
+    """Whether an artifact was made with what ``recipe`` says, as far as its result depends on it.
+
+    A key that the artifact's recipe lacks has its default, so a new key makes no artifact stale.
+    """
+    made_with = recorded(artifact.recipe)
+    sections = SECTIONS[type(artifact.result)]
     return (
-        artifact.seed == recipe.seed
-        and artifact.recipe.get("new_languages", {}) == ours["new_languages"]
-        and artifact.recipe["run"]["precision"] == ours["run"]["precision"]
-        and all(artifact.recipe["run"].get(name, False) == ours["run"][name] for name in SWITCHES)
-        and all(artifact.recipe.get(name) == ours[name] for name in SECTIONS[type(artifact.result)])
+        made_with is not None
+        and artifact.seed == recipe.seed
+        and made_with.new_languages == recipe.new_languages
+        and all(getattr(made_with.run, name) == getattr(recipe.run, name) for name in SWITCHES)
+        and all(getattr(made_with, name) == getattr(recipe, name) for name in sections)
     )
 
 

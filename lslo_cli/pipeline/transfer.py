@@ -24,7 +24,7 @@ from lslo_cli.fusion.task_model import TaskModel
 from lslo_cli.fusion.tasks import SOURCE
 from lslo_cli.method.transfer import Transfer, TransferRun, shuffled_rows
 from lslo_cli.pipeline.experiment import Upstream, Written
-from lslo_cli.recipe import FlareSection, Precision, Recipe
+from lslo_cli.recipe import Precision, Recipe, recorded
 from lslo_cli.stages.device import attention_for, describe_device, open_device
 from lslo_cli.stages.transfer_runs import TUNING, answer, probe, transfer, tune
 from lslo_cli.stages.transfer_setup import TransferSetup
@@ -44,13 +44,13 @@ class TransferExperiment:
     @property
     def fixed(self) -> dict[str, Any]:
         """The settings that every run depends on."""
-        return _fixed(self.recipe.model_dump(mode="json"))
+        return _fixed(self.recipe)
 
 
-def _fixed(recipe: dict[str, Any]) -> dict[str, Any]:
-    settings = FlareSection().model_dump(mode="json") | recipe["flare"]  # older ones lack the newest keys
-    flare = {key: value for key, value in settings.items() if key not in CHOICES}
-    return {"flare": flare, "run": {key: recipe["run"][key] for key in ("precision", "tf32")}}
+def _fixed(recipe: Recipe) -> dict[str, Any]:
+    values = recipe.model_dump(mode="json")
+    flare = {key: value for key, value in values["flare"].items() if key not in CHOICES}
+    return {"flare": flare, "run": {key: values["run"][key] for key in ("precision", "tf32")}}
 
 
 class Seed:
@@ -98,8 +98,10 @@ class Seed:
             artifact = store.read(path, kind)
         except InputError:
             return None
+        made_with = recorded(artifact.recipe)
         same = (
-            _fixed(artifact.recipe) == self.experiment.fixed
+            made_with is not None
+            and _fixed(made_with) == self.experiment.fixed
             and artifact.model == self.model
             and [item.digest for item in artifact.inputs] == [item.digest for item in upstream]
             and artifact.data == list(data)

@@ -6,7 +6,7 @@ the recipe, ``--set``, then flags. What counts is whether a value was given, nev
 
 from lslo_cli.recipe.files import find_recipe, recipe_folder, recipe_names
 from lslo_cli.recipe.flare import FlareSection
-from lslo_cli.recipe.resolution import ENVIRONMENT, resolve
+from lslo_cli.recipe.resolution import ENVIRONMENT, recorded, resolve
 from lslo_cli.recipe.sections import (
     BaseSection,
     DataSection,
@@ -55,6 +55,7 @@ __all__ = [
     "find_recipe",
     "recipe_folder",
     "recipe_names",
+    "recorded",
     "resolve",
     "to_toml",
 ]

@@ -42,6 +42,18 @@ def resolve(
         raise _as_usage_error(error, values, layers) from None
 
 
+def recorded(values: Mapping[str, Any]) -> Recipe | None:
+    """The recipe that an artifact recorded, as today's recipe reads it; None where that refuses it.
+
+    Keys from after the artifact's time have their defaults. A default must therefore stand for what was
+    done before the key was there.
+    """
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError:
+        return None
+
+
 def _assignment(text: str) -> tuple[str, Any]:
     """Read ``key=value``. A value that is not TOML is text, so that ``train.ranks=2,2,8`` needs no quotes."""
     key, equals, value = (part.strip() for part in text.partition("="))

@@ -1,0 +1,56 @@
+"""What was made before a key of the recipe existed stays current; what says otherwise does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.results import TrainingResult
+from lslo_cli.pipeline.freshness import same_settings
+from lslo_cli.recipe import Recipe, recorded
+
+
+@dataclass
+class Made:
+    """As much of an artifact as freshness looks at."""
+
+    recipe: dict[str, Any]
+    seed: int = 2
+    result: TrainingResult = field(default_factory=TrainingResult.model_construct)
+
+
+def older(*missing: str) -> Made:
+    """An artifact that was made with the default recipe before some of its keys were there."""
+    values = Recipe().model_dump(mode="json")
+    for key in missing:
+        section, _, name = key.partition(".")
+        del values[section][name]
+    return Made(values)
+
+
+def test_a_key_that_an_older_recipe_lacks_has_its_default():
+    artifact = older("fit.activation_dropout", "train.curve_groups", "run.share_sources")
+    assert same_settings(artifact, Recipe())
+
+
+def test_a_value_other_than_the_default_is_still_another_setting():
+    artifact = older("fit.activation_dropout")
+    changed = Recipe.model_validate({"fit": {"activation_dropout": 0.5}})
+    assert not same_settings(artifact, changed)
+
+
+def test_a_recipe_that_is_refused_today_is_not_current():
+    assert recorded({"train": {"no_such_key": 1}}) is None
+    assert not same_settings(Made({"train": {"no_such_key": 1}}), Recipe())
+
+
+def test_the_committed_results_are_read_by_todays_recipe():
+    trainings = sorted(Path(__file__).parents[2].glob("results/demo/seed-2/runs/*/training.json"))
+    assert len(trainings) > 10
+    for path in trainings:
+        artifact = store.read(path, TrainingResult)
+        made_with = recorded(artifact.recipe)
+        assert made_with is not None
+        assert same_settings(artifact, made_with)
