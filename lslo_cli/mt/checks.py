@@ -11,7 +11,7 @@ from lslo_cli.artifacts.data_check import Check, DataCheckResult, Finding, Overl
 from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
 from lslo_cli.mt.inspection import Inspected, inspect
-from lslo_cli.mt.layouts import find_sections, find_splits, listing, require_text
+from lslo_cli.mt.layouts import explain_unread, find_sections, find_splits, listing, require_text
 from lslo_cli.mt.lines import overlap
 from lslo_cli.mt.row_checks import PLACES, check_rows
 
@@ -55,6 +55,7 @@ def check_data(
 
     Raises InputError where there is nothing to examine: no data, no such split, half of a bitext.
     """
+    path, against = path.expanduser(), against and against.expanduser()
     splits = read_splits(path, languages, split)
     tests = _read_against(against, languages) if against else []
     codes = list(languages or dict.fromkeys(code for each in splits for code in each.languages))
@@ -107,6 +108,9 @@ def _languages_missing(split: Split, codes: Sequence[str]) -> Iterable[Finding]:
     except InputError as error:
         yield _language_problem(split.name, f"{error.message}. {error.hint}")
     if len(split.languages) < 2:
+        if not split.languages and (unread := explain_unread(split.path)):
+            yield _language_problem(split.name, f"{unread[0]}; {unread[1]}")
+            return
         names = sorted({code for section in split.sections for code in section.found.codes})
         yield _language_problem(
             split.name,

@@ -168,9 +168,13 @@ _MODEL_CODES = {code: model for model, codes in _FLORES_CODES.items() for code i
 }
 _MODEL_CODES |= {code: code.partition("_")[0] for code in MBART_50}  # en_XX
 
+_MODEL_CODES |= {"cmn_Hans": "zh", "zh-Hans": "zh", "fil_Latn": "tl"}
+
 _CODE = re.compile("[a-z]{2,3}([_-]([A-Z][a-z]{3}|[A-Z]{2}|simpl|trad))?")
-_NOT_CODES = {"id", "url"}
-"""Columns that most tables have beside their text; Indonesian under ``id`` has to be asked for by name."""
+_COLUMNS = {"id", "url", "src", "tgt", "trg", "ref", "hyp", "doc", "row", "num", "key"}
+_EXTENSIONS = {"txt", "tok", "bpe", "tmx", "xlf", "ods", "zip", "tar", "tgz", "zst", "xz"}
+_NOT_CODES = _COLUMNS | _EXTENSIONS
+"""Columns and extensions that are found beside text; Indonesian under ``id`` has to be asked for by name."""
 
 
 def model_code(code: str) -> str:
@@ -203,6 +207,11 @@ def file_codes(code: str) -> tuple[str, ...]:
 def is_language_code(name: str) -> bool:
     """Whether a name has the form of a language code: ``en``, ``wol_Latn``, ``zho-CN``; not ``keys``."""
     return bool(_CODE.fullmatch(name)) and name not in _NOT_CODES
+
+
+def is_listed(name: str) -> bool:
+    """Whether a name is one that the tables here give to a language: ``en``, ``eng_Latn``; not ``run``."""
+    return name in _MODEL_CODES or name in _FLORES_CODES or name in _ONLY_FLORES200
 
 
 def check_new_languages(relatives: Mapping[str, str], known: Collection[str], name: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from lslo_cli.artifacts.data_check import Check, Finding, Severity
 from lslo_cli.errors import InputError
 from lslo_cli.mt.layouts import Found
-from lslo_cli.mt.readers import Text, decode, name_of_each, read_bytes, split_lines
+from lslo_cli.mt.readers import Text, decode, name_of_each, plain, read_bytes, split_lines
 
 PIVOT = "en"
 
@@ -50,7 +50,7 @@ class Inspected:
     def place(self, language: str, row: int) -> str:
         """``file:line``; a table's header is line 1, which .jsonl does not have."""
         path = self.found.files[language]
-        first = 2 if self.found.table and path.suffix != ".jsonl" else 1
+        first = 2 if self.found.table and plain(path).suffix != ".jsonl" else 1
         return f"{path}:{row + first}"
 
 
@@ -65,12 +65,15 @@ class _Reader:
             Finding(severity=severity, check=check, split=self.split, message=message, where=where)
         )
 
+    def refused(self, error: InputError) -> None:
+        self.found(Severity.PROBLEM, Check.FILE, f"{error.message}; {error.hint}")
+
     def bytes_of(self, path: Path) -> bytes:
         """The content of a file, empty where there is none."""
         try:
             return read_bytes(path)
         except InputError as error:
-            self.found(Severity.PROBLEM, Check.FILE, error.message)
+            self.refused(error)
             return b""
 
     def lines_of(self, data: bytes, path: Path) -> list[str]:
@@ -80,7 +83,7 @@ class _Reader:
         try:
             return split_lines(decode(data, path))
         except InputError as error:
-            self.found(Severity.PROBLEM, Check.FILE, error.message)
+            self.refused(error)
             return [] if b"\0" in data else split_lines(data.decode("utf-8", errors="replace"))
 
     def table(self, found: Found) -> Text:
@@ -89,7 +92,7 @@ class _Reader:
             return found.read()
         except InputError as error:
             if not self.findings:
-                self.found(Severity.PROBLEM, Check.FILE, error.message)
+                self.refused(error)
             return {}
 
 
@@ -99,6 +102,9 @@ def inspect(found: Found, split: str) -> Inspected:
     if found.table:
         data = dict.fromkeys(found.files, reader.bytes_of(found.table))
         text = reader.table(found)
+        used = {name_of_each([language], found.codes)[language] for language in found.files}
+        if used and (ignored := [name for name in found.codes if name not in used]):
+            reader.found(Severity.NOTE, Check.LANGUAGE, f"columns that are ignored: {', '.join(ignored)}")
     else:
         data = {language: reader.bytes_of(path) for language, path in found.files.items()}
         text = {

@@ -5,9 +5,13 @@ also inside a folder named after a split:
 
 - line-aligned files, ``eng.dev`` or ``en.txt`` or ``en``: one section (FLORES: ``dev/eng.dev``), also
   with a test set's name before, ``newstest2019-ref.fra.txt`` (NTREX-128)
+- the same with the language last, ``train.en`` or ``dev/dev.eng_Latn`` (Moses, FLORES+): one section
 - plain bitext, ``en-wo.en`` beside ``en-wo.wo``, maybe ``train.en-wo.en``: one section per pair
 - tables, ``train.tsv``, ``.csv`` or ``.jsonl``: one section each
 - a folder of such folders, which may hold splits of their own: the sections of all of them
+  (``en-wo/train.en``, ``train/eng_Latn-wol_Latn/train.eng_Latn``)
+
+Every file may be gzip, with ``.gz`` after its name.
 """
 
 from __future__ import annotations
@@ -19,9 +23,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lslo_cli.errors import InputError
-from lslo_cli.mt.codes import OTHER_VARIETIES, file_codes
-from lslo_cli.mt.readers import Text, name_of_each, read_aligned
-from lslo_cli.mt.tabular import read_header, read_table
+from lslo_cli.mt.codes import OTHER_VARIETIES, file_codes, is_language_code, is_listed, model_code
+from lslo_cli.mt.readers import Text, name_of_each, plain, read_aligned
+from lslo_cli.mt.tabular import guess_languages, read_header, read_table
+from lslo_cli.mt.unread import nearest_layout
 
 TABLES = (".tsv", ".csv", ".jsonl")
 SPLITS = ("train", "dev", "devtest", "valid", "validation", "test")
@@ -29,7 +34,7 @@ SPLITS = ("train", "dev", "devtest", "valid", "validation", "test")
 DEPTH = 2
 """Folders inside folders in which sections are looked for: ``corpora/bible/dev``."""
 
-_BITEXT = re.compile(r"(?:(?P<stem>.+)\.)?(?P<pair>(?P<src>[^.-]+)-(?P<tgt>[^.-]+))\.(?P<side>[^.]+)")
+_BITEXT = re.compile(r"(?:(?P<stem>.+)\.)?(?P<pair>[^.-]+-[^.]+)\.(?P<side>[^.]+)")
 _NTREX = re.compile(r"(?P<set>[^.]+)-(?:src|ref)\.(?P<code>[^.]+)\.txt")
 
 
@@ -47,7 +52,7 @@ class Found(NamedTuple):
     def table(self) -> Path | None:
         """The table that holds the section, or None where it is line-aligned files."""
         path = next(iter(self.files.values()), None)
-        return path if path and path.suffix in TABLES else None
+        return path if path and is_table(path) else None
 
     def read(self) -> Text:
         """The text of the requested languages. Raises what the readers raise."""
@@ -61,13 +66,19 @@ def find_sections(path: Path, languages: Sequence[str] | None, split: str | None
 
     Raises InputError where nothing is there, the split is not, or one must be chosen.
     """
-    if path.is_file() and path.suffix in TABLES:
-        if split not in (None, path.stem):
+    if path.is_file() and is_table(path):
+        if split not in (None, plain(path).stem):
             raise InputError(
                 f"{path} is one file and has no split '{split}'",
-                f"put {split}{path.suffix} beside it and name the folder",
+                f"put {split}{plain(path).suffix} beside it and name the folder",
             )
         return [_table(path, languages)]
+    if path.is_file():
+        found, hint = nearest_layout([path]) or (
+            "it is no table, and a file of lines has one language",
+            "name the folder that holds the files of all languages, as in en.txt and fr.txt",
+        )
+        raise InputError(f"{path} cannot be read: {found}", hint)
     if not path.is_dir():
         raise InputError(
             f"there is no data folder at {path}",
@@ -115,26 +126,55 @@ def _split_in(folder: Path, languages: Sequence[str] | None, split: str) -> list
     if (folder / split).is_dir():
         return _folder(folder / split, languages)
     for suffix in TABLES:
-        if (folder / f"{split}{suffix}").is_file():
-            return [_table(folder / f"{split}{suffix}", languages)]
+        for name in (f"{split}{suffix}", f"{split}{suffix}.gz"):
+            if (folder / name).is_file():
+                return [_table(folder / name, languages)]
     files = [path for path in _files(folder) if _split_of(path) == split]
     return _aligned(folder, files, languages) + _bitext(files, languages) if files else None
 
 
+def is_table(path: Path) -> bool:
+    """Whether a file's name is that of a table."""
+    return plain(path).suffix in TABLES
+
+
 def _split_of(path: Path) -> str:
-    """The split that a name tells: ``dev/``, ``train.tsv``, ``train.en-wo.en``, ``eng.dev``."""
-    if path.is_dir() or path.suffix in TABLES:
-        return path.stem
+    """The split that a name tells: ``dev/``, ``train.tsv``, ``train.en-wo.en``, ``eng.dev``, ``dev.en``."""
+    if path.is_dir():
+        return path.name
+    if is_table(path):
+        return plain(path).stem
     if bitext := _bitext_name(path):
         return bitext["stem"] or ""
-    if ntrex := _NTREX.fullmatch(path.name):
+    if ntrex := _NTREX.fullmatch(plain(path).name):
         return ntrex["set"]
-    return path.suffix.removeprefix(".")
+    if _is_language_last(path, None):
+        first = plain(path).name.partition(".")[0]
+        return first if first in SPLITS else plain(path).stem
+    return plain(path).suffix.removeprefix(".")
 
 
 def _bitext_name(path: Path) -> re.Match[str] | None:
-    match = _BITEXT.fullmatch(path.name)
-    return match if match and match["side"] in (match["src"], match["tgt"]) else None
+    match = _BITEXT.fullmatch(plain(path).name)
+    return match if match and _other_side(match["pair"], match["side"]) else None
+
+
+def _other_side(pair: str, side: str) -> str:
+    """The other language of a pair, "" where ``side`` is none of it: ``zh-Hans`` of ``en-zh-Hans``."""
+    if pair.startswith(f"{side}-"):
+        return pair.removeprefix(f"{side}-")
+    return pair.removesuffix(f"-{side}") if pair.endswith(f"-{side}") else ""
+
+
+def _is_language_last(path: Path, languages: Sequence[str] | None) -> bool:
+    """Whether a file is called ``train.en`` rather than ``en.train``."""
+    first, _, rest = plain(path).name.partition(".")
+    last = rest.rpartition(".")[2]
+    if first in SPLITS:
+        return is_language_code(last)
+    codes = {model_code(code) for code in languages or ()}
+    names = (is_listed(name) or model_code(name) in codes for name in (first, last))
+    return tuple(names) == (False, True)
 
 
 def _folder(folder: Path, languages: Sequence[str] | None, depth: int = DEPTH) -> list[Found]:
@@ -158,19 +198,37 @@ def _in_folder(folder: Path, languages: Sequence[str] | None) -> list[Found]:
     sections = _aligned(folder, files, languages) + _bitext(files, languages)
     if any(len(section.files) > 1 for section in sections):
         return sections  # Tables beside them describe the text: FLORES' metadata, an index of documents.
-    return sections + [_table(path, languages) for path in files if path.suffix in TABLES]
+    return sections + [_table(path, languages) for path in files if is_table(path)]
 
 
 def _table(path: Path, languages: Sequence[str] | None) -> Found:
     codes = read_header(path)
-    return Found(path.stem, dict.fromkeys(name_of_each(languages, codes), path), codes)
+    _refuse_twins(languages, {code: f"column '{code}' of {path}" for code in codes})
+    wanted = guess_languages(path, codes) if languages is None else languages
+    return Found(plain(path).stem, dict.fromkeys(name_of_each(wanted, codes), path), codes)
+
+
+def _refuse_twins(languages: Sequence[str] | None, names: Mapping[str, object]) -> None:
+    """Raise InputError where two names, each with what it stands at, are one language's."""
+    for language, first in name_of_each(languages, names).items():
+        twins = [name for name in names if model_code(name) == model_code(language)]
+        if len(twins) > 1:
+            raise InputError(
+                f"two texts for language '{language}': {names[first]} and {names[twins[1]]}",
+                "keep one, or move the other elsewhere",
+            )
 
 
 def _aligned(folder: Path, files: Sequence[Path], languages: Sequence[str] | None) -> list[Found]:
     by_extension: dict[str, dict[str, Path]] = defaultdict(dict)
     for path in files:
-        if path.suffix not in TABLES and not _bitext_name(path):
-            code, extension = _aligned_name(path)
+        if not is_table(path) and not _bitext_name(path):
+            code, extension = _aligned_name(path, languages)
+            if code in by_extension[extension] and is_language_code(code):
+                raise InputError(
+                    f"two texts for language '{code}': {by_extension[extension][code]} and {path}",
+                    "keep one, or move the other elsewhere",
+                )
             by_extension[extension][code] = path
     wanted = {extension: name_of_each(languages, paths) for extension, paths in by_extension.items()}
     # Where no language was named, a lone run.sh or doc.md only looks like one.
@@ -187,26 +245,32 @@ def _aligned(folder: Path, files: Sequence[Path], languages: Sequence[str] | Non
     if not used:
         return [Found(folder.name, {}, list(paths)) for paths in by_extension.values()]
     paths = by_extension[used[0]]
+    _refuse_twins(languages, paths)
     files_of = {language: paths[name] for language, name in wanted[used[0]].items()}
     return [Found(folder.name, files_of, list(paths))]
 
 
-def _aligned_name(path: Path) -> tuple[str, str]:
-    """The code in a file's name, and what it shares with its translations: ``eng.dev``: ``eng``, ``dev``."""
-    if ntrex := _NTREX.fullmatch(path.name):
+def _aligned_name(path: Path, languages: Sequence[str] | None) -> tuple[str, str]:
+    """The code in a file's name, and what its translations share: ``eng``, ``*.dev`` of ``eng.dev``."""
+    name = plain(path).name
+    if ntrex := _NTREX.fullmatch(name):
         return ntrex["code"], ntrex["set"]
-    code, _, extension = path.name.partition(".")
-    return code, extension
+    if _is_language_last(path, languages):
+        shared, _, code = name.rpartition(".")
+        return code, f"{shared}.*"
+    code, _, extension = name.partition(".")
+    return code, f"*.{extension}"
 
 
 def _bitext(files: Sequence[Path], languages: Sequence[str] | None) -> list[Found]:
     pairs: dict[str, dict[str, Path]] = defaultdict(dict)
     for path in files:
         if match := _bitext_name(path):
-            pairs[path.stem][match["side"]] = path
+            pairs[plain(path).stem][match["side"]] = path
     sections = []
     for name, sides in pairs.items():
-        codes = name.rpartition(".")[2].split("-")
+        side = next(iter(sides))
+        codes = [side, _other_side(name.rpartition(".")[2], side)]
         missing = [code for code in codes if code not in sides]
         if missing:
             there = next(iter(sides.values()))
@@ -223,6 +287,8 @@ def require_text(path: Path, languages: Sequence[str], sections: Sequence[Found]
     absent = [language for language in languages if not name_of_each([language], there)]
     if not absent:
         return
+    if not name_of_each(None, there) and (unread := explain_unread(path)):
+        raise InputError(f"{path} has no text for {listing(absent)}: {unread[0]}", unread[1])
     tried = ", ".join(code for language in absent for code in file_codes(language))
     hint = "add the missing files or columns, or leave the language out"
     for language in absent:
@@ -236,6 +302,14 @@ def require_text(path: Path, languages: Sequence[str], sections: Sequence[Found]
         f"it holds {listing(there or _entries(path))}",
         hint,
     )
+
+
+def explain_unread(path: Path) -> tuple[str, str] | None:
+    """What is there where no language was found, and what would make it a layout; None: nothing near."""
+    folders = [path, *_folders(path)] if path.is_dir() else []
+    files = [file for folder in folders for file in _files(folder)] or [path]
+    header = next((read_header(file) for file in files if is_table(file)), [])
+    return nearest_layout(files, header)
 
 
 def listing(names: Sequence[str], most: int = 40) -> str:

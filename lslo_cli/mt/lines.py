@@ -6,6 +6,7 @@ Every function takes lines and gives row numbers, counted from 0, or counts.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -31,14 +32,33 @@ SHORTEST = 20
 """Characters from which a line that equals its translation is suspicious: names and numbers often do."""
 
 _DAMAGED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd]")
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u2581\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""Control characters and what Unicode lets a reader ignore: zero width, bidi marks, joiners, selectors,
+Braille's blank, SentencePiece's sign for a space."""
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 
 
+def as_read(line: str) -> str:
+    """A line as a model reads it: in Unicode's form NFKC, without what cannot be seen.
+
+    Two lines for which this is equal are one sentence, however they are spelt (NFC or NFD).
+    """
+    return line if line.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", line)).strip()
+
+
+def readable(line: str) -> str:
+    """The line itself, or "" where nothing in it can be seen: no subword piece comes of it."""
+    return line if line and _INVISIBLE.sub("", line).strip() else ""
+
+
 def duplicates(lines: Sequence[str]) -> list[int]:
-    """Rows that repeat an earlier line; gaps repeat nothing."""
+    """Rows that repeat an earlier line as the model reads it; gaps repeat nothing."""
     seen: set[str] = set()
     repeated = []
-    for row, line in enumerate(lines):
+    for row, line in enumerate(map(as_read, lines)):
         if line in seen:
             repeated.append(row)
         elif line:
@@ -89,7 +109,7 @@ def untranslated(text: Mapping[str, Sequence[str]]) -> Same:
         same: dict[str, list[str]] = {}
         for language, line in zip(languages, lines, strict=True):
             if len(line) >= SHORTEST:
-                same.setdefault(line, []).append(language)
+                same.setdefault(as_read(line), []).append(language)
         for sharing in same.values():
             for pair in combinations(sharing, 2):
                 rows[pair].append(row)
@@ -97,14 +117,14 @@ def untranslated(text: Mapping[str, Sequence[str]]) -> Same:
 
 
 def overlap(train: Sequence[str], test: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Rows of ``test`` whose line occurs in ``train``: as it is, and apart from case and spaces."""
-    as_is = set(train)
+    """Rows of ``test`` whose line occurs in ``train``: as a model reads it, and but for case and spaces."""
+    as_is = {as_read(line) for line in train}
     normalised = {normalise(line) for line in train}
-    exact = [row for row, line in enumerate(test) if line and line in as_is]
+    exact = [row for row, line in enumerate(test) if line and as_read(line) in as_is]
     alike = [row for row, line in enumerate(test) if line and normalise(line) in normalised]
     return exact, alike
 
 
 def normalise(line: str) -> str:
-    """A line in folded case without its spaces' number and kind."""
-    return " ".join(line.casefold().split())
+    """A line as the model reads it, in folded case, without its spaces' number and kind."""
+    return " ".join(as_read(line).casefold().split())

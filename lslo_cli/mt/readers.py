@@ -7,13 +7,21 @@ inside sentences. Outer whitespace goes, and so does the CR of CRLF.
 from __future__ import annotations
 
 import codecs
+import gzip
+import re
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lslo_cli.errors import InputError
-from lslo_cli.mt.codes import file_codes, is_language_code, model_code
+from lslo_cli.mt.codes import is_language_code, model_code
+from lslo_cli.mt.lines import readable
 
 Text = dict[str, list[str]]
+
+_BARE_CR = re.compile("\r(?!\n)")
+_ONLY_CP1252 = re.compile("[\udc80-\udc9f]")
+"""Bytes that Latin-1 gives to control characters and cp1252 to quotes and dashes."""
 
 
 def name_of_each(languages: Sequence[str] | None, names: Iterable[str]) -> dict[str, str]:
@@ -21,22 +29,27 @@ def name_of_each(languages: Sequence[str] | None, names: Iterable[str]) -> dict[
 
     ``languages`` None takes every name that has the form of a language code.
     """
-    names = list(names)
-    present = set(names)
+    present: dict[str, str] = {}
+    for name in names:
+        present.setdefault(model_code(name), name)
     if languages is None:
-        languages = list(dict.fromkeys(model_code(name) for name in names if is_language_code(name)))
-    found = {}
-    for language in languages:
-        matches = [code for code in file_codes(language) if code in present]
-        if matches:
-            found[language] = matches[0]
-    return found
+        languages = [code for code, name in present.items() if is_language_code(name)]
+    return {code: present[model_code(code)] for code in languages if model_code(code) in present}
+
+
+def plain(path: Path) -> Path:
+    """The path of a file without ``.gz``: the name that tells its language and its kind."""
+    return path.with_suffix("") if path.suffix == ".gz" else path
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file. Raises InputError where it cannot be read or is empty."""
+    """The content of a file, unpacked if it is gzip. Raises InputError if it cannot be read or is empty."""
     try:
         data = path.read_bytes()
+        if path.suffix == ".gz":
+            data = gzip.decompress(data) if data else data
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path} is no whole gzip file: {error}", "copy it again, or unpack it") from error
     except OSError as error:
         raise InputError(
             f"cannot read {path}: {error.strerror}", "check the path and its permissions"
@@ -47,28 +60,39 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decode(data: bytes, path: Path) -> str:
-    """UTF-8 as text without its byte order mark. Raises InputError naming ``path`` and the first bad byte."""
+    """UTF-8 as text without its byte order mark.
+
+    Raises InputError naming ``path`` and the first bad byte, or line ends that are not read as such.
+    """
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data:
         raise InputError(
             f"{path} is not UTF-8: it looks like UTF-16, or is no text",
             "convert it, as in `iconv -f utf-16 -t utf-8`",
         )
     try:
-        return data.decode("utf-8").removeprefix("\ufeff")
+        text = data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        encoding = "cp1252" if _ONLY_CP1252.search(data.decode("utf-8", "surrogateescape")) else "latin1"
         raise InputError(
             f"{path} is not UTF-8: line {line}, byte offset {error.start} (0x{data[error.start]:02x})",
-            "convert it, as in `iconv -f latin1 -t utf-8`",
+            f"convert it, as in `iconv -f {encoding} -t utf-8` where the text is West European",
         ) from error
+    bare = len(_BARE_CR.findall(text))
+    if bare > text.count("\n"):
+        raise InputError(
+            f"{path} has {bare} CR line ends, which are not read as line ends",
+            "convert them, as in `tr '\\r' '\\n'`",
+        )
+    return text
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines of a text, stripped; the last one may lack its newline."""
+    """The lines of a text, stripped, "" where there is nothing to read; the last may lack its newline."""
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
-    return [line.strip() for line in lines]
+    return [readable(line.strip()) for line in lines]
 
 
 def read_text(path: Path) -> str:

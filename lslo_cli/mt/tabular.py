@@ -1,5 +1,6 @@
 """Tables as parallel text: TSV or CSV with a header of language codes, JSONL with such keys.
 
+The keys of a JSON object may stand under ``translation``, as Hugging Face's tools write them.
 They give what :mod:`lslo_cli.mt.readers` gives, from one file for all languages.
 """
 
@@ -13,8 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from lslo_cli.errors import InputError
-from lslo_cli.mt.readers import Text, name_of_each, read_bytes, read_text
+from lslo_cli.mt.codes import is_listed
+from lslo_cli.mt.lines import readable
+from lslo_cli.mt.readers import Text, name_of_each, plain, read_bytes, read_text
 
+_LETTER = re.compile(r"[^\W\d_]")
 _UNWRITABLE = re.compile("[\n\ud800-\udfff]")
 
 
@@ -25,11 +29,27 @@ def read_header(path: Path) -> list[str]:
     is unreadable or empty, or no row of a .jsonl file parses.
     """
     lines = read_bytes(path).decode("utf-8", errors="replace").removeprefix("\ufeff").split("\n")
-    if path.suffix == ".jsonl":
+    if plain(path).suffix == ".jsonl":
         return _json_keys(lines, path)
     first = lines[0].removesuffix("\r")
-    cells = first.split("\t") if path.suffix == ".tsv" else next(csv.reader([first]), [])
+    cells = first.split("\t") if _is_tsv(path) else next(csv.reader([first], delimiter=_delimiter(first)), [])
     return [cell.strip() for cell in cells]
+
+
+def guess_languages(path: Path, header: Sequence[str]) -> list[str]:
+    """The languages of a table of which none was named: columns with a code above and letters below.
+
+    Where two columns have codes that the tables of codes list, another that only looks like one (``src``) is
+    none; a column of row numbers is none in any case. Raises what :func:`read_table` raises.
+    """
+    by_form = name_of_each(None, header)
+    known = {code: name for code, name in by_form.items() if is_listed(name)}
+    names = known if len(known) > 1 else by_form
+    try:
+        text = read_table(path, list(names))
+    except InputError:
+        return list(names)  # What is wrong with its rows is said where they are read.
+    return [code for code, lines in text.items() if any(map(_LETTER.search, lines)) or not any(lines)]
 
 
 def read_table(path: Path, languages: Sequence[str]) -> Text:
@@ -37,13 +57,13 @@ def read_table(path: Path, languages: Sequence[str]) -> Text:
 
     Raises InputError for rows that do not parse or fit, and for a table without rows.
     """
-    read = _read_jsonl if path.suffix == ".jsonl" else _read_delimited
+    read = _read_jsonl if plain(path).suffix == ".jsonl" else _read_delimited
     return read(path, languages)
 
 
 def _read_delimited(path: Path, languages: Sequence[str]) -> Text:
-    """TSV: tabs separate, quotes are text. CSV: as Python's csv reads it."""
-    rows = _tsv_rows(path) if path.suffix == ".tsv" else _csv_rows(path)
+    """TSV: tabs separate, quotes are text. CSV: as Python's csv reads it, with commas, semicolons or tabs."""
+    rows = _tsv_rows(path) if _is_tsv(path) else _csv_rows(path)
     header = [name.strip() for name in rows[0][1]]
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
@@ -75,9 +95,18 @@ def _tsv_rows(path: Path) -> list[tuple[int, list[str]]]:
     return [(number, line.removesuffix("\r").split("\t")) for number, line in enumerate(lines, start=1)]
 
 
+def _is_tsv(path: Path) -> bool:
+    return plain(path).suffix == ".tsv"
+
+
+def _delimiter(header: str) -> str:
+    """What separates the cells of a CSV: the comma, unless its header has more semicolons or tabs."""
+    return max(",;\t", key=header.count)
+
+
 def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
     lines = [line + "\n" for line in read_text(path).removesuffix("\n").split("\n")]
-    reader = csv.reader(lines, strict=True)
+    reader = csv.reader(lines, delimiter=_delimiter(lines[0]), strict=True)
     try:
         return [(reader.line_num, cells) for cells in reader]
     except csv.Error as error:
@@ -94,6 +123,7 @@ def _json_keys(lines: Sequence[str], path: Path) -> list[str]:
             row = json.loads(line)
             if isinstance(row, dict):
                 parsed = True
+                row = _sentences_of(row)
                 keys.update(dict.fromkeys(row))
     if not parsed:
         _json_object(lines[0], path, 1)
@@ -133,7 +163,13 @@ def _json_object(line: str, path: Path, number: int) -> dict[str, object]:
         ) from error
     if not isinstance(row, dict):
         raise InputError(f"{path}: line {number} is a JSON {type(row).__name__}, not an object", hint)
-    return row
+    return _sentences_of(row)
+
+
+def _sentences_of(row: dict[str, object]) -> dict[str, object]:
+    """The object of a row, or the one that stands in it under ``translation``."""
+    inner = row.get("translation")
+    return inner if isinstance(inner, dict) else row
 
 
 def _sentence(value: object, path: Path, number: int, name: str) -> str:
@@ -145,7 +181,7 @@ def _sentence(value: object, path: Path, number: int, name: str) -> str:
             f"{path}: line {number}, '{name}' is {json.dumps(value)}, not text",
             "give each sentence as a string",
         )
-    sentence = value.strip()
+    sentence = readable(value.strip())
     # Sentences leave as lines of UTF-8 files, so neither a line break nor half of a surrogate pair may enter.
     if _UNWRITABLE.search(sentence):
         raise InputError(

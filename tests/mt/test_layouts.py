@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 
 from lslo_cli.errors import InputError
@@ -66,10 +68,108 @@ def test_a_variety_is_not_taken_for_another(write):
     assert "'fuc' is Pulaar, another variety" in error.value.hint
 
 
-def test_the_first_name_of_a_language_wins(write):
-    assert sections(write({"en.txt": WO, "eng.txt": EN, "fr.txt": FR}), ("en", "fr"))[write({}).name][
-        "en"
-    ] == ["a", "b"]
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("en.txt", "eng.txt"),
+        ("en.txt", "en.txt.gz"),
+        ("train.en", "train.eng_Latn"),
+        ("en.dev", "eng_Latn.dev"),
+    ],
+)
+def test_two_files_of_one_language_are_refused_by_name(write, first, second):
+    other = first.replace("en", "fr") if first != "dev.en" else "dev.fr"
+    packed = gzip.compress(EN.encode()) if second.endswith(".gz") else EN
+    folder = write({first: WO, second: packed, other: FR})
+    for languages in (("en", "fr"), None):
+        with pytest.raises(InputError) as error:
+            find_sections(folder, languages, None)
+        assert "two texts for language 'en'" in error.value.message
+        assert str(folder / first) in error.value.message and str(folder / second) in error.value.message
+
+
+def test_two_columns_of_one_language_are_refused_by_name(write):
+    folder = write({"train.tsv": "en\teng\tfr\na\tb\tc\n"})
+    assert "column 'en'" in refusal(folder) and "column 'eng'" in refusal(folder)
+
+
+PAIR = {"en": ["a", "b"], "fr": ["c", "d"]}
+NAMED_BY_USE = {
+    "moses": ["train.en", "train.fr"],
+    "moses with words between": ["train.clean.en", "train.clean.fr"],
+    "moses of any stem": ["Europarl.en", "Europarl.fr"],
+    "pair folder": ["en-fr/train.en", "en-fr/train.fr"],
+    "corpus and pair": ["corpus.en-fr.en", "corpus.en-fr.fr"],
+    "scripts in the pair": ["train.en-fr_Latn.en", "train.en-fr_Latn.fr_Latn"],
+    "FLORES+": ["train/train.eng_Latn", "train/train.fra_Latn"],
+    "IndicTrans2": ["train/eng_Latn-fra_Latn/train.eng_Latn", "train/eng_Latn-fra_Latn/train.fra_Latn"],
+    "FLORES": ["train/eng.train", "train/fra.train"],
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("names", NAMED_BY_USE.values(), ids=NAMED_BY_USE)
+def test_common_names_are_read_plain_and_packed(write, names, packed):
+    texts = dict(zip(names, (EN, FR), strict=True))
+    if packed:
+        texts = {f"{name}.gz": gzip.compress(text.encode()) for name, text in texts.items()}
+    folder = write(texts)
+    languages = ("en", "fr_Latn" if "fr_Latn" in names[1] else "fr")
+    for asked in (languages, None):
+        (section,) = find_sections(folder, asked, None)
+        assert list(section.read().values()) == list(PAIR.values())
+    if "train" in names[0]:
+        assert find_splits(folder) == ["train"]
+        assert len(find_sections(folder, languages, "train")) == 1
+
+
+def test_splits_beside_each_other_are_told_by_what_stands_before_the_language(write):
+    folder = write({f"{split}.{code}": EN for split in ("train", "dev", "test") for code in ("en", "fr")})
+    assert find_splits(folder) == ["train", "dev", "test"]
+    assert [path.name for path in find_sections(folder, None, "dev")[0].files.values()] == [
+        "dev.en",
+        "dev.fr",
+    ]
+
+
+def test_hyphens_inside_a_code_do_not_hide_the_pair(write):
+    folder = write({"train.en-zh-Hans.en": EN, "train.en-zh-Hans.zh-Hans": FR})
+    assert sections(folder, ("en", "zh")) == {"train.en-zh-Hans": {"en": ["a", "b"], "zh": ["c", "d"]}}
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "csv", "jsonl"])
+def test_packed_tables_are_read(write, suffix):
+    rows = {"tsv": "en\tfr\na\tc\nb\td\n", "csv": "en;fr\na;c\nb;d\n"}
+    rows["jsonl"] = '{"translation": {"en": "a", "fr": "c"}}\n{"translation": {"en": "b", "fr": "d"}}\n'
+    folder = write({f"train.{suffix}.gz": gzip.compress(rows[suffix].encode())})
+    assert sections(folder, ("en", "fr")) == {"train": PAIR}
+    assert sections(folder / f"train.{suffix}.gz", ("en", "fr"), "train") == {"train": PAIR}
+
+
+def test_a_gzip_file_that_was_cut_off_is_refused(write):
+    folder = write(
+        {"en.txt.gz": gzip.compress(EN.encode() * 99)[:-9], "fr.txt.gz": gzip.compress(FR.encode())}
+    )
+    assert f"{folder / 'en.txt.gz'} is no whole gzip file" in refusal(folder, ("en", "fr"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found", "hint"),
+    [
+        ("train.tmx", "<tmx/>", "(.tmx)", "train.tsv"),
+        ("train.parquet", "PAR1", "(.parquet)", "train.jsonl"),
+        ("train.json", "[]", "(.json)", "train.jsonl"),
+        ("train.tsv", "A cat.\tUn chat.\n", "here it is 'A cat.', 'Un chat.'", "en, fr"),
+        ("train.src", "a\n", "train.src does not tell its language", "train.en"),
+    ],
+)
+def test_what_is_not_read_is_told_the_nearest_layout(write, name, content, found, hint):
+    folder = write({name: content})
+    for path in (folder, folder / name):
+        with pytest.raises(InputError) as error:
+            load_corpus(path, ("en", "fr"))
+        assert found in error.value.message
+        assert hint in error.value.hint
 
 
 def test_a_folder_of_folders_is_several_sections_that_need_not_have_every_language(write):

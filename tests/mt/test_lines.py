@@ -2,7 +2,15 @@ import random
 
 import pytest
 
-from lslo_cli.mt.lines import damaged, duplicates, length_outliers, normalise, overlap, untranslated
+from lslo_cli.mt.lines import (
+    damaged,
+    duplicates,
+    length_outliers,
+    normalise,
+    overlap,
+    readable,
+    untranslated,
+)
 
 
 def test_a_repeated_line_is_a_duplicate_from_its_second_time_on_and_a_gap_is_none():
@@ -93,3 +101,20 @@ def test_overlap_is_counted_as_is_and_apart_from_case_and_spaces():
     test = ["hello  there.", "Hello there.", "große strasse", "new", ""]
     assert overlap(train, test) == ([1], [0, 1, 2])
     assert normalise(" A\u00a0b\u3000 C ") == "a b c"
+
+
+@pytest.mark.parametrize(
+    "line", ["\u200b", "\ufeff", "\u200e\u200f", "\u202b \u202c", "\u2060\xad", "\x07", "\u2581"]
+)
+def test_a_line_in_which_nothing_can_be_seen_is_a_gap(line):
+    assert readable(line) == ""
+    assert readable(f"{line}a") == f"{line}a"
+
+
+def test_one_sentence_in_two_normal_forms_is_one_for_duplicates_and_overlap():
+    nfc, nfd = "le caf\u00e9 est ferm\u00e9 ce soir", "le cafe\u0301 est ferme\u0301 ce soir"
+    assert nfc != nfd
+    assert duplicates([nfc, "x", nfd]) == [2]
+    assert overlap([nfd], [nfc, "y"]) == ([0], [0])
+    assert duplicates(["a\u200eb", "ab"]) == [1]
+    assert untranslated({"en": [nfc], "fr": [nfd]}) == {("en", "fr"): [0]}

@@ -67,3 +67,23 @@ def test_a_file_that_ends_too_early_is_refused_by_its_line_count(write):
 def test_windows_line_endings_leave_no_trace(write):
     folder = write({"en": "a\r\nb\r\n", "fr": "c\n\r\n"})
     assert read_aligned({"en": folder / "en", "fr": folder / "fr"}) == {"en": ["a", "b"], "fr": ["c", ""]}
+
+
+def test_a_line_without_anything_to_read_is_a_gap(write):
+    path = write({"en": "a\n\u200b\n\ufeff\u200e\nb\u200b\n"}) / "en"
+    assert read_lines(path) == ["a", "", "", "b\u200b"]
+
+
+def test_line_ends_of_cr_alone_are_refused_by_name_and_crlf_is_not(write):
+    path = write({"en": "a\rb\rc\r"}) / "en"
+    with pytest.raises(InputError, match="en has 3 CR line ends") as error:
+        read_lines(path)
+    assert "tr" in error.value.hint
+    assert read_lines(write({"fr": "a\r\nb\r\n"}) / "fr") == ["a", "b"]
+
+
+@pytest.mark.parametrize(("text", "encoding"), [("\u201cété\u201d", "cp1252"), ("été", "latin1")])
+def test_quotes_of_cp1252_are_told_from_latin1(write, text, encoding):
+    with pytest.raises(InputError) as error:
+        read_lines(write({"fr": f"é {text}\n".encode("cp1252")}) / "fr")
+    assert f"iconv -f {encoding} " in error.value.hint

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from lslo_cli.errors import InputError
-from lslo_cli.mt.tabular import read_header, read_table
+from lslo_cli.mt.tabular import guess_languages, read_header, read_table
 
 
 def refusal(read, *args):
@@ -114,3 +114,18 @@ def test_a_table_without_a_requested_language_is_not_examined_further(write):
     path = write({"metadata.tsv": "URL\tdomain\nx\ty\tz\n"}) / "metadata.tsv"
     assert read_table(path, ("en", "fr")) == {}
     assert read_header(path) == ["URL", "domain"]
+
+
+def test_columns_that_are_no_language_are_found_by_name_and_by_what_they_hold(write):
+    header = ["en", "fr", "src", "doc", "no"]
+    path = write({"t.tsv": "en\tfr\tsrc\tdoc\tno\na\tb\tnews\td1\t0\nc\td\tnews\td1\t1\n"}) / "t.tsv"
+    assert guess_languages(path, header) == ["en", "fr"]
+    path = write({"t.tsv": "en\tfr\tno\na\tb\tc\n"}) / "t.tsv"
+    assert guess_languages(path, ["en", "fr", "no"]) == ["en", "fr", "no"]
+    path = write({"t.tsv": "en\tqqq\na\tb\n"}) / "t.tsv"
+    assert guess_languages(path, ["en", "qqq"]) == ["en", "qqq"]
+
+
+def test_a_csv_may_have_semicolons_and_keep_commas_in_its_cells(write):
+    path = write({"t.csv": 'en;fr\n"a, b";c\n'}) / "t.csv"
+    assert read_table(path, ("en", "fr")) == {"en": ["a, b"], "fr": ["c"]}
