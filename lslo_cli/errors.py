@@ -1,5 +1,6 @@
 """Errors a user can cause, each with the exit code the command line returns for it."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -7,15 +8,15 @@ from difflib import get_close_matches
 class LsloError(Exception):
     """A mistake or a condition that one clear sentence explains.
 
-    ``message`` says what is wrong, where, and with which value; ``hint`` names one thing to do.
+    ``message`` says what is wrong, where, and with which value; ``hint`` names one thing to do. Very long
+    values in either are shortened.
     """
 
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint = shortened(message), shortened(hint)
+        super().__init__(self.message)
 
 
 class UsageError(LsloError):
@@ -34,6 +35,17 @@ class RunError(LsloError):
     """The run started and could not produce a result: it diverged, or memory ran out."""
 
     exit_code = 4
+
+
+def shortened(text: str) -> str:
+    """``text`` without the middle of very long words, and of itself where it is longer than a screen."""
+    text = re.sub(r"\S{400,}", lambda word: _without_middle(word[0], 200, 60), text)
+    return _without_middle(text, 1500, 300)
+
+
+def _without_middle(text: str, head: int, tail: int) -> str:
+    left_out = len(text) - head - tail
+    return f"{text[:head]}... ({left_out:,} characters) ...{text[-tail:]}" if left_out > 40 else text
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ from lslo_cli.artifacts.provenance import digest_of, digest_of_file
 from lslo_cli.artifacts.results import TensorFile
 from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.errors import InputError
+from lslo_cli.parsing import parse_json
 
 R = TypeVar("R", bound=Result)
 
@@ -75,7 +76,7 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
     """
     again = f"make it again: {result_type.command}"
     try:
-        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        document = parse_json(path.read_bytes())
     except FileNotFoundError:
         raise InputError(
             f"no {result_type.kind} at {path}", f"make it first: {result_type.command}"
@@ -135,7 +136,7 @@ def check_fresh(path: Path, artifact: Artifact[Any], command: str) -> None:
         if not upstream.is_file() or upstream.suffix != ".json":
             continue
         try:
-            current = json.loads(upstream.read_text(encoding="utf-8")).get("digest")
+            current = parse_json(upstream.read_bytes()).get("digest")
         except (OSError, ValueError, AttributeError):
             current = None
         if current != item.digest:
@@ -166,6 +167,3 @@ def check_belongs(
             f"make it again for these languages: {command}",
         )
 
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")

@@ -16,6 +16,7 @@ from lslo_cli.artifacts.store import replacing
 from lslo_cli.errors import InputError
 from lslo_cli.fusion.attach import FusionAdapters, FusionSettings, attach_fusion
 from lslo_cli.method.transfer import Phi, SourceNorm
+from lslo_cli.parsing import parse_json
 
 FORMAT = "lslo-fusion-2"
 AGAIN = "give the file that was saved for this model, or train again"
@@ -78,7 +79,10 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise InputError(f"cannot read fusion adapters from {path}: {error}", AGAIN) from None
     if FORMAT not in metadata:
         raise InputError(f"{path} holds no fusion adapters ({FORMAT})", AGAIN)
-    return json.loads(metadata[FORMAT])
+    try:
+        return parse_json(metadata[FORMAT])
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}", AGAIN) from None
 
 
 def _settings(written: Mapping[str, Any]) -> FusionSettings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from lslo_cli.errors import InputError, nearest
 from lslo_cli.fusion.examples import AGAIN, Example, Pairs, Prompt, Question, paired
 from lslo_cli.method.task_scores import accuracy, macro_f1
+from lslo_cli.parsing import parse_json
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def read_tydiqa(path: Path, language: str | None = None) -> list[Question]:
     missing, damaged, or an answer does not stand where it is said to start.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_bytes())
         questions = [
             Question(
                 item["id"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -23,6 +22,7 @@ from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.mt.tokenizer import EOS, Tokenizer
 from lslo_cli.mt.tokenizer_files import TOKENIZER_FILES
+from lslo_cli.parsing import parse_json
 
 WORLD = "world"
 WORLD_FOLDER = Path(__file__).parent.parent / "world" / "base"
@@ -58,7 +58,7 @@ class Checkpoint:
         one of :data:`ARCHITECTURES` with tied embeddings.
         """
         try:
-            config = json.loads((self.folder / CONFIG).read_text(encoding="utf-8"))
+            config = parse_json((self.folder / CONFIG).read_bytes())
             model_type = config["model_type"]
             shape = ModelShape(
                 encoder_layers=int(config["encoder_layers"]),
@@ -88,7 +88,7 @@ class Checkpoint:
 
     def architecture(self) -> str:
         """The ``model_type`` of config.json, which :meth:`shape` checks."""
-        return json.loads((self.folder / CONFIG).read_text(encoding="utf-8"))["model_type"]
+        return parse_json((self.folder / CONFIG).read_bytes())["model_type"]
 
     def load_weights(self, dtype: torch.dtype) -> PreTrainedModel:
         """The model in eval mode, with layerdrop 0: a dropped layer would take its adapters' gradients along.

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.mt.download import download
+from lslo_cli.parsing import parse_json
 
 URL = "https://dl.fbaipublicfiles.com/flores101/dataset/flores101_dataset.tar.gz"
 RECORD = "source.json"
@@ -80,7 +81,7 @@ def _is_empty(folder: Path) -> bool:
 def _already_there(folder: Path, url: str) -> Source:
     """What the record in ``folder`` says. Raises InputError for other data, or data that is not whole."""
     try:
-        source = Source(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
+        source = Source(**parse_json((folder / RECORD).read_bytes()))
     except (OSError, ValueError, TypeError):
         raise InputError(
             f"{folder} is there, with no record of where it came from",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -11,6 +10,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.mt.checkpoint import CONFIG, find_checkpoint
 from lslo_cli.mt.tokenizer import Tokenizer
+from lslo_cli.parsing import parse_json
 
 HEADER_LIMIT = 100_000_000
 """The longest header, in bytes, that the safetensors format allows."""
@@ -69,7 +69,7 @@ def count_parameters(path: Path) -> int:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= HEADER_LIMIT:
                 raise ValueError(f"its header would be {length:,} bytes long")
-            tensors = json.loads(file.read(length))
+            tensors = parse_json(file.read(length))
         tensors.pop("__metadata__", None)
         tied = _TIED if "model.shared.weight" in tensors else set()
         return sum(

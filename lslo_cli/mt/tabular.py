@@ -17,6 +17,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.mt.codes import is_listed
 from lslo_cli.mt.lines import readable
 from lslo_cli.mt.readers import Text, name_of_each, plain, read_bytes, read_text
+from lslo_cli.parsing import parse_json
 
 _LETTER = re.compile(r"[^\W\d_]")
 _UNWRITABLE = re.compile("[\n\ud800-\udfff]")
@@ -120,7 +121,7 @@ def _json_keys(lines: Sequence[str], path: Path) -> list[str]:
     parsed = False
     for line in lines:
         with suppress(ValueError):
-            row = json.loads(line)
+            row = parse_json(line)
             if isinstance(row, dict):
                 parsed = True
                 row = _sentences_of(row)
@@ -155,12 +156,14 @@ def _json_object(line: str, path: Path, number: int) -> dict[str, object]:
         return row
 
     try:
-        row = json.loads(line, object_pairs_hook=unique)
+        row = parse_json(line, unique)
     except json.JSONDecodeError as error:
         raise InputError(
             f"{path}: line {number} is not JSON: {error.msg.removesuffix(' at')} at column {error.colno}",
             hint,
         ) from error
+    except ValueError as error:
+        raise InputError(f"{path}: line {number} cannot be read: {error}", hint) from error
     if not isinstance(row, dict):
         raise InputError(f"{path}: line {number} is a JSON {type(row).__name__}, not an object", hint)
     return _sentences_of(row)

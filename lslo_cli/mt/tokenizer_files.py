@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from sentencepiece import SentencePieceProcessor
 
 from lslo_cli.errors import InputError
 from lslo_cli.method.families import FAMILIES, Family
+from lslo_cli.parsing import parse_json
 
 SENTENCEPIECE = "sentencepiece.bpe.model"
 DICTIONARY = "dict.txt"
@@ -158,7 +158,7 @@ def _in_id_order(folder: Path, names: list[str], parts: Iterable[dict[str, int]]
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:
     try:
-        content = json.loads(read_bytes(folder, name))
+        content = parse_json(read_bytes(folder, name))
         if not isinstance(content, dict):
             raise TypeError(f"it is a {type(content).__name__}")
         return content

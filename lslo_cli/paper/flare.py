@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
+
+from lslo_cli.parsing import parse_toml
 
 Scores = Mapping[str, Mapping[str, float]]
 """By method, then by task."""
@@ -39,7 +40,7 @@ class FlareTable:
 def flare_table() -> FlareTable:
     """The paper's numbers."""
     text = (resources.files("lslo_cli.paper") / "flare.toml").read_text(encoding="utf-8")
-    data = tomllib.loads(text)
+    data = parse_toml(text)
     tasks = data["tasks"]
     return FlareTable(
         metrics=dict(zip(tasks, data["metrics"], strict=True)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 from lslo_cli.errors import UsageError
+from lslo_cli.parsing import parse_toml
 
 
 @dataclass(frozen=True)
@@ -128,4 +128,4 @@ def _entry(kind: str, number: int) -> dict[str, Any]:
 
 @cache
 def _data() -> dict[str, Any]:
-    return tomllib.loads((resources.files("lslo_cli.paper") / "tables.toml").read_text(encoding="utf-8"))
+    return parse_toml((resources.files("lslo_cli.paper") / "tables.toml").read_text(encoding="utf-8"))

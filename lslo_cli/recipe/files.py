@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from lslo_cli.errors import InputError, UsageError, nearest
+from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.layers import Layer, normalise
 
 
@@ -46,8 +46,8 @@ def recipe_layers(path: Path, extended_by: tuple[Path, ...] = ()) -> list[Layer]
     if path.resolve() in extended_by:
         raise UsageError(f"recipe {path} extends itself", "remove the circle in the 'extends' keys")
     try:
-        values = normalise(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        values = normalise(parse_toml(path.read_text(encoding="utf-8")))
+    except ValueError as error:
         raise InputError(f"recipe {path} is not valid TOML: {error}", "mend the place it names") from None
     except OSError as error:
         raise InputError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
@@ -11,12 +10,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from lslo_cli.errors import UsageError, nearest
+from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
 from lslo_cli.recipe.layers import Layer, has, merge, nested, source
 from lslo_cli.recipe.sections import LanguageEntry, Recipe, Section
 
 ENVIRONMENT = {"LSLO_MODEL": "model.name", "LSLO_DATA": "data.path"}
 """Variables that set a default for a machine, and the key each sets."""
+
+KEY_DOTS = 3
+"""More than any key of a recipe has, as ``languages.wo.resource``."""
 
 
 def resolve(
@@ -59,9 +62,11 @@ def _assignment(text: str) -> tuple[str, Any]:
     key, equals, value = (part.strip() for part in text.partition("="))
     if not (key and equals):
         raise UsageError(f"'--set {text}' is not of the form key=value", "write --set train.gps=0.9")
+    if key.count(".") > KEY_DOTS:
+        raise UsageError(f"unknown key '{key}' in --set", "write --set train.gps=0.9")
     try:
-        return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+        return key, parse_toml(f"value = {value}")["value"]
+    except ValueError:
         return key, value
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lslo_cli.artifacts.store import replacing
 from lslo_cli.errors import InputError
+from lslo_cli.parsing import parse_json
 
 
 class TranslationLog:
@@ -28,7 +29,7 @@ class TranslationLog:
             first, *batches = kept.splitlines(keepends=True)
             if first != head:
                 raise ValueError("a log of other translations")
-            self.finished = dict(map(json.loads, batches))
+            self.finished = dict(map(parse_json, batches))
         except (ValueError, TypeError):  # what JSON, UTF-8 and an empty file raise, and another shape
             kept = head
         with replacing(path) as temporary:
