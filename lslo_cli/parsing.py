@@ -38,7 +38,10 @@ def parse_json(
         raise _too_deep() from None
     _check_depth(value, text)
     if _SURROGATE.search(text):
-        json.dumps(value, ensure_ascii=False).encode()  # raises UnicodeEncodeError, a ValueError
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("it holds an unpaired surrogate") from None
     return value
 
 
