@@ -9,7 +9,7 @@ from pathlib import Path
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
 from lslo_cli.artifacts.results import CorrelationRow, EvaluationResult, PruneReportResult, TrainingResult
-from lslo_cli.artifacts.store import replacing
+from lslo_cli.artifacts.writing import write_text
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.languages import Language
 from lslo_cli.reproduce import Job, Kind, Target, execute, find_targets, jobs_of
@@ -68,8 +68,7 @@ def run_demo(
     study = None
     if len(seeds) > 1:
         study = folder / "study.md"
-        with replacing(study) as temporary:
-            temporary.write_text(study_text(summaries), encoding="utf-8")
+        write_text(study, study_text(summaries))
     return DemoSummary(folder, summaries, study)
 
 

@@ -16,11 +16,12 @@ from accelerate import Accelerator
 from torch import nn
 
 from lslo_cli.artifacts.results import EpochRecord
-from lslo_cli.artifacts.store import replacing
+from lslo_cli.artifacts.writing import writing
 from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
 from lslo_cli.mt.encoder import encode_once
 from lslo_cli.mt.prefetch import made_ahead
+from lslo_cli.nn.files import unreadable_reason
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.tally import LossTally
@@ -99,8 +100,8 @@ class Checkpoint:
         return self.folder / "state.pt"
 
     def save(self, state: dict[str, Any]) -> None:
-        with replacing(self.path) as temporary:
-            torch.save({"fingerprint": self.fingerprint, **state}, temporary)
+        with writing(self.path) as file:
+            torch.save({"fingerprint": self.fingerprint, **state}, file)
 
     def load(self) -> dict[str, Any] | None:
         """The saved state, or None where there is none.
@@ -113,9 +114,9 @@ class Checkpoint:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
             fingerprint = state["fingerprint"]
         except Exception as error:  # zip, pickle and torch each raise their own
-            reason = next(iter(str(error).splitlines()), repr(error))
             raise CheckpointError(
-                f"checkpoint {self.path} is damaged: {reason}", "start again without --resume"
+                f"checkpoint {self.path} is damaged: {unreadable_reason(error)}",
+                "start again without --resume",
             ) from None
         if fingerprint != self.fingerprint:
             raise CheckpointError(
@@ -161,7 +162,8 @@ class Fit:
         """Train all epochs and return one record for each.
 
         A checkpoint is written after every epoch; with ``resume`` the run continues after the last one, to
-        the same weights bit for bit on the same machine. Raises RunError where the loss is not finite.
+        the same weights bit for bit on the same machine. Raises RunError where the loss or a weight is
+        not finite.
         """
         if resume:
             self._restore()
@@ -173,6 +175,7 @@ class Fit:
             for callback in self.callbacks:
                 callback.before_epoch(epoch)
             self.history.append(self._epoch(epoch))
+            self._check_weights(epoch)
             for callback in self.callbacks:
                 callback.after_epoch(epoch)
             self._save()
@@ -223,6 +226,17 @@ class Fit:
                 f"lower the learning rate, now {self.settings.lr:g}, or clip: --set fit.clip_norm=1.0",
             )
 
+    def _check_weights(self, epoch: int) -> None:
+        """Raise RunError where a trained weight is no longer finite; a loss that is tells nothing of it."""
+        if all(torch.isfinite(parameter).all() for parameter in self.parameters):
+            return
+        updates = sum(record.updates for record in self.history)
+        kept = f"; the state after epoch {epoch - 1} is kept" if epoch > 1 and self.checkpoint else ""
+        raise RunError(
+            f"{self.task} diverged: weights are not finite after epoch {epoch}, update {updates}{kept}",
+            f"lower the learning rate, now {self.settings.lr:g}, or clip: --set fit.clip_norm=1.0",
+        )
+
     def _dropout_seed(self, epoch: int) -> int:
         """Processes see different sentences, so each draws its own dropout."""
         return random.Random(f"{self.seed} {epoch} {self.accelerator.process_index}").getrandbits(63)
@@ -244,7 +258,8 @@ class Fit:
         if self.settings.clip_norm:
             self.accelerator.clip_grad_norm_(self.parameters, self.settings.clip_norm)
         self.optimizer.step()
-        self.schedule.step()
+        if not self.accelerator.optimizer_step_was_skipped:  # as fp16's scaler does while it finds its scale
+            self.schedule.step()
         self.optimizer.zero_grad()
         for callback in self.callbacks:
             callback.after_update()

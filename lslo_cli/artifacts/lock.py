@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from lslo_cli.artifacts.writing import sweep
 from lslo_cli.errors import InputError
 
 
 @contextmanager
-def locked(path: Path, on_wait: Callable[[], object] = lambda: None) -> Iterator[None]:
+def locked(
+    path: Path, on_wait: Callable[[], object] = lambda: None, owned: Sequence[Path] = ()
+) -> Iterator[None]:
     """Hold the only right to make ``path``; ``on_wait`` is called once where another process holds it.
 
     The lock belongs to the process, so one that is killed leaves none behind. What such a process left
-    half written beside ``path`` is removed. Raises InputError where the file system has no locks.
+    half made of ``path``, or in the folders ``owned`` that belong to it, is removed. Raises InputError where
+    the file system has no locks.
     """
     file = path.with_name(f".{path.name}.lock")
     folders = [folder for folder in (file.parent, *file.parent.parents) if not folder.exists()]
@@ -28,9 +32,9 @@ def locked(path: Path, on_wait: Callable[[], object] = lambda: None) -> Iterator
             "choose a folder on a file system with locks: --results FOLDER",
         ) from None
     try:
-        for leftover in path.parent.glob(f".{path.name}.*"):
-            if leftover.suffix[1:].isdecimal():  # see store.replacing
-                leftover.unlink(missing_ok=True)
+        sweep(path.parent, f"{path.name}.")
+        for folder in owned:
+            sweep(folder)
         yield
     finally:
         file.unlink(missing_ok=True)

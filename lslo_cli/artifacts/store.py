@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,8 +11,19 @@ from pydantic import ValidationError
 from lslo_cli.artifacts.provenance import digest_of, digest_of_file
 from lslo_cli.artifacts.results import TensorFile
 from lslo_cli.artifacts.schema import Artifact, Result
+from lslo_cli.artifacts.writing import check_writable, replacing, write_text
 from lslo_cli.errors import InputError
 from lslo_cli.parsing import parse_json
+
+__all__ = [
+    "check_belongs",
+    "check_fresh",
+    "check_writable",
+    "read",
+    "read_tensor_path",
+    "replacing",
+    "write",
+]
 
 R = TypeVar("R", bound=Result)
 
@@ -28,44 +35,7 @@ def write(path: Path, artifact: Artifact[Any]) -> None:
     a value is NaN or infinite.
     """
     text = json.dumps(artifact.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
-    with replacing(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path in the same folder to write to, whose file becomes ``path`` when the block succeeds.
-
-    On any failure the old file stays as it was and no trace is left. Raises InputError where the folder
-    cannot be created or written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())  # or a crash could leave the new name with old or no content
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}",
-            "free some space, or choose another folder with --results",
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-
-
-def check_writable(folder: Path) -> None:
-    """Raise InputError where ``folder`` cannot be made or no file can be made in it. Leaves no trace."""
-    try:
-        nearest = next(path for path in (folder, *folder.parents) if path.exists())
-        with tempfile.TemporaryFile(dir=nearest):  # without a name where the system can, so nothing is left
-            pass
-    except OSError as error:
-        raise InputError(
-            f"cannot write to {folder}: {error.strerror or error}", "choose another folder with --results"
-        ) from None
+    write_text(path, text + "\n")
 
 
 def read(path: Path, result_type: type[R]) -> Artifact[R]:
@@ -118,7 +88,13 @@ def read_tensor_path(artifact_path: Path, tensors: TensorFile) -> Path:
             f"{artifact_path} refers to {path}, which is missing",
             "train the run again, or copy its folder whole",
         )
-    if digest_of_file(path) != tensors.digest:
+    try:
+        digest = digest_of_file(path)
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
+        ) from None
+    if digest != tensors.digest:
         raise InputError(
             f"{path} is damaged: its sha256 is not the one in {artifact_path}",
             "train the run again, or copy its folder whole",
@@ -166,4 +142,3 @@ def check_belongs(
             + ", ".join(record.code for record in artifact.languages),
             f"make it again for these languages: {command}",
         )
-

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
-from lslo_cli.artifacts.store import replacing
+from lslo_cli.artifacts.writing import writing
 from lslo_cli.errors import InputError
 from lslo_cli.fusion.attach import FusionAdapters, FusionSettings, attach_fusion
 from lslo_cli.method.transfer import Phi, SourceNorm
+from lslo_cli.nn.files import check_finite, check_readable, write_tensors
 from lslo_cli.parsing import parse_json
 
 FORMAT = "lslo-fusion-2"
@@ -34,9 +34,9 @@ def save_fusion(
         tensors |= {f"{name}.{key}": value.detach() for key, value in module.state_dict().items()}
     tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     header = {**metadata, "settings": asdict(adapters.settings)}
-    with replacing(path) as temporary:
+    with writing(path) as file:
         # One key alone: safetensors writes several in any order, and equal adapters shall be equal bytes.
-        save_file(tensors, temporary, {FORMAT: json.dumps(header)})
+        write_tensors(file, path, tensors, {FORMAT: json.dumps(header)})
 
 
 def load_fusion(path: Path, model: nn.Module, extra: Mapping[str, nn.Module] | None = None) -> FusionAdapters:
@@ -58,6 +58,7 @@ def restore_fusion(
     try:
         with safe_open(path, "pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
+        check_finite(state, path, AGAIN)
         adapters.load_state_dict(state)
         for name, module in (extra or {}).items():
             prefix = f"{name}."
@@ -72,6 +73,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
     Raises InputError where the file is missing or damaged, or holds no fusion adapters.
     """
+    check_readable(path, AGAIN)
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +15,14 @@ from transformers import M2M100ForConditionalGeneration, MBartForConditionalGene
 from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_files
 
-from lslo_cli.errors import InputError
+from lslo_cli.artifacts.lock import locked
+from lslo_cli.artifacts.writing import beside, settle
+from lslo_cli.errors import InputError, RunError
 from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.mt.tokenizer import EOS, Tokenizer
 from lslo_cli.mt.tokenizer_files import TOKENIZER_FILES
+from lslo_cli.nn.files import first_not_finite, unreadable_reason
 from lslo_cli.parsing import parse_json
 
 WORLD = "world"
@@ -37,6 +38,7 @@ WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 
 _OTHER_MODELS = "give --model DIR with a base model on this machine, or try `lslo demo`, which needs none"
 _COPY_AGAIN = "copy or download the model again"
+_WRITABLE = "free some space, or choose a folder that can be written to"
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,7 @@ class Checkpoint:
                     output_loading_info=True,
                 )
         except Exception as error:  # safetensors, pickle, torch and transformers each raise their own
-            reason = next(iter(str(error).splitlines()), repr(error))
-            message = f"the weights in {self.folder} cannot be loaded: {reason}"
+            message = f"the weights in {self.folder} cannot be loaded: {unreadable_reason(error)}"
             raise InputError(message, _COPY_AGAIN) from error
         # transformers fills what is missing with random numbers, and says so in a log only.
         misfits = {"lack": report["missing_keys"], "have, unannounced,": report["unexpected_keys"]}
@@ -183,25 +184,31 @@ def find_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
 def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path) -> Checkpoint:
     """Write a model so that a reader finds the whole of it or none.
 
-    The files are made beside the folder and moved in; config.json, without which there is no model, leaves
-    first and arrives last. Raises InputError where the folder cannot be written to.
+    The files are made beside the folder, which appears with all of them. Where it is there already they are
+    moved in; config.json, without which there is no model, leaves first and arrives last. Raises InputError
+    where the folder cannot be written to, and RunError where a weight is not finite.
     """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as partial:
+    if name := first_not_finite(model.state_dict()):
+        raise RunError(
+            f"weights are not finite, the first in {name}: {folder} was not written",
+            "lower the learning rate",
+        )
+    with locked(folder, owned=[folder]), beside(folder, _WRITABLE) as partial:
+        try:
+            partial.mkdir()
             with _quiet_transformers():
                 model.save_pretrained(partial)
-            tokenizer.save(Path(partial))
-            folder.mkdir(exist_ok=True)
+        except SafetensorError as error:
+            raise InputError(f"cannot write the weights to {folder}: {error}", _WRITABLE) from error
+        tokenizer.save(partial)
+        settle(partial)
+        if not folder.exists():
+            partial.replace(folder)
+        else:
             for stale in (folder / CONFIG, *_weight_files(folder)):
                 stale.unlink(missing_ok=True)
-            for path in sorted(Path(partial).iterdir(), key=lambda path: path.name == CONFIG):
-                shutil.move(path, folder / path.name)
-    except (OSError, SafetensorError) as error:
-        raise InputError(
-            f"cannot write the base model to {folder}: {getattr(error, 'strerror', None) or error}",
-            "choose a folder that can be written to",
-        ) from error
+            for path in sorted(partial.iterdir(), key=lambda path: path.name == CONFIG):
+                path.replace(folder / path.name)
     return Checkpoint(folder)
 
 

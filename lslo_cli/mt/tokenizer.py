@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import count
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
 
+from lslo_cli.artifacts.writing import writing
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.method.families import FAMILIES, Family
 from lslo_cli.method.strategy import Index
@@ -178,16 +178,8 @@ class Tokenizer:
         if self.family is not M2M:
             files[FAMILY] = json.dumps({"family": key}).encode()
         for name, content in files.items():
-            partial = Path(folder) / f".{name}.partial"
-            try:
-                partial.parent.mkdir(parents=True, exist_ok=True)
-                partial.write_bytes(content)
-                os.replace(partial, partial.with_name(name))
-            except OSError as error:
-                raise InputError(
-                    f"cannot write {name} to {folder}: {error.strerror}",
-                    "choose a folder that can be written to",
-                ) from error
+            with writing(Path(folder) / name, "choose a folder that can be written to") as file:
+                file.write(content)
         if FAMILY not in files:
             (Path(folder) / FAMILY).unlink(missing_ok=True)
 

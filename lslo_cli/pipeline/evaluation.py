@@ -10,6 +10,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
 from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
 from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Event, Noted, OnEvent, ignore
 from lslo_cli.mt.metric import SpBleu
@@ -59,7 +60,9 @@ def with_new_languages(experiment: Experiment, folders: Sequence[RunFolder]) -> 
 def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_event: OnEvent) -> Written:
     training = None if folder.name == BASE_RUN else read_training(experiment.folder, folder)
     work = folder.evaluation_checkpoint
-    with opened(experiment, folder.evaluation, work=work, on_event=on_event) as job:
+    with opened(
+        experiment, folder.evaluation, work=work, owned=[folder.hypotheses], on_event=on_event
+    ) as job:
         setup = job.setup
         if training:
             _check_trained_for(setup, folder, training)
@@ -101,8 +104,7 @@ def _check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[Train
 
 def _write_hypotheses(folder: RunFolder, hypotheses: Translations) -> None:
     for direction, lines in hypotheses.items():
-        with store.replacing(folder.hypotheses / f"{direction}.txt") as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+        write_text(folder.hypotheses / f"{direction}.txt", "".join(f"{line}\n" for line in lines))
 
 
 def _without_repeats(on_event: OnEvent) -> OnEvent:

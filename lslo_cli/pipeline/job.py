@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -78,19 +78,21 @@ def opened(
     path: Path,
     *,
     work: Path | None = None,
+    owned: Sequence[Path] = (),
     resume: bool = False,
     on_event: OnEvent = ignore,
 ) -> Iterator[Job]:
     """Check that the artifact can be written before anything long begins, and prepare its stage.
 
-    Of several commands that would make the same artifact at the same time, one waits for the other. Raises
+    Of several commands that would make the same artifact at the same time, one waits for the other; what a
+    killed one left half made of it is removed, also in ``work`` and in the folders ``owned``. Raises
     InputError where it cannot be written, whatever ``prepare`` raises, and RunError where memory runs out.
     """
     store.check_writable(path.parent)
     is_main = os.environ.get("RANK", "0") == "0"  # of processes that make it together
     waiting = partial(on_event, Noted(f"waiting for another process that makes {path}"))
     try:
-        with locked(path, waiting) if is_main else nullcontext():
+        with locked(path, waiting, [*owned, work] if work else owned) if is_main else nullcontext():
             stopwatch = Stopwatch()
             setup = prepare(experiment.recipe, work, resume, on_event)
             setup.accelerator.wait_for_everyone()

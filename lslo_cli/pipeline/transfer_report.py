@@ -14,6 +14,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.artifacts.transfer_folder import TransferFolder
 from lslo_cli.artifacts.transfer_results import TransferEvaluationResult, TransferTrainingResult
+from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import InputError
 from lslo_cli.method.transfer import SourceGiven, Transfer, TransferRun
 from lslo_cli.plots import transfer as figures
@@ -87,8 +88,7 @@ def report(folder: TransferFolder) -> tuple[Document, list[Path]]:
     """Write ``report.md`` and the figures, and return the document with the paths written."""
     found = read_report(folder)
     document = found.document()
-    with store.replacing(folder.report) as temporary:
-        temporary.write_text(write(document, Format.MARKDOWN), encoding="utf-8", newline="\n")
+    write_text(folder.report, write(document, Format.MARKDOWN))
     return document, [folder.report, *found.save_figures(folder.figures)]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from lslo_cli.artifacts.store import replacing
+from lslo_cli.artifacts.writing import writing
 from lslo_cli.plots.style import SETTINGS, Style
 
 
@@ -46,8 +46,8 @@ def save(
     paths = []
     for kind in formats:
         path = folder / f"{stem}.{kind}"
-        with replacing(path) as temporary, matplotlib.rc_context(SETTINGS):
-            figure.savefig(temporary, format=kind, dpi=style.look.dpi, metadata=METADATA[kind])
+        with writing(path) as file, matplotlib.rc_context(SETTINGS):
+            figure.savefig(file, format=kind, dpi=style.look.dpi, metadata=METADATA[kind])
         paths.append(path)
     return paths
 

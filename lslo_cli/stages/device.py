@@ -54,6 +54,11 @@ def _is_bf16_on_cpu(accelerator: Accelerator) -> bool:
     return accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16"
 
 
+def arithmetic_threads(accelerator: Accelerator) -> int | None:
+    """The number of threads where results depend on it: a CPU's sums are split among them."""
+    return torch.get_num_threads() if accelerator.device.type == "cpu" else None
+
+
 def free_memory(device: torch.device) -> int:
     """Bytes that can still be had on a CUDA device, or by each process on this machine.
 

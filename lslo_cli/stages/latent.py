@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from lslo_cli.artifacts import store
@@ -21,6 +20,7 @@ from lslo_cli.method.sites import Layer, SiteSet
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.mt.base import BaseModel, load_base
 from lslo_cli.nn.attach import attach
+from lslo_cli.nn.files import read_tensors
 from lslo_cli.nn.route import Route
 
 ROWS = 32
@@ -127,7 +127,9 @@ def load_target_encoder(
             codes,
             SiteSet(result.sites),
         )
-        adapters.load_state_dict(load_file(store.read_tensor_path(path, result.weights)))
+        adapters.load_state_dict(
+            read_tensors(store.read_tensor_path(path, result.weights), "train the run again")
+        )
         route = adapters.route
     base.model.to(device)
     return TargetEncoder(

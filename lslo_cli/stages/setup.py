@@ -25,7 +25,13 @@ from lslo_cli.mt.new_languages import add_languages
 from lslo_cli.mt.tokenized import TokenizedCorpus
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import FitSection, Recipe
-from lslo_cli.stages.device import attention_for, describe_device, length_multiple, open_device
+from lslo_cli.stages.device import (
+    arithmetic_threads,
+    attention_for,
+    describe_device,
+    length_multiple,
+    open_device,
+)
 from lslo_cli.stages.text import read_corpus
 
 
@@ -174,6 +180,7 @@ class Setup:
                 [identity.digest for identity in self.data],
                 self.base.identity.digest,
                 self.accelerator.num_processes,
+                arithmetic_threads(self.accelerator),
                 depends_on,
             ]
         )

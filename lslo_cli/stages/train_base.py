@@ -20,7 +20,7 @@ from lslo_cli.mt.tokenized import TokenizedCorpus
 from lslo_cli.mt.tokenizer import Tokenizer
 from lslo_cli.mt.vocabulary import train_vocabulary
 from lslo_cli.recipe import BaseSection, Recipe
-from lslo_cli.stages.device import attention_for, length_multiple, open_device
+from lslo_cli.stages.device import arithmetic_threads, attention_for, length_multiple, open_device
 from lslo_cli.stages.fixed_epochs import FixedEpochs
 from lslo_cli.stages.text import read_corpus
 from lslo_cli.stages.validation import Validation
@@ -97,7 +97,8 @@ def train_base(
 def _fingerprint(recipe: Recipe, codes: tuple[str, ...], corpus: Corpus, accelerator: Accelerator) -> str:
     section = recipe.base.model_dump(mode="json", exclude={"epochs"})  # no epoch depends on how many follow
     arithmetic = recipe.run.model_dump(mode="json", include={"precision", "tf32"})
-    return digest_of([section, recipe.seed, arithmetic, codes, corpus.digest, accelerator.num_processes])
+    machine = accelerator.num_processes, arithmetic_threads(accelerator)
+    return digest_of([section, recipe.seed, arithmetic, codes, corpus.digest, machine])
 
 
 def _train_tokenizer(corpus: Corpus, codes: tuple[str, ...], folder: Path, size: int, seed: int) -> Tokenizer:

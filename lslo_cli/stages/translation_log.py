@@ -6,8 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from lslo_cli.artifacts.store import replacing
-from lslo_cli.errors import InputError
+from lslo_cli.artifacts.writing import unwritable, writing
 from lslo_cli.parsing import parse_json
 
 
@@ -32,8 +31,8 @@ class TranslationLog:
             self.finished = dict(map(parse_json, batches))
         except (ValueError, TypeError):  # what JSON, UTF-8 and an empty file raise, and another shape
             kept = head
-        with replacing(path) as temporary:
-            temporary.write_bytes(kept)
+        with writing(path) as file:
+            file.write(kept)
         self._path = path
 
     def add(self, number: int, translations: Sequence[str]) -> None:
@@ -42,10 +41,8 @@ class TranslationLog:
             with self._path.open("ab") as file:
                 file.write(_line([number, translations]))
         except OSError as error:
-            raise InputError(
-                f"cannot write {self._path}: {error.strerror or error}",
-                "free some space; evaluating again goes on from here",
-            ) from error
+            hint = "free some space; evaluating again goes on from here"
+            raise unwritable(self._path, error, hint) from error
         self.finished[number] = list(translations)
 
 

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from lslo_cli.artifacts.provenance import digest_of_file
 from lslo_cli.artifacts.results import TensorFile, TrainingResult
-from lslo_cli.artifacts.store import replacing
+from lslo_cli.artifacts.writing import write_text, writing
 from lslo_cli.errors import InputError
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import Layer, SiteSet
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.mt.base import save_base
 from lslo_cli.nn.attach import Adapters, attach
+from lslo_cli.nn.files import read_tensors, write_tensors
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import Method
 from lslo_cli.stages.setup import Setup
@@ -48,7 +48,7 @@ def load_weights(setup: Setup, result: TrainingResult, path: Path) -> Route | No
     there are no adapters, and so no route. Raises InputError where the weights do not fit what the result
     describes.
     """
-    state = load_file(path)
+    state = read_tensors(path, "train the run again")
     if result.new_languages.keys() != setup.recipe.new_languages.keys():
         trained, asked = (
             ", ".join(new) or "none" for new in (result.new_languages, setup.recipe.new_languages)
@@ -94,10 +94,9 @@ def _save_adapters(
         "index": strategy.as_text(),
         "sites": str(setup.recipe.train.sites),
     }
-    with replacing(path) as temporary:
-        save_file(tensors, temporary)
-    with replacing(path.with_name("adapter_config.json")) as temporary:
-        temporary.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    with writing(path) as file:
+        write_tensors(file, path, tensors)
+    write_text(path.with_name("adapter_config.json"), json.dumps(config, indent=1) + "\n")
 
 
 def _load_model(model: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:

@@ -75,11 +75,11 @@ def test_a_failed_write_leaves_the_old_file(xlmr, tmp_path, monkeypatch):
     save_fusion(path, adapters)
     before = path.read_bytes()
 
-    def fail(tensors, file, metadata):
-        file.write_bytes(b"half")
+    def fail(file, path, tensors, metadata):
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lslo_cli.fusion.files.save_file", fail)
+    monkeypatch.setattr("lslo_cli.fusion.files.write_tensors", fail)
     with pytest.raises(InputError, match="No space left"):
         save_fusion(path, adapters)
     assert path.read_bytes() == before

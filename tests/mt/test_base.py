@@ -128,7 +128,7 @@ def test_an_interrupted_save_leaves_no_model_to_be_read(base, tokenizer, tmp_pat
 
 def test_a_folder_that_cannot_be_written_to_is_one_clear_error(base, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot write the base model to"):
+    with pytest.raises(InputError, match="cannot (lock|write)"):
         save_base(base, tmp_path / "file" / "base")
 
 

@@ -101,7 +101,7 @@ def test_jsonl_keys_may_be_missing_null_or_empty(write):
         ("t.jsonl", '{"en": "a"}\n["b"]\n', ": line 2 is a JSON list, not an object"),
         ("t.jsonl", '{"en": "a", "en": "b"}\n', ": line 1 has a key twice"),
         ("t.jsonl", '{"en": ["a"]}\n', ": line 1, 'en' is [\"a\"], not text"),
-        ("t.jsonl", '{"en": "a\\nb"}\n', ": line 1 cannot be read: it holds an unpaired surrogate"),
+        ("t.jsonl", '{"en": "a\\nb"}\n', ": line 1, 'en' holds a line break or an unpaired surrogate"),
         ("t.jsonl", '{"en": "a\\ud800b"}\n', ": line 1 cannot be read: it holds an unpaired surrogate"),
     ],
 )

@@ -55,8 +55,8 @@ def flare_report(options: FlareReportOptions) -> None:
     """
     outputs = [(path, format_of(options.form, path)) for path in options.output or ()]
     located = options.located()
-    from lslo_cli.artifacts.store import replacing
     from lslo_cli.artifacts.transfer_folder import TransferFolder
+    from lslo_cli.artifacts.writing import write_text
     from lslo_cli.pipeline import transfer_report
     from lslo_cli.report import Format, write
 
@@ -64,8 +64,7 @@ def flare_report(options: FlareReportOptions) -> None:
         found = transfer_report.read_report(TransferFolder(located))
         document = found.document(with_figures=any(form == Format.HTML for _, form in outputs))
         for path, form in outputs:
-            with replacing(path) as temporary:
-                temporary.write_text(write(document, Format(form)), encoding="utf-8", newline="\n")
+            write_text(path, write(document, Format(form)))
             print(path)
         return
     document, paths = transfer_report.report(TransferFolder(located))

@@ -54,7 +54,7 @@ def report(options: ReportOptions) -> None:
     numbers = [_number(text) for text in split_commas(options.tables)] if options.tables else None
     form = format_of(options.form)
     folders = options.folders or [options.folder(options.resolve()).path]
-    from lslo_cli.artifacts.store import replacing
+    from lslo_cli.artifacts.writing import write_text
     from lslo_cli.report import TABLES, Format, build, read_studies, write
 
     formats = {Format(form) for _, form in outputs} or {Format(form)}
@@ -63,8 +63,7 @@ def report(options: ReportOptions) -> None:
         print(write(document, Format(form)), end="")
         return
     for path, form in outputs:
-        with replacing(path) as temporary:
-            temporary.write_text(write(document, Format(form)), encoding="utf-8", newline="\n")
+        write_text(path, write(document, Format(form)))
         print(path)
 
 

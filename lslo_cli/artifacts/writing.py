@@ -1,0 +1,134 @@
+"""The one writer: a file or folder appears whole under its name, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
+from pathlib import Path
+
+from lslo_cli.errors import InputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+ELSEWHERE = "free some space, or choose another folder with --results"
+
+
+@contextmanager
+def replacing(path: Path, hint: str = ELSEWHERE) -> Iterator[Path]:
+    """Yield a path in the same folder to make a file at, which becomes ``path`` when the block succeeds.
+
+    On any failure the old file stays as it was and no trace is left. Raises InputError, which ends in
+    ``hint``, where the disk is full or the folder cannot be written.
+    """
+    with beside(path, hint) as temporary:
+        yield temporary
+        settle(temporary)
+        temporary.replace(path)
+
+
+@contextmanager
+def beside(path: Path, hint: str = ELSEWHERE) -> Iterator[Path]:
+    """Yield a path in the folder of ``path`` for what shall become ``path``; what is left there is removed.
+
+    What a process that is killed leaves is removed by :func:`sweep`. Raises InputError like
+    :func:`replacing`.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+    except OSError as error:
+        raise unwritable(path, error, hint) from error
+    finally:
+        _remove(temporary)
+
+
+@contextmanager
+def writing(path: Path, hint: str = ELSEWHERE) -> Iterator[FileIO]:
+    """Like :func:`replacing`, for a binary file that is open already.
+
+    A library that writes to it may raise what it likes where the disk is full: the reason is kept.
+    """
+    with replacing(path, hint) as temporary, _File(temporary, "wb") as file:
+        try:
+            yield file
+        except Exception:
+            if file.failure:
+                raise file.failure from None
+            raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8 with the line ends it has. Raises InputError as :func:`replacing` does."""
+    with writing(path) as file:
+        file.write(text.encode())
+
+
+def settle(made: Path) -> None:
+    """Put a file, or all files of a folder, on the disk, readable by whom the umask lets read them.
+
+    Without the first a crash could leave the new name with old or no content; the second is for libraries
+    that make files for their owner alone.
+    """
+    os.umask(umask := os.umask(0o077))
+    for path in (made, *made.rglob("*")):
+        if path.is_file():
+            path.chmod(0o666 & ~umask)
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def sweep(folder: Path, name: str = "") -> None:
+    """Remove what killed processes left half made of ``folder / name``, or of anything in ``folder``.
+
+    Only for the holder of the lock on it: a process that is alive would lose its work.
+    """
+    for leftover in folder.glob(f".{name}*"):
+        if leftover.suffix[1:].isdecimal():
+            _remove(leftover)
+
+
+def check_writable(folder: Path) -> None:
+    """Raise InputError where ``folder`` cannot be made or no file can be made in it. Leaves no trace."""
+    try:
+        nearest = next(path for path in (folder, *folder.parents) if path.exists())
+        with tempfile.TemporaryFile(dir=nearest):  # without a name where the system can, so nothing is left
+            pass
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {folder}: {error.strerror or error}", "choose another folder with --results"
+        ) from None
+
+
+def unwritable(path: Path, error: OSError, hint: str = ELSEWHERE) -> InputError:
+    """The error to raise for a file that cannot be written, which says so where the disk is full."""
+    reason = error.strerror or str(error)
+    return InputError(f"cannot write {path}: {'disk full: ' if error.errno in FULL else ''}{reason}", hint)
+
+
+class _File(FileIO):
+    """A file that writes all that it is given, and remembers what kept it from doing so."""
+
+    failure: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        rest = memoryview(data).cast("B")
+        try:
+            while rest:
+                rest = rest[os.write(self.fileno(), rest) :]
+        except OSError as error:
+            self.failure = error
+            raise
+        return memoryview(data).nbytes
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()

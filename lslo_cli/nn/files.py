@@ -1,0 +1,76 @@
+"""Weights in safetensors files: whole and finite, or neither written nor read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from lslo_cli.errors import InputError, RunError
+
+
+class Writable(Protocol):
+    """A binary file, open for writing."""
+
+    def write(self, data: bytes, /) -> int: ...
+
+
+def first_not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """The name of the first tensor that holds NaN or infinity; None where all are finite."""
+    return next((name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()), None)
+
+
+def check_finite(tensors: Mapping[str, Tensor], path: Path, hint: str) -> None:
+    """Raise InputError, which ends in ``hint``, where weights that were read hold NaN or infinity."""
+    if name := first_not_finite(tensors):
+        raise InputError(f"{path} holds weights that are not finite, the first in {name}", hint)
+
+
+def write_tensors(
+    file: Writable, path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None
+) -> None:
+    """Write tensors to ``file``, which will be ``path``. Raises RunError where one is not finite."""
+    if name := first_not_finite(tensors):
+        raise RunError(
+            f"weights are not finite, the first in {name}: {path} was not written", "lower the learning rate"
+        )
+    file.write(save(dict(tensors), metadata))
+
+
+def read_tensors(path: Path, hint: str) -> dict[str, Tensor]:
+    """All tensors of a file, on the CPU.
+
+    Raises InputError, which ends in ``hint``, where the file is missing, unreadable or damaged, or holds
+    weights that are not finite.
+    """
+    check_readable(path, hint)
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise InputError(f"{path} is damaged: {error}", hint) from None
+    check_finite(tensors, path, hint)
+    return tensors
+
+
+def check_readable(path: Path, hint: str) -> None:
+    """Raise InputError with the system's reason: safetensors says of every one that there is no such file."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", hint) from None
+
+
+def unreadable_reason(error: Exception) -> str:
+    """Why weights could not be loaded, in a line, whichever library says so.
+
+    torch's own words on a pickle that it refuses end in advice to run what is in it.
+    """
+    text = str(error)
+    if "weights_only" in text or "Weights only" in text:
+        return "it is damaged or holds Python objects other than tensors, which are never run"
+    return next(iter(text.splitlines()), repr(error))

@@ -1,0 +1,68 @@
+"""The one writer: whole or not at all, whoever writes and whatever fails."""
+
+import os
+
+import pytest
+import torch
+
+from lslo_cli.artifacts.writing import beside, settle, sweep, write_text, writing
+from lslo_cli.errors import InputError
+
+
+def fill_after(monkeypatch, size):
+    """A disk with room for ``size`` bytes."""
+    room, original = [size], os.write
+
+    def write(descriptor, data):
+        if room[0] <= 0:
+            raise OSError(28, "No space left on device")
+        count = original(descriptor, data[: room[0]])
+        room[0] -= count
+        return count
+
+    monkeypatch.setattr(os, "write", write)
+
+
+@pytest.mark.parametrize("size", [0, 1, 64, 1000, 5000])
+def test_a_disk_that_fills_while_torch_saves_is_an_input_error(tmp_path, monkeypatch, size):
+    path = tmp_path / "state.pt"
+    path.write_bytes(b"old")
+    fill_after(monkeypatch, size)
+    with pytest.raises(InputError, match="disk full: No space left on device"), writing(path) as file:
+        torch.save({"weights": torch.ones(5000)}, file)
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["state.pt"]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_files_have_the_mode_that_the_umask_leaves(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        write_text(tmp_path / "a.txt", "a")
+        with beside(tmp_path / "model") as made:
+            made.mkdir()
+            (made / "weights").touch(0o600)
+            settle(made)
+            made.replace(tmp_path / "model")
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "a.txt", tmp_path / "model" / "weights"):
+        assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_text_is_written_with_its_own_line_ends(tmp_path):
+    write_text(tmp_path / "deep" / "a.txt", "é\r\nb\n")
+    assert (tmp_path / "deep" / "a.txt").read_bytes() == b"\xc3\xa9\r\nb\n"
+
+
+def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
+    (tmp_path / ".model.123").mkdir()
+    (tmp_path / ".model.123" / "half").touch()
+    (tmp_path / ".model.json.124").touch()
+    for kept in (".model.lock", ".other.12a", "model.123", ".hidden"):
+        (tmp_path / kept).touch()
+    sweep(tmp_path, "model.")
+    assert sorted(os.listdir(tmp_path)) == [".hidden", ".model.lock", ".other.12a", "model.123"]
+    (tmp_path / ".a.1").touch()
+    sweep(tmp_path)
+    sweep(tmp_path / "missing")
+    assert sorted(os.listdir(tmp_path)) == [".hidden", ".model.lock", ".other.12a", "model.123"]
