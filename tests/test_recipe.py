@@ -298,7 +298,7 @@ def test_text_and_numbers_of_every_kind_survive_being_written(write):
 
 def test_a_written_recipe_names_every_key():
     text = to_toml(resolve())
-    assert tomllib.loads(text)["train"]["gps"] == 0.0
+    assert tomllib.loads(text)["train"]["gps"] == 0.9
     for section in ("weight_learn", "estimate_subspace", "train", "evaluate"):
         for key in type(getattr(Recipe(), section)).model_fields:
             assert f"\n{key} = " in text or f"\n# {key} is not set" in text

@@ -45,7 +45,7 @@ class GradualPruning:
             raise UsageError(
                 f"the pruning schedule does not fit: it starts after epoch {self.start_epoch} and rises for "
                 f"{self.duration}, so it would end at epoch {end} of {self.epochs}",
-                f"train for at least {end} epochs, or start earlier or rise faster",
+                f"train for at least {end} epochs, start earlier, rise faster, or give --gps 0",
             )
 
     def ratio_at(self, epoch: int) -> float:

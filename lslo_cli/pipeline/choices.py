@@ -18,7 +18,7 @@ from lslo_cli.method.languages import resource_classes
 from lslo_cli.method.ranks import PAPER_RANKS, SHARED, RankMap, parse_ranks
 from lslo_cli.method.strategy import Index, IndexStrategy, paper, uniform
 from lslo_cli.pipeline.experiment import Experiment, Upstream
-from lslo_cli.recipe import Method
+from lslo_cli.recipe import Method, Recipe
 
 LEARNED, PAPER, AUTO = "learned", "paper", "auto"
 
@@ -86,21 +86,19 @@ def choose_ranks(
 ) -> Chosen[RankMap]:
     """The ranks that a recipe asks for: given, or ``auto`` for the estimated rank map.
 
-    None takes the estimated map where the experiment has one, and else the paper's 2 for high and medium
-    and 8 for the rest; languages that are new to the base model get ranks by class, and the others none.
-    Raises UsageError for ranks that do not fit the languages, and InputError for a map that is missing,
-    damaged, stale, or made with another base.
+    None takes the paper's 2 for high and medium and 8 for the rest; of an experiment with languages that
+    are new to the base model these alone get ranks. Raises UsageError for ranks that do not fit the
+    languages, and InputError for a map that is missing, damaged, stale, or made with another base.
     """
     recipe = experiment.recipe
-    wanted = _wanted_ranks(experiment, subspace)
+    wanted = wanted_ranks(experiment, subspace)
     if recipe.train.method is Method.LORA:
         return Chosen(_shared_rank(wanted), "given")
     languages, new = recipe.selected_languages(), recipe.new_languages
     path = subspace or experiment.folder.subspace
     if wanted != AUTO:
         if recipe.train.ranks is None:
-            given = f"adapters for {', '.join(new)} alone" if new else f"no rank map at {path}"
-            on_event(Noted(f"{given}: using {wanted}"))
+            on_event(Noted(_default_ranks_note(wanted, recipe, path)))
         return Chosen(parse_ranks(wanted, languages, required=new or None), "given")
     artifact = store.read(path, SubspaceResult)
     store.check_fresh(path, artifact, SubspaceResult.command)
@@ -133,7 +131,7 @@ def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
     section = experiment.recipe.train
     if section.method is Method.FULL:
         return str(section.method)
-    ranks = re.sub(r"[^\w.]+", "-", _wanted_ranks(experiment, subspace).replace("=", ""))
+    ranks = re.sub(r"[^\w.]+", "-", wanted_ranks(experiment, subspace).replace("=", ""))
     parts = [
         "" if section.sites == "all" else str(section.sites),
         f"lora-r{ranks}" if section.method is Method.LORA else ranks,
@@ -143,7 +141,7 @@ def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
     return "-".join(part for part in parts if part)
 
 
-def _wanted_ranks(experiment: Experiment, subspace: Path | None) -> str:
+def wanted_ranks(experiment: Experiment, subspace: Path | None = None) -> str:
     """Ranks as a person would give them: by class, by name, or ``auto``."""
     section = experiment.recipe.train
     if section.ranks is not None:
@@ -151,7 +149,7 @@ def _wanted_ranks(experiment: Experiment, subspace: Path | None) -> str:
     if section.method is Method.LORA:
         return LORA_RANK
     languages, new = experiment.recipe.selected_languages(), experiment.recipe.new_languages
-    if subspace or (experiment.folder.subspace.exists() and not new):
+    if subspace:
         return AUTO
     if new:
         return ",".join(
@@ -161,6 +159,16 @@ def _wanted_ranks(experiment: Experiment, subspace: Path | None) -> str:
         )
     classes = resource_classes(languages)
     return ",".join(str(PAPER_RANKS[resource]) for resource in classes)
+
+
+def _default_ranks_note(ranks: str, recipe: Recipe, subspace: Path) -> str:
+    """What is trained where no ranks were given, and how to train the estimated ones instead."""
+    if recipe.new_languages:
+        return f"adapters for {', '.join(recipe.new_languages)} alone: using {ranks}"
+    pruned = f" with --gps {recipe.train.gps:g}" if recipe.train.gps else ""
+    auto = "--ranks auto takes the estimated rank map"
+    path = f", {subspace}" if subspace.exists() else ""
+    return f"ranks {ranks}{pruned}, the paper's choice; {auto}{path}"
 
 
 def _shared_rank(text: str) -> RankMap:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.kernels import AdapterKernel
@@ -15,6 +15,9 @@ from lslo_cli.method.sites import SiteSet
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.recipe.section import Count, CountOrZero, NonNegative, Positive, Probability, Ratio, Section
 from lslo_cli.world import NEWCOMERS, WORLD
+
+PAPER_GPS = 0.9
+"""How much of its high- and medium-resource adapters the paper's main run prunes (table 1)."""
 
 NewCode = Annotated[str, Field(pattern="^[a-z]{2,3}(_[A-Z][a-z]{3})?$")]
 
@@ -128,8 +131,9 @@ class TrainSection(Section):
     """The final fine-tuning run (section 6.3).
 
     ``index`` is learned, paper, source, target or a file; None is the learned one where it has been
-    learned and else the paper's. ``ranks`` is 2,2,8 or en=2,wo=16 or auto; None is the estimated rank map
-    where there is one and else 2 for high and medium, 8 for the rest. ``curve_rows`` sentences per
+    learned and else the paper's. ``ranks`` is 2,2,8 or en=2,wo=16 or auto, the estimated rank map; None is
+    the paper's choice, 2 for high and medium and 8 for the rest, which ``gps`` then prunes by 0.9 unless it
+    says otherwise. ``curve_rows`` sentences per
     direction, or all of the test split, are scored after each epoch in the directions and groups of
     directions that ``curve_groups`` names; 0 is none.
     """
@@ -270,6 +274,20 @@ class Recipe(Section):
     flare: FlareSection = FlareSection()
     run: RunSection = RunSection()
     reproduce: ReproduceSection = ReproduceSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _paper_run(cls, values: Any) -> Any:
+        """Without ranks the run is the paper's, 2;2;8+GPS(0.9): prune where nothing is said of pruning.
+
+        Adapters for new languages alone are not pruned: those languages are very low in resources.
+        """
+        train = values.get("train", {}) if isinstance(values, dict) else None
+        if not isinstance(train, dict) or values.get("new_languages"):
+            return values
+        if train.get("ranks") is None and "gps" not in train and train.get("method", "lslo") == "lslo":
+            return {**values, "train": {**train, "gps": PAPER_GPS}}
+        return values
 
     @property
     def experiment(self) -> str:

@@ -102,10 +102,10 @@ def _work(experiment: Experiment, command: str) -> Work | None:
     recipe = experiment.recipe
     ranks: RankMap | None = None
     if command == "train" and recipe.train.method is not Method.FULL:
-        wanted = recipe.train.ranks
-        if wanted in (None, choices.AUTO):
+        wanted = choices.wanted_ranks(experiment)
+        if wanted == choices.AUTO or recipe.train.method is Method.LORA:
             return None
-        ranks = parse_ranks(wanted, recipe.selected_languages())
+        ranks = parse_ranks(wanted, recipe.selected_languages(), required=recipe.new_languages or None)
     return work_of(recipe, command, ranks)
 
 

@@ -13,7 +13,7 @@ from lslo_cli.method.importance import Pool
 from lslo_cli.method.ranks import parse_ranks
 from lslo_cli.pipeline import Experiment, choices
 from lslo_cli.recipe import Figure, Method, Stage
-from lslo_cli.reproduce.rows import own_row, row_settings
+from lslo_cli.reproduce.rows import row_settings
 from lslo_cli.reproduce.targets import Target
 
 Jobs = Mapping[str, "Job"]
@@ -120,7 +120,7 @@ class _Experiment:
         wanted = self.target.wanted
         names, stages, report_on = wanted.runs, wanted.stages, self.target.report_on
         if not (wanted.runs or wanted.stages or wanted.figures):
-            own_name, _ = own_row(self.experiment())
+            own_name = choices.run_name(self.experiment())
             names, report_on = (BASE_RUN, own_name), own_name
             stages = (Stage.WEIGHT_LEARN, Stage.ESTIMATE, Stage.PRUNE_REPORT)
         for stage in stages:
@@ -151,8 +151,8 @@ class _Experiment:
 
     def run(self, name: str) -> str:
         plain = self.experiment()
-        own_name, own_settings = own_row(plain)
-        settings = own_settings if name == own_name else row_settings(name, plain.recipe)
+        own_name = choices.run_name(plain)
+        settings = {} if name == own_name else row_settings(name, plain.recipe)
         experiment = self.experiment(**settings)
         recipe = experiment.recipe
         needs: tuple[str, ...] = ()

@@ -7,9 +7,7 @@ from typing import Any
 
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.errors import UsageError
-from lslo_cli.pipeline import run_name
-from lslo_cli.pipeline.experiment import Experiment
-from lslo_cli.recipe import Method, Recipe
+from lslo_cli.recipe import Recipe
 
 NAME = re.compile(
     r"""
@@ -58,12 +56,3 @@ def row_settings(name: str, recipe: Recipe) -> dict[str, Any]:
 def in_proportion(epochs: int, of: int) -> int:
     """Epochs of the paper's 15 as epochs ``of`` another number, at least 1."""
     return max(1, round(epochs * of / PAPER_EPOCHS))
-
-
-def own_row(experiment: Experiment) -> tuple[str, dict[str, Any]]:
-    """Name and settings of what the recipe trains as it stands; without ranks, the estimated ones."""
-    section = experiment.recipe.train
-    settings = {"train.ranks": "auto"} if section.ranks is None and section.method is Method.LSLO else {}
-    train = section.model_copy(update={key.partition(".")[2]: value for key, value in settings.items()})
-    recipe = experiment.recipe.model_copy(update={"train": train})
-    return run_name(Experiment(recipe, experiment.folder, experiment.command)), settings

@@ -73,13 +73,32 @@ def test_an_estimate_by_language_lies_beside_the_other(there, finished):
     assert store.read(there().folder.subspace, SubspaceResult) == finished[1]["subspace.json"]
 
 
-def test_ranks_come_from_the_estimate_when_asked_or_when_there_is_one(there, finished):
+def test_ranks_come_from_the_estimate_when_asked(there, finished):
     estimate = finished[1]["subspace.json"]
-    for changes in ({"train.ranks": "auto"}, {}):
-        written = pipeline.train(there(**changes))
-        assert written.path.parent.name == "auto"
-        assert written.artifact.result.ranks == estimate.result.ranks
-        assert written.artifact.input_digest("subspace") == estimate.digest
+    written = pipeline.train(there(**{"train.ranks": "auto"}))
+    assert written.path.parent.name == "auto"
+    assert written.artifact.result.ranks == estimate.result.ranks
+    assert written.artifact.input_digest("subspace") == estimate.digest
+
+
+def test_without_ranks_the_run_is_the_papers_whether_there_is_an_estimate_or_not(there, fresh, heard):
+    for experiment in (there(), fresh()):
+        heard.clear()
+        written = pipeline.train(experiment, on_event=heard)
+        result = written.artifact.result
+        assert written.path.parent.name == "2-2-8-gps0.9"
+        assert result.ranks == {"qta": 2, "qso": 2, "qki": 2, "qka": 8}
+        assert (result.target_ratio, result.pruned_languages) == (0.9, ["qta", "qso", "qki"])
+        said = next(note for note in heard.notes if note.startswith("ranks 2,2,8 with --gps 0.9"))
+        assert "--ranks auto" in said
+        assert ("subspace.json" in said) == experiment.folder.subspace.exists()
+
+
+def test_pruning_can_be_switched_off_and_ranks_that_are_given_are_not_pruned(fresh):
+    assert run_name(fresh(**{"train.gps": 0.0})) == "2-2-8"
+    assert run_name(fresh(**{"train.ranks": "2,2,8"})) == "2-2-8"
+    assert run_name(fresh(**{"train.ranks": "auto"})) == "auto"
+    assert run_name(fresh(**{"train.method": "full"})) == "full"
 
 
 def test_ranks_can_come_from_another_file(fresh, finished):
@@ -87,11 +106,7 @@ def test_ranks_can_come_from_another_file(fresh, finished):
     assert written.artifact.input_digest("subspace") == finished[1]["subspace.json"].digest
 
 
-def test_without_an_estimate_the_papers_ranks_are_used_and_auto_is_refused(fresh, heard):
-    written = pipeline.train(fresh(), on_event=heard)
-    assert written.artifact.result.ranks == {"qta": 2, "qso": 2, "qki": 2, "qka": 8}
-    assert written.path.parent.name == "2-2-8"
-    assert any("using 2,2,8" in note for note in heard.notes)
+def test_without_an_estimate_its_ranks_are_refused(fresh):
     with pytest.raises(InputError, match="no subspace at") as error:
         pipeline.train(fresh(**{"train.ranks": "auto"}))
     assert "lslo estimate-subspace" in error.value.hint
@@ -110,7 +125,7 @@ def test_without_an_estimate_the_papers_ranks_are_used_and_auto_is_refused(fresh
         ({"train.ranks": "2,2,8", "train.index": "source"}, "2-2-8-source"),
         ({"train.ranks": "2,2,8", "train.index": "other/strategy.json"}, "2-2-8-strategy"),
         ({"train.ranks": "qta=2,very-low=16,medium=4,high=2"}, "qta2-very-low16-medium4-high2"),
-        ({}, "2-2-8"),
+        ({}, GPS_RUN),
     ],
 )
 def test_a_run_is_named_after_what_sets_it_apart(fresh, changes, name):

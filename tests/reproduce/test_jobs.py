@@ -105,9 +105,9 @@ def test_a_recipe_that_names_nothing_is_the_pipeline_with_its_own_run(tmp_path):
     assert lang12["lang12/prune-report"].runs == ("2-2-8-gps0.9",)
 
 
-def test_a_recipe_without_ranks_trains_the_estimated_ones(tmp_path):
+def test_a_recipe_that_asks_for_the_estimated_ranks_makes_the_estimate_first(tmp_path):
     own = tmp_path / "own.toml"
-    own.write_text('name = "own"\nlangs = "qta,qso,qki,qsi"\n')
+    own.write_text('name = "own"\nlangs = "qta,qso,qki,qsi"\n[train]\nranks = "auto"\n')
     jobs = jobs_of(find_targets([str(own)]), tmp_path, (), "lslo test")
     assert set(jobs["own/auto"].needs) == {"own/weight-learn", "own/estimate-subspace"}
     assert jobs["own/prune-report"].runs == ("auto",)

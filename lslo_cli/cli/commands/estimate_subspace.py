@@ -92,7 +92,7 @@ def estimate_subspace(options: EstimateSubspaceOptions) -> None:
         "estimate-subspace",
         work,
         show_subspace,
-        then="plot matrices --by-language" if options.pool == "language" else "train --gps 0.9",
+        then="plot matrices --by-language" if options.pool == "language" else "train",
     )
 
 

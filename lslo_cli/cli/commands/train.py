@@ -37,7 +37,8 @@ class TrainOptions(FitOptions):
         Option(
             "--ranks",
             metavar="RANKS",
-            help="By class, high first: 2,2,8; by name: en=2,very-low=8; auto: the estimated rank map.",
+            help="By class, high first: 2,2,8; by name: en=2,very-low=8; auto: the estimated rank map; "
+            "default: 2 for high and medium, 8 for low and very-low.",
         ),
         Key("train.ranks"),
     ] = None
@@ -84,7 +85,11 @@ class TrainOptions(FitOptions):
     ] = None
     gps: Annotated[
         float | None,
-        Option("--gps", rich_help_panel=PRUNING, help="Fraction to prune, from 0 to below 1."),
+        Option(
+            "--gps",
+            rich_help_panel=PRUNING,
+            help="Fraction to prune, from 0 to below 1; default: 0.9 without --ranks, and else 0.",
+        ),
         Key("train.gps"),
     ] = None
     gps_start: Annotated[
