@@ -104,5 +104,13 @@ class DataCheckResult(Result):
     """Whether no finding is a problem."""
 
     @property
+    def rows_to_hold_out(self) -> int:
+        """Rows to hold out where the text has no split to test on: a tenth, yet at most 100; else 0."""
+        if len(self.splits) > 1:
+            return 0
+        rows = min((pair.rows for split in self.splits for pair in split.pairs if pair.rows), default=0)
+        return max(1, min(100, rows // 10)) if rows else 0
+
+    @property
     def problems(self) -> list[Finding]:
         return [finding for finding in self.findings if finding.severity is Severity.PROBLEM]

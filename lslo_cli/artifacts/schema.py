@@ -51,7 +51,8 @@ class LanguageRecord(Document):
 class DataIdentity(Document):
     """Which text was read: path as given, split, rows, and sha256 over languages and lines.
 
-    ``limit`` is how many rows of each section were asked for, None for all.
+    ``limit`` is how many rows of each section were asked for, None for all. ``hold_out`` is how many rows of
+    each section the training text was divided by, None where it was not.
     """
 
     path: str
@@ -60,6 +61,7 @@ class DataIdentity(Document):
     examples: int
     digest: str
     limit: int | None = None
+    hold_out: int | None = None
 
 
 class ModelIdentity(Document):

@@ -231,6 +231,36 @@ class ComputeOptions(MachineOptions):
         ),
         Key("data.path"),
     ] = None
+    train: Annotated[
+        str | None,
+        Option(
+            "--train",
+            metavar="SPLIT",
+            rich_help_panel=EXPERIMENT,
+            help="Split to train on, '' for text without splits; default: train or dev, what is there.",
+        ),
+        Key("data.train"),
+    ] = None
+    test: Annotated[
+        str | None,
+        Option(
+            "--test",
+            metavar="SPLIT",
+            rich_help_panel=EXPERIMENT,
+            help="Split to test on; default: test, devtest or dev, what is there.",
+        ),
+        Key("data.test"),
+    ] = None
+    hold_out: Annotated[
+        int | None,
+        Option(
+            "--hold-out",
+            metavar="ROWS",
+            rich_help_panel=EXPERIMENT,
+            help="Rows of the training text to test on instead, drawn by the seed.",
+        ),
+        Key("data.hold_out"),
+    ] = None
     seed: Annotated[
         int | None,
         Option("--seed", rich_help_panel=EXPERIMENT, help="Seed of everything random."),

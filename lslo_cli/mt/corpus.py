@@ -14,6 +14,7 @@ from numpy.random import PCG64, Generator
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Direction
 from lslo_cli.mt.layouts import find_sections, require_text
+from lslo_cli.mt.lines import normalise
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,43 @@ def split_off(corpus: Corpus, rows: int, seed: int) -> tuple[Corpus, Corpus]:
             "give more text, or a validation split",
         )
     return Corpus(tuple(train)), Corpus(tuple(held_out))
+
+
+def hold_out(corpus: Corpus, rows: int, seed: int) -> tuple[Corpus, Corpus]:
+    """Divide a corpus into (train, test): ``rows`` rows of each section drawn by ``seed``.
+
+    No sentence of the test rows occurs twice among them, and none in what is left for training, apart from
+    case and spaces: rows that share one are left out of it. Raises InputError where a section has too few.
+    """
+    tested: set[tuple[str, str]] = set()
+    chosen: list[list[int]] = []
+    for index, section in enumerate(corpus.sections):
+        drawn: list[int] = []
+        for row in Generator(PCG64([seed, index])).permutation(len(section)).tolist():
+            if len(drawn) == rows:
+                break
+            sentences = _sentences(section, row)
+            if len(sentences) > 1 and tested.isdisjoint(sentences):
+                drawn.append(row)
+                tested |= sentences
+        chosen.append(sorted(drawn))
+    train = []
+    for section, drawn in zip(corpus.sections, chosen, strict=True):
+        left = [row for row in range(len(section)) if tested.isdisjoint(_sentences(section, row))]
+        if len(drawn) < rows or not left:
+            raise InputError(
+                f"{rows} rows cannot be held out of the {len(section)} of '{section.name}': "
+                f"{len(drawn)} are distinct, and {len(left)} would be left for training",
+                "hold out fewer rows, or give more text",
+            )
+        train.append(section.select(left))
+    test = (section.select(drawn) for section, drawn in zip(corpus.sections, chosen, strict=True))
+    return Corpus(tuple(train)), Corpus(tuple(test))
+
+
+def _sentences(section: Section, row: int) -> set[tuple[str, str]]:
+    """The language and the sentence of every cell of a row that is no gap."""
+    return {(code, normalise(lines[row])) for code, lines in section.text.items() if lines[row]}
 
 
 def _drawn(size: int, rows: int, seed: int, index: int) -> np.ndarray:

@@ -70,7 +70,7 @@ def find_sections(path: Path, languages: Sequence[str] | None, split: str | None
         if split not in (None, plain(path).stem):
             raise InputError(
                 f"{path} is one file and has no split '{split}'",
-                f"put {split}{plain(path).suffix} beside it and name the folder",
+                f"put {split}{plain(path).suffix} beside it and name the folder, or add --hold-out 100",
             )
         return [_table(path, languages)]
     if path.is_file():
@@ -112,7 +112,7 @@ def _of_split(folder: Path, languages: Sequence[str] | None, split: str) -> list
     if all(found is None for _, found in sections):
         raise InputError(
             f"{folder} has no split '{split}'; it holds {listing(_entries(folder))}",
-            "name one that is there",
+            "name one that is there, as in --train NAME --test NAME, or divide the text with --hold-out 100",
         )
     return [
         _inside(sub, section._replace(name=sub.name) if section.name == split else section)

@@ -98,7 +98,7 @@ def _evaluation_plan(experiment: Experiment, runs: Sequence[str]) -> Plan:
     recipe = with_new_languages(experiment, folders).recipe
     setup = prepare(recipe)
     metric = open_metric(setup)
-    corpus = setup.corpus(recipe.data.test, recipe.data.test_rows)
+    corpus = setup.corpus(setup.recipe.data.test, recipe.data.test_rows)
     sources, _ = sources_and_references(corpus, chosen_directions(setup))
     sentences = sum(map(len, sources.values()))
     facts = [

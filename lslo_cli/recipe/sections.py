@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.kernels import AdapterKernel
@@ -68,15 +69,26 @@ class ModelSection(Section):
 
 
 class DataSection(Section):
-    """Parallel text: ``world`` or a path, and which split serves which purpose; "" is text without splits."""
+    """Parallel text: ``world`` or a path, and which split serves which purpose; "" is text without splits.
+
+    Where no split is given, the one that the text has is taken: train or dev for training; test, devtest or
+    dev for testing. With ``hold_out`` that many rows of each section of the training text are the test text.
+    """
 
     path: str = "data/flores101"
     train: str = "dev"
     test: str = "devtest"
     train_rows: Count | None = None
     test_rows: Count | None = None
+    hold_out: Count | None = None
     temperature: Positive = 5.0
     max_length: Count = 256
+
+    @field_validator("path")
+    @classmethod
+    def _expand(cls, path: str) -> str:
+        """``~`` is the user's home, whoever wrote it: a shell leaves it alone in quotes and in recipes."""
+        return os.path.expanduser(path)
 
 
 class FitSection(Section):

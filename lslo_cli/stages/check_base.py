@@ -78,7 +78,7 @@ def check_base(recipe: Recipe, anchors: Mapping[str, Anchor], on_event: OnEvent 
     """
     setup = prepare(recipe, on_event=on_event)
     metric = open_metric(setup)
-    corpus = setup.corpus(recipe.data.test, recipe.data.test_rows)
+    corpus = setup.corpus(setup.recipe.data.test, recipe.data.test_rows)
 
     def verdict(name: str, anchor: Anchor) -> Verdict:
         sources, references = sources_and_references(corpus, anchor.directions)

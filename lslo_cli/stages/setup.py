@@ -32,7 +32,7 @@ from lslo_cli.stages.device import (
     length_multiple,
     open_device,
 )
-from lslo_cli.stages.text import read_corpus
+from lslo_cli.stages.text import read_text, with_splits
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Setup:
 
     def read(self, split: str, rows: int | None = None) -> Corpus:
         """Read a split of the recipe's text; ``rows`` keeps the first of each section."""
-        corpus = read_corpus(self.recipe.data.path, self.codes, split)
+        corpus = read_text(self.recipe, self.codes, split)
         return corpus if rows is None else corpus.limit(rows)
 
     def corpus(self, split: str, rows: int | None = None) -> Corpus:
@@ -90,6 +90,7 @@ class Setup:
                 split=split,
                 rows=sum(len(section) for section in corpus.sections),
                 limit=rows,
+                hold_out=self.recipe.data.hold_out,
                 examples=sum(corpus.size(direction) for direction in self.directions),
                 digest=corpus.digest,
             )
@@ -194,6 +195,7 @@ def prepare(
     New languages are added to it first. Raises UsageError for an unknown language or device, InputError for
     a base model that cannot be used.
     """
+    recipe = with_splits(recipe)
     languages = recipe.selected_languages()
     accelerator = open_device(recipe)
     base = load_base(recipe.model.name, revision=recipe.model.revision, attn=attention_for(accelerator))

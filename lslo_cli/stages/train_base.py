@@ -22,7 +22,7 @@ from lslo_cli.mt.vocabulary import train_vocabulary
 from lslo_cli.recipe import BaseSection, Recipe
 from lslo_cli.stages.device import arithmetic_threads, attention_for, length_multiple, open_device
 from lslo_cli.stages.fixed_epochs import FixedEpochs
-from lslo_cli.stages.text import read_corpus
+from lslo_cli.stages.text import read_text, with_splits
 from lslo_cli.stages.validation import Validation
 
 
@@ -34,11 +34,12 @@ def train_base(
     ``work`` is a folder for the vocabulary and the checkpoint, which a resumed run finds there; it may ask
     for other ``epochs`` than the interrupted one. Those already trained are never undone.
     """
+    recipe = with_splits(recipe)
     section, seed = recipe.base, recipe.seed
     codes = tuple(language.code for language in recipe.selected_languages())
     accelerator = open_device(recipe)
     on_event = on_event if accelerator.is_main_process else ignore
-    corpus = read_corpus(recipe.data.path, codes, recipe.data.train)
+    corpus = read_text(recipe, codes, recipe.data.train)
     train, held_out = split_off(corpus, section.held_out, seed)
     checkpoint = Checkpoint(work, _fingerprint(recipe, codes, corpus, accelerator))
     vocabulary = work / "vocabulary"
@@ -87,6 +88,7 @@ def train_base(
     identity = DataIdentity(
         path=recipe.data.path,
         split=recipe.data.train,
+        hold_out=recipe.data.hold_out,
         rows=sum(len(part) for part in corpus.sections),
         examples=len(batches.examples) + batches.skipped,
         digest=corpus.digest,

@@ -67,6 +67,7 @@ def check(
     from lslo_cli.method.languages import LANGUAGE_SETS
     from lslo_cli.mt.checks import check_data
 
+    path = path.expanduser()
     languages = LANGUAGE_SETS.get(langs) or split_commas(langs) if langs else None
     with listening(quiet) as on_event:
         result = check_data(path, languages, split, against, on_event)
@@ -82,6 +83,7 @@ def check(
         )
     if not quiet:
         chosen = ["--langs", langs] if langs else []
+        chosen += ["--hold-out", str(result.rows_to_hold_out)] if result.rows_to_hold_out else []
         line = shlex.join(["lslo", "estimate-subspace", "--data", str(path), *chosen])
         console.say(f"usable; next: {line}")
 
