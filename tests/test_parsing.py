@@ -85,3 +85,13 @@ def test_long_values_are_shortened_and_short_ones_are_not():
     assert error.message.startswith("no file xxx") and error.message.endswith("xxx here")
     assert "4,740 characters" in error.message and len(error.message) < 400 and len(error.hint) < 400
     assert len(InputError("word " * 5000).message) < 2000
+
+
+@pytest.mark.parametrize("name", ["../x", "../../x", "a/b", "/x", ".hidden", "..", "", "a\\b", "a\nb"])
+def test_an_experiment_cannot_be_named_into_another_folder(tmp_path, name):
+    with pytest.raises(UsageError, match="'name' cannot be"):
+        resolve(None, {"name": name})
+    path = tmp_path / "a.toml"
+    path.write_text(f"name = '{name}'\n" if "\n" not in name else f'name = "{name!r}"\n')
+    with pytest.raises((UsageError, InputError)):
+        resolve(str(path))

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from lslo_cli.artifacts.pending import pending
 from lslo_cli.artifacts.provenance import digest_of, digest_of_file
 from lslo_cli.artifacts.results import TensorFile
 from lslo_cli.artifacts.schema import Artifact, Result
@@ -81,8 +82,14 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
 
 
 def read_tensor_path(artifact_path: Path, tensors: TensorFile) -> Path:
-    """The tensor file of an artifact. Raises InputError where it is missing or its bytes have changed."""
+    """The tensor file of an artifact, in its place or still waiting to be moved there.
+
+    Raises InputError where it is missing or unreadable, or its bytes have changed.
+    """
     path = artifact_path.parent / tensors.path
+    waiting = pending(artifact_path.parent) / tensors.path
+    if waiting.is_file() and digest_of_file(waiting) == tensors.digest:
+        return waiting
     if not path.is_file():
         raise InputError(
             f"{artifact_path} refers to {path}, which is missing",

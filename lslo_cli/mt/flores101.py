@@ -23,6 +23,8 @@ from lslo_cli.parsing import parse_json
 
 URL = "https://dl.fbaipublicfiles.com/flores101/dataset/flores101_dataset.tar.gz"
 RECORD = "source.json"
+LARGEST, MOST = 200 << 20, 10_000
+"""Bytes when unpacked, and members, of an archive that is still believed to be FLORES-101."""
 
 _EXPECTED = re.compile(
     r"(dev|devtest)/[a-z]{3}(_[a-z]+)?\.\1|metadata_(dev|devtest)\.tsv|README(\.\w+)?|LICENSE(\.\w+)?"
@@ -106,7 +108,15 @@ def _unpack(archive: Path, folder: Path, url: str) -> Source:
     files: list[str] = []
     try:
         with tarfile.open(archive, "r:gz") as tar:
-            for member in tar:
+            size = 0
+            for number, member in enumerate(tar, start=1):
+                size += member.size
+                if size > LARGEST or number > MOST:
+                    raise InputError(
+                        f"{url} is not FLORES-101: unpacked it has more than {LARGEST >> 20} MiB or {MOST:,} "
+                        "members",
+                        "check the address in --url",
+                    )
                 name = _expected_name(member, url)
                 if name:
                     path = folder / name
@@ -117,7 +127,7 @@ def _unpack(archive: Path, folder: Path, url: str) -> Source:
         missing = [name for name in _NEEDED if name not in files]
         if missing:
             raise InputError(f"{url} is not FLORES-101: it has no {missing[0]}", "check the address in --url")
-    except (tarfile.TarError, BadGzipFile, EOFError, zlib.error) as error:
+    except (tarfile.TarError, BadGzipFile, EOFError, ValueError, OverflowError, zlib.error) as error:
         archive.unlink()
         raise InputError(
             f"{url} is no .tar.gz, or is damaged: {error}", "run the same line again: it starts anew"

@@ -8,10 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lslo_cli.errors import UsageError
 from lslo_cli.nn.segments import Slots
 
 PADDED_TO = 8
 """Ranks are multiples of this: 16 bytes in bfloat16, as the product of a GPU asks for."""
+ALIGNED = 16
+"""Bytes that the widths of a product are a multiple of."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,14 @@ class GroupedProducts:
     def forward(
         self, x: Tensor, weight: Tensor | None, bias: Tensor | None, A: Tensor, B: Tensor
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """See :class:`~lslo_cli.nn.routed.Products`."""
+        """See :class:`~lslo_cli.nn.routed.Products`; raises UsageError for a width torch cannot take."""
+        for width in (x.shape[-1], len(B)):
+            if width * x.element_size() % ALIGNED:
+                raise UsageError(
+                    f"run.adapter_kernel=grouped needs widths of a multiple of {ALIGNED} bytes, not "
+                    f"{width} numbers of {x.element_size()} bytes",
+                    "choose auto",
+                )
         length = len(x) // self.rows
         ends = self.ends * length
         hidden = F.grouped_mm(self._sorted(x, length), self._padded(A).transpose(1, 2), offs=ends)

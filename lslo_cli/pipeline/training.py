@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
+from lslo_cli.artifacts.pending import adopt, pending
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.artifacts.schema import ModelIdentity
@@ -73,10 +74,14 @@ def train(
         index, ranks = run_choices(experiment, subspace, job.setup.model_identity, job.setup.on_event)
         job.upstream += (*index.upstream, *ranks.upstream)
         job.settle(work_of(experiment.recipe, "train", ranks.value))
+        job.setup.on_main(lambda: _adopt(folder))
         current = _trained(job) if reuse else None
-        return current or job.write(
-            train_stage(job.setup, folder.name, folder.path, ranks.value, index.value, index.source)
-        )
+        if current:
+            return current
+        new = pending(folder.path)
+        written = job.write(train_stage(job.setup, folder.name, new, ranks.value, index.value, index.source))
+        job.setup.on_main(lambda: _adopt(folder))
+        return written
 
 
 def train_base(
@@ -101,6 +106,15 @@ def train_base(
     store.write(written.path, written.artifact)
     shutil.rmtree(work, ignore_errors=True)
     return written
+
+
+def _adopt(folder: RunFolder) -> None:
+    """Put new weights in their place where the run's artifact names them, else remove them."""
+    try:
+        weights = store.read(folder.training, TrainingResult).result.weights
+    except InputError:
+        weights = None
+    adopt(folder.path, weights)
 
 
 def _trained(job: Job) -> Written | None:

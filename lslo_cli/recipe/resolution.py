@@ -89,7 +89,8 @@ def _as_usage_error(error: ValidationError, values: Mapping[str, Any], layers: S
             f"keys of {table}: {', '.join(_section(path).model_fields)}",
         )
     value = reduce(lambda table, part: table[part], path, values)
-    reason = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+    reason = problem["msg"].removeprefix("Value error, ")
+    reason = f"{reason[0].lower()}{reason[1:]}"
     if problem["type"] in ("model_type", "dict_type"):
         reason = f"it is a table, whose keys are set one by one as {key}.KEY"
     return UsageError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 # Strict numbers: true is no 1, and "3" in quotes is no number.
 Ratio = Annotated[float, Field(ge=0, lt=1, strict=True)]
@@ -13,6 +13,15 @@ Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 CountOrZero = Annotated[int, Field(ge=0, strict=True)]
+
+
+def _folder_name(name: str) -> str:
+    if name.startswith(".") or any(character in name for character in "/\\\0\n"):
+        raise ValueError("it names a folder, so it has no slash and does not begin with a dot")
+    return name
+
+
+FolderName = Annotated[str, Field(min_length=1), AfterValidator(_folder_name)]
 
 
 class Section(BaseModel):

@@ -14,7 +14,16 @@ from lslo_cli.method.languages import LANGUAGE_SETS, LANGUAGES, Language, Resour
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.recipe.flare import FlareSection
-from lslo_cli.recipe.section import Count, CountOrZero, NonNegative, Positive, Probability, Ratio, Section
+from lslo_cli.recipe.section import (
+    Count,
+    CountOrZero,
+    FolderName,
+    NonNegative,
+    Positive,
+    Probability,
+    Ratio,
+    Section,
+)
 from lslo_cli.world import NEWCOMERS, WORLD
 
 PAPER_GPS = 0.9
@@ -269,7 +278,7 @@ class Recipe(Section):
     own begins as. They come after ``langs``.
     """
 
-    name: str | None = None
+    name: FolderName | None = None
     description: str = ""
     seed: CountOrZero = 2
     langs: str | tuple[str, ...] = "lang12"

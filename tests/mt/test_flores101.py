@@ -72,6 +72,13 @@ def test_the_folder_is_as_the_readers_want_it(server, folder):
     assert list(folder.parent.iterdir()) == [folder]  # nothing else is left
 
 
+@pytest.mark.parametrize("limit", ["LARGEST", "MOST"])
+def test_an_archive_that_unpacks_to_too_much_is_refused(server, folder, monkeypatch, limit):
+    server.content = tarball(FILES)
+    monkeypatch.setattr(flores101, limit, 3)
+    assert "is not FLORES-101: unpacked it has more than" in refusal(folder, server)
+
+
 def test_what_is_there_is_not_fetched_again(server, folder):
     server.content = tarball(FILES)
     first, events = fetch_flores101(folder, server.url), []

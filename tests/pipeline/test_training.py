@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from lslo_cli import pipeline
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
-from lslo_cli.errors import InputError
+from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Noted
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
@@ -54,6 +54,7 @@ def test_an_interrupted_command_is_resumed_to_the_same_result(fresh, tmp_path, c
         {"train.gps": 0.8},
         {"train.ranks": "2,2,4"},
         {"train.index": "source"},
+        {"run.threads": 3},
     ],
 )
 def test_the_checkpoint_of_a_run_with_other_settings_is_refused(fresh, change):
@@ -65,6 +66,15 @@ def test_the_checkpoint_of_a_run_with_other_settings_is_refused(fresh, change):
         pipeline.train(fresh(**GPS), run="one", on_event=interrupt)
     with pytest.raises(InputError, match="belongs to a run with other settings"):
         pipeline.train(fresh(**{**GPS, **change}), run="one", resume=True)
+
+
+@pytest.mark.parametrize("lr", [1e38])
+def test_weights_that_are_not_finite_end_the_run_and_leave_the_old_one_whole(fresh, lr):
+    old = pipeline.train(fresh(**GPS), run="one")
+    files = {path: path.read_bytes() for path in old.path.parent.rglob("*") if path.is_file()}
+    with pytest.raises(RunError, match=r"diverged: .* epoch 1, update \d"):
+        pipeline.train(fresh(**GPS, **{"fit.lr": lr, "fit.warmup": 1}), run="one")
+    assert {path: path.read_bytes() for path in old.path.parent.rglob("*") if path.is_file()} == files
 
 
 # Base training

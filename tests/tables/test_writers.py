@@ -63,7 +63,7 @@ DOCUMENT = Document(
 
 def test_markdown_writes_a_repeated_name_once():
     assert markdown(TABLE) == "\n".join((
-        "**Table 4. Ranks & <ratios>: 100 % of a_b**",
+        "**Table 4. Ranks & &lt;ratios>: 100 % of a_b**",
         "",
         "| Section | Methods | Source | H2H | #Params |",
         "| --- | --- | --- | ---: | ---: |",
