@@ -79,7 +79,7 @@ def test_markdown_writes_a_repeated_name_once():
 
 def test_a_markdown_report_has_sections_with_facts_and_tables():
     text = document_as_markdown(DOCUMENT)
-    assert text.startswith("# Tables <of> two\n")
+    assert text.startswith("# Tables &lt;of> two\n")
     assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == ["demo: world", "other"]
     assert "- Metric: tok:a|b\n" in text
     assert text.count("**Plain**") == 2
