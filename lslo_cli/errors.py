@@ -37,6 +37,15 @@ class RunError(LsloError):
     exit_code = 4
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out; torch has a class for it on a GPU, and only words in a RuntimeError on a CPU."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    )
+
+
 def shortened(text: str) -> str:
     """``text`` without the middle of very long words, and of itself where it is longer than a screen."""
     text = re.sub(r"\S{400,}", lambda word: _without_middle(word[0], 200, 60), text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -24,9 +25,8 @@ from lslo_cli.cli.commands.report import report
 from lslo_cli.cli.commands.reproduce import reproduce
 from lslo_cli.cli.commands.train import train
 from lslo_cli.cli.commands.weight_learn import weight_learn
-from lslo_cli.errors import LsloError, RunError, UsageError
-
-INTERRUPTED = 130
+from lslo_cli.cli.signals import exit_code, raise_on_signals
+from lslo_cli.errors import InputError, LsloError, RunError, UsageError, is_out_of_memory
 
 
 class Commands(TyperGroup):
@@ -34,7 +34,9 @@ class Commands(TyperGroup):
 
     def main(self, *arguments: Any, standalone_mode: bool = True, **settings: Any) -> None:
         try:
+            _refuse_undecodable(sys.argv)
             code = super().main(*arguments, standalone_mode=False, **settings)
+            sys.stdout.flush()  # a full disk speaks up here, not while Python ends
         except Exception as error:
             code = explain(error)
         sys.exit(code if isinstance(code, int) else 0)
@@ -42,12 +44,12 @@ class Commands(TyperGroup):
     def invoke(self, context: typer.Context) -> Any:
         try:
             return super().invoke(context)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             command = self.commands.get(str(context.invoked_subcommand), self)
             resumable = any(parameter.name == "resume" for parameter in command.params)
             advice = "continue with --resume" if resumable else "run the same line again"
             console.say(f"interrupted; {advice}")
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(exit_code(interrupt)) from None
 
 
 def explain(error: Exception) -> int:
@@ -59,10 +61,15 @@ def explain(error: Exception) -> int:
         context = getattr(error, "ctx", None)
         console.problem(_usage_message(error), f"see {context.command_path if context else 'lslo'} --help")
         return UsageError.exit_code
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         reason = str(error) or type(error).__name__
         console.problem(f"memory ran out: {reason}", "make the batches smaller with --max-tokens")
         return RunError.exit_code
+    if _is_lost_process(error):
+        console.problem("a process died while others waited for it", "go on with --resume")
+        return RunError.exit_code
+    if isinstance(error, OSError) and error.errno is not None:
+        return _explain_system_error(error)
     traceback.print_exception(error)
     console.problem(f"this is a bug in lslo: {type(error).__name__}: {error}", "report the lines above")
     return 1
@@ -76,12 +83,44 @@ def _usage_message(error: Any) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    """torch says it with a class of its own on a GPU, and only in the text of a RuntimeError on the CPU."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+def _refuse_undecodable(arguments: list[str]) -> None:
+    """Raise UsageError for an argument whose bytes are not text in the encoding of the system."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"an argument is not UTF-8: {argument!a}", "rename the file, or type it in UTF-8"
+            ) from None
+
+
+def _explain_system_error(error: OSError) -> int:
+    if error.errno == errno.EPIPE:  # whoever read the output has read enough
+        _discard_output()
+        return 1
+    name = f" {error.filename}" if error.filename else ""
+    reason = error.strerror or error
+    if error.errno == errno.ENAMETOOLONG:
+        problem: LsloError = UsageError(f"a path is too long:{name}", "choose a shorter path")
+    elif error.errno == errno.ENOSPC:
+        _discard_output()
+        problem = InputError(f"cannot write{name or ' the output'}: {reason}", "free space on the disk")
+    else:
+        problem = InputError(f"cannot read or write{name}: {reason}", "see that the path can be used")
+    return explain(problem)
+
+
+def _discard_output() -> None:
+    """Let what stdout still holds go nowhere: it cannot be written, and Python would try again as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _is_lost_process(error: Exception) -> bool:
+    """Whether another of the processes that torchrun started has gone: torch tells it by the connection."""
+    text = str(error).lower()
+    return "RANK" in os.environ and (
+        type(error).__name__ in ("DistBackendError", "DistNetworkError")
+        or (isinstance(error, RuntimeError) and ("closed by peer" in text or "reset by peer" in text))
     )
 
 
@@ -130,6 +169,9 @@ def lslo(
 
 def main() -> None:
     """The console script."""
+    raise_on_signals()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     if console.speaks():
         app()  # ends the process
     with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):

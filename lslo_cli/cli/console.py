@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 
 from rich import box
 from rich.console import Console
@@ -15,6 +16,8 @@ messages = Console(stderr=True, highlight=False)
 
 CROWDED = 8
 """Columns of a table from which on they stand closer together."""
+READABLE = 36
+"""Characters to a line that a sentence needs at least."""
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], names: int = 1) -> None:
@@ -55,6 +58,25 @@ def show_facts(pairs: Iterable[tuple[str, object]]) -> None:
     for name, value in pairs:
         grid.add_row(Text(name), shown(value))
     results.print(grid)
+
+
+def show_descriptions(title: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Print names with a sentence each: beside the name, or below it where that leaves too little room.
+
+    What goes into a pipe or a file is never wrapped.
+    """
+    indent = max(len(name) for name, _ in rows) + 2
+    below = results.is_terminal and results.width - indent < READABLE
+    results.print(Text(title, style="bold"))
+    for name, description in rows:
+        lines = [description]
+        if results.is_terminal:
+            lines = wrap(description, max(1, results.width - (2 if below else indent)))
+        if below:
+            text = "\n  ".join([name, *lines])
+        else:
+            text = f"{name:{indent}}" + ("\n" + " " * indent).join(lines)
+        results.print(Text(text), soft_wrap=True)
 
 
 def shown(value: object) -> Text:

@@ -17,7 +17,7 @@ from transformers.utils.hub import cached_files
 
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.writing import beside, settle
-from lslo_cli.errors import InputError, RunError
+from lslo_cli.errors import InputError, RunError, is_out_of_memory
 from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.mt.tokenizer import EOS, Tokenizer
@@ -108,6 +108,11 @@ class Checkpoint:
                     output_loading_info=True,
                 )
         except Exception as error:  # safetensors, pickle, torch and transformers each raise their own
+            if is_out_of_memory(error):
+                raise RunError(
+                    f"memory ran out while loading the weights in {self.folder}",
+                    "free memory, run fewer processes, or choose a smaller model",
+                ) from None
             message = f"the weights in {self.folder} cannot be loaded: {unreadable_reason(error)}"
             raise InputError(message, _COPY_AGAIN) from error
         # transformers fills what is missing with random numbers, and says so in a log only.

@@ -73,6 +73,8 @@ def _open(url: str, have: int) -> HTTPResponse | HTTPError:
         raise InputError(
             f"{url} answered {error.code} {error.reason}", "check the address, or give another with --url"
         ) from error
+    except ValueError as error:
+        raise UsageError(f"'{url}' is no address: {error}", "give one such as https://host/file") from None
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise InputError(

@@ -30,5 +30,5 @@ def recipe(
         print(to_toml(resolve(name, assignments=assignments or ())), end="")
         return
     rows = [(each, resolve(each).description) for each in recipe_names()]
-    console.show_table("Recipes", ("name", "experiment"), rows, names=2)
+    console.show_descriptions("Recipes", rows)
     console.say("next: lslo recipe NAME")

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from lslo_cli.cli import console
+from lslo_cli.cli.app import explain
+
+WAITING = """
+import signal, sys, time
+from lslo_cli.cli import app
+def waits(*arguments, **settings):
+    print("ready", flush=True)
+    try:
+        time.sleep(30)
+    finally:
+        signal.raise_signal(signal.SIGTERM)  # a second one, while the first is dealt with
+import lslo_cli.recipe
+lslo_cli.recipe.recipe_names = waits
+sys.argv = ["lslo", "recipe"]
+app.main()
+"""
+LSLO = [sys.executable, "-c", "from lslo_cli.cli.app import main; main()"]
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_says_how_to_go_on_and_a_second_does_no_harm(name, code):
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(getattr(signal, name))
+        _, errors = process.communicate(timeout=20)
+    assert errors == "interrupted; run the same line again\n"
+    assert process.returncode == code
+
+
+def test_a_full_disk_under_stdout_is_an_input_error():
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full")
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*LSLO, "recipe", "demo"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert ended.returncode == 3
+    assert "No space left" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def _ended(*arguments: str | bytes, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*LSLO, *arguments], capture_output=True, text=True, timeout=60, env=os.environ | environment
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [("recipe", b"\xff\xfe"), ("report", "x" * 5000), ("data", "fetch", "--url", "http://[::1")]
+)
+def test_arguments_that_no_file_can_have_are_refused(arguments):
+    ended = _ended(*arguments)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+
+
+def test_what_an_encoding_cannot_show_is_replaced():
+    ended = _ended("recipe", "d\u00e9mo\u4e00", PYTHONIOENCODING="ascii")
+    assert ended.returncode in (2, 3)
+    assert "d?mo?" in ended.stderr
+
+
+def test_a_process_that_died_is_no_bug(monkeypatch, capsys):
+    monkeypatch.setenv("RANK", "0")
+    assert explain(RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:1")) == 4
+    assert "go on with --resume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 110])
+def test_descriptions_are_readable_at_any_width(monkeypatch, capsys, width):
+    words = "a sentence of many words that has to be wrapped somewhere on a narrow terminal " * 2
+    monkeypatch.setattr(
+        console, "results", console.Console(width=width, force_terminal=True, color_system=None)
+    )
+    console.show_descriptions("Recipes", [("a-name-of-sixteen", words)])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert " ".join(" ".join(lines[1:]).split()) == f"a-name-of-sixteen {words.strip()}"
