@@ -38,7 +38,7 @@ class RunError(LsloError):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out; torch has a class for it on a GPU, and only words in a RuntimeError on a CPU."""
+    """Whether memory ran out: torch has a class for it on a GPU, and only words in a RuntimeError on CPU."""
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
