@@ -138,3 +138,40 @@ def test_other_data_sets_are_not_known(lslo: Callable):
     run = lslo("data", "fetch", "europarl")
     assert run.exit_code == 2
     assert "flores101" in run.stderr
+
+
+LAYOUTS = {
+    "FLORES": "{split}/{code}.{split}",
+    "language last": "{split}.{code}",
+    "a folder per pair": "en-fr/{split}.{code}",
+    "bitext": "{split}.en-fr.{code}",
+    "without splits": "{code}.txt",
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS.values(), ids=LAYOUTS)
+def test_the_next_line_reads_text_to_train_and_to_test_on(lslo, tmp_path, name):
+    from lslo_cli.recipe import resolve
+    from lslo_cli.stages.text import read_text, with_splits
+
+    for split in ("train", "test"):
+        for code in ("en", "fr"):
+            path = tmp_path / "text" / name.format(split=split, code=code)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(f"{code} {split} {row}\n" for row in range(40)), encoding="utf-8")
+    words = lslo("data", "check", str(tmp_path / "text")).stderr.splitlines()[-1].split()
+    words = words[words.index("estimate-subspace") + 1 :]
+    given = dict(zip(words[::2], words[1::2], strict=True))
+    recipe = with_splits(
+        resolve(
+            given={
+                "data.path": given["--data"],
+                "langs": given["--langs"],
+                "data.hold_out": int(given["--hold-out"]) if "--hold-out" in given else None,
+            }
+        )
+    )
+    codes = given["--langs"].split(",")
+    train, test = (read_text(recipe, codes, split) for split in (recipe.data.train, recipe.data.test))
+    assert codes == ["en", "fr"] and len(train.sections[0]) and len(test.sections[0])
+    assert set(train.sections[0].text["en"]).isdisjoint(test.sections[0].text["en"])

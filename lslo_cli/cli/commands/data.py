@@ -82,7 +82,7 @@ def check(
             f"{path} is not usable: {problems} would stop a run", "mend what is listed as a problem"
         )
     if not quiet:
-        chosen = ["--langs", langs] if langs else []
+        chosen = ["--langs", langs or ",".join(result.languages)]
         chosen += ["--hold-out", str(result.rows_to_hold_out)] if result.rows_to_hold_out else []
         line = shlex.join(["lslo", "estimate-subspace", "--data", str(path), *chosen])
         console.say(f"usable; next: {line}")
