@@ -41,12 +41,13 @@ def load_task_model(
     """
     logging.disable_progress_bar()  # what a run has to say goes through its events
     try:
-        config = AutoConfig.from_pretrained(name, revision=revision)
+        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
         writes = decodes_only(config.model_type)
         loader = AutoModelForCausalLM if writes else CLASSES.get(config.model_type, AutoModel)
         options = {} if attention is None else {"attn_implementation": attention}
-        backbone = loader.from_pretrained(name, revision=revision, dtype=torch.float32, **options)
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
+        options |= {"revision": revision, "trust_remote_code": False}
+        backbone = loader.from_pretrained(name, dtype=torch.float32, **options)
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         reason = next(iter(str(error).splitlines()), repr(error))
         raise InputError(

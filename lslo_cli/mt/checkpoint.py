@@ -35,6 +35,8 @@ ARCHITECTURES: dict[str, type[PreTrainedModel]] = {
 }
 """The class of a model by the ``model_type`` of config.json."""
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+COMPUTED = "embed_positions.weights"
+"""Ends the names of computed positions, which older transformers stored beside the weights."""
 
 _OTHER_MODELS = "give --model DIR with a base model on this machine, or try `lslo demo`, which needs none"
 _COPY_AGAIN = "copy or download the model again"
@@ -106,6 +108,7 @@ class Checkpoint:
                     encoder_layerdrop=0.0,
                     decoder_layerdrop=0.0,
                     output_loading_info=True,
+                    trust_remote_code=False,
                 )
         except Exception as error:  # safetensors, pickle, torch and transformers each raise their own
             if is_out_of_memory(error):
@@ -116,7 +119,8 @@ class Checkpoint:
             message = f"the weights in {self.folder} cannot be loaded: {unreadable_reason(error)}"
             raise InputError(message, _COPY_AGAIN) from error
         # transformers fills what is missing with random numbers, and says so in a log only.
-        misfits = {"lack": report["missing_keys"], "have, unannounced,": report["unexpected_keys"]}
+        unexpected = {name for name in report["unexpected_keys"] if not name.endswith(COMPUTED)}
+        misfits = {"lack": report["missing_keys"], "have, unannounced,": unexpected}
         for problem, names in misfits.items():
             if names:
                 raise InputError(

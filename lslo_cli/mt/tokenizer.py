@@ -31,9 +31,6 @@ M2M = FAMILIES["m2m-124"]
 
 BOS, PAD, EOS, UNK = range(4)
 
-MADEUP = 8
-"""At most so many rows of an embedding have no token: fairseq rounds vocabularies up."""
-
 
 class Tokenizer:
     """Sentencepiece pieces numbered by a dictionary: 4 specials, then the dictionary in its order.
@@ -152,7 +149,8 @@ class Tokenizer:
         """Read sentencepiece.bpe.model with dict.txt, or with what the hub has in its place.
 
         ``languages`` name the language tokens of a dictionary that was stored without them. ``rows`` are
-        those of the embedding: the last few may stand for no token. Raises InputError for a missing or
+        those of the embedding: the last may stand for no token, as in a vocabulary that
+        was rounded up. Raises InputError for a missing or
         damaged file.
         """
         folder = Path(folder)
@@ -160,7 +158,7 @@ class Tokenizer:
         family = read_family(folder)
         entries = read_entries(folder, family)
         spare = rows - len(entries) - len(SPECIALS)
-        if family is not M2M and 0 < spare <= MADEUP:
+        if family is not M2M and spare > 0:
             entries += [f"madeupword{number:04d}" for number in range(spare)]
         try:
             return cls(model, entries, languages, family)

@@ -64,7 +64,8 @@ def read_entries(folder: Path, family: Family) -> list[str]:
     """The tokens after the specials, in the order of their ids.
 
     From dict.txt; else from the hub's vocab.json and added_tokens.json; else from tokenizer.json; else from
-    the sentencepiece model itself. Languages stand where the files put them, or else after all pieces in
+    the sentencepiece model itself and, where there is one, added_tokens.json.
+    Languages stand where the files put them, or else after all pieces in
     the order of the published model. Raises InputError for a missing or damaged file.
     """
     if (folder / DICTIONARY).is_file():
@@ -76,6 +77,10 @@ def read_entries(folder: Path, family: Family) -> list[str]:
         entries = _in_id_order(folder, [HUB_TOKENIZER], _fast_tokenizer_ids(folder))
     elif family.name in ("NLLB-200", "mBART-50"):
         entries = _sentencepiece_entries(folder)
+        if (folder / HUB_ADDED_TOKENS).is_file():
+            pieces = {token: index for index, token in enumerate((*SPECIALS, *entries))}
+            names = [SENTENCEPIECE, HUB_ADDED_TOKENS]
+            entries = _in_id_order(folder, names, [pieces, _numbered(folder, HUB_ADDED_TOKENS)])
     else:
         return _dictionary_entries(folder)  # which says that it is missing
     tokens = [family.language_token(code) for code in family.languages]
@@ -92,6 +97,11 @@ def read_bytes(folder: Path, name: str) -> bytes:
         return (folder / name).read_bytes()
     except OSError as error:
         present = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        if name == SENTENCEPIECE and HUB_TOKENIZER in present:
+            raise InputError(
+                f"no {SENTENCEPIECE} in {folder}, which was saved with {HUB_TOKENIZER} alone",
+                f"copy {SENTENCEPIECE} from the folder or hub page of the original model",
+            ) from error
         raise InputError(
             f"no {name} in {folder}; it holds {', '.join(present) or 'nothing'}",
             f"a base model needs {SENTENCEPIECE} and {DICTIONARY} (or the hub's {HUB_VOCABULARY} "
