@@ -125,3 +125,10 @@ def test_the_lower_rooms_load_no_torch(room):
         [sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "False"
+
+
+@every_module
+def test_a_model_never_runs_python_of_its_own(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "from_pretrained":
+            assert "trust_remote_code=False" in ast.unparse(node)

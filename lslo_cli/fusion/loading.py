@@ -45,8 +45,8 @@ def load_task_model(
         writes = decodes_only(config.model_type)
         loader = AutoModelForCausalLM if writes else CLASSES.get(config.model_type, AutoModel)
         options = {} if attention is None else {"attn_implementation": attention}
-        options |= {"revision": revision, "trust_remote_code": False}
-        backbone = loader.from_pretrained(name, dtype=torch.float32, **options)
+        options |= {"revision": revision, "dtype": torch.float32}
+        backbone = loader.from_pretrained(name, trust_remote_code=False, **options)
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         reason = next(iter(str(error).splitlines()), repr(error))

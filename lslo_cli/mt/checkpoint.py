@@ -97,7 +97,8 @@ class Checkpoint:
     def load_weights(self, dtype: torch.dtype) -> PreTrainedModel:
         """The model in eval mode, with layerdrop 0: a dropped layer would take its adapters' gradients along.
 
-        Raises InputError where the weights are missing, damaged, or not those that config.json announces.
+        Raises InputError where the weights are missing, damaged, or not those that config.json announces;
+        RunError where one is not finite.
         """
         try:
             with _quiet_transformers():
@@ -128,6 +129,11 @@ class Checkpoint:
                     f"(and {len(names) - 1} more)",
                     _COPY_AGAIN,
                 )
+        if name := first_not_finite(model.state_dict()):
+            raise RunError(
+                f"{name} in the base model in {self.folder}, loaded as {dtype}, is not finite",
+                "take a model whose training did not diverge, or load this one as float32",
+            )
         embedding = model.model.shared.weight
         sharing = (model.lm_head, model.model.encoder.embed_tokens, model.model.decoder.embed_tokens)
         if any(module.weight is not embedding for module in sharing):

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from sentencepiece import SentencePieceProcessor
 from transformers import (
     M2M100Config,
@@ -18,7 +18,7 @@ from transformers import (
 from lslo_cli import pipeline
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.base_info import base_facts
-from lslo_cli.errors import InputError, UsageError
+from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.languages import Direction
 from lslo_cli.mt.base import load_base, save_base
@@ -328,3 +328,22 @@ def test_damaged_tokenizer_files_are_refused(tmp_path, name, content, message):
     with pytest.raises(InputError, match=message) as caught:
         load_base(str(folder))
     assert caught.value.hint
+
+
+def test_positions_that_were_stored_beside_the_weights_are_ignored(tmp_path):
+    folder = write_model(tmp_path / "m2m", "m2m-100")
+    state = load_file(folder / "model.safetensors")
+    state |= {f"model.{side}.embed_positions.weights": torch.zeros(66, 16) for side in ("encoder", "decoder")}
+    (folder / "model.safetensors").unlink()
+    torch.save(state, folder / "pytorch_model.bin")
+    loaded = load_base(str(folder)).model
+    assert torch.equal(loaded.model.shared.weight, state["model.shared.weight"])
+
+
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path):
+    folder = write_model(tmp_path / "m2m", "m2m-100")
+    state = load_file(folder / "model.safetensors")
+    state["model.encoder.layers.1.fc1.weight"][2, 3] = float("nan")
+    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(RunError, match=r"encoder\.layers\.1\.fc1\.weight .* is not finite"):
+        load_base(str(folder))
