@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lslo_cli.method.families import MODULE_NAMES
+from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.sites import Layer, Site, SiteSet, Stack, sites
@@ -99,6 +100,7 @@ def attach(
     languages: Sequence[str],
     site_set: SiteSet = SiteSet.ALL,
     kernel: AdapterKernel = AdapterKernel.AUTO,
+    initialisation: Initialisation = Initialisation.GAUSSIAN,
 ) -> Adapters:
     """Freeze ``model`` and put an LSLo on every site of ``site_set``.
 
@@ -115,7 +117,7 @@ def attach(
     for site in model_sites(model, site_set):
         base = site_module(model, site)
         index = strategy.of(site.layer)
-        adapter = RoutedLoRA(base.in_features, base.out_features, slots, index, route)
+        adapter = RoutedLoRA(base.in_features, base.out_features, slots, index, route, initialisation)
         by_site[site] = adapter.to(base.weight.device)
         _replace(model, site, LSLo(base, by_site[site]))
     return Adapters(route, names, by_site)
@@ -132,7 +134,11 @@ def _slots(ranks: RankMap, languages: Sequence[str]) -> Slots:
 
 
 def attach_mixture(
-    model: nn.Module, rank: int, languages: Sequence[str], kernel: AdapterKernel = AdapterKernel.AUTO
+    model: nn.Module,
+    rank: int,
+    languages: Sequence[str],
+    kernel: AdapterKernel = AdapterKernel.AUTO,
+    initialisation: Initialisation = Initialisation.GAUSSIAN,
 ) -> MixedAdapters:
     """Freeze ``model`` and put both adapters of eq. 5 on every site, one weighting per layer."""
     route = Route(kernel)
@@ -145,7 +151,9 @@ def attach_mixture(
         base = site_module(model, site)
         weighting = weightings.setdefault(site.layer, LayerWeighting().to(base.weight.device))
         source, target = (
-            RoutedLoRA(base.in_features, base.out_features, slots, index, route).to(base.weight.device)
+            RoutedLoRA(base.in_features, base.out_features, slots, index, route, initialisation).to(
+                base.weight.device
+            )
             for index in (Index.SOURCE, Index.TARGET)
         )
         modules.append(IndexMixture(base, source, target, weighting))

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import nn
 
+from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.strategy import Index
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.routed import product_format, routed_linear
@@ -21,16 +22,23 @@ class RoutedLoRA(nn.Module):
     ranks, of which ``slots`` gives every adapter its slice. So a language that is absent from an update has
     a gradient of zero, not none, and under Adam moves on by its momentum.
 
-    A starts Gaussian with standard deviation 1/sqrt(d_in), B at zero, so an adapter that was just made
-    changes nothing.
+    A starts as ``initialisation`` says, B at zero, so an adapter that was just made changes nothing.
     """
 
-    def __init__(self, d_in: int, d_out: int, slots: Slots, index: Index, route: Route):
+    def __init__(
+        self,
+        d_in: int,
+        d_out: int,
+        slots: Slots,
+        index: Index,
+        route: Route,
+        initialisation: Initialisation = Initialisation.GAUSSIAN,
+    ):
         super().__init__()
         self.slots = slots
         self.index = index
         self.route = route
-        self.lora_A = nn.Parameter(torch.randn(slots.width, d_in) / math.sqrt(d_in))
+        self.lora_A = nn.Parameter(_initial_A(d_in, slots, initialisation))
         self.lora_B = nn.Parameter(torch.zeros(d_out, slots.width))
 
     def forward(
@@ -50,6 +58,14 @@ class RoutedLoRA(nn.Module):
         """A (r, d_in) and B (d_out, r) of one adapter, as views that write through."""
         columns = self.slots.columns[slot]
         return {"A": self.lora_A.data[columns], "B": self.lora_B.data[:, columns]}
+
+
+def _initial_A(d_in: int, slots: Slots, initialisation: Initialisation) -> torch.Tensor:
+    """The A of all adapters, (R, d_in), from torch's global generator."""
+    if initialisation is Initialisation.GAUSSIAN:
+        return torch.randn(slots.width, d_in) / math.sqrt(d_in)
+    bounds = [1 / math.sqrt(rank) for rank in slots.ranks for _ in range(rank)]
+    return (2 * torch.rand(slots.width, d_in) - 1) * torch.tensor(bounds).unsqueeze(1)
 
 
 class LSLo(nn.Module):

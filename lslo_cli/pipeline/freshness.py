@@ -17,9 +17,9 @@ from lslo_cli.errors import InputError
 from lslo_cli.recipe import Recipe, recorded
 
 SECTIONS: dict[type[Result], tuple[str, ...]] = {
-    IndexStrategyResult: ("data", "fit", "weight_learn"),
-    SubspaceResult: ("data", "fit", "estimate_subspace"),
-    TrainingResult: ("data", "fit", "train", "evaluate"),
+    IndexStrategyResult: ("data", "fit", "adapters", "weight_learn"),
+    SubspaceResult: ("data", "fit", "adapters", "estimate_subspace"),
+    TrainingResult: ("data", "fit", "adapters", "train", "evaluate"),
     EvaluationResult: ("data", "evaluate"),
     PruneReportResult: (),
 }

@@ -8,6 +8,7 @@ from lslo_cli.recipe.files import find_recipe, recipe_folder, recipe_names
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.recipe.resolution import ENVIRONMENT, recorded, resolve
 from lslo_cli.recipe.sections import (
+    AdaptersSection,
     BaseSection,
     DataSection,
     EstimateSubspaceSection,
@@ -32,6 +33,7 @@ from lslo_cli.recipe.toml import to_toml
 
 __all__ = [
     "ENVIRONMENT",
+    "AdaptersSection",
     "BaseSection",
     "DataSection",
     "EstimateSubspaceSection",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from lslo_cli.method.importance import Pool
+from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.languages import LANGUAGE_SETS, LANGUAGES, Language, Resource, resolve_languages
 from lslo_cli.method.schedule import GradualPruning
@@ -121,6 +122,12 @@ class FitSection(Section):
     activation_dropout: Probability = 0.0
     max_tokens: Count | Literal["auto"] = 4000
     accumulate: Count = 4
+
+
+class AdaptersSection(Section):
+    """What is true of the adapters of every stage. The default is what was done before there was a choice."""
+
+    initialisation: Initialisation = Initialisation.GAUSSIAN
 
 
 class WeightLearnSection(Section):
@@ -287,6 +294,7 @@ class Recipe(Section):
     model: ModelSection = ModelSection()
     data: DataSection = DataSection()
     fit: FitSection = FitSection()
+    adapters: AdaptersSection = AdaptersSection()
     weight_learn: WeightLearnSection = WeightLearnSection()
     estimate_subspace: EstimateSubspaceSection = EstimateSubspaceSection()
     train: TrainSection = TrainSection()

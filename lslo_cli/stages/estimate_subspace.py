@@ -19,7 +19,14 @@ def estimate_subspace(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
     schedule = recipe.estimation_schedule()
     batches = setup.training_batches()
     ranks, kernel = uniform_ranks(setup.languages, stage.rank), recipe.run.adapter_kernel
-    adapters = attach(setup.base.model, strategy, ranks, setup.codes, kernel=kernel)
+    adapters = attach(
+        setup.base.model,
+        strategy,
+        ranks,
+        setup.codes,
+        kernel=kernel,
+        initialisation=recipe.adapters.initialisation,
+    )
     pruner = estimation_pruner(adapters, stage.pool)
     fit = setup.fit(
         [*adapters.parameters(), *setup.new_rows()],

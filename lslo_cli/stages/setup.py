@@ -174,6 +174,7 @@ class Setup:
                 recipe.seed,
                 recipe.data.model_dump(mode="json", include={"temperature", "max_length"}),
                 recipe.fit.model_dump(mode="json"),
+                recipe.adapters.model_dump(mode="json"),
                 recipe.run.model_dump(mode="json", include={"precision", "tf32", "share_sources"}),
                 asdict(settings),
                 [asdict(language) for language in self.languages],

@@ -43,8 +43,10 @@ def train(
     batches = setup.training_batches(trained_directions(setup, ranks))
     # One adapter for all languages is the same whichever side would select it.
     strategy = strategy or uniform(Index.SOURCE, model.config.encoder_layers, model.config.decoder_layers)
-    kernel = recipe.run.adapter_kernel
-    adapters = attach(model, strategy, ranks, setup.codes, section.sites, kernel) if ranks else None
+    kernel, initialisation = recipe.run.adapter_kernel, recipe.adapters.initialisation
+    adapters = (
+        attach(model, strategy, ranks, setup.codes, section.sites, kernel, initialisation) if ranks else None
+    )
     parameters = [*adapters.parameters(), *setup.new_rows()] if adapters else unfrozen(model)
     pruner = pruner_of(setup, adapters)
     route = adapters.route if adapters else None

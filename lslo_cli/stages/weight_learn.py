@@ -17,7 +17,11 @@ def weight_learn(setup: Setup) -> IndexStrategyResult:
     recipe = setup.recipe
     batches = setup.training_batches()
     adapters = attach_mixture(
-        setup.base.model, recipe.weight_learn.rank, setup.codes, recipe.run.adapter_kernel
+        setup.base.model,
+        recipe.weight_learn.rank,
+        setup.codes,
+        recipe.run.adapter_kernel,
+        recipe.adapters.initialisation,
     )
     trajectory = _Trajectory(adapters)
     epochs = recipe.weight_learn.epochs or recipe.fit.epochs

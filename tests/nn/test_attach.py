@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from lslo_cli.errors import InputError
+from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.sites import Layer, Site, SiteSet, sites
 from lslo_cli.method.strategy import Index, paper, uniform
@@ -229,3 +230,30 @@ def test_a_new_mixture_leaves_the_model_as_it_was_bit_for_bit(model):
     adapters = attach_mixture(model, 2, LANGUAGES)
     with route_of(adapters):
         assert torch.equal(model(**inputs()).logits, before)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "uniform"])
+def test_a_starts_as_wide_as_its_initialisation_says_and_b_at_zero(model, kind):
+    torch.manual_seed(3)
+    adapters = attach(model, STRATEGY, RANKS, LANGUAGES, initialisation=Initialisation(kind))
+    for matrix in adapters.matrices():
+        if matrix.name == "B":
+            assert not matrix.weight.any()
+    for slot, code in enumerate(LANGUAGES):
+        of_code = [m for m in adapters.matrices() if m.slot == slot and m.name == "A"]
+        if kind == "uniform":
+            entries = torch.cat([m.weight.flatten() for m in of_code]) * RANKS.by_language[code] ** 0.5
+            assert entries.abs().max() <= 1 + 1e-6
+            width = 3**-0.5
+        else:
+            entries = torch.cat([m.weight.flatten() * m.weight.shape[1] ** 0.5 for m in of_code])
+            assert entries.abs().max() > 2
+            width = 1
+        assert entries.std() == pytest.approx(width, rel=0.15)
+        assert abs(entries.mean()) < 0.2
+
+
+def test_the_mixture_starts_with_the_same_initialisation(model):
+    mixture = attach_mixture(model, 4, LANGUAGES, initialisation=Initialisation.UNIFORM)
+    largest = max(side.lora_A.abs().max() for m in mixture.modules for side in (m.source, m.target))
+    assert 0.45 < largest <= 0.5 + 1e-6

@@ -9,7 +9,7 @@ from typing import Any
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.pipeline.freshness import same_settings
-from lslo_cli.recipe import Recipe, recorded
+from lslo_cli.recipe import Recipe, recipe_names, recorded, resolve
 
 
 @dataclass
@@ -54,3 +54,22 @@ def test_the_committed_results_are_read_by_todays_recipe():
         made_with = recorded(artifact.recipe)
         assert made_with is not None
         assert same_settings(artifact, made_with)
+
+
+def test_adapters_from_before_the_choice_of_initialisation_began_gaussian():
+    values = Recipe().model_dump(mode="json")
+    del values["adapters"]
+    uniform = Recipe.model_validate({"adapters": {"initialisation": "uniform"}})
+    assert same_settings(Made(values), Recipe())
+    assert not same_settings(Made(values), uniform)
+
+
+def test_recipes_of_the_paper_take_the_authors_initialisation_and_the_worlds_keep_theirs():
+    kinds = {
+        name: resolve(name).adapters.initialisation
+        for name in recipe_names()
+        if not name.startswith("flare") and not name.endswith("base")
+    }
+    gaussian = {"demo", "new-language", "flores-small", "flores-small-cpu"}
+    assert {name for name, kind in kinds.items() if kind == "gaussian"} == gaussian
+    assert {"lang12", "lang30", "table-1", "figure-2"} <= set(kinds) - gaussian
