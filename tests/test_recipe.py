@@ -283,7 +283,7 @@ def test_a_recipe_written_as_toml_reads_back_equal(write, name):
 def test_text_and_numbers_of_every_kind_survive_being_written(write):
     recipe = resolve(
         given={
-            "name": 'quotes " and \\ and \n lines \x7f \x01 é 語',
+            "description": 'quotes " and \\ and \n lines \x7f \x01 é 語',
             "langs": ("en", "wo"),
             "languages": {"zh.x y": {"resource": "low", "bitext": 3}},
             "data.train": "",
@@ -299,6 +299,6 @@ def test_text_and_numbers_of_every_kind_survive_being_written(write):
 def test_a_written_recipe_names_every_key():
     text = to_toml(resolve())
     assert tomllib.loads(text)["train"]["gps"] == 0.9
-    for section in ("weight_learn", "estimate_subspace", "train", "evaluate"):
+    for section in ("adapters", "weight_learn", "estimate_subspace", "train", "evaluate"):
         for key in type(getattr(Recipe(), section)).model_fields:
             assert f"\n{key} = " in text or f"\n# {key} is not set" in text
