@@ -18,7 +18,7 @@ def trained(setup, tmp_path):
     """Train one run in a fresh folder: the result, and its weights by name."""
 
     def trained(ranks=None, strategy=None, **changes):
-        stage = setup(**changes)
+        stage = setup(**{"train.gps": 0, **changes})
         if stage.recipe.train.method == "lslo":
             ranks = ranks or parse_ranks(RANKS, stage.languages)
             strategy = strategy or paper(2, 2)
