@@ -302,3 +302,26 @@ def test_a_written_recipe_names_every_key():
     for section in ("adapters", "weight_learn", "estimate_subspace", "train", "evaluate"):
         for key in type(getattr(Recipe(), section)).model_fields:
             assert f"\n{key} = " in text or f"\n# {key} is not set" in text
+
+
+def test_an_experiment_is_named_by_the_codes_of_the_model_however_they_were_spelt():
+    assert resolve(None, {"langs": "EN,nb,zh-Hans"}).experiment == "en-no-zh"
+
+
+def test_an_experiment_of_many_languages_has_a_name_that_fits_a_folder():
+    codes = [f"q{first}{second}" for first in "abcdefghij" for second in "abcdefghij"]
+    name = resolve(None, {"langs": ",".join(codes)}).experiment
+    assert name.startswith("100-languages-") and len(name) == len("100-languages-") + 8
+    assert resolve(None, {"langs": ",".join(reversed(codes))}).experiment != name
+
+
+def test_a_described_language_is_found_under_each_of_its_names():
+    recipe = resolve(
+        None,
+        {"langs": "en,tr_TR,kaz_Cyrl", "languages.tr.resource": "medium", "languages.kk.resource": "low"},
+    )
+    assert [(language.code, str(language.resource)) for language in recipe.selected_languages()] == [
+        ("en", "high"),
+        ("tr", "medium"),
+        ("kk", "low"),
+    ]

@@ -42,6 +42,24 @@ def seed_list(text: str | None) -> list[int]:
     return [int(part) for part in split_commas(text)]
 
 
+def classes_by_key(text: str | None) -> dict[str, str]:
+    """Read ``tr=low,kk=very-low`` as values by recipe key. Raises UsageError for another form."""
+    from lslo_cli.method.codes import model_code
+
+    classes: dict[str, str] = {}
+    for item in split_commas(text or ""):
+        code, _, resource = (part.strip() for part in item.partition("="))
+        if not (code and resource) or "." in code:
+            raise UsageError(
+                f"--resource names '{item}', which is not CODE=CLASS", "write --resource tr=low,kk=low"
+            )
+        key = f"languages.{model_code(code)}.resource"
+        if key in classes:
+            raise UsageError(f"--resource names '{model_code(code)}' twice", "give each language one class")
+        classes[key] = resource
+    return classes
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecipeOptions:
     """Settings: a recipe, and what overrides it."""
@@ -66,6 +84,15 @@ class RecipeOptions:
         ),
         Key("langs"),
     ] = None
+    resource: Annotated[
+        str | None,
+        Option(
+            "--resource",
+            metavar="CODE=CLASS,...",
+            rich_help_panel=EXPERIMENT,
+            help="Resource classes of languages outside the paper's 30: tr=medium,kk=low.",
+        ),
+    ] = None
     assignments: Annotated[
         list[str] | None,
         Option(
@@ -79,7 +106,8 @@ class RecipeOptions:
     def given(self) -> dict[str, Any]:
         """The given values by recipe key."""
         values = ((flag.key, getattr(self, flag.field)) for flag in flags_of(type(self)))
-        return {key.name: key.read(value) for key, value in values if key and value is not None}
+        given = {key.name: key.read(value) for key, value in values if key and value is not None}
+        return given | classes_by_key(self.resource)
 
     def resolve(self) -> Recipe:
         """The recipe with these options applied. Raises UsageError, naming the flag that is at fault."""

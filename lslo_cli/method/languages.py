@@ -8,6 +8,7 @@ from enum import StrEnum
 from itertools import permutations
 
 from lslo_cli.errors import UsageError, nearest
+from lslo_cli.method.codes import MODEL_LANGUAGES, model_code
 
 
 class Resource(StrEnum):
@@ -109,29 +110,40 @@ def resolve_languages(
 ) -> tuple[Language, ...]:
     """Turn ``lang12``, ``"en,fr,wo"`` or a list of codes into languages, in the order given.
 
-    ``added`` are codes that follow where they are not named already.
+    A language may have any of its names: ``nb`` and ``nob_Latn`` are ``no``. ``added`` are codes that
+    follow where they are not named already.
 
-    Raises UsageError for an unknown code (naming the nearest), a repeated one, or fewer than two.
+    Raises UsageError for an unknown code (naming the nearest), a language named twice, fewer than two, or
+    languages of published models whose resource class is not ``known`` (naming all of them).
     """
     if isinstance(names, str):
         names = sets.get(names) or [name.strip() for name in names.split(",") if name.strip()]
-    names = [*names, *(code for code in added if code not in names)]
-    for name in names:
-        if name not in known:
+    codes = [name if name in known else model_code(name) for name in names]
+    codes += [code for code in added if code not in codes]
+    for name, code in zip(names, codes, strict=False):
+        if code not in known and code not in MODEL_LANGUAGES:
             raise UsageError(
-                f"unknown language '{name}'.{nearest(name, [*known, *sets])}",
-                f"known languages: {', '.join(known)}; sets: {', '.join(sets)}; "
-                f"describe another one in the recipe under [languages.{name}] with its resource class, "
-                f"or add it to the model with --add-lang {name} --like RELATIVE",
+                f"unknown language '{name}'.{nearest(name, {*known, *sets, *MODEL_LANGUAGES})}",
+                f"name a set ({', '.join(sets)}) or codes that the base model knows; for a language of "
+                f"another model give its resource class: --resource {name}=low; "
+                f"to add it to the model: --add-lang {name} --like RELATIVE",
             )
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise UsageError(f"language '{repeated[0]}' is named twice", "name each language once")
-    if len(names) < 2:
+    for position, code in enumerate(codes):
+        if code in codes[:position]:
+            spelt = dict.fromkeys(name for name in names if code in (name, model_code(name)))
+            spellings = f", as {' and '.join(spelt)}" if len(spelt) > 1 else ""
+            raise UsageError(f"language '{code}' is named twice{spellings}", "name each language once")
+    if len(codes) < 2:
         raise UsageError(
-            f"translation needs at least two languages, got {len(names)}", "name them as --langs en,fr,wo"
+            f"translation needs at least two languages, got {len(codes)}", "name them as --langs en,fr,wo"
         )
-    return tuple(known[name] for name in names)
+    if unclassed := [code for code in codes if code not in known]:
+        raise UsageError(
+            f"no resource class is known for {', '.join(unclassed)}",
+            f"give one for each: --resource {','.join(f'{code}=CLASS' for code in unclassed)}; a CLASS is "
+            "high (over 100M sentence pairs with English), medium (over 1M), low (over 100k) or very-low",
+        )
+    return tuple(known[code] for code in codes)
 
 
 def resource_classes(languages: Iterable[Language]) -> tuple[Resource, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from lslo_cli.method.codes import model_code
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.kernels import AdapterKernel
@@ -29,6 +31,9 @@ from lslo_cli.world import NEWCOMERS, WORLD
 
 PAPER_GPS = 0.9
 """How much of its high- and medium-resource adapters the paper's main run prunes (table 1)."""
+
+NAME_LENGTH = 100
+"""Characters of a folder's name that codes may fill; file systems take 255 bytes, suffixes included."""
 
 NewCode = Annotated[str, Field(pattern="^[a-z]{2,3}(_[A-Z][a-z]{3})?$")]
 
@@ -322,11 +327,16 @@ class Recipe(Section):
     def experiment(self) -> str:
         """The name of the experiment's folder: the recipe's, or that of the language set, or its codes.
 
-        The codes of new languages follow: what is found with them is another experiment.
+        The codes of new languages follow: what is found with them is another experiment. Where all this is
+        too long for a folder, it is counted, with a digest: ``100-languages-1f2e3d4c``.
         """
-        codes = self.langs.split(",") if isinstance(self.langs, str) else self.langs
-        name = self.name or "-".join(code.strip() for code in codes)
-        return "-".join((name, *self.new_languages))
+        names = self.langs.split(",") if isinstance(self.langs, str) else self.langs
+        codes = [model_code(name.strip()) for name in names]
+        name = "-".join((self.name or "-".join(codes), *self.new_languages))
+        if self.name or len(name) <= NAME_LENGTH:
+            return name
+        digest = sha256(name.encode()).hexdigest()[:8]
+        return f"{len(codes) + len(self.new_languages)}-languages-{digest}"
 
     def known_languages(self) -> dict[str, Language]:
         """The paper's languages, the built-in world's, those this recipe describes, and those it adds.
@@ -336,7 +346,8 @@ class Recipe(Section):
         """
         described = {
             code: Language(code, entry.resource, entry.family, entry.bitext)
-            for code, entry in self.languages.items()
+            for name, entry in self.languages.items()
+            for code in (model_code(name),)
         }
         known = {**LANGUAGES, **WORLD, **NEWCOMERS}
         families = {code: language.family for code, language in known.items()}

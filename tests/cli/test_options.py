@@ -16,7 +16,7 @@ from lslo_cli.cli.commands.prune_report import PruneReportOptions
 from lslo_cli.cli.commands.train import TrainOptions
 from lslo_cli.cli.commands.weight_learn import WeightLearnOptions
 from lslo_cli.cli.flags import flags_of, takes
-from lslo_cli.cli.options import FitOptions, StageOptions
+from lslo_cli.cli.options import FitOptions, RecipeOptions, StageOptions
 from lslo_cli.errors import UsageError
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.sites import SiteSet
@@ -270,3 +270,14 @@ def test_a_new_language_without_relative_or_code_is_refused(arguments, message):
 def test_the_next_command_is_told_of_new_languages():
     options = parsed(TrainOptions, "--add-lang", "tyv", "--like", "kk")
     assert options.command("evaluate") == "lslo evaluate --add-lang tyv --like kk"
+
+
+def test_resource_classes_are_given_on_a_flag_under_any_name_of_a_language():
+    recipe = RecipeOptions(langs="en,tr,nob_Latn", resource="TR=low, nb=very-low").resolve()
+    assert [str(language.resource) for language in recipe.selected_languages()] == ["high", "low", "very-low"]
+
+
+@pytest.mark.parametrize("text", ["tr", "tr=", "=low", "a.b=low", "nb=low,no=high"])
+def test_resource_classes_that_cannot_be_meant_are_refused(text):
+    with pytest.raises(UsageError, match="--resource names"):
+        RecipeOptions(resource=text).resolve()

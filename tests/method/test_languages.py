@@ -73,7 +73,7 @@ def test_languages_keep_the_order_in_which_they_are_named(names):
 def test_an_unknown_language_is_refused_with_the_nearest():
     with pytest.raises(UsageError, match=r"unknown language 'kamm'\. Did you mean 'kam'\?") as caught:
         resolve_languages("en,kamm", LANGUAGES)
-    assert "lang12" in caught.value.hint and "[languages.kamm]" in caught.value.hint
+    assert "lang12" in caught.value.hint and "--resource kamm=low" in caught.value.hint
 
 
 def test_a_misspelt_set_is_refused_with_the_nearest():
@@ -89,6 +89,27 @@ def test_a_described_language_is_known():
 def test_a_repeated_language_is_refused():
     with pytest.raises(UsageError, match="'fr' is named twice"):
         resolve_languages("en,fr,fr", LANGUAGES)
+
+
+def test_a_language_may_have_any_of_its_names():
+    named = resolve_languages("EN,nb,zh-Hans,wol_Latn", LANGUAGES)
+    assert [language.code for language in named] == ["en", "no", "zh", "wo"]
+
+
+def test_one_language_under_two_names_is_refused():
+    with pytest.raises(UsageError, match="language 'no' is named twice, as no and nb"):
+        resolve_languages("en,no,nb", LANGUAGES)
+
+
+def test_all_resource_classes_that_are_missing_are_asked_for_at_once():
+    with pytest.raises(UsageError, match="no resource class is known for tr, kk, ace_Arab") as caught:
+        resolve_languages("en,tr,kaz_Cyrl,ace_Arab", LANGUAGES)
+    assert "--resource tr=CLASS,kk=CLASS,ace_Arab=CLASS" in caught.value.hint
+
+
+def test_suggestions_come_from_all_that_the_published_models_know():
+    with pytest.raises(UsageError, match="unknown language 'uzb_Lat'. Did you mean"):
+        resolve_languages("en,uzb_Lat", LANGUAGES)
 
 
 @pytest.mark.parametrize(("names", "count"), [("en", 1), ("", 0)])

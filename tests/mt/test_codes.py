@@ -1,7 +1,8 @@
 import pytest
 
+from lslo_cli.method.codes import flores200_code, model_code
 from lslo_cli.method.vocabularies import M2M_124, NLLB_200
-from lslo_cli.mt.codes import file_codes, flores101_code, flores200_code, is_language_code, model_code
+from lslo_cli.mt.codes import file_codes, flores101_code, is_language_code
 
 
 @pytest.mark.parametrize(

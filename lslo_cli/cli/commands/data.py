@@ -64,11 +64,12 @@ def check(
     Example: lslo data check data/flores101 --langs lang12
     """
     from lslo_cli.cli.progress import listening
+    from lslo_cli.method.codes import model_code
     from lslo_cli.method.languages import LANGUAGE_SETS
     from lslo_cli.mt.checks import check_data
 
     path = path.expanduser()
-    languages = LANGUAGE_SETS.get(langs) or split_commas(langs) if langs else None
+    languages = LANGUAGE_SETS.get(langs) or tuple(map(model_code, split_commas(langs))) if langs else None
     with listening(quiet) as on_event:
         result = check_data(path, languages, split, against, on_event)
     if as_json:

@@ -1,0 +1,213 @@
+"""Names of languages: M2M's code for what FLORES, NTREX, mBART, BCP 47 and older standards call it."""
+
+from __future__ import annotations
+
+from lslo_cli.method.vocabularies import M2M_124, MBART_50, NLLB_200
+
+FLORES_CODES: dict[str, tuple[str, str]] = {
+    "en": ("eng", "eng_Latn"),
+    "fr": ("fra", "fra_Latn"),
+    "de": ("deu", "deu_Latn"),
+    "it": ("ita", "ita_Latn"),
+    "pt": ("por", "por_Latn"),
+    "ru": ("rus", "rus_Cyrl"),
+    "es": ("spa", "spa_Latn"),
+    "ar": ("ara", "arb_Arab"),
+    "zh": ("zho_simpl", "zho_Hans"),
+    "nl": ("nld", "nld_Latn"),
+    "he": ("heb", "heb_Hebr"),
+    "hi": ("hin", "hin_Deva"),
+    "ja": ("jpn", "jpn_Jpan"),
+    "ko": ("kor", "kor_Hang"),
+    "mt": ("mlt", "mlt_Latn"),
+    "no": ("nob", "nob_Latn"),
+    "af": ("afr", "afr_Latn"),
+    "am": ("amh", "amh_Ethi"),
+    "hy": ("hye", "hye_Armn"),
+    "ha": ("hau", "hau_Latn"),
+    "ny": ("nya", "nya_Latn"),
+    "sn": ("sna", "sna_Latn"),
+    "yo": ("yor", "yor_Latn"),
+    "zu": ("zul", "zul_Latn"),
+    "ff": ("ful", "fuv_Latn"),
+    "kam": ("kam", "kam_Latn"),
+    "oc": ("oci", "oci_Latn"),
+    "or": ("ory", "ory_Orya"),
+    "sd": ("snd", "snd_Arab"),
+    "wo": ("wol", "wol_Latn"),
+    "as": ("asm", "asm_Beng"),
+    "ast": ("ast", "ast_Latn"),
+    "az": ("azj", "azj_Latn"),
+    "be": ("bel", "bel_Cyrl"),
+    "bn": ("ben", "ben_Beng"),
+    "bs": ("bos", "bos_Latn"),
+    "bg": ("bul", "bul_Cyrl"),
+    "my": ("mya", "mya_Mymr"),
+    "ca": ("cat", "cat_Latn"),
+    "ceb": ("ceb", "ceb_Latn"),
+    "hr": ("hrv", "hrv_Latn"),
+    "cs": ("ces", "ces_Latn"),
+    "da": ("dan", "dan_Latn"),
+    "et": ("est", "est_Latn"),
+    "tl": ("tgl", "tgl_Latn"),
+    "fi": ("fin", "fin_Latn"),
+    "gl": ("glg", "glg_Latn"),
+    "lg": ("lug", "lug_Latn"),
+    "ka": ("kat", "kat_Geor"),
+    "el": ("ell", "ell_Grek"),
+    "gu": ("guj", "guj_Gujr"),
+    "hu": ("hun", "hun_Latn"),
+    "is": ("isl", "isl_Latn"),
+    "ig": ("ibo", "ibo_Latn"),
+    "id": ("ind", "ind_Latn"),
+    "ga": ("gle", "gle_Latn"),
+    "jv": ("jav", "jav_Latn"),
+    "kea": ("kea", "kea_Latn"),
+    "kn": ("kan", "kan_Knda"),
+    "kk": ("kaz", "kaz_Cyrl"),
+    "km": ("khm", "khm_Khmr"),
+    "ky": ("kir", "kir_Cyrl"),
+    "lo": ("lao", "lao_Laoo"),
+    "lv": ("lav", "lvs_Latn"),
+    "ln": ("lin", "lin_Latn"),
+    "lt": ("lit", "lit_Latn"),
+    "luo": ("luo", "luo_Latn"),
+    "lb": ("ltz", "ltz_Latn"),
+    "mk": ("mkd", "mkd_Cyrl"),
+    "ms": ("msa", "zsm_Latn"),
+    "ml": ("mal", "mal_Mlym"),
+    "mi": ("mri", "mri_Latn"),
+    "mr": ("mar", "mar_Deva"),
+    "mn": ("mon", "khk_Cyrl"),
+    "ne": ("npi", "npi_Deva"),
+    "ns": ("nso", "nso_Latn"),
+    "om": ("orm", "gaz_Latn"),
+    "ps": ("pus", "pbt_Arab"),
+    "fa": ("fas", "pes_Arab"),
+    "pl": ("pol", "pol_Latn"),
+    "pa": ("pan", "pan_Guru"),
+    "ro": ("ron", "ron_Latn"),
+    "sr": ("srp", "srp_Cyrl"),
+    "sk": ("slk", "slk_Latn"),
+    "sl": ("slv", "slv_Latn"),
+    "so": ("som", "som_Latn"),
+    "ku": ("ckb", "ckb_Arab"),
+    "sw": ("swh", "swh_Latn"),
+    "sv": ("swe", "swe_Latn"),
+    "tg": ("tgk", "tgk_Cyrl"),
+    "ta": ("tam", "tam_Taml"),
+    "te": ("tel", "tel_Telu"),
+    "th": ("tha", "tha_Thai"),
+    "tr": ("tur", "tur_Latn"),
+    "uk": ("ukr", "ukr_Cyrl"),
+    "umb": ("umb", "umb_Latn"),
+    "ur": ("urd", "urd_Arab"),
+    "uz": ("uzb", "uzn_Latn"),
+    "vi": ("vie", "vie_Latn"),
+    "cy": ("cym", "cym_Latn"),
+    "xh": ("xho", "xho_Latn"),
+}
+"""Model code -> (FLORES-101 file code, FLORES-200 code): the paper's 30 languages, then the other 71."""
+
+ONLY_FLORES_200 = {
+    "ay": "ayr_Latn",
+    "ba": "bak_Cyrl",
+    "cjk": "cjk_Latn",
+    "dyu": "dyu_Latn",
+    "gd": "gla_Latn",
+    "ht": "hat_Latn",
+    "ilo": "ilo_Latn",
+    "kac": "kac_Latn",
+    "kg": "kon_Latn",
+    "kmb": "kmb_Latn",
+    "kmr": "kmr_Latn",
+    "mg": "plt_Latn",
+    "qu": "quy_Latn",
+    "shn": "shn_Mymr",
+    "si": "sin_Sinh",
+    "sq": "als_Latn",
+    "ss": "ssw_Latn",
+    "su": "sun_Latn",
+    "ti": "tir_Ethi",
+    "tn": "tsn_Latn",
+    "yi": "ydd_Hebr",
+}
+"""Model code -> FLORES-200 code, for languages of M2M-124 that FLORES-101 does not have."""
+
+NTREX_CODES = {
+    "ar": "arb",
+    "az": "aze-Latn",
+    "ba": "bak",
+    "ku": "ckb-Arab",
+    "mg": "mlg",
+    "ne": "nep",
+    "sd": "snd-Arab",
+    "si": "sin",
+    "sn": "sna-Latn",
+    "sq": "sqi",
+    "sr": "srp-Cyrl",
+    "ss": "ssw",
+    "sw": "swa",
+    "tg": "tgk-Cyrl",
+    "ti": "tir",
+    "tl": "fil",
+    "tn": "tsn",
+    "zh": "zho-CN",
+}
+"""Model code -> NTREX-128 file code, where that is not FLORES-101's."""
+
+_OTHER_NAMES = {
+    **{"nb": "no", "iw": "he", "in": "id", "ji": "yi", "jw": "jv", "mo": "ro", "fil": "tl"},
+    **{"cmn": "zh", "cmn_Hans": "zh", "zho": "zh", "zh_CN": "zh", "zh_SG": "zh", "fil_Latn": "tl"},
+    **{"ckb": "ku", "nso": "ns", "swa": "sw", "aze": "az", "nep": "ne", "sqi": "sq", "kmr_Latn": "kmr"},
+}
+"""BCP 47's preferred, deprecated and macrolanguage codes, where they are not M2M's."""
+
+_OTHER_CHINESE = {"hant", "tw", "hk", "mo"}
+"""Subtags of BCP 47 with which ``zh`` is written in traditional characters: another language to a model."""
+
+
+def _form(code: str) -> str:
+    return code.lower().replace("_", "-")
+
+
+_MODEL_CODES = {code: model for model, codes in FLORES_CODES.items() for code in codes} | {
+    code: model for names in (NTREX_CODES, ONLY_FLORES_200) for model, code in names.items()
+}
+_MODEL_CODES |= {code: code.partition("_")[0] for code in MBART_50}  # en_XX
+_MODEL_CODES |= _OTHER_NAMES
+_MODEL_CODES |= {code: code for code in M2M_124}
+
+LISTED = frozenset({*_MODEL_CODES} - {"in"})
+"""Every name that the tables give to a language, as spelt in them; a column ``in`` is rather the input."""
+
+_BY_FORM = {_form(code): code for code in NLLB_200} | {_form(code): m for code, m in _MODEL_CODES.items()}
+
+
+def model_code(code: str) -> str:
+    """M2M's code for another: ``zh`` for ``zho_Hans``, ``zho_simpl``, ``zh-CN``; ``pt`` for ``pt-BR``.
+
+    Where M2M has no such language, the code of FLORES-200 is its own, whatever its case; others stay.
+    """
+    form = _form(code)
+    return _MODEL_CODES.get(code) or _BY_FORM.get(form) or _of_bcp47(form) or code
+
+
+def _of_bcp47(form: str) -> str | None:
+    """The language of a two-letter code with a region, or with the script that FLORES-200 has it in."""
+    language, _, subtag = form.partition("-")
+    model = _BY_FORM.get(language)
+    if len(language) != 2 or model is None or (model == "zh" and subtag in _OTHER_CHINESE):
+        return None
+    region = len(subtag) == 2 and subtag.isalpha()
+    return model if region or subtag == flores200_code(model).partition("_")[2].lower() else None
+
+
+def flores200_code(code: str) -> str:
+    """The FLORES-200 code of a language: ``fuv_Latn`` for ``ff``; an unmapped code is its own."""
+    model = model_code(code)
+    return FLORES_CODES[model][1] if model in FLORES_CODES else ONLY_FLORES_200.get(model, code)
+
+
+MODEL_LANGUAGES: tuple[str, ...] = tuple(dict.fromkeys(map(model_code, (*M2M_124, *NLLB_200, *MBART_50))))
+"""Every language of a published model, by the one code it has here."""
