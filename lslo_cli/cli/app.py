@@ -24,6 +24,7 @@ from lslo_cli.cli.commands.recipe import recipe
 from lslo_cli.cli.commands.report import report
 from lslo_cli.cli.commands.reproduce import reproduce
 from lslo_cli.cli.commands.train import train
+from lslo_cli.cli.commands.translate import translate
 from lslo_cli.cli.commands.weight_learn import weight_learn
 from lslo_cli.cli.signals import exit_code, raise_on_signals
 from lslo_cli.errors import InputError, LsloError, RunError, UsageError, is_out_of_memory
@@ -143,6 +144,7 @@ app.add_typer(plot.app, name="plot", rich_help_panel=PIPELINE)
 BESIDE = "Beside the pipeline"
 app.command("demo", rich_help_panel=BESIDE)(demo)
 app.command("recipe", rich_help_panel=BESIDE)(recipe)
+app.command("translate", rich_help_panel=BESIDE)(translate)
 app.command("reproduce", rich_help_panel=BESIDE)(reproduce)
 app.command("report", rich_help_panel=BESIDE)(report)
 flare.app.command("report")(flare_report)

@@ -14,6 +14,7 @@ from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Event, Noted, OnEvent, ignore
 from lslo_cli.mt.metric import SpBleu
+from lslo_cli.nn.route import Route
 from lslo_cli.pipeline.experiment import Experiment, Upstream, Written, read_training
 from lslo_cli.pipeline.job import Job, opened
 from lslo_cli.stages.evaluate import evaluate as evaluate_stage
@@ -65,7 +66,7 @@ def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_eve
     ) as job:
         setup = job.setup
         if training:
-            _check_trained_for(setup, folder, training)
+            check_trained_for(setup, folder, training)
             job.upstream.append(Upstream("training", folder.training, training.digest))
         metric = open_metric(setup)
         current = None if force else _evaluated(job, metric)
@@ -75,11 +76,20 @@ def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_eve
             setup.on_main(lambda: shutil.rmtree(work, ignore_errors=True))
         route = digest = None
         if training:
-            weights = store.read_tensor_path(folder.training, training.result.weights)
-            route, digest = load_weights(setup, training.result, weights), training.result.weights.digest
+            route, digest = load_run(setup, folder, training), training.result.weights.digest
         result, hypotheses = evaluate_stage(setup, folder.name, route, metric, digest)
         setup.on_main(lambda: _write_hypotheses(folder, hypotheses))
         return job.write(result)
+
+
+def load_run(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> Route | None:
+    """Put what a run trained on the freshly loaded base of ``setup``; returns the route of its adapters.
+
+    Raises InputError for weights of another base model or that are damaged, UsageError for other languages.
+    """
+    check_trained_for(setup, folder, training)
+    weights = store.read_tensor_path(folder.training, training.result.weights)
+    return load_weights(setup, training.result, weights)
 
 
 def _evaluated(job: Job, metric: SpBleu) -> Written | None:
@@ -89,7 +99,7 @@ def _evaluated(job: Job, metric: SpBleu) -> Written | None:
     return current if same_metric else None
 
 
-def _check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
+def check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
     """Refuse a run of another base model (InputError) or of other languages, in other order (UsageError)."""
     store.check_belongs(
         folder.training, training, setup.base.identity.digest, list(setup.codes), TrainingResult.command

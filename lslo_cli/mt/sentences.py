@@ -1,0 +1,30 @@
+"""Long lines as sentences that a model can read, and translated sentences as lines again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+_END = re.compile(r"(?<=[.!?…؟।॥۔])\s+|(?<=[。！？])\s*")
+_UNSPACED = {"zh", "ja", "th", "lo", "km", "my"}
+
+
+def split_line(line: str, length: Callable[[str], int], longest: int) -> list[str]:
+    """A line as parts of at most ``longest`` by ``length``: itself, its sentences, or pieces of these.
+
+    A sentence that is too long is halved at the space nearest to its middle, or there where it has none.
+    """
+    if length(line) <= longest or len(line) < 2:
+        return [line]
+    parts = [part for part in _END.split(line) if part]
+    if len(parts) == 1:
+        middle = len(line) // 2
+        spaces = [match.start() for match in re.finditer(r"(?<=\S)\s+(?=\S)", line)]
+        cut = min(spaces, key=lambda place: abs(place - middle), default=middle)
+        parts = [line[:cut].strip(), line[cut:].strip()]
+    return [piece for part in parts for piece in split_line(part, length, longest)]
+
+
+def join_line(parts: list[str], language: str) -> str:
+    """Translated parts as one line, with spaces where the language writes them."""
+    return ("" if language in _UNSPACED else " ").join(part for part in parts if part)

@@ -1,0 +1,79 @@
+"""``lslo translate`` as typed: files, pipes, columns, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LINE = ("translate", "--recipe", "demo", "--src", "qta", "--beam", "1", "--quiet")
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("taro\n\ntaro taro\n", encoding="utf-8")
+    return path
+
+
+def test_a_file_becomes_a_file_of_as_many_lines(lslo, text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = lslo(*LINE, "--tgt", "qki", "-i", str(text), "-o", "out.txt")
+    assert run.exit_code == 0, run.stderr
+    lines = (tmp_path / "out.txt").read_text(encoding="utf-8").split("\n")
+    assert (len(lines), lines[1], lines[3]) == (4, "", "")
+    assert lines[0] and lines[2]
+    assert run.stdout == ""
+
+
+def test_several_targets_are_columns_and_objects_with_json(lslo, text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    columns = lslo(*LINE, "--tgt", "qki,qso", "-i", str(text)).stdout.splitlines()
+    objects = lslo(*LINE, "--tgt", "qki,qso", "-i", str(text), "--json").stdout.splitlines()
+    assert [line.split("\t") for line in columns] == [list(json.loads(line).values()) for line in objects]
+    assert list(json.loads(objects[0])) == ["qki", "qso"]
+
+
+def test_text_may_come_through_a_pipe(text, tmp_path, monkeypatch):
+
+    piped = subprocess.run(
+        [sys.executable, "-m", "lslo_cli.cli.app", *LINE, "--tgt", "qki"],
+        input=text.read_bytes(),
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert piped.returncode == 0, piped.stderr
+    assert piped.stdout.decode().count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--tgt", "xx"), 2, "'xx' is not among the languages of base"),
+        (("--tgt", "qta"), 2, "nothing to translate from qta"),
+        (("--tgt", "qki", "-i", "missing.txt"), 3, "cannot read missing.txt"),
+        (("--tgt", "qki", "--run", "never-trained"), 3, "never-trained"),
+    ],
+)
+def test_what_cannot_be_translated_is_one_message(
+    lslo, text, tmp_path, monkeypatch, arguments, code, message
+):
+    monkeypatch.chdir(tmp_path)
+    given = arguments if "-i" in arguments else (*arguments, "-i", str(text))
+    run = lslo(*LINE, *given)
+    assert run.exit_code == code
+    assert message in run.stderr
+
+
+def test_a_failed_translation_leaves_the_old_output_alone(lslo, text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out.txt").write_text("old\n")
+    text.write_bytes(b"\xff\xfe\xff\n")
+    run = lslo(*LINE, "--tgt", "qki", "-i", str(text), "-o", "out.txt")
+    assert run.exit_code == 3
+    assert (tmp_path / "out.txt").read_text() == "old\n"
