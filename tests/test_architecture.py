@@ -48,6 +48,7 @@ OWNERS = {
     "tomllib": {"parsing"},
     "accelerate": {"fit", "stages"},
     "triton": {"nn"},
+    "peft": {"stages"},
     "torch": {"nn", "mt", "fusion", "fit", "stages", "pipeline"},
     "safetensors": {"nn", "mt", "fusion", "stages"},
     "numpy": {"mt", "nn", "fusion", "stages", "plots", "tables"},

@@ -18,6 +18,7 @@ from lslo_cli.cli.commands import base, data, flare, plot
 from lslo_cli.cli.commands.demo import demo
 from lslo_cli.cli.commands.estimate_subspace import estimate_subspace
 from lslo_cli.cli.commands.evaluate import evaluate
+from lslo_cli.cli.commands.export import export
 from lslo_cli.cli.commands.flare_report import flare_report
 from lslo_cli.cli.commands.prune_report import prune_report
 from lslo_cli.cli.commands.recipe import recipe
@@ -146,6 +147,7 @@ app.command("demo", rich_help_panel=BESIDE)(demo)
 app.command("recipe", rich_help_panel=BESIDE)(recipe)
 app.command("translate", rich_help_panel=BESIDE)(translate)
 app.command("reproduce", rich_help_panel=BESIDE)(reproduce)
+app.command("export", rich_help_panel=BESIDE)(export)
 app.command("report", rich_help_panel=BESIDE)(report)
 flare.app.command("report")(flare_report)
 app.add_typer(flare.app, name="flare", cls=Commands, rich_help_panel=BESIDE)

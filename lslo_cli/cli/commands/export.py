@@ -1,0 +1,56 @@
+"""``lslo export``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from lslo_cli.cli import console
+from lslo_cli.cli.flags import takes
+from lslo_cli.cli.options import ExperimentOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(ExperimentOptions):
+    run: Annotated[str, Option("--run", metavar="NAME", help="The run to export.")]
+    to: Annotated[Path, Option("--to", metavar="FOLDER", help="The folder to write; it must not exist.")]
+    format: Annotated[
+        str,
+        Option("--format", metavar="merged|peft", help="A transformers model, or adapters for PEFT."),
+    ] = "merged"
+    source: Annotated[
+        str | None, Option("--source", metavar="CODE", help="Merge the adapters of this source language.")
+    ] = None
+    target: Annotated[
+        str | None, Option("--target", metavar="CODE", help="Merge the adapters of this target language.")
+    ] = None
+    compact: Annotated[
+        bool, Option("--compact", help="Leave out of PEFT's adapters the ranks that are all zero.")
+    ] = False
+
+
+@takes(ExportOptions)
+def export(options: ExportOptions) -> None:
+    """Write a trained run for other libraries: a transformers model, or adapters for PEFT.
+
+    What was written is loaded again and its logits compared with the run's; where they differ there is no
+    folder. A run without adapters per language is exported with --format merged and no language.
+
+    Example: lslo export --run 2-2-8 --source en --target wo --to en-wo
+    """
+    experiment = options.experiment()
+    from lslo_cli.pipeline.export import export as write
+
+    difference = write(
+        experiment,
+        options.run,
+        options.to,
+        options.format,
+        source=options.source,
+        target=options.target,
+        compact=options.compact,
+    )
+    console.say(f"wrote {options.to}; its logits differ from the run's by {difference:.2g} at most")

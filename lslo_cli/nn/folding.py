@@ -1,0 +1,53 @@
+"""Adapters as other libraries want them: folded into the matrices they adapt, or one LoRA per language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lslo_cli.method.strategy import Index
+from lslo_cli.nn.lslo import LSLo
+
+
+def adapted(model: nn.Module) -> Iterator[tuple[str, LSLo]]:
+    """Every adapted matrix of a model, by the name of its module."""
+    return ((name, module) for name, module in model.named_modules() if isinstance(module, LSLo))
+
+
+def sides_that_matter(model: nn.Module) -> set[Index]:
+    """The sides whose language selects among adapters; one adapter for all languages selects nothing."""
+    return {
+        layer.adapter.index for _, layer in adapted(model) if len(set(layer.adapter.slots.by_language)) > 1
+    }
+
+
+def factors(layer: LSLo, language: int, compact: bool = False) -> tuple[Tensor, Tensor]:
+    """A (r, d_in) and B (d_out, r) of a language, as wide as the matrix, with zeros where they were narrower.
+
+    ``compact`` leaves out the ranks that add nothing, since their row of A or column of B is all zero.
+    """
+    adapter = layer.adapter
+    matrices = adapter.matrices(adapter.slots.by_language[language])
+    A = F.pad(matrices["A"], (0, layer.base.in_features - matrices["A"].shape[1]))
+    B = F.pad(matrices["B"], (0, 0, 0, layer.base.out_features - len(matrices["B"])))
+    if compact:
+        useful = A.any(dim=1) & B.any(dim=0)
+        A, B = A[useful], B[:, useful]
+    return A, B
+
+
+@torch.no_grad()
+def fold(model: nn.Module, languages: Mapping[Index, int]) -> None:
+    """Add the update of the languages, one for each side that matters, to every matrix, in place.
+
+    The model has no adapters afterwards, and needs no route.
+    """
+    for name, layer in list(adapted(model)):
+        # Where a side selects nothing, any language stands for all.
+        A, B = factors(layer, languages.get(layer.adapter.index, 0))
+        layer.base.weight += B @ A
+        parent, _, attribute = name.rpartition(".")
+        setattr(model.get_submodule(parent), attribute, layer.base)
