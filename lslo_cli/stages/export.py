@@ -47,7 +47,7 @@ def export_merged(
             raise UsageError(
                 f"adapters of this run are selected by the {side} language, so a merged model serves one "
                 f"{side} only",
-                f"name it with --{side}, or give every language an adapter of its own with --format peft",
+                f"name it with --{side}, or export the adapters of all languages with --format peft",
             )
     directions = [d for d in setup.directions if source in (None, d.src) and target in (None, d.tgt)]
     if not directions:

@@ -258,3 +258,37 @@ def test_resuming_is_asked_of_the_pipeline(corner, lslo, monkeypatch):
     lslo("weight-learn")
     lslo("weight-learn", "--resume")
     assert asked == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("line", "where"), [("--run 2-8-gps0.9 --source qta --target qhe", "direction"), ("--run full", "whole")]
+)
+def test_a_run_is_exported(corner, lslo, tmp_path, line, where):
+    result = lslo("export", *line.split(), "--to", str(tmp_path / where))
+    assert result.exit_code == 0, result.output
+    assert "its logits differ from the run's by" in result.output
+    assert {"config.json", "model.safetensors"} <= {path.name for path in (tmp_path / where).iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ("--run 2-8-gps0.9 --source qta", 2, "name it with --target"),
+        ("--run nowhere", 3, "nowhere"),
+        ("--run full --to .", 2, "exists already"),
+        ("--run full --format onnx", 2, "no export has the format 'onnx'"),
+    ],
+)
+def test_an_export_that_cannot_be_is_refused(corner, lslo, tmp_path, line, code, message):
+    result = lslo("export", "--to", str(tmp_path / "out"), *line.split())
+    assert result.exit_code == code, result.output
+    assert message in " ".join(result.stderr.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_side_that_selects_adapters_must_be_named(corner, lslo, tmp_path):
+    assert lslo("train", "--ranks", "2,8", "--index", "source").exit_code == 0
+    run = next(path.name for path in (corner / "results/corner/runs").glob("2-8*") if "gps" not in path.name)
+    result = lslo("export", "--run", run, "--target", "qhe", "--to", str(tmp_path / "out"))
+    assert result.exit_code == 2
+    assert "name it with --source" in " ".join(result.stderr.split())

@@ -7,11 +7,20 @@ import torch
 from safetensors.torch import load_file
 from transformers import M2M100ForConditionalGeneration
 
+from lslo_cli import pipeline
 from lslo_cli.errors import RunError, UsageError
 from lslo_cli.pipeline.export import export
 from lslo_cli.stages import export as stage
 
 RUN = "2-2-8-gps0.9"
+
+
+@pytest.fixture
+def by_source(experiments, tmp_path):
+    """An experiment and the name of its unpruned run, whose encoder is selected by the source language."""
+    experiment = experiments(tmp_path / "by-source")
+    written = pipeline.train(experiment(**{"train.ranks": "2,2,8", "train.index": "source"}))
+    return experiment(), written.artifact.result.run
 
 
 def test_a_merged_model_of_a_direction_is_one_of_transformers(there, tmp_path):
@@ -27,6 +36,28 @@ def test_a_merged_model_of_a_direction_is_one_of_transformers(there, tmp_path):
     one, two = (load_file(path / "model.safetensors") for path in (folder, other))
     assert one.keys() == two.keys()
     assert any(not torch.equal(one[name], two[name]) for name in one)
+
+
+def test_the_source_chooses_what_is_folded_into_the_encoder(by_source, tmp_path):
+    folders = {source: tmp_path / source for source in ("qta", "qki")}
+    for source, folder in folders.items():
+        assert export(*by_source, folder, "merged", source=source, target="qso") < 1e-3
+    one, two = (load_file(folder / "model.safetensors") for folder in folders.values())
+    differing = {name.split(".")[1] for name in one if not torch.equal(one[name], two[name])}
+    assert differing == {"encoder"}
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # asked for by PEFT
+def test_adapters_of_both_sides_serve_every_direction(by_source, tmp_path):
+    pytest.importorskip("peft", reason="the export is loaded by PEFT")
+    assert export(*by_source, tmp_path / "peft", "peft") < 1e-3
+    weights = {
+        path.name: load_file(path / "adapter_model.safetensors") for path in (tmp_path / "peft").iterdir()
+    }
+    assert weights.keys() == {
+        f"{side}-{code}" for side in ("source", "target") for code in ("qta", "qso", "qki", "qka")
+    }
+    assert any(matrix.any() for key, matrix in weights["source-qta"].items() if "_B" in key)
 
 
 def test_a_model_that_was_trained_whole_needs_no_language(there, tmp_path):
