@@ -144,7 +144,9 @@ def _peft_logits(
         if isinstance(model, PeftModel):
             model.load_adapter(str(folder / name), adapter_name=name)
         else:
-            model = PeftModel.from_pretrained(model, str(folder / name), adapter_name=name)
+            model = PeftModel.from_pretrained(
+                model, str(folder / name), adapter_name=name, trust_remote_code=False
+            )
     found = []
     for direction, source, target in examples:
         wanted = (f"source-{direction.src}", f"target-{direction.tgt}")
