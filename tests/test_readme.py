@@ -1,4 +1,4 @@
-"""The README tells the truth: its commands exist, its lines parse, its files are there."""
+"""The README and docs/ tell the truth: its commands exist, its lines parse, its files are there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from lslo_cli.cli.app import app
 
 README = Path(__file__).parent.parent / "README.md"
 TEXT = README.read_text(encoding="utf-8")
-LINES = sorted({match.strip() for match in re.findall(r"^    (lslo [^#\n]+)", TEXT, flags=re.MULTILINE)})
+PAGES = [README, *sorted((README.parent / "docs").glob("*.md"))]
+LINES = sorted(
+    {
+        match.strip()
+        for page in PAGES
+        for match in re.findall(r"^    (lslo [^#\n]+)", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    }
+)
 
 
 def commands(group, prefix: str = "lslo"):
@@ -34,7 +41,7 @@ def parse(command, arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_a_line_of_the_readme_parses(line):
+def test_a_line_of_the_readme_or_of_docs_parses(line):
     parse(get_command(app), shlex.split(line)[1:])
 
 
@@ -45,6 +52,11 @@ def test_a_line_with_a_misspelt_flag_would_not_parse():
 
 def test_the_readme_has_lines_to_parse():
     assert len(LINES) > 10
+
+
+def test_every_page_of_docs_is_linked_from_the_readme_and_every_link_leads_to_one():
+    links = set(re.findall(r"\]\((docs/[\w.-]+)\)", TEXT))
+    assert links == {f"docs/{page.name}" for page in PAGES[1:]}
 
 
 @pytest.mark.parametrize("name", sorted(commands(get_command(app))))
