@@ -29,11 +29,16 @@ LSLO = [sys.executable, "-c", "from lslo_cli.cli.app import main; main()"]
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_signal_says_how_to_go_on_and_a_second_does_no_harm(name, code):
+    number = getattr(signal, name)
     with subprocess.Popen(
-        [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", WAITING],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # the tests may run under nohup
     ) as process:
         assert process.stdout.readline() == "ready\n"
-        process.send_signal(getattr(signal, name))
+        process.send_signal(number)
         _, errors = process.communicate(timeout=20)
     assert errors == "interrupted; run the same line again\n"
     assert process.returncode == code
