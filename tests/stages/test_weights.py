@@ -32,7 +32,7 @@ def run(setup, tmp_path):
     """A trained run whose adapters are then made large, so that sentences come out differently."""
 
     def run(**changes):
-        stage = setup(**changes)
+        stage = setup(**{"train.gps": 0.0, **changes})
         is_full = stage.recipe.train.method == "full"
         ranks = None if is_full else RankMap({"qta": 2, "qso": 2, "qki": 1, "qka": 4})
         result = train(stage, "toy", tmp_path, ranks, STRATEGY, "paper")
