@@ -60,6 +60,18 @@ def classes_by_key(text: str | None) -> dict[str, str]:
     return classes
 
 
+BaseModelName = Annotated[
+    str | None,
+    Option(
+        "--model",
+        metavar="NAME|FOLDER",
+        rich_help_panel=EXPERIMENT,
+        help="Base model: a folder, a hub id, or `world`; default: LSLO_MODEL.",
+    ),
+    Key("model.name"),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecipeOptions:
     """Settings: a recipe, and what overrides it."""
@@ -199,6 +211,7 @@ class ExperimentOptions(LanguageOptions):
     def experiment(self) -> Experiment:
         """The experiment these options describe. The recipe is checked before anything heavy is imported."""
         recipe = self.resolve()
+        recipe.selected_languages()
         from lslo_cli.pipeline import Experiment
 
         return Experiment(recipe, self.folder(recipe), command_line())
@@ -300,16 +313,7 @@ class ComputeOptions(MachineOptions):
 class StageOptions(ComputeOptions, ExperimentOptions):
     """What every step of the pipeline takes."""
 
-    model: Annotated[
-        str | None,
-        Option(
-            "--model",
-            metavar="NAME|FOLDER",
-            rich_help_panel=EXPERIMENT,
-            help="Base model: a folder, a hub id, or `world`; default: LSLO_MODEL.",
-        ),
-        Key("model.name"),
-    ] = None
+    model: BaseModelName = None
     dry_run: Annotated[
         bool, Option("--dry-run", rich_help_panel=MACHINE, help="Check all, print the plan, write nothing.")
     ] = False

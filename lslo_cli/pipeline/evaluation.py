@@ -67,6 +67,7 @@ def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_eve
         setup = job.setup
         if training:
             check_trained_for(setup, folder, training)
+            _check_held_out(setup, folder, training)
             job.upstream.append(Upstream("training", folder.training, training.digest))
         metric = open_metric(setup)
         current = None if force else _evaluated(job, metric)
@@ -109,6 +110,17 @@ def check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[Traini
         raise UsageError(
             f"run {folder.name} was trained for {', '.join(codes)}, not {', '.join(setup.codes)}",
             "evaluate it with the same languages; --directions chooses among them",
+        )
+
+
+def _check_held_out(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
+    """Raise UsageError where a run was trained on rows that are held out to test it."""
+    rows, seed = setup.recipe.data.hold_out, setup.recipe.seed
+    trained_without = {text.hold_out for text in training.data}, training.seed
+    if rows is not None and trained_without != ({rows}, seed):
+        raise UsageError(
+            f"run '{folder.name}' may have been trained on the {rows} rows that --hold-out tests on",
+            f"train it with --hold-out {rows} and --seed {seed}, or name another text with --test",
         )
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.errors import UsageError
 from lslo_cli.events import OnEvent, ignore
-from lslo_cli.pipeline.evaluation import check_trained_for, with_new_languages
-from lslo_cli.pipeline.experiment import Experiment, read_training
+from lslo_cli.pipeline.experiment import Experiment
+from lslo_cli.pipeline.translation import open_translator
 from lslo_cli.stages.export import export_merged, export_peft
-from lslo_cli.stages.setup import prepare
-from lslo_cli.stages.weights import load_weights
 
 FORMATS = ("merged", "peft")
 
@@ -39,17 +37,14 @@ def export(
         raise UsageError("adapters for PEFT serve all directions", "leave out --source and --target")
     if form == "merged" and compact:
         raise UsageError("a merged model has no ranks to drop", "leave out --compact")
-    folder = experiment.folder.run(run)
-    training = read_training(experiment.folder, folder)
-    experiment = with_new_languages(experiment, [folder])
-    setup = prepare(experiment.recipe, on_event=on_event)
-    check_trained_for(setup, folder, training)
+    if run == BASE_RUN:
+        raise UsageError("the base model has no adapters to export", "name a run that was trained")
+    trained = open_translator(experiment, run, on_event)
+    setup, route = trained.setup, trained.route
     for code in filter(None, (source, target)):
         if code not in setup.codes:
             known = ", ".join(setup.codes)
             raise UsageError(f"the run knows no language '{code}'", f"its languages: {known}")
-    weights = store.read_tensor_path(folder.training, training.result.weights)
-    route = load_weights(setup, training.result, weights)
     if form == "peft":
         return export_peft(setup, route, to, compact)
     return export_merged(setup, route, source, target, to)

@@ -15,6 +15,7 @@ from lslo_cli.artifacts.results import (
 from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.errors import InputError
 from lslo_cli.recipe import Recipe, recorded
+from lslo_cli.stages.text import with_splits
 
 SECTIONS: dict[type[Result], tuple[str, ...]] = {
     IndexStrategyResult: ("data", "fit", "adapters", "weight_learn"),
@@ -55,4 +56,4 @@ def seems_current(path: Path, kind: type[Result], recipe: Recipe) -> bool:
         store.check_fresh(path, artifact, kind.command)
     except InputError:
         return False
-    return artifact.model.name == recipe.model.name and same_settings(artifact, recipe)
+    return artifact.model.name == recipe.model.name and same_settings(artifact, with_splits(recipe))

@@ -6,6 +6,7 @@ the recipe, ``--set``, then flags. What counts is whether a value was given, nev
 
 from lslo_cli.recipe.files import find_recipe, recipe_folder, recipe_names
 from lslo_cli.recipe.flare import FlareSection
+from lslo_cli.recipe.reproduce import Figure, ReproduceSection, Stage
 from lslo_cli.recipe.resolution import ENVIRONMENT, recorded, resolve
 from lslo_cli.recipe.sections import (
     AdaptersSection,
@@ -13,7 +14,6 @@ from lslo_cli.recipe.sections import (
     DataSection,
     EstimateSubspaceSection,
     EvaluateSection,
-    Figure,
     FitSection,
     LanguageEntry,
     Method,
@@ -21,11 +21,9 @@ from lslo_cli.recipe.sections import (
     Precision,
     PruneTargets,
     Recipe,
-    ReproduceSection,
     RunSection,
     SearchMode,
     Section,
-    Stage,
     TrainSection,
     WeightLearnSection,
 )

@@ -22,6 +22,10 @@ KEY_DOTS = 3
 """More than any key of a recipe has, as ``languages.wo.resource``."""
 
 
+BEFORE = {"adapters": {"initialisation": "gaussian"}}
+"""What was done before a section was there, where today's default is something else."""
+
+
 def resolve(
     recipe: str | None = None, given: Mapping[str, Any] | None = None, assignments: Sequence[str] = ()
 ) -> Recipe:
@@ -48,11 +52,11 @@ def resolve(
 def recorded(values: Mapping[str, Any]) -> Recipe | None:
     """The recipe that an artifact recorded, as today's recipe reads it; None where that refuses it.
 
-    Keys from after the artifact's time have their defaults. A default must therefore stand for what was
-    done before the key was there.
+    Keys from after the artifact's time have their defaults, or stand in :data:`BEFORE` where the default is
+    not what was done before the key was there.
     """
     try:
-        return Recipe.model_validate(values)
+        return Recipe.model_validate({**BEFORE, **values})
     except ValidationError:
         return None
 

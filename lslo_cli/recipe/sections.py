@@ -17,6 +17,7 @@ from lslo_cli.method.languages import LANGUAGE_SETS, LANGUAGES, Language, Resour
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.recipe.flare import FlareSection
+from lslo_cli.recipe.reproduce import ReproduceSection
 from lslo_cli.recipe.section import (
     Count,
     CountOrZero,
@@ -130,9 +131,9 @@ class FitSection(Section):
 
 
 class AdaptersSection(Section):
-    """What is true of the adapters of every stage. The default is what was done before there was a choice."""
+    """What is true of the adapters of every stage. The default is that of the authors' code."""
 
-    initialisation: Initialisation = Initialisation.GAUSSIAN
+    initialisation: Initialisation = Initialisation.UNIFORM
 
 
 class WeightLearnSection(Section):
@@ -248,39 +249,6 @@ class RunSection(Section):
     share_sources: bool = False
     adapter_kernel: AdapterKernel = AdapterKernel.AUTO
     threads: Count | None = None
-
-
-class Stage(StrEnum):
-    """What an experiment's runs share. The third is the estimate with a pool for every language."""
-
-    WEIGHT_LEARN = "weight-learn"
-    ESTIMATE = "estimate-subspace"
-    ESTIMATE_LANGUAGE = "estimate-by-language"
-    PRUNE_REPORT = "prune-report"
-
-
-class Figure(StrEnum):
-    """The paper's figures, named as ``lslo plot`` writes them."""
-
-    WEIGHTS = "weights"
-    HEATMAP = "heatmap"
-    EPOCHS = "epochs"
-    MATRICES = "matrices"
-    HEATMAP_BY_LAYER = "heatmap-by-layer"
-    MATRICES_BY_LANGUAGE = "matrices-by-language"
-
-
-class ReproduceSection(Section):
-    """What ``lslo reproduce`` makes of a recipe; with nothing named, the pipeline with the recipe's own run.
-
-    ``runs`` are named by what they train, as ``2-2-8-gps0.9``; ``base`` is the base model as it is. The prune
-    report counts the parameters of the run ``report_on``, once that is trained.
-    """
-
-    runs: tuple[str, ...] = ()
-    stages: tuple[Stage, ...] = ()
-    figures: tuple[Figure, ...] = ()
-    report_on: str | None = None
 
 
 class Recipe(Section):

@@ -175,3 +175,9 @@ def test_the_next_line_reads_text_to_train_and_to_test_on(lslo, tmp_path, name):
     train, test = (read_text(recipe, codes, split) for split in (recipe.data.train, recipe.data.test))
     assert codes == ["en", "fr"] and len(train.sections[0]) and len(test.sections[0])
     assert set(train.sections[0].text["en"]).isdisjoint(test.sections[0].text["en"])
+
+
+def test_of_one_split_alone_nothing_is_said_of_holding_out(lslo, flores):
+    last = lslo("data", "check", str(flores), "--split", "dev").stderr.splitlines()[-1]
+    assert last.startswith("usable; next: lslo estimate-subspace")
+    assert "--hold-out" not in last

@@ -8,6 +8,7 @@ import pytest
 
 from lslo_cli import pipeline
 from lslo_cli.artifacts.folder import RunFolder
+from lslo_cli.errors import UsageError
 from lslo_cli.events import Advanced, Started
 
 SMALL = {"evaluate.max_tokens": 30}
@@ -110,3 +111,17 @@ def test_notes_about_the_metric_come_once_for_all_runs(there, tmp_path, monkeypa
 def test_evaluating_before_training_scores_the_base_model(fresh):
     (written,) = pipeline.evaluate(fresh())
     assert written.artifact.result.run == "base"
+
+
+def test_rows_that_a_run_may_have_been_trained_on_are_not_held_out_to_test_it(fresh):
+    held_out = {"data.hold_out": 2, "data.test": "held out"}
+    with_all = {"train.ranks": "2,2,8"}
+    pipeline.train(fresh(**with_all), run="all-rows")
+    pipeline.train(fresh(**with_all, **held_out), run="divided")
+    with pytest.raises(UsageError, match="'all-rows' may have been trained on the 2 rows") as error:
+        pipeline.evaluate(fresh(**held_out), runs=["all-rows"])
+    assert "--hold-out 2" in error.value.hint
+    with pytest.raises(UsageError, match="'divided' may have been trained"):
+        pipeline.evaluate(fresh(**held_out, seed=5), runs=["divided"])
+    (written,) = pipeline.evaluate(fresh(**held_out), runs=["divided"])
+    assert [text.rows for text in written.artifact.data] == [2]

@@ -113,3 +113,9 @@ def test_a_folder_that_exists_is_left_alone(there, tmp_path):
     with pytest.raises(UsageError, match="exists already"):
         export(there(), "full", tmp_path / "kept", "merged")
     assert (tmp_path / "kept").read_text() == "mine"
+
+
+def test_the_base_model_is_no_export(there, tmp_path):
+    with pytest.raises(UsageError, match="the base model has no adapters to export"):
+        export(there(), "base", tmp_path / "to", "merged")
+    assert not (tmp_path / "to").exists()

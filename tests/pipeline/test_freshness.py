@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.results import TrainingResult
-from lslo_cli.pipeline.freshness import same_settings
+from lslo_cli.artifacts.results import IndexStrategyResult, TrainingResult
+from lslo_cli.pipeline.freshness import same_settings, seems_current
 from lslo_cli.recipe import Recipe, recipe_names, recorded, resolve
 
 
@@ -41,6 +41,16 @@ def test_a_value_other_than_the_default_is_still_another_setting():
     assert not same_settings(artifact, changed)
 
 
+def test_splits_that_a_recipe_leaves_to_the_text_are_those_that_were_found(there):
+    experiment = there()
+    values = experiment.recipe.model_dump(mode="json")
+    for key in ("train", "test"):
+        del values["data"][key]
+    left_open = Recipe.model_validate(values)
+    assert left_open.data.train != experiment.recipe.data.train
+    assert seems_current(experiment.folder.index_strategy, IndexStrategyResult, left_open)
+
+
 def test_a_recipe_that_is_refused_today_is_not_current():
     assert recorded({"train": {"no_such_key": 1}}) is None
     assert not same_settings(Made({"train": {"no_such_key": 1}}), Recipe())
@@ -60,8 +70,10 @@ def test_adapters_from_before_the_choice_of_initialisation_began_gaussian():
     values = Recipe().model_dump(mode="json")
     del values["adapters"]
     uniform = Recipe.model_validate({"adapters": {"initialisation": "uniform"}})
-    assert same_settings(Made(values), Recipe())
+    gaussian = Recipe.model_validate({"adapters": {"initialisation": "gaussian"}})
+    assert same_settings(Made(values), gaussian)
     assert not same_settings(Made(values), uniform)
+    assert Recipe().adapters == uniform.adapters == resolve("lang12").adapters
 
 
 def test_recipes_of_the_paper_take_the_authors_initialisation_and_the_worlds_keep_theirs():

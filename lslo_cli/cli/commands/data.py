@@ -84,7 +84,8 @@ def check(
         )
     if not quiet:
         chosen = ["--langs", langs or ",".join(result.languages)]
-        chosen += ["--hold-out", str(result.rows_to_hold_out)] if result.rows_to_hold_out else []
+        if result.rows_to_hold_out and split is None:  # of one split alone, others may be there
+            chosen += ["--hold-out", str(result.rows_to_hold_out)]
         line = shlex.join(["lslo", "estimate-subspace", "--data", str(path), *chosen])
         console.say(f"usable; next: {line}")
 

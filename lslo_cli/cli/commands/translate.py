@@ -13,7 +13,7 @@ from typing import Annotated
 from typer import Option
 
 from lslo_cli.cli.flags import Key, split_commas, takes
-from lslo_cli.cli.options import EXPERIMENT, MACHINE, ExperimentOptions, MachineOptions
+from lslo_cli.cli.options import MACHINE, BaseModelName, ExperimentOptions, MachineOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +30,7 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
         Option("--output", "-o", metavar="FILE", help="Written whole or not at all; default: stdout."),
     ] = None
     run: Annotated[str, Option("--run", metavar="NAME", help="A run of the experiment, or base.")] = "base"
-    model: Annotated[
-        str | None,
-        Option(
-            "--model",
-            metavar="NAME|FOLDER",
-            rich_help_panel=EXPERIMENT,
-            help="Base model: a folder, a hub id, or `world`; default: LSLO_MODEL.",
-        ),
-        Key("model.name"),
-    ] = None
+    model: BaseModelName = None
     beam: Annotated[int | None, Option("--beam", help="Beam size."), Key("evaluate.beam")] = None
     length_penalty: Annotated[
         float | None,
@@ -72,6 +63,7 @@ def translate(options: TranslateOptions) -> None:
     experiment = options.experiment()
     with listening(options.quiet) as on_event:
         translator = pipeline.open_translator(experiment, options.run, on_event)
+        # A file is read whole first: bytes that are no text stop it before an hour of translating.
         lines = list(_lines(options.input)) if options.input else _lines(None)
         found = pipeline.translate(
             translator, lines, src=options.src, tgt=targets, buffer=options.buffer, on_event=on_event

@@ -1,0 +1,40 @@
+"""The settings of ``lslo reproduce``: which runs, shared stages and figures a recipe stands for."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from lslo_cli.recipe.section import Section
+
+
+class Stage(StrEnum):
+    """What an experiment's runs share. The third is the estimate with a pool for every language."""
+
+    WEIGHT_LEARN = "weight-learn"
+    ESTIMATE = "estimate-subspace"
+    ESTIMATE_LANGUAGE = "estimate-by-language"
+    PRUNE_REPORT = "prune-report"
+
+
+class Figure(StrEnum):
+    """The paper's figures, named as ``lslo plot`` writes them."""
+
+    WEIGHTS = "weights"
+    HEATMAP = "heatmap"
+    EPOCHS = "epochs"
+    MATRICES = "matrices"
+    HEATMAP_BY_LAYER = "heatmap-by-layer"
+    MATRICES_BY_LANGUAGE = "matrices-by-language"
+
+
+class ReproduceSection(Section):
+    """What ``lslo reproduce`` makes of a recipe; with nothing named, the pipeline with the recipe's own run.
+
+    ``runs`` are named by what they train, as ``2-2-8-gps0.9``; ``base`` is the base model as it is. The prune
+    report counts the parameters of the run ``report_on``, once that is trained.
+    """
+
+    runs: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    report_on: str | None = None
