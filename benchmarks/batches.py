@@ -17,12 +17,12 @@ import numpy as np
 from numpy.random import Generator, default_rng
 
 from benchmarks import measure
+from lslo_cli.data.corpus import Corpus, Section
 from lslo_cli.method.languages import Direction
-from lslo_cli.mt.base import load_base
-from lslo_cli.mt.batches import EpochBatches, token_budget
-from lslo_cli.mt.corpus import Corpus, Section
-from lslo_cli.mt.tokenized import Examples, TokenizedCorpus
-from lslo_cli.mt.tokenizer import Tokenizer
+from lslo_cli.models.base import load_base
+from lslo_cli.models.tokenizer import Tokenizer
+from lslo_cli.training.batches import EpochBatches, token_budget
+from lslo_cli.training.tokenized import Examples, TokenizedCorpus
 from lslo_cli.world import sentences
 
 LENGTHENING = (1.0, 1.2, 1.2, 1.2, 0.9, 1.1, 1.0, 1.0, 1.4, 1.6, 1.3, 1.3)

@@ -11,8 +11,8 @@ import torch
 from transformers import M2M100ForConditionalGeneration
 
 from lslo_cli.method.strategy import Index
-from lslo_cli.mt.stream import TranslationBatch
 from lslo_cli.nn.attach import Adapters, site_module
+from lslo_cli.search.stream import TranslationBatch
 
 if TYPE_CHECKING:
     import ctranslate2

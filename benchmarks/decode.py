@@ -26,13 +26,13 @@ from benchmarks.models import SHAPES, Shape, new_model, twin
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import paper
-from lslo_cli.mt.base import load_base
-from lslo_cli.mt.beam import beam_search
-from lslo_cli.mt.search import translate
-from lslo_cli.mt.stream import Key, TranslationBatch, TranslationBatches
-from lslo_cli.mt.tokenizer import EOS
+from lslo_cli.models.base import load_base
+from lslo_cli.models.tokenizer import EOS
 from lslo_cli.nn.attach import Adapters, attach
 from lslo_cli.nn.route import Route
+from lslo_cli.search.beam import beam_search
+from lslo_cli.search.generate import translate
+from lslo_cli.search.stream import Key, TranslationBatch, TranslationBatches
 from lslo_cli.world.text import sentences
 
 BEAM = 5

@@ -21,23 +21,23 @@ from transformers.models.m2m_100.modeling_m2m_100 import M2M100Encoder
 
 from benchmarks import measure
 from benchmarks.models import twin
-from lslo_cli.fusion.attach import FusionSettings, attach_fusion
-from lslo_cli.fusion.capture import capture
-from lslo_cli.fusion.head_model import HeadModel
-from lslo_cli.fusion.heads import Classifier
-from lslo_cli.fusion.mixup import XMixup
-from lslo_cli.fusion.readings import (
+from lslo_cli.flare.attach import FusionSettings, attach_fusion
+from lslo_cli.flare.capture import capture
+from lslo_cli.flare.head_model import HeadModel
+from lslo_cli.flare.heads import Classifier
+from lslo_cli.flare.mixup import XMixup
+from lslo_cli.flare.readings import (
     FusionReading,
     JoinedReading,
     MixupReading,
     Reading,
     TranslatorReading,
 )
-from lslo_cli.fusion.source import Side
-from lslo_cli.fusion.task_model import Prepared
-from lslo_cli.fusion.texts import Texts
-from lslo_cli.fusion.translator import LatentTranslation, read_target
-from lslo_cli.method.transfer import Phi
+from lslo_cli.flare.source import Side
+from lslo_cli.flare.task_model import Prepared
+from lslo_cli.flare.texts import Texts
+from lslo_cli.flare.translator import LatentTranslation, read_target
+from lslo_cli.method.flare import Phi
 
 LORA, INPUT_FUSION = "LoRA", "input fusion"
 CLASSES = 3

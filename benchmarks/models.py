@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from transformers import M2M100Config, M2M100ForConditionalGeneration
 
-from lslo_cli.mt.batches import Batch
+from lslo_cli.training.batches import Batch
 
 
 @dataclass(frozen=True)

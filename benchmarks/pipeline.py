@@ -27,13 +27,13 @@ from benchmarks import measure
 from benchmarks.batches import TEXTS, tokenized
 from benchmarks.models import SHAPES, new_batch, new_model, twin
 from benchmarks.train_step import LANGUAGES, SMOOTHING, Variant, frozen, full, lslo
-from lslo_cli.fit import Callback, Fit, Optimisation
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import paper
-from lslo_cli.mt.base import load_base
-from lslo_cli.mt.batches import Batch, EpochBatches
+from lslo_cli.models.base import load_base
 from lslo_cli.nn.attach import attach
+from lslo_cli.training.batches import Batch, EpochBatches
+from lslo_cli.training.trainer import Callback, Fit, Optimisation
 
 RANKS = (2, 2, 8)
 UPDATES = 10

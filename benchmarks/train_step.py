@@ -23,10 +23,10 @@ from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.strategy import paper
-from lslo_cli.mt.batches import Batch
 from lslo_cli.nn.attach import attach, model_sites, site_module
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.nn.lslo import LSLo
+from lslo_cli.training.batches import Batch
 
 LANGUAGES = 12
 SMOOTHING = 0.2

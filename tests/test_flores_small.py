@@ -16,13 +16,13 @@ import torch
 import torch.nn.functional as F
 from typer.main import get_command
 
-from lslo_cli import pipeline
+from lslo_cli import tasks
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.results import BaseTrainingResult
 from lslo_cli.cli.app import app
 from lslo_cli.recipe import resolve
-from lslo_cli.stages.setup import prepare
+from lslo_cli.tasks.setup import prepare
 from lslo_cli.world import sentences
 
 ROOT = Path(__file__).parent.parent
@@ -193,7 +193,7 @@ def test_chunks_bring_base_and_results_back_without_what_can_be_made_again(study
 def test_the_loss_by_group_is_that_of_torch_and_falls_with_training(tiny, tmp_path, monkeypatch):
     recipe = tiny.recipe(**{"train.ranks": "4,4,4", "data.train": "test", "data.train_rows": 3})
     folder = ExperimentFolder(tmp_path)
-    pipeline.train(pipeline.Experiment(recipe, folder, "lslo train"), run="fitted")
+    tasks.train(tasks.Experiment(recipe, folder, "lslo train"), run="fitted")
     loss = script("loss", monkeypatch)
     base, fitted = (loss.measured(recipe, folder.run(name)) for name in ("base", "fitted"))
     assert base.keys() == fitted.keys() and all(fitted[name] < base[name] for name in base)

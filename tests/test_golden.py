@@ -16,16 +16,16 @@ from torch import nn
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import paper
-from lslo_cli.mt.base import load_base
-from lslo_cli.mt.batches import Batch, language_indices, padded
-from lslo_cli.mt.beam import beam_search
-from lslo_cli.mt.encoder import encode_once
-from lslo_cli.mt.search import translate
-from lslo_cli.mt.stream import TranslationBatches
+from lslo_cli.models.base import load_base
+from lslo_cli.models.encoder import encode_once
 from lslo_cli.nn.attach import attach
 from lslo_cli.nn.loss import IGNORED, TranslationLoss, label_smoothed_loss
 from lslo_cli.nn.lslo import LSLo
 from lslo_cli.nn.segments import Groups
+from lslo_cli.search.beam import beam_search
+from lslo_cli.search.generate import translate
+from lslo_cli.search.stream import TranslationBatches
+from lslo_cli.training.batches import Batch, language_indices, padded
 from lslo_cli.world import sentences
 
 TEXT = sentences("train", 5)

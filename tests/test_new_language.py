@@ -4,10 +4,10 @@ from statistics import fmean
 
 import pytest
 
-from lslo_cli import pipeline
+from lslo_cli import tasks
 from lslo_cli.artifacts.folder import ExperimentFolder
-from lslo_cli.pipeline import Experiment
 from lslo_cli.recipe import resolve
+from lslo_cli.tasks import Experiment
 
 SETTINGS = {
     "langs": "qta,qso",
@@ -29,9 +29,9 @@ def scores(tmp_path_factory):
         recipe = resolve("new-language", {**SETTINGS, **changes})
         return Experiment(recipe, ExperimentFolder(folder / recipe.experiment), "lslo test")
 
-    pipeline.train(experiment())
+    tasks.train(experiment())
     found = {}
-    for written in pipeline.evaluate(experiment()):
+    for written in tasks.evaluate(experiment()):
         result = written.artifact.result
         lines = {path.stem: path.read_text() for path in (written.path.parent / "hypotheses").iterdir()}
         found[result.run] = {

@@ -19,8 +19,8 @@ from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.folder import ExperimentFolder
-    from lslo_cli.pipeline import Experiment
     from lslo_cli.recipe import Recipe
+    from lslo_cli.tasks import Experiment
 
 EXPERIMENT = "Experiment"
 TRAINING = "Optimisation"
@@ -212,7 +212,7 @@ class ExperimentOptions(LanguageOptions):
         """The experiment these options describe. The recipe is checked before anything heavy is imported."""
         recipe = self.resolve()
         recipe.selected_languages()
-        from lslo_cli.pipeline import Experiment
+        from lslo_cli.tasks import Experiment
 
         return Experiment(recipe, self.folder(recipe), command_line())
 

@@ -16,7 +16,7 @@ from lslo_cli.cli.options import StageOptions
 from lslo_cli.events import OnEvent
 
 if TYPE_CHECKING:
-    from lslo_cli.pipeline import Experiment, Plan, Written
+    from lslo_cli.tasks import Experiment, Plan, Written
 
 
 def run_stage(
@@ -36,7 +36,7 @@ def run_stage(
     from lslo_cli.cli.progress import listening
 
     if options.dry_run:
-        from lslo_cli.pipeline import plan
+        from lslo_cli.tasks import plan
 
         show_plan(plan(experiment, command, **choices), options.json)
         if not options.quiet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from lslo_cli.method.transfer import SourceNorm, TransferRun
+from lslo_cli.method.flare import SourceNorm, TransferRun
 from lslo_cli.recipe.section import Count, NonNegative, Positive, Probability, Section
 
 DEFAULT_RUNS = ("zero-shot", "translate-test", "lora", "input-fusion", "x-mixup", "flare", "flare-shuffled")

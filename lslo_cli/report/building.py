@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 
 from lslo_cli.errors import UsageError
-from lslo_cli.tables import (
+from lslo_cli.report import (
     CORRELATION_TABLES,
     SCORE_TABLES,
     SETTINGS_TABLE,
@@ -25,7 +25,7 @@ from lslo_cli.tables import (
     score_table,
     settings_table,
 )
-from lslo_cli.tables.study import distinct
+from lslo_cli.report.study import distinct
 
 TABLES = tuple(sorted((*SCORE_TABLES, SETTINGS_TABLE, *CORRELATION_TABLES)))
 """The paper's tables of results; 5 and 6 list languages."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError
 from lslo_cli.plots import Sketch, Style, sketches, svg
-from lslo_cli.tables import Figure, SeedResults, Study
+from lslo_cli.report import Figure, SeedResults, Study
 
 CURVES = ("full", "8-8-8", "2-2-8", "2-2-8-gps0.5", "2-2-8-gps0.9")
 """The runs of the paper's figure 3."""

@@ -7,18 +7,18 @@ from math import ceil
 from pathlib import Path
 
 from lslo_cli.artifacts.folder import BASE_RUN
-from lslo_cli.base_info import base_facts
+from lslo_cli.data.text import WORLD_NAME
 from lslo_cli.method.languages import directions
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import RankMap, parse_ranks
 from lslo_cli.method.shapes import SHAPES, ModelShape
-from lslo_cli.pipeline import Experiment, choices
-from lslo_cli.plan import Work, work_of
 from lslo_cli.recipe import Method, Recipe, Stage
 from lslo_cli.reproduce.jobs import Job, Jobs, Kind
 from lslo_cli.reproduce.making import is_current
-from lslo_cli.stages.setup import prepare
-from lslo_cli.stages.text import WORLD_NAME
+from lslo_cli.tasks import Experiment, choices
+from lslo_cli.tasks.base_info import base_facts
+from lslo_cli.tasks.setup import prepare
+from lslo_cli.tasks.work import Work, work_of
 
 FLORES_ROWS = 997
 """Sentences of FLORES-101's dev split."""

@@ -11,10 +11,10 @@ from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.ranks import parse_ranks
-from lslo_cli.pipeline import Experiment, choices
 from lslo_cli.recipe import Figure, Method, Stage
 from lslo_cli.reproduce.rows import row_settings
 from lslo_cli.reproduce.targets import Target
+from lslo_cli.tasks import Experiment, choices
 
 Jobs = Mapping[str, "Job"]
 """Jobs by label, those that others need before them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from lslo_cli import pipeline
+from lslo_cli import tasks
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.lock import locked
@@ -17,12 +17,12 @@ from lslo_cli.artifacts.results import (
     TrainingResult,
 )
 from lslo_cli.events import Noted, OnEvent
-from lslo_cli.fit import CheckpointError
-from lslo_cli.pipeline import Written
-from lslo_cli.pipeline.choices import subspace_path
-from lslo_cli.pipeline.freshness import seems_current
 from lslo_cli.recipe import Figure, Stage
 from lslo_cli.reproduce.jobs import Job, Kind
+from lslo_cli.tasks import Written
+from lslo_cli.tasks.choices import subspace_path
+from lslo_cli.tasks.freshness import seems_current
+from lslo_cli.training.trainer import CheckpointError
 
 
 def make(job: Job, on_event: OnEvent) -> bool:
@@ -86,21 +86,21 @@ def draw(job: Job) -> list[Path]:
 
 def _learn(job: Job, on_event: OnEvent) -> list[Written]:
     checkpoint = job.experiment.folder.checkpoint("weight-learn")
-    return [_resuming(checkpoint, pipeline.weight_learn, job, on_event)]
+    return [_resuming(checkpoint, tasks.weight_learn, job, on_event)]
 
 
 def _estimate(job: Job, on_event: OnEvent) -> list[Written]:
     pool = job.experiment.recipe.estimate_subspace.pool
     checkpoint = job.experiment.folder.checkpoint(f"estimate-{pool}")
-    return [_resuming(checkpoint, pipeline.estimate_subspace, job, on_event)]
+    return [_resuming(checkpoint, tasks.estimate_subspace, job, on_event)]
 
 
 def _run(job: Job, on_event: OnEvent) -> list[Written]:
     trained = []
     if job.name != BASE_RUN:
         checkpoint = job.experiment.folder.run(job.name).checkpoint
-        trained = [_resuming(checkpoint, pipeline.train, job, on_event, run=job.name)]
-    return trained + pipeline.evaluate(job.experiment, runs=[job.name], on_event=on_event)
+        trained = [_resuming(checkpoint, tasks.train, job, on_event, run=job.name)]
+    return trained + tasks.evaluate(job.experiment, runs=[job.name], on_event=on_event)
 
 
 def _report(job: Job, on_event: OnEvent) -> list[Written]:
@@ -108,9 +108,7 @@ def _report(job: Job, on_event: OnEvent) -> list[Written]:
     folder = job.experiment.folder
     run = next((name for name in job.runs if folder.run(name).training.exists()), None)
     return [
-        pipeline.prune_report(
-            job.experiment, run=run, estimate_only=run is None, reuse=True, on_event=on_event
-        )
+        tasks.prune_report(job.experiment, run=run, estimate_only=run is None, reuse=True, on_event=on_event)
     ]
 
 

@@ -23,8 +23,8 @@ from lslo_cli.method.languages import group, groups
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import Recipe, resolve
-from lslo_cli.stages.setup import Setup, prepare
-from lslo_cli.stages.weights import load_weights
+from lslo_cli.tasks.setup import Setup, prepare
+from lslo_cli.tasks.weights import load_weights
 
 
 def main() -> None:

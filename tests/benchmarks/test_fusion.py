@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from benchmarks import fusion
-from lslo_cli.method.transfer import Phi
+from lslo_cli.method.flare import Phi
 
 SIZE = fusion.SIZES["tiny"]
 HEAD = fusion.CLASSES * (SIZE.width + 1)

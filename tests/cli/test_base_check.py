@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lslo_cli.method.languages import Direction
-from lslo_cli.stages import check_base
+from lslo_cli.tasks import check_base
 
 
 def with_anchor(monkeypatch, tiny, spbleu, tolerance):

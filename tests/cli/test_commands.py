@@ -229,7 +229,7 @@ def test_an_interrupt_says_how_to_go_on(corner, lslo, monkeypatch, command, advi
     def interrupted(*arguments: Any, **settings: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"lslo_cli.pipeline.{command.replace('-', '_')}", interrupted)
+    monkeypatch.setattr(f"lslo_cli.tasks.{command.replace('-', '_')}", interrupted)
     result = lslo(command)
     assert result.exit_code == 130
     assert result.stderr == f"interrupted; {advice}\n"
@@ -240,7 +240,7 @@ def test_a_bug_has_a_traceback_and_exit_code_one(corner, lslo, monkeypatch):
     def broken(*arguments: Any, **settings: Any) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("lslo_cli.pipeline.weight_learn", broken)
+    monkeypatch.setattr("lslo_cli.tasks.weight_learn", broken)
     result = lslo("weight-learn")
     assert result.exit_code == 1
     assert "Traceback" in result.stderr
@@ -254,7 +254,7 @@ def test_resuming_is_asked_of_the_pipeline(corner, lslo, monkeypatch):
         asked.append(resume)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lslo_cli.pipeline.weight_learn", stopped)
+    monkeypatch.setattr("lslo_cli.tasks.weight_learn", stopped)
     lslo("weight-learn")
     lslo("weight-learn", "--resume")
     assert asked == [False, True]

@@ -151,8 +151,8 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("name", LAYOUTS.values(), ids=LAYOUTS)
 def test_the_next_line_reads_text_to_train_and_to_test_on(lslo, tmp_path, name):
+    from lslo_cli.data.text import read_text, with_splits
     from lslo_cli.recipe import resolve
-    from lslo_cli.stages.text import read_text, with_splits
 
     for split in ("train", "test"):
         for code in ("en", "fr"):

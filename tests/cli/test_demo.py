@@ -8,9 +8,9 @@ import pytest
 from lslo_cli.artifacts.results import CorrelationRow, DirectionScore, EvaluationResult
 from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.cli.commands.demo import show_summary
-from lslo_cli.demo import DemoSummary, SeedSummary
 from lslo_cli.method.languages import directions, resolve_languages
 from lslo_cli.method.statistics import group_means
+from lslo_cli.reproduce.demo import DemoSummary, SeedSummary
 from lslo_cli.world import WORLD
 
 LANGUAGES = resolve_languages(list(WORLD), WORLD)

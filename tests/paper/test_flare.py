@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
+from lslo_cli.method.flare import Phi, Transfer, TransferRun
 from lslo_cli.method.task_scores import average_ranks
-from lslo_cli.method.transfer import Phi, Transfer, TransferRun
 from lslo_cli.paper import TRANSFER_CLAIMS, flare_table
 
 PAPER = flare_table()

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from lslo_cli import plots
-from lslo_cli.artifacts.transfer_results import Activation
+from lslo_cli.flare import plots as transfer
+from lslo_cli.flare.results import Activation
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES
-from lslo_cli.plots import transfer
 from lslo_cli.plots.style import DASHES, MARKERS, PAGE_HEIGHT, SMALL, Style, ink_on, luminance
 
 M2M_124 = (12, 12)

@@ -2,7 +2,8 @@ import pytest
 
 from lslo_cli.errors import UsageError
 from lslo_cli.method.languages import groups
-from lslo_cli.report import TABLES, Format, build, read_studies, write
+from lslo_cli.report.building import TABLES, Format, build, write
+from lslo_cli.report.reading import read_studies
 
 
 def test_a_report_has_findings_every_table_and_other_runs(written, tmp_path):

@@ -2,7 +2,7 @@ import pytest
 
 from lslo_cli.errors import InputError
 from lslo_cli.paper import printed_table
-from lslo_cli.report import read_studies
+from lslo_cli.report.reading import read_studies
 
 NAMES = sorted({row.key for number in (1, 3, 4, 8) for row in printed_table(number).rows} - {"base"})
 

@@ -5,8 +5,7 @@ import pytest
 from lslo_cli.artifacts.schema import Input
 from lslo_cli.errors import InputError
 from lslo_cli.paper import printed_table
-from lslo_cli.report import read_studies
-from lslo_cli.report.reading import experiment_paths
+from lslo_cli.report.reading import experiment_paths, read_studies
 
 BASE = printed_table(3).row("base").scores
 FULL = printed_table(3).row("full").scores

@@ -45,8 +45,8 @@ def convert(
 
     Example: lslo base convert flores101_mm100_615M --out models/m2m-124-615m
     """
-    from lslo_cli.mt.base import Dtype
-    from lslo_cli.mt.conversion import convert_fairseq
+    from lslo_cli.models.base import Dtype
+    from lslo_cli.models.conversion import convert_fairseq
 
     if dtype not in (None, *Dtype):
         raise UsageError(f"there is no number format '{dtype}'", f"choose {', '.join(Dtype)}")
@@ -73,11 +73,11 @@ def train(options: BaseTrainOptions) -> None:
     Example: lslo base train --data bitext --out models/small
     """
     recipe = options.resolve()
-    from lslo_cli import pipeline
+    from lslo_cli import tasks
     from lslo_cli.cli.progress import listening
 
     with listening(options.quiet) as on_event:
-        written = pipeline.train_base(
+        written = tasks.train_base(
             recipe, options.out, command_line(), resume=options.resume, on_event=on_event
         )
     if options.json:

@@ -15,7 +15,7 @@ from lslo_cli.cli.options import EXPERIMENT, ComputeOptions
 from lslo_cli.errors import RunError, UsageError, nearest
 
 if TYPE_CHECKING:
-    from lslo_cli.stages.check_base import Anchor, Verdict
+    from lslo_cli.tasks.check_base import Anchor, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class BaseCheckOptions(ComputeOptions):
 
     def chosen(self) -> dict[str, Anchor]:
         """The anchors to check. Raises UsageError for one that there is not."""
-        from lslo_cli.stages.check_base import ANCHORS
+        from lslo_cli.tasks.check_base import ANCHORS
 
         for name in self.anchors or ():
             if name not in ANCHORS:
@@ -73,7 +73,7 @@ def check(options: BaseCheckOptions) -> None:
     """
     recipe = options.resolve()
     from lslo_cli.cli.progress import listening
-    from lslo_cli.stages.check_base import check_base
+    from lslo_cli.tasks.check_base import check_base
 
     with listening(options.quiet) as on_event:
         verdicts = check_base(recipe, options.chosen(), on_event)

@@ -64,9 +64,9 @@ def check(
     Example: lslo data check data/flores101 --langs lang12
     """
     from lslo_cli.cli.progress import listening
+    from lslo_cli.data.checks import check_data
     from lslo_cli.method.codes import model_code
     from lslo_cli.method.languages import LANGUAGE_SETS
-    from lslo_cli.mt.checks import check_data
 
     path = path.expanduser()
     languages = LANGUAGE_SETS.get(langs) or tuple(map(model_code, split_commas(langs))) if langs else None
@@ -112,7 +112,7 @@ def fetch(
     Example: lslo data fetch flores101 --to data/flores101
     """
     from lslo_cli.cli.progress import listening
-    from lslo_cli.mt.flores101 import RECORD, URL, fetch_flores101
+    from lslo_cli.data.flores101 import RECORD, URL, fetch_flores101
 
     folder = to or Path("data") / dataset
     with listening(quiet) as on_event:

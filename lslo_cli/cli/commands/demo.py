@@ -13,7 +13,7 @@ from lslo_cli.cli.flags import split_commas
 from lslo_cli.cli.options import command_line, seed_list
 
 if TYPE_CHECKING:
-    from lslo_cli.demo import DemoSummary
+    from lslo_cli.reproduce.demo import DemoSummary
 
 SEEDS = "2"
 
@@ -50,7 +50,7 @@ def demo(
     """
     numbers = seed_list(seeds)
     from lslo_cli.cli.progress import listening
-    from lslo_cli.demo import run_demo
+    from lslo_cli.reproduce.demo import run_demo
 
     with listening(quiet) as on_event:
         summary = run_demo(results, numbers, split_commas(runs or ""), jobs, command_line(), on_event)
@@ -65,8 +65,8 @@ def demo(
 def show_summary(summary: DemoSummary) -> None:
     """Quality by group, over seeds if there are several; importance by bitext size; the figures."""
     from lslo_cli.cli.commands.evaluate import show_quality
-    from lslo_cli.tables import Column, Table, over_seeds, quality_table
-    from lslo_cli.tables.table import p_value, two_decimals
+    from lslo_cli.report import Column, Table, over_seeds, quality_table
+    from lslo_cli.report.table import p_value, two_decimals
 
     tables = [quality_table(seed.evaluations, seed.trainings) for seed in summary.seeds]
     show_quality(over_seeds(tables) if len(tables) > 1 else tables[0])

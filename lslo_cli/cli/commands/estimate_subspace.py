@@ -17,7 +17,7 @@ from lslo_cli.events import OnEvent
 if TYPE_CHECKING:
     from lslo_cli.artifacts.results import SubspaceResult
     from lslo_cli.artifacts.schema import LanguageRecord
-    from lslo_cli.pipeline import Experiment, Written
+    from lslo_cli.tasks import Experiment, Written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +83,9 @@ def estimate_subspace(options: EstimateSubspaceOptions) -> None:
     """
 
     def work(experiment: Experiment, on_event: OnEvent) -> Sequence[Written]:
-        from lslo_cli import pipeline
+        from lslo_cli import tasks
 
-        return [pipeline.estimate_subspace(experiment, resume=options.resume, on_event=on_event)]
+        return [tasks.estimate_subspace(experiment, resume=options.resume, on_event=on_event)]
 
     run_stage(
         options,

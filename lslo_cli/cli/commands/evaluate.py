@@ -16,8 +16,8 @@ from lslo_cli.events import OnEvent
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.results import EvaluationResult
-    from lslo_cli.pipeline import Experiment, Written
-    from lslo_cli.tables import Table
+    from lslo_cli.report import Table
+    from lslo_cli.tasks import Experiment, Written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +78,9 @@ def evaluate(options: EvaluateOptions) -> None:
     runs = tuple(options.run or ())
 
     def work(experiment: Experiment, on_event: OnEvent) -> Sequence[Written]:
-        from lslo_cli import pipeline
+        from lslo_cli import tasks
 
-        return pipeline.evaluate(experiment, runs=runs, force=options.force, on_event=on_event)
+        return tasks.evaluate(experiment, runs=runs, force=options.force, on_event=on_event)
 
     run_stage(
         options,
@@ -96,7 +96,7 @@ def show_scores(experiment: Experiment, written: Sequence[Written]) -> None:
     """spBLEU of every evaluated run of the experiment, by group of directions."""
     from lslo_cli.artifacts import store
     from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
-    from lslo_cli.tables import quality_table
+    from lslo_cli.report import quality_table
 
     folder = experiment.folder
     evaluations = [store.read(run.evaluation, EvaluationResult).result for run in folder.evaluated_runs()]

@@ -42,7 +42,7 @@ def export(options: ExportOptions) -> None:
     Example: lslo export --run 2-2-8 --source en --target wo --to en-wo
     """
     experiment = options.experiment()
-    from lslo_cli.pipeline.export import export as write
+    from lslo_cli.tasks.export import export as write
 
     difference = write(
         experiment,

@@ -15,8 +15,8 @@ from lslo_cli.cli.options import EXPERIMENT, TRAINING, ExperimentOptions, Machin
 from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from lslo_cli.pipeline.experiment import Written
-    from lslo_cli.pipeline.transfer import TransferExperiment
+    from lslo_cli.flare.commands import TransferExperiment
+    from lslo_cli.tasks.experiment import Written
 
 app = typer.Typer(help="FLARE: carry a task from English to other languages, fused in adapters.")
 
@@ -72,8 +72,8 @@ class FlareOptions(MachineOptions, ExperimentOptions):
     def transfer(self) -> TransferExperiment:
         """The experiment these options describe."""
         recipe = self.resolve()
-        from lslo_cli.artifacts.transfer_folder import TransferFolder
-        from lslo_cli.pipeline.transfer import TransferExperiment
+        from lslo_cli.flare.commands import TransferExperiment
+        from lslo_cli.flare.folder import TransferFolder
 
         folder = TransferFolder(self.results / recipe.experiment)
         return TransferExperiment(recipe, folder, command_line())
@@ -104,7 +104,7 @@ def train(options: FlareTrainOptions) -> None:
     """
     experiment = options.transfer()
     from lslo_cli.cli.progress import listening
-    from lslo_cli.pipeline import transfer
+    from lslo_cli.flare import commands as transfer
 
     with listening(options.quiet) as on_event:
         written = list(transfer.train(experiment, on_event))
@@ -126,7 +126,7 @@ def evaluate(options: FlareOptions) -> None:
     """
     experiment = options.transfer()
     from lslo_cli.cli.progress import listening
-    from lslo_cli.pipeline import transfer
+    from lslo_cli.flare import commands as transfer
 
     with listening(options.quiet) as on_event:
         written = list(transfer.evaluate(experiment, on_event))

@@ -55,10 +55,10 @@ def flare_report(options: FlareReportOptions) -> None:
     """
     outputs = [(path, format_of(options.form, path)) for path in options.output or ()]
     located = options.located()
-    from lslo_cli.artifacts.transfer_folder import TransferFolder
     from lslo_cli.artifacts.writing import write_text
-    from lslo_cli.pipeline import transfer_report
-    from lslo_cli.report import Format, write
+    from lslo_cli.flare import reporting as transfer_report
+    from lslo_cli.flare.folder import TransferFolder
+    from lslo_cli.report.building import Format, write
 
     if outputs:
         found = transfer_report.read_report(TransferFolder(located))

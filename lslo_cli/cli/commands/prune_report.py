@@ -16,7 +16,7 @@ from lslo_cli.cli.run import run_stage
 from lslo_cli.events import OnEvent
 
 if TYPE_CHECKING:
-    from lslo_cli.pipeline import Experiment, Written
+    from lslo_cli.tasks import Experiment, Written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +42,9 @@ def prune_report(options: PruneReportOptions) -> None:
     """
 
     def work(experiment: Experiment, on_event: OnEvent) -> Sequence[Written]:
-        from lslo_cli import pipeline
+        from lslo_cli import tasks
 
-        return [
-            pipeline.prune_report(experiment, run=options.run, subspace=options.subspace, on_event=on_event)
-        ]
+        return [tasks.prune_report(experiment, run=options.run, subspace=options.subspace, on_event=on_event)]
 
     run_stage(
         options,
@@ -61,7 +59,7 @@ def prune_report(options: PruneReportOptions) -> None:
 
 def show_report(experiment: Experiment, written: Sequence[Written]) -> None:
     """Parameters by language, the totals, and the correlations of tables 9 and 10."""
-    from lslo_cli.tables import correlation_tables, size_table
+    from lslo_cli.report import correlation_tables, size_table
 
     result = written[0].artifact.result
     if result.sizes:

@@ -55,7 +55,8 @@ def report(options: ReportOptions) -> None:
     form = format_of(options.form)
     folders = options.folders or [options.folder(options.resolve()).path]
     from lslo_cli.artifacts.writing import write_text
-    from lslo_cli.report import TABLES, Format, build, read_studies, write
+    from lslo_cli.report.building import TABLES, Format, build, write
+    from lslo_cli.report.reading import read_studies
 
     formats = {Format(form) for _, form in outputs} or {Format(form)}
     document = build(read_studies(folders), numbers or TABLES, figures=Format.HTML in formats)

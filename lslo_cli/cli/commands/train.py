@@ -16,7 +16,7 @@ from lslo_cli.cli.run import run_stage
 from lslo_cli.events import OnEvent
 
 if TYPE_CHECKING:
-    from lslo_cli.pipeline import Experiment, Written
+    from lslo_cli.tasks import Experiment, Written
 
 PRUNING = "Gradual pruning"
 
@@ -145,10 +145,10 @@ def train(options: TrainOptions) -> None:
     """
 
     def work(experiment: Experiment, on_event: OnEvent) -> Sequence[Written]:
-        from lslo_cli import pipeline
+        from lslo_cli import tasks
 
         return [
-            pipeline.train(
+            tasks.train(
                 experiment,
                 run=options.run,
                 subspace=options.subspace,

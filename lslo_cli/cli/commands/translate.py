@@ -55,17 +55,17 @@ def translate(options: TranslateOptions) -> None:
 
     Example: lslo translate --recipe demo --src qta --tgt qki -i text.txt -o translated.txt
     """
-    from lslo_cli import pipeline
+    from lslo_cli import tasks
     from lslo_cli.artifacts.writing import write_text
     from lslo_cli.cli.progress import listening
 
     targets = split_commas(options.tgt)
     experiment = options.experiment()
     with listening(options.quiet) as on_event:
-        translator = pipeline.open_translator(experiment, options.run, on_event)
+        translator = tasks.open_translator(experiment, options.run, on_event)
         # A file is read whole first: bytes that are no text stop it before an hour of translating.
         lines = list(_lines(options.input)) if options.input else _lines(None)
-        found = pipeline.translate(
+        found = tasks.translate(
             translator, lines, src=options.src, tgt=targets, buffer=options.buffer, on_event=on_event
         )
         texts = (
@@ -83,8 +83,8 @@ def translate(options: TranslateOptions) -> None:
 
 def _lines(path: Path | None) -> Iterator[str]:
     """The lines of a file or of stdin, as they come. Raises InputError where they are not UTF-8."""
+    from lslo_cli.data.readers import decode
     from lslo_cli.errors import InputError
-    from lslo_cli.mt.readers import decode
 
     try:
         with path.open("rb") if path else nullcontext(sys.stdin.buffer) as file:

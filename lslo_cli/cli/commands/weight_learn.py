@@ -15,7 +15,7 @@ from lslo_cli.cli.run import run_stage
 from lslo_cli.events import OnEvent
 
 if TYPE_CHECKING:
-    from lslo_cli.pipeline import Experiment, Written
+    from lslo_cli.tasks import Experiment, Written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +40,9 @@ def weight_learn(options: WeightLearnOptions) -> None:
     """
 
     def work(experiment: Experiment, on_event: OnEvent) -> Sequence[Written]:
-        from lslo_cli import pipeline
+        from lslo_cli import tasks
 
-        return [pipeline.weight_learn(experiment, resume=options.resume, on_event=on_event)]
+        return [tasks.weight_learn(experiment, resume=options.resume, on_event=on_event)]
 
     run_stage(
         options,

@@ -1,0 +1,172 @@
+"""Is this text fit to train and test on? Counts and findings over the splits of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from pathlib import Path
+
+from lslo_cli.artifacts.data_check import Check, DataCheckResult, Finding, OverlapCheck, Severity, SplitCheck
+from lslo_cli.data.inspection import Inspected, inspect
+from lslo_cli.data.layouts import explain_unread, find_sections, find_splits, listing, require_text
+from lslo_cli.data.lines import overlap
+from lslo_cli.data.row_checks import PLACES, check_rows
+from lslo_cli.errors import InputError
+from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
+
+TASK = "checking"
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split as far as it could be read."""
+
+    name: str
+    path: Path
+    sections: list[Inspected]
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages that have files or columns here."""
+        return list(dict.fromkeys(code for section in self.sections for code in section.found.files))
+
+    def rows(self, language: str) -> list[tuple[str, Inspected, int]]:
+        """Every line of a language, and its section and row."""
+        return [
+            (line, section, row)
+            for section in self.sections
+            for row, line in enumerate(section.text.get(language, ()))
+        ]
+
+
+def check_data(
+    path: Path,
+    languages: Sequence[str] | None = None,
+    split: str | None = None,
+    against: Path | None = None,
+    on_event: OnEvent = ignore,
+) -> DataCheckResult:
+    """Examine parallel text.
+
+    ``languages`` are model codes, None for all that are there. ``split`` None takes every split, and looks
+    for the lines of each in those before it. ``against`` is test text whose lines should not occur here: a
+    folder, a file, or a split in one (``data/flores101/devtest``).
+
+    Raises InputError where there is nothing to examine: no data, no such split, half of a bitext.
+    """
+    path, against = path.expanduser(), against and against.expanduser()
+    splits = read_splits(path, languages, split)
+    tests = _read_against(against, languages) if against else []
+    codes = list(languages or dict.fromkeys(code for each in splits for code in each.languages))
+    findings = [finding for each in (*splits, *tests) for one in each.sections for finding in one.findings]
+    checks: list[SplitCheck] = []
+    on_event(Started(TASK, len(splits), "splits"))
+    for number, each in enumerate(splits, start=1):
+        check, found = check_rows(each.name, each.sections, codes)
+        checks.append(check)
+        findings += [*_languages_missing(each, codes), *_languages_alone(each, check), *found]
+        on_event(Advanced(TASK, number))
+    on_event(Finished(TASK))
+    overlaps: list[OverlapCheck] = []
+    for train, test in (*combinations(splits, 2), *product(splits, tests)):
+        rows, found = _check_overlap(train, test, codes)
+        overlaps += rows
+        findings += found
+    return DataCheckResult(
+        path=str(path),
+        against=str(against) if against else None,
+        languages=codes,
+        splits=checks,
+        overlaps=overlaps,
+        findings=sorted(findings, key=lambda finding: list(Severity).index(finding.severity)),
+        usable=not any(finding.severity is Severity.PROBLEM for finding in findings),
+    )
+
+
+def read_splits(path: Path, languages: Sequence[str] | None, split: str | None) -> list[Split]:
+    """One split or every one of ``path``; text without splits is one, with the name of its folder."""
+    names = [split] if split else find_splits(path) or [None]
+    read = []
+    for each in names:
+        name = each or path.stem
+        sections = [inspect(found, name) for found in find_sections(path, languages, each)]
+        read.append(Split(name, path, sections))
+    return read
+
+
+def _read_against(path: Path, languages: Sequence[str] | None) -> list[Split]:
+    """The splits of ``path``, or where it does not exist the one that its last part names."""
+    if path.exists():
+        return [Split(str(path), path, each.sections) for each in read_splits(path, languages, None)]
+    return [Split(str(path), path, each.sections) for each in read_splits(path.parent, languages, path.name)]
+
+
+def _languages_missing(split: Split, codes: Sequence[str]) -> Iterable[Finding]:
+    try:
+        require_text(split.path, codes, [section.found for section in split.sections])
+    except InputError as error:
+        yield _language_problem(split.name, f"{error.message}. {error.hint}")
+    if len(split.languages) < 2:
+        if not split.languages and (unread := explain_unread(split.path)):
+            yield _language_problem(split.name, f"{unread[0]}; {unread[1]}")
+            return
+        names = sorted({code for section in split.sections for code in section.found.codes})
+        yield _language_problem(
+            split.name,
+            f"translation needs two languages; of the names {listing(names)} "
+            f"these are language codes: {listing(split.languages)}",
+        )
+
+
+def _languages_alone(split: Split, check: SplitCheck) -> Iterable[Finding]:
+    """Languages of which no sentence has a counterpart, and pairs without a sentence."""
+    if len(split.languages) < 2 or any(section.is_broken for section in split.sections):
+        return  # said already
+    paired = {code for pair in check.pairs if pair.rows for code in pair.languages}
+    for language in split.languages:
+        if language not in paired:
+            message = f"no sentence of '{language}' is beside one of another language"
+            yield _language_problem(split.name, message)
+    pairs = [pair for pair in check.pairs if set(pair.languages) <= set(split.languages)]
+    without = sum(not pair.rows for pair in pairs)
+    if without:
+        message = f"{without:,} of {len(pairs):,} pairs of languages have no sentence in common"
+        yield Finding(severity=Severity.NOTE, check=Check.LANGUAGE, split=split.name, message=message)
+
+
+def _language_problem(split: str, message: str) -> Finding:
+    return Finding(severity=Severity.PROBLEM, check=Check.LANGUAGE, split=split, message=message)
+
+
+def _check_overlap(
+    train: Split, test: Split, codes: Sequence[str]
+) -> tuple[list[OverlapCheck], list[Finding]]:
+    """Lines of ``test`` that occur in ``train``, by language, and a finding if there are any."""
+    overlaps, found, where = [], {}, []
+    for language in codes:
+        rows = test.rows(language)
+        exact, alike = overlap([line for line, *_ in train.rows(language)], [line for line, *_ in rows])
+        overlaps.append(
+            OverlapCheck(
+                train=train.name,
+                test=test.name,
+                language=language,
+                lines=len(rows),
+                exact=len(exact),
+                normalised=len(alike),
+            )
+        )
+        if alike:
+            found[language] = len(alike)
+            where += [rows[row][1].place(language, rows[row][2]) for row in alike[:PLACES]]
+    message = f"occurs in {train.name}, apart from case and spaces"
+    finding = Finding(
+        severity=Severity.WARNING,
+        check=Check.OVERLAP,
+        split=test.name,
+        message=message,
+        languages=found,
+        where=where[:PLACES],
+    )
+    return overlaps, [finding] if found else []

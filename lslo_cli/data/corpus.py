@@ -1,0 +1,194 @@
+"""Parallel text in many languages: sections of aligned rows, with gaps, and how to load and divide them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.random import PCG64, Generator
+
+from lslo_cli.data.layouts import find_sections, require_text
+from lslo_cli.data.lines import normalise
+from lslo_cli.errors import InputError
+from lslo_cli.method.languages import Direction
+
+
+@dataclass(frozen=True)
+class Section:
+    """Rows in which every sentence is a translation of the others; an empty sentence is a gap.
+
+    ``text`` holds one list per language, all of one length.
+    """
+
+    name: str
+    text: Mapping[str, Sequence[str]]
+
+    def __post_init__(self):
+        if len({len(lines) for lines in self.text.values()}) > 1:
+            lengths = {language: len(lines) for language, lines in self.text.items()}
+            raise ValueError(f"section '{self.name}' has lists of different lengths: {lengths}")
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(next(iter(self.text.values()), ()))
+
+    def select(self, rows: Sequence[int]) -> Section:
+        """The same languages with these rows only."""
+        return Section(self.name, {code: [lines[row] for row in rows] for code, lines in self.text.items()})
+
+    @cached_property
+    def present(self) -> dict[str, np.ndarray]:
+        """Language -> boolean (rows,), false at its gaps."""
+        return {
+            code: np.array([bool(line) for line in lines], dtype=bool) for code, lines in self.text.items()
+        }
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Sections of parallel text: FLORES is one with all languages, the bitext of a pair one with two."""
+
+    sections: tuple[Section, ...]
+
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """The codes that occur, in order of appearance."""
+        return tuple(dict.fromkeys(code for section in self.sections for code in section.text))
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 in hex over languages and text; neither paths nor the order of languages matter."""
+        digest = sha256()
+        for section in self.sections:
+            for language, lines in sorted(section.text.items()):
+                block = "\n".join(lines).encode("utf-8")
+                digest.update(f"{language} {len(lines)} {len(block)}\n".encode())
+                digest.update(block)
+            digest.update(b"\n")
+        return digest.hexdigest()
+
+    def rows(self, direction: Direction) -> np.ndarray:
+        """Where both sides exist: integers (n, 2) of section index and row."""
+        found = [np.empty((0, 2), dtype=np.int64)]
+        for index, section in enumerate(self.sections):
+            if direction.src in section.text and direction.tgt in section.text:
+                rows = np.flatnonzero(section.present[direction.src] & section.present[direction.tgt])
+                found.append(np.stack([np.full_like(rows, index), rows], axis=1))
+        return np.concatenate(found)
+
+    def size(self, direction: Direction) -> int:
+        """The number of sentence pairs of a direction."""
+        return len(self.rows(direction))
+
+    def pairs(self, direction: Direction) -> tuple[list[str], list[str]]:
+        """The source and the target sentences of a direction, in the order of :meth:`rows`."""
+        rows = self.rows(direction).tolist()
+        src, tgt = (
+            [self.sections[section].text[language][row] for section, row in rows]
+            for language in (direction.src, direction.tgt)
+        )
+        return src, tgt
+
+    def limit(self, rows: int) -> Corpus:
+        """The first ``rows`` rows of each section."""
+        return Corpus(tuple(section.select(range(min(rows, len(section)))) for section in self.sections))
+
+    def sample(self, rows: int, seed: int) -> Corpus:
+        """``rows`` rows of each section drawn by ``seed`` without replacement, in their old order."""
+        drawn = (_drawn(len(section), rows, seed, index) for index, section in enumerate(self.sections))
+        return Corpus(
+            tuple(
+                section.select(chosen.tolist()) for section, chosen in zip(self.sections, drawn, strict=True)
+            )
+        )
+
+
+def load_corpus(path: Path | str, languages: Sequence[str], split: str | None = None) -> Corpus:
+    """Load the text of ``languages`` (model codes) from a folder or file; the layout is detected.
+
+    ``split`` picks a subfolder (``dev/``), a file (``train.tsv``), a prefix (``train.en-wo.en``) or an
+    extension (``eng.dev``); None reads everything, unless there are several splits. Sections in which fewer
+    than two of the languages occur have nothing to translate and are left out. :mod:`lslo_cli.data.layouts`
+    lists the layouts.
+
+    Raises InputError for a missing folder or split, a language without parallel text (listing what is
+    there), unequal line counts, and files that are empty, malformed or not UTF-8.
+    """
+    path = Path(path)
+    found = find_sections(path, languages, split)
+    require_text(path, languages, found)
+    sections = tuple(Section(section.name, section.read()) for section in found if len(section.files) > 1)
+    for language in languages:
+        if not any(section.present[language].any() for section in sections if language in section.text):
+            raise InputError(
+                f"no sentence of '{language}' in {path} is beside one of the other languages requested",
+                "add parallel text for it, or leave the language out",
+            )
+    return Corpus(sections)
+
+
+def split_off(corpus: Corpus, rows: int, seed: int) -> tuple[Corpus, Corpus]:
+    """Divide a corpus into (train, held out): ``rows`` rows of each section, yet at most a tenth of it.
+
+    Raises InputError where no section has the ten rows that one held-out row takes.
+    """
+    train, held_out = [], []
+    for index, section in enumerate(corpus.sections):
+        chosen = _drawn(len(section), min(rows, len(section) // 10), seed, index)
+        kept = np.setdiff1d(np.arange(len(section)), chosen)
+        train.append(section.select(kept.tolist()))
+        if len(chosen):
+            held_out.append(section.select(chosen.tolist()))
+    if not held_out:
+        raise InputError(
+            "no text can be held out for validation: every section has fewer than ten rows",
+            "give more text, or a validation split",
+        )
+    return Corpus(tuple(train)), Corpus(tuple(held_out))
+
+
+def hold_out(corpus: Corpus, rows: int, seed: int) -> tuple[Corpus, Corpus]:
+    """Divide a corpus into (train, test): ``rows`` rows of each section drawn by ``seed``.
+
+    No sentence of the test rows occurs twice among them, and none in what is left for training, apart from
+    case and spaces: rows that share one are left out of it. Raises InputError where a section has too few.
+    """
+    tested: set[tuple[str, str]] = set()
+    chosen: list[list[int]] = []
+    for index, section in enumerate(corpus.sections):
+        drawn: list[int] = []
+        for row in Generator(PCG64([seed, index])).permutation(len(section)).tolist():
+            if len(drawn) == rows:
+                break
+            sentences = _sentences(section, row)
+            if len(sentences) > 1 and tested.isdisjoint(sentences):
+                drawn.append(row)
+                tested |= sentences
+        chosen.append(sorted(drawn))
+    train = []
+    for section, drawn in zip(corpus.sections, chosen, strict=True):
+        left = [row for row in range(len(section)) if tested.isdisjoint(_sentences(section, row))]
+        if len(drawn) < rows or not left:
+            raise InputError(
+                f"{rows} rows cannot be held out of the {len(section)} of '{section.name}': "
+                f"{len(drawn)} are distinct, and {len(left)} would be left for training",
+                "hold out fewer rows, or give more text",
+            )
+        train.append(section.select(left))
+    test = (section.select(drawn) for section, drawn in zip(corpus.sections, chosen, strict=True))
+    return Corpus(tuple(train)), Corpus(tuple(test))
+
+
+def _sentences(section: Section, row: int) -> set[tuple[str, str]]:
+    """The language and the sentence of every cell of a row that is no gap."""
+    return {(code, normalise(lines[row])) for code, lines in section.text.items() if lines[row]}
+
+
+def _drawn(size: int, rows: int, seed: int, index: int) -> np.ndarray:
+    """``rows`` (or all) of ``size`` row numbers, ascending; every section draws from its own stream."""
+    generator = Generator(PCG64([seed, index]))
+    return np.sort(generator.choice(size, min(rows, size), replace=False))

@@ -1,0 +1,337 @@
+"""Where parallel text lies on disk: finds the sections of a corpus.
+
+A section is a run of rows in which every language has a sentence or a gap. Known layouts, each of them
+also inside a folder named after a split:
+
+- line-aligned files, ``eng.dev`` or ``en.txt`` or ``en``: one section (FLORES: ``dev/eng.dev``), also
+  with a test set's name before, ``newstest2019-ref.fra.txt`` (NTREX-128)
+- the same with the language last, ``train.en`` or ``dev/dev.eng_Latn`` (Moses, FLORES+): one section
+- plain bitext, ``en-wo.en`` beside ``en-wo.wo``, maybe ``train.en-wo.en``: one section per pair
+- tables, ``train.tsv``, ``.csv`` or ``.jsonl``: one section each
+- a folder of such folders, which may hold splits of their own: the sections of all of them
+  (``en-wo/train.en``, ``train/eng_Latn-wol_Latn/train.eng_Latn``)
+
+Every file may be gzip, with ``.gz`` after its name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lslo_cli.data.codes import OTHER_VARIETIES, file_codes, is_language_code, is_listed, model_code
+from lslo_cli.data.readers import Text, name_of_each, plain, read_aligned
+from lslo_cli.data.tabular import guess_languages, read_header, read_table
+from lslo_cli.data.unread import nearest_layout
+from lslo_cli.errors import InputError
+
+TABLES = (".tsv", ".csv", ".jsonl")
+SPLITS = ("train", "dev", "devtest", "valid", "validation", "test")
+"""Names taken for splits where none was asked for; any name can be asked for."""
+DEPTH = 2
+"""Folders inside folders in which sections are looked for: ``corpora/bible/dev``."""
+
+_BITEXT = re.compile(r"(?:(?P<stem>.+)\.)?(?P<pair>[^.-]+-[^.]+)\.(?P<side>[^.]+)")
+_NTREX = re.compile(r"(?P<set>[^.]+)-(?:src|ref)\.(?P<code>[^.]+)\.txt")
+
+
+class Found(NamedTuple):
+    """A section on disk: where the text of each requested language is, and the codes of all that are there.
+
+    ``files`` has one file per language, or the same table for all.
+    """
+
+    name: str
+    files: Mapping[str, Path]
+    codes: Sequence[str]
+
+    @property
+    def table(self) -> Path | None:
+        """The table that holds the section, or None where it is line-aligned files."""
+        path = next(iter(self.files.values()), None)
+        return path if path and is_table(path) else None
+
+    def read(self) -> Text:
+        """The text of the requested languages. Raises what the readers raise."""
+        if not self.files:
+            return {}
+        return read_table(self.table, tuple(self.files)) if self.table else read_aligned(self.files)
+
+
+def find_sections(path: Path, languages: Sequence[str] | None, split: str | None) -> list[Found]:
+    """Find what ``path``, a file or folder, holds for a split; ``languages`` None: all that look like one.
+
+    Raises InputError where nothing is there, the split is not, or one must be chosen.
+    """
+    if path.is_file() and is_table(path):
+        if split not in (None, plain(path).stem):
+            raise InputError(
+                f"{path} is one file and has no split '{split}'",
+                f"put {split}{plain(path).suffix} beside it and name the folder, or add --hold-out 100",
+            )
+        return [_table(path, languages)]
+    if path.is_file():
+        found, hint = nearest_layout([path]) or (
+            "it is no table, and a file of lines has one language",
+            "name the folder that holds the files of all languages, as in en.txt and fr.txt",
+        )
+        raise InputError(f"{path} cannot be read: {found}", hint)
+    if not path.is_dir():
+        raise InputError(
+            f"there is no data folder at {path}",
+            "name a folder such as flores101_dataset, or a .tsv, .csv or .jsonl file",
+        )
+    if split is not None:
+        return _of_split(path, languages, split)
+    # Reading all of them as one corpus would train on the test text.
+    splits = find_splits(path)
+    if len(splits) > 1:
+        raise InputError(f"{path} has the splits {listing(splits)}", "say which one to read")
+    return _folder(path, languages)
+
+
+def find_splits(path: Path) -> list[str]:
+    """The names of splits in a folder, or else in the folders in it; a file has none."""
+    if not path.is_dir():
+        return []
+    for folders in ([path], _folders(path)):
+        names = {_split_of(entry) for folder in folders for entry in (*_folders(folder), *_files(folder))}
+        if found := [split for split in SPLITS if split in names]:
+            return found
+    return []
+
+
+def _of_split(folder: Path, languages: Sequence[str] | None, split: str) -> list[Found]:
+    found = _split_in(folder, languages, split)
+    if found is not None:
+        return found
+    sections = [(sub, _split_in(sub, languages, split)) for sub in _folders(folder)]
+    if all(found is None for _, found in sections):
+        raise InputError(
+            f"{folder} has no split '{split}'; it holds {listing(_entries(folder))}",
+            "name one that is there, as in --train NAME --test NAME, or divide the text with --hold-out 100",
+        )
+    return [
+        _inside(sub, section._replace(name=sub.name) if section.name == split else section)
+        for sub, found in sections
+        for section in found or ()
+    ]
+
+
+def _split_in(folder: Path, languages: Sequence[str] | None, split: str) -> list[Found] | None:
+    """The sections of a split right in a folder; None where it has no such split."""
+    if (folder / split).is_dir():
+        return _folder(folder / split, languages)
+    for suffix in TABLES:
+        for name in (f"{split}{suffix}", f"{split}{suffix}.gz"):
+            if (folder / name).is_file():
+                return [_table(folder / name, languages)]
+    files = [path for path in _files(folder) if _split_of(path) == split]
+    return _aligned(folder, files, languages) + _bitext(files, languages) if files else None
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file's name is that of a table."""
+    return plain(path).suffix in TABLES
+
+
+def _split_of(path: Path) -> str:
+    """The split that a name tells: ``dev/``, ``train.tsv``, ``train.en-wo.en``, ``eng.dev``, ``dev.en``."""
+    if path.is_dir():
+        return path.name
+    if is_table(path):
+        return plain(path).stem
+    if bitext := _bitext_name(path):
+        return bitext["stem"] or ""
+    if ntrex := _NTREX.fullmatch(plain(path).name):
+        return ntrex["set"]
+    if _is_language_last(path, None):
+        first = plain(path).name.partition(".")[0]
+        return first if first in SPLITS else plain(path).stem
+    return plain(path).suffix.removeprefix(".")
+
+
+def _bitext_name(path: Path) -> re.Match[str] | None:
+    match = _BITEXT.fullmatch(plain(path).name)
+    return match if match and _other_side(match["pair"], match["side"]) else None
+
+
+def _other_side(pair: str, side: str) -> str:
+    """The other language of a pair, "" where ``side`` is none of it: ``zh-Hans`` of ``en-zh-Hans``."""
+    if pair.startswith(f"{side}-"):
+        return pair.removeprefix(f"{side}-")
+    return pair.removesuffix(f"-{side}") if pair.endswith(f"-{side}") else ""
+
+
+def _is_language_last(path: Path, languages: Sequence[str] | None) -> bool:
+    """Whether a file is called ``train.en`` rather than ``en.train``."""
+    first, _, rest = plain(path).name.partition(".")
+    last = rest.rpartition(".")[2]
+    if first in SPLITS:
+        return is_language_code(last)
+    codes = {model_code(code) for code in languages or ()}
+    names = (is_listed(name) or model_code(name) in codes for name in (first, last))
+    return tuple(names) == (False, True)
+
+
+def _folder(folder: Path, languages: Sequence[str] | None, depth: int = DEPTH) -> list[Found]:
+    """The sections of a folder, or else of its folders, with their names before."""
+    sections = _in_folder(folder, languages)
+    if not depth or any(len(section.files) > 1 for section in sections):
+        return sections
+    nested = [
+        _inside(sub, section) for sub in _folders(folder) for section in _folder(sub, languages, depth - 1)
+    ]
+    return nested or sections
+
+
+def _inside(folder: Path, section: Found) -> Found:
+    name = folder.name if section.name == folder.name else f"{folder.name}/{section.name}"
+    return section._replace(name=name)
+
+
+def _in_folder(folder: Path, languages: Sequence[str] | None) -> list[Found]:
+    files = _files(folder)
+    sections = _aligned(folder, files, languages) + _bitext(files, languages)
+    if any(len(section.files) > 1 for section in sections):
+        return sections  # Tables beside them describe the text: FLORES' metadata, an index of documents.
+    return sections + [_table(path, languages) for path in files if is_table(path)]
+
+
+def _table(path: Path, languages: Sequence[str] | None) -> Found:
+    codes = read_header(path)
+    _refuse_twins(languages, {code: f"column '{code}' of {path}" for code in codes})
+    wanted = guess_languages(path, codes) if languages is None else languages
+    return Found(plain(path).stem, dict.fromkeys(name_of_each(wanted, codes), path), codes)
+
+
+def _refuse_twins(languages: Sequence[str] | None, names: Mapping[str, object]) -> None:
+    """Raise InputError where two names, each with what it stands at, are one language's."""
+    for language, first in name_of_each(languages, names).items():
+        twins = [name for name in names if model_code(name) == model_code(language)]
+        if len(twins) > 1:
+            raise InputError(
+                f"two texts for language '{language}': {names[first]} and {names[twins[1]]}",
+                "keep one, or move the other elsewhere",
+            )
+
+
+def _aligned(folder: Path, files: Sequence[Path], languages: Sequence[str] | None) -> list[Found]:
+    by_extension: dict[str, dict[str, Path]] = defaultdict(dict)
+    for path in files:
+        if not is_table(path) and not _bitext_name(path):
+            code, extension = _aligned_name(path, languages)
+            if code in by_extension[extension] and is_language_code(code):
+                raise InputError(
+                    f"two texts for language '{code}': {by_extension[extension][code]} and {path}",
+                    "keep one, or move the other elsewhere",
+                )
+            by_extension[extension][code] = path
+    wanted = {extension: name_of_each(languages, paths) for extension, paths in by_extension.items()}
+    # Where no language was named, a lone run.sh or doc.md only looks like one.
+    fewest = 1 if languages is not None else 2
+    used = [extension for extension, names in wanted.items() if len(names) >= fewest]
+    if len(used) > 1:
+        examples = [
+            by_extension[extension][next(iter(wanted[extension].values()))].name for extension in used
+        ]
+        raise InputError(
+            f"{folder} has line-aligned files with different extensions: {listing(examples)}",
+            "keep one extension per folder, or name a split that is one of them",
+        )
+    if not used:
+        return [Found(folder.name, {}, list(paths)) for paths in by_extension.values()]
+    paths = by_extension[used[0]]
+    _refuse_twins(languages, paths)
+    files_of = {language: paths[name] for language, name in wanted[used[0]].items()}
+    return [Found(folder.name, files_of, list(paths))]
+
+
+def _aligned_name(path: Path, languages: Sequence[str] | None) -> tuple[str, str]:
+    """The code in a file's name, and what its translations share: ``eng``, ``*.dev`` of ``eng.dev``."""
+    name = plain(path).name
+    if ntrex := _NTREX.fullmatch(name):
+        return ntrex["code"], ntrex["set"]
+    if _is_language_last(path, languages):
+        shared, _, code = name.rpartition(".")
+        return code, f"{shared}.*"
+    code, _, extension = name.partition(".")
+    return code, f"*.{extension}"
+
+
+def _bitext(files: Sequence[Path], languages: Sequence[str] | None) -> list[Found]:
+    pairs: dict[str, dict[str, Path]] = defaultdict(dict)
+    for path in files:
+        if match := _bitext_name(path):
+            pairs[plain(path).stem][match["side"]] = path
+    sections = []
+    for name, sides in pairs.items():
+        side = next(iter(sides))
+        codes = [side, _other_side(name.rpartition(".")[2], side)]
+        missing = [code for code in codes if code not in sides]
+        if missing:
+            there = next(iter(sides.values()))
+            raise InputError(f"{there} has no counterpart {name}.{missing[0]}", "add it, or remove the file")
+        found = name_of_each(languages, codes)
+        files_of = {language: sides[code] for language, code in found.items()} if len(found) == 2 else {}
+        sections.append(Found(name, files_of, codes))
+    return sections
+
+
+def require_text(path: Path, languages: Sequence[str], sections: Sequence[Found]) -> None:
+    """Raise InputError for languages that no section names, saying what was tried and what is there."""
+    there = sorted({code for section in sections for code in section.codes})
+    absent = [language for language in languages if not name_of_each([language], there)]
+    if not absent:
+        return
+    if not name_of_each(None, there) and (unread := explain_unread(path)):
+        raise InputError(f"{path} has no text for {listing(absent)}: {unread[0]}", unread[1])
+    tried = ", ".join(code for language in absent for code in file_codes(language))
+    hint = "add the missing files or columns, or leave the language out"
+    for language in absent:
+        variety, name = OTHER_VARIETIES.get(language, ("", ""))
+        if variety in there:
+            hint = (
+                f"'{variety}' is {name}, another variety; rename it if it will do, or leave '{language}' out"
+            )
+    raise InputError(
+        f"{path} has no text for {listing(absent)}: tried the names {tried}; "
+        f"it holds {listing(there or _entries(path))}",
+        hint,
+    )
+
+
+def explain_unread(path: Path) -> tuple[str, str] | None:
+    """What is there where no language was found, and what would make it a layout; None: nothing near."""
+    folders = [path, *_folders(path)] if path.is_dir() else []
+    files = [file for folder in folders for file in _files(folder)] or [path]
+    header = next((read_header(file) for file in files if is_table(file)), [])
+    return nearest_layout(files, header)
+
+
+def listing(names: Sequence[str], most: int = 40) -> str:
+    """Names joined by commas, cut after ``most``; "nothing" for none."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more if names else "nothing"
+
+
+def _entries(path: Path) -> list[str]:
+    return [entry.name for entry in [*_folders(path), *_files(path)]] if path.is_dir() else []
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in _children(folder) if path.is_file()]
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in _children(folder) if path.is_dir()]
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    except OSError as error:
+        raise InputError(f"cannot list {folder}: {error.strerror}", "check its permissions") from error

@@ -1,0 +1,118 @@
+"""Line-aligned files as parallel text: ``{language: sentences}``, all of equal length, "" for a gap.
+
+Text is UTF-8, with or without a byte order mark, and a line ends at "\\n" only: U+2028 and its kin occur
+inside sentences. Outer whitespace goes, and so does the CR of CRLF.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import re
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from lslo_cli.data.codes import is_language_code, model_code
+from lslo_cli.data.lines import readable
+from lslo_cli.errors import InputError
+
+Text = dict[str, list[str]]
+
+_BARE_CR = re.compile("\r(?!\n)")
+_ONLY_CP1252 = re.compile("[\udc80-\udc9f]")
+"""Bytes that Latin-1 gives to control characters and cp1252 to quotes and dashes."""
+
+
+def name_of_each(languages: Sequence[str] | None, names: Iterable[str]) -> dict[str, str]:
+    """``{language: the name it goes by}`` for the languages that ``names`` (codes in a data set) include.
+
+    ``languages`` None takes every name that has the form of a language code.
+    """
+    present: dict[str, str] = {}
+    for name in names:
+        present.setdefault(model_code(name), name)
+    if languages is None:
+        languages = [code for code, name in present.items() if is_language_code(name)]
+    return {code: present[model_code(code)] for code in languages if model_code(code) in present}
+
+
+def plain(path: Path) -> Path:
+    """The path of a file without ``.gz``: the name that tells its language and its kind."""
+    return path.with_suffix("") if path.suffix == ".gz" else path
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file, unpacked if it is gzip. Raises InputError if it cannot be read or is empty."""
+    try:
+        data = path.read_bytes()
+        if path.suffix == ".gz":
+            data = gzip.decompress(data) if data else data
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path} is no whole gzip file: {error}", "copy it again, or unpack it") from error
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
+        ) from error
+    if not data.removeprefix(codecs.BOM_UTF8):
+        raise InputError(f"{path} is empty", "fill it, or remove it if the language is not to be used")
+    return data
+
+
+def decode(data: bytes, path: Path) -> str:
+    """UTF-8 as text without its byte order mark.
+
+    Raises InputError naming ``path`` and the first bad byte, or line ends that are not read as such.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data:
+        raise InputError(
+            f"{path} is not UTF-8: it looks like UTF-16, or is no text",
+            "convert it, as in `iconv -f utf-16 -t utf-8`",
+        )
+    try:
+        text = data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        encoding = "cp1252" if _ONLY_CP1252.search(data.decode("utf-8", "surrogateescape")) else "latin1"
+        raise InputError(
+            f"{path} is not UTF-8: line {line}, byte offset {error.start} (0x{data[error.start]:02x})",
+            f"convert it, as in `iconv -f {encoding} -t utf-8` where the text is West European",
+        ) from error
+    bare = len(_BARE_CR.findall(text))
+    if bare > text.count("\n"):
+        raise InputError(
+            f"{path} has {bare} CR line ends, which are not read as line ends",
+            "convert them, as in `tr '\\r' '\\n'`",
+        )
+    return text
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text, stripped, "" where there is nothing to read; the last may lack its newline."""
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [readable(line.strip()) for line in lines]
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 file without its byte order mark. Raises InputError if unreadable, not UTF-8, or empty."""
+    return decode(read_bytes(path), path)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a file, stripped; the last one may lack its newline."""
+    return split_lines(read_text(path))
+
+
+def read_aligned(files: Mapping[str, Path]) -> Text:
+    """Files that are translations of each other line by line. Raises InputError where lengths differ."""
+    text = {language: read_lines(path) for language, path in files.items()}
+    first = next(iter(text))
+    for language, lines in text.items():
+        if len(lines) != len(text[first]):
+            raise InputError(
+                f"{files[first]} has {len(text[first])} lines, {files[language]} has {len(lines)}",
+                "line n must be the same sentence everywhere; leave it empty where a translation is missing",
+            )
+    return text

@@ -1,0 +1,114 @@
+"""The rows of a split: how many each check finds, by language and by pair of languages."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from lslo_cli.artifacts.data_check import Check, Finding, LanguageCheck, PairCheck, Severity, SplitCheck
+from lslo_cli.data.inspection import Inspected
+from lslo_cli.data.lines import Same, damaged, duplicates, length_outliers, untranslated
+
+PLACES = 3
+"""How many places a finding names."""
+
+_SAID = {
+    Check.LINE_ENDINGS: (Severity.NOTE, "ends with CR LF, which is read as a newline"),
+    Check.EMPTY: (Severity.NOTE, "empty: a translation is missing"),
+    Check.CHARACTERS: (Severity.WARNING, "control characters, U+FFFD, or UTF-8 taken for cp1252"),
+    Check.DUPLICATES: (Severity.WARNING, "repeats an earlier line"),
+    Check.LENGTHS: (Severity.WARNING, "far shorter or longer than its counterpart in '{pivot}' lets expect"),
+    Check.UNTRANSLATED: (Severity.WARNING, "the same in another language"),
+}
+"""How grave it is that a check finds lines, and what is said of them."""
+
+
+def check_rows(
+    split: str, sections: Sequence[Inspected], codes: Sequence[str]
+) -> tuple[SplitCheck, list[Finding]]:
+    """Count what is found in every line of the languages ``codes``, in each section by itself."""
+    counts: dict[Check, dict[str, int]] = {check: defaultdict(int) for check in _SAID}
+    places: dict[Check, list[str]] = defaultdict(list)
+    pairs = {pair: [0, 0] for pair in combinations(codes, 2)}
+    for section in sections:
+        same = untranslated(section.text) if section.is_aligned else {}
+        for check, language, rows in _rows_found(section, same):
+            counts[check][language] += len(rows)
+            places[check] += [section.place(language, row) for row in rows[:PLACES]]
+        for language, lines in section.crlf.items():
+            counts[Check.LINE_ENDINGS][language] += lines
+        if section.is_aligned:
+            _count_pairs(section, same, pairs)
+    check = SplitCheck(
+        split=split,
+        sections=[section.found.name for section in sections if section.found.files],
+        languages=[_language_check(code, sections, counts) for code in codes],
+        pairs=[
+            PairCheck(languages=pair, rows=rows, identical=identical)
+            for pair, (rows, identical) in pairs.items()
+        ],
+    )
+    pivots = "' or '".join(dict.fromkeys(section.pivot for section in sections if section.text))
+    return check, list(_findings(split, counts, places, pivots))
+
+
+def _rows_found(section: Inspected, same: Same) -> Iterator[tuple[Check, str, list[int]]]:
+    pivot = section.text.get(section.pivot, [])
+    copied: dict[str, set[int]] = defaultdict(set)
+    for pair, rows in same.items():
+        for language in pair:
+            if language != section.pivot:  # the text that was copied is not the one to blame
+                copied[language].update(rows)
+    for language, lines in section.text.items():
+        yield Check.EMPTY, language, [row for row, line in enumerate(lines) if not line]
+        yield Check.CHARACTERS, language, damaged(lines)
+        yield Check.DUPLICATES, language, duplicates(lines)
+        yield Check.UNTRANSLATED, language, sorted(copied[language])
+        if section.is_aligned and language != section.pivot:
+            yield Check.LENGTHS, language, length_outliers(pivot, lines)
+
+
+def _count_pairs(section: Inspected, same: Same, pairs: dict[tuple[str, str], list[int]]) -> None:
+    """Add to (rows with both languages, rows in which they are the same) of every pair."""
+    present = {code: np.array([bool(line) for line in lines]) for code, lines in section.text.items()}
+    for pair, count in pairs.items():
+        first, second = pair
+        if first in present and second in present:
+            count[0] += int(np.count_nonzero(present[first] & present[second]))
+            count[1] += len(same.get(pair) or same.get((second, first)) or ())
+
+
+def _language_check(
+    code: str, sections: Sequence[Inspected], counts: dict[Check, dict[str, int]]
+) -> LanguageCheck:
+    here = [section for section in sections if code in section.found.files]
+    return LanguageCheck(
+        language=code,
+        names=list(dict.fromkeys(section.name(code) for section in here)),
+        lines=sum(len(section.text.get(code, ())) for section in here),
+        empty=counts[Check.EMPTY][code],
+        crlf=counts[Check.LINE_ENDINGS][code],
+        characters=counts[Check.CHARACTERS][code],
+        duplicates=counts[Check.DUPLICATES][code],
+        lengths=counts[Check.LENGTHS][code],
+        untranslated=counts[Check.UNTRANSLATED][code],
+    )
+
+
+def _findings(
+    split: str, counts: dict[Check, dict[str, int]], places: dict[Check, list[str]], pivots: str
+) -> Iterator[Finding]:
+    for check, (severity, message) in _SAID.items():
+        lines = {language: count for language, count in counts[check].items() if count}
+        if lines:
+            yield Finding(
+                severity=severity,
+                check=check,
+                split=split,
+                message=message.format(pivot=pivots),
+                languages=lines,
+                where=places[check][:PLACES],
+            )

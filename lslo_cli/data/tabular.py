@@ -1,0 +1,194 @@
+"""Tables as parallel text: TSV or CSV with a header of language codes, JSONL with such keys.
+
+The keys of a JSON object may stand under ``translation``, as Hugging Face's tools write them.
+They give what :mod:`lslo_cli.data.readers` gives, from one file for all languages.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from lslo_cli.data.codes import is_listed
+from lslo_cli.data.lines import readable
+from lslo_cli.data.readers import Text, name_of_each, plain, read_bytes, read_text
+from lslo_cli.errors import InputError
+from lslo_cli.parsing import parse_json
+
+_LETTER = re.compile(r"[^\W\d_]")
+_UNWRITABLE = re.compile("[\n\ud800-\udfff]")
+
+
+def read_header(path: Path) -> list[str]:
+    """All names in a table: its first row, or the keys of its objects.
+
+    Later rows may be damaged: it is for :func:`read_table` to refuse them. Raises InputError where the file
+    is unreadable or empty, or no row of a .jsonl file parses.
+    """
+    lines = read_bytes(path).decode("utf-8", errors="replace").removeprefix("\ufeff").split("\n")
+    if plain(path).suffix == ".jsonl":
+        return _json_keys(lines, path)
+    first = lines[0].removesuffix("\r")
+    cells = first.split("\t") if _is_tsv(path) else next(csv.reader([first], delimiter=_delimiter(first)), [])
+    return [cell.strip() for cell in cells]
+
+
+def guess_languages(path: Path, header: Sequence[str]) -> list[str]:
+    """The languages of a table of which none was named: columns with a code above and letters below.
+
+    Where two columns have codes that the tables of codes list, another that only looks like one (``src``) is
+    none; a column of row numbers is none in any case. Raises what :func:`read_table` raises.
+    """
+    by_form = name_of_each(None, header)
+    known = {code: name for code, name in by_form.items() if is_listed(name)}
+    names = known if len(known) > 1 else by_form
+    try:
+        text = read_table(path, list(names))
+    except InputError:
+        return list(names)  # What is wrong with its rows is said where they are read.
+    return [code for code, lines in text.items() if any(map(_LETTER.search, lines)) or not any(lines)]
+
+
+def read_table(path: Path, languages: Sequence[str]) -> Text:
+    """Read a multi-parallel table: the text of the languages it has.
+
+    Raises InputError for rows that do not parse or fit, and for a table without rows.
+    """
+    read = _read_jsonl if plain(path).suffix == ".jsonl" else _read_delimited
+    return read(path, languages)
+
+
+def _read_delimited(path: Path, languages: Sequence[str]) -> Text:
+    """TSV: tabs separate, quotes are text. CSV: as Python's csv reads it, with commas, semicolons or tabs."""
+    rows = _tsv_rows(path) if _is_tsv(path) else _csv_rows(path)
+    header = [name.strip() for name in rows[0][1]]
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise InputError(
+            f"{path}: column '{repeated[0]}' occurs twice", "give every column its own language code"
+        )
+    names = name_of_each(languages, header)
+    if not names:
+        return {}
+    if len(rows) == 1:
+        raise InputError(f"{path} has a header and no rows", "add the sentences, one row each")
+    text: Text = {language: [] for language in names}
+    columns = {language: header.index(name) for language, name in names.items()}
+    for number, cells in rows[1:]:
+        if len(cells) != len(header):
+            raise InputError(
+                f"{path}: line {number} has {len(cells)} columns, the header has {len(header)}",
+                "leave a cell empty where a translation is missing, but keep its separator",
+            )
+        for language, column in columns.items():
+            text[language].append(_sentence(cells[column], path, number, header[column]))
+    return text
+
+
+def _tsv_rows(path: Path) -> list[tuple[int, list[str]]]:
+    lines = read_text(path).split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [(number, line.removesuffix("\r").split("\t")) for number, line in enumerate(lines, start=1)]
+
+
+def _is_tsv(path: Path) -> bool:
+    return plain(path).suffix == ".tsv"
+
+
+def _delimiter(header: str) -> str:
+    """What separates the cells of a CSV: the comma, unless its header has more semicolons or tabs."""
+    return max(",;\t", key=header.count)
+
+
+def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
+    lines = [line + "\n" for line in read_text(path).removesuffix("\n").split("\n")]
+    reader = csv.reader(lines, delimiter=_delimiter(lines[0]), strict=True)
+    try:
+        return [(reader.line_num, cells) for cells in reader]
+    except csv.Error as error:
+        raise InputError(
+            f"{path}: line {reader.line_num} is not CSV: {error}", "double the quotes inside quoted cells"
+        ) from error
+
+
+def _json_keys(lines: Sequence[str], path: Path) -> list[str]:
+    keys: dict[str, None] = {}
+    parsed = False
+    for line in lines:
+        with suppress(ValueError):
+            row = parse_json(line)
+            if isinstance(row, dict):
+                parsed = True
+                row = _sentences_of(row)
+                keys.update(dict.fromkeys(row))
+    if not parsed:
+        _json_object(lines[0], path, 1)
+    return list(keys)
+
+
+def _read_jsonl(path: Path, languages: Sequence[str]) -> Text:
+    """One object per line, ``{"en": "...", "fr": "..."}``; a key that is missing, null or "" is a gap."""
+    lines = read_text(path).split("\n")
+    if not lines[-1].strip():
+        lines.pop()
+    rows = [_json_object(line, path, number) for number, line in enumerate(lines, start=1)]
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    return {
+        language: [_sentence(row.get(name), path, number, name) for number, row in enumerate(rows, start=1)]
+        for language, name in name_of_each(languages, keys).items()
+    }
+
+
+def _json_object(line: str, path: Path, number: int) -> dict[str, object]:
+    hint = 'write one object per line, as in {"en": "Hello.", "fr": "Bonjour."}'
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        row = dict(pairs)
+        if len(row) < len(pairs):
+            raise InputError(
+                f"{path}: line {number} has a key twice", "give every sentence its own language code"
+            )
+        return row
+
+    try:
+        row = parse_json(line, unique)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{path}: line {number} is not JSON: {error.msg.removesuffix(' at')} at column {error.colno}",
+            hint,
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path}: line {number} cannot be read: {error}", hint) from error
+    if not isinstance(row, dict):
+        raise InputError(f"{path}: line {number} is a JSON {type(row).__name__}, not an object", hint)
+    return _sentences_of(row)
+
+
+def _sentences_of(row: dict[str, object]) -> dict[str, object]:
+    """The object of a row, or the one that stands in it under ``translation``."""
+    inner = row.get("translation")
+    return inner if isinstance(inner, dict) else row
+
+
+def _sentence(value: object, path: Path, number: int, name: str) -> str:
+    """A cell as one stripped line of text; None is a gap."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InputError(
+            f"{path}: line {number}, '{name}' is {json.dumps(value)}, not text",
+            "give each sentence as a string",
+        )
+    sentence = readable(value.strip())
+    # Sentences leave as lines of UTF-8 files, so neither a line break nor half of a surrogate pair may enter.
+    if _UNWRITABLE.search(sentence):
+        raise InputError(
+            f"{path}: line {number}, '{name}' holds a line break or an unpaired surrogate",
+            "keep each sentence on one line of valid text",
+        )
+    return sentence

@@ -1,0 +1,63 @@
+"""The text of an experiment: from a path, or the built-in world's, and which part of it serves what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lslo_cli.data.corpus import Corpus, Section, hold_out, load_corpus
+from lslo_cli.data.layouts import find_splits
+from lslo_cli.errors import UsageError
+from lslo_cli.recipe import Recipe
+from lslo_cli.world import sentences
+
+WORLD_NAME = "world"
+"""The path that means the built-in world."""
+TRAIN = ("train", "dev", "valid", "validation")
+TEST = ("test", "devtest", "dev", "valid", "validation")
+"""The splits for training and for testing, the first that is there before the others."""
+HELD_OUT = "held out"
+"""The split that ``data.hold_out`` makes of the training text."""
+
+
+def with_splits(recipe: Recipe) -> Recipe:
+    """The recipe with the splits that its text has, where it gives none itself.
+
+    Nothing is trained on and tested on: text that has dev alone has no test split. Where nothing fits, the
+    recipe's default stays, and whoever reads it says what is there. Raises UsageError for two test texts.
+    """
+    data = recipe.data
+    given = data.model_fields_set
+    if data.hold_out and "test" in given and data.test != HELD_OUT:
+        raise UsageError(
+            f"data.hold_out = {data.hold_out} and data.test = '{data.test}' are two texts to test on",
+            "leave out --hold-out or --test",
+        )
+    there = ["train", "test"] if data.path == WORLD_NAME else find_splits(Path(data.path))
+    chosen = {}
+    if "train" not in given:
+        found = [split for split in TRAIN if split in there]
+        if found or (data.hold_out and not there):
+            chosen["train"] = found[0] if found else ""
+    train = chosen.get("train", data.train)
+    if data.hold_out:
+        chosen["test"] = HELD_OUT
+    elif "test" not in given and (found := [split for split in TEST if split in there and split != train]):
+        chosen["test"] = found[0]
+    return recipe.model_copy(update={"data": data.model_copy(update=chosen)}) if chosen else recipe
+
+
+def read_text(recipe: Recipe, codes: Sequence[str], split: str) -> Corpus:
+    """A split of a recipe's text; of a training text that is divided, the rows of ``split`` alone."""
+    data = recipe.data
+    if data.hold_out is None or split not in (data.train, HELD_OUT):
+        return read_corpus(data.path, codes, split)
+    kept, held_out = hold_out(read_corpus(data.path, codes, data.train), data.hold_out, recipe.seed)
+    return held_out if split == HELD_OUT else kept
+
+
+def read_corpus(path: str, codes: Sequence[str], split: str) -> Corpus:
+    """Text from a path, or the built-in world's. An empty split is text without splits."""
+    if path != WORLD_NAME:
+        return load_corpus(path, codes, split or None)
+    return Corpus((Section(WORLD_NAME, sentences(split, codes=codes)),))

@@ -1,0 +1,84 @@
+"""The fusion adapter: a LoRA whose bottleneck sees source and target."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lslo_cli.flare.phi import FUNCTIONS, CrossAttention
+from lslo_cli.flare.source import Mode, Source
+from lslo_cli.method.flare import Phi
+
+
+class FusionLoRA(nn.Module):
+    """``y = W t + (alpha/r) B phi(A s, A t)`` on a frozen linear map W.
+
+    t is what enters W, (batch, length, d_in), and s the source states of its block in the same shape. One A,
+    ``lora_A`` (r, d_in), serves both; ``lora_B`` (d_out, r) starts at zero, so that a new adapter changes
+    nothing. The frozen map never sees the source. With ``phi`` None it is a plain LoRA that reads no source,
+    ``W t + (alpha/r) B A t``.
+    """
+
+    def __init__(
+        self,
+        base: nn.Linear,
+        source: Source,
+        *,
+        name: str,
+        block: str,
+        rank: int,
+        alpha: float,
+        phi: Phi | None,
+        norm: nn.Module | None = None,
+    ):
+        """``norm`` is applied to the source first, as a pre-norm model does to what enters W."""
+        super().__init__()
+        self.base = base
+        self.source = source
+        self.name = name
+        self.block = block
+        self.phi = phi
+        self.scale = alpha / rank
+        place = {"device": base.weight.device, "dtype": torch.float32}
+        self.lora_A = nn.Parameter(torch.empty(rank, base.in_features, **place))
+        self.lora_B = nn.Parameter(torch.zeros(base.out_features, rank, **place))
+        nn.init.kaiming_uniform_(self.lora_A, a=math.sqrt(5))
+        self.attention = CrossAttention(rank).to(**place) if phi is Phi.CROSS_ATTENTION else None
+        self._norm = (norm,)  # in a tuple, or it would count as a part of the adapter
+        if phi is not None:
+            source.readers.append(name)
+
+    @property
+    def weight(self) -> Tensor:
+        """W, for models that ask a linear map for its format."""
+        return self.base.weight
+
+    def forward(self, t: Tensor) -> Tensor:
+        mode = self.source.mode
+        y = self.base(t)
+        if mode is Mode.OFF:
+            return y
+        if self.phi is None or mode is Mode.LORA:
+            hidden = self._down(t)
+        else:
+            S, T = self.bottleneck(t)
+            hidden = self.attention(S, T) if self.attention else FUNCTIONS[self.phi](S, T)
+        return y + self.scale * F.linear(hidden, self.lora_B.to(hidden.dtype)).to(y.dtype)
+
+    def bottleneck(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """S = A s and T = A t, both (batch, length, r), with s read from the source."""
+        s = self.source.read(self.name, self.block, t).to(t.dtype)
+        (norm,) = self._norm
+        return self._down(s if norm is None else norm(s)), self._down(t)
+
+    def _down(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.lora_A.to(x.dtype))
+
+    def delta(self) -> Tensor:
+        """``(alpha/r) B A``, (d_out, d_in): what a plain LoRA adds to W. Raises RuntimeError for a fusion."""
+        if self.phi is not None:
+            raise RuntimeError(f"{self.name} fuses with {self.phi}, which is no matrix that could be merged")
+        return self.scale * (self.lora_B @ self.lora_A)

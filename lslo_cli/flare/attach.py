@@ -1,0 +1,156 @@
+"""Swapping fusion adapters into a stock transformers model, and merging plain ones into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.flare.adapter import FusionLoRA
+from lslo_cli.flare.architectures import Architecture, Block, architecture_of, blocks_of
+from lslo_cli.flare.source import Source
+from lslo_cli.method.flare import Phi, SourceNorm
+
+
+@dataclass(frozen=True)
+class FusionSettings:
+    """What kind of adapters, and what they read. The defaults are the paper's.
+
+    ``phi`` None is plain LoRA. ``source_layer_offset`` 1 gives block i the source as it leaves block i, one
+    block ahead of the target, as in the paper; 0 as it enters block i, as in the released code.
+    ``mask_padding`` leaves out the states of padding, which the original fuses. ``elsewhere`` puts a plain
+    LoRA on every other linear map of a block. ``stacks`` None means all.
+    """
+
+    phi: Phi | None = Phi.ADD_RELU
+    rank: int = 8
+    alpha: float = 16.0
+    source_layer_offset: int = 1
+    source_norm: SourceNorm = SourceNorm.NONE
+    mask_padding: bool = False
+    elsewhere: bool = False
+    stacks: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.source_layer_offset not in (0, 1):
+            raise UsageError(
+                f"source_layer_offset cannot be {self.source_layer_offset}",
+                "choose 1 (paper) or 0 (released code)",
+            )
+
+
+@dataclass(frozen=True)
+class FusionAdapters:
+    """A model's adapters by name, such as ``encoder.1.attention.self.query``, and the source they read."""
+
+    source: Source
+    settings: FusionSettings
+    blocks: tuple[str, ...]
+    by_name: Mapping[str, FusionLoRA]
+
+    def parameters(self) -> list[nn.Parameter]:
+        return [parameter for _, parameter in self._named_parameters()]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """A copy of every parameter, by ``name.lora_A`` and so on."""
+        return {name: parameter.detach().clone() for name, parameter in self._named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Copy parameters in. Raises KeyError for one that is missing and RuntimeError for another shape."""
+        for name, parameter in self._named_parameters():
+            if state[name].shape != parameter.shape:  # else copy_ might broadcast
+                raise RuntimeError(f"{name} is {(*state[name].shape,)}, not {(*parameter.shape,)}")
+            parameter.data.copy_(state[name])
+
+    def _named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        for name, adapter in self.by_name.items():
+            for part, parameter in adapter.named_parameters():
+                if not part.startswith("base."):
+                    yield f"{name}.{part}", parameter
+
+
+def attach_fusion(model: nn.Module, settings: FusionSettings) -> FusionAdapters:
+    """Freeze ``model`` and put adapters on the query and value maps of its self-attention.
+
+    A is drawn from torch's global generator, so that a seed fixes it. Raises InputError for an architecture
+    that is not known, or without any of the stacks that were asked for, and UsageError for cross-attention in
+    a stack where a position must not see later ones.
+    """
+    architecture = architecture_of(model)
+    blocks = [b for b in blocks_of(model) if settings.stacks is None or b.stack in settings.stacks]
+    if not blocks:
+        raise InputError(
+            f"the model has no {' or '.join(settings.stacks or ())} to put adapters in",
+            f"choose among {', '.join(sorted({block.stack for block in blocks_of(model)}))}",
+        )
+    causal = {block.stack for block in blocks} & set(architecture.causal)
+    if settings.phi is Phi.CROSS_ATTENTION and causal:
+        raise UsageError(
+            "cross-attention in a decoder lets every position see the words after it",
+            "choose another phi, such as add-relu",
+        )
+    model.requires_grad_(False)
+    source = Source()
+    by_name = {}
+    for block in blocks:
+        for path in _linear_maps(block, architecture, settings.elsewhere):
+            fuses = path in (architecture.query, architecture.value)
+            adapter = FusionLoRA(
+                block.module.get_submodule(path),
+                source,
+                name=f"{block.name}.{path}",
+                block=block.name,
+                rank=settings.rank,
+                alpha=settings.alpha,
+                phi=settings.phi if fuses else None,
+                norm=_norm(block, architecture, settings),
+            )
+            by_name[adapter.name] = adapter
+            _replace(block.module, path, adapter)
+    return FusionAdapters(source, settings, tuple(block.name for block in blocks), by_name)
+
+
+@torch.no_grad()
+def merge(model: nn.Module, adapters: FusionAdapters) -> None:
+    """Add plain LoRAs to the matrices they sit on and take them out: ``W + (alpha/r) B A``.
+
+    The model is the stock one again. Raises RuntimeError for fusion adapters, which cannot be merged.
+    """
+    deltas = {name: adapter.delta() for name, adapter in adapters.by_name.items()}
+    for name, adapter in adapters.by_name.items():
+        adapter.base.weight += deltas[name].to(adapter.base.weight.dtype)
+    detach(model, adapters)
+
+
+def detach(model: nn.Module, adapters: FusionAdapters) -> None:
+    """Take adapters out again: the frozen maps are as they were."""
+    modules = {block.name: block.module for block in blocks_of(model)}
+    for name, adapter in adapters.by_name.items():
+        _replace(modules[adapter.block], name.removeprefix(f"{adapter.block}."), adapter.base)
+
+
+def enable_checkpointing(model: nn.Module, source: Source) -> None:
+    """Gradient checkpointing under which what is computed again in backward reads the same source."""
+    # transformers renamed it within version 5.
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False, "context_fn": source.checkpointing})
+
+
+def _linear_maps(block: Block, architecture: Architecture, elsewhere: bool) -> list[str]:
+    if not elsewhere:
+        return [architecture.query, architecture.value]
+    return [name for name, module in block.module.named_modules() if isinstance(module, nn.Linear)]
+
+
+def _norm(block: Block, architecture: Architecture, settings: FusionSettings) -> nn.Module | None:
+    if settings.source_norm is SourceNorm.NONE or architecture.norm is None:
+        return None
+    return block.module.get_submodule(architecture.norm)
+
+
+def _replace(block: nn.Module, path: str, module: nn.Module) -> None:
+    parent, _, name = path.rpartition(".")
+    setattr(block.get_submodule(parent), name, module)

@@ -1,0 +1,90 @@
+"""Source capture: what the frozen model makes of the source text, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lslo_cli.flare.architectures import Block, blocks_of
+from lslo_cli.flare.attach import FusionAdapters
+from lslo_cli.flare.source import SourceStates
+
+
+@torch.no_grad()
+def capture(
+    model: nn.Module, adapters: FusionAdapters, inputs: Mapping[str, Tensor], forward: Callable | None = None
+) -> SourceStates:
+    """The states of a source text for every block that has adapters, each (rows, length, d).
+
+    ``inputs`` are those of the model, in an encoder-decoder the decoder's included. With
+    ``source_layer_offset`` 0 a block gets the source as it entered that block, with 1 as it left it; the
+    final norm of a model is never part of it. One pass without adapters, gradients or dropout; the model's
+    mode is restored. ``forward`` is what to call in place of ``model``, such as its encoder alone.
+
+    A frozen model in eval mode makes the states of a text the same in every epoch, so they can be kept.
+    Padding does not change those of real tokens.
+    """
+    settings = adapters.settings
+    blocks = [block for block in blocks_of(model) if block.name in adapters.blocks]
+    with evaluating(model), adapters.source.off(), _recording(blocks, settings.source_layer_offset) as seen:
+        (forward or model)(**inputs)
+    states = SourceStates(seen)
+    if settings.mask_padding:
+        for stack, mask in _masks(model, inputs).items():
+            states = states.masked(mask, stack)
+    return states
+
+
+def _masks(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Which positions are no padding, by stack: the first stack of a model reads ``input_ids``."""
+    first = next(iter(blocks_of(model))).stack
+    masks = {first: inputs.get("attention_mask"), "decoder": inputs.get("decoder_attention_mask")}
+    if first == "decoder":
+        masks = {first: inputs.get("attention_mask")}
+    return {stack: mask for stack, mask in masks.items() if mask is not None}
+
+
+@contextmanager
+def _recording(blocks: list[Block], offset: int) -> Iterator[dict[str, Tensor]]:
+    """A dictionary that fills with the input (offset 0) or output (offset 1) of each block that runs."""
+    seen: dict[str, Tensor] = {}
+
+    def entering(name: str) -> Callable:
+        def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+            seen[name] = args[0] if args else kwargs["hidden_states"]
+
+        return hook
+
+    def leaving(name: str) -> Callable:
+        def hook(module: nn.Module, args: tuple, output: Tensor | tuple[Tensor, ...]) -> None:
+            seen[name] = output if isinstance(output, Tensor) else output[0]
+
+        return hook
+
+    hooks = [
+        block.module.register_forward_hook(leaving(block.name))
+        if offset
+        else block.module.register_forward_pre_hook(entering(block.name), with_kwargs=True)
+        for block in blocks
+    ]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode for the block; every module has its own mode back afterwards."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

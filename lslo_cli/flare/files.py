@@ -1,0 +1,96 @@
+"""Fusion adapters on disk: one safetensors file, whole or not at all, that says what it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from lslo_cli.artifacts.writing import writing
+from lslo_cli.errors import InputError
+from lslo_cli.flare.attach import FusionAdapters, FusionSettings, attach_fusion
+from lslo_cli.method.flare import Phi, SourceNorm
+from lslo_cli.nn.files import check_finite, check_readable, write_tensors
+from lslo_cli.parsing import parse_json
+
+FORMAT = "lslo-fusion-2"
+AGAIN = "give the file that was saved for this model, or train again"
+
+
+def save_fusion(
+    path: Path, adapters: FusionAdapters, extra: Mapping[str, nn.Module] | None = None, **metadata: str
+) -> None:
+    """Write adapters and their settings; ``extra`` modules, such as a task head, go by their names.
+
+    Raises InputError where the file cannot be written.
+    """
+    tensors = adapters.state_dict()
+    for name, module in (extra or {}).items():
+        tensors |= {f"{name}.{key}": value.detach() for key, value in module.state_dict().items()}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    header = {**metadata, "settings": asdict(adapters.settings)}
+    with writing(path) as file:
+        # One key alone: safetensors writes several in any order, and equal adapters shall be equal bytes.
+        write_tensors(file, path, tensors, {FORMAT: json.dumps(header)})
+
+
+def load_fusion(path: Path, model: nn.Module, extra: Mapping[str, nn.Module] | None = None) -> FusionAdapters:
+    """Put the adapters of a file on ``model``, and the states of ``extra`` modules into them.
+
+    Raises InputError where the file is missing, damaged or something else, or does not fit the model.
+    """
+    adapters = attach_fusion(model, _settings(read_metadata(path)["settings"]))
+    restore_fusion(path, adapters, extra)
+    return adapters
+
+
+def restore_fusion(
+    path: Path, adapters: FusionAdapters, extra: Mapping[str, nn.Module] | None = None
+) -> None:
+    """Copy a file into adapters that are in place, and into ``extra`` modules. Raises InputError likewise."""
+    if _settings(read_metadata(path)["settings"]) != adapters.settings:
+        raise InputError(f"{path} holds adapters of another kind than these: {adapters.settings}", AGAIN)
+    try:
+        with safe_open(path, "pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
+        check_finite(state, path, AGAIN)
+        adapters.load_state_dict(state)
+        for name, module in (extra or {}).items():
+            prefix = f"{name}."
+            own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+            module.load_state_dict(own)
+    except (KeyError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"{path} does not fit the model: {error}", AGAIN) from None
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """What the header of a file says: settings, run, language.
+
+    Raises InputError where the file is missing or damaged, or holds no fusion adapters.
+    """
+    check_readable(path, AGAIN)
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"cannot read fusion adapters from {path}: {error}", AGAIN) from None
+    if FORMAT not in metadata:
+        raise InputError(f"{path} holds no fusion adapters ({FORMAT})", AGAIN)
+    try:
+        return parse_json(metadata[FORMAT])
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}", AGAIN) from None
+
+
+def _settings(written: Mapping[str, Any]) -> FusionSettings:
+    known = {field.name for field in fields(FusionSettings)}
+    values = {key: value for key, value in written.items() if key in known}
+    values["phi"] = None if values["phi"] is None else Phi(values["phi"])
+    values["source_norm"] = SourceNorm(values["source_norm"])
+    values["stacks"] = None if values["stacks"] is None else tuple(values["stacks"])
+    return FusionSettings(**values)

@@ -1,0 +1,71 @@
+"""An encoder with a head for labels or spans: what is tuned on English and transferred."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lslo_cli.flare.examples import Example, Pairs, Question
+from lslo_cli.flare.heads import Classifier, SpanFinder, pooled
+from lslo_cli.flare.task_model import Batch, Examples, Prepared, TaskModel
+from lslo_cli.flare.texts import Texts, encode, encode_questions
+
+
+@dataclass
+class HeadModel(TaskModel):
+    """``backbone`` gives states, ``head`` logits."""
+
+    head: Classifier | SpanFinder
+
+    def texts(self, examples: Examples, max_length: int) -> Texts:
+        pairs = ((example.text, example.pair) for example in examples)
+        return encode(self.tokenizer, pairs, max_length, self.side)
+
+    def prepared(self, examples: Examples, max_length: int) -> Prepared:
+        """Labels are numbers of classes, or first and last token of an answer."""
+        if isinstance(examples[0], Question):
+            texts, labels = encode_questions(self.tokenizer, examples, max_length)
+        else:
+            texts = self.texts(examples, max_length)
+            labels = torch.tensor([example.label for example in examples])
+        return Prepared(texts, labels, tuple(texts.lengths()))
+
+    def joined(self, pairs: Pairs, max_length: int) -> Prepared:
+        both = zip(pairs.source, pairs.target, strict=True)
+        return self.prepared([_joined(source, target) for source, target in both], max_length)
+
+    def read(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Logits of the head and pooled states (rows, d) of texts."""
+        inputs = {name: tensor.to(self.backbone.device) for name, tensor in inputs.items()}
+        context = inputs.pop("context_mask", inputs["attention_mask"])
+        states = self.backbone(**inputs).last_hidden_state
+        return self.head(states, context), pooled(states.float(), inputs["attention_mask"])
+
+    def logits(self, batch: Batch) -> Tensor:
+        with batch.reading():
+            return self.read(batch.inputs(self.backbone.device))[0]
+
+    def loss(self, batch: Batch) -> Tensor:
+        logits = self.logits(batch)
+        return F.cross_entropy(logits, batch.labels(logits.device))
+
+    def answers(self, batch: Batch) -> Tensor:
+        return self.head.answers(self.logits(batch))
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {"head": self.head}
+
+    def fresh(self) -> Self:
+        return replace(self, head=copy.deepcopy(self.head))
+
+
+def _joined(source: Example | Question, target: Example | Question) -> Example | Question:
+    """Two examples as one: the source before the target, whose context stays where answers are found."""
+    if isinstance(target, Question):
+        return replace(target, text=f"{source.whole} {target.text}")
+    return Example(target.id, source.whole, target.label, target.whole)

@@ -1,0 +1,84 @@
+"""Task models from folders and hub ids."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer, MT5EncoderModel
+from transformers.utils import logging
+
+from lslo_cli.errors import InputError
+from lslo_cli.flare.architectures import decodes_only
+from lslo_cli.flare.head_model import HeadModel
+from lslo_cli.flare.heads import Classifier, SpanFinder
+from lslo_cli.flare.prompted_model import PromptedModel
+from lslo_cli.flare.source import Side
+from lslo_cli.flare.task_model import TaskModel
+from lslo_cli.flare.tasks import Task
+
+CLASSES = {"mt5": MT5EncoderModel}
+"""Where the model without its head is not what reads a text for a label."""
+
+
+def load_task_model(
+    name: str,
+    task: Task,
+    *,
+    dropout: float | None = None,
+    answer_tokens: int = 32,
+    attention: str | None = None,
+    device: torch.device | str = "cpu",
+    revision: str | None = None,
+) -> TaskModel:
+    """Load a folder or a hub id in float32: an encoder with a new head, or a decoder that answers in words.
+
+    The head is drawn from torch's global generator. ``dropout`` None keeps the model's own, ``answer_tokens``
+    is the most that a decoder writes as an answer to a question. Raises InputError where there is no such
+    model or fusion does not know it.
+    """
+    logging.disable_progress_bar()  # what a run has to say goes through its events
+    try:
+        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
+        writes = decodes_only(config.model_type)
+        loader = AutoModelForCausalLM if writes else CLASSES.get(config.model_type, AutoModel)
+        options = {} if attention is None else {"attn_implementation": attention}
+        options |= {"revision": revision, "dtype": torch.float32}
+        backbone = loader.from_pretrained(name, trust_remote_code=False, **options)
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        reason = next(iter(str(error).splitlines()), repr(error))
+        raise InputError(
+            f"cannot load the task model '{name}': {reason}",
+            "give a folder with config.json, weights and tokenizer, or a hub id",
+        ) from None
+    if dropout is not None:
+        for module in backbone.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = dropout
+    backbone.to(device).eval()
+    if writes:
+        return PromptedModel(backbone, _writing(tokenizer, name), Side.LEFT, task, answer_tokens)
+    width = backbone.config.hidden_size
+    head = Classifier(width, len(task.labels)) if task.labels else SpanFinder(width)
+    return HeadModel(backbone, tokenizer, Side.RIGHT, head.to(device))
+
+
+def weight_files(name: str) -> list[Path]:
+    """The weight files of a folder, in order; none for a hub id."""
+    folder = Path(name)
+    return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin")) if folder.is_dir() else []
+
+
+def _writing(tokenizer: Any, name: str) -> Any:
+    """A decoder's tokenizer, which needs an end of text and may lack padding."""
+    if tokenizer.eos_token_id is None:
+        raise InputError(
+            f"the tokenizer of '{name}' has no token for the end of a text, which ends an answer",
+            "name one as eos_token in its tokenizer_config.json",
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer

@@ -1,0 +1,134 @@
+"""X-Mixup, a baseline: target states are mixed with what they find in the source by attention."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lslo_cli.errors import InputError
+from lslo_cli.flare.architectures import blocks_of
+
+SOURCE_SHARE = 0.4
+"""Weight of the source's cross-entropy in the loss; the target's has the rest."""
+
+MAX_RATIO = 0.5
+"""lambda_0: the most that the source can weigh in a mixture."""
+
+
+class MixedAttention(nn.Module):
+    """Self-attention of one block of a BERT-like encoder, mixed across languages.
+
+    ``h = (1 - lambda) h_t + lambda Attention(h_t, h_s, h_s)`` with h_t and h_s what self-attention makes of
+    the two texts, the same matrices Q, K, V and output in both attentions, and
+    ``lambda = lambda_0 sigmoid(w H + b)`` by row, H being the mean entropy of the cross-attention over the
+    logarithm of its width. w and b are learned. While the source is read, its h_s is kept; while the target
+    is, it is used.
+    """
+
+    def __init__(self, attention: nn.Module):
+        super().__init__()
+        self.attention = attention
+        self.ratio = nn.Linear(1, 1)
+        nn.init.zeros_(self.ratio.weight)
+        nn.init.zeros_(self.ratio.bias)
+        self.source: tuple[Tensor, Tensor] | None = None
+        self.mixes = False
+
+    def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+        output, *rest = self.attention(hidden_states, *args, **kwargs)
+        if not self.mixes:
+            self._own = output
+            return (output, *rest)
+        states, mask = self.source
+        crossed, entropy = self._cross(output, states, mask)
+        ratio = (
+            MAX_RATIO * torch.sigmoid(self.ratio(entropy[:, None])).to(output.dtype)[..., None]
+        )  # (rows, 1, 1)
+        return ((1 - ratio) * output + ratio * crossed, *rest)
+
+    def keep(self, mask: Tensor) -> None:
+        """Take what was just read as the source; ``mask`` (rows, length) is 0 at its padding."""
+        self.source = (self._own, mask)
+
+    def _cross(self, target: Tensor, source: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-attention with this block's own matrices, and its mean entropy by row in [0, 1]."""
+        inner = self.attention.self
+        heads = inner.num_attention_heads
+
+        def split(x: Tensor) -> Tensor:
+            return x.unflatten(-1, (heads, -1)).transpose(1, 2)  # (rows, heads, length, d_head)
+
+        queries, keys, values = (
+            split(inner.query(target)),
+            split(inner.key(source)),
+            split(inner.value(source)),
+        )
+        padding = mask[:, None, None, :] == 0
+        scores = queries @ keys.transpose(2, 3) / math.sqrt(queries.shape[-1])
+        log_weights = scores.float().masked_fill(padding, -torch.inf).log_softmax(dim=-1)
+        weights = log_weights.exp()
+        terms = weights * log_weights.masked_fill(padding, 0)  # 0 log 0 has no gradient of its own
+        entropy = -terms.sum(dim=-1).mean(dim=(1, 2))
+        width = mask.sum(dim=1).clamp(min=2).log()
+        context = (weights.to(values.dtype) @ values).transpose(1, 2).flatten(2)
+        return self.attention.output(context, target), entropy / width
+
+
+class XMixup:
+    """The method on a whole encoder: mixed attention in one block, two readings, and its loss."""
+
+    def __init__(self, model: nn.Module, block: int):
+        """``block`` counts from 1. Raises InputError where there is no such block or no BERT-like model."""
+        blocks = {b.number: b.module for b in blocks_of(model) if hasattr(b.module, "attention")}
+        if block not in blocks or not hasattr(blocks[block].attention, "self"):
+            raise InputError(
+                f"X-Mixup cannot mix in block {block} of a '{model.config.model_type}' model",
+                f"choose one of {', '.join(map(str, blocks))}" if blocks else "choose a BERT-like encoder",
+            )
+        self._block = blocks[block]
+        self.mixed = MixedAttention(self._block.attention)
+        self._block.attention = self.mixed
+        self.mixed.ratio.to(next(model.parameters()).device)
+
+    def parameters(self) -> list[nn.Parameter]:
+        return list(self.mixed.ratio.parameters())
+
+    def detach(self) -> None:
+        """Take the mixture out again."""
+        self._block.attention = self.mixed.attention
+
+    @contextmanager
+    def source_was_read(self, mask: Tensor) -> Iterator[None]:
+        """For the block the model reads target texts, mixed with the source texts it has just read."""
+        self.mixed.keep(mask)
+        self.mixed.mixes = True
+        try:
+            yield
+        finally:
+            self.mixed.mixes, self.mixed.source = False, None
+
+
+def mixup_loss(
+    source_logits: Tensor, target_logits: Tensor, labels: Tensor, source_first: Tensor, target_first: Tensor
+) -> Tensor:
+    """``0.4 CE(source) + 0.6 CE(target) + KL(source || target) + MSE(source, target)``.
+
+    Logits are (rows, classes); the mean square error is between the states (rows, d) that represent the
+    texts.
+    """
+    source, target = source_logits.float(), target_logits.float()
+    divergence = F.kl_div(
+        F.log_softmax(target, -1), F.log_softmax(source, -1), log_target=True, reduction="batchmean"
+    )
+    return (
+        SOURCE_SHARE * F.cross_entropy(source, labels)
+        + (1 - SOURCE_SHARE) * F.cross_entropy(target, labels)
+        + divergence
+        + F.mse_loss(target_first.float(), source_first.float())
+    )

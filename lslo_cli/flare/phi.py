@@ -1,0 +1,38 @@
+"""How source and target are fused in the bottleneck: the functions phi(S, T)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from lslo_cli.method.flare import Phi
+
+FUNCTIONS = {
+    Phi.ADD: lambda S, T: S + T,
+    Phi.MUL: lambda S, T: S * T,
+    Phi.ADD_RELU: lambda S, T: S.relu() + T.relu(),
+    Phi.MUL_RELU: lambda S, T: S.relu() * T.relu(),
+}
+"""phi(S, T) by element; S and T are (batch, length, r)."""
+
+
+class CrossAttention(nn.Module):
+    """``softmax((W_Q S)(W_K T)^T / sqrt(r)) W_V T``: the source asks, the target answers.
+
+    S is (batch, length of the source, r) and T (batch, length of the target, r); the result has the length of
+    the source. One head, biases, no mask: the only phi with parameters of its own, ``3 r (r + 1)``.
+    """
+
+    def __init__(self, rank: int):
+        super().__init__()
+        self.query = nn.Linear(rank, rank)
+        self.key = nn.Linear(rank, rank)
+        self.value = nn.Linear(rank, rank)
+
+    def forward(self, S: Tensor, T: Tensor) -> Tensor:
+        own = self.query.weight.dtype  # float32, whatever the model's format is
+        queries, keys, values = self.query(S.to(own)), self.key(T.to(own)), self.value(T.to(own))
+        scores = queries @ keys.transpose(1, 2) / math.sqrt(queries.shape[-1])
+        return (torch.softmax(scores, dim=-1).to(values.dtype) @ values).to(S.dtype)

@@ -1,0 +1,218 @@
+"""What ``lslo flare`` finds as figures: methods by language, fusion functions, activations by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lslo_cli.flare.results import Activation
+from lslo_cli.plots.style import (
+    DASHES,
+    MARKERS,
+    PAGE_WIDTH,
+    Look,
+    Style,
+    legend_below,
+    new_figure,
+    note,
+    styled,
+    title,
+)
+
+HATCHES = ("", "////", "....", "xxxx", "---", "ooo", "\\\\\\\\")
+"""Bars beside each other differ in colour and pattern, so they need no colour; one more than colours, so
+that no pair repeats."""
+
+Scores = Mapping[str, Mapping[str, Sequence[float]]]
+"""By series, then by place on the axis: one score for each seed."""
+
+SIDES = ("source", "target")
+
+
+@styled
+def languages(
+    scores: Scores,
+    metric: str,
+    chance: float,
+    *,
+    width: float = PAGE_WIDTH,
+    style: Style = Style.PAPER,
+) -> Figure:
+    """Every run's score by target language: means over seeds with their sample standard deviation.
+
+    Bars begin at ``chance``, so that their lengths are what a run knows.
+    """
+    look = style.look
+    columns = 4 if width > 5 else 1
+    figure = new_figure(look, width, 2.3 + 0.13 * -(-len(scores) // columns))
+    axes = figure.subplots()
+    names = list(dict.fromkeys(name for by_language in scores.values() for name in by_language))
+    axes.axhline(chance, color=look.neutral, linewidth=0.6)
+    _bars(axes, look, scores, names, chance)
+    axes.set_xticks(range(len(names)), names)
+    axes.tick_params(axis="x", length=0)
+    axes.margins(x=0.01)
+    axes.set(xlabel="Target language", ylabel=metric)
+    legend_below(axes, columns)
+    note(figure, look, f"Mean ± sample standard deviation over {_seeds(scores)}. {_begin(chance)}")
+    title(figure, look, "Transfer from English, by target language")
+    return figure
+
+
+@styled
+def sources(
+    scores: Scores,
+    alone: Mapping[str, float],
+    metric: str,
+    *,
+    width: float = PAGE_WIDTH,
+    style: Style = Style.PAPER,
+) -> Figure:
+    """Fused runs with the right source, with none and with a shuffled one.
+
+    ``scores`` are by kind of source, then by run, each a mean over languages. ``alone`` are lines to compare
+    with: runs that fuse nothing, and chance.
+    """
+    look = style.look
+    names = list(dict.fromkeys(name for by_run in scores.values() for name in by_run))
+    columns = 2 if width > 5 else 1
+    rows = -(-(len(scores) + len(alone)) // columns)
+    figure = new_figure(look, width, 0.75 + 0.27 * len(names) + 0.13 * rows)
+    axes = figure.subplots()
+    step = 0.5 / len(scores)
+    for number, (kind, by_run) in enumerate(scores.items()):
+        shown = [row for row, name in enumerate(names) if name in by_run]
+        values = [by_run[names[row]] for row in shown]
+        shift = (number - (len(scores) - 1) / 2) * step
+        axes.errorbar(
+            [fmean(each) for each in values], [row + shift for row in shown],
+            xerr=[_deviation(each) for each in values], color=look.series[number], marker=MARKERS[number],
+            markersize=4, linestyle="", elinewidth=0.9, label=f"{kind} source",
+        )  # fmt: skip
+    for number, (name, value) in enumerate(alone.items()):
+        axes.axvline(
+            value, color=look.neutral, linewidth=0.8 * (1 + number // len(DASHES)),
+            linestyle=DASHES[number % len(DASHES)], label=f"{name} {value:.1f}", zorder=0,
+        )  # fmt: skip
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlabel(f"{metric}, mean over languages")
+    legend_below(axes, columns)
+    note(figure, look, f"Mean ± sample standard deviation over {_seeds(scores)}.")
+    title(figure, look, "Fusion functions, and what the source is worth")
+    return figure
+
+
+@styled
+def activations(
+    found: Mapping[tuple[int, str], Sequence[Activation]],
+    *,
+    width: float = PAGE_WIDTH,
+    style: Style = Style.PAPER,
+) -> Figure:
+    """Mean of relu(S) and relu(T) in the bottlenecks: of the first adapter by dimension, then by layer.
+
+    ``found`` are one run's adapters by seed and language, in the order of the model. The first panel is the
+    paper's figure 5, for Acehnese where it is there: dimensions of different seeds have nothing in common,
+    so it shows one. The others are means over dimensions and languages, in a band from the lowest seed to
+    the highest.
+    """
+    look = style.look
+    key = next((key for key in sorted(found) if key[1] == "ace"), min(found))
+    first = found[key][0]
+    kinds = list(dict.fromkeys(_kind(item) for items in found.values() for item in items))
+    figure = new_figure(look, width, 2.0 if width > 5 else 1.6 * (1 + len(kinds)))
+    shape = (1, 1 + len(kinds)) if width > 5 else (1 + len(kinds), 1)
+    by_dimension, *panels = figure.subplots(*shape, squeeze=False).flat
+    _dimensions(by_dimension, look, first)
+    by_dimension.set_title(f"Layer {_layer(first)} {_kind(first)}, {key[1]}, seed {key[0]}", loc="left")
+    for axes, kind in zip(panels, kinds, strict=True):
+        _layers(axes, look, found, kind)
+        axes.set_title(f"{kind.capitalize()}, mean over languages", loc="left")
+    top = max(axes.get_ylim()[1] for axes in panels)
+    for axes in panels:
+        axes.set_ylim(0, top)
+    by_dimension.set_ylabel("Mean activation")
+    legend_below(by_dimension, columns=2)
+    title(figure, look, "Activations of source and target in the bottleneck")
+    return figure
+
+
+def _bars(axes: Axes, look: Look, scores: Scores, names: Sequence[str], floor: float) -> None:
+    """A group of bars for each of ``names``, one for each series of ``scores``."""
+    thickness = 0.86 / len(scores)
+    for number, (series, by_name) in enumerate(scores.items()):
+        shown = [place for place, name in enumerate(names) if name in by_name]
+        values = [by_name[names[place]] for place in shown]
+        axes.bar(
+            [place + (number - (len(scores) - 1) / 2) * thickness for place in shown],
+            [fmean(each) - floor for each in values], thickness, floor,
+            yerr=[_deviation(each) for each in values], label=series,
+            color=look.series[number % len(look.series)], edgecolor=look.ground, linewidth=0.4,
+            hatch=HATCHES[number % len(HATCHES)],
+            error_kw={"elinewidth": 0.7, "ecolor": look.ink},
+        )  # fmt: skip
+
+
+def _dimensions(axes: Axes, look: Look, item: Activation) -> None:
+    places = range(1, len(item.source) + 1)
+    for offset, side, colour, hatch in zip((-0.2, 0.2), SIDES, look.series, HATCHES, strict=False):
+        axes.bar(
+            [place + offset for place in places], getattr(item, side), 0.4, label=side, color=colour,
+            hatch=hatch, edgecolor=look.ground, linewidth=0.4,
+        )  # fmt: skip
+    axes.set_xlabel("Dimension of the bottleneck")
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+
+
+def _layers(axes: Axes, look: Look, found: Mapping[tuple[int, str], Sequence[Activation]], kind: str) -> None:
+    layers = sorted({_layer(item) for items in found.values() for item in items if _kind(item) == kind})
+    for side, colour, marker, dashes in zip(SIDES, look.series, MARKERS, DASHES, strict=False):
+        seeds = [
+            [
+                fmean(
+                    value
+                    for (number, _), items in found.items()
+                    if number == seed
+                    for item in items
+                    if _kind(item) == kind and _layer(item) == layer
+                    for value in getattr(item, side)
+                )
+                for layer in layers
+            ]
+            for seed in dict.fromkeys(seed for seed, _ in found)
+        ]
+        by_layer = list(zip(*seeds, strict=True))
+        axes.plot(layers, list(map(fmean, by_layer)), color=colour, marker=marker, linestyle=dashes)
+        axes.fill_between(
+            layers, list(map(min, by_layer)), list(map(max, by_layer)), color=colour, alpha=0.15, linewidth=0
+        )
+    axes.set_xlabel("Layer")
+    axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+
+
+def _kind(item: Activation) -> str:
+    """``query`` of ``encoder.1.attention.self.query``."""
+    return item.adapter.rpartition(".")[2]
+
+
+def _layer(item: Activation) -> int:
+    return int(item.adapter.split(".")[1])
+
+
+def _deviation(values: Sequence[float]) -> float:
+    return stdev(values) if len(values) > 1 else 0.0
+
+
+def _seeds(scores: Scores) -> str:
+    counts = {len(seeds) for by_name in scores.values() for seeds in by_name.values()}
+    words = " to ".join(map(str, sorted({min(counts), max(counts)})))
+    return f"{words} seed{'' if counts == {1} else 's'}"
+
+
+def _begin(chance: float) -> str:
+    return f"Bars begin at {chance:.1f}, the score of another row's label."

@@ -1,0 +1,47 @@
+"""What flows through the bottlenecks: mean activations of source and target (the paper's figure 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from lslo_cli.flare.adapter import FusionLoRA
+from lslo_cli.flare.readings import FusionReading
+from lslo_cli.flare.task_model import Prepared
+from lslo_cli.flare.texts import prediction_batches
+
+
+@torch.no_grad()
+def activations(
+    reading: FusionReading, split: Prepared, size: int
+) -> dict[str, tuple[list[float], list[float]]]:
+    """Mean of relu(A s) and of relu(A t) by dimension of the bottleneck, for every fusion adapter.
+
+    Means are over all positions that the adapters see, padding included.
+    """
+    sums = {
+        name: torch.zeros(2, adapter.lora_A.shape[0], dtype=torch.float64)
+        for name, adapter in reading.adapters.by_name.items()
+        if adapter.phi is not None
+    }
+    positions = 0
+
+    def observe(name: str) -> Callable[[nn.Module, tuple[Tensor]], None]:
+        def hook(adapter: FusionLoRA, inputs: tuple[Tensor]) -> None:
+            for number, hidden in enumerate(adapter.bottleneck(*inputs)):
+                sums[name][number] += hidden.double().relu().sum(dim=(0, 1)).cpu()
+
+        return hook
+
+    hooks = [reading.adapters.by_name[name].register_forward_pre_hook(observe(name)) for name in sums]
+    reading.model.train(False)
+    try:
+        for rows in prediction_batches(split.lengths, size):
+            reading.logits(split, rows)
+            positions += len(rows) * max(split.lengths[row] for row in rows)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {name: tuple((total / positions).tolist()) for name, total in sums.items()}

@@ -1,0 +1,137 @@
+"""A decoder that reads a prompt and answers in words, as the paper has Llama and Gemma do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import GenerationConfig
+
+from lslo_cli.flare.examples import Example, Pairs, Question
+from lslo_cli.flare.task_model import Batch, Examples, Prepared, TaskModel
+from lslo_cli.flare.tasks import Task
+from lslo_cli.flare.texts import Texts
+from lslo_cli.method.task_scores import normalised_answer
+from lslo_cli.nn.loss import IGNORED
+
+
+@dataclass
+class PromptedModel(TaskModel):
+    """``backbone`` is a language model whose own output layer answers; it stays frozen, and no head is added.
+
+    A prompt is fused with the source's prompt, position by position, and every word of the answer with the
+    last state of that prompt, in training as while writing.
+
+    An answer is what greedy search writes in its first line, case and punctuation aside: the number of the
+    label that it names, or the number of labels where it names none; in question answering 1 where it is the
+    right one and else 0, which ``labels`` therefore are too. An answer to a question has at most
+    ``answer_tokens`` tokens.
+    """
+
+    task: Task
+    answer_tokens: int
+
+    def texts(self, examples: Examples, max_length: int) -> Texts:
+        """Prompts; what is too long is cut at the end of its content, so that the cue stays."""
+        prompts = map(self.task.prompt, examples)
+        return self._texts([self._ids([prompt.content], prompt.cue, max_length) for prompt in prompts])
+
+    def prepared(self, examples: Examples, max_length: int) -> Prepared:
+        return self._prepared(self.texts(examples, max_length), examples)
+
+    def joined(self, pairs: Pairs, max_length: int) -> Prepared:
+        """The content of the source before the target's prompt; each has its half of the room."""
+        rows = []
+        for source, target in zip(pairs.source, pairs.target, strict=True):
+            prompt = self.task.prompt(target)
+            contents = [self.task.prompt(source).content, prompt.content]
+            rows.append(self._ids(contents, prompt.cue, max_length))
+        return self._prepared(self._texts(rows), pairs.target)
+
+    def logits(self, batch: Batch) -> Tensor:
+        """(rows, words) for the word after the prompt."""
+        with batch.reading():
+            return self.backbone(**batch.inputs(self.backbone.device), logits_to_keep=1).logits[:, -1]
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean cross-entropy of the tokens of the answers, their end included."""
+        inputs = batch.inputs(self.backbone.device)
+        answers = self._answer_ids([batch.split.answers[row] for row in batch.rows])
+        read = answers[:, :-1]  # the last token is only predicted
+        ids = torch.cat([inputs["input_ids"], read.masked_fill(read == IGNORED, batch.split.texts.pad_id)], 1)
+        mask = torch.cat([inputs["attention_mask"], (read != IGNORED).long()], 1)
+        with batch.reading(ids.shape[1]):
+            logits = self.backbone(
+                input_ids=ids, attention_mask=mask, logits_to_keep=answers.shape[1], use_cache=False
+            ).logits
+        return F.cross_entropy(logits.float().flatten(0, 1), answers.flatten(), ignore_index=IGNORED)
+
+    def answers(self, batch: Batch) -> Tensor:
+        written = zip(batch.rows, self.written(batch), strict=True)
+        return torch.tensor([self._number(text, batch.split.answers[row]) for row, text in written])
+
+    @torch.no_grad()
+    def written(self, batch: Batch) -> list[str]:
+        """The first line of what the model writes after each prompt."""
+        inputs = batch.inputs(self.backbone.device)
+        settings = GenerationConfig(
+            max_new_tokens=self._longest(),
+            do_sample=False,
+            num_beams=1,
+            eos_token_id=self.tokenizer.eos_token_id,
+            pad_token_id=batch.split.texts.pad_id,
+        )
+        with batch.writing(self.backbone):
+            ids = self.backbone.generate(**inputs, generation_config=settings)
+        texts = self.tokenizer.batch_decode(ids[:, batch.length :], skip_special_tokens=True)
+        return [text.strip().partition("\n")[0] for text in texts]
+
+    def _prepared(self, texts: Texts, examples: Examples) -> Prepared:
+        labels = [1 if isinstance(example, Question) else example.label for example in examples]
+        answers = tuple(map(self._right, examples))
+        return Prepared(texts, torch.tensor(labels), tuple(texts.lengths()), answers=answers)
+
+    def _right(self, example: Example | Question) -> str:
+        return example.answer if isinstance(example, Question) else self.task.labels[example.label]
+
+    def _number(self, written: str, right: str) -> int:
+        written = normalised_answer(written)
+        if not self.task.labels:
+            return int(written == normalised_answer(right))
+        labels = [*map(normalised_answer, self.task.labels), written]
+        return labels.index(written)
+
+    def _longest(self) -> int:
+        """The tokens that an answer may have, its end included."""
+        labels = self.task.labels
+        return max(len(self._answer(label)) for label in labels) if labels else self.answer_tokens
+
+    def _answer(self, text: str) -> list[int]:
+        return [*self._tokens(f" {text}"), self.tokenizer.eos_token_id]
+
+    def _answer_ids(self, texts: Sequence[str]) -> Tensor:
+        """(rows, longest), filled up with IGNORED; what is cut off has no end to learn."""
+        rows = [torch.tensor(self._answer(text)[: self._longest()]) for text in texts]
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=IGNORED).to(
+            self.backbone.device
+        )
+
+    def _ids(self, contents: Sequence[str], cue: str, max_length: int) -> tuple[int, ...]:
+        """Contents in order and the cue, in ``max_length`` tokens, of which the cue has at most half."""
+        end = self._tokens(cue)[-(max_length // 2) :]
+        room = (max_length - len(end)) // len(contents)
+        ids: list[int] = []
+        for content in contents:
+            begin = not ids
+            text = content if begin else f"\n{content}"
+            ids += self.tokenizer(text, add_special_tokens=begin)["input_ids"][:room]
+        return (*ids, *end)
+
+    def _tokens(self, text: str) -> list[int]:
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def _texts(self, rows: Sequence[tuple[int, ...]]) -> Texts:
+        return Texts(tuple(rows), self.tokenizer.pad_token_id, self.side)

@@ -1,0 +1,202 @@
+"""How each method reads a pair of texts: what it prepares once, and what it computes for a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from lslo_cli.flare.attach import FusionAdapters
+from lslo_cli.flare.capture import capture
+from lslo_cli.flare.examples import Pairs
+from lslo_cli.flare.head_model import HeadModel
+from lslo_cli.flare.mixup import XMixup, mixup_loss
+from lslo_cli.flare.source import SourceStates
+from lslo_cli.flare.task_model import Batch, Prepared, TaskModel
+from lslo_cli.flare.texts import Texts, prediction_batches
+
+CAPTURE_ROWS = 32
+"""Source texts that are read at a time."""
+
+KEPT_BYTES = 2**32
+"""Source states of a split that are kept; of larger ones those of a batch are made when it is read."""
+
+
+class Reading:
+    """A plain reading of the target text, with whatever adapters the model has."""
+
+    def __init__(self, model: TaskModel, adapters: FusionAdapters | None, max_length: int):
+        self.model = model
+        self.adapters = adapters
+        self.max_length = max_length
+
+    def modules(self) -> dict[str, nn.Module]:
+        """What is trained and saved beside the adapters."""
+        return self.model.modules()
+
+    def parameters(self) -> list[nn.Parameter]:
+        own = self.adapters.parameters() if self.adapters else []
+        return [*own, *(p for module in self.modules().values() for p in module.parameters())]
+
+    def prepare(self, pairs: Pairs) -> Prepared:
+        return self.model.prepared(pairs.target, self.max_length)
+
+    def batch(self, split: Prepared, rows: Sequence[int]) -> Batch:
+        """Rows of a split, with what is fused."""
+        return Batch(split, rows, max(split.lengths[row] for row in rows))
+
+    def logits(self, split: Prepared, rows: Sequence[int]) -> Tensor:
+        return self.model.logits(self.batch(split, rows))
+
+    def loss(self, split: Prepared, rows: Sequence[int]) -> Tensor:
+        return self.model.loss(self.batch(split, rows))
+
+    def answers(self, split: Prepared, rows: Sequence[int]) -> Tensor:
+        return self.model.answers(self.batch(split, rows))
+
+    @torch.no_grad()
+    def predict(self, split: Prepared, size: int) -> list[int] | list[list[int]]:
+        """The answer to every text of a split, in the form of its labels, in eval mode."""
+        self.model.train(False)
+        answers = torch.zeros_like(split.labels)
+        for rows in prediction_batches(split.lengths, size):
+            answers[rows] = self.answers(split, rows).cpu()
+        return answers.tolist()
+
+
+class SourceReading(Reading):
+    """Translate-test: the source text stands in for the target's."""
+
+    def prepare(self, pairs: Pairs) -> Prepared:
+        return self.model.prepared(pairs.source, self.max_length)
+
+
+class JoinedReading(Reading):
+    """Input-level fusion: source and target one after the other, in twice the length."""
+
+    def prepare(self, pairs: Pairs) -> Prepared:
+        return self.model.joined(pairs, 2 * self.max_length)
+
+
+class FusionReading(Reading):
+    """FLARE: the frozen model reads the source, whose states are fused with the target's.
+
+    Both texts are padded to one length, the longest of a batch on either side. The states of a split are kept
+    for all epochs where they fit into ``KEPT_BYTES``, and in ``captured`` for other runs on the same model.
+    ``without_source`` reads with plain LoRAs, as a control.
+    """
+
+    without_source = False
+
+    def __init__(
+        self,
+        model: TaskModel,
+        adapters: FusionAdapters,
+        max_length: int,
+        captured: dict[Hashable, SourceStates] | None = None,
+    ):
+        super().__init__(model, adapters, max_length)
+        self.captured = {} if captured is None else captured
+
+    def prepare(self, pairs: Pairs) -> Prepared:
+        plain = super().prepare(pairs)
+        source = self.model.texts(pairs.source, self.max_length)
+        lengths = tuple(map(max, plain.lengths, source.lengths()))
+        width = self.model.width * self.model.backbone.dtype.itemsize * len(self.adapters.blocks)
+        states = None
+        if len(lengths) * self.max_length * width <= KEPT_BYTES:
+            states = self._all_states(source)
+        return replace(plain, states=states, source=source, lengths=lengths)
+
+    def batch(self, split: Prepared, rows: Sequence[int]) -> Batch:
+        batch = replace(super().batch(split, rows), fusion=self.adapters.source)
+        return batch if self.without_source else replace(batch, states=self._states(batch))
+
+    def _states(self, batch: Batch) -> SourceStates:
+        if batch.split.states is None:
+            return self._capture(batch.split.source, batch.rows, batch.length)
+        return batch.split.states.rows(batch.rows).resized(batch.length, self.model.side)
+
+    def _all_states(self, source: Texts) -> SourceStates:
+        """The states of all rows in ``max_length`` positions, captured once."""
+        settings = self.adapters.settings
+        key = (source.ids, settings.source_layer_offset, settings.mask_padding)
+        if key not in self.captured:
+            batches = _slices(len(source.ids), CAPTURE_ROWS)
+            parts = [self._capture(source, rows, self.max_length) for rows in batches]
+            self.captured[key] = SourceStates.joined(parts)
+        return self.captured[key]
+
+    def _capture(self, source: Texts, rows: Sequence[int], length: int) -> SourceStates:
+        backbone = self.model.backbone
+        inputs = {name: tensor.to(backbone.device) for name, tensor in source.padded(rows, length).items()}
+        return capture(backbone, self.adapters, inputs, forward=backbone.base_model)  # no language head
+
+
+class TranslatorReading(FusionReading):
+    """FLARE-MT: ``encode_targets`` gives the translation encoder's states of target texts, once.
+
+    ``projection`` takes them (rows, length, d_mt) to source states.
+    """
+
+    def __init__(
+        self,
+        model: TaskModel,
+        adapters: FusionAdapters,
+        max_length: int,
+        projection: nn.Module,
+        encode_targets: Callable[[Sequence[str]], Tensor],
+    ):
+        super().__init__(model, adapters, max_length)
+        self.projection = projection
+        self.encode_targets = encode_targets
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {**super().modules(), "translator": self.projection}
+
+    def prepare(self, pairs: Pairs) -> Prepared:
+        plain = Reading.prepare(self, pairs)
+        return replace(plain, states=self.encode_targets([example.whole for example in pairs.target]))
+
+    def _states(self, batch: Batch) -> SourceStates:
+        states = self.projection(batch.split.states[list(batch.rows)])
+        return states.resized(batch.length, self.model.side)
+
+
+class MixupReading(Reading):
+    """X-Mixup: the source is read first, then the target, mixed with it."""
+
+    model: HeadModel
+
+    def __init__(self, model: HeadModel, adapters: FusionAdapters, max_length: int, mixup: XMixup):
+        super().__init__(model, adapters, max_length)
+        self.mixup = mixup
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {**super().modules(), "mixup": self.mixup.mixed.ratio}
+
+    def prepare(self, pairs: Pairs) -> Prepared:
+        return replace(super().prepare(pairs), source=self.model.texts(pairs.source, self.max_length))
+
+    def logits(self, split: Prepared, rows: Sequence[int]) -> Tensor:
+        return self._read(split, rows)[1][0]
+
+    def loss(self, split: Prepared, rows: Sequence[int]) -> Tensor:
+        (source, source_state), (target, target_state) = self._read(split, rows)
+        labels = split.labels[list(rows)].to(source.device)
+        return mixup_loss(source, target, labels, source_state, target_state)
+
+    def answers(self, split: Prepared, rows: Sequence[int]) -> Tensor:
+        return self.model.head.answers(self.logits(split, rows))
+
+    def _read(self, split: Prepared, rows: Sequence[int]) -> tuple[tuple[Tensor, Tensor], ...]:
+        inputs = split.source.padded(rows)
+        source = self.model.read(inputs)
+        with self.mixup.source_was_read(inputs["attention_mask"].to(source[0].device)):
+            return source, self.model.read(split.texts.padded(rows))
+
+
+def _slices(count: int, size: int) -> list[range]:
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]

@@ -1,0 +1,210 @@
+"""``lslo flare report``: tables and figures from the artifacts of a transfer experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from lslo_cli import plots
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.artifacts.writing import write_text
+from lslo_cli.errors import InputError
+from lslo_cli.flare import plots as figures
+from lslo_cli.flare.folder import TransferFolder
+from lslo_cli.flare.results import TransferEvaluationResult, TransferTrainingResult
+from lslo_cli.flare.study import TransferStudy
+from lslo_cli.flare.tables import GIVEN, transfer_tables
+from lslo_cli.method.flare import SourceGiven, Transfer, TransferRun
+from lslo_cli.report import Document, Figure, Section
+from lslo_cli.report.building import Format, write
+from lslo_cli.report.provenance import commits, software
+from lslo_cli.report.study import distinct
+from lslo_cli.report.table import millions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+Evaluation = Artifact[TransferEvaluationResult]
+
+
+@dataclass(frozen=True)
+class TransferReport:
+    """A study with the artifacts it was read from."""
+
+    study: TransferStudy
+    artifacts: tuple[Evaluation, ...]
+
+    def document(self, *, with_figures: bool = False) -> Document:
+        """All tables, and with ``with_figures`` all figures, which take seconds to draw."""
+        model = self.artifacts[0].model
+        languages = len(self.study.languages)
+        drawn = tuple(_for_pages(self.study)) if with_figures else ()
+        section = Section(
+            f"{self.artifacts[0].experiment}: {self.study.task}, {languages} target languages",
+            tuple(_facts(self.study, self.artifacts)),
+            tuple(transfer_tables(self.study, model)),
+            drawn,
+        )
+        return Document("FLARE and what it is compared with", (section,))
+
+    def save_figures(self, folder: Path, style: plots.Style = plots.Style.PAPER) -> list[Path]:
+        """Every figure as PNG and PDF."""
+        return [
+            path
+            for sketch in _sketches(self.study)
+            for path in plots.save(sketch.draw(style=style), folder, sketch.stem, style=style)
+        ]
+
+
+def read_report(folder: TransferFolder) -> TransferReport:
+    """Every evaluation in a folder with the training behind it.
+
+    Raises InputError where there is none, where one is damaged or stale, or where they were made with
+    different settings, models or texts.
+    """
+    evaluations, trainings, artifacts = {}, {}, []
+    for seed in folder.seeds():
+        for path in sorted((folder.path / f"seed-{seed}").glob("*/evaluation.json")):
+            artifact = store.read(path, TransferEvaluationResult)
+            store.check_fresh(path, artifact, TransferEvaluationResult.command)
+            key = (seed, artifact.result.language)
+            evaluations[key] = artifact.result
+            trainings[key] = store.read(path.with_name("training.json"), TransferTrainingResult).result
+            artifacts.append(artifact)
+            _check_alike(path, artifacts)
+    if not artifacts:
+        raise InputError(
+            f"no evaluation in {folder.path}", f"make it first: {TransferEvaluationResult.command}"
+        )
+    return TransferReport(TransferStudy(evaluations, trainings), tuple(artifacts))
+
+
+def report(folder: TransferFolder) -> tuple[Document, list[Path]]:
+    """Write ``report.md`` and the figures, and return the document with the paths written."""
+    found = read_report(folder)
+    document = found.document()
+    write_text(folder.report, write(document, Format.MARKDOWN))
+    return document, [folder.report, *found.save_figures(folder.figures)]
+
+
+def _check_alike(path: Path, artifacts: Sequence[Evaluation]) -> None:
+    """Raise InputError where the last artifact does not belong with the others."""
+    first, last = artifacts[0], artifacts[-1]
+    texts = {(text.split, text.digest) for artifact in artifacts for text in artifact.data}
+    different = {
+        "settings": _settings(first) != _settings(last),
+        "task model": first.model.digest != last.model.digest,
+        "test text": len(texts) != len({split for split, _ in texts}),
+    }
+    for what, differs in different.items():
+        if differs:
+            raise InputError(
+                f"{path} was made with other {what} than {first.result.language} of seed {first.seed}",
+                "report them apart: keep each in an experiment of its own",
+            )
+
+
+def _settings(artifact: Evaluation) -> dict[str, object]:
+    """What must be the same in all artifacts; as which language FLARE-MT reads is each run's own."""
+    return {key: value for key, value in artifact.recipe["flare"].items() if key != "translator_reads_as"}
+
+
+def _facts(study: TransferStudy, artifacts: Sequence[Evaluation]) -> Iterator[tuple[str, str]]:
+    first = artifacts[0]
+    settings, model = first.recipe["flare"], first.model
+    rows = distinct(f"{len(result.gold):,}" for result in study.evaluations.values())
+    layers = model.encoder_layers + model.decoder_layers
+    yield (
+        "Task model",
+        f"{model.name}, {millions(model.parameters)} parameters, {layers} layers, "
+        f"d = {model.d_model}, {model.digest[:12]}",
+    )
+    yield "Target languages", ", ".join(study.languages)
+    yield "Test text", f"{distinct(text.path for item in artifacts for text in item.data)}, {rows} rows each"
+    yield "Metric", f"{study.metric}, 0 to 100"
+    yield (
+        "Training",
+        f"{settings['epochs']} epochs, batches of {settings['batch_size']}, lr {settings['lr']:g}, "
+        f"rank {settings['rank']}, texts of at most {settings['max_length']} tokens, "
+        f"{first.recipe['run']['precision']}",
+    )
+    trained = [run for result in study.trainings.values() for run in result.runs if run.translator]
+    if trained:
+        yield "Translation models", distinct((f"{run.run}: {run.translator}" for run in trained), "; ")
+    yield "Seeds", ", ".join(map(str, study.seeds))
+    yield "Device", distinct((item.made.device for item in artifacts), "; ")
+    yield "Commit", commits(list(artifacts))
+    yield "Software", software(list(artifacts))
+
+
+@dataclass(frozen=True)
+class _Sketch:
+    """A figure whose data is there: the name of its file, its caption, and how to draw it in a style."""
+
+    stem: str
+    caption: str
+    draw: Callable[..., Drawing]
+
+
+def _sketches(study: TransferStudy) -> Iterator[_Sketch]:
+    """The figures that a study allows."""
+    chances = study.chances()
+    chance = fmean(chances.values()) if chances else 0.0
+    yield _Sketch(
+        "languages",
+        "Every method in every target language.",
+        partial(figures.languages, _by_language(study), study.metric, chance),
+    )
+    fused = {name: _by_run(study, source) for source, name in GIVEN.items()}
+    fused = {name: by_run for name, by_run in fused.items() if by_run}
+    if fused:
+        unfused = [run for run in study.runs if not TransferRun.parse(run).method.fuses]
+        alone = {run: spread.mean for run in unfused if (spread := study.average(run))}
+        caption = "Fusion functions with the right source, with none and with a shuffled one."
+        lines = {**alone, "wrong source's label": chance}
+        yield _Sketch("sources", caption, partial(figures.sources, fused, lines, study.metric))
+    probed = {key: result.activations for key, result in study.evaluations.items() if result.activations}
+    if probed:
+        caption = (
+            "Mean activation of source and target in the bottleneck: of the first query adapter by dimension "
+            "(FLARE's figure 5), and by layer."
+        )
+        yield _Sketch("activations", caption, partial(figures.activations, probed))
+
+
+def _for_pages(study: TransferStudy) -> Iterator[Figure]:
+    for sketch in _sketches(study):
+        light, dark = (plots.svg(sketch.draw(style=s)) for s in (plots.Style.SCREEN, plots.Style.DARK))
+        yield Figure(sketch.caption, light, dark)
+
+
+def _by_language(study: TransferStudy) -> dict[str, dict[str, list[float]]]:
+    """Scores of the methods as they are, without other choices of fusion; their means as a last language."""
+    scores: dict[str, dict[str, list[float]]] = {}
+    for run in study.runs:
+        parsed = TransferRun.parse(run)
+        if parsed.method is Transfer.FLARE and run != study.run_of(Transfer.FLARE):
+            continue
+        by_language = scores.setdefault(run, {})
+        for language in study.languages:
+            tests = study.tests(run)
+            found = [tests[seed, language].score for seed in study.seeds if (seed, language) in tests]
+            if found:
+                by_language[language] = found
+        if means := study.averages(run):
+            by_language["mean"] = list(means.values())
+    return scores
+
+
+def _by_run(study: TransferStudy, source: SourceGiven) -> dict[str, list[float]]:
+    """Every fused run's mean over languages in every seed."""
+    return {
+        run: list(means.values())
+        for run in study.runs
+        if TransferRun.parse(run).method.fuses and (means := study.averages(run, source))
+    }

@@ -1,0 +1,159 @@
+"""The runs of a transfer experiment: tuning on the source language, one method's training, its answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor
+
+from lslo_cli.artifacts.provenance import digest_of_file
+from lslo_cli.artifacts.results import TensorFile
+from lslo_cli.flare.examples import Pairs
+from lslo_cli.flare.files import restore_fusion, save_fusion
+from lslo_cli.flare.probe import activations
+from lslo_cli.flare.readings import FusionReading, Reading
+from lslo_cli.flare.results import Activation, Prediction, TrainedRun
+from lslo_cli.flare.setup import TransferSetup
+from lslo_cli.flare.task_model import Prepared, TaskModel
+from lslo_cli.flare.tasks import SOURCE
+from lslo_cli.flare.training import TaskFit
+from lslo_cli.method.flare import SourceGiven, Transfer, TransferRun, shuffled_rows
+
+TUNING = "tuning"
+"""The name of the run on the source language that all others start from."""
+
+
+def tune(setup: TransferSetup, path: Path) -> TrainedRun:
+    """Tune a LoRA and the head on the source language, and write them to ``path``."""
+    settings = setup.settings
+    with setup.tuning() as reading:
+        return _train(
+            setup,
+            reading,
+            SOURCE,
+            path,
+            name=TUNING,
+            method=TUNING,
+            epochs=settings.english_epochs or settings.epochs,
+            lr=settings.english_lr or settings.lr,
+        )
+
+
+def transfer(
+    setup: TransferSetup, tuned: TaskModel, run: TransferRun, language: str, path: Path
+) -> TrainedRun:
+    """Train one method on a target language and write what was trained to ``path``."""
+    if not run.method.trains:
+        return TrainedRun(run=str(run), method=str(run.method))
+    settings = setup.settings
+    with setup.reading(tuned, run, language) as reading:
+        return _train(
+            setup,
+            reading,
+            language,
+            path,
+            name=str(run),
+            method=str(run.method),
+            epochs=settings.epochs,
+            lr=settings.lr,
+            translator=setup.translator_of(run),
+            translator_digest=setup.translator_digest(run),
+            shuffled=run.method is Transfer.FLARE_SHUFFLED,
+        )
+
+
+def answer(
+    setup: TransferSetup, tuned: TaskModel, run: TransferRun, language: str, path: Path, pairs: Pairs
+) -> list[Prediction]:
+    """One method's answers to a test set, and those of the controls where it fuses."""
+    with setup.reading(tuned, run, language) as reading:
+        if run.method.trains:
+            restore_fusion(path, reading.adapters, reading.modules())
+        split = reading.prepare(pairs)
+        other = shuffled_rows(len(split.lengths), setup.seed)
+        tests = {SourceGiven.MATCHED: split}
+        if run.method.fuses:
+            tests |= {SourceGiven.NONE: split, SourceGiven.SHUFFLED: split.with_sources_of(other)}
+        if run.method is Transfer.FLARE_SHUFFLED:
+            del tests[SourceGiven.NONE]
+        return [_answers(setup, reading, run, source, test) for source, test in tests.items()]
+
+
+def probe(
+    setup: TransferSetup, tuned: TaskModel, run: TransferRun, language: str, path: Path, pairs: Pairs
+) -> list[Activation]:
+    """Mean activations of source and target in every bottleneck of a FLARE run (the paper's figure 5)."""
+    with setup.reading(tuned, run, language) as reading:
+        restore_fusion(path, reading.adapters, reading.modules())
+        found = activations(reading, reading.prepare(pairs), setup.settings.batch_size)
+    return [
+        Activation(run=str(run), adapter=name, source=source, target=target)
+        for name, (source, target) in found.items()
+    ]
+
+
+def _answers(
+    setup: TransferSetup, reading: Reading, run: TransferRun, source: SourceGiven, split: Prepared
+) -> Prediction:
+    if isinstance(reading, FusionReading):
+        reading.without_source = source is SourceGiven.NONE
+    answers, labels = reading.predict(split, setup.settings.batch_size), split.labels.tolist()
+    digits = answers if setup.task.labels else [int(a == y) for a, y in zip(answers, labels, strict=True)]
+    return Prediction(
+        run=str(run),
+        source=str(source),
+        score=setup.task.score(answers, labels),
+        answers="".join(map(str, digits)),
+    )
+
+
+def _train(
+    setup: TransferSetup,
+    reading: Reading,
+    language: str,
+    path: Path,
+    *,
+    name: str,
+    method: str,
+    epochs: int,
+    lr: float,
+    translator: str = "",
+    translator_digest: str = "",
+    shuffled: bool = False,
+) -> TrainedRun:
+    train, dev = (reading.prepare(setup.pairs(language, split)) for split in ("train", "dev"))
+    if shuffled:
+        train, dev = (
+            split.with_sources_of(shuffled_rows(len(split.lengths), setup.seed)) for split in (train, dev)
+        )
+    fit = TaskFit(
+        reading,
+        train,
+        dev,
+        setup.task.score,
+        setup.settings,
+        epochs=epochs,
+        lr=lr,
+        seed=setup.seed,
+        task=f"{name} on {language}, seed {setup.seed}",
+        on_event=setup.on_event,
+    )
+    trained = fit.run()
+    save_fusion(path, reading.adapters, reading.modules(), run=name, language=language)
+    return TrainedRun(
+        run=name,
+        method=method,
+        translator=translator,
+        translator_digest=translator_digest,
+        trainable_parameters=_count(reading.parameters()),
+        adapter_parameters=_count(reading.adapters.parameters()),
+        seconds=trained.seconds,
+        step_seconds=trained.step_seconds,
+        best_epoch=trained.best_epoch,
+        history=trained.history,
+        weights=TensorFile(path=f"weights/{path.name}", digest=digest_of_file(path)),
+    )
+
+
+def _count(parameters: list[Tensor]) -> int:
+    return sum(parameter.numel() for parameter in parameters)

@@ -1,0 +1,212 @@
+"""The tables of ``lslo flare report``: scores beside controls, the paper's beside ours, costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from statistics import median
+
+from lslo_cli.artifacts.schema import ModelIdentity
+from lslo_cli.flare.findings import PAPERS_TASKS, check_table, checked, claim_table
+from lslo_cli.flare.study import TransferStudy
+from lslo_cli.method.flare import SourceGiven, Transfer, TransferRun
+from lslo_cli.method.task_scores import average_ranks
+from lslo_cli.paper import flare_table
+from lslo_cli.report.table import (
+    Cell,
+    Column,
+    Line,
+    Source,
+    Spread,
+    Table,
+    millions,
+    one_decimal,
+    thousands,
+    two_decimals,
+)
+
+GIVEN = {SourceGiven.MATCHED: "right", SourceGiven.NONE: "no", SourceGiven.SHUFFLED: "shuffled"}
+"""What each kind of source is called."""
+
+RANKED = (Transfer.LORA, Transfer.INPUT_FUSION, Transfer.X_MIXUP, Transfer.FLARE_MT, Transfer.FLARE)
+"""The methods that are trained on the target language, which the paper ranks."""
+
+
+def transfer_tables(study: TransferStudy, model: ModelIdentity) -> Iterator[Table]:
+    """All of them, in the order of a report. ``model`` is the task model that was tuned."""
+    yield score_table(study)
+    yield control_table(study)
+    yield check_table(study)
+    yield claim_table(study)
+    if study.task in PAPERS_TASKS:
+        yield headline_table(study, model)
+    yield rank_table(study)
+    yield cost_table(study)
+
+
+def score_table(study: TransferStudy) -> Table:
+    """Every run's score in every language, fused ones with each source, and what controls say of them."""
+    rows = []
+    for run in study.runs:
+        result = checked(study, run)
+        fuses = TransferRun.parse(run).method.fuses
+        for source, name in GIVEN.items():
+            scores = study.by_language(run, source)
+            if scores:
+                is_right = source is SourceGiven.MATCHED
+                cells = (scores.get(language) for language in study.languages)
+                reading = result.reading.value if result and is_right else None
+                rows.append((run, name if fuses else "", *cells, study.average(run, source), reading))
+    return Table(
+        f"{study.metric} by target language",
+        (
+            Column("Run"),
+            Column("Source"),
+            *(Column(language, one_decimal) for language in study.languages),
+            Column("Mean", two_decimals),
+            Column("Reading"),
+        ),
+        tuple(rows),
+        names=2,
+        notes=(
+            f"Mean ± sample standard deviation over seeds {', '.join(map(str, study.seeds))}. The mean over "
+            "languages is of the seeds that have all of them. The control flare-shuffled was trained with "
+            "shuffled sources.",
+        ),
+    )
+
+
+def control_table(study: TransferStudy) -> Table:
+    """Every fused run beside what the source alone and the target alone give, and whose label it says."""
+    chances = study.chances()
+    chance = Spread.of(list(chances.values())) if chances else None
+    alone = [study.average(str(method)) for method in (Transfer.TRANSLATE_TEST, Transfer.LORA)]
+    rows = []
+    for run in study.runs:
+        if not TransferRun.parse(run).method.fuses:
+            continue
+        found = study.reliances(run)
+        repeats = study.repeated_errors(run)
+        rows.append(
+            (
+                run,
+                *(study.average(run, source) for source in GIVEN),
+                chance,
+                *alone,
+                Spread.of([each.source for each in found]) if found else None,
+                Spread.of([each.target for each in found]) if found else None,
+                Spread.of(repeats) if repeats else None,
+            )
+        )
+    return Table(
+        "Controls: what the source is worth",
+        (
+            Column("Run"),
+            *(Column(f"{name.capitalize()} source", two_decimals) for name in GIVEN.values()),
+            Column("Wrong source's label", two_decimals),
+            Column("Translate-test", two_decimals),
+            Column("LoRA", two_decimals),
+            Column("Says the wrong source's label, %", one_decimal),
+            Column("Says its text's label, %", one_decimal),
+            Column("Repeats translate-test's errors, %", one_decimal),
+        ),
+        tuple(rows),
+        notes=(
+            "Scores are means over languages ± sample standard deviation over seeds. With shuffled sources "
+            "each text gets the source of another row; a model that only repeats it scores what that row's "
+            "label scores. Shares are over seeds and languages: the first two of test rows whose source had "
+            "another label.",
+        ),
+    )
+
+
+def headline_table(study: TransferStudy, model: ModelIdentity) -> Table:
+    """The paper's headline table with a row of ours below those of its task."""
+    paper = flare_table()
+    methods = list(paper.scores[paper.models[0]])
+    rows: list[tuple[Cell, ...]] = []
+    for task, metric in paper.metrics.items():
+        name = f"{task}, {metric}"
+        for printed in paper.models:
+            scores = (paper.scores[printed][method][task] for method in methods)
+            rows.append((name, Source(Line.PAPER, printed), *scores))
+        if task == PAPERS_TASKS[study.task]:
+            ours = (study.average(run) if (run := study.run_of(method)) else None for method in methods)
+            size = millions(model.parameters)
+            rows.append((name, Source(Line.OURS, f"ours: {_short(model.name)}, {size}"), *ours))
+    return Table(
+        "The paper's headline table, and ours, which is of another model and no comparison",
+        (Column("Task"), Column("Model"), *(Column(method, two_decimals) for method in methods)),
+        tuple(rows),
+        names=2,
+        notes=(
+            f"Averages over target languages; ours over {', '.join(study.languages)}. Models, pretraining "
+            "and translations differ, so scores do not compare between rows: only the order within a row "
+            "does. The paper prints no spread.",
+        ),
+    )
+
+
+def rank_table(study: TransferStudy) -> Table:
+    """Average ranks of the methods that are trained on the target language."""
+    paper = flare_table()
+    rows: list[tuple[Cell, ...]] = [
+        (Source(Line.PAPER, model), *(ranks.get(method) for method in RANKED))
+        for model, ranks in paper.ranks.items()
+    ]
+    ours = {str(method): run for method in RANKED if (run := study.run_of(method))}
+    scores = {method: _means(study, run) for method, run in ours.items()}
+    scores = {method: found for method, found in scores.items() if len(found) == len(study.languages)}
+    ranks = average_ranks(scores) if scores else {}
+    rows.append((Source(Line.OURS, "ours"), *(ranks.get(method) for method in RANKED)))
+    return Table(
+        "Average rank among methods trained on the target language, 1 is best",
+        (Column("Model"), *(Column(method, two_decimals) for method in RANKED)),
+        tuple(rows),
+        notes=(
+            "The paper's ranks are over its three tasks, ours over target languages by the mean over seeds: "
+            f"{', '.join(ours.values())}.",
+        ),
+    )
+
+
+def cost_table(study: TransferStudy) -> Table:
+    """Parameters and time of every method, as ratios to LoRA's in the same seed and language."""
+    rows = []
+    for name in study.runs:
+        found = {key: run for key, result in study.trainings.items() if (run := result.run(name))}
+        steps = {key: run.step_seconds for key, run in found.items() if run.step_seconds}
+        if not steps:
+            continue
+        ratios = [
+            seconds / reference.step_seconds
+            for key, seconds in steps.items()
+            if (reference := study.trainings[key].run(str(Transfer.LORA)))
+        ]
+        run = next(iter(found.values()))
+        ratio = median(ratios) if ratios else None
+        rows.append((name, run.trainable_parameters, run.adapter_parameters, median(steps.values()), ratio))
+    return Table(
+        "Cost of training",
+        (
+            Column("Run"),
+            Column("Trainable parameters", thousands),
+            Column("Of these in adapters", thousands),
+            Column("Seconds per update", two_decimals),
+            Column("Over LoRA", two_decimals),
+        ),
+        tuple(rows),
+        notes=(
+            "Medians over seeds and languages of each run's median update. Source states are made once for a "
+            "run and are not in it. Clocks of a machine with other work are rough: `python -m "
+            "benchmarks.fusion` measures side by side.",
+        ),
+    )
+
+
+def _means(study: TransferStudy, run: str) -> Mapping[str, float]:
+    return {language: spread.mean for language, spread in study.by_language(run).items()}
+
+
+def _short(name: str) -> str:
+    """The last part of a folder or hub id."""
+    return name.rstrip("/").rpartition("/")[2]

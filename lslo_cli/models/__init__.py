@@ -1,0 +1,1 @@
+"""Base models: folders, tokenizers, conversion, encoder and decoder with shared and incremental work."""

@@ -1,0 +1,222 @@
+"""Base models: loading one from the package, a folder or the hub, making a new one, saving it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+import torch
+from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGeneration, PreTrainedModel
+from transformers.models.m2m_100 import modeling_m2m_100 as m2m100
+from transformers.models.mbart import modeling_mbart as mbart
+
+from lslo_cli.errors import InputError, UsageError, nearest
+from lslo_cli.models.checkpoint import find_checkpoint, write_checkpoint
+from lslo_cli.models.tokenizer import BOS, EOS, PAD, Tokenizer
+from lslo_cli.nn.embedding import NewRows
+
+
+class Dtype(StrEnum):
+    """Number format of weights, in memory or in a file."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+    @property
+    def torch(self) -> torch.dtype:
+        """The torch dtype of the same name."""
+        return getattr(torch, self.value)
+
+
+@dataclass(frozen=True)
+class BaseIdentity:
+    """Which base model it is: ``name`` is what the user typed, ``digest`` is what decides.
+
+    ``revision`` is the hub's commit, None for a folder. ``digest`` is the sha256 over the weight files and
+    the tokenizer, None for a model that was never saved. ``vocab_size`` counts the rows of the embedding;
+    ``parameters`` counts tied ones once; ``learned_positions`` are the rows of each table of positions.
+    """
+
+    name: str
+    revision: str | None
+    digest: str | None
+    encoder_layers: int
+    decoder_layers: int
+    d_model: int
+    ffn_dim: int
+    vocab_size: int
+    parameters: int
+    learned_positions: int = 0
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A translation model with its tokenizer; ``folder`` holds its files and is None for a new one.
+
+    ``new_rows`` are the embeddings of languages that were added to it, None where there are none.
+    """
+
+    model: PreTrainedModel
+    tokenizer: Tokenizer
+    identity: BaseIdentity
+    folder: Path | None
+    new_rows: NewRows | None = None
+
+    def check_languages(self, codes: Iterable[str]) -> None:
+        """Raise InputError where languages have no token, naming all of them."""
+        known = self.tokenizer.languages
+        missing = [code for code in codes if code not in known]
+        if missing:
+            raise InputError(
+                f"base model '{self.identity.name}' has no token for {', '.join(missing)}."
+                f"{nearest(missing[0], known)}",
+                f"choose among its {len(known)} languages ({', '.join(known)}), give another --model, or add "
+                f"it to this one: --add-lang {missing[0]} --like RELATIVE",
+            )
+
+
+def load_base(
+    model: str, *, revision: str | None = None, dtype: str = Dtype.FLOAT32, attn: str | None = None
+) -> BaseModel:
+    """Load ``world`` (the base that comes with lslo), a folder, or a model of the hub, in eval mode.
+
+    ``dtype`` is the format of the weights in memory, whatever it is in the file; ``attn`` names one of
+    transformers' attention implementations. Layerdrop is 0, and generation settings that came with the
+    model are left out: they would change the search unseen.
+
+    Raises InputError where there is no such model, where a file is missing or damaged, where it is no
+    M2M100 with tied embeddings, or where dictionary and embedding differ in length; UsageError for an
+    attention implementation that is not to be had.
+    """
+    checkpoint = find_checkpoint(model, revision)
+    rows = checkpoint.shape().vocab_size
+    tokenizer = Tokenizer.load(checkpoint.folder, rows=rows)
+    if tokenizer.vocab_size != rows:
+        raise InputError(
+            f"the dictionary in {checkpoint.folder} has {tokenizer.vocab_size:,} entries with specials and "
+            f"language tokens, but the model's embedding has {rows:,} rows",
+            "take the dictionary that the model was trained with",
+        )
+    network = checkpoint.load_weights(Dtype(dtype).torch)
+    network.generation_config = GenerationConfig.from_model_config(network.config)
+    network.generation_config.forced_bos_token_id = None
+    if attn is not None:
+        try:
+            network.set_attn_implementation(attn)
+        except (ImportError, ValueError) as error:
+            message = f"attention '{attn}' is not to be had here: {str(error).splitlines()[0]}"
+            raise UsageError(message, "use sdpa or eager") from error
+    identity = _identify(network, model, checkpoint.commit, checkpoint.digest(tokenizer))
+    return BaseModel(network, tokenizer, identity, checkpoint.folder)
+
+
+def new_base(
+    tokenizer: Tokenizer,
+    *,
+    encoder_layers: int,
+    decoder_layers: int,
+    d_model: int,
+    ffn_dim: int,
+    heads: int,
+    dropout: float,
+    seed: int,
+) -> BaseModel:
+    """A random model for ``tokenizer``, in eval mode. The same seed gives the same weights.
+
+    Weights are normal with standard deviation ``d_model ** -0.5``: fairseq's for embeddings, and that of
+    Xavier initialisation for square matrices. Raises UsageError where the heads do not divide the width.
+    """
+    if d_model % (2 * heads):
+        raise UsageError(
+            f"d_model {d_model} cannot be split into {heads} heads of even width",
+            f"choose a multiple of {2 * heads}, such as {2 * heads * max(1, round(d_model / (2 * heads)))}",
+        )
+    config = M2M100Config(
+        vocab_size=tokenizer.vocab_size,
+        d_model=d_model,
+        encoder_layers=encoder_layers,
+        decoder_layers=decoder_layers,
+        encoder_ffn_dim=ffn_dim,
+        decoder_ffn_dim=ffn_dim,
+        encoder_attention_heads=heads,
+        decoder_attention_heads=heads,
+        encoder_layerdrop=0.0,
+        decoder_layerdrop=0.0,
+        dropout=dropout,
+        attention_dropout=dropout,
+        activation_dropout=0.0,
+        init_std=d_model**-0.5,
+        bos_token_id=BOS,
+        pad_token_id=PAD,
+        eos_token_id=EOS,
+        decoder_start_token_id=EOS,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = M2M100ForConditionalGeneration(config).eval()
+    return unsaved_base(network, tokenizer, "new")
+
+
+def unsaved_base(network: PreTrainedModel, tokenizer: Tokenizer, name: str) -> BaseModel:
+    """A base model that is in memory only."""
+    return BaseModel(network, tokenizer, _identify(network, name, None, None), None)
+
+
+def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> BaseModel:
+    """Write model and tokenizer to ``folder``, for ``load_base`` and for transformers to read.
+
+    A reader finds the whole model or none. Returns the same base under the identity it has from now on;
+    its weights in memory keep their format. Raises InputError where the folder cannot be written to.
+    """
+    model, stored_dtype = base.model, Dtype(dtype).torch
+    if model.dtype != stored_dtype:
+        model = copy.deepcopy(model).to(stored_dtype)
+    checkpoint = write_checkpoint(model, base.tokenizer, Path(folder))
+    digest = checkpoint.digest(base.tokenizer)
+    identity = replace(base.identity, name=str(folder), revision=None, digest=digest)
+    return replace(base, identity=identity, folder=checkpoint.folder)
+
+
+def set_dropout(model: PreTrainedModel, dropout: float, attention: float, activation: float) -> None:
+    """Set how often embeddings and block outputs, attention weights, and ReLU outputs are dropped.
+
+    Whole layers never are, whatever the model was trained with.
+    """
+    config = model.config
+    config.dropout, config.attention_dropout, config.activation_dropout = dropout, attention, activation
+    config.encoder_layerdrop = config.decoder_layerdrop = 0.0
+    for module in model.modules():
+        match module:
+            case m2m100.M2M100Attention() | mbart.MBartAttention():
+                module.dropout = attention
+            case (
+                m2m100.M2M100EncoderLayer()
+                | m2m100.M2M100DecoderLayer()
+                | mbart.MBartEncoderLayer()
+                | mbart.MBartDecoderLayer()
+            ):
+                module.dropout, module.activation_dropout = dropout, activation
+            case (
+                m2m100.M2M100Encoder() | m2m100.M2M100Decoder() | mbart.MBartEncoder() | mbart.MBartDecoder()
+            ):
+                module.dropout, module.layerdrop = dropout, 0.0
+
+
+def _identify(network: PreTrainedModel, name: str, revision: str | None, digest: str | None) -> BaseIdentity:
+    config = network.config
+    return BaseIdentity(
+        name=name,
+        revision=revision,
+        digest=digest,
+        encoder_layers=config.encoder_layers,
+        decoder_layers=config.decoder_layers,
+        d_model=config.d_model,
+        ffn_dim=config.encoder_ffn_dim,
+        vocab_size=config.vocab_size,
+        parameters=network.num_parameters(),
+        learned_positions=getattr(network.get_encoder().embed_positions, "num_embeddings", 0),
+    )

@@ -1,0 +1,256 @@
+"""The files of a base model: finding them, checking them, reading and replacing them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from transformers import M2M100ForConditionalGeneration, MBartForConditionalGeneration, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+from transformers.utils.hub import cached_files
+
+from lslo_cli.artifacts.lock import locked
+from lslo_cli.artifacts.writing import beside, settle
+from lslo_cli.errors import InputError, RunError, is_out_of_memory
+from lslo_cli.method.families import FAMILIES
+from lslo_cli.method.shapes import ModelShape
+from lslo_cli.models.tokenizer import EOS, Tokenizer
+from lslo_cli.models.tokenizer_files import TOKENIZER_FILES
+from lslo_cli.nn.files import first_not_finite, unreadable_reason
+from lslo_cli.parsing import parse_json
+
+WORLD = "world"
+WORLD_FOLDER = Path(__file__).parent.parent / "world" / "base"
+
+CONFIG = "config.json"
+ARCHITECTURES: dict[str, type[PreTrainedModel]] = {
+    "m2m_100": M2M100ForConditionalGeneration,
+    "mbart": MBartForConditionalGeneration,
+}
+"""The class of a model by the ``model_type`` of config.json."""
+WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+COMPUTED = "embed_positions.weights"
+"""Ends the names of computed positions, which older transformers stored beside the weights."""
+
+_OTHER_MODELS = "give --model DIR with a base model on this machine, or try `lslo demo`, which needs none"
+_COPY_AGAIN = "copy or download the model again"
+_WRITABLE = "free some space, or choose a folder that can be written to"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder with config.json, weights and tokenizer files.
+
+    For a model of the hub, ``hub_id`` and ``commit`` say which, the folder is its snapshot in the hub's
+    cache, and its weights are only fetched by ``load_weights``.
+    """
+
+    folder: Path
+    hub_id: str | None = None
+    commit: str | None = None
+
+    def shape(self) -> ModelShape:
+        """The shape that config.json announces.
+
+        Raises InputError where that file is missing or damaged, or describes another architecture than
+        one of :data:`ARCHITECTURES` with tied embeddings.
+        """
+        try:
+            config = parse_json((self.folder / CONFIG).read_bytes())
+            model_type = config["model_type"]
+            shape = ModelShape(
+                encoder_layers=int(config["encoder_layers"]),
+                decoder_layers=int(config["decoder_layers"]),
+                d_model=int(config["d_model"]),
+                ffn_dim=int(config["encoder_ffn_dim"]),
+                vocab_size=int(config["vocab_size"]),
+                learned_positions=config["max_position_embeddings"] + 2 if model_type == "mbart" else 0,
+            )
+        except FileNotFoundError:
+            present = ", ".join(sorted(path.name for path in self.folder.iterdir())) or "nothing"
+            raise InputError(
+                f"no base model in {self.folder}: no {CONFIG}; it holds {present}", _OTHER_MODELS
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{self.folder / CONFIG} is damaged: {error!r}", _COPY_AGAIN) from error
+        if model_type not in ARCHITECTURES:
+            raise InputError(
+                f"the base model in {self.folder} is of type '{model_type}', "
+                f"not {' or '.join(map(repr, ARCHITECTURES))}",
+                f"use a model of {', '.join(family.name for family in FAMILIES.values())}, or one made by "
+                "`lslo base train`",
+            )
+        if not config.get("tie_word_embeddings", True):
+            raise self._untied()
+        return shape
+
+    def architecture(self) -> str:
+        """The ``model_type`` of config.json, which :meth:`shape` checks."""
+        return parse_json((self.folder / CONFIG).read_bytes())["model_type"]
+
+    def load_weights(self, dtype: torch.dtype) -> PreTrainedModel:
+        """The model in eval mode, with layerdrop 0: a dropped layer would take its adapters' gradients along.
+
+        Raises InputError where the weights are missing, damaged, or not those that config.json announces;
+        RunError where one is not finite.
+        """
+        try:
+            with _quiet_transformers():
+                model, report = ARCHITECTURES[self.architecture()].from_pretrained(
+                    self.hub_id or str(self.folder),
+                    revision=self.commit or "main",
+                    dtype=dtype,
+                    encoder_layerdrop=0.0,
+                    decoder_layerdrop=0.0,
+                    output_loading_info=True,
+                    trust_remote_code=False,
+                )
+        except Exception as error:  # safetensors, pickle, torch and transformers each raise their own
+            if is_out_of_memory(error):
+                raise RunError(
+                    f"memory ran out while loading the weights in {self.folder}",
+                    "free memory, run fewer processes, or choose a smaller model",
+                ) from None
+            message = f"the weights in {self.folder} cannot be loaded: {unreadable_reason(error)}"
+            raise InputError(message, _COPY_AGAIN) from error
+        # transformers fills what is missing with random numbers, and says so in a log only.
+        unexpected = {name for name in report["unexpected_keys"] if not name.endswith(COMPUTED)}
+        misfits = {"lack": report["missing_keys"], "have, unannounced,": unexpected}
+        for problem, names in misfits.items():
+            if names:
+                raise InputError(
+                    f"the weights in {self.folder} do not fit its {CONFIG}: they {problem} {min(names)} "
+                    f"(and {len(names) - 1} more)",
+                    _COPY_AGAIN,
+                )
+        if name := first_not_finite(model.state_dict()):
+            raise RunError(
+                f"{name} in the base model in {self.folder}, loaded as {dtype}, is not finite",
+                "take a model whose training did not diverge, or load this one as float32",
+            )
+        embedding = model.model.shared.weight
+        sharing = (model.lm_head, model.model.encoder.embed_tokens, model.model.decoder.embed_tokens)
+        if any(module.weight is not embedding for module in sharing):
+            raise self._untied()
+        bias = getattr(model, "final_logits_bias", None)
+        if bias is not None and bias.any():
+            raise InputError(
+                f"the model in {self.folder} adds a bias to its logits, which is not supported",
+                "use mBART-50 as it was published, whose bias is 0",
+            )
+        # mBART's settings leave this open; all families begin with </s>, as fairseq does.
+        model.config.decoder_start_token_id = EOS
+        return model
+
+    def digest(self, tokenizer: Tokenizer) -> str:
+        """sha256 over the names and contents of the weight files, then the tokenizer's digest."""
+        total = sha256()
+        for path in _weight_files(self.folder):
+            total.update(f"{path.name} ".encode())
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    total.update(block)
+        total.update(tokenizer.digest.encode())
+        return total.hexdigest()
+
+    def _untied(self) -> InputError:
+        return InputError(
+            f"the base model in {self.folder} does not tie its embeddings",
+            "use a model whose encoder, decoder and output projection share one embedding",
+        )
+
+
+def find_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
+    """The checkpoint of ``world`` (it comes with lslo), of a folder, or of a hub id at ``revision``.
+
+    Raises InputError, saying where it was looked for, where there is none.
+    """
+    if model == WORLD:
+        if not (WORLD_FOLDER / CONFIG).is_file():
+            raise InputError(
+                f"the built-in world's base model is not in this installation (looked in {WORLD_FOLDER})",
+                "install lslo again, or train one with `lslo base train`",
+            )
+        return Checkpoint(WORLD_FOLDER)
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return Checkpoint(folder)
+    if folder.exists() or model.startswith(("/", ".", "~")) or model.count("/") > 1:
+        message = f"no folder '{model}' with a base model (looked at {folder.absolute()})"
+        raise InputError(message, _OTHER_MODELS)
+    files, reason = _hub_files(model, revision)
+    if not files:
+        cache = os.environ.get("HF_HUB_CACHE") or os.environ.get("HF_HOME") or "~/.cache/huggingface"
+        raise InputError(
+            f"base model '{model}' is neither a folder (looked at {folder.absolute()}) nor could it be had "
+            f"from huggingface.co (cache: {cache}): {reason}",
+            _OTHER_MODELS,
+        )
+    snapshot = Path(files[0]).parent
+    return Checkpoint(snapshot, model, snapshot.name)
+
+
+def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path) -> Checkpoint:
+    """Write a model so that a reader finds the whole of it or none.
+
+    The files are made beside the folder, which appears with all of them. Where it is there already they are
+    moved in; config.json, without which there is no model, leaves first and arrives last. Raises InputError
+    where the folder cannot be written to, and RunError where a weight is not finite.
+    """
+    if name := first_not_finite(model.state_dict()):
+        raise RunError(
+            f"weights are not finite, the first in {name}: {folder} was not written",
+            "lower the learning rate",
+        )
+    with locked(folder, owned=[folder]), beside(folder, _WRITABLE) as partial:
+        try:
+            partial.mkdir()
+            with _quiet_transformers():
+                model.save_pretrained(partial)
+        except SafetensorError as error:
+            raise InputError(f"cannot write the weights to {folder}: {error}", _WRITABLE) from error
+        tokenizer.save(partial)
+        settle(partial)
+        if not folder.exists():
+            partial.replace(folder)
+        else:
+            for stale in (folder / CONFIG, *_weight_files(folder)):
+                stale.unlink(missing_ok=True)
+            for path in sorted(partial.iterdir(), key=lambda path: path.name == CONFIG):
+                path.replace(folder / path.name)
+    return Checkpoint(folder)
+
+
+def _hub_files(model: str, revision: str | None) -> tuple[list[str], str]:
+    """Fetch the small files of a hub model, or say why there are none."""
+    try:
+        names = [CONFIG, *TOKENIZER_FILES]
+        files = cached_files(model, names, revision=revision, _raise_exceptions_for_missing_entries=False)
+        return files or [], "it cannot be reached or is switched off, and there is no copy in the cache"
+    except OSError as error:
+        return [], str(error).splitlines()[0]
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The files transformers would read: safetensors, or pickled weights where there are none."""
+    return next((files for pattern in WEIGHTS if (files := sorted(folder.glob(pattern)))), [])
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Keep transformers' bars and reports off the terminal: what they tell, we check and raise."""
+    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()

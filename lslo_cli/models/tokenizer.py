@@ -1,0 +1,196 @@
+"""Text to token ids and back: a sentencepiece model, fairseq's dictionary, and language tokens."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+
+from sentencepiece import SentencePieceProcessor
+
+from lslo_cli.artifacts.writing import writing
+from lslo_cli.data.codes import model_code
+from lslo_cli.errors import InputError, UsageError, nearest
+from lslo_cli.method.families import FAMILIES, Family
+from lslo_cli.method.strategy import Index
+from lslo_cli.models.tokenizer_files import (
+    DICTIONARY,
+    FAMILY,
+    MASK,
+    SENTENCEPIECE,
+    SPECIALS,
+    read_bytes,
+    read_entries,
+    read_family,
+)
+
+M2M = FAMILIES["m2m-124"]
+
+BOS, PAD, EOS, UNK = range(4)
+
+
+class Tokenizer:
+    """Sentencepiece pieces numbered by a dictionary: 4 specials, then the dictionary in its order.
+
+    The ids are fairseq's, ``<s>`` 0, ``<pad>`` 1, ``</s>`` 2, ``<unk>`` 3. A piece's id is where the
+    dictionary lists it, which need not be where the sentencepiece model does. Language tokens, ``__xx__``
+    in the scheme of M2M, are entries of the dictionary too; those of ``languages`` that it lacks follow it
+    alphabetically. ``family`` says what they look like and where they stand. Languages have the codes of
+    M2M throughout, ``en`` for NLLB-200's ``eng_Latn``; others keep their own.
+
+    The stock M2M100Tokenizer of transformers is not used: its language ids come from a list of 100
+    languages and are silently wrong for the 124-language models.
+    """
+
+    pad_id, eos_id, unk_id = PAD, EOS, UNK
+
+    output_size: int
+    """Number of ids a model can write; those of added languages, from here on, are only read."""
+
+    def __init__(
+        self, model: bytes, entries: Sequence[str], languages: Iterable[str] = (), family: Family = M2M
+    ):
+        """``model`` is a serialized sentencepiece model, ``entries`` the dictionary after the specials.
+
+        Raises InputError where the model cannot be parsed or needs what the dictionary cannot give.
+        """
+        self._model = model
+        self._processor = parse_sentencepiece(model)
+        self.family = family
+        missing = {family.language_token(code) for code in languages} - set(entries)
+        self._tokens = [*SPECIALS, *entries, *sorted(missing)]
+        ids = {token: index for index, token in enumerate(self._tokens)}
+        if len(ids) < len(self._tokens):
+            twice = next(token for index, token in enumerate(self._tokens) if ids[token] != index)
+            raise InputError(
+                f"the dictionary lists '{twice}' twice", "take the one the model was trained with"
+            )
+        if "<0x00>" in ids:
+            raise InputError(
+                "the sentencepiece model falls back to bytes, which the M2M-124 scheme cannot join again",
+                "train it without byte fallback",
+            )
+        pieces = self._processor.id_to_piece(list(range(len(self._processor))))
+        self._piece_ids = [ids.get(piece, UNK) for piece in pieces]
+        codes = {family.code_of(token): index for token, index in ids.items()}
+        self._languages = {model_code(code): index for code, index in codes.items() if code}
+        self.output_size = len(self._tokens)
+        self._silent = {BOS, PAD, EOS, ids.get(MASK, EOS), *self._languages.values()}
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids, the specials and language tokens included: the rows of the embedding."""
+        return len(self._tokens)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes of the languages that have a token, by id."""
+        return tuple(sorted(self._languages, key=self._languages.__getitem__))
+
+    def with_languages(self, codes: Iterable[str]) -> Tokenizer:
+        """The same tokenizer with a token for each of more languages, after all there are."""
+        extended = copy.copy(self)
+        codes = list(codes)
+        extended._tokens = self._tokens + [self.family.language_token(code) for code in codes]
+        extended._languages = self._languages | dict(zip(codes, count(len(self._tokens)), strict=False))
+        extended._silent = self._silent | set(extended._languages.values())
+        return extended
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the sentencepiece model and all tokens in id order; counts in dict.txt don't matter."""
+        family = "" if self.family is M2M else self.family.name
+        return sha256(self._model + "\n".join(self._tokens).encode() + family.encode()).hexdigest()
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of the pieces of ``text``, without language tokens and specials."""
+        return [self._piece_ids[piece] for piece in self._processor.encode(text)]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of ``ids``, joined as fairseq joins sentencepiece pieces.
+
+        Language tokens, ``<s>``, ``<pad>`` and ``</s>`` are left out. ``<unk>`` stays, literally, as
+        fairseq prints it: a hypothesis shows, and its score pays for, what the model could not say.
+        """
+        pieces = (self._tokens[index] for index in ids if index not in self._silent)
+        return "".join(pieces).replace(" ", "").replace("▁", " ").strip()
+
+    def language_id(self, code: str) -> int:
+        """The id of a language's token; ``code`` may be M2M's, or that of FLORES-101 or FLORES-200.
+
+        Raises UsageError, naming the nearest code, where there is none.
+        """
+        known = code if code in self._languages else model_code(code)
+        if known not in self._languages:
+            raise UsageError(
+                f"the base model has no token for language '{code}'.{nearest(code, self._languages)}",
+                f"its {len(self._languages)} languages: {', '.join(self.languages)}",
+            )
+        return self._languages[known]
+
+    def source_ids(self, pieces: Sequence[int], src: str, tgt: str) -> list[int]:
+        """What the encoder reads: ``__src__ x </s>``, or ``__tgt__ x </s>`` in SMaLL-100."""
+        named = src if self.family.encoder_language is Index.SOURCE else tgt
+        return [self.language_id(named), *pieces, EOS]
+
+    def target_ids(self, pieces: Sequence[int], src: str, tgt: str) -> list[int]:
+        """What the decoder learns to write: ``__tgt__ y </s>``, or ``y </s>`` in SMaLL-100."""
+        return [*self.decoder_prompt(src, tgt)[1:], *pieces, EOS]
+
+    def decoder_prompt(self, src: str, tgt: str) -> list[int]:
+        """What the decoder reads before the first word: ``</s> __tgt__``, or ``</s>`` in SMaLL-100."""
+        return [EOS, self.language_id(tgt)] if self.family.decoder_names_language else [EOS]
+
+    @classmethod
+    def load(cls, folder: Path, languages: Iterable[str] = (), rows: int = 0) -> Tokenizer:
+        """Read sentencepiece.bpe.model with dict.txt, or with what the hub has in its place.
+
+        ``languages`` name the language tokens of a dictionary that was stored without them. ``rows`` are
+        those of the embedding: the last may stand for no token, as in a vocabulary that
+        was rounded up. Raises InputError for a missing or
+        damaged file.
+        """
+        folder = Path(folder)
+        model = read_bytes(folder, SENTENCEPIECE)
+        family = read_family(folder)
+        entries = read_entries(folder, family)
+        spare = rows - len(entries) - len(SPECIALS)
+        if family is not M2M and spare > 0:
+            entries += [f"madeupword{number:04d}" for number in range(spare)]
+        try:
+            return cls(model, entries, languages, family)
+        except InputError as error:
+            raise InputError(f"{folder}: {error.message}", error.hint) from error
+
+    def save(self, folder: Path) -> None:
+        """Write sentencepiece.bpe.model and dict.txt, language tokens included; raises InputError.
+
+        A family other than M2M-124 is written to family.json beside them.
+        """
+        dictionary = "".join(f"{token} 1\n" for token in self._tokens[len(SPECIALS) :])
+        key = next(key for key, family in FAMILIES.items() if family is self.family)
+        files = {SENTENCEPIECE: self._model, DICTIONARY: dictionary.encode()}
+        if self.family is not M2M:
+            files[FAMILY] = json.dumps({"family": key}).encode()
+        for name, content in files.items():
+            with writing(Path(folder) / name, "choose a folder that can be written to") as file:
+                file.write(content)
+        if FAMILY not in files:
+            (Path(folder) / FAMILY).unlink(missing_ok=True)
+
+
+def parse_sentencepiece(model: bytes) -> SentencePieceProcessor:
+    """A processor for a serialized sentencepiece model. Raises InputError where it is empty or damaged."""
+    try:
+        # An empty file parses as an empty model, and fails only when it is used.
+        if not model:
+            raise RuntimeError("it is empty")
+        return SentencePieceProcessor(model_proto=model)
+    except RuntimeError as error:
+        raise InputError(
+            f"the sentencepiece model ({len(model):,} bytes) cannot be read: {error}",
+            "copy or download it again",
+        ) from error

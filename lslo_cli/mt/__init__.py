@@ -1,1 +1,0 @@
-"""The translation side: corpora, batches, base models and tokenizers, beam search and spBLEU."""

@@ -1,0 +1,53 @@
+"""Whether a study measured what the paper measured, and what stands where it did not."""
+
+from __future__ import annotations
+
+from lslo_cli.method.languages import LANGUAGE_SETS, directions
+from lslo_cli.method.shapes import SHAPES
+from lslo_cli.report.study import Study, distinct
+from lslo_cli.report.table import millions
+
+PAPERS_MODEL = "m2m-124-615m"
+PAPERS_TEST = ("devtest", 1012)
+PAPERS_TOKENIZER = "tok:flores101"
+PAPERS_BEAM = 5
+PAPERS_OWN = "M2M-124 615M, FLORES-101 devtest, spBLEU tok:flores101"
+
+
+def base_differences(study: Study, language_set: str) -> list[str]:
+    """How base model and languages are not the paper's, each in a few words."""
+    found = []
+    if study.model.shape != SHAPES[PAPERS_MODEL]:
+        found.append(f"base model {study.model.name} ({millions(study.model.parameters)} parameters)")
+    if {language.code for language in study.languages} != set(LANGUAGE_SETS[language_set]):
+        found.append(f"{len(study.languages)} other languages than {language_set}")
+    return found
+
+
+def score_differences(study: Study, language_set: str) -> list[str]:
+    """How base, languages, test text, metric or search are not the paper's; empty where scores compare."""
+    found = base_differences(study, language_set)
+    texts = {(text.split, text.rows) for artifact in study.evaluations for text in artifact.data}
+    if texts - {PAPERS_TEST}:
+        found.append(f"test text {tested_text(study)}")
+    if any(PAPERS_TOKENIZER not in run.result.spbleu_signature.split("|") for run in study.evaluations):
+        found.append(f"metric {signature(study)}")
+    beams = {run.result.search.get("beam") for run in study.evaluations}
+    if beams - {PAPERS_BEAM}:
+        found.append(f"beam {distinct(beams)}")
+    wanted = len(directions(study.languages))
+    if any(len(run.result.directions) != wanted for run in study.evaluations):
+        found.append(f"fewer than all {wanted} directions")
+    return found
+
+
+def signature(study: Study) -> str:
+    """The metric's signature, empty without an evaluation."""
+    return distinct(run.result.spbleu_signature for run in study.evaluations)
+
+
+def tested_text(study: Study) -> str:
+    """Which text was translated, and how many rows of it."""
+    return distinct(
+        f"{text.path} {text.split}, {text.rows:,} rows" for run in study.evaluations for text in run.data
+    )

@@ -1,0 +1,34 @@
+"""A report as values: what every format is written from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lslo_cli.report.table import Table
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure as SVG, for light and for dark screens, with what it shows."""
+
+    title: str
+    light: str
+    dark: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """The tables and figures of one study, after the facts that hold for all of them."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    tables: tuple[Table, ...]
+    figures: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True)
+class Document:
+    """A title and its sections."""
+
+    title: str
+    sections: tuple[Section, ...]

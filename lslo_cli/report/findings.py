@@ -1,0 +1,213 @@
+"""Whether the paper's claims show in a study: each comparison with its numbers, held against the spread."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import fmean
+
+from lslo_cli.paper import CLAIMS, Claim, Comparison, Expectation, printed_correlations, printed_table
+from lslo_cli.report.correlations import CORRELATION_TABLES, correlation_row
+from lslo_cli.report.study import AVERAGE, Study
+from lslo_cli.report.table import Cell, Column, Difference, Table, two_decimals
+
+SIGNIFICANT = 0.05
+RESOURCE_CLAIM = "The space a language needs follows its bitext: importance score and bitext size correlate"
+SPREAD_NOTE = (
+    "Difference: mean over the seeds that have both rows. Spread: root of the sum of both rows' sample "
+    "variances, so the standard deviation of a difference of single runs. A difference shows where it "
+    "exceeds the spread; likeness and 'not lower' where they stay within it. This is no test of "
+    "significance."
+)
+CORRELATION_NOTE = "A correlation shows where p < 0.05 in every seed."
+ONE_SEED_NOTE = (
+    "Where only one seed has both rows there is no spread: a difference shows by its sign alone, and "
+    "likeness cannot be told."
+)
+
+
+class Verdict(StrEnum):
+    """Whether something that the paper claims is there."""
+
+    SHOWS = "shows"
+    IN_PART = "shows in part"
+    INCOMPLETE = "not all run"
+    WITHIN = "within the spread"
+    CONTRARY = "does not show"
+    UNKNOWN = "one seed cannot tell"
+    SAME = "the same settings"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A comparison as measured. ``spread`` is None with one seed; ``paper`` is the printed difference."""
+
+    text: str
+    column: str
+    difference: float | None
+    spread: float | None
+    paper: float | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim and what became of each of its comparisons."""
+
+    text: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Shows where every comparison does, in part where some do; what is not all run is not judged."""
+        seen = {outcome.verdict for outcome in self.outcomes}
+        if len(seen) == 1:
+            return seen.pop()
+        if Verdict.NOT_RUN in seen:
+            return Verdict.INCOMPLETE
+        if Verdict.SHOWS in seen:
+            return Verdict.IN_PART
+        return Verdict.CONTRARY
+
+    @property
+    def summary(self) -> str:
+        """The verdict, with how many comparisons show where not all or none do."""
+        if self.verdict not in (Verdict.IN_PART, Verdict.INCOMPLETE):
+            return self.verdict.value
+        shown = sum(outcome.verdict is Verdict.SHOWS for outcome in self.outcomes)
+        ran = sum(outcome.verdict is not Verdict.NOT_RUN for outcome in self.outcomes)
+        return f"{self.verdict} ({shown} of {ran} show)"
+
+
+def findings(study: Study, numbers: Sequence[int]) -> list[Finding]:
+    """The claims of some of the paper's tables. A row that was not run leaves its comparisons not run."""
+    found = [
+        Finding(claim.text, tuple(_compare(study, claim, comparison) for comparison in claim.comparisons))
+        for claim in CLAIMS
+        if claim.number in numbers
+    ]
+    if stacks := [number for number in CORRELATION_TABLES if number in numbers]:
+        measured = [(table.stack, "avg", table.rows[-1].r) for table in map(printed_correlations, stacks)]
+        measured.append(("all", "total", None))
+        outcomes = (_correlate(study, *which, log=log) for which in measured for log in (False, True))
+        found.append(Finding(RESOURCE_CLAIM, tuple(outcomes)))
+    return found
+
+
+def findings_table(study: Study, numbers: Sequence[int]) -> Table:
+    """One row for each comparison of each claim."""
+    found = findings(study, numbers)
+    outcomes = [outcome for finding in found for outcome in finding.outcomes]
+    correlates = any(finding.text == RESOURCE_CLAIM for finding in found)
+    return Table(
+        title="Findings: the paper's claims, computed from the tables",
+        columns=(
+            Column("Claim"),
+            Column("Verdict"),
+            Column("Comparison"),
+            Column("In"),
+            Column("Difference", two_decimals),
+            Column("Spread", two_decimals),
+            Column("Paper's difference", two_decimals),
+            Column("Shows?"),
+        ),
+        rows=tuple(_cells(finding, outcome) for finding in found for outcome in finding.outcomes),
+        names=4,
+        notes=(*notes_on(outcomes), *([CORRELATION_NOTE] if correlates else [])),
+    )
+
+
+def _cells(finding: Finding, outcome: Outcome) -> tuple[Cell, ...]:
+    difference, paper = (
+        None if value is None else Difference(value) for value in (outcome.difference, outcome.paper)
+    )
+    names = (finding.text, finding.summary, outcome.text, outcome.column)
+    return (*names, difference, outcome.spread, paper, outcome.verdict.value)
+
+
+def notes_on(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What a reader must know of some differences and their spreads."""
+    measured = [outcome for outcome in outcomes if outcome.difference is not None]
+    if any(outcome.spread is not None for outcome in measured):
+        yield SPREAD_NOTE
+    if any(outcome.spread is None for outcome in measured):
+        yield ONE_SEED_NOTE
+
+
+def _compare(study: Study, claim: Claim, comparison: Comparison) -> Outcome:
+    table = printed_table(claim.number)
+    column = comparison.column
+    printed = [
+        row.average if column == AVERAGE else row.scores[column]
+        for row in (table.row(comparison.run), table.row(comparison.other))
+    ]
+    text = f"{comparison.run} {comparison.expected} {comparison.other}"
+    both = [] if study.groups != table.groups else _pairs(study, comparison)
+    paper = round(printed[0] - printed[1], 2)
+    if not both:
+        return Outcome(text, column, None, None, paper, Verdict.NOT_RUN)
+    difference = fmean(ours - other for ours, other in both)
+    spread = paired_spread(both)
+    same = study.trained_alike(comparison.run, comparison.other)
+    verdict = Verdict.SAME if same else judged(comparison.expected, difference, spread)
+    return Outcome(text, column, difference, spread, paper, verdict)
+
+
+def _pairs(study: Study, comparison: Comparison) -> list[tuple[float, float]]:
+    """The scores of both runs in every seed that has both."""
+    pairs = (
+        (seed.score(comparison.run, comparison.column), seed.score(comparison.other, comparison.column))
+        for seed in study.seeds
+    )
+    return [(ours, other) for ours, other in pairs if ours is not None and other is not None]
+
+
+def paired_spread(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """sqrt(s_a^2 + s_b^2) of the two rows' sample standard deviations; None with one seed."""
+    if len(pairs) < 2:
+        return None
+    variances = []
+    for values in zip(*pairs, strict=True):
+        mean = fmean(values)
+        variances.append(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    return math.sqrt(sum(variances))
+
+
+def judged(expected: Expectation, difference: float, spread: float | None) -> Verdict:
+    """Whether a difference is as expected, given the spread that it must exceed."""
+    margin = spread or 0.0
+    if expected is Expectation.ALIKE:
+        if spread is None:
+            return Verdict.UNKNOWN
+        return Verdict.SHOWS if abs(difference) <= margin else Verdict.CONTRARY
+    if expected is Expectation.NOT_LOWER:
+        return Verdict.SHOWS if difference >= -margin else Verdict.CONTRARY
+    if difference > margin:
+        return Verdict.SHOWS
+    return Verdict.WITHIN if spread is not None and difference >= -margin else Verdict.CONTRARY
+
+
+def _correlate(study: Study, stack: str, kind: str, printed: float | None, *, log: bool) -> Outcome:
+    """r over languages; it shows where it is positive with p < 0.05 in every seed.
+
+    Kind ``avg`` is the mean over kinds of matrix, as in the paper's last rows, ``total`` the score of all
+    matrices together.
+    """
+    suffix, of = ("_log", "log10 of bitext") if log else ("", "bitext")
+    rows = [row for seed in study.seeds if (row := correlation_row(seed, stack, kind))]
+    measured = [
+        (r, getattr(row, f"pearson{suffix}_p"))
+        for row in rows
+        if (r := getattr(row, f"pearson{suffix}")) is not None
+    ]
+    text, paper = f"r of importance with {of}", None if log else printed
+    column = f"{stack}, mean" if kind == "avg" else f"{stack}, total"
+    if not measured:
+        return Outcome(text, column, None, None, paper, Verdict.NOT_RUN)
+    shows = all(r > 0 and p < SIGNIFICANT for r, p in measured)
+    verdict = Verdict.SHOWS if shows else Verdict.CONTRARY
+    spread = paired_spread([(r, 0.0) for r, _ in measured])
+    return Outcome(text, column, fmean(r for r, _ in measured), spread, paper, verdict)

@@ -1,0 +1,53 @@
+"""Several seeds of one experiment in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lslo_cli.errors import InputError
+from lslo_cli.report.table import Cell, Column, Spread, Table, three_decimals
+
+
+def over_seeds(tables: Sequence[Table]) -> Table:
+    """One table from the same table of several seeds: each measured value becomes a :class:`Spread`.
+
+    Rows are matched by their first cell, so a run that some seed lacks has a smaller n. What all seeds
+    share, such as names and parameter counts, stays as it is. Raises InputError for tables that differ in
+    title, which names the metric, or in columns.
+    """
+    first = tables[0]
+    for table in tables:
+        ours, theirs = ([table.title, *table.header] for table in (first, table))
+        if ours != theirs:
+            raise InputError(
+                f"these tables cannot be combined: {' | '.join(ours)} and {' | '.join(theirs)}",
+                "combine seeds of one experiment, scored alike",
+            )
+    by_name: dict[Cell, list[tuple[Cell, ...]]] = {}
+    for table in tables:
+        for row in table.rows:
+            by_name.setdefault(row[0], []).append(row)
+    rows = tuple(tuple(_over_seeds(cells) for cells in zip(*rows, strict=True)) for rows in by_name.values())
+    seeds = f"mean ± sample standard deviation over {len(tables)} seeds"
+    return replace(first, title=f"{first.title}, {seeds}", rows=rows)
+
+
+def spread_table(table: Table) -> Table:
+    """Every spread of a table from :func:`over_seeds` on a row of its own, with minimum, maximum and n."""
+    rows = tuple(
+        (row[0], column.name, cell.mean, cell.deviation, cell.minimum, cell.maximum, cell.n)
+        for row in table.rows
+        for column, cell in zip(table.columns, row, strict=True)
+        if isinstance(cell, Spread)
+    )
+    statistics = (Column(name, three_decimals) for name in ("mean", "deviation", "minimum", "maximum"))
+    return Table(table.title, (table.columns[0], Column("Value"), *statistics, Column("n")), rows)
+
+
+def _over_seeds(cells: Sequence[Cell]) -> Cell:
+    """A spread of the numbers among ``cells``; counts and names that all seeds share stay."""
+    if not any(isinstance(cell, float) for cell in cells) and len(set(cells)) == 1:
+        return cells[0]
+    numbers = [cell for cell in cells if isinstance(cell, int | float)]
+    return Spread.of(numbers) if numbers else None

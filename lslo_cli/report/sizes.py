@@ -1,0 +1,68 @@
+"""What a prune report says (paper, tables 9 and 10)."""
+
+from __future__ import annotations
+
+from lslo_cli.artifacts.results import CorrelationRow, PruneReportResult
+from lslo_cli.report.table import Cell, Column, Table, p_value, percent, thousands, two_decimals
+
+
+def correlation_tables(report: PruneReportResult) -> list[Table]:
+    """Tables 9 and 10 and the total over both stacks; empty where too few bitext sizes are known.
+
+    The paper's columns are r and p of Pearson on raw bitext sizes; Pearson on their logarithm and
+    Spearman follow, since the sizes span orders of magnitude.
+    """
+    return [
+        Table(
+            title=f"Correlation of importance score with bitext size: {stack}",
+            columns=(
+                Column("Module"),
+                Column("n"),
+                Column("r", two_decimals),
+                Column("p", p_value),
+                Column("r (log)", two_decimals),
+                Column("p (log)", p_value),
+                Column("rho", two_decimals),
+                Column("p (rho)", p_value),
+            ),
+            rows=tuple(_correlation_cells(row) for row in report.correlations if row.stack == stack),
+        )
+        for stack in dict.fromkeys(row.stack for row in report.correlations)
+    ]
+
+
+def size_table(report: PruneReportResult) -> Table:
+    """What the adapters of each language cost, and how much of that gradual pruning removed."""
+    rows: list[tuple[Cell, ...]] = [
+        (
+            row.language,
+            row.resource.value,
+            row.rank,
+            row.parameters,
+            row.parameters - row.pruned,
+            row.pruned / row.parameters,
+        )
+        for row in report.sizes
+    ]
+    if rows:
+        parameters = sum(row.parameters for row in report.sizes)
+        pruned = sum(row.pruned for row in report.sizes)
+        rows.append(("all", None, None, parameters, parameters - pruned, pruned / parameters))
+    return Table(
+        title=f"Adapter parameters by language: {report.run or 'no run'}",
+        columns=(
+            Column("Language"),
+            Column("Class"),
+            Column("Rank"),
+            Column("Parameters", thousands),
+            Column("Non-zero", thousands),
+            Column("Pruned", percent),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _correlation_cells(row: CorrelationRow) -> tuple[Cell, ...]:
+    name = "AVG" if row.kind == "avg" else row.kind
+    pearson, log = (row.pearson, row.pearson_p), (row.pearson_log, row.pearson_log_p)
+    return (name, row.n, *pearson, *log, row.spearman, row.spearman_p)

@@ -1,0 +1,125 @@
+"""What several seeds of one experiment found, as the tables need it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lslo_cli.artifacts.results import (
+    EvaluationResult,
+    IndexStrategyResult,
+    PruneReportResult,
+    SubspaceResult,
+    TrainingResult,
+)
+from lslo_cli.artifacts.schema import Artifact, ModelIdentity
+from lslo_cli.method.languages import Language, groups
+from lslo_cli.report.table import Spread
+
+AVERAGE = "AVG"
+"""The column with the mean over directions, beside the groups."""
+
+SETTINGS = ("method", "index", "ranks", "sites", "target_ratio", "start_epoch", "duration", "prune_targets")
+"""What sets the runs of one experiment apart, by its name in a training result."""
+
+
+@dataclass(frozen=True)
+class SeedResults:
+    """The artifacts of one seed, runs by name. ``folders`` are where they lie."""
+
+    seed: int
+    folders: tuple[Path, ...]
+    evaluations: Mapping[str, Artifact[EvaluationResult]] = field(default_factory=dict)
+    trainings: Mapping[str, Artifact[TrainingResult]] = field(default_factory=dict)
+    index_strategy: Artifact[IndexStrategyResult] | None = None
+    subspace: Artifact[SubspaceResult] | None = None
+    language_subspace: Artifact[SubspaceResult] | None = None
+    prune_report: Artifact[PruneReportResult] | None = None
+
+    def artifacts(self) -> list[Artifact]:
+        """All there are."""
+        single = (self.index_strategy, self.subspace, self.language_subspace, self.prune_report)
+        several = (*self.evaluations.values(), *self.trainings.values())
+        return [*several, *(artifact for artifact in single if artifact)]
+
+    def score(self, run: str, column: str) -> float | None:
+        """spBLEU of a run in a group, or in :data:`AVERAGE`; None where there is none."""
+        artifact = self.evaluations.get(run)
+        if artifact is None:
+            return None
+        return artifact.result.average if column == AVERAGE else artifact.result.groups.get(column)
+
+
+@dataclass(frozen=True)
+class Study:
+    """At least one seed of one experiment: same base model, same languages, same metric, same test text."""
+
+    seeds: tuple[SeedResults, ...]
+
+    def artifacts(self) -> list[Artifact]:
+        return [artifact for seed in self.seeds for artifact in seed.artifacts()]
+
+    @property
+    def model(self) -> ModelIdentity:
+        return self.artifacts()[0].model
+
+    @property
+    def languages(self) -> list[Language]:
+        return [record.language() for record in self.artifacts()[0].languages]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return groups(self.languages)
+
+    @property
+    def evaluations(self) -> list[Artifact[EvaluationResult]]:
+        return [artifact for seed in self.seeds for artifact in seed.evaluations.values()]
+
+    def trainings(self, run: str) -> list[Artifact[TrainingResult]]:
+        """A run's training artifacts, one for each seed that has it."""
+        return [seed.trainings[run] for seed in self.seeds if run in seed.trainings]
+
+    def trained_alike(self, run: str, other: str) -> bool:
+        """Whether two runs had the same settings in every seed, as where the learned index is all source."""
+        pairs = [
+            (seed.trainings[run].result, seed.trainings[other].result)
+            for seed in self.seeds
+            if run in seed.trainings and other in seed.trainings
+        ]
+        return bool(pairs) and all(
+            getattr(one, name) == getattr(two, name) for one, two in pairs for name in SETTINGS
+        )
+
+    def runs(self) -> list[str]:
+        """The evaluated runs of any seed."""
+        return list(dict.fromkeys(run for seed in self.seeds for run in seed.evaluations))
+
+    def scores(self, run: str, column: str) -> Spread | None:
+        """A run's spBLEU over the seeds that have it."""
+        return self.over_seeds(lambda seed: seed.score(run, column))
+
+    def over_seeds(self, value: Callable[[SeedResults], float | None]) -> Spread | None:
+        """What ``value`` finds in the seeds; None where it finds nothing."""
+        return spread(value(seed) for seed in self.seeds)
+
+
+def spread(values: Iterable[float | None]) -> Spread | None:
+    """The values that are there, described; None where there are none."""
+    found = [value for value in values if value is not None]
+    return Spread.of(found) if found else None
+
+
+def distinct(values: Iterable[object], separator: str = ", ") -> str:
+    """Different values in their order, as text."""
+    return separator.join(dict.fromkeys(str(value) for value in values if value is not None))
+
+
+def differing(recipes: Sequence[Mapping[str, Mapping[str, object]]], section: str) -> list[str]:
+    """The keys of a recipe's section that are not the same everywhere, such as ``fit.epochs``."""
+    keys = dict.fromkeys(key for recipe in recipes for key in recipe.get(section, {}))
+    return [
+        f"{section}.{key}"
+        for key in keys
+        if any(recipe.get(section, {}).get(key) != recipes[0].get(section, {}).get(key) for recipe in recipes)
+    ]

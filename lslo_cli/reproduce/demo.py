@@ -1,0 +1,130 @@
+"""The whole method on the built-in world: a reproduction of the recipe ``demo``, and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
+from lslo_cli.artifacts.results import CorrelationRow, EvaluationResult, PruneReportResult, TrainingResult
+from lslo_cli.artifacts.writing import write_text
+from lslo_cli.events import OnEvent, ignore
+from lslo_cli.method.languages import Language
+from lslo_cli.report import markdown, over_seeds, quality_table, spread_table
+from lslo_cli.reproduce import Job, Kind, Target, execute, find_targets, jobs_of
+
+RECIPE = "demo"
+
+
+@dataclass(frozen=True)
+class SeedSummary:
+    """What one seed's experiment found: results by run, in the order trained, and what was drawn."""
+
+    seed: int
+    folder: Path
+    languages: tuple[Language, ...]
+    evaluations: list[EvaluationResult]
+    trainings: list[TrainingResult]
+    correlations: list[CorrelationRow]
+    figures: list[Path]
+
+
+@dataclass(frozen=True)
+class DemoSummary:
+    """One experiment for each seed. ``study`` is the table over several seeds, None for one."""
+
+    folder: Path
+    seeds: list[SeedSummary]
+    study: Path | None
+
+
+def run_demo(
+    results: Path,
+    seeds: Sequence[int],
+    runs: Sequence[str] = (),
+    processes: int = 1,
+    command: str = "lslo demo",
+    on_event: OnEvent = ignore,
+) -> DemoSummary:
+    """Run the recipe ``demo`` for every seed; what is up to date is kept, so it can be interrupted.
+
+    ``runs`` are named as in the recipe's ``[reproduce]``, whose own they replace. One seed lives in
+    ``demo/``, several in ``demo/seed-N/`` with ``study.md`` beside them. Raises UsageError for a run that
+    cannot be read.
+    """
+    (target,) = find_targets([RECIPE])
+    if runs:
+        wanted = target.wanted.model_copy(update={"runs": (BASE_RUN, *runs)})
+        target = Target(target.name, wanted, target.recipe_name)
+    jobs = jobs_of([target], results, seeds, command)
+    execute(jobs, processes, on_event)
+    by_folder: dict[Path, list[Job]] = {}
+    for job in jobs.values():
+        by_folder.setdefault(job.experiment.folder.path, []).append(job)
+    summaries = [_summary(made) for made in by_folder.values()]
+    folder = results / target.recipe().experiment
+    study = None
+    if len(seeds) > 1:
+        study = folder / "study.md"
+        write_text(study, study_text(summaries))
+    return DemoSummary(folder, summaries, study)
+
+
+def _summary(jobs: Sequence[Job]) -> SeedSummary:
+    """What the jobs of one seed have made."""
+    experiment = jobs[0].experiment
+    folder: ExperimentFolder = experiment.folder
+    runs = [folder.run(job.name) for job in jobs if job.kind is Kind.RUN]
+    trained = [run for run in runs if run.name != BASE_RUN]
+    report = store.read(folder.prune_report, PruneReportResult).result
+    figures = [job.name for job in jobs if job.kind is Kind.FIGURE]
+    return SeedSummary(
+        seed=experiment.recipe.seed,
+        folder=folder.path,
+        languages=experiment.recipe.selected_languages(),
+        evaluations=[store.read(run.evaluation, EvaluationResult).result for run in runs],
+        trainings=[store.read(run.training, TrainingResult).result for run in trained],
+        correlations=report.correlations,
+        figures=[folder.figures / f"{name}.{kind}" for name in figures for kind in ("png", "pdf")],
+    )
+
+
+def study_text(summaries: Sequence[SeedSummary]) -> str:
+    """The study over several seeds as Markdown: quality with mean and spread, correlations by seed."""
+    tables = [quality_table(summary.evaluations, summary.trainings) for summary in summaries]
+    combined = over_seeds(tables)
+    totals = [
+        (summary.seed, row) for summary in summaries for row in summary.correlations if row.kind == "total"
+    ]
+    lines = [
+        f"# The built-in world over {len(summaries)} seeds",
+        "",
+        f"Seeds {', '.join(str(summary.seed) for summary in summaries)}; metric "
+        f"`{summaries[0].evaluations[0].spbleu_signature}`.",
+        "",
+        markdown(combined),
+        "",
+        "## Importance score against bitext size, all matrices",
+        "",
+        "| seed | n | Pearson, log10 bitext | p | Pearson, bitext | p | Spearman | p |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        *(
+            f"| {seed} | {row.n} | {row.pearson_log:.3f} | {row.pearson_log_p:.2g} | {row.pearson:.3f} | "
+            f"{row.pearson_p:.2g} | {row.spearman:.3f} | {row.spearman_p:.2g} |"
+            for seed, row in totals
+            if row.pearson is not None
+        ),
+        "",
+        "## Every seed",
+        "",
+        *(
+            f"Seed {summary.seed}: {markdown(table)}"
+            for summary, table in zip(summaries, tables, strict=True)
+        ),
+        "## Spread",
+        "",
+        markdown(spread_table(combined)),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""From sentences to translations and scores: batches of sources, beam search, metrics."""

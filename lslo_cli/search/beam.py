@@ -1,0 +1,151 @@
+"""Beam search with fairseq's rules, over the hypotheses of all sentences of a batch at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from lslo_cli.models.decoder import IncrementalDecoder
+from lslo_cli.models.tokenizer import EOS, PAD
+from lslo_cli.nn.route import Route
+from lslo_cli.search.prediction import best_continuations, log_prob, writes_language
+
+if TYPE_CHECKING:
+    from lslo_cli.models.base import BaseModel
+    from lslo_cli.search.stream import TranslationBatch
+
+LEAVING = 0.25
+"""Share of the sentences that are done when they leave: any sooner, and copying the others costs more."""
+
+
+@torch.no_grad()
+def beam_search(
+    base: BaseModel,
+    batch: TranslationBatch,
+    route: Route | None = None,
+    *,
+    beam: int = 5,
+    max_length_a: float = 0.0,
+    max_length_b: int = 200,
+    length_penalty: float = 1.0,
+) -> list[list[int]]:
+    """The best hypothesis of every sentence of ``batch``: ids of its pieces, without any special token.
+
+    Finds what :func:`lslo_cli.search.generate.translate` finds in fairseq's mode, token for token in float32;
+    the settings are the same. ``route`` is that of the attached adapters, if any, and is set here, for sentences
+    that are done leave the batch. Raises ValueError for a model in training mode.
+    """
+    model = base.model
+    if model.training:
+        raise ValueError("the model is in training mode: call model.eval() before translating")
+    batch = batch.to(model.device)
+    head = model.lm_head
+    longest = int(max_length_a * batch.input_ids.shape[1] + max_length_b)
+    longest = min(longest, model.config.max_position_embeddings - 1)
+    languages = (batch.source_language, batch.target_language)
+    decoder = IncrementalDecoder(model, batch.input_ids, batch.attention_mask, route or Route(), languages)
+    states = decoder.read_prompt(batch.prompt_ids)  # (sentences, prompt, d)
+    hidden, scores = states[:, -1:], torch.zeros(len(batch), 1, device=model.device)
+    named = int(writes_language(head, batch.prompt_ids))
+    if named:
+        scores = log_prob(head, states[:, :1], batch.prompt_ids[:, 1:])
+    hypotheses = Hypotheses(scores, beam, longest, length_penalty, named)
+    for _ in range(states.shape[1] - 1, longest):
+        hypotheses.extend(*best_continuations(head, hidden, hypotheses.scores, 2 * beam))
+        staying = hypotheses.leave()
+        if not len(hypotheses):
+            break
+        if staying is not None:
+            decoder.keep(staying)
+        hidden = decoder.read(hypotheses.tokens[:, :, -1], hypotheses.parents)
+    else:
+        hypotheses.end(log_prob(head, hidden, torch.full_like(hypotheses.parents, EOS)))
+    return hypotheses.best()
+
+
+class Hypotheses:
+    """The living hypotheses of every sentence, and the best finished one.
+
+    ``tokens`` (sentences, hypotheses, length) are pieces, without language token; ``parents`` (sentences,
+    hypotheses) the places of what they continue among the hypotheses of the step before. A sentence is done
+    once ``beam`` hypotheses are finished, and nothing changes its best one any more.
+    """
+
+    def __init__(self, language: Tensor, beam: int, longest: int, length_penalty: float, named: int = 1):
+        """One empty hypothesis a sentence; ``language`` (sentences, 1) is the log-probability of its token.
+
+        ``longest`` counts the language token, and so does ``length_penalty``, which counts ``</s>`` too;
+        ``named`` is 0 where there is no such token.
+        """
+        sentences, device = len(language), language.device
+        self.tokens = torch.empty(sentences, 1, 0, dtype=torch.long, device=device)
+        self.parents = torch.zeros(sentences, 1, dtype=torch.long, device=device)
+        self.scores = language
+        self._beam = beam
+        self._length_penalty = length_penalty
+        self._uncounted = named + 1
+        self._finished = torch.zeros(sentences, dtype=torch.long, device=device)
+        self._best_scores = torch.full((sentences,), -torch.inf, device=device)
+        self._best = torch.full((sentences, longest), PAD, device=device)
+        self._rows = torch.arange(sentences, device=device)
+        self._translations = self._best.clone()
+
+    def __len__(self) -> int:
+        """Sentences that are still here."""
+        return len(self._rows)
+
+    def extend(self, scores: Tensor, parents: Tensor, tokens: Tensor) -> None:
+        """Go on with each sentence's best continuations, (sentences, 2 x beam), the best first.
+
+        Those among the first ``beam`` that end are finished; the first ``beam`` that do not end live on.
+        """
+        ends = tokens == EOS
+        self._finish(scores[:, : self._beam], parents[:, : self._beam], ends[:, : self._beam])
+        alive = ends.long().argsort(dim=1, stable=True)[:, : self._beam]
+        self.scores = scores.gather(1, alive)
+        self.parents = parents.gather(1, alive)
+        continued = _select(self.tokens, self.parents)
+        self.tokens = torch.cat((continued, tokens.gather(1, alive)[:, :, None]), dim=2)
+
+    def end(self, log_probs: Tensor) -> None:
+        """Finish every hypothesis here; ``log_probs`` (sentences, hypotheses) are those of ``</s>``."""
+        scores, parents = (self.scores + log_probs).sort(dim=1, descending=True)
+        self._finish(scores, parents, torch.ones_like(scores, dtype=torch.bool))
+
+    def leave(self) -> Tensor | None:
+        """Let go of the sentences that are done, if they are many.
+
+        Gives the places of those that stay, or None where all do.
+        """
+        done = self._finished >= self._beam
+        if done.sum() < LEAVING * len(self):
+            return None
+        self._translations[self._rows] = self._best
+        staying = (~done).nonzero()[:, 0]
+        for name in ("tokens", "parents", "scores", "_finished", "_best_scores", "_best", "_rows"):
+            setattr(self, name, getattr(self, name)[staying])
+        return staying
+
+    def best(self) -> list[list[int]]:
+        """The best finished hypothesis of every sentence, present or gone, in the order of the batch."""
+        self._translations[self._rows] = self._best
+        return [row[: row.index(PAD)] if PAD in row else row for row in self._translations.tolist()]
+
+    def _finish(self, scores: Tensor, parents: Tensor, ends: Tensor) -> None:
+        """Take note of continuations that end, each (sentences, beam), the best first."""
+        length = self.tokens.shape[2]
+        first = ends.long().argmax(dim=1, keepdim=True)  # all are of one length: the others are no better
+        normalised = scores.gather(1, first)[:, 0] / (length + self._uncounted) ** self._length_penalty
+        better = ends.any(dim=1) & (self._finished < self._beam) & (normalised > self._best_scores)
+        self._best_scores = torch.where(better, normalised, self._best_scores)
+        # A later hypothesis is longer, so that nothing is left of the one it replaces.
+        hypothesis = _select(self.tokens, parents.gather(1, first))[:, 0]
+        self._best[:, :length] = torch.where(better[:, None], hypothesis, self._best[:, :length])
+        self._finished += ends.sum(dim=1)
+
+
+def _select(tokens: Tensor, places: Tensor) -> Tensor:
+    """The hypotheses at ``places`` (sentences, n): (sentences, n, length)."""
+    return tokens.gather(1, places[:, :, None].expand(-1, -1, tokens.shape[2]))

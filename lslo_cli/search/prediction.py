@@ -1,0 +1,93 @@
+"""What a model says next: the best continuations over a large vocabulary, and the probability of one token.
+
+A row of logits is as long as the vocabulary, so it is gone through as few times as possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from lslo_cli.models.tokenizer import PAD
+
+LOGITS = 2**26
+"""Logits that are in memory at a time."""
+
+CACHED = 2**17
+"""Logits that fit in a processor's cache."""
+
+BLOCK = 32
+"""Neighbouring tokens of which the best one is looked at first."""
+
+
+def best_continuations(
+    head: nn.Linear, hidden: Tensor, scores: Tensor, count: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The ``count`` best ways to continue any hypothesis of a sentence by one token, never ``<pad>``.
+
+    ``hidden`` is (sentences, hypotheses, d), ``scores`` (sentences, hypotheses) what the hypotheses have so
+    far. Gives the new scores, the hypotheses that are continued and the tokens, each (sentences, count), the
+    best first.
+    """
+    found = []
+    for logits, part in _logits(head, hidden):
+        offsets = scores[part] - _log_sum_exp(logits)
+        logits[:, :, PAD] = -torch.inf
+        found.append(_largest(logits, offsets, count))
+    totals, places = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return totals, places // head.out_features, places % head.out_features
+
+
+def log_prob(head: nn.Linear, hidden: Tensor, tokens: Tensor) -> Tensor:
+    """Log-probability of one token after each hidden state; ``tokens`` and result (sentences, hypotheses)."""
+    return torch.cat(
+        [
+            logits.gather(2, tokens[part][:, :, None])[:, :, 0] - _log_sum_exp(logits)
+            for logits, part in _logits(head, hidden)
+        ]
+    )
+
+
+def writes_language(head: nn.Linear, prompt_ids: Tensor) -> bool:
+    """Whether the prompts (sentences, p) end in a language token that the model could have written itself.
+
+    It cannot write one of a new language, and there may be none; a batch is all of one kind.
+    """
+    return prompt_ids.shape[1] > 1 and bool((prompt_ids[:, 1] < head.out_features).all())
+
+
+def _logits(head: nn.Linear, hidden: Tensor) -> Iterator[tuple[Tensor, slice]]:
+    """Logits in float32, (sentences, hypotheses, vocabulary), of some sentences at a time, and which ones."""
+    step = max(1, LOGITS // (hidden.shape[1] * head.out_features))
+    for start in range(0, len(hidden), step):
+        part = slice(start, start + step)
+        yield head(hidden[part]).float(), part
+
+
+def _log_sum_exp(logits: Tensor) -> Tensor:
+    """torch.logsumexp over the vocabulary. A CPU is twice as fast at it on pieces that stay in its cache."""
+    rows = logits.flatten(0, 1)
+    step = max(1, CACHED // rows.shape[1]) if rows.device.type == "cpu" else len(rows)
+    return torch.cat([piece.logsumexp(dim=1) for piece in rows.split(step)]).view(logits.shape[:2])
+
+
+def _largest(logits: Tensor, offsets: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The ``count`` largest of a sentence's ``logits + offsets``, and their places in its flattened logits.
+
+    They are in the blocks with the ``count`` largest maxima, and to find those is one fast pass; torch.topk
+    over all of it is several times slower.
+    """
+    sentences, hypotheses, vocabulary = logits.shape
+    blocks = vocabulary // BLOCK
+    whole = blocks * BLOCK
+    maxima = logits[:, :, :whole].unflatten(2, (blocks, BLOCK)).amax(dim=3) + offsets[:, :, None]
+    chosen = maxima.flatten(1).topk(min(count, hypotheses * blocks), sorted=False).indices
+    starts = chosen // blocks * vocabulary + chosen % blocks * BLOCK  # (sentences, count)
+    inside = starts[:, :, None] + torch.arange(BLOCK, device=logits.device)
+    rest = torch.arange(hypotheses * vocabulary, device=logits.device).view(hypotheses, -1)[:, whole:]
+    places = torch.cat((inside.flatten(1), rest.flatten().expand(sentences, -1)), dim=1)
+    totals = logits.flatten(1).gather(1, places) + offsets.gather(1, places // vocabulary)
+    totals, best = totals.topk(count)
+    return totals, places.gather(1, best)

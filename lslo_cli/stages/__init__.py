@@ -1,1 +1,0 @@
-"""One function per command: values in, a result out. No printing, no artifact files."""

@@ -1,0 +1,120 @@
+"""What a base model is and what adapting it would cost, without its weights (``lslo base info``)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lslo_cli.data.codes import check_new_languages, model_code
+from lslo_cli.method.families import published
+from lslo_cli.method.languages import Language
+from lslo_cli.method.memory import MemoryEstimate, estimate_memory
+from lslo_cli.method.ranks import PAPER_RANKS, RankMap, parse_ranks
+from lslo_cli.method.shapes import SHAPES, ModelShape
+from lslo_cli.tasks.work import Work, parameters_by_language
+
+if TYPE_CHECKING:
+    from lslo_cli.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class BaseFacts:
+    """A base model on paper.
+
+    ``languages`` are codes as experiments use them; ``parameters`` counts tied ones once. ``source`` says
+    what the facts were read from.
+    """
+
+    name: str
+    family: str
+    architecture: str
+    source: str
+    shape: ModelShape
+    parameters: int
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AdapterFacts:
+    """What a recipe would train on a base model.
+
+    ``by_language`` has a row (language, resource, rank, parameters) for each; ``unknown`` are languages of
+    the recipe for which the model has no token. ``sites`` counts the matrices that carry adapters.
+    """
+
+    site_set: str
+    sites: int
+    parameters: int
+    parameters_paper_style: int
+    by_language: tuple[tuple[str, str, int, int], ...]
+    memory: MemoryEstimate
+    max_tokens: int
+    unknown: tuple[str, ...]
+
+
+def base_facts(name: str, revision: str | None = None) -> BaseFacts:
+    """The facts of a model known by name (``m2m-124-615m``), of a folder, or of a hub id at ``revision``.
+
+    Reads config.json, tokenizer files and the headers of safetensors files. Raises InputError where there
+    is no such model, or where its files contradict each other.
+    """
+    if name not in SHAPES:
+        from lslo_cli.models.checkpoint import WORLD
+        from lslo_cli.models.header import read_header
+
+        if "/" not in name and name != WORLD and not Path(name).exists():
+            published(name)  # which says what names there are
+        header = read_header(name, revision)
+        return BaseFacts(
+            name=name,
+            family=header.family,
+            architecture=header.model_type,
+            source=header.source,
+            shape=header.shape,
+            parameters=header.parameters,
+            languages=header.languages,
+        )
+    family, shape = published(name)
+    return BaseFacts(
+        name=name,
+        family=family.name,
+        architecture=family.model_type,
+        source="the published shape",
+        shape=shape,
+        parameters=shape.parameters,
+        languages=tuple(map(model_code, family.languages)),
+    )
+
+
+def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:
+    """What ``lslo train`` would train on ``base``: the recipe's ranks, or the paper's where it gives none.
+
+    Where languages are new to it, these alone are trained unless the recipe gives ranks. Raises UsageError
+    for languages or ranks that cannot be meant.
+    """
+    languages, sites, new = recipe.selected_languages(), recipe.train.sites, recipe.new_languages
+    check_new_languages(new, base.languages, base.name)
+    ranks = _ranks(recipe.train.ranks, languages, new)
+    work = Work(recipe.fit.epochs, ranks, sites, new_languages=tuple(new))
+    trainable = work.trainable(base.shape)
+    return AdapterFacts(
+        site_set=sites,
+        sites=len(base.shape.sites(sites)),
+        parameters=trainable,
+        parameters_paper_style=ranks.parameters_paper_style(base.shape, sites),
+        by_language=parameters_by_language(recipe, work, base.shape),
+        memory=estimate_memory(base.shape, trainable, trainable, recipe.fit.max_tokens),
+        max_tokens=recipe.fit.max_tokens,
+        unknown=tuple(
+            language.code for language in languages if language.code not in (*base.languages, *new)
+        ),
+    )
+
+
+def _ranks(text: str | None, languages: tuple[Language, ...], new: Collection[str]) -> RankMap:
+    if text in (None, "auto"):
+        adapted = [language for language in languages if not new or text or language.code in new]
+        return RankMap({language.code: PAPER_RANKS[language.resource] for language in adapted})
+    return parse_ranks(text, languages, required=new or None)

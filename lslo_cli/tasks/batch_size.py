@@ -1,0 +1,50 @@
+"""The size of a training batch, where the recipe leaves it to the memory there is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from accelerate.utils import gather_object
+
+from lslo_cli.errors import RunError
+from lslo_cli.events import Noted
+from lslo_cli.method.memory import BYTES, MARGIN
+from lslo_cli.recipe import FitSection
+from lslo_cli.tasks.setup import Setup
+from lslo_cli.tasks.work import Work, in_binary_units
+from lslo_cli.training.device import free_memory
+
+
+def settled(setup: Setup, work: Work) -> Setup:
+    """The same setup with a number as ``fit.max_tokens``.
+
+    For "auto", an update of ``accumulate`` batches of the default size is cut into 1, 2, 4, ... batches, the
+    fewest that fit into memory with a margin. So the machine decides how an update is computed, not how large
+    it is, and a repetition from the recorded numbers depends on no machine. Raises RunError where the
+    smallest batch, one of the longest sentence allowed, does not fit.
+    """
+    recipe, shape = setup.recipe, setup.model_identity.shape
+    if recipe.fit.max_tokens != "auto":
+        return setup
+    free = min(gather_object([free_memory(setup.accelerator.device)]))
+    update = recipe.fit.accumulate * FitSection().max_tokens
+    accumulate, max_tokens = 1, update
+    # The base model is in memory already.
+    while (needed := work.memory(shape, max_tokens).total - BYTES * shape.parameters) * MARGIN > free:
+        accumulate *= 2
+        if update // accumulate < recipe.data.max_length:
+            raise RunError(
+                f"not even a batch of {max_tokens:,} tokens fits into memory: it needs about "
+                f"{in_binary_units(needed)} besides the base model, and {in_binary_units(free)} are free",
+                "free some memory, or train less: lower ranks, a smaller base model; or try it with "
+                f"--max-tokens {max_tokens}",
+            )
+        max_tokens = update // accumulate
+    setup.on_event(
+        Noted(
+            f"batches of {max_tokens:,} tokens, {accumulate} to an update: about {in_binary_units(needed)} "
+            f"of the {in_binary_units(free)} that are free"
+        )
+    )
+    fit = recipe.fit.model_copy(update={"max_tokens": max_tokens, "accumulate": accumulate})
+    return replace(setup, recipe=recipe.model_copy(update={"fit": fit}))

@@ -1,0 +1,96 @@
+"""Acceptance of a base model: whether it gives the scores that were published for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import fmean
+
+from lslo_cli.errors import InputError
+from lslo_cli.events import OnEvent, ignore
+from lslo_cli.method.languages import LANG12, LANGUAGES, Direction, directions
+from lslo_cli.recipe import Recipe
+from lslo_cli.tasks.decoding import open_metric, score_directions, sources_and_references, translate_all
+from lslo_cli.tasks.setup import prepare
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A published score: mean spBLEU over ``directions``, right if at most ``tolerance`` away.
+
+    ``reference_length`` counts the pieces of the references, where that was published too: it depends on
+    text and sentencepiece model alone, and must be exact.
+    """
+
+    source: str
+    directions: tuple[Direction, ...]
+    spbleu: float
+    tolerance: float
+    reference_length: int | None = None
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes of its languages, each once."""
+        return tuple(dict.fromkeys(code for pair in self.directions for code in (pair.src, pair.tgt)))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found where an anchor is; ``reference_length`` is the sum over its directions."""
+
+    name: str
+    anchor: Anchor
+    spbleu: float
+    reference_length: int
+
+    @property
+    def same_text(self) -> bool:
+        """Whether text and sentencepiece model are those of the published score, as far as it tells."""
+        return self.anchor.reference_length in (None, self.reference_length)
+
+    @property
+    def passed(self) -> bool:
+        return self.same_text and abs(self.spbleu - self.anchor.spbleu) <= self.anchor.tolerance
+
+
+ANCHORS: Mapping[str, Anchor] = {
+    "ny-sw": Anchor(
+        "Nyanja to Swahili on devtest, M2M-124 615M, FLORES-101's README",
+        (Direction("ny", "sw"),),
+        spbleu=12.4,
+        tolerance=0.1,
+        reference_length=36_999,
+    ),
+    "lang12": Anchor(
+        "mean of the 132 directions of lang12 on devtest, the paper's table 1, Pretrain",
+        directions(LANGUAGES[code] for code in LANG12),
+        spbleu=12.26,
+        tolerance=0.1,
+    ),
+}
+"""Of M2M-124 615M, by beam 5 on FLORES-101. Tolerances allow for rounding and for half precision."""
+
+
+def check_base(recipe: Recipe, anchors: Mapping[str, Anchor], on_event: OnEvent = ignore) -> list[Verdict]:
+    """Translate the recipe's test text with its base model, and compare with every anchor.
+
+    Raises InputError where model, text or sentencepiece model cannot be used.
+    """
+    setup = prepare(recipe, on_event=on_event)
+    metric = open_metric(setup)
+    corpus = setup.corpus(setup.recipe.data.test, recipe.data.test_rows)
+
+    def verdict(name: str, anchor: Anchor) -> Verdict:
+        sources, references = sources_and_references(corpus, anchor.directions)
+        if absent := [str(pair) for pair in anchor.directions if pair not in sources]:
+            raise InputError(
+                f"the test text has no pair for {', '.join(absent)}, which '{name}' needs",
+                "give --data with the whole of FLORES-101",
+            )
+        hypotheses = translate_all(setup, sources, None, f"translating for {name}", on_event)
+        scores = score_directions(metric, hypotheses, references).values()
+        return Verdict(
+            name, anchor, fmean(score.spbleu for score in scores), sum(score.ref_len for score in scores)
+        )
+
+    return [verdict(name, anchor) for name, anchor in anchors.items()]

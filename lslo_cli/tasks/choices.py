@@ -1,0 +1,179 @@
+"""Settings that may come from an earlier command: index strategy, ranks, and the names that follow."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
+from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult
+from lslo_cli.artifacts.schema import ModelIdentity
+from lslo_cli.errors import UsageError, nearest
+from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.method.importance import Pool
+from lslo_cli.method.languages import resource_classes
+from lslo_cli.method.ranks import PAPER_RANKS, SHARED, RankMap, parse_ranks
+from lslo_cli.method.strategy import Index, IndexStrategy, paper, uniform
+from lslo_cli.recipe import Method, Recipe
+from lslo_cli.tasks.experiment import Experiment, Upstream
+
+LEARNED, PAPER, AUTO = "learned", "paper", "auto"
+
+LORA_RANK = "8"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Chosen(Generic[T]):
+    """A setting that may come from an artifact: its value, where it came from, and the artifact."""
+
+    value: T
+    source: str = ""
+    upstream: tuple[Upstream, ...] = ()
+
+
+def run_choices(
+    experiment: Experiment, subspace: Path | None, model: ModelIdentity, on_event: OnEvent = ignore
+) -> tuple[Chosen[IndexStrategy | None], Chosen[RankMap | None]]:
+    """Index and ranks of a training run; None for what its method does not have."""
+    section = experiment.recipe.train
+    if section.method is Method.FULL:
+        return Chosen(None), Chosen(None)
+    ranks = choose_ranks(experiment, subspace, model, on_event)
+    if section.method is Method.LORA:
+        return Chosen(None), ranks
+    return choose_index(experiment, section.index, model, on_event), ranks
+
+
+def choose_index(
+    experiment: Experiment, wanted: str | None, model: ModelIdentity, on_event: OnEvent = ignore
+) -> Chosen[IndexStrategy]:
+    """The index strategy that a recipe asks for: learned, paper, source, target, or a file.
+
+    None takes the learned one where the experiment has it, and else the paper's. Raises UsageError for
+    another word, and InputError for a learned strategy that is missing, damaged, or made with another base.
+    """
+    depth = (model.encoder_layers, model.decoder_layers)
+    learned = experiment.folder.index_strategy
+    if wanted is None:
+        wanted = LEARNED if learned.exists() else PAPER
+        if wanted == PAPER:
+            on_event(Noted(f"no index strategy at {learned}: using the paper's, scaled to this depth"))
+    if wanted == PAPER:
+        return Chosen(paper(*depth), PAPER)
+    if wanted in tuple(Index):
+        return Chosen(uniform(Index(wanted), *depth), wanted)
+    path = learned if wanted == LEARNED else Path(wanted)
+    words = (LEARNED, PAPER, *Index)
+    if wanted not in words and len(path.parts) == 1 and not path.suffix and not path.exists():
+        raise UsageError(
+            f"unknown index '{wanted}'.{nearest(wanted, words)}", f"choose {', '.join(words)} or a file"
+        )
+    artifact = store.read(path, IndexStrategyResult)
+    codes = [language.code for language in experiment.recipe.selected_languages()]
+    store.check_belongs(path, artifact, model.digest, codes, IndexStrategyResult.command)
+    on_event(Noted(f"index strategy: {path} ({artifact.digest[:12]})"))
+    upstream = Upstream("index-strategy", path, artifact.digest)
+    return Chosen(artifact.result.strategy(), LEARNED, (upstream,))
+
+
+def choose_ranks(
+    experiment: Experiment, subspace: Path | None, model: ModelIdentity, on_event: OnEvent = ignore
+) -> Chosen[RankMap]:
+    """The ranks that a recipe asks for: given, or ``auto`` for the estimated rank map.
+
+    None takes the paper's 2 for high and medium and 8 for the rest; of an experiment with languages that
+    are new to the base model these alone get ranks. Raises UsageError for ranks that do not fit the
+    languages, and InputError for a map that is missing, damaged, stale, or made with another base.
+    """
+    recipe = experiment.recipe
+    wanted = wanted_ranks(experiment, subspace)
+    if recipe.train.method is Method.LORA:
+        return Chosen(_shared_rank(wanted), "given")
+    languages, new = recipe.selected_languages(), recipe.new_languages
+    path = subspace or experiment.folder.subspace
+    if wanted != AUTO:
+        if recipe.train.ranks is None:
+            on_event(Noted(_default_ranks_note(wanted, recipe, path)))
+        return Chosen(parse_ranks(wanted, languages, required=new or None), "given")
+    artifact = store.read(path, SubspaceResult)
+    store.check_fresh(path, artifact, SubspaceResult.command)
+    codes = [language.code for language in languages]
+    store.check_belongs(path, artifact, model.digest, codes, SubspaceResult.command)
+    on_event(Noted(f"rank map: {path} ({artifact.digest[:12]})"))
+    estimated = artifact.result.rank_map()
+    ranks = RankMap({code: estimated.of(code) for code in codes})
+    return Chosen(ranks, "estimated", (Upstream("subspace", path, artifact.digest),))
+
+
+def subspace_path(experiment: Experiment) -> Path:
+    """Where the estimate goes: one with a pool per language answers another question, and lies apart."""
+    by_language = experiment.recipe.estimate_subspace.pool is Pool.LANGUAGE
+    return experiment.folder.language_subspace if by_language else experiment.folder.subspace
+
+
+def run_folder(experiment: Experiment, run: str | None, subspace: Path | None = None) -> RunFolder:
+    """The folder of a training run, by name or by :func:`run_name`. Raises UsageError for an unfit name."""
+    name = run or run_name(experiment, subspace)
+    if name != Path(name).name or name in ("..", BASE_RUN):
+        raise UsageError(
+            f"a run cannot be named '{name}'", f"choose a name without slashes, other than '{BASE_RUN}'"
+        )
+    return experiment.folder.run(name)
+
+
+def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
+    """The name of a run from what sets it apart: ``2-2-8-gps0.9``, ``full``, ``fc-2-2-16-source``."""
+    section = experiment.recipe.train
+    if section.method is Method.FULL:
+        return str(section.method)
+    ranks = re.sub(r"[^\w.]+", "-", wanted_ranks(experiment, subspace).replace("=", ""))
+    parts = [
+        "" if section.sites == "all" else str(section.sites),
+        f"lora-r{ranks}" if section.method is Method.LORA else ranks,
+        Path(section.index).stem if section.index else "",
+        f"gps{section.gps:g}" if section.gps > 0 else "",
+    ]
+    return "-".join(part for part in parts if part)
+
+
+def wanted_ranks(experiment: Experiment, subspace: Path | None = None) -> str:
+    """Ranks as a person would give them: by class, by name, or ``auto``."""
+    section = experiment.recipe.train
+    if section.ranks is not None:
+        return section.ranks
+    if section.method is Method.LORA:
+        return LORA_RANK
+    languages, new = experiment.recipe.selected_languages(), experiment.recipe.new_languages
+    if subspace:
+        return AUTO
+    if new:
+        return ",".join(
+            f"{language.code}={PAPER_RANKS[language.resource]}"
+            for language in languages
+            if language.code in new
+        )
+    classes = resource_classes(languages)
+    return ",".join(str(PAPER_RANKS[resource]) for resource in classes)
+
+
+def _default_ranks_note(ranks: str, recipe: Recipe, subspace: Path) -> str:
+    """What is trained where no ranks were given, and how to train the estimated ones instead."""
+    if recipe.new_languages:
+        return f"adapters for {', '.join(recipe.new_languages)} alone: using {ranks}"
+    pruned = f" with --gps {recipe.train.gps:g}" if recipe.train.gps else ""
+    auto = "--ranks auto takes the estimated rank map"
+    path = f", {subspace}" if subspace.exists() else ""
+    return f"ranks {ranks}{pruned}, the paper's choice; {auto}{path}"
+
+
+def _shared_rank(text: str) -> RankMap:
+    if not text.isdecimal():
+        raise UsageError(
+            f"one LoRA for all languages has one rank, not --ranks {text}", "give one, such as --ranks 8"
+        )
+    return RankMap({SHARED: int(text)})

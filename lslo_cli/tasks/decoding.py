@@ -1,0 +1,209 @@
+"""Translating many directions in one stream, and scoring them: shared by evaluation and quality curves."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from accelerate.utils import gather_object
+
+from lslo_cli.artifacts.provenance import digest_of
+from lslo_cli.artifacts.results import DirectionScore
+from lslo_cli.data.corpus import Corpus
+from lslo_cli.errors import InputError
+from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started
+from lslo_cli.method.languages import Direction
+from lslo_cli.models.base import BaseModel
+from lslo_cli.models.decoder import is_decodable
+from lslo_cli.models.tokenizer import SENTENCEPIECE
+from lslo_cli.nn.route import Route
+from lslo_cli.recipe import EvaluateSection, SearchMode
+from lslo_cli.search.beam import beam_search
+from lslo_cli.search.generate import translate
+from lslo_cli.search.metric import FLORES101, Score, SpBleu, flores101_model
+from lslo_cli.search.stream import TranslationBatch, TranslationBatches
+from lslo_cli.tasks.setup import Setup
+from lslo_cli.tasks.translation_log import TranslationLog
+
+Translations = Mapping[Direction, Sequence[str]]
+
+PARALLEL_SENTENCES = 10_000
+"""The fewest sentences worth starting processes for, which takes a second or two."""
+
+
+@torch.no_grad()
+def translate_all(
+    setup: Setup,
+    sources: Translations,
+    route: Route | None,
+    task: str,
+    on_event: OnEvent,
+    log: TranslationLog | None = None,
+) -> dict[Direction, list[str]]:
+    """Translate every source sentence of every direction, in one stream sorted by length.
+
+    ``route`` is that of the attached adapters, or None for a model without any. An empty source gives an
+    empty translation. Several processes share the batches, and each returns all translations. Batches that
+    ``log`` has are not translated again, and the others are added to it.
+    """
+    section, base = setup.recipe.evaluate, setup.base
+    batches = TranslationBatches(
+        sources,
+        base.tokenizer,
+        setup.codes,
+        max_tokens=section.max_tokens,
+        max_length=setup.recipe.data.max_length,
+    )
+    if batches.truncated:
+        on_event(Noted(f"cut {batches.truncated} sources at {setup.recipe.data.max_length} tokens"))
+    device, processes = setup.accelerator.device, setup.accelerator.num_processes
+    mine = range(setup.accelerator.process_index, len(batches), processes)
+    finished = log.finished if log else {}
+    done = [pair for n in mine if n in finished for pair in zip(batches[n].keys, finished[n], strict=True)]
+    total = sum(len(batch) for batch in batches)
+    if done:
+        on_event(Noted(f"{task}: {len(done)} of {total} sentences are translated already"))
+    on_event(Started(task, total, "sentences", min(total, len(done) * processes)))
+    base.model.eval()
+    route = route or Route()
+    for number in mine:
+        if number in finished:
+            continue
+        batch = batches[number].to(device)
+        with setup.accelerator.autocast():
+            hypotheses = _search(base, batch, route, section)
+        translations = [base.tokenizer.decode(pieces) for pieces in hypotheses]
+        if log:
+            log.add(number, translations)
+        done += zip(batch.keys, translations, strict=True)
+        on_event(Advanced(task, min(total, len(done) * processes)))
+    on_event(Finished(task))
+    return batches.in_order(gather_object(done))
+
+
+def open_log(setup: Setup, sources: Translations, depends_on: object) -> TranslationLog | None:
+    """The log of translating ``sources`` in the setup's folder for work, None where there is none.
+
+    ``depends_on`` is what the translations depend on beside text, base model and settings. Every process
+    has a log of its own.
+    """
+    if setup.work is None:
+        return None
+    recipe, accelerator = setup.recipe, setup.accelerator
+    fingerprint = digest_of(
+        [
+            {str(direction): list(lines) for direction, lines in sources.items()},
+            setup.base.identity.digest,
+            setup.codes,
+            recipe.new_languages,
+            recipe.evaluate.model_dump(mode="json"),
+            recipe.data.max_length,
+            recipe.run.model_dump(mode="json", include={"precision", "tf32"}),
+            accelerator.num_processes,
+            depends_on,
+        ]
+    )
+    return TranslationLog(setup.work / f"translations-{accelerator.process_index}.jsonl", fingerprint)
+
+
+def _search(
+    base: BaseModel, batch: TranslationBatch, route: Route, section: EvaluateSection
+) -> list[list[int]]:
+    """Translate a batch by the search that the recipe asks for: our own where it follows the same rules."""
+    settings = {
+        "beam": section.beam,
+        "max_length_a": section.max_length_a,
+        "max_length_b": section.max_new_tokens,
+        "length_penalty": section.length_penalty,
+    }
+    if section.mode is SearchMode.FAIRSEQ and is_decodable(base.model):
+        return beam_search(base, batch, route, **settings)
+    with route.of(batch.source_language, batch.target_language):
+        return translate(base, batch, mode=section.mode, **settings)
+
+
+def sources_and_references(
+    corpus: Corpus, directions: Sequence[Direction]
+) -> tuple[Translations, Translations]:
+    """Source sentences and their references by direction; a direction without text is left out.
+
+    Raises InputError where none has any.
+    """
+    pairs = {direction: corpus.pairs(direction) for direction in directions}
+    present = {direction: both for direction, both in pairs.items() if both[0]}
+    if not present:
+        raise InputError(
+            f"no sentence to translate: the test text has no pair for {', '.join(map(str, directions))}",
+            "name another split with --set data.test=NAME, or other directions",
+        )
+    return ({d: src for d, (src, _) in present.items()}, {d: tgt for d, (_, tgt) in present.items()})
+
+
+def score_directions(
+    metric: SpBleu, hypotheses: Translations, references: Translations
+) -> dict[Direction, Score]:
+    """Score every direction; those that share their references together.
+
+    Where there is much to score, as many processes do it as torch has threads. They import the main module,
+    so a script of one's own that evaluates needs Python's ``if __name__ == "__main__"``.
+    """
+    sharing: dict[tuple[str, ...], list[Direction]] = {}
+    for direction in hypotheses:
+        sharing.setdefault(tuple(references[direction]), []).append(direction)
+    translations = [[hypotheses[direction] for direction in group] for group in sharing.values()]
+    processes = min(torch.get_num_threads(), len(sharing))
+    if processes == 1 or sum(map(len, hypotheses.values())) < PARALLEL_SENTENCES:
+        scores = list(map(metric.scores, translations, sharing))
+    else:
+        # Not forked, since torch has threads; and an interrupt is for this process to handle.
+        interrupt = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
+        with ProcessPoolExecutor(processes, get_context("spawn"), **interrupt) as pool:
+            scores = list(pool.map(metric.scores, translations, sharing))
+    by_direction = {
+        direction: score
+        for group, group_scores in zip(sharing.values(), scores, strict=True)
+        for direction, score in zip(group, group_scores, strict=True)
+    }
+    return {direction: by_direction[direction] for direction in hypotheses}
+
+
+def direction_score(direction: Direction, sentences: int, score: Score) -> DirectionScore:
+    """A score as the artifact holds it."""
+    return DirectionScore(
+        src=direction.src,
+        tgt=direction.tgt,
+        sentences=sentences,
+        spbleu=score.spbleu,
+        counts=list(score.counts),
+        totals=list(score.totals),
+        hypothesis_length=score.sys_len,
+        reference_length=score.ref_len,
+        chrf=score.chrf,
+    )
+
+
+def open_metric(setup: Setup) -> SpBleu:
+    """The metric that the recipe asks for: over FLORES-101's pieces, those of a file, or the base model's.
+
+    Where nothing is asked for and FLORES-101's model is not on disk, the base model's own pieces are used
+    and a note says so; the signature then differs, so the scores are not mistaken for spBLEU's usual ones.
+    Raises InputError where a model that was asked for is missing or damaged.
+    """
+    chosen = setup.recipe.evaluate.metric_model
+    own = setup.base.folder / SENTENCEPIECE
+    if chosen == FLORES101 or (chosen is None and flores101_model().exists()):
+        return SpBleu()
+    if chosen is not None:
+        return SpBleu(own if chosen == "base" else Path(chosen))
+    metric = SpBleu(own)
+    setup.on_event(
+        Noted(
+            f"no FLORES-101 sentencepiece model at {flores101_model()}: scoring over the base model's own "
+            f"pieces, signature {metric.name}; such scores compare only with each other"
+        )
+    )
+    return metric

@@ -1,0 +1,72 @@
+"""Intrinsic subspace estimation: how much room each language needs (paper, sections 4.2, 6.2 and 7.3)."""
+
+from __future__ import annotations
+
+from lslo_cli.artifacts.results import PrunedTable, SubspaceResult
+from lslo_cli.events import OnEvent, ignore
+from lslo_cli.method.importance import scores_by_language
+from lslo_cli.method.ranks import ranks_from_estimate, uniform_ranks
+from lslo_cli.method.strategy import IndexStrategy
+from lslo_cli.nn.attach import attach
+from lslo_cli.nn.pruning import estimation_pruner
+from lslo_cli.tasks.choices import choose_index, subspace_path
+from lslo_cli.tasks.experiment import Experiment, Written
+from lslo_cli.tasks.job import opened
+from lslo_cli.tasks.setup import Setup, optimisation
+from lslo_cli.tasks.work import work_of
+from lslo_cli.training.pruning import PruneGradually
+
+
+def estimate_subspace(
+    experiment: Experiment, *, resume: bool = False, reuse: bool = False, on_event: OnEvent = ignore
+) -> Written:
+    """Estimate every language's subspace and write ``subspace.json``, or ``subspace-language.json``."""
+    section = experiment.recipe.estimate_subspace
+    experiment.recipe.estimation_schedule()  # one that does not fit is refused before a model is loaded
+    path, work = subspace_path(experiment), experiment.folder.checkpoint(f"estimate-{section.pool}")
+    with opened(experiment, path, work=work, resume=resume, on_event=on_event) as job:
+        index = choose_index(experiment, section.index, job.setup.model_identity, job.setup.on_event)
+        job.upstream += index.upstream
+        job.settle(work_of(experiment.recipe, "estimate-subspace"))
+        current = reuse and job.up_to_date(SubspaceResult)
+        return current or job.write(estimate(job.setup, index.value))
+
+
+def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
+    """Train equal ranks for all languages, prune their B against each other, and score what is left."""
+    recipe = setup.recipe
+    stage = recipe.estimate_subspace
+    schedule = recipe.estimation_schedule()
+    batches = setup.training_batches()
+    ranks, kernel = uniform_ranks(setup.languages, stage.rank), recipe.run.adapter_kernel
+    adapters = attach(
+        setup.base.model,
+        strategy,
+        ranks,
+        setup.codes,
+        kernel=kernel,
+        initialisation=recipe.adapters.initialisation,
+    )
+    pruner = estimation_pruner(adapters, stage.pool)
+    fit = setup.fit(
+        [*adapters.parameters(), *setup.new_rows()],
+        batches,
+        optimisation(recipe.fit, schedule.epochs, recipe.fit.lr),
+        task="subspace estimation",
+        route=adapters.route,
+        callbacks=[PruneGradually(pruner, schedule)],
+        depends_on=[stage.model_dump(mode="json"), strategy.as_text()],
+    )
+    history = fit.run(setup.resume)
+    matrices = [(matrix, name) for matrix, name in pruner.counts(adapters) if name == "B"]
+    pruned = [matrix for matrix, _ in matrices]
+    return SubspaceResult(
+        pool=stage.pool,
+        rank=stage.rank,
+        target_ratio=stage.target_ratio,
+        pruned=PrunedTable.of(matrices),
+        scores=scores_by_language(pruned, stage.target_ratio),
+        mean_rank=stage.mean_rank,
+        ranks=dict(ranks_from_estimate(pruned, stage.mean_rank).by_language),
+        history=history,
+    )

@@ -1,0 +1,204 @@
+"""Evaluation: beam search over every direction, scored by direction and by resource group (section 5)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
+from lslo_cli.artifacts.provenance import digest_of
+from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+from lslo_cli.artifacts.schema import Artifact, LanguageRecord
+from lslo_cli.artifacts.writing import write_text
+from lslo_cli.errors import UsageError
+from lslo_cli.events import Event, Noted, OnEvent, ignore
+from lslo_cli.method.languages import Direction
+from lslo_cli.method.statistics import group_means
+from lslo_cli.nn.route import Route
+from lslo_cli.search.metric import SpBleu
+from lslo_cli.tasks.decoding import (
+    Translations,
+    direction_score,
+    open_log,
+    open_metric,
+    score_directions,
+    sources_and_references,
+    translate_all,
+)
+from lslo_cli.tasks.experiment import Experiment, Upstream, Written, read_training
+from lslo_cli.tasks.job import Job, opened
+from lslo_cli.tasks.setup import Setup
+from lslo_cli.tasks.weights import load_weights
+
+SEARCH_SETTINGS = {"beam", "mode", "length_penalty", "max_length_a", "max_new_tokens"}
+
+
+def evaluate(
+    experiment: Experiment, *, runs: Sequence[str] = (), force: bool = False, on_event: OnEvent = ignore
+) -> list[Written]:
+    """Translate and score the test split with the base model and every trained run, or with ``runs``.
+
+    A run whose evaluation is up to date is not translated again unless ``force``. One that was interrupted
+    goes on after the last batch that it finished, to the same result; with ``force`` it begins anew.
+    """
+    folders = runs_to_evaluate(experiment, runs)
+    experiment = with_new_languages(experiment, folders)
+    listener = _without_repeats(on_event)
+    return [_evaluate_run(experiment, folder, force, listener) for folder in folders]
+
+
+def runs_to_evaluate(experiment: Experiment, runs: Sequence[str]) -> list[RunFolder]:
+    """The named runs, or the base model and every trained run. Raises InputError for one there is not."""
+    if not runs:
+        return [experiment.folder.run(BASE_RUN), *experiment.folder.trained_runs()]
+    folders = [experiment.folder.run(name) for name in runs]
+    for folder in folders:
+        if folder.name != BASE_RUN:
+            read_training(experiment.folder, folder)
+    return folders
+
+
+def with_new_languages(experiment: Experiment, folders: Sequence[RunFolder]) -> Experiment:
+    """The experiment with the languages that its runs brought to the base, where the recipe adds none."""
+    if experiment.recipe.new_languages:
+        return experiment
+    trained = [folder for folder in folders if folder.name != BASE_RUN]
+    found = [read_training(experiment.folder, folder).result.new_languages for folder in trained]
+    new = {code: relative for languages in found for code, relative in languages.items()}
+    return replace(experiment, recipe=experiment.recipe.model_copy(update={"new_languages": new}))
+
+
+def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_event: OnEvent) -> Written:
+    training = None if folder.name == BASE_RUN else read_training(experiment.folder, folder)
+    work = folder.evaluation_checkpoint
+    with opened(
+        experiment, folder.evaluation, work=work, owned=[folder.hypotheses], on_event=on_event
+    ) as job:
+        setup = job.setup
+        if training:
+            check_trained_for(setup, folder, training)
+            _check_held_out(setup, folder, training)
+            job.upstream.append(Upstream("training", folder.training, training.digest))
+        metric = open_metric(setup)
+        current = None if force else _evaluated(job, metric)
+        if current:
+            return current
+        if force:
+            setup.on_main(lambda: shutil.rmtree(work, ignore_errors=True))
+        route = digest = None
+        if training:
+            route, digest = load_run(setup, folder, training), training.result.weights.digest
+        result, hypotheses = score_run(setup, folder.name, route, metric, digest)
+        setup.on_main(lambda: _write_hypotheses(folder, hypotheses))
+        return job.write(result)
+
+
+def load_run(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> Route | None:
+    """Put what a run trained on the freshly loaded base of ``setup``; returns the route of its adapters.
+
+    Raises InputError for weights of another base model or that are damaged, UsageError for other languages.
+    """
+    check_trained_for(setup, folder, training)
+    weights = store.read_tensor_path(folder.training, training.result.weights)
+    return load_weights(setup, training.result, weights)
+
+
+def _evaluated(job: Job, metric: SpBleu) -> Written | None:
+    """The evaluation that is there, if it is up to date and was scored with the same metric."""
+    current = job.up_to_date(EvaluationResult)
+    same_metric = current and current.artifact.result.metric_model_sha256 == metric.sha256
+    return current if same_metric else None
+
+
+def check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
+    """Refuse a run of another base model (InputError) or of other languages, in other order (UsageError)."""
+    store.check_belongs(
+        folder.training, training, setup.base.identity.digest, list(setup.codes), TrainingResult.command
+    )
+    codes = tuple(record.code for record in training.languages)
+    if codes != setup.codes:
+        raise UsageError(
+            f"run {folder.name} was trained for {', '.join(codes)}, not {', '.join(setup.codes)}",
+            "evaluate it with the same languages; --directions chooses among them",
+        )
+
+
+def _check_held_out(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
+    """Raise UsageError where a run was trained on rows that are held out to test it."""
+    rows, seed = setup.recipe.data.hold_out, setup.recipe.seed
+    trained_without = {text.hold_out for text in training.data}, training.seed
+    if rows is not None and trained_without != ({rows}, seed):
+        raise UsageError(
+            f"run '{folder.name}' may have been trained on the {rows} rows that --hold-out tests on",
+            f"train it with --hold-out {rows} and --seed {seed}, or name another text with --test",
+        )
+
+
+def _write_hypotheses(folder: RunFolder, hypotheses: Translations) -> None:
+    for direction, lines in hypotheses.items():
+        write_text(folder.hypotheses / f"{direction}.txt", "".join(f"{line}\n" for line in lines))
+
+
+def _without_repeats(on_event: OnEvent) -> OnEvent:
+    """A listener that passes every note on once: each run would tell the same about text and metric."""
+    told: set[str] = set()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Noted):
+            if event.text in told:
+                return
+            told.add(event.text)
+        on_event(event)
+
+    return listen
+
+
+def score_run(
+    setup: Setup, run: str, route: Route | None, metric: SpBleu, weights: str | None = None
+) -> tuple[EvaluationResult, Translations]:
+    """Translate and score the test split; also returns the hypotheses by direction.
+
+    ``route`` is that of the run's adapters, None for the base model or after full fine-tuning; ``weights``
+    the digest of what was trained, for the log that an interrupted evaluation goes on from. Raises
+    UsageError for a direction outside the experiment, and InputError where no direction has text.
+    """
+    recipe = setup.recipe
+    corpus = setup.corpus(recipe.data.test, recipe.data.test_rows)
+    sources, references = sources_and_references(corpus, chosen_directions(setup))
+    log = open_log(setup, sources, weights)
+    hypotheses = translate_all(setup, sources, route, f"translating with {run}", setup.on_event, log)
+    scores = score_directions(metric, hypotheses, references)
+    spbleu = {direction: score.spbleu for direction, score in scores.items()}
+    chrf = {direction: score.chrf for direction, score in scores.items()}
+    any_score = next(iter(scores.values()))
+    result = EvaluationResult(
+        run=run,
+        languages=[LanguageRecord.of(language) for language in setup.languages],
+        search=recipe.evaluate.model_dump(mode="json", include=SEARCH_SETTINGS),
+        spbleu_signature=any_score.signature,
+        chrf_signature=any_score.chrf_signature,
+        directions=[direction_score(d, len(references[d]), score) for d, score in scores.items()],
+        groups=group_means(spbleu, setup.languages),
+        average=fmean(spbleu.values()),
+        chrf_groups=group_means(chrf, setup.languages),
+        chrf_average=fmean(chrf.values()),
+        hypotheses_digest=digest_of({str(direction): lines for direction, lines in hypotheses.items()}),
+        metric_model_sha256=metric.sha256,
+        metric_model_pieces=metric.pieces,
+    )
+    return result, hypotheses
+
+
+def chosen_directions(setup: Setup) -> Sequence[Direction]:
+    """The directions that the recipe names, or all. Raises UsageError for one outside the experiment."""
+    named = [Direction.parse(text) for text in setup.recipe.evaluate.directions]
+    for direction in named:
+        if direction not in setup.directions:
+            raise UsageError(
+                f"direction '{direction}' is not among this experiment's",
+                f"its languages are {', '.join(setup.codes)}",
+            )
+    return named or setup.directions

@@ -1,0 +1,268 @@
+"""Writing a trained run for other libraries, and comparing what was written with the routed model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from lslo_cli.artifacts.folder import BASE_RUN
+from lslo_cli.artifacts.writing import beside, settle
+from lslo_cli.errors import InputError, RunError, UsageError
+from lslo_cli.events import OnEvent, ignore
+from lslo_cli.method.languages import Direction
+from lslo_cli.method.strategy import Index
+from lslo_cli.models.base import load_base, save_base
+from lslo_cli.models.tokenizer_files import TOKENIZER_FILES
+from lslo_cli.nn.folding import adapted, factors, fold, sides_that_matter
+from lslo_cli.nn.route import Route
+from lslo_cli.tasks.experiment import Experiment
+from lslo_cli.tasks.setup import Setup
+from lslo_cli.tasks.translate import open_translator
+
+FORMATS = ("merged", "peft")
+
+CHECKED_DIRECTIONS = 20
+CHECKED_SENTENCES = 2
+TOLERANCE = 1e-3
+"""The most that a logit may differ, against the largest logit of its sentence."""
+
+
+def export(
+    experiment: Experiment,
+    run: str,
+    to: Path,
+    form: str,
+    *,
+    source: str | None = None,
+    target: str | None = None,
+    compact: bool = False,
+    on_event: OnEvent = ignore,
+) -> float:
+    """Write a trained run to the folder ``to``; returns the largest difference of a logit.
+
+    ``form`` is one of :data:`FORMATS`. ``source`` and ``target`` choose the adapters of a merged model;
+    ``compact`` drops ranks that add nothing from PEFT's. Raises UsageError for choices that do not fit the
+    run, InputError where it cannot be read, and RunError where the export does not do what the run does.
+    """
+    if form not in FORMATS:
+        raise UsageError(f"no export has the format '{form}'", f"choose {' or '.join(FORMATS)}")
+    if form == "peft" and (source or target):
+        raise UsageError("adapters for PEFT serve all directions", "leave out --source and --target")
+    if form == "merged" and compact:
+        raise UsageError("a merged model has no ranks to drop", "leave out --compact")
+    if run == BASE_RUN:
+        raise UsageError("the base model has no adapters to export", "name a run that was trained")
+    trained = open_translator(experiment, run, on_event)
+    setup, route = trained.setup, trained.route
+    for code in filter(None, (source, target)):
+        if code not in setup.codes:
+            known = ", ".join(setup.codes)
+            raise UsageError(f"the run knows no language '{code}'", f"its languages: {known}")
+    if form == "peft":
+        return export_peft(setup, route, to, compact)
+    return export_merged(setup, route, source, target, to)
+
+
+def export_merged(
+    setup: Setup, route: Route | None, source: str | None, target: str | None, folder: Path
+) -> float:
+    """Write a transformers folder with the adapters of one direction, target or source folded in.
+
+    Returns the largest difference of a logit. Raises UsageError where a side is not given that selects
+    adapters, and RunError where the written model does not give the routed model's logits.
+    """
+    if setup.base.new_rows:
+        raise UsageError(
+            "a run with languages that were added to the base has no merged form: their tokens are read "
+            "only, which transformers' tied embeddings cannot express",
+            "translate with lslo, or train without --add-lang",
+        )
+    given = {Index.SOURCE: source, Index.TARGET: target}
+    for side in sorted(sides_that_matter(setup.base.model)):
+        if given[side] is None:
+            raise UsageError(
+                f"adapters of this run are selected by the {side} language, so a merged model serves one "
+                f"{side} only",
+                f"name it with --{side}, or export the adapters of all languages with --format peft",
+            )
+    directions = [d for d in setup.directions if source in (None, d.src) and target in (None, d.tgt)]
+    if not directions:
+        raise UsageError(f"no direction from {source or 'any'} to {target or 'any'}", "check --langs")
+    examples = _examples(setup, directions)
+    expected = [_routed_logits(setup, route, *example) for example in examples]
+
+    def write(temporary: Path) -> float:
+        fold(setup.base.model, {side: setup.codes.index(code) for side, code in given.items() if code})
+        save_base(setup.base, temporary)
+        for name in TOKENIZER_FILES:
+            if (setup.base.folder / name).is_file() and not (temporary / name).exists():
+                shutil.copy(setup.base.folder / name, temporary / name)
+        model = load_base(str(temporary)).model
+        found = (_logits(setup, model, *example) for example in examples)
+        return _largest_difference(expected, found, folder)
+
+    return _whole(folder, write)
+
+
+def export_peft(setup: Setup, route: Route | None, folder: Path, compact: bool = False) -> float:
+    """Write one LoRA for PEFT per language and side: ``source-en`` and ``target-en`` for every ``en``.
+
+    Together, the source's and the target's serve every direction. Returns the largest difference of a
+    logit. Raises UsageError for a run without adapters, InputError where PEFT is not installed, and
+    RunError where the written adapters do not give the routed model's logits.
+    """
+    if route is None:
+        raise UsageError("this run trained the whole model, so it has no adapters", "use --format merged")
+    if setup.base.new_rows:
+        raise UsageError(
+            "a run with languages that were added to the base has no form for PEFT: their tokens are rows "
+            "of the embedding",
+            "translate with lslo, or train without --add-lang",
+        )
+    try:
+        import peft  # noqa: F401
+    except ImportError:
+        raise InputError("PEFT is not installed, so nothing could be checked", "pip install peft") from None
+    examples = _examples(setup, setup.directions)
+    expected = [_routed_logits(setup, route, *example) for example in examples]
+
+    def write(temporary: Path) -> float:
+        for number, code in enumerate(setup.codes):
+            for side in Index:
+                _write_lora(setup, side, number, temporary / f"{side}-{code}", compact)
+        return _largest_difference(expected, _peft_logits(setup, temporary, examples), folder)
+
+    return _whole(folder, write)
+
+
+def _write_lora(setup: Setup, side: Index, language: int, folder: Path, compact: bool) -> None:
+    """Write a language's LoRA for the layers of a side, none where it has no rank there."""
+    tensors: dict[str, Tensor] = {}
+    ranks: dict[str, int] = {}
+    for name, layer in adapted(setup.base.model):
+        A, B = factors(layer, language, compact)
+        if layer.adapter.index is side and len(A):
+            ranks[name] = len(A)
+            for letter, matrix in (("A", A), ("B", B)):
+                tensors[f"base_model.model.{name}.lora_{letter}.weight"] = matrix.cpu().contiguous()
+    if not ranks:
+        return
+    largest = max(ranks.values())
+    smaller = {name: rank for name, rank in ranks.items() if rank < largest}
+    config = {
+        "peft_type": "LORA",
+        "task_type": "SEQ_2_SEQ_LM",
+        "base_model_name_or_path": setup.base.identity.name,
+        "revision": setup.base.identity.revision,
+        "inference_mode": True,
+        "r": largest,
+        "lora_alpha": largest,
+        "rank_pattern": smaller,
+        "alpha_pattern": smaller,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "target_modules": sorted(ranks),
+    }
+    folder.mkdir(parents=True)
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+
+
+def _peft_logits(
+    setup: Setup, folder: Path, examples: Sequence[tuple[Direction, list[int], list[int]]]
+) -> list[Tensor]:
+    from peft import PeftModel
+
+    recipe = setup.recipe.model
+    model: nn.Module = load_base(recipe.name, revision=recipe.revision).model
+    names = sorted(path.name for path in folder.iterdir())
+    for name in names:
+        if isinstance(model, PeftModel):
+            model.load_adapter(str(folder / name), adapter_name=name)
+        else:
+            model = PeftModel.from_pretrained(
+                model, str(folder / name), adapter_name=name, trust_remote_code=False
+            )
+    found = []
+    for direction, source, target in examples:
+        wanted = (f"source-{direction.src}", f"target-{direction.tgt}")
+        if names:
+            model.base_model.set_adapter([name for name in wanted if name in names])
+        found.append(_logits(setup, model.eval(), direction, source, target))
+    return found
+
+
+def _examples(setup: Setup, directions: Sequence[Direction]) -> list[tuple[Direction, list[int], list[int]]]:
+    """The ids that encoder and decoder read for a few sentence pairs of the test text."""
+    corpus, tokenizer = setup.read(setup.recipe.data.test, CHECKED_SENTENCES), setup.base.tokenizer
+    examples = []
+    for direction in directions[:CHECKED_DIRECTIONS]:
+        src, tgt = direction.src, direction.tgt
+        for x, y in zip(*corpus.pairs(direction), strict=True):
+            source = tokenizer.source_ids(tokenizer.encode(x), src, tgt)
+            target = [*tokenizer.decoder_prompt(src, tgt), *tokenizer.encode(y)]
+            examples.append((direction, source, target))
+    if not examples:
+        raise InputError(
+            "the test text has no sentence pair to compare the export on", "name another with --data"
+        )
+    return examples
+
+
+def _routed_logits(
+    setup: Setup, route: Route | None, direction: Direction, source: list[int], target: list[int]
+) -> Tensor:
+    device = setup.accelerator.device
+    src, tgt = (
+        torch.tensor([setup.codes.index(code)], device=device) for code in (direction.src, direction.tgt)
+    )
+    with (route or Route()).of(src, tgt):
+        return _logits(setup, setup.base.model.eval(), direction, source, target)
+
+
+@torch.no_grad()
+def _logits(
+    setup: Setup, model: nn.Module, direction: Direction, source: list[int], target: list[int]
+) -> Tensor:
+    """The logits (length, ids) of one sentence pair, on the CPU."""
+    device = next(model.parameters()).device
+    ids = torch.tensor([source], device=device)
+    output = model(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        decoder_input_ids=torch.tensor([target], device=device),
+        use_cache=False,
+    )
+    return output.logits[0].float().cpu()
+
+
+def _largest_difference(expected: Sequence[Tensor], found: Iterable[Tensor], folder: Path) -> float:
+    largest = 0.0
+    for routed, other in zip(expected, found, strict=True):
+        difference = float((routed - other).abs().max())
+        if not difference <= TOLERANCE * float(routed.abs().max()):
+            raise RunError(
+                f"the export's logits differ from the routed model's by {difference:.3g}; {folder} was not "
+                "written",
+                "train the run again, or report this",
+            )
+        largest = max(largest, difference)
+    return largest
+
+
+def _whole(folder: Path, write: Callable[[Path], float]) -> float:
+    """Make a folder beside its place and move it there once ``write`` has made and checked it."""
+    if folder.exists():
+        raise UsageError(f"{folder} exists already", "remove it, or choose another folder with --to")
+    with beside(folder, "choose another folder with --to") as temporary:
+        temporary.mkdir()
+        largest = write(temporary)
+        settle(temporary)
+        temporary.rename(folder)
+    return largest

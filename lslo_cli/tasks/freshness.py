@@ -1,0 +1,59 @@
+"""Whether an artifact was made with the settings at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.results import (
+    EvaluationResult,
+    IndexStrategyResult,
+    PruneReportResult,
+    SubspaceResult,
+    TrainingResult,
+)
+from lslo_cli.artifacts.schema import Artifact, Result
+from lslo_cli.data.text import with_splits
+from lslo_cli.errors import InputError
+from lslo_cli.recipe import Recipe, recorded
+
+SECTIONS: dict[type[Result], tuple[str, ...]] = {
+    IndexStrategyResult: ("data", "fit", "adapters", "weight_learn"),
+    SubspaceResult: ("data", "fit", "adapters", "estimate_subspace"),
+    TrainingResult: ("data", "fit", "adapters", "train", "evaluate"),
+    EvaluationResult: ("data", "evaluate"),
+    PruneReportResult: (),
+}
+"""The parts of a recipe that each result depends on, beside seed, languages and arithmetic."""
+
+SWITCHES = "precision", "tf32", "share_sources"
+"""Keys of [run] that change results, if only by rounding."""
+
+
+def same_settings(artifact: Artifact[Result], recipe: Recipe) -> bool:
+    """Whether an artifact was made with what ``recipe`` says, as far as its result depends on it.
+
+    A key that the artifact's recipe lacks has its default, so a new key makes no artifact stale.
+    """
+    made_with = recorded(artifact.recipe)
+    sections = SECTIONS[type(artifact.result)]
+    return (
+        made_with is not None
+        and artifact.seed == recipe.seed
+        and made_with.new_languages == recipe.new_languages
+        and all(getattr(made_with.run, name) == getattr(recipe.run, name) for name in SWITCHES)
+        and all(getattr(made_with, name) == getattr(recipe, name) for name in sections)
+    )
+
+
+def seems_current(path: Path, kind: type[Result], recipe: Recipe) -> bool:
+    """Whether the artifact at ``path`` fits the recipe and what it was made from, as far as artifacts tell.
+
+    Text and base model are not read: the command that makes it compares those as well.
+    """
+    try:
+        artifact = store.read(path, kind)
+        store.check_fresh(path, artifact, kind.command)
+    except InputError:
+        return False
+    return artifact.model.name == recipe.model.name and same_settings(artifact, with_splits(recipe))

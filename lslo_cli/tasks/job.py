@@ -1,0 +1,115 @@
+"""One artifact in the making: what it is made with and from, whether it is up to date, writing it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.lock import locked
+from lslo_cli.artifacts.provenance import Stopwatch
+from lslo_cli.artifacts.schema import LanguageRecord, Result
+from lslo_cli.errors import InputError, RunError
+from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.tasks.batch_size import settled
+from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
+from lslo_cli.tasks.freshness import same_settings
+from lslo_cli.tasks.setup import Setup, prepare
+from lslo_cli.tasks.work import Work
+
+
+@dataclass
+class Job:
+    """The artifact at ``path``, in the making; ``upstream`` are the artifacts behind it."""
+
+    experiment: Experiment
+    path: Path
+    setup: Setup
+    stopwatch: Stopwatch
+    upstream: list[Upstream] = field(default_factory=list)
+
+    def settle(self, work: Work) -> None:
+        """Make the size of a batch a number, where the recipe leaves it to the memory that ``work`` finds."""
+        self.setup = settled(self.setup, work)
+
+    def up_to_date(self, kind: type[Result]) -> Written | None:
+        """The artifact that is there, if it was made from the same upstream, base, text and settings."""
+        try:
+            artifact = store.read(self.path, kind)
+        except InputError:
+            return None
+        same = (
+            [item.digest for item in artifact.inputs] == [item.digest for item in self.upstream]
+            and artifact.model.digest == self.setup.base.identity.digest
+            and artifact.languages == [LanguageRecord.of(language) for language in self.setup.languages]
+            and same_settings(artifact, self.setup.recipe)
+            and all(self.setup.read(text.split, text.limit).digest == text.digest for text in artifact.data)
+        )
+        return Written(self.path, artifact, up_to_date=True) if same else None
+
+    def write(self, result: Result) -> Written:
+        """Write the artifact, and then forget the checkpoint behind it."""
+        written = document(
+            result,
+            replace(self.experiment, recipe=self.setup.recipe),
+            self.path,
+            model=self.setup.model_identity,
+            data=self.setup.data,
+            upstream=self.upstream,
+            stopwatch=self.stopwatch,
+            device=self.setup.device,
+        )
+        self.setup.on_main(lambda: store.write(self.path, written.artifact))
+        if self.setup.work and self.setup.accelerator.is_main_process:
+            _remove(self.setup.work)
+        return written
+
+
+@contextmanager
+def opened(
+    experiment: Experiment,
+    path: Path,
+    *,
+    work: Path | None = None,
+    owned: Sequence[Path] = (),
+    resume: bool = False,
+    on_event: OnEvent = ignore,
+) -> Iterator[Job]:
+    """Check that the artifact can be written before anything long begins, and prepare its stage.
+
+    Of several commands that would make the same artifact at the same time, one waits for the other; what a
+    killed one left half made of it is removed, also in ``work`` and in the folders ``owned``. Raises
+    InputError where it cannot be written, whatever ``prepare`` raises, and RunError where memory runs out.
+    """
+    store.check_writable(path.parent)
+    is_main = os.environ.get("RANK", "0") == "0"  # of processes that make it together
+    waiting = partial(on_event, Noted(f"waiting for another process that makes {path}"))
+    try:
+        with locked(path, waiting, [*owned, work] if work else owned) if is_main else nullcontext():
+            stopwatch = Stopwatch()
+            setup = prepare(experiment.recipe, work, resume, on_event)
+            setup.accelerator.wait_for_everyone()
+            yield Job(experiment, path, setup, stopwatch)
+    except RuntimeError as error:
+        # The CPU's allocator has no exception of its own.
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            raise RunError(
+                f"memory ran out: {str(error).splitlines()[0]}",
+                "lower the batch size, as --max-tokens 2000, and raise --accumulate to keep the size of an "
+                "update; --max-tokens auto does both",
+            ) from error
+        raise
+
+
+def _remove(work: Path) -> None:
+    """Remove a folder, and the one it stands in if nothing else is there."""
+    shutil.rmtree(work, ignore_errors=True)
+    with suppress(OSError):
+        work.parent.rmdir()

@@ -1,0 +1,135 @@
+"""What a command would do: all that it reads is loaded, so that what would fail fails; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.results import SubspaceResult
+from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.strategy import IndexStrategy
+from lslo_cli.recipe import Method
+from lslo_cli.tasks.batch_size import settled
+from lslo_cli.tasks.choices import Chosen, choose_index, run_choices, run_folder, subspace_path
+from lslo_cli.tasks.decoding import open_metric, sources_and_references
+from lslo_cli.tasks.evaluate import chosen_directions, runs_to_evaluate, with_new_languages
+from lslo_cli.tasks.experiment import Experiment, read_training
+from lslo_cli.tasks.quality_curve import QualityCurve
+from lslo_cli.tasks.setup import Setup, prepare
+from lslo_cli.tasks.train import check_method, trained_directions
+from lslo_cli.tasks.weights import ADAPTER, MODEL
+from lslo_cli.tasks.work import Plan, describe_index, parameters_by_language, training_facts, work_of
+
+Facts = list[tuple[str, str]]
+
+
+def plan(
+    experiment: Experiment,
+    command: str,
+    *,
+    run: str | None = None,
+    runs: Sequence[str] = (),
+    subspace: Path | None = None,
+) -> Plan:
+    """What ``command`` would do with these choices. Raises whatever it would raise before its work.
+
+    ``run`` is the one that train names or prune-report reads, ``runs`` those that evaluate translates with.
+    """
+    store.check_writable(experiment.folder.path)
+    if command == "prune-report":
+        return _report_plan(experiment, run, subspace)
+    if command == "evaluate":
+        return _evaluation_plan(experiment, runs)
+    return _training_plan(experiment, command, run, subspace)
+
+
+def _training_plan(experiment: Experiment, command: str, run: str | None, subspace: Path | None) -> Plan:
+    recipe = experiment.recipe
+    files = _files_of_training(experiment, command, run, subspace)
+    setup = prepare(recipe)
+    index, ranks = _choices(experiment, command, subspace, setup)
+    work = work_of(recipe, command, ranks.value)
+    setup = settled(setup, work)
+    directions = trained_directions(setup, ranks.value)
+    batches = setup.training_batches(directions)
+    facts = _common_facts(setup)
+    if len(directions) < len(setup.directions):
+        facts.append(("trains on", f"{len(directions)} of {len(setup.directions)} directions"))
+    if index.value:
+        facts.append(("index", describe_index(index.value, index.source)))
+    if command == "train" and recipe.train.curve_rows:
+        QualityCurve(setup, None)  # to see whether it can be drawn
+        sample = f"{recipe.train.curve_rows} sentences per direction and epoch"
+        facts.append(("quality curve", f"{', '.join(recipe.train.curve_groups)}: {sample}"))
+    shape = setup.model_identity.shape
+    facts += training_facts(setup.recipe, work, shape, len(batches.batches(1)))
+    return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)
+
+
+def _choices(
+    experiment: Experiment, command: str, subspace: Path | None, setup: Setup
+) -> tuple[Chosen[IndexStrategy | None], Chosen[RankMap | None]]:
+    """Index and ranks as the command would choose them; None for what it does not take."""
+    recipe, model = experiment.recipe, setup.model_identity
+    if command == "train":
+        return run_choices(experiment, subspace, model)
+    if command == "estimate-subspace":
+        return choose_index(experiment, recipe.estimate_subspace.index, model), Chosen(None)
+    return Chosen(None), Chosen(None)
+
+
+def _files_of_training(
+    experiment: Experiment, command: str, run: str | None, subspace: Path | None
+) -> tuple[Path, ...]:
+    if command == "weight-learn":
+        return (experiment.folder.index_strategy,)
+    if command == "estimate-subspace":
+        return (subspace_path(experiment),)
+    check_method(experiment.recipe)
+    folder = run_folder(experiment, run, subspace)
+    weights = MODEL if experiment.recipe.train.method is Method.FULL else ADAPTER
+    return folder.training, folder.path / weights
+
+
+def _evaluation_plan(experiment: Experiment, runs: Sequence[str]) -> Plan:
+    folders = runs_to_evaluate(experiment, runs)
+    recipe = with_new_languages(experiment, folders).recipe
+    setup = prepare(recipe)
+    metric = open_metric(setup)
+    corpus = setup.corpus(setup.recipe.data.test, recipe.data.test_rows)
+    sources, _ = sources_and_references(corpus, chosen_directions(setup))
+    sentences = sum(map(len, sources.values()))
+    facts = [
+        *_common_facts(setup),
+        ("runs", ", ".join(folder.name for folder in folders)),
+        ("metric", f"spBLEU over the pieces of {metric.path} ({metric.name})"),
+        (
+            "each translates",
+            f"{sentences:,} sentences in {len(sources):,} directions, beam {recipe.evaluate.beam}",
+        ),
+    ]
+    return Plan("evaluate", tuple(facts), (), tuple(folder.evaluation for folder in folders))
+
+
+def _report_plan(experiment: Experiment, run: str | None, subspace: Path | None) -> Plan:
+    folder = experiment.folder
+    path = subspace or folder.subspace
+    store.check_fresh(path, store.read(path, SubspaceResult), SubspaceResult.command)
+    facts = [("reads", str(path))]
+    if run:
+        read_training(folder, folder.run(run))
+        facts.append(("reads", str(folder.run(run).training)))
+    return Plan("prune-report", tuple(facts), (), (folder.prune_report,))
+
+
+def _common_facts(setup: Setup) -> Facts:
+    (text,) = setup.data
+    recipe = setup.recipe
+    return [
+        ("languages", f"{len(setup.codes)}: {', '.join(setup.codes)}"),
+        ("base model", f"{recipe.model.name}, {setup.model_identity.parameters:,} parameters"),
+        *(("new language", f"{code}, like {like}") for code, like in recipe.new_languages.items()),
+        ("text", f"{text.path}, split '{text.split}', {text.examples:,} sentence pairs"),
+        ("device", setup.device),
+    ]

@@ -1,0 +1,186 @@
+"""Who was pruned how much, and how importance follows bitext size (paper, tables 9 and 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
+from lslo_cli.artifacts.provenance import Stopwatch
+from lslo_cli.artifacts.results import (
+    CorrelationRow,
+    PruneReportResult,
+    SizeRow,
+    SubspaceResult,
+    TrainingResult,
+)
+from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.errors import InputError
+from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.method.importance import Pool, mean_demand
+from lslo_cli.method.languages import Language
+from lslo_cli.method.sites import KINDS, Stack
+from lslo_cli.method.statistics import correlate_with_bitext
+from lslo_cli.recipe import Method
+from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document, read_training
+
+MEASURES = ("pearson", "pearson_p", "pearson_log", "pearson_log_p", "spearman", "spearman_p")
+
+
+def prune_report(
+    experiment: Experiment,
+    *,
+    run: str | None = None,
+    subspace: Path | None = None,
+    estimate_only: bool = False,
+    reuse: bool = False,
+    on_event: OnEvent = ignore,
+) -> Written:
+    """Correlate importance with bitext size, count parameters, and write ``prune-report.json``.
+
+    Reports on ``run``, or else on the latest run that trained adapters; without one, or with
+    ``estimate_only``, on the estimate alone. With ``reuse`` a report that is up to date is returned as it is.
+    """
+    stopwatch = Stopwatch()
+    path = subspace or experiment.folder.subspace
+    estimate = store.read(path, SubspaceResult)
+    store.check_fresh(path, estimate, SubspaceResult.command)
+    upstream = [Upstream("subspace", path, estimate.digest)]
+    reported = None if estimate_only else _reported_run(experiment.folder, run)
+    if reported:
+        folder, training = reported
+        upstream.append(Upstream("training", folder.training, training.digest))
+    if reuse and (current := _current(experiment, upstream)):
+        return current
+    if reported:
+        on_event(Noted(f"reporting on run {folder.name}"))
+    result = report_on(
+        estimate.result,
+        training.result if reported else None,
+        [record.language() for record in estimate.languages],
+        estimate.model.parameters,
+    )
+    written = document(
+        result,
+        experiment,
+        experiment.folder.prune_report,
+        model=estimate.model,
+        data=estimate.data,
+        upstream=upstream,
+        stopwatch=stopwatch,
+        device="cpu",
+    )
+    store.write(written.path, written.artifact)
+    return written
+
+
+def _current(experiment: Experiment, upstream: list[Upstream]) -> Written | None:
+    """The report that is there, if it was made from the same artifacts."""
+    path = experiment.folder.prune_report
+    try:
+        artifact = store.read(path, PruneReportResult)
+    except InputError:
+        return None
+    same = [item.digest for item in artifact.inputs] == [item.digest for item in upstream]
+    return Written(path, artifact, up_to_date=True) if same else None
+
+
+def _reported_run(
+    experiment: ExperimentFolder, name: str | None
+) -> tuple[RunFolder, Artifact[TrainingResult]] | None:
+    """The named run, or the latest with adapters by language; None where there is none."""
+    if name is not None:
+        run = experiment.run(name)
+        return run, read_training(experiment, run)
+    for run in reversed(experiment.trained_runs()):
+        artifact = store.read(run.training, TrainingResult)
+        if artifact.result.method == Method.LSLO:
+            return run, read_training(experiment, run)
+    return None
+
+
+def report_on(
+    subspace: SubspaceResult,
+    training: TrainingResult | None,
+    languages: Sequence[Language],
+    base_parameters: int,
+) -> PruneReportResult:
+    """Correlate importance with bitext size, and count what each language of a training run costs.
+
+    Without a training run, or after one that trained no adapter by language, there are no sizes. Raises
+    InputError for an estimate that pruned each language alone: it gives every language the same total.
+    """
+    if subspace.pool is Pool.LANGUAGE:
+        raise InputError(
+            "this subspace estimate pruned each language alone (pool language), so its scores cannot be "
+            "compared between languages",
+            "estimate across languages: lslo estimate-subspace --pool layer",
+        )
+    return PruneReportResult(
+        run=training.run if training else None,
+        base_parameters=base_parameters,
+        trainable_parameters=training.trainable_parameters if training else None,
+        trainable_parameters_paper_style=training.trainable_parameters_paper_style if training else None,
+        nonzero_parameters=training.nonzero_parameters if training else None,
+        sizes=_sizes(training, languages) if training else [],
+        scores=subspace.scores,
+        correlations=_correlations(subspace, languages),
+    )
+
+
+def _sizes(training: TrainingResult, languages: Sequence[Language]) -> list[SizeRow]:
+    parameters: dict[str, int] = {}
+    pruned: dict[str, int] = {}
+    for matrix in training.pruned.matrices():
+        parameters[matrix.language] = parameters.get(matrix.language, 0) + matrix.size
+        pruned[matrix.language] = pruned.get(matrix.language, 0) + matrix.pruned
+    return [
+        SizeRow(
+            language=language.code,
+            resource=language.resource,
+            rank=training.ranks[language.code],
+            parameters=parameters[language.code],
+            pruned=pruned[language.code],
+        )
+        for language in languages
+        if language.code in parameters
+    ]
+
+
+def _correlations(subspace: SubspaceResult, languages: Sequence[Language]) -> list[CorrelationRow]:
+    """Tables 9 and 10, then the languages' total scores; empty with fewer than three bitext sizes.
+
+    A language's score for a kind is the mean of eq. 6 over the layers of the stack.
+    """
+    if sum(language.bitext is not None for language in languages) < 3:
+        return []
+    matrices = list(subspace.pruned.matrices("B"))
+    rows = []
+    for stack in Stack:
+        demand = mean_demand(matrices, subspace.target_ratio, stack)
+        present = {kind for _, kind in demand}
+        of_stack = []
+        for kind in KINDS[stack]:
+            if kind in present:
+                scores = {lang.code: -demand[lang.code, kind] for lang in languages}
+                of_stack.append(_row(stack, kind, scores, languages))
+        rows += [*of_stack, _average(of_stack)] if of_stack else []
+    return [*rows, _row("all", "total", subspace.scores, languages)]
+
+
+def _row(stack: str, kind: str, scores: Mapping[str, float], languages: Sequence[Language]) -> CorrelationRow:
+    correlation = correlate_with_bitext(scores, languages)
+    if correlation is None:
+        counted = [language for language in languages if language.bitext and language.code in scores]
+        return CorrelationRow(stack=stack, kind=kind, n=len(counted), **dict.fromkeys(MEASURES))
+    return CorrelationRow(stack=stack, kind=kind, **asdict(correlation))
+
+
+def _average(rows: Sequence[CorrelationRow]) -> CorrelationRow:
+    """The AVG row of a stack: the mean of each column over the kinds that have a correlation."""
+    columns = {name: [getattr(row, name) for row in rows if row.pearson is not None] for name in MEASURES}
+    means = {name: fmean(values) if values else None for name, values in columns.items()}
+    return CorrelationRow(stack=rows[0].stack, kind="avg", n=rows[0].n, **means)

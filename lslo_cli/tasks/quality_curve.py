@@ -1,0 +1,93 @@
+"""Quality while training: spBLEU of some directions on a fixed sample after every epoch (figure 3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from lslo_cli.artifacts.results import Curve, CurvePoint
+from lslo_cli.errors import UsageError
+from lslo_cli.events import ignore
+from lslo_cli.method.languages import Direction, Resource, group, groups
+from lslo_cli.nn.route import Route
+from lslo_cli.tasks.decoding import open_metric, score_directions, sources_and_references, translate_all
+from lslo_cli.tasks.setup import Setup
+from lslo_cli.training.trainer import Callback
+
+_LETTERS = "".join(resource.letter for resource in Resource)
+GROUP = re.compile(f"[{_LETTERS}]2[{_LETTERS}]")
+"""The name of a group of directions, such as H2V."""
+
+
+class QualityCurve(Callback):
+    """Translates a sample of the test split before training and after each epoch, and scores it."""
+
+    def __init__(self, setup: Setup, route: Route | None):
+        """The sample is the first ``train.curve_rows`` rows, or all that ``lslo evaluate`` translates, in the
+        directions of ``train.curve_groups``.
+
+        ``route`` is that of the adapters in training. Raises UsageError for a name in ``curve_groups`` that
+        is neither a group nor a direction of the experiment.
+        """
+        rows = setup.recipe.train.curve_rows
+        data = setup.recipe.data
+        corpus = setup.corpus(data.test, data.test_rows if rows == "all" else rows)
+        self._named = _directions(setup)
+        chosen = dict.fromkeys(direction for named in self._named.values() for direction in named)
+        self._sources, self._references = sources_and_references(corpus, tuple(chosen))
+        self._rows = max(map(len, self._sources.values()))
+        self._setup = setup
+        self._route = route
+        self._metric = open_metric(setup)
+        self._signature = ""
+        self._points: list[CurvePoint] = []
+
+    def before_epoch(self, epoch: int) -> None:
+        if epoch == 1:
+            self._measure(0)
+
+    def after_epoch(self, epoch: int) -> None:
+        self._measure(epoch)
+
+    def result(self) -> Curve:
+        return Curve(rows=self._rows, signature=self._signature, points=self._points)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"points": [point.model_dump() for point in self._points], "signature": self._signature}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._points[:] = [CurvePoint.model_validate(point) for point in state["points"]]
+        self._signature = state["signature"]
+
+    def _measure(self, epoch: int) -> None:
+        hypotheses = translate_all(self._setup, self._sources, self._route, "quality curve", ignore)
+        scores = score_directions(self._metric, hypotheses, self._references)
+        self._signature = next(iter(scores.values())).signature
+        means = {
+            name: fmean(scores[direction].spbleu for direction in directions)
+            for name, directions in self._named.items()
+        }
+        self._points.append(CurvePoint(epoch=epoch, spbleu=means))
+
+
+def _directions(setup: Setup) -> Mapping[str, Sequence[Direction]]:
+    """The directions behind every name in ``curve_groups``: those of a group, or one.
+
+    A group of classes that are not there is left out, as long as another name is left.
+    """
+    named: dict[str, list[Direction]] = {}
+    for direction in setup.directions:
+        for name in (group(direction, setup.languages), str(direction)):
+            named.setdefault(name, []).append(direction)
+    recipe_groups = setup.recipe.train.curve_groups
+    wanted = [name for name in recipe_groups if name in named or not GROUP.fullmatch(name)]
+    unknown = [name for name in wanted if name not in named]
+    if unknown or not wanted:
+        raise UsageError(
+            f"no direction of this experiment is meant by '{', '.join(unknown or recipe_groups)}'",
+            f"groups here: {', '.join(groups(setup.languages))}; or directions, as in --curve-groups "
+            f"{setup.directions[0]}",
+        )
+    return {name: named[name] for name in wanted}

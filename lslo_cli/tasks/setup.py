@@ -1,0 +1,222 @@
+"""What every stage starts from: languages, base model, text, device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import nn
+
+from lslo_cli.artifacts.provenance import digest_of
+from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
+from lslo_cli.data.corpus import Corpus
+from lslo_cli.data.text import read_text, with_splits
+from lslo_cli.errors import UsageError
+from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.method.languages import Direction, Language, directions
+from lslo_cli.models.base import BaseModel, load_base, set_dropout
+from lslo_cli.models.encoder import is_shareable
+from lslo_cli.models.new_languages import add_languages
+from lslo_cli.nn.route import Route
+from lslo_cli.recipe import FitSection, Recipe
+from lslo_cli.training.batches import EpochBatches
+from lslo_cli.training.device import (
+    arithmetic_threads,
+    attention_for,
+    describe_device,
+    length_multiple,
+    open_device,
+)
+from lslo_cli.training.tokenized import TokenizedCorpus
+from lslo_cli.training.trainer import Callback, Checkpoint, Fit, Optimisation
+
+
+@dataclass
+class Setup:
+    """Languages, base model and device of one stage.
+
+    ``work`` is the folder of its checkpoint, None for no checkpoint; with ``resume`` training continues from
+    it. ``data`` collects the identity of all text that was read. Of several processes only the main one has
+    a listener in ``on_event``.
+    """
+
+    recipe: Recipe
+    languages: tuple[Language, ...]
+    base: BaseModel
+    accelerator: Accelerator
+    work: Path | None = None
+    resume: bool = False
+    on_event: OnEvent = ignore
+    data: list[DataIdentity] = field(default_factory=list)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(language.code for language in self.languages)
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        return directions(self.languages)
+
+    @property
+    def device(self) -> str:
+        return describe_device(self.accelerator.device)
+
+    @property
+    def model_identity(self) -> ModelIdentity:
+        return ModelIdentity(**asdict(self.base.identity))
+
+    def on_main(self, write: Callable[[], object]) -> None:
+        """Call ``write`` in the main process, once all processes are here and before any goes on."""
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            write()
+        self.accelerator.wait_for_everyone()
+
+    def read(self, split: str, rows: int | None = None) -> Corpus:
+        """Read a split of the recipe's text; ``rows`` keeps the first of each section."""
+        corpus = read_text(self.recipe, self.codes, split)
+        return corpus if rows is None else corpus.limit(rows)
+
+    def corpus(self, split: str, rows: int | None = None) -> Corpus:
+        """Read a split as :meth:`read` does, and note its identity for the artifact."""
+        corpus = self.read(split, rows)
+        self.data.append(
+            DataIdentity(
+                path=self.recipe.data.path,
+                split=split,
+                rows=sum(len(section) for section in corpus.sections),
+                limit=rows,
+                hold_out=self.recipe.data.hold_out,
+                examples=sum(corpus.size(direction) for direction in self.directions),
+                digest=corpus.digest,
+            )
+        )
+        return corpus
+
+    def new_rows(self) -> list[nn.Parameter]:
+        """The embeddings of new languages, made trainable: they are trained beside adapters."""
+        rows = self.base.new_rows
+        return [rows.weight.requires_grad_(True)] if rows else []
+
+    def training_batches(self, directions: Sequence[Direction] | None = None) -> EpochBatches:
+        """Batches of the training split over ``directions``, by default all, as the recipe asks for them."""
+        recipe = self.recipe
+        batches = self.batches(self.corpus(recipe.data.train, recipe.data.train_rows), directions)
+        if batches.skipped:
+            limit = min(recipe.data.max_length, recipe.fit.max_tokens)
+            self.on_event(Noted(f"left out {batches.skipped} sentence pairs longer than {limit} tokens"))
+        return batches
+
+    def batches(self, corpus: Corpus, directions: Sequence[Direction] | None = None) -> EpochBatches:
+        """Batches of any text over ``directions``, by default all."""
+        recipe = self.recipe
+        return EpochBatches(
+            TokenizedCorpus(corpus, self.base.tokenizer),
+            self.directions if directions is None else directions,
+            self.codes,
+            max_tokens=recipe.fit.max_tokens,
+            max_length=recipe.data.max_length,
+            temperature=recipe.data.temperature,
+            seed=recipe.seed,
+            multiple=length_multiple(self.accelerator),
+        )
+
+    def fit(
+        self,
+        parameters: Iterable[torch.nn.Parameter],
+        batches: EpochBatches,
+        settings: Optimisation,
+        *,
+        task: str,
+        route: Route | None,
+        callbacks: Sequence[Callback],
+        depends_on: object = None,
+    ) -> Fit:
+        """A training run of the base model as it stands, adapters included, with the recipe's dropout.
+
+        ``depends_on`` is what the run depends on beside seed, text, base model and optimisation: a
+        checkpoint made with another value is refused. Raises UsageError where sources cannot be shared.
+        """
+        recipe = self.recipe
+        if recipe.run.share_sources and not is_shareable(self.base.model):
+            raise UsageError(
+                f"sources cannot be shared in base model {self.base.identity.name}: it is no M2M100",
+                "leave run.share_sources off",
+            )
+        dropout = recipe.fit.dropout, recipe.fit.attention_dropout, recipe.fit.activation_dropout
+        set_dropout(self.base.model, *dropout)
+        return Fit(
+            model=self.base.model,
+            parameters=list(parameters),
+            batches=batches,
+            settings=settings,
+            accelerator=self.accelerator,
+            seed=recipe.seed,
+            route=route,
+            share_sources=recipe.run.share_sources,
+            callbacks=callbacks,
+            checkpoint=Checkpoint(self.work, self._fingerprint(task, settings, depends_on))
+            if self.work
+            else None,
+            task=task,
+            on_event=self.on_event,
+        )
+
+    def _fingerprint(self, task: str, settings: Optimisation, depends_on: object) -> str:
+        recipe = self.recipe
+        return digest_of(
+            [
+                task,
+                recipe.seed,
+                recipe.data.model_dump(mode="json", include={"temperature", "max_length"}),
+                recipe.fit.model_dump(mode="json"),
+                recipe.adapters.model_dump(mode="json"),
+                recipe.run.model_dump(mode="json", include={"precision", "tf32", "share_sources"}),
+                asdict(settings),
+                [asdict(language) for language in self.languages],
+                recipe.new_languages,
+                [identity.digest for identity in self.data],
+                self.base.identity.digest,
+                self.accelerator.num_processes,
+                arithmetic_threads(self.accelerator),
+                depends_on,
+            ]
+        )
+
+
+def prepare(
+    recipe: Recipe, work: Path | None = None, resume: bool = False, on_event: OnEvent = ignore
+) -> Setup:
+    """Choose the device, seed everything, load the base model and check that it knows the languages.
+
+    New languages are added to it first. Raises UsageError for an unknown language or device, InputError for
+    a base model that cannot be used.
+    """
+    recipe = with_splits(recipe)
+    languages = recipe.selected_languages()
+    accelerator = open_device(recipe)
+    base = load_base(recipe.model.name, revision=recipe.model.revision, attn=attention_for(accelerator))
+    base = add_languages(base, recipe.new_languages)
+    base.check_languages(language.code for language in languages)
+    base.model.to(accelerator.device)
+    set_seed(recipe.seed)
+    listener = on_event if accelerator.is_main_process else ignore
+    return Setup(recipe, languages, base, accelerator, work, resume, listener)
+
+
+def optimisation(section: FitSection, epochs: int, lr: float) -> Optimisation:
+    """The recipe's optimisation for a number of epochs and a learning rate."""
+    return Optimisation(
+        epochs=epochs,
+        lr=lr,
+        warmup=section.warmup,
+        beta1=section.beta1,
+        beta2=section.beta2,
+        clip_norm=section.clip_norm,
+        label_smoothing=section.label_smoothing,
+        accumulate=section.accumulate,
+    )

@@ -1,0 +1,210 @@
+"""The final fine-tuning run: routed adapters with gradual pruning, or one of two baselines (section 6.3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import RunFolder
+from lslo_cli.artifacts.pending import adopt, pending
+from lslo_cli.artifacts.results import PrunedTable, TrainingResult
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.events import OnEvent, ignore
+from lslo_cli.method.languages import Direction
+from lslo_cli.method.ranks import SHARED, RankMap
+from lslo_cli.method.strategy import Index, IndexStrategy, uniform
+from lslo_cli.nn.attach import Adapters, attach
+from lslo_cli.nn.pruning import Pruner, gradual_pruner
+from lslo_cli.recipe import Method, PruneTargets, Recipe
+from lslo_cli.tasks.choices import run_choices, run_folder
+from lslo_cli.tasks.experiment import Experiment, Written
+from lslo_cli.tasks.job import Job, opened
+from lslo_cli.tasks.quality_curve import QualityCurve
+from lslo_cli.tasks.setup import Setup, optimisation
+from lslo_cli.tasks.weights import save_weights
+from lslo_cli.tasks.work import work_of
+from lslo_cli.training.pruning import PruneGradually
+
+PRUNED_MATRICES = {PruneTargets.BOTH: ("A", "B"), PruneTargets.B: ("B",)}
+
+
+def train(
+    experiment: Experiment,
+    *,
+    run: str | None = None,
+    subspace: Path | None = None,
+    resume: bool = False,
+    reuse: bool = False,
+    on_event: OnEvent = ignore,
+) -> Written:
+    """Fine-tune and write ``runs/<run>/training.json`` with its weights."""
+    experiment.recipe.training_schedule()
+    check_method(experiment.recipe)
+    folder = run_folder(experiment, run, subspace)
+    work = folder.checkpoint
+    with opened(experiment, folder.training, work=work, resume=resume, on_event=on_event) as job:
+        index, ranks = run_choices(experiment, subspace, job.setup.model_identity, job.setup.on_event)
+        job.upstream += (*index.upstream, *ranks.upstream)
+        job.settle(work_of(experiment.recipe, "train", ranks.value))
+        job.setup.on_main(lambda: _adopt(folder))
+        current = _trained(job) if reuse else None
+        if current:
+            return current
+        new = pending(folder.path)
+        written = job.write(fine_tune(job.setup, folder.name, new, ranks.value, index.value, index.source))
+        job.setup.on_main(lambda: _adopt(folder))
+        return written
+
+
+def _adopt(folder: RunFolder) -> None:
+    """Put new weights in their place where the run's artifact names them, else remove them."""
+    try:
+        weights = store.read(folder.training, TrainingResult).result.weights
+    except InputError:
+        weights = None
+    adopt(folder.path, weights)
+
+
+def _trained(job: Job) -> Written | None:
+    """The run that is there, if it is up to date and its weights are whole."""
+    current = job.up_to_date(TrainingResult)
+    try:
+        if current:
+            store.read_tensor_path(job.path, current.artifact.result.weights)
+    except InputError:
+        return None
+    return current
+
+
+def fine_tune(
+    setup: Setup,
+    run: str,
+    folder: Path,
+    ranks: RankMap | None,
+    strategy: IndexStrategy | None,
+    index_source: str,
+) -> TrainingResult:
+    """Train one run and write its weights below ``folder``.
+
+    ``ranks`` are by language, of one shared adapter for ``lora``, and None for ``full``; directions between
+    languages without adapters have nothing to train and are left out. ``strategy`` is None
+    for the methods that do not route, and ``index_source`` says where it comes from.
+    """
+    recipe, model = setup.recipe, setup.base.model
+    section = recipe.train
+    check_method(recipe)
+    batches = setup.training_batches(trained_directions(setup, ranks))
+    # One adapter for all languages is the same whichever side would select it.
+    strategy = strategy or uniform(Index.SOURCE, model.config.encoder_layers, model.config.decoder_layers)
+    kernel, initialisation = recipe.run.adapter_kernel, recipe.adapters.initialisation
+    adapters = (
+        attach(model, strategy, ranks, setup.codes, section.sites, kernel, initialisation) if ranks else None
+    )
+    parameters = [*adapters.parameters(), *setup.new_rows()] if adapters else unfrozen(model)
+    pruner = pruner_of(setup, adapters)
+    route = adapters.route if adapters else None
+    curve = QualityCurve(setup, route) if section.curve_rows else None
+    pruning = PruneGradually(pruner, recipe.training_schedule())
+    fit = setup.fit(
+        parameters,
+        batches,
+        optimisation(recipe.fit, recipe.fit.epochs, recipe.fit.lr if adapters else recipe.fit.lr_full),
+        task=f"training {run}",
+        route=route,
+        callbacks=[pruning, curve] if curve else [pruning],
+        depends_on=[
+            section.model_dump(mode="json"),
+            strategy.as_text(),
+            ranks.by_language if ranks else {},
+            recipe.evaluate.model_dump(mode="json") if curve else {},
+        ],
+    )
+    history = fit.run(setup.resume)
+    pruned = PrunedTable.of(pruner.counts(adapters) if adapters else [])
+    trainable = sum(parameter.numel() for parameter in parameters)
+    counted = ranks.parameters_paper_style(setup.model_identity.shape, section.sites) if ranks else None
+    return TrainingResult(
+        run=run,
+        index=strategy.as_text() if adapters else {},
+        index_source=index_source,
+        ranks=dict(ranks.by_language) if ranks else {},
+        new_languages=recipe.new_languages,
+        **_settings(setup, adapters),
+        trainable_parameters=trainable,
+        trainable_parameters_paper_style=counted,
+        nonzero_parameters=trainable - sum(matrix.pruned for matrix in pruned.matrices()),
+        pruned=pruned,
+        history=history,
+        curve=curve.result() if curve else None,
+        weights=save_weights(setup, folder, adapters, strategy, ranks),
+        skipped_sentences=batches.skipped,
+    )
+
+
+def check_method(recipe: Recipe) -> None:
+    """Raise UsageError where a method is asked for what it cannot do.
+
+    Pruning by language takes adapters by language, and a new language takes adapters of any kind: all that
+    is saved of it is its row.
+    """
+    if recipe.train.gps > 0 and recipe.train.method is not Method.LSLO:
+        raise UsageError(
+            f"--gps {recipe.train.gps:g} prunes by language, which --method {recipe.train.method} has no "
+            "adapters for",
+            "leave out --gps, or use --method lslo",
+        )
+    if recipe.new_languages and recipe.train.method is Method.FULL:
+        raise UsageError(
+            f"--add-lang {','.join(recipe.new_languages)} leaves the base model as it is, and --method full "
+            "trains all of it",
+            "use --method lslo, which leaves the other languages alone, or --method lora",
+        )
+
+
+def trained_directions(setup: Setup, ranks: RankMap | None) -> list[Direction]:
+    """The directions from or to a language with an adapter; all of them after ``lora`` and ``full``."""
+    if ranks is None or SHARED in ranks.by_language:
+        return list(setup.directions)
+    adapted = set(ranks.by_language)
+    return [direction for direction in setup.directions if adapted & {direction.src, direction.tgt}]
+
+
+def unfrozen(model: nn.Module) -> list[nn.Parameter]:
+    """All parameters of a model, made trainable."""
+    return list(model.requires_grad_(True).parameters())
+
+
+def pruner_of(setup: Setup, adapters: Adapters | None) -> Pruner:
+    """Gradual pruning as the recipe asks for it; one without pools where nothing is to be pruned."""
+    if adapters is None:
+        return Pruner(())
+    matrices = PRUNED_MATRICES[setup.recipe.train.prune_targets]
+    return gradual_pruner(adapters, languages_to_prune(setup, adapters), matrices)
+
+
+def languages_to_prune(setup: Setup, adapters: Adapters | None) -> list[str]:
+    """The codes of those with adapters in the classes of ``gps_classes``; none at ratio 0."""
+    section = setup.recipe.train
+    classes = section.gps_classes if section.gps > 0 and adapters else ()
+    return [
+        language.code
+        for language in setup.languages
+        if language.resource in classes and language.code in adapters.languages
+    ]
+
+
+def _settings(setup: Setup, adapters: Adapters | None) -> dict[str, Any]:
+    """What the artifact repeats of the recipe, so that it can be read alone."""
+    section = setup.recipe.train
+    return {
+        "method": section.method,
+        "sites": section.sites,
+        "target_ratio": section.gps,
+        "start_epoch": section.gps_start,
+        "duration": section.gps_duration,
+        "pruned_languages": languages_to_prune(setup, adapters),
+        "prune_targets": section.prune_targets,
+    }

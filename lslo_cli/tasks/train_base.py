@@ -1,0 +1,204 @@
+"""Training a small base model from scratch: vocabulary, random weights, many-to-many bitext."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.provenance import Stopwatch, digest_of
+from lslo_cli.artifacts.results import BaseTrainingResult
+from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
+from lslo_cli.data.corpus import Corpus, split_off
+from lslo_cli.data.text import read_text, with_splits
+from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.method.languages import Direction
+from lslo_cli.models.base import BaseModel, load_base, new_base, save_base
+from lslo_cli.models.tokenizer import Tokenizer
+from lslo_cli.models.vocabulary import train_vocabulary
+from lslo_cli.recipe import BaseSection, Recipe
+from lslo_cli.tasks.experiment import Experiment, Written, document
+from lslo_cli.training.batches import EpochBatches
+from lslo_cli.training.device import (
+    arithmetic_threads,
+    attention_for,
+    describe_device,
+    length_multiple,
+    open_device,
+)
+from lslo_cli.training.fixed_epochs import FixedEpochs
+from lslo_cli.training.tokenized import TokenizedCorpus
+from lslo_cli.training.trainer import Checkpoint, Fit, Optimisation
+from lslo_cli.training.validation import Validation
+
+
+def train_base(
+    recipe: Recipe, out: Path, command: str, *, resume: bool = False, on_event: OnEvent = ignore
+) -> Written:
+    """Train a base model from scratch and write its folder, with ``training.json`` last."""
+    stopwatch = Stopwatch()
+    work = out.with_name(f".{out.name}.training")
+    store.check_writable(work)
+    store.check_writable(out)
+    base, result, data = fit_base(recipe, work, out, resume, on_event)
+    written = document(
+        result,
+        Experiment(recipe, ExperimentFolder(out), command),
+        out / "training.json",
+        model=ModelIdentity(**asdict(base.identity)),
+        data=[data],
+        upstream=(),
+        stopwatch=stopwatch,
+        device=describe_device(base.model.device),
+    )
+    store.write(written.path, written.artifact)
+    shutil.rmtree(work, ignore_errors=True)
+    return written
+
+
+def fit_base(
+    recipe: Recipe, work: Path, out: Path, resume: bool = False, on_event: OnEvent = ignore
+) -> tuple[BaseModel, BaseTrainingResult, DataIdentity]:
+    """Train a model on every direction that the recipe's text has, and save it in ``out``, in eval mode.
+
+    ``work`` is a folder for the vocabulary and the checkpoint, which a resumed run finds there; it may ask
+    for other ``epochs`` than the interrupted one. Those already trained are never undone.
+    """
+    recipe = with_splits(recipe)
+    section, seed = recipe.base, recipe.seed
+    codes = tuple(language.code for language in recipe.selected_languages())
+    accelerator = open_device(recipe)
+    on_event = on_event if accelerator.is_main_process else ignore
+    corpus = read_text(recipe, codes, recipe.data.train)
+    train, held_out = split_off(corpus, section.held_out, seed)
+    checkpoint = Checkpoint(work, _fingerprint(recipe, codes, corpus, accelerator))
+    vocabulary = work / "vocabulary"
+    with accelerator.main_process_first():
+        if not accelerator.is_main_process or (resume and checkpoint.path.exists()):
+            tokenizer = Tokenizer.load(vocabulary)
+        else:
+            on_event(Noted(f"training a vocabulary of {section.vocabulary:,} pieces"))
+            tokenizer = _train_tokenizer(train, codes, vocabulary, section.vocabulary, seed)
+    base = _new_base(tokenizer, section, seed)
+    base.model.to(accelerator.device)
+    if attention := attention_for(accelerator):
+        base.model.set_attn_implementation(attention)
+    set_seed(seed)
+    multiple = length_multiple(accelerator)
+    batches, kept = (_batches(part, tokenizer, codes, section, seed, multiple) for part in (train, held_out))
+    validation = Validation(base, kept, accelerator, on_event)
+    on_event(
+        Noted(
+            f"{base.identity.parameters:,} parameters, {len(batches.examples):,} sentence pairs in "
+            f"{len(batches.directions)} directions, {batches.skipped:,} too long"
+        )
+    )
+    fit = Fit(
+        model=base.model,
+        parameters=list(base.model.parameters()),
+        batches=FixedEpochs(batches, section.updates * section.accumulate * accelerator.num_processes),
+        settings=_optimisation(section),
+        accelerator=accelerator,
+        seed=seed,
+        callbacks=[validation],
+        checkpoint=checkpoint,
+        task="base training",
+        on_event=on_event,
+    )
+    history = fit.run(resume)
+    base.model.eval()
+    with accelerator.main_process_first():
+        base = save_base(base, out, section.dtype) if accelerator.is_main_process else load_base(str(out))
+    result = BaseTrainingResult(
+        history=history,
+        validation=validation.losses,
+        sentence_pairs=len(batches.examples),
+        skipped_sentences=batches.skipped,
+    )
+    identity = DataIdentity(
+        path=recipe.data.path,
+        split=recipe.data.train,
+        hold_out=recipe.data.hold_out,
+        rows=sum(len(part) for part in corpus.sections),
+        examples=len(batches.examples) + batches.skipped,
+        digest=corpus.digest,
+    )
+    return base, result, identity
+
+
+def _fingerprint(recipe: Recipe, codes: tuple[str, ...], corpus: Corpus, accelerator: Accelerator) -> str:
+    section = recipe.base.model_dump(mode="json", exclude={"epochs"})  # no epoch depends on how many follow
+    arithmetic = recipe.run.model_dump(mode="json", include={"precision", "tf32"})
+    machine = accelerator.num_processes, arithmetic_threads(accelerator)
+    return digest_of([section, recipe.seed, arithmetic, codes, corpus.digest, machine])
+
+
+def _train_tokenizer(corpus: Corpus, codes: tuple[str, ...], folder: Path, size: int, seed: int) -> Tokenizer:
+    text = {
+        code: [line for part in corpus.sections if code in part.text for line in part.text[code]]
+        for code in codes
+    }
+    return train_vocabulary(text, size, folder, languages=codes, seed=seed)
+
+
+def _new_base(tokenizer: Tokenizer, section: BaseSection, seed: int) -> BaseModel:
+    return new_base(
+        tokenizer,
+        encoder_layers=section.encoder_layers,
+        decoder_layers=section.decoder_layers,
+        d_model=section.d_model,
+        ffn_dim=section.ffn_dim,
+        heads=section.heads,
+        dropout=section.dropout,
+        seed=seed,
+    )
+
+
+def _batches(
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    codes: tuple[str, ...],
+    section: BaseSection,
+    seed: int,
+    multiple: int,
+) -> EpochBatches:
+    return EpochBatches(
+        TokenizedCorpus(corpus, tokenizer),
+        _directions_with_text(corpus),
+        codes,
+        max_tokens=section.max_tokens,
+        max_length=section.max_length,
+        temperature=section.temperature,
+        seed=seed,
+        multiple=multiple,
+    )
+
+
+def _directions_with_text(corpus: Corpus) -> list[Direction]:
+    """Ordered pairs of languages that stand side by side in some section."""
+    pairs = {
+        Direction(src, tgt)
+        for section in corpus.sections
+        for src in section.text
+        for tgt in section.text
+        if src != tgt and (section.present[src] & section.present[tgt]).any()
+    }
+    return sorted(pairs, key=str)
+
+
+def _optimisation(section: BaseSection) -> Optimisation:
+    return Optimisation(
+        epochs=section.epochs,
+        lr=section.lr,
+        warmup=section.warmup,
+        beta1=0.9,
+        beta2=0.98,
+        clip_norm=section.clip_norm,
+        label_smoothing=section.label_smoothing,
+        accumulate=section.accumulate,
+    )

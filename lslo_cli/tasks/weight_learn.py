@@ -1,0 +1,94 @@
+"""Weight learning: which side should select the adapters of each layer (paper, sections 4.1 and 6.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lslo_cli.artifacts.results import IndexStrategyResult, LearnedWeights
+from lslo_cli.events import OnEvent, ignore
+from lslo_cli.method.sites import Layer
+from lslo_cli.method.strategy import LayerWeights
+from lslo_cli.nn.attach import MixedAdapters, attach_mixture
+from lslo_cli.tasks.experiment import Experiment, Written
+from lslo_cli.tasks.job import opened
+from lslo_cli.tasks.setup import Setup, optimisation
+from lslo_cli.tasks.work import work_of
+from lslo_cli.training.trainer import Callback
+
+
+def weight_learn(
+    experiment: Experiment, *, resume: bool = False, reuse: bool = False, on_event: OnEvent = ignore
+) -> Written:
+    """Learn the index strategy and write ``index-strategy.json``.
+
+    With ``reuse``, here and below, an artifact that is up to date is returned as it is.
+    """
+    path, work = experiment.folder.index_strategy, experiment.folder.checkpoint("weight-learn")
+    with opened(experiment, path, work=work, resume=resume, on_event=on_event) as job:
+        job.settle(work_of(experiment.recipe, "weight-learn"))
+        current = reuse and job.up_to_date(IndexStrategyResult)
+        return current or job.write(learn_weights(job.setup))
+
+
+def learn_weights(setup: Setup) -> IndexStrategyResult:
+    """Train both adapters of every site with eq. 5 and read off the larger weight of each layer."""
+    recipe = setup.recipe
+    batches = setup.training_batches()
+    adapters = attach_mixture(
+        setup.base.model,
+        recipe.weight_learn.rank,
+        setup.codes,
+        recipe.run.adapter_kernel,
+        recipe.adapters.initialisation,
+    )
+    trajectory = _Trajectory(adapters)
+    epochs = recipe.weight_learn.epochs or recipe.fit.epochs
+    fit = setup.fit(
+        [*adapters.parameters(), *setup.new_rows()],
+        batches,
+        optimisation(recipe.fit, epochs, recipe.fit.lr),
+        task="weight learning",
+        route=adapters.route,
+        callbacks=[trajectory],
+        depends_on=recipe.weight_learn.rank,
+    )
+    history = fit.run(setup.resume)
+    return IndexStrategyResult(
+        rank=recipe.weight_learn.rank,
+        layers=[
+            LearnedWeights(
+                layer=str(layer),
+                source_weight=pair.source_weight,
+                target_weight=pair.target_weight,
+                index=pair.index,
+            )
+            for layer, pair in read_weights(adapters).items()
+        ],
+        trajectory=trajectory.source_weights,
+        history=history,
+    )
+
+
+def read_weights(adapters: MixedAdapters) -> dict[Layer, LayerWeights]:
+    """The weights of every layer after softmax."""
+    return {
+        layer: LayerWeights(*(weight.item() for weight in weighting()))
+        for layer, weighting in adapters.weightings.items()
+    }
+
+
+class _Trajectory(Callback):
+    """Remembers every layer's source weight after each epoch."""
+
+    def __init__(self, adapters: MixedAdapters):
+        self._adapters = adapters
+        self.source_weights: list[list[float]] = []
+
+    def after_epoch(self, epoch: int) -> None:
+        self.source_weights.append([pair.source_weight for pair in read_weights(self._adapters).values()])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"source_weights": self.source_weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.source_weights[:] = state["source_weights"]

@@ -1,0 +1,106 @@
+"""The weights of a training run: an adapter folder, or a whole model after full fine-tuning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lslo_cli.artifacts.provenance import digest_of_file
+from lslo_cli.artifacts.results import TensorFile, TrainingResult
+from lslo_cli.artifacts.writing import write_text, writing
+from lslo_cli.errors import InputError
+from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.sites import Layer, SiteSet
+from lslo_cli.method.strategy import IndexStrategy
+from lslo_cli.models.base import save_base
+from lslo_cli.nn.attach import Adapters, attach
+from lslo_cli.nn.files import read_tensors, write_tensors
+from lslo_cli.nn.route import Route
+from lslo_cli.recipe import Method
+from lslo_cli.tasks.setup import Setup
+
+ADAPTER = Path("adapter")
+MODEL = Path("model")
+"""The folders of a run that hold its weights, by what was trained."""
+
+
+def save_weights(
+    setup: Setup, folder: Path, adapters: Adapters | None, strategy: IndexStrategy, ranks: RankMap | None
+) -> TensorFile:
+    """Write the adapters, or without any the whole model, below ``folder``, in the main process only."""
+    if adapters is None:
+        path = folder / MODEL / "model.safetensors"
+        setup.on_main(lambda: save_base(setup.base, path.parent))
+    else:
+        path = folder / ADAPTER / "adapter_model.safetensors"
+        setup.on_main(lambda: _save_adapters(setup, path, adapters, strategy, ranks))
+    return TensorFile(path=path.relative_to(folder).as_posix(), digest=digest_of_file(path))
+
+
+def load_weights(setup: Setup, result: TrainingResult, path: Path) -> Route | None:
+    """Put a trained run on the freshly loaded base of ``setup``; returns the route of its adapters.
+
+    Languages that were new to the base get the tokens that were trained for them. After full fine-tuning
+    there are no adapters, and so no route. Raises InputError where the weights do not fit what the result
+    describes.
+    """
+    state = read_tensors(path, "train the run again")
+    if result.new_languages.keys() != setup.recipe.new_languages.keys():
+        trained, asked = (
+            ", ".join(new) or "none" for new in (result.new_languages, setup.recipe.new_languages)
+        )
+        raise InputError(
+            f"run {result.run} was trained with these languages added to the base: {trained}; not {asked}",
+            "use it with the same ones",
+        )
+    if result.method == Method.FULL:
+        _load_model(setup.base.model, state, path)
+        return None
+    strategy = IndexStrategy({Layer.parse(layer): index for layer, index in result.index.items()})
+    ranks, site_set = RankMap(result.ranks), SiteSet(result.sites)
+    kernel = setup.recipe.run.adapter_kernel
+    adapters = attach(setup.base.model, strategy, ranks, setup.codes, site_set, kernel)
+    try:
+        adapters.load_state_dict(state)
+        if setup.base.new_rows:
+            setup.base.new_rows.load_state_dict(state)
+    except (KeyError, RuntimeError) as error:
+        raise InputError(
+            f"{path} does not fit its training artifact: {error}", "train the run again"
+        ) from None
+    return adapters.route
+
+
+def _save_adapters(
+    setup: Setup, path: Path, adapters: Adapters, strategy: IndexStrategy, ranks: RankMap
+) -> None:
+    """Tensors by ``site.language.lora_A`` and ``.lora_B``, and what a reader needs to use them.
+
+    A new language has its row of the embedding, times the embedding's scale, as ``embedding.language``.
+    """
+    rows = setup.base.new_rows
+    state = adapters.state_dict() | (rows.state_dict() if rows else {})
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
+    config = {
+        "base_model_name_or_path": setup.base.identity.name,
+        "base_model_digest": setup.base.identity.digest,
+        "languages": list(setup.codes),
+        "new_languages": setup.recipe.new_languages,
+        "ranks": dict(ranks.by_language),
+        "index": strategy.as_text(),
+        "sites": str(setup.recipe.train.sites),
+    }
+    with writing(path) as file:
+        write_tensors(file, path, tensors)
+    write_text(path.with_name("adapter_config.json"), json.dumps(config, indent=1) + "\n")
+
+
+def _load_model(model: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    tied = {name for name in missing if name.endswith(("embed_tokens.weight", "lm_head.weight"))}
+    if set(missing) - tied or unexpected:
+        raise InputError(f"{path} holds another model than its training artifact says", "train the run again")

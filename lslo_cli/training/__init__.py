@@ -1,0 +1,1 @@
+"""The training loop and what it needs: examples, sampling, batches, device, callbacks."""

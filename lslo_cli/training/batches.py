@@ -1,0 +1,246 @@
+"""Training batches: mixed directions under a token budget, little padding, and another mix every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+
+from lslo_cli.errors import InputError
+from lslo_cli.method.languages import Direction
+from lslo_cli.nn.loss import IGNORED
+from lslo_cli.training.sampling import PairSampler, epoch_generator
+from lslo_cli.training.tokenized import Examples, TokenizedCorpus
+
+POOL = 256
+"""Batches per random pool that is sorted by length: larger pools pad less, smaller ones mix more."""
+
+AnyBatch = TypeVar("AnyBatch")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sentence pairs of any directions, padded on the right.
+
+    input_ids, attention_mask (b, s); labels (b, t), pads -100; source_language, target_language (b,), indices
+    into the experiment's languages; all int64. ``tokens`` counts the labels that have a loss, which padding
+    has not, nor the token of a new language.
+    """
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    labels: Tensor
+    source_language: Tensor
+    target_language: Tensor
+    tokens: int
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on another device."""
+        return on_device(self, device)
+
+    def pinned(self) -> Batch:
+        """The same batch in page-locked memory, which a CUDA device reads while the CPU goes on."""
+        return _each_tensor(self, Tensor.pin_memory)
+
+
+class EpochBatches:
+    """The batches of every epoch, each a function of (seed, epoch) alone.
+
+    In a batch, sentences x longest side <= ``max_tokens``, where the longest side is the maximum over its
+    source and target lengths, specials included (fairseq's ``--max-tokens``). A pair with a side longer than
+    ``max_length`` or ``max_tokens`` is dropped before sampling; ``skipped`` counts them. Both sides are
+    padded to a multiple of ``multiple`` tokens, which leaves few shapes where a new one costs something.
+    """
+
+    def __init__(
+        self,
+        corpus: TokenizedCorpus,
+        directions: Sequence[Direction],
+        languages: Sequence[str],
+        *,
+        max_tokens: int,
+        max_length: int,
+        temperature: float,
+        seed: int,
+        multiple: int = 1,
+    ):
+        """``languages`` fixes the language indices; it includes both sides of every direction.
+
+        Raises InputError where no sentence pair remains.
+        """
+        self.corpus = corpus
+        self.directions = tuple(directions)
+        self.languages = tuple(languages)
+        self.max_tokens = max_tokens
+        self.seed = seed
+        self.multiple = multiple
+        examples = corpus.examples(self.directions)
+        self.examples = examples[examples.width <= min(max_length, max_tokens)]
+        self.skipped = len(examples) - len(self.examples)
+        if not len(self.examples):
+            raise InputError(
+                f"no sentence pair to train on: of {len(examples)} in {len(self.directions)} directions, "
+                f"{self.skipped} are longer than {min(max_length, max_tokens)} tokens",
+                "check that the languages have text in common, or raise the limits on length and batch",
+            )
+        # Where each direction stands when they are sorted by target language, then by source.
+        place = {language: position for position, language in enumerate(self.languages)}
+        by_target = sorted(self.directions, key=lambda d: (place[d.tgt], place[d.src]))
+        self._target_order = np.array([by_target.index(direction) for direction in self.directions])
+        self.sizes = np.bincount(self.examples.direction, minlength=len(self.directions))
+        self.sampler = PairSampler(self.sizes, temperature)
+
+    def batches(self, epoch: int) -> Epoch:
+        """The batches of an epoch in the order of training; tensors are built when a batch is taken."""
+        generator = epoch_generator(self.seed, epoch)
+        starts = np.cumsum(self.sizes) - self.sizes
+        drawn = self.sampler.sample(generator)
+        chosen = np.concatenate([start + index for start, index in zip(starts, drawn, strict=True)])
+        groups = _grouped(chosen, self.examples, self.max_tokens, self.multiple, generator)
+        generator.shuffle(groups)
+        return Epoch(self, groups)
+
+    def updates(self, epoch: int, accumulate: int = 1) -> Iterator[list[Batch]]:
+        """The batches of an epoch, ``accumulate`` at a time; the last group may be smaller."""
+        batches = self.batches(epoch)
+        for start in range(0, len(batches), accumulate):
+            yield [batches[index] for index in range(start, min(start + accumulate, len(batches)))]
+
+    def build(self, index: np.ndarray) -> Batch:
+        """The batch of the examples at ``index``, rows that share a target language together.
+
+        Adapters selected by the target, most of them, then find each language's rows side by side.
+        """
+        sources, targets, directions = [], [], []
+        tokenizer = self.corpus.tokenizer
+        order = np.argsort(self._target_order[self.examples.direction[index]], kind="stable")
+        chosen = self.examples[index[order]]
+        for number, section, row in zip(chosen.direction, chosen.section, chosen.row, strict=True):
+            src, tgt = (direction := self.directions[number]).src, direction.tgt
+            sources.append(tokenizer.source_ids(self.corpus.pieces(src, section, row), src, tgt))
+            targets.append(tokenizer.target_ids(self.corpus.pieces(tgt, section, row), src, tgt))
+            directions.append(direction)
+        input_ids, attention_mask = padded(sources, tokenizer.pad_id, self.multiple)
+        labels, _ = padded(targets, IGNORED, self.multiple)
+        return Batch(
+            input_ids,
+            attention_mask,
+            labels,
+            *language_indices(directions, self.languages),
+            tokens=int(((labels != IGNORED) & (labels < tokenizer.output_size)).sum()),
+        )
+
+
+class Epoch(Sequence[Batch]):
+    """The batches of one epoch: a sequence of known length that builds each batch when it is asked for."""
+
+    def __init__(self, source: EpochBatches, groups: list[np.ndarray]):
+        self._source = source
+        self._groups = groups
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self._source.build(self._groups[index])
+
+    @property
+    def padding(self) -> float:
+        """Padded over real tokens of both sides, at least 1."""
+        computed = real = 0
+        for group in self._groups:
+            for lengths in (
+                self._source.examples.source_length[group],
+                self._source.examples.target_length[group],
+            ):
+                computed += len(group) * int(_rounded_up(lengths.max(), self._source.multiple))
+                real += int(lengths.sum())
+        return computed / real
+
+
+def _grouped(
+    chosen: np.ndarray, examples: Examples, max_tokens: int, multiple: int, generator: Generator
+) -> list[np.ndarray]:
+    """Cut ``chosen``, indices into ``examples``, into batches of similar lengths."""
+    width = _rounded_up(examples.width, multiple)
+    pools = -(-int(width[chosen].sum()) // (POOL * max_tokens))
+    groups = []
+    for pool in np.array_split(generator.permutation(chosen), pools):
+        batches = int(width[pool].sum()) / max_tokens
+        pool = pool[_by_length(examples[pool], batches**0.5, generator)]
+        groups += [pool[start:stop] for start, stop in token_budget(width[pool], max_tokens)]
+    return groups
+
+
+def _by_length(examples: Examples, strips: float, generator: Generator) -> np.ndarray:
+    """An order in which neighbours are alike in source and in target length.
+
+    Source length cuts the examples into about as many strips as each strip will have batches, and target
+    length sorts within a strip, upwards and downwards in turn. Sorting by one side and then the other would
+    leave the second at random wherever a batch takes in several lengths of the first. Where the first strip
+    ends is random, so that the examples of a small corpus do not meet the same others in every epoch.
+    """
+    order = np.argsort(examples.source_length, kind="stable")
+    strip = (np.arange(len(order)) / len(order) * max(1.0, strips) + generator.random()).astype(int)
+    target = examples.target_length[order]
+    return order[np.lexsort((np.where(strip % 2, -target, target), strip))]
+
+
+def token_budget(
+    widths: np.ndarray, max_tokens: int, max_sentences: int | None = None
+) -> list[tuple[int, int]]:
+    """Cut a sequence into runs [start, stop) of sentences x widest <= ``max_tokens``, as long as can be.
+
+    A single sentence wider than the budget is a run of its own.
+    """
+    runs = []
+    start = widest = 0
+    for index, width in enumerate(widths.tolist()):
+        widest = max(widest, width)
+        count = index - start + 1
+        if count > 1 and (count * widest > max_tokens or count > (max_sentences or count)):
+            runs.append((start, index))
+            start, widest = index, width
+    return [*runs, (start, len(widths))] if len(widths) else []
+
+
+def on_device(batch: AnyBatch, device: torch.device | str) -> AnyBatch:
+    """A dataclass with all its tensors on ``device``, and the rest as it is."""
+    return _each_tensor(batch, lambda tensor: tensor.to(device, non_blocking=True))
+
+
+def _each_tensor(batch: AnyBatch, change: Callable[[Tensor], Tensor]) -> AnyBatch:
+    tensors = {name: change(value) for name, value in vars(batch).items() if isinstance(value, Tensor)}
+    return replace(batch, **tensors)
+
+
+def padded(rows: Sequence[Sequence[int]], pad: int, multiple: int = 1) -> tuple[Tensor, Tensor]:
+    """Rows of ids side by side, padded on the right: ids and mask, both int64 (rows, longest).
+
+    ``longest`` is rounded up to a multiple of ``multiple``.
+    """
+    lengths = np.array([len(row) for row in rows])
+    mask = np.arange(_rounded_up(lengths.max(), multiple)) < lengths[:, None]  # (rows, longest)
+    ids = np.full(mask.shape, pad, dtype=np.int64)
+    ids[mask] = np.concatenate(rows)
+    return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
+
+
+def language_indices(directions: Sequence[Direction], languages: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """The indices of each direction's source and target in ``languages``: int64 (b,) both."""
+    index = {code: position for position, code in enumerate(languages)}
+    src = torch.tensor([index[direction.src] for direction in directions])
+    return src, torch.tensor([index[direction.tgt] for direction in directions])
+
+
+def _rounded_up(length: np.ndarray, multiple: int) -> np.ndarray:
+    """The next multiple of ``multiple``, of a number or of each of many."""
+    return -(-length // multiple) * multiple

@@ -1,0 +1,302 @@
+"""One training loop for everything that trains. It emits events and prints nothing."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from lslo_cli.artifacts.results import EpochRecord
+from lslo_cli.artifacts.writing import writing
+from lslo_cli.errors import InputError, RunError
+from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
+from lslo_cli.models.encoder import encode_once
+from lslo_cli.nn.files import unreadable_reason
+from lslo_cli.nn.loss import TranslationLoss
+from lslo_cli.nn.route import Route
+from lslo_cli.nn.tally import LossTally
+from lslo_cli.training.prefetch import made_ahead
+
+READ_EVERY = {"cuda": 10}
+"""Updates from one reading of the loss to the next, by kind of device: to read is to wait for a GPU."""
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """Adam with an inverse square root schedule, as the authors trained.
+
+    ``accumulate`` batches make one update, whose loss is the mean over all their target tokens.
+    ``clip_norm`` 0 means no clipping, fairseq's default.
+    """
+
+    epochs: int
+    lr: float
+    warmup: int
+    beta1: float
+    beta2: float
+    clip_norm: float
+    label_smoothing: float
+    accumulate: int
+
+
+def inverse_sqrt(step: int, warmup: int) -> float:
+    """Factor on the learning rate of update ``step`` (from 0): linear to 1 at ``warmup``, then sqrt decay.
+
+    Equal to fairseq's and transformers': with ``warmup`` 1 the first update has a rate of 0 and update n
+    has lr / sqrt(n - 1).
+    """
+    return step / warmup if step < warmup else math.sqrt(warmup / step)
+
+
+class EpochSource(Protocol):
+    """Batches by epoch, a pure function of seed and epoch."""
+
+    def batches(self, epoch: int) -> Sequence[Any]: ...
+
+    def updates(self, epoch: int, accumulate: int) -> Iterator[list[Any]]: ...
+
+
+class Callback:
+    """Something that lives beside a training run. What it must remember goes through its state."""
+
+    def before_epoch(self, epoch: int) -> None: ...
+
+    def after_update(self) -> None: ...
+
+    def after_epoch(self, epoch: int) -> None: ...
+
+    def target_ratio(self, epoch: int) -> float:
+        """The fraction pruned in ``epoch``, for the record."""
+        return 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+class CheckpointError(InputError):
+    """A checkpoint that is damaged, or that another run left."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run keeps what it needs to continue, and the fingerprint of what it depends on."""
+
+    folder: Path
+    fingerprint: str
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "state.pt"
+
+    def save(self, state: dict[str, Any]) -> None:
+        with writing(self.path) as file:
+            torch.save({"fingerprint": self.fingerprint, **state}, file)
+
+    def load(self) -> dict[str, Any] | None:
+        """The saved state, or None where there is none.
+
+        Raises CheckpointError where it is damaged or of another run.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            fingerprint = state["fingerprint"]
+        except Exception as error:  # zip, pickle and torch each raise their own
+            raise CheckpointError(
+                f"checkpoint {self.path} is damaged: {unreadable_reason(error)}",
+                "start again without --resume",
+            ) from None
+        if fingerprint != self.fingerprint:
+            raise CheckpointError(
+                f"checkpoint {self.path} belongs to a run with other settings, data or base model",
+                "repeat the settings of the interrupted run, or start again without --resume",
+            )
+        return state
+
+
+@dataclass
+class Fit:
+    """A training run: what is trained, on what, how, and what lives beside it.
+
+    Batches and dropout of an epoch are functions of (seed, epoch) alone, so a resumed run needs no state of
+    a random number generator. With ``share_sources`` a source sentence is encoded once for all its targets in
+    a batch, as far as the encoder does not depend on them.
+    """
+
+    model: nn.Module
+    parameters: list[nn.Parameter]
+    batches: EpochSource
+    settings: Optimisation
+    accelerator: Accelerator
+    seed: int
+    route: Route | None = None
+    share_sources: bool = False
+    callbacks: Sequence[Callback] = ()
+    checkpoint: Checkpoint | None = None
+    task: str = "training"
+    on_event: OnEvent = ignore
+    history: list[EpochRecord] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        betas = (self.settings.beta1, self.settings.beta2)
+        optimizer = torch.optim.Adam(self.parameters, lr=self.settings.lr, betas=betas, eps=1e-8, fused=True)
+        encode = partial(encode_once, route=self.route) if self.share_sources else None
+        objective = TranslationLoss(self.model, self.settings.label_smoothing, encode)
+        self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
+        factor = partial(inverse_sqrt, warmup=self.settings.warmup)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer.optimizer, factor)
+
+    def run(self, resume: bool = False) -> list[EpochRecord]:
+        """Train all epochs and return one record for each.
+
+        A checkpoint is written after every epoch; with ``resume`` the run continues after the last one, to
+        the same weights bit for bit on the same machine. Raises RunError where the loss or a weight is
+        not finite.
+        """
+        if resume:
+            self._restore()
+        updates = math.ceil(len(self.batches.batches(1)) / self._micro_batches)
+        self.on_event(
+            Started(self.task, updates * self.settings.epochs, "updates", updates * len(self.history))
+        )
+        for epoch in range(len(self.history) + 1, self.settings.epochs + 1):
+            for callback in self.callbacks:
+                callback.before_epoch(epoch)
+            self.history.append(self._epoch(epoch))
+            self._check_weights(epoch)
+            for callback in self.callbacks:
+                callback.after_epoch(epoch)
+            self._save()
+        self.on_event(Finished(self.task, f"loss {self.history[-1].loss:.3f}"))
+        return self.history
+
+    @property
+    def _micro_batches(self) -> int:
+        """Batches that make one update, over all processes."""
+        return self.settings.accumulate * self.accelerator.num_processes
+
+    def _epoch(self, epoch: int) -> EpochRecord:
+        torch.manual_seed(self._dropout_seed(epoch))
+        self.objective.train()
+        tally = LossTally(READ_EVERY.get(self.accelerator.device.type, 1))
+        done = sum(record.updates for record in self.history)
+        with closing(self._groups(epoch)) as groups:
+            for update, batches in enumerate(groups, start=done + 1):
+                tokens = sum(batch.tokens for batch in batches)
+                tally.add(self._update(batches, tokens), tokens)
+                self._check(tally, epoch)
+                loss = f"  loss {tally.mean:.3f}" if tally.tokens else ""
+                self.on_event(Advanced(self.task, update, f"epoch {epoch}/{self.settings.epochs}{loss}"))
+        tally.read()
+        self._check(tally, epoch)
+        ratio = max((callback.target_ratio(epoch) for callback in self.callbacks), default=0.0)
+        return EpochRecord(
+            epoch=epoch,
+            loss=tally.mean,
+            updates=len(tally.losses),
+            tokens=tally.tokens,
+            target_ratio=ratio,
+        )
+
+    def _groups(self, epoch: int) -> Iterator[list[Any]]:
+        """The batches of every update, for a GPU made ahead and in memory that it can read from by itself."""
+        groups = self.batches.updates(epoch, self._micro_batches)
+        if self.accelerator.device.type == "cuda":
+            groups = made_ahead([batch.pinned() for batch in group] for group in groups)
+        yield from groups
+
+    def _check(self, tally: LossTally, epoch: int) -> None:
+        """Raise RunError where the loss has gone to infinity."""
+        if update := tally.diverged:
+            raise RunError(
+                f"{self.task} diverged: the loss is {tally.losses[update - 1]} in epoch {epoch}, "
+                f"update {update}",
+                f"lower the learning rate, now {self.settings.lr:g}, or clip: --set fit.clip_norm=1.0",
+            )
+
+    def _check_weights(self, epoch: int) -> None:
+        """Raise RunError where a trained weight is no longer finite; a loss that is tells nothing of it."""
+        if all(torch.isfinite(parameter).all() for parameter in self.parameters):
+            return
+        updates = sum(record.updates for record in self.history)
+        kept = f"; the state after epoch {epoch - 1} is kept" if epoch > 1 and self.checkpoint else ""
+        raise RunError(
+            f"{self.task} diverged: weights are not finite after epoch {epoch}, update {updates}{kept}",
+            f"lower the learning rate, now {self.settings.lr:g}, or clip: --set fit.clip_norm=1.0",
+        )
+
+    def _dropout_seed(self, epoch: int) -> int:
+        """Processes see different sentences, so each draws its own dropout."""
+        return random.Random(f"{self.seed} {epoch} {self.accelerator.process_index}").getrandbits(63)
+
+    def _update(self, batches: Sequence[Any], tokens: int) -> torch.Tensor:
+        """One optimiser step on the mean loss over ``tokens``; returns the summed loss over all processes."""
+        processes = self.accelerator.num_processes
+        summed = torch.zeros((), device=self.accelerator.device)
+        for first in range(0, len(batches), processes):
+            # Every process takes part in every backward pass; one left without a batch repeats the first
+            # of the group with weight 0.
+            mine = first + self.accelerator.process_index
+            weight = 1.0 if mine < len(batches) else 0.0
+            batch = batches[mine if weight else first].to(self.accelerator.device)
+            with self._routed(batch):
+                loss = self.objective(batch) * weight
+            self.accelerator.backward(loss * (processes / tokens))
+            summed += loss.detach()
+        if self.settings.clip_norm:
+            self.accelerator.clip_grad_norm_(self.parameters, self.settings.clip_norm)
+        self.optimizer.step()
+        if not self.accelerator.optimizer_step_was_skipped:  # as fp16's scaler does while it finds its scale
+            self.schedule.step()
+        self.optimizer.zero_grad()
+        for callback in self.callbacks:
+            callback.after_update()
+        return self.accelerator.reduce(summed, "sum")
+
+    def _routed(self, batch: Any) -> AbstractContextManager[None]:
+        return self.route.of(batch.source_language, batch.target_language) if self.route else nullcontext()
+
+    def _save(self) -> None:
+        if self.checkpoint is None or not self.accelerator.is_main_process:
+            return
+        self.checkpoint.save(
+            {
+                "history": [record.model_dump() for record in self.history],
+                "parameters": [parameter.detach().cpu() for parameter in self.parameters],
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else {},
+                "callbacks": [callback.state_dict() for callback in self.callbacks],
+            }
+        )
+
+    def _restore(self) -> None:
+        state = self.checkpoint.load() if self.checkpoint else None
+        if state is None:
+            self.on_event(Noted(f"no {self.task} to resume: starting from the beginning"))
+            return
+        self.history[:] = [EpochRecord.model_validate(record) for record in state["history"]]
+        with torch.no_grad():
+            for parameter, saved in zip(self.parameters, state["parameters"], strict=True):
+                parameter.copy_(saved)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        if self.accelerator.scaler:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        for callback, saved in zip(self.callbacks, state["callbacks"], strict=True):
+            callback.load_state_dict(saved)
+        self.on_event(
+            Noted(f"resuming {self.task} after epoch {len(self.history)} of {self.settings.epochs}")
+        )

@@ -1,0 +1,81 @@
+import pytest
+
+from lslo_cli.data.codes import file_codes, flores101_code, is_language_code
+from lslo_cli.method.codes import flores200_code, model_code
+from lslo_cli.method.vocabularies import M2M_124, NLLB_200
+
+
+@pytest.mark.parametrize(
+    ("code", "flores101", "flores200"),
+    [
+        ("en", "eng", "eng_Latn"),
+        ("zh", "zho_simpl", "zho_Hans"),
+        ("no", "nob", "nob_Latn"),
+        ("ff", "ful", "fuv_Latn"),
+        ("ar", "ara", "arb_Arab"),
+        ("or", "ory", "ory_Orya"),
+    ],
+)
+def test_the_codes_that_differ_by_more_than_a_suffix_are_mapped_both_ways(code, flores101, flores200):
+    assert (flores101_code(code), flores200_code(code)) == (flores101, flores200)
+    assert model_code(flores101) == model_code(flores200) == model_code(code) == code
+
+
+def test_every_language_of_m2m_124_has_names_of_its_own_that_lead_back_to_it():
+    taken = set()
+    for code in M2M_124:
+        names = file_codes(code)
+        assert {flores101_code(code), flores200_code(code)} <= set(names)
+        assert code in names
+        assert {model_code(name) for name in names} == {code}
+        assert not taken.intersection(names)
+        taken.update(names)
+
+
+def test_nllb_knows_every_language_of_m2m_124_but_breton_and_frisian_by_its_flores_200_code():
+    assert {code for code in M2M_124 if flores200_code(code) not in NLLB_200} == {"br", "fy"}
+
+
+def test_flores_101_has_101_languages_beside_traditional_chinese():
+    with_files = [code for code in M2M_124 if flores101_code(code) not in (code, flores200_code(code))]
+    shared_names = {"ast", "ceb", "kam", "kea", "luo", "umb"}  # whose two codes are one
+    assert len(with_files) + len(shared_names) == 101
+
+
+@pytest.mark.parametrize(
+    ("code", "ntrex"),
+    [
+        *(("en", "eng"), ("ar", "arb"), ("zh", "zho-CN"), ("no", "nob"), ("pt", "por"), ("sn", "sna-Latn")),
+        *(("sd", "snd-Arab"), ("wo", "wol"), ("he", "heb"), ("sw", "swa"), ("sr", "srp-Cyrl"), ("tl", "fil")),
+    ],
+)
+def test_the_names_of_ntrex_are_known(code, ntrex):
+    assert ntrex in file_codes(code)
+    assert model_code(ntrex) == code
+
+
+@pytest.mark.parametrize("other", ["fuc", "por-BR", "zho-TW", "zho_trad", "srp-Latn", "spa-MX", "eng-GB"])
+def test_another_variety_is_a_language_of_its_own(other):
+    assert model_code(other) == other
+
+
+def test_any_name_of_a_language_gives_the_same_candidates_in_the_same_order():
+    expected = ("zho_simpl", "zho_Hans", "zho-CN", "zh")
+    assert file_codes("zh") == file_codes("zho_Hans") == file_codes("zho-CN") == expected
+
+
+@pytest.mark.parametrize("name", ["en", "wo", "kam", "wol_Latn", "zho-CN", "snd-Arab", "zho_simpl", "qta"])
+def test_a_language_code_is_known_by_its_form(name):
+    assert is_language_code(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["README", "keys", "id", "url", "URL", "english", "e", "en.", "metadata_dev"]
+)
+def test_other_names_are_no_language_codes(name):
+    assert not is_language_code(name)
+
+
+def test_an_unmapped_code_is_its_own_only_name():
+    assert file_codes("qta") == ("qta",)
+    assert flores101_code("qta") == flores200_code("qta") == model_code("qta") == "qta"

@@ -1,0 +1,45 @@
+import pytest
+
+from lslo_cli.data.corpus import Corpus, Section, hold_out
+from lslo_cli.errors import InputError
+
+
+def corpus(rows):
+    text = {"en": [f"en {row}" for row in range(rows)], "fr": [f"fr {row}" for row in range(rows)]}
+    return Corpus((Section("text", text),))
+
+
+def rows_of(part):
+    return list(zip(*part.sections[0].text.values(), strict=True))
+
+
+def test_rows_held_out_are_drawn_by_the_seed_and_left_out_of_training():
+    whole = corpus(50)
+    train, test = hold_out(whole, 10, seed=1)
+    assert sorted(rows_of(train) + rows_of(test)) == sorted(rows_of(whole))
+    assert len(rows_of(test)) == 10
+    assert hold_out(whole, 10, seed=1)[1].digest == test.digest != hold_out(whole, 10, seed=2)[1].digest
+
+
+def test_no_sentence_is_held_out_twice_or_trained_on_as_well():
+    lines = ["Caf\u00e9", "cafe\u0301", "b", "c", "B ", "d", "e", "f"]
+    text = {"en": lines, "fr": [f"fr {row}" for row in range(len(lines))]}
+    for seed in range(20):
+        train, test = hold_out(Corpus((Section("text", text),)), 3, seed)
+        spelt = [line.casefold().strip().replace("e\u0301", "\u00e9") for line in test.sections[0].text["en"]]
+        assert len(set(spelt)) == 3
+        kept = {line.casefold().strip().replace("e\u0301", "\u00e9") for line in train.sections[0].text["en"]}
+        assert kept and kept.isdisjoint(spelt)
+
+
+def test_rows_without_a_translation_are_no_test_rows():
+    section = Section("text", {"en": ["a", "b", "c"], "fr": ["", "x", "y"]})
+    for seed in range(5):
+        assert "a" not in hold_out(Corpus((section,)), 1, seed)[1].sections[0].text["en"]
+
+
+def test_more_rows_than_there_are_cannot_be_held_out():
+    with pytest.raises(InputError, match="9 rows cannot be held out of the 8 of 'text'"):
+        hold_out(corpus(8), 9, seed=1)
+    with pytest.raises(InputError, match="0 would be left"):
+        hold_out(corpus(8), 8, seed=1)

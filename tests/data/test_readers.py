@@ -1,0 +1,89 @@
+import pytest
+
+from lslo_cli.data.readers import read_aligned, read_lines
+from lslo_cli.errors import InputError
+
+
+def refusal(read, *args):
+    with pytest.raises(InputError) as error:
+        read(*args)
+    assert error.value.hint
+    return error.value.message
+
+
+def test_only_a_newline_ends_a_line(write):
+    path = write({"en": "one\u2028still one\x0cand\x85on\r\n two \n\nthree"}) / "en"
+    assert read_lines(path) == ["one\u2028still one\x0cand\x85on", "two", "", "three"]
+
+
+def test_a_byte_order_mark_is_no_text(write):
+    assert read_lines(write({"en": b"\xef\xbb\xbfhello\n"}) / "en") == ["hello"]
+
+
+def test_text_is_otherwise_left_as_it_is(write):
+    text = 'e\u0301 \u00e9 ﬁ "quoted"  two  spaces \u200b'
+    assert read_lines(write({"en": f"{text}\n"}) / "en") == [text]
+
+
+def test_bytes_that_are_not_utf8_are_located(write):
+    path = write({"en": "één\ntwo ".encode() + b"\xff\n"}) / "en"
+    assert refusal(read_lines, path) == f"{path} is not UTF-8: line 2, byte offset 10 (0xff)"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le"])
+def test_utf16_is_told_from_a_bad_byte(write, encoding):
+    path = write({"en": "hello\n".encode(encoding)}) / "en"
+    assert refusal(read_lines, path) == f"{path} is not UTF-8: it looks like UTF-16, or is no text"
+
+
+def test_a_character_cut_in_half_at_the_end_of_a_file_is_located(write):
+    path = write({"en": "one\nété".encode()[:-1]}) / "en"
+    assert refusal(read_lines, path) == f"{path} is not UTF-8: line 2, byte offset 7 (0xc3)"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
+def test_an_empty_file_is_refused(write, content):
+    path = write({"en": content}) / "en"
+    assert refusal(read_lines, path) == f"{path} is empty"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    assert refusal(read_lines, tmp_path) == f"cannot read {tmp_path}: Is a directory"
+
+
+def test_unequal_line_counts_name_both_files_and_both_numbers(write):
+    folder = write({"en": "a\nb\n", "fr": "a\nb\nc\n"})
+    message = refusal(read_aligned, {"en": folder / "en", "fr": folder / "fr"})
+    assert message == f"{folder / 'en'} has 2 lines, {folder / 'fr'} has 3"
+
+
+def test_a_file_that_ends_too_early_is_refused_by_its_line_count(write):
+    text = "one\ntwo\nthree\n"
+    folder = write({"en": text, "fr": text[:7]})
+    message = refusal(read_aligned, {"en": folder / "en", "fr": folder / "fr"})
+    assert message == f"{folder / 'en'} has 3 lines, {folder / 'fr'} has 2"
+
+
+def test_windows_line_endings_leave_no_trace(write):
+    folder = write({"en": "a\r\nb\r\n", "fr": "c\n\r\n"})
+    assert read_aligned({"en": folder / "en", "fr": folder / "fr"}) == {"en": ["a", "b"], "fr": ["c", ""]}
+
+
+def test_a_line_without_anything_to_read_is_a_gap(write):
+    path = write({"en": "a\n\u200b\n\ufeff\u200e\nb\u200b\n"}) / "en"
+    assert read_lines(path) == ["a", "", "", "b\u200b"]
+
+
+def test_line_ends_of_cr_alone_are_refused_by_name_and_crlf_is_not(write):
+    path = write({"en": "a\rb\rc\r"}) / "en"
+    with pytest.raises(InputError, match="en has 3 CR line ends") as error:
+        read_lines(path)
+    assert "tr" in error.value.hint
+    assert read_lines(write({"fr": "a\r\nb\r\n"}) / "fr") == ["a", "b"]
+
+
+@pytest.mark.parametrize(("text", "encoding"), [("\u201cété\u201d", "cp1252"), ("été", "latin1")])
+def test_quotes_of_cp1252_are_told_from_latin1(write, text, encoding):
+    with pytest.raises(InputError) as error:
+        read_lines(write({"fr": f"é {text}\n".encode("cp1252")}) / "fr")
+    assert f"iconv -f {encoding} " in error.value.hint

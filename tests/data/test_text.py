@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+
+from lslo_cli.data.text import HELD_OUT, read_text, with_splits
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.recipe import resolve
+
+
+def text_at(folder, *splits, rows=30):
+    for split in splits:
+        for code in ("en", "fr"):
+            lines = "".join(f"{split} {code} {row}\n" for row in range(rows))
+            (folder / f"{split}.{code}").write_text(lines)
+    return folder
+
+
+def chosen(folder, **given):
+    data = with_splits(resolve(given={"data.path": str(folder)} | given)).data
+    return data.train, data.test
+
+
+@pytest.mark.parametrize(
+    ("splits", "train", "test"),
+    [
+        (("train", "dev", "test"), "train", "test"),
+        (("train", "dev"), "train", "dev"),
+        (("dev", "devtest"), "dev", "devtest"),
+        (("dev", "test"), "dev", "test"),
+        (("train", "validation"), "train", "validation"),
+        (("dev",), "dev", "devtest"),
+    ],
+)
+def test_the_splits_that_are_there_are_taken_and_none_serves_twice(tmp_path, splits, train, test):
+    assert chosen(text_at(tmp_path, *splits)) == (train, test)
+
+
+def test_splits_that_are_given_are_kept(tmp_path):
+    folder = text_at(tmp_path, "train", "dev", "test")
+    assert chosen(folder, **{"data.train": "dev"}) == ("dev", "test")
+    assert chosen(folder, **{"data.test": "dev"}) == ("train", "dev")
+    assert chosen("world") == ("train", "test")
+
+
+def test_text_without_splits_is_divided_and_read_in_two_parts(tmp_path):
+    for code in ("en", "fr"):
+        (tmp_path / f"{code}.txt").write_text("".join(f"{code} {row}\n" for row in range(30)))
+    recipe = with_splits(resolve(given={"data.path": str(tmp_path), "data.hold_out": 5}))
+    assert (recipe.data.train, recipe.data.test) == ("", HELD_OUT)
+    train, test = (read_text(recipe, ("en", "fr"), split) for split in ("", HELD_OUT))
+    assert [len(part.sections[0]) for part in (train, test)] == [25, 5]
+    assert set(train.sections[0].text["en"]).isdisjoint(test.sections[0].text["en"])
+    again = with_splits(recipe)
+    assert read_text(again, ("en", "fr"), HELD_OUT).digest == test.digest
+
+
+def test_two_texts_to_test_on_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="two texts to test on"):
+        chosen(text_at(tmp_path, "train", "test"), **{"data.test": "test", "data.hold_out": 5})
+
+
+def test_text_without_splits_that_is_not_divided_is_refused_with_the_way_out(tmp_path):
+    for code in ("en", "fr"):
+        (tmp_path / f"{code}.txt").write_text("a\n")
+    recipe = with_splits(resolve(given={"data.path": str(tmp_path)}))
+    with pytest.raises(InputError) as error:
+        read_text(recipe, ("en", "fr"), recipe.data.train)
+    assert "--hold-out" in error.value.hint
+
+
+def test_a_tilde_is_the_home_of_the_user(monkeypatch):
+    home = str(Path("~").expanduser())
+    assert resolve(given={"data.path": "~/text"}).data.path == f"{home}/text"
+    monkeypatch.setenv("LSLO_DATA", "~/other")
+    assert resolve().data.path == f"{home}/other"

@@ -1,0 +1,149 @@
+"""What the controls of made-up models say of them."""
+
+import random
+
+import pytest
+
+from lslo_cli.artifacts.schema import ModelIdentity
+from lslo_cli.errors import InputError
+from lslo_cli.flare.findings import Reading, check_table, checked, claim_table
+from lslo_cli.flare.results import (
+    Prediction,
+    TrainedRun,
+    TransferEvaluationResult,
+    TransferTrainingResult,
+)
+from lslo_cli.flare.study import TransferStudy
+from lslo_cli.flare.tables import headline_table, rank_table, transfer_tables
+from lslo_cli.method.flare import SourceGiven, shuffled_rows
+from lslo_cli.method.task_scores import macro_f1
+from lslo_cli.report import Verdict, markdown
+
+ROWS = 300
+FLARE = "flare:add-relu:1"
+MODEL = ModelIdentity(
+    name="models/small", revision=None, digest="0" * 64, encoder_layers=6, decoder_layers=0, d_model=384,
+    ffn_dim=1536, vocab_size=100, parameters=22_700_000,
+)  # fmt: skip
+
+
+def answers(rng, right, knows):
+    """The right label where the model knows it, and else any."""
+    return [label if rng.random() < knows else rng.randrange(3) for label in right]
+
+
+def evaluation(seed, language, kind, right_share=0.8):
+    """Runs of which FLARE reads its text, its source or both, as ``kind`` says."""
+    rng = random.Random(f"{seed} {language} {kind}")
+    gold = [rng.randrange(3) for _ in range(ROWS)]
+    shuffled = shuffled_rows(ROWS, seed)
+    wrong = [gold[row] for row in shuffled]
+    lora, source = answers(rng, gold, 0.5), answers(rng, gold, right_share)
+    of_wrong = [source[row] for row in shuffled]
+    fused = {
+        "passes through": (source, answers(rng, gold, 0.0), of_wrong),
+        "ignores": (lora, lora, lora),
+        "fuses": (answers(rng, gold, 0.95), lora, answers(rng, gold, 0.4)),
+        "adds nothing": (source, lora, answers(rng, gold, 0.4)),
+    }[kind]
+    given = {("lora", "matched"): lora, ("translate-test", "matched"): source}
+    given |= {(FLARE, str(name)): found for name, found in zip(SourceGiven, fused, strict=True)}
+    return TransferEvaluationResult(
+        task="nusax",
+        language=language,
+        metric="macro-F1",
+        labels=["negative", "neutral", "positive"],
+        gold="".join(map(str, gold)),
+        shuffled=shuffled,
+        predictions=[
+            Prediction(run=run, source=name, score=macro_f1(found, gold, 3), answers="".join(map(str, found)))
+            for (run, name), found in given.items()
+        ],
+    ), macro_f1(wrong, gold, 3)
+
+
+def study(kind, seeds=(1, 2, 3)):
+    keys = [(seed, language) for seed in seeds for language in ("jv", "su")]
+    trained = [
+        TrainedRun(run=run, method=run, trainable_parameters=n, step_seconds=n) for n, run in
+        enumerate(("lora", FLARE), start=1)
+    ]  # fmt: skip
+    return TransferStudy(
+        {key: evaluation(*key, kind)[0] for key in keys},
+        {key: TransferTrainingResult(task="nusax", language=key[1], runs=trained) for key in keys},
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "reading"),
+    [
+        ("passes through", Reading.PASSES_THROUGH),
+        ("ignores", Reading.IGNORES),
+        ("fuses", Reading.FUSES),
+        ("adds nothing", Reading.ADDS_NOTHING),
+    ],
+)
+def test_a_fused_run_is_called_what_it_is(kind, reading):
+    found = checked(study(kind), FLARE)
+    assert found.reading is reading
+    assert f"| {FLARE} | {reading.value} |" in markdown(check_table(study(kind)))
+
+
+def test_a_run_that_passes_through_repeats_every_error_of_the_source():
+    passes = study("passes through")
+    assert set(passes.repeated_errors(FLARE)) == {100.0}
+    assert all(each.source > 75 > 25 > each.target for each in passes.reliances(FLARE))
+
+
+def test_chance_is_the_score_of_the_wrong_sources_labels():
+    expected = [evaluation(1, language, "fuses")[1] for language in ("jv", "su")]
+    assert study("fuses", seeds=(1,)).chances() == {1: pytest.approx(sum(expected) / 2)}
+
+
+def test_controls_that_were_not_run_leave_the_reading_open():
+    some = study("fuses")
+    for result in some.evaluations.values():
+        result.predictions[:] = [test for test in result.predictions if test.run != "translate-test"]
+    found = checked(some, FLARE)
+    assert found.reading is Reading.UNKNOWN
+    assert found.checks["beats the source"].verdict is Verdict.NOT_RUN
+
+
+def test_only_what_fuses_is_held_against_controls():
+    assert checked(study("fuses"), "lora") is None
+
+
+def test_spans_have_no_labels_that_a_source_could_lend():
+    some = study("fuses", seeds=(1,))
+    spans = {
+        key: result.model_copy(update={"labels": [], "metric": "exact match"})
+        for key, result in some.evaluations.items()
+    }
+    without = TransferStudy(spans, some.trainings)
+    assert without.reliances(FLARE) == [] and without.chances() == {1: 0.0}
+
+
+def test_claims_have_our_difference_and_the_papers_beside_it():
+    rows = {row[2]: row for row in claim_table(study("fuses")).rows}
+    lora = rows[f"{FLARE} higher than lora"]
+    assert lora[-1] == Verdict.SHOWS and lora[-2].value == pytest.approx(79.18 - 77.00)
+    assert rows["flare-mt higher than lora"][-1] == Verdict.NOT_RUN
+
+
+def test_ours_stand_below_the_papers_of_the_same_task_and_are_called_ours():
+    table = headline_table(study("fuses"), MODEL)
+    assert [str(row[1]) for row in table.rows][-2:] == ["Gemma 2 9B", "ours: small, 22.7M"]
+    assert table.rows[-1][0] == "NusaX, macro-F1"
+    assert "do not compare" in table.notes[0]
+
+
+def test_our_ranks_are_over_languages():
+    ours = rank_table(study("fuses")).rows[-1]
+    assert ours == (ours[0], 2.0, None, None, None, 1.0)
+
+
+def test_a_report_has_every_table_and_a_study_of_nothing_is_refused():
+    titles = [table.title for table in transfer_tables(study("fuses"), MODEL)]
+    assert len(titles) == len(set(titles)) == 7
+    with pytest.raises(InputError, match="no evaluation"):
+        TransferStudy({}, {})

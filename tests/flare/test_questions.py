@@ -1,0 +1,172 @@
+"""``lslo flare`` on question answering, with tiny random models and an invented context."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import TemplateProcessing
+from transformers import (
+    BertConfig,
+    BertModel,
+    BertTokenizerFast,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
+
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.flare import commands as transfer
+from lslo_cli.flare.folder import TransferFolder
+from lslo_cli.recipe import resolve
+
+WORDS = ("who", "?", "the", "cat", "dog", "bird", "sat", "kuka", "se", "kissa", "koira", "lintu", "istui")
+ANIMALS = {"en": ("cat", "dog", "bird"), "fi": ("kissa", "koira", "lintu")}
+OTHERS = {"en": ("who?", "the {} sat"), "fi": ("kuka?", "se {} istui")}
+
+
+def write(path, language, ids):
+    question, context = OTHERS[language]
+    paragraphs = []
+    for number, name in enumerate(ids):
+        animal = ANIMALS[language][number % 3]
+        text = context.format(animal)
+        answers = [{"text": animal, "answer_start": text.index(animal)}]
+        paragraphs.append({"context": text, "qas": [{"id": name, "question": question, "answers": answers}]})
+    path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}), encoding="utf-8")
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    """An experiment by its changes to settings that make it take seconds."""
+    model, data = tmp_path / "model", tmp_path / "tydiqa"
+    torch.manual_seed(0)
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+    )
+    BertModel(config).save_pretrained(model)
+    (model / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    BertTokenizerFast(str(model / "vocab.txt")).save_pretrained(model)
+    data.mkdir()
+    names = [f"english-{n}-0" for n in range(20)]
+    write(data / "tydiqa-goldp-v1.1-train.json", "en", names)
+    write(data / "tydiqa.translate.train.en-fi.json", "fi", names)
+    write(data / "tydiqa-goldp-v1.1-dev.json", "fi", [f"finnish-{n}-0" for n in range(6)])
+    write(data / "tydiqa.translate.test.fi-en.json", "en", [f"finnish-{n}-0" for n in range(6)])
+
+    def made(**changes):
+        settings = {
+            "name": "tiny-tydiqa",
+            "flare.task": "tydiqa",
+            "flare.data": str(data),
+            "flare.model": str(model),
+            "flare.languages": ("fi",),
+            "flare.seeds": (1,),
+            "flare.runs": ("zero-shot", "translate-test", "lora", "input-fusion", "flare"),
+            "flare.rank": 4,
+            "flare.max_length": 12,
+            "flare.dropout": 0.0,
+            "flare.epochs": 6,
+            "flare.lr": 0.05,
+            "flare.batch_size": 6,
+            "run.device": "cpu",
+            "run.threads": 1,
+        }
+        recipe = resolve(None, {**settings, **changes})
+        return transfer.TransferExperiment(recipe, TransferFolder(tmp_path / "results"), "lslo flare")
+
+    return made
+
+
+def test_answers_are_found_trained_and_scored_by_their_tokens(experiment):
+    made = experiment()
+    tuning, _ = transfer.train(made)
+    losses = [epoch.loss for epoch in tuning.artifact.result.runs[0].history]
+    assert losses[-1] < losses[0]
+    (tested,) = transfer.evaluate(made)
+    result = tested.artifact.result
+    assert result.metric == "exact match"
+    assert result.gold == "111111"
+    for test in result.predictions:
+        assert test.score == pytest.approx(100 * test.answers.count("1") / 6)
+    tests = {(test.run, test.source): test.score for test in result.predictions}
+    # The answer is always the middle word, which position alone tells.
+    assert tests["translate-test", "matched"] == tests["lora", "matched"] == 100
+    assert {source for run, source in tests if run == "flare:add-relu:1"} == {"matched", "none", "shuffled"}
+
+
+def test_x_mixup_has_no_labels_to_compare(experiment):
+    with pytest.raises(UsageError, match="the answers here are spans"):
+        list(transfer.train(experiment(**{"flare.runs": ("x-mixup",), "flare.epochs": 1})))
+
+
+@pytest.fixture
+def decoder(tmp_path):
+    """The folder of a tiny random Llama."""
+    folder = tmp_path / "llama"
+    words = ["<pad>", "<unk>", "<s>", "</s>", "Context", "Question", "Answer", ":", *WORDS]
+    tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.post_processor = TemplateProcessing("<s> $A", special_tokens=[("<s>", 2)])
+    special = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        bos_token_id=2,
+        eos_token_id=3,
+        pad_token_id=0,
+    )
+    model = LlamaForCausalLM(config)
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            parameter.data.normal_(0, 0.3)  # large enough for every layer to matter
+    model.save_pretrained(folder)
+    return {"flare.model": str(folder), "flare.max_length": 16, "flare.elsewhere": True, "flare.lr": 0.02}
+
+
+def test_a_decoder_writes_its_answers(experiment, decoder):
+    runs = ("zero-shot", "translate-test", "lora", "input-fusion", "flare", "flare-shuffled")
+    made = experiment(**decoder, **{"flare.runs": runs, "flare.epochs": 15})
+    tuning, _ = transfer.train(made)
+    losses = [epoch.loss for epoch in tuning.artifact.result.runs[0].history]
+    assert losses[-1] < losses[0] / 4
+    assert (tuning.artifact.model.encoder_layers, tuning.artifact.model.decoder_layers) == (0, 2)
+    (tested,) = transfer.evaluate(made)
+    result = tested.artifact.result
+    assert result.gold == "111111"
+    for test in result.predictions:
+        assert test.score == pytest.approx(100 * test.answers.count("1") / 6)
+    tests = {(test.run, test.source): test.score for test in result.predictions}
+    assert tests["zero-shot", "matched"] == 0  # it has only seen English words
+    assert tests["translate-test", "matched"] == tests["input-fusion", "matched"] == 100
+    assert tests["lora", "matched"] > tests["zero-shot", "matched"]
+    assert tests["flare:add-relu:1", "matched"] > tests["flare:add-relu:1", "none"]
+    assert {source for run, source in tests if run == "flare:add-relu:1"} == {"matched", "none", "shuffled"}
+    assert all(written.up_to_date for written in transfer.train(made))
+
+
+def test_a_decoder_has_no_probabilities_of_labels_for_x_mixup(experiment, decoder):
+    with pytest.raises(UsageError, match="the answers here are words"):
+        list(transfer.train(experiment(**decoder, **{"flare.runs": ("x-mixup",), "flare.epochs": 1})))
+
+
+def test_a_decoder_without_an_end_of_text_is_refused(experiment, decoder):
+    path = Path(decoder["flare.model"]) / "tokenizer_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    del settings["eos_token"]
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    with pytest.raises(InputError, match="has no token for the end of a text"):
+        list(transfer.train(experiment(**decoder)))

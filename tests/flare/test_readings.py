@@ -1,0 +1,143 @@
+"""How each method reads pairs of texts."""
+
+import pytest
+import torch
+
+from lslo_cli.flare import readings
+from lslo_cli.flare.attach import FusionSettings, attach_fusion, detach
+from lslo_cli.flare.examples import Example, Pairs
+from lslo_cli.flare.head_model import HeadModel
+from lslo_cli.flare.heads import Classifier
+from lslo_cli.flare.mixup import XMixup
+from lslo_cli.flare.probe import activations
+from lslo_cli.flare.readings import (
+    FusionReading,
+    JoinedReading,
+    MixupReading,
+    Reading,
+    SourceReading,
+    TranslatorReading,
+)
+from lslo_cli.flare.source import Side
+from lslo_cli.flare.translator import LatentTranslation
+from lslo_cli.method.flare import Phi
+
+
+class Words:
+    """A tokenizer whose texts are numbers: 1 begins a text, 2 ends each part."""
+
+    pad_token_id = 0
+
+    def __call__(self, first, second, truncation, max_length):
+        ids = [1, *map(int, first.split()), 2, *([*map(int, second.split()), 2] if second else [])]
+        return {"input_ids": ids[:max_length]}
+
+
+PAIRS = Pairs(
+    source=(Example("1", "10 11 12", 0), Example("2", "13", 1), Example("3", "14 15", 2)),
+    target=(Example("1", "20", 0), Example("2", "21 22 23", 1), Example("3", "24 25", 2)),
+)
+
+
+@pytest.fixture
+def model(xlmr):
+    torch.manual_seed(1)
+    return HeadModel(xlmr.model(), Words(), Side.RIGHT, Classifier(16, 3, dropout=0.0))
+
+
+def fusing(model, settings=None):
+    adapters = attach_fusion(model.backbone, settings or FusionSettings())
+    for adapter in adapters.by_name.values():
+        adapter.lora_B.data.normal_(0, 0.3, generator=torch.Generator().manual_seed(5))
+    return adapters
+
+
+def test_a_plain_reading_sees_the_target_and_translate_test_the_source(model):
+    target, source = Reading(model, None, 8), SourceReading(model, None, 8)
+    assert target.prepare(PAIRS).texts.ids[0] == (1, 20, 2)
+    assert source.prepare(PAIRS).texts.ids[0] == (1, 10, 11, 12, 2)
+    assert source.prepare(PAIRS).labels.tolist() == [0, 1, 2]
+
+
+def test_input_fusion_reads_both_in_twice_the_length(model):
+    split = JoinedReading(model, None, 4).prepare(PAIRS)
+    assert split.texts.ids[0] == (1, 10, 11, 12, 2, 20, 2)
+    assert all(len(row) <= 8 for row in split.texts.ids)
+
+
+def test_answers_do_not_depend_on_the_batches(model):
+    reading = FusionReading(model, fusing(model), 8)
+    split = reading.prepare(PAIRS)
+    assert reading.predict(split, size=1) == reading.predict(split, size=3)
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_states_that_are_kept_are_those_that_would_be_made_for_a_batch(model, monkeypatch, offset):
+    reading = FusionReading(model, fusing(model, FusionSettings(source_layer_offset=offset)), 8)
+    kept = reading.prepare(PAIRS)
+    monkeypatch.setattr(readings, "KEPT_BYTES", 0)
+    made = reading.prepare(PAIRS)
+    assert kept.states is not None and made.states is None
+    for rows in ([0], [2, 0], [0, 1, 2]):
+        torch.testing.assert_close(reading.logits(kept, rows), reading.logits(made, rows))
+    shuffled = [1, 2, 0]
+    torch.testing.assert_close(
+        reading.logits(kept.with_sources_of(shuffled), [0, 1]),
+        reading.logits(made.with_sources_of(shuffled), [0, 1]),
+    )
+
+
+def test_runs_on_one_model_share_the_states_of_an_offset(model):
+    captured = {}
+    for phi, offset in ((Phi.ADD, 1), (Phi.MUL, 1), (Phi.ADD, 0)):
+        adapters = fusing(model, FusionSettings(phi=phi, source_layer_offset=offset))
+        FusionReading(model, adapters, 8, captured).prepare(PAIRS)
+        detach(model.backbone, adapters)
+    assert len(captured) == 2
+
+
+def test_another_source_gives_other_answers_and_none_is_plain_lora(model):
+    adapters = fusing(model, FusionSettings(phi=Phi.ADD))
+    reading = FusionReading(model, adapters, 8)
+    split = reading.prepare(PAIRS)
+    matched = reading.logits(split, [0, 1, 2])
+    assert not torch.allclose(matched, reading.logits(split.with_sources_of([1, 2, 0]), [0, 1, 2]))
+    reading.without_source = True
+    with adapters.source.absent():
+        plain = model.read(split.texts.padded([0, 1, 2]))[0]
+    torch.testing.assert_close(reading.logits(split, [0, 1, 2]), plain)
+
+
+def test_flare_mt_reads_no_source_text_and_trains_the_projection(model):
+    adapters = fusing(model)
+    projection = LatentTranslation(6, 16, adapters.blocks)
+    seen = []
+
+    def encode_targets(texts):
+        seen.extend(texts)
+        return torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(2))
+
+    reading = TranslatorReading(model, adapters, 8, projection, encode_targets)
+    reading.loss(reading.prepare(PAIRS), [0, 1, 2]).backward()
+    assert seen == ["20", "21 22 23", "24 25"]
+    assert projection.projection.weight.grad.abs().sum() > 0
+    assert set(map(id, projection.parameters())) <= set(map(id, reading.parameters()))
+
+
+def test_x_mixup_trains_adapters_head_and_ratio(model):
+    adapters = fusing(model, FusionSettings(phi=None))
+    reading = MixupReading(model, adapters, 8, XMixup(model.backbone, 2))
+    reading.loss(reading.prepare(PAIRS), [0, 1, 2]).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in reading.parameters())
+    assert len(reading.parameters()) == 2 * 6 + 2 + 2
+
+
+def test_activations_are_means_of_relu_in_the_bottleneck(model):
+    reading = FusionReading(model, fusing(model), 8)
+    split = reading.prepare(PAIRS)
+    found = activations(reading, split, size=3)
+    assert len(found) == 6
+    adapter = reading.adapters.by_name["encoder.1.attention.self.query"]
+    states = split.states.resized(5).by_block["encoder.1"]
+    expected = (states @ adapter.lora_A.T).relu().mean(dim=(0, 1))
+    assert found[adapter.name][0] == pytest.approx(expected.tolist(), rel=1e-4)

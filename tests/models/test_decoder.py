@@ -1,0 +1,112 @@
+"""The incremental decoder against one pass of the model over each hypothesis."""
+
+import pytest
+import torch
+from torch import nn
+from transformers import M2M100Config, M2M100ForConditionalGeneration
+
+from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.strategy import paper
+from lslo_cli.models import slots
+from lslo_cli.models.decoder import IncrementalDecoder, is_decodable
+from lslo_cli.nn.attach import attach, attach_mixture
+from lslo_cli.nn.route import Route
+
+EOS, LANGUAGE = 2, 29
+CODES = ("en", "fr")
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(3)
+    config = M2M100Config(
+        vocab_size=30,
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        init_std=0.3,
+    )
+    return M2M100ForConditionalGeneration(config).eval().requires_grad_(False)
+
+
+@pytest.fixture
+def sources():
+    torch.manual_seed(4)
+    mask = torch.ones(4, 6, dtype=torch.long)
+    mask[1, 3:] = mask[3, 1:] = 0
+    return torch.randint(4, 30, (4, 6)).masked_fill(mask == 0, 1), mask
+
+
+@pytest.mark.parametrize("steps_between_drops", [1, 2, 16])
+def test_hidden_states_are_those_of_a_pass_over_the_whole_hypothesis(
+    model, sources, steps_between_drops, monkeypatch
+):
+    monkeypatch.setattr(slots, "STEPS", steps_between_drops)
+    input_ids, mask = sources
+    languages = torch.zeros(2, 4, dtype=torch.long)
+    decoder = IncrementalDecoder(model, input_ids, mask, Route(), (languages[0], languages[1]))
+    prompt = torch.tensor([[EOS, LANGUAGE]]).repeat(4, 1)
+
+    def expected(hypotheses):
+        """Last hidden states of hypotheses (sentences, n, length)."""
+        rows = hypotheses.shape[1]
+        output = model.model(
+            input_ids=input_ids.repeat_interleave(rows, 0),
+            attention_mask=mask.repeat_interleave(rows, 0),
+            decoder_input_ids=hypotheses.flatten(0, 1),
+        )
+        return output.last_hidden_state[:, -1].view(len(input_ids), rows, -1)
+
+    after_prompt = decoder.read_prompt(prompt)
+    torch.testing.assert_close(after_prompt[:, :1], expected(prompt[:, None, :1]), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(after_prompt[:, 1:], expected(prompt[:, None]), atol=1e-5, rtol=1e-5)
+    hypotheses = prompt[:, None]
+    for step in range(8):
+        if step == 5:
+            kept = torch.tensor([0, 1, 3])
+            decoder.keep(kept)
+            hypotheses, input_ids, mask = hypotheses[kept], input_ids[kept], mask[kept]
+        parents = torch.randint(hypotheses.shape[1], (len(hypotheses), 3))
+        tokens = torch.randint(4, 30, parents.shape)
+        continued = hypotheses.gather(1, parents[:, :, None].expand(-1, -1, hypotheses.shape[2]))
+        hypotheses = torch.cat((continued, tokens[:, :, None]), dim=2)
+        torch.testing.assert_close(decoder.read(tokens, parents), expected(hypotheses), atol=1e-5, rtol=1e-5)
+
+
+def test_what_hypotheses_share_is_stored_once():
+    cache = slots.SlotCache(sentences=1, prompt=2, device=torch.device("cpu"))
+    cache.put(0, torch.zeros(1, 2, 4), torch.zeros(1, 2, 4))
+    cache.end_prompt()
+    stored = []
+    for step in range(1, 60):
+        cache.begin_step(torch.zeros(1, 5, dtype=torch.long))  # all go on from the first, the others die
+        keys, _ = cache.put(0, torch.full((1, 5, 4), step), torch.zeros(1, 5, 4))
+        assert keys[0, cache.paths[0, 3], 0].tolist() == [0, 0, *range(1, step + 1)]
+        stored.append(keys.shape[1])
+    assert max(stored) <= 2 + 60 + 4 * (slots.STEPS + 1)
+
+
+def test_linear_maps_and_adapters_can_be_decoded(model):
+    assert is_decodable(model)
+    attach(model, paper(1, 2), RankMap({"en": 1, "fr": 2}), CODES)
+    assert is_decodable(model)
+
+
+def test_mixtures_can_be_decoded(model):
+    attach_mixture(model, 2, CODES)
+    assert is_decodable(model)
+
+
+def test_anything_else_is_left_to_the_reference(model):
+    class Changed(type(model)):
+        pass
+
+    changed = Changed(model.config)
+    assert not is_decodable(changed)
+    model.get_decoder().layers[1].self_attn.q_proj = nn.Sequential(nn.Linear(16, 16))
+    assert not is_decodable(model)
+    assert not is_decodable(nn.Linear(2, 2))

@@ -1,0 +1,349 @@
+"""The families, each as a tiny random model in the files its published models have on the hub."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from sentencepiece import SentencePieceProcessor
+from transformers import (
+    M2M100Config,
+    M2M100ForConditionalGeneration,
+    M2M100Tokenizer,
+    MBartConfig,
+    MBartForConditionalGeneration,
+)
+
+from lslo_cli import tasks
+from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.errors import InputError, RunError, UsageError
+from lslo_cli.method.families import FAMILIES
+from lslo_cli.method.languages import Direction
+from lslo_cli.models.base import load_base, save_base
+from lslo_cli.models.new_languages import add_languages
+from lslo_cli.models.tokenizer import SENTENCEPIECE, SPECIALS, Tokenizer
+from lslo_cli.models.vocabulary import train_vocabulary
+from lslo_cli.recipe import SearchMode, resolve
+from lslo_cli.search.generate import translate
+from lslo_cli.search.stream import TranslationBatches
+from lslo_cli.tasks import Experiment
+from lslo_cli.tasks.base_info import base_facts
+
+TEXT = {
+    "eng": ["the cat sees the small house", "a dog sleeps in the house", "the small dog sees a cat"],
+    "fra": ["le chat voit la petite maison", "un chien dort dans la maison", "le petit chien voit un chat"],
+    "nld": ["de kat ziet het kleine huis", "een hond slaapt in het huis", "de kleine hond ziet een kat"],
+}
+SHAPE = {
+    "d_model": 16,
+    "encoder_layers": 2,
+    "decoder_layers": 1,
+    "encoder_ffn_dim": 24,
+    "decoder_ffn_dim": 24,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "max_position_embeddings": 64,
+}
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    """A FLORES-101 folder of three languages."""
+    folder = tmp_path_factory.mktemp("text")
+    for split in ("dev", "devtest"):
+        (folder / split).mkdir()
+        for code, lines in TEXT.items():
+            (folder / split / f"{code}.{split}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def write_model(folder, family):
+    """A model of the family with random weights, in the files of its published models."""
+    folder.mkdir()
+    train_vocabulary(TEXT, 60, folder)
+    (folder / "dict.txt").unlink()
+    processor = SentencePieceProcessor(model_file=str(folder / SENTENCEPIECE))
+    pieces = [processor.id_to_piece(index) for index in range(3, len(processor))]
+    vocabulary = {token: index for index, token in enumerate([*SPECIALS, *pieces])}
+    languages = [FAMILIES[family].language_token(code) for code in FAMILIES[family].languages]
+    rows = len(vocabulary) + len(languages)
+    if family in ("m2m-124", "m2m-100", "small-100"):
+        (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
+    if family == "m2m-124":
+        added = {token: len(vocabulary) + index for index, token in enumerate(languages)}
+        (folder / "added_tokens.json").write_text(json.dumps(added), encoding="utf-8")
+    if family in ("m2m-100", "small-100"):
+        rows += 8  # made-up words
+    if family == "small-100":
+        (folder / "tokenization_small100.py").write_text("raise SystemExit('never run')\n")
+    if family == "nllb-200":
+        rows += 3  # <mask> and two without a token
+        added = [*SPECIALS, *languages, "<mask>"]
+        ids = vocabulary | {token: len(vocabulary) + index for index, token in enumerate(added[4:])}
+        content = {
+            "model": {"type": "BPE", "vocab": vocabulary},
+            "added_tokens": [{"content": token, "id": ids[token]} for token in added],
+        }
+        (folder / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+        (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "NllbTokenizer"}')
+    if family == "mbart-50":
+        rows += 1
+        (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "MBart50Tokenizer"}')
+    torch.manual_seed(4)
+    if family == "mbart-50":
+        config = MBartConfig(vocab_size=rows, scale_embedding=True, forced_bos_token_id=20, **SHAPE)
+        network = MBartForConditionalGeneration(config)
+    else:
+        network = M2M100ForConditionalGeneration(M2M100Config(vocab_size=rows, **SHAPE))
+    network.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def model(family, tmp_path_factory):
+    return write_model(tmp_path_factory.mktemp("models") / family, family)
+
+
+@pytest.fixture(scope="module")
+def base(model):
+    return load_base(str(model))
+
+
+def test_a_family_is_recognised_by_its_files(base, family):
+    assert base.tokenizer.family is FAMILIES[family]
+    assert base.identity.vocab_size == base.tokenizer.vocab_size
+    assert len(base.tokenizer.languages) == len(FAMILIES[family].languages)
+
+
+def test_sequences_have_the_language_where_the_family_puts_it(base, family):
+    tokenizer = base.tokenizer
+    en, fr = tokenizer.language_id("en"), tokenizer.language_id("fr")
+    sequences = (
+        tokenizer.source_ids([9], "en", "fr"),
+        tokenizer.target_ids([9], "en", "fr"),
+        tokenizer.decoder_prompt("en", "fr"),
+    )
+    if family == "small-100":
+        assert sequences == ([fr, 9, 2], [9, 2], [2])
+    else:
+        assert sequences == ([en, 9, 2], [fr, 9, 2], [2, fr])
+
+
+def test_a_language_has_its_token_by_every_name(base, family):
+    tokenizer = base.tokenizer
+    assert tokenizer.language_id("fr") == tokenizer.language_id("fra") == tokenizer.language_id("fra_Latn")
+    place = FAMILIES[family].languages.index({"nllb-200": "fra_Latn", "mbart-50": "fr_XX"}.get(family, "fr"))
+    pieces = 4 + 57
+    assert tokenizer.language_id("fr") == pieces + place
+    assert (
+        tokenizer.decode([tokenizer.language_id("fr"), *tokenizer.encode(TEXT["fra"][0]), 2])
+        == TEXT["fra"][0]
+    )
+
+
+def test_a_language_that_the_model_does_not_know_is_one_clear_error(base):
+    with pytest.raises(UsageError, match="no token for language 'tyv_Cyrl'") as caught:
+        base.tokenizer.language_id("tyv_Cyrl")
+    assert "languages:" in caught.value.hint
+    with pytest.raises(InputError, match="no token for qqq, zzz"):
+        base.check_languages(["en", "qqq", "zzz"])
+
+
+def test_a_saved_model_is_the_same_model(base, tmp_path, family):
+    saved = save_base(base, tmp_path / "saved")
+    again = load_base(str(saved.folder))
+    assert again.identity == saved.identity
+    assert again.tokenizer.family is FAMILIES[family]
+    assert again.tokenizer.digest == base.tokenizer.digest
+    ids = torch.tensor([base.tokenizer.source_ids(base.tokenizer.encode("the cat"), "en", "fr")])
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "decoder_input_ids": ids}
+    with torch.no_grad():
+        assert torch.equal(again.model(**inputs).logits, base.model(**inputs).logits)
+
+
+def test_the_header_says_what_the_weights_are(model, base, family):
+    facts = base_facts(str(model))
+    assert facts.parameters == base.identity.parameters
+    assert facts.family == FAMILIES[family].name
+
+
+def test_adapters_are_attached_trained_saved_loaded_and_translate(model, text, tmp_path):
+    recipe = resolve(
+        None,
+        {
+            "name": "family",
+            "langs": "en,fr,nl",
+            "model.name": str(model),
+            "data.path": str(text),
+            "fit.epochs": 4,
+            "fit.lr": 0.01,
+            "fit.dropout": 0.0,
+            "fit.max_tokens": 2000,
+            "fit.accumulate": 1,
+            "train.ranks": "2,4",
+            "evaluate.beam": 2,
+            "evaluate.max_new_tokens": 6,
+            "evaluate.metric_model": "base",
+            "run.device": "cpu",
+            "run.threads": 1,
+        },
+    )
+    experiment = Experiment(recipe, ExperimentFolder(tmp_path), "lslo test")
+    before = load_base(str(model)).model.state_dict()
+    training = tasks.train(experiment).artifact
+    result = training.result
+    assert training.model.shape.parameters == training.model.parameters
+    sites = 2 * (3 * 32 + 2 * 40) + (6 * 32 + 2 * 40)
+    assert result.trainable_parameters == (2 + 2 + 4) * sites
+    assert result.history[-1].loss < result.history[0].loss
+    written = tasks.evaluate(experiment)
+    assert [item.artifact.result.run for item in written] == ["base", "2-4"]
+    assert all(len(item.artifact.result.directions) == 6 for item in written)
+    after = load_base(str(model)).model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_new_language_is_added_trained_saved_loaded_and_translated(model, family, text, tmp_path):
+    folder = tmp_path / "text"
+    shutil.copytree(text, folder)
+    tuvan = ["ol diis bicii bazyn korup tur", "yt bazynda udup tur", "bicii yt diisti korup tur"]
+    for split in ("dev", "devtest"):
+        (folder / split / f"tyv.{split}").write_text("\n".join(tuvan) + "\n", encoding="utf-8")
+    recipe = resolve(
+        None,
+        {
+            "langs": "en,fr",
+            "new_languages.tyv": "kk",
+            "model.name": str(model),
+            "data.path": str(folder),
+            "fit.epochs": 3,
+            "fit.lr": 0.01,
+            "fit.dropout": 0.0,
+            "fit.accumulate": 1,
+            "evaluate.beam": 2,
+            "evaluate.max_new_tokens": 6,
+            "evaluate.metric_model": "base",
+            "run.device": "cpu",
+            "run.threads": 1,
+        },
+    )
+    experiment = Experiment(recipe, ExperimentFolder(tmp_path / "results"), "lslo test")
+    training = tasks.train(experiment)
+    saved = load_file(training.path.parent / training.artifact.result.weights.path)["embedding.tyv"]
+    begun = add_languages(load_base(str(model)), {"tyv": "kk"}).new_rows.state_dict()["embedding.tyv"]
+    assert saved.shape == begun.shape and not torch.equal(saved, begun)
+    base, run = (written.path.parent / "hypotheses" for written in tasks.evaluate(experiment))
+    assert {path.stem for path in run.iterdir()} == {"en-fr", "fr-en", "en-tyv", "tyv-en", "fr-tyv", "tyv-fr"}
+    for direction in ("en-fr", "fr-en"):
+        assert (run / f"{direction}.txt").read_text() == (base / f"{direction}.txt").read_text()
+
+
+def test_a_new_language_has_the_place_that_the_family_gives_any(base, family):
+    known = base.tokenizer
+    tokenizer = known.with_languages(["tyv", "kjh_Cyrl"])
+    tyv, en = known.vocab_size, known.language_id("en")
+    assert (tokenizer.language_id("tyv"), tokenizer.language_id("kjh_Cyrl")) == (tyv, tyv + 1)
+    assert tokenizer.languages == (*known.languages, "tyv", "kjh_Cyrl")
+    assert tokenizer.output_size == known.vocab_size == tokenizer.vocab_size - 2
+    assert "tyv" not in known.languages
+    sequences = (tokenizer.source_ids([9], "tyv", "en"), tokenizer.source_ids([9], "en", "tyv"))
+    assert sequences == (([en, 9, 2], [tyv, 9, 2]) if family == "small-100" else ([tyv, 9, 2], [en, 9, 2]))
+    assert tokenizer.decode([tyv, *tokenizer.encode(TEXT["eng"][0]), 2]) == TEXT["eng"][0]
+
+
+@pytest.mark.parametrize(
+    ("relatives", "message"),
+    [
+        ({"fra": "kk"}, "--add-lang fra: base model .* knows this language already"),
+        ({"tyv": "kq"}, "--like kq: base model .* has no token .* Did you mean '"),
+        ({"tyv": "crh", "crh": "tr"}, "--like crh: base model .* has no token"),
+    ],
+)
+def test_a_language_that_is_not_new_or_has_no_relative_is_refused(base, relatives, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        add_languages(base, relatives)
+    assert caught.value.hint and base.new_rows is None
+
+
+def test_our_beam_search_and_transformers_find_the_same(base):
+    from lslo_cli.models.decoder import is_decodable
+    from lslo_cli.search.beam import beam_search
+
+    sources = {Direction("en", "fr"): TEXT["eng"], Direction("nl", "en"): TEXT["nld"]}
+    (batch,) = TranslationBatches(sources, base.tokenizer, ("en", "fr", "nl"), max_tokens=9000, max_length=60)
+    found = translate(base, batch, beam=3, max_length_b=7)
+    assert all(len(ids) <= 7 for ids in found) and any(found)
+    assert not set(base.tokenizer.languages) & {base.tokenizer.decode(ids) for ids in found}
+    plain = translate(base, batch, mode=SearchMode.PLAIN, beam=3, max_length_b=7)
+    assert len(plain) == len(found)
+    if is_decodable(base.model):
+        assert beam_search(base, batch, beam=3, max_length_b=7) == found
+
+
+def test_the_ids_of_m2m_100_are_those_of_transformers(tmp_path):
+    folder = write_model(tmp_path / "m2m", "m2m-100")
+    ours = Tokenizer.load(folder)
+    theirs = M2M100Tokenizer(str(folder / "vocab.json"), str(folder / SENTENCEPIECE))
+    for code, flores in (("en", "eng"), ("fr", "fra"), ("nl", "nld")):
+        theirs.src_lang = code
+        for line in TEXT[flores]:
+            assert ours.source_ids(ours.encode(line), code, "en") == theirs(line).input_ids
+
+
+def test_an_mbart_with_a_bias_of_its_logits_is_refused(tmp_path):
+    folder = write_model(tmp_path / "mbart", "mbart-50")
+    model = MBartForConditionalGeneration.from_pretrained(folder)
+    model.final_logits_bias += 1
+    model.save_pretrained(folder)
+    with pytest.raises(InputError, match="adds a bias to its logits"):
+        load_base(str(folder))
+
+
+def test_nllb_without_tokenizer_json_has_the_same_ids(tmp_path):
+    folder = write_model(tmp_path / "nllb", "nllb-200")
+    full = load_base(str(folder)).tokenizer
+    (folder / "tokenizer.json").unlink()
+    assert load_base(str(folder)).tokenizer.digest == full.digest
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("tokenizer.json", "{", "does not map tokens to ids"),
+        ("tokenizer.json", '{"model": {}}', "holds no vocabulary"),
+        ("tokenizer.json", '{"model": {"vocab": {"a": 7}}, "added_tokens": []}', "are not 0 to 0"),
+        ("tokenizer_config.json", "[]", "does not map tokens to ids"),
+        ("family.json", '{"family": "m2m-7"}', "names the family 'm2m-7'"),
+    ],
+)
+def test_damaged_tokenizer_files_are_refused(tmp_path, name, content, message):
+    folder = write_model(tmp_path / "nllb", "nllb-200")
+    (folder / name).write_text(content)
+    with pytest.raises(InputError, match=message) as caught:
+        load_base(str(folder))
+    assert caught.value.hint
+
+
+def test_positions_that_were_stored_beside_the_weights_are_ignored(tmp_path):
+    folder = write_model(tmp_path / "m2m", "m2m-100")
+    state = load_file(folder / "model.safetensors")
+    state |= {f"model.{side}.embed_positions.weights": torch.zeros(66, 16) for side in ("encoder", "decoder")}
+    (folder / "model.safetensors").unlink()
+    torch.save(state, folder / "pytorch_model.bin")
+    loaded = load_base(str(folder)).model
+    assert torch.equal(loaded.model.shared.weight, state["model.shared.weight"])
+
+
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path):
+    folder = write_model(tmp_path / "m2m", "m2m-100")
+    state = load_file(folder / "model.safetensors")
+    state["model.encoder.layers.1.fc1.weight"][2, 3] = float("nan")
+    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(RunError, match=r"encoder\.layers\.1\.fc1\.weight .* is not finite"):
+        load_base(str(folder))

@@ -1,0 +1,135 @@
+import math
+
+import pytest
+
+from lslo_cli.artifacts.results import CorrelationRow
+from lslo_cli.paper import Expectation, printed_table
+from lslo_cli.report import Verdict, findings, findings_table, score_table
+from lslo_cli.report.findings import judged
+from lslo_cli.report.reading import read_studies
+
+HIGHER, NOT_LOWER, ALIKE = Expectation.HIGHER, Expectation.NOT_LOWER, Expectation.ALIKE
+
+
+@pytest.mark.parametrize(
+    ("expected", "difference", "spread", "verdict"),
+    [
+        (HIGHER, 1.0, 0.5, Verdict.SHOWS),
+        (HIGHER, 0.5, 0.5, Verdict.WITHIN),
+        (HIGHER, -0.4, 0.5, Verdict.WITHIN),
+        (HIGHER, -0.6, 0.5, Verdict.CONTRARY),
+        (HIGHER, 0.1, None, Verdict.SHOWS),
+        (HIGHER, -0.1, None, Verdict.CONTRARY),
+        (NOT_LOWER, -0.4, 0.5, Verdict.SHOWS),
+        (NOT_LOWER, -0.6, 0.5, Verdict.CONTRARY),
+        (NOT_LOWER, 0.0, None, Verdict.SHOWS),
+        (ALIKE, -0.4, 0.5, Verdict.SHOWS),
+        (ALIKE, 0.6, 0.5, Verdict.CONTRARY),
+        (ALIKE, 0.0, None, Verdict.UNKNOWN),
+    ],
+)
+def test_a_difference_is_held_against_the_spread(expected, difference, spread, verdict):
+    assert judged(expected, difference, spread) is verdict
+
+
+def by_text(study, numbers):
+    return {finding.text: finding for finding in findings(study, numbers)}
+
+
+@pytest.mark.parametrize("number", [1, 3, 4])
+def test_the_papers_numbers_show_all_that_it_claims_of_them(number, written, tmp_path):
+    (study,) = read_studies([written(tmp_path).table(number).path])
+    verdicts = {finding.verdict for finding in findings(study, [number])}
+    assert verdicts == {Verdict.SHOWS}
+
+
+def test_one_seed_cannot_tell_that_schedules_are_alike(written, tmp_path):
+    (study,) = read_studies([written(tmp_path).table(8).path])
+    (finding,) = findings(study, [8])
+    assert finding.verdict is Verdict.UNKNOWN
+    assert [outcome.paper for outcome in finding.outcomes] == [0.06, -0.09, 0.10, 0.01]
+    (note,) = findings_table(study, [8]).notes
+    assert note.startswith("Where only one seed has both rows")
+
+
+def test_difference_and_spread_are_over_the_seeds_that_have_both_rows(written, tmp_path):
+    table = printed_table(3)
+    base, full = table.row("base").scores, table.row("full").scores
+    for seed, (low, high) in {1: (0.0, 0.0), 2: (1.0, 3.0), 3: (2.0, 6.0)}.items():
+        experiment = written(tmp_path / f"seed-{seed}", seed=seed)
+        experiment.evaluation("base", {group: score + low for group, score in base.items()})
+        experiment.evaluation("full", {group: score + high for group, score in full.items()})
+    written(tmp_path / "seed-4", seed=4).evaluation("base", base)
+    (study,) = read_studies([tmp_path])
+    finding = by_text(study, [1])[
+        "Full fine-tuning harms high-resource directions and helps very-low-resource ones"
+    ]
+    harm, help_ = finding.outcomes
+    assert harm.difference == pytest.approx(31.76 - 29.29 + (0 - 2 - 4) / 3)
+    assert harm.spread == pytest.approx(math.sqrt(1.0 + 9.0))
+    assert harm.verdict is Verdict.WITHIN and help_.verdict is Verdict.SHOWS
+    assert (finding.verdict, finding.summary) == (Verdict.IN_PART, "shows in part (1 of 2 show)")
+    (note,) = findings_table(study, [1]).notes
+    assert note.startswith("Difference: mean over the seeds that have both rows")
+
+
+def test_a_claim_is_judged_only_when_all_its_rows_were_run(written, tmp_path):
+    experiment = written(tmp_path)
+    for run in ("2-2-8", "2-2-8-gps0.9"):
+        experiment.evaluation(run, printed_table(1).row(run).scores)
+    (study,) = read_studies([tmp_path])
+    found = {finding.verdict: finding for finding in findings(study, [1])}
+    assert found.keys() == {Verdict.NOT_RUN, Verdict.INCOMPLETE}
+    assert found[Verdict.INCOMPLETE].summary == "not all run (2 of 2 show)"
+
+
+def test_what_goes_the_other_way_does_not_show(written, tmp_path):
+    experiment = written(tmp_path)
+    for run, score in {"2-2-8-gps0.9": 1.0, "2-2-8-source-gps0.9": 2.0, "2-2-8-target-gps0.9": 3.0}.items():
+        experiment.evaluation(run, dict.fromkeys(printed_table(3).groups, score))
+    (study,) = read_studies([tmp_path])
+    (finding,) = findings(study, [3])
+    assert finding.verdict is Verdict.CONTRARY and finding.summary == "does not show"
+    assert [outcome.difference for outcome in finding.outcomes] == pytest.approx([-1, -1, -2, -2])
+
+
+def test_a_learned_index_that_is_all_source_is_no_comparison_with_all_source(written, tmp_path):
+    experiment = written(tmp_path).table(3)
+    experiment.training("2-2-8-gps0.9", index={"encoder.1": "source", "encoder.12": "source"})
+    (study,) = read_studies([tmp_path])
+    (finding,) = findings(study, [3])
+    assert [outcome.verdict for outcome in finding.outcomes] == [Verdict.SAME] * 2 + [Verdict.SHOWS] * 2
+    assert finding.summary == "shows in part (2 of 4 show)"
+    note = "2;2;8+SRC+GPS(0.9) was trained as 2;2;8+WL+GPS(0.9) was: ours are one setting."
+    assert note in score_table(3, study).notes
+
+
+def correlation(stack, kind, r, p):
+    return CorrelationRow(
+        stack=stack, kind=kind, n=11, pearson=r, pearson_p=p, pearson_log=0.9, pearson_log_p=0.0001,
+        spearman=0.8, spearman_p=0.003,
+    )  # fmt: skip
+
+
+def test_importance_follows_bitext_where_every_seed_is_significant(written, tmp_path):
+    for seed, p in {1: 0.033, 2: 0.2}.items():
+        experiment = written(tmp_path / f"seed-{seed}", seed=seed)
+        experiment.prune_report(correlation("encoder", "avg", 0.6 + seed / 10, p))
+    (study,) = read_studies([tmp_path])
+    (finding,) = findings(study, [9])
+    raw, log, *total = finding.outcomes
+    assert (raw.difference, raw.paper, raw.verdict) == (pytest.approx(0.75), 0.64, Verdict.CONTRARY)
+    assert log.verdict is Verdict.SHOWS
+    assert {outcome.verdict for outcome in total} == {Verdict.NOT_RUN}
+
+
+def test_the_table_has_a_row_for_each_comparison(written, tmp_path):
+    (study,) = read_studies([written(tmp_path).table(3).path])
+    table = findings_table(study, [3])
+    assert table.header == [
+        "Claim", "Verdict", "Comparison", "In", "Difference", "Spread", "Paper's difference", "Shows?",
+    ]  # fmt: skip
+    assert table.text_rows()[0] == [
+        "The learned index beats source and target in the whole encoder", "shows",
+        "2-2-8-gps0.9 higher than 2-2-8-source-gps0.9", "AVG", "+0.21", "-", "+0.21", "shows",
+    ]  # fmt: skip

@@ -1,0 +1,258 @@
+from statistics import fmean
+
+import numpy as np
+import pytest
+
+from lslo_cli.artifacts.results import (
+    CorrelationRow,
+    DirectionScore,
+    EvaluationResult,
+    PrunedTable,
+    PruneReportResult,
+    SizeRow,
+    TensorFile,
+    TrainingResult,
+)
+from lslo_cli.artifacts.schema import LanguageRecord
+from lslo_cli.errors import InputError
+from lslo_cli.method.languages import LANG12, LANGUAGES, directions, group
+from lslo_cli.method.ranks import parse_ranks
+from lslo_cli.method.shapes import SHAPES
+from lslo_cli.method.statistics import group_means
+from lslo_cli.paper import printed_table
+from lslo_cli.report import (
+    Column,
+    Metric,
+    Spread,
+    Table,
+    correlation_tables,
+    markdown,
+    over_seeds,
+    quality_table,
+    size_table,
+    spread_table,
+)
+from lslo_cli.report.table import millions, p_value, percent, two_decimals
+
+LANGS = [LANGUAGES[code] for code in LANG12]
+SIGNATURE = "tok:flores101|version:2.6.0"
+
+
+def evaluated(run, cells, signature=SIGNATURE, only=None):
+    """An evaluation whose every direction scores what the table's cell of its group says."""
+    scores = {
+        pair: cells[group(pair, LANGS)] for pair in directions(LANGS) if only is None or str(pair) in only
+    }
+    rows = [
+        DirectionScore(
+            src=pair.src, tgt=pair.tgt, sentences=1, spbleu=score, counts=[1] * 4, totals=[1] * 4,
+            hypothesis_length=1, reference_length=1, chrf=2 * score,
+        )
+        for pair, score in scores.items()
+    ]  # fmt: skip
+    means, average = group_means(scores, LANGS), fmean(scores.values())
+    return EvaluationResult(
+        run=run,
+        languages=[LanguageRecord.of(language) for language in LANGS],
+        search={},
+        spbleu_signature=signature,
+        chrf_signature="nw:2",
+        directions=rows,
+        groups=means,
+        average=average,
+        chrf_groups={name: 2 * value for name, value in means.items()},
+        chrf_average=2 * average,
+    )
+
+
+def paper_run(name):
+    return evaluated(name, printed_table(1).row(name).scores)
+
+
+def trained(run, parameters, paper_style):
+    return TrainingResult(
+        run=run,
+        method="lslo",
+        index={},
+        index_source="paper",
+        ranks={},
+        sites="all",
+        target_ratio=0.9,
+        start_epoch=2,
+        duration=8,
+        pruned_languages=[],
+        prune_targets="both",
+        trainable_parameters=parameters,
+        trainable_parameters_paper_style=paper_style,
+        nonzero_parameters=parameters,
+        pruned=PrunedTable(rows=[]),
+        history=[],
+        curve=None,
+        weights=TensorFile(path="weights", digest="0"),
+        skipped_sentences=0,
+    )
+
+
+def report(sizes=(), correlations=()):
+    return PruneReportResult(
+        run="2-2-8",
+        base_parameters=1000,
+        trainable_parameters=None,
+        trainable_parameters_paper_style=None,
+        nonzero_parameters=None,
+        sizes=list(sizes),
+        scores={},
+        correlations=list(correlations),
+    )
+
+
+def test_the_quality_table_is_table_1_with_both_ways_of_counting_parameters():
+    shape, ranks = SHAPES["m2m-124-615m"], parse_ranks("2,2,8", LANGS)
+    run = "2-2-8-gps0.9"
+    trainings = [
+        trained("full", shape.parameters, None),
+        trained(run, ranks.parameters(shape), ranks.parameters_paper_style(shape)),
+    ]
+    table = quality_table([paper_run("base"), paper_run("full"), paper_run(run)], trainings)
+    groups = ["H2H", "H2M", "H2V", "M2H", "M2M", "M2V", "V2H", "V2M", "V2V"]
+    assert table.header == ["Run", "#Params", "paper's #Params", *groups, "AVG"]
+    rows = {row[0]: row[1:] for row in table.text_rows()}
+    assert rows["base"][:3] == ["-", "-", "31.76"] and rows["base"][-1] == "12.26"
+    assert rows["full"][:2] == ["615M", "-"] and rows["full"][-1] == "15.43"
+    assert rows[run][:2] == ["22.4M", "15.3M"] and rows[run][-2:] == ["7.04", "16.73"]
+    assert SIGNATURE in table.title
+
+
+def test_the_quality_table_keeps_unrounded_values():
+    run = paper_run("base")
+    assert quality_table([run], []).rows[0][-1] == run.average
+
+
+def test_the_quality_table_shows_chrf_with_its_own_signature():
+    run = paper_run("base")
+    table = quality_table([run], [], Metric.CHRF)
+    assert table.rows[0][-1] == run.chrf_average
+    assert table.title == "chrF++ by group of directions (nw:2)"
+
+
+def test_groups_without_a_direction_have_no_column():
+    cells = {"H2H": 30.0, "H2V": 5.0}
+    table = quality_table([evaluated("base", cells, only=("en-fr", "en-wo"))], [])
+    assert table.header == ["Run", "#Params", "paper's #Params", "H2H", "H2V", "AVG"]
+
+
+def test_runs_with_another_metric_or_other_directions_do_not_share_a_table():
+    cells = {"H2H": 30.0, "H2V": 5.0}
+    base = evaluated("base", cells, only=("en-fr", "en-wo"))
+    with pytest.raises(InputError, match="runs base and full were scored with different metrics"):
+        quality_table([base, evaluated("full", cells, "tok:13a", only=("en-fr", "en-wo"))], [])
+    with pytest.raises(InputError, match=r"different directions \(2 and 1\)"):
+        quality_table([base, evaluated("full", cells, only=("en-fr",))], [])
+    with pytest.raises(InputError, match="no evaluated run"):
+        quality_table([], [])
+
+
+def correlation(stack, kind, r, p):
+    return CorrelationRow(
+        stack=stack, kind=kind, n=11, pearson=r, pearson_p=p, pearson_log=None, pearson_log_p=None,
+        spearman=0.5, spearman_p=0.1172,
+    )  # fmt: skip
+
+
+def test_correlation_tables_are_one_for_each_stack_in_the_papers_layout():
+    rows = [
+        correlation("encoder", "q", 0.6712, 0.0234),
+        correlation("encoder", "avg", 0.64, 0.033),
+        correlation("decoder", "c-q", 0.698, 0.017),
+        correlation("all", "total", 0.7, 0.0165),
+    ]
+    encoder, decoder, total = correlation_tables(report(correlations=rows))
+    assert encoder.header[:4] == ["Module", "n", "r", "p"]
+    assert encoder.text_rows() == [
+        ["q", "11", "0.67", "0.023", "-", "-", "0.50", "0.117"],
+        ["AVG", "11", "0.64", "0.033", "-", "-", "0.50", "0.117"],
+    ]
+    assert [row[0] for row in (*decoder.rows, *total.rows)] == ["c-q", "total"]
+    assert encoder.title.endswith("encoder")
+
+
+def test_a_report_without_correlations_gives_no_tables():
+    assert correlation_tables(report()) == []
+
+
+def test_the_size_table_ends_with_the_sum_over_languages():
+    sizes = [
+        SizeRow(language="en", resource="high", rank=2, parameters=1000, pruned=900),
+        SizeRow(language="wo", resource="very-low", rank=8, parameters=4000, pruned=0),
+    ]
+    assert size_table(report(sizes)).text_rows() == [
+        ["en", "high", "2", "1,000", "100", "90.0%"],
+        ["wo", "very-low", "8", "4,000", "4,000", "0.0%"],
+        ["all", "-", "-", "5,000", "4,100", "18.0%"],
+    ]
+    assert size_table(report()).rows == ()
+
+
+def test_a_spread_has_the_sample_standard_deviation():
+    values = [31.2, 31.9, 30.4]
+    spread = Spread.of(values)
+    assert spread.mean == pytest.approx(np.mean(values))
+    assert spread.deviation == pytest.approx(np.std(values, ddof=1))
+    assert (spread.minimum, spread.maximum, spread.n) == (30.4, 31.9, 3)
+    assert Spread.of([1.0]).deviation is None
+
+
+def seed_table(*rows, title="quality"):
+    return Table(title, (Column("Run"), Column("#Params", millions), Column("H2H", two_decimals)), rows)
+
+
+def test_seeds_combine_to_mean_and_deviation_and_share_what_does_not_vary():
+    combined = over_seeds([
+        seed_table(("base", None, 31.0), ("2-2-8", 22_410_000, 32.0)),
+        seed_table(("base", None, 31.0), ("2-2-8", 22_410_000, 34.0)),
+    ])  # fmt: skip
+    assert combined.text_rows() == [["base", "-", "31.00 ± 0.00"], ["2-2-8", "22.4M", "33.00 ± 1.41"]]
+    assert combined.rows[1][2] == Spread.of([32.0, 34.0])
+    assert combined.title == "quality, mean ± sample standard deviation over 2 seeds"
+
+
+def test_a_run_that_one_seed_lacks_has_a_smaller_n():
+    combined = over_seeds(
+        [seed_table(("base", None, 31.0)), seed_table(("base", None, 33.0), ("full", 1, 29.0))]
+    )
+    assert [row[2].n for row in combined.rows] == [2, 1]
+    assert combined.text_rows()[1] == ["full", "0.00000100M", "29.00"]
+
+
+def test_every_spread_has_a_row_with_minimum_maximum_and_n():
+    combined = over_seeds([seed_table(("base", None, 31.0)), seed_table(("base", None, 33.0))])
+    table = spread_table(combined)
+    assert table.header == ["Run", "Value", "mean", "deviation", "minimum", "maximum", "n"]
+    assert table.text_rows() == [["base", "H2H", "32.000", "1.414", "31.000", "33.000", "2"]]
+
+
+def test_tables_of_different_metrics_do_not_combine():
+    with pytest.raises(InputError, match="cannot be combined"):
+        over_seeds([seed_table(title="spBLEU (a)"), seed_table(title="spBLEU (b)")])
+
+
+def test_markdown_aligns_numbers_to_the_right_and_escapes_bars():
+    table = Table("Sizes", (Column("Name"), Column("Share", percent)), (("a|b", 0.125), ("c", None)))
+    assert markdown(table) == "\n".join(
+        ("**Sizes**", "", "| Name | Share |", "| --- | ---: |", "| a\\|b | 12.5% |", "| c | - |", "")
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(614_990_848, "615M"), (22_413_312, "22.4M"), (1_500_000, "1.50M"), (22_400, "0.0224M"), (0, "0M")],
+)
+def test_parameters_are_written_in_millions_with_three_digits(count, text):
+    assert millions(count) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0504, "0.050"), (0.001, "0.001"), (0.00034, "0.0003"), (2.4e-7, "2e-07")]
+)
+def test_a_small_p_value_is_never_written_as_zero(value, text):
+    assert p_value(value) == text

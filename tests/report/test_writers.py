@@ -1,0 +1,201 @@
+"""One small document in every format."""
+
+import csv
+import io
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from lslo_cli.report import (
+    Column,
+    Difference,
+    Document,
+    Figure,
+    Line,
+    Section,
+    Source,
+    Spread,
+    Table,
+    document_as_csv,
+    document_as_html,
+    document_as_latex,
+    document_as_markdown,
+    latex,
+    markdown,
+)
+from lslo_cli.report.latex import escaped
+from lslo_cli.report.table import two_decimals
+
+OURS = Source(Line.OURS, "ours (a_b)")
+TABLE = Table(
+    title="Ranks & <ratios>: 100 % of a_b",
+    columns=(
+        Column("Section"),
+        Column("Methods"),
+        Column("Run", shown=False),
+        Column("Source"),
+        Column("H2H", two_decimals),
+        Column("#Params"),
+    ),
+    rows=(
+        ("Baselines", "Pretrain", "base", OURS, Spread(84.404, 0.126, 84.3, 84.5, 2), None),
+        ("Baselines", "Pretrain", "base", Source(Line.PAPER), 31.76, "15.3M"),
+        ("Baselines", "Pretrain", "base", Source(Line.DIFFERENCE), Difference(52.644), None),
+        ("Only fc", "2;2;16", "fc-2-2-16", Source(Line.NOT_RUN), None, None),
+    ),
+    names=4,
+    number=4,
+    notes=("Ours: tok:a|b.",),
+)  # fmt: skip
+PLAIN = Table("Plain", (Column("Module"), Column("r", two_decimals)), (("q", 0.5), ("k", -0.25)))
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="200.5pt"></svg>'
+DOCUMENT = Document(
+    "Tables <of> two",
+    (
+        Section("demo: world", (("Metric", "tok:a|b"),), (TABLE, PLAIN), (Figure("A map & more", SVG, SVG),)),
+        Section("other", (), (PLAIN,)),
+    ),
+)
+
+
+def test_markdown_writes_a_repeated_name_once():
+    assert markdown(TABLE) == "\n".join((
+        "**Table 4. Ranks & &lt;ratios>: 100 % of a_b**",
+        "",
+        "| Section | Methods | Source | H2H | #Params |",
+        "| --- | --- | --- | ---: | ---: |",
+        "| Baselines | Pretrain | ours (a_b) | 84.40 ± 0.13 | - |",
+        "|  |  | paper | 31.76 | 15.3M |",
+        "|  |  | difference | +52.64 | - |",
+        "| Only fc | 2;2;16 | not run | - | - |",
+        "",
+        "Ours: tok:a|b.",
+        "",
+    ))  # fmt: skip
+
+
+def test_a_markdown_report_has_sections_with_facts_and_tables():
+    text = document_as_markdown(DOCUMENT)
+    assert text.startswith("# Tables &lt;of> two\n")
+    assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == ["demo: world", "other"]
+    assert "- Metric: tok:a|b\n" in text
+    assert text.count("**Plain**") == 2
+
+
+def test_csv_has_a_line_for_each_value_unrounded_and_whose_it_is():
+    rows = list(csv.DictReader(io.StringIO(document_as_csv(DOCUMENT))))
+    ours, papers, params, difference = rows[:4]
+    assert ours == {
+        "study": "demo: world", "table": "4", "row": "Baselines / Pretrain", "run": "base", "source": "ours",
+        "column": "H2H", "value": "84.404", "deviation": "0.126", "minimum": "84.3", "maximum": "84.5",
+        "n": "2", "text": "84.40 ± 0.13",
+    }  # fmt: skip
+    assert (papers["source"], papers["value"], papers["n"]) == ("paper", "31.76", "")
+    assert (params["column"], params["value"], params["text"]) == ("#Params", "", "15.3M")
+    assert (difference["source"], difference["value"]) == ("difference", "52.644")
+    assert [(row["study"], row["table"], row["row"], row["value"]) for row in rows[4:]] == [
+        ("demo: world", "Plain", "q", "0.5"), ("demo: world", "Plain", "k", "-0.25"),
+        ("other", "Plain", "q", "0.5"), ("other", "Plain", "k", "-0.25"),
+    ]  # fmt: skip
+
+
+def unescaped(text, character):
+    return re.findall(rf"(?<!\\)(?:\\\\)*{re.escape(character)}", text)
+
+
+def test_latex_is_balanced_and_has_one_cell_for_each_column():
+    text = document_as_latex(DOCUMENT)
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
+    assert len(unescaped(body, "{")) == len(unescaped(body, "}"))
+    opened = re.findall(r"\\begin\{(.+?)\}", body)
+    assert sorted(opened) == sorted(re.findall(r"\\end\{(.+?)\}", body))
+    assert body.count(r"\toprule") == body.count(r"\bottomrule") == 3
+    lines = [line for line in latex(TABLE).splitlines() if line.endswith(r"\\")]
+    assert [len(re.findall(r"(?<!\\)&", line)) for line in lines] == [3, 0, 3, 3, 3, 0, 3]
+
+
+def test_latex_heads_blocks_of_rows_and_marks_the_papers():
+    lines = latex(TABLE).splitlines()
+    assert r"\multicolumn{4}{l}{\textbf{Baselines}} \\" in lines
+    assert r"Pretrain & ours (a\_b) & 84.40 {\scriptsize $\pm$ 0.13} & -- \\" in lines
+    assert r" & \textit{paper} & \textit{31.76} & \textit{15.3M} \\" in lines
+    assert lines[lines.index(r"\multicolumn{4}{l}{\textbf{Only fc}} \\") - 1] == r"\midrule"
+    assert (
+        r"\caption{Ranks \& \textless{}ratios\textgreater{}: 100 \% of a\_b (table 4 of the paper). Ours:"
+        in (" ".join(lines))
+    )
+    assert r"\label{tab:paper-4}" in lines
+
+
+def test_latex_escapes_all_that_it_would_read_as_commands():
+    assert escaped(r"a\b{c}$d&e#f%g_h~i^j") == (
+        r"a\textbackslash{}b\{c\}\$d\&e\#f\%g\_h\textasciitilde{}i\textasciicircum{}j"
+    )
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on this machine")
+def test_latex_compiles(tmp_path):
+    packages = r"\documentclass{article}\usepackage{booktabs,graphicx}"
+    text = rf"{packages}\begin{{document}}{document_as_latex(DOCUMENT)}\end{{document}}"
+    (tmp_path / "report.tex").write_text(text, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout[-2000:]
+
+
+class Page(HTMLParser):
+    """What a page holds, its tags checked for balance."""
+
+    EMPTY = ("meta", "img", "source")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.addresses, self.words, self.tables = [], [], [], 0
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.addresses += [value for name, value in attributes if name in ("src", "srcset", "href")]
+        self.tables += tag == "table"
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_a_page_is_whole_and_asks_for_nothing_outside_itself():
+    text = document_as_html(DOCUMENT)
+    page = Page(text)
+    assert page.tables == 3
+    assert all(address.startswith(("data:image/svg+xml;base64,", "#")) for address in page.addresses)
+    assert not re.search(r"<script|@import|url\(|https?://", text)
+    assert "default-src 'none'" in text
+    assert "A map & more" in page.words and '<img width="321" alt="A map &amp; more"' in text
+
+
+def test_links_of_a_page_lead_somewhere():
+    text = document_as_html(DOCUMENT)
+    targets = re.findall(r'href="#(.+?)"', text)
+    assert sorted(targets) == sorted(re.findall(r'<section id="(.+?)"', text)) and len(targets) == 4
+
+
+def test_a_page_names_a_row_once_over_all_its_sources():
+    text = document_as_html(DOCUMENT)
+    assert text.count('<th scope="row" class="row" rowspan="3">Pretrain</th>') == 1
+    assert '<tr class="first ours">' in text and '<tr class="paper">' in text
+    assert '<td>84.40<span class="deviation">±&#8239;0.13</span></td>' in text
+    assert "<td>+52.64</td>" in text and "<td>−0.25</td>" in text
+    assert '<th scope="row" class="row">q</th>' in text
+
+
+def test_a_page_escapes_what_html_would_read():
+    text = document_as_html(DOCUMENT)
+    assert "<title>Tables &lt;of&gt; two</title>" in text
+    assert "Ranks &amp; &lt;ratios&gt;" in text

@@ -1,0 +1,166 @@
+"""spBLEU and chrF++ against sacreBLEU's own API, and every way in which the metric's model can be missing."""
+
+import pickle
+
+import pytest
+from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.tokenizers import tokenizer_spm
+
+from lslo_cli.errors import InputError
+from lslo_cli.models.tokenizer import SENTENCEPIECE
+from lslo_cli.models.vocabulary import train_vocabulary
+from lslo_cli.search import metric
+from lslo_cli.search.metric import SpBleu, flores101_model
+
+REFERENCES = [
+    "the small cat sees the old house by the river",
+    "a dog sleeps in the old house and dreams of rivers",
+    "le petit chat voit la vieille maison",
+    "nothing is as old as the river",
+]
+HYPOTHESES = [
+    "the small cat sees an old house near the river",
+    "a dog sleeps in a house and dreams of rivers  ",
+    "le petit chat voit la maison",
+    "",
+]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vocabulary")
+    train_vocabulary({"en": REFERENCES * 3}, 80, folder)
+    return folder / SENTENCEPIECE
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty sacreBLEU cache; gives the place of FLORES-101's model in it."""
+    monkeypatch.setenv("SACREBLEU", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "models" / "sacrebleu_tokenizer_spm.model"
+
+
+@pytest.fixture
+def cached(cache, model, monkeypatch):
+    """A cache whose model we take for FLORES-101's, and sacreBLEU too."""
+    cache.parent.mkdir(parents=True)
+    cache.write_bytes(model.read_bytes())
+    monkeypatch.setattr(metric, "FLORES101_PIECES", 0)  # 80 pieces, rounded to thousands
+    monkeypatch.setattr(tokenizer_spm, "SACREBLEU_DIR", str(cache.parent.parent))
+    return cache
+
+
+def test_spbleu_is_sacrebleus_number_with_sacrebleus_signature(cached):
+    sacrebleu = BLEU(tokenize="flores101")
+    theirs = sacrebleu.corpus_score(HYPOTHESES, [REFERENCES])
+    ours = SpBleu().score(HYPOTHESES, REFERENCES)
+    assert ours.spbleu == theirs.score > 20
+    assert ours.signature == str(sacrebleu.get_signature())
+    assert "tok:flores101" in ours.signature
+    assert (ours.counts, ours.totals) == (tuple(theirs.counts), tuple(theirs.totals))
+    assert (ours.sys_len, ours.ref_len) == (theirs.sys_len, theirs.ref_len)
+
+
+def test_chrf_is_sacrebleus_chrf_plus_plus(model):
+    sacrebleu = CHRF(word_order=2)
+    ours = SpBleu(model).score(HYPOTHESES, REFERENCES)
+    assert ours.chrf == sacrebleu.corpus_score(HYPOTHESES, [REFERENCES]).score
+    assert ours.chrf_signature == str(sacrebleu.get_signature())
+
+
+def test_a_local_model_gives_the_same_arithmetic_under_its_own_name(cached, model):
+    local, flores = SpBleu(model), SpBleu()
+    ours = local.score(HYPOTHESES, REFERENCES)
+    assert ours.spbleu == flores.score(HYPOTHESES, REFERENCES).spbleu
+    assert f"tok:spm-local-{local.sha256[:8]}|" in ours.signature
+    assert local.sha256 == flores.sha256 and local.pieces == flores.pieces == 80
+    assert (local.path, flores.path) == (model, cached)
+
+
+def test_a_score_follows_from_its_counts(model):
+    score = SpBleu(model).score(HYPOTHESES, REFERENCES)
+    again = BLEU.compute_bleu(
+        list(score.counts), list(score.totals), score.sys_len, score.ref_len, smooth_method="exp"
+    )
+    assert again.score == score.spbleu
+
+
+def test_references_may_change_from_call_to_call(model):
+    spbleu = SpBleu(model)
+    first = spbleu.score(HYPOTHESES, REFERENCES)
+    swapped = spbleu.score(REFERENCES, HYPOTHESES)
+    assert swapped.spbleu != first.spbleu
+    assert spbleu.score(HYPOTHESES, list(REFERENCES)) == first
+    assert spbleu.score(REFERENCES, REFERENCES).spbleu == pytest.approx(100)
+
+
+def test_several_translations_of_one_text_are_scored_as_each_alone(model):
+    spbleu = SpBleu(model)
+    translations = [HYPOTHESES, REFERENCES, HYPOTHESES[::-1]]
+    assert spbleu.scores(translations, REFERENCES) == [
+        spbleu.score(hypotheses, REFERENCES) for hypotheses in translations
+    ]
+
+
+def test_a_metric_travels_to_another_process_as_it_is(model):
+    spbleu = SpBleu(model)
+    there = pickle.loads(pickle.dumps(spbleu))
+    assert there.score(HYPOTHESES, REFERENCES) == spbleu.score(HYPOTHESES, REFERENCES)
+
+
+def test_the_metric_stays_apart_from_sacrebleus_own_tokenizers(model):
+    SpBleu(model).score(HYPOTHESES, REFERENCES)
+    assert "tok:none" in str(fresh_signature())
+
+
+def test_nothing_matching_scores_zero(model):
+    score = SpBleu(model).score(["", ""], REFERENCES[:2])
+    assert (score.spbleu, score.sys_len) == (0.0, 0) and score.ref_len > 0
+
+
+def test_without_the_model_of_flores_the_error_says_where_it_was_looked_for(cache):
+    with pytest.raises(InputError, match="is not at") as caught:
+        SpBleu()
+    assert str(cache) in caught.value.message
+    assert "BLEU(tokenize='flores101')" in caught.value.hint
+    assert "--metric-model base" in caught.value.hint
+    assert not cache.parent.exists() and not cache.parent.parent.exists()  # nothing was tried, nothing left
+
+
+def test_the_cache_is_in_the_home_folder_unless_the_environment_says_otherwise(cache, monkeypatch, tmp_path):
+    assert flores101_model() == cache
+    monkeypatch.delenv("SACREBLEU")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert flores101_model() == tmp_path / ".sacrebleu" / "models" / "sacrebleu_tokenizer_spm.model"
+
+
+def test_another_model_under_the_name_of_flores_is_refused_with_both_sizes(cache, model):
+    cache.parent.mkdir(parents=True)
+    cache.write_bytes(model.read_bytes())
+    with pytest.raises(InputError, match="has 80 pieces; FLORES-101's model has 256,000"):
+        SpBleu()
+
+
+@pytest.mark.parametrize("kept", [0, 200])
+def test_a_damaged_model_is_one_clear_error(model, tmp_path, kept):
+    damaged = tmp_path / "damaged.model"
+    damaged.write_bytes(model.read_bytes()[:kept])
+    with pytest.raises(InputError, match=rf"damaged\.model: .*\({kept} bytes\) cannot be read"):
+        SpBleu(damaged)
+
+
+def test_a_missing_local_model_is_one_clear_error(tmp_path):
+    with pytest.raises(InputError, match="no sentencepiece model to score with at"):
+        SpBleu(tmp_path / "absent.model")
+
+
+@pytest.mark.parametrize(("hypotheses", "references"), [(["a"], ["a", "b"]), (["a", "b"], ["a"]), ([], [])])
+def test_hypotheses_must_be_as_many_as_references(model, hypotheses, references):
+    with pytest.raises(InputError, match=f"{len(hypotheses)} hypotheses .* {len(references)} references"):
+        SpBleu(model).score(hypotheses, references)
+
+
+def fresh_signature():
+    bleu = BLEU(tokenize="none", force=True)
+    bleu.corpus_score(["a"], [["a"]])
+    return bleu.get_signature()

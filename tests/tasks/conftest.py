@@ -1,0 +1,107 @@
+"""An experiment in which every command has run, on the tiny base model."""
+
+import shutil
+
+import pytest
+
+from lslo_cli import tasks
+from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.events import Noted, Started
+from lslo_cli.tasks import Experiment
+from lslo_cli.tasks.setup import prepare
+
+GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
+
+
+class Heard(list):
+    """The events that a command emits, as its listener hears them."""
+
+    def __call__(self, event):
+        self.append(event)
+
+    @property
+    def notes(self):
+        return [event.text for event in self if isinstance(event, Noted)]
+
+    @property
+    def tasks(self):
+        """What was trained or translated."""
+        return [event.task for event in self if isinstance(event, Started)]
+
+
+@pytest.fixture
+def heard():
+    return Heard()
+
+
+@pytest.fixture(scope="session")
+def experiments(tiny):
+    """For a folder, what makes experiments in it, with other settings by dotted key."""
+
+    def experiments(folder):
+        return lambda **changes: Experiment(tiny.recipe(**changes), ExperimentFolder(folder), "lslo test")
+
+    return experiments
+
+
+@pytest.fixture(scope="session")
+def run_all():
+    """Run the commands but plot, with the main run and a baseline; artifacts by path."""
+
+    def run_all(experiment):
+        written = [
+            tasks.weight_learn(experiment()),
+            tasks.estimate_subspace(experiment()),
+            tasks.train(experiment(**GPS)),
+            tasks.train(experiment(**{"train.method": "full"})),
+            tasks.prune_report(experiment(), run="2-2-8-gps0.9"),
+            *tasks.evaluate(experiment()),
+        ]
+        folder = experiment().folder.path
+        return {str(item.path.relative_to(folder)): item.artifact for item in written}
+
+    return run_all
+
+
+@pytest.fixture(scope="session")
+def finished(experiments, run_all, tmp_path_factory):
+    """A folder in which everything has run, and the artifacts by path. Not to be changed."""
+    folder = tmp_path_factory.mktemp("finished") / "tiny"
+    return folder, run_all(experiments(folder))
+
+
+@pytest.fixture
+def there(experiments, finished, tmp_path):
+    """Experiments in a copy of the finished folder, which may be changed."""
+    shutil.copytree(finished[0], tmp_path / "tiny")
+    return experiments(tmp_path / "tiny")
+
+
+@pytest.fixture
+def fresh(experiments, tmp_path):
+    """Experiments in a folder that does not exist yet."""
+    return experiments(tmp_path / "results" / "tiny")
+
+
+@pytest.fixture
+def listing():
+    """List every path below a folder with its content."""
+
+    def listing(folder):
+        return {
+            path.relative_to(folder): path.read_bytes() if path.is_file() else None
+            for path in sorted(folder.rglob("*"))
+        }
+
+    return listing
+
+
+@pytest.fixture
+def setup(tiny):
+    """Prepare a stage of the tiny experiment, with other settings by dotted key."""
+
+    def setup(on_event=None, **changes):
+        rest = {"on_event": on_event} if on_event else {}
+        return prepare(tiny.recipe(**changes), **rest)
+
+    return setup

@@ -1,0 +1,148 @@
+"""Where index, ranks and names come from."""
+
+import pytest
+
+from lslo_cli import tasks
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.results import SubspaceResult
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.tasks import run_name
+
+GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
+GPS_RUN = "2-2-8-gps0.9"
+
+
+def index_of(written):
+    return written.artifact.result.index
+
+
+@pytest.mark.parametrize(
+    ("index", "encoder"),
+    [("paper", ["source", "source"]), ("source", ["source", "source"]), ("target", ["target", "target"])],
+)
+def test_an_index_can_be_named(fresh, index, encoder):
+    written = tasks.train(fresh(**{"train.ranks": "2,2,8", "train.index": index}))
+    assert index_of(written) == {
+        "encoder.1": encoder[0],
+        "encoder.2": encoder[1],
+        "decoder.1": "target",
+        "decoder.2": "target",
+    }
+    assert written.artifact.inputs == []
+    assert written.artifact.result.index_source == index
+
+
+def test_the_learned_index_is_used_where_there_is_one_and_else_the_papers(fresh, there, finished, heard):
+    assert tasks.train(fresh(**GPS), on_event=heard).artifact.result.index_source == "paper"
+    assert any("using the paper's" in note for note in heard.notes)
+    heard.clear()
+    written = tasks.train(there(**GPS), on_event=heard)
+    learned = {row.layer: row.index for row in finished[1]["index-strategy.json"].result.layers}
+    assert index_of(written) == learned
+    assert any(note.startswith("index strategy: ") for note in heard.notes)
+
+
+def test_an_index_can_be_a_file_of_another_experiment(fresh, finished):
+    folder, artifacts = finished
+    changes = {**GPS, "train.index": str(folder / "index-strategy.json")}
+    written = tasks.train(fresh(**changes))
+    (item,) = written.artifact.inputs
+    assert item.digest == artifacts["index-strategy.json"].digest
+    assert (written.path.parent / item.path).resolve() == (folder / "index-strategy.json").resolve()
+
+
+def test_without_a_learned_index_asking_for_it_names_the_command_that_makes_it(fresh):
+    with pytest.raises(InputError, match="no index-strategy at") as error:
+        tasks.train(fresh(**{**GPS, "train.index": "learned"}))
+    assert "lslo weight-learn" in error.value.hint
+
+
+def test_a_misspelt_index_is_a_usage_error_with_the_nearest(fresh):
+    with pytest.raises(UsageError, match="unknown index 'sorce'.*source"):
+        tasks.train(fresh(**{**GPS, "train.index": "sorce"}))
+
+
+def test_the_estimate_uses_the_index_that_it_is_told(fresh):
+    written = tasks.estimate_subspace(fresh(**{"estimate_subspace.index": "source"}))
+    assert written.artifact.inputs == []
+
+
+def test_an_estimate_by_language_lies_beside_the_other(there, finished):
+    written = tasks.estimate_subspace(there(**{"estimate_subspace.pool": "language"}))
+    assert written.path.name == "subspace-language.json"
+    assert store.read(there().folder.subspace, SubspaceResult) == finished[1]["subspace.json"]
+
+
+def test_ranks_come_from_the_estimate_when_asked(there, finished):
+    estimate = finished[1]["subspace.json"]
+    written = tasks.train(there(**{"train.ranks": "auto"}))
+    assert written.path.parent.name == "auto"
+    assert written.artifact.result.ranks == estimate.result.ranks
+    assert written.artifact.input_digest("subspace") == estimate.digest
+
+
+def test_without_ranks_the_run_is_the_papers_whether_there_is_an_estimate_or_not(there, fresh, heard):
+    for experiment in (there(), fresh()):
+        heard.clear()
+        written = tasks.train(experiment, on_event=heard)
+        result = written.artifact.result
+        assert written.path.parent.name == "2-2-8-gps0.9"
+        assert result.ranks == {"qta": 2, "qso": 2, "qki": 2, "qka": 8}
+        assert (result.target_ratio, result.pruned_languages) == (0.9, ["qta", "qso", "qki"])
+        said = next(note for note in heard.notes if note.startswith("ranks 2,2,8 with --gps 0.9"))
+        assert "--ranks auto" in said
+        assert ("subspace.json" in said) == experiment.folder.subspace.exists()
+
+
+def test_pruning_can_be_switched_off_and_ranks_that_are_given_are_not_pruned(fresh):
+    assert run_name(fresh(**{"train.gps": 0.0})) == "2-2-8"
+    assert run_name(fresh(**{"train.ranks": "2,2,8"})) == "2-2-8"
+    assert run_name(fresh(**{"train.ranks": "auto"})) == "auto"
+    assert run_name(fresh(**{"train.method": "full"})) == "full"
+
+
+def test_ranks_can_come_from_another_file(fresh, finished):
+    written = tasks.train(fresh(), subspace=finished[0] / "subspace.json")
+    assert written.artifact.input_digest("subspace") == finished[1]["subspace.json"].digest
+
+
+def test_without_an_estimate_its_ranks_are_refused(fresh):
+    with pytest.raises(InputError, match="no subspace at") as error:
+        tasks.train(fresh(**{"train.ranks": "auto"}))
+    assert "lslo estimate-subspace" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"train.method": "full"}, "full"),
+        ({"train.method": "lora"}, "lora-r8"),
+        ({"train.method": "lora", "train.ranks": "64"}, "lora-r64"),
+        ({"train.ranks": "2,2,8"}, "2-2-8"),
+        ({"train.ranks": "2; 2; 8"}, "2-2-8"),
+        (GPS, GPS_RUN),
+        ({"train.ranks": "2,2,8", "train.sites": "fc"}, "fc-2-2-8"),
+        ({"train.ranks": "2,2,8", "train.index": "source"}, "2-2-8-source"),
+        ({"train.ranks": "2,2,8", "train.index": "other/strategy.json"}, "2-2-8-strategy"),
+        ({"train.ranks": "qta=2,very-low=16,medium=4,high=2"}, "qta2-very-low16-medium4-high2"),
+        ({}, GPS_RUN),
+    ],
+)
+def test_a_run_is_named_after_what_sets_it_apart(fresh, changes, name):
+    assert run_name(fresh(**changes)) == name
+
+
+@pytest.mark.parametrize("name", ["base", "a/b", "..", "/tmp"])
+def test_a_run_cannot_take_any_name(fresh, name, tmp_path):
+    with pytest.raises(UsageError, match="a run cannot be named"):
+        tasks.train(fresh(**GPS), run=name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_lora_takes_one_rank(fresh):
+    with pytest.raises(UsageError, match="one LoRA for all languages has one rank, not --ranks 2,2,8"):
+        tasks.train(fresh(**{"train.method": "lora", "train.ranks": "2,2,8"}))
+    written = tasks.train(fresh(**{"train.method": "lora"}))
+    assert written.path.parent.name == "lora-r8"
+    (evaluation,) = tasks.evaluate(fresh(), runs=["lora-r8"])
+    assert evaluation.artifact.input_digest("training") == written.artifact.digest

@@ -1,0 +1,75 @@
+from collections import Counter
+
+import pytest
+
+from lslo_cli.method.importance import Pool, importance_score
+from lslo_cli.method.ranks import uniform_ranks
+from lslo_cli.method.strategy import paper
+from lslo_cli.tasks.estimate_subspace import estimate
+from lslo_cli.tasks.setup import prepare
+
+
+@pytest.fixture(scope="module")
+def estimates(tiny):
+    """One estimate for each kind of pool."""
+    return {
+        pool: estimate(prepare(tiny.recipe(**{"estimate_subspace.pool": pool})), paper(2, 2)) for pool in Pool
+    }
+
+
+def test_every_b_is_in_the_table_and_no_a(estimates):
+    result = estimates[Pool.LAYER]
+    assert len(result.pruned.rows) == (2 * 5 + 2 * 8) * 4
+    assert {row[2] for row in result.pruned.rows} == {"B"}
+    sizes = {(matrix.site.kind, matrix.size) for matrix in result.pruned.matrices()}
+    assert ("fc1", 24 * 8) in sizes and ("fc2", 16 * 8) in sizes and ("q", 16 * 8) in sizes
+
+
+@pytest.mark.parametrize("pool", list(Pool))
+def test_every_pool_lost_exactly_the_target_ratio(estimates, pool):
+    result = estimates[pool]
+    pruned, size = Counter(), Counter()
+    for matrix in result.pruned.matrices():
+        key = pool.key(matrix.site, matrix.language)
+        pruned[key] += matrix.pruned
+        size[key] += matrix.size
+    assert pruned == {key: round(0.7 * count) for key, count in size.items()}
+
+
+def test_across_languages_some_lose_more_than_others_and_alone_none_does(estimates):
+    across, alone = (
+        Counter({code: round(score) for code, score in estimates[pool].scores.items()})
+        for pool in (Pool.LAYER, Pool.LANGUAGE)
+    )
+    assert max(across.values()) > 10 > -10 > min(across.values())
+    assert set(alone.values()) <= {0, 1, -1}
+
+
+def test_scores_are_those_of_the_table(estimates):
+    result = estimates[Pool.LAYER_KIND]
+    totals = Counter()
+    for matrix in result.pruned.matrices():
+        totals[matrix.language] += importance_score(matrix, 0.7)
+    assert result.scores == pytest.approx(dict(totals))
+
+
+def test_the_ranks_spend_the_budget_and_follow_what_survived(estimates):
+    result = estimates[Pool.LAYER]
+    assert sum(result.ranks.values()) == round(result.mean_rank * 4)
+    by_score = sorted(result.scores, key=result.scores.get)
+    ranks = [result.ranks[code] for code in by_score]
+    assert ranks == sorted(ranks, reverse=True)
+
+
+def test_the_ratio_rises_as_the_schedule_says(estimates):
+    ratios = [record.target_ratio for record in estimates[Pool.LAYER].history]
+    assert ratios == pytest.approx([0, 0.7 * 7 / 8, 0.7])
+
+
+def test_all_languages_start_with_the_same_rank(tiny):
+    result = estimate(prepare(tiny.recipe(**{"estimate_subspace.rank": 2})), paper(2, 2))
+    languages = tiny.recipe().selected_languages()
+    counted = sum(matrix.size for matrix in result.pruned.matrices())
+    ranks = uniform_ranks(languages, 2)
+    outputs = 2 * (3 * 16 + 24 + 16) + 2 * (6 * 16 + 24 + 16)
+    assert counted == ranks.total * outputs

@@ -1,0 +1,121 @@
+"""Exports, loaded by other libraries alone and compared with the run."""
+
+from itertools import permutations
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import M2M100ForConditionalGeneration
+
+from lslo_cli import tasks
+from lslo_cli.errors import RunError, UsageError
+from lslo_cli.tasks import export as stage
+from lslo_cli.tasks.export import export
+
+RUN = "2-2-8-gps0.9"
+
+
+@pytest.fixture
+def by_source(experiments, tmp_path):
+    """An experiment and the name of its unpruned run, whose encoder is selected by the source language."""
+    experiment = experiments(tmp_path / "by-source")
+    written = tasks.train(experiment(**{"train.ranks": "2,2,8", "train.index": "source"}))
+    return experiment(), written.artifact.result.run
+
+
+def test_a_merged_model_of_a_direction_is_one_of_transformers(there, tmp_path):
+    folder = tmp_path / "merged"
+    assert export(there(), RUN, folder, "merged", source="qta", target="qso") < 1e-3
+    model = M2M100ForConditionalGeneration.from_pretrained(folder)
+    assert "adapter" not in " ".join(model.state_dict())
+    assert {"config.json", "model.safetensors", "sentencepiece.bpe.model"} <= {
+        path.name for path in folder.iterdir()
+    }
+    other = tmp_path / "other"
+    export(there(), RUN, other, "merged", source="qta", target="qki")
+    one, two = (load_file(path / "model.safetensors") for path in (folder, other))
+    assert one.keys() == two.keys()
+    assert any(not torch.equal(one[name], two[name]) for name in one)
+
+
+def test_the_source_chooses_what_is_folded_into_the_encoder(by_source, tmp_path):
+    folders = {source: tmp_path / source for source in ("qta", "qki")}
+    for source, folder in folders.items():
+        assert export(*by_source, folder, "merged", source=source, target="qso") < 1e-3
+    one, two = (load_file(folder / "model.safetensors") for folder in folders.values())
+    differing = {name.split(".")[1] for name in one if not torch.equal(one[name], two[name])}
+    assert differing == {"encoder"}
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # asked for by PEFT
+def test_adapters_of_both_sides_serve_every_direction(by_source, tmp_path):
+    pytest.importorskip("peft", reason="the export is loaded by PEFT")
+    assert export(*by_source, tmp_path / "peft", "peft") < 1e-3
+    weights = {
+        path.name: load_file(path / "adapter_model.safetensors") for path in (tmp_path / "peft").iterdir()
+    }
+    assert weights.keys() == {
+        f"{side}-{code}" for side in ("source", "target") for code in ("qta", "qso", "qki", "qka")
+    }
+    assert any(matrix.any() for key, matrix in weights["source-qta"].items() if "_B" in key)
+
+
+def test_a_model_that_was_trained_whole_needs_no_language(there, tmp_path):
+    assert export(there(), "full", tmp_path / "full", "merged") == 0
+
+
+def test_a_merged_model_needs_every_side_that_selects_adapters(there, tmp_path):
+    with pytest.raises(UsageError, match="selected by the target language"):
+        export(there(), RUN, tmp_path / "merged", "merged", source="qta")
+    assert not (tmp_path / "merged").exists()
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # asked for by PEFT
+@pytest.mark.parametrize("compact", [False, True])
+def test_two_adapters_per_language_serve_every_direction(there, tmp_path, compact):
+    pytest.importorskip("peft", reason="the export is loaded by PEFT")
+    folder = tmp_path / "peft"
+    assert export(there(), RUN, folder, "peft", compact=compact) < 1e-3
+    names = {path.name for path in folder.iterdir()}
+    codes = ("qta", "qso", "qki", "qka")
+    assert len(list(permutations(codes, 2))) <= stage.CHECKED_DIRECTIONS  # so that all were compared
+    assert names <= {f"{side}-{code}" for side in ("source", "target") for code in codes}
+    weights = [load_file(path / "adapter_model.safetensors") for path in folder.iterdir()]
+    useless = [
+        not matrix.any(dim=0).all() for state in weights for key, matrix in state.items() if "_B" in key
+    ]
+    assert any(useless) is not compact
+
+
+def test_an_export_that_differs_is_not_written(there, tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "fold", lambda model, languages: model.lm_head.weight.data.mul_(2))
+    with pytest.raises(RunError, match="differ from the routed model's"):
+        export(there(), "full", tmp_path / "out" / "full", "merged")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"form": "onnx"}, "no export has the format 'onnx'"),
+        ({"form": "peft", "source": "qta"}, "serve all directions"),
+        ({"form": "merged", "compact": True}, "no ranks to drop"),
+        ({"form": "merged", "source": "xx"}, "knows no language 'xx'"),
+    ],
+)
+def test_choices_that_do_not_fit_are_refused(there, tmp_path, choices, message):
+    with pytest.raises(UsageError, match=message):
+        export(there(), RUN, tmp_path / "out", **choices)
+
+
+def test_a_folder_that_exists_is_left_alone(there, tmp_path):
+    (tmp_path / "kept").write_text("mine")
+    with pytest.raises(UsageError, match="exists already"):
+        export(there(), "full", tmp_path / "kept", "merged")
+    assert (tmp_path / "kept").read_text() == "mine"
+
+
+def test_the_base_model_is_no_export(there, tmp_path):
+    with pytest.raises(UsageError, match="the base model has no adapters to export"):
+        export(there(), "base", tmp_path / "to", "merged")
+    assert not (tmp_path / "to").exists()

@@ -1,0 +1,87 @@
+"""What was made before a key of the recipe existed stays current; what says otherwise does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.results import IndexStrategyResult, TrainingResult
+from lslo_cli.recipe import Recipe, recipe_names, recorded, resolve
+from lslo_cli.tasks.freshness import same_settings, seems_current
+
+
+@dataclass
+class Made:
+    """As much of an artifact as freshness looks at."""
+
+    recipe: dict[str, Any]
+    seed: int = 2
+    result: TrainingResult = field(default_factory=TrainingResult.model_construct)
+
+
+def older(*missing: str) -> Made:
+    """An artifact that was made with the default recipe before some of its keys were there."""
+    values = Recipe().model_dump(mode="json")
+    for key in missing:
+        section, _, name = key.partition(".")
+        del values[section][name]
+    return Made(values)
+
+
+def test_a_key_that_an_older_recipe_lacks_has_its_default():
+    artifact = older("fit.activation_dropout", "train.curve_groups", "run.share_sources")
+    assert same_settings(artifact, Recipe())
+
+
+def test_a_value_other_than_the_default_is_still_another_setting():
+    artifact = older("fit.activation_dropout")
+    changed = Recipe.model_validate({"fit": {"activation_dropout": 0.5}})
+    assert not same_settings(artifact, changed)
+
+
+def test_splits_that_a_recipe_leaves_to_the_text_are_those_that_were_found(there):
+    experiment = there()
+    values = experiment.recipe.model_dump(mode="json")
+    for key in ("train", "test"):
+        del values["data"][key]
+    left_open = Recipe.model_validate(values)
+    assert left_open.data.train != experiment.recipe.data.train
+    assert seems_current(experiment.folder.index_strategy, IndexStrategyResult, left_open)
+
+
+def test_a_recipe_that_is_refused_today_is_not_current():
+    assert recorded({"train": {"no_such_key": 1}}) is None
+    assert not same_settings(Made({"train": {"no_such_key": 1}}), Recipe())
+
+
+def test_the_committed_results_are_read_by_todays_recipe():
+    trainings = sorted(Path(__file__).parents[2].glob("results/demo/seed-2/runs/*/training.json"))
+    assert len(trainings) > 10
+    for path in trainings:
+        artifact = store.read(path, TrainingResult)
+        made_with = recorded(artifact.recipe)
+        assert made_with is not None
+        assert same_settings(artifact, made_with)
+
+
+def test_adapters_from_before_the_choice_of_initialisation_began_gaussian():
+    values = Recipe().model_dump(mode="json")
+    del values["adapters"]
+    uniform = Recipe.model_validate({"adapters": {"initialisation": "uniform"}})
+    gaussian = Recipe.model_validate({"adapters": {"initialisation": "gaussian"}})
+    assert same_settings(Made(values), gaussian)
+    assert not same_settings(Made(values), uniform)
+    assert Recipe().adapters == uniform.adapters == resolve("lang12").adapters
+
+
+def test_recipes_of_the_paper_take_the_authors_initialisation_and_the_worlds_keep_theirs():
+    kinds = {
+        name: resolve(name).adapters.initialisation
+        for name in recipe_names()
+        if not name.startswith("flare") and not name.endswith("base")
+    }
+    gaussian = {"demo", "new-language", "flores-small", "flores-small-cpu"}
+    assert {name for name, kind in kinds.items() if kind == "gaussian"} == gaussian
+    assert {"lang12", "lang30", "table-1", "figure-2"} <= set(kinds) - gaussian

@@ -1,0 +1,134 @@
+"""What is up to date and kept, and what is made again."""
+
+import shutil
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from lslo_cli import tasks
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.provenance import digest_of
+from lslo_cli.artifacts.results import EvaluationResult
+
+GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
+GPS_RUN = "2-2-8-gps0.9"
+
+
+def test_what_is_up_to_date_is_kept(there, finished, heard):
+    written = [
+        tasks.weight_learn(there(), reuse=True, on_event=heard),
+        tasks.estimate_subspace(there(), reuse=True, on_event=heard),
+        tasks.train(there(**GPS), reuse=True, on_event=heard),
+        *tasks.evaluate(there(), on_event=heard),
+    ]
+    assert all(item.up_to_date for item in written)
+    assert heard.tasks == []
+
+
+def test_without_reuse_a_stage_runs_again_and_gives_the_same(there, finished):
+    written = tasks.weight_learn(there())
+    assert not written.up_to_date
+    assert written.artifact.digest == finished[1]["index-strategy.json"].digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 3},
+        {"fit.lr": 0.01},
+        {"weight_learn.rank": 4},
+        {"data.train_rows": 5},
+        {"langs": "qta,qso,qki"},
+        {"languages": {"qki": {"resource": "low"}}},
+        {"run.precision": "bf16"},
+        {"run.tf32": True},
+    ],
+)
+def test_what_was_made_with_other_settings_is_made_again(there, change):
+    assert not tasks.weight_learn(there(**change), reuse=True).up_to_date
+
+
+def test_settings_of_other_stages_make_nothing_stale(there):
+    assert tasks.weight_learn(there(**GPS, **{"evaluate.beam": 1}), reuse=True).up_to_date
+
+
+def test_a_run_with_a_quality_curve_is_kept_too(there):
+    changes = {**GPS, "train.curve_rows": 2}
+    assert not tasks.train(there(**changes), reuse=True).up_to_date
+    assert tasks.train(there(**changes), reuse=True).up_to_date
+
+
+def test_what_was_made_from_another_upstream_is_made_again(there):
+    tasks.weight_learn(there(seed=3))
+    assert not tasks.estimate_subspace(there(), reuse=True).up_to_date
+    assert not tasks.train(there(**GPS), reuse=True).up_to_date
+
+
+def test_what_was_made_from_other_text_is_made_again(there, tiny, tmp_path):
+    text = tmp_path / "text"
+    shutil.copytree(tiny.text, text)
+    changes = {"data.path": str(text)}
+    tasks.weight_learn(there(**changes))
+    assert tasks.weight_learn(there(**changes), reuse=True).up_to_date
+    path = text / "train/qso.train"
+    path.write_text("taro\n" + "".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[1:]))
+    assert not tasks.weight_learn(there(**changes), reuse=True).up_to_date
+
+
+def test_what_was_made_with_another_base_model_is_made_again(there, tiny, tmp_path):
+    shutil.copytree(tiny.base, tmp_path / "base")
+    state = load_file(tmp_path / "base/model.safetensors")
+    state["model.shared.weight"][5] += 1
+    save_file(state, tmp_path / "base/model.safetensors", metadata={"format": "pt"})
+    assert not tasks.weight_learn(there(**{"model.name": str(tmp_path / "base")}), reuse=True).up_to_date
+
+
+@pytest.mark.parametrize("damage", ["weights", "artifact"])
+def test_a_damaged_run_is_made_again(there, damage):
+    folder = there().folder.run(GPS_RUN)
+    path = folder.weights if damage == "weights" else folder.training
+    path.write_bytes(path.read_bytes()[:-20])
+    assert not tasks.train(there(**GPS), reuse=True).up_to_date
+    assert tasks.train(there(**GPS), reuse=True).up_to_date
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"evaluate.beam": 1},
+        {"data.test_rows": 2},
+        {"evaluate.directions": ["qta-qka"]},
+        {"evaluate.mode": "plain"},
+    ],
+)
+def test_an_evaluation_with_other_settings_is_made_again(there, change):
+    (written,) = tasks.evaluate(there(**change), runs=["base"])
+    assert not written.up_to_date
+
+
+def test_an_evaluation_with_another_metric_is_made_again(there, tiny, tmp_path):
+    """Without a metric model in the recipe it is FLORES-101's where that is on disk, and else another."""
+    changes = {"evaluate.metric_model": None}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SACREBLEU", str(tmp_path))
+        tasks.evaluate(there(**changes), runs=["base"])
+        assert tasks.evaluate(there(**changes), runs=["base"])[0].up_to_date
+    path = there().folder.run("base").evaluation
+    artifact = store.read(path, EvaluationResult)
+    other = artifact.result.model_copy(update={"metric_model_sha256": "0" * 64})
+    store.write(
+        path,
+        artifact.model_copy(update={"result": other, "digest": digest_of(other.model_dump(mode="json"))}),
+    )
+    assert not tasks.evaluate(there(**changes), runs=["base"])[0].up_to_date
+
+
+def test_force_evaluates_again(there):
+    (written,) = tasks.evaluate(there(), runs=["base"], force=True)
+    assert not written.up_to_date
+
+
+def test_a_run_that_was_trained_again_is_evaluated_again_and_the_others_are_not(there):
+    tasks.train(there(**{**GPS, "seed": 3}))
+    written = tasks.evaluate(there())
+    assert [item.path.parent.name for item in written if not item.up_to_date] == [GPS_RUN]

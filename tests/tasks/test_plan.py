@@ -1,0 +1,77 @@
+"""Dry runs."""
+
+import pytest
+
+from lslo_cli import tasks
+from lslo_cli.errors import LsloError
+
+GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
+GPS_RUN = "2-2-8-gps0.9"
+
+
+@pytest.mark.parametrize(
+    "command", ["weight-learn", "estimate-subspace", "train", "evaluate", "prune-report"]
+)
+def test_a_plan_writes_nothing(there, tmp_path, command, listing):
+    before = listing(tmp_path)
+    plan = tasks.plan(there(**GPS), command)
+    assert plan.title == command
+    assert plan.files
+    assert listing(tmp_path) == before
+
+
+def test_a_plan_makes_no_folder(fresh, tmp_path):
+    tasks.plan(fresh(**GPS), "train")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_names_the_files_that_the_command_then_writes(fresh):
+    for command, changes in (("train", GPS), ("train", {"train.method": "full"}), ("weight-learn", {})):
+        plan = tasks.plan(fresh(**changes), command)
+        getattr(tasks, command.replace("-", "_"))(fresh(**changes))
+        assert all(path.exists() for path in plan.files)
+
+
+def test_a_plan_counts_what_the_run_then_trains(fresh):
+    plan = tasks.plan(fresh(**GPS), "train")
+    result = tasks.train(fresh(**GPS)).artifact.result
+    assert sum(row[3] for row in plan.parameters) == result.trainable_parameters
+    assert {row[0]: row[2] for row in plan.parameters} == result.ranks
+    facts = dict(plan.facts)
+    assert facts["trainable"].startswith(f"{result.trainable_parameters:,} parameters")
+    assert facts["counted as the paper does"] == f"{result.trainable_parameters_paper_style:,}"
+    assert facts["updates"].startswith(f"3 epochs of {result.history[0].updates:,},")
+    assert facts["pruned by epoch"] == "0.00, 0.79, 0.90"
+
+
+def test_a_plan_of_an_evaluation_is_of_the_runs_that_are_named(there):
+    folder = there().folder
+    plan = tasks.plan(there(), "evaluate", runs=[GPS_RUN])
+    assert dict(plan.facts)["runs"] == GPS_RUN
+    assert plan.files == (folder.run(GPS_RUN).evaluation,)
+    plan = tasks.plan(there(), "evaluate", runs=["base", GPS_RUN])
+    assert dict(plan.facts)["runs"] == f"base, {GPS_RUN}"
+    assert plan.files == (folder.run("base").evaluation, folder.run(GPS_RUN).evaluation)
+
+
+@pytest.mark.parametrize(
+    ("command", "change", "rest"),
+    [
+        ("train", {"train.gps": 0.9, "train.gps_duration": 9}, {}),
+        ("train", {"train.ranks": "2,8"}, {}),
+        ("train", {"train.index": "learned"}, {}),
+        ("train", {"train.method": "full", "train.gps": 0.5}, {}),
+        ("train", {}, {"run": "a/b"}),
+        ("train", {"data.path": "/nowhere"}, {}),
+        ("estimate-subspace", {"estimate_subspace.duration": 9}, {}),
+        ("evaluate", {}, {"runs": ["nope"]}),
+        ("evaluate", {"evaluate.directions": ["qta-qle"]}, {}),
+        ("evaluate", {"evaluate.metric_model": "nowhere.model"}, {}),
+        ("train", {"train.curve_rows": 2, "train.curve_groups": ["L2L"]}, {}),
+        ("prune-report", {}, {}),
+    ],
+)
+def test_a_plan_fails_where_the_command_would(fresh, tmp_path, command, change, rest):
+    with pytest.raises(LsloError):
+        tasks.plan(fresh(**change), command, **rest)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,137 @@
+"""What is refused, with nothing written."""
+
+import json
+
+import pytest
+
+from lslo_cli import tasks
+from lslo_cli.errors import InputError, LsloError, RunError, UsageError
+
+GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
+GPS_RUN = "2-2-8-gps0.9"
+
+
+def rewrite(path, change):
+    document = json.loads(path.read_text(encoding="utf-8"))
+    change(document)
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+BAD_STRATEGY = {
+    "damaged": lambda path: path.write_text("{"),
+    "changed": lambda path: rewrite(path, lambda d: d["result"].update(rank=5)),
+    "of another kind": lambda path: rewrite(path, lambda d: d.update(schema_id="lslo/subspace")),
+    "newer": lambda path: rewrite(path, lambda d: d.update(version=99)),
+    "of another base": lambda path: rewrite(path, lambda d: d["model"].update(digest="0" * 64)),
+    "without a language": lambda path: rewrite(path, lambda d: d["languages"].pop()),
+}
+MESSAGES = {
+    "damaged": "is damaged",
+    "changed": "was changed after it was written",
+    "of another kind": "holds lslo/subspace",
+    "newer": "version 99",
+    "of another base": "is stale: it was made with base model",
+    "without a language": "knows nothing about qka",
+}
+
+
+@pytest.mark.parametrize("fault", BAD_STRATEGY)
+def test_an_unfit_strategy_is_refused_and_nothing_is_written(there, fault, listing):
+    BAD_STRATEGY[fault](there().folder.index_strategy)
+    before = listing(there().folder.path)
+    for command in (tasks.estimate_subspace, tasks.train):
+        with pytest.raises(InputError, match=MESSAGES[fault]):
+            command(there(**{**GPS, "seed": 3}))
+    assert listing(there().folder.path) == before
+
+
+def test_a_stale_estimate_is_refused(there, listing):
+    tasks.weight_learn(there(seed=3))
+    before = listing(there().folder.path)
+    for command, changes in ((tasks.train, {"train.ranks": "auto"}), (tasks.prune_report, {})):
+        with pytest.raises(InputError, match="subspace.json is stale.*index-strategy") as error:
+            command(there(**changes))
+        assert "lslo estimate-subspace" in error.value.hint
+    assert listing(there().folder.path) == before
+
+
+def test_a_stale_run_is_neither_evaluated_nor_reported(there):
+    tasks.weight_learn(there(seed=3))
+    tasks.estimate_subspace(there())
+    for command in (
+        lambda: tasks.evaluate(there(), runs=[GPS_RUN]),
+        lambda: tasks.prune_report(there()),
+    ):
+        with pytest.raises(InputError, match="training.json is stale") as error:
+            command()
+        assert f"lslo train --run {GPS_RUN}" in error.value.hint
+
+
+def test_damaged_or_missing_weights_are_refused(there):
+    path = there().folder.run(GPS_RUN).weights
+    path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\1")
+    with pytest.raises(InputError, match="is damaged"):
+        tasks.evaluate(there(), runs=[GPS_RUN], force=True)
+    path.unlink()
+    with pytest.raises(InputError, match="which is missing"):
+        tasks.evaluate(there(), runs=[GPS_RUN], force=True)
+
+
+def test_a_run_that_does_not_exist_is_refused_with_those_that_do(there):
+    with pytest.raises(InputError, match="no run 'nope'") as error:
+        tasks.evaluate(there(), runs=["base", "nope"], force=True)
+    assert error.value.hint == f"runs there: base, {GPS_RUN}, full"
+
+
+def test_a_run_for_other_languages_is_refused(there):
+    with pytest.raises(UsageError, match="was trained for qta, qso, qki, qka, not qso, qta, qki, qka"):
+        tasks.evaluate(there(langs="qso,qta,qki,qka"), runs=[GPS_RUN])
+
+
+@pytest.mark.parametrize("command", ["weight_learn", "estimate_subspace", "train", "evaluate", "plan"])
+def test_a_results_folder_that_cannot_be_made_is_refused_at_once(experiments, tmp_path, command):
+    (tmp_path / "results").write_text("a file")
+    experiment = experiments(tmp_path / "results" / "tiny")(**{"model.name": "/nowhere"})
+    run = getattr(tasks, command)
+    with pytest.raises(InputError, match="cannot write to .*results"):
+        run(experiment, "train") if command == "plan" else run(experiment)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"langs": "qta,qsoo"},
+        {"model.name": "/nowhere"},
+        {"data.path": "/nowhere"},
+        {"train.ranks": "2,8"},
+        {"train.gps": 0.9, "train.gps_duration": 9},
+        {"train.index": "learned"},
+        {"train.ranks": "auto"},
+        {"train.method": "full", "train.gps": 0.5},
+        {"train.curve_rows": 2, "train.curve_groups": ["L2L"]},
+        {"evaluate.metric_model": "nowhere.model", "train.curve_rows": 2},
+    ],
+)
+def test_what_fails_before_training_leaves_nothing_behind(fresh, tmp_path, change):
+    with pytest.raises(LsloError):
+        tasks.train(fresh(**change))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_running_out_is_told_with_a_way_out(fresh, monkeypatch):
+    def exhausted(setup):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.\nmore")
+
+    monkeypatch.setattr("lslo_cli.tasks.train_commands.weight_learn_stage", exhausted)
+    with pytest.raises(RunError, match="memory ran out: DefaultCPUAllocator.*9 bytes.$") as error:
+        tasks.weight_learn(fresh())
+    assert "--max-tokens" in error.value.hint
+
+
+def test_other_errors_pass_through(fresh, monkeypatch):
+    def broken(setup):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("lslo_cli.tasks.train_commands.weight_learn_stage", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        tasks.weight_learn(fresh())

@@ -1,0 +1,125 @@
+import pytest
+import torch
+
+from lslo_cli.errors import InputError
+from lslo_cli.events import Noted
+from lslo_cli.models.base import load_base
+from lslo_cli.tasks.train_base import fit_base
+from lslo_cli.training.fixed_epochs import FixedEpochs
+
+
+class Source:
+    """Epochs of three batches, named by epoch and place."""
+
+    def batches(self, epoch):
+        return [f"{epoch}{letter}" for letter in "abc"]
+
+
+def test_fixed_epochs_go_on_where_the_last_one_ended_whatever_the_size_of_the_corpus():
+    epochs = FixedEpochs(Source(), 4)
+    assert list(epochs.updates(1, 2)) == [["1a", "1b"], ["1c", "2a"]]
+    assert list(epochs.updates(2, 2)) == [["2b", "2c"], ["3a", "3b"]]
+    assert len(epochs.batches(1)) == 4
+
+
+def test_a_later_epoch_can_be_asked_for_first():
+    assert list(FixedEpochs(Source(), 4).updates(3, 3)) == [["3c", "4a", "4b"], ["4c"]]
+
+
+RECIPE = {"base.epochs": 3, "base.updates": 6, "base.dropout": 0.2, "base.warmup": 4}
+
+
+@pytest.fixture
+def recipe(tiny):
+    return tiny.recipe(**RECIPE)
+
+
+def state(base):
+    return {name: tensor.clone() for name, tensor in base.model.state_dict().items()}
+
+
+def assert_equal(one, other):
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_base_is_trained_with_its_own_vocabulary(recipe, tmp_path):
+    base, result, data = fit_base(recipe, tmp_path / "work", tmp_path / "base")
+    assert base.tokenizer.vocab_size == 200 + 1 + 4
+    assert set(base.tokenizer.languages) == {"qta", "qso", "qki", "qka"}
+    assert not base.model.training
+    assert_equal(state(load_base(str(tmp_path / "base"))), state(base))
+    assert len(result.history) == len(result.validation) == 3
+    assert all(record.updates == 6 for record in result.history)
+    assert result.validation[-1] < result.validation[0]
+    assert (data.split, data.rows) == ("train", 80)
+    assert result.sentence_pairs == data.examples == 12 * 75  # five rows are held out
+
+
+def test_the_same_seed_gives_the_same_base(recipe, tmp_path):
+    first, second = (fit_base(recipe, tmp_path / name, tmp_path / f"base-{name}") for name in ("one", "two"))
+    assert_equal(state(first[0]), state(second[0]))
+    assert first[1] == second[1]
+
+
+def train_until_epoch_2(recipe, tmp_path):
+    def interrupt(event):
+        if isinstance(event, Noted) and event.text.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_base(recipe, tmp_path / "cut", tmp_path / "base", on_event=interrupt)
+
+
+def test_an_interrupted_base_is_resumed_to_the_same_weights(recipe, tmp_path):
+    expected, result, _ = fit_base(recipe, tmp_path / "whole", tmp_path / "expected")
+    train_until_epoch_2(recipe, tmp_path)
+    notes = []
+    resumed, again, _ = fit_base(
+        recipe, tmp_path / "cut", tmp_path / "base", resume=True, on_event=notes.append
+    )
+    assert_equal(state(resumed), state(expected))
+    assert again == result
+    assert Noted("resuming base training after epoch 1 of 3") in notes
+    assert not any("vocabulary" in getattr(note, "text", "") for note in notes)
+
+
+@pytest.mark.parametrize("epochs", [1, 4])
+def test_a_resumed_base_may_be_given_more_epochs_or_fewer(recipe, tiny, tmp_path, epochs):
+    other = tiny.recipe(**{**RECIPE, "base.epochs": epochs})
+    expected, result, _ = fit_base(other, tmp_path / "whole", tmp_path / "expected")
+    train_until_epoch_2(recipe, tmp_path)
+    resumed, again, _ = fit_base(other, tmp_path / "cut", tmp_path / "base", resume=True)
+    assert_equal(state(resumed), state(expected))
+    assert again == result and len(again.history) == epochs
+
+
+def test_other_settings_do_not_resume(recipe, tiny, tmp_path):
+    fit_base(recipe, tmp_path / "work", tmp_path / "base")
+    other = tiny.recipe(**{"base.epochs": 3, "base.updates": 6, "base.lr": 0.5})
+    with pytest.raises(InputError, match="belongs to a run with other settings"):
+        fit_base(other, tmp_path / "work", tmp_path / "base", resume=True)
+
+
+def test_uneven_bitext_trains_the_directions_that_have_text(tiny, tmp_path):
+    text = tmp_path / "bitext"
+    text.mkdir()
+    rows = {
+        code: (tiny.text / f"train/{code}.train").read_text(encoding="utf-8").splitlines()
+        for code in ("qta", "qso", "qka")
+    }
+    for pair, count in ((("qta", "qso"), 60), (("qta", "qka"), 20)):
+        for code in pair:
+            (text / f"{'-'.join(pair)}.{code}").write_text(
+                "\n".join(rows[code][:count]) + "\n", encoding="utf-8"
+            )
+    changes = {"langs": "qta,qso,qka", "data.path": str(text), "data.train": "", "base.epochs": 1}
+    notes = []
+    _, result, _ = fit_base(
+        tiny.recipe(**changes, **{"base.updates": 3, "base.held_out": 2}),
+        tmp_path / "work",
+        tmp_path / "base",
+        on_event=notes.append,
+    )
+    assert result.sentence_pairs == 2 * (58 + 18)
+    assert any("in 4 directions" in note.text for note in notes if isinstance(note, Noted))

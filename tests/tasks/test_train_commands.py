@@ -1,0 +1,163 @@
+"""Training commands: interrupted, resumed, and in several processes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lslo_cli import tasks
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+from lslo_cli.errors import InputError, RunError
+from lslo_cli.events import Noted
+
+GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
+GPS_RUN = "2-2-8-gps0.9"
+
+
+# Resuming
+
+
+@pytest.mark.parametrize("command", ["weight_learn", "estimate_subspace", "train"])
+def test_an_interrupted_command_is_resumed_to_the_same_result(fresh, tmp_path, command, heard):
+    run = getattr(tasks, command)
+    changes = {**GPS, "train.curve_rows": 1, "fit.dropout": 0.3}
+    expected = run(fresh(**changes))
+    shutil.move(tmp_path / "results", tmp_path / "first")
+
+    def interrupt(event):
+        if getattr(event, "note", "").startswith("epoch 3/3"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(fresh(**changes), on_event=interrupt)
+    assert not expected.path.exists()
+    resumed = run(fresh(**changes), resume=True, on_event=heard)
+    assert resumed.artifact.digest == expected.artifact.digest
+    assert any(note.startswith("resuming") and "after epoch 2 of 3" in note for note in heard.notes)
+    assert not list((tmp_path / "results").rglob("state.pt"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 3},
+        {"fit.lr": 0.01},
+        {"data.train_rows": 5},
+        {"langs": "qso,qta,qki,qka"},
+        {"train.gps": 0.8},
+        {"train.ranks": "2,2,4"},
+        {"train.index": "source"},
+        {"run.threads": 3},
+    ],
+)
+def test_the_checkpoint_of_a_run_with_other_settings_is_refused(fresh, change):
+    def interrupt(event):
+        if getattr(event, "note", "").startswith("epoch 2/3"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tasks.train(fresh(**GPS), run="one", on_event=interrupt)
+    with pytest.raises(InputError, match="belongs to a run with other settings"):
+        tasks.train(fresh(**{**GPS, **change}), run="one", resume=True)
+
+
+@pytest.mark.parametrize("lr", [1e38])
+def test_weights_that_are_not_finite_end_the_run_and_leave_the_old_one_whole(fresh, lr):
+    old = tasks.train(fresh(**GPS), run="one")
+    files = {path: path.read_bytes() for path in old.path.parent.rglob("*") if path.is_file()}
+    with pytest.raises(RunError, match=r"diverged: .* epoch 1, update \d"):
+        tasks.train(fresh(**GPS, **{"fit.lr": lr, "fit.warmup": 1}), run="one")
+    assert {path: path.read_bytes() for path in old.path.parent.rglob("*") if path.is_file()} == files
+
+
+# Base training
+
+
+def test_a_base_is_written_whole_with_its_record_and_nothing_else(tiny):
+    names = {path.name for path in tiny.base.iterdir()}
+    assert {
+        "config.json",
+        "model.safetensors",
+        "dict.txt",
+        "sentencepiece.bpe.model",
+        "training.json",
+    } <= names
+    assert not list(tiny.folder.glob(".base*"))
+    record = json.loads((tiny.base / "training.json").read_text(encoding="utf-8"))
+    assert record["schema_id"] == "lslo/base-training"
+    assert record["model"]["name"] == str(tiny.base)
+
+
+def test_an_interrupted_base_is_resumed(tiny, tmp_path, heard):
+    def interrupt(event):
+        if isinstance(event, Noted) and event.text.startswith("epoch 1"):
+            interrupt.seen = True
+        elif getattr(interrupt, "seen", False):
+            raise KeyboardInterrupt
+
+    recipe, out = tiny.recipe(**{"base.updates": 10}), tmp_path / "base"
+    with pytest.raises(KeyboardInterrupt):
+        tasks.train_base(recipe, out, "lslo", on_event=interrupt)
+    assert not out.exists()
+    resumed = tasks.train_base(recipe, out, "lslo", resume=True, on_event=heard)
+    whole = tasks.train_base(recipe, tmp_path / "whole", "lslo")
+    assert "resuming base training after epoch 1 of 2" in heard.notes
+    assert resumed.artifact.digest == whole.artifact.digest
+    assert resumed.artifact.model.digest == whole.artifact.model.digest
+
+
+# Several processes
+
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from accelerate import PartialState
+from lslo_cli import tasks
+from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.tasks import Experiment
+from lslo_cli.recipe import Recipe
+
+recipe = Recipe.model_validate_json(sys.argv[1])
+experiment = Experiment(recipe, ExperimentFolder(Path(sys.argv[2])), "lslo test")
+events = []
+tasks.train(experiment, run="two", on_event=events.append)
+tasks.evaluate(experiment, runs=["two"], on_event=events.append)
+assert bool(events) == PartialState().is_main_process
+PartialState().destroy_process_group()
+"""
+
+
+def test_two_processes_write_what_one_does(fresh, tmp_path):
+    exact = {**GPS, "fit.dropout": 0.0, "fit.attention_dropout": 0.0, "train.curve_rows": 2}
+    alone = tasks.train(fresh(**{**exact, "fit.accumulate": 2}), run="one").artifact.result
+    (scored,) = tasks.evaluate(fresh(), runs=["one"])
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    experiment = fresh(**exact)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    arguments = [script, experiment.recipe.model_dump_json(), experiment.folder.path]
+    done = subprocess.run(
+        [*launch, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    folder = experiment.folder.run("two")
+    together = store.read(folder.training, TrainingResult).result
+    assert [r.loss for r in together.history] == pytest.approx([r.loss for r in alone.history], abs=1e-4)
+    assert together.nonzero_parameters == alone.nonzero_parameters
+    assert len(together.curve.points) == len(alone.curve.points)
+    states = [load_file(experiment.folder.run(name).weights) for name in ("one", "two")]
+    for name, tensor in states[0].items():
+        torch.testing.assert_close(states[1][name], tensor, rtol=0, atol=0.01)
+    evaluation = store.read(folder.evaluation, EvaluationResult).result
+    assert [row.sentences for row in evaluation.directions] == [
+        row.sentences for row in scored.artifact.result.directions
+    ]

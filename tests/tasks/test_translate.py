@@ -1,0 +1,78 @@
+"""Translating one's own lines gives what the evaluation of the same run gives, line for line."""
+
+from __future__ import annotations
+
+import pytest
+
+from lslo_cli import tasks
+from lslo_cli.errors import InputError, UsageError
+
+RUNS = ["base", "full", "2-2-8-gps0.9"]
+
+
+@pytest.fixture(scope="module")
+def sources(tiny):
+    """The sentences that were evaluated, by language."""
+    test = tiny.text / "test"
+    return {path.stem: path.read_text(encoding="utf-8").splitlines()[:3] for path in test.iterdir()}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_translations_are_those_of_the_evaluation(there, sources, run):
+    experiment = there()
+    translator = tasks.open_translator(experiment, run)
+    rows = list(tasks.translate(translator, sources["qta"], src="qta", tgt=["qki", "qka"]))
+    folder = experiment.folder.run(run).hypotheses
+    expected = [
+        next(folder.glob(f"qta-{tgt}*")).read_text(encoding="utf-8").splitlines() for tgt in ("qki", "qka")
+    ]
+    assert rows == list(zip(*expected, strict=True))
+
+
+def test_lines_stay_in_place_whatever_the_buffer_and_empty_ones_stay_empty(there, sources):
+    translator = tasks.open_translator(there())
+    first, second, third = sources["qso"]
+    lines = ["", first, "   ", second, third, ""]
+    whole = list(tasks.translate(translator, lines, src="qso", tgt="qki"))
+    in_parts = list(tasks.translate(translator, lines, src="qso", tgt="qki", buffer=2))
+    assert len(whole) == len(lines)
+    assert [row == ("",) for row in whole] == [True, False, True, False, False, True]
+    assert in_parts == whole
+
+
+def test_lines_are_read_as_they_are_wanted(there, sources):
+    translator = tasks.open_translator(there())
+    taken = []
+
+    def lines():
+        for line in sources["qta"]:
+            taken.append(line)
+            yield line
+
+    found = tasks.translate(translator, lines(), src="qta", tgt="qki", buffer=1)
+    assert not taken
+    next(found)
+    assert len(taken) == 1
+
+
+def test_a_line_longer_than_the_model_reads_is_translated_in_parts(there, sources):
+    translator = tasks.open_translator(there(**{"data.max_length": 20}))
+    line = " ".join(sources["qta"] * 4)
+    ((text,),) = tasks.translate(translator, [line], src="qta", tgt="qki")
+    alone = [row[0] for row in tasks.translate(translator, sources["qta"], src="qta", tgt="qki")]
+    assert len(text.split()) > max(len(each.split()) for each in alone)
+
+
+def test_a_language_that_is_not_there_is_refused_with_those_that_are(there):
+    translator = tasks.open_translator(there())
+    with pytest.raises(UsageError, match="'xx' is not among the languages of base") as error:
+        list(tasks.translate(translator, ["a"], src="qta", tgt="xx"))
+    assert "qta, qso, qki, qka" in error.value.hint
+    with pytest.raises(UsageError, match="nothing to translate from qta"):
+        list(tasks.translate(translator, ["a"], src="qta", tgt="qta"))
+
+
+def test_a_run_that_is_not_there_is_refused_with_those_that_are(there):
+    with pytest.raises((InputError, UsageError), match="no-such-run") as error:
+        tasks.open_translator(there(), "no-such-run")
+    assert "2-2-8-gps0.9" in str(error.value) + error.value.hint
