@@ -34,8 +34,8 @@ def beam_search(
     """The best hypothesis of every sentence of ``batch``: ids of its pieces, without any special token.
 
     Finds what :func:`lslo_cli.search.generate.translate` finds in fairseq's mode, token for token in float32;
-    the settings are the same. ``route`` is that of the attached adapters, if any, and is set here, for sentences
-    that are done leave the batch. Raises ValueError for a model in training mode.
+    the settings are the same. ``route`` is that of the attached adapters, if any, and is set here, for
+    sentences that are done leave the batch. Raises ValueError for a model in training mode.
     """
     model = base.model
     if model.training:
