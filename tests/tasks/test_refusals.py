@@ -1,6 +1,7 @@
 """What is refused, with nothing written."""
 
 import json
+from importlib import import_module
 
 import pytest
 
@@ -122,7 +123,7 @@ def test_memory_running_out_is_told_with_a_way_out(fresh, monkeypatch):
     def exhausted(setup):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.\nmore")
 
-    monkeypatch.setattr("lslo_cli.tasks.train_commands.weight_learn_stage", exhausted)
+    monkeypatch.setattr(import_module("lslo_cli.tasks.weight_learn"), "learn_weights", exhausted)
     with pytest.raises(RunError, match="memory ran out: DefaultCPUAllocator.*9 bytes.$") as error:
         tasks.weight_learn(fresh())
     assert "--max-tokens" in error.value.hint
@@ -132,6 +133,6 @@ def test_other_errors_pass_through(fresh, monkeypatch):
     def broken(setup):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("lslo_cli.tasks.train_commands.weight_learn_stage", broken)
+    monkeypatch.setattr(import_module("lslo_cli.tasks.weight_learn"), "learn_weights", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         tasks.weight_learn(fresh())
