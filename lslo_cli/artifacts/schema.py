@@ -106,9 +106,13 @@ class Made(Document):
 
 
 class Result(Document):
-    """Base of the results: ``kind`` names the schema, ``version`` its revision, ``command`` makes one."""
+    """Base of the results: ``kind`` names the schema, ``version`` its revision, ``command`` makes one.
+
+    ``formerly`` are the names that the same schema had before, under which it is still read.
+    """
 
     kind: ClassVar[str]
+    formerly: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     command: ClassVar[str]
 

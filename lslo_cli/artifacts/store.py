@@ -60,7 +60,7 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
         raise InputError(f"{path} is damaged: {error}", again) from None
     expected = f"lslo/{result_type.kind}"
     found = document.get("schema_id") if isinstance(document, dict) else None
-    if found != expected:
+    if found not in {f"lslo/{name}" for name in (result_type.kind, *result_type.formerly)}:
         holds = found or "no lslo artifact"
         raise InputError(f"{path} holds {holds}, where {expected} is needed", "name another file")
     if not isinstance(document.get("version"), int) or document["version"] > result_type.version:

@@ -13,7 +13,7 @@ from lslo_cli.flare.source import Mode, Source
 from lslo_cli.method.flare import Phi
 
 
-class FusionLoRA(nn.Module):
+class FlareLoRA(nn.Module):
     """``y = W t + (alpha/r) B phi(A s, A t)`` on a frozen linear map W.
 
     t is what enters W, (batch, length, d_in), and s the source states of its block in the same shape. One A,

@@ -87,7 +87,7 @@ def blocks_of(model: nn.Module) -> Iterator[Block]:
 def _entry(model_type: str) -> Architecture:
     if model_type not in ARCHITECTURES:
         raise InputError(
-            f"fusion does not know the architecture '{model_type}'.{nearest(model_type, ARCHITECTURES)}",
+            f"FLARE does not know the architecture '{model_type}'.{nearest(model_type, ARCHITECTURES)}",
             f"choose a model of one of these: {', '.join(ARCHITECTURES)}",
         )
     return ARCHITECTURES[model_type]

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.flare.adapter import FusionLoRA
+from lslo_cli.flare.adapter import FlareLoRA
 from lslo_cli.flare.architectures import Architecture, Block, architecture_of, blocks_of
 from lslo_cli.flare.source import Source
 from lslo_cli.method.flare import Phi, SourceNorm
 
 
 @dataclass(frozen=True)
-class FusionSettings:
+class FlareSettings:
     """What kind of adapters, and what they read. The defaults are the paper's.
 
     ``phi`` None is plain LoRA. ``source_layer_offset`` 1 gives block i the source as it leaves block i, one
@@ -43,13 +43,13 @@ class FusionSettings:
 
 
 @dataclass(frozen=True)
-class FusionAdapters:
+class FlareAdapters:
     """A model's adapters by name, such as ``encoder.1.attention.self.query``, and the source they read."""
 
     source: Source
-    settings: FusionSettings
+    settings: FlareSettings
     blocks: tuple[str, ...]
-    by_name: Mapping[str, FusionLoRA]
+    by_name: Mapping[str, FlareLoRA]
 
     def parameters(self) -> list[nn.Parameter]:
         return [parameter for _, parameter in self._named_parameters()]
@@ -72,7 +72,7 @@ class FusionAdapters:
                     yield f"{name}.{part}", parameter
 
 
-def attach_fusion(model: nn.Module, settings: FusionSettings) -> FusionAdapters:
+def attach_flare(model: nn.Module, settings: FlareSettings) -> FlareAdapters:
     """Freeze ``model`` and put adapters on the query and value maps of its self-attention.
 
     A is drawn from torch's global generator, so that a seed fixes it. Raises InputError for an architecture
@@ -98,7 +98,7 @@ def attach_fusion(model: nn.Module, settings: FusionSettings) -> FusionAdapters:
     for block in blocks:
         for path in _linear_maps(block, architecture, settings.elsewhere):
             fuses = path in (architecture.query, architecture.value)
-            adapter = FusionLoRA(
+            adapter = FlareLoRA(
                 block.module.get_submodule(path),
                 source,
                 name=f"{block.name}.{path}",
@@ -110,11 +110,11 @@ def attach_fusion(model: nn.Module, settings: FusionSettings) -> FusionAdapters:
             )
             by_name[adapter.name] = adapter
             _replace(block.module, path, adapter)
-    return FusionAdapters(source, settings, tuple(block.name for block in blocks), by_name)
+    return FlareAdapters(source, settings, tuple(block.name for block in blocks), by_name)
 
 
 @torch.no_grad()
-def merge(model: nn.Module, adapters: FusionAdapters) -> None:
+def merge(model: nn.Module, adapters: FlareAdapters) -> None:
     """Add plain LoRAs to the matrices they sit on and take them out: ``W + (alpha/r) B A``.
 
     The model is the stock one again. Raises RuntimeError for fusion adapters, which cannot be merged.
@@ -125,7 +125,7 @@ def merge(model: nn.Module, adapters: FusionAdapters) -> None:
     detach(model, adapters)
 
 
-def detach(model: nn.Module, adapters: FusionAdapters) -> None:
+def detach(model: nn.Module, adapters: FlareAdapters) -> None:
     """Take adapters out again: the frozen maps are as they were."""
     modules = {block.name: block.module for block in blocks_of(model)}
     for name, adapter in adapters.by_name.items():
@@ -145,7 +145,7 @@ def _linear_maps(block: Block, architecture: Architecture, elsewhere: bool) -> l
     return [name for name, module in block.module.named_modules() if isinstance(module, nn.Linear)]
 
 
-def _norm(block: Block, architecture: Architecture, settings: FusionSettings) -> nn.Module | None:
+def _norm(block: Block, architecture: Architecture, settings: FlareSettings) -> nn.Module | None:
     if settings.source_norm is SourceNorm.NONE or architecture.norm is None:
         return None
     return block.module.get_submodule(architecture.norm)

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from lslo_cli.flare.architectures import Block, blocks_of
-from lslo_cli.flare.attach import FusionAdapters
+from lslo_cli.flare.attach import FlareAdapters
 from lslo_cli.flare.source import SourceStates
 
 
 @torch.no_grad()
 def capture(
-    model: nn.Module, adapters: FusionAdapters, inputs: Mapping[str, Tensor], forward: Callable | None = None
+    model: nn.Module, adapters: FlareAdapters, inputs: Mapping[str, Tensor], forward: Callable | None = None
 ) -> SourceStates:
     """The states of a source text for every block that has adapters, each (rows, length, d).
 

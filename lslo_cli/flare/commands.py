@@ -17,14 +17,14 @@ from lslo_cli.errors import InputError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.flare.architectures import decodes_only
 from lslo_cli.flare.examples import Pairs
-from lslo_cli.flare.folder import LanguageFolder, TransferFolder
+from lslo_cli.flare.folder import FlareFolder, LanguageFolder
 from lslo_cli.flare.loading import weight_files
-from lslo_cli.flare.results import TrainedRun, TransferEvaluationResult, TransferTrainingResult
-from lslo_cli.flare.runs import TUNING, answer, probe, transfer, tune
-from lslo_cli.flare.setup import TransferSetup
+from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult, TrainedRun
+from lslo_cli.flare.runs import TUNING, answer, probe, train_run, tune
+from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.task_model import TaskModel
 from lslo_cli.flare.tasks import SOURCE
-from lslo_cli.method.flare import Transfer, TransferRun, shuffled_rows
+from lslo_cli.method.flare import FlareMethod, FlareRun, shuffled_rows
 from lslo_cli.recipe import Precision, Recipe, recorded
 from lslo_cli.tasks.experiment import Upstream, Written
 from lslo_cli.training.device import attention_for, describe_device, open_device
@@ -34,11 +34,11 @@ CHOICES = {"runs", "languages", "seeds", "translators", "translator_reads_as"}
 
 
 @dataclass(frozen=True)
-class TransferExperiment:
+class FlareExperiment:
     """A recipe, the folder of its artifacts, and the command line that is running, for the record."""
 
     recipe: Recipe
-    folder: TransferFolder
+    folder: FlareFolder
     command: str
 
     @property
@@ -56,12 +56,12 @@ def _fixed(recipe: Recipe) -> dict[str, Any]:
 class Seed:
     """One seed of an experiment: its setup, and the artifacts of its languages."""
 
-    def __init__(self, experiment: TransferExperiment, seed: int, on_event: OnEvent):
+    def __init__(self, experiment: FlareExperiment, seed: int, on_event: OnEvent):
         self.experiment = experiment
         self.seed = seed
         accelerator = open_device(experiment.recipe)
         precision = experiment.recipe.run.precision
-        self.setup = TransferSetup(
+        self.setup = FlareSetup(
             experiment.recipe.flare,
             seed,
             accelerator.device,
@@ -80,14 +80,14 @@ class Seed:
     @cached_property
     def tuned(self) -> TaskModel:
         """The model tuned on the source language. Raises InputError where it has not been trained."""
-        artifact = store.read(self.source.training, TransferTrainingResult)
+        artifact = store.read(self.source.training, FlareTrainingResult)
         run = artifact.result.run(TUNING)
         return self.setup.tuned_model(store.read_tensor_path(self.source.training, run.weights))
 
     @cached_property
     def tuning(self) -> Upstream:
         """The tuning as what other artifacts are made from."""
-        artifact = store.read(self.source.training, TransferTrainingResult)
+        artifact = store.read(self.source.training, FlareTrainingResult)
         return Upstream("tuning", self.source.training, artifact.digest)
 
     def current(
@@ -170,7 +170,7 @@ class Seed:
         )
 
 
-def train(experiment: TransferExperiment, on_event: OnEvent = ignore) -> Iterator[Written]:
+def train(experiment: FlareExperiment, on_event: OnEvent = ignore) -> Iterator[Written]:
     """Tune on the source language and train every run on every target language, for every seed.
 
     Every artifact is yielded when its last run is done. It is written after each run, so an interrupted
@@ -186,19 +186,19 @@ def train(experiment: TransferExperiment, on_event: OnEvent = ignore) -> Iterato
 def _tuned(seed: Seed) -> Written:
     path = seed.source.training
     data = seed.data(SOURCE, ("train", "dev"))
-    current = seed.current(path, TransferTrainingResult, (), data)
+    current = seed.current(path, FlareTrainingResult, (), data)
     if current and _whole(path, current):
-        return Written(path, store.read(path, TransferTrainingResult), up_to_date=True)
+        return Written(path, store.read(path, FlareTrainingResult), up_to_date=True)
     stopwatch = Stopwatch()
     run = tune(seed.setup, seed.source.weights(TUNING))
-    result = TransferTrainingResult(task=seed.setup.settings.task, language=SOURCE, runs=[run])
+    result = FlareTrainingResult(task=seed.setup.settings.task, language=SOURCE, runs=[run])
     return seed.write(path, result, (), data, stopwatch)
 
 
 def _trained(seed: Seed, language: str) -> Written:
     folder, upstream = seed.folder(language), (seed.tuning,)
     data = seed.data(language, ("train", "dev"))
-    current = seed.current(folder.training, TransferTrainingResult, upstream, data)
+    current = seed.current(folder.training, FlareTrainingResult, upstream, data)
     done = {run.run: run for run in current.runs} if current and _whole(folder.training, current) else {}
     wanted = seed.setup.settings.parsed_runs()
     written = None
@@ -206,22 +206,22 @@ def _trained(seed: Seed, language: str) -> Written:
         if str(run) in done and _same_translator(seed.setup, done[str(run)], run):
             continue
         stopwatch = Stopwatch()
-        done[str(run)] = transfer(seed.setup, seed.tuned, run, language, folder.weights(run.stem))
-        result = TransferTrainingResult(
+        done[str(run)] = train_run(seed.setup, seed.tuned, run, language, folder.weights(run.stem))
+        result = FlareTrainingResult(
             task=seed.setup.settings.task, language=language, runs=list(done.values())
         )
         written = seed.write(folder.training, result, upstream, data, stopwatch)
     return written or Written(
-        folder.training, store.read(folder.training, TransferTrainingResult), up_to_date=True
+        folder.training, store.read(folder.training, FlareTrainingResult), up_to_date=True
     )
 
 
-def _same_translator(setup: TransferSetup, done: TrainedRun, run: TransferRun) -> bool:
+def _same_translator(setup: FlareSetup, done: TrainedRun, run: FlareRun) -> bool:
     found = done.translator, done.translator_digest
     return found == (setup.translator_of(run), setup.translator_digest(run))
 
 
-def _whole(path: Path, result: TransferTrainingResult) -> bool:
+def _whole(path: Path, result: FlareTrainingResult) -> bool:
     """Whether all weights of a training are there, as they were written."""
     try:
         for run in result.runs:
@@ -232,7 +232,7 @@ def _whole(path: Path, result: TransferTrainingResult) -> bool:
     return True
 
 
-def evaluate(experiment: TransferExperiment, on_event: OnEvent = ignore) -> Iterator[Written]:
+def evaluate(experiment: FlareExperiment, on_event: OnEvent = ignore) -> Iterator[Written]:
     """Test every trained run on every target language with its controls, and yield each artifact.
 
     Raises InputError where something has not been trained.
@@ -245,23 +245,23 @@ def evaluate(experiment: TransferExperiment, on_event: OnEvent = ignore) -> Iter
 
 def _evaluated(seed: Seed, language: str) -> Written:
     folder = seed.folder(language)
-    training = store.read(folder.training, TransferTrainingResult)
+    training = store.read(folder.training, FlareTrainingResult)
     upstream = (seed.tuning, Upstream("training", folder.training, training.digest))
     data = seed.data(language, ("test",))
-    if seed.current(folder.evaluation, TransferEvaluationResult, upstream, data):
+    if seed.current(folder.evaluation, FlareEvaluationResult, upstream, data):
         return Written(
-            folder.evaluation, store.read(folder.evaluation, TransferEvaluationResult), up_to_date=True
+            folder.evaluation, store.read(folder.evaluation, FlareEvaluationResult), up_to_date=True
         )
     stopwatch = Stopwatch()
     task, pairs = seed.setup.task, seed.setup.pairs(language, "test")
     predictions, activations = [], []
     for record in training.result.runs:
-        run = TransferRun.parse(record.run)
+        run = FlareRun.parse(record.run)
         path = store.read_tensor_path(folder.training, record.weights) if record.weights else Path()
         predictions += answer(seed.setup, seed.tuned, run, language, path, pairs)
-        if run == TransferRun(Transfer.FLARE):
+        if run == FlareRun(FlareMethod.FLARE):
             activations = probe(seed.setup, seed.tuned, run, language, path, pairs)
-    result = TransferEvaluationResult(
+    result = FlareEvaluationResult(
         task=seed.setup.settings.task,
         language=language,
         metric=task.metric,

@@ -1,4 +1,4 @@
-"""Fusion adapters on disk: one safetensors file, whole or not at all, that says what it is."""
+"""FLARE adapters on disk: one safetensors file, whole or not at all, that says what it is."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from torch import nn
 
 from lslo_cli.artifacts.writing import writing
 from lslo_cli.errors import InputError
-from lslo_cli.flare.attach import FusionAdapters, FusionSettings, attach_fusion
+from lslo_cli.flare.attach import FlareAdapters, FlareSettings, attach_flare
 from lslo_cli.method.flare import Phi, SourceNorm
 from lslo_cli.nn.files import check_finite, check_readable, write_tensors
 from lslo_cli.parsing import parse_json
 
-FORMAT = "lslo-fusion-2"
+FORMAT = "lslo-flare-2"
+FORMERLY = "lslo-fusion-2"
+"""The same format under the name that it had before."""
 AGAIN = "give the file that was saved for this model, or train again"
 
 
-def save_fusion(
-    path: Path, adapters: FusionAdapters, extra: Mapping[str, nn.Module] | None = None, **metadata: str
+def save_flare(
+    path: Path, adapters: FlareAdapters, extra: Mapping[str, nn.Module] | None = None, **metadata: str
 ) -> None:
     """Write adapters and their settings; ``extra`` modules, such as a task head, go by their names.
 
@@ -39,19 +41,17 @@ def save_fusion(
         write_tensors(file, path, tensors, {FORMAT: json.dumps(header)})
 
 
-def load_fusion(path: Path, model: nn.Module, extra: Mapping[str, nn.Module] | None = None) -> FusionAdapters:
+def load_flare(path: Path, model: nn.Module, extra: Mapping[str, nn.Module] | None = None) -> FlareAdapters:
     """Put the adapters of a file on ``model``, and the states of ``extra`` modules into them.
 
     Raises InputError where the file is missing, damaged or something else, or does not fit the model.
     """
-    adapters = attach_fusion(model, _settings(read_metadata(path)["settings"]))
-    restore_fusion(path, adapters, extra)
+    adapters = attach_flare(model, _settings(read_metadata(path)["settings"]))
+    restore_flare(path, adapters, extra)
     return adapters
 
 
-def restore_fusion(
-    path: Path, adapters: FusionAdapters, extra: Mapping[str, nn.Module] | None = None
-) -> None:
+def restore_flare(path: Path, adapters: FlareAdapters, extra: Mapping[str, nn.Module] | None = None) -> None:
     """Copy a file into adapters that are in place, and into ``extra`` modules. Raises InputError likewise."""
     if _settings(read_metadata(path)["settings"]) != adapters.settings:
         raise InputError(f"{path} holds adapters of another kind than these: {adapters.settings}", AGAIN)
@@ -71,26 +71,27 @@ def restore_fusion(
 def read_metadata(path: Path) -> dict[str, Any]:
     """What the header of a file says: settings, run, language.
 
-    Raises InputError where the file is missing or damaged, or holds no fusion adapters.
+    Raises InputError where the file is missing or damaged, or holds no FLARE adapters.
     """
     check_readable(path, AGAIN)
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise InputError(f"cannot read fusion adapters from {path}: {error}", AGAIN) from None
-    if FORMAT not in metadata:
-        raise InputError(f"{path} holds no fusion adapters ({FORMAT})", AGAIN)
+        raise InputError(f"cannot read FLARE adapters from {path}: {error}", AGAIN) from None
+    header = metadata.get(FORMAT) or metadata.get(FORMERLY)
+    if header is None:
+        raise InputError(f"{path} holds no FLARE adapters ({FORMAT})", AGAIN)
     try:
-        return parse_json(metadata[FORMAT])
+        return parse_json(header)
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}", AGAIN) from None
 
 
-def _settings(written: Mapping[str, Any]) -> FusionSettings:
-    known = {field.name for field in fields(FusionSettings)}
+def _settings(written: Mapping[str, Any]) -> FlareSettings:
+    known = {field.name for field in fields(FlareSettings)}
     values = {key: value for key, value in written.items() if key in known}
     values["phi"] = None if values["phi"] is None else Phi(values["phi"])
     values["source_norm"] = SourceNorm(values["source_norm"])
     values["stacks"] = None if values["stacks"] is None else tuple(values["stacks"])
-    return FusionSettings(**values)
+    return FlareSettings(**values)

@@ -1,4 +1,4 @@
-"""What a transfer study shows: how each fused run uses its source, and which of the paper's claims hold."""
+"""What a FLARE study shows: how each fused run uses its source, and which of the paper's claims hold."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean
 
-from lslo_cli.flare.study import TransferStudy
-from lslo_cli.method.flare import SourceGiven, Transfer, TransferRun
-from lslo_cli.paper import TRANSFER_CLAIMS, Expectation, TransferClaim, flare_table
+from lslo_cli.flare.study import FlareStudy
+from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
+from lslo_cli.paper import FLARE_CLAIMS, Expectation, FlareClaim, flare_table
 from lslo_cli.report.findings import Finding, Outcome, Verdict, judged, notes_on, paired_spread
 from lslo_cli.report.table import Cell, Column, Difference, Table, two_decimals
 
@@ -45,24 +45,24 @@ class Checked:
     reading: Reading
 
 
-def checked(study: TransferStudy, run: str) -> Checked | None:
+def checked(study: FlareStudy, run: str) -> Checked | None:
     """Hold a run against its controls; None where it is no FLARE or is itself a control.
 
     It uses its source where the right one is better than a shuffled one, and reads its own text where even
     with a shuffled one it beats the label of that source. What it makes of both should beat what each alone
     gives. FLARE-MT has no source text, so it is not held against translate-test.
     """
-    method = TransferRun.parse(run).method
-    if method not in (Transfer.FLARE, Transfer.FLARE_MT):
+    method = FlareRun.parse(run).method
+    if method not in (FlareMethod.FLARE, FlareMethod.FLARE_MT):
         return None
     right, shuffled = study.averages(run), study.averages(run, SourceGiven.SHUFFLED)
     pairs = {
         "uses its source": (RIGHT, right, SHUFFLED, shuffled),
         "reads its text": (SHUFFLED, shuffled, WRONG_LABEL, study.chances()),
-        "beats the source": (RIGHT, right, SOURCE_ALONE, study.averages(str(Transfer.TRANSLATE_TEST))),
-        "beats the target": (RIGHT, right, TARGET_ALONE, study.averages(str(Transfer.LORA))),
+        "beats the source": (RIGHT, right, SOURCE_ALONE, study.averages(str(FlareMethod.TRANSLATE_TEST))),
+        "beats the target": (RIGHT, right, TARGET_ALONE, study.averages(str(FlareMethod.LORA))),
     }
-    if method is Transfer.FLARE_MT:
+    if method is FlareMethod.FLARE_MT:
         del pairs["beats the source"]
     checks = {
         name: _compared(f"{ours} {Expectation.HIGHER} {theirs}", one, other)
@@ -84,7 +84,7 @@ def _reading(verdicts: Mapping[str, Verdict]) -> Reading:
     return Reading.FUSES if "beats the source" in verdicts else Reading.ADDS_TO_LORA
 
 
-def check_table(study: TransferStudy) -> Table:
+def check_table(study: FlareStudy) -> Table:
     """Every check of every fused run."""
     found = [result for run in study.runs if (result := checked(study, run))]
     outcomes = [outcome for result in found for outcome in result.checks.values()]
@@ -112,9 +112,9 @@ def check_table(study: TransferStudy) -> Table:
     )
 
 
-def claim_table(study: TransferStudy) -> Table:
+def claim_table(study: FlareStudy) -> Table:
     """The paper's claims, each comparison with its numbers."""
-    found = [_claimed(study, claim) for claim in TRANSFER_CLAIMS]
+    found = [_claimed(study, claim) for claim in FLARE_CLAIMS]
     outcomes = [outcome for finding in found for outcome in finding.outcomes]
     return Table(
         "Findings: the paper's claims, computed from our scores",
@@ -148,7 +148,7 @@ def claim_table(study: TransferStudy) -> Table:
     )
 
 
-def _claimed(study: TransferStudy, claim: TransferClaim) -> Finding:
+def _claimed(study: FlareStudy, claim: FlareClaim) -> Finding:
     ours = _named(study, claim.run)
     outcomes = []
     for other in claim.others:
@@ -158,12 +158,12 @@ def _claimed(study: TransferStudy, claim: TransferClaim) -> Finding:
     return Finding(claim.text, tuple(outcomes))
 
 
-def _named(study: TransferStudy, name: str) -> str | None:
+def _named(study: FlareStudy, name: str) -> str | None:
     """The study's run of that name; a bare method stands for its default."""
     return name if name in study.runs else study.run_of(name)
 
 
-def _papers(study: TransferStudy, run: str, other: str) -> float | None:
+def _papers(study: FlareStudy, run: str, other: str) -> float | None:
     """The printed difference of two runs on the study's task, None where the paper has not both."""
     task = PAPERS_TASKS.get(study.task)
     both = [_printed(name, task) for name in (run, other)]
@@ -171,8 +171,8 @@ def _papers(study: TransferStudy, run: str, other: str) -> float | None:
 
 
 def _printed(name: str, task: str | None) -> float | None:
-    parsed, paper = TransferRun.parse(name), flare_table()
-    if parsed.method is Transfer.FLARE:
+    parsed, paper = FlareRun.parse(name), flare_table()
+    if parsed.method is FlareMethod.FLARE:
         return paper.fusion_functions.get(parsed.phi, {}).get(task)
     return paper.scores[PAPERS_MODEL].get(parsed.method, {}).get(task)
 

@@ -1,4 +1,4 @@
-"""Where a transfer experiment keeps its artifacts: by seed, then by language."""
+"""Where a FLARE experiment keeps its artifacts: by seed, then by language."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LanguageFolder:
 
 
 @dataclass(frozen=True)
-class TransferFolder:
+class FlareFolder:
     """``results/<experiment>/`` of ``lslo flare``. Asking for a path creates nothing."""
 
     path: Path

@@ -37,7 +37,7 @@ def load_task_model(
 
     The head is drawn from torch's global generator. ``dropout`` None keeps the model's own, ``answer_tokens``
     is the most that a decoder writes as an answer to a question. Raises InputError where there is no such
-    model or fusion does not know it.
+    model or FLARE does not know it.
     """
     logging.disable_progress_bar()  # what a run has to say goes through its events
     try:

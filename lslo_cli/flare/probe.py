@@ -7,15 +7,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from lslo_cli.flare.adapter import FusionLoRA
-from lslo_cli.flare.readings import FusionReading
+from lslo_cli.flare.adapter import FlareLoRA
+from lslo_cli.flare.readings import FlareReading
 from lslo_cli.flare.task_model import Prepared
 from lslo_cli.flare.texts import prediction_batches
 
 
 @torch.no_grad()
 def activations(
-    reading: FusionReading, split: Prepared, size: int
+    reading: FlareReading, split: Prepared, size: int
 ) -> dict[str, tuple[list[float], list[float]]]:
     """Mean of relu(A s) and of relu(A t) by dimension of the bottleneck, for every fusion adapter.
 
@@ -29,7 +29,7 @@ def activations(
     positions = 0
 
     def observe(name: str) -> Callable[[nn.Module, tuple[Tensor]], None]:
-        def hook(adapter: FusionLoRA, inputs: tuple[Tensor]) -> None:
+        def hook(adapter: FlareLoRA, inputs: tuple[Tensor]) -> None:
             for number, hidden in enumerate(adapter.bottleneck(*inputs)):
                 sums[name][number] += hidden.double().relu().sum(dim=(0, 1)).cpu()
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from lslo_cli.flare.attach import FusionAdapters
+from lslo_cli.flare.attach import FlareAdapters
 from lslo_cli.flare.capture import capture
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.head_model import HeadModel
@@ -27,7 +27,7 @@ KEPT_BYTES = 2**32
 class Reading:
     """A plain reading of the target text, with whatever adapters the model has."""
 
-    def __init__(self, model: TaskModel, adapters: FusionAdapters | None, max_length: int):
+    def __init__(self, model: TaskModel, adapters: FlareAdapters | None, max_length: int):
         self.model = model
         self.adapters = adapters
         self.max_length = max_length
@@ -80,7 +80,7 @@ class JoinedReading(Reading):
         return self.model.joined(pairs, 2 * self.max_length)
 
 
-class FusionReading(Reading):
+class FlareReading(Reading):
     """FLARE: the frozen model reads the source, whose states are fused with the target's.
 
     Both texts are padded to one length, the longest of a batch on either side. The states of a split are kept
@@ -93,7 +93,7 @@ class FusionReading(Reading):
     def __init__(
         self,
         model: TaskModel,
-        adapters: FusionAdapters,
+        adapters: FlareAdapters,
         max_length: int,
         captured: dict[Hashable, SourceStates] | None = None,
     ):
@@ -135,7 +135,7 @@ class FusionReading(Reading):
         return capture(backbone, self.adapters, inputs, forward=backbone.base_model)  # no language head
 
 
-class TranslatorReading(FusionReading):
+class TranslatorReading(FlareReading):
     """FLARE-MT: ``encode_targets`` gives the translation encoder's states of target texts, once.
 
     ``projection`` takes them (rows, length, d_mt) to source states.
@@ -144,7 +144,7 @@ class TranslatorReading(FusionReading):
     def __init__(
         self,
         model: TaskModel,
-        adapters: FusionAdapters,
+        adapters: FlareAdapters,
         max_length: int,
         projection: nn.Module,
         encode_targets: Callable[[Sequence[str]], Tensor],
@@ -170,7 +170,7 @@ class MixupReading(Reading):
 
     model: HeadModel
 
-    def __init__(self, model: HeadModel, adapters: FusionAdapters, max_length: int, mixup: XMixup):
+    def __init__(self, model: HeadModel, adapters: FlareAdapters, max_length: int, mixup: XMixup):
         super().__init__(model, adapters, max_length)
         self.mixup = mixup
 

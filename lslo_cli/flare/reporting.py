@@ -1,4 +1,4 @@
-"""``lslo flare report``: tables and figures from the artifacts of a transfer experiment."""
+"""``lslo flare report``: tables and figures from the artifacts of a FLARE experiment."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import InputError
 from lslo_cli.flare import plots as figures
-from lslo_cli.flare.folder import TransferFolder
-from lslo_cli.flare.results import TransferEvaluationResult, TransferTrainingResult
-from lslo_cli.flare.study import TransferStudy
-from lslo_cli.flare.tables import GIVEN, transfer_tables
-from lslo_cli.method.flare import SourceGiven, Transfer, TransferRun
+from lslo_cli.flare.folder import FlareFolder
+from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
+from lslo_cli.flare.study import FlareStudy
+from lslo_cli.flare.tables import GIVEN, flare_tables
+from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
 from lslo_cli.report import Document, Figure, Section
 from lslo_cli.report.building import Format, write
 from lslo_cli.report.provenance import commits, software
@@ -29,14 +29,14 @@ from lslo_cli.report.table import millions
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-Evaluation = Artifact[TransferEvaluationResult]
+Evaluation = Artifact[FlareEvaluationResult]
 
 
 @dataclass(frozen=True)
-class TransferReport:
+class FlareReport:
     """A study with the artifacts it was read from."""
 
-    study: TransferStudy
+    study: FlareStudy
     artifacts: tuple[Evaluation, ...]
 
     def document(self, *, with_figures: bool = False) -> Document:
@@ -47,7 +47,7 @@ class TransferReport:
         section = Section(
             f"{self.artifacts[0].experiment}: {self.study.task}, {languages} target languages",
             tuple(_facts(self.study, self.artifacts)),
-            tuple(transfer_tables(self.study, model)),
+            tuple(flare_tables(self.study, model)),
             drawn,
         )
         return Document("FLARE and what it is compared with", (section,))
@@ -61,7 +61,7 @@ class TransferReport:
         ]
 
 
-def read_report(folder: TransferFolder) -> TransferReport:
+def read_report(folder: FlareFolder) -> FlareReport:
     """Every evaluation in a folder with the training behind it.
 
     Raises InputError where there is none, where one is damaged or stale, or where they were made with
@@ -70,21 +70,19 @@ def read_report(folder: TransferFolder) -> TransferReport:
     evaluations, trainings, artifacts = {}, {}, []
     for seed in folder.seeds():
         for path in sorted((folder.path / f"seed-{seed}").glob("*/evaluation.json")):
-            artifact = store.read(path, TransferEvaluationResult)
-            store.check_fresh(path, artifact, TransferEvaluationResult.command)
+            artifact = store.read(path, FlareEvaluationResult)
+            store.check_fresh(path, artifact, FlareEvaluationResult.command)
             key = (seed, artifact.result.language)
             evaluations[key] = artifact.result
-            trainings[key] = store.read(path.with_name("training.json"), TransferTrainingResult).result
+            trainings[key] = store.read(path.with_name("training.json"), FlareTrainingResult).result
             artifacts.append(artifact)
             _check_alike(path, artifacts)
     if not artifacts:
-        raise InputError(
-            f"no evaluation in {folder.path}", f"make it first: {TransferEvaluationResult.command}"
-        )
-    return TransferReport(TransferStudy(evaluations, trainings), tuple(artifacts))
+        raise InputError(f"no evaluation in {folder.path}", f"make it first: {FlareEvaluationResult.command}")
+    return FlareReport(FlareStudy(evaluations, trainings), tuple(artifacts))
 
 
-def report(folder: TransferFolder) -> tuple[Document, list[Path]]:
+def report(folder: FlareFolder) -> tuple[Document, list[Path]]:
     """Write ``report.md`` and the figures, and return the document with the paths written."""
     found = read_report(folder)
     document = found.document()
@@ -114,7 +112,7 @@ def _settings(artifact: Evaluation) -> dict[str, object]:
     return {key: value for key, value in artifact.recipe["flare"].items() if key != "translator_reads_as"}
 
 
-def _facts(study: TransferStudy, artifacts: Sequence[Evaluation]) -> Iterator[tuple[str, str]]:
+def _facts(study: FlareStudy, artifacts: Sequence[Evaluation]) -> Iterator[tuple[str, str]]:
     first = artifacts[0]
     settings, model = first.recipe["flare"], first.model
     rows = distinct(f"{len(result.gold):,}" for result in study.evaluations.values())
@@ -151,7 +149,7 @@ class _Sketch:
     draw: Callable[..., Drawing]
 
 
-def _sketches(study: TransferStudy) -> Iterator[_Sketch]:
+def _sketches(study: FlareStudy) -> Iterator[_Sketch]:
     """The figures that a study allows."""
     chances = study.chances()
     chance = fmean(chances.values()) if chances else 0.0
@@ -163,7 +161,7 @@ def _sketches(study: TransferStudy) -> Iterator[_Sketch]:
     fused = {name: _by_run(study, source) for source, name in GIVEN.items()}
     fused = {name: by_run for name, by_run in fused.items() if by_run}
     if fused:
-        unfused = [run for run in study.runs if not TransferRun.parse(run).method.fuses]
+        unfused = [run for run in study.runs if not FlareRun.parse(run).method.fuses]
         alone = {run: spread.mean for run in unfused if (spread := study.average(run))}
         caption = "Fusion functions with the right source, with none and with a shuffled one."
         lines = {**alone, "wrong source's label": chance}
@@ -177,18 +175,18 @@ def _sketches(study: TransferStudy) -> Iterator[_Sketch]:
         yield _Sketch("activations", caption, partial(figures.activations, probed))
 
 
-def _for_pages(study: TransferStudy) -> Iterator[Figure]:
+def _for_pages(study: FlareStudy) -> Iterator[Figure]:
     for sketch in _sketches(study):
         light, dark = (plots.svg(sketch.draw(style=s)) for s in (plots.Style.SCREEN, plots.Style.DARK))
         yield Figure(sketch.caption, light, dark)
 
 
-def _by_language(study: TransferStudy) -> dict[str, dict[str, list[float]]]:
+def _by_language(study: FlareStudy) -> dict[str, dict[str, list[float]]]:
     """Scores of the methods as they are, without other choices of fusion; their means as a last language."""
     scores: dict[str, dict[str, list[float]]] = {}
     for run in study.runs:
-        parsed = TransferRun.parse(run)
-        if parsed.method is Transfer.FLARE and run != study.run_of(Transfer.FLARE):
+        parsed = FlareRun.parse(run)
+        if parsed.method is FlareMethod.FLARE and run != study.run_of(FlareMethod.FLARE):
             continue
         by_language = scores.setdefault(run, {})
         for language in study.languages:
@@ -201,10 +199,10 @@ def _by_language(study: TransferStudy) -> dict[str, dict[str, list[float]]]:
     return scores
 
 
-def _by_run(study: TransferStudy, source: SourceGiven) -> dict[str, list[float]]:
+def _by_run(study: FlareStudy, source: SourceGiven) -> dict[str, list[float]]:
     """Every fused run's mean over languages in every seed."""
     return {
         run: list(means.values())
         for run in study.runs
-        if TransferRun.parse(run).method.fuses and (means := study.averages(run, source))
+        if FlareRun.parse(run).method.fuses and (means := study.averages(run, source))
     }

@@ -10,7 +10,7 @@ from lslo_cli.artifacts.results import TensorFile
 from lslo_cli.artifacts.schema import Document, Number, Result
 
 
-class TransferEpoch(Document):
+class FlareEpoch(Document):
     """One epoch of task training: mean loss per text, and the score on the development set."""
 
     epoch: int
@@ -37,14 +37,15 @@ class TrainedRun(Document):
     seconds: Number = 0.0
     step_seconds: Number = 0.0
     best_epoch: int = 0
-    history: list[TransferEpoch] = Field(default_factory=list)
+    history: list[FlareEpoch] = Field(default_factory=list)
     weights: TensorFile | None = None
 
 
-class TransferTrainingResult(Result):
+class FlareTrainingResult(Result):
     """All methods' training on one language; for the source language, the tuning they start from."""
 
-    kind: ClassVar[str] = "transfer-training"
+    kind: ClassVar[str] = "flare-training"
+    formerly: ClassVar[tuple[str, ...]] = ("transfer-training",)
     command: ClassVar[str] = "lslo flare train"
 
     task: str
@@ -79,10 +80,11 @@ class Activation(Document):
     target: list[Number]
 
 
-class TransferEvaluationResult(Result):
+class FlareEvaluationResult(Result):
     """Every run's answers to a language's test set; ``shuffled`` is the row whose source each row got."""
 
-    kind: ClassVar[str] = "transfer-evaluation"
+    kind: ClassVar[str] = "flare-evaluation"
+    formerly: ClassVar[tuple[str, ...]] = ("transfer-evaluation",)
     command: ClassVar[str] = "lslo flare evaluate"
 
     task: str

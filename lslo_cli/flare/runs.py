@@ -1,4 +1,4 @@
-"""The runs of a transfer experiment: tuning on the source language, one method's training, its answers."""
+"""The runs of a FLARE experiment: tuning on the source language, one method's training, its answers."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from torch import Tensor
 from lslo_cli.artifacts.provenance import digest_of_file
 from lslo_cli.artifacts.results import TensorFile
 from lslo_cli.flare.examples import Pairs
-from lslo_cli.flare.files import restore_fusion, save_fusion
+from lslo_cli.flare.files import restore_flare, save_flare
 from lslo_cli.flare.probe import activations
-from lslo_cli.flare.readings import FusionReading, Reading
+from lslo_cli.flare.readings import FlareReading, Reading
 from lslo_cli.flare.results import Activation, Prediction, TrainedRun
-from lslo_cli.flare.setup import TransferSetup
+from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.task_model import Prepared, TaskModel
 from lslo_cli.flare.tasks import SOURCE
 from lslo_cli.flare.training import TaskFit
-from lslo_cli.method.flare import SourceGiven, Transfer, TransferRun, shuffled_rows
+from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven, shuffled_rows
 
 TUNING = "tuning"
 """The name of the run on the source language that all others start from."""
 
 
-def tune(setup: TransferSetup, path: Path) -> TrainedRun:
+def tune(setup: FlareSetup, path: Path) -> TrainedRun:
     """Tune a LoRA and the head on the source language, and write them to ``path``."""
     settings = setup.settings
     with setup.tuning() as reading:
@@ -39,9 +39,7 @@ def tune(setup: TransferSetup, path: Path) -> TrainedRun:
         )
 
 
-def transfer(
-    setup: TransferSetup, tuned: TaskModel, run: TransferRun, language: str, path: Path
-) -> TrainedRun:
+def train_run(setup: FlareSetup, tuned: TaskModel, run: FlareRun, language: str, path: Path) -> TrainedRun:
     """Train one method on a target language and write what was trained to ``path``."""
     if not run.method.trains:
         return TrainedRun(run=str(run), method=str(run.method))
@@ -58,33 +56,33 @@ def transfer(
             lr=settings.lr,
             translator=setup.translator_of(run),
             translator_digest=setup.translator_digest(run),
-            shuffled=run.method is Transfer.FLARE_SHUFFLED,
+            shuffled=run.method is FlareMethod.FLARE_SHUFFLED,
         )
 
 
 def answer(
-    setup: TransferSetup, tuned: TaskModel, run: TransferRun, language: str, path: Path, pairs: Pairs
+    setup: FlareSetup, tuned: TaskModel, run: FlareRun, language: str, path: Path, pairs: Pairs
 ) -> list[Prediction]:
     """One method's answers to a test set, and those of the controls where it fuses."""
     with setup.reading(tuned, run, language) as reading:
         if run.method.trains:
-            restore_fusion(path, reading.adapters, reading.modules())
+            restore_flare(path, reading.adapters, reading.modules())
         split = reading.prepare(pairs)
         other = shuffled_rows(len(split.lengths), setup.seed)
         tests = {SourceGiven.MATCHED: split}
         if run.method.fuses:
             tests |= {SourceGiven.NONE: split, SourceGiven.SHUFFLED: split.with_sources_of(other)}
-        if run.method is Transfer.FLARE_SHUFFLED:
+        if run.method is FlareMethod.FLARE_SHUFFLED:
             del tests[SourceGiven.NONE]
         return [_answers(setup, reading, run, source, test) for source, test in tests.items()]
 
 
 def probe(
-    setup: TransferSetup, tuned: TaskModel, run: TransferRun, language: str, path: Path, pairs: Pairs
+    setup: FlareSetup, tuned: TaskModel, run: FlareRun, language: str, path: Path, pairs: Pairs
 ) -> list[Activation]:
     """Mean activations of source and target in every bottleneck of a FLARE run (the paper's figure 5)."""
     with setup.reading(tuned, run, language) as reading:
-        restore_fusion(path, reading.adapters, reading.modules())
+        restore_flare(path, reading.adapters, reading.modules())
         found = activations(reading, reading.prepare(pairs), setup.settings.batch_size)
     return [
         Activation(run=str(run), adapter=name, source=source, target=target)
@@ -93,9 +91,9 @@ def probe(
 
 
 def _answers(
-    setup: TransferSetup, reading: Reading, run: TransferRun, source: SourceGiven, split: Prepared
+    setup: FlareSetup, reading: Reading, run: FlareRun, source: SourceGiven, split: Prepared
 ) -> Prediction:
-    if isinstance(reading, FusionReading):
+    if isinstance(reading, FlareReading):
         reading.without_source = source is SourceGiven.NONE
     answers, labels = reading.predict(split, setup.settings.batch_size), split.labels.tolist()
     digits = answers if setup.task.labels else [int(a == y) for a, y in zip(answers, labels, strict=True)]
@@ -108,7 +106,7 @@ def _answers(
 
 
 def _train(
-    setup: TransferSetup,
+    setup: FlareSetup,
     reading: Reading,
     language: str,
     path: Path,
@@ -139,7 +137,7 @@ def _train(
         on_event=setup.on_event,
     )
     trained = fit.run()
-    save_fusion(path, reading.adapters, reading.modules(), run=name, language=language)
+    save_flare(path, reading.adapters, reading.modules(), run=name, language=language)
     return TrainedRun(
         run=name,
         method=method,

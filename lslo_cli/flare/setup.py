@@ -1,4 +1,4 @@
-"""What transfer starts from: a task in two languages, its model, and a reading for every method."""
+"""What a FLARE experiment starts from: a task in two languages, its model, and a reading for every method."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import torch
 
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.events import OnEvent, ignore
-from lslo_cli.flare.attach import FusionAdapters, FusionSettings, attach_fusion, detach, merge
+from lslo_cli.flare.attach import FlareAdapters, FlareSettings, attach_flare, detach, merge
 from lslo_cli.flare.examples import Pairs
-from lslo_cli.flare.files import restore_fusion
+from lslo_cli.flare.files import restore_flare
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.latent import TargetEncoder, load_target_encoder, translator_digest
 from lslo_cli.flare.loading import load_task_model
 from lslo_cli.flare.mixup import XMixup
 from lslo_cli.flare.readings import (
-    FusionReading,
+    FlareReading,
     JoinedReading,
     MixupReading,
     Reading,
@@ -31,13 +31,13 @@ from lslo_cli.flare.source import SourceStates
 from lslo_cli.flare.task_model import TaskModel
 from lslo_cli.flare.tasks import TASKS, Task
 from lslo_cli.flare.translator import LatentTranslation
-from lslo_cli.method.flare import Transfer, TransferRun
+from lslo_cli.method.flare import FlareMethod, FlareRun
 from lslo_cli.recipe.flare import FlareSection
 
 
 @dataclass
-class TransferSetup:
-    """One seed of a transfer experiment. ``dtype`` is that of frozen weights; what is trained is float32."""
+class FlareSetup:
+    """One seed of a FLARE experiment. ``dtype`` is that of frozen weights; what is trained is float32."""
 
     settings: FlareSection
     seed: int
@@ -82,7 +82,7 @@ class TransferSetup:
         self._captured.clear()
         model = self.new_model()
         with _attached(self, model, _settings(self, None)) as adapters:
-            restore_fusion(weights, adapters, model.modules())
+            restore_flare(weights, adapters, model.modules())
             merge(model.backbone, adapters)
         model.backbone.to(self.dtype)
         return model
@@ -96,23 +96,23 @@ class TransferSetup:
             yield Reading(model, adapters, self.settings.max_length)
 
     @contextmanager
-    def reading(self, tuned: TaskModel, run: TransferRun, language: str) -> Iterator[Reading]:
+    def reading(self, tuned: TaskModel, run: FlareRun, language: str) -> Iterator[Reading]:
         """A method on the tuned model, with fresh adapters and a head of its own; taken out at the end."""
         model = tuned.fresh()
         length = self.settings.max_length
-        if run.method is Transfer.ZERO_SHOT:
+        if run.method is FlareMethod.ZERO_SHOT:
             yield Reading(model, None, length)
             return
-        if run.method is Transfer.TRANSLATE_TEST:
+        if run.method is FlareMethod.TRANSLATE_TEST:
             yield SourceReading(model, None, length)
             return
         with _attached(self, model, _settings(self, run if run.method.fuses else None)) as adapters:
             match run.method:
-                case Transfer.LORA:
+                case FlareMethod.LORA:
                     yield Reading(model, adapters, length)
-                case Transfer.INPUT_FUSION:
+                case FlareMethod.INPUT_FUSION:
                     yield JoinedReading(model, adapters, length)
-                case Transfer.X_MIXUP:
+                case FlareMethod.X_MIXUP:
                     if not (self.task.labels and isinstance(model, HeadModel)):
                         raise UsageError(
                             "x-mixup compares the probabilities of labels, and the answers here are "
@@ -124,30 +124,30 @@ class TransferSetup:
                         yield MixupReading(model, adapters, length, mixup)
                     finally:
                         mixup.detach()
-                case Transfer.FLARE | Transfer.FLARE_SHUFFLED:
-                    yield FusionReading(model, adapters, length, self._captured)
-                case Transfer.FLARE_MT:
+                case FlareMethod.FLARE | FlareMethod.FLARE_SHUFFLED:
+                    yield FlareReading(model, adapters, length, self._captured)
+                case FlareMethod.FLARE_MT:
                     yield self._translator_reading(model, adapters, run)
 
     def _translator_reading(
-        self, model: TaskModel, adapters: FusionAdapters, run: TransferRun
+        self, model: TaskModel, adapters: FlareAdapters, run: FlareRun
     ) -> TranslatorReading:
         encoder = self.target_encoder(run.translator)
         projection = LatentTranslation(encoder.width, model.width, adapters.blocks).to(self.device)
         return TranslatorReading(model, adapters, self.settings.max_length, projection, encoder)
 
-    def translator_of(self, run: TransferRun) -> str:
+    def translator_of(self, run: FlareRun) -> str:
         """The translation model that a run reads with and as which language; empty for other methods.
 
         Raises UsageError where the recipe has none of that name.
         """
-        if run.method is not Transfer.FLARE_MT:
+        if run.method is not FlareMethod.FLARE_MT:
             return ""
         return f"{self._translator_folder(run.translator)} as {self.settings.translator_reads_as}"
 
-    def translator_digest(self, run: TransferRun) -> str:
+    def translator_digest(self, run: FlareRun) -> str:
         """Of the weights that the translation model of a run has now; empty for other methods."""
-        if run.method is not Transfer.FLARE_MT:
+        if run.method is not FlareMethod.FLARE_MT:
             return ""
         return translator_digest(self._translator_folder(run.translator))
 
@@ -178,19 +178,19 @@ class TransferSetup:
 
 
 @contextmanager
-def _attached(setup: TransferSetup, model: TaskModel, settings: FusionSettings) -> Iterator[FusionAdapters]:
+def _attached(setup: FlareSetup, model: TaskModel, settings: FlareSettings) -> Iterator[FlareAdapters]:
     """Adapters drawn from the seed, on the model for the block; merged ones are out already."""
     torch.manual_seed(setup.seed)
-    adapters = attach_fusion(model.backbone, settings)
+    adapters = attach_flare(model.backbone, settings)
     try:
         yield adapters
     finally:
         detach(model.backbone, adapters)
 
 
-def _settings(setup: TransferSetup, run: TransferRun | None) -> FusionSettings:
+def _settings(setup: FlareSetup, run: FlareRun | None) -> FlareSettings:
     recipe = setup.settings
-    return FusionSettings(
+    return FlareSettings(
         phi=run.phi if run else None,
         rank=recipe.rank,
         alpha=recipe.alpha,

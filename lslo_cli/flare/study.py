@@ -1,4 +1,4 @@
-"""What the seeds of a transfer experiment found, as its tables need it."""
+"""What the seeds of a FLARE experiment found, as its tables need it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from statistics import fmean
 
 from lslo_cli.errors import InputError
 from lslo_cli.flare.results import (
+    FlareEvaluationResult,
+    FlareTrainingResult,
     Prediction,
-    TransferEvaluationResult,
-    TransferTrainingResult,
 )
-from lslo_cli.method.flare import SourceGiven, Transfer, TransferRun
+from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
 from lslo_cli.method.source_reliance import Reliance, reliance, repeated_errors
 from lslo_cli.method.task_scores import accuracy, macro_f1
 from lslo_cli.report.table import Spread
@@ -22,11 +22,11 @@ Key = tuple[int, str]
 
 
 @dataclass(frozen=True)
-class TransferStudy:
+class FlareStudy:
     """The artifacts of an experiment by seed and language; only what was evaluated is in it."""
 
-    evaluations: Mapping[Key, TransferEvaluationResult]
-    trainings: Mapping[Key, TransferTrainingResult]
+    evaluations: Mapping[Key, FlareEvaluationResult]
+    trainings: Mapping[Key, FlareTrainingResult]
 
     def __post_init__(self) -> None:
         if not self.evaluations:
@@ -56,7 +56,7 @@ class TransferStudy:
 
     def run_of(self, method: str) -> str | None:
         """The run that a bare method stands for: its default, or else the first there is."""
-        return next((run for run in self.runs if TransferRun.parse(run).method == method), None)
+        return next((run for run in self.runs if FlareRun.parse(run).method == method), None)
 
     def tests(self, run: str, source: SourceGiven = SourceGiven.MATCHED) -> dict[Key, Prediction]:
         """One run's predictions by seed and language."""
@@ -97,7 +97,7 @@ class TransferStudy:
 
     def repeated_errors(self, run: str) -> list[float]:
         """The shares of translate-test's errors that a run repeats, for every seed and language."""
-        reference = self.tests(str(Transfer.TRANSLATE_TEST))
+        reference = self.tests(str(FlareMethod.TRANSLATE_TEST))
         shares = (
             repeated_errors(
                 _digits(test.answers), _digits(reference[key].answers), _digits(self.evaluations[key].gold)
@@ -115,7 +115,7 @@ class TransferStudy:
         }
 
 
-def _chance(result: TransferEvaluationResult) -> float:
+def _chance(result: FlareEvaluationResult) -> float:
     """The score of the shuffled rows' labels; where answers are spans, another row's is never right."""
     if not result.labels:
         return 0.0
@@ -131,6 +131,6 @@ def _digits(text: str) -> list[int]:
 
 
 def _order(name: str) -> tuple[int, str]:
-    run = TransferRun.parse(name)
-    is_default = run == TransferRun(run.method)
-    return list(Transfer).index(run.method), "" if is_default else name
+    run = FlareRun.parse(name)
+    is_default = run == FlareRun(run.method)
+    return list(FlareMethod).index(run.method), "" if is_default else name

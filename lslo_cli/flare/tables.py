@@ -7,8 +7,8 @@ from statistics import median
 
 from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.flare.findings import PAPERS_TASKS, check_table, checked, claim_table
-from lslo_cli.flare.study import TransferStudy
-from lslo_cli.method.flare import SourceGiven, Transfer, TransferRun
+from lslo_cli.flare.study import FlareStudy
+from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
 from lslo_cli.method.task_scores import average_ranks
 from lslo_cli.paper import flare_table
 from lslo_cli.report.table import (
@@ -27,11 +27,17 @@ from lslo_cli.report.table import (
 GIVEN = {SourceGiven.MATCHED: "right", SourceGiven.NONE: "no", SourceGiven.SHUFFLED: "shuffled"}
 """What each kind of source is called."""
 
-RANKED = (Transfer.LORA, Transfer.INPUT_FUSION, Transfer.X_MIXUP, Transfer.FLARE_MT, Transfer.FLARE)
+RANKED = (
+    FlareMethod.LORA,
+    FlareMethod.INPUT_FUSION,
+    FlareMethod.X_MIXUP,
+    FlareMethod.FLARE_MT,
+    FlareMethod.FLARE,
+)
 """The methods that are trained on the target language, which the paper ranks."""
 
 
-def transfer_tables(study: TransferStudy, model: ModelIdentity) -> Iterator[Table]:
+def flare_tables(study: FlareStudy, model: ModelIdentity) -> Iterator[Table]:
     """All of them, in the order of a report. ``model`` is the task model that was tuned."""
     yield score_table(study)
     yield control_table(study)
@@ -43,12 +49,12 @@ def transfer_tables(study: TransferStudy, model: ModelIdentity) -> Iterator[Tabl
     yield cost_table(study)
 
 
-def score_table(study: TransferStudy) -> Table:
+def score_table(study: FlareStudy) -> Table:
     """Every run's score in every language, fused ones with each source, and what controls say of them."""
     rows = []
     for run in study.runs:
         result = checked(study, run)
-        fuses = TransferRun.parse(run).method.fuses
+        fuses = FlareRun.parse(run).method.fuses
         for source, name in GIVEN.items():
             scores = study.by_language(run, source)
             if scores:
@@ -75,14 +81,14 @@ def score_table(study: TransferStudy) -> Table:
     )
 
 
-def control_table(study: TransferStudy) -> Table:
+def control_table(study: FlareStudy) -> Table:
     """Every fused run beside what the source alone and the target alone give, and whose label it says."""
     chances = study.chances()
     chance = Spread.of(list(chances.values())) if chances else None
-    alone = [study.average(str(method)) for method in (Transfer.TRANSLATE_TEST, Transfer.LORA)]
+    alone = [study.average(str(method)) for method in (FlareMethod.TRANSLATE_TEST, FlareMethod.LORA)]
     rows = []
     for run in study.runs:
-        if not TransferRun.parse(run).method.fuses:
+        if not FlareRun.parse(run).method.fuses:
             continue
         found = study.reliances(run)
         repeats = study.repeated_errors(run)
@@ -119,7 +125,7 @@ def control_table(study: TransferStudy) -> Table:
     )
 
 
-def headline_table(study: TransferStudy, model: ModelIdentity) -> Table:
+def headline_table(study: FlareStudy, model: ModelIdentity) -> Table:
     """The paper's headline table with a row of ours below those of its task."""
     paper = flare_table()
     methods = list(paper.scores[paper.models[0]])
@@ -146,7 +152,7 @@ def headline_table(study: TransferStudy, model: ModelIdentity) -> Table:
     )
 
 
-def rank_table(study: TransferStudy) -> Table:
+def rank_table(study: FlareStudy) -> Table:
     """Average ranks of the methods that are trained on the target language."""
     paper = flare_table()
     rows: list[tuple[Cell, ...]] = [
@@ -169,7 +175,7 @@ def rank_table(study: TransferStudy) -> Table:
     )
 
 
-def cost_table(study: TransferStudy) -> Table:
+def cost_table(study: FlareStudy) -> Table:
     """Parameters and time of every method, as ratios to LoRA's in the same seed and language."""
     rows = []
     for name in study.runs:
@@ -180,7 +186,7 @@ def cost_table(study: TransferStudy) -> Table:
         ratios = [
             seconds / reference.step_seconds
             for key, seconds in steps.items()
-            if (reference := study.trainings[key].run(str(Transfer.LORA)))
+            if (reference := study.trainings[key].run(str(FlareMethod.LORA)))
         ]
         run = next(iter(found.values()))
         ratio = median(ratios) if ratios else None
@@ -198,12 +204,12 @@ def cost_table(study: TransferStudy) -> Table:
         notes=(
             "Medians over seeds and languages of each run's median update. Source states are made once for a "
             "run and are not in it. Clocks of a machine with other work are rough: `python -m "
-            "benchmarks.fusion` measures side by side.",
+            "benchmarks.flare` measures side by side.",
         ),
     )
 
 
-def _means(study: TransferStudy, run: str) -> Mapping[str, float]:
+def _means(study: FlareStudy, run: str) -> Mapping[str, float]:
     return {language: spread.mean for language, spread in study.by_language(run).items()}
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lslo_cli.errors import RunError
 from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
 from lslo_cli.flare.readings import Reading
-from lslo_cli.flare.results import TransferEpoch
+from lslo_cli.flare.results import FlareEpoch
 from lslo_cli.flare.task_model import Prepared
 from lslo_cli.flare.texts import training_batches
 from lslo_cli.recipe.flare import FlareSection
@@ -25,7 +25,7 @@ Score = Callable[[Sequence[int], Sequence[int]], float]
 class Trained:
     """How a training went; the reading's parameters are those of ``best_epoch``."""
 
-    history: list[TransferEpoch]
+    history: list[FlareEpoch]
     best_epoch: int
     seconds: float
     step_seconds: float
@@ -64,7 +64,7 @@ class TaskFit:
         for epoch in range(1, self.epochs + 1):
             losses = self._epoch(epoch, parameters, optimizer, schedule, steps)
             score = self.score(self.reading.predict(self.dev, settings.batch_size), self.dev.labels.tolist())
-            history.append(TransferEpoch(epoch=epoch, loss=statistics.fmean(losses), dev_score=score))
+            history.append(FlareEpoch(epoch=epoch, loss=statistics.fmean(losses), dev_score=score))
             if score > best[0]:
                 best = (score, epoch, [parameter.detach().clone() for parameter in parameters])
             self.on_event(Advanced(self.task, len(steps), f"epoch {epoch}, dev {score:.1f}"))

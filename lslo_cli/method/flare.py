@@ -26,7 +26,7 @@ class SourceNorm(StrEnum):
     INPUT = "input"
 
 
-class Transfer(StrEnum):
+class FlareMethod(StrEnum):
     """How a task goes from English to another language. All start from the model tuned on English."""
 
     ZERO_SHOT = "zero-shot"
@@ -48,11 +48,11 @@ class Transfer(StrEnum):
 
     @property
     def trains(self) -> bool:
-        return self not in (Transfer.ZERO_SHOT, Transfer.TRANSLATE_TEST)
+        return self not in (FlareMethod.ZERO_SHOT, FlareMethod.TRANSLATE_TEST)
 
     @property
     def fuses(self) -> bool:
-        return self in (Transfer.FLARE, Transfer.FLARE_MT, Transfer.FLARE_SHUFFLED)
+        return self in (FlareMethod.FLARE, FlareMethod.FLARE_MT, FlareMethod.FLARE_SHUFFLED)
 
 
 class SourceGiven(StrEnum):
@@ -67,27 +67,27 @@ class SourceGiven(StrEnum):
 
 
 @dataclass(frozen=True)
-class TransferRun:
+class FlareRun:
     """One method with its choices, by a name such as ``flare:mul:0`` or ``flare-mt:lslo``.
 
     ``phi`` and ``source_layer_offset`` count for methods that fuse; ``translator`` is which of the
     recipe's translation models FLARE-MT reads with.
     """
 
-    method: Transfer
+    method: FlareMethod
     phi: Phi = Phi.ADD_RELU
     source_layer_offset: int = 1
     translator: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> TransferRun:
+    def parse(cls, text: str) -> FlareRun:
         """Read ``method``, ``flare:phi``, ``flare:phi:offset`` or ``flare-mt:translator``.
 
         Raises UsageError for a word that is not known.
         """
         name, *choices = text.split(":")
-        method = _member(Transfer, name, "method")
-        if method is Transfer.FLARE_MT:
+        method = _member(FlareMethod, name, "method")
+        if method is FlareMethod.FLARE_MT:
             return cls(method, translator=":".join(choices))
         if not method.fuses and choices:
             raise UsageError(f"'{text}': {method} has nothing to choose", f"write {method}")
@@ -101,9 +101,9 @@ class TransferRun:
 
     def __str__(self) -> str:
         match self.method:
-            case Transfer.FLARE | Transfer.FLARE_SHUFFLED:
+            case FlareMethod.FLARE | FlareMethod.FLARE_SHUFFLED:
                 return f"{self.method}:{self.phi}:{self.source_layer_offset}"
-            case Transfer.FLARE_MT if self.translator:
+            case FlareMethod.FLARE_MT if self.translator:
                 return f"{self.method}:{self.translator}"
             case _:
                 return str(self.method)

@@ -1,7 +1,7 @@
 """The tables that the papers print, as values: what ours are compared with."""
 
 from lslo_cli.paper.claims import CLAIMS, Claim, Comparison, Expectation
-from lslo_cli.paper.flare import TRANSFER_CLAIMS, FlareTable, TransferClaim, flare_table
+from lslo_cli.paper.flare import FLARE_CLAIMS, FlareClaim, FlareTable, flare_table
 from lslo_cli.paper.tables import (
     PrintedCorrelation,
     PrintedCorrelations,
@@ -16,10 +16,11 @@ from lslo_cli.paper.tables import (
 
 __all__ = [
     "CLAIMS",
-    "TRANSFER_CLAIMS",
+    "FLARE_CLAIMS",
     "Claim",
     "Comparison",
     "Expectation",
+    "FlareClaim",
     "FlareTable",
     "PrintedCorrelation",
     "PrintedCorrelations",
@@ -27,7 +28,6 @@ __all__ = [
     "PrintedSchedule",
     "PrintedSchedules",
     "PrintedTable",
-    "TransferClaim",
     "flare_table",
     "printed_correlations",
     "printed_schedules",

@@ -55,7 +55,7 @@ def _by_task(rows: Mapping[str, Any], tasks: Sequence[str]) -> Scores:
 
 
 @dataclass(frozen=True)
-class TransferClaim:
+class FlareClaim:
     """A finding: ``run`` scores higher than each of ``others``, by the names of runs in an experiment."""
 
     text: str
@@ -65,18 +65,18 @@ class TransferClaim:
 
 _FLARE = "flare:add-relu:1"
 
-TRANSFER_CLAIMS: tuple[TransferClaim, ...] = (
-    TransferClaim("Fusing in adapters beats a plain LoRA of the same size", _FLARE, ("lora",)),
-    TransferClaim(
+FLARE_CLAIMS: tuple[FlareClaim, ...] = (
+    FlareClaim("Fusing in adapters beats a plain LoRA of the same size", _FLARE, ("lora",)),
+    FlareClaim(
         "FLARE beats the other ways to use the source text",
         _FLARE,
         ("translate-test", "input-fusion", "x-mixup"),
     ),
-    TransferClaim("Training on the target language beats leaving it out", "lora", ("zero-shot",)),
-    TransferClaim(
+    FlareClaim("Training on the target language beats leaving it out", "lora", ("zero-shot",)),
+    FlareClaim(
         "A translation encoder's reading of the target text helps too", "flare-mt", ("lora", "zero-shot")
     ),
-    TransferClaim(
+    FlareClaim(
         "relu(S) + relu(T) is the best fusion function",
         _FLARE,
         ("flare:add:1", "flare:mul:1", "flare:cross-attention:1"),

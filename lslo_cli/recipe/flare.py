@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from lslo_cli.method.flare import SourceNorm, TransferRun
+from lslo_cli.method.flare import FlareRun, SourceNorm
 from lslo_cli.recipe.section import Count, NonNegative, Positive, Probability, Section
 
 DEFAULT_RUNS = ("zero-shot", "translate-test", "lora", "input-fusion", "x-mixup", "flare", "flare-shuffled")
@@ -57,9 +57,9 @@ class FlareSection(Section):
     @classmethod
     def _runs_are_known(cls, runs: tuple[str, ...]) -> tuple[str, ...]:
         for run in runs:
-            TransferRun.parse(run)
+            FlareRun.parse(run)
         return runs
 
-    def parsed_runs(self) -> tuple[TransferRun, ...]:
+    def parsed_runs(self) -> tuple[FlareRun, ...]:
         """The runs as values."""
-        return tuple(map(TransferRun.parse, self.runs))
+        return tuple(map(FlareRun.parse, self.runs))

@@ -42,6 +42,13 @@ def test_a_document_is_text_that_a_person_can_read(path):
     assert json.loads(text)["schema_id"] == "lslo/index-strategy"
 
 
+def test_an_artifact_under_a_former_name_of_its_kind_is_read(path, monkeypatch):
+    rewrite(path, schema_id="lslo/language-index")
+    refused(path)
+    monkeypatch.setattr(IndexStrategyResult, "formerly", ("language-index",))
+    assert store.read(path, IndexStrategyResult).result.kind == "index-strategy"
+
+
 # Reading: each fault has its own message and a hint.
 
 

@@ -1,4 +1,4 @@
-"""Tiny random models of every architecture that fusion knows."""
+"""Tiny random models of every architecture that FLARE knows."""
 
 from dataclasses import dataclass
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lslo_cli.flare.architectures import architecture_of, blocks_of
-from lslo_cli.flare.attach import FusionSettings, attach_fusion
+from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.capture import capture
 from lslo_cli.method.flare import SourceNorm
 
@@ -33,7 +33,7 @@ def seen_by_blocks(model, inputs):
 def test_offset_0_gives_what_enters_a_block_and_1_what_leaves_it(stock, offset):
     model, inputs = stock.model(), stock.inputs()
     expected = seen_by_blocks(model, inputs)[offset]
-    adapters = attach_fusion(model, FusionSettings(source_layer_offset=offset))
+    adapters = attach_flare(model, FlareSettings(source_layer_offset=offset))
     states = capture(model, adapters, inputs).by_block
     assert list(states) == list(adapters.blocks) == list(expected)
     for name, tensor in states.items():
@@ -45,7 +45,7 @@ def test_offset_0_is_transformers_hidden_states(xlmr):
     hidden = model(**inputs, output_hidden_states=True).hidden_states
     for offset in (0, 1):
         model = xlmr.model()
-        adapters = attach_fusion(model, FusionSettings(source_layer_offset=offset))
+        adapters = attach_flare(model, FlareSettings(source_layer_offset=offset))
         states = capture(model, adapters, inputs).by_block
         for number in (1, 2, 3):
             torch.testing.assert_close(states[f"encoder.{number}"], hidden[number - 1 + offset])
@@ -53,7 +53,7 @@ def test_offset_0_is_transformers_hidden_states(xlmr):
 
 def test_each_adapter_reads_the_states_of_its_own_block(xlmr):
     model = xlmr.model()
-    adapters = attach_fusion(model, FusionSettings())
+    adapters = attach_flare(model, FlareSettings())
     states = capture(model, adapters, xlmr.inputs(seed=2))
     read = {}
     original = adapters.source.read
@@ -72,7 +72,7 @@ def test_each_adapter_reads_the_states_of_its_own_block(xlmr):
 
 def test_capture_is_without_dropout_and_adapters_and_leaves_the_mode_as_it_was(stock):
     model, inputs = stock.model(), stock.inputs()
-    adapters = attach_fusion(model, FusionSettings())
+    adapters = attach_flare(model, FlareSettings())
     quiet = capture(model, adapters, inputs)
     for adapter in adapters.by_name.values():
         adapter.lora_B.data.normal_()
@@ -87,9 +87,9 @@ def test_capture_is_without_dropout_and_adapters_and_leaves_the_mode_as_it_was(s
 
 def test_padding_is_fused_unless_it_is_masked(stock):
     model, inputs = stock.model(), stock.inputs()
-    plain = capture(model, attach_fusion(model, FusionSettings()), inputs)
+    plain = capture(model, attach_flare(model, FlareSettings()), inputs)
     model = stock.model()
-    masked = capture(model, attach_fusion(model, FusionSettings(mask_padding=True)), inputs)
+    masked = capture(model, attach_flare(model, FlareSettings(mask_padding=True)), inputs)
     first = next(iter(blocks_of(model))).stack
     padding = inputs["attention_mask"] == 0
     for name, states in masked.by_block.items():
@@ -100,7 +100,7 @@ def test_padding_is_fused_unless_it_is_masked(stock):
 
 def test_states_of_a_text_do_not_depend_on_how_far_it_is_padded(xlmr):
     model = xlmr.model()
-    adapters = attach_fusion(model, FusionSettings())
+    adapters = attach_flare(model, FlareSettings())
     inputs = xlmr.inputs()
     longer = {name: torch.nn.functional.pad(tensor, (0, 4)) for name, tensor in inputs.items()}
     short, long = capture(model, adapters, inputs), capture(model, adapters, longer)
@@ -113,7 +113,7 @@ def test_the_norm_of_a_pre_norm_block_can_be_applied_to_the_source(decoder):
     for parameter in model.parameters():
         if parameter.dim() == 1:
             parameter.data.uniform_(0.5, 2)
-    plain = attach_fusion(model, FusionSettings())
+    plain = attach_flare(model, FlareSettings())
     states = capture(model, plain, inputs)
     norm = next(blocks_of(model)).module.get_submodule(architecture_of(model).norm)
     first = plain.by_name["decoder.1.self_attn.q_proj"]
@@ -132,7 +132,7 @@ def test_the_norm_of_a_pre_norm_block_can_be_applied_to_the_source(decoder):
 
 
 def test_settings_choose_the_norm(decoder, xlmr):
-    adapters = attach_fusion(decoder.model(), FusionSettings(source_norm=SourceNorm.INPUT))
+    adapters = attach_flare(decoder.model(), FlareSettings(source_norm=SourceNorm.INPUT))
     assert all(adapter._norm[0] is not None for adapter in adapters.by_name.values())
-    post_norm = attach_fusion(xlmr.model(), FusionSettings(source_norm=SourceNorm.INPUT))
+    post_norm = attach_flare(xlmr.model(), FlareSettings(source_norm=SourceNorm.INPUT))
     assert all(adapter._norm[0] is None for adapter in post_norm.by_name.values())

@@ -10,10 +10,10 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from lslo_cli.artifacts import store
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.flare import commands as transfer
-from lslo_cli.flare.folder import TransferFolder
+from lslo_cli.flare import commands
+from lslo_cli.flare.folder import FlareFolder
 from lslo_cli.flare.reporting import read_report, report
-from lslo_cli.flare.results import TransferEvaluationResult, TransferTrainingResult
+from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.method.flare import shuffled_rows
 from lslo_cli.recipe import resolve
 
@@ -84,9 +84,7 @@ def given(tiny, tmp_path_factory):
 
     def experiment(results=None, **changes):
         recipe = resolve(None, {**settings, **changes})
-        return transfer.TransferExperiment(
-            recipe, TransferFolder(results or folder / "results"), "lslo flare"
-        )
+        return commands.FlareExperiment(recipe, FlareFolder(results or folder / "results"), "lslo flare")
 
     return experiment
 
@@ -95,8 +93,8 @@ def given(tiny, tmp_path_factory):
 def done(given):
     """The whole experiment, trained, tested and reported once."""
     experiment = given()
-    trained = list(transfer.train(experiment))
-    tested = list(transfer.evaluate(experiment))
+    trained = list(commands.train(experiment))
+    tested = list(commands.evaluate(experiment))
     document, paths = report(experiment.folder)
     return experiment, trained, tested, document, paths
 
@@ -187,27 +185,27 @@ def test_seeds_that_were_trained_otherwise_are_not_reported_together(done, given
     settings = {"flare.languages": ("jv",), "flare.seeds": (2,), "flare.runs": ("lora",), "flare.rank": 3}
     other = given(tmp_path / "copy", **settings)
     shutil.rmtree(tmp_path / "copy" / "seed-2")
-    list(transfer.train(other))
-    list(transfer.evaluate(other))
+    list(commands.train(other))
+    list(commands.evaluate(other))
     with pytest.raises(InputError, match="other settings than jv of seed 1"):
         read_report(other.folder)
 
 
 def test_a_second_run_finds_everything_up_to_date(done):
     experiment, _, _, _, _ = done
-    assert all(item.up_to_date for item in transfer.train(experiment))
-    assert all(item.up_to_date for item in transfer.evaluate(experiment))
+    assert all(item.up_to_date for item in commands.train(experiment))
+    assert all(item.up_to_date for item in commands.evaluate(experiment))
 
 
 def test_a_run_that_is_added_leaves_the_others_as_they_were(done, given, tmp_path):
     shutil.copytree(done[0].folder.path, tmp_path / "copy")
     settings = {"flare.languages": ("jv",), "flare.seeds": (1,), "flare.runs": ("lora", "flare:add")}
     experiment = given(tmp_path / "copy", **settings)
-    _, after = transfer.train(experiment)
+    _, after = commands.train(experiment)
     before = done[1][1].artifact.result.runs
     assert after.artifact.result.runs[:-1] == before
     assert after.artifact.result.runs[-1].run == "flare:add:1"
-    (tested,) = transfer.evaluate(experiment)
+    (tested,) = commands.evaluate(experiment)
     assert not tested.up_to_date
     assert [test for test in tested.artifact.result.predictions if test.run != "flare:add:1"] == done[2][
         0
@@ -221,7 +219,7 @@ def test_an_artifact_from_before_a_setting_was_there_is_up_to_date(done, given, 
         document = json.loads(path.read_text(encoding="utf-8"))
         del document["recipe"]["flare"]["answer_tokens"]
         path.write_text(json.dumps(document), encoding="utf-8")
-    assert all(item.up_to_date for item in transfer.train(experiment))
+    assert all(item.up_to_date for item in commands.train(experiment))
 
 
 def test_another_translation_model_in_the_same_folder_trains_again(given, tiny, tmp_path):
@@ -235,10 +233,10 @@ def test_another_translation_model_in_the_same_folder_trains_again(given, tiny, 
             "flare.seeds": (1,),
         },
     )
-    _, first = transfer.train(experiment)
+    _, first = commands.train(experiment)
     weights = load_file(folder / "model.safetensors")
     save_file({name: 2 * value for name, value in weights.items()}, folder / "model.safetensors")
-    tuning, again = transfer.train(experiment)
+    tuning, again = commands.train(experiment)
     assert tuning.up_to_date and not again.up_to_date
     (lora, one), (same, other) = first.artifact.result.runs, again.artifact.result.runs
     assert lora == same
@@ -249,11 +247,11 @@ def test_another_translation_model_in_the_same_folder_trains_again(given, tiny, 
 def test_other_settings_and_lost_weights_train_again(done, given, tmp_path):
     shutil.copytree(done[0].folder.path, tmp_path / "copy")
     one = {"flare.languages": ("jv",), "flare.seeds": (1,), "flare.runs": ("lora",)}
-    tuning, language = transfer.train(given(tmp_path / "copy", **one, **{"flare.rank": 3}))
+    tuning, language = commands.train(given(tmp_path / "copy", **one, **{"flare.rank": 3}))
     assert not tuning.up_to_date and not language.up_to_date
     weights = language.path.parent / language.artifact.result.runs[0].weights.path
     weights.unlink()
-    tuning, again = transfer.train(given(tmp_path / "copy", **one, **{"flare.rank": 3}))
+    tuning, again = commands.train(given(tmp_path / "copy", **one, **{"flare.rank": 3}))
     assert tuning.up_to_date and not again.up_to_date
     assert weights.exists()
 
@@ -261,25 +259,25 @@ def test_other_settings_and_lost_weights_train_again(done, given, tmp_path):
 def test_the_same_seed_gives_the_same_answers(done, given, tmp_path):
     one = {"flare.languages": ("jv",), "flare.seeds": (1,)}
     experiment = given(tmp_path / "again", **one)
-    list(transfer.train(experiment))
-    (tested,) = transfer.evaluate(experiment)
+    list(commands.train(experiment))
+    (tested,) = commands.evaluate(experiment)
     assert tested.artifact.result.predictions == done[2][0].artifact.result.predictions
 
 
 def test_what_is_missing_is_said(given, tmp_path):
-    with pytest.raises(InputError, match="no transfer-training at"):
-        list(transfer.evaluate(given(tmp_path / "none")))
+    with pytest.raises(InputError, match="no flare-training at"):
+        list(commands.evaluate(given(tmp_path / "none")))
     with pytest.raises(InputError, match="no evaluation in"):
-        report(TransferFolder(tmp_path / "none"))
+        report(FlareFolder(tmp_path / "none"))
     with pytest.raises(InputError, match="cannot load the task model"):
-        list(transfer.train(given(tmp_path / "none", **{"flare.model": str(tmp_path)})))
+        list(commands.train(given(tmp_path / "none", **{"flare.model": str(tmp_path)})))
     with pytest.raises(UsageError, match="unknown task 'nusas'"):
-        list(transfer.train(given(tmp_path / "none", **{"flare.task": "nusas"})))
+        list(commands.train(given(tmp_path / "none", **{"flare.task": "nusas"})))
     with pytest.raises(UsageError, match="unknown method 'lorra'"):
         given(**{"flare.runs": ("lorra",)})
     with pytest.raises(UsageError, match="no translation model 'big'"):
         settings = {"flare.runs": ("flare-mt:big",), "flare.languages": ("jv",), "flare.seeds": (1,)}
-        list(transfer.train(given(tmp_path / "none", **settings)))
+        list(commands.train(given(tmp_path / "none", **settings)))
 
 
 def test_damaged_artifacts_are_refused(done, tmp_path):
@@ -289,6 +287,6 @@ def test_damaged_artifacts_are_refused(done, tmp_path):
     document["result"]["gold"] = "000000000"
     path.write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(InputError, match="was changed after it was written"):
-        report(TransferFolder(tmp_path / "copy"))
-    for kind in (TransferEvaluationResult, TransferTrainingResult):
+        report(FlareFolder(tmp_path / "copy"))
+    for kind in (FlareEvaluationResult, FlareTrainingResult):
         assert kind.command.startswith("lslo flare")

@@ -2,17 +2,18 @@
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from lslo_cli.errors import InputError
-from lslo_cli.flare.attach import FusionSettings, attach_fusion
-from lslo_cli.flare.files import load_fusion, read_metadata, save_fusion
+from lslo_cli.flare.attach import FlareSettings, attach_flare
+from lslo_cli.flare.files import FORMAT, load_flare, read_metadata, save_flare
 from lslo_cli.flare.heads import Classifier
 from lslo_cli.method.flare import Phi, SourceNorm
 
 
 def test_what_is_saved_is_what_is_loaded(xlmr, tmp_path):
-    settings = FusionSettings(
+    settings = FlareSettings(
         phi=Phi.CROSS_ATTENTION,
         rank=3,
         alpha=5.0,
@@ -22,57 +23,69 @@ def test_what_is_saved_is_what_is_loaded(xlmr, tmp_path):
         elsewhere=True,
         stacks=("encoder",),
     )
-    adapters, head = attach_fusion(xlmr.model(), settings), Classifier(16, 3)
+    adapters, head = attach_flare(xlmr.model(), settings), Classifier(16, 3)
     for parameter in adapters.parameters():
         parameter.data.normal_()
-    path = tmp_path / "new" / "fusion.safetensors"
-    save_fusion(path, adapters, {"head": head}, language="jav")
+    path = tmp_path / "new" / "flare.safetensors"
+    save_flare(path, adapters, {"head": head}, language="jav")
     other_head = Classifier(16, 3)
-    loaded = load_fusion(path, xlmr.model(), {"head": other_head})
+    loaded = load_flare(path, xlmr.model(), {"head": other_head})
     assert loaded.settings == settings
     for name, tensor in adapters.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], tensor)
     assert torch.equal(other_head.linear.weight, head.linear.weight)
     assert read_metadata(path)["language"] == "jav"
-    assert [file.name for file in path.parent.iterdir()] == ["fusion.safetensors"]
+    assert [file.name for file in path.parent.iterdir()] == ["flare.safetensors"]
 
 
 def test_equal_adapters_are_equal_bytes(xlmr, tmp_path):
     for name in "abcdefgh":  # the order of several keys would differ sooner or later
         torch.manual_seed(1)
-        adapters = attach_fusion(xlmr.model(), FusionSettings())
-        save_fusion(tmp_path / name, adapters, run="flare", language="jav")
+        adapters = attach_flare(xlmr.model(), FlareSettings())
+        save_flare(tmp_path / name, adapters, run="flare", language="jav")
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
+def test_a_file_under_the_former_name_of_the_format_is_read(xlmr, tmp_path):
+    path, old = tmp_path / "new.safetensors", tmp_path / "old.safetensors"
+    adapters = attach_flare(xlmr.model(), FlareSettings())
+    save_flare(path, adapters, run="flare")
+    with safe_open(path, "pt") as file:
+        header = file.metadata()[FORMAT]
+    save_file(load_file(path), old, metadata={"lslo-fusion-2": header})
+    assert read_metadata(old)["run"] == "flare"
+    found = load_flare(old, xlmr.model()).state_dict()
+    assert all(torch.equal(found[name], value) for name, value in adapters.state_dict().items())
 
 
 @pytest.mark.parametrize("content", [b"", b"not safetensors at all"])
 def test_a_damaged_file_is_an_input_error(xlmr, tmp_path, content):
-    path = tmp_path / "fusion.safetensors"
+    path = tmp_path / "flare.safetensors"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="cannot read fusion adapters"):
-        load_fusion(path, xlmr.model())
+    with pytest.raises(InputError, match="cannot read FLARE adapters"):
+        load_flare(path, xlmr.model())
 
 
 def test_missing_and_foreign_files_are_input_errors(xlmr, tmp_path):
     with pytest.raises(InputError, match="cannot read"):
-        load_fusion(tmp_path / "none.safetensors", xlmr.model())
+        load_flare(tmp_path / "none.safetensors", xlmr.model())
     foreign = tmp_path / "foreign.safetensors"
     save_file({"x": torch.zeros(1)}, foreign)
-    with pytest.raises(InputError, match="holds no fusion adapters"):
-        load_fusion(foreign, xlmr.model())
+    with pytest.raises(InputError, match="holds no FLARE adapters"):
+        load_flare(foreign, xlmr.model())
 
 
 def test_adapters_of_another_model_are_refused(xlmr, decoder, tmp_path):
-    path = tmp_path / "fusion.safetensors"
-    save_fusion(path, attach_fusion(xlmr.model(), FusionSettings()))
+    path = tmp_path / "flare.safetensors"
+    save_flare(path, attach_flare(xlmr.model(), FlareSettings()))
     with pytest.raises(InputError, match="does not fit"):
-        load_fusion(path, decoder.model())
+        load_flare(path, decoder.model())
 
 
 def test_a_failed_write_leaves_the_old_file(xlmr, tmp_path, monkeypatch):
-    path = tmp_path / "fusion.safetensors"
-    adapters = attach_fusion(xlmr.model(), FusionSettings())
-    save_fusion(path, adapters)
+    path = tmp_path / "flare.safetensors"
+    adapters = attach_flare(xlmr.model(), FlareSettings())
+    save_flare(path, adapters)
     before = path.read_bytes()
 
     def fail(file, path, tensors, metadata):
@@ -81,6 +94,6 @@ def test_a_failed_write_leaves_the_old_file(xlmr, tmp_path, monkeypatch):
 
     monkeypatch.setattr("lslo_cli.flare.files.write_tensors", fail)
     with pytest.raises(InputError, match="No space left"):
-        save_fusion(path, adapters)
+        save_flare(path, adapters)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

@@ -8,13 +8,13 @@ from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.errors import InputError
 from lslo_cli.flare.findings import Reading, check_table, checked, claim_table
 from lslo_cli.flare.results import (
+    FlareEvaluationResult,
+    FlareTrainingResult,
     Prediction,
     TrainedRun,
-    TransferEvaluationResult,
-    TransferTrainingResult,
 )
-from lslo_cli.flare.study import TransferStudy
-from lslo_cli.flare.tables import headline_table, rank_table, transfer_tables
+from lslo_cli.flare.study import FlareStudy
+from lslo_cli.flare.tables import flare_tables, headline_table, rank_table
 from lslo_cli.method.flare import SourceGiven, shuffled_rows
 from lslo_cli.method.task_scores import macro_f1
 from lslo_cli.report import Verdict, markdown
@@ -48,7 +48,7 @@ def evaluation(seed, language, kind, right_share=0.8):
     }[kind]
     given = {("lora", "matched"): lora, ("translate-test", "matched"): source}
     given |= {(FLARE, str(name)): found for name, found in zip(SourceGiven, fused, strict=True)}
-    return TransferEvaluationResult(
+    return FlareEvaluationResult(
         task="nusax",
         language=language,
         metric="macro-F1",
@@ -68,9 +68,9 @@ def study(kind, seeds=(1, 2, 3)):
         TrainedRun(run=run, method=run, trainable_parameters=n, step_seconds=n) for n, run in
         enumerate(("lora", FLARE), start=1)
     ]  # fmt: skip
-    return TransferStudy(
+    return FlareStudy(
         {key: evaluation(*key, kind)[0] for key in keys},
-        {key: TransferTrainingResult(task="nusax", language=key[1], runs=trained) for key in keys},
+        {key: FlareTrainingResult(task="nusax", language=key[1], runs=trained) for key in keys},
     )
 
 
@@ -119,7 +119,7 @@ def test_spans_have_no_labels_that_a_source_could_lend():
         key: result.model_copy(update={"labels": [], "metric": "exact match"})
         for key, result in some.evaluations.items()
     }
-    without = TransferStudy(spans, some.trainings)
+    without = FlareStudy(spans, some.trainings)
     assert without.reliances(FLARE) == [] and without.chances() == {1: 0.0}
 
 
@@ -143,7 +143,7 @@ def test_our_ranks_are_over_languages():
 
 
 def test_a_report_has_every_table_and_a_study_of_nothing_is_refused():
-    titles = [table.title for table in transfer_tables(study("fuses"), MODEL)]
+    titles = [table.title for table in flare_tables(study("fuses"), MODEL)]
     assert len(titles) == len(set(titles)) == 7
     with pytest.raises(InputError, match="no evaluation"):
-        TransferStudy({}, {})
+        FlareStudy({}, {})

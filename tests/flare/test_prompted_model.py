@@ -6,10 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lslo_cli.flare.attach import FusionSettings, attach_fusion
+from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.examples import Example, Pairs, Question
 from lslo_cli.flare.prompted_model import PromptedModel
-from lslo_cli.flare.readings import FusionReading, JoinedReading, Reading, SourceReading, TranslatorReading
+from lslo_cli.flare.readings import FlareReading, JoinedReading, Reading, SourceReading, TranslatorReading
 from lslo_cli.flare.source import Side
 from lslo_cli.flare.tasks import TASKS
 from lslo_cli.flare.translator import LatentTranslation
@@ -50,7 +50,7 @@ def model(decoder):
 
 
 def fusing(model, settings=None):
-    adapters = attach_fusion(model.backbone, settings or FusionSettings())
+    adapters = attach_flare(model.backbone, settings or FlareSettings())
     for adapter in adapters.by_name.values():
         adapter.lora_B.data.normal_(0, 1, generator=torch.Generator().manual_seed(5))
     return adapters
@@ -130,7 +130,7 @@ def test_an_answer_is_right_case_and_punctuation_aside(model, monkeypatch):
 def test_what_is_written_is_greedy_search_under_the_training_view(model, fused):
     """Step by step, without cache, over the pass that the loss is computed with."""
     model = replace(model, task=TASKS["tydiqa"])
-    reading = FusionReading(model, fusing(model), 12) if fused else Reading(model, None, 12)
+    reading = FlareReading(model, fusing(model), 12) if fused else Reading(model, None, 12)
     split = reading.prepare(QUESTIONS)
     batch = reading.batch(split, [0, 1])
     inputs = batch.inputs("cpu")
@@ -147,7 +147,7 @@ def test_what_is_written_is_greedy_search_under_the_training_view(model, fused):
 
 
 def test_answers_do_not_depend_on_the_batches(model):
-    reading = FusionReading(model, fusing(model), 8)
+    reading = FlareReading(model, fusing(model), 8)
     split = reading.prepare(PAIRS)
     alone = [model.written(reading.batch(split, [row]))[0] for row in range(3)]
     assert model.written(reading.batch(split, [0, 1, 2])) == alone
@@ -155,7 +155,7 @@ def test_answers_do_not_depend_on_the_batches(model):
 
 def test_another_source_gives_another_loss_and_none_is_plain_lora(model):
     adapters = fusing(model)
-    reading = FusionReading(model, adapters, 8)
+    reading = FlareReading(model, adapters, 8)
     split = reading.prepare(PAIRS)
     matched = reading.loss(split, [0, 1, 2])
     assert not torch.allclose(matched, reading.loss(split.with_sources_of([1, 2, 0]), [0, 1, 2]))
@@ -166,8 +166,8 @@ def test_another_source_gives_another_loss_and_none_is_plain_lora(model):
 
 
 def test_training_teaches_the_answers(model):
-    adapters = attach_fusion(model.backbone, FusionSettings(elsewhere=True))
-    reading = FusionReading(model, adapters, 8)
+    adapters = attach_flare(model.backbone, FlareSettings(elsewhere=True))
+    reading = FlareReading(model, adapters, 8)
     split = reading.prepare(PAIRS)
     assert reading.modules() == {}
     optimizer = torch.optim.Adam(reading.parameters(), lr=0.05)

@@ -19,8 +19,8 @@ from transformers import (
 )
 
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.flare import commands as transfer
-from lslo_cli.flare.folder import TransferFolder
+from lslo_cli.flare import commands
+from lslo_cli.flare.folder import FlareFolder
 from lslo_cli.recipe import resolve
 
 WORDS = ("who", "?", "the", "cat", "dog", "bird", "sat", "kuka", "se", "kissa", "koira", "lintu", "istui")
@@ -81,17 +81,17 @@ def experiment(tmp_path):
             "run.threads": 1,
         }
         recipe = resolve(None, {**settings, **changes})
-        return transfer.TransferExperiment(recipe, TransferFolder(tmp_path / "results"), "lslo flare")
+        return commands.FlareExperiment(recipe, FlareFolder(tmp_path / "results"), "lslo flare")
 
     return made
 
 
 def test_answers_are_found_trained_and_scored_by_their_tokens(experiment):
     made = experiment()
-    tuning, _ = transfer.train(made)
+    tuning, _ = commands.train(made)
     losses = [epoch.loss for epoch in tuning.artifact.result.runs[0].history]
     assert losses[-1] < losses[0]
-    (tested,) = transfer.evaluate(made)
+    (tested,) = commands.evaluate(made)
     result = tested.artifact.result
     assert result.metric == "exact match"
     assert result.gold == "111111"
@@ -105,7 +105,7 @@ def test_answers_are_found_trained_and_scored_by_their_tokens(experiment):
 
 def test_x_mixup_has_no_labels_to_compare(experiment):
     with pytest.raises(UsageError, match="the answers here are spans"):
-        list(transfer.train(experiment(**{"flare.runs": ("x-mixup",), "flare.epochs": 1})))
+        list(commands.train(experiment(**{"flare.runs": ("x-mixup",), "flare.epochs": 1})))
 
 
 @pytest.fixture
@@ -140,11 +140,11 @@ def decoder(tmp_path):
 def test_a_decoder_writes_its_answers(experiment, decoder):
     runs = ("zero-shot", "translate-test", "lora", "input-fusion", "flare", "flare-shuffled")
     made = experiment(**decoder, **{"flare.runs": runs, "flare.epochs": 15})
-    tuning, _ = transfer.train(made)
+    tuning, _ = commands.train(made)
     losses = [epoch.loss for epoch in tuning.artifact.result.runs[0].history]
     assert losses[-1] < losses[0] / 4
     assert (tuning.artifact.model.encoder_layers, tuning.artifact.model.decoder_layers) == (0, 2)
-    (tested,) = transfer.evaluate(made)
+    (tested,) = commands.evaluate(made)
     result = tested.artifact.result
     assert result.gold == "111111"
     for test in result.predictions:
@@ -155,12 +155,12 @@ def test_a_decoder_writes_its_answers(experiment, decoder):
     assert tests["lora", "matched"] > tests["zero-shot", "matched"]
     assert tests["flare:add-relu:1", "matched"] > tests["flare:add-relu:1", "none"]
     assert {source for run, source in tests if run == "flare:add-relu:1"} == {"matched", "none", "shuffled"}
-    assert all(written.up_to_date for written in transfer.train(made))
+    assert all(written.up_to_date for written in commands.train(made))
 
 
 def test_a_decoder_has_no_probabilities_of_labels_for_x_mixup(experiment, decoder):
     with pytest.raises(UsageError, match="the answers here are words"):
-        list(transfer.train(experiment(**decoder, **{"flare.runs": ("x-mixup",), "flare.epochs": 1})))
+        list(commands.train(experiment(**decoder, **{"flare.runs": ("x-mixup",), "flare.epochs": 1})))
 
 
 def test_a_decoder_without_an_end_of_text_is_refused(experiment, decoder):
@@ -169,4 +169,4 @@ def test_a_decoder_without_an_end_of_text_is_refused(experiment, decoder):
     del settings["eos_token"]
     path.write_text(json.dumps(settings), encoding="utf-8")
     with pytest.raises(InputError, match="has no token for the end of a text"):
-        list(transfer.train(experiment(**decoder)))
+        list(commands.train(experiment(**decoder)))

@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from lslo_cli.flare import readings
-from lslo_cli.flare.attach import FusionSettings, attach_fusion, detach
+from lslo_cli.flare.attach import FlareSettings, attach_flare, detach
 from lslo_cli.flare.examples import Example, Pairs
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.heads import Classifier
 from lslo_cli.flare.mixup import XMixup
 from lslo_cli.flare.probe import activations
 from lslo_cli.flare.readings import (
-    FusionReading,
+    FlareReading,
     JoinedReading,
     MixupReading,
     Reading,
@@ -46,7 +46,7 @@ def model(xlmr):
 
 
 def fusing(model, settings=None):
-    adapters = attach_fusion(model.backbone, settings or FusionSettings())
+    adapters = attach_flare(model.backbone, settings or FlareSettings())
     for adapter in adapters.by_name.values():
         adapter.lora_B.data.normal_(0, 0.3, generator=torch.Generator().manual_seed(5))
     return adapters
@@ -66,14 +66,14 @@ def test_input_fusion_reads_both_in_twice_the_length(model):
 
 
 def test_answers_do_not_depend_on_the_batches(model):
-    reading = FusionReading(model, fusing(model), 8)
+    reading = FlareReading(model, fusing(model), 8)
     split = reading.prepare(PAIRS)
     assert reading.predict(split, size=1) == reading.predict(split, size=3)
 
 
 @pytest.mark.parametrize("offset", [0, 1])
 def test_states_that_are_kept_are_those_that_would_be_made_for_a_batch(model, monkeypatch, offset):
-    reading = FusionReading(model, fusing(model, FusionSettings(source_layer_offset=offset)), 8)
+    reading = FlareReading(model, fusing(model, FlareSettings(source_layer_offset=offset)), 8)
     kept = reading.prepare(PAIRS)
     monkeypatch.setattr(readings, "KEPT_BYTES", 0)
     made = reading.prepare(PAIRS)
@@ -90,15 +90,15 @@ def test_states_that_are_kept_are_those_that_would_be_made_for_a_batch(model, mo
 def test_runs_on_one_model_share_the_states_of_an_offset(model):
     captured = {}
     for phi, offset in ((Phi.ADD, 1), (Phi.MUL, 1), (Phi.ADD, 0)):
-        adapters = fusing(model, FusionSettings(phi=phi, source_layer_offset=offset))
-        FusionReading(model, adapters, 8, captured).prepare(PAIRS)
+        adapters = fusing(model, FlareSettings(phi=phi, source_layer_offset=offset))
+        FlareReading(model, adapters, 8, captured).prepare(PAIRS)
         detach(model.backbone, adapters)
     assert len(captured) == 2
 
 
 def test_another_source_gives_other_answers_and_none_is_plain_lora(model):
-    adapters = fusing(model, FusionSettings(phi=Phi.ADD))
-    reading = FusionReading(model, adapters, 8)
+    adapters = fusing(model, FlareSettings(phi=Phi.ADD))
+    reading = FlareReading(model, adapters, 8)
     split = reading.prepare(PAIRS)
     matched = reading.logits(split, [0, 1, 2])
     assert not torch.allclose(matched, reading.logits(split.with_sources_of([1, 2, 0]), [0, 1, 2]))
@@ -125,7 +125,7 @@ def test_flare_mt_reads_no_source_text_and_trains_the_projection(model):
 
 
 def test_x_mixup_trains_adapters_head_and_ratio(model):
-    adapters = fusing(model, FusionSettings(phi=None))
+    adapters = fusing(model, FlareSettings(phi=None))
     reading = MixupReading(model, adapters, 8, XMixup(model.backbone, 2))
     reading.loss(reading.prepare(PAIRS), [0, 1, 2]).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in reading.parameters())
@@ -133,7 +133,7 @@ def test_x_mixup_trains_adapters_head_and_ratio(model):
 
 
 def test_activations_are_means_of_relu_in_the_bottleneck(model):
-    reading = FusionReading(model, fusing(model), 8)
+    reading = FlareReading(model, fusing(model), 8)
     split = reading.prepare(PAIRS)
     found = activations(reading, split, size=3)
     assert len(found) == 6

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lslo_cli.flare.attach import FusionSettings, attach_fusion
+from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.capture import capture
 from lslo_cli.flare.source import Side, SourceStates
 
@@ -45,7 +45,7 @@ def test_a_tensor_that_blocks_share_stays_shared():
 def generating(decoder):
     """A tiny decoder with trained adapters, a prompt, and the states of its source prompt."""
     model, prompt = decoder.model(), decoder.inputs()
-    adapters = attach_fusion(model, FusionSettings())
+    adapters = attach_flare(model, FlareSettings())
     for adapter in adapters.by_name.values():
         adapter.lora_B.data.normal_(0, 3, generator=torch.Generator().manual_seed(4))
     return model, adapters, prompt, capture(model, adapters, decoder.inputs(seed=2))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import M2M100Config, M2M100ForConditionalGeneration
 
-from lslo_cli.flare.attach import FusionSettings, attach_fusion
+from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.translator import LatentTranslation, read_target
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import Index, uniform
@@ -35,7 +35,7 @@ MASK = (IDS != 1).long()
 
 def test_every_block_reads_the_same_projected_states(xlmr, translator):
     model = xlmr.model()
-    adapters = attach_fusion(model, FusionSettings())
+    adapters = attach_flare(model, FlareSettings())
     latent = LatentTranslation(12, 16, adapters.blocks)
     states = read_target(translator.get_encoder(), IDS, MASK)
     source = latent(states)
@@ -47,7 +47,7 @@ def test_every_block_reads_the_same_projected_states(xlmr, translator):
 
 def test_the_projection_learns_through_all_blocks_and_the_encoder_does_not(xlmr, translator):
     model = xlmr.model()
-    adapters = attach_fusion(model, FusionSettings())
+    adapters = attach_flare(model, FlareSettings())
     for adapter in adapters.by_name.values():
         adapter.lora_B.data.normal_()
     latent = LatentTranslation(12, 16, adapters.blocks)

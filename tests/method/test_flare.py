@@ -1,25 +1,25 @@
-"""Names of transfer runs, and the shuffling of sources."""
+"""Names of FLARE runs, and the shuffling of sources."""
 
 import pytest
 
 from lslo_cli.errors import UsageError
-from lslo_cli.method.flare import Phi, Transfer, TransferRun, shuffled_rows
+from lslo_cli.method.flare import FlareMethod, FlareRun, Phi, shuffled_rows
 
 
 @pytest.mark.parametrize(
     ("text", "run"),
     [
-        ("lora", TransferRun(Transfer.LORA)),
-        ("flare", TransferRun(Transfer.FLARE, Phi.ADD_RELU, 1)),
-        ("flare:mul", TransferRun(Transfer.FLARE, Phi.MUL, 1)),
-        ("flare:cross-attention:0", TransferRun(Transfer.FLARE, Phi.CROSS_ATTENTION, 0)),
-        ("flare-mt:small", TransferRun(Transfer.FLARE_MT, translator="small")),
-        ("flare-shuffled:add:0", TransferRun(Transfer.FLARE_SHUFFLED, Phi.ADD, 0)),
+        ("lora", FlareRun(FlareMethod.LORA)),
+        ("flare", FlareRun(FlareMethod.FLARE, Phi.ADD_RELU, 1)),
+        ("flare:mul", FlareRun(FlareMethod.FLARE, Phi.MUL, 1)),
+        ("flare:cross-attention:0", FlareRun(FlareMethod.FLARE, Phi.CROSS_ATTENTION, 0)),
+        ("flare-mt:small", FlareRun(FlareMethod.FLARE_MT, translator="small")),
+        ("flare-shuffled:add:0", FlareRun(FlareMethod.FLARE_SHUFFLED, Phi.ADD, 0)),
     ],
 )
 def test_a_run_is_read_from_its_name_and_written_back(text, run):
-    assert TransferRun.parse(text) == run
-    assert TransferRun.parse(str(run)) == run
+    assert FlareRun.parse(text) == run
+    assert FlareRun.parse(str(run)) == run
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_run_is_read_from_its_name_and_written_back(text, run):
 )
 def test_a_name_that_is_none_is_refused(text, complaint):
     with pytest.raises(UsageError) as caught:
-        TransferRun.parse(text)
+        FlareRun.parse(text)
     assert complaint in caught.value.message
 
 

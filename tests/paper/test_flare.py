@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from lslo_cli.method.flare import Phi, Transfer, TransferRun
+from lslo_cli.method.flare import FlareMethod, FlareRun, Phi
 from lslo_cli.method.task_scores import average_ranks
-from lslo_cli.paper import TRANSFER_CLAIMS, flare_table
+from lslo_cli.paper import FLARE_CLAIMS, flare_table
 
 PAPER = flare_table()
-TRAINED = [str(method) for method in Transfer if method.trains and method is not Transfer.FLARE_SHUFFLED]
+TRAINED = [
+    str(method) for method in FlareMethod if method.trains and method is not FlareMethod.FLARE_SHUFFLED
+]
 
 
 def test_the_headline_table_is_whole():
@@ -46,6 +48,6 @@ def test_the_ablation_has_the_headlines_flare_as_its_best():
 
 
 def test_claims_name_runs_as_experiments_do():
-    for claim in TRANSFER_CLAIMS:
+    for claim in FLARE_CLAIMS:
         for name in (claim.run, *claim.others):
-            assert str(TransferRun.parse(name)) == name
+            assert str(FlareRun.parse(name)) == name

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from lslo_cli import plots
-from lslo_cli.flare import plots as transfer
+from lslo_cli.flare import plots as flare
 from lslo_cli.flare.results import Activation
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES
@@ -146,12 +146,12 @@ def test_what_flare_finds_is_legible(name, style):
     scores = {run: {code: [60 + n, 62.0] for n, code in enumerate(LANG12)} for run in runs}
     match name:
         case "languages":
-            figure = transfer.languages(scores, "macro-F1", 33.0, style=style)
+            figure = flare.languages(scores, "macro-F1", 33.0, style=style)
         case "sources":
             given = {kind: {run: [50.0, 60.0] for run in runs} for kind in ("right", "no", "shuffled")}
-            figure = transfer.sources(given, dict.fromkeys(runs, 55.0), "macro-F1", style=style)
+            figure = flare.sources(given, dict.fromkeys(runs, 55.0), "macro-F1", style=style)
         case _:
-            figure = transfer.activations({(1, "ace"): activations(layers=12)}, style=style)
+            figure = flare.activations({(1, "ace"): activations(layers=12)}, style=style)
     assert_legible(figure)
 
 

@@ -15,7 +15,7 @@ from lslo_cli.cli.options import EXPERIMENT, TRAINING, ExperimentOptions, Machin
 from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from lslo_cli.flare.commands import TransferExperiment
+    from lslo_cli.flare.commands import FlareExperiment
     from lslo_cli.tasks.experiment import Written
 
 app = typer.Typer(help="FLARE: carry a task from English to other languages, fused in adapters.")
@@ -69,14 +69,14 @@ class FlareOptions(MachineOptions, ExperimentOptions):
         Key("flare.seeds", read_seeds),
     ] = None
 
-    def transfer(self) -> TransferExperiment:
+    def experiment(self) -> FlareExperiment:
         """The experiment these options describe."""
         recipe = self.resolve()
-        from lslo_cli.flare.commands import TransferExperiment
-        from lslo_cli.flare.folder import TransferFolder
+        from lslo_cli.flare.commands import FlareExperiment
+        from lslo_cli.flare.folder import FlareFolder
 
-        folder = TransferFolder(self.results / recipe.experiment)
-        return TransferExperiment(recipe, folder, command_line())
+        folder = FlareFolder(self.results / recipe.experiment)
+        return FlareExperiment(recipe, folder, command_line())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +102,12 @@ def train(options: FlareTrainOptions) -> None:
 
     Example: lslo flare train --recipe flare-nusax --data NUSAX --model MODEL
     """
-    experiment = options.transfer()
+    experiment = options.experiment()
     from lslo_cli.cli.progress import listening
-    from lslo_cli.flare import commands as transfer
+    from lslo_cli.flare import commands
 
     with listening(options.quiet) as on_event:
-        written = list(transfer.train(experiment, on_event))
+        written = list(commands.train(experiment, on_event))
     show(
         options, written, ("seed", "language", "run", "parameters", "seconds", "dev"), _trained_rows(written)
     )
@@ -124,12 +124,12 @@ def evaluate(options: FlareOptions) -> None:
 
     Example: lslo flare evaluate --recipe flare-nusax --data NUSAX --model MODEL
     """
-    experiment = options.transfer()
+    experiment = options.experiment()
     from lslo_cli.cli.progress import listening
-    from lslo_cli.flare import commands as transfer
+    from lslo_cli.flare import commands
 
     with listening(options.quiet) as on_event:
-        written = list(transfer.evaluate(experiment, on_event))
+        written = list(commands.evaluate(experiment, on_event))
     show(options, written, ("seed", "language", "run", "source", "score"), _tested_rows(written))
     _next(options, "flare report")
 

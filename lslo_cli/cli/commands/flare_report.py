@@ -56,18 +56,18 @@ def flare_report(options: FlareReportOptions) -> None:
     outputs = [(path, format_of(options.form, path)) for path in options.output or ()]
     located = options.located()
     from lslo_cli.artifacts.writing import write_text
-    from lslo_cli.flare import reporting as transfer_report
-    from lslo_cli.flare.folder import TransferFolder
+    from lslo_cli.flare import reporting
+    from lslo_cli.flare.folder import FlareFolder
     from lslo_cli.report.building import Format, write
 
     if outputs:
-        found = transfer_report.read_report(TransferFolder(located))
+        found = reporting.read_report(FlareFolder(located))
         document = found.document(with_figures=any(form == Format.HTML for _, form in outputs))
         for path, form in outputs:
             write_text(path, write(document, Format(form)))
             print(path)
         return
-    document, paths = transfer_report.report(TransferFolder(located))
+    document, paths = reporting.report(FlareFolder(located))
     for table in document.sections[0].tables:
         console.show_table(table.heading, table.header, table.text_rows(), table.names)
         console.results.print()

@@ -4,11 +4,11 @@ import sys
 import pytest
 import torch
 
-from benchmarks import fusion
+from benchmarks import flare
 from lslo_cli.method.flare import Phi
 
-SIZE = fusion.SIZES["tiny"]
-HEAD = fusion.CLASSES * (SIZE.width + 1)
+SIZE = flare.SIZES["tiny"]
+HEAD = flare.CLASSES * (SIZE.width + 1)
 LORA = SIZE.layers * 2 * 2 * SIZE.width * 8  # A and B of query and value
 PROJECTION = SIZE.width * (SIZE.translator_width + 1)
 CROSS_ATTENTION = SIZE.layers * 2 * 3 * 8 * 9
@@ -16,11 +16,11 @@ CROSS_ATTENTION = SIZE.layers * 2 * 3 * 8 * 9
 
 @pytest.fixture
 def setting():
-    return fusion.Setting(SIZE, "cpu", "float32")
+    return flare.Setting(SIZE, "cpu", "float32")
 
 
 def test_every_method_is_measured_beside_lora_and_input_fusion():
-    rows = {row.pop("variant"): row for row in fusion.run("tiny", "cpu", "float32", repeats=1)}
+    rows = {row.pop("variant"): row for row in flare.run("tiny", "cpu", "float32", repeats=1)}
     assert rows["LoRA"]["over LoRA"] == rows["LoRA"]["peak over LoRA"] == 1
     assert rows["input fusion"]["over input fusion"] == 1
     assert {f"FLARE {phi}" for phi in Phi} | {"FLARE-MT", "X-Mixup"} < set(rows)
@@ -48,10 +48,10 @@ def test_kept_states_take_a_tensor_for_each_block_and_in_flare_mt_one_for_all(se
 
 
 def test_the_result_is_written_with_its_machine(tmp_path, monkeypatch, capsys):
-    path = tmp_path / "fusion.json"
+    path = tmp_path / "flare.json"
     arguments = ["--shape", "tiny", "--device", "cpu", "--repeats", "1", "--json", str(path)]
-    monkeypatch.setattr(sys, "argv", ["benchmarks.fusion", *arguments])
-    fusion.main()
+    monkeypatch.setattr(sys, "argv", ["benchmarks.flare", *arguments])
+    flare.main()
     written = json.loads(path.read_text())
     assert written["shape"] == "tiny" and written["machine"]["threads"] == 1
     assert "FLARE cross-attention" in capsys.readouterr().out

@@ -1,6 +1,6 @@
 """What FLARE costs: parameters, time and memory of a training step, as ratios to LoRA and to input fusion.
 
-    python -m benchmarks.fusion [--shape xlm-r-base|tiny] [--dtype float32|bfloat16] [--json FILE]
+    python -m benchmarks.flare [--shape xlm-r-base|tiny] [--dtype float32|bfloat16] [--json FILE]
 
 Every variant is the reading that ``lslo flare train`` trains, on a random model and random texts, source and
 target of one length. FLARE's source is read in every step, as in the paper; "states kept" is what lslo does
@@ -21,13 +21,13 @@ from transformers.models.m2m_100.modeling_m2m_100 import M2M100Encoder
 
 from benchmarks import measure
 from benchmarks.models import twin
-from lslo_cli.flare.attach import FusionSettings, attach_fusion
+from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.capture import capture
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.heads import Classifier
 from lslo_cli.flare.mixup import XMixup
 from lslo_cli.flare.readings import (
-    FusionReading,
+    FlareReading,
     JoinedReading,
     MixupReading,
     Reading,
@@ -129,19 +129,19 @@ class Setting:
     def plain(self) -> Variant:
         """LoRA on the target text."""
         model = self.task_model()
-        adapters = attach_fusion(model.backbone, FusionSettings(phi=None))
+        adapters = attach_flare(model.backbone, FlareSettings(phi=None))
         return Variant(Reading(model, adapters, self.size.length), self.batch(self.target))
 
     def joined(self) -> Variant:
         """LoRA on both texts, one after the other."""
         model = self.task_model()
-        adapters = attach_fusion(model.backbone, FusionSettings(phi=None))
+        adapters = attach_flare(model.backbone, FlareSettings(phi=None))
         return Variant(JoinedReading(model, adapters, self.size.length), self.batch(self.both))
 
     def mixup(self) -> Variant:
         """LoRA on both texts, mixed in the middle block."""
         model = self.task_model()
-        adapters = attach_fusion(model.backbone, FusionSettings(phi=None))
+        adapters = attach_flare(model.backbone, FlareSettings(phi=None))
         mixup = XMixup(model.backbone, (self.size.layers + 1) // 2)
         reading = MixupReading(model, adapters, self.size.length, mixup)
         return Variant(reading, self.batch(self.target, self.source))
@@ -149,18 +149,18 @@ class Setting:
     def flare(self, phi: Phi, keep: bool = False) -> Variant:
         """FLARE; with ``keep`` its source was read before."""
         model = self.task_model()
-        adapters = attach_fusion(model.backbone, FusionSettings(phi=phi))
+        adapters = attach_flare(model.backbone, FlareSettings(phi=phi))
         batch = self.batch(self.target, self.source)
         if keep:
             inputs = self.source.padded(range(self.size.rows))
             inputs = {name: tensor.to(self.device) for name, tensor in inputs.items()}
             batch = replace(batch, states=capture(model.backbone, adapters, inputs))
-        return Variant(FusionReading(model, adapters, self.size.length), batch)
+        return Variant(FlareReading(model, adapters, self.size.length), batch)
 
     def flare_mt(self, keep: bool = False) -> Variant:
         """FLARE-MT; with ``keep`` the translation encoder has read the target texts before."""
         model = self.task_model()
-        adapters = attach_fusion(model.backbone, FusionSettings())
+        adapters = attach_flare(model.backbone, FlareSettings())
         encoder = self._translation_encoder()
         projection = LatentTranslation(self.size.translator_width, self.size.width, adapters.blocks)
         reading = TranslatorReading(
