@@ -146,6 +146,10 @@ class TrainingResult(Result):
     skipped_sentences: int
     new_languages: dict[str, str] = Field(default_factory=dict)
     """Languages that were added to the base model, each with the one whose token its own began as."""
+    dev_losses: list[Number] = Field(default_factory=list)
+    """Mean loss per target token on the dev rows after each epoch, without smoothing; empty without any."""
+    kept_epoch: int | None = None
+    """The epoch that was chosen for its loss on the dev rows, None where the last was kept unasked."""
 
 
 class BaseTrainingResult(Result):

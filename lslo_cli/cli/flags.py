@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from typer.models import OptionInfo
 
+from lslo_cli.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Key:
@@ -56,6 +58,16 @@ def number_or_word(text: str) -> int | str:
 def split_commas(text: str) -> tuple[str, ...]:
     """Read ``high,medium``; an empty text is an empty tuple."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def seed_list(text: str | None) -> list[int]:
+    """Read ``2,3,4``."""
+    if text is None:
+        return []
+    for part in split_commas(text):
+        if not part.isdecimal():
+            raise UsageError(f"--seeds names '{part}', which is no whole number", "write --seeds 2,3,4")
+    return [int(part) for part in split_commas(text)]
 
 
 Options = TypeVar("Options")

@@ -32,16 +32,6 @@ def command_line() -> str:
     return shlex.join(["lslo", *sys.argv[1:]])
 
 
-def seed_list(text: str | None) -> list[int]:
-    """Read ``2,3,4``."""
-    if text is None:
-        return []
-    for part in split_commas(text):
-        if not part.isdecimal():
-            raise UsageError(f"--seeds names '{part}', which is no whole number", "write --seeds 2,3,4")
-    return [int(part) for part in split_commas(text)]
-
-
 def classes_by_key(text: str | None) -> dict[str, str]:
     """Read ``tr=low,kk=very-low`` as values by recipe key. Raises UsageError for another form."""
     from lslo_cli.method.codes import model_code
@@ -301,6 +291,16 @@ class ComputeOptions(MachineOptions):
             help="Rows of the training text to test on instead, drawn by the seed.",
         ),
         Key("data.hold_out"),
+    ] = None
+    dev_rows: Annotated[
+        int | None,
+        Option(
+            "--dev-rows",
+            metavar="ROWS",
+            rich_help_panel=EXPERIMENT,
+            help="Rows of the training text to choose by instead: curves, the best epoch, ranks.",
+        ),
+        Key("data.dev_rows"),
     ] = None
     seed: Annotated[
         int | None,

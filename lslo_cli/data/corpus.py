@@ -151,17 +151,25 @@ def split_off(corpus: Corpus, rows: int, seed: int) -> tuple[Corpus, Corpus]:
     return Corpus(tuple(train)), Corpus(tuple(held_out))
 
 
-def hold_out(corpus: Corpus, rows: int, seed: int) -> tuple[Corpus, Corpus]:
+def hold_out(corpus: Corpus, rows: int, seed: int, spared: int | None = None) -> tuple[Corpus, Corpus]:
     """Divide a corpus into (train, test): ``rows`` rows of each section drawn by ``seed``.
 
     No sentence of the test rows occurs twice among them, and none in what is left for training, apart from
     case and spaces: rows that share one are left out of it. Raises InputError where a section has too few.
+
+    The first ``spared`` rows of each section, and what shares a sentence with them, are drawn only where the
+    others do not suffice: who trains on no more than these rows then loses none of them.
     """
+    head = corpus.limit(spared or 0)
+    used = {
+        cell for section in head.sections for row in range(len(section)) for cell in _sentences(section, row)
+    }
     tested: set[tuple[str, str]] = set()
     chosen: list[list[int]] = []
     for index, section in enumerate(corpus.sections):
         drawn: list[int] = []
-        for row in Generator(PCG64([seed, index])).permutation(len(section)).tolist():
+        order = Generator(PCG64([seed, index])).permutation(len(section)).tolist()
+        for row in sorted(order, key=lambda row: not used.isdisjoint(_sentences(section, row))):
             if len(drawn) == rows:
                 break
             sentences = _sentences(section, row)

@@ -18,6 +18,8 @@ TEST = ("test", "devtest", "dev", "valid", "validation")
 """The splits for training and for testing, the first that is there before the others."""
 HELD_OUT = "held out"
 """The split that ``data.hold_out`` makes of the training text."""
+DEV_ROWS = "dev rows"
+"""The split that ``data.dev_rows`` makes of the training text: for choosing, never for testing."""
 
 
 def with_splits(recipe: Recipe) -> Recipe:
@@ -48,12 +50,24 @@ def with_splits(recipe: Recipe) -> Recipe:
 
 
 def read_text(recipe: Recipe, codes: Sequence[str], split: str) -> Corpus:
-    """A split of a recipe's text; of a training text that is divided, the rows of ``split`` alone."""
+    """A split of a recipe's text; of a training text that is divided, the rows of ``split`` alone.
+
+    What is held out to test on is drawn first, then the dev rows: from those that ``data.train_rows`` leaves
+    unused, as far as they suffice.
+    """
     data = recipe.data
-    if data.hold_out is None or split not in (data.train, HELD_OUT):
+    if split not in (data.train, HELD_OUT, DEV_ROWS):
         return read_corpus(data.path, codes, split)
-    kept, held_out = hold_out(read_corpus(data.path, codes, data.train), data.hold_out, recipe.seed)
-    return held_out if split == HELD_OUT else kept
+    corpus = read_corpus(data.path, codes, data.train)
+    if data.hold_out is not None:
+        corpus, held_out = hold_out(corpus, data.hold_out, recipe.seed)
+        if split == HELD_OUT:
+            return held_out
+    if data.dev_rows:
+        corpus, dev = hold_out(corpus, data.dev_rows, recipe.seed, data.train_rows)
+        if split == DEV_ROWS:
+            return dev
+    return corpus
 
 
 def read_corpus(path: str, codes: Sequence[str], split: str) -> Corpus:

@@ -4,17 +4,18 @@ Later sources win: the defaults, the environment (``LSLO_MODEL``, ``LSLO_DATA``)
 the recipe, ``--set``, then flags. What counts is whether a value was given, never whether it is true.
 """
 
+from lslo_cli.recipe.base import BaseSection
 from lslo_cli.recipe.files import find_recipe, recipe_folder, recipe_names
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.recipe.reproduce import Figure, ReproduceSection, Stage
 from lslo_cli.recipe.resolution import ENVIRONMENT, recorded, resolve
 from lslo_cli.recipe.sections import (
     AdaptersSection,
-    BaseSection,
     DataSection,
     EstimateSubspaceSection,
     EvaluateSection,
     FitSection,
+    Keep,
     LanguageEntry,
     Method,
     ModelSection,
@@ -39,6 +40,7 @@ __all__ = [
     "Figure",
     "FitSection",
     "FlareSection",
+    "Keep",
     "LanguageEntry",
     "Method",
     "ModelSection",

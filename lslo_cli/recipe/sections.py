@@ -16,6 +16,7 @@ from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.languages import LANGUAGE_SETS, LANGUAGES, Language, Resource, resolve_languages
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import SiteSet
+from lslo_cli.recipe.base import BaseSection
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.recipe.reproduce import ReproduceSection
 from lslo_cli.recipe.section import (
@@ -54,6 +55,13 @@ class PruneTargets(StrEnum):
     B = "B"
 
 
+class Keep(StrEnum):
+    """The epoch whose weights a run keeps: the last, or the one with the lowest loss on dev rows."""
+
+    LAST = "last"
+    BEST = "best"
+
+
 class SearchMode(StrEnum):
     """Beam search with fairseq's semantics, as the paper's scores were made, or transformers' own."""
 
@@ -88,7 +96,8 @@ class DataSection(Section):
     """Parallel text: ``world`` or a path, and which split serves which purpose; "" is text without splits.
 
     Where no split is given, the one that the text has is taken: train or dev for training; test, devtest or
-    dev for testing. With ``hold_out`` that many rows of each section of the training text are the test text.
+    dev for testing. With ``hold_out`` that many rows of each section of the training text are the test text,
+    and with ``dev_rows`` that many more are for choosing, neither trained nor tested on; 0 is none.
     """
 
     path: str = "data/flores101"
@@ -97,6 +106,7 @@ class DataSection(Section):
     train_rows: Count | None = None
     test_rows: Count | None = None
     hold_out: Count | None = None
+    dev_rows: CountOrZero = 0
     temperature: Positive = 5.0
     max_length: Count = 256
 
@@ -168,8 +178,8 @@ class TrainSection(Section):
     learned and else the paper's. ``ranks`` is 2,2,8 or en=2,wo=16 or auto, the estimated rank map; None is
     the paper's choice, 2 for high and medium and 8 for the rest, which ``gps`` then prunes by 0.9 unless it
     says otherwise. ``curve_rows`` sentences per
-    direction, or all of the test split, are scored after each epoch in the directions and groups of
-    directions that ``curve_groups`` names; 0 is none.
+    direction of the dev rows, or all of these, are scored after each epoch in the directions and groups of
+    directions that ``curve_groups`` names; 0 is none. Without dev rows they are of the test split.
     """
 
     method: Method = Method.LSLO
@@ -181,6 +191,7 @@ class TrainSection(Section):
     gps_duration: Count = 8
     gps_classes: tuple[Resource, ...] = (Resource.HIGH, Resource.MEDIUM)
     prune_targets: PruneTargets = PruneTargets.BOTH
+    keep: Keep = Keep.LAST
     curve_rows: CountOrZero | Literal["all"] = 0
     curve_groups: tuple[str, ...] = ("H2H", "V2V")
 
@@ -202,34 +213,6 @@ class EvaluateSection(Section):
     max_tokens: Count = 12_000
     metric_model: str | None = None
     directions: tuple[str, ...] = ()
-
-
-class BaseSection(Section):
-    """Training a base model from scratch (``lslo base train``): its vocabulary, shape and optimisation.
-
-    An epoch here is ``updates`` optimiser steps, however large the corpus: the grain of validation and of
-    resuming. ``held_out`` rows of each section are kept for validation.
-    """
-
-    vocabulary: Count = 8000
-    encoder_layers: Count = 6
-    decoder_layers: Count = 6
-    d_model: Count = 512
-    ffn_dim: Count = 2048
-    heads: Count = 8
-    dropout: Probability = 0.1
-    epochs: Count = 40
-    updates: Count = 500
-    lr: Positive = 1e-3
-    warmup: Count = 1000
-    clip_norm: NonNegative = 1.0
-    label_smoothing: Probability = 0.1
-    max_tokens: Count = 4000
-    accumulate: Count = 1
-    temperature: Positive = 5.0
-    max_length: Count = 128
-    held_out: Count = 100
-    dtype: str = Field("float16", pattern="^(float32|float16|bfloat16)$")
 
 
 class RunSection(Section):

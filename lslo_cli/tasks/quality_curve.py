@@ -1,4 +1,4 @@
-"""Quality while training: spBLEU of some directions on a fixed sample after every epoch (figure 3)."""
+"""Quality during training: spBLEU of some directions on a fixed sample after every epoch (figure 3)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from statistics import fmean
 from typing import Any
 
 from lslo_cli.artifacts.results import Curve, CurvePoint
+from lslo_cli.data.corpus import Corpus
+from lslo_cli.data.text import DEV_ROWS
 from lslo_cli.errors import UsageError
-from lslo_cli.events import ignore
+from lslo_cli.events import Noted, ignore
 from lslo_cli.method.languages import Direction, Resource, group, groups
 from lslo_cli.nn.route import Route
 from lslo_cli.tasks.decoding import open_metric, score_directions, sources_and_references, translate_all
@@ -22,18 +24,19 @@ GROUP = re.compile(f"[{_LETTERS}]2[{_LETTERS}]")
 
 
 class QualityCurve(Callback):
-    """Translates a sample of the test split before training and after each epoch, and scores it."""
+    """Translates a sample of the dev rows before training and after each epoch, and scores it.
+
+    Without dev rows the sample is of the test split, and a note says so: nothing may be chosen by it.
+    """
 
     def __init__(self, setup: Setup, route: Route | None):
-        """The sample is the first ``train.curve_rows`` rows, or all that ``lslo evaluate`` translates, in the
-        directions of ``train.curve_groups``.
+        """The sample is the first ``train.curve_rows`` rows, or all, in the directions of
+        ``train.curve_groups``.
 
         ``route`` is that of the adapters in training. Raises UsageError for a name in ``curve_groups`` that
         is neither a group nor a direction of the experiment.
         """
-        rows = setup.recipe.train.curve_rows
-        data = setup.recipe.data
-        corpus = setup.corpus(data.test, data.test_rows if rows == "all" else rows)
+        corpus = _sample(setup)
         self._named = _directions(setup)
         chosen = dict.fromkeys(direction for named in self._named.values() for direction in named)
         self._sources, self._references = sources_and_references(corpus, tuple(chosen))
@@ -70,6 +73,15 @@ class QualityCurve(Callback):
             for name, directions in self._named.items()
         }
         self._points.append(CurvePoint(epoch=epoch, spbleu=means))
+
+
+def _sample(setup: Setup) -> Corpus:
+    """The text that is translated after every epoch."""
+    data, rows = setup.recipe.data, setup.recipe.train.curve_rows
+    if data.dev_rows:
+        return setup.corpus(DEV_ROWS, None if rows == "all" else rows)
+    setup.on_event(Noted("the quality curve reads the test split; --dev-rows 20 gives it text of its own"))
+    return setup.corpus(data.test, data.test_rows if rows == "all" else rows)
 
 
 def _directions(setup: Setup) -> Mapping[str, Sequence[Direction]]:

@@ -14,7 +14,7 @@ from torch import nn
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.data.corpus import Corpus
-from lslo_cli.data.text import read_text, with_splits
+from lslo_cli.data.text import DEV_ROWS, read_text, with_splits
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import Direction, Language, directions
@@ -33,6 +33,7 @@ from lslo_cli.training.device import (
 )
 from lslo_cli.training.tokenized import TokenizedCorpus
 from lslo_cli.training.trainer import Callback, Checkpoint, Fit, Optimisation
+from lslo_cli.training.validation import Validation
 
 
 @dataclass
@@ -110,6 +111,15 @@ class Setup:
             limit = min(recipe.data.max_length, recipe.fit.max_tokens)
             self.on_event(Noted(f"left out {batches.skipped} sentence pairs longer than {limit} tokens"))
         return batches
+
+    def dev_loss(
+        self, route: Route | None, directions: Sequence[Direction] | None = None
+    ) -> Validation | None:
+        """The loss on the dev rows over ``directions``, by default all; None where the recipe has none."""
+        if not self.recipe.data.dev_rows:
+            return None
+        batches = self.batches(self.corpus(DEV_ROWS), directions)
+        return Validation(self.base, batches, self.accelerator, self.on_event, route)
 
     def batches(self, corpus: Corpus, directions: Sequence[Direction] | None = None) -> EpochBatches:
         """Batches of any text over ``directions``, by default all."""

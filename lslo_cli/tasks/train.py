@@ -18,7 +18,7 @@ from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.strategy import Index, IndexStrategy, uniform
 from lslo_cli.nn.attach import Adapters, attach
 from lslo_cli.nn.pruning import Pruner, gradual_pruner
-from lslo_cli.recipe import Method, PruneTargets, Recipe
+from lslo_cli.recipe import Keep, Method, PruneTargets, Recipe
 from lslo_cli.tasks.choices import run_choices, run_folder
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import Job, opened
@@ -27,6 +27,7 @@ from lslo_cli.tasks.setup import Setup, optimisation
 from lslo_cli.tasks.weights import save_weights
 from lslo_cli.tasks.work import work_of
 from lslo_cli.training.pruning import PruneGradually
+from lslo_cli.training.validation import KeepBest
 
 PRUNED_MATRICES = {PruneTargets.BOTH: ("A", "B"), PruneTargets.B: ("B",)}
 
@@ -96,7 +97,8 @@ def fine_tune(
     recipe, model = setup.recipe, setup.base.model
     section = recipe.train
     check_method(recipe)
-    batches = setup.training_batches(trained_directions(setup, ranks))
+    directions = trained_directions(setup, ranks)
+    batches = setup.training_batches(directions)
     # One adapter for all languages is the same whichever side would select it.
     strategy = strategy or uniform(Index.SOURCE, model.config.encoder_layers, model.config.decoder_layers)
     kernel, initialisation = recipe.run.adapter_kernel, recipe.adapters.initialisation
@@ -106,15 +108,20 @@ def fine_tune(
     parameters = [*adapters.parameters(), *setup.new_rows()] if adapters else unfrozen(model)
     pruner = pruner_of(setup, adapters)
     route = adapters.route if adapters else None
+    dev_loss = setup.dev_loss(route, directions)
+    schedule = recipe.training_schedule()
+    keep = None
+    if section.keep is Keep.BEST and dev_loss:
+        final = schedule.ratio_at(recipe.fit.epochs)
+        keep = KeepBest(dev_loss, parameters, lambda epoch: schedule.ratio_at(epoch) == final)
     curve = QualityCurve(setup, route) if section.curve_rows else None
-    pruning = PruneGradually(pruner, recipe.training_schedule())
     fit = setup.fit(
         parameters,
         batches,
         optimisation(recipe.fit, recipe.fit.epochs, recipe.fit.lr if adapters else recipe.fit.lr_full),
         task=f"training {run}",
         route=route,
-        callbacks=[pruning, curve] if curve else [pruning],
+        callbacks=[each for each in (PruneGradually(pruner, schedule), dev_loss, keep, curve) if each],
         depends_on=[
             section.model_dump(mode="json"),
             strategy.as_text(),
@@ -123,6 +130,8 @@ def fine_tune(
         ],
     )
     history = fit.run(setup.resume)
+    if keep:
+        keep.restore()
     pruned = PrunedTable.of(pruner.counts(adapters) if adapters else [])
     trainable = sum(parameter.numel() for parameter in parameters)
     counted = ranks.parameters_paper_style(setup.model_identity.shape, section.sites) if ranks else None
@@ -138,6 +147,8 @@ def fine_tune(
         nonzero_parameters=trainable - sum(matrix.pruned for matrix in pruned.matrices()),
         pruned=pruned,
         history=history,
+        dev_losses=dev_loss.losses if dev_loss else [],
+        kept_epoch=keep.epoch if keep else None,
         curve=curve.result() if curve else None,
         weights=save_weights(setup, folder, adapters, strategy, ranks),
         skipped_sentences=batches.skipped,
@@ -147,14 +158,19 @@ def fine_tune(
 def check_method(recipe: Recipe) -> None:
     """Raise UsageError where a method is asked for what it cannot do.
 
-    Pruning by language takes adapters by language, and a new language takes adapters of any kind: all that
-    is saved of it is its row.
+    Pruning by language takes adapters by language, choosing an epoch takes dev rows, and a new language takes
+    adapters of any kind: all that is saved of it is its row.
     """
     if recipe.train.gps > 0 and recipe.train.method is not Method.LSLO:
         raise UsageError(
             f"--gps {recipe.train.gps:g} prunes by language, which --method {recipe.train.method} has no "
             "adapters for",
             "leave out --gps, or use --method lslo",
+        )
+    if recipe.train.keep is Keep.BEST and not recipe.data.dev_rows:
+        raise UsageError(
+            "--keep best chooses the epoch by the loss on dev rows, and there are none",
+            "hold some back from the training text: --dev-rows 20",
         )
     if recipe.new_languages and recipe.train.method is Method.FULL:
         raise UsageError(

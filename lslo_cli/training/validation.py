@@ -1,7 +1,10 @@
-"""The loss on held-out text while a base model is trained."""
+"""The loss on held-out text during training, and keeping the weights of the epoch where it was lowest."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -10,6 +13,7 @@ from accelerate import Accelerator
 from lslo_cli.events import Noted, OnEvent
 from lslo_cli.models.base import BaseModel
 from lslo_cli.nn.loss import TranslationLoss
+from lslo_cli.nn.route import Route
 from lslo_cli.training.batches import EpochBatches
 from lslo_cli.training.trainer import Callback
 
@@ -17,26 +21,82 @@ from lslo_cli.training.trainer import Callback
 class Validation(Callback):
     """Mean loss per token on the held-out rows after each epoch, without smoothing or dropout."""
 
-    def __init__(self, base: BaseModel, batches: EpochBatches, accelerator: Accelerator, on_event: OnEvent):
+    def __init__(
+        self,
+        base: BaseModel,
+        batches: EpochBatches,
+        accelerator: Accelerator,
+        on_event: OnEvent,
+        route: Route | None = None,
+    ):
+        """``route`` is that of the adapters in training, None where there are none."""
         self._objective = TranslationLoss(base.model, smoothing=0.0)
         self._batches = batches.batches(1)
         self._accelerator = accelerator
         self._on_event = on_event
+        self._route = route
         self.losses: list[float] = []
 
-    @torch.no_grad()
     def after_epoch(self, epoch: int) -> None:
+        self.losses.append(self.measure())
+        self._on_event(Noted(f"epoch {epoch}: validation loss {self.losses[-1]:.4f} per token"))
+
+    @torch.no_grad()
+    def measure(self) -> float:
+        """The mean loss per token as the model stands."""
         self._objective.eval()
         loss = tokens = 0.0
         for batch in self._batches:
-            with self._accelerator.autocast():
-                loss += float(self._objective(batch.to(self._accelerator.device)))
+            batch = batch.to(self._accelerator.device)
+            routed = (
+                self._route.of(batch.source_language, batch.target_language) if self._route else nullcontext()
+            )
+            with self._accelerator.autocast(), routed:
+                loss += float(self._objective(batch))
             tokens += batch.tokens
-        self.losses.append(loss / tokens)
-        self._on_event(Noted(f"epoch {epoch}: validation loss {self.losses[-1]:.4f} per token"))
+        return loss / tokens
 
     def state_dict(self) -> dict[str, Any]:
         return {"losses": self.losses}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.losses[:] = state["losses"]
+
+
+class KeepBest(Callback):
+    """Remembers the parameters of the epoch with the lowest validation loss; of equal ones, the first's.
+
+    It comes after its ``validation`` among the callbacks. Only epochs that are ``eligible`` count, so that a
+    run that prunes keeps weights of which as much is pruned as at its end.
+    """
+
+    def __init__(
+        self,
+        validation: Validation,
+        parameters: Sequence[torch.Tensor],
+        eligible: Callable[[int], bool] = lambda epoch: True,
+    ):
+        self._validation = validation
+        self._parameters = parameters
+        self._eligible = eligible
+        self._loss = math.inf
+        self._weights: list[torch.Tensor] = []
+        self.epoch: int | None = None
+
+    def after_epoch(self, epoch: int) -> None:
+        loss = self._validation.losses[-1]
+        if self._eligible(epoch) and loss < self._loss:
+            self.epoch, self._loss = epoch, loss
+            self._weights = [parameter.detach().cpu().clone() for parameter in self._parameters]
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Put the remembered parameters back."""
+        for parameter, kept in zip(self._parameters, self._weights, strict=True):
+            parameter.copy_(kept)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "loss": self._loss, "weights": self._weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.epoch, self._loss, self._weights = state["epoch"], state["loss"], state["weights"]

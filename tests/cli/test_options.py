@@ -20,7 +20,7 @@ from lslo_cli.cli.options import FitOptions, RecipeOptions, StageOptions
 from lslo_cli.errors import UsageError
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.sites import SiteSet
-from lslo_cli.recipe import Method, Precision, PruneTargets, Recipe, SearchMode
+from lslo_cli.recipe import Keep, Method, Precision, PruneTargets, Recipe, SearchMode
 
 
 def parsed(options_class: type, *arguments: str) -> Any:
@@ -49,6 +49,7 @@ SHARED = [
     ("--train", "mine", "data.train", "mine"),
     ("--test", "mine", "data.test", "mine"),
     ("--hold-out", "20", "data.hold_out", 20),
+    ("--dev-rows", "20", "data.dev_rows", 20),
     ("--seed", "0", "seed", 0),
     ("--device", "cpu", "run.device", "cpu"),
     ("--precision", "bf16", "run.precision", Precision.BF16),
@@ -77,6 +78,7 @@ OWN = [
     (TrainOptions, "--index", "paper", "train.index", "paper"),
     (TrainOptions, "--sites", "attn", "train.sites", SiteSet.ATTENTION),
     (TrainOptions, "--epochs", "12", "fit.epochs", 12),
+    (TrainOptions, "--keep", "best", "train.keep", Keep.BEST),
     (TrainOptions, "--curve-rows", "50", "train.curve_rows", 50),
     (TrainOptions, "--curve-rows", "all", "train.curve_rows", "all"),
     (TrainOptions, "--curve-groups", "H2H,en-wo", "train.curve_groups", ("H2H", "en-wo")),

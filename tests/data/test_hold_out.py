@@ -43,3 +43,21 @@ def test_more_rows_than_there_are_cannot_be_held_out():
         hold_out(corpus(8), 9, seed=1)
     with pytest.raises(InputError, match="0 would be left"):
         hold_out(corpus(8), 8, seed=1)
+
+
+def test_rows_that_are_trained_on_are_spared_as_long_as_others_suffice():
+    whole = corpus(50)
+    for seed in range(5):
+        train, dev = hold_out(whole, 10, seed, spared=40)
+        assert rows_of(train)[:40] == rows_of(whole)[:40]
+        assert set(rows_of(dev)) == set(rows_of(whole)[40:])
+    train, dev = hold_out(whole, 12, seed=1, spared=40)
+    assert len(set(rows_of(whole)[:40]) - set(rows_of(train))) == 2
+    assert sorted(rows_of(train) + rows_of(dev)) == sorted(rows_of(whole))
+
+
+def test_a_row_that_shares_a_sentence_with_spared_ones_is_drawn_last():
+    text = {"en": ["a", "b", "A ", "c"], "fr": ["1", "2", "3", "4"]}
+    for seed in range(5):
+        _, dev = hold_out(Corpus((Section("text", text),)), 1, seed, spared=2)
+        assert rows_of(dev) == [("c", "4")]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lslo_cli.data.text import HELD_OUT, read_text, with_splits
+from lslo_cli.data.text import DEV_ROWS, HELD_OUT, read_text, with_splits
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.recipe import resolve
 
@@ -73,3 +73,28 @@ def test_a_tilde_is_the_home_of_the_user(monkeypatch):
     assert resolve(given={"data.path": "~/text"}).data.path == f"{home}/text"
     monkeypatch.setenv("LSLO_DATA", "~/other")
     assert resolve().data.path == f"{home}/other"
+
+
+def test_dev_rows_are_neither_trained_nor_tested_on(tmp_path):
+    for code in ("en", "fr"):
+        (tmp_path / f"{code}.txt").write_text("".join(f"{code} {row}\n" for row in range(30)))
+    given = {"data.path": str(tmp_path), "data.hold_out": 5, "data.dev_rows": 4}
+    recipe = with_splits(resolve(given=given))
+    parts = [
+        read_text(recipe, ("en", "fr"), split).sections[0].text["en"] for split in ("", DEV_ROWS, HELD_OUT)
+    ]
+    assert [len(part) for part in parts] == [21, 4, 5]
+    assert sorted(line for part in parts for line in part) == sorted(f"en {row}" for row in range(30))
+    again = read_text(recipe.model_copy(update={"seed": 9}), ("en", "fr"), DEV_ROWS)
+    assert again.sections[0].text["en"] != parts[1]
+
+
+def test_dev_rows_come_from_what_train_rows_leaves_unused(tmp_path):
+    folder = text_at(tmp_path, "train", "test")
+    whole = resolve(given={"data.path": str(folder), "data.train": "train", "data.train_rows": 20})
+    divided = resolve(
+        given={"data.path": str(folder), "data.train": "train", "data.train_rows": 20, "data.dev_rows": 10}
+    )
+    texts = [read_text(recipe, ("en", "fr"), "train").limit(20).digest for recipe in (whole, divided)]
+    assert texts[0] == texts[1]
+    assert len(read_text(divided, ("en", "fr"), DEV_ROWS).sections[0]) == 10

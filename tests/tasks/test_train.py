@@ -3,12 +3,14 @@ import torch
 from safetensors.torch import load_file
 
 from lslo_cli.artifacts.provenance import digest_of_file
+from lslo_cli.data.text import DEV_ROWS
 from lslo_cli.errors import UsageError
 from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.strategy import Index, paper, uniform
 from lslo_cli.models.base import load_base
 from lslo_cli.tasks.train import fine_tune
+from lslo_cli.training.validation import Validation
 
 RANKS = "2,2,8"
 
@@ -178,3 +180,64 @@ def test_the_kernel_of_the_recipe_changes_weights_by_rounding_only(trained):
     _, grouped = trained(**{"run.adapter_kernel": "grouped"})
     for name, tensor in runs.items():
         torch.testing.assert_close(grouped[name], tensor, rtol=1e-3, atol=1e-5)
+
+
+# Dev rows
+
+
+def test_a_curve_is_drawn_from_the_dev_rows_where_there_are_some(setup, tmp_path):
+    heard = []
+    for rows in (0, 4):
+        stage = setup(heard.append, **{"train.gps": 0, "train.curve_rows": 2, "data.dev_rows": rows})
+        ranks = parse_ranks(RANKS, stage.languages)
+        fine_tune(stage, "toy", tmp_path, ranks, paper(2, 2), "paper")
+        read = {text.split for text in stage.data}
+        assert read == ({"train", DEV_ROWS} if rows else {"train", "test"})
+    assert sum("reads the test split" in getattr(event, "text", "") for event in heard) == 1
+
+
+def test_the_loss_on_dev_rows_is_recorded_and_changes_no_training(trained):
+    without, _ = trained()
+    result, _ = trained(**{"data.dev_rows": 4})
+    assert result.weights.digest == without.weights.digest
+    assert len(result.dev_losses) == 3 and result.kept_epoch is None
+    assert (without.dev_losses, without.kept_epoch) == ([], None)
+
+
+@pytest.fixture
+def dev_losses(monkeypatch):
+    """Let the dev loss after each epoch be what a test wants."""
+
+    def dev_losses(*values):
+        left = iter(values)
+        monkeypatch.setattr(Validation, "measure", lambda self: next(left))
+
+    return dev_losses
+
+
+@pytest.mark.parametrize(
+    ("method", "ranks"), [("lslo", None), ("lora", RankMap({SHARED: 4})), ("full", None)]
+)
+def test_the_epoch_with_the_lowest_loss_on_dev_rows_is_kept(trained, dev_losses, method, ranks):
+    _, alone = trained(ranks, **{"train.method": method, "fit.epochs": 2})
+    dev_losses(2.0, 1.0, 3.0)
+    best, kept = trained(ranks, **{"train.method": method, "data.dev_rows": 4, "train.keep": "best"})
+    assert (best.kept_epoch, best.dev_losses) == (2, [2.0, 1.0, 3.0])
+    assert len(best.history) == 3
+    assert alone.keys() == kept.keys()
+    assert all(torch.equal(kept[name], tensor) for name, tensor in alone.items())
+
+
+def test_a_run_that_prunes_keeps_an_epoch_of_which_all_is_pruned(trained, dev_losses):
+    dev_losses(1.0, 1.0, 2.0, 3.0)
+    changes = {"data.dev_rows": 4, "fit.epochs": 4, "train.gps": 0.9, "train.keep": "best"}
+    result, state = trained(**changes)
+    assert result.kept_epoch == 3
+    assert sparsity(state, "decoder.2.fc1.qta.lora_A") == pytest.approx(0.9, abs=0.02)
+    assert result.nonzero_parameters == sum(int((tensor != 0).sum()) for tensor in state.values())
+
+
+def test_keeping_the_best_epoch_takes_dev_rows(trained):
+    with pytest.raises(UsageError, match="--keep best chooses the epoch by the loss on dev rows") as error:
+        trained(**{"train.keep": "best"})
+    assert "--dev-rows" in error.value.hint

@@ -27,7 +27,7 @@ GPS_RUN = "2-2-8-gps0.9"
 @pytest.mark.parametrize("command", ["weight_learn", "estimate_subspace", "train"])
 def test_an_interrupted_command_is_resumed_to_the_same_result(fresh, tmp_path, command, heard):
     run = getattr(tasks, command)
-    changes = {**GPS, "train.curve_rows": 1, "fit.dropout": 0.3}
+    changes = {**GPS, "train.curve_rows": 1, "fit.dropout": 0.3, "data.dev_rows": 3, "train.keep": "best"}
     expected = run(fresh(**changes))
     shutil.move(tmp_path / "results", tmp_path / "first")
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import split_commas
-from lslo_cli.cli.options import command_line, seed_list
+from lslo_cli.cli.flags import seed_list, split_commas
+from lslo_cli.cli.options import command_line
 
 if TYPE_CHECKING:
     from lslo_cli.reproduce.demo import DemoSummary

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import flags_of, takes
-from lslo_cli.cli.options import MACHINE, StageOptions, command_line, seed_list
+from lslo_cli.cli.flags import flags_of, seed_list, takes
+from lslo_cli.cli.options import MACHINE, StageOptions, command_line
 
 if TYPE_CHECKING:
     from lslo_cli.reproduce import Jobs

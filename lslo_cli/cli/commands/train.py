@@ -65,12 +65,21 @@ class TrainOptions(FitOptions):
         str | None, Option("--run", metavar="NAME", help="Name of the run; default: made from its settings.")
     ] = None
     epochs: Annotated[int | None, Option("--epochs", help="Epochs to train."), Key("fit.epochs")] = None
+    keep: Annotated[
+        str | None,
+        Option(
+            "--keep",
+            metavar="last|best",
+            help="Weights of the last epoch, or of the one with the lowest loss on --dev-rows.",
+        ),
+        Key("train.keep"),
+    ] = None
     curve_rows: Annotated[
         str | None,
         Option(
             "--curve-rows",
             metavar="INTEGER|all",
-            help="Sentences per direction to score after each epoch (figure 3); 0: none.",
+            help="Sentences per direction of the dev rows to score after each epoch (figure 3); 0: none.",
         ),
         Key("train.curve_rows", number_or_word),
     ] = None
