@@ -17,8 +17,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = [
     {"errors", "events", "parsing"},
     {"method", "paper"},
-    {"world", "artifacts", "nn"},
-    {"recipe", "plots"},
+    {"world", "artifacts", "architectures"},
+    {"recipe", "plots", "nn"},
     {"data", "report"},
     {"models"},
     {"training"},
@@ -41,7 +41,7 @@ OWNERS = {
     "seaborn": {"plots", "report", "flare"},
     "matplotlib": {"plots", "report", "flare"},
     "pandas": {"plots", "report", "flare"},
-    "transformers": {"models", "search", "flare"},
+    "transformers": {"architectures", "models", "search", "flare"},
     "sentencepiece": {"models"},
     "sacrebleu": {"search"},
     "scipy": {"method"},
@@ -50,7 +50,7 @@ OWNERS = {
     "accelerate": {"training", "tasks", "flare"},
     "triton": {"nn"},
     "peft": {"tasks"},
-    "torch": {"nn", "models", "training", "search", "tasks", "flare"},
+    "torch": {"architectures", "nn", "models", "training", "search", "tasks", "flare"},
     "safetensors": {"nn", "models", "tasks", "flare"},
     "numpy": {"nn", "data", "models", "training", "search", "tasks", "flare", "plots", "report"},
 }

@@ -1,61 +1,23 @@
-"""Where stock transformers models keep what fusion needs: one entry for each architecture."""
+"""The blocks of the models that FLARE adapts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import nn
 
+from lslo_cli.architectures import TASK_LAYOUTS
+from lslo_cli.architectures.layout import Layout
 from lslo_cli.errors import InputError, nearest
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """Names of modules.
-
-    ``blocks`` is where each stack keeps its list of transformer blocks, seen from the model without its head.
-    ``query``, ``value`` and ``norm`` are names inside a block; ``norm`` is what normalises the input of
-    self-attention in pre-norm models and None in post-norm ones. ``causal`` are the stacks in which a
-    position must not see later ones.
-    """
-
-    blocks: Mapping[str, str]
-    query: str
-    value: str
-    norm: str | None = None
-    causal: tuple[str, ...] = ()
-
-
-_BERT = Architecture({"encoder": "encoder.layer"}, "attention.self.query", "attention.self.value")
-_T5 = Architecture(
-    {"encoder": "encoder.block", "decoder": "decoder.block"},
-    "layer.0.SelfAttention.q",
-    "layer.0.SelfAttention.v",
-    norm="layer.0.layer_norm",
-    causal=("decoder",),
-)
-_LLAMA = Architecture(
-    {"decoder": "layers"}, "self_attn.q_proj", "self_attn.v_proj", norm="input_layernorm", causal=("decoder",)
-)
-
-ARCHITECTURES: Mapping[str, Architecture] = {
-    "bert": _BERT,
-    "roberta": _BERT,
-    "xlm-roberta": _BERT,
-    "t5": _T5,
-    "mt5": _T5,
-    "llama": _LLAMA,
-    "gemma2": _LLAMA,
-}
-"""By the ``model_type`` of config.json."""
+from lslo_cli.method.sites import Kind, Stack
 
 
 @dataclass(frozen=True)
 class Block:
     """A transformer block of a model; ``number`` counts from 1 in its stack."""
 
-    stack: str
+    stack: Stack
     number: int
     module: nn.Module
 
@@ -65,29 +27,34 @@ class Block:
         return f"{self.stack}.{self.number}"
 
 
-def architecture_of(model: nn.Module) -> Architecture:
-    """The entry of a model. Raises InputError for an architecture that is not in the table."""
-    return _entry(model.config.model_type)
+def layout_of(model: nn.Module) -> Layout:
+    """The layout of a model. Raises InputError for an architecture that is not listed."""
+    return _layout(model.config.model_type)
+
+
+def fused_maps(layout: Layout, stack: Stack) -> tuple[str, str]:
+    """The names, inside a block, of the query and value maps of self-attention, where adapters fuse."""
+    return layout.matrices[stack][Kind.Q], layout.matrices[stack][Kind.V]
 
 
 def decodes_only(model_type: str) -> bool:
-    """Whether models of a type have no encoder. Raises InputError as :func:`architecture_of` does."""
-    return "encoder" not in _entry(model_type).blocks
+    """Whether models of a type have no encoder. Raises InputError as :func:`layout_of` does."""
+    return Stack.ENCODER not in _layout(model_type).layers
 
 
 def blocks_of(model: nn.Module) -> Iterator[Block]:
     """The blocks of every stack that a model has, in the order in which they run."""
     body = model.base_model
-    for stack, path in architecture_of(model).blocks.items():
+    for stack, path in layout_of(model).layers.items():
         if hasattr(body, path.partition(".")[0]):  # an encoder may come without the decoder
             for number, module in enumerate(body.get_submodule(path), start=1):
                 yield Block(stack, number, module)
 
 
-def _entry(model_type: str) -> Architecture:
-    if model_type not in ARCHITECTURES:
+def _layout(model_type: str) -> Layout:
+    if model_type not in TASK_LAYOUTS:
         raise InputError(
-            f"FLARE does not know the architecture '{model_type}'.{nearest(model_type, ARCHITECTURES)}",
-            f"choose a model of one of these: {', '.join(ARCHITECTURES)}",
+            f"FLARE does not know the architecture '{model_type}'.{nearest(model_type, TASK_LAYOUTS)}",
+            f"choose a model of one of these: {', '.join(TASK_LAYOUTS)}",
         )
-    return ARCHITECTURES[model_type]
+    return TASK_LAYOUTS[model_type]

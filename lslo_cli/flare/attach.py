@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from lslo_cli.architectures.layout import Layout
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.flare.adapter import FlareLoRA
-from lslo_cli.flare.architectures import Architecture, Block, architecture_of, blocks_of
+from lslo_cli.flare.architectures import Block, blocks_of, fused_maps, layout_of
 from lslo_cli.flare.source import Source
 from lslo_cli.method.flare import Phi, SourceNorm
 
@@ -79,14 +80,14 @@ def attach_flare(model: nn.Module, settings: FlareSettings) -> FlareAdapters:
     that is not known, or without any of the stacks that were asked for, and UsageError for cross-attention in
     a stack where a position must not see later ones.
     """
-    architecture = architecture_of(model)
+    layout = layout_of(model)
     blocks = [b for b in blocks_of(model) if settings.stacks is None or b.stack in settings.stacks]
     if not blocks:
         raise InputError(
             f"the model has no {' or '.join(settings.stacks or ())} to put adapters in",
             f"choose among {', '.join(sorted({block.stack for block in blocks_of(model)}))}",
         )
-    causal = {block.stack for block in blocks} & set(architecture.causal)
+    causal = {block.stack for block in blocks} & set(layout.causal)
     if settings.phi is Phi.CROSS_ATTENTION and causal:
         raise UsageError(
             "cross-attention in a decoder lets every position see the words after it",
@@ -96,8 +97,8 @@ def attach_flare(model: nn.Module, settings: FlareSettings) -> FlareAdapters:
     source = Source()
     by_name = {}
     for block in blocks:
-        for path in _linear_maps(block, architecture, settings.elsewhere):
-            fuses = path in (architecture.query, architecture.value)
+        for path in _linear_maps(block, layout, settings.elsewhere):
+            fuses = path in fused_maps(layout, block.stack)
             adapter = FlareLoRA(
                 block.module.get_submodule(path),
                 source,
@@ -106,7 +107,7 @@ def attach_flare(model: nn.Module, settings: FlareSettings) -> FlareAdapters:
                 rank=settings.rank,
                 alpha=settings.alpha,
                 phi=settings.phi if fuses else None,
-                norm=_norm(block, architecture, settings),
+                norm=_norm(block, layout, settings),
             )
             by_name[adapter.name] = adapter
             _replace(block.module, path, adapter)
@@ -139,16 +140,16 @@ def enable_checkpointing(model: nn.Module, source: Source) -> None:
     enable({"use_reentrant": False, "context_fn": source.checkpointing})
 
 
-def _linear_maps(block: Block, architecture: Architecture, elsewhere: bool) -> list[str]:
+def _linear_maps(block: Block, layout: Layout, elsewhere: bool) -> list[str]:
     if not elsewhere:
-        return [architecture.query, architecture.value]
+        return list(fused_maps(layout, block.stack))
     return [name for name, module in block.module.named_modules() if isinstance(module, nn.Linear)]
 
 
-def _norm(block: Block, architecture: Architecture, settings: FlareSettings) -> nn.Module | None:
-    if settings.source_norm is SourceNorm.NONE or architecture.norm is None:
+def _norm(block: Block, layout: Layout, settings: FlareSettings) -> nn.Module | None:
+    if settings.source_norm is SourceNorm.NONE or layout.norm is None:
         return None
-    return block.module.get_submodule(architecture.norm)
+    return block.module.get_submodule(layout.norm)
 
 
 def _replace(block: nn.Module, path: str, module: nn.Module) -> None:

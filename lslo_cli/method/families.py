@@ -1,28 +1,14 @@
-"""Families of translation models: what an architecture calls its matrices, and where languages are named."""
+"""Families of translation models: their architecture, and how and where they name languages."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.shapes import SHAPES, ModelShape
-from lslo_cli.method.sites import Kind
 from lslo_cli.method.strategy import Index
 from lslo_cli.method.vocabularies import M2M_100, M2M_124, MBART_50, NLLB_200
-
-FAIRSEQ_MODULES: Mapping[Kind, str] = {
-    Kind.Q: "self_attn.q_proj",
-    Kind.K: "self_attn.k_proj",
-    Kind.V: "self_attn.v_proj",
-    Kind.CROSS_Q: "encoder_attn.q_proj",
-    Kind.CROSS_K: "encoder_attn.k_proj",
-    Kind.CROSS_V: "encoder_attn.v_proj",
-    Kind.FC1: "fc1",
-    Kind.FC2: "fc2",
-}
-"""Names inside a layer of fairseq's transformer, which all families here come from."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +60,6 @@ FAMILIES: dict[str, Family] = {
 MADLAD-400 is not among them: it is a T5. Its gated feed-forward has two input matrices where the paper has
 one fc1, and its code names no layer or matrix as the others do.
 """
-
-MODULE_NAMES: Mapping[str, Mapping[Kind, str]] = {"m2m_100": FAIRSEQ_MODULES, "mbart": FAIRSEQ_MODULES}
-"""The names of the sites inside a layer, by the ``model_type`` of config.json."""
 
 
 def published(name: str) -> tuple[Family, ModelShape]:

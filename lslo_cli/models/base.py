@@ -10,8 +10,6 @@ from pathlib import Path
 
 import torch
 from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGeneration, PreTrainedModel
-from transformers.models.m2m_100 import modeling_m2m_100 as m2m100
-from transformers.models.mbart import modeling_mbart as mbart
 
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.models.checkpoint import find_checkpoint, write_checkpoint
@@ -179,31 +177,6 @@ def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> Base
     digest = checkpoint.digest(base.tokenizer)
     identity = replace(base.identity, name=str(folder), revision=None, digest=digest)
     return replace(base, identity=identity, folder=checkpoint.folder)
-
-
-def set_dropout(model: PreTrainedModel, dropout: float, attention: float, activation: float) -> None:
-    """Set how often embeddings and block outputs, attention weights, and ReLU outputs are dropped.
-
-    Whole layers never are, whatever the model was trained with.
-    """
-    config = model.config
-    config.dropout, config.attention_dropout, config.activation_dropout = dropout, attention, activation
-    config.encoder_layerdrop = config.decoder_layerdrop = 0.0
-    for module in model.modules():
-        match module:
-            case m2m100.M2M100Attention() | mbart.MBartAttention():
-                module.dropout = attention
-            case (
-                m2m100.M2M100EncoderLayer()
-                | m2m100.M2M100DecoderLayer()
-                | mbart.MBartEncoderLayer()
-                | mbart.MBartDecoderLayer()
-            ):
-                module.dropout, module.activation_dropout = dropout, activation
-            case (
-                m2m100.M2M100Encoder() | m2m100.M2M100Decoder() | mbart.MBartEncoder() | mbart.MBartDecoder()
-            ):
-                module.dropout, module.layerdrop = dropout, 0.0
 
 
 def _identify(network: PreTrainedModel, name: str, revision: str | None, digest: str | None) -> BaseIdentity:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from transformers import M2M100ForConditionalGeneration, MBartForConditionalGeneration, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_files
 
+from lslo_cli.architectures import TRANSLATION
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.writing import beside, settle
 from lslo_cli.errors import InputError, RunError, is_out_of_memory
@@ -29,11 +30,6 @@ WORLD = "world"
 WORLD_FOLDER = Path(__file__).parent.parent / "world" / "base"
 
 CONFIG = "config.json"
-ARCHITECTURES: dict[str, type[PreTrainedModel]] = {
-    "m2m_100": M2M100ForConditionalGeneration,
-    "mbart": MBartForConditionalGeneration,
-}
-"""The class of a model by the ``model_type`` of config.json."""
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 COMPUTED = "embed_positions.weights"
 """Ends the names of computed positions, which older transformers stored beside the weights."""
@@ -59,7 +55,7 @@ class Checkpoint:
         """The shape that config.json announces.
 
         Raises InputError where that file is missing or damaged, or describes another architecture than
-        one of :data:`ARCHITECTURES` with tied embeddings.
+        one that is listed with tied embeddings.
         """
         try:
             config = parse_json((self.folder / CONFIG).read_bytes())
@@ -79,10 +75,10 @@ class Checkpoint:
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self.folder / CONFIG} is damaged: {error!r}", _COPY_AGAIN) from error
-        if model_type not in ARCHITECTURES:
+        if model_type not in TRANSLATION:
             raise InputError(
                 f"the base model in {self.folder} is of type '{model_type}', "
-                f"not {' or '.join(map(repr, ARCHITECTURES))}",
+                f"not {' or '.join(map(repr, TRANSLATION))}",
                 f"use a model of {', '.join(family.name for family in FAMILIES.values())}, or one made by "
                 "`lslo base train`",
             )
@@ -100,14 +96,14 @@ class Checkpoint:
         Raises InputError where the weights are missing, damaged, or not those that config.json announces;
         RunError where one is not finite.
         """
+        architecture = TRANSLATION[self.architecture()]
         try:
             with _quiet_transformers():
-                model, report = ARCHITECTURES[self.architecture()].from_pretrained(
+                model, report = architecture.network.from_pretrained(
                     self.hub_id or str(self.folder),
                     revision=self.commit or "main",
                     dtype=dtype,
-                    encoder_layerdrop=0.0,
-                    decoder_layerdrop=0.0,
+                    **architecture.settings,
                     output_loading_info=True,
                     trust_remote_code=False,
                 )

@@ -1,31 +1,35 @@
-"""The decoder of an M2M100 run token by token, over all hypotheses of each sentence at once."""
+"""The decoder run token by token, over all hypotheses of each sentence at once."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import M2M100ForConditionalGeneration
-from transformers.models.m2m_100.modeling_m2m_100 import M2M100Attention, M2M100DecoderLayer
+from transformers import PreTrainedModel
 
-from lslo_cli.method.families import FAIRSEQ_MODULES
+from lslo_cli.architectures import TRANSLATION, architecture_of
+from lslo_cli.architectures.translation import Attention
+from lslo_cli.method.sites import Stack
 from lslo_cli.models.slots import SlotCache
+from lslo_cli.nn.attach import stack_layers
 from lslo_cli.nn.lslo import IndexMixture, LSLo
 from lslo_cli.nn.route import Route
 
 
 def is_decodable(model: nn.Module) -> bool:
-    """Whether a model is an M2M100 with nothing in its decoder but what computes every position by itself.
+    """Whether nothing in a model's decoder but its own modules reads the hidden states.
 
-    That holds for linear maps and routed adapters; of what else may be attached, nothing is known.
+    Linear maps and routed adapters compute every position by itself; of what else may be attached, nothing
+    is known.
     """
-    if type(model) is not M2M100ForConditionalGeneration:
+    architecture = TRANSLATION.get(getattr(getattr(model, "config", None), "model_type", ""))
+    if architecture is None or type(model) is not architecture.network:
         return False
-    own = (nn.Linear, LSLo, IndexMixture)
+    home = type(model).__module__
     return all(
-        type(layer) is M2M100DecoderLayer
-        and type(layer.self_attn) is type(layer.encoder_attn) is M2M100Attention
-        and all(type(layer.get_submodule(name)) in own for name in FAIRSEQ_MODULES.values())
-        for layer in model.get_decoder().layers
+        type(layer.get_submodule(name)) in (nn.Linear, LSLo, IndexMixture)
+        and type(layer.get_submodule(name.rpartition(".")[0])).__module__ == home
+        for layer in stack_layers(model, Stack.DECODER)
+        for name in architecture.layout.matrices[Stack.DECODER].values()
     )
 
 
@@ -39,7 +43,7 @@ class IncrementalDecoder:
 
     def __init__(
         self,
-        model: M2M100ForConditionalGeneration,
+        model: PreTrainedModel,
         input_ids: Tensor,
         attention_mask: Tensor,
         route: Route,
@@ -49,17 +53,21 @@ class IncrementalDecoder:
 
         ``languages``, source and target (sentences,), are set in ``route`` whenever the model is called.
         """
+        self._architecture = architecture_of(model)
         self._decoder = model.get_decoder()
+        self._layers = [
+            self._architecture.decoder_layer(layer) for layer in stack_layers(model, Stack.DECODER)
+        ]
         self._route = route
         self._languages = languages
         self._position = 0
         with route.of(*languages):
             states = model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
             self._sources = [
-                (layer.encoder_attn.k_proj(states), layer.encoder_attn.v_proj(states))
-                for layer in self._decoder.layers
+                (layer.cross_attention.key(states), layer.cross_attention.value(states))
+                for layer in self._layers
             ]
-        self._source_mask = attention_mask[:, None].bool()  # (sentences, 1, length)
+        self._source_mask = attention_mask[:, None, None].bool()  # (sentences, 1, 1, length)
 
     def read_prompt(self, tokens: Tensor) -> Tensor:
         """Read the tokens (sentences, n) with which all hypotheses begin: hidden states (sentences, n, d)."""
@@ -87,33 +95,30 @@ class IncrementalDecoder:
 
     def _read(self, tokens: Tensor, length: int) -> Tensor:
         """One pass through the layers, ``length`` positions on: of one token each, or one of all tokens."""
-        embed_positions = self._decoder.embed_positions
-        first = embed_positions.padding_idx + 1 + self._position
+        x = self._architecture.embed_targets(self._decoder, tokens, self._position, length)
         self._position += length
-        x = self._decoder.embed_tokens(tokens) + embed_positions.weights[first : first + length]
+        visible = self._architecture.visible(self._decoder, self._cache.paths)
         with self._route.of(*self._languages):
-            for number, layer in enumerate(self._decoder.layers):
-                normed = layer.self_attn_layer_norm(x)
-                attention = layer.self_attn
-                slots = self._cache.put(number, attention.k_proj(normed), attention.v_proj(normed))
-                x = x + _attend(attention, normed, *slots, self._cache.paths)
-                normed = layer.encoder_attn_layer_norm(x)
-                x = x + _attend(layer.encoder_attn, normed, *self._sources[number], self._source_mask)
-                normed = layer.final_layer_norm(x)
-                x = x + layer.fc2(layer.activation_fn(layer.fc1(normed)))
-        return self._decoder.layer_norm(x)
+            for number, layer in enumerate(self._layers):
+                normed = layer.self_norm(x)
+                attention = layer.self_attention
+                slots = self._cache.put(number, attention.key(normed), attention.value(normed))
+                x = x + _attend(attention, normed, *slots, visible)
+                normed = layer.cross_norm(x)
+                x = x + _attend(layer.cross_attention, normed, *self._sources[number], self._source_mask)
+                x = x + layer.feed_forward(layer.feed_forward_norm(x))
+        return self._architecture.finish(self._decoder, x)
 
 
-def _attend(attention: M2M100Attention, x: Tensor, keys: Tensor, values: Tensor, seen: Tensor) -> Tensor:
+def _attend(attention: Attention, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
     """What ``x`` (sentences, hypotheses, d) finds in keys and values (sentences, length, d), projected.
 
-    ``seen`` (sentences, hypotheses or 1, length) is true where there is something to be found.
+    ``mask`` (sentences, heads or 1, hypotheses or 1, length) is true where there is something to be found, or
+    is added to the scores.
     """
     queries, keys, values = (
-        states.unflatten(2, (attention.num_heads, attention.head_dim)).transpose(1, 2)
-        for states in (attention.q_proj(x), keys, values)
+        states.unflatten(2, (attention.heads, -1)).transpose(1, 2)
+        for states in (attention.query(x), keys, values)
     )
-    found = F.scaled_dot_product_attention(
-        queries, keys, values, attn_mask=seen[:, None], scale=attention.scaling
-    )
-    return attention.out_proj(found.transpose(1, 2).flatten(2))
+    found = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, scale=attention.scale)
+    return attention.output(found.transpose(1, 2).flatten(2))

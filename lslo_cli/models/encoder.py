@@ -1,19 +1,21 @@
-"""The encoder of an M2M100 in training, over every source sentence of a batch once, whatever its targets."""
+"""The encoder in training, over every source sentence of a batch once, whatever its targets."""
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import M2M100ForConditionalGeneration
+from transformers import PreTrainedModel
 from transformers.masking_utils import create_bidirectional_mask
 
+from lslo_cli.architectures import architecture_of
+from lslo_cli.method.sites import Stack
 from lslo_cli.method.strategy import Index
+from lslo_cli.nn.attach import stack_layers
 from lslo_cli.nn.lslo import RoutedLoRA
 from lslo_cli.nn.route import Route
 
 
 def encode_once(
-    model: M2M100ForConditionalGeneration,
+    model: PreTrainedModel,
     input_ids: Tensor,
     attention_mask: Tensor,
     route: Route | None = None,
@@ -25,42 +27,33 @@ def encode_once(
     row has its own states again. Equal to what the encoder itself computes but for dropout, which the rows of
     a source have in common in the layers they share. ``route`` is set for the rows, where there are adapters.
     """
-    encoder = model.get_encoder()
-    shared = target_blind_layers(encoder)
+    architecture, encoder, layers = (
+        architecture_of(model),
+        model.get_encoder(),
+        stack_layers(model, Stack.ENCODER),
+    )
+    shared = target_blind_layers(layers)
     ids, place = input_ids.unique(dim=0, return_inverse=True)
-    embedded = encoder.embed_tokens(ids)
-    x = embedded + encoder.embed_positions(ids, embedded)
-    x = F.dropout(x, encoder.dropout, encoder.training)
+    x = architecture.embed_sources(encoder, ids)
     mask = create_bidirectional_mask(
-        config=encoder.config, inputs_embeds=embedded, attention_mask=_of_sources(attention_mask, place, ids)
+        config=encoder.config, inputs_embeds=x, attention_mask=_of_sources(attention_mask, place, ids)
     )
     if route is None:
-        x = _through(encoder.layers[:shared], x, mask)
+        x = architecture.encode(encoder, layers[:shared], x, mask)
     else:
         languages = _of_sources(route.languages(Index.SOURCE, len(input_ids)), place, ids)
         with route.of(languages, languages):
-            x = _through(encoder.layers[:shared], x, mask)
+            x = architecture.encode(encoder, layers[:shared], x, mask)
     mask = None if mask is None else mask[place]
-    return encoder.layer_norm(_through(encoder.layers[shared:], x[place], mask))
+    return architecture.finish(encoder, architecture.encode(encoder, layers[shared:], x[place], mask))
 
 
-def is_shareable(model: nn.Module) -> bool:
-    """Whether :func:`encode_once` knows the architecture of a model."""
-    return type(model) is M2M100ForConditionalGeneration
-
-
-def target_blind_layers(encoder: nn.Module) -> int:
-    """How many of the first layers know nothing of the target: it selects none of their adapters."""
-    for number, layer in enumerate(encoder.layers):
+def target_blind_layers(layers: nn.ModuleList) -> int:
+    """How many of the encoder's first ``layers`` know nothing of the target: it selects no adapter there."""
+    for number, layer in enumerate(layers):
         if any(isinstance(part, RoutedLoRA) and part.index is Index.TARGET for part in layer.modules()):
             return number
-    return len(encoder.layers)
-
-
-def _through(layers: nn.ModuleList, x: Tensor, mask: Tensor | None) -> Tensor:
-    for layer in layers:
-        x = layer(x, mask)
-    return x
+    return len(layers)
 
 
 def _of_sources(rows: Tensor, place: Tensor, ids: Tensor) -> Tensor:

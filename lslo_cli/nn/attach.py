@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from lslo_cli.method.families import MODULE_NAMES
+from lslo_cli.architectures import architecture_of
 from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.ranks import SHARED, RankMap
@@ -163,7 +163,17 @@ def attach_mixture(
 
 def model_sites(model: nn.Module, site_set: SiteSet) -> tuple[Site, ...]:
     """The sites of a loaded model, from its own depth."""
-    return sites(model.config.encoder_layers, model.config.decoder_layers, site_set)
+    return sites(*depths(model), site_set)
+
+
+def depths(model: nn.Module) -> tuple[int, int]:
+    """The numbers of layers of encoder and decoder."""
+    return len(stack_layers(model, Stack.ENCODER)), len(stack_layers(model, Stack.DECODER))
+
+
+def stack_layers(model: nn.Module, stack: Stack) -> nn.ModuleList:
+    """The layers of a stack of a loaded model."""
+    return model.base_model.get_submodule(architecture_of(model).layout.layers[stack])
 
 
 def site_module(model: nn.Module, site: Site) -> nn.Module:
@@ -173,12 +183,11 @@ def site_module(model: nn.Module, site: Site) -> nn.Module:
 
 def _name(model: nn.Module, site: Site) -> str:
     """The name of a site's module inside its layer."""
-    return MODULE_NAMES[model.config.model_type][site.kind]
+    return architecture_of(model).layout.matrices[site.layer.stack][site.kind]
 
 
 def _layer_module(model: nn.Module, layer: Layer) -> nn.Module:
-    stack = model.get_encoder() if layer.stack is Stack.ENCODER else model.get_decoder()
-    return stack.layers[layer.number - 1]
+    return stack_layers(model, layer.stack)[layer.number - 1]
 
 
 def _replace(model: nn.Module, site: Site, module: nn.Module) -> None:

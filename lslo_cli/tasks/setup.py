@@ -11,15 +11,14 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import nn
 
+from lslo_cli.architectures import architecture_of
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.text import DEV_ROWS, read_text, with_splits
-from lslo_cli.errors import UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import Direction, Language, directions
-from lslo_cli.models.base import BaseModel, load_base, set_dropout
-from lslo_cli.models.encoder import is_shareable
+from lslo_cli.models.base import BaseModel, load_base
 from lslo_cli.models.new_languages import add_languages
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import FitSection, Recipe
@@ -149,16 +148,11 @@ class Setup:
         """A training run of the base model as it stands, adapters included, with the recipe's dropout.
 
         ``depends_on`` is what the run depends on beside seed, text, base model and optimisation: a
-        checkpoint made with another value is refused. Raises UsageError where sources cannot be shared.
+        checkpoint made with another value is refused.
         """
         recipe = self.recipe
-        if recipe.run.share_sources and not is_shareable(self.base.model):
-            raise UsageError(
-                f"sources cannot be shared in base model {self.base.identity.name}: it is no M2M100",
-                "leave run.share_sources off",
-            )
         dropout = recipe.fit.dropout, recipe.fit.attention_dropout, recipe.fit.activation_dropout
-        set_dropout(self.base.model, *dropout)
+        architecture_of(self.base.model).set_dropout(self.base.model, *dropout)
         return Fit(
             model=self.base.model,
             parameters=list(parameters),

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lslo_cli.flare.architectures import architecture_of, blocks_of
+from lslo_cli.flare.architectures import blocks_of, layout_of
 from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.capture import capture
 from lslo_cli.method.flare import SourceNorm
@@ -115,7 +115,7 @@ def test_the_norm_of_a_pre_norm_block_can_be_applied_to_the_source(decoder):
             parameter.data.uniform_(0.5, 2)
     plain = attach_flare(model, FlareSettings())
     states = capture(model, plain, inputs)
-    norm = next(blocks_of(model)).module.get_submodule(architecture_of(model).norm)
+    norm = next(blocks_of(model)).module.get_submodule(layout_of(model).norm)
     first = plain.by_name["decoder.1.self_attn.q_proj"]
     first.lora_B.data.normal_()
     target = torch.randn(2, 7, 16)

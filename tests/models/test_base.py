@@ -8,9 +8,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import M2M100ForConditionalGeneration
 
+from lslo_cli.architectures import architecture_of
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.models import checkpoint
-from lslo_cli.models.base import load_base, new_base, save_base, set_dropout
+from lslo_cli.models.base import load_base, new_base, save_base
 from lslo_cli.models.tokenizer import DICTIONARY, SENTENCEPIECE
 from lslo_cli.models.vocabulary import train_vocabulary
 
@@ -256,7 +257,7 @@ def test_a_config_that_is_not_json_is_one_clear_error(folder):
 def test_dropout_is_set_everywhere_and_nowhere_else(tokenizer):
     base = new_base(tokenizer, **SHAPE, seed=1)
     base.model.get_encoder().layerdrop = base.model.get_decoder().layerdrop = 0.05
-    set_dropout(base.model, 0.25, attention=0.5, activation=0.75)
+    architecture_of(base.model).set_dropout(base.model, 0.25, attention=0.5, activation=0.75)
     found = {
         (type(module).__name__, name): value
         for module in base.model.modules()

@@ -3,13 +3,14 @@
 import pytest
 import torch
 from torch import nn
-from transformers import M2M100Config, M2M100ForConditionalGeneration
 
+from lslo_cli.architectures import TRANSLATION
 from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.sites import Kind, Stack
 from lslo_cli.method.strategy import paper
 from lslo_cli.models import slots
 from lslo_cli.models.decoder import IncrementalDecoder, is_decodable
-from lslo_cli.nn.attach import attach, attach_mixture
+from lslo_cli.nn.attach import attach, attach_mixture, stack_layers
 from lslo_cli.nn.route import Route
 
 EOS, LANGUAGE = 2, 29
@@ -17,20 +18,8 @@ CODES = ("en", "fr")
 
 
 @pytest.fixture
-def model():
-    torch.manual_seed(3)
-    config = M2M100Config(
-        vocab_size=30,
-        d_model=16,
-        encoder_layers=1,
-        decoder_layers=2,
-        encoder_ffn_dim=32,
-        decoder_ffn_dim=32,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        init_std=0.3,
-    )
-    return M2M100ForConditionalGeneration(config).eval().requires_grad_(False)
+def model(network):
+    return network(1, 2).requires_grad_(False)
 
 
 @pytest.fixture
@@ -54,10 +43,11 @@ def test_hidden_states_are_those_of_a_pass_over_the_whole_hypothesis(
     def expected(hypotheses):
         """Last hidden states of hypotheses (sentences, n, length)."""
         rows = hypotheses.shape[1]
-        output = model.model(
-            input_ids=input_ids.repeat_interleave(rows, 0),
-            attention_mask=mask.repeat_interleave(rows, 0),
-            decoder_input_ids=hypotheses.flatten(0, 1),
+        states = model.get_encoder()(input_ids=input_ids, attention_mask=mask).last_hidden_state
+        output = model.get_decoder()(
+            input_ids=hypotheses.flatten(0, 1),
+            encoder_hidden_states=states.repeat_interleave(rows, 0),
+            encoder_attention_mask=mask.repeat_interleave(rows, 0),
         )
         return output.last_hidden_state[:, -1].view(len(input_ids), rows, -1)
 
@@ -107,6 +97,7 @@ def test_anything_else_is_left_to_the_reference(model):
 
     changed = Changed(model.config)
     assert not is_decodable(changed)
-    model.get_decoder().layers[1].self_attn.q_proj = nn.Sequential(nn.Linear(16, 16))
+    name = TRANSLATION[model.config.model_type].layout.matrices[Stack.DECODER][Kind.Q]
+    stack_layers(model, Stack.DECODER)[1].set_submodule(name, nn.Sequential(nn.Linear(16, 16)))
     assert not is_decodable(model)
     assert not is_decodable(nn.Linear(2, 2))

@@ -3,28 +3,14 @@
 import pytest
 import torch
 from torch import nn
-from transformers import (
-    M2M100Config,
-    M2M100ForConditionalGeneration,
-    MBartConfig,
-    MBartForConditionalGeneration,
-)
 
+from lslo_cli.architectures import architecture_of
 from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.sites import Stack
 from lslo_cli.method.strategy import Index, paper, uniform
-from lslo_cli.models.encoder import encode_once, is_shareable, target_blind_layers
-from lslo_cli.nn.attach import attach, attach_mixture
+from lslo_cli.models.encoder import encode_once, target_blind_layers
+from lslo_cli.nn.attach import attach, attach_mixture, stack_layers
 
-SIZES = {
-    "vocab_size": 30,
-    "d_model": 16,
-    "encoder_layers": 3,
-    "decoder_layers": 1,
-    "encoder_ffn_dim": 24,
-    "decoder_ffn_dim": 24,
-    "encoder_attention_heads": 2,
-    "decoder_attention_heads": 2,
-}
 LANGUAGES = ("en", "de", "wo")
 INPUT_IDS = torch.tensor(
     [[6, 9, 8, 2], [5, 9, 8, 2], [6, 9, 8, 2], [4, 7, 2, 1], [5, 9, 8, 2], [6, 7, 2, 1], [6, 9, 8, 2]]
@@ -39,10 +25,8 @@ STRATEGIES = {
 
 
 @pytest.fixture
-def model():
-    torch.manual_seed(3)
-    config = M2M100Config(**SIZES, dropout=0.0, attention_dropout=0.0, init_std=0.2)
-    return M2M100ForConditionalGeneration(config).double().eval()
+def model(network):
+    return network(3, 1).double()
 
 
 def attached(model, strategy):
@@ -61,7 +45,7 @@ def test_states_and_gradients_are_those_of_the_encoder(model, name, first, other
     rows = []
     with adapters.route.of(SOURCES, TARGETS):
         wanted = model.get_encoder()(INPUT_IDS, mask).last_hidden_state
-        for layer in model.get_encoder().layers:
+        for layer in stack_layers(model, Stack.ENCODER):
             layer.register_forward_pre_hook(lambda layer, inputs: rows.append(len(inputs[0])))
         got = encode_once(model, INPUT_IDS, mask, adapters.route)
     assert rows == [first, first, others]
@@ -78,7 +62,7 @@ def test_states_and_gradients_are_those_of_the_encoder(model, name, first, other
 
 def test_without_adapters_all_layers_are_shared(model):
     mask = (INPUT_IDS != 1).long()
-    assert target_blind_layers(model.get_encoder()) == 3
+    assert target_blind_layers(stack_layers(model, Stack.ENCODER)) == 3
     wanted = model.get_encoder()(INPUT_IDS, mask).last_hidden_state
     got = encode_once(model, INPUT_IDS, mask)
     torch.testing.assert_close(got[mask.bool()], wanted[mask.bool()], rtol=0, atol=1e-12)
@@ -86,17 +70,12 @@ def test_without_adapters_all_layers_are_shared(model):
 
 def test_while_both_indices_are_weighed_no_layer_is_shared(model):
     attach_mixture(model, 2, LANGUAGES)
-    assert target_blind_layers(model.get_encoder()) == 0
+    assert target_blind_layers(stack_layers(model, Stack.ENCODER)) == 0
 
 
 def test_rows_of_a_source_have_their_dropout_in_common_where_they_are_shared(model):
-    encoder = model.get_encoder().train()
-    encoder.dropout = 0.5
+    model.get_encoder().train()
+    architecture_of(model).set_dropout(model, 0.5, attention=0.0, activation=0.0)
     states = encode_once(model, INPUT_IDS, (INPUT_IDS != 1).long())
     assert torch.equal(states[0], states[2])
     assert not torch.equal(states[0], encode_once(model, INPUT_IDS, (INPUT_IDS != 1).long())[0])
-
-
-def test_only_an_m2m100_is_known(model):
-    assert is_shareable(model)
-    assert not is_shareable(MBartForConditionalGeneration(MBartConfig(**SIZES)))

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -147,10 +145,3 @@ def test_shared_sources_train_to_the_same_losses(setup):
         for share in (False, True)
     )
     assert [epoch.loss for epoch in shared] == pytest.approx([epoch.loss for epoch in plain], rel=1e-5)
-
-
-def test_sources_of_a_model_that_is_no_m2m100_cannot_be_shared(setup):
-    stage = setup(**{"run.share_sources": True})
-    stage.base = replace(stage.base, model=torch.nn.Linear(1, 1))
-    with pytest.raises(UsageError, match="it is no M2M100"):
-        stage.fit([], None, None, task="", route=None, callbacks=())

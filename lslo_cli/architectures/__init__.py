@@ -1,0 +1,46 @@
+"""The list of architectures, for both papers: one file states each, one line here lists it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import nn
+
+from lslo_cli.architectures.layout import Layout
+from lslo_cli.architectures.m2m_100 import M2M100
+from lslo_cli.architectures.mbart import MBart
+from lslo_cli.architectures.t5 import LAYOUT as T5
+from lslo_cli.architectures.tasks import BERT, LLAMA
+from lslo_cli.architectures.translation import TranslationArchitecture
+from lslo_cli.errors import InputError
+
+TRANSLATION: Mapping[str, TranslationArchitecture] = {
+    each.model_type: each
+    for each in (
+        M2M100(),
+        MBart(),
+    )
+}
+"""Architectures of translation models, by the ``model_type`` of config.json."""
+
+TASK_LAYOUTS: Mapping[str, Layout] = {
+    "bert": BERT,
+    "roberta": BERT,
+    "xlm-roberta": BERT,
+    "t5": T5,
+    "mt5": T5,
+    "llama": LLAMA,
+    "gemma2": LLAMA,
+}
+"""Layouts of the models that FLARE adapts, by the ``model_type`` of config.json."""
+
+
+def architecture_of(model: nn.Module) -> TranslationArchitecture:
+    """The architecture of a loaded translation model. Raises InputError for one that is not listed."""
+    model_type = model.config.model_type
+    if model_type not in TRANSLATION:
+        raise InputError(
+            f"'{model_type}' is not an architecture of translation models that lslo adapts",
+            f"use a model of {' or '.join(TRANSLATION)}",
+        )
+    return TRANSLATION[model_type]

@@ -1,0 +1,92 @@
+"""M2M100: fairseq's pre-norm transformer with sinusoidal positions (M2M, SMaLL-100, NLLB-200)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import M2M100ForConditionalGeneration, PreTrainedModel
+
+from lslo_cli.architectures.layout import Layout
+from lslo_cli.architectures.translation import Attention, DecoderLayer, TranslationArchitecture
+from lslo_cli.method.sites import Kind, Stack
+
+_ENCODER = {
+    Kind.Q: "self_attn.q_proj",
+    Kind.K: "self_attn.k_proj",
+    Kind.V: "self_attn.v_proj",
+    Kind.FC1: "fc1",
+    Kind.FC2: "fc2",
+}
+_CROSS = {
+    Kind.CROSS_Q: "encoder_attn.q_proj",
+    Kind.CROSS_K: "encoder_attn.k_proj",
+    Kind.CROSS_V: "encoder_attn.v_proj",
+}
+
+
+class M2M100(TranslationArchitecture):
+    """Modules have fairseq's names, which transformers has kept."""
+
+    model_type = "m2m_100"
+    network = M2M100ForConditionalGeneration
+    layout = Layout(
+        layers={Stack.ENCODER: "encoder.layers", Stack.DECODER: "decoder.layers"},
+        matrices={Stack.ENCODER: _ENCODER, Stack.DECODER: _ENCODER | _CROSS},
+        norm="self_attn_layer_norm",
+    )
+    # A dropped layer would take its adapters' gradients along.
+    settings: ClassVar = {"encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0}
+
+    def embed_sources(self, encoder: nn.Module, ids: Tensor) -> Tensor:
+        embedded = encoder.embed_tokens(ids)
+        x = embedded + encoder.embed_positions(ids, embedded)
+        return F.dropout(x, encoder.dropout, encoder.training)
+
+    def encode(
+        self, encoder: nn.Module, layers: Iterable[nn.Module], x: Tensor, mask: Tensor | None
+    ) -> Tensor:
+        for layer in layers:
+            x = layer(x, mask)
+        return x
+
+    def embed_targets(self, decoder: nn.Module, ids: Tensor, first: int, length: int) -> Tensor:
+        first += decoder.embed_positions.padding_idx + 1
+        return decoder.embed_tokens(ids) + decoder.embed_positions.weights[first : first + length]
+
+    def decoder_layer(self, layer: nn.Module) -> DecoderLayer:
+        return DecoderLayer(
+            layer.self_attn_layer_norm,
+            _attention(layer.self_attn),
+            layer.encoder_attn_layer_norm,
+            _attention(layer.encoder_attn),
+            layer.final_layer_norm,
+            lambda x: layer.fc2(layer.activation_fn(layer.fc1(x))),
+        )
+
+    def finish(self, stack: nn.Module, x: Tensor) -> Tensor:
+        return stack.layer_norm(x)
+
+    def set_dropout(
+        self, model: PreTrainedModel, dropout: float, attention: float, activation: float
+    ) -> None:
+        config = model.config
+        config.dropout, config.attention_dropout, config.activation_dropout = dropout, attention, activation
+        config.encoder_layerdrop = config.decoder_layerdrop = 0.0
+        for stack in (model.get_encoder(), model.get_decoder()):
+            stack.dropout, stack.layerdrop = dropout, 0.0
+            for layer in stack.layers:
+                layer.dropout, layer.activation_dropout = dropout, activation
+                layer.self_attn.dropout = attention
+        for layer in model.get_decoder().layers:
+            layer.encoder_attn.dropout = attention
+
+    def longest_target(self, model: PreTrainedModel) -> int | None:
+        return model.config.max_position_embeddings
+
+
+def _attention(module: nn.Module) -> Attention:
+    projections = (module.q_proj, module.k_proj, module.v_proj, module.out_proj)
+    return Attention(*projections, heads=module.num_heads, scale=module.scaling)

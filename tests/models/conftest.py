@@ -1,0 +1,42 @@
+"""A small random network of every architecture."""
+
+import pytest
+import torch
+from transformers import M2M100Config, MBartConfig
+
+from lslo_cli.architectures import TRANSLATION
+
+
+def _fairseq(encoder_layers, decoder_layers):
+    return {
+        "vocab_size": 30,
+        "d_model": 16,
+        "encoder_layers": encoder_layers,
+        "decoder_layers": decoder_layers,
+        "encoder_ffn_dim": 24,
+        "decoder_ffn_dim": 24,
+        "encoder_attention_heads": 2,
+        "decoder_attention_heads": 2,
+        "max_position_embeddings": 64,
+        "dropout": 0.0,
+        "attention_dropout": 0.0,
+        "init_std": 0.3,
+    }
+
+
+CONFIGS = {
+    "m2m_100": lambda *depths: M2M100Config(**_fairseq(*depths)),
+    "mbart": lambda *depths: MBartConfig(**_fairseq(*depths), scale_embedding=True),
+}
+
+
+@pytest.fixture(params=TRANSLATION)
+def network(request):
+    """From the depths of the stacks to a network in eval mode, of 30 ids and width 16, without dropout."""
+
+    def make(encoder_layers, decoder_layers):
+        torch.manual_seed(3)
+        config = CONFIGS[request.param](encoder_layers, decoder_layers)
+        return TRANSLATION[request.param].network(config).eval()
+
+    return make
