@@ -6,7 +6,8 @@ import errno
 import os
 import sys
 import traceback
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Annotated, Any
 
 import typer
@@ -27,7 +28,7 @@ from lslo_cli.cli.commands.reproduce import reproduce
 from lslo_cli.cli.commands.train import train
 from lslo_cli.cli.commands.translate import translate
 from lslo_cli.cli.commands.weight_learn import weight_learn
-from lslo_cli.cli.signals import exit_code, raise_on_signals
+from lslo_cli.cli.signals import Interrupt, raising_on_signals
 from lslo_cli.errors import InputError, LsloError, RunError, UsageError, is_out_of_memory
 
 
@@ -35,23 +36,27 @@ class Commands(TyperGroup):
     """A group of commands that ends every run with a message of the same form and the right exit code."""
 
     def main(self, *arguments: Any, standalone_mode: bool = True, **settings: Any) -> None:
-        try:
-            _refuse_undecodable(sys.argv)
-            code = super().main(*arguments, standalone_mode=False, **settings)
-            sys.stdout.flush()  # a full disk speaks up here, not while Python ends
-        except Exception as error:
-            code = explain(error)
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        with raising_on_signals(), nullcontext() if console.speaks() else _silence():
+            try:
+                _refuse_undecodable(sys.argv)
+                code = super().main(*arguments, standalone_mode=False, **settings)
+                sys.stdout.flush()  # a full disk speaks up here, not while Python ends
+            except Interrupt as interrupt:
+                console.say(f"interrupted; {self._advice(settings.get('args') or sys.argv[1:])}")
+                code = interrupt.exit_code
+            except Exception as error:
+                code = explain(error)
         sys.exit(code if isinstance(code, int) else 0)
 
-    def invoke(self, context: typer.Context) -> Any:
-        try:
-            return super().invoke(context)
-        except KeyboardInterrupt as interrupt:
-            command = self.commands.get(str(context.invoked_subcommand), self)
-            resumable = any(parameter.name == "resume" for parameter in command.params)
-            advice = "continue with --resume" if resumable else "run the same line again"
-            console.say(f"interrupted; {advice}")
-            raise typer.Exit(exit_code(interrupt)) from None
+    def _advice(self, words: Sequence[str]) -> str:
+        """How to go on with an interrupted command line."""
+        command: Any = self
+        for word in words:
+            command = getattr(command, "commands", {}).get(word, command)
+        resumable = any(parameter.name == "resume" for parameter in command.params)
+        return "continue with --resume" if resumable else "run the same line again"
 
 
 def explain(error: Exception) -> int:
@@ -117,6 +122,13 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Let the results of a process that has nothing of its own to say go nowhere."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield
+
+
 def _is_lost_process(error: Exception) -> bool:
     """Whether another of the processes that torchrun started has gone: torch tells it by the connection."""
     text = str(error).lower()
@@ -171,16 +183,5 @@ def lslo(
         typer.echo(context.get_help())
 
 
-def main() -> None:
-    """The console script."""
-    raise_on_signals()
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    if console.speaks():
-        app()  # ends the process
-    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
-        app()
-
-
 if __name__ == "__main__":
-    main()
+    app()

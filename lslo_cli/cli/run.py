@@ -1,61 +1,42 @@
-"""One step of the pipeline from flags to files: plan or run it, show the result, name the next step."""
+"""How a command of the pipeline ends: with its plan, or with what it wrote and the next step."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from lslo_cli.cli import console
 from lslo_cli.cli.options import StageOptions
-from lslo_cli.events import OnEvent
 
 if TYPE_CHECKING:
-    from lslo_cli.tasks import Experiment, Plan, Written
+    from lslo_cli.tasks import Plan, Written
 
 
-def run_stage(
-    options: StageOptions,
-    command: str,
-    work: Callable[[Experiment, OnEvent], Sequence[Written]],
-    show: Callable[[Experiment, Sequence[Written]], None],
-    then: str,
-    **choices: Any,
-) -> None:
-    """Do ``work`` and ``show`` what it wrote, or with ``--dry-run`` show the plan for ``command``.
-
-    ``then`` is the command that usually comes next; ``choices`` are flags the plan depends on that no
-    recipe key holds.
-    """
-    experiment = options.experiment()
-    from lslo_cli.cli.progress import listening
-
-    if options.dry_run:
-        from lslo_cli.tasks import plan
-
-        show_plan(plan(experiment, command, **choices), options.json)
-        if not options.quiet:
-            console.say("dry run: nothing was written")
-        return
-    with listening(options.quiet) as on_event:
-        written = work(experiment, on_event)
+def print_artifacts(options: StageOptions, written: Sequence[Written]) -> bool:
+    """Print the artifacts as they lie on disk where ``--json`` asks for it; returns whether it does."""
     if options.json:
         for item in written:
             print(item.path.read_text(encoding="utf-8"), end="")
-    else:
-        show(experiment, written)
+    return options.json
+
+
+def say_next(options: StageOptions, written: Sequence[Written], command: str) -> None:
+    """Name what was written, and the ``command`` that usually comes next with the flags it needs."""
     if not options.quiet:
-        console.say(f"{_what_was_written(written)}; next: {options.command(then)}")
+        console.say(f"{_what_was_written(written)}; next: {options.command(command)}")
 
 
-def show_plan(plan: Plan, as_json: bool) -> None:
+def show_plan(options: StageOptions, plan: Plan) -> None:
     """Print what a run would do."""
-    if as_json:
+    if not options.quiet:
+        console.say("dry run: nothing was written")
+    if options.json:
         print(json.dumps(asdict(plan), default=str, indent=1))
         return
     console.results.print(Text(plan.title, style="bold"))

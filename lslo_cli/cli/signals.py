@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 
 
-class Interrupt(KeyboardInterrupt):
-    """A signal told this process to end."""
+class Interrupt(BaseException):
+    """A signal told this process to end. No ``except Exception`` holds it up, nor does typer."""
 
     def __init__(self, number: int):
         super().__init__(signal.Signals(number).name)
-        self.number = number
+        self.exit_code = 128 + number
+        """What a shell expects of a process that a signal ended."""
 
 
-def raise_on_signals() -> None:
+@contextmanager
+def raising_on_signals() -> Iterator[None]:
     """Raise :class:`Interrupt` at the first signal that ends a run; those after it change nothing.
 
     A signal that the parent chose to ignore, as nohup does with SIGHUP, stays ignored.
     """
     owner = os.getpid()
+    before = {each: signal.getsignal(each) for each in ENDING}
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if os.getpid() != owner:
@@ -31,11 +36,11 @@ def raise_on_signals() -> None:
             signal.signal(each, signal.SIG_IGN)
         raise Interrupt(number)
 
-    for each in ENDING:
-        if signal.getsignal(each) is not signal.SIG_IGN:
+    for each, handler in before.items():
+        if handler is not signal.SIG_IGN:
             signal.signal(each, interrupt)
-
-
-def exit_code(interrupt: KeyboardInterrupt) -> int:
-    """What a shell expects of a process that a signal ended: 128 and the signal's number."""
-    return 128 + (interrupt.number if isinstance(interrupt, Interrupt) else signal.SIGINT)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

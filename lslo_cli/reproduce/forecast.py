@@ -12,13 +12,13 @@ from lslo_cli.method.languages import directions
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import RankMap, parse_ranks
 from lslo_cli.method.shapes import SHAPES, ModelShape
+from lslo_cli.models.base_info import base_facts
+from lslo_cli.models.work import Work, work_of
 from lslo_cli.recipe import Method, Recipe, Stage
 from lslo_cli.reproduce.jobs import Job, Jobs, Kind
 from lslo_cli.reproduce.making import is_current
 from lslo_cli.tasks import Experiment, choices
-from lslo_cli.tasks.base_info import base_facts
 from lslo_cli.tasks.setup import prepare
-from lslo_cli.tasks.work import Work, work_of
 
 FLORES_ROWS = 997
 """Sentences of FLORES-101's dev split."""

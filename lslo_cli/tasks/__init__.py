@@ -1,5 +1,6 @@
 """From a recipe to artifacts: reads what a stage needs, runs it, writes what it found. Prints nothing."""
 
+from lslo_cli.models.work import Plan
 from lslo_cli.tasks.choices import Chosen, choose_index, choose_ranks, run_name
 from lslo_cli.tasks.estimate_subspace import estimate_subspace
 from lslo_cli.tasks.evaluate import evaluate
@@ -10,7 +11,6 @@ from lslo_cli.tasks.train import train
 from lslo_cli.tasks.train_base import train_base
 from lslo_cli.tasks.translate import Translator, open_translator, translate
 from lslo_cli.tasks.weight_learn import weight_learn
-from lslo_cli.tasks.work import Plan
 
 __all__ = [
     "Chosen",

@@ -9,9 +9,9 @@ from accelerate.utils import gather_object
 from lslo_cli.errors import RunError
 from lslo_cli.events import Noted
 from lslo_cli.method.memory import BYTES, MARGIN
+from lslo_cli.models.work import Work, in_binary_units
 from lslo_cli.recipe import FitSection
 from lslo_cli.tasks.setup import Setup
-from lslo_cli.tasks.work import Work, in_binary_units
 from lslo_cli.training.device import free_memory
 
 

@@ -7,13 +7,13 @@ from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.importance import scores_by_language
 from lslo_cli.method.ranks import ranks_from_estimate, uniform_ranks
 from lslo_cli.method.strategy import IndexStrategy
+from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import attach
 from lslo_cli.nn.pruning import estimation_pruner
 from lslo_cli.tasks.choices import choose_index, subspace_path
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import opened
 from lslo_cli.tasks.setup import Setup, optimisation
-from lslo_cli.tasks.work import work_of
 from lslo_cli.training.pruning import PruneGradually
 
 

@@ -18,11 +18,11 @@ from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.schema import LanguageRecord, Result
 from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.models.work import Work
 from lslo_cli.tasks.batch_size import settled
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 from lslo_cli.tasks.freshness import same_settings
 from lslo_cli.tasks.setup import Setup, prepare
-from lslo_cli.tasks.work import Work
 
 
 @dataclass

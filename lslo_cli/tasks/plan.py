@@ -9,6 +9,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import IndexStrategy
+from lslo_cli.models.work import Plan, describe_index, parameters_by_language, training_facts, work_of
 from lslo_cli.recipe import Method
 from lslo_cli.tasks.batch_size import settled
 from lslo_cli.tasks.choices import Chosen, choose_index, run_choices, run_folder, subspace_path
@@ -19,7 +20,6 @@ from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, prepare
 from lslo_cli.tasks.train import check_method, trained_directions
 from lslo_cli.tasks.weights import ADAPTER, MODEL
-from lslo_cli.tasks.work import Plan, describe_index, parameters_by_language, training_facts, work_of
 
 Facts = list[tuple[str, str]]
 

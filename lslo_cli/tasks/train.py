@@ -16,6 +16,7 @@ from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.strategy import Index, IndexStrategy, uniform
+from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import Adapters, attach
 from lslo_cli.nn.pruning import Pruner, gradual_pruner
 from lslo_cli.recipe import Keep, Method, PruneTargets, Recipe
@@ -25,7 +26,6 @@ from lslo_cli.tasks.job import Job, opened
 from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, optimisation
 from lslo_cli.tasks.weights import save_weights
-from lslo_cli.tasks.work import work_of
 from lslo_cli.training.pruning import PruneGradually
 from lslo_cli.training.validation import KeepBest
 

@@ -8,11 +8,11 @@ from lslo_cli.artifacts.results import IndexStrategyResult, LearnedWeights
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.sites import Layer
 from lslo_cli.method.strategy import LayerWeights
+from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import MixedAdapters, attach_mixture
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import opened
 from lslo_cli.tasks.setup import Setup, optimisation
-from lslo_cli.tasks.work import work_of
 from lslo_cli.training.trainer import Callback
 
 

@@ -188,6 +188,7 @@ class Fit:
         return self.settings.accumulate * self.accelerator.num_processes
 
     def _epoch(self, epoch: int) -> EpochRecord:
+        """Train one epoch; the loss of an update is the mean over its target tokens, in all processes."""
         torch.manual_seed(self._dropout_seed(epoch))
         self.objective.train()
         tally = LossTally(READ_EVERY.get(self.accelerator.device.type, 1))
@@ -195,10 +196,17 @@ class Fit:
         with closing(self._groups(epoch)) as groups:
             for update, batches in enumerate(groups, start=done + 1):
                 tokens = sum(batch.tokens for batch in batches)
-                tally.add(self._update(batches, tokens), tokens)
+                summed = torch.zeros((), device=self.accelerator.device)
+                for batch, weight in self._shares(batches):
+                    with self._routed(batch):
+                        loss = self.objective(batch) * weight
+                    self.accelerator.backward(loss * (self.accelerator.num_processes / tokens))
+                    summed += loss.detach()
+                self._step()
+                tally.add(self.accelerator.reduce(summed, "sum"), tokens)
                 self._check(tally, epoch)
-                loss = f"  loss {tally.mean:.3f}" if tally.tokens else ""
-                self.on_event(Advanced(self.task, update, f"epoch {epoch}/{self.settings.epochs}{loss}"))
+                so_far = f"  loss {tally.mean:.3f}" if tally.tokens else ""
+                self.on_event(Advanced(self.task, update, f"epoch {epoch}/{self.settings.epochs}{so_far}"))
         tally.read()
         self._check(tally, epoch)
         ratio = max((callback.target_ratio(epoch) for callback in self.callbacks), default=0.0)
@@ -241,20 +249,20 @@ class Fit:
         """Processes see different sentences, so each draws its own dropout."""
         return random.Random(f"{self.seed} {epoch} {self.accelerator.process_index}").getrandbits(63)
 
-    def _update(self, batches: Sequence[Any], tokens: int) -> torch.Tensor:
-        """One optimiser step on the mean loss over ``tokens``; returns the summed loss over all processes."""
+    def _shares(self, batches: Sequence[Any]) -> Iterator[tuple[Any, float]]:
+        """This process's batches of one update, each with the weight of its loss.
+
+        Every process takes part in every backward pass; one left without a batch repeats the first of the
+        group with weight 0.
+        """
         processes = self.accelerator.num_processes
-        summed = torch.zeros((), device=self.accelerator.device)
         for first in range(0, len(batches), processes):
-            # Every process takes part in every backward pass; one left without a batch repeats the first
-            # of the group with weight 0.
             mine = first + self.accelerator.process_index
             weight = 1.0 if mine < len(batches) else 0.0
-            batch = batches[mine if weight else first].to(self.accelerator.device)
-            with self._routed(batch):
-                loss = self.objective(batch) * weight
-            self.accelerator.backward(loss * (processes / tokens))
-            summed += loss.detach()
+            yield batches[mine if weight else first].to(self.accelerator.device), weight
+
+    def _step(self) -> None:
+        """Move the parameters along the gradients that have been summed, and then the schedule."""
         if self.settings.clip_norm:
             self.accelerator.clip_grad_norm_(self.parameters, self.settings.clip_norm)
         self.optimizer.step()
@@ -263,7 +271,6 @@ class Fit:
         self.optimizer.zero_grad()
         for callback in self.callbacks:
             callback.after_update()
-        return self.accelerator.reduce(summed, "sum")
 
     def _routed(self, batch: Any) -> AbstractContextManager[None]:
         return self.route.of(batch.source_language, batch.target_language) if self.route else nullcontext()

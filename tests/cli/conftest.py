@@ -56,4 +56,4 @@ def lslo_process(
     python: Callable[..., subprocess.CompletedProcess[str]],
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a command line as a process of its own."""
-    return partial(python, "from lslo_cli.cli.app import main; main()")
+    return partial(python, "from lslo_cli.cli.app import app; app()")

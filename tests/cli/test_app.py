@@ -25,7 +25,7 @@ def test_help_costs_little_more_than_the_library_that_prints_it(python):
         assert python(code, "--help").returncode == 0
         return time.monotonic() - began
 
-    ours, bare = "from lslo_cli.cli.app import main; main()", "import typer.rich_utils"
+    ours, bare = "from lslo_cli.cli.app import app; app()", "import typer.rich_utils"
     pairs = [(seconds(ours), seconds(bare)) for _ in range(3)]
     # Side by side, so that a slow machine slows both; any heavy library would make it 5 and more.
     assert min(mine for mine, _ in pairs) < 4 * min(other for _, other in pairs)
@@ -170,8 +170,8 @@ def test_a_wrong_value_is_refused_with_one_message_and_one_hint(lslo, line, code
 
 
 def test_a_wrong_value_is_refused_before_torch_is_loaded(python):
-    line = "from lslo_cli.cli.app import main; import atexit, sys; "
-    line += "atexit.register(lambda: print('torch' in sys.modules)); main()"
+    line = "from lslo_cli.cli.app import app; import atexit, sys; "
+    line += "atexit.register(lambda: print('torch' in sys.modules)); app()"
     assert python(line, "train", "--gps", "1.5").stdout == "False\n"
 
 

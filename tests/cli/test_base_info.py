@@ -23,7 +23,7 @@ def test_as_json_it_gives_the_same_facts(lslo):
 
 def test_a_shape_loads_no_torch(python):
     code = (
-        "import sys; from lslo_cli.tasks.base_info import base_facts; base_facts('m2m-124-615m'); "
+        "import sys; from lslo_cli.models.base_info import base_facts; base_facts('m2m-124-615m'); "
         "print('torch' in sys.modules)"
     )
     assert python(code).stdout.strip() == "False"

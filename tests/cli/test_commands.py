@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lslo_cli.cli.app import app
+from lslo_cli.cli.signals import Interrupt
 
 RECIPE = """
 name = "corner"
@@ -227,7 +229,7 @@ def test_what_is_missing_is_named_with_the_command_that_makes_it(corner, lslo, l
 )
 def test_an_interrupt_says_how_to_go_on(corner, lslo, monkeypatch, command, advice):
     def interrupted(*arguments: Any, **settings: Any) -> None:
-        raise KeyboardInterrupt
+        raise Interrupt(signal.SIGINT)
 
     monkeypatch.setattr(f"lslo_cli.tasks.{command.replace('-', '_')}", interrupted)
     result = lslo(command)
@@ -252,7 +254,7 @@ def test_resuming_is_asked_of_the_pipeline(corner, lslo, monkeypatch):
 
     def stopped(experiment: Any, *, resume: bool, on_event: Callable[..., None]) -> None:
         asked.append(resume)
-        raise KeyboardInterrupt
+        raise Interrupt(signal.SIGINT)
 
     monkeypatch.setattr("lslo_cli.tasks.weight_learn", stopped)
     lslo("weight-learn")

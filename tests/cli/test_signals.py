@@ -22,9 +22,9 @@ def waits(*arguments, **settings):
 import lslo_cli.recipe
 lslo_cli.recipe.recipe_names = waits
 sys.argv = ["lslo", "recipe"]
-app.main()
+app.app()
 """
-LSLO = [sys.executable, "-c", "from lslo_cli.cli.app import main; main()"]
+LSLO = [sys.executable, "-c", "from lslo_cli.cli.app import app; app()"]
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])

@@ -21,6 +21,7 @@ from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.base import load_base, save_base
+from lslo_cli.models.base_info import base_facts
 from lslo_cli.models.new_languages import add_languages
 from lslo_cli.models.tokenizer import SENTENCEPIECE, SPECIALS, Tokenizer
 from lslo_cli.models.vocabulary import train_vocabulary
@@ -28,7 +29,6 @@ from lslo_cli.recipe import SearchMode, resolve
 from lslo_cli.search.generate import translate
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks import Experiment
-from lslo_cli.tasks.base_info import base_facts
 
 TEXT = {
     "eng": ["the cat sees the small house", "a dog sleeps in the house", "the small dog sees a cat"],

@@ -8,9 +8,9 @@ from lslo_cli.errors import RunError
 from lslo_cli.method.memory import BYTES, LOGITS_AT_A_TIME, MARGIN, estimate_memory
 from lslo_cli.method.ranks import uniform_ranks
 from lslo_cli.method.shapes import ModelShape
+from lslo_cli.models.work import Work
 from lslo_cli.nn.loss import CHUNK_ENTRIES, TranslationLoss
 from lslo_cli.tasks.batch_size import settled
-from lslo_cli.tasks.work import Work
 from lslo_cli.training.batches import Batch
 from lslo_cli.training.device import free_memory
 

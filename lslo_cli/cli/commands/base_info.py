@@ -13,7 +13,7 @@ from lslo_cli.cli.flags import Key, takes
 from lslo_cli.cli.options import MACHINE, LanguageOptions
 
 if TYPE_CHECKING:
-    from lslo_cli.tasks.base_info import AdapterFacts, BaseFacts
+    from lslo_cli.models.base_info import AdapterFacts, BaseFacts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ def info(options: BaseInfoOptions) -> None:
     Example: lslo base info m2m-124-615m --langs lang12 --ranks 2,2,8
     """
     recipe = options.resolve()
-    from lslo_cli.tasks.base_info import adapter_facts, base_facts
+    from lslo_cli.models.base_info import adapter_facts, base_facts
 
     base = base_facts(options.model)
     adapters = adapter_facts(base, recipe)
@@ -74,7 +74,7 @@ def show_base(base: BaseFacts) -> None:
 
 def show_adapters(adapters: AdapterFacts, base: BaseFacts) -> None:
     """What would be trained."""
-    from lslo_cli.tasks.work import describe_memory
+    from lslo_cli.models.work import describe_memory
 
     columns = ("language", "resource", "rank", "parameters")
     total = ("total", "", None, adapters.parameters)

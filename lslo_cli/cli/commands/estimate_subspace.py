@@ -11,13 +11,11 @@ from typer import Option
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, takes
 from lslo_cli.cli.options import FitOptions
-from lslo_cli.cli.run import run_stage
-from lslo_cli.events import OnEvent
+from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.results import SubspaceResult
-    from lslo_cli.artifacts.schema import LanguageRecord
-    from lslo_cli.tasks import Experiment, Written
+    from lslo_cli.artifacts.schema import Artifact, LanguageRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,26 +79,23 @@ def estimate_subspace(options: EstimateSubspaceOptions) -> None:
 
     Example: lslo estimate-subspace --langs lang12
     """
+    experiment = options.experiment()
+    from lslo_cli import tasks
+    from lslo_cli.cli.progress import listening
 
-    def work(experiment: Experiment, on_event: OnEvent) -> Sequence[Written]:
-        from lslo_cli import tasks
-
-        return [tasks.estimate_subspace(experiment, resume=options.resume, on_event=on_event)]
-
-    run_stage(
-        options,
-        "estimate-subspace",
-        work,
-        show_subspace,
-        then="plot matrices --by-language" if options.pool == "language" else "train",
-    )
+    if options.dry_run:
+        return show_plan(options, tasks.plan(experiment, "estimate-subspace"))
+    with listening(options.quiet) as on_event:
+        written = tasks.estimate_subspace(experiment, resume=options.resume, on_event=on_event)
+    if not print_artifacts(options, [written]):
+        show_subspace(written.artifact)
+    say_next(options, [written], "plot matrices --by-language" if options.pool == "language" else "train")
 
 
-def show_subspace(experiment: Experiment, written: Sequence[Written]) -> None:
+def show_subspace(artifact: Artifact[SubspaceResult]) -> None:
     """Score and rank of every language; where each was pruned alone, demand by matrix and layer."""
     from lslo_cli.method.importance import Pool
 
-    artifact = written[0].artifact
     if artifact.result.pool is Pool.LANGUAGE:
         show_demand_by_layer(artifact.result)
     else:

@@ -11,13 +11,12 @@ from typer import Option
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, split_commas, takes
 from lslo_cli.cli.options import StageOptions
-from lslo_cli.cli.run import run_stage
-from lslo_cli.events import OnEvent
+from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.results import EvaluationResult
     from lslo_cli.report import Table
-    from lslo_cli.tasks import Experiment, Written
+    from lslo_cli.tasks import Experiment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,23 +75,20 @@ def evaluate(options: EvaluateOptions) -> None:
     Example: lslo evaluate --run base --run 2-2-8-gps0.9
     """
     runs = tuple(options.run or ())
+    experiment = options.experiment()
+    from lslo_cli import tasks
+    from lslo_cli.cli.progress import listening
 
-    def work(experiment: Experiment, on_event: OnEvent) -> Sequence[Written]:
-        from lslo_cli import tasks
-
-        return tasks.evaluate(experiment, runs=runs, force=options.force, on_event=on_event)
-
-    run_stage(
-        options,
-        "evaluate",
-        work,
-        show_scores,
-        then="plot directions",
-        runs=runs,
-    )
+    if options.dry_run:
+        return show_plan(options, tasks.plan(experiment, "evaluate", runs=runs))
+    with listening(options.quiet) as on_event:
+        written = tasks.evaluate(experiment, runs=runs, force=options.force, on_event=on_event)
+    if not print_artifacts(options, written):
+        show_scores(experiment)
+    say_next(options, written, "plot directions")
 
 
-def show_scores(experiment: Experiment, written: Sequence[Written]) -> None:
+def show_scores(experiment: Experiment) -> None:
     """spBLEU of every evaluated run of the experiment, by group of directions."""
     from lslo_cli.artifacts import store
     from lslo_cli.artifacts.results import EvaluationResult, TrainingResult

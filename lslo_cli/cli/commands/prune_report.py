@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,11 +11,10 @@ from typer import Option
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import takes
 from lslo_cli.cli.options import StageOptions
-from lslo_cli.cli.run import run_stage
-from lslo_cli.events import OnEvent
+from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 
 if TYPE_CHECKING:
-    from lslo_cli.tasks import Experiment, Written
+    from lslo_cli.artifacts.results import PruneReportResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,28 +38,27 @@ def prune_report(options: PruneReportOptions) -> None:
 
     Example: lslo prune-report
     """
+    experiment = options.experiment()
+    from lslo_cli import tasks
+    from lslo_cli.cli.progress import listening
 
-    def work(experiment: Experiment, on_event: OnEvent) -> Sequence[Written]:
-        from lslo_cli import tasks
-
-        return [tasks.prune_report(experiment, run=options.run, subspace=options.subspace, on_event=on_event)]
-
-    run_stage(
-        options,
-        "prune-report",
-        work,
-        show_report,
-        then="evaluate",
-        run=options.run,
-        subspace=options.subspace,
-    )
+    if options.dry_run:
+        return show_plan(
+            options, tasks.plan(experiment, "prune-report", run=options.run, subspace=options.subspace)
+        )
+    with listening(options.quiet) as on_event:
+        written = tasks.prune_report(
+            experiment, run=options.run, subspace=options.subspace, on_event=on_event
+        )
+    if not print_artifacts(options, [written]):
+        show_report(written.artifact.result)
+    say_next(options, [written], "evaluate")
 
 
-def show_report(experiment: Experiment, written: Sequence[Written]) -> None:
+def show_report(result: PruneReportResult) -> None:
     """Parameters by language, the totals, and the correlations of tables 9 and 10."""
     from lslo_cli.report import correlation_tables, size_table
 
-    result = written[0].artifact.result
     if result.sizes:
         table = size_table(result)
         console.show_table(table.title, table.header, table.text_rows(), names=2)

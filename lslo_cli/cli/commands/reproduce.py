@@ -132,7 +132,7 @@ def show_plan(options: ReproduceOptions, jobs: Jobs) -> None:
 
 
 def _cells(plan: Forecast) -> tuple[object, ...]:
-    from lslo_cli.tasks.work import in_binary_units
+    from lslo_cli.models.work import in_binary_units
 
     name, state = plan.label.rpartition("/")[2], "done" if plan.current else ""
     if not plan.epochs:

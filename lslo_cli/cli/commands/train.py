@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,11 +11,11 @@ from typer import Option
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, number_or_word, split_commas, takes
 from lslo_cli.cli.options import FitOptions
-from lslo_cli.cli.run import run_stage
-from lslo_cli.events import OnEvent
+from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 
 if TYPE_CHECKING:
-    from lslo_cli.tasks import Experiment, Written
+    from lslo_cli.artifacts.results import TrainingResult
+    from lslo_cli.artifacts.schema import Artifact
 
 PRUNING = "Gradual pruning"
 
@@ -152,34 +151,24 @@ def train(options: TrainOptions) -> None:
 
     Example: lslo train --ranks 2,2,8 --gps 0.9
     """
+    experiment = options.experiment()
+    from lslo_cli import tasks
+    from lslo_cli.cli.progress import listening
 
-    def work(experiment: Experiment, on_event: OnEvent) -> Sequence[Written]:
-        from lslo_cli import tasks
-
-        return [
-            tasks.train(
-                experiment,
-                run=options.run,
-                subspace=options.subspace,
-                resume=options.resume,
-                on_event=on_event,
-            )
-        ]
-
-    run_stage(
-        options,
-        "train",
-        work,
-        show_run,
-        then="evaluate" if options.method in ("full", "lora") else "prune-report",
-        run=options.run,
-        subspace=options.subspace,
-    )
+    if options.dry_run:
+        return show_plan(options, tasks.plan(experiment, "train", run=options.run, subspace=options.subspace))
+    with listening(options.quiet) as on_event:
+        written = tasks.train(
+            experiment, run=options.run, subspace=options.subspace, resume=options.resume, on_event=on_event
+        )
+    if not print_artifacts(options, [written]):
+        show_run(written.artifact)
+    say_next(options, [written], "evaluate" if options.method in ("full", "lora") else "prune-report")
 
 
-def show_run(experiment: Experiment, written: Sequence[Written]) -> None:
+def show_run(artifact: Artifact[TrainingResult]) -> None:
     """What was trained, and what it cost."""
-    result = written[0].artifact.result
+    result = artifact.result
     pairs: list[tuple[str, object]] = [("run", result.run), ("method", result.method)]
     if result.index:
         by_source = [layer for layer, index in result.index.items() if index == "source"]
@@ -190,7 +179,7 @@ def show_run(experiment: Experiment, written: Sequence[Written]) -> None:
     if result.target_ratio:
         who = ", ".join(result.pruned_languages)
         pairs.append(("pruned", f"{result.target_ratio:.0%} of {result.prune_targets} for {who}"))
-    share = result.trainable_parameters / written[0].artifact.model.parameters
+    share = result.trainable_parameters / artifact.model.parameters
     pairs.append(("trainable parameters", f"{result.trainable_parameters:,} ({share:.1%} of the base model)"))
     if result.nonzero_parameters != result.trainable_parameters:
         pairs.append(("of these not zero", result.nonzero_parameters))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +10,10 @@ from typer import Option
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, takes
 from lslo_cli.cli.options import FitOptions
-from lslo_cli.cli.run import run_stage
-from lslo_cli.events import OnEvent
+from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 
 if TYPE_CHECKING:
-    from lslo_cli.tasks import Experiment, Written
+    from lslo_cli.artifacts.results import IndexStrategyResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,24 +36,21 @@ def weight_learn(options: WeightLearnOptions) -> None:
 
     Example: lslo weight-learn --langs lang12
     """
+    experiment = options.experiment()
+    from lslo_cli import tasks
+    from lslo_cli.cli.progress import listening
 
-    def work(experiment: Experiment, on_event: OnEvent) -> Sequence[Written]:
-        from lslo_cli import tasks
-
-        return [tasks.weight_learn(experiment, resume=options.resume, on_event=on_event)]
-
-    run_stage(
-        options,
-        "weight-learn",
-        work,
-        show_strategy,
-        then="estimate-subspace",
-    )
+    if options.dry_run:
+        return show_plan(options, tasks.plan(experiment, "weight-learn"))
+    with listening(options.quiet) as on_event:
+        written = tasks.weight_learn(experiment, resume=options.resume, on_event=on_event)
+    if not print_artifacts(options, [written]):
+        show_strategy(written.artifact.result)
+    say_next(options, [written], "estimate-subspace")
 
 
-def show_strategy(experiment: Experiment, written: Sequence[Written]) -> None:
+def show_strategy(result: IndexStrategyResult) -> None:
     """The learned weights of every layer and the side they choose (figure 1)."""
-    result = written[0].artifact.result
     rows = [
         (row.layer, f"{row.source_weight:.3f}", f"{row.target_weight:.3f}", row.index)
         for row in result.layers

@@ -13,7 +13,7 @@ from lslo_cli.method.languages import Language
 from lslo_cli.method.memory import MemoryEstimate, estimate_memory
 from lslo_cli.method.ranks import PAPER_RANKS, RankMap, parse_ranks
 from lslo_cli.method.shapes import SHAPES, ModelShape
-from lslo_cli.tasks.work import Work, parameters_by_language
+from lslo_cli.models.work import Work, parameters_by_language
 
 if TYPE_CHECKING:
     from lslo_cli.recipe import Recipe

@@ -3,8 +3,7 @@ from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks
 from lslo_cli.method.shapes import SHAPES
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.strategy import Index, paper, uniform
-from lslo_cli.recipe import resolve
-from lslo_cli.tasks.work import (
+from lslo_cli.models.work import (
     describe_index,
     describe_memory,
     in_binary_units,
@@ -12,6 +11,7 @@ from lslo_cli.tasks.work import (
     training_facts,
     work_of,
 )
+from lslo_cli.recipe import resolve
 
 LARGE = SHAPES["m2m-124-615m"]
 PER_RANK = 12 * (3 * 2048 + 2 * 5120) + 12 * (6 * 2048 + 2 * 5120)

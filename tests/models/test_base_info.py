@@ -16,8 +16,8 @@ from transformers import (
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.families import FAMILIES, published
 from lslo_cli.method.shapes import SHAPES
+from lslo_cli.models.base_info import adapter_facts, base_facts
 from lslo_cli.recipe import resolve
-from lslo_cli.tasks.base_info import adapter_facts, base_facts
 from lslo_cli.world import WORLD
 
 COUNTS = {
