@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ import torch
 from safetensors import SafetensorError
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
-from transformers.utils.hub import cached_files
 
 from lslo_cli.architectures import TRANSLATION
 from lslo_cli.artifacts.lock import locked
@@ -21,6 +19,7 @@ from lslo_cli.artifacts.writing import beside, settle
 from lslo_cli.errors import InputError, RunError, is_out_of_memory
 from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.shapes import ModelShape
+from lslo_cli.models.hub import cache, endpoint, hub_files
 from lslo_cli.models.tokenizer import EOS, Tokenizer
 from lslo_cli.models.tokenizer_files import TOKENIZER_FILES
 from lslo_cli.nn.files import first_not_finite, unreadable_reason
@@ -180,15 +179,14 @@ def find_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
     if folder.exists() or model.startswith(("/", ".", "~")) or model.count("/") > 1:
         message = f"no folder '{model}' with a base model (looked at {folder.absolute()})"
         raise InputError(message, _OTHER_MODELS)
-    files, reason = _hub_files(model, revision)
+    files, reason = hub_files(model, [CONFIG, *TOKENIZER_FILES], revision)
     if not files:
-        cache = os.environ.get("HF_HUB_CACHE") or os.environ.get("HF_HOME") or "~/.cache/huggingface"
         raise InputError(
             f"base model '{model}' is neither a folder (looked at {folder.absolute()}) nor could it be had "
-            f"from huggingface.co (cache: {cache}): {reason}",
+            f"from {endpoint()} (cache: {cache()}): {reason}",
             _OTHER_MODELS,
         )
-    snapshot = Path(files[0]).parent
+    snapshot = files[0].parent
     return Checkpoint(snapshot, model, snapshot.name)
 
 
@@ -221,16 +219,6 @@ def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path)
             for path in sorted(partial.iterdir(), key=lambda path: path.name == CONFIG):
                 path.replace(folder / path.name)
     return Checkpoint(folder)
-
-
-def _hub_files(model: str, revision: str | None) -> tuple[list[str], str]:
-    """Fetch the small files of a hub model, or say why there are none."""
-    try:
-        names = [CONFIG, *TOKENIZER_FILES]
-        files = cached_files(model, names, revision=revision, _raise_exceptions_for_missing_entries=False)
-        return files or [], "it cannot be reached or is switched off, and there is no copy in the cache"
-    except OSError as error:
-        return [], str(error).splitlines()[0]
 
 
 def _weight_files(folder: Path) -> list[Path]:

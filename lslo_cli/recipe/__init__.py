@@ -8,7 +8,7 @@ from lslo_cli.recipe.base import BaseSection
 from lslo_cli.recipe.files import find_recipe, recipe_folder, recipe_names
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.recipe.reproduce import Figure, ReproduceSection, Stage
-from lslo_cli.recipe.resolution import ENVIRONMENT, recorded, resolve
+from lslo_cli.recipe.resolution import ENVIRONMENT, recorded, reopened, resolve
 from lslo_cli.recipe.sections import (
     AdaptersSection,
     DataSection,
@@ -58,6 +58,7 @@ __all__ = [
     "recipe_folder",
     "recipe_names",
     "recorded",
+    "reopened",
     "resolve",
     "to_toml",
 ]

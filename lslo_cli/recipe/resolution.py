@@ -61,6 +61,20 @@ def recorded(values: Mapping[str, Any]) -> Recipe | None:
         return None
 
 
+def reopened(values: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
+    """The recipe that was recorded with something trained, with values by dotted key in place of its own.
+
+    What it says of the machine is left out. Raises UsageError as :func:`resolve` does.
+    """
+    kept = {**BEFORE, **{key: value for key, value in values.items() if key != "run"}}
+    layers = [Layer(" as recorded", kept), Layer("", nested(given))]
+    merged = reduce(merge, (layer.values for layer in layers))
+    try:
+        return Recipe.model_validate(merged)
+    except ValidationError as error:
+        raise _as_usage_error(error, merged, layers) from None
+
+
 def _assignment(text: str) -> tuple[str, Any]:
     """Read ``key=value``. A value that is not TOML is text, so that ``train.ranks=2,2,8`` needs no quotes."""
     key, equals, value = (part.strip() for part in text.partition("="))

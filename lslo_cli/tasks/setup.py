@@ -17,7 +17,7 @@ from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.text import DEV_ROWS, read_text, with_splits
 from lslo_cli.events import Noted, OnEvent, ignore
-from lslo_cli.method.languages import Direction, Language, directions
+from lslo_cli.method.languages import Direction, Language, Resource, directions
 from lslo_cli.models.base import BaseModel, load_base
 from lslo_cli.models.new_languages import add_languages
 from lslo_cli.nn.route import Route
@@ -193,11 +193,16 @@ class Setup:
 
 
 def prepare(
-    recipe: Recipe, work: Path | None = None, resume: bool = False, on_event: OnEvent = ignore
+    recipe: Recipe,
+    work: Path | None = None,
+    resume: bool = False,
+    on_event: OnEvent = ignore,
+    all_languages: bool = False,
 ) -> Setup:
     """Choose the device, seed everything, load the base model and check that it knows the languages.
 
-    New languages are added to it first. Raises UsageError for an unknown language or device, InputError for
+    New languages are added to it first. With ``all_languages`` the languages are those of the base model,
+    whatever the recipe names. Raises UsageError for an unknown language or device, InputError for
     a base model that cannot be used.
     """
     recipe = with_splits(recipe)
@@ -205,6 +210,9 @@ def prepare(
     accelerator = open_device(recipe)
     base = load_base(recipe.model.name, revision=recipe.model.revision, attn=attention_for(accelerator))
     base = add_languages(base, recipe.new_languages)
+    if all_languages:
+        known = recipe.known_languages()
+        languages = tuple(known.get(code, Language(code, Resource.LOW)) for code in base.tokenizer.languages)
     base.check_languages(language.code for language in languages)
     base.model.to(accelerator.device)
     set_seed(recipe.seed)

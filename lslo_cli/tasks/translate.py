@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
-from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
+from lslo_cli.artifacts.folder import BASE_RUN
+from lslo_cli.data.codes import model_code
 from lslo_cli.data.sentences import join_line, split_line
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import UsageError, nearest
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.nn.route import Route
+from lslo_cli.tasks.adapter_folder import is_elsewhere, open_folder
 from lslo_cli.tasks.decoding import translate_all
 from lslo_cli.tasks.evaluate import load_run, with_new_languages
 from lslo_cli.tasks.experiment import Experiment, read_training
@@ -23,23 +26,31 @@ class Translator:
     """A model ready to translate; ``route`` is that of a run's adapters, ``run`` its name or ``base``."""
 
     setup: Setup
+    route: Route | None
     run: str
-    route: Route | None = None
 
 
-def open_translator(experiment: Experiment, run: str = BASE_RUN, on_event: OnEvent = ignore) -> Translator:
+def open_translator(
+    experiment: Experiment,
+    run: str = BASE_RUN,
+    on_event: OnEvent = ignore,
+    given: Mapping[str, Any] | None = None,
+) -> Translator:
     """Load the experiment's base model, and onto it what ``run`` trained.
 
-    Raises InputError for a run there is not, naming those there are, and for one of another base model;
-    UsageError for one of other languages.
+    A run that is named by a folder or a hub id brings its own settings, but for those ``given`` by recipe
+    key. The base model alone translates between all its languages. Raises InputError for a run there is
+    not, naming those there are, and for one of another base model; UsageError for one of other languages.
     """
-    folder = experiment.folder.run(run)
     if run == BASE_RUN:
-        return Translator(prepare(experiment.recipe, on_event=on_event), run)
+        return Translator(prepare(experiment.recipe, on_event=on_event, all_languages=True), None, run)
+    if is_elsewhere(run):
+        return Translator(*open_folder(run, given, on_event), run)
+    folder = experiment.folder.run(run)
     training = read_training(experiment.folder, folder)
     experiment = with_new_languages(experiment, [folder])
     setup = prepare(experiment.recipe, on_event=on_event)
-    return Translator(setup, run, load_run(setup, RunFolder(folder.path), training))
+    return Translator(setup, load_run(setup, folder, training), run)
 
 
 def translate(
@@ -60,24 +71,34 @@ def translate(
     those of the recipe where they are None. Raises UsageError for a language that the model or run does not
     have.
     """
-    targets = [tgt] if isinstance(tgt, str) else list(tgt)
-    check_languages(translator, src, targets)
+    src, targets = languages_asked(translator, src, [tgt] if isinstance(tgt, str) else list(tgt))
     setup = _with_search(translator.setup, beam=beam, length_penalty=length_penalty)
     remaining = iter(lines)
     while chunk := list(islice(remaining, buffer)):
         yield from zip(*_translate_chunk(setup, translator.route, chunk, src, targets, on_event), strict=True)
 
 
-def check_languages(translator: Translator, src: str, targets: Sequence[str]) -> None:
-    """Raise UsageError for a language the translator does not have, or a target that is the source."""
-    for code in (src, *targets):
-        if code not in translator.setup.codes:
+def languages_asked(translator: Translator, src: str, targets: Sequence[str]) -> tuple[str, list[str]]:
+    """The codes of source and targets, which may have any of their names, ``fr`` or ``fra_Latn``.
+
+    Raises UsageError for a language the translator does not have, or a target that is the source.
+    """
+    known = translator.setup.codes
+    codes = []
+    for name in (src, *targets):
+        code = name if name in known else model_code(name)
+        if code not in known:
             raise UsageError(
-                f"'{code}' is not among the languages of {translator.run}",
-                f"choose among {', '.join(translator.setup.codes)}",
+                f"'{name}' is not among the languages of {translator.run}.{nearest(code, known)}",
+                f"choose among {', '.join(known)}",
             )
-    if src in targets or not targets:
+        codes.append(code)
+    source, *wanted = codes
+    if source in wanted or not wanted:
         raise UsageError(f"nothing to translate from {src} into {', '.join(targets)}", "name another --tgt")
+    if len(set(wanted)) < len(wanted):
+        raise UsageError(f"{', '.join(targets)} names a language twice", "name each target once")
+    return source, wanted
 
 
 def _translate_chunk(

@@ -5,23 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import nn
 
+from lslo_cli.artifacts.adapter_config import ADAPTER_CONFIG, ADAPTER_WEIGHTS, AdapterConfig
 from lslo_cli.artifacts.provenance import digest_of_file
 from lslo_cli.artifacts.results import TensorFile, TrainingResult
 from lslo_cli.artifacts.writing import write_text, writing
 from lslo_cli.errors import InputError
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import Layer, SiteSet
-from lslo_cli.method.strategy import IndexStrategy
+from lslo_cli.method.strategy import Index, IndexStrategy
 from lslo_cli.models.base import save_base
 from lslo_cli.nn.attach import Adapters, attach
 from lslo_cli.nn.files import read_tensors, write_tensors
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import Method
 from lslo_cli.tasks.setup import Setup
+
+NOT_THE_ADAPTERS = {
+    **dict.fromkeys(("name", "description", "base", "flare", "reproduce", "run"), True),
+    "data": {"path"},
+    "evaluate": {"metric_model", "directions"},
+}
+"""Parts of a recipe that say nothing of the adapters, or where things lie on one machine."""
 
 ADAPTER = Path("adapter")
 MODEL = Path("model")
@@ -36,7 +45,7 @@ def save_weights(
         path = folder / MODEL / "model.safetensors"
         setup.on_main(lambda: save_base(setup.base, path.parent))
     else:
-        path = folder / ADAPTER / "adapter_model.safetensors"
+        path = folder / ADAPTER / ADAPTER_WEIGHTS
         setup.on_main(lambda: _save_adapters(setup, path, adapters, strategy, ranks))
     return TensorFile(path=path.relative_to(folder).as_posix(), digest=digest_of_file(path))
 
@@ -60,17 +69,37 @@ def load_weights(setup: Setup, result: TrainingResult, path: Path) -> Route | No
     if result.method == Method.FULL:
         _load_model(setup.base.model, state, path)
         return None
-    strategy = IndexStrategy({Layer.parse(layer): index for layer, index in result.index.items()})
-    ranks, site_set = RankMap(result.ranks), SiteSet(result.sites)
-    kernel = setup.recipe.run.adapter_kernel
-    adapters = attach(setup.base.model, strategy, ranks, setup.codes, site_set, kernel)
+    return attach_weights(setup, path, state, result)
+
+
+class Placed(Protocol):
+    """Where adapters sit and how large they are, as a training result or an adapter's config tells it."""
+
+    @property
+    def index(self) -> Mapping[str, str]: ...
+    @property
+    def ranks(self) -> Mapping[str, int]: ...
+    @property
+    def sites(self) -> str: ...
+
+
+def attach_weights(setup: Setup, path: Path, state: Mapping[str, torch.Tensor], placed: Placed) -> Route:
+    """Attach the adapters in ``state``, read from ``path``, to the base of ``setup``; returns their route.
+
+    Raises InputError where the tensors are not those of adapters so ``placed``.
+    """
     try:
+        strategy = IndexStrategy({Layer.parse(layer): Index(side) for layer, side in placed.index.items()})
+        ranks, site_set = RankMap(placed.ranks), SiteSet(placed.sites)
+        kernel = setup.recipe.run.adapter_kernel
+        adapters = attach(setup.base.model, strategy, ranks, setup.codes, site_set, kernel)
         adapters.load_state_dict(state)
         if setup.base.new_rows:
             setup.base.new_rows.load_state_dict(state)
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"{path} does not fit its training artifact: {error}", "train the run again"
+            f"{path} does not fit what is written beside it: {error}",
+            "train the run again, or copy its folder whole",
         ) from None
     return adapters.route
 
@@ -85,18 +114,21 @@ def _save_adapters(
     rows = setup.base.new_rows
     state = adapters.state_dict() | (rows.state_dict() if rows else {})
     tensors = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
-    config = {
-        "base_model_name_or_path": setup.base.identity.name,
-        "base_model_digest": setup.base.identity.digest,
-        "languages": list(setup.codes),
-        "new_languages": setup.recipe.new_languages,
-        "ranks": dict(ranks.by_language),
-        "index": strategy.as_text(),
-        "sites": str(setup.recipe.train.sites),
-    }
+    config = AdapterConfig(
+        base_model_name_or_path=setup.base.identity.name,
+        revision=setup.base.identity.revision,
+        base_model_digest=setup.base.identity.digest or "",
+        languages=list(setup.codes),
+        new_languages=setup.recipe.new_languages,
+        ranks=dict(ranks.by_language),
+        index=strategy.as_text(),
+        sites=str(setup.recipe.train.sites),
+        recipe=setup.recipe.model_dump(mode="json", exclude=NOT_THE_ADAPTERS),
+    )
     with writing(path) as file:
         write_tensors(file, path, tensors)
-    write_text(path.with_name("adapter_config.json"), json.dumps(config, indent=1) + "\n")
+    text = json.dumps(config.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    write_text(path.with_name(ADAPTER_CONFIG), text + "\n")
 
 
 def _load_model(model: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:

@@ -110,7 +110,7 @@ def test_weights_without_a_matrix_are_refused(run, setup):
     state = load_file(path)
     del state["encoder.1.q.qka.lora_A"]
     save_file(state, path)
-    with pytest.raises(InputError, match="does not fit its training artifact.*encoder.1.q.qka.lora_A"):
+    with pytest.raises(InputError, match="does not fit what is written beside it.*encoder.1.q.qka.lora_A"):
         load_weights(setup(), result, path)
 
 

@@ -1,0 +1,124 @@
+"""What ``from lslo_cli import ...`` offers to notebooks and scripts: the commands as functions of values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from lslo_cli import tasks
+from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
+from lslo_cli.data.corpus import Corpus
+from lslo_cli.data.text import WORLD_NAME, read_corpus
+from lslo_cli.events import OnEvent, ignore
+from lslo_cli.method.codes import model_code
+from lslo_cli.method.languages import Direction
+from lslo_cli.recipe import resolve
+from lslo_cli.search.metric import Score
+from lslo_cli.tasks import Experiment, Translator
+from lslo_cli.tasks.adapter_folder import open_folder
+from lslo_cli.tasks.decoding import open_metric
+from lslo_cli.tasks.setup import prepare
+
+__all__ = [
+    "Corpus",
+    "Direction",
+    "Experiment",
+    "Score",
+    "Translator",
+    "evaluate",
+    "load_adapter",
+    "load_base",
+    "load_corpus",
+    "open_experiment",
+    "train",
+    "translate",
+]
+
+Settings = Mapping[str, Any]
+"""Values by recipe key: ``{"evaluate.beam": 1, "run.device": "cpu"}``."""
+
+
+def load_base(model: str = WORLD_NAME, settings: Settings | None = None) -> Translator:
+    """A base model between all its languages: ``world``, a folder, or a hub id.
+
+    Raises InputError where there is no such model, UsageError for an unknown setting.
+    """
+    recipe = resolve(None, {**(settings or {}), "model.name": model})
+    return Translator(prepare(recipe, all_languages=True), None, BASE_RUN)
+
+
+def load_adapter(
+    where: str | os.PathLike[str], model: str | None = None, settings: Settings | None = None
+) -> Translator:
+    """A trained run on its base model: the run's folder, its folder ``adapter/``, or a hub id.
+
+    ``model`` is the base model where it lies elsewhere by now. Raises InputError where something is missing
+    or damaged, or where the base is not the one that the run was trained on.
+    """
+    given = {**(settings or {}), **({"model.name": model, "model.revision": None} if model else {})}
+    setup, route = open_folder(os.fspath(where), given)
+    return Translator(setup, route, os.fspath(where))
+
+
+@overload
+def translate(translator: Translator, text: str, *, src: str, tgt: str, **search: Any) -> str: ...
+@overload
+def translate(
+    translator: Translator, text: Iterable[str], *, src: str, tgt: str, **search: Any
+) -> list[str]: ...
+@overload
+def translate(
+    translator: Translator, text: Iterable[str], *, src: str, tgt: Sequence[str], **search: Any
+) -> list[tuple[str, ...]]: ...
+def translate(
+    translator: Translator, text: str | Iterable[str], *, src: str, tgt: str | Sequence[str], **search: Any
+) -> str | list[str] | list[tuple[str, ...]]:
+    """The translation of a line; of several lines, one for each; with several targets a tuple for each line.
+
+    ``search`` are ``beam`` and ``length_penalty``. Raises UsageError for a language that is not there.
+    """
+    lines = [text] if isinstance(text, str) else text
+    found = list(tasks.translate(translator, lines, src=src, tgt=tgt, **search))
+    if not isinstance(tgt, str):
+        return found
+    return found[0][0] if isinstance(text, str) else [row[0] for row in found]
+
+
+def evaluate(
+    translator: Translator, sources: Sequence[str], references: Sequence[str], *, src: str, tgt: str
+) -> Score:
+    """Translate sources and score them against one reference each: spBLEU and chrF++ with signatures.
+
+    The setting ``evaluate.metric_model`` chooses the pieces of spBLEU. Raises InputError where there is
+    nothing to score, or as many references as sources there are not.
+    """
+    hypotheses = translate(translator, sources, src=src, tgt=tgt)
+    return open_metric(translator.setup).score(hypotheses, references)
+
+
+def load_corpus(path: str | os.PathLike[str], langs: Sequence[str], split: str = "") -> Corpus:
+    """Parallel text of some languages, in any layout that lslo reads; ``world`` is the built-in world's."""
+    return read_corpus(os.fspath(path), [model_code(code) for code in langs], split)
+
+
+def open_experiment(
+    recipe: str | None = None,
+    settings: Settings | None = None,
+    results: str | os.PathLike[str] = "results",
+) -> Experiment:
+    """An experiment: a recipe by name or path, with other values by key, and its folder in ``results``.
+
+    Raises UsageError for an unknown key or an unfit value, InputError for a recipe there is not.
+    """
+    resolved = resolve(recipe, settings)
+    return Experiment(resolved, ExperimentFolder(Path(results) / resolved.experiment), "lslo_cli")
+
+
+def train(experiment: Experiment, run: str | None = None, on_event: OnEvent = ignore) -> Path:
+    """Fine-tune as ``lslo train`` does; returns the folder of the run, which :func:`load_adapter` takes.
+
+    A run that is up to date is not trained again.
+    """
+    return tasks.train(experiment, run=run, reuse=True, on_event=on_event).path.parent

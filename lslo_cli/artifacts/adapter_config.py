@@ -1,0 +1,63 @@
+"""adapter_config.json: what a reader needs to put a folder's adapters on their base model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from lslo_cli.artifacts.schema import Document
+from lslo_cli.errors import InputError
+from lslo_cli.parsing import parse_json
+
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+MODEL_CARD = "README.md"
+
+
+class AdapterConfig(Document):
+    """The base model that adapters belong to, their languages, and where they sit.
+
+    ``base_model_name_or_path`` and ``revision`` are where the base was found, ``base_model_digest`` decides
+    whether another one is the same. ``languages`` fixes the order of the languages, ``index`` is the side
+    that selects the adapters of each layer, ``recipe`` what they were trained with, without paths and
+    machine. Fields are only added, with a default.
+    """
+
+    peft_type: Literal["LSLO"] = "LSLO"
+    base_model_name_or_path: str
+    revision: str | None = None
+    base_model_digest: str
+    languages: list[str]
+    new_languages: dict[str, str] = Field(default_factory=dict)
+    ranks: dict[str, int]
+    index: dict[str, str]
+    sites: str
+    recipe: dict[str, Any] = Field(default_factory=dict)
+
+
+def read_adapter_config(folder: Path) -> AdapterConfig:
+    """Read a folder's config.
+
+    Raises InputError where there is none, where it is damaged, and where the adapters are PEFT's.
+    """
+    path = folder / ADAPTER_CONFIG
+    try:
+        values = parse_json(path.read_bytes())
+        if isinstance(values, dict) and values.get("peft_type", "LSLO") != "LSLO":
+            raise InputError(
+                f"{folder} holds adapters of type {values['peft_type']}, not lslo's",
+                "name the folder of a run, or its folder adapter/",
+            )
+        return AdapterConfig.model_validate(values)
+    except FileNotFoundError:
+        there = ", ".join(sorted(entry.name for entry in folder.iterdir())) or "nothing"
+        raise InputError(
+            f"no adapters in {folder}: no {ADAPTER_CONFIG}; it holds {there}",
+            "name the folder of a run, or its folder adapter/",
+        ) from None
+    except (OSError, ValueError) as error:  # also what pydantic and bytes that are no UTF-8 raise
+        problem = error.errors()[0] if isinstance(error, ValidationError) else None
+        reason = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" if problem else str(error)
+        raise InputError(f"{path} is damaged: {reason}", "copy or download the folder again") from None

@@ -1,0 +1,34 @@
+"""Files of the Hugging Face hub, or of the server that HF_ENDPOINT names, through the hub's cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from transformers.utils.hub import cached_files
+
+
+def hub_files(repository: str, names: Sequence[str], revision: str | None) -> tuple[list[Path], str]:
+    """Those of the named files that a repository has, fetched where they are not in the cache.
+
+    Without any, the text says why.
+    """
+    try:
+        files = cached_files(
+            repository, list(names), revision=revision, _raise_exceptions_for_missing_entries=False
+        )
+    except OSError as error:
+        return [], str(error).splitlines()[0]
+    reason = "it cannot be reached or is switched off, and there is no copy in the cache"
+    return [Path(file) for file in files or []], reason
+
+
+def endpoint() -> str:
+    """The server that is asked, as a message names it."""
+    return os.environ.get("HF_ENDPOINT") or "huggingface.co"
+
+
+def cache() -> str:
+    """Where fetched files are kept."""
+    return os.environ.get("HF_HUB_CACHE") or os.environ.get("HF_HOME") or "~/.cache/huggingface"

@@ -1,0 +1,101 @@
+"""Runs from elsewhere: a run's folder, a folder of adapters, or one on the hub, put on its base model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.adapter_config import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    AdapterConfig,
+    read_adapter_config,
+)
+from lslo_cli.artifacts.folder import RunFolder
+from lslo_cli.artifacts.results import TrainingResult
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.events import OnEvent, ignore
+from lslo_cli.models.hub import cache, endpoint, hub_files
+from lslo_cli.nn.files import read_tensors
+from lslo_cli.nn.route import Route
+from lslo_cli.recipe import reopened
+from lslo_cli.tasks.evaluate import load_run
+from lslo_cli.tasks.setup import Setup, prepare
+from lslo_cli.tasks.weights import attach_weights
+
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(@[\w.-]+)?")
+"""``owner/name``, or ``owner/name@revision``."""
+
+_COPY_AGAIN = "copy or download the folder again"
+
+
+def is_elsewhere(run: str) -> bool:
+    """Whether a run is named by a path or by a hub id, not by the name it has in an experiment."""
+    return "/" in run or run.startswith(("~", ".")) or (Path(run) / ADAPTER_CONFIG).is_file()
+
+
+def find_folder(where: str) -> Path:
+    """The folder at a path, or that of a hub id in the hub's cache, fetched where it is not there yet.
+
+    Raises InputError, saying where it was looked for, where there is none.
+    """
+    folder = Path(where).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.exists() or not _HUB_ID.fullmatch(where):
+        raise InputError(
+            f"no folder '{where}' with a run or adapters (looked at {folder.absolute()})",
+            "name the folder of a run, its folder adapter/, or a hub id such as owner/name",
+        )
+    repository, _, revision = where.partition("@")
+    files, reason = hub_files(repository, [ADAPTER_CONFIG, ADAPTER_WEIGHTS], revision or None)
+    if not files:
+        raise InputError(
+            f"'{where}' is neither a folder (looked at {folder.absolute()}) nor could it be had from "
+            f"{endpoint()} (cache: {cache()}): {reason}",
+            "name a folder on this machine, or check the id and the network",
+        )
+    return files[0].parent
+
+
+def open_folder(
+    where: str, given: Mapping[str, Any] | None = None, on_event: OnEvent = ignore
+) -> tuple[Setup, Route | None]:
+    """Load the base model that a folder or hub id names, and onto it what was trained.
+
+    Everything but the machine is as recorded there, except for what is ``given`` by recipe key, such as
+    ``model.name`` where the base model lies elsewhere by now. Raises InputError where something is missing
+    or damaged or the base is another one, UsageError for values that do not fit.
+    """
+    folder = find_folder(where)
+    run = RunFolder(folder)
+    if run.training.is_file():
+        training = store.read(run.training, TrainingResult)
+        setup = prepare(reopened(training.recipe, given or {}), on_event=on_event)
+        return setup, load_run(setup, run, training)
+    config = read_adapter_config(folder)
+    setup = prepare(reopened(recorded_settings(config), given or {}), on_event=on_event)
+    if setup.codes != tuple(config.languages):
+        raise UsageError(
+            f"the adapters in {folder} are for {', '.join(config.languages)}, not {', '.join(setup.codes)}",
+            "leave out --langs",
+        )
+    if setup.base.identity.digest != config.base_model_digest:
+        raise InputError(
+            f"the adapters in {folder} belong to base model {config.base_model_name_or_path} "
+            f"({config.base_model_digest[:12]}), not to {setup.base.identity.name} "
+            f"({(setup.base.identity.digest or '')[:12]})",
+            "name that model with --model",
+        )
+    path = folder / ADAPTER_WEIGHTS
+    return setup, attach_weights(setup, path, read_tensors(path, _COPY_AGAIN), config)
+
+
+def recorded_settings(config: AdapterConfig) -> dict[str, Any]:
+    """The recipe that adapters were trained with, with what their config says of base and languages."""
+    model = {"name": config.base_model_name_or_path, "revision": config.revision}
+    langs = [code for code in config.languages if code not in config.new_languages]
+    return {**config.recipe, "model": model, "langs": langs, "new_languages": config.new_languages}

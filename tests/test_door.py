@@ -1,0 +1,64 @@
+"""What ``from lslo_cli import ...`` offers: the page on notebooks runs, and names are those of the door."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import lslo_cli
+from lslo_cli import api
+from lslo_cli.errors import InputError, UsageError
+
+PAGE = Path(__file__).parent.parent / "docs" / "notebooks.md"
+
+
+@pytest.fixture
+def base(tiny):
+    settings = {"run.device": "cpu", "evaluate.beam": 1, "evaluate.max_new_tokens": 10}
+    return lslo_cli.load_base(str(tiny.base), settings)
+
+
+def test_the_lines_of_the_page_run_and_the_adapters_are_better(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    fewer = "".join(blocks).replace('"data.train_rows": 300', '"data.train_rows": 100')
+    values: dict = {}
+    exec(fewer, values)
+    assert values["after"].chrf > values["before"].chrf
+    assert len([line for line in blocks[0].splitlines() if line]) <= 12
+    assert (tmp_path / values["folder"] / "training.json").is_file()
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_the_package_names_what_its_door_offers():
+    assert lslo_cli.__all__ == api.__all__
+    assert set(lslo_cli.__all__) <= set(dir(lslo_cli))
+    assert all(getattr(lslo_cli, name) is getattr(api, name) for name in lslo_cli.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'transalte'"):
+        _ = lslo_cli.transalte
+    assert (Path(lslo_cli.__file__).parent / "py.typed").is_file()
+
+
+def test_a_line_several_lines_and_several_targets(base):
+    one = lslo_cli.translate(base, "taro", src="qta", tgt="qki")
+    assert isinstance(one, str) and one
+    assert lslo_cli.translate(base, ["", "taro"], src="qta", tgt="qki") == ["", one]
+    both = lslo_cli.translate(base, ["taro"], src="qta", tgt=["qso", "qki"])
+    assert both[0][1] == one and len(both[0]) == 2
+
+
+def test_a_score_has_its_signature(base):
+    translations = lslo_cli.translate(base, ["taro", "miro taro"], src="qta", tgt="qki")
+    score = lslo_cli.evaluate(base, ["taro", "miro taro"], translations, src="qta", tgt="qki")
+    assert score.chrf == pytest.approx(100) and "tok:spm-local" in score.signature
+    with pytest.raises(InputError, match="2 hypotheses cannot be scored against 1 references"):
+        lslo_cli.evaluate(base, ["taro", "miro"], ["taro"], src="qta", tgt="qki")
+
+
+def test_what_is_misspelt_is_named(tiny):
+    with pytest.raises(UsageError, match="unknown key 'evaluate.beem'"):
+        lslo_cli.load_base(str(tiny.base), {"evaluate.beem": 1})
+    with pytest.raises(InputError, match="nowhere"):
+        lslo_cli.load_adapter("./nowhere")
