@@ -178,7 +178,7 @@ def test_a_model_that_is_neither_folder_nor_reachable_says_where_it_was_looked_f
 
 @pytest.mark.parametrize("name", ["./nothing", "/no/such/base", "a/b/c"])
 def test_a_path_is_never_looked_for_on_the_hub(name, monkeypatch):
-    monkeypatch.setattr(checkpoint, "cached_files", None)
+    monkeypatch.setattr(checkpoint, "hub_files", None)
     with pytest.raises(InputError, match="no folder"):
         load_base(name)
 
