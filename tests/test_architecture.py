@@ -54,7 +54,7 @@ OWNERS = {
     "peft": {"tasks"},
     "torch": {"architectures", "nn", "models", "training", "search", "tasks", "flare"},
     "safetensors": {"nn", "models", "tasks", "flare"},
-    "numpy": {"nn", "data", "models", "training", "search", "tasks", "flare", "plots", "report"},
+    "numpy": {"method", "nn", "data", "models", "training", "search", "tasks", "flare", "plots", "report"},
 }
 HEAVY = ["torch", "transformers", "pandas", "scipy", "seaborn", "matplotlib", "sacrebleu", "pydantic"]
 

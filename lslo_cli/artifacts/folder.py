@@ -73,6 +73,10 @@ class ExperimentFolder:
     def figures(self) -> Path:
         return self.path / "figures"
 
+    def comparison(self, run: str, other: str) -> Path:
+        """How two runs compare."""
+        return self.path / "comparisons" / f"{run}-vs-{other}.json"
+
     def run(self, name: str) -> RunFolder:
         return RunFolder(self.path / "runs" / name)
 

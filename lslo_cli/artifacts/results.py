@@ -7,7 +7,7 @@ here with their digest. Within a version fields are only added, with a default.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ from lslo_cli.method.importance import Pool, PrunedMatrix
 from lslo_cli.method.languages import Direction, Resource
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import Layer, Site
+from lslo_cli.method.statistics import CONFIDENCE, Verdict
 from lslo_cli.method.strategy import Index, IndexStrategy, LayerWeights
 
 
@@ -249,3 +250,35 @@ class EvaluationResult(Result):
 
     def spbleu(self) -> dict[Direction, float]:
         return {row.direction: row.spbleu for row in self.directions}
+
+
+class ComparedRow(Document):
+    """How much higher a run scores than another in the mean over some directions, in spBLEU.
+
+    ``scope`` says what ``name`` names: the average, a group or a direction. ``by_seed`` are the differences
+    of each seed, and ``over_seeds`` is None with one. ``over_sentences`` has the seeds' mean.
+    """
+
+    scope: Literal["average", "group", "direction"]
+    name: str
+    directions: int
+    difference: Number
+    by_seed: list[Number]
+    over_sentences: tuple[Number, Number]
+    over_seeds: tuple[Number, Number] | None
+    verdict: Verdict
+
+
+class ComparisonResult(Result):
+    """Two runs compared: paired bootstrap over n-way sentence numbers, and t over paired seeds."""
+
+    kind: ClassVar[str] = "comparison"
+    command: ClassVar[str] = "lslo compare"
+
+    run: str
+    other: str
+    seeds: list[int]
+    resamples: int
+    confidence: Number = CONFIDENCE
+    spbleu_signature: str
+    rows: list[ComparedRow]

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from lslo_cli import __version__
 from lslo_cli.cli import console
 from lslo_cli.cli.commands import base, data, flare, plot
+from lslo_cli.cli.commands.compare import compare
 from lslo_cli.cli.commands.demo import demo
 from lslo_cli.cli.commands.estimate_subspace import estimate_subspace
 from lslo_cli.cli.commands.evaluate import evaluate
@@ -160,6 +161,7 @@ app.command("recipe", rich_help_panel=BESIDE)(recipe)
 app.command("translate", rich_help_panel=BESIDE)(translate)
 app.command("reproduce", rich_help_panel=BESIDE)(reproduce)
 app.command("export", rich_help_panel=BESIDE)(export)
+app.command("compare", rich_help_panel=BESIDE)(compare)
 app.command("report", rich_help_panel=BESIDE)(report)
 flare.app.command("report")(flare_report)
 app.add_typer(flare.app, name="flare", cls=Commands, rich_help_panel=BESIDE)

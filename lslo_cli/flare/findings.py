@@ -9,8 +9,9 @@ from statistics import fmean
 
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
+from lslo_cli.method.statistics import interval_over_seeds
 from lslo_cli.paper import FLARE_CLAIMS, Expectation, FlareClaim, flare_table
-from lslo_cli.report.findings import Finding, Outcome, Verdict, judged, notes_on, paired_spread
+from lslo_cli.report.findings import Finding, Outcome, Verdict, interval_text, judged, notes_on
 from lslo_cli.report.table import Cell, Column, Difference, Table, two_decimals
 
 PAPERS_TASKS = {"nusax": "NusaX", "xnli": "XNLI", "tydiqa": "TyDiQA"}
@@ -68,13 +69,20 @@ def checked(study: FlareStudy, run: str) -> Checked | None:
         name: _compared(f"{ours} {Expectation.HIGHER} {theirs}", one, other)
         for name, (ours, one, theirs, other) in pairs.items()
     }
-    return Checked(run, checks, _reading({name: check.verdict for name, check in checks.items()}))
+    return Checked(run, checks, _reading(checks))
 
 
-def _reading(verdicts: Mapping[str, Verdict]) -> Reading:
+def _reading(checks: Mapping[str, Outcome]) -> Reading:
+    """What the checks that show say together; of one seed, which shows nothing, what their signs say."""
+    verdicts = {name: check.verdict for name, check in checks.items()}
     if Verdict.NOT_RUN in verdicts.values():
         return Reading.UNKNOWN
-    shows = {name for name, verdict in verdicts.items() if verdict is Verdict.SHOWS}
+    shows = {
+        name
+        for name, check in checks.items()
+        if check.verdict is Verdict.SHOWS
+        or (check.verdict is Verdict.UNKNOWN and check.difference is not None and check.difference > 0)
+    }
     if "uses its source" not in shows:
         return Reading.IGNORES
     if "beats the source" in verdicts and "beats the source" not in shows:
@@ -89,13 +97,13 @@ def check_table(study: FlareStudy) -> Table:
     found = [result for run in study.runs if (result := checked(study, run))]
     outcomes = [outcome for result in found for outcome in result.checks.values()]
     return Table(
-        "Controls, held against the spread: what fusion does",
+        "Controls, held against chance: what fusion does",
         (
             Column("Run"),
             Column("Reading"),
             Column("Check"),
             Column("Difference", two_decimals),
-            Column("Spread", two_decimals),
+            Column("95 %"),
             Column("Shows?"),
         ),
         tuple(
@@ -123,7 +131,7 @@ def claim_table(study: FlareStudy) -> Table:
             Column("Verdict"),
             Column("Comparison"),
             Column("Difference", two_decimals),
-            Column("Spread", two_decimals),
+            Column("95 %"),
             Column(f"Paper's difference ({PAPERS_MODEL})", two_decimals),
             Column("Shows?"),
         ),
@@ -184,9 +192,10 @@ def _compared(
     pairs = [(ours[seed], theirs[seed]) for seed in ours.keys() & theirs.keys()]
     if not pairs:
         return Outcome(text, "", None, None, paper, Verdict.NOT_RUN)
-    difference, spread = fmean(a - b for a, b in pairs), paired_spread(pairs)
-    return Outcome(text, "", difference, spread, paper, judged(Expectation.HIGHER, difference, spread))
+    differences = [a - b for a, b in pairs]
+    interval = interval_over_seeds(differences)
+    return Outcome(text, "", fmean(differences), interval, paper, judged(Expectation.HIGHER, interval))
 
 
 def _numbers(outcome: Outcome) -> Sequence[Cell]:
-    return None if outcome.difference is None else Difference(outcome.difference), outcome.spread
+    return None if outcome.difference is None else Difference(outcome.difference), interval_text(outcome)

@@ -1,14 +1,22 @@
-"""Averages over directions and correlations with bitext size (paper, tables 1, 2, 9 and 10)."""
+"""Averages over directions, what of their differences is chance, and correlations with bitext size."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from enum import StrEnum
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
 
 from lslo_cli.errors import UsageError
 from lslo_cli.method.languages import Direction, Language, group, groups
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CONFIDENCE = 0.95
+"""The confidence of every interval."""
 
 
 def group_means(scores: Mapping[Direction, float], languages: Sequence[Language]) -> dict[str, float]:
@@ -88,3 +96,85 @@ def p_value_of_pearson(r: float, n: int) -> float:
 
     t = r * math.sqrt((n - 2) / (1 - r * r))
     return float(2 * stats.t.sf(abs(t), n - 2))
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval, ends included."""
+
+    low: float
+    high: float
+
+
+class Verdict(StrEnum):
+    """What a difference between two runs is known to be."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    OPEN = "not told apart"
+    ONE_SEED = "one seed shows nothing"
+
+
+def interval_over_seeds(differences: Sequence[float]) -> Interval | None:
+    """Student's t interval of the mean of differences that are paired by seed: mean +- t s / sqrt(n).
+
+    None with fewer than two seeds.
+    """
+    if len(differences) < 2:
+        return None
+    from scipy import stats
+
+    middle = fmean(differences)
+    t = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1))
+    half = t * stdev(differences) / math.sqrt(len(differences))
+    return Interval(middle - half, middle + half)
+
+
+def interval_over_sentences(resampled: Sequence[float]) -> Interval:
+    """The percentile interval of a difference that was computed on many resamples of the test sentences."""
+    import numpy as np
+
+    low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(float(low), float(high))
+
+
+def verdict(over_seeds: Interval | None, over_sentences: Interval) -> Verdict:
+    """Whether a difference is more than chance of both kinds: of training and of the test sentences."""
+    if over_seeds is None:
+        return Verdict.ONE_SEED
+    if min(over_seeds.low, over_sentences.low) > 0:
+        return Verdict.HIGHER
+    if max(over_seeds.high, over_sentences.high) < 0:
+        return Verdict.LOWER
+    return Verdict.OPEN
+
+
+def resampled_counts(sentences: int, resamples: int, seed: Sequence[int]) -> np.ndarray:
+    """How often each sentence is drawn: (resamples, sentences), each row summing to ``sentences``.
+
+    n-way text has one sentence number for all directions, and all of them are resampled by the same draw.
+    """
+    import numpy as np
+
+    generator = np.random.Generator(np.random.PCG64(list(seed)))
+    return generator.multinomial(sentences, np.full(sentences, 1 / sentences), size=resamples)
+
+
+def bleu(statistics: np.ndarray) -> np.ndarray:
+    """BLEU, 0 to 100, from sums over sentences: (..., 10) to (...).
+
+    A row holds the n-grams matched and in all, n = 1 to 4 each, and the lengths of hypotheses and references.
+    As in sacreBLEU: exponential smoothing where no n-gram of some n matches, 0 where no unigram does or where
+    there is none of some n.
+    """
+    import numpy as np
+
+    matched, total = statistics[..., :4].astype(float), statistics[..., 4:8].astype(float)
+    ours, theirs = statistics[..., 8].astype(float), statistics[..., 9].astype(float)
+    halvings = np.cumsum(matched == 0, axis=-1)
+    smoothed = np.where(matched == 0, 0.5**halvings, matched)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        precision = np.exp(np.log(smoothed / total).mean(axis=-1))
+        brevity = np.where(ours < theirs, np.exp(1 - theirs / ours), 1.0)
+        score = 100 * precision * brevity
+    return np.where((matched.sum(axis=-1) > 0) & (total > 0).all(axis=-1), score, 0.0)

@@ -1,13 +1,13 @@
-"""Whether the paper's claims show in a study: each comparison with its numbers, held against the spread."""
+"""Whether the paper's claims show in a study: each comparison with its numbers, held against chance."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean
 
+from lslo_cli.method.statistics import Interval, interval_over_seeds
 from lslo_cli.paper import CLAIMS, Claim, Comparison, Expectation, printed_correlations, printed_table
 from lslo_cli.report.correlations import CORRELATION_TABLES, correlation_row
 from lslo_cli.report.study import AVERAGE, Study
@@ -15,17 +15,18 @@ from lslo_cli.report.table import Cell, Column, Difference, Table, two_decimals
 
 SIGNIFICANT = 0.05
 RESOURCE_CLAIM = "The space a language needs follows its bitext: importance score and bitext size correlate"
-SPREAD_NOTE = (
-    "Difference: mean over the seeds that have both rows. Spread: root of the sum of both rows' sample "
-    "variances, so the standard deviation of a difference of single runs. A difference shows where it "
-    "exceeds the spread; likeness and 'not lower' where they stay within it. This is no test of "
-    "significance."
+MARGIN = 1.0
+"""spBLEU within which scores count as alike, or one as not lower than another."""
+INTERVAL_NOTE = (
+    "Difference: mean over the seeds that have both rows, paired by seed. Interval: 95 %, by Student's t "
+    "over seeds, for one choice of test sentences. A difference shows where its interval is above 0."
+)
+LIKENESS_NOTE = (
+    f"Likeness shows where the interval lies within {MARGIN:g} spBLEU of 0, and 'not lower' where it lies "
+    f"above -{MARGIN:g}."
 )
 CORRELATION_NOTE = "A correlation shows where p < 0.05 in every seed."
-ONE_SEED_NOTE = (
-    "Where only one seed has both rows there is no spread: a difference shows by its sign alone, and "
-    "likeness cannot be told."
-)
+ONE_SEED_NOTE = "Where only one seed has both rows there is no interval, and the difference shows nothing."
 
 
 class Verdict(StrEnum):
@@ -34,7 +35,7 @@ class Verdict(StrEnum):
     SHOWS = "shows"
     IN_PART = "shows in part"
     INCOMPLETE = "not all run"
-    WITHIN = "within the spread"
+    WITHIN = "not told apart"
     CONTRARY = "does not show"
     UNKNOWN = "one seed cannot tell"
     SAME = "the same settings"
@@ -43,12 +44,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A comparison as measured. ``spread`` is None with one seed; ``paper`` is the printed difference."""
+    """A comparison as measured. ``interval`` is None with one seed; ``paper`` is the printed difference."""
 
     text: str
     column: str
     difference: float | None
-    spread: float | None
+    interval: Interval | None
     paper: float | None
     verdict: Verdict
 
@@ -110,13 +111,17 @@ def findings_table(study: Study, numbers: Sequence[int]) -> Table:
             Column("Comparison"),
             Column("In"),
             Column("Difference", two_decimals),
-            Column("Spread", two_decimals),
+            Column("95 %"),
             Column("Paper's difference", two_decimals),
             Column("Shows?"),
         ),
         rows=tuple(_cells(finding, outcome) for finding in found for outcome in finding.outcomes),
         names=4,
-        notes=(*notes_on(outcomes), *([CORRELATION_NOTE] if correlates else [])),
+        notes=(
+            *notes_on(outcomes),
+            *([LIKENESS_NOTE] if any(outcome.interval for outcome in outcomes) else []),
+            *([CORRELATION_NOTE] if correlates else []),
+        ),
     )
 
 
@@ -125,15 +130,21 @@ def _cells(finding: Finding, outcome: Outcome) -> tuple[Cell, ...]:
         None if value is None else Difference(value) for value in (outcome.difference, outcome.paper)
     )
     names = (finding.text, finding.summary, outcome.text, outcome.column)
-    return (*names, difference, outcome.spread, paper, outcome.verdict.value)
+    return (*names, difference, interval_text(outcome), paper, outcome.verdict.value)
+
+
+def interval_text(outcome: Outcome) -> str | None:
+    """The interval of a difference, None where there is none."""
+    interval = outcome.interval
+    return f"{interval.low:+.2f} to {interval.high:+.2f}" if interval else None
 
 
 def notes_on(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """What a reader must know of some differences and their spreads."""
+    """What a reader must know of some differences and their intervals."""
     measured = [outcome for outcome in outcomes if outcome.difference is not None]
-    if any(outcome.spread is not None for outcome in measured):
-        yield SPREAD_NOTE
-    if any(outcome.spread is None for outcome in measured):
+    if any(outcome.interval for outcome in measured):
+        yield INTERVAL_NOTE
+    if any(outcome.interval is None for outcome in measured):
         yield ONE_SEED_NOTE
 
 
@@ -145,49 +156,39 @@ def _compare(study: Study, claim: Claim, comparison: Comparison) -> Outcome:
         for row in (table.row(comparison.run), table.row(comparison.other))
     ]
     text = f"{comparison.run} {comparison.expected} {comparison.other}"
-    both = [] if study.groups != table.groups else _pairs(study, comparison)
+    differences = [] if study.groups != table.groups else _differences(study, comparison)
     paper = round(printed[0] - printed[1], 2)
-    if not both:
+    if not differences:
         return Outcome(text, column, None, None, paper, Verdict.NOT_RUN)
-    difference = fmean(ours - other for ours, other in both)
-    spread = paired_spread(both)
+    interval = interval_over_seeds(differences)
     same = study.trained_alike(comparison.run, comparison.other)
-    verdict = Verdict.SAME if same else judged(comparison.expected, difference, spread)
-    return Outcome(text, column, difference, spread, paper, verdict)
+    verdict = Verdict.SAME if same else judged(comparison.expected, interval)
+    return Outcome(text, column, fmean(differences), interval, paper, verdict)
 
 
-def _pairs(study: Study, comparison: Comparison) -> list[tuple[float, float]]:
-    """The scores of both runs in every seed that has both."""
+def _differences(study: Study, comparison: Comparison) -> list[float]:
+    """How much higher the run scores than the other in every seed that has both."""
     pairs = (
         (seed.score(comparison.run, comparison.column), seed.score(comparison.other, comparison.column))
         for seed in study.seeds
     )
-    return [(ours, other) for ours, other in pairs if ours is not None and other is not None]
+    return [ours - other for ours, other in pairs if ours is not None and other is not None]
 
 
-def paired_spread(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """sqrt(s_a^2 + s_b^2) of the two rows' sample standard deviations; None with one seed."""
-    if len(pairs) < 2:
-        return None
-    variances = []
-    for values in zip(*pairs, strict=True):
-        mean = fmean(values)
-        variances.append(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
-    return math.sqrt(sum(variances))
-
-
-def judged(expected: Expectation, difference: float, spread: float | None) -> Verdict:
-    """Whether a difference is as expected, given the spread that it must exceed."""
-    margin = spread or 0.0
-    if expected is Expectation.ALIKE:
-        if spread is None:
-            return Verdict.UNKNOWN
-        return Verdict.SHOWS if abs(difference) <= margin else Verdict.CONTRARY
-    if expected is Expectation.NOT_LOWER:
-        return Verdict.SHOWS if difference >= -margin else Verdict.CONTRARY
-    if difference > margin:
+def judged(expected: Expectation, interval: Interval | None) -> Verdict:
+    """Whether a difference is as expected, given its interval; None is one seed's, which shows nothing."""
+    if interval is None:
+        return Verdict.UNKNOWN
+    if expected is Expectation.HIGHER:
+        shows, contrary = interval.low > 0, interval.high < 0
+    elif expected is Expectation.NOT_LOWER:
+        shows, contrary = interval.low >= -MARGIN, interval.high < 0
+    else:
+        shows = interval.low >= -MARGIN and interval.high <= MARGIN
+        contrary = interval.low > 0 or interval.high < 0
+    if shows:
         return Verdict.SHOWS
-    return Verdict.WITHIN if spread is not None and difference >= -margin else Verdict.CONTRARY
+    return Verdict.CONTRARY if contrary else Verdict.WITHIN
 
 
 def _correlate(study: Study, stack: str, kind: str, printed: float | None, *, log: bool) -> Outcome:
@@ -209,5 +210,5 @@ def _correlate(study: Study, stack: str, kind: str, printed: float | None, *, lo
         return Outcome(text, column, None, None, paper, Verdict.NOT_RUN)
     shows = all(r > 0 and p < SIGNIFICANT for r, p in measured)
     verdict = Verdict.SHOWS if shows else Verdict.CONTRARY
-    spread = paired_spread([(r, 0.0) for r, _ in measured])
-    return Outcome(text, column, fmean(r for r, _ in measured), spread, paper, verdict)
+    interval = interval_over_seeds([r for r, _ in measured])
+    return Outcome(text, column, fmean(r for r, _ in measured), interval, paper, verdict)

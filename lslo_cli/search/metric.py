@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
 
 from lslo_cli.errors import InputError
@@ -97,6 +98,19 @@ class SpBleu:
         bleu.tokenizer_signature = self.name
         chrf = CHRF(word_order=2, references=[references])
         return [self._score(hypotheses, bleu, chrf) for hypotheses in translations]
+
+    def sentence_statistics(self, hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
+        """What spBLEU sums over sentences, for each: int64 (sentences, 10).
+
+        N-grams matched and in all, n = 1 to 4 each, and the lengths of hypothesis and reference in pieces.
+        """
+        bleu = BLEU(tokenize="none", force=True, effective_order=True)
+        table = np.zeros((len(hypotheses), 10), dtype=np.int64)
+        lines = zip(self._split(hypotheses), self._split(references), strict=True)
+        for number, (hypothesis, reference) in enumerate(lines):
+            score = bleu.sentence_score(hypothesis, [reference])
+            table[number] = (*score.counts, *score.totals, score.sys_len, score.ref_len)
+        return table
 
     def _score(self, hypotheses: Sequence[str], bleu: BLEU, chrf: CHRF) -> Score:
         """Score by two metrics that know the references."""

@@ -187,20 +187,24 @@ def direction_score(direction: Direction, sentences: int, score: Score) -> Direc
 
 
 def open_metric(setup: Setup) -> SpBleu:
-    """The metric that the recipe asks for: over FLORES-101's pieces, those of a file, or the base model's.
+    """The metric that the recipe asks for, as :func:`metric_of` finds it."""
+    return metric_of(setup.recipe.evaluate.metric_model, setup.base.folder, setup.on_event)
 
-    Where nothing is asked for and FLORES-101's model is not on disk, the base model's own pieces are used
-    and a note says so; the signature then differs, so the scores are not mistaken for spBLEU's usual ones.
-    Raises InputError where a model that was asked for is missing or damaged.
+
+def metric_of(chosen: str | None, base: Path, on_event: OnEvent) -> SpBleu:
+    """A metric by its name in a recipe: over FLORES-101's pieces, those of a file, or the base model's.
+
+    ``base`` is the folder of the base model. Where nothing is chosen and FLORES-101's model is not on disk,
+    the base model's own pieces are used and a note says so; the signature then differs, so the scores are not
+    mistaken for spBLEU's usual ones. Raises InputError for a model that is missing or damaged.
     """
-    chosen = setup.recipe.evaluate.metric_model
-    own = setup.base.folder / SENTENCEPIECE
+    own = base / SENTENCEPIECE
     if chosen == FLORES101 or (chosen is None and flores101_model().exists()):
         return SpBleu()
     if chosen is not None:
         return SpBleu(own if chosen == "base" else Path(chosen))
     metric = SpBleu(own)
-    setup.on_event(
+    on_event(
         Noted(
             f"no FLORES-101 sentencepiece model at {flores101_model()}: scoring over the base model's own "
             f"pieces, signature {metric.name}; such scores compare only with each other"

@@ -1,16 +1,24 @@
 import math
 from statistics import fmean
 
+import numpy as np
 import pytest
 from scipy import stats
 
 from lslo_cli.errors import UsageError
 from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES, Direction, directions
 from lslo_cli.method.statistics import (
+    Interval,
+    Verdict,
     average_over_directions,
+    bleu,
     correlate_with_bitext,
     group_means,
+    interval_over_seeds,
+    interval_over_sentences,
     p_value_of_pearson,
+    resampled_counts,
+    verdict,
 )
 from lslo_cli.paper import printed_correlations, printed_table
 
@@ -124,3 +132,58 @@ def test_scores_that_do_not_vary_have_no_correlation():
 def test_two_languages_with_bitext_are_too_few():
     with pytest.raises(UsageError, match="at least 3 languages with a bitext size, got 2"):
         correlate_with_bitext({"en": 1.0, "fr": 2.0, "de": 3.0}, SETS["lang12"])
+
+
+def test_the_interval_over_seeds_is_students():
+    differences = [0.4, 1.1, -0.2, 0.9, 0.6]
+    low, high = stats.t.interval(0.95, 4, np.mean(differences), stats.sem(differences))
+    found = interval_over_seeds(differences)
+    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+    assert interval_over_seeds([3.0]) is None
+
+
+def test_the_interval_over_sentences_leaves_out_a_fortieth_at_either_end():
+    found = interval_over_sentences(np.arange(1001.0))
+    assert (found.low, found.high) == (pytest.approx(25), pytest.approx(975))
+
+
+@pytest.mark.parametrize(
+    ("over_seeds", "over_sentences", "expected"),
+    [
+        (Interval(0.1, 2.0), Interval(0.2, 1.0), Verdict.HIGHER),
+        (Interval(-2.0, -0.1), Interval(-1.0, -0.2), Verdict.LOWER),
+        (Interval(-0.1, 2.0), Interval(0.2, 1.0), Verdict.OPEN),
+        (Interval(0.1, 2.0), Interval(-0.2, 1.0), Verdict.OPEN),
+        (None, Interval(5.0, 6.0), Verdict.ONE_SEED),
+    ],
+)
+def test_a_difference_is_told_only_beyond_chance_of_both_kinds(over_seeds, over_sentences, expected):
+    assert verdict(over_seeds, over_sentences) is expected
+
+
+def test_resampled_counts_are_draws_with_replacement_and_the_same_for_the_same_seed():
+    counts = resampled_counts(20, 500, [7])
+    assert counts.shape == (500, 20) and set(counts.sum(axis=1)) == {20}
+    assert (counts == resampled_counts(20, 500, [7])).all()
+    assert not (counts == resampled_counts(20, 500, [8])).all()
+    # Each sentence is drawn once on average, and left out with a chance of (1 - 1/20)^20.
+    assert counts.mean() == 1
+    assert (counts == 0).mean() == pytest.approx(0.95**20, abs=0.02)
+
+
+def test_bleu_of_sums_is_sacrebleus():
+    from sacrebleu.metrics import BLEU
+
+    cases = [
+        ([5, 3, 2, 1], [6, 5, 4, 3], 6, 7),
+        ([5, 2, 0, 0], [6, 5, 4, 3], 6, 5),
+        ([0, 0, 0, 0], [6, 5, 4, 3], 6, 6),
+        ([2, 1, 0, 0], [2, 1, 0, 0], 2, 4),
+        ([0, 0, 0, 0], [0, 0, 0, 0], 0, 4),
+    ]
+    table = np.array([[*matched, *total, ours, theirs] for matched, total, ours, theirs in cases])
+    expected = [
+        BLEU.compute_bleu(matched, total, ours, theirs, smooth_method="exp").score
+        for matched, total, ours, theirs in cases
+    ]
+    assert bleu(table) == pytest.approx(expected, abs=1e-9)

@@ -1,8 +1,9 @@
-import math
-
+import numpy as np
 import pytest
+from scipy import stats
 
 from lslo_cli.artifacts.results import CorrelationRow
+from lslo_cli.method.statistics import Interval
 from lslo_cli.paper import Expectation, printed_table
 from lslo_cli.report import Verdict, findings, findings_table, score_table
 from lslo_cli.report.findings import judged
@@ -12,38 +13,50 @@ HIGHER, NOT_LOWER, ALIKE = Expectation.HIGHER, Expectation.NOT_LOWER, Expectatio
 
 
 @pytest.mark.parametrize(
-    ("expected", "difference", "spread", "verdict"),
+    ("expected", "low", "high", "verdict"),
     [
-        (HIGHER, 1.0, 0.5, Verdict.SHOWS),
-        (HIGHER, 0.5, 0.5, Verdict.WITHIN),
-        (HIGHER, -0.4, 0.5, Verdict.WITHIN),
-        (HIGHER, -0.6, 0.5, Verdict.CONTRARY),
-        (HIGHER, 0.1, None, Verdict.SHOWS),
-        (HIGHER, -0.1, None, Verdict.CONTRARY),
-        (NOT_LOWER, -0.4, 0.5, Verdict.SHOWS),
-        (NOT_LOWER, -0.6, 0.5, Verdict.CONTRARY),
-        (NOT_LOWER, 0.0, None, Verdict.SHOWS),
-        (ALIKE, -0.4, 0.5, Verdict.SHOWS),
-        (ALIKE, 0.6, 0.5, Verdict.CONTRARY),
-        (ALIKE, 0.0, None, Verdict.UNKNOWN),
+        (HIGHER, 0.5, 1.5, Verdict.SHOWS),
+        (HIGHER, 0.0, 1.0, Verdict.WITHIN),
+        (HIGHER, -0.9, 0.1, Verdict.WITHIN),
+        (HIGHER, -1.1, -0.1, Verdict.CONTRARY),
+        (NOT_LOWER, -0.9, 0.1, Verdict.SHOWS),
+        (NOT_LOWER, -0.2, -0.1, Verdict.SHOWS),
+        (NOT_LOWER, -1.1, 0.1, Verdict.WITHIN),
+        (NOT_LOWER, -1.1, -0.1, Verdict.CONTRARY),
+        (ALIKE, -0.9, 0.1, Verdict.SHOWS),
+        (ALIKE, 0.1, 0.9, Verdict.SHOWS),
+        (ALIKE, -3.0, 2.0, Verdict.WITHIN),
+        (ALIKE, 0.5, 1.5, Verdict.CONTRARY),
     ],
 )
-def test_a_difference_is_held_against_the_spread(expected, difference, spread, verdict):
-    assert judged(expected, difference, spread) is verdict
+def test_an_interval_is_held_against_what_is_claimed(expected, low, high, verdict):
+    assert judged(expected, Interval(low, high)) is verdict
+
+
+@pytest.mark.parametrize("expected", Expectation)
+def test_one_seed_shows_nothing(expected):
+    assert judged(expected, None) is Verdict.UNKNOWN
 
 
 def by_text(study, numbers):
     return {finding.text: finding for finding in findings(study, numbers)}
 
 
-@pytest.mark.parametrize("number", [1, 3, 4])
+def seeds_of(written, folder, number, *shifts):
+    """The paper's numbers in several seeds, each shifted as a whole."""
+    for seed, shift in enumerate(shifts, start=1):
+        written(folder / f"seed-{seed}", seed=seed).table(number, shift=shift)
+    return folder
+
+
+@pytest.mark.parametrize("number", [1, 3, 4, 8])
 def test_the_papers_numbers_show_all_that_it_claims_of_them(number, written, tmp_path):
-    (study,) = read_studies([written(tmp_path).table(number).path])
+    (study,) = read_studies([seeds_of(written, tmp_path, number, 0.0, 1.0)])
     verdicts = {finding.verdict for finding in findings(study, [number])}
     assert verdicts == {Verdict.SHOWS}
 
 
-def test_one_seed_cannot_tell_that_schedules_are_alike(written, tmp_path):
+def test_one_seed_cannot_tell_anything(written, tmp_path):
     (study,) = read_studies([written(tmp_path).table(8).path])
     (finding,) = findings(study, [8])
     assert finding.verdict is Verdict.UNKNOWN
@@ -52,7 +65,7 @@ def test_one_seed_cannot_tell_that_schedules_are_alike(written, tmp_path):
     assert note.startswith("Where only one seed has both rows")
 
 
-def test_difference_and_spread_are_over_the_seeds_that_have_both_rows(written, tmp_path):
+def test_difference_and_interval_are_over_the_seeds_that_have_both_rows(written, tmp_path):
     table = printed_table(3)
     base, full = table.row("base").scores, table.row("full").scores
     for seed, (low, high) in {1: (0.0, 0.0), 2: (1.0, 3.0), 3: (2.0, 6.0)}.items():
@@ -66,17 +79,21 @@ def test_difference_and_spread_are_over_the_seeds_that_have_both_rows(written, t
     ]
     harm, help_ = finding.outcomes
     assert harm.difference == pytest.approx(31.76 - 29.29 + (0 - 2 - 4) / 3)
-    assert harm.spread == pytest.approx(math.sqrt(1.0 + 9.0))
+    differences = [31.76 - 29.29 - shift for shift in (0, 2, 4)]
+    low, high = stats.t.interval(0.95, 2, np.mean(differences), stats.sem(differences))
+    assert (harm.interval.low, harm.interval.high) == (pytest.approx(low), pytest.approx(high))
     assert harm.verdict is Verdict.WITHIN and help_.verdict is Verdict.SHOWS
     assert (finding.verdict, finding.summary) == (Verdict.IN_PART, "shows in part (1 of 2 show)")
-    (note,) = findings_table(study, [1]).notes
-    assert note.startswith("Difference: mean over the seeds that have both rows")
+    notes = findings_table(study, [1]).notes
+    assert notes[0].startswith("Difference: mean over the seeds that have both rows")
+    assert notes[1].startswith("Likeness shows where")
 
 
 def test_a_claim_is_judged_only_when_all_its_rows_were_run(written, tmp_path):
-    experiment = written(tmp_path)
-    for run in ("2-2-8", "2-2-8-gps0.9"):
-        experiment.evaluation(run, printed_table(1).row(run).scores)
+    for seed in (1, 2):
+        experiment = written(tmp_path / f"seed-{seed}", seed=seed)
+        for run in ("2-2-8", "2-2-8-gps0.9"):
+            experiment.evaluation(run, printed_table(1).row(run).scores)
     (study,) = read_studies([tmp_path])
     found = {finding.verdict: finding for finding in findings(study, [1])}
     assert found.keys() == {Verdict.NOT_RUN, Verdict.INCOMPLETE}
@@ -84,9 +101,11 @@ def test_a_claim_is_judged_only_when_all_its_rows_were_run(written, tmp_path):
 
 
 def test_what_goes_the_other_way_does_not_show(written, tmp_path):
-    experiment = written(tmp_path)
-    for run, score in {"2-2-8-gps0.9": 1.0, "2-2-8-source-gps0.9": 2.0, "2-2-8-target-gps0.9": 3.0}.items():
-        experiment.evaluation(run, dict.fromkeys(printed_table(3).groups, score))
+    scores = {"2-2-8-gps0.9": 1.0, "2-2-8-source-gps0.9": 2.0, "2-2-8-target-gps0.9": 3.0}
+    for seed in (1, 2):
+        for run, score in scores.items():
+            experiment = written(tmp_path / f"seed-{seed}", seed=seed)
+            experiment.evaluation(run, dict.fromkeys(printed_table(3).groups, score))
     (study,) = read_studies([tmp_path])
     (finding,) = findings(study, [3])
     assert finding.verdict is Verdict.CONTRARY and finding.summary == "does not show"
@@ -94,8 +113,9 @@ def test_what_goes_the_other_way_does_not_show(written, tmp_path):
 
 
 def test_a_learned_index_that_is_all_source_is_no_comparison_with_all_source(written, tmp_path):
-    experiment = written(tmp_path).table(3)
-    experiment.training("2-2-8-gps0.9", index={"encoder.1": "source", "encoder.12": "source"})
+    for seed in (1, 2):
+        experiment = written(tmp_path / f"seed-{seed}", seed=seed).table(3)
+        experiment.training("2-2-8-gps0.9", index={"encoder.1": "source", "encoder.12": "source"})
     (study,) = read_studies([tmp_path])
     (finding,) = findings(study, [3])
     assert [outcome.verdict for outcome in finding.outcomes] == [Verdict.SAME] * 2 + [Verdict.SHOWS] * 2
@@ -124,12 +144,12 @@ def test_importance_follows_bitext_where_every_seed_is_significant(written, tmp_
 
 
 def test_the_table_has_a_row_for_each_comparison(written, tmp_path):
-    (study,) = read_studies([written(tmp_path).table(3).path])
+    (study,) = read_studies([seeds_of(written, tmp_path, 3, 0.0, 1.0)])
     table = findings_table(study, [3])
     assert table.header == [
-        "Claim", "Verdict", "Comparison", "In", "Difference", "Spread", "Paper's difference", "Shows?",
+        "Claim", "Verdict", "Comparison", "In", "Difference", "95 %", "Paper's difference", "Shows?",
     ]  # fmt: skip
     assert table.text_rows()[0] == [
         "The learned index beats source and target in the whole encoder", "shows",
-        "2-2-8-gps0.9 higher than 2-2-8-source-gps0.9", "AVG", "+0.21", "-", "+0.21", "shows",
+        "2-2-8-gps0.9 higher than 2-2-8-source-gps0.9", "AVG", "+0.21", "+0.21 to +0.21", "+0.21", "shows",
     ]  # fmt: skip

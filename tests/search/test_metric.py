@@ -7,6 +7,7 @@ from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.tokenizers import tokenizer_spm
 
 from lslo_cli.errors import InputError
+from lslo_cli.method.statistics import bleu
 from lslo_cli.models.tokenizer import SENTENCEPIECE
 from lslo_cli.models.vocabulary import train_vocabulary
 from lslo_cli.search import metric
@@ -59,6 +60,15 @@ def test_spbleu_is_sacrebleus_number_with_sacrebleus_signature(cached):
     assert "tok:flores101" in ours.signature
     assert (ours.counts, ours.totals) == (tuple(theirs.counts), tuple(theirs.totals))
     assert (ours.sys_len, ours.ref_len) == (theirs.sys_len, theirs.ref_len)
+
+
+def test_sums_of_single_sentences_are_those_of_the_corpus(model):
+    metric = SpBleu(model)
+    whole = metric.score(HYPOTHESES, REFERENCES)
+    table = metric.sentence_statistics(HYPOTHESES, REFERENCES)
+    assert table.shape == (len(REFERENCES), 10)
+    assert tuple(table.sum(axis=0)) == (*whole.counts, *whole.totals, whole.sys_len, whole.ref_len)
+    assert float(bleu(table.sum(axis=0))) == pytest.approx(whole.spbleu, abs=1e-9)
 
 
 def test_chrf_is_sacrebleus_chrf_plus_plus(model):

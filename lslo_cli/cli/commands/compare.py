@@ -1,0 +1,100 @@
+"""``lslo compare``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from lslo_cli.cli import console
+from lslo_cli.cli.flags import seed_list, takes
+from lslo_cli.cli.options import BaseModelName, ComputeOptions, ExperimentOptions
+
+if TYPE_CHECKING:
+    from lslo_cli.artifacts.results import ComparedRow, ComparisonResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(ComputeOptions, ExperimentOptions):
+    runs: Annotated[
+        list[str],
+        Argument(metavar="RUN RUN...", help="Evaluated runs, or base; the first against the others."),
+    ]
+    seeds: Annotated[
+        str | None,
+        Option("--seeds", metavar="LIST", help="Only these of the experiment's seed-N/; default: all."),
+    ] = None
+    resamples: Annotated[
+        int, Option("--resamples", min=100, help="How often the test sentences are drawn anew.")
+    ] = 1000
+    by_direction: Annotated[
+        bool, Option("--by-direction", help="Show every direction beside the groups.")
+    ] = False
+    model: BaseModelName = None
+
+
+@takes(CompareOptions)
+def compare(options: CompareOptions) -> None:
+    """Say how much better a run is than others, and whether that is more than chance.
+
+    Reads: runs/RUN/evaluation.json and hypotheses/, of the experiment or of its seed-N/, and the test text.
+    Writes: comparisons/RUN-vs-OTHER.json.
+
+    Example: lslo compare 2-2-8-gps0.9 2-2-8 base
+    """
+    experiment = options.experiment()
+    from lslo_cli import tasks
+    from lslo_cli.cli.progress import listening
+
+    with listening(options.quiet) as on_event:
+        written = tasks.compare(
+            experiment,
+            options.runs,
+            seeds=seed_list(options.seeds),
+            resamples=options.resamples,
+            on_event=on_event,
+        )
+    if options.json:
+        for item in written:
+            print(item.path.read_text(encoding="utf-8"), end="")
+        return
+    for number, item in enumerate(written):
+        if number:
+            console.results.print()
+        show_comparison(item.artifact.result, options.by_direction)
+    if not options.quiet:
+        console.say(f"wrote {', '.join(str(item.path) for item in written)}")
+
+
+def show_comparison(result: ComparisonResult, by_direction: bool = False) -> None:
+    """The difference in the average and by group, with both intervals, and a verdict in words."""
+    shown = [row for row in result.rows if by_direction or row.scope != "direction"]
+    seeds = "one seed" if len(result.seeds) == 1 else f"{len(result.seeds)} seeds"
+    columns = ("", "difference", "over sentences", "over seeds", result.run)
+    rows = [
+        (
+            row.name,
+            f"{row.difference:+.2f}",
+            _interval(row.over_sentences),
+            _interval(row.over_seeds),
+            row.verdict,
+        )
+        for row in shown
+    ]
+    console.show_table(f"{result.run} against {result.other}: spBLEU, 95 % intervals, {seeds}", columns, rows)
+    console.show_facts(
+        [("directions", _directions([row for row in result.rows if row.scope == "direction"]))]
+    )
+
+
+def _interval(ends: tuple[float, float] | None) -> str | None:
+    return ends and f"{ends[0]:+.2f} to {ends[1]:+.2f}"
+
+
+def _directions(rows: list[ComparedRow]) -> str:
+    """How many directions are higher and lower, beside how many would be by chance."""
+    counted = Counter(row.verdict for row in rows)
+    told = ", ".join(f"{count} {name}" for name, count in sorted(counted.items()))
+    return f"{told}; by chance up to {len(rows) * 0.05:.0f} of {len(rows)} equal ones would be told apart"

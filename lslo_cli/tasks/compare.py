@@ -1,0 +1,286 @@
+"""Comparing runs: how much better one is than another, and whether that is more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Literal
+
+import numpy as np
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.provenance import Stopwatch, digest_of
+from lslo_cli.artifacts.results import ComparedRow, ComparisonResult, EvaluationResult
+from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.data.corpus import Corpus
+from lslo_cli.data.text import read_text, with_splits
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
+from lslo_cli.method.languages import Direction, Language, group, groups
+from lslo_cli.method.statistics import (
+    bleu,
+    interval_over_seeds,
+    interval_over_sentences,
+    resampled_counts,
+    verdict,
+)
+from lslo_cli.models.checkpoint import find_checkpoint
+from lslo_cli.search.metric import SpBleu
+from lslo_cli.tasks.decoding import metric_of
+from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
+
+AVERAGE = "AVG"
+"""The mean over all directions, beside the groups."""
+TASK = "comparing"
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An evaluated run of one seed: its artifact, where that lies, and the translations."""
+
+    path: Path
+    artifact: Artifact[EvaluationResult]
+
+    @property
+    def result(self) -> EvaluationResult:
+        return self.artifact.result
+
+
+Scope = Literal["average", "group", "direction"]
+Statistics = dict[Direction, np.ndarray]
+"""By direction (sentences, 10): BLEU's sums of every test sentence, 0 where the sentence has a gap."""
+
+
+def compare(
+    experiment: Experiment,
+    runs: Sequence[str],
+    *,
+    seeds: Sequence[int] = (),
+    resamples: int = 1000,
+    on_event: OnEvent = ignore,
+) -> list[Written]:
+    """Compare the first of ``runs`` with each of the others, and write ``comparisons/RUN-vs-OTHER.json``.
+
+    The experiment's folder may hold its seeds as ``seed-N/``: all that have both runs count, or ``seeds``.
+    Raises UsageError for fewer than two runs, and InputError where they have not been evaluated, or not on
+    the same sentences with the same metric.
+    """
+    first, *others = dict.fromkeys(runs)
+    if not others:
+        raise UsageError("a comparison takes two runs or more", "lslo compare 2-2-8-gps0.9 base")
+    folders = _seed_folders(experiment.folder, seeds)
+    return [_compare_two(experiment, folders, first, other, resamples, on_event) for other in others]
+
+
+def _seed_folders(folder: ExperimentFolder, seeds: Sequence[int]) -> list[ExperimentFolder]:
+    """The experiments of the seeds, or the one experiment itself. Raises InputError for a seed not there."""
+    there = {int(path.name[5:]): path for path in folder.path.glob("seed-*") if path.name[5:].isdecimal()}
+    if missing := [seed for seed in seeds if seed not in there]:
+        raise InputError(
+            f"no seed {missing[0]} in {folder.path}",
+            f"seeds there: {', '.join(map(str, sorted(there))) or 'none; --seeds is for folders seed-N/'}",
+        )
+    return [ExperimentFolder(there[seed]) for seed in seeds or sorted(there)] or [folder]
+
+
+def _compare_two(
+    experiment: Experiment,
+    folders: Sequence[ExperimentFolder],
+    run: str,
+    other: str,
+    resamples: int,
+    on_event: OnEvent,
+) -> Written:
+    stopwatch = Stopwatch()
+    pairs = _evaluated_pairs(folders, run, other)
+    languages = [record.language() for record in pairs[0][0].result.languages]
+    directions = list(pairs[0][0].result.spbleu())
+    on_event(Started(f"{TASK} {run} with {other}", 2 * len(pairs), "evaluations"))
+    measured, drawn = [], []
+    for done, pair in enumerate(pairs):
+        statistics = [_statistics(experiment, each) for each in pair]
+        counts = _counts(pair[0], len(next(iter(statistics[0].values()))), resamples)
+        ours, theirs = (
+            {direction: bleu(counts @ table) for direction, table in each.items()} for each in statistics
+        )
+        drawn.append({direction: ours[direction] - theirs[direction] for direction in ours})
+        scores = [each.result.spbleu() for each in pair]
+        measured.append({direction: scores[0][direction] - scores[1][direction] for direction in ours})
+        on_event(Advanced(f"{TASK} {run} with {other}", 2 * (done + 1)))
+    on_event(Finished(f"{TASK} {run} with {other}"))
+    result = ComparisonResult(
+        run=run,
+        other=other,
+        seeds=[pair[0].artifact.seed for pair in pairs],
+        resamples=resamples,
+        spbleu_signature=pairs[0][0].result.spbleu_signature,
+        rows=[_row(*scope, measured, drawn) for scope in _scopes(directions, languages)],
+    )
+    return _write(experiment, pairs, result, stopwatch)
+
+
+def _evaluated_pairs(
+    folders: Sequence[ExperimentFolder], run: str, other: str
+) -> list[tuple[Evaluated, Evaluated]]:
+    """Both runs of every folder that has both, checked to be comparable."""
+    both = [
+        folder
+        for folder in folders
+        if folder.run(run).evaluation.exists() and folder.run(other).evaluation.exists()
+    ]
+    if not both:
+        there = sorted({each.name for folder in folders for each in folder.evaluated_runs()})
+        raise InputError(
+            f"no experiment in {folders[0].path} has evaluations of both '{run}' and '{other}'",
+            f"evaluate them: lslo evaluate --run {run} --run {other}; "
+            f"evaluated there: {', '.join(there) or 'no run'}",
+        )
+    pairs = []
+    for folder in both:
+        paths = folder.run(run).evaluation, folder.run(other).evaluation
+        one, two = (Evaluated(path, store.read(path, EvaluationResult)) for path in paths)
+        for each in (one, two):
+            store.check_fresh(each.path, each.artifact, EvaluationResult.command)
+        pairs.append((one, two))
+    first = pairs[0][0]
+    for each in (each for pair in pairs for each in pair):
+        if _measured_with(each) != _measured_with(first):
+            raise InputError(
+                f"{each.path} and {first.path} were scored on other directions or with another metric",
+                "evaluate both with the same settings",
+            )
+    for one, two in pairs:
+        if one.artifact.data[0].digest != two.artifact.data[0].digest:
+            raise InputError(
+                f"{one.path} and {two.path} were scored on different sentences",
+                "evaluate both with the same text",
+            )
+    return pairs
+
+
+def _measured_with(evaluated: Evaluated) -> object:
+    result = evaluated.result
+    return result.spbleu_signature, result.metric_model_sha256, sorted(map(str, result.spbleu()))
+
+
+def _counts(evaluated: Evaluated, sentences: int, resamples: int) -> np.ndarray:
+    """How often each sentence is drawn: the same for all that were scored on this text."""
+    return resampled_counts(sentences, resamples, [int(evaluated.artifact.data[0].digest[:8], 16)])
+
+
+def _statistics(experiment: Experiment, evaluated: Evaluated) -> Statistics:
+    """The sums of every test sentence, which its number has in common for all directions."""
+    corpus, metric = _references(experiment, evaluated)
+    numbers = {
+        pair: number
+        for number, pair in enumerate(
+            (section, row) for section, rows in enumerate(corpus.sections) for row in range(len(rows))
+        )
+    }
+    folder = evaluated.path.parent / "hypotheses"
+    hypotheses = {direction: _lines(folder / f"{direction}.txt") for direction in evaluated.result.spbleu()}
+    if digest_of({str(direction): lines for direction, lines in hypotheses.items()}) != (
+        evaluated.result.hypotheses_digest
+    ):
+        raise InputError(
+            f"the translations in {folder} are not those that {evaluated.path.name} was made from",
+            f"translate again: lslo evaluate --run {evaluated.result.run} --force",
+        )
+    tables = {}
+    for direction, lines in hypotheses.items():
+        _, references = corpus.pairs(direction)
+        table = np.zeros((len(numbers), 10), dtype=np.int64)
+        rows = [numbers[section, row] for section, row in corpus.rows(direction).tolist()]
+        table[rows] = metric.sentence_statistics(lines, references)
+        tables[direction] = table
+    return tables
+
+
+def _references(experiment: Experiment, evaluated: Evaluated) -> tuple[Corpus, SpBleu]:
+    """The test text and the metric of an evaluation. Raises InputError where they are not what it names."""
+    text, result = evaluated.artifact.data[0], evaluated.result
+    recipe = with_splits(experiment.recipe.model_copy(update={"seed": evaluated.artifact.seed}))
+    corpus = read_text(recipe, [record.code for record in result.languages], text.split)
+    corpus = corpus if text.limit is None else corpus.limit(text.limit)
+    if corpus.digest != text.digest:
+        raise InputError(
+            f"{evaluated.path} was scored on other text than {recipe.data.path}, split '{text.split}'",
+            "give the recipe and the text that it was evaluated with",
+        )
+    base = find_checkpoint(recipe.model.name, recipe.model.revision).folder
+    metric = metric_of(recipe.evaluate.metric_model, base, ignore)
+    if metric.sha256 != result.metric_model_sha256:
+        raise InputError(
+            f"{evaluated.path} was scored over another sentencepiece model than {metric.path}",
+            f"give the one it was evaluated with; its signature is {result.spbleu_signature}",
+        )
+    return corpus, metric
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").split("\n")[:-1]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"cannot read the translations in {path}: {error}", "translate again: lslo evaluate --force"
+        ) from None
+
+
+def _scopes(
+    directions: Sequence[Direction], languages: Sequence[Language]
+) -> Iterator[tuple[Scope, str, list[Direction]]]:
+    """What is compared in the mean: all directions, each group, and each direction, by name."""
+    yield "average", AVERAGE, list(directions)
+    for name in groups(languages):
+        if members := [direction for direction in directions if group(direction, languages) == name]:
+            yield "group", name, members
+    yield from (("direction", str(direction), [direction]) for direction in directions)
+
+
+def _row(
+    scope: Scope,
+    name: str,
+    members: Sequence[Direction],
+    measured: Sequence[Mapping[Direction, float]],
+    drawn: Sequence[Mapping[Direction, np.ndarray]],
+) -> ComparedRow:
+    """The difference in the mean over ``members``, and its intervals."""
+    by_seed = [fmean(scores[direction] for direction in members) for scores in measured]
+    resampled = np.mean([draws[direction] for draws in drawn for direction in members], axis=0)
+    over_seeds, over_sentences = interval_over_seeds(by_seed), interval_over_sentences(resampled)
+    return ComparedRow(
+        scope=scope,
+        name=name,
+        directions=len(members),
+        difference=fmean(by_seed),
+        by_seed=by_seed,
+        over_sentences=(over_sentences.low, over_sentences.high),
+        over_seeds=(over_seeds.low, over_seeds.high) if over_seeds else None,
+        verdict=verdict(over_seeds, over_sentences),
+    )
+
+
+def _write(
+    experiment: Experiment,
+    pairs: Sequence[tuple[Evaluated, Evaluated]],
+    result: ComparisonResult,
+    stopwatch: Stopwatch,
+) -> Written:
+    path = experiment.folder.comparison(result.run, result.other)
+    store.check_writable(path.parent)
+    first = pairs[0][0].artifact
+    written = document(
+        result,
+        experiment,
+        path,
+        model=first.model,
+        data=first.data,
+        upstream=[Upstream("evaluation", each.path, each.artifact.digest) for pair in pairs for each in pair],
+        stopwatch=stopwatch,
+        device="cpu",
+    )
+    store.write(path, written.artifact)
+    return written

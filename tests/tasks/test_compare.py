@@ -1,0 +1,112 @@
+"""Comparing evaluated runs, in one seed and in several."""
+
+import shutil
+from statistics import fmean
+
+import pytest
+
+from lslo_cli import tasks
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.results import ComparisonResult
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.method.statistics import Verdict
+
+RUN = "2-2-8-gps0.9"
+
+
+@pytest.fixture
+def seeds(experiments, finished, tmp_path):
+    """An experiment of two seeds that found the same."""
+    for name in ("seed-2", "seed-10"):
+        shutil.copytree(finished[0], tmp_path / "tiny" / name)
+    return experiments(tmp_path / "tiny")
+
+
+def scores(finished, run):
+    return finished[1][f"runs/{run}/evaluation.json"].result
+
+
+def test_one_seed_has_differences_and_shows_nothing(there, finished):
+    (written,) = tasks.compare(there(), [RUN, "base"], resamples=200)
+    assert written.path.name == f"{RUN}-vs-base.json"
+    result = store.read(written.path, ComparisonResult).result
+    ours, theirs = scores(finished, RUN), scores(finished, "base")
+    rows = {row.name: row for row in result.rows}
+    assert rows["AVG"].difference == pytest.approx(ours.average - theirs.average)
+    assert rows["H2V"].difference == pytest.approx(ours.groups["H2V"] - theirs.groups["H2V"])
+    assert rows["qta-qso"].difference == pytest.approx(
+        ours.spbleu()[ours.directions[0].direction] - theirs.spbleu()[ours.directions[0].direction]
+    )
+    assert (rows["AVG"].directions, rows["H2H"].directions, len(rows)) == (12, 2, 1 + 7 + 12)
+    assert {row.verdict for row in result.rows} == {Verdict.ONE_SEED}
+    assert {row.over_seeds for row in result.rows} == {None}
+    low, high = rows["AVG"].over_sentences
+    assert low < high
+
+
+def test_a_run_against_itself_differs_by_nothing_on_any_resample(there):
+    shutil.copytree(there().folder.run("base").path, there().folder.run("copy").path)
+    (written,) = tasks.compare(there(), ["base", "copy"], resamples=100)
+    assert {(row.difference, row.over_sentences) for row in written.artifact.result.rows} == {(0, (0, 0))}
+
+
+def test_seeds_are_paired_and_may_be_chosen(seeds):
+    written = tasks.compare(seeds(), [RUN, "base", "full"], resamples=100)
+    assert [item.path.name for item in written] == [f"{RUN}-vs-base.json", f"{RUN}-vs-full.json"]
+    result = written[0].artifact.result
+    assert len(result.seeds) == 2 and len(written[0].artifact.inputs) == 4
+    for row in result.rows:
+        assert len(row.by_seed) == 2
+        assert row.over_seeds == pytest.approx((row.difference, row.difference))  # the seeds are copies
+        assert row.verdict is not Verdict.ONE_SEED
+    (one,) = tasks.compare(seeds(), [RUN, "base"], seeds=[10], resamples=100)
+    assert {row.verdict for row in one.artifact.result.rows} == {Verdict.ONE_SEED}
+    assert one.artifact.result.rows[0].over_sentences == pytest.approx(result.rows[0].over_sentences)
+
+
+def test_the_average_on_a_resample_is_the_mean_over_directions_of_that_resample(there):
+    (written,) = tasks.compare(there(), [RUN, "base"], resamples=100)
+    rows = [row for row in written.artifact.result.rows if row.scope == "direction"]
+    (average,) = [row for row in written.artifact.result.rows if row.scope == "average"]
+    assert average.difference == pytest.approx(fmean(row.difference for row in rows))
+    widest = max(row.over_sentences[1] - row.over_sentences[0] for row in rows)
+    assert average.over_sentences[1] - average.over_sentences[0] < widest
+
+
+def test_fewer_than_two_runs_are_refused(there):
+    with pytest.raises(UsageError, match="takes two runs or more"):
+        tasks.compare(there(), ["base", "base"])
+
+
+def test_a_run_or_a_seed_that_is_not_there_is_named(there, seeds):
+    with pytest.raises(InputError, match="evaluations of both 'base' and 'nothing'") as error:
+        tasks.compare(there(), ["base", "nothing"])
+    assert "lslo evaluate --run base --run nothing" in error.value.hint
+    with pytest.raises(InputError, match="no seed 7 in") as error:
+        tasks.compare(seeds(), ["base", "full"], seeds=[7])
+    assert "seeds there: 2, 10" in error.value.hint
+
+
+def test_translations_that_were_changed_are_refused(there):
+    path = there().folder.run("base").hypotheses / "qta-qso.txt"
+    path.write_text(path.read_text(encoding="utf-8").replace("\n", " x\n"), encoding="utf-8")
+    with pytest.raises(InputError, match="are not those that evaluation.json was made from") as error:
+        tasks.compare(there(), [RUN, "base"], resamples=100)
+    assert "--run base --force" in error.value.hint
+    path.unlink()
+    with pytest.raises(InputError, match="cannot read the translations"):
+        tasks.compare(there(), [RUN, "base"], resamples=100)
+
+
+def test_other_text_or_another_metric_than_was_scored_with_is_refused(there, tiny, tmp_path):
+    text = shutil.copytree(tiny.text, tmp_path / "text")
+    line = (text / "test" / "qta.test").read_text(encoding="utf-8")
+    (text / "test" / "qta.test").write_text(f"another {line}", encoding="utf-8")
+    with pytest.raises(InputError, match="was scored on other text"):
+        tasks.compare(there(**{"data.path": str(text)}), [RUN, "base"], resamples=100)
+    other = tiny.folder / "nowhere.model"
+    with pytest.raises(InputError, match="no sentencepiece model"):
+        tasks.compare(there(**{"evaluate.metric_model": str(other)}), [RUN, "base"], resamples=100)
+    tasks.evaluate(there(**{"data.test_rows": 2}), runs=["full"])
+    with pytest.raises(InputError, match="were scored on different sentences"):
+        tasks.compare(there(), [RUN, "full"], resamples=100)
