@@ -10,7 +10,7 @@ where they fit into memory: they are read once, and a step only looks them up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -36,7 +36,7 @@ from lslo_cli.flare.readings import (
 from lslo_cli.flare.source import Side
 from lslo_cli.flare.task_model import Prepared
 from lslo_cli.flare.texts import Texts
-from lslo_cli.flare.translator import LatentTranslation, read_target
+from lslo_cli.flare.translator import LatentTexts, LatentTranslation, read_target
 from lslo_cli.method.flare import Phi
 
 LORA, INPUT_FUSION = "LoRA", "input fusion"
@@ -68,14 +68,14 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Variant:
-    """A reading with a batch; ``fresh`` makes again what a step must not find ready."""
+    """A reading with a batch, and what is kept of the batch's source from epoch to epoch."""
 
     reading: Reading
     batch: Prepared
-    fresh: Callable[[Prepared], Prepared] = lambda batch: batch
+    kept: tuple[torch.Tensor, ...] = ()
 
     def loss(self) -> torch.Tensor:
-        return self.reading.loss(self.fresh(self.batch), range(len(self.batch.lengths)))
+        return self.reading.loss(self.batch, range(len(self.batch.lengths)))
 
     def step(self) -> None:
         """Forward and backward; gradients are dropped, so that they do not pile up in memory."""
@@ -84,12 +84,7 @@ class Variant:
             parameter.grad = None
 
     def kept_bytes(self) -> int:
-        """What is kept of the batch's source from epoch to epoch."""
-        states = self.batch.states
-        if states is None:
-            return 0
-        tensors = [states] if isinstance(states, torch.Tensor) else states.by_block.values()
-        return sum(tensor.nbytes for tensor in {id(tensor): tensor for tensor in tensors}.values())
+        return sum(tensor.nbytes for tensor in self.kept)
 
 
 class Setting:
@@ -150,12 +145,13 @@ class Setting:
         """FLARE; with ``keep`` its source was read before."""
         model = self.task_model()
         adapters = attach_flare(model.backbone, FlareSettings(phi=phi))
-        batch = self.batch(self.target, self.source)
-        if keep:
-            inputs = self.source.padded(range(self.size.rows))
-            inputs = {name: tensor.to(self.device) for name, tensor in inputs.items()}
-            batch = replace(batch, states=capture(model.backbone, adapters, inputs))
-        return Variant(FlareReading(model, adapters, self.size.length), batch)
+        inputs = self.source.padded(range(self.size.rows))
+        inputs = {name: tensor.to(self.device) for name, tensor in inputs.items()}
+        read = partial(capture, model.backbone, adapters, inputs)
+        kept = read() if keep else None
+        batch = self.batch(self.target).fused_with(lambda rows, length: kept or read())
+        tensors = tuple(kept.by_block.values()) if kept else ()
+        return Variant(FlareReading(model, adapters, self.size.length), batch, tensors)
 
     def flare_mt(self, keep: bool = False) -> Variant:
         """FLARE-MT; with ``keep`` the translation encoder has read the target texts before."""
@@ -167,10 +163,13 @@ class Setting:
             model, adapters, self.size.length, projection.to(self.device), encode_targets=lambda _: None
         )
         inputs = [tensor.to(self.device) for tensor in self.target.padded(range(self.size.rows)).values()]
-        batch = self.batch(self.target)
-        if keep:
-            return Variant(reading, replace(batch, states=read_target(encoder, *inputs)))
-        return Variant(reading, batch, lambda batch: replace(batch, states=read_target(encoder, *inputs)))
+
+        def read() -> LatentTexts:
+            return LatentTexts(read_target(encoder, *inputs), inputs[1])
+
+        kept = read() if keep else None
+        batch = self.batch(self.target).fused_with(lambda rows, length: projection(kept or read()))
+        return Variant(reading, batch, (kept.states,) if kept else ())
 
     def _translation_encoder(self) -> nn.Module:
         width = self.size.translator_width

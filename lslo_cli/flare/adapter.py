@@ -61,11 +61,11 @@ class FlareLoRA(nn.Module):
         y = self.base(t)
         if mode is Mode.OFF:
             return y
-        if self.phi is None or mode is Mode.LORA:
+        if self.phi is None:
             hidden = self._down(t)
         else:
             S, T = self.bottleneck(t)
-            hidden = self.attention(S, T) if self.attention else FUNCTIONS[self.phi](S, T)
+            hidden = self.attention(S, T, self.source.tokens) if self.attention else FUNCTIONS[self.phi](S, T)
         return y + self.scale * F.linear(hidden, self.lora_B.to(hidden.dtype)).to(y.dtype)
 
     def bottleneck(self, t: Tensor) -> tuple[Tensor, Tensor]:

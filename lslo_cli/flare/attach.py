@@ -18,12 +18,12 @@ from lslo_cli.method.flare import Phi, SourceNorm
 
 @dataclass(frozen=True)
 class FlareSettings:
-    """What kind of adapters, and what they read. The defaults are the paper's.
+    """What kind of adapters, and what they read. The defaults are the paper's but for ``mask_padding``.
 
     ``phi`` None is plain LoRA. ``source_layer_offset`` 1 gives block i the source as it leaves block i, one
     block ahead of the target, as in the paper; 0 as it enters block i, as in the released code.
-    ``mask_padding`` leaves out the states of padding, which the original fuses. ``elsewhere`` puts a plain
-    LoRA on every other linear map of a block. ``stacks`` None means all.
+    ``mask_padding`` makes the states of padding zero; the released code fuses them. ``elsewhere`` puts a
+    plain LoRA on every other linear map of a block. ``stacks`` None means all.
     """
 
     phi: Phi | None = Phi.ADD_RELU
@@ -31,7 +31,7 @@ class FlareSettings:
     alpha: float = 16.0
     source_layer_offset: int = 1
     source_norm: SourceNorm = SourceNorm.NONE
-    mask_padding: bool = False
+    mask_padding: bool = True
     elsewhere: bool = False
     stacks: tuple[str, ...] | None = None
 

@@ -11,32 +11,36 @@ from torch import Tensor, nn
 
 from lslo_cli.flare.architectures import Block, blocks_of
 from lslo_cli.flare.attach import FlareAdapters
-from lslo_cli.flare.source import SourceStates
+from lslo_cli.flare.source import Side, SourceStates
 
 
 @torch.no_grad()
 def capture(
-    model: nn.Module, adapters: FlareAdapters, inputs: Mapping[str, Tensor], forward: Callable | None = None
+    model: nn.Module,
+    adapters: FlareAdapters,
+    inputs: Mapping[str, Tensor],
+    forward: Callable | None = None,
+    side: Side = Side.RIGHT,
 ) -> SourceStates:
     """The states of a source text for every block that has adapters, each (rows, length, d).
 
     ``inputs`` are those of the model, in an encoder-decoder the decoder's included. With
     ``source_layer_offset`` 0 a block gets the source as it entered that block, with 1 as it left it; the
     final norm of a model is never part of it. One pass without adapters, gradients or dropout; the model's
-    mode is restored. ``forward`` is what to call in place of ``model``, such as its encoder alone.
+    mode is restored. ``forward`` is what to call in place of ``model``, such as its encoder alone, and
+    ``side`` where ``inputs`` have their padding.
 
     A frozen model in eval mode makes the states of a text the same in every epoch, so they can be kept.
-    Padding does not change those of real tokens.
+    Padding does not change those of real tokens; its own can depend on how much of it there is, and are
+    zero under ``mask_padding``.
     """
     settings = adapters.settings
     blocks = [block for block in blocks_of(model) if block.name in adapters.blocks]
     with evaluating(model), adapters.source.off(), _recording(blocks, settings.source_layer_offset) as seen:
         (forward or model)(**inputs)
-    states = SourceStates(seen)
-    if settings.mask_padding:
-        for stack, mask in _masks(model, inputs).items():
-            states = states.masked(mask, stack)
-    return states
+    masks = {stack: mask[..., None] for stack, mask in _masks(model, inputs).items()}
+    states = SourceStates(seen, masks, side)
+    return states.masked() if settings.mask_padding else states
 
 
 def _masks(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.provenance import digest_of, digest_of_file
@@ -14,7 +13,7 @@ from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.flare.loading import weight_files
 from lslo_cli.flare.texts import Texts
-from lslo_cli.flare.translator import read_target
+from lslo_cli.flare.translator import LatentTexts, read_target
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import Layer, SiteSet
 from lslo_cli.method.strategy import IndexStrategy
@@ -36,7 +35,6 @@ class TargetEncoder:
         language: str,
         *,
         max_length: int,
-        mask_padding: bool = False,
         route: Route | None = None,
         languages: Sequence[str] = (),
     ):
@@ -55,15 +53,14 @@ class TargetEncoder:
         self._route = route
         self._index = languages.index(language) if route else 0
         self._max_length = max_length
-        self._mask_padding = mask_padding
 
     @property
     def width(self) -> int:
         """d_mt."""
         return self.encoder.config.d_model
 
-    def __call__(self, texts: Sequence[str]) -> Tensor:
-        """States of all texts, (rows, longest, d_mt), padding included."""
+    def __call__(self, texts: Sequence[str]) -> LatentTexts:
+        """States of all texts, (rows, longest, d_mt)."""
         tokenizer = self._base.tokenizer
         rows = [
             tokenizer.source_ids(
@@ -73,9 +70,10 @@ class TargetEncoder:
         ]
         encoded = Texts(tuple(map(tuple, rows)), tokenizer.pad_id)
         device = self.encoder.device
-        parts = []
+        parts, masks = [], []
         for start in range(0, len(rows), ROWS):
             inputs = encoded.padded(range(start, min(start + ROWS, len(rows))), encoded.longest)
+            masks.append(inputs["attention_mask"].to(device))
             index = torch.full((len(inputs["input_ids"]),), self._index, device=device)
             parts.append(
                 read_target(
@@ -83,10 +81,9 @@ class TargetEncoder:
                     *(tensor.to(device) for tensor in inputs.values()),
                     route=self._route,
                     languages=(index, index) if self._route else None,
-                    mask_padding=self._mask_padding,
                 )
             )
-        return torch.cat(parts)
+        return LatentTexts(torch.cat(parts), torch.cat(masks))
 
 
 def translator_digest(name: str) -> str:
@@ -101,9 +98,7 @@ def translator_digest(name: str) -> str:
     return digest_of(parts)
 
 
-def load_target_encoder(
-    name: str, language: str, *, max_length: int, device: torch.device, mask_padding: bool = False
-) -> TargetEncoder:
+def load_target_encoder(name: str, language: str, *, max_length: int, device: torch.device) -> TargetEncoder:
     """A base model of lslo by folder or hub id, or with the adapters of a run as ``BASE@RUN``.
 
     RUN is the folder of a training run. Raises InputError where either is missing, or the run was made with
@@ -132,6 +127,4 @@ def load_target_encoder(
         )
         route = adapters.route
     base.model.to(device)
-    return TargetEncoder(
-        base, language, max_length=max_length, mask_padding=mask_padding, route=route, languages=codes
-    )
+    return TargetEncoder(base, language, max_length=max_length, route=route, languages=codes)

@@ -26,9 +26,9 @@ class MixedAttention(nn.Module):
 
     ``h = (1 - lambda) h_t + lambda Attention(h_t, h_s, h_s)`` with h_t and h_s what self-attention makes of
     the two texts, the same matrices Q, K, V and output in both attentions, and
-    ``lambda = lambda_0 sigmoid(w H + b)`` by row, H being the mean entropy of the cross-attention over the
-    logarithm of its width. w and b are learned. While the source is read, its h_s is kept; while the target
-    is, it is used.
+    ``lambda = lambda_0 sigmoid(w H + b)`` by row, H being the mean entropy of the target's tokens in
+    cross-attention over the logarithm of its width. w and b are learned. While the source is read, its h_s is
+    kept; while the target is, it is used.
     """
 
     def __init__(self, attention: nn.Module):
@@ -37,7 +37,7 @@ class MixedAttention(nn.Module):
         self.ratio = nn.Linear(1, 1)
         nn.init.zeros_(self.ratio.weight)
         nn.init.zeros_(self.ratio.bias)
-        self.source: tuple[Tensor, Tensor] | None = None
+        self.source: tuple[Tensor, Tensor, Tensor] | None = None
         self.mixes = False
 
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
@@ -45,18 +45,20 @@ class MixedAttention(nn.Module):
         if not self.mixes:
             self._own = output
             return (output, *rest)
-        states, mask = self.source
-        crossed, entropy = self._cross(output, states, mask)
+        crossed, entropy = self._cross(output, *self.source)
         ratio = (
             MAX_RATIO * torch.sigmoid(self.ratio(entropy[:, None])).to(output.dtype)[..., None]
         )  # (rows, 1, 1)
         return ((1 - ratio) * output + ratio * crossed, *rest)
 
-    def keep(self, mask: Tensor) -> None:
-        """Take what was just read as the source; ``mask`` (rows, length) is 0 at its padding."""
-        self.source = (self._own, mask)
+    def keep(self, mask: Tensor, target_mask: Tensor) -> None:
+        """Take what was just read as the source; masks (rows, length) are 0 at either text's padding."""
+        device = self._own.device
+        self.source = (self._own, mask.to(device), target_mask.to(device))
 
-    def _cross(self, target: Tensor, source: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def _cross(
+        self, target: Tensor, source: Tensor, mask: Tensor, target_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Cross-attention with this block's own matrices, and its mean entropy by row in [0, 1]."""
         inner = self.attention.self
         heads = inner.num_attention_heads
@@ -74,7 +76,8 @@ class MixedAttention(nn.Module):
         log_weights = scores.float().masked_fill(padding, -torch.inf).log_softmax(dim=-1)
         weights = log_weights.exp()
         terms = weights * log_weights.masked_fill(padding, 0)  # 0 log 0 has no gradient of its own
-        entropy = -terms.sum(dim=-1).mean(dim=(1, 2))
+        tokens = target_mask[:, None, :]  # padding asks too, and must not count
+        entropy = -(terms.sum(dim=-1) * tokens).sum(dim=(1, 2)) / (heads * tokens.sum(dim=(1, 2)))
         width = mask.sum(dim=1).clamp(min=2).log()
         context = (weights.to(values.dtype) @ values).transpose(1, 2).flatten(2)
         return self.attention.output(context, target), entropy / width
@@ -104,9 +107,12 @@ class XMixup:
         self._block.attention = self.mixed.attention
 
     @contextmanager
-    def source_was_read(self, mask: Tensor) -> Iterator[None]:
-        """For the block the model reads target texts, mixed with the source texts it has just read."""
-        self.mixed.keep(mask)
+    def source_was_read(self, mask: Tensor, target_mask: Tensor) -> Iterator[None]:
+        """For the block the model reads target texts, mixed with the source texts it has just read.
+
+        Masks are those of source and target, (rows, length).
+        """
+        self.mixed.keep(mask, target_mask)
         self.mixed.mixes = True
         try:
             yield

@@ -19,10 +19,10 @@ FUNCTIONS = {
 
 
 class CrossAttention(nn.Module):
-    """``softmax((W_Q S)(W_K T)^T / sqrt(r)) W_V T``: the source asks, the target answers.
+    """``softmax((W_Q S)(W_K T)^T / sqrt(r)) W_V T``: the source asks, the tokens of the target answer.
 
     S is (batch, length of the source, r) and T (batch, length of the target, r); the result has the length of
-    the source. One head, biases, no mask: the only phi with parameters of its own, ``3 r (r + 1)``.
+    the source. One head, biases: the only phi with parameters of its own, ``3 r (r + 1)``.
     """
 
     def __init__(self, rank: int):
@@ -31,8 +31,11 @@ class CrossAttention(nn.Module):
         self.key = nn.Linear(rank, rank)
         self.value = nn.Linear(rank, rank)
 
-    def forward(self, S: Tensor, T: Tensor) -> Tensor:
+    def forward(self, S: Tensor, T: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """``tokens`` (batch, length of the target) is 0 at padding, which does not answer."""
         own = self.query.weight.dtype  # float32, whatever the model's format is
         queries, keys, values = self.query(S.to(own)), self.key(T.to(own)), self.value(T.to(own))
         scores = queries @ keys.transpose(1, 2) / math.sqrt(queries.shape[-1])
+        if tokens is not None:
+            scores = scores.masked_fill(tokens[:, None].to(scores.device) == 0, -torch.inf)
         return (torch.softmax(scores, dim=-1).to(values.dtype) @ values).to(S.dtype)

@@ -72,7 +72,7 @@ def sources(
     width: float = PAGE_WIDTH,
     style: Style = Style.PAPER,
 ) -> Figure:
-    """Fused runs with the right source, with none and with a shuffled one.
+    """Fused runs with the right source and with those of the controls.
 
     ``scores`` are by kind of source, then by run, each a mean over languages. ``alone`` are lines to compare
     with: runs that fuse nothing, and chance.

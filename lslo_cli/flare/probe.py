@@ -19,19 +19,20 @@ def activations(
 ) -> dict[str, tuple[list[float], list[float]]]:
     """Mean of relu(A s) and of relu(A t) by dimension of the bottleneck, for every fusion adapter.
 
-    Means are over all positions that the adapters see, padding included.
+    Means are over the tokens of the target texts, which a source that is shorter meets with zeros.
     """
     sums = {
         name: torch.zeros(2, adapter.lora_A.shape[0], dtype=torch.float64)
         for name, adapter in reading.adapters.by_name.items()
         if adapter.phi is not None
     }
-    positions = 0
+    tokens = 0
 
     def observe(name: str) -> Callable[[nn.Module, tuple[Tensor]], None]:
         def hook(adapter: FlareLoRA, inputs: tuple[Tensor]) -> None:
+            is_token = adapter.source.tokens[..., None].to(inputs[0].device)
             for number, hidden in enumerate(adapter.bottleneck(*inputs)):
-                sums[name][number] += hidden.double().relu().sum(dim=(0, 1)).cpu()
+                sums[name][number] += (hidden.double().relu() * is_token).sum(dim=(0, 1)).cpu()
 
         return hook
 
@@ -40,8 +41,8 @@ def activations(
     try:
         for rows in prediction_batches(split.lengths, size):
             reading.logits(split, rows)
-            positions += len(rows) * max(split.lengths[row] for row in rows)
+            tokens += sum(split.lengths[row] for row in rows)
     finally:
         for hook in hooks:
             hook.remove()
-    return {name: tuple((total / positions).tolist()) for name, total in sums.items()}
+    return {name: tuple((total / tokens).tolist()) for name, total in sums.items()}

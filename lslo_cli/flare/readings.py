@@ -16,6 +16,7 @@ from lslo_cli.flare.mixup import XMixup, mixup_loss
 from lslo_cli.flare.source import SourceStates
 from lslo_cli.flare.task_model import Batch, Prepared, TaskModel
 from lslo_cli.flare.texts import Texts, prediction_batches
+from lslo_cli.flare.translator import LatentTexts, LatentTranslation
 
 CAPTURE_ROWS = 32
 """Source texts that are read at a time."""
@@ -83,12 +84,11 @@ class JoinedReading(Reading):
 class FlareReading(Reading):
     """FLARE: the frozen model reads the source, whose states are fused with the target's.
 
-    Both texts are padded to one length, the longest of a batch on either side. The states of a split are kept
-    for all epochs where they fit into ``KEPT_BYTES``, and in ``captured`` for other runs on the same model.
-    ``without_source`` reads with plain LoRAs, as a control.
+    Position meets position, from the end at which the model has tokens. The states of a split are kept for
+    all epochs where they fit into ``KEPT_BYTES``, and in ``captured`` for other runs on the same model; else
+    those of a batch are read with it. Either way they depend on the row alone: those of padding are zero or,
+    where padding is not masked, those of a text padded to ``max_length``.
     """
-
-    without_source = False
 
     def __init__(
         self,
@@ -103,21 +103,15 @@ class FlareReading(Reading):
     def prepare(self, pairs: Pairs) -> Prepared:
         plain = super().prepare(pairs)
         source = self.model.texts(pairs.source, self.max_length)
-        lengths = tuple(map(max, plain.lengths, source.lengths()))
         width = self.model.width * self.model.backbone.dtype.itemsize * len(self.adapters.blocks)
-        states = None
-        if len(lengths) * self.max_length * width <= KEPT_BYTES:
-            states = self._all_states(source)
-        return replace(plain, states=states, source=source, lengths=lengths)
+        if len(source.ids) * self.max_length * width > KEPT_BYTES:
+            return plain.fused_with(lambda rows, length: self._capture(source, rows).resized(length))
+        kept = self._all_states(source)
+        return plain.fused_with(lambda rows, length: kept.rows(rows).resized(length))
 
     def batch(self, split: Prepared, rows: Sequence[int]) -> Batch:
-        batch = replace(super().batch(split, rows), fusion=self.adapters.source)
-        return batch if self.without_source else replace(batch, states=self._states(batch))
-
-    def _states(self, batch: Batch) -> SourceStates:
-        if batch.split.states is None:
-            return self._capture(batch.split.source, batch.rows, batch.length)
-        return batch.split.states.rows(batch.rows).resized(batch.length, self.model.side)
+        batch = super().batch(split, rows)
+        return replace(batch, fusion=self.adapters.source, states=split.sources(rows, batch.length))
 
     def _all_states(self, source: Texts) -> SourceStates:
         """The states of all rows in ``max_length`` positions, captured once."""
@@ -125,14 +119,16 @@ class FlareReading(Reading):
         key = (source.ids, settings.source_layer_offset, settings.mask_padding)
         if key not in self.captured:
             batches = _slices(len(source.ids), CAPTURE_ROWS)
-            parts = [self._capture(source, rows, self.max_length) for rows in batches]
+            parts = [self._capture(source, rows).resized(self.max_length) for rows in batches]
             self.captured[key] = SourceStates.joined(parts)
         return self.captured[key]
 
-    def _capture(self, source: Texts, rows: Sequence[int], length: int) -> SourceStates:
+    def _capture(self, source: Texts, rows: Sequence[int]) -> SourceStates:
         backbone = self.model.backbone
-        inputs = {name: tensor.to(backbone.device) for name, tensor in source.padded(rows, length).items()}
-        return capture(backbone, self.adapters, inputs, forward=backbone.base_model)  # no language head
+        padded = source.padded(rows, None if self.adapters.settings.mask_padding else self.max_length)
+        inputs = {name: tensor.to(backbone.device) for name, tensor in padded.items()}
+        forward = backbone.base_model  # no language head
+        return capture(backbone, self.adapters, inputs, forward, source.side)
 
 
 class TranslatorReading(FlareReading):
@@ -146,8 +142,8 @@ class TranslatorReading(FlareReading):
         model: TaskModel,
         adapters: FlareAdapters,
         max_length: int,
-        projection: nn.Module,
-        encode_targets: Callable[[Sequence[str]], Tensor],
+        projection: LatentTranslation,
+        encode_targets: Callable[[Sequence[str]], LatentTexts],
     ):
         super().__init__(model, adapters, max_length)
         self.projection = projection
@@ -158,11 +154,8 @@ class TranslatorReading(FlareReading):
 
     def prepare(self, pairs: Pairs) -> Prepared:
         plain = Reading.prepare(self, pairs)
-        return replace(plain, states=self.encode_targets([example.whole for example in pairs.target]))
-
-    def _states(self, batch: Batch) -> SourceStates:
-        states = self.projection(batch.split.states[list(batch.rows)])
-        return states.resized(batch.length, self.model.side)
+        latent = self.encode_targets([example.whole for example in pairs.target]).beside(plain.texts)
+        return plain.fused_with(lambda rows, length: self.projection(latent.rows(rows)).resized(length))
 
 
 class MixupReading(Reading):
@@ -192,10 +185,10 @@ class MixupReading(Reading):
         return self.model.head.answers(self.logits(split, rows))
 
     def _read(self, split: Prepared, rows: Sequence[int]) -> tuple[tuple[Tensor, Tensor], ...]:
-        inputs = split.source.padded(rows)
+        inputs, targets = split.source.padded(rows), split.texts.padded(rows)
         source = self.model.read(inputs)
-        with self.mixup.source_was_read(inputs["attention_mask"].to(source[0].device)):
-            return source, self.model.read(split.texts.padded(rows))
+        with self.mixup.source_was_read(inputs["attention_mask"], targets["attention_mask"]):
+            return source, self.model.read(targets)
 
 
 def _slices(count: int, size: int) -> list[range]:

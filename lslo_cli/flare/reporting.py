@@ -163,7 +163,7 @@ def _sketches(study: FlareStudy) -> Iterator[_Sketch]:
     if fused:
         unfused = [run for run in study.runs if not FlareRun.parse(run).method.fuses]
         alone = {run: spread.mean for run in unfused if (spread := study.average(run))}
-        caption = "Fusion functions with the right source, with none and with a shuffled one."
+        caption = "Fusion functions with the right source and with those of the controls."
         lines = {**alone, "wrong source's label": chance}
         yield _Sketch("sources", caption, partial(figures.sources, fused, lines, study.metric))
     probed = {key: result.activations for key, result in study.evaluations.items() if result.activations}

@@ -62,7 +62,7 @@ class Prediction(Document):
     The number of labels stands for words that name none of them. In question answering 1 is for a right
     answer and 0 for another.
 
-    ``source`` is matched, or a control: none, or shuffled.
+    ``source`` is matched, or a control: zero, mean or shuffled.
     """
 
     run: str

@@ -11,7 +11,7 @@ from lslo_cli.artifacts.results import TensorFile
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.files import restore_flare, save_flare
 from lslo_cli.flare.probe import activations
-from lslo_cli.flare.readings import FlareReading, Reading
+from lslo_cli.flare.readings import Reading
 from lslo_cli.flare.results import Activation, Prediction, TrainedRun
 from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.task_model import Prepared, TaskModel
@@ -69,12 +69,9 @@ def answer(
             restore_flare(path, reading.adapters, reading.modules())
         split = reading.prepare(pairs)
         other = shuffled_rows(len(split.lengths), setup.seed)
-        tests = {SourceGiven.MATCHED: split}
-        if run.method.fuses:
-            tests |= {SourceGiven.NONE: split, SourceGiven.SHUFFLED: split.with_sources_of(other)}
-        if run.method is FlareMethod.FLARE_SHUFFLED:
-            del tests[SourceGiven.NONE]
-        return [_answers(setup, reading, run, source, test) for source, test in tests.items()]
+        return [
+            _answers(setup, reading, run, source, split.given(source, other)) for source in run.tested_with
+        ]
 
 
 def probe(
@@ -93,8 +90,6 @@ def probe(
 def _answers(
     setup: FlareSetup, reading: Reading, run: FlareRun, source: SourceGiven, split: Prepared
 ) -> Prediction:
-    if isinstance(reading, FlareReading):
-        reading.without_source = source is SourceGiven.NONE
     answers, labels = reading.predict(split, setup.settings.batch_size), split.labels.tolist()
     digits = answers if setup.task.labels else [int(a == y) for a, y in zip(answers, labels, strict=True)]
     return Prediction(
@@ -122,7 +117,8 @@ def _train(
     train, dev = (reading.prepare(setup.pairs(language, split)) for split in ("train", "dev"))
     if shuffled:
         train, dev = (
-            split.with_sources_of(shuffled_rows(len(split.lengths), setup.seed)) for split in (train, dev)
+            split.given(SourceGiven.SHUFFLED, shuffled_rows(len(split.lengths), setup.seed))
+            for split in (train, dev)
         )
     fit = TaskFit(
         reading,

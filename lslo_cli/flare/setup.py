@@ -159,7 +159,6 @@ class FlareSetup:
             settings.translator_reads_as,
             max_length=settings.max_length,
             device=self.device,
-            mask_padding=settings.mask_padding,
         )
 
     def _translator_folder(self, name: str) -> str:

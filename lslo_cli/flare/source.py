@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import torch
@@ -21,41 +21,73 @@ class Side(Enum):
 
 @dataclass(frozen=True)
 class SourceStates:
-    """What the source text looks like in every block: (rows, length, d) by the name of the block."""
+    """What the source text looks like in every block: (rows, length, d) by the name of the block.
+
+    ``masks`` are (rows, length, 1) by the name of the stack, 1 at tokens and 0 at padding, which stands on
+    ``side``; a stack without a mask has no padding.
+    """
 
     by_block: Mapping[str, Tensor]
+    masks: Mapping[str, Tensor] = field(default_factory=dict)
+    side: Side = Side.RIGHT
 
     @classmethod
-    def same(cls, states: Tensor, blocks: Sequence[str]) -> SourceStates:
-        """One tensor for all blocks."""
-        return cls(dict.fromkeys(blocks, states))
+    def same(
+        cls, states: Tensor, blocks: Sequence[str], mask: Tensor | None = None, side: Side = Side.RIGHT
+    ) -> SourceStates:
+        """One tensor for all blocks, and one mask (rows, length) for all stacks."""
+        masks = {} if mask is None else dict.fromkeys(map(_stack, blocks), mask[..., None])
+        return cls(dict.fromkeys(blocks, states), masks, side)
 
     @classmethod
     def joined(cls, parts: Sequence[SourceStates]) -> SourceStates:
         """The rows of several batches of one length, in order."""
-        return cls({name: torch.cat([part.by_block[name] for part in parts]) for name in parts[0].by_block})
+        by_block, masks = (
+            {name: torch.cat([tensors[name] for tensors in group]) for name in group[0]}
+            for group in ([part.by_block for part in parts], [part.masks for part in parts])
+        )
+        return cls(by_block, masks, parts[0].side)
 
     def rows(self, chosen: Tensor | Sequence[int]) -> SourceStates:
         """Some rows, in the order asked for."""
         index = torch.as_tensor(chosen)
-        return self._each(lambda states: states[index.to(states.device)])
+        return self._each(lambda tensor: tensor[index.to(tensor.device)])
 
-    def resized(self, length: int, side: Side = Side.RIGHT, stack: str = "") -> SourceStates:
+    def resized(self, length: int, stack: str = "") -> SourceStates:
         """Cut to ``length`` positions, or filled up with zeros, on the side where padding stands.
 
         The rule for source and target texts of unequal length: position meets position, what is too long is
         cut, and where there is no source S is zero. ``stack`` limits it to ``encoder`` or ``decoder``.
         """
 
-        def resize(states: Tensor) -> Tensor:
-            missing = length - states.shape[1]  # a negative width cuts
-            return F.pad(states, (0, 0, missing, 0) if side is Side.LEFT else (0, 0, 0, missing))
+        def resize(tensor: Tensor) -> Tensor:
+            missing = length - tensor.shape[1]  # a negative width cuts
+            return F.pad(tensor, (0, 0, missing, 0) if self.side is Side.LEFT else (0, 0, 0, missing))
 
         return self._each(resize, stack)
 
-    def masked(self, attention_mask: Tensor, stack: str = "") -> SourceStates:
-        """Zeros where ``attention_mask`` (rows, length) is 0: padding is not fused."""
-        return self._each(lambda states: states * attention_mask[..., None].to(states.dtype), stack)
+    def masked(self) -> SourceStates:
+        """Zeros at padding, which so is not fused."""
+        return replace(
+            self, by_block={name: x * self._mask(name).to(x.dtype) for name, x in self.by_block.items()}
+        )
+
+    def zeros(self) -> SourceStates:
+        """Zeros everywhere: no source."""
+        return replace(self, by_block={name: torch.zeros_like(x) for name, x in self.by_block.items()})
+
+    def filled(self, states: Mapping[str, Tensor]) -> SourceStates:
+        """One state (d,) by block at every token, and zeros at padding."""
+        ones = {name: torch.ones_like(x) * states[name].to(x) for name, x in self.by_block.items()}
+        return replace(self, by_block=ones).masked()
+
+    def sums(self) -> dict[str, Tensor]:
+        """By block the sum of the states of all tokens, (d,), and as a last entry their number."""
+        sums = {}
+        for name, x in self.masked().by_block.items():
+            tokens = self._mask(name).expand(*x.shape[:2], 1)
+            sums[name] = torch.cat([x.double().sum(dim=(0, 1)), tokens.double().sum().to(x.device)[None]])
+        return sums
 
     def window(self, start: int, stop: int) -> SourceStates:
         """Positions ``start`` to ``stop`` of a decoder, where those after the end have the last one's state.
@@ -64,26 +96,38 @@ class SourceStates:
         prompt, and every later word the source's last state. States of encoders stay whole.
         """
 
-        def cut(states: Tensor) -> Tensor:
-            positions = torch.arange(start, stop, device=states.device)
-            return states[:, positions.clamp(max=states.shape[1] - 1)]
+        def cut(tensor: Tensor) -> Tensor:
+            positions = torch.arange(start, stop, device=tensor.device)
+            return tensor[:, positions.clamp(max=tensor.shape[1] - 1)]
 
         return self._each(cut, "decoder")
 
-    def to(self, *target: torch.device | torch.dtype) -> SourceStates:
-        """On another device or in another format."""
-        return self._each(lambda states: states.to(*target))
+    def _mask(self, block: str) -> Tensor:
+        states = self.by_block[block]
+        mask = self.masks.get(_stack(block))
+        return torch.ones(1, 1, 1, device=states.device) if mask is None else mask.to(states.device)
 
     def _each(self, change: Callable[[Tensor], Tensor], stack: str = "") -> SourceStates:
-        """The tensors of a stack, or all, changed; one that several blocks share stays shared."""
-        chosen = [name for name in self.by_block if name.startswith(stack)]
-        changed = {id(self.by_block[name]): None for name in chosen}
-        for name in chosen:
-            if changed[id(self.by_block[name])] is None:
-                changed[id(self.by_block[name])] = change(self.by_block[name])
-        return SourceStates(
-            {name: changed[id(t)] if name in chosen else t for name, t in self.by_block.items()}
+        """The states and masks of a stack, or of all, changed; a tensor that several share stays shared."""
+        changed: dict[int, Tensor] = {}
+
+        def once(name: str, tensor: Tensor) -> Tensor:
+            if not name.startswith(stack):
+                return tensor
+            if id(tensor) not in changed:
+                changed[id(tensor)] = change(tensor)
+            return changed[id(tensor)]
+
+        by_block, masks = (
+            {name: once(name, tensor) for name, tensor in group.items()}
+            for group in (self.by_block, self.masks)
         )
+        return SourceStates(by_block, masks, self.side)
+
+
+def _stack(block: str) -> str:
+    """The stack of a block by its name: ``encoder`` of ``encoder.1``."""
+    return block.partition(".")[0]
 
 
 class Mode(Enum):
@@ -93,8 +137,6 @@ class Mode(Enum):
     """Raise: a source was forgotten."""
     FUSED = "fused"
     """Fuse."""
-    LORA = "lora"
-    """Be a plain LoRA, B A t, because that was asked for."""
     OFF = "off"
     """Be the frozen map."""
 
@@ -103,6 +145,7 @@ class Mode(Enum):
 class _Reading:
     mode: Mode = Mode.UNSET
     states: SourceStates | None = None
+    tokens: Tensor | None = None
     read: set[str] = field(default_factory=set)
 
 
@@ -122,9 +165,13 @@ class Source:
         self._reading = _Reading()
 
     @contextmanager
-    def of(self, states: SourceStates) -> Iterator[None]:
-        """Set the states for the block. Raises RuntimeError at its end where an adapter did not read them."""
-        reading = _Reading(Mode.FUSED, states)
+    def of(self, states: SourceStates, tokens: Tensor | None = None) -> Iterator[None]:
+        """Set the states for the block. Raises RuntimeError at its end where an adapter did not read them.
+
+        ``tokens`` is the attention mask of the target texts, (rows, length), for fusion functions that must
+        not look at their padding; None means that they have none.
+        """
+        reading = _Reading(Mode.FUSED, states, tokens)
         with self._set(reading):
             yield
         unread = [name for name in self.readers if name not in reading.read]
@@ -138,13 +185,14 @@ class Source:
         """For the block the model is the frozen one, adapters elsewhere included."""
         return self._set(_Reading(Mode.OFF))
 
-    def absent(self) -> AbstractContextManager[None]:
-        """For the block fusion adapters are plain LoRAs, ``W t + (alpha/r) B A t``."""
-        return self._set(_Reading(Mode.LORA))
-
     @property
     def mode(self) -> Mode:
         return self._reading.mode
+
+    @property
+    def tokens(self) -> Tensor | None:
+        """Where the target texts have tokens, (rows, length); None where they have no padding."""
+        return self._reading.tokens
 
     def read(self, name: str, block: str, target: Tensor) -> Tensor:
         """The states for the adapter ``name`` in ``block``, of as many rows and positions as ``target``.
@@ -154,8 +202,7 @@ class Source:
         """
         if self._reading.states is None:
             raise RuntimeError(
-                f"fusion adapter {name} ran without a source; set one with Source.of(), or say that there is "
-                "none with Source.absent()"
+                f"fusion adapter {name} ran without a source: set one with Source.of(), which may be zeros"
             )
         states = self._reading.states.by_block[block]
         rows, length, _ = target.shape

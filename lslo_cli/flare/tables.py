@@ -24,7 +24,12 @@ from lslo_cli.report.table import (
     two_decimals,
 )
 
-GIVEN = {SourceGiven.MATCHED: "right", SourceGiven.NONE: "no", SourceGiven.SHUFFLED: "shuffled"}
+GIVEN = {
+    SourceGiven.MATCHED: "right",
+    SourceGiven.ZERO: "no",
+    SourceGiven.MEAN: "mean",
+    SourceGiven.SHUFFLED: "shuffled",
+}
 """What each kind of source is called."""
 
 RANKED = (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import torch
@@ -13,44 +14,76 @@ from torch import Tensor, nn
 
 from lslo_cli.flare.examples import Example, Pairs, Question
 from lslo_cli.flare.source import Side, Source, SourceStates
-from lslo_cli.flare.texts import Texts
+from lslo_cli.flare.texts import Texts, prediction_batches
+from lslo_cli.method.flare import SourceGiven
 
 Examples = Sequence[Example] | Sequence[Question]
+
+MEAN_ROWS = 32
+"""Rows whose sources are read at a time for their mean."""
+
+
+Sources = Callable[[Sequence[int], int], SourceStates]
+"""What rows of a split are fused with, in as many positions as asked for."""
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A split as a method reads it: texts, labels, and what stands beside each text.
 
-    ``lengths`` are by what rows are sorted into batches, ``states`` what is fused, ``source`` the source
+    ``lengths`` are by what rows are sorted into batches, ``sources`` what is fused, ``source`` the source
     texts themselves, and ``answers`` the right ones in words, where a model writes them.
     """
 
     texts: Texts
     labels: Tensor
     lengths: tuple[int, ...]
-    states: SourceStates | Tensor | None = None
+    sources: Sources | None = None
     source: Texts | None = None
     answers: tuple[str, ...] = ()
 
-    def with_sources_of(self, rows: Sequence[int]) -> Prepared:
-        """The same texts, each with the source of another row."""
-        states, source = self.states, self.source
-        if states is not None:
-            states = states.rows(rows) if isinstance(states, SourceStates) else states[list(rows)]
-        if source is not None:
-            source = replace(source, ids=tuple(source.ids[row] for row in rows))
-        lengths = self.lengths
-        if source is not None:
-            lengths = tuple(map(max, self.texts.lengths(), source.lengths()))
-        return replace(self, states=states, source=source, lengths=lengths)
+    def given(self, source: SourceGiven, rows: Sequence[int]) -> Prepared:
+        """The same texts with another source; where it is shuffled, row i has that of ``rows[i]``.
+
+        The mean is over all tokens of the split's sources, by block, and stands at every token of the row's
+        own: of the size that adapters are used to, it tells nothing but the length of the text.
+        """
+        match source:
+            case SourceGiven.MATCHED:
+                return self
+            case SourceGiven.ZERO:
+                return self.fused_with(lambda chosen, length: self._one(chosen, length).zeros())
+            case SourceGiven.MEAN:
+                means = self._means()
+                return self.fused_with(lambda chosen, length: self.sources(chosen, length).filled(means))
+            case SourceGiven.SHUFFLED:
+                return self.fused_with(
+                    lambda chosen, length: self.sources([rows[row] for row in chosen], length)
+                )
+
+    def fused_with(self, sources: Sources) -> Prepared:
+        """The same texts with other sources."""
+        return replace(self, sources=sources)
+
+    def _one(self, rows: Sequence[int], length: int) -> SourceStates:
+        """The first row's source in the place of each: no more is read than its shape needs."""
+        return self.sources(rows[:1], length).rows([0] * len(rows))
+
+    @torch.no_grad()
+    def _means(self) -> dict[str, Tensor]:
+        """The mean state of a source's token by block, (d,)."""
+        totals: dict[str, Tensor] = {}
+        for rows in prediction_batches(self.lengths, MEAN_ROWS):
+            for name, sums in self.sources(rows, self.texts.longest).sums().items():
+                totals[name] = totals.get(name, 0) + sums
+        return {name: total[:-1] / total[-1] for name, total in totals.items()}
 
 
 @dataclass(frozen=True)
 class Batch:
     """Rows of a split, padded to ``length``, and what is fused while a model reads them.
 
-    ``fusion`` None stands for a model without fusion adapters, ``states`` None for fusion without a source.
+    ``fusion`` and ``states`` are None for a model without fusion adapters.
     """
 
     split: Prepared
@@ -59,10 +92,14 @@ class Batch:
     fusion: Source | None = None
     states: SourceStates | None = None
 
+    @cached_property
+    def padded(self) -> dict[str, Tensor]:
+        """The texts' ``input_ids`` and masks, each (rows, length)."""
+        return self.split.texts.padded(self.rows, self.length)
+
     def inputs(self, device: torch.device) -> dict[str, Tensor]:
-        """What a stock model reads, each (rows, length)."""
-        inputs = self.split.texts.padded(self.rows, self.length)
-        return {name: tensor.to(device) for name, tensor in inputs.items()}
+        """What a stock model reads."""
+        return {name: tensor.to(device) for name, tensor in self.padded.items()}
 
     def labels(self, device: torch.device) -> Tensor:
         return self.split.labels[list(self.rows)].to(device)
@@ -70,17 +107,14 @@ class Batch:
     def reading(self, length: int | None = None) -> AbstractContextManager[None]:
         """Around one pass over the texts; a decoder reads on to ``length`` where answers follow them."""
         if self.fusion is None or self.states is None:
-            return self._without_source()
-        return self.fusion.of(self.states.window(0, length or self.length))
+            return nullcontext()
+        return self.fusion.of(self.states.window(0, length or self.length), self.padded["attention_mask"])
 
     def writing(self, model: nn.Module) -> AbstractContextManager[None]:
         """Around ``model.generate`` on the texts."""
         if self.fusion is None or self.states is None:
-            return self._without_source()
+            return nullcontext()
         return self.fusion.generating(model, self.states)
-
-    def _without_source(self) -> AbstractContextManager[None]:
-        return nullcontext() if self.fusion is None else self.fusion.absent()
 
 
 @dataclass

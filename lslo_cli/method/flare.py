@@ -60,8 +60,10 @@ class SourceGiven(StrEnum):
 
     MATCHED = "matched"
     """The source of the same row."""
-    NONE = "none"
-    """No source: fusion adapters are plain LoRAs."""
+    ZERO = "zero"
+    """No source: zeros stand for it, phi(0, A t)."""
+    MEAN = "mean"
+    """A source that says nothing: the mean of all."""
     SHUFFLED = "shuffled"
     """The source of another row."""
 
@@ -107,6 +109,15 @@ class FlareRun:
                 return f"{self.method}:{self.translator}"
             case _:
                 return str(self.method)
+
+    @property
+    def tested_with(self) -> tuple[SourceGiven, ...]:
+        """The sources that a test gives, controls included; a run that was itself a control has fewer."""
+        if not self.method.fuses:
+            return (SourceGiven.MATCHED,)
+        if self.method is FlareMethod.FLARE_SHUFFLED:
+            return SourceGiven.MATCHED, SourceGiven.SHUFFLED
+        return tuple(SourceGiven)
 
     @property
     def stem(self) -> str:

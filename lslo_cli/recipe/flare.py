@@ -18,6 +18,8 @@ class FlareSection(Section):
     with NAME a key of ``translators``, a base model of lslo or, with the adapters of a run folder, BASE@RUN;
     it reads texts as ``translator_reads_as``, the nearest language that it knows.
 
+    ``mask_padding`` false fuses the states of a source text's padding too, as the released code does.
+
     Encoders answer with a head; decoders in words, in question answering at most ``answer_tokens`` tokens.
 
     The defaults of optimisation are those of the released code: AdamW, a linear schedule with warm-up over
@@ -37,7 +39,7 @@ class FlareSection(Section):
     rank: Count = 8
     alpha: Positive = 16.0
     source_norm: SourceNorm = SourceNorm.NONE
-    mask_padding: bool = False
+    mask_padding: bool = True
     elsewhere: bool = False
     mixup_block: Count | None = None
     max_length: Count = 128

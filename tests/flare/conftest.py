@@ -6,6 +6,14 @@ import pytest
 import torch
 import transformers as hf
 
+from lslo_cli.flare.examples import Example, Pairs
+from lslo_cli.flare.head_model import HeadModel
+from lslo_cli.flare.heads import Classifier
+from lslo_cli.flare.prompted_model import PromptedModel
+from lslo_cli.flare.source import Side
+from lslo_cli.flare.tasks import TASKS
+from lslo_cli.method.flare import Phi
+
 SMALL = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2}
 SMALL |= {"intermediate_size": 24, "pad_token_id": 0}
 DECODER = {"num_key_value_heads": 1, "bos_token_id": 2, "eos_token_id": 3}
@@ -78,3 +86,75 @@ def xlmr() -> Stock:
 def decoder(request) -> Stock:
     """The decoder-only models."""
     return Stock(request.param)
+
+
+class Numbers:
+    """A tokenizer whose words are numbers: 1 begins a text, 2 ends its parts, any other word is 4."""
+
+    pad_token_id, eos_token_id = 0, 3
+
+    def __call__(self, first, second=None, truncation=True, max_length=None, add_special_tokens=None):
+        parts = [self._ids(part) for part in (first, second) if part]
+        if add_special_tokens is None:  # an encoder's
+            return {"input_ids": [1, *(i for part in parts for i in (*part, 2))][:max_length]}
+        return {"input_ids": [1, *parts[0]] if add_special_tokens else parts[0]}
+
+    def batch_decode(self, rows, skip_special_tokens):
+        return [" ".join(str(int(i)) for i in row if i > 4) for row in rows]
+
+    @staticmethod
+    def _ids(text):
+        return [int(word) if word.isdecimal() else 4 for word in text.split()]
+
+
+PAIRS = Pairs(
+    source=(
+        Example("1", "10 11 12 13 14 15", 0), Example("2", "13", 1), Example("3", "14 15", 2),
+        Example("4", "16 17 18", 1),
+    ),
+    target=(
+        Example("1", "20", 0), Example("2", "21 22 23 24 25 26", 1), Example("3", "24 25", 2),
+        Example("4", "26 27 28", 1),
+    ),
+)  # fmt: skip
+"""Rows of unequal length, whose source is longer than the target, shorter, or as long."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A task model of one architecture as ``lslo flare`` loads it: an encoder with a head, or prompted."""
+
+    name: str
+
+    def model(self):
+        """Tiny and random. Attention is eager: what padding sees of padding must not reach an answer."""
+        backbone = Stock(self.name).model()
+        if self.name == "mt5":
+            full, backbone = backbone, hf.MT5EncoderModel(backbone.config).eval()
+            backbone.load_state_dict(
+                {k: v for k, v in full.state_dict().items() if k in backbone.state_dict()}
+            )
+        backbone.set_attn_implementation("eager")
+        if Stock(self.name).decodes_only:
+            return PromptedModel(backbone, Numbers(), Side.LEFT, TASKS["nusax"], answer_tokens=4)
+        torch.manual_seed(1)
+        return HeadModel(backbone, Numbers(), Side.RIGHT, Classifier(16, 3, dropout=0.0))
+
+    def functions(self):
+        """The fusion functions that it can take."""
+        causal = Stock(self.name).decodes_only
+        return [phi for phi in Phi if not (causal and phi is Phi.CROSS_ATTENTION)]
+
+
+@pytest.fixture(params=list(MAKERS))
+def family(request) -> Family:
+    """Every architecture as a task model."""
+    return Family(request.param)
+
+
+def trained(adapters, size: float = 0.5):
+    """Adapters whose B is no longer zero, large enough for their source to be seen in the output."""
+    generator = torch.Generator().manual_seed(5)
+    for adapter in adapters.by_name.values():
+        adapter.lora_B.data.normal_(0, size, generator=generator)
+    return adapters

@@ -33,7 +33,7 @@ def seen_by_blocks(model, inputs):
 def test_offset_0_gives_what_enters_a_block_and_1_what_leaves_it(stock, offset):
     model, inputs = stock.model(), stock.inputs()
     expected = seen_by_blocks(model, inputs)[offset]
-    adapters = attach_flare(model, FlareSettings(source_layer_offset=offset))
+    adapters = attach_flare(model, FlareSettings(source_layer_offset=offset, mask_padding=False))
     states = capture(model, adapters, inputs).by_block
     assert list(states) == list(adapters.blocks) == list(expected)
     for name, tensor in states.items():
@@ -45,7 +45,7 @@ def test_offset_0_is_transformers_hidden_states(xlmr):
     hidden = model(**inputs, output_hidden_states=True).hidden_states
     for offset in (0, 1):
         model = xlmr.model()
-        adapters = attach_flare(model, FlareSettings(source_layer_offset=offset))
+        adapters = attach_flare(model, FlareSettings(source_layer_offset=offset, mask_padding=False))
         states = capture(model, adapters, inputs).by_block
         for number in (1, 2, 3):
             torch.testing.assert_close(states[f"encoder.{number}"], hidden[number - 1 + offset])
@@ -85,11 +85,11 @@ def test_capture_is_without_dropout_and_adapters_and_leaves_the_mode_as_it_was(s
         assert torch.equal(tensor, noisy.by_block[name])
 
 
-def test_padding_is_fused_unless_it_is_masked(stock):
+def test_padding_is_masked_unless_it_is_to_be_fused(stock):
     model, inputs = stock.model(), stock.inputs()
-    plain = capture(model, attach_flare(model, FlareSettings()), inputs)
+    plain = capture(model, attach_flare(model, FlareSettings(mask_padding=False)), inputs)
     model = stock.model()
-    masked = capture(model, attach_flare(model, FlareSettings(mask_padding=True)), inputs)
+    masked = capture(model, attach_flare(model, FlareSettings()), inputs)
     first = next(iter(blocks_of(model))).stack
     padding = inputs["attention_mask"] == 0
     for name, states in masked.by_block.items():

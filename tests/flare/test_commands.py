@@ -103,7 +103,7 @@ def test_every_seed_and_language_has_its_artifacts(done):
     experiment, trained, tested, _, _ = done
     names = [path.relative_to(experiment.folder.path).as_posix() for path in (w.path for w in trained)]
     assert names == [f"seed-{s}/{code}/training.json" for s in (1, 2) for code in ("en", "jv", "su")]
-    assert [len(item.artifact.result.predictions) for item in tested] == [4 * 3 + 2 + 5] * 4
+    assert [len(item.artifact.result.predictions) for item in tested] == [4 * 4 + 2 + 5] * 4
     for item in (*trained, *tested):
         assert store.read(item.path, type(item.artifact.result)) == item.artifact
 
@@ -151,7 +151,10 @@ def test_fused_runs_are_tested_with_no_source_and_a_shuffled_one(done):
     sources = {}
     for test in result.predictions:
         sources.setdefault(test.run, []).append(test.source)
-    assert sources["flare:mul:0"] == sources["flare-mt:tiny"] == ["matched", "none", "shuffled"]
+    assert sources["flare:mul:0"] == sources["flare-mt:tiny"] == [
+        "matched", "zero", "mean", "shuffled"
+    ]  # fmt: skip
+
     assert sources["flare-shuffled:add-relu:1"] == ["matched", "shuffled"]
     assert sources["lora"] == ["matched"]
     assert result.shuffled == shuffled_rows(9, seed=1)

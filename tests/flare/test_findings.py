@@ -41,10 +41,10 @@ def evaluation(seed, language, kind, right_share=0.8):
     lora, source = answers(rng, gold, 0.5), answers(rng, gold, right_share)
     of_wrong = [source[row] for row in shuffled]
     fused = {
-        "passes through": (source, answers(rng, gold, 0.0), of_wrong),
-        "ignores": (lora, lora, lora),
-        "fuses": (answers(rng, gold, 0.95), lora, answers(rng, gold, 0.4)),
-        "adds nothing": (source, lora, answers(rng, gold, 0.4)),
+        "passes through": (source, answers(rng, gold, 0.0), answers(rng, gold, 0.0), of_wrong),
+        "ignores": (lora, lora, lora, lora),
+        "fuses": (answers(rng, gold, 0.95), lora, lora, answers(rng, gold, 0.4)),
+        "adds nothing": (source, lora, lora, answers(rng, gold, 0.4)),
     }[kind]
     given = {("lora", "matched"): lora, ("translate-test", "matched"): source}
     given |= {(FLARE, str(name)): found for name, found in zip(SourceGiven, fused, strict=True)}

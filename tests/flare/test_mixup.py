@@ -25,7 +25,7 @@ def test_the_source_is_read_by_the_unchanged_model(xlmr, reading):
 def test_the_target_is_mixed_from_that_block_on(xlmr, reading):
     model, mixup, source, target = reading
     model(**source)
-    with mixup.source_was_read(source["attention_mask"]):
+    with mixup.source_was_read(source["attention_mask"], target["attention_mask"]):
         mixed = model(**target, output_hidden_states=True).hidden_states
     plain = xlmr.model()(**target, output_hidden_states=True).hidden_states
     same = [torch.equal(a, b) for a, b in zip(mixed, plain, strict=True)]
@@ -42,7 +42,7 @@ def test_the_mixture_is_its_equation(xlmr, reading):
     )
     mixup.mixed.register_forward_hook(lambda module, args, output: seen.update(out=output[0]))
     model(**source)
-    with mixup.source_was_read(source["attention_mask"]):
+    with mixup.source_was_read(source["attention_mask"], target["attention_mask"]):
         model(**target)
     h_s, h_t = seen["calls"]
     own, heads = attention.self, 2
@@ -58,18 +58,20 @@ def test_the_mixture_is_its_equation(xlmr, reading):
 
 
 def test_the_entropy_of_even_attention_is_1(reading):
-    _, mixup, source, _ = reading
+    _, mixup, source, target = reading
     mixup.mixed.attention.self.query.weight.data.zero_()
     mixup.mixed.attention.self.query.bias.data.zero_()
     states = torch.randn(2, 6, 16)
-    _, entropy = mixup.mixed._cross(torch.randn(2, 7, 16), states, source["attention_mask"])
+    _, entropy = mixup.mixed._cross(
+        torch.randn(2, 7, 16), states, source["attention_mask"], target["attention_mask"]
+    )
     torch.testing.assert_close(entropy, torch.ones(2))
 
 
 def test_the_ratio_learns(reading):
     model, mixup, source, target = reading
     model(**source)
-    with mixup.source_was_read(source["attention_mask"]):
+    with mixup.source_was_read(source["attention_mask"], target["attention_mask"]):
         model(**target).last_hidden_state.square().sum().backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in mixup.parameters())
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())

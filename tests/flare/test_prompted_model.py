@@ -12,7 +12,8 @@ from lslo_cli.flare.prompted_model import PromptedModel
 from lslo_cli.flare.readings import FlareReading, JoinedReading, Reading, SourceReading, TranslatorReading
 from lslo_cli.flare.source import Side
 from lslo_cli.flare.tasks import TASKS
-from lslo_cli.flare.translator import LatentTranslation
+from lslo_cli.flare.translator import LatentTexts, LatentTranslation
+from lslo_cli.method.flare import SourceGiven
 from lslo_cli.nn.loss import IGNORED
 
 VOCABULARY = ["<pad>", "<unk>", "<s>", "</s>", "sentiment", "question", "answer", "context", ":", "?"]
@@ -153,16 +154,15 @@ def test_answers_do_not_depend_on_the_batches(model):
     assert model.written(reading.batch(split, [0, 1, 2])) == alone
 
 
-def test_another_source_gives_another_loss_and_none_is_plain_lora(model):
+def test_another_source_gives_another_loss_and_none_another_again(model):
     adapters = fusing(model)
     reading = FlareReading(model, adapters, 8)
     split = reading.prepare(PAIRS)
     matched = reading.loss(split, [0, 1, 2])
-    assert not torch.allclose(matched, reading.loss(split.with_sources_of([1, 2, 0]), [0, 1, 2]))
-    reading.without_source = True
-    with adapters.source.absent():
-        plain = Reading(model, None, 8).loss(split, [0, 1, 2])
-    torch.testing.assert_close(reading.loss(split, [0, 1, 2]), plain)
+    assert not torch.allclose(matched, reading.loss(split.given(SourceGiven.SHUFFLED, [1, 2, 0]), [0, 1, 2]))
+    nothing = split.given(SourceGiven.ZERO, [])
+    assert not torch.allclose(matched, reading.loss(nothing, [0, 1, 2]))
+    assert len(reading.predict(nothing, size=2)) == 3
 
 
 def test_training_teaches_the_answers(model):
@@ -182,7 +182,8 @@ def test_flare_mt_fuses_while_it_writes(model):
     adapters = fusing(model)
     projection = LatentTranslation(6, 16, adapters.blocks)
     states = torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(2))
-    reading = TranslatorReading(model, adapters, 8, projection, lambda texts: states)
+    given = LatentTexts(states, torch.ones(3, 4, dtype=torch.long))
+    reading = TranslatorReading(model, adapters, 8, projection, lambda texts: given)
     split = reading.prepare(PAIRS)
     reading.loss(split, [0, 1, 2]).backward()
     assert projection.projection.weight.grad.abs().sum() > 0

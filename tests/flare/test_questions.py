@@ -100,7 +100,12 @@ def test_answers_are_found_trained_and_scored_by_their_tokens(experiment):
     tests = {(test.run, test.source): test.score for test in result.predictions}
     # The answer is always the middle word, which position alone tells.
     assert tests["translate-test", "matched"] == tests["lora", "matched"] == 100
-    assert {source for run, source in tests if run == "flare:add-relu:1"} == {"matched", "none", "shuffled"}
+    assert {source for run, source in tests if run == "flare:add-relu:1"} == {
+        "matched",
+        "zero",
+        "mean",
+        "shuffled",
+    }
 
 
 def test_x_mixup_has_no_labels_to_compare(experiment):
@@ -153,8 +158,13 @@ def test_a_decoder_writes_its_answers(experiment, decoder):
     assert tests["zero-shot", "matched"] == 0  # it has only seen English words
     assert tests["translate-test", "matched"] == tests["input-fusion", "matched"] == 100
     assert tests["lora", "matched"] > tests["zero-shot", "matched"]
-    assert tests["flare:add-relu:1", "matched"] > tests["flare:add-relu:1", "none"]
-    assert {source for run, source in tests if run == "flare:add-relu:1"} == {"matched", "none", "shuffled"}
+    assert tests["flare:add-relu:1", "matched"] > tests["flare:add-relu:1", "zero"]
+    assert {source for run, source in tests if run == "flare:add-relu:1"} == {
+        "matched",
+        "zero",
+        "mean",
+        "shuffled",
+    }
     assert all(written.up_to_date for written in commands.train(made))
 
 

@@ -19,8 +19,8 @@ from lslo_cli.flare.readings import (
     TranslatorReading,
 )
 from lslo_cli.flare.source import Side
-from lslo_cli.flare.translator import LatentTranslation
-from lslo_cli.method.flare import Phi
+from lslo_cli.flare.translator import LatentTexts, LatentTranslation
+from lslo_cli.method.flare import Phi, SourceGiven
 
 
 class Words:
@@ -77,13 +77,12 @@ def test_states_that_are_kept_are_those_that_would_be_made_for_a_batch(model, mo
     kept = reading.prepare(PAIRS)
     monkeypatch.setattr(readings, "KEPT_BYTES", 0)
     made = reading.prepare(PAIRS)
-    assert kept.states is not None and made.states is None
     for rows in ([0], [2, 0], [0, 1, 2]):
         torch.testing.assert_close(reading.logits(kept, rows), reading.logits(made, rows))
     shuffled = [1, 2, 0]
     torch.testing.assert_close(
-        reading.logits(kept.with_sources_of(shuffled), [0, 1]),
-        reading.logits(made.with_sources_of(shuffled), [0, 1]),
+        reading.logits(kept.given(SourceGiven.SHUFFLED, shuffled), [0, 1]),
+        reading.logits(made.given(SourceGiven.SHUFFLED, shuffled), [0, 1]),
     )
 
 
@@ -96,16 +95,19 @@ def test_runs_on_one_model_share_the_states_of_an_offset(model):
     assert len(captured) == 2
 
 
-def test_another_source_gives_other_answers_and_none_is_plain_lora(model):
+def test_another_source_gives_other_answers_and_none_is_where_it_is_added_plain_lora(model):
     adapters = fusing(model, FlareSettings(phi=Phi.ADD))
     reading = FlareReading(model, adapters, 8)
     split = reading.prepare(PAIRS)
     matched = reading.logits(split, [0, 1, 2])
-    assert not torch.allclose(matched, reading.logits(split.with_sources_of([1, 2, 0]), [0, 1, 2]))
-    reading.without_source = True
-    with adapters.source.absent():
-        plain = model.read(split.texts.padded([0, 1, 2]))[0]
-    torch.testing.assert_close(reading.logits(split, [0, 1, 2]), plain)
+    assert not torch.allclose(
+        matched, reading.logits(split.given(SourceGiven.SHUFFLED, [1, 2, 0]), [0, 1, 2])
+    )
+    nothing = reading.logits(split.given(SourceGiven.ZERO, []), [0, 1, 2])
+    detach(model.backbone, adapters)
+    plain = attach_flare(model.backbone, FlareSettings(phi=None))
+    plain.load_state_dict(adapters.state_dict())
+    torch.testing.assert_close(nothing, model.read(split.texts.padded([0, 1, 2]))[0])
 
 
 def test_flare_mt_reads_no_source_text_and_trains_the_projection(model):
@@ -115,7 +117,8 @@ def test_flare_mt_reads_no_source_text_and_trains_the_projection(model):
 
     def encode_targets(texts):
         seen.extend(texts)
-        return torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(2))
+        states = torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(2))
+        return LatentTexts(states, torch.ones(3, 4, dtype=torch.long))
 
     reading = TranslatorReading(model, adapters, 8, projection, encode_targets)
     reading.loss(reading.prepare(PAIRS), [0, 1, 2]).backward()
@@ -138,6 +141,7 @@ def test_activations_are_means_of_relu_in_the_bottleneck(model):
     found = activations(reading, split, size=3)
     assert len(found) == 6
     adapter = reading.adapters.by_name["encoder.1.attention.self.query"]
-    states = split.states.resized(5).by_block["encoder.1"]
-    expected = (states @ adapter.lora_A.T).relu().mean(dim=(0, 1))
+    states = split.sources([0, 1, 2], 5).by_block["encoder.1"]
+    tokens = split.texts.padded([0, 1, 2])["attention_mask"].bool()
+    expected = (states @ adapter.lora_A.T).relu()[tokens].mean(dim=0)
     assert found[adapter.name][0] == pytest.approx(expected.tolist(), rel=1e-4)

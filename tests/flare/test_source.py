@@ -1,5 +1,7 @@
 """Source states: cutting, padding, choosing rows; and generation, with and without a cache."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -17,9 +19,24 @@ def values(states: SourceStates, block: str = "encoder.1") -> list:
 def test_resizing_cuts_or_fills_up_with_zeros_on_the_side_of_padding():
     assert values(STATES.resized(2)) == [[0, 1], [3, 4]]
     assert values(STATES.resized(4)) == [[0, 1, 2, 0], [3, 4, 5, 0]]
-    assert values(STATES.resized(2, Side.LEFT)) == [[1, 2], [4, 5]]
-    assert values(STATES.resized(4, Side.LEFT)) == [[0, 0, 1, 2], [0, 3, 4, 5]]
+    left = replace(STATES, side=Side.LEFT)
+    assert values(left.resized(2)) == [[1, 2], [4, 5]]
+    assert values(left.resized(4)) == [[0, 0, 1, 2], [0, 3, 4, 5]]
     assert values(STATES.resized(9, stack="decoder")) == values(STATES)
+
+
+def test_a_mask_goes_with_its_states():
+    mask = torch.tensor([[1, 1, 0], [1, 0, 0]])
+    states = SourceStates.same(STATES.by_block["encoder.1"], ["encoder.1", "encoder.2"], mask)
+    assert values(states.masked()) == [[0, 1, 0], [3, 0, 0]]
+    assert values(states.rows([1, 0]).resized(4).masked(), "encoder.2") == [[3, 0, 0, 0], [0, 1, 0, 0]]
+    assert values(states.zeros()) == [[0, 0, 0], [0, 0, 0]]
+    total, tokens = states.sums()["encoder.1"].tolist()
+    assert (total, tokens) == (4, 3)
+    assert values(states.filled({"encoder.1": torch.tensor([7.0]), "encoder.2": torch.tensor([8.0])})) == [
+        [7, 7, 0],
+        [7, 0, 0],
+    ]
 
 
 def test_rows_are_chosen_in_order_and_joined():

@@ -117,7 +117,7 @@ def train(options: FlareTrainOptions) -> None:
 @app.command("evaluate")
 @takes(FlareOptions)
 def evaluate(options: FlareOptions) -> None:
-    """Test every trained method, and with it the controls: no source, and the source of another row.
+    """Test every trained method, and with it the controls: no source, the mean, another row's.
 
     Reads: seed-N/LANGUAGE/training.json with weights, and the task's test files.
     Writes: seed-N/LANGUAGE/evaluation.json
