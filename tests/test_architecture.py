@@ -45,6 +45,7 @@ OWNERS = {
     "pandas": {"plots", "report", "flare"},
     "transformers": {"architectures", "models", "search", "flare"},
     "sentencepiece": {"models"},
+    "tokenizers": {"models"},
     "sacrebleu": {"search"},
     "scipy": {"method"},
     "pydantic": {"recipe", "artifacts", "flare"},

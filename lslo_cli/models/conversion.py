@@ -16,7 +16,9 @@ from transformers import M2M100Config, M2M100ForConditionalGeneration
 from lslo_cli.errors import InputError
 from lslo_cli.method.vocabularies import M2M_124
 from lslo_cli.models.base import BaseModel, Dtype, save_base, unsaved_base
-from lslo_cli.models.tokenizer import BOS, DICTIONARY, EOS, PAD, SENTENCEPIECE, Tokenizer
+from lslo_cli.models.segmentation import SENTENCEPIECE
+from lslo_cli.models.tokenizer import BOS, EOS, PAD, Tokenizer
+from lslo_cli.models.tokenizer_files import DICTIONARY
 
 MODEL = "model.pt"
 FILES = (MODEL, DICTIONARY, SENTENCEPIECE)

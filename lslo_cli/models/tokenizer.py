@@ -1,4 +1,4 @@
-"""Text to token ids and back: a sentencepiece model, fairseq's dictionary, and language tokens."""
+"""Text to token ids and back: pieces of text, a dictionary that numbers them, and language tokens."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
-from sentencepiece import SentencePieceProcessor
-
 from lslo_cli.artifacts.writing import writing
 from lslo_cli.data.codes import model_code
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.method.families import FAMILIES, Family
 from lslo_cli.method.strategy import Index
+from lslo_cli.models.segmentation import Segmenter
+from lslo_cli.models.stock_files import stock_files
 from lslo_cli.models.tokenizer_files import (
     DICTIONARY,
     FAMILY,
     MASK,
-    SENTENCEPIECE,
     SPECIALS,
-    read_bytes,
+    find_segmenter,
     read_entries,
     read_family,
 )
@@ -33,7 +32,7 @@ BOS, PAD, EOS, UNK = range(4)
 
 
 class Tokenizer:
-    """Sentencepiece pieces numbered by a dictionary: 4 specials, then the dictionary in its order.
+    """Pieces of text numbered by a dictionary: 4 specials, then the dictionary in its order.
 
     The ids are fairseq's, ``<s>`` 0, ``<pad>`` 1, ``</s>`` 2, ``<unk>`` 3. A piece's id is where the
     dictionary lists it, which need not be where the sentencepiece model does. Language tokens, ``__xx__``
@@ -47,24 +46,30 @@ class Tokenizer:
 
     pad_id, eos_id, unk_id = PAD, EOS, UNK
 
+    tokens: Sequence[str]
+    """All tokens by id."""
+
     output_size: int
     """Number of ids a model can write; those of added languages, from here on, are only read."""
 
     def __init__(
-        self, model: bytes, entries: Sequence[str], languages: Iterable[str] = (), family: Family = M2M
+        self,
+        segmenter: Segmenter,
+        entries: Sequence[str],
+        languages: Iterable[str] = (),
+        family: Family = M2M,
     ):
-        """``model`` is a serialized sentencepiece model, ``entries`` the dictionary after the specials.
+        """``segmenter`` cuts text into pieces, ``entries`` are the dictionary after the specials.
 
-        Raises InputError where the model cannot be parsed or needs what the dictionary cannot give.
+        Raises InputError where the pieces need what the dictionary cannot give.
         """
-        self._model = model
-        self._processor = parse_sentencepiece(model)
+        self.segmenter = segmenter
         self.family = family
         missing = {family.language_token(code) for code in languages} - set(entries)
-        self._tokens = [*SPECIALS, *entries, *sorted(missing)]
-        ids = {token: index for index, token in enumerate(self._tokens)}
-        if len(ids) < len(self._tokens):
-            twice = next(token for index, token in enumerate(self._tokens) if ids[token] != index)
+        self.tokens = [*SPECIALS, *entries, *sorted(missing)]
+        ids = {token: index for index, token in enumerate(self.tokens)}
+        if len(ids) < len(self.tokens):
+            twice = next(token for index, token in enumerate(self.tokens) if ids[token] != index)
             raise InputError(
                 f"the dictionary lists '{twice}' twice", "take the one the model was trained with"
             )
@@ -73,17 +78,16 @@ class Tokenizer:
                 "the sentencepiece model falls back to bytes, which the M2M-124 scheme cannot join again",
                 "train it without byte fallback",
             )
-        pieces = self._processor.id_to_piece(list(range(len(self._processor))))
-        self._piece_ids = [ids.get(piece, UNK) for piece in pieces]
+        self._piece_ids = [ids.get(piece, UNK) for piece in segmenter.pieces]
         codes = {family.code_of(token): index for token, index in ids.items()}
         self._languages = {model_code(code): index for code, index in codes.items() if code}
-        self.output_size = len(self._tokens)
+        self.output_size = len(self.tokens)
         self._silent = {BOS, PAD, EOS, ids.get(MASK, EOS), *self._languages.values()}
 
     @property
     def vocab_size(self) -> int:
         """Number of ids, the specials and language tokens included: the rows of the embedding."""
-        return len(self._tokens)
+        return len(self.tokens)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -94,20 +98,20 @@ class Tokenizer:
         """The same tokenizer with a token for each of more languages, after all there are."""
         extended = copy.copy(self)
         codes = list(codes)
-        extended._tokens = self._tokens + [self.family.language_token(code) for code in codes]
-        extended._languages = self._languages | dict(zip(codes, count(len(self._tokens)), strict=False))
+        extended.tokens = [*self.tokens, *map(self.family.language_token, codes)]
+        extended._languages = self._languages | dict(zip(codes, count(len(self.tokens)), strict=False))
         extended._silent = self._silent | set(extended._languages.values())
         return extended
 
     @property
     def digest(self) -> str:
-        """sha256 over the sentencepiece model and all tokens in id order; counts in dict.txt don't matter."""
+        """sha256 over what cuts text into pieces and all tokens in id order, not over counts in dict.txt."""
         family = "" if self.family is M2M else self.family.name
-        return sha256(self._model + "\n".join(self._tokens).encode() + family.encode()).hexdigest()
+        return sha256(self.segmenter.content + "\n".join(self.tokens).encode() + family.encode()).hexdigest()
 
     def encode(self, text: str) -> list[int]:
         """The ids of the pieces of ``text``, without language tokens and specials."""
-        return [self._piece_ids[piece] for piece in self._processor.encode(text)]
+        return [self._piece_ids[piece] for piece in self.segmenter.places(text)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ``ids``, joined as fairseq joins sentencepiece pieces.
@@ -115,7 +119,7 @@ class Tokenizer:
         Language tokens, ``<s>``, ``<pad>`` and ``</s>`` are left out. ``<unk>`` stays, literally, as
         fairseq prints it: a hypothesis shows, and its score pays for, what the model could not say.
         """
-        pieces = (self._tokens[index] for index in ids if index not in self._silent)
+        pieces = (self.tokens[index] for index in ids if index not in self._silent)
         return "".join(pieces).replace(" ", "").replace("▁", " ").strip()
 
     def language_id(self, code: str) -> int:
@@ -146,7 +150,7 @@ class Tokenizer:
 
     @classmethod
     def load(cls, folder: Path, languages: Iterable[str] = (), rows: int = 0) -> Tokenizer:
-        """Read sentencepiece.bpe.model with dict.txt, or with what the hub has in its place.
+        """Read sentencepiece.bpe.model with dict.txt, or what the hub has in the place of either.
 
         ``languages`` name the language tokens of a dictionary that was stored without them. ``rows`` are
         those of the embedding: the last may stand for no token, as in a vocabulary that
@@ -154,25 +158,28 @@ class Tokenizer:
         damaged file.
         """
         folder = Path(folder)
-        model = read_bytes(folder, SENTENCEPIECE)
+        segmenter = find_segmenter(folder)
         family = read_family(folder)
         entries = read_entries(folder, family)
         spare = rows - len(entries) - len(SPECIALS)
         if family is not M2M and spare > 0:
             entries += [f"madeupword{number:04d}" for number in range(spare)]
         try:
-            return cls(model, entries, languages, family)
+            return cls(segmenter, entries, languages, family)
         except InputError as error:
             raise InputError(f"{folder}: {error.message}", error.hint) from error
 
     def save(self, folder: Path) -> None:
         """Write sentencepiece.bpe.model and dict.txt, language tokens included; raises InputError.
 
-        A family other than M2M-124 is written to family.json beside them.
+        Beside them tokenizer.json and tokenizer_config.json are written for transformers, where they can
+        say the same, and family.json for a family other than M2M-124.
         """
-        dictionary = "".join(f"{token} 1\n" for token in self._tokens[len(SPECIALS) :])
+        dictionary = "".join(f"{token} 1\n" for token in self.tokens[len(SPECIALS) :])
         key = next(key for key, family in FAMILIES.items() if family is self.family)
-        files = {SENTENCEPIECE: self._model, DICTIONARY: dictionary.encode()}
+        languages = [self.tokens[index] for index in sorted(self._languages.values())]
+        files = stock_files(self.segmenter, self.tokens, languages, self.family)
+        files |= {self.segmenter.name: self.segmenter.content, DICTIONARY: dictionary.encode()}
         if self.family is not M2M:
             files[FAMILY] = json.dumps({"family": key}).encode()
         for name, content in files.items():
@@ -180,17 +187,3 @@ class Tokenizer:
                 file.write(content)
         if FAMILY not in files:
             (Path(folder) / FAMILY).unlink(missing_ok=True)
-
-
-def parse_sentencepiece(model: bytes) -> SentencePieceProcessor:
-    """A processor for a serialized sentencepiece model. Raises InputError where it is empty or damaged."""
-    try:
-        # An empty file parses as an empty model, and fails only when it is used.
-        if not model:
-            raise RuntimeError("it is empty")
-        return SentencePieceProcessor(model_proto=model)
-    except RuntimeError as error:
-        raise InputError(
-            f"the sentencepiece model ({len(model):,} bytes) cannot be read: {error}",
-            "copy or download it again",
-        ) from error

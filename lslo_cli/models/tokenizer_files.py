@@ -6,19 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sentencepiece import SentencePieceProcessor
-
 from lslo_cli.errors import InputError
 from lslo_cli.method.families import FAMILIES, Family
+from lslo_cli.models.segmentation import HUB_TOKENIZER, SENTENCEPIECE, Segmenter, read_segmenter
+from lslo_cli.models.stock_files import HUB_SETTINGS, OWN_FAMILY
 from lslo_cli.parsing import parse_json
 
-SENTENCEPIECE = "sentencepiece.bpe.model"
 DICTIONARY = "dict.txt"
 FAMILY = "family.json"
 HUB_VOCABULARY = "vocab.json"
 HUB_ADDED_TOKENS = "added_tokens.json"
-HUB_TOKENIZER = "tokenizer.json"
-HUB_SETTINGS = "tokenizer_config.json"
 SMALL_100_CODE = "tokenization_small100.py"
 TOKENIZER_FILES = (
     *(SENTENCEPIECE, DICTIONARY, FAMILY, HUB_VOCABULARY, HUB_ADDED_TOKENS, HUB_TOKENIZER, HUB_SETTINGS),
@@ -41,23 +38,46 @@ _COPY_AGAIN = "copy or download it again"
 def read_family(folder: Path) -> Family:
     """The family a tokenizer belongs to: as lslo wrote it down, or by what the hub's files say.
 
-    M2M-124, in whose scheme lslo makes its own models, where nothing says otherwise.
+    Where they name none, a tokenizer.json alone tells it by its language tokens. M2M-124, in whose scheme
+    lslo makes its own models, where nothing says otherwise.
     """
-    if (folder / FAMILY).is_file():
-        key = _read_json(folder, FAMILY).get("family")
-        if key not in FAMILIES:
-            raise InputError(
-                f"{folder / FAMILY} names the family '{key}'", f"lslo knows {', '.join(FAMILIES)}"
-            )
-        return FAMILIES[key]
-    if (folder / SMALL_100_CODE).is_file():
+    present = {name for name in TOKENIZER_FILES if (folder / name).is_file()}
+    settings = _read_json(folder, HUB_SETTINGS) if HUB_SETTINGS in present else {}
+    for name, content, entry in (
+        (FAMILY, _read_json(folder, FAMILY) if FAMILY in present else {}, "family"),
+        (HUB_SETTINGS, settings, OWN_FAMILY),
+    ):
+        if entry in content:
+            if content[entry] not in FAMILIES:
+                raise InputError(
+                    f"{folder / name} names the family '{content[entry]}'",
+                    f"lslo knows {', '.join(FAMILIES)}",
+                )
+            return FAMILIES[content[entry]]
+    if SMALL_100_CODE in present:
         return FAMILIES["small-100"]
-    settings = _read_json(folder, HUB_SETTINGS) if (folder / HUB_SETTINGS).is_file() else {}
-    if key := _HUB_CLASSES.get(settings.get("tokenizer_class")):
+    if key := _HUB_CLASSES.get(str(settings.get("tokenizer_class"))):
         return FAMILIES[key]
-    own = (DICTIONARY, HUB_ADDED_TOKENS)
-    is_stock = (folder / HUB_VOCABULARY).is_file() and not any((folder / name).is_file() for name in own)
-    return FAMILIES["m2m-100" if is_stock else "m2m-124"]
+    if HUB_VOCABULARY in present:
+        return FAMILIES["m2m-100" if present.isdisjoint({DICTIONARY, HUB_ADDED_TOKENS}) else "m2m-124"]
+    if HUB_TOKENIZER in present and DICTIONARY not in present:
+        tokens = {token for part in _fast_tokenizer_ids(folder) for token in part}
+        for key in ("nllb-200", "mbart-50"):
+            if not tokens.isdisjoint(FAMILIES[key].languages):
+                return FAMILIES[key]
+    return FAMILIES["m2m-124"]
+
+
+def segmenter_path(folder: Path) -> Path:
+    """The sentencepiece model of a folder, or the tokenizer.json that was saved without one."""
+    is_alone = not (folder / SENTENCEPIECE).is_file() and (folder / HUB_TOKENIZER).is_file()
+    return folder / (HUB_TOKENIZER if is_alone else SENTENCEPIECE)
+
+
+def find_segmenter(folder: Path) -> Segmenter:
+    """What cuts text into pieces. Raises InputError, naming the files that there are, where nothing does."""
+    path = segmenter_path(folder)
+    return read_segmenter(path, read_bytes(folder, path.name))
 
 
 def read_entries(folder: Path, family: Family) -> list[str]:
@@ -97,15 +117,10 @@ def read_bytes(folder: Path, name: str) -> bytes:
         return (folder / name).read_bytes()
     except OSError as error:
         present = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-        if name == SENTENCEPIECE and HUB_TOKENIZER in present:
-            raise InputError(
-                f"no {SENTENCEPIECE} in {folder}, which was saved with {HUB_TOKENIZER} alone",
-                f"copy {SENTENCEPIECE} from the folder or hub page of the original model",
-            ) from error
         raise InputError(
             f"no {name} in {folder}; it holds {', '.join(present) or 'nothing'}",
             f"a base model needs {SENTENCEPIECE} and {DICTIONARY} (or the hub's {HUB_VOCABULARY} "
-            f"with {HUB_ADDED_TOKENS})",
+            f"with {HUB_ADDED_TOKENS}), or {HUB_TOKENIZER}",
         ) from error
 
 
@@ -127,9 +142,7 @@ def _dictionary_entries(folder: Path) -> list[str]:
 
 def _sentencepiece_entries(folder: Path) -> list[str]:
     """The pieces in the model's own order, which is that of NLLB-200's and mBART-50's ids."""
-    processor = SentencePieceProcessor(model_proto=read_bytes(folder, SENTENCEPIECE))
-    pieces = processor.id_to_piece(list(range(len(processor))))
-    return [piece for piece in pieces if piece not in SPECIALS]
+    return [piece for piece in find_segmenter(folder).pieces if piece not in SPECIALS]
 
 
 def _numbered(folder: Path, name: str) -> dict[str, int]:

@@ -8,10 +8,12 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
+from sentencepiece import SentencePieceTrainer
 
 from lslo_cli.errors import InputError
+from lslo_cli.models.segmentation import SentencePiece
 from lslo_cli.models.tokenizer import Tokenizer
+from lslo_cli.models.tokenizer_files import SPECIALS
 
 # Of all characters in the sample, by frequency. What lies beyond, the rarest Han characters, becomes <unk>,
 # as in M2M-124. Byte fallback would avoid that, at 256 entries and with a decoder that joins bytes.
@@ -57,13 +59,9 @@ def train_vocabulary(
         )
     except RuntimeError as error:
         raise _size_error(str(error), size, len(sample)) from error
-    processor = SentencePieceProcessor(model_proto=model.getvalue())
-    pieces = [
-        processor.id_to_piece(index)
-        for index in range(len(processor))
-        if not (processor.is_control(index) or processor.is_unknown(index))
-    ]
-    tokenizer = Tokenizer(model.getvalue(), pieces, text if languages is None else languages)
+    trained = SentencePiece(model.getvalue())
+    pieces = [piece for piece in trained.pieces if piece not in SPECIALS]
+    tokenizer = Tokenizer(trained, pieces, text if languages is None else languages)
     tokenizer.save(folder)
     return tokenizer
 

@@ -12,7 +12,7 @@ import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
 
 from lslo_cli.errors import InputError
-from lslo_cli.models.tokenizer import parse_sentencepiece
+from lslo_cli.models.segmentation import read_segmenter
 
 FLORES101 = "flores101"
 FLORES101_PIECES = 256_000
@@ -57,18 +57,17 @@ class SpBleu:
     """
 
     def __init__(self, tokenizer_model: Path | None = None):
-        """``tokenizer_model`` is a sentencepiece model; None takes FLORES-101's from sacreBLEU's cache.
+        """``tokenizer_model`` is a sentencepiece model or a tokenizer.json.
+
+        None takes FLORES-101's from sacreBLEU's cache.
 
         Raises InputError where the file is missing or damaged, or is plainly not FLORES-101's.
         """
         self.path = flores101_model() if tokenizer_model is None else Path(tokenizer_model)
         model = _read(self.path, is_flores101=tokenizer_model is None)
         self.sha256 = sha256(model).hexdigest()
-        try:
-            self._processor = parse_sentencepiece(model)
-        except InputError as error:
-            raise InputError(f"{self.path}: {error.message}", error.hint) from error
-        self.pieces = len(self._processor)
+        self._segmenter = read_segmenter(self.path, model)
+        self.pieces = len(self._segmenter.pieces)
         self.name = FLORES101 if tokenizer_model is None else f"spm-local-{self.sha256[:8]}"
         # sacreBLEU takes any model that bears the right name. Nobody publishes a checksum to hold it against.
         if tokenizer_model is None and round(self.pieces, -3) != FLORES101_PIECES:
@@ -128,8 +127,8 @@ class SpBleu:
         )
 
     def _split(self, lines: Sequence[str]) -> list[str]:
-        stripped = [line.rstrip() for line in lines]  # as sacreBLEU does before it calls a tokenizer
-        return [" ".join(pieces) for pieces in self._processor.encode(stripped, out_type=str)]
+        # rstrip as sacreBLEU does before it calls a tokenizer.
+        return [" ".join(self._segmenter.split(line.rstrip())) for line in lines]
 
 
 def _read(path: Path, is_flores101: bool) -> bytes:

@@ -19,7 +19,7 @@ from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.base import BaseModel
 from lslo_cli.models.decoder import is_decodable
-from lslo_cli.models.tokenizer import SENTENCEPIECE
+from lslo_cli.models.tokenizer_files import segmenter_path
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import EvaluateSection, SearchMode
 from lslo_cli.search.beam import beam_search
@@ -198,7 +198,7 @@ def metric_of(chosen: str | None, base: Path, on_event: OnEvent) -> SpBleu:
     the base model's own pieces are used and a note says so; the signature then differs, so the scores are not
     mistaken for spBLEU's usual ones. Raises InputError for a model that is missing or damaged.
     """
-    own = base / SENTENCEPIECE
+    own = segmenter_path(base)
     if chosen == FLORES101 or (chosen is None and flores101_model().exists()):
         return SpBleu()
     if chosen is not None:

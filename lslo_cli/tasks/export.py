@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.strategy import Index
 from lslo_cli.models.base import load_base, save_base
-from lslo_cli.models.tokenizer_files import TOKENIZER_FILES
 from lslo_cli.nn.folding import adapted, factors, fold, sides_that_matter
 from lslo_cli.nn.route import Route
 from lslo_cli.tasks.experiment import Experiment
@@ -100,9 +98,6 @@ def export_merged(
     def write(temporary: Path) -> float:
         fold(setup.base.model, {side: setup.codes.index(code) for side, code in given.items() if code})
         save_base(setup.base, temporary)
-        for name in TOKENIZER_FILES:
-            if (setup.base.folder / name).is_file() and not (temporary / name).exists():
-                shutil.copy(setup.base.folder / name, temporary / name)
         model = load_base(str(temporary)).model
         found = (_logits(setup, model, *example) for example in examples)
         return _largest_difference(expected, found, folder)

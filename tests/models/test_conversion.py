@@ -17,7 +17,8 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.vocabularies import M2M_124
 from lslo_cli.models.base import Dtype, load_base
 from lslo_cli.models.conversion import convert_fairseq
-from lslo_cli.models.tokenizer import DICTIONARY, SENTENCEPIECE
+from lslo_cli.models.segmentation import SENTENCEPIECE
+from lslo_cli.models.tokenizer_files import DICTIONARY
 from lslo_cli.models.vocabulary import train_vocabulary
 
 SENTENCES = ["the cat sees the small house", "le chat voit la petite maison", "de kat ziet het kleine huis"]

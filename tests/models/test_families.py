@@ -23,7 +23,9 @@ from lslo_cli.method.languages import Direction
 from lslo_cli.models.base import load_base, save_base
 from lslo_cli.models.base_info import base_facts
 from lslo_cli.models.new_languages import add_languages
-from lslo_cli.models.tokenizer import SENTENCEPIECE, SPECIALS, Tokenizer
+from lslo_cli.models.segmentation import SENTENCEPIECE
+from lslo_cli.models.tokenizer import Tokenizer
+from lslo_cli.models.tokenizer_files import SPECIALS
 from lslo_cli.models.vocabulary import train_vocabulary
 from lslo_cli.recipe import SearchMode, resolve
 from lslo_cli.search.generate import translate
@@ -62,7 +64,8 @@ def write_model(folder, family):
     """A model of the family with random weights, in the files of its published models."""
     folder.mkdir()
     train_vocabulary(TEXT, 60, folder)
-    (folder / "dict.txt").unlink()
+    for name in ("dict.txt", "tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
     processor = SentencePieceProcessor(model_file=str(folder / SENTENCEPIECE))
     pieces = [processor.id_to_piece(index) for index in range(3, len(processor))]
     vocabulary = {token: index for index, token in enumerate([*SPECIALS, *pieces])}

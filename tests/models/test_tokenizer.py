@@ -7,7 +7,9 @@ import pytest
 from sentencepiece import SentencePieceProcessor
 
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.models.tokenizer import DICTIONARY, SENTENCEPIECE, Tokenizer
+from lslo_cli.models.segmentation import SENTENCEPIECE
+from lslo_cli.models.tokenizer import Tokenizer
+from lslo_cli.models.tokenizer_files import DICTIONARY
 from lslo_cli.models.vocabulary import sample_sizes, train_vocabulary
 
 TEXT = {
@@ -86,7 +88,9 @@ def test_a_saved_tokenizer_is_the_same_one(tokenizer, tmp_path):
     again = Tokenizer.load(tmp_path / "saved")
     assert again.digest == tokenizer.digest and len(again.digest) == 64
     assert again.encode(TEXT["fr"][0]) == tokenizer.encode(TEXT["fr"][0])
-    assert sorted(path.name for path in (tmp_path / "saved").iterdir()) == [DICTIONARY, SENTENCEPIECE]
+    assert {path.name for path in (tmp_path / "saved").iterdir()} == {
+        *(DICTIONARY, SENTENCEPIECE, "tokenizer.json", "tokenizer_config.json")
+    }
 
 
 def test_saving_over_a_file_is_one_clear_error(tokenizer, tmp_path):
@@ -150,7 +154,8 @@ def test_a_damaged_file_is_one_clear_error(copied, name, content, message):
 
 @pytest.mark.parametrize("name", [SENTENCEPIECE, DICTIONARY])
 def test_a_missing_file_is_named_with_what_is_there(copied, name):
-    (copied / name).unlink()
+    for missing in (name, "tokenizer.json"):
+        (copied / missing).unlink()
     with pytest.raises(InputError, match=f"no {name} in .* it holds"):
         Tokenizer.load(copied)
 
@@ -200,4 +205,5 @@ def as_on_the_hub(folder):
     plain = {piece: index for piece, index in ids.items() if piece not in languages}
     (folder / "vocab.json").write_text(json.dumps(plain), encoding="utf-8")
     (folder / "added_tokens.json").write_text(json.dumps(languages), encoding="utf-8")
-    (folder / DICTIONARY).unlink()
+    for name in (DICTIONARY, "tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()

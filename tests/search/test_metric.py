@@ -8,7 +8,7 @@ from sacrebleu.tokenizers import tokenizer_spm
 
 from lslo_cli.errors import InputError
 from lslo_cli.method.statistics import bleu
-from lslo_cli.models.tokenizer import SENTENCEPIECE
+from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.models.vocabulary import train_vocabulary
 from lslo_cli.search import metric
 from lslo_cli.search.metric import SpBleu, flores101_model

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lslo_cli.method.languages import Direction
-from lslo_cli.models.tokenizer import SENTENCEPIECE
+from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.search.metric import SpBleu
 from lslo_cli.tasks.decoding import score_directions
 
