@@ -32,6 +32,7 @@ from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import paper
 from lslo_cli.models.base import load_base
 from lslo_cli.nn.attach import attach
+from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.training.batches import Batch, EpochBatches
 from lslo_cli.training.trainer import Callback, Fit, Optimisation
 
@@ -144,7 +145,7 @@ def loop_rows(shape: str, device: str, dtype: str) -> list[dict[str, Any]]:
         accumulate=1,
     )
     Fit(
-        model=model,
+        objective=TranslationLoss(model, SMOOTHING),
         parameters=adapters.parameters(),
         batches=First(batches, UPDATES),
         settings=settings,

@@ -44,6 +44,7 @@ class IndexStrategyResult(Result):
 
     kind: ClassVar[str] = "index-strategy"
     command: ClassVar[str] = "lslo weight-learn"
+    sections: ClassVar[tuple[str, ...]] = ("data", "fit", "adapters", "weight_learn")
 
     rank: int
     layers: list[LearnedWeights]
@@ -82,6 +83,7 @@ class SubspaceResult(Result):
 
     kind: ClassVar[str] = "subspace"
     command: ClassVar[str] = "lslo estimate-subspace"
+    sections: ClassVar[tuple[str, ...]] = ("data", "fit", "adapters", "estimate_subspace")
 
     pool: Pool
     rank: int
@@ -124,6 +126,7 @@ class TrainingResult(Result):
 
     kind: ClassVar[str] = "training"
     command: ClassVar[str] = "lslo train"
+    sections: ClassVar[tuple[str, ...]] = ("data", "fit", "adapters", "train", "evaluate")
 
     run: str
     method: str
@@ -231,6 +234,7 @@ class EvaluationResult(Result):
 
     kind: ClassVar[str] = "evaluation"
     command: ClassVar[str] = "lslo evaluate"
+    sections: ClassVar[tuple[str, ...]] = ("data", "evaluate")
 
     run: str
     languages: list[LanguageRecord]

@@ -108,13 +108,20 @@ class Made(Document):
 class Result(Document):
     """Base of the results: ``kind`` names the schema, ``version`` its revision, ``command`` makes one.
 
-    ``formerly`` are the names that the same schema had before, under which it is still read.
+    ``formerly`` are the names that the same schema had before, under which it is still read; ``sections`` the
+    parts of a recipe that it depends on, beside seed, languages and arithmetic.
     """
 
     kind: ClassVar[str]
     formerly: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     command: ClassVar[str]
+    sections: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def settings(cls, recipe: Any) -> list[Any]:
+        """What a recipe says of it: equal for recipes that give the same result."""
+        return [getattr(recipe, section) for section in cls.sections]
 
 
 R = TypeVar("R", bound=Result)

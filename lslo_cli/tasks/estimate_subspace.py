@@ -10,6 +10,7 @@ from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import attach
 from lslo_cli.nn.pruning import estimation_pruner
+from lslo_cli.tasks.batch_size import settled
 from lslo_cli.tasks.choices import choose_index, subspace_path
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import opened
@@ -27,7 +28,7 @@ def estimate_subspace(
     with opened(experiment, path, work=work, resume=resume, on_event=on_event) as job:
         index = choose_index(experiment, section.index, job.setup.model_identity, job.setup.on_event)
         job.upstream += index.upstream
-        job.settle(work_of(experiment.recipe, "estimate-subspace"))
+        job.setup = settled(job.setup, work_of(experiment.recipe, "estimate-subspace"))
         current = reuse and job.up_to_date(SubspaceResult)
         return current or job.write(estimate(job.setup, index.value))
 

@@ -14,6 +14,7 @@ from lslo_cli.artifacts.provenance import Stopwatch, digest_of, made
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact, DataIdentity, Input, LanguageRecord, ModelIdentity, Result
 from lslo_cli.errors import InputError
+from lslo_cli.method.languages import Language
 from lslo_cli.recipe import Recipe
 
 
@@ -54,6 +55,7 @@ def document(
     experiment: Experiment,
     path: Path,
     *,
+    languages: Sequence[Language],
     model: ModelIdentity,
     data: list[DataIdentity],
     upstream: Sequence[Upstream],
@@ -67,7 +69,7 @@ def document(
         version=result.version,
         experiment=recipe.experiment,
         seed=recipe.seed,
-        languages=[LanguageRecord.of(language) for language in recipe.selected_languages()],
+        languages=[LanguageRecord.of(language) for language in languages],
         recipe=recipe.model_dump(mode="json"),
         inputs=[item.as_input(path.parent) for item in upstream],
         data=data,

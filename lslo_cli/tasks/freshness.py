@@ -5,26 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.results import (
-    EvaluationResult,
-    IndexStrategyResult,
-    PruneReportResult,
-    SubspaceResult,
-    TrainingResult,
-)
 from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.data.text import with_splits
 from lslo_cli.errors import InputError
 from lslo_cli.recipe import Recipe, recorded
-
-SECTIONS: dict[type[Result], tuple[str, ...]] = {
-    IndexStrategyResult: ("data", "fit", "adapters", "weight_learn"),
-    SubspaceResult: ("data", "fit", "adapters", "estimate_subspace"),
-    TrainingResult: ("data", "fit", "adapters", "train", "evaluate"),
-    EvaluationResult: ("data", "evaluate"),
-    PruneReportResult: (),
-}
-"""The parts of a recipe that each result depends on, beside seed, languages and arithmetic."""
 
 SWITCHES = "precision", "tf32", "share_sources"
 """Keys of [run] that change results, if only by rounding."""
@@ -36,13 +20,13 @@ def same_settings(artifact: Artifact[Result], recipe: Recipe) -> bool:
     A key that the artifact's recipe lacks has its default, so a new key makes no artifact stale.
     """
     made_with = recorded(artifact.recipe)
-    sections = SECTIONS[type(artifact.result)]
+    kind = type(artifact.result)
     return (
         made_with is not None
         and artifact.seed == recipe.seed
         and made_with.new_languages == recipe.new_languages
         and all(getattr(made_with.run, name) == getattr(recipe.run, name) for name in SWITCHES)
-        and all(getattr(made_with, name) == getattr(recipe, name) for name in sections)
+        and kind.settings(made_with) == kind.settings(recipe)
     )
 
 

@@ -4,40 +4,36 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-
-import torch
+from typing import Generic, TypeVar
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.schema import LanguageRecord, Result
-from lslo_cli.errors import InputError, RunError
+from lslo_cli.errors import InputError, RunError, is_out_of_memory
 from lslo_cli.events import Noted, OnEvent, ignore
-from lslo_cli.models.work import Work
-from lslo_cli.tasks.batch_size import settled
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 from lslo_cli.tasks.freshness import same_settings
+from lslo_cli.tasks.session import Session
 from lslo_cli.tasks.setup import Setup, prepare
+
+S = TypeVar("S", bound=Session)
 
 
 @dataclass
-class Job:
+class Job(Generic[S]):
     """The artifact at ``path``, in the making; ``upstream`` are the artifacts behind it."""
 
     experiment: Experiment
     path: Path
-    setup: Setup
+    setup: S
     stopwatch: Stopwatch
     upstream: list[Upstream] = field(default_factory=list)
-
-    def settle(self, work: Work) -> None:
-        """Make the size of a batch a number, where the recipe leaves it to the memory that ``work`` finds."""
-        self.setup = settled(self.setup, work)
 
     def up_to_date(self, kind: type[Result]) -> Written | None:
         """The artifact that is there, if it was made from the same upstream, base, text and settings."""
@@ -47,10 +43,10 @@ class Job:
             return None
         same = (
             [item.digest for item in artifact.inputs] == [item.digest for item in self.upstream]
-            and artifact.model.digest == self.setup.base.identity.digest
+            and artifact.model.digest == self.setup.model_identity.digest
             and artifact.languages == [LanguageRecord.of(language) for language in self.setup.languages]
             and same_settings(artifact, self.setup.recipe)
-            and all(self.setup.read(text.split, text.limit).digest == text.digest for text in artifact.data)
+            and all(self.setup.digest_now(text) == text.digest for text in artifact.data)
         )
         return Written(self.path, artifact, up_to_date=True) if same else None
 
@@ -60,6 +56,7 @@ class Job:
             result,
             replace(self.experiment, recipe=self.setup.recipe),
             self.path,
+            languages=self.setup.languages,
             model=self.setup.model_identity,
             data=self.setup.data,
             upstream=self.upstream,
@@ -72,7 +69,12 @@ class Job:
         return written
 
 
-@contextmanager
+SMALLER_BATCHES = (
+    "lower the batch size, as --max-tokens 2000, and raise --accumulate to keep the size of an update; "
+    "--max-tokens auto does both"
+)
+
+
 def opened(
     experiment: Experiment,
     path: Path,
@@ -81,30 +83,43 @@ def opened(
     owned: Sequence[Path] = (),
     resume: bool = False,
     on_event: OnEvent = ignore,
-) -> Iterator[Job]:
-    """Check that the artifact can be written before anything long begins, and prepare its stage.
+) -> AbstractContextManager[Job[Setup]]:
+    """An :func:`artifact_job` of the first paper, with a checkpoint in ``work``."""
+    setup = partial(prepare, experiment.recipe, work, resume, on_event)
+    owned = [*owned, work] if work else owned
+    return artifact_job(experiment, path, setup, SMALLER_BATCHES, owned=owned, on_event=on_event)
+
+
+@contextmanager
+def artifact_job(
+    experiment: Experiment,
+    path: Path,
+    prepare: Callable[[], S],
+    lighter: str,
+    *,
+    owned: Sequence[Path] = (),
+    on_event: OnEvent = ignore,
+) -> Iterator[Job[S]]:
+    """Check that the artifact can be written before anything long begins, then ``prepare`` its setup.
 
     Of several commands that would make the same artifact at the same time, one waits for the other; what a
-    killed one left half made of it is removed, also in ``work`` and in the folders ``owned``. Raises
-    InputError where it cannot be written, whatever ``prepare`` raises, and RunError where memory runs out.
+    killed one left half made of it is removed, also in the folders ``owned``. Raises InputError where it
+    cannot be written, whatever ``prepare`` raises, and RunError where memory runs out, which ``lighter``
+    tells what to do about.
     """
     store.check_writable(path.parent)
     is_main = os.environ.get("RANK", "0") == "0"  # of processes that make it together
     waiting = partial(on_event, Noted(f"waiting for another process that makes {path}"))
     try:
-        with locked(path, waiting, [*owned, work] if work else owned) if is_main else nullcontext():
+        with locked(path, waiting, owned) if is_main else nullcontext():
             stopwatch = Stopwatch()
-            setup = prepare(experiment.recipe, work, resume, on_event)
+            setup = prepare()
             setup.accelerator.wait_for_everyone()
             yield Job(experiment, path, setup, stopwatch)
-    except RuntimeError as error:
-        # The CPU's allocator has no exception of its own.
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-            raise RunError(
-                f"memory ran out: {str(error).splitlines()[0]}",
-                "lower the batch size, as --max-tokens 2000, and raise --accumulate to keep the size of an "
-                "update; --max-tokens auto does both",
-            ) from error
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            reason = next(iter(str(error).splitlines()), "no more can be had")
+            raise RunError(f"memory ran out: {reason}", lighter) from error
         raise
 
 

@@ -67,6 +67,7 @@ def prune_report(
         result,
         experiment,
         experiment.folder.prune_report,
+        languages=experiment.recipe.selected_languages(),
         model=estimate.model,
         data=estimate.data,
         upstream=upstream,

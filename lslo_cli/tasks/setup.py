@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,14 +20,16 @@ from lslo_cli.data.text import DEV_ROWS, read_text, with_splits
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import Direction, Language, Resource, directions
 from lslo_cli.models.base import BaseModel, load_base
+from lslo_cli.models.encoder import encode_once
 from lslo_cli.models.new_languages import add_languages
+from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import FitSection, Recipe
+from lslo_cli.tasks.session import Session
 from lslo_cli.training.batches import EpochBatches
 from lslo_cli.training.device import (
     arithmetic_threads,
     attention_for,
-    describe_device,
     length_multiple,
     open_device,
 )
@@ -36,7 +39,7 @@ from lslo_cli.training.validation import Validation
 
 
 @dataclass
-class Setup:
+class Setup(Session):
     """Languages, base model and device of one stage.
 
     ``work`` is the folder of its checkpoint, None for no checkpoint; with ``resume`` training continues from
@@ -62,19 +65,11 @@ class Setup:
         return directions(self.languages)
 
     @property
-    def device(self) -> str:
-        return describe_device(self.accelerator.device)
-
-    @property
     def model_identity(self) -> ModelIdentity:
         return ModelIdentity(**asdict(self.base.identity))
 
-    def on_main(self, write: Callable[[], object]) -> None:
-        """Call ``write`` in the main process, once all processes are here and before any goes on."""
-        self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
-            write()
-        self.accelerator.wait_for_everyone()
+    def digest_now(self, text: DataIdentity) -> str:
+        return self.read(text.split, text.limit).digest
 
     def read(self, split: str, rows: int | None = None) -> Corpus:
         """Read a split of the recipe's text; ``rows`` keeps the first of each section."""
@@ -153,15 +148,15 @@ class Setup:
         recipe = self.recipe
         dropout = recipe.fit.dropout, recipe.fit.attention_dropout, recipe.fit.activation_dropout
         architecture_of(self.base.model).set_dropout(self.base.model, *dropout)
+        encode = partial(encode_once, route=route) if recipe.run.share_sources else None
         return Fit(
-            model=self.base.model,
+            objective=TranslationLoss(self.base.model, settings.label_smoothing, encode),
             parameters=list(parameters),
             batches=batches,
             settings=settings,
             accelerator=self.accelerator,
             seed=recipe.seed,
             route=route,
-            share_sources=recipe.run.share_sources,
             callbacks=callbacks,
             checkpoint=Checkpoint(self.work, self._fingerprint(task, settings, depends_on))
             if self.work

@@ -20,6 +20,7 @@ from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import Adapters, attach
 from lslo_cli.nn.pruning import Pruner, gradual_pruner
 from lslo_cli.recipe import Keep, Method, PruneTargets, Recipe
+from lslo_cli.tasks.batch_size import settled
 from lslo_cli.tasks.choices import run_choices, run_folder
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import Job, opened
@@ -49,7 +50,7 @@ def train(
     with opened(experiment, folder.training, work=work, resume=resume, on_event=on_event) as job:
         index, ranks = run_choices(experiment, subspace, job.setup.model_identity, job.setup.on_event)
         job.upstream += (*index.upstream, *ranks.upstream)
-        job.settle(work_of(experiment.recipe, "train", ranks.value))
+        job.setup = settled(job.setup, work_of(experiment.recipe, "train", ranks.value))
         job.setup.on_main(lambda: _adopt(folder))
         current = _trained(job) if reuse else None
         if current:

@@ -21,6 +21,7 @@ from lslo_cli.method.languages import Direction
 from lslo_cli.models.base import BaseModel, load_base, new_base, save_base
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.models.vocabulary import train_vocabulary
+from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.recipe import BaseSection, Recipe
 from lslo_cli.tasks.experiment import Experiment, Written, document
 from lslo_cli.training.batches import EpochBatches
@@ -50,6 +51,7 @@ def train_base(
         result,
         Experiment(recipe, ExperimentFolder(out), command),
         out / "training.json",
+        languages=recipe.selected_languages(),
         model=ModelIdentity(**asdict(base.identity)),
         data=[data],
         upstream=(),
@@ -98,11 +100,12 @@ def fit_base(
             f"{len(batches.directions)} directions, {batches.skipped:,} too long"
         )
     )
+    settings = _optimisation(section)
     fit = Fit(
-        model=base.model,
+        objective=TranslationLoss(base.model, settings.label_smoothing),
         parameters=list(base.model.parameters()),
         batches=FixedEpochs(batches, section.updates * section.accumulate * accelerator.num_processes),
-        settings=_optimisation(section),
+        settings=settings,
         accelerator=accelerator,
         seed=seed,
         callbacks=[validation],

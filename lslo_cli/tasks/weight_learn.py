@@ -10,6 +10,7 @@ from lslo_cli.method.sites import Layer
 from lslo_cli.method.strategy import LayerWeights
 from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import MixedAdapters, attach_mixture
+from lslo_cli.tasks.batch_size import settled
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import opened
 from lslo_cli.tasks.setup import Setup, optimisation
@@ -25,7 +26,7 @@ def weight_learn(
     """
     path, work = experiment.folder.index_strategy, experiment.folder.checkpoint("weight-learn")
     with opened(experiment, path, work=work, resume=resume, on_event=on_event) as job:
-        job.settle(work_of(experiment.recipe, "weight-learn"))
+        job.setup = settled(job.setup, work_of(experiment.recipe, "weight-learn"))
         current = reuse and job.up_to_date(IndexStrategyResult)
         return current or job.write(learn_weights(job.setup))
 

@@ -19,15 +19,37 @@ from lslo_cli.artifacts.results import EpochRecord
 from lslo_cli.artifacts.writing import writing
 from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
-from lslo_cli.models.encoder import encode_once
 from lslo_cli.nn.files import unreadable_reason
-from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.tally import LossTally
 from lslo_cli.training.prefetch import made_ahead
 
 READ_EVERY = {"cuda": 10}
 """Updates from one reading of the loss to the next, by kind of device: to read is to wait for a GPU."""
+
+
+class Optimiser(Protocol):
+    """How parameters are moved. ``accumulate`` batches make one update; ``clip_norm`` 0 means no clipping."""
+
+    @property
+    def epochs(self) -> int: ...
+
+    @property
+    def clip_norm(self) -> float: ...
+
+    @property
+    def accumulate(self) -> int: ...
+
+    @property
+    def advice(self) -> str:
+        """What to do where training diverges."""
+        ...
+
+    def optimizer(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer: ...
+
+    def factor(self, step: int, updates: int) -> float:
+        """Factor on the learning rate of update ``step`` (from 0) of ``updates``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -47,6 +69,20 @@ class Optimisation:
     label_smoothing: float
     accumulate: int
 
+    @property
+    def advice(self) -> str:
+        """What to do where training diverges."""
+        return f"lower the learning rate, now {self.lr:g}, or clip: --set fit.clip_norm=1.0"
+
+    def optimizer(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+        """Adam without weight decay."""
+        betas = (self.beta1, self.beta2)
+        return torch.optim.Adam(parameters, lr=self.lr, betas=betas, eps=1e-8, fused=True)
+
+    def factor(self, step: int, updates: int) -> float:
+        """:func:`inverse_sqrt`, which does not depend on how many updates there will be."""
+        return inverse_sqrt(step, self.warmup)
+
 
 def inverse_sqrt(step: int, warmup: int) -> float:
     """Factor on the learning rate of update ``step`` (from 0): linear to 1 at ``warmup``, then sqrt decay.
@@ -58,7 +94,10 @@ def inverse_sqrt(step: int, warmup: int) -> float:
 
 
 class EpochSource(Protocol):
-    """Batches by epoch, a pure function of seed and epoch."""
+    """Batches by epoch, a pure function of seed and epoch.
+
+    A batch has ``tokens``, what its summed loss is divided by, and ``to(device)``; for a GPU ``pinned()``.
+    """
 
     def batches(self, epoch: int) -> Sequence[Any]: ...
 
@@ -130,19 +169,18 @@ class Checkpoint:
 class Fit:
     """A training run: what is trained, on what, how, and what lives beside it.
 
-    Batches and dropout of an epoch are functions of (seed, epoch) alone, so a resumed run needs no state of
-    a random number generator. With ``share_sources`` a source sentence is encoded once for all its targets in
-    a batch, as far as the encoder does not depend on them.
+    ``objective`` is a module that holds all that is trained and returns the loss of a batch, summed over its
+    tokens. Batches and dropout of an epoch are functions of (seed, epoch) alone, so a resumed run needs no
+    state of a random number generator.
     """
 
-    model: nn.Module
+    objective: nn.Module
     parameters: list[nn.Parameter]
     batches: EpochSource
-    settings: Optimisation
+    settings: Optimiser
     accelerator: Accelerator
     seed: int
     route: Route | None = None
-    share_sources: bool = False
     callbacks: Sequence[Callback] = ()
     checkpoint: Checkpoint | None = None
     task: str = "training"
@@ -150,12 +188,10 @@ class Fit:
     history: list[EpochRecord] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        betas = (self.settings.beta1, self.settings.beta2)
-        optimizer = torch.optim.Adam(self.parameters, lr=self.settings.lr, betas=betas, eps=1e-8, fused=True)
-        encode = partial(encode_once, route=self.route) if self.share_sources else None
-        objective = TranslationLoss(self.model, self.settings.label_smoothing, encode)
-        self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
-        factor = partial(inverse_sqrt, warmup=self.settings.warmup)
+        optimizer = self.settings.optimizer(self.parameters)
+        self.objective, self.optimizer = self.accelerator.prepare(self.objective, optimizer)
+        self._updates = math.ceil(len(self.batches.batches(1)) / self._micro_batches)
+        factor = partial(self.settings.factor, updates=self._updates * self.settings.epochs)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer.optimizer, factor)
 
     def run(self, resume: bool = False) -> list[EpochRecord]:
@@ -167,10 +203,8 @@ class Fit:
         """
         if resume:
             self._restore()
-        updates = math.ceil(len(self.batches.batches(1)) / self._micro_batches)
-        self.on_event(
-            Started(self.task, updates * self.settings.epochs, "updates", updates * len(self.history))
-        )
+        total, done = (self._updates * epochs for epochs in (self.settings.epochs, len(self.history)))
+        self.on_event(Started(self.task, total, "updates", done))
         for epoch in range(len(self.history) + 1, self.settings.epochs + 1):
             for callback in self.callbacks:
                 callback.before_epoch(epoch)
@@ -231,7 +265,7 @@ class Fit:
             raise RunError(
                 f"{self.task} diverged: the loss is {tally.losses[update - 1]} in epoch {epoch}, "
                 f"update {update}",
-                f"lower the learning rate, now {self.settings.lr:g}, or clip: --set fit.clip_norm=1.0",
+                self.settings.advice,
             )
 
     def _check_weights(self, epoch: int) -> None:
@@ -242,7 +276,7 @@ class Fit:
         kept = f"; the state after epoch {epoch - 1} is kept" if epoch > 1 and self.checkpoint else ""
         raise RunError(
             f"{self.task} diverged: weights are not finite after epoch {epoch}, update {updates}{kept}",
-            f"lower the learning rate, now {self.settings.lr:g}, or clip: --set fit.clip_norm=1.0",
+            self.settings.advice,
         )
 
     def _dropout_seed(self, epoch: int) -> int:

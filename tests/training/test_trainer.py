@@ -105,7 +105,14 @@ def make_fit(settings=SETTINGS, batches=BATCHES, dropout=0.0, gps=0.0, **rest):
     rest["callbacks"] = [pruning, *rest.get("callbacks", ())]
     accelerator = Accelerator(cpu=True)
     return Fit(
-        model, adapters.parameters(), Epochs(batches), settings, accelerator, 7, adapters.route, **rest
+        TranslationLoss(model, settings.label_smoothing),
+        adapters.parameters(),
+        Epochs(batches),
+        settings,
+        accelerator,
+        7,
+        adapters.route,
+        **rest,
     )
 
 
@@ -173,7 +180,7 @@ def test_an_epoch_has_as_many_updates_as_groups_of_batches_and_counts_every_toke
 
 def test_the_recorded_loss_is_the_mean_over_target_tokens():
     fit = make_fit(replace(SETTINGS, epochs=1, lr=1e-12))  # so the weights stay what they are
-    objective = TranslationLoss(fit.model.eval(), 0.1)
+    objective = TranslationLoss(fit.objective.model.eval(), 0.1)
     total = 0.0
     for batch in BATCHES:
         with fit.route.of(batch.source_language, batch.target_language), torch.no_grad():
@@ -214,7 +221,8 @@ def test_a_whole_model_can_be_trained_without_a_route():
     model = make_model()
     parameters = list(model.parameters())
     before = [p.detach().clone() for p in parameters]
-    fit = Fit(model, parameters, Epochs(BATCHES), SETTINGS, Accelerator(cpu=True), seed=7)
+    objective = TranslationLoss(model, SETTINGS.label_smoothing)
+    fit = Fit(objective, parameters, Epochs(BATCHES), SETTINGS, Accelerator(cpu=True), seed=7)
     history = fit.run()
     assert history[-1].loss < history[0].loss
     assert not any(torch.equal(p, old) for p, old in zip(parameters, before, strict=True) if p.dim() > 1)
@@ -222,10 +230,13 @@ def test_a_whole_model_can_be_trained_without_a_route():
 
 def test_the_frozen_base_stays_as_it_is_bit_for_bit():
     fit = make_fit()
-    frozen = {name: p.clone() for name, p in fit.model.named_parameters() if not p.requires_grad}
+    model = fit.objective.model
+    frozen = {name: p.clone() for name, p in model.named_parameters() if not p.requires_grad}
     before = weights(fit)
     fit.run()
-    assert all(torch.equal(p, frozen[name]) for name, p in fit.model.named_parameters() if name in frozen)
+    assert all(
+        torch.equal(p, frozen[name]) for name, p in fit.objective.model.named_parameters() if name in frozen
+    )
     assert not any(torch.equal(*pair) for pair in zip(weights(fit), before, strict=True))
 
 

@@ -1,0 +1,52 @@
+"""What every command computes with: a recipe, a device, and whoever listens."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
+from lslo_cli.events import OnEvent
+from lslo_cli.method.languages import Language
+from lslo_cli.recipe import Recipe
+from lslo_cli.training.device import describe_device
+
+
+class Session(ABC):
+    """One command at work. ``languages`` are those that its artifact records.
+
+    ``data`` collects the identity of all text that was read.
+
+    ``work`` is the folder of its checkpoint, None for no checkpoint. Of several processes only the main one
+    has a listener in ``on_event``.
+    """
+
+    recipe: Recipe
+    languages: Sequence[Language]
+    accelerator: Accelerator
+    on_event: OnEvent
+    data: list[DataIdentity]
+    work: Path | None
+
+    @property
+    @abstractmethod
+    def model_identity(self) -> ModelIdentity:
+        """The frozen model that everything starts from."""
+
+    @abstractmethod
+    def digest_now(self, text: DataIdentity) -> str:
+        """The digest that a text has by now. Raises InputError where it is missing or damaged."""
+
+    @property
+    def device(self) -> str:
+        return describe_device(self.accelerator.device)
+
+    def on_main(self, write: Callable[[], object]) -> None:
+        """Call ``write`` in the main process, once all processes are here and before any goes on."""
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            write()
+        self.accelerator.wait_for_everyone()
