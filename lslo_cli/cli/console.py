@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from textwrap import wrap
+from typing import Literal
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +20,7 @@ messages = Console(stderr=True, highlight=False)
 
 CROWDED = 8
 """Columns of a table from which on they stand closer together."""
+UNLIMITED = 10_000
 READABLE = 36
 """Characters to a line that a sentence needs at least."""
 
@@ -23,41 +28,76 @@ READABLE = 36
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], names: int = 1) -> None:
     """Print a compact table: the first ``names`` columns to the left, figures to the right.
 
-    A table that is wider than the console is turned, so that its columns become rows.
+    A table that is wider than the console is continued below, under the same names, with the columns that
+    did not fit. One that goes into a pipe or a file is written whole.
     """
-    body = [columns, *rows]
-    table = _table(body, names)
-    unlimited = results.options.update(max_width=10_000)
-    if results.measure(table, options=unlimited).maximum > results.width:
-        table = _table(list(zip(*body, strict=True)), names=1)
+    rows = [tuple(map(shown, row)) for row in rows]
     results.print(Text(title, style="bold"))
-    results.print(table)
-
-
-def _table(body: Sequence[Sequence[object]], names: int) -> Table:
-    heading, *rows = body
-    gap = 0 if len(heading) > CROWDED else 1
-    table = Table(
-        box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False, header_style="bold"
-    )
-    for number, column in enumerate(heading):
-        is_name = number < names
-        table.add_column(
-            shown(column), justify="left" if is_name else "right", overflow="fold", no_wrap=not is_name
+    gap = 1 if len(columns) <= CROWDED else 0
+    for number, kept in enumerate(_blocks(columns, rows, names, gap)):
+        if number:
+            results.print()
+        table = Table(
+            box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False, header_style="bold"
         )
-    for row in rows:
-        table.add_row(*(shown(value) for value in row))
-    return table
+        for column in kept:
+            justify: Literal["left", "right"] = "left" if column < names else "right"
+            table.add_column(
+                shown(columns[column]), justify=justify, overflow="fold", no_wrap=column >= names
+            )
+        for row in rows:
+            table.add_row(*(row[column] for column in kept))
+        with _full_width():
+            results.print(table)
+
+
+def _blocks(
+    columns: Sequence[str], rows: Sequence[Sequence[Text]], names: int, gap: int
+) -> Iterator[list[int]]:
+    """The columns to print beside each other: the names, and as many of the others as there is room for."""
+    widths = [
+        max(cell_len(name), *(row[number].cell_len for row in rows), 0) + 1 + gap
+        for number, name in enumerate(columns)
+    ]
+    kept = list(range(names))
+    for number in range(names, len(columns)):
+        if len(kept) > names and sum(widths[column] for column in (*kept, number)) > _width() + 1 + gap:
+            yield kept
+            kept = list(range(names))
+        kept.append(number)
+    yield kept
+
+
+def _width() -> int:
+    """Characters to a line: all that are needed where no terminal is and nobody sets ``COLUMNS``."""
+    return results.width if results.is_terminal or "COLUMNS" in os.environ else UNLIMITED
+
+
+@contextmanager
+def _full_width() -> Iterator[None]:
+    before = results.width
+    results.width = _width()
+    yield
+    results.width = before
 
 
 def show_facts(pairs: Iterable[tuple[str, object]]) -> None:
-    """Print names and values, one pair to a line."""
+    """Print names and values, one pair to a line; a value that has too little room there stands below."""
+    facts = [(name, shown(value)) for name, value in pairs]
+    indent = max((cell_len(name) for name, _ in facts), default=0) + 2
+    longest = max((value.cell_len for _, value in facts), default=0)
+    if _width() - indent < min(longest, READABLE):
+        for name, value in facts:
+            results.print(Text(name))
+            results.print(Padding(value, (0, 0, 0, 2)))
+        return
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for name, value in pairs:
-        grid.add_row(Text(name), shown(value))
-    results.print(grid)
+    for name, value in facts:
+        grid.add_row(Text(name), value)
+    with _full_width():
+        results.print(grid)
 
 
 def show_descriptions(title: str, rows: Sequence[tuple[str, str]]) -> None:

@@ -18,13 +18,28 @@ def test_the_quality_table_of_lang12_fits_eighty_columns_with_a_run_in_each_row(
     assert lines[5].split()[0] == "2-2-8-gps0.9"
 
 
-def test_a_table_that_is_too_wide_is_turned(capsys):
-    rows = [(run, *["17.70"] * 16, "17.70") for run in ("base", "full", "2-2-8-8-gps0.9")]
-    console.show_table("spBLEU", ["Run", *LANG30_GROUPS, "AVG"], rows)
+WIDE = [(run, *["17.70"] * 16, "17.70") for run in ("base", "full", "2-2-8-8-gps0.9")]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 110])
+def test_a_table_that_is_too_wide_goes_on_below_under_the_same_names(capsys, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(console.results, "width", width)
+    console.show_table("spBLEU", ["Run", *LANG30_GROUPS, "AVG"], WIDE)
     lines = capsys.readouterr().out.splitlines()
-    assert max(map(len, lines)) <= 80
-    assert lines[1].split() == ["Run", "base", "full", "2-2-8-8-gps0.9"]
-    assert [line.split()[0] for line in lines[3:]] == [*LANG30_GROUPS, "AVG"]
+    assert max(map(len, lines)) <= width
+    heads = [line.split() for line in lines if line.startswith("Run ")]
+    assert [name for head in heads for name in head[1:]] == [*LANG30_GROUPS, "AVG"]
+    assert sum(line.startswith("2-2-8-8-gps0.9 ") for line in lines) == len(heads)
+    assert sum(line.count("17.70") for line in lines) == 3 * 17
+
+
+def test_a_table_in_a_pipe_is_whole(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    console.show_table("spBLEU", ["Run", *LANG30_GROUPS, "AVG"], WIDE)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == ["Run", *LANG30_GROUPS, "AVG"]
+    assert len(lines) == 1 + 2 + 3
 
 
 def test_what_has_no_value_is_a_dash_and_thousands_are_apart(capsys):
@@ -48,3 +63,11 @@ def test_facts_stand_one_to_a_line(capsys):
         ["run", "full"],
         ["parameters", "49,504"],
     ]
+
+
+def test_a_value_is_never_broken_into_digits_on_a_narrow_console(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(console.results, "width", 40)
+    console.show_facts([("trainable, counted as the paper does", 1_044_480), ("run", "full")])
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["trainable, counted as the paper does", "  1,044,480", "run", "  full"]
