@@ -21,6 +21,7 @@ __all__ = [
     "check_fresh",
     "check_writable",
     "read",
+    "read_any",
     "read_tensor_path",
     "replacing",
     "write",
@@ -79,6 +80,24 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
         raise InputError(f"{path} does not fit {expected} at '{where}': {problem['msg']}", again) from None
+
+
+def read_any(path: Path) -> Artifact[Any]:
+    """Read an artifact of whatever kind it says it is.
+
+    Raises InputError as :func:`read` does, and for a file that holds no artifact of a known kind.
+    """
+    try:
+        document = parse_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from None
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}", "make it again, or name another file") from None
+    found = document.get("schema_id") if isinstance(document, dict) else None
+    for result_type in Result.__subclasses__():
+        if found in {f"lslo/{name}" for name in (result_type.kind, *result_type.formerly)}:
+            return read(path, result_type)
+    raise InputError(f"{path} holds {found or 'no lslo artifact'}", "name an artifact that lslo wrote")
 
 
 def read_tensor_path(artifact_path: Path, tensors: TensorFile) -> Path:

@@ -26,6 +26,7 @@ from lslo_cli.cli.commands.prune_report import prune_report
 from lslo_cli.cli.commands.recipe import recipe
 from lslo_cli.cli.commands.report import report
 from lslo_cli.cli.commands.reproduce import reproduce
+from lslo_cli.cli.commands.runs import runs, show
 from lslo_cli.cli.commands.train import train
 from lslo_cli.cli.commands.translate import translate
 from lslo_cli.cli.commands.weight_learn import weight_learn
@@ -157,6 +158,8 @@ app.add_typer(plot.app, name="plot", rich_help_panel=PIPELINE)
 
 BESIDE = "Beside the pipeline"
 app.command("demo", rich_help_panel=BESIDE)(demo)
+app.command("runs", rich_help_panel=BESIDE)(runs)
+app.command("show", rich_help_panel=BESIDE)(show)
 app.command("recipe", rich_help_panel=BESIDE)(recipe)
 app.command("translate", rich_help_panel=BESIDE)(translate)
 app.command("reproduce", rich_help_panel=BESIDE)(reproduce)

@@ -1,0 +1,70 @@
+import json
+
+import pytest
+
+
+@pytest.fixture
+def experiment(written, tmp_path):
+    experiment = written(tmp_path / "results" / "lang12").table(3)
+    experiment.prune_report()
+    return experiment
+
+
+def test_runs_are_listed_best_first(lslo, experiment):
+    run = lslo("runs", "--sort", "score", "--where", "method=lslo")
+    assert run.exit_code == 0
+    heading, _, *rows = run.stdout.splitlines()[1:]
+    assert heading.split()[:3] == ["experiment", "run", "method"]
+    end = heading.index("score") + len("score")
+    scores = [float(row[:end].split()[-1]) for row in rows]
+    assert scores and scores == sorted(scores, reverse=True)
+
+
+def test_runs_as_json_have_every_column(lslo, experiment):
+    rows = json.loads(lslo("runs", "--json").stdout)
+    full = next(row for row in rows if row["run"] == "full")
+    assert full["method"] == "full" and full["V2V"] > 0 and full["made"].startswith("2026-01-01")
+
+
+def test_without_runs_the_next_step_is_named(lslo, tmp_path):
+    (tmp_path / "results").mkdir()
+    run = lslo("runs")
+    assert run.exit_code == 0 and run.stderr == "no runs in results; next: lslo demo\n"
+
+
+def test_conditions_that_no_run_meets_name_the_list(lslo, experiment):
+    assert lslo("runs", "--where", "score>99").stderr.endswith("next: lslo runs\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("runs/full", ["training", "evaluation", "method", "By direction", "en-fr"]),
+        ("prune-report.json", ["prune-report", "encoder", "seed 2", "m2m-124-615m"]),
+    ],
+)
+def test_an_artifact_is_shown_with_where_it_came_from(lslo, experiment, path, said):
+    run = lslo("show", f"results/lang12/{path}")
+    assert run.exit_code == 0
+    assert all(word in run.stdout for word in [*said, "lslo test"])
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "said"),
+    [
+        ("{", 3, "is damaged"),
+        ("{}", 3, "holds no lslo artifact"),
+        ('{"schema_id": "lslo/else"}', 3, "holds lslo/else"),
+    ],
+)
+def test_what_is_no_artifact_is_refused(lslo, tmp_path, content, code, said):
+    (tmp_path / "file.json").write_text(content, encoding="utf-8")
+    run = lslo("show", "file.json")
+    assert run.exit_code == code and said in run.stderr
+
+
+def test_a_folder_without_artifacts_is_refused(lslo, tmp_path):
+    (tmp_path / "empty").mkdir()
+    run = lslo("show", "empty")
+    assert run.exit_code == 2 and "holds no artifact" in run.stderr
+    assert lslo("show", "nowhere.json").exit_code == 3
