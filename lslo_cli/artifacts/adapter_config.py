@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from lslo_cli.artifacts.schema import Document
 from lslo_cli.errors import InputError
+from lslo_cli.method.span import Span
 from lslo_cli.parsing import parse_json
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -34,6 +35,7 @@ class AdapterConfig(Document):
     ranks: dict[str, int]
     index: dict[str, str]
     sites: str
+    span: Span = Span.ALL
     recipe: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -16,6 +16,7 @@ from lslo_cli.method.importance import Pool, PrunedMatrix
 from lslo_cli.method.languages import Direction, Resource
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import Layer, Site
+from lslo_cli.method.span import Span
 from lslo_cli.method.statistics import CONFIDENCE, Verdict
 from lslo_cli.method.strategy import Index, IndexStrategy, LayerWeights
 
@@ -142,6 +143,7 @@ class TrainingResult(Result):
     prune_targets: str
     trainable_parameters: int
     trainable_parameters_paper_style: int | None
+    """None where it is the true count: whole models, and adapters of the first d_model units."""
     nonzero_parameters: int
     pruned: PrunedTable
     history: list[EpochRecord]
@@ -154,6 +156,12 @@ class TrainingResult(Result):
     """Mean loss per target token on the dev rows after each epoch, without smoothing; empty without any."""
     kept_epoch: int | None = None
     """The epoch that was chosen for its loss on the dev rows, None where the last was kept unasked."""
+    span: Span = Span.ALL
+
+    @property
+    def paper_parameters(self) -> int:
+        """#Params as the paper counts."""
+        return self.trainable_parameters_paper_style or self.trainable_parameters
 
 
 class BaseTrainingResult(Result):

@@ -62,6 +62,19 @@ BaseModelName = Annotated[
 ]
 
 
+SpanName = Annotated[
+    str | None,
+    Option(
+        "--span",
+        metavar="d_model|all",
+        rich_help_panel=TRAINING,
+        help="Feed-forward units that adapters of fc1 and fc2 span: the first d_model, as in the authors' "
+        "code, or all.",
+    ),
+    Key("adapters.span"),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecipeOptions:
     """Settings: a recipe, and what overrides it."""
@@ -323,6 +336,17 @@ class StageOptions(ComputeOptions, ExperimentOptions):
 class FitOptions(StageOptions):
     """What every step that trains takes."""
 
+    span: SpanName = None
+    initialisation: Annotated[
+        str | None,
+        Option(
+            "--initialisation",
+            metavar="uniform|gaussian",
+            rich_help_panel=TRAINING,
+            help="How A starts: uniform in +-1/sqrt(r), as in the authors' code, or Gaussian, their text.",
+        ),
+        Key("adapters.initialisation"),
+    ] = None
     lr: Annotated[
         float | None, Option("--lr", rich_help_panel=TRAINING, help="Peak learning rate."), Key("fit.lr")
     ] = None

@@ -121,6 +121,7 @@ def load_target_encoder(name: str, language: str, *, max_length: int, device: to
             RankMap(result.ranks),
             codes,
             SiteSet(result.sites),
+            span=result.span,
         )
         adapters.load_state_dict(
             read_tensors(store.read_tensor_path(path, result.weights), "train the run again")

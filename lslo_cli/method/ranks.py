@@ -10,6 +10,7 @@ from lslo_cli.method.importance import PrunedMatrix
 from lslo_cli.method.languages import Language, Resource, resource_classes
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import SiteSet
+from lslo_cli.method.span import Span
 
 SHARED = "shared"
 """The name of the one adapter that all languages use in ordinary LoRA, in place of a language code."""
@@ -43,17 +44,13 @@ class RankMap:
         """The sum of ranks over languages: columns of A and B at one site."""
         return sum(self.by_language.values())
 
-    def parameters(self, shape: ModelShape, site_set: SiteSet = SiteSet.ALL) -> int:
-        """Trainable parameters: sum over sites and languages of r (d_in + d_out)."""
-        return self.total * sum(sum(shape.matrix(site.kind)) for site in shape.sites(site_set))
+    def parameters(self, shape: ModelShape, site_set: SiteSet = SiteSet.ALL, span: Span = Span.ALL) -> int:
+        """Trainable parameters: sum over sites and languages of r (d_in + d_out) of the adapters.
 
-    def parameters_paper_style(self, shape: ModelShape, site_set: SiteSet = SiteSet.ALL) -> int:
-        """The paper's #Params, which counts every matrix as d_model x d_model, fc1 and fc2 included.
-
-        It equals :meth:`parameters` for attention only, and is smaller elsewhere: by a factor 1.46 for
-        all matrices of M2M-124 615M and 2.5 for feed-forward only.
+        With ``Span.D_MODEL`` these are the paper's #Params. Where adapters span all feed-forward units there
+        are more: 1.46 times as many for all matrices of M2M-124 615M, and 2.5 for feed-forward only.
         """
-        return self.total * len(shape.sites(site_set)) * 2 * shape.d_model
+        return self.total * sum(sum(shape.adapter(site.kind, span)) for site in shape.sites(site_set))
 
 
 def uniform_ranks(languages: Iterable[Language], rank: int) -> RankMap:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lslo_cli.method.sites import Kind, Layer, Site, SiteSet, layers, sites
+from lslo_cli.method.span import Span
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class ModelShape:
         if kind is Kind.FC2:
             return self.d_model, self.ffn_dim
         return self.d_model, self.d_model
+
+    def adapter(self, kind: Kind, span: Span) -> tuple[int, int]:
+        """(d_out, d_in) of a matrix's adapter: B is (d_out, r) and A (r, d_in)."""
+        return span.of(self.matrix(kind), self.d_model)
 
     @property
     def parameters(self) -> int:

@@ -42,12 +42,13 @@ class AdapterFacts:
 
     ``by_language`` has a row (language, resource, rank, parameters) for each; ``unknown`` are languages of
     the recipe for which the model has no token. ``sites`` counts the matrices that carry adapters.
+    ``parameters_paper_style`` is None where the paper's count is the true one.
     """
 
     site_set: str
     sites: int
     parameters: int
-    parameters_paper_style: int
+    parameters_paper_style: int | None
     by_language: tuple[tuple[str, str, int, int], ...]
     memory: MemoryEstimate
     max_tokens: int
@@ -97,13 +98,13 @@ def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:
     languages, sites, new = recipe.selected_languages(), recipe.train.sites, recipe.new_languages
     check_new_languages(new, base.languages, base.name)
     ranks = _ranks(recipe.train.ranks, languages, new)
-    work = Work(recipe.fit.epochs, ranks, sites, new_languages=tuple(new))
+    work = Work(recipe.fit.epochs, ranks, sites, new_languages=tuple(new), span=recipe.adapters.span)
     trainable = work.trainable(base.shape)
     return AdapterFacts(
         site_set=sites,
         sites=len(base.shape.sites(sites)),
         parameters=trainable,
-        parameters_paper_style=ranks.parameters_paper_style(base.shape, sites),
+        parameters_paper_style=work.paper_style(base.shape),
         by_language=parameters_by_language(recipe, work, base.shape),
         memory=estimate_memory(base.shape, trainable, trainable, recipe.fit.max_tokens),
         max_tokens=recipe.fit.max_tokens,

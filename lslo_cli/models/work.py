@@ -11,6 +11,7 @@ from lslo_cli.method.ranks import SHARED, RankMap, uniform_ranks
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import SiteSet
+from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, IndexStrategy
 from lslo_cli.recipe import Recipe
 
@@ -39,6 +40,7 @@ class Work:
     schedule: GradualPruning | None = None
     copies: int = 1
     new_languages: tuple[str, ...] = ()
+    span: Span = Span.ALL
 
     def trainable(self, shape: ModelShape) -> int:
         """Trainable parameters; weight learning adds two weights per layer."""
@@ -46,14 +48,22 @@ class Work:
             return shape.parameters
         mixing = 2 * len(shape.layers) if self.copies == 2 else 0
         rows = len(self.new_languages) * shape.d_model
-        return self.copies * self.ranks.parameters(shape, self.sites) + mixing + rows
+        return self.copies * self.ranks.parameters(shape, self.sites, self.span) + mixing + rows
+
+    def paper_style(self, shape: ModelShape) -> int | None:
+        """The paper's count of the adapters' parameters, every matrix as d_model x d_model.
+
+        None where that is the true one: adapters of the first d_model units, and whole models.
+        """
+        if self.ranks is None or self.span is Span.D_MODEL:
+            return None
+        return self.copies * self.ranks.parameters(shape, self.sites, Span.D_MODEL)
 
     def parameters_of(self, code: str, shape: ModelShape) -> int:
         """Trainable parameters of one language's adapters and, if it is new, of its row."""
         ranks = RankMap({code: self.ranks.of(code)})
-        return self.copies * ranks.parameters(shape, self.sites) + shape.d_model * (
-            code in self.new_languages
-        )
+        row = shape.d_model * (code in self.new_languages)
+        return self.copies * ranks.parameters(shape, self.sites, self.span) + row
 
     def memory(self, shape: ModelShape, max_tokens: int) -> MemoryEstimate:
         """What a step on a batch of ``max_tokens`` tokens takes."""
@@ -63,17 +73,18 @@ class Work:
 
 def work_of(recipe: Recipe, command: str, ranks: RankMap | None = None) -> Work:
     """What ``weight-learn``, ``estimate-subspace`` or ``train``, with ``ranks``, would train."""
-    languages, new = recipe.selected_languages(), tuple(recipe.new_languages)
+    languages = recipe.selected_languages()
+    new, span = tuple(recipe.new_languages), recipe.adapters.span
     if command == "weight-learn":
         stage = recipe.weight_learn
         ranks = uniform_ranks(languages, stage.rank)
-        return Work(stage.epochs or recipe.fit.epochs, ranks, copies=2, new_languages=new)
+        return Work(stage.epochs or recipe.fit.epochs, ranks, copies=2, new_languages=new, span=span)
     if command == "estimate-subspace":
         schedule = recipe.estimation_schedule()
         ranks = uniform_ranks(languages, recipe.estimate_subspace.rank)
-        return Work(schedule.epochs, ranks, schedule=schedule, new_languages=new)
+        return Work(schedule.epochs, ranks, schedule=schedule, new_languages=new, span=span)
     schedule = recipe.training_schedule()
-    return Work(recipe.fit.epochs, ranks, recipe.train.sites, schedule, new_languages=new)
+    return Work(recipe.fit.epochs, ranks, recipe.train.sites, schedule, new_languages=new, span=span)
 
 
 def training_facts(recipe: Recipe, work: Work, shape: ModelShape, batches: int) -> list[tuple[str, str]]:
@@ -85,9 +96,9 @@ def training_facts(recipe: Recipe, work: Work, shape: ModelShape, batches: int) 
         ("updates", f"{work.epochs} epochs of {updates:,}, each of up to {size}"),
         ("trainable", f"{trainable:,} parameters, {trainable / shape.parameters:.2%} of the base"),
     ]
-    if work.ranks:
-        counted = work.copies * work.ranks.parameters_paper_style(shape, work.sites)
+    if counted := work.paper_style(shape):
         facts.append(("counted as the paper does", f"{counted:,}"))
+    if work.ranks:
         facts.append(("sites", f"{work.sites} ({len(shape.sites(work.sites))} matrices)"))
     if work.schedule and work.schedule.target_ratio:
         ratios = ", ".join(f"{work.schedule.ratio_at(epoch):.2f}" for epoch in range(1, work.epochs + 1))

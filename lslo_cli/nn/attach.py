@@ -13,6 +13,7 @@ from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.sites import Layer, Site, SiteSet, Stack, sites
+from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, IndexStrategy
 from lslo_cli.nn.lslo import IndexMixture, LayerWeighting, LSLo, RoutedLoRA
 from lslo_cli.nn.norms import note_inputs
@@ -101,6 +102,7 @@ def attach(
     site_set: SiteSet = SiteSet.ALL,
     kernel: AdapterKernel = AdapterKernel.AUTO,
     initialisation: Initialisation = Initialisation.GAUSSIAN,
+    span: Span = Span.ALL,
 ) -> Adapters:
     """Freeze ``model`` and put an LSLo on every site of ``site_set``.
 
@@ -116,8 +118,8 @@ def attach(
     by_site = {}
     for site in model_sites(model, site_set):
         base = site_module(model, site)
-        index = strategy.of(site.layer)
-        adapter = RoutedLoRA(base.in_features, base.out_features, slots, index, route, initialisation)
+        d_out, d_in = span.of((base.out_features, base.in_features), model.config.d_model)
+        adapter = RoutedLoRA(d_in, d_out, slots, strategy.of(site.layer), route, initialisation)
         by_site[site] = adapter.to(base.weight.device)
         _replace(model, site, LSLo(base, by_site[site]))
     return Adapters(route, names, by_site)
@@ -139,6 +141,7 @@ def attach_mixture(
     languages: Sequence[str],
     kernel: AdapterKernel = AdapterKernel.AUTO,
     initialisation: Initialisation = Initialisation.GAUSSIAN,
+    span: Span = Span.ALL,
 ) -> MixedAdapters:
     """Freeze ``model`` and put both adapters of eq. 5 on every site, one weighting per layer."""
     route = Route(kernel)
@@ -149,11 +152,11 @@ def attach_mixture(
     modules = []
     for site in model_sites(model, SiteSet.ALL):
         base = site_module(model, site)
-        weighting = weightings.setdefault(site.layer, LayerWeighting().to(base.weight.device))
+        device = base.weight.device
+        weighting = weightings.setdefault(site.layer, LayerWeighting().to(device))
+        d_out, d_in = span.of((base.out_features, base.in_features), model.config.d_model)
         source, target = (
-            RoutedLoRA(base.in_features, base.out_features, slots, index, route, initialisation).to(
-                base.weight.device
-            )
+            RoutedLoRA(d_in, d_out, slots, index, route, initialisation).to(device)
             for index in (Index.SOURCE, Index.TARGET)
         )
         modules.append(IndexMixture(base, source, target, weighting))

@@ -54,7 +54,7 @@ class GroupedProducts:
         self, x: Tensor, weight: Tensor | None, bias: Tensor | None, A: Tensor, B: Tensor
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """See :class:`~lslo_cli.nn.routed.Products`; raises UsageError for a width torch cannot take."""
-        for width in (x.shape[-1], len(B)):
+        for width in (x.shape[1], A.shape[1], len(B)):
             if width * x.element_size() % ALIGNED:
                 raise UsageError(
                     f"run.adapter_kernel=grouped needs widths of a multiple of {ALIGNED} bytes, not "
@@ -63,9 +63,14 @@ class GroupedProducts:
                 )
         length = len(x) // self.rows
         ends = self.ends * length
-        hidden = F.grouped_mm(self._sorted(x, length), self._padded(A).transpose(1, 2), offs=ends)
+        read = self._sorted(x[:, : A.shape[1]], length)
+        hidden = F.grouped_mm(read, self._padded(A).transpose(1, 2), offs=ends)
         update = self._restored(F.grouped_mm(hidden, self._padded(B.T), offs=ends), length)
-        return update if weight is None else F.linear(x, weight, bias).add_(update), (hidden,)
+        if weight is None:
+            return update, (hidden,)
+        y = F.linear(x, weight, bias)
+        y[:, : len(B)] += update
+        return y, (hidden,)
 
     def backward(
         self,
@@ -80,14 +85,16 @@ class GroupedProducts:
         """See :class:`~lslo_cli.nn.routed.Products`."""
         length = len(x) // self.rows
         ends = self.ends * length
-        dy_sorted = self._sorted(dy, length).contiguous()
+        dy_sorted = self._sorted(dy[:, : len(B)], length).contiguous()
         d_hidden = F.grouped_mm(dy_sorted, self._padded(B.T).transpose(1, 2), offs=ends)
-        dA = F.grouped_mm(d_hidden.T, self._sorted(x, length), offs=ends)  # (adapters, r, d_in)
-        dB = F.grouped_mm(kept[0].T, dy_sorted, offs=ends)  # (adapters, r, d_out)
+        read = self._sorted(x[:, : A.shape[1]], length)
+        dA = F.grouped_mm(d_hidden.T, read, offs=ends)  # (adapters, r, s_in)
+        dB = F.grouped_mm(kept[0].T, dy_sorted, offs=ends)  # (adapters, r, s_out)
         dx = None
         if wants_dx:
-            dx = self._restored(F.grouped_mm(d_hidden, self._padded(A), offs=ends), length)
-            dx = dx if weight is None else (dy @ weight).add_(dx)
+            dx = torch.zeros_like(x) if weight is None else dy @ weight
+            update = F.grouped_mm(d_hidden, self._padded(A), offs=ends)
+            dx[:, : A.shape[1]] += self._restored(update, length)
         return dx, dA.flatten(0, 1)[self.places], dB.flatten(0, 1)[self.places].T
 
     def _padded(self, lora: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ def _is_visited(own_first, own_stop, block, BLOCK_R: tl.constexpr):
 @triton.jit(do_not_specialize=VARYING)
 def project(
     x, lora, hidden, first, stop,
-    tokens, length, d, width, kept, lora_r, lora_d,
+    tokens, length, d, width, kept, x_row, lora_r, lora_d,
     BLOCK_T: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_D: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """``hidden[t, c - first_t] = sum_k x[t, k] lora[c, k]`` for the columns c that t owns."""
@@ -51,7 +51,7 @@ def project(
             total = tl.zeros((BLOCK_T, BLOCK_R), tl.float32)
             for start in range(0, d, BLOCK_D):
                 k = start + tl.arange(0, BLOCK_D)
-                of_x = tl.load(x + row * d + k, mask=(t < tokens)[:, None] & (k < d), other=0)
+                of_x = tl.load(x + row * x_row + k, mask=(t < tokens)[:, None] & (k < d), other=0)
                 of_lora = tl.load(
                     lora + c * lora_r + k[:, None] * lora_d, mask=(c < width) & (k < d)[:, None], other=0
                 )
@@ -64,14 +64,15 @@ def project(
 @triton.jit(do_not_specialize=VARYING)
 def linear(
     x, weight, bias, hidden, lora, y, first, stop,
-    tokens, length, d_in, d_out, width, kept, weight_out, weight_in, lora_out, lora_r,
+    tokens, length, d_in, d_out, span, width, kept, y_row, weight_out, weight_in, lora_out, lora_r,
     HAS_WEIGHT: tl.constexpr, HAS_BIAS: tl.constexpr,
     BLOCK_T: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_R: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
     """``y[t, n] = sum_k x[t, k] weight[n, k] + bias[n] + sum_c hidden[t, c - first_t] lora[n, c]``.
 
-    The last sum is over the columns c that t owns. Without a weight it is added to what y is.
+    For ``n < d_out``. The last sum is over the columns c that t owns, and there for ``n < span`` only.
+    Without a weight it is added to what y is.
     """
     n = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
     t = tl.program_id(1) * BLOCK_T + tl.arange(0, BLOCK_T)
@@ -91,24 +92,25 @@ def linear(
         if HAS_BIAS:
             total += tl.load(bias + n, mask=n < d_out, other=0).to(tl.float32)
     else:
-        total = tl.load(y + row * d_out + n, mask=inside, other=0).to(tl.float32)
+        total = tl.load(y + row * y_row + n, mask=inside, other=0).to(tl.float32)
     own_first, own_stop = _owned(first, stop, t, tokens, length)
-    for block in range(0, width, BLOCK_R):
+    is_spanned = tl.program_id(0) * BLOCK_N < span
+    for block in range(0, width if is_spanned else 0, BLOCK_R):
         if _is_visited(own_first, own_stop, block, BLOCK_R):
             c = block + tl.arange(0, BLOCK_R)
             owned = (own_first[:, None] <= c) & (c < own_stop[:, None])
             of_hidden = tl.load(hidden + row * kept + (c - own_first[:, None]), mask=owned, other=0)
             of_lora = tl.load(
-                lora + n * lora_out + c[:, None] * lora_r, mask=(n < d_out) & (c < width)[:, None], other=0
+                lora + n * lora_out + c[:, None] * lora_r, mask=(n < span) & (c < width)[:, None], other=0
             )
             total = tl.dot(of_hidden, of_lora, total, input_precision=PRECISION)
-    tl.store(y + row * d_out + n, total.to(y.dtype.element_ty), mask=inside)
+    tl.store(y + row * y_row + n, total.to(y.dtype.element_ty), mask=inside)
 
 
 @triton.jit(do_not_specialize=VARYING)
 def outer(
     hidden, z, sums, first, stop,
-    tokens, length, d, width, kept, per_split, sums_split, sums_r, sums_d,
+    tokens, length, d, width, kept, z_row, per_split, sums_split, sums_r, sums_d,
     BLOCK_T: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_N: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """``sums[s, c, n] = sum_t hidden[t, c - first_t] z[t, n]`` over the tokens t of split s that own c."""
@@ -124,7 +126,7 @@ def outer(
             row = t.to(tl.int64)[:, None]
             owned = (own_first[:, None] <= c) & (c < own_stop[:, None])
             of_hidden = tl.load(hidden + row * kept + (c - own_first[:, None]), mask=owned, other=0)
-            of_z = tl.load(z + row * d + n, mask=(t < tokens)[:, None] & (n < d), other=0)
+            of_z = tl.load(z + row * z_row + n, mask=(t < tokens)[:, None] & (n < d), other=0)
             total = tl.dot(tl.trans(of_hidden), of_z, total, input_precision=PRECISION)
     place = sums + split * sums_split + c[:, None] * sums_r + n * sums_d
     tl.store(place, total, mask=(c < width)[:, None] & (n < d))

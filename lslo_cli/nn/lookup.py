@@ -67,8 +67,9 @@ class Lookup:
         self, x: Tensor, weight: Tensor | None, bias: Tensor | None, A: Tensor, B: Tensor
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """See :class:`~lslo_cli.nn.routed.Products`."""
-        hidden = self._project(x.contiguous(), A)
-        return self._linear(x.contiguous(), weight, bias, hidden, B), (hidden,)
+        x = x.contiguous()
+        hidden = self._project(x, A)
+        return self._linear(x, weight, bias, hidden, B, len(B)), (hidden,)
 
     def backward(
         self,
@@ -83,39 +84,49 @@ class Lookup:
         """See :class:`~lslo_cli.nn.routed.Products`. The gradients of A and B are in float32."""
         dy, x = dy.contiguous(), x.contiguous()
         d_hidden = self._project(dy, B.T)
-        dx = self._linear(dy, None if weight is None else weight.T, None, d_hidden, A.T) if wants_dx else None
+        weight = None if weight is None else weight.T
+        dx = self._linear(dy, weight, None, d_hidden, A.T, x.shape[1]) if wants_dx else None
         return dx, self._outer(d_hidden, x, A, 0), self._outer(*kept, dy, B, 1)
 
     def _project(self, x: Tensor, lora: Tensor) -> Tensor:
-        """``x A_l^T``: (tokens, kept) for x (tokens, d) and ``lora`` (R, d)."""
-        tokens, d = x.shape
+        """``x A_l^T``: (tokens, kept) of the first d columns of x, for ``lora`` (R, d)."""
+        tokens, d = len(x), lora.shape[1]
         hidden = x.new_empty(tokens, self.kept)
         rows = 32  # few, since all a program does is read its rows
         kernels.project[(triton.cdiv(tokens, rows),)](
             x, lora, hidden, self.first, self.stop,
-            tokens, self._length(x), d, len(lora), self.kept, *lora.stride(),
+            tokens, self._length(x), d, len(lora), self.kept, x.stride(0), *lora.stride(),
             BLOCK_T=rows, BLOCK_R=_rank_block(len(lora)), BLOCK_D=128 if x.itemsize < 4 else 32,
             PRECISION=_precision(), num_warps=4, num_stages=3,
         )  # fmt: skip
         return hidden
 
     def _linear(
-        self, x: Tensor, weight: Tensor | None, bias: Tensor | None, hidden: Tensor, lora: Tensor
+        self,
+        x: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        hidden: Tensor,
+        lora: Tensor,
+        without: int,
     ) -> Tensor:
-        """``x W^T + b + h B_l^T`` for x (tokens, d_in), W (d_out, d_in), B (d_out, R)."""
+        """``x W^T + b + h B_l^T``, its last term added to the first outputs, for B (s_out, R).
+
+        x is (tokens, d_in) and W (d_out, d_in); ``without`` a weight that many outputs are made.
+        """
         in_kernel = self.fused and weight is not None
         if in_kernel:
-            y = x.new_empty(len(x), len(lora))
+            y = x.new_empty(len(x), len(weight))
         elif weight is not None:
             y = F.linear(x, weight, bias)
         else:
-            y = x.new_zeros(len(x), len(lora))
-        tokens, d_out = y.shape
+            y = x.new_zeros(len(x), without)
+        tokens, d_out = len(y), y.shape[1] if in_kernel else len(lora)
         tiles = self.tiles or (HALF if x.itemsize < 4 else SINGLE)
         has_bias = in_kernel and bias is not None
         kernels.linear[(triton.cdiv(d_out, tiles.outputs), triton.cdiv(tokens, tiles.tokens))](
             x, weight if in_kernel else x, bias if has_bias else x, hidden, lora, y, self.first, self.stop,
-            tokens, self._length(x), x.shape[1], d_out, lora.shape[1], self.kept,
+            tokens, self._length(x), x.shape[1], d_out, len(lora), lora.shape[1], self.kept, y.stride(0),
             *(weight if in_kernel else x).stride(), *lora.stride(),
             HAS_WEIGHT=in_kernel, HAS_BIAS=has_bias,
             BLOCK_T=tiles.tokens, BLOCK_N=tiles.outputs, BLOCK_K=tiles.inputs,
@@ -127,9 +138,10 @@ class Lookup:
     def _outer(self, hidden: Tensor, z: Tensor, lora: Tensor, rank_dim: int) -> Tensor:
         """The sum over the tokens of each adapter of ``h_t z_t^T``: float32, of the shape of ``lora``.
 
-        ``rank_dim`` is the dimension of ``lora`` that has the rank axis; z (tokens, d) has the other one.
+        ``rank_dim`` is the dimension of ``lora`` that has the rank axis; along the other it has the first
+        columns of z.
         """
-        tokens, d = z.shape
+        tokens, d = len(z), lora.shape[1 - rank_dim]
         width = lora.shape[rank_dim]
         block_r, block_n, block_t = _rank_block(width), 64, 64 if z.itemsize < 4 else 32
         tiles = triton.cdiv(d, block_n), triton.cdiv(width, block_r)
@@ -137,7 +149,7 @@ class Lookup:
         sums = z.new_empty(splits, *lora.shape, dtype=torch.float32)
         kernels.outer[(*tiles, splits)](
             hidden, z, sums, self.first, self.stop,
-            tokens, self._length(z), d, width, self.kept,
+            tokens, self._length(z), d, width, self.kept, z.stride(0),
             triton.cdiv(triton.cdiv(tokens, splits), block_t) * block_t,
             sums.stride(0), sums.stride(1 + rank_dim), sums.stride(2 - rank_dim),
             BLOCK_T=block_t, BLOCK_R=block_r, BLOCK_N=block_n, PRECISION=_precision(),

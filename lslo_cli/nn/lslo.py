@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from lslo_cli.method.initialisation import Initialisation
@@ -21,6 +22,9 @@ class RoutedLoRA(nn.Module):
     whatever the number of languages: ``lora_A`` is (R, d_in) and ``lora_B`` (d_out, R) with R the sum of
     ranks, of which ``slots`` gives every adapter its slice. So a language that is absent from an update has
     a gradient of zero, not none, and under Adam moves on by its momentum.
+
+    The frozen matrix may have more inputs and outputs: the update reads the first d_in and is added to the
+    first d_out of them.
 
     A starts as ``initialisation`` says, B at zero, so an adapter that was just made changes nothing.
     """
@@ -46,11 +50,12 @@ class RoutedLoRA(nn.Module):
     ) -> torch.Tensor:
         """The update ``scale * B_l A_l x``, with ``base(x)`` where a base is given.
 
-        Maps (rows, length, d_in) to (rows, length, d_out). ``scale`` is a scalar, 1 where it is not given.
+        Maps (rows, length, inputs) to (rows, length, outputs), with those of the base; the update alone has
+        d_out outputs. ``scale`` is a scalar, 1 where it is not given.
         """
         weight, bias = (base.weight, base.bias) if base else (None, None)
         lora_A = self.lora_A if scale is None else scale * self.lora_A
-        d = min(x.shape[-1], len(self.lora_B))
+        d = min(lora_A.shape[1], len(self.lora_B))
         products = self.route.products(self.index, x.shape[0], self.slots, product_format(x), d)
         return routed_linear(x, weight, bias, lora_A, self.lora_B, products)
 
@@ -105,4 +110,8 @@ class IndexMixture(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         source_weight, target_weight = self.weighting()
-        return self.source(x, self.base, source_weight) + self.target(x, None, target_weight)
+        y = self.source(x, self.base, source_weight)
+        update = self.target(x, None, target_weight)
+        if missing := y.shape[-1] - update.shape[-1]:
+            update = F.pad(update, (0, missing))
+        return y + update

@@ -18,7 +18,9 @@ class Products(Protocol):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """``y = x W^T + b + x A_l^T B_l^T``, without a weight the last term, and what backward needs again.
 
-        x is (tokens, d_in), all rows having the same number of tokens; all tensors are in one format.
+        x is (tokens, d_in), all rows having the same number of tokens; all tensors are in one format. A
+        (R, s_in) and B (s_out, R) may be narrower than W: the update reads the first s_in inputs and is added
+        to the first s_out outputs. Without a weight y is (tokens, s_out).
         """
 
     def backward(
@@ -31,7 +33,7 @@ class Products(Protocol):
         kept: tuple[Tensor, ...],
         wants_dx: bool,
     ) -> tuple[Tensor | None, Tensor, Tensor]:
-        """The gradients of x, if it is wanted, of A and of B from that of y, (tokens, d_out)."""
+        """The gradients of x, if it is wanted, of A and of B from that of y, of y's shape."""
 
 
 def routed_linear(
@@ -39,9 +41,11 @@ def routed_linear(
 ) -> Tensor:
     """``x W^T + b + x A_l^T B_l^T`` with l the adapter of each row; without ``weight`` the update alone.
 
-    x is (rows, length, d_in), weight (d_out, d_in), lora_A (R, d_in), lora_B (d_out, R); the result
-    (rows, length, d_out). Computed in x's format, or autocast's. Weight and bias are frozen and have no
-    gradient. Of the inputs only x is kept for backward, and not even that where a layer norm made it.
+    x is (rows, length, d_in), weight (d_out, d_in); the result (rows, length, d_out). lora_A (R, s_in) reads
+    the first s_in <= d_in inputs, and what lora_B (s_out, R) gives is added to the first s_out <= d_out
+    outputs; the update alone is (rows, length, s_out). Computed in x's format, or autocast's. Weight and
+    bias are frozen and have no gradient. Of the inputs only x is kept for backward, and not even that where
+    a layer norm made it.
     """
     return _RoutedLinear.apply(x, weight, bias, lora_A, lora_B, products, product_format(x))
 

@@ -76,8 +76,8 @@ class Groups:
         y = x.new_zeros(len(x), len(B)) if weight is None else F.linear(x, weight, bias)
         length, hidden = len(x) // sum(self.rows), []
         for x_l, y_l, A_l, B_l in zip(
-            self._tokens(x, length),
-            self._tokens(y, length),
+            self._tokens(x[:, : A.shape[1]], length),
+            self._tokens(y[:, : len(B)], length),
             self._matrices(A, 0),
             self._matrices(B, 1),
             strict=True,
@@ -102,9 +102,9 @@ class Groups:
         if wants_dx:
             dx = torch.zeros_like(x) if weight is None else dy @ weight
         for dx_l, dy_l, x_l, h_l, A_l, B_l, dA_l, dB_l in zip(
-            self._tokens(dx, length) if dx is not None else self.rows,
-            self._tokens(dy, length),
-            self._tokens(x, length),
+            self._tokens(dx[:, : A.shape[1]], length) if dx is not None else self.rows,
+            self._tokens(dy[:, : len(B)], length),
+            self._tokens(x[:, : A.shape[1]], length),
             kept,
             self._matrices(A, 0),
             self._matrices(B, 1),
@@ -124,7 +124,7 @@ class Groups:
         return x.split([rows * length for rows in self.rows])
 
     def _matrices(self, lora: Tensor, dim: int) -> list[Tensor]:
-        """The part of each group: views of A (R, d_in) along dimension 0, or of B (d_out, R) along 1."""
+        """The part of each group: views of A (R, s_in) along dimension 0, or of B (s_out, R) along 1."""
         parts = lora.split(self.widths, dim)
         return [parts[part] for part in self.parts]
 

@@ -22,8 +22,8 @@ KEY_DOTS = 3
 """More than any key of a recipe has, as ``languages.wo.resource``."""
 
 
-BEFORE = {"adapters": {"initialisation": "gaussian"}}
-"""What was done before a section was there, where today's default is something else."""
+BEFORE = {"adapters": {"initialisation": "gaussian", "span": "all"}}
+"""What was done before a key was there, where today's default is something else."""
 
 
 def resolve(
@@ -56,7 +56,7 @@ def recorded(values: Mapping[str, Any]) -> Recipe | None:
     not what was done before the key was there.
     """
     try:
-        return Recipe.model_validate({**BEFORE, **values})
+        return Recipe.model_validate(merge(BEFORE, values))
     except ValidationError:
         return None
 

@@ -16,6 +16,7 @@ from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.languages import LANGUAGE_SETS, LANGUAGES, Language, Resource, resolve_languages
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import SiteSet
+from lslo_cli.method.span import Span
 from lslo_cli.recipe.base import BaseSection
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.recipe.reproduce import ReproduceSection
@@ -141,9 +142,14 @@ class FitSection(Section):
 
 
 class AdaptersSection(Section):
-    """What is true of the adapters of every stage. The default is that of the authors' code."""
+    """What is true of the adapters of every stage. The defaults are those of the authors' code.
+
+    ``span`` says which of the feed-forward units adapters of fc1 write to and those of fc2 read: the first
+    d_model, or all.
+    """
 
     initialisation: Initialisation = Initialisation.UNIFORM
+    span: Span = Span.D_MODEL
 
 
 class WeightLearnSection(Section):

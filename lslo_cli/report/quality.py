@@ -34,9 +34,9 @@ def quality_table(
 ) -> Table:
     """Runs x groups with the average over directions, as tables 1 to 4.
 
-    #Params is the true number of trainable parameters, with the paper's count beside it; runs without a
-    training result, such as the base model, have neither. Raises InputError without a run, or where runs
-    were scored with different metrics or on different directions.
+    #Params is the true number of trainable parameters, with the paper's count beside it, which may be the
+    same; runs without a training result, such as the base model, have neither. Raises InputError without a
+    run, or where runs were scored with different metrics or on different directions.
     """
     if not evaluations:
         raise InputError("there is no evaluated run", "evaluate one: lslo evaluate")
@@ -52,10 +52,9 @@ def quality_table(
     rows = []
     for run in evaluations:
         training = trained.get(run.run)
-        count = training.trainable_parameters if training else None
-        paper_count = training.trainable_parameters_paper_style if training else None
+        counts = (training.trainable_parameters, training.paper_parameters) if training else (None, None)
         scores = (metric.groups(run).get(name) for name in names)
-        rows.append((run.run, count, paper_count, *scores, metric.average(run)))
+        rows.append((run.run, *counts, *scores, metric.average(run)))
     return Table(
         title=f"{metric} by group of directions ({metric.signature(first)})",
         columns=(

@@ -24,7 +24,8 @@ from lslo_cli.report.tidy import RUN
 
 SCORE_TABLES = (1, 2, 3, 4, 8)
 PARAMS_NOTE = (
-    "#Params is the true number of trainable parameters; the paper's count takes every matrix as d x d."
+    "#Params is the true number of trainable parameters; the paper's count takes every adapter as d x d, "
+    "which is true of adapters of the first d_model feed-forward units, the authors'."
 )
 
 
@@ -74,12 +75,12 @@ def _our_source(average: Spread | None, study: Study, comparable: bool) -> Sourc
 
 
 def _parameters(study: Study, row: PrintedRow, ours: list[Spread | None]) -> tuple[Cell, Cell]:
-    """Trainable parameters, true and as the paper counts; whole models are counted alike."""
+    """Trainable parameters, true and as the paper counts."""
     trained = study.trainings(row.key) if ours[-1] is not None else []
     if not trained:
         return None, None
     result = trained[0].result
-    return result.trainable_parameters, result.trainable_parameters_paper_style or result.trainable_parameters
+    return result.trainable_parameters, result.paper_parameters
 
 
 def _differences(ours: list[Spread | None], theirs: list[float]) -> list[Cell]:

@@ -40,7 +40,8 @@ class Forecast:
     """One job: whether it is done, and what it costs; None for what does not apply.
 
     ``updates`` are those of an epoch, counted where base model and text are at hand and else estimated for
-    FLORES-101. ``trainable`` is None for a rank map that is yet to be estimated.
+    FLORES-101. ``trainable`` is None for a rank map that is yet to be estimated, ``trainable_paper_style``
+    also where the paper counts truly.
     """
 
     label: str
@@ -72,11 +73,9 @@ def _forecast(job: Job, counted: dict[str, tuple[int, bool]]) -> Forecast:
     work = _work(job.experiment, command)
     if work is None:
         return Forecast(job.label, current, job.epochs, updates, certain)
-    paper_style = work.copies * work.ranks.parameters_paper_style(shape, work.sites) if work.ranks else None
     memory = work.memory(shape, recipe.fit.max_tokens) if recipe.fit.max_tokens != "auto" else None
-    return Forecast(
-        job.label, current, job.epochs, updates, certain, work.trainable(shape), paper_style, memory
-    )
+    counts = work.trainable(shape), work.paper_style(shape)
+    return Forecast(job.label, current, job.epochs, updates, certain, *counts, memory)
 
 
 def updates_of(recipe: Recipe) -> tuple[int, bool]:

@@ -39,14 +39,14 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
     stage = recipe.estimate_subspace
     schedule = recipe.estimation_schedule()
     batches = setup.training_batches()
-    ranks, kernel = uniform_ranks(setup.languages, stage.rank), recipe.run.adapter_kernel
     adapters = attach(
         setup.base.model,
         strategy,
-        ranks,
+        uniform_ranks(setup.languages, stage.rank),
         setup.codes,
-        kernel=kernel,
+        kernel=recipe.run.adapter_kernel,
         initialisation=recipe.adapters.initialisation,
+        span=recipe.adapters.span,
     )
     pruner = estimation_pruner(adapters, stage.pool)
     fit = setup.fit(

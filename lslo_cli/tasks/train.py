@@ -102,9 +102,19 @@ def fine_tune(
     batches = setup.training_batches(directions)
     # One adapter for all languages is the same whichever side would select it.
     strategy = strategy or uniform(Index.SOURCE, model.config.encoder_layers, model.config.decoder_layers)
-    kernel, initialisation = recipe.run.adapter_kernel, recipe.adapters.initialisation
     adapters = (
-        attach(model, strategy, ranks, setup.codes, section.sites, kernel, initialisation) if ranks else None
+        attach(
+            model,
+            strategy,
+            ranks,
+            setup.codes,
+            section.sites,
+            recipe.run.adapter_kernel,
+            recipe.adapters.initialisation,
+            recipe.adapters.span,
+        )
+        if ranks
+        else None
     )
     parameters = [*adapters.parameters(), *setup.new_rows()] if adapters else unfrozen(model)
     pruner = pruner_of(setup, adapters)
@@ -134,8 +144,8 @@ def fine_tune(
     if keep:
         keep.restore()
     pruned = PrunedTable.of(pruner.counts(adapters) if adapters else [])
+    work = work_of(recipe, "train", ranks)
     trainable = sum(parameter.numel() for parameter in parameters)
-    counted = ranks.parameters_paper_style(setup.model_identity.shape, section.sites) if ranks else None
     return TrainingResult(
         run=run,
         index=strategy.as_text() if adapters else {},
@@ -144,7 +154,7 @@ def fine_tune(
         new_languages=recipe.new_languages,
         **_settings(setup, adapters),
         trainable_parameters=trainable,
-        trainable_parameters_paper_style=counted,
+        trainable_parameters_paper_style=work.paper_style(setup.model_identity.shape),
         nonzero_parameters=trainable - sum(matrix.pruned for matrix in pruned.matrices()),
         pruned=pruned,
         history=history,
@@ -219,6 +229,7 @@ def _settings(setup: Setup, adapters: Adapters | None) -> dict[str, Any]:
     return {
         "method": section.method,
         "sites": section.sites,
+        "span": setup.recipe.adapters.span,
         "target_ratio": section.gps,
         "start_epoch": section.gps_start,
         "duration": section.gps_duration,

@@ -41,6 +41,7 @@ def learn_weights(setup: Setup) -> IndexStrategyResult:
         setup.codes,
         recipe.run.adapter_kernel,
         recipe.adapters.initialisation,
+        recipe.adapters.span,
     )
     trajectory = _Trajectory(adapters)
     epochs = recipe.weight_learn.epochs or recipe.fit.epochs

@@ -17,6 +17,7 @@ from lslo_cli.artifacts.writing import write_text, writing
 from lslo_cli.errors import InputError
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import Layer, SiteSet
+from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, IndexStrategy
 from lslo_cli.models.base import save_base
 from lslo_cli.nn.attach import Adapters, attach
@@ -81,6 +82,8 @@ class Placed(Protocol):
     def ranks(self) -> Mapping[str, int]: ...
     @property
     def sites(self) -> str: ...
+    @property
+    def span(self) -> Span: ...
 
 
 def attach_weights(setup: Setup, path: Path, state: Mapping[str, torch.Tensor], placed: Placed) -> Route:
@@ -91,8 +94,15 @@ def attach_weights(setup: Setup, path: Path, state: Mapping[str, torch.Tensor], 
     try:
         strategy = IndexStrategy({Layer.parse(layer): Index(side) for layer, side in placed.index.items()})
         ranks, site_set = RankMap(placed.ranks), SiteSet(placed.sites)
-        kernel = setup.recipe.run.adapter_kernel
-        adapters = attach(setup.base.model, strategy, ranks, setup.codes, site_set, kernel)
+        adapters = attach(
+            setup.base.model,
+            strategy,
+            ranks,
+            setup.codes,
+            site_set,
+            setup.recipe.run.adapter_kernel,
+            span=placed.span,
+        )
         adapters.load_state_dict(state)
         if setup.base.new_rows:
             setup.base.new_rows.load_state_dict(state)
@@ -123,6 +133,7 @@ def _save_adapters(
         ranks=dict(ranks.by_language),
         index=strategy.as_text(),
         sites=str(setup.recipe.train.sites),
+        span=setup.recipe.adapters.span,
         recipe=setup.recipe.model_dump(mode="json", exclude=NOT_THE_ADAPTERS),
     )
     with writing(path) as file:

@@ -19,7 +19,9 @@ from lslo_cli.cli.flags import flags_of, takes
 from lslo_cli.cli.options import FitOptions, RecipeOptions, StageOptions
 from lslo_cli.errors import UsageError
 from lslo_cli.method.importance import Pool
+from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.sites import SiteSet
+from lslo_cli.method.span import Span
 from lslo_cli.recipe import Keep, Method, Precision, PruneTargets, Recipe, SearchMode
 
 
@@ -61,6 +63,8 @@ OPTIMISATION = [
     ("--max-tokens", "99", "fit.max_tokens", 99),
     ("--max-tokens", "auto", "fit.max_tokens", "auto"),
     ("--accumulate", "3", "fit.accumulate", 3),
+    ("--span", "all", "adapters.span", Span.ALL),
+    ("--initialisation", "gaussian", "adapters.initialisation", Initialisation.GAUSSIAN),
 ]
 OWN = [
     (WeightLearnOptions, "--rank", "3", "weight_learn.rank", 3),
@@ -168,6 +172,7 @@ def test_lr_is_the_rate_of_the_method_in_use(arguments, lr, lr_full):
         ("--sites", SiteSet),
         ("--prune-targets", PruneTargets),
         ("--pool", Pool),
+        ("--span", Span),
         ("--mode", SearchMode),
         ("--precision", Precision),
     ],

@@ -8,13 +8,14 @@ from lslo_cli.method.languages import LANGUAGES, resolve_languages
 from lslo_cli.method.ranks import RankMap, parse_ranks, ranks_from_estimate, uniform_ranks
 from lslo_cli.method.shapes import SHAPES
 from lslo_cli.method.sites import Site, SiteSet
+from lslo_cli.method.span import Span
 
 LANGUAGE_SETS = {name: resolve_languages(name, LANGUAGES) for name in ("lang12", "lang30")}
 TWELVE = LANGUAGE_SETS["lang12"]
 M2M = SHAPES["m2m-124-615m"]
 
-# Ranks, sites, true parameters in millions, the paper's way of counting, and what the paper prints. The
-# misprint: 7.7 fits neither way of counting.
+# Ranks, sites, parameters in millions of adapters that span all feed-forward units and the first d_model of
+# them, and what the paper prints. The misprint: 7.7 fits neither.
 PARAMETERS = [
     ("lang12", "4,4,4", "all", 22.41, 15.335, 15.35),
     ("lang12", "8,8,8", "all", 44.83, 30.671, 30.7),
@@ -35,33 +36,33 @@ PARAMETERS = [
 MISPRINT = ("2,2,16", "fc")
 
 
-@pytest.mark.parametrize(("name", "ranks", "sites", "true", "paper_style", "_printed"), PARAMETERS)
-def test_parameters_are_counted_both_ways(name, ranks, sites, true, paper_style, _printed):
-    rank_map = parse_ranks(ranks, LANGUAGE_SETS[name])
-    assert rank_map.parameters(M2M, SiteSet(sites)) / 1e6 == pytest.approx(true, abs=0.006)
-    assert rank_map.parameters_paper_style(M2M, SiteSet(sites)) / 1e6 == pytest.approx(paper_style, abs=6e-4)
+@pytest.mark.parametrize(("name", "ranks", "sites", "of_all", "of_d_model", "_printed"), PARAMETERS)
+def test_parameters_depend_on_the_span(name, ranks, sites, of_all, of_d_model, _printed):
+    counts = [parse_ranks(ranks, LANGUAGE_SETS[name]).parameters(M2M, SiteSet(sites), span) for span in Span]
+    assert counts[list(Span).index(Span.ALL)] / 1e6 == pytest.approx(of_all, abs=0.006)
+    assert counts[list(Span).index(Span.D_MODEL)] / 1e6 == pytest.approx(of_d_model, abs=6e-4)
 
 
-@pytest.mark.parametrize(("_name", "ranks", "sites", "true", "paper_style", "printed"), PARAMETERS)
-def test_the_papers_way_of_counting_gives_every_printed_number_but_fc_2_2_16(
-    _name, ranks, sites, true, paper_style, printed
+@pytest.mark.parametrize(("_name", "ranks", "sites", "of_all", "of_d_model", "printed"), PARAMETERS)
+def test_adapters_of_the_first_d_model_units_have_every_printed_number_but_fc_2_2_16(
+    _name, ranks, sites, of_all, of_d_model, printed
 ):
     # Four of the printed numbers are multiples or halves of a rounded one, and one is truncated.
     close = pytest.approx(printed, rel=0.005)
-    assert (paper_style == close) is ((ranks, sites) != MISPRINT)
+    assert (of_d_model == close) is ((ranks, sites) != MISPRINT)
     if (ranks, sites) == MISPRINT:
-        assert true != close
+        assert of_all != close
 
 
-def test_the_papers_way_of_counting_is_exact_for_attention_only():
-    rank_map = uniform_ranks(TWELVE, 3)
-    assert rank_map.parameters(M2M, SiteSet.ATTENTION) == rank_map.parameters_paper_style(
-        M2M, SiteSet.ATTENTION
-    )
-    assert Fraction(
-        rank_map.parameters(M2M, SiteSet.FEED_FORWARD),
-        rank_map.parameters_paper_style(M2M, SiteSet.FEED_FORWARD),
-    ) == Fraction(5, 2)
+def test_the_span_makes_no_difference_to_attention_and_2_5_to_feed_forward():
+    counts = {
+        (site_set, span): uniform_ranks(TWELVE, 3).parameters(M2M, site_set, span)
+        for site_set in SiteSet
+        for span in Span
+    }
+    assert counts[SiteSet.ATTENTION, Span.ALL] == counts[SiteSet.ATTENTION, Span.D_MODEL]
+    feed_forward = [counts[SiteSet.FEED_FORWARD, span] for span in (Span.ALL, Span.D_MODEL)]
+    assert Fraction(*feed_forward) == Fraction(5, 2)
 
 
 def test_one_language_at_rank_1_adds_466944_parameters():

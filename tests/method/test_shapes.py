@@ -2,6 +2,7 @@ import pytest
 
 from lslo_cli.method.shapes import SHAPES, ModelShape
 from lslo_cli.method.sites import Kind, SiteSet
+from lslo_cli.method.span import Span
 
 M2M = SHAPES["m2m-124-615m"]
 
@@ -43,3 +44,14 @@ def test_feed_forward_matrices_are_wide_and_all_others_square():
 @pytest.mark.parametrize(("site_set", "count"), [("all", 156), ("attn", 108), ("fc", 48)])
 def test_the_615m_model_has_as_many_sites_as_the_paper_adapts(site_set, count):
     assert len(M2M.sites(SiteSet(site_set))) == count
+
+
+def test_an_adapter_is_as_large_as_its_matrix_or_square():
+    assert {M2M.adapter(kind, Span.ALL) == M2M.matrix(kind) for kind in Kind} == {True}
+    assert {M2M.adapter(kind, Span.D_MODEL) for kind in Kind} == {(1024, 1024)}
+
+
+def test_no_adapter_is_larger_than_its_matrix():
+    narrow = ModelShape(1, 1, 16, 12, 50)
+    assert narrow.adapter(Kind.FC1, Span.D_MODEL) == (12, 16)
+    assert narrow.adapter(Kind.FC2, Span.D_MODEL) == (16, 12)

@@ -14,8 +14,10 @@ from lslo_cli.models.work import (
 from lslo_cli.recipe import resolve
 
 LARGE = SHAPES["m2m-124-615m"]
-PER_RANK = 12 * (3 * 2048 + 2 * 5120) + 12 * (6 * 2048 + 2 * 5120)
-"""Parameters of rank 1 at every site of M2M-124 615M: r (d_in + d_out), fc1 and fc2 with a side of 4096."""
+PER_RANK = 12 * 5 * 2048 + 12 * 8 * 2048
+"""Parameters of rank 1 at every site of M2M-124 615M, each adapter being 1024 x 1024."""
+PER_RANK_OF_ALL = PER_RANK + 24 * 2 * 3072
+"""The same where those of fc1 and fc2 span all 4096 units."""
 
 
 def lang12(**changes):
@@ -26,14 +28,23 @@ def of_train(recipe):
     return work_of(recipe, "train", parse_ranks(recipe.train.ranks, recipe.selected_languages()))
 
 
-def test_the_papers_main_run_is_counted_truly_and_the_papers_way():
+def test_the_papers_main_run_has_the_printed_parameters():
     recipe = lang12()
     facts = dict(training_facts(recipe, of_train(recipe), LARGE, batches=1600))
     total = (4 * 2 + 4 * 2 + 4 * 8) * PER_RANK
-    assert facts["trainable"] == f"{total:,} parameters, {total / 614_990_848:.2%} of the base"
-    assert facts["counted as the paper does"] == "15,335,424"  # printed as 15.3M in table 1
+    assert facts["trainable"] == "15,335,424 parameters, 2.49% of the base"  # printed as 15.3M in table 1
+    assert total == 15_335_424
+    assert "counted as the paper does" not in facts
     assert facts["updates"] == "15 epochs of 400, each of up to 4 x 4,000 tokens"
     assert facts["sites"] == "all (156 matrices)"
+
+
+def test_adapters_of_all_units_are_counted_truly_and_the_papers_way():
+    recipe = lang12(**{"adapters.span": "all"})
+    facts = dict(training_facts(recipe, of_train(recipe), LARGE, batches=1600))
+    assert facts["trainable"].startswith(f"{(4 * 2 + 4 * 2 + 4 * 8) * PER_RANK_OF_ALL:,} parameters")
+    assert facts["trainable"].startswith("22,413,312")
+    assert facts["counted as the paper does"] == "15,335,424"
 
 
 def test_the_ratio_of_every_epoch_is_shown():

@@ -49,30 +49,35 @@ kernels = pytest.mark.parametrize(
 )
 batches = pytest.mark.parametrize("languages", BATCHES.values(), ids=BATCHES.keys())
 slot_maps = pytest.mark.parametrize("slots", [RAGGED, SHARED], ids=["ragged", "shared"])
+feed_forward = pytest.mark.parametrize(("d_in", "d_out"), [(24, 96), (96, 24)], ids=["fc1", "fc2"])
 
 
 def random(*shape):
     return torch.randn(*shape, device=DEVICE)
 
 
-def matrices(slots, d_in=40, d_out=24):
-    """Frozen weight and bias, then A and B with a third of their entries pruned."""
+def matrices(slots, d_in=40, d_out=24, span=None):
+    """Frozen weight and bias, then A and B with a third of their entries pruned.
+
+    With ``span`` A reads that many inputs only and B writes that many outputs.
+    """
     torch.manual_seed(1)
     weight, bias = random(d_out, d_in), random(d_out)
-    lora_A, lora_B = random(slots.width, d_in), random(d_out, slots.width)
+    lora_A, lora_B = random(slots.width, span or d_in), random(span or d_out, slots.width)
     for matrix in (lora_A, lora_B):
         matrix.masked_fill_(torch.rand_like(matrix) < 1 / 3, 0.0).requires_grad_()
     return weight, bias, lora_A, lora_B
 
 
 def merged(x, weight, bias, lora_A, lora_B, slots, languages):
-    """F.linear(x, W + B_l A_l) row by row, in double precision."""
+    """F.linear(x, W + B_l A_l) row by row, in double precision; B_l A_l is added to the upper left of W."""
     x, weight, bias, lora_A, lora_B = (
         None if tensor is None else tensor.double() for tensor in (x, weight, bias, lora_A, lora_B)
     )
     columns = [slots.columns[slots.by_language[language]] for language in languages]
+    rest = (0, weight.shape[1] - lora_A.shape[1], 0, len(weight) - len(lora_B))
     rows = [
-        F.linear(row, weight + lora_B[:, own] @ lora_A[own], bias)
+        F.linear(row, weight + F.pad(lora_B[:, own] @ lora_A[own], rest), bias)
         for row, own in zip(x, columns, strict=True)
     ]
     return torch.stack(rows)
@@ -118,6 +123,60 @@ def test_without_a_weight_it_is_the_update_alone(kernel, languages):
     got = routed_linear(x, None, None, A, B, made(kernel, languages, RAGGED))
     zero = torch.zeros(24, 40, device=DEVICE)
     assert_equal_with_gradients(got, merged(x, zero, None, A, B, RAGGED, languages), (x, A, B))
+
+
+@kernels
+@batches
+@slot_maps
+@feed_forward
+def test_adapters_of_the_first_units_leave_the_others_to_the_frozen_map(
+    kernel, languages, slots, d_in, d_out
+):
+    weight, bias, A, B = matrices(slots, d_in, d_out, span=24)
+    x = random(len(languages), 5, d_in).requires_grad_()
+    got = routed_linear(x, weight, bias, A, B, made(kernel, languages, slots))
+    assert_equal_with_gradients(got, merged(x, weight, bias, A, B, slots, languages), (x, A, B))
+
+
+@kernels
+@feed_forward
+def test_the_update_alone_is_as_wide_as_the_adapter(kernel, d_in, d_out):
+    _, _, A, B = matrices(RAGGED, d_in, d_out, span=24)
+    x = random(7, 5, d_in).requires_grad_()
+    got = routed_linear(x, None, None, A, B, made(kernel, BATCHES["mixed"], RAGGED))
+    zero = torch.zeros(24, d_in, device=DEVICE)
+    assert_equal_with_gradients(got, merged(x, zero, None, A, B, RAGGED, BATCHES["mixed"]), (x, A, B))
+
+
+@kernels
+@feed_forward
+def test_a_narrower_adapter_of_an_input_without_gradient_gets_its_own(kernel, d_in, d_out):
+    weight, bias, A, B = matrices(RAGGED, d_in, d_out, span=24)
+    x = random(7, 5, d_in)
+    got = routed_linear(x, weight, bias, A, B, made(kernel, BATCHES["mixed"], RAGGED))
+    assert_equal_with_gradients(got, merged(x, weight, bias, A, B, RAGGED, BATCHES["mixed"]), (A, B))
+
+
+@kernels
+@pytest.mark.parametrize(("d_in", "d_out"), [(136, 544), (544, 136)])
+def test_a_span_that_ends_inside_a_tile(kernel, d_in, d_out):
+    weight, bias, A, B = matrices(RAGGED, d_in, d_out, span=136)
+    languages = [row % 5 for row in range(23)]
+    x = random(23, 9, d_in).requires_grad_()
+    got = routed_linear(x, weight, bias, A, B, made(kernel, languages, RAGGED))
+    assert_equal_with_gradients(got, merged(x, weight, bias, A, B, RAGGED, languages), (x, A, B))
+
+
+@kernels
+@feed_forward
+def test_narrower_adapters_under_autocast(kernel, d_in, d_out):
+    dtype = torch.float16 if IS_INTERPRETED else torch.bfloat16
+    weight, bias, A, B = matrices(RAGGED, d_in, d_out, span=24)
+    x = random(7, 5, d_in).requires_grad_()
+    with torch.autocast(DEVICE, dtype):
+        got = routed_linear(x, weight, bias, A, B, made(kernel, BATCHES["mixed"], RAGGED, dtype))
+    wanted = merged(x, weight, bias, A, B, RAGGED, BATCHES["mixed"])
+    assert_equal_with_gradients(got, wanted, (x, A, B), tolerance=0.02)
 
 
 @kernels

@@ -18,6 +18,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.languages import LANG12, LANGUAGES, directions, group
 from lslo_cli.method.ranks import parse_ranks
 from lslo_cli.method.shapes import SHAPES
+from lslo_cli.method.span import Span
 from lslo_cli.method.statistics import group_means
 from lslo_cli.paper import printed_table
 from lslo_cli.report import (
@@ -111,14 +112,14 @@ def test_the_quality_table_is_table_1_with_both_ways_of_counting_parameters():
     run = "2-2-8-gps0.9"
     trainings = [
         trained("full", shape.parameters, None),
-        trained(run, ranks.parameters(shape), ranks.parameters_paper_style(shape)),
+        trained(run, ranks.parameters(shape), ranks.parameters(shape, span=Span.D_MODEL)),
     ]
     table = quality_table([paper_run("base"), paper_run("full"), paper_run(run)], trainings)
     groups = ["H2H", "H2M", "H2V", "M2H", "M2M", "M2V", "V2H", "V2M", "V2V"]
     assert table.header == ["Run", "#Params", "paper's #Params", *groups, "AVG"]
     rows = {row[0]: row[1:] for row in table.text_rows()}
     assert rows["base"][:3] == ["-", "-", "31.76"] and rows["base"][-1] == "12.26"
-    assert rows["full"][:2] == ["615M", "-"] and rows["full"][-1] == "15.43"
+    assert rows["full"][:2] == ["615M", "615M"] and rows["full"][-1] == "15.43"
     assert rows[run][:2] == ["22.4M", "15.3M"] and rows[run][-2:] == ["7.04", "16.73"]
     assert SIGNATURE in table.title
 

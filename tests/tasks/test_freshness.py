@@ -66,22 +66,33 @@ def test_the_committed_results_are_read_by_todays_recipe():
         assert same_settings(artifact, made_with)
 
 
-def test_adapters_from_before_the_choice_of_initialisation_began_gaussian():
+def adapters(initialisation, span):
+    """A recipe with adapters of a form."""
+    return Recipe.model_validate({"adapters": {"initialisation": initialisation, "span": span}})
+
+
+def test_adapters_from_before_the_choice_of_their_form_began_gaussian_and_spanned_all_units():
     values = Recipe().model_dump(mode="json")
     del values["adapters"]
-    uniform = Recipe.model_validate({"adapters": {"initialisation": "uniform"}})
-    gaussian = Recipe.model_validate({"adapters": {"initialisation": "gaussian"}})
-    assert same_settings(Made(values), gaussian)
-    assert not same_settings(Made(values), uniform)
-    assert Recipe().adapters == uniform.adapters == resolve("lang12").adapters
+    assert same_settings(Made(values), adapters("gaussian", "all"))
+    assert not same_settings(Made(values), adapters("gaussian", "d_model"))
+    assert not same_settings(Made(values), adapters("uniform", "all"))
 
 
-def test_recipes_of_the_paper_take_the_authors_initialisation_and_the_worlds_keep_theirs():
-    kinds = {
-        name: resolve(name).adapters.initialisation
+def test_adapters_from_before_the_choice_of_span_spanned_all_units():
+    artifact = older("adapters.span")
+    assert same_settings(artifact, adapters("uniform", "all"))
+    assert not same_settings(artifact, adapters("uniform", "d_model"))
+
+
+def test_recipes_of_the_paper_take_the_authors_adapters_and_the_worlds_keep_theirs():
+    authors = adapters("uniform", "d_model").adapters
+    forms = {
+        name: resolve(name).adapters
         for name in recipe_names()
         if not name.startswith("flare") and not name.endswith("base")
     }
-    gaussian = {"demo", "new-language", "flores-small", "flores-small-cpu"}
-    assert {name for name, kind in kinds.items() if kind == "gaussian"} == gaussian
-    assert {"lang12", "lang30", "table-1", "figure-2"} <= set(kinds) - gaussian
+    worlds = {"demo", "new-language", "flores-small", "flores-small-cpu"}
+    assert {form for name, form in forms.items() if name not in worlds} == {authors} == {Recipe().adapters}
+    assert {forms[name] for name in worlds} == {adapters("gaussian", "all").adapters}
+    assert {"lang12", "lang30", "table-1", "figure-2"} <= set(forms) - worlds

@@ -57,7 +57,7 @@ def test_unless_ranks_are_given_it_alone_is_trained(added):
     _, artifacts, _ = added
     result = artifacts["alone"].result
     assert (result.run, result.ranks, result.new_languages) == ("qle8", {"qle": 8}, {"qle": "qta"})
-    sites = 2 * (3 * 32 + 2 * 40) + 2 * (6 * 32 + 2 * 40)
+    sites = 2 * 5 * 32 + 2 * 8 * 32
     assert result.trainable_parameters == 8 * sites + 16
     assert {matrix.language for matrix in result.pruned.matrices()} == {"qle"}
     assert artifacts["all"].result.ranks.keys() == {"qta", "qso", "qki", "qka", "qle"}

@@ -7,6 +7,7 @@ from lslo_cli.data.text import DEV_ROWS
 from lslo_cli.errors import UsageError
 from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks
 from lslo_cli.method.sites import SiteSet
+from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, paper, uniform
 from lslo_cli.models.base import load_base
 from lslo_cli.tasks.train import fine_tune
@@ -41,11 +42,23 @@ def test_a_run_trains_the_ranks_it_was_given_and_counts_them(trained, setup):
     ranks = RankMap({"qta": 2, "qso": 2, "qki": 2, "qka": 8})
     shape = setup().model_identity.shape
     assert result.ranks == dict(ranks.by_language)
-    assert result.trainable_parameters == ranks.parameters(shape) == sum(t.numel() for t in state.values())
-    assert result.trainable_parameters_paper_style == ranks.parameters_paper_style(shape)
+    counted = ranks.parameters(shape, span=Span.D_MODEL)
+    assert result.trainable_parameters == counted == sum(t.numel() for t in state.values())
+    assert (result.span, result.trainable_parameters_paper_style) == (Span.D_MODEL, None)
+    assert result.paper_parameters == counted
     assert result.nonzero_parameters == result.trainable_parameters
     assert state["encoder.1.q.qka.lora_A"].shape == (8, 16)
+    assert state["encoder.1.fc1.qka.lora_B"].shape == (16, 8)
     assert all(tensor.any() for tensor in state.values())
+
+
+def test_adapters_of_all_units_are_counted_both_ways(trained, setup):
+    result, state = trained(**{"adapters.span": "all", "fit.epochs": 1})
+    ranks, shape = RankMap(result.ranks), setup().model_identity.shape
+    assert result.trainable_parameters == ranks.parameters(shape) == sum(t.numel() for t in state.values())
+    assert result.paper_parameters == ranks.parameters(shape, span=Span.D_MODEL)
+    assert result.paper_parameters < result.trainable_parameters
+    assert state["encoder.1.fc1.qka.lora_B"].shape == (shape.ffn_dim, 8)
 
 
 def test_pruning_takes_exactly_the_ratio_of_the_pruned_classes_and_nothing_else(trained):
@@ -80,7 +93,9 @@ def test_sites_limit_where_adapters_sit(trained, setup, sites, count):
     result, state = trained(**{"train.sites": sites})
     assert len(state) == count * 4 * 2
     shape = setup().model_identity.shape
-    assert result.trainable_parameters == RankMap(result.ranks).parameters(shape, SiteSet(sites))
+    assert result.trainable_parameters == RankMap(result.ranks).parameters(
+        shape, SiteSet(sites), Span.D_MODEL
+    )
     assert {name.split(".")[2].startswith("fc") for name in state} == {sites == "fc"}
 
 
@@ -108,7 +123,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_other_ones(trained):
 def test_one_lora_for_all_languages_is_one_adapter_without_a_route_by_language(trained, setup):
     result, state = trained(RankMap({SHARED: 4}), **{"train.method": "lora"})
     assert result.ranks == {SHARED: 4}
-    assert result.trainable_parameters == RankMap({SHARED: 4}).parameters(setup().model_identity.shape)
+    shape = setup().model_identity.shape
+    assert result.trainable_parameters == RankMap({SHARED: 4}).parameters(shape, span=Span.D_MODEL)
     assert all(name.split(".")[-2] == SHARED for name in state)
     assert result.history[-1].loss < result.history[0].loss
 

@@ -6,11 +6,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.events import ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import Site
+from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, paper
 from lslo_cli.nn.attach import site_module
 from lslo_cli.tasks.decoding import translate_all
@@ -73,13 +75,14 @@ def test_adapters_saved_and_loaded_translate_identically(setup, tmp_path):
     assert translations(loaded, route) == translations(stage, routes[0]) != before
 
 
+@pytest.mark.parametrize("span", list(Span))
 @pytest.mark.parametrize(
     "direction", [Direction("qta", "qka"), Direction("qka", "qso"), Direction("qki", "qta")]
 )
 def test_a_plain_model_with_the_updates_of_a_direction_merged_in_translates_identically(
-    run, setup, direction
+    run, setup, direction, span
 ):
-    _, result, path = run(**{"fit.epochs": 1})
+    _, result, path = run(**{"fit.epochs": 1, "adapters.span": span})
     routed = setup()
     route = load_weights(routed, result, path)
     plain, state = setup(), load_file(path)
@@ -87,9 +90,8 @@ def test_a_plain_model_with_the_updates_of_a_direction_merged_in_translates_iden
         language = direction.src if index is Index.SOURCE else direction.tgt
         for key in [key for key in state if key.startswith(f"{name}.") and f".{language}.lora_A" in key]:
             update = state[key.replace("lora_A", "lora_B")] @ state[key]
-            site_module(
-                plain.base.model, Site.parse(key.removesuffix(f".{language}.lora_A"))
-            ).weight.data += update
+            weight = site_module(plain.base.model, Site.parse(key.removesuffix(f".{language}.lora_A"))).weight
+            weight.data[: len(update), : update.shape[1]] += update
     together = translations(routed, route)[direction]
     assert together == translations(plain, None, [direction])[direction]
     assert len(set(together)) > 3
@@ -103,6 +105,18 @@ def test_the_adapter_folder_says_how_to_use_it(run):
     assert config["ranks"] == result.ranks
     assert config["index"] == {layer: str(index) for layer, index in result.index.items()}
     assert config["sites"] == "fc"
+    assert config["span"] == "d_model"
+
+
+def test_a_run_from_before_the_choice_of_span_has_adapters_of_all_units(run, setup):
+    _, result, path = run(**{"fit.epochs": 1, "adapters.span": "all"})
+    values = result.model_dump()
+    assert values.pop("span") == "all"
+    older = TrainingResult.model_validate(values)
+    loaded = setup()  # whose own recipe says otherwise
+    assert load_weights(loaded, older, path)
+    adapter = site_module(loaded.base.model, Site.parse("encoder.1.fc1")).adapter
+    assert len(adapter.lora_B) == loaded.base.model.config.encoder_ffn_dim
 
 
 def test_weights_without_a_matrix_are_refused(run, setup):

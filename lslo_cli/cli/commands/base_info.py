@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, takes
-from lslo_cli.cli.options import MACHINE, LanguageOptions
+from lslo_cli.cli.options import MACHINE, LanguageOptions, SpanName
 
 if TYPE_CHECKING:
     from lslo_cli.models.base_info import AdapterFacts, BaseFacts
@@ -31,6 +31,7 @@ class BaseInfoOptions(LanguageOptions):
         Option("--sites", metavar="all|attn|fc", help="Which weight matrices carry adapters."),
         Key("train.sites"),
     ] = None
+    span: SpanName = None
     json: Annotated[
         bool, Option("--json", rich_help_panel=MACHINE, help="Print the facts as JSON, nothing else.")
     ] = False
@@ -80,11 +81,11 @@ def show_adapters(adapters: AdapterFacts, base: BaseFacts) -> None:
     total = ("total", "", None, adapters.parameters)
     console.show_table("Trainable parameters", columns, [*adapters.by_language, total], names=2)
     console.results.print()
-    share = adapters.parameters / base.parameters
+    share, paper_style = adapters.parameters / base.parameters, adapters.parameters_paper_style
     facts = [
         ("sites", f"{adapters.site_set} ({adapters.sites} matrices)"),
         ("trainable", f"{adapters.parameters:,} parameters, {share:.2%} of the base"),
-        ("counted as the paper does", adapters.parameters_paper_style),
+        *([("counted as the paper does", paper_style)] if paper_style else ()),
         (f"memory, batches of {adapters.max_tokens:,} tokens, roughly", describe_memory(adapters.memory)),
     ]
     if adapters.unknown:
