@@ -163,7 +163,7 @@ class Seed:
         return DataIdentity(
             path=self.setup.settings.data,
             split=f"{language}/{split}",
-            rows=rows,
+            rows=rows + pairs.left_out,
             examples=rows,
             digest=pairs.digest,
             limit=self.setup.settings.train_rows if split == "train" else None,

@@ -29,7 +29,10 @@ class Example:
 
 @dataclass(frozen=True)
 class Question:
-    """A question, ``text``, about a context, ``pair``, with an answer that starts at a character of it."""
+    """A question, ``text``, about a context, ``pair``, with an answer that starts at a character of it.
+
+    An empty answer stands for none.
+    """
 
     id: str
     text: str
@@ -58,10 +61,14 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Examples of a target language beside those of the source language, row by row."""
+    """Examples of a target language beside those of the source language, row by row.
+
+    ``left_out`` is how many rows of the files are not among them, for want of an answer or a translation.
+    """
 
     source: tuple[Example, ...] | tuple[Question, ...]
     target: tuple[Example, ...] | tuple[Question, ...]
+    left_out: int = 0
 
     @property
     def labels(self) -> list[Any]:

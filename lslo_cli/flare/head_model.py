@@ -14,6 +14,8 @@ from lslo_cli.flare.examples import Example, Pairs, Question
 from lslo_cli.flare.heads import Classifier, SpanFinder, pooled
 from lslo_cli.flare.task_model import Batch, Examples, Prepared, TaskModel
 from lslo_cli.flare.texts import Texts, encode, encode_questions
+from lslo_cli.method.task_scores import overlap
+from lslo_cli.nn.loss import IGNORED
 
 
 @dataclass
@@ -55,13 +57,25 @@ class HeadModel(TaskModel):
         return F.cross_entropy(logits, batch.labels(logits.device))
 
     def answers(self, batch: Batch) -> Tensor:
-        return self.head.answers(self.logits(batch))
+        answers = self.head.answers(self.logits(batch))
+        if isinstance(self.head, Classifier):
+            return answers
+        spans = zip(answers.tolist(), batch.labels(torch.device("cpu")).tolist(), strict=True)
+        return torch.tensor([_grades(found, right) for found, right in spans])
 
     def modules(self) -> dict[str, nn.Module]:
         return {"head": self.head}
 
     def fresh(self) -> Self:
         return replace(self, head=copy.deepcopy(self.head))
+
+
+def _grades(found: list[int], right: list[int]) -> tuple[float, float]:
+    """Exact match and token F1 of a span by first and last token; zero where the right one was cut off."""
+    if IGNORED in right:
+        return 0.0, 0.0
+    tokens, expected = (range(first, last + 1) for first, last in (found, right))
+    return float(found == right), overlap(tokens, expected)
 
 
 def _joined(source: Example | Question, target: Example | Question) -> Example | Question:

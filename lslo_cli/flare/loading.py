@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer, MT5EncoderModel
-from transformers.utils import logging
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    MT5EncoderModel,
+    T5EncoderModel,
+)
 
-from lslo_cli.errors import InputError
+from lslo_cli.errors import InputError, RunError, UsageError, is_out_of_memory
 from lslo_cli.flare.architectures import decodes_only
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.heads import Classifier, SpanFinder
@@ -18,9 +25,13 @@ from lslo_cli.flare.prompted_model import PromptedModel
 from lslo_cli.flare.source import Side
 from lslo_cli.flare.task_model import TaskModel
 from lslo_cli.flare.tasks import Task
+from lslo_cli.models.checkpoint import quiet_transformers
+from lslo_cli.nn.files import first_not_finite, unreadable_reason
 
-CLASSES = {"mt5": MT5EncoderModel}
+CLASSES = {"mt5": MT5EncoderModel, "t5": T5EncoderModel}
 """Where the model without its head is not what reads a text for a label."""
+
+AGAIN = "copy the model again, whole"
 
 
 def load_task_model(
@@ -39,21 +50,25 @@ def load_task_model(
     is the most that a decoder writes as an answer to a question. Raises InputError where there is no such
     model or FLARE does not know it.
     """
-    logging.disable_progress_bar()  # what a run has to say goes through its events
     try:
-        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
-        writes = decodes_only(config.model_type)
-        loader = AutoModelForCausalLM if writes else CLASSES.get(config.model_type, AutoModel)
-        options = {} if attention is None else {"attn_implementation": attention}
-        options |= {"revision": revision, "dtype": torch.float32}
-        backbone = loader.from_pretrained(name, trust_remote_code=False, **options)
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        reason = next(iter(str(error).splitlines()), repr(error))
+        with quiet_transformers():
+            config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
+            writes = decodes_only(config.model_type)
+            loader = AutoModelForCausalLM if writes else CLASSES.get(config.model_type, AutoModel)
+            options = {} if attention is None else {"attn_implementation": attention}
+            options |= {"revision": revision, "dtype": torch.float32, "output_loading_info": True}
+            backbone, report = loader.from_pretrained(name, trust_remote_code=False, **options)
+            tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+    except (InputError, UsageError):
+        raise
+    except Exception as error:  # safetensors, pickle, tokenizers and transformers each raise their own
+        if is_out_of_memory(error):
+            raise RunError(f"memory ran out while loading '{name}'", "choose a smaller model") from None
         raise InputError(
-            f"cannot load the task model '{name}': {reason}",
+            f"cannot load the task model '{name}': {unreadable_reason(error)}",
             "give a folder with config.json, weights and tokenizer, or a hub id",
         ) from None
+    _check(name, backbone, report["missing_keys"], len(tokenizer))
     if dropout is not None:
         for module in backbone.modules():
             if isinstance(module, nn.Dropout):
@@ -64,6 +79,22 @@ def load_task_model(
     width = backbone.config.hidden_size
     head = Classifier(width, len(task.labels)) if task.labels else SpanFinder(width)
     return HeadModel(backbone, tokenizer, Side.RIGHT, head.to(device))
+
+
+def _check(name: str, backbone: nn.Module, missing: Iterable[str], words: int) -> None:
+    """Raise InputError for weights that are missing, which would be random, or not finite, and where the
+    tokenizer has more words than the model."""
+    lacking = sorted(key for key in missing if "pooler" not in key)  # which nothing here reads
+    if lacking:
+        raise InputError(
+            f"the weights of '{name}' lack {len(lacking)} of the model's tensors, the first {lacking[0]}",
+            AGAIN,
+        )
+    if broken := first_not_finite(backbone.state_dict()):
+        raise InputError(f"the weights of '{name}' are not finite, the first in {broken}", AGAIN)
+    rows = backbone.get_input_embeddings().num_embeddings
+    if words > rows:
+        raise InputError(f"the tokenizer of '{name}' has {words:,} words, its model {rows:,}", AGAIN)
 
 
 def weight_files(name: str) -> list[Path]:

@@ -14,7 +14,7 @@ from lslo_cli.flare.examples import Example, Pairs, Question
 from lslo_cli.flare.task_model import Batch, Examples, Prepared, TaskModel
 from lslo_cli.flare.tasks import Task
 from lslo_cli.flare.texts import Texts
-from lslo_cli.method.task_scores import normalised_answer
+from lslo_cli.method.task_scores import normalised_answer, overlap
 from lslo_cli.nn.loss import IGNORED
 
 
@@ -26,9 +26,8 @@ class PromptedModel(TaskModel):
     last state of that prompt, in training as while writing.
 
     An answer is what greedy search writes in its first line, case and punctuation aside: the number of the
-    label that it names, or the number of labels where it names none; in question answering 1 where it is the
-    right one and else 0, which ``labels`` therefore are too. An answer to a question has at most
-    ``answer_tokens`` tokens.
+    label that it names, or the number of labels where it names none; in question answering it is graded,
+    and ``labels`` are 1. An answer to a question has at most ``answer_tokens`` tokens.
     """
 
     task: Task
@@ -71,7 +70,9 @@ class PromptedModel(TaskModel):
 
     def answers(self, batch: Batch) -> Tensor:
         written = zip(batch.rows, self.written(batch), strict=True)
-        return torch.tensor([self._number(text, batch.split.answers[row]) for row, text in written])
+        if self.task.labels:
+            return torch.tensor([self._number(text) for _, text in written])
+        return torch.tensor([_grades(text, batch.split.answers[row]) for row, text in written])
 
     @torch.no_grad()
     def written(self, batch: Batch) -> list[str]:
@@ -97,10 +98,8 @@ class PromptedModel(TaskModel):
     def _right(self, example: Example | Question) -> str:
         return example.answer if isinstance(example, Question) else self.task.labels[example.label]
 
-    def _number(self, written: str, right: str) -> int:
+    def _number(self, written: str) -> int:
         written = normalised_answer(written)
-        if not self.task.labels:
-            return int(written == normalised_answer(right))
         labels = [*map(normalised_answer, self.task.labels), written]
         return labels.index(written)
 
@@ -135,3 +134,9 @@ class PromptedModel(TaskModel):
 
     def _texts(self, rows: Sequence[tuple[int, ...]]) -> Texts:
         return Texts(tuple(rows), self.tokenizer.pad_token_id, self.side)
+
+
+def _grades(written: str, right: str) -> tuple[float, float]:
+    """Exact match and token F1 of the words of an answer."""
+    written, right = normalised_answer(written), normalised_answer(right)
+    return float(written == right), overlap(written.split(), right.split())

@@ -58,13 +58,13 @@ class Reading:
         return self.model.answers(self.batch(split, rows))
 
     @torch.no_grad()
-    def predict(self, split: Prepared, size: int) -> list[int] | list[list[int]]:
-        """The answer to every text of a split, in the form of its labels, in eval mode."""
+    def predict(self, split: Prepared, size: int) -> list[int] | list[list[float]]:
+        """The answer to every text of a split, as :meth:`TaskModel.answers` has it, in eval mode."""
         self.model.train(False)
-        answers = torch.zeros_like(split.labels)
+        answers = {}
         for rows in prediction_batches(split.lengths, size):
-            answers[rows] = self.answers(split, rows).cpu()
-        return answers.tolist()
+            answers |= zip(rows, self.answers(split, rows).tolist(), strict=True)
+        return [answers[row] for row in range(len(split.lengths))]
 
 
 class SourceReading(Reading):

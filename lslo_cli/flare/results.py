@@ -24,6 +24,8 @@ class TrainedRun(Document):
     ``translator`` is the translation model that FLARE-MT reads with, and as which language;
     ``translator_digest`` is over its weights, adapters included.
 
+    ``left_out`` is how many training rows it could not learn from, since their answer was cut off.
+
     ``seconds`` are those of training alone, the source's states included; ``step_seconds`` the median of
     one update.
     """
@@ -32,6 +34,7 @@ class TrainedRun(Document):
     method: str
     translator: str = ""
     translator_digest: str = ""
+    left_out: int = 0
     trainable_parameters: int = 0
     adapter_parameters: int = 0
     seconds: Number = 0.0
@@ -62,12 +65,15 @@ class Prediction(Document):
     The number of labels stands for words that name none of them. In question answering 1 is for a right
     answer and 0 for another.
 
+    ``token_f1`` is question answering's second score.
+
     ``source`` is matched, or a control: zero, mean or shuffled.
     """
 
     run: str
     source: str
     score: Number
+    token_f1: Number | None = None
     answers: str
 
 

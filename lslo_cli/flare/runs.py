@@ -8,6 +8,8 @@ from torch import Tensor
 
 from lslo_cli.artifacts.provenance import digest_of_file
 from lslo_cli.artifacts.results import TensorFile
+from lslo_cli.errors import InputError
+from lslo_cli.events import Noted
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.files import restore_flare, save_flare
 from lslo_cli.flare.probe import activations
@@ -18,6 +20,7 @@ from lslo_cli.flare.task_model import Prepared, TaskModel
 from lslo_cli.flare.tasks import SOURCE
 from lslo_cli.flare.training import TaskFit
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven, shuffled_rows
+from lslo_cli.method.task_scores import token_f1
 
 TUNING = "tuning"
 """The name of the run on the source language that all others start from."""
@@ -91,11 +94,12 @@ def _answers(
     setup: FlareSetup, reading: Reading, run: FlareRun, source: SourceGiven, split: Prepared
 ) -> Prediction:
     answers, labels = reading.predict(split, setup.settings.batch_size), split.labels.tolist()
-    digits = answers if setup.task.labels else [int(a == y) for a, y in zip(answers, labels, strict=True)]
+    digits = answers if setup.task.labels else [int(exact) for exact, _ in answers]
     return Prediction(
         run=str(run),
         source=str(source),
         score=setup.task.score(answers, labels),
+        token_f1=None if setup.task.labels else token_f1(answers),
         answers="".join(map(str, digits)),
     )
 
@@ -120,6 +124,17 @@ def _train(
             split.given(SourceGiven.SHUFFLED, shuffled_rows(len(split.lengths), setup.seed))
             for split in (train, dev)
         )
+    every, train = train, train.with_answers()
+    left_out = len(every.lengths) - len(train.lengths)
+    if left_out:
+        if not train.lengths:
+            raise InputError(
+                f"no answer of the {language} training text lies within {setup.settings.max_length} tokens",
+                "read more of each text: --set flare.max_length=512",
+            )
+        setup.on_event(
+            Noted(f"{name} on {language}: {left_out} training rows left out, their answer cut off")
+        )
     fit = TaskFit(
         reading,
         train,
@@ -139,6 +154,7 @@ def _train(
         method=method,
         translator=translator,
         translator_digest=translator_digest,
+        left_out=left_out,
         trainable_parameters=_count(reading.parameters()),
         adapter_parameters=_count(reading.adapters.parameters()),
         seconds=trained.seconds,

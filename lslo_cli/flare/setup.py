@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -61,7 +61,7 @@ class FlareSetup:
         """A split of a target language beside the source language's, of the source language beside itself."""
         pairs = self.task.pairs(Path(self.settings.data), language, split)
         rows = self.settings.train_rows if split == "train" else None
-        return Pairs(pairs.source[:rows], pairs.target[:rows])
+        return replace(pairs, source=pairs.source[:rows], target=pairs.target[:rows])
 
     def new_model(self) -> TaskModel:
         """The task model as it comes, in float32; the head of an encoder is drawn from the seed."""

@@ -16,6 +16,7 @@ from lslo_cli.flare.examples import Example, Pairs, Question
 from lslo_cli.flare.source import Side, Source, SourceStates
 from lslo_cli.flare.texts import Texts, prediction_batches
 from lslo_cli.method.flare import SourceGiven
+from lslo_cli.nn.loss import IGNORED
 
 Examples = Sequence[Example] | Sequence[Question]
 
@@ -60,6 +61,24 @@ class Prepared:
                 return self.fused_with(
                     lambda chosen, length: self.sources([rows[row] for row in chosen], length)
                 )
+
+    def with_answers(self) -> Prepared:
+        """Without the rows whose answer was cut off, from which nothing can be learnt."""
+        whole = [row for row, label in enumerate(self.labels.tolist()) if label != [IGNORED, IGNORED]]
+        return self if len(whole) == len(self.lengths) else self.rows(whole)
+
+    def rows(self, chosen: Sequence[int]) -> Prepared:
+        """Some rows, in the order asked for."""
+        sources = self.sources
+        return replace(
+            self,
+            texts=self.texts.rows(chosen),
+            labels=self.labels[list(chosen)],
+            lengths=tuple(self.lengths[row] for row in chosen),
+            sources=sources and (lambda rows, length: sources([chosen[row] for row in rows], length)),
+            source=self.source and self.source.rows(chosen),
+            answers=tuple(self.answers[row] for row in chosen) if self.answers else (),
+        )
 
     def fused_with(self, sources: Sources) -> Prepared:
         """The same texts with other sources."""
@@ -152,7 +171,7 @@ class TaskModel(ABC):
 
     @abstractmethod
     def answers(self, batch: Batch) -> Tensor:
-        """What it answers, in the form of ``labels``."""
+        """What it answers: numbers of labels, (rows,), or (rows, 2) grades, exact match and token F1."""
 
     def modules(self) -> dict[str, nn.Module]:
         """What is trained and saved beside adapters."""

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lslo_cli.errors import InputError, nearest
 from lslo_cli.flare.examples import AGAIN, Example, Pairs, Prompt, Question, paired
-from lslo_cli.method.task_scores import accuracy, macro_f1
+from lslo_cli.method.task_scores import accuracy, exact_match, macro_f1
 from lslo_cli.parsing import parse_json
 
 
 @dataclass(frozen=True)
 class Task:
     """A task: its labels, its score, and how a split is read.
+
+    ``score(answers, labels)`` takes numbers of labels. Where answers are spans, ``answers`` are instead the
+    two grades of each, exact match and token F1.
 
     ``prompt`` is how a decoder is asked for the answer, as the released code does; encoders have a head.
 
@@ -121,19 +124,14 @@ def read_xnli(folder: Path, language: str, split: str) -> list[Example]:
 def read_tydiqa(path: Path, language: str | None = None) -> list[Question]:
     """TyDiQA-GoldP: SQuAD's JSON, whose ids begin with the language, such as ``finnish-123-0``.
 
-    ``language`` keeps one language. Of several answers the first counts. Raises InputError where the file is
-    missing, damaged, or an answer does not stand where it is said to start.
+    ``language`` keeps one language. Of several answers the first counts; where there is none, the question
+    has an empty one. Raises InputError where the file is missing, damaged, or an answer does not stand where
+    it is said to start.
     """
     try:
         document = parse_json(path.read_bytes())
         questions = [
-            Question(
-                item["id"],
-                item["question"],
-                paragraph["context"],
-                item["answers"][0]["text"],
-                item["answers"][0]["answer_start"],
-            )
+            Question(item["id"], item["question"], paragraph["context"], *_first_answer(item["answers"]))
             for article in document["data"]
             for paragraph in article["paragraphs"]
             for item in paragraph["qas"]
@@ -148,13 +146,19 @@ def read_tydiqa(path: Path, language: str | None = None) -> list[Question]:
     return [q for q in questions if language is None or q.id.startswith(f"{language}-")]
 
 
+def _first_answer(answers: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
+    """Its words and where they start."""
+    return (answers[0]["text"], answers[0]["answer_start"]) if answers else ("", 0)
+
+
 def tydiqa_pairs(folder: Path, language: str, split: str) -> Pairs:
     """English training questions beside their translations, and test questions beside theirs into English.
 
     ``tydiqa-goldp-v1.1-train.json`` and ``-dev.json`` are TyDiQA's own, ``tydiqa.translate.train.en-fi.json``
-    and ``tydiqa.translate.test.fi-en.json`` XTREME's translations. A question whose translation was lost is
-    left out. The test is TyDiQA's dev set; there is none for development, which gets the last tenth of the
-    training set. Raises InputError for an unknown language and as :func:`read_tydiqa` does.
+    and ``tydiqa.translate.test.fi-en.json`` XTREME's translations. A question without an answer, or whose
+    translation was lost or has none, is left out and counted. The test is TyDiQA's dev set; there is none for
+    development, which gets the last tenth of the training set. Raises InputError for an unknown language and
+    as :func:`read_tydiqa` does.
     """
     if language not in TYDIQA_LANGUAGES:
         raise InputError(
@@ -169,15 +173,18 @@ def tydiqa_pairs(folder: Path, language: str, split: str) -> Pairs:
         source = read_tydiqa(folder / "tydiqa-goldp-v1.1-train.json", TYDIQA_LANGUAGES[SOURCE])
         translated = folder / f"tydiqa.translate.train.{SOURCE}-{language}.json"
         target = source if language == SOURCE else read_tydiqa(translated)
-    both = {q.id for q in source} & {q.id for q in target}
+    both = {q.id for q in source if q.answer} & {q.id for q in target if q.answer}
     if not both:
-        raise InputError(f"TyDiQA-GoldP {language} {split} has no question with a translation", AGAIN)
+        raise InputError(
+            f"TyDiQA-GoldP {language} {split} has no question with an answer in both texts", AGAIN
+        )
     pairs = paired([q for q in source if q.id in both], [q for q in target if q.id in both], "TyDiQA-GoldP")
+    left_out = len({q.id for q in (*source, *target)} - both)
     if split == "test":
-        return pairs
+        return replace(pairs, left_out=left_out)
     held_out = max(1, len(pairs.target) // 10)
     kept = slice(None, -held_out) if split == "train" else slice(-held_out, None)
-    return Pairs(pairs.source[kept], pairs.target[kept])
+    return Pairs(pairs.source[kept], pairs.target[kept], left_out if split == "train" else 0)
 
 
 def _aligned(read: Callable[[Path, str, str], list[Example]], what: str) -> Callable[[Path, str, str], Pairs]:
@@ -207,11 +214,11 @@ TASKS = {
         _aligned(read_xnli, "XNLI"),
     ),
     # As the released code scores them: of an encoder first and last token must both be right, of a decoder
-    # the words, case and punctuation aside.
+    # the words, case and punctuation aside. Token F1 stands beside, over the same tokens or words.
     "tydiqa": Task(
         (),
         "exact match",
-        accuracy,
+        lambda graded, _: exact_match(graded),
         lambda question: Prompt(f"Context: {question.pair}", f"\nQuestion: {question.text}\nAnswer:"),
         tydiqa_pairs,
     ),
@@ -219,11 +226,14 @@ TASKS = {
 
 
 def _table(path: Path, columns: Sequence[str], delimiter: str) -> list[dict[str, str]]:
-    """The rows of a CSV or TSV file. Raises InputError where it cannot be read or lacks a column."""
+    """The rows of a CSV or TSV file. Raises InputError where it has none, lacks a column or is damaged."""
     try:
-        return list(_rows(path, columns, delimiter))
+        rows = list(_rows(path, columns, delimiter))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot read {path}: {error}", AGAIN) from None
+    if not rows:
+        raise InputError(f"{path} has a header and no rows", AGAIN)
+    return rows
 
 
 def _rows(path: Path, columns: Sequence[str], delimiter: str) -> Iterator[dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -36,6 +36,11 @@ class Texts:
 
     def lengths(self) -> list[int]:
         return [len(row) for row in self.ids]
+
+    def rows(self, chosen: Sequence[int]) -> Texts:
+        """Some texts, in the order asked for."""
+        contexts = tuple(self.contexts[row] for row in chosen) if self.contexts else ()
+        return replace(self, ids=tuple(self.ids[row] for row in chosen), contexts=contexts)
 
     def padded(self, rows: Sequence[int], length: int | None = None) -> dict[str, Tensor]:
         """Some rows as ``input_ids`` and ``attention_mask``, (rows, length); the longest one's by default.

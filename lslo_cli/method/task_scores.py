@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 
 def accuracy(predicted: Sequence[int], labels: Sequence[int]) -> float:
@@ -21,6 +22,24 @@ def macro_f1(predicted: Sequence[int], labels: Sequence[int], classes: int) -> f
         named = sum(p == c for p, _ in pairs) + sum(y == c for _, y in pairs)
         scores.append(2 * hits / named if named else 0.0)
     return 100 * sum(scores) / classes
+
+
+def exact_match(graded: Sequence[Sequence[float]]) -> float:
+    """The share of questions that were answered exactly; ``graded`` are (exact, token F1) of each, 0 to 1."""
+    return 100 * sum(exact for exact, _ in graded) / len(graded)
+
+
+def token_f1(graded: Sequence[Sequence[float]]) -> float:
+    """The mean of questions' :func:`overlap`; ``graded`` as in :func:`exact_match`."""
+    return 100 * sum(overlap for _, overlap in graded) / len(graded)
+
+
+def overlap(answer: Iterable[Hashable], right: Iterable[Hashable]) -> float:
+    """Token F1 of one answer, 0 to 1: the harmonic mean of the shares of its tokens and of the right one's
+    that both have, each as often as it occurs."""
+    one, other = Counter(answer), Counter(right)
+    total = one.total() + other.total()
+    return 2 * (one & other).total() / total if total else 0.0
 
 
 def normalised_answer(text: str) -> str:

@@ -97,7 +97,7 @@ class Checkpoint:
         """
         architecture = TRANSLATION[self.architecture()]
         try:
-            with _quiet_transformers():
+            with quiet_transformers():
                 model, report = architecture.network.from_pretrained(
                     self.hub_id or str(self.folder),
                     revision=self.commit or "main",
@@ -205,7 +205,7 @@ def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path)
     with locked(folder, owned=[folder]), beside(folder, _WRITABLE) as partial:
         try:
             partial.mkdir()
-            with _quiet_transformers():
+            with quiet_transformers():
                 model.save_pretrained(partial)
         except SafetensorError as error:
             raise InputError(f"cannot write the weights to {folder}: {error}", _WRITABLE) from error
@@ -227,7 +227,7 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """Keep transformers' bars and reports off the terminal: what they tell, we check and raise."""
     verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()

@@ -19,6 +19,7 @@ from transformers import (
 )
 
 from lslo_cli.errors import InputError, UsageError
+from lslo_cli.events import Noted
 from lslo_cli.flare import commands
 from lslo_cli.flare.folder import FlareFolder
 from lslo_cli.recipe import resolve
@@ -97,6 +98,7 @@ def test_answers_are_found_trained_and_scored_by_their_tokens(experiment):
     assert result.gold == "111111"
     for test in result.predictions:
         assert test.score == pytest.approx(100 * test.answers.count("1") / 6)
+        assert test.token_f1 >= test.score
     tests = {(test.run, test.source): test.score for test in result.predictions}
     # The answer is always the middle word, which position alone tells.
     assert tests["translate-test", "matched"] == tests["lora", "matched"] == 100
@@ -106,6 +108,33 @@ def test_answers_are_found_trained_and_scored_by_their_tokens(experiment):
         "mean",
         "shuffled",
     }
+
+
+def lengthen(path, rows):
+    """Put the answer of some questions behind more words than a model reads."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    for article in document["data"][:rows]:
+        for paragraph in article["paragraphs"][:rows]:
+            paragraph["context"] = "the " * 20 + paragraph["context"]
+            paragraph["qas"][0]["answers"][0]["answer_start"] += 80
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+def test_training_rows_whose_answer_is_cut_off_are_left_out_and_counted(experiment):
+    made = experiment(**{"flare.runs": ("lora", "flare"), "flare.epochs": 1, "flare.batch_size": 2})
+    lengthen(Path(made.recipe.flare.data) / "tydiqa-goldp-v1.1-train.json", 4)
+    notes = []
+    tuning, training = commands.train(made, notes.append)
+    assert tuning.artifact.result.runs[0].left_out == 4  # two whole batches, whose loss would be NaN
+    assert [run.left_out for run in training.artifact.result.runs] == [0, 0]
+    assert "4 training rows left out" in " ".join(event.text for event in notes if isinstance(event, Noted))
+
+
+def test_a_training_text_without_any_whole_answer_is_refused(experiment):
+    made = experiment(**{"flare.runs": ("lora",), "flare.epochs": 1})
+    lengthen(Path(made.recipe.flare.data) / "tydiqa-goldp-v1.1-train.json", 20)
+    with pytest.raises(InputError, match="no answer of the en training text lies within 12 tokens"):
+        list(commands.train(made))
 
 
 def test_x_mixup_has_no_labels_to_compare(experiment):

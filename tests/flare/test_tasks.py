@@ -34,6 +34,7 @@ def test_nusax_with_commas_quotes_and_line_breaks(tmp_path):
         ("", "no column 'id'"),
         ("id,text\n1,a\n", "no column 'label'"),
         ("id,text,label\n1,a,angry\n", "row 1 has the label 'angry'"),
+        ("id,text,label\n", "a header and no rows"),
         ("id,text,label\n1,a\n", "row 1 has another number of columns"),
         ("id,text,label\n1,a,neutral,more\n", "row 1 has another number of columns"),
     ],
@@ -132,6 +133,17 @@ def test_tydiqa_trains_on_translations_and_is_tested_beside_translations_into_en
     assert (train.source[0].answer, train.target[0].answer) == ("Aino", "on")
     with pytest.raises(InputError, match="no language 'xx'"):
         TASKS["tydiqa"].pairs(tmp_path, "xx", "train")
+
+
+def test_tydiqa_questions_without_an_answer_are_left_out_and_counted(tmp_path):
+    tydiqa_file(tmp_path / "tydiqa-goldp-v1.1-dev.json", "finnish-1-0", "finnish-2-0", "finnish-3-0")
+    path = tydiqa_file(tmp_path / "tydiqa.translate.test.fi-en.json", "finnish-1-0", "finnish-2-0")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["data"][0]["paragraphs"][0]["qas"][1]["answers"] = []
+    path.write_text(json.dumps(document), encoding="utf-8")
+    pairs = TASKS["tydiqa"].pairs(tmp_path, "fi", "test")
+    assert [question.id for question in pairs.target] == ["finnish-1-0"]
+    assert pairs.left_out == 2  # one without a translation, one whose translation has no answer
 
 
 def test_rows_are_paired_by_id_in_order():

@@ -2,7 +2,15 @@
 
 import pytest
 
-from lslo_cli.method.task_scores import accuracy, average_ranks, macro_f1, normalised_answer
+from lslo_cli.method.task_scores import (
+    accuracy,
+    average_ranks,
+    exact_match,
+    macro_f1,
+    normalised_answer,
+    overlap,
+    token_f1,
+)
 
 
 def test_accuracy():
@@ -22,6 +30,14 @@ def test_an_answer_counts_without_case_punctuation_and_space():
     assert normalised_answer(" The  Nile. ") == normalised_answer("the nile")
     assert normalised_answer("12 May!") == "12 may"
     assert normalised_answer("y") != normalised_answer("x")
+
+
+def test_token_f1_counts_each_token_as_often_as_it_occurs():
+    assert overlap(["the", "cat", "sat"], ["the", "cat"]) == pytest.approx(2 * 2 / (3 + 2))
+    assert overlap(["the", "the"], ["the"]) == pytest.approx(2 / 3)
+    assert overlap(["dog"], ["cat"]) == overlap([], ["cat"]) == overlap([], []) == 0
+    graded = [(1.0, 1.0), (0.0, 0.5)]
+    assert (exact_match(graded), token_f1(graded)) == (50, 75)
 
 
 def test_ranks_are_shared_by_equals():
