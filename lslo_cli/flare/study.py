@@ -13,12 +13,15 @@ from lslo_cli.flare.results import (
     Prediction,
 )
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
-from lslo_cli.method.source_reliance import Reliance, reliance, repeated_errors
+from lslo_cli.method.source_reliance import Reliance, agreement, reliance, repeated_errors
 from lslo_cli.method.task_scores import accuracy, macro_f1
 from lslo_cli.report.table import Spread
 
 Key = tuple[int, str]
 """A seed and a language."""
+
+Answers = Mapping[Key, str]
+"""Answers to the tests, one digit for each row."""
 
 
 @dataclass(frozen=True)
@@ -83,16 +86,51 @@ class FlareStudy:
         means = self.averages(run, source)
         return Spread.of(list(means.values())) if means else None
 
+    def answers(self, run: str, source: SourceGiven = SourceGiven.MATCHED) -> Answers:
+        """What a run answered to every test."""
+        return {key: test.answers for key, test in self.tests(run, source).items()}
+
+    def wrong_labels(self) -> Answers:
+        """The labels of the wrong sources, as answers; another row's span is never right."""
+        return {
+            key: "".join(result.gold[row] for row in result.shuffled)
+            if result.labels
+            else "0" * len(result.gold)
+            for key, result in self.evaluations.items()
+        }
+
+    def scores(self, answers: Answers) -> dict[Key, float]:
+        """What some answers score."""
+        return {key: _score(self.evaluations[key], given) for key, given in answers.items()}
+
     def chances(self) -> dict[int, float]:
         """What the labels of the wrong sources score, by seed: all that reading a wrong source can give."""
-        return self._means({key: _chance(result) for key, result in self.evaluations.items()})
+        return self._means(self.scores(self.wrong_labels()))
 
     def reliances(self, run: str) -> list[Reliance]:
         """What a run answers to wrong sources by seed and language; nothing where answers are spans."""
         return [
-            reliance(_digits(test.answers), _digits(result.gold), result.shuffled)
+            reliance(digits(test.answers), digits(result.gold), result.shuffled)
             for key, test in self.tests(run, SourceGiven.SHUFFLED).items()
             if (result := self.evaluations[key]).labels
+        ]
+
+    def agreements(self, run: str, source: SourceGiven = SourceGiven.MATCHED) -> list[float]:
+        """The shares of rows in which a run says what translate-test says to the source that it was given.
+
+        For every seed and language; nothing where answers are spans, or the source is no English text.
+        """
+        if FlareRun.parse(run).method is FlareMethod.FLARE_MT:
+            return []
+        reference = self.tests(str(FlareMethod.TRANSLATE_TEST))
+        return [
+            agreement(
+                digits(test.answers),
+                digits(reference[key].answers),
+                result.shuffled if source is SourceGiven.SHUFFLED else range(len(result.gold)),
+            )
+            for key, test in self.tests(run, source).items()
+            if (result := self.evaluations[key]).labels and key in reference
         ]
 
     def repeated_errors(self, run: str) -> list[float]:
@@ -100,7 +138,7 @@ class FlareStudy:
         reference = self.tests(str(FlareMethod.TRANSLATE_TEST))
         shares = (
             repeated_errors(
-                _digits(test.answers), _digits(reference[key].answers), _digits(self.evaluations[key].gold)
+                digits(test.answers), digits(reference[key].answers), digits(self.evaluations[key].gold)
             )
             for key, test in self.tests(run).items()
             if key in reference
@@ -115,19 +153,15 @@ class FlareStudy:
         }
 
 
-def _chance(result: FlareEvaluationResult) -> float:
-    """The score of the shuffled rows' labels; where answers are spans, another row's is never right."""
-    if not result.labels:
-        return 0.0
-    gold = _digits(result.gold)
-    answers = [gold[row] for row in result.shuffled]
-    if result.metric == "accuracy":
-        return accuracy(answers, gold)
-    return macro_f1(answers, gold, len(result.labels))
-
-
-def _digits(text: str) -> list[int]:
+def digits(text: str) -> list[int]:
+    """Answers as numbers."""
     return list(map(int, text))
+
+
+def _score(result: FlareEvaluationResult, answers: str) -> float:
+    if result.metric == "macro-F1":
+        return macro_f1(digits(answers), digits(result.gold), len(result.labels))
+    return accuracy(digits(answers), digits(result.gold))
 
 
 def _order(name: str) -> tuple[int, str]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 
 from lslo_cli.artifacts.schema import ModelIdentity
-from lslo_cli.flare.findings import PAPERS_TASKS, check_table, checked, claim_table
+from lslo_cli.flare.controls import Checked, check_table, checked_runs
+from lslo_cli.flare.findings import PAPERS_TASKS, claim_table
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
 from lslo_cli.method.task_scores import average_ranks
@@ -44,21 +45,22 @@ RANKED = (
 
 def flare_tables(study: FlareStudy, model: ModelIdentity) -> Iterator[Table]:
     """All of them, in the order of a report. ``model`` is the task model that was tuned."""
-    yield score_table(study)
+    checked = checked_runs(study)
+    yield score_table(study, checked)
     yield control_table(study)
-    yield check_table(study)
-    yield claim_table(study)
+    yield check_table(checked)
+    yield claim_table(study, checked)
     if study.task in PAPERS_TASKS:
         yield headline_table(study, model)
     yield rank_table(study)
     yield cost_table(study)
 
 
-def score_table(study: FlareStudy) -> Table:
+def score_table(study: FlareStudy, checked: Mapping[str, Checked]) -> Table:
     """Every run's score in every language, fused ones with each source, and what controls say of them."""
     rows = []
     for run in study.runs:
-        result = checked(study, run)
+        result = checked.get(run)
         fuses = FlareRun.parse(run).method.fuses
         for source, name in GIVEN.items():
             scores = study.by_language(run, source)
@@ -97,6 +99,7 @@ def control_table(study: FlareStudy) -> Table:
             continue
         found = study.reliances(run)
         repeats = study.repeated_errors(run)
+        agreements = (study.agreements(run, source) for source in (SourceGiven.MATCHED, SourceGiven.SHUFFLED))
         rows.append(
             (
                 run,
@@ -105,6 +108,7 @@ def control_table(study: FlareStudy) -> Table:
                 *alone,
                 Spread.of([each.source for each in found]) if found else None,
                 Spread.of([each.target for each in found]) if found else None,
+                *(Spread.of(each) if each else None for each in agreements),
                 Spread.of(repeats) if repeats else None,
             )
         )
@@ -118,6 +122,8 @@ def control_table(study: FlareStudy) -> Table:
             Column("LoRA", two_decimals),
             Column("Says the wrong source's label, %", one_decimal),
             Column("Says its text's label, %", one_decimal),
+            Column("Agrees with translate-test on its source, %", one_decimal),
+            Column("Agrees with it on a shuffled one, %", one_decimal),
             Column("Repeats translate-test's errors, %", one_decimal),
         ),
         tuple(rows),
@@ -125,7 +131,8 @@ def control_table(study: FlareStudy) -> Table:
             "Scores are means over languages ± sample standard deviation over seeds. With shuffled sources "
             "each text gets the source of another row; a model that only repeats it scores what that row's "
             "label scores. Shares are over seeds and languages: the first two of test rows whose source had "
-            "another label.",
+            "another label. A run agrees with translate-test where it says what translate-test says to the "
+            "source that the run was given: the right one, or another row's.",
         ),
     )
 

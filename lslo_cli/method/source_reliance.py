@@ -32,6 +32,11 @@ def reliance(answers: Sequence[int], labels: Sequence[int], shuffled: Sequence[i
     return Reliance(100 * source / len(rows), 100 * target / len(rows))
 
 
+def agreement(answers: Sequence[int], reference: Sequence[int], given: Sequence[int]) -> float:
+    """The share of rows whose answer is that of ``reference`` to the row whose source they were given."""
+    return 100 * sum(answers[row] == reference[other] for row, other in enumerate(given)) / len(answers)
+
+
 def repeated_errors(answers: Sequence[int], reference: Sequence[int], labels: Sequence[int]) -> float | None:
     """The share of the wrong answers of ``reference`` that ``answers`` repeat; None where it has none."""
     wrong = [row for row, label in enumerate(labels) if reference[row] != label]

@@ -38,6 +38,7 @@ class Verdict(StrEnum):
     WITHIN = "not told apart"
     CONTRARY = "does not show"
     UNKNOWN = "one seed cannot tell"
+    CONTROL = "not borne out by its controls"
     SAME = "the same settings"
     NOT_RUN = "not run"
 

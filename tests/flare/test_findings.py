@@ -6,7 +6,8 @@ import pytest
 
 from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.errors import InputError
-from lslo_cli.flare.findings import Reading, check_table, checked, claim_table
+from lslo_cli.flare.controls import Reading, check_table, checked_runs
+from lslo_cli.flare.findings import claim_table
 from lslo_cli.flare.results import (
     FlareEvaluationResult,
     FlareTrainingResult,
@@ -45,6 +46,7 @@ def evaluation(seed, language, kind, right_share=0.8):
         "ignores": (lora, lora, lora, lora),
         "fuses": (answers(rng, gold, 0.95), lora, lora, answers(rng, gold, 0.4)),
         "adds nothing": (source, lora, lora, answers(rng, gold, 0.4)),
+        "is as good with the mean": (*[answers(rng, gold, 0.95)] * 3, answers(rng, gold, 0.4)),
     }[kind]
     given = {("lora", "matched"): lora, ("translate-test", "matched"): source}
     given |= {(FLARE, str(name)): found for name, found in zip(SourceGiven, fused, strict=True)}
@@ -81,12 +83,59 @@ def study(kind, seeds=(1, 2, 3)):
         ("ignores", Reading.IGNORES),
         ("fuses", Reading.FUSES),
         ("adds nothing", Reading.ADDS_NOTHING),
+        ("is as good with the mean", Reading.IGNORES),
     ],
 )
 def test_a_fused_run_is_called_what_it_is(kind, reading):
-    found = checked(study(kind), FLARE)
-    assert found.reading is reading
-    assert f"| {FLARE} | {reading.value} |" in markdown(check_table(study(kind)))
+    found = checked_runs(study(kind))
+    assert found[FLARE].reading is reading
+    assert f"| {FLARE} | {reading.value} |" in markdown(check_table(found))
+
+
+def claims(kind, seeds=(1, 2, 3)):
+    """The rows of the table of claims by what they compare."""
+    some = study(kind, seeds)
+    return {row[2]: row for row in claim_table(some, checked_runs(some)).rows}
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict"),
+    [
+        ("fuses", Verdict.SHOWS),
+        ("passes through", Verdict.CONTROL),
+        ("adds nothing", Verdict.CONTROL),
+        ("is as good with the mean", Verdict.CONTROL),
+    ],
+)
+def test_a_claim_about_the_source_cannot_show_where_the_runs_control_fails(kind, verdict):
+    *_, p, _, found = claims(kind)[f"{FLARE} higher than lora"]
+    assert p < 0.001  # it is higher, whatever the reason
+    assert found == verdict
+
+
+def test_one_seed_shows_nothing():
+    assert checked_runs(study("fuses", seeds=(1,)))[FLARE].reading is Reading.ONE_SEED
+    assert claims("fuses", seeds=(1,))[f"{FLARE} higher than lora"][-1] == Verdict.UNKNOWN
+
+
+def test_a_difference_of_a_few_rows_does_not_show_however_alike_the_seeds_are():
+    some = study("ignores")
+    for result in some.evaluations.values():
+        for index, test in enumerate(result.predictions):
+            if (test.run, test.source) == (FLARE, "matched"):
+                wrong = [row for row, label in enumerate(result.gold) if test.answers[row] != label][:2]
+                mended = "".join(result.gold[r] if r in wrong else a for r, a in enumerate(test.answers))
+                result.predictions[index] = test.model_copy(update={"answers": mended})
+    outcome = checked_runs(some)[FLARE].checks["beats the target"]
+    assert outcome.interval.low > 0 and outcome.p > 0.05
+    assert outcome.verdict is Verdict.WITHIN
+
+
+def test_agreement_is_with_what_translate_test_says_to_the_source_that_was_given():
+    passes = study("passes through")
+    assert set(passes.agreements(FLARE)) == set(passes.agreements(FLARE, SourceGiven.SHUFFLED)) == {100.0}
+    fuses = study("fuses")
+    assert max(fuses.agreements(FLARE, SourceGiven.SHUFFLED)) < 50
 
 
 def test_a_run_that_passes_through_repeats_every_error_of_the_source():
@@ -104,19 +153,19 @@ def test_controls_that_were_not_run_leave_the_reading_open():
     some = study("fuses")
     for result in some.evaluations.values():
         result.predictions[:] = [test for test in result.predictions if test.run != "translate-test"]
-    found = checked(some, FLARE)
+    found = checked_runs(some)[FLARE]
     assert found.reading is Reading.UNKNOWN
     assert found.checks["beats the source"].verdict is Verdict.NOT_RUN
 
 
 def test_only_what_fuses_is_held_against_controls():
-    assert checked(study("fuses"), "lora") is None
+    assert list(checked_runs(study("fuses"))) == [FLARE]
 
 
 def test_spans_have_no_labels_that_a_source_could_lend():
     some = study("fuses", seeds=(1,))
     spans = {
-        key: result.model_copy(update={"labels": [], "metric": "exact match"})
+        key: result.model_copy(update={"labels": [], "metric": "exact match", "gold": "1" * ROWS})
         for key, result in some.evaluations.items()
     }
     without = FlareStudy(spans, some.trainings)
@@ -124,7 +173,7 @@ def test_spans_have_no_labels_that_a_source_could_lend():
 
 
 def test_claims_have_our_difference_and_the_papers_beside_it():
-    rows = {row[2]: row for row in claim_table(study("fuses")).rows}
+    rows = claims("fuses")
     lora = rows[f"{FLARE} higher than lora"]
     assert lora[-1] == Verdict.SHOWS and lora[-2].value == pytest.approx(79.18 - 77.00)
     assert rows["flare-mt higher than lora"][-1] == Verdict.NOT_RUN

@@ -1,0 +1,111 @@
+"""Two runs held against each other, over seeds and over the rows of the tests; many comparisons at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from lslo_cli.flare.results import FlareEvaluationResult
+from lslo_cli.flare.study import Answers, FlareStudy, digits
+from lslo_cli.method.row_tests import (
+    RESAMPLES,
+    holm,
+    resampled_accuracy,
+    resampled_macro_f1,
+    two_sided_p,
+)
+from lslo_cli.method.statistics import interval_over_seeds, resampled_counts
+from lslo_cli.paper import Expectation
+from lslo_cli.report.findings import SIGNIFICANT, Outcome, Verdict, interval_text, judged
+from lslo_cli.report.table import Cell, Column, Difference, p_value, two_decimals
+
+if TYPE_CHECKING:
+    import numpy as np
+
+COLUMNS = (Column("Difference", two_decimals), Column("95 %"), Column("p", p_value))
+"""How a comparison is written, by :func:`numbers`."""
+
+P_NOTE = (
+    "p: by a paired bootstrap over the rows of the tests, which are drawn alike for all languages and seeds, "
+    "and adjusted for the number of comparisons in the table (Holm). What shows has p below "
+    f"{SIGNIFICANT:g} too."
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A question: whether ``ours`` scores higher than ``theirs``; ``paper`` is the printed difference."""
+
+    text: str
+    ours: Answers
+    theirs: Answers
+    paper: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared(Outcome):
+    """What became of a comparison, with its p-value over rows; None where it was not run."""
+
+    p: float | None = None
+
+
+class Comparer:
+    """Comparisons of the runs of one study; what was resampled once is kept."""
+
+    def __init__(self, study: FlareStudy):
+        self.study = study
+        self._resampled = cache(self._resample)
+
+    def compare(self, comparisons: Sequence[Comparison]) -> list[Compared]:
+        """What becomes of each, in order; p-values are adjusted for their number.
+
+        A difference shows where it is beyond chance over seeds, by Student's t, and over rows.
+        """
+        found = [self._compare(comparison) for comparison in comparisons]
+        ran = [index for index, outcome in enumerate(found) if outcome.p is not None]
+        for index, p in zip(ran, holm([found[index].p for index in ran]), strict=True):
+            verdict = found[index].verdict
+            if verdict is Verdict.SHOWS and p >= SIGNIFICANT:
+                verdict = Verdict.WITHIN
+            found[index] = replace(found[index], p=p, verdict=verdict)
+        return found
+
+    def _compare(self, comparison: Comparison) -> Compared:
+        ours, theirs = (self.study.scores(side) for side in (comparison.ours, comparison.theirs))
+        keys = ours.keys() & theirs.keys()
+        seeds = [s for s in self.study.seeds if all((s, code) in keys for code in self.study.languages)]
+        if not seeds:
+            return Compared(comparison.text, "", None, None, comparison.paper, Verdict.NOT_RUN)
+        keys = [(seed, code) for seed in seeds for code in self.study.languages]
+        differences = [fmean(ours[key] - theirs[key] for key in keys if key[0] == seed) for seed in seeds]
+        resampled = sum(
+            self._resampled(key, comparison.ours[key]) - self._resampled(key, comparison.theirs[key])
+            for key in keys
+        ) / len(keys)
+        difference, interval = fmean(differences), interval_over_seeds(differences)
+        verdict = judged(Expectation.HIGHER, interval)
+        p = two_sided_p(difference, resampled)
+        return Compared(comparison.text, "", difference, interval, comparison.paper, verdict, p=p)
+
+    def _resample(self, key: tuple[int, str], answers: str) -> np.ndarray:
+        """The score of some answers on every resample of the rows of their test."""
+        result: FlareEvaluationResult = self.study.evaluations[key]
+        gold, counts = digits(result.gold), _counts(len(result.gold))
+        if result.metric == "macro-F1":
+            return resampled_macro_f1(digits(answers), gold, len(result.labels), counts)
+        return resampled_accuracy(digits(answers), gold, counts)
+
+
+def numbers(outcome: Compared) -> Sequence[Cell]:
+    """The cells of ``COLUMNS``."""
+    difference = None if outcome.difference is None else Difference(outcome.difference)
+    return difference, interval_text(outcome), outcome.p
+
+
+@cache
+def _counts(rows: int) -> np.ndarray:
+    """Resamples of tests of some length: drawn alike, as such tests are translations of one another."""
+    return resampled_counts(rows, RESAMPLES, [rows])

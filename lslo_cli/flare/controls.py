@@ -1,0 +1,121 @@
+"""What the controls say of a fused run: whether it fuses, passes its source through, or ignores it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lslo_cli.flare.comparisons import COLUMNS, P_NOTE, Compared, Comparer, Comparison, numbers
+from lslo_cli.flare.study import FlareStudy
+from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
+from lslo_cli.paper import Expectation
+from lslo_cli.report.findings import Verdict, notes_on
+from lslo_cli.report.table import Column, Table
+
+RIGHT, SHUFFLED, MEAN = "right source", "shuffled source", "mean source"
+WRONG_LABEL = "the wrong source's label"
+SOURCE_ALONE, TARGET_ALONE = "the source alone (translate-test)", "the target alone (LoRA)"
+
+
+class Reading(StrEnum):
+    """What the controls say of a fused run."""
+
+    FUSES = "fuses: better than source or target alone"
+    ADDS_TO_LORA = "better than the target alone"
+    PASSES_THROUGH = "WARNING: passes the source's answer through"
+    ADDS_NOTHING = "WARNING: no better than the source alone"
+    NO_BETTER = "WARNING: no better than the target alone"
+    IGNORES = "WARNING: the source makes no difference"
+    ONE_SEED = "one seed cannot tell"
+    UNKNOWN = "controls not all run"
+
+    @property
+    def bears_out(self) -> bool:
+        """Whether something that the run does better can be put down to its source."""
+        return self in (Reading.FUSES, Reading.ADDS_TO_LORA, Reading.NO_BETTER)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A fused run with its checks by what they ask."""
+
+    run: str
+    checks: Mapping[str, Compared]
+
+    @property
+    def reading(self) -> Reading:
+        """What the checks that show say together."""
+        verdicts = {name: check.verdict for name, check in self.checks.items()}
+        if Verdict.NOT_RUN in verdicts.values():
+            return Reading.UNKNOWN
+        if Verdict.UNKNOWN in verdicts.values():
+            return Reading.ONE_SEED
+        shows = {name for name, verdict in verdicts.items() if verdict is Verdict.SHOWS}
+        if not {"uses its source", "gains by it"} <= shows:
+            return Reading.IGNORES
+        if "beats the source" in verdicts and "beats the source" not in shows:
+            return Reading.ADDS_NOTHING if "reads its text" in shows else Reading.PASSES_THROUGH
+        if "beats the target" not in shows:
+            return Reading.NO_BETTER
+        return Reading.FUSES if "beats the source" in verdicts else Reading.ADDS_TO_LORA
+
+
+def checked_runs(study: FlareStudy) -> dict[str, Checked]:
+    """Every fused run held against its controls, by name.
+
+    It uses its source where the right one is better than a shuffled one, gains by it where it is better than
+    the mean of all, and reads its own text where even with a shuffled one it beats the label of that source.
+    What it makes of both should beat what each alone gives. FLARE-MT has no source text, so it is not held
+    against translate-test.
+    """
+    asked = [
+        (run, name, comparison)
+        for run in study.runs
+        if FlareRun.parse(run).method in (FlareMethod.FLARE, FlareMethod.FLARE_MT)
+        for name, comparison in _comparisons(study, run).items()
+    ]
+    found: dict[str, dict[str, Compared]] = {}
+    outcomes = Comparer(study).compare([comparison for *_, comparison in asked])
+    for (run, name, _), outcome in zip(asked, outcomes, strict=True):
+        found.setdefault(run, {})[name] = outcome
+    return {run: Checked(run, checks) for run, checks in found.items()}
+
+
+def _comparisons(study: FlareStudy, run: str) -> dict[str, Comparison]:
+    right, shuffled = study.answers(run), study.answers(run, SourceGiven.SHUFFLED)
+    sides = {
+        "uses its source": (RIGHT, right, SHUFFLED, shuffled),
+        "gains by it": (RIGHT, right, MEAN, study.answers(run, SourceGiven.MEAN)),
+        "reads its text": (SHUFFLED, shuffled, WRONG_LABEL, study.wrong_labels()),
+        "beats the source": (RIGHT, right, SOURCE_ALONE, study.answers(str(FlareMethod.TRANSLATE_TEST))),
+        "beats the target": (RIGHT, right, TARGET_ALONE, study.answers(str(FlareMethod.LORA))),
+    }
+    if FlareRun.parse(run).method is FlareMethod.FLARE_MT:
+        del sides["beats the source"]
+    return {
+        name: Comparison(f"{ours} {Expectation.HIGHER} {theirs}", one, other)
+        for name, (ours, one, theirs, other) in sides.items()
+    }
+
+
+def check_table(checked: Mapping[str, Checked]) -> Table:
+    """Every check of every fused run."""
+    outcomes = [outcome for result in checked.values() for outcome in result.checks.values()]
+    return Table(
+        "Controls, held against chance: what fusion does",
+        (Column("Run"), Column("Reading"), Column("Check"), *COLUMNS, Column("Shows?")),
+        tuple(
+            (result.run, result.reading.value, outcome.text, *numbers(outcome), outcome.verdict.value)
+            for result in checked.values()
+            for outcome in result.checks.values()
+        ),
+        names=3,
+        notes=(
+            "A run passes the source's answer through where a shuffled source leaves it no better than the "
+            "label of that source, and the right one no better than translate-test. The source makes no "
+            "difference where the right one is no better than a shuffled one or than the mean of all.",
+            *notes_on(outcomes),
+            P_NOTE,
+        ),
+    )

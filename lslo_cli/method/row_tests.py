@@ -1,0 +1,60 @@
+"""Tests of two runs over the rows that both answered, and what many tests at once ask of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+RESAMPLES = 1000
+"""Draws of the rows of a test. Their standard deviation is what is used, which needs no more."""
+
+
+def resampled_accuracy(predicted: Sequence[int], labels: Sequence[int], counts: np.ndarray) -> np.ndarray:
+    """The share of rows whose label was found, 0 to 100, on every resample of the rows, (resamples,).
+
+    ``counts`` (resamples, rows) is how often each row was drawn.
+    """
+    import numpy as np
+
+    right = np.asarray(predicted) == np.asarray(labels)
+    return 100 * (counts @ right) / counts.sum(axis=1)
+
+
+def resampled_macro_f1(
+    predicted: Sequence[int], labels: Sequence[int], classes: int, counts: np.ndarray
+) -> np.ndarray:
+    """Macro-F1 on every resample of the rows, (resamples,); ``counts`` as in :func:`resampled_accuracy`."""
+    import numpy as np
+
+    each = np.arange(classes)
+    said, is_so = (np.asarray(values)[:, None] == each for values in (predicted, labels))
+    hits = counts @ (said & is_so)
+    named = counts @ (said.astype(float) + is_so)
+    return 100 * np.divide(2 * hits, named, out=np.zeros(named.shape), where=named > 0).mean(axis=1)
+
+
+def two_sided_p(difference: float, resampled: np.ndarray) -> float:
+    """How likely so large a difference is by the choice of rows: normal, with the resamples' deviation."""
+    deviation = float(resampled.std(ddof=1))
+    if deviation == 0:
+        return 0.0 if difference else 1.0
+    return 2 * NormalDist().cdf(-abs(difference) / deviation)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values adjusted for their number by Holm's method, in the order given.
+
+    With m of them, the k-th smallest is multiplied by m - k + 1, and none is below a smaller one's. What is
+    below 0.05 then is so with at most that chance that any of them is wrongly.
+    """
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted, highest = [math.nan] * len(p_values), 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = highest
+    return adjusted
