@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +77,19 @@ class ExperimentFolder:
     def comparison(self, run: str, other: str) -> Path:
         """How two runs compare."""
         return self.path / "comparisons" / f"{run}-vs-{other}.json"
+
+    def seeds(self) -> list[ExperimentFolder]:
+        """The experiments in ``seed-N/`` below it, in order of N; without any the experiment itself."""
+        numbered = [
+            (int(path.name[5:]), path)
+            for path in self.path.glob("seed-*")
+            if path.is_dir() and re.fullmatch(r"seed-\d+", path.name)
+        ]
+        return [ExperimentFolder(path) for _, path in sorted(numbered)] or [self]
+
+    def has_artifacts(self) -> bool:
+        """Whether anything has been made in it."""
+        return any(next(self.path.glob(pattern), None) for pattern in ("*.json", "runs/*/*.json"))
 
     def run(self, name: str) -> RunFolder:
         return RunFolder(self.path / "runs" / name)

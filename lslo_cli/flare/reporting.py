@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from statistics import fmean
-from typing import TYPE_CHECKING
 
-from lslo_cli import plots
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import InputError
-from lslo_cli.flare import plots as figures
+from lslo_cli.flare.figures import FIGURES
 from lslo_cli.flare.folder import FlareFolder
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.study import FlareStudy
-from lslo_cli.flare.tables import GIVEN, flare_tables
-from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
+from lslo_cli.flare.tables import flare_tables
+from lslo_cli.plots.files import save, svg
+from lslo_cli.plots.specs import PreparedFigure
+from lslo_cli.plots.style import Style
 from lslo_cli.report import Document, Figure, Section
 from lslo_cli.report.building import Format, write
 from lslo_cli.report.provenance import commits, software
 from lslo_cli.report.study import distinct
 from lslo_cli.report.table import millions
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
 
 Evaluation = Artifact[FlareEvaluationResult]
 
@@ -52,12 +47,12 @@ class FlareReport:
         )
         return Document("FLARE and what it is compared with", (section,))
 
-    def save_figures(self, folder: Path, style: plots.Style = plots.Style.PAPER) -> list[Path]:
+    def save_figures(self, folder: Path, style: Style = Style.PAPER) -> list[Path]:
         """Every figure as PNG and PDF."""
         return [
             path
-            for sketch in _sketches(self.study)
-            for path in plots.save(sketch.draw(style=style), folder, sketch.stem, style=style)
+            for prepared in _prepared(self.study)
+            for path in save(prepared.figure(style=style), folder, prepared.stem, style=style)
         ]
 
 
@@ -140,69 +135,16 @@ def _facts(study: FlareStudy, artifacts: Sequence[Evaluation]) -> Iterator[tuple
     yield "Software", software(list(artifacts))
 
 
-@dataclass(frozen=True)
-class _Sketch:
-    """A figure whose data is there: the name of its file, its caption, and how to draw it in a style."""
-
-    stem: str
-    caption: str
-    draw: Callable[..., Drawing]
-
-
-def _sketches(study: FlareStudy) -> Iterator[_Sketch]:
+def _prepared(study: FlareStudy) -> Iterator[PreparedFigure]:
     """The figures that a study allows."""
-    chances = study.chances()
-    chance = fmean(chances.values()) if chances else 0.0
-    yield _Sketch(
-        "languages",
-        "Every method in every target language.",
-        partial(figures.languages, _by_language(study), study.metric, chance),
-    )
-    fused = {name: _by_run(study, source) for source, name in GIVEN.items()}
-    fused = {name: by_run for name, by_run in fused.items() if by_run}
-    if fused:
-        unfused = [run for run in study.runs if not FlareRun.parse(run).method.fuses]
-        alone = {run: spread.mean for run in unfused if (spread := study.average(run))}
-        caption = "Fusion functions with the right source and with those of the controls."
-        lines = {**alone, "wrong source's label": chance}
-        yield _Sketch("sources", caption, partial(figures.sources, fused, lines, study.metric))
-    probed = {key: result.activations for key, result in study.evaluations.items() if result.activations}
-    if probed:
-        caption = (
-            "Mean activation of source and target in the bottleneck: of the first query adapter by dimension "
-            "(FLARE's figure 5), and by layer."
-        )
-        yield _Sketch("activations", caption, partial(figures.activations, probed))
+    for spec in FIGURES:
+        try:
+            yield spec.prepare(study)
+        except InputError:  # the study has none of the runs that it shows
+            continue
 
 
 def _for_pages(study: FlareStudy) -> Iterator[Figure]:
-    for sketch in _sketches(study):
-        light, dark = (plots.svg(sketch.draw(style=s)) for s in (plots.Style.SCREEN, plots.Style.DARK))
-        yield Figure(sketch.caption, light, dark)
-
-
-def _by_language(study: FlareStudy) -> dict[str, dict[str, list[float]]]:
-    """Scores of the methods as they are, without other choices of fusion; their means as a last language."""
-    scores: dict[str, dict[str, list[float]]] = {}
-    for run in study.runs:
-        parsed = FlareRun.parse(run)
-        if parsed.method is FlareMethod.FLARE and run != study.run_of(FlareMethod.FLARE):
-            continue
-        by_language = scores.setdefault(run, {})
-        for language in study.languages:
-            tests = study.tests(run)
-            found = [tests[seed, language].score for seed in study.seeds if (seed, language) in tests]
-            if found:
-                by_language[language] = found
-        if means := study.averages(run):
-            by_language["mean"] = list(means.values())
-    return scores
-
-
-def _by_run(study: FlareStudy, source: SourceGiven) -> dict[str, list[float]]:
-    """Every fused run's mean over languages in every seed."""
-    return {
-        run: list(means.values())
-        for run in study.runs
-        if FlareRun.parse(run).method.fuses and (means := study.averages(run, source))
-    }
+    for prepared in _prepared(study):
+        light, dark = (svg(prepared.figure(style=style)) for style in (Style.SCREEN, Style.DARK))
+        yield Figure(prepared.caption, light, dark)

@@ -55,24 +55,34 @@ def scores_by_language(matrices: Iterable[PrunedMatrix], target_ratio: float) ->
     return totals
 
 
+def demand(matrix: PrunedMatrix, target_ratio: float, as_share: bool = False) -> float:
+    """Entries of B kept beyond the share 1 - P that was to be kept: the negative of eq. 6.
+
+    With ``as_share`` as a share of B's entries, from P - 1 (all pruned) to P (nothing pruned), so that
+    matrices of different size compare.
+    """
+    entries = -importance_score(matrix, target_ratio)
+    return entries / matrix.size if as_share else entries
+
+
 def mean_demand(
-    matrices: Iterable[PrunedMatrix], target_ratio: float, stack: Stack
+    matrices: Iterable[PrunedMatrix], target_ratio: float, stack: Stack, as_share: bool = False
 ) -> dict[tuple[str, Kind], float]:
     """Demand of each language for each kind of matrix, averaged over the layers of ``stack`` (figure 2)."""
     values: dict[tuple[str, Kind], list[float]] = {}
     for matrix in matrices:
         if matrix.site.layer.stack is stack:
             key = (matrix.language, matrix.site.kind)
-            values.setdefault(key, []).append(-importance_score(matrix, target_ratio))
+            values.setdefault(key, []).append(demand(matrix, target_ratio, as_share))
     return {key: sum(demands) / len(demands) for key, demands in values.items()}
 
 
 def mean_demand_by_layer(
-    matrices: Iterable[PrunedMatrix], target_ratio: float
+    matrices: Iterable[PrunedMatrix], target_ratio: float, as_share: bool = False
 ) -> dict[tuple[Layer, Kind], float]:
     """Demand of each matrix of each layer, averaged over languages (figure 4)."""
     values: dict[tuple[Layer, Kind], list[float]] = {}
     for matrix in matrices:
         key = (matrix.site.layer, matrix.site.kind)
-        values.setdefault(key, []).append(-importance_score(matrix, target_ratio))
+        values.setdefault(key, []).append(demand(matrix, target_ratio, as_share))
     return {key: sum(demands) / len(demands) for key, demands in values.items()}

@@ -3,57 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
+from lslo_cli.errors import InputError
 from lslo_cli.method.sites import Stack
 from lslo_cli.method.strategy import Index
-from lslo_cli.plots.progress import GROUPS, QualityByEpoch, quality_by_epoch, ratios_by_epoch
+from lslo_cli.plots.progress import (
+    GROUPS,
+    Line,
+    QualityByEpoch,
+    quality_by_epoch,
+    ratios_by_epoch,
+    weights_by_layer,
+)
+from lslo_cli.plots.reading import trainings
+from lslo_cli.plots.runs import FIGURE_3, Seeds, in_study_order, study_runs
+from lslo_cli.plots.specs import PreparedFigure
 from lslo_cli.plots.style import (
     COLUMN_WIDTH,
-    DASHES,
-    MARKERS,
     PAGE_WIDTH,
     Look,
+    Mark,
     Style,
-    fitted,
+    balanced_height,
     legend_below,
+    legend_label,
+    lines_of,
     new_figure,
     note,
     styled,
     title,
 )
+from lslo_cli.plots.text_bars import epochs_text, schedule_text, weights_text
 
 STACK_STYLES = {
     Stack.ENCODER: {"linestyle": "-", "marker": "o"},
     Stack.DECODER: {"linestyle": (0, (3, 1.5)), "marker": "s"},
 }
+LEGIBLE = 8
+"""Curves in one panel that a reader can still tell apart."""
 
 
 @styled
 def weights(
-    result: IndexStrategyResult, *, width: float = COLUMN_WIDTH, style: Style = Style.PAPER
+    results: Sequence[IndexStrategyResult], *, width: float = COLUMN_WIDTH, style: Style = Style.PAPER
 ) -> Figure:
-    """Source and target weight of every layer, encoder and decoder (figure 1). A layer's sum to 1."""
+    """Source and target weight of every layer, encoder and decoder (figure 1). A layer's sum to 1.
+
+    Several results, as of several seeds, are drawn as their mean, in a band from the lowest to the highest.
+    Raises InputError where they are of models with other layers.
+    """
     look = style.look
     figure = new_figure(look, width, 2.3)
     axes = figure.subplots()
     axes.axhline(0.5, color=look.neutral, linewidth=0.6, linestyle=":")
-    colours = dict(zip((Index.SOURCE, Index.TARGET), look.series, strict=False))
+    by_layer = weights_by_layer(results)
     for stack, line in STACK_STYLES.items():
-        pairs = {layer.number: pair for layer, pair in result.weights().items() if layer.stack is stack}
-        for side, colour in colours.items():
-            values = [getattr(pair, f"{side}_weight") for pair in pairs.values()]
-            axes.plot(list(pairs), values, color=colour, label=f"{stack} {side}", **line)
+        numbers = [layer.number for layer in by_layer if layer.stack is stack]
+        source = np.array([values for layer, values in by_layer.items() if layer.stack is stack])
+        sides = {Index.SOURCE: source, Index.TARGET: 1 - source}
+        for (side, values), colour in zip(sides.items(), look.series, strict=False):
+            axes.plot(numbers, values.mean(axis=1), color=colour, label=f"{stack} {side}", **line)
+            _draw_band(axes, numbers, values.T, colour)
     axes.set(xlabel="Layer", ylabel="Weight")
     axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
     legend_below(axes, columns=2 if width < 5 else 4)
     title(figure, look, "Which side selects the adapter")
+    if len(results) > 1:
+        note(figure, look, f"mean and range of {len(results)} seeds")
     return figure
 
 
@@ -62,25 +86,31 @@ def epochs(
     runs: Sequence[TrainingResult],
     *,
     groups: Sequence[str] = GROUPS,
+    study: Sequence[str] = (),
     width: float = PAGE_WIDTH,
     style: Style = Style.PAPER,
 ) -> Figure:
     """spBLEU of groups by epoch, one panel for each group, with the base model as a dashed line (figure 3).
 
     Runs of one name, such as those of several seeds, are one line: their mean, in a band from the lowest to
-    the highest. Every line stands in the legend with its value after the last epoch. Raises InputError where
-    a run has no curve or not these groups, or where runs were scored differently.
+    the highest. Lines that coincide are one, with all their names. Every line stands in the legend with its
+    value after the last epoch. ``study`` names all runs of the study, whose order gives each its mark.
+    Raises InputError where a run has no curve or not these groups, or where runs were scored differently.
     """
+    look = style.look
     quality = quality_by_epoch(runs, groups)
+    marks = look.marks(study or in_study_order(run.run for run in runs))
     beside = width >= 5
-    panels = 1 if beside else len(groups)
-    legend_height = 0.13 * (len(quality.lines(groups[0])) + 1)
-    figure = new_figure(style.look, width, panels * (1.8 + legend_height) + 0.3)
     shape = (1, len(groups)) if beside else (len(groups), 1)
+    inches = width / shape[1]
+    lines = {group: quality.lines(group) for group in groups}
+    labels = [[legend_label(line.names, line.last, inches) for line in lines[group]] for group in groups]
+    height, legend = balanced_height(1.8, max((["base", *each] for each in labels), key=lines_of))
+    figure = new_figure(look, width, shape[0] * (height + legend) + 0.3)
     for axes, group in zip(figure.subplots(*shape, squeeze=False).flat, groups, strict=True):
-        _draw_group(axes, style.look, group, quality, width / shape[1])
-    note(figure, style.look, quality.description)
-    title(figure, style.look, "Quality by epoch")
+        _draw_group(axes, look, group, quality, lines[group], marks, inches)
+    note(figure, look, quality.description)
+    title(figure, look, "Quality by epoch")
     return figure
 
 
@@ -88,25 +118,32 @@ def epochs(
 def schedule(
     runs: Sequence[TrainingResult | SubspaceResult],
     *,
+    study: Sequence[str] = (),
     width: float = COLUMN_WIDTH,
     style: Style = Style.PAPER,
 ) -> Figure:
     """The fraction to prune in every epoch (eq. 4), and rings at what is pruned at the end, as counted.
 
-    Runs with the same schedule lie on one line. Raises InputError where a run pruned nothing.
+    Runs with the same schedule are one line, with all their names. ``study`` is that of :func:`epochs`.
+    Raises InputError where a run pruned nothing.
     """
     look = style.look
     drawn = ratios_by_epoch(runs)
-    figure = new_figure(look, width, 1.9 + 0.13 * len(drawn))
+    names = [name for ratios in drawn for name in ratios.names]
+    marks = look.marks([*study, *in_study_order(names)])
+    labels = [legend_label(each.names, f"{each.target:g} ({each.counted})", width) for each in drawn]
+    height, legend = balanced_height(1.7, labels)
+    figure = new_figure(look, width, height + legend + 0.6)
     axes = figure.subplots()
-    for ratios, colour, marker, dashes in _looks(drawn, look):
+    for ratios, label in zip(drawn, labels, strict=True):
+        mark = marks[ratios.names[0]]
         axes.plot(
-            list(ratios.planned), list(ratios.planned.values()), color=colour, marker=marker,
-            linestyle=dashes, label=fitted(ratios.name, f"{ratios.target:g} ({ratios.measured:.4f})", width),
+            list(ratios.planned), list(ratios.planned.values()), color=mark.colour, marker=mark.marker,
+            markerfacecolor=mark.face, linestyle=mark.dashes, label=label,
         )  # fmt: skip
         axes.plot(
-            max(ratios.planned), ratios.measured, marker="o", markersize=8, markerfacecolor="none",
-            color=colour, linestyle="", zorder=3, clip_on=False,
+            max(ratios.planned), np.mean(ratios.measured), marker="o", markersize=8, markerfacecolor="none",
+            color=mark.colour, linestyle="", zorder=3, clip_on=False,
         )  # fmt: skip
     axes.set(xlabel="Epoch", ylabel="Fraction pruned", ylim=(-0.03, 1.05))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -116,19 +153,79 @@ def schedule(
     return figure
 
 
-def _looks(items: Sequence, look: Look) -> zip:
-    """Items with the colour, marker and dashes that tell each from the ones beside it."""
-    return zip(items, cycle(look.series), cycle(MARKERS), cycle(DASHES), strict=False)
+def prepare_weights(seeds: Seeds) -> PreparedFigure:
+    """Figure 1, from index-strategy.json."""
+    results = [store.read(seed.index_strategy, IndexStrategyResult).result for seed in seeds]
+    return PreparedFigure(
+        "weights",
+        "Source and target weights learned for each layer of encoder and decoder (figure 1).",
+        partial(weights, results),
+        partial(weights_text, results),
+    )
 
 
-def _draw_group(axes: Axes, look: Look, group: str, quality: QualityByEpoch, inches: float) -> None:
-    for line, colour, marker, dashes in _looks(quality.lines(group), look):
-        mean = line.values.mean(axis=0)
-        label = fitted(line.name, line.last, inches)
-        axes.plot(line.epochs, mean, color=colour, marker=marker, linestyle=dashes, label=label)
-        if len(line.values) > 1:
-            lowest, highest = line.values.min(axis=0), line.values.max(axis=0)
-            axes.fill_between(line.epochs, lowest, highest, color=colour, alpha=0.15, linewidth=0)
+def prepare_epochs(seeds: Seeds, names: Sequence[str] = ()) -> PreparedFigure:
+    """Figure 3, from runs/RUN/training.json.
+
+    Without ``names``, of the runs that recorded quality by epoch, or of those in the paper's figure where
+    that would be too many to tell apart.
+    """
+    runs, remark = trainings(seeds, names), ""
+    drawn = runs if names else [run for run in runs if run.curve]
+    recorded = {run.run for run in drawn}
+    if not names and len(recorded) > LEGIBLE and recorded & set(FIGURE_3):
+        drawn = [run for run in drawn if run.run in FIGURE_3]
+        remark = f"{len(recorded)} runs have quality by epoch: drawing those of figure 3; --run names others"
+    return PreparedFigure(
+        "epochs",
+        "spBLEU of groups of directions after each epoch (figure 3).",
+        partial(epochs, drawn, study=study_runs(seeds)),
+        partial(epochs_text, drawn),
+        remark,
+    )
+
+
+def prepare_schedule(seeds: Seeds, names: Sequence[str] = ()) -> PreparedFigure:
+    """Eq. 4, from runs/RUN/training.json; without ``names``, of the runs that were pruned.
+
+    Raises InputError where none was.
+    """
+    runs = trainings(seeds, names)
+    drawn = runs if names else [run for run in runs if run.target_ratio]
+    if not drawn:
+        raise InputError(f"no run in {seeds[0].path / 'runs'} was pruned", "train one: lslo train --gps 0.9")
+    return PreparedFigure(
+        "schedule",
+        "The fraction to prune in each epoch (eq. 4), and the zeros counted at the end.",
+        partial(schedule, drawn, study=study_runs(seeds)),
+        partial(schedule_text, drawn),
+    )
+
+
+def _draw_band(axes: Axes, places: Sequence[int], values: np.ndarray, colour: str) -> None:
+    """The range of several rows of ``values``; of one there is none."""
+    if len(values) > 1:
+        lowest, highest = values.min(axis=0), values.max(axis=0)
+        axes.fill_between(places, lowest, highest, color=colour, alpha=0.15, linewidth=0)
+
+
+def _draw_group(
+    axes: Axes,
+    look: Look,
+    group: str,
+    quality: QualityByEpoch,
+    lines: Sequence[Line],
+    marks: dict[str, Mark],
+    inches: float,
+) -> None:
+    for line in lines:
+        mark = marks[line.names[0]]
+        axes.plot(
+            line.epochs, line.values.mean(axis=0), color=mark.colour, marker=mark.marker,
+            markerfacecolor=mark.face, linestyle=mark.dashes,
+            label=legend_label(line.names, line.last, inches),
+        )  # fmt: skip
+        _draw_band(axes, line.epochs, line.values, mark.colour)
     base = quality.base(group)
     if base is not None:
         label = f"base  {np.mean(base):.2f}"

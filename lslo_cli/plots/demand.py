@@ -1,12 +1,13 @@
 """Demand as tables: how much room each language and each matrix needs (paper, figures 2, 4, 5 and 6).
 
-Demand is the negative of eq. 6: entries of B that pruning kept beyond the share it was to keep.
+Demand is the negative of eq. 6: what pruning kept of B beyond the share it was to keep, in percentage points
+of the matrix, or as the paper has it in entries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pandas import DataFrame, Series
@@ -37,16 +38,28 @@ class Pair:
 
 @dataclass(frozen=True)
 class Demand:
-    """Maps that share one scale, and what was pruned against what."""
+    """Maps that share one scale, and what was pruned against what. ``counts``: entries, not points."""
 
     pairs: Sequence[Pair]
     description: str
+    counts: bool
 
     @property
-    def limit(self) -> float:
-        """The largest demand in size over all maps; at least one entry, which rounding alone can make."""
-        frames = [frame for pair in self.pairs for frame in pair.panels.values()]
-        return max(1.0, *(float(np.nanmax(np.abs(frame.to_numpy()), initial=0)) for frame in frames))
+    def unit(self) -> str:
+        """What a value of 1 is."""
+        return "entries of B" if self.counts else "% of B"
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The ends of the scale, one below zero and one above: the lowest and the highest value.
+
+        No end is nearer to zero than a quarter of the other, or than rounding to whole entries alone may
+        make it.
+        """
+        values = np.concatenate([f.to_numpy().ravel() for pair in self.pairs for f in pair.panels.values()])
+        least = 1.0 if self.counts else 0.1
+        below, above = (max(least, float(np.nanmax(side, initial=0))) for side in (-values, values))
+        return -max(below, above / 4), max(above, below / 4)
 
 
 def by_resource(languages: Sequence[Language]) -> list[Language]:
@@ -54,19 +67,56 @@ def by_resource(languages: Sequence[Language]) -> list[Language]:
     return sorted(languages, key=lambda language: list(Resource).index(language.resource))
 
 
-def of_languages(result: SubspaceResult, languages: Sequence[Language], by_layer: bool = False) -> Demand:
+def of_languages(
+    results: Sequence[SubspaceResult],
+    languages: Sequence[Language],
+    by_layer: bool = False,
+    counts: bool = False,
+) -> Demand:
     """Languages x matrices, averaged over layers (figure 2), or one map for each layer (figure 5).
 
-    Raises InputError for an estimate that pruned each language alone, which compares no languages.
+    Several results, as of several seeds, give their mean. Raises InputError for an estimate that pruned each
+    language alone, which compares no languages, and for results that do not belong together.
     """
-    if result.pool is Pool.LANGUAGE:
-        raise InputError(
-            "this subspace estimate pruned each language alone (pool language), so demand cannot be compared "
-            "between languages",
-            "estimate across languages: lslo estimate-subspace --pool layer",
-        )
-    everything = list(result.pruned.matrices("B"))
+    for result in results:
+        if result.pool is Pool.LANGUAGE:
+            raise InputError(
+                "this subspace estimate pruned each language alone (pool language), so demand cannot be "
+                "compared between languages",
+                "estimate across languages: lslo estimate-subspace --pool layer",
+            )
     codes = [language.code for language in by_resource(languages)]
+    return _mean([_of_languages(result, codes, by_layer, counts) for result in results], results, counts)
+
+
+def of_matrices(
+    results: Sequence[SubspaceResult],
+    languages: Sequence[Language],
+    by_language: bool = False,
+    counts: bool = False,
+) -> Demand:
+    """Layers x matrices, averaged over languages (figure 4), or one map for each language (figure 6).
+
+    The paper prunes each language alone for these. An estimate with one pool per layer compares the
+    matrices of a layer as well, but not layers with each other, and the description says so. Several results
+    give their mean. Raises InputError for an estimate with one pool per matrix, which compares no matrices,
+    and for results that do not belong together.
+    """
+    for result in results:
+        if result.pool is Pool.LAYER_KIND:
+            raise InputError(
+                "this subspace estimate pruned every matrix apart (pool layer-kind), so demand cannot be "
+                "compared between matrices",
+                "estimate within languages: lslo estimate-subspace --pool language",
+            )
+    maps = [_of_matrices(result, languages, by_language, counts) for result in results]
+    found = _mean(maps, results, counts)
+    limits = "; compare within a layer only" if results[0].pool is Pool.LAYER else ""
+    return replace(found, description=found.description + limits)
+
+
+def _of_languages(result: SubspaceResult, codes: Sequence[str], by_layer: bool, counts: bool) -> list[Pair]:
+    everything = list(result.pruned.matrices("B"))
     parts = {"": everything}
     if by_layer:
         numbers = sorted({matrix.site.layer.number for matrix in everything})
@@ -74,24 +124,14 @@ def of_languages(result: SubspaceResult, languages: Sequence[Language], by_layer
     kinds = _kinds(everything)
     pairs = []
     for title, part in parts.items():
-        demand = {stack: mean_demand(part, result.target_ratio, stack) for stack in Stack}
+        demand = {stack: mean_demand(part, result.target_ratio, stack, not counts) for stack in Stack}
         pairs.append(Pair(title, {stack: _frame(demand[stack], codes, kinds[stack]) for stack in kinds}))
-    return Demand(pairs, _describe(result))
+    return pairs
 
 
-def of_matrices(result: SubspaceResult, languages: Sequence[Language], by_language: bool = False) -> Demand:
-    """Layers x matrices, averaged over languages (figure 4), or one map for each language (figure 6).
-
-    The paper prunes each language alone for these. An estimate with one pool per layer compares the
-    matrices of a layer as well, but not layers with each other, and the description says so. Raises
-    InputError for an estimate with one pool per matrix, which compares no matrices.
-    """
-    if result.pool is Pool.LAYER_KIND:
-        raise InputError(
-            "this subspace estimate pruned every matrix apart (pool layer-kind), so demand cannot be "
-            "compared between matrices",
-            "estimate within languages: lslo estimate-subspace --pool language",
-        )
+def _of_matrices(
+    result: SubspaceResult, languages: Sequence[Language], by_language: bool, counts: bool
+) -> list[Pair]:
     everything = list(result.pruned.matrices("B"))
     numbers = range(1, 1 + max(matrix.site.layer.number for matrix in everything))
     parts = {"": everything}
@@ -99,12 +139,43 @@ def of_matrices(result: SubspaceResult, languages: Sequence[Language], by_langua
         titles = {lang.code: f"{lang.code} ({lang.resource.letter})" for lang in by_resource(languages)}
         parts = {title: [m for m in everything if m.language == code] for code, title in titles.items()}
     kinds = _kinds(everything)
-    pairs = [
-        Pair(title, dict(_layers_by_kind(part, result.target_ratio, numbers, kinds)))
+    return [
+        Pair(title, dict(_layers_by_kind(part, result.target_ratio, numbers, kinds, counts)))
         for title, part in parts.items()
     ]
-    limits = "; compare within a layer only" if result.pool is Pool.LAYER else ""
-    return Demand(pairs, _describe(result) + limits)
+
+
+def _mean(maps: Sequence[Sequence[Pair]], results: Sequence[SubspaceResult], counts: bool) -> Demand:
+    """The mean of the same maps of several results. Raises InputError where maps or settings differ."""
+    first = results[0]
+    for result, pairs in zip(results, maps, strict=True):
+        alike = [(p.title, {s: f.shape for s, f in p.panels.items()}) for p in pairs] == [
+            (p.title, {s: f.shape for s, f in p.panels.items()}) for p in maps[0]
+        ]
+        if not alike or (result.pool, result.target_ratio) != (first.pool, first.target_ratio):
+            raise InputError(
+                "these subspace estimates differ in pool, target ratio, matrices or languages, so they have "
+                "no mean",
+                "draw them apart, or estimate them alike",
+            )
+    scale = 1 if counts else 100
+    frames = [
+        {stack: [scale * pairs[number].panels[stack] for pairs in maps] for stack in pair.panels}
+        for number, pair in enumerate(maps[0])
+    ]
+    means = [
+        Pair(pair.title, {stack: sum(each) / len(each) for stack, each in panels.items()})
+        for pair, panels in zip(maps[0], frames, strict=True)
+    ]
+    description = _describe(first)
+    if len(results) > 1:
+        deviations = (np.std(each, axis=0, ddof=1) for panels in frames for each in panels.values())
+        largest = max(float(np.nan_to_num(deviation).max()) for deviation in deviations)
+        digits = 0 if counts else 1
+        description += (
+            f"; mean of {len(results)} seeds, standard deviation of a cell at most {largest:.{digits}f}"
+        )
+    return Demand(means, description, counts)
 
 
 def _layers_by_kind(
@@ -112,8 +183,9 @@ def _layers_by_kind(
     target_ratio: float,
     numbers: Sequence[int],
     kinds: Mapping[Stack, Sequence[Kind]],
+    counts: bool,
 ) -> Iterator[tuple[Stack, DataFrame]]:
-    demand = mean_demand_by_layer(matrices, target_ratio)
+    demand = mean_demand_by_layer(matrices, target_ratio, not counts)
     for stack, columns in kinds.items():
         own = {(layer.number, kind): value for (layer, kind), value in demand.items() if layer.stack is stack}
         yield stack, _frame(own, numbers, columns)

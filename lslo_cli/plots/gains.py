@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 
 import numpy as np
 from pandas import DataFrame
@@ -16,10 +17,14 @@ from lslo_cli.plots.demand import by_resource
 
 @dataclass(frozen=True)
 class Gains:
-    """Gain in spBLEU, source languages x target languages by resource; NaN for a direction without both."""
+    """Gain in spBLEU, source languages x target languages by resource; NaN for a direction without both.
+
+    ``spread`` says how far seeds lie apart, empty for one.
+    """
 
     languages: Sequence[Language]
     frame: DataFrame
+    spread: str = ""
 
     @property
     def limit(self) -> float:
@@ -27,12 +32,25 @@ class Gains:
         return float(np.nanmax(np.abs(self.frame.to_numpy()))) or 1.0
 
 
-def gains(run: EvaluationResult, base: EvaluationResult) -> Gains:
-    """What ``run`` gains over ``base``.
+def gains(runs: Sequence[EvaluationResult], bases: Sequence[EvaluationResult]) -> Gains:
+    """What a run gains over the base model, each with one result for each seed: the mean over seeds.
 
     Raises InputError where the two share no direction or were scored with different metrics.
     """
-    _check_comparable([run, base])
+    _check_comparable([*runs, *bases])
+    frames = [_gains_of_seed(run, base) for run, base in zip(runs, bases, strict=True)]
+    languages = by_resource([record.language() for record in runs[0].languages])
+    spread = ""
+    if len(frames) > 1:
+        deviations = np.std(frames, axis=0, ddof=1)
+        spread = (
+            f"mean of {len(frames)} seeds, standard deviation of a direction {np.nanmedian(deviations):.1f} "
+            f"in the median, at most {np.nanmax(deviations):.1f}"
+        )
+    return Gains(languages, sum(frames) / len(frames), spread)
+
+
+def _gains_of_seed(run: EvaluationResult, base: EvaluationResult) -> DataFrame:
     before = base.spbleu()
     shared = {
         direction: after - before[direction]
@@ -44,12 +62,11 @@ def gains(run: EvaluationResult, base: EvaluationResult) -> Gains:
             f"runs {run.run} and {base.run} share no direction",
             "evaluate both on the same directions: lslo evaluate --force",
         )
-    languages = by_resource([record.language() for record in run.languages])
-    codes = [language.code for language in languages]
+    codes = [language.code for language in by_resource([record.language() for record in run.languages])]
     frame = DataFrame(np.nan, index=codes, columns=codes)
     for direction, gain in shared.items():
         frame.loc[direction.src, direction.tgt] = gain
-    return Gains(languages, frame)
+    return frame
 
 
 def signed(gain: float) -> str:
@@ -60,20 +77,27 @@ def signed(gain: float) -> str:
 
 @dataclass(frozen=True)
 class Point:
-    """One run: what it trains and what it scores on average."""
+    """One run: what it trains and what it scores on average, over its seeds with their standard deviation."""
 
     name: str
-    parameters: int
+    parameters: float
     score: float
+    deviation: float | None = None
+
+    @property
+    def facts(self) -> str:
+        """The score, with the deviation where there is one."""
+        return f"{self.score:.2f}" + (f" ± {self.deviation:.2f}" if self.deviation is not None else "")
 
 
 @dataclass(frozen=True)
 class CostsAndScores:
-    """Runs in the order they were trained; those that train nothing, such as the base model, apart."""
+    """Runs in the order of their trainings; those that train nothing, such as the base model, apart."""
 
     trained: Sequence[Point]
     untrained: Sequence[Point]
     signature: str
+    seeds: int = 1
 
     @property
     def front(self) -> list[Point]:
@@ -84,27 +108,41 @@ class CostsAndScores:
                 best.append(run)
         return best
 
+    @property
+    def description(self) -> str:
+        """How runs were scored, and over how many seeds."""
+        seeds = f"mean ± sample standard deviation of {self.seeds} seeds; " if self.seeds > 1 else ""
+        return seeds + self.signature
+
 
 def costs_and_scores(
     evaluations: Sequence[EvaluationResult], trainings: Sequence[TrainingResult]
 ) -> CostsAndScores:
-    """Trainable parameters and average spBLEU of runs.
+    """Trainable parameters and average spBLEU of runs; results of one name are one run's in several seeds.
 
     Raises InputError where no run was trained or the metrics differ.
     """
     _check_comparable(evaluations)
-    averages = {run.run: run.average for run in evaluations}
-    trained = [
-        Point(training.run, training.trainable_parameters, averages.pop(training.run))
-        for training in trainings
-        if training.run in averages
-    ]
+    averages: dict[str, list[float]] = {}
+    for run in evaluations:
+        averages.setdefault(run.run, []).append(run.average)
+    costs: dict[str, list[int]] = {}
+    for training in trainings:
+        costs.setdefault(training.run, []).append(training.trainable_parameters)
+    trained = [_point(name, costs[name], averages[name]) for name in costs if name in averages]
     if not trained:
         raise InputError(
             "there is no trained run with scores to draw", "make one: lslo train, then lslo evaluate"
         )
-    untrained = [Point(name, 0, average) for name, average in averages.items()]
-    return CostsAndScores(trained, untrained, evaluations[0].spbleu_signature)
+    untrained = [_point(name, [0], scores) for name, scores in averages.items() if name not in costs]
+    seeds = max(map(len, averages.values()))
+    return CostsAndScores(trained, untrained, evaluations[0].spbleu_signature, seeds)
+
+
+def _point(name: str, costs: Sequence[int], scores: Sequence[float]) -> Point:
+    """A deviation of zero, as of a base model that all seeds share, says nothing and is left out."""
+    deviation = stdev(scores) if len(scores) > 1 else 0.0
+    return Point(name, fmean(costs), fmean(scores), deviation or None)
 
 
 def _check_comparable(evaluations: Sequence[EvaluationResult]) -> None:

@@ -1,22 +1,27 @@
-"""Maps of demand as figures (paper, figures 2, 4, 5 and 6): one scale for all panels, centred on zero."""
+"""Maps of demand as figures (paper, figures 2, 4, 5 and 6): one scale for all panels, zero in its middle."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
+from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import SubspaceResult
+from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.method.languages import Language
 from lslo_cli.plots.classes import mark_classes, separate_classes
 from lslo_cli.plots.demand import Demand, by_resource, of_languages, of_matrices
+from lslo_cli.plots.runs import Seeds
+from lslo_cli.plots.specs import PreparedFigure
 from lslo_cli.plots.style import (
     PAGE_HEIGHT,
     PAGE_WIDTH,
@@ -29,22 +34,26 @@ from lslo_cli.plots.style import (
     styled,
     title,
 )
+from lslo_cli.plots.text import TextFigure
+from lslo_cli.plots.text_maps import heatmap_text, matrices_text
 
 
 @styled
 def heatmap(
-    result: SubspaceResult,
+    results: Sequence[SubspaceResult],
     languages: Sequence[Language],
     *,
     by_layer: bool = False,
+    counts: bool = False,
     width: float = PAGE_WIDTH,
     style: Style = Style.PAPER,
 ) -> Figure:
     """Languages x matrices, averaged over layers (figure 2), or one map for each layer (figure 5).
 
-    Raises InputError for an estimate that pruned each language alone.
+    Cells are percentage points of a matrix, or with ``counts`` entries of B, as in the paper. Several results
+    give their mean. Raises InputError for an estimate that pruned each language alone.
     """
-    demand = of_languages(result, languages, by_layer)
+    demand = of_languages(results, languages, by_layer, counts)
     ordered = by_resource(languages)
 
     def mark_rows(axes: Axes, size: float, labelled: bool) -> None:
@@ -59,18 +68,19 @@ def heatmap(
 
 @styled
 def matrices(
-    result: SubspaceResult,
+    results: Sequence[SubspaceResult],
     languages: Sequence[Language],
     *,
     by_language: bool = False,
+    counts: bool = False,
     width: float = PAGE_WIDTH,
     style: Style = Style.PAPER,
 ) -> Figure:
     """Layers x matrices, averaged over languages (figure 4), or one map for each language (figure 6).
 
-    Raises InputError for an estimate with one pool per matrix.
+    Cells and means are those of :func:`heatmap`. Raises InputError for an estimate with one pool per matrix.
     """
-    demand = of_matrices(result, languages, by_language)
+    demand = of_matrices(results, languages, by_language, counts)
 
     def mark_rows(axes: Axes, size: float, labelled: bool) -> None:
         if labelled:
@@ -112,8 +122,8 @@ class Layout:
 
 
 def _draw(demand: Demand, width: float, look: Look, mark_rows: Callable[[Axes, float, bool], None]) -> Figure:
-    """Draw pairs of panels in rows, all on one colour scale that is symmetric around zero."""
-    pairs, limit = demand.pairs, demand.limit
+    """Draw pairs of panels in rows, all on one colour scale with zero in its middle."""
+    pairs, scale = demand.pairs, scale_of(demand)
     columns = [len(frame.columns) for frame in pairs[0].panels.values()]
     rows = len(next(iter(pairs[0].panels.values())))
     layout = Layout.of(len(pairs), rows, sum(columns), width)
@@ -131,12 +141,12 @@ def _draw(demand: Demand, width: float, look: Look, mark_rows: Callable[[Axes, f
         for offset, (stack, frame) in enumerate(pair.panels.items()):
             axes = figure.add_subplot(grid[row, 3 * column + offset])
             labelled = column == 0 and offset == 0
-            _draw_panel(axes, frame, limit, layout, look, labelled, is_lowest)
+            _draw_panel(axes, frame, scale, layout, look, labelled, is_lowest)
             axes.set_xlabel(stack.capitalize() if is_lowest else "", fontsize=layout.text)
             if offset == 0:
                 axes.set_title(pair.title, loc="left", fontsize=layout.text, pad=2)
             mark_rows(axes, layout.text, labelled)
-    _draw_scale(figure.add_subplot(grid[-1, :]), look, limit)
+    _draw_scale(figure.add_subplot(grid[-1, :]), look, scale, demand.unit)
     note(figure, look, demand.description)
     return figure
 
@@ -144,7 +154,7 @@ def _draw(demand: Demand, width: float, look: Look, mark_rows: Callable[[Axes, f
 def _draw_panel(
     axes: Axes,
     frame: DataFrame,
-    limit: float,
+    scale: TwoSlopeNorm,
     layout: Layout,
     look: Look,
     label_rows: bool,
@@ -152,17 +162,83 @@ def _draw_panel(
 ) -> None:
     axes.set_facecolor(look.missing)
     seaborn.heatmap(
-        frame, ax=axes, cmap=look.demand, vmin=-limit, vmax=limit, cbar=False, linewidths=0.2,
-        linecolor=look.ground, xticklabels=label_columns, yticklabels=label_rows,
+        frame, ax=axes, cmap=look.demand, norm=scale, vmin=scale.vmin, vmax=scale.vmax, cbar=False,
+        linewidths=0.2, linecolor=look.ground, xticklabels=label_columns, yticklabels=label_rows,
     )  # fmt: skip
     axes.tick_params(length=0, pad=1.5, labelsize=layout.text)
     axes.tick_params(axis="x", labelrotation=layout.angle)
     axes.tick_params(axis="y", labelrotation=0)
 
 
-def _draw_scale(axes: Axes, look: Look, limit: float) -> None:
-    colours = ScalarMappable(Normalize(-limit, limit), look.demand)
-    ticks = MaxNLocator(4 if axes.figure.get_figwidth() < 5 else 8)
-    bar = axes.figure.colorbar(colours, cax=axes, orientation="horizontal", ticks=ticks)
-    bar.set_label("entries of B kept beyond the target share")
+def _draw_scale(axes: Axes, look: Look, scale: TwoSlopeNorm, unit: str) -> None:
+    """The colour scale: both halves as long, so a step below zero need not be as wide as one above."""
+    steps = 2 if axes.figure.get_figwidth() < 5 else 4
+    below, above = (MaxNLocator(steps).tick_values(*ends) for ends in ((scale.vmin, 0), (0, scale.vmax)))
+    ticks = [tick for tick in dict.fromkeys((*below, *above)) if scale.vmin <= tick <= scale.vmax]
+    bar = axes.figure.colorbar(
+        ScalarMappable(scale, look.demand), cax=axes, orientation="horizontal", ticks=ticks
+    )
+    bar.set_label(f"{unit} kept beyond the target share")
+    bar.minorticks_off()
     bar.outline.set_visible(False)
+
+
+def scale_of(demand: Demand) -> TwoSlopeNorm:
+    """From values to colours: the lowest and the highest value have the ends of the colour map.
+
+    What is pruned can fall below the target share by less than it can exceed it, so each side of zero has
+    a slope of its own.
+    """
+    lowest, highest = demand.limits
+    return TwoSlopeNorm(0.0, lowest, highest)
+
+
+def prepare_heatmap(seeds: Seeds, *, by_layer: bool = False, counts: bool = False) -> PreparedFigure:
+    """Figure 2, from subspace.json."""
+    artifacts = [store.read(seed.subspace, SubspaceResult) for seed in seeds]
+    return PreparedFigure(
+        "heatmap-by-layer" if by_layer else "heatmap",
+        "How much room each language needs in each kind of matrix, "
+        + ("layer by layer (figure 5)." if by_layer else "averaged over layers (figure 2)."),
+        *_drawn(artifacts, heatmap, heatmap_text, by_layer=by_layer, counts=counts),
+    )
+
+
+def prepare_heatmap_by_layer(seeds: Seeds, *, counts: bool = False) -> PreparedFigure:
+    """Figure 5, from subspace.json."""
+    return prepare_heatmap(seeds, by_layer=True, counts=counts)
+
+
+def prepare_matrices(seeds: Seeds, *, by_language: bool = False, counts: bool = False) -> PreparedFigure:
+    """Figure 4, from subspace-language.json, or from subspace.json where a seed has no other."""
+    paths, remark = [seed.language_subspace for seed in seeds], ""
+    if not all(path.exists() for path in paths):
+        remark = f"no {paths[0]}: drawing the cross-language estimate, {seeds[0].subspace}"
+        paths = [seed.subspace for seed in seeds]
+    return PreparedFigure(
+        "matrices-by-language" if by_language else "matrices",
+        "How much room each matrix of each layer needs, "
+        + ("language by language (figure 6)." if by_language else "averaged over languages (figure 4)."),
+        *_drawn(
+            [store.read(path, SubspaceResult) for path in paths], matrices, matrices_text,
+            by_language=by_language, counts=counts,
+        ),
+        remark,
+    )  # fmt: skip
+
+
+def prepare_matrices_by_language(seeds: Seeds, *, counts: bool = False) -> PreparedFigure:
+    """Figure 6, from the artifacts of figure 4."""
+    return prepare_matrices(seeds, by_language=True, counts=counts)
+
+
+def _drawn(
+    artifacts: Sequence[Artifact[SubspaceResult]],
+    draw: Callable[..., Figure],
+    draw_text: Callable[..., TextFigure],
+    **choices: bool,
+) -> tuple[Callable[..., Figure], Callable[[], TextFigure]]:
+    """The estimates of all seeds drawn in both ways."""
+    results = [artifact.result for artifact in artifacts]
+    languages = [record.language() for record in artifacts[0].languages]
+    return partial(draw, results, languages, **choices), partial(draw_text, results, languages, **choices)

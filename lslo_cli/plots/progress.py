@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import stdev
 
 import numpy as np
 
-from lslo_cli.artifacts.results import SubspaceResult, TrainingResult
+from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.errors import InputError
+from lslo_cli.method.sites import Layer
 
 GROUPS = ("H2H", "V2V")
 """The groups of figure 3."""
 
 
+def weights_by_layer(results: Sequence[IndexStrategyResult]) -> dict[Layer, list[float]]:
+    """The weight of the source in every layer, one value for each result; that of the target is 1 less it.
+
+    Raises InputError where results are of models with other layers.
+    """
+    found = [result.weights() for result in results]
+    if any(each.keys() != found[0].keys() for each in found):
+        raise InputError(
+            "weights were learned on models with different numbers of layers",
+            "draw them apart, without --with",
+        )
+    return {layer: [each[layer].source_weight for each in found] for layer in found[0]}
+
+
 @dataclass(frozen=True)
 class Line:
-    """spBLEU of one group for runs of one name: an array of runs x epochs."""
+    """spBLEU of one group for runs of one name: an array of runs x epochs.
 
-    name: str
+    Runs whose values are the same in every epoch are one line with all their ``names``.
+    """
+
+    names: tuple[str, ...]
     epochs: list[int]
     values: np.ndarray
 
@@ -43,11 +61,14 @@ class QualityByEpoch:
         for run in self.runs:
             points = {point.epoch: point.spbleu[group] for point in run.curve.points if point.epoch > 0}
             named.setdefault(run.run, []).append(points)
-        lines = []
+        lines: dict[object, Line] = {}
         for name, curves in named.items():
             epochs = sorted(set.intersection(*(set(curve) for curve in curves)))
-            lines.append(Line(name, epochs, np.array([[curve[e] for e in epochs] for curve in curves])))
-        return lines
+            values = [[curve[e] for e in epochs] for curve in curves]
+            key = repr((epochs, values))
+            names = lines[key].names if key in lines else ()
+            lines[key] = Line((*names, name), epochs, np.array(values))
+        return list(lines.values())
 
     def base(self, group: str) -> list[float] | None:
         """spBLEU of the base model as each run met it; None where it was not scored."""
@@ -96,19 +117,36 @@ def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = GRO
 
 @dataclass(frozen=True)
 class Ratios:
-    """The fraction that a run was to prune in every epoch, and the fraction of zeros counted at its end."""
+    """The fraction to prune in every epoch, and the fractions of zeros counted at the end of each run.
 
-    name: str
+    Runs with the same schedule are one, with all their ``names``.
+    """
+
+    names: tuple[str, ...]
     target: float
     planned: dict[int, float]
-    measured: float
+    measured: tuple[float, ...]
+
+    @property
+    def counted(self) -> str:
+        """The fraction of zeros at the end, as a range where runs differ."""
+        ends = sorted({f"{value:.4f}" for value in self.measured})
+        return ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
 
 
 def ratios_by_epoch(runs: Sequence[TrainingResult | SubspaceResult]) -> list[Ratios]:
-    """The schedules of runs. Raises InputError where there is none, or a run pruned nothing."""
+    """The different schedules of runs. Raises InputError where there is none, or a run pruned nothing."""
     if not runs:
         raise InputError("there is no pruned run to draw", "train one: lslo train --gps 0.9")
-    return [_ratios(run) for run in runs]
+    schedules: dict[object, Ratios] = {}
+    for run in runs:
+        ratios = _ratios(run)
+        key = repr((ratios.target, ratios.planned))
+        if before := schedules.get(key):
+            names = tuple(dict.fromkeys((*before.names, *ratios.names)))
+            ratios = replace(before, names=names, measured=(*before.measured, *ratios.measured))
+        schedules[key] = ratios
+    return list(schedules.values())
 
 
 def _ratios(run: TrainingResult | SubspaceResult) -> Ratios:
@@ -127,8 +165,8 @@ def _ratios(run: TrainingResult | SubspaceResult) -> Ratios:
         )
     size = sum(size for _, size in pruned)
     return Ratios(
-        name=name,
+        names=(name,),
         target=run.target_ratio,
         planned={record.epoch: record.target_ratio for record in run.history},
-        measured=sum(count for count, _ in pruned) / size if size else 0.0,
+        measured=(sum(count for count, _ in pruned) / size if size else 0.0,),
     )

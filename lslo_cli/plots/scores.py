@@ -3,47 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
+from functools import partial
 
 import seaborn
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+from lslo_cli.errors import InputError
 from lslo_cli.plots.classes import mark_classes, separate_classes
 from lslo_cli.plots.gains import costs_and_scores, gains, signed
+from lslo_cli.plots.labels import axes_height, label_line, label_points
+from lslo_cli.plots.reading import evaluations, trainings
+from lslo_cli.plots.runs import BEST, Seeds, in_study_order, scored_runs, study_runs
+from lslo_cli.plots.specs import PreparedFigure
 from lslo_cli.plots.style import (
     COLUMN_WIDTH,
-    MARKERS,
     PAGE_WIDTH,
     SMALL,
     TEXT,
     Style,
-    fitted,
+    balanced_height,
     ink_on,
     legend_below,
     new_figure,
     note,
+    shortened,
     styled,
     title,
 )
+from lslo_cli.plots.text_bars import pareto_text
+from lslo_cli.plots.text_maps import directions_text
 
 
 @styled
 def directions(
-    run: EvaluationResult,
-    base: EvaluationResult,
+    runs: Sequence[EvaluationResult],
+    bases: Sequence[EvaluationResult],
     *,
     width: float = PAGE_WIDTH,
     style: Style = Style.PAPER,
 ) -> Figure:
-    """Gain in spBLEU over ``base`` of every direction: source languages x target languages.
+    """Gain in spBLEU over the base model of every direction: source languages x target languages.
 
-    Directions that either has not are grey. Raises InputError where the two share no direction or were
+    ``runs`` are one run's scores, one for each seed, and ``bases`` those of the base model: the mean is
+    drawn. Directions that either has not are grey. Raises InputError where the two share no direction or were
     scored with different metrics.
     """
     look = style.look
-    gained = gains(run, base)
+    gained = gains(runs, bases)
     cell = min((width - 0.6) / len(gained.languages), 0.5)
     size = TEXT if cell > 0.11 else SMALL
     figure = new_figure(look, width, cell * len(gained.languages) + 1.35)
@@ -67,53 +76,113 @@ def directions(
         mark_classes(axes, look, gained.languages, size, axis, stagger=cell < 0.1)
     axes.set_xlabel("Target")
     axes.set_ylabel("Source")
-    axes.set_title(f"{run.run} over {base.run}", loc="left")
-    note(figure, look, run.spbleu_signature)
+    axes.set_title(f"{runs[0].run} over {bases[0].run}", loc="left")
+    note(figure, look, "; ".join(filter(None, (gained.spread, runs[0].spbleu_signature))))
     title(figure, look, "Gain over the base model")
     return figure
 
 
 @styled
 def pareto(
-    evaluations: Sequence[EvaluationResult],
-    trainings: Sequence[TrainingResult],
+    scores: Sequence[EvaluationResult],
+    trained: Sequence[TrainingResult],
     *,
+    study: Sequence[str] = (),
     width: float = COLUMN_WIDTH,
     style: Style = Style.PAPER,
 ) -> Figure:
     """Trainable parameters against average spBLEU; a line joins the runs that no cheaper run equals.
 
-    A run without a training result, such as the base model, trains nothing and is a dashed line. Raises
-    InputError where no run was trained or the metrics differ.
+    A run without a training result, such as the base model, trains nothing and is a dashed line. Runs of one
+    name, as of several seeds, are one point: their mean, with a bar of the sample standard deviation. Names
+    stand at their points; those that find no room there are listed below, the best first. ``study`` names
+    all runs of the study, whose order gives each its mark. Raises InputError where no run was trained or
+    the metrics differ.
     """
     look = style.look
-    runs = costs_and_scores(evaluations, trainings)
-    figure = new_figure(look, width, 1.9 + 0.13 * len(evaluations))
+    runs = costs_and_scores(scores, trained)
+    marks = look.marks([*study, *in_study_order(run.name for run in runs.trained)])
+    height = 1.9 + 0.03 * len(runs.trained)
+    figure = new_figure(look, width, height + 0.6)
     axes = figure.subplots()
-    for run, colour, marker in zip(runs.trained, cycle(look.series), cycle(MARKERS), strict=False):
+    points = [
         axes.plot(
-            run.parameters, run.score, color=colour, marker=marker, markersize=5, linestyle="",
-            label=fitted(run.name, f"{run.score:.2f} ({_short(run.parameters)})", width),
-        )  # fmt: skip
+            run.parameters, run.score, color=marks[run.name].colour, marker=marks[run.name].marker,
+            markerfacecolor=marks[run.name].face, markersize=4.5, linestyle="",
+        )[0]
+        for run in runs.trained
+    ]  # fmt: skip
+    for run in runs.trained:
+        if run.deviation is not None:
+            ends = (run.score - run.deviation, run.score + run.deviation)
+            axes.vlines(run.parameters, *ends, color=marks[run.name].colour, linewidth=0.7, zorder=1)
     axes.plot(
         [run.parameters for run in runs.front],
         [run.score for run in runs.front],
         color=look.neutral,
+        linewidth=0.8,
         zorder=0,
     )
     for run in runs.untrained:
-        label = fitted(run.name, f"{run.score:.2f}", width)
-        axes.axhline(run.score, color=look.neutral, linewidth=0.9, linestyle="--", label=label)
+        axes.axhline(run.score, color=look.neutral, linewidth=0.9, linestyle="--")
     costs = [run.parameters for run in runs.trained]
     axes.set(xscale="log", xlabel="Trainable parameters", ylabel="Average spBLEU")
     axes.set_xlim(min(costs) / 2, max(costs) * 2)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(costs) < 20 * min(costs) else (1,)))
     axes.xaxis.set_major_formatter(lambda count, _: _short(count))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    legend_below(axes)
-    note(figure, look, runs.signature)
+    axes.margins(y=0.1)
+    note(figure, look, runs.description)
     title(figure, look, "Quality against trainable parameters")
+    for run in runs.untrained:
+        label_line(axes, look, f"{run.name} {run.score:.2f}", run.score)
+    crowded = label_points(
+        axes, look, {run.name: point for run, point in zip(runs.trained, points, strict=True)}
+    )
+    listed = sorted((run for run in runs.trained if run.name in crowded), key=lambda run: -run.score)
+    entries = {
+        f"{shortened(run.name, int(width * 15) - 22)}  {run.facts} ({_short(run.parameters)})": run
+        for run in listed
+    }
+    if entries:
+        handles = [points[runs.trained.index(run)] for run in entries.values()]
+        height, legend = balanced_height(height, list(entries))
+        figure.set_figheight(figure.get_figheight() + height - axes_height(axes) + legend)
+        legend_below(axes, entries=dict(zip(entries, handles, strict=True)))
     return figure
+
+
+def prepare_directions(seeds: Seeds, names: Sequence[str] = ()) -> PreparedFigure:
+    """Gain of a run over the base model, from their evaluation.json in the seeds that have both.
+
+    Without a name the paper's best run, or the latest with scores. Raises InputError where no trained run
+    has scores.
+    """
+    scored = scored_runs(seeds)
+    if not (names or scored):
+        raise InputError(f"no trained run in {seeds[0].path / 'runs'} has scores", "make them: lslo evaluate")
+    (name,) = names or [BEST if BEST in scored else scored[-1]]
+    both = [seed for seed in seeds if all(seed.run(run).evaluation.is_file() for run in (name, BASE_RUN))]
+    pair = [evaluations(both or seeds[:1], run) for run in (name, BASE_RUN)]
+    return PreparedFigure(
+        f"directions-{name}",
+        f"What {name} gains over the base model in every direction.",
+        partial(directions, *pair),
+        partial(directions_text, *pair),
+    )
+
+
+def prepare_pareto(seeds: Seeds, names: Sequence[str] = ()) -> PreparedFigure:
+    """Trainable parameters against quality, from all runs with scores, or from those named."""
+    scored = list(dict.fromkeys(run.name for seed in seeds for run in seed.evaluated_runs()))
+    found = [result for name in (names or scored) for result in evaluations(seeds, name)]
+    trained = trainings(seeds, [name for name in names if name != BASE_RUN])
+    return PreparedFigure(
+        "pareto",
+        "Trainable parameters against average spBLEU.",
+        partial(pareto, found, trained, study=study_runs(seeds)),
+        partial(pareto_text, found, trained),
+    )
 
 
 def _short(count: float) -> str:

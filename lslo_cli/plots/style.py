@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import wraps
@@ -11,6 +12,7 @@ from typing import Any, ParamSpec
 
 import matplotlib
 import seaborn  # registers icefire
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
@@ -30,10 +32,28 @@ TEXT = 7
 SMALL = 6
 """Points of labels where many small panels stand side by side, and of notes. Nothing is smaller."""
 
+LEGEND_LINE = 0.13
+"""Inches of a line in a legend."""
+
 WHITE, BLACK = "#ffffff", "#000000"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 DASHES = ("-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 1, 1, 1, 1, 1)))
 """Lines beside each other differ in colour, marker and dashes, so they need no colour."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How a run is drawn. Colour, marker and filling together are its own among the runs of a study."""
+
+    colour: str
+    marker: str
+    dashes: Any
+    filled: bool = True
+
+    @property
+    def face(self) -> str:
+        """The colour inside the marker."""
+        return self.colour if self.filled else "none"
 
 
 class Style(StrEnum):
@@ -66,6 +86,23 @@ class Look:
     """Purple for a loss, green for a gain: no map of demand has these colours."""
     titled: bool
     dpi: int
+
+    def marks(self, names: Sequence[str]) -> dict[str, Mark]:
+        """A mark for each of the names by its place, no two alike among the first 108.
+
+        Neighbours differ in colour, marker and dashes, so figures can be read without colour.
+        """
+        colours, markers = len(self.series), len(MARKERS)
+        marks = {}
+        for place, name in enumerate(dict.fromkeys(names)):
+            turn = place // math.lcm(colours, markers)  # after which the pairs of place % a, place % b repeat
+            marks[name] = Mark(
+                self.series[place % colours],
+                MARKERS[(place + turn) % markers],
+                DASHES[place % len(DASHES)],
+                filled=place // (colours * markers) % 2 == 0,
+            )
+        return marks
 
     def settings(self) -> dict[str, Any]:
         """matplotlib's settings for this look."""
@@ -191,13 +228,41 @@ def ink_on(ground: str) -> str:
     return BLACK if luminance(ground) > 0.18 else WHITE
 
 
-def fitted(name: str, facts: str, inches: float) -> str:
-    """A legend's entry of at most ``inches``, its line included; a longer name ends in an ellipsis."""
-    room = max(6, int(inches * 15) - 9 - len(facts))
-    return f"{name if len(name) <= room else name[: room - 1] + '…'}  {facts}"
+def shortened(name: str, characters: int) -> str:
+    """A name of at most so many characters; a longer one ends in an ellipsis."""
+    return name if len(name) <= characters else f"{name[: characters - 1]}…"
 
 
-def legend_below(axes: Axes, columns: int = 1) -> None:
-    """The legend under the axis label, where names of any length cover no data."""
+def legend_label(names: Sequence[str], facts: str, inches: float) -> str:
+    """A legend's entry of at most ``inches``, its line included: names, then facts, over several lines."""
+    room = max(12, int(inches * 15) - 9)
+    *first, last = (shortened(name, max(room - (len(names) > 1), 6)) for name in names)
+    if not first:
+        return f"{shortened(last, max(6, room - len(facts) - 2))}  {facts}"
+    unbroken = [*(f"{name}," for name in first), last, facts.replace(" ", "\xa0")]
+    lines = textwrap.wrap(" ".join(unbroken), room, break_on_hyphens=False, break_long_words=False)
+    return "\n".join(lines).replace("\xa0", " ")
+
+
+def lines_of(labels: Sequence[str]) -> int:
+    """The lines that a legend of these entries takes in one column."""
+    return sum(1 + label.count("\n") for label in labels)
+
+
+def balanced_height(height: float, labels: Sequence[str]) -> tuple[float, float]:
+    """Inches of axes and of the legend below them: axes are never less high than their legend."""
+    legend = LEGEND_LINE * lines_of(labels)
+    return max(height, legend), legend
+
+
+def legend_below(axes: Axes, columns: int = 1, entries: Mapping[str, Artist] | None = None) -> None:
+    """The legend under the axis label, where names of any length cover no data.
+
+    ``entries`` are what it lists, by label; without them, all that has a label.
+    """
     below = offset_copy(axes.transAxes, axes.figure, y=-3.7 * TEXT, units="points")  # of tick and axis labels
-    axes.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below, borderaxespad=0, ncols=columns)
+    listed = {} if entries is None else {"handles": list(entries.values()), "labels": list(entries)}
+    axes.legend(
+        **listed, loc="upper left", ncols=columns,
+        bbox_to_anchor=(0, 0), bbox_transform=below, borderaxespad=0,
+    )  # fmt: skip

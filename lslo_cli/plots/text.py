@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from matplotlib.colors import Colormap, Normalize, to_hex
+from matplotlib.colors import Colormap, TwoSlopeNorm, to_hex
 
 COLUMNS = 80
 """Characters of the widest line."""
@@ -43,9 +43,9 @@ def remark(text: str) -> list[list[Span]]:
     return [line(part) for part in textwrap.wrap(text, COLUMNS, break_on_hyphens=False)]
 
 
-def coloured(text: str, value: float, limit: float, colours: Colormap) -> Span:
-    """A cell on the colour of ``value`` in a map from ``-limit`` to ``limit``."""
-    return Span(text, to_hex(colours(Normalize(-limit, limit)(value))))
+def coloured(text: str, value: float, limits: tuple[float, float], colours: Colormap) -> Span:
+    """A cell on the colour of ``value`` in a map between ``limits``, with zero in its middle."""
+    return Span(text, to_hex(colours(TwoSlopeNorm(0.0, *limits)(value))))
 
 
 def bar(share: float, width: int) -> str:

@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
 
 from lslo_cli.artifacts.results import EvaluationResult, IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.plots.gains import costs_and_scores
-from lslo_cli.plots.progress import GROUPS, QualityByEpoch, quality_by_epoch, ratios_by_epoch
+from lslo_cli.plots.progress import (
+    GROUPS,
+    QualityByEpoch,
+    quality_by_epoch,
+    ratios_by_epoch,
+    weights_by_layer,
+)
+from lslo_cli.plots.style import shortened
 from lslo_cli.plots.text import COLUMNS, Span, TextFigure, bar, line, remark, sparkline
 
 NAME = 24
 """Characters of the longest name shown whole."""
 
 
-def weights_text(result: IndexStrategyResult) -> TextFigure:
-    """The weight of the source as a bar for each layer, and that of the target as what is left (figure 1)."""
+def weights_text(results: Sequence[IndexStrategyResult]) -> TextFigure:
+    """The weight of the source as a bar for each layer, and that of the target as what is left (figure 1).
+
+    Several results are one bar for their mean, with the range of the source's weight.
+    """
     width = 40
     lines = [line(f"{'layer':<12}{'source':>7}  {'':{width}}  target")]
-    for layer, pair in result.weights().items():
-        share = bar(pair.source_weight, width).replace(" ", "·")
-        lines.append(line(f"{layer!s:<12}{pair.source_weight:>7.3f}  {share}  {pair.target_weight:.3f}"))
+    for layer, values in weights_by_layer(results).items():
+        mean = fmean(values)
+        share = bar(mean, width).replace(" ", "·")
+        spread = f"  {min(values):.2f}-{max(values):.2f}" if len(values) > 1 else ""
+        lines.append(line(f"{layer!s:<12}{mean:>7.3f}  {share}  {1 - mean:.3f}{spread}"))
+    if len(results) > 1:
+        lines += [
+            line(),
+            *remark(f"mean and range of {len(results)} seeds; on the right that of the source's weight"),
+        ]
     return TextFigure(lines)
 
 
@@ -44,7 +62,7 @@ def schedule_text(runs: Sequence[TrainingResult | SubspaceResult]) -> TextFigure
     """
     lines: list[list[Span]] = []
     for ratios in ratios_by_epoch(runs):
-        lines.append(line(f"{ratios.name}: target {ratios.target:g}, measured {ratios.measured:.4g}"))
+        lines += remark(f"{', '.join(ratios.names)}: target {ratios.target:g}, measured {ratios.counted}")
         lines += [
             line(f"{epoch:>5} {ratio:>7.4f} {bar(ratio, 60)}") for epoch, ratio in ratios.planned.items()
         ]
@@ -62,18 +80,19 @@ def pareto_text(evaluations: Sequence[EvaluationResult], trainings: Sequence[Tra
     for run in (*runs.untrained, *sorted(runs.trained, key=lambda run: run.parameters)):
         star = "*" if run in runs.front else " "
         width = COLUMNS - NAME - 25
-        facts = f"{star} {_named(run.name)} {run.parameters:>13,} {run.score:>7.2f}"
+        facts = f"{star} {_named(run.name)} {run.parameters:>13,.0f} {run.score:>7.2f}"
         lines.append(line(f"{facts} {bar(run.score / best, width)}"))
-    return TextFigure([*lines, line(), line("* no cheaper run scores as much"), *remark(runs.signature)])
+    return TextFigure([*lines, line(), line("* no cheaper run scores as much"), *remark(runs.description)])
 
 
 def _group(quality: QualityByEpoch, group: str) -> list[list[Span]]:
-    curves = {each.name: each.values.mean(axis=0) for each in quality.lines(group)}
+    curves = {each.names: each.values.mean(axis=0) for each in quality.lines(group)}
     lowest = min(min(mean) for mean in curves.values())
     highest = max(max(mean) for mean in curves.values())
     room = min(max(6, *map(len, curves.values())), COLUMNS - NAME - 25)
     lines = [line(f"{group:<{NAME}} {'epochs':<{room}} {'first':>7} {'best':>7} {'last':>7}")]
-    for name, mean in curves.items():
+    for (*first, name), mean in curves.items():
+        lines += [line(f"{shortened(each, NAME - 1)},") for each in first]
         shown = sparkline(list(_thinned(mean, room)), lowest, highest).ljust(room)
         lines.append(line(f"{_named(name)} {shown} {mean[0]:>7.2f} {max(mean):>7.2f} {mean[-1]:>7.2f}"))
     base = quality.base(group)
@@ -88,4 +107,4 @@ def _thinned(values: np.ndarray, room: int) -> np.ndarray:
 
 
 def _named(name: str) -> str:
-    return (name if len(name) <= NAME else name[: NAME - 1] + "…").ljust(NAME)
+    return shortened(name, NAME).ljust(NAME)

@@ -18,56 +18,65 @@ LOOK = Style.SCREEN.look
 
 
 def heatmap_text(
-    result: SubspaceResult, languages: Sequence[Language], *, by_layer: bool = False
+    results: Sequence[SubspaceResult],
+    languages: Sequence[Language],
+    *,
+    by_layer: bool = False,
+    counts: bool = False,
 ) -> TextFigure:
     """Languages x matrices, averaged over layers (figure 2) or layer by layer (figure 5).
 
-    Every cell is the demand as a percentage of the largest one in size, with its sign; where it is
-    positive, a block behind it shows how much. Raises InputError for an estimate that pruned each
-    language alone.
+    Every cell is the demand in percentage points of the matrix, or with ``counts``, in entries of B, as a
+    percentage of the largest one in size, with its sign; where it is positive, a block behind it shows how
+    much. Several results give their mean. Raises InputError as :func:`lslo_cli.plots.heatmap` does.
     """
     letters = {language.code: language.resource.letter for language in by_resource(languages)}
-    return _maps(of_languages(result, languages, by_layer), letters)
+    return _maps(of_languages(results, languages, by_layer, counts), letters)
 
 
 def matrices_text(
-    result: SubspaceResult, languages: Sequence[Language], *, by_language: bool = False
+    results: Sequence[SubspaceResult],
+    languages: Sequence[Language],
+    *,
+    by_language: bool = False,
+    counts: bool = False,
 ) -> TextFigure:
     """Layers x matrices, averaged over languages (figure 4) or language by language (figure 6).
 
     Cells are those of :func:`heatmap_text`. Raises InputError for an estimate with one pool per matrix.
     """
-    return _maps(of_matrices(result, languages, by_language), {})
+    return _maps(of_matrices(results, languages, by_language, counts), {})
 
 
-def directions_text(run: EvaluationResult, base: EvaluationResult) -> TextFigure:
-    """Gain in spBLEU over ``base``: a row for each source, a column for each target.
+def directions_text(runs: Sequence[EvaluationResult], bases: Sequence[EvaluationResult]) -> TextFigure:
+    """Gain in spBLEU over the base model, the mean over seeds: sources are rows, targets columns.
 
     Where values do not fit side by side they are whole, and where these do not fit, ninths of the largest.
     Raises InputError where the two share no direction or were scored with different metrics.
     """
-    gained = gains(run, base)
+    gained = gains(runs, bases)
     codes = [language.code for language in gained.languages]
     margin = 4 + max(map(len, codes))
     cell = max(2, min(6, (COLUMNS - margin) // len(codes)))
     across = (COLUMNS - margin) // cell
-    lines = remark(f"{run.run} over {base.run}: a row for each source, a column for each target")
+    lines = remark(f"{runs[0].run} over {bases[0].run}: a row for each source, a column for each target")
     for start in range(0, len(codes), across):
         lines += [line(), *_block(gained, codes[start : start + across], margin, cell)]
     unit = f"; 9 = {gained.limit:.1f}" if cell < 4 else ""
-    return TextFigure([*lines, line(), *remark(f"gain in spBLEU{unit}; {run.spbleu_signature}")])
+    facts = "; ".join(filter(None, (gained.spread, runs[0].spbleu_signature)))
+    return TextFigure([*lines, line(), *remark(f"gain in spBLEU{unit}; {facts}")])
 
 
 def _maps(demand: Demand, letters: Mapping[str, str]) -> TextFigure:
     """Every pair of panels below the one before it, on one scale."""
     lines: list[list[Span]] = []
     for pair in demand.pairs:
-        lines += [*([line(pair.title)] if pair.title else []), *_pair(pair, demand.limit, letters), line()]
-    scale = f"+100 = {demand.limit:,.0f} entries of B kept beyond the target share"
-    return TextFigure([*lines, line(scale), *remark(demand.description)])
+        lines += [*([line(pair.title)] if pair.title else []), *_pair(pair, demand, letters), line()]
+    unit = f"+100 = {max(map(abs, demand.limits)):,.0f} entries of B" if demand.counts else demand.unit
+    return TextFigure([*lines, *remark(f"{unit} kept beyond the target share"), *remark(demand.description)])
 
 
-def _pair(pair: Pair, limit: float, letters: Mapping[str, str]) -> list[list[Span]]:
+def _pair(pair: Pair, demand: Demand, letters: Mapping[str, str]) -> list[list[Span]]:
     rows = list(next(iter(pair.panels.values())).index)
     names = {row: f"{letters[row]}  {row}" if row in letters else str(row) for row in rows}
     margin = 1 + max(map(len, names.values()))
@@ -78,18 +87,19 @@ def _pair(pair: Pair, limit: float, letters: Mapping[str, str]) -> list[list[Spa
     for row in rows:
         spans = [Span(names[row].ljust(margin))]
         for _, frame in panels:
-            spans += [*(_percentage(value, limit) for value in frame.loc[row]), Span("  ")]
+            spans += [*(_cell(value, demand) for value in frame.loc[row]), Span("  ")]
         lines.append(spans)
     return lines
 
 
-def _percentage(demand: float, limit: float) -> Span:
-    if math.isnan(demand):
+def _cell(value: float, demand: Demand) -> Span:
+    if math.isnan(value):
         return Span(" " * CELL)
-    percent = round(100 * demand / limit)
-    shade = SHADES[-(-max(percent, 0) * (len(SHADES) - 1) // 100)]
+    largest = max(map(abs, demand.limits))
+    percent = round(100 * value / largest if demand.counts else value)
+    shade = SHADES[math.ceil(max(value, 0) / largest * (len(SHADES) - 1)) if percent > 0 else 0]
     number = (f"{percent:+d}" if percent else "0").rjust(CELL - 1)
-    return coloured(number + shade, demand, limit, LOOK.demand)
+    return coloured(number + shade, value, demand.limits, LOOK.demand)
 
 
 def _block(gained: Gains, targets: Sequence[str], margin: int, cell: int) -> list[list[Span]]:
@@ -109,4 +119,4 @@ def _gain(gain: float, limit: float, cell: int) -> Span:
         return Span("·".rjust(cell))
     whole = round(gain if cell >= 4 else 9 * gain / limit)
     shown = signed(gain) if cell >= 6 else f"{whole:+d}" if whole else "0"
-    return coloured(shown.rjust(cell), gain, limit, LOOK.gain)
+    return coloured(shown.rjust(cell), gain, (-limit, limit), LOOK.gain)

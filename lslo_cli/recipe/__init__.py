@@ -7,7 +7,7 @@ the recipe, ``--set``, then flags. What counts is whether a value was given, nev
 from lslo_cli.recipe.base import BaseSection
 from lslo_cli.recipe.files import find_recipe, recipe_folder, recipe_names
 from lslo_cli.recipe.flare import FlareSection
-from lslo_cli.recipe.reproduce import Figure, ReproduceSection, Stage
+from lslo_cli.recipe.reproduce import ReproduceSection, Stage
 from lslo_cli.recipe.resolution import ENVIRONMENT, recorded, reopened, resolve
 from lslo_cli.recipe.sections import (
     AdaptersSection,
@@ -37,7 +37,6 @@ __all__ = [
     "DataSection",
     "EstimateSubspaceSection",
     "EvaluateSection",
-    "Figure",
     "FitSection",
     "FlareSection",
     "Keep",

@@ -16,25 +16,15 @@ class Stage(StrEnum):
     PRUNE_REPORT = "prune-report"
 
 
-class Figure(StrEnum):
-    """The paper's figures, named as ``lslo plot`` writes them."""
-
-    WEIGHTS = "weights"
-    HEATMAP = "heatmap"
-    EPOCHS = "epochs"
-    MATRICES = "matrices"
-    HEATMAP_BY_LAYER = "heatmap-by-layer"
-    MATRICES_BY_LANGUAGE = "matrices-by-language"
-
-
 class ReproduceSection(Section):
     """What ``lslo reproduce`` makes of a recipe; with nothing named, the pipeline with the recipe's own run.
 
-    ``runs`` are named by what they train, as ``2-2-8-gps0.9``; ``base`` is the base model as it is. The prune
-    report counts the parameters of the run ``report_on``, once that is trained.
+    ``runs`` are named by what they train, as ``2-2-8-gps0.9``; ``base`` is the base model as it is.
+    ``figures`` are those of ``lslo plot``, by name. The prune report counts the parameters of the
+    run ``report_on``, once that is trained.
     """
 
     runs: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[str, ...] = ()
     report_on: str | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,9 +58,7 @@ def experiment_paths(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise InputError(f"no experiment at {folder}", "name the folder of one, such as results/lang12")
-    numbered = [(int(path.name[5:]), path) for path in folder.glob("seed-*")
-                if path.is_dir() and re.fullmatch(r"seed-\d+", path.name)]  # fmt: skip
-    return [path for _, path in sorted(numbered)] or [folder]
+    return [seed.path for seed in ExperimentFolder(folder).seeds()]
 
 
 def read_experiment(path: Path) -> SeedResults:

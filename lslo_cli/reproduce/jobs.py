@@ -11,13 +11,22 @@ from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.ranks import parse_ranks
-from lslo_cli.recipe import Figure, Method, Stage
+from lslo_cli.plots.catalogue import figure_named
+from lslo_cli.recipe import Method, Stage
 from lslo_cli.reproduce.rows import row_settings
 from lslo_cli.reproduce.targets import Target
 from lslo_cli.tasks import Experiment, choices
 
 Jobs = Mapping[str, "Job"]
 """Jobs by label, those that others need before them."""
+
+
+STAGES = {
+    "index-strategy": Stage.WEIGHT_LEARN,
+    "subspace": Stage.ESTIMATE,
+    "subspace-language": Stage.ESTIMATE_LANGUAGE,
+}
+"""The stages that write the artifacts of which an experiment has one."""
 
 
 class Kind(StrEnum):
@@ -166,18 +175,12 @@ class _Experiment:
                 parse_ranks(recipe.train.ranks, recipe.selected_languages())
         return self._job(name, Kind.RUN, experiment, needs)
 
-    def figure(self, figure: Figure, runs: Sequence[str]) -> str:
-        match figure:
-            case Figure.EPOCHS:
-                needs = tuple(runs)
-            case Figure.WEIGHTS:
-                needs = (self.stage(Stage.WEIGHT_LEARN),)
-            case Figure.HEATMAP | Figure.HEATMAP_BY_LAYER:
-                needs = (self.stage(Stage.ESTIMATE),)
-            case Figure.MATRICES | Figure.MATRICES_BY_LANGUAGE:
-                needs = (self.stage(Stage.ESTIMATE_LANGUAGE),)
-        names = tuple(label.rpartition("/")[2] for label in runs) if figure is Figure.EPOCHS else ()
-        return self._job(figure, Kind.FIGURE, self.experiment(), needs, names)
+    def figure(self, name: str, runs: Sequence[str]) -> str:
+        """A figure needs the stage that writes the artifact it is best drawn from, or else the runs."""
+        stage = STAGES.get(figure_named(name).reads[0])
+        needs = (self.stage(stage),) if stage else tuple(runs)
+        names = () if stage else tuple(label.rpartition("/")[2] for label in runs)
+        return self._job(name, Kind.FIGURE, self.experiment(), needs, names)
 
     def _learned(self, index: str | None) -> tuple[str, ...]:
         """What a stage with this index needs: weight learning, unless the index is given otherwise."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lslo_cli import tasks
-from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.results import (
@@ -17,7 +16,8 @@ from lslo_cli.artifacts.results import (
     TrainingResult,
 )
 from lslo_cli.events import Noted, OnEvent
-from lslo_cli.recipe import Figure, Stage
+from lslo_cli.plots.catalogue import figure_named
+from lslo_cli.recipe import Stage
 from lslo_cli.reproduce.jobs import Job, Kind
 from lslo_cli.tasks import Written
 from lslo_cli.tasks.choices import subspace_path
@@ -59,29 +59,12 @@ def is_current(job: Job) -> bool:
 
 def draw(job: Job) -> list[Path]:
     """Draw a figure from the artifacts in the job's folder, and return its files."""
-    from lslo_cli import plots  # takes seconds to load, and most jobs draw nothing
+    from lslo_cli.plots.files import save  # takes seconds to load, and most jobs draw nothing
 
     folder = job.experiment.folder
-    languages = job.experiment.recipe.selected_languages()
-
-    def estimate(path: Path) -> SubspaceResult:
-        return store.read(path, SubspaceResult).result
-
-    match Figure(job.name):
-        case Figure.WEIGHTS:
-            figure = plots.weights(store.read(folder.index_strategy, IndexStrategyResult).result)
-        case Figure.EPOCHS:
-            trained = [name for name in job.runs if name != BASE_RUN]
-            runs = [store.read(folder.run(name).training, TrainingResult).result for name in trained]
-            figure = plots.epochs([run for run in runs if run.curve])
-        case Figure.HEATMAP | Figure.HEATMAP_BY_LAYER as name:
-            by_layer = name is Figure.HEATMAP_BY_LAYER
-            figure = plots.heatmap(estimate(folder.subspace), languages, by_layer=by_layer)
-        case Figure.MATRICES | Figure.MATRICES_BY_LANGUAGE as name:
-            by_language = name is Figure.MATRICES_BY_LANGUAGE
-            figure = plots.matrices(estimate(folder.language_subspace), languages, by_language=by_language)
+    prepared = figure_named(job.name).prepare([folder])
     with locked(folder.figures / job.name):
-        return plots.save(figure, folder.figures, job.name)
+        return save(prepared.figure(), folder.figures, job.name)
 
 
 def _learn(job: Job, on_event: OnEvent) -> list[Written]:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from lslo_cli.cli.commands.base import BaseTrainOptions
 from lslo_cli.cli.commands.estimate_subspace import EstimateSubspaceOptions
 from lslo_cli.cli.commands.evaluate import EvaluateOptions
-from lslo_cli.cli.commands.plot import HeatmapOptions
+from lslo_cli.cli.commands.plot import options_of
 from lslo_cli.cli.commands.prune_report import PruneReportOptions
 from lslo_cli.cli.commands.train import TrainOptions
 from lslo_cli.cli.commands.weight_learn import WeightLearnOptions
@@ -22,6 +22,7 @@ from lslo_cli.method.importance import Pool
 from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.span import Span
+from lslo_cli.plots.catalogue import figure_named
 from lslo_cli.recipe import Keep, Method, Precision, PruneTargets, Recipe, SearchMode
 
 
@@ -42,6 +43,7 @@ def value_at(recipe: Recipe, key: str) -> Any:
     return value
 
 
+HeatmapOptions = options_of(figure_named("heatmap"))
 EVERY_STAGE = [WeightLearnOptions, EstimateSubspaceOptions, TrainOptions, PruneReportOptions, EvaluateOptions]
 SHARED = [
     ("--langs", "en,fr,wo", "langs", "en,fr,wo"),

@@ -7,7 +7,7 @@ SIGNATURE = "nrefs:1|case:mixed|eff:no|tok:flores101|smooth:exp|version:2.6.0"
 
 
 def test_weights_draws_four_series_by_layer(made):
-    (axes,) = plots.weights(made.strategy()).axes
+    (axes,) = plots.weights([made.strategy()]).axes
     series = {line.get_label(): list(line.get_ydata()) for line in axes.lines[1:]}
     assert series == {
         "encoder source": pytest.approx([0.9, 0.65]),

@@ -18,7 +18,7 @@ def labels(axis_labels):
 def test_directions_shows_the_gain_by_source_row_and_target_column(made):
     before = {("en", "wo"): 5.0, ("wo", "en"): 9.0, ("en", "fr"): 30.0}
     after = {("en", "wo"): 12.0, ("wo", "en"): 8.0, ("fr", "en"): 30.0}
-    axes = plots.directions(made.evaluated("2-2-8", after), made.evaluated("base", before)).axes[0]
+    axes = plots.directions([made.evaluated("2-2-8", after)], [made.evaluated("base", before)]).axes[0]
     expected = np.full((5, 5), np.nan)
     expected[0, 3], expected[3, 0] = 7.0, -1.0
     assert cells(axes, 5) == pytest.approx(expected, nan_ok=True)
@@ -29,9 +29,9 @@ def test_directions_shows_the_gain_by_source_row_and_target_column(made):
 def test_directions_refuses_runs_that_share_none_or_another_metric(made):
     run = made.evaluated("2-2-8", {("en", "wo"): 5.0})
     with pytest.raises(InputError, match="runs 2-2-8 and base share no direction"):
-        plots.directions(run, made.evaluated("base", {("wo", "en"): 5.0}))
+        plots.directions([run], [made.evaluated("base", {("wo", "en"): 5.0})])
     with pytest.raises(InputError, match="different metrics"):
-        plots.directions(run, made.evaluated("base", {("en", "wo"): 5.0}, signature="tok:13a"))
+        plots.directions([run], [made.evaluated("base", {("en", "wo"): 5.0}, signature="tok:13a")])
 
 
 def test_pareto_joins_the_runs_that_no_cheaper_run_equals(made):
@@ -49,6 +49,8 @@ def test_pareto_joins_the_runs_that_no_cheaper_run_equals(made):
     axes = figure.axes[0]
     front = axes.lines[3]
     assert (list(front.get_xdata()), list(front.get_ydata())) == ([10, 1000], [14.0, 15.0])
+    assert {text.get_text() for text in axes.texts} == {"base 12.00", "full", "small", "worse"}
+    assert axes.get_legend() is None
     assert set(axes.lines[-1].get_ydata()) == {12.0}
 
 

@@ -129,17 +129,19 @@ def test_a_checkpoint_of_other_settings_is_not_continued(small, tmp_path):
 
 
 def test_figures_4_and_6_show_the_estimate_with_a_pool_for_every_language(small, tmp_path, monkeypatch):
-    from lslo_cli import plots
+    from lslo_cli.plots import files, maps
 
     drawn = []
-    monkeypatch.setattr(
-        plots, "matrices", lambda result, *others, **flags: drawn.append((result.pool, flags))
-    )
-    monkeypatch.setattr(plots, "heatmap", lambda result, *others, **flags: drawn.append((result.pool, flags)))
-    monkeypatch.setattr(plots, "save", lambda figure, folder, stem: [folder / stem])
+
+    def seen(results, languages, **flags):
+        drawn.append(([result.pool for result in results], {name for name, on in flags.items() if on}))
+
+    monkeypatch.setattr(maps, "matrices", seen)
+    monkeypatch.setattr(maps, "heatmap", seen)
+    monkeypatch.setattr(files, "save", lambda figure, folder, stem: [folder / stem])
     execute(jobs_of(find_targets(["figure-2", "figure-4", "figure-6"], small), tmp_path, (), "lslo test"))
     assert drawn == [
-        (Pool.LAYER, {"by_layer": False}),
-        (Pool.LANGUAGE, {"by_language": False}),
-        (Pool.LANGUAGE, {"by_language": True}),
+        ([Pool.LAYER], set()),
+        ([Pool.LANGUAGE], set()),
+        ([Pool.LANGUAGE], {"by_language"}),
     ]

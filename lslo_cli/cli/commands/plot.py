@@ -1,11 +1,12 @@
-"""``lslo plot``: every figure from artifacts alone."""
+"""``lslo plot``: every figure of the list from artifacts alone, each as a command of its name."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, make_dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.text import Text
@@ -15,14 +16,21 @@ from lslo_cli.cli import console
 from lslo_cli.cli.flags import split_commas, takes
 from lslo_cli.cli.options import ExperimentOptions
 from lslo_cli.errors import InputError, UsageError, nearest
+from lslo_cli.plots.catalogue import FIGURES
+from lslo_cli.plots.specs import FigureSpec, RunChoice
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.folder import ExperimentFolder
-    from lslo_cli.plots import Format, Sketch, Style, TextFigure
+    from lslo_cli.plots.files import Format
+    from lslo_cli.plots.specs import PreparedFigure
+    from lslo_cli.plots.style import Style
+    from lslo_cli.plots.text import TextFigure
 
 app = typer.Typer(help="Draw the paper's figures from what the pipeline wrote.")
 
 FIGURE = "Figure"
+OF_RUNS = ("training", "evaluation")
+"""Artifacts that every run has of its own."""
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -44,7 +52,7 @@ class PlotOptions(ExperimentOptions):
             "--width",
             metavar="column|page|INCHES",
             rich_help_panel=FIGURE,
-            help="As printed: an ACL column (3.03), the page (6.3), or another.",
+            help="As printed: an ACL column (3.03), the page (6.3), or another; default: the figure's own.",
         ),
     ] = None
     formats: Annotated[
@@ -59,18 +67,41 @@ class PlotOptions(ExperimentOptions):
             help="Where to put them; default: the experiment's figures/.",
         ),
     ] = None
+    others: Annotated[
+        list[Path] | None,
+        Option(
+            "--with",
+            metavar="FOLDER",
+            help="The same experiment with another seed: means, with their spread. Repeatable; default: the "
+            "seeds in the experiment's folder.",
+        ),
+    ] = None
 
     def located(self) -> ExperimentFolder:
         """The folder of the experiment these options describe."""
         return self.folder(self.resolve())
 
+    def seeds(self) -> list[ExperimentFolder]:
+        """The folders of its seeds, then those of ``--with``. Raises InputError where one holds nothing."""
+        from lslo_cli.artifacts.folder import ExperimentFolder
+
+        seeds = self.located().seeds()
+        for path in self.others or ():
+            more = ExperimentFolder(path).seeds()
+            if not all(seed.has_artifacts() for seed in more):
+                raise InputError(f"no experiment at {path}", "name an experiment's folder")
+            seeds += more
+        if len(seeds) > 1:
+            console.say(f"{len(seeds)} seeds: {', '.join(str(seed.path) for seed in seeds)}")
+        return seeds
+
     def chosen_style(self) -> Style:
-        from lslo_cli.plots import Style
+        from lslo_cli.plots.style import Style
 
         return _member(Style, self.style, "--style")
 
     def chosen_formats(self) -> list[Format]:
-        from lslo_cli.plots import Format
+        from lslo_cli.plots.files import Format
 
         names = split_commas(self.formats)
         if not names:
@@ -79,7 +110,7 @@ class PlotOptions(ExperimentOptions):
 
     def size(self) -> dict[str, float]:
         """The width in inches as a keyword argument; none where the figure's own is wanted."""
-        from lslo_cli.plots import COLUMN_WIDTH, PAGE_WIDTH
+        from lslo_cli.plots.style import COLUMN_WIDTH, PAGE_WIDTH
 
         if self.width is None:
             return {}
@@ -95,66 +126,89 @@ class PlotOptions(ExperimentOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneOptions(PlotOptions):
+class OneFigureOptions(PlotOptions):
     """What every single figure takes."""
 
     text: Annotated[bool, Option("--text", help="Print it to the terminal instead.")] = False
 
-    def draw(self, sketch: Sketch, then: str) -> None:
+    def draw(self, prepared: PreparedFigure, then: str) -> None:
         """Save a figure or print it as text, and name the command that usually comes next."""
-        from lslo_cli import plots
+        from lslo_cli.plots.files import save
 
-        if sketch.remark:
-            console.say(sketch.remark)
+        if prepared.remark:
+            console.say(prepared.remark)
+        if self.text and prepared.text is None:
+            raise UsageError(f"{prepared.stem} cannot be drawn in a terminal", "leave out --text")
         if self.text:
-            show_text(sketch.text())
+            show_text(prepared.text())
             return
         style, formats = self.chosen_style(), self.chosen_formats()
-        figure = sketch.figure(style=style, **self.size())
+        figure = prepared.figure(style=style, **self.size())
         folder = self.out or self.located().figures
-        paths = plots.save(figure, folder, sketch.stem, formats=formats, style=style)
+        paths = save(figure, folder, prepared.stem, formats=formats, style=style)
         for path in paths:
             print(path)
         console.say(f"wrote {' and '.join(path.name for path in paths)}; next: {self.command(then)}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeatmapOptions(OneOptions):
-    by_layer: Annotated[bool, Option("--by-layer", help="One map for each layer (figure 5).")] = False
+ONE_RUN = (
+    str | None,
+    Option(
+        "--run", metavar="NAME", help="The run to draw; default: the paper's best, or the latest with scores."
+    ),
+)
+SEVERAL_RUNS = (
+    list[str] | None,
+    Option("--run", metavar="NAME", help="A run to draw. Repeatable; default: all that can be."),
+)
 
 
-@dataclass(frozen=True, kw_only=True)
-class MatricesOptions(OneOptions):
-    by_language: Annotated[bool, Option("--by-language", help="One map for each language (figure 6).")] = (
-        False
+def options_of(spec: FigureSpec) -> type[OneFigureOptions]:
+    """The options of a figure's command: those of every figure, its runs, its flags, and its variants.
+
+    A figure named ``heatmap-by-layer`` is a variant of ``heatmap``, which draws it with ``--by-layer``.
+    """
+    flags = dict(spec.flags)
+    flags |= {
+        each.name.removeprefix(f"{spec.name}-").replace("-", "_"): f"{each.summary} The same as {each.name}."
+        for each in variants(spec)
+    }
+    fields: list[Any] = [
+        (name, Annotated[bool, Option(f"--{name.replace('_', '-')}", help=text)], field(default=False))
+        for name, text in flags.items()
+    ]
+    if spec.runs is not RunChoice.NONE:
+        fields.append(
+            ("run", Annotated[ONE_RUN if spec.runs is RunChoice.ONE else SEVERAL_RUNS], field(default=None))
+        )
+    name = "".join(map(str.capitalize, spec.name.split("-")))
+    return make_dataclass(f"{name}Options", fields, bases=(OneFigureOptions,), frozen=True, kw_only=True)
+
+
+def variants(spec: FigureSpec) -> list[FigureSpec]:
+    """The figures of the list that show the same in more maps."""
+    return [each for each in FIGURES if each.name.startswith(f"{spec.name}-")]
+
+
+def command_of(spec: FigureSpec, then: str) -> Callable[..., None]:
+    """The command that draws a figure of the list, with its help."""
+
+    def command(options: Any) -> None:
+        chosen = spec
+        for variant in variants(spec):
+            if getattr(options, variant.name.removeprefix(f"{spec.name}-").replace("-", "_")):
+                chosen = variant
+        seeds, flags = options.seeds(), {name: getattr(options, name) for name in spec.flags}
+        runs = getattr(options, "run", None) or ()
+        names = [[runs]] if isinstance(runs, str) else [list(runs)] if runs else []
+        options.draw(chosen.prepare(seeds, *names, **flags), then)
+
+    reads = " or ".join(f"{'runs/RUN/' * (kind in OF_RUNS)}{kind}.json" for kind in spec.reads)
+    command.__doc__ = (
+        f"{spec.summary}\n\nPaper: {spec.paper}.\n"
+        f"Reads: {reads}{f' {spec.hint}' if spec.hint else ''}.\n\nExample: lslo plot {spec.name}"
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOptions(OneOptions):
-    run: Annotated[
-        str | None, Option("--run", metavar="NAME", help="The run to draw; default: the latest with scores.")
-    ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunsOptions(OneOptions):
-    run: Annotated[
-        list[str] | None,
-        Option("--run", metavar="NAME", help="A run to draw. Repeatable; default: all that can be."),
-    ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochsOptions(RunsOptions):
-    others: Annotated[
-        list[Path] | None,
-        Option(
-            "--with",
-            metavar="FOLDER",
-            help="The same experiment with another seed: lines become means, in bands. Repeatable.",
-        ),
-    ] = None
+    return takes(options_of(spec))(command)
 
 
 @app.command("all")
@@ -163,23 +217,24 @@ def everything(options: PlotOptions) -> None:
     """Draw every figure that the artifacts allow, and say what the others lack.
 
     Paper: figures 1 to 6, and what gain over the base and cost look like.
-    Reads: everything in the experiment's folder.
+    Reads: everything in the experiment's folder; of several seeds the means are drawn.
 
     Example: lslo plot all --style dark
     """
-    from lslo_cli import plots
+    from lslo_cli.plots.catalogue import MissingFigure, draw_all
+    from lslo_cli.plots.files import save
 
-    source = options.located()
+    source, seeds = options.located(), options.seeds()
     style, formats, size = options.chosen_style(), options.chosen_formats(), options.size()
     folder = options.out or source.figures
     drawn = 0
-    for item in plots.draw_all(source, style, **size):
-        if isinstance(item, plots.Missing):
+    for item in draw_all(seeds, style, **size):
+        if isinstance(item, MissingFigure):
             console.say(f"no {item.stem}: {item.reason.message}; {item.reason.hint}")
             continue
         if item.remark:
             console.say(item.remark)
-        for path in plots.save(item.figure, folder, item.stem, formats=formats, style=style):
+        for path in save(item.figure, folder, item.stem, formats=formats, style=style):
             print(path)
         drawn += 1
     if not drawn:
@@ -188,112 +243,9 @@ def everything(options: PlotOptions) -> None:
     console.say(f"wrote {figures} to {folder}; next: {options.command('prune-report')}")
 
 
-@app.command()
-@takes(OneOptions)
-def weights(options: OneOptions) -> None:
-    """Draw source and target weight of every layer.
-
-    Paper: figure 1.
-    Reads: index-strategy.json.
-
-    Example: lslo plot weights --width column
-    """
-    from lslo_cli.plots import sketches
-
-    options.draw(sketches.weights(options.located()), then="plot heatmap")
-
-
-@app.command()
-@takes(HeatmapOptions)
-def heatmap(options: HeatmapOptions) -> None:
-    """Draw how much room each language needs in each kind of matrix.
-
-    Paper: figure 2; --by-layer is figure 5.
-    Reads: subspace.json.
-
-    Example: lslo plot heatmap --by-layer
-    """
-    from lslo_cli.plots import sketches
-
-    options.draw(sketches.heatmap(options.located(), options.by_layer), then="plot weights")
-
-
-@app.command()
-@takes(MatricesOptions)
-def matrices(options: MatricesOptions) -> None:
-    """Draw how much room each matrix of each layer needs.
-
-    Paper: figure 4; --by-language is figure 6.
-    Reads: subspace-language.json, made by estimate-subspace --pool language;
-    without it, subspace.json.
-
-    Example: lslo plot matrices --by-language
-    """
-    from lslo_cli.plots import sketches
-
-    options.draw(sketches.matrices(options.located(), options.by_language), then="plot directions")
-
-
-@app.command()
-@takes(EpochsOptions)
-def epochs(options: EpochsOptions) -> None:
-    """Draw quality by epoch for each group of directions.
-
-    Paper: figure 3.
-    Reads: runs/RUN/training.json of runs trained with --curve-rows.
-
-    Example: lslo plot epochs --run full --run 2-2-8-gps0.9
-    """
-    from lslo_cli.artifacts.folder import ExperimentFolder
-    from lslo_cli.plots import sketches
-
-    folders = [options.located(), *map(ExperimentFolder, options.others or ())]
-    options.draw(sketches.epochs(folders, options.run), then="plot matrices")
-
-
-@app.command()
-@takes(RunsOptions)
-def schedule(options: RunsOptions) -> None:
-    """Draw the fraction that is pruned in each epoch.
-
-    Paper: section 3.2, eq. 4.
-    Reads: runs/RUN/training.json of runs trained with --gps.
-
-    Example: lslo plot schedule
-    """
-    from lslo_cli.plots import sketches
-
-    options.draw(sketches.schedule(options.located(), options.run), then="plot epochs")
-
-
-@app.command()
-@takes(RunOptions)
-def directions(options: RunOptions) -> None:
-    """Draw what a run gains over the base model in every direction.
-
-    Paper: the differences of tables 1 and 2, by direction.
-    Reads: runs/RUN/evaluation.json and runs/base/evaluation.json.
-
-    Example: lslo plot directions --run 2-2-8-gps0.9
-    """
-    from lslo_cli.plots import sketches
-
-    options.draw(sketches.directions(options.located(), options.run), then="plot pareto")
-
-
-@app.command()
-@takes(OneOptions)
-def pareto(options: OneOptions) -> None:
-    """Draw trainable parameters against average quality.
-
-    Paper: the #Params and AVG columns of tables 1 and 2.
-    Reads: runs/RUN/training.json and runs/RUN/evaluation.json of all runs.
-
-    Example: lslo plot pareto
-    """
-    from lslo_cli.plots import sketches
-
-    options.draw(sketches.pareto(options.located()), then="plot directions")
+for number, spec in enumerate(FIGURES, start=1):
+    following = FIGURES[number % len(FIGURES)].name
+    app.command(spec.name)(command_of(spec, then=f"plot {following}"))
 
 
 def show_text(figure: TextFigure) -> None:

@@ -1,0 +1,85 @@
+"""Names at their points: where there is room for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+from lslo_cli.plots.style import SMALL, Look, shortened
+
+GAP = 4.5
+"""Points between the middle of a marker and its name."""
+LONGEST = 26
+"""Characters of the longest name that stands at a point whole."""
+PLACES = [
+    (1, 0, "left", "center"),
+    (-1, 0, "right", "center"),
+    (0, 1, "center", "bottom"),
+    (0, -1, "center", "top"),
+    (0.7, 0.7, "left", "bottom"),
+    (0.7, -0.7, "left", "top"),
+    (-0.7, 0.7, "right", "bottom"),
+    (-0.7, -0.7, "right", "top"),
+]
+"""Where a name may stand: direction from its marker, and alignment."""
+
+
+def label_points(axes: Axes, look: Look, points: Mapping[str, Line2D]) -> list[str]:
+    """Write every name beside its point where it covers no marker and no other name, inside the axes.
+
+    Returns the names for which there is no such place. Names with fewer neighbours are placed first, so
+    that as many as can be find one. Axes must have their final size.
+    """
+    axes.figure.draw_without_rendering()
+    pixels = axes.figure.dpi / 72
+    centres = {name: axes.transData.transform(point.get_xydata()[0]) for name, point in points.items()}
+    taken = [
+        Bbox.from_bounds(x - 3 * pixels, y - 3 * pixels, 6 * pixels, 6 * pixels) for x, y in centres.values()
+    ]
+    taken += [text.get_window_extent() for text in axes.texts]
+    taken += [bars.get_window_extent() for bars in axes.collections]
+    room = axes.get_window_extent().padded(-2 * pixels)
+
+    def neighbours(name: str) -> int:
+        x, y = centres[name]
+        return sum(abs(x - u) < 60 * pixels and abs(y - v) < 9 * pixels for u, v in centres.values())
+
+    crowded = []
+    for name in sorted(points, key=neighbours):
+        for text in _places(axes, look, name, points[name]):
+            box = text.get_window_extent()
+            own = taken[list(points).index(name)]
+            free = not any(box.overlaps(other) for other in taken if other is not own)
+            if free and room.x0 <= box.x0 and box.x1 <= room.x1 and room.y0 <= box.y0 and box.y1 <= room.y1:
+                taken.append(box)
+                break
+            text.remove()
+        else:
+            crowded.append(name)
+    return crowded
+
+
+def label_line(axes: Axes, look: Look, text: str, height: float) -> None:
+    """Write what a horizontal line is above its left end."""
+    axes.annotate(
+        text, (0.01, height), (0, 1.5), xycoords=("axes fraction", "data"), textcoords="offset points",
+        fontsize=SMALL, color=look.neutral, va="bottom",
+    )  # fmt: skip
+
+
+def axes_height(axes: Axes) -> float:
+    """Inches of the axes as they are laid out."""
+    return float(axes.get_window_extent().height / axes.figure.dpi)
+
+
+def _places(axes: Axes, look: Look, name: str, point: Line2D) -> Iterator[Text]:
+    """The name in every place that it may have, one after the other."""
+    for right, up, horizontal, vertical in PLACES:
+        yield axes.annotate(
+            shortened(name, LONGEST), point.get_xydata()[0], (GAP * right, GAP * up),
+            textcoords="offset points", fontsize=SMALL, color=look.ink, ha=horizontal, va=vertical,
+        )  # fmt: skip
