@@ -148,11 +148,10 @@ def _of_matrices(
 def _mean(maps: Sequence[Sequence[Pair]], results: Sequence[SubspaceResult], counts: bool) -> Demand:
     """The mean of the same maps of several results. Raises InputError where maps or settings differ."""
     first = results[0]
-    for result, pairs in zip(results, maps, strict=True):
-        alike = [(p.title, {s: f.shape for s, f in p.panels.items()}) for p in pairs] == [
-            (p.title, {s: f.shape for s, f in p.panels.items()}) for p in maps[0]
-        ]
-        if not alike or (result.pool, result.target_ratio) != (first.pool, first.target_ratio):
+    pruned = {row[:3] for row in first.pruned.rows}
+    for result in results:
+        settings = (result.pool, result.target_ratio) == (first.pool, first.target_ratio)
+        if not settings or {row[:3] for row in result.pruned.rows} != pruned:
             raise InputError(
                 "these subspace estimates differ in pool, target ratio, matrices or languages, so they have "
                 "no mean",
