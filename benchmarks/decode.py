@@ -23,6 +23,7 @@ from torch import nn
 
 from benchmarks import ctranslate, measure
 from benchmarks.models import SHAPES, Shape, new_model, twin
+from benchmarks.reference import translate
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import paper
@@ -31,7 +32,6 @@ from lslo_cli.models.tokenizer import EOS
 from lslo_cli.nn.attach import Adapters, attach
 from lslo_cli.nn.route import Route
 from lslo_cli.search.beam import beam_search
-from lslo_cli.search.generate import translate
 from lslo_cli.search.stream import Key, TranslationBatch, TranslationBatches
 from lslo_cli.world.text import sentences
 

@@ -48,8 +48,8 @@ from lslo_cli.artifacts.schema import (
     ModelIdentity,
     Result,
 )
+from lslo_cli.method.families import SHAPES
 from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES, directions, group, resource_classes
-from lslo_cli.method.shapes import SHAPES
 from lslo_cli.method.statistics import group_means
 from lslo_cli.paper import printed_correlations, printed_table
 

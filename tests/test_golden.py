@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks.reference import translate
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import paper
@@ -23,7 +24,6 @@ from lslo_cli.nn.loss import IGNORED, TranslationLoss, label_smoothed_loss
 from lslo_cli.nn.lslo import LSLo
 from lslo_cli.nn.segments import Groups
 from lslo_cli.search.beam import beam_search
-from lslo_cli.search.generate import translate
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.training.batches import Batch, language_indices, padded
 from lslo_cli.world import sentences

@@ -9,7 +9,7 @@ from torch import nn
 from lslo_cli.architectures.layout import Layout
 from lslo_cli.architectures.m2m_100 import M2M100
 from lslo_cli.architectures.mbart import MBart
-from lslo_cli.architectures.t5 import LAYOUT as T5
+from lslo_cli.architectures.t5 import T5
 from lslo_cli.architectures.tasks import BERT, LLAMA
 from lslo_cli.architectures.translation import TranslationArchitecture
 from lslo_cli.errors import InputError
@@ -19,6 +19,7 @@ TRANSLATION: Mapping[str, TranslationArchitecture] = {
     for each in (
         M2M100(),
         MBart(),
+        T5(),
     )
 }
 """Architectures of translation models, by the ``model_type`` of config.json."""
@@ -27,8 +28,8 @@ TASK_LAYOUTS: Mapping[str, Layout] = {
     "bert": BERT,
     "roberta": BERT,
     "xlm-roberta": BERT,
-    "t5": T5,
-    "mt5": T5,
+    "t5": T5.layout,
+    "mt5": T5.layout,
     "llama": LLAMA,
     "gemma2": LLAMA,
 }

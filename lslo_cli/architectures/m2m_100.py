@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from transformers import M2M100ForConditionalGeneration, PreTrainedModel
 
 from lslo_cli.architectures.layout import Layout
 from lslo_cli.architectures.translation import Attention, DecoderLayer, TranslationArchitecture
+from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import Kind, Stack
 
 _ENCODER = {
@@ -32,6 +33,7 @@ class M2M100(TranslationArchitecture):
 
     model_type = "m2m_100"
     network = M2M100ForConditionalGeneration
+    sizes = ("encoder_layers", "decoder_layers", "d_model", "encoder_ffn_dim", "vocab_size")
     layout = Layout(
         layers={Stack.ENCODER: "encoder.layers", Stack.DECODER: "decoder.layers"},
         matrices={Stack.ENCODER: _ENCODER, Stack.DECODER: _ENCODER | _CROSS},
@@ -39,6 +41,16 @@ class M2M100(TranslationArchitecture):
     )
     # A dropped layer would take its adapters' gradients along.
     settings: ClassVar = {"encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0}
+
+    def shape(self, config: Any, parameters: int) -> ModelShape:
+        return ModelShape(
+            encoder_layers=config.encoder_layers,
+            decoder_layers=config.decoder_layers,
+            d_model=config.d_model,
+            ffn_dim=config.encoder_ffn_dim,
+            vocab_size=config.vocab_size,
+            parameters=parameters,
+        )
 
     def embed_sources(self, encoder: nn.Module, ids: Tensor) -> Tensor:
         embedded = encoder.embed_tokens(ids)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from lslo_cli.architectures.layout import Layout
+from lslo_cli.method.shapes import ModelShape
+
+UNTIED = "does not tie its embeddings"
 
 
 class Attention(NamedTuple):
@@ -37,14 +40,25 @@ class DecoderLayer(NamedTuple):
 class TranslationArchitecture(ABC):
     """An encoder and a decoder of pre-norm layers, of one ``model_type`` of config.json.
 
-    ``network`` is transformers' class. ``settings`` are set in a model's config when it is loaded, whatever
-    its file says.
+    ``network`` is transformers' class. ``sizes`` are keys of config.json without which there is no model, all
+    of whole numbers. ``settings`` are set in a model's config when it is loaded, whatever its file says.
+    Where ``ties_head``, the output projection is the embedding, which both stacks share in any case.
     """
 
     model_type: ClassVar[str]
     network: ClassVar[type[PreTrainedModel]]
+    sizes: ClassVar[tuple[str, ...]]
     layout: ClassVar[Layout]
     settings: ClassVar[Mapping[str, object]] = {}
+    ties_head: ClassVar[bool] = True
+
+    def unsupported(self, config: Mapping[str, Any]) -> str | None:
+        """Why a model of this type cannot be adapted by what its config.json says, None where it can."""
+        return None if config.get("tie_word_embeddings", True) else UNTIED
+
+    @abstractmethod
+    def shape(self, config: Any, parameters: int) -> ModelShape:
+        """The shape of a model by transformers' config and its number of parameters."""
 
     @abstractmethod
     def embed_sources(self, encoder: nn.Module, ids: Tensor) -> Tensor:
@@ -70,6 +84,10 @@ class TranslationArchitecture(ABC):
     @abstractmethod
     def finish(self, stack: nn.Module, x: Tensor) -> Tensor:
         """The states of an encoder, or those of a decoder before the head, from those of its last layer."""
+
+    def head_input(self, model: PreTrainedModel, hidden: Tensor) -> Tensor:
+        """What the output projection multiplies, from the states of the decoder."""
+        return hidden
 
     @abstractmethod
     def set_dropout(

@@ -77,6 +77,7 @@ class ModelIdentity(Document):
     vocab_size: int
     parameters: int
     learned_positions: int = 0
+    attention_dim: int | None = None
 
     @property
     def shape(self) -> ModelShape:
@@ -86,7 +87,8 @@ class ModelIdentity(Document):
             d_model=self.d_model,
             ffn_dim=self.ffn_dim,
             vocab_size=self.vocab_size,
-            learned_positions=self.learned_positions,
+            parameters=self.parameters,
+            attention_dim=self.attention_dim,
         )
 
 

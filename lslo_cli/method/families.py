@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lslo_cli.errors import UsageError, nearest
-from lslo_cli.method.shapes import SHAPES, ModelShape
+from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.strategy import Index
 from lslo_cli.method.vocabularies import M2M_100, M2M_124, MBART_50, NLLB_200
 
@@ -18,7 +19,11 @@ class Family:
     ``model_type`` is what config.json says. The encoder reads ``[l] x </s>``, where ``encoder_language``
     says whose token l is; the decoder writes ``[tgt] y </s>`` or, where it names no language, ``y </s>``.
     ``token`` is the form of a language's token and ``code`` what its code looks like, as a regular
-    expression; ``languages`` are the codes of the published models, in the order of their ids.
+    expression; ``languages`` are the codes of the published models, in the order of their ids, and none where
+    the vocabulary itself lists them. ``tokenizers`` are transformers' names for the family's tokenizers.
+    ``sizes`` are the shapes of the published models by name, so that counts need no download.
+
+    Ids are those of fairseq's dictionary or, with ``sentencepiece_ids``, of the sentencepiece model itself.
     """
 
     name: str
@@ -26,8 +31,11 @@ class Family:
     languages: tuple[str, ...]
     token: str
     code: str
+    sizes: Mapping[str, ModelShape]
+    tokenizers: tuple[str, ...] = ()
     encoder_language: Index = Index.SOURCE
     decoder_names_language: bool = True
+    sentencepiece_ids: bool = False
 
     def language_token(self, code: str) -> str:
         """The token of a language, by the family's own code for it: ``__en__``, ``eng_Latn``, ``en_XX``."""
@@ -40,26 +48,88 @@ class Family:
         return code if token == self.language_token(code) and re.fullmatch(self.code, code) else None
 
 
-_M2M_CODE, _FLORES_200_CODE, _MBART_CODE = (
-    "[A-Za-z][A-Za-z0-9_-]*?",
-    "[a-z]{3}_[A-Z][a-z]{3}",
-    "[a-z]{2}_[A-Z]{2}",
-)
+_M2M_CODE = "[A-Za-z][A-Za-z0-9_-]*?"
+_FLORES_200_CODE = "[a-z]{3}_[A-Z][a-z]{3}"
+_MBART_CODE = "[a-z]{2}_[A-Z]{2}"
+_BCP_47_CODE = "[a-z]{2,3}([_-][A-Za-z0-9]+)*"
 
 FAMILIES: dict[str, Family] = {
-    "m2m-124": Family("M2M-124", "m2m_100", M2M_124, "__{}__", _M2M_CODE),
-    "m2m-100": Family("M2M-100", "m2m_100", M2M_100, "__{}__", _M2M_CODE),
-    "small-100": Family(
-        "SMaLL-100", "m2m_100", M2M_100, "__{}__", _M2M_CODE, Index.TARGET, decoder_names_language=False
+    "m2m-124": Family(
+        "M2M-124",
+        "m2m_100",
+        M2M_124,
+        "__{}__",
+        _M2M_CODE,
+        sizes={
+            "m2m-124-615m": ModelShape(12, 12, 1024, 4096, 256_125, 614_990_848),
+            "m2m-124-175m": ModelShape(6, 6, 512, 2048, 256_125, 175_276_544),
+        },
     ),
-    "nllb-200": Family("NLLB-200", "m2m_100", NLLB_200, "{}", _FLORES_200_CODE),
-    "mbart-50": Family("mBART-50", "mbart", MBART_50, "{}", _MBART_CODE),
+    "m2m-100": Family(
+        "M2M-100",
+        "m2m_100",
+        M2M_100,
+        "__{}__",
+        _M2M_CODE,
+        sizes={
+            "m2m-100-418m": ModelShape(12, 12, 1024, 4096, 128_112, 483_905_536),
+            "m2m-100-1.2b": ModelShape(24, 24, 1024, 8192, 128_112, 1_239_470_080),
+        },
+    ),
+    "small-100": Family(
+        "SMaLL-100",
+        "m2m_100",
+        M2M_100,
+        "__{}__",
+        _M2M_CODE,
+        sizes={"small-100": ModelShape(12, 3, 1024, 4096, 128_112, 332_735_488)},
+        tokenizers=("SMALL100Tokenizer",),
+        encoder_language=Index.TARGET,
+        decoder_names_language=False,
+    ),
+    "nllb-200": Family(
+        "NLLB-200",
+        "m2m_100",
+        NLLB_200,
+        "{}",
+        _FLORES_200_CODE,
+        sizes={
+            "nllb-200-600m": ModelShape(12, 12, 1024, 4096, 256_206, 615_073_792),
+            "nllb-200-1.3b": ModelShape(24, 24, 1024, 8192, 256_206, 1_370_638_336),
+            "nllb-200-3.3b": ModelShape(24, 24, 2048, 8192, 256_206, 3_344_863_232),
+        },
+        tokenizers=("NllbTokenizer", "NllbTokenizerFast"),
+    ),
+    "mbart-50": Family(
+        "mBART-50",
+        "mbart",
+        MBART_50,
+        "{}",
+        _MBART_CODE,
+        sizes={"mbart-50": ModelShape(12, 12, 1024, 4096, 250_054, 610_879_488)},
+        tokenizers=("MBart50Tokenizer", "MBart50TokenizerFast"),
+    ),
+    "madlad-400": Family(
+        "MADLAD-400",
+        "t5",
+        (),
+        "<2{}>",
+        _BCP_47_CODE,
+        sizes={
+            "madlad-400-3b": ModelShape(32, 32, 1024, 8192, 256_000, 2_940_374_016, attention_dim=2048),
+        },
+        tokenizers=("T5Tokenizer", "T5TokenizerFast"),
+        encoder_language=Index.TARGET,
+        decoder_names_language=False,
+        sentencepiece_ids=True,
+    ),
 }
-"""Every family that lslo can adapt.
+"""Every family that lslo can adapt."""
 
-MADLAD-400 is not among them: it is a T5. Its gated feed-forward has two input matrices where the paper has
-one fc1, and its code names no layer or matrix as the others do.
-"""
+SHAPES: dict[str, ModelShape] = {
+    name: shape for family in FAMILIES.values() for name, shape in family.sizes.items()
+}
+"""Shapes known by name."""
 
 
 def published(name: str) -> tuple[Family, ModelShape]:
@@ -72,4 +142,4 @@ def published(name: str) -> tuple[Family, ModelShape]:
             f"no model is known by the name '{name}'.{nearest(name, SHAPES)}",
             f"known by name: {', '.join(SHAPES)}",
         )
-    return next(family for prefix, family in FAMILIES.items() if name.startswith(prefix)), SHAPES[name]
+    return next(family for family in FAMILIES.values() if name in family.sizes), SHAPES[name]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 import torch
 from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGeneration, PreTrainedModel
 
+from lslo_cli.architectures import architecture_of
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.models.checkpoint import find_checkpoint, write_checkpoint
 from lslo_cli.models.tokenizer import BOS, EOS, PAD, Tokenizer
@@ -36,7 +37,8 @@ class BaseIdentity:
 
     ``revision`` is the hub's commit, None for a folder. ``digest`` is the sha256 over the weight files and
     the tokenizer, None for a model that was never saved. ``vocab_size`` counts the rows of the embedding;
-    ``parameters`` counts tied ones once; ``learned_positions`` are the rows of each table of positions.
+    ``parameters`` counts tied ones once; ``learned_positions`` are the rows of each table of positions;
+    ``attention_dim`` is the width of all heads together, None where it is ``d_model``.
     """
 
     name: str
@@ -49,6 +51,7 @@ class BaseIdentity:
     vocab_size: int
     parameters: int
     learned_positions: int = 0
+    attention_dim: int | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def load_base(
     attention implementation that is not to be had.
     """
     checkpoint = find_checkpoint(model, revision)
-    rows = checkpoint.shape().vocab_size
+    rows = int(checkpoint.config()["vocab_size"])
     tokenizer = Tokenizer.load(checkpoint.folder, rows=rows)
     if tokenizer.vocab_size != rows:
         raise InputError(
@@ -100,6 +103,9 @@ def load_base(
             "take the dictionary that the model was trained with",
         )
     network = checkpoint.load_weights(Dtype(dtype).torch)
+    # mBART's own settings leave the start open.
+    network.config.decoder_start_token_id = tokenizer.start_id
+    network.config.pad_token_id, network.config.eos_token_id = tokenizer.pad_id, tokenizer.eos_id
     network.generation_config = GenerationConfig.from_model_config(network.config)
     network.generation_config.forced_bos_token_id = None
     if attn is not None:
@@ -180,16 +186,12 @@ def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> Base
 
 
 def _identify(network: PreTrainedModel, name: str, revision: str | None, digest: str | None) -> BaseIdentity:
-    config = network.config
+    shape = architecture_of(network).shape(network.config, network.num_parameters())
+    positions = getattr(network.get_encoder(), "embed_positions", None)
     return BaseIdentity(
         name=name,
         revision=revision,
         digest=digest,
-        encoder_layers=config.encoder_layers,
-        decoder_layers=config.decoder_layers,
-        d_model=config.d_model,
-        ffn_dim=config.encoder_ffn_dim,
-        vocab_size=config.vocab_size,
-        parameters=network.num_parameters(),
-        learned_positions=getattr(network.get_encoder().embed_positions, "num_embeddings", 0),
+        learned_positions=getattr(positions, "num_embeddings", 0),
+        **asdict(shape),
     )

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lslo_cli.data.codes import check_new_languages, model_code
-from lslo_cli.method.families import published
+from lslo_cli.method.families import SHAPES, published
 from lslo_cli.method.languages import Language
 from lslo_cli.method.memory import MemoryEstimate, estimate_memory
 from lslo_cli.method.ranks import PAPER_RANKS, RankMap, parse_ranks
-from lslo_cli.method.shapes import SHAPES, ModelShape
+from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.work import Work, parameters_by_language
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -14,13 +15,14 @@ from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from lslo_cli.architectures import TRANSLATION
+from lslo_cli.architectures.translation import UNTIED
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.writing import beside, settle
 from lslo_cli.errors import InputError, RunError, is_out_of_memory
 from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.hub import cache, endpoint, hub_files
-from lslo_cli.models.tokenizer import EOS, Tokenizer
+from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.models.tokenizer_files import TOKENIZER_FILES
 from lslo_cli.nn.files import first_not_finite, unreadable_reason
 from lslo_cli.parsing import parse_json
@@ -50,30 +52,23 @@ class Checkpoint:
     hub_id: str | None = None
     commit: str | None = None
 
-    def shape(self) -> ModelShape:
-        """The shape that config.json announces.
+    def config(self) -> dict[str, Any]:
+        """The content of config.json.
 
-        Raises InputError where that file is missing or damaged, or describes another architecture than
-        one that is listed with tied embeddings.
+        Raises InputError where that file is missing or damaged, or describes a model that cannot be adapted.
         """
         try:
             config = parse_json((self.folder / CONFIG).read_bytes())
             model_type = config["model_type"]
-            shape = ModelShape(
-                encoder_layers=int(config["encoder_layers"]),
-                decoder_layers=int(config["decoder_layers"]),
-                d_model=int(config["d_model"]),
-                ffn_dim=int(config["encoder_ffn_dim"]),
-                vocab_size=int(config["vocab_size"]),
-                learned_positions=config["max_position_embeddings"] + 2 if model_type == "mbart" else 0,
-            )
+            for name in TRANSLATION[model_type].sizes if model_type in TRANSLATION else ():
+                int(config[name])
         except FileNotFoundError:
             present = ", ".join(sorted(path.name for path in self.folder.iterdir())) or "nothing"
             raise InputError(
                 f"no base model in {self.folder}: no {CONFIG}; it holds {present}", _OTHER_MODELS
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{self.folder / CONFIG} is damaged: {error!r}", _COPY_AGAIN) from error
+            raise self._damaged(error) from error
         if model_type not in TRANSLATION:
             raise InputError(
                 f"the base model in {self.folder} is of type '{model_type}', "
@@ -81,13 +76,21 @@ class Checkpoint:
                 f"use a model of {', '.join(family.name for family in FAMILIES.values())}, or one made by "
                 "`lslo base train`",
             )
-        if not config.get("tie_word_embeddings", True):
-            raise self._untied()
-        return shape
+        if reason := TRANSLATION[model_type].unsupported(config):
+            raise self._unsupported(reason)
+        return config
 
-    def architecture(self) -> str:
-        """The ``model_type`` of config.json, which :meth:`shape` checks."""
-        return parse_json((self.folder / CONFIG).read_bytes())["model_type"]
+    def shape(self) -> ModelShape:
+        """The shape that config.json announces; raises InputError as :meth:`config` does."""
+        config = self.config()
+        architecture = TRANSLATION[config["model_type"]]
+        try:
+            settings = architecture.network.config_class.from_dict(config)
+            with torch.device("meta"):
+                network = architecture.network(settings)
+        except Exception as error:  # transformers checks values by rules of its own
+            raise self._damaged(error) from error
+        return architecture.shape(settings, network.num_parameters())
 
     def load_weights(self, dtype: torch.dtype) -> PreTrainedModel:
         """The model in eval mode, with layerdrop 0: a dropped layer would take its adapters' gradients along.
@@ -95,7 +98,7 @@ class Checkpoint:
         Raises InputError where the weights are missing, damaged, or not those that config.json announces;
         RunError where one is not finite.
         """
-        architecture = TRANSLATION[self.architecture()]
+        architecture = TRANSLATION[self.config()["model_type"]]
         try:
             with quiet_transformers():
                 model, report = architecture.network.from_pretrained(
@@ -129,18 +132,17 @@ class Checkpoint:
                 f"{name} in the base model in {self.folder}, loaded as {dtype}, is not finite",
                 "take a model whose training did not diverge, or load this one as float32",
             )
-        embedding = model.model.shared.weight
-        sharing = (model.lm_head, model.model.encoder.embed_tokens, model.model.decoder.embed_tokens)
-        if any(module.weight is not embedding for module in sharing):
-            raise self._untied()
+        sharing = [model.get_encoder().embed_tokens, model.get_decoder().embed_tokens]
+        if architecture.ties_head:
+            sharing.append(model.get_output_embeddings())
+        if any(module.weight is not model.get_input_embeddings().weight for module in sharing):
+            raise self._unsupported(UNTIED)
         bias = getattr(model, "final_logits_bias", None)
         if bias is not None and bias.any():
             raise InputError(
                 f"the model in {self.folder} adds a bias to its logits, which is not supported",
                 "use mBART-50 as it was published, whose bias is 0",
             )
-        # mBART's settings leave this open; all families begin with </s>, as fairseq does.
-        model.config.decoder_start_token_id = EOS
         return model
 
     def digest(self, tokenizer: Tokenizer) -> str:
@@ -154,10 +156,13 @@ class Checkpoint:
         total.update(tokenizer.digest.encode())
         return total.hexdigest()
 
-    def _untied(self) -> InputError:
+    def _damaged(self, error: Exception) -> InputError:
+        return InputError(f"{self.folder / CONFIG} is damaged: {error!r}", _COPY_AGAIN)
+
+    def _unsupported(self, reason: str) -> InputError:
         return InputError(
-            f"the base model in {self.folder} does not tie its embeddings",
-            "use a model whose encoder, decoder and output projection share one embedding",
+            f"the base model in {self.folder} {reason}",
+            f"use a model of {', '.join(family.name for family in FAMILIES.values())}",
         )
 
 

@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
-from lslo_cli.architectures import TRANSLATION, architecture_of
+from lslo_cli.architectures import architecture_of
 from lslo_cli.architectures.translation import Attention
 from lslo_cli.method.sites import Stack
 from lslo_cli.models.slots import SlotCache
 from lslo_cli.nn.attach import stack_layers
-from lslo_cli.nn.lslo import IndexMixture, LSLo
 from lslo_cli.nn.route import Route
-
-
-def is_decodable(model: nn.Module) -> bool:
-    """Whether nothing in a model's decoder but its own modules reads the hidden states.
-
-    Linear maps and routed adapters compute every position by itself; of what else may be attached, nothing
-    is known.
-    """
-    architecture = TRANSLATION.get(getattr(getattr(model, "config", None), "model_type", ""))
-    if architecture is None or type(model) is not architecture.network:
-        return False
-    home = type(model).__module__
-    return all(
-        type(layer.get_submodule(name)) in (nn.Linear, LSLo, IndexMixture)
-        and type(layer.get_submodule(name.rpartition(".")[0])).__module__ == home
-        for layer in stack_layers(model, Stack.DECODER)
-        for name in architecture.layout.matrices[Stack.DECODER].values()
-    )
 
 
 class IncrementalDecoder:
@@ -38,7 +19,8 @@ class IncrementalDecoder:
 
     The hypotheses of a sentence stand side by side, (sentences, hypotheses, d), as queries to the same keys.
     So keys and values of the encoder's states are there once per sentence, and a routed adapter sees one
-    row per sentence, as in training. All modules of the layers are called, whatever is attached to them.
+    row per sentence, as in training. All modules of the layers are called, whatever is attached to them, and
+    must compute every position by itself.
     """
 
     def __init__(
@@ -54,6 +36,7 @@ class IncrementalDecoder:
         ``languages``, source and target (sentences,), are set in ``route`` whenever the model is called.
         """
         self._architecture = architecture_of(model)
+        self._model = model
         self._decoder = model.get_decoder()
         self._layers = [
             self._architecture.decoder_layer(layer) for layer in stack_layers(model, Stack.DECODER)
@@ -107,7 +90,7 @@ class IncrementalDecoder:
                 normed = layer.cross_norm(x)
                 x = x + _attend(layer.cross_attention, normed, *self._sources[number], self._source_mask)
                 x = x + layer.feed_forward(layer.feed_forward_norm(x))
-        return self._architecture.finish(self._decoder, x)
+        return self._architecture.head_input(self._model, self._architecture.finish(self._decoder, x))
 
 
 def _attend(attention: Attention, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:

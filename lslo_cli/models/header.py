@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
+from lslo_cli.architectures import TRANSLATION
 from lslo_cli.errors import InputError
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.checkpoint import CONFIG, find_checkpoint
@@ -15,7 +17,8 @@ from lslo_cli.parsing import parse_json
 HEADER_LIMIT = 100_000_000
 """The longest header, in bytes, that the safetensors format allows."""
 
-_TIED = {"lm_head.weight", "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"}
+EMBEDDINGS = ("shared.weight", "embed_tokens.weight")
+HEADS = ("lm_head.weight",)
 _BUFFERS = ("embed_positions.weights", "final_logits_bias")
 
 
@@ -40,9 +43,13 @@ def read_header(name: str, revision: str | None = None) -> BaseHeader:
     checkpoint = find_checkpoint(name, revision)
     shape = checkpoint.shape()
     tokenizer = Tokenizer.load(checkpoint.folder, rows=shape.vocab_size)
+    model_type = checkpoint.config()["model_type"]
     files = sorted(checkpoint.folder.glob("model*.safetensors"))
     if files:
-        counted = sum(map(count_parameters, files))
+        counted = count_parameters(files, TRANSLATION[model_type].ties_head)
+        own_head = 0 if TRANSLATION[model_type].ties_head else shape.vocab_size * shape.d_model
+        if counted == shape.parameters + own_head:
+            shape = replace(shape, parameters=counted)
         if counted != shape.parameters:
             raise InputError(
                 f"the weights in {checkpoint.folder} are {counted:,} parameters; {CONFIG} announces "
@@ -51,7 +58,7 @@ def read_header(name: str, revision: str | None = None) -> BaseHeader:
             )
     return BaseHeader(
         family=tokenizer.family.name,
-        model_type=checkpoint.architecture(),
+        model_type=model_type,
         shape=shape,
         parameters=shape.parameters,
         languages=tokenizer.languages,
@@ -59,11 +66,20 @@ def read_header(name: str, revision: str | None = None) -> BaseHeader:
     )
 
 
-def count_parameters(path: Path) -> int:
-    """The parameters in a safetensors file by its header; a tied embedding counts once, buffers not at all.
+def count_parameters(files: Iterable[Path], ties_head: bool) -> int:
+    """The parameters in safetensors files by their headers: a shared embedding once, and no buffers.
 
-    Raises InputError where the file has no readable header.
+    Raises InputError where a file has no readable header.
     """
+    sizes = {name: size for path in files for name, size in _sizes(path).items()}
+    shared = EMBEDDINGS + HEADS if ties_head else EMBEDDINGS
+    embeddings = {size for name, size in sizes.items() if name.endswith(shared)}
+    others = (size for name, size in sizes.items() if not name.endswith((*shared, *_BUFFERS)))
+    return sum(others) + max(embeddings, default=0)
+
+
+def _sizes(path: Path) -> dict[str, int]:
+    """The number of entries of every tensor in a file."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -71,12 +87,7 @@ def count_parameters(path: Path) -> int:
                 raise ValueError(f"its header would be {length:,} bytes long")
             tensors = parse_json(file.read(length))
         tensors.pop("__metadata__", None)
-        tied = _TIED if "model.shared.weight" in tensors else set()
-        return sum(
-            prod(tensor["shape"])
-            for name, tensor in tensors.items()
-            if name not in tied and not name.endswith(_BUFFERS)
-        )
+        return {name: prod(tensor["shape"]) for name, tensor in tensors.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"{path} is no safetensors file: {error}", "copy or download the model again"

@@ -45,6 +45,7 @@ class Tokenizer:
     """
 
     pad_id, eos_id, unk_id = PAD, EOS, UNK
+    start_id = EOS  # what the decoder reads first
 
     tokens: Sequence[str]
     """All tokens by id."""
@@ -138,15 +139,16 @@ class Tokenizer:
     def source_ids(self, pieces: Sequence[int], src: str, tgt: str) -> list[int]:
         """What the encoder reads: ``__src__ x </s>``, or ``__tgt__ x </s>`` in SMaLL-100."""
         named = src if self.family.encoder_language is Index.SOURCE else tgt
-        return [self.language_id(named), *pieces, EOS]
+        return [self.language_id(named), *pieces, self.eos_id]
 
     def target_ids(self, pieces: Sequence[int], src: str, tgt: str) -> list[int]:
         """What the decoder learns to write: ``__tgt__ y </s>``, or ``y </s>`` in SMaLL-100."""
-        return [*self.decoder_prompt(src, tgt)[1:], *pieces, EOS]
+        return [*self.decoder_prompt(src, tgt)[1:], *pieces, self.eos_id]
 
     def decoder_prompt(self, src: str, tgt: str) -> list[int]:
         """What the decoder reads before the first word: ``</s> __tgt__``, or ``</s>`` in SMaLL-100."""
-        return [EOS, self.language_id(tgt)] if self.family.decoder_names_language else [EOS]
+        named = [self.language_id(tgt)] if self.family.decoder_names_language else []
+        return [self.start_id, *named]
 
     @classmethod
     def load(cls, folder: Path, languages: Iterable[str] = (), rows: int = 0) -> Tokenizer:

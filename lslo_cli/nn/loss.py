@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lslo_cli.architectures import architecture_of
+
 Encode = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """From a model, input_ids and attention_mask (batch, s) to the states of its encoder (batch, s, d)."""
 
@@ -104,14 +106,19 @@ class _ProjectedLoss(torch.autograd.Function):
         return d_hidden, d_weight, None, None, None, None
 
 
+def encode_rows(model: nn.Module, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    """The states of a model's encoder as it is, every row by itself."""
+    return model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+
 class TranslationLoss(nn.Module):
     """The summed loss of a batch, language tokens included as in fairseq; only real tokens are projected.
 
     A module of its own, so that whatever wraps a model for distribution or mixed precision wraps the loss.
     """
 
-    def __init__(self, model: nn.Module, smoothing: float, encode: Encode | None = None):
-        """``encode`` gives the encoder's states; None runs the model's encoder as it is."""
+    def __init__(self, model: nn.Module, smoothing: float, encode: Encode = encode_rows):
+        """``encode`` gives the encoder's states."""
         super().__init__()
         self.model = model
         self.smoothing = smoothing
@@ -123,14 +130,13 @@ class TranslationLoss(nn.Module):
         labels = batch.labels
         decoder_input = torch.full_like(labels, config.decoder_start_token_id)
         decoder_input[:, 1:] = labels[:, :-1].masked_fill(labels[:, :-1] == IGNORED, config.pad_token_id)
-        states = self._encode and (self._encode(self.model, batch.input_ids, batch.attention_mask),)
-        hidden = self.model.model(
-            input_ids=None if states else batch.input_ids,
-            encoder_outputs=states,
-            attention_mask=batch.attention_mask,
-            decoder_input_ids=decoder_input,
+        hidden = self.model.get_decoder()(
+            input_ids=decoder_input,
+            encoder_hidden_states=self._encode(self.model, batch.input_ids, batch.attention_mask),
+            encoder_attention_mask=batch.attention_mask,
             use_cache=False,
         ).last_hidden_state  # (batch, t, d_model)
+        hidden = architecture_of(self.model).head_input(self.model, hidden)
         projection = self.model.lm_head.weight
         written = (labels != IGNORED) & (labels < len(projection))  # a new language's token is only read
         return projected_loss(hidden[written], projection, labels[written], self.smoothing)

@@ -73,7 +73,18 @@ def _initial_A(d_in: int, slots: Slots, initialisation: Initialisation) -> torch
     return (2 * torch.rand(slots.width, d_in) - 1) * torch.tensor(bounds).unsqueeze(1)
 
 
-class LSLo(nn.Module):
+class Adapted(nn.Module):
+    """What stands in the place of a frozen linear map, ``base``."""
+
+    base: nn.Linear
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The frozen matrix: T5 looks here for the number format of its products."""
+        return self.base.weight
+
+
+class LSLo(Adapted):
     """A frozen linear map with routed updates: ``LSLo(x) = Wx + B_l A_l x``, l = src or tgt (eq. 3)."""
 
     def __init__(self, base: nn.Linear, adapter: RoutedLoRA):
@@ -98,7 +109,7 @@ class LayerWeighting(nn.Module):
         return source, target
 
 
-class IndexMixture(nn.Module):
+class IndexMixture(Adapted):
     """Both indices at once: ``h = Wx + w_src LSLo(x, src) + w_tgt LSLo(x, tgt)`` (eq. 5)."""
 
     def __init__(self, base: nn.Linear, source: RoutedLoRA, target: RoutedLoRA, weighting: LayerWeighting):

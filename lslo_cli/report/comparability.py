@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from lslo_cli.method.families import SHAPES
 from lslo_cli.method.languages import LANGUAGE_SETS, directions
-from lslo_cli.method.shapes import SHAPES
 from lslo_cli.report.study import Study, distinct
 from lslo_cli.report.table import millions
 

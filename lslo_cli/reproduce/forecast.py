@@ -8,10 +8,11 @@ from pathlib import Path
 
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.data.text import WORLD_NAME
+from lslo_cli.method.families import SHAPES
 from lslo_cli.method.languages import directions
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import RankMap, parse_ranks
-from lslo_cli.method.shapes import SHAPES, ModelShape
+from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.base_info import base_facts
 from lslo_cli.models.work import Work, work_of
 from lslo_cli.recipe import Method, Recipe, Stage

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from lslo_cli.models.decoder import IncrementalDecoder
-from lslo_cli.models.tokenizer import EOS, PAD
 from lslo_cli.nn.route import Route
+from lslo_cli.search.generate import target_limit
 from lslo_cli.search.prediction import best_continuations, log_prob, writes_language
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 LEAVING = 0.25
 """Share of the sentences that are done when they leave: any sooner, and copying the others costs more."""
+
+NOTHING = -1
+"""Stands after the last token of a hypothesis."""
 
 
 @torch.no_grad()
@@ -33,17 +36,22 @@ def beam_search(
 ) -> list[list[int]]:
     """The best hypothesis of every sentence of ``batch``: ids of its pieces, without any special token.
 
-    Finds what :func:`lslo_cli.search.generate.translate` finds in fairseq's mode, token for token in float32;
-    the settings are the same. ``route`` is that of the attached adapters, if any, and is set here, for
-    sentences that are done leave the batch. Raises ValueError for a model in training mode.
+    Each row is translated into the language that ends its prompt, so a batch may mix target languages. A
+    hypothesis has at most ``max_length_a * source length + max_length_b`` tokens before ``</s>``, language
+    token included, where source length is the padded length of the batch, as in fairseq. Its score is the sum
+    of its log-probabilities, those of language token and ``</s>`` included, over their number to the power
+    ``length_penalty``; a sentence is done once it has ``beam`` finished hypotheses. The token of a new
+    language has no probability: it is a prompt, which does not count.
+
+    ``route`` is that of the attached adapters, if any, and is set here, for sentences that are done leave the
+    batch. Raises ValueError for a model in training mode.
     """
     model = base.model
     if model.training:
         raise ValueError("the model is in training mode: call model.eval() before translating")
     batch = batch.to(model.device)
-    head = model.lm_head
-    longest = int(max_length_a * batch.input_ids.shape[1] + max_length_b)
-    longest = min(longest, model.config.max_position_embeddings - 1)
+    head, pad, end = model.lm_head, model.config.pad_token_id, model.config.eos_token_id
+    longest = target_limit(model, int(max_length_a * batch.input_ids.shape[1] + max_length_b))
     languages = (batch.source_language, batch.target_language)
     decoder = IncrementalDecoder(model, batch.input_ids, batch.attention_mask, route or Route(), languages)
     states = decoder.read_prompt(batch.prompt_ids)  # (sentences, prompt, d)
@@ -51,9 +59,9 @@ def beam_search(
     named = int(writes_language(head, batch.prompt_ids))
     if named:
         scores = log_prob(head, states[:, :1], batch.prompt_ids[:, 1:])
-    hypotheses = Hypotheses(scores, beam, longest, length_penalty, named)
+    hypotheses = Hypotheses(scores, beam, longest, length_penalty, end, named)
     for _ in range(states.shape[1] - 1, longest):
-        hypotheses.extend(*best_continuations(head, hidden, hypotheses.scores, 2 * beam))
+        hypotheses.extend(*best_continuations(head, hidden, hypotheses.scores, 2 * beam, pad))
         staying = hypotheses.leave()
         if not len(hypotheses):
             break
@@ -61,7 +69,7 @@ def beam_search(
             decoder.keep(staying)
         hidden = decoder.read(hypotheses.tokens[:, :, -1], hypotheses.parents)
     else:
-        hypotheses.end(log_prob(head, hidden, torch.full_like(hypotheses.parents, EOS)))
+        hypotheses.end(log_prob(head, hidden, torch.full_like(hypotheses.parents, end)))
     return hypotheses.best()
 
 
@@ -73,11 +81,13 @@ class Hypotheses:
     once ``beam`` hypotheses are finished, and nothing changes its best one any more.
     """
 
-    def __init__(self, language: Tensor, beam: int, longest: int, length_penalty: float, named: int = 1):
+    def __init__(
+        self, language: Tensor, beam: int, longest: int, length_penalty: float, end: int, named: int = 1
+    ):
         """One empty hypothesis a sentence; ``language`` (sentences, 1) is the log-probability of its token.
 
-        ``longest`` counts the language token, and so does ``length_penalty``, which counts ``</s>`` too;
-        ``named`` is 0 where there is no such token.
+        ``longest`` counts the language token, and so does ``length_penalty``, which counts the token ``end``
+        too; ``named`` is 0 where there is no such token.
         """
         sentences, device = len(language), language.device
         self.tokens = torch.empty(sentences, 1, 0, dtype=torch.long, device=device)
@@ -85,10 +95,11 @@ class Hypotheses:
         self.scores = language
         self._beam = beam
         self._length_penalty = length_penalty
+        self._end = end
         self._uncounted = named + 1
         self._finished = torch.zeros(sentences, dtype=torch.long, device=device)
         self._best_scores = torch.full((sentences,), -torch.inf, device=device)
-        self._best = torch.full((sentences, longest), PAD, device=device)
+        self._best = torch.full((sentences, longest), NOTHING, device=device)
         self._rows = torch.arange(sentences, device=device)
         self._translations = self._best.clone()
 
@@ -101,7 +112,7 @@ class Hypotheses:
 
         Those among the first ``beam`` that end are finished; the first ``beam`` that do not end live on.
         """
-        ends = tokens == EOS
+        ends = tokens == self._end
         self._finish(scores[:, : self._beam], parents[:, : self._beam], ends[:, : self._beam])
         alive = ends.long().argsort(dim=1, stable=True)[:, : self._beam]
         self.scores = scores.gather(1, alive)
@@ -131,7 +142,7 @@ class Hypotheses:
     def best(self) -> list[list[int]]:
         """The best finished hypothesis of every sentence, present or gone, in the order of the batch."""
         self._translations[self._rows] = self._best
-        return [row[: row.index(PAD)] if PAD in row else row for row in self._translations.tolist()]
+        return [row[: row.index(NOTHING)] if NOTHING in row else row for row in self._translations.tolist()]
 
     def _finish(self, scores: Tensor, parents: Tensor, ends: Tensor) -> None:
         """Take note of continuations that end, each (sentences, beam), the best first."""

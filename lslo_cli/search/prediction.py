@@ -10,8 +10,6 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from lslo_cli.models.tokenizer import PAD
-
 LOGITS = 2**26
 """Logits that are in memory at a time."""
 
@@ -23,9 +21,9 @@ BLOCK = 32
 
 
 def best_continuations(
-    head: nn.Linear, hidden: Tensor, scores: Tensor, count: int
+    head: nn.Linear, hidden: Tensor, scores: Tensor, count: int, pad: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The ``count`` best ways to continue any hypothesis of a sentence by one token, never ``<pad>``.
+    """The ``count`` best ways to continue any hypothesis of a sentence by one token, never the token ``pad``.
 
     ``hidden`` is (sentences, hypotheses, d), ``scores`` (sentences, hypotheses) what the hypotheses have so
     far. Gives the new scores, the hypotheses that are continued and the tokens, each (sentences, count), the
@@ -34,7 +32,7 @@ def best_continuations(
     found = []
     for logits, part in _logits(head, hidden):
         offsets = scores[part] - _log_sum_exp(logits)
-        logits[:, :, PAD] = -torch.inf
+        logits[:, :, pad] = -torch.inf
         found.append(_largest(logits, offsets, count))
     totals, places = (torch.cat(parts) for parts in zip(*found, strict=True))
     return totals, places // head.out_features, places % head.out_features

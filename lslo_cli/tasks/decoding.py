@@ -18,7 +18,6 @@ from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.base import BaseModel
-from lslo_cli.models.decoder import is_decodable
 from lslo_cli.models.tokenizer_files import segmenter_path
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import EvaluateSection, SearchMode
@@ -113,17 +112,17 @@ def open_log(setup: Setup, sources: Translations, depends_on: object) -> Transla
 def _search(
     base: BaseModel, batch: TranslationBatch, route: Route, section: EvaluateSection
 ) -> list[list[int]]:
-    """Translate a batch by the search that the recipe asks for: our own where it follows the same rules."""
+    """Translate a batch by the search that the recipe asks for."""
     settings = {
         "beam": section.beam,
         "max_length_a": section.max_length_a,
         "max_length_b": section.max_new_tokens,
         "length_penalty": section.length_penalty,
     }
-    if section.mode is SearchMode.FAIRSEQ and is_decodable(base.model):
+    if section.mode is SearchMode.FAIRSEQ:
         return beam_search(base, batch, route, **settings)
     with route.of(batch.source_language, batch.target_language):
-        return translate(base, batch, mode=section.mode, **settings)
+        return translate(base, batch, **settings)
 
 
 def sources_and_references(

@@ -22,7 +22,7 @@ from lslo_cli.method.languages import Direction, Language, Resource, directions
 from lslo_cli.models.base import BaseModel, load_base
 from lslo_cli.models.encoder import encode_once
 from lslo_cli.models.new_languages import add_languages
-from lslo_cli.nn.loss import TranslationLoss
+from lslo_cli.nn.loss import TranslationLoss, encode_rows
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import FitSection, Recipe
 from lslo_cli.tasks.session import Session
@@ -148,7 +148,7 @@ class Setup(Session):
         recipe = self.recipe
         dropout = recipe.fit.dropout, recipe.fit.attention_dropout, recipe.fit.activation_dropout
         architecture_of(self.base.model).set_dropout(self.base.model, *dropout)
-        encode = partial(encode_once, route=route) if recipe.run.share_sources else None
+        encode = partial(encode_once, route=route) if recipe.run.share_sources else encode_rows
         return Fit(
             objective=TranslationLoss(self.base.model, settings.label_smoothing, encode),
             parameters=list(parameters),

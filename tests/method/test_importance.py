@@ -13,7 +13,7 @@ from lslo_cli.method.importance import (
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import Kind, Layer, Site, Stack, sites
 
-SHAPE = ModelShape(2, 2, 8, 16, 50)
+SHAPE = ModelShape(2, 2, 8, 16, 50, 0)
 CODES = ("en", "fr", "wo")
 RANK = 5
 TARGET = 0.75

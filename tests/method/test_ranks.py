@@ -3,10 +3,10 @@ from fractions import Fraction
 import pytest
 
 from lslo_cli.errors import UsageError
+from lslo_cli.method.families import SHAPES
 from lslo_cli.method.importance import PrunedMatrix
 from lslo_cli.method.languages import LANGUAGES, resolve_languages
 from lslo_cli.method.ranks import RankMap, parse_ranks, ranks_from_estimate, uniform_ranks
-from lslo_cli.method.shapes import SHAPES
 from lslo_cli.method.sites import Site, SiteSet
 from lslo_cli.method.span import Span
 

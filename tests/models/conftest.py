@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import M2M100Config, MBartConfig
+from transformers import M2M100Config, MBartConfig, T5Config
 
 from lslo_cli.architectures import TRANSLATION
 
@@ -24,9 +24,30 @@ def _fairseq(encoder_layers, decoder_layers):
     }
 
 
+def _t5(encoder_layers, decoder_layers):
+    return T5Config(
+        vocab_size=30,
+        d_model=16,
+        num_layers=encoder_layers,
+        num_decoder_layers=decoder_layers,
+        d_ff=24,
+        d_kv=6,
+        num_heads=2,
+        feed_forward_proj="gated-gelu",
+        relative_attention_num_buckets=6,
+        relative_attention_max_distance=9,
+        dropout_rate=0.0,
+        initializer_factor=2.0,
+        pad_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=0,
+    )
+
+
 CONFIGS = {
     "m2m_100": lambda *depths: M2M100Config(**_fairseq(*depths)),
     "mbart": lambda *depths: MBartConfig(**_fairseq(*depths), scale_embedding=True),
+    "t5": _t5,
 }
 
 

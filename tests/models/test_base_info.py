@@ -6,16 +6,10 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import (
-    M2M100Config,
-    M2M100ForConditionalGeneration,
-    MBartConfig,
-    MBartForConditionalGeneration,
-)
 
+from lslo_cli.architectures import TRANSLATION
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.method.families import FAMILIES, published
-from lslo_cli.method.shapes import SHAPES
+from lslo_cli.method.families import FAMILIES, SHAPES, published
 from lslo_cli.models.base_info import adapter_facts, base_facts
 from lslo_cli.recipe import resolve
 from lslo_cli.world import WORLD
@@ -30,28 +24,47 @@ COUNTS = {
     "nllb-200-3.3b": 3_344_863_232,
     "small-100": 332_735_488,
     "mbart-50": 610_879_488,
+    "madlad-400-3b": 2_940_374_016,
 }
+
+
+def _fairseq(shape):
+    return {
+        "vocab_size": shape.vocab_size,
+        "d_model": shape.d_model,
+        "encoder_layers": shape.encoder_layers,
+        "decoder_layers": shape.decoder_layers,
+        "encoder_ffn_dim": shape.ffn_dim,
+        "decoder_ffn_dim": shape.ffn_dim,
+    }
+
+
+def _t5(shape):
+    return {
+        "vocab_size": shape.vocab_size,
+        "d_model": shape.d_model,
+        "num_layers": shape.encoder_layers,
+        "num_decoder_layers": shape.decoder_layers,
+        "d_ff": shape.ffn_dim,
+        "d_kv": shape.attention_dim // 16,
+        "num_heads": 16,
+        "feed_forward_proj": "gated-gelu",
+    }
+
+
+SETTINGS = {"m2m_100": _fairseq, "mbart": _fairseq, "t5": _t5}
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_published_shape_has_as_many_parameters_as_the_model_that_transformers_builds(name):
     family, shape = published(name)
-    config = M2M100Config if family.model_type == "m2m_100" else MBartConfig
-    network = M2M100ForConditionalGeneration if config is M2M100Config else MBartForConditionalGeneration
+    network = TRANSLATION[family.model_type].network
     with torch.device("meta"):
-        model = network(
-            config(
-                vocab_size=shape.vocab_size,
-                d_model=shape.d_model,
-                encoder_layers=shape.encoder_layers,
-                decoder_layers=shape.decoder_layers,
-                encoder_ffn_dim=shape.ffn_dim,
-                decoder_ffn_dim=shape.ffn_dim,
-            )
-        )
-    model.tie_weights()
+        model = network(network.config_class(**SETTINGS[family.model_type](shape)))
+    own_head = 0 if TRANSLATION[family.model_type].ties_head else shape.vocab_size * shape.d_model
+    assert TRANSLATION[family.model_type].shape(model.config, COUNTS[name]) == shape
     assert base_facts(name).parameters == COUNTS[name]
-    assert sum(parameter.numel() for parameter in model.parameters()) == COUNTS[name]
+    assert model.num_parameters() + own_head == COUNTS[name]
 
 
 @pytest.mark.parametrize(

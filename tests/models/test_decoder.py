@@ -2,15 +2,10 @@
 
 import pytest
 import torch
-from torch import nn
 
-from lslo_cli.architectures import TRANSLATION
-from lslo_cli.method.ranks import RankMap
-from lslo_cli.method.sites import Kind, Stack
-from lslo_cli.method.strategy import paper
+from lslo_cli.architectures import architecture_of
 from lslo_cli.models import slots
-from lslo_cli.models.decoder import IncrementalDecoder, is_decodable
-from lslo_cli.nn.attach import attach, attach_mixture, stack_layers
+from lslo_cli.models.decoder import IncrementalDecoder
 from lslo_cli.nn.route import Route
 
 EOS, LANGUAGE = 2, 29
@@ -49,7 +44,8 @@ def test_hidden_states_are_those_of_a_pass_over_the_whole_hypothesis(
             encoder_hidden_states=states.repeat_interleave(rows, 0),
             encoder_attention_mask=mask.repeat_interleave(rows, 0),
         )
-        return output.last_hidden_state[:, -1].view(len(input_ids), rows, -1)
+        hidden = architecture_of(model).head_input(model, output.last_hidden_state)
+        return hidden[:, -1].view(len(input_ids), rows, -1)
 
     after_prompt = decoder.read_prompt(prompt)
     torch.testing.assert_close(after_prompt[:, :1], expected(prompt[:, None, :1]), atol=1e-5, rtol=1e-5)
@@ -78,26 +74,3 @@ def test_what_hypotheses_share_is_stored_once():
         assert keys[0, cache.paths[0, 3], 0].tolist() == [0, 0, *range(1, step + 1)]
         stored.append(keys.shape[1])
     assert max(stored) <= 2 + 60 + 4 * (slots.STEPS + 1)
-
-
-def test_linear_maps_and_adapters_can_be_decoded(model):
-    assert is_decodable(model)
-    attach(model, paper(1, 2), RankMap({"en": 1, "fr": 2}), CODES)
-    assert is_decodable(model)
-
-
-def test_mixtures_can_be_decoded(model):
-    attach_mixture(model, 2, CODES)
-    assert is_decodable(model)
-
-
-def test_anything_else_is_left_to_the_reference(model):
-    class Changed(type(model)):
-        pass
-
-    changed = Changed(model.config)
-    assert not is_decodable(changed)
-    name = TRANSLATION[model.config.model_type].layout.matrices[Stack.DECODER][Kind.Q]
-    stack_layers(model, Stack.DECODER)[1].set_submodule(name, nn.Sequential(nn.Linear(16, 16)))
-    assert not is_decodable(model)
-    assert not is_decodable(nn.Linear(2, 2))

@@ -1,5 +1,7 @@
 """Encoding equal sources together, against the model's own encoder."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -29,6 +31,13 @@ def model(network):
     return network(3, 1).double()
 
 
+@pytest.fixture
+def exact(model):
+    """To within rounding; T5's norms compute in float32 whatever the model is in."""
+    atol = 1e-5 if model.config.model_type == "t5" else 1e-10
+    return partial(torch.testing.assert_close, rtol=0, atol=atol)
+
+
 def attached(model, strategy):
     adapters = attach(model, strategy, RankMap({"en": 2, "de": 3, "wo": 4}), LANGUAGES)
     torch.manual_seed(4)
@@ -39,7 +48,7 @@ def attached(model, strategy):
 
 
 @pytest.mark.parametrize(("name", "first", "others"), [("paper", 4, 7), ("source", 4, 4), ("target", 7, 7)])
-def test_states_and_gradients_are_those_of_the_encoder(model, name, first, others):
+def test_states_and_gradients_are_those_of_the_encoder(model, exact, name, first, others):
     adapters = attached(model, STRATEGIES[name])
     mask = (INPUT_IDS != 1).long()
     rows = []
@@ -49,7 +58,7 @@ def test_states_and_gradients_are_those_of_the_encoder(model, name, first, other
             layer.register_forward_pre_hook(lambda layer, inputs: rows.append(len(inputs[0])))
         got = encode_once(model, INPUT_IDS, mask, adapters.route)
     assert rows == [first, first, others]
-    torch.testing.assert_close(got[mask.bool()], wanted[mask.bool()], rtol=0, atol=1e-12)
+    exact(got[mask.bool()], wanted[mask.bool()])
     weights = torch.randn_like(wanted) * mask[:, :, None]
     parameters = [p for site, a in adapters.by_site.items() if "encoder" in str(site) for p in a.parameters()]
     for one, other in zip(
@@ -57,15 +66,15 @@ def test_states_and_gradients_are_those_of_the_encoder(model, name, first, other
         torch.autograd.grad((wanted * weights).sum(), parameters),
         strict=True,
     ):
-        torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
+        exact(one, other)
 
 
-def test_without_adapters_all_layers_are_shared(model):
+def test_without_adapters_all_layers_are_shared(model, exact):
     mask = (INPUT_IDS != 1).long()
     assert target_blind_layers(stack_layers(model, Stack.ENCODER)) == 3
     wanted = model.get_encoder()(INPUT_IDS, mask).last_hidden_state
     got = encode_once(model, INPUT_IDS, mask)
-    torch.testing.assert_close(got[mask.bool()], wanted[mask.bool()], rtol=0, atol=1e-12)
+    exact(got[mask.bool()], wanted[mask.bool()])
 
 
 def test_while_both_indices_are_weighed_no_layer_is_shared(model):
@@ -75,7 +84,7 @@ def test_while_both_indices_are_weighed_no_layer_is_shared(model):
 
 def test_rows_of_a_source_have_their_dropout_in_common_where_they_are_shared(model):
     model.get_encoder().train()
-    architecture_of(model).set_dropout(model, 0.5, attention=0.0, activation=0.0)
+    architecture_of(model).set_dropout(model, 0.0, attention=0.5, activation=0.5)
     states = encode_once(model, INPUT_IDS, (INPUT_IDS != 1).long())
     assert torch.equal(states[0], states[2])
     assert not torch.equal(states[0], encode_once(model, INPUT_IDS, (INPUT_IDS != 1).long())[0])

@@ -1,6 +1,6 @@
+from lslo_cli.method.families import SHAPES
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks
-from lslo_cli.method.shapes import SHAPES
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.strategy import Index, paper, uniform
 from lslo_cli.models.work import (

@@ -33,4 +33,4 @@ def model():
 def shape(model):
     """The same model as a shape, for counting."""
     config = model.config
-    return ModelShape(config.encoder_layers, config.decoder_layers, 16, 24, VOCABULARY)
+    return ModelShape(config.encoder_layers, config.decoder_layers, 16, 24, VOCABULARY, 0)

@@ -15,9 +15,9 @@ from lslo_cli.artifacts.results import (
 )
 from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.errors import InputError
+from lslo_cli.method.families import SHAPES
 from lslo_cli.method.languages import LANG12, LANGUAGES, directions, group
 from lslo_cli.method.ranks import parse_ranks
-from lslo_cli.method.shapes import SHAPES
 from lslo_cli.method.span import Span
 from lslo_cli.method.statistics import group_means
 from lslo_cli.paper import printed_table

@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import M2M100Config, M2M100ForConditionalGeneration
 
+from benchmarks.reference import translate
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import paper
@@ -16,7 +17,6 @@ from lslo_cli.nn.attach import attach, attach_mixture
 from lslo_cli.nn.route import Route
 from lslo_cli.search import beam, prediction
 from lslo_cli.search.beam import beam_search
-from lslo_cli.search.generate import translate
 from lslo_cli.search.stream import TranslationBatch, TranslationBatches
 from lslo_cli.world.text import sentences
 

@@ -112,6 +112,6 @@ def test_what_a_step_keeps_for_backward_is_what_was_estimated():
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         loss = TranslationLoss(model, 0.1)(batch)
     size = sum(storage.nbytes() for address, storage in kept.items() if address not in held)
-    estimate = estimate_memory(ModelShape(2, 2, 128, 512, 100), 0, 0, ids.numel())
+    estimate = estimate_memory(ModelShape(2, 2, 128, 512, 100, model.num_parameters()), 0, 0, ids.numel())
     assert estimate.activations / MARGIN < size < estimate.activations * MARGIN
     loss.backward()
