@@ -45,7 +45,7 @@ class T5(TranslationArchitecture):
 
     model_type = "t5"
     network = T5ForConditionalGeneration
-    sizes = ("num_layers", "d_model", "d_kv", "num_heads", "d_ff", "vocab_size")
+    sizes = ("num_layers", "d_model", "d_kv", "num_heads", "d_ff", "vocab_size", "pad_token_id")
     layout = Layout(
         layers={Stack.ENCODER: "encoder.block", Stack.DECODER: "decoder.block"},
         matrices={

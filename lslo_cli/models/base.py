@@ -95,7 +95,7 @@ def load_base(
     """
     checkpoint = find_checkpoint(model, revision)
     rows = int(checkpoint.config()["vocab_size"])
-    tokenizer = Tokenizer.load(checkpoint.folder, rows=rows)
+    tokenizer = checkpoint.tokenizer()
     if tokenizer.vocab_size != rows:
         raise InputError(
             f"the dictionary in {checkpoint.folder} has {tokenizer.vocab_size:,} entries with specials and "

@@ -22,8 +22,9 @@ from lslo_cli.errors import InputError, RunError, is_out_of_memory
 from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.hub import cache, endpoint, hub_files
+from lslo_cli.models.piece_tokenizer import PieceTokenizer
 from lslo_cli.models.tokenizer import Tokenizer
-from lslo_cli.models.tokenizer_files import TOKENIZER_FILES
+from lslo_cli.models.tokenizer_files import TOKENIZER_FILES, read_family
 from lslo_cli.nn.files import first_not_finite, unreadable_reason
 from lslo_cli.parsing import parse_json
 
@@ -91,6 +92,14 @@ class Checkpoint:
         except Exception as error:  # transformers checks values by rules of its own
             raise self._damaged(error) from error
         return architecture.shape(settings, network.num_parameters())
+
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the folder. Raises InputError where a file is missing or damaged."""
+        config = self.config()
+        family = read_family(self.folder)
+        if family.sentencepiece_ids:
+            return PieceTokenizer.read(self.folder, family, config)
+        return Tokenizer.load(self.folder, rows=int(config["vocab_size"]))
 
     def load_weights(self, dtype: torch.dtype) -> PreTrainedModel:
         """The model in eval mode, with layerdrop 0: a dropped layer would take its adapters' gradients along.

@@ -11,7 +11,6 @@ from lslo_cli.architectures import TRANSLATION
 from lslo_cli.errors import InputError
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.checkpoint import CONFIG, find_checkpoint
-from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.parsing import parse_json
 
 HEADER_LIMIT = 100_000_000
@@ -42,7 +41,7 @@ def read_header(name: str, revision: str | None = None) -> BaseHeader:
     """
     checkpoint = find_checkpoint(name, revision)
     shape = checkpoint.shape()
-    tokenizer = Tokenizer.load(checkpoint.folder, rows=shape.vocab_size)
+    tokenizer = checkpoint.tokenizer()
     model_type = checkpoint.config()["model_type"]
     files = sorted(checkpoint.folder.glob("model*.safetensors"))
     if files:

@@ -12,6 +12,8 @@ from tokenizers import Tokenizer as FastTokenizer
 from lslo_cli.errors import InputError
 
 SENTENCEPIECE = "sentencepiece.bpe.model"
+SPIECE = "spiece.model"
+"""What transformers calls a sentencepiece model of T5."""
 HUB_TOKENIZER = "tokenizer.json"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from lslo_cli.errors import InputError
 from lslo_cli.method.families import FAMILIES, Family
-from lslo_cli.models.segmentation import HUB_TOKENIZER, SENTENCEPIECE, Segmenter, read_segmenter
+from lslo_cli.models.segmentation import HUB_TOKENIZER, SENTENCEPIECE, SPIECE, Segmenter, read_segmenter
 from lslo_cli.models.stock_files import HUB_SETTINGS, OWN_FAMILY
 from lslo_cli.parsing import parse_json
 
@@ -18,20 +18,15 @@ HUB_VOCABULARY = "vocab.json"
 HUB_ADDED_TOKENS = "added_tokens.json"
 SMALL_100_CODE = "tokenization_small100.py"
 TOKENIZER_FILES = (
-    *(SENTENCEPIECE, DICTIONARY, FAMILY, HUB_VOCABULARY, HUB_ADDED_TOKENS, HUB_TOKENIZER, HUB_SETTINGS),
+    *(SENTENCEPIECE, SPIECE, DICTIONARY, FAMILY),
+    *(HUB_VOCABULARY, HUB_ADDED_TOKENS, HUB_TOKENIZER, HUB_SETTINGS),
     SMALL_100_CODE,  # never run: that it is there says what the model is
 )
 
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")
 MASK = "<mask>"
 
-_HUB_CLASSES = {
-    "NllbTokenizer": "nllb-200",
-    "NllbTokenizerFast": "nllb-200",
-    "MBart50Tokenizer": "mbart-50",
-    "MBart50TokenizerFast": "mbart-50",
-    "SMALL100Tokenizer": "small-100",
-}
+_HUB_CLASSES = {name: family for family in FAMILIES.values() for name in family.tokenizers}
 _COPY_AGAIN = "copy or download it again"
 
 
@@ -56,8 +51,10 @@ def read_family(folder: Path) -> Family:
             return FAMILIES[content[entry]]
     if SMALL_100_CODE in present:
         return FAMILIES["small-100"]
-    if key := _HUB_CLASSES.get(str(settings.get("tokenizer_class"))):
-        return FAMILIES[key]
+    if family := _HUB_CLASSES.get(str(settings.get("tokenizer_class"))):
+        return family
+    if SPIECE in present:
+        return FAMILIES["madlad-400"]
     if HUB_VOCABULARY in present:
         return FAMILIES["m2m-100" if present.isdisjoint({DICTIONARY, HUB_ADDED_TOKENS}) else "m2m-124"]
     if HUB_TOKENIZER in present and DICTIONARY not in present:
@@ -70,8 +67,8 @@ def read_family(folder: Path) -> Family:
 
 def segmenter_path(folder: Path) -> Path:
     """The sentencepiece model of a folder, or the tokenizer.json that was saved without one."""
-    is_alone = not (folder / SENTENCEPIECE).is_file() and (folder / HUB_TOKENIZER).is_file()
-    return folder / (HUB_TOKENIZER if is_alone else SENTENCEPIECE)
+    names = (SENTENCEPIECE, SPIECE, HUB_TOKENIZER)
+    return folder / next((name for name in names if (folder / name).is_file()), SENTENCEPIECE)
 
 
 def find_segmenter(folder: Path) -> Segmenter:

@@ -2,17 +2,20 @@
 
 import json
 import shutil
+from io import BytesIO
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from sentencepiece import SentencePieceProcessor
+from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from transformers import (
     M2M100Config,
     M2M100ForConditionalGeneration,
     M2M100Tokenizer,
     MBartConfig,
     MBartForConditionalGeneration,
+    T5Config,
+    T5ForConditionalGeneration,
 )
 
 from benchmarks import reference
@@ -49,6 +52,7 @@ SHAPE = {
     "decoder_attention_heads": 2,
     "max_position_embeddings": 64,
 }
+MADLAD_LANGUAGES = ("en", "fr", "nl", "kk", "tr", "de")
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +66,47 @@ def text(tmp_path_factory):
     return folder
 
 
+def write_madlad(folder):
+    """The ids are the sentencepiece model's own, with a token ``<2en>`` for each language among them."""
+    model = BytesIO()
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(sum(TEXT.values(), [])),
+        model_writer=model,
+        vocab_size=340,
+        model_type="unigram",
+        byte_fallback=True,
+        user_defined_symbols=[f"<2{code}>" for code in MADLAD_LANGUAGES],
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    (folder / "spiece.model").write_bytes(model.getvalue())
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "T5Tokenizer"}')
+    config = T5Config(
+        vocab_size=len(SentencePieceProcessor(model_proto=model.getvalue())) + 5,
+        d_model=16,
+        num_layers=2,
+        num_decoder_layers=1,
+        d_ff=24,
+        d_kv=6,
+        num_heads=2,
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+        pad_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=0,
+    )
+    torch.manual_seed(4)
+    network = T5ForConditionalGeneration(config)
+    network.lm_head.weight = torch.nn.Parameter(torch.randn(config.vocab_size, 16) / 4)
+    network.save_pretrained(folder)
+    return folder
+
+
 def write_model(folder, family):
     """A model of the family with random weights, in the files of its published models."""
     folder.mkdir()
+    if family == "madlad-400":
+        return write_madlad(folder)
     train_vocabulary(TEXT, 60, folder)
     for name in ("dict.txt", "tokenizer.json", "tokenizer_config.json"):
         (folder / name).unlink()
@@ -123,7 +165,7 @@ def base(model):
 def test_a_family_is_recognised_by_its_files(base, family):
     assert base.tokenizer.family is FAMILIES[family]
     assert base.identity.vocab_size == base.tokenizer.vocab_size
-    assert len(base.tokenizer.languages) == len(FAMILIES[family].languages)
+    assert len(base.tokenizer.languages) == len(FAMILIES[family].languages or MADLAD_LANGUAGES)
 
 
 def test_sequences_have_the_language_where_the_family_puts_it(base, family):
@@ -136,6 +178,8 @@ def test_sequences_have_the_language_where_the_family_puts_it(base, family):
     )
     if family == "small-100":
         assert sequences == ([fr, 9, 2], [9, 2], [2])
+    elif family == "madlad-400":
+        assert sequences == ([fr, 9, 2], [9, 2], [0])
     else:
         assert sequences == ([en, 9, 2], [fr, 9, 2], [2, fr])
 
@@ -143,9 +187,10 @@ def test_sequences_have_the_language_where_the_family_puts_it(base, family):
 def test_a_language_has_its_token_by_every_name(base, family):
     tokenizer = base.tokenizer
     assert tokenizer.language_id("fr") == tokenizer.language_id("fra") == tokenizer.language_id("fra_Latn")
-    place = FAMILIES[family].languages.index({"nllb-200": "fra_Latn", "mbart-50": "fr_XX"}.get(family, "fr"))
-    pieces = 4 + 57
-    assert tokenizer.language_id("fr") == pieces + place
+    languages = FAMILIES[family].languages or MADLAD_LANGUAGES
+    place = languages.index({"nllb-200": "fra_Latn", "mbart-50": "fr_XX"}.get(family, "fr"))
+    first = 3 if family == "madlad-400" else 4 + 57
+    assert tokenizer.language_id("fr") == first + place
     assert (
         tokenizer.decode([tokenizer.language_id("fr"), *tokenizer.encode(TEXT["fra"][0]), 2])
         == TEXT["fra"][0]
@@ -204,7 +249,8 @@ def test_adapters_are_attached_trained_saved_loaded_and_translate(model, text, t
     training = tasks.train(experiment).artifact
     result = training.result
     assert training.model.shape.parameters == training.model.parameters
-    sites = 2 * (3 * 32 + 2 * 40) + (6 * 32 + 2 * 40)
+    attention = 16 + (training.model.attention_dim or 16)
+    sites = 2 * (3 * attention + 2 * 40) + (6 * attention + 2 * 40)
     assert result.trainable_parameters == (2 + 2 + 4) * sites
     assert result.history[-1].loss < result.history[0].loss
     written = tasks.evaluate(experiment)
@@ -258,7 +304,9 @@ def test_a_new_language_has_the_place_that_the_family_gives_any(base, family):
     assert tokenizer.output_size == known.vocab_size == tokenizer.vocab_size - 2
     assert "tyv" not in known.languages
     sequences = (tokenizer.source_ids([9], "tyv", "en"), tokenizer.source_ids([9], "en", "tyv"))
-    assert sequences == (([en, 9, 2], [tyv, 9, 2]) if family == "small-100" else ([tyv, 9, 2], [en, 9, 2]))
+    assert sequences == (
+        ([en, 9, 2], [tyv, 9, 2]) if family in ("small-100", "madlad-400") else ([tyv, 9, 2], [en, 9, 2])
+    )
     assert tokenizer.decode([tyv, *tokenizer.encode(TEXT["eng"][0]), 2]) == TEXT["eng"][0]
 
 

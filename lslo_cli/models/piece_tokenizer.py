@@ -1,0 +1,96 @@
+"""Text to token ids and back where the segmenter numbers its pieces itself, as in MADLAD-400."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lslo_cli.artifacts.writing import writing
+from lslo_cli.data.codes import model_code
+from lslo_cli.errors import InputError
+from lslo_cli.method.families import FAMILIES, Family
+from lslo_cli.models.segmentation import SPIECE, Segmenter, SentencePiece
+from lslo_cli.models.stock_files import HUB_SETTINGS, OWN_FAMILY
+from lslo_cli.models.tokenizer import Tokenizer
+from lslo_cli.models.tokenizer_files import find_segmenter
+
+_BYTE = re.compile("<0x([0-9A-F]{2})>")
+
+
+class PieceTokenizer(Tokenizer):
+    """Ids are places in the segmenter's list of pieces, among which are the specials and language tokens.
+
+    Characters that no piece has are written as the bytes of their UTF-8, where the segmenter does so.
+    """
+
+    def __init__(self, segmenter: Segmenter, family: Family, rows: int, pad: int, start: int):
+        """``rows`` are those of the embedding, of which the last may stand for no piece.
+
+        ``pad`` and ``start`` are the ids of padding and of what the decoder reads first. Raises InputError
+        where there is no ``</s>`` or ``<unk>``, or no token of any language.
+        """
+        self.segmenter = segmenter
+        self.family = family
+        spare = range(max(0, rows - len(segmenter.pieces)))
+        self.tokens = [*segmenter.pieces, *(f"madeupword{number:04d}" for number in spare)]
+        ids = {token: index for index, token in enumerate(self.tokens)}
+        codes = {family.code_of(token): index for token, index in ids.items()}
+        self._languages = {model_code(code): index for code, index in codes.items() if code}
+        for needed, found in (
+            ("</s>", "</s>" in ids),
+            ("<unk>", "<unk>" in ids),
+            (f"token of a language, such as {family.language_token('en')}", self._languages),
+        ):
+            if not found:
+                raise InputError(
+                    f"the vocabulary has no {needed}", f"use a model of {family.name}, or one made from it"
+                )
+        self.pad_id, self.start_id = pad, start
+        self.eos_id, self.unk_id = ids["</s>"], ids["<unk>"]
+        self._piece_ids = range(len(segmenter.pieces))
+        self.output_size = len(self.tokens)
+        self._silent = {pad, self.eos_id, ids.get("<s>", pad), *self._languages.values()}
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of ``ids``, without language tokens, ``<s>``, padding and ``</s>``; ``<unk>`` stays."""
+        pieces = (self.tokens[index] for index in ids if index not in self._silent)
+        written = (
+            bytes.fromhex(byte[1]) if (byte := _BYTE.fullmatch(piece)) else piece.encode() for piece in pieces
+        )
+        return b"".join(written).decode("utf-8", errors="replace").replace("▁", " ").strip()
+
+    @classmethod
+    def read(cls, folder: Path, family: Family, config: Mapping[str, Any]) -> PieceTokenizer:
+        """The tokenizer of a folder whose config.json is ``config``; raises InputError as it is made."""
+        pad = int(config["pad_token_id"])
+        start = config.get("decoder_start_token_id")
+        try:
+            return cls(
+                find_segmenter(folder),
+                family,
+                rows=int(config["vocab_size"]),
+                pad=pad,
+                start=pad if start is None else int(start),
+            )
+        except InputError as error:
+            raise InputError(f"{folder}: {error.message}", error.hint) from error
+
+    def save(self, folder: Path) -> None:
+        """Write the segmenter's file and, for transformers, tokenizer_config.json; raises InputError."""
+        name = SPIECE if isinstance(self.segmenter, SentencePiece) else self.segmenter.name
+        settings = {
+            "tokenizer_class": self.family.tokenizers[0],
+            "bos_token": "<s>" if "<s>" in self.tokens else None,
+            "eos_token": "</s>",
+            "unk_token": "<unk>",
+            "pad_token": self.tokens[self.pad_id],
+            "extra_ids": 0,
+            OWN_FAMILY: next(key for key, family in FAMILIES.items() if family is self.family),
+        }
+        files = {name: self.segmenter.content, HUB_SETTINGS: (json.dumps(settings, indent=1) + "\n").encode()}
+        for name, content in files.items():
+            with writing(Path(folder) / name, "choose a folder that can be written to") as file:
+                file.write(content)
