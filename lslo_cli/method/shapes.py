@@ -38,4 +38,4 @@ class ModelShape:
 
     def adapter(self, kind: Kind, span: Span) -> tuple[int, int]:
         """(d_out, d_in) of a matrix's adapter: B is (d_out, r) and A (r, d_in)."""
-        return span.of(self.matrix(kind), self.d_model)
+        return span.of(kind, self.matrix(kind), self.d_model)

@@ -118,7 +118,7 @@ def attach(
     by_site = {}
     for site in model_sites(model, site_set):
         base = site_module(model, site)
-        d_out, d_in = span.of((base.out_features, base.in_features), model.config.d_model)
+        d_out, d_in = span.of(site.kind, (base.out_features, base.in_features), model.config.d_model)
         adapter = RoutedLoRA(d_in, d_out, slots, strategy.of(site.layer), route, initialisation)
         by_site[site] = adapter.to(base.weight.device)
         _replace(model, site, LSLo(base, by_site[site]))
@@ -154,7 +154,7 @@ def attach_mixture(
         base = site_module(model, site)
         device = base.weight.device
         weighting = weightings.setdefault(site.layer, LayerWeighting().to(device))
-        d_out, d_in = span.of((base.out_features, base.in_features), model.config.d_model)
+        d_out, d_in = span.of(site.kind, (base.out_features, base.in_features), model.config.d_model)
         source, target = (
             RoutedLoRA(d_in, d_out, slots, index, route, initialisation).to(device)
             for index in (Index.SOURCE, Index.TARGET)

@@ -41,3 +41,4 @@ def test_attention_may_be_wider_than_the_model():
     shape = SHAPES["madlad-400-3b"]
     assert {shape.matrix(kind) for kind in Kind if kind.is_attention} == {(2048, 1024)}
     assert (shape.matrix(Kind.FC1), shape.matrix(Kind.FC2)) == ((8192, 1024), (1024, 8192))
+    assert shape.adapter(Kind.CROSS_Q, Span.D_MODEL) == (2048, 1024)

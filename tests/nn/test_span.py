@@ -28,7 +28,7 @@ from lslo_cli.nn.route import Route
 from lslo_cli.nn.segments import Slots
 
 D_MODEL, VOCABULARY = 16, 30
-SHAPE = ModelShape(1, 2, D_MODEL, 4 * D_MODEL, VOCABULARY)
+SHAPE = ModelShape(1, 2, D_MODEL, 4 * D_MODEL, VOCABULARY, 0)
 CODES = ("en", "de", "zh", "wo")
 RANKS = RankMap({"en": 2, "de": 1, "wo": 5})  # zh has no adapter
 STRATEGY = paper(1, 2)
