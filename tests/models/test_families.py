@@ -252,7 +252,8 @@ def test_adapters_are_attached_trained_saved_loaded_and_translate(model, text, t
     result = training.result
     assert training.model.shape.parameters == training.model.parameters
     attention = 16 + (training.model.attention_dim or 16)
-    sites = 2 * (3 * attention + 2 * 40) + (6 * attention + 2 * 40)
+    feed_forward = 2 * 32  # d_model units of ffn_dim
+    sites = 2 * (3 * attention + feed_forward) + (6 * attention + feed_forward)
     assert result.trainable_parameters == (2 + 2 + 4) * sites
     assert result.history[-1].loss < result.history[0].loss
     written = tasks.evaluate(experiment)
