@@ -19,7 +19,9 @@ class Document(BaseModel):
     """Base of everything in an artifact: immutable and strict."""
 
     # NaN stays NaN, which the store then refuses, where pydantic's default would write null.
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", ser_json_inf_nan="constants", use_attribute_docstrings=True
+    )
 
 
 class Input(Document):

@@ -81,6 +81,13 @@ def _full_width() -> Iterator[None]:
     results.width = before
 
 
+def show_sentences(sentences: Iterable[str]) -> None:
+    """Print sentences, each from the beginning of a line, wrapped at words."""
+    for sentence in sentences:
+        lines = wrap(sentence, _width(), break_on_hyphens=False) or [""]
+        results.print(Text("\n".join(lines)), soft_wrap=True)
+
+
 def show_facts(pairs: Iterable[tuple[str, object]]) -> None:
     """Print names and values, one pair to a line; a value that has too little room there stands below."""
     facts = [(name, shown(value)) for name, value in pairs]

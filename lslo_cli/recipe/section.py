@@ -28,4 +28,6 @@ class Section(BaseModel):
     """A part of a recipe: immutable, and strict about unknown keys."""
 
     # Numbers serve as text, so that ranks = 8 and revision = 2024 need no quotes.
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", coerce_numbers_to_str=True, use_attribute_docstrings=True
+    )

@@ -13,6 +13,8 @@ from lslo_cli.artifacts.writing import write_text
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.languages import Language
 from lslo_cli.report import markdown, over_seeds, quality_table, spread_table
+from lslo_cli.report.building import TABLES, Format, build, write
+from lslo_cli.report.reading import read_studies
 from lslo_cli.reproduce import Job, Kind, Target, execute, find_targets, jobs_of
 
 RECIPE = "demo"
@@ -38,6 +40,8 @@ class DemoSummary:
     folder: Path
     seeds: list[SeedSummary]
     study: Path | None
+    report: Path | None = None
+    """Tables and figures in one HTML file."""
 
 
 def run_demo(
@@ -51,8 +55,8 @@ def run_demo(
     """Run the recipe ``demo`` for every seed; what is up to date is kept, so it can be interrupted.
 
     ``runs`` are named as in the recipe's ``[reproduce]``, whose own they replace. One seed lives in
-    ``demo/``, several in ``demo/seed-N/`` with ``study.md`` beside them. Raises UsageError for a run that
-    cannot be read.
+    ``demo/``, several in ``demo/seed-N/`` with ``study.md`` beside them; ``demo/report.html`` has tables and
+    figures of all. Raises UsageError for a run that cannot be read.
     """
     (target,) = find_targets([RECIPE])
     if runs:
@@ -69,7 +73,9 @@ def run_demo(
     if len(seeds) > 1:
         study = folder / "study.md"
         write_text(study, study_text(summaries))
-    return DemoSummary(folder, summaries, study)
+    report = folder / "report.html"
+    write_text(report, write(build(read_studies([folder]), TABLES, figures=True), Format.HTML))
+    return DemoSummary(folder, summaries, study, report)
 
 
 def _summary(jobs: Sequence[Job]) -> SeedSummary:

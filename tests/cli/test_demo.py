@@ -7,6 +7,7 @@ import pytest
 
 from lslo_cli.artifacts.results import CorrelationRow, DirectionScore, EvaluationResult
 from lslo_cli.artifacts.schema import LanguageRecord
+from lslo_cli.cli import console
 from lslo_cli.cli.commands.demo import show_summary
 from lslo_cli.method.languages import directions, resolve_languages
 from lslo_cli.method.statistics import group_means
@@ -70,7 +71,9 @@ def printed(capsys: Any, *seeds: int) -> list[str]:
 
 
 @pytest.mark.parametrize("seeds", [(2,), (2, 3, 4)])
-def test_the_summary_fits_eighty_columns(capsys, seeds):
+def test_the_summary_fits_eighty_columns(capsys, monkeypatch, seeds):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(console.results, "width", 80)
     assert max(map(len, printed(capsys, *seeds))) <= 80
 
 

@@ -63,11 +63,13 @@ def demo(
 
 
 def show_summary(summary: DemoSummary) -> None:
-    """Quality by group, over seeds if there are several; importance by bitext size; the figures."""
+    """What it shows, in words; quality by group and importance by bitext size; where figures are."""
     from lslo_cli.cli.commands.evaluate import show_quality
     from lslo_cli.report import Column, Table, over_seeds, quality_table
     from lslo_cli.report.table import p_value, two_decimals
 
+    console.show_sentences(sentences_of(summary))
+    console.results.print()
     tables = [quality_table(seed.evaluations, seed.trainings) for seed in summary.seeds]
     show_quality(over_seeds(tables) if len(tables) > 1 else tables[0])
     rows = [
@@ -100,4 +102,18 @@ def show_summary(summary: DemoSummary) -> None:
     console.show_table(table.title, table.header, table.text_rows())
     console.results.print()
     folders = dict.fromkeys(path.parent for seed in summary.seeds for path in seed.figures)
-    console.show_facts(("figures", path) for path in folders)
+    facts: list[tuple[str, object]] = [("figures", path) for path in folders]
+    if summary.report:
+        facts.append(("report", f"{summary.report}, tables and figures in one file: open it in a browser"))
+    console.show_facts(facts)
+
+
+def sentences_of(summary: DemoSummary) -> list[str]:
+    """What the runs show, in words."""
+    from lslo_cli.artifacts.folder import BASE_RUN
+    from lslo_cli.report.summary import correlation_sentence, summarise
+
+    runs = [{result.run: result for result in seed.evaluations} for seed in summary.seeds]
+    totals = [row for seed in summary.seeds for row in seed.correlations if row.kind == "total"]
+    correlation = correlation_sentence(totals)
+    return [*summarise(runs, BASE_RUN), *([correlation] if correlation else [])]

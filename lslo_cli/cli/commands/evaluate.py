@@ -89,10 +89,12 @@ def evaluate(options: EvaluateOptions) -> None:
 
 
 def show_scores(experiment: Experiment) -> None:
-    """spBLEU of every evaluated run of the experiment, by group of directions."""
+    """spBLEU of every evaluated run of the experiment, by group of directions, and what it says in words."""
     from lslo_cli.artifacts import store
+    from lslo_cli.artifacts.folder import BASE_RUN
     from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
     from lslo_cli.report import quality_table
+    from lslo_cli.report.summary import summarise
 
     folder = experiment.folder
     evaluations = [store.read(run.evaluation, EvaluationResult).result for run in folder.evaluated_runs()]
@@ -100,6 +102,7 @@ def show_scores(experiment: Experiment) -> None:
     for number, alike in enumerate(comparable(evaluations)):
         if number:
             console.results.print()
+        console.show_sentences(summarise([{result.run: result for result in alike}], BASE_RUN))
         show_quality(quality_table(alike, trainings))
 
 

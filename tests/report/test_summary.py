@@ -1,0 +1,67 @@
+"""What runs show, in sentences."""
+
+import pytest
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.results import CorrelationRow, EvaluationResult
+from lslo_cli.report.summary import correlation_sentence, summarise
+
+GROUPS = [f"{src}2{tgt}" for src in "HMV" for tgt in "HMV"]
+
+
+@pytest.fixture
+def seed(written, tmp_path):
+    """Evaluations by run, where every direction scores what is given for its run."""
+
+    def seed(number, **scores):
+        experiment = written(tmp_path / f"seed-{number}", seed=number)
+        return {
+            run: store.read(
+                experiment.evaluation(run, dict.fromkeys(GROUPS, score) | {"V2V": score + bonus}),
+                EvaluationResult,
+            ).result
+            for run, (score, bonus) in scores.items()
+        }
+
+    return seed
+
+
+def test_one_seed_says_what_changed_and_that_it_shows_nothing(seed):
+    first, last = summarise([seed(2, base=(20, 0), full=(19, 7))], "base")
+    assert first == (
+        "full against the base model, in spBLEU: -0.4 on average, -1.0 among high-resource languages (H2H), "
+        "+6.0 among very-low-resource languages (V2V)."
+    )
+    assert last == "One seed says nothing about others: the differences may be chance."
+
+
+def test_several_seeds_give_intervals(seed):
+    seeds = [seed(number, base=(20, 0), tuned=(21 + number / 10, 0)) for number in (1, 2, 3)]
+    first, last = summarise(seeds, "base")
+    assert "+1.2 [+1.0, +1.4] on average" in first
+    assert last == "Brackets: 95 % interval over 3 seeds."
+
+
+def test_no_change_is_said_so(seed):
+    assert "no change on average" in next(summarise([seed(2, base=(20, 0), same=(20, 0))], "base"))
+
+
+@pytest.mark.parametrize("runs", [{"full": (20, 0)}, {"base": (20, 0)}])
+def test_without_a_base_or_another_run_nothing_is_said(seed, runs):
+    assert list(summarise([seed(2, **runs)], "base")) == []
+
+
+def row(r):
+    measures = ("pearson_p", "pearson_log_p", "spearman", "spearman_p")
+    return CorrelationRow(
+        stack="all", kind="total", n=11, pearson=r, pearson_log=r, **dict.fromkeys(measures)
+    )
+
+
+def test_the_correlation_is_the_mean_over_seeds_and_absent_where_scores_do_not_vary():
+    assert correlation_sentence([row(0.9), row(1.0)]) == (
+        "Importance score against the logarithm of bitext size: r = 0.95; "
+        "the less text a language has, the more room it takes."
+    )
+    assert "does not follow" in correlation_sentence([row(-0.2)])
+    assert correlation_sentence([row(None)]) is None
