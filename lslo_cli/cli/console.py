@@ -11,7 +11,6 @@ from typing import Literal
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -89,22 +88,16 @@ def show_sentences(sentences: Iterable[str]) -> None:
 
 
 def show_facts(pairs: Iterable[tuple[str, object]]) -> None:
-    """Print names and values, one pair to a line; a value that has too little room there stands below."""
-    facts = [(name, shown(value)) for name, value in pairs]
+    """Print names and values, one pair to a line; values that have too little room there stand below."""
+    facts = [(name, shown(value).plain) for name, value in pairs]
     indent = max((cell_len(name) for name, _ in facts), default=0) + 2
-    longest = max((value.cell_len for _, value in facts), default=0)
-    if _width() - indent < min(longest, READABLE):
-        for name, value in facts:
-            results.print(Text(name))
-            results.print(Padding(value, (0, 0, 0, 2)))
-        return
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
+    longest = max((cell_len(value) for _, value in facts), default=0)
+    below = _width() - indent < min(longest, READABLE)
     for name, value in facts:
-        grid.add_row(Text(name), value)
-    with _full_width():
-        results.print(grid)
+        start = f"{name}\n  " if below else name + " " * (indent - cell_len(name))
+        margin = 2 if below else indent
+        lines = wrap(value, max(1, _width() - margin), break_on_hyphens=False) or [""]
+        results.print(Text(start + ("\n" + " " * margin).join(lines)), soft_wrap=True)
 
 
 def show_descriptions(title: str, rows: Sequence[tuple[str, str]]) -> None:
