@@ -22,6 +22,7 @@ from benchmarks.models import SHAPES, Shape, new_batch, new_model, precision, tw
 from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import SiteSet
+from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import paper
 from lslo_cli.nn.attach import attach, model_sites, site_module
 from lslo_cli.nn.loss import TranslationLoss
@@ -71,12 +72,13 @@ def lslo(
     ranks: Sequence[int],
     languages: int = LANGUAGES,
     kernel: AdapterKernel = AdapterKernel.AUTO,
+    span: Span = Span.D_MODEL,
 ) -> Variant:
     """Ours, with the paper's strategy; ``ranks`` are dealt out to the languages in turn."""
     names = [f"l{number}" for number in range(languages)]
     rank_map = RankMap({name: ranks[number % len(ranks)] for number, name in enumerate(names)})
     strategy = paper(model.config.encoder_layers, model.config.decoder_layers)
-    adapters = attach(model, strategy, rank_map, names, kernel=kernel)
+    adapters = attach(model, strategy, rank_map, names, kernel=kernel, span=span)
     for parameter in adapters.parameters():
         nn.init.normal_(parameter, std=0.02)
     around = partial(adapters.route.of, batch.source_language, batch.target_language)
@@ -96,7 +98,9 @@ class Merged(nn.Module):
         rows = []
         for row, language in zip(x, adapter.route.languages(adapter.index, len(x)).tolist(), strict=True):
             columns = slots.columns[slots.by_language[language]]
-            weight = self.base.weight + adapter.lora_B[:, columns] @ adapter.lora_A[columns]
+            update = adapter.lora_B[:, columns] @ adapter.lora_A[columns]
+            rest = (0, self.base.in_features - update.shape[1], 0, self.base.out_features - len(update))
+            weight = self.base.weight + nn.functional.pad(update, rest)
             rows.append(nn.functional.linear(row, weight, self.base.bias))
         return torch.stack(rows)
 
@@ -161,7 +165,9 @@ def variants(shape: Shape, device: str) -> dict[str, Callable[[nn.Module], Varia
     compared = {
         FROZEN: partial(frozen, batch=batch),
         "LSLo 2;2;8": partial(lslo, batch=batch, ranks=small),
+        "LSLo 2;2;8, all units": partial(lslo, batch=batch, ranks=small, span=Span.ALL),
         "LSLo 2;2;64": partial(lslo, batch=batch, ranks=large),
+        "LSLo 2;2;64, all units": partial(lslo, batch=batch, ranks=large, span=Span.ALL),
         "LSLo 2;2;8;8, 30 languages": partial(lslo, batch=lang30, ranks=(2, 2, 8, 8), languages=30),
         "LSLo 2;2;8, 100 languages": partial(lslo, batch=many, ranks=small, languages=100),
         "full fine-tuning": partial(full, batch=batch),

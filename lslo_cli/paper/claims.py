@@ -122,7 +122,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         4,
-        "At an equal budget of true parameters they still do",
+        "They still do beside twice as many parameters, which are as many where adapters span all units",
         (
             Comparison("fc-2-2-16-gps0.9", "attn-2-2-16-gps0.9", "AVG"),
             Comparison("fc-2-2-16-gps0.9", _BEST, "AVG"),

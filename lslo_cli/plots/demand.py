@@ -191,7 +191,16 @@ def _layers_by_kind(
 
 
 def _describe(result: SubspaceResult) -> str:
-    return f"{POOLS[result.pool]} pruned together, target ratio {result.target_ratio:g}"
+    """What was pruned together, and which matrices weigh more in it because they have more entries."""
+    sizes = {matrix.site.kind: matrix.size for matrix in result.pruned.matrices("B")}
+    smallest = min(sizes.values())
+    larger = (
+        f"; B of {kind} has {size / smallest:g} times the entries of others"
+        for kind, size in sizes.items()
+        if size > smallest
+    )
+    pruned = f"{POOLS[result.pool]} pruned together, target ratio {result.target_ratio:g}"
+    return pruned + "".join(larger)
 
 
 def _kinds(matrices: Sequence[PrunedMatrix]) -> dict[Stack, list[Kind]]:

@@ -27,6 +27,7 @@ def facts(study: Study) -> tuple[tuple[str, str], ...]:
         ("Metric", f"spBLEU, {signature(study)}" if study.evaluations else ""),
         ("Search", distinct(f"beam {search.get('beam')}, {search.get('mode')}" for search in searches)),
         ("Training", training_settings(study)),
+        ("Adapters", adapter_settings(study)),
         ("Seeds", distinct(seed.seed for seed in study.seeds)),
         ("Device", distinct((artifact.made.device for artifact in artifacts), "; ")),
         ("Commit", commits(artifacts)),
@@ -81,6 +82,14 @@ def training_settings(study: Study) -> str:
     ]
     said = [", ".join(shared)] + ([f"different between runs: {', '.join(different)}"] if different else [])
     return "; ".join(said)
+
+
+def adapter_settings(study: Study) -> str:
+    """How A started, and which feed-forward units adapters span. Older artifacts say neither."""
+    trained = [a for seed in study.seeds for a in seed.trainings.values() if a.result.ranks]
+    starts = distinct(a.recipe.get("adapters", {}).get("initialisation", "gaussian") for a in trained)
+    spans = distinct(a.result.span for a in trained)
+    return f"initialisation {starts}, span {spans}" if trained else ""
 
 
 def _training_text(study: Study) -> str:

@@ -40,6 +40,7 @@ def test_the_facts_say_what_was_measured_with_what(written, tmp_path):
     assert "tok:flores101" in facts["Metric"] and facts["Seeds"] == "1, 2"
     assert facts["Device"] == "cpu, 1 thread" and facts["Commit"] == "c0ffeec"
     assert facts["Training"] == "epochs 2, lr 0.003"
+    assert facts["Adapters"] == "initialisation gaussian, span all"
 
 
 def test_settings_that_differ_between_runs_are_said(written, tmp_path):
