@@ -26,6 +26,7 @@ from benchmarks.models import SHAPES, Shape, new_model, twin
 from benchmarks.reference import translate
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import paper
 from lslo_cli.models.base import load_base
 from lslo_cli.models.tokenizer import EOS
@@ -139,7 +140,7 @@ def attached(task: Task) -> tuple[nn.Module, Adapters]:
     layers = model.config.encoder_layers, model.config.decoder_layers
     ranks = RankMap({code: RANKS[number % len(RANKS)] for number, code in enumerate(task.languages)})
     torch.manual_seed(1)
-    adapters = attach(model, paper(*layers), ranks, task.languages)
+    adapters = attach(model, paper(*layers), ranks, task.languages, span=Span.D_MODEL)
     for parameter in adapters.parameters():
         nn.init.normal_(parameter.requires_grad_(False), std=0.02)
         parameter.data = parameter.data.to(task.model.dtype)

@@ -29,6 +29,7 @@ from benchmarks.models import SHAPES, new_batch, new_model, twin
 from benchmarks.train_step import LANGUAGES, SMOOTHING, Variant, frozen, full, lslo
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import paper
 from lslo_cli.models.base import load_base
 from lslo_cli.nn.attach import attach
@@ -130,7 +131,8 @@ def loop_rows(shape: str, device: str, dtype: str) -> list[dict[str, Any]]:
     model, batches, codes = world_task() if shape == "world" else random_task(shape, device)
     ranks = RankMap({code: RANKS[number % len(RANKS)] for number, code in enumerate(codes)})
     model.to(device)
-    adapters = attach(model, paper(model.config.encoder_layers, model.config.decoder_layers), ranks, codes)
+    strategy = paper(model.config.encoder_layers, model.config.decoder_layers)
+    adapters = attach(model, strategy, ranks, codes, span=Span.D_MODEL)
     AcceleratorState._reset_state()  # or it would insist on the precision of an earlier benchmark
     mixed = "bf16" if dtype == "bfloat16" else "no"
     clock = Clock(device)
