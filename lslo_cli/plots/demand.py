@@ -166,7 +166,7 @@ def _mean(maps: Sequence[Sequence[Pair]], results: Sequence[SubspaceResult], cou
         Pair(pair.title, {stack: sum(each) / len(each) for stack, each in panels.items()})
         for pair, panels in zip(maps[0], frames, strict=True)
     ]
-    description = _describe(first)
+    description = _describe(first) + (_larger(first) if counts else "")
     if len(results) > 1:
         deviations = (np.std(each, axis=0, ddof=1) for panels in frames for each in panels.values())
         largest = max(float(np.nan_to_num(deviation).max()) for deviation in deviations)
@@ -191,16 +191,18 @@ def _layers_by_kind(
 
 
 def _describe(result: SubspaceResult) -> str:
-    """What was pruned together, and which matrices weigh more in it because they have more entries."""
+    return f"{POOLS[result.pool]} pruned together, target ratio {result.target_ratio:g}"
+
+
+def _larger(result: SubspaceResult) -> str:
+    """Which matrices have more entries than others, and so more to count."""
     sizes = {matrix.site.kind: matrix.size for matrix in result.pruned.matrices("B")}
     smallest = min(sizes.values())
-    larger = (
+    return "".join(
         f"; B of {kind} has {size / smallest:g} times the entries of others"
         for kind, size in sizes.items()
         if size > smallest
     )
-    pruned = f"{POOLS[result.pool]} pruned together, target ratio {result.target_ratio:g}"
-    return pruned + "".join(larger)
 
 
 def _kinds(matrices: Sequence[PrunedMatrix]) -> dict[Stack, list[Kind]]:

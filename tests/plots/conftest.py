@@ -38,17 +38,13 @@ def estimate(
     site_set: SiteSet = SiteSet.ALL,
     codes: tuple[str, ...] = CODES,
     kept: float | None = None,
-    fc1: int = 8_192,
 ) -> SubspaceResult:
-    """An estimate in which high-resource languages are pruned more; ``kept``: everywhere that much alike.
-
-    ``fc1`` are the entries of a B of fc1; the others have 8,192.
-    """
+    """An estimate in which high-resource languages are pruned more; ``kept``: everywhere that much alike."""
     rng = np.random.default_rng(1)
     matrices = []
     for site in sites(*depths, site_set):
         for code in codes:
-            size = fc1 if site.kind == "fc1" else 8_192
+            size = 32_768 if site.kind == "fc1" else 8_192
             lean = {"H": 0.85, "M": 0.75, "L": 0.65, "V": 0.55}[LANGUAGES[code].resource.letter]
             share = float(np.clip(rng.normal(lean, 0.05), 0, 1)) if kept is None else 1 - kept
             matrices.append(PrunedMatrix(site, code, round(share * size), size))
