@@ -133,9 +133,7 @@ def test_a_step_leaves_no_gradient_behind_and_the_frozen_base_is_the_yardstick()
         assert all(parameter.grad is None for parameter in variant.objective.parameters())
     frozen, ours = train_step.run("tiny", "cpu", "float32", repeats=1, only="^LSLo 2;2;8$")
     assert (frozen["variant"], frozen["over frozen"], frozen["trained"]) == ("frozen base", 1.0, 0)
-    d_in_and_out = (5 + 8) * (
-        16 + 16
-    )  # every matrix of both stacks, fc1 and fc2 by their first d_model units
+    d_in_and_out = (5 + 8) * (16 + 16)  # every matrix of both stacks, fc1 and fc2 by d_model units
     assert ours["trained"] == 12 / 3 * (2 + 2 + 8) * d_in_and_out
 
 
