@@ -11,6 +11,41 @@ BASE_RUN = "base"
 
 
 @dataclass(frozen=True)
+class EvaluationFolder:
+    """One evaluation: its artifact, and the texts beside it, a file for each direction.
+
+    ``checkpoint`` is where it keeps what it has translated until it is done.
+    """
+
+    path: Path
+    checkpoint: Path
+
+    @property
+    def evaluation(self) -> Path:
+        return self.path / "evaluation.json"
+
+    @property
+    def hypotheses(self) -> Path:
+        return self.path / "hypotheses"
+
+    @property
+    def sources(self) -> Path:
+        return self.path / "sources"
+
+    @property
+    def references(self) -> Path:
+        return self.path / "references"
+
+    @property
+    def aligned(self) -> Path:
+        return self.path / "aligned"
+
+    @property
+    def texts(self) -> tuple[Path, ...]:
+        return self.hypotheses, self.sources, self.references, self.aligned
+
+
+@dataclass(frozen=True)
 class RunFolder:
     """One training run: ``runs/<run>/`` with its artifacts and weights."""
 
@@ -34,17 +69,21 @@ class RunFolder:
         return self.path / "checkpoint"
 
     @property
-    def evaluation(self) -> Path:
-        return self.path / "evaluation.json"
+    def whole(self) -> EvaluationFolder:
+        """The evaluation in the run's folder: of all there is to translate, as far as it was asked for."""
+        return EvaluationFolder(self.path, self.checkpoint / "evaluation")
+
+    def part(self, name: str) -> EvaluationFolder:
+        """An evaluation of other directions or rows, by its name."""
+        return EvaluationFolder(self.path / "evaluations" / name, self.checkpoint / f"evaluation-{name}")
 
     @property
-    def evaluation_checkpoint(self) -> Path:
-        """Where an evaluation keeps what it has translated until it is done."""
-        return self.checkpoint / "evaluation"
+    def evaluation(self) -> Path:
+        return self.whole.evaluation
 
     @property
     def hypotheses(self) -> Path:
-        return self.path / "hypotheses"
+        return self.whole.hypotheses
 
 
 @dataclass(frozen=True)

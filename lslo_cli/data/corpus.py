@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -21,11 +21,13 @@ from lslo_cli.method.languages import Direction
 class Section:
     """Rows in which every sentence is a translation of the others; an empty sentence is a gap.
 
-    ``text`` holds one list per language, all of one length.
+    ``text`` holds one list per language, all of one length. ``numbers`` are those of the rows in the files
+    that they come from, counted from 1, where they are not all rows of these.
     """
 
     name: str
     text: Mapping[str, Sequence[str]]
+    numbers: Sequence[int] = field(default=(), compare=False)
 
     def __post_init__(self):
         if len({len(lines) for lines in self.text.values()}) > 1:
@@ -38,7 +40,12 @@ class Section:
 
     def select(self, rows: Sequence[int]) -> Section:
         """The same languages with these rows only."""
-        return Section(self.name, {code: [lines[row] for row in rows] for code, lines in self.text.items()})
+        text = {code: [lines[row] for row in rows] for code, lines in self.text.items()}
+        return Section(self.name, text, [self.number(row) for row in rows])
+
+    def number(self, row: int) -> int:
+        """The number of a row in the files of the section, counted from 1."""
+        return self.numbers[row] if self.numbers else row + 1
 
     @cached_property
     def present(self) -> dict[str, np.ndarray]:

@@ -21,6 +21,7 @@ from lslo_cli.recipe import Stage
 from lslo_cli.reproduce.jobs import Job, Kind
 from lslo_cli.tasks import Written
 from lslo_cli.tasks.choices import subspace_path
+from lslo_cli.tasks.evaluations import place
 from lslo_cli.tasks.freshness import seems_current
 from lslo_cli.training.trainer import CheckpointError
 
@@ -51,7 +52,7 @@ def is_current(job: Job) -> bool:
             return seems_current(subspace_path(job.experiment), SubspaceResult, recipe)
         case Kind.RUN:
             trained = job.name == BASE_RUN or seems_current(run.training, TrainingResult, recipe)
-            return trained and seems_current(run.evaluation, EvaluationResult, recipe)
+            return trained and seems_current(place(run, recipe).evaluation, EvaluationResult, recipe)
         case Stage.PRUNE_REPORT:
             return seems_current(folder.prune_report, PruneReportResult, recipe)
     return False

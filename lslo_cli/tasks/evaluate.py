@@ -12,7 +12,6 @@ from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
 from lslo_cli.artifacts.schema import Artifact, LanguageRecord
-from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Event, Noted, OnEvent, ignore
 from lslo_cli.method.languages import Direction
@@ -28,9 +27,11 @@ from lslo_cli.tasks.decoding import (
     sources_and_references,
     translate_all,
 )
+from lslo_cli.tasks.evaluations import bring_back, keep, place
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, read_training
 from lslo_cli.tasks.job import Job, opened
 from lslo_cli.tasks.setup import Setup
+from lslo_cli.tasks.translations import write_translations
 from lslo_cli.tasks.weights import load_weights
 
 SEARCH_SETTINGS = {"beam", "mode", "length_penalty", "max_length_a", "max_new_tokens"}
@@ -42,7 +43,8 @@ def evaluate(
     """Translate and score the test split with the base model and every trained run, or with ``runs``.
 
     A run whose evaluation is up to date is not translated again unless ``force``. One that was interrupted
-    goes on after the last batch that it finished, to the same result; with ``force`` it begins anew.
+    goes on after the last batch that it finished, to the same result; with ``force`` it begins anew. One of
+    some of the directions or rows of another lies beside it, see :mod:`lslo_cli.tasks.evaluations`.
     """
     folders = runs_to_evaluate(experiment, runs)
     experiment = with_new_languages(experiment, folders)
@@ -73,11 +75,12 @@ def with_new_languages(experiment: Experiment, folders: Sequence[RunFolder]) -> 
 
 def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_event: OnEvent) -> Written:
     training = None if folder.name == BASE_RUN else read_training(experiment.folder, folder)
-    work = folder.evaluation_checkpoint
-    with opened(
-        experiment, folder.evaluation, work=work, owned=[folder.hypotheses], on_event=on_event
-    ) as job:
+    there = place(folder, experiment.recipe)
+    work = there.checkpoint
+    with opened(experiment, there.evaluation, work=work, owned=there.texts, on_event=on_event) as job:
         setup = job.setup
+        if there == folder.whole:
+            setup.on_main(lambda: bring_back(folder, experiment.recipe))
         if training:
             check_trained_for(setup, folder, training)
             _check_held_out(setup, folder, training)
@@ -92,7 +95,10 @@ def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_eve
         if training:
             route, digest = load_run(setup, folder, training), training.result.weights.digest
         result, hypotheses = score_run(setup, folder.name, route, metric, digest)
-        setup.on_main(lambda: _write_hypotheses(folder, hypotheses))
+        corpus = setup.read(setup.recipe.data.test, setup.recipe.data.test_rows)
+        if there == folder.whole:
+            setup.on_main(lambda: keep(folder, experiment.recipe))
+        setup.on_main(lambda: write_translations(there, corpus, hypotheses))
         return job.write(result)
 
 
@@ -135,11 +141,6 @@ def _check_held_out(setup: Setup, folder: RunFolder, training: Artifact[Training
             f"run '{folder.name}' may have been trained on the {rows} rows that --hold-out tests on",
             f"train it with --hold-out {rows} and --seed {seed}, or name another text with --test",
         )
-
-
-def _write_hypotheses(folder: RunFolder, hypotheses: Translations) -> None:
-    for direction, lines in hypotheses.items():
-        write_text(folder.hypotheses / f"{direction}.txt", "".join(f"{line}\n" for line in lines))
 
 
 def _without_repeats(on_event: OnEvent) -> OnEvent:

@@ -15,6 +15,7 @@ from lslo_cli.tasks.batch_size import settled
 from lslo_cli.tasks.choices import Chosen, choose_index, run_choices, run_folder, subspace_path
 from lslo_cli.tasks.decoding import open_metric, sources_and_references
 from lslo_cli.tasks.evaluate import chosen_directions, runs_to_evaluate, with_new_languages
+from lslo_cli.tasks.evaluations import place
 from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, prepare
@@ -109,7 +110,7 @@ def _evaluation_plan(experiment: Experiment, runs: Sequence[str]) -> Plan:
             f"{sentences:,} sentences in {len(sources):,} directions, beam {recipe.evaluate.beam}",
         ),
     ]
-    return Plan("evaluate", tuple(facts), (), tuple(folder.evaluation for folder in folders))
+    return Plan("evaluate", tuple(facts), (), tuple(place(folder, recipe).evaluation for folder in folders))
 
 
 def _report_plan(experiment: Experiment, run: str | None, subspace: Path | None) -> Plan:

@@ -1,5 +1,6 @@
 """Evaluating what is there."""
 
+import json
 import subprocess
 import sys
 import time
@@ -8,8 +9,13 @@ import pytest
 
 from lslo_cli import tasks
 from lslo_cli.artifacts.folder import RunFolder
+from lslo_cli.data.corpus import Corpus, Section
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Advanced, Started
+from lslo_cli.method.languages import Direction
+from lslo_cli.tasks.translations import aligned
+
+RUN = "2-2-8-gps0.9"
 
 SMALL = {"evaluate.max_tokens": 30}
 """Batches of a sentence or three, so that there is a middle to interrupt in."""
@@ -73,7 +79,7 @@ def test_an_evaluation_that_was_killed_goes_on_to_the_same_artifact(there, unint
     there = there(**SMALL)
     folder = there.folder.run("base")
     folder.evaluation.unlink()
-    log = folder.evaluation_checkpoint / "translations-0.jsonl"
+    log = folder.whole.checkpoint / "translations-0.jsonl"
     command = [sys.executable, "-c", EVALUATE, str(there.folder.path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as process:
         process.stdin.write(there.recipe.model_dump_json())
@@ -125,3 +131,73 @@ def test_rows_that_a_run_may_have_been_trained_on_are_not_held_out_to_test_it(fr
         tasks.evaluate(fresh(**held_out, seed=5), runs=["divided"])
     (written,) = tasks.evaluate(fresh(**held_out), runs=["divided"])
     assert [text.rows for text in written.artifact.data] == [2]
+
+
+def test_an_evaluation_of_a_part_is_kept_beside_the_whole(there, listing):
+    folder = there().folder.run(RUN)
+    before = listing(folder.path)
+    few = {"evaluate.directions": ("qta-qki", "qki-qta")}
+    (of_two,) = tasks.evaluate(there(**few), runs=[RUN])
+    (of_a_row,) = tasks.evaluate(there(**{"data.test_rows": 1}), runs=[RUN])
+    after = listing(folder.path)
+    assert {path: content for path, content in after.items() if path in before} == before
+    parts = [written.path.parent for written in (of_two, of_a_row)]
+    assert len(set(parts)) == 2 and {path.parent for path in parts} == {folder.path / "evaluations"}
+    assert parts[0].name.startswith("qki-qta+qta-qki.rows-3")
+    assert len(of_two.artifact.result.directions) == 2
+    assert tasks.evaluate(there(**few), runs=[RUN])[0].up_to_date
+    (whole,) = tasks.evaluate(there(), runs=[RUN])
+    assert whole.up_to_date and whole.path == folder.evaluation
+
+
+def test_an_evaluation_of_more_or_of_other_search_keeps_the_one_before(there, listing):
+    folder = there().folder.run(RUN)
+    texts = {path: path.read_bytes() for path in folder.hypotheses.iterdir()}
+    (greedy,) = tasks.evaluate(there(**{"evaluate.beam": 1}), runs=[RUN])
+    assert greedy.path == folder.evaluation and greedy.artifact.result.search["beam"] == 1
+    (kept,) = (folder.path / "evaluations").iterdir()
+    assert {path.name for path in (kept / "hypotheses").iterdir()} == {path.name for path in texts}
+    (again,) = tasks.evaluate(there(), runs=[RUN])
+    assert again.up_to_date and again.path == folder.evaluation
+    assert {path: path.read_bytes() for path in folder.hypotheses.iterdir()} == texts
+    assert [item.path for item in again.artifact.inputs] == ["training.json"]
+    (more,) = tasks.evaluate(there(**{"data.test_rows": 4}), runs=[RUN])
+    assert more.path == folder.evaluation and len(list((folder.path / "evaluations").iterdir())) == 2
+
+
+def test_an_interrupted_evaluation_leaves_the_other_one_where_it_is(there):
+    folder = there().folder.run("base")
+    before = folder.evaluation.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        tasks.evaluate(there(**SMALL, **{"evaluate.beam": 1}), runs=["base"], on_event=interrupt_after(2))
+    assert folder.evaluation.read_bytes() == before
+
+
+def test_beside_every_hypothesis_is_what_it_was_made_from(there, tiny):
+    experiment = there(**{"evaluate.directions": ("qta-qki",)})
+    (written,) = tasks.evaluate(experiment, runs=["base"])
+    folder = written.path.parent
+    hypotheses, sources, references = (
+        (folder / name / "qta-qki.txt").read_text(encoding="utf-8").splitlines()
+        for name in ("hypotheses", "sources", "references")
+    )
+    files = [
+        next((tiny.text / "test").glob(f"{code}*")).read_text(encoding="utf-8").splitlines()[:3]
+        for code in ("qta", "qki")
+    ]
+    assert [sources, references] == files
+    rows = [json.loads(line) for line in (folder / "aligned" / "qta-qki.jsonl").open(encoding="utf-8")]
+    assert [row["row"] for row in rows] == [1, 2, 3]
+    assert [row["hypothesis"] for row in rows] == hypotheses
+    assert [row["source"] for row in rows] == sources
+
+
+def test_gaps_are_rows_of_the_aligned_file_under_the_numbers_of_the_users_files():
+    section = Section("bible", {"en": ["a", "b", "", "d"], "wo": ["A", "", "C", "D"]})
+    corpus = Corpus((section.select([1, 2, 3]), Section("other", {"en": ["e"], "fr": ["E"]})))
+    rows = [json.loads(line) for line in aligned(corpus, Direction("en", "wo"), ["Dd"])]
+    assert [(row["row"], row["source"], row["reference"], row["hypothesis"]) for row in rows] == [
+        (2, "b", "", None),
+        (3, "", "C", None),
+        (4, "d", "D", "Dd"),
+    ]

@@ -16,7 +16,7 @@ from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 if TYPE_CHECKING:
     from lslo_cli.artifacts.results import EvaluationResult
     from lslo_cli.report import Table
-    from lslo_cli.tasks import Experiment
+    from lslo_cli.tasks import Experiment, Written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,9 @@ def evaluate(options: EvaluateOptions) -> None:
 
     Paper: section 6.1, tables 1 to 4.
     Reads: the base model, the test text, runs/RUN/training.json and its weights.
-    Writes: runs/RUN/evaluation.json and runs/RUN/hypotheses/.
+    Writes: runs/RUN/evaluation.json, and beside it hypotheses, sources and references line by line.
+
+    An evaluation of some directions or rows of one that is there is kept in runs/RUN/evaluations/.
 
     Example: lslo evaluate --run base --run 2-2-8-gps0.9
     """
@@ -84,12 +86,12 @@ def evaluate(options: EvaluateOptions) -> None:
     with listening(options.quiet) as on_event:
         written = tasks.evaluate(experiment, runs=runs, force=options.force, on_event=on_event)
     if not print_artifacts(options, written):
-        show_scores(experiment)
+        show_scores(experiment, written)
     say_next(options, written, "plot directions")
 
 
-def show_scores(experiment: Experiment) -> None:
-    """spBLEU of every evaluated run of the experiment, by group of directions, and what it says in words."""
+def show_scores(experiment: Experiment, written: Sequence[Written]) -> None:
+    """spBLEU by group of directions, of all evaluated runs and what was ``written``, and what it says in words."""
     from lslo_cli.artifacts import store
     from lslo_cli.artifacts.folder import BASE_RUN
     from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
@@ -98,6 +100,7 @@ def show_scores(experiment: Experiment) -> None:
 
     folder = experiment.folder
     evaluations = [store.read(run.evaluation, EvaluationResult).result for run in folder.evaluated_runs()]
+    evaluations += [item.artifact.result for item in written if item.artifact.result not in evaluations]
     trainings = [store.read(run.training, TrainingResult).result for run in folder.trained_runs()]
     for number, alike in enumerate(comparable(evaluations)):
         if number:
@@ -107,10 +110,11 @@ def show_scores(experiment: Experiment) -> None:
 
 
 def comparable(evaluations: Sequence[EvaluationResult]) -> list[list[EvaluationResult]]:
-    """Runs that may stand in one table: scored with the same metric on the same directions."""
+    """Runs that may stand in one table: scored with the same metric on as many sentences by direction."""
     alike: dict[object, list[EvaluationResult]] = {}
     for result in evaluations:
-        alike.setdefault((result.spbleu_signature, frozenset(result.spbleu())), []).append(result)
+        sentences = frozenset((row.direction, row.sentences) for row in result.directions)
+        alike.setdefault((result.spbleu_signature, sentences), []).append(result)
     return list(alike.values())
 
 
