@@ -186,7 +186,9 @@ def test_beside_every_hypothesis_is_what_it_was_made_from(there, tiny):
         for code in ("qta", "qki")
     ]
     assert [sources, references] == files
-    rows = [json.loads(line) for line in (folder / "aligned" / "qta-qki.jsonl").open(encoding="utf-8")]
+    rows = [
+        json.loads(line) for line in (folder / "aligned" / "qta-qki.jsonl").read_text("utf-8").splitlines()
+    ]
     assert [row["row"] for row in rows] == [1, 2, 3]
     assert [row["hypothesis"] for row in rows] == hypotheses
     assert [row["source"] for row in rows] == sources
