@@ -91,7 +91,7 @@ def evaluate(options: EvaluateOptions) -> None:
 
 
 def show_scores(experiment: Experiment, written: Sequence[Written]) -> None:
-    """spBLEU by group of directions, of all evaluated runs and what was ``written``, and what it says in words."""
+    """spBLEU by group of directions of all evaluated runs and what was ``written``, and what it says."""
     from lslo_cli.artifacts import store
     from lslo_cli.artifacts.folder import BASE_RUN
     from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
