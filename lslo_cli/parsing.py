@@ -65,7 +65,7 @@ def _check_depth(value: Any, text: str) -> None:
     """Raise ValueError for deep nesting; text with few brackets and dots needs no walk."""
     if text.count("[") + text.count("{") + text.count(".") <= DEPTH:
         return
-    level = [[value]]
+    level: list[Any] = [[value]]
     for _ in range(DEPTH + 1):
         children = (parent.values() if isinstance(parent, dict) else parent for parent in level)
         level = [child for each in children for child in each if isinstance(child, dict | list)]

@@ -37,13 +37,13 @@ from lslo_cli.errors import InputError, LsloError, RunError, UsageError, is_out_
 class Commands(TyperGroup):
     """A group of commands that ends every run with a message of the same form and the right exit code."""
 
-    def main(self, *arguments: Any, standalone_mode: bool = True, **settings: Any) -> None:
+    def main(self, *arguments: Any, **settings: Any) -> None:
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
         with raising_on_signals(), nullcontext() if console.speaks() else _silence():
             try:
                 _refuse_undecodable(sys.argv)
-                code = super().main(*arguments, standalone_mode=False, **settings)
+                code = super().main(*arguments, **{**settings, "standalone_mode": False})
                 sys.stdout.flush()  # a full disk speaks up here, not while Python ends
             except Interrupt as interrupt:
                 console.say(f"interrupted; {self._advice(settings.get('args') or sys.argv[1:])}")

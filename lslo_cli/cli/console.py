@@ -30,10 +30,10 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
     A table that is wider than the console is continued below, under the same names, with the columns that
     did not fit. One that goes into a pipe or a file is written whole.
     """
-    rows = [tuple(map(shown, row)) for row in rows]
+    cells = [tuple(map(shown, row)) for row in rows]
     results.print(Text(title, style="bold"))
     gap = 1 if len(columns) <= CROWDED else 0
-    for number, kept in enumerate(_blocks(columns, rows, names, gap)):
+    for number, kept in enumerate(_blocks(columns, cells, names, gap)):
         if number:
             results.print()
         table = Table(
@@ -44,7 +44,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
             table.add_column(
                 shown(columns[column]), justify=justify, overflow="fold", no_wrap=column >= names
             )
-        for row in rows:
+        for row in cells:
             table.add_row(*(row[column] for column in kept))
         with _full_width():
             results.print(table)

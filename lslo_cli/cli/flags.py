@@ -32,7 +32,7 @@ class Flag(NamedTuple):
     @property
     def name(self) -> str:
         """What a person types; typer keeps the first name of an annotated option as its default."""
-        return self.option.default
+        return str(self.option.default)
 
     def parameter(self, annotation: Any) -> inspect.Parameter:
         """The parameter that typer makes this flag from; one without a default is required."""

@@ -121,8 +121,11 @@ def _unpack(archive: Path, folder: Path, url: str) -> Source:
                 if name:
                     path = folder / name
                     path.parent.mkdir(exist_ok=True)
-                    with path.open("wb") as file:
-                        shutil.copyfileobj(tar.extractfile(member), file)
+                    content = tar.extractfile(member)
+                    if content is None:  # a folder or a link that bears a file's name
+                        continue
+                    with content, path.open("wb") as file:
+                        shutil.copyfileobj(content, file)
                     files.append(name)
         missing = [name for name in _NEEDED if name not in files]
         if missing:

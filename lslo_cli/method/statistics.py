@@ -73,7 +73,7 @@ def correlate_with_bitext(scores: Mapping[str, float], languages: Sequence[Langu
             "give bitext sizes in the recipe under [languages.CODE]",
         )
     values = [scores[language.code] for language in counted]
-    bitext = [language.bitext for language in counted]
+    bitext = [language.bitext for language in counted if language.bitext]
     if len(set(values)) == 1 or len(set(bitext)) == 1:
         return None
     raw = stats.pearsonr(bitext, values)

@@ -35,6 +35,9 @@ from lslo_cli.world import NEWCOMERS, WORLD
 PAPER_GPS = 0.9
 """How much of its high- and medium-resource adapters the paper's main run prunes (table 1)."""
 
+BATCH_TOKENS = 4000
+"""The size of a batch in the authors' runs, padding included; ``fit.accumulate`` of them make an update."""
+
 NAME_LENGTH = 100
 """Characters of a folder's name that codes may fill; file systems take 255 bytes, suffixes included."""
 
@@ -137,7 +140,7 @@ class FitSection(Section):
     dropout: Probability = 0.1
     attention_dropout: Probability = 0.1
     activation_dropout: Probability = 0.0
-    max_tokens: Count | Literal["auto"] = 4000
+    max_tokens: Count | Literal["auto"] = BATCH_TOKENS
     accumulate: Count = 4
 
 

@@ -80,7 +80,8 @@ def _figure(figure: Figure) -> str:
         for svg in (figure.light, figure.dark)
     )
     title = escape(figure.title)
-    width = round(POINT * float(re.search(r'width="([\d.]+)pt"', figure.light)[1]))
+    (points,) = re.findall(r'width="([\d.]+)pt"', figure.light)[:1]
+    width = round(POINT * float(points))
     return (
         f'<figure><picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
         f'<img width="{width}" alt="{title}" src="{light}"></picture>'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lslo_cli.artifacts.results import (
     EvaluationResult,
@@ -37,10 +38,10 @@ class SeedResults:
     language_subspace: Artifact[SubspaceResult] | None = None
     prune_report: Artifact[PruneReportResult] | None = None
 
-    def artifacts(self) -> list[Artifact]:
+    def artifacts(self) -> list[Artifact[Any]]:
         """All there are."""
         single = (self.index_strategy, self.subspace, self.language_subspace, self.prune_report)
-        several = (*self.evaluations.values(), *self.trainings.values())
+        several: list[Artifact[Any]] = [*self.evaluations.values(), *self.trainings.values()]
         return [*several, *(artifact for artifact in single if artifact)]
 
     def score(self, run: str, column: str) -> float | None:

@@ -70,7 +70,8 @@ def _side_by_side(processes: int, jobs: Jobs, failed: dict[str, LsloError], over
     """Jobs in other processes, whose events come here through a queue."""
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     events = context.Queue()
-    waiting, done = dict(jobs), set()
+    waiting = dict(jobs)
+    done: set[str] = set()
     running: dict[Future[Outcome], Job] = {}
     pool = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(events,))
     try:
@@ -122,8 +123,13 @@ def _begin(events: Any) -> None:
     _tell = events.put
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends this one
     signal.signal(signal.SIGTERM, _end)
-    parent = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _end(*_: Any) -> None:

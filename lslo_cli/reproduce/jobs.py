@@ -75,7 +75,8 @@ def jobs_of(targets: Sequence[Target], results: Path, seeds: Sequence[int], comm
     it. Raises UsageError for a run that cannot be read or does not fit.
     """
     jobs: dict[str, Job] = {}
-    for seed in seeds or [None]:
+    wanted: Sequence[int | None] = seeds or [None]
+    for seed in wanted:
         for target in targets:
             place = target.recipe({"seed": seed}).experiment
             if len(seeds) > 1:

@@ -34,9 +34,9 @@ class Overall:
     def of(self, job: Job, event: Event) -> None:
         """Hear an event of ``job``."""
         match event:
-            case Started(task, total, "updates"):
+            case Started(task, int(total), "updates", completed):
                 self._updates[job.label, task] = total
-                self._advance(job, job.epochs * event.completed // total)
+                self._advance(job, job.epochs * completed // total)
             case Advanced(task, completed) if total := self._updates.get((job.label, task)):
                 self._advance(job, job.epochs * completed // total)
         if self.several and not isinstance(event, Noted):

@@ -10,7 +10,7 @@ from lslo_cli.errors import RunError
 from lslo_cli.events import Noted
 from lslo_cli.method.memory import BYTES, MARGIN
 from lslo_cli.models.work import Work, in_binary_units
-from lslo_cli.recipe import FitSection
+from lslo_cli.recipe.sections import BATCH_TOKENS
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.training.device import free_memory
 
@@ -27,7 +27,7 @@ def settled(setup: Setup, work: Work) -> Setup:
     if recipe.fit.max_tokens != "auto":
         return setup
     free = min(gather_object([free_memory(setup.accelerator.device)]))
-    update = recipe.fit.accumulate * FitSection().max_tokens
+    update = recipe.fit.accumulate * BATCH_TOKENS
     accumulate, max_tokens = 1, update
     # The base model is in memory already.
     while (needed := work.memory(shape, max_tokens).total - BYTES * shape.parameters) * MARGIN > free:

@@ -24,14 +24,14 @@ LEARNED, PAPER, AUTO = "learned", "paper", "auto"
 
 LORA_RANK = "8"
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Chosen(Generic[T]):
+class Chosen(Generic[T_co]):
     """A setting that may come from an artifact: its value, where it came from, and the artifact."""
 
-    value: T
+    value: T_co
     source: str = ""
     upstream: tuple[Upstream, ...] = ()
 

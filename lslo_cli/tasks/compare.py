@@ -276,6 +276,7 @@ def _write(
         result,
         experiment,
         path,
+        languages=[record.language() for record in first.languages],
         model=first.model,
         data=first.data,
         upstream=[Upstream("evaluation", each.path, each.artifact.digest) for pair in pairs for each in pair],

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate.utils import gather_object
@@ -113,7 +114,7 @@ def _search(
     base: BaseModel, batch: TranslationBatch, route: Route, section: EvaluateSection
 ) -> list[list[int]]:
     """Translate a batch by the search that the recipe asks for."""
-    settings = {
+    settings: dict[str, Any] = {
         "beam": section.beam,
         "max_length_a": section.max_length_a,
         "max_length_b": section.max_new_tokens,

@@ -64,7 +64,7 @@ def document(
 ) -> Written:
     """``result`` as the artifact that is about to lie at ``path``."""
     recipe = experiment.recipe
-    artifact = Artifact[type(result)](
+    artifact = Artifact[type(result)](  # type: ignore[misc]  # mypy takes no class from a value
         schema_id=f"lslo/{result.kind}",
         version=result.version,
         experiment=recipe.experiment,

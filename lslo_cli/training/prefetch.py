@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 Item = TypeVar("Item")
 
@@ -22,6 +22,6 @@ def made_ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item, None, N
         coming = deque(thread.submit(next, iterator, end) for _ in range(depth))
         while (item := coming.popleft().result()) is not end:
             coming.append(thread.submit(next, iterator, end))
-            yield item
+            yield cast(Item, item)
     finally:
         thread.shutdown(cancel_futures=True)

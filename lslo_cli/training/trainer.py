@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -252,7 +252,7 @@ class Fit:
             target_ratio=ratio,
         )
 
-    def _groups(self, epoch: int) -> Iterator[list[Any]]:
+    def _groups(self, epoch: int) -> Generator[list[Any], None, None]:
         """The batches of every update, for a GPU made ahead and in memory that it can read from by itself."""
         groups = self.batches.updates(epoch, self._micro_batches)
         if self.accelerator.device.type == "cuda":
