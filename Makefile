@@ -1,5 +1,6 @@
 # make demo    the paper's method, end to end and offline, on the built-in world; results in out/
-# make test    style check and tests
+# make test    style, documentation and tests
+# make docs    the documentation as a site, in build/site/
 # make clean   remove the environment and everything built
 #
 # The first two create .venv beside this file and install into it, once. PYTHON=python3.12 chooses the
@@ -17,14 +18,19 @@ ifneq ($(shell $(BIN)/python -c "" 2>/dev/null && cat .venv/place 2>/dev/null),$
 .PHONY: .venv/place
 endif
 
-.PHONY: demo test clean
+.PHONY: demo docs test clean
 
 demo: .venv/installed
 	$(BIN)/lslo demo --results out
 
 test: .venv/installed-dev
 	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mkdocs build --strict --quiet
 	$(BIN)/python -m pytest
+
+docs: .venv/installed-dev
+	$(BIN)/python -m mkdocs build --strict
 
 clean:
 	rm -rf .venv out build dist .pytest_cache .ruff_cache
