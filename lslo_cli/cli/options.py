@@ -76,7 +76,7 @@ SpanName = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecipeOptions:
+class SettingsOptions:
     """Settings: a recipe, and what overrides it."""
 
     recipe: Annotated[
@@ -89,6 +89,40 @@ class RecipeOptions:
             help="Settings to start from; `lslo recipe` lists those that come with lslo.",
         ),
     ] = None
+    assignments: Annotated[
+        list[str] | None,
+        Option(
+            "--set",
+            metavar="KEY=VALUE",
+            rich_help_panel=EXPERIMENT,
+            help="Set any recipe key, such as fit.warmup=100. Repeatable.",
+        ),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        """The given values by recipe key."""
+        values = ((flag.key, getattr(self, flag.field)) for flag in flags_of(type(self)))
+        return {key.name: key.read(value) for key, value in values if key and value is not None}
+
+    def resolve(self) -> Recipe:
+        """The recipe with these options applied. Raises UsageError, naming the flag that is at fault."""
+        from lslo_cli.recipe import resolve
+
+        given = self.given()
+        try:
+            return resolve(self.recipe, given, self.assignments or ())
+        except UsageError as error:
+            message = error.message
+            for flag in flags_of(type(self)):
+                if flag.key and flag.key.name in given:
+                    message = message.replace(f"'{flag.key.name}'", flag.name)
+            raise UsageError(message, error.hint) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeOptions(SettingsOptions):
+    """Settings, and between which languages."""
+
     langs: Annotated[
         str | None,
         Option(
@@ -108,35 +142,10 @@ class RecipeOptions:
             help="Resource classes of languages outside the paper's 30: tr=medium,kk=low.",
         ),
     ] = None
-    assignments: Annotated[
-        list[str] | None,
-        Option(
-            "--set",
-            metavar="KEY=VALUE",
-            rich_help_panel=EXPERIMENT,
-            help="Set any recipe key, such as fit.warmup=100. Repeatable.",
-        ),
-    ] = None
 
     def given(self) -> dict[str, Any]:
         """The given values by recipe key."""
-        values = ((flag.key, getattr(self, flag.field)) for flag in flags_of(type(self)))
-        given = {key.name: key.read(value) for key, value in values if key and value is not None}
-        return given | classes_by_key(self.resource)
-
-    def resolve(self) -> Recipe:
-        """The recipe with these options applied. Raises UsageError, naming the flag that is at fault."""
-        from lslo_cli.recipe import resolve
-
-        given = self.given()
-        try:
-            return resolve(self.recipe, given, self.assignments or ())
-        except UsageError as error:
-            message = error.message
-            for flag in flags_of(type(self)):
-                if flag.key and flag.key.name in given:
-                    message = message.replace(f"'{flag.key.name}'", flag.name)
-            raise UsageError(message, error.hint) from None
+        return super().given() | classes_by_key(self.resource)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +190,7 @@ class LanguageOptions(RecipeOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExperimentOptions(LanguageOptions):
+class FolderOptions(SettingsOptions):
     """Which experiment is meant, and where it lies."""
 
     results: Annotated[
@@ -214,7 +223,6 @@ class ExperimentOptions(LanguageOptions):
     def experiment(self) -> Experiment:
         """The experiment these options describe. The recipe is checked before anything heavy is imported."""
         recipe = self.resolve()
-        recipe.selected_languages()
         from lslo_cli.tasks import Experiment
 
         return Experiment(recipe, self.folder(recipe), command_line())
@@ -232,7 +240,17 @@ class ExperimentOptions(LanguageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MachineOptions(RecipeOptions):
+class ExperimentOptions(FolderOptions, LanguageOptions):
+    """An experiment on translation between the recipe's languages."""
+
+    def experiment(self) -> Experiment:
+        """The experiment these options describe. Its languages are checked, too."""
+        self.resolve().selected_languages()
+        return super().experiment()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineOptions(SettingsOptions):
     """With what to compute, and what to print."""
 
     device: Annotated[
@@ -262,7 +280,7 @@ class MachineOptions(RecipeOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComputeOptions(MachineOptions):
+class ComputeOptions(MachineOptions, RecipeOptions):
     """On which text to compute, and with which seed."""
 
     data: Annotated[

@@ -7,18 +7,27 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rich.text import Text
 
 from lslo_cli.cli import console
-from lslo_cli.cli.options import StageOptions
+from lslo_cli.cli.options import MachineOptions
 
 if TYPE_CHECKING:
     from lslo_cli.tasks import Plan, Written
 
 
-def print_artifacts(options: StageOptions, written: Sequence[Written]) -> bool:
+class NamedOptions(Protocol):
+    """Options of a command that works on an experiment."""
+
+    @property
+    def quiet(self) -> bool: ...
+
+    def command(self, name: str) -> str: ...
+
+
+def print_artifacts(options: MachineOptions, written: Sequence[Written]) -> bool:
     """Print the artifacts as they lie on disk where ``--json`` asks for it; returns whether it does."""
     if options.json:
         for item in written:
@@ -26,13 +35,13 @@ def print_artifacts(options: StageOptions, written: Sequence[Written]) -> bool:
     return options.json
 
 
-def say_next(options: StageOptions, written: Sequence[Written], command: str) -> None:
+def say_next(options: NamedOptions, written: Sequence[Written], command: str) -> None:
     """Name what was written, and the ``command`` that usually comes next with the flags it needs."""
     if not options.quiet:
         console.say(f"{_what_was_written(written)}; next: {options.command(command)}")
 
 
-def show_plan(options: StageOptions, plan: Plan) -> None:
+def show_plan(options: MachineOptions, plan: Plan) -> None:
     """Print what a run would do."""
     if not options.quiet:
         console.say("dry run: nothing was written")

@@ -3,85 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.provenance import Stopwatch, digest_of, digest_of_file, made
-from lslo_cli.artifacts.schema import Artifact, DataIdentity, ModelIdentity, Result
+from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
 from lslo_cli.events import OnEvent, ignore
-from lslo_cli.flare.architectures import decodes_only
-from lslo_cli.flare.examples import Pairs
-from lslo_cli.flare.folder import FlareFolder, LanguageFolder
-from lslo_cli.flare.loading import weight_files
+from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult, TrainedRun
 from lslo_cli.flare.runs import TUNING, answer, probe, train_run, tune
-from lslo_cli.flare.setup import FlareSetup
+from lslo_cli.flare.setup import FlareSetup, prepare
 from lslo_cli.flare.task_model import TaskModel
 from lslo_cli.flare.tasks import SOURCE
 from lslo_cli.method.flare import FlareMethod, FlareRun, shuffled_rows
-from lslo_cli.recipe import Precision, Recipe, recorded
-from lslo_cli.tasks.experiment import Upstream, Written
-from lslo_cli.training.device import attention_for, describe_device, open_device
+from lslo_cli.tasks.experiment import Experiment, Upstream, Written
+from lslo_cli.tasks.job import Job, artifact_job
 
-CHOICES = {"runs", "languages", "seeds", "translators", "translator_reads_as"}
-"""Settings that say how much is done, or that a run names by itself."""
-
-
-@dataclass(frozen=True)
-class FlareExperiment:
-    """A recipe, the folder of its artifacts, and the command line that is running, for the record."""
-
-    recipe: Recipe
-    folder: FlareFolder
-    command: str
-
-    @property
-    def fixed(self) -> dict[str, Any]:
-        """The settings that every run depends on."""
-        return _fixed(self.recipe)
-
-
-def _fixed(recipe: Recipe) -> dict[str, Any]:
-    values = recipe.model_dump(mode="json")
-    flare = {key: value for key, value in values["flare"].items() if key not in CHOICES}
-    return {"flare": flare, "run": {key: values["run"][key] for key in ("precision", "tf32")}}
+SMALLER = "lower the batch size or the length of texts: --set flare.batch_size=8, --set flare.max_length=64"
 
 
 class Seed:
     """One seed of an experiment: its setup, and the artifacts of its languages."""
 
-    def __init__(self, experiment: FlareExperiment, seed: int, on_event: OnEvent):
-        self.experiment = experiment
-        self.seed = seed
-        accelerator = open_device(experiment.recipe)
-        precision = experiment.recipe.run.precision
-        self.setup = FlareSetup(
-            experiment.recipe.flare,
-            seed,
-            accelerator.device,
-            torch.bfloat16 if precision is Precision.BF16 else torch.float32,
-            attention_for(accelerator),
-            on_event,
-        )
+    def __init__(self, experiment: Experiment, number: int, on_event: OnEvent):
+        recipe = experiment.recipe.model_copy(update={"seed": number})
+        self.experiment = replace(experiment, recipe=recipe)
+        self._on_event = on_event
+
+    @cached_property
+    def setup(self) -> FlareSetup:
+        return prepare(self.experiment.recipe, self._on_event)
+
+    def folder(self, language: str) -> LanguageFolder:
+        return LanguageFolder.of(self.experiment.folder, self.experiment.recipe.seed, language)
 
     @property
     def source(self) -> LanguageFolder:
         return self.folder(SOURCE)
 
-    def folder(self, language: str) -> LanguageFolder:
-        return self.experiment.folder.of(self.seed, language)
+    @contextmanager
+    def job(
+        self, path: Path, upstream: Sequence[Upstream] = (), owned: Sequence[Path] = ()
+    ) -> Iterator[Job[FlareSetup]]:
+        """An :func:`artifact_job` of this seed, which has read no text yet."""
+        with artifact_job(
+            self.experiment, path, lambda: self.setup, SMALLER, owned=owned, on_event=self._on_event
+        ) as job:
+            job.upstream += upstream
+            self.setup.data = []
+            yield job
+
+    def training(self, language: str) -> Artifact[FlareTrainingResult]:
+        """The training on a language. Raises InputError where there is none, or of another task model."""
+        path = self.folder(language).training
+        artifact = store.read(path, FlareTrainingResult)
+        store.check_belongs(path, artifact, self.setup.model_identity.digest, [], FlareTrainingResult.command)
+        return artifact
 
     @cached_property
     def tuned(self) -> TaskModel:
         """The model tuned on the source language. Raises InputError where it has not been trained."""
-        artifact = store.read(self.source.training, FlareTrainingResult)
-        run = artifact.result.run(TUNING)
+        run = self.training(SOURCE).result.run(TUNING)
         return self.setup.tuned_model(store.read_tensor_path(self.source.training, run.weights))
 
     @cached_property
@@ -90,87 +75,8 @@ class Seed:
         artifact = store.read(self.source.training, FlareTrainingResult)
         return Upstream("tuning", self.source.training, artifact.digest)
 
-    def current(
-        self, path: Path, kind: type[Result], upstream: Sequence[Upstream], data: Sequence[DataIdentity]
-    ) -> Result | None:
-        """The result at ``path`` where it was made from the same settings, model, text and artifacts."""
-        try:
-            artifact = store.read(path, kind)
-        except InputError:
-            return None
-        made_with = recorded(artifact.recipe)
-        same = (
-            made_with is not None
-            and _fixed(made_with) == self.experiment.fixed
-            and artifact.model == self.model
-            and [item.digest for item in artifact.inputs] == [item.digest for item in upstream]
-            and artifact.data == list(data)
-        )
-        return artifact.result if same else None
 
-    def write(
-        self,
-        path: Path,
-        result: Result,
-        upstream: Sequence[Upstream],
-        data: Sequence[DataIdentity],
-        stopwatch: Stopwatch,
-    ) -> Written:
-        """Write ``result`` with where it comes from."""
-        artifact = Artifact[type(result)](
-            schema_id=f"lslo/{result.kind}",
-            version=result.version,
-            experiment=self.experiment.recipe.experiment,
-            seed=self.seed,
-            languages=[],
-            recipe=self.experiment.fixed,
-            inputs=[item.as_input(path.parent) for item in upstream],
-            data=list(data),
-            model=self.model,
-            result=result,
-            digest=digest_of(result.model_dump(mode="json")),
-            made=made(stopwatch, describe_device(self.setup.device), self.experiment.command),
-        )
-        store.write(path, artifact)
-        return Written(path, artifact)
-
-    @cached_property
-    def model(self) -> ModelIdentity:
-        """The task model: name, sha256 over its weight files, shape."""
-        settings = self.setup.settings
-        network = self.setup.new_model().backbone
-        config = network.config
-        layers = config.num_hidden_layers
-        writes = decodes_only(config.model_type)
-        return ModelIdentity(
-            name=settings.model,
-            revision=settings.revision,
-            digest=digest_of([digest_of_file(path) for path in weight_files(settings.model)]),
-            encoder_layers=0 if writes else layers,
-            decoder_layers=layers if writes else 0,
-            d_model=config.hidden_size,
-            ffn_dim=getattr(config, "intermediate_size", None) or config.d_ff,
-            vocab_size=config.vocab_size,
-            parameters=network.num_parameters(),
-        )
-
-    def data(self, language: str, splits: Sequence[str]) -> list[DataIdentity]:
-        """The identity of the text that a language's runs read."""
-        return [self._identity(language, split, self.setup.pairs(language, split)) for split in splits]
-
-    def _identity(self, language: str, split: str, pairs: Pairs) -> DataIdentity:
-        rows = len(pairs.target)
-        return DataIdentity(
-            path=self.setup.settings.data,
-            split=f"{language}/{split}",
-            rows=rows + pairs.left_out,
-            examples=rows,
-            digest=pairs.digest,
-            limit=self.setup.settings.train_rows if split == "train" else None,
-        )
-
-
-def train(experiment: FlareExperiment, on_event: OnEvent = ignore) -> Iterator[Written]:
+def train(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Written]:
     """Tune on the source language and train every run on every target language, for every seed.
 
     Every artifact is yielded when its last run is done. It is written after each run, so an interrupted
@@ -184,36 +90,48 @@ def train(experiment: FlareExperiment, on_event: OnEvent = ignore) -> Iterator[W
 
 
 def _tuned(seed: Seed) -> Written:
-    path = seed.source.training
-    data = seed.data(SOURCE, ("train", "dev"))
-    current = seed.current(path, FlareTrainingResult, (), data)
-    if current and _whole(path, current):
-        return Written(path, store.read(path, FlareTrainingResult), up_to_date=True)
-    stopwatch = Stopwatch()
-    run = tune(seed.setup, seed.source.weights(TUNING))
-    result = FlareTrainingResult(task=seed.setup.settings.task, language=SOURCE, runs=[run])
-    return seed.write(path, result, (), data, stopwatch)
+    folder = seed.source
+    with seed.job(folder.training, owned=[folder.all_weights]) as job:
+        current = job.up_to_date(FlareTrainingResult)
+        if current and TUNING in whole_runs(current):
+            return current
+        _read(job.setup, SOURCE)
+        run = tune(job.setup, folder.weights(TUNING))
+        return job.write(FlareTrainingResult(task=job.setup.settings.task, language=SOURCE, runs=[run]))
 
 
 def _trained(seed: Seed, language: str) -> Written:
-    folder, upstream = seed.folder(language), (seed.tuning,)
-    data = seed.data(language, ("train", "dev"))
-    current = seed.current(folder.training, FlareTrainingResult, upstream, data)
-    done = {run.run: run for run in current.runs} if current and _whole(folder.training, current) else {}
-    wanted = seed.setup.settings.parsed_runs()
-    written = None
-    for run in wanted:
-        if str(run) in done and _same_translator(seed.setup, done[str(run)], run):
-            continue
-        stopwatch = Stopwatch()
-        done[str(run)] = train_run(seed.setup, seed.tuned, run, language, folder.weights(run.stem))
-        result = FlareTrainingResult(
-            task=seed.setup.settings.task, language=language, runs=list(done.values())
-        )
-        written = seed.write(folder.training, result, upstream, data, stopwatch)
-    return written or Written(
-        folder.training, store.read(folder.training, FlareTrainingResult), up_to_date=True
-    )
+    folder = seed.folder(language)
+    with seed.job(folder.training, [seed.tuning], [folder.all_weights]) as job:
+        setup = job.setup
+        written = job.up_to_date(FlareTrainingResult)
+        done = whole_runs(written) if written else {}
+        missing = missing_runs(setup, done)
+        if missing or not written:
+            _read(setup, language)
+        for run in missing:
+            done[str(run)] = train_run(setup, seed.tuned, run, language, folder.weights(run.stem))
+            written = job.write(_result(setup, language, done))
+        return written or job.write(_result(setup, language, done))
+
+
+def _result(setup: FlareSetup, language: str, done: dict[str, TrainedRun]) -> FlareTrainingResult:
+    return FlareTrainingResult(task=setup.settings.task, language=language, runs=list(done.values()))
+
+
+def _read(setup: FlareSetup, language: str) -> None:
+    """Read the training text, so that the artifact names it whatever its runs read."""
+    for split in ("train", "dev"):
+        setup.pairs(language, split)
+
+
+def missing_runs(setup: FlareSetup, done: dict[str, TrainedRun]) -> list[FlareRun]:
+    """The recipe's runs that are not among those ``done``, or were with another translation model."""
+    return [
+        run
+        for run in setup.settings.parsed_runs()
+        if str(run) not in done or not _same_translator(setup, done[str(run)], run)
+    ]
 
 
 def _same_translator(setup: FlareSetup, done: TrainedRun, run: FlareRun) -> bool:
@@ -221,18 +139,20 @@ def _same_translator(setup: FlareSetup, done: TrainedRun, run: FlareRun) -> bool
     return found == (setup.translator_of(run), setup.translator_digest(run))
 
 
-def _whole(path: Path, result: FlareTrainingResult) -> bool:
-    """Whether all weights of a training are there, as they were written."""
-    try:
-        for run in result.runs:
+def whole_runs(written: Written) -> dict[str, TrainedRun]:
+    """The runs of a training by name, but for those whose weights are missing or damaged."""
+    found = {}
+    for run in written.artifact.result.runs:
+        try:
             if run.weights:
-                store.read_tensor_path(path, run.weights)
-    except InputError:
-        return False
-    return True
+                store.read_tensor_path(written.path, run.weights)
+        except InputError:
+            continue
+        found[run.run] = run
+    return found
 
 
-def evaluate(experiment: FlareExperiment, on_event: OnEvent = ignore) -> Iterator[Written]:
+def evaluate(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Written]:
     """Test every trained run on every target language with its controls, and yield each artifact.
 
     Raises InputError where something has not been trained.
@@ -245,30 +165,29 @@ def evaluate(experiment: FlareExperiment, on_event: OnEvent = ignore) -> Iterato
 
 def _evaluated(seed: Seed, language: str) -> Written:
     folder = seed.folder(language)
-    training = store.read(folder.training, FlareTrainingResult)
-    upstream = (seed.tuning, Upstream("training", folder.training, training.digest))
-    data = seed.data(language, ("test",))
-    if seed.current(folder.evaluation, FlareEvaluationResult, upstream, data):
-        return Written(
-            folder.evaluation, store.read(folder.evaluation, FlareEvaluationResult), up_to_date=True
+    with seed.job(folder.evaluation) as job:
+        setup, training = job.setup, seed.training(language)
+        job.upstream += [seed.tuning, Upstream("training", folder.training, training.digest)]
+        current = job.up_to_date(FlareEvaluationResult)
+        if current:
+            return current
+        task, pairs = setup.task, setup.pairs(language, "test")
+        predictions, activations = [], []
+        for record in training.result.runs:
+            run = FlareRun.parse(record.run)
+            path = store.read_tensor_path(folder.training, record.weights) if record.weights else Path()
+            predictions += answer(setup, seed.tuned, run, language, path, pairs)
+            if run == FlareRun(FlareMethod.FLARE):
+                activations = probe(setup, seed.tuned, run, language, path, pairs)
+        return job.write(
+            FlareEvaluationResult(
+                task=setup.settings.task,
+                language=language,
+                metric=task.metric,
+                labels=list(task.labels),
+                gold="".join(map(str, pairs.labels)) if task.labels else "1" * len(pairs.target),
+                shuffled=shuffled_rows(len(pairs.labels), setup.seed),
+                predictions=predictions,
+                activations=activations,
+            )
         )
-    stopwatch = Stopwatch()
-    task, pairs = seed.setup.task, seed.setup.pairs(language, "test")
-    predictions, activations = [], []
-    for record in training.result.runs:
-        run = FlareRun.parse(record.run)
-        path = store.read_tensor_path(folder.training, record.weights) if record.weights else Path()
-        predictions += answer(seed.setup, seed.tuned, run, language, path, pairs)
-        if run == FlareRun(FlareMethod.FLARE):
-            activations = probe(seed.setup, seed.tuned, run, language, path, pairs)
-    result = FlareEvaluationResult(
-        task=seed.setup.settings.task,
-        language=language,
-        metric=task.metric,
-        labels=list(task.labels),
-        gold="".join(map(str, pairs.labels)) if task.labels else "1" * len(pairs.target),
-        shuffled=shuffled_rows(len(pairs.labels), seed.seed),
-        predictions=predictions,
-        activations=activations,
-    )
-    return seed.write(folder.evaluation, result, upstream, data, stopwatch)

@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from lslo_cli.artifacts.folder import ExperimentFolder
+
 
 @dataclass(frozen=True)
 class LanguageFolder:
     """``seed-N/xx/``: the training and evaluation of all methods on one language, with their weights."""
 
     path: Path
+
+    @classmethod
+    def of(cls, experiment: ExperimentFolder, seed: int, language: str) -> LanguageFolder:
+        return cls(experiment.path / f"seed-{seed}" / language)
 
     @property
     def training(self) -> Path:
@@ -20,28 +26,19 @@ class LanguageFolder:
     def evaluation(self) -> Path:
         return self.path / "evaluation.json"
 
+    @property
+    def all_weights(self) -> Path:
+        return self.path / "weights"
+
     def weights(self, stem: str) -> Path:
-        return self.path / "weights" / f"{stem}.safetensors"
+        return self.all_weights / f"{stem}.safetensors"
 
 
-@dataclass(frozen=True)
-class FlareFolder:
-    """``results/<experiment>/`` of ``lslo flare``. Asking for a path creates nothing."""
-
-    path: Path
-
-    def of(self, seed: int, language: str) -> LanguageFolder:
-        return LanguageFolder(self.path / f"seed-{seed}" / language)
-
-    @property
-    def report(self) -> Path:
-        return self.path / "report.md"
-
-    @property
-    def figures(self) -> Path:
-        return self.path / "figures"
-
-    def seeds(self) -> list[int]:
-        """The seeds that have been trained, in order."""
-        names = (path.name.removeprefix("seed-") for path in self.path.glob("seed-*"))
-        return sorted(int(name) for name in names if name.isdecimal())
+def evaluations(experiment: ExperimentFolder) -> list[Path]:
+    """Every evaluation there is, by seed and then by language."""
+    seeds = (path.name.removeprefix("seed-") for path in experiment.path.glob("seed-*"))
+    return [
+        path
+        for seed in sorted(int(seed) for seed in seeds if seed.isdecimal())
+        for path in sorted((experiment.path / f"seed-{seed}").glob("*/evaluation.json"))
+    ]

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
+from accelerate import Accelerator
 
-from lslo_cli.artifacts import store
-from lslo_cli.artifacts.provenance import digest_of, digest_of_file
-from lslo_cli.artifacts.results import TrainingResult
+from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.errors import InputError
-from lslo_cli.flare.loading import weight_files
 from lslo_cli.flare.texts import Texts
 from lslo_cli.flare.translator import LatentTexts, read_target
-from lslo_cli.method.ranks import RankMap
-from lslo_cli.method.sites import Layer, SiteSet
-from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.models.base import BaseModel, load_base
-from lslo_cli.nn.attach import attach
-from lslo_cli.nn.files import read_tensors
 from lslo_cli.nn.route import Route
+from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
 
 ROWS = 32
 """Texts that are read at a time."""
@@ -35,10 +28,13 @@ class TargetEncoder:
         language: str,
         *,
         max_length: int,
+        digest: str | None = None,
         route: Route | None = None,
         languages: Sequence[str] = (),
     ):
         """``language`` is the one that texts are read as; ``languages`` are the route's, in its order.
+
+        ``digest`` is over the weights, those of adapters included.
 
         Raises InputError where the model has no token for ``language`` or no adapter of it.
         """
@@ -48,6 +44,7 @@ class TargetEncoder:
                 f"the adapters know no language '{language}'", f"read as one of {', '.join(languages)}"
             )
         self.encoder = base.model.get_encoder().requires_grad_(False)
+        self.digest = digest
         self._base = base
         self._language = language
         self._route = route
@@ -86,46 +83,25 @@ class TargetEncoder:
         return LatentTexts(torch.cat(parts), torch.cat(masks))
 
 
-def translator_digest(name: str) -> str:
-    """sha256 over the weight files of what :func:`load_target_encoder` loads; of a hub id over its name.
+def load_target_encoder(
+    name: str, language: str, *, max_length: int, accelerator: Accelerator
+) -> TargetEncoder:
+    """A base model of lslo by folder or hub id, or with what was trained on it as ``BASE@RUN``.
 
-    Raises InputError where the run is missing.
+    RUN is a run's folder, or a folder or hub id of adapters. Raises InputError where either is missing or
+    damaged, or the run was made with another base.
     """
     model, _, run = name.partition("@")
-    parts = [digest_of_file(path) for path in weight_files(model)] or [model]
-    if run:
-        parts.append(store.read(Path(run) / "training.json", TrainingResult).result.weights.digest)
-    return digest_of(parts)
-
-
-def load_target_encoder(name: str, language: str, *, max_length: int, device: torch.device) -> TargetEncoder:
-    """A base model of lslo by folder or hub id, or with the adapters of a run as ``BASE@RUN``.
-
-    RUN is the folder of a training run. Raises InputError where either is missing, or the run was made with
-    another base or by a method without routed adapters.
-    """
-    model, _, run = name.partition("@")
-    base = load_base(model)
-    route, codes = None, ()
-    if run:
-        path = Path(run) / "training.json"
-        artifact = store.read(path, TrainingResult)
-        codes = tuple(record.code for record in artifact.languages)
-        store.check_belongs(path, artifact, base.identity.digest, list(codes), TrainingResult.command)
-        result = artifact.result
-        if not result.index:
-            raise InputError(f"{path} has no adapters by language", "name a run of `lslo train`")
-        adapters = attach(
-            base.model,
-            IndexStrategy({Layer.parse(layer): index for layer, index in result.index.items()}),
-            RankMap(result.ranks),
-            codes,
-            SiteSet(result.sites),
-            span=result.span,
-        )
-        adapters.load_state_dict(
-            read_tensors(store.read_tensor_path(path, result.weights), "train the run again")
-        )
-        route = adapters.route
-    base.model.to(device)
-    return TargetEncoder(base, language, max_length=max_length, route=route, languages=codes)
+    if not run:
+        base = load_base(model)
+        base.model.to(accelerator.device)
+        return TargetEncoder(base, language, max_length=max_length, digest=base.identity.digest)
+    setup, route = open_folder(run, {"model.name": model, "model.revision": None}, accelerator=accelerator)
+    return TargetEncoder(
+        setup.base,
+        language,
+        max_length=max_length,
+        digest=digest_of([setup.base.identity.digest, weights_digest(run)]),
+        route=route,
+        languages=setup.codes,
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -95,12 +94,6 @@ def _check(name: str, backbone: nn.Module, missing: Iterable[str], words: int) -
     rows = backbone.get_input_embeddings().num_embeddings
     if words > rows:
         raise InputError(f"the tokenizer of '{name}' has {words:,} words, its model {rows:,}", AGAIN)
-
-
-def weight_files(name: str) -> list[Path]:
-    """The weight files of a folder, in order; none for a hub id."""
-    folder = Path(name)
-    return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin")) if folder.is_dir() else []
 
 
 def _writing(tokenizer: Any, name: str) -> Any:

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import InputError
 from lslo_cli.flare.figures import FIGURES
-from lslo_cli.flare.folder import FlareFolder
+from lslo_cli.flare.folder import evaluations as all_evaluations
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.flare.tables import flare_tables
 from lslo_cli.plots.files import save, svg
 from lslo_cli.plots.specs import PreparedFigure
 from lslo_cli.plots.style import Style
+from lslo_cli.recipe import recorded
 from lslo_cli.report import Document, Figure, Section
 from lslo_cli.report.building import Format, write
 from lslo_cli.report.provenance import commits, software
@@ -56,33 +58,33 @@ class FlareReport:
         ]
 
 
-def read_report(folder: FlareFolder) -> FlareReport:
+def read_report(folder: ExperimentFolder) -> FlareReport:
     """Every evaluation in a folder with the training behind it.
 
     Raises InputError where there is none, where one is damaged or stale, or where they were made with
     different settings, models or texts.
     """
     evaluations, trainings, artifacts = {}, {}, []
-    for seed in folder.seeds():
-        for path in sorted((folder.path / f"seed-{seed}").glob("*/evaluation.json")):
-            artifact = store.read(path, FlareEvaluationResult)
-            store.check_fresh(path, artifact, FlareEvaluationResult.command)
-            key = (seed, artifact.result.language)
-            evaluations[key] = artifact.result
-            trainings[key] = store.read(path.with_name("training.json"), FlareTrainingResult).result
-            artifacts.append(artifact)
-            _check_alike(path, artifacts)
+    for path in all_evaluations(folder):
+        artifact = store.read(path, FlareEvaluationResult)
+        store.check_fresh(path, artifact, FlareEvaluationResult.command)
+        key = (artifact.seed, artifact.result.language)
+        evaluations[key] = artifact.result
+        trainings[key] = store.read(path.with_name("training.json"), FlareTrainingResult).result
+        artifacts.append(artifact)
+        _check_alike(path, artifacts)
     if not artifacts:
         raise InputError(f"no evaluation in {folder.path}", f"make it first: {FlareEvaluationResult.command}")
     return FlareReport(FlareStudy(evaluations, trainings), tuple(artifacts))
 
 
-def report(folder: FlareFolder) -> tuple[Document, list[Path]]:
+def report(folder: ExperimentFolder) -> tuple[Document, list[Path]]:
     """Write ``report.md`` and the figures, and return the document with the paths written."""
     found = read_report(folder)
     document = found.document()
-    write_text(folder.report, write(document, Format.MARKDOWN))
-    return document, [folder.report, *found.save_figures(folder.figures)]
+    path = folder.path / "report.md"
+    write_text(path, write(document, Format.MARKDOWN))
+    return document, [path, *found.save_figures(folder.figures)]
 
 
 def _check_alike(path: Path, artifacts: Sequence[Evaluation]) -> None:
@@ -102,9 +104,10 @@ def _check_alike(path: Path, artifacts: Sequence[Evaluation]) -> None:
             )
 
 
-def _settings(artifact: Evaluation) -> dict[str, object]:
-    """What must be the same in all artifacts; as which language FLARE-MT reads is each run's own."""
-    return {key: value for key, value in artifact.recipe["flare"].items() if key != "translator_reads_as"}
+def _settings(artifact: Evaluation) -> object:
+    """What must be the same in all artifacts."""
+    made_with = recorded(artifact.recipe)
+    return FlareEvaluationResult.settings(made_with) if made_with else artifact.recipe["flare"]
 
 
 def _facts(study: FlareStudy, artifacts: Sequence[Evaluation]) -> Iterator[tuple[str, str]]:

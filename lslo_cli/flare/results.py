@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -44,7 +44,20 @@ class TrainedRun(Document):
     weights: TensorFile | None = None
 
 
-class FlareTrainingResult(Result):
+CHOICES = {"runs", "languages", "seeds", "translators", "translator_reads_as"}
+"""Settings that say how much is done, or that a run names by itself."""
+
+
+class FlareResult(Result):
+    """What the results of ``lslo flare`` have in common."""
+
+    @classmethod
+    def settings(cls, recipe: Any) -> list[Any]:
+        """The recipe's [flare] without :data:`CHOICES`."""
+        return [recipe.flare.model_dump(mode="json", exclude=CHOICES)]
+
+
+class FlareTrainingResult(FlareResult):
     """All methods' training on one language; for the source language, the tuning they start from."""
 
     kind: ClassVar[str] = "flare-training"
@@ -86,7 +99,7 @@ class Activation(Document):
     target: list[Number]
 
 
-class FlareEvaluationResult(Result):
+class FlareEvaluationResult(FlareResult):
     """Every run's answers to a language's test set; ``shuffled`` is the row whose source each row got."""
 
     kind: ClassVar[str] = "flare-evaluation"

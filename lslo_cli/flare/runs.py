@@ -18,7 +18,7 @@ from lslo_cli.flare.results import Activation, Prediction, TrainedRun
 from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.task_model import Prepared, TaskModel
 from lslo_cli.flare.tasks import SOURCE
-from lslo_cli.flare.training import TaskFit
+from lslo_cli.flare.training import fit_reading
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven, shuffled_rows
 from lslo_cli.method.task_scores import token_f1
 
@@ -135,20 +135,20 @@ def _train(
         setup.on_event(
             Noted(f"{name} on {language}: {left_out} training rows left out, their answer cut off")
         )
-    fit = TaskFit(
+    trained = fit_reading(
         reading,
         train,
         dev,
         setup.task.score,
         setup.settings,
+        setup.accelerator,
         epochs=epochs,
         lr=lr,
         seed=setup.seed,
         task=f"{name} on {language}, seed {setup.seed}",
         on_event=setup.on_event,
     )
-    trained = fit.run()
-    save_flare(path, reading.adapters, reading.modules(), run=name, language=language)
+    setup.on_main(lambda: save_flare(path, reading.adapters, reading.modules(), run=name, language=language))
     return TrainedRun(
         run=name,
         method=method,

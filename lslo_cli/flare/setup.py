@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
 
+from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.flare.attach import FlareAdapters, FlareSettings, attach_flare, detach, merge
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.files import restore_flare
 from lslo_cli.flare.head_model import HeadModel
-from lslo_cli.flare.latent import TargetEncoder, load_target_encoder, translator_digest
+from lslo_cli.flare.identity import identify
+from lslo_cli.flare.latent import TargetEncoder, load_target_encoder
 from lslo_cli.flare.loading import load_task_model
 from lslo_cli.flare.mixup import XMixup
 from lslo_cli.flare.readings import (
@@ -32,22 +35,53 @@ from lslo_cli.flare.task_model import TaskModel
 from lslo_cli.flare.tasks import TASKS, Task
 from lslo_cli.flare.translator import LatentTranslation
 from lslo_cli.method.flare import FlareMethod, FlareRun
+from lslo_cli.method.languages import Language
+from lslo_cli.recipe import Precision, Recipe
 from lslo_cli.recipe.flare import FlareSection
+from lslo_cli.tasks.session import Session
+from lslo_cli.training.device import attention_for, open_device
+
+FROZEN = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
+"""The format of frozen weights, and so of the forward pass; what is trained is float32."""
 
 
 @dataclass
-class FlareSetup:
-    """One seed of a FLARE experiment. ``dtype`` is that of frozen weights; what is trained is float32."""
+class FlareSetup(Session):
+    """One seed of a FLARE experiment; ``data`` is what has been read for the artifact in the making."""
 
-    settings: FlareSection
-    seed: int
-    device: torch.device
-    dtype: torch.dtype = torch.float32
-    attention: str | None = None
+    recipe: Recipe
+    accelerator: Accelerator
     on_event: OnEvent = ignore
+    data: list[DataIdentity] = field(default_factory=list)
+    languages: tuple[Language, ...] = ()
+    work: Path | None = None
 
     def __post_init__(self) -> None:
         self._captured: dict[Hashable, SourceStates] = {}
+        self._translator_digests: dict[str, str | None] = {}
+        self._loaded: TaskModel | None = None
+        self._identity: ModelIdentity | None = None
+
+    @property
+    def settings(self) -> FlareSection:
+        return self.recipe.flare
+
+    @property
+    def seed(self) -> int:
+        return self.recipe.seed
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The format of frozen weights."""
+        return FROZEN[self.recipe.run.precision]
+
+    @property
+    def model_identity(self) -> ModelIdentity:
+        """The task model as it comes."""
+        if self._identity is None:
+            self._loaded = self._load()
+        assert self._identity
+        return self._identity
 
     @cached_property
     def task(self) -> Task:
@@ -58,24 +92,52 @@ class FlareSetup:
         return TASKS[name]
 
     def pairs(self, language: str, split: str) -> Pairs:
-        """A split of a target language beside the source language's, of the source language beside itself."""
+        """A split of a target language beside the source language's, of the source language beside itself.
+
+        Its identity is noted for the artifact.
+        """
+        pairs = self._pairs(language, split)
+        rows = len(pairs.target)
+        identity = DataIdentity(
+            path=self.settings.data,
+            split=f"{language}/{split}",
+            rows=rows + pairs.left_out,
+            examples=rows,
+            digest=pairs.digest,
+            limit=self.settings.train_rows if split == "train" else None,
+        )
+        if identity not in self.data:
+            self.data.append(identity)
+        return pairs
+
+    def digest_now(self, text: DataIdentity) -> str:
+        language, _, split = text.split.partition("/")
+        return self._pairs(language, split).digest
+
+    def _pairs(self, language: str, split: str) -> Pairs:
         pairs = self.task.pairs(Path(self.settings.data), language, split)
         rows = self.settings.train_rows if split == "train" else None
         return replace(pairs, source=pairs.source[:rows], target=pairs.target[:rows])
 
     def new_model(self) -> TaskModel:
         """The task model as it comes, in float32; the head of an encoder is drawn from the seed."""
+        model, self._loaded = self._loaded, None
+        return model or self._load()
+
+    def _load(self) -> TaskModel:
         torch.manual_seed(self.seed)
         settings = self.settings
-        return load_task_model(
+        model = load_task_model(
             settings.model,
             self.task,
             dropout=settings.dropout,
             answer_tokens=settings.answer_tokens,
-            attention=self.attention,
-            device=self.device,
+            attention=attention_for(self.accelerator),
+            device=self.accelerator.device,
             revision=settings.revision,
         )
+        self._identity = self._identity or identify(settings.model, model.backbone)
+        return model
 
     def tuned_model(self, weights: Path) -> TaskModel:
         """The model tuned on the source language: its adapters merged in float32, then in ``dtype``."""
@@ -133,7 +195,8 @@ class FlareSetup:
         self, model: TaskModel, adapters: FlareAdapters, run: FlareRun
     ) -> TranslatorReading:
         encoder = self.target_encoder(run.translator)
-        projection = LatentTranslation(encoder.width, model.width, adapters.blocks).to(self.device)
+        projection = LatentTranslation(encoder.width, model.width, adapters.blocks)
+        projection.to(self.accelerator.device)
         return TranslatorReading(model, adapters, self.settings.max_length, projection, encoder)
 
     def translator_of(self, run: FlareRun) -> str:
@@ -149,17 +212,21 @@ class FlareSetup:
         """Of the weights that the translation model of a run has now; empty for other methods."""
         if run.method is not FlareMethod.FLARE_MT:
             return ""
-        return translator_digest(self._translator_folder(run.translator))
+        if run.translator not in self._translator_digests:
+            self.target_encoder(run.translator)
+        return self._translator_digests[run.translator] or ""
 
     def target_encoder(self, name: str) -> TargetEncoder:
         """A translation model of the recipe by name."""
         settings = self.settings
-        return load_target_encoder(
+        encoder = load_target_encoder(
             self._translator_folder(name),
             settings.translator_reads_as,
             max_length=settings.max_length,
-            device=self.device,
+            accelerator=self.accelerator,
         )
+        self._translator_digests[name] = encoder.digest
+        return encoder
 
     def _translator_folder(self, name: str) -> str:
         known = self.settings.translators
@@ -174,6 +241,15 @@ class FlareSetup:
     def _mixup_block(self, model: TaskModel) -> int:
         """The middle block, where the recipe names none."""
         return self.settings.mixup_block or (model.backbone.config.num_hidden_layers + 1) // 2
+
+
+def prepare(recipe: Recipe, on_event: OnEvent = ignore) -> FlareSetup:
+    """Choose the device for one seed of a FLARE experiment. Models and texts are loaded when they are needed.
+
+    Raises UsageError for a device or precision that is not to be had here.
+    """
+    accelerator = open_device(recipe, autocast=False)
+    return FlareSetup(recipe, accelerator, on_event if accelerator.is_main_process else ignore)
 
 
 @contextmanager

@@ -1,24 +1,53 @@
-"""Cross-lingual transfer in two stages: tuning on English, then a fresh adapter for a target language."""
+"""Training of one reading: tuning on English, then a fresh adapter for a target language."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 
-from lslo_cli.errors import RunError
-from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
+from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.flare.readings import Reading
 from lslo_cli.flare.results import FlareEpoch
 from lslo_cli.flare.task_model import Prepared
 from lslo_cli.flare.texts import training_batches
 from lslo_cli.recipe.flare import FlareSection
+from lslo_cli.training.trainer import Callback, Fit
+from lslo_cli.training.validation import KeepBest
 
-Score = Callable[[Sequence[int], Sequence[int]], float]
+Score = Callable[[Sequence[Any], Sequence[Any]], float]
+
+
+@dataclass(frozen=True)
+class LinearDecay:
+    """AdamW with warm-up over a share of all updates and linear decay to 0, as FLARE was trained."""
+
+    epochs: int
+    lr: float
+    warmup: float
+    weight_decay: float
+    clip_norm: float
+    accumulate: int = 1
+
+    @property
+    def advice(self) -> str:
+        """What to do where training diverges."""
+        return f"lower the learning rate, now {self.lr:g}"
+
+    def optimizer(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+        """AdamW with torch's betas."""
+        return torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=True)
+
+    def factor(self, step: int, updates: int) -> float:
+        """Up to 1 over the warm-up, then down to 0 after the last update."""
+        rise = max(1, round(self.warmup * updates))
+        return min((step + 1) / rise, (updates - step) / max(1, updates - rise))
 
 
 @dataclass(frozen=True)
@@ -31,80 +60,139 @@ class Trained:
     step_seconds: float
 
 
-@dataclass(frozen=True)
-class TaskFit:
-    """Training of one reading: AdamW, warm-up and linear decay, the epoch that is best on ``dev`` kept.
+def fit_reading(
+    reading: Reading,
+    train: Prepared,
+    dev: Prepared,
+    score: Score,
+    settings: FlareSection,
+    accelerator: Accelerator,
+    *,
+    epochs: int,
+    lr: float,
+    seed: int,
+    task: str,
+    on_event: OnEvent = ignore,
+) -> Trained:
+    """Train one reading and keep the epoch that is best on ``dev``; of equal ones, the first.
 
-    Order of the texts and dropout are drawn from ``seed``. Of equal epochs the first is kept.
+    Order of the texts and dropout are drawn from ``seed``. Raises RunError where the loss or a weight is not
+    finite.
     """
-
-    reading: Reading
-    train: Prepared
-    dev: Prepared
-    score: Score
-    settings: FlareSection
-    epochs: int
-    lr: float
-    seed: int
-    task: str
-    on_event: OnEvent = ignore
-
-    def run(self) -> Trained:
-        """Train. Raises RunError where the loss is not finite."""
-        settings, parameters = self.settings, self.reading.parameters()
-        optimizer = torch.optim.AdamW(parameters, lr=self.lr, weight_decay=settings.weight_decay, fused=True)
-        updates = self.epochs * -(-len(self.train.lengths) // settings.batch_size)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: linear_schedule(step, updates, settings.warmup)
-        )
-        torch.manual_seed(self.seed)
-        self.on_event(Started(self.task, updates, "updates"))
-        started, steps, history = time.monotonic(), [], []
-        best: tuple[float, int, list[Tensor]] = (-1.0, 0, [])
-        for epoch in range(1, self.epochs + 1):
-            losses = self._epoch(epoch, parameters, optimizer, schedule, steps)
-            score = self.score(self.reading.predict(self.dev, settings.batch_size), self.dev.labels.tolist())
-            history.append(FlareEpoch(epoch=epoch, loss=statistics.fmean(losses), dev_score=score))
-            if score > best[0]:
-                best = (score, epoch, [parameter.detach().clone() for parameter in parameters])
-            self.on_event(Advanced(self.task, len(steps), f"epoch {epoch}, dev {score:.1f}"))
-        with torch.no_grad():
-            for parameter, kept in zip(parameters, best[2], strict=True):
-                parameter.copy_(kept)
-        self.on_event(Finished(self.task, f"dev {best[0]:.1f}"))
-        return Trained(history, best[1], time.monotonic() - started, statistics.median(steps))
-
-    def _epoch(
-        self,
-        epoch: int,
-        parameters: list[nn.Parameter],
-        optimizer: torch.optim.Optimizer,
-        schedule: torch.optim.lr_scheduler.LRScheduler,
-        steps: list[float],
-    ) -> list[float]:
-        """The loss of every update; ``steps`` gets their seconds."""
-        self.reading.model.train(True)
-        losses = []
-        for rows in training_batches(self.train.lengths, self.settings.batch_size, self.seed, epoch):
-            started = time.perf_counter()
-            loss = self.reading.loss(self.train, rows)
-            loss.backward()
-            if self.settings.clip_norm:
-                torch.nn.utils.clip_grad_norm_(parameters, self.settings.clip_norm)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-            losses.append(loss.item())
-            steps.append(time.perf_counter() - started)
-            if not torch.isfinite(loss):
-                raise RunError(
-                    f"{self.task} diverged: the loss is {losses[-1]} in epoch {epoch}",
-                    f"lower the learning rate, now {self.lr:g}",
-                )
-        return losses
+    started, parameters = time.monotonic(), reading.parameters()
+    dev_score = DevScore(reading, dev, score, settings.batch_size, on_event)
+    best, times = KeepBest(dev_score, parameters), StepTimes(accelerator.device)
+    optimiser = LinearDecay(epochs, lr, settings.warmup, settings.weight_decay, settings.clip_norm)
+    fit = Fit(
+        TaskObjective(reading),
+        parameters,
+        TaskBatches(train, settings.batch_size, seed),
+        optimiser,
+        accelerator,
+        seed,
+        callbacks=[times, dev_score, best],
+        task=task,
+        on_event=on_event,
+    )
+    try:
+        records = fit.run()
+    finally:
+        accelerator.free_memory()  # it would hold on to every model and optimizer that it has prepared
+    best.restore()
+    history = [
+        FlareEpoch(epoch=record.epoch, loss=record.loss, dev_score=found)
+        for record, found in zip(records, dev_score.scores, strict=True)
+    ]
+    seconds = time.monotonic() - started
+    return Trained(history, best.epoch or 0, seconds, statistics.median(times.seconds))
 
 
-def linear_schedule(step: int, updates: int, warmup: float) -> float:
-    """Factor on the learning rate of update ``step`` (from 0): up to 1 over the warm-up, then down to 0."""
-    rise = max(1, round(warmup * updates))
-    return min((step + 1) / rise, (updates - step) / max(1, updates - rise))
+@dataclass(frozen=True)
+class TaskBatch:
+    """Rows of a split. Their loss is a mean already, so what it is divided by is 1."""
+
+    split: Prepared
+    rows: Sequence[int]
+    tokens: int = 1
+
+    def to(self, device: torch.device) -> TaskBatch:
+        """The same: a reading moves what it reads."""
+        return self
+
+    def pinned(self) -> TaskBatch:
+        """The same."""
+        return self
+
+
+class TaskBatches:
+    """A split's rows by epoch, a function of ``seed`` and epoch."""
+
+    def __init__(self, split: Prepared, size: int, seed: int):
+        """``size`` is the number of rows of a batch."""
+        self._split = split
+        self._size = size
+        self._seed = seed
+
+    def batches(self, epoch: int) -> list[TaskBatch]:
+        rows = training_batches(self._split.lengths, self._size, self._seed, epoch)
+        return [TaskBatch(self._split, batch) for batch in rows]
+
+    def updates(self, epoch: int, accumulate: int) -> Iterator[list[TaskBatch]]:
+        batches = self.batches(epoch)
+        for start in range(0, len(batches), accumulate):
+            yield batches[start : start + accumulate]
+
+
+class TaskObjective(nn.Module):
+    """The loss of a reading on a batch, with all that it trains as submodules."""
+
+    def __init__(self, reading: Reading):
+        super().__init__()
+        self.reading = reading
+        self.parts = nn.ModuleList([reading.model.backbone, *reading.modules().values()])
+
+    def forward(self, batch: TaskBatch) -> Tensor:
+        return self.reading.loss(batch.split, batch.rows)
+
+    def train(self, mode: bool = True) -> TaskObjective:
+        self.reading.model.train(mode)
+        return self
+
+
+class DevScore(Callback):
+    """The score on the development set after each epoch. ``losses`` are the scores with their sign turned."""
+
+    def __init__(self, reading: Reading, dev: Prepared, score: Score, size: int, on_event: OnEvent):
+        self._reading = reading
+        self._dev = dev
+        self._score = score
+        self._size = size
+        self._on_event = on_event
+        self.scores: list[float] = []
+
+    @property
+    def losses(self) -> list[float]:
+        return [-score for score in self.scores]
+
+    def after_epoch(self, epoch: int) -> None:
+        answers = self._reading.predict(self._dev, self._size)
+        self.scores.append(self._score(answers, self._dev.labels.tolist()))
+        self._on_event(Noted(f"epoch {epoch}: dev {self.scores[-1]:.1f}"))
+
+
+class StepTimes(Callback):
+    """The seconds of every update."""
+
+    def __init__(self, device: torch.device):
+        self._device = device
+        self.seconds: list[float] = []
+
+    def before_epoch(self, epoch: int) -> None:
+        self._started = time.perf_counter()
+
+    def after_update(self) -> None:
+        if self._device.type == "cuda":  # which would go on counting after the CPU has stopped
+            torch.cuda.synchronize(self._device)
+        now = time.perf_counter()
+        self.seconds.append(now - self._started)
+        self._started = now

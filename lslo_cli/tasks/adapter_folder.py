@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from accelerate import Accelerator
+
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.adapter_config import (
     ADAPTER_CONFIG,
@@ -15,6 +17,7 @@ from lslo_cli.artifacts.adapter_config import (
     read_adapter_config,
 )
 from lslo_cli.artifacts.folder import RunFolder
+from lslo_cli.artifacts.provenance import digest_of_file
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import OnEvent, ignore
@@ -62,22 +65,27 @@ def find_folder(where: str) -> Path:
 
 
 def open_folder(
-    where: str, given: Mapping[str, Any] | None = None, on_event: OnEvent = ignore
+    where: str,
+    given: Mapping[str, Any] | None = None,
+    on_event: OnEvent = ignore,
+    accelerator: Accelerator | None = None,
 ) -> tuple[Setup, Route | None]:
     """Load the base model that a folder or hub id names, and onto it what was trained.
 
     Everything but the machine is as recorded there, except for what is ``given`` by recipe key, such as
-    ``model.name`` where the base model lies elsewhere by now. Raises InputError where something is missing
+    ``model.name`` where the base model lies elsewhere by now. A model that helps another goes to its
+    ``accelerator``. Raises InputError where something is missing
     or damaged or the base is another one, UsageError for values that do not fit.
     """
     folder = find_folder(where)
     run = RunFolder(folder)
     if run.training.is_file():
         training = store.read(run.training, TrainingResult)
-        setup = prepare(reopened(training.recipe, given or {}), on_event=on_event)
+        setup = prepare(reopened(training.recipe, given or {}), on_event=on_event, accelerator=accelerator)
         return setup, load_run(setup, run, training)
     config = read_adapter_config(folder)
-    setup = prepare(reopened(recorded_settings(config), given or {}), on_event=on_event)
+    recipe = reopened(recorded_settings(config), given or {})
+    setup = prepare(recipe, on_event=on_event, accelerator=accelerator)
     if setup.codes != tuple(config.languages):
         raise UsageError(
             f"the adapters in {folder} are for {', '.join(config.languages)}, not {', '.join(setup.codes)}",
@@ -92,6 +100,15 @@ def open_folder(
         )
     path = folder / ADAPTER_WEIGHTS
     return setup, attach_weights(setup, path, read_tensors(path, _COPY_AGAIN), config)
+
+
+def weights_digest(where: str) -> str:
+    """sha256 of the weights that :func:`open_folder` puts on their base model."""
+    folder = find_folder(where)
+    path = RunFolder(folder).training
+    if path.is_file():
+        return store.read(path, TrainingResult).result.weights.digest
+    return digest_of_file(folder / ADAPTER_WEIGHTS)
 
 
 def recorded_settings(config: AdapterConfig) -> dict[str, Any]:

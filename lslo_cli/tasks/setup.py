@@ -193,16 +193,19 @@ def prepare(
     resume: bool = False,
     on_event: OnEvent = ignore,
     all_languages: bool = False,
+    accelerator: Accelerator | None = None,
 ) -> Setup:
     """Choose the device, seed everything, load the base model and check that it knows the languages.
 
     New languages are added to it first. With ``all_languages`` the languages are those of the base model,
-    whatever the recipe names. Raises UsageError for an unknown language or device, InputError for
+    whatever the recipe names. A model that helps another goes to its ``accelerator``, and nothing is seeded.
+    Raises UsageError for an unknown language or device, InputError for
     a base model that cannot be used.
     """
     recipe = with_splits(recipe)
     languages = recipe.selected_languages()
-    accelerator = open_device(recipe)
+    is_alone = accelerator is None
+    accelerator = accelerator or open_device(recipe)
     base = load_base(recipe.model.name, revision=recipe.model.revision, attn=attention_for(accelerator))
     base = add_languages(base, recipe.new_languages)
     if all_languages:
@@ -210,7 +213,8 @@ def prepare(
         languages = tuple(known.get(code, Language(code, Resource.LOW)) for code in base.tokenizer.languages)
     base.check_languages(language.code for language in languages)
     base.model.to(accelerator.device)
-    set_seed(recipe.seed)
+    if is_alone:
+        set_seed(recipe.seed)
     listener = on_event if accelerator.is_main_process else ignore
     return Setup(recipe, languages, base, accelerator, work, resume, listener)
 

@@ -8,13 +8,17 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import AutocastKwargs
 
 from lslo_cli.errors import UsageError
 from lslo_cli.recipe import Precision, Recipe
 
 
-def open_device(recipe: Recipe) -> Accelerator:
-    """The device and precision of ``[run]``. Raises UsageError where they are not to be had here."""
+def open_device(recipe: Recipe, autocast: bool = True) -> Accelerator:
+    """The device and precision of ``[run]``. Raises UsageError where they are not to be had here.
+
+    Without ``autocast`` a model that is trained computes in the formats of its own weights.
+    """
     if recipe.run.threads:
         torch.set_num_threads(recipe.run.threads)
     device, precision = recipe.run.device, recipe.run.precision
@@ -28,7 +32,9 @@ def open_device(recipe: Recipe) -> Accelerator:
         raise UsageError("fp16 needs a CUDA device", "use --precision fp32 or bf16")
     mixed = "no" if precision is Precision.FP32 else str(precision)
     AcceleratorState._reset_state()  # or it would insist on the precision of an earlier stage in this process
-    accelerator = Accelerator(cpu=device == "cpu", mixed_precision=mixed)
+    accelerator = Accelerator(
+        cpu=device == "cpu", mixed_precision=mixed, kwargs_handlers=[AutocastKwargs(enabled=autocast)]
+    )
     tf32 = recipe.run.tf32 and accelerator.device.type == "cuda"
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     return accelerator

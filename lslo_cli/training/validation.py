@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -63,6 +63,13 @@ class Validation(Callback):
         self.losses[:] = state["losses"]
 
 
+class Measured(Protocol):
+    """What finds a number after every epoch, the lower the better."""
+
+    @property
+    def losses(self) -> Sequence[float]: ...
+
+
 class KeepBest(Callback):
     """Remembers the parameters of the epoch with the lowest validation loss; of equal ones, the first's.
 
@@ -72,7 +79,7 @@ class KeepBest(Callback):
 
     def __init__(
         self,
-        validation: Validation,
+        validation: Measured,
         parameters: Sequence[torch.Tensor],
         eligible: Callable[[int], bool] = lambda epoch: True,
     ):

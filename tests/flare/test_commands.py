@@ -9,13 +9,14 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.flare import commands
-from lslo_cli.flare.folder import FlareFolder
 from lslo_cli.flare.reporting import read_report, report
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.method.flare import shuffled_rows
 from lslo_cli.recipe import resolve
+from lslo_cli.tasks import Experiment
 
 RUNS = (
     "zero-shot",
@@ -84,7 +85,7 @@ def given(tiny, tmp_path_factory):
 
     def experiment(results=None, **changes):
         recipe = resolve(None, {**settings, **changes})
-        return commands.FlareExperiment(recipe, FlareFolder(results or folder / "results"), "lslo flare")
+        return Experiment(recipe, ExperimentFolder(results or folder / "results"), "lslo flare")
 
     return experiment
 
@@ -271,7 +272,7 @@ def test_what_is_missing_is_said(given, tmp_path):
     with pytest.raises(InputError, match="no flare-training at"):
         list(commands.evaluate(given(tmp_path / "none")))
     with pytest.raises(InputError, match="no evaluation in"):
-        report(FlareFolder(tmp_path / "none"))
+        report(ExperimentFolder(tmp_path / "none"))
     with pytest.raises(InputError, match="cannot load the task model"):
         list(commands.train(given(tmp_path / "none", **{"flare.model": str(tmp_path)})))
     with pytest.raises(UsageError, match="unknown task 'nusas'"):
@@ -290,6 +291,6 @@ def test_damaged_artifacts_are_refused(done, tmp_path):
     document["result"]["gold"] = "000000000"
     path.write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(InputError, match="was changed after it was written"):
-        report(FlareFolder(tmp_path / "copy"))
+        report(ExperimentFolder(tmp_path / "copy"))
     for kind in (FlareEvaluationResult, FlareTrainingResult):
         assert kind.command.startswith("lslo flare")

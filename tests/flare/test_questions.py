@@ -18,11 +18,12 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted
 from lslo_cli.flare import commands
-from lslo_cli.flare.folder import FlareFolder
 from lslo_cli.recipe import resolve
+from lslo_cli.tasks import Experiment
 
 WORDS = ("who", "?", "the", "cat", "dog", "bird", "sat", "kuka", "se", "kissa", "koira", "lintu", "istui")
 ANIMALS = {"en": ("cat", "dog", "bird"), "fi": ("kissa", "koira", "lintu")}
@@ -82,7 +83,7 @@ def experiment(tmp_path):
             "run.threads": 1,
         }
         recipe = resolve(None, {**settings, **changes})
-        return commands.FlareExperiment(recipe, FlareFolder(tmp_path / "results"), "lslo flare")
+        return Experiment(recipe, ExperimentFolder(tmp_path / "results"), "lslo flare")
 
     return made
 

@@ -2,24 +2,37 @@
 
 import pytest
 import torch
+from accelerate import Accelerator
 
 from lslo_cli.errors import RunError
-from lslo_cli.events import Finished, Started
-from lslo_cli.flare.training import TaskFit, linear_schedule
+from lslo_cli.events import Noted, Started
+from lslo_cli.flare.training import LinearDecay, fit_reading
 from lslo_cli.method.task_scores import accuracy
 from lslo_cli.recipe.flare import FlareSection
+
+
+class Model:
+    """A task model that has nothing but a backbone, and remembers in which mode it was."""
+
+    def __init__(self):
+        self.backbone = torch.nn.Linear(1, 1)
+        self.modes = []
+
+    def train(self, mode):
+        self.modes.append(mode)
 
 
 class Line:
     """A reading of numbers: the logit of label 1 is ``w x``. What it answers on dev is told beforehand."""
 
-    class model:
-        train = staticmethod(lambda mode: None)
-
     def __init__(self, dev_answers):
+        self.model = Model()
         self.w = torch.nn.Parameter(torch.zeros(1))
         self.dev_answers = iter(dev_answers)
         self.weights = []
+
+    def modules(self):
+        return {}
 
     def parameters(self):
         return [self.w]
@@ -38,13 +51,15 @@ class Split:
     labels = torch.tensor([1, 1, 1, 1, 1, 1])
 
 
-def fit(reading, **changes):
+def fit(reading, accelerator=None, **changes):
     settings = {"epochs": 3, "lr": 0.1, "seed": 1, "task": "a task", **changes}
-    return TaskFit(reading, Split, Split, accuracy, FlareSection(batch_size=4), **settings)
+    accelerator = accelerator or Accelerator(cpu=True)
+    return fit_reading(reading, Split, Split, accuracy, FlareSection(batch_size=4), accelerator, **settings)
 
 
 def test_the_rate_rises_over_the_warm_up_and_falls_to_zero():
-    factors = [linear_schedule(step, updates=20, warmup=0.1) for step in range(21)]
+    optimiser = LinearDecay(epochs=1, lr=1.0, warmup=0.1, weight_decay=0.0, clip_norm=0.0)
+    factors = [optimiser.factor(step, updates=20) for step in range(21)]
     assert factors[:3] == [0.5, 1.0, 1.0]
     assert factors[11] == pytest.approx(0.5)
     assert factors[20] == 0
@@ -53,22 +68,50 @@ def test_the_rate_rises_over_the_warm_up_and_falls_to_zero():
 def test_the_best_epoch_on_dev_is_kept_and_of_equals_the_first():
     good, bad = [1] * 6, [0] * 6
     reading = Line([bad, good, good])
-    trained = fit(reading).run()
+    trained = fit(reading)
     assert trained.best_epoch == 2
     assert [epoch.dev_score for epoch in trained.history] == [0, 100, 100]
     assert reading.w.item() == reading.weights[1] != reading.weights[2]
 
 
+def test_every_update_is_that_of_adamw_on_the_mean_loss_of_its_rows():
+    reading = Line([[1] * 6] * 3)
+    trained = fit(reading)
+    w = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([w], lr=0.1, weight_decay=0.01)
+    rates = LinearDecay(3, 0.1, 0.1, 0.01, 1.0)
+    losses = []
+    for step in range(6):  # all rows are equal, so their order does not matter
+        optimizer.param_groups[0]["lr"] = 0.1 * rates.factor(step, 6)
+        optimizer.zero_grad()
+        loss = torch.nn.functional.softplus(-w).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert reading.weights[-1] == pytest.approx(w.item(), rel=1e-6)
+    assert [epoch.loss for epoch in trained.history] == pytest.approx(
+        [(a + b) / 2 for a, b in zip(losses[::2], losses[1::2], strict=True)]
+    )
+
+
+def test_the_device_keeps_nothing_of_a_training_that_is_over():
+    accelerator = Accelerator(cpu=True)
+    fit(Line([[1] * 6] * 3), accelerator)
+    assert not accelerator._models and not accelerator._optimizers
+
+
 def test_events_tell_how_far_it_is():
     events = []
-    fit(Line([[1] * 6] * 3), on_event=events.append).run()
+    fit(Line([[1] * 6] * 3), on_event=events.append)
     assert events[0] == Started("a task", 6, "updates")
-    assert events[-1] == Finished("a task", "dev 100.0")
-    assert events[-2].completed == 6
+    assert [event for event in events if isinstance(event, Noted)] == [
+        Noted(f"epoch {epoch}: dev 100.0") for epoch in (1, 2, 3)
+    ]
 
 
 def test_a_loss_that_is_not_finite_ends_the_run():
     reading = Line([[1] * 6] * 3)
     reading.w.data.fill_(float("nan"))
-    with pytest.raises(RunError, match="a task diverged: the loss is nan in epoch 1"):
-        fit(reading).run()
+    with pytest.raises(RunError, match="a task diverged: the loss is nan in epoch 1") as caught:
+        fit(reading)
+    assert "fit." not in caught.value.hint

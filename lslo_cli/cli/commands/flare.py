@@ -11,12 +11,16 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, split_commas, takes
-from lslo_cli.cli.options import EXPERIMENT, TRAINING, ExperimentOptions, MachineOptions, command_line
+from lslo_cli.cli.options import EXPERIMENT, MACHINE, TRAINING, FolderOptions, MachineOptions
+from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from lslo_cli.flare.commands import FlareExperiment
-    from lslo_cli.tasks.experiment import Written
+    from lslo_cli.recipe import Recipe
+    from lslo_cli.tasks import Written
+
+READ = ("flare", "run", "name", "description")
+"""The parts of a recipe that these commands read."""
 
 app = typer.Typer(help="FLARE: carry a task from English to other languages, fused in adapters.")
 
@@ -29,9 +33,19 @@ def read_seeds(text: str) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FlareOptions(MachineOptions, ExperimentOptions):
+class FlareOptions(MachineOptions, FolderOptions):
     """Which task, on which data, with which model."""
 
+    name: Annotated[
+        str | None,
+        Option(
+            "--name",
+            metavar="NAME",
+            rich_help_panel=EXPERIMENT,
+            help="The experiment's folder in --results; default: the recipe's name or flare-TASK.",
+        ),
+        Key("name"),
+    ] = None
     task: Annotated[
         str | None,
         Option("--task", metavar="NAME", rich_help_panel=EXPERIMENT, help="nusax, xnli or tydiqa."),
@@ -68,15 +82,21 @@ class FlareOptions(MachineOptions, ExperimentOptions):
         Option("--seeds", metavar="NUMBERS", rich_help_panel=EXPERIMENT, help="One experiment for each."),
         Key("flare.seeds", read_seeds),
     ] = None
+    dry_run: Annotated[
+        bool, Option("--dry-run", rich_help_panel=MACHINE, help="Check all, print the plan, write nothing.")
+    ] = False
 
-    def experiment(self) -> FlareExperiment:
-        """The experiment these options describe."""
-        recipe = self.resolve()
-        from lslo_cli.flare.commands import FlareExperiment
-        from lslo_cli.flare.folder import FlareFolder
-
-        folder = FlareFolder(self.results / recipe.experiment)
-        return FlareExperiment(recipe, folder, command_line())
+    def resolve(self) -> Recipe:
+        """The recipe with these options applied. Raises UsageError for a ``--set`` that has no effect."""
+        for assignment in self.assignments or ():
+            key = assignment.partition("=")[0].strip()
+            if key.partition(".")[0] not in READ:
+                raise UsageError(
+                    f"'--set {assignment}' has no effect in lslo flare",
+                    "set keys of [flare], such as flare.rank=4, or of [run]; --seeds names the seeds",
+                )
+        recipe = super().resolve()
+        return recipe if recipe.name else recipe.model_copy(update={"name": f"flare-{recipe.flare.task}"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,12 +126,16 @@ def train(options: FlareTrainOptions) -> None:
     from lslo_cli.cli.progress import listening
     from lslo_cli.flare import commands
 
+    if options.dry_run:
+        from lslo_cli.flare.plan import plan
+
+        return show_plan(options, plan(experiment, "train"))
     with listening(options.quiet) as on_event:
         written = list(commands.train(experiment, on_event))
-    show(
-        options, written, ("seed", "language", "run", "parameters", "seconds", "dev"), _trained_rows(written)
-    )
-    _next(options, "flare evaluate")
+    if not print_artifacts(options, written):
+        columns = ("seed", "language", "run", "parameters", "seconds", "dev")
+        console.show_table("Runs", columns, _trained_rows(written), names=3)
+    say_next(options, written, "flare evaluate")
 
 
 @app.command("evaluate")
@@ -128,29 +152,16 @@ def evaluate(options: FlareOptions) -> None:
     from lslo_cli.cli.progress import listening
     from lslo_cli.flare import commands
 
+    if options.dry_run:
+        from lslo_cli.flare.plan import plan
+
+        return show_plan(options, plan(experiment, "evaluate"))
     with listening(options.quiet) as on_event:
         written = list(commands.evaluate(experiment, on_event))
-    show(options, written, ("seed", "language", "run", "source", "score"), _tested_rows(written))
-    _next(options, "flare report")
-
-
-def show(
-    options: FlareOptions,
-    written: list[Written],
-    columns: tuple[str, ...],
-    rows: Iterable[tuple[object, ...]],
-) -> None:
-    """The artifacts as JSON, or a table of what is in them."""
-    if options.json:
-        for item in written:
-            print(item.path.read_text(encoding="utf-8"), end="")
-    else:
-        console.show_table("Runs", columns, rows, names=3)
-
-
-def _next(options: FlareOptions, command: str) -> None:
-    if not options.quiet:
-        console.say(f"next: {options.command(command)}")
+    if not print_artifacts(options, written):
+        columns = ("seed", "language", "run", "source", "score")
+        console.show_table("Runs", columns, _tested_rows(written), names=3)
+    say_next(options, written, "flare report")
 
 
 def _trained_rows(written: Iterable[Written]) -> Iterable[tuple[object, ...]]:

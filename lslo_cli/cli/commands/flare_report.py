@@ -11,11 +11,11 @@ from typer import Argument, Option
 from lslo_cli.cli import console
 from lslo_cli.cli.commands.report import format_of
 from lslo_cli.cli.flags import takes
-from lslo_cli.cli.options import ExperimentOptions
+from lslo_cli.cli.options import FolderOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class FlareReportOptions(ExperimentOptions):
+class FlareReportOptions(FolderOptions):
     folder: Annotated[
         Path | None,
         Argument(
@@ -55,19 +55,19 @@ def flare_report(options: FlareReportOptions) -> None:
     """
     outputs = [(path, format_of(options.form, path)) for path in options.output or ()]
     located = options.located()
+    from lslo_cli.artifacts.folder import ExperimentFolder
     from lslo_cli.artifacts.writing import write_text
     from lslo_cli.flare import reporting
-    from lslo_cli.flare.folder import FlareFolder
     from lslo_cli.report.building import Format, write
 
     if outputs:
-        found = reporting.read_report(FlareFolder(located))
+        found = reporting.read_report(ExperimentFolder(located))
         document = found.document(with_figures=any(form == Format.HTML for _, form in outputs))
         for path, form in outputs:
             write_text(path, write(document, Format(form)))
             print(path)
         return
-    document, paths = reporting.report(FlareFolder(located))
+    document, paths = reporting.report(ExperimentFolder(located))
     for table in document.sections[0].tables:
         console.show_table(table.heading, table.header, table.text_rows(), table.names)
         console.results.print()

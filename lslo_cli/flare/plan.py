@@ -1,0 +1,88 @@
+"""What ``lslo flare`` would do: all that it reads is loaded, and nothing is written (``--dry-run``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.provenance import Stopwatch
+from lslo_cli.events import ignore
+from lslo_cli.flare.commands import Seed, missing_runs, whole_runs
+from lslo_cli.flare.folder import LanguageFolder
+from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
+from lslo_cli.flare.runs import TUNING
+from lslo_cli.flare.setup import FlareSetup
+from lslo_cli.flare.tasks import SOURCE
+from lslo_cli.models.work import Plan
+from lslo_cli.tasks.experiment import Experiment, Upstream
+from lslo_cli.tasks.job import Job
+
+
+def plan(experiment: Experiment, command: str) -> Plan:
+    """What ``train`` or ``evaluate`` would do. Raises whatever it would raise before its work."""
+    store.check_writable(experiment.folder.path)
+    recipe = experiment.recipe.flare
+    seeds = [Seed(experiment, number, ignore) for number in recipe.seeds]
+    first = seeds[0].setup
+    files = _trainings if command == "train" else _evaluations
+    would_write = tuple(path for seed in seeds for path in files(seed))
+    languages = (SOURCE, *recipe.languages) if command == "train" else recipe.languages
+    splits = ("train", "dev") if command == "train" else ("test",)
+    if command == "train":
+        _check_methods(first)
+    model = first.model_identity
+    facts = [
+        ("task", f"{recipe.task}, {first.task.metric}"),
+        ("task model", f"{model.name}, {model.parameters:,} parameters"),
+        *(
+            (f"text in {language}", ", ".join(_size(first, language, split) for split in splits))
+            for language in languages
+        ),
+        ("methods", ", ".join(recipe.runs)),
+        *((f"translator {name}", where) for name, where in recipe.translators.items()),
+        ("seeds", ", ".join(map(str, recipe.seeds))),
+        ("device", first.device),
+    ]
+    return Plan(f"flare {command}", tuple(facts), (), would_write)
+
+
+def _size(setup: FlareSetup, language: str, split: str) -> str:
+    return f"{len(setup.pairs(language, split).target):,} rows to {split}"
+
+
+def _check_methods(setup: FlareSetup) -> None:
+    """Put every method on the task model once, with its translation model where it has one."""
+    model = setup.new_model()
+    for run in setup.settings.parsed_runs():
+        with setup.reading(model, run, SOURCE):
+            pass
+
+
+def _trainings(seed: Seed) -> Iterator[Path]:
+    """The trainings of a seed that are missing, incomplete or stale, the tuning first."""
+    path = seed.source.training
+    current = _job(seed, path).up_to_date(FlareTrainingResult)
+    tuning_is_current = current is not None and TUNING in whole_runs(current)
+    if not tuning_is_current:
+        yield path
+    for language in seed.setup.settings.languages:
+        path = seed.folder(language).training
+        current = _job(seed, path, seed.tuning).up_to_date(FlareTrainingResult) if tuning_is_current else None
+        if not current or missing_runs(seed.setup, whole_runs(current)):
+            yield path
+
+
+def _evaluations(seed: Seed) -> Iterator[Path]:
+    """The evaluations of a seed that are missing or stale."""
+    for language in seed.setup.settings.languages:
+        folder: LanguageFolder = seed.folder(language)
+        training = Upstream("training", folder.training, seed.training(language).digest)
+        job = _job(seed, folder.evaluation, seed.tuning, training)
+        if not job.up_to_date(FlareEvaluationResult):
+            yield folder.evaluation
+
+
+def _job(seed: Seed, path: Path, *upstream: Upstream) -> Job[FlareSetup]:
+    """A job that only looks at what is there."""
+    return Job(seed.experiment, path, seed.setup, Stopwatch(), list(upstream))
