@@ -24,7 +24,7 @@ from lslo_cli.flare.prompted_model import PromptedModel
 from lslo_cli.flare.source import Side
 from lslo_cli.flare.task_model import TaskModel
 from lslo_cli.flare.tasks import Task
-from lslo_cli.models.checkpoint import quiet_transformers
+from lslo_cli.models.pretrained import pretrained
 from lslo_cli.nn.files import first_not_finite, unreadable_reason
 
 CLASSES = {"mt5": MT5EncoderModel, "t5": T5EncoderModel}
@@ -50,14 +50,14 @@ def load_task_model(
     model or FLARE does not know it.
     """
     try:
-        with quiet_transformers():
-            config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
-            writes = decodes_only(config.model_type)
-            loader = AutoModelForCausalLM if writes else CLASSES.get(config.model_type, AutoModel)
-            options = {} if attention is None else {"attn_implementation": attention}
-            options |= {"revision": revision, "dtype": torch.float32, "output_loading_info": True}
-            backbone, report = loader.from_pretrained(name, trust_remote_code=False, **options)
-            tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+        config = pretrained(AutoConfig, name, revision=revision)
+        writes = decodes_only(config.model_type)
+        kind = AutoModelForCausalLM if writes else CLASSES.get(config.model_type, AutoModel)
+        revision = config._commit_hash or revision  # a branch of the hub may move on meanwhile
+        options = {} if attention is None else {"attn_implementation": attention}
+        options |= {"revision": revision, "dtype": torch.float32, "output_loading_info": True}
+        backbone, report = pretrained(kind, name, **options)
+        tokenizer = pretrained(AutoTokenizer, name, revision=revision)
     except (InputError, UsageError):
         raise
     except Exception as error:  # safetensors, pickle, tokenizers and transformers each raise their own

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +10,6 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from transformers import PreTrainedModel
-from transformers.utils import logging as transformers_logging
 
 from lslo_cli.architectures import TRANSLATION
 from lslo_cli.architectures.translation import UNTIED
@@ -23,6 +20,7 @@ from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.hub import cache, endpoint, hub_files
 from lslo_cli.models.piece_tokenizer import PieceTokenizer
+from lslo_cli.models.pretrained import pretrained, quiet_transformers
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.models.tokenizer_files import TOKENIZER_FILES, read_family
 from lslo_cli.nn.files import first_not_finite, unreadable_reason
@@ -109,15 +107,14 @@ class Checkpoint:
         """
         architecture = TRANSLATION[self.config()["model_type"]]
         try:
-            with quiet_transformers():
-                model, report = architecture.network.from_pretrained(
-                    self.hub_id or str(self.folder),
-                    revision=self.commit or "main",
-                    dtype=dtype,
-                    **architecture.settings,
-                    output_loading_info=True,
-                    trust_remote_code=False,
-                )
+            model, report = pretrained(
+                architecture.network,
+                self.hub_id or str(self.folder),
+                revision=self.commit or "main",
+                dtype=dtype,
+                **architecture.settings,
+                output_loading_info=True,
+            )
         except Exception as error:  # safetensors, pickle, torch and transformers each raise their own
             if is_out_of_memory(error):
                 raise RunError(
@@ -238,17 +235,3 @@ def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path)
 def _weight_files(folder: Path) -> list[Path]:
     """The files transformers would read: safetensors, or pickled weights where there are none."""
     return next((files for pattern in WEIGHTS if (files := sorted(folder.glob(pattern)))), [])
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Keep transformers' bars and reports off the terminal: what they tell, we check and raise."""
-    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if bars:
-            transformers_logging.enable_progress_bar()

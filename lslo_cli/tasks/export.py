@@ -17,6 +17,7 @@ from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.strategy import Index
 from lslo_cli.models.base import load_base, save_base
+from lslo_cli.models.pretrained import pretrained
 from lslo_cli.nn.folding import adapted, factors, fold, sides_that_matter
 from lslo_cli.nn.route import Route
 from lslo_cli.tasks.experiment import Experiment
@@ -181,9 +182,7 @@ def _peft_logits(
         if isinstance(model, PeftModel):
             model.load_adapter(str(folder / name), adapter_name=name)
         else:
-            model = PeftModel.from_pretrained(
-                model, str(folder / name), adapter_name=name, trust_remote_code=False
-            )
+            model = pretrained(PeftModel, model, str(folder / name), adapter_name=name)
     found = []
     for direction, source, target in examples:
         wanted = (f"source-{direction.src}", f"target-{direction.tgt}")

@@ -1,4 +1,4 @@
-"""Tiny random models of every architecture that FLARE knows."""
+"""Tiny random models of every architecture that FLARE knows, and one with a tokenizer and NusaX's files."""
 
 from dataclasses import dataclass
 
@@ -158,3 +158,37 @@ def trained(adapters, size: float = 0.5):
     for adapter in adapters.by_name.values():
         adapter.lora_B.data.normal_(0, size, generator=generator)
     return adapters
+
+
+LABELS = ("negative", "neutral", "positive")
+WORDS = {
+    "english": ("bad", "so", "good"),
+    "javanese": ("ala", "lan", "apik"),
+    "sundanese": ("awon", "sae", "x"),
+}
+
+
+@pytest.fixture(scope="session")
+def nusax_model(tmp_path_factory):
+    """A folder with a tiny encoder in ``model`` and invented texts in NusaX's files in ``nusax``."""
+    folder = tmp_path_factory.mktemp("nusax-model")
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sum(WORDS.values(), ())]
+    model = folder / "model"
+    torch.manual_seed(0)
+    config = hf.BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+    )
+    hf.BertModel(config).save_pretrained(model)
+    (model / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    hf.BertTokenizerFast(str(model / "vocab.txt")).save_pretrained(model)
+    for language, words in WORDS.items():
+        for split, rows in (("train", 24), ("valid", 6), ("test", 9)):
+            path = folder / "nusax" / language / f"{split}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lines = [f"{n},{words[n % 3]} {words[1]},{LABELS[n % 3]}" for n in range(rows)]
+            path.write_text("id,text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    return folder

@@ -4,9 +4,7 @@ import json
 import shutil
 
 import pytest
-import torch
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import ExperimentFolder
@@ -30,42 +28,17 @@ RUNS = (
     "flare-mt:tiny",
     "flare-shuffled",
 )
-LABELS = ("negative", "neutral", "positive")
-WORDS = {
-    "english": ("bad", "so", "good"),
-    "javanese": ("ala", "lan", "apik"),
-    "sundanese": ("awon", "sae", "x"),
-}
 
 
 @pytest.fixture(scope="module")
-def given(tiny, tmp_path_factory):
-    """A folder with a task model and NusaX's files, and settings that make a run take seconds."""
+def given(tiny, nusax_model, tmp_path_factory):
+    """Settings that make a run take seconds."""
     folder = tmp_path_factory.mktemp("flare")
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sum(WORDS.values(), ())]
-    model = folder / "model"
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=16,
-    )
-    BertModel(config).save_pretrained(model)
-    (model / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
-    BertTokenizerFast(str(model / "vocab.txt")).save_pretrained(model)
-    for language, words in WORDS.items():
-        for split, rows in (("train", 24), ("valid", 6), ("test", 9)):
-            path = folder / "nusax" / language / f"{split}.csv"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lines = [f"{n},{words[n % 3]} {words[1]},{LABELS[n % 3]}" for n in range(rows)]
-            path.write_text("id,text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
     settings = {
         "name": "tiny-flare",
         "flare.task": "nusax",
-        "flare.data": str(folder / "nusax"),
-        "flare.model": str(model),
+        "flare.data": str(nusax_model / "nusax"),
+        "flare.model": str(nusax_model / "model"),
         "flare.languages": ("jv", "su"),
         "flare.seeds": (1, 2),
         "flare.runs": RUNS,
