@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
@@ -11,27 +12,45 @@ from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.errors import InputError
 from lslo_cli.flare.architectures import decodes_only
 from lslo_cli.models.checkpoint import CONFIG
-from lslo_cli.models.hub import cache, hub_files
+from lslo_cli.models.hub import cache, endpoint, hub_files
 
 
-def identify(name: str, backbone: nn.Module) -> ModelIdentity:
-    """The identity of a stock model that was just loaded from the folder or hub id ``name``.
+@dataclass(frozen=True)
+class Snapshot:
+    """Where the files of a task model are; ``commit`` is the hub's, None for a folder of one's own."""
 
-    ``revision`` is the hub's commit, None for a folder. Raises InputError where its weight files are gone.
+    folder: Path
+    commit: str | None = None
+
+
+def find_snapshot(name: str, revision: str | None = None) -> Snapshot:
+    """The files of a folder, or of a hub id at ``revision``, whose weights may still have to be fetched.
+
+    Raises InputError where there is no such model.
     """
-    config = backbone.config
-    folder, commit = Path(name), None
-    if not folder.is_dir():
-        commit = config._commit_hash
-        files, _ = hub_files(name, [CONFIG], commit)
-        folder = files[0].parent if files else Path(cache())
-    weights = weight_files(folder)
+    folder = Path(name)
+    if folder.is_dir():
+        return Snapshot(folder)
+    files, reason = hub_files(name, [CONFIG], revision)
+    if not files:
+        raise InputError(
+            f"cannot load the task model '{name}': it is neither a folder (looked at "
+            f"{folder.absolute()}) nor could it be had from {endpoint()} (cache: {cache()}): {reason}",
+            "give a folder with config.json, weights and tokenizer, or a hub id",
+        )
+    return Snapshot(files[0].parent, files[0].parent.name)
+
+
+def identify(name: str, snapshot: Snapshot, backbone: nn.Module) -> ModelIdentity:
+    """The identity of a stock model that was just loaded. Raises InputError where its weights are gone."""
+    weights = weight_files(snapshot.folder)
     if not weights:
-        raise InputError(f"no weights of '{name}' in {folder}", "copy or download the model again")
+        raise InputError(f"no weights of '{name}' in {snapshot.folder}", "copy or download the model again")
+    config = backbone.config
     layers, writes = config.num_hidden_layers, decodes_only(config.model_type)
     return ModelIdentity(
         name=name,
-        revision=commit,
+        revision=snapshot.commit,
         digest=digest_of([digest_of_file(path) for path in weights]),
         encoder_layers=0 if writes else layers,
         decoder_layers=layers if writes else 0,

@@ -53,7 +53,6 @@ def load_task_model(
         config = pretrained(AutoConfig, name, revision=revision)
         writes = decodes_only(config.model_type)
         kind = AutoModelForCausalLM if writes else CLASSES.get(config.model_type, AutoModel)
-        revision = config._commit_hash or revision  # a branch of the hub may move on meanwhile
         options = {} if attention is None else {"attn_implementation": attention}
         options |= {"revision": revision, "dtype": torch.float32, "output_loading_info": True}
         backbone, report = pretrained(kind, name, **options)

@@ -6,7 +6,7 @@ import pytest
 @pytest.mark.parametrize("flag", ["--langs", "--resource", "--add-lang", "--like", "--seed"])
 def test_flags_without_effect_are_not_there(flag, lslo):
     run = lslo("flare", "train", flag, "en")
-    assert run.exit_code == 2 and f"No such option: {flag}" in run.stderr
+    assert run.exit_code == 2 and f"no such option: {flag}" in run.stderr
 
 
 @pytest.mark.parametrize("assignment", ["fit.lr=0.1", "seed=3", "langs=en,fr", "evaluate.beam=1"])
