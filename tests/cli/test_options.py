@@ -211,7 +211,7 @@ def test_the_next_command_repeats_what_chose_the_experiment(monkeypatch):
         "--device",
         "cpu",
     )
-    assert options.command("plot heatmap") == "lslo plot heatmap --langs en,fr --set seed=1 --set fit.lr=2"
+    assert options.command("plot heatmap") == "lslo plot heatmap --set seed=1 --set fit.lr=2 --langs en,fr"
     assert parsed(TrainOptions).command("evaluate") == "lslo evaluate"
 
 
