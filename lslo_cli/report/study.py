@@ -21,7 +21,17 @@ from lslo_cli.report.table import Spread
 AVERAGE = "AVG"
 """The column with the mean over directions, beside the groups."""
 
-SETTINGS = ("method", "index", "ranks", "sites", "target_ratio", "start_epoch", "duration", "prune_targets")
+SETTINGS = (
+    "method",
+    "index",
+    "ranks",
+    "sites",
+    "span",
+    "target_ratio",
+    "start_epoch",
+    "duration",
+    "prune_targets",
+)
 """What sets the runs of one experiment apart, by its name in a training result."""
 
 
