@@ -6,15 +6,15 @@ here with their digest. Within a version fields are only added, with a default.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from lslo_cli.artifacts.schema import Document, LanguageRecord, Number, Result
+from lslo_cli.method.allocation import Estimate, Spectrum
 from lslo_cli.method.importance import Pool, PrunedMatrix
 from lslo_cli.method.languages import Direction, Resource
-from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import Layer, Site
 from lslo_cli.method.span import Span
 from lslo_cli.method.statistics import CONFIDENCE, Verdict
@@ -79,10 +79,31 @@ class PrunedTable(Document):
                 yield PrunedMatrix(Site.parse(site), language, pruned, size)
 
 
+class SpectrumTable(Document):
+    """Singular values of B A by site and language; a direction costs ``cost`` parameters."""
+
+    columns: tuple[str, ...] = ("site", "language", "cost", "values")
+    rows: list[tuple[str, str, int, list[Number]]] = Field(default_factory=list)
+
+    @classmethod
+    def of(cls, spectra: Iterable[Spectrum]) -> SpectrumTable:
+        return cls(rows=[(str(s.site), s.language, s.cost, list(s.values)) for s in spectra])
+
+    def spectra(self) -> list[Spectrum]:
+        """The rows as values."""
+        return [
+            Spectrum(Site.parse(site), language, cost, values) for site, language, cost, values in self.rows
+        ]
+
+
 class SubspaceResult(Result):
-    """Subspace estimation (sections 4.2 and 7.3): what survived of every B, and the ranks that gives."""
+    """Subspace estimation (sections 4.2 and 7.3): what survived of every B, and the ranks that gives.
+
+    Version 2 has singular values and, where there were dev rows, gains.
+    """
 
     kind: ClassVar[str] = "subspace"
+    version: ClassVar[int] = 2
     command: ClassVar[str] = "lslo estimate-subspace"
     sections: ClassVar[tuple[str, ...]] = ("data", "fit", "adapters", "estimate_subspace")
 
@@ -94,10 +115,17 @@ class SubspaceResult(Result):
     """Eq. 6 summed over sites, by language."""
     mean_rank: Number
     ranks: dict[str, int]
+    """The budget of ``mean_rank`` per language divided by the estimate's best rule; 0 is a rank."""
     history: list[EpochRecord]
+    spectra: SpectrumTable = SpectrumTable()
+    gains: dict[str, Number] = Field(default_factory=dict)
+    """By language: dev loss per target token without its adapter less that with it, from and to it."""
 
-    def rank_map(self) -> RankMap:
-        return RankMap(self.ranks)
+    def estimate(self) -> Estimate:
+        """What a rank map is made from."""
+        return Estimate(
+            list(self.pruned.matrices("B")), self.target_ratio, self.spectra.spectra(), self.gains
+        )
 
 
 class TensorFile(Document):

@@ -55,6 +55,19 @@ def number_or_word(text: str) -> int | str:
     return int(text) if text.lstrip("-").isdecimal() else text
 
 
+def fraction_or_word(text: str) -> float | str:
+    """Read ``0.9`` as a number and ``auto`` as a word."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def commas_or_auto(text: str) -> tuple[str, ...] | str:
+    """Read ``high,medium`` as a list and ``auto`` as a word."""
+    return text if text == "auto" else split_commas(text)
+
+
 def split_commas(text: str) -> tuple[str, ...]:
     """Read ``high,medium``; an empty text is an empty tuple."""
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lslo_cli.errors import UsageError, nearest
-from lslo_cli.method.importance import PrunedMatrix
 from lslo_cli.method.languages import Language, Resource, resource_classes
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import SiteSet
@@ -21,23 +20,21 @@ PAPER_RANKS = {Resource.HIGH: 2, Resource.MEDIUM: 2, Resource.LOW: 8, Resource.V
 
 @dataclass(frozen=True)
 class RankMap:
-    """The rank of each language's adapters, the same at every site; at least 1.
+    """The rank of each language's adapters, the same at every site.
 
-    A language that is not named has no adapter.
+    A language of rank 0, like one that is not named, has no adapter and is left out of ``by_language``.
     """
 
     by_language: Mapping[str, int]
 
     def __post_init__(self) -> None:
-        for code, rank in self.by_language.items():
-            if rank < 1:
-                raise UsageError(
-                    f"rank {rank} for '{code}' is below 1",
-                    "give every language a rank of 1 or more, or leave it out of --langs",
-                )
+        if not any(self.by_language.values()):
+            raise UsageError("no language has an adapter: all ranks are 0", "give one a rank of 1 or more")
+        with_adapter = {code: rank for code, rank in self.by_language.items() if rank}
+        object.__setattr__(self, "by_language", with_adapter)
 
     def of(self, code: str) -> int:
-        return self.by_language[code]
+        return self.by_language.get(code, 0)
 
     @property
     def total(self) -> int:
@@ -65,7 +62,7 @@ def parse_ranks(text: str, languages: Sequence[Language], required: Collection[s
 
     A language's own rank counts before its class's. Semicolons may stand for commas, as the paper prints
     them. Raises UsageError for a wrong number of ranks, a name that is neither language nor class or stands
-    twice, a language left without a rank, or a rank below 1.
+    twice, a language left without a rank, or ranks that are all 0.
     """
     parts = [part.strip() for part in text.replace(";", ",").split(",")]
     if any("=" in part for part in parts):
@@ -108,35 +105,6 @@ def _ranks_by_name(
             "name every language, or its class as in very-low=8",
         )
     return RankMap({code: rank for code, rank in ranks.items() if rank is not None})
-
-
-def ranks_from_estimate(matrices: Iterable[PrunedMatrix], mean_rank: float) -> RankMap:
-    """Share a rank budget among languages by what survived of each in cross-language pruning.
-
-    The budget is ``mean_rank`` times the number of languages. Every language gets 1 of it; the rest is
-    shared in proportion to the surviving entries of B, rounded by largest remainder, so that the ranks add
-    up to the budget. The paper sets ranks by class after looking at the heatmap (section 6.3); this is the
-    same reading, made by arithmetic and by language.
-
-    Raises UsageError for a mean rank below 1, and where nothing survived.
-    """
-    kept: dict[str, int] = {}
-    for matrix in matrices:
-        kept[matrix.language] = kept.get(matrix.language, 0) + matrix.size - matrix.pruned
-    total = sum(kept.values())
-    if not total:
-        raise UsageError("no entry of B survived the estimation", "prune less than all of it")
-    budget = round(mean_rank * len(kept))
-    if budget < len(kept):
-        raise UsageError(
-            f"a mean rank of {mean_rank:g} leaves some language without rank", "use a mean rank of 1 or more"
-        )
-    shares = {code: (budget - len(kept)) * count / total for code, count in kept.items()}
-    ranks = {code: 1 + int(share) for code, share in shares.items()}
-    by_remainder = sorted(shares, key=lambda code: int(shares[code]) - shares[code])
-    for code in by_remainder[: budget - sum(ranks.values())]:
-        ranks[code] += 1
-    return RankMap(ranks)
 
 
 def _whole_number(text: str, context: str) -> int:

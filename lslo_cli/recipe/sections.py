@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from lslo_cli.method.allocation import Rule
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.initialisation import Initialisation
@@ -186,23 +187,36 @@ class TrainSection(Section):
     ``index`` is learned, paper, source, target or a file; None is the learned one where it has been
     learned and else the paper's. ``ranks`` is 2,2,8 or en=2,wo=16 or auto, the estimated rank map; None is
     the paper's choice, 2 for high and medium and 8 for the rest, which ``gps`` then prunes by 0.9 unless it
-    says otherwise. ``curve_rows`` sentences per
+    says otherwise. ``rule`` says how an estimate becomes a rank map, None is the best that it has the data
+    for; ``budget`` is what the map spends, in parameters, as a share of the base's (2.5%) or same-as:2,2,8,
+    None the estimate's mean rank. ``gps`` "auto" is 0.9 for languages whose share is below the mean, and
+    ``gps_classes`` "auto" the same at any ratio. ``curve_rows`` sentences per
     direction of the dev rows, or all of these, are scored after each epoch in the directions and groups of
     directions that ``curve_groups`` names; 0 is none. Without dev rows they are of the test split.
     """
 
     method: Method = Method.LSLO
     ranks: str | None = None
+    budget: str | None = None
+    rule: Rule | None = None
     index: str | None = None
     sites: SiteSet = SiteSet.ALL
     gps: Ratio = 0.0
     gps_start: CountOrZero = 2
     gps_duration: Count = 8
-    gps_classes: tuple[Resource, ...] = (Resource.HIGH, Resource.MEDIUM)
+    gps_classes: tuple[Resource, ...] | Literal["auto"] = (Resource.HIGH, Resource.MEDIUM)
     prune_targets: PruneTargets = PruneTargets.BOTH
     keep: Keep = Keep.LAST
     curve_rows: CountOrZero | Literal["all"] = 0
     curve_groups: tuple[str, ...] = ("H2H", "V2V")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_estimate(cls, values: Any) -> Any:
+        """``gps = "auto"`` prunes as much as the paper does, and whom the estimate says."""
+        if isinstance(values, dict) and values.get("gps") == "auto":
+            return {**values, "gps": PAPER_GPS, "gps_classes": "auto"}
+        return values
 
 
 class EvaluateSection(Section):

@@ -170,9 +170,9 @@ class _Experiment:
             recipe.training_schedule()
             if recipe.train.method is Method.LSLO:
                 needs = self._learned(recipe.train.index)
-            if recipe.train.ranks == choices.AUTO:
+            if choices.AUTO in (recipe.train.ranks, recipe.train.gps_classes):
                 needs = (*needs, self.stage(Stage.ESTIMATE))
-            elif recipe.train.ranks and recipe.train.method is Method.LSLO:
+            if recipe.train.ranks not in (None, choices.AUTO) and recipe.train.method is Method.LSLO:
                 parse_ranks(recipe.train.ranks, recipe.selected_languages())
         return self._job(name, Kind.RUN, experiment, needs)
 

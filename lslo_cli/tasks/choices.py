@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -13,10 +13,12 @@ from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult
 from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.method.allocation import Allocation, allocate, rank_budget
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.languages import resource_classes
 from lslo_cli.method.ranks import PAPER_RANKS, SHARED, RankMap, parse_ranks
 from lslo_cli.method.strategy import Index, IndexStrategy, paper, uniform
+from lslo_cli.models.work import work_of
 from lslo_cli.recipe import Method, Recipe
 from lslo_cli.tasks.experiment import Experiment, Upstream
 
@@ -100,14 +102,49 @@ def choose_ranks(
         if recipe.train.ranks is None:
             on_event(Noted(_default_ranks_note(wanted, recipe, path)))
         return Chosen(parse_ranks(wanted, languages, required=new or None), "given")
+    chosen = choose_allocation(experiment, subspace, model)
+    allocation, digest = chosen.value, chosen.upstream[0].digest
+    on_event(Noted(f"rank map: {path} ({digest[:12]}), rule '{allocation.rule}'"))
+    if allocation.is_flat:
+        on_event(Noted("this rank map is flat: no language has twice the share of another; equal ranks do"))
+    if without := [code for code, rank in allocation.ranks.items() if not rank]:
+        on_event(Noted(f"no adapter for {', '.join(without)}: among these the base model stays as it is"))
+    return Chosen(allocation.rank_map, "estimated", chosen.upstream)
+
+
+def choose_allocation(
+    experiment: Experiment, subspace: Path | None, model: ModelIdentity
+) -> Chosen[Allocation]:
+    """The budget of a recipe divided by its rule, from the estimate.
+
+    Without a budget it is the estimate's mean rank for every language. Raises InputError for an estimate that
+    is missing, damaged, stale or made with another base, and UsageError where budget or rule do not fit it.
+    """
+    recipe = experiment.recipe
+    section, languages = recipe.train, recipe.selected_languages()
+    path = subspace or experiment.folder.subspace
     artifact = store.read(path, SubspaceResult)
     store.check_fresh(path, artifact, SubspaceResult.command)
     codes = [language.code for language in languages]
     store.check_belongs(path, artifact, model.digest, codes, SubspaceResult.command)
-    on_event(Noted(f"rank map: {path} ({artifact.digest[:12]})"))
-    estimated = artifact.result.rank_map()
-    ranks = RankMap({code: estimated.of(code) for code in codes})
-    return Chosen(ranks, "estimated", (Upstream("subspace", path, artifact.digest),))
+    budget = round(artifact.result.mean_rank * len(codes))
+    if section.budget is not None:
+        adapters = replace(work_of(recipe, "train", RankMap({codes[0]: 1})), new_languages=())
+        per_rank = adapters.trainable(model.shape)
+        budget = rank_budget(section.budget, languages, per_rank, model.parameters)
+    allocation = allocate(artifact.result.estimate(), budget, section.rule)
+    return Chosen(allocation, "estimated", (Upstream("subspace", path, artifact.digest),))
+
+
+def choose_pruned(
+    experiment: Experiment, subspace: Path | None, model: ModelIdentity
+) -> Chosen[tuple[str, ...] | None]:
+    """The languages to prune where the estimate says which; None where their classes do, or none is."""
+    section = experiment.recipe.train
+    if section.gps_classes != AUTO or not section.gps:
+        return Chosen(None)
+    allocation = choose_allocation(experiment, subspace, model)
+    return Chosen(allocation.value.pruned, "estimated", allocation.upstream)
 
 
 def subspace_path(experiment: Experiment) -> Path:
@@ -131,12 +168,16 @@ def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
     section = experiment.recipe.train
     if section.method is Method.FULL:
         return str(section.method)
-    ranks = re.sub(r"[^\w.]+", "-", wanted_ranks(experiment, subspace).replace("=", ""))
+    ranks = wanted_ranks(experiment, subspace).replace("=", "")
+    if ranks == AUTO:
+        ranks = "-".join(str(part) for part in (AUTO, section.rule, section.budget) if part)
+    ranks = re.sub(r"[^\w.]+", "-", ranks)
     parts = [
         "" if section.sites == "all" else str(section.sites),
         f"lora-r{ranks}" if section.method is Method.LORA else ranks,
         Path(section.index).stem if section.index else "",
         f"gps{section.gps:g}" if section.gps > 0 else "",
+        AUTO if section.gps > 0 and section.gps_classes == AUTO else "",
     ]
     return "-".join(part for part in parts if part)
 

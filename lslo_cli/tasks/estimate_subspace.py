@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from lslo_cli.artifacts.results import PrunedTable, SubspaceResult
+from lslo_cli.artifacts.results import PrunedTable, SpectrumTable, SubspaceResult
 from lslo_cli.events import OnEvent, ignore
+from lslo_cli.method.allocation import Estimate, allocate
 from lslo_cli.method.importance import scores_by_language
-from lslo_cli.method.ranks import ranks_from_estimate, uniform_ranks
+from lslo_cli.method.ranks import uniform_ranks
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import attach
 from lslo_cli.nn.pruning import estimation_pruner
+from lslo_cli.nn.spectrum import spectra
 from lslo_cli.tasks.batch_size import settled
 from lslo_cli.tasks.choices import choose_index, subspace_path
+from lslo_cli.tasks.dev_gain import dev_gains
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import opened
 from lslo_cli.tasks.setup import Setup, optimisation
@@ -34,7 +37,10 @@ def estimate_subspace(
 
 
 def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
-    """Train equal ranks for all languages, prune their B against each other, and score what is left."""
+    """Train equal ranks for all languages, prune their B against each other, and score what is left.
+
+    Of what survived, the singular values are recorded too and, on dev rows, what each language gains by it.
+    """
     recipe = setup.recipe
     stage = recipe.estimate_subspace
     schedule = recipe.estimation_schedule()
@@ -61,6 +67,7 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
     history = fit.run(setup.resume)
     matrices = [(matrix, name) for matrix, name in pruner.counts(adapters) if name == "B"]
     pruned = [matrix for matrix, _ in matrices]
+    found = Estimate(pruned, stage.target_ratio, list(spectra(adapters)), dev_gains(setup, adapters))
     return SubspaceResult(
         pool=stage.pool,
         rank=stage.rank,
@@ -68,6 +75,8 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
         pruned=PrunedTable.of(matrices),
         scores=scores_by_language(pruned, stage.target_ratio),
         mean_rank=stage.mean_rank,
-        ranks=dict(ranks_from_estimate(pruned, stage.mean_rank).by_language),
+        ranks=dict(allocate(found, round(stage.mean_rank * len(setup.codes))).ranks),
         history=history,
+        spectra=SpectrumTable.of(found.spectra),
+        gains=dict(found.gains),
     )

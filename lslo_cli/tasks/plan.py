@@ -12,7 +12,7 @@ from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.models.work import Plan, describe_index, parameters_by_language, training_facts, work_of
 from lslo_cli.recipe import Method
 from lslo_cli.tasks.batch_size import settled
-from lslo_cli.tasks.choices import Chosen, choose_index, run_choices, run_folder, subspace_path
+from lslo_cli.tasks.choices import Chosen, choose_index, choose_pruned, run_choices, run_folder, subspace_path
 from lslo_cli.tasks.decoding import open_metric, sources_and_references
 from lslo_cli.tasks.evaluate import chosen_directions, runs_to_evaluate, with_new_languages
 from lslo_cli.tasks.evaluations import place
@@ -74,6 +74,7 @@ def _choices(
     """Index and ranks as the command would choose them; None for what it does not take."""
     recipe, model = experiment.recipe, setup.model_identity
     if command == "train":
+        choose_pruned(experiment, subspace, model)  # to see whether it can be
         return run_choices(experiment, subspace, model)
     if command == "estimate-subspace":
         return choose_index(experiment, recipe.estimate_subspace.index, model), Chosen(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from lslo_cli.nn.attach import Adapters, attach
 from lslo_cli.nn.pruning import Pruner, gradual_pruner
 from lslo_cli.recipe import Keep, Method, PruneTargets, Recipe
 from lslo_cli.tasks.batch_size import settled
-from lslo_cli.tasks.choices import run_choices, run_folder
+from lslo_cli.tasks.choices import choose_pruned, run_choices, run_folder
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import Job, opened
 from lslo_cli.tasks.quality_curve import QualityCurve
@@ -49,14 +50,16 @@ def train(
     work = folder.checkpoint
     with opened(experiment, folder.training, work=work, resume=resume, on_event=on_event) as job:
         index, ranks = run_choices(experiment, subspace, job.setup.model_identity, job.setup.on_event)
-        job.upstream += (*index.upstream, *ranks.upstream)
+        pruned = choose_pruned(experiment, subspace, job.setup.model_identity)
+        job.upstream += dict.fromkeys((*index.upstream, *ranks.upstream, *pruned.upstream))
         job.setup = settled(job.setup, work_of(experiment.recipe, "train", ranks.value))
         job.setup.on_main(lambda: _adopt(folder))
         current = _trained(job) if reuse else None
         if current:
             return current
         new = pending(folder.path)
-        written = job.write(fine_tune(job.setup, folder.name, new, ranks.value, index.value, index.source))
+        result = fine_tune(job.setup, folder.name, new, ranks.value, index.value, index.source, pruned.value)
+        written = job.write(result)
         job.setup.on_main(lambda: _adopt(folder))
         return written
 
@@ -88,12 +91,14 @@ def fine_tune(
     ranks: RankMap | None,
     strategy: IndexStrategy | None,
     index_source: str,
+    pruned_languages: Sequence[str] | None = None,
 ) -> TrainingResult:
     """Train one run and write its weights below ``folder``.
 
     ``ranks`` are by language, of one shared adapter for ``lora``, and None for ``full``; directions between
     languages without adapters have nothing to train and are left out. ``strategy`` is None
-    for the methods that do not route, and ``index_source`` says where it comes from.
+    for the methods that do not route, and ``index_source`` says where it comes from. ``pruned_languages`` are
+    those that an estimate names for pruning, None where their classes decide.
     """
     recipe, model = setup.recipe, setup.base.model
     section = recipe.train
@@ -117,7 +122,8 @@ def fine_tune(
         else None
     )
     parameters = [*adapters.parameters(), *setup.new_rows()] if adapters else unfrozen(model)
-    pruner = pruner_of(setup, adapters)
+    chosen = languages_to_prune(setup, adapters, pruned_languages)
+    pruner = pruner_of(setup, adapters, chosen)
     route = adapters.route if adapters else None
     dev_loss = setup.dev_loss(route, directions)
     schedule = recipe.training_schedule()
@@ -137,6 +143,7 @@ def fine_tune(
             section.model_dump(mode="json"),
             strategy.as_text(),
             ranks.by_language if ranks else {},
+            chosen,
             recipe.evaluate.model_dump(mode="json") if curve else {},
         ],
     )
@@ -152,7 +159,7 @@ def fine_tune(
         index_source=index_source,
         ranks=dict(ranks.by_language) if ranks else {},
         new_languages=recipe.new_languages,
-        **_settings(setup, adapters),
+        **_settings(setup, chosen),
         trainable_parameters=trainable,
         trainable_parameters_paper_style=work.paper_style(setup.model_identity.shape),
         nonzero_parameters=trainable - sum(matrix.pruned for matrix in pruned.matrices()),
@@ -204,26 +211,26 @@ def unfrozen(model: nn.Module) -> list[nn.Parameter]:
     return list(model.requires_grad_(True).parameters())
 
 
-def pruner_of(setup: Setup, adapters: Adapters | None) -> Pruner:
+def pruner_of(setup: Setup, adapters: Adapters | None, languages: Sequence[str]) -> Pruner:
     """Gradual pruning as the recipe asks for it; one without pools where nothing is to be pruned."""
     if adapters is None:
         return Pruner(())
-    matrices = PRUNED_MATRICES[setup.recipe.train.prune_targets]
-    return gradual_pruner(adapters, languages_to_prune(setup, adapters), matrices)
+    return gradual_pruner(adapters, languages, PRUNED_MATRICES[setup.recipe.train.prune_targets])
 
 
-def languages_to_prune(setup: Setup, adapters: Adapters | None) -> list[str]:
-    """The codes of those with adapters in the classes of ``gps_classes``; none at ratio 0."""
+def languages_to_prune(
+    setup: Setup, adapters: Adapters | None, named: Sequence[str] | None = None
+) -> list[str]:
+    """The codes of those with adapters that are ``named``, or else in ``gps_classes``; none at ratio 0."""
     section = setup.recipe.train
-    classes = section.gps_classes if section.gps > 0 and adapters else ()
-    return [
-        language.code
-        for language in setup.languages
-        if language.resource in classes and language.code in adapters.languages
-    ]
+    if adapters is None or section.gps == 0:
+        return []
+    if named is None:
+        named = [each.code for each in setup.languages if each.resource in section.gps_classes]
+    return [code for code in setup.codes if code in named and code in adapters.languages]
 
 
-def _settings(setup: Setup, adapters: Adapters | None) -> dict[str, Any]:
+def _settings(setup: Setup, pruned_languages: Sequence[str]) -> dict[str, Any]:
     """What the artifact repeats of the recipe, so that it can be read alone."""
     section = setup.recipe.train
     return {
@@ -233,6 +240,6 @@ def _settings(setup: Setup, adapters: Adapters | None) -> dict[str, Any]:
         "target_ratio": section.gps,
         "start_epoch": section.gps_start,
         "duration": section.gps_duration,
-        "pruned_languages": languages_to_prune(setup, adapters),
+        "pruned_languages": list(pruned_languages),
         "prune_targets": section.prune_targets,
     }

@@ -1,7 +1,8 @@
 import pytest
 
-from lslo_cli.artifacts.results import DirectionScore, PrunedTable
+from lslo_cli.artifacts.results import DirectionScore, PrunedTable, SpectrumTable, SubspaceResult
 from lslo_cli.artifacts.schema import LanguageRecord
+from lslo_cli.method.allocation import Spectrum
 from lslo_cli.method.importance import PrunedMatrix
 from lslo_cli.method.languages import LANGUAGES, Direction
 from lslo_cli.method.sites import Layer, Site, Stack
@@ -26,8 +27,13 @@ def test_an_index_strategy_is_read_off_its_layers(index_strategy):
     assert index_strategy.weights()[Layer(Stack.DECODER, 1)].target_weight == 0.9
 
 
-def test_a_rank_map_is_read_off_the_estimate(subspace):
-    assert subspace.rank_map().of("wo") == 6
+def test_an_estimate_is_read_off_its_tables(subspace):
+    spectrum = Spectrum(Site.parse("encoder.1.q"), "wo", 24, [3.0, 1.0])
+    made = subspace.model_copy(update={"spectra": SpectrumTable.of([spectrum]), "gains": {"wo": 0.5}})
+    estimate = SubspaceResult.model_validate_json(made.model_dump_json()).estimate()
+    assert [(m.language, m.pruned) for m in estimate.matrices] == [("en", 90), ("wo", 50)]
+    assert list(estimate.spectra) == [spectrum]
+    assert (estimate.gains, estimate.target_ratio) == ({"wo": 0.5}, subspace.target_ratio)
 
 
 def test_the_shape_of_the_base_model_is_recorded(make, subspace):

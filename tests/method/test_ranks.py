@@ -4,10 +4,9 @@ import pytest
 
 from lslo_cli.errors import UsageError
 from lslo_cli.method.families import SHAPES
-from lslo_cli.method.importance import PrunedMatrix
 from lslo_cli.method.languages import LANGUAGES, resolve_languages
-from lslo_cli.method.ranks import RankMap, parse_ranks, ranks_from_estimate, uniform_ranks
-from lslo_cli.method.sites import Site, SiteSet
+from lslo_cli.method.ranks import RankMap, parse_ranks, uniform_ranks
+from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.span import Span
 
 LANGUAGE_SETS = {name: resolve_languages(name, LANGUAGES) for name in ("lang12", "lang30")}
@@ -100,14 +99,13 @@ def test_every_language_can_be_named():
         ("2,2,-8", "'-8' in --ranks 2,2,-8 is not a whole number"),
         ("2,,8", "'' in --ranks 2,,8 is not a whole number"),
         ("", "is not a whole number"),
-        ("2,2,0", "rank 0 for 'oc' is below 1"),
+        ("0,0,0", "no language has an adapter: all ranks are 0"),
         ("high=2,medium=2,very-low=8,wol=8", "'wol=8' in --ranks names no language .* Did you mean 'wo'"),
         ("high=2,medium=2,low=8", "'low=8' in --ranks names no language or class"),
         ("high=2,medium=2,8", "'8' in --ranks names no language or class"),
         ("high=2,medium=x,very-low=8", "'x' in --ranks medium=x is not a whole number"),
         ("high=2,high=4,medium=2,very-low=8", "names 'high' twice"),
         ("high=2,medium=2,wo=8,oc=8", "gives no rank for or, sd"),
-        ("high=2,medium=2,very-low=0", "rank 0 for 'oc' is below 1"),
     ],
 )
 def test_ranks_that_cannot_be_meant_are_refused(text, message):
@@ -116,37 +114,9 @@ def test_ranks_that_cannot_be_meant_are_refused(text, message):
     assert caught.value.hint
 
 
-def pruned(code, pruned_entries, size=100):
-    return PrunedMatrix(Site.parse("encoder.1.q"), code, pruned_entries, size)
-
-
-def test_estimated_ranks_share_the_budget_by_what_survived():
-    matrices = [pruned("en", 90), pruned("zh", 80), pruned("wo", 30)]
-    ranks = ranks_from_estimate(matrices, mean_rank=4)
-    # 12 to give, 1 each, and 9 in proportion to 10, 20 and 70: 0.9, 1.8 and 6.3.
-    assert ranks.by_language == {"en": 2, "zh": 3, "wo": 7}
-
-
-def test_a_language_counts_the_survivors_of_all_its_matrices():
-    matrices = [pruned("en", 100), pruned("en", 0), pruned("wo", 50), pruned("wo", 50)]
-    assert ranks_from_estimate(matrices, mean_rank=4).by_language == {"en": 4, "wo": 4}
-
-
-@pytest.mark.parametrize("mean_rank", [1, 1.5, 2, 3.7, 4, 64])
-def test_estimated_ranks_add_up_to_the_budget_and_are_at_least_1(mean_rank):
-    matrices = [
-        pruned(code, entries) for code, entries in zip("abcdefg", (100, 99, 97, 80, 80, 33, 0), strict=True)
-    ]
-    ranks = ranks_from_estimate(matrices, mean_rank)
-    assert ranks.total == round(mean_rank * 7)
-    assert list(ranks.by_language.values()) == sorted(ranks.by_language.values())
-
-
-def test_a_mean_rank_below_1_is_refused():
-    with pytest.raises(UsageError, match="mean rank of 0.5"):
-        ranks_from_estimate([pruned("en", 10), pruned("wo", 10)], mean_rank=0.5)
-
-
-def test_an_estimate_that_nothing_survived_is_refused():
-    with pytest.raises(UsageError, match="no entry of B survived"):
-        ranks_from_estimate([pruned("en", 100), pruned("wo", 100)], mean_rank=4)
+def test_a_language_of_rank_0_has_no_adapter():
+    assert parse_ranks("0,0,8", TWELVE) == parse_ranks("high=0,medium=0,very-low=8", TWELVE)
+    ranks = RankMap({"en": 0, "wo": 8})
+    assert (ranks.by_language, ranks.of("en"), ranks.total) == ({"wo": 8}, 0, 8)
+    with pytest.raises(UsageError, match="no language has an adapter"):
+        parse_ranks("0,0,0", TWELVE)

@@ -6,7 +6,9 @@ from lslo_cli import tasks
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.tasks import run_name
+from lslo_cli.method.allocation import Allocation, Rule, allocate
+from lslo_cli.method.ranks import RankMap
+from lslo_cli.tasks import choices, run_name
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
 GPS_RUN = "2-2-8-gps0.9"
@@ -79,6 +81,63 @@ def test_ranks_come_from_the_estimate_when_asked(there, finished):
     assert written.path.parent.name == "auto"
     assert written.artifact.result.ranks == estimate.result.ranks
     assert written.artifact.input_digest("subspace") == estimate.digest
+
+
+def test_the_estimate_is_divided_by_the_rule_and_the_budget_that_are_asked_for(there, finished):
+    found = finished[1]["subspace.json"].result.estimate()
+    for rule, budget, total in (("sign", None, 16), ("spectrum", "same-as:1,1,3", 6)):
+        changes = {"train.ranks": "auto", "train.rule": rule, "train.budget": budget}
+        written = tasks.train(there(**changes))
+        ranks = {code: rank for code, rank in allocate(found, total, Rule(rule)).ranks.items() if rank}
+        assert written.artifact.result.ranks == ranks
+        name = "-".join(["auto", rule, *(["same-as-1-1-3"] if budget else [])])
+        assert written.path.parent.name == name
+
+
+def test_a_budget_in_parameters_is_what_the_run_trains_at_most(there, finished):
+    unit = RankMap({"one": 1}).parameters(finished[1]["subspace.json"].model.shape)
+    written = tasks.train(there(**{"train.ranks": "auto", "train.budget": str(7 * unit + 5)}))
+    assert written.artifact.result.trainable_parameters == 7 * unit
+
+
+def test_a_rule_without_its_data_is_refused(there):
+    with pytest.raises(UsageError, match="needs the gain of each language on dev text"):
+        tasks.train(there(**{"train.ranks": "auto", "train.rule": "gain"}))
+
+
+def test_the_estimate_may_say_who_is_pruned(there, finished, heard):
+    found = finished[1]["subspace.json"].result.estimate()
+    written = tasks.train(there(**{"train.ranks": "2,2,8", "train.gps": "auto"}), on_event=heard)
+    result = written.artifact.result
+    assert written.path.parent.name == "2-2-8-gps0.9-auto"
+    assert result.pruned_languages == list(allocate(found, 16).pruned)
+    assert 0 < len(result.pruned_languages) < 4 and result.target_ratio == 0.9
+    assert written.artifact.input_digest("subspace") == finished[1]["subspace.json"].digest
+
+
+def test_languages_of_rank_0_have_no_adapter_and_are_told(there, finished, heard, monkeypatch):
+    shares = {"qta": 0.0, "qso": 0.0, "qki": 0.4, "qka": 0.6}
+    divided = Allocation(Rule.GAIN, {"qta": 0, "qso": 0, "qki": 6, "qka": 10}, shares)
+    monkeypatch.setattr(choices, "allocate", lambda *arguments: divided)
+    written = tasks.train(there(**{"train.ranks": "auto"}), on_event=heard)
+    assert written.artifact.result.ranks == {"qki": 6, "qka": 10}
+    assert any(note.startswith("no adapter for qta, qso") for note in heard.notes)
+    (base, run) = tasks.evaluate(there(), runs=["base", "auto"], force=True)
+    folders = [there().folder.run(name).hypotheses for name in ("base", "auto")]
+    for name in ("qta-qso.txt", "qso-qta.txt"):
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
+    assert base.artifact.result.hypotheses_digest != run.artifact.result.hypotheses_digest
+
+
+def test_a_flat_map_says_so(there, heard):
+    tasks.train(there(**{"train.ranks": "auto", "train.rule": "kept"}), on_event=heard)
+    assert not any("rank map is flat" in note for note in heard.notes)
+    flat = there(**{"estimate_subspace.target_ratio": 0.0})
+    tasks.estimate_subspace(flat)
+    heard.clear()
+    written = tasks.train(there(**{"train.ranks": "auto", "train.rule": "kept"}), run="again", on_event=heard)
+    assert any("this rank map is flat" in note for note in heard.notes)
+    assert set(written.artifact.result.ranks.values()) == {4}
 
 
 def test_without_ranks_the_run_is_the_papers_whether_there_is_an_estimate_or_not(there, fresh, heard):

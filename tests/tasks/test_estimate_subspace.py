@@ -1,10 +1,14 @@
 from collections import Counter
 
 import pytest
+import torch
 
+from lslo_cli.data.text import DEV_ROWS
 from lslo_cli.method.importance import Pool, importance_score
 from lslo_cli.method.ranks import uniform_ranks
+from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.strategy import paper
+from lslo_cli.nn.attach import model_sites, site_module
 from lslo_cli.tasks.estimate_subspace import estimate
 from lslo_cli.tasks.setup import prepare
 
@@ -56,9 +60,48 @@ def test_scores_are_those_of_the_table(estimates):
 def test_the_ranks_spend_the_budget_and_follow_what_survived(estimates):
     result = estimates[Pool.LAYER]
     assert sum(result.ranks.values()) == round(result.mean_rank * 4)
+    assert result.gains == {}
     by_score = sorted(result.scores, key=result.scores.get)
     ranks = [result.ranks[code] for code in by_score]
     assert ranks == sorted(ranks, reverse=True)
+
+
+def test_the_singular_values_are_those_of_the_product_at_every_site(setup):
+    stage = setup()
+    result = estimate(stage, paper(2, 2))
+    assert len(result.spectra.rows) == (2 * 5 + 2 * 8) * 4
+    model = stage.base.model
+    for spectrum in result.spectra.spectra():
+        lslo = site_module(model, spectrum.site)
+        matrices = lslo.adapter.matrices(stage.codes.index(spectrum.language))
+        values = torch.linalg.svdvals(matrices["B"].double() @ matrices["A"].double())[:8]
+        assert spectrum.values == pytest.approx(values.tolist(), abs=1e-6)
+        assert spectrum.cost == lslo.base.in_features + lslo.base.out_features
+
+
+def test_a_gain_is_what_the_loss_on_dev_rows_loses_by_the_adapter(setup):
+    stage = setup(**{"data.dev_rows": 4})
+    result = estimate(stage, paper(2, 2))
+    assert result.gains.keys() == set(stage.codes)
+    assert DEV_ROWS in {text.split for text in stage.data}
+    named = [direction for direction in stage.directions if "qka" in (direction.src, direction.tgt)]
+    adapters = {
+        site: site_module(stage.base.model, site).adapter
+        for site in model_sites(stage.base.model, SiteSet.ALL)
+    }
+    route = next(iter(adapters.values())).route
+    loss = stage.dev_loss(route, named)
+    with_adapter = loss.measure()
+    for adapter in adapters.values():
+        adapter.matrices(stage.codes.index("qka"))["B"].zero_()
+    assert result.gains["qka"] == pytest.approx(loss.measure() - with_adapter, abs=1e-6)
+    assert result.gains["qka"] != 0
+
+
+def test_measuring_gains_leaves_the_estimate_as_it_was(setup, estimates):
+    with_gains = estimate(setup(**{"data.dev_rows": 4}), paper(2, 2))
+    assert with_gains.pruned == estimates[Pool.LAYER].pruned
+    assert with_gains.spectra == estimates[Pool.LAYER].spectra
 
 
 def test_the_ratio_rises_as_the_schedule_says(estimates):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import Key, number_or_word, split_commas, takes
+from lslo_cli.cli.flags import Key, commas_or_auto, fraction_or_word, number_or_word, split_commas, takes
 from lslo_cli.cli.options import FitOptions
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 
@@ -40,6 +40,16 @@ class TrainOptions(FitOptions):
             "default: 2 for high and medium, 8 for low and very-low.",
         ),
         Key("train.ranks"),
+    ] = None
+    budget: Annotated[
+        str | None,
+        Option(
+            "--budget",
+            metavar="PARAMETERS",
+            help="What --ranks auto spends: 350000, 2.5% of the base, or same-as:2,2,8; "
+            "default: a mean rank of 4.",
+        ),
+        Key("train.budget"),
     ] = None
     index: Annotated[
         str | None,
@@ -92,13 +102,15 @@ class TrainOptions(FitOptions):
         Key("train.curve_groups", split_commas),
     ] = None
     gps: Annotated[
-        float | None,
+        str | None,
         Option(
             "--gps",
+            metavar="FLOAT|auto",
             rich_help_panel=PRUNING,
-            help="Fraction to prune, from 0 to below 1; default: 0.9 without --ranks, and else 0.",
+            help="Fraction to prune, from 0 to below 1; auto: 0.9, of whom the estimate says; "
+            "default: 0.9 without --ranks, and else 0.",
         ),
-        Key("train.gps"),
+        Key("train.gps", fraction_or_word),
     ] = None
     gps_start: Annotated[
         int | None,
@@ -115,9 +127,12 @@ class TrainOptions(FitOptions):
     gps_classes: Annotated[
         str | None,
         Option(
-            "--gps-classes", metavar="CLASSES", rich_help_panel=PRUNING, help="Whom to prune: high,medium."
+            "--gps-classes",
+            metavar="CLASSES",
+            rich_help_panel=PRUNING,
+            help="Whom to prune: high,medium; or auto.",
         ),
-        Key("train.gps_classes", split_commas),
+        Key("train.gps_classes", commas_or_auto),
     ] = None
     prune_targets: Annotated[
         str | None,

@@ -1,0 +1,223 @@
+"""Dividing a budget of ranks among languages by what an estimate found: one rule, no resource labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from lslo_cli.errors import UsageError
+from lslo_cli.method.importance import PrunedMatrix, scores_by_language
+from lslo_cli.method.languages import Language
+from lslo_cli.method.ranks import RankMap, parse_ranks
+from lslo_cli.method.sites import Site
+
+CONTRAST = 4.0
+"""The largest rank over the smallest, where a rule does not find one itself: the paper's 2;2;8."""
+
+SAME_AS = "same-as:"
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The singular values of one language's B A at one site, descending; a direction costs d_in + d_out."""
+
+    site: Site
+    language: str
+    cost: int
+    values: Sequence[float]
+
+
+class Rule(StrEnum):
+    """How the share s_l of language l in a budget of R ranks follows from an estimate.
+
+    ``SIGN``: two levels with a ratio of 4, the higher one where the importance score (eq. 6) is negative, so
+    that more of B survived than the target asks. This is how the paper's ranks were read off its heatmap.
+    ``KEPT``: s_l ~ kept_l^g, kept_l the entries of B that survived, g such that the largest share is 4 times
+    the smallest.
+    ``SPECTRUM``: the R largest squared singular values of B A over all languages and sites, each paid with
+    d_in + d_out parameters; s_l ~ what language l was given.
+    ``GAIN``: s_l ~ max(0, gain_l), gain_l the loss on dev text without the adapter of l less that with it.
+    ``MIXTURE``: the R largest values of max(0, gain_l) e_li, e_li the share of direction i in the squared
+    singular values of language l: the gain of a language, direction by direction.
+    """
+
+    SIGN = "sign"
+    KEPT = "kept"
+    SPECTRUM = "spectrum"
+    GAIN = "gain"
+    MIXTURE = "mixture"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What subspace estimation found: matrices B after pruning to ``target_ratio``, and of their products.
+
+    ``gains`` are in nats per target token, by language. An estimate without dev text has none, and one of an
+    earlier version no spectra.
+    """
+
+    matrices: Sequence[PrunedMatrix]
+    target_ratio: float
+    spectra: Sequence[Spectrum] = ()
+    gains: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(matrix.language for matrix in self.matrices))
+
+    @property
+    def best_rule(self) -> Rule:
+        """The rule that is followed where none is asked for: by gain where any language has one."""
+        return Rule.GAIN if any(gain > 0 for gain in self.gains.values()) else Rule.KEPT
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """A budget divided: the rank of every language, 0 included, and the share that it was rounded from."""
+
+    rule: Rule
+    ranks: Mapping[str, int]
+    shares: Mapping[str, float]
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether no language has twice the share of another: such a map hardly says who needs more."""
+        return max(self.shares.values()) < 2 * min(self.shares.values())
+
+    @property
+    def rank_map(self) -> RankMap:
+        return RankMap(dict(self.ranks))
+
+    @property
+    def pruned(self) -> tuple[str, ...]:
+        """Languages with less than the mean share: those whose adapters gradual pruning prunes."""
+        mean = 1 / len(self.shares)
+        return tuple(code for code, share in self.shares.items() if share < mean)
+
+
+def allocate(estimate: Estimate, budget: int, rule: Rule | None = None) -> Allocation:
+    """Divide ``budget`` ranks, summed over languages, by ``rule`` or the estimate's best.
+
+    Shares add up to 1 and are rounded by largest remainder, so that the ranks add up to the budget; a rank
+    may be 0. Raises UsageError for a budget below 1, and where the estimate lacks what the rule needs.
+    """
+    rule = rule or estimate.best_rule
+    if budget < 1:
+        raise UsageError(f"a budget of {budget} ranks gives no language an adapter", "raise --budget")
+    _check_found(estimate, rule)
+    amounts = {
+        Rule.SIGN: _by_sign,
+        Rule.KEPT: _by_kept,
+        Rule.SPECTRUM: _by_spectrum,
+        Rule.GAIN: _by_gain,
+        Rule.MIXTURE: _by_mixture,
+    }[rule](estimate, budget)
+    total = sum(amounts.values())
+    if not total > 0:
+        raise UsageError(
+            f"rule '{rule}' finds nothing that any language needs",
+            "choose another, as --set train.rule=kept, or give --ranks",
+        )
+    shares = {code: amount / total for code, amount in amounts.items()}
+    return Allocation(rule, _rounded(shares, budget), shares)
+
+
+def rank_budget(text: str, languages: Sequence[Language], per_rank: int, base: int) -> int:
+    """Read a budget as ranks summed over languages.
+
+    ``350000`` are parameters, ``2.5%`` a share of the base model's ``base``, ``same-as:2,2,8`` what these
+    ranks cost. A rank costs one language ``per_rank`` parameters, summed over sites. Raises UsageError for
+    another form.
+    """
+    if text.startswith(SAME_AS):
+        return parse_ranks(text.removeprefix(SAME_AS), languages).total
+    try:
+        amount = float(text.removesuffix("%"))
+    except ValueError:
+        amount = math.nan
+    if not 0 < amount < math.inf:
+        raise UsageError(f"--budget {text} is no number of parameters", "write 350000, 2.5% or same-as:2,2,8")
+    parameters = amount / 100 * base if text.endswith("%") else amount
+    return int(parameters / per_rank)
+
+
+def _check_found(estimate: Estimate, rule: Rule) -> None:
+    if rule in (Rule.GAIN, Rule.MIXTURE) and not estimate.gains:
+        raise UsageError(
+            f"rule '{rule}' needs the gain of each language on dev text, which the estimate has not",
+            "estimate with text to measure it on: lslo estimate-subspace --dev-rows 20",
+        )
+    if rule in (Rule.SPECTRUM, Rule.MIXTURE) and not estimate.spectra:
+        raise UsageError(
+            f"rule '{rule}' needs singular values, which an estimate of an earlier version has not",
+            "estimate again: lslo estimate-subspace",
+        )
+
+
+def _by_sign(estimate: Estimate, budget: int) -> dict[str, float]:
+    scores = scores_by_language(estimate.matrices, estimate.target_ratio)
+    return {code: CONTRAST if score < 0 else 1.0 for code, score in scores.items()}
+
+
+def _by_kept(estimate: Estimate, budget: int) -> dict[str, float]:
+    kept = dict.fromkeys(estimate.languages, 0)
+    for matrix in estimate.matrices:
+        kept[matrix.language] += matrix.size - matrix.pruned
+    low, high = min(kept.values()), max(kept.values())
+    if low == 0 or low == high:
+        return {code: float(count) for code, count in kept.items()}
+    sharpness = math.log(CONTRAST) / math.log(high / low)
+    return {code: (count / high) ** sharpness for code, count in kept.items()}
+
+
+def _by_spectrum(estimate: Estimate, budget: int) -> dict[str, float]:
+    per_rank = sum({spectrum.site: spectrum.cost for spectrum in estimate.spectra}.values())
+    values = [
+        (value**2, spectrum.language, spectrum.cost / per_rank)
+        for spectrum in estimate.spectra
+        for value in spectrum.values
+    ]
+    return _largest(values, budget, estimate.languages)
+
+
+def _by_gain(estimate: Estimate, budget: int) -> dict[str, float]:
+    return {code: max(0.0, gain) for code, gain in estimate.gains.items()}
+
+
+def _by_mixture(estimate: Estimate, budget: int) -> dict[str, float]:
+    energy: dict[str, list[float]] = {}
+    for spectrum in estimate.spectra:
+        summed = energy.get(spectrum.language, [0.0] * len(spectrum.values))
+        energy[spectrum.language] = [
+            one + value**2 for one, value in zip(summed, spectrum.values, strict=True)
+        ]
+    gains = _by_gain(estimate, budget)
+    values = [
+        (gains[language] * value / (sum(squares) or 1.0), language, 1.0)
+        for language, squares in energy.items()
+        for value in squares
+    ]
+    return _largest([each for each in values if each[0] > 0], budget, estimate.languages)
+
+
+def _largest(
+    values: Iterable[tuple[float, str, float]], budget: float, languages: Sequence[str]
+) -> dict[str, float]:
+    """What each language gets when the largest values are bought, each at its cost, until all is spent."""
+    bought = dict.fromkeys(languages, 0.0)
+    for _, language, cost in sorted(values, key=lambda each: -each[0]):
+        paid = min(cost, budget)
+        bought[language] += paid
+        budget -= paid
+    return bought
+
+
+def _rounded(shares: Mapping[str, float], budget: int) -> dict[str, int]:
+    """Whole ranks that add up to ``budget``, by largest remainder; of equal ones the earlier first."""
+    ranks = {code: int(share * budget + 1e-9) for code, share in shares.items()}
+    by_remainder = sorted(shares, key=lambda code: ranks[code] - shares[code] * budget)
+    for code in by_remainder[: budget - sum(ranks.values())]:
+        ranks[code] += 1
+    return ranks

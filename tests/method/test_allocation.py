@@ -1,0 +1,138 @@
+"""Dividing a budget of ranks: each rule on numbers that a reader can divide as well."""
+
+import pytest
+
+from lslo_cli.errors import UsageError
+from lslo_cli.method.allocation import Estimate, Rule, Spectrum, allocate, rank_budget
+from lslo_cli.method.importance import PrunedMatrix
+from lslo_cli.method.languages import LANG12, LANGUAGES
+from lslo_cli.method.sites import Site
+
+SITE, OTHER = Site.parse("encoder.1.q"), Site.parse("decoder.2.fc1")
+
+
+def estimate(pruned, spectra=None, gains=None, site=SITE):
+    """Of each language so many of 100 entries pruned, with singular values at one site."""
+    matrices = [PrunedMatrix(site, code, count, 100) for code, count in pruned.items()]
+    found = [Spectrum(site, code, 32, values) for code, values in (spectra or {}).items()]
+    return Estimate(matrices, 0.7, found, gains or {})
+
+
+def test_by_sign_there_are_two_levels_one_to_four():
+    found = estimate({"a": 80, "b": 75, "c": 70, "d": 55})
+    divided = allocate(found, 14, Rule.SIGN)
+    assert divided.ranks == {"a": 2, "b": 2, "c": 2, "d": 8}
+    assert divided.shares["d"] == pytest.approx(4 * divided.shares["a"])
+
+
+def test_by_what_was_kept_the_largest_share_is_four_times_the_smallest():
+    divided = allocate(estimate({"a": 80, "b": 72, "c": 60}), 21, Rule.KEPT)
+    # kept 20, 28 and 40: the exponent is log 4 / log 2 = 2, so 400 : 784 : 1600.
+    assert divided.ranks == {"a": 3, "b": 6, "c": 12}
+    assert divided.shares["c"] == pytest.approx(4 * divided.shares["a"])
+    assert allocate(estimate({"a": 70, "b": 70}), 8, Rule.KEPT).ranks == {"a": 4, "b": 4}
+
+
+def test_by_spectrum_the_largest_directions_of_all_are_bought():
+    found = estimate({"a": 70, "b": 70, "c": 70}, {"a": [9, 1, 0.5], "b": [8, 7, 6], "c": [5, 0.2, 0.1]})
+    assert allocate(found, 5, Rule.SPECTRUM).ranks == {"a": 1, "b": 3, "c": 1}
+    assert allocate(found, 3, Rule.SPECTRUM).ranks == {"a": 1, "b": 2, "c": 0}
+
+
+def test_a_direction_of_a_wide_matrix_costs_more():
+    found = Estimate(
+        [PrunedMatrix(site, code, 0, 100) for site in (SITE, OTHER) for code in "ab"],
+        0.7,
+        [
+            Spectrum(SITE, "a", 32, [4.0, 3.0]),
+            Spectrum(OTHER, "a", 96, [0.2, 0.1]),
+            Spectrum(SITE, "b", 32, [0.2, 0.1]),
+            Spectrum(OTHER, "b", 96, [9.0, 8.0]),
+        ],
+    )
+    # A rank costs 128: both directions of b at the wide site take 192, and what is left buys two of a.
+    divided = allocate(found, 2, Rule.SPECTRUM)
+    assert divided.shares == pytest.approx({"a": 0.25, "b": 0.75})
+
+
+def test_by_gain_a_language_that_gains_nothing_gets_nothing():
+    found = estimate(dict.fromkeys("abc", 70), gains={"a": -0.2, "b": 0.1, "c": 0.3})
+    divided = allocate(found, 8)
+    assert (divided.rule, divided.ranks) == (Rule.GAIN, {"a": 0, "b": 2, "c": 6})
+    assert divided.rank_map.by_language == {"b": 2, "c": 6}
+
+
+def test_a_mixture_divides_gains_by_direction():
+    found = estimate(
+        dict.fromkeys("abc", 70),
+        {"a": [1.0, 1.0], "b": [2.0, 1.0], "c": [5.0, 5.0]},
+        {"a": 0.4, "b": 0.5, "c": 0.0},
+    )
+    # a is worth 0.2 a direction; b 0.4 and 0.1; c nothing, whatever it learned.
+    assert allocate(found, 3, Rule.MIXTURE).ranks == {"a": 2, "b": 1, "c": 0}
+
+
+@pytest.mark.parametrize("rule", Rule)
+@pytest.mark.parametrize("budget", [1, 7, 20])
+def test_ranks_add_up_to_the_budget(rule, budget):
+    codes = "abcdefg"
+    found = estimate(
+        dict(zip(codes, (95, 88, 81, 77, 60, 33, 20), strict=True)),
+        {code: [(1 + place) * 0.9**n for n in range(8)] for place, code in enumerate(codes)},
+        {code: place / 10 for place, code in enumerate(codes)},
+    )
+    divided = allocate(found, budget, rule)
+    assert sum(divided.ranks.values()) == budget
+    assert divided.ranks.keys() == set(codes)
+    assert sum(divided.shares.values()) == pytest.approx(1)
+    assert all(abs(divided.ranks[code] - divided.shares[code] * budget) < 1 for code in codes)
+    shares = [divided.shares[code] for code in codes]
+    assert shares == sorted(shares)
+
+
+def test_a_map_without_contrast_is_flat_and_one_with_contrast_is_not():
+    assert allocate(estimate({"a": 70, "b": 70}), 8, Rule.KEPT).is_flat
+    assert allocate(estimate(dict.fromkeys("ab", 70), gains={"a": 0.2, "b": 0.3}), 8).is_flat
+    assert not allocate(estimate(dict.fromkeys("ab", 70), gains={"a": 0.2, "b": 0.5}), 8).is_flat
+    assert not allocate(estimate(dict.fromkeys("ab", 70), gains={"a": 0.0, "b": 0.5}), 8).is_flat
+
+
+def test_who_gets_less_than_the_mean_is_pruned():
+    found = estimate({"a": 80, "b": 75, "c": 72, "d": 55})
+    assert allocate(found, 14, Rule.SIGN).pruned == ("a", "b", "c")
+    assert allocate(estimate({"a": 70, "b": 70}), 8, Rule.SIGN).pruned == ()
+
+
+def test_the_rule_follows_what_the_estimate_has():
+    pruned = {"a": 80, "b": 60}
+    assert allocate(estimate(pruned), 8).rule is Rule.KEPT
+    assert allocate(estimate(pruned, gains={"a": 0.1, "b": 0.2}), 8).rule is Rule.GAIN
+    assert allocate(estimate(pruned, gains={"a": -0.1, "b": 0.0}), 8).rule is Rule.KEPT
+
+
+@pytest.mark.parametrize(
+    ("rule", "found", "message"),
+    [
+        (Rule.GAIN, {}, "needs the gain of each language on dev text"),
+        (Rule.MIXTURE, {"spectra": {"a": [1.0], "b": [1.0]}}, "needs the gain of each language"),
+        (Rule.SPECTRUM, {}, "needs singular values, which an estimate of an earlier version has not"),
+        (Rule.GAIN, {"gains": {"a": -1.0, "b": 0.0}}, "finds nothing that any language needs"),
+    ],
+)
+def test_a_rule_whose_data_are_missing_is_refused(rule, found, message):
+    with pytest.raises(UsageError, match=message) as error:
+        allocate(estimate({"a": 80, "b": 60}, **found), 8, rule)
+    assert error.value.hint
+
+
+def test_a_budget_is_parameters_a_share_or_that_of_other_ranks():
+    languages = [LANGUAGES[code] for code in LANG12]
+    assert rank_budget("350000", languages, per_rank=7000, base=10_000_000) == 50
+    assert rank_budget("350_000", languages, per_rank=7000, base=10_000_000) == 50
+    assert rank_budget("2.5%", languages, per_rank=7000, base=10_000_000) == 35
+    assert rank_budget("same-as:2,2,8", languages, per_rank=7000, base=10_000_000) == 48
+    for text in ("much", "-5", "0", "nan", "%"):
+        with pytest.raises(UsageError, match=f"--budget {text} is no number of parameters"):
+            rank_budget(text, languages, per_rank=7000, base=10_000_000)
+    with pytest.raises(UsageError, match="a budget of 0 ranks gives no language an adapter"):
+        allocate(estimate({"a": 80, "b": 60}), rank_budget("100", languages, 7000, 10_000_000))
