@@ -9,7 +9,7 @@ from lslo_cli.data.corpus import Corpus, Section, hold_out, load_corpus
 from lslo_cli.data.layouts import find_splits
 from lslo_cli.errors import UsageError
 from lslo_cli.recipe import Recipe
-from lslo_cli.world import sentences
+from lslo_cli.world import Sizes, sentences
 
 WORLD_NAME = "world"
 """The path that means the built-in world."""
@@ -57,8 +57,8 @@ def read_text(recipe: Recipe, codes: Sequence[str], split: str) -> Corpus:
     """
     data = recipe.data
     if split not in (data.train, HELD_OUT, DEV_ROWS):
-        return read_corpus(data.path, codes, split)
-    corpus = read_corpus(data.path, codes, data.train)
+        return read_corpus(data.path, codes, split, data.world)
+    corpus = read_corpus(data.path, codes, data.train, data.world)
     if data.hold_out is not None:
         corpus, held_out = hold_out(corpus, data.hold_out, recipe.seed)
         if split == HELD_OUT:
@@ -70,8 +70,8 @@ def read_text(recipe: Recipe, codes: Sequence[str], split: str) -> Corpus:
     return corpus
 
 
-def read_corpus(path: str, codes: Sequence[str], split: str) -> Corpus:
+def read_corpus(path: str, codes: Sequence[str], split: str, sizes: Sizes = Sizes.SHIPPED) -> Corpus:
     """Text from a path, or the built-in world's. An empty split is text without splits."""
     if path != WORLD_NAME:
         return load_corpus(path, codes, split or None)
-    return Corpus((Section(WORLD_NAME, sentences(split, codes=codes)),))
+    return Corpus((Section(WORLD_NAME, sentences(split, codes=codes, sizes=sizes)),))

@@ -31,7 +31,7 @@ from lslo_cli.recipe.section import (
     Ratio,
     Section,
 )
-from lslo_cli.world import NEWCOMERS, WORLD
+from lslo_cli.world import NEWCOMERS, WORLD, Sizes, world
 
 PAPER_GPS = 0.9
 """How much of its high- and medium-resource adapters the paper's main run prunes (table 1)."""
@@ -102,10 +102,12 @@ class DataSection(Section):
 
     Where no split is given, the one that the text has is taken: train or dev for training; test, devtest or
     dev for testing. With ``hold_out`` that many rows of each section of the training text are the test text,
-    and with ``dev_rows`` that many more are for choosing, neither trained nor tested on; 0 is none.
+    and with ``dev_rows`` that many more are for choosing, neither trained nor tested on; 0 is none. ``world``
+    says which sizes the built-in world's languages had for its base model.
     """
 
     path: str = "data/flores101"
+    world: Sizes = Sizes.SHIPPED
     train: str = "dev"
     test: str = "devtest"
     train_rows: Count | None = None
@@ -323,7 +325,7 @@ class Recipe(Section):
             for name, entry in self.languages.items()
             for code in (model_code(name),)
         }
-        known = {**LANGUAGES, **WORLD, **NEWCOMERS}
+        known = {**LANGUAGES, **world(self.data.world), **NEWCOMERS}
         families = {code: language.family for code, language in known.items()}
         added = {
             code: Language(code, Resource.VERY_LOW, families.get(code) or families.get(relative, ""))

@@ -1,6 +1,18 @@
 """The built-in synthetic world: twelve languages made by code, at every resource level, and a newcomer."""
 
 from lslo_cli.world.languages import NAMES, NEWCOMERS, PIVOT, WORLD
+from lslo_cli.world.sizes import Sizes, world
 from lslo_cli.world.text import ROWS, Split, sentences, write_world
 
-__all__ = ["NAMES", "NEWCOMERS", "PIVOT", "ROWS", "WORLD", "Split", "sentences", "write_world"]
+__all__ = [
+    "NAMES",
+    "NEWCOMERS",
+    "PIVOT",
+    "ROWS",
+    "WORLD",
+    "Sizes",
+    "Split",
+    "sentences",
+    "world",
+    "write_world",
+]

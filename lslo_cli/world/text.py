@@ -11,6 +11,7 @@ from random import Random
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.world.languages import NEWCOMERS, WORLD
 from lslo_cli.world.meaning import REPORT, TALK, Meaning, meanings
+from lslo_cli.world.sizes import Sizes, world
 from lslo_cli.world.speech import Speaker
 
 
@@ -44,11 +45,14 @@ REPORTS = (Split.DEVTEST, Split.TEST, Split.TRAIN)
 
 
 def sentences(
-    split: Split | str, rows: int | None = None, codes: Sequence[str] = tuple(WORLD)
+    split: Split | str,
+    rows: int | None = None,
+    codes: Sequence[str] = tuple(WORLD),
+    sizes: Sizes = Sizes.SHIPPED,
 ) -> dict[str, list[str]]:
     """The first ``rows`` rows (default: all) of a split, as language code -> aligned lines.
 
-    In ``pretrain`` a language has a line in as many of the 40,000 rows as its ``bitext`` says, drawn
+    In ``pretrain`` a language has a line in as many of the 40,000 rows as ``sizes`` give it, drawn
     evenly, and an empty string in the others; the pivot has them all, and newcomers none. ``codes`` choose
     the languages, newcomers only if they are named.
     Raises UsageError for an unknown split or language, or more rows than there are.
@@ -66,7 +70,7 @@ def sentences(
                 f"its languages are {', '.join(known)}; give real text with --data",
             )
     said = _meanings(split)[:rows]
-    return {code: _lines(code, split, said) for code in codes}
+    return {code: _lines(code, split, said, sizes) for code in codes}
 
 
 def write_world(
@@ -105,11 +109,11 @@ def _meanings(split: Split) -> list[Meaning]:
     return valid if split is Split.VALID else list(islice(talk, ROWS[split]))
 
 
-def _lines(code: str, split: Split, said: list[Meaning]) -> list[str]:
+def _lines(code: str, split: Split, said: list[Meaning], sizes: Sizes) -> list[str]:
     speaker = Speaker(code)
     if split is Split.PRETRAIN and code in NEWCOMERS:
         return [""] * len(said)
-    bitext = {**WORLD, **NEWCOMERS}[code].bitext
+    bitext = {**world(sizes), **NEWCOMERS}[code].bitext
     if split is not Split.PRETRAIN or bitext is None:
         return [speaker.say(meaning) for meaning in said]
     present = _translated_rows(code, bitext)
