@@ -1,0 +1,314 @@
+"""The study of rank maps: four worlds, five seeds, one budget; what is finished is kept.
+
+    python results/ranks/study.py                      # everything, one process
+    python results/ranks/study.py --seeds 2,4,6        # two processes share the seeds:
+    python results/ranks/study.py --seeds 3,5
+    python results/ranks/study.py --summary            # tables of what is there, without training
+
+Run it in the root of a checkout, any number of times: what is done is skipped, and what was interrupted goes
+on after its last epoch. Processes that need the same base model or learning rates wait for each other. Every
+command runs on one thread. ``--worlds`` and ``--only`` choose, ``--dry-run`` prints the commands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import fmean
+
+RESULTS = Path("results/ranks")
+WORLDS = {"shipped": "demo", "rotated": "world-rotated", "equal": "world-equal", "related": "world-related"}
+"""The recipe of every world; that of the shipped one has its base in the package."""
+SEEDS = (2, 3, 4, 5, 6)
+TUNING_SEED = 1
+RATES = {
+    "full": (5e-5, 1e-4, 2e-4, 5e-4, 1e-3),
+    "lora": (3e-4, 1e-3, 2e-3, 3e-3, 6e-3),
+    "lslo": (3e-4, 1e-3, 2e-3, 3e-3, 6e-3),
+}
+BUDGET = "same-as:2,2,8"
+SHARED_RANK = 48
+"""The rank of one LoRA for all that has the parameters of 2;2;8 on twelve languages: 8 x 2 + 4 x 8."""
+TUNED = {
+    "full": "--method full --gps 0",
+    "lora": f"--method lora --ranks {SHARED_RANK} --gps 0",
+    "lslo": "--ranks 2,2,8 --gps 0.9 --index paper",
+}
+"""What the learning rate of each method is chosen for."""
+TEST_ROWS = 80
+COMMON = "--set train.curve_rows=0 --set run.threads=1"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the study: its name, what it trains, and the method whose tuned learning rate it takes."""
+
+    name: str
+    flags: str
+    method: str = "lslo"
+
+    @property
+    def estimated(self) -> bool:
+        return self.name.startswith("auto")
+
+
+def auto(rule: str, *, unpruned: bool = False, gps: str = "") -> Run:
+    """A rank map by one of the rules, from the pruned estimate or the unpruned one."""
+    name = "-".join(filter(None, ("auto", rule, "unpruned" if unpruned else "", f"gps{gps}" if gps else "")))
+    subspace = " --subspace {folder}-unpruned/subspace.json" if unpruned else ""
+    flags = f"--ranks auto --set train.rule={rule} --budget {BUDGET} --gps {gps or 0}{subspace}"
+    return Run(name, flags)
+
+
+RUNS = (
+    Run("2-2-8-gps0.9", "--ranks 2,2,8 --gps 0.9"),
+    auto("gain"),
+    auto("gain", gps="auto"),
+    Run("4-4-4", "--ranks 4,4,4 --gps 0"),
+    Run(f"lora-r{SHARED_RANK}", f"--method lora --ranks {SHARED_RANK} --gps 0", "lora"),
+    Run("full", "--method full --gps 0", "full"),
+    auto("mixture"),
+    auto("spectrum"),
+    auto("sign"),
+    auto("sign", gps="auto"),
+    auto("kept"),
+    auto("gain", unpruned=True),
+    auto("spectrum", unpruned=True),
+    auto("mixture", unpruned=True),
+    Run("2-2-8", "--ranks 2,2,8 --gps 0"),
+)
+"""What is compared with the first. All but full fine-tuning have the parameters of 2;2;8."""
+FIRST = 6
+"""How many of them are made in every world and seed before the others."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was asked for on the command line."""
+
+    worlds: Sequence[str]
+    seeds: Sequence[int]
+    runs: Sequence[Run]
+    dry_run: bool = False
+    said: set[str] = field(default_factory=set)
+
+    def lslo(self, command: str, makes: Path) -> None:
+        """Run a command that leaves a file, unless it is there."""
+        if makes.exists() or command in self.said:
+            return
+        self.said.add(command)
+        print(f"lslo {command}", flush=True)
+        if self.dry_run:
+            return
+        program = [sys.executable, "-m", "lslo_cli.cli.app", *shlex.split(command)]
+        subprocess.run(program, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True)
+
+    def do(self) -> None:
+        """The first runs in every world and seed before the others, each evaluated when it is trained."""
+        for runs in (self.runs[:FIRST], self.runs[FIRST:]):
+            for seed in self.seeds:
+                for world in self.worlds:
+                    self.make_base(world)
+                    self.evaluate(world, seed, "base")
+                    for run in runs:
+                        self.train(world, seed, run)
+                        self.evaluate(world, seed, run.name)
+
+    def make_base(self, world: str) -> None:
+        recipe = WORLDS[world]
+        if world == "shipped":
+            return
+        with alone(recipe, self.dry_run):
+            model = Path("models", recipe)
+            resume = "--resume" if model.with_name(f".{model.name}.training").exists() else ""
+            self.lslo(f"base train --recipe {recipe}-base --out {model} {resume}", model / "training.json")
+
+    def rate(self, method: str) -> float:
+        """The learning rate of a method with the lowest loss on dev rows, on the shipped world."""
+        name = f"seed-{TUNING_SEED}"
+        results = RESULTS / "tuning"
+        experiment = f"--recipe demo --results {results} --name {name} --seed {TUNING_SEED} {COMMON}"
+        with alone(f"tuning-{method}", self.dry_run):
+            losses = {}
+            for rate in RATES[method]:
+                run = f"{method}-lr{rate:g}"
+                makes = results / name / "runs" / run / "training.json"
+                self.lslo(f"train {experiment} {TUNED[method]} --lr {rate} --run {run} --resume", makes)
+                if makes.exists():
+                    losses[rate] = json.loads(makes.read_text())["result"]["dev_losses"][-1]
+        return min(losses, key=losses.__getitem__) if losses else RATES[method][0]
+
+    def estimate(self, world: str, seed: int, unpruned: bool) -> None:
+        name = f"seed-{seed}-unpruned" if unpruned else f"seed-{seed}"
+        flags = "--index paper --resume" + (" --target-ratio 0" if unpruned else "")
+        self.lslo(
+            f"estimate-subspace {_experiment(world, seed, name)} {flags} --lr {self.rate('lslo')}",
+            RESULTS / world / name / "subspace.json",
+        )
+
+    def train(self, world: str, seed: int, run: Run) -> None:
+        folder = RESULTS / world / f"seed-{seed}"
+        makes = folder / "runs" / run.name / "training.json"
+        if makes.exists():
+            return
+        if run.estimated:
+            self.estimate(world, seed, "unpruned" in run.name)
+        flags = run.flags.format(folder=folder) + (" --index paper" if run.method == "lslo" else "")
+        self.lslo(
+            f"train {_experiment(world, seed, folder.name)} {flags} --lr {self.rate(run.method)} "
+            f"--run {run.name} --resume",
+            makes,
+        )
+
+    def evaluate(self, world: str, seed: int, run: str) -> None:
+        name = f"seed-{seed}"
+        self.lslo(
+            f"evaluate {_experiment(world, seed, name)} --test-rows {TEST_ROWS} --run {run}",
+            RESULTS / world / name / "runs" / run / "evaluation.json",
+        )
+
+
+def _experiment(world: str, seed: int, name: str) -> str:
+    """The flags that choose an experiment."""
+    return f"--recipe {WORLDS[world]} --results {RESULTS / world} --name {name} --seed {seed} {COMMON}"
+
+
+@contextmanager
+def alone(name: str, dry_run: bool) -> Iterator[None]:
+    """Let one process at a time make what all need."""
+    if dry_run:
+        yield
+        return
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    with open(RESULTS / f".{name}.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def summarise(study: Study) -> None:
+    """Compare every run with the hand-set map in each world, and write ``summary.md``."""
+    from lslo_cli.artifacts import store
+    from lslo_cli.artifacts.results import EvaluationResult, SubspaceResult, TrainingResult
+    from lslo_cli.method.statistics import correlate_with_bitext
+
+    reference = RUNS[0].name
+    lines = ["# Rank maps in four worlds", ""]
+    rates = ", ".join(f"{method} {replace(study, dry_run=True).rate(method):g}" for method in RATES)
+    lines += [f"Learning rates, the best of five on dev rows of the shipped world: {rates}.", ""]
+    for world in study.worlds:
+        seeds = [RESULTS / world / f"seed-{seed}" for seed in study.seeds]
+        names = ["base", *(run.name for run in study.runs)]
+        there = {
+            name: [found for seed in seeds if (found := seed / "runs" / name / "evaluation.json").exists()]
+            for name in names
+        }
+        if not there[reference]:
+            continue
+        columns = list(store.read(there[reference][0], EvaluationResult).result.groups)
+        lines += [f"## {world}", "", f"| run | seeds | {' | '.join(columns)} | AVG | against {reference} |"]
+        lines.append("|" + " --- |" * (len(columns) + 4))
+        for name, paths in there.items():
+            if not paths:
+                continue
+            results = [store.read(path, EvaluationResult).result for path in paths]
+            means = [fmean(each.groups[column] for each in results) for column in columns]
+            cells = [f"{mean:.1f}" for mean in (*means, fmean(each.average for each in results))]
+            verdict = "" if name == reference else compared(world, name, reference, study)
+            lines.append(f"| {name} | {len(paths)} | {' | '.join(cells)} | {verdict} |")
+        lines += [
+            "",
+            "Mean rank by language, and its correlation with log bitext (Pearson, mean over seeds):",
+            "",
+        ]
+        estimates = [
+            store.read(seed / "subspace.json", SubspaceResult)
+            for seed in seeds
+            if (seed / "subspace.json").exists()
+        ]
+        languages = [record.language() for record in estimates[0].languages]
+        lines += [
+            f"| map | {' | '.join(each.code for each in languages)} | r |",
+            "|" + " --- |" * (len(languages) + 2),
+        ]
+        bitext = [f"{each.bitext:,}" if each.bitext else "pivot" for each in languages]
+        lines.append(f"| *bitext* | {' | '.join(bitext)} | |")
+        for run in study.runs:
+            paths = [
+                found for seed in seeds if (found := seed / "runs" / run.name / "training.json").exists()
+            ]
+            if not run.name.startswith("auto") or not paths:
+                continue
+            maps = [store.read(path, TrainingResult).result.ranks for path in paths]
+            mean = {each.code: fmean(ranks.get(each.code, 0) for ranks in maps) for each in languages}
+            found = [
+                correlation.pearson_log
+                for ranks in maps
+                if (
+                    correlation := correlate_with_bitext(
+                        {each.code: ranks.get(each.code, 0) for each in languages}, languages
+                    )
+                )
+            ]
+            r = f"{fmean(found):+.2f}" if found else "-"
+            lines.append(f"| {run.name} | {' | '.join(f'{rank:.1f}' for rank in mean.values())} | {r} |")
+        lines.append("")
+    text = "\n".join(lines) + "\n"
+    (RESULTS / "summary.md").write_text(text)
+    print(text)
+
+
+def compared(world: str, name: str, reference: str, study: Study) -> str:
+    """The difference in the average with both intervals and the verdict, made by ``lslo compare``."""
+    from lslo_cli.artifacts import store
+    from lslo_cli.artifacts.results import ComparisonResult
+
+    both = [
+        seed
+        for seed in study.seeds
+        if all(
+            (RESULTS / world / f"seed-{seed}" / "runs" / run / "evaluation.json").exists()
+            for run in (name, reference)
+        )
+    ]
+    makes = RESULTS / world / "comparisons" / f"{name}-vs-{reference}.json"
+    makes.unlink(missing_ok=True)
+    seeds = ",".join(map(str, both))
+    study.lslo(
+        f"compare {name} {reference} --recipe {WORLDS[world]} --results {RESULTS} --name {world} "
+        f"--seeds {seeds} --quiet",
+        makes,
+    )
+    average = store.read(makes, ComparisonResult).result.rows[0]
+    intervals = [average.over_seeds, average.over_sentences]
+    said = "; ".join(f"{ends[0]:+.2f} to {ends[1]:+.2f}" for ends in intervals if ends)
+    return f"{average.difference:+.2f} ({said}): {average.verdict}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--worlds", default=",".join(WORLDS))
+    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
+    parser.add_argument("--only", help="these runs, by name: 2-2-8-gps0.9,auto-gain")
+    parser.add_argument("--summary", action="store_true")
+    parser.add_argument("--dry-run", action="store_true")
+    options = parser.parse_args()
+    runs = [run for run in RUNS if not options.only or run.name in options.only.split(",")]
+    seeds = [int(seed) for seed in options.seeds.split(",")]
+    study = Study(options.worlds.split(","), seeds, runs, options.dry_run)
+    if options.summary:
+        summarise(study)
+    else:
+        study.do()
+
+
+if __name__ == "__main__":
+    main()
