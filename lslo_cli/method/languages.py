@@ -12,16 +12,17 @@ from lslo_cli.method.codes import MODEL_LANGUAGES, model_code
 
 
 class Resource(StrEnum):
-    """Resource class of a language: FLORES-101's four, from most bitext to least."""
+    """Resource class of a language: FLORES-101's four, from most bitext to least, and none."""
 
     HIGH = "high"
     MEDIUM = "medium"
     LOW = "low"
     VERY_LOW = "very-low"
+    UNLABELLED = "unlabelled"
 
     @property
     def letter(self) -> str:
-        """The letter that stands for the class in group names: H, M, L or V."""
+        """The letter that stands for the class in group names: H, M, L, V or U."""
         return self.value[0].upper()
 
 
@@ -113,8 +114,9 @@ def resolve_languages(
     A language may have any of its names: ``nb`` and ``nob_Latn`` are ``no``. ``added`` are codes that
     follow where they are not named already.
 
-    Raises UsageError for an unknown code (naming the nearest), a language named twice, fewer than two, or
-    languages of published models whose resource class is not ``known`` (naming all of them).
+    A language of a published model that is not ``known`` is unlabelled.
+
+    Raises UsageError for an unknown code (naming the nearest), a language named twice, or fewer than two.
     """
     if isinstance(names, str):
         names = sets.get(names) or [name.strip() for name in names.split(",") if name.strip()]
@@ -137,13 +139,7 @@ def resolve_languages(
         raise UsageError(
             f"translation needs at least two languages, got {len(codes)}", "name them as --langs en,fr,wo"
         )
-    if unclassed := [code for code in codes if code not in known]:
-        raise UsageError(
-            f"no resource class is known for {', '.join(unclassed)}",
-            f"give one for each: --resource {','.join(f'{code}=CLASS' for code in unclassed)}; a CLASS is "
-            "high (over 100M sentence pairs with English), medium (over 1M), low (over 100k) or very-low",
-        )
-    return tuple(known[code] for code in codes)
+    return tuple(known.get(code, Language(code, Resource.UNLABELLED)) for code in codes)
 
 
 def resource_classes(languages: Iterable[Language]) -> tuple[Resource, ...]:

@@ -14,8 +14,10 @@ from lslo_cli.method.span import Span
 SHARED = "shared"
 """The name of the one adapter that all languages use in ordinary LoRA, in place of a language code."""
 
-PAPER_RANKS = {Resource.HIGH: 2, Resource.MEDIUM: 2, Resource.LOW: 8, Resource.VERY_LOW: 8}
-"""The ranks that the paper settled on (tables 1 and 2), for where nothing was estimated."""
+PAPER_RANKS = {
+    Resource.HIGH: 2, Resource.MEDIUM: 2, Resource.LOW: 8, Resource.VERY_LOW: 8, Resource.UNLABELLED: 4
+}  # fmt: skip
+"""The ranks that the paper settled on (tables 1 and 2), and their mean for languages without a class."""
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,7 @@ ON_WHITE = {
         Resource.MEDIUM: "#1f5fd0",
         Resource.LOW: "#7a2a72",
         Resource.VERY_LOW: "#c14a00",
+        Resource.UNLABELLED: "#5a5a5a",
     },
     "demand": matplotlib.colormaps["RdBu_r"],
     "gain": matplotlib.colormaps["PRGn"],
@@ -169,6 +170,7 @@ LOOKS = {
             Resource.MEDIUM: "#6aa5ff",
             Resource.LOW: "#f0b8ee",
             Resource.VERY_LOW: "#ff8f4a",
+            Resource.UNLABELLED: "#a8a8a8",
         },
         demand=seaborn.color_palette("icefire", as_cmap=True),
         gain=LinearSegmentedColormap.from_list(

@@ -15,7 +15,7 @@ from lslo_cli.errors import UsageError, nearest
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.allocation import Allocation, allocate, rank_budget
 from lslo_cli.method.importance import Pool
-from lslo_cli.method.languages import resource_classes
+from lslo_cli.method.languages import Resource, resource_classes
 from lslo_cli.method.ranks import PAPER_RANKS, SHARED, RankMap, parse_ranks
 from lslo_cli.method.strategy import Index, IndexStrategy, paper, uniform
 from lslo_cli.models.work import work_of
@@ -207,6 +207,13 @@ def _default_ranks_note(ranks: str, recipe: Recipe, subspace: Path) -> str:
     if recipe.new_languages:
         return f"adapters for {', '.join(recipe.new_languages)} alone: using {ranks}"
     pruned = f" with --gps {recipe.train.gps:g}" if recipe.train.gps else ""
+    if unlabelled := [
+        each.code for each in recipe.selected_languages() if each.resource is Resource.UNLABELLED
+    ]:
+        return (
+            f"ranks {ranks}: without a resource class for {', '.join(unlabelled)}, the paper's mean rank; "
+            "--ranks auto --gps auto needs none"
+        )
     auto = "--ranks auto takes the estimated rank map"
     path = f", {subspace}" if subspace.exists() else ""
     return f"ranks {ranks}{pruned}, the paper's choice; {auto}{path}"

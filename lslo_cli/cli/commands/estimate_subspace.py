@@ -103,7 +103,9 @@ def show_subspace(artifact: Artifact[SubspaceResult]) -> None:
 
 
 def show_ranks(result: SubspaceResult, languages: Sequence[LanguageRecord]) -> None:
-    """Importance score, surviving share of B and estimated rank of every language."""
+    """Importance score, surviving share of B, gain on dev rows and estimated rank of every language."""
+    from lslo_cli.method.languages import Resource
+
     kept: dict[str, int] = {}
     size: dict[str, int] = {}
     for matrix in result.pruned.matrices("B"):
@@ -120,8 +122,23 @@ def show_ranks(result: SubspaceResult, languages: Sequence[LanguageRecord]) -> N
         )
         for language in languages
     ]
-    columns = ("language", "resource", "bitext", "score", "B kept", "rank")
+    columns = ["language", "resource", "bitext", "score", "B kept", "rank"]
+    if result.gains:
+        columns.insert(5, "gain on dev")
+        rows = [
+            (*row[:5], f"{result.gains[language.code]:+.4f}", row[5])
+            for row, language in zip(rows, languages, strict=True)
+        ]
     console.show_table("Importance score (eq. 6) and estimated rank", columns, rows, names=2)
+    if any(language.resource is Resource.UNLABELLED for language in languages):
+        console.show_facts([("groups by need, to report by", f"--resource {classes_by_need(result)}")])
+
+
+def classes_by_need(result: SubspaceResult) -> str:
+    """Classes for reports on languages that have none: very-low for those with a rank of the mean or more."""
+    mean = sum(result.ranks.values()) / len(result.ranks)
+    classes = {code: "very-low" if rank >= mean else "high" for code, rank in result.ranks.items()}
+    return ",".join(f"{code}={name}" for code, name in classes.items())
 
 
 def show_demand_by_layer(result: SubspaceResult) -> None:
