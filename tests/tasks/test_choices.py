@@ -8,6 +8,7 @@ from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.allocation import Allocation, Rule, allocate
 from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.span import Span
 from lslo_cli.tasks import choices, run_name
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
@@ -95,7 +96,8 @@ def test_the_estimate_is_divided_by_the_rule_and_the_budget_that_are_asked_for(t
 
 
 def test_a_budget_in_parameters_is_what_the_run_trains_at_most(there, finished):
-    unit = RankMap({"one": 1}).parameters(finished[1]["subspace.json"].model.shape)
+    shape = finished[1]["subspace.json"].model.shape
+    unit = RankMap({"one": 1}).parameters(shape, span=Span.D_MODEL)
     written = tasks.train(there(**{"train.ranks": "auto", "train.budget": str(7 * unit + 5)}))
     assert written.artifact.result.trainable_parameters == 7 * unit
 
