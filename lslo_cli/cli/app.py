@@ -18,6 +18,7 @@ from lslo_cli.cli import console
 from lslo_cli.cli.commands import base, data, flare, plot
 from lslo_cli.cli.commands.compare import compare
 from lslo_cli.cli.commands.demo import demo
+from lslo_cli.cli.commands.diff import diff
 from lslo_cli.cli.commands.estimate_subspace import estimate_subspace
 from lslo_cli.cli.commands.evaluate import evaluate
 from lslo_cli.cli.commands.export import export
@@ -159,6 +160,7 @@ app.add_typer(plot.app, name="plot", rich_help_panel=PIPELINE)
 BESIDE = "Beside the pipeline"
 app.command("demo", rich_help_panel=BESIDE)(demo)
 app.command("runs", rich_help_panel=BESIDE)(runs)
+app.command("diff", rich_help_panel=BESIDE)(diff)
 app.command("show", rich_help_panel=BESIDE)(show)
 app.command("recipe", rich_help_panel=BESIDE)(recipe)
 app.command("translate", rich_help_panel=BESIDE)(translate)

@@ -144,3 +144,11 @@ def _read(path: Path, is_flores101: bool) -> bytes:
             f"{HOW_TO_GET_IT}; or score over another model with --metric-model FILE, or over the base "
             "model's own pieces with --metric-model base: the signature then says so",
         ) from error
+
+
+_SENTENCE_CHRF = CHRF(word_order=2)
+
+
+def sentence_chrf(hypothesis: str, reference: str) -> float:
+    """chrF++ of one sentence, 0 to 100, which tells apart what BLEU of one sentence does not."""
+    return float(_SENTENCE_CHRF.sentence_score(hypothesis, [reference]).score)

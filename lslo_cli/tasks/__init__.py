@@ -3,6 +3,7 @@
 from lslo_cli.models.work import Plan
 from lslo_cli.tasks.choices import Chosen, choose_index, choose_ranks, run_name
 from lslo_cli.tasks.compare import compare
+from lslo_cli.tasks.diff import diff
 from lslo_cli.tasks.estimate_subspace import estimate_subspace
 from lslo_cli.tasks.evaluate import evaluate
 from lslo_cli.tasks.experiment import Experiment, Written
@@ -22,6 +23,7 @@ __all__ = [
     "choose_index",
     "choose_ranks",
     "compare",
+    "diff",
     "estimate_subspace",
     "evaluate",
     "open_translator",

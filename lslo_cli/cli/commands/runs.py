@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from rich.text import Text
 from typer import Argument, Option
 
 from lslo_cli.cli import console
@@ -100,7 +101,7 @@ def _show_file(path: Path) -> None:
     from lslo_cli.artifacts import store
 
     document = store.read_any(path)
-    console.results.print(f"[bold]{document.result.kind}[/bold]  {path}", highlight=False)
+    console.results.print(Text.assemble((document.result.kind, "bold"), f"  {path}"), soft_wrap=True)
     console.show_facts(_provenance(document))
     console.results.print()
     _show_result(document)

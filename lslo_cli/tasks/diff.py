@@ -1,0 +1,102 @@
+"""``lslo diff``: how two runs translate the same sentences, most changed first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.method.languages import Direction, Language, group, groups
+from lslo_cli.parsing import parse_json
+from lslo_cli.report.changes import Change
+from lslo_cli.search.metric import sentence_chrf
+
+
+def diff(
+    folder: ExperimentFolder, first: str, other: str, languages: Sequence[Language], only: Sequence[str] = ()
+) -> list[Change]:
+    """Sentences that two evaluated runs translate differently, by how far their chrF++ lies apart.
+
+    ``only`` keeps directions such as ``en-wo`` and groups such as ``V2V``. Sentences with equal scores come
+    last, in the order of the text. Raises UsageError for a direction or group that there is not, and
+    InputError where a run is not evaluated, its texts are missing, or the two were evaluated on other text.
+    """
+    places = [_aligned(folder.run(name)) for name in (first, other)]
+    common = [name for name in places[0] if name in places[1]]
+    if not common:
+        raise InputError(
+            f"runs {first} and {other} have no direction in common", "evaluate both alike: lslo evaluate"
+        )
+    chosen = [
+        name for name in common if not only or {name, group(Direction.parse(name), languages)} & {*only}
+    ]
+    unknown = set(only) - {*common, *groups(languages)}
+    if unknown or not chosen:
+        named = ", ".join(sorted(unknown or set(only)))
+        raise UsageError(f"no direction or group '{named}' was evaluated", f"directions: {', '.join(common)}")
+    changes = [
+        change
+        for name in chosen
+        for change in _changes(name, places[0][name], places[1][name], languages, first, other)
+    ]
+    return sorted(changes, key=lambda change: -abs(change.difference))
+
+
+def _aligned(run: RunFolder) -> dict[str, Path]:
+    """The aligned texts of an evaluated run, by direction."""
+    found = {path.stem: path for path in sorted(run.whole.aligned.glob("*.jsonl"))}
+    if not found:
+        raise InputError(
+            f"there are no translations of run {run.name} at {run.whole.aligned}",
+            f"translate the test text: lslo evaluate --run {run.name}",
+        )
+    return found
+
+
+def _changes(
+    name: str, first: Path, other: Path, languages: Sequence[Language], run: str, than: str
+) -> Iterator[Change]:
+    ours, theirs = _rows(first), _rows(other)
+    if [_text(row) for row in ours] != [_text(row) for row in theirs]:
+        raise InputError(
+            f"runs {run} and {than} were evaluated on other text in {name}",
+            "evaluate both again: lslo evaluate --force",
+        )
+    pairs = [
+        (one, two)
+        for one, two in zip(ours, theirs, strict=True)
+        if one["hypothesis"] is not None and one["hypothesis"] != two["hypothesis"]
+    ]
+    for one, two in pairs:
+        yield Change(
+            direction=name,
+            group=group(Direction.parse(name), languages),
+            section=one["section"],
+            row=one["row"],
+            source=one["source"],
+            reference=one["reference"],
+            first=one["hypothesis"],
+            other=two["hypothesis"],
+            first_score=sentence_chrf(one["hypothesis"], one["reference"]),
+            other_score=sentence_chrf(two["hypothesis"], two["reference"]),
+        )
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of one aligned file. Raises InputError where it is damaged."""
+    try:
+        rows = [parse_json(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+        for row in rows:
+            if not {"section", "row", "source", "reference", "hypothesis"} <= row.keys():
+                raise ValueError("a row lacks a field")
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path} is damaged: {error}", "evaluate the run again: lslo evaluate --force"
+        ) from None
+    return rows
+
+
+def _text(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["section"], row["row"], row["source"], row["reference"]

@@ -1,0 +1,41 @@
+import json
+
+import pytest
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    """Two evaluated runs of ``lang12`` that differ in one sentence."""
+    for run, hypothesis in (("base", "dara"), ("tuned", "nit ki")):
+        path = tmp_path / "results/lang12/runs" / run / "aligned" / "en-wo.jsonl"
+        path.parent.mkdir(parents=True)
+        row = {"section": "", "row": 1, "source": "the man", "reference": "nit ki", "hypothesis": hypothesis}
+        path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+
+
+def test_a_sentence_is_shown_with_both_translations(lslo, experiment):
+    run = lslo("diff", "tuned", "base")
+    assert run.exit_code == 0
+    assert run.stdout.splitlines()[0].startswith("en-wo H2V, row 1: +")
+    assert all(word in run.stdout for word in ("the man", "dara", "tuned (100.0)"))
+    assert run.stderr.startswith(
+        "1 sentences differ: tuned is better by chrF++ in 1, worse in 0; next: lslo compare"
+    )
+
+
+@pytest.mark.parametrize("name", ["changes.tsv", "changes.html", "changes.json"])
+def test_all_of_them_are_written_in_the_format_of_the_name(lslo, experiment, tmp_path, name):
+    assert lslo("diff", "tuned", "base", "-o", name).stdout == f"{name}\n"
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    assert "nit ki" in text
+    assert text.startswith({"tsv": "direction\t", "html": "<!doctype", "json": "["}[name.rpartition(".")[2]])
+
+
+def test_another_format_is_refused(lslo, experiment):
+    run = lslo("diff", "tuned", "base", "-o", "changes.docx")
+    assert run.exit_code == 2 and "does not say its format" in run.stderr
+
+
+def test_a_run_that_is_missing_is_an_input_error(lslo, experiment):
+    run = lslo("diff", "tuned", "nothing")
+    assert run.exit_code == 3 and "lslo evaluate --run nothing" in run.stderr
