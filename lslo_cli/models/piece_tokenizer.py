@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 from lslo_cli.artifacts.writing import writing
 from lslo_cli.data.codes import model_code
 from lslo_cli.errors import InputError
-from lslo_cli.method.families import FAMILIES, Family
+from lslo_cli.method.families import Family
 from lslo_cli.models.segmentation import SPIECE, Segmenter, SentencePiece
-from lslo_cli.models.stock_files import HUB_SETTINGS, OWN_FAMILY
+from lslo_cli.models.stock_files import stock_files
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.models.tokenizer_files import find_segmenter
 
@@ -79,18 +78,14 @@ class PieceTokenizer(Tokenizer):
             raise InputError(f"{folder}: {error.message}", error.hint) from error
 
     def save(self, folder: Path) -> None:
-        """Write the segmenter's file and, for transformers, tokenizer_config.json; raises InputError."""
-        name = SPIECE if isinstance(self.segmenter, SentencePiece) else self.segmenter.name
-        settings = {
-            "tokenizer_class": self.family.tokenizers[0],
-            "bos_token": "<s>" if "<s>" in self.tokens else None,
-            "eos_token": "</s>",
-            "unk_token": "<unk>",
-            "pad_token": self.tokens[self.pad_id],
-            "extra_ids": 0,
-            OWN_FAMILY: next(key for key, family in FAMILIES.items() if family is self.family),
-        }
-        files = {name: self.segmenter.content, HUB_SETTINGS: (json.dumps(settings, indent=1) + "\n").encode()}
-        for name, content in files.items():
+        """Write the segmenter's file and, for transformers, tokenizer.json and tokenizer_config.json.
+
+        Raises InputError where the folder cannot be written to.
+        """
+        languages = [self.tokens[index] for index in sorted(self._languages.values())]
+        pad = self.tokens[self.pad_id]
+        files = stock_files(self.segmenter, self.tokens, languages, self.family, pad)
+        own = SPIECE if isinstance(self.segmenter, SentencePiece) else self.segmenter.name
+        for name, content in (files | {own: self.segmenter.content}).items():
             with writing(Path(folder) / name, "choose a folder that can be written to") as file:
                 file.write(content)

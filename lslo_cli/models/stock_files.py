@@ -16,6 +16,8 @@ OWN_FAMILY = "lslo_family"
 
 _SPACE = "▁"
 _END = {"SpecialToken": {"id": "</s>", "type_id": 0}}
+_FIRST_BYTE = "<0x00>"
+"""The first of the pieces of a model that writes unknown characters as bytes."""
 _UNIGRAM, _BPE = 1, 2
 """The two kinds of sentencepiece model that tokenizers can express, by their number in its protobuf."""
 _MODEL_PIECE, _MODEL_TRAINER, _MODEL_NORMALIZER, _TRAINER_KIND, _NORMALIZER_CHARSMAP = 1, 2, 3, 3, 2
@@ -23,7 +25,11 @@ _MODEL_PIECE, _MODEL_TRAINER, _MODEL_NORMALIZER, _TRAINER_KIND, _NORMALIZER_CHAR
 
 
 def stock_files(
-    segmenter: Segmenter, tokens: Sequence[str], languages: Sequence[str], family: Family
+    segmenter: Segmenter,
+    tokens: Sequence[str],
+    languages: Sequence[str],
+    family: Family,
+    pad: str = "<pad>",
 ) -> dict[str, bytes]:
     """tokenizer.json and tokenizer_config.json, by name; none for a model of whole words or characters.
 
@@ -39,7 +45,7 @@ def stock_files(
     else:
         content = segmenter.content
     kind = json.loads(content)["model"]["type"]
-    settings = _settings(kind, tokens, languages, family)
+    settings = _settings(kind, tokens, languages, family) | {"pad_token": pad}
     return {HUB_TOKENIZER: content, HUB_SETTINGS: (json.dumps(settings, indent=1) + "\n").encode()}
 
 
@@ -54,7 +60,6 @@ def _settings(kind: str, tokens: Sequence[str], languages: Sequence[str], family
         "cls_token": "<s>",
         "eos_token": "</s>",
         "sep_token": "</s>",
-        "pad_token": "<pad>",
         "unk_token": "<unk>",
         "mask_token": "<mask>" if "<mask>" in tokens else None,
         "additional_special_tokens": list(languages),
@@ -100,7 +105,9 @@ def _converted(
             "pair": [{"Sequence": {"id": part, "type_id": 0}} for part in "AB"] + [_END],
             "special_tokens": {"</s>": {"id": "</s>", "ids": [ids["</s>"]], "tokens": ["</s>"]}},
         },
-        "decoder": metaspace,
+        "decoder": {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, metaspace]}
+        if _FIRST_BYTE in ids
+        else metaspace,
         "model": _bpe(ids, scores) if kind == _BPE else _unigram(tokens, scores),
     }
 
@@ -157,7 +164,12 @@ def _unigram(tokens: Sequence[str], scores: dict[str, float]) -> dict[str, Any]:
     """A unigram model; tokens that are no pieces have the lowest score, at which no text is read as them."""
     lowest = min(scores.values())
     vocabulary = [[token, scores.get(token, lowest)] for token in tokens]
-    return {"type": "Unigram", "unk_id": tokens.index("<unk>"), "vocab": vocabulary, "byte_fallback": False}
+    return {
+        "type": "Unigram",
+        "unk_id": tokens.index("<unk>"),
+        "vocab": vocabulary,
+        "byte_fallback": _FIRST_BYTE in tokens,
+    }
 
 
 def _fields(message: bytes, skip: int | None = None) -> Iterator[tuple[int, Any]]:
