@@ -37,6 +37,11 @@ class Family:
     decoder_names_language: bool = True
     sentencepiece_ids: bool = False
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether a language's token is its code alone: there ids follow the sentencepiece model's order."""
+        return self.token == "{}"
+
     def language_token(self, code: str) -> str:
         """The token of a language, by the family's own code for it: ``__en__``, ``eng_Latn``, ``en_XX``."""
         return self.token.format(code)

@@ -26,7 +26,6 @@ TOKENIZER_FILES = (
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")
 MASK = "<mask>"
 
-_HUB_CLASSES = {name: family for family in FAMILIES.values() for name in family.tokenizers}
 _COPY_AGAIN = "copy or download it again"
 
 
@@ -51,17 +50,18 @@ def read_family(folder: Path) -> Family:
             return FAMILIES[content[entry]]
     if SMALL_100_CODE in present:
         return FAMILIES["small-100"]
-    if family := _HUB_CLASSES.get(str(settings.get("tokenizer_class"))):
-        return family
-    if SPIECE in present:
-        return FAMILIES["madlad-400"]
+    for family in FAMILIES.values():
+        if settings.get("tokenizer_class") in family.tokenizers or (
+            family.sentencepiece_ids and SPIECE in present
+        ):
+            return family
     if HUB_VOCABULARY in present:
         return FAMILIES["m2m-100" if present.isdisjoint({DICTIONARY, HUB_ADDED_TOKENS}) else "m2m-124"]
     if HUB_TOKENIZER in present and DICTIONARY not in present:
         tokens = {token for part in _fast_tokenizer_ids(folder) for token in part}
-        for key in ("nllb-200", "mbart-50"):
-            if not tokens.isdisjoint(FAMILIES[key].languages):
-                return FAMILIES[key]
+        for family in FAMILIES.values():
+            if family.is_bare and not tokens.isdisjoint(family.languages):
+                return family
     return FAMILIES["m2m-124"]
 
 
@@ -92,7 +92,7 @@ def read_entries(folder: Path, family: Family) -> list[str]:
         entries = _in_id_order(folder, names, [_numbered(folder, name) for name in names])
     elif (folder / HUB_TOKENIZER).is_file():
         entries = _in_id_order(folder, [HUB_TOKENIZER], _fast_tokenizer_ids(folder))
-    elif family.name in ("NLLB-200", "mBART-50"):
+    elif family.is_bare:
         entries = _sentencepiece_entries(folder)
         if (folder / HUB_ADDED_TOKENS).is_file():
             pieces = {token: index for index, token in enumerate((*SPECIALS, *entries))}
@@ -103,7 +103,7 @@ def read_entries(folder: Path, family: Family) -> list[str]:
     tokens = [family.language_token(code) for code in family.languages]
     if set(tokens).isdisjoint(entries):
         entries += tokens
-    if family.token == "{}" and MASK not in entries:
+    if family.is_bare and MASK not in entries:
         entries.append(MASK)
     return entries
 
