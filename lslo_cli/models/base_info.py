@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class BaseFacts:
     """A base model on paper.
 
-    ``languages`` are codes as experiments use them; ``parameters`` counts tied ones once. ``source`` says
-    what the facts were read from.
+    ``languages`` are codes as experiments use them, none where only the model's vocabulary lists them;
+    ``parameters`` counts tied ones once. ``source`` says what the facts were read from.
     """
 
     name: str
@@ -109,7 +109,9 @@ def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:
         memory=estimate_memory(base.shape, trainable, trainable, recipe.fit.max_tokens),
         max_tokens=recipe.fit.max_tokens,
         unknown=tuple(
-            language.code for language in languages if language.code not in (*base.languages, *new)
+            language.code
+            for language in languages
+            if base.languages and language.code not in (*base.languages, *new)
         ),
     )
 

@@ -61,6 +61,7 @@ def info(options: BaseInfoOptions) -> None:
 def show_base(base: BaseFacts) -> None:
     """What the model is."""
     shape = base.shape
+    languages = f"{len(base.languages)}: {', '.join(base.languages)}" if base.languages else "by vocabulary"
     console.show_facts(
         [
             ("model", f"{base.name}, of the family {base.family} ({base.architecture}), by {base.source}"),
@@ -68,7 +69,7 @@ def show_base(base: BaseFacts) -> None:
             ("width", f"{shape.d_model:,}, feed-forward {shape.ffn_dim:,}"),
             ("vocabulary", shape.vocab_size),
             ("parameters", base.parameters),
-            ("languages", f"{len(base.languages)}: {', '.join(base.languages)}"),
+            ("languages", languages),
         ]
     )
 
