@@ -49,7 +49,7 @@ class PieceTokenizer(Tokenizer):
                 )
         self.pad_id, self.start_id = pad, start
         self.eos_id, self.unk_id = ids["</s>"], ids["<unk>"]
-        self._piece_ids = range(len(segmenter.pieces))
+        self._piece_ids = list(range(len(segmenter.pieces)))
         self.output_size = len(self.tokens)
         self._silent = {pad, self.eos_id, ids.get("<s>", pad), *self._languages.values()}
 

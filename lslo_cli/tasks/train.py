@@ -18,7 +18,7 @@ from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.strategy import Index, IndexStrategy, uniform
 from lslo_cli.models.work import work_of
-from lslo_cli.nn.attach import Adapters, attach
+from lslo_cli.nn.attach import Adapters, attach, depths
 from lslo_cli.nn.pruning import Pruner, gradual_pruner
 from lslo_cli.recipe import Keep, Method, PruneTargets, Recipe
 from lslo_cli.tasks.batch_size import settled
@@ -106,7 +106,7 @@ def fine_tune(
     directions = trained_directions(setup, ranks)
     batches = setup.training_batches(directions)
     # One adapter for all languages is the same whichever side would select it.
-    strategy = strategy or uniform(Index.SOURCE, model.config.encoder_layers, model.config.decoder_layers)
+    strategy = strategy or uniform(Index.SOURCE, *depths(model))
     adapters = (
         attach(
             model,

@@ -26,6 +26,8 @@ from lslo_cli.recipe import resolve
 from lslo_cli.search.beam import beam_search
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks import Experiment
+from lslo_cli.tasks.check_base import Anchor, check_base
+from lslo_cli.tasks.export import export
 
 TEXT = {
     "eng": ["the cat sees the small house", "a dog sleeps in the house", "the small dog sees a cat"],
@@ -280,3 +282,30 @@ def test_another_t5_is_refused(folder, tmp_path, changes, message):
 def test_a_vocabulary_without_languages_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no token of a language, such as <2en>"):
         load_base(str(write(tmp_path / "t5", train(languages=["<extra_id_0>"]))))
+
+
+def test_plans_checks_and_exports_know_it(recipe, tmp_path):
+    experiment = Experiment(recipe(), ExperimentFolder(tmp_path / "results"), "lslo test")
+    facts = dict(tasks.plan(experiment, "train").facts)
+    assert facts["trainable"].startswith(f"{2 * 2 * (2 * (3 * 28 + 64) + 2 * (6 * 28 + 64)):,} parameters")
+    anchor = Anchor("a test", (Direction("en", "fr"),), spbleu=0.0, tolerance=100.0)
+    (verdict,) = check_base(recipe(), {"tiny": anchor})
+    assert verdict.passed
+
+
+def test_full_fine_tuning_trains_and_restores_the_head_too(recipe, folder, tmp_path):
+    changes = {"train.method": "full", "train.ranks": None}
+    experiment = Experiment(recipe(**changes), ExperimentFolder(tmp_path / "results"), "lslo test")
+    training = tasks.train(experiment)
+    state = load_file(training.path.parent / training.artifact.result.weights.path)
+    assert not torch.equal(state["lm_head.weight"], load_file(folder / "model.safetensors")["lm_head.weight"])
+    assert training.artifact.result.trainable_parameters == training.artifact.model.parameters
+    assert [each.artifact.result.run for each in tasks.evaluate(experiment)] == ["base", "full"]
+
+
+def test_a_run_is_exported_as_a_stock_t5(recipe, tmp_path):
+    experiment = Experiment(recipe(**{"fit.epochs": 1}), ExperimentFolder(tmp_path / "results"), "lslo test")
+    tasks.train(experiment)
+    merged = tmp_path / "merged"
+    assert export(experiment, "2", merged, "merged", source="en", target="fr") < 1e-3
+    assert T5ForConditionalGeneration.from_pretrained(merged).config.scale_decoder_outputs is False
