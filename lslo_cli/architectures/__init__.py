@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import nn
 
@@ -13,6 +14,7 @@ from lslo_cli.architectures.t5 import T5
 from lslo_cli.architectures.tasks import BERT, LLAMA
 from lslo_cli.architectures.translation import TranslationArchitecture
 from lslo_cli.errors import InputError
+from lslo_cli.method.sites import Stack
 
 TRANSLATION: Mapping[str, TranslationArchitecture] = {
     each.model_type: each
@@ -32,8 +34,13 @@ TASK_LAYOUTS: Mapping[str, Layout] = {
     "mt5": T5.layout,
     "llama": LLAMA,
     "gemma2": LLAMA,
+    "m2m_100": replace(M2M100.layout, layers={Stack.ENCODER: "layers"}),
+    "mbart": replace(MBart.layout, layers={Stack.ENCODER: "layers"}),
 }
-"""Layouts of the models that FLARE adapts, by the ``model_type`` of config.json."""
+"""Layouts of the models that FLARE adapts, by the ``model_type`` of config.json.
+
+Of translation models it adapts the encoder, loaded alone.
+"""
 
 
 def architecture_of(model: nn.Module) -> TranslationArchitecture:

@@ -11,8 +11,11 @@ from lslo_cli.artifacts.provenance import digest_of, digest_of_file
 from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.errors import InputError
 from lslo_cli.flare.architectures import decodes_only
-from lslo_cli.models.checkpoint import CONFIG
+from lslo_cli.models.checkpoint import CONFIG, WORLD, WORLD_FOLDER
 from lslo_cli.models.hub import cache, endpoint, hub_files
+
+FFN_WIDTHS = ("intermediate_size", "d_ff", "encoder_ffn_dim")
+"""What configurations call the width of a feed-forward layer."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,11 @@ class Snapshot:
 
 
 def find_snapshot(name: str, revision: str | None = None) -> Snapshot:
-    """The files of a folder, or of a hub id at ``revision``, whose weights may still have to be fetched.
+    """The files of ``world``, a folder, or a hub id at ``revision``, whose weights may have to be fetched.
 
     Raises InputError where there is no such model.
     """
-    folder = Path(name)
+    folder = WORLD_FOLDER if name == WORLD else Path(name)
     if folder.is_dir():
         return Snapshot(folder)
     files, reason = hub_files(name, [CONFIG], revision)
@@ -55,7 +58,7 @@ def identify(name: str, snapshot: Snapshot, backbone: nn.Module) -> ModelIdentit
         encoder_layers=0 if writes else layers,
         decoder_layers=layers if writes else 0,
         d_model=config.hidden_size,
-        ffn_dim=getattr(config, "intermediate_size", None) or config.d_ff,
+        ffn_dim=next(width for name in FFN_WIDTHS if (width := getattr(config, name, None))),
         vocab_size=config.vocab_size,
         parameters=backbone.num_parameters(),
     )

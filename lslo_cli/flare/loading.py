@@ -18,14 +18,17 @@ from transformers import (
 
 from lslo_cli.errors import InputError, RunError, UsageError, is_out_of_memory
 from lslo_cli.flare.architectures import decodes_only
+from lslo_cli.flare.base_encoder import MODEL_TYPES, BaseTokenizer, load_base_encoder
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.heads import Classifier, SpanFinder
 from lslo_cli.flare.prompted_model import PromptedModel
 from lslo_cli.flare.source import Side
 from lslo_cli.flare.task_model import TaskModel
-from lslo_cli.flare.tasks import Task
+from lslo_cli.flare.tasks import SOURCE, Task
+from lslo_cli.models.checkpoint import WORLD, WORLD_FOLDER
 from lslo_cli.models.pretrained import pretrained
 from lslo_cli.nn.files import first_not_finite, unreadable_reason
+from lslo_cli.world import PIVOT
 
 CLASSES = {"mt5": MT5EncoderModel, "t5": T5EncoderModel}
 """Where the model without its head is not what reads a text for a label."""
@@ -45,12 +48,37 @@ def load_task_model(
 ) -> TaskModel:
     """Load a folder or a hub id in float32: an encoder with a new head, or a decoder that answers in words.
 
+    Of a translation model, such as ``world``, it is the encoder, whose own dropout stays.
+
     The head is drawn from torch's global generator. ``dropout`` None keeps the model's own, ``answer_tokens``
     is the most that a decoder writes as an answer to a question. Raises InputError where there is no such
     model or FLARE does not know it.
     """
+    backbone, tokenizer, writes = _read(name, revision, attention)
+    if isinstance(tokenizer, BaseTokenizer) and not task.labels:
+        raise UsageError(
+            f"'{name}' is a translation model, whose tokenizer does not say where in a text a token stands",
+            "choose a task with labels, or another --model",
+        )
+    if dropout is not None:
+        for module in backbone.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = dropout
+    backbone.to(device).eval()
+    if writes:
+        return PromptedModel(backbone, _writing(tokenizer, name), Side.LEFT, task, answer_tokens)
+    width = backbone.config.hidden_size
+    head = Classifier(width, len(task.labels)) if task.labels else SpanFinder(width)
+    return HeadModel(backbone, tokenizer, Side.RIGHT, head.to(device))
+
+
+def _read(name: str, revision: str | None, attention: str | None) -> tuple[nn.Module, Any, bool]:
+    """A model with its tokenizer, and whether it answers in words; of translation models the encoder."""
     try:
-        config = pretrained(AutoConfig, name, revision=revision)
+        config = pretrained(AutoConfig, str(WORLD_FOLDER) if name == WORLD else name, revision=revision)
+        if config.model_type in MODEL_TYPES:
+            languages = (SOURCE, PIVOT)
+            return *load_base_encoder(name, languages, revision=revision, attention=attention), False
         writes = decodes_only(config.model_type)
         kind = AutoModelForCausalLM if writes else CLASSES.get(config.model_type, AutoModel)
         options = {} if attention is None else {"attn_implementation": attention}
@@ -67,16 +95,7 @@ def load_task_model(
             "give a folder with config.json, weights and tokenizer, or a hub id",
         ) from None
     _check(name, backbone, report["missing_keys"], len(tokenizer))
-    if dropout is not None:
-        for module in backbone.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = dropout
-    backbone.to(device).eval()
-    if writes:
-        return PromptedModel(backbone, _writing(tokenizer, name), Side.LEFT, task, answer_tokens)
-    width = backbone.config.hidden_size
-    head = Classifier(width, len(task.labels)) if task.labels else SpanFinder(width)
-    return HeadModel(backbone, tokenizer, Side.RIGHT, head.to(device))
+    return backbone, tokenizer, writes
 
 
 def _check(name: str, backbone: nn.Module, missing: Iterable[str], words: int) -> None:

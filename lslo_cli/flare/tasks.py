@@ -1,4 +1,4 @@
-"""Tasks in many languages: NusaX-senti, XNLI and TyDiQA-GoldP in their public file formats."""
+"""Tasks in many languages: NusaX-senti, XNLI and TyDiQA-GoldP as published, and the built-in world's."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from lslo_cli.errors import InputError, nearest
 from lslo_cli.flare.examples import AGAIN, Example, Pairs, Prompt, Question, paired
 from lslo_cli.method.task_scores import accuracy, exact_match, macro_f1
 from lslo_cli.parsing import parse_json
+from lslo_cli.world import PIVOT, WORLD
+from lslo_cli.world.task import KINDS, task_rows
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,21 @@ def tydiqa_pairs(folder: Path, language: str, split: str) -> Pairs:
     return Pairs(pairs.source[kept], pairs.target[kept], left_out if split == "train" else 0)
 
 
+def read_world(folder: Path, language: str, split: str) -> list[Example]:
+    """The built-in world's task, which needs no files: which kind of action a report tells of.
+
+    Its pivot plays the part of English. Raises InputError for a language that is not the world's.
+    """
+    code = PIVOT if language == SOURCE else language
+    if code not in WORLD:
+        raise InputError(
+            f"the built-in world has no language '{code}'.{nearest(code, WORLD)}",
+            f"choose among {', '.join(WORLD)}",
+        )
+    rows = enumerate(task_rows(split, code), start=1)
+    return [Example(str(number), text, label) for number, (text, label) in rows]
+
+
 def _aligned(read: Callable[[Path, str, str], list[Example]], what: str) -> Callable[[Path, str, str], Pairs]:
     """Pairs of a task whose files have the same rows in every language."""
 
@@ -198,13 +215,24 @@ def _aligned(read: Callable[[Path, str, str], list[Example]], what: str) -> Call
     return pairs
 
 
+def _macro_f1(labels: Sequence[str]) -> Callable[[Sequence[int], Sequence[int]], float]:
+    return lambda predicted, right: macro_f1(predicted, right, len(labels))
+
+
 TASKS = {
     "nusax": Task(
         NUSAX_LABELS,
         "macro-F1",
-        lambda predicted, labels: macro_f1(predicted, labels, len(NUSAX_LABELS)),
+        _macro_f1(NUSAX_LABELS),
         lambda example: Prompt(example.text, "\nSentiment:"),
         _aligned(read_nusax, "NusaX"),
+    ),
+    "world": Task(
+        KINDS,
+        "macro-F1",
+        _macro_f1(KINDS),
+        lambda example: Prompt(example.text, "\nKind of action:"),
+        _aligned(read_world, "the built-in world"),
     ),
     "xnli": Task(
         XNLI_LABELS,

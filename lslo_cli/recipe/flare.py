@@ -13,10 +13,11 @@ DEFAULT_RUNS = ("zero-shot", "translate-test", "lora", "input-fusion", "x-mixup"
 class FlareSection(Section):
     """A task, its model, and what is compared on it.
 
-    ``task`` is nusax, xnli or tydiqa, ``data`` the folder of its files, ``model`` the task model (a folder
-    or a hub id). ``languages`` are targets, ``runs`` the methods by name: flare:PHI:OFFSET, flare-mt:NAME
-    with NAME a key of ``translators``, a base model of lslo or, with the adapters of a run folder, BASE@RUN;
-    it reads texts as ``translator_reads_as``, the nearest language that it knows.
+    ``task`` is nusax, xnli, tydiqa or world, ``data`` the folder of its files, ``model`` the task model: a
+    folder, a hub id, or ``world``, the encoder of the built-in world's base. ``languages`` are targets,
+    ``runs`` the methods by name: flare:PHI:OFFSET, flare-mt:NAME with NAME a key of ``translators``, a base
+    model of lslo or, with the adapters of a run folder, BASE@RUN; it reads texts as ``translator_reads_as``,
+    the nearest language that it knows.
 
     ``mask_padding`` false fuses the states of a source text's padding too, as the released code does.
 

@@ -48,7 +48,7 @@ class FlareOptions(MachineOptions, FolderOptions):
     ] = None
     task: Annotated[
         str | None,
-        Option("--task", metavar="NAME", rich_help_panel=EXPERIMENT, help="nusax, xnli or tydiqa."),
+        Option("--task", metavar="NAME", rich_help_panel=EXPERIMENT, help="nusax, xnli, tydiqa or world."),
         Key("flare.task"),
     ] = None
     data: Annotated[
