@@ -44,8 +44,16 @@ class TrainedRun(Document):
     weights: TensorFile | None = None
 
 
-CHOICES = {"runs", "languages", "seeds", "translators", "translator_reads_as"}
-"""Settings that say how much is done, or that a run names by itself."""
+CHOICES = {
+    "runs",
+    "languages",
+    "seeds",
+    "translators",
+    "translator_reads_as",
+    "translated",
+    "translations",
+}
+"""Settings that say how much is done, or that a run or the digest of its text names by itself."""
 
 
 class FlareResult(Result):
@@ -114,3 +122,22 @@ class FlareEvaluationResult(FlareResult):
     shuffled: list[int]
     predictions: list[Prediction]
     activations: list[Activation] = Field(default_factory=list)
+
+
+class FlareTranslationResult(Result):
+    """Where a file of translated texts comes from; ``file`` is its sha256.
+
+    ``languages`` are source and target by what the translator took them for, ``run`` is what it had on its
+    base model. ``lost`` questions are not among the ``rows``, since a mark of their answer was lost.
+    """
+
+    kind: ClassVar[str] = "flare-translation"
+    command: ClassVar[str] = "lslo flare translate"
+
+    task: str
+    split: str
+    languages: dict[str, str]
+    run: str
+    rows: int
+    lost: int
+    file: str

@@ -32,9 +32,9 @@ from lslo_cli.flare.readings import (
 )
 from lslo_cli.flare.source import SourceStates
 from lslo_cli.flare.task_model import TaskModel
-from lslo_cli.flare.tasks import TASKS, Task
+from lslo_cli.flare.tasks import Task, task_named
 from lslo_cli.flare.translator import LatentTranslation
-from lslo_cli.method.flare import FlareMethod, FlareRun
+from lslo_cli.method.flare import FlareMethod, FlareRun, Translated
 from lslo_cli.method.languages import Language
 from lslo_cli.recipe import Precision, Recipe
 from lslo_cli.recipe.flare import FlareSection
@@ -86,10 +86,7 @@ class FlareSetup(Session):
     @cached_property
     def task(self) -> Task:
         """The recipe's task. Raises UsageError for one that is not known."""
-        name = self.settings.task
-        if name not in TASKS:
-            raise UsageError(f"unknown task '{name}'.{nearest(name, TASKS)}", f"tasks: {', '.join(TASKS)}")
-        return TASKS[name]
+        return task_named(self.settings.task)
 
     def pairs(self, language: str, split: str) -> Pairs:
         """A split of a target language beside the source language's, of the source language beside itself.
@@ -115,8 +112,11 @@ class FlareSetup(Session):
         return self._pairs(language, split).digest
 
     def _pairs(self, language: str, split: str) -> Pairs:
-        pairs = self.task.pairs(Path(self.settings.data), language, split)
-        rows = self.settings.train_rows if split == "train" else None
+        settings = self.settings
+        side = Translated.TEST if split == "test" else Translated.TRAIN
+        translations = Path(settings.translations) if side in settings.translated else None
+        pairs = self.task.pairs(Path(settings.data), language, split, translations)
+        rows = settings.train_rows if split == "train" else None
         return replace(pairs, source=pairs.source[:rows], target=pairs.target[:rows])
 
     def new_model(self) -> TaskModel:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lslo_cli.errors import InputError, nearest
+from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.flare.examples import AGAIN, Example, Pairs, Prompt, Question, paired
+from lslo_cli.flare.task_files import check_translated, label, read_translated, table, translated_file
 from lslo_cli.method.task_scores import accuracy, exact_match, macro_f1
 from lslo_cli.parsing import parse_json
 from lslo_cli.world import PIVOT, WORLD
@@ -25,16 +25,22 @@ class Task:
 
     ``prompt`` is how a decoder is asked for the answer, as the released code does; encoders have a head.
 
-    ``pairs(folder, language, split)`` returns the texts of a language beside those of the source language,
-    for ``train``, ``dev`` or ``test``; of the source language beside themselves. Without ``labels`` answers
-    are spans of the context.
+    ``pairs(folder, language, split, translations)`` returns the texts of a language beside those of the
+    source language, for ``train``, ``dev`` or ``test``; of the source language beside themselves. In the
+    folder ``translations`` are machine translations that stand in for one of the two: for the target's texts
+    in training and development, for the source's in a test. ``read`` gives the texts of one language that are
+    translated, ``forward`` the splits that go into target languages. ``source`` is what a translator calls
+    the source language. Without ``labels`` answers are spans of the context.
     """
 
     labels: tuple[str, ...]
     metric: str
     score: Callable[[Sequence[Any], Sequence[Any]], float]
     prompt: Callable[[Any], Prompt]
-    pairs: Callable[[Path, str, str], Pairs]
+    pairs: Callable[[Path, str, str, Path | None], Pairs]
+    read: Callable[[Path, str, str], Sequence[Any]]
+    forward: tuple[str, ...] = ("train", "dev")
+    source: str = "en"
 
 
 SOURCE = "en"
@@ -82,9 +88,9 @@ def read_nusax(folder: Path, language: str, split: str) -> list[Example]:
             f"choose among {', '.join(NUSAX_FOLDERS)}",
         )
     path = folder / NUSAX_FOLDERS[language] / f"{'valid' if split == 'dev' else split}.csv"
-    rows = _table(path, ("id", "text", "label"), delimiter=",")
+    rows = table(path, ("id", "text", "label"), delimiter=",")
     return [
-        Example(row["id"], row["text"], _label(row["label"], NUSAX_LABELS, path, number))
+        Example(row["id"], row["text"], label(row["label"], NUSAX_LABELS, path, number))
         for number, row in enumerate(rows, start=1)
     ]
 
@@ -97,26 +103,26 @@ def read_xnli(folder: Path, language: str, split: str) -> list[Example]:
     """
     if split == "train":
         path = folder / f"multinli.train.{language}.tsv"
-        rows = _table(path, ("premise", "hypo", "label"), delimiter="\t")
+        rows = table(path, ("premise", "hypo", "label"), delimiter="\t")
         return [
             Example(
                 str(number),
                 row["premise"],
-                _label(NLI_LABEL_NAMES.get(row["label"], row["label"]), XNLI_LABELS, path, number),
+                label(NLI_LABEL_NAMES.get(row["label"], row["label"]), XNLI_LABELS, path, number),
                 row["hypo"],
             )
             for number, row in enumerate(rows, start=1)
         ]
     path = folder / f"xnli.{split}.tsv"
     columns = ("language", "gold_label", "sentence1", "sentence2", "pairID")
-    rows = [row for row in _table(path, columns, delimiter="\t") if row["language"] == language]
+    rows = [row for row in table(path, columns, delimiter="\t") if row["language"] == language]
     if not rows:
         raise InputError(f"{path} has no rows of language '{language}'", "give a language of XNLI")
     return [
         Example(
             row["pairID"],
             row["sentence1"],
-            _label(row["gold_label"], XNLI_LABELS, path, number),
+            label(row["gold_label"], XNLI_LABELS, path, number),
             row["sentence2"],
         )
         for number, row in enumerate(rows, start=1)
@@ -153,7 +159,22 @@ def _first_answer(answers: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
     return (answers[0]["text"], answers[0]["answer_start"]) if answers else ("", 0)
 
 
-def tydiqa_pairs(folder: Path, language: str, split: str) -> Pairs:
+def read_questions(folder: Path, language: str, split: str) -> list[Question]:
+    """TyDiQA's own questions of a language: of its training set, or of its dev set as the test."""
+    name = "dev" if split == "test" else "train"
+    return read_tydiqa(folder / f"tydiqa-goldp-v1.1-{name}.json", _tydiqa_language(language))
+
+
+def _tydiqa_language(code: str) -> str:
+    """The language's name in ids of questions. Raises InputError for one that is not TyDiQA's."""
+    if code not in TYDIQA_LANGUAGES:
+        raise InputError(
+            f"TyDiQA-GoldP has no language '{code}'", f"choose among {', '.join(TYDIQA_LANGUAGES)}"
+        )
+    return TYDIQA_LANGUAGES[code]
+
+
+def tydiqa_pairs(folder: Path, language: str, split: str, translations: Path | None = None) -> Pairs:
     """English training questions beside their translations, and test questions beside theirs into English.
 
     ``tydiqa-goldp-v1.1-train.json`` and ``-dev.json`` are TyDiQA's own, ``tydiqa.translate.train.en-fi.json``
@@ -162,19 +183,17 @@ def tydiqa_pairs(folder: Path, language: str, split: str) -> Pairs:
     development, which gets the last tenth of the training set. Raises InputError for an unknown language and
     as :func:`read_tydiqa` does.
     """
-    if language not in TYDIQA_LANGUAGES:
-        raise InputError(
-            f"TyDiQA-GoldP has no language '{language}'", f"choose among {', '.join(TYDIQA_LANGUAGES)}"
-        )
-    name = TYDIQA_LANGUAGES[language]
-    if split == "test":
-        target = read_tydiqa(folder / "tydiqa-goldp-v1.1-dev.json", name)
-        english = folder / f"tydiqa.translate.test.{language}-{SOURCE}.json"
-        source = target if language == SOURCE else read_tydiqa(english)
-    else:
-        source = read_tydiqa(folder / "tydiqa-goldp-v1.1-train.json", TYDIQA_LANGUAGES[SOURCE])
-        translated = folder / f"tydiqa.translate.train.{SOURCE}-{language}.json"
-        target = source if language == SOURCE else read_tydiqa(translated)
+    is_test = split == "test"
+    own = read_questions(folder, language if is_test else SOURCE, split)
+    _tydiqa_language(language)
+    other = own
+    if language != SOURCE:
+        direction = (language, SOURCE, "test") if is_test else (SOURCE, language, "train")
+        path = translated_file(translations or folder, *direction, questions=True)
+        if translations:
+            check_translated(path)
+        other = read_tydiqa(path)
+    source, target = (other, own) if is_test else (own, other)
     both = {q.id for q in source if q.answer} & {q.id for q in target if q.answer}
     if not both:
         raise InputError(
@@ -204,15 +223,34 @@ def read_world(folder: Path, language: str, split: str) -> list[Example]:
     return [Example(str(number), text, label) for number, (text, label) in rows]
 
 
-def _aligned(read: Callable[[Path, str, str], list[Example]], what: str) -> Callable[[Path, str, str], Pairs]:
+def _aligned(
+    read: Callable[[Path, str, str], list[Example]], labels: Sequence[str], what: str
+) -> Callable[[Path, str, str, Path | None], Pairs]:
     """Pairs of a task whose files have the same rows in every language."""
 
-    def pairs(folder: Path, language: str, split: str) -> Pairs:
-        source = read(folder, SOURCE, split)
-        target = source if language == SOURCE else read(folder, language, split)
+    def pairs(folder: Path, language: str, split: str, translations: Path | None = None) -> Pairs:
+        def translated(src: str, tgt: str) -> list[Example]:
+            assert translations
+            return read_translated(translated_file(translations, src, tgt, split, questions=False), labels)
+
+        if language == SOURCE:
+            source = target = read(folder, SOURCE, split)
+        elif translations and split == "test":
+            source, target = translated(language, SOURCE), read(folder, language, split)
+        elif translations:
+            source, target = read(folder, SOURCE, split), translated(SOURCE, language)
+        else:
+            source, target = read(folder, SOURCE, split), read(folder, language, split)
         return paired(source, target, f"{what} {language} {split}")
 
     return pairs
+
+
+def task_named(name: str) -> Task:
+    """A task by its name. Raises UsageError for one that is not known."""
+    if name not in TASKS:
+        raise UsageError(f"unknown task '{name}'.{nearest(name, TASKS)}", f"tasks: {', '.join(TASKS)}")
+    return TASKS[name]
 
 
 def _macro_f1(labels: Sequence[str]) -> Callable[[Sequence[int], Sequence[int]], float]:
@@ -225,21 +263,25 @@ TASKS = {
         "macro-F1",
         _macro_f1(NUSAX_LABELS),
         lambda example: Prompt(example.text, "\nSentiment:"),
-        _aligned(read_nusax, "NusaX"),
+        _aligned(read_nusax, NUSAX_LABELS, "NusaX"),
+        read_nusax,
     ),
     "world": Task(
         KINDS,
         "macro-F1",
         _macro_f1(KINDS),
         lambda example: Prompt(example.text, "\nKind of action:"),
-        _aligned(read_world, "the built-in world"),
+        _aligned(read_world, KINDS, "the built-in world"),
+        read_world,
+        source=PIVOT,
     ),
     "xnli": Task(
         XNLI_LABELS,
         "accuracy",
         accuracy,
         lambda example: Prompt(f"Premise: {example.text} Hypothesis: {example.pair}", "\nLabel:"),
-        _aligned(read_xnli, "XNLI"),
+        _aligned(read_xnli, XNLI_LABELS, "XNLI"),
+        read_xnli,
     ),
     # As the released code scores them: of an encoder first and last token must both be right, of a decoder
     # the words, case and punctuation aside. Token F1 stands beside, over the same tokens or words.
@@ -249,35 +291,7 @@ TASKS = {
         lambda graded, _: exact_match(graded),
         lambda question: Prompt(f"Context: {question.pair}", f"\nQuestion: {question.text}\nAnswer:"),
         tydiqa_pairs,
+        read_questions,
+        forward=("train",),
     ),
 }
-
-
-def _table(path: Path, columns: Sequence[str], delimiter: str) -> list[dict[str, str]]:
-    """The rows of a CSV or TSV file. Raises InputError where it has none, lacks a column or is damaged."""
-    try:
-        rows = list(_rows(path, columns, delimiter))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"cannot read {path}: {error}", AGAIN) from None
-    if not rows:
-        raise InputError(f"{path} has a header and no rows", AGAIN)
-    return rows
-
-
-def _rows(path: Path, columns: Sequence[str], delimiter: str) -> Iterator[dict[str, str]]:
-    quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE  # a tab needs no quotes
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file, delimiter=delimiter, quoting=quoting)
-        missing = [name for name in columns if name not in (reader.fieldnames or ())]
-        if missing:
-            raise InputError(f"{path} has no column '{missing[0]}'", AGAIN)
-        for number, row in enumerate(reader, start=1):
-            if None in row or any(row[name] is None for name in columns):
-                raise InputError(f"{path}: row {number} has another number of columns", AGAIN)
-            yield row
-
-
-def _label(name: str, labels: Sequence[str], path: Path, row: int) -> int:
-    if name not in labels:
-        raise InputError(f"{path}: row {row} has the label '{name}'", f"labels are {', '.join(labels)}")
-    return labels.index(name)

@@ -68,6 +68,15 @@ class SourceGiven(StrEnum):
     """The source of another row."""
 
 
+class Translated(StrEnum):
+    """Which texts are machine translations; the others are as they were published."""
+
+    TRAIN = "train"
+    """The target's in training and development, from the source's."""
+    TEST = "test"
+    """The source's in a test, from the target's."""
+
+
 @dataclass(frozen=True)
 class FlareRun:
     """One method with its choices, by a name such as ``flare:mul:0`` or ``flare-mt:lslo``.

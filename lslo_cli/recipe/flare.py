@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from lslo_cli.method.flare import FlareRun, SourceNorm
+from lslo_cli.method.flare import FlareRun, SourceNorm, Translated
 from lslo_cli.recipe.section import Count, NonNegative, Positive, Probability, Section
 
 DEFAULT_RUNS = ("zero-shot", "translate-test", "lora", "input-fusion", "x-mixup", "flare", "flare-shuffled")
@@ -19,6 +19,9 @@ class FlareSection(Section):
     model of lslo or, with the adapters of a run folder, BASE@RUN; it reads texts as ``translator_reads_as``,
     the nearest language that it knows.
 
+    ``translated`` are the sides whose texts are machine translations in the folder ``translations``: train,
+    test or both; none are where the texts are as published.
+
     ``mask_padding`` false fuses the states of a source text's padding too, as the released code does.
 
     Encoders answer with a head; decoders in words, in question answering at most ``answer_tokens`` tokens.
@@ -32,6 +35,8 @@ class FlareSection(Section):
     data: str = "data/nusax"
     model: str = "FacebookAI/xlm-roberta-large"
     revision: str | None = None
+    translated: tuple[Translated, ...] = ()
+    translations: str = "data/translations"
     languages: tuple[str, ...] = ("ace", "ban", "bjn", "id", "jv", "min", "su")
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
     runs: tuple[str, ...] = DEFAULT_RUNS

@@ -11,6 +11,7 @@ from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.loading import load_task_model
 from lslo_cli.flare.readings import FlareReading
 from lslo_cli.flare.tasks import TASKS
+from lslo_cli.flare.translating import translate_task
 from lslo_cli.recipe import resolve
 from lslo_cli.tasks.experiment import Experiment
 from lslo_cli.world.task import KINDS, TASK_ROWS, task_rows
@@ -65,8 +66,10 @@ def test_the_demo_runs_offline(tmp_path):
         "flare.epochs": 1,
     }
     few |= {"flare.train_rows": 60, "flare.english_epochs": 2}
-    recipe = resolve("flare-demo", few)
+    recipe = resolve("flare-demo", {**few, "flare.translations": str(tmp_path / "translations")})
     made = Experiment(recipe, ExperimentFolder(tmp_path), "lslo flare")
+    (translated,) = translate_task(made)
+    assert (translated.artifact.result.rows, translated.artifact.result.lost) == (TASK_ROWS["test"], 0)
     tuning, _ = commands.train(made)
     assert tuning.artifact.model.name == "world" and tuning.artifact.model.parameters < 10**6
     losses = [epoch.loss for epoch in tuning.artifact.result.runs[0].history]

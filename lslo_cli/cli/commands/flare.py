@@ -11,7 +11,14 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, split_commas, takes
-from lslo_cli.cli.options import EXPERIMENT, MACHINE, TRAINING, FolderOptions, MachineOptions
+from lslo_cli.cli.options import (
+    EXPERIMENT,
+    MACHINE,
+    TRAINING,
+    BaseModelName,
+    FolderOptions,
+    MachineOptions,
+)
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 from lslo_cli.errors import UsageError
 
@@ -33,8 +40,8 @@ def read_seeds(text: str) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FlareOptions(MachineOptions, FolderOptions):
-    """Which task, on which data, with which model."""
+class TaskOptions(MachineOptions, FolderOptions):
+    """Which task, on which data, in which languages."""
 
     name: Annotated[
         str | None,
@@ -56,15 +63,33 @@ class FlareOptions(MachineOptions, FolderOptions):
         Option("--data", metavar="FOLDER", rich_help_panel=EXPERIMENT, help="The task's files."),
         Key("flare.data"),
     ] = None
-    model: Annotated[
-        str | None,
-        Option("--model", metavar="FOLDER|ID", rich_help_panel=EXPERIMENT, help="The task model."),
-        Key("flare.model"),
-    ] = None
     targets: Annotated[
         str | None,
         Option("--targets", metavar="CODES", rich_help_panel=EXPERIMENT, help="Target languages: jv,su."),
         Key("flare.languages", split_commas),
+    ] = None
+
+    def resolve(self) -> Recipe:
+        """The recipe with these options applied. Raises UsageError for a ``--set`` that has no effect."""
+        for assignment in self.assignments or ():
+            key = assignment.partition("=")[0].strip()
+            if key.partition(".")[0] not in READ:
+                raise UsageError(
+                    f"'--set {assignment}' has no effect in lslo flare",
+                    "set keys of [flare], such as flare.rank=4, or of [run]; --seeds names the seeds",
+                )
+        recipe = super().resolve()
+        return recipe if recipe.name else recipe.model_copy(update={"name": f"flare-{recipe.flare.task}"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlareOptions(TaskOptions):
+    """With which model, and what is compared."""
+
+    model: Annotated[
+        str | None,
+        Option("--model", metavar="FOLDER|ID", rich_help_panel=EXPERIMENT, help="The task model."),
+        Key("flare.model"),
     ] = None
     runs: Annotated[
         str | None,
@@ -86,18 +111,6 @@ class FlareOptions(MachineOptions, FolderOptions):
         bool, Option("--dry-run", rich_help_panel=MACHINE, help="Check all, print the plan, write nothing.")
     ] = False
 
-    def resolve(self) -> Recipe:
-        """The recipe with these options applied. Raises UsageError for a ``--set`` that has no effect."""
-        for assignment in self.assignments or ():
-            key = assignment.partition("=")[0].strip()
-            if key.partition(".")[0] not in READ:
-                raise UsageError(
-                    f"'--set {assignment}' has no effect in lslo flare",
-                    "set keys of [flare], such as flare.rank=4, or of [run]; --seeds names the seeds",
-                )
-        recipe = super().resolve()
-        return recipe if recipe.name else recipe.model_copy(update={"name": f"flare-{recipe.flare.task}"})
-
 
 @dataclass(frozen=True, kw_only=True)
 class FlareTrainOptions(FlareOptions):
@@ -109,6 +122,45 @@ class FlareTrainOptions(FlareOptions):
     lr: Annotated[
         float | None, Option("--lr", rich_help_panel=TRAINING, help="Peak learning rate."), Key("flare.lr")
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlareTranslateOptions(TaskOptions):
+    model: BaseModelName = None
+    run: Annotated[str, Option("--run", metavar="FOLDER|ID", help="What was trained on it, or base.")] = (
+        "base"
+    )
+    beam: Annotated[int | None, Option("--beam", help="Beam size."), Key("evaluate.beam")] = None
+    output: Annotated[
+        str | None,
+        Option("--output", "-o", metavar="FOLDER", help="Default: the recipe's flare.translations."),
+        Key("flare.translations"),
+    ] = None
+
+
+@app.command("translate")
+@takes(FlareTranslateOptions)
+def translate(options: FlareTranslateOptions) -> None:
+    """Machine-translate a task's texts: training into the target languages, tests into English.
+
+    A recipe with flare.translated = ["train", "test"], or one of them, reads the files in place of the
+    published texts. The answer of a question is carried over between quotes; questions that lose them are
+    dropped and counted.
+    Reads: the task's files, a base model, and what was trained on it.
+    Writes: SRC-TGT/SPLIT.csv, for TyDiQA tydiqa.translate.SPLIT.SRC-TGT.json, each with its .provenance.json
+
+    Example: lslo flare translate --recipe flare-demo --model world
+    """
+    experiment = options.experiment()
+    from lslo_cli.cli.progress import listening
+    from lslo_cli.flare.translating import translate_task
+
+    with listening(options.quiet) as on_event:
+        written = list(translate_task(experiment, options.run, on_event))
+    if not print_artifacts(options, written):
+        columns = ("from", "into", "split", "rows", "lost", "file")
+        console.show_table("Translations", columns, _translated_rows(written), names=3)
+    say_next(options, written, "flare train")
 
 
 @app.command("train")
@@ -162,6 +214,14 @@ def evaluate(options: FlareOptions) -> None:
         columns = ("seed", "language", "run", "source", "score")
         console.show_table("Runs", columns, _tested_rows(written), names=3)
     say_next(options, written, "flare report")
+
+
+def _translated_rows(written: Iterable[Written]) -> Iterable[tuple[object, ...]]:
+    for item in written:
+        result = item.artifact.result
+        src, tgt = result.languages
+        path = item.path.with_name(item.path.name.removesuffix(".provenance.json"))
+        yield src, tgt, result.split, result.rows, result.lost, str(path)
 
 
 def _trained_rows(written: Iterable[Written]) -> Iterable[tuple[object, ...]]:

@@ -1,0 +1,205 @@
+"""``lslo flare translate``: a task's texts into the target languages and tests into English, as files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import BASE_RUN
+from lslo_cli.artifacts.provenance import Stopwatch, digest_of, digest_of_file
+from lslo_cli.artifacts.schema import DataIdentity
+from lslo_cli.errors import InputError
+from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.flare.examples import Example, Question
+from lslo_cli.flare.results import FlareTranslationResult
+from lslo_cli.flare.task_files import translated_file, write_questions, write_translated
+from lslo_cli.flare.tasks import SOURCE, Task, task_named
+from lslo_cli.method.codes import model_code
+from lslo_cli.method.flare import Translated
+from lslo_cli.tasks.experiment import Experiment, Written, document
+from lslo_cli.tasks.translate import Translator, open_translator, translate
+from lslo_cli.training.device import describe_device
+
+MARK = '"'
+"""Stands on both sides of an answer while its context is translated."""
+
+MARKS = '"“”„‟«»'
+"""What it may have become."""
+
+Say = Callable[[Sequence[str]], list[str]]
+"""Lines translated, in order."""
+
+
+def translate_task(
+    experiment: Experiment, run: str = BASE_RUN, on_event: OnEvent = ignore
+) -> Iterator[Written]:
+    """Translate what the recipe says is translated, all of it where it says nothing, and yield each record.
+
+    Training and development texts go from the source language into each target, tests the other way. A file
+    that is there and was made from the same text by the same translator is kept. Raises InputError for text
+    or a model that is missing, UsageError for a language that the translator does not know.
+    """
+    settings = experiment.recipe.flare
+    task, folder = task_named(settings.task), Path(settings.translations)
+    translator = open_translator(experiment, run, on_event)
+    wanted = settings.translated or tuple(Translated)
+    for language in settings.languages:
+        for split in task.forward if Translated.TRAIN in wanted else ():
+            yield _Direction(experiment, translator, task, folder, split, SOURCE, language, on_event).made()
+        if Translated.TEST in wanted:
+            yield _Direction(experiment, translator, task, folder, "test", language, SOURCE, on_event).made()
+
+
+@dataclass(frozen=True)
+class _Direction:
+    """One split from one language into another."""
+
+    experiment: Experiment
+    translator: Translator
+    task: Task
+    folder: Path
+    split: str
+    src: str
+    tgt: str
+    on_event: OnEvent
+
+    def made(self) -> Written:
+        """The record of the file, which is made where it is not up to date."""
+        settings, stopwatch = self.experiment.recipe.flare, Stopwatch()
+        examples = self.task.read(Path(settings.data), self.src, self.split)
+        path = translated_file(self.folder, self.src, self.tgt, self.split, questions=not self.task.labels)
+        record = path.with_name(f"{path.name}.provenance.json")
+        read_as = {code: self._code(code) for code in (self.src, self.tgt)}
+        text = self._identity(examples)
+        current = self._current(path, record, text, read_as)
+        if current:
+            return current
+
+        def say(lines: Sequence[str]) -> list[str]:
+            found = translate(
+                self.translator, lines, src=read_as[self.src], tgt=read_as[self.tgt], on_event=self.on_event
+            )
+            return [line for (line,) in found]
+
+        if self.task.labels:
+            kept: Sequence[Example] | Sequence[Question] = translated_examples(examples, say)
+            write_translated(path, kept, self.task.labels)
+        else:
+            kept = translated_questions(examples, say)
+            write_questions(path, kept)
+        lost = len(examples) - len(kept)
+        if lost:
+            self.on_event(Noted(f"{path}: {lost} of {len(examples)} questions lost their answer's marks"))
+        result = FlareTranslationResult(
+            task=settings.task,
+            split=self.split,
+            languages=read_as,
+            run=self.translator.run,
+            rows=len(kept),
+            lost=lost,
+            file=digest_of_file(path),
+        )
+        setup = self.translator.setup
+        written = document(
+            result,
+            self.experiment,
+            record,
+            languages=(),
+            model=setup.model_identity,
+            data=[text],
+            upstream=(),
+            stopwatch=stopwatch,
+            device=describe_device(setup.accelerator.device),
+        )
+        store.write(record, written.artifact)
+        return written
+
+    def _code(self, language: str) -> str:
+        """What the translator calls a language, or the nearest to it that it knows and the recipe names."""
+        if language == SOURCE:
+            return self.task.source
+        known = self.translator.setup.codes
+        nearest = self.experiment.recipe.flare.translator_reads_as
+        if language in known or model_code(language) in known or nearest not in known:
+            return language
+        self.on_event(Noted(f"the translator does not know {language}: taken for {nearest}"))
+        return nearest
+
+    def _identity(self, examples: Sequence[Example] | Sequence[Question]) -> DataIdentity:
+        rows = [(each.id, each.text, each.pair, each.label) for each in examples]
+        return DataIdentity(
+            path=self.experiment.recipe.flare.data,
+            split=f"{self.src}/{self.split}",
+            rows=len(rows),
+            examples=len(rows),
+            digest=digest_of(rows),
+        )
+
+    def _current(
+        self, path: Path, record: Path, text: DataIdentity, read_as: dict[str, str]
+    ) -> Written | None:
+        """The record that is there, where file, text, translator and search are as it says."""
+        try:
+            artifact = store.read(record, FlareTranslationResult)
+        except InputError:
+            return None
+        mine = self.experiment.recipe.evaluate.model_dump(mode="json")
+        same = (
+            path.is_file()
+            and digest_of_file(path) == artifact.result.file
+            and artifact.data == [text]
+            and artifact.model == self.translator.setup.model_identity
+            and (artifact.result.run, artifact.result.languages) == (self.translator.run, read_as)
+            and artifact.recipe["evaluate"] == mine
+        )
+        return Written(record, artifact, up_to_date=True) if same else None
+
+
+def translated_examples(examples: Sequence[Example], say: Say) -> list[Example]:
+    """The same rows in another language, labels included."""
+    texts = say([_one_line(each.text) for each in examples])
+    pairs = say([_one_line(each.pair) for each in examples])
+    rows = zip(examples, texts, pairs, strict=True)
+    return [replace(each, text=text, pair=pair) for each, text, pair in rows]
+
+
+def translated_questions(questions: Sequence[Question], say: Say) -> list[Question]:
+    """The same questions in another language, without those whose answer lost a mark on the way.
+
+    The answer is put between marks in its context, and is what stands between them in the translation.
+    """
+    texts = say([_one_line(each.text) for each in questions])
+    contexts = say([_one_line(marked(each)) for each in questions])
+    found = []
+    for question, text, context in zip(questions, texts, contexts, strict=True):
+        answer = unmarked(context) if question.answer else None
+        if answer:
+            found.append(Question(question.id, text, *answer))
+    return found
+
+
+def marked(question: Question) -> str:
+    """The context with its answer between marks, and no others in it."""
+    start, end = question.label
+    parts = (question.pair[:start], question.answer, question.pair[end:])
+    before, answer, after = ("".join(c for c in part if c not in MARKS) for part in parts)
+    return f"{before}{MARK}{answer}{MARK}{after}"
+
+
+def unmarked(context: str) -> tuple[str, str, int] | None:
+    """A context without its two marks, the answer between them, and where it starts; None without two."""
+    places = [position for position, character in enumerate(context) if character in MARKS]
+    if len(places) != 2:
+        return None
+    first, second = places
+    inside = context[first + 1 : second]
+    answer = inside.strip()
+    if not answer:
+        return None
+    return context[:first] + inside + context[second + 1 :], answer, first + inside.index(answer)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

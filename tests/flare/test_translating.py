@@ -1,0 +1,113 @@
+"""Machine translations of a task's texts: made, recorded, and read in place of published ones."""
+
+import json
+
+import pytest
+
+from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.events import Noted
+from lslo_cli.flare.examples import Example, Question
+from lslo_cli.flare.task_files import read_translated, translated_file, write_questions, write_translated
+from lslo_cli.flare.tasks import TASKS, read_tydiqa
+from lslo_cli.flare.translating import marked, translate_task, translated_questions, unmarked
+from lslo_cli.recipe import resolve
+from lslo_cli.tasks.experiment import Experiment
+
+LABELS = ("negative", "neutral", "positive")
+
+
+@pytest.fixture
+def nusax(tmp_path):
+    """NusaX's files in two languages, whose texts are words of the built-in world."""
+    for language in ("english", "javanese"):
+        for split in ("train", "valid", "test"):
+            path = tmp_path / "nusax" / language / f"{split}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rows = "".join(f'{n},"taro, {language}",{LABELS[n]}\n' for n in range(3))
+            path.write_text(f"id,text,label\n{rows}", encoding="utf-8")
+    return tmp_path / "nusax"
+
+
+@pytest.fixture
+def experiment(nusax, tmp_path, tiny):
+    def made(**changes):
+        settings = {"flare.task": "nusax", "flare.data": str(nusax), "flare.languages": ("jv",)}
+        settings |= {"flare.translations": str(tmp_path / "out"), "model.name": "world", "evaluate.beam": 1}
+        settings |= {"flare.translator_reads_as": "qso", "run.device": "cpu", "name": "t"}
+        recipe = resolve(None, {**settings, **changes})
+        return Experiment(recipe, ExperimentFolder(tmp_path / "results"), "lslo flare translate")
+
+    return made
+
+
+def test_the_worlds_tests_are_translated_into_the_pivot_once(experiment, tmp_path, monkeypatch):
+    from lslo_cli.flare import tasks
+
+    monkeypatch.setattr(tasks, "task_rows", lambda split, code: [("taro", 0), ("lopaba", 2)])
+    made = experiment(**{"flare.task": "world", "flare.languages": ("qsi",), "flare.translated": ("test",)})
+    (written,) = translate_task(made)
+    result = written.artifact.result
+    assert (result.split, result.rows, result.lost) == ("test", 2, 0)
+    assert result.languages == {"qsi": "qsi", "en": "qta"}
+    assert written.artifact.model.name == "world" and written.artifact.data[0].split == "qsi/test"
+    path = tmp_path / "out" / "qsi-en" / "test.csv"
+    rows = read_translated(path, TASKS["world"].labels)
+    assert [(row.id, row.label) for row in rows] == [("1", 0), ("2", 2)] and all(row.text for row in rows)
+    (again,) = translate_task(made)
+    assert again.up_to_date
+    path.write_text("id,text,pair,label\n", encoding="utf-8")
+    (anew,) = translate_task(made)
+    assert not anew.up_to_date and read_translated(path, TASKS["world"].labels) == rows
+
+
+def test_translations_stand_in_for_the_target_in_training_and_for_the_source_in_a_test(nusax, tmp_path):
+    rows = [Example(str(n), f"moved {n}", n) for n in range(3)]
+    for direction in (("en", "jv", "train"), ("jv", "en", "test")):
+        write_translated(translated_file(tmp_path, *direction, questions=False), rows, LABELS)
+    train, test = (TASKS["nusax"].pairs(nusax, "jv", split, tmp_path) for split in ("train", "test"))
+    assert [row.text for row in train.target] == [row.text for row in test.source]
+    assert train.source[0].text == "taro, english" and test.target[0].text == "taro, javanese"
+    assert train.target[1].text == "moved 1"
+    english = TASKS["nusax"].pairs(nusax, "en", "train", tmp_path)
+    assert english.source == english.target
+    with pytest.raises(InputError, match="no translation at") as caught:
+        TASKS["nusax"].pairs(nusax, "jv", "dev", tmp_path)
+    assert "lslo flare translate" in caught.value.hint
+
+
+def test_a_language_that_the_translator_does_not_know_is_taken_for_the_nearest(experiment):
+    notes = []
+    task = experiment(**{"flare.translated": ("test",)})
+    with pytest.raises(UsageError, match="'en' is not among the languages"):
+        list(translate_task(task, on_event=notes.append))
+    assert "does not know jv: taken for qso" in " ".join(e.text for e in notes if isinstance(e, Noted))
+
+
+QUESTION = Question("finnish-1-0", "Who?", 'She said "no", Aino did.', "Aino", 15)
+
+
+def test_an_answer_is_carried_over_between_marks():
+    assert marked(QUESTION) == 'She said no, "Aino" did.'
+    assert unmarked('Sanoi ei, "Aino" niin.') == ("Sanoi ei, Aino niin.", "Aino", 10)
+    assert unmarked("Sanoi ei, “ Aino ” niin.") == ("Sanoi ei,  Aino  niin.", "Aino", 11)
+    for text, answer, start in (unmarked("« Aino » did"), unmarked('"Aino"')):
+        assert text[start:].startswith(answer)
+    assert unmarked('She "did') is unmarked("She did") is unmarked('"" did') is None
+
+
+def test_questions_that_lose_their_marks_are_dropped(tmp_path):
+    second = Question("finnish-2-0", "Who?", "Aino", "Aino", 0)
+    lossy = {'She said no, "Aino" did.': 'Sanoi ei, "Aino".', '"Aino"': "Aino", "Who?": "Kuka?"}
+    kept = translated_questions([QUESTION, second], lambda lines: [lossy[line] for line in lines])
+    assert kept == [Question("finnish-1-0", "Kuka?", "Sanoi ei, Aino.", "Aino", 10)]
+    path = translated_file(tmp_path, "fi", "en", "test", questions=True)
+    write_questions(path, kept)
+    assert path.name == "tydiqa.translate.test.fi-en.json" and read_tydiqa(path) == kept
+    document = {"data": [{"paragraphs": [
+        {"context": q.pair, "qas": [{"id": q.id, "question": q.text,
+         "answers": [{"text": q.answer, "answer_start": q.start}]}]} for q in (QUESTION, second)
+    ]}]}  # fmt: skip
+    (tmp_path / "tydiqa-goldp-v1.1-dev.json").write_text(json.dumps(document), encoding="utf-8")
+    pairs = TASKS["tydiqa"].pairs(tmp_path, "fi", "test", tmp_path)
+    assert (len(pairs.target), pairs.left_out) == (1, 1)
