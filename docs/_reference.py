@@ -14,7 +14,8 @@ from typer.main import get_command
 
 import lslo_cli.artifacts.data_check
 import lslo_cli.flare.results  # noqa: F401 - their kinds are artifacts, too
-from lslo_cli.artifacts.schema import Artifact, Result
+from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.artifacts.store import kinds
 from lslo_cli.cli.app import app
 from lslo_cli.recipe import Recipe
 
@@ -86,11 +87,6 @@ def artifacts_page() -> Iterator[str]:
         schema = f"[JSON Schema](schemas/{result.kind}.json)"
         yield f"Made by `{result.command}`, version {result.version}. {schema}\n"
         yield from _fields(result)
-
-
-def kinds() -> list[type[Result]]:
-    """The results that commands write, by kind."""
-    return sorted(Result.__subclasses__(), key=lambda result: result.kind)
 
 
 def _commands(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:

@@ -20,6 +20,7 @@ __all__ = [
     "check_belongs",
     "check_fresh",
     "check_writable",
+    "kinds",
     "read",
     "read_any",
     "read_tensor_path",
@@ -82,6 +83,17 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
         raise InputError(f"{path} does not fit {expected} at '{where}': {problem['msg']}", again) from None
 
 
+def kinds() -> list[type[Result]]:
+    """The results that artifacts can hold, of all modules that are loaded, by kind."""
+    found, classes = [], list(Result.__subclasses__())
+    while classes:
+        result_type = classes.pop()
+        classes += result_type.__subclasses__()
+        if "kind" in vars(result_type):
+            found.append(result_type)
+    return sorted(found, key=lambda result_type: result_type.kind)
+
+
 def read_any(path: Path) -> Artifact[Any]:
     """Read an artifact of whatever kind it says it is.
 
@@ -94,7 +106,7 @@ def read_any(path: Path) -> Artifact[Any]:
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}", "make it again, or name another file") from None
     found = document.get("schema_id") if isinstance(document, dict) else None
-    for result_type in Result.__subclasses__():
+    for result_type in kinds():
         if found in {f"lslo/{name}" for name in (result_type.kind, *result_type.formerly)}:
             return read(path, result_type)
     raise InputError(f"{path} holds {found or 'no lslo artifact'}", "name an artifact that lslo wrote")
