@@ -100,22 +100,33 @@ def artifact_job(
     owned: Sequence[Path] = (),
     on_event: OnEvent = ignore,
 ) -> Iterator[Job[S]]:
-    """Check that the artifact can be written before anything long begins, then ``prepare`` its setup.
+    """The artifact at ``path`` in the making, :func:`alone`, with the setup that ``prepare`` gives.
 
-    Of several commands that would make the same artifact at the same time, one waits for the other; what a
-    killed one left half made of it is removed, also in the folders ``owned``. Raises InputError where it
-    cannot be written, whatever ``prepare`` raises, and RunError where memory runs out, which ``lighter``
-    tells what to do about.
+    Raises whatever ``prepare`` raises, and what :func:`alone` does.
+    """
+    with alone(path, lighter, owned=owned, on_event=on_event):
+        stopwatch = Stopwatch()
+        setup = prepare()
+        setup.accelerator.wait_for_everyone()
+        yield Job(experiment, path, setup, stopwatch)
+
+
+@contextmanager
+def alone(
+    path: Path, lighter: str, *, owned: Sequence[Path] = (), on_event: OnEvent = ignore
+) -> Iterator[None]:
+    """Make ``path``, while no other command does; whether it can be written is checked first.
+
+    Of several commands that would make the same at the same time, one waits for the other; what a killed
+    one left half made of it is removed, also in the folders ``owned``. Raises InputError where it cannot be
+    written, and RunError where memory runs out, which ``lighter`` tells what to do about.
     """
     store.check_writable(path.parent)
     is_main = os.environ.get("RANK", "0") == "0"  # of processes that make it together
     waiting = partial(on_event, Noted(f"waiting for another process that makes {path}"))
     try:
         with locked(path, waiting, owned) if is_main else nullcontext():
-            stopwatch = Stopwatch()
-            setup = prepare()
-            setup.accelerator.wait_for_everyone()
-            yield Job(experiment, path, setup, stopwatch)
+            yield
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error):
             reason = next(iter(str(error).splitlines()), "no more can be had")

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.utils import set_seed
 
 from lslo_cli.artifacts import store
@@ -24,6 +24,7 @@ from lslo_cli.models.vocabulary import train_vocabulary
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.recipe import BaseSection, Recipe
 from lslo_cli.tasks.experiment import Experiment, Written, document
+from lslo_cli.tasks.job import alone
 from lslo_cli.training.batches import EpochBatches
 from lslo_cli.training.device import (
     arithmetic_threads,
@@ -37,30 +38,36 @@ from lslo_cli.training.tokenized import TokenizedCorpus
 from lslo_cli.training.trainer import Checkpoint, Fit, Optimisation
 from lslo_cli.training.validation import Validation
 
+SMALLER = "lower the batch size: --set base.max_tokens=2000"
+
 
 def train_base(
     recipe: Recipe, out: Path, command: str, *, resume: bool = False, on_event: OnEvent = ignore
 ) -> Written:
-    """Train a base model from scratch and write its folder, with ``training.json`` last."""
-    stopwatch = Stopwatch()
+    """Train a base model from scratch and write its folder, with ``training.json`` last.
+
+    Of several commands that would train the same, one waits for the other.
+    """
     work = out.with_name(f".{out.name}.training")
-    store.check_writable(work)
     store.check_writable(out)
-    base, result, data = fit_base(recipe, work, out, resume, on_event)
-    written = document(
-        result,
-        Experiment(recipe, ExperimentFolder(out), command),
-        out / "training.json",
-        languages=recipe.selected_languages(),
-        model=ModelIdentity(**asdict(base.identity)),
-        data=[data],
-        upstream=(),
-        stopwatch=stopwatch,
-        device=describe_device(base.model.device),
-    )
-    store.write(written.path, written.artifact)
-    shutil.rmtree(work, ignore_errors=True)
-    return written
+    with alone(work, SMALLER, owned=[work], on_event=on_event):
+        stopwatch = Stopwatch()
+        base, result, data = fit_base(recipe, work, out, resume, on_event)
+        written = document(
+            result,
+            Experiment(recipe, ExperimentFolder(out), command),
+            out / "training.json",
+            languages=recipe.selected_languages(),
+            model=ModelIdentity(**asdict(base.identity)),
+            data=[data],
+            upstream=(),
+            stopwatch=stopwatch,
+            device=describe_device(base.model.device),
+        )
+        if PartialState().is_main_process:
+            store.write(written.path, written.artifact)
+            shutil.rmtree(work, ignore_errors=True)
+        return written
 
 
 def fit_base(

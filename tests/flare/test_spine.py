@@ -18,6 +18,7 @@ from lslo_cli.flare import commands
 from lslo_cli.flare.plan import plan
 from lslo_cli.flare.results import FlareTrainingResult
 from lslo_cli.flare.setup import FROZEN, prepare
+from lslo_cli.method.flare import FlareRun
 from lslo_cli.recipe import Precision, resolve
 from lslo_cli.tasks import Experiment
 
@@ -104,6 +105,25 @@ def test_every_precision_is_computed_in_its_own_format(small, tmp_path):
         assert {p.dtype for p in reading.parameters()} == {torch.float32}
     with pytest.raises(UsageError, match="fp16 needs a CUDA device"):
         prepare(small(tmp_path, **{"run.precision": "fp16"}).recipe)
+
+
+@pytest.mark.parametrize("run", ["lora", "input-fusion", "x-mixup", "flare", "flare:cross-attention"])
+def test_in_half_precision_what_is_trained_and_its_gradients_are_float32(small, tmp_path, run):
+    """On a GPU the gradients are scaled, too: here the loss is, by hand."""
+    setup = prepare(small(tmp_path).recipe)
+    setup.recipe = setup.recipe.model_copy(
+        update={"run": setup.recipe.run.model_copy(update={"precision": Precision.FP16})}
+    )
+    model = setup.new_model()
+    model.backbone.to(setup.dtype)
+    with setup.reading(model, FlareRun.parse(run), "jv") as reading:
+        assert reading.model.backbone.dtype is torch.float16
+        split = reading.prepare(setup.pairs("jv", "dev"))
+        (reading.loss(split, range(6)) * 1024).backward()
+        gradients = [parameter.grad for parameter in reading.parameters() if parameter.grad is not None]
+    assert {gradient.dtype for gradient in gradients} == {torch.float32}
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
+    assert sum(float(gradient.abs().sum()) for gradient in gradients) > 0
 
 
 def test_results_that_cannot_be_written_are_noticed_before_a_model_is_loaded(small, tmp_path, monkeypatch):

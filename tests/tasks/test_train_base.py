@@ -1,10 +1,13 @@
+from importlib import import_module
+
 import pytest
 import torch
 
-from lslo_cli.errors import InputError
+from lslo_cli.artifacts.lock import locked
+from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Noted
 from lslo_cli.models.base import load_base
-from lslo_cli.tasks.train_base import fit_base
+from lslo_cli.tasks.train_base import fit_base, train_base
 from lslo_cli.training.fixed_epochs import FixedEpochs
 
 
@@ -92,6 +95,28 @@ def test_a_resumed_base_may_be_given_more_epochs_or_fewer(recipe, tiny, tmp_path
     resumed, again, _ = fit_base(other, tmp_path / "cut", tmp_path / "base", resume=True)
     assert_equal(state(resumed), state(expected))
     assert again == result and len(again.history) == epochs
+
+
+def test_a_base_that_another_process_trains_is_waited_for_and_memory_that_runs_out_is_said(
+    recipe, tmp_path, monkeypatch
+):
+    def no_memory(*arguments):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
+
+    monkeypatch.setattr(import_module("lslo_cli.tasks.train_base"), "fit_base", no_memory)
+    work = tmp_path / ".base.training"
+    holder, heard = locked(work), []
+    holder.__enter__()
+
+    def listen(event):
+        heard.append(event)
+        holder.__exit__(None, None, None)
+
+    with pytest.raises(RunError, match="memory ran out") as caught:
+        train_base(recipe, tmp_path / "base", "lslo base train", on_event=listen)
+    assert heard == [Noted(f"waiting for another process that makes {work}")]
+    assert "base.max_tokens" in caught.value.hint
+    assert not list(tmp_path.iterdir())
 
 
 def test_other_settings_do_not_resume(recipe, tiny, tmp_path):
