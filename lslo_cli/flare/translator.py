@@ -24,7 +24,7 @@ def read_target(
     route: Route | None = None,
     languages: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """The last states of a frozen M2M100 encoder, (rows, length, d_mt), in eval mode.
+    """The last states of a frozen translation encoder, (rows, length, d_mt), in eval mode.
 
     They are the same in every epoch, so they can be kept. Where the encoder carries LSLo adapters, ``route``
     is theirs and ``languages`` each row's source and target as its indices, (rows,) each: the source is the

@@ -89,8 +89,8 @@ def load_base(
     transformers' attention implementations. Layerdrop is 0, and generation settings that came with the
     model are left out: they would change the search unseen.
 
-    Raises InputError where there is no such model, where a file is missing or damaged, where it is no
-    M2M100 with tied embeddings, or where dictionary and embedding differ in length; UsageError for an
+    Raises InputError where there is no such model, where a file is missing or damaged, where it is of an
+    architecture that cannot be adapted, or where dictionary and embedding differ in length; UsageError for an
     attention implementation that is not to be had.
     """
     checkpoint = find_checkpoint(model, revision)

@@ -1,22 +1,13 @@
 """The families, each as a tiny random model in the files its published models have on the hub."""
 
-import json
 import shutil
-from io import BytesIO
-from itertools import chain
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from transformers import (
-    M2M100Config,
-    M2M100ForConditionalGeneration,
     M2M100Tokenizer,
-    MBartConfig,
     MBartForConditionalGeneration,
-    T5Config,
-    T5ForConditionalGeneration,
 )
 
 from benchmarks import reference
@@ -31,121 +22,21 @@ from lslo_cli.models.base_info import base_facts
 from lslo_cli.models.new_languages import add_languages
 from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.models.tokenizer import Tokenizer
-from lslo_cli.models.tokenizer_files import SPECIALS
-from lslo_cli.models.vocabulary import train_vocabulary
 from lslo_cli.recipe import resolve
 from lslo_cli.search.beam import beam_search
 from lslo_cli.search.generate import translate
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks import Experiment
 
-TEXT = {
-    "eng": ["the cat sees the small house", "a dog sleeps in the house", "the small dog sees a cat"],
-    "fra": ["le chat voit la petite maison", "un chien dort dans la maison", "le petit chien voit un chat"],
-    "nld": ["de kat ziet het kleine huis", "een hond slaapt in het huis", "de kleine hond ziet een kat"],
-}
-SHAPE = {
-    "d_model": 16,
-    "encoder_layers": 2,
-    "decoder_layers": 1,
-    "encoder_ffn_dim": 24,
-    "decoder_ffn_dim": 24,
-    "encoder_attention_heads": 2,
-    "decoder_attention_heads": 2,
-    "max_position_embeddings": 64,
-}
-MADLAD_LANGUAGES = ("en", "fr", "nl", "kk", "tr", "de")
-
 
 @pytest.fixture(scope="module")
-def text(tmp_path_factory):
+def text(tmp_path_factory, lines):
     """A FLORES-101 folder of three languages."""
     folder = tmp_path_factory.mktemp("text")
     for split in ("dev", "devtest"):
         (folder / split).mkdir()
-        for code, lines in TEXT.items():
-            (folder / split / f"{code}.{split}").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder
-
-
-def write_madlad(folder):
-    """The ids are the sentencepiece model's own, with a token ``<2en>`` for each language among them."""
-    model = BytesIO()
-    SentencePieceTrainer.train(
-        sentence_iterator=chain.from_iterable(TEXT.values()),
-        model_writer=model,
-        vocab_size=340,
-        model_type="unigram",
-        byte_fallback=True,
-        user_defined_symbols=[f"<2{code}>" for code in MADLAD_LANGUAGES],
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    (folder / "spiece.model").write_bytes(model.getvalue())
-    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "T5Tokenizer"}')
-    config = T5Config(
-        vocab_size=len(SentencePieceProcessor(model_proto=model.getvalue())) + 5,
-        d_model=16,
-        num_layers=2,
-        num_decoder_layers=1,
-        d_ff=24,
-        d_kv=6,
-        num_heads=2,
-        feed_forward_proj="gated-gelu",
-        tie_word_embeddings=False,
-        pad_token_id=1,
-        eos_token_id=2,
-        decoder_start_token_id=0,
-    )
-    torch.manual_seed(4)
-    network = T5ForConditionalGeneration(config)
-    network.lm_head.weight = torch.nn.Parameter(torch.randn(config.vocab_size, 16) / 4)
-    network.save_pretrained(folder)
-    return folder
-
-
-def write_model(folder, family):
-    """A model of the family with random weights, in the files of its published models."""
-    folder.mkdir()
-    if family == "madlad-400":
-        return write_madlad(folder)
-    train_vocabulary(TEXT, 60, folder)
-    for name in ("dict.txt", "tokenizer.json", "tokenizer_config.json"):
-        (folder / name).unlink()
-    processor = SentencePieceProcessor(model_file=str(folder / SENTENCEPIECE))
-    pieces = [processor.id_to_piece(index) for index in range(3, len(processor))]
-    vocabulary = {token: index for index, token in enumerate([*SPECIALS, *pieces])}
-    languages = [FAMILIES[family].language_token(code) for code in FAMILIES[family].languages]
-    rows = len(vocabulary) + len(languages)
-    if family in ("m2m-124", "m2m-100", "small-100"):
-        (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
-    if family == "m2m-124":
-        added = {token: len(vocabulary) + index for index, token in enumerate(languages)}
-        (folder / "added_tokens.json").write_text(json.dumps(added), encoding="utf-8")
-    if family in ("m2m-100", "small-100"):
-        rows += 8  # made-up words
-    if family == "small-100":
-        (folder / "tokenization_small100.py").write_text("raise SystemExit('never run')\n")
-    if family == "nllb-200":
-        rows += 3  # <mask> and two without a token
-        added = [*SPECIALS, *languages, "<mask>"]
-        ids = vocabulary | {token: len(vocabulary) + index for index, token in enumerate(added[4:])}
-        content = {
-            "model": {"type": "BPE", "vocab": vocabulary},
-            "added_tokens": [{"content": token, "id": ids[token]} for token in added],
-        }
-        (folder / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
-        (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "NllbTokenizer"}')
-    if family == "mbart-50":
-        rows += 1
-        (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "MBart50Tokenizer"}')
-    torch.manual_seed(4)
-    if family == "mbart-50":
-        config = MBartConfig(vocab_size=rows, scale_embedding=True, forced_bos_token_id=20, **SHAPE)
-        network = MBartForConditionalGeneration(config)
-    else:
-        network = M2M100ForConditionalGeneration(M2M100Config(vocab_size=rows, **SHAPE))
-    network.save_pretrained(folder)
+        for code, some in lines.items():
+            (folder / split / f"{code}.{split}").write_text("\n".join(some) + "\n", encoding="utf-8")
     return folder
 
 
@@ -155,7 +46,7 @@ def family(request):
 
 
 @pytest.fixture(scope="module")
-def model(family, tmp_path_factory):
+def model(family, tmp_path_factory, write_model):
     return write_model(tmp_path_factory.mktemp("models") / family, family)
 
 
@@ -164,10 +55,10 @@ def base(model):
     return load_base(str(model))
 
 
-def test_a_family_is_recognised_by_its_files(base, family):
+def test_a_family_is_recognised_by_its_files(base, family, madlad_languages):
     assert base.tokenizer.family is FAMILIES[family]
     assert base.identity.vocab_size == base.tokenizer.vocab_size
-    assert len(base.tokenizer.languages) == len(FAMILIES[family].languages or MADLAD_LANGUAGES)
+    assert len(base.tokenizer.languages) == len(FAMILIES[family].languages or madlad_languages)
 
 
 def test_sequences_have_the_language_where_the_family_puts_it(base, family):
@@ -186,16 +77,16 @@ def test_sequences_have_the_language_where_the_family_puts_it(base, family):
         assert sequences == ([en, 9, 2], [fr, 9, 2], [2, fr])
 
 
-def test_a_language_has_its_token_by_every_name(base, family):
+def test_a_language_has_its_token_by_every_name(base, family, lines, madlad_languages):
     tokenizer = base.tokenizer
     assert tokenizer.language_id("fr") == tokenizer.language_id("fra") == tokenizer.language_id("fra_Latn")
-    languages = FAMILIES[family].languages or MADLAD_LANGUAGES
+    languages = FAMILIES[family].languages or madlad_languages
     place = languages.index({"nllb-200": "fra_Latn", "mbart-50": "fr_XX"}.get(family, "fr"))
     first = 3 if family == "madlad-400" else 4 + 57
     assert tokenizer.language_id("fr") == first + place
     assert (
-        tokenizer.decode([tokenizer.language_id("fr"), *tokenizer.encode(TEXT["fra"][0]), 2])
-        == TEXT["fra"][0]
+        tokenizer.decode([tokenizer.language_id("fr"), *tokenizer.encode(lines["fra"][0]), 2])
+        == lines["fra"][0]
     )
 
 
@@ -298,7 +189,7 @@ def test_a_new_language_is_added_trained_saved_loaded_and_translated(model, fami
         assert (run / f"{direction}.txt").read_text() == (base / f"{direction}.txt").read_text()
 
 
-def test_a_new_language_has_the_place_that_the_family_gives_any(base, family):
+def test_a_new_language_has_the_place_that_the_family_gives_any(base, family, lines):
     known = base.tokenizer
     tokenizer = known.with_languages(["tyv", "kjh_Cyrl"])
     tyv, en = known.vocab_size, known.language_id("en")
@@ -310,7 +201,7 @@ def test_a_new_language_has_the_place_that_the_family_gives_any(base, family):
     into_en, into_tyv = [en, 9, 2], [tyv, 9, 2]
     reads_target = FAMILIES[family].encoder_language is Index.TARGET
     assert sequences == ((into_en, into_tyv) if reads_target else (into_tyv, into_en))
-    assert tokenizer.decode([tyv, *tokenizer.encode(TEXT["eng"][0]), 2]) == TEXT["eng"][0]
+    assert tokenizer.decode([tyv, *tokenizer.encode(lines["eng"][0]), 2]) == lines["eng"][0]
 
 
 @pytest.mark.parametrize(
@@ -327,8 +218,8 @@ def test_a_language_that_is_not_new_or_has_no_relative_is_refused(base, relative
     assert caught.value.hint and base.new_rows is None
 
 
-def test_our_beam_search_and_transformers_find_the_same(base):
-    sources = {Direction("en", "fr"): TEXT["eng"], Direction("nl", "en"): TEXT["nld"]}
+def test_our_beam_search_and_transformers_find_the_same(base, lines):
+    sources = {Direction("en", "fr"): lines["eng"], Direction("nl", "en"): lines["nld"]}
     (batch,) = TranslationBatches(sources, base.tokenizer, ("en", "fr", "nl"), max_tokens=9000, max_length=60)
     found = beam_search(base, batch, beam=3, max_length_b=7)
     assert found == reference.translate(base, batch, beam=3, max_length_b=7)
@@ -337,17 +228,17 @@ def test_our_beam_search_and_transformers_find_the_same(base):
     assert len(translate(base, batch, beam=3, max_length_b=7)) == len(found)
 
 
-def test_the_ids_of_m2m_100_are_those_of_transformers(tmp_path):
+def test_the_ids_of_m2m_100_are_those_of_transformers(tmp_path, write_model, lines):
     folder = write_model(tmp_path / "m2m", "m2m-100")
     ours = Tokenizer.load(folder)
     theirs = M2M100Tokenizer(str(folder / "vocab.json"), str(folder / SENTENCEPIECE))
     for code, flores in (("en", "eng"), ("fr", "fra"), ("nl", "nld")):
         theirs.src_lang = code
-        for line in TEXT[flores]:
+        for line in lines[flores]:
             assert ours.source_ids(ours.encode(line), code, "en") == theirs(line).input_ids
 
 
-def test_an_mbart_with_a_bias_of_its_logits_is_refused(tmp_path):
+def test_an_mbart_with_a_bias_of_its_logits_is_refused(tmp_path, write_model):
     folder = write_model(tmp_path / "mbart", "mbart-50")
     model = MBartForConditionalGeneration.from_pretrained(folder)
     model.final_logits_bias += 1
@@ -356,7 +247,7 @@ def test_an_mbart_with_a_bias_of_its_logits_is_refused(tmp_path):
         load_base(str(folder))
 
 
-def test_nllb_without_tokenizer_json_has_the_same_ids(tmp_path):
+def test_nllb_without_tokenizer_json_has_the_same_ids(tmp_path, write_model):
     folder = write_model(tmp_path / "nllb", "nllb-200")
     full = load_base(str(folder)).tokenizer
     (folder / "tokenizer.json").unlink()
@@ -373,7 +264,7 @@ def test_nllb_without_tokenizer_json_has_the_same_ids(tmp_path):
         ("family.json", '{"family": "m2m-7"}', "names the family 'm2m-7'"),
     ],
 )
-def test_damaged_tokenizer_files_are_refused(tmp_path, name, content, message):
+def test_damaged_tokenizer_files_are_refused(tmp_path, name, content, message, write_model):
     folder = write_model(tmp_path / "nllb", "nllb-200")
     (folder / name).write_text(content)
     with pytest.raises(InputError, match=message) as caught:
@@ -381,7 +272,7 @@ def test_damaged_tokenizer_files_are_refused(tmp_path, name, content, message):
     assert caught.value.hint
 
 
-def test_positions_that_were_stored_beside_the_weights_are_ignored(tmp_path):
+def test_positions_that_were_stored_beside_the_weights_are_ignored(tmp_path, write_model):
     folder = write_model(tmp_path / "m2m", "m2m-100")
     state = load_file(folder / "model.safetensors")
     state |= {f"model.{side}.embed_positions.weights": torch.zeros(66, 16) for side in ("encoder", "decoder")}
@@ -391,7 +282,7 @@ def test_positions_that_were_stored_beside_the_weights_are_ignored(tmp_path):
     assert torch.equal(loaded.model.shared.weight, state["model.shared.weight"])
 
 
-def test_weights_that_are_not_finite_are_refused_by_name(tmp_path):
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, write_model):
     folder = write_model(tmp_path / "m2m", "m2m-100")
     state = load_file(folder / "model.safetensors")
     state["model.encoder.layers.1.fc1.weight"][2, 3] = float("nan")
