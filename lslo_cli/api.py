@@ -17,7 +17,7 @@ from lslo_cli.method.languages import Direction
 from lslo_cli.recipe import resolve
 from lslo_cli.search.metric import Score
 from lslo_cli.tasks import Experiment, Translator
-from lslo_cli.tasks.adapter_folder import open_folder
+from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
 from lslo_cli.tasks.decoding import open_metric
 from lslo_cli.tasks.setup import prepare
 
@@ -59,7 +59,7 @@ def load_adapter(
     """
     given = {**(settings or {}), **({"model.name": model, "model.revision": None} if model else {})}
     setup, route = open_folder(os.fspath(where), given)
-    return Translator(setup, route, os.fspath(where))
+    return Translator(setup, route, os.fspath(where), weights_digest(os.fspath(where)))
 
 
 @overload
@@ -77,7 +77,8 @@ def translate(
 ) -> str | list[str] | list[tuple[str, ...]]:
     """The translation of a line; of several lines, one for each; with several targets a tuple for each line.
 
-    ``search`` are ``beam`` and ``length_penalty``. Raises UsageError for a language that is not there.
+    ``search`` are settings of :class:`lslo_cli.tasks.translate.Search`, such as ``beam`` and ``prefix``.
+    Raises UsageError for a language that is not there.
     """
     lines = [text] if isinstance(text, str) else text
     found = list(tasks.translate(translator, lines, src=src, tgt=tgt, **search))

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 from lslo_cli.architectures import architecture_of
 from lslo_cli.architectures.translation import Attention
 from lslo_cli.method.sites import Stack
+from lslo_cli.models.encoder import encode_once
 from lslo_cli.models.slots import SlotCache
 from lslo_cli.nn.attach import stack_layers
 from lslo_cli.nn.route import Route
@@ -45,7 +46,12 @@ class IncrementalDecoder:
         self._languages = languages
         self._position = 0
         with route.of(*languages):
-            states = model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            # One source may have several targets in a batch. Where none has, there is nothing to share.
+            if len(input_ids.unique(dim=0)) < len(input_ids):
+                states = encode_once(model, input_ids, attention_mask, route)
+            else:
+                encoder = model.get_encoder()
+                states = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
             self._sources = [
                 (layer.cross_attention.key(states), layer.cross_attention.value(states))
                 for layer in self._layers

@@ -225,7 +225,8 @@ class EvaluateSection(Section):
     """Translation and scoring.
 
     A hypothesis has at most ``max_length_a`` times the source length + ``max_new_tokens`` tokens, fairseq's
-    ``--max-len-a`` and ``--max-len-b``. ``metric_model`` is a sentencepiece model to score with, ``base``
+    ``--max-len-a`` and ``--max-len-b``, and never the same ``no_repeat_ngram`` pieces in a row twice, where
+    that is not 0. ``metric_model`` is a sentencepiece model to score with, ``base``
     for the base model's own, or ``flores101``; None is FLORES-101's where it is on disk, and else the base
     model's.
     """
@@ -233,6 +234,7 @@ class EvaluateSection(Section):
     beam: Count = 5
     mode: SearchMode = SearchMode.FAIRSEQ
     length_penalty: NonNegative = 1.0
+    no_repeat_ngram: CountOrZero = 0
     max_length_a: NonNegative = 0.0
     max_new_tokens: Count = 200
     max_tokens: Count = 12_000

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from lslo_cli.models.base import BaseModel
     from lslo_cli.search.stream import TranslationBatch
 
+Ranked = tuple[list[int], float]
+"""The pieces of a hypothesis, and its score."""
+
 LEAVING = 0.25
 """Share of the sentences that are done when they leave: any sooner, and copying the others costs more."""
 
@@ -33,6 +36,7 @@ def beam_search(
     max_length_a: float = 0.0,
     max_length_b: int = 200,
     length_penalty: float = 1.0,
+    no_repeat_ngram: int = 0,
 ) -> list[list[int]]:
     """The best hypothesis of every sentence of ``batch``: ids of its pieces, without any special token.
 
@@ -46,6 +50,37 @@ def beam_search(
     ``route`` is that of the attached adapters, if any, and is set here, for sentences that are done leave the
     batch. Raises ValueError for a model in training mode.
     """
+    ranked = ranked_search(
+        base,
+        batch,
+        route,
+        beam=beam,
+        max_length_a=max_length_a,
+        max_length_b=max_length_b,
+        length_penalty=length_penalty,
+        no_repeat_ngram=no_repeat_ngram,
+    )
+    return [found[0][0] if found else [] for found in ranked]
+
+
+@torch.no_grad()
+def ranked_search(
+    base: BaseModel,
+    batch: TranslationBatch,
+    route: Route | None = None,
+    *,
+    count: int = 1,
+    beam: int = 5,
+    max_length_a: float = 0.0,
+    max_length_b: int = 200,
+    length_penalty: float = 1.0,
+    no_repeat_ngram: int = 0,
+) -> list[list[Ranked]]:
+    """Like :func:`beam_search`, up to ``count`` finished hypotheses of every sentence, the best first.
+
+    No hypothesis has the same ``no_repeat_ngram`` pieces in a row twice, where that is not 0. The prefix of
+    a batch counts as its language tokens do.
+    """
     model = base.model
     if model.training:
         raise ValueError("the model is in training mode: call model.eval() before translating")
@@ -56,12 +91,16 @@ def beam_search(
     decoder = IncrementalDecoder(model, batch.input_ids, batch.attention_mask, route or Route(), languages)
     states = decoder.read_prompt(batch.prompt_ids)  # (sentences, prompt, d)
     hidden, scores = states[:, -1:], torch.zeros(len(batch), 1, device=model.device)
-    named = int(writes_language(head, batch.prompt_ids))
-    if named:
-        scores = log_prob(head, states[:, :1], batch.prompt_ids[:, 1:])
-    hypotheses = Hypotheses(scores, beam, longest, length_penalty, end, named)
+    before = batch.prompt_ids.shape[1] - batch.prefix
+    named = int(writes_language(head, batch.prompt_ids[:, :before]))
+    if counted := named + batch.prefix:
+        said = log_prob(head, states[:, -1 - counted : -1], batch.prompt_ids[:, -counted:])
+        scores = said.sum(dim=1, keepdim=True)
+    begun = batch.prompt_ids[:, before:]
+    hypotheses = Hypotheses(scores, begun, beam, longest, length_penalty, end, named, count)
     for _ in range(states.shape[1] - 1, longest):
-        hypotheses.extend(*best_continuations(head, hidden, hypotheses.scores, 2 * beam, pad))
+        repeated = repeating(hypotheses.tokens, no_repeat_ngram, pad) if no_repeat_ngram else None
+        hypotheses.extend(*best_continuations(head, hidden, hypotheses.scores, 2 * beam, pad, repeated))
         staying = hypotheses.leave()
         if not len(hypotheses):
             break
@@ -70,27 +109,49 @@ def beam_search(
         hidden = decoder.read(hypotheses.tokens[:, :, -1], hypotheses.parents)
     else:
         hypotheses.end(log_prob(head, hidden, torch.full_like(hypotheses.parents, end)))
-    return hypotheses.best()
+    return hypotheses.ranked()
+
+
+def repeating(tokens: Tensor, size: int, pad: int) -> Tensor:
+    """For hypotheses (sentences, hypotheses, length), the tokens that would repeat ``size`` of them.
+
+    (sentences, hypotheses, n), ``pad`` where there are fewer than n.
+    """
+    length = tokens.shape[2]
+    if length < size:
+        return tokens[:, :, :0]
+    windows, last = tokens.unfold(2, size, 1), tokens[:, :, length - size + 1 :]
+    seen_before = (windows[..., :-1] == last[:, :, None]).all(dim=3)
+    return torch.where(seen_before, windows[..., -1], pad)
 
 
 class Hypotheses:
-    """The living hypotheses of every sentence, and the best finished one.
+    """The living hypotheses of every sentence, and the best finished ones.
 
     ``tokens`` (sentences, hypotheses, length) are pieces, without language token; ``parents`` (sentences,
     hypotheses) the places of what they continue among the hypotheses of the step before. A sentence is done
-    once ``beam`` hypotheses are finished, and nothing changes its best one any more.
+    once ``beam`` hypotheses are finished, and nothing changes its best ones any more.
     """
 
     def __init__(
-        self, language: Tensor, beam: int, longest: int, length_penalty: float, end: int, named: int = 1
+        self,
+        language: Tensor,
+        begun: Tensor,
+        beam: int,
+        longest: int,
+        length_penalty: float,
+        end: int,
+        named: int = 1,
+        count: int = 1,
     ):
-        """One empty hypothesis a sentence; ``language`` (sentences, 1) is the log-probability of its token.
+        """One hypothesis a sentence: the tokens ``begun`` (sentences, n), of which there may be none.
 
+        ``language`` (sentences, 1) is the log-probability of its language token and of what is begun.
         ``longest`` counts the language token, and so does ``length_penalty``, which counts the token ``end``
-        too; ``named`` is 0 where there is no such token.
+        too; ``named`` is 0 where there is no such token. The best ``count`` of each sentence are kept.
         """
         sentences, device = len(language), language.device
-        self.tokens = torch.empty(sentences, 1, 0, dtype=torch.long, device=device)
+        self.tokens = begun[:, None]
         self.parents = torch.zeros(sentences, 1, dtype=torch.long, device=device)
         self.scores = language
         self._beam = beam
@@ -98,10 +159,10 @@ class Hypotheses:
         self._end = end
         self._uncounted = named + 1
         self._finished = torch.zeros(sentences, dtype=torch.long, device=device)
-        self._best_scores = torch.full((sentences,), -torch.inf, device=device)
-        self._best = torch.full((sentences, longest), NOTHING, device=device)
+        self._best_scores = torch.full((sentences, count), -torch.inf, device=device)
+        self._best = torch.full((sentences, count, longest), NOTHING, device=device)
         self._rows = torch.arange(sentences, device=device)
-        self._translations = self._best.clone()
+        self._translations, self._translation_scores = self._best.clone(), self._best_scores.clone()
 
     def __len__(self) -> int:
         """Sentences that are still here."""
@@ -133,27 +194,45 @@ class Hypotheses:
         done = self._finished >= self._beam
         if done.sum() < LEAVING * len(self):
             return None
-        self._translations[self._rows] = self._best
+        self._note()
         staying = (~done).nonzero()[:, 0]
         for name in ("tokens", "parents", "scores", "_finished", "_best_scores", "_best", "_rows"):
             setattr(self, name, getattr(self, name)[staying])
         return staying
 
-    def best(self) -> list[list[int]]:
-        """The best finished hypothesis of every sentence, present or gone, in the order of the batch."""
+    def ranked(self) -> list[list[Ranked]]:
+        """The best finished hypotheses of every sentence, present or gone, in the order of the batch."""
+        self._note()
+        return [
+            [
+                (row[: row.index(NOTHING)] if NOTHING in row else row, score)
+                for row, score in zip(rows, scores, strict=True)
+                if score > -torch.inf
+            ]
+            for rows, scores in zip(
+                self._translations.tolist(), self._translation_scores.tolist(), strict=True
+            )
+        ]
+
+    def _note(self) -> None:
         self._translations[self._rows] = self._best
-        return [row[: row.index(NOTHING)] if NOTHING in row else row for row in self._translations.tolist()]
+        self._translation_scores[self._rows] = self._best_scores
 
     def _finish(self, scores: Tensor, parents: Tensor, ends: Tensor) -> None:
         """Take note of continuations that end, each (sentences, beam), the best first."""
-        length = self.tokens.shape[2]
-        first = ends.long().argmax(dim=1, keepdim=True)  # all are of one length: the others are no better
-        normalised = scores.gather(1, first)[:, 0] / (length + self._uncounted) ** self._length_penalty
-        better = ends.any(dim=1) & (self._finished < self._beam) & (normalised > self._best_scores)
-        self._best_scores = torch.where(better, normalised, self._best_scores)
-        # A later hypothesis is longer, so that nothing is left of the one it replaces.
-        hypothesis = _select(self.tokens, parents.gather(1, first))[:, 0]
-        self._best[:, :length] = torch.where(better[:, None], hypothesis, self._best[:, :length])
+        length, count = self.tokens.shape[2], self._best.shape[1]
+        # All are of one length, so the first of them are the best, as far as the sentence is not done.
+        ends = ends & (self._finished[:, None] + ends.cumsum(dim=1) <= self._beam)
+        first = (~ends).long().argsort(dim=1, stable=True)[:, :count]
+        normalised = scores.gather(1, first) / (length + self._uncounted) ** self._length_penalty
+        normalised = torch.where(ends.gather(1, first), normalised, -torch.inf)
+        found = torch.full_like(self._best[:, : first.shape[1]], NOTHING)
+        found[:, :, :length] = _select(self.tokens, parents.gather(1, first))
+        # A stable order: of equal scores the one that was finished sooner comes first.
+        known = torch.cat((self._best_scores, normalised), dim=1)
+        self._best_scores, places = known.sort(dim=1, descending=True, stable=True)
+        self._best_scores, places = self._best_scores[:, :count], places[:, :count]
+        self._best = _select(torch.cat((self._best, found), dim=1), places)
         self._finished += ends.sum(dim=1)
 
 

@@ -11,6 +11,7 @@ from lslo_cli.architectures import architecture_of
 
 if TYPE_CHECKING:
     from lslo_cli.models.base import BaseModel
+    from lslo_cli.search.beam import Ranked
     from lslo_cli.search.stream import TranslationBatch
 
 
@@ -32,10 +33,38 @@ def translate(
     max_length_a: float = 0.0,
     max_length_b: int = 200,
     length_penalty: float = 1.0,
+    no_repeat_ngram: int = 0,
 ) -> list[list[int]]:
     """The best hypothesis of every sentence of ``batch``: ids of its pieces, without any special token.
 
-    The settings are those of :func:`lslo_cli.search.beam.beam_search`, but ``</s> __tgt__`` is a prompt,
+    The settings are those of :func:`ranked_translations`.
+    """
+    ranked = ranked_translations(
+        base,
+        batch,
+        beam=beam,
+        max_length_a=max_length_a,
+        max_length_b=max_length_b,
+        length_penalty=length_penalty,
+        no_repeat_ngram=no_repeat_ngram,
+    )
+    return [found[0][0] for found in ranked]
+
+
+def ranked_translations(
+    base: BaseModel,
+    batch: TranslationBatch,
+    *,
+    count: int = 1,
+    beam: int = 5,
+    max_length_a: float = 0.0,
+    max_length_b: int = 200,
+    length_penalty: float = 1.0,
+    no_repeat_ngram: int = 0,
+) -> list[list[Ranked]]:
+    """The ``count`` best hypotheses of every sentence, the best first, with the scores of transformers.
+
+    The settings are those of :func:`lslo_cli.search.beam.ranked_search`, but ``</s> __tgt__`` is a prompt,
     whose tokens count nowhere, and the search stops as transformers does. The caller sets the route of the
     batch. Raises ValueError for a model in training mode.
     """
@@ -45,13 +74,17 @@ def translate(
     config = model.config
     input_ids, prompt = batch.input_ids.to(model.device), batch.prompt_ids.to(model.device)
     longest = target_limit(model, int(max_length_a * input_ids.shape[1] + max_length_b))
-    sequences = model.generate(
+    found = model.generate(
         input_ids=input_ids,
         attention_mask=batch.attention_mask.to(model.device),
         decoder_input_ids=prompt,
         past_key_values=BeamCache(DynamicCache(config=config), DynamicCache(config=config)),
         generation_config=GenerationConfig(
             num_beams=beam,
+            num_return_sequences=count,
+            no_repeat_ngram_size=no_repeat_ngram or None,
+            return_dict_in_generate=True,
+            output_scores=True,
             do_sample=False,
             early_stopping=False,
             length_penalty=length_penalty,
@@ -61,7 +94,10 @@ def translate(
             eos_token_id=config.eos_token_id,
         ),
     )
-    return without_specials(model, sequences[:, prompt.shape[1] :])
+    pieces = without_specials(model, found.sequences[:, prompt.shape[1] - batch.prefix :])
+    scores = found.sequences_scores.tolist() if beam > 1 else [0.0] * len(pieces)
+    ranked = list(zip(pieces, scores, strict=True))
+    return [ranked[start : start + count] for start in range(0, len(ranked), count)]
 
 
 def target_limit(model: PreTrainedModel, longest: int) -> int:

@@ -21,18 +21,21 @@ BLOCK = 32
 
 
 def best_continuations(
-    head: nn.Linear, hidden: Tensor, scores: Tensor, count: int, pad: int
+    head: nn.Linear, hidden: Tensor, scores: Tensor, count: int, pad: int, excluded: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The ``count`` best ways to continue any hypothesis of a sentence by one token, never the token ``pad``.
 
     ``hidden`` is (sentences, hypotheses, d), ``scores`` (sentences, hypotheses) what the hypotheses have so
-    far. Gives the new scores, the hypotheses that are continued and the tokens, each (sentences, count), the
-    best first.
+    far, ``excluded`` (sentences, hypotheses, n) tokens that none of them goes on with; what remains keeps its
+    probability. Gives the new scores, the hypotheses that are continued and the tokens, each (sentences,
+    count), the best first.
     """
     found = []
     for logits, part in _logits(head, hidden):
         offsets = scores[part] - _log_sum_exp(logits)
         logits[:, :, pad] = -torch.inf
+        if excluded is not None:
+            logits.scatter_(2, excluded[part], -torch.inf)
         found.append(_largest(logits, offsets, count))
     totals, places = (torch.cat(parts) for parts in zip(*found, strict=True))
     return totals, places // head.out_features, places % head.out_features

@@ -23,7 +23,7 @@ class TranslationBatch:
 
     input_ids, attention_mask (b, s); prompt_ids (b, p), what the decoder reads first; source_language,
     target_language (b,), indices into the experiment's languages; all int64. ``keys`` tells, row by row,
-    whose translation it is.
+    whose translation it is. The last ``prefix`` tokens of each prompt are those its translation begins with.
     """
 
     input_ids: Tensor
@@ -32,6 +32,7 @@ class TranslationBatch:
     source_language: Tensor
     target_language: Tensor
     keys: tuple[Key, ...]
+    prefix: int = 0
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -61,8 +62,13 @@ class TranslationBatches(Sequence[TranslationBatch]):
         max_tokens: int,
         max_length: int,
         max_sentences: int | None = None,
+        prefix: str = "",
     ):
-        """``sentences`` are the sources by direction; ``languages`` fixes the language indices."""
+        """``sentences`` are the sources by direction; ``languages`` fixes the language indices.
+
+        Every translation begins with ``prefix``.
+        """
+        self._prefix = tokenizer.encode(prefix) if prefix else []
         self._sentences = sentences
         self._tokenizer = tokenizer
         self._languages = tuple(languages)
@@ -101,9 +107,14 @@ class TranslationBatches(Sequence[TranslationBatch]):
         keys = self._batches[index]
         directions = [direction for direction, _ in keys]
         input_ids, attention_mask = padded([self._source_ids(*key) for key in keys], self._tokenizer.pad_id)
-        prompts = [self._tokenizer.decoder_prompt(direction.src, direction.tgt) for direction in directions]
+        prompts = [
+            [*self._tokenizer.decoder_prompt(direction.src, direction.tgt), *self._prefix]
+            for direction in directions
+        ]
         src, tgt = language_indices(directions, self._languages)
-        return TranslationBatch(input_ids, attention_mask, torch.tensor(prompts), src, tgt, keys)
+        return TranslationBatch(
+            input_ids, attention_mask, torch.tensor(prompts), src, tgt, keys, len(self._prefix)
+        )
 
     def _kind(self, direction: Direction) -> int:
         """0 for a direction between languages of the model; 1 from, 2 to, 3 between languages new to it."""

@@ -11,7 +11,7 @@ from lslo_cli.tasks.plan import plan
 from lslo_cli.tasks.prune_report import prune_report
 from lslo_cli.tasks.train import train
 from lslo_cli.tasks.train_base import train_base
-from lslo_cli.tasks.translate import Translator, open_translator, translate
+from lslo_cli.tasks.translate import Translator, open_translator, translate, translate_chunks
 from lslo_cli.tasks.weight_learn import weight_learn
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "train",
     "train_base",
     "translate",
+    "translate_chunks",
     "weight_learn",
 ]

@@ -22,8 +22,8 @@ from lslo_cli.models.base import BaseModel
 from lslo_cli.models.tokenizer_files import segmenter_path
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import EvaluateSection, SearchMode
-from lslo_cli.search.beam import beam_search
-from lslo_cli.search.generate import translate
+from lslo_cli.search.beam import Ranked, ranked_search
+from lslo_cli.search.generate import ranked_translations
 from lslo_cli.search.metric import FLORES101, Score, SpBleu, flores101_model
 from lslo_cli.search.stream import TranslationBatch, TranslationBatches
 from lslo_cli.tasks.setup import Setup
@@ -75,8 +75,8 @@ def translate_all(
             continue
         batch = batches[number].to(device)
         with setup.accelerator.autocast():
-            hypotheses = _search(base, batch, route, section)
-        translations = [base.tokenizer.decode(pieces) for pieces in hypotheses]
+            ranked = search_batch(base, batch, route, section)
+        translations = [base.tokenizer.decode(best[0][0]) for best in ranked]
         if log:
             log.add(number, translations)
         done += zip(batch.keys, translations, strict=True)
@@ -110,20 +110,25 @@ def open_log(setup: Setup, sources: Translations, depends_on: object) -> Transla
     return TranslationLog(setup.work / f"translations-{accelerator.process_index}.jsonl", fingerprint)
 
 
-def _search(
-    base: BaseModel, batch: TranslationBatch, route: Route, section: EvaluateSection
-) -> list[list[int]]:
-    """Translate a batch by the search that the recipe asks for."""
+def search_batch(
+    base: BaseModel, batch: TranslationBatch, route: Route, section: EvaluateSection, count: int = 1
+) -> list[list[Ranked]]:
+    """The best ``count`` translations of a batch's sentences, as pieces with their scores.
+
+    By the search that the recipe asks for.
+    """
     settings: dict[str, Any] = {
+        "count": count,
         "beam": section.beam,
         "max_length_a": section.max_length_a,
         "max_length_b": section.max_new_tokens,
         "length_penalty": section.length_penalty,
+        "no_repeat_ngram": section.no_repeat_ngram,
     }
     if section.mode is SearchMode.FAIRSEQ:
-        return beam_search(base, batch, route, **settings)
+        return ranked_search(base, batch, route, **settings)
     with route.of(batch.source_language, batch.target_language):
-        return translate(base, batch, **settings)
+        return ranked_translations(base, batch, **settings)
 
 
 def sources_and_references(

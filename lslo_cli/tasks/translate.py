@@ -7,27 +7,54 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+import torch
+
 from lslo_cli.artifacts.folder import BASE_RUN
+from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.data.codes import model_code
 from lslo_cli.data.sentences import join_line, split_line
+from lslo_cli.data.to_translate import Line
 from lslo_cli.errors import UsageError, nearest
-from lslo_cli.events import OnEvent, ignore
+from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.nn.route import Route
-from lslo_cli.tasks.adapter_folder import is_elsewhere, open_folder
-from lslo_cli.tasks.decoding import translate_all
+from lslo_cli.search.stream import TranslationBatches
+from lslo_cli.tasks.adapter_folder import is_elsewhere, open_folder, weights_digest
+from lslo_cli.tasks.decoding import search_batch
 from lslo_cli.tasks.evaluate import load_run, with_new_languages
 from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.setup import Setup, prepare
 
+BUFFER = 1000
+"""Lines that are translated at a time."""
+
 
 @dataclass(frozen=True)
 class Translator:
-    """A model ready to translate; ``route`` is that of a run's adapters, ``run`` its name or ``base``."""
+    """A model ready to translate; ``route`` is that of a run's adapters, ``run`` its name or ``base``.
+
+    ``weights`` is the digest of what was trained, None for the base model.
+    """
 
     setup: Setup
     route: Route | None
     run: str
+    weights: str | None = None
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A translated line, and its score: log-probability over length to the power of the length penalty.
+
+    That of a line which was translated in parts is the mean of theirs, that of an empty one is 0.
+    """
+
+    text: str
+    score: float
+
+
+Found = tuple[tuple[Translation, ...], ...]
+"""The translations of a line: for each target the n best, the best first."""
 
 
 def open_translator(
@@ -45,12 +72,13 @@ def open_translator(
     if run == BASE_RUN:
         return Translator(prepare(experiment.recipe, on_event=on_event, all_languages=True), None, run)
     if is_elsewhere(run):
-        return Translator(*open_folder(run, given, on_event), run)
+        setup, route = open_folder(run, given, on_event)
+        return Translator(setup, route, run, weights_digest(run))
     folder = experiment.folder.run(run)
     training = read_training(experiment.folder, folder)
     experiment = with_new_languages(experiment, [folder])
     setup = prepare(experiment.recipe, on_event=on_event)
-    return Translator(setup, load_run(setup, folder, training), run)
+    return Translator(setup, load_run(setup, folder, training), run, training.result.weights.digest)
 
 
 def translate(
@@ -59,26 +87,104 @@ def translate(
     *,
     src: str,
     tgt: str | Sequence[str],
-    buffer: int = 1000,
-    beam: int | None = None,
-    length_penalty: float | None = None,
+    buffer: int = BUFFER,
     on_event: OnEvent = ignore,
+    **search: Any,
 ) -> Iterator[tuple[str, ...]]:
     """Translations of each line in order, one for each language of ``tgt``, as they come.
 
-    ``buffer`` lines are read at a time and translated in batches by length. An empty line stays empty. A
-    line longer than the model reads is translated sentence by sentence. ``beam`` and ``length_penalty`` are
-    those of the recipe where they are None. Raises UsageError for a language that the model or run does not
-    have.
+    ``buffer`` lines are read at a time and translated in batches by length. ``search`` are settings of
+    :class:`Search`. An empty line stays empty. A line longer than the model reads is translated sentence by
+    sentence. Raises UsageError for a language that the model or run does not have.
     """
-    src, targets = languages_asked(translator, src, [tgt] if isinstance(tgt, str) else list(tgt))
-    setup = _with_search(translator.setup, beam=beam, length_penalty=length_penalty)
+    targets = (tgt,) if isinstance(tgt, str) else tuple(tgt)
+    wanted = (Line(line, src, targets) for line in lines)
+    for chunk in translate_chunks(translator, wanted, Search(**search), buffer=buffer, on_event=on_event):
+        yield from (tuple(best[0].text for best in found) for _, found in chunk)
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to translate. ``beam`` and the two after it are the recipe's where they are None.
+
+    The ``nbest`` best translations are kept, and each begins with ``prefix``.
+    """
+
+    beam: int | None = None
+    length_penalty: float | None = None
+    no_repeat_ngram: int | None = None
+    nbest: int = 1
+    prefix: str = ""
+
+    def applied(self, setup: Setup) -> Setup:
+        """The setup with these settings.
+
+        Raises UsageError for more translations than the beam has hypotheses, or for a prefix that leaves
+        no room for a translation.
+        """
+        given = {name: getattr(self, name) for name in ("beam", "length_penalty", "no_repeat_ngram")}
+        section = setup.recipe.evaluate.model_copy(
+            update={name: value for name, value in given.items() if value is not None}
+        )
+        if not 1 <= self.nbest <= section.beam:
+            raise UsageError(
+                f"a beam of {section.beam} has no {self.nbest} best translations",
+                "give --nbest of at most --beam",
+            )
+        if len(setup.base.tokenizer.encode(self.prefix)) + 2 > section.max_new_tokens:
+            raise UsageError(
+                f"the prefix leaves no room for a translation of {section.max_new_tokens} tokens",
+                "shorten it, or raise evaluate.max_new_tokens",
+            )
+        return replace(setup, recipe=setup.recipe.model_copy(update={"evaluate": section}))
+
+
+def translate_chunks(
+    translator: Translator,
+    lines: Iterable[Line],
+    search: Search,
+    *,
+    buffer: int = BUFFER,
+    skip: int = 0,
+    on_event: OnEvent = ignore,
+) -> Iterator[list[tuple[Line, Found]]]:
+    """Lines with their translations, ``buffer`` at a time, without the first ``skip`` of these chunks.
+
+    What a line becomes depends on its chunk alone, so that after a skip the rest is what it would have been.
+    """
+    setup = search.applied(translator.setup)
     remaining = iter(lines)
+    number = 0
     while chunk := list(islice(remaining, buffer)):
-        yield from zip(*_translate_chunk(setup, translator.route, chunk, src, targets, on_event), strict=True)
+        number += 1
+        if number <= skip:
+            continue
+        named = [languages_asked(translator, line.src, line.targets) for line in chunk]
+        asked = [Line(line.text, *languages) for line, languages in zip(chunk, named, strict=True)]
+        found = _translate_chunk(setup, translator.route, asked, search, on_event)
+        yield list(zip(chunk, found, strict=True))
 
 
-def languages_asked(translator: Translator, src: str, targets: Sequence[str]) -> tuple[str, list[str]]:
+def fingerprint(translator: Translator, search: Search, buffer: int) -> str:
+    """A digest over all that the translations of a text depend on beside it."""
+    setup = search.applied(translator.setup)
+    recipe = setup.recipe
+    return digest_of(
+        [
+            setup.base.identity.digest,
+            translator.weights,
+            setup.codes,
+            recipe.evaluate.model_dump(mode="json"),
+            recipe.data.max_length,
+            recipe.run.model_dump(mode="json", include={"precision", "tf32"}),
+            search.nbest,
+            search.prefix,
+            buffer,
+        ]
+    )
+
+
+def languages_asked(translator: Translator, src: str, targets: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The codes of source and targets, which may have any of their names, ``fr`` or ``fra_Latn``.
 
     Raises UsageError for a language the translator does not have, or a target that is the source.
@@ -98,32 +204,88 @@ def languages_asked(translator: Translator, src: str, targets: Sequence[str]) ->
         raise UsageError(f"nothing to translate from {src} into {', '.join(targets)}", "name another --tgt")
     if len(set(wanted)) < len(wanted):
         raise UsageError(f"{', '.join(targets)} names a language twice", "name each target once")
-    return source, wanted
+    return source, tuple(wanted)
 
 
 def _translate_chunk(
+    setup: Setup, route: Route | None, lines: Sequence[Line], options: Search, on_event: OnEvent
+) -> list[Found]:
+    """The translations of some lines, whose languages are those of the setup."""
+    tokenizer, longest = setup.base.tokenizer, setup.recipe.data.max_length
+    # Only the first part of a line begins with the prefix, and a batch has one prefix.
+    asked: dict[str, dict[Direction, list[str]]] = {}
+    places: list[list[list[tuple[str, Direction, int]]]] = []
+    for line in lines:
+        specials = max(len(tokenizer.source_ids([], line.src, tgt)) for tgt in line.targets)
+        parts = split_line(line.text, lambda text, more=specials: len(tokenizer.encode(text)) + more, longest)
+        of_line = []
+        for direction in (Direction(line.src, tgt) for tgt in line.targets):
+            of_target = []
+            for number, part in enumerate(parts):
+                prefix = options.prefix if part and not number else ""
+                sources = asked.setdefault(prefix, {}).setdefault(direction, [])
+                of_target.append((prefix, direction, len(sources)))
+                sources.append(part)
+            of_line.append(of_target)
+        places.append(of_line)
+    found = {
+        prefix: _search(setup, route, sources, options.nbest, prefix, on_event)
+        for prefix, sources in asked.items()
+    }
+    return [
+        tuple(
+            _joined([found[prefix][direction][row] for prefix, direction, row in parts], parts[0][1].tgt)
+            for parts in of_line
+        )
+        for of_line in places
+    ]
+
+
+@torch.no_grad()
+def _search(
     setup: Setup,
     route: Route | None,
-    lines: Sequence[str],
-    src: str,
-    targets: Sequence[str],
+    sources: Mapping[Direction, Sequence[str]],
+    nbest: int,
+    prefix: str,
     on_event: OnEvent,
-) -> Iterator[list[str]]:
-    """The translations of some lines, target by target."""
-    tokenizer, longest = setup.base.tokenizer, setup.recipe.data.max_length
-    specials = max(len(tokenizer.source_ids([], src, tgt)) for tgt in targets)
-    parts = [
-        split_line(line.strip(), lambda text: len(tokenizer.encode(text)) + specials, longest)
-        for line in lines
-    ]
-    sources = {Direction(src, tgt): [part for line in parts for part in line] for tgt in targets}
-    found = translate_all(setup, sources, route, "translating", on_event)
-    for direction in sources:
-        remaining = iter(found[direction])
-        yield [join_line(list(islice(remaining, len(line))), direction.tgt) for line in parts]
+) -> dict[Direction, list[list[Translation]]]:
+    """The best translations of every source; none of an empty one."""
+    base, section = setup.base, setup.recipe.evaluate
+    batches = TranslationBatches(
+        sources,
+        base.tokenizer,
+        setup.codes,
+        max_tokens=section.max_tokens,
+        max_length=setup.recipe.data.max_length,
+        prefix=prefix,
+    )
+    found: dict[Direction, list[list[Translation]]] = {d: [[] for _ in lines] for d, lines in sources.items()}
+    task, done = "translating", 0
+    on_event(Started(task, sum(map(len, batches)), "sentences"))
+    base.model.eval()
+    for batch in batches:
+        with setup.accelerator.autocast():
+            ranked = search_batch(base, batch, route or Route(), section, nbest)
+        for (direction, row), best in zip(batch.keys, ranked, strict=True):
+            found[direction][row] = [
+                Translation(base.tokenizer.decode(pieces), score) for pieces, score in best
+            ]
+        done += len(batch)
+        on_event(Advanced(task, done))
+    on_event(Finished(task))
+    return found
 
 
-def _with_search(setup: Setup, **settings: float | None) -> Setup:
-    given = {name: value for name, value in settings.items() if value is not None}
-    section = setup.recipe.evaluate.model_copy(update=given)
-    return replace(setup, recipe=setup.recipe.model_copy(update={"evaluate": section}))
+def _joined(parts: Sequence[Sequence[Translation]], language: str) -> tuple[Translation, ...]:
+    """The translations of a line from those of its parts, rank by rank."""
+    present = [part for part in parts if part]
+    if not present:
+        return (Translation("", 0.0),)
+    ranks = ([part[min(rank, len(part) - 1)] for part in present] for rank in range(max(map(len, present))))
+    return tuple(
+        Translation(
+            join_line([part.text for part in best], language), sum(part.score for part in best) / len(best)
+        )
+        for best in ranks
+    )

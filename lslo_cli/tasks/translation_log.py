@@ -1,4 +1,4 @@
-"""What an evaluation has translated so far, on disk, so that one that is interrupted can go on."""
+"""What has been translated so far, on disk, so that what is interrupted can go on."""
 
 from __future__ import annotations
 
@@ -41,9 +41,13 @@ class TranslationLog:
             with self._path.open("ab") as file:
                 file.write(_line([number, translations]))
         except OSError as error:
-            hint = "free some space; evaluating again goes on from here"
+            hint = "free some space; the same command goes on from here"
             raise unwritable(self._path, error, hint) from error
         self.finished[number] = list(translations)
+
+    def remove(self) -> None:
+        """Forget the log: what it was kept for is done."""
+        self._path.unlink(missing_ok=True)
 
 
 def _line(content: object) -> bytes:

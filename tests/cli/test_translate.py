@@ -34,8 +34,13 @@ def test_several_targets_are_columns_and_objects_with_json(lslo, text, tmp_path,
     monkeypatch.chdir(tmp_path)
     columns = lslo(*LINE, "--tgt", "qki,qso", "-i", str(text)).stdout.splitlines()
     objects = lslo(*LINE, "--tgt", "qki,qso", "-i", str(text), "--json").stdout.splitlines()
-    assert [line.split("\t") for line in columns] == [list(json.loads(line).values()) for line in objects]
-    assert list(json.loads(objects[0])) == ["qki", "qso"]
+    rows = [json.loads(line) for line in objects]
+    assert [row["source"] for row in rows] == ["taro", "", "taro taro"]
+    assert [line.split("\t") for line in columns] == [
+        [best[0]["text"] for best in row["translations"].values()] for row in rows
+    ]
+    assert list(rows[0]["translations"]) == ["qki", "qso"]
+    assert rows[0]["translations"]["qki"][0]["score"] < 0
 
 
 def test_text_may_come_through_a_pipe(text, tmp_path, monkeypatch):
@@ -58,6 +63,11 @@ def test_text_may_come_through_a_pipe(text, tmp_path, monkeypatch):
         (("--tgt", "qta"), 2, "nothing to translate from qta"),
         (("--tgt", "qki", "-i", "missing.txt"), 3, "cannot read missing.txt"),
         (("--tgt", "qki", "--run", "never-trained"), 3, "never-trained"),
+        (("--tgt", "qki", "--run", "./nowhere"), 3, "no folder './nowhere'"),
+        (("--tgt", "qki", "--nbest", "2"), 2, "no longer a line"),
+        (("--tgt", "qki", "--nbest", "2", "--json"), 2, "a beam of 1 has no 2 best translations"),
+        (("--tgt", "qki", "--column", "text"), 2, "has no column 'text'"),
+        ((), 2, "no language to translate into"),
     ],
 )
 def test_what_cannot_be_translated_is_one_message(

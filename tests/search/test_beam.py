@@ -1,6 +1,7 @@
 """Beam search against the reference: transformers' generate with fairseq's rules."""
 
 import copy
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -16,7 +17,7 @@ from lslo_cli.models.base import load_base
 from lslo_cli.nn.attach import attach, attach_mixture
 from lslo_cli.nn.route import Route
 from lslo_cli.search import beam, prediction
-from lslo_cli.search.beam import beam_search
+from lslo_cli.search.beam import beam_search, ranked_search
 from lslo_cli.search.stream import TranslationBatch, TranslationBatches
 from lslo_cli.world.text import sentences
 
@@ -107,6 +108,71 @@ def test_the_longest_hypothesis_ends_by_force(batch, longest):
     assert outputs == translate(base, batch, max_length_b=longest)
     by_source = beam_search(base, batch, None, max_length_a=0.5, max_length_b=longest)
     assert by_source == beam_search(base, batch, None, max_length_b=longest + 4)  # 0.5 x 9, rounded down
+
+
+def score_of(model, batch, row, pieces):
+    """The mean log-probability of language token, pieces and </s>, all read at once."""
+    written = [*batch.prompt_ids[row].tolist(), *pieces, EOS]
+    length = int(batch.attention_mask[row].sum())
+    logits = model(
+        input_ids=batch.input_ids[row : row + 1, :length], decoder_input_ids=torch.tensor([written[:-1]])
+    ).logits[0]
+    return logits.log_softmax(1).gather(1, torch.tensor(written[1:])[:, None]).mean().item()
+
+
+def test_scores_are_mean_log_probabilities_and_the_best_comes_first(batch):
+    base = random_base(ending=2.0)
+    found = ranked_search(base, batch, None, count=3, beam=4, max_length_b=12)
+    assert [best[0][0] for best in found] == beam_search(base, batch, None, beam=4, max_length_b=12)
+    for row, best in enumerate(found[:4]):
+        assert len(best) == 3 and len({tuple(pieces) for pieces, _ in best}) == 3
+        assert [score for _, score in best] == sorted((score for _, score in best), reverse=True)
+        for pieces, score in best:
+            assert score == pytest.approx(score_of(base.model, batch, row, pieces), rel=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_so_many_pieces_in_a_row_never_occur_twice(batch, size):
+    base, settings = random_base(ending=-2.0), {"max_length_b": 12, "no_repeat_ngram": size}
+    outputs = beam_search(base, batch, None, **settings)
+    grams = [[tuple(row[i : i + size]) for i in range(len(row) - size + 1)] for row in outputs]
+    assert all(len(set(row)) == len(row) for row in grams)
+    assert outputs != beam_search(base, batch, None, max_length_b=12)
+
+
+def test_a_prefix_begins_every_translation_and_counts(batch):
+    base, settings = random_base(ending=3.0), {"max_length_b": 12, "count": 2}
+    begun = replace(
+        batch, prompt_ids=torch.cat((batch.prompt_ids, torch.tensor([[7, 9]]).expand(24, 2)), dim=1), prefix=2
+    )
+    found = ranked_search(base, begun, None, **settings)
+    assert all(pieces[:2] == [7, 9] for best in found for pieces, _ in best)
+    for row in range(4):
+        pieces, score = found[row][0]
+        assert score == pytest.approx(score_of(base.model, batch, row, pieces), rel=1e-4)
+
+
+def test_a_source_with_several_targets_is_encoded_once(batch, monkeypatch):
+    base = random_base(ending=3.0)
+    same = replace(
+        batch,
+        input_ids=batch.input_ids[::3].repeat_interleave(3, dim=0),
+        attention_mask=batch.attention_mask[::3].repeat_interleave(3, dim=0),
+        source_language=batch.source_language[::3].repeat_interleave(3, dim=0),
+    )
+    seen = []
+    layer = base.model.get_encoder().layers[0]
+    layer.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
+    outputs = beam_search(base, same, None, max_length_b=12)
+    assert seen == [8]
+    assert outputs == translate(base, same, max_length_b=12)
+    routed, route = with_adapters(
+        base, lambda model: attach(model, paper(1, 2), RankMap({"en": 2, "fr": 1, "wo": 3}), CODES)
+    )
+    assert beam_search(routed, same, route, max_length_b=12) != outputs
+    with route.of(same.source_language, same.target_language):
+        expected = translate(routed, same, max_length_b=12)
+    assert beam_search(routed, same, route, max_length_b=12) == expected
 
 
 def test_a_large_vocabulary_is_searched_in_blocks_and_a_few_rows_at_a_time(batch, monkeypatch):

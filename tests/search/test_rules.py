@@ -14,7 +14,7 @@ from benchmarks import reference
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import Index, uniform
 from lslo_cli.nn.attach import attach, site_module
-from lslo_cli.search.beam import beam_search
+from lslo_cli.search.beam import beam_search, ranked_search
 from lslo_cli.search.stream import TranslationBatch
 
 PAD, EOS = 1, 2
@@ -125,6 +125,18 @@ def test_fairseq_mode_finds_what_fairseqs_rules_find(base, batch, prefer, search
     outputs = search(base, batch, max_length_b=12)
     assert outputs == expected(base, batch)
     assert len(set(map(len, outputs))) > 1  # else the test would say little
+
+
+def test_the_best_ones_are_those_that_fairseqs_rules_finish(base, batch, prefer):
+    prefer(3.0)
+    ranked = ranked_search(base, batch, None, count=4, max_length_b=12)
+    for row in range(0, 24, 4):
+        ids, mask = batch.input_ids[row], batch.attention_mask[row].bool()
+        language = batch.prompt_ids[row, 1].item()
+        found = fairseq_search(base.model, ids[mask][None], language, 5, 12, 1.0)
+        best = sorted(found, key=lambda hypothesis: -hypothesis[1])[:4]
+        assert [pieces for pieces, _ in ranked[row]] == [list(tokens[1:-1]) for tokens, _ in best]
+        assert [score for _, score in ranked[row]] == pytest.approx([score for _, score in best], rel=1e-4)
 
 
 @pytest.mark.parametrize("beam", [1, 2, 7])

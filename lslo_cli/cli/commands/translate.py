@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -14,22 +10,34 @@ from typer import Option
 
 from lslo_cli.cli.flags import Key, split_commas, takes
 from lslo_cli.cli.options import MACHINE, BaseModelName, ExperimentOptions, MachineOptions
+from lslo_cli.errors import UsageError
+
+TABLE = "Tables"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TranslateOptions(MachineOptions, ExperimentOptions):
-    src: Annotated[str, Option("--src", metavar="CODE", help="The language of the text.")]
+    src: Annotated[str | None, Option("--src", metavar="CODE", help="The language of the text.")] = None
     tgt: Annotated[
-        str, Option("--tgt", metavar="CODES", help="The language to translate into, or several: fr,wo.")
-    ]
+        str | None,
+        Option("--tgt", metavar="CODES", help="The language to translate into, or several: fr,wo."),
+    ] = None
     input: Annotated[
-        Path | None, Option("--input", "-i", metavar="FILE", help="A text file; default: stdin.")
+        Path | None,
+        Option("--input", "-i", metavar="PATH", help="A file, a table, or a folder; default: stdin."),
     ] = None
     output: Annotated[
         Path | None,
-        Option("--output", "-o", metavar="FILE", help="Written whole or not at all; default: stdout."),
+        Option(
+            "--output", "-o", metavar="PATH", help="Written whole or not at all, resumable; default: stdout."
+        ),
     ] = None
-    run: Annotated[str, Option("--run", metavar="NAME", help="A run of the experiment, or base.")] = "base"
+    run: Annotated[
+        str,
+        Option(
+            "--run", metavar="NAME|FOLDER|ID", help="A run of the experiment, a folder, a hub id, or base."
+        ),
+    ] = "base"
     model: BaseModelName = None
     beam: Annotated[int | None, Option("--beam", help="Beam size."), Key("evaluate.beam")] = None
     length_penalty: Annotated[
@@ -37,11 +45,40 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
         Option("--length-penalty", help="The power of the length that scores are divided by."),
         Key("evaluate.length_penalty"),
     ] = None
+    no_repeat_ngram: Annotated[
+        int | None,
+        Option("--no-repeat-ngram", help="So many pieces in a row never occur twice; 0 allows all."),
+        Key("evaluate.no_repeat_ngram"),
+    ] = None
+    nbest: Annotated[int, Option("--nbest", help="Translations of each line; needs --json.")] = 1
+    prefix: Annotated[str, Option("--prefix", metavar="TEXT", help="What every translation begins with.")] = (
+        ""
+    )
     buffer: Annotated[
         int, Option("--buffer", min=1, help="Lines that are read at a time; 1 answers each line at once.")
     ] = 1000
+    column: Annotated[
+        str | None,
+        Option(
+            "--column",
+            metavar="NAME",
+            rich_help_panel=TABLE,
+            help="The text's column or key; default: --src.",
+        ),
+    ] = None
+    src_column: Annotated[
+        str | None,
+        Option(
+            "--src-column", metavar="NAME", rich_help_panel=TABLE, help="The one with each row's language."
+        ),
+    ] = None
+    tgt_column: Annotated[
+        str | None,
+        Option("--tgt-column", metavar="NAME", rich_help_panel=TABLE, help="The one with each row's target."),
+    ] = None
     json: Annotated[
-        bool, Option("--json", rich_help_panel=MACHINE, help="Print an object for each line.")
+        bool,
+        Option("--json", rich_help_panel=MACHINE, help="An object for each line, with scores."),
     ] = False
 
 
@@ -51,46 +88,33 @@ def translate(options: TranslateOptions) -> None:
 
     Line n of the output is line n of the input; an empty line stays empty. A line longer than the model
     reads is translated sentence by sentence. With several targets a line has a column for each, separated
-    by tabs.
+    by tabs. Of a .tsv, .csv or .jsonl file one column or key is translated; of a folder every file.
 
     Example: lslo translate --recipe demo --src qta --tgt qki -i text.txt -o translated.txt
     """
-    from lslo_cli import tasks
-    from lslo_cli.artifacts.writing import write_text
-    from lslo_cli.cli.progress import listening
-
-    targets = split_commas(options.tgt)
     experiment = options.experiment()
+    if options.nbest > 1 and not options.json:
+        raise UsageError(
+            f"--nbest {options.nbest} gives several translations of a line, which are no longer a line",
+            "add --json",
+        )
+    from lslo_cli import tasks
+    from lslo_cli.cli.progress import listening
+    from lslo_cli.data.to_translate import Columns, files_to_translate, read_to_translate
+    from lslo_cli.tasks.translate import Search
+    from lslo_cli.tasks.translate_file import Form, stream, translate_file
+
+    files = files_to_translate(options.input, options.output)
+    columns = Columns(options.column, options.src_column, options.tgt_column)
+    targets = split_commas(options.tgt or "")
+    search = Search(nbest=options.nbest, prefix=options.prefix)
     with listening(options.quiet) as on_event:
-        translator = tasks.open_translator(experiment, options.run, on_event)
-        # A file is read whole first: bytes that are no text stop it before an hour of translating.
-        lines = list(_lines(options.input)) if options.input else _lines(None)
-        found = tasks.translate(
-            translator, lines, src=options.src, tgt=targets, buffer=options.buffer, on_event=on_event
-        )
-        texts = (
-            json.dumps(dict(zip(targets, row, strict=True)), ensure_ascii=False)
-            if options.json
-            else "\t".join(row)
-            for row in found
-        )
-        if options.output is None:
-            for text in texts:
+        translator = tasks.open_translator(experiment, options.run, on_event, options.given())
+        for source, target in files:
+            lines = read_to_translate(source, options.src, targets, columns)
+            form = Form.of(source, options.json, () if options.tgt_column else targets)
+            if target is not None:
+                translate_file(translator, lines, target, form, search, options.buffer, on_event)
+                continue
+            for text in stream(translator, lines, form, search, options.buffer, on_event):
                 print(text, flush=True)
-            return
-        write_text(options.output, "".join(f"{text}\n" for text in texts))
-
-
-def _lines(path: Path | None) -> Iterator[str]:
-    """The lines of a file or of stdin, as they come. Raises InputError where they are not UTF-8."""
-    from lslo_cli.data.readers import decode
-    from lslo_cli.errors import InputError
-
-    try:
-        with path.open("rb") if path else nullcontext(sys.stdin.buffer) as file:
-            for number, line in enumerate(file, start=1):
-                yield decode(line, Path(f"{path or 'stdin'} (line {number})")).strip()
-    except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
-        ) from None

@@ -1,0 +1,133 @@
+"""Text to translate: lines of a file or of a pipe, or rows of a table, with their languages."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lslo_cli.data.lines import readable
+from lslo_cli.data.readers import Text, decode, plain, read_lines
+from lslo_cli.data.tabular import read_header, read_table
+from lslo_cli.errors import InputError, UsageError
+
+TABLES = (".tsv", ".csv", ".jsonl")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line, its language, and those it is to be translated into."""
+
+    text: str
+    src: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column or key of a table holds what; text is by default in the one with the source's name."""
+
+    text: str | None = None
+    src: str | None = None
+    tgt: str | None = None
+
+    @property
+    def given(self) -> list[str]:
+        return [name for name in (self.text, self.src, self.tgt) if name is not None]
+
+
+def is_table(path: Path | None) -> bool:
+    """Whether a file has columns or keys, by its name."""
+    return path is not None and plain(path).suffix in TABLES
+
+
+def files_to_translate(path: Path | None, output: Path | None) -> list[tuple[Path | None, Path | None]]:
+    """What is to be read, None for stdin, and where its translation goes, None for stdout.
+
+    A folder stands for its files, whose translations have their names in the folder ``output``. Raises
+    UsageError for a folder without such a one, InputError for one without files.
+    """
+    if path is None or not path.is_dir():
+        return [(path, output)]
+    if output is None or output.is_file():
+        raise UsageError(
+            f"the files of {path} need a folder for their translations", "name a folder with --output"
+        )
+    files = sorted(
+        file
+        for file in path.rglob("*")
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+    if not files:
+        raise InputError(f"no file in {path}", "name a folder of text files, or a file")
+    return [(file, output / _translated_name(file.relative_to(path))) for file in files]
+
+
+def _translated_name(path: Path) -> Path:
+    """The name without .gz; what comes of a CSV has tabs."""
+    return plain(path).with_suffix(".tsv") if plain(path).suffix == ".csv" else plain(path)
+
+
+def read_to_translate(
+    path: Path | None, src: str | None, targets: Sequence[str], columns: Columns = Columns()
+) -> Iterator[Line]:
+    """The lines of a file, the rows of a table, or the lines of stdin as they come.
+
+    Raises UsageError where a language is not given, InputError where the text cannot be read.
+    """
+    if is_table(path):
+        assert path is not None
+        yield from _rows(path, src, targets, columns)
+        return
+    if columns.given:
+        raise UsageError(
+            f"{path or 'stdin'} has no column '{columns.given[0]}'", f"name a file of {', '.join(TABLES)}"
+        )
+    source, wanted = _language(src, "--src"), _targets(targets)
+    for text in _stdin() if path is None else _file(path):
+        yield Line(text, source, wanted)
+
+
+def _rows(path: Path, src: str | None, targets: Sequence[str], columns: Columns) -> Iterator[Line]:
+    text_column = columns.text or _language(src, "--src, or the text's --column")
+    wanted = [text_column, *filter(None, (columns.src, columns.tgt))]
+    table: Text = read_table(path, wanted)
+    for name in wanted:
+        if name not in table:
+            raise InputError(
+                f"{path} has no column or key '{name}'; it has {', '.join(read_header(path))}",
+                "name the one with the text with --column",
+            )
+    for number, text in enumerate(table[text_column]):
+        source = table[columns.src][number] if columns.src else src
+        into = table[columns.tgt][number].split(",") if columns.tgt else targets
+        yield Line(text, _language(source, "--src or --src-column"), _targets(into))
+
+
+def _file(path: Path) -> list[str]:
+    """A file is read whole first: bytes that are no text stop it before an hour of translating."""
+    try:
+        return read_lines(path) if path.stat().st_size else []
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
+        ) from None
+
+
+def _stdin() -> Iterator[str]:
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        yield readable(decode(line, Path(f"stdin (line {number})")).strip())
+
+
+def _language(code: str | None, flag: str) -> str:
+    if not code:
+        raise UsageError("the language of the text is not given", f"name it with {flag}")
+    return code
+
+
+def _targets(codes: Sequence[str]) -> tuple[str, ...]:
+    found = tuple(code.strip() for code in codes if code.strip())
+    if not found:
+        raise UsageError("no language to translate into is given", "name it with --tgt")
+    return found

@@ -1,0 +1,79 @@
+"""Text to translate: lines, tables and folders, with the languages of each line."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lslo_cli.data.to_translate import Columns, Line, files_to_translate, read_to_translate
+from lslo_cli.errors import InputError, UsageError
+
+
+def test_a_file_has_a_line_for_each_of_its_lines(write):
+    folder = write({"a.txt": "one\r\n\n  \u200b \nfour\u2028still four", "empty.txt": ""})
+    lines = list(read_to_translate(folder / "a.txt", "en", ["fr", "wo"]))
+    assert [line.text for line in lines] == ["one", "", "", "four\u2028still four"]
+    assert {(line.src, line.targets) for line in lines} == {("en", ("fr", "wo"))}
+    assert list(read_to_translate(folder / "empty.txt", "en", ["fr"])) == []
+
+
+def test_stdin_is_read_line_by_line(monkeypatch):
+    pipe = io.BytesIO(b"one\n\nthree")
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=pipe))
+    lines = read_to_translate(None, "en", ["fr"])
+    assert next(lines).text == "one"
+    assert pipe.tell() == 4
+    assert [line.text for line in lines] == ["", "three"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.tsv", "id\teng\tlang\tinto\n1\tHello\ten\tfr,wo\n2\t\tde\tfr\n"),
+        ("t.csv", 'id,eng,lang,into\n1,Hello,en,"fr,wo"\n2,,de,fr\n'),
+        ("t.jsonl", '{"eng": "Hello", "lang": "en", "into": "fr,wo"}\n{"lang": "de", "into": "fr"}\n'),
+    ],
+)
+def test_a_table_has_its_text_and_languages_in_columns_or_keys(write, name, content):
+    path = write({name: content}) / name
+    columns = Columns(text="eng", src="lang", tgt="into")
+    assert list(read_to_translate(path, None, (), columns)) == [
+        Line("Hello", "en", ("fr", "wo")),
+        Line("", "de", ("fr",)),
+    ]
+    by_code = list(read_to_translate(path, "en", ["fr"]))
+    assert by_code == [Line("Hello", "en", ("fr",)), Line("", "en", ("fr",))]
+
+
+def test_a_folder_stands_for_its_files(write):
+    folder = write({"in/b.csv": "x", "in/deep/a.txt.gz": "x", "in/.hidden": "x", "file": "x", "none/.x": ""})
+    into = Path("translated")
+    assert files_to_translate(folder / "in", into) == [
+        (folder / "in/b.csv", into / "b.tsv"),
+        (folder / "in/deep/a.txt.gz", into / "deep/a.txt"),
+    ]
+    assert files_to_translate(None, None) == [(None, None)]
+    with pytest.raises(UsageError, match="need a folder for their translations"):
+        files_to_translate(folder / "in", None)
+    with pytest.raises(UsageError, match="need a folder"):
+        files_to_translate(folder / "in", folder / "file")
+    with pytest.raises(InputError, match="no file in"):
+        files_to_translate(folder / "none", into)
+
+
+@pytest.mark.parametrize(
+    ("src", "targets", "columns", "error", "message"),
+    [
+        (None, ["fr"], Columns(), UsageError, "the language of the text is not given"),
+        ("en", [], Columns(), UsageError, "no language to translate into"),
+        ("en", ["fr"], Columns(text="nope"), InputError, "no column or key 'nope'; it has en, lang"),
+        ("en", ["fr"], Columns(src="lang"), UsageError, "the language of the text is not given"),
+    ],
+)
+def test_a_language_or_column_that_is_missing_is_named(write, src, targets, columns, error, message):
+    path = write({"t.tsv": "en\tlang\nHello\ten\nBye\t\n"}) / "t.tsv"
+    with pytest.raises(error, match=message):
+        list(read_to_translate(path, src, targets, columns))

@@ -1,0 +1,103 @@
+"""Files of translations: as many lines as the text has, the same bytes after an interrupt."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lslo_cli import tasks
+from lslo_cli.data.to_translate import Line
+from lslo_cli.errors import UsageError
+from lslo_cli.events import Advanced
+from lslo_cli.tasks.translate import Search
+from lslo_cli.tasks.translate_file import Form, stream, translate_file
+
+TEXT = ["taro miro", "", "miro", "taro", "", "miro taro", "taro taro", "miro"]
+
+
+@pytest.fixture(scope="module")
+def translator(tiny):
+    from lslo_cli import load_base
+
+    return load_base(str(tiny.base), {"run.device": "cpu", "evaluate.beam": 3, "evaluate.max_new_tokens": 8})
+
+
+def lines(texts=TEXT, targets=("qki", "qso")):
+    return [Line(text, "qta", targets) for text in texts]
+
+
+def test_an_interrupted_file_goes_on_to_the_same_bytes(translator, tmp_path, heard):
+    whole, parts = tmp_path / "whole.tsv", tmp_path / "parts.tsv"
+    translate_file(translator, lines(), whole, Form(), Search(), 3)
+    assert whole.read_text(encoding="utf-8").count("\n") == len(TEXT)
+    seen = []
+
+    def interrupt(event):
+        seen.append(event)
+        if len([event for event in seen if isinstance(event, Advanced)]) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        translate_file(translator, lines(), parts, Form(), Search(), 3, interrupt)
+    assert not parts.exists()
+    translate_file(translator, lines(), parts, Form(), Search(), 3, heard)
+    assert parts.read_bytes() == whole.read_bytes()
+    assert heard.notes == ["3 of 8 lines are translated already"]
+    assert {path.name for path in tmp_path.iterdir()} == {"whole.tsv", "parts.tsv"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "search"), [([*TEXT[:-1], "taro"], Search()), (TEXT, Search(nbest=2)), (TEXT, Search(beam=1))]
+)
+def test_what_was_translated_of_another_text_or_by_another_search_is_not_used(
+    translator, tmp_path, heard, texts, search
+):
+    def interrupt(event):
+        if (
+            isinstance(event, Advanced)
+            and event.completed
+            and (tmp_path / ".out.partial").stat().st_size > 99
+        ):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        translate_file(translator, lines(), tmp_path / "out", Form(), Search(), 3, interrupt)
+    translate_file(translator, lines(texts), tmp_path / "out", Form(), search, 3, heard)
+    assert heard.notes == []
+
+
+def test_objects_have_the_best_translations_with_their_scores(translator):
+    rows = [json.loads(row) for row in stream(translator, lines(), Form(as_json=True), Search(nbest=3))]
+    assert [row["source"] for row in rows] == TEXT and {row["src"] for row in rows} == {"qta"}
+    assert rows[1]["translations"] == {
+        "qki": [{"text": "", "score": 0.0}],
+        "qso": [{"text": "", "score": 0.0}],
+    }
+    best = rows[0]["translations"]["qki"]
+    assert len(best) == 3 and len({each["text"] for each in best}) > 1
+    assert [each["score"] for each in best] == sorted((each["score"] for each in best), reverse=True)
+    plain = list(stream(translator, lines(), Form(), Search()))
+    assert plain[0].split("\t") == [row[0]["text"] for row in rows[0]["translations"].values()]
+
+
+def test_lines_may_be_of_different_languages_and_tables_keep_their_header(translator):
+    mixed = [Line("taro", "qta", ("qki",)), Line("taro", "qso", ("qta",)), Line("", "qki", ("qso",))]
+    header, *found = stream(translator, mixed, Form(header=("translation",)), Search(), buffer=2)
+    assert header == "translation" and len(found) == 3 and found[2] == ""
+    assert found[0] == next(tasks.translate(translator, ["taro"], src="qta", tgt="qki"))[0]
+    assert found[1] == next(tasks.translate(translator, ["taro"], src="qso", tgt="qta"))[0]
+
+
+def test_a_prefix_begins_every_line_that_is_not_empty(translator, sources=("taro", "")):
+    found = list(stream(translator, lines(sources, ("qki",)), Form(), Search(prefix="miro")))
+    assert found[0].startswith("miro") and found[1] == ""
+    with pytest.raises(UsageError, match="the prefix leaves no room"):
+        list(stream(translator, lines(sources), Form(), Search(prefix="miro " * 9)))
+
+
+def test_a_language_that_is_not_there_stops_a_file_before_it_begins(translator, tmp_path):
+    wanted = [*lines(), Line("taro", "qta", ("xx",))]
+    with pytest.raises(UsageError, match="'xx' is not among the languages"):
+        translate_file(translator, wanted, tmp_path / "out", Form(), Search(), 1)
+    assert list(tmp_path.iterdir()) == []
