@@ -36,6 +36,7 @@ from lslo_cli.search.beam import beam_search
 from lslo_cli.search.stream import Key, TranslationBatch, TranslationBatches
 from lslo_cli.world.text import sentences
 
+TOKENIZER = SimpleNamespace(unused=[])
 BEAM = 5
 LONGEST = 64
 MAX_TOKENS = 12_000
@@ -149,7 +150,13 @@ def attached(task: Task) -> tuple[nn.Module, Adapters]:
 
 def ours(model: nn.Module, route: Route) -> Search:
     """Our beam search."""
-    return partial(beam_search, SimpleNamespace(model=model), route=route, beam=BEAM, max_length_b=LONGEST)
+    return partial(
+        beam_search,
+        SimpleNamespace(model=model, tokenizer=TOKENIZER),
+        route=route,
+        beam=BEAM,
+        max_length_b=LONGEST,
+    )
 
 
 def generate(model: nn.Module, route: Route) -> Search:
@@ -157,7 +164,9 @@ def generate(model: nn.Module, route: Route) -> Search:
 
     def search(batch: TranslationBatch) -> list[list[int]]:
         with route.of(batch.source_language, batch.target_language):
-            return translate(SimpleNamespace(model=model), batch, beam=BEAM, max_length_b=LONGEST)
+            return translate(
+                SimpleNamespace(model=model, tokenizer=TOKENIZER), batch, beam=BEAM, max_length_b=LONGEST
+            )
 
     return search
 

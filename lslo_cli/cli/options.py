@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
+from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, flags_of, number_or_word, split_commas
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.folder import ExperimentFolder
-    from lslo_cli.recipe import Recipe
+    from lslo_cli.recipe import Memory, Recipe
     from lslo_cli.tasks import Experiment
 
 EXPERIMENT = "Experiment"
@@ -33,9 +34,14 @@ def command_line() -> str:
 
 
 def classes_by_key(text: str | None) -> dict[str, str]:
-    """Read ``tr=low,kk=very-low`` as values by recipe key. Raises UsageError for another form."""
+    """Read ``tr=low,kk=very-low``, or ``text``, as values by recipe key.
+
+    Raises UsageError for another form.
+    """
     from lslo_cli.method.codes import model_code
 
+    if text == "text":
+        return {"classes": text}
     classes: dict[str, str] = {}
     for item in split_commas(text or ""):
         code, _, resource = (part.strip() for part in item.partition("="))
@@ -48,6 +54,18 @@ def classes_by_key(text: str | None) -> dict[str, str]:
             raise UsageError(f"--resource names '{model_code(code)}' twice", "give each language one class")
         classes[key] = resource
     return classes
+
+
+def _value_at(recipe: Recipe, key: str) -> object:
+    """The value at a dotted key of a recipe."""
+    value: Any = recipe
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, dict) else getattr(value, part, None)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _shown(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 BaseModelName = Annotated[
@@ -104,13 +122,16 @@ class SettingsOptions:
         values = ((flag.key, getattr(self, flag.field)) for flag in flags_of(type(self)))
         return {key.name: key.read(value) for key, value in values if key and value is not None}
 
-    def resolve(self) -> Recipe:
-        """The recipe with these options applied. Raises UsageError, naming the flag that is at fault."""
-        from lslo_cli.recipe import resolve
+    def resolve(self, memory: Memory | None = None) -> Recipe:
+        """The recipe with these options applied, and below them what ``memory`` has of the experiment.
+
+        Raises UsageError, naming the flag that is at fault.
+        """
+        from lslo_cli.recipe import Memory, resolve
 
         given = self.given()
         try:
-            return resolve(self.recipe, given, self.assignments or ())
+            return resolve(self.recipe, given, self.assignments or (), memory or Memory())
         except UsageError as error:
             message = error.message
             for flag in flags_of(type(self)):
@@ -137,9 +158,10 @@ class RecipeOptions(SettingsOptions):
         str | None,
         Option(
             "--resource",
-            metavar="CODE=CLASS,...",
+            metavar="CODE=CLASS,...|text",
             rich_help_panel=EXPERIMENT,
-            help="Resource classes of languages outside the paper's 30: tr=medium,kk=low.",
+            help="Resource classes of languages outside the paper's 30: tr=medium,kk=low; or by the size of "
+            "your text.",
         ),
     ] = None
 
@@ -243,10 +265,83 @@ class FolderOptions(SettingsOptions):
 class ExperimentOptions(FolderOptions, LanguageOptions):
     """An experiment on translation between the recipe's languages."""
 
+    remembers = True
+    """Whether settings that earlier commands of the experiment were given hold for this one."""
+
+    def resolve(self, memory: Memory | None = None) -> Recipe:
+        """The recipe, with what the experiment remembers, of which a note says what it is.
+
+        Where nothing says which experiment is meant, it is the one that was worked on last in --results.
+        """
+        memory = self.memory() if memory is None and self.remembers else memory
+        recipe = super().resolve(memory)
+        if memory and not getattr(self, "quiet", False):
+            self._say_memory(memory, recipe)
+        return recipe
+
+    def memory(self) -> Memory:
+        """What earlier commands of the experiment were given."""
+        from lslo_cli.recipe import last_experiment, read_memory
+
+        last = None if self._chooses() else last_experiment(self.results)
+        return read_memory(last or self.folder(super().resolve()).path)
+
+    def _now(self) -> Memory:
+        from lslo_cli.recipe import given_now
+
+        return given_now(self.recipe, self.given(), self.assignments or ())
+
+    def _chooses(self) -> bool:
+        """Whether anything that was given says which experiment is meant."""
+        from lslo_cli.recipe import CHOOSING
+
+        now = self._now()
+        return now.recipe is not None or any(key.partition(".")[0] in CHOOSING for key in now.given)
+
+    def _say_memory(self, memory: Memory, recipe: Recipe) -> None:
+        from lslo_cli.recipe import MEMORY_FILE
+
+        path, now = self.folder(recipe).path / MEMORY_FILE, self._now()
+        flags = {flag.key.name: flag.name for flag in flags_of(type(self)) if flag.key}
+        held = {**memory.environment, **memory.given}
+        values = {key: _value_at(recipe, key) for key in held}
+        same = {key: value for key, value in held.items() if str(values[key]) == str(value)}
+        taken = [
+            f"{flags.get(key, key)} {_shown(value)}" for key, value in same.items() if key not in now.given
+        ]
+        if memory.recipe and self.recipe is None:
+            taken.insert(0, f"--recipe {memory.recipe}")
+        if taken:
+            console.say(f"{path}: {', '.join(taken)}, as given before")
+        for key in held.keys() - same.keys():
+            console.say(
+                f"{flags.get(key, key)} is {_shown(values[key])} for this command; "
+                f"the experiment was begun with {_shown(held[key])} ({path})"
+            )
+
     def experiment(self) -> Experiment:
-        """The experiment these options describe. Its languages are checked, too."""
-        self.resolve().selected_languages()
-        return super().experiment()
+        """The experiment these options describe, with what it will remember of them.
+
+        Languages, text and model are checked as far as that needs nothing heavy.
+        """
+        from lslo_cli.data.classes import with_classes
+        from lslo_cli.recipe import Memory
+
+        memory = self.memory() if self.remembers else None
+        recipe = with_classes(self.resolve(memory))
+        recipe.selected_languages()
+        self.check(recipe)
+        from lslo_cli.tasks import Experiment
+
+        remembered = memory.adding(self._now()) if memory is not None else None
+        if remembered is not None and recipe.classes == "text":
+            entries = recipe.languages.items()
+            counted = {f"languages.{code}.resource": str(entry.resource) for code, entry in entries}
+            remembered = remembered.adding(Memory(given=counted))
+        return Experiment(recipe, self.folder(recipe), command_line(), remembered)
+
+    def check(self, recipe: Recipe) -> None:
+        """Refuse what can be seen to be missing without loading anything heavy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,6 +460,16 @@ class FitOptions(StageOptions):
         ),
         Key("adapters.initialisation"),
     ] = None
+    directions: Annotated[
+        str | None,
+        Option(
+            "--directions",
+            metavar="LIST",
+            rich_help_panel=EXPERIMENT,
+            help="Train on these directions only: en-*,*-en,fr-wo; default: all.",
+        ),
+        Key("data.directions", split_commas),
+    ] = None
     lr: Annotated[
         float | None, Option("--lr", rich_help_panel=TRAINING, help="Peak learning rate."), Key("fit.lr")
     ] = None
@@ -384,3 +489,15 @@ class FitOptions(StageOptions):
         Key("fit.accumulate"),
     ] = None
     resume: Annotated[bool, Option("--resume", help="Continue after the last finished epoch.")] = False
+
+    def check(self, recipe: Recipe) -> None:
+        """Refuse a text or a folder of a model that was named and is not there. Raises InputError."""
+        from lslo_cli.data.text import check_text
+
+        if folder := recipe.model.missing_folder:
+            raise InputError(
+                f"no folder '{recipe.model.name}' with a base model (looked at {folder.absolute()})",
+                "check --model; docs/models.md lists models with size and licence",
+            )
+        if "path" in recipe.data.model_fields_set and not self.dry_run:
+            check_text(recipe)

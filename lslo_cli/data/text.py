@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lslo_cli.data.corpus import Corpus, Section, hold_out, load_corpus
-from lslo_cli.data.layouts import find_splits
-from lslo_cli.errors import UsageError
+from lslo_cli.data.layouts import find_sections, find_splits
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.recipe import Recipe
 from lslo_cli.world import Sizes, sentences
 
@@ -47,6 +47,21 @@ def with_splits(recipe: Recipe) -> Recipe:
     elif "test" not in given and (found := [split for split in TEST if split in there and split != train]):
         chosen["test"] = found[0]
     return recipe.model_copy(update={"data": data.model_copy(update=chosen)}) if chosen else recipe
+
+
+def check_text(recipe: Recipe, testing: bool = False) -> None:
+    """Raise InputError where the text to train or test on is plainly not there, without reading it."""
+    data = with_splits(recipe).data
+    if data.path == WORLD_NAME:
+        return
+    path = Path(data.path)
+    if not path.exists() and "path" not in data.model_fields_set:
+        raise InputError(
+            f"there is no text at {path}, where it is looked for by default",
+            f"`lslo data fetch flores101 --to {path}` fetches the paper's, or give --data PATH",
+        )
+    split = data.train if not testing or data.test == HELD_OUT else data.test
+    find_sections(path, [language.code for language in recipe.selected_languages()], split or None)
 
 
 def read_text(recipe: Recipe, codes: Sequence[str], split: str) -> Corpus:

@@ -137,6 +137,26 @@ SHAPES: dict[str, ModelShape] = {
 """Shapes known by name."""
 
 
+HUB_NAMES: dict[str, str] = {
+    "VityaVitalich/flores101_mm100_615M": "m2m-124-615m",
+    "seyoungsong/flores101_mm100_175M": "m2m-124-175m",
+    "facebook/m2m100_418M": "m2m-100-418m",
+    "facebook/m2m100_1.2B": "m2m-100-1.2b",
+    "facebook/nllb-200-distilled-600M": "nllb-200-600m",
+    "facebook/nllb-200-distilled-1.3B": "nllb-200-1.3b",
+    "facebook/nllb-200-1.3B": "nllb-200-1.3b",
+    "facebook/nllb-200-3.3B": "nllb-200-3.3b",
+    "alirezamsh/small100": "small-100",
+    "facebook/mbart-large-50-many-to-many-mmt": "mbart-50",
+}
+"""The hub's ids of models that are known by name."""
+
+
+def published_shape(model: str) -> ModelShape | None:
+    """The shape of a published model by name or hub id, None for any other."""
+    return SHAPES.get(HUB_NAMES.get(model, model))
+
+
 def published(name: str) -> tuple[Family, ModelShape]:
     """Family and shape of a published model by name, such as ``m2m-124-615m``.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import permutations
 
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.codes import MODEL_LANGUAGES, model_code
+from lslo_cli.method.relations import FAMILY_OF
 
 
 class Resource(StrEnum):
@@ -24,6 +25,10 @@ class Resource(StrEnum):
     def letter(self) -> str:
         """The letter that stands for the class in group names: H, M, L, V or U."""
         return self.value[0].upper()
+
+
+THRESHOLDS = {Resource.HIGH: 100_000_000, Resource.MEDIUM: 1_000_000, Resource.LOW: 100_000}
+"""FLORES-101's classes: more sentence pairs with English than this; very low is what has fewer."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +114,27 @@ def resolve_languages(
     sets: Mapping[str, Sequence[str]] = LANGUAGE_SETS,
     added: Iterable[str] = (),
 ) -> tuple[Language, ...]:
-    """Turn ``lang12``, ``"en,fr,wo"`` or a list of codes into languages, in the order given.
+    """The languages that :func:`language_codes` finds, each with its class.
+
+    A language of a published model that is not ``known`` is unlabelled. Raises UsageError as that does.
+    """
+    unlabelled = Resource.UNLABELLED
+    return tuple(
+        known.get(code) or Language(code, unlabelled, FAMILY_OF.get(code, ""))
+        for code in language_codes(names, known, sets, added)
+    )
+
+
+def language_codes(
+    names: str | Sequence[str],
+    known: Collection[str],
+    sets: Mapping[str, Sequence[str]] = LANGUAGE_SETS,
+    added: Iterable[str] = (),
+) -> list[str]:
+    """Turn ``lang12``, ``"en,fr,wo"`` or a list of names into the codes of languages, in the order given.
 
     A language may have any of its names: ``nb`` and ``nob_Latn`` are ``no``. ``added`` are codes that
     follow where they are not named already.
-
-    A language of a published model that is not ``known`` is unlabelled.
 
     Raises UsageError for an unknown code (naming the nearest), a language named twice, or fewer than two.
     """
@@ -139,7 +159,7 @@ def resolve_languages(
         raise UsageError(
             f"translation needs at least two languages, got {len(codes)}", "name them as --langs en,fr,wo"
         )
-    return tuple(known.get(code, Language(code, Resource.UNLABELLED)) for code in codes)
+    return codes
 
 
 def resource_classes(languages: Iterable[Language]) -> tuple[Resource, ...]:
@@ -151,6 +171,28 @@ def resource_classes(languages: Iterable[Language]) -> tuple[Resource, ...]:
 def directions(languages: Iterable[Language]) -> tuple[Direction, ...]:
     """All ordered pairs of different languages: n(n-1) directions, 132 for lang12, 870 for lang30."""
     return tuple(Direction(src.code, tgt.code) for src, tgt in permutations(languages, 2))
+
+
+def choose_directions(patterns: Sequence[str], languages: Iterable[Language]) -> tuple[Direction, ...]:
+    """Those of all directions that a pattern names, or all where there is no pattern.
+
+    A pattern is a direction, ``en-wo``, whose sides may be any name of a language or ``*`` for every one.
+    Raises UsageError for a pattern that names no direction.
+    """
+    available = directions(languages)
+    codes = {direction.src for direction in available}
+    named: set[Direction] = set()
+    for pattern in patterns:
+        asked = Direction.parse(pattern)
+        src, tgt = (side if side in codes else model_code(side) for side in (asked.src, asked.tgt))
+        found = {each for each in available if src in ("*", each.src) and tgt in ("*", each.tgt)}
+        if not found:
+            raise UsageError(
+                f"direction '{pattern}' is not among this experiment's",
+                f"its languages are {', '.join(sorted(codes))}; a side may be *, as in en-*",
+            )
+        named |= found
+    return tuple(each for each in available if each in named or not patterns)
 
 
 def group(direction: Direction, languages: Iterable[Language]) -> str:

@@ -31,6 +31,10 @@ class Dtype(StrEnum):
         return getattr(torch, self.value)
 
 
+RESERVED_POSITIONS = 2
+"""Rows of a table of learned positions that no token takes, as in fairseq's."""
+
+
 @dataclass(frozen=True)
 class BaseIdentity:
     """Which base model it is: ``name`` is what the user typed, ``digest`` is what decides.
@@ -66,6 +70,11 @@ class BaseModel:
     identity: BaseIdentity
     folder: Path | None
     new_rows: NewRows | None = None
+
+    def longest(self, max_length: int) -> int:
+        """``max_length``, or the most tokens that learned positions reach where those are fewer."""
+        rows = self.identity.learned_positions
+        return min(max_length, rows - RESERVED_POSITIONS) if rows else max_length
 
     def check_languages(self, codes: Iterable[str]) -> None:
         """Raise InputError where languages have no token, naming all of them."""

@@ -16,7 +16,7 @@ from lslo_cli.architectures.translation import UNTIED
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.writing import beside, settle
 from lslo_cli.errors import InputError, RunError, is_out_of_memory
-from lslo_cli.method.families import FAMILIES
+from lslo_cli.method.families import FAMILIES, HUB_NAMES, published_shape
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.hub import cache, endpoint, hub_files
 from lslo_cli.models.piece_tokenizer import PieceTokenizer
@@ -25,6 +25,7 @@ from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.models.tokenizer_files import TOKENIZER_FILES, read_family
 from lslo_cli.nn.files import first_not_finite, unreadable_reason
 from lslo_cli.parsing import parse_json
+from lslo_cli.recipe import ModelSection
 
 WORLD = "world"
 WORLD_FOLDER = Path(__file__).parent.parent / "world" / "base"
@@ -34,7 +35,10 @@ WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 COMPUTED = "embed_positions.weights"
 """Ends the names of computed positions, which older transformers stored beside the weights."""
 
-_OTHER_MODELS = "give --model DIR with a base model on this machine, or try `lslo demo`, which needs none"
+_OTHER_MODELS = (
+    "give --model FOLDER or a hub id (docs/models.md lists them with size and licence); --dry-run plans "
+    "without one, and `lslo estimate-subspace --recipe demo` needs none"
+)
 _COPY_AGAIN = "copy or download the model again"
 _WRITABLE = "free some space, or choose a folder that can be written to"
 
@@ -187,18 +191,28 @@ def find_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return Checkpoint(folder)
-    if folder.exists() or model.startswith(("/", ".", "~")) or model.count("/") > 1:
+    if folder.exists() or ModelSection(name=model).missing_folder:
         message = f"no folder '{model}' with a base model (looked at {folder.absolute()})"
         raise InputError(message, _OTHER_MODELS)
     files, reason = hub_files(model, [CONFIG, *TOKENIZER_FILES], revision)
     if not files:
         raise InputError(
-            f"base model '{model}' is neither a folder (looked at {folder.absolute()}) nor could it be had "
-            f"from {endpoint()} (cache: {cache()}): {reason}",
+            f"base model '{model}'{_described(model)} is neither a folder (looked at {folder.absolute()}) "
+            f"nor could it be had from {endpoint()} (cache: {cache()}): {reason}",
             _OTHER_MODELS,
         )
     snapshot = files[0].parent
     return Checkpoint(snapshot, model, snapshot.name)
+
+
+def _described(model: str) -> str:
+    """What a published model is: its family, its size, and whether a command takes it where none is given."""
+    shape = published_shape(model)
+    if shape is None:
+        return ""
+    default = ", the default" if model == ModelSection().name else ""
+    size = f"{4 * shape.parameters / 1e9:.1f} GB as float32"
+    return f" ({HUB_NAMES.get(model, model)}, {size}{default})"
 
 
 def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path) -> Checkpoint:

@@ -51,6 +51,7 @@ class PieceTokenizer(Tokenizer):
         self.eos_id, self.unk_id = ids["</s>"], ids["<unk>"]
         self._piece_ids = list(range(len(segmenter.pieces)))
         self.output_size = len(self.tokens)
+        self.unused = list(range(len(segmenter.pieces), len(self.tokens)))
         self._silent = {pad, self.eos_id, ids.get("<s>", pad), *self._languages.values()}
 
     def decode(self, ids: Iterable[int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import count
@@ -30,6 +31,9 @@ M2M = FAMILIES["m2m-124"]
 
 BOS, PAD, EOS, UNK = range(4)
 
+MADE_UP = re.compile(r"madeupword\d+$")
+"""What fairseq calls an entry of a dictionary that only rounds up its length."""
+
 
 class Tokenizer:
     """Pieces of text numbered by a dictionary: 4 specials, then the dictionary in its order.
@@ -49,6 +53,9 @@ class Tokenizer:
 
     tokens: Sequence[str]
     """All tokens by id."""
+
+    unused: list[int]
+    """Ids that stand for no token: rows that round a vocabulary up. No text has them, so none is written."""
 
     output_size: int
     """Number of ids a model can write; those of added languages, from here on, are only read."""
@@ -83,6 +90,7 @@ class Tokenizer:
         codes = {family.code_of(token): index for token, index in ids.items()}
         self._languages = {model_code(code): index for code, index in codes.items() if code}
         self.output_size = len(self.tokens)
+        self.unused = [index for token, index in ids.items() if MADE_UP.match(token)]
         self._silent = {BOS, PAD, EOS, ids.get(MASK, EOS), *self._languages.values()}
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
+from lslo_cli.method.languages import choose_directions
 from lslo_cli.method.memory import MemoryEstimate, estimate_memory
 from lslo_cli.method.ranks import SHARED, RankMap, uniform_ranks
 from lslo_cli.method.schedule import GradualPruning
@@ -14,6 +15,13 @@ from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, IndexStrategy
 from lslo_cli.recipe import Recipe
+
+FLORES_ROWS = 997
+"""Sentences of FLORES-101's dev split."""
+PAIR_TOKENS = 48
+"""Tokens that a sentence pair of FLORES takes in a batch of M2M-124, about: its longer side with padding."""
+DEFAULT_TOKENS = 4000
+"""The size of a batch that is planned with where it is left to the memory of the machine."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,14 @@ def work_of(recipe: Recipe, command: str, ranks: RankMap | None = None) -> Work:
         return Work(schedule.epochs, ranks, schedule=schedule, new_languages=new, span=span)
     schedule = recipe.training_schedule()
     return Work(recipe.fit.epochs, ranks, recipe.train.sites, schedule, new_languages=new, span=span)
+
+
+def batches_of_flores(recipe: Recipe) -> int:
+    """Batches of an epoch, about, were the text FLORES-101's dev split, or its first rows."""
+    data, limit = recipe.data, recipe.fit.max_tokens
+    directions = choose_directions(data.directions, recipe.selected_languages())
+    pairs = (data.train_rows or FLORES_ROWS) * len(directions)
+    return ceil(pairs * PAIR_TOKENS / (DEFAULT_TOKENS if limit == "auto" else limit))
 
 
 def training_facts(recipe: Recipe, work: Work, shape: ModelShape, batches: int) -> list[tuple[str, str]]:

@@ -1,16 +1,20 @@
 """Recipes: TOML to one frozen object.
 
 Later sources win: the defaults, the environment (``LSLO_MODEL``, ``LSLO_DATA``), what a recipe extends,
-the recipe, ``--set``, then flags. What counts is whether a value was given, never whether it is true.
+the recipe, what the experiment's commands were given before, ``--set``, then flags. What counts is whether a
+value was given, never whether it is true.
 """
 
 from lslo_cli.recipe.base import BaseSection
 from lslo_cli.recipe.files import find_recipe, recipe_folder, recipe_names
 from lslo_cli.recipe.flare import FlareSection
+from lslo_cli.recipe.memory import CHOOSING, ENVIRONMENT, Memory, last_experiment, read_memory
+from lslo_cli.recipe.memory import FILE as MEMORY_FILE
 from lslo_cli.recipe.reproduce import ReproduceSection, Stage
-from lslo_cli.recipe.resolution import ENVIRONMENT, recorded, reopened, resolve
+from lslo_cli.recipe.resolution import given_now, recorded, reopened, resolve
 from lslo_cli.recipe.sections import (
     AdaptersSection,
+    Classes,
     DataSection,
     EstimateSubspaceSection,
     EvaluateSection,
@@ -31,9 +35,12 @@ from lslo_cli.recipe.sections import (
 from lslo_cli.recipe.toml import to_toml
 
 __all__ = [
+    "CHOOSING",
     "ENVIRONMENT",
+    "MEMORY_FILE",
     "AdaptersSection",
     "BaseSection",
+    "Classes",
     "DataSection",
     "EstimateSubspaceSection",
     "EvaluateSection",
@@ -41,6 +48,7 @@ __all__ = [
     "FlareSection",
     "Keep",
     "LanguageEntry",
+    "Memory",
     "Method",
     "ModelSection",
     "Precision",
@@ -54,6 +62,9 @@ __all__ = [
     "TrainSection",
     "WeightLearnSection",
     "find_recipe",
+    "given_now",
+    "last_experiment",
+    "read_memory",
     "recipe_folder",
     "recipe_names",
     "recorded",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
@@ -13,10 +12,10 @@ from lslo_cli.errors import UsageError, nearest
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
 from lslo_cli.recipe.layers import Layer, has, merge, nested, source
+from lslo_cli.recipe.memory import FILE, Memory, from_environment, worth_remembering
 from lslo_cli.recipe.sections import LanguageEntry, Recipe, Section
 
-ENVIRONMENT = {"LSLO_MODEL": "model.name", "LSLO_DATA": "data.path"}
-"""Variables that set a default for a machine, and the key each sets."""
+NOTHING = Memory()
 
 KEY_DOTS = 3
 """More than any key of a recipe has, as ``languages.wo.resource``."""
@@ -27,18 +26,25 @@ BEFORE = {"adapters": {"initialisation": "gaussian", "span": "all"}}
 
 
 def resolve(
-    recipe: str | None = None, given: Mapping[str, Any] | None = None, assignments: Sequence[str] = ()
+    recipe: str | None = None,
+    given: Mapping[str, Any] | None = None,
+    assignments: Sequence[str] = (),
+    memory: Memory = NOTHING,
 ) -> Recipe:
     """Build a recipe from a name or path, values by dotted key, and ``key=value`` assignments.
 
-    ``given`` holds only what the user gave: a None in it is left out. Raises UsageError for an unknown
-    key or an unfit value, naming the key and its source, and InputError for a recipe that is missing or
-    not TOML.
+    ``given`` holds only what the user gave: a None in it is left out. ``memory`` is what the experiment
+    remembers: what was given before counts more than the recipe, and less than what is given now.
+
+    Raises UsageError for an unknown key or an unfit value, naming the key and its source, and InputError for
+    a recipe that is missing or not TOML.
     """
-    environment = {key: os.environ[name] for name, key in ENVIRONMENT.items() if os.environ.get(name)}
+    recipe = recipe if recipe is not None else memory.recipe
     layers = [
-        Layer(" in the environment", nested(environment)),
+        Layer(f" in {FILE}", nested(memory.environment)),
+        Layer(" in the environment", nested(from_environment())),
         *(recipe_layers(find_recipe(recipe)) if recipe is not None else ()),
+        Layer(f" in {FILE}", nested(memory.given)),
         Layer(" in --set", nested(dict(map(_assignment, assignments)))),
         Layer("", nested({key: value for key, value in (given or {}).items() if value is not None})),
     ]
@@ -47,6 +53,12 @@ def resolve(
         return Recipe.model_validate(values)
     except ValidationError as error:
         raise _as_usage_error(error, values, layers) from None
+
+
+def given_now(recipe: str | None, given: Mapping[str, Any], assignments: Sequence[str]) -> Memory:
+    """What a command was given, as far as its experiment remembers it."""
+    settings = {**dict(map(_assignment, assignments)), **given}
+    return Memory(recipe, worth_remembering(settings), worth_remembering(from_environment()))
 
 
 def recorded(values: Mapping[str, Any]) -> Recipe | None:

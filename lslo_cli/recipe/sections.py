@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from hashlib import sha256
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from lslo_cli.errors import UsageError
 from lslo_cli.method.allocation import Rule
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.languages import LANGUAGE_SETS, LANGUAGES, Language, Resource, resolve_languages
+from lslo_cli.method.relations import FAMILY_OF
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.span import Span
@@ -82,6 +85,13 @@ class Precision(StrEnum):
     FP16 = "fp16"
 
 
+class Classes(StrEnum):
+    """Where a class comes from that neither paper nor recipe gives: asked for, or counted in the text."""
+
+    GIVEN = "given"
+    TEXT = "text"
+
+
 class LanguageEntry(Section):
     """A language outside the paper's tables, or one of them described anew."""
 
@@ -96,13 +106,21 @@ class ModelSection(Section):
     name: str = "VityaVitalich/flores101_mm100_615M"
     revision: str | None = None
 
+    @property
+    def missing_folder(self) -> Path | None:
+        """The folder that ``name`` can only mean and that is not there, None for anything else."""
+        folder = Path(self.name).expanduser()
+        is_path = self.name.startswith(("/", ".", "~")) or self.name.count("/") > 1
+        return folder if is_path and not folder.is_dir() else None
+
 
 class DataSection(Section):
     """Parallel text: ``world`` or a path, and which split serves which purpose; "" is text without splits.
 
     Where no split is given, the one that the text has is taken: train or dev for training; test, devtest or
     dev for testing. With ``hold_out`` that many rows of each section of the training text are the test text,
-    and with ``dev_rows`` that many more are for choosing, neither trained nor tested on; 0 is none. ``world``
+    and with ``dev_rows`` that many more are for choosing, neither trained nor tested on; 0 is none.
+    ``directions`` are those to train on, as ``en-wo`` or ``en-*``; none is all. ``world``
     says which sizes the built-in world's languages had for its base model.
     """
 
@@ -114,6 +132,7 @@ class DataSection(Section):
     test_rows: Count | None = None
     hold_out: Count | None = None
     dev_rows: CountOrZero = 0
+    directions: tuple[str, ...] = ()
     temperature: Positive = 5.0
     max_length: Count = 256
 
@@ -273,6 +292,7 @@ class Recipe(Section):
     seed: CountOrZero = 2
     langs: str | tuple[str, ...] = "lang12"
     languages: dict[str, LanguageEntry] = Field(default_factory=dict)
+    classes: Classes = Classes.GIVEN
     new_languages: dict[NewCode, str] = Field(default_factory=dict)
     model: ModelSection = ModelSection()
     data: DataSection = DataSection()
@@ -323,12 +343,12 @@ class Recipe(Section):
         it, it is very low in resources. Where its family is unknown, it is its relative's.
         """
         described = {
-            code: Language(code, entry.resource, entry.family, entry.bitext)
+            code: Language(code, entry.resource, entry.family or FAMILY_OF.get(code, ""), entry.bitext)
             for name, entry in self.languages.items()
             for code in (model_code(name),)
         }
         known = {**LANGUAGES, **world(self.data.world), **NEWCOMERS}
-        families = {code: language.family for code, language in known.items()}
+        families = {**FAMILY_OF, **{code: language.family for code, language in known.items()}}
         added = {
             code: Language(code, Resource.VERY_LOW, families.get(code) or families.get(relative, ""))
             for code, relative in self.new_languages.items()
@@ -336,13 +356,26 @@ class Recipe(Section):
         return {**known, **added, **described}
 
     def selected_languages(self) -> tuple[Language, ...]:
-        """The languages of the experiment. Raises UsageError for an unknown code."""
-        return resolve_languages(
-            self.langs,
-            self.known_languages(),
-            {**LANGUAGE_SETS, "world12": tuple(WORLD)},
-            added=self.new_languages,
+        """The languages of the experiment.
+
+        Raises UsageError for an unknown code, and for one that the built-in world lacks where it is the text.
+        """
+        languages = resolve_languages(
+            self.langs, self.known_languages(), self.language_sets(), added=self.new_languages
         )
+        strangers = [each.code for each in languages if each.code not in {**WORLD, **NEWCOMERS}]
+        if self.data.path == "world" and strangers:
+            raise UsageError(
+                f"the text here is the built-in world, whose languages are synthetic, without {strangers[0]}",
+                "leave out --langs, or give --langs world12; real languages need --data, and no demo recipe "
+                "(unset LSLO_RECIPE)",
+            )
+        return languages
+
+    @staticmethod
+    def language_sets() -> dict[str, tuple[str, ...]]:
+        """The names that ``langs`` takes for several languages."""
+        return {**LANGUAGE_SETS, "world12": tuple(WORLD)}
 
     def estimation_schedule(self) -> GradualPruning:
         """Eq. 4 with the settings of subspace estimation."""

@@ -22,16 +22,16 @@ def _lines(section: Section, header: str = "") -> list[str]:
         if isinstance(value, Section):
             tables += _lines(value, key)
         elif isinstance(value, dict) and not all(isinstance(entry, Section) for entry in value.values()):
-            pairs = ", ".join(f"{_scalar(name)} = {_scalar(entry)}" for name, entry in value.items())
+            pairs = ", ".join(f"{scalar(name)} = {scalar(entry)}" for name, entry in value.items())
             lines.append(f"{key} = {{{pairs}}}")
         elif isinstance(value, dict):
             for name, entry in value.items():
-                tables += _lines(entry, f"{key}.{_scalar(name)}")
+                tables += _lines(entry, f"{key}.{scalar(name)}")
         else:
-            lines.append(f"# {key} is not set" if value is None else f"{key} = {_scalar(value)}")
+            lines.append(f"# {key} is not set" if value is None else f"{key} = {scalar(value)}")
     return lines + tables
 
 
-def _scalar(value: object) -> str:
-    """JSON's texts, numbers, booleans and lists of them are TOML's too, but for one control character."""
+def scalar(value: object) -> str:
+    """A value without keys. What JSON writes for it is TOML too, but for one control character."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

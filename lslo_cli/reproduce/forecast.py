@@ -8,25 +8,17 @@ from pathlib import Path
 
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.data.text import WORLD_NAME
-from lslo_cli.method.families import SHAPES
-from lslo_cli.method.languages import directions
+from lslo_cli.method.families import published_shape
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import RankMap, parse_ranks
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.base_info import base_facts
-from lslo_cli.models.work import Work, work_of
+from lslo_cli.models.work import Work, batches_of_flores, work_of
 from lslo_cli.recipe import Method, Recipe, Stage
 from lslo_cli.reproduce.jobs import Job, Jobs, Kind
 from lslo_cli.reproduce.making import is_current
 from lslo_cli.tasks import Experiment, choices
 from lslo_cli.tasks.setup import prepare
-
-FLORES_ROWS = 997
-"""Sentences of FLORES-101's dev split."""
-PAIR_TOKENS = 48
-"""Tokens that a sentence pair of FLORES takes in a batch of M2M-124, about: its longer side with padding."""
-HUB_COPIES = {"VityaVitalich/flores101_mm100_615M": "m2m-124-615m"}
-"""Shapes of hub models that recipes name, so that a plan needs no network."""
 
 COMMANDS = {
     Stage.WEIGHT_LEARN: "weight-learn",
@@ -85,16 +77,13 @@ def updates_of(recipe: Recipe) -> tuple[int, bool]:
     if _at_hand(recipe.model.name, data.path):
         batches = len(prepare(recipe).training_batches().batches(1))
         return ceil(batches / fit.accumulate), True
-    rows = data.train_rows or FLORES_ROWS
-    tokens = rows * len(directions(recipe.selected_languages())) * PAIR_TOKENS
-    per_batch = 4000 if fit.max_tokens == "auto" else fit.max_tokens
-    return ceil(tokens / (per_batch * fit.accumulate)), False
+    return ceil(batches_of_flores(recipe) / fit.accumulate), False
 
 
 def shape_of(recipe: Recipe) -> ModelShape:
     """The shape of the recipe's base model. Raises InputError or UsageError where there is no such model."""
-    name = HUB_COPIES.get(recipe.model.name, recipe.model.name)
-    return SHAPES[name] if name in SHAPES else base_facts(name, recipe.model.revision).shape
+    name = recipe.model.name
+    return published_shape(name) or base_facts(name, recipe.model.revision).shape
 
 
 def _work(experiment: Experiment, command: str) -> Work | None:

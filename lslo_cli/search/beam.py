@@ -100,7 +100,8 @@ def ranked_search(
     hypotheses = Hypotheses(scores, begun, beam, longest, length_penalty, end, named, count)
     for _ in range(states.shape[1] - 1, longest):
         repeated = repeating(hypotheses.tokens, no_repeat_ngram, pad) if no_repeat_ngram else None
-        hypotheses.extend(*best_continuations(head, hidden, hypotheses.scores, 2 * beam, pad, repeated))
+        never = [pad, *base.tokenizer.unused]
+        hypotheses.extend(*best_continuations(head, hidden, hypotheses.scores, 2 * beam, never, repeated))
         staying = hypotheses.leave()
         if not len(hypotheses):
             break

@@ -92,6 +92,7 @@ def ranked_translations(
             decoder_start_token_id=config.decoder_start_token_id,
             pad_token_id=config.pad_token_id,
             eos_token_id=config.eos_token_id,
+            suppress_tokens=base.tokenizer.unused or None,
         ),
     )
     pieces = without_specials(model, found.sequences[:, prompt.shape[1] - batch.prefix :])

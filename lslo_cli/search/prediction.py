@@ -5,7 +5,7 @@ A row of logits is as long as the vocabulary, so it is gone through as few times
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +21,14 @@ BLOCK = 32
 
 
 def best_continuations(
-    head: nn.Linear, hidden: Tensor, scores: Tensor, count: int, pad: int, excluded: Tensor | None = None
+    head: nn.Linear,
+    hidden: Tensor,
+    scores: Tensor,
+    count: int,
+    never: Sequence[int],
+    excluded: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The ``count`` best ways to continue any hypothesis of a sentence by one token, never the token ``pad``.
+    """The ``count`` best ways to continue any hypothesis of a sentence by one token that is not in ``never``.
 
     ``hidden`` is (sentences, hypotheses, d), ``scores`` (sentences, hypotheses) what the hypotheses have so
     far, ``excluded`` (sentences, hypotheses, n) tokens that none of them goes on with; what remains keeps its
@@ -33,7 +38,7 @@ def best_continuations(
     found = []
     for logits, part in _logits(head, hidden):
         offsets = scores[part] - _log_sum_exp(logits)
-        logits[:, :, pad] = -torch.inf
+        logits[:, :, never] = -torch.inf
         if excluded is not None:
             logits.scatter_(2, excluded[part], -torch.inf)
         found.append(_largest(logits, offsets, count))

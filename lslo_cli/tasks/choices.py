@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -27,6 +29,9 @@ LEARNED, PAPER, AUTO = "learned", "paper", "auto"
 LORA_RANK = "8"
 
 T_co = TypeVar("T_co", covariant=True)
+
+DIRECTIONS_LENGTH = 40
+"""Characters of a run's name that directions may fill."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +172,7 @@ def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
     """The name of a run from what sets it apart: ``2-2-8-gps0.9``, ``full``, ``fc-2-2-16-source``."""
     section = experiment.recipe.train
     if section.method is Method.FULL:
-        return str(section.method)
+        return "-".join(filter(None, (section.method, _directions_name(experiment.recipe.data.directions))))
     ranks = wanted_ranks(experiment, subspace).replace("=", "")
     if ranks == AUTO:
         ranks = "-".join(str(part) for part in (AUTO, section.rule, section.budget) if part)
@@ -178,8 +183,17 @@ def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
         Path(section.index).stem if section.index else "",
         f"gps{section.gps:g}" if section.gps > 0 else "",
         AUTO if section.gps > 0 and section.gps_classes == AUTO else "",
+        _directions_name(experiment.recipe.data.directions),
     ]
     return "-".join(part for part in parts if part)
+
+
+def _directions_name(patterns: Sequence[str]) -> str:
+    """``on-en-any,any-en``; a count and a digest where that is long."""
+    name = ",".join(patterns).replace("*", "any")
+    if len(name) > DIRECTIONS_LENGTH:
+        name = f"{len(patterns)}-directions-{sha256(name.encode()).hexdigest()[:8]}"
+    return f"on-{name}" if name else ""
 
 
 def wanted_ranks(experiment: Experiment, subspace: Path | None = None) -> str:

@@ -56,10 +56,10 @@ def translate_all(
         base.tokenizer,
         setup.codes,
         max_tokens=section.max_tokens,
-        max_length=setup.recipe.data.max_length,
+        max_length=setup.max_length,
     )
     if batches.truncated:
-        on_event(Noted(f"cut {batches.truncated} sources at {setup.recipe.data.max_length} tokens"))
+        on_event(Noted(f"cut {batches.truncated} sources at {setup.length_limit(setup.max_length)}"))
     device, processes = setup.accelerator.device, setup.accelerator.num_processes
     mine = range(setup.accelerator.process_index, len(batches), processes)
     finished = log.finished if log else {}

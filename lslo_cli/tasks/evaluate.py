@@ -14,7 +14,7 @@ from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
 from lslo_cli.artifacts.schema import Artifact, LanguageRecord
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Event, Noted, OnEvent, ignore
-from lslo_cli.method.languages import Direction
+from lslo_cli.method.languages import Direction, choose_directions
 from lslo_cli.method.statistics import group_means
 from lslo_cli.nn.route import Route
 from lslo_cli.search.metric import SpBleu
@@ -77,7 +77,9 @@ def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_eve
     training = None if folder.name == BASE_RUN else read_training(experiment.folder, folder)
     there = place(folder, experiment.recipe)
     work = there.checkpoint
-    with opened(experiment, there.evaluation, work=work, owned=there.texts, on_event=on_event) as job:
+    with opened(
+        experiment, there.evaluation, work=work, owned=there.texts, testing=True, on_event=on_event
+    ) as job:
         setup = job.setup
         if there == folder.whole:
             setup.on_main(lambda: bring_back(folder, experiment.recipe))
@@ -195,11 +197,4 @@ def score_run(
 
 def chosen_directions(setup: Setup) -> Sequence[Direction]:
     """The directions that the recipe names, or all. Raises UsageError for one outside the experiment."""
-    named = [Direction.parse(text) for text in setup.recipe.evaluate.directions]
-    for direction in named:
-        if direction not in setup.directions:
-            raise UsageError(
-                f"direction '{direction}' is not among this experiment's",
-                f"its languages are {', '.join(setup.codes)}",
-            )
-    return named or setup.directions
+    return choose_directions(setup.recipe.evaluate.directions, setup.languages)

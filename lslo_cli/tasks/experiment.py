@@ -13,18 +13,28 @@ from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of, made
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact, DataIdentity, Input, LanguageRecord, ModelIdentity, Result
+from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Language
-from lslo_cli.recipe import Recipe
+from lslo_cli.recipe import MEMORY_FILE, Memory, Recipe
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A recipe, the folder of its artifacts, and the command line that is running, for the record."""
+    """A recipe, the folder of its artifacts, and the command line that is running, for the record.
+
+    ``memory`` is what later commands of the experiment take for given, None to leave that alone.
+    """
 
     recipe: Recipe
     folder: ExperimentFolder
     command: str
+    memory: Memory | None = None
+
+    def remember(self) -> None:
+        """Write what the experiment remembers; it is then the one that was worked on last."""
+        if self.memory is not None:
+            write_text(self.folder.path / MEMORY_FILE, self.memory.text())
 
 
 @dataclass(frozen=True)

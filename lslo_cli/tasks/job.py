@@ -20,7 +20,7 @@ from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 from lslo_cli.tasks.freshness import same_settings
 from lslo_cli.tasks.session import Session
-from lslo_cli.tasks.setup import Setup, prepare
+from lslo_cli.tasks.setup import Setup, check_at_hand, prepare
 
 S = TypeVar("S", bound=Session)
 
@@ -82,10 +82,18 @@ def opened(
     work: Path | None = None,
     owned: Sequence[Path] = (),
     resume: bool = False,
+    testing: bool = False,
     on_event: OnEvent = ignore,
 ) -> AbstractContextManager[Job[Setup]]:
-    """An :func:`artifact_job` of the first paper, with a checkpoint in ``work``."""
-    setup = partial(prepare, experiment.recipe, work, resume, on_event)
+    """An :func:`artifact_job` of the first paper, with a checkpoint in ``work``.
+
+    ``testing`` says that the test text is read and not that of training.
+    """
+
+    def setup() -> Setup:
+        check_at_hand(experiment.recipe, testing)
+        return prepare(experiment.recipe, work, resume, on_event)
+
     owned = [*owned, work] if work else owned
     return artifact_job(experiment, path, setup, SMALLER_BATCHES, owned=owned, on_event=on_event)
 
@@ -107,7 +115,7 @@ def artifact_job(
     with alone(path, lighter, owned=owned, on_event=on_event):
         stopwatch = Stopwatch()
         setup = prepare()
-        setup.accelerator.wait_for_everyone()
+        setup.on_main(experiment.remember)
         yield Job(experiment, path, setup, stopwatch)
 
 

@@ -7,12 +7,35 @@ from pathlib import Path
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import SubspaceResult
-from lslo_cli.method.ranks import RankMap
+from lslo_cli.errors import InputError
+from lslo_cli.method.codes import model_code
+from lslo_cli.method.families import HUB_NAMES, published, published_shape
+from lslo_cli.method.memory import BYTES
+from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks
+from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.strategy import IndexStrategy
-from lslo_cli.models.work import Plan, describe_index, parameters_by_language, training_facts, work_of
+from lslo_cli.models.work import (
+    DEFAULT_TOKENS,
+    Plan,
+    batches_of_flores,
+    describe_index,
+    in_binary_units,
+    parameters_by_language,
+    training_facts,
+    work_of,
+)
 from lslo_cli.recipe import Method
 from lslo_cli.tasks.batch_size import settled
-from lslo_cli.tasks.choices import Chosen, choose_index, choose_pruned, run_choices, run_folder, subspace_path
+from lslo_cli.tasks.choices import (
+    AUTO,
+    Chosen,
+    choose_index,
+    choose_pruned,
+    run_choices,
+    run_folder,
+    subspace_path,
+    wanted_ranks,
+)
 from lslo_cli.tasks.decoding import open_metric, sources_and_references
 from lslo_cli.tasks.evaluate import chosen_directions, runs_to_evaluate, with_new_languages
 from lslo_cli.tasks.evaluations import place
@@ -35,6 +58,8 @@ def plan(
 ) -> Plan:
     """What ``command`` would do with these choices. Raises whatever it would raise before its work.
 
+    A published model that is not in a folder is planned with by its shape, so that nothing is downloaded.
+
     ``run`` is the one that train names or prune-report reads, ``runs`` those that evaluate translates with.
     """
     store.check_writable(experiment.folder.path)
@@ -48,6 +73,10 @@ def plan(
 def _training_plan(experiment: Experiment, command: str, run: str | None, subspace: Path | None) -> Plan:
     recipe = experiment.recipe
     files = _files_of_training(experiment, command, run, subspace)
+    shape = published_shape(recipe.model.name)
+    estimated = command == "train" and wanted_ranks(experiment, subspace) == AUTO
+    if shape and not estimated and not Path(recipe.model.name).exists():
+        return _published_plan(experiment, command, shape, files)
     setup = prepare(recipe)
     index, ranks = _choices(experiment, command, subspace, setup)
     work = work_of(recipe, command, ranks.value)
@@ -66,6 +95,49 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
     shape = setup.model_identity.shape
     facts += training_facts(setup.recipe, work, shape, len(batches.batches(1)))
     return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)
+
+
+def _published_plan(experiment: Experiment, command: str, shape: ModelShape, files: tuple[Path, ...]) -> Plan:
+    """The plan for a published model by its shape alone: neither its weights nor text is read.
+
+    Raises InputError for languages that the model does not know.
+    """
+    recipe = experiment.recipe
+    if recipe.fit.max_tokens == "auto":
+        recipe = recipe.model_copy(
+            update={"fit": recipe.fit.model_copy(update={"max_tokens": DEFAULT_TOKENS})}
+        )
+    name = HUB_NAMES.get(recipe.model.name, recipe.model.name)
+    family, _ = published(name)
+    known = {model_code(code) for code in family.languages}
+    languages = [language.code for language in recipe.selected_languages()]
+    if missing := [code for code in languages if code not in known | set(recipe.new_languages)]:
+        raise InputError(
+            f"{family.name} has no token for {', '.join(missing)}",
+            f"choose another --model, or add it: --add-lang {missing[0]} --like RELATIVE",
+        )
+    work = work_of(recipe, command, _ranks_given(experiment, command))
+    size = in_binary_units(BYTES * shape.parameters)
+    text = recipe.data.path if Path(recipe.data.path).exists() else f"{recipe.data.path}, which is not there"
+    facts = [
+        ("languages", f"{len(languages)}: {', '.join(languages)}"),
+        ("base model", f"{recipe.model.name}: {name}, {shape.parameters:,} parameters, {size} as float32"),
+        ("planned", "from the published shape; the weights were not loaded"),
+        ("text", f"{text}; updates are counted as for FLORES-101's dev split"),
+        *training_facts(recipe, work, shape, batches_of_flores(recipe)),
+    ]
+    return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)
+
+
+def _ranks_given(experiment: Experiment, command: str) -> RankMap | None:
+    """The ranks that ``train`` would have; None for the other commands, and for full fine-tuning."""
+    recipe = experiment.recipe
+    if command != "train" or recipe.train.method is Method.FULL:
+        return None
+    wanted = wanted_ranks(experiment)
+    if recipe.train.method is Method.LORA:
+        return RankMap({SHARED: int(wanted)})
+    return parse_ranks(wanted, recipe.selected_languages(), required=recipe.new_languages or None)
 
 
 def _choices(

@@ -16,10 +16,12 @@ from lslo_cli.architectures import architecture_of
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.data.corpus import Corpus
-from lslo_cli.data.text import DEV_ROWS, read_text, with_splits
+from lslo_cli.data.text import DEV_ROWS, check_text, read_text, with_splits
+from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
-from lslo_cli.method.languages import Direction, Language, Resource, directions
+from lslo_cli.method.languages import Direction, Language, Resource, choose_directions, directions
 from lslo_cli.models.base import BaseModel, load_base
+from lslo_cli.models.checkpoint import find_checkpoint
 from lslo_cli.models.encoder import encode_once
 from lslo_cli.models.new_languages import add_languages
 from lslo_cli.nn.loss import TranslationLoss, encode_rows
@@ -65,11 +67,26 @@ class Setup(Session):
         return directions(self.languages)
 
     @property
+    def training_directions(self) -> tuple[Direction, ...]:
+        """The directions that the recipe trains on. Raises UsageError for one outside the experiment."""
+        return choose_directions(self.recipe.data.directions, self.languages)
+
+    @property
     def model_identity(self) -> ModelIdentity:
         return ModelIdentity(**asdict(self.base.identity))
 
     def digest_now(self, text: DataIdentity) -> str:
         return self.read(text.split, text.limit).digest
+
+    @property
+    def max_length(self) -> int:
+        """The most tokens of a sentence, specials included: the recipe's limit, or the model's own."""
+        return self.base.longest(self.recipe.data.max_length)
+
+    def length_limit(self, limit: int) -> str:
+        """A limit on length in words, with its cause where that is the model."""
+        is_models = limit == self.max_length < self.recipe.data.max_length
+        return f"{limit} tokens" + (", the positions that the base model learned" if is_models else "")
 
     def read(self, split: str, rows: int | None = None) -> Corpus:
         """Read a split of the recipe's text; ``rows`` keeps the first of each section."""
@@ -79,6 +96,8 @@ class Setup(Session):
     def corpus(self, split: str, rows: int | None = None) -> Corpus:
         """Read a split as :meth:`read` does, and note its identity for the artifact."""
         corpus = self.read(split, rows)
+        is_trained_on = split in (self.recipe.data.train, DEV_ROWS)
+        serves = self.training_directions if is_trained_on else self.directions
         self.data.append(
             DataIdentity(
                 path=self.recipe.data.path,
@@ -86,7 +105,7 @@ class Setup(Session):
                 rows=sum(len(section) for section in corpus.sections),
                 limit=rows,
                 hold_out=self.recipe.data.hold_out,
-                examples=sum(corpus.size(direction) for direction in self.directions),
+                examples=sum(corpus.size(direction) for direction in serves),
                 digest=corpus.digest,
             )
         )
@@ -98,32 +117,37 @@ class Setup(Session):
         return [rows.weight.requires_grad_(True)] if rows else []
 
     def training_batches(self, directions: Sequence[Direction] | None = None) -> EpochBatches:
-        """Batches of the training split over ``directions``, by default all, as the recipe asks for them."""
+        """Batches of the training split over ``directions``, by default those that the recipe trains on."""
         recipe = self.recipe
         batches = self.batches(self.corpus(recipe.data.train, recipe.data.train_rows), directions)
         if batches.skipped:
-            limit = min(recipe.data.max_length, recipe.fit.max_tokens)
-            self.on_event(Noted(f"left out {batches.skipped} sentence pairs longer than {limit} tokens"))
+            limit = min(self.max_length, recipe.fit.max_tokens)
+            self.on_event(
+                Noted(f"left out {batches.skipped} sentence pairs longer than {self.length_limit(limit)}")
+            )
         return batches
 
     def dev_loss(
         self, route: Route | None, directions: Sequence[Direction] | None = None
     ) -> Validation | None:
-        """The loss on the dev rows over ``directions``, by default all; None where the recipe has none."""
+        """The loss on the dev rows over ``directions``, by default those of training.
+
+        None where the recipe has no dev rows.
+        """
         if not self.recipe.data.dev_rows:
             return None
         batches = self.batches(self.corpus(DEV_ROWS), directions)
         return Validation(self.base, batches, self.accelerator, self.on_event, route)
 
     def batches(self, corpus: Corpus, directions: Sequence[Direction] | None = None) -> EpochBatches:
-        """Batches of any text over ``directions``, by default all."""
+        """Batches of any text over ``directions``, by default those that the recipe trains on."""
         recipe = self.recipe
         return EpochBatches(
             TokenizedCorpus(corpus, self.base.tokenizer),
-            self.directions if directions is None else directions,
+            self.training_directions if directions is None else directions,
             self.codes,
             max_tokens=recipe.fit.max_tokens,
-            max_length=recipe.data.max_length,
+            max_length=self.max_length,
             temperature=recipe.data.temperature,
             seed=recipe.seed,
             multiple=length_multiple(self.accelerator),
@@ -172,6 +196,7 @@ class Setup(Session):
                 task,
                 recipe.seed,
                 recipe.data.model_dump(mode="json", include={"temperature", "max_length"}),
+                *recipe.data.directions,
                 recipe.fit.model_dump(mode="json"),
                 recipe.adapters.model_dump(mode="json"),
                 recipe.run.model_dump(mode="json", include={"precision", "tf32", "share_sources"}),
@@ -185,6 +210,23 @@ class Setup(Session):
                 depends_on,
             ]
         )
+
+
+def check_at_hand(recipe: Recipe, testing: bool = False) -> None:
+    """Raise InputError where the text is not there, before weights are loaded.
+
+    It names what else is missing, so that all of it is asked for at once: the base model.
+    """
+    try:
+        check_text(recipe, testing)
+    except InputError as no_text:
+        try:
+            find_checkpoint(recipe.model.name, recipe.model.revision)
+        except InputError as no_model:
+            raise InputError(
+                f"{no_model.message}; and {no_text.message}", f"{no_text.hint}; {no_model.hint}"
+            ) from None
+        raise
 
 
 def prepare(

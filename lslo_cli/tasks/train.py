@@ -199,11 +199,20 @@ def check_method(recipe: Recipe) -> None:
 
 
 def trained_directions(setup: Setup, ranks: RankMap | None) -> list[Direction]:
-    """The directions from or to a language with an adapter; all of them after ``lora`` and ``full``."""
+    """The directions to train on; of them those alone that are from or to a language with an adapter.
+
+    Raises UsageError where a language with an adapter is in none.
+    """
     if ranks is None or SHARED in ranks.by_language:
-        return list(setup.directions)
+        return list(setup.training_directions)
     adapted = set(ranks.by_language)
-    return [direction for direction in setup.directions if adapted & {direction.src, direction.tgt}]
+    chosen = [each for each in setup.training_directions if adapted & {each.src, each.tgt}]
+    if idle := adapted - {code for each in chosen for code in (each.src, each.tgt)}:
+        raise UsageError(
+            f"no direction to train on is from or to {', '.join(sorted(idle))}",
+            "leave these languages out of --langs, or add directions to --directions",
+        )
+    return chosen
 
 
 def unfrozen(model: nn.Module) -> list[nn.Parameter]:

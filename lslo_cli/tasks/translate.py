@@ -211,7 +211,7 @@ def _translate_chunk(
     setup: Setup, route: Route | None, lines: Sequence[Line], options: Search, on_event: OnEvent
 ) -> list[Found]:
     """The translations of some lines, whose languages are those of the setup."""
-    tokenizer, longest = setup.base.tokenizer, setup.recipe.data.max_length
+    tokenizer, longest = setup.base.tokenizer, setup.max_length
     # Only the first part of a line begins with the prefix, and a batch has one prefix.
     asked: dict[str, dict[Direction, list[str]]] = {}
     places: list[list[list[tuple[str, Direction, int]]]] = []
@@ -257,7 +257,7 @@ def _search(
         base.tokenizer,
         setup.codes,
         max_tokens=section.max_tokens,
-        max_length=setup.recipe.data.max_length,
+        max_length=setup.max_length,
         prefix=prefix,
     )
     found: dict[Direction, list[list[Translation]]] = {d: [[] for _ in lines] for d, lines in sources.items()}

@@ -61,6 +61,7 @@ SHARED = [
     ("--set", "fit.warmup=7", "fit.warmup", 7),
 ]
 OPTIMISATION = [
+    ("--directions", "en-*,*-en", "data.directions", ("en-*", "*-en")),
     ("--lr", "0.5", "fit.lr", 0.5),
     ("--max-tokens", "99", "fit.max_tokens", 99),
     ("--max-tokens", "auto", "fit.max_tokens", "auto"),

@@ -6,6 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
+    M2M100Config,
+    M2M100ForConditionalGeneration,
     M2M100Tokenizer,
     MBartForConditionalGeneration,
 )
@@ -270,6 +272,50 @@ def test_damaged_tokenizer_files_are_refused(tmp_path, name, content, message, w
     with pytest.raises(InputError, match=message) as caught:
         load_base(str(folder))
     assert caught.value.hint
+
+
+def test_a_decoder_with_a_feed_forward_of_its_own_width_is_known_by_its_header(tmp_path, write_model):
+    folder = write_model(tmp_path / "m2m", "m2m-100")
+    config = M2M100Config.from_pretrained(folder, decoder_ffn_dim=40)
+    M2M100ForConditionalGeneration(config).save_pretrained(folder)
+    assert base_facts(str(folder)).parameters == load_base(str(folder)).identity.parameters
+
+
+def test_rows_without_a_token_are_never_written(tmp_path, write_model, lines):
+    base = load_base(str(write_model(tmp_path / "m2m", "m2m-100")))
+    made_up = base.tokenizer.unused
+    assert made_up == list(range(base.tokenizer.vocab_size - 8, base.tokenizer.vocab_size))
+    with torch.no_grad():  # each is far more probable than any token
+        base.model.model.shared.weight[made_up] *= 50
+    sources = {Direction("en", "fr"): lines["eng"]}
+    (batch,) = TranslationBatches(sources, base.tokenizer, ("en", "fr"), max_tokens=900, max_length=60)
+    found = [search(base, batch, beam=3, max_length_b=7) for search in (translate, beam_search)]
+    assert not {index for rows in found for row in rows for index in row} & set(made_up)
+    assert any(found[0]) and any(found[1])
+
+
+def test_a_source_longer_than_the_learned_positions_is_cut_and_a_pair_left_out(tmp_path, write_model, lines):
+    """mBART's 64 positions here, and a source that the recipe's 256 tokens allow."""
+    folder, text = write_model(tmp_path / "mbart", "mbart-50"), tmp_path / "text"
+    for split in ("dev", "devtest"):
+        (text / split).mkdir(parents=True)
+        for code, short in lines.items():
+            rows = [*short, " ".join([*short] * 12)]
+            (text / split / f"{code}.{split}").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    notes: list[str] = []
+    recipe = resolve(
+        given={
+            **{"langs": "en,fr", "model.name": str(folder), "data.path": str(text), "name": "long"},
+            **{"fit.epochs": 1, "train.ranks": "2", "run.device": "cpu", "run.threads": 1},
+            **{"evaluate.metric_model": "base", "evaluate.max_new_tokens": 8, "evaluate.beam": 1},
+        }
+    )
+    experiment = Experiment(recipe, ExperimentFolder(tmp_path / "long"), "lslo test")
+    tasks.train(experiment, on_event=lambda event: notes.append(str(event)))
+    tasks.evaluate(experiment, on_event=lambda event: notes.append(str(event)))
+    words = "64 tokens, the positions that the base model learned"
+    assert any(f"left out 2 sentence pairs longer than {words}" in note for note in notes)
+    assert any(f"cut 2 sources at {words}" in note for note in notes)
 
 
 def test_positions_that_were_stored_beside_the_weights_are_ignored(tmp_path, write_model):

@@ -21,6 +21,7 @@ from lslo_cli.search.beam import beam_search, ranked_search
 from lslo_cli.search.stream import TranslationBatch, TranslationBatches
 from lslo_cli.world.text import sentences
 
+TOKENIZER = SimpleNamespace(unused=[])
 PAD, EOS = 1, 2
 LANGUAGES = (27, 28, 29)
 CODES = ("en", "fr", "wo")
@@ -42,7 +43,7 @@ def random_base(vocabulary=30, ending=4.0):
     torch.manual_seed(2)
     model = M2M100ForConditionalGeneration(config)
     model.lm_head.bias = torch.nn.Parameter(torch.zeros(vocabulary).index_fill(0, torch.tensor(EOS), ending))
-    return SimpleNamespace(model=model.eval().requires_grad_(False))
+    return SimpleNamespace(model=model.eval().requires_grad_(False), tokenizer=TOKENIZER)
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def with_adapters(base, make):
     for parameter in adapters.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
         parameter.requires_grad_(False)
-    return SimpleNamespace(model=model), adapters.route
+    return SimpleNamespace(model=model, tokenizer=TOKENIZER), adapters.route
 
 
 @pytest.mark.parametrize("ending", [2.0, 3.0, 5.0, -8.0])

@@ -10,6 +10,7 @@ from lslo_cli.search.beam import beam_search
 from lslo_cli.search.generate import translate
 from lslo_cli.search.stream import TranslationBatch
 
+TOKENIZER = SimpleNamespace(unused=[])
 PAD, EOS = 1, 2
 LANGUAGES = (27, 28, 29)
 
@@ -31,7 +32,7 @@ def base():
     torch.manual_seed(2)
     model = M2M100ForConditionalGeneration(config)
     model.lm_head.bias = torch.nn.Parameter(torch.zeros(30).index_fill(0, torch.tensor(EOS), 4.0))
-    return SimpleNamespace(model=model.eval())
+    return SimpleNamespace(model=model.eval(), tokenizer=TOKENIZER)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def case(vocabulary, sentences=7, hypotheses=3):
 def test_the_best_continuations_are_those_of_topk_over_everything(vocabulary, at_a_time, monkeypatch):
     monkeypatch.setattr(prediction, "LOGITS", at_a_time)
     head, hidden, scores = case(vocabulary)
-    totals, parents, tokens = best_continuations(head, hidden, scores, 6, pad=1)
+    totals, parents, tokens = best_continuations(head, hidden, scores, 6, never=[1])
     all_totals = head(hidden).log_softmax(-1) + scores[:, :, None]
     all_totals[:, :, PAD] = -torch.inf
     expected, places = all_totals.flatten(1).topk(6)
@@ -35,7 +35,7 @@ def test_the_best_continuations_are_those_of_topk_over_everything(vocabulary, at
 def test_padding_has_its_share_of_the_probability():
     head, hidden, scores = case(40)
     head.bias[PAD] = 50.0
-    totals, _, tokens = best_continuations(head, hidden, scores, 4, pad=1)
+    totals, _, tokens = best_continuations(head, hidden, scores, 4, never=[1])
     assert (totals < scores.amax(1, keepdim=True) - 20).all()
     assert (tokens != PAD).all()
 
@@ -52,5 +52,5 @@ def test_a_tokens_log_probability_is_that_of_log_softmax(at_a_time, monkeypatch)
 
 def test_sixteen_bit_logits_are_summed_in_float32():
     head, hidden, scores = case(1013)
-    totals, _, _ = best_continuations(head.bfloat16(), hidden.bfloat16(), scores, 4, pad=1)
+    totals, _, _ = best_continuations(head.bfloat16(), hidden.bfloat16(), scores, 4, never=[1])
     assert totals.dtype == torch.float32

@@ -17,6 +17,7 @@ from lslo_cli.nn.attach import attach, site_module
 from lslo_cli.search.beam import beam_search, ranked_search
 from lslo_cli.search.stream import TranslationBatch
 
+TOKENIZER = SimpleNamespace(unused=[])
 PAD, EOS = 1, 2
 LANGUAGES = (27, 28, 29)
 VOCABULARY = 30
@@ -37,7 +38,7 @@ def base():
         init_std=0.3,
     )
     torch.manual_seed(2)
-    return SimpleNamespace(model=M2M100ForConditionalGeneration(config).eval())
+    return SimpleNamespace(model=M2M100ForConditionalGeneration(config).eval(), tokenizer=TOKENIZER)
 
 
 @pytest.fixture
@@ -201,7 +202,9 @@ def test_a_routed_batch_is_translated_as_by_one_merged_model_per_direction(base,
         torch.nn.init.normal_(parameter, std=0.4)
     row = torch.zeros(VOCABULARY).index_fill(0, torch.tensor([EOS]), 4.0)
     routed.lm_head.register_forward_hook(lambda module, inputs, logits: logits + row)
-    together = beam_search(SimpleNamespace(model=routed), batch, adapters.route, max_length_b=12)
+    together = beam_search(
+        SimpleNamespace(model=routed, tokenizer=TOKENIZER), batch, adapters.route, max_length_b=12
+    )
     prefer(4.0)
     assert together != beam_search(base, batch, max_length_b=12)
     for src, tgt in product(range(3), range(3)):
@@ -212,7 +215,7 @@ def test_a_routed_batch_is_translated_as_by_one_merged_model_per_direction(base,
             with torch.no_grad():
                 site_module(merged, site).weight += matrices["B"] @ matrices["A"]
         rows = (source == src) & (target == tgt)
-        alone = beam_search(SimpleNamespace(model=merged), batch, max_length_b=12)
+        alone = beam_search(SimpleNamespace(model=merged, tokenizer=TOKENIZER), batch, max_length_b=12)
         assert [out for out, mine in zip(alone, rows, strict=True) if mine] == [
             out for out, mine in zip(together, rows, strict=True) if mine
         ]

@@ -31,7 +31,7 @@ class EvaluateOptions(StageOptions):
     ] = None
     directions: Annotated[
         str | None,
-        Option("--directions", metavar="LIST", help="Only these directions: en-fr,fr-wo."),
+        Option("--directions", metavar="LIST", help="Only these directions: en-fr,*-wo."),
         Key("evaluate.directions", split_commas),
     ] = None
     test_rows: Annotated[

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ReproduceOptions(StageOptions):
+    remembers = False
+
     targets: Annotated[
         list[str],
         Argument(

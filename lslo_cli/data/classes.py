@@ -1,0 +1,36 @@
+"""Resource classes by the size of a user's own text, for languages whose class nobody published."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lslo_cli.data.text import read_text, with_splits
+from lslo_cli.method.languages import THRESHOLDS, Resource, language_codes
+from lslo_cli.recipe import Classes, LanguageEntry, Recipe
+
+
+def with_classes(recipe: Recipe) -> Recipe:
+    """The recipe with a class for every language that has none, where it asks for those of the text.
+
+    A language's size is the number of rows of the training text in which it and another of the experiment's
+    languages are there. Raises what reading the text raises.
+    """
+    known = recipe.known_languages()
+    codes = language_codes(recipe.langs, known, recipe.language_sets(), recipe.new_languages)
+    missing = [code for code in codes if code not in known]
+    if recipe.classes is not Classes.TEXT or not missing:
+        return recipe
+    recipe = with_splits(recipe)
+    sizes = dict.fromkeys(missing, 0)
+    for section in read_text(recipe, codes, recipe.data.train).sections:
+        together = np.sum([section.present[code] for code in codes if code in section.text], axis=0) > 1
+        for code in missing:
+            if code in section.text:
+                sizes[code] += int((section.present[code] & together).sum())
+    entries = {code: LanguageEntry(resource=class_of(size)) for code, size in sizes.items()}
+    return recipe.model_copy(update={"languages": {**recipe.languages, **entries}})
+
+
+def class_of(pairs: int) -> Resource:
+    """The class of a language with so many sentence pairs, by FLORES-101's thresholds."""
+    return next((resource for resource, above in THRESHOLDS.items() if pairs > above), Resource.VERY_LOW)

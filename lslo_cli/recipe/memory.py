@@ -1,0 +1,103 @@
+"""What an experiment remembers: the settings that choose it, given once for all of its commands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lslo_cli.errors import InputError
+from lslo_cli.parsing import parse_toml
+from lslo_cli.recipe.toml import scalar
+
+FILE = "experiment.toml"
+ENVIRONMENT = {"LSLO_MODEL": "model.name", "LSLO_DATA": "data.path"}
+"""Variables that set a default for a machine, and the key each sets."""
+
+CHOOSING = ("name", "langs", "new_languages")
+"""Keys that say which experiment is meant."""
+_KEPT = (*CHOOSING, "languages", "classes", "seed", "model")
+_KEPT_OF_DATA = ("data.path", "data.train", "data.test", "data.hold_out", "data.dev_rows", "data.directions")
+
+_SAYS = "# What this experiment's commands were given: it holds for later ones unless their flags differ.\n"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A recipe by name or path, and values by dotted key: by flag or ``--set``, and from the environment."""
+
+    recipe: str | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.recipe or self.given or self.environment)
+
+    def adding(self, later: Memory) -> Memory:
+        """With what a later command was given beside: what is remembered already stays."""
+        return Memory(
+            self.recipe or later.recipe,
+            {**later.given, **self.given},
+            {**later.environment, **self.environment},
+        )
+
+    def text(self) -> str:
+        """As it is written to the experiment's folder."""
+        lines = [_SAYS] + ([f"recipe = {scalar(self.recipe)}\n"] if self.recipe else [])
+        for title, values in (("given", self.given), ("environment", self.environment)):
+            if values:
+                pairs = (f"{scalar(key)} = {scalar(value)}\n" for key, value in values.items())
+                lines += [f"\n[{title}]\n", *pairs]
+        return "".join(lines)
+
+
+def worth_remembering(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values by dotted key that an experiment remembers, tables taken apart."""
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in _leaves(values)
+        if value is not None and (key.partition(".")[0] in _KEPT or key in _KEPT_OF_DATA)
+    }
+
+
+def from_environment() -> dict[str, str]:
+    """The values that variables give, by dotted key."""
+    return {key: os.environ[name] for name, key in ENVIRONMENT.items() if os.environ.get(name)}
+
+
+def read_memory(folder: Path) -> Memory:
+    """What the experiment in ``folder`` remembers, nothing where it is new.
+
+    Raises InputError for a damaged file.
+    """
+    path = folder / FILE
+    try:
+        values = parse_toml(path.read_text(encoding="utf-8"))
+        given, environment = values.get("given", {}), values.get("environment", {})
+        recipe = values.get("recipe")
+        if not (isinstance(given, dict) and isinstance(environment, dict) and isinstance(recipe, str | None)):
+            raise ValueError("it holds other things than a recipe and the tables given and environment")
+        return Memory(recipe, given, environment)
+    except (FileNotFoundError, NotADirectoryError):
+        return Memory()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read: {error}",
+            "mend or remove it; then give --langs, --model and --data again",
+        ) from None
+
+
+def last_experiment(results: Path) -> Path | None:
+    """The folder of the experiment that a command worked on last, None where ``results`` has none."""
+    files = sorted(results.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime_ns)
+    return files[-1].parent if files else None
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,102 @@
+"""An experiment remembers what it was given: typed once, shown, overridden, and a contradiction is said."""
+
+import shutil
+
+import pytest
+
+from lslo_cli.recipe import read_memory
+
+ARGUMENTS = ["--langs", "qta,qso,qki,qka", "--set", "fit.max_tokens=600", "--set", "run.threads=1"]
+
+
+@pytest.fixture
+def begun(tiny, lslo, tmp_path):
+    """An experiment of which weight learning was run with everything that it needs."""
+    shutil.copytree(tiny.text, tmp_path / "text")
+    given = ["--model", str(tiny.base), "--data", "text", "--train", "train", "--test", "test"]
+    small = ["--set", "data.train_rows=6", "--set", "weight_learn.epochs=1", "--device", "cpu"]
+    result = lslo("weight-learn", *ARGUMENTS, *given, *small)
+    assert result.exit_code == 0, result.output
+    return tmp_path / "results" / "qta-qso-qki-qka"
+
+
+def test_settings_given_once_hold_for_later_commands(begun, lslo, tiny):
+    memory = read_memory(begun)
+    assert memory.given == {
+        **{"langs": "qta,qso,qki,qka", "model.name": str(tiny.base)},
+        **{"data.path": "text", "data.train": "train", "data.test": "test"},
+    }
+    result = lslo("train", "--dry-run")
+    assert result.exit_code == 0, result.output
+    said = result.stderr.replace("\n", " ")
+    for taken in ("--langs qta,qso,qki,qka", "--data text", "--train train", f"--model {tiny.base}"):
+        assert taken in said
+    assert "as given before" in said
+    assert str(begun / "runs") in result.stdout.replace("\n", "") or "qta-qso-qki-qka/runs" in result.stdout
+
+
+def test_a_dry_run_remembers_nothing(tiny, lslo, tmp_path):
+    result = lslo(
+        "train",
+        *ARGUMENTS,
+        "--model",
+        str(tiny.base),
+        "--data",
+        str(tiny.text),
+        "--train",
+        "train",
+        "--dry-run",
+    )
+    assert result.exit_code == 0, result.output
+    assert not list(tmp_path.rglob("experiment.toml"))
+
+
+def test_what_is_given_now_counts_for_this_command_and_the_difference_is_said(begun, lslo, tiny):
+    before = (begun / "experiment.toml").read_text()
+    result = lslo("train", "--dry-run", "--data", str(tiny.text), "--seed", "5")
+    assert result.exit_code == 0, result.output
+    said = result.stderr.replace("\n", " ")
+    assert f"--data is {tiny.text} for this command; the experiment was begun with text" in said
+    assert (begun / "experiment.toml").read_text() == before
+
+
+def test_variables_are_remembered_too_and_a_later_one_counts(tiny, lslo, tmp_path, monkeypatch):
+    monkeypatch.setenv("LSLO_MODEL", str(tiny.base))
+    small = [
+        "--data",
+        str(tiny.text),
+        "--train",
+        "train",
+        "--set",
+        "weight_learn.epochs=1",
+        "--device",
+        "cpu",
+    ]
+    assert lslo("weight-learn", *ARGUMENTS, "--set", "data.train_rows=4", *small).exit_code == 0
+    monkeypatch.delenv("LSLO_MODEL")
+    assert lslo("train", "--dry-run").exit_code == 0
+    monkeypatch.setenv("LSLO_MODEL", "elsewhere/there/is/none")
+    result = lslo("train", "--dry-run")
+    assert result.exit_code == 3 and "elsewhere/there/is/none" in result.stderr
+    assert "the experiment was begun with" in result.stderr.replace("\n", " ")
+
+
+def test_the_experiment_that_was_worked_on_last_is_meant_unless_another_is_named(begun, lslo, tiny, tmp_path):
+    other = tmp_path / "results" / "other"
+    other.mkdir()
+    (other / "experiment.toml").write_text('[given]\nname = "other"\nlangs = "qta,qso"\n')
+    result = lslo(
+        "train", "--dry-run", "--model", str(tiny.base), "--data", str(tiny.text), "--train", "train"
+    )
+    assert "results/other" in result.stdout.replace("\n", "")
+    result = lslo("train", "--dry-run", "--langs", "qta,qso,qki,qka")
+    assert result.exit_code == 0 and "results/other" not in result.stdout
+
+
+@pytest.mark.parametrize("content", ["[given", "given = 3", "recipe = 4", '[given]\n"no.such.key" = 1'])
+def test_a_damaged_memory_is_one_clear_error(lslo, tmp_path, content):
+    folder = tmp_path / "results" / "lang12"
+    folder.mkdir(parents=True)
+    (folder / "experiment.toml").write_text(content)
+    result = lslo("train", "--dry-run")
+    assert result.exit_code in (2, 3) and "experiment.toml" in result.stderr.replace("\n", "")

@@ -1,0 +1,93 @@
+"""Chosen directions: patterns, what is trained, what is recorded, and directions that were never trained."""
+
+import pytest
+
+from lslo_cli import tasks
+from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.errors import UsageError
+from lslo_cli.method.languages import LANGUAGES, Direction, choose_directions, directions
+from lslo_cli.tasks import Experiment
+from lslo_cli.tasks.evaluate import load_run
+from lslo_cli.tasks.experiment import read_training
+from lslo_cli.tasks.setup import prepare
+from lslo_cli.training.validation import Validation
+
+THREE = [LANGUAGES[code] for code in ("en", "fr", "wo")]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        ((), "en-fr en-wo fr-en fr-wo wo-en wo-fr"),
+        (("en-*", "*-en"), "en-fr en-wo fr-en wo-en"),
+        (("fr-wo", "en-fr", "fr-wo"), "en-fr fr-wo"),
+        (("*-wol_Latn",), "en-wo fr-wo"),
+        (("*-*",), "en-fr en-wo fr-en fr-wo wo-en wo-fr"),
+    ],
+)
+def test_patterns_name_directions_in_the_order_of_the_experiment(patterns, expected):
+    assert " ".join(map(str, choose_directions(patterns, THREE))) == expected
+
+
+@pytest.mark.parametrize("pattern", ["en-de", "en-en", "en", "de-*", "en-fr-wo", "-fr"])
+def test_a_pattern_that_names_no_direction_is_refused(pattern):
+    with pytest.raises(UsageError, match=pattern) as caught:
+        choose_directions(["en-fr", pattern], THREE)
+    assert caught.value.hint
+
+
+@pytest.fixture(scope="module")
+def centric(tiny, tmp_path_factory):
+    """A run that was trained from and to one language alone."""
+    recipe = tiny.recipe(
+        **{
+            "data.directions": ["qta-*", "*-qta"],
+            "train.ranks": "4,4,4",
+            "fit.epochs": 6,
+            "data.train_rows": 40,
+        }
+    )
+    folder = ExperimentFolder(tmp_path_factory.mktemp("centric"))
+    experiment = Experiment(recipe, folder, "lslo test")
+    return experiment, tasks.train(experiment)
+
+
+def test_only_the_chosen_directions_are_trained_on_and_they_are_recorded(centric):
+    experiment, written = centric
+    assert written.path.parent.name == "4-4-4-on-qta-any,any-qta"
+    assert written.artifact.recipe["data"]["directions"] == ["qta-*", "*-qta"]
+    (text,) = written.artifact.data
+    everything = prepare(experiment.recipe.model_copy(update={"data": experiment.recipe.data.model_copy(
+        update={"directions": ()}
+    )}))  # fmt: skip
+    assert text.examples == everything.corpus("train", 40).size(Direction("qta", "qso")) * 6
+    assert len(directions(everything.languages)) == 12
+
+
+def test_adapters_compose_for_directions_that_were_never_trained(centric):
+    """The source's and the target's adapters were trained apart, and together do better than the base."""
+    experiment, written = centric
+    never = [Direction("qso", "qki"), Direction("qki", "qka"), Direction("qka", "qso")]
+    losses = []
+    for run in (None, experiment.folder.run(written.path.parent.name)):
+        setup = prepare(experiment.recipe)
+        route = load_run(setup, run, read_training(experiment.folder, run)) if run else None
+        batches = setup.batches(setup.read("test"), never)
+        losses.append(Validation(setup.base, batches, setup.accelerator, lambda event: None, route).measure())
+    base, composed = losses
+    assert composed < 0.99 * base
+
+
+def test_a_language_with_adapters_in_no_direction_is_refused(tiny, tmp_path):
+    recipe = tiny.recipe(**{"data.directions": ["qta-qso"], "train.ranks": "4,4,4"})
+    with pytest.raises(UsageError, match="from or to qka, qki"):
+        tasks.train(Experiment(recipe, ExperimentFolder(tmp_path), "lslo test"))
+
+
+def test_many_directions_are_counted_in_the_name_of_the_run(tiny, tmp_path):
+    patterns = [f"{src}-{tgt}" for src in ("qta", "qso") for tgt in ("qki", "qka")] * 4
+    recipe = tiny.recipe(**{"data.directions": patterns, "train.method": "full"})
+    from lslo_cli.tasks.choices import run_name
+
+    name = run_name(Experiment(recipe, ExperimentFolder(tmp_path), "lslo test"))
+    assert name.startswith("full-on-16-directions-")
