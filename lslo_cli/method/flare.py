@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from lslo_cli.errors import UsageError, nearest
+
+Member = TypeVar("Member", bound=StrEnum)
 
 
 class Phi(StrEnum):
@@ -142,7 +145,7 @@ def shuffled_rows(rows: int, seed: int) -> list[int]:
     return [partner[row] for row in range(rows)]
 
 
-def _member(kind: type[StrEnum], text: str, what: str) -> StrEnum:
+def _member(kind: type[Member], text: str, what: str) -> Member:
     if text not in tuple(kind):
         raise UsageError(f"unknown {what} '{text}'.{nearest(text, kind)}", f"choose among {', '.join(kind)}")
     return kind(text)
