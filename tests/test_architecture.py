@@ -53,6 +53,7 @@ OWNERS = {
     "accelerate": {"training", "tasks", "flare"},
     "triton": {"nn"},
     "peft": {"tasks"},
+    "ctranslate2": {"tasks"},
     "torch": {"architectures", "nn", "models", "training", "search", "tasks", "flare"},
     "safetensors": {"nn", "models", "tasks", "flare"},
     "numpy": {"method", "nn", "data", "models", "training", "search", "tasks", "flare", "plots", "report"},

@@ -14,6 +14,7 @@ from lslo_cli.recipe.reproduce import ReproduceSection, Stage
 from lslo_cli.recipe.resolution import given_now, recorded, reopened, resolve
 from lslo_cli.recipe.sections import (
     AdaptersSection,
+    CardSection,
     Classes,
     DataSection,
     EstimateSubspaceSection,
@@ -40,6 +41,7 @@ __all__ = [
     "MEMORY_FILE",
     "AdaptersSection",
     "BaseSection",
+    "CardSection",
     "Classes",
     "DataSection",
     "EstimateSubspaceSection",

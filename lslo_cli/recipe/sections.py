@@ -261,6 +261,12 @@ class EvaluateSection(Section):
     directions: tuple[str, ...] = ()
 
 
+class CardSection(Section):
+    """What the model card of a run says that nothing else knows: ``license``, an identifier of the hub's."""
+
+    license: str = "other"
+
+
 class RunSection(Section):
     """Where and how a run computes.
 
@@ -304,6 +310,7 @@ class Recipe(Section):
     evaluate: EvaluateSection = EvaluateSection()
     base: BaseSection = BaseSection()
     flare: FlareSection = FlareSection()
+    card: CardSection = CardSection()
     run: RunSection = RunSection()
     reproduce: ReproduceSection = ReproduceSection()
 

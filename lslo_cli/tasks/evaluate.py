@@ -30,6 +30,7 @@ from lslo_cli.tasks.decoding import (
 from lslo_cli.tasks.evaluations import bring_back, keep, place
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, read_training
 from lslo_cli.tasks.job import Job, opened
+from lslo_cli.tasks.model_card import write_card
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.tasks.translations import write_translations
 from lslo_cli.tasks.weights import load_weights
@@ -90,6 +91,8 @@ def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_eve
         metric = open_metric(setup)
         current = None if force else _evaluated(job, metric)
         if current:
+            if training and there == folder.whole:
+                setup.on_main(lambda: write_card(folder))
             return current
         if force:
             setup.on_main(lambda: shutil.rmtree(work, ignore_errors=True))
@@ -101,7 +104,10 @@ def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_eve
         if there == folder.whole:
             setup.on_main(lambda: keep(folder, experiment.recipe))
         setup.on_main(lambda: write_translations(there, corpus, hypotheses))
-        return job.write(result)
+        written = job.write(result)
+        if training and there == folder.whole:
+            setup.on_main(lambda: write_card(folder))
+        return written
 
 
 def load_run(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> Route | None:

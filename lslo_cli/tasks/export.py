@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -17,19 +19,26 @@ from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.strategy import Index
 from lslo_cli.models.base import load_base, save_base
-from lslo_cli.models.pretrained import pretrained
+from lslo_cli.models.pretrained import pretrained, quiet_transformers
 from lslo_cli.nn.folding import adapted, factors, fold, sides_that_matter
 from lslo_cli.nn.route import Route
 from lslo_cli.tasks.experiment import Experiment
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.tasks.translate import open_translator
 
-FORMATS = ("merged", "peft")
+FORMATS = ("merged", "peft", "ct2")
+QUANTIZATIONS = ("float32", "int8")
+
+Example = tuple[Direction, list[int], list[int]]
+"""A direction, and what encoder and decoder read of a sentence pair."""
 
 CHECKED_DIRECTIONS = 20
 CHECKED_SENTENCES = 2
 TOLERANCE = 1e-3
 """The most that a logit may differ, against the largest logit of its sentence."""
+
+QUANTIZED_TOLERANCE = 0.25
+"""The same of log-probabilities where weights have eight bits: a small model loses more than a large one."""
 
 
 def export(
@@ -41,23 +50,32 @@ def export(
     source: str | None = None,
     target: str | None = None,
     compact: bool = False,
+    quantization: str = "float32",
     on_event: OnEvent = ignore,
+    given: Mapping[str, Any] | None = None,
 ) -> float:
     """Write a trained run to the folder ``to``; returns the largest difference of a logit.
 
     ``form`` is one of :data:`FORMATS`. ``source`` and ``target`` choose the adapters of a merged model;
-    ``compact`` drops ranks that add nothing from PEFT's. Raises UsageError for choices that do not fit the
-    run, InputError where it cannot be read, and RunError where the export does not do what the run does.
+    ``compact`` drops ranks that add nothing from PEFT's, ``quantization`` is that of CTranslate2's weights. A
+    run that is named by a folder or a hub id takes the settings ``given`` by recipe key. Raises UsageError
+    for choices that do not fit the run, InputError where it cannot be read, and RunError where the export
+    does not do what the run does.
     """
     if form not in FORMATS:
         raise UsageError(f"no export has the format '{form}'", f"choose {' or '.join(FORMATS)}")
     if form == "peft" and (source or target):
         raise UsageError("adapters for PEFT serve all directions", "leave out --source and --target")
-    if form == "merged" and compact:
+    if form != "peft" and compact:
         raise UsageError("a merged model has no ranks to drop", "leave out --compact")
+    if quantization not in QUANTIZATIONS or (form != "ct2" and quantization != QUANTIZATIONS[0]):
+        raise UsageError(
+            f"no export of format '{form}' has {quantization} weights",
+            f"choose --format ct2 and --quantization {' or '.join(QUANTIZATIONS)}",
+        )
     if run == BASE_RUN:
         raise UsageError("the base model has no adapters to export", "name a run that was trained")
-    trained = open_translator(experiment, run, on_event)
+    trained = open_translator(experiment, run, on_event, given)
     setup, route = trained.setup, trained.route
     for code in filter(None, (source, target)):
         if code not in setup.codes:
@@ -65,6 +83,8 @@ def export(
             raise UsageError(f"the run knows no language '{code}'", f"its languages: {known}")
     if form == "peft":
         return export_peft(setup, route, to, compact)
+    if form == "ct2":
+        return export_ctranslate(setup, route, source, target, to, quantization)
     return export_merged(setup, route, source, target, to)
 
 
@@ -76,6 +96,88 @@ def export_merged(
     Returns the largest difference of a logit. Raises UsageError where a side is not given that selects
     adapters, and RunError where the written model does not give the routed model's logits.
     """
+    examples = _examples(setup, _merged_directions(setup, source, target))
+    expected = [_routed_logits(setup, route, *example) for example in examples]
+
+    def write(temporary: Path) -> float:
+        save_merged(setup, source, target, temporary)
+        model = load_base(str(temporary)).model
+        found = (_logits(setup, model, *example) for example in examples)
+        return _largest_difference(expected, found, folder)
+
+    return _whole(folder, write)
+
+
+def export_ctranslate(
+    setup: Setup,
+    route: Route | None,
+    source: str | None,
+    target: str | None,
+    folder: Path,
+    quantization: str = QUANTIZATIONS[0],
+) -> float:
+    """Write a merged model in CTranslate2's format, by its own converter.
+
+    Returns the largest difference of a log-probability. Raises what :func:`export_merged` raises, and
+    InputError where CTranslate2 is not installed or does not know the architecture.
+    """
+    try:
+        from ctranslate2.converters import TransformersConverter
+    except ImportError:
+        raise InputError("CTranslate2 is not installed", "pip install ctranslate2") from None
+    examples = _examples(setup, _merged_directions(setup, source, target))
+    expected = [
+        _of_targets(_routed_logits(setup, route, *example), example[2], setup.base.tokenizer.eos_id)
+        for example in examples
+    ]
+
+    def write(temporary: Path) -> float:
+        merged, converted = temporary / "merged", temporary / "ct2"
+        save_merged(setup, source, target, merged)
+        try:
+            with quiet_transformers():
+                TransformersConverter(str(merged)).convert(
+                    str(converted), quantization=None if quantization == QUANTIZATIONS[0] else quantization
+                )
+        except (ValueError, NotImplementedError, AttributeError) as error:
+            raise InputError(
+                f"CTranslate2 cannot convert this model: {error}", "use --format merged"
+            ) from None
+        for path in merged.iterdir():
+            if path.suffix != ".safetensors" and not (converted / path.name).exists():
+                path.replace(converted / path.name)
+        tolerance = TOLERANCE if quantization == QUANTIZATIONS[0] else QUANTIZED_TOLERANCE
+        largest = _largest_difference(expected, _ctranslate_scores(converted, examples), folder, tolerance)
+        shutil.rmtree(merged)
+        for path in converted.iterdir():
+            path.replace(temporary / path.name)
+        converted.rmdir()
+        return largest
+
+    return _whole(folder, write)
+
+
+def _of_targets(logits: Tensor, target: Sequence[int], end: int) -> Tensor:
+    """The log-probabilities of the tokens after the first, and of the end."""
+    following = torch.tensor([*target[1:], end])
+    return logits.log_softmax(dim=1).gather(1, following[:, None])[:, 0]
+
+
+def _ctranslate_scores(folder: Path, examples: Sequence[Example]) -> Iterator[Tensor]:
+    """What CTranslate2 says of the same tokens."""
+    import ctranslate2
+
+    tokens = json.loads((folder / "shared_vocabulary.json").read_text(encoding="utf-8"))
+    translator = ctranslate2.Translator(str(folder), device="cpu", compute_type="default")
+    for _, source, target in examples:
+        (scored,) = translator.score_batch(
+            [[tokens[index] for index in source]], [[tokens[index] for index in target[1:]]]
+        )
+        yield torch.tensor(scored.log_probs)
+
+
+def _merged_directions(setup: Setup, source: str | None, target: str | None) -> list[Direction]:
+    """The directions that a merged model serves. Raises UsageError where a side is missing that matters."""
     if setup.base.new_rows:
         raise UsageError(
             "a run with languages that were added to the base has no merged form: their tokens are read "
@@ -93,17 +195,14 @@ def export_merged(
     directions = [d for d in setup.directions if source in (None, d.src) and target in (None, d.tgt)]
     if not directions:
         raise UsageError(f"no direction from {source or 'any'} to {target or 'any'}", "check --langs")
-    examples = _examples(setup, directions)
-    expected = [_routed_logits(setup, route, *example) for example in examples]
+    return directions
 
-    def write(temporary: Path) -> float:
-        fold(setup.base.model, {side: setup.codes.index(code) for side, code in given.items() if code})
-        save_base(setup.base, temporary)
-        model = load_base(str(temporary)).model
-        found = (_logits(setup, model, *example) for example in examples)
-        return _largest_difference(expected, found, folder)
 
-    return _whole(folder, write)
+def save_merged(setup: Setup, source: str | None, target: str | None, folder: Path) -> None:
+    """Fold the adapters of the given languages into the base, and write it."""
+    given = {Index.SOURCE: source, Index.TARGET: target}
+    fold(setup.base.model, {side: setup.codes.index(code) for side, code in given.items() if code})
+    save_base(setup.base, folder)
 
 
 def export_peft(setup: Setup, route: Route | None, folder: Path, compact: bool = False) -> float:
@@ -131,13 +230,13 @@ def export_peft(setup: Setup, route: Route | None, folder: Path, compact: bool =
     def write(temporary: Path) -> float:
         for number, code in enumerate(setup.codes):
             for side in Index:
-                _write_lora(setup, side, number, temporary / f"{side}-{code}", compact)
+                write_lora(setup, side, number, temporary / f"{side}-{code}", compact)
         return _largest_difference(expected, _peft_logits(setup, temporary, examples), folder)
 
     return _whole(folder, write)
 
 
-def _write_lora(setup: Setup, side: Index, language: int, folder: Path, compact: bool) -> None:
+def write_lora(setup: Setup, side: Index, language: int, folder: Path, compact: bool = False) -> None:
     """Write a language's LoRA for the layers of a side, none where it has no rank there."""
     tensors: dict[str, Tensor] = {}
     ranks: dict[str, int] = {}
@@ -170,9 +269,7 @@ def _write_lora(setup: Setup, side: Index, language: int, folder: Path, compact:
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
-def _peft_logits(
-    setup: Setup, folder: Path, examples: Sequence[tuple[Direction, list[int], list[int]]]
-) -> list[Tensor]:
+def _peft_logits(setup: Setup, folder: Path, examples: Sequence[Example]) -> list[Tensor]:
     from peft import PeftModel
 
     recipe = setup.recipe.model
@@ -192,7 +289,7 @@ def _peft_logits(
     return found
 
 
-def _examples(setup: Setup, directions: Sequence[Direction]) -> list[tuple[Direction, list[int], list[int]]]:
+def _examples(setup: Setup, directions: Sequence[Direction]) -> list[Example]:
     """The ids that encoder and decoder read for a few sentence pairs of the test text."""
     corpus, tokenizer = setup.read(setup.recipe.data.test, CHECKED_SENTENCES), setup.base.tokenizer
     examples = []
@@ -236,11 +333,13 @@ def _logits(
     return output.logits[0].float().cpu()
 
 
-def _largest_difference(expected: Sequence[Tensor], found: Iterable[Tensor], folder: Path) -> float:
+def _largest_difference(
+    expected: Sequence[Tensor], found: Iterable[Tensor], folder: Path, tolerance: float = TOLERANCE
+) -> float:
     largest = 0.0
     for routed, other in zip(expected, found, strict=True):
         difference = float((routed - other).abs().max())
-        if not difference <= TOLERANCE * float(routed.abs().max()):
+        if not difference <= tolerance * float(routed.abs().max()):
             raise RunError(
                 f"the export's logits differ from the routed model's by {difference:.3g}; {folder} was not "
                 "written",

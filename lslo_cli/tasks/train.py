@@ -25,6 +25,7 @@ from lslo_cli.tasks.batch_size import settled
 from lslo_cli.tasks.choices import choose_pruned, run_choices, run_folder
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import Job, opened
+from lslo_cli.tasks.model_card import write_card
 from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, optimisation
 from lslo_cli.tasks.weights import save_weights
@@ -56,11 +57,13 @@ def train(
         job.setup.on_main(lambda: _adopt(folder))
         current = _trained(job) if reuse else None
         if current:
+            job.setup.on_main(lambda: write_card(folder))
             return current
         new = pending(folder.path)
         result = fine_tune(job.setup, folder.name, new, ranks.value, index.value, index.source, pruned.value)
         written = job.write(result)
         job.setup.on_main(lambda: _adopt(folder))
+        job.setup.on_main(lambda: write_card(folder))
         return written
 
 

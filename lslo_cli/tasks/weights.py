@@ -27,7 +27,7 @@ from lslo_cli.recipe import Method
 from lslo_cli.tasks.setup import Setup
 
 NOT_THE_ADAPTERS = {
-    **dict.fromkeys(("name", "description", "base", "flare", "reproduce", "run"), True),
+    **dict.fromkeys(("name", "description", "base", "card", "flare", "reproduce", "run"), True),
     "data": {"path"},
     "evaluate": {"metric_model", "directions"},
 }

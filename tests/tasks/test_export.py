@@ -119,3 +119,32 @@ def test_the_base_model_is_no_export(there, tmp_path):
     with pytest.raises(UsageError, match="the base model has no adapters to export"):
         export(there(), "base", tmp_path / "to", "merged")
     assert not (tmp_path / "to").exists()
+
+
+@pytest.mark.parametrize(("quantization", "most"), [("float32", 1e-3), ("int8", 1.0)])
+def test_ctranslate2_says_of_a_direction_what_the_run_says(there, tmp_path, quantization, most):
+    ctranslate2 = pytest.importorskip("ctranslate2", reason="its converter writes the export")
+    folder = tmp_path / "ct2"
+    choices = {"source": "qta", "target": "qso", "quantization": quantization}
+    assert export(there(), RUN, folder, "ct2", **choices) < most
+    assert {"model.bin", "config.json", "shared_vocabulary.json", "tokenizer.json"} <= {
+        path.name for path in folder.iterdir()
+    }
+    assert not list(folder.glob("*.safetensors"))
+    translator = ctranslate2.Translator(str(folder), device="cpu")
+    (found,) = translator.translate_batch([["__qta__", "</s>"]], target_prefix=[["__qso__"]], beam_size=1)
+    assert found.hypotheses[0][0] == "__qso__"
+
+
+def test_eight_bits_are_for_ctranslate2_alone(there, tmp_path):
+    with pytest.raises(UsageError, match="no export of format 'merged' has int8 weights"):
+        export(there(), RUN, tmp_path / "out", "merged", quantization="int8")
+
+
+def test_a_run_is_exported_by_its_folder(there, tmp_path):
+    folder = there().folder.run(RUN).path / "adapter"
+    given = {"run.device": "cpu", "data.path": there().recipe.data.path}
+    difference = export(
+        there(), str(folder), tmp_path / "merged", "merged", source="qta", target="qso", given=given
+    )
+    assert difference < 1e-3

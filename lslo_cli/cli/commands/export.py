@@ -15,11 +15,11 @@ from lslo_cli.cli.options import ExperimentOptions
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(ExperimentOptions):
-    run: Annotated[str, Option("--run", metavar="NAME", help="The run to export.")]
+    run: Annotated[str, Option("--run", metavar="NAME", help="The run: a name, a folder, a hub id.")]
     to: Annotated[Path, Option("--to", metavar="FOLDER", help="The folder to write; it must not exist.")]
     format: Annotated[
         str,
-        Option("--format", metavar="merged|peft", help="A transformers model, or adapters for PEFT."),
+        Option("--format", metavar="merged|peft|ct2", help="For transformers, PEFT or CTranslate2."),
     ] = "merged"
     source: Annotated[
         str | None, Option("--source", metavar="CODE", help="Merge the adapters of this source language.")
@@ -27,6 +27,9 @@ class ExportOptions(ExperimentOptions):
     target: Annotated[
         str | None, Option("--target", metavar="CODE", help="Merge the adapters of this target language.")
     ] = None
+    quantization: Annotated[
+        str, Option("--quantization", metavar="float32|int8", help="Weights of the format ct2.")
+    ] = "float32"
     compact: Annotated[
         bool, Option("--compact", help="Leave out of PEFT's adapters the ranks that are all zero.")
     ] = False
@@ -52,5 +55,7 @@ def export(options: ExportOptions) -> None:
         source=options.source,
         target=options.target,
         compact=options.compact,
+        quantization=options.quantization,
+        given=options.given(),
     )
     console.say(f"wrote {options.to}; its logits differ from the run's by {difference:.2g} at most")

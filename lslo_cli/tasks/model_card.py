@@ -1,0 +1,112 @@
+"""The model card of a run: README.md beside its weights, so that the folder can be pushed as it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.adapter_config import MODEL_CARD
+from lslo_cli.artifacts.folder import RunFolder
+from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.artifacts.writing import write_text
+from lslo_cli.errors import InputError
+from lslo_cli.recipe import recorded, to_toml
+
+
+def write_card(run: RunFolder) -> None:
+    """Describe what a run trained, with its scores where it has been evaluated.
+
+    Nothing is written for a run whose weights are not there.
+    """
+    training = store.read(run.training, TrainingResult)
+    folder = (run.path / training.result.weights.path).parent
+    if not folder.is_dir():
+        return
+    lines = [*_front_matter(training, evaluation := _scores(run, training)), *_text(training, evaluation)]
+    write_text(folder / MODEL_CARD, "\n".join(lines) + "\n")
+
+
+def _scores(run: RunFolder, training: Artifact[TrainingResult]) -> Artifact[EvaluationResult] | None:
+    """The evaluation of these very weights, where there is one."""
+    try:
+        evaluation = store.read(run.evaluation, EvaluationResult)
+    except InputError:
+        return None
+    return evaluation if evaluation.input_digest("training") == training.digest else None
+
+
+def _front_matter(
+    training: Artifact[TrainingResult], evaluation: Artifact[EvaluationResult] | None
+) -> Iterator[str]:
+    """YAML, of which JSON's values are a part."""
+    yield "---"
+    yield f"language: {_value([language.code for language in training.languages])}"
+    yield f"license: {_value(_license(training))}"
+    yield f"base_model: {_value(base_name(training))}"
+    yield 'library_name: "lslo"'
+    yield 'pipeline_tag: "translation"'
+    yield f"tags: {_value(['lslo', 'translation', *(['lora'] if training.result.index else [])])}"
+    if evaluation:
+        result, text = evaluation.result, evaluation.data[0]
+        dataset = {"name": Path(text.path).name, "type": Path(text.path).name, "split": text.split}
+        metrics = [
+            {"type": "spbleu", "value": result.average, "name": f"spBLEU, {result.spbleu_signature}"},
+            {"type": "chrf", "value": result.chrf_average, "name": f"chrF++, {result.chrf_signature}"},
+        ]
+        task = {"type": "translation"}
+        scores = {"task": task, "dataset": dataset, "metrics": metrics}
+        yield f"model-index: {_value([{'name': training.result.run, 'results': [scores]}])}"
+    yield "---"
+
+
+def _text(training: Artifact[TrainingResult], evaluation: Artifact[EvaluationResult] | None) -> Iterator[str]:
+    result, model = training.result, training.model
+    codes = [language.code for language in training.languages]
+    yield from ("", f"# {result.run}", "")
+    revision = f" at revision {model.revision}" if model.revision else ""
+    kind = "Language-specific low-rank adapters (LSLo)" if result.index else "A fine-tuned model"
+    yield f"{kind} for {base_name(training)}{revision} ({model.parameters:,} parameters), trained by"
+    yield f"`{result.command}` of lslo {training.made.version} for {', '.join(codes)}."
+    trained, left = result.trainable_parameters, result.nonzero_parameters
+    yield f"{trained:,} parameters were trained; {left:,} are not zero."
+    yield from (
+        "",
+        "```sh",
+        f"lslo translate --run FOLDER --src {codes[0]} --tgt {codes[1]} -i text.txt",
+        "```",
+    )
+    yield from ("", "where FOLDER is this folder or its id on the hub.")
+    if evaluation:
+        found = evaluation.result
+        yield from ("", "## Scores", "", "| directions | spBLEU | chrF++ |", "| --- | ---: | ---: |")
+        for name, score in found.groups.items():
+            yield f"| {name} | {score:.1f} | {found.chrf_groups[name]:.1f} |"
+        yield f"| average | {found.average:.1f} | {found.chrf_average:.1f} |"
+        yield from ("", f"spBLEU: `{found.spbleu_signature}`", f"chrF++: `{found.chrf_signature}`")
+        yield "Groups are named by the resource classes of source and target."
+    recipe = recorded(training.recipe)
+    if recipe is not None:
+        # Where text and models lie on one machine is nobody else's concern.
+        data = recipe.data.model_copy(update={"path": Path(recipe.data.path).name})
+        model_section = recipe.model.model_copy(update={"name": base_name(training)})
+        yield from ("", "## Recipe", "", "```toml")
+        yield to_toml(recipe.model_copy(update={"data": data, "model": model_section})).strip()
+        yield "```"
+
+
+def base_name(training: Artifact[TrainingResult]) -> str:
+    """The base model as others may know it: its hub id, or the last part of the path it lay at."""
+    name = training.model.name
+    return name if training.model.revision else Path(name).name
+
+
+def _license(training: Artifact[TrainingResult]) -> str:
+    recipe = recorded(training.recipe)
+    return recipe.card.license if recipe else "other"
+
+
+def _value(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

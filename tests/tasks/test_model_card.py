@@ -1,0 +1,47 @@
+"""The model card beside a run's weights: what the hub reads, and what a person does."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lslo_cli import tasks
+from lslo_cli.parsing import parse_toml
+from lslo_cli.recipe import Recipe
+
+RUN = "2-2-8-gps0.9"
+
+
+def front_matter(text):
+    """The keys of the YAML at the head, each a line whose value is JSON."""
+    _, head, _ = text.split("---\n", 2)
+    return {key: json.loads(value) for key, _, value in (line.partition(": ") for line in head.splitlines())}
+
+
+@pytest.mark.parametrize(("run", "part", "tags"), [(RUN, "adapter", ["lora"]), ("full", "model", [])])
+def test_a_card_has_languages_base_license_metrics_with_signatures_and_recipe(
+    finished, tiny, run, part, tags
+):
+    folder, artifacts = finished
+    text = (folder / "runs" / run / part / "README.md").read_text(encoding="utf-8")
+    head = front_matter(text)
+    assert head["language"] == ["qta", "qso", "qki", "qka"]
+    assert (head["license"], head["base_model"], head["pipeline_tag"]) == ("other", "base", "translation")
+    assert head["tags"] == ["lslo", "translation", *tags]
+    result = artifacts[f"runs/{run}/evaluation.json"].result
+    spbleu, chrf = head["model-index"][0]["results"][0]["metrics"]
+    assert (spbleu["value"], chrf["value"]) == (result.average, result.chrf_average)
+    assert result.spbleu_signature in spbleu["name"] and result.chrf_signature in text
+    recipe = Recipe.model_validate(parse_toml(text.split("```toml\n")[1].split("```")[0]))
+    assert recipe.fit.epochs == 3 and recipe.model.name == "base"
+    assert str(tiny.folder) not in text
+
+
+def test_a_run_that_is_trained_again_does_not_keep_the_scores_of_the_one_before(there):
+    card = there().folder.run(RUN).path / "adapter" / "README.md"
+    assert "## Scores" in card.read_text()
+    settings = {"train.ranks": "2,2,8", "train.gps": 0.9, "fit.epochs": 4, "card.license": "cc-by-4.0"}
+    tasks.train(there(**settings), run=RUN)
+    text = card.read_text()
+    assert "## Scores" not in text and front_matter(text)["license"] == "cc-by-4.0"
