@@ -18,7 +18,7 @@ from lslo_cli.recipe import resolve
 from lslo_cli.search.metric import Score
 from lslo_cli.tasks import Experiment, Translator
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
-from lslo_cli.tasks.decoding import open_metric
+from lslo_cli.tasks.decoding import open_metrics, score_directions
 from lslo_cli.tasks.setup import prepare
 
 __all__ = [
@@ -89,14 +89,17 @@ def translate(
 
 def evaluate(
     translator: Translator, sources: Sequence[str], references: Sequence[str], *, src: str, tgt: str
-) -> Score:
-    """Translate sources and score them against one reference each: spBLEU and chrF++ with signatures.
+) -> dict[str, Score]:
+    """Translate sources and score them against one reference each: a value with its signature by metric.
 
-    The setting ``evaluate.metric_model`` chooses the pieces of spBLEU. Raises InputError where there is
+    The setting ``evaluate.metrics`` chooses the metrics, spBLEU and chrF++ by default, and
+    ``evaluate.metric_model`` the pieces of spBLEU. Raises InputError where there is
     nothing to score, or as many references as sources there are not.
     """
     hypotheses = translate(translator, sources, src=src, tgt=tgt)
-    return open_metric(translator.setup).score(hypotheses, references)
+    direction = Direction(src, tgt)
+    texts = ({direction: lines} for lines in (sources, hypotheses, references))
+    return score_directions(open_metrics(translator.setup), *texts)[direction]
 
 
 def load_corpus(path: str | os.PathLike[str], langs: Sequence[str], split: str = "") -> Corpus:

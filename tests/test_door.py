@@ -26,7 +26,7 @@ def test_the_lines_of_the_page_run_and_the_adapters_are_better(tmp_path, monkeyp
     fewer = "".join(blocks).replace('"data.train_rows": 300', '"data.train_rows": 100')
     values: dict = {}
     exec(fewer, values)
-    assert values["after"].chrf > values["before"].chrf
+    assert values["after"]["chrF++"].value > values["before"]["chrF++"].value
     assert len([line for line in blocks[0].splitlines() if line]) <= 12
     assert (tmp_path / values["folder"] / "training.json").is_file()
     assert len(capsys.readouterr().out.splitlines()) == 2
@@ -51,8 +51,9 @@ def test_a_line_several_lines_and_several_targets(base):
 
 def test_a_score_has_its_signature(base):
     translations = lslo_cli.translate(base, ["taro", "miro taro"], src="qta", tgt="qki")
-    score = lslo_cli.evaluate(base, ["taro", "miro taro"], translations, src="qta", tgt="qki")
-    assert score.chrf == pytest.approx(100) and "tok:spm-local" in score.signature
+    scores = lslo_cli.evaluate(base, ["taro", "miro taro"], translations, src="qta", tgt="qki")
+    assert scores["chrF++"].value == pytest.approx(100)
+    assert "tok:spm-local" in scores["spBLEU"].signature
     with pytest.raises(InputError, match="2 hypotheses cannot be scored against 1 references"):
         lslo_cli.evaluate(base, ["taro", "miro"], ["taro"], src="qta", tgt="qki")
 

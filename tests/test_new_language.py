@@ -35,7 +35,8 @@ def scores(tmp_path_factory):
         result = written.artifact.result
         lines = {path.stem: path.read_text() for path in (written.path.parent / "hypotheses").iterdir()}
         found[result.run] = {
-            str(row.direction): (row.spbleu, row.chrf, lines[str(row.direction)]) for row in result.directions
+            str(row.direction): (row.scores["spBLEU"], row.scores["chrF++"], lines[str(row.direction)])
+            for row in result.directions
         }
     return found
 

@@ -17,6 +17,7 @@ from typer import Option
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, flags_of, number_or_word, split_commas
 from lslo_cli.errors import InputError, UsageError
+from lslo_cli.method.metrics import metric_named
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.folder import ExperimentFolder
@@ -66,6 +67,14 @@ def _value_at(recipe: Recipe, key: str) -> object:
 
 def _shown(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def metric_option(name: str) -> str:
+    """The metric that ``--metric`` names. Raises UsageError for one that is not in the list."""
+    try:
+        return metric_named(name).name
+    except ValueError as error:
+        raise UsageError(f"--metric: {error}", "name one that the runs were scored by") from None
 
 
 BaseModelName = Annotated[

@@ -91,6 +91,7 @@ FIGURES = (
         reads=("evaluation",),
         hint="of the run and of the base model",
         runs=RunChoice.ONE,
+        scored=True,
     ),
     FigureSpec(
         name="pareto",
@@ -100,6 +101,7 @@ FIGURES = (
         reads=("evaluation",),
         hint="of all runs, and their training.json",
         runs=RunChoice.SEVERAL,
+        scored=True,
     ),
 )
 

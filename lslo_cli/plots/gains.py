@@ -12,12 +12,13 @@ from pandas import DataFrame
 from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Language
+from lslo_cli.method.metrics import SPBLEU, metric_named
 from lslo_cli.plots.demand import by_resource
 
 
 @dataclass(frozen=True)
 class Gains:
-    """Gain in spBLEU, source languages x target languages by resource; NaN for a direction without both.
+    """Gain in one metric, source languages x target languages by resource; NaN for a direction without both.
 
     ``spread`` says how far seeds lie apart, empty for one.
     """
@@ -25,6 +26,13 @@ class Gains:
     languages: Sequence[Language]
     frame: DataFrame
     spread: str = ""
+    metric: str = SPBLEU
+    signature: str = ""
+
+    @property
+    def description(self) -> str:
+        """How runs were scored, and how far seeds lie apart."""
+        return "; ".join(filter(None, (self.spread, self.signature)))
 
     @property
     def limit(self) -> float:
@@ -32,13 +40,14 @@ class Gains:
         return float(np.nanmax(np.abs(self.frame.to_numpy()))) or 1.0
 
 
-def gains(runs: Sequence[EvaluationResult], bases: Sequence[EvaluationResult]) -> Gains:
+def gains(runs: Sequence[EvaluationResult], bases: Sequence[EvaluationResult], metric: str = SPBLEU) -> Gains:
     """What a run gains over the base model, each with one result for each seed: the mean over seeds.
 
-    Raises InputError where the two share no direction or were scored with different metrics.
+    A gain is a higher score, or where lower is better a lower one. Raises InputError where the two share no
+    direction, were not scored by the metric, or with different signatures.
     """
-    _check_comparable([*runs, *bases])
-    frames = [_gains_of_seed(run, base) for run, base in zip(runs, bases, strict=True)]
+    signature = _check_comparable([*runs, *bases], metric)
+    frames = [_gains_of_seed(run, base, metric) for run, base in zip(runs, bases, strict=True)]
     languages = by_resource([record.language() for record in runs[0].languages])
     spread = ""
     if len(frames) > 1:
@@ -47,14 +56,14 @@ def gains(runs: Sequence[EvaluationResult], bases: Sequence[EvaluationResult]) -
             f"mean of {len(frames)} seeds, standard deviation of a direction {np.nanmedian(deviations):.1f} "
             f"in the median, at most {np.nanmax(deviations):.1f}"
         )
-    return Gains(languages, sum(frames) / len(frames), spread)
+    return Gains(languages, sum(frames) / len(frames), spread, metric, signature)
 
 
-def _gains_of_seed(run: EvaluationResult, base: EvaluationResult) -> DataFrame:
-    before = base.spbleu()
+def _gains_of_seed(run: EvaluationResult, base: EvaluationResult, metric: str) -> DataFrame:
+    before, sign = base.scores(metric), 1 if metric_named(metric).higher_is_better else -1
     shared = {
-        direction: after - before[direction]
-        for direction, after in run.spbleu().items()
+        direction: sign * (after - before[direction])
+        for direction, after in run.scores(metric).items()
         if direction in before
     }
     if not shared:
@@ -97,16 +106,21 @@ class CostsAndScores:
     trained: Sequence[Point]
     untrained: Sequence[Point]
     signature: str
+    metric: str
     seeds: int = 1
 
     @property
     def front(self) -> list[Point]:
         """The runs that no cheaper run equals, the cheapest first."""
         best: list[Point] = []
-        for run in sorted(self.trained, key=lambda run: (run.parameters, -run.score)):
-            if not best or run.score > best[-1].score:
+        for run in sorted(self.trained, key=lambda run: (run.parameters, -self.merit(run))):
+            if not best or self.merit(run) > self.merit(best[-1]):
                 best.append(run)
         return best
+
+    def merit(self, run: Point) -> float:
+        """A run's score, turned around where lower is better."""
+        return run.score if metric_named(self.metric).higher_is_better else -run.score
 
     @property
     def description(self) -> str:
@@ -116,16 +130,16 @@ class CostsAndScores:
 
 
 def costs_and_scores(
-    evaluations: Sequence[EvaluationResult], trainings: Sequence[TrainingResult]
+    evaluations: Sequence[EvaluationResult], trainings: Sequence[TrainingResult], metric: str = SPBLEU
 ) -> CostsAndScores:
-    """Trainable parameters and average spBLEU of runs; results of one name are one run's in several seeds.
+    """Trainable parameters and average score of runs; results of one name are one run's in several seeds.
 
-    Raises InputError where no run was trained or the metrics differ.
+    Raises InputError where no run was trained, one was not scored by the metric, or signatures differ.
     """
-    _check_comparable(evaluations)
+    signature = _check_comparable(evaluations, metric) if evaluations else ""
     averages: dict[str, list[float]] = {}
     for run in evaluations:
-        averages.setdefault(run.run, []).append(run.average)
+        averages.setdefault(run.run, []).append(run.metric(metric).average)
     costs: dict[str, list[int]] = {}
     for training in trainings:
         costs.setdefault(training.run, []).append(training.trainable_parameters)
@@ -136,7 +150,7 @@ def costs_and_scores(
         )
     untrained = [_point(name, [0], scores) for name, scores in averages.items() if name not in costs]
     seeds = max(map(len, averages.values()))
-    return CostsAndScores(trained, untrained, evaluations[0].spbleu_signature, seeds)
+    return CostsAndScores(trained, untrained, signature, metric, seeds)
 
 
 def _point(name: str, costs: Sequence[int], scores: Sequence[float]) -> Point:
@@ -145,12 +159,15 @@ def _point(name: str, costs: Sequence[int], scores: Sequence[float]) -> Point:
     return Point(name, fmean(costs), fmean(scores), deviation or None)
 
 
-def _check_comparable(evaluations: Sequence[EvaluationResult]) -> None:
+def _check_comparable(evaluations: Sequence[EvaluationResult], metric: str) -> str:
+    """The metric's signature, which all runs share. Raises InputError where they do not."""
+    first = evaluations[0]
     for run in evaluations:
-        first = evaluations[0]
-        if run.spbleu_signature != first.spbleu_signature:
+        signatures = [each.metric(metric).signature for each in (first, run)]
+        if signatures[0] != signatures[1]:
             raise InputError(
                 f"runs {first.run} and {run.run} were scored with different metrics: "
-                f"{first.spbleu_signature} and {run.spbleu_signature}",
+                f"{' and '.join(signatures)}",
                 "score them alike: lslo evaluate --force",
             )
+    return first.metric(metric).signature

@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
 from lslo_cli.errors import InputError
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.classes import mark_classes, separate_classes
 from lslo_cli.plots.gains import costs_and_scores, gains, signed
 from lslo_cli.plots.labels import axes_height, label_line, label_points
@@ -42,17 +43,18 @@ def directions(
     runs: Sequence[EvaluationResult],
     bases: Sequence[EvaluationResult],
     *,
+    metric: str = SPBLEU,
     width: float = PAGE_WIDTH,
     style: Style = Style.PAPER,
 ) -> Figure:
-    """Gain in spBLEU over the base model of every direction: source languages x target languages.
+    """Gain in a metric over the base model of every direction: source languages x target languages.
 
     ``runs`` are one run's scores, one for each seed, and ``bases`` those of the base model: the mean is
     drawn. Directions that either has not are grey. Raises InputError where the two share no direction or were
     scored with different metrics.
     """
     look = style.look
-    gained = gains(runs, bases)
+    gained = gains(runs, bases, metric)
     cell = min((width - 0.6) / len(gained.languages), 0.5)
     size = TEXT if cell > 0.11 else SMALL
     figure = new_figure(look, width, cell * len(gained.languages) + 1.35)
@@ -62,7 +64,9 @@ def directions(
         gained.frame, ax=axes, cmap=look.gain, vmin=-gained.limit, vmax=gained.limit, square=True,
         linewidths=0.2, linecolor=look.ground, xticklabels=True, yticklabels=True,
         annot=gained.frame.map(signed) if cell > 0.35 else None, fmt="", annot_kws={"fontsize": SMALL + 0.5},
-        cbar_kws={"location": "bottom", "shrink": 0.6, "aspect": 40, "pad": 0.01, "label": "gain in spBLEU"},
+        cbar_kws={
+            "location": "bottom", "shrink": 0.6, "aspect": 40, "pad": 0.01, "label": f"gain in {metric}",
+        },
     )  # fmt: skip
     for text in axes.texts:
         column, row = map(int, text.get_position())
@@ -77,7 +81,7 @@ def directions(
     axes.set_xlabel("Target")
     axes.set_ylabel("Source")
     axes.set_title(f"{runs[0].run} over {bases[0].run}", loc="left")
-    note(figure, look, "; ".join(filter(None, (gained.spread, runs[0].spbleu_signature))))
+    note(figure, look, gained.description)
     title(figure, look, "Gain over the base model")
     return figure
 
@@ -87,11 +91,12 @@ def pareto(
     scores: Sequence[EvaluationResult],
     trained: Sequence[TrainingResult],
     *,
+    metric: str = SPBLEU,
     study: Sequence[str] = (),
     width: float = COLUMN_WIDTH,
     style: Style = Style.PAPER,
 ) -> Figure:
-    """Trainable parameters against average spBLEU; a line joins the runs that no cheaper run equals.
+    """Trainable parameters against average score; a line joins the runs that no cheaper run equals.
 
     A run without a training result, such as the base model, trains nothing and is a dashed line. Runs of one
     name, as of several seeds, are one point: their mean, with a bar of the sample standard deviation. Names
@@ -100,7 +105,7 @@ def pareto(
     the metrics differ.
     """
     look = style.look
-    runs = costs_and_scores(scores, trained)
+    runs = costs_and_scores(scores, trained, metric)
     marks = look.marks([*study, *in_study_order(run.name for run in runs.trained)])
     height = 1.9 + 0.03 * len(runs.trained)
     figure = new_figure(look, width, height + 0.6)
@@ -126,7 +131,7 @@ def pareto(
     for run in runs.untrained:
         axes.axhline(run.score, color=look.neutral, linewidth=0.9, linestyle="--")
     costs = [run.parameters for run in runs.trained]
-    axes.set(xscale="log", xlabel="Trainable parameters", ylabel="Average spBLEU")
+    axes.set(xscale="log", xlabel="Trainable parameters", ylabel=f"Average {metric}")
     axes.set_xlim(min(costs) / 2, max(costs) * 2)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(costs) < 20 * min(costs) else (1,)))
     axes.xaxis.set_major_formatter(lambda count, _: _short(count))
@@ -139,7 +144,7 @@ def pareto(
     crowded = label_points(
         axes, look, {run.name: point for run, point in zip(runs.trained, points, strict=True)}
     )
-    listed = sorted((run for run in runs.trained if run.name in crowded), key=lambda run: -run.score)
+    listed = sorted((run for run in runs.trained if run.name in crowded), key=lambda run: -runs.merit(run))
     entries = {
         f"{shortened(run.name, int(width * 15) - 22)}  {run.facts} ({_short(run.parameters)})": run
         for run in listed
@@ -152,7 +157,7 @@ def pareto(
     return figure
 
 
-def prepare_directions(seeds: Seeds, names: Sequence[str] = ()) -> PreparedFigure:
+def prepare_directions(seeds: Seeds, names: Sequence[str] = (), *, metric: str = SPBLEU) -> PreparedFigure:
     """Gain of a run over the base model, from their evaluation.json in the seeds that have both.
 
     Without a name the paper's best run, or the latest with scores. Raises InputError where no trained run
@@ -167,21 +172,21 @@ def prepare_directions(seeds: Seeds, names: Sequence[str] = ()) -> PreparedFigur
     return PreparedFigure(
         f"directions-{name}",
         f"What {name} gains over the base model in every direction.",
-        partial(directions, *pair),
-        partial(directions_text, *pair),
+        partial(directions, *pair, metric=metric),
+        partial(directions_text, *pair, metric=metric),
     )
 
 
-def prepare_pareto(seeds: Seeds, names: Sequence[str] = ()) -> PreparedFigure:
+def prepare_pareto(seeds: Seeds, names: Sequence[str] = (), *, metric: str = SPBLEU) -> PreparedFigure:
     """Trainable parameters against quality, from all runs with scores, or from those named."""
     scored = list(dict.fromkeys(run.name for seed in seeds for run in seed.evaluated_runs()))
     found = [result for name in (names or scored) for result in evaluations(seeds, name)]
     trained = trainings(seeds, [name for name in names if name != BASE_RUN])
     return PreparedFigure(
         "pareto",
-        "Trainable parameters against average spBLEU.",
-        partial(pareto, found, trained, study=study_runs(seeds)),
-        partial(pareto_text, found, trained),
+        f"Trainable parameters against average {metric}.",
+        partial(pareto, found, trained, metric=metric, study=study_runs(seeds)),
+        partial(pareto_text, found, trained, metric=metric),
     )
 
 

@@ -54,6 +54,8 @@ class FigureSpec:
     """What else a person should know of the artifacts, such as how they are made."""
     runs: RunChoice = RunChoice.NONE
     flags: Mapping[str, str] = field(default_factory=dict)
+    scored: bool = False
+    """Whether it shows scores, so that the function takes the name of a ``metric``."""
 
     def prepare(self, *data: Any, **choices: Any) -> PreparedFigure:
         """Read what the figure is drawn from. Raises InputError where that is missing or damaged."""

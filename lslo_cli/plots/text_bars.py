@@ -8,6 +8,7 @@ from statistics import fmean
 import numpy as np
 
 from lslo_cli.artifacts.results import EvaluationResult, IndexStrategyResult, SubspaceResult, TrainingResult
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.gains import costs_and_scores
 from lslo_cli.plots.progress import (
     GROUPS,
@@ -70,19 +71,21 @@ def schedule_text(runs: Sequence[TrainingResult | SubspaceResult]) -> TextFigure
     return TextFigure(lines[:-1])
 
 
-def pareto_text(evaluations: Sequence[EvaluationResult], trainings: Sequence[TrainingResult]) -> TextFigure:
+def pareto_text(
+    evaluations: Sequence[EvaluationResult], trainings: Sequence[TrainingResult], *, metric: str = SPBLEU
+) -> TextFigure:
     """Runs from the cheapest to the dearest with a bar for their average; a star marks those that no
     cheaper run equals. Raises InputError where no run was trained or the metrics differ.
     """
-    runs = costs_and_scores(evaluations, trainings)
+    runs = costs_and_scores(evaluations, trainings, metric)
     best = max(run.score for run in (*runs.trained, *runs.untrained)) or 1.0
-    lines = [line(f"  {'run':<{NAME}} {'trainable':>13} {'spBLEU':>7}")]
+    lines = [line(f"  {'run':<{NAME}} {'trainable':>13} {metric:>7}")]
     for run in (*runs.untrained, *sorted(runs.trained, key=lambda run: run.parameters)):
         star = "*" if run in runs.front else " "
         width = COLUMNS - NAME - 25
         facts = f"{star} {_named(run.name)} {run.parameters:>13,.0f} {run.score:>7.2f}"
         lines.append(line(f"{facts} {bar(run.score / best, width)}"))
-    return TextFigure([*lines, line(), line("* no cheaper run scores as much"), *remark(runs.description)])
+    return TextFigure([*lines, line(), line("* no cheaper run is as good"), *remark(runs.description)])
 
 
 def _group(quality: QualityByEpoch, group: str) -> list[list[Span]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from lslo_cli.artifacts.results import EvaluationResult, SubspaceResult
 from lslo_cli.method.languages import Language
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.demand import Demand, Pair, by_resource, of_languages, of_matrices
 from lslo_cli.plots.gains import Gains, gains, signed
 from lslo_cli.plots.style import Style
@@ -48,13 +49,15 @@ def matrices_text(
     return _maps(of_matrices(results, languages, by_language, counts), {})
 
 
-def directions_text(runs: Sequence[EvaluationResult], bases: Sequence[EvaluationResult]) -> TextFigure:
-    """Gain in spBLEU over the base model, the mean over seeds: sources are rows, targets columns.
+def directions_text(
+    runs: Sequence[EvaluationResult], bases: Sequence[EvaluationResult], *, metric: str = SPBLEU
+) -> TextFigure:
+    """Gain in a metric over the base model, the mean over seeds: sources are rows, targets columns.
 
     Where values do not fit side by side they are whole, and where these do not fit, ninths of the largest.
     Raises InputError where the two share no direction or were scored with different metrics.
     """
-    gained = gains(runs, bases)
+    gained = gains(runs, bases, metric)
     codes = [language.code for language in gained.languages]
     margin = 4 + max(map(len, codes))
     cell = max(2, min(6, (COLUMNS - margin) // len(codes)))
@@ -63,8 +66,7 @@ def directions_text(runs: Sequence[EvaluationResult], bases: Sequence[Evaluation
     for start in range(0, len(codes), across):
         lines += [line(), *_block(gained, codes[start : start + across], margin, cell)]
     unit = f"; 9 = {gained.limit:.1f}" if cell < 4 else ""
-    facts = "; ".join(filter(None, (gained.spread, runs[0].spbleu_signature)))
-    return TextFigure([*lines, line(), *remark(f"gain in spBLEU{unit}; {facts}")])
+    return TextFigure([*lines, line(), *remark(f"gain in {metric}{unit}; {gained.description}")])
 
 
 def _maps(demand: Demand, letters: Mapping[str, str]) -> TextFigure:

@@ -17,6 +17,7 @@ from lslo_cli.method.importance import Pool
 from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.languages import LANGUAGE_SETS, LANGUAGES, Language, Resource, resolve_languages
+from lslo_cli.method.metrics import CHRF_PLUS_PLUS, SPBLEU, metric_named
 from lslo_cli.method.relations import FAMILY_OF
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import SiteSet
@@ -257,8 +258,16 @@ class EvaluateSection(Section):
     max_length_a: NonNegative = 0.0
     max_new_tokens: Count = 200
     max_tokens: Count = 12_000
+    metrics: tuple[str, ...] = (SPBLEU, CHRF_PLUS_PLUS)
     metric_model: str | None = None
     directions: tuple[str, ...] = ()
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("at least one metric is needed")
+        return tuple(dict.fromkeys(metric_named(name).name for name in names))
 
 
 class CardSection(Section):

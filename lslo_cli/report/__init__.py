@@ -7,7 +7,7 @@ from lslo_cli.report.latex import document_as_latex, latex
 from lslo_cli.report.markdown import document_as_markdown, markdown
 from lslo_cli.report.page import document_as_html
 from lslo_cli.report.provenance import facts
-from lslo_cli.report.quality import Metric, quality_table
+from lslo_cli.report.quality import quality_table
 from lslo_cli.report.runs import other_runs
 from lslo_cli.report.scores import SCORE_TABLES, score_table
 from lslo_cli.report.seeds import over_seeds, spread_table
@@ -28,7 +28,6 @@ __all__ = [
     "Figure",
     "Finding",
     "Line",
-    "Metric",
     "Section",
     "SeedResults",
     "Source",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 
 from lslo_cli.errors import UsageError
+from lslo_cli.method.metrics import metric_named
 from lslo_cli.report import (
     CORRELATION_TABLES,
     SCORE_TABLES,
@@ -82,7 +83,7 @@ def _section(study: Study, numbers: Sequence[int], figures: bool) -> Section:
 
 def _tables(study: Study, numbers: Sequence[int]) -> Iterator[Table]:
     findings = findings_table(study, numbers)
-    if findings.rows:
+    if findings.rows and metric_named(study.metric).higher_is_better:
         yield findings
     for number in sorted(set(numbers)):
         if number in SCORE_TABLES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lslo_cli.method.families import SHAPES
 from lslo_cli.method.languages import LANGUAGE_SETS, directions
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.report.study import Study, distinct
 from lslo_cli.report.table import millions
 
@@ -30,7 +31,8 @@ def score_differences(study: Study, language_set: str) -> list[str]:
     texts = {(text.split, text.rows) for artifact in study.evaluations for text in artifact.data}
     if texts - {PAPERS_TEST}:
         found.append(f"test text {tested_text(study)}")
-    if any(PAPERS_TOKENIZER not in run.result.spbleu_signature.split("|") for run in study.evaluations):
+    tokenizers = [run.result.metric(study.metric).signature.split("|") for run in study.evaluations]
+    if study.metric != SPBLEU or any(PAPERS_TOKENIZER not in parts for parts in tokenizers):
         found.append(f"metric {signature(study)}")
     beams = {run.result.search.get("beam") for run in study.evaluations}
     if beams - {PAPERS_BEAM}:
@@ -43,7 +45,7 @@ def score_differences(study: Study, language_set: str) -> list[str]:
 
 def signature(study: Study) -> str:
     """The metric's signature, empty without an evaluation."""
-    return distinct(run.result.spbleu_signature for run in study.evaluations)
+    return distinct(run.result.metric(study.metric).signature for run in study.evaluations)
 
 
 def tested_text(study: Study) -> str:

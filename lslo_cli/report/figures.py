@@ -32,13 +32,13 @@ def _prepare(spec: FigureSpec, study: Study) -> PreparedFigure | None:
 
     Damaged artifacts were refused when the study was read, so what is missing here is absent.
     """
-    seeds = []
+    seeds, choices = [], {"metric": study.metric} if spec.scored else {}
     for seed in study.seeds:
         for folder in map(ExperimentFolder, seed.folders):
             try:
-                spec.prepare([folder])
+                spec.prepare([folder], **choices)
             except InputError:
                 continue
             seeds.append(folder)
             break
-    return spec.prepare(seeds) if seeds else None
+    return spec.prepare(seeds, **choices) if seeds else None

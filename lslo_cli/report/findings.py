@@ -170,7 +170,7 @@ def _compare(study: Study, claim: Claim, comparison: Comparison) -> Outcome:
 def _differences(study: Study, comparison: Comparison) -> list[float]:
     """How much higher the run scores than the other in every seed that has both."""
     pairs = (
-        (seed.score(comparison.run, comparison.column), seed.score(comparison.other, comparison.column))
+        tuple(seed.score(run, comparison.column, study.metric) for run in (comparison.run, comparison.other))
         for seed in study.seeds
     )
     return [ours - other for ours, other in pairs if ours is not None and other is not None]

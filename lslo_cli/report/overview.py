@@ -165,10 +165,10 @@ def _read_run(results: Path, folder: RunFolder) -> Run:
         seed=artifacts[0].seed if artifacts else None,
         parameters=trained.trainable_parameters if trained else None,
         epochs=len(trained.history) if trained else None,
-        score=scored.average if scored else None,
+        score=scored.metric().average if scored else None,
         size=sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file()),
         made=max((datetime.fromisoformat(artifact.made.started) for artifact in artifacts), default=None),
-        groups=dict(scored.groups) if scored else {},
+        groups=dict(scored.metric().groups) if scored else {},
         problem="; ".join(problems),
     )
 

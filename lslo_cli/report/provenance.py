@@ -24,7 +24,7 @@ def facts(study: Study) -> tuple[tuple[str, str], ...]:
         ("Languages", ", ".join(language.code for language in study.languages)),
         ("Training text", _training_text(study)),
         ("Test text", tested_text(study)),
-        ("Metric", f"spBLEU, {signature(study)}" if study.evaluations else ""),
+        ("Metric", f"{study.metric}, {signature(study)}" if study.evaluations else ""),
         ("Search", distinct(f"beam {search.get('beam')}, {search.get('mode')}" for search in searches)),
         ("Training", training_settings(study)),
         ("Adapters", adapter_settings(study)),

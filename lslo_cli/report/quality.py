@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import groups
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.report.table import Column, Table, millions, two_decimals
-
-
-class Metric(StrEnum):
-    """What a quality table shows."""
-
-    SPBLEU = "spBLEU"
-    CHRF = "chrF++"
-
-    def signature(self, run: EvaluationResult) -> str:
-        return run.spbleu_signature if self is Metric.SPBLEU else run.chrf_signature
-
-    def groups(self, run: EvaluationResult) -> dict[str, float]:
-        return run.groups if self is Metric.SPBLEU else run.chrf_groups
-
-    def average(self, run: EvaluationResult) -> float:
-        return run.average if self is Metric.SPBLEU else run.chrf_average
 
 
 def quality_table(
     evaluations: Sequence[EvaluationResult],
     trainings: Sequence[TrainingResult],
-    metric: Metric = Metric.SPBLEU,
+    metric: str = SPBLEU,
 ) -> Table:
     """Runs x groups with the average over directions, as tables 1 to 4.
 
@@ -46,17 +30,17 @@ def quality_table(
     names = [
         name
         for name in groups([record.language() for record in first.languages])
-        if any(name in metric.groups(run) for run in evaluations)
+        if any(name in run.metric(metric).groups for run in evaluations)
     ]
     trained = {training.run: training for training in trainings}
     rows = []
     for run in evaluations:
         training = trained.get(run.run)
         counts = (training.trainable_parameters, training.paper_parameters) if training else (None, None)
-        scores = (metric.groups(run).get(name) for name in names)
-        rows.append((run.run, *counts, *scores, metric.average(run)))
+        scores = (run.metric(metric).groups.get(name) for name in names)
+        rows.append((run.run, *counts, *scores, run.metric(metric).average))
     return Table(
-        title=f"{metric} by group of directions ({metric.signature(first)})",
+        title=f"{metric} by group of directions ({first.metric(metric).signature})",
         columns=(
             Column("Run"),
             Column("#Params", millions),
@@ -68,14 +52,14 @@ def quality_table(
     )
 
 
-def _check_comparable(first: EvaluationResult, run: EvaluationResult, metric: Metric) -> None:
-    if metric.signature(run) != metric.signature(first):
+def _check_comparable(first: EvaluationResult, run: EvaluationResult, metric: str) -> None:
+    if run.metric(metric).signature != first.metric(metric).signature:
         raise InputError(
             f"runs {first.run} and {run.run} were scored with different metrics: "
-            f"{metric.signature(first)} and {metric.signature(run)}",
+            f"{first.metric(metric).signature} and {run.metric(metric).signature}",
             "score them alike: lslo evaluate --force",
         )
-    if run.spbleu().keys() != first.spbleu().keys():
+    if run.scores(metric).keys() != first.scores(metric).keys():
         raise InputError(
             f"runs {first.run} and {run.run} were evaluated on different directions "
             f"({len(first.directions)} and {len(run.directions)}), so their averages do not compare",

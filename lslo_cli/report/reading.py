@@ -18,6 +18,7 @@ from lslo_cli.artifacts.results import (
 )
 from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.errors import InputError
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.report import SeedResults, Study
 from lslo_cli.report.names import check_name
 
@@ -27,12 +28,13 @@ SINGLE = ("index_strategy", "subspace", "language_subspace", "prune_report")
 """The artifacts that an experiment has one of, by their names in a folder and in a seed's results."""
 
 
-def read_studies(folders: Sequence[Path]) -> list[Study]:
+def read_studies(folders: Sequence[Path], metric: str = SPBLEU) -> list[Study]:
     """Read experiments: a folder is one, or holds its seeds as ``seed-N/``.
 
     Experiments of one base model and one list of languages are one study; of one seed they are read as one.
     Raises InputError for a folder without artifacts, for an artifact that is damaged or stale, and where
-    experiments that look alike do not fit: another metric, other text, other settings, a run made twice.
+    experiments that look alike do not fit: another signature of ``metric``, or none, other text,
+    other settings, a run made twice.
     """
     found: dict[tuple[object, ...], dict[int, SeedResults]] = {}
     for folder in dict.fromkeys(folders):
@@ -45,7 +47,7 @@ def read_studies(folders: Sequence[Path]) -> list[Study]:
             seeds = found.setdefault(key, {})
             earlier = seeds.get(results.seed)
             seeds[results.seed] = merged(earlier, results) if earlier else results
-    studies = [Study(tuple(seeds[seed] for seed in sorted(seeds))) for seeds in found.values()]
+    studies = [Study(tuple(seeds[seed] for seed in sorted(seeds)), metric) for seeds in found.values()]
     for study in studies:
         check_comparable(study)
     return studies
@@ -115,8 +117,8 @@ def check_comparable(study: Study) -> None:
     scored = [(seed, run, artifact) for seed in study.seeds for run, artifact in seed.evaluations.items()]
     for seed, run, artifact in scored:
         first_seed, first_run, first = scored[0]
-        for what, value in _measured_with(artifact).items():
-            if value != _measured_with(first)[what]:
+        for what, value in _measured_with(artifact, study.metric).items():
+            if value != _measured_with(first, study.metric)[what]:
                 raise InputError(
                     f"run {run} of seed {seed.seed} was scored with another {what} "
                     f"than run {first_run} of seed {first_seed.seed}",
@@ -134,12 +136,12 @@ def check_comparable(study: Study) -> None:
                 )
 
 
-def _measured_with(artifact: Artifact[EvaluationResult]) -> dict[str, object]:
+def _measured_with(artifact: Artifact[EvaluationResult], metric: str) -> dict[str, object]:
     result = artifact.result
     return {
-        "metric": (result.spbleu_signature, result.metric_model_sha256),
+        "metric": (result.metric(metric).signature, metric == SPBLEU and result.metric_model_sha256),
         "test text": [text.digest for text in artifact.data],
-        "set of directions": frozenset(result.spbleu()),
+        "set of directions": frozenset(row.direction for row in result.directions),
         "search": result.search,
     }
 

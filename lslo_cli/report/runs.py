@@ -29,4 +29,4 @@ def _of_seed(study: Study, number: int, runs: Sequence[str]) -> Table | None:
     seed = study.seeds[number]
     evaluations = [seed.evaluations[run].result for run in runs if run in seed.evaluations]
     trainings = [artifact.result for artifact in seed.trainings.values()]
-    return quality_table(evaluations, trainings) if evaluations else None
+    return quality_table(evaluations, trainings, study.metric) if evaluations else None

@@ -51,7 +51,7 @@ def score_table(number: int, study: Study) -> Table:
         if comparable and ours[-1] is not None:
             rows.append((*names, Source(Line.DIFFERENCE), None, None, *_differences(ours, theirs)))
     return Table(
-        title=f"{printed.title}, {printed.languages}: spBLEU by group of directions",
+        title=f"{printed.title}, {printed.languages}: {study.metric} by group of directions",
         columns=(
             Column("Section"),
             Column(printed.heading),

@@ -16,6 +16,7 @@ from lslo_cli.artifacts.results import (
 )
 from lslo_cli.artifacts.schema import Artifact, ModelIdentity
 from lslo_cli.method.languages import Language, groups
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.report.table import Spread
 
 AVERAGE = "AVG"
@@ -54,19 +55,27 @@ class SeedResults:
         several: list[Artifact[Any]] = [*self.evaluations.values(), *self.trainings.values()]
         return [*several, *(artifact for artifact in single if artifact)]
 
-    def score(self, run: str, column: str) -> float | None:
-        """spBLEU of a run in a group, or in :data:`AVERAGE`; None where there is none."""
+    def score(self, run: str, column: str, metric: str = SPBLEU) -> float | None:
+        """A run's score in a group, or in :data:`AVERAGE`; None where there is none.
+
+        Raises InputError where the run was not scored by the metric.
+        """
         artifact = self.evaluations.get(run)
         if artifact is None:
             return None
-        return artifact.result.average if column == AVERAGE else artifact.result.groups.get(column)
+        found = artifact.result.metric(metric)
+        return found.average if column == AVERAGE else found.groups.get(column)
 
 
 @dataclass(frozen=True)
 class Study:
-    """At least one seed of one experiment: same base model, same languages, same metric, same test text."""
+    """At least one seed of one experiment: same base model, same languages, same test text.
+
+    ``metric`` is the one whose scores are shown, with one signature in all runs.
+    """
 
     seeds: tuple[SeedResults, ...]
+    metric: str = SPBLEU
 
     def artifacts(self) -> list[Artifact]:
         return [artifact for seed in self.seeds for artifact in seed.artifacts()]
@@ -107,8 +116,8 @@ class Study:
         return list(dict.fromkeys(run for seed in self.seeds for run in seed.evaluations))
 
     def scores(self, run: str, column: str) -> Spread | None:
-        """A run's spBLEU over the seeds that have it."""
-        return self.over_seeds(lambda seed: seed.score(run, column))
+        """A run's scores over the seeds that have it."""
+        return self.over_seeds(lambda seed: seed.score(run, column, self.metric))
 
     def over_seeds(self, value: Callable[[SeedResults], float | None]) -> Spread | None:
         """What ``value`` finds in the seeds; None where it finds nothing."""

@@ -26,7 +26,7 @@ def summarise(seeds: Sequence[Mapping[str, EvaluationResult]], base: str) -> Ite
     languages = [record.language() for record in first.languages]
     classes, names = resource_classes(languages), groups(languages)
     for run in (name for name in seeds[0] if name != base):
-        pairs = [(runs[run], runs[base]) for runs in seeds if run in runs]
+        pairs = [(runs[run].metric(), runs[base].metric()) for runs in seeds if run in runs]
         parts = [_change([ours.average - theirs.average for ours, theirs in pairs]) + " on average"]
         ends = dict.fromkeys(((names[0], classes[0]), (names[-1], classes[-1])))
         for group, resource in ends if len(classes) > 1 else ():

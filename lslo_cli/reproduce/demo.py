@@ -108,7 +108,7 @@ def study_text(summaries: Sequence[SeedSummary]) -> str:
         f"# The built-in world over {len(summaries)} seeds",
         "",
         f"Seeds {', '.join(str(summary.seed) for summary in summaries)}; metric "
-        f"`{summaries[0].evaluations[0].spbleu_signature}`.",
+        f"`{summaries[0].evaluations[0].metric().signature}`.",
         "",
         markdown(combined),
         "",

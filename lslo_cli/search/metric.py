@@ -1,18 +1,22 @@
-"""spBLEU and chrF++ by sacreBLEU, with a signature that says which sentencepiece model was used."""
+"""The metrics of the list by sacreBLEU; spBLEU's signature says which sentencepiece model was used."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics import BLEU, CHRF, TER
 
 from lslo_cli.errors import InputError
+from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.models.segmentation import read_segmenter
+from lslo_cli.models.tokenizer_files import segmenter_path
 
 FLORES101 = "flores101"
 FLORES101_PIECES = 256_000
@@ -22,22 +26,114 @@ HOW_TO_GET_IT = (
 )
 
 
+Lines = Sequence[str]
+
+
 @dataclass(frozen=True)
 class Score:
-    """Scores of one set of hypotheses, 0 to 100, and what they follow from.
+    """What a metric makes of one set of hypotheses, with the signature that says how."""
 
-    ``counts`` and ``totals`` are BLEU's matching and all n-grams of the hypotheses, n = 1 to 4, over all
-    sentences; ``sys_len`` and ``ref_len`` count pieces of hypotheses and references.
+    value: float
+    signature: str
+
+
+@dataclass(frozen=True)
+class BleuScore(Score):
+    """spBLEU and what it follows from.
+
+    ``counts`` and ``totals`` are matching and all n-grams of the hypotheses, n = 1 to 4, over all sentences;
+    ``sys_len`` and ``ref_len`` count pieces of hypotheses and references.
     """
 
-    spbleu: float
-    signature: str
     counts: tuple[int, ...]
     totals: tuple[int, ...]
     sys_len: int
     ref_len: int
-    chrf: float
-    chrf_signature: str
+
+
+class Metric(Protocol):
+    """A metric of :data:`lslo_cli.method.metrics.METRICS`. It is pickled, to score in several processes."""
+
+    def scores(
+        self, sources: Sequence[Lines], translations: Sequence[Lines], references: Lines
+    ) -> list[Score]:
+        """Score several sets of hypotheses, ``translations``, each with its ``sources``, line by line.
+
+        They share their references, which are prepared once. Raises InputError where the lines of
+        hypotheses and references differ in number or there are none.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class MetricSettings:
+    """What metrics may depend on: the sentencepiece model as the recipe names it, and the base's folder."""
+
+    metric_model: str | None
+    base: Path
+    on_event: OnEvent = ignore
+
+
+def open_spbleu(settings: MetricSettings) -> SpBleu:
+    """spBLEU over FLORES-101's pieces, those of a file, or the base model's.
+
+    Where nothing is chosen and FLORES-101's model is not on disk, the base model's own pieces are used and a
+    note says so; the signature then differs, so the scores are not mistaken for spBLEU's usual ones. Raises
+    InputError for a model that is missing or damaged.
+    """
+    chosen, own = settings.metric_model, segmenter_path(settings.base)
+    if chosen == FLORES101 or (chosen is None and flores101_model().exists()):
+        return SpBleu()
+    if chosen is not None:
+        return SpBleu(own if chosen == "base" else Path(chosen))
+    metric = SpBleu(own)
+    settings.on_event(
+        Noted(
+            f"no FLORES-101 sentencepiece model at {flores101_model()}: scoring over the base model's own "
+            f"pieces, signature {metric.name}; such scores compare only with each other"
+        )
+    )
+    return metric
+
+
+def open_chrf_plus_plus(settings: MetricSettings) -> SacreMetric:
+    """chrF with n-grams of two words beside those of characters."""
+    return SacreMetric(partial(CHRF, word_order=2))
+
+
+def open_chrf(settings: MetricSettings) -> SacreMetric:
+    """chrF over characters alone."""
+    return SacreMetric(CHRF)
+
+
+def open_ter(settings: MetricSettings) -> SacreMetric:
+    """Translation edit rate: lower is better."""
+    return SacreMetric(TER)
+
+
+@dataclass(frozen=True)
+class SacreMetric:
+    """A corpus-level metric of sacreBLEU that needs nothing but the text. ``make`` takes its references."""
+
+    make: Callable[..., Any]
+
+    def scores(
+        self, sources: Sequence[Lines], translations: Sequence[Lines], references: Lines
+    ) -> list[Score]:
+        """As :meth:`Metric.scores`; the sources play no part."""
+        _check_aligned(translations, references)
+        metric = self.make(references=[list(references)])
+        found = [metric.corpus_score(list(hypotheses), None).score for hypotheses in translations]
+        return [Score(value, str(metric.get_signature())) for value in found]
+
+
+def _check_aligned(translations: Sequence[Lines], references: Lines) -> None:
+    for hypotheses in translations:
+        if len(hypotheses) != len(references) or not hypotheses:
+            raise InputError(
+                f"{len(hypotheses):,} hypotheses cannot be scored against {len(references):,} references",
+                "translate the test set again",
+            )
 
 
 def flores101_model() -> Path:
@@ -76,27 +172,34 @@ class SpBleu:
                 f"remove it, and {HOW_TO_GET_IT}",
             )
 
-    def score(self, hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+    def score(self, hypotheses: Lines, references: Lines) -> BleuScore:
         """Score line-aligned hypotheses against one reference each.
 
         Raises InputError where the two differ in length or are empty.
         """
-        (score,) = self.scores([hypotheses], references)
+        (score,) = self.scores([], [hypotheses], references)
         return score
 
-    def scores(self, translations: Sequence[Sequence[str]], references: Sequence[str]) -> list[Score]:
-        """Score several sets of hypotheses as :meth:`score` does; their references are prepared once."""
-        for hypotheses in translations:
-            if len(hypotheses) != len(references) or not hypotheses:
-                raise InputError(
-                    f"{len(hypotheses):,} hypotheses cannot be scored against {len(references):,} references",
-                    "translate the test set again",
-                )
+    def scores(
+        self, sources: Sequence[Lines], translations: Sequence[Lines], references: Lines
+    ) -> list[BleuScore]:
+        """As :meth:`Metric.scores`; the sources play no part."""
+        _check_aligned(translations, references)
         # The lines are split here, so sacreBLEU splits at spaces only; force stops its warning about that.
         bleu = BLEU(tokenize="none", force=True, references=[self._split(references)])
         bleu.tokenizer_signature = self.name
-        chrf = CHRF(word_order=2, references=[references])
-        return [self._score(hypotheses, bleu, chrf) for hypotheses in translations]
+        found = [bleu.corpus_score(self._split(hypotheses), None) for hypotheses in translations]
+        return [
+            BleuScore(
+                score.score,
+                str(bleu.get_signature()),
+                tuple(score.counts),
+                tuple(score.totals),
+                score.sys_len,
+                score.ref_len,
+            )
+            for score in found
+        ]
 
     def sentence_statistics(self, hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
         """What spBLEU sums over sentences, for each: int64 (sentences, 10).
@@ -110,21 +213,6 @@ class SpBleu:
             score = bleu.sentence_score(hypothesis, [reference])
             table[number] = (*score.counts, *score.totals, score.sys_len, score.ref_len)
         return table
-
-    def _score(self, hypotheses: Sequence[str], bleu: BLEU, chrf: CHRF) -> Score:
-        """Score by two metrics that know the references."""
-        by_pieces = bleu.corpus_score(self._split(hypotheses), None)
-        by_characters = chrf.corpus_score(hypotheses, None)
-        return Score(
-            spbleu=by_pieces.score,
-            signature=str(bleu.get_signature()),
-            counts=tuple(by_pieces.counts),
-            totals=tuple(by_pieces.totals),
-            sys_len=by_pieces.sys_len,
-            ref_len=by_pieces.ref_len,
-            chrf=by_characters.score,
-            chrf_signature=str(chrf.get_signature()),
-        )
 
     def _split(self, lines: Sequence[str]) -> list[str]:
         # rstrip as sacreBLEU does before it calls a tokenizer.

@@ -9,8 +9,15 @@ from statistics import fmean
 from lslo_cli.errors import InputError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.languages import LANG12, LANGUAGES, Direction, directions
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.recipe import Recipe
-from lslo_cli.tasks.decoding import open_metric, score_directions, sources_and_references, translate_all
+from lslo_cli.tasks.decoding import (
+    direction_score,
+    open_metrics,
+    score_directions,
+    sources_and_references,
+    translate_all,
+)
 from lslo_cli.tasks.setup import prepare
 
 
@@ -77,7 +84,7 @@ def check_base(recipe: Recipe, anchors: Mapping[str, Anchor], on_event: OnEvent 
     Raises InputError where model, text or sentencepiece model cannot be used.
     """
     setup = prepare(recipe, on_event=on_event)
-    metric = open_metric(setup)
+    metrics = open_metrics(setup, [SPBLEU])
     corpus = setup.corpus(setup.recipe.data.test, recipe.data.test_rows)
 
     def verdict(name: str, anchor: Anchor) -> Verdict:
@@ -88,9 +95,9 @@ def check_base(recipe: Recipe, anchors: Mapping[str, Anchor], on_event: OnEvent 
                 "give --data with the whole of FLORES-101",
             )
         hypotheses = translate_all(setup, sources, None, f"translating for {name}", on_event)
-        scores = score_directions(metric, hypotheses, references).values()
-        return Verdict(
-            name, anchor, fmean(score.spbleu for score in scores), sum(score.ref_len for score in scores)
-        )
+        scores = score_directions(metrics, sources, hypotheses, references)
+        rows = [direction_score(pair, len(references[pair]), found) for pair, found in scores.items()]
+        spbleu = fmean(row.scores[SPBLEU] for row in rows)
+        return Verdict(name, anchor, spbleu, sum(row.reference_length for row in rows))
 
     return [verdict(name, anchor) for name, anchor in anchors.items()]

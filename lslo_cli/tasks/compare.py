@@ -28,8 +28,7 @@ from lslo_cli.method.statistics import (
     verdict,
 )
 from lslo_cli.models.checkpoint import find_checkpoint
-from lslo_cli.search.metric import SpBleu
-from lslo_cli.tasks.decoding import metric_of
+from lslo_cli.search.metric import MetricSettings, SpBleu, open_spbleu
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 
 AVERAGE = "AVG"
@@ -97,7 +96,7 @@ def _compare_two(
     stopwatch = Stopwatch()
     pairs = _evaluated_pairs(folders, run, other)
     languages = [record.language() for record in pairs[0][0].result.languages]
-    directions = list(pairs[0][0].result.spbleu())
+    directions = list(pairs[0][0].result.scores())
     on_event(Started(f"{TASK} {run} with {other}", 2 * len(pairs), "evaluations"))
     measured, drawn = [], []
     for done, pair in enumerate(pairs):
@@ -107,7 +106,7 @@ def _compare_two(
             {direction: bleu(counts @ table) for direction, table in each.items()} for each in statistics
         )
         drawn.append({direction: ours[direction] - theirs[direction] for direction in ours})
-        scores = [each.result.spbleu() for each in pair]
+        scores = [each.result.scores() for each in pair]
         measured.append({direction: scores[0][direction] - scores[1][direction] for direction in ours})
         on_event(Advanced(f"{TASK} {run} with {other}", 2 * (done + 1)))
     on_event(Finished(f"{TASK} {run} with {other}"))
@@ -116,7 +115,7 @@ def _compare_two(
         other=other,
         seeds=[pair[0].artifact.seed for pair in pairs],
         resamples=resamples,
-        spbleu_signature=pairs[0][0].result.spbleu_signature,
+        spbleu_signature=pairs[0][0].result.metric().signature,
         rows=[_row(*scope, measured, drawn) for scope in _scopes(directions, languages)],
     )
     return _write(experiment, pairs, result, stopwatch)
@@ -163,7 +162,7 @@ def _evaluated_pairs(
 
 def _measured_with(evaluated: Evaluated) -> object:
     result = evaluated.result
-    return result.spbleu_signature, result.metric_model_sha256, sorted(map(str, result.spbleu()))
+    return result.metric().signature, result.metric_model_sha256, sorted(map(str, result.scores()))
 
 
 def _counts(evaluated: Evaluated, sentences: int, resamples: int) -> np.ndarray:
@@ -181,7 +180,7 @@ def _statistics(experiment: Experiment, evaluated: Evaluated) -> Statistics:
         )
     }
     folder = evaluated.path.parent / "hypotheses"
-    hypotheses = {direction: _lines(folder / f"{direction}.txt") for direction in evaluated.result.spbleu()}
+    hypotheses = {direction: _lines(folder / f"{direction}.txt") for direction in evaluated.result.scores()}
     if digest_of({str(direction): lines for direction, lines in hypotheses.items()}) != (
         evaluated.result.hypotheses_digest
     ):
@@ -211,11 +210,11 @@ def _references(experiment: Experiment, evaluated: Evaluated) -> tuple[Corpus, S
             "give the recipe and the text that it was evaluated with",
         )
     base = find_checkpoint(recipe.model.name, recipe.model.revision).folder
-    metric = metric_of(recipe.evaluate.metric_model, base, ignore)
+    metric = open_spbleu(MetricSettings(recipe.evaluate.metric_model, base))
     if metric.sha256 != result.metric_model_sha256:
         raise InputError(
             f"{evaluated.path} was scored over another sentencepiece model than {metric.path}",
-            f"give the one it was evaluated with; its signature is {result.spbleu_signature}",
+            f"give the one it was evaluated with; its signature is {result.metric().signature}",
         )
     return corpus, metric
 

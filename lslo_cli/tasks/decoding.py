@@ -6,7 +6,6 @@ import signal
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,13 +17,13 @@ from lslo_cli.data.corpus import Corpus
 from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started
 from lslo_cli.method.languages import Direction
+from lslo_cli.method.metrics import SPBLEU, metric_named
 from lslo_cli.models.base import BaseModel
-from lslo_cli.models.tokenizer_files import segmenter_path
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import EvaluateSection, SearchMode
 from lslo_cli.search.beam import Ranked, ranked_search
 from lslo_cli.search.generate import ranked_translations
-from lslo_cli.search.metric import FLORES101, Score, SpBleu, flores101_model
+from lslo_cli.search.metric import BleuScore, Metric, MetricSettings, Score
 from lslo_cli.search.stream import TranslationBatch, TranslationBatches
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.tasks.translation_log import TranslationLog
@@ -100,7 +99,7 @@ def open_log(setup: Setup, sources: Translations, depends_on: object) -> Transla
             setup.base.identity.digest,
             setup.codes,
             recipe.new_languages,
-            recipe.evaluate.model_dump(mode="json"),
+            recipe.evaluate.model_dump(mode="json", exclude={"metrics"}),
             recipe.data.max_length,
             recipe.run.model_dump(mode="json", include={"precision", "tf32"}),
             accelerator.num_processes,
@@ -149,9 +148,9 @@ def sources_and_references(
 
 
 def score_directions(
-    metric: SpBleu, hypotheses: Translations, references: Translations
-) -> dict[Direction, Score]:
-    """Score every direction; those that share their references together.
+    metrics: Mapping[str, Metric], sources: Translations, hypotheses: Translations, references: Translations
+) -> dict[Direction, dict[str, Score]]:
+    """Score every direction by every metric; those that share their references together.
 
     Where there is much to score, as many processes do it as torch has threads. They import the main module,
     so a script of one's own that evaluates needs Python's ``if __name__ == "__main__"``.
@@ -159,60 +158,52 @@ def score_directions(
     sharing: dict[tuple[str, ...], list[Direction]] = {}
     for direction in hypotheses:
         sharing.setdefault(tuple(references[direction]), []).append(direction)
-    translations = [[hypotheses[direction] for direction in group] for group in sharing.values()]
-    processes = min(torch.get_num_threads(), len(sharing))
-    if processes == 1 or sum(map(len, hypotheses.values())) < PARALLEL_SENTENCES:
-        scores = list(map(metric.scores, translations, sharing))
+    tasks = [
+        (name, metric, [sources[d] for d in group], [hypotheses[d] for d in group], shared)
+        for name, metric in metrics.items()
+        for shared, group in sharing.items()
+    ]
+    processes = min(torch.get_num_threads(), len(tasks))
+    if processes <= 1 or sum(map(len, hypotheses.values())) < PARALLEL_SENTENCES:
+        found = [metric.scores(*texts) for _, metric, *texts in tasks]
     else:
         # Not forked, since torch has threads; and an interrupt is for this process to handle.
         interrupt = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
         with ProcessPoolExecutor(processes, get_context("spawn"), **interrupt) as pool:
-            scores = list(pool.map(metric.scores, translations, sharing))
-    by_direction = {
-        direction: score
-        for group, group_scores in zip(sharing.values(), scores, strict=True)
-        for direction, score in zip(group, group_scores, strict=True)
-    }
-    return {direction: by_direction[direction] for direction in hypotheses}
+            waiting = [pool.submit(metric.scores, *texts) for _, metric, *texts in tasks]
+            found = [each.result() for each in waiting]
+    scores: dict[Direction, dict[str, Score]] = {direction: {} for direction in hypotheses}
+    for (name, _, _, _, shared), group_scores in zip(tasks, found, strict=True):
+        for direction, score in zip(sharing[shared], group_scores, strict=True):
+            scores[direction][name] = score
+    return scores
 
 
-def direction_score(direction: Direction, sentences: int, score: Score) -> DirectionScore:
-    """A score as the artifact holds it."""
+def direction_score(direction: Direction, sentences: int, scores: Mapping[str, Score]) -> DirectionScore:
+    """Scores as the artifact holds them."""
+    bleu = scores.get(SPBLEU)
+    statistics: dict[str, Any] = {}
+    if isinstance(bleu, BleuScore):
+        statistics = {
+            "counts": list(bleu.counts),
+            "totals": list(bleu.totals),
+            "hypothesis_length": bleu.sys_len,
+            "reference_length": bleu.ref_len,
+        }
     return DirectionScore(
         src=direction.src,
         tgt=direction.tgt,
         sentences=sentences,
-        spbleu=score.spbleu,
-        counts=list(score.counts),
-        totals=list(score.totals),
-        hypothesis_length=score.sys_len,
-        reference_length=score.ref_len,
-        chrf=score.chrf,
+        scores={name: score.value for name, score in scores.items()},
+        **statistics,
     )
 
 
-def open_metric(setup: Setup) -> SpBleu:
-    """The metric that the recipe asks for, as :func:`metric_of` finds it."""
-    return metric_of(setup.recipe.evaluate.metric_model, setup.base.folder, setup.on_event)
+def open_metrics(setup: Setup, names: Sequence[str] = ()) -> dict[str, Metric]:
+    """The metrics of these names, or those that the recipe asks for.
 
-
-def metric_of(chosen: str | None, base: Path, on_event: OnEvent) -> SpBleu:
-    """A metric by its name in a recipe: over FLORES-101's pieces, those of a file, or the base model's.
-
-    ``base`` is the folder of the base model. Where nothing is chosen and FLORES-101's model is not on disk,
-    the base model's own pieces are used and a note says so; the signature then differs, so the scores are not
-    mistaken for spBLEU's usual ones. Raises InputError for a model that is missing or damaged.
+    Raises InputError where a file that one needs is missing or damaged.
     """
-    own = segmenter_path(base)
-    if chosen == FLORES101 or (chosen is None and flores101_model().exists()):
-        return SpBleu()
-    if chosen is not None:
-        return SpBleu(own if chosen == "base" else Path(chosen))
-    metric = SpBleu(own)
-    on_event(
-        Noted(
-            f"no FLORES-101 sentencepiece model at {flores101_model()}: scoring over the base model's own "
-            f"pieces, signature {metric.name}; such scores compare only with each other"
-        )
-    )
-    return metric
+    section = setup.recipe.evaluate
+    settings = MetricSettings(section.metric_model, setup.base.folder, setup.on_event)
+    return {name: metric_named(name).open(settings) for name in names or section.metrics}

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
+from lslo_cli.artifacts.folder import BASE_RUN, EvaluationFolder, RunFolder
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+from lslo_cli.artifacts.results import EvaluationResult, MetricSummary, TrainingResult
 from lslo_cli.artifacts.schema import Artifact, LanguageRecord
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Event, Noted, OnEvent, ignore
-from lslo_cli.method.languages import Direction, choose_directions
+from lslo_cli.method.languages import Direction, Language, choose_directions
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.method.statistics import group_means
 from lslo_cli.nn.route import Route
-from lslo_cli.search.metric import SpBleu
+from lslo_cli.search.metric import Metric, Score, SpBleu
 from lslo_cli.tasks.decoding import (
     Translations,
     direction_score,
     open_log,
-    open_metric,
+    open_metrics,
     score_directions,
     sources_and_references,
     translate_all,
@@ -36,6 +37,7 @@ from lslo_cli.tasks.translations import write_translations
 from lslo_cli.tasks.weights import load_weights
 
 SEARCH_SETTINGS = {"beam", "mode", "length_penalty", "max_length_a", "max_new_tokens"}
+BLEU_STATISTICS = {"counts", "totals", "hypothesis_length", "reference_length"}
 
 
 def evaluate(
@@ -88,18 +90,20 @@ def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_eve
             check_trained_for(setup, folder, training)
             _check_held_out(setup, folder, training)
             job.upstream.append(Upstream("training", folder.training, training.digest))
-        metric = open_metric(setup)
-        current = None if force else _evaluated(job, metric)
-        if current:
+        metrics = open_metrics(setup)
+        current = None if force else _evaluated(job, metrics)
+        if current and metrics.keys() <= current.artifact.result.metrics.keys():
             if training and there == folder.whole:
                 setup.on_main(lambda: write_card(folder))
             return current
+        if current and (hypotheses := _read_hypotheses(there, current.artifact.result)):
+            return job.write(_scored_again(setup, current.artifact.result, hypotheses, metrics))
         if force:
             setup.on_main(lambda: shutil.rmtree(work, ignore_errors=True))
         route = digest = None
         if training:
             route, digest = load_run(setup, folder, training), training.result.weights.digest
-        result, hypotheses = score_run(setup, folder.name, route, metric, digest)
+        result, hypotheses = score_run(setup, folder.name, route, metrics, digest)
         corpus = setup.read(setup.recipe.data.test, setup.recipe.data.test_rows)
         if there == folder.whole:
             setup.on_main(lambda: keep(folder, experiment.recipe))
@@ -120,11 +124,49 @@ def load_run(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]
     return load_weights(setup, training.result, weights)
 
 
-def _evaluated(job: Job, metric: SpBleu) -> Written | None:
-    """The evaluation that is there, if it is up to date and was scored with the same metric."""
+def _evaluated(job: Job, metrics: Mapping[str, Metric]) -> Written | None:
+    """The evaluation that is there, if it is up to date and spBLEU has the same pieces."""
     current = job.up_to_date(EvaluationResult)
-    same_metric = current and current.artifact.result.metric_model_sha256 == metric.sha256
-    return current if same_metric else None
+    if current and SPBLEU in current.artifact.result.metrics:
+        pieces = metrics.get(SPBLEU)
+        if isinstance(pieces, SpBleu) and current.artifact.result.metric_model_sha256 != pieces.sha256:
+            return None
+    return current
+
+
+def _read_hypotheses(folder: EvaluationFolder, result: EvaluationResult) -> Translations | None:
+    """The translations that an evaluation was made from; None where these are not all there unchanged."""
+    try:
+        found = {
+            row.direction: (folder.hypotheses / f"{row.direction}.txt").read_text("utf-8").split("\n")[:-1]
+            for row in result.directions
+        }
+    except (OSError, UnicodeDecodeError):
+        return None
+    return found if _digest(found) == result.hypotheses_digest else None
+
+
+def _scored_again(
+    setup: Setup, before: EvaluationResult, hypotheses: Translations, metrics: Mapping[str, Metric]
+) -> EvaluationResult:
+    """An evaluation with the scores of more metrics beside those it has, of the same translations."""
+    new = {name: metric for name, metric in metrics.items() if name not in before.metrics}
+    setup.on_event(Noted(f"{before.run}: scoring its translations by {', '.join(new)} as well"))
+    corpus = setup.read(setup.recipe.data.test, setup.recipe.data.test_rows)
+    sources, references = sources_and_references(corpus, list(hypotheses))
+    added = _scored(setup, before.run, new, sources, hypotheses, references)
+    rows = [
+        row.model_copy(
+            update={"scores": {**row.scores, **more.scores}}
+            | ({} if SPBLEU not in new else more.model_dump(include=BLEU_STATISTICS))
+        )
+        for row, more in zip(before.directions, added.directions, strict=True)
+    ]
+    model = {"metric_model_sha256", "metric_model_pieces"}
+    pieces = {} if SPBLEU not in new else added.model_dump(include=model)
+    return before.model_copy(
+        update={"directions": rows, "metrics": {**before.metrics, **added.metrics}} | pieces
+    )
 
 
 def check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
@@ -166,7 +208,7 @@ def _without_repeats(on_event: OnEvent) -> OnEvent:
 
 
 def score_run(
-    setup: Setup, run: str, route: Route | None, metric: SpBleu, weights: str | None = None
+    setup: Setup, run: str, route: Route | None, metrics: Mapping[str, Metric], weights: str | None = None
 ) -> tuple[EvaluationResult, Translations]:
     """Translate and score the test split; also returns the hypotheses by direction.
 
@@ -179,26 +221,45 @@ def score_run(
     sources, references = sources_and_references(corpus, chosen_directions(setup))
     log = open_log(setup, sources, weights)
     hypotheses = translate_all(setup, sources, route, f"translating with {run}", setup.on_event, log)
-    scores = score_directions(metric, hypotheses, references)
-    spbleu = {direction: score.spbleu for direction, score in scores.items()}
-    chrf = {direction: score.chrf for direction, score in scores.items()}
-    any_score = next(iter(scores.values()))
-    result = EvaluationResult(
+    return _scored(setup, run, metrics, sources, hypotheses, references), hypotheses
+
+
+def _scored(
+    setup: Setup,
+    run: str,
+    metrics: Mapping[str, Metric],
+    sources: Translations,
+    hypotheses: Translations,
+    references: Translations,
+) -> EvaluationResult:
+    """Translations scored by every metric: by direction, by group and on average."""
+    scores = score_directions(metrics, sources, hypotheses, references)
+    pieces = metrics.get(SPBLEU)
+    return EvaluationResult(
         run=run,
         languages=[LanguageRecord.of(language) for language in setup.languages],
-        search=recipe.evaluate.model_dump(mode="json", include=SEARCH_SETTINGS),
-        spbleu_signature=any_score.signature,
-        chrf_signature=any_score.chrf_signature,
-        directions=[direction_score(d, len(references[d]), score) for d, score in scores.items()],
-        groups=group_means(spbleu, setup.languages),
-        average=fmean(spbleu.values()),
-        chrf_groups=group_means(chrf, setup.languages),
-        chrf_average=fmean(chrf.values()),
-        hypotheses_digest=digest_of({str(direction): lines for direction, lines in hypotheses.items()}),
-        metric_model_sha256=metric.sha256,
-        metric_model_pieces=metric.pieces,
+        search=setup.recipe.evaluate.model_dump(mode="json", include=SEARCH_SETTINGS),
+        metrics={name: _summary(name, scores, setup.languages) for name in metrics},
+        directions=[direction_score(d, len(references[d]), found) for d, found in scores.items()],
+        hypotheses_digest=_digest(hypotheses),
+        metric_model_sha256=pieces.sha256 if isinstance(pieces, SpBleu) else "",
+        metric_model_pieces=pieces.pieces if isinstance(pieces, SpBleu) else 0,
     )
-    return result, hypotheses
+
+
+def _summary(
+    metric: str, scores: Mapping[Direction, Mapping[str, Score]], languages: Sequence[Language]
+) -> MetricSummary:
+    values = {direction: found[metric].value for direction, found in scores.items()}
+    return MetricSummary(
+        signature=next(iter(scores.values()))[metric].signature,
+        groups=group_means(values, languages),
+        average=fmean(values.values()),
+    )
+
+
+def _digest(hypotheses: Translations) -> str:
+    return digest_of({str(direction): lines for direction, lines in hypotheses.items()})
 
 
 def chosen_directions(setup: Setup) -> Sequence[Direction]:

@@ -25,6 +25,7 @@ from lslo_cli.models.work import (
     work_of,
 )
 from lslo_cli.recipe import Method
+from lslo_cli.search.metric import SpBleu
 from lslo_cli.tasks.batch_size import settled
 from lslo_cli.tasks.choices import (
     AUTO,
@@ -36,7 +37,7 @@ from lslo_cli.tasks.choices import (
     subspace_path,
     wanted_ranks,
 )
-from lslo_cli.tasks.decoding import open_metric, sources_and_references
+from lslo_cli.tasks.decoding import open_metrics, sources_and_references
 from lslo_cli.tasks.evaluate import chosen_directions, runs_to_evaluate, with_new_languages
 from lslo_cli.tasks.evaluations import place
 from lslo_cli.tasks.experiment import Experiment, read_training
@@ -170,14 +171,19 @@ def _evaluation_plan(experiment: Experiment, runs: Sequence[str]) -> Plan:
     folders = runs_to_evaluate(experiment, runs)
     recipe = with_new_languages(experiment, folders).recipe
     setup = prepare(recipe)
-    metric = open_metric(setup)
+    metrics = open_metrics(setup)
     corpus = setup.corpus(setup.recipe.data.test, recipe.data.test_rows)
     sources, _ = sources_and_references(corpus, chosen_directions(setup))
     sentences = sum(map(len, sources.values()))
     facts = [
         *_common_facts(setup),
         ("runs", ", ".join(folder.name for folder in folders)),
-        ("metric", f"spBLEU over the pieces of {metric.path} ({metric.name})"),
+        ("metrics", ", ".join(metrics)),
+        *(
+            ("spBLEU", f"over the pieces of {metric.path} ({metric.name})")
+            for metric in metrics.values()
+            if isinstance(metric, SpBleu)
+        ),
         (
             "each translates",
             f"{sentences:,} sentences in {len(sources):,} directions, beam {recipe.evaluate.beam}",

@@ -13,8 +13,9 @@ from lslo_cli.data.text import DEV_ROWS
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Noted, ignore
 from lslo_cli.method.languages import Direction, Resource, group, groups
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.nn.route import Route
-from lslo_cli.tasks.decoding import open_metric, score_directions, sources_and_references, translate_all
+from lslo_cli.tasks.decoding import open_metrics, score_directions, sources_and_references, translate_all
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.training.trainer import Callback
 
@@ -43,7 +44,7 @@ class QualityCurve(Callback):
         self._rows = max(map(len, self._sources.values()))
         self._setup = setup
         self._route = route
-        self._metric = open_metric(setup)
+        self._metrics = open_metrics(setup, [SPBLEU])
         self._signature = ""
         self._points: list[CurvePoint] = []
 
@@ -66,10 +67,10 @@ class QualityCurve(Callback):
 
     def _measure(self, epoch: int) -> None:
         hypotheses = translate_all(self._setup, self._sources, self._route, "quality curve", ignore)
-        scores = score_directions(self._metric, hypotheses, self._references)
-        self._signature = next(iter(scores.values())).signature
+        scores = score_directions(self._metrics, self._sources, hypotheses, self._references)
+        self._signature = next(iter(scores.values()))[SPBLEU].signature
         means = {
-            name: fmean(scores[direction].spbleu for direction in directions)
+            name: fmean(scores[direction][SPBLEU].value for direction in directions)
             for name, directions in self._named.items()
         }
         self._points.append(CurvePoint(epoch=epoch, spbleu=means))

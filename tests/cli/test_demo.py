@@ -33,7 +33,7 @@ def evaluation(run: str, spbleu: float) -> EvaluationResult:
         )
         for direction in directions(LANGUAGES)
     ]
-    groups = group_means({score.direction: score.spbleu for score in scores}, LANGUAGES)
+    groups = group_means({score.direction: score.scores["spBLEU"] for score in scores}, LANGUAGES)
     return EvaluationResult(
         run=run,
         languages=[LanguageRecord.of(language) for language in LANGUAGES],

@@ -102,6 +102,7 @@ OWN = [
     (EvaluateOptions, "--mode", "plain", "evaluate.mode", SearchMode.PLAIN),
     (EvaluateOptions, "--directions", "en-fr, fr-en", "evaluate.directions", ("en-fr", "fr-en")),
     (EvaluateOptions, "--test-rows", "10", "data.test_rows", 10),
+    (EvaluateOptions, "--metrics", "ter,spBLEU", "evaluate.metrics", ("TER", "spBLEU")),
     (EvaluateOptions, "--metric-model", "spm.model", "evaluate.metric_model", "spm.model"),
     (EvaluateOptions, "--max-tokens", "99", "evaluate.max_tokens", 99),
 ]

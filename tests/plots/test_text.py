@@ -75,8 +75,8 @@ def test_every_cell_has_the_colour_of_its_value(made):
 @pytest.mark.parametrize("codes", [LANG12, LANG30])
 def test_directions_text_has_every_gain_in_order_of_resource(made, codes):
     run, base = (made.evaluated_everywhere(name, codes, seed) for seed, name in enumerate(("run", "base")))
-    before = base.spbleu()
-    gains = {(d.src, d.tgt): gain - before[d] for d, gain in run.spbleu().items()}
+    before = base.scores()
+    gains = {(d.src, d.tgt): gain - before[d] for d, gain in run.scores().items()}
     limit = max(map(abs, gains.values()))
     rows = [line for line in plots.directions_text([run], [base]).lines if len(line) > 1]
     assert [line[0].text.split()[1] for line in rows] == list(codes)

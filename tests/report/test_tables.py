@@ -23,7 +23,6 @@ from lslo_cli.method.statistics import group_means
 from lslo_cli.paper import printed_table
 from lslo_cli.report import (
     Column,
-    Metric,
     Spread,
     Table,
     correlation_tables,
@@ -126,13 +125,13 @@ def test_the_quality_table_is_table_1_with_both_ways_of_counting_parameters():
 
 def test_the_quality_table_keeps_unrounded_values():
     run = paper_run("base")
-    assert quality_table([run], []).rows[0][-1] == run.average
+    assert quality_table([run], []).rows[0][-1] == run.metric().average
 
 
 def test_the_quality_table_shows_chrf_with_its_own_signature():
     run = paper_run("base")
-    table = quality_table([run], [], Metric.CHRF)
-    assert table.rows[0][-1] == run.chrf_average
+    table = quality_table([run], [], "chrF++")
+    assert table.rows[0][-1] == run.metric("chrF++").average
     assert table.title == "chrF++ by group of directions (nw:2)"
 
 

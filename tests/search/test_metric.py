@@ -1,17 +1,19 @@
 """spBLEU and chrF++ against sacreBLEU's own API, and every way in which the metric's model can be missing."""
 
 import pickle
+from functools import partial
 
 import pytest
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.tokenizers import tokenizer_spm
 
 from lslo_cli.errors import InputError
+from lslo_cli.method.metrics import METRICS, metric_named
 from lslo_cli.method.statistics import bleu
 from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.models.vocabulary import train_vocabulary
 from lslo_cli.search import metric
-from lslo_cli.search.metric import SpBleu, flores101_model
+from lslo_cli.search.metric import MetricSettings, SpBleu, flores101_model
 
 REFERENCES = [
     "the small cat sees the old house by the river",
@@ -55,7 +57,7 @@ def test_spbleu_is_sacrebleus_number_with_sacrebleus_signature(cached):
     sacrebleu = BLEU(tokenize="flores101")
     theirs = sacrebleu.corpus_score(HYPOTHESES, [REFERENCES])
     ours = SpBleu().score(HYPOTHESES, REFERENCES)
-    assert ours.spbleu == theirs.score > 20
+    assert ours.value == theirs.score > 20
     assert ours.signature == str(sacrebleu.get_signature())
     assert "tok:flores101" in ours.signature
     assert (ours.counts, ours.totals) == (tuple(theirs.counts), tuple(theirs.totals))
@@ -68,20 +70,39 @@ def test_sums_of_single_sentences_are_those_of_the_corpus(model):
     table = metric.sentence_statistics(HYPOTHESES, REFERENCES)
     assert table.shape == (len(REFERENCES), 10)
     assert tuple(table.sum(axis=0)) == (*whole.counts, *whole.totals, whole.sys_len, whole.ref_len)
-    assert float(bleu(table.sum(axis=0))) == pytest.approx(whole.spbleu, abs=1e-9)
+    assert float(bleu(table.sum(axis=0))) == pytest.approx(whole.value, abs=1e-9)
 
 
-def test_chrf_is_sacrebleus_chrf_plus_plus(model):
-    sacrebleu = CHRF(word_order=2)
-    ours = SpBleu(model).score(HYPOTHESES, REFERENCES)
-    assert ours.chrf == sacrebleu.corpus_score(HYPOTHESES, [REFERENCES]).score
-    assert ours.chrf_signature == str(sacrebleu.get_signature())
+@pytest.mark.parametrize(
+    ("name", "make"), [("chrF++", partial(CHRF, word_order=2)), ("chrF", CHRF), ("TER", TER)]
+)
+def test_other_metrics_are_sacrebleus(tmp_path, name, make):
+    ours = pickle.loads(pickle.dumps(metric_named(name).open(MetricSettings(None, tmp_path))))
+    one, other = ours.scores([[], []], [HYPOTHESES, REFERENCES], REFERENCES)
+    theirs = make().corpus_score(HYPOTHESES, [REFERENCES])
+    assert one.value == theirs.score
+    reference = make(references=[REFERENCES])
+    assert other.value == reference.corpus_score(REFERENCES, None).score
+    assert one.signature == str(reference.get_signature()) and "version" in one.signature
+    with pytest.raises(InputError, match="1 hypotheses cannot be scored against 4 references"):
+        ours.scores([[]], [["a"]], REFERENCES)
+
+
+def test_every_metric_of_the_list_opens_by_name_however_it_is_capitalised(tmp_path, model):
+    for spec in METRICS:
+        found = metric_named(spec.name.swapcase())
+        assert found is spec and found.summary
+        opened = found.open(MetricSettings(str(model), tmp_path))
+        (score,) = opened.scores([REFERENCES], [REFERENCES], REFERENCES)
+        assert score.value == pytest.approx(100 if spec.higher_is_better else 0)
+    with pytest.raises(ValueError, match="no metric 'bleurt'; metrics: spBLEU, chrF"):
+        metric_named("bleurt")
 
 
 def test_a_local_model_gives_the_same_arithmetic_under_its_own_name(cached, model):
     local, flores = SpBleu(model), SpBleu()
     ours = local.score(HYPOTHESES, REFERENCES)
-    assert ours.spbleu == flores.score(HYPOTHESES, REFERENCES).spbleu
+    assert ours.value == flores.score(HYPOTHESES, REFERENCES).value
     assert f"tok:spm-local-{local.sha256[:8]}|" in ours.signature
     assert local.sha256 == flores.sha256 and local.pieces == flores.pieces == 80
     assert (local.path, flores.path) == (model, cached)
@@ -92,22 +113,22 @@ def test_a_score_follows_from_its_counts(model):
     again = BLEU.compute_bleu(
         list(score.counts), list(score.totals), score.sys_len, score.ref_len, smooth_method="exp"
     )
-    assert again.score == score.spbleu
+    assert again.score == score.value
 
 
 def test_references_may_change_from_call_to_call(model):
     spbleu = SpBleu(model)
     first = spbleu.score(HYPOTHESES, REFERENCES)
     swapped = spbleu.score(REFERENCES, HYPOTHESES)
-    assert swapped.spbleu != first.spbleu
+    assert swapped.value != first.value
     assert spbleu.score(HYPOTHESES, list(REFERENCES)) == first
-    assert spbleu.score(REFERENCES, REFERENCES).spbleu == pytest.approx(100)
+    assert spbleu.score(REFERENCES, REFERENCES).value == pytest.approx(100)
 
 
 def test_several_translations_of_one_text_are_scored_as_each_alone(model):
     spbleu = SpBleu(model)
     translations = [HYPOTHESES, REFERENCES, HYPOTHESES[::-1]]
-    assert spbleu.scores(translations, REFERENCES) == [
+    assert spbleu.scores([], translations, REFERENCES) == [
         spbleu.score(hypotheses, REFERENCES) for hypotheses in translations
     ]
 
@@ -125,7 +146,7 @@ def test_the_metric_stays_apart_from_sacrebleus_own_tokenizers(model):
 
 def test_nothing_matching_scores_zero(model):
     score = SpBleu(model).score(["", ""], REFERENCES[:2])
-    assert (score.spbleu, score.sys_len) == (0.0, 0) and score.ref_len > 0
+    assert (score.value, score.sys_len) == (0.0, 0) and score.ref_len > 0
 
 
 def test_without_the_model_of_flores_the_error_says_where_it_was_looked_for(cache):

@@ -35,7 +35,7 @@ def test_one_seed_has_differences_and_shows_nothing(there, finished):
     assert rows["AVG"].difference == pytest.approx(ours.average - theirs.average)
     assert rows["H2V"].difference == pytest.approx(ours.groups["H2V"] - theirs.groups["H2V"])
     assert rows["qta-qso"].difference == pytest.approx(
-        ours.spbleu()[ours.directions[0].direction] - theirs.spbleu()[ours.directions[0].direction]
+        ours.scores()[ours.directions[0].direction] - theirs.scores()[ours.directions[0].direction]
     )
     assert (rows["AVG"].directions, rows["H2H"].directions, len(rows)) == (12, 2, 1 + 7 + 12)
     assert {row.verdict for row in result.rows} == {Verdict.ONE_SEED}

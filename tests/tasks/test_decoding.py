@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from lslo_cli.method.languages import Direction
+from lslo_cli.method.metrics import metric_named
 from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.search.metric import SpBleu
 from lslo_cli.tasks.decoding import score_directions
@@ -39,9 +40,9 @@ def two_threads():
 def test_every_direction_is_scored_against_its_own_references(tiny, translations):
     metric = SpBleu(tiny.base / SENTENCEPIECE)
     hypotheses, references = translations
-    scores = score_directions(metric, hypotheses, references)
+    scores = score_directions({"spBLEU": metric}, references, hypotheses, references)
     assert list(scores) == DIRECTIONS
-    assert scores == {d: metric.score(hypotheses[d], references[d]) for d in DIRECTIONS}
+    assert scores == {d: {"spBLEU": metric.score(hypotheses[d], references[d])} for d in DIRECTIONS}
 
 
 def test_scores_are_the_same_from_several_processes_and_in_any_order(
@@ -49,7 +50,8 @@ def test_scores_are_the_same_from_several_processes_and_in_any_order(
 ):
     metric = SpBleu(tiny.base / SENTENCEPIECE)
     hypotheses, references = translations
-    alone = score_directions(metric, hypotheses, references)
+    metrics = {"spBLEU": metric, "TER": metric_named("TER").open(None)}
+    alone = score_directions(metrics, references, hypotheses, references)
     monkeypatch.setattr("lslo_cli.tasks.decoding.PARALLEL_SENTENCES", 1)
     reverse = dict(reversed(hypotheses.items()))
-    assert score_directions(metric, reverse, references) == alone
+    assert score_directions(metrics, references, reverse, references) == alone

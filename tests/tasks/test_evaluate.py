@@ -8,9 +8,11 @@ import time
 import pytest
 
 from lslo_cli import tasks
+from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import RunFolder
+from lslo_cli.artifacts.results import EvaluationResult
 from lslo_cli.data.corpus import Corpus, Section
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Started
 from lslo_cli.method.languages import Direction
 from lslo_cli.tasks.translations import aligned
@@ -203,3 +205,34 @@ def test_gaps_are_rows_of_the_aligned_file_under_the_numbers_of_the_users_files(
         (3, "", "C", None),
         (4, "d", "D", "Dd"),
     ]
+
+
+def test_more_metrics_score_the_translations_that_are_there(there, uninterrupted, monkeypatch):
+    before = store.read(there().folder.run("base").evaluation, EvaluationResult).result
+    monkeypatch.setattr("lslo_cli.tasks.evaluate.translate_all", None)  # nothing is translated
+    more = there(**SMALL, **{"evaluate.metrics": ("TER", "spBLEU")})
+    (written,) = tasks.evaluate(more, runs=["base"])
+    after = written.artifact.result
+    assert list(after.metrics) == ["spBLEU", "chrF++", "TER"]
+    assert {name: after.metrics[name] for name in before.metrics} == before.metrics
+    assert after.scores() == before.scores()
+    assert all(row.scores["TER"] > 0 and row.totals for row in after.directions)
+    assert "|case:" in after.metric("TER").signature
+    (again,) = tasks.evaluate(more, runs=["base"])
+    assert again.up_to_date and again.artifact.digest == written.artifact.digest
+
+
+def test_translations_that_were_changed_are_not_scored_but_made_again(there, uninterrupted, heard):
+    folder = there().folder.run("base")
+    path = next(folder.hypotheses.iterdir())
+    path.write_text(path.read_text() + "one line more\n")
+    tasks.evaluate(there(**SMALL, **{"evaluate.metrics": ("TER",)}), runs=["base"], on_event=heard)
+    assert any(isinstance(event, Started) for event in heard)
+    assert (path.name, path.read_bytes()) in uninterrupted["base"][1].items()
+
+
+def test_a_metric_that_a_run_was_not_scored_by_names_the_command(there):
+    result = store.read(there().folder.run("base").evaluation, EvaluationResult).result
+    with pytest.raises(InputError, match="run base was not scored by TER, only by spBLEU") as error:
+        result.metric("TER")
+    assert error.value.hint == "score it: lslo evaluate --run base --metrics TER"

@@ -8,12 +8,12 @@ from sentencepiece import SentencePieceProcessor
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Finished, Noted, Started
 from lslo_cli.method.languages import Direction, group
-from lslo_cli.tasks.decoding import open_metric, sources_and_references
+from lslo_cli.tasks.decoding import open_metrics, sources_and_references
 from lslo_cli.tasks.evaluate import score_run
 
 
 def evaluated(stage, run="base"):
-    return score_run(stage, run, None, open_metric(stage))
+    return score_run(stage, run, None, open_metrics(stage))
 
 
 @pytest.fixture(scope="module")
@@ -46,28 +46,32 @@ def test_scores_are_sacrebleus(base, tiny):
             split(hypotheses[row.direction]), [split(references)]
         )
         chrf = CHRF(word_order=2).corpus_score(hypotheses[row.direction], [references])
-        assert row.spbleu == pytest.approx(bleu.score)
-        assert row.chrf == pytest.approx(chrf.score)
+        assert row.scores["spBLEU"] == pytest.approx(bleu.score)
+        assert row.scores["chrF++"] == pytest.approx(chrf.score)
         assert (row.counts, row.totals) == (bleu.counts, bleu.totals)
         assert (row.hypothesis_length, row.reference_length) == (bleu.sys_len, bleu.ref_len)
 
 
 def test_groups_and_average_are_means_over_directions(base):
     stage, result, _ = base
-    assert result.average == pytest.approx(fmean(row.spbleu for row in result.directions))
-    assert result.chrf_average == pytest.approx(fmean(row.chrf for row in result.directions))
-    for name, mean in result.groups.items():
-        members = [row.spbleu for row in result.directions if group(row.direction, stage.languages) == name]
+    assert result.metric().average == pytest.approx(fmean(row.scores["spBLEU"] for row in result.directions))
+    assert result.metric("chrF++").average == pytest.approx(
+        fmean(row.scores["chrF++"] for row in result.directions)
+    )
+    for name, mean in result.metric().groups.items():
+        members = [
+            row.scores["spBLEU"] for row in result.directions if group(row.direction, stage.languages) == name
+        ]
         assert mean == pytest.approx(fmean(members))
 
 
 def test_a_score_travels_with_its_signature_and_the_model_behind_it(base):
     stage, result, _ = base
-    metric = open_metric(stage)
-    assert f"tok:{metric.name}" in result.spbleu_signature
+    metric = open_metrics(stage)["spBLEU"]
+    assert f"tok:{metric.name}" in result.metric().signature
     assert result.metric_model_sha256 == metric.sha256
     assert result.metric_model_pieces == metric.pieces == 200
-    assert result.chrf_signature.startswith("nrefs:1")
+    assert result.metric("chrF++").signature.startswith("nrefs:1")
 
 
 def test_the_search_is_recorded(base):
@@ -91,7 +95,7 @@ def test_a_limit_that_grows_with_the_source_is_passed_on(setup):
 def test_some_directions_can_be_chosen(setup):
     result, hypotheses = evaluated(setup(**{"evaluate.directions": ["qka-qta", "qta-qki"]}))
     assert list(map(str, hypotheses)) == ["qka-qta", "qta-qki"]
-    assert set(result.groups) == {"V2H", "H2M"}
+    assert set(result.metric().groups) == {"V2H", "H2M"}
 
 
 def test_a_direction_is_translated_alike_alone_and_among_others(base, setup):
@@ -131,7 +135,7 @@ def test_a_direction_without_text_is_left_out_and_gaps_count_no_sentence(setup, 
     result, _ = evaluated(setup(**{"data.path": str(text_with_gaps)}))
     sentences = {str(row.direction): row.sentences for row in result.directions}
     assert sentences == {"qta-qso": 3, "qta-qka": 2, "qso-qta": 3, "qso-qka": 2, "qka-qta": 2, "qka-qso": 2}
-    assert set(result.groups) == {"H2H", "H2V", "V2H"}
+    assert set(result.metric().groups) == {"H2H", "H2V", "V2H"}
 
 
 def test_no_text_at_all_is_an_error(setup, text_with_gaps):
@@ -161,7 +165,7 @@ def test_long_sources_are_cut_with_a_note(setup):
 def test_without_flores_pieces_the_base_models_own_are_used_and_a_note_says_so(setup, tmp_path, monkeypatch):
     monkeypatch.setenv("SACREBLEU", str(tmp_path))
     notes = []
-    metric = open_metric(setup(notes.append, **{"evaluate.metric_model": None}))
+    metric = open_metrics(setup(notes.append, **{"evaluate.metric_model": None}))["spBLEU"]
     assert metric.name.startswith("spm-local-")
     (note,) = notes
     assert "no FLORES-101 sentencepiece model" in note.text and metric.name in note.text
@@ -170,8 +174,8 @@ def test_without_flores_pieces_the_base_models_own_are_used_and_a_note_says_so(s
 def test_a_metric_that_was_asked_for_needs_no_note(setup, tiny):
     notes = []
     path = tiny.base / "sentencepiece.bpe.model"
-    named = open_metric(setup(notes.append, **{"evaluate.metric_model": str(path)}))
-    own = open_metric(setup(notes.append))
+    named = open_metrics(setup(notes.append, **{"evaluate.metric_model": str(path)}))["spBLEU"]
+    own = open_metrics(setup(notes.append))["spBLEU"]
     assert named.sha256 == own.sha256
     assert notes == []
 
@@ -179,9 +183,9 @@ def test_a_metric_that_was_asked_for_needs_no_note(setup, tiny):
 def test_flores_pieces_can_be_insisted_on(setup, tmp_path, monkeypatch):
     monkeypatch.setenv("SACREBLEU", str(tmp_path))
     with pytest.raises(InputError, match=f"is not at {tmp_path}/models/sacrebleu_tokenizer_spm.model"):
-        open_metric(setup(**{"evaluate.metric_model": "flores101"}))
+        open_metrics(setup(**{"evaluate.metric_model": "flores101"}))["spBLEU"]
 
 
 def test_a_metric_model_that_is_not_there_is_an_error(setup):
     with pytest.raises(InputError, match="nowhere.model"):
-        open_metric(setup(**{"evaluate.metric_model": "nowhere.model"}))
+        open_metrics(setup(**{"evaluate.metric_model": "nowhere.model"}))["spBLEU"]

@@ -12,6 +12,7 @@ from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, split_commas, takes
 from lslo_cli.cli.options import StageOptions
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
+from lslo_cli.method.metrics import METRICS, SPBLEU
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.results import EvaluationResult
@@ -46,6 +47,15 @@ class EvaluateOptions(StageOptions):
             help="Beam search as in fairseq and the paper, or as in transformers.",
         ),
         Key("evaluate.mode"),
+    ] = None
+    metrics: Annotated[
+        str | None,
+        Option(
+            "--metrics",
+            metavar="LIST",
+            help=f"Score by these: {', '.join(spec.name for spec in METRICS)}; default: spBLEU,chrF++.",
+        ),
+        Key("evaluate.metrics", split_commas),
     ] = None
     metric_model: Annotated[
         str | None,
@@ -86,12 +96,16 @@ def evaluate(options: EvaluateOptions) -> None:
     with listening(options.quiet) as on_event:
         written = tasks.evaluate(experiment, runs=runs, force=options.force, on_event=on_event)
     if not print_artifacts(options, written):
-        show_scores(experiment, written)
+        metrics = experiment.recipe.evaluate.metrics if options.metrics else [SPBLEU]
+        show_scores(experiment, written, metrics)
     say_next(options, written, "plot directions")
 
 
-def show_scores(experiment: Experiment, written: Sequence[Written]) -> None:
-    """spBLEU by group of directions of all evaluated runs and what was ``written``, and what it says."""
+def show_scores(experiment: Experiment, written: Sequence[Written], metrics: Sequence[str]) -> None:
+    """Scores by group of directions of all evaluated runs and what was ``written``, a table for each metric.
+
+    Tables of spBLEU have what they say in words before them.
+    """
     from lslo_cli.artifacts import store
     from lslo_cli.artifacts.folder import BASE_RUN
     from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
@@ -102,19 +116,25 @@ def show_scores(experiment: Experiment, written: Sequence[Written]) -> None:
     evaluations = [store.read(run.evaluation, EvaluationResult).result for run in folder.evaluated_runs()]
     evaluations += [item.artifact.result for item in written if item.artifact.result not in evaluations]
     trainings = [store.read(run.training, TrainingResult).result for run in folder.trained_runs()]
-    for number, alike in enumerate(comparable(evaluations)):
+    shown = [
+        (metric, alike)
+        for metric in metrics
+        for alike in comparable([run for run in evaluations if metric in run.metrics], metric)
+    ]
+    for number, (metric, alike) in enumerate(shown):
         if number:
             console.results.print()
-        console.show_sentences(summarise([{result.run: result for result in alike}], BASE_RUN))
-        show_quality(quality_table(alike, trainings))
+        if metric == SPBLEU:
+            console.show_sentences(summarise([{result.run: result for result in alike}], BASE_RUN))
+        show_quality(quality_table(alike, trainings, metric))
 
 
-def comparable(evaluations: Sequence[EvaluationResult]) -> list[list[EvaluationResult]]:
-    """Runs that may stand in one table: scored with the same metric on as many sentences by direction."""
+def comparable(evaluations: Sequence[EvaluationResult], metric: str) -> list[list[EvaluationResult]]:
+    """Runs that may stand in one table: of one signature of the metric, on as many sentences by direction."""
     alike: dict[object, list[EvaluationResult]] = {}
     for result in evaluations:
         sentences = frozenset((row.direction, row.sentences) for row in result.directions)
-        alike.setdefault((result.spbleu_signature, sentences), []).append(result)
+        alike.setdefault((result.metric(metric).signature, sentences), []).append(result)
     return list(alike.values())
 
 

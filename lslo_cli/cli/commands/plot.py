@@ -14,8 +14,9 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import split_commas, takes
-from lslo_cli.cli.options import ExperimentOptions
+from lslo_cli.cli.options import ExperimentOptions, metric_option
 from lslo_cli.errors import InputError, UsageError, nearest
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.catalogue import FIGURES
 from lslo_cli.plots.specs import FigureSpec, RunChoice
 
@@ -163,6 +164,11 @@ SEVERAL_RUNS = (
 )
 
 
+METRIC = Annotated[
+    str, Option("--metric", metavar="NAME", help="A metric that the runs were scored by; see lslo evaluate.")
+]
+
+
 def options_of(spec: FigureSpec) -> type[OneFigureOptions]:
     """The options of a figure's command: those of every figure, its runs, its flags, and its variants.
 
@@ -181,6 +187,8 @@ def options_of(spec: FigureSpec) -> type[OneFigureOptions]:
         fields.append(
             ("run", Annotated[ONE_RUN if spec.runs is RunChoice.ONE else SEVERAL_RUNS], field(default=None))
         )
+    if spec.scored:
+        fields.append(("metric", METRIC, field(default=SPBLEU)))
     name = "".join(map(str.capitalize, spec.name.split("-")))
     return make_dataclass(f"{name}Options", fields, bases=(OneFigureOptions,), frozen=True, kw_only=True)
 
@@ -199,6 +207,8 @@ def command_of(spec: FigureSpec, then: str) -> Callable[..., None]:
             if getattr(options, variant.name.removeprefix(f"{spec.name}-").replace("-", "_")):
                 chosen = variant
         seeds, flags = options.seeds(), {name: getattr(options, name) for name in spec.flags}
+        if spec.scored:
+            flags["metric"] = metric_option(options.metric)
         runs = getattr(options, "run", None) or ()
         names = [[runs]] if isinstance(runs, str) else [list(runs)] if runs else []
         options.draw(chosen.prepare(seeds, *names, **flags), then)

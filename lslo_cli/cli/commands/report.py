@@ -9,8 +9,9 @@ from typing import Annotated
 from typer import Argument, Option
 
 from lslo_cli.cli.flags import split_commas, takes
-from lslo_cli.cli.options import ExperimentOptions
+from lslo_cli.cli.options import ExperimentOptions, metric_option
 from lslo_cli.errors import UsageError, nearest
+from lslo_cli.method.metrics import SPBLEU
 
 FORMATS = {"md": "md", "markdown": "md", "latex": "tex", "tex": "tex", "csv": "csv", "html": "html"}
 """What a person may call a format, and the format's name."""
@@ -30,6 +31,9 @@ class ReportOptions(ExperimentOptions):
         str | None,
         Option("--table", metavar="LIST", help="Only these tables of the paper: 1,3,4; default: all."),
     ] = None
+    metric: Annotated[
+        str, Option("--metric", metavar="NAME", help="Show the scores of this metric of the evaluations.")
+    ] = SPBLEU
     form: Annotated[
         str | None,
         Option("--format", metavar="md|latex|csv|html", help="Default: what --output ends with, or else md."),
@@ -53,13 +57,14 @@ def report(options: ReportOptions) -> None:
     outputs = [(path, format_of(options.form, path)) for path in options.output or ()]
     numbers = [_number(text) for text in split_commas(options.tables)] if options.tables else None
     form = format_of(options.form)
+    metric = metric_option(options.metric)
     folders = options.folders or [options.folder(options.resolve()).path]
     from lslo_cli.artifacts.writing import write_text
     from lslo_cli.report.building import TABLES, Format, build, write
     from lslo_cli.report.reading import read_studies
 
     formats = {Format(form) for _, form in outputs} or {Format(form)}
-    document = build(read_studies(folders), numbers or TABLES, figures=Format.HTML in formats)
+    document = build(read_studies(folders, metric), numbers or TABLES, figures=Format.HTML in formats)
     if not outputs:
         print(write(document, Format(form)), end="")
         return

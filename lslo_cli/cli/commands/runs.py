@@ -123,10 +123,12 @@ def _show_result(document: Artifact[Any]) -> None:
     elif isinstance(result, results.PruneReportResult):
         prune_report.show_report(result)
     elif isinstance(result, results.EvaluationResult):
-        evaluate.show_quality(quality_table([result], []))
-        rows = [(str(row.direction), f"{row.spbleu:.2f}", f"{row.chrf:.2f}") for row in result.directions]
+        for metric in result.metrics:
+            evaluate.show_quality(quality_table([result], [], metric))
+        rows = [(str(row.direction), *(f"{row.scores[name]:.2f}" for name in result.metrics))
+                for row in result.directions]  # fmt: skip
         console.results.print()
-        console.show_table("By direction", ("direction", "spBLEU", "chrF++"), rows)
+        console.show_table("By direction", ("direction", *result.metrics), rows)
     else:
         console.show_facts(
             (name, value)
