@@ -17,6 +17,7 @@ import lslo_cli.flare.results  # noqa: F401 - their kinds are artifacts, too
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.artifacts.store import kinds
 from lslo_cli.cli.app import app
+from lslo_cli.cli.flags import describe
 from lslo_cli.recipe import Recipe
 
 OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./[^)]*\)")
@@ -52,6 +53,7 @@ def commands_page() -> Iterator[str]:
             yield "  \n".join(line.strip() for line in paragraph.splitlines()) + "\n"
         if example:
             yield f"    {example.strip()}\n"
+        describe(command)
         options = [option for option in command.params if option.name != "help"]
         if options:
             yield "| flag | value | |\n|---|---|---|"

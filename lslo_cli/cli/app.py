@@ -31,6 +31,7 @@ from lslo_cli.cli.commands.runs import runs, show
 from lslo_cli.cli.commands.train import train
 from lslo_cli.cli.commands.translate import translate
 from lslo_cli.cli.commands.weight_learn import weight_learn
+from lslo_cli.cli.flags import App
 from lslo_cli.cli.signals import Interrupt, raising_on_signals
 from lslo_cli.errors import InputError, LsloError, RunError, UsageError, is_out_of_memory
 
@@ -141,7 +142,7 @@ def _is_lost_process(error: Exception) -> bool:
     )
 
 
-app = typer.Typer(
+app = App(
     name="lslo",
     cls=Commands,
     rich_markup_mode="rich",

@@ -8,6 +8,8 @@ from dataclasses import MISSING, dataclass, fields
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
+import typer
+from typer.core import TyperCommand
 from typer.models import OptionInfo
 
 from lslo_cli.errors import UsageError
@@ -83,6 +85,34 @@ def seed_list(text: str | None) -> list[int]:
     return [int(part) for part in split_commas(text)]
 
 
+class App(typer.Typer):
+    """A group of commands whose flags say what the recipe says of their keys."""
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
+        return super().command(name, **{"cls": Command, **settings})
+
+
+class Command(TyperCommand):
+    """A command that reads the recipe for its help only when that is shown, since it takes pydantic."""
+
+    def format_help(self, context: Any, formatter: Any) -> None:
+        describe(self)
+        super().format_help(context, formatter)
+
+
+def describe(command: Any) -> None:
+    """Give every flag that sets a recipe key the key's meaning, choices and default as its help."""
+    from lslo_cli.recipe.keys import key_facts
+
+    options_class = getattr(command.callback, "options_class", None)
+    parameters = {parameter.name: parameter for parameter in command.params}
+    for flag in flags_of(options_class) if options_class else ():
+        if flag.key:
+            facts, parameter = key_facts(flag.key.name), parameters[flag.field]
+            parameter.help = flag.option.help or facts.help
+            parameter.metavar = flag.option.metavar or "|".join(facts.choices) or None
+
+
 Options = TypeVar("Options")
 
 
@@ -100,6 +130,7 @@ def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]],
         def run(**values: Any) -> None:
             command(options_class(**values))
 
+        run.options_class = options_class
         run.__annotations__ = hints
         run.__signature__ = inspect.Signature([flag.parameter(hints[flag.field]) for flag in own_first])
         return run

@@ -79,25 +79,14 @@ def metric_option(name: str) -> str:
 
 BaseModelName = Annotated[
     str | None,
-    Option(
-        "--model",
-        metavar="NAME|FOLDER",
-        rich_help_panel=EXPERIMENT,
-        help="Base model: a folder, a hub id, or `world`; default: LSLO_MODEL.",
-    ),
+    Option("--model", metavar="NAME|FOLDER", rich_help_panel=EXPERIMENT),
     Key("model.name"),
 ]
 
 
 SpanName = Annotated[
     str | None,
-    Option(
-        "--span",
-        metavar="d_model|all",
-        rich_help_panel=TRAINING,
-        help="Feed-forward units that adapters of fc1 and fc2 span: the first d_model, as in the authors' "
-        "code, or all.",
-    ),
+    Option("--span", rich_help_panel=TRAINING),
     Key("adapters.span"),
 ]
 
@@ -155,12 +144,7 @@ class RecipeOptions(SettingsOptions):
 
     langs: Annotated[
         str | None,
-        Option(
-            "--langs",
-            metavar="SET|CODES",
-            rich_help_panel=EXPERIMENT,
-            help="lang12, lang30, world12, or codes: en,fr,wo.",
-        ),
+        Option("--langs", metavar="SET|CODES", rich_help_panel=EXPERIMENT),
         Key("langs"),
     ] = None
     resource: Annotated[
@@ -170,7 +154,7 @@ class RecipeOptions(SettingsOptions):
             metavar="CODE=CLASS,...|text",
             rich_help_panel=EXPERIMENT,
             help="Resource classes of languages outside the paper's 30: tr=medium,kk=low; or by the size of "
-            "your text.",
+            "your text; default: none.",
         ),
     ] = None
 
@@ -189,7 +173,7 @@ class LanguageOptions(RecipeOptions):
             "--add-lang",
             metavar="CODES",
             rich_help_panel=EXPERIMENT,
-            help="Languages the model does not know: tyv,crh. Repeatable. See --like.",
+            help="Languages the model does not know: tyv,crh. Repeatable, see --like; default: none.",
         ),
     ] = None
     like: Annotated[
@@ -198,7 +182,7 @@ class LanguageOptions(RecipeOptions):
             "--like",
             metavar="CODES",
             rich_help_panel=EXPERIMENT,
-            help="A language the model knows for each in --add-lang, whose token it begins with: kk,tr.",
+            help="A known language for each of --add-lang, whose token it begins with: kk,tr; default: none.",
         ),
     ] = None
 
@@ -236,12 +220,7 @@ class FolderOptions(SettingsOptions):
     ] = Path("results")
     name: Annotated[
         str | None,
-        Option(
-            "--name",
-            metavar="NAME",
-            rich_help_panel=EXPERIMENT,
-            help="The experiment's folder in --results; default: the recipe's name or the languages.",
-        ),
+        Option("--name", metavar="NAME", rich_help_panel=EXPERIMENT),
         Key("name"),
     ] = None
 
@@ -359,22 +338,15 @@ class MachineOptions(SettingsOptions):
 
     device: Annotated[
         str | None,
-        Option("--device", metavar="DEVICE", rich_help_panel=MACHINE, help="auto, cpu, cuda, cuda:1 or mps."),
+        Option("--device", rich_help_panel=MACHINE),
         Key("run.device"),
     ] = None
     precision: Annotated[
         str | None,
-        Option(
-            "--precision",
-            metavar="fp32|bf16|fp16",
-            rich_help_panel=MACHINE,
-            help="Arithmetic of the forward pass.",
-        ),
+        Option("--precision", rich_help_panel=MACHINE),
         Key("run.precision"),
     ] = None
-    threads: Annotated[
-        int | None, Option("--threads", rich_help_panel=MACHINE, help="CPU threads."), Key("run.threads")
-    ] = None
+    threads: Annotated[int | None, Option("--threads", rich_help_panel=MACHINE), Key("run.threads")] = None
     json: Annotated[
         bool, Option("--json", rich_help_panel=MACHINE, help="Print the artifact on stdout, nothing else.")
     ] = False
@@ -389,57 +361,32 @@ class ComputeOptions(MachineOptions, RecipeOptions):
 
     data: Annotated[
         str | None,
-        Option(
-            "--data",
-            metavar="PATH",
-            rich_help_panel=EXPERIMENT,
-            help="Parallel text: a folder, a file, or `world`; default: LSLO_DATA.",
-        ),
+        Option("--data", metavar="PATH", rich_help_panel=EXPERIMENT),
         Key("data.path"),
     ] = None
     train: Annotated[
         str | None,
-        Option(
-            "--train",
-            metavar="SPLIT",
-            rich_help_panel=EXPERIMENT,
-            help="Split to train on, '' for text without splits; default: train or dev, what is there.",
-        ),
+        Option("--train", metavar="SPLIT", rich_help_panel=EXPERIMENT),
         Key("data.train"),
     ] = None
     test: Annotated[
         str | None,
-        Option(
-            "--test",
-            metavar="SPLIT",
-            rich_help_panel=EXPERIMENT,
-            help="Split to test on; default: test, devtest or dev, what is there.",
-        ),
+        Option("--test", metavar="SPLIT", rich_help_panel=EXPERIMENT),
         Key("data.test"),
     ] = None
     hold_out: Annotated[
         int | None,
-        Option(
-            "--hold-out",
-            metavar="ROWS",
-            rich_help_panel=EXPERIMENT,
-            help="Rows of the training text to test on instead, drawn by the seed.",
-        ),
+        Option("--hold-out", metavar="ROWS", rich_help_panel=EXPERIMENT),
         Key("data.hold_out"),
     ] = None
     dev_rows: Annotated[
         int | None,
-        Option(
-            "--dev-rows",
-            metavar="ROWS",
-            rich_help_panel=EXPERIMENT,
-            help="Rows of the training text to choose by instead: curves, the best epoch, ranks.",
-        ),
+        Option("--dev-rows", metavar="ROWS", rich_help_panel=EXPERIMENT),
         Key("data.dev_rows"),
     ] = None
     seed: Annotated[
         int | None,
-        Option("--seed", rich_help_panel=EXPERIMENT, help="Seed of everything random."),
+        Option("--seed", rich_help_panel=EXPERIMENT),
         Key("seed"),
     ] = None
 
@@ -461,12 +408,7 @@ class FitOptions(StageOptions):
     span: SpanName = None
     initialisation: Annotated[
         str | None,
-        Option(
-            "--initialisation",
-            metavar="uniform|gaussian",
-            rich_help_panel=TRAINING,
-            help="How A starts: uniform in +-1/sqrt(r), as in the authors' code, or Gaussian, their text.",
-        ),
+        Option("--initialisation", rich_help_panel=TRAINING),
         Key("adapters.initialisation"),
     ] = None
     directions: Annotated[
@@ -475,26 +417,18 @@ class FitOptions(StageOptions):
             "--directions",
             metavar="LIST",
             rich_help_panel=EXPERIMENT,
-            help="Train on these directions only: en-*,*-en,fr-wo; default: all.",
         ),
         Key("data.directions", split_commas),
     ] = None
-    lr: Annotated[
-        float | None, Option("--lr", rich_help_panel=TRAINING, help="Peak learning rate."), Key("fit.lr")
-    ] = None
+    lr: Annotated[float | None, Option("--lr", rich_help_panel=TRAINING), Key("fit.lr")] = None
     max_tokens: Annotated[
         str | None,
-        Option(
-            "--max-tokens",
-            metavar="INTEGER|auto",
-            rich_help_panel=TRAINING,
-            help="Size of a batch in tokens, padding included; auto cuts updates to fit into memory.",
-        ),
+        Option("--max-tokens", rich_help_panel=TRAINING),
         Key("fit.max_tokens", number_or_word),
     ] = None
     accumulate: Annotated[
         int | None,
-        Option("--accumulate", rich_help_panel=TRAINING, help="Batches that make one update."),
+        Option("--accumulate", rich_help_panel=TRAINING),
         Key("fit.accumulate"),
     ] = None
     resume: Annotated[bool, Option("--resume", help="Continue after the last finished epoch.")] = False

@@ -32,14 +32,20 @@ class FlareSection(Section):
     """
 
     task: str = "nusax"
+    """nusax, xnli, tydiqa or world."""
     data: str = "data/nusax"
+    """The task's files."""
     model: str = "FacebookAI/xlm-roberta-large"
+    """The task model."""
     revision: str | None = None
     translated: tuple[Translated, ...] = ()
     translations: str = "data/translations"
     languages: tuple[str, ...] = ("ace", "ban", "bjn", "id", "jv", "min", "su")
+    """Target languages."""
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
+    """One experiment for each."""
     runs: tuple[str, ...] = DEFAULT_RUNS
+    """Methods by name, of those also flare:PHI:OFFSET, flare-mt:NAME and flare-shuffled:PHI:OFFSET."""
     translators: dict[str, str] = Field(default_factory=dict)
     translator_reads_as: str = "id"
     rank: Count = 8
@@ -53,7 +59,9 @@ class FlareSection(Section):
     dropout: Probability | None = None
     train_rows: Count | None = None
     epochs: Count = 3
+    """Epochs by language."""
     lr: Positive = 2e-5
+    """Peak learning rate."""
     english_epochs: Count | None = None
     english_lr: Positive | None = None
     batch_size: Count = 32

@@ -17,7 +17,7 @@ from lslo_cli.method.importance import Pool
 from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.languages import LANGUAGE_SETS, LANGUAGES, Language, Resource, resolve_languages
-from lslo_cli.method.metrics import CHRF_PLUS_PLUS, SPBLEU, metric_named
+from lslo_cli.method.metrics import CHRF_PLUS_PLUS, METRICS, SPBLEU, metric_named
 from lslo_cli.method.relations import FAMILY_OF
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import SiteSet
@@ -105,7 +105,9 @@ class ModelSection(Section):
     """The base model: ``world``, a folder, or a hub id."""
 
     name: str = "VityaVitalich/flores101_mm100_615M"
+    """Base model: a folder, a hub id, or `world`."""
     revision: str | None = None
+    """Revision on the hub; without it the one that the cache has, or the newest."""
 
     @property
     def missing_folder(self) -> Path | None:
@@ -116,26 +118,30 @@ class ModelSection(Section):
 
 
 class DataSection(Section):
-    """Parallel text: ``world`` or a path, and which split serves which purpose; "" is text without splits.
-
-    Where no split is given, the one that the text has is taken: train or dev for training; test, devtest or
-    dev for testing. With ``hold_out`` that many rows of each section of the training text are the test text,
-    and with ``dev_rows`` that many more are for choosing, neither trained nor tested on; 0 is none.
-    ``directions`` are those to train on, as ``en-wo`` or ``en-*``; none is all. ``world``
-    says which sizes the built-in world's languages had for its base model.
-    """
+    """Parallel text: ``world`` or a path, and which split serves which purpose; "" is text without splits."""
 
     path: str = "data/flores101"
+    """Parallel text: a folder, a file, or `world`."""
     world: Sizes = Sizes.SHIPPED
+    """Sizes of bitext that the built-in world's languages had for its base model."""
     train: str = "dev"
+    """Split to train on, '' for text without splits; if it is not there, train or dev."""
     test: str = "devtest"
+    """Split to test on; if it is not there, test, devtest or dev."""
     train_rows: Count | None = None
+    """Only the first rows of each section of the training text; without it all."""
     test_rows: Count | None = None
+    """Only the first rows of the test text; without it all."""
     hold_out: Count | None = None
+    """Rows of each section of the training text to test on instead, drawn by the seed; without it none."""
     dev_rows: CountOrZero = 0
+    """Rows of the training text to choose by, neither trained nor tested on: curves, best epoch, ranks."""
     directions: tuple[str, ...] = ()
+    """Train on these directions only: en-*,*-en,fr-wo; without it all."""
     temperature: Positive = 5.0
+    """Directions are drawn by the T-th root of their number of sentences: at 1 as often as they have."""
     max_length: Count = 256
+    """Tokens of the longest sentence that is trained on; longer sources of a test are cut."""
 
     @field_validator("path")
     @classmethod
@@ -147,90 +153,117 @@ class DataSection(Section):
 class FitSection(Section):
     """Optimisation, shared by all stages that train. The defaults are the authors' settings.
 
-    ``max_tokens`` is the size of a batch, padding included, and ``accumulate`` batches make one update. With
-    ``max_tokens`` "auto" an update keeps ``accumulate`` times the 4000 tokens of the default, cut into as few
-    batches as memory allows; both numbers are then chosen, and recorded in place of what was asked for.
+    With ``max_tokens`` "auto" an update keeps ``accumulate`` times the 4000 tokens of the default, cut into
+    as few batches as memory allows; both numbers are then chosen, and recorded for what was asked for.
     """
 
     epochs: Count = 15
+    """Epochs to train."""
     lr: Positive = 3e-3
+    """Peak learning rate; that of full fine-tuning is fit.lr_full."""
     lr_full: Positive = 1e-4
+    """Peak learning rate of full fine-tuning."""
     warmup: Count = 1
+    """Updates over which the learning rate rises to its peak."""
     beta1: Probability = 0.9
+    """Adam's decay of the mean of gradients."""
     beta2: Probability = 0.98
+    """Adam's decay of the mean of squared gradients."""
     clip_norm: NonNegative = 0.0
+    """Largest norm of the gradients of an update; 0 does not clip."""
     label_smoothing: Probability = 0.2
+    """Probability that the loss gives to all tokens alike."""
     dropout: Probability = 0.1
+    """Dropout of embeddings and of what each sublayer adds."""
     attention_dropout: Probability = 0.1
+    """Dropout of attention weights."""
     activation_dropout: Probability = 0.0
+    """Dropout inside feed-forward sublayers."""
     max_tokens: Count | Literal["auto"] = BATCH_TOKENS
+    """Tokens of a batch, padding included; auto cuts updates to fit into memory."""
     accumulate: Count = 4
+    """Batches that make one update."""
 
 
 class AdaptersSection(Section):
-    """What is true of the adapters of every stage. The defaults are those of the authors' code.
-
-    ``span`` says which of the feed-forward units adapters of fc1 write to and those of fc2 read: the first
-    d_model, or all.
-    """
+    """What is true of the adapters of every stage. The defaults are those of the authors' code."""
 
     initialisation: Initialisation = Initialisation.UNIFORM
+    """How A starts: uniform in +-1/sqrt(r), as in the authors' code, or Gaussian, as in their text."""
     span: Span = Span.D_MODEL
+    """Feed-forward units that adapters of fc1 and fc2 span: the first d_model, as the authors' do, or all."""
 
 
 class WeightLearnSection(Section):
-    """Weight learning (section 4.1). ``epochs`` None means those of ``[fit]``."""
+    """Weight learning (section 4.1)."""
 
     rank: Count = 8
+    """Rank of every adapter while weights are learned."""
     epochs: Count | None = None
+    """Epochs to learn weights; without it those of fit.epochs."""
 
 
 class EstimateSubspaceSection(Section):
-    """Intrinsic subspace estimation (sections 4.2 and 7.3; settings of table 7).
-
-    ``index`` as in ``[train]``, ``epochs`` as in ``[weight-learn]``. ``start_epoch`` is at least 1: before
-    the first epoch every B is zero, and what is pruned would be arbitrary. ``mean_rank`` is the budget per
-    language of the rank map that is derived.
-    """
+    """Intrinsic subspace estimation (sections 4.2 and 7.3; settings of table 7)."""
 
     rank: Count = 8
+    """Rank of every adapter while estimating."""
     index: str | None = None
+    """Side that selects the adapter: learned, paper, source, target or a file.
+
+    Without it the learned one where there is one, and else the paper's.
+    """
     epochs: Count | None = None
+    """Epochs to estimate; without it those of fit.epochs."""
     target_ratio: Ratio = 0.7
+    """Fraction of each pool to prune."""
     start_epoch: Count = 2
+    """Pruning starts after this epoch. Before the first, every B is zero and pruning would be arbitrary."""
     duration: Count = 8
+    """Epochs over which the ratio rises."""
     pool: Pool = Pool.LAYER
+    """What is pruned together: a layer, one kind of matrix of a layer, or a language."""
     mean_rank: Positive = 4.0
+    """Mean rank per language that the estimated rank map spends."""
 
 
 class TrainSection(Section):
     """The final fine-tuning run (section 6.3).
 
-    ``index`` is learned, paper, source, target or a file; None is the learned one where it has been
-    learned and else the paper's. ``ranks`` is 2,2,8 or en=2,wo=16 or auto, the estimated rank map; None is
-    the paper's choice, 2 for high and medium and 8 for the rest, which ``gps`` then prunes by 0.9 unless it
-    says otherwise. ``rule`` says how an estimate becomes a rank map, None is the best that it has the data
-    for; ``budget`` is what the map spends, in parameters, as a share of the base's (2.5%) or same-as:2,2,8,
-    None the estimate's mean rank. ``gps`` "auto" is 0.9 for languages whose share is below the mean, and
-    ``gps_classes`` "auto" the same at any ratio. ``curve_rows`` sentences per
-    direction of the dev rows, or all of these, are scored after each epoch in the directions and groups of
-    directions that ``curve_groups`` names; 0 is none. Without dev rows they are of the test split.
+    Where nothing is said of ``ranks`` and ``gps``, the run is the paper's 2;2;8+GPS(0.9).
     """
 
     method: Method = Method.LSLO
+    """Adapters by language, all parameters, or one LoRA for all languages."""
     ranks: str | None = None
+    """By class, high first: 2,2,8; by name: en=2,very-low=8; auto: as estimated; without it 2,2,8,8."""
     budget: str | None = None
+    """What --ranks auto spends: parameters, 2.5% of the base, or same-as:2,2,8; without it the mean rank."""
     rule: Rule | None = None
+    """How an estimate becomes a rank map; without it the best that it has the data for."""
     index: str | None = None
+    """Side that selects the adapter: learned, paper, source, target or a file.
+
+    Without it the learned one where there is one, and else the paper's.
+    """
     sites: SiteSet = SiteSet.ALL
+    """Which weight matrices carry adapters."""
     gps: Ratio = 0.0
+    """Fraction to prune, from 0 to below 1; auto: 0.9, of whom the estimate says; default without ranks: 0.9."""
     gps_start: CountOrZero = 2
+    """Pruning starts after this epoch (E of eq. 4)."""
     gps_duration: Count = 8
+    """Epochs over which the ratio rises (k of eq. 4)."""
     gps_classes: tuple[Resource, ...] | Literal["auto"] = (Resource.HIGH, Resource.MEDIUM)
+    """Resource classes to prune; auto: languages whose estimated share is below the mean."""
     prune_targets: PruneTargets = PruneTargets.BOTH
+    """Prune A and B, or B only."""
     keep: Keep = Keep.LAST
+    """Weights of the last epoch, or of the one with the lowest loss on --dev-rows."""
     curve_rows: CountOrZero | Literal["all"] = 0
+    """Sentences per direction to score after each epoch (figure 3), of the dev rows or else the test text."""
     curve_groups: tuple[str, ...] = ("H2H", "V2V")
+    """What to score after each epoch: groups of directions, or directions such as en-wo."""
 
     @model_validator(mode="before")
     @classmethod
@@ -245,22 +278,30 @@ class EvaluateSection(Section):
     """Translation and scoring.
 
     A hypothesis has at most ``max_length_a`` times the source length + ``max_new_tokens`` tokens, fairseq's
-    ``--max-len-a`` and ``--max-len-b``, and never the same ``no_repeat_ngram`` pieces in a row twice, where
-    that is not 0. ``metric_model`` is a sentencepiece model to score with, ``base``
-    for the base model's own, or ``flores101``; None is FLORES-101's where it is on disk, and else the base
-    model's.
+    ``--max-len-a`` and ``--max-len-b``.
     """
 
     beam: Count = 5
+    """Beam size."""
     mode: SearchMode = SearchMode.FAIRSEQ
+    """Beam search as in fairseq and the paper, or as in transformers."""
     length_penalty: NonNegative = 1.0
+    """Exponent of the length that a hypothesis' score is divided by."""
     no_repeat_ngram: CountOrZero = 0
+    """Pieces in a row of which no such row may come twice; 0 allows all."""
     max_length_a: NonNegative = 0.0
+    """Tokens that a hypothesis may have for each of its source's."""
     max_new_tokens: Count = 200
+    """Tokens that a hypothesis may have beside those."""
     max_tokens: Count = 12_000
-    metrics: tuple[str, ...] = (SPBLEU, CHRF_PLUS_PLUS)
+    """Tokens of a batch, padding included."""
+    metrics: tuple[str, ...] = Field(
+        (SPBLEU, CHRF_PLUS_PLUS), description=f"Metrics to score by: {', '.join(m.name for m in METRICS)}."
+    )
     metric_model: str | None = None
+    """Pieces of spBLEU: flores101, base or a file; without it flores101 where it is on disk, else base."""
     directions: tuple[str, ...] = ()
+    """Only these directions: en-fr,*-wo; without it all."""
 
     @field_validator("metrics")
     @classmethod
@@ -276,23 +317,29 @@ class CardSection(Section):
     license: str = "other"
 
 
+class Device(StrEnum):
+    """Where to compute: auto is CUDA where there is such a device, and else the CPU."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 class RunSection(Section):
-    """Where and how a run computes.
+    """Where and how a run computes."""
 
-    ``threads`` are those of torch on a CPU, and as many processes score translations; None is torch's choice.
-    ``tf32`` lets a CUDA device round the factors of float32 products to TF32's 10 bits, which is several
-    times as fast; it has no effect elsewhere. ``share_sources`` encodes a sentence once for all its targets
-    in a training batch, in the layers where the target plays no part; dropout there is then common to them.
-    ``adapter_kernel`` is how routed updates are computed, which
-    changes results by rounding only.
-    """
-
-    device: str = "auto"
+    device: Device = Device.AUTO
+    """Where to compute; auto is CUDA where it is to be had. CUDA_VISIBLE_DEVICES chooses among several."""
     precision: Precision = Precision.FP32
+    """Arithmetic of the forward pass."""
     tf32: bool = False
+    """Round the factors of float32 products to TF32's 10 bits on CUDA, which is several times as fast."""
     share_sources: bool = False
+    """Encode a sentence once for all its targets in a batch where layers do not see these; one dropout."""
     adapter_kernel: AdapterKernel = AdapterKernel.AUTO
+    """How routed updates are computed, which changes results by rounding only."""
     threads: Count | None = None
+    """CPU threads, and processes that score; without it torch's choice."""
 
 
 class Recipe(Section):
@@ -303,9 +350,13 @@ class Recipe(Section):
     """
 
     name: FolderName | None = None
+    """The experiment's folder in --results; without it the recipe's name or the languages."""
     description: str = ""
+    """A line about the recipe."""
     seed: CountOrZero = 2
+    """Seed of everything random."""
     langs: str | tuple[str, ...] = "lang12"
+    """lang12, lang30, world12, or codes: en,fr,wo."""
     languages: dict[str, LanguageEntry] = Field(default_factory=dict)
     classes: Classes = Classes.GIVEN
     new_languages: dict[NewCode, str] = Field(default_factory=dict)

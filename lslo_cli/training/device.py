@@ -11,7 +11,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import AutocastKwargs
 
 from lslo_cli.errors import UsageError
-from lslo_cli.recipe import Precision, Recipe
+from lslo_cli.recipe import Device, Precision, Recipe
 
 
 def open_device(recipe: Recipe, autocast: bool = True) -> Accelerator:
@@ -22,18 +22,16 @@ def open_device(recipe: Recipe, autocast: bool = True) -> Accelerator:
     if recipe.run.threads:
         torch.set_num_threads(recipe.run.threads)
     device, precision = recipe.run.device, recipe.run.precision
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"unknown device '{device}'", "choose auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
+    if device is Device.CUDA and not torch.cuda.is_available():
         raise UsageError(
             "--device cuda was asked for, but torch sees no CUDA device", "use --device auto or cpu"
         )
-    if precision is Precision.FP16 and (device == "cpu" or not torch.cuda.is_available()):
+    if precision is Precision.FP16 and (device is Device.CPU or not torch.cuda.is_available()):
         raise UsageError("fp16 needs a CUDA device", "use --precision fp32 or bf16")
     mixed = "no" if precision is Precision.FP32 else str(precision)
     AcceleratorState._reset_state()  # or it would insist on the precision of an earlier stage in this process
     accelerator = Accelerator(
-        cpu=device == "cpu", mixed_precision=mixed, kwargs_handlers=[AutocastKwargs(enabled=autocast)]
+        cpu=device is Device.CPU, mixed_precision=mixed, kwargs_handlers=[AutocastKwargs(enabled=autocast)]
     )
     tf32 = recipe.run.tf32 and accelerator.device.type == "cuda"
     torch.set_float32_matmul_precision("high" if tf32 else "highest")

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
+from lslo_cli.cli.app import app
 from lslo_cli.cli.commands.base import BaseTrainOptions
 from lslo_cli.cli.commands.estimate_subspace import EstimateSubspaceOptions
 from lslo_cli.cli.commands.evaluate import EvaluateOptions
@@ -15,7 +18,7 @@ from lslo_cli.cli.commands.plot import options_of
 from lslo_cli.cli.commands.prune_report import PruneReportOptions
 from lslo_cli.cli.commands.train import TrainOptions
 from lslo_cli.cli.commands.weight_learn import WeightLearnOptions
-from lslo_cli.cli.flags import flags_of, takes
+from lslo_cli.cli.flags import describe, flags_of, takes
 from lslo_cli.cli.options import FitOptions, RecipeOptions, StageOptions
 from lslo_cli.errors import UsageError
 from lslo_cli.method.importance import Pool
@@ -23,7 +26,8 @@ from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.span import Span
 from lslo_cli.plots.catalogue import figure_named
-from lslo_cli.recipe import Keep, Method, Precision, PruneTargets, Recipe, SearchMode
+from lslo_cli.recipe import Device, Keep, Method, Precision, PruneTargets, Recipe, SearchMode
+from lslo_cli.recipe.keys import key_facts
 
 
 def parsed(options_class: type, *arguments: str) -> Any:
@@ -124,7 +128,7 @@ def test_a_flag_sets_its_recipe_key(options_class, flag, text, key, value):
 def test_every_flag_that_sets_a_key_is_tested_and_has_help(options_class):
     tested = {row[0] for row in (*SHARED, *OPTIMISATION)} | {row[1] for row in OWN if row[0] is options_class}
     for flag in flags_of(options_class):
-        assert flag.option.help
+        assert flag.option.help or (flag.key and key_facts(flag.key.name).description)
         assert flag.key is None or flag.name in tested
 
 
@@ -182,12 +186,14 @@ def test_lr_is_the_rate_of_the_method_in_use(arguments, lr, lr_full):
         ("--span", Span),
         ("--mode", SearchMode),
         ("--precision", Precision),
+        ("--device", Device),
     ],
 )
 def test_help_names_exactly_the_choices_there_are(options_class, flag, choices):
     for each in flags_of(options_class):
         if each.name == flag:
-            assert each.option.metavar.split("|") == [choice.value for choice in choices]
+            assert each.option.metavar is None
+            assert key_facts(each.key.name).choices == tuple(choice.value for choice in choices)
 
 
 def test_a_wrong_value_is_reported_under_the_name_of_its_flag():
@@ -295,3 +301,53 @@ def test_resource_classes_are_given_on_a_flag_under_any_name_of_a_language():
 def test_resource_classes_that_cannot_be_meant_are_refused(text):
     with pytest.raises(UsageError, match="--resource names"):
         RecipeOptions(resource=text).resolve()
+
+
+def commands(group: Any, prefix: str = "lslo") -> Iterator[Any]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{prefix} {name}")
+        else:
+            yield pytest.param(command, id=f"{prefix} {name}")
+
+
+@pytest.mark.parametrize("command", commands(get_command(app)))
+def test_help_says_of_every_option_what_happens_without_it(command):
+    describe(command)
+    for option in command.params:
+        named = option.param_type_name == "option" and option.name != "help"
+        if named and not option.is_flag and not option.required:
+            said = option.default is not None or option.envvar
+            assert said or "default" in option.help or "without" in option.help.lower(), option.opts
+
+
+def test_help_of_a_flag_is_what_the_recipe_says_of_its_key():
+    result = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "200"})
+    assert "lslo|full|lora" in result.output
+    for words in ("Adapters by language, all parameters, or one LoRA", "default: lslo.", "default: 15."):
+        assert words in result.output
+
+
+def test_a_device_that_is_refused_is_not_in_the_help():
+    facts = key_facts("run.device")
+    for device in facts.choices:
+        assert parsed(StageTest, "--device", device).resolve().run.device == device
+    with pytest.raises(UsageError, match="--device cannot be 'mps': input should be 'auto', 'cpu' or 'cuda'"):
+        parsed(StageTest, "--device", "mps").resolve()
+
+
+@pytest.mark.parametrize(
+    ("key", "choices", "default"),
+    [
+        ("fit.max_tokens", ("INTEGER", "auto"), "4000"),
+        ("train.gps_classes", ("high", "medium", "low", "very-low"), "high,medium"),
+        ("train.curve_rows", ("INTEGER", "all"), "0"),
+        ("train.ranks", (), None),
+        ("fit.lr", (), "0.003"),
+        ("evaluate.metrics", (), "spBLEU,chrF++"),
+    ],
+)
+def test_choices_and_defaults_are_read_off_the_recipe(key, choices, default):
+    facts = key_facts(key)
+    assert (facts.choices, facts.default) == (choices, default)
+    assert facts.description.endswith(".")

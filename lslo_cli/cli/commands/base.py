@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from typer import Argument, Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.commands.base_check import check
 from lslo_cli.cli.commands.base_info import info
-from lslo_cli.cli.flags import takes
+from lslo_cli.cli.flags import App, takes
 from lslo_cli.cli.options import ComputeOptions, command_line
 from lslo_cli.errors import UsageError
 
-app = typer.Typer(help="Base models: make them, convert them, look at them.")
+app = App(help="Base models: make them, convert them, look at them.")
 app.command("info")(info)
 app.command("check")(check)
 

@@ -22,12 +22,7 @@ if TYPE_CHECKING:
 class BaseCheckOptions(ComputeOptions):
     model: Annotated[
         str | None,
-        Option(
-            "--model",
-            metavar="NAME|FOLDER",
-            rich_help_panel=EXPERIMENT,
-            help="M2M-124 615M: a folder or a hub id; default: LSLO_MODEL.",
-        ),
+        Option("--model", metavar="NAME|FOLDER", rich_help_panel=EXPERIMENT),
         Key("model.name"),
     ] = None
     anchors: Annotated[
@@ -36,7 +31,7 @@ class BaseCheckOptions(ComputeOptions):
     ] = None
     max_tokens: Annotated[
         int | None,
-        Option("--max-tokens", help="Size of a batch in tokens, padding included."),
+        Option("--max-tokens"),
         Key("evaluate.max_tokens"),
     ] = None
 

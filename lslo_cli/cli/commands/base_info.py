@@ -23,12 +23,12 @@ class BaseInfoOptions(LanguageOptions):
     ]
     ranks: Annotated[
         str | None,
-        Option("--ranks", metavar="RANKS", help="Ranks to count: 2,2,8 by class, or en=2,wo=16."),
+        Option("--ranks", metavar="RANKS"),
         Key("train.ranks"),
     ] = None
     sites: Annotated[
         str | None,
-        Option("--sites", metavar="all|attn|fc", help="Which weight matrices carry adapters."),
+        Option("--sites"),
         Key("train.sites"),
     ] = None
     span: SpanName = None

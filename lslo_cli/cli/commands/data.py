@@ -8,17 +8,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from typer import Argument, Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import split_commas
+from lslo_cli.cli.flags import App, split_commas
 from lslo_cli.errors import InputError
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.data_check import DataCheckResult, Finding, SplitCheck
 
-app = typer.Typer(help="Fetch parallel text, and check it before it is trained on.")
+app = App(help="Fetch parallel text, and check it before it is trained on.")
 
 MOST_NAMED = 6
 """Languages that a finding names with their counts."""
@@ -47,7 +46,9 @@ def check(
     ] = None,
     against: Annotated[
         Path | None,
-        Option("--against", metavar="PATH[/SPLIT]", help="Test text whose lines should not occur in PATH."),
+        Option(
+            "--against", metavar="PATH[/SPLIT]", help="Test text whose lines PATH should lack; default: none."
+        ),
     ] = None,
     pairs: Annotated[bool, Option("--pairs", help="Count the rows of every pair of languages.")] = False,
     as_json: AsJson = False,

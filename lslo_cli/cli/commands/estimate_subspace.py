@@ -22,51 +22,40 @@ if TYPE_CHECKING:
 class EstimateSubspaceOptions(FitOptions):
     pool: Annotated[
         str | None,
-        Option(
-            "--pool",
-            metavar="layer|layer-kind|language",
-            help="What is pruned together: a layer, one kind of matrix of a layer, or a language.",
-        ),
+        Option("--pool"),
         Key("estimate_subspace.pool"),
     ] = None
     target_ratio: Annotated[
         float | None,
-        Option("--target-ratio", help="Fraction of each pool to prune."),
+        Option("--target-ratio"),
         Key("estimate_subspace.target_ratio"),
     ] = None
     start_epoch: Annotated[
         int | None,
-        Option("--start-epoch", help="Pruning starts after this epoch."),
+        Option("--start-epoch"),
         Key("estimate_subspace.start_epoch"),
     ] = None
     duration: Annotated[
         int | None,
-        Option("--duration", help="Epochs over which the ratio rises."),
+        Option("--duration"),
         Key("estimate_subspace.duration"),
     ] = None
     rank: Annotated[
         int | None,
-        Option("--rank", help="Rank of every adapter while estimating."),
+        Option("--rank"),
         Key("estimate_subspace.rank"),
     ] = None
     mean_rank: Annotated[
         float | None,
-        Option("--mean-rank", help="Mean rank that the estimated rank map spends."),
+        Option("--mean-rank"),
         Key("estimate_subspace.mean_rank"),
     ] = None
     index: Annotated[
         str | None,
-        Option(
-            "--index",
-            metavar="INDEX",
-            help="Which side selects the adapter: learned, paper, source, target or a file; "
-            "default: learned if there is one, else paper.",
-        ),
+        Option("--index", metavar="INDEX"),
         Key("estimate_subspace.index"),
     ] = None
-    epochs: Annotated[
-        int | None, Option("--epochs", help="Epochs to train."), Key("estimate_subspace.epochs")
-    ] = None
+    epochs: Annotated[int | None, Option("--epochs"), Key("estimate_subspace.epochs")] = None
 
 
 @takes(EstimateSubspaceOptions)

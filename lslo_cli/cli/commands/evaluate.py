@@ -12,7 +12,7 @@ from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, split_commas, takes
 from lslo_cli.cli.options import StageOptions
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
-from lslo_cli.method.metrics import METRICS, SPBLEU
+from lslo_cli.method.metrics import SPBLEU
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.results import EvaluationResult
@@ -32,43 +32,29 @@ class EvaluateOptions(StageOptions):
     ] = None
     directions: Annotated[
         str | None,
-        Option("--directions", metavar="LIST", help="Only these directions: en-fr,*-wo."),
+        Option("--directions", metavar="LIST"),
         Key("evaluate.directions", split_commas),
     ] = None
-    test_rows: Annotated[
-        int | None, Option("--test-rows", help="Only the first rows of the test text."), Key("data.test_rows")
-    ] = None
-    beam: Annotated[int | None, Option("--beam", help="Beam size."), Key("evaluate.beam")] = None
+    test_rows: Annotated[int | None, Option("--test-rows"), Key("data.test_rows")] = None
+    beam: Annotated[int | None, Option("--beam"), Key("evaluate.beam")] = None
     mode: Annotated[
         str | None,
-        Option(
-            "--mode",
-            metavar="fairseq|plain",
-            help="Beam search as in fairseq and the paper, or as in transformers.",
-        ),
+        Option("--mode"),
         Key("evaluate.mode"),
     ] = None
     metrics: Annotated[
         str | None,
-        Option(
-            "--metrics",
-            metavar="LIST",
-            help=f"Score by these: {', '.join(spec.name for spec in METRICS)}; default: spBLEU,chrF++.",
-        ),
+        Option("--metrics", metavar="LIST"),
         Key("evaluate.metrics", split_commas),
     ] = None
     metric_model: Annotated[
         str | None,
-        Option(
-            "--metric-model",
-            metavar="flores101|base|FILE",
-            help="Sentencepiece model to score with; default: flores101 where it is on disk, or else base.",
-        ),
+        Option("--metric-model", metavar="flores101|base|FILE"),
         Key("evaluate.metric_model"),
     ] = None
     max_tokens: Annotated[
         int | None,
-        Option("--max-tokens", help="Size of a batch in tokens, padding included."),
+        Option("--max-tokens"),
         Key("evaluate.max_tokens"),
     ] = None
     force: Annotated[bool, Option("--force", help="Evaluate again what is up to date.")] = False

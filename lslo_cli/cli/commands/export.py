@@ -22,10 +22,12 @@ class ExportOptions(ExperimentOptions):
         Option("--format", metavar="merged|peft|ct2", help="For transformers, PEFT or CTranslate2."),
     ] = "merged"
     source: Annotated[
-        str | None, Option("--source", metavar="CODE", help="Merge the adapters of this source language.")
+        str | None,
+        Option("--source", metavar="CODE", help="Merge the adapters of this source language; default: all."),
     ] = None
     target: Annotated[
-        str | None, Option("--target", metavar="CODE", help="Merge the adapters of this target language.")
+        str | None,
+        Option("--target", metavar="CODE", help="Merge the adapters of this target language; default: all."),
     ] = None
     quantization: Annotated[
         str, Option("--quantization", metavar="float32|int8", help="Weights of the format ct2.")

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from typer import Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import Key, split_commas, takes
+from lslo_cli.cli.flags import App, Key, split_commas, takes
 from lslo_cli.cli.options import (
     EXPERIMENT,
     MACHINE,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 READ = ("flare", "run", "name", "description")
 """The parts of a recipe that these commands read."""
 
-app = typer.Typer(help="FLARE: carry a task from English to other languages, fused in adapters.")
+app = App(help="FLARE: carry a task from English to other languages, fused in adapters.")
 
 
 def read_seeds(text: str) -> tuple[int, ...]:
@@ -55,17 +54,17 @@ class TaskOptions(MachineOptions, FolderOptions):
     ] = None
     task: Annotated[
         str | None,
-        Option("--task", metavar="NAME", rich_help_panel=EXPERIMENT, help="nusax, xnli, tydiqa or world."),
+        Option("--task", metavar="NAME", rich_help_panel=EXPERIMENT),
         Key("flare.task"),
     ] = None
     data: Annotated[
         str | None,
-        Option("--data", metavar="FOLDER", rich_help_panel=EXPERIMENT, help="The task's files."),
+        Option("--data", metavar="FOLDER", rich_help_panel=EXPERIMENT),
         Key("flare.data"),
     ] = None
     targets: Annotated[
         str | None,
-        Option("--targets", metavar="CODES", rich_help_panel=EXPERIMENT, help="Target languages: jv,su."),
+        Option("--targets", metavar="CODES", rich_help_panel=EXPERIMENT),
         Key("flare.languages", split_commas),
     ] = None
 
@@ -88,23 +87,17 @@ class FlareOptions(TaskOptions):
 
     model: Annotated[
         str | None,
-        Option("--model", metavar="FOLDER|ID", rich_help_panel=EXPERIMENT, help="The task model."),
+        Option("--model", metavar="FOLDER|ID", rich_help_panel=EXPERIMENT),
         Key("flare.model"),
     ] = None
     runs: Annotated[
         str | None,
-        Option(
-            "--runs",
-            metavar="NAMES",
-            rich_help_panel=EXPERIMENT,
-            help="Methods: zero-shot, translate-test, lora, input-fusion, x-mixup, flare:PHI:OFFSET, "
-            "flare-mt:NAME, flare-shuffled:PHI:OFFSET.",
-        ),
+        Option("--runs", metavar="NAMES", rich_help_panel=EXPERIMENT),
         Key("flare.runs", split_commas),
     ] = None
     seeds: Annotated[
         str | None,
-        Option("--seeds", metavar="NUMBERS", rich_help_panel=EXPERIMENT, help="One experiment for each."),
+        Option("--seeds", metavar="NUMBERS", rich_help_panel=EXPERIMENT),
         Key("flare.seeds", read_seeds),
     ] = None
     dry_run: Annotated[
@@ -116,12 +109,10 @@ class FlareOptions(TaskOptions):
 class FlareTrainOptions(FlareOptions):
     epochs: Annotated[
         int | None,
-        Option("--epochs", rich_help_panel=TRAINING, help="Epochs by language."),
+        Option("--epochs", rich_help_panel=TRAINING),
         Key("flare.epochs"),
     ] = None
-    lr: Annotated[
-        float | None, Option("--lr", rich_help_panel=TRAINING, help="Peak learning rate."), Key("flare.lr")
-    ] = None
+    lr: Annotated[float | None, Option("--lr", rich_help_panel=TRAINING), Key("flare.lr")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +121,7 @@ class FlareTranslateOptions(TaskOptions):
     run: Annotated[str, Option("--run", metavar="FOLDER|ID", help="What was trained on it, or base.")] = (
         "base"
     )
-    beam: Annotated[int | None, Option("--beam", help="Beam size."), Key("evaluate.beam")] = None
+    beam: Annotated[int | None, Option("--beam"), Key("evaluate.beam")] = None
     output: Annotated[
         str | None,
         Option("--output", "-o", metavar="FOLDER", help="Default: the recipe's flare.translations."),

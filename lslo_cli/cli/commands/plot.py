@@ -8,12 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import typer
 from rich.text import Text
 from typer import Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import split_commas, takes
+from lslo_cli.cli.flags import App, split_commas, takes
 from lslo_cli.cli.options import ExperimentOptions, metric_option
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.method.metrics import SPBLEU
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from lslo_cli.plots.style import Style
     from lslo_cli.plots.text import TextFigure
 
-app = typer.Typer(help="Draw the paper's figures from what the pipeline wrote.")
+app = App(help="Draw the paper's figures from what the pipeline wrote.")
 
 FIGURE = "Figure"
 OF_RUNS = ("training", "evaluation")

@@ -24,7 +24,8 @@ class PruneReportOptions(StageOptions):
         Option("--run", metavar="NAME", help="The run to report on; default: the latest with adapters."),
     ] = None
     subspace: Annotated[
-        Path | None, Option("--subspace", metavar="FILE", help="Take the scores from this subspace.json.")
+        Path | None,
+        Option("--subspace", metavar="FILE", help="Take the scores from this; default: subspace.json."),
     ] = None
 
 

@@ -14,7 +14,8 @@ def recipe(
         str | None, Argument(metavar="[NAME|FILE]", help="A recipe; without it all are listed.")
     ] = None,
     assignments: Annotated[
-        list[str] | None, Option("--set", metavar="KEY=VALUE", help="Set a recipe key. Repeatable.")
+        list[str] | None,
+        Option("--set", metavar="KEY=VALUE", help="Set a recipe key. Repeatable; default: none."),
     ] = None,
 ) -> None:
     """List the recipes, or show one with every key and its value.

@@ -33,12 +33,18 @@ class ReproduceOptions(StageOptions):
     only: Annotated[
         list[str] | None,
         Option(
-            "--only", metavar="PART", help="Only this run, stage or figure, and what it needs. Repeatable."
+            "--only",
+            metavar="PART",
+            help="Only this run, stage or figure, and its needs. Repeatable; default: all.",
         ),
     ] = None
     seeds: Annotated[
         str | None,
-        Option("--seeds", metavar="LIST", help="One experiment for each of these seeds, in seed-N/."),
+        Option(
+            "--seeds",
+            metavar="LIST",
+            help="One experiment for each of these, in seed-N/; default: the recipe's.",
+        ),
     ] = None
     jobs: Annotated[
         int,

@@ -24,121 +24,75 @@ PRUNING = "Gradual pruning"
 class TrainOptions(FitOptions):
     method: Annotated[
         str | None,
-        Option(
-            "--method",
-            metavar="lslo|full|lora",
-            help="Adapters by language, all parameters, or one LoRA for all languages.",
-        ),
+        Option("--method"),
         Key("train.method"),
     ] = None
     ranks: Annotated[
         str | None,
-        Option(
-            "--ranks",
-            metavar="RANKS",
-            help="By class, high first: 2,2,8; by name: en=2,very-low=8; auto: the estimated rank map; "
-            "default: 2 for high and medium, 8 for low and very-low.",
-        ),
+        Option("--ranks", metavar="RANKS"),
         Key("train.ranks"),
     ] = None
     budget: Annotated[
         str | None,
-        Option(
-            "--budget",
-            metavar="PARAMETERS",
-            help="What --ranks auto spends: 350000, 2.5% of the base, or same-as:2,2,8; "
-            "default: a mean rank of 4.",
-        ),
+        Option("--budget", metavar="PARAMETERS"),
         Key("train.budget"),
     ] = None
     index: Annotated[
         str | None,
-        Option(
-            "--index",
-            metavar="INDEX",
-            help="Which side selects the adapter: learned, paper, source, target or a file; "
-            "default: learned if there is one, else paper.",
-        ),
+        Option("--index", metavar="INDEX"),
         Key("train.index"),
     ] = None
     subspace: Annotated[
         Path | None,
-        Option("--subspace", metavar="FILE", help="Take the rank map from this subspace.json."),
+        Option("--subspace", metavar="FILE", help="Take the rank map from this; default: subspace.json."),
     ] = None
     sites: Annotated[
         str | None,
-        Option("--sites", metavar="all|attn|fc", help="Which weight matrices carry adapters."),
+        Option("--sites"),
         Key("train.sites"),
     ] = None
     run: Annotated[
         str | None, Option("--run", metavar="NAME", help="Name of the run; default: made from its settings.")
     ] = None
-    epochs: Annotated[int | None, Option("--epochs", help="Epochs to train."), Key("fit.epochs")] = None
+    epochs: Annotated[int | None, Option("--epochs"), Key("fit.epochs")] = None
     keep: Annotated[
         str | None,
-        Option(
-            "--keep",
-            metavar="last|best",
-            help="Weights of the last epoch, or of the one with the lowest loss on --dev-rows.",
-        ),
+        Option("--keep"),
         Key("train.keep"),
     ] = None
     curve_rows: Annotated[
         str | None,
-        Option(
-            "--curve-rows",
-            metavar="INTEGER|all",
-            help="Sentences per direction of the dev rows to score after each epoch (figure 3); 0: none.",
-        ),
+        Option("--curve-rows"),
         Key("train.curve_rows", number_or_word),
     ] = None
     curve_groups: Annotated[
         str | None,
-        Option(
-            "--curve-groups",
-            metavar="LIST",
-            help="What to score after each epoch: groups, or directions such as en-wo; default: H2H,V2V.",
-        ),
+        Option("--curve-groups", metavar="LIST"),
         Key("train.curve_groups", split_commas),
     ] = None
     gps: Annotated[
         str | None,
-        Option(
-            "--gps",
-            metavar="FLOAT|auto",
-            rich_help_panel=PRUNING,
-            help="Fraction to prune, from 0 to below 1; auto: 0.9, of whom the estimate says; "
-            "default: 0.9 without --ranks, and else 0.",
-        ),
+        Option("--gps", metavar="FLOAT|auto", rich_help_panel=PRUNING),
         Key("train.gps", fraction_or_word),
     ] = None
     gps_start: Annotated[
         int | None,
-        Option("--gps-start", rich_help_panel=PRUNING, help="Pruning starts after this epoch (E of eq. 4)."),
+        Option("--gps-start", rich_help_panel=PRUNING),
         Key("train.gps_start"),
     ] = None
     gps_duration: Annotated[
         int | None,
-        Option(
-            "--gps-duration", rich_help_panel=PRUNING, help="Epochs over which the ratio rises (k of eq. 4)."
-        ),
+        Option("--gps-duration", rich_help_panel=PRUNING),
         Key("train.gps_duration"),
     ] = None
     gps_classes: Annotated[
         str | None,
-        Option(
-            "--gps-classes",
-            metavar="CLASSES",
-            rich_help_panel=PRUNING,
-            help="Whom to prune: high,medium; or auto.",
-        ),
+        Option("--gps-classes", rich_help_panel=PRUNING),
         Key("train.gps_classes", commas_or_auto),
     ] = None
     prune_targets: Annotated[
         str | None,
-        Option(
-            "--prune-targets", metavar="both|B", rich_help_panel=PRUNING, help="Prune A and B, or B only."
-        ),
+        Option("--prune-targets", rich_help_panel=PRUNING),
         Key("train.prune_targets"),
     ] = None
 

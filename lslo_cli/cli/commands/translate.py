@@ -39,10 +39,10 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
         ),
     ] = "base"
     model: BaseModelName = None
-    beam: Annotated[int | None, Option("--beam", help="Beam size."), Key("evaluate.beam")] = None
+    beam: Annotated[int | None, Option("--beam"), Key("evaluate.beam")] = None
     length_penalty: Annotated[
         float | None,
-        Option("--length-penalty", help="The power of the length that scores are divided by."),
+        Option("--length-penalty"),
         Key("evaluate.length_penalty"),
     ] = None
     no_repeat_ngram: Annotated[

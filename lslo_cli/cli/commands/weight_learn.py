@@ -18,12 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightLearnOptions(FitOptions):
-    rank: Annotated[
-        int | None, Option("--rank", help="Rank of every adapter while learning."), Key("weight_learn.rank")
-    ] = None
-    epochs: Annotated[int | None, Option("--epochs", help="Epochs to train."), Key("weight_learn.epochs")] = (
-        None
-    )
+    rank: Annotated[int | None, Option("--rank"), Key("weight_learn.rank")] = None
+    epochs: Annotated[int | None, Option("--epochs"), Key("weight_learn.epochs")] = None
 
 
 @takes(WeightLearnOptions)

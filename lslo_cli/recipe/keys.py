@@ -1,0 +1,75 @@
+"""What a recipe says of its keys: meaning, choices and default. The command line says no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from lslo_cli.recipe.sections import Recipe
+
+NUMBERS = {int: "INTEGER", float: "FLOAT"}
+
+
+@dataclass(frozen=True)
+class KeyFacts:
+    """A key's meaning in a sentence, the values it takes where these are few, and its default as typed."""
+
+    description: str
+    choices: tuple[str, ...]
+    default: str | None
+
+    @property
+    def help(self) -> str:
+        """The sentence, with the default where the key has one."""
+        if self.default is None:
+            return self.description
+        return f"{self.description.rstrip('.')}; default: {self.default}."
+
+
+def key_facts(key: str) -> KeyFacts:
+    """What the recipe says of a dotted key, such as ``train.gps``. Raises KeyError where there is none."""
+    field = _field(key)
+    default = _typed(field.get_default(call_default_factory=True))
+    return KeyFacts(" ".join((field.description or "").split()), tuple(_choices(field.annotation)), default)
+
+
+def _field(key: str) -> FieldInfo:
+    *sections, name = key.split(".")
+    model: Any = Recipe
+    for section in sections:
+        model = model.model_fields[section].annotation
+    return model.model_fields[name]
+
+
+def _choices(annotation: Any) -> Iterator[str]:
+    """The words that a type takes; a number beside words is INTEGER or FLOAT."""
+    origin = get_origin(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        yield from (str(member.value) for member in annotation)
+    elif origin is Literal:
+        yield from map(str, get_args(annotation))
+    elif origin in (Union, UnionType):
+        parts = [part for part in get_args(annotation) if part is not type(None)]
+        words = [list(_choices(part)) for part in parts]
+        if any(words):
+            for part, found in zip(parts, words, strict=True):
+                base = get_args(part)[0] if hasattr(part, "__metadata__") else part
+                yield from found or [NUMBERS.get(base, "TEXT")]
+    elif origin is tuple:
+        yield from _choices(get_args(annotation)[0])
+
+
+def _typed(value: Any) -> str | None:
+    """A default as it would be typed; None for nothing."""
+    if isinstance(value, tuple):
+        return ",".join(str(each.value if isinstance(each, Enum) else each) for each in value) or None
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return None if value in (None, "") else str(value)
