@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 
+from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.errors import UsageError
-from lslo_cli.method.metrics import metric_named
+from lslo_cli.method.metrics import SPBLEU, metric_named
 from lslo_cli.report import (
     CORRELATION_TABLES,
     SCORE_TABLES,
@@ -20,13 +22,19 @@ from lslo_cli.report import (
     document_as_latex,
     document_as_markdown,
     facts,
+    findings,
     findings_table,
     other_runs,
     printed_correlation_table,
     score_table,
     settings_table,
 )
-from lslo_cli.report.study import distinct
+from lslo_cli.report.glossary import GLOSSARY
+from lslo_cli.report.study import AVERAGE, distinct
+from lslo_cli.report.summary import summarise
+
+PAPERS_BEST = "2-2-8-gps0.9"
+"""The paper's best run of rank 8."""
 
 TABLES = tuple(sorted((*SCORE_TABLES, SETTINGS_TABLE, *CORRELATION_TABLES)))
 """The paper's tables of results; 5 and 6 list languages."""
@@ -60,9 +68,8 @@ def build(studies: Sequence[Study], numbers: Sequence[int] = TABLES, *, figures:
             raise UsageError(
                 f"there is no report of table {number}", f"tables: {', '.join(str(each) for each in TABLES)}"
             )
-    return Document(
-        "The paper's tables and ours", tuple(_section(study, numbers, figures) for study in studies)
-    )
+    sections = tuple(_section(study, numbers, figures) for study in studies)
+    return Document("The paper's tables and ours", sections, GLOSSARY)
 
 
 def write(document: Document, form: Format) -> str:
@@ -78,13 +85,32 @@ def _section(study: Study, numbers: Sequence[int], figures: bool) -> Section:
 
         drawn = tuple(draw(study))
     title = f"{experiments}: {study.model.name}, {len(study.languages)} languages"
-    return Section(title, facts(study), tuple(_tables(study, numbers)), drawn)
+    return Section(
+        title, facts(study), tuple(_tables(study, numbers)), drawn, tuple(_summary(study, numbers))
+    )
+
+
+def _summary(study: Study, numbers: Sequence[int]) -> Iterator[str]:
+    """What became of the paper's claims, of full fine-tuning, the paper's best run and our best, in words."""
+    found = Counter(finding.verdict for finding in findings(study, numbers))
+    if metric_named(study.metric).higher_is_better and found:
+        listed = ", ".join(f"{count} {verdict}" for verdict, count in found.items())
+        yield f"Of the paper's {found.total()} claims: {listed}."
+    averages = {run: study.scores(run, AVERAGE) for run in study.runs() if run != BASE_RUN}
+    if study.metric == SPBLEU and averages:
+        best = max(averages, key=lambda run: averages[run].mean)
+        told = {BASE_RUN, "full", PAPERS_BEST, best}
+        seeds = [
+            {run: artifact.result for run, artifact in seed.evaluations.items() if run in told}
+            for seed in study.seeds
+        ]
+        yield from summarise(seeds, BASE_RUN)
 
 
 def _tables(study: Study, numbers: Sequence[int]) -> Iterator[Table]:
-    findings = findings_table(study, numbers)
-    if findings.rows and metric_named(study.metric).higher_is_better:
-        yield findings
+    claims = findings_table(study, numbers)
+    if claims.rows and metric_named(study.metric).higher_is_better:
+        yield claims
     for number in sorted(set(numbers)):
         if number in SCORE_TABLES:
             yield score_table(number, study)

@@ -18,17 +18,19 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """The tables and figures of one study, after the facts that hold for all of them."""
+    """The tables and figures of one study, after what it shows in words and the facts behind all."""
 
     title: str
     facts: tuple[tuple[str, str], ...]
     tables: tuple[Table, ...]
     figures: tuple[Figure, ...] = ()
+    summary: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Document:
-    """A title and its sections."""
+    """A title, its sections, and what the terms in them mean."""
 
     title: str
     sections: tuple[Section, ...]
+    glossary: tuple[tuple[str, str], ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from importlib import resources
 
@@ -35,6 +35,7 @@ def document_as_html(document: Document) -> str:
         f"<h1>{escape(document.title)}</h1>",
         *_contents(document),
         *(line for n, section in enumerate(document.sections) for line in _section(section, f"s{n}")),
+        *_glossary(document),
         "</body>",
         "</html>",
     ]
@@ -53,14 +54,32 @@ def _contents(document: Document) -> Iterator[str]:
         ] + ([("figures", "Figures")] if section.figures else [])
         items = (f'<li><a href="#s{number}-{target}">{escape(name)}</a></li>' for target, name in links)
         yield f"<ul>{''.join(items)}</ul>"
+    if document.glossary:
+        yield '<ul><li><a href="#glossary">Glossary</a></li></ul>'
     yield "</nav>"
+
+
+def _glossary(document: Document) -> Iterator[str]:
+    if document.glossary:
+        yield '<section id="glossary">'
+        yield "<h2>Glossary</h2>"
+        yield from _facts(document.glossary)
+        yield "</section>"
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> Iterator[str]:
+    yield "<dl>"
+    yield from (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts)
+    yield "</dl>"
 
 
 def _section(section: Section, anchor: str) -> Iterator[str]:
     yield f"<h2>{escape(section.title)}</h2>"
-    yield "<dl>"
-    yield from (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in section.facts)
-    yield "</dl>"
+    if section.summary:
+        yield '<div class="summary">'
+        yield from (f"<p>{escape(sentence)}</p>" for sentence in section.summary)
+        yield "</div>"
+    yield from _facts(section.facts)
     for position, table in enumerate(section.tables):
         yield f'<section id="{anchor}-{position}">'
         yield from _table(table)
@@ -147,7 +166,8 @@ def _row(table: Table, row: tuple[Cell, ...], lead: int, height: int) -> str:
                 kind = "source" if last else "row"
                 cells.append(f'<th scope="row" class="{kind}"{span}>{escape(column.text(cell))}</th>')
         else:
-            cells.append(f"<td>{_value(column, cell)}</td>")
+            label = escape(column.name, quote=True)
+            cells.append(f'<td data-label="{label}">{_value(column, cell)}</td>')
     return f"<tr{_class(' '.join(classes))}>{''.join(cells)}</tr>"
 
 

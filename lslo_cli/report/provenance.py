@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.report.comparability import signature, tested_text
 from lslo_cli.report.study import Study, differing, distinct
 from lslo_cli.report.table import millions
 
 FIT_SHOWN = ("epochs", "lr", "lr_full", "warmup", "label_smoothing", "dropout", "max_tokens", "accumulate")
+
+
+def dates(artifacts: Sequence[Artifact[Any]]) -> str:
+    """The days on which artifacts were made, the first and the last."""
+    days = sorted(artifact.made.started[:10] for artifact in artifacts)
+    return days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
 
 
 def facts(study: Study) -> tuple[tuple[str, str], ...]:
@@ -28,6 +37,7 @@ def facts(study: Study) -> tuple[tuple[str, str], ...]:
         ("Search", distinct(f"beam {search.get('beam')}, {search.get('mode')}" for search in searches)),
         ("Training", training_settings(study)),
         ("Adapters", adapter_settings(study)),
+        ("Made", dates(artifacts)),
         ("Seeds", distinct(seed.seed for seed in study.seeds)),
         ("Device", distinct((artifact.made.device for artifact in artifacts), "; ")),
         ("Commit", commits(artifacts)),

@@ -152,7 +152,7 @@ def _scored_again(
     """An evaluation with the scores of more metrics beside those it has, of the same translations."""
     new = {name: metric for name, metric in metrics.items() if name not in before.metrics}
     setup.on_event(Noted(f"{before.run}: scoring its translations by {', '.join(new)} as well"))
-    corpus = setup.read(setup.recipe.data.test, setup.recipe.data.test_rows)
+    corpus = setup.corpus(setup.recipe.data.test, setup.recipe.data.test_rows)
     sources, references = sources_and_references(corpus, list(hypotheses))
     added = _scored(setup, before.run, new, sources, hypotheses, references)
     rows = [

@@ -311,7 +311,7 @@ def commands(group: Any, prefix: str = "lslo") -> Iterator[Any]:
             yield pytest.param(command, id=f"{prefix} {name}")
 
 
-@pytest.mark.parametrize("command", commands(get_command(app)))
+@pytest.mark.parametrize("command", list(commands(get_command(app))))
 def test_help_says_of_every_option_what_happens_without_it(command):
     describe(command)
     for option in command.params:

@@ -5,7 +5,9 @@ import io
 import re
 import shutil
 import subprocess
+from html import escape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -26,9 +28,12 @@ from lslo_cli.report import (
     latex,
     markdown,
 )
+from lslo_cli.report.building import build
 from lslo_cli.report.latex import escaped
+from lslo_cli.report.reading import read_studies
 from lslo_cli.report.table import two_decimals
 
+DEMO = Path(__file__).parents[2] / "results" / "demo"
 OURS = Source(Line.OURS, "ours (a_b)")
 TABLE = Table(
     title="Ranks & <ratios>: 100 % of a_b",
@@ -190,8 +195,8 @@ def test_a_page_names_a_row_once_over_all_its_sources():
     text = document_as_html(DOCUMENT)
     assert text.count('<th scope="row" class="row" rowspan="3">Pretrain</th>') == 1
     assert '<tr class="first ours">' in text and '<tr class="paper">' in text
-    assert '<td>84.40<span class="deviation">±&#8239;0.13</span></td>' in text
-    assert "<td>+52.64</td>" in text and "<td>−0.25</td>" in text
+    assert '<td data-label="H2H">84.40<span class="deviation">±&#8239;0.13</span></td>' in text
+    assert ">+52.64</td>" in text and ">−0.25</td>" in text
     assert '<th scope="row" class="row">q</th>' in text
 
 
@@ -199,3 +204,46 @@ def test_a_page_escapes_what_html_would_read():
     text = document_as_html(DOCUMENT)
     assert "<title>Tables &lt;of&gt; two</title>" in text
     assert "Ranks &amp; &lt;ratios&gt;" in text
+
+
+# A page as wide as a laptop, a phone or a sheet of paper
+
+
+def widths(table, pixels):
+    """The width of a table's columns beside its heads of blocks, for a font of so many pixels.
+
+    A deviation stands below its value; names of columns break at spaces. Letters are taken as 0.6 em wide.
+    """
+    table = table.shown()
+    found = []
+    for number, column in enumerate(table.columns[max(0, table.names - 2) :], max(0, table.names - 2)):
+        texts = [column.parts(row[number])[0] for row in table.rows if row[number] is not None]
+        longest = max(map(len, [*texts, *column.name.split()]), default=0)
+        found.append(0.6 * pixels * longest + 10)
+    return found
+
+
+@pytest.mark.skipif(not DEMO.is_dir(), reason="results/demo is not in this copy")
+@pytest.mark.parametrize(("room", "pixels"), [(1300 - 2 * 52, 11.84), (1046, 9)])
+def test_no_table_of_the_committed_study_is_wider_than_a_laptop_or_a_sheet(room, pixels):
+    document = build(read_studies([DEMO]))
+    for section in document.sections:
+        for table in section.tables:
+            assert sum(widths(table, pixels)) <= room, table.heading
+
+
+@pytest.mark.skipif(not DEMO.is_dir(), reason="results/demo is not in this copy")
+def test_a_page_has_a_summary_a_date_and_a_glossary_and_every_value_names_its_column():
+    document = build(read_studies([DEMO]))
+    page = document_as_html(document)
+    (section,) = document.sections
+    assert section.summary[0].startswith("Of the paper's")
+    assert any(sentence.startswith("full against the base model") for sentence in section.summary)
+    for sentence in section.summary:
+        assert escape(sentence) in page
+    assert re.search(r"<dt>Made</dt><dd>20\d\d-\d\d-\d\d", page)
+    assert '<section id="glossary">' in page and '<a href="#glossary">' in page
+    assert page.count("<td") == page.count("<td data-label=") > 1000
+    assert 'data-label="H2V"' in page
+    styles = page[page.index("<style>") : page.index("</style>")]
+    assert "@page { size: A4 landscape" in styles and "content: attr(data-label)" in styles
