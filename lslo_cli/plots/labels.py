@@ -41,7 +41,8 @@ def label_points(axes: Axes, look: Look, points: Mapping[str, Line2D]) -> list[s
         Bbox.from_bounds(x - 3 * pixels, y - 3 * pixels, 6 * pixels, 6 * pixels) for x, y in centres.values()
     ]
     taken += [text.get_window_extent() for text in axes.texts]
-    taken += [bars.get_window_extent() for bars in axes.collections]
+    bars = (path for lines in axes.collections for path in lines.get_paths())
+    taken += [path.transformed(axes.transData).get_extents() for path in bars]
     room = axes.get_window_extent().padded(-2 * pixels)
 
     def neighbours(name: str) -> int:

@@ -209,7 +209,9 @@ def test_gaps_are_rows_of_the_aligned_file_under_the_numbers_of_the_users_files(
 
 def test_more_metrics_score_the_translations_that_are_there(there, uninterrupted, monkeypatch):
     before = store.read(there().folder.run("base").evaluation, EvaluationResult).result
-    monkeypatch.setattr("lslo_cli.tasks.evaluate.translate_all", None)  # nothing is translated
+    monkeypatch.setattr(
+        sys.modules["lslo_cli.tasks.evaluate"], "translate_all", None
+    )  # nothing is translated
     more = there(**SMALL, **{"evaluate.metrics": ("TER", "spBLEU")})
     (written,) = tasks.evaluate(more, runs=["base"])
     after = written.artifact.result
