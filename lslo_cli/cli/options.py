@@ -111,7 +111,7 @@ class SettingsOptions:
             "--set",
             metavar="KEY=VALUE",
             rich_help_panel=EXPERIMENT,
-            help="Set any recipe key, such as fit.warmup=100. Repeatable.",
+            help="Set any recipe key, such as fit.warmup=100. Repeatable; default: none.",
         ),
     ] = None
 
