@@ -32,7 +32,7 @@ def test_one_seed_has_differences_and_shows_nothing(there, finished):
     result = store.read(written.path, ComparisonResult).result
     ours, theirs = scores(finished, RUN), scores(finished, "base")
     rows = {row.name: row for row in result.rows}
-    assert rows["AVG"].difference == pytest.approx(ours.average - theirs.average)
+    assert rows["AVG"].difference == pytest.approx(ours.metric().average - theirs.metric().average)
     assert rows["H2V"].difference == pytest.approx(ours.groups["H2V"] - theirs.groups["H2V"])
     assert rows["qta-qso"].difference == pytest.approx(
         ours.scores()[ours.directions[0].direction] - theirs.scores()[ours.directions[0].direction]
