@@ -249,7 +249,7 @@ class TrainSection(Section):
     sites: SiteSet = SiteSet.ALL
     """Which weight matrices carry adapters."""
     gps: Ratio = 0.0
-    """Fraction to prune, from 0 to below 1; auto: 0.9, of whom the estimate says; default without ranks: 0.9."""
+    """Fraction to prune, from 0 to below 1; auto: 0.9, of whom the estimate says; without ranks: 0.9."""
     gps_start: CountOrZero = 2
     """Pruning starts after this epoch (E of eq. 4)."""
     gps_duration: Count = 8
