@@ -24,6 +24,7 @@ from lslo_cli.cli.options import FitOptions, RecipeOptions, StageOptions
 from lslo_cli.errors import UsageError
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.initialisation import Initialisation
+from lslo_cli.method.languages import Resource
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.span import Span
 from lslo_cli.plots.catalogue import figure_named
@@ -341,7 +342,7 @@ def test_a_device_that_is_refused_is_not_in_the_help():
     ("key", "choices", "default"),
     [
         ("fit.max_tokens", ("INTEGER", "auto"), "4000"),
-        ("train.gps_classes", ("high", "medium", "low", "very-low"), "high,medium"),
+        ("train.gps_classes", (*(resource.value for resource in Resource), "auto"), "high,medium"),
         ("train.curve_rows", ("INTEGER", "all"), "0"),
         ("train.ranks", (), None),
         ("fit.lr", (), "0.003"),
