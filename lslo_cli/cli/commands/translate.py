@@ -17,10 +17,17 @@ TABLE = "Tables"
 
 @dataclass(frozen=True, kw_only=True)
 class TranslateOptions(MachineOptions, ExperimentOptions):
-    src: Annotated[str | None, Option("--src", metavar="CODE", help="The language of the text.")] = None
+    src: Annotated[
+        str | None,
+        Option("--src", metavar="CODE", help="The language of the text; default: that of each row."),
+    ] = None
     tgt: Annotated[
         str | None,
-        Option("--tgt", metavar="CODES", help="The language to translate into, or several: fr,wo."),
+        Option(
+            "--tgt",
+            metavar="CODES",
+            help="The language to translate into, or several: fr,wo; default: that of each row.",
+        ),
     ] = None
     input: Annotated[
         Path | None,
@@ -47,7 +54,7 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
     ] = None
     no_repeat_ngram: Annotated[
         int | None,
-        Option("--no-repeat-ngram", help="So many pieces in a row never occur twice; 0 allows all."),
+        Option("--no-repeat-ngram"),
         Key("evaluate.no_repeat_ngram"),
     ] = None
     nbest: Annotated[int, Option("--nbest", help="Translations of each line; needs --json.")] = 1
@@ -69,12 +76,20 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
     src_column: Annotated[
         str | None,
         Option(
-            "--src-column", metavar="NAME", rich_help_panel=TABLE, help="The one with each row's language."
+            "--src-column",
+            metavar="NAME",
+            rich_help_panel=TABLE,
+            help="The one with each row's language; default: none.",
         ),
     ] = None
     tgt_column: Annotated[
         str | None,
-        Option("--tgt-column", metavar="NAME", rich_help_panel=TABLE, help="The one with each row's target."),
+        Option(
+            "--tgt-column",
+            metavar="NAME",
+            rich_help_panel=TABLE,
+            help="The one with each row's target; default: none.",
+        ),
     ] = None
     json: Annotated[
         bool,
