@@ -15,6 +15,9 @@ from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import InputError
 from lslo_cli.recipe import recorded, to_toml
 
+KINDS = {"chrF++": "chrf"}
+"""What the hub calls a metric, where that is not its name in small letters."""
+
 
 def write_card(run: RunFolder) -> None:
     """Describe what a run trained, with its scores where it has been evaluated.
@@ -53,8 +56,12 @@ def _front_matter(
         result, text = evaluation.result, evaluation.data[0]
         dataset = {"name": Path(text.path).name, "type": Path(text.path).name, "split": text.split}
         metrics = [
-            {"type": "spbleu", "value": result.average, "name": f"spBLEU, {result.spbleu_signature}"},
-            {"type": "chrf", "value": result.chrf_average, "name": f"chrF++, {result.chrf_signature}"},
+            {
+                "type": KINDS.get(name, name.lower()),
+                "value": found.average,
+                "name": f"{name}, {found.signature}",
+            }
+            for name, found in result.metrics.items()
         ]
         task = {"type": "translation"}
         scores = {"task": task, "dataset": dataset, "metrics": metrics}
@@ -81,11 +88,13 @@ def _text(training: Artifact[TrainingResult], evaluation: Artifact[EvaluationRes
     yield from ("", "where FOLDER is this folder or its id on the hub.")
     if evaluation:
         found = evaluation.result
-        yield from ("", "## Scores", "", "| directions | spBLEU | chrF++ |", "| --- | ---: | ---: |")
-        for name, score in found.groups.items():
-            yield f"| {name} | {score:.1f} | {found.chrf_groups[name]:.1f} |"
-        yield f"| average | {found.average:.1f} | {found.chrf_average:.1f} |"
-        yield from ("", f"spBLEU: `{found.spbleu_signature}`", f"chrF++: `{found.chrf_signature}`")
+        names = list(found.metrics)
+        yield from ("", "## Scores", "", f"| directions | {' | '.join(names)} |")
+        yield f"| --- {'| ---: ' * len(names)}|"
+        for group in found.metrics[names[0]].groups:
+            yield f"| {group} | {' | '.join(f'{found.metrics[name].groups[group]:.1f}' for name in names)} |"
+        yield f"| average | {' | '.join(f'{found.metrics[name].average:.1f}' for name in names)} |"
+        yield from ("", *(f"{name}: `{metric.signature}`" for name, metric in found.metrics.items()))
         yield "Groups are named by the resource classes of source and target."
     recipe = recorded(training.recipe)
     if recipe is not None:
