@@ -31,8 +31,8 @@ def test_a_card_has_languages_base_license_metrics_with_signatures_and_recipe(
     assert head["tags"] == ["lslo", "translation", *tags]
     result = artifacts[f"runs/{run}/evaluation.json"].result
     spbleu, chrf = head["model-index"][0]["results"][0]["metrics"]
-    assert (spbleu["value"], chrf["value"]) == (result.average, result.chrf_average)
-    assert result.metric().signature in spbleu["name"] and result.chrf_signature in text
+    assert (spbleu["value"], chrf["value"]) == (result.metric().average, result.metric("chrF++").average)
+    assert result.metric().signature in spbleu["name"] and result.metric("chrF++").signature in text
     recipe = Recipe.model_validate(parse_toml(text.split("```toml\n")[1].split("```")[0]))
     assert recipe.fit.epochs == 3 and recipe.model.name == "base"
     assert str(tiny.folder) not in text
