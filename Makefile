@@ -1,5 +1,5 @@
 # make demo    the paper's method, end to end and offline, on the built-in world; results in out/
-# make test    style, documentation and tests
+# make test    style, types, documentation and tests
 # make docs    the documentation as a site, in build/site/
 # make clean   remove the environment and everything built
 #
@@ -26,6 +26,7 @@ demo: .venv/installed
 test: .venv/installed-dev
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	$(BIN)/python -m pytest
 

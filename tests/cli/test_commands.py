@@ -85,7 +85,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("LSLO_RECIPE", "corner.toml")
-        return folder, {line: CliRunner().invoke(app, line.split(), prog_name="lslo") for line in PIPELINE}
+        return folder, {
+            line: CliRunner(env={"COLUMNS": "80"}).invoke(app, line.split(), prog_name="lslo")
+            for line in PIPELINE
+        }
 
 
 @pytest.fixture
