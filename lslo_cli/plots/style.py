@@ -144,13 +144,13 @@ ON_WHITE = {
     "neutral": "#5a5a5a",
     "missing": "#e4e4e4",
     "series": ("#0173b2", "#d55e00", "#5fa08c", "#5c2a20", "#5a45f5", "#1d1d5e"),
-    # Green, blue and red as in the paper's figures, purple for low, dark enough for text.
+    # Green, blue and red as in the paper, purple for low, near black without a class; dark enough for text.
     "classes": {
         Resource.HIGH: "#00735a",
         Resource.MEDIUM: "#1f5fd0",
         Resource.LOW: "#7a2a72",
         Resource.VERY_LOW: "#c14a00",
-        Resource.UNLABELLED: "#5a5a5a",
+        Resource.UNLABELLED: "#1e1e1e",
     },
     "demand": matplotlib.colormaps["RdBu_r"],
     "gain": matplotlib.colormaps["PRGn"],
@@ -170,7 +170,7 @@ LOOKS = {
             Resource.MEDIUM: "#6aa5ff",
             Resource.LOW: "#f0b8ee",
             Resource.VERY_LOW: "#ff8f4a",
-            Resource.UNLABELLED: "#a8a8a8",
+            Resource.UNLABELLED: "#878787",
         },
         demand=seaborn.color_palette("icefire", as_cmap=True),
         gain=LinearSegmentedColormap.from_list(
