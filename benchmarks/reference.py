@@ -73,6 +73,7 @@ def translate(
             decoder_start_token_id=config.decoder_start_token_id,
             pad_token_id=config.pad_token_id,
             eos_token_id=config.eos_token_id,
+            suppress_tokens=base.tokenizer.unused or None,
         ),
         logits_processor=LogitsProcessorList(
             [FairseqConstraints(written, max_length, config.pad_token_id, config.eos_token_id)]

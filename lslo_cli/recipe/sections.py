@@ -430,7 +430,8 @@ class Recipe(Section):
         languages = resolve_languages(
             self.langs, self.known_languages(), self.language_sets(), added=self.new_languages
         )
-        strangers = [each.code for each in languages if each.code not in {**WORLD, **NEWCOMERS}]
+        spoken = {*WORLD, *NEWCOMERS, *self.new_languages}
+        strangers = [each.code for each in languages if each.code not in spoken]
         if self.data.path == "world" and strangers:
             raise UsageError(
                 f"the text here is the built-in world, whose languages are synthetic, without {strangers[0]}",

@@ -93,6 +93,7 @@ def test_recipes_of_the_paper_take_the_authors_adapters_and_the_worlds_keep_thei
         if not name.startswith("flare") and not name.endswith("base")
     }
     worlds = {"demo", "new-language", "flores-small", "flores-small-cpu"}
+    worlds |= {"world-rotated", "world-equal", "world-related"}
     assert {form for name, form in forms.items() if name not in worlds} == {authors} == {Recipe().adapters}
     assert {forms[name] for name in worlds} == {adapters("gaussian", "all").adapters}
     assert {"lang12", "lang30", "table-1", "figure-2"} <= set(forms) - worlds

@@ -94,7 +94,7 @@ def test_a_limit_that_grows_with_the_source_is_passed_on(setup):
 
 def test_some_directions_can_be_chosen(setup):
     result, hypotheses = evaluated(setup(**{"evaluate.directions": ["qka-qta", "qta-qki"]}))
-    assert list(map(str, hypotheses)) == ["qka-qta", "qta-qki"]
+    assert set(map(str, hypotheses)) == {"qka-qta", "qta-qki"}
     assert set(result.metric().groups) == {"V2H", "H2M"}
 
 

@@ -25,7 +25,7 @@ def test_ranks_and_pruning_come_from_the_estimate_alone(fresh, capsys):
     assert run.pruned_languages == [code for code in divided.pruned if divided.ranks[code]]
 
     evaluated = tasks.evaluate(fresh(**changes), runs=[run.run])[0].artifact.result
-    assert evaluated.groups.keys() == {"U2U"}
+    assert evaluated.metric().groups.keys() == {"U2U"}
     labels = dict(item.split("=") for item in classes_by_need(result).split(","))
     labelled = {f"languages.{code}.resource": name for code, name in labels.items()}
     (again,) = tasks.evaluate(fresh(**{**changes, **labelled}), runs=[run.run], force=True)
