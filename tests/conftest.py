@@ -17,7 +17,6 @@ for variable in ("LSLO_RECIPE", "LSLO_MODEL", "LSLO_DATA", "LSLO_RESULTS", "NO_C
 import re
 import socket
 import struct
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -110,14 +109,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         http.shutdown()
-
-
-@pytest.fixture(autouse=True)
-def precision_of_its_own() -> Iterator[None]:
-    """Forget the precision that a test computed with: accelerate keeps it for the process."""
-    yield
-    if "accelerate" in sys.modules:
-        sys.modules["accelerate"].state.AcceleratorState._reset_state()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from transformers import M2M100Config, M2M100ForConditionalGeneration, get_inverse_sqrt_schedule
 
 from lslo_cli.errors import InputError, RunError
@@ -103,6 +104,7 @@ def make_fit(settings=SETTINGS, batches=BATCHES, dropout=0.0, gps=0.0, **rest):
     pruner = gradual_pruner(adapters, ["en", "de"])
     pruning = PruneGradually(pruner, GradualPruning(gps, 1, 2, settings.epochs))
     rest["callbacks"] = [pruning, *rest.get("callbacks", ())]
+    AcceleratorState._reset_state()  # another test's precision may still be there: it is kept for the process
     accelerator = Accelerator(cpu=True)
     return Fit(
         TranslationLoss(model, settings.label_smoothing),
