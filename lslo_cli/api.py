@@ -21,21 +21,6 @@ from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
 from lslo_cli.tasks.decoding import open_metrics, score_directions
 from lslo_cli.tasks.setup import prepare
 
-__all__ = [
-    "Corpus",
-    "Direction",
-    "Experiment",
-    "Score",
-    "Translator",
-    "evaluate",
-    "load_adapter",
-    "load_base",
-    "load_corpus",
-    "open_experiment",
-    "train",
-    "translate",
-]
-
 Settings = Mapping[str, Any]
 """Values by recipe key: ``{"evaluate.beam": 1, "run.device": "cpu"}``."""
 
