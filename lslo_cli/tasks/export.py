@@ -1,10 +1,10 @@
-"""Writing a trained run for other libraries, and comparing what was written with the routed model."""
+"""``lslo export``: writing a trained run for other libraries."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.writing import beside, settle
-from lslo_cli.errors import InputError, RunError, UsageError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.strategy import Index
@@ -23,22 +23,20 @@ from lslo_cli.models.pretrained import pretrained, quiet_transformers
 from lslo_cli.nn.folding import adapted, factors, fold, sides_that_matter
 from lslo_cli.nn.route import Route
 from lslo_cli.tasks.experiment import Experiment
+from lslo_cli.tasks.export_check import (
+    QUANTIZED_TOLERANCE,
+    TOLERANCE,
+    Example,
+    examples_of,
+    largest_difference,
+    logits_of,
+    routed_logits,
+)
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.tasks.translate import open_translator
 
 FORMATS = ("merged", "peft", "ct2")
 QUANTIZATIONS = ("float32", "int8")
-
-Example = tuple[Direction, list[int], list[int]]
-"""A direction, and what encoder and decoder read of a sentence pair."""
-
-CHECKED_DIRECTIONS = 20
-CHECKED_SENTENCES = 2
-TOLERANCE = 1e-3
-"""The most that a logit may differ, against the largest logit of its sentence."""
-
-QUANTIZED_TOLERANCE = 0.25
-"""The same of log-probabilities where weights have eight bits: a small model loses more than a large one."""
 
 
 def export(
@@ -96,14 +94,14 @@ def export_merged(
     Returns the largest difference of a logit. Raises UsageError where a side is not given that selects
     adapters, and RunError where the written model does not give the routed model's logits.
     """
-    examples = _examples(setup, _merged_directions(setup, source, target))
-    expected = [_routed_logits(setup, route, *example) for example in examples]
+    examples = examples_of(setup, _merged_directions(setup, source, target))
+    expected = [routed_logits(setup, route, *example) for example in examples]
 
     def write(temporary: Path) -> float:
         save_merged(setup, source, target, temporary)
         model = load_base(str(temporary)).model
-        found = (_logits(setup, model, *example) for example in examples)
-        return _largest_difference(expected, found, folder)
+        found = (logits_of(setup, model, *example) for example in examples)
+        return largest_difference(expected, found, folder)
 
     return _whole(folder, write)
 
@@ -125,9 +123,9 @@ def export_ctranslate(
         from ctranslate2.converters import TransformersConverter
     except ImportError:
         raise InputError("CTranslate2 is not installed", "pip install ctranslate2") from None
-    examples = _examples(setup, _merged_directions(setup, source, target))
+    examples = examples_of(setup, _merged_directions(setup, source, target))
     expected = [
-        _of_targets(_routed_logits(setup, route, *example), example[2], setup.base.tokenizer.eos_id)
+        _of_targets(routed_logits(setup, route, *example), example[2], setup.base.tokenizer.eos_id)
         for example in examples
     ]
 
@@ -147,7 +145,7 @@ def export_ctranslate(
             if path.suffix != ".safetensors" and not (converted / path.name).exists():
                 path.replace(converted / path.name)
         tolerance = TOLERANCE if quantization == QUANTIZATIONS[0] else QUANTIZED_TOLERANCE
-        largest = _largest_difference(expected, _ctranslate_scores(converted, examples), folder, tolerance)
+        largest = largest_difference(expected, _ctranslate_scores(converted, examples), folder, tolerance)
         shutil.rmtree(merged)
         for path in converted.iterdir():
             path.replace(temporary / path.name)
@@ -224,14 +222,14 @@ def export_peft(setup: Setup, route: Route | None, folder: Path, compact: bool =
         import peft  # noqa: F401
     except ImportError:
         raise InputError("PEFT is not installed, so nothing could be checked", "pip install peft") from None
-    examples = _examples(setup, setup.directions)
-    expected = [_routed_logits(setup, route, *example) for example in examples]
+    examples = examples_of(setup, setup.directions)
+    expected = [routed_logits(setup, route, *example) for example in examples]
 
     def write(temporary: Path) -> float:
         for number, code in enumerate(setup.codes):
             for side in Index:
                 write_lora(setup, side, number, temporary / f"{side}-{code}", compact)
-        return _largest_difference(expected, _peft_logits(setup, temporary, examples), folder)
+        return largest_difference(expected, _peft_logits(setup, temporary, examples), folder)
 
     return _whole(folder, write)
 
@@ -285,68 +283,8 @@ def _peft_logits(setup: Setup, folder: Path, examples: Sequence[Example]) -> lis
         wanted = (f"source-{direction.src}", f"target-{direction.tgt}")
         if names:
             model.base_model.set_adapter([name for name in wanted if name in names])
-        found.append(_logits(setup, model.eval(), direction, source, target))
+        found.append(logits_of(setup, model.eval(), direction, source, target))
     return found
-
-
-def _examples(setup: Setup, directions: Sequence[Direction]) -> list[Example]:
-    """The ids that encoder and decoder read for a few sentence pairs of the test text."""
-    corpus, tokenizer = setup.read(setup.recipe.data.test, CHECKED_SENTENCES), setup.base.tokenizer
-    examples = []
-    for direction in directions[:CHECKED_DIRECTIONS]:
-        src, tgt = direction.src, direction.tgt
-        for x, y in zip(*corpus.pairs(direction), strict=True):
-            source = tokenizer.source_ids(tokenizer.encode(x), src, tgt)
-            target = [*tokenizer.decoder_prompt(src, tgt), *tokenizer.encode(y)]
-            examples.append((direction, source, target))
-    if not examples:
-        raise InputError(
-            "the test text has no sentence pair to compare the export on", "name another with --data"
-        )
-    return examples
-
-
-def _routed_logits(
-    setup: Setup, route: Route | None, direction: Direction, source: list[int], target: list[int]
-) -> Tensor:
-    device = setup.accelerator.device
-    src, tgt = (
-        torch.tensor([setup.codes.index(code)], device=device) for code in (direction.src, direction.tgt)
-    )
-    with (route or Route()).of(src, tgt):
-        return _logits(setup, setup.base.model.eval(), direction, source, target)
-
-
-@torch.no_grad()
-def _logits(
-    setup: Setup, model: nn.Module, direction: Direction, source: list[int], target: list[int]
-) -> Tensor:
-    """The logits (length, ids) of one sentence pair, on the CPU."""
-    device = next(model.parameters()).device
-    ids = torch.tensor([source], device=device)
-    output = model(
-        input_ids=ids,
-        attention_mask=torch.ones_like(ids),
-        decoder_input_ids=torch.tensor([target], device=device),
-        use_cache=False,
-    )
-    return output.logits[0].float().cpu()
-
-
-def _largest_difference(
-    expected: Sequence[Tensor], found: Iterable[Tensor], folder: Path, tolerance: float = TOLERANCE
-) -> float:
-    largest = 0.0
-    for routed, other in zip(expected, found, strict=True):
-        difference = float((routed - other).abs().max())
-        if not difference <= tolerance * float(routed.abs().max()):
-            raise RunError(
-                f"the export's logits differ from the routed model's by {difference:.3g}; {folder} was not "
-                "written",
-                "train the run again, or report this",
-            )
-        largest = max(largest, difference)
-    return largest
 
 
 def _whole(folder: Path, write: Callable[[Path], float]) -> float:

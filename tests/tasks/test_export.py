@@ -11,6 +11,7 @@ from lslo_cli import tasks
 from lslo_cli.errors import RunError, UsageError
 from lslo_cli.tasks import export as stage
 from lslo_cli.tasks.export import export
+from lslo_cli.tasks.export_check import CHECKED_DIRECTIONS
 
 RUN = "2-2-8-gps0.9"
 
@@ -78,7 +79,7 @@ def test_two_adapters_per_language_serve_every_direction(there, tmp_path, compac
     assert export(there(), RUN, folder, "peft", compact=compact) < 1e-3
     names = {path.name for path in folder.iterdir()}
     codes = ("qta", "qso", "qki", "qka")
-    assert len(list(permutations(codes, 2))) <= stage.CHECKED_DIRECTIONS  # so that all were compared
+    assert len(list(permutations(codes, 2))) <= CHECKED_DIRECTIONS  # so that all were compared
     assert names <= {f"{side}-{code}" for side in ("source", "target") for code in codes}
     weights = [load_file(path / "adapter_model.safetensors") for path in folder.iterdir()]
     useless = [

@@ -1,0 +1,90 @@
+"""Comparing an export with the run that it was made from, on a few sentence pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from lslo_cli.errors import InputError, RunError
+from lslo_cli.method.languages import Direction
+from lslo_cli.nn.route import Route
+from lslo_cli.tasks.setup import Setup
+
+Example = tuple[Direction, list[int], list[int]]
+"""A direction, and what encoder and decoder read of a sentence pair."""
+
+CHECKED_DIRECTIONS = 20
+CHECKED_SENTENCES = 2
+TOLERANCE = 1e-3
+"""The most that a logit may differ, against the largest logit of its sentence."""
+
+QUANTIZED_TOLERANCE = 0.25
+"""The same of log-probabilities where weights have eight bits: a small model loses more than a large one."""
+
+
+def examples_of(setup: Setup, directions: Sequence[Direction]) -> list[Example]:
+    """The ids that encoder and decoder read for a few sentence pairs of the test text."""
+    corpus, tokenizer = setup.read(setup.recipe.data.test, CHECKED_SENTENCES), setup.base.tokenizer
+    examples = []
+    for direction in directions[:CHECKED_DIRECTIONS]:
+        src, tgt = direction.src, direction.tgt
+        for x, y in zip(*corpus.pairs(direction), strict=True):
+            source = tokenizer.source_ids(tokenizer.encode(x), src, tgt)
+            target = [*tokenizer.decoder_prompt(src, tgt), *tokenizer.encode(y)]
+            examples.append((direction, source, target))
+    if not examples:
+        raise InputError(
+            "the test text has no sentence pair to compare the export on", "name another with --data"
+        )
+    return examples
+
+
+def routed_logits(
+    setup: Setup, route: Route | None, direction: Direction, source: list[int], target: list[int]
+) -> Tensor:
+    """The logits (length, ids) of one sentence pair by the run itself, on the CPU."""
+    device = setup.accelerator.device
+    src, tgt = (
+        torch.tensor([setup.codes.index(code)], device=device) for code in (direction.src, direction.tgt)
+    )
+    with (route or Route()).of(src, tgt):
+        return logits_of(setup, setup.base.model.eval(), direction, source, target)
+
+
+@torch.no_grad()
+def logits_of(
+    setup: Setup, model: nn.Module, direction: Direction, source: list[int], target: list[int]
+) -> Tensor:
+    """The logits (length, ids) of one sentence pair, on the CPU."""
+    device = next(model.parameters()).device
+    ids = torch.tensor([source], device=device)
+    output = model(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        decoder_input_ids=torch.tensor([target], device=device),
+        use_cache=False,
+    )
+    return output.logits[0].float().cpu()
+
+
+def largest_difference(
+    expected: Sequence[Tensor], found: Iterable[Tensor], folder: Path, tolerance: float = TOLERANCE
+) -> float:
+    """The largest difference of a logit.
+
+    Raises RunError where one is more than ``tolerance`` of the largest logit of its sentence.
+    """
+    largest = 0.0
+    for routed, other in zip(expected, found, strict=True):
+        difference = float((routed - other).abs().max())
+        if not difference <= tolerance * float(routed.abs().max()):
+            raise RunError(
+                f"the export's logits differ from the routed model's by {difference:.3g}; {folder} was not "
+                "written",
+                "train the run again, or report this",
+            )
+        largest = max(largest, difference)
+    return largest
