@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from torch import nn
+from transformers import PreTrainedModel
 
 from lslo_cli.architectures.layout import Layout
 from lslo_cli.architectures.m2m_100 import M2M100
@@ -43,7 +43,7 @@ Of translation models it adapts the encoder, loaded alone.
 """
 
 
-def architecture_of(model: nn.Module) -> TranslationArchitecture:
+def architecture_of(model: PreTrainedModel) -> TranslationArchitecture:
     """The architecture of a loaded translation model. Raises InputError for one that is not listed."""
     model_type = model.config.model_type
     if model_type not in TRANSLATION:

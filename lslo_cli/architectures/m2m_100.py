@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import M2M100ForConditionalGeneration, PreTrainedModel
 
 from lslo_cli.architectures.layout import Layout
-from lslo_cli.architectures.translation import Attention, DecoderLayer, TranslationArchitecture
+from lslo_cli.architectures.translation import Attention, DecoderLayer, Part, TranslationArchitecture
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import Kind, Stack
 
@@ -32,7 +32,7 @@ class M2M100(TranslationArchitecture):
     """Modules have fairseq's names, which transformers has kept."""
 
     model_type = "m2m_100"
-    network = M2M100ForConditionalGeneration
+    network: ClassVar[type[PreTrainedModel]] = M2M100ForConditionalGeneration
     sizes = ("encoder_layers", "decoder_layers", "d_model", "encoder_ffn_dim", "vocab_size")
     layout = Layout(
         layers={Stack.ENCODER: "encoder.layers", Stack.DECODER: "decoder.layers"},
@@ -52,23 +52,21 @@ class M2M100(TranslationArchitecture):
             parameters=parameters,
         )
 
-    def embed_sources(self, encoder: nn.Module, ids: Tensor) -> Tensor:
+    def embed_sources(self, encoder: Part, ids: Tensor) -> Tensor:
         embedded = encoder.embed_tokens(ids)
         x = embedded + encoder.embed_positions(ids, embedded)
         return F.dropout(x, encoder.dropout, encoder.training)
 
-    def encode(
-        self, encoder: nn.Module, layers: Iterable[nn.Module], x: Tensor, mask: Tensor | None
-    ) -> Tensor:
+    def encode(self, encoder: Part, layers: Iterable[nn.Module], x: Tensor, mask: Tensor | None) -> Tensor:
         for layer in layers:
             x = layer(x, mask)
         return x
 
-    def embed_targets(self, decoder: nn.Module, ids: Tensor, first: int, length: int) -> Tensor:
+    def embed_targets(self, decoder: Part, ids: Tensor, first: int, length: int) -> Tensor:
         first += decoder.embed_positions.padding_idx + 1
         return decoder.embed_tokens(ids) + decoder.embed_positions.weights[first : first + length]
 
-    def decoder_layer(self, layer: nn.Module) -> DecoderLayer:
+    def decoder_layer(self, layer: Part) -> DecoderLayer:
         return DecoderLayer(
             layer.self_attn_layer_norm,
             _attention(layer.self_attn),
@@ -78,7 +76,7 @@ class M2M100(TranslationArchitecture):
             lambda x: layer.fc2(layer.activation_fn(layer.fc1(x))),
         )
 
-    def finish(self, stack: nn.Module, x: Tensor) -> Tensor:
+    def finish(self, stack: Part, x: Tensor) -> Tensor:
         return stack.layer_norm(x)
 
     def set_dropout(
@@ -99,6 +97,6 @@ class M2M100(TranslationArchitecture):
         return model.config.max_position_embeddings
 
 
-def _attention(module: nn.Module) -> Attention:
+def _attention(module: Part) -> Attention:
     projections = (module.q_proj, module.k_proj, module.v_proj, module.out_proj)
     return Attention(*projections, heads=module.num_heads, scale=module.scaling)

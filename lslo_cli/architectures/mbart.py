@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import MBartForConditionalGeneration
 
 from lslo_cli.architectures.m2m_100 import M2M100
+from lslo_cli.architectures.translation import Part
 
 
 class MBart(M2M100):
@@ -15,11 +16,11 @@ class MBart(M2M100):
     model_type = "mbart"
     network = MBartForConditionalGeneration
 
-    def embed_sources(self, encoder: nn.Module, ids: Tensor) -> Tensor:
+    def embed_sources(self, encoder: Part, ids: Tensor) -> Tensor:
         x = encoder.layernorm_embedding(encoder.embed_tokens(ids) + encoder.embed_positions(ids))
         return F.dropout(x, encoder.dropout, encoder.training)
 
-    def embed_targets(self, decoder: nn.Module, ids: Tensor, first: int, length: int) -> Tensor:
+    def embed_targets(self, decoder: Part, ids: Tensor, first: int, length: int) -> Tensor:
         table = decoder.embed_positions
         first += table.offset
         return decoder.layernorm_embedding(decoder.embed_tokens(ids) + table.weight[first : first + length])

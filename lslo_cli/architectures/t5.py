@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, T5ForConditionalGeneration
 
 from lslo_cli.architectures.layout import Layout
-from lslo_cli.architectures.translation import Attention, DecoderLayer, TranslationArchitecture
+from lslo_cli.architectures.translation import Attention, DecoderLayer, Part, TranslationArchitecture
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import Kind, Stack
 
@@ -72,12 +72,10 @@ class T5(TranslationArchitecture):
             attention_dim=config.num_heads * config.d_kv,
         )
 
-    def embed_sources(self, encoder: nn.Module, ids: Tensor) -> Tensor:
+    def embed_sources(self, encoder: Part, ids: Tensor) -> Tensor:
         return encoder.dropout(encoder.embed_tokens(ids))
 
-    def encode(
-        self, encoder: nn.Module, layers: Iterable[nn.Module], x: Tensor, mask: Tensor | None
-    ) -> Tensor:
+    def encode(self, encoder: Part, layers: Iterable[nn.Module], x: Tensor, mask: Tensor | None) -> Tensor:
         bias = _first_attention(encoder).compute_bias(x.shape[1], x.shape[1], device=x.device)
         if mask is not None:  # some versions of transformers do not look at it where there is a bias
             hidden = torch.finfo(bias.dtype).min
@@ -86,10 +84,10 @@ class T5(TranslationArchitecture):
             x = layer(x, None, bias)[0]
         return x
 
-    def embed_targets(self, decoder: nn.Module, ids: Tensor, first: int, length: int) -> Tensor:
+    def embed_targets(self, decoder: Part, ids: Tensor, first: int, length: int) -> Tensor:
         return decoder.embed_tokens(ids)
 
-    def visible(self, decoder: nn.Module, paths: Tensor) -> Tensor:
+    def visible(self, decoder: Part, paths: Tensor) -> Tensor:
         attention = _first_attention(decoder)
         distances = paths.cumsum(dim=2) - paths.sum(dim=2, keepdim=True)  # 0 or less: a path has every place
         buckets = attention._relative_position_bucket(
@@ -101,7 +99,7 @@ class T5(TranslationArchitecture):
         bias = attention.relative_attention_bias(buckets).permute(0, 3, 1, 2)
         return bias.masked_fill(~paths[:, None], -torch.inf)
 
-    def decoder_layer(self, layer: nn.Module) -> DecoderLayer:
+    def decoder_layer(self, layer: Part) -> DecoderLayer:
         own, cross, feed_forward = layer.layer
         return DecoderLayer(
             own.layer_norm,
@@ -112,7 +110,7 @@ class T5(TranslationArchitecture):
             feed_forward.DenseReluDense,
         )
 
-    def finish(self, stack: nn.Module, x: Tensor) -> Tensor:
+    def finish(self, stack: Part, x: Tensor) -> Tensor:
         return stack.dropout(stack.final_layer_norm(x))
 
     def head_input(self, model: PreTrainedModel, hidden: Tensor) -> Tensor:
@@ -122,7 +120,7 @@ class T5(TranslationArchitecture):
         self, model: PreTrainedModel, dropout: float, attention: float, activation: float
     ) -> None:
         model.config.dropout_rate = dropout
-        for stack in (model.encoder, model.decoder):
+        for stack in (model.get_encoder(), model.get_decoder()):
             stack.dropout.p = dropout
             for layer in stack.block:
                 *attentions, feed_forward = layer.layer
@@ -137,10 +135,10 @@ class T5(TranslationArchitecture):
         return None
 
 
-def _first_attention(stack: nn.Module) -> nn.Module:
+def _first_attention(stack: Part) -> Part:
     """The attention that has the table of relative positions, which all layers of its stack share."""
     return stack.block[0].layer[0].SelfAttention
 
 
-def _attention(module: nn.Module) -> Attention:
+def _attention(module: Part) -> Attention:
     return Attention(module.q, module.k, module.v, module.o, heads=module.n_heads, scale=1.0)

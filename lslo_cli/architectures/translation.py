@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from lslo_cli.architectures.layout import Layout
 from lslo_cli.method.shapes import ModelShape
+
+Part: TypeAlias = Any
+"""A stack, a layer or an attention of transformers. Of its attributes torch's types say ``Tensor | Module``,
+whatever they are; the file of an architecture is what knows them."""
 
 UNTIED = "does not tie its embeddings"
 
@@ -61,28 +65,26 @@ class TranslationArchitecture(ABC):
         """The shape of a model by transformers' config and its number of parameters."""
 
     @abstractmethod
-    def embed_sources(self, encoder: nn.Module, ids: Tensor) -> Tensor:
+    def embed_sources(self, encoder: Part, ids: Tensor) -> Tensor:
         """What the first layer of the encoder reads, (rows, length, d), for ``ids`` (rows, length)."""
 
     @abstractmethod
-    def encode(
-        self, encoder: nn.Module, layers: Iterable[nn.Module], x: Tensor, mask: Tensor | None
-    ) -> Tensor:
+    def encode(self, encoder: Part, layers: Iterable[nn.Module], x: Tensor, mask: Tensor | None) -> Tensor:
         """Run neighbouring layers of the encoder; ``mask`` is transformers' own, None where all is seen."""
 
     @abstractmethod
-    def embed_targets(self, decoder: nn.Module, ids: Tensor, first: int, length: int) -> Tensor:
+    def embed_targets(self, decoder: Part, ids: Tensor, first: int, length: int) -> Tensor:
         """What the first layer of the decoder reads in evaluation, (rows, n, d), for ``ids`` (rows, n).
 
         They stand at ``length`` positions from ``first``: one each, or all at one position.
         """
 
     @abstractmethod
-    def decoder_layer(self, layer: nn.Module) -> DecoderLayer:
+    def decoder_layer(self, layer: Part) -> DecoderLayer:
         """The parts of a layer of the decoder."""
 
     @abstractmethod
-    def finish(self, stack: nn.Module, x: Tensor) -> Tensor:
+    def finish(self, stack: Part, x: Tensor) -> Tensor:
         """The states of an encoder, or those of a decoder before the head, from those of its last layer."""
 
     def head_input(self, model: PreTrainedModel, hidden: Tensor) -> Tensor:
@@ -102,7 +104,7 @@ class TranslationArchitecture(ABC):
     def longest_target(self, model: PreTrainedModel) -> int | None:
         """The most tokens that the decoder can read; None where positions have no end."""
 
-    def visible(self, decoder: nn.Module, paths: Tensor) -> Tensor:
+    def visible(self, decoder: Part, paths: Tensor) -> Tensor:
         """The mask of the decoder's self-attention, boolean or added to scores, (rows, heads or 1, n, slots).
 
         ``paths`` (rows, n, slots) is true where a hypothesis may look; its slots are in reading order.

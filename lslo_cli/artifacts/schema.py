@@ -6,7 +6,7 @@ A field that is added has a default, so that older artifacts stay readable; any 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict
 from pydantic import FiniteFloat as Number
@@ -150,3 +150,8 @@ class Artifact(Document, Generic[R]):
     def input_digest(self, role: str) -> str | None:
         """The digest of the input with this role, or None where there was none."""
         return next((item.digest for item in self.inputs if item.role == role), None)
+
+
+def artifact_of(result_type: type[R]) -> type[Artifact[R]]:
+    """``Artifact[result_type]``, for a type that only the running program knows."""
+    return cast("type[Artifact[R]]", Artifact.__class_getitem__(result_type))

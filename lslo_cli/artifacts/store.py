@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from lslo_cli.artifacts.pending import pending
 from lslo_cli.artifacts.provenance import digest_of, digest_of_file
 from lslo_cli.artifacts.results import TensorFile
-from lslo_cli.artifacts.schema import Artifact, Result
+from lslo_cli.artifacts.schema import Artifact, Result, artifact_of
 from lslo_cli.artifacts.writing import check_writable, replacing, write_text
 from lslo_cli.errors import InputError
 from lslo_cli.parsing import parse_json
@@ -76,7 +76,7 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
             f"{path} was changed after it was written: its digest does not fit its result", again
         )
     try:
-        return Artifact[result_type].model_validate(document)
+        return artifact_of(result_type).model_validate(document)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])

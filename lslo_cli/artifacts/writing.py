@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lslo_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 ELSEWHERE = "free some space, or choose another folder with --results"
@@ -115,7 +119,7 @@ class _File(FileIO):
 
     failure: OSError | None = None
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: ReadableBuffer) -> int:
         rest = memoryview(data).cast("B")
         try:
             while rest:

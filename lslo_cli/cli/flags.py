@@ -130,9 +130,9 @@ def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]],
         def run(**values: Any) -> None:
             command(options_class(**values))
 
-        run.options_class = options_class
+        parameters = [flag.parameter(hints[flag.field]) for flag in own_first]
         run.__annotations__ = hints
-        run.__signature__ = inspect.Signature([flag.parameter(hints[flag.field]) for flag in own_first])
+        vars(run).update(options_class=options_class, __signature__=inspect.Signature(parameters))
         return run
 
     return decorate

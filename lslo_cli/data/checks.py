@@ -86,7 +86,7 @@ def check_data(
 
 def read_splits(path: Path, languages: Sequence[str] | None, split: str | None) -> list[Split]:
     """One split or every one of ``path``; text without splits is one, with the name of its folder."""
-    names = [split] if split else find_splits(path) or [None]
+    names: Sequence[str | None] = [split] if split else find_splits(path) or [None]
     read = []
     for each in names:
         name = each or path.stem

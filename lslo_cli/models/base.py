@@ -187,7 +187,8 @@ def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> Base
     """
     model, stored_dtype = base.model, Dtype(dtype).torch
     if model.dtype != stored_dtype:
-        model = copy.deepcopy(model).to(stored_dtype)
+        # Not transformers' own `to`, of whose types the argument is lost.
+        model = torch.nn.Module.to(copy.deepcopy(model), stored_dtype)
     checkpoint = write_checkpoint(model, base.tokenizer, Path(folder))
     digest = checkpoint.digest(base.tokenizer)
     identity = replace(base.identity, name=str(folder), revision=None, digest=digest)

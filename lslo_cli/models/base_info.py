@@ -106,8 +106,8 @@ def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:
         parameters=trainable,
         parameters_paper_style=work.paper_style(base.shape),
         by_language=parameters_by_language(recipe, work, base.shape),
-        memory=estimate_memory(base.shape, trainable, trainable, recipe.fit.max_tokens),
-        max_tokens=recipe.fit.max_tokens,
+        memory=estimate_memory(base.shape, trainable, trainable, recipe.fit.batch_tokens),
+        max_tokens=recipe.fit.batch_tokens,
         unknown=tuple(
             language.code
             for language in languages

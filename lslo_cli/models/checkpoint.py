@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from lslo_cli.architectures import TRANSLATION
 from lslo_cli.architectures.translation import UNTIED
@@ -88,7 +88,8 @@ class Checkpoint:
         config = self.config()
         architecture = TRANSLATION[config["model_type"]]
         try:
-            settings = architecture.network.config_class.from_dict(config)
+            config_class = cast(type[PreTrainedConfig], architecture.network.config_class)
+            settings = config_class.from_dict(config)
             with torch.device("meta"):
                 network = architecture.network(settings)
         except Exception as error:  # transformers checks values by rules of its own

@@ -77,7 +77,8 @@ class IncrementalDecoder:
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these sentences only: places (n,) among the present ones."""
-        self._languages = tuple(language[rows] for language in self._languages)
+        source, target = self._languages
+        self._languages = source[rows], target[rows]
         self._sources = [(keys[rows], values[rows]) for keys, values in self._sources]
         self._source_mask = self._source_mask[rows]
         self._cache.keep(rows)

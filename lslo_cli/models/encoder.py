@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.masking_utils import create_bidirectional_mask
@@ -35,8 +37,11 @@ def encode_once(
     shared = target_blind_layers(layers)
     ids, place = input_ids.unique(dim=0, return_inverse=True)
     x = architecture.embed_sources(encoder, ids)
-    mask = create_bidirectional_mask(
-        config=encoder.config, inputs_embeds=x, attention_mask=_of_sources(attention_mask, place, ids)
+    mask = cast(  # flex attention, which is not asked for, would be given a mask of another type
+        "Tensor | None",
+        create_bidirectional_mask(
+            config=encoder.config, inputs_embeds=x, attention_mask=_of_sources(attention_mask, place, ids)
+        ),
     )
     if route is None:
         x = architecture.encode(encoder, layers[:shared], x, mask)

@@ -20,8 +20,6 @@ FLORES_ROWS = 997
 """Sentences of FLORES-101's dev split."""
 PAIR_TOKENS = 48
 """Tokens that a sentence pair of FLORES takes in a batch of M2M-124, about: its longer side with padding."""
-DEFAULT_TOKENS = 4000
-"""The size of a batch that is planned with where it is left to the memory of the machine."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,9 @@ class Work:
             return None
         return self.copies * self.ranks.parameters(shape, self.sites, Span.D_MODEL)
 
-    def parameters_of(self, code: str, shape: ModelShape) -> int:
-        """Trainable parameters of one language's adapters and, if it is new, of its row."""
-        ranks = RankMap({code: self.ranks.of(code)})
+    def parameters_of(self, code: str, rank: int, shape: ModelShape) -> int:
+        """Trainable parameters of one language's adapters, of ``rank``, and, if it is new, of its row."""
+        ranks = RankMap({code: rank})
         row = shape.d_model * (code in self.new_languages)
         return self.copies * ranks.parameters(shape, self.sites, self.span) + row
 
@@ -97,17 +95,17 @@ def work_of(recipe: Recipe, command: str, ranks: RankMap | None = None) -> Work:
 
 def batches_of_flores(recipe: Recipe) -> int:
     """Batches of an epoch, about, were the text FLORES-101's dev split, or its first rows."""
-    data, limit = recipe.data, recipe.fit.max_tokens
+    data = recipe.data
     directions = choose_directions(data.directions, recipe.selected_languages())
     pairs = (data.train_rows or FLORES_ROWS) * len(directions)
-    return ceil(pairs * PAIR_TOKENS / (DEFAULT_TOKENS if limit == "auto" else limit))
+    return ceil(pairs * PAIR_TOKENS / recipe.fit.batch_tokens)
 
 
 def training_facts(recipe: Recipe, work: Work, shape: ModelShape, batches: int) -> list[tuple[str, str]]:
     """Steps, parameters, schedule and memory of one stage. ``batches`` are those of one epoch."""
     updates = ceil(batches / recipe.fit.accumulate)
     trainable = work.trainable(shape)
-    size = f"{recipe.fit.accumulate} x {recipe.fit.max_tokens:,} tokens"
+    size = f"{recipe.fit.accumulate} x {recipe.fit.batch_tokens:,} tokens"
     facts = [
         ("updates", f"{work.epochs} epochs of {updates:,}, each of up to {size}"),
         ("trainable", f"{trainable:,} parameters, {trainable / shape.parameters:.2%} of the base"),
@@ -119,7 +117,7 @@ def training_facts(recipe: Recipe, work: Work, shape: ModelShape, batches: int) 
     if work.schedule and work.schedule.target_ratio:
         ratios = ", ".join(f"{work.schedule.ratio_at(epoch):.2f}" for epoch in range(1, work.epochs + 1))
         facts.append(("pruned by epoch", ratios))
-    memory = work.memory(shape, recipe.fit.max_tokens)
+    memory = work.memory(shape, recipe.fit.batch_tokens)
     return [*facts, ("memory, roughly", describe_memory(memory))]
 
 
@@ -132,7 +130,7 @@ def parameters_by_language(
     resources = {language.code: str(language.resource) for language in recipe.selected_languages()}
     resources[SHARED] = "all languages"
     return tuple(
-        (code, resources[code], rank, work.parameters_of(code, shape))
+        (code, resources[code], rank, work.parameters_of(code, rank, shape))
         for code, rank in work.ranks.by_language.items()
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
@@ -19,6 +20,9 @@ from lslo_cli.nn.lslo import IndexMixture, LayerWeighting, LSLo, RoutedLoRA
 from lslo_cli.nn.norms import note_inputs
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.segments import Slots
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ class MixedAdapters:
 
 
 def attach(
-    model: nn.Module,
+    model: PreTrainedModel,
     strategy: IndexStrategy,
     ranks: RankMap,
     languages: Sequence[str],
@@ -117,7 +121,7 @@ def attach(
     slots = _slots(ranks, languages)
     by_site = {}
     for site in model_sites(model, site_set):
-        base = site_module(model, site)
+        base = _linear(model, site)
         d_out, d_in = span.of(site.kind, (base.out_features, base.in_features), model.config.d_model)
         adapter = RoutedLoRA(d_in, d_out, slots, strategy.of(site.layer), route, initialisation)
         by_site[site] = adapter.to(base.weight.device)
@@ -136,7 +140,7 @@ def _slots(ranks: RankMap, languages: Sequence[str]) -> Slots:
 
 
 def attach_mixture(
-    model: nn.Module,
+    model: PreTrainedModel,
     rank: int,
     languages: Sequence[str],
     kernel: AdapterKernel = AdapterKernel.AUTO,
@@ -151,7 +155,7 @@ def attach_mixture(
     weightings: dict[Layer, LayerWeighting] = {}
     modules = []
     for site in model_sites(model, SiteSet.ALL):
-        base = site_module(model, site)
+        base = _linear(model, site)
         device = base.weight.device
         weighting = weightings.setdefault(site.layer, LayerWeighting().to(device))
         d_out, d_in = span.of(site.kind, (base.out_features, base.in_features), model.config.d_model)
@@ -164,35 +168,41 @@ def attach_mixture(
     return MixedAdapters(route, weightings, tuple(modules))
 
 
-def model_sites(model: nn.Module, site_set: SiteSet) -> tuple[Site, ...]:
+def model_sites(model: PreTrainedModel, site_set: SiteSet) -> tuple[Site, ...]:
     """The sites of a loaded model, from its own depth."""
     return sites(*depths(model), site_set)
 
 
-def depths(model: nn.Module) -> tuple[int, int]:
+def depths(model: PreTrainedModel) -> tuple[int, int]:
     """The numbers of layers of encoder and decoder."""
     return len(stack_layers(model, Stack.ENCODER)), len(stack_layers(model, Stack.DECODER))
 
 
-def stack_layers(model: nn.Module, stack: Stack) -> nn.ModuleList:
+def stack_layers(model: PreTrainedModel, stack: Stack) -> nn.ModuleList:
     """The layers of a stack of a loaded model."""
-    return model.base_model.get_submodule(architecture_of(model).layout.layers[stack])
+    layers = model.base_model.get_submodule(architecture_of(model).layout.layers[stack])
+    return cast(nn.ModuleList, layers)
 
 
-def site_module(model: nn.Module, site: Site) -> nn.Module:
+def site_module(model: PreTrainedModel, site: Site) -> nn.Module:
     """The module at a site: a linear map, or what has been attached in its place."""
     return _layer_module(model, site.layer).get_submodule(_name(model, site))
 
 
-def _name(model: nn.Module, site: Site) -> str:
+def _linear(model: PreTrainedModel, site: Site) -> nn.Linear:
+    """The linear map at a site to which nothing has been attached."""
+    return cast(nn.Linear, site_module(model, site))
+
+
+def _name(model: PreTrainedModel, site: Site) -> str:
     """The name of a site's module inside its layer."""
     return architecture_of(model).layout.matrices[site.layer.stack][site.kind]
 
 
-def _layer_module(model: nn.Module, layer: Layer) -> nn.Module:
+def _layer_module(model: PreTrainedModel, layer: Layer) -> nn.Module:
     return stack_layers(model, layer.stack)[layer.number - 1]
 
 
-def _replace(model: nn.Module, site: Site, module: nn.Module) -> None:
+def _replace(model: PreTrainedModel, site: Site, module: nn.Module) -> None:
     parent_name, _, name = _name(model, site).rpartition(".")
     setattr(_layer_module(model, site.layer).get_submodule(parent_name), name, module)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class ExtendedEmbedding(nn.Module):
         return torch.where((places >= 0).unsqueeze(-1), new.to(known.dtype), known)
 
 
-def extend_embedding(model: nn.Module, relatives: Mapping[str, int]) -> NewRows:
+def extend_embedding(model: PreTrainedModel, relatives: Mapping[str, int]) -> NewRows:
     """Give a model a row for each new language, a copy of the row with the id of its relative.
 
     Encoder and decoder share the rows. No parameter of the model changes, nor does any output that has

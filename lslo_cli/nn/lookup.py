@@ -86,7 +86,8 @@ class Lookup:
         d_hidden = self._project(dy, B.T)
         weight = None if weight is None else weight.T
         dx = self._linear(dy, weight, None, d_hidden, A.T, x.shape[1]) if wants_dx else None
-        return dx, self._outer(d_hidden, x, A, 0), self._outer(*kept, dy, B, 1)
+        (hidden,) = kept
+        return dx, self._outer(d_hidden, x, A, 0), self._outer(hidden, dy, B, 1)
 
     def _project(self, x: Tensor, lora: Tensor) -> Tensor:
         """``x A_l^T``: (tokens, kept) of the first d columns of x, for ``lora`` (R, d)."""
@@ -114,21 +115,23 @@ class Lookup:
 
         x is (tokens, d_in) and W (d_out, d_in); ``without`` a weight that many outputs are made.
         """
-        in_kernel = self.fused and weight is not None
-        if in_kernel:
-            y = x.new_empty(len(x), len(weight))
+        fused = weight if self.fused else None
+        if fused is not None:
+            y = x.new_empty(len(x), len(fused))
         elif weight is not None:
             y = F.linear(x, weight, bias)
         else:
             y = x.new_zeros(len(x), without)
-        tokens, d_out = len(y), y.shape[1] if in_kernel else len(lora)
+        tokens, d_out = len(y), len(lora) if fused is None else y.shape[1]
         tiles = self.tiles or (HALF if x.itemsize < 4 else SINGLE)
-        has_bias = in_kernel and bias is not None
+        # A kernel is given a tensor in any case, and does not read it where there is none.
+        matrix = x if fused is None else fused
+        vector = x if fused is None or bias is None else bias
         kernels.linear[(triton.cdiv(d_out, tiles.outputs), triton.cdiv(tokens, tiles.tokens))](
-            x, weight if in_kernel else x, bias if has_bias else x, hidden, lora, y, self.first, self.stop,
+            x, matrix, vector, hidden, lora, y, self.first, self.stop,
             tokens, self._length(x), x.shape[1], d_out, len(lora), lora.shape[1], self.kept, y.stride(0),
-            *(weight if in_kernel else x).stride(), *lora.stride(),
-            HAS_WEIGHT=in_kernel, HAS_BIAS=has_bias,
+            *matrix.stride(), *lora.stride(),
+            HAS_WEIGHT=matrix is not x, HAS_BIAS=vector is not x,
             BLOCK_T=tiles.tokens, BLOCK_N=tiles.outputs, BLOCK_K=tiles.inputs,
             BLOCK_R=min(_rank_block(lora.shape[1]), tiles.ranks),
             PRECISION=_precision(), num_warps=tiles.warps, num_stages=tiles.stages,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,10 @@ from torch import Tensor, nn
 
 from lslo_cli.architectures import architecture_of
 
-Encode = Callable[[nn.Module, Tensor, Tensor], Tensor]
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Encode = Callable[["PreTrainedModel", Tensor, Tensor], Tensor]
 """From a model, input_ids and attention_mask (batch, s) to the states of its encoder (batch, s, d)."""
 
 IGNORED = -100
@@ -86,13 +89,13 @@ class _ProjectedLoss(torch.autograd.Function):
             odds = scores.sub_(highest).exp_()  # softmax times total
             total = odds.sum(dim=1, keepdim=True)
             loss += (total.log() + highest).sum()
-            if wants_hidden:
+            if d_hidden is not None:
                 expected = (odds.to(dtype) @ projection) / total  # (chunk, d)
                 d_hidden[span] = expected - f * weight_sum - c * weight[y]
-            if wants_weight:
+            if d_weight is not None:
                 d_weight += odds.T.to(dtype) @ (h / total).to(dtype)
             del scores, odds  # or they would still be there beside the next chunk's
-        if wants_weight:
+        if d_weight is not None:
             d_weight -= f * hidden.sum(dim=0)
             d_weight.index_add_(0, labels, hidden.to(weight.dtype), alpha=-c)
         ctx.save_for_backward(d_hidden, d_weight)
@@ -106,9 +109,20 @@ class _ProjectedLoss(torch.autograd.Function):
         return d_hidden, d_weight, None, None, None, None
 
 
-def encode_rows(model: nn.Module, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+def encode_rows(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
     """The states of a model's encoder as it is, every row by itself."""
     return model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+
+class SentencePairs(Protocol):
+    """A batch to train on: input_ids, attention_mask (batch, s); labels (batch, t), padded with -100."""
+
+    @property
+    def input_ids(self) -> Tensor: ...
+    @property
+    def attention_mask(self) -> Tensor: ...
+    @property
+    def labels(self) -> Tensor: ...
 
 
 class TranslationLoss(nn.Module):
@@ -117,15 +131,15 @@ class TranslationLoss(nn.Module):
     A module of its own, so that whatever wraps a model for distribution or mixed precision wraps the loss.
     """
 
-    def __init__(self, model: nn.Module, smoothing: float, encode: Encode = encode_rows):
+    def __init__(self, model: PreTrainedModel, smoothing: float, encode: Encode = encode_rows):
         """``encode`` gives the encoder's states."""
         super().__init__()
         self.model = model
         self.smoothing = smoothing
         self._encode = encode
 
-    def forward(self, batch) -> torch.Tensor:
-        """``batch`` has input_ids, attention_mask (batch, s) and labels (batch, t) padded with -100."""
+    def forward(self, batch: SentencePairs) -> Tensor:
+        """The loss of ``batch``, a scalar."""
         config = self.model.config
         labels = batch.labels
         decoder_input = torch.full_like(labels, config.decoder_start_token_id)
@@ -137,6 +151,6 @@ class TranslationLoss(nn.Module):
             use_cache=False,
         ).last_hidden_state  # (batch, t, d_model)
         hidden = architecture_of(self.model).head_input(self.model, hidden)
-        projection = self.model.lm_head.weight
+        projection = self.model.get_output_embeddings().weight
         written = (labels != IGNORED) & (labels < len(projection))  # a new language's token is only read
         return projected_loss(hidden[written], projection, labels[written], self.smoothing)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+_NOTE = "_normalised"
+"""The attribute of a tensor that holds where it comes from."""
+
 
 @dataclass(frozen=True)
 class Normalised:
@@ -17,7 +20,7 @@ class Normalised:
     @classmethod
     def of(cls, x: Tensor) -> Normalised | None:
         """What made ``x``, or None where that is unknown."""
-        return getattr(x, "_normalised", None)
+        return getattr(x, _NOTE, None)
 
 
 def note_inputs(model: nn.Module) -> None:
@@ -28,4 +31,4 @@ def note_inputs(model: nn.Module) -> None:
 
 
 def _note(norm: nn.LayerNorm, inputs: tuple[Tensor], output: Tensor) -> None:
-    output._normalised = Normalised(norm, *inputs)
+    setattr(output, _NOTE, Normalised(norm, *inputs))

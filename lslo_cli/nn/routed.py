@@ -70,8 +70,9 @@ class _RoutedLinear(torch.autograd.Function):
         products: Products,
         dtype: torch.dtype,
     ) -> Tensor:
-        matrices = (None if matrix is None else matrix.to(dtype) for matrix in (weight, bias, lora_A, lora_B))
-        y, kept = products.forward(_flat(x).to(dtype), *matrices)
+        y, kept = products.forward(
+            _flat(x).to(dtype), _cast(weight, dtype), _cast(bias, dtype), lora_A.to(dtype), lora_B.to(dtype)
+        )
         made_by = Normalised.of(x)
         ctx.norm = made_by and made_by.norm
         ctx.save_for_backward(made_by.input if made_by else x, weight, lora_A, lora_B, *kept)
@@ -82,11 +83,21 @@ class _RoutedLinear(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, lora_A, lora_B, *kept = ctx.saved_tensors
         x = ctx.norm(x) if ctx.norm else x
-        matrices = (None if matrix is None else matrix.to(grad.dtype) for matrix in (weight, lora_A, lora_B))
+        dtype = grad.dtype
         dx, dA, dB = ctx.products.backward(
-            _flat(grad), _flat(x).to(grad.dtype), *matrices, tuple(kept), ctx.needs_input_grad[0]
+            _flat(grad),
+            _flat(x).to(dtype),
+            _cast(weight, dtype),
+            lora_A.to(dtype),
+            lora_B.to(dtype),
+            tuple(kept),
+            ctx.needs_input_grad[0],
         )
         return dx if dx is None else dx.view(x.shape), None, None, dA, dB, None, None
+
+
+def _cast(matrix: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    return None if matrix is None else matrix.to(dtype)
 
 
 def _flat(x: Tensor) -> Tensor:

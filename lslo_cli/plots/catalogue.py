@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, UsageError, nearest
@@ -141,7 +141,7 @@ def figures(folder: ExperimentFolder, style: Style | None = None) -> dict[str, F
 
 
 def draw_all(
-    seeds: Seeds, style: Style | None = None, **options: float
+    seeds: Seeds, style: Style | None = None, **options: Any
 ) -> Iterator[DrawnFigure | MissingFigure]:
     """Every figure in turn, or why it cannot be drawn; ``options`` may hold ``width``, in inches.
 

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import Transform, offset_copy
 
 from lslo_cli.method.languages import Language
-from lslo_cli.plots.style import Look
+from lslo_cli.plots.style import Look, figure_of
 
 
 def mark_classes(
@@ -60,8 +60,8 @@ def _mark(
     edge = axes.get_yaxis_transform() if vertical else axes.get_xaxis_transform()
 
     def outside(points: float) -> Transform:
-        shift = (-points, 0) if vertical else (0, -points)
-        return offset_copy(edge, axes.figure, *shift, units="points")
+        x, y = (-points, 0.0) if vertical else (0.0, -points)
+        return offset_copy(edge, figure_of(axes), x, y, units="points")
 
     xs, ys = ((0, 0), span) if vertical else (span, (0, 0))
     axes.add_artist(Line2D(xs, ys, color=colour, linewidth=1.2, transform=outside(beyond), clip_on=False))

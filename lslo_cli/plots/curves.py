@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -43,7 +44,7 @@ from lslo_cli.plots.style import (
 )
 from lslo_cli.plots.text_bars import epochs_text, schedule_text, weights_text
 
-STACK_STYLES = {
+STACK_STYLES: dict[Stack, dict[str, Any]] = {
     Stack.ENCODER: {"linestyle": "-", "marker": "o"},
     Stack.DECODER: {"linestyle": (0, (3, 1.5)), "marker": "s"},
 }
@@ -228,8 +229,9 @@ def _draw_group(
         _draw_band(axes, line.epochs, line.values, mark.colour)
     base = quality.base(group)
     if base is not None:
-        label = f"base  {np.mean(base):.2f}"
-        axes.axhline(np.mean(base), color=look.neutral, linewidth=0.9, linestyle="--", label=label)
+        mean = float(np.mean(base))
+        label = f"base  {mean:.2f}"
+        axes.axhline(mean, color=look.neutral, linewidth=0.9, linestyle="--", label=label)
     axes.set(xlabel="Epoch", ylabel="spBLEU")
     axes.set_title(group, loc="left", fontweight="bold")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -212,7 +212,9 @@ def _kinds(matrices: Sequence[PrunedMatrix]) -> dict[Stack, list[Kind]]:
 
 
 def _frame(
-    demand: Mapping[tuple[str | int, Kind], float], rows: Sequence, kinds: Sequence[Kind]
+    demand: Mapping[tuple[str, Kind], float] | Mapping[tuple[int, Kind], float],
+    rows: Sequence,
+    kinds: Sequence[Kind],
 ) -> DataFrame:
     if not demand:
         return DataFrame(np.nan, index=list(rows), columns=list(kinds))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from lslo_cli.plots.style import SMALL, Look, shortened
+from lslo_cli.plots.style import SMALL, Look, figure_of, shortened
 
 GAP = 4.5
 """Points between the middle of a marker and its name."""
@@ -34,9 +35,10 @@ def label_points(axes: Axes, look: Look, points: Mapping[str, Line2D]) -> list[s
     Returns the names for which there is no such place. Names with fewer neighbours are placed first, so
     that as many as can be find one. Axes must have their final size.
     """
-    axes.figure.draw_without_rendering()
-    pixels = axes.figure.dpi / 72
-    centres = {name: axes.transData.transform(point.get_xydata()[0]) for name, point in points.items()}
+    figure = figure_of(axes)
+    figure.draw_without_rendering()
+    pixels = figure.dpi / 72
+    centres = {name: axes.transData.transform(_place(point)) for name, point in points.items()}
     taken = [
         Bbox.from_bounds(x - 3 * pixels, y - 3 * pixels, 6 * pixels, 6 * pixels) for x, y in centres.values()
     ]
@@ -74,13 +76,19 @@ def label_line(axes: Axes, look: Look, text: str, height: float) -> None:
 
 def axes_height(axes: Axes) -> float:
     """Inches of the axes as they are laid out."""
-    return float(axes.get_window_extent().height / axes.figure.dpi)
+    return float(axes.get_window_extent().height / figure_of(axes).dpi)
+
+
+def _place(point: Line2D) -> tuple[float, float]:
+    """Where a line of one point is, in data."""
+    x, y = np.asarray(point.get_xydata())[0]
+    return x, y
 
 
 def _places(axes: Axes, look: Look, name: str, point: Line2D) -> Iterator[Text]:
     """The name in every place that it may have, one after the other."""
     for right, up, horizontal, vertical in PLACES:
         yield axes.annotate(
-            shortened(name, LONGEST), point.get_xydata()[0], (GAP * right, GAP * up),
+            shortened(name, LONGEST), _place(point), (GAP * right, GAP * up),
             textcoords="offset points", fontsize=SMALL, color=look.ink, ha=horizontal, va=vertical,
         )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import seaborn
 from matplotlib.axes import Axes
@@ -29,6 +30,7 @@ from lslo_cli.plots.style import (
     TEXT,
     Look,
     Style,
+    figure_of,
     new_figure,
     note,
     styled,
@@ -129,9 +131,7 @@ def _draw(demand: Demand, width: float, look: Look, mark_rows: Callable[[Axes, f
     layout = Layout.of(len(pairs), rows, sum(columns), width)
     across, down = layout.across, -(-len(pairs) // layout.across)
     height = down * (rows * layout.row_height + 0.2) + (0.85 if width > 5 else 0.95)
-    figure = new_figure(look, width, height)
-    if len(pairs) > 1:
-        figure.get_layout_engine().set(w_pad=0.012)
+    figure = new_figure(look, width, height, between=0.03 if len(pairs) == 1 else 0.012)
     ratios = ([*columns, 1] * across)[:-1]  # one cell's width between a decoder and the next pair's encoder
     heights = [rows * layout.row_height] * down + [BAR]
     grid = figure.add_gridspec(down + 1, len(ratios), width_ratios=ratios, height_ratios=heights, wspace=0)
@@ -172,12 +172,12 @@ def _draw_panel(
 
 def _draw_scale(axes: Axes, look: Look, scale: TwoSlopeNorm, unit: str) -> None:
     """The colour scale: both halves as long, so a step below zero need not be as wide as one above."""
-    steps = 2 if axes.figure.get_figwidth() < 5 else 4
-    below, above = (MaxNLocator(steps).tick_values(*ends) for ends in ((scale.vmin, 0), (0, scale.vmax)))
-    ticks = [tick for tick in dict.fromkeys((*below, *above)) if scale.vmin <= tick <= scale.vmax]
-    bar = axes.figure.colorbar(
-        ScalarMappable(scale, look.demand), cax=axes, orientation="horizontal", ticks=ticks
-    )
+    figure = figure_of(axes)
+    steps = 2 if figure.get_figwidth() < 5 else 4
+    lowest, highest = cast(float, scale.vmin), cast(float, scale.vmax)
+    below, above = (MaxNLocator(steps).tick_values(*ends) for ends in ((lowest, 0), (0, highest)))
+    ticks = [tick for tick in dict.fromkeys((*below, *above)) if lowest <= tick <= highest]
+    bar = figure.colorbar(ScalarMappable(scale, look.demand), cax=axes, orientation="horizontal", ticks=ticks)
     bar.set_label(f"{unit} kept beyond the target share")
     bar.minorticks_off()
     bar.outline.set_visible(False)

@@ -8,7 +8,7 @@ from statistics import stdev
 
 import numpy as np
 
-from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
+from lslo_cli.artifacts.results import Curve, IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.sites import Layer
 
@@ -51,20 +51,20 @@ class Line:
 
 @dataclass(frozen=True)
 class QualityByEpoch:
-    """Runs with curves that share one axis."""
+    """Curves that share one axis, each with the name of its run."""
 
-    runs: Sequence[TrainingResult]
+    curves: Sequence[tuple[str, Curve]]
 
     def lines(self, group: str) -> list[Line]:
         """One line for each name of runs, over the epochs that all runs of the name have."""
         named: dict[str, list[dict[int, float]]] = {}
-        for run in self.runs:
-            points = {point.epoch: point.spbleu[group] for point in run.curve.points if point.epoch > 0}
-            named.setdefault(run.run, []).append(points)
+        for name, curve in self.curves:
+            points = {point.epoch: point.spbleu[group] for point in curve.points if point.epoch > 0}
+            named.setdefault(name, []).append(points)
         lines: dict[object, Line] = {}
         for name, curves in named.items():
-            epochs = sorted(set.intersection(*(set(curve) for curve in curves)))
-            values = [[curve[e] for e in epochs] for curve in curves]
+            epochs = sorted(set.intersection(*(set(scores) for scores in curves)))
+            values = [[scores[e] for e in epochs] for scores in curves]
             key = repr((epochs, values))
             names = lines[key].names if key in lines else ()
             lines[key] = Line((*names, name), epochs, np.array(values))
@@ -72,14 +72,15 @@ class QualityByEpoch:
 
     def base(self, group: str) -> list[float] | None:
         """spBLEU of the base model as each run met it; None where it was not scored."""
-        starts = [point.spbleu[group] for run in self.runs for point in run.curve.points if point.epoch == 0]
+        points = (point for _, curve in self.curves for point in curve.points)
+        starts = [point.spbleu[group] for point in points if point.epoch == 0]
         return starts or None
 
     @property
     def description(self) -> str:
         """How the runs were scored, and how many stand behind a line."""
-        curve = self.runs[0].curve
-        names = [run.run for run in self.runs]
+        curve = self.curves[0][1]
+        names = [name for name, _ in self.curves]
         several = max(names.count(name) for name in names)
         mean = f"mean and range of {several} runs; " if several > 1 else ""
         return f"{mean}{curve.rows} sentences per direction; {curve.signature}"
@@ -93,26 +94,28 @@ def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = GRO
     """
     if not runs:
         raise InputError("there is no training run to draw", "train one: lslo train --curve-rows 50")
-    first = runs[0]
+    curves: list[tuple[str, Curve]] = []
     for run in runs:
-        again = f"record it: lslo train --run {run.run} --curve-rows 50"
-        if run.curve is None or not any(point.epoch for point in run.curve.points):
+        curve, again = run.curve, f"record it: lslo train --run {run.run} --curve-rows 50"
+        if curve is None or not any(point.epoch for point in curve.points):
             raise InputError(f"run {run.run} has no quality by epoch", again)
         for group in groups:
-            if any(group not in point.spbleu for point in run.curve.points):
-                recorded = ", ".join(run.curve.points[0].spbleu)
+            if any(group not in point.spbleu for point in curve.points):
+                recorded = ", ".join(curve.points[0].spbleu)
                 listed = ", ".join(f'"{name}"' for name in groups)
                 raise InputError(
                     f"run {run.run} has no quality by epoch for {group}; it has {recorded}",
                     f"{again} --set 'train.curve_groups=[{listed}]'",
                 )
-        if (run.curve.rows, run.curve.signature) != (first.curve.rows, first.curve.signature):
+        curves.append((run.run, curve))
+        name, first = curves[0]
+        if (curve.rows, curve.signature) != (first.rows, first.signature):
             raise InputError(
-                f"runs {first.run} and {run.run} were scored differently: {first.curve.rows} sentences with "
-                f"{first.curve.signature}, and {run.curve.rows} with {run.curve.signature}",
+                f"runs {name} and {run.run} were scored differently: {first.rows} sentences with "
+                f"{first.signature}, and {curve.rows} with {curve.signature}",
                 "draw them apart, or train one of them again with the settings of the other",
             )
-    return QualityByEpoch(runs)
+    return QualityByEpoch(curves)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 import matplotlib
 import seaborn  # registers icefire
@@ -16,9 +16,13 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.transforms import offset_copy
 
 from lslo_cli.method.languages import Resource
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
 COLUMN_WIDTH = 3.03
 """Inches of one column of an ACL page."""
@@ -104,14 +108,15 @@ class Look:
             )
         return marks
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[RcKeyType, Any]:
         """matplotlib's settings for this look."""
+        ink: tuple[RcKeyType, ...]
         ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-        ground = ("figure.facecolor", "axes.facecolor")
+        ground: tuple[RcKeyType, ...] = ("figure.facecolor", "axes.facecolor")
         return SETTINGS | dict.fromkeys(ink, self.ink) | dict.fromkeys(ground, self.ground)
 
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: dict[RcKeyType, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so figures are the same everywhere
     "font.size": TEXT,
     "axes.titlesize": TEXT,
@@ -138,27 +143,29 @@ SETTINGS: dict[str, Any] = {
     "svg.hashsalt": "lslo",  # equal figures give equal bytes
 }
 
-ON_WHITE = {
-    "ink": "#1a1a1a",
-    "ground": "#ffffff",
-    "neutral": "#5a5a5a",
-    "missing": "#e4e4e4",
-    "series": ("#0173b2", "#d55e00", "#5fa08c", "#5c2a20", "#5a45f5", "#1d1d5e"),
+ON_WHITE = Look(
+    ink="#1a1a1a",
+    ground="#ffffff",
+    neutral="#5a5a5a",
+    missing="#e4e4e4",
+    series=("#0173b2", "#d55e00", "#5fa08c", "#5c2a20", "#5a45f5", "#1d1d5e"),
     # Green, blue and red as in the paper, purple for low, near black without a class; dark enough for text.
-    "classes": {
+    classes={
         Resource.HIGH: "#00735a",
         Resource.MEDIUM: "#1f5fd0",
         Resource.LOW: "#7a2a72",
         Resource.VERY_LOW: "#c14a00",
         Resource.UNLABELLED: "#1e1e1e",
     },
-    "demand": matplotlib.colormaps["RdBu_r"],
-    "gain": matplotlib.colormaps["PRGn"],
-}
+    demand=matplotlib.colormaps["RdBu_r"],
+    gain=matplotlib.colormaps["PRGn"],
+    titled=False,
+    dpi=300,
+)
 
 LOOKS = {
-    Style.PAPER: Look(**ON_WHITE, titled=False, dpi=300),
-    Style.SCREEN: Look(**ON_WHITE, titled=True, dpi=200),
+    Style.PAPER: ON_WHITE,
+    Style.SCREEN: replace(ON_WHITE, titled=True, dpi=200),
     Style.DARK: Look(
         ink="#e8e8e8",
         ground="#16181d",
@@ -189,7 +196,7 @@ def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
 
     @wraps(draw)
     def drawn(*arguments: Parameters.args, **options: Parameters.kwargs) -> Figure:
-        with matplotlib.rc_context(options.get("style", Style.PAPER).look.settings()):
+        with matplotlib.rc_context(cast(Style, options.get("style", Style.PAPER)).look.settings()):
             figure = draw(*arguments, **options)
             figure.draw_without_rendering()  # ticks follow the layout, the layout follows their labels
             return figure
@@ -197,11 +204,18 @@ def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
     return drawn
 
 
-def new_figure(look: Look, width: float, height: float) -> Figure:
-    """An empty figure, in inches, that arranges itself and belongs to no window; a title adds to it."""
-    figure = Figure(figsize=(width, height + (0.2 if look.titled else 0)), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03)
-    return figure
+def new_figure(look: Look, width: float, height: float, between: float = 0.03) -> Figure:
+    """An empty figure, in inches, that arranges itself and belongs to no window; a title adds to it.
+
+    ``between`` are the inches on the left and the right of each of its axes.
+    """
+    layout = ConstrainedLayoutEngine(w_pad=between, h_pad=0.03)
+    return Figure(figsize=(width, height + (0.2 if look.titled else 0)), layout=layout)
+
+
+def figure_of(axes: Axes) -> Figure:
+    """The figure that axes are drawn in; no figure here has figures in it."""
+    return cast(Figure, axes.figure)
 
 
 def title(figure: Figure, look: Look, text: str) -> None:
@@ -262,8 +276,11 @@ def legend_below(axes: Axes, columns: int = 1, entries: Mapping[str, Artist] | N
 
     ``entries`` are what it lists, by label; without them, all that has a label.
     """
-    below = offset_copy(axes.transAxes, axes.figure, y=-3.7 * TEXT, units="points")  # of tick and axis labels
-    listed = {} if entries is None else {"handles": list(entries.values()), "labels": list(entries)}
+    # Below the labels of ticks and axis.
+    below = offset_copy(axes.transAxes, figure_of(axes), y=-3.7 * TEXT, units="points")
+    listed: dict[str, Any] = {}
+    if entries is not None:
+        listed = {"handles": list(entries.values()), "labels": list(entries)}
     axes.legend(
         **listed, loc="upper left", ncols=columns,
         bbox_to_anchor=(0, 0), bbox_transform=below, borderaxespad=0,

@@ -32,4 +32,4 @@ class BaseSection(Section):
     temperature: Positive = 5.0
     max_length: Count = 128
     held_out: Count = 100
-    dtype: str = Field("float16", pattern="^(float32|float16|bfloat16)$")
+    dtype: str = Field(default="float16", pattern="^(float32|float16|bfloat16)$")

@@ -184,6 +184,11 @@ class FitSection(Section):
     accumulate: Count = 4
     """Batches that make one update."""
 
+    @property
+    def batch_tokens(self) -> int:
+        """``max_tokens`` as a number: for "auto" the default, which estimates go by."""
+        return BATCH_TOKENS if self.max_tokens == "auto" else self.max_tokens
+
 
 class AdaptersSection(Section):
     """What is true of the adapters of every stage. The defaults are those of the authors' code."""
@@ -296,7 +301,8 @@ class EvaluateSection(Section):
     max_tokens: Count = 12_000
     """Tokens of a batch, padding included."""
     metrics: tuple[str, ...] = Field(
-        (SPBLEU, CHRF_PLUS_PLUS), description=f"Metrics to score by: {', '.join(m.name for m in METRICS)}."
+        default=(SPBLEU, CHRF_PLUS_PLUS),
+        description=f"Metrics to score by: {', '.join(m.name for m in METRICS)}.",
     )
     metric_model: str | None = None
     """Pieces of spBLEU: flores101, base or a file; without it flores101 where it is on disk, else base."""

@@ -29,6 +29,7 @@ from lslo_cli.report import (
     score_table,
     settings_table,
 )
+from lslo_cli.report.document import Figure
 from lslo_cli.report.glossary import GLOSSARY
 from lslo_cli.report.study import AVERAGE, distinct
 from lslo_cli.report.summary import summarise
@@ -79,7 +80,7 @@ def write(document: Document, form: Format) -> str:
 
 def _section(study: Study, numbers: Sequence[int], figures: bool) -> Section:
     experiments = distinct(artifact.experiment for artifact in study.artifacts())
-    drawn = ()
+    drawn: tuple[Figure, ...] = ()
     if figures:
         from lslo_cli.report.figures import draw  # matplotlib takes a second to load
 
@@ -96,9 +97,10 @@ def _summary(study: Study, numbers: Sequence[int]) -> Iterator[str]:
     if metric_named(study.metric).higher_is_better and found:
         listed = ", ".join(f"{count} {verdict}" for verdict, count in found.items())
         yield f"Of the paper's {found.total()} claims: {listed}."
-    averages = {run: study.scores(run, AVERAGE) for run in study.runs() if run != BASE_RUN}
+    scores = {run: study.scores(run, AVERAGE) for run in study.runs() if run != BASE_RUN}
+    averages = {run: found.mean for run, found in scores.items() if found}
     if study.metric == SPBLEU and averages:
-        best = max(averages, key=lambda run: averages[run].mean)
+        best = max(averages, key=lambda run: averages[run])
         told = {BASE_RUN, "full", PAPERS_BEST, best}
         seeds = [
             {run: artifact.result for run, artifact in seed.evaluations.items() if run in told}

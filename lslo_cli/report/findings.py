@@ -92,8 +92,11 @@ def findings(study: Study, numbers: Sequence[int]) -> list[Finding]:
         if claim.number in numbers
     ]
     if stacks := [number for number in CORRELATION_TABLES if number in numbers]:
-        measured = [(table.stack, "avg", table.rows[-1].r) for table in map(printed_correlations, stacks)]
-        measured.append(("all", "total", None))
+        printed = map(printed_correlations, stacks)
+        measured: list[tuple[str, str, float | None]] = [
+            *((table.stack, "avg", table.rows[-1].r) for table in printed),
+            ("all", "total", None),
+        ]
         outcomes = (_correlate(study, *which, log=log) for which in measured for log in (False, True))
         found.append(Finding(RESOURCE_CLAIM, tuple(outcomes)))
     return found

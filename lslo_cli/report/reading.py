@@ -81,10 +81,14 @@ def read_experiment(path: Path) -> SeedResults:
     artifacts = results.artifacts()
     if not artifacts:
         raise InputError(f"{path} holds no artifacts", "make them first: lslo reproduce, or lslo train")
-    for name, artifact in (*evaluations.items(), *trainings.items()):
-        if artifact.result.run != name:
+    named = [
+        *((name, scored.result.run) for name, scored in evaluations.items()),
+        *((name, trained.result.run) for name, trained in trainings.items()),
+    ]
+    for name, own in named:
+        if own != name:
             raise InputError(
-                f"{folder.run(name).path} holds a run that calls itself '{artifact.result.run}'",
+                f"{folder.run(name).path} holds a run that calls itself '{own}'",
                 "rename the folder to what the run is",
             )
     for name, training in trainings.items():
@@ -126,11 +130,11 @@ def check_comparable(study: Study) -> None:
                 )
     for run in dict.fromkeys(run for seed in study.seeds for run in seed.trainings):
         trained = study.trainings(run)
-        for artifact in trained:
-            different = _different_settings(artifact, trained[0])
+        for each in trained:
+            different = _different_settings(each, trained[0])
             if different:
                 raise InputError(
-                    f"run {run} was trained with another {different} in seed {artifact.seed} than in seed "
+                    f"run {run} was trained with another {different} in seed {each.seed} than in seed "
                     f"{trained[0].seed}",
                     "report them apart, or train one of them again",
                 )

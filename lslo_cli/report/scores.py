@@ -42,7 +42,7 @@ def score_table(number: int, study: Study) -> Table:
     columns = (*printed.groups, AVERAGE)
     rows: list[tuple[Cell, ...]] = []
     for row in printed.rows:
-        ours = [study.scores(row.key, column) for column in columns] if fits else [None] * len(columns)
+        ours = [study.scores(row.key, column) if fits else None for column in columns]
         theirs = [row.scores[group] for group in printed.groups] + [row.average]
         names = (row.section, row.label, row.key)
         rows.append((*names, _our_source(ours[-1], study, comparable), *_parameters(study, row, ours), *ours))
@@ -149,5 +149,5 @@ def _seed_notes(printed: PrintedTable, study: Study, runs: list[str]) -> Iterato
         seeds = [seed.seed for seed in study.seeds if run in seed.evaluations]
         if len(seeds) < len(study.seeds):
             rows.setdefault(distinct(seeds), []).append(f"{printed.row(run).label} ({run})")
-    for seeds, labels in rows.items():
-        yield f"Only seed {seeds}: {', '.join(labels)}."
+    for which, labels in rows.items():
+        yield f"Only seed {which}: {', '.join(labels)}."

@@ -37,8 +37,8 @@ class Overall:
             case Started(task, int(total), "updates", completed):
                 self._updates[job.label, task] = total
                 self._advance(job, job.epochs * completed // total)
-            case Advanced(task, completed) if total := self._updates.get((job.label, task)):
-                self._advance(job, job.epochs * completed // total)
+            case Advanced(task, completed) if updates := self._updates.get((job.label, task)):
+                self._advance(job, job.epochs * completed // updates)
         if self.several and not isinstance(event, Noted):
             event = replace(event, task=f"{job.label}: {event.task}")
         self.on_event(event)

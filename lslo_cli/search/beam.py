@@ -85,7 +85,7 @@ def ranked_search(
     if model.training:
         raise ValueError("the model is in training mode: call model.eval() before translating")
     batch = batch.to(model.device)
-    head, pad, end = model.lm_head, model.config.pad_token_id, model.config.eos_token_id
+    head, pad, end = model.get_output_embeddings(), model.config.pad_token_id, model.config.eos_token_id
     longest = target_limit(model, int(max_length_a * batch.input_ids.shape[1] + max_length_b))
     languages = (batch.source_language, batch.target_language)
     decoder = IncrementalDecoder(model, batch.input_ids, batch.attention_mask, route or Route(), languages)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import DynamicCache, EncoderDecoderCache, GenerationConfig, PreTrainedModel
@@ -20,7 +20,7 @@ class BeamCache(EncoderDecoderCache):
     of the beams concerns self-attention only; transformers would copy the others at every step too.
     """
 
-    def reorder_cache(self, beam_idx: torch.Tensor) -> None:
+    def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
         """Put the beams in the order ``beam_idx`` (rows,), each within its sentence."""
         self.self_attention_cache.reorder_cache(beam_idx)
 
@@ -74,7 +74,8 @@ def ranked_translations(
     config = model.config
     input_ids, prompt = batch.input_ids.to(model.device), batch.prompt_ids.to(model.device)
     longest = target_limit(model, int(max_length_a * input_ids.shape[1] + max_length_b))
-    found = model.generate(
+    generator: Any = model  # transformers' models can generate, which their common type does not say
+    found = generator.generate(
         input_ids=input_ids,
         attention_mask=batch.attention_mask.to(model.device),
         decoder_input_ids=prompt,

@@ -56,7 +56,7 @@ class Metric(Protocol):
 
     def scores(
         self, sources: Sequence[Lines], translations: Sequence[Lines], references: Lines
-    ) -> list[Score]:
+    ) -> Sequence[Score]:
         """Score several sets of hypotheses, ``translations``, each with its ``sources``, line by line.
 
         They share their references, which are prepared once. Raises InputError where the lines of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +42,7 @@ class TranslationBatch:
         return on_device(self, device)
 
 
-class TranslationBatches(Sequence[TranslationBatch]):
+class TranslationBatches:
     """The batches for decoding, longest sentences first, so that memory runs out at once or not at all.
 
     Sentences x longest source <= ``max_tokens``, specials included. A source longer than ``max_length`` is
@@ -115,6 +115,9 @@ class TranslationBatches(Sequence[TranslationBatch]):
         return TranslationBatch(
             input_ids, attention_mask, torch.tensor(prompts), src, tgt, keys, len(self._prefix)
         )
+
+    def __iter__(self) -> Iterator[TranslationBatch]:
+        return (self[index] for index in range(len(self)))
 
     def _kind(self, direction: Direction) -> int:
         """0 for a direction between languages of the model; 1 from, 2 to, 3 between languages new to it."""

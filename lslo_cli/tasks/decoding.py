@@ -159,21 +159,21 @@ def score_directions(
     for direction in hypotheses:
         sharing.setdefault(tuple(references[direction]), []).append(direction)
     tasks = [
-        (name, metric, [sources[d] for d in group], [hypotheses[d] for d in group], shared)
+        (name, metric, ([sources[d] for d in group], [hypotheses[d] for d in group], shared))
         for name, metric in metrics.items()
         for shared, group in sharing.items()
     ]
     processes = min(torch.get_num_threads(), len(tasks))
     if processes <= 1 or sum(map(len, hypotheses.values())) < PARALLEL_SENTENCES:
-        found = [metric.scores(*texts) for _, metric, *texts in tasks]
+        found = [metric.scores(*texts) for _, metric, texts in tasks]
     else:
         # Not forked, since torch has threads; and an interrupt is for this process to handle.
-        interrupt = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
-        with ProcessPoolExecutor(processes, get_context("spawn"), **interrupt) as pool:
-            waiting = [pool.submit(metric.scores, *texts) for _, metric, *texts in tasks]
+        interrupt = (signal.SIGINT, signal.SIG_IGN)
+        with ProcessPoolExecutor(processes, get_context("spawn"), signal.signal, interrupt) as pool:
+            waiting = [pool.submit(metric.scores, *texts) for _, metric, texts in tasks]
             found = [each.result() for each in waiting]
     scores: dict[Direction, dict[str, Score]] = {direction: {} for direction in hypotheses}
-    for (name, _, _, _, shared), group_scores in zip(tasks, found, strict=True):
+    for (name, _, (*_, shared)), group_scores in zip(tasks, found, strict=True):
         for direction, score in zip(sharing[shared], group_scores, strict=True):
             scores[direction][name] = score
     return scores
@@ -204,6 +204,8 @@ def open_metrics(setup: Setup, names: Sequence[str] = ()) -> dict[str, Metric]:
 
     Raises InputError where a file that one needs is missing or damaged.
     """
-    section = setup.recipe.evaluate
-    settings = MetricSettings(section.metric_model, setup.base.folder, setup.on_event)
+    section, folder = setup.recipe.evaluate, setup.base.folder
+    if folder is None:
+        raise ValueError("metrics may read the files of the base model, and this one was never saved")
+    settings = MetricSettings(section.metric_model, folder, setup.on_event)
     return {name: metric_named(name).open(settings) for name in names or section.metrics}

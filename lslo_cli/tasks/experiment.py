@@ -12,7 +12,15 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of, made
 from lslo_cli.artifacts.results import TrainingResult
-from lslo_cli.artifacts.schema import Artifact, DataIdentity, Input, LanguageRecord, ModelIdentity, Result
+from lslo_cli.artifacts.schema import (
+    Artifact,
+    DataIdentity,
+    Input,
+    LanguageRecord,
+    ModelIdentity,
+    Result,
+    artifact_of,
+)
 from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Language
@@ -74,7 +82,7 @@ def document(
 ) -> Written:
     """``result`` as the artifact that is about to lie at ``path``."""
     recipe = experiment.recipe
-    artifact = Artifact[type(result)](  # type: ignore[misc]  # mypy takes no class from a value
+    artifact = artifact_of(type(result))(
         schema_id=f"lslo/{result.kind}",
         version=result.version,
         experiment=recipe.experiment,

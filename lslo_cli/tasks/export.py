@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.writing import beside, settle
@@ -271,7 +271,7 @@ def _peft_logits(setup: Setup, folder: Path, examples: Sequence[Example]) -> lis
     from peft import PeftModel
 
     recipe = setup.recipe.model
-    model: nn.Module = load_base(recipe.name, revision=recipe.revision).model
+    model: Any = load_base(recipe.name, revision=recipe.revision).model
     names = sorted(path.name for path in folder.iterdir())
     for name in names:
         if isinstance(model, PeftModel):

@@ -15,7 +15,6 @@ from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.models.work import (
-    DEFAULT_TOKENS,
     Plan,
     batches_of_flores,
     describe_index,
@@ -104,10 +103,6 @@ def _published_plan(experiment: Experiment, command: str, shape: ModelShape, fil
     Raises InputError for languages that the model does not know.
     """
     recipe = experiment.recipe
-    if recipe.fit.max_tokens == "auto":
-        recipe = recipe.model_copy(
-            update={"fit": recipe.fit.model_copy(update={"max_tokens": DEFAULT_TOKENS})}
-        )
     name = HUB_NAMES.get(recipe.model.name, recipe.model.name)
     family, _ = published(name)
     known = {model_code(code) for code in family.languages}

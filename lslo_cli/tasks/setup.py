@@ -114,14 +114,17 @@ class Setup(Session):
     def new_rows(self) -> list[nn.Parameter]:
         """The embeddings of new languages, made trainable: they are trained beside adapters."""
         rows = self.base.new_rows
-        return [rows.weight.requires_grad_(True)] if rows else []
+        if rows is None:
+            return []
+        rows.weight.requires_grad_(True)
+        return [rows.weight]
 
     def training_batches(self, directions: Sequence[Direction] | None = None) -> EpochBatches:
         """Batches of the training split over ``directions``, by default those that the recipe trains on."""
         recipe = self.recipe
         batches = self.batches(self.corpus(recipe.data.train, recipe.data.train_rows), directions)
         if batches.skipped:
-            limit = min(self.max_length, recipe.fit.max_tokens)
+            limit = min(self.max_length, recipe.fit.batch_tokens)
             self.on_event(
                 Noted(f"left out {batches.skipped} sentence pairs longer than {self.length_limit(limit)}")
             )
@@ -146,7 +149,7 @@ class Setup(Session):
             TokenizedCorpus(corpus, self.base.tokenizer),
             self.training_directions if directions is None else directions,
             self.codes,
-            max_tokens=recipe.fit.max_tokens,
+            max_tokens=recipe.fit.batch_tokens,
             max_length=self.max_length,
             temperature=recipe.data.temperature,
             seed=recipe.seed,

@@ -158,7 +158,7 @@ def fine_tune(
     trainable = sum(parameter.numel() for parameter in parameters)
     return TrainingResult(
         run=run,
-        index=strategy.as_text() if adapters else {},
+        index={str(layer): side for layer, side in strategy.by_layer.items()} if adapters else {},
         index_source=index_source,
         ranks=dict(ranks.by_language) if ranks else {},
         new_languages=recipe.new_languages,

@@ -217,7 +217,7 @@ def _translate_chunk(
     places: list[list[list[tuple[str, Direction, int]]]] = []
     for line in lines:
         specials = max(len(tokenizer.source_ids([], line.src, tgt)) for tgt in line.targets)
-        parts = split_line(line.text, lambda text, more=specials: len(tokenizer.encode(text)) + more, longest)
+        parts = split_line(line.text, lambda text: len(tokenizer.encode(text)), longest - specials)
         of_line = []
         for direction in (Direction(line.src, tgt) for tgt in line.targets):
             of_target = []

@@ -26,7 +26,7 @@ from lslo_cli.nn.route import Route
 from lslo_cli.recipe import Method
 from lslo_cli.tasks.setup import Setup
 
-NOT_THE_ADAPTERS = {
+NOT_THE_ADAPTERS: Mapping[str, bool | set[str]] = {
     **dict.fromkeys(("name", "description", "base", "card", "flare", "reproduce", "run"), True),
     "data": {"path"},
     "evaluate": {"metric_model", "directions"},
@@ -42,7 +42,7 @@ def save_weights(
     setup: Setup, folder: Path, adapters: Adapters | None, strategy: IndexStrategy, ranks: RankMap | None
 ) -> TensorFile:
     """Write the adapters, or without any the whole model, below ``folder``, in the main process only."""
-    if adapters is None:
+    if adapters is None or ranks is None:
         path = folder / MODEL / "model.safetensors"
         setup.on_main(lambda: save_base(setup.base, path.parent))
     else:

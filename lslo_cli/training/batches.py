@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -17,10 +17,14 @@ from lslo_cli.nn.loss import IGNORED
 from lslo_cli.training.sampling import PairSampler, epoch_generator
 from lslo_cli.training.tokenized import Examples, TokenizedCorpus
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 POOL = 256
 """Batches per random pool that is sorted by length: larger pools pad less, smaller ones mix more."""
 
-AnyBatch = TypeVar("AnyBatch")
+AnyBatch = TypeVar("AnyBatch", bound="DataclassInstance")
+Length = TypeVar("Length", int, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -139,8 +143,8 @@ class EpochBatches:
         )
 
 
-class Epoch(Sequence[Batch]):
-    """The batches of one epoch: a sequence of known length that builds each batch when it is asked for."""
+class Epoch:
+    """The batches of one epoch, of which each is built when it is asked for."""
 
     def __init__(self, source: EpochBatches, groups: list[np.ndarray]):
         self._source = source
@@ -152,6 +156,9 @@ class Epoch(Sequence[Batch]):
     def __getitem__(self, index: int) -> Batch:
         return self._source.build(self._groups[index])
 
+    def __iter__(self) -> Iterator[Batch]:
+        return (self[index] for index in range(len(self)))
+
     @property
     def padding(self) -> float:
         """Padded over real tokens of both sides, at least 1."""
@@ -161,7 +168,7 @@ class Epoch(Sequence[Batch]):
                 self._source.examples.source_length[group],
                 self._source.examples.target_length[group],
             ):
-                computed += len(group) * int(_rounded_up(lengths.max(), self._source.multiple))
+                computed += len(group) * _rounded_up(int(lengths.max()), self._source.multiple)
                 real += int(lengths.sum())
         return computed / real
 
@@ -228,7 +235,7 @@ def padded(rows: Sequence[Sequence[int]], pad: int, multiple: int = 1) -> tuple[
     ``longest`` is rounded up to a multiple of ``multiple``.
     """
     lengths = np.array([len(row) for row in rows])
-    mask = np.arange(_rounded_up(lengths.max(), multiple)) < lengths[:, None]  # (rows, longest)
+    mask = np.arange(_rounded_up(int(lengths.max()), multiple)) < lengths[:, None]  # (rows, longest)
     ids = np.full(mask.shape, pad, dtype=np.int64)
     ids[mask] = np.concatenate(rows)
     return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
@@ -241,6 +248,6 @@ def language_indices(directions: Sequence[Direction], languages: Sequence[str]) 
     return src, torch.tensor([index[direction.tgt] for direction in directions])
 
 
-def _rounded_up(length: np.ndarray, multiple: int) -> np.ndarray:
+def _rounded_up(length: Length, multiple: int) -> Length:
     """The next multiple of ``multiple``, of a number or of each of many."""
     return -(-length // multiple) * multiple

@@ -27,7 +27,7 @@ class PairSampler:
     pair once; a higher T repeats pairs of small directions; equal sizes make T irrelevant.
     """
 
-    def __init__(self, sizes: Sequence[int], temperature: float):
+    def __init__(self, sizes: Sequence[int] | np.ndarray, temperature: float):
         """``sizes``: pairs per direction, some of them maybe 0; ``temperature`` > 0, inf for uniform."""
         self.sizes = np.asarray(sizes, dtype=np.int64)
         if self.sizes.sum() == 0 or not temperature > 0:

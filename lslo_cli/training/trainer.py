@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence, Sized
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -99,7 +99,7 @@ class EpochSource(Protocol):
     A batch has ``tokens``, what its summed loss is divided by, and ``to(device)``; for a GPU ``pinned()``.
     """
 
-    def batches(self, epoch: int) -> Sequence[Any]: ...
+    def batches(self, epoch: int) -> Sized: ...
 
     def updates(self, epoch: int, accumulate: int) -> Iterator[list[Any]]: ...
 

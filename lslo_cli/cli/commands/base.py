@@ -49,7 +49,7 @@ def convert(
 
     if dtype not in (None, *Dtype):
         raise UsageError(f"there is no number format '{dtype}'", f"choose {', '.join(Dtype)}")
-    base = convert_fairseq(folder, out, dtype and Dtype(dtype))
+    base = convert_fairseq(folder, out, Dtype(dtype) if dtype else None)
     console.show_facts(
         [
             ("parameters", base.identity.parameters),

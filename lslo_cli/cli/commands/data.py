@@ -157,8 +157,8 @@ def show_check(result: DataCheckResult, pairs: bool) -> None:
         console.show_table(f"{split.split}: lines", columns, rows, names=2)
         console.results.print()
         if pairs:
-            rows = [(*pair.languages, pair.rows, pair.identical) for pair in split.pairs]
-            console.show_table(f"{split.split}: pairs", ("", "", "rows", "identical"), rows, names=2)
+            shared = [(*pair.languages, pair.rows, pair.identical) for pair in split.pairs]
+            console.show_table(f"{split.split}: pairs", ("", "", "rows", "identical"), shared, names=2)
             console.results.print()
     if result.findings:
         console.show_facts((finding.severity, _sentence(finding)) for finding in result.findings)

@@ -100,7 +100,7 @@ def show_ranks(result: SubspaceResult, languages: Sequence[LanguageRecord]) -> N
     for matrix in result.pruned.matrices("B"):
         kept[matrix.language] = kept.get(matrix.language, 0) + matrix.size - matrix.pruned
         size[matrix.language] = size.get(matrix.language, 0) + matrix.size
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (
             language.code,
             language.resource,

@@ -22,7 +22,7 @@ from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from lslo_cli.recipe import Recipe
+    from lslo_cli.recipe import Memory, Recipe
     from lslo_cli.tasks import Written
 
 READ = ("flare", "run", "name", "description")
@@ -68,7 +68,7 @@ class TaskOptions(MachineOptions, FolderOptions):
         Key("flare.languages", split_commas),
     ] = None
 
-    def resolve(self) -> Recipe:
+    def resolve(self, memory: Memory | None = None) -> Recipe:
         """The recipe with these options applied. Raises UsageError for a ``--set`` that has no effect."""
         for assignment in self.assignments or ():
             key = assignment.partition("=")[0].strip()
@@ -77,7 +77,7 @@ class TaskOptions(MachineOptions, FolderOptions):
                     f"'--set {assignment}' has no effect in lslo flare",
                     "set keys of [flare], such as flare.rank=4, or of [run]; --seeds names the seeds",
                 )
-        recipe = super().resolve()
+        recipe = super().resolve(memory)
         return recipe if recipe.name else recipe.model_copy(update={"name": f"flare-{recipe.flare.task}"})
 
 

@@ -16,7 +16,7 @@ from lslo_cli.cli.options import FolderOptions
 
 @dataclass(frozen=True, kw_only=True)
 class FlareReportOptions(FolderOptions):
-    folder: Annotated[
+    path: Annotated[
         Path | None,
         Argument(
             metavar="EXPERIMENT",
@@ -40,7 +40,7 @@ class FlareReportOptions(FolderOptions):
 
     def located(self) -> Path:
         """The experiment's folder."""
-        return self.folder or self.results / self.resolve().experiment
+        return self.path or self.results / self.resolve().experiment
 
 
 @takes(FlareReportOptions)

@@ -137,9 +137,9 @@ class OneFigureOptions(PlotOptions):
 
         if prepared.remark:
             console.say(prepared.remark)
-        if self.text and prepared.text is None:
-            raise UsageError(f"{prepared.stem} cannot be drawn in a terminal", "leave out --text")
         if self.text:
+            if prepared.text is None:
+                raise UsageError(f"{prepared.stem} cannot be drawn in a terminal", "leave out --text")
             show_text(prepared.text())
             return
         style, formats = self.chosen_style(), self.chosen_formats()
