@@ -42,11 +42,13 @@ class FlareLoRA(nn.Module):
         self.block = block
         self.phi = phi
         self.scale = alpha / rank
-        place = {"device": base.weight.device, "dtype": torch.float32}
-        self.lora_A = nn.Parameter(torch.empty(rank, base.in_features, **place))
-        self.lora_B = nn.Parameter(torch.zeros(base.out_features, rank, **place))
+        device = base.weight.device
+        self.lora_A = nn.Parameter(torch.empty(rank, base.in_features, device=device, dtype=torch.float32))
+        self.lora_B = nn.Parameter(torch.zeros(base.out_features, rank, device=device, dtype=torch.float32))
         nn.init.kaiming_uniform_(self.lora_A, a=math.sqrt(5))
-        self.attention = CrossAttention(rank).to(**place) if phi is Phi.CROSS_ATTENTION else None
+        self.attention = None
+        if phi is Phi.CROSS_ATTENTION:
+            self.attention = CrossAttention(rank).to(device, torch.float32)
         self._norm = (norm,)  # in a tuple, or it would count as a part of the adapter
         if phi is not None:
             source.readers.append(name)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from torch import nn
+from transformers import PreTrainedModel
 
 from lslo_cli.architectures import TASK_LAYOUTS
 from lslo_cli.architectures.layout import Layout
@@ -27,7 +29,7 @@ class Block:
         return f"{self.stack}.{self.number}"
 
 
-def layout_of(model: nn.Module) -> Layout:
+def layout_of(model: PreTrainedModel) -> Layout:
     """The layout of a model. Raises InputError for an architecture that is not listed."""
     return _layout(model.config.model_type)
 
@@ -42,12 +44,13 @@ def decodes_only(model_type: str) -> bool:
     return Stack.ENCODER not in _layout(model_type).layers
 
 
-def blocks_of(model: nn.Module) -> Iterator[Block]:
+def blocks_of(model: PreTrainedModel) -> Iterator[Block]:
     """The blocks of every stack that a model has, in the order in which they run."""
     body = model.base_model
     for stack, path in layout_of(model).layers.items():
         if hasattr(body, path.partition(".")[0]):  # an encoder may come without the decoder
-            for number, module in enumerate(body.get_submodule(path), start=1):
+            blocks = cast(nn.ModuleList, body.get_submodule(path))
+            for number, module in enumerate(blocks, start=1):
                 yield Block(stack, number, module)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from lslo_cli.architectures.layout import Layout
 from lslo_cli.errors import InputError, UsageError
@@ -73,7 +75,7 @@ class FlareAdapters:
                     yield f"{name}.{part}", parameter
 
 
-def attach_flare(model: nn.Module, settings: FlareSettings) -> FlareAdapters:
+def attach_flare(model: PreTrainedModel, settings: FlareSettings) -> FlareAdapters:
     """Freeze ``model`` and put adapters on the query and value maps of its self-attention.
 
     A is drawn from torch's global generator, so that a seed fixes it. Raises InputError for an architecture
@@ -100,7 +102,7 @@ def attach_flare(model: nn.Module, settings: FlareSettings) -> FlareAdapters:
         for path in _linear_maps(block, layout, settings.elsewhere):
             fuses = path in fused_maps(layout, block.stack)
             adapter = FlareLoRA(
-                block.module.get_submodule(path),
+                cast(nn.Linear, block.module.get_submodule(path)),
                 source,
                 name=f"{block.name}.{path}",
                 block=block.name,
@@ -115,7 +117,7 @@ def attach_flare(model: nn.Module, settings: FlareSettings) -> FlareAdapters:
 
 
 @torch.no_grad()
-def merge(model: nn.Module, adapters: FlareAdapters) -> None:
+def merge(model: PreTrainedModel, adapters: FlareAdapters) -> None:
     """Add plain LoRAs to the matrices they sit on and take them out: ``W + (alpha/r) B A``.
 
     The model is the stock one again. Raises RuntimeError for fusion adapters, which cannot be merged.
@@ -126,14 +128,14 @@ def merge(model: nn.Module, adapters: FlareAdapters) -> None:
     detach(model, adapters)
 
 
-def detach(model: nn.Module, adapters: FlareAdapters) -> None:
+def detach(model: PreTrainedModel, adapters: FlareAdapters) -> None:
     """Take adapters out again: the frozen maps are as they were."""
     modules = {block.name: block.module for block in blocks_of(model)}
     for name, adapter in adapters.by_name.items():
         _replace(modules[adapter.block], name.removeprefix(f"{adapter.block}."), adapter.base)
 
 
-def enable_checkpointing(model: nn.Module, source: Source) -> None:
+def enable_checkpointing(model: PreTrainedModel, source: Source) -> None:
     """Gradient checkpointing under which what is computed again in backward reads the same source."""
     # transformers renamed it within version 5.
     enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable

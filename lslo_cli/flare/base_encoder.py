@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import nn
+from transformers import PreTrainedModel
 
 from lslo_cli.models.base import load_base
 from lslo_cli.models.tokenizer import Tokenizer
@@ -44,7 +44,7 @@ class BaseTokenizer:
 
 def load_base_encoder(
     name: str, languages: Sequence[str], *, revision: str | None = None, attention: str | None = None
-) -> tuple[nn.Module, BaseTokenizer]:
+) -> tuple[PreTrainedModel, BaseTokenizer]:
     """The encoder of ``world``, a folder or a hub id, with its tokenizer.
 
     All texts are read as the first of ``languages`` that it knows. Raises InputError where there is no such

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from lslo_cli.flare.architectures import Block, blocks_of
 from lslo_cli.flare.attach import FlareAdapters
@@ -16,7 +17,7 @@ from lslo_cli.flare.source import Side, SourceStates
 
 @torch.no_grad()
 def capture(
-    model: nn.Module,
+    model: PreTrainedModel,
     adapters: FlareAdapters,
     inputs: Mapping[str, Tensor],
     forward: Callable | None = None,
@@ -43,7 +44,7 @@ def capture(
     return states.masked() if settings.mask_padding else states
 
 
-def _masks(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _masks(model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Which positions are no padding, by stack: the first stack of a model reads ``input_ids``."""
     first = next(iter(blocks_of(model))).stack
     masks = {first: inputs.get("attention_mask"), "decoder": inputs.get("decoder_attention_mask")}

@@ -67,6 +67,10 @@ class Seed:
     def tuned(self) -> TaskModel:
         """The model tuned on the source language. Raises InputError where it has not been trained."""
         run = self.training(SOURCE).result.run(TUNING)
+        if run is None or run.weights is None:
+            raise InputError(
+                f"{self.source.training} has no run '{TUNING}'", f"train it: {FlareTrainingResult.command}"
+            )
         return self.setup.tuned_model(store.read_tensor_path(self.source.training, run.weights))
 
     @cached_property

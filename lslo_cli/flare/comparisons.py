@@ -45,13 +45,6 @@ class Comparison:
     paper: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Compared(Outcome):
-    """What became of a comparison, with its p-value over rows; None where it was not run."""
-
-    p: float | None = None
-
-
 class Comparer:
     """Comparisons of the runs of one study; what was resampled once is kept."""
 
@@ -59,26 +52,26 @@ class Comparer:
         self.study = study
         self._resampled = cache(self._resample)
 
-    def compare(self, comparisons: Sequence[Comparison]) -> list[Compared]:
+    def compare(self, comparisons: Sequence[Comparison]) -> list[Outcome]:
         """What becomes of each, in order; p-values are adjusted for their number.
 
         A difference shows where it is beyond chance over seeds, by Student's t, and over rows.
         """
         found = [self._compare(comparison) for comparison in comparisons]
-        ran = [index for index, outcome in enumerate(found) if outcome.p is not None]
-        for index, p in zip(ran, holm([found[index].p for index in ran]), strict=True):
+        measured = {index: outcome.p for index, outcome in enumerate(found) if outcome.p is not None}
+        for index, p in zip(measured, holm(list(measured.values())), strict=True):
             verdict = found[index].verdict
             if verdict is Verdict.SHOWS and p >= SIGNIFICANT:
                 verdict = Verdict.WITHIN
             found[index] = replace(found[index], p=p, verdict=verdict)
         return found
 
-    def _compare(self, comparison: Comparison) -> Compared:
+    def _compare(self, comparison: Comparison) -> Outcome:
         ours, theirs = (self.study.scores(side) for side in (comparison.ours, comparison.theirs))
-        keys = ours.keys() & theirs.keys()
-        seeds = [s for s in self.study.seeds if all((s, code) in keys for code in self.study.languages)]
+        both = ours.keys() & theirs.keys()
+        seeds = [s for s in self.study.seeds if all((s, code) in both for code in self.study.languages)]
         if not seeds:
-            return Compared(comparison.text, "", None, None, comparison.paper, Verdict.NOT_RUN)
+            return Outcome(comparison.text, "", None, None, comparison.paper, Verdict.NOT_RUN)
         keys = [(seed, code) for seed in seeds for code in self.study.languages]
         differences = [fmean(ours[key] - theirs[key] for key in keys if key[0] == seed) for seed in seeds]
         resampled = sum(
@@ -88,7 +81,7 @@ class Comparer:
         difference, interval = fmean(differences), interval_over_seeds(differences)
         verdict = judged(Expectation.HIGHER, interval)
         p = two_sided_p(difference, resampled)
-        return Compared(comparison.text, "", difference, interval, comparison.paper, verdict, p=p)
+        return Outcome(comparison.text, "", difference, interval, comparison.paper, verdict, p=p)
 
     def _resample(self, key: tuple[int, str], answers: str) -> np.ndarray:
         """The score of some answers on every resample of the rows of their test."""
@@ -99,7 +92,7 @@ class Comparer:
         return resampled_accuracy(digits(answers), gold, counts)
 
 
-def numbers(outcome: Compared) -> Sequence[Cell]:
+def numbers(outcome: Outcome) -> Sequence[Cell]:
     """The cells of ``COLUMNS``."""
     difference = None if outcome.difference is None else Difference(outcome.difference)
     return difference, interval_text(outcome), outcome.p

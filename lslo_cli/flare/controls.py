@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lslo_cli.flare.comparisons import COLUMNS, P_NOTE, Compared, Comparer, Comparison, numbers
+from lslo_cli.flare.comparisons import COLUMNS, P_NOTE, Comparer, Comparison, numbers
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
 from lslo_cli.paper import Expectation
-from lslo_cli.report.findings import Verdict, notes_on
+from lslo_cli.report.findings import Outcome, Verdict, notes_on
 from lslo_cli.report.table import Column, Table
 
 RIGHT, SHUFFLED, MEAN = "right source", "shuffled source", "mean source"
@@ -41,7 +41,7 @@ class Checked:
     """A fused run with its checks by what they ask."""
 
     run: str
-    checks: Mapping[str, Compared]
+    checks: Mapping[str, Outcome]
 
     @property
     def reading(self) -> Reading:
@@ -75,7 +75,7 @@ def checked_runs(study: FlareStudy) -> dict[str, Checked]:
         if FlareRun.parse(run).method in (FlareMethod.FLARE, FlareMethod.FLARE_MT)
         for name, comparison in _comparisons(study, run).items()
     ]
-    found: dict[str, dict[str, Compared]] = {}
+    found: dict[str, dict[str, Outcome]] = {}
     outcomes = Comparer(study).compare([comparison for *_, comparison in asked])
     for (run, name, _), outcome in zip(asked, outcomes, strict=True):
         found.setdefault(run, {})[name] = outcome

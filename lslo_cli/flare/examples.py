@@ -51,6 +51,9 @@ class Question:
         return f"{self.text} {self.pair}".strip()
 
 
+Examples = Sequence[Example | Question]
+
+
 @dataclass(frozen=True)
 class Prompt:
     """What a decoder is asked: a content, of which the end may be cut, and a cue that the answer follows."""
@@ -66,8 +69,8 @@ class Pairs:
     ``left_out`` is how many rows of the files are not among them, for want of an answer or a translation.
     """
 
-    source: tuple[Example, ...] | tuple[Question, ...]
-    target: tuple[Example, ...] | tuple[Question, ...]
+    source: Examples
+    target: Examples
     left_out: int = 0
 
     @property
@@ -81,11 +84,7 @@ class Pairs:
         return digest_of(rows)
 
 
-def paired(
-    source: Sequence[Example] | Sequence[Question],
-    target: Sequence[Example] | Sequence[Question],
-    what: str,
-) -> Pairs:
+def paired(source: Examples, target: Examples, what: str) -> Pairs:
     """Examples matched by id, in the order of their ids. Raises InputError where ids or labels differ."""
     by_id = {example.id: example for example in source}
     missing = [example.id for example in target if example.id not in by_id]

@@ -10,6 +10,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from torch import nn
+from transformers import PreTrainedModel
 
 from lslo_cli.artifacts.writing import writing
 from lslo_cli.errors import InputError
@@ -41,7 +42,9 @@ def save_flare(
         write_tensors(file, path, tensors, {FORMAT: json.dumps(header)})
 
 
-def load_flare(path: Path, model: nn.Module, extra: Mapping[str, nn.Module] | None = None) -> FlareAdapters:
+def load_flare(
+    path: Path, model: PreTrainedModel, extra: Mapping[str, nn.Module] | None = None
+) -> FlareAdapters:
     """Put the adapters of a file on ``model``, and the states of ``extra`` modules into them.
 
     Raises InputError where the file is missing, damaged or something else, or does not fit the model.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from lslo_cli.flare.comparisons import COLUMNS, P_NOTE, Compared, Comparer, Comparison, numbers
+from lslo_cli.flare.comparisons import COLUMNS, P_NOTE, Comparer, Comparison, numbers
 from lslo_cli.flare.controls import Checked
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.method.flare import FlareMethod, FlareRun
 from lslo_cli.paper import FLARE_CLAIMS, Expectation, FlareClaim, flare_table
-from lslo_cli.report.findings import Finding, Verdict, notes_on
+from lslo_cli.report.findings import Finding, Outcome, Verdict, notes_on
 from lslo_cli.report.table import Column, Difference, Table, two_decimals
 
 PAPERS_TASKS = {"nusax": "NusaX", "xnli": "XNLI", "tydiqa": "TyDiQA"}
@@ -60,7 +60,7 @@ def claim_table(study: FlareStudy, checked: Mapping[str, Checked]) -> Table:
 def _findings(study: FlareStudy, checked: Mapping[str, Checked]) -> list[Finding]:
     asked = [(claim, other) for claim in FLARE_CLAIMS for other in claim.others]
     outcomes = Comparer(study).compare([_comparison(study, claim, other) for claim, other in asked])
-    found: dict[str, list[Compared]] = {}
+    found: dict[str, list[Outcome]] = {}
     for (claim, _), outcome in zip(asked, outcomes, strict=True):
         result = checked.get(_named(study, claim.run) or "")
         if outcome.verdict is Verdict.SHOWS and result and not result.reading.bears_out:
@@ -87,11 +87,13 @@ def _named(study: FlareStudy, name: str) -> str | None:
 def _papers(study: FlareStudy, run: str, other: str) -> float | None:
     """The printed difference of two runs on the study's task, None where the paper has not both."""
     task = PAPERS_TASKS.get(study.task)
-    both = [_printed(name, task) for name in (run, other)]
-    return None if None in both else round(both[0] - both[1], 2)
+    if task is None:
+        return None
+    ours, theirs = (_printed(name, task) for name in (run, other))
+    return None if ours is None or theirs is None else round(ours - theirs, 2)
 
 
-def _printed(name: str, task: str | None) -> float | None:
+def _printed(name: str, task: str) -> float | None:
     parsed, paper = FlareRun.parse(name), flare_table()
     if parsed.method is FlareMethod.FLARE:
         return paper.fusion_functions.get(parsed.phi, {}).get(task)

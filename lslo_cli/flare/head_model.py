@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lslo_cli.flare.examples import Example, Pairs, Question
+from lslo_cli.flare.examples import Example, Examples, Pairs, Question
 from lslo_cli.flare.heads import Classifier, SpanFinder, pooled
-from lslo_cli.flare.task_model import Batch, Examples, Prepared, TaskModel
+from lslo_cli.flare.task_model import Batch, Prepared, TaskModel
 from lslo_cli.flare.texts import Texts, encode, encode_questions
 from lslo_cli.method.task_scores import overlap
 from lslo_cli.nn.loss import IGNORED
@@ -30,8 +30,8 @@ class HeadModel(TaskModel):
 
     def prepared(self, examples: Examples, max_length: int) -> Prepared:
         """Labels are numbers of classes, or first and last token of an answer."""
-        if isinstance(examples[0], Question):
-            texts, labels = encode_questions(self.tokenizer, examples, max_length)
+        if questions := [example for example in examples if isinstance(example, Question)]:
+            texts, labels = encode_questions(self.tokenizer, questions, max_length)
         else:
             texts = self.texts(examples, max_length)
             labels = torch.tensor([example.label for example in examples])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
+from transformers import PreTrainedModel
 
 from lslo_cli.artifacts.provenance import digest_of, digest_of_file
 from lslo_cli.artifacts.schema import ModelIdentity
@@ -44,7 +44,7 @@ def find_snapshot(name: str, revision: str | None = None) -> Snapshot:
     return Snapshot(files[0].parent, files[0].parent.name)
 
 
-def identify(name: str, snapshot: Snapshot, backbone: nn.Module) -> ModelIdentity:
+def identify(name: str, snapshot: Snapshot, backbone: PreTrainedModel) -> ModelIdentity:
     """The identity of a stock model that was just loaded. Raises InputError where its weights are gone."""
     weights = weight_files(snapshot.folder)
     if not weights:

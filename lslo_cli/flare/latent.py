@@ -75,7 +75,8 @@ class TargetEncoder:
             parts.append(
                 read_target(
                     self.encoder,
-                    *(tensor.to(device) for tensor in inputs.values()),
+                    inputs["input_ids"].to(device),
+                    inputs["attention_mask"].to(device),
                     route=self._route,
                     languages=(index, index) if self._route else None,
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -13,6 +13,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     MT5EncoderModel,
+    PreTrainedModel,
     T5EncoderModel,
 )
 
@@ -26,7 +27,7 @@ from lslo_cli.flare.source import Side
 from lslo_cli.flare.task_model import TaskModel
 from lslo_cli.flare.tasks import SOURCE, Task
 from lslo_cli.models.checkpoint import WORLD, WORLD_FOLDER
-from lslo_cli.models.pretrained import pretrained
+from lslo_cli.models.pretrained import moved, pretrained
 from lslo_cli.nn.files import first_not_finite, unreadable_reason
 from lslo_cli.world import PIVOT
 
@@ -64,7 +65,7 @@ def load_task_model(
         for module in backbone.modules():
             if isinstance(module, nn.Dropout):
                 module.p = dropout
-    backbone.to(device).eval()
+    moved(backbone, device).eval()
     if writes:
         return PromptedModel(backbone, _writing(tokenizer, name), Side.LEFT, task, answer_tokens)
     width = backbone.config.hidden_size
@@ -72,7 +73,7 @@ def load_task_model(
     return HeadModel(backbone, tokenizer, Side.RIGHT, head.to(device))
 
 
-def _read(name: str, revision: str | None, attention: str | None) -> tuple[nn.Module, Any, bool]:
+def _read(name: str, revision: str | None, attention: str | None) -> tuple[PreTrainedModel, Any, bool]:
     """A model with its tokenizer, and whether it answers in words; of translation models the encoder."""
     try:
         config = pretrained(AutoConfig, str(WORLD_FOLDER) if name == WORLD else name, revision=revision)
@@ -81,7 +82,7 @@ def _read(name: str, revision: str | None, attention: str | None) -> tuple[nn.Mo
             return *load_base_encoder(name, languages, revision=revision, attention=attention), False
         writes = decodes_only(config.model_type)
         kind = AutoModelForCausalLM if writes else CLASSES.get(config.model_type, AutoModel)
-        options = {} if attention is None else {"attn_implementation": attention}
+        options: dict[str, Any] = {} if attention is None else {"attn_implementation": attention}
         options |= {"revision": revision, "dtype": torch.float32, "output_loading_info": True}
         backbone, report = pretrained(kind, name, **options)
         tokenizer = pretrained(AutoTokenizer, name, revision=revision)
@@ -98,7 +99,7 @@ def _read(name: str, revision: str | None, attention: str | None) -> tuple[nn.Mo
     return backbone, tokenizer, writes
 
 
-def _check(name: str, backbone: nn.Module, missing: Iterable[str], words: int) -> None:
+def _check(name: str, backbone: PreTrainedModel, missing: Iterable[str], words: int) -> None:
     """Raise InputError for weights that are missing, which would be random, or not finite, and where the
     tokenizer has more words than the model."""
     lacking = sorted(key for key in missing if "pooler" not in key)  # which nothing here reads
@@ -109,7 +110,7 @@ def _check(name: str, backbone: nn.Module, missing: Iterable[str], words: int) -
         )
     if broken := first_not_finite(backbone.state_dict()):
         raise InputError(f"the weights of '{name}' are not finite, the first in {broken}", AGAIN)
-    rows = backbone.get_input_embeddings().num_embeddings
+    rows = cast(nn.Embedding, backbone.get_input_embeddings()).num_embeddings
     if words > rows:
         raise InputError(f"the tokenizer of '{name}' has {words:,} words, its model {rows:,}", AGAIN)
 

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
+from lslo_cli.architectures.translation import Part
 from lslo_cli.errors import InputError
 from lslo_cli.flare.architectures import blocks_of
 
@@ -31,18 +33,19 @@ class MixedAttention(nn.Module):
     kept; while the target is, it is used.
     """
 
-    def __init__(self, attention: nn.Module):
+    _own: Tensor
+
+    def __init__(self, attention: Part):
         super().__init__()
         self.attention = attention
         self.ratio = nn.Linear(1, 1)
         nn.init.zeros_(self.ratio.weight)
         nn.init.zeros_(self.ratio.bias)
         self.source: tuple[Tensor, Tensor, Tensor] | None = None
-        self.mixes = False
 
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
         output, *rest = self.attention(hidden_states, *args, **kwargs)
-        if not self.mixes:
+        if self.source is None:
             self._own = output
             return (output, *rest)
         crossed, entropy = self._cross(output, *self.source)
@@ -86,9 +89,11 @@ class MixedAttention(nn.Module):
 class XMixup:
     """The method on a whole encoder: mixed attention in one block, two readings, and its loss."""
 
-    def __init__(self, model: nn.Module, block: int):
+    def __init__(self, model: PreTrainedModel, block: int):
         """``block`` counts from 1. Raises InputError where there is no such block or no BERT-like model."""
-        blocks = {b.number: b.module for b in blocks_of(model) if hasattr(b.module, "attention")}
+        blocks: dict[int, Part] = {
+            b.number: b.module for b in blocks_of(model) if hasattr(b.module, "attention")
+        }
         if block not in blocks or not hasattr(blocks[block].attention, "self"):
             raise InputError(
                 f"X-Mixup cannot mix in block {block} of a '{model.config.model_type}' model",
@@ -113,11 +118,10 @@ class XMixup:
         Masks are those of source and target, (rows, length).
         """
         self.mixed.keep(mask, target_mask)
-        self.mixed.mixes = True
         try:
             yield
         finally:
-            self.mixed.mixes, self.mixed.source = False, None
+            self.mixed.source = None
 
 
 def mixup_loss(

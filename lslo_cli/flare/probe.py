@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lslo_cli.flare.adapter import FlareLoRA
 from lslo_cli.flare.readings import FlareReading
@@ -28,8 +28,9 @@ def activations(
     }
     tokens = 0
 
-    def observe(name: str) -> Callable[[nn.Module, tuple[Tensor]], None]:
+    def observe(name: str) -> Callable[[FlareLoRA, tuple[Tensor]], None]:
         def hook(adapter: FlareLoRA, inputs: tuple[Tensor]) -> None:
+            assert adapter.source.tokens is not None  # a batch says where its texts have tokens
             is_token = adapter.source.tokens[..., None].to(inputs[0].device)
             for number, hidden in enumerate(adapter.bottleneck(*inputs)):
                 sums[name][number] += (hidden.double().relu() * is_token).sum(dim=(0, 1)).cpu()

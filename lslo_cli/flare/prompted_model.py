@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import GenerationConfig
 
-from lslo_cli.flare.examples import Example, Pairs, Question
-from lslo_cli.flare.task_model import Batch, Examples, Prepared, TaskModel
+from lslo_cli.flare.examples import Example, Examples, Pairs, Question
+from lslo_cli.flare.task_model import Batch, Prepared, TaskModel
 from lslo_cli.flare.tasks import Task
 from lslo_cli.flare.texts import Texts
 from lslo_cli.method.task_scores import normalised_answer, overlap
@@ -85,8 +86,9 @@ class PromptedModel(TaskModel):
             eos_token_id=self.tokenizer.eos_token_id,
             pad_token_id=batch.split.texts.pad_id,
         )
+        generator: Any = self.backbone  # it can generate, which the type of all models does not say
         with batch.writing(self.backbone):
-            ids = self.backbone.generate(**inputs, generation_config=settings)
+            ids = generator.generate(**inputs, generation_config=settings)
         texts = self.tokenizer.batch_decode(ids[:, batch.length :], skip_special_tokens=True)
         return [text.strip().partition("\n")[0] for text in texts]
 

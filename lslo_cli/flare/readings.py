@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,12 @@ class Reading:
         """What is trained and saved beside the adapters."""
         return self.model.modules()
 
+    def attached(self) -> FlareAdapters:
+        """The adapters of a method that trains. Raises RuntimeError for one that has none."""
+        if self.adapters is None:
+            raise RuntimeError("a method that trains nothing has no adapters")
+        return self.adapters
+
     def parameters(self) -> list[nn.Parameter]:
         own = self.adapters.parameters() if self.adapters else []
         return [*own, *(p for module in self.modules().values() for p in module.parameters())]
@@ -58,10 +65,10 @@ class Reading:
         return self.model.answers(self.batch(split, rows))
 
     @torch.no_grad()
-    def predict(self, split: Prepared, size: int) -> list[int] | list[list[float]]:
+    def predict(self, split: Prepared, size: int) -> list[Any]:
         """The answer to every text of a split, as :meth:`TaskModel.answers` has it, in eval mode."""
         self.model.train(False)
-        answers = {}
+        answers: dict[int, Any] = {}
         for rows in prediction_batches(split.lengths, size):
             answers |= zip(rows, self.answers(split, rows).tolist(), strict=True)
         return [answers[row] for row in range(len(split.lengths))]
@@ -90,6 +97,8 @@ class FlareReading(Reading):
     where padding is not masked, those of a text padded to ``max_length``.
     """
 
+    adapters: FlareAdapters
+
     def __init__(
         self,
         model: TaskModel,
@@ -111,7 +120,7 @@ class FlareReading(Reading):
 
     def batch(self, split: Prepared, rows: Sequence[int]) -> Batch:
         batch = super().batch(split, rows)
-        return replace(batch, fusion=self.adapters.source, states=split.sources(rows, batch.length))
+        return replace(batch, fusion=self.adapters.source, states=split.states(rows, batch.length))
 
     def _all_states(self, source: Texts) -> SourceStates:
         """The states of all rows in ``max_length`` positions, captured once."""
@@ -185,6 +194,7 @@ class MixupReading(Reading):
         return self.model.head.answers(self.logits(split, rows))
 
     def _read(self, split: Prepared, rows: Sequence[int]) -> tuple[tuple[Tensor, Tensor], ...]:
+        assert split.source is not None  # which :meth:`prepare` has seen to
         inputs, targets = split.source.padded(rows), split.texts.padded(rows)
         source = self.model.read(inputs)
         with self.mixup.source_was_read(inputs["attention_mask"], targets["attention_mask"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from torch import Tensor
@@ -13,7 +14,7 @@ from lslo_cli.events import Noted
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.files import restore_flare, save_flare
 from lslo_cli.flare.probe import activations
-from lslo_cli.flare.readings import Reading
+from lslo_cli.flare.readings import FlareReading, Reading
 from lslo_cli.flare.results import Activation, Prediction, TrainedRun
 from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.task_model import Prepared, TaskModel
@@ -69,7 +70,7 @@ def answer(
     """One method's answers to a test set, and those of the controls where it fuses."""
     with setup.reading(tuned, run, language) as reading:
         if run.method.trains:
-            restore_flare(path, reading.adapters, reading.modules())
+            restore_flare(path, reading.attached(), reading.modules())
         split = reading.prepare(pairs)
         other = shuffled_rows(len(split.lengths), setup.seed)
         return [
@@ -82,7 +83,8 @@ def probe(
 ) -> list[Activation]:
     """Mean activations of source and target in every bottleneck of a FLARE run (the paper's figure 5)."""
     with setup.reading(tuned, run, language) as reading:
-        restore_flare(path, reading.adapters, reading.modules())
+        restore_flare(path, reading.attached(), reading.modules())
+        assert isinstance(reading, FlareReading)  # no other method is probed
         found = activations(reading, reading.prepare(pairs), setup.settings.batch_size)
     return [
         Activation(run=str(run), adapter=name, source=source, target=target)
@@ -148,7 +150,8 @@ def _train(
         task=f"{name} on {language}, seed {setup.seed}",
         on_event=setup.on_event,
     )
-    setup.on_main(lambda: save_flare(path, reading.adapters, reading.modules(), run=name, language=language))
+    adapters = reading.attached()
+    setup.on_main(lambda: save_flare(path, adapters, reading.modules(), run=name, language=language))
     return TrainedRun(
         run=name,
         method=method,
@@ -156,7 +159,7 @@ def _train(
         translator_digest=translator_digest,
         left_out=left_out,
         trainable_parameters=_count(reading.parameters()),
-        adapter_parameters=_count(reading.adapters.parameters()),
+        adapter_parameters=_count(adapters.parameters()),
         seconds=trained.seconds,
         step_seconds=trained.step_seconds,
         best_epoch=trained.best_epoch,
@@ -165,5 +168,5 @@ def _train(
     )
 
 
-def _count(parameters: list[Tensor]) -> int:
+def _count(parameters: Iterable[Tensor]) -> int:
     return sum(parameter.numel() for parameter in parameters)

@@ -36,6 +36,7 @@ from lslo_cli.flare.tasks import Task, task_named
 from lslo_cli.flare.translator import LatentTranslation
 from lslo_cli.method.flare import FlareMethod, FlareRun, Translated
 from lslo_cli.method.languages import Language
+from lslo_cli.models.pretrained import moved
 from lslo_cli.recipe import Precision, Recipe
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.tasks.session import Session
@@ -147,14 +148,14 @@ class FlareSetup(Session):
         with _attached(self, model, _settings(self, None)) as adapters:
             restore_flare(weights, adapters, model.modules())
             merge(model.backbone, adapters)
-        model.backbone.to(self.dtype)
+        moved(model.backbone, self.dtype)
         return model
 
     @contextmanager
     def tuning(self) -> Iterator[Reading]:
         """A plain LoRA on the task model, for the source language."""
         model = self.new_model()
-        model.backbone.to(self.dtype)
+        moved(model.backbone, self.dtype)
         with _attached(self, model, _settings(self, None)) as adapters:
             yield Reading(model, adapters, self.settings.max_length)
 

@@ -231,7 +231,7 @@ class Source:
         def show(module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
             cache = kwargs.get("past_key_values")
             start = 0 if cache is None else int(cache.get_seq_length())
-            tokens = kwargs.get("decoder_input_ids", kwargs.get("input_ids"))
+            tokens = kwargs["decoder_input_ids" if "decoder_input_ids" in kwargs else "input_ids"]
             reading.states = states.window(start, start + tokens.shape[1])
 
         hook = model.register_forward_pre_hook(show, with_kwargs=True)

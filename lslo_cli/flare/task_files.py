@@ -80,9 +80,12 @@ def table(path: Path, columns: Sequence[str], delimiter: str) -> list[dict[str, 
 
 
 def _rows(path: Path, columns: Sequence[str], delimiter: str) -> Iterator[dict[str, str]]:
-    quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE  # a tab needs no quotes
     with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file, delimiter=delimiter, quoting=quoting)
+        reader = csv.DictReader(
+            file,
+            delimiter=delimiter,
+            quoting=csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE,  # a tab needs no quotes
+        )
         missing = [name for name in columns if name not in (reader.fieldnames or ())]
         if missing:
             raise InputError(f"{path} has no column '{missing[0]}'", AGAIN)

@@ -11,14 +11,13 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
-from lslo_cli.flare.examples import Example, Pairs, Question
+from lslo_cli.flare.examples import Examples, Pairs
 from lslo_cli.flare.source import Side, Source, SourceStates
 from lslo_cli.flare.texts import Texts, prediction_batches
 from lslo_cli.method.flare import SourceGiven
 from lslo_cli.nn.loss import IGNORED
-
-Examples = Sequence[Example] | Sequence[Question]
 
 MEAN_ROWS = 32
 """Rows whose sources are read at a time for their mean."""
@@ -56,10 +55,10 @@ class Prepared:
                 return self.fused_with(lambda chosen, length: self._one(chosen, length).zeros())
             case SourceGiven.MEAN:
                 means = self._means()
-                return self.fused_with(lambda chosen, length: self.sources(chosen, length).filled(means))
+                return self.fused_with(lambda chosen, length: self.states(chosen, length).filled(means))
             case SourceGiven.SHUFFLED:
                 return self.fused_with(
-                    lambda chosen, length: self.sources([rows[row] for row in chosen], length)
+                    lambda chosen, length: self.states([rows[row] for row in chosen], length)
                 )
 
     def with_answers(self) -> Prepared:
@@ -80,20 +79,26 @@ class Prepared:
             answers=tuple(self.answers[row] for row in chosen) if self.answers else (),
         )
 
+    def states(self, rows: Sequence[int], length: int) -> SourceStates:
+        """What rows are fused with. Raises RuntimeError where there is nothing to fuse."""
+        if self.sources is None:
+            raise RuntimeError("the split has no sources to fuse with its texts")
+        return self.sources(rows, length)
+
     def fused_with(self, sources: Sources) -> Prepared:
         """The same texts with other sources."""
         return replace(self, sources=sources)
 
     def _one(self, rows: Sequence[int], length: int) -> SourceStates:
         """The first row's source in the place of each: no more is read than its shape needs."""
-        return self.sources(rows[:1], length).rows([0] * len(rows))
+        return self.states(rows[:1], length).rows([0] * len(rows))
 
     @torch.no_grad()
     def _means(self) -> dict[str, Tensor]:
         """The mean state of a source's token by block, (d,)."""
         totals: dict[str, Tensor] = {}
         for rows in prediction_batches(self.lengths, MEAN_ROWS):
-            for name, sums in self.sources(rows, self.texts.longest).sums().items():
+            for name, sums in self.states(rows, self.texts.longest).sums().items():
                 totals[name] = totals.get(name, 0) + sums
         return {name: total[:-1] / total[-1] for name, total in totals.items()}
 
@@ -140,7 +145,7 @@ class Batch:
 class TaskModel(ABC):
     """``backbone`` is the stock model, with its tokenizer; ``side`` is where padding goes."""
 
-    backbone: nn.Module
+    backbone: PreTrainedModel
     tokenizer: Any
     side: Side
 

@@ -58,8 +58,8 @@ class Texts:
         inputs = {"input_ids": ids, "attention_mask": mask}
         if self.contexts:
             inputs["context_mask"] = torch.zeros_like(mask)
-            for number, row in enumerate(rows):
-                inputs["context_mask"][number, slice(*self.contexts[row])] = 1
+            for number, (first, end) in enumerate(self.contexts[row] for row in rows):
+                inputs["context_mask"][number, first:end] = 1
         return inputs
 
 

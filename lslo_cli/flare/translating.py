@@ -12,7 +12,7 @@ from lslo_cli.artifacts.provenance import Stopwatch, digest_of, digest_of_file
 from lslo_cli.artifacts.schema import DataIdentity
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
-from lslo_cli.flare.examples import Example, Question
+from lslo_cli.flare.examples import Example, Examples, Question
 from lslo_cli.flare.results import FlareTranslationResult
 from lslo_cli.flare.task_files import translated_file, write_questions, write_translated
 from lslo_cli.flare.tasks import SOURCE, Task, task_named
@@ -84,12 +84,14 @@ class _Direction:
             return [line for (line,) in found]
 
         if self.task.labels:
-            kept: Sequence[Example] | Sequence[Question] = translated_examples(examples, say)
-            write_translated(path, kept, self.task.labels)
+            texts = translated_examples(examples, say)
+            write_translated(path, texts, self.task.labels)
+            kept = len(texts)
         else:
-            kept = translated_questions(examples, say)
-            write_questions(path, kept)
-        lost = len(examples) - len(kept)
+            questions = translated_questions(examples, say)
+            write_questions(path, questions)
+            kept = len(questions)
+        lost = len(examples) - kept
         if lost:
             self.on_event(Noted(f"{path}: {lost} of {len(examples)} questions lost their answer's marks"))
         result = FlareTranslationResult(
@@ -97,7 +99,7 @@ class _Direction:
             split=self.split,
             languages=read_as,
             run=self.translator.run,
-            rows=len(kept),
+            rows=kept,
             lost=lost,
             file=digest_of_file(path),
         )
@@ -127,7 +129,7 @@ class _Direction:
         self.on_event(Noted(f"the translator does not know {language}: taken for {nearest}"))
         return nearest
 
-    def _identity(self, examples: Sequence[Example] | Sequence[Question]) -> DataIdentity:
+    def _identity(self, examples: Examples) -> DataIdentity:
         rows = [(each.id, each.text, each.pair, each.label) for each in examples]
         return DataIdentity(
             path=self.experiment.recipe.flare.data,

@@ -14,6 +14,7 @@ from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGen
 from lslo_cli.architectures import architecture_of
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.models.checkpoint import find_checkpoint, write_checkpoint
+from lslo_cli.models.pretrained import moved
 from lslo_cli.models.tokenizer import BOS, EOS, PAD, Tokenizer
 from lslo_cli.nn.embedding import NewRows
 
@@ -187,8 +188,7 @@ def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> Base
     """
     model, stored_dtype = base.model, Dtype(dtype).torch
     if model.dtype != stored_dtype:
-        # Not transformers' own `to`, of whose types the argument is lost.
-        model = torch.nn.Module.to(copy.deepcopy(model), stored_dtype)
+        model = moved(copy.deepcopy(model), stored_dtype)
     checkpoint = write_checkpoint(model, base.tokenizer, Path(folder))
     digest = checkpoint.digest(base.tokenizer)
     identity = replace(base.identity, name=str(folder), revision=None, digest=digest)

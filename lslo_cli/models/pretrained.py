@@ -1,4 +1,4 @@
-"""The one place where transformers and PEFT build what they find in a folder or on the hub."""
+"""The one place where transformers and PEFT build what they find in a folder or on the hub, and move it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 
@@ -16,6 +18,12 @@ def pretrained(kind: Any, *source: Any, **options: Any) -> Any:
     """
     with quiet_transformers():
         return kind.from_pretrained(*source, trust_remote_code=False, **options)
+
+
+def moved(model: PreTrainedModel, to: torch.device | torch.dtype | str) -> PreTrainedModel:
+    """``model.to(to)``, of whose signature transformers' types keep nothing."""
+    move: Any = model.to
+    return move(to)
 
 
 @contextmanager

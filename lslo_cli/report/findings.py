@@ -45,7 +45,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A comparison as measured. ``interval`` is None with one seed; ``paper`` is the printed difference."""
+    """A comparison as measured. ``interval`` is None with one seed; ``paper`` is the printed difference.
+
+    ``p`` is the p-value over the rows of the tests, None where they were not resampled.
+    """
 
     text: str
     column: str
@@ -53,6 +56,7 @@ class Outcome:
     interval: Interval | None
     paper: float | None
     verdict: Verdict
+    p: float | None = None
 
 
 @dataclass(frozen=True)
