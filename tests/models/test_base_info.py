@@ -102,6 +102,13 @@ def test_without_ranks_the_papers_count_and_sites_can_be_chosen():
     assert attention.parameters == 10_616_832
 
 
+def test_a_batch_size_that_memory_decides_is_planned_as_the_default():
+    base = base_facts("m2m-124-615m")
+    facts = adapter_facts(base, resolve(given={"langs": "lang12", "fit.max_tokens": "auto"}))
+    assert facts == adapter_facts(base, resolve(given={"langs": "lang12"}))
+    assert facts.max_tokens == 4000
+
+
 def test_languages_that_a_model_does_not_know_are_told():
     facts = adapter_facts(base_facts("mbart-50"), resolve(given={"langs": "lang12"}))
     assert facts.unknown == ("oc", "or", "sd", "wo")

@@ -65,3 +65,11 @@ def test_batches_of_text_that_is_there_are_counted(jobs):
     small = {plan.label: plan for plan in forecasts(jobs("figure-1"))}
     plan = small["small/weight-learn"]
     assert plan.counted and plan.epochs == 3 and 1 < plan.updates < 30
+
+
+def test_batches_are_counted_where_memory_decides_their_size(small, tmp_path):
+    targets = find_targets(["figure-1"], small, assignments=["fit.max_tokens=auto"])
+    plans = forecasts(jobs_of(targets, tmp_path / "results", (), "lslo test"))
+    plan = {plan.label: plan for plan in plans}["small/weight-learn"]
+    assert plan.counted and plan.updates > 1
+    assert plan.memory is None
