@@ -128,10 +128,10 @@ def run(shape: str) -> list[dict[str, Any]]:
     }
     rows = []
     for name, make in orders.items():
-        groups, seconds = _timed(make)
+        groups, seconds = timed(make)
         rows.append(_row(name, padding(groups, examples), len(groups), seconds, None))
-    epoch, seconds = _timed(lambda: ours.batches(1))
-    built, building = _timed(lambda: sum(batch.tokens for batch in epoch))
+    epoch, seconds = timed(lambda: ours.batches(1))
+    built, building = timed(lambda: sum(batch.tokens for batch in epoch))
     rows.append(_row("ours", epoch.padding, len(epoch), seconds, built / building))
     return rows
 
@@ -146,7 +146,8 @@ def _row(name: str, ratio: float, batches: int, seconds: float, rate: float | No
     }
 
 
-def _timed(call: Callable[[], Any]) -> tuple[Any, float]:
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
+    """What a call returns, and the processor time it took."""
     start = time.process_time()
     result = call()
     return result, time.process_time() - start

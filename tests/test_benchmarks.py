@@ -14,6 +14,7 @@ from benchmarks import (
     batches,
     decode,
     gpu,
+    languages,
     loss,
     measure,
     models,
@@ -150,6 +151,13 @@ def test_our_batches_pad_less_than_random_ones():
     by_name = {row["batches"]: row for row in batches.run("tiny")}
     assert 1 <= by_name["ours"]["padded over real"] < by_name["random"]["padded over real"]
     assert by_name["ours"]["number"] <= by_name["random"]["number"]
+
+
+def test_the_cost_of_languages_is_measured_for_every_number_of_them():
+    few, more = languages.run("tiny")
+    assert (few["languages"], few["directions"], few["pairs"]) == (3, 6, 60)
+    assert (more["languages"], more["directions"], more["pairs"]) == (6, 30, 300)
+    assert few["over linear"] == 1 and more["over linear"] > 0
 
 
 def test_the_profile_gives_every_part_its_time():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import permutations
@@ -197,8 +197,13 @@ def choose_directions(patterns: Sequence[str], languages: Iterable[Language]) ->
 
 def group(direction: Direction, languages: Iterable[Language]) -> str:
     """The group of a direction, such as ``H2V``: the class letters of its source and target."""
-    resource = {language.code: language.resource for language in languages}
-    return f"{resource[direction.src].letter}2{resource[direction.tgt].letter}"
+    return grouping(languages)(direction)
+
+
+def grouping(languages: Iterable[Language]) -> Callable[[Direction], str]:
+    """:func:`group` for many directions: hundreds of languages have tens of thousands."""
+    letter = {language.code: language.resource.letter for language in languages}
+    return lambda direction: f"{letter[direction.src]}2{letter[direction.tgt]}"
 
 
 def groups(languages: Iterable[Language]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from lslo_cli.errors import UsageError
-from lslo_cli.method.languages import Direction, Language, group, groups
+from lslo_cli.method.languages import Direction, Language, grouping, groups
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +22,9 @@ CONFIDENCE = 0.95
 def group_means(scores: Mapping[Direction, float], languages: Sequence[Language]) -> dict[str, float]:
     """Mean score of each group's directions, in the column order of table 1; empty groups are left out."""
     members: dict[str, list[float]] = {name: [] for name in groups(languages)}
+    group_of = grouping(languages)
     for direction, score in scores.items():
-        members[group(direction, languages)].append(score)
+        members[group_of(direction)].append(score)
     return {name: fmean(values) for name, values in members.items() if values}
 
 

@@ -72,6 +72,7 @@ class TranslationBatches:
         self._sentences = sentences
         self._tokenizer = tokenizer
         self._languages = tuple(languages)
+        self._place = {code: position for position, code in enumerate(self._languages)}
         self._max_length = max_length
         present = {text for lines in sentences.values() for text in lines if text.strip()}
         # One source serves many directions: it is tokenised once.
@@ -129,7 +130,7 @@ class TranslationBatches:
 
     def _by_target(self, key: Key) -> tuple[int, int]:
         direction, _ = key
-        return self._languages.index(direction.tgt), self._languages.index(direction.src)
+        return self._place[direction.tgt], self._place[direction.src]
 
     def _source_ids(self, direction: Direction, row: int) -> list[int]:
         pieces = self._pieces[self._sentences[direction][row]]

@@ -19,7 +19,7 @@ from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.text import read_text, with_splits
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
-from lslo_cli.method.languages import Direction, Language, group, groups
+from lslo_cli.method.languages import Direction, Language, grouping, groups
 from lslo_cli.method.statistics import (
     bleu,
     interval_over_seeds,
@@ -233,8 +233,9 @@ def _scopes(
 ) -> Iterator[tuple[Scope, str, list[Direction]]]:
     """What is compared in the mean: all directions, each group, and each direction, by name."""
     yield "average", AVERAGE, list(directions)
+    group_of = grouping(languages)
     for name in groups(languages):
-        if members := [direction for direction in directions if group(direction, languages) == name]:
+        if members := [direction for direction in directions if group_of(direction) == name]:
             yield "group", name, members
     yield from (("direction", str(direction), [direction]) for direction in directions)
 

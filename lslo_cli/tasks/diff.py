@@ -8,7 +8,7 @@ from typing import Any
 
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.method.languages import Direction, Language, group, groups
+from lslo_cli.method.languages import Direction, Language, grouping, groups
 from lslo_cli.parsing import parse_json
 from lslo_cli.report.changes import Change
 from lslo_cli.search.metric import sentence_chrf
@@ -29,9 +29,8 @@ def diff(
         raise InputError(
             f"runs {first} and {other} have no direction in common", "evaluate both alike: lslo evaluate"
         )
-    chosen = [
-        name for name in common if not only or {name, group(Direction.parse(name), languages)} & {*only}
-    ]
+    group_of = grouping(languages)
+    chosen = [name for name in common if not only or {name, group_of(Direction.parse(name))} & {*only}]
     unknown = set(only) - {*common, *groups(languages)}
     if unknown or not chosen:
         named = ", ".join(sorted(unknown or set(only)))
@@ -39,7 +38,9 @@ def diff(
     changes = [
         change
         for name in chosen
-        for change in _changes(name, places[0][name], places[1][name], languages, first, other)
+        for change in _changes(
+            name, group_of(Direction.parse(name)), places[0][name], places[1][name], first, other
+        )
     ]
     return sorted(changes, key=lambda change: -abs(change.difference))
 
@@ -55,9 +56,7 @@ def _aligned(run: RunFolder) -> dict[str, Path]:
     return found
 
 
-def _changes(
-    name: str, first: Path, other: Path, languages: Sequence[Language], run: str, than: str
-) -> Iterator[Change]:
+def _changes(name: str, group: str, first: Path, other: Path, run: str, than: str) -> Iterator[Change]:
     ours, theirs = _rows(first), _rows(other)
     if [_text(row) for row in ours] != [_text(row) for row in theirs]:
         raise InputError(
@@ -72,7 +71,7 @@ def _changes(
     for one, two in pairs:
         yield Change(
             direction=name,
-            group=group(Direction.parse(name), languages),
+            group=group,
             section=one["section"],
             row=one["row"],
             source=one["source"],

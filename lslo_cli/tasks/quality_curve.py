@@ -12,7 +12,7 @@ from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.text import DEV_ROWS
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Noted, ignore
-from lslo_cli.method.languages import Direction, Resource, group, groups
+from lslo_cli.method.languages import Direction, Resource, grouping, groups
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.nn.route import Route
 from lslo_cli.tasks.decoding import open_metrics, score_directions, sources_and_references, translate_all
@@ -91,8 +91,9 @@ def _directions(setup: Setup) -> Mapping[str, Sequence[Direction]]:
     A group of classes that are not there is left out, as long as another name is left.
     """
     named: dict[str, list[Direction]] = {}
+    group_of = grouping(setup.languages)
     for direction in setup.directions:
-        for name in (group(direction, setup.languages), str(direction)):
+        for name in (group_of(direction), str(direction)):
             named.setdefault(name, []).append(direction)
     recipe_groups = setup.recipe.train.curve_groups
     wanted = [name for name in recipe_groups if name in named or not GROUP.fullmatch(name)]

@@ -87,7 +87,8 @@ class EpochBatches:
         self.seed = seed
         self.multiple = multiple
         examples = corpus.examples(self.directions)
-        self.examples = examples[examples.width <= min(max_length, max_tokens)]
+        fits = examples.width <= min(max_length, max_tokens)
+        self.examples = examples if fits.all() else examples[fits]
         self.skipped = len(examples) - len(self.examples)
         if not len(self.examples):
             raise InputError(
@@ -97,8 +98,8 @@ class EpochBatches:
             )
         # Where each direction stands when they are sorted by target language, then by source.
         place = {language: position for position, language in enumerate(self.languages)}
-        by_target = sorted(self.directions, key=lambda d: (place[d.tgt], place[d.src]))
-        self._target_order = np.array([by_target.index(direction) for direction in self.directions])
+        keys = [place[d.tgt] * len(place) + place[d.src] for d in self.directions]
+        self._target_order = np.argsort(np.argsort(keys))
         self.sizes = np.bincount(self.examples.direction, minlength=len(self.directions))
         self.sampler = PairSampler(self.sizes, temperature)
 
@@ -108,6 +109,7 @@ class EpochBatches:
         starts = np.cumsum(self.sizes) - self.sizes
         drawn = self.sampler.sample(generator)
         chosen = np.concatenate([start + index for start, index in zip(starts, drawn, strict=True)])
+        del drawn  # with hundreds of languages each copy of an epoch is hundreds of megabytes
         groups = _grouped(chosen, self.examples, self.max_tokens, self.multiple, generator)
         generator.shuffle(groups)
         return Epoch(self, groups)

@@ -43,7 +43,7 @@ class Examples:
     """Sentence pairs of several directions, as columns of equal length.
 
     ``direction`` indexes the list of directions, ``section`` and ``row`` the corpus; lengths are in tokens,
-    specials included.
+    specials included. All are int32: 202 languages with a thousand rows have 41 million pairs.
     """
 
     direction: np.ndarray
@@ -82,11 +82,16 @@ class TokenizedCorpus:
 
     def examples(self, directions: Sequence[Direction]) -> Examples:
         """All sentence pairs of the directions: direction by direction, each in the corpus's order."""
-        columns = [self._columns(index, direction) for index, direction in enumerate(directions)]
-        return Examples(*np.concatenate(columns, axis=1))
+        sizes = [self.corpus.size(direction) for direction in directions]
+        columns = np.empty((5, sum(sizes)), dtype=np.int32)
+        stop = 0
+        for index, (direction, size) in enumerate(zip(directions, sizes, strict=True)):
+            start, stop = stop, stop + size
+            columns[:, start:stop] = self._columns(index, direction)
+        return Examples(*columns)
 
     def _columns(self, index: int, direction: Direction) -> np.ndarray:
-        """The five columns of :class:`Examples` for one direction, int32 (5, n)."""
+        """The five columns of :class:`Examples` for one direction, (5, n)."""
         section, row = self.corpus.rows(direction).T
         lengths = []
         for language, specials in (
@@ -98,4 +103,4 @@ class TokenizedCorpus:
                 here = section == number
                 length[here] = self._pieces[number][language].lengths[row[here]] + specials
             lengths.append(length)
-        return np.stack([np.full_like(row, index), section, row, *lengths]).astype(np.int32)
+        return np.stack([np.full_like(row, index), section, row, *lengths])

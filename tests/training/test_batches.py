@@ -218,3 +218,16 @@ def test_padding_to_a_multiple_keeps_the_sentences_and_leaves_few_shapes(epochs)
     assert Counter(row for batch in even for row in rows_of(batch)) == Counter(
         row for batch in free for row in rows_of(batch)
     )
+
+
+def test_rows_of_a_batch_stand_by_target_then_source_whatever_the_order_of_directions(epochs):
+    built = epochs(directions=DIRECTIONS[::-1]).batches(1)[0]
+    keys = list(zip(built.target_language.tolist(), built.source_language.tolist(), strict=True))
+    assert len(set(keys)) > 1 and keys == sorted(keys)
+
+
+def test_examples_need_twenty_bytes_each_and_pairs_that_all_fit_are_not_copied(epochs):
+    source = epochs()
+    assert not source.skipped
+    assert sum(column.itemsize for column in vars(source.examples).values()) == 20
+    assert {column.base is not None for column in vars(source.examples).values()} == {True}
