@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from functools import wraps
@@ -97,7 +98,26 @@ class Command(TyperCommand):
 
     def format_help(self, context: Any, formatter: Any) -> None:
         describe(self)
+        self.help = reflowed(self.help or "")
         super().format_help(context, formatter)
+
+
+LABEL = re.compile(r"[A-Z]\w+: ")
+"""What begins a line of its own: ``Reads: ``."""
+
+
+def reflowed(text: str) -> str:
+    """Help whose paragraphs fill the terminal: a line ends where the paragraph does, or before a label."""
+    paragraphs = []
+    for paragraph in text.split("\n\n"):
+        lines: list[str] = []
+        for line in map(str.strip, paragraph.splitlines()):
+            if lines and not LABEL.match(line):
+                lines[-1] += f" {line}"
+            else:
+                lines.append(line)
+        paragraphs.append("\n".join(lines))
+    return "\n\n".join(paragraphs)
 
 
 def describe(command: Any) -> None:

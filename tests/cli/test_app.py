@@ -7,6 +7,7 @@ import pytest
 
 from lslo_cli import __version__
 from lslo_cli.cli.app import explain
+from lslo_cli.cli.flags import reflowed
 from lslo_cli.errors import InputError, RunError, UsageError
 
 STAGES = ("weight-learn", "estimate-subspace", "train", "prune-report", "evaluate")
@@ -181,3 +182,8 @@ def test_no_color_leaves_no_escape_sequences_even_where_colour_is_forced(lslo_pr
     assert "\x1b[1;31m" in coloured
     assert "\x1b[1;31m" not in plain
     assert "31m" not in plain
+
+
+def test_help_fills_the_terminal_but_keeps_paragraphs_and_labels():
+    text = "One line.\n\nThis goes on\nand on.\nReads: what\nis there.\nWrites: nothing."
+    assert reflowed(text) == "One line.\n\nThis goes on and on.\nReads: what is there.\nWrites: nothing."
