@@ -9,6 +9,9 @@ from pathlib import Path
 BASE_RUN = "base"
 """The name under which the untouched base model is evaluated."""
 
+METRICS = "metrics.jsonl"
+"""The log of a training run, a line of JSON for each reading of the loss."""
+
 
 @dataclass(frozen=True)
 class EvaluationFolder:
@@ -67,6 +70,11 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         return self.path / "checkpoint"
+
+    @property
+    def metrics(self) -> Path:
+        """The log of its training."""
+        return self.path / METRICS
 
     @property
     def whole(self) -> EvaluationFolder:
@@ -136,6 +144,10 @@ class ExperimentFolder:
     def checkpoint(self, stage: str) -> Path:
         """Where an upstream stage keeps what it needs to resume."""
         return self.path / "checkpoint" / stage
+
+    def metrics(self, stage: str) -> Path:
+        """The log of an upstream stage's training."""
+        return self.path / stage / METRICS
 
     def trained_runs(self) -> list[RunFolder]:
         """Runs with a training artifact, oldest first."""

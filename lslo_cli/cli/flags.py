@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand
 from typer.models import OptionInfo
 
+from lslo_cli.cli.completion import completing
 from lslo_cli.errors import UsageError
 
 
@@ -90,7 +91,8 @@ class App(typer.Typer):
     """A group of commands whose flags say what the recipe says of their keys."""
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
-        return super().command(name, **{"cls": Command, **settings})
+        decorate = super().command(name, **{"cls": Command, **settings})
+        return lambda function: decorate(completing(function))
 
 
 class Command(TyperCommand):
@@ -153,6 +155,6 @@ def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]],
         parameters = [flag.parameter(hints[flag.field]) for flag in own_first]
         run.__annotations__ = hints
         vars(run).update(options_class=options_class, __signature__=inspect.Signature(parameters))
-        return run
+        return completing(run, {flag.field: flag.key.name for flag in own_first if flag.key})
 
     return decorate

@@ -355,6 +355,9 @@ class MachineOptions(SettingsOptions):
     ] = False
 
 
+TrackerName = Annotated[str | None, Option("--track", rich_help_panel=MACHINE), Key("run.track")]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ComputeOptions(MachineOptions, RecipeOptions):
     """On which text to compute, and with which seed."""
@@ -431,6 +434,7 @@ class FitOptions(StageOptions):
         Option("--accumulate", rich_help_panel=TRAINING),
         Key("fit.accumulate"),
     ] = None
+    track: TrackerName = None
     resume: Annotated[bool, Option("--resume", help="Continue after the last finished epoch.")] = False
 
     def check(self, recipe: Recipe) -> None:

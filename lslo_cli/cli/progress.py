@@ -17,6 +17,8 @@ STEPS = 10
 """Plain lines for one task, besides its first and its last."""
 PAUSE = 1.0
 """Seconds that a task takes at least from one plain line to the next."""
+MINUTES = 120.0
+"""Seconds from which on a step's are told as minutes and seconds."""
 LONGEST_EPOCH = 3600.0
 """Seconds over which a bar's rate is taken, so that one that moves epoch by epoch has a rate too."""
 
@@ -73,7 +75,7 @@ class Bars(Listener):
 
     def started(self, event: Started) -> None:
         self._bars[event.task] = self._progress.add_task(
-            event.task, total=event.total, completed=event.completed, note=""
+            event.task, total=event.total, completed=event.completed, unit=event.unit, note=""
         )
 
     def advanced(self, event: Advanced, clock: Clock) -> None:
@@ -122,7 +124,7 @@ class Clock:
         left = f"{duration((total - completed) / rate)} left" if rate else ""
         parts = [
             f"{completed:,}/{total:,} {unit} ({100 * completed // total} %)",
-            f"{_figure(rate)} {unit}/s",
+            pace(rate, unit),
             left,
             note,
         ]
@@ -140,7 +142,8 @@ class Pace(ProgressColumn):
     def render(self, task: Task) -> Text:
         parts = [f"{int(task.completed):,}/{int(task.total or 0):,}"]
         if task.speed:
-            parts.append(f"{_figure(task.speed)}/s")
+            fast = task.speed >= 1  # what is counted in, a narrow terminal has no room for
+            parts.append(f"{_figure(task.speed)}/s" if fast else pace(task.speed, task.fields["unit"]))
         if task.time_remaining is not None:
             parts.append(f"{duration(task.time_remaining)} left")
         return Text("  ".join(parts))
@@ -151,6 +154,19 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def pace(rate: float, unit: str) -> str:
+    """``12.3 updates/s``, or below one ``34.4 s/update``, and ``2:05/update`` from two minutes on.
+
+    ``unit`` is a plural. Empty where there is no rate yet.
+    """
+    if rate >= 1:
+        return f"{_figure(rate)} {unit}/s"
+    if rate <= 0:
+        return ""
+    seconds = 1 / rate
+    return f"{duration(seconds) if seconds >= MINUTES else f'{seconds:.3g} s'}/{unit.removesuffix('s')}"
 
 
 def _figure(rate: float) -> str:

@@ -21,6 +21,7 @@ from lslo_cli.flare.tasks import SOURCE
 from lslo_cli.method.flare import FlareMethod, FlareRun, shuffled_rows
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written
 from lslo_cli.tasks.job import Job, artifact_job
+from lslo_cli.training.trackers import check_tracker
 
 SMALLER = "lower the batch size or the length of texts: --set flare.batch_size=8, --set flare.max_length=64"
 
@@ -86,6 +87,7 @@ def train(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Writte
     Every artifact is yielded when its last run is done. It is written after each run, so an interrupted
     experiment goes on where it stopped when it is called again.
     """
+    check_tracker(experiment.recipe.run.track)
     for number in experiment.recipe.flare.seeds:
         seed = Seed(experiment, number, on_event)
         yield _tuned(seed)
@@ -100,7 +102,7 @@ def _tuned(seed: Seed) -> Written:
         if current and TUNING in whole_runs(current):
             return current
         _read(job.setup, SOURCE)
-        run = tune(job.setup, folder.weights(TUNING))
+        run = tune(job.setup, folder.weights(TUNING), folder.metrics(TUNING))
         return job.write(FlareTrainingResult(task=job.setup.settings.task, language=SOURCE, runs=[run]))
 
 
@@ -114,7 +116,9 @@ def _trained(seed: Seed, language: str) -> Written:
         if missing or not written:
             _read(setup, language)
         for run in missing:
-            done[str(run)] = train_run(setup, seed.tuned, run, language, folder.weights(run.stem))
+            done[str(run)] = train_run(
+                setup, seed.tuned, run, language, folder.weights(run.stem), folder.metrics(run.stem)
+            )
             written = job.write(_result(setup, language, done))
         return written or job.write(_result(setup, language, done))
 

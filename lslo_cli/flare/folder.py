@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ class LanguageFolder:
     @property
     def all_weights(self) -> Path:
         return self.path / "weights"
+
+    def metrics(self, stem: str) -> Path:
+        """The log of one run's training."""
+        return self.path / "runs" / stem / METRICS
 
     def weights(self, stem: str) -> Path:
         return self.all_weights / f"{stem}.safetensors"

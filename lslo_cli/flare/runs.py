@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
@@ -22,13 +23,14 @@ from lslo_cli.flare.tasks import SOURCE
 from lslo_cli.flare.training import fit_reading
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven, shuffled_rows
 from lslo_cli.method.task_scores import token_f1
+from lslo_cli.training.metrics import logged
 
 TUNING = "tuning"
 """The name of the run on the source language that all others start from."""
 
 
-def tune(setup: FlareSetup, path: Path) -> TrainedRun:
-    """Tune a LoRA and the head on the source language, and write them to ``path``."""
+def tune(setup: FlareSetup, path: Path, log: Path) -> TrainedRun:
+    """Tune a LoRA and the head on the source language, and write them to ``path``; it logs to ``log``."""
     settings = setup.settings
     with setup.tuning() as reading:
         return _train(
@@ -36,6 +38,7 @@ def tune(setup: FlareSetup, path: Path) -> TrainedRun:
             reading,
             SOURCE,
             path,
+            log,
             name=TUNING,
             method=TUNING,
             epochs=settings.english_epochs or settings.epochs,
@@ -43,8 +46,10 @@ def tune(setup: FlareSetup, path: Path) -> TrainedRun:
         )
 
 
-def train_run(setup: FlareSetup, tuned: TaskModel, run: FlareRun, language: str, path: Path) -> TrainedRun:
-    """Train one method on a target language and write what was trained to ``path``."""
+def train_run(
+    setup: FlareSetup, tuned: TaskModel, run: FlareRun, language: str, path: Path, log: Path
+) -> TrainedRun:
+    """Train one method on a target language and write what was trained to ``path``; it logs to ``log``."""
     if not run.method.trains:
         return TrainedRun(run=str(run), method=str(run.method))
     settings = setup.settings
@@ -54,6 +59,7 @@ def train_run(setup: FlareSetup, tuned: TaskModel, run: FlareRun, language: str,
             reading,
             language,
             path,
+            log,
             name=str(run),
             method=str(run.method),
             epochs=settings.epochs,
@@ -111,6 +117,7 @@ def _train(
     reading: Reading,
     language: str,
     path: Path,
+    log: Path,
     *,
     name: str,
     method: str,
@@ -137,6 +144,7 @@ def _train(
         setup.on_event(
             Noted(f"{name} on {language}: {left_out} training rows left out, their answer cut off")
         )
+    task = f"{name} on {language}, seed {setup.seed}"
     trained = fit_reading(
         reading,
         train,
@@ -147,8 +155,9 @@ def _train(
         epochs=epochs,
         lr=lr,
         seed=setup.seed,
-        task=f"{name} on {language}, seed {setup.seed}",
+        task=task,
         on_event=setup.on_event,
+        with_log=partial(logged, path=log, recipe=setup.recipe, name=task, accelerator=setup.accelerator),
     )
     adapters = reading.attached()
     setup.on_main(lambda: save_flare(path, adapters, reading.modules(), run=name, language=language))

@@ -73,11 +73,12 @@ def fit_reading(
     seed: int,
     task: str,
     on_event: OnEvent = ignore,
+    with_log: Callable[[Sequence[Callback]], Sequence[Callback]] = list,
 ) -> Trained:
     """Train one reading and keep the epoch that is best on ``dev``; of equal ones, the first.
 
-    Order of the texts and dropout are drawn from ``seed``. Raises RunError where the loss or a weight is not
-    finite.
+    Order of the texts and dropout are drawn from ``seed``; ``with_log`` adds a log to the callbacks. Raises
+    RunError where the loss or a weight is not finite.
     """
     started, parameters = time.monotonic(), reading.parameters()
     dev_score = DevScore(reading, dev, score, settings.batch_size, on_event)
@@ -90,7 +91,7 @@ def fit_reading(
         optimiser,
         accelerator,
         seed,
-        callbacks=[times, dev_score, best],
+        callbacks=with_log([times, dev_score, best]),
         task=task,
         on_event=on_event,
     )
@@ -114,6 +115,11 @@ class TaskBatch:
     split: Prepared
     rows: Sequence[int]
     tokens: int = 1
+
+    @property
+    def size(self) -> int:
+        """Speed is told in tokens of the texts."""
+        return sum(self.split.lengths[row] for row in self.rows)
 
     def to(self, device: torch.device) -> TaskBatch:
         """The same: a reading moves what it reads."""
@@ -178,6 +184,9 @@ class DevScore(Callback):
         answers = self._reading.predict(self._dev, self._size)
         self.scores.append(self._score(answers, self._dev.labels.tolist()))
         self._on_event(Noted(f"epoch {epoch}: dev {self.scores[-1]:.1f}"))
+
+    def metrics(self) -> dict[str, float]:
+        return {"dev/score": self.scores[-1]} if self.scores else {}
 
 
 class StepTimes(Callback):

@@ -21,6 +21,7 @@ class LossTally:
         self.tokens = 0
         self._interval = interval
         self._unread: list[tuple[Tensor, int]] = []
+        self._told = 0.0, 0
 
     def add(self, loss: Tensor, tokens: int) -> None:
         """Take in the loss of an update, a scalar summed over ``tokens`` tokens."""
@@ -38,6 +39,12 @@ class LossTally:
             self.losses.append(loss)
             self.total += loss
         self.tokens += sum(tokens)
+
+    def news(self) -> float | None:
+        """Loss per token of what has been read since the last call; None where nothing has."""
+        total, tokens = self._told
+        self._told = self.total, self.tokens
+        return (self.total - total) / (self.tokens - tokens) if self.tokens > tokens else None
 
     @property
     def mean(self) -> float:

@@ -31,6 +31,7 @@ from lslo_cli.recipe.sections import (
     RunSection,
     SearchMode,
     Section,
+    Tracker,
     TrainSection,
     WeightLearnSection,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "SearchMode",
     "Section",
     "Stage",
+    "Tracker",
     "TrainSection",
     "WeightLearnSection",
     "find_recipe",

@@ -10,6 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from lslo_cli.recipe.section import Section
 from lslo_cli.recipe.sections import Recipe
 
 NUMBERS = {int: "INTEGER", float: "FLOAT"}
@@ -36,6 +37,14 @@ def key_facts(key: str) -> KeyFacts:
     field = _field(key)
     default = _typed(field.get_default(call_default_factory=True))
     return KeyFacts(" ".join((field.description or "").split()), tuple(_choices(field.annotation)), default)
+
+
+def known_keys() -> Iterator[str]:
+    """Every section, and every dotted key."""
+    for name, field in Recipe.model_fields.items():
+        yield name
+        if isinstance(field.default, Section):
+            yield from (f"{name}.{key}" for key in type(field.default).model_fields)
 
 
 def _field(key: str) -> FieldInfo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
+from lslo_cli.recipe.keys import known_keys
 from lslo_cli.recipe.layers import Layer, has, merge, nested, source
 from lslo_cli.recipe.memory import FILE, Memory, from_environment, worth_remembering
 from lslo_cli.recipe.sections import LanguageEntry, Recipe, Section
@@ -138,14 +139,6 @@ def _section(path: Sequence[str]) -> type[Section]:
 
 def _suggestion(path: Sequence[str]) -> str:
     """The known key meant by an unknown one: of the same name in another section, or else spelt alike."""
-    known = list(_known_keys())
+    known = list(known_keys())
     namesakes = [key for key in known if key.rpartition(".")[2] == path[-1]]
     return nearest(".".join(path), namesakes or known)
-
-
-def _known_keys() -> Iterator[str]:
-    """Every section, and every dotted key."""
-    for name, field in Recipe.model_fields.items():
-        yield name
-        if isinstance(field.default, Section):
-            yield from (f"{name}.{key}" for key in type(field.default).model_fields)

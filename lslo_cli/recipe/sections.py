@@ -331,6 +331,14 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
+class Tracker(StrEnum):
+    """A service that draws a run's metrics while it trains."""
+
+    TENSORBOARD = "tensorboard"
+    WANDB = "wandb"
+    MLFLOW = "mlflow"
+
+
 class RunSection(Section):
     """Where and how a run computes."""
 
@@ -346,6 +354,8 @@ class RunSection(Section):
     """How routed updates are computed, which changes results by rounding only."""
     threads: Count | None = None
     """CPU threads, and processes that score; without it torch's choice."""
+    track: Tracker | None = None
+    """A tracker that is told what metrics.jsonl says; without it none."""
 
 
 class Recipe(Section):

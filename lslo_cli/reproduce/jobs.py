@@ -21,6 +21,10 @@ Jobs = Mapping[str, "Job"]
 """Jobs by label, those that others need before them."""
 
 
+EVALUATION = 3
+"""Epochs of training that translating the test text counts for: about as long as it takes."""
+
+
 STAGES = {
     "index-strategy": Stage.WEIGHT_LEARN,
     "subspace": Stage.ESTIMATE,
@@ -66,6 +70,11 @@ class Job:
             case Kind.RUN if self.name != BASE_RUN:
                 return recipe.fit.epochs
         return 0
+
+    @property
+    def steps(self) -> int:
+        """Its share of all work: the epochs that it trains, and :data:`EVALUATION` where it translates."""
+        return self.epochs + (EVALUATION if self.kind is Kind.RUN else 0)
 
 
 def jobs_of(targets: Sequence[Target], results: Path, seeds: Sequence[int], command: str) -> Jobs:

@@ -23,7 +23,7 @@ from lslo_cli.tasks import Written
 from lslo_cli.tasks.choices import subspace_path
 from lslo_cli.tasks.evaluations import place
 from lslo_cli.tasks.freshness import seems_current
-from lslo_cli.training.trainer import CheckpointError
+from lslo_cli.training.checkpoint import CheckpointError
 
 
 def make(job: Job, on_event: OnEvent) -> bool:

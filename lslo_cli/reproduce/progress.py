@@ -1,4 +1,4 @@
-"""One overall task above the tasks of the jobs: epochs trained of all there are to train."""
+"""One overall task above the tasks of the jobs: steps done of all that there are."""
 
 from __future__ import annotations
 
@@ -6,39 +6,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from lslo_cli.events import Advanced, Event, Finished, Noted, OnEvent, Started
-from lslo_cli.reproduce.jobs import Job
+from lslo_cli.reproduce.jobs import EVALUATION, Job
 
 TASK = "all"
 
 
 @dataclass
 class Overall:
-    """Passes the events of jobs on, and after each epoch says how many are done of those of all ``jobs``.
+    """Passes the events of jobs on, and says how many steps are done of those of all ``jobs``.
 
-    Tasks of several jobs may share a name, so each is called after its job where that is not clear.
+    A step is an epoch of training, or as much of an evaluation; see :attr:`Job.steps`. Tasks of several jobs
+    may share a name, so each is called after its job where that is not clear.
     """
 
     jobs: Sequence[Job]
     on_event: OnEvent
     several: bool
     _done: dict[str, int] = field(default_factory=dict)
-    _updates: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Epochs of each job, and updates of each task that trains."""
+    _parts: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
+    """Steps of each job, and for each task: the steps before it, its own, and its units."""
 
     def start(self, current: Sequence[Job]) -> None:
         """``current`` are the jobs that need not run."""
-        self._done = {job.label: job.epochs for job in current}
-        total = sum(job.epochs for job in self.jobs)
-        self.on_event(Started(TASK, total, "epochs", sum(self._done.values())))
+        self._done = {job.label: job.steps for job in current}
+        total = sum(job.steps for job in self.jobs)
+        self.on_event(Started(TASK, total, "steps", sum(self._done.values())))
 
     def of(self, job: Job, event: Event) -> None:
         """Hear an event of ``job``."""
         match event:
-            case Started(task, int(total), "updates", completed):
-                self._updates[job.label, task] = total
-                self._advance(job, job.epochs * completed // total)
-            case Advanced(task, completed) if updates := self._updates.get((job.label, task)):
-                self._advance(job, job.epochs * completed // updates)
+            case Started(task, int(total), ("updates" | "sentences") as unit, completed):
+                before, own = (0, job.epochs) if unit == "updates" else (job.epochs, EVALUATION)
+                self._parts[job.label, task] = before, own, total
+                self._reach(job, task, completed)
+            case Advanced(task, completed):
+                self._reach(job, task, completed)
         if self.several and not isinstance(event, Noted):
             event = replace(event, task=f"{job.label}: {event.task}")
         self.on_event(event)
@@ -47,12 +49,18 @@ class Overall:
         """``job`` is done, or was up to date."""
         if kept:
             self.on_event(Noted(f"up to date: {job.label}"))
-        self._advance(job, job.epochs)
+        self._advance(job, job.steps)
 
     def end(self) -> None:
         self.on_event(Finished(TASK))
 
-    def _advance(self, job: Job, epochs: int) -> None:
-        if epochs > self._done.get(job.label, 0):
-            self._done[job.label] = epochs
+    def _reach(self, job: Job, task: str, completed: int) -> None:
+        """``completed`` units of a task are done; those of tasks that are no step count nothing."""
+        before, own, total = self._parts.get((job.label, task), (0, 0, 0))
+        if total:
+            self._advance(job, before + own * completed // total)
+
+    def _advance(self, job: Job, steps: int) -> None:
+        if steps > self._done.get(job.label, 0):
+            self._done[job.label] = steps
             self.on_event(Advanced(TASK, sum(self._done.values())))

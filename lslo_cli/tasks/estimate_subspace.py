@@ -5,7 +5,7 @@ from __future__ import annotations
 from lslo_cli.artifacts.results import PrunedTable, SpectrumTable, SubspaceResult
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.allocation import Estimate, allocate
-from lslo_cli.method.importance import scores_by_language
+from lslo_cli.method.importance import PrunedMatrix, scores_by_language
 from lslo_cli.method.ranks import uniform_ranks
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.models.work import work_of
@@ -18,7 +18,7 @@ from lslo_cli.tasks.dev_gain import dev_gains
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import opened
 from lslo_cli.tasks.setup import Setup, optimisation
-from lslo_cli.training.pruning import PruneGradually
+from lslo_cli.training.pruning import PruneGradually, sparsity_by_class
 
 
 def estimate_subspace(
@@ -27,8 +27,10 @@ def estimate_subspace(
     """Estimate every language's subspace and write ``subspace.json``, or ``subspace-language.json``."""
     section = experiment.recipe.estimate_subspace
     experiment.recipe.estimation_schedule()  # one that does not fit is refused before a model is loaded
-    path, work = subspace_path(experiment), experiment.folder.checkpoint(f"estimate-{section.pool}")
-    with opened(experiment, path, work=work, resume=resume, on_event=on_event) as job:
+    stage = f"estimate-{section.pool}"
+    path, work = subspace_path(experiment), experiment.folder.checkpoint(stage)
+    log = experiment.folder.metrics(stage)
+    with opened(experiment, path, work=work, log=log, resume=resume, on_event=on_event) as job:
         index = choose_index(experiment, section.index, job.setup.model_identity, job.setup.on_event)
         job.upstream += index.upstream
         job.setup = settled(job.setup, work_of(experiment.recipe, "estimate-subspace"))
@@ -55,24 +57,31 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
         span=recipe.adapters.span,
     )
     pruner = estimation_pruner(adapters, stage.pool)
+
+    def matrices() -> list[tuple[PrunedMatrix, str]]:
+        return [(matrix, name) for matrix, name in pruner.counts(adapters) if name == "B"]
+
+    def sparsity() -> dict[str, float]:
+        return sparsity_by_class((matrix for matrix, _ in matrices()), setup.languages)
+
     fit = setup.fit(
         [*adapters.parameters(), *setup.new_rows()],
         batches,
         optimisation(recipe.fit, schedule.epochs, recipe.fit.lr),
         task="subspace estimation",
         route=adapters.route,
-        callbacks=[PruneGradually(pruner, schedule)],
+        callbacks=[PruneGradually(pruner, schedule, sparsity)],
         depends_on=[stage.model_dump(mode="json"), strategy.as_text()],
     )
     history = fit.run(setup.resume)
-    matrices = [(matrix, name) for matrix, name in pruner.counts(adapters) if name == "B"]
-    pruned = [matrix for matrix, _ in matrices]
+    left = matrices()
+    pruned = [matrix for matrix, _ in left]
     found = Estimate(pruned, stage.target_ratio, list(spectra(adapters)), dev_gains(setup, adapters))
     return SubspaceResult(
         pool=stage.pool,
         rank=stage.rank,
         target_ratio=stage.target_ratio,
-        pruned=PrunedTable.of(matrices),
+        pruned=PrunedTable.of(left),
         scores=scores_by_language(pruned, stage.target_ratio),
         mean_rank=stage.mean_rank,
         ranks=dict(allocate(found, round(stage.mean_rank * len(setup.codes))).ranks),

@@ -21,6 +21,7 @@ from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 from lslo_cli.tasks.freshness import same_settings
 from lslo_cli.tasks.session import Session
 from lslo_cli.tasks.setup import Setup, check_at_hand, prepare
+from lslo_cli.training.trackers import check_tracker
 
 S = TypeVar("S", bound=Session)
 
@@ -80,6 +81,7 @@ def opened(
     path: Path,
     *,
     work: Path | None = None,
+    log: Path | None = None,
     owned: Sequence[Path] = (),
     resume: bool = False,
     testing: bool = False,
@@ -87,12 +89,15 @@ def opened(
 ) -> AbstractContextManager[Job[Setup]]:
     """An :func:`artifact_job` of the first paper, with a checkpoint in ``work``.
 
-    ``testing`` says that the test text is read and not that of training.
+    Where it trains, ``log`` is the file that training logs to; ``testing`` says that the test text is read
+    and not that of training.
     """
+    if log:
+        check_tracker(experiment.recipe.run.track)
 
     def setup() -> Setup:
         check_at_hand(experiment.recipe, testing)
-        return prepare(experiment.recipe, work, resume, on_event)
+        return prepare(experiment.recipe, work, log, resume, on_event)
 
     owned = [*owned, work] if work else owned
     return artifact_job(experiment, path, setup, SMALLER_BATCHES, owned=owned, on_event=on_event)

@@ -44,6 +44,7 @@ from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, prepare
 from lslo_cli.tasks.train import check_method, trained_directions
 from lslo_cli.tasks.weights import ADAPTER, MODEL
+from lslo_cli.training.trackers import check_tracker
 
 Facts = list[tuple[str, str]]
 
@@ -72,6 +73,7 @@ def plan(
 
 def _training_plan(experiment: Experiment, command: str, run: str | None, subspace: Path | None) -> Plan:
     recipe = experiment.recipe
+    check_tracker(recipe.run.track)
     files = _files_of_training(experiment, command, run, subspace)
     shape = published_shape(recipe.model.name)
     estimated = command == "train" and wanted_ranks(experiment, subspace) == AUTO

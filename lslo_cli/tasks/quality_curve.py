@@ -55,6 +55,11 @@ class QualityCurve(Callback):
     def after_epoch(self, epoch: int) -> None:
         self._measure(epoch)
 
+    def metrics(self) -> dict[str, float]:
+        text = "dev" if self._setup.recipe.data.dev_rows else "test"
+        newest = self._points[-1].spbleu if self._points else {}
+        return {f"{text}/spbleu/{name}": value for name, value in newest.items()}
+
     def result(self) -> Curve:
         return Curve(rows=self._rows, signature=self._signature, points=self._points)
 

@@ -29,14 +29,16 @@ from lslo_cli.nn.route import Route
 from lslo_cli.recipe import FitSection, Recipe
 from lslo_cli.tasks.session import Session
 from lslo_cli.training.batches import EpochBatches
+from lslo_cli.training.checkpoint import Checkpoint
 from lslo_cli.training.device import (
     arithmetic_threads,
     attention_for,
     length_multiple,
     open_device,
 )
+from lslo_cli.training.metrics import logged
 from lslo_cli.training.tokenized import TokenizedCorpus
-from lslo_cli.training.trainer import Callback, Checkpoint, Fit, Optimisation
+from lslo_cli.training.trainer import Callback, Fit, Optimisation
 from lslo_cli.training.validation import Validation
 
 
@@ -45,8 +47,8 @@ class Setup(Session):
     """Languages, base model and device of one stage.
 
     ``work`` is the folder of its checkpoint, None for no checkpoint; with ``resume`` training continues from
-    it. ``data`` collects the identity of all text that was read. Of several processes only the main one has
-    a listener in ``on_event``.
+    it. ``log`` is the file that training logs to, None for none. ``data`` collects the identity of all text
+    that was read. Of several processes only the main one has a listener in ``on_event``.
     """
 
     recipe: Recipe
@@ -54,6 +56,7 @@ class Setup(Session):
     base: BaseModel
     accelerator: Accelerator
     work: Path | None = None
+    log: Path | None = None
     resume: bool = False
     on_event: OnEvent = ignore
     data: list[DataIdentity] = field(default_factory=list)
@@ -184,7 +187,9 @@ class Setup(Session):
             accelerator=self.accelerator,
             seed=recipe.seed,
             route=route,
-            callbacks=callbacks,
+            callbacks=logged(callbacks, self.log, recipe, f"{task}, seed {recipe.seed}", self.accelerator)
+            if self.log
+            else callbacks,
             checkpoint=Checkpoint(self.work, self._fingerprint(task, settings, depends_on))
             if self.work
             else None,
@@ -235,6 +240,7 @@ def check_at_hand(recipe: Recipe, testing: bool = False) -> None:
 def prepare(
     recipe: Recipe,
     work: Path | None = None,
+    log: Path | None = None,
     resume: bool = False,
     on_event: OnEvent = ignore,
     all_languages: bool = False,
@@ -261,7 +267,7 @@ def prepare(
     if is_alone:
         set_seed(recipe.seed)
     listener = on_event if accelerator.is_main_process else ignore
-    return Setup(recipe, languages, base, accelerator, work, resume, listener)
+    return Setup(recipe, languages, base, accelerator, work, log, resume, listener)
 
 
 def optimisation(section: FitSection, epochs: int, lr: float) -> Optimisation:

@@ -29,7 +29,7 @@ from lslo_cli.tasks.model_card import write_card
 from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, optimisation
 from lslo_cli.tasks.weights import save_weights
-from lslo_cli.training.pruning import PruneGradually
+from lslo_cli.training.pruning import PruneGradually, sparsity_by_class
 from lslo_cli.training.validation import KeepBest
 
 PRUNED_MATRICES = {PruneTargets.BOTH: ("A", "B"), PruneTargets.B: ("B",)}
@@ -49,7 +49,9 @@ def train(
     check_method(experiment.recipe)
     folder = run_folder(experiment, run, subspace)
     work = folder.checkpoint
-    with opened(experiment, folder.training, work=work, resume=resume, on_event=on_event) as job:
+    with opened(
+        experiment, folder.training, work=work, log=folder.metrics, resume=resume, on_event=on_event
+    ) as job:
         index, ranks = run_choices(experiment, subspace, job.setup.model_identity, job.setup.on_event)
         pruned = choose_pruned(experiment, subspace, job.setup.model_identity)
         job.upstream += dict.fromkeys((*index.upstream, *ranks.upstream, *pruned.upstream))
@@ -135,13 +137,20 @@ def fine_tune(
         final = schedule.ratio_at(recipe.fit.epochs)
         keep = KeepBest(dev_loss, parameters, lambda epoch: schedule.ratio_at(epoch) == final)
     curve = QualityCurve(setup, route) if section.curve_rows else None
+    prunable = PRUNED_MATRICES[section.prune_targets]
+
+    def sparsity() -> dict[str, float]:
+        counts = pruner.counts(adapters) if adapters else []
+        return sparsity_by_class((each for each, name in counts if name in prunable), setup.languages)
+
+    pruning = PruneGradually(pruner, schedule, sparsity)
     fit = setup.fit(
         parameters,
         batches,
         optimisation(recipe.fit, recipe.fit.epochs, recipe.fit.lr if adapters else recipe.fit.lr_full),
         task=f"training {run}",
         route=route,
-        callbacks=[each for each in (PruneGradually(pruner, schedule), dev_loss, keep, curve) if each],
+        callbacks=[each for each in (pruning, dev_loss, keep, curve) if each],
         depends_on=[
             section.model_dump(mode="json"),
             strategy.as_text(),

@@ -10,7 +10,7 @@ from accelerate import Accelerator, PartialState
 from accelerate.utils import set_seed
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of
 from lslo_cli.artifacts.results import BaseTrainingResult
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
@@ -26,6 +26,7 @@ from lslo_cli.recipe import BaseSection, Recipe
 from lslo_cli.tasks.experiment import Experiment, Written, document
 from lslo_cli.tasks.job import alone
 from lslo_cli.training.batches import EpochBatches
+from lslo_cli.training.checkpoint import Checkpoint
 from lslo_cli.training.device import (
     arithmetic_threads,
     attention_for,
@@ -34,8 +35,10 @@ from lslo_cli.training.device import (
     open_device,
 )
 from lslo_cli.training.fixed_epochs import FixedEpochs
+from lslo_cli.training.metrics import logged
 from lslo_cli.training.tokenized import TokenizedCorpus
-from lslo_cli.training.trainer import Checkpoint, Fit, Optimisation
+from lslo_cli.training.trackers import check_tracker
+from lslo_cli.training.trainer import Fit, Optimisation
 from lslo_cli.training.validation import Validation
 
 SMALLER = "lower the batch size: --set base.max_tokens=2000"
@@ -50,6 +53,7 @@ def train_base(
     """
     work = out.with_name(f".{out.name}.training")
     store.check_writable(out)
+    check_tracker(recipe.run.track)
     with alone(work, SMALLER, owned=[work], on_event=on_event):
         stopwatch = Stopwatch()
         base, result, data = fit_base(recipe, work, out, resume, on_event)
@@ -115,7 +119,7 @@ def fit_base(
         settings=settings,
         accelerator=accelerator,
         seed=seed,
-        callbacks=[validation],
+        callbacks=logged([validation], out / METRICS, recipe, f"{out.name}, seed {seed}", accelerator),
         checkpoint=checkpoint,
         task="base training",
         on_event=on_event,

@@ -25,7 +25,8 @@ def weight_learn(
     With ``reuse``, here and below, an artifact that is up to date is returned as it is.
     """
     path, work = experiment.folder.index_strategy, experiment.folder.checkpoint("weight-learn")
-    with opened(experiment, path, work=work, resume=resume, on_event=on_event) as job:
+    log = experiment.folder.metrics("weight-learn")
+    with opened(experiment, path, work=work, log=log, resume=resume, on_event=on_event) as job:
         job.setup = settled(job.setup, work_of(experiment.recipe, "weight-learn"))
         current = reuse and job.up_to_date(IndexStrategyResult)
         return current or job.write(learn_weights(job.setup))
@@ -88,6 +89,10 @@ class _Trajectory(Callback):
 
     def after_epoch(self, epoch: int) -> None:
         self.source_weights.append([pair.source_weight for pair in read_weights(self._adapters).values()])
+
+    def metrics(self) -> dict[str, float]:
+        pairs = read_weights(self._adapters).items()
+        return {f"source_weight/{layer}": pair.source_weight for layer, pair in pairs}
 
     def state_dict(self) -> dict[str, Any]:
         return {"source_weights": self.source_weights}

@@ -46,6 +46,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.input_ids)
 
+    @property
+    def size(self) -> int:
+        """Speed is told in target tokens."""
+        return self.tokens
+
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
         return on_device(self, device)

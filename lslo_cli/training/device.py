@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import sys
 from pathlib import Path
 
 import torch
@@ -77,6 +79,14 @@ def free_memory(device: torch.device) -> int:
     else:
         free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     return free // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most bytes that this process has held so far: of a CUDA device's memory, or of the machine's."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def describe_device(device: torch.device) -> str:

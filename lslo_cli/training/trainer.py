@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Generator, Iterator, Sequence, Sized
+from collections.abc import Generator, Iterator, Mapping, Sequence, Sized
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -16,12 +15,11 @@ from accelerate import Accelerator
 from torch import nn
 
 from lslo_cli.artifacts.results import EpochRecord
-from lslo_cli.artifacts.writing import writing
-from lslo_cli.errors import InputError, RunError
+from lslo_cli.errors import RunError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
-from lslo_cli.nn.files import unreadable_reason
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.tally import LossTally
+from lslo_cli.training.checkpoint import Checkpoint
 from lslo_cli.training.prefetch import made_ahead
 
 READ_EVERY = {"cuda": 10}
@@ -96,12 +94,27 @@ def inverse_sqrt(step: int, warmup: int) -> float:
 class EpochSource(Protocol):
     """Batches by epoch, a pure function of seed and epoch.
 
-    A batch has ``tokens``, what its summed loss is divided by, and ``to(device)``; for a GPU ``pinned()``.
+    A batch has ``tokens``, what its summed loss is divided by, ``size``, the tokens that its speed is told
+    in, and ``to(device)``; for a GPU ``pinned()``.
     """
 
     def batches(self, epoch: int) -> Sized: ...
 
     def updates(self, epoch: int, accumulate: int) -> Iterator[list[Any]]: ...
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Updates since the last progress: the number of the newest, their mean loss per token, their ``size``.
+
+    ``learning_rate`` is that of the newest.
+    """
+
+    epoch: int
+    update: int
+    loss: float
+    learning_rate: float
+    size: int
 
 
 class Callback:
@@ -111,7 +124,17 @@ class Callback:
 
     def after_update(self) -> None: ...
 
+    def on_progress(self, progress: Progress) -> None:
+        """The loss is known: after every update, on a GPU after several."""
+
     def after_epoch(self, epoch: int) -> None: ...
+
+    def after_training(self) -> None:
+        """Training has ended, well or not."""
+
+    def metrics(self) -> Mapping[str, float]:
+        """What it last measured, by name, for those who watch."""
+        return {}
 
     def target_ratio(self, epoch: int) -> float:
         """The fraction pruned in ``epoch``, for the record."""
@@ -121,48 +144,6 @@ class Callback:
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
-
-
-class CheckpointError(InputError):
-    """A checkpoint that is damaged, or that another run left."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Where a run keeps what it needs to continue, and the fingerprint of what it depends on."""
-
-    folder: Path
-    fingerprint: str
-
-    @property
-    def path(self) -> Path:
-        return self.folder / "state.pt"
-
-    def save(self, state: dict[str, Any]) -> None:
-        with writing(self.path) as file:
-            torch.save({"fingerprint": self.fingerprint, **state}, file)
-
-    def load(self) -> dict[str, Any] | None:
-        """The saved state, or None where there is none.
-
-        Raises CheckpointError where it is damaged or of another run.
-        """
-        if not self.path.exists():
-            return None
-        try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-            fingerprint = state["fingerprint"]
-        except Exception as error:  # zip, pickle and torch each raise their own
-            raise CheckpointError(
-                f"checkpoint {self.path} is damaged: {unreadable_reason(error)}",
-                "start again without --resume",
-            ) from None
-        if fingerprint != self.fingerprint:
-            raise CheckpointError(
-                f"checkpoint {self.path} belongs to a run with other settings, data or base model",
-                "repeat the settings of the interrupted run, or start again without --resume",
-            )
-        return state
 
 
 @dataclass
@@ -193,6 +174,8 @@ class Fit:
         self._updates = math.ceil(len(self.batches.batches(1)) / self._micro_batches)
         factor = partial(self.settings.factor, updates=self._updates * self.settings.epochs)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer.optimizer, factor)
+        self._rate = 0.0
+        self._size = 0
 
     def run(self, resume: bool = False) -> list[EpochRecord]:
         """Train all epochs and return one record for each.
@@ -205,14 +188,18 @@ class Fit:
             self._restore()
         total, done = (self._updates * epochs for epochs in (self.settings.epochs, len(self.history)))
         self.on_event(Started(self.task, total, "updates", done))
-        for epoch in range(len(self.history) + 1, self.settings.epochs + 1):
+        try:
+            for epoch in range(len(self.history) + 1, self.settings.epochs + 1):
+                for callback in self.callbacks:
+                    callback.before_epoch(epoch)
+                self.history.append(self._epoch(epoch))
+                self._check_weights(epoch)
+                for callback in self.callbacks:
+                    callback.after_epoch(epoch)
+                self._save()
+        finally:
             for callback in self.callbacks:
-                callback.before_epoch(epoch)
-            self.history.append(self._epoch(epoch))
-            self._check_weights(epoch)
-            for callback in self.callbacks:
-                callback.after_epoch(epoch)
-            self._save()
+                callback.after_training()
         self.on_event(Finished(self.task, f"loss {self.history[-1].loss:.3f}"))
         return self.history
 
@@ -225,6 +212,7 @@ class Fit:
         """Train one epoch; the loss of an update is the mean over its target tokens, in all processes."""
         torch.manual_seed(self._dropout_seed(epoch))
         self.objective.train()
+        self._size = 0
         tally = LossTally(READ_EVERY.get(self.accelerator.device.type, 1))
         done = sum(record.updates for record in self.history)
         with closing(self._groups(epoch)) as groups:
@@ -237,12 +225,15 @@ class Fit:
                     self.accelerator.backward(loss * (self.accelerator.num_processes / tokens))
                     summed += loss.detach()
                 self._step()
+                self._size += sum(batch.size for batch in batches)
                 tally.add(self.accelerator.reduce(summed, "sum"), tokens)
                 self._check(tally, epoch)
+                self._tell(tally, epoch, update)
                 so_far = f"  loss {tally.mean:.3f}" if tally.tokens else ""
                 self.on_event(Advanced(self.task, update, f"epoch {epoch}/{self.settings.epochs}{so_far}"))
         tally.read()
         self._check(tally, epoch)
+        self._tell(tally, epoch, done + len(tally.losses))
         ratio = max((callback.target_ratio(epoch) for callback in self.callbacks), default=0.0)
         return EpochRecord(
             epoch=epoch,
@@ -258,6 +249,16 @@ class Fit:
         if self.accelerator.device.type == "cuda":
             groups = made_ahead([batch.pinned() for batch in group] for group in groups)
         yield from groups
+
+    def _tell(self, tally: LossTally, epoch: int, update: int) -> None:
+        """Let callbacks know of the losses up to ``update`` that have been read since they last were told."""
+        loss = tally.news()
+        if loss is None:
+            return
+        progress = Progress(epoch, update, loss, self._rate, self._size)
+        self._size = 0
+        for callback in self.callbacks:
+            callback.on_progress(progress)
 
     def _check(self, tally: LossTally, epoch: int) -> None:
         """Raise RunError where the loss has gone to infinity."""
@@ -300,6 +301,7 @@ class Fit:
         if self.settings.clip_norm:
             self.accelerator.clip_grad_norm_(self.parameters, self.settings.clip_norm)
         self.optimizer.step()
+        self._rate = self.schedule.get_last_lr()[0]
         if not self.accelerator.optimizer_step_was_skipped:  # as fp16's scaler does while it finds its scale
             self.schedule.step()
         self.optimizer.zero_grad()

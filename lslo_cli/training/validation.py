@@ -41,6 +41,9 @@ class Validation(Callback):
         self.losses.append(self.measure())
         self._on_event(Noted(f"epoch {epoch}: validation loss {self.losses[-1]:.4f} per token"))
 
+    def metrics(self) -> dict[str, float]:
+        return {"dev/loss": self.losses[-1]} if self.losses else {}
+
     @torch.no_grad()
     def measure(self) -> float:
         """The mean loss per token as the model stands."""

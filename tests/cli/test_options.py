@@ -28,7 +28,7 @@ from lslo_cli.method.languages import Resource
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.span import Span
 from lslo_cli.plots.catalogue import figure_named
-from lslo_cli.recipe import Device, Keep, Method, Precision, PruneTargets, Recipe, SearchMode
+from lslo_cli.recipe import Device, Keep, Method, Precision, PruneTargets, Recipe, SearchMode, Tracker
 from lslo_cli.recipe.keys import key_facts
 
 
@@ -74,6 +74,7 @@ OPTIMISATION = [
     ("--accumulate", "3", "fit.accumulate", 3),
     ("--span", "all", "adapters.span", Span.ALL),
     ("--initialisation", "gaussian", "adapters.initialisation", Initialisation.GAUSSIAN),
+    ("--track", "wandb", "run.track", Tracker.WANDB),
 ]
 OWN = [
     (WeightLearnOptions, "--rank", "3", "weight_learn.rank", 3),

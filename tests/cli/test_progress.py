@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lslo_cli.cli import console, progress
-from lslo_cli.cli.progress import Bars, columns, duration, listening
+from lslo_cli.cli.progress import Bars, columns, duration, listening, pace
 from lslo_cli.events import Advanced, Finished, Noted, Started
 
 
@@ -54,6 +54,46 @@ def test_without_a_terminal_a_task_is_a_line_at_its_start_at_every_tenth_and_at_
     assert lines[0] == "training: 1,000 updates"
     assert lines[1] == "training: 100/1,000 updates (10 %), 10 updates/s, 1:30 left, loss 4.90"
     assert lines[-1] == "training: 1,000 updates in 1:40, loss 4.00"
+
+
+def test_what_takes_longer_than_a_second_is_told_in_seconds_for_each(capsys, time):
+    with listening() as on_event:
+        train(on_event, time, updates=20, seconds=34.4)
+    assert "training: 2/20 updates (10 %), 34.4 s/update, 10:19 left, loss 4.90" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [
+        (1234.5, "1,234 epochs/s"),
+        (1.0, "1 epochs/s"),
+        (0.9, "1.11 s/epoch"),
+        (0.0291, "34.4 s/epoch"),
+        (1 / 119, "119 s/epoch"),
+        (1 / 125, "2:05/epoch"),
+        (0.0, ""),
+    ],
+)
+def test_a_rate_is_a_number_above_one(rate, text):
+    assert pace(rate, "epochs") == text
+
+
+def test_on_a_terminal_a_slow_task_is_told_in_seconds_for_each(terminal, time):
+    bars = Progress(
+        *columns(),
+        console=progress.messages,
+        auto_refresh=False,
+        get_time=time.monotonic,
+        speed_estimate_period=progress.LONGEST_EPOCH,
+    )
+    with bars:
+        on_event = Bars(bars)
+        on_event(Started("all", 60, "steps"))
+        for step in range(1, 4):
+            time.now += 34.4
+            on_event(Advanced("all", step))
+        bars.refresh()
+    assert "3/60  34.4 s/step  32:41 left" in terminal.getvalue()
 
 
 def test_a_task_of_a_moment_leaves_only_its_start_and_its_end(capsys, time):

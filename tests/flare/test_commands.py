@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.flare import commands
 from lslo_cli.flare.reporting import read_report, report
@@ -80,6 +81,20 @@ def test_every_seed_and_language_has_its_artifacts(done):
     assert [len(item.artifact.result.predictions) for item in tested] == [4 * 4 + 2 + 5] * 4
     for item in (*trained, *tested):
         assert store.read(item.path, type(item.artifact.result)) == item.artifact
+
+
+def test_every_run_that_trains_has_a_log(done):
+    _, trained, _, _, _ = done
+    for item in trained:
+        for run in item.artifact.result.runs:
+            if not run.weights:
+                continue
+            stem = Path(run.weights.path).stem
+            log = item.path.parent / "runs" / stem / METRICS
+            lines = [json.loads(line) for line in log.read_text().splitlines()]
+            measured = [line["dev/score"] for line in lines if "dev/score" in line]
+            assert measured == [epoch.dev_score for epoch in run.history]
+            assert all(line["tokens_per_second"] > 0 for line in lines if "loss" in line)
 
 
 def test_an_artifact_names_what_it_was_made_from(done):

@@ -11,6 +11,7 @@ from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Advanced, Finished, Noted, Started
 from lslo_cli.method.importance import Pool
 from lslo_cli.reproduce import execute, find_targets, is_current, jobs_of, only
+from lslo_cli.reproduce.jobs import EVALUATION
 from lslo_cli.reproduce.making import make
 
 
@@ -41,9 +42,10 @@ def test_everything_is_made_once_and_then_kept(small, tmp_path):
     execute(jobs, on_event=events.append)
 
     assert all(is_current(job) for job in jobs.values())
-    assert events[0] == Started("all", 9, "epochs", 0)
+    steps = 3 * 3 + 2 * EVALUATION  # three trainings of three epochs; two runs are tested
+    assert events[0] == Started("all", steps, "steps", 0)
     done = [event.completed for event in events if isinstance(event, Advanced) and event.task == "all"]
-    assert done == sorted(set(done)) and done[-1] == 9 and len(done) > 5
+    assert done == sorted(set(done)) and done[-1] == steps and len(done) > 5
     assert events[-1] == Finished("all")
     before, events = times(tmp_path), []
     assert {path.name for path in before} >= {"index-strategy.json", "evaluation.json", "prune-report.json"}
@@ -51,7 +53,7 @@ def test_everything_is_made_once_and_then_kept(small, tmp_path):
     execute(jobs, on_event=events.append)
 
     assert times(tmp_path) == before
-    assert events[0] == Started("all", 9, "epochs", 9)
+    assert events[0] == Started("all", steps, "steps", steps)
     assert [
         event.text for event in events if isinstance(event, Noted) and event.text.startswith("up to")
     ] == [f"up to date: {label}" for label in jobs]

@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 
 from lslo_cli import tasks
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import METRICS
 from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
-from lslo_cli.errors import InputError, RunError
+from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.events import Noted
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
@@ -24,11 +25,20 @@ GPS_RUN = "2-2-8-gps0.9"
 # Resuming
 
 
+def known(log):
+    """The lines of a log without what depends on the machine."""
+    lines = map(json.loads, log.read_text().splitlines())
+    passing = {"tokens_per_second", "memory_gib"}
+    return [{name: value for name, value in line.items() if name not in passing} for line in lines]
+
+
 @pytest.mark.parametrize("command", ["weight_learn", "estimate_subspace", "train"])
 def test_an_interrupted_command_is_resumed_to_the_same_result(fresh, tmp_path, command, heard):
     run = getattr(tasks, command)
     changes = {**GPS, "train.curve_rows": 1, "fit.dropout": 0.3, "data.dev_rows": 3, "train.keep": "best"}
     expected = run(fresh(**changes))
+    (log,) = (tmp_path / "results").rglob(METRICS)
+    logged = known(log)
     shutil.move(tmp_path / "results", tmp_path / "first")
 
     def interrupt(event):
@@ -40,8 +50,30 @@ def test_an_interrupted_command_is_resumed_to_the_same_result(fresh, tmp_path, c
     assert not expected.path.exists()
     resumed = run(fresh(**changes), resume=True, on_event=heard)
     assert resumed.artifact.digest == expected.artifact.digest
+    assert known(log) == logged
     assert any(note.startswith("resuming") and "after epoch 2 of 3" in note for note in heard.notes)
     assert not list((tmp_path / "results").rglob("state.pt"))
+
+
+def test_the_log_of_a_run_has_what_people_watch(fresh):
+    run = tasks.train(fresh(**GPS, **{"train.curve_rows": 1, "data.dev_rows": 3}))
+    lines = known(run.path.with_name(METRICS))
+    result = run.artifact.result
+    first, last = lines[0], lines[-1]
+    assert (first["epoch"], first["update"]) == (0, 0) and first["dev/spbleu/H2H"] >= 0
+    assert last["update"] == sum(record.updates for record in result.history)
+    assert last["dev/loss"] == result.dev_losses[-1]
+    assert last["dev/spbleu/H2H"] == result.curve.points[-1].spbleu["H2H"]
+    assert last["sparsity/high"] == pytest.approx(0.9, abs=0.02) and last["sparsity/very-low"] == 0
+    assert [line["learning_rate"] for line in lines if "loss" in line][:2] == [0.0, 0.02]
+
+
+def test_a_tracker_that_is_not_installed_is_refused_before_anything_is_loaded(fresh, tmp_path, monkeypatch):
+    monkeypatch.setattr("lslo_cli.training.trackers.find_spec", lambda package: None)
+    for command in (tasks.weight_learn, tasks.estimate_subspace, tasks.train):
+        with pytest.raises(UsageError, match="--track wandb needs the package wandb"):
+            command(fresh(**{"run.track": "wandb", "model.name": "nowhere"}))
+    assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize(
@@ -70,11 +102,16 @@ def test_the_checkpoint_of_a_run_with_other_settings_is_refused(fresh, change):
 
 @pytest.mark.parametrize("lr", [1e38])
 def test_weights_that_are_not_finite_end_the_run_and_leave_the_old_one_whole(fresh, lr):
+    def files():
+        """All but the log, which is the newest attempt's, and tells how it went wrong."""
+        paths = (path for path in old.path.parent.rglob("*") if path.is_file() and path.name != METRICS)
+        return {path: path.read_bytes() for path in paths}
+
     old = tasks.train(fresh(**GPS), run="one")
-    files = {path: path.read_bytes() for path in old.path.parent.rglob("*") if path.is_file()}
+    before = files()
     with pytest.raises(RunError, match=r"diverged: .* epoch 1, update \d"):
         tasks.train(fresh(**GPS, **{"fit.lr": lr, "fit.warmup": 1}), run="one")
-    assert {path: path.read_bytes() for path in old.path.parent.rglob("*") if path.is_file()} == files
+    assert files() == before
 
 
 # Base training

@@ -24,9 +24,10 @@ from lslo_cli.nn.attach import attach
 from lslo_cli.nn.loss import IGNORED, TranslationLoss
 from lslo_cli.nn.pruning import gradual_pruner
 from lslo_cli.training.batches import Batch
+from lslo_cli.training.checkpoint import Checkpoint
 from lslo_cli.training.prefetch import made_ahead
 from lslo_cli.training.pruning import PruneGradually
-from lslo_cli.training.trainer import READ_EVERY, Callback, Checkpoint, Fit, Optimisation, inverse_sqrt
+from lslo_cli.training.trainer import READ_EVERY, Callback, Fit, Optimisation, inverse_sqrt
 
 LANGUAGES = ("en", "de", "wo")
 SETTINGS = Optimisation(

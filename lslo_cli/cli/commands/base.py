@@ -12,7 +12,7 @@ from lslo_cli.cli import console
 from lslo_cli.cli.commands.base_check import check
 from lslo_cli.cli.commands.base_info import info
 from lslo_cli.cli.flags import App, takes
-from lslo_cli.cli.options import ComputeOptions, command_line
+from lslo_cli.cli.options import ComputeOptions, TrackerName, command_line
 from lslo_cli.errors import UsageError
 
 app = App(help="Base models: make them, convert them, look at them.")
@@ -23,6 +23,7 @@ app.command("check")(check)
 @dataclass(frozen=True, kw_only=True)
 class BaseTrainOptions(ComputeOptions):
     out: Annotated[Path, Option("--out", metavar="FOLDER", help="Where to put the model.")]
+    track: TrackerName = None
     resume: Annotated[bool, Option("--resume", help="Continue after the last finished epoch.")] = False
 
 

@@ -17,6 +17,7 @@ from lslo_cli.cli.options import (
     BaseModelName,
     FolderOptions,
     MachineOptions,
+    TrackerName,
 )
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 from lslo_cli.errors import UsageError
@@ -113,6 +114,7 @@ class FlareTrainOptions(FlareOptions):
         Key("flare.epochs"),
     ] = None
     lr: Annotated[float | None, Option("--lr", rich_help_panel=TRAINING), Key("flare.lr")] = None
+    track: TrackerName = None
 
 
 @dataclass(frozen=True, kw_only=True)

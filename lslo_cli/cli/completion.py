@@ -1,0 +1,191 @@
+"""What Tab offers for a value: names of what is there, codes, and the words that a flag takes.
+
+Nothing here loads torch or reads an artifact: a shell waits for it at every press of the key.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import typer
+from typer.models import ArgumentInfo, ParameterInfo
+
+Values = Callable[[typer.Context], Iterable[str]]
+
+WORD = re.compile(r"[a-z][a-z0-9-]*")
+"""A part of a metavar that is a value itself, as in ``merged|peft|NAME``."""
+
+
+def completing(function: Callable[..., Any], keys: Mapping[str, str] | None = None) -> Callable[..., Any]:
+    """The function of a command, its parameters with the values that Tab offers for them.
+
+    ``keys`` are the recipe keys that parameters set, by name.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    for name, hint in hints.items():
+        for info in getattr(hint, "__metadata__", ()):
+            if isinstance(info, ParameterInfo) and info.autocompletion is None:
+                info.autocompletion = _offered(info, (keys or {}).get(name))
+    function.__annotations__ = hints  # evaluated once, or typer would read other objects than these
+    return function
+
+
+def _offered(info: ParameterInfo, key: str | None) -> Callable[..., list[str]] | None:
+    """What completes a parameter; None where only files do, which the shell knows by itself."""
+    spoken = info.metavar if isinstance(info, ArgumentInfo) else info.default
+    values = VALUES.get(key or "") or VALUES.get(str(spoken))
+    if values is None and key and not (info.metavar or "").isupper():
+        values = _choices(key)
+    words = WORD.findall(info.metavar or "") if "|" in (info.metavar or "") else []
+    if values is None and not words:
+        return None
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        found = [*(values(ctx) if values else ()), *words]
+        given, comma, _ = incomplete.rpartition(",")
+        return [given + comma + value for value in dict.fromkeys(found)]
+
+    return complete
+
+
+def _choices(key: str) -> Values:
+    def choices(ctx: typer.Context) -> Iterable[str]:
+        from lslo_cli.recipe.keys import key_facts
+
+        return (choice for choice in key_facts(key).choices if not choice.isupper())
+
+    return choices
+
+
+def _results(ctx: typer.Context) -> Path:
+    return Path(ctx.params.get("results") or os.environ.get("LSLO_RESULTS") or "results")
+
+
+def experiments(ctx: typer.Context) -> Iterator[str]:
+    """The folders of ``--results``."""
+    yield from sorted(path.name for path in _folders(_results(ctx)))
+
+
+def runs(ctx: typer.Context) -> Iterator[str]:
+    """The runs of the experiment that ``--name`` chooses, or else of all in ``--results``, and ``base``."""
+    results, name = _results(ctx), ctx.params.get("name")
+    places = [results / name] if name else list(_folders(results))
+    yield "base"
+    yield from sorted(
+        {path.name for place in places for part in ("runs", "seed-*/runs") for path in _folders(place, part)}
+    )
+
+
+def recipes(ctx: typer.Context) -> list[str]:
+    """The recipes that come with lslo, and files of recipes in the current folder."""
+    from lslo_cli.recipe.files import recipe_names
+
+    return [*recipe_names(), *sorted(path.name for path in Path().glob("*.toml"))]
+
+
+def targets(ctx: typer.Context) -> list[str]:
+    """What can be reproduced."""
+    return [*recipes(ctx), "tables", "figures", "all"]
+
+
+def parts(ctx: typer.Context) -> list[str]:
+    """Parts of what is reproduced: stages, figures, and runs that are there."""
+    from lslo_cli.plots.catalogue import FIGURES
+    from lslo_cli.recipe.reproduce import Stage
+
+    return [*Stage, *(figure.name for figure in FIGURES), *runs(ctx)]
+
+
+def languages(ctx: typer.Context) -> list[str]:
+    """Codes of the paper's languages and of the built-in world's; models know more."""
+    from lslo_cli.method.languages import LANGUAGES
+    from lslo_cli.world import NEWCOMERS, WORLD
+
+    return [*LANGUAGES, *WORLD, *NEWCOMERS]
+
+
+def language_sets(ctx: typer.Context) -> list[str]:
+    """Names of several languages, and codes."""
+    from lslo_cli.method.languages import LANGUAGE_SETS
+
+    return [*LANGUAGE_SETS, "world12", *languages(ctx)]
+
+
+def models(ctx: typer.Context) -> list[str]:
+    """Base models by name: the built-in one, and those that are published."""
+    from lslo_cli.method.families import HUB_NAMES
+
+    return ["world", *HUB_NAMES]
+
+
+def shapes(ctx: typer.Context) -> list[str]:
+    """Base models by their short names."""
+    from lslo_cli.method.families import SHAPES
+
+    return [*SHAPES]
+
+
+def metrics(ctx: typer.Context) -> list[str]:
+    """Metrics by name."""
+    from lslo_cli.method.metrics import METRICS
+
+    return [metric.name for metric in METRICS]
+
+
+def recipe_keys(ctx: typer.Context) -> list[str]:
+    """Every key of a recipe, up to its value."""
+    from lslo_cli.recipe.keys import known_keys
+
+    return [f"{key}=" for key in known_keys() if "." in key]
+
+
+def methods(ctx: typer.Context) -> list[str]:
+    """FLARE and what is compared with it."""
+    from lslo_cli.method.flare import FlareMethod
+
+    return [*FlareMethod]
+
+
+def indices(ctx: typer.Context) -> list[str]:
+    """What may select the adapters."""
+    return ["learned", "paper", "source", "target"]
+
+
+VALUES: Mapping[str, Values] = {
+    "flare.runs": methods,
+    "--add-lang": languages,
+    "--index": indices,
+    "--langs": language_sets,
+    "--like": languages,
+    "--metric": metrics,
+    "--metrics": metrics,
+    "--model": models,
+    "--name": experiments,
+    "--only": parts,
+    "--ranks": lambda ctx: ["auto", "2,2,8"],
+    "--recipe": recipes,
+    "--run": runs,
+    "--runs": runs,
+    "--set": recipe_keys,
+    "--source": languages,
+    "--src": languages,
+    "--target": languages,
+    "--targets": languages,
+    "--tgt": languages,
+    "MODEL": shapes,
+    "OTHER": runs,
+    "RUN": runs,
+    "RUN RUN...": runs,
+    "TARGET...": targets,
+    "[NAME|FILE]": recipes,
+}
+"""What completes a value: by the recipe key, the flag, or what an argument is called in the help."""
+
+
+def _folders(place: Path, below: str = "") -> Iterator[Path]:
+    pattern = f"{below}/*" if below else "*"
+    return (path for path in place.glob(pattern) if path.is_dir() and not path.name.startswith("."))

@@ -1,0 +1,55 @@
+"""What a training run needs to continue, on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lslo_cli.artifacts.writing import writing
+from lslo_cli.errors import InputError
+from lslo_cli.nn.files import unreadable_reason
+
+
+class CheckpointError(InputError):
+    """A checkpoint that is damaged, or that another run left."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run keeps what it needs to continue, and the fingerprint of what it depends on."""
+
+    folder: Path
+    fingerprint: str
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "state.pt"
+
+    def save(self, state: dict[str, Any]) -> None:
+        with writing(self.path) as file:
+            torch.save({"fingerprint": self.fingerprint, **state}, file)
+
+    def load(self) -> dict[str, Any] | None:
+        """The saved state, or None where there is none.
+
+        Raises CheckpointError where it is damaged or of another run.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            fingerprint = state["fingerprint"]
+        except Exception as error:  # zip, pickle and torch each raise their own
+            raise CheckpointError(
+                f"checkpoint {self.path} is damaged: {unreadable_reason(error)}",
+                "start again without --resume",
+            ) from None
+        if fingerprint != self.fingerprint:
+            raise CheckpointError(
+                f"checkpoint {self.path} belongs to a run with other settings, data or base model",
+                "repeat the settings of the interrupted run, or start again without --resume",
+            )
+        return state

@@ -1,0 +1,160 @@
+"""The log of a training run: a file that can be followed while it grows, and a tracker beside it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+from accelerate import Accelerator
+
+from lslo_cli.artifacts.writing import unwritable, write_text
+from lslo_cli.recipe import Recipe
+from lslo_cli.training.device import peak_memory
+from lslo_cli.training.trackers import RunTracker
+from lslo_cli.training.trainer import Callback, Progress
+
+
+class MetricsLog(Callback):
+    """Writes a JSON object to a line for every progress, and for what other callbacks measured of an epoch.
+
+    Every line has ``epoch`` and ``update``. Those of progress have ``loss`` (per token), ``learning_rate``,
+    ``tokens_per_second`` and ``memory_gib`` (the most that was held so far); the others have what
+    :meth:`Callback.metrics` returned. A resumed run drops the lines of the updates that it repeats, so each
+    stands there once; the tracker, which forgets nothing, is not told of these again.
+
+    It comes last among the callbacks of a run. Raises InputError where the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        measuring: Sequence[Callback],
+        device: torch.device,
+        tracker: RunTracker | None = None,
+    ):
+        """``measuring`` are the callbacks whose metrics are logged."""
+        self._path = path
+        self._measuring = measuring
+        self._device = device
+        self._tracker = tracker
+        self._file: TextIO | None = None
+        self._update = 0
+        self._written = self._told = 0
+        """Lines in the file, and how many lines the tracker has been told."""
+
+    def before_epoch(self, epoch: int) -> None:
+        if self._file is None:
+            self._open()
+        if epoch == 1:
+            self._write_measured(0)
+        self._since = time.perf_counter()
+
+    def on_progress(self, progress: Progress) -> None:
+        now = time.perf_counter()
+        seconds, self._since = now - self._since, now
+        self._update = progress.update
+        values = {
+            "loss": progress.loss,
+            "learning_rate": progress.learning_rate,
+            "tokens_per_second": progress.size / seconds if seconds else math.nan,
+            "memory_gib": peak_memory(self._device) / 2**30,
+        }
+        self._write(progress.epoch, values)
+
+    def after_epoch(self, epoch: int) -> None:
+        self._write_measured(epoch)
+
+    def after_training(self) -> None:
+        if self._file:
+            self._file.close()
+            self._file = None
+            if self._tracker:
+                self._tracker.finish()
+
+    def state_dict(self) -> dict[str, Any]:
+        if self._file:
+            os.fsync(self._file.fileno())  # a checkpoint must not know of lines that a crash could take away
+        return {"update": self._update, "tracker": self._tracker.identity if self._tracker else {}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._update = state["update"]
+        if self._tracker:
+            self._tracker.identity = state["tracker"]
+
+    def _open(self) -> None:
+        """Keep the lines of what is not repeated, and go on after them."""
+        lines = _whole_lines(self._path) if self._update else []
+        kept = [line for update, line in lines if update <= self._update]
+        write_text(self._path, "".join(kept))
+        self._file = self._path.open("a", encoding="utf-8", buffering=1)
+        if self._tracker:
+            self._told = len(lines) if self._tracker.continues else 0
+            self._tracker.start()
+        for line in kept:
+            self._track(json.loads(line))
+
+    def _write_measured(self, epoch: int) -> None:
+        values = {name: value for each in self._measuring for name, value in each.metrics().items()}
+        if values:
+            self._write(epoch, values)
+
+    def _write(self, epoch: int, values: Mapping[str, float]) -> None:
+        assert self._file
+        finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        line = {"epoch": epoch, "update": self._update, **finite}
+        try:
+            self._file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        self._track(line)
+
+    def _track(self, line: Mapping[str, Any]) -> None:
+        """Tell the tracker of a line, unless it knows it from before an interruption."""
+        self._written += 1
+        if self._tracker and self._written > self._told:
+            known = {name: value for name, value in line.items() if value is not None}
+            self._tracker.log(known, known.pop("update"))
+
+
+def logged(
+    callbacks: Sequence[Callback], path: Path, recipe: Recipe, name: str, accelerator: Accelerator
+) -> list[Callback]:
+    """The callbacks of a run and, in the main process, its log at ``path`` after them.
+
+    ``name`` is what the run is called in the recipe's tracker.
+    """
+    if not accelerator.is_main_process:
+        return [*callbacks, Callback()]  # checkpoints have a state for each, whichever process reads them
+    tracker = None
+    if recipe.run.track:
+        settings = dict(_by_key(recipe.model_dump(mode="json")))
+        tracker = RunTracker(recipe.run.track, recipe.experiment, name, settings, path.parent)
+    return [*callbacks, MetricsLog(path, callbacks, accelerator.device, tracker)]
+
+
+def _by_key(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str | int | float]]:
+    """Values by dotted key, without those that are not set; a list is one text."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _by_key(value, f"{prefix}{name}.")
+        elif isinstance(value, str | int | float):
+            yield prefix + name, value
+        elif value is not None:
+            yield prefix + name, ",".join(map(str, value))
+
+
+def _whole_lines(path: Path) -> list[tuple[int, str]]:
+    """The lines of a log with their updates; one that a killed process left half written is none."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else ():
+        try:
+            found.append((int(json.loads(line)["update"]), line))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return [(update, line) for update, line in found if line.endswith("\n")]

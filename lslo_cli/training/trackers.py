@@ -1,0 +1,96 @@
+"""Services that draw a run's metrics while it trains, each through accelerate."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
+
+from lslo_cli.errors import UsageError
+from lslo_cli.recipe import Tracker
+
+PACKAGES = {
+    Tracker.TENSORBOARD: ("tensorboard", "tensorboardX"),
+    Tracker.WANDB: ("wandb",),
+    Tracker.MLFLOW: ("mlflow",),
+}
+"""What each can be used with; one of several is enough."""
+
+
+def check_tracker(tracker: Tracker | None) -> None:
+    """Raise UsageError where a tracker's package is not installed."""
+    if tracker and not any(map(find_spec, PACKAGES[tracker])):
+        raise UsageError(
+            f"--track {tracker} needs the package {PACKAGES[tracker][0]}, which is not installed",
+            f"pip install 'lslo[{tracker}]', or leave out --track: metrics.jsonl is written anyway",
+        )
+
+
+@dataclass
+class RunTracker:
+    """One run in a tracker: its experiment, its name there, and its settings by dotted key.
+
+    ``folder`` is where a tracker that writes files puts them. ``identity`` is what the tracker calls the
+    run: with that of an interrupted run it is continued, without any it begins anew.
+    """
+
+    tracker: Tracker
+    experiment: str
+    name: str
+    settings: Mapping[str, Any]
+    folder: Path
+    identity: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def continues(self) -> bool:
+        """Whether the tracker has this run from before an interruption."""
+        return self.identity.get("tracker") == self.tracker
+
+    def start(self) -> None:
+        """Open the run."""
+        is_new = not self.continues
+        opening, identify = SERVICES[self.tracker]
+        given = opening(self, "" if is_new else self.identity["id"])
+        self._open: GeneralTracker = LOGGER_TYPE_TO_CLASS[str(self.tracker)](**given)
+        self._open.start()
+        self.identity = {"tracker": str(self.tracker), "id": str(identify(self._open.tracker))}
+        if is_new:
+            self._open.store_init_configuration(dict(self.settings))
+
+    def log(self, values: Mapping[str, float], update: int) -> None:
+        """Tell it of values at an update."""
+        self._open.log(dict(values), step=update)
+
+    def finish(self) -> None:
+        """Close the run."""
+        self._open.finish()
+
+
+def _tensorboard(run: RunTracker, identity: str) -> dict[str, Any]:
+    folder = run.folder / "tensorboard"
+    if not identity:
+        shutil.rmtree(folder, ignore_errors=True)  # or a run that was begun twice would be drawn twice
+    return {"run_name": folder.name, "logging_dir": run.folder}
+
+
+def _wandb(run: RunTracker, identity: str) -> dict[str, Any]:
+    continued = {"id": identity, "resume": "allow"} if identity else {}
+    return {"run_name": run.experiment, "name": run.name, "dir": str(run.folder), **continued}
+
+
+def _mlflow(run: RunTracker, identity: str) -> dict[str, Any]:
+    return {"experiment_name": run.experiment, "run_name": run.name, "run_id": identity or None}
+
+
+Opening = Callable[[RunTracker, str], dict[str, Any]]
+SERVICES: Mapping[Tracker, tuple[Opening, Callable[[Any], object]]] = {
+    Tracker.TENSORBOARD: (_tensorboard, lambda writer: writer.log_dir),
+    Tracker.WANDB: (_wandb, lambda run: run.id),
+    Tracker.MLFLOW: (_mlflow, lambda run: run.info.run_id),
+}
+"""How a run is opened in each tracker, given the identity it has there if any, and what identifies it."""
