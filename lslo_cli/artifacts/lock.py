@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lslo_cli.artifacts.writing import sweep
+from lslo_cli.artifacts.writing import sweep, unwritable, write_text
 from lslo_cli.errors import InputError
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+"""What a file system without locks answers."""
 
 
 @contextmanager
@@ -20,13 +24,15 @@ def locked(
 
     The lock belongs to the process, so one that is killed leaves none behind. What such a process left
     half made of ``path``, or in the folders ``owned`` that belong to it, is removed. Raises InputError where
-    the file system has no locks.
+    the file system has no locks or the folder cannot be written.
     """
     file = path.with_name(f".{path.name}.lock")
     folders = [folder for folder in (file.parent, *file.parent.parents) if not folder.exists()]
     try:
         descriptor = _acquire(file, on_wait)
     except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise unwritable(path, error) from None
         raise InputError(
             f"cannot lock {file}: {error.strerror or error}",
             "choose a folder on a file system with locks: --results FOLDER",
@@ -42,6 +48,15 @@ def locked(
         with suppress(OSError):  # where something has been made in them
             for folder in folders:
                 folder.rmdir()
+
+
+def write_locked(path: Path, text: str) -> None:
+    """Write a text under the lock of its path, so that what a killed process left of it is removed.
+
+    For a file that no artifact owns, whose lock would do the same. Raises InputError like :func:`locked`.
+    """
+    with locked(path):
+        write_text(path, text)
 
 
 def _acquire(file: Path, on_wait: Callable[[], object]) -> int:

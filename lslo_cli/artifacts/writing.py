@@ -103,9 +103,7 @@ def check_writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=nearest):  # without a name where the system can, so nothing is left
             pass
     except OSError as error:
-        raise InputError(
-            f"cannot write to {folder}: {error.strerror or error}", "choose another folder with --results"
-        ) from None
+        raise unwritable(folder, error, "choose another folder with --results") from None
 
 
 def unwritable(path: Path, error: OSError, hint: str = ELSEWHERE) -> InputError:

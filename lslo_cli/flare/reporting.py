@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.lock import write_locked
 from lslo_cli.artifacts.schema import Artifact
-from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import InputError
 from lslo_cli.flare.figures import FIGURES
 from lslo_cli.flare.folder import evaluations as all_evaluations
@@ -83,7 +83,7 @@ def report(folder: ExperimentFolder) -> tuple[Document, list[Path]]:
     found = read_report(folder)
     document = found.document()
     path = folder.path / "report.md"
-    write_text(path, write(document, Format.MARKDOWN))
+    write_locked(path, write(document, Format.MARKDOWN))
     return document, [path, *found.save_figures(folder.figures)]
 
 

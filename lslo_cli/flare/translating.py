@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN
+from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of, digest_of_file
 from lslo_cli.artifacts.schema import DataIdentity
 from lslo_cli.errors import InputError
@@ -46,10 +47,10 @@ def translate_task(
     translator = open_translator(experiment, run, on_event)
     wanted = settings.translated or tuple(Translated)
     for language in settings.languages:
-        for split in task.forward if Translated.TRAIN in wanted else ():
-            yield _Direction(experiment, translator, task, folder, split, SOURCE, language, on_event).made()
-        if Translated.TEST in wanted:
-            yield _Direction(experiment, translator, task, folder, "test", language, SOURCE, on_event).made()
+        sides = [(split, SOURCE, language) for split in task.forward if Translated.TRAIN in wanted]
+        sides += [("test", language, SOURCE)] if Translated.TEST in wanted else []
+        for side in sides:
+            yield _Direction(experiment, translator, task, folder, *side, on_event).written()
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,15 @@ class _Direction:
     tgt: str
     on_event: OnEvent
 
-    def made(self) -> Written:
-        """The record of the file, which is made where it is not up to date."""
+    def written(self) -> Written:
+        """The record of the file, which is made where it is not up to date, by one process at a time."""
+        path = translated_file(self.folder, self.src, self.tgt, self.split, questions=not self.task.labels)
+        with locked(path):
+            return self._made(path)
+
+    def _made(self, path: Path) -> Written:
         settings, stopwatch = self.experiment.recipe.flare, Stopwatch()
         examples = self.task.read(Path(settings.data), self.src, self.split)
-        path = translated_file(self.folder, self.src, self.tgt, self.split, questions=not self.task.labels)
         record = path.with_name(f"{path.name}.provenance.json")
         read_as = {code: self._code(code) for code in (self.src, self.tgt)}
         text = self._identity(examples)

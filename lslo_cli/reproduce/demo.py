@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
+from lslo_cli.artifacts.lock import write_locked
 from lslo_cli.artifacts.results import CorrelationRow, EvaluationResult, PruneReportResult, TrainingResult
-from lslo_cli.artifacts.writing import write_text
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.languages import Language
 from lslo_cli.report import markdown, over_seeds, quality_table, spread_table
@@ -72,9 +72,9 @@ def run_demo(
     study = None
     if len(seeds) > 1:
         study = folder / "study.md"
-        write_text(study, study_text(summaries))
+        write_locked(study, study_text(summaries))
     report = folder / "report.html"
-    write_text(report, write(build(read_studies([folder]), TABLES, figures=True), Format.HTML))
+    write_locked(report, write(build(read_studies([folder]), TABLES, figures=True), Format.HTML))
     return DemoSummary(folder, summaries, study, report)
 
 

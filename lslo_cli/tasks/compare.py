@@ -12,6 +12,7 @@ import numpy as np
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of
 from lslo_cli.artifacts.results import ComparedRow, ComparisonResult, EvaluationResult
 from lslo_cli.artifacts.schema import Artifact
@@ -283,5 +284,6 @@ def _write(
         stopwatch=stopwatch,
         device="cpu",
     )
-    store.write(path, written.artifact)
+    with locked(path):
+        store.write(path, written.artifact)
     return written

@@ -10,6 +10,7 @@ from typing import Any
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
+from lslo_cli.artifacts.lock import write_locked
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of, made
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import (
@@ -21,7 +22,6 @@ from lslo_cli.artifacts.schema import (
     Result,
     artifact_of,
 )
-from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Language
 from lslo_cli.recipe import MEMORY_FILE, Memory, Recipe
@@ -42,7 +42,7 @@ class Experiment:
     def remember(self) -> None:
         """Write what the experiment remembers; it is then the one that was worked on last."""
         if self.memory is not None:
-            write_text(self.folder.path / MEMORY_FILE, self.memory.text())
+            write_locked(self.folder.path / MEMORY_FILE, self.memory.text())
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lslo_cli.artifacts.folder import BASE_RUN
+from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.writing import beside, settle
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import OnEvent, ignore
@@ -291,7 +292,7 @@ def _whole(folder: Path, write: Callable[[Path], float]) -> float:
     """Make a folder beside its place and move it there once ``write`` has made and checked it."""
     if folder.exists():
         raise UsageError(f"{folder} exists already", "remove it, or choose another folder with --to")
-    with beside(folder, "choose another folder with --to") as temporary:
+    with locked(folder), beside(folder, "choose another folder with --to") as temporary:
         temporary.mkdir()
         largest = write(temporary)
         settle(temporary)

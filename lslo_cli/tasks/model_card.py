@@ -9,9 +9,9 @@ from pathlib import Path
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.adapter_config import MODEL_CARD
 from lslo_cli.artifacts.folder import RunFolder
+from lslo_cli.artifacts.lock import write_locked
 from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
 from lslo_cli.artifacts.schema import Artifact
-from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import InputError
 from lslo_cli.recipe import recorded, to_toml
 
@@ -29,7 +29,7 @@ def write_card(run: RunFolder) -> None:
     if not folder.is_dir():
         return
     lines = [*_front_matter(training, evaluation := _scores(run, training)), *_text(training, evaluation)]
-    write_text(folder / MODEL_CARD, "\n".join(lines) + "\n")
+    write_locked(folder / MODEL_CARD, "\n".join(lines) + "\n")
 
 
 def _scores(run: RunFolder, training: Artifact[TrainingResult]) -> Artifact[EvaluationResult] | None:

@@ -9,6 +9,7 @@ from statistics import fmean
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
+from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.results import (
     CorrelationRow,
@@ -74,7 +75,8 @@ def prune_report(
         stopwatch=stopwatch,
         device="cpu",
     )
-    store.write(written.path, written.artifact)
+    with locked(written.path):
+        store.write(written.path, written.artifact)
     return written
 
 

@@ -6,8 +6,10 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
+from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.writing import write_text
 from lslo_cli.data.readers import plain
@@ -84,20 +86,23 @@ def translate_file(
     """Write the translations of lines to a file, which appears whole or not at all.
 
     What is translated so far is kept beside it. The same call after an interrupt goes on from there, to the
-    same bytes; with another text, model or search it begins anew. Raises UsageError for a language that is
-    not there before anything is translated.
+    same bytes; with another text, model or search it begins anew, and one of two at a time waits. Raises
+    UsageError for a language that is not there before anything is translated.
     """
     wanted = list(lines)
     for src, targets in dict.fromkeys((line.src, line.targets) for line in wanted):
         languages_asked(translator, src, targets)
     depends_on = [fingerprint(translator, search, buffer), form.as_json, [asdict(line) for line in wanted]]
-    log = TranslationLog(path.with_name(f".{path.name}.partial"), digest_of(depends_on))
-    done = next(number for number in range(len(wanted) + 1) if number not in log.finished)
-    if done:
-        on_event(Noted(f"{min(done * buffer, len(wanted))} of {len(wanted)} lines are translated already"))
-    chunks = translate_chunks(translator, wanted, search, buffer=buffer, skip=done, on_event=on_event)
-    for number, chunk in enumerate(chunks, start=done):
-        log.add(number, [form.line(line, found) for line, found in chunk])
-    texts = [text for number in range(len(log.finished)) for text in log.finished[number]]
-    write_text(path, "".join(f"{text}\n" for text in [*form.first(), *texts]))
-    log.remove()
+    waiting = partial(on_event, Noted(f"waiting for another process that writes {path}"))
+    with locked(path, waiting):
+        log = TranslationLog(path.with_name(f".{path.name}.partial"), digest_of(depends_on))
+        done = next(number for number in range(len(wanted) + 1) if number not in log.finished)
+        if done:
+            lines_done = min(done * buffer, len(wanted))
+            on_event(Noted(f"{lines_done} of {len(wanted)} lines are translated already"))
+        chunks = translate_chunks(translator, wanted, search, buffer=buffer, skip=done, on_event=on_event)
+        for number, chunk in enumerate(chunks, start=done):
+            log.add(number, [form.line(line, found) for line, found in chunk])
+        texts = [text for number in range(len(log.finished)) for text in log.finished[number]]
+        write_text(path, "".join(f"{text}\n" for text in [*form.first(), *texts]))
+        log.remove()

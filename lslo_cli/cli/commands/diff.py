@@ -102,7 +102,7 @@ def _show(change: Change, run: str, other: str) -> None:
 
 
 def _write(path: Path, changes: Sequence[Change], run: str, other: str) -> None:
-    from lslo_cli.artifacts.writing import write_text
+    from lslo_cli.artifacts.lock import write_locked
     from lslo_cli.report.changes import changes_as_html, changes_as_tsv
 
     if path.suffix == ".tsv":
@@ -111,4 +111,4 @@ def _write(path: Path, changes: Sequence[Change], run: str, other: str) -> None:
         text = changes_as_html(changes, run, other)
     else:
         text = json.dumps([asdict(change) for change in changes], ensure_ascii=False, indent=1) + "\n"
-    write_text(path, text)
+    write_locked(path, text)

@@ -56,7 +56,7 @@ def flare_report(options: FlareReportOptions) -> None:
     outputs = [(path, format_of(options.form, path)) for path in options.output or ()]
     located = options.located()
     from lslo_cli.artifacts.folder import ExperimentFolder
-    from lslo_cli.artifacts.writing import write_text
+    from lslo_cli.artifacts.lock import write_locked
     from lslo_cli.flare import reporting
     from lslo_cli.report.building import Format, write
 
@@ -64,7 +64,7 @@ def flare_report(options: FlareReportOptions) -> None:
         found = reporting.read_report(ExperimentFolder(located))
         document = found.document(with_figures=any(form == Format.HTML for _, form in outputs))
         for path, form in outputs:
-            write_text(path, write(document, Format(form)))
+            write_locked(path, write(document, Format(form)))
             print(path)
         return
     document, paths = reporting.report(ExperimentFolder(located))

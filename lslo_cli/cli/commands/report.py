@@ -59,7 +59,7 @@ def report(options: ReportOptions) -> None:
     form = format_of(options.form)
     metric = metric_option(options.metric)
     folders = options.folders or [options.folder(options.resolve()).path]
-    from lslo_cli.artifacts.writing import write_text
+    from lslo_cli.artifacts.lock import write_locked
     from lslo_cli.report.building import TABLES, Format, build, write
     from lslo_cli.report.reading import read_studies
 
@@ -69,7 +69,7 @@ def report(options: ReportOptions) -> None:
         print(write(document, Format(form)), end="")
         return
     for path, form in outputs:
-        write_text(path, write(document, Format(form)))
+        write_locked(path, write(document, Format(form)))
         print(path)
 
 
