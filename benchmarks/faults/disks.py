@@ -29,6 +29,8 @@ ROOM = (0, 4, 8, 16, 32, 64, 128, 256)
 AT_WRITES = 6
 """Writes of a stage from which on there is no room."""
 
+Contents = dict[str, object]
+
 
 def run(
     trials: Trials,
@@ -45,9 +47,9 @@ def run(
             trial = laboratory.fresh(stage)
             ended = laboratory.run(stage, trial, fault=failing(trial, at))
             judge(trials, laboratory, stage, trial, ended, "disk full at a write", f"from change {at} on")
-    if not own_mounts():
+    if room and not own_mounts():
         return print("no file system may be mounted here: single writes were tried alone")
-    for stage in trials.within(laboratory.stages):
+    for stage in trials.within(laboratory.stages if room else ()):
         for kib in room:
             with disk(laboratory, stage, kib) as trial:
                 ended = laboratory.run(stage, trial)
@@ -77,11 +79,25 @@ def judge(
     says = ("read-only", "cannot") if disk == "read only" else ("disk full",)
     if not any(word in ended.message.lower() for word in says):
         wrong.append(f"the message does not say why: {ended.message}")
-    before, now = contents(laboratory.before(stage)), contents(trial)
-    wrong += [f"{name} was lost or changed" for name in before if now.get(name, before) != before[name]]
+    wrong += lost(contents(laboratory.before(stage)), contents(trial), contents(laboratory.after(stage)))
     again = laboratory.run(stage, trial, *stage.resume)
     wrong += again.complaints(0) + (laboratory.differences(stage, trial) if not again.code else [])
     trials.note(f"{disk}: {stage.name}", "refused, then the same", wrong, how)
+
+
+def lost(before: Contents, now: Contents, after: Contents) -> list[str]:
+    """What was there before a stage and is neither there, wherever it was moved, nor whole and new."""
+    kept = [result_of(content) for content in now.values()]
+    return [
+        f"{name} was lost or changed"
+        for name, content in before.items()
+        if result_of(content) not in kept and now.get(name, before) != after.get(name)
+    ]
+
+
+def result_of(content: object) -> object:
+    """What an artifact found, wherever it lies; of another file all of it."""
+    return content.get("result", content) if isinstance(content, dict) else content
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import math
 import os
 import pkgutil
 import signal
@@ -22,8 +23,14 @@ from lslo_cli.cli.app import app
 Fault = Callable[[], object]
 """Called in the copy before the command begins: what goes wrong, and when."""
 
-LONGEST_SECONDS, LONGEST_LINES = 10, 10
-"""The longest that a command may take to refuse what is damaged, and its longest message."""
+LONGEST_LINES = 10
+"""Of a message."""
+LONGEST_RUN = 300.0
+"""Seconds, on a machine that is busy with other work."""
+
+
+def nothing() -> None:
+    """No fault."""
 
 
 @dataclass(frozen=True)
@@ -72,38 +79,74 @@ def warm() -> None:
     load_base("world")  # for what transformers prepares with the first model
 
 
-def lslo(
-    *arguments: str,
-    folder: Path,
-    fault: Fault = lambda: None,
-    kill_after: float | None = None,
-    longest: float = 120,
-    environment: Mapping[str, str] | None = None,
-) -> Ended:
-    """Run ``lslo ARGUMENTS`` in ``folder``; killed after ``kill_after`` seconds, if at all."""
+@dataclass
+class Running:
+    """A command that runs in a forked copy of this process, at the head of a process group of its own."""
+
+    process: int
+    begin: float
+    said: tuple[int, int]
+    """Where its output and its errors go."""
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.process, number)
+
+    def errors(self) -> str:
+        """What it has said so far on stderr."""
+        return os.pread(self.said[1], 1 << 20, 0).decode(errors="replace")
+
+    def ended(self, kill_after: float | None = None, longest: float = LONGEST_RUN) -> Ended:
+        """Wait for its end; it is killed after ``kill_after`` seconds, if at all.
+
+        One that takes ``longest`` seconds is killed as well, and its exit code is 124.
+        """
+        deadline = self.begin + (longest if kill_after is None else min(kill_after, longest))
+        timed_out = False
+        while not (status := os.waitpid(self.process, os.WNOHANG))[0]:
+            if time.monotonic() >= deadline:
+                timed_out = kill_after is None or kill_after > longest
+                self.signal(signal.SIGKILL)
+                deadline = math.inf
+            time.sleep(0.01)
+        seconds = time.monotonic() - self.begin
+        texts = []
+        for descriptor in self.said:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            with os.fdopen(descriptor, "rb") as file:
+                texts.append(file.read().decode(errors="replace"))
+        return Ended(124 if timed_out else os.waitstatus_to_exitcode(status[1]), *texts, seconds)
+
+
+def start(
+    *arguments: str, folder: Path, fault: Fault = nothing, environment: Mapping[str, str] | None = None
+) -> Running:
+    """Start ``lslo ARGUMENTS`` in ``folder``."""
 
     def command() -> None:
         os.environ.update(environment or {})
         sys.argv = ["lslo", *arguments]
         app(list(arguments), prog_name="lslo")
 
-    return forked(command, folder=folder, fault=fault, kill_after=kill_after, longest=longest)
+    return forked(command, folder=folder, fault=fault)
 
 
-def forked(
-    call: Callable[[], Any],
-    *,
+def lslo(
+    *arguments: str,
     folder: Path,
-    fault: Fault = lambda: None,
+    fault: Fault = nothing,
+    environment: Mapping[str, str] | None = None,
     kill_after: float | None = None,
-    longest: float = 120,
+    longest: float = LONGEST_RUN,
 ) -> Ended:
-    """Call something in a forked copy of this process, in ``folder``.
+    """Run ``lslo ARGUMENTS`` in ``folder``; killed after ``kill_after`` seconds, if at all."""
+    running = start(*arguments, folder=folder, fault=fault, environment=environment)
+    return running.ended(kill_after, longest)
 
-    One that takes ``longest`` seconds is killed as well, and its exit code is 124.
-    """
-    reading = {name: os.memfd_create(name) for name in ("output", "errors")}
-    begin = time.monotonic()
+
+def forked(call: Callable[[], Any], *, folder: Path, fault: Fault = nothing) -> Running:
+    """Call something in a forked copy of this process, in ``folder``."""
+    said = os.memfd_create("output"), os.memfd_create("errors")
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -111,17 +154,10 @@ def forked(
         os.setpgid(0, 0)
         os.chdir(folder)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(reading["output"], 1)
-        os.dup2(reading["errors"], 2)
+        os.dup2(said[0], 1)
+        os.dup2(said[1], 2)
         os._exit(_called(call, fault))
-    code, timed_out = _awaited(child, begin, kill_after, longest)
-    seconds = time.monotonic() - begin
-    texts = []
-    for descriptor in reading.values():
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        with os.fdopen(descriptor, "rb") as file:
-            texts.append(file.read().decode(errors="replace"))
-    return Ended(124 if timed_out else code, *texts, seconds)
+    return Running(child, time.monotonic(), said)
 
 
 def _called(call: Callable[[], Any], fault: Fault) -> int:
@@ -142,18 +178,3 @@ def _called(call: Callable[[], Any], fault: Fault) -> int:
             if error.errno != errno.EPIPE:
                 code = code or 120
     return code if isinstance(code, int) else int(code is not None)
-
-
-def _awaited(child: int, begin: float, kill_after: float | None, longest: float) -> tuple[int, bool]:
-    """The exit code of a process, and whether it took too long."""
-    deadline = begin + min(longest, kill_after if kill_after is not None else longest)
-    timed_out = False
-    while True:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status), timed_out
-        if time.monotonic() >= deadline:
-            timed_out = kill_after is None or kill_after > longest
-            os.kill(child, signal.SIGKILL)
-            deadline = float("inf")
-        time.sleep(0.002)

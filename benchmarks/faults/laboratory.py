@@ -163,7 +163,7 @@ class Laboratory:
             want(name)
         laboratory = cls(folder, [stage for name, stage in wanted.items() if not names or name in names])
         folder.mkdir(parents=True, exist_ok=True)
-        ended = forked(lambda: _furnish(folder), folder=folder)
+        ended = forked(lambda: _furnish(folder), folder=folder).ended()
         if ended.code:
             raise RuntimeError(f"the laboratory could not be made: {ended.errors}")
         for stage in wanted.values():

@@ -33,9 +33,8 @@ class Trials:
         """Count a trial, and keep what was wrong about it."""
         wrong = list(complaints)
         self.outcomes.setdefault(tried, Counter())["fault" if wrong else outcome] += 1
-        for each in wrong:
-            self.faults.append(f"{tried}, {trial}: {each}")
-            print(self.faults[-1], file=sys.stderr, flush=True)
+        self.faults += [f"{tried}, {trial}: {each}" for each in wrong]
+        print(f"{tried}, {trial}: {'; '.join(wrong) or outcome}", file=sys.stderr, flush=True)
 
     def within(self, trials: Iterable[T]) -> Iterator[T]:
         """Trials until the time is over."""

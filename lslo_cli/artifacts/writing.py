@@ -41,7 +41,7 @@ def beside(path: Path, hint: str = ELSEWHERE) -> Iterator[Path]:
     What a process that is killed leaves is removed by :func:`sweep`. Raises InputError like
     :func:`replacing`.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f"{_hidden(path.name)}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -91,7 +91,7 @@ def sweep(folder: Path, name: str = "") -> None:
 
     Only for the holder of the lock on it: a process that is alive would lose its work.
     """
-    for leftover in folder.glob(f".{name}*"):
+    for leftover in folder.glob(f"{_hidden(name)}*"):
         if leftover.suffix[1:].isdecimal():
             _remove(leftover)
 
@@ -126,6 +126,11 @@ class _File(FileIO):
             self.failure = error
             raise
         return memoryview(data).nbytes
+
+
+def _hidden(name: str) -> str:
+    """A name with one dot before it, which a hidden file has already."""
+    return f".{name.lstrip('.')}"
 
 
 def _remove(path: Path) -> None:

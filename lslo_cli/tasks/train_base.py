@@ -70,6 +70,7 @@ def train_base(
         )
         if PartialState().is_main_process:
             store.write(written.path, written.artifact)
+            Checkpoint(work, "").path.unlink(missing_ok=True)  # first: a resumed run would need the others
             shutil.rmtree(work, ignore_errors=True)
         return written
 

@@ -151,8 +151,9 @@ class Fit:
     """A training run: what is trained, on what, how, and what lives beside it.
 
     ``objective`` is a module that holds all that is trained and returns the loss of a batch, summed over its
-    tokens. Batches and dropout of an epoch are functions of (seed, epoch) alone, so a resumed run needs no
-    state of a random number generator.
+    tokens. The batches of an epoch are a function of seed and epoch, and the dropout of a batch one of seed,
+    update and its number in the update. So a resumed run needs no state of a random number generator, and
+    processes that share the batches of an update draw what one would.
     """
 
     objective: nn.Module
@@ -210,7 +211,6 @@ class Fit:
 
     def _epoch(self, epoch: int) -> EpochRecord:
         """Train one epoch; the loss of an update is the mean over its target tokens, in all processes."""
-        torch.manual_seed(self._dropout_seed(epoch))
         self.objective.train()
         self._size = 0
         tally = LossTally(READ_EVERY.get(self.accelerator.device.type, 1))
@@ -219,7 +219,8 @@ class Fit:
             for update, batches in enumerate(groups, start=done + 1):
                 tokens = sum(batch.tokens for batch in batches)
                 summed = torch.zeros((), device=self.accelerator.device)
-                for batch, weight in self._shares(batches):
+                for number, batch, weight in self._shares(batches):
+                    torch.manual_seed(self._dropout_seed(update, number))
                     with self._routed(batch):
                         loss = self.objective(batch) * weight
                     self.accelerator.backward(loss * (self.accelerator.num_processes / tokens))
@@ -280,12 +281,12 @@ class Fit:
             self.settings.advice,
         )
 
-    def _dropout_seed(self, epoch: int) -> int:
-        """Processes see different sentences, so each draws its own dropout."""
-        return random.Random(f"{self.seed} {epoch} {self.accelerator.process_index}").getrandbits(63)
+    def _dropout_seed(self, update: int, number: int) -> int:
+        """Of a batch, so that its dropout is the same whichever process it goes to."""
+        return random.Random(f"{self.seed} {update} {number}").getrandbits(63)
 
-    def _shares(self, batches: Sequence[Any]) -> Iterator[tuple[Any, float]]:
-        """This process's batches of one update, each with the weight of its loss.
+    def _shares(self, batches: Sequence[Any]) -> Iterator[tuple[int, Any, float]]:
+        """This process's batches of one update, each with its number in it and the weight of its loss.
 
         Every process takes part in every backward pass; one left without a batch repeats the first of the
         group with weight 0.
@@ -294,7 +295,8 @@ class Fit:
         for first in range(0, len(batches), processes):
             mine = first + self.accelerator.process_index
             weight = 1.0 if mine < len(batches) else 0.0
-            yield batches[mine if weight else first].to(self.accelerator.device), weight
+            number = mine if weight else first
+            yield number, batches[number].to(self.accelerator.device), weight
 
     def _step(self) -> None:
         """Move the parameters along the gradients that have been summed, and then the schedule."""

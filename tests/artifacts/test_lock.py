@@ -1,3 +1,4 @@
+import errno
 import multiprocessing
 import os
 import signal
@@ -5,7 +6,7 @@ import time
 
 import pytest
 
-from lslo_cli.artifacts.lock import locked
+from lslo_cli.artifacts.lock import locked, write_locked
 from lslo_cli.errors import InputError
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -76,5 +77,28 @@ def test_the_lock_is_free_again_after_a_failure(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot lock"), locked(tmp_path / "file" / "a.json"):
+    with pytest.raises(InputError, match="cannot write"), locked(tmp_path / "file" / "a.json"):
         pass
+
+
+def test_a_full_disk_and_a_file_system_without_locks_are_told_apart(tmp_path, monkeypatch):
+    def fail(reason):
+        def flock(descriptor, operation):
+            raise OSError(reason, os.strerror(reason))
+
+        monkeypatch.setattr("lslo_cli.artifacts.lock.fcntl.flock", flock)
+
+    fail(errno.ENOSPC)
+    with pytest.raises(InputError, match="disk full"), locked(tmp_path / "a.json"):
+        pass
+    fail(errno.ENOLCK)
+    with pytest.raises(InputError, match="cannot lock") as error, locked(tmp_path / "a.json"):
+        pass
+    assert "file system with locks" in error.value.hint
+
+
+def test_a_text_of_its_own_is_written_alone_and_a_killed_writers_half_is_removed(tmp_path):
+    path = tmp_path / "report.md"
+    (tmp_path / ".report.md.123").write_text("half")
+    write_locked(path, "whole")
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"report.md": "whole"}

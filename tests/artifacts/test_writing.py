@@ -63,6 +63,8 @@ def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
     sweep(tmp_path, "model.")
     assert sorted(os.listdir(tmp_path)) == [".hidden", ".model.lock", ".other.12a", "model.123"]
     (tmp_path / ".a.1").touch()
+    with beside(tmp_path / ".log") as made:
+        assert made.name == f".log.{os.getpid()}"
     sweep(tmp_path)
     sweep(tmp_path / "missing")
     assert sorted(os.listdir(tmp_path)) == [".hidden", ".model.lock", ".other.12a", "model.123"]

@@ -173,12 +173,12 @@ PartialState().destroy_process_group()
 
 
 def test_two_processes_write_what_one_does(fresh, tmp_path):
-    exact = {**GPS, "fit.dropout": 0.0, "fit.attention_dropout": 0.0, "train.curve_rows": 2}
-    alone = tasks.train(fresh(**{**exact, "fit.accumulate": 2}), run="one").artifact.result
+    changes = {**GPS, "fit.dropout": 0.2, "fit.attention_dropout": 0.2, "train.curve_rows": 2}
+    alone = tasks.train(fresh(**{**changes, "fit.accumulate": 2}), run="one").artifact.result
     (scored,) = tasks.evaluate(fresh(), runs=["one"])
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    experiment = fresh(**exact)
+    experiment = fresh(**changes)
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     arguments = [script, experiment.recipe.model_dump_json(), experiment.folder.path]

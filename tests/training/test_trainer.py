@@ -491,7 +491,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
 # Several processes. Five batches, two processes, two batches per process and update: the groups are of four
 # and of one, so in the second one process has nothing.
 
-DISTRIBUTED = {"settings": replace(SETTINGS, accumulate=4), "gps": 0.8}
+DISTRIBUTED = {"settings": replace(SETTINGS, accumulate=4), "gps": 0.8, "dropout": 0.3}
 
 
 @pytest.fixture(scope="module")
