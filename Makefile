@@ -34,7 +34,7 @@ docs: .venv/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 clean:
-	rm -rf .venv out build dist .pytest_cache .ruff_cache
+	rm -rf .venv build dist .pytest_cache .ruff_cache
 
 .venv/place:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("lslo needs Python 3.11 or newer: make PYTHON=python3.11")'

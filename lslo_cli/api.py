@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from lslo_cli import tasks
-from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
+from lslo_cli.artifacts.folder import BASE_RUN, RESULTS, ExperimentFolder
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.text import WORLD_NAME, read_corpus
 from lslo_cli.events import OnEvent, ignore
@@ -95,7 +95,7 @@ def load_corpus(path: str | os.PathLike[str], langs: Sequence[str], split: str =
 def open_experiment(
     recipe: str | None = None,
     settings: Settings | None = None,
-    results: str | os.PathLike[str] = "results",
+    results: str | os.PathLike[str] = RESULTS,
 ) -> Experiment:
     """An experiment: a recipe by name or path, with other values by key, and its folder in ``results``.
 

@@ -43,13 +43,15 @@ class M2M100(TranslationArchitecture):
     settings: ClassVar = {"encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0}
 
     def shape(self, config: Any, parameters: int) -> ModelShape:
+        widths = config.encoder_ffn_dim, config.decoder_ffn_dim
         return ModelShape(
             encoder_layers=config.encoder_layers,
             decoder_layers=config.decoder_layers,
             d_model=config.d_model,
-            ffn_dim=config.encoder_ffn_dim,
+            ffn_dim=widths[0],
             vocab_size=config.vocab_size,
             parameters=parameters,
+            decoder_ffn_dim=widths[1] if len(set(widths)) > 1 else None,
         )
 
     def embed_sources(self, encoder: Part, ids: Tensor) -> Tensor:

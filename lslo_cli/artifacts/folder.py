@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+RESULTS = Path("out")
+"""Where experiments are kept unless a command is told otherwise: not in the runs that come with a clone."""
 BASE_RUN = "base"
 """The name under which the untouched base model is evaluated."""
 
@@ -96,7 +98,7 @@ class RunFolder:
 
 @dataclass(frozen=True)
 class ExperimentFolder:
-    """``results/<experiment>/``: upstream artifacts, runs, figures. Asking for a path creates nothing."""
+    """``<results>/<experiment>/``: upstream artifacts, runs, figures. Asking for a path creates nothing."""
 
     path: Path
 

@@ -80,6 +80,7 @@ class ModelIdentity(Document):
     parameters: int
     learned_positions: int = 0
     attention_dim: int | None = None
+    decoder_ffn_dim: int | None = None
 
     @property
     def shape(self) -> ModelShape:
@@ -91,6 +92,7 @@ class ModelIdentity(Document):
             vocab_size=self.vocab_size,
             parameters=self.parameters,
             attention_dim=self.attention_dim,
+            decoder_ffn_dim=self.decoder_ffn_dim,
         )
 
 

@@ -10,10 +10,11 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from typer import Option
 
+from lslo_cli.artifacts.folder import RESULTS
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, flags_of, number_or_word, split_commas
 from lslo_cli.errors import InputError, UsageError
@@ -217,7 +218,7 @@ class FolderOptions(SettingsOptions):
             rich_help_panel=EXPERIMENT,
             help="Folder that holds the experiments.",
         ),
-    ] = Path("results")
+    ] = RESULTS
     name: Annotated[
         str | None,
         Option("--name", metavar="NAME", rich_help_panel=EXPERIMENT),
@@ -313,12 +314,14 @@ class ExperimentOptions(FolderOptions, LanguageOptions):
         Languages, text and model are checked as far as that needs nothing heavy.
         """
         from lslo_cli.data.classes import with_classes
+        from lslo_cli.models.spoken import with_spoken
         from lslo_cli.recipe import Memory
 
         memory = self.memory() if self.remembers else None
-        recipe = with_classes(self.resolve(memory))
-        recipe.selected_languages()
+        recipe = with_spoken(self.resolve(memory))
         self.check(recipe)
+        recipe.selected_languages()
+        recipe = with_classes(recipe)
         from lslo_cli.tasks import Experiment
 
         remembered = memory.adding(self._now()) if memory is not None else None
@@ -405,7 +408,29 @@ class StageOptions(ComputeOptions, ExperimentOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitOptions(StageOptions):
+class ModelOptions(StageOptions):
+    """What every step with a base model and text takes."""
+
+    tests: ClassVar[bool] = False
+    """Whether the text that is read first is the one to test on."""
+
+    def check(self, recipe: Recipe) -> None:
+        """Refuse a folder of a model, a language or a text that was named and is not there."""
+        from lslo_cli.data.text import check_text
+        from lslo_cli.models.spoken import check_spoken
+
+        if folder := recipe.model.missing_folder:
+            raise InputError(
+                f"no folder '{recipe.model.name}' with a base model (looked at {folder.absolute()})",
+                "check --model; docs/models.md lists models with size and licence",
+            )
+        check_spoken(recipe)
+        if "path" in recipe.data.model_fields_set and not self.dry_run:
+            check_text(recipe, self.tests)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions(ModelOptions):
     """What every step that trains takes."""
 
     span: SpanName = None
@@ -436,15 +461,3 @@ class FitOptions(StageOptions):
     ] = None
     track: TrackerName = None
     resume: Annotated[bool, Option("--resume", help="Continue after the last finished epoch.")] = False
-
-    def check(self, recipe: Recipe) -> None:
-        """Refuse a text or a folder of a model that was named and is not there. Raises InputError."""
-        from lslo_cli.data.text import check_text
-
-        if folder := recipe.model.missing_folder:
-            raise InputError(
-                f"no folder '{recipe.model.name}' with a base model (looked at {folder.absolute()})",
-                "check --model; docs/models.md lists models with size and licence",
-            )
-        if "path" in recipe.data.model_fields_set and not self.dry_run:
-            check_text(recipe)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from lslo_cli.errors import UsageError, nearest
-from lslo_cli.method.codes import FLORES_CODES, LISTED, NTREX_CODES, ONLY_FLORES_200, model_code
+from lslo_cli.errors import InputError, UsageError, nearest
+from lslo_cli.method.codes import FLORES_CODES, NTREX_CODES, ONLY_FLORES_200, is_listed, model_code
+from lslo_cli.method.vocabularies import M2M_124
 
 OTHER_VARIETIES = {"ff": ("fuc", "Pulaar")}
 """Model code -> (file code, name) of a variety that NTREX-128 has instead, and that is not taken for it."""
 
-_CODE = re.compile("[a-z]{2,3}([_-]([A-Z][a-z]{3}|[A-Z]{2}|simpl|trad))?")
+_CODE = re.compile("[a-z]{2,3}([_-](simpl|trad)|([_-][A-Z][a-z]{3})?([_-]([A-Z]{2}|[0-9]{3}))?)")
 _COLUMNS = {"id", "url", "src", "tgt", "trg", "ref", "hyp", "doc", "row", "num", "key"}
 _EXTENSIONS = {"txt", "tok", "bpe", "tmx", "xlf", "ods", "zip", "tar", "tgz", "zst", "xz"}
 _NOT_CODES = _COLUMNS | _EXTENSIONS
@@ -35,13 +36,25 @@ def file_codes(code: str) -> tuple[str, ...]:
 
 
 def is_language_code(name: str) -> bool:
-    """Whether a name has the form of a language code: ``en``, ``wol_Latn``, ``zho-CN``; not ``keys``."""
-    return bool(_CODE.fullmatch(name)) and name not in _NOT_CODES
+    """Whether a name is in the tables or has the form of a code: ``EN``, ``wol_Latn``, ``qta``.
+
+    ``keys`` is none, nor is ``en-fr``, rather a pair of languages than the English of France.
+    """
+    first, _, second = name.partition("-")
+    if name.lower() in _NOT_CODES or (second in M2M_124 and name not in (f"{first}-{first}", "pt-br")):
+        return False
+    return bool(_CODE.fullmatch(name) or is_listed(name))
 
 
-def is_listed(name: str) -> bool:
-    """Whether a name is one that the tables here give to a language: ``en``, ``eng_Latn``; not ``run``."""
-    return name in LISTED
+def check_known(codes: Iterable[str], known: Collection[str], name: str) -> None:
+    """Raise InputError where the base ``name``, which knows ``known``, lacks some, naming all of them."""
+    missing = [code for code in codes if code not in known]
+    if missing:
+        raise InputError(
+            f"base model '{name}' has no token for {', '.join(missing)}.{nearest(missing[0], known)}",
+            f"choose among its {len(known)} languages ({', '.join(known)}), give another --model, or add "
+            f"it to this one: --add-lang {missing[0]} --like RELATIVE",
+        )
 
 
 def check_new_languages(relatives: Mapping[str, str], known: Collection[str], name: str) -> None:

@@ -22,11 +22,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lslo_cli.data.codes import OTHER_VARIETIES, file_codes, is_language_code, is_listed, model_code
+from lslo_cli.data.codes import OTHER_VARIETIES, file_codes, is_language_code
 from lslo_cli.data.readers import Text, name_of_each, plain, read_aligned
 from lslo_cli.data.tabular import guess_languages, read_header, read_table
 from lslo_cli.data.unread import nearest_layout
 from lslo_cli.errors import InputError
+from lslo_cli.method.codes import is_listed, model_code
 
 TABLES = (".tsv", ".csv", ".jsonl")
 SPLITS = ("train", "dev", "devtest", "valid", "validation", "test")

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lslo_cli.data.codes import is_listed
 from lslo_cli.data.lines import readable
 from lslo_cli.data.readers import Text, name_of_each, plain, read_bytes, read_text
 from lslo_cli.errors import InputError
+from lslo_cli.method.codes import is_listed
 from lslo_cli.parsing import parse_json
 
 _LETTER = re.compile(r"[^\W\d_]")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+
 from lslo_cli.method.vocabularies import M2M_124, MBART_50, NLLB_200
 
 FLORES_CODES: dict[str, tuple[str, str]] = {
@@ -157,14 +160,35 @@ NTREX_CODES = {
 """Model code -> NTREX-128 file code, where that is not FLORES-101's."""
 
 _OTHER_NAMES = {
-    **{"nb": "no", "iw": "he", "in": "id", "ji": "yi", "jw": "jv", "mo": "ro", "fil": "tl"},
+    **{"nb": "no", "nor": "no", "iw": "he", "in": "id", "ji": "yi", "jw": "jv", "mo": "ro", "fil": "tl"},
     **{"cmn": "zh", "cmn_Hans": "zh", "zho": "zh", "zh_CN": "zh", "zh_SG": "zh", "fil_Latn": "tl"},
-    **{"ckb": "ku", "nso": "ns", "swa": "sw", "aze": "az", "nep": "ne", "sqi": "sq", "kmr_Latn": "kmr"},
+    **{"ckb": "ku", "kur": "ku", "nso": "ns", "swa": "sw", "aze": "az", "nep": "ne", "sqi": "sq"},
+    **{"ekk": "et", "ekk_Latn": "et", "ori": "or", "yid": "yi", "que": "qu", "aym": "ay", "bre": "br"},
+    **{"fry": "fy", "kmr_Latn": "kmr", "cmn_Hant": "zho_Hant", "zho_trad": "zho_Hant", "zho_TW": "zho_Hant"},
+    **{"gug": "grn_Latn", "gug_Latn": "grn_Latn", "kau": "knc_Latn", "din": "dik_Latn", "fa_AF": "prs_Arab"},
 }
 """BCP 47's preferred, deprecated and macrolanguage codes, where they are not M2M's."""
 
-_OTHER_CHINESE = {"hant", "tw", "hk", "mo"}
-"""Subtags of BCP 47 with which ``zh`` is written in traditional characters: another language to a model."""
+_TWO_LETTERS = {
+    **{"ak": "aka", "bm": "bam", "bo": "bod", "dz": "dzo", "ee": "ewe", "eo": "epo", "eu": "eus"},
+    **{"fj": "fij", "fo": "fao", "gn": "grn", "ki": "kik", "kr": "knc", "ks": "kas", "li": "lim"},
+    **{"nn": "nno", "rn": "run", "rw": "kin", "sa": "san", "sc": "srd", "sg": "sag", "sm": "smo"},
+    **{"st": "sot", "tk": "tuk", "ts": "tso", "tt": "tat", "tw": "twi", "ug": "uig"},
+}
+"""ISO 639-1 codes, as BCP 47 has them, of the languages that only NLLB-200 knows: those of ISO 639-3."""
+
+_BIBLIOGRAPHIC = {
+    **{"alb": "sq", "arm": "hy", "baq": "eu", "bur": "my", "chi": "zh", "cze": "cs", "dut": "nl"},
+    **{"fre": "fr", "geo": "ka", "ger": "de", "gre": "el", "ice": "is", "mac": "mk", "mao": "mi"},
+    **{"may": "ms", "per": "fa", "rum": "ro", "slo": "sk", "tib": "bo", "wel": "cy"},
+}
+"""ISO 639-2's bibliographic codes, where they differ from the others."""
+
+_USUAL_SCRIPTS = ("ace_Latn", "bjn_Latn", "kas_Arab", "knc_Latn", "taq_Latn")
+"""What a bare code means of a language that NLLB-200 has in two scripts: CLDR's likely one."""
+
+_TRADITIONAL = {"tw", "hk", "mo"}
+"""Regions of BCP 47 where Chinese is written in traditional characters: another language to a model."""
 
 
 def _form(code: str) -> str:
@@ -178,29 +202,67 @@ _MODEL_CODES |= {code: code.partition("_")[0] for code in MBART_50}  # en_XX
 _MODEL_CODES |= _OTHER_NAMES
 _MODEL_CODES |= {code: code for code in M2M_124}
 
-LISTED = frozenset({*_MODEL_CODES} - {"in"})
-"""Every name that the tables give to a language, as spelt in them; a column ``in`` is rather the input."""
+_BARE = {
+    code.partition("_")[0]: _MODEL_CODES.get(code, code) for code in (*reversed(NLLB_200), *_USUAL_SCRIPTS)
+}
+_BARE |= {short: _BARE[long] for short, long in _TWO_LETTERS.items()}
+_BY_FORM = _BARE | {_form(code): code for code in NLLB_200}
+_BY_FORM |= {_form(code): model for code, model in _MODEL_CODES.items()}
+_BY_FORM |= {code: _BY_FORM[usual] for code, usual in _BIBLIOGRAPHIC.items()}
 
-_BY_FORM = {_form(code): code for code in NLLB_200} | {_form(code): m for code, m in _MODEL_CODES.items()}
+_WORDS = set("als ban bug din fon fur geo in mac mag mao may min ori per que run sag sat slo war".split())  # noqa: SIM905
+"""Codes that are words or abbreviations too, as names of files and columns are."""
+
+
+def is_listed(name: str) -> bool:
+    """Whether a name is one that the tables give to a language: ``en``, ``EN``, ``eng_Latn``; not ``run``."""
+    form = _form(name)
+    return form not in _WORDS and (form in _BY_FORM or _of_bcp47(form) is not None)
 
 
 def model_code(code: str) -> str:
     """M2M's code for another: ``zh`` for ``zho_Hans``, ``zho_simpl``, ``zh-CN``; ``pt`` for ``pt-BR``.
 
-    Where M2M has no such language, the code of FLORES-200 is its own, whatever its case; others stay.
+    Where M2M has no such language, the code of FLORES-200 is its own, whatever it was called: ``epo_Latn``
+    for ``eo`` and ``epo``, ``zho_Hant`` for ``zh-TW``. Others stay.
     """
     form = _form(code)
     return _MODEL_CODES.get(code) or _BY_FORM.get(form) or _of_bcp47(form) or code
 
 
+def find_code(name: str, known: Collection[str]) -> str:
+    """The code among ``known`` that a name means: itself, M2M's for it, or the one of its script.
+
+    ``tyv`` is ``tyv_Cyrl`` where a model calls it so and has it in no other script. M2M's code for the name
+    where none is known.
+    """
+    usual = model_code(name)
+    if name in known or usual in known:
+        return name if name in known else usual
+    scripts = [code for code in known if _form(code).partition("-")[0] == _form(name)]
+    return scripts[0] if len(scripts) == 1 else usual
+
+
 def _of_bcp47(form: str) -> str | None:
-    """The language of a two-letter code with a region, or with the script that FLORES-200 has it in."""
-    language, _, subtag = form.partition("-")
+    """The language of a tag with a script, a region or a variant; None where one of these is not known.
+
+    Three letters with a region are a variety that NTREX-128 has beside the language, ``fra-CA``.
+    """
+    language, *subtags = form.split("-")
+    if language == "zh" and subtags[0] == "yue":
+        language, *subtags = subtags
+    script = subtags.pop(0) if subtags and re.fullmatch("[a-z]{4}", subtags[0]) else ""
+    region = subtags.pop(0) if subtags and re.fullmatch("[a-z]{2}|[0-9]{3}", subtags[0]) else ""
+    are_variants = all(re.fullmatch("[a-z0-9]{5,8}|[0-9][a-z0-9]{3}", subtag) for subtag in subtags)
     model = _BY_FORM.get(language)
-    if len(language) != 2 or model is None or (model == "zh" and subtag in _OTHER_CHINESE):
+    if model is None or not are_variants or (region and len(language) == 3 and language != "yue"):
         return None
-    region = len(subtag) == 2 and subtag.isalpha()
-    return model if region or subtag == flores200_code(model).partition("_")[2].lower() else None
+    own_language, _, own_script = flores200_code(model).partition("_")
+    if model == "zh" and not script and region in _TRADITIONAL:
+        script = "hant"
+    if script in ("", own_script.lower()):
+        return model
+    return _BY_FORM.get(f"{own_language}-{script}")
 
 
 def flores200_code(code: str) -> str:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import permutations
 
 from lslo_cli.errors import UsageError, nearest
-from lslo_cli.method.codes import MODEL_LANGUAGES, model_code
+from lslo_cli.method.codes import MODEL_LANGUAGES, find_code
 from lslo_cli.method.relations import FAMILY_OF
 
 
@@ -125,6 +125,15 @@ def resolve_languages(
     )
 
 
+def language_names(
+    names: str | Sequence[str], sets: Mapping[str, Sequence[str]] = LANGUAGE_SETS
+) -> tuple[str, ...]:
+    """The names of languages as they were given, those of a set one by one."""
+    if isinstance(names, str):
+        names = sets.get(names) or [name.strip() for name in names.split(",") if name.strip()]
+    return tuple(names)
+
+
 def language_codes(
     names: str | Sequence[str],
     known: Collection[str],
@@ -138,9 +147,8 @@ def language_codes(
 
     Raises UsageError for an unknown code (naming the nearest), a language named twice, or fewer than two.
     """
-    if isinstance(names, str):
-        names = sets.get(names) or [name.strip() for name in names.split(",") if name.strip()]
-    codes = [name if name in known else model_code(name) for name in names]
+    names = language_names(names, sets)
+    codes = [find_code(name, known) for name in names]
     codes += [code for code in added if code not in codes]
     for name, code in zip(names, codes, strict=False):
         if code not in known and code not in MODEL_LANGUAGES:
@@ -152,7 +160,7 @@ def language_codes(
             )
     for position, code in enumerate(codes):
         if code in codes[:position]:
-            spelt = dict.fromkeys(name for name in names if code in (name, model_code(name)))
+            spelt = dict.fromkeys(name for name in names if code == find_code(name, known))
             spellings = f", as {' and '.join(spelt)}" if len(spelt) > 1 else ""
             raise UsageError(f"language '{code}' is named twice{spellings}", "name each language once")
     if len(codes) < 2:
@@ -184,7 +192,7 @@ def choose_directions(patterns: Sequence[str], languages: Iterable[Language]) ->
     named: set[Direction] = set()
     for pattern in patterns:
         asked = Direction.parse(pattern)
-        src, tgt = (side if side in codes else model_code(side) for side in (asked.src, asked.tgt))
+        src, tgt = (find_code(side, codes) for side in (asked.src, asked.tgt))
         found = {each for each in available if src in ("*", each.src) and tgt in ("*", each.tgt)}
         if not found:
             raise UsageError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lslo_cli.method.shapes import ModelShape
+from lslo_cli.method.sites import Stack
 
 BYTES = 4
 """Weights, adapters, optimiser state and logits are float32."""
@@ -35,12 +36,12 @@ def estimate_memory(shape: ModelShape, extra: int, trainable: int, max_tokens: i
 
     ``extra`` are parameters added to the base, ``trainable`` those with gradient and two Adam moments.
     A batch has up to ``max_tokens`` padded tokens on each side. A layer keeps about 12 vectors of width
-    d_model per attention block and token (projections, attention, dropout, norm) and 3 of width ffn_dim;
+    d_model per attention block and token (projections, attention, dropout, norm) and 3 of its ffn's width;
     of the logits a part is there at a time, with what becomes of it.
     """
-    d, f = shape.d_model, shape.ffn_dim
-    encoder = shape.encoder_layers * (12 * d + 3 * f)
-    decoder = shape.decoder_layers * (24 * d + 3 * f)
+    d = shape.d_model
+    encoder = shape.encoder_layers * (12 * d + 3 * shape.ffn(Stack.ENCODER))
+    decoder = shape.decoder_layers * (24 * d + 3 * shape.ffn(Stack.DECODER))
     return MemoryEstimate(
         weights=BYTES * (shape.parameters + extra),
         training_state=BYTES * 3 * trainable,

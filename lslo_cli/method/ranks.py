@@ -49,7 +49,7 @@ class RankMap:
         With ``Span.D_MODEL`` these are the paper's #Params. Where adapters span all feed-forward units there
         are more: 1.46 times as many for all matrices of M2M-124 615M, and 2.5 for feed-forward only.
         """
-        return self.total * sum(sum(shape.adapter(site.kind, span)) for site in shape.sites(site_set))
+        return self.total * sum(sum(shape.adapter(site, span)) for site in shape.sites(site_set))
 
 
 def uniform_ranks(languages: Iterable[Language], rank: int) -> RankMap:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lslo_cli.method.sites import Kind, Layer, Site, SiteSet, layers, sites
+from lslo_cli.method.sites import Kind, Layer, Site, SiteSet, Stack, layers, sites
 from lslo_cli.method.span import Span
 
 
@@ -12,7 +12,8 @@ from lslo_cli.method.span import Span
 class ModelShape:
     """Depth and widths of an encoder-decoder model, and the number of its parameters, tied ones counted once.
 
-    ``attention_dim`` is the width of all heads together, None where it is ``d_model``.
+    ``attention_dim`` is the width of all heads together, None where it is ``d_model``; ``decoder_ffn_dim`` is
+    that of the decoder's feed-forward blocks, None where it is ``ffn_dim``, the encoder's.
     """
 
     encoder_layers: int
@@ -22,6 +23,7 @@ class ModelShape:
     vocab_size: int
     parameters: int
     attention_dim: int | None = None
+    decoder_ffn_dim: int | None = None
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -30,12 +32,17 @@ class ModelShape:
     def sites(self, site_set: SiteSet = SiteSet.ALL) -> tuple[Site, ...]:
         return sites(self.encoder_layers, self.decoder_layers, site_set)
 
-    def matrix(self, kind: Kind) -> tuple[int, int]:
-        """(d_out, d_in) of a matrix: fc2 maps ffn_dim to d_model, others d_model to attention or ffn_dim."""
-        if kind.is_attention:
-            return self.attention_dim or self.d_model, self.d_model
-        return (self.ffn_dim, self.d_model) if kind is Kind.FC1 else (self.d_model, self.ffn_dim)
+    def ffn(self, stack: Stack) -> int:
+        """The width of the feed-forward blocks of a stack."""
+        return self.decoder_ffn_dim or self.ffn_dim if stack is Stack.DECODER else self.ffn_dim
 
-    def adapter(self, kind: Kind, span: Span) -> tuple[int, int]:
+    def matrix(self, site: Site) -> tuple[int, int]:
+        """(d_out, d_in) of a matrix: fc2 maps ffn to d_model, others d_model to attention or ffn."""
+        if site.kind.is_attention:
+            return self.attention_dim or self.d_model, self.d_model
+        width = self.ffn(site.layer.stack)
+        return (width, self.d_model) if site.kind is Kind.FC1 else (self.d_model, width)
+
+    def adapter(self, site: Site, span: Span) -> tuple[int, int]:
         """(d_out, d_in) of a matrix's adapter: B is (d_out, r) and A (r, d_in)."""
-        return span.of(kind, self.matrix(kind), self.d_model)
+        return span.of(site.kind, self.matrix(site), self.d_model)

@@ -12,7 +12,8 @@ import torch
 from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGeneration, PreTrainedModel
 
 from lslo_cli.architectures import architecture_of
-from lslo_cli.errors import InputError, UsageError, nearest
+from lslo_cli.data.codes import check_known
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.models.checkpoint import find_checkpoint, write_checkpoint
 from lslo_cli.models.pretrained import moved
 from lslo_cli.models.tokenizer import BOS, EOS, PAD, Tokenizer
@@ -43,7 +44,8 @@ class BaseIdentity:
     ``revision`` is the hub's commit, None for a folder. ``digest`` is the sha256 over the weight files and
     the tokenizer, None for a model that was never saved. ``vocab_size`` counts the rows of the embedding;
     ``parameters`` counts tied ones once; ``learned_positions`` are the rows of each table of positions;
-    ``attention_dim`` is the width of all heads together, None where it is ``d_model``.
+    ``attention_dim`` is the width of all heads together, None where it is ``d_model``; ``decoder_ffn_dim`` is
+    that of the decoder's feed-forward blocks, None where it is the encoder's.
     """
 
     name: str
@@ -57,6 +59,7 @@ class BaseIdentity:
     parameters: int
     learned_positions: int = 0
     attention_dim: int | None = None
+    decoder_ffn_dim: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,15 +82,7 @@ class BaseModel:
 
     def check_languages(self, codes: Iterable[str]) -> None:
         """Raise InputError where languages have no token, naming all of them."""
-        known = self.tokenizer.languages
-        missing = [code for code in codes if code not in known]
-        if missing:
-            raise InputError(
-                f"base model '{self.identity.name}' has no token for {', '.join(missing)}."
-                f"{nearest(missing[0], known)}",
-                f"choose among its {len(known)} languages ({', '.join(known)}), give another --model, or add "
-                f"it to this one: --add-lang {missing[0]} --like RELATIVE",
-            )
+        check_known(codes, self.tokenizer.languages, self.identity.name)
 
 
 def load_base(

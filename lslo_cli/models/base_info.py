@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lslo_cli.data.codes import check_new_languages, model_code
+from lslo_cli.data.codes import check_new_languages
+from lslo_cli.method.codes import model_code
 from lslo_cli.method.families import SHAPES, published
 from lslo_cli.method.languages import Language
 from lslo_cli.method.memory import MemoryEstimate, estimate_memory
 from lslo_cli.method.ranks import PAPER_RANKS, RankMap, parse_ranks
 from lslo_cli.method.shapes import ModelShape
+from lslo_cli.models.spoken import WORLD, with_spoken
 from lslo_cli.models.work import Work, parameters_by_language
 
 if TYPE_CHECKING:
@@ -62,7 +64,6 @@ def base_facts(name: str, revision: str | None = None) -> BaseFacts:
     is no such model, or where its files contradict each other.
     """
     if name not in SHAPES:
-        from lslo_cli.models.checkpoint import WORLD
         from lslo_cli.models.header import read_header
 
         if "/" not in name and name != WORLD and not Path(name).exists():
@@ -95,6 +96,7 @@ def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:
     Where languages are new to it, these alone are trained unless the recipe gives ranks. Raises UsageError
     for languages or ranks that cannot be meant.
     """
+    recipe = with_spoken(recipe, base.languages)
     languages, sites, new = recipe.selected_languages(), recipe.train.sites, recipe.new_languages
     check_new_languages(new, base.languages, base.name)
     ranks = _ranks(recipe.train.ranks, languages, new)

@@ -21,14 +21,12 @@ from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.hub import cache, endpoint, hub_files
 from lslo_cli.models.piece_tokenizer import PieceTokenizer
 from lslo_cli.models.pretrained import pretrained, quiet_transformers
+from lslo_cli.models.spoken import WORLD, WORLD_FOLDER
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.models.tokenizer_files import TOKENIZER_FILES, read_family
 from lslo_cli.nn.files import first_not_finite, unreadable_reason
 from lslo_cli.parsing import parse_json
 from lslo_cli.recipe import ModelSection
-
-WORLD = "world"
-WORLD_FOLDER = Path(__file__).parent.parent / "world" / "base"
 
 CONFIG = "config.json"
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")

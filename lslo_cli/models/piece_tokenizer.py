@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from lslo_cli.artifacts.writing import writing
-from lslo_cli.data.codes import model_code
 from lslo_cli.errors import InputError
 from lslo_cli.method.families import Family
 from lslo_cli.models.segmentation import SPIECE, Segmenter, SentencePiece
 from lslo_cli.models.stock_files import stock_files
 from lslo_cli.models.tokenizer import Tokenizer
-from lslo_cli.models.tokenizer_files import find_segmenter
+from lslo_cli.models.tokenizer_files import find_segmenter, language_ids
 
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 
@@ -36,8 +35,7 @@ class PieceTokenizer(Tokenizer):
         spare = range(max(0, rows - len(segmenter.pieces)))
         self.tokens = [*segmenter.pieces, *(f"madeupword{number:04d}" for number in spare)]
         ids = {token: index for index, token in enumerate(self.tokens)}
-        codes = {family.code_of(token): index for token, index in ids.items()}
-        self._languages = {model_code(code): index for code, index in codes.items() if code}
+        self._languages = language_ids(ids, family)
         for needed, found in (
             ("</s>", "</s>" in ids),
             ("<unk>", "<unk>" in ids),

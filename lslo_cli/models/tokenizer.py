@@ -11,8 +11,8 @@ from itertools import count
 from pathlib import Path
 
 from lslo_cli.artifacts.writing import writing
-from lslo_cli.data.codes import model_code
 from lslo_cli.errors import InputError, UsageError, nearest
+from lslo_cli.method.codes import find_code
 from lslo_cli.method.families import FAMILIES, Family
 from lslo_cli.method.strategy import Index
 from lslo_cli.models.segmentation import Segmenter
@@ -23,6 +23,7 @@ from lslo_cli.models.tokenizer_files import (
     MASK,
     SPECIALS,
     find_segmenter,
+    language_ids,
     read_entries,
     read_family,
 )
@@ -87,8 +88,7 @@ class Tokenizer:
                 "train it without byte fallback",
             )
         self._piece_ids = [ids.get(piece, UNK) for piece in segmenter.pieces]
-        codes = {family.code_of(token): index for token, index in ids.items()}
-        self._languages = {model_code(code): index for code, index in codes.items() if code}
+        self._languages = language_ids(ids, family)
         self.output_size = len(self.tokens)
         self.unused = [index for token, index in ids.items() if MADE_UP.match(token)]
         self._silent = {BOS, PAD, EOS, ids.get(MASK, EOS), *self._languages.values()}
@@ -136,7 +136,7 @@ class Tokenizer:
 
         Raises UsageError, naming the nearest code, where there is none.
         """
-        known = code if code in self._languages else model_code(code)
+        known = find_code(code, self._languages)
         if known not in self._languages:
             raise UsageError(
                 f"the base model has no token for language '{code}'.{nearest(code, self._languages)}",

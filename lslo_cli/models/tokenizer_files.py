@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lslo_cli.errors import InputError
+from lslo_cli.method.codes import model_code
 from lslo_cli.method.families import FAMILIES, Family
 from lslo_cli.models.segmentation import HUB_TOKENIZER, SENTENCEPIECE, SPIECE, Segmenter, read_segmenter
 from lslo_cli.models.stock_files import HUB_SETTINGS, OWN_FAMILY
@@ -106,6 +107,34 @@ def read_entries(folder: Path, family: Family) -> list[str]:
     if family.is_bare and MASK not in entries:
         entries.append(MASK)
     return entries
+
+
+def language_ids(ids: Mapping[str, int], family: Family) -> dict[str, int]:
+    """Among tokens with their ids those of languages, by the codes that experiments use: ``en``.
+
+    Where two of the model's codes would be one, ``ku`` and ``ckb`` of MADLAD-400, the second keeps its own.
+    """
+    codes = {code: index for token, index in ids.items() if (code := family.code_of(token))}
+    languages: dict[str, int] = {}
+    for code in sorted(codes, key=lambda code: model_code(code) != code):
+        usual = model_code(code)
+        languages[code if usual in languages else usual] = codes[code]
+    return languages
+
+
+def languages_in(folder: Path) -> tuple[str, ...]:
+    """The languages that have a token in the tokenizer's files, by id; nothing cuts text.
+
+    Raises InputError where a file is missing or damaged.
+    """
+    family = read_family(folder)
+    tokens = (
+        find_segmenter(folder).pieces
+        if family.sentencepiece_ids
+        else (*SPECIALS, *read_entries(folder, family))
+    )
+    languages = language_ids({token: index for index, token in enumerate(tokens)}, family)
+    return tuple(sorted(languages, key=languages.__getitem__))
 
 
 def read_bytes(folder: Path, name: str) -> bytes:

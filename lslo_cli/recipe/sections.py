@@ -16,7 +16,14 @@ from lslo_cli.method.codes import model_code
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.kernels import AdapterKernel
-from lslo_cli.method.languages import LANGUAGE_SETS, LANGUAGES, Language, Resource, resolve_languages
+from lslo_cli.method.languages import (
+    LANGUAGE_SETS,
+    LANGUAGES,
+    Language,
+    Resource,
+    language_names,
+    resolve_languages,
+)
 from lslo_cli.method.metrics import CHRF_PLUS_PLUS, METRICS, SPBLEU, metric_named
 from lslo_cli.method.relations import FAMILY_OF
 from lslo_cli.method.schedule import GradualPruning
@@ -411,8 +418,8 @@ class Recipe(Section):
         The codes of new languages follow: what is found with them is another experiment. Where all this is
         too long for a folder, it is counted, with a digest: ``100-languages-1f2e3d4c``.
         """
-        names = self.langs.split(",") if isinstance(self.langs, str) else self.langs
-        codes = [model_code(name.strip()) for name in names]
+        names = (self.langs,) if self.langs in self.language_sets() else self.language_names()
+        codes = [model_code(name) for name in names]
         name = "-".join((self.name or "-".join(codes), *self.new_languages))
         if self.name or len(name) <= NAME_LENGTH:
             return name
@@ -437,6 +444,10 @@ class Recipe(Section):
             for code, relative in self.new_languages.items()
         }
         return {**known, **added, **described}
+
+    def language_names(self) -> tuple[str, ...]:
+        """The languages of the experiment as they were named, without new ones."""
+        return language_names(self.langs, self.language_sets())
 
     def selected_languages(self) -> tuple[Language, ...]:
         """The languages of the experiment.

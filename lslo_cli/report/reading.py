@@ -59,7 +59,7 @@ def experiment_paths(folder: Path) -> list[Path]:
     Raises InputError where the folder is missing.
     """
     if not folder.is_dir():
-        raise InputError(f"no experiment at {folder}", "name the folder of one, such as results/lang12")
+        raise InputError(f"no experiment at {folder}", "name the folder of one, such as out/lang12")
     return [seed.path for seed in ExperimentFolder(folder).seeds()]
 
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import SubspaceResult
-from lslo_cli.errors import InputError
-from lslo_cli.method.codes import model_code
-from lslo_cli.method.families import HUB_NAMES, published, published_shape
+from lslo_cli.method.families import HUB_NAMES, published_shape
 from lslo_cli.method.memory import BYTES
 from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.strategy import IndexStrategy
+from lslo_cli.models.spoken import check_spoken
 from lslo_cli.models.work import (
     Plan,
     batches_of_flores,
@@ -106,14 +105,8 @@ def _published_plan(experiment: Experiment, command: str, shape: ModelShape, fil
     """
     recipe = experiment.recipe
     name = HUB_NAMES.get(recipe.model.name, recipe.model.name)
-    family, _ = published(name)
-    known = {model_code(code) for code in family.languages}
+    check_spoken(recipe)
     languages = [language.code for language in recipe.selected_languages()]
-    if missing := [code for code in languages if code not in known | set(recipe.new_languages)]:
-        raise InputError(
-            f"{family.name} has no token for {', '.join(missing)}",
-            f"choose another --model, or add it: --add-lang {missing[0]} --like RELATIVE",
-        )
     work = work_of(recipe, command, _ranks_given(experiment, command))
     size = in_binary_units(BYTES * shape.parameters)
     text = recipe.data.path if Path(recipe.data.path).exists() else f"{recipe.data.path}, which is not there"

@@ -11,11 +11,11 @@ import torch
 
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.data.codes import model_code
 from lslo_cli.data.sentences import join_line, split_line
 from lslo_cli.data.to_translate import Line
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
+from lslo_cli.method.codes import find_code
 from lslo_cli.method.languages import Direction
 from lslo_cli.nn.route import Route
 from lslo_cli.search.stream import TranslationBatches
@@ -192,7 +192,7 @@ def languages_asked(translator: Translator, src: str, targets: Sequence[str]) ->
     known = translator.setup.codes
     codes = []
     for name in (src, *targets):
-        code = name if name in known else model_code(name)
+        code = find_code(name, known)
         if code not in known:
             raise UsageError(
                 f"'{name}' is not among the languages of {translator.run}.{nearest(code, known)}",

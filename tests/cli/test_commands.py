@@ -60,19 +60,19 @@ max_tokens = 400
 
 PIPELINE = {
     "base train --out base": "base/training.json",
-    "weight-learn": "results/corner/index-strategy.json",
-    "estimate-subspace": "results/corner/subspace.json",
-    "train --ranks 2,8 --gps 0.9": "results/corner/runs/2-8-gps0.9/training.json",
-    "train --method full": "results/corner/runs/full/training.json",
-    "prune-report": "results/corner/prune-report.json",
-    "evaluate": "results/corner/runs/*/evaluation.json",
-    "plot heatmap": "results/corner/figures/heatmap.*",
-    "plot heatmap --by-layer": "results/corner/figures/heatmap-by-layer.*",
-    "plot weights": "results/corner/figures/weights.*",
-    "plot epochs": "results/corner/figures/epochs.*",
-    "plot matrices": "results/corner/figures/matrices.*",
-    "plot directions": "results/corner/figures/directions-full.*",
-    "plot pareto": "results/corner/figures/pareto.*",
+    "weight-learn": "out/corner/index-strategy.json",
+    "estimate-subspace": "out/corner/subspace.json",
+    "train --ranks 2,8 --gps 0.9": "out/corner/runs/2-8-gps0.9/training.json",
+    "train --method full": "out/corner/runs/full/training.json",
+    "prune-report": "out/corner/prune-report.json",
+    "evaluate": "out/corner/runs/*/evaluation.json",
+    "plot heatmap": "out/corner/figures/heatmap.*",
+    "plot heatmap --by-layer": "out/corner/figures/heatmap-by-layer.*",
+    "plot weights": "out/corner/figures/weights.*",
+    "plot epochs": "out/corner/figures/epochs.*",
+    "plot matrices": "out/corner/figures/matrices.*",
+    "plot directions": "out/corner/figures/directions-full.*",
+    "plot pareto": "out/corner/figures/pareto.*",
     "plot schedule --out elsewhere": "elsewhere/schedule.*",
 }
 
@@ -125,7 +125,7 @@ def test_what_a_line_prints_fits_eighty_columns(finished, line):
         ("train --method full", ["full", "100.0% of the base model"]),
         ("prune-report", ["qta", "Parameters", "Correlation", "c-v", "AVG"]),
         ("evaluate", ["base", "full", "2-8-gps0.9", "H2V", "AVG", "nrefs:1|"]),
-        ("plot heatmap", ["results/corner/figures/heatmap.png", "results/corner/figures/heatmap.pdf"]),
+        ("plot heatmap", ["out/corner/figures/heatmap.png", "out/corner/figures/heatmap.pdf"]),
     ],
 )
 def test_a_result_is_on_stdout(finished, line, words):
@@ -141,9 +141,9 @@ def test_progress_is_on_stderr(finished):
 @pytest.mark.parametrize(
     ("line", "file"),
     [
-        ("weight-learn --json --name again", "results/again/index-strategy.json"),
-        ("prune-report --json", "results/corner/prune-report.json"),
-        ("evaluate --run full --json", "results/corner/runs/full/evaluation.json"),
+        ("weight-learn --json --name again", "out/again/index-strategy.json"),
+        ("prune-report --json", "out/corner/prune-report.json"),
+        ("evaluate --run full --json", "out/corner/runs/full/evaluation.json"),
     ],
 )
 def test_json_prints_exactly_the_artifact(corner, lslo, line, file):
@@ -154,7 +154,7 @@ def test_json_prints_exactly_the_artifact(corner, lslo, line, file):
 
 def test_what_is_up_to_date_is_said_to_be(corner, lslo):
     last = lslo("evaluate", "--run", "base").stderr.splitlines()[-1]
-    assert last.startswith("up to date: results/corner/runs/base/evaluation.json; next: lslo ")
+    assert last.startswith("up to date: out/corner/runs/base/evaluation.json; next: lslo ")
 
 
 def test_quiet_leaves_stderr_empty_and_stdout_as_it_was(corner, lslo, finished):
@@ -168,10 +168,10 @@ def test_quiet_leaves_stderr_empty_and_stdout_as_it_was(corner, lslo, finished):
 )
 def test_a_dry_run_shows_the_plan_and_writes_nothing(corner, lslo, line):
     result = lslo(*line.split(), "--dry-run", "--name", "planned", "--quiet")
-    assert not (corner / "results/planned").exists()
+    assert not (corner / "out/planned").exists()
     if line != "prune-report":  # there is no estimate to report on
         assert result.exit_code == 0, result.output
-        assert "would write  results/planned/" in result.stdout
+        assert "would write  out/planned/" in result.stdout
 
 
 def test_a_dry_run_counts_parameters_by_language(corner, lslo):
@@ -198,19 +198,19 @@ def test_the_map_is_also_drawn_in_text(corner, lslo):
 @pytest.mark.parametrize(
     ("line", "message", "hint"),
     [
-        ("plot weights", "no index-strategy at results/empty/index-strategy.json", "lslo weight-learn"),
-        ("plot heatmap", "no subspace at results/empty/subspace.json", "lslo estimate-subspace"),
-        ("plot matrices", "no subspace at results/empty/subspace.json", "lslo estimate-subspace"),
+        ("plot weights", "no index-strategy at out/empty/index-strategy.json", "lslo weight-learn"),
+        ("plot heatmap", "no subspace at out/empty/subspace.json", "lslo estimate-subspace"),
+        ("plot matrices", "no subspace at out/empty/subspace.json", "lslo estimate-subspace"),
         ("plot epochs", "there is no training run to draw", "lslo train"),
-        ("plot epochs --run full", "no training at results/empty/runs/full/training.json", "lslo train"),
-        ("plot schedule", "no run in results/empty/runs was pruned", "lslo train --gps 0.9"),
-        ("plot directions", "no trained run in results/empty/runs has scores", "lslo evaluate"),
+        ("plot epochs --run full", "no training at out/empty/runs/full/training.json", "lslo train"),
+        ("plot schedule", "no run in out/empty/runs was pruned", "lslo train --gps 0.9"),
+        ("plot directions", "no trained run in out/empty/runs has scores", "lslo evaluate"),
         ("plot pareto", "", "lslo "),
-        ("prune-report", "no subspace at results/empty/subspace.json", "lslo estimate-subspace"),
-        ("train --ranks auto", "no subspace at results/empty/subspace.json", "lslo estimate-subspace"),
+        ("prune-report", "no subspace at out/empty/subspace.json", "lslo estimate-subspace"),
+        ("train --ranks auto", "no subspace at out/empty/subspace.json", "lslo estimate-subspace"),
         (
             "train --index learned",
-            "no index-strategy at results/empty/index-strategy.json",
+            "no index-strategy at out/empty/index-strategy.json",
             "lslo weight-learn",
         ),
         ("evaluate --run mine", "no run 'mine'", "base"),
@@ -223,7 +223,7 @@ def test_what_is_missing_is_named_with_the_command_that_makes_it(corner, lslo, l
     error, _, advice = result.stderr.rpartition("\n\nhint: ")
     assert f"error: {message}" in error
     assert hint in advice
-    assert not list(corner.glob("results/empty/**/*.json"))
+    assert not list(corner.glob("out/empty/**/*.json"))
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_an_export_that_cannot_be_is_refused(corner, lslo, tmp_path, line, code,
 
 def test_a_side_that_selects_adapters_must_be_named(corner, lslo, tmp_path):
     assert lslo("train", "--ranks", "2,8", "--index", "source").exit_code == 0
-    run = next(path.name for path in (corner / "results/corner/runs").glob("2-8*") if "gps" not in path.name)
+    run = next(path.name for path in (corner / "out/corner/runs").glob("2-8*") if "gps" not in path.name)
     result = lslo("export", "--run", run, "--target", "qhe", "--to", str(tmp_path / "out"))
     assert result.exit_code == 2
     assert "name it with --source" in " ".join(result.stderr.split())

@@ -7,7 +7,7 @@ import pytest
 def experiment(tmp_path):
     """Two evaluated runs of ``lang12`` that differ in one sentence."""
     for run, hypothesis in (("base", "dara"), ("tuned", "nit ki")):
-        path = tmp_path / "results/lang12/runs" / run / "aligned" / "en-wo.jsonl"
+        path = tmp_path / "out/lang12/runs" / run / "aligned" / "en-wo.jsonl"
         path.parent.mkdir(parents=True)
         row = {"section": "", "row": 1, "source": "the man", "reference": "nit ki", "hypothesis": hypothesis}
         path.write_text(json.dumps(row) + "\n", encoding="utf-8")

@@ -17,7 +17,7 @@ def begun(tiny, lslo, tmp_path):
     small = ["--set", "data.train_rows=6", "--set", "weight_learn.epochs=1", "--device", "cpu"]
     result = lslo("weight-learn", *ARGUMENTS, *given, *small)
     assert result.exit_code == 0, result.output
-    return tmp_path / "results" / "qta-qso-qki-qka"
+    return tmp_path / "out" / "qta-qso-qki-qka"
 
 
 def test_settings_given_once_hold_for_later_commands(begun, lslo, tiny):
@@ -82,20 +82,20 @@ def test_variables_are_remembered_too_and_a_later_one_counts(tiny, lslo, tmp_pat
 
 
 def test_the_experiment_that_was_worked_on_last_is_meant_unless_another_is_named(begun, lslo, tiny, tmp_path):
-    other = tmp_path / "results" / "other"
+    other = tmp_path / "out" / "other"
     other.mkdir()
     (other / "experiment.toml").write_text('[given]\nname = "other"\nlangs = "qta,qso"\n')
     result = lslo(
         "train", "--dry-run", "--model", str(tiny.base), "--data", str(tiny.text), "--train", "train"
     )
-    assert "results/other" in result.stdout.replace("\n", "")
+    assert "out/other" in result.stdout.replace("\n", "")
     result = lslo("train", "--dry-run", "--langs", "qta,qso,qki,qka")
-    assert result.exit_code == 0 and "results/other" not in result.stdout
+    assert result.exit_code == 0 and "out/other" not in result.stdout
 
 
 @pytest.mark.parametrize("content", ["[given", "given = 3", "recipe = 4", '[given]\n"no.such.key" = 1'])
 def test_a_damaged_memory_is_one_clear_error(lslo, tmp_path, content):
-    folder = tmp_path / "results" / "lang12"
+    folder = tmp_path / "out" / "lang12"
     folder.mkdir(parents=True)
     (folder / "experiment.toml").write_text(content)
     result = lslo("train", "--dry-run")

@@ -67,3 +67,10 @@ def test_a_missing_experiment_is_an_input_error(lslo):
     run = lslo("report", "results/nowhere")
     assert run.exit_code == 3
     assert "no experiment at results/nowhere" in run.stderr
+
+
+def test_the_runs_that_come_with_a_clone_are_not_reported_in_place_of_the_users(lslo, written, tmp_path):
+    written(tmp_path / "results" / "lang12").table(3)
+    run = lslo("report", "--langs", "lang12")
+    assert run.exit_code == 3 and "no experiment at out/lang12" in run.stderr
+    assert "no runs in out" in lslo("runs").stderr

@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture
 def experiment(written, tmp_path):
-    experiment = written(tmp_path / "results" / "lang12").table(3)
+    experiment = written(tmp_path / "out" / "lang12").table(3)
     experiment.prune_report()
     return experiment
 
@@ -27,9 +27,9 @@ def test_runs_as_json_have_every_column(lslo, experiment):
 
 
 def test_without_runs_the_next_step_is_named(lslo, tmp_path):
-    (tmp_path / "results").mkdir()
+    (tmp_path / "out").mkdir()
     run = lslo("runs")
-    assert run.exit_code == 0 and run.stderr == "no runs in results; next: lslo demo\n"
+    assert run.exit_code == 0 and run.stderr == "no runs in out; next: lslo demo\n"
 
 
 def test_conditions_that_no_run_meets_name_the_list(lslo, experiment):
@@ -44,7 +44,7 @@ def test_conditions_that_no_run_meets_name_the_list(lslo, experiment):
     ],
 )
 def test_an_artifact_is_shown_with_where_it_came_from(lslo, experiment, path, said):
-    run = lslo("show", f"results/lang12/{path}")
+    run = lslo("show", f"out/lang12/{path}")
     assert run.exit_code == 0
     assert all(word in run.stdout for word in [*said, "lslo test"])
 

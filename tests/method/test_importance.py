@@ -24,7 +24,7 @@ def prune_exactly(pool):
     members = defaultdict(list)
     for site in sites(2, 2):
         for code in CODES:
-            members[pool.key(site, code)].append((site, code, SHAPE.matrix(site.kind)[0] * RANK))
+            members[pool.key(site, code)].append((site, code, SHAPE.matrix(site)[0] * RANK))
     matrices = []
     for key, pooled in members.items():
         budget = TARGET * sum(size for _, _, size in pooled)

@@ -18,12 +18,15 @@ from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.languages import Direction
-from lslo_cli.method.strategy import Index
+from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.span import Span
+from lslo_cli.method.strategy import Index, paper
 from lslo_cli.models.base import load_base, save_base
 from lslo_cli.models.base_info import base_facts
 from lslo_cli.models.new_languages import add_languages
 from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.models.tokenizer import Tokenizer
+from lslo_cli.nn.attach import attach
 from lslo_cli.recipe import resolve
 from lslo_cli.search.beam import beam_search
 from lslo_cli.search.generate import translate
@@ -278,7 +281,14 @@ def test_a_decoder_with_a_feed_forward_of_its_own_width_is_known_by_its_header(t
     folder = write_model(tmp_path / "m2m", "m2m-100")
     config = M2M100Config.from_pretrained(folder, decoder_ffn_dim=40)
     M2M100ForConditionalGeneration(config).save_pretrained(folder)
-    assert base_facts(str(folder)).parameters == load_base(str(folder)).identity.parameters
+    base = load_base(str(folder))
+    shape = base_facts(str(folder)).shape
+    assert shape.parameters == base.identity.parameters
+    assert (shape.ffn_dim, shape.decoder_ffn_dim, base.identity.decoder_ffn_dim) == (24, 40, 40)
+    adapters = attach(base.model, paper(2, 1), RankMap({"en": 1}), ("en",), span=Span.ALL)
+    assert sum(each.numel() for each in adapters.parameters()) == RankMap({"en": 1}).parameters(
+        shape, span=Span.ALL
+    )
 
 
 def test_rows_without_a_token_are_never_written(tmp_path, write_model, lines):

@@ -255,7 +255,7 @@ def test_the_facts_are_those_of_the_weights(pieces, tmp_path, own_head):
 def test_a_published_model_is_known_by_name():
     facts = base_facts("madlad-400-3b")
     assert (facts.family, facts.parameters) == ("MADLAD-400", 2_940_374_016)
-    assert sum(map(sum, (facts.shape.matrix(site.kind) for site in facts.shape.sites()))) == 32 * (
+    assert sum(map(sum, (facts.shape.matrix(site) for site in facts.shape.sites()))) == 32 * (
         3 * 3072 + 2 * 9216
     ) + 32 * (6 * 3072 + 2 * 9216)
 

@@ -201,7 +201,7 @@ def test_a_folded_model_is_the_adapted_one(model):
 def test_adapters_have_the_shapes_and_the_number_of_parameters_that_are_counted(model, site_set, span):
     adapters = attach(model, STRATEGY, RANKS, CODES, site_set, span=span)
     for matrix in adapters.matrices():
-        d_out, d_in = SHAPE.adapter(matrix.site.kind, span)
+        d_out, d_in = SHAPE.adapter(matrix.site, span)
         rank = RANKS.of(matrix.language)
         assert matrix.weight.shape == ((rank, d_in) if matrix.name == "A" else (d_out, rank))
     counted = RANKS.parameters(SHAPE, site_set, span)

@@ -11,6 +11,7 @@ from typer import Argument, Option
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, takes
 from lslo_cli.cli.options import MACHINE, LanguageOptions, SpanName
+from lslo_cli.method.sites import Stack
 
 if TYPE_CHECKING:
     from lslo_cli.models.base_info import AdapterFacts, BaseFacts
@@ -61,12 +62,13 @@ def info(options: BaseInfoOptions) -> None:
 def show_base(base: BaseFacts) -> None:
     """What the model is."""
     shape = base.shape
+    widths = " and ".join(f"{width:,}" for width in dict.fromkeys(map(shape.ffn, Stack)))
     languages = f"{len(base.languages)}: {', '.join(base.languages)}" if base.languages else "by vocabulary"
     console.show_facts(
         [
             ("model", f"{base.name}, of the family {base.family} ({base.architecture}), by {base.source}"),
             ("layers", f"{shape.encoder_layers} encoder, {shape.decoder_layers} decoder"),
-            ("width", f"{shape.d_model:,}, feed-forward {shape.ffn_dim:,}"),
+            ("width", f"{shape.d_model:,}, feed-forward {widths}"),
             ("vocabulary", shape.vocab_size),
             ("parameters", base.parameters),
             ("languages", languages),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from lslo_cli.artifacts.folder import RESULTS
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import seed_list, split_commas
 from lslo_cli.cli.options import command_line
@@ -24,7 +25,7 @@ def demo(
         Option(
             "--results", envvar="LSLO_RESULTS", metavar="FOLDER", help="Folder that holds the experiments."
         ),
-    ] = Path("results"),
+    ] = RESULTS,
     seeds: Annotated[
         str, Option("--seeds", metavar="LIST", help="One experiment for each of these seeds.")
     ] = SEEDS,

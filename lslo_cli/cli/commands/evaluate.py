@@ -10,7 +10,7 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, split_commas, takes
-from lslo_cli.cli.options import StageOptions
+from lslo_cli.cli.options import ModelOptions
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 from lslo_cli.method.metrics import SPBLEU
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(StageOptions):
+class EvaluateOptions(ModelOptions):
+    tests = True
+
     run: Annotated[
         list[str] | None,
         Option(

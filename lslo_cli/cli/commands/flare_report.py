@@ -51,7 +51,7 @@ def flare_report(options: FlareReportOptions) -> None:
     Reads: seed-N/LANGUAGE/training.json and evaluation.json
     Writes: report.md and figures/, or the files of --output; HTML holds all figures.
 
-    Example: lslo flare report results/flare-nusax
+    Example: lslo flare report out/flare-demo
     """
     outputs = [(path, format_of(options.form, path)) for path in options.output or ()]
     located = options.located()

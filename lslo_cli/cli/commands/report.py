@@ -52,7 +52,7 @@ def report(options: ReportOptions) -> None:
     Reads: every artifact of the experiments; folders seed-1/, seed-2/ become mean and spread.
     Writes: the files of --output, or to stdout.
 
-    Example: lslo report results/demo -o report.html -o report.tex
+    Example: lslo report out/demo -o report.html -o report.tex
     """
     outputs = [(path, format_of(options.form, path)) for path in options.output or ()]
     numbers = [_number(text) for text in split_commas(options.tables)] if options.tables else None

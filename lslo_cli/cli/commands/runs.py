@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from rich.text import Text
 from typer import Argument, Option
 
+from lslo_cli.artifacts.folder import RESULTS
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import takes
 from lslo_cli.errors import UsageError
@@ -28,7 +29,7 @@ class RunsOptions:
             metavar="FOLDER",
             help="Folder that holds the experiments, or one of them.",
         ),
-    ] = Path("results")
+    ] = RESULTS
     where: Annotated[
         list[str] | None,
         Option(
@@ -82,7 +83,7 @@ def show(
 
     Reads: one JSON file, or every artifact that lies in a folder.
 
-    Example: lslo show results/demo/seed-2/index-strategy.json
+    Example: lslo show out/demo/index-strategy.json
     """
     files = [artifact]
     if artifact.is_dir():

@@ -1,0 +1,74 @@
+"""Which languages a base model speaks, by its tokenizer's files alone, and what a recipe names of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from lslo_cli.data.codes import check_known, check_new_languages
+from lslo_cli.errors import UsageError, nearest
+from lslo_cli.method.codes import MODEL_LANGUAGES, find_code, model_code
+from lslo_cli.method.families import HUB_NAMES, SHAPES, published
+from lslo_cli.method.languages import Resource
+from lslo_cli.recipe import LanguageEntry, Recipe
+
+WORLD = "world"
+WORLD_FOLDER = Path(__file__).parent.parent / "world" / "base"
+
+
+def spoken(model: str) -> tuple[str, ...]:
+    """Codes of the languages of ``world``, of a folder, or of a published model.
+
+    None of them where only a download could tell. Raises InputError where a file of the folder is missing or
+    damaged.
+    """
+    folder = WORLD_FOLDER if model == WORLD else Path(model).expanduser()
+    if folder.is_dir():
+        from lslo_cli.models.tokenizer_files import languages_in  # what cuts text takes its time to load
+
+        return languages_in(folder)
+    name = HUB_NAMES.get(model, model)
+    return tuple(map(model_code, published(name)[0].languages)) if name in SHAPES else ()
+
+
+def with_spoken(recipe: Recipe, known: Collection[str] | None = None) -> Recipe:
+    """The recipe with the languages that no table has but its base model: ``tyv``, where it has ``tyv_Cyrl``.
+
+    ``known`` are those of the model where they were read before. Such languages are unlabelled unless the
+    recipe says otherwise, and the experiment keeps the name it would have had.
+    """
+    names = recipe.language_names()
+    if all(model_code(name) in MODEL_LANGUAGES or name in recipe.new_languages for name in names):
+        return recipe
+    known = spoken(recipe.model.name) if known is None else known
+    found = {name: code for name in names if (code := find_code(name, known)) in known}
+    entries = {found.get(name, name): entry for name, entry in recipe.languages.items()}
+    described = {**recipe.known_languages(), **entries}
+    entries |= {
+        code: LanguageEntry(resource=Resource.UNLABELLED) for code in found.values() if code not in described
+    }
+    langs = tuple(found.get(name, name) for name in names)
+    if entries == recipe.languages and langs == names:
+        return recipe
+    return recipe.model_copy(update={"name": recipe.experiment, "langs": langs, "languages": entries})
+
+
+def check_spoken(recipe: Recipe) -> None:
+    """Raise UsageError for a name that is no language, InputError for languages that the base model lacks.
+
+    So with new languages. Nothing is said of a model whose languages cannot be told without it.
+    """
+    known = spoken(recipe.model.name)
+    if not known:
+        return
+    described = {*recipe.known_languages(), *MODEL_LANGUAGES, *known}
+    for name in recipe.language_names():
+        if find_code(name, known) not in described:
+            raise UsageError(
+                f"unknown language '{name}'.{nearest(name, described)}",
+                f"base model '{recipe.model.name}' has {', '.join(known)}; "
+                f"to add another to it: --add-lang {name} --like RELATIVE",
+            )
+    check_new_languages(recipe.new_languages, known, recipe.model.name)
+    codes = [language.code for language in recipe.selected_languages()]
+    check_known(codes, (*known, *recipe.new_languages), recipe.model.name)
