@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from functools import wraps
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 import typer
@@ -92,7 +93,28 @@ class App(typer.Typer):
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
         decorate = super().command(name, **{"cls": Command, **settings})
-        return lambda function: decorate(completing(function))
+        return lambda function: decorate(completing(from_home(function)))
+
+
+def from_home(function: Callable[..., None]) -> Callable[..., None]:
+    """The same function, with ``~`` in paths as the user's home: a shell leaves it alone in quotes.
+
+    What :func:`takes` made does so itself.
+    """
+    if hasattr(function, "options_class"):
+        return function
+
+    @wraps(function)
+    def run(**values: Any) -> None:
+        function(**{name: _expanded(value) for name, value in values.items()})
+
+    return run
+
+
+def _expanded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_expanded(item) for item in value]
+    return value.expanduser() if isinstance(value, Path) else value
 
 
 class Command(TyperCommand):
@@ -141,6 +163,7 @@ Options = TypeVar("Options")
 def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
     """Turn ``command(options)`` into a function with one parameter per flag, the form that typer reads.
 
+    In paths ``~`` is the user's home, as in :func:`from_home`.
     A command's own flags come before those it shares with others, as its help should show them.
     """
     own = options_class.__annotations__
@@ -150,7 +173,7 @@ def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]],
     def decorate(command: Callable[[Options], None]) -> Callable[..., None]:
         @wraps(command)
         def run(**values: Any) -> None:
-            command(options_class(**values))
+            command(options_class(**{name: _expanded(value) for name, value in values.items()}))
 
         parameters = [flag.parameter(hints[flag.field]) for flag in own_first]
         run.__annotations__ = hints

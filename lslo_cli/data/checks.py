@@ -12,6 +12,7 @@ from lslo_cli.data.inspection import Inspected, inspect
 from lslo_cli.data.layouts import explain_unread, find_sections, find_splits, listing, require_text
 from lslo_cli.data.lines import overlap
 from lslo_cli.data.row_checks import PLACES, check_rows
+from lslo_cli.data.unread import NAME_BY_CODE
 from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
 
@@ -55,7 +56,6 @@ def check_data(
 
     Raises InputError where there is nothing to examine: no data, no such split, half of a bitext.
     """
-    path, against = path.expanduser(), against and against.expanduser()
     splits = read_splits(path, languages, split)
     tests = _read_against(against, languages) if against else []
     codes = list(languages or dict.fromkeys(code for each in splits for code in each.languages))
@@ -107,15 +107,15 @@ def _languages_missing(split: Split, codes: Sequence[str]) -> Iterable[Finding]:
         require_text(split.path, codes, [section.found for section in split.sections])
     except InputError as error:
         yield _language_problem(split.name, f"{error.message}. {error.hint}")
-    if len(split.languages) < 2:
-        if not split.languages and (unread := explain_unread(split.path)):
-            yield _language_problem(split.name, f"{unread[0]}; {unread[1]}")
-            return
+    if not split.languages:
+        found, hint = explain_unread(split.path)
+        yield _language_problem(split.name, f"{found}; {hint}")
+    elif len(split.languages) == 1:
         names = sorted({code for section in split.sections for code in section.found.codes})
         yield _language_problem(
             split.name,
             f"translation needs two languages; of the names {listing(names)} "
-            f"these are language codes: {listing(split.languages)}",
+            f"these are language codes: {listing(split.languages)}; {NAME_BY_CODE}",
         )
 
 

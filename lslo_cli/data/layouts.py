@@ -6,8 +6,9 @@ also inside a folder named after a split:
 - line-aligned files, ``eng.dev`` or ``en.txt`` or ``en``: one section (FLORES: ``dev/eng.dev``), also
   with a test set's name before, ``newstest2019-ref.fra.txt`` (NTREX-128)
 - the same with the language last, ``train.en`` or ``dev/dev.eng_Latn`` (Moses, FLORES+): one section
-- plain bitext, ``en-wo.en`` beside ``en-wo.wo``, maybe ``train.en-wo.en``: one section per pair
-- tables, ``train.tsv``, ``.csv`` or ``.jsonl``: one section each
+- plain bitext, ``en-wo.en`` beside ``en-wo.wo``, maybe ``train.en-wo.en`` or ``opus.en-wo-train.en``: one
+  section per pair
+- tables, ``train.tsv``, ``.csv``, ``.jsonl`` or ``.json``: one section each
 - a folder of such folders, which may hold splits of their own: the sections of all of them
   (``en-wo/train.en``, ``train/eng_Latn-wol_Latn/train.eng_Latn``)
 
@@ -16,27 +17,21 @@ Every file may be gzip, with ``.gz`` after its name.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from lslo_cli.data.codes import OTHER_VARIETIES, file_codes, is_language_code
+from lslo_cli.data.names import SPLITS, aligned_name, bitext_name, is_table, split_of
 from lslo_cli.data.readers import Text, name_of_each, plain, read_aligned
 from lslo_cli.data.tabular import guess_languages, read_header, read_table
 from lslo_cli.data.unread import nearest_layout
 from lslo_cli.errors import InputError
-from lslo_cli.method.codes import is_listed, model_code
+from lslo_cli.method.codes import model_code
 
-TABLES = (".tsv", ".csv", ".jsonl")
-SPLITS = ("train", "dev", "devtest", "valid", "validation", "test")
-"""Names taken for splits where none was asked for; any name can be asked for."""
 DEPTH = 2
 """Folders inside folders in which sections are looked for: ``corpora/bible/dev``."""
-
-_BITEXT = re.compile(r"(?:(?P<stem>.+)\.)?(?P<pair>[^.-]+-[^.]+)\.(?P<side>[^.]+)")
-_NTREX = re.compile(r"(?P<set>[^.]+)-(?:src|ref)\.(?P<code>[^.]+)\.txt")
 
 
 class Found(NamedTuple):
@@ -75,10 +70,7 @@ def find_sections(path: Path, languages: Sequence[str] | None, split: str | None
             )
         return [_table(path, languages)]
     if path.is_file():
-        found, hint = nearest_layout([path]) or (
-            "it is no table, and a file of lines has one language",
-            "name the folder that holds the files of all languages, as in en.txt and fr.txt",
-        )
+        found, hint = nearest_layout([path])
         raise InputError(f"{path} cannot be read: {found}", hint)
     if not path.is_dir():
         raise InputError(
@@ -99,7 +91,7 @@ def find_splits(path: Path) -> list[str]:
     if not path.is_dir():
         return []
     for folders in ([path], _folders(path)):
-        names = {_split_of(entry) for folder in folders for entry in (*_folders(folder), *_files(folder))}
+        names = {split_of(entry) for folder in folders for entry in (*_folders(folder), *_files(folder))}
         if found := [split for split in SPLITS if split in names]:
             return found
     return []
@@ -123,59 +115,23 @@ def _of_split(folder: Path, languages: Sequence[str] | None, split: str) -> list
 
 
 def _split_in(folder: Path, languages: Sequence[str] | None, split: str) -> list[Found] | None:
-    """The sections of a split right in a folder; None where it has no such split."""
+    """The sections of a split right in a folder; None where it has no such split.
+
+    Raises InputError where two places hold text of it.
+    """
+    places: dict[Path, list[Found]] = {}
     if (folder / split).is_dir():
-        return _folder(folder / split, languages)
-    for suffix in TABLES:
-        for name in (f"{split}{suffix}", f"{split}{suffix}.gz"):
-            if (folder / name).is_file():
-                return [_table(folder / name, languages)]
-    files = [path for path in _files(folder) if _split_of(path) == split]
-    return _aligned(folder, files, languages) + _bitext(files, languages) if files else None
-
-
-def is_table(path: Path) -> bool:
-    """Whether a file's name is that of a table."""
-    return plain(path).suffix in TABLES
-
-
-def _split_of(path: Path) -> str:
-    """The split that a name tells: ``dev/``, ``train.tsv``, ``train.en-wo.en``, ``eng.dev``, ``dev.en``."""
-    if path.is_dir():
-        return path.name
-    if is_table(path):
-        return plain(path).stem
-    if bitext := _bitext_name(path):
-        return bitext["stem"] or ""
-    if ntrex := _NTREX.fullmatch(plain(path).name):
-        return ntrex["set"]
-    if _is_language_last(path, None):
-        first = plain(path).name.partition(".")[0]
-        return first if first in SPLITS else plain(path).stem
-    return plain(path).suffix.removeprefix(".")
-
-
-def _bitext_name(path: Path) -> re.Match[str] | None:
-    match = _BITEXT.fullmatch(plain(path).name)
-    return match if match and _other_side(match["pair"], match["side"]) else None
-
-
-def _other_side(pair: str, side: str) -> str:
-    """The other language of a pair, "" where ``side`` is none of it: ``zh-Hans`` of ``en-zh-Hans``."""
-    if pair.startswith(f"{side}-"):
-        return pair.removeprefix(f"{side}-")
-    return pair.removesuffix(f"-{side}") if pair.endswith(f"-{side}") else ""
-
-
-def _is_language_last(path: Path, languages: Sequence[str] | None) -> bool:
-    """Whether a file is called ``train.en`` rather than ``en.train``."""
-    first, _, rest = plain(path).name.partition(".")
-    last = rest.rpartition(".")[2]
-    if first in SPLITS:
-        return is_language_code(last)
-    codes = {model_code(code) for code in languages or ()}
-    names = (is_listed(name) or model_code(name) in codes for name in (first, last))
-    return tuple(names) == (False, True)
+        places[folder / split] = _folder(folder / split, languages)
+    files = [path for path in _files(folder) if split_of(path) == split]
+    places |= {path: [_table(path, languages)] for path in files if is_table(path)}
+    if lines := [path for path in files if not is_table(path)]:
+        places[lines[0]] = _aligned(folder, lines, languages) + _bitext(lines, languages)
+    held = [place for place, found in places.items() if any(len(section.files) > 1 for section in found)]
+    if len(held) > 1:
+        raise InputError(
+            f"two texts for split '{split}': {held[0]} and {held[1]}", "keep one, or move the other elsewhere"
+        )
+    return places[held[0]] if held else next(iter(places.values()), None)
 
 
 def _folder(folder: Path, languages: Sequence[str] | None, depth: int = DEPTH) -> list[Found]:
@@ -223,8 +179,8 @@ def _refuse_twins(languages: Sequence[str] | None, names: Mapping[str, object]) 
 def _aligned(folder: Path, files: Sequence[Path], languages: Sequence[str] | None) -> list[Found]:
     by_extension: dict[str, dict[str, Path]] = defaultdict(dict)
     for path in files:
-        if not is_table(path) and not _bitext_name(path):
-            code, extension = _aligned_name(path, languages)
+        if not is_table(path) and not bitext_name(path):
+            code, extension = aligned_name(path, languages)
             if code in by_extension[extension] and is_language_code(code):
                 raise InputError(
                     f"two texts for language '{code}': {by_extension[extension][code]} and {path}",
@@ -251,34 +207,23 @@ def _aligned(folder: Path, files: Sequence[Path], languages: Sequence[str] | Non
     return [Found(folder.name, files_of, list(paths))]
 
 
-def _aligned_name(path: Path, languages: Sequence[str] | None) -> tuple[str, str]:
-    """The code in a file's name, and what its translations share: ``eng``, ``*.dev`` of ``eng.dev``."""
-    name = plain(path).name
-    if ntrex := _NTREX.fullmatch(name):
-        return ntrex["code"], ntrex["set"]
-    if _is_language_last(path, languages):
-        shared, _, code = name.rpartition(".")
-        return code, f"{shared}.*"
-    code, _, extension = name.partition(".")
-    return code, f"*.{extension}"
-
-
 def _bitext(files: Sequence[Path], languages: Sequence[str] | None) -> list[Found]:
     pairs: dict[str, dict[str, Path]] = defaultdict(dict)
+    others: dict[str, str] = {}
     for path in files:
-        if match := _bitext_name(path):
-            pairs[plain(path).stem][match["side"]] = path
+        if bitext := bitext_name(path):
+            pairs[bitext.shared][bitext.side] = path
+            others[bitext.shared] = bitext.other
     sections = []
-    for name, sides in pairs.items():
-        side = next(iter(sides))
-        codes = [side, _other_side(name.rpartition(".")[2], side)]
-        missing = [code for code in codes if code not in sides]
-        if missing:
+    for shared, sides in pairs.items():
+        other = others[shared]
+        if len(sides) == 1 and other not in sides:
             there = next(iter(sides.values()))
-            raise InputError(f"{there} has no counterpart {name}.{missing[0]}", "add it, or remove the file")
+            raise InputError(f"{there} has no counterpart {shared}.{other}", "add it, or remove the file")
+        codes = list(sides)
         found = name_of_each(languages, codes)
         files_of = {language: sides[code] for language, code in found.items()} if len(found) == 2 else {}
-        sections.append(Found(name, files_of, codes))
+        sections.append(Found(shared, files_of, codes))
     return sections
 
 
@@ -288,8 +233,9 @@ def require_text(path: Path, languages: Sequence[str], sections: Sequence[Found]
     absent = [language for language in languages if not name_of_each([language], there)]
     if not absent:
         return
-    if not name_of_each(None, there) and (unread := explain_unread(path)):
-        raise InputError(f"{path} has no text for {listing(absent)}: {unread[0]}", unread[1])
+    if (path.is_file() or _entries(path)) and not name_of_each(None, there):
+        found, hint = explain_unread(path)
+        raise InputError(f"{path} has no text for {listing(absent)}: {found}", hint)
     tried = ", ".join(code for language in absent for code in file_codes(language))
     hint = "add the missing files or columns, or leave the language out"
     for language in absent:
@@ -305,12 +251,12 @@ def require_text(path: Path, languages: Sequence[str], sections: Sequence[Found]
     )
 
 
-def explain_unread(path: Path) -> tuple[str, str] | None:
-    """What is there where no language was found, and what would make it a layout; None: nothing near."""
+def explain_unread(path: Path) -> tuple[str, str]:
+    """What is there where no language was found, and what would make it a layout."""
     folders = [path, *_folders(path)] if path.is_dir() else []
     files = [file for folder in folders for file in _files(folder)] or [path]
-    header = next((read_header(file) for file in files if is_table(file)), [])
-    return nearest_layout(files, header)
+    tables = [file for file in files if is_table(file)]
+    return nearest_layout(files, {file: read_header(file) for file in tables[:1]})
 
 
 def listing(names: Sequence[str], most: int = 40) -> str:

@@ -14,14 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lslo_cli.data.codes import is_language_code, model_code
+from lslo_cli.data.encodings import likely_conversion, wide_encoding
 from lslo_cli.data.lines import readable
 from lslo_cli.errors import InputError
 
 Text = dict[str, list[str]]
 
 _BARE_CR = re.compile("\r(?!\n)")
-_ONLY_CP1252 = re.compile("[\udc80-\udc9f]")
-"""Bytes that Latin-1 gives to control characters and cp1252 to quotes and dashes."""
+_GZIP = b"\x1f\x8b"
 
 
 def name_of_each(languages: Sequence[str] | None, names: Iterable[str]) -> dict[str, str]:
@@ -43,11 +43,14 @@ def plain(path: Path) -> Path:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file, unpacked if it is gzip. Raises InputError if it cannot be read or is empty."""
+    """The content of a file, unpacked if it is gzip, whatever its name.
+
+    Raises InputError if it cannot be read or is empty.
+    """
     try:
         data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data) if data else data
+        if data and (path.suffix == ".gz" or data.startswith(_GZIP)):
+            data = gzip.decompress(data)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path} is no whole gzip file: {error}", "copy it again, or unpack it") from error
     except OSError as error:
@@ -64,19 +67,18 @@ def decode(data: bytes, path: Path) -> str:
 
     Raises InputError naming ``path`` and the first bad byte, or line ends that are not read as such.
     """
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data:
+    if wide := wide_encoding(data):
         raise InputError(
-            f"{path} is not UTF-8: it looks like UTF-16, or is no text",
-            "convert it, as in `iconv -f utf-16 -t utf-8`",
+            f"{path} is not UTF-8: it looks like {wide[:6].upper()}, or is no text",
+            f"convert it, as in `iconv -f {wide} -t utf-8`",
         )
     try:
         text = data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        encoding = "cp1252" if _ONLY_CP1252.search(data.decode("utf-8", "surrogateescape")) else "latin1"
         raise InputError(
             f"{path} is not UTF-8: line {line}, byte offset {error.start} (0x{data[error.start]:02x})",
-            f"convert it, as in `iconv -f {encoding} -t utf-8` where the text is West European",
+            f"convert it, as in {likely_conversion(data, path)}",
         ) from error
     bare = len(_BARE_CR.findall(text))
     if bare > text.count("\n"):

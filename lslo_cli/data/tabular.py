@@ -1,4 +1,4 @@
-"""Tables as parallel text: TSV or CSV with a header of language codes, JSONL with such keys.
+"""Tables as parallel text: TSV or CSV with a header of language codes, JSON objects with such keys.
 
 The keys of a JSON object may stand under ``translation``, as Hugging Face's tools write them.
 They give what :mod:`lslo_cli.data.readers` gives, from one file for all languages.
@@ -12,12 +12,16 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from lslo_cli.data.lines import readable
-from lslo_cli.data.readers import Text, name_of_each, plain, read_bytes, read_text
+from lslo_cli.data.readers import Text, decode, name_of_each, plain, read_bytes, read_text
 from lslo_cli.errors import InputError
 from lslo_cli.method.codes import is_listed
 from lslo_cli.parsing import parse_json
+
+JSON = (".jsonl", ".json")
+"""Suffixes of objects, one per line; ``.json`` may also hold one list of them."""
 
 _LETTER = re.compile(r"[^\W\d_]")
 _UNWRITABLE = re.compile("[\n\ud800-\udfff]")
@@ -29,9 +33,13 @@ def read_header(path: Path) -> list[str]:
     Later rows may be damaged: it is for :func:`read_table` to refuse them. Raises InputError where the file
     is unreadable or empty, or no row of a .jsonl file parses.
     """
-    lines = read_bytes(path).decode("utf-8", errors="replace").removeprefix("\ufeff").split("\n")
-    if plain(path).suffix == ".jsonl":
-        return _json_keys(lines, path)
+    data = read_bytes(path)
+    if b"\0" in data or b"\n" not in data:
+        decode(data, path)  # which says so of UTF-16, and of other line ends
+    text = data.decode("utf-8", errors="replace").removeprefix("\ufeff")
+    if plain(path).suffix in JSON:
+        return _json_keys(text, path)
+    lines = text.split("\n")
     first = lines[0].removesuffix("\r")
     cells = first.split("\t") if _is_tsv(path) else next(csv.reader([first], delimiter=_delimiter(first)), [])
     return [cell.strip() for cell in cells]
@@ -58,7 +66,7 @@ def read_table(path: Path, languages: Sequence[str]) -> Text:
 
     Raises InputError for rows that do not parse or fit, and for a table without rows.
     """
-    read = _read_jsonl if plain(path).suffix == ".jsonl" else _read_delimited
+    read = _read_json if plain(path).suffix in JSON else _read_delimited
     return read(path, languages)
 
 
@@ -116,26 +124,36 @@ def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
         ) from error
 
 
-def _json_keys(lines: Sequence[str], path: Path) -> list[str]:
+def _json_keys(text: str, path: Path) -> list[str]:
     keys: dict[str, None] = {}
     parsed = False
+    lines = _json_lines(text, path)
     for line in lines:
         with suppress(ValueError):
-            row = parse_json(line)
+            row = parse_json(line) if isinstance(line, str) else line
             if isinstance(row, dict):
                 parsed = True
                 row = _sentences_of(row)
                 keys.update(dict.fromkeys(row))
-    if not parsed:
+    if not parsed and plain(path).suffix == ".jsonl":
         _json_object(lines[0], path, 1)
     return list(keys)
 
 
-def _read_jsonl(path: Path, languages: Sequence[str]) -> Text:
-    """One object per line, ``{"en": "...", "fr": "..."}``; a key that is missing, null or "" is a gap."""
-    lines = read_text(path).split("\n")
+def _json_lines(text: str, path: Path) -> list[Any]:
+    """The rows of a file: its lines, or the members of the list that a .json file may be."""
+    if plain(path).suffix == ".json" and text.lstrip().startswith("["):
+        with suppress(ValueError):
+            return list(parse_json(text))
+    lines = text.split("\n")
     if not lines[-1].strip():
         lines.pop()
+    return lines
+
+
+def _read_json(path: Path, languages: Sequence[str]) -> Text:
+    """Objects such as ``{"en": "...", "fr": "..."}``; a key that is missing, null or "" is a gap."""
+    lines = _json_lines(read_text(path), path)
     rows = [_json_object(line, path, number) for number, line in enumerate(lines, start=1)]
     keys = list(dict.fromkeys(key for row in rows for key in row))
     return {
@@ -144,7 +162,7 @@ def _read_jsonl(path: Path, languages: Sequence[str]) -> Text:
     }
 
 
-def _json_object(line: str, path: Path, number: int) -> dict[str, object]:
+def _json_object(line: object, path: Path, number: int) -> dict[str, object]:
     hint = 'write one object per line, as in {"en": "Hello.", "fr": "Bonjour."}'
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -156,7 +174,7 @@ def _json_object(line: str, path: Path, number: int) -> dict[str, object]:
         return row
 
     try:
-        row = parse_json(line, unique)
+        row = parse_json(line, unique) if isinstance(line, str) else line
     except json.JSONDecodeError as error:
         raise InputError(
             f"{path}: line {number} is not JSON: {error.msg.removesuffix(' at')} at column {error.colno}",

@@ -13,8 +13,8 @@ from lslo_cli.world import Sizes, sentences
 
 WORLD_NAME = "world"
 """The path that means the built-in world."""
-TRAIN = ("train", "dev", "valid", "validation")
-TEST = ("test", "devtest", "dev", "valid", "validation")
+TRAIN = ("train", "dev", "valid", "validation", "val")
+TEST = ("test", "devtest", "dev", "valid", "validation", "val")
 """The splits for training and for testing, the first that is there before the others."""
 HELD_OUT = "held out"
 """The split that ``data.hold_out`` makes of the training text."""

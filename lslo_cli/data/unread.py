@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from lslo_cli.data.codes import is_language_code
+from lslo_cli.data.readers import plain
+from lslo_cli.data.tabular import JSON
+from lslo_cli.method.codes import is_listed
 
 _CONVERT = {
     ".tmx": "write it as a table: a line `en<tab>fr`, then one line per unit, as FOLDER/train.tsv",
@@ -13,7 +18,6 @@ _CONVERT = {
     ".xlf": "write it as a table: a line `en<tab>fr`, then one line per unit, as FOLDER/train.tsv",
     ".parquet": "write it as JSON lines, as in `datasets`' to_json('train.jsonl')",
     ".arrow": "write it as JSON lines, as in `datasets`' to_json('train.jsonl')",
-    ".json": "write it as one object per line, as FOLDER/train.jsonl",
     ".xlsx": "save it as CSV with a first line of language codes, as FOLDER/train.csv",
     ".ods": "save it as CSV with a first line of language codes, as FOLDER/train.csv",
     ".zip": "unpack it, and name the folder",
@@ -28,25 +32,59 @@ _MOST = 60
 """Characters of a cell that a message shows."""
 
 
-def nearest_layout(files: Sequence[Path], header: Sequence[str] = ()) -> tuple[str, str] | None:
-    """What was found instead of a known layout and what would make it one; None where nothing is near.
+NAME_BY_CODE = "name files after their languages, as in train.en and train.fr, and columns en, fr"
 
-    ``header`` is the first line of a table, if one was found. Whoever calls has found no language in either.
+
+def nearest_layout(
+    files: Sequence[Path], headers: Mapping[Path, Sequence[str]] = MappingProxyType({})
+) -> tuple[str, str]:
+    """What was found instead of a known layout, and what would make it one.
+
+    ``headers`` has the names in a table, if one was found. Whoever calls has found no two languages.
     """
-    if header and not any(map(is_language_code, header)):
-        shown = ", ".join(repr(cell[:_MOST]) for cell in header[:3])
+    for path, header in headers.items():
+        if is_language_code(plain(path).stem) and not any(map(is_language_code, header)):
+            return (
+                f"{path.name} is a table of one language",
+                f"write its sentences as lines of {plain(path).stem}.txt, and so for the other languages",
+            )
+        shown = ", ".join(repr(cell[:_MOST]) for cell in header[:3]) or "nothing"
+        if plain(path).suffix in JSON:
+            return (
+                f"keys are the language codes of sentences, and in {path.name} they are {shown}",
+                'write objects such as {"en": "Hello.", "fr": "Bonjour."}, one per line',
+            )
         return (
-            f"the first line of a table gives the language code of each column, and here it is {shown}",
-            "write such a line above the sentences: en, fr, ... with what separates the columns",
+            f"the first line of a table has the language codes of its columns; in {path.name} it is {shown}",
+            "name the columns en, fr, ... there or, if these are sentences, in a line above them",
         )
     for path in files:
-        for suffix in reversed(path.suffixes):
-            if suffix.lower() in _CONVERT:
-                return f"{path.name} is of a kind that is not read ({suffix})", _CONVERT[suffix.lower()]
-        parts = path.name.split(".")
-        if side := _SIDES.intersection(parts):
-            return (
-                f"{path.name} does not tell its language",
-                f"rename it with a language code, as in {path.name.replace(side.pop(), 'en')}",
-            )
+        if found := _nearest_name(path):
+            return found
+    return "the names of its files tell no language", NAME_BY_CODE
+
+
+def _nearest_name(path: Path) -> tuple[str, str] | None:
+    for suffix in reversed(path.suffixes):
+        if suffix.lower() in _CONVERT:
+            return f"{path.name} is of a kind that is not read ({suffix})", _CONVERT[suffix.lower()]
+    parts = path.name.split(".")
+    if side := _SIDES.intersection(parts):
+        return (
+            f"{path.name} does not tell its language",
+            f"rename it with a language code, as in {path.name.replace(side.pop(), 'en')}",
+        )
+    words = re.split("[-_]", parts[0])
+    codes = [word for word in words if is_listed(word)]
+    if len(codes) == 2 and "-".join(codes) in path.name:
+        return (
+            f"{path.name} would hold two languages in one file of lines",
+            f"write it as a table {parts[0]}.tsv, with a line {codes[0]}<tab>{codes[1]} above",
+        )
+    if len(codes) == 1 and len(words) > 1:
+        rest = "-".join(word for word in words if word != codes[0])
+        return (
+            f"the language of {path.name} does not stand by itself",
+            f"rename it, as in {'.'.join((rest, codes[0]))}",
+        )
     return None

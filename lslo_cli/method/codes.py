@@ -253,7 +253,7 @@ def _of_bcp47(form: str) -> str | None:
         language, *subtags = subtags
     script = subtags.pop(0) if subtags and re.fullmatch("[a-z]{4}", subtags[0]) else ""
     region = subtags.pop(0) if subtags and re.fullmatch("[a-z]{2}|[0-9]{3}", subtags[0]) else ""
-    are_variants = all(re.fullmatch("[a-z0-9]{5,8}|[0-9][a-z0-9]{3}", subtag) for subtag in subtags)
+    are_variants = all(re.fullmatch("[0-9][a-z0-9]{3}|valencia|tarask", subtag) for subtag in subtags)
     model = _BY_FORM.get(language)
     if model is None or not are_variants or (region and len(language) == 3 and language != "yue"):
         return None

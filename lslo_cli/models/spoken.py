@@ -65,7 +65,7 @@ def check_spoken(recipe: Recipe) -> None:
     for name in recipe.language_names():
         if find_code(name, known) not in described:
             raise UsageError(
-                f"unknown language '{name}'.{nearest(name, described)}",
+                f"unknown language '{name}'.{nearest(name, known)}",
                 f"base model '{recipe.model.name}' has {', '.join(known)}; "
                 f"to add another to it: --add-lang {name} --like RELATIVE",
             )

@@ -13,6 +13,7 @@ from lslo_cli.recipe.memory import FILE as MEMORY_FILE
 from lslo_cli.recipe.reproduce import ReproduceSection, Stage
 from lslo_cli.recipe.resolution import given_now, recorded, reopened, resolve
 from lslo_cli.recipe.sections import (
+    NAME_LENGTH,
     AdaptersSection,
     CardSection,
     Classes,
@@ -41,6 +42,7 @@ __all__ = [
     "CHOOSING",
     "ENVIRONMENT",
     "MEMORY_FILE",
+    "NAME_LENGTH",
     "AdaptersSection",
     "BaseSection",
     "CardSection",

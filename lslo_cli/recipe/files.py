@@ -26,7 +26,7 @@ def find_recipe(name: str, extending: Path | None = None) -> Path:
 
     Raises InputError, listing the names there are.
     """
-    path = (extending.parent if extending else Path()) / name
+    path = (extending.parent if extending else Path()) / Path(name).expanduser()
     if path.suffix == ".toml" and path.is_file():
         return path
     if name in recipe_names():

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from lslo_cli.errors import UsageError
 from lslo_cli.method.allocation import Rule
@@ -53,6 +53,8 @@ BATCH_TOKENS = 4000
 NAME_LENGTH = 100
 """Characters of a folder's name that codes may fill; file systems take 255 bytes, suffixes included."""
 
+FromHome = Annotated[str, AfterValidator(os.path.expanduser)]
+"""A name or a path, where ``~`` is the user's home: a shell leaves it alone in quotes and in recipes."""
 NewCode = Annotated[str, Field(pattern="^[a-z]{2,3}(_[A-Z][a-z]{3})?$")]
 
 
@@ -127,7 +129,7 @@ class ModelSection(Section):
 class DataSection(Section):
     """Parallel text: ``world`` or a path, and which split serves which purpose; "" is text without splits."""
 
-    path: str = "data/flores101"
+    path: FromHome = "data/flores101"
     """Parallel text: a folder, a file, or `world`."""
     world: Sizes = Sizes.SHIPPED
     """Sizes of bitext that the built-in world's languages had for its base model."""
@@ -149,12 +151,6 @@ class DataSection(Section):
     """Directions are drawn by the T-th root of their number of sentences: at 1 as often as they have."""
     max_length: Count = 256
     """Tokens of the longest sentence that is trained on; longer sources of a test are cut."""
-
-    @field_validator("path")
-    @classmethod
-    def _expand(cls, path: str) -> str:
-        """``~`` is the user's home, whoever wrote it: a shell leaves it alone in quotes and in recipes."""
-        return os.path.expanduser(path)
 
 
 class FitSection(Section):
@@ -220,7 +216,7 @@ class EstimateSubspaceSection(Section):
 
     rank: Count = 8
     """Rank of every adapter while estimating."""
-    index: str | None = None
+    index: FromHome | None = None
     """Side that selects the adapter: learned, paper, source, target or a file.
 
     Without it the learned one where there is one, and else the paper's.
@@ -253,7 +249,7 @@ class TrainSection(Section):
     """What --ranks auto spends: parameters, 2.5% of the base, or same-as:2,2,8; without it the mean rank."""
     rule: Rule | None = None
     """How an estimate becomes a rank map; without it the best that it has the data for."""
-    index: str | None = None
+    index: FromHome | None = None
     """Side that selects the adapter: learned, paper, source, target or a file.
 
     Without it the learned one where there is one, and else the paper's.
@@ -311,7 +307,7 @@ class EvaluateSection(Section):
         default=(SPBLEU, CHRF_PLUS_PLUS),
         description=f"Metrics to score by: {', '.join(m.name for m in METRICS)}.",
     )
-    metric_model: str | None = None
+    metric_model: FromHome | None = None
     """Pieces of spBLEU: flores101, base or a file; without it flores101 where it is on disk, else base."""
     directions: tuple[str, ...] = ()
     """Only these directions: en-fr,*-wo; without it all."""

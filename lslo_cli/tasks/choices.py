@@ -21,7 +21,7 @@ from lslo_cli.method.languages import Resource, resource_classes
 from lslo_cli.method.ranks import PAPER_RANKS, SHARED, RankMap, parse_ranks
 from lslo_cli.method.strategy import Index, IndexStrategy, paper, uniform
 from lslo_cli.models.work import work_of
-from lslo_cli.recipe import Method, Recipe
+from lslo_cli.recipe import NAME_LENGTH, Method, Recipe
 from lslo_cli.tasks.experiment import Experiment, Upstream
 
 LEARNED, PAPER, AUTO = "learned", "paper", "auto"
@@ -169,7 +169,10 @@ def run_folder(experiment: Experiment, run: str | None, subspace: Path | None = 
 
 
 def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
-    """The name of a run from what sets it apart: ``2-2-8-gps0.9``, ``full``, ``fc-2-2-16-source``."""
+    """The name of a run from what sets it apart: ``2-2-8-gps0.9``, ``full``, ``fc-2-2-16-source``.
+
+    Where that is too long for a folder, as ranks of a hundred languages are, it ends with a digest.
+    """
     section = experiment.recipe.train
     if section.method is Method.FULL:
         return "-".join(filter(None, (section.method, _directions_name(experiment.recipe.data.directions))))
@@ -185,7 +188,10 @@ def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
         AUTO if section.gps > 0 and section.gps_classes == AUTO else "",
         _directions_name(experiment.recipe.data.directions),
     ]
-    return "-".join(part for part in parts if part)
+    name = "-".join(part for part in parts if part)
+    if len(name) > NAME_LENGTH:
+        return f"{name[: NAME_LENGTH // 2]}-{sha256(name.encode()).hexdigest()[:8]}"
+    return name
 
 
 def _directions_name(patterns: Sequence[str]) -> str:

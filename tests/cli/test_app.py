@@ -187,3 +187,14 @@ def test_no_color_leaves_no_escape_sequences_even_where_colour_is_forced(lslo_pr
 def test_help_fills_the_terminal_but_keeps_paragraphs_and_labels():
     text = "One line.\n\nThis goes on\nand on.\nReads: what\nis there.\nWrites: nothing."
     assert reflowed(text) == "One line.\n\nThis goes on and on.\nReads: what is there.\nWrites: nothing."
+
+
+def test_a_tilde_in_a_path_is_the_users_home_wherever_it_comes_from(lslo, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    for name in ("text", "model"):
+        assert str(tmp_path / "home" / name) in lslo("data", "check", f"~/{name}").stderr.replace("\n", "")
+    monkeypatch.setenv("LSLO_RESULTS", "~/results")
+    assert f"no folder {tmp_path / 'home' / 'results'}" in lslo("runs").stderr.replace("\n", "")
+    (tmp_path / "home" / "mine.toml").write_text('langs = "en,frr"\n')
+    assert "unknown language 'frr'" in lslo("train", "--recipe", "~/mine.toml").stderr

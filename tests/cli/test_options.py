@@ -240,8 +240,8 @@ def test_the_next_command_leaves_to_the_environment_what_is_set_there(monkeypatc
 
 
 def test_an_experiment_lies_in_the_folder_of_its_name():
-    assert parsed(HeatmapOptions).located().path == Path("results/lang12")
-    assert parsed(HeatmapOptions, "--langs", "en,fr").located().path == Path("results/en-fr")
+    assert parsed(HeatmapOptions).located().path == Path("out/lang12")
+    assert parsed(HeatmapOptions, "--langs", "en,fr").located().path == Path("out/en-fr")
     named = parsed(HeatmapOptions, "--results", "out", "--name", "trial")
     assert named.located().path == Path("out/trial")
 

@@ -9,13 +9,13 @@ from lslo_cli.paper import printed_table
 @pytest.fixture
 def experiment(written, tmp_path):
     languages = ("en", "fr", "zh", "nl", "oc", "wo")  # figures of few are drawn sooner
-    experiment = written(tmp_path / "results" / "lang12", languages=languages).table(3)
+    experiment = written(tmp_path / "out" / "lang12", languages=languages).table(3)
     experiment.prune_report()
     return experiment
 
 
 def test_a_report_is_printed_as_markdown(lslo, experiment):
-    run = lslo("report", "results/lang12", "--table", "3")
+    run = lslo("report", "out/lang12", "--table", "3")
     assert run.exit_code == 0
     assert run.stdout.startswith("# The paper's tables and ours\n")
     assert "**Table 3. Index strategies" in run.stdout and "Table 1." not in run.stdout
@@ -33,9 +33,7 @@ def test_without_a_folder_the_recipes_experiment_is_meant(lslo, experiment):
 
 
 def test_outputs_are_written_each_in_the_format_of_its_name(lslo, experiment, tmp_path):
-    run = lslo(
-        "report", "results/lang12", "-o", "out/r.md", "-o", "out/r.tex", "-o", "out/r.csv", "-o", "r.html"
-    )
+    run = lslo("report", "out/lang12", "-o", "out/r.md", "-o", "out/r.tex", "-o", "out/r.csv", "-o", "r.html")
     assert run.exit_code == 0
     assert run.stdout.split() == ["out/r.md", "out/r.tex", "out/r.csv", "r.html"]
     starts = {"out/r.md": "# ", "out/r.tex": "% ", "out/r.csv": "study,", "r.html": "<!doctype html>"}
@@ -44,7 +42,7 @@ def test_outputs_are_written_each_in_the_format_of_its_name(lslo, experiment, tm
 
 
 def test_a_format_overrides_what_the_name_says(lslo, experiment, tmp_path):
-    assert lslo("report", "results/lang12", "--format", "latex", "-o", "report.txt").exit_code == 0
+    assert lslo("report", "out/lang12", "--format", "latex", "-o", "report.txt").exit_code == 0
     assert "\\toprule" in (tmp_path / "report.txt").read_text(encoding="utf-8")
 
 
@@ -58,7 +56,7 @@ def test_a_format_overrides_what_the_name_says(lslo, experiment, tmp_path):
     ],
 )
 def test_what_cannot_be_written_is_refused(arguments, said, lslo, experiment, tmp_path):
-    run = lslo("report", "results/lang12", *arguments)
+    run = lslo("report", "out/lang12", *arguments)
     assert run.exit_code == 2
     assert said in run.stderr and not list(tmp_path.glob("report*"))
 
@@ -73,4 +71,4 @@ def test_the_runs_that_come_with_a_clone_are_not_reported_in_place_of_the_users(
     written(tmp_path / "results" / "lang12").table(3)
     run = lslo("report", "--langs", "lang12")
     assert run.exit_code == 3 and "no experiment at out/lang12" in run.stderr
-    assert "no runs in out" in lslo("runs").stderr
+    assert "no folder out" in lslo("runs").stderr

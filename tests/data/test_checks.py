@@ -131,7 +131,9 @@ def test_a_language_that_one_split_lacks_is_a_problem_of_that_split(write):
 
 def test_text_without_two_languages_is_a_problem(write):
     message = problem(check_data(write({"dev.tsv": "en\ttext\nHello\tBonjour\n"})))
-    assert message == ("translation needs two languages; of the names en, text these are language codes: en")
+    said, _, hint = message.rpartition(";")
+    assert said == "translation needs two languages; of the names en, text these are language codes: en"
+    assert "columns en, fr" in hint
 
 
 def test_a_file_that_ends_in_a_line_without_its_end_may_be_cut_off(write):

@@ -104,6 +104,11 @@ NAMED_BY_USE = {
     "FLORES+": ["train/train.eng_Latn", "train/train.fra_Latn"],
     "IndicTrans2": ["train/eng_Latn-fra_Latn/train.eng_Latn", "train/eng_Latn-fra_Latn/train.fra_Latn"],
     "FLORES": ["train/eng.train", "train/fra.train"],
+    "OPUS-100": ["en-fr/opus.en-fr-train.en", "en-fr/opus.en-fr-train.fr"],
+    "OPUS with regions": ["Books.en_GB-pt_br.en_GB", "Books.en_GB-pt_br.pt_br"],
+    "pair before the split": ["en-fr.train.en", "en-fr.train.fr"],
+    "upper case": ["EN.txt", "FR.txt"],
+    "a corpus and a split": ["corpus.train.tok.en", "corpus.train.tok.fr"],
 }
 
 
@@ -114,7 +119,8 @@ def test_common_names_are_read_plain_and_packed(write, names, packed):
     if packed:
         texts = {f"{name}.gz": gzip.compress(text.encode()) for name, text in texts.items()}
     folder = write(texts)
-    languages = ("en", "fr_Latn" if "fr_Latn" in names[1] else "fr")
+    second = next((code for code in ("fr_Latn", "pt_br") if names[1].endswith(code)), "fr")
+    languages = ("en", second)
     for asked in (languages, None):
         (section,) = find_sections(folder, asked, None)
         assert list(section.read().values()) == list(PAIR.values())
@@ -158,8 +164,18 @@ def test_a_gzip_file_that_was_cut_off_is_refused(write):
     [
         ("train.tmx", "<tmx/>", "(.tmx)", "train.tsv"),
         ("train.parquet", "PAR1", "(.parquet)", "train.jsonl"),
-        ("train.json", "[]", "(.json)", "train.jsonl"),
-        ("train.tsv", "A cat.\tUn chat.\n", "here it is 'A cat.', 'Un chat.'", "en, fr"),
+        ("train.json", "[]", "in train.json they are nothing", '{"en": "Hello."'),
+        (
+            "train.jsonl",
+            '{"src": "a", "tgt": "b"}\n',
+            "in train.jsonl they are 'src', 'tgt'",
+            '{"en": "Hello."',
+        ),
+        ("en_train.txt", "a\n", "the language of en_train.txt does not stand by itself", "train.en"),
+        ("en-fr.txt", "a\tb\n", "en-fr.txt would hold two languages", "en-fr.tsv, with a line en<tab>fr"),
+        ("english.txt", "a\n", "tell no language", "train.en and train.fr"),
+        ("eng_Latn.csv", "id,text\n1,a\n", "is a table of one language", "lines of eng_Latn.txt"),
+        ("train.tsv", "A cat.\tUn chat.\n", "it is 'A cat.', 'Un chat.'", "en, fr"),
         ("train.src", "a\n", "train.src does not tell its language", "train.en"),
     ],
 )
@@ -400,3 +416,35 @@ def test_the_splits_of_a_folder_are_named_in_their_usual_order(write):
     assert find_splits(folder) == ["train", "dev", "devtest"]
     assert find_splits(folder / "dev") == ["dev"]
     assert find_splits(folder / "other") == find_splits(folder / "train.tsv") == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"train.tsv": "en\tfr\na\tb\n"}, {"train.jsonl": '{"en": "a", "fr": "b"}\n'}),
+        ({"train.en": EN, "train.fr": FR}, {"train/en.txt": EN, "train/fr.txt": FR}),
+        ({"train.en": EN, "train.fr": FR}, {"train.csv": "en,fr\na,b\n"}),
+    ],
+)
+def test_two_texts_of_one_split_are_refused_by_name(write, one, other):
+    folder = write({**one, **other})
+    assert "two texts for split 'train'" in refusal(folder, ("en", "fr"), "train")
+
+
+def test_a_table_that_describes_the_text_of_a_split_is_not_another_text_of_it(write):
+    folder = write({"test.en": EN, "test.fr": FR, "test.tsv": "doc\turl\na\tb\n"})
+    assert sections(folder, ("en", "fr"), "test")[folder.name] == PAIR
+
+
+@pytest.mark.parametrize("content", ['[{"en": "a", "fr": "c"}, {"en": "b", "fr": "d"}]', None])
+def test_json_may_be_a_list_or_an_object_per_line(write, content):
+    lines = '{"translation": {"en": "a", "fr": "c"}}\n{"translation": {"en": "b", "fr": "d"}}\n'
+    folder = write({"train.json": content or lines, "dataset_info.json": '{\n "splits": 1\n}\n'})
+    assert sections(folder, ("en", "fr"), "train") == {"train": PAIR}
+
+
+def test_what_opus_puts_beside_its_text_is_left_alone(write):
+    names = ["OpenSubtitles.en-zh_cn.en", "OpenSubtitles.en-zh_cn.zh_cn", "OpenSubtitles.en-zh_cn.ids"]
+    folder = write({**dict.fromkeys(names, EN), "README": "about\n", "LICENSE": "free\n"})
+    found = find_sections(folder, None, None)
+    assert [list(section.files) for section in found if section.files] == [["en", "zh"]]

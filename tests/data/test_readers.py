@@ -1,6 +1,9 @@
+import gzip
+
 import pytest
 
 from lslo_cli.data.readers import read_aligned, read_lines
+from lslo_cli.data.tabular import read_header
 from lslo_cli.errors import InputError
 
 
@@ -30,10 +33,38 @@ def test_bytes_that_are_not_utf8_are_located(write):
     assert refusal(read_lines, path) == f"{path} is not UTF-8: line 2, byte offset 10 (0xff)"
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le"])
-def test_utf16_is_told_from_a_bad_byte(write, encoding):
+@pytest.mark.parametrize(
+    ("encoding", "iconv"),
+    [("utf-16", "utf-16"), ("utf-16-be", "utf-16be"), ("utf-16-le", "utf-16le"), ("utf-32", "utf-32")],
+)
+def test_utf16_is_told_from_a_bad_byte(write, encoding, iconv):
     path = write({"en": "hello\n".encode(encoding)}) / "en"
-    assert refusal(read_lines, path) == f"{path} is not UTF-8: it looks like UTF-16, or is no text"
+    with pytest.raises(InputError) as error:
+        read_lines(path)
+    assert error.value.message == f"{path} is not UTF-8: it looks like {iconv[:6].upper()}, or is no text"
+    assert f"iconv -f {iconv} " in error.value.hint
+    table = write({"t.csv": "en,fr\na,b\n".encode(encoding)}) / "t.csv"
+    assert "it looks like" in refusal(read_header, table)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "encoding"),
+    [
+        ("train.ru", "Кошка видит дом.", "cp1251"),
+        ("rus_Cyrl.txt", "Кошка видит дом.", "cp1251"),
+        ("zh.txt", "猫看见房子。", "gb18030"),
+        ("train.ja", "猫は家を見る。", "shift_jis"),
+        ("ell.dev", "Η γάτα βλέπει.", "cp1253"),
+    ],
+)
+def test_the_usual_encoding_of_the_language_is_named_where_it_fits(write, name, text, encoding):
+    with pytest.raises(InputError) as error:
+        read_lines(write({name: f"{text}\n".encode(encoding)}) / name)
+    assert f"iconv -f {encoding} " in error.value.hint and "West European" not in error.value.hint
+
+
+def test_gzip_is_known_by_its_content(write):
+    assert read_lines(write({"train.en": gzip.compress(b"a\nb\n")}) / "train.en") == ["a", "b"]
 
 
 def test_a_character_cut_in_half_at_the_end_of_a_file_is_located(write):

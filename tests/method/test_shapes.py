@@ -19,7 +19,7 @@ def test_the_parameters_of_the_published_models_are_counted_exactly(name, parame
 
 
 def test_feed_forward_matrices_are_wide_and_all_others_square():
-    assert M2M.matrix(at("encoder.0.fc1")) == (4096, 1024)
+    assert M2M.matrix(at("encoder.1.fc1")) == (4096, 1024)
     assert M2M.matrix(at("decoder.3.fc2")) == (1024, 4096)
     assert {M2M.matrix(site) for site in M2M.sites(SiteSet.ATTENTION)} == {(1024, 1024)}
 
@@ -36,22 +36,22 @@ def test_an_adapter_is_as_large_as_its_matrix_or_square():
 
 def test_no_adapter_is_larger_than_its_matrix():
     narrow = ModelShape(1, 1, 16, 12, 50, 0)
-    assert narrow.adapter(at("encoder.0.fc1"), Span.D_MODEL) == (12, 16)
-    assert narrow.adapter(at("decoder.0.fc2"), Span.D_MODEL) == (16, 12)
+    assert narrow.adapter(at("encoder.1.fc1"), Span.D_MODEL) == (12, 16)
+    assert narrow.adapter(at("decoder.1.fc2"), Span.D_MODEL) == (16, 12)
 
 
 def test_attention_may_be_wider_than_the_model():
     shape = SHAPES["madlad-400-3b"]
     assert {shape.matrix(site) for site in shape.sites(SiteSet.ATTENTION)} == {(2048, 1024)}
     assert {shape.matrix(site) for site in shape.sites(SiteSet.FEED_FORWARD)} == {(8192, 1024), (1024, 8192)}
-    assert shape.adapter(at("decoder.0.c-q"), Span.D_MODEL) == (2048, 1024)
+    assert shape.adapter(at("decoder.1.c-q"), Span.D_MODEL) == (2048, 1024)
 
 
 def test_a_decoder_may_have_feed_forward_blocks_of_a_width_of_its_own():
     shape = ModelShape(1, 1, 16, 32, 50, 0, decoder_ffn_dim=48)
     widths = {str(site): shape.matrix(site) for site in shape.sites(SiteSet.FEED_FORWARD)}
-    assert (widths["encoder.0.fc1"], widths["encoder.0.fc2"]) == ((32, 16), (16, 32))
-    assert (widths["decoder.0.fc1"], widths["decoder.0.fc2"]) == ((48, 16), (16, 48))
+    assert (widths["encoder.1.fc1"], widths["encoder.1.fc2"]) == ((32, 16), (16, 32))
+    assert (widths["decoder.1.fc1"], widths["decoder.1.fc2"]) == ((48, 16), (16, 48))
     one = RankMap({"en": 1})
     assert one.parameters(shape, SiteSet.FEED_FORWARD, Span.ALL) == 2 * (32 + 16) + 2 * (48 + 16)
     narrow = ModelShape(1, 1, 16, 32, 50, 0)

@@ -61,8 +61,8 @@ def test_a_bare_code_of_two_scripts_is_not_guessed(folder):
 
 
 def test_what_is_no_language_is_refused_with_what_the_model_has(folder):
-    with pytest.raises(UsageError, match="unknown language 'tvy'. Did you mean 'tyv_Cyrl'") as caught:
-        check_spoken(with_spoken(recipe(folder, "en,tvy")))
+    with pytest.raises(UsageError, match="unknown language 'tyv_Cyr'. Did you mean 'tyv_Cyrl'") as caught:
+        check_spoken(with_spoken(recipe(folder, "en,tyv_Cyr")))
     assert "en, kk, tyv_Cyrl" in caught.value.hint
 
 

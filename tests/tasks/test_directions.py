@@ -91,3 +91,14 @@ def test_many_directions_are_counted_in_the_name_of_the_run(tiny, tmp_path):
 
     name = run_name(Experiment(recipe, ExperimentFolder(tmp_path), "lslo test"))
     assert name.startswith("full-on-16-directions-")
+
+
+def test_ranks_of_a_hundred_languages_leave_a_name_that_a_folder_can_have(tiny, tmp_path):
+    from lslo_cli.tasks.choices import run_name
+
+    names = []
+    for last in (4, 5):
+        ranks = ",".join([*(f"q{number:02}=4" for number in range(99)), f"qta={last}"])
+        recipe = tiny.recipe(**{"train.ranks": ranks})
+        names.append(run_name(Experiment(recipe, ExperimentFolder(tmp_path), "lslo test")))
+    assert len(set(names)) == 2 and max(map(len, names)) < 100

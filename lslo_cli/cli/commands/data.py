@@ -69,7 +69,6 @@ def check(
     from lslo_cli.method.codes import model_code
     from lslo_cli.method.languages import LANGUAGE_SETS
 
-    path = path.expanduser()
     languages = LANGUAGE_SETS.get(langs) or tuple(map(model_code, split_commas(langs))) if langs else None
     with listening(quiet) as on_event:
         result = check_data(path, languages, split, against, on_event)

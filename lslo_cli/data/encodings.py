@@ -1,0 +1,63 @@
+"""In which encoding text that is not UTF-8 may be: by its bytes, and by the language of its file's name."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+
+from lslo_cli.method.codes import is_listed, model_code
+
+_BY_LANGUAGE = {
+    "cp1250": "bs cs hr hu pl ro sk sl sq",
+    "cp1251": "be bg kk ky mk mn ru sr tg tat_Cyrl uk",
+    "cp1253": "el",
+    "cp1254": "az tr",
+    "cp1255": "he yi",
+    "cp1256": "ar fa ps ur",
+    "cp1257": "et lt lv",
+    "cp1258": "vi",
+    "cp874": "th",
+    "gb18030": "zh",
+    "big5": "zho_Hant yue_Hant",
+    "shift_jis": "ja",
+    "euc-kr": "ko",
+}
+_USUAL = {code: encoding for encoding, codes in _BY_LANGUAGE.items() for code in codes.split()}
+"""The encoding that was usual for a language before UTF-8, where it is not Western Europe's."""
+
+_ONLY_CP1252 = re.compile("[\udc80-\udc9f]")
+"""Bytes that Latin-1 gives to control characters and cp1252 to quotes and dashes."""
+
+
+def wide_encoding(data: bytes) -> str | None:
+    """UTF-16 or UTF-32, as iconv calls it, where a mark or zeros tell of it; None for anything else."""
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" not in data:
+        return None
+    even, odd = data[::2].count(0), data[1::2].count(0)
+    return "utf-16le" if odd > even else "utf-16be" if even > odd else "utf-16"
+
+
+def likely_conversion(data: bytes, path: Path) -> str:
+    """The line that converts ``data``, the content of ``path``, and for which text it is meant.
+
+    cp1252 has quotes and dashes where Latin-1 has control characters.
+    """
+    for part in path.name.split("."):
+        encoding = _USUAL.get(model_code(part)) if is_listed(part) else None
+        if encoding and _fits(data, encoding):
+            return f"`iconv -f {encoding} -t utf-8`"
+    encoding = "cp1252" if _ONLY_CP1252.search(data.decode("utf-8", "surrogateescape")) else "latin1"
+    return f"`iconv -f {encoding} -t utf-8` where the text is West European"
+
+
+def _fits(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True

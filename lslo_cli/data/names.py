@@ -1,0 +1,95 @@
+"""What the name of a file of parallel text says: its language or its pair of languages, and its split."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lslo_cli.data.codes import is_language_code
+from lslo_cli.data.readers import plain
+from lslo_cli.method.codes import is_listed, model_code
+
+TABLES = (".tsv", ".csv", ".jsonl", ".json")
+SPLITS = ("train", "dev", "devtest", "valid", "validation", "val", "test")
+"""Names taken for splits where none was asked for; any name can be asked for."""
+
+_NTREX = re.compile(r"(?P<set>[^.]+)-(?:src|ref)\.(?P<code>[^.]+)\.txt")
+_PAIR_WITH_SPLIT = re.compile(f"(?P<pair>.+)-(?P<split>{'|'.join(SPLITS)})")
+
+
+class Bitext(NamedTuple):
+    """One side of the bitext of a pair: what the names of both sides share, their codes, and the split."""
+
+    shared: str
+    side: str
+    other: str
+    split: str
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file's name is that of a table."""
+    return plain(path).suffix in TABLES
+
+
+def bitext_name(path: Path) -> Bitext | None:
+    """What ``train.en-fr.en`` or ``opus.en-fr-train.en`` says; None for a name that is not of this kind."""
+    *parts, side = plain(path).name.split(".")
+    for number, part in enumerate(parts):
+        with_split = _PAIR_WITH_SPLIT.fullmatch(part)
+        pair, split = with_split.group("pair", "split") if with_split else (part, None)
+        other = _other_side(pair, side)
+        if other and is_language_code(other):
+            rest = parts[:number] + parts[number + 1 :]
+            return Bitext(".".join(parts), side, other, split or _split_among(rest) or ".".join(rest))
+    return None
+
+
+def split_of(path: Path) -> str:
+    """The split that a name tells: ``dev/``, ``train.tsv``, ``train.en-wo.en``, ``eng.dev``, ``dev.en``."""
+    if path.is_dir():
+        return path.name
+    if is_table(path):
+        return plain(path).stem
+    if bitext := bitext_name(path):
+        return bitext.split
+    if ntrex := _NTREX.fullmatch(plain(path).name):
+        return ntrex["set"]
+    if is_language_last(path, None):
+        return _split_among(plain(path).name.split(".")[:-1]) or plain(path).stem
+    return plain(path).suffix.removeprefix(".")
+
+
+def is_language_last(path: Path, languages: Sequence[str] | None) -> bool:
+    """Whether a file is called ``train.en`` rather than ``en.train``."""
+    parts = plain(path).name.split(".")
+    first, last = parts[0], parts[-1] if len(parts) > 1 else ""
+    if first in SPLITS:
+        return is_language_code(last)
+    codes = {model_code(code) for code in languages or ()}
+    names = (is_listed(name) or model_code(name) in codes for name in (first, last))
+    return tuple(names) == (False, True)
+
+
+def aligned_name(path: Path, languages: Sequence[str] | None) -> tuple[str, str]:
+    """The code in a file's name, and what its translations share: ``eng``, ``*.dev`` of ``eng.dev``."""
+    name = plain(path).name
+    if ntrex := _NTREX.fullmatch(name):
+        return ntrex["code"], ntrex["set"]
+    if is_language_last(path, languages):
+        shared, _, code = name.rpartition(".")
+        return code, f"{shared}.*"
+    code, _, extension = name.partition(".")
+    return code, f"*.{extension}"
+
+
+def _split_among(parts: Sequence[str]) -> str | None:
+    return next((part for part in parts if part in SPLITS), None)
+
+
+def _other_side(pair: str, side: str) -> str:
+    """The other language of a pair, "" where ``side`` is none of it: ``zh-Hans`` of ``en-zh-Hans``."""
+    if pair.startswith(f"{side}-"):
+        return pair.removeprefix(f"{side}-")
+    return pair.removesuffix(f"-{side}") if pair.endswith(f"-{side}") else ""
