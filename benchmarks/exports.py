@@ -1,12 +1,12 @@
 """Exports, loaded by other libraries alone, beside the runs they come from.
 
-    python -m benchmarks.exports [--base world FOLDER ...] [--json FILE]
+    python -m benchmarks.exports [--base NAME ...] [--json FILE]
 
 Adapters are put on each base model, at all sites or the feed-forward ones, pruned and not, and exported:
 merged, for each of 20 directions, and for PEFT. Beside the folders lie what the routed model says of some
 sentences and how it translates them. Another process, which imports nothing of lslo, loads the folders by
-transformers and PEFT and compares. The adapters have random numbers in all their matrices, since those of a
-fresh run add nothing.
+transformers, and by PEFT where it is installed, and compares. The adapters have random numbers in all their
+matrices, since those of a fresh run add nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ import torch
 from torch import nn
 
 from benchmarks import measure
+from benchmarks.families import write_family
+from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import SiteSet
@@ -43,78 +45,22 @@ DIRECTIONS = 20
 PRUNED = 0.6
 RANKS = (2, 3, 8)
 LONGEST = 8
+SEED = 1
+SPREAD = 0.3
+"""Standard deviation of the random numbers: so large that adapters change what is translated."""
 
-ALONE = r"""
-import json, sys
-from pathlib import Path
-import torch
-from transformers import AutoModelForSeq2SeqLM
-from transformers.utils import logging
-
-logging.set_verbosity_error()
-logging.disable_progress_bar()
-folder = Path(sys.argv[1])
-case = json.loads((folder / "case.json").read_text())
-expected = torch.load(folder / "expected.pt")
-
-
-def load_model(path):
-    return AutoModelForSeq2SeqLM.from_pretrained(path, dtype=torch.float32, trust_remote_code=False)
-
-
-@torch.no_grad()
-def logits_of(model, source, target):
-    inputs = {"input_ids": torch.tensor([source]), "decoder_input_ids": torch.tensor([target])}
-    return model(**inputs, use_cache=False).logits[0]
-
-
-def greedy(model, source, prompt, length):
-    ids = list(prompt)
-    for _ in range(length):
-        last = logits_of(model, source, ids)[-1]
-        last[case["pad"]] = -torch.inf
-        ids.append(int(last.argmax()))
-    return ids[len(prompt):]
-
-
-def compare(model_of):
-    worst, same = 0.0, 0
-    for name, example in case["examples"].items():
-        model = model_of(name, example).eval()
-        difference = logits_of(model, example["source"], example["target"]) - expected[name]
-        worst = max(worst, float(difference.abs().max() / expected[name].abs().max()))
-        translation = greedy(model, example["source"], example["prompt"], len(example["translation"]))
-        same += translation == example["translation"]
-    return {"directions": len(case["examples"]), "largest difference": worst, "same translations": same}
-
-
-found = {"merged": compare(lambda name, _: load_model(folder / "merged" / name))}
-try:
-    from peft import PeftModel
-except ImportError:
-    pass
-else:
-    names = sorted(path.name for path in (folder / "peft").iterdir())
-    paths = {name: str(folder / "peft" / name) for name in names}
-    model = PeftModel.from_pretrained(load_model(case["base"]), paths[names[0]], adapter_name=names[0])
-    for name in names[1:]:
-        model.load_adapter(paths[name], adapter_name=name)
-
-    def with_adapters(_, example):
-        model.base_model.set_adapter([name for name in example["adapters"] if name in names])
-        return model
-
-    found["PEFT"] = compare(with_adapters)
-assert not [name for name in sys.modules if name.startswith("lslo")]
-print(json.dumps(found))
-"""
+ALONE = Path(__file__).with_name("exports_alone.py")
 """What the other process runs."""
 
 
 def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument(
-        "--base", nargs="+", default=["world"], metavar="FOLDER", help="base models; default: world"
+        "--base",
+        nargs="+",
+        default=["world", *FAMILIES],
+        metavar="NAME",
+        help="world, a family, of which a small random model is made, or a folder; default: world and all",
     )
     flags.add_argument("--json", type=Path, metavar="FILE", help="also write the result here")
     given = flags.parse_args()
@@ -122,29 +68,35 @@ def main() -> None:
     rows = [row for base in given.base for row in run(base)]
     print(measure.table(rows))
     if given.json:
-        measure.write_json(given.json, {"machine": measure.machine(), "rows": rows})
+        measure.write_json(given.json, {"machine": measure.machine(), "seed": SEED, "rows": rows})
 
 
-def run(name: str) -> list[dict[str, Any]]:
-    """Compare the exports of a base model with adapters on every kind of sites, pruned and not."""
-    rows = []
-    for sites in (SiteSet.ALL, SiteSet.FEED_FORWARD):
-        for pruned in (0.0, PRUNED):
-            with TemporaryDirectory() as folder:
-                write_case(name, sites, pruned, Path(folder))
-                command = [sys.executable, "-c", ALONE, folder]
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise RuntimeError(f"{name}, {sites}: {done.stderr[-2000:]}")
-            for form, found in json.loads(done.stdout.splitlines()[-1]).items():
-                rows.append({"base": name, "sites": str(sites), "pruned": pruned, "export": form, **found})
-    return rows
+def run(
+    name: str,
+    sites: Sequence[SiteSet] = (SiteSet.ALL, SiteSet.FEED_FORWARD),
+    pruned: Sequence[float] = (0.0, PRUNED),
+) -> list[dict[str, Any]]:
+    """Compare the exports of a base model with adapters on ``sites``, of whose entries shares are zero."""
+    with TemporaryDirectory() as place:
+        model = str(write_family(Path(place, "model"), name, SPREAD)) if name in FAMILIES else name
+        cases = {Path(place, f"{some}-{share}"): (some, share) for some in sites for share in pruned}
+        for folder, (some, share) in cases.items():
+            write_case(model, some, share, folder)
+        command = [sys.executable, "-P", str(ALONE), *map(str, cases)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
+    return [
+        {"base": name, "sites": str(some), "pruned": share, "export": form, **found}
+        for (some, share), line in zip(cases.values(), done.stdout.splitlines(), strict=True)
+        for form, found in json.loads(line).items()
+    ]
 
 
 def write_case(name: str, sites: SiteSet, pruned: float, folder: Path) -> None:
     """Write both exports of a base model with adapters, and what the routed model makes of each direction."""
     base, adapters, codes = adapted_base(name, sites, pruned)
-    pick = random.Random(1)
+    pick = random.Random(SEED)
     silent = {base.tokenizer.language_id(code) for code in base.tokenizer.languages}
     pieces = [index for index in range(8, 60) if index not in silent]
     examples: dict[str, dict[str, Any]] = {}
@@ -169,7 +121,15 @@ def write_case(name: str, sites: SiteSet, pruned: float, folder: Path) -> None:
         src, _, tgt = direction.partition("-")
         copied: Any = SimpleNamespace(base=replace(base, model=copy.deepcopy(base.model)), codes=codes)
         save_merged(copied, src, tgt, folder / "merged" / direction)
-    case = {"base": str(base.folder), "pad": base.model.config.pad_token_id, "examples": examples}
+    search = {
+        "decoder_start_token_id": base.tokenizer.start_id,
+        "pad_token_id": base.tokenizer.pad_id,
+        "eos_token_id": base.tokenizer.eos_id,
+        "forced_eos_token_id": base.tokenizer.eos_id,
+        "suppress_tokens": [base.tokenizer.pad_id, *base.tokenizer.unused],
+        "max_length": 1 + LONGEST + 1,
+    }
+    case = {"base": str(base.folder), "search": search, "examples": examples}
     (folder / "case.json").write_text(json.dumps(case), encoding="utf-8")
     torch.save(expected, folder / "expected.pt")
 
@@ -181,9 +141,9 @@ def adapted_base(name: str, sites: SiteSet, pruned: float) -> tuple[BaseModel, A
     ranks = RankMap({code: RANKS[number % len(RANKS)] for number, code in enumerate(codes)})
     shape = base.identity.encoder_layers, base.identity.decoder_layers
     adapters = attach(base.model, paper(*shape), ranks, codes, sites)
-    torch.manual_seed(1)
+    torch.manual_seed(SEED)
     for parameter in adapters.parameters():
-        nn.init.normal_(parameter.requires_grad_(False), std=0.1)
+        nn.init.normal_(parameter.requires_grad_(False), std=SPREAD)
         parameter[torch.rand_like(parameter) < pruned] = 0.0
     return base, adapters, codes
 
