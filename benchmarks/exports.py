@@ -95,7 +95,9 @@ def run(
 
 def write_case(name: str, sites: SiteSet, pruned: float, folder: Path) -> None:
     """Write both exports of a base model with adapters, and what the routed model makes of each direction."""
-    base, adapters, codes = adapted_base(name, sites, pruned)
+    base = load_base(name)
+    codes = base.tokenizer.languages[:5]
+    adapters = add_adapters(base, codes, sites, pruned)
     pick = random.Random(SEED)
     silent = {base.tokenizer.language_id(code) for code in base.tokenizer.languages}
     pieces = [index for index in range(8, 60) if index not in silent]
@@ -134,18 +136,22 @@ def write_case(name: str, sites: SiteSet, pruned: float, folder: Path) -> None:
     torch.save(expected, folder / "expected.pt")
 
 
-def adapted_base(name: str, sites: SiteSet, pruned: float) -> tuple[BaseModel, Adapters, tuple[str, ...]]:
-    """A base model with adapters, some of whose entries are zero; the same each time."""
-    base = load_base(name)
-    codes = base.tokenizer.languages[:5]
+def add_adapters(
+    base: BaseModel,
+    codes: Sequence[str],
+    sites: SiteSet = SiteSet.FEED_FORWARD,
+    pruned: float = 0.0,
+    spread: float = SPREAD,
+) -> Adapters:
+    """Put random adapters on a base model, a share of whose entries is zero; the same each time."""
     ranks = RankMap({code: RANKS[number % len(RANKS)] for number, code in enumerate(codes)})
     shape = base.identity.encoder_layers, base.identity.decoder_layers
     adapters = attach(base.model, paper(*shape), ranks, codes, sites)
     torch.manual_seed(SEED)
     for parameter in adapters.parameters():
-        nn.init.normal_(parameter.requires_grad_(False), std=SPREAD)
+        nn.init.normal_(parameter.requires_grad_(False), std=spread)
         parameter[torch.rand_like(parameter) < pruned] = 0.0
-    return base, adapters, codes
+    return adapters
 
 
 @torch.no_grad()

@@ -1,98 +1,250 @@
 """``lslo translate`` beside CTranslate2 and transformers' generate: text in, text out, sentences per second.
 
-    python -m benchmarks.translate [--sentences 200] [--repeats 3] [--json FILE]
+    python -m benchmarks.translate [--sentences 100] [--repeats 3] [--json FILE]
 
-The built-in world's base translates its test text in one direction, on one thread, with a beam of 5. All
-three read the same lines and end with lines; CTranslate2 and generate get batches of lines of like length.
+The built-in world's base with small random adapters translates test text. The others get it merged for one
+direction, and batches of lines of like length. All read the same lines and end with lines, on one thread.
+
+A second table counts the translations of CTranslate2 that are not ours, by settings of the search, and those
+that the score alone decides otherwise: where each library's hypothesis is the better one by its own score.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from operator import ne
+from itertools import pairwise, permutations
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 from benchmarks import measure
+from benchmarks.exports import SEED, add_adapters
 from lslo_cli import load_base, translate
-from lslo_cli.models.base import BaseModel, save_base
+from lslo_cli.models.base import load_base as load_network
+from lslo_cli.nn.attach import Adapters
 from lslo_cli.tasks import Translator
+from lslo_cli.tasks.export import save_merged
 from lslo_cli.world.text import sentences
 
-SRC, TGT = "qta", "qki"
-BEAM = 5
+LANGUAGES = ("qta", "qki", "qso", "qka")
+"""Translated from each to the next; speed is measured in the first direction."""
+
+SPREAD = 0.1
 LONGEST = 64
 BATCH = 100
+BEAM = 5
+
+SEARCHES = {
+    "greedy": {"beam": 1, "length_penalty": 1.0},
+    "beam 5, length penalty 1e-6": {"beam": BEAM, "length_penalty": 1e-6},
+    "beam 5, length penalty 1": {"beam": BEAM, "length_penalty": 1.0},
+}
+"""At a length penalty of 0 CTranslate2 stops sooner, so the smallest one stands for it."""
 
 Lines = Sequence[str]
 
 
 def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--sentences", type=int, default=200)
+    flags.add_argument("--sentences", type=int, default=100, help="of each direction")
     flags.add_argument("--repeats", type=int, default=3)
     flags.add_argument("--json", type=Path, metavar="FILE", help="also write the result here")
     given = flags.parse_args()
     torch.set_num_threads(1)
     rows = run(given.sentences, given.repeats)
-    print(measure.table(rows))
+    print(measure.tables(rows))
     if given.json:
-        measure.write_json(given.json, {"machine": measure.machine(), "beam": BEAM, "rows": rows})
+        settings = {"machine": measure.machine(), "seed": SEED, "sentences": given.sentences}
+        measure.write_json(given.json, {**settings, "rows": rows})
 
 
-def run(count: int, repeats: int) -> list[dict[str, Any]]:
-    """Measure all three in turn, and count the translations that are not ours."""
-    settings = {"evaluate.beam": BEAM, "evaluate.max_new_tokens": LONGEST, "run.device": "cpu"}
-    translator = load_base("world", {**settings, "run.threads": 1})
-    lines = list(sentences("test")[SRC])[:count]
+def run(count: int, repeats: int) -> dict[str, list[dict[str, Any]]]:
+    """Speed of all in one direction, and where CTranslate2 is installed its translations in every search."""
+    translator, adapters = adapted_world()
+    with TemporaryDirectory() as folder:
+        exports = [
+            Merged(translator, direction, Path(folder, "-".join(direction)))
+            for direction in pairwise(LANGUAGES)
+        ]
+        rows = {"speed": speed(translator, adapters, exports[0], count, repeats)}
+        if measure.installed("ctranslate2"):
+            rows["search"] = [
+                searched(translator, exports, name, settings, count) for name, settings in SEARCHES.items()
+            ]
+    return rows
+
+
+def adapted_world() -> tuple[Translator, Adapters]:
+    """The built-in world's base with adapters of all its languages; the same each time."""
+    settings = {"evaluate.max_new_tokens": LONGEST, "run.device": "cpu", "run.threads": 1}
+    translator = load_base("world", settings)
+    adapters = add_adapters(translator.setup.base, translator.setup.codes, spread=SPREAD)
+    return replace(translator, route=adapters.route), adapters
+
+
+class Merged:
+    """The export of one direction, as transformers and CTranslate2 load and run it."""
+
+    def __init__(self, translator: Translator, direction: tuple[str, str], folder: Path):
+        self.direction, self.folder = direction, folder
+        base = translator.setup.base
+        copied: Any = SimpleNamespace(
+            base=replace(base, model=copy.deepcopy(base.model)), codes=translator.setup.codes
+        )
+        save_merged(copied, *direction, folder / "merged")
+        self.base = load_network(str(folder / "merged"))
+
+    def bytes(self, part: str) -> int:
+        """The size of the weights of the merged model, or of a conversion."""
+        return sum(
+            path.stat().st_size
+            for path in (self.folder / part).iterdir()
+            if path.suffix in (".bin", ".safetensors")
+        )
+
+    def converted(self, quantization: str) -> Any:
+        """The export in CTranslate2's format, on one thread."""
+        from ctranslate2 import Translator as Converted
+        from ctranslate2.converters import TransformersConverter
+
+        to = self.folder / quantization
+        if not to.exists():
+            TransformersConverter(str(self.folder / "merged")).convert(str(to), quantization=quantization)
+        self.tokens = json.loads((to / "shared_vocabulary.json").read_text(encoding="utf-8"))
+        return Converted(str(to), device="cpu", inter_threads=1, intra_threads=1)
+
+    def sources(self, lines: Lines) -> list[list[int]]:
+        """The ids that the encoder reads."""
+        tokenizer = self.base.tokenizer
+        return [tokenizer.source_ids(tokenizer.encode(line), *self.direction) for line in lines]
+
+    @torch.no_grad()
+    def generated(self, lines: Lines) -> Lines:
+        """By transformers' generate, the language token forced."""
+        tokenizer = self.base.tokenizer
+        rows = self.sources(lines)
+        longest = max(map(len, rows))
+        ids = torch.tensor([row + [tokenizer.pad_id] * (longest - len(row)) for row in rows])
+        sequences = self.base.model.generate(
+            input_ids=ids,
+            attention_mask=(ids != tokenizer.pad_id).long(),
+            num_beams=BEAM,
+            max_new_tokens=LONGEST,
+            forced_bos_token_id=tokenizer.language_id(self.direction[1]),
+        )
+        return [tokenizer.decode(row) for row in sequences.tolist()]
+
+    def translated(
+        self, converted: Any, lines: Lines, beam: int = BEAM, length_penalty: float = 1.0
+    ) -> Lines:
+        """By CTranslate2."""
+        tokenizer = self.base.tokenizer
+        results = converted.translate_batch(
+            [[self.tokens[index] for index in row] for row in self.sources(lines)],
+            target_prefix=[[self._language()]] * len(lines),
+            beam_size=beam,
+            length_penalty=length_penalty,
+            max_decoding_length=LONGEST,
+        )
+        ids = {token: index for index, token in enumerate(self.tokens)}
+        return [tokenizer.decode([ids[token] for token in result.hypotheses[0]]) for result in results]
+
+    def scores(self, converted: Any, line: str, text: str, length_penalty: float) -> tuple[float, float]:
+        """A translation's score with the log-probability of its language token, as ours is, and without.
+
+        CTranslate2's is without. Both count the token in the length.
+        """
+        (source,) = self.sources([line])
+        pieces = [self._language(), *(self.tokens[index] for index in self.base.tokenizer.encode(text))]
+        (scored,) = converted.score_batch([[self.tokens[index] for index in source]], [pieces])
+        length = len(scored.log_probs) ** length_penalty
+        return sum(scored.log_probs) / length, sum(scored.log_probs[1:]) / length
+
+    def _language(self) -> str:
+        return self.tokens[self.base.tokenizer.language_id(self.direction[1])]
+
+
+def speed(
+    translator: Translator, adapters: Adapters, merged: Merged, count: int, repeats: int
+) -> list[dict[str, Any]]:
+    """Measure all in turn, and count the translations that are not ours."""
+    src, tgt = merged.direction
+    lines = test_lines(src, count)
+    every = len(list(permutations(translator.setup.codes, 2)))
+    ours = "lslo translate"
+    calls: dict[str, Callable[[], Lines]] = {
+        ours: lambda: translate(translator, lines, src=src, tgt=tgt, beam=BEAM),
+        "generate": partial(by_length, lines, merged.generated),
+    }
+    sizes = {
+        ours: merged.bytes("merged") + sum(parameter.nbytes for parameter in adapters.parameters()),
+        "generate": merged.bytes("merged"),
+    }
+    if measure.installed("ctranslate2"):
+        for quantization in ("float32", "int8"):
+            name = f"CTranslate2, {quantization}"
+            work = partial(merged.translated, merged.converted(quantization))
+            calls[name] = partial(by_length, lines, work)
+            sizes[name] = merged.bytes(quantization)
     outputs: dict[str, Lines] = {}
 
     def noting(name: str, call: Callable[[], Lines]) -> None:
         outputs[name] = call()
 
-    with TemporaryDirectory() as folder:
-        calls = contenders(translator, lines, Path(folder))
-        timings = measure.alternate(
-            {name: partial(noting, name, call) for name, call in calls.items()}, repeats
-        )
-    ours = next(iter(calls))
+    timings = measure.alternate({name: partial(noting, name, call) for name, call in calls.items()}, repeats)
     return [
         {
             "what": name,
             "sentences per second": len(lines) / timing.median,
             "time over ours": timing.over(timings[ours]),
-            "translations that differ": sum(map(ne, outputs[name], outputs[ours])),
+            "KiB": sizes[name] / 1024,
+            "directions": every if name == ours else 1,
+            "translations that differ": differing(outputs[name], outputs[ours]),
         }
         for name, timing in timings.items()
     ]
 
 
-def contenders(translator: Translator, lines: Lines, folder: Path) -> dict[str, Callable[[], Lines]]:
-    """What is compared, by name."""
-    base = translator.setup.base
-    found: dict[str, Callable[[], Lines]] = {
-        "lslo translate": lambda: translate(translator, lines, src=SRC, tgt=TGT),
-        "generate": partial(by_length, lines, partial(generated, base)),
+def searched(
+    translator: Translator, exports: Sequence[Merged], name: str, settings: dict[str, float], count: int
+) -> dict[str, Any]:
+    """How many translations of CTranslate2 in float32 are not ours, and how many the score alone decides."""
+    different = decided = 0
+    for merged in exports:
+        src, tgt = merged.direction
+        lines, converted = test_lines(src, count), merged.converted("float32")
+        ours = translate(translator, lines, src=src, tgt=tgt, **settings)
+        theirs = merged.translated(converted, lines, **settings)  # type: ignore[arg-type]
+        for line, one, other in zip(lines, ours, theirs, strict=True):
+            if one != other:
+                different += 1
+                mine, its = (
+                    merged.scores(converted, line, text, settings["length_penalty"]) for text in (one, other)
+                )
+                decided += mine[0] > its[0] and mine[1] < its[1]
+    return {
+        "search": name,
+        "translations": count * len(exports),
+        "that differ": different,
+        "by the score alone": decided,
     }
-    if measure.installed("ctranslate2"):
-        from ctranslate2 import Translator as Converted
-        from ctranslate2.converters import TransformersConverter
 
-        save_base(base, folder / "merged")
-        for quantization in ("float32", "int8"):
-            to = str(folder / quantization)
-            TransformersConverter(str(folder / "merged")).convert(to, quantization=quantization)
-            converted = Converted(to, device="cpu", inter_threads=1, intra_threads=1)
-            tokens = json.loads(Path(to, "shared_vocabulary.json").read_text(encoding="utf-8"))
-            work = partial(translated, base, converted, tokens)
-            found[f"CTranslate2, {quantization}"] = partial(by_length, lines, work)
-    return found
+
+def test_lines(src: str, count: int) -> list[str]:
+    """The first lines of the built-in world's test text."""
+    return list(sentences("test")[src])[:count]
+
+
+def differing(some: Lines, others: Lines) -> int:
+    return sum(one != other for one, other in zip(some, others, strict=True))
 
 
 def by_length(lines: Lines, work: Callable[[Lines], Lines]) -> Lines:
@@ -104,37 +256,6 @@ def by_length(lines: Lines, work: Callable[[Lines], Lines]) -> Lines:
         for place, text in zip(places, work([lines[place] for place in places]), strict=True):
             found[place] = text
     return found
-
-
-@torch.no_grad()
-def generated(base: BaseModel, lines: Lines) -> Lines:
-    """By transformers' generate, the language token forced."""
-    tokenizer = base.tokenizer
-    rows = [tokenizer.source_ids(tokenizer.encode(line), SRC, TGT) for line in lines]
-    longest = max(map(len, rows))
-    ids = torch.tensor([row + [tokenizer.pad_id] * (longest - len(row)) for row in rows])
-    sequences = base.model.generate(
-        input_ids=ids,
-        attention_mask=(ids != tokenizer.pad_id).long(),
-        num_beams=BEAM,
-        max_new_tokens=LONGEST,
-        forced_bos_token_id=tokenizer.language_id(TGT),
-    )
-    return [tokenizer.decode(row) for row in sequences.tolist()]
-
-
-def translated(base: BaseModel, converted: Any, tokens: Sequence[str], lines: Lines) -> Lines:
-    """By CTranslate2, whose vocabulary are the ``tokens`` by id."""
-    tokenizer = base.tokenizer
-    rows = [
-        [tokens[index] for index in tokenizer.source_ids(tokenizer.encode(line), SRC, TGT)] for line in lines
-    ]
-    language = tokens[tokenizer.language_id(TGT)]
-    results = converted.translate_batch(
-        rows, target_prefix=[[language]] * len(rows), beam_size=BEAM, max_decoding_length=LONGEST
-    )
-    ids = {token: index for index, token in enumerate(tokens)}
-    return [tokenizer.decode([ids[token] for token in result.hypotheses[0]]) for result in results]
 
 
 if __name__ == "__main__":

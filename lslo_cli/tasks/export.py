@@ -25,12 +25,12 @@ from lslo_cli.nn.folding import adapted, factors, fold, sides_that_matter
 from lslo_cli.nn.route import Route
 from lslo_cli.tasks.experiment import Experiment
 from lslo_cli.tasks.export_check import (
-    QUANTIZED_TOLERANCE,
-    TOLERANCE,
+    QUANTIZED_PAIRS,
     Example,
     examples_of,
     largest_difference,
     logits_of,
+    perplexity_ratio,
     routed_logits,
 )
 from lslo_cli.tasks.setup import Setup
@@ -55,6 +55,7 @@ def export(
 ) -> float:
     """Write a trained run to the folder ``to``; returns the largest difference of a logit.
 
+    Where weights have eight bits it returns how many times the perplexity of references is the run's.
     ``form`` is one of :data:`FORMATS`. ``source`` and ``target`` choose the adapters of a merged model;
     ``compact`` drops ranks that add nothing from PEFT's, ``quantization`` is that of CTranslate2's weights. A
     run that is named by a folder or a hub id takes the settings ``given`` by recipe key. Raises UsageError
@@ -117,41 +118,45 @@ def export_ctranslate(
 ) -> float:
     """Write a merged model in CTranslate2's format, by its own converter.
 
-    Returns the largest difference of a log-probability. Raises what :func:`export_merged` raises, and
-    InputError where CTranslate2 is not installed or does not know the architecture.
+    Weights of float32 are always written and compared, so that what eight bits change is their rounding.
+    Returns the largest difference of a log-probability, with eight bits the ratio of perplexities. Raises
+    what :func:`export_merged` raises, and InputError where CTranslate2 is not installed or does not know the
+    architecture.
     """
     try:
         from ctranslate2.converters import TransformersConverter
     except ImportError:
         raise InputError("CTranslate2 is not installed", "pip install ctranslate2") from None
-    examples = examples_of(setup, _merged_directions(setup, source, target))
+    examples = examples_of(setup, _merged_directions(setup, source, target), QUANTIZED_PAIRS)
     expected = [
         _of_targets(routed_logits(setup, route, *example), example[2], setup.base.tokenizer.eos_id)
         for example in examples
     ]
 
-    def write(temporary: Path) -> float:
-        merged, converted = temporary / "merged", temporary / "ct2"
-        save_merged(setup, source, target, merged)
+    def convert(merged: Path, converted: Path, bits: str | None = None) -> Iterator[Tensor]:
         try:
             with quiet_transformers():
-                TransformersConverter(str(merged)).convert(
-                    str(converted), quantization=None if quantization == QUANTIZATIONS[0] else quantization
-                )
+                TransformersConverter(str(merged)).convert(str(converted), quantization=bits, force=True)
         except (ValueError, NotImplementedError, AttributeError) as error:
             raise InputError(
                 f"CTranslate2 cannot convert this model: {error}", "use --format merged"
             ) from None
+        return _ctranslate_scores(converted, examples)
+
+    def write(temporary: Path) -> float:
+        merged, converted = temporary / "merged", temporary / "ct2"
+        save_merged(setup, source, target, merged)
+        result = largest_difference(expected, convert(merged, converted), folder)
+        if quantization != QUANTIZATIONS[0]:
+            result = perplexity_ratio(expected, convert(merged, converted, quantization), folder)
         for path in merged.iterdir():
             if path.suffix != ".safetensors" and not (converted / path.name).exists():
                 path.replace(converted / path.name)
-        tolerance = TOLERANCE if quantization == QUANTIZATIONS[0] else QUANTIZED_TOLERANCE
-        largest = largest_difference(expected, _ctranslate_scores(converted, examples), folder, tolerance)
         shutil.rmtree(merged)
         for path in converted.iterdir():
             path.replace(temporary / path.name)
         converted.rmdir()
-        return largest
+        return result
 
     return _whole(folder, write)
 

@@ -21,15 +21,23 @@ CHECKED_SENTENCES = 2
 TOLERANCE = 1e-3
 """The most that a logit may differ, against the largest logit of its sentence."""
 
-QUANTIZED_TOLERANCE = 0.25
-"""The same of log-probabilities where weights have eight bits: a small model loses more than a large one."""
+QUANTIZED_PAIRS = 40
+"""Sentence pairs whose perplexity is compared where weights have eight bits, with fewer it is too noisy."""
+
+QUANTIZED_PERPLEXITY = 1.25
+"""The most that rounding to eight bits may multiply the perplexity of references by."""
 
 
-def examples_of(setup: Setup, directions: Sequence[Direction]) -> list[Example]:
-    """The ids that encoder and decoder read for a few sentence pairs of the test text."""
-    corpus, tokenizer = setup.read(setup.recipe.data.test, CHECKED_SENTENCES), setup.base.tokenizer
+def examples_of(setup: Setup, directions: Sequence[Direction], pairs: int = 0) -> list[Example]:
+    """The ids that encoder and decoder read for a few sentence pairs of the test text.
+
+    They are :data:`CHECKED_SENTENCES` of each direction, or more where that makes fewer than ``pairs``.
+    """
+    directions = directions[:CHECKED_DIRECTIONS]
+    sentences = max(CHECKED_SENTENCES, -(-pairs // len(directions)))
+    corpus, tokenizer = setup.read(setup.recipe.data.test, sentences), setup.base.tokenizer
     examples = []
-    for direction in directions[:CHECKED_DIRECTIONS]:
+    for direction in directions:
         src, tgt = direction.src, direction.tgt
         for x, y in zip(*corpus.pairs(direction), strict=True):
             source = tokenizer.source_ids(tokenizer.encode(x), src, tgt)
@@ -70,17 +78,15 @@ def logits_of(
     return output.logits[0].float().cpu()
 
 
-def largest_difference(
-    expected: Sequence[Tensor], found: Iterable[Tensor], folder: Path, tolerance: float = TOLERANCE
-) -> float:
+def largest_difference(expected: Sequence[Tensor], found: Iterable[Tensor], folder: Path) -> float:
     """The largest difference of a logit.
 
-    Raises RunError where one is more than ``tolerance`` of the largest logit of its sentence.
+    Raises RunError where one is more than :data:`TOLERANCE` of the largest logit of its sentence.
     """
     largest = 0.0
     for routed, other in zip(expected, found, strict=True):
         difference = float((routed - other).abs().max())
-        if not difference <= tolerance * float(routed.abs().max()):
+        if not difference <= TOLERANCE * float(routed.abs().max()):
             raise RunError(
                 f"the export's logits differ from the routed model's by {difference:.3g}; {folder} was not "
                 "written",
@@ -88,3 +94,19 @@ def largest_difference(
             )
         largest = max(largest, difference)
     return largest
+
+
+def perplexity_ratio(expected: Sequence[Tensor], found: Iterable[Tensor], folder: Path) -> float:
+    """The perplexity of references by the export, over theirs by the run; both give log-probabilities.
+
+    Raises RunError where it is more than :data:`QUANTIZED_PERPLEXITY`.
+    """
+    lost = torch.cat(list(expected)) - torch.cat(list(found))
+    ratio = float(lost.mean().exp())
+    if not ratio <= QUANTIZED_PERPLEXITY:
+        raise RunError(
+            f"in eight bits the perplexity of references is {ratio:.3g} times the run's; {folder} was not "
+            "written",
+            "export float32 weights: --quantization float32",
+        )
+    return ratio

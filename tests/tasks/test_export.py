@@ -11,7 +11,7 @@ from lslo_cli import tasks
 from lslo_cli.errors import RunError, UsageError
 from lslo_cli.tasks import export as stage
 from lslo_cli.tasks.export import export
-from lslo_cli.tasks.export_check import CHECKED_DIRECTIONS
+from lslo_cli.tasks.export_check import CHECKED_DIRECTIONS, QUANTIZED_PERPLEXITY, perplexity_ratio
 
 RUN = "2-2-8-gps0.9"
 
@@ -122,7 +122,7 @@ def test_the_base_model_is_no_export(there, tmp_path):
     assert not (tmp_path / "to").exists()
 
 
-@pytest.mark.parametrize(("quantization", "most"), [("float32", 1e-3), ("int8", 1.0)])
+@pytest.mark.parametrize(("quantization", "most"), [("float32", 1e-3), ("int8", QUANTIZED_PERPLEXITY)])
 def test_ctranslate2_says_of_a_direction_what_the_run_says(there, tmp_path, quantization, most):
     ctranslate2 = pytest.importorskip("ctranslate2", reason="its converter writes the export")
     folder = tmp_path / "ct2"
@@ -135,6 +135,15 @@ def test_ctranslate2_says_of_a_direction_what_the_run_says(there, tmp_path, quan
     translator = ctranslate2.Translator(str(folder), device="cpu")
     (found,) = translator.translate_batch([["__qta__", "</s>"]], target_prefix=[["__qso__"]], beam_size=1)
     assert found.hypotheses[0][0] == "__qso__"
+
+
+def test_eight_bits_may_cost_a_little_perplexity_and_no_more(tmp_path):
+    said = [torch.tensor([-1.0, -3.0]), torch.tensor([-2.0])]
+    assert perplexity_ratio(said, (part - 0.1 for part in said), tmp_path) == pytest.approx(1.105, abs=1e-3)
+    assert perplexity_ratio(said, [part + 0.5 for part in said], tmp_path) < 1
+    for much in (0.3, torch.nan):
+        with pytest.raises(RunError, match="perplexity of references is"):
+            perplexity_ratio(said, [part - much for part in said], tmp_path)
 
 
 def test_eight_bits_are_for_ctranslate2_alone(there, tmp_path):

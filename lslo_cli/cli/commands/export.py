@@ -49,7 +49,7 @@ def export(options: ExportOptions) -> None:
     experiment = options.experiment()
     from lslo_cli.tasks.export import export as write
 
-    difference = write(
+    result = write(
         experiment,
         options.run,
         options.to,
@@ -60,4 +60,9 @@ def export(options: ExportOptions) -> None:
         quantization=options.quantization,
         given=options.given(),
     )
-    console.say(f"wrote {options.to}; its logits differ from the run's by {difference:.2g} at most")
+    found = (
+        f"its logits differ from the run's by {result:.2g} at most"
+        if options.quantization == "float32"
+        else f"the perplexity of references is {result:.3g} times that of the run"
+    )
+    console.say(f"wrote {options.to}; {found}")
