@@ -21,15 +21,18 @@ from itertools import pairwise, permutations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from benchmarks import measure
 from benchmarks.exports import SEED, add_adapters
 from lslo_cli import load_base, translate
+from lslo_cli.method.languages import Direction
 from lslo_cli.models.base import load_base as load_network
 from lslo_cli.nn.attach import Adapters
+from lslo_cli.search.beam import beam_search
+from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks import Translator
 from lslo_cli.tasks.export import save_merged
 from lslo_cli.world.text import sentences
@@ -42,10 +45,18 @@ LONGEST = 64
 BATCH = 100
 BEAM = 5
 
+
+class Search(NamedTuple):
+    """Settings that both libraries have."""
+
+    beam: int
+    length_penalty: float
+
+
 SEARCHES = {
-    "greedy": {"beam": 1, "length_penalty": 1.0},
-    "beam 5, length penalty 1e-6": {"beam": BEAM, "length_penalty": 1e-6},
-    "beam 5, length penalty 1": {"beam": BEAM, "length_penalty": 1.0},
+    "greedy": Search(1, 1.0),
+    "beam 5, length penalty 1e-6": Search(BEAM, 1e-6),
+    "beam 5, length penalty 1": Search(BEAM, 1.0),
 }
 """At a length penalty of 0 CTranslate2 stops sooner, so the smallest one stands for it."""
 
@@ -77,7 +88,7 @@ def run(count: int, repeats: int) -> dict[str, list[dict[str, Any]]]:
         rows = {"speed": speed(translator, adapters, exports[0], count, repeats)}
         if measure.installed("ctranslate2"):
             rows["search"] = [
-                searched(translator, exports, name, settings, count) for name, settings in SEARCHES.items()
+                searched(translator, exports, name, search, count) for name, search in SEARCHES.items()
             ]
     return rows
 
@@ -142,11 +153,10 @@ class Merged:
         )
         return [tokenizer.decode(row) for row in sequences.tolist()]
 
-    def translated(
+    def hypotheses(
         self, converted: Any, lines: Lines, beam: int = BEAM, length_penalty: float = 1.0
-    ) -> Lines:
-        """By CTranslate2."""
-        tokenizer = self.base.tokenizer
+    ) -> list[list[int]]:
+        """The pieces of CTranslate2's translations."""
         results = converted.translate_batch(
             [[self.tokens[index] for index in row] for row in self.sources(lines)],
             target_prefix=[[self._language()]] * len(lines),
@@ -155,16 +165,24 @@ class Merged:
             max_decoding_length=LONGEST,
         )
         ids = {token: index for index, token in enumerate(self.tokens)}
-        return [tokenizer.decode([ids[token] for token in result.hypotheses[0]]) for result in results]
+        return [[ids[token] for token in result.hypotheses[0][1:]] for result in results]
 
-    def scores(self, converted: Any, line: str, text: str, length_penalty: float) -> tuple[float, float]:
+    def translated(self, converted: Any, lines: Lines) -> Lines:
+        """By CTranslate2."""
+        return [self.base.tokenizer.decode(pieces) for pieces in self.hypotheses(converted, lines)]
+
+    def scores(
+        self, converted: Any, line: str, pieces: Sequence[int], length_penalty: float
+    ) -> tuple[float, float]:
         """A translation's score with the log-probability of its language token, as ours is, and without.
 
         CTranslate2's is without. Both count the token in the length.
         """
         (source,) = self.sources([line])
-        pieces = [self._language(), *(self.tokens[index] for index in self.base.tokenizer.encode(text))]
-        (scored,) = converted.score_batch([[self.tokens[index] for index in source]], [pieces])
+        (scored,) = converted.score_batch(
+            [[self.tokens[index] for index in source]],
+            [[self._language(), *(self.tokens[index] for index in pieces)]],
+        )
         length = len(scored.log_probs) ** length_penalty
         return sum(scored.log_probs) / length, sum(scored.log_probs[1:]) / length
 
@@ -179,13 +197,13 @@ def speed(
     src, tgt = merged.direction
     lines = test_lines(src, count)
     every = len(list(permutations(translator.setup.codes, 2)))
-    ours = "lslo translate"
+    routed = "lslo translate"
     calls: dict[str, Callable[[], Lines]] = {
-        ours: lambda: translate(translator, lines, src=src, tgt=tgt, beam=BEAM),
+        routed: lambda: translate(translator, lines, src=src, tgt=tgt, beam=BEAM),
         "generate": partial(by_length, lines, merged.generated),
     }
     sizes = {
-        ours: merged.bytes("merged") + sum(parameter.nbytes for parameter in adapters.parameters()),
+        routed: merged.bytes("merged") + sum(parameter.nbytes for parameter in adapters.parameters()),
         "generate": merged.bytes("merged"),
     }
     if measure.installed("ctranslate2"):
@@ -204,30 +222,28 @@ def speed(
         {
             "what": name,
             "sentences per second": len(lines) / timing.median,
-            "time over ours": timing.over(timings[ours]),
+            "time over ours": timing.over(timings[routed]),
             "KiB": sizes[name] / 1024,
-            "directions": every if name == ours else 1,
-            "translations that differ": differing(outputs[name], outputs[ours]),
+            "directions": every if name == routed else 1,
+            "translations that differ": differing(outputs[name], outputs[routed]),
         }
         for name, timing in timings.items()
     ]
 
 
 def searched(
-    translator: Translator, exports: Sequence[Merged], name: str, settings: dict[str, float], count: int
+    translator: Translator, exports: Sequence[Merged], name: str, search: Search, count: int
 ) -> dict[str, Any]:
     """How many translations of CTranslate2 in float32 are not ours, and how many the score alone decides."""
     different = decided = 0
     for merged in exports:
-        src, tgt = merged.direction
-        lines, converted = test_lines(src, count), merged.converted("float32")
-        ours = translate(translator, lines, src=src, tgt=tgt, **settings)
-        theirs = merged.translated(converted, lines, **settings)  # type: ignore[arg-type]
-        for line, one, other in zip(lines, ours, theirs, strict=True):
+        lines, converted = test_lines(merged.direction[0], count), merged.converted("float32")
+        theirs = merged.hypotheses(converted, lines, search.beam, search.length_penalty)
+        for line, one, other in zip(lines, ours(translator, merged, lines, search), theirs, strict=True):
             if one != other:
                 different += 1
                 mine, its = (
-                    merged.scores(converted, line, text, settings["length_penalty"]) for text in (one, other)
+                    merged.scores(converted, line, pieces, search.length_penalty) for pieces in (one, other)
                 )
                 decided += mine[0] > its[0] and mine[1] < its[1]
     return {
@@ -236,6 +252,26 @@ def searched(
         "that differ": different,
         "by the score alone": decided,
     }
+
+
+def ours(translator: Translator, merged: Merged, lines: Lines, search: Search) -> list[list[int]]:
+    """The pieces of our translations, by the routed model."""
+    direction, codes = Direction(*merged.direction), translator.setup.codes
+    batches = TranslationBatches(
+        {direction: lines}, merged.base.tokenizer, codes, max_tokens=12_000, max_length=256
+    )
+    found: dict[int, list[int]] = {}
+    for batch in batches:
+        pieces = beam_search(
+            translator.setup.base,
+            batch,
+            translator.route,
+            beam=search.beam,
+            length_penalty=search.length_penalty,
+            max_length_b=LONGEST,
+        )
+        found |= {row: best for (_, row), best in zip(batch.keys, pieces, strict=True)}
+    return [found[row] for row in range(len(lines))]
 
 
 def test_lines(src: str, count: int) -> list[str]:
