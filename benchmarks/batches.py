@@ -17,7 +17,7 @@ import numpy as np
 from numpy.random import Generator, default_rng
 
 from benchmarks import measure
-from lslo_cli.data.corpus import Corpus, Section
+from lslo_cli.data.corpus import Corpus, CorpusSection
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.base import load_base
 from lslo_cli.models.tokenizer import Tokenizer
@@ -68,7 +68,7 @@ def tokenized(text: Text) -> TokenizedCorpus:
         lines = sentences("train", text.rows)
     else:
         tokenizer, lines = Lengths(), _lengths(text.rows)
-    return TokenizedCorpus(Corpus((Section("text", lines),)), tokenizer)
+    return TokenizedCorpus(Corpus((CorpusSection("text", lines),)), tokenizer)
 
 
 def _lengths(rows: int) -> dict[str, list[str]]:

@@ -32,9 +32,15 @@ from lslo_cli.models.base import load_base
 from lslo_cli.models.tokenizer import EOS
 from lslo_cli.nn.attach import Adapters, attach
 from lslo_cli.nn.route import Route
-from lslo_cli.search.beam import beam_search
+from lslo_cli.search.beam import best, ranked_search
 from lslo_cli.search.stream import Key, TranslationBatch, TranslationBatches
 from lslo_cli.world.text import sentences
+
+
+def beam_search(*arguments, **settings):
+    """The best hypothesis of every sentence."""
+    return best(ranked_search(*arguments, **settings))
+
 
 TOKENIZER = SimpleNamespace(unused=[])
 BEAM = 5

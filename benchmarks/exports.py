@@ -37,7 +37,7 @@ from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.strategy import Index, paper
 from lslo_cli.models.base import BaseModel, load_base
 from lslo_cli.nn.attach import Adapters, attach
-from lslo_cli.search.beam import beam_search
+from lslo_cli.search.beam import best, ranked_search
 from lslo_cli.search.stream import TranslationBatch
 from lslo_cli.tasks.export import save_merged, write_lora
 
@@ -178,7 +178,7 @@ def translation(
     src, tgt = (torch.tensor([codes.index(code)]) for code in direction)
     prompt = torch.tensor([base.tokenizer.decoder_prompt(*direction)])
     batch = TranslationBatch(ids, torch.ones_like(ids), prompt, src, tgt, ((Direction(*direction), 0),))
-    return beam_search(base, batch, adapters.route, beam=1, max_length_b=LONGEST)[0]
+    return best(ranked_search(base, batch, adapters.route, beam=1, max_length_b=LONGEST))[0]
 
 
 if __name__ == "__main__":

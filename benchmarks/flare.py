@@ -27,11 +27,11 @@ from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.heads import Classifier
 from lslo_cli.flare.mixup import XMixup
 from lslo_cli.flare.readings import (
-    FlareReading,
-    JoinedReading,
-    MixupReading,
-    Reading,
-    TranslatorReading,
+    FusionMethod,
+    InputFusionMethod,
+    MixupMethod,
+    TransferMethod,
+    TranslatorMethod,
 )
 from lslo_cli.flare.source import Side
 from lslo_cli.flare.task_model import Prepared
@@ -70,7 +70,7 @@ SIZES = {
 class Variant:
     """A reading with a batch, and what is kept of the batch's source from epoch to epoch."""
 
-    reading: Reading
+    reading: TransferMethod
     batch: Prepared
     kept: tuple[torch.Tensor, ...] = ()
 
@@ -125,20 +125,20 @@ class Setting:
         """LoRA on the target text."""
         model = self.task_model()
         adapters = attach_flare(model.backbone, FlareSettings(phi=None))
-        return Variant(Reading(model, adapters, self.size.length), self.batch(self.target))
+        return Variant(TransferMethod(model, adapters, self.size.length), self.batch(self.target))
 
     def joined(self) -> Variant:
         """LoRA on both texts, one after the other."""
         model = self.task_model()
         adapters = attach_flare(model.backbone, FlareSettings(phi=None))
-        return Variant(JoinedReading(model, adapters, self.size.length), self.batch(self.both))
+        return Variant(InputFusionMethod(model, adapters, self.size.length), self.batch(self.both))
 
     def mixup(self) -> Variant:
         """LoRA on both texts, mixed in the middle block."""
         model = self.task_model()
         adapters = attach_flare(model.backbone, FlareSettings(phi=None))
         mixup = XMixup(model.backbone, (self.size.layers + 1) // 2)
-        reading = MixupReading(model, adapters, self.size.length, mixup)
+        reading = MixupMethod(model, adapters, self.size.length, mixup)
         return Variant(reading, self.batch(self.target, self.source))
 
     def flare(self, phi: Phi, keep: bool = False) -> Variant:
@@ -151,7 +151,7 @@ class Setting:
         kept = read() if keep else None
         batch = self.batch(self.target).fused_with(lambda rows, length: kept or read())
         tensors = tuple(kept.by_block.values()) if kept else ()
-        return Variant(FlareReading(model, adapters, self.size.length), batch, tensors)
+        return Variant(FusionMethod(model, adapters, self.size.length), batch, tensors)
 
     def flare_mt(self, keep: bool = False) -> Variant:
         """FLARE-MT; with ``keep`` the translation encoder has read the target texts before."""
@@ -159,7 +159,7 @@ class Setting:
         adapters = attach_flare(model.backbone, FlareSettings())
         encoder = self._translation_encoder()
         projection = LatentTranslation(self.size.translator_width, self.size.width, adapters.blocks)
-        reading = TranslatorReading(
+        reading = TranslatorMethod(
             model, adapters, self.size.length, projection.to(self.device), encode_targets=lambda _: None
         )
         inputs = [tensor.to(self.device) for tensor in self.target.padded(range(self.size.rows)).values()]

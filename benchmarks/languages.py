@@ -18,7 +18,7 @@ from numpy.random import default_rng
 
 from benchmarks import measure
 from benchmarks.batches import Lengths, timed
-from lslo_cli.data.corpus import Corpus, Section
+from lslo_cli.data.corpus import Corpus, CorpusSection
 from lslo_cli.method.languages import Language, Resource, directions
 from lslo_cli.method.statistics import group_means
 from lslo_cli.training.batches import EpochBatches
@@ -47,7 +47,7 @@ def epoch_of(count: int, rows: int) -> dict[str, Any]:
     """The first epoch of ``count`` languages with ``rows`` rows in all directions."""
     before = _peak_mib()
     languages = [Language(f"l{number}", list(Resource)[number % 4]) for number in range(count)]
-    corpus = TokenizedCorpus(Corpus((Section("text", _lengths(count, rows)),)), Lengths())
+    corpus = TokenizedCorpus(Corpus((CorpusSection("text", _lengths(count, rows)),)), Lengths())
     every = directions(languages)
     codes = [language.code for language in languages]
     epochs, listing = timed(

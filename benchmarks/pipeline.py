@@ -35,7 +35,7 @@ from lslo_cli.models.base import load_base
 from lslo_cli.nn.attach import attach
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.training.batches import Batch, EpochBatches
-from lslo_cli.training.trainer import Callback, Fit, Optimisation
+from lslo_cli.training.trainer import Callback, Optimisation, Trainer
 
 RANKS = (2, 2, 8)
 UPDATES = 10
@@ -146,7 +146,7 @@ def loop_rows(shape: str, device: str, dtype: str) -> list[dict[str, Any]]:
         label_smoothing=SMOOTHING,
         accumulate=1,
     )
-    Fit(
+    Trainer(
         objective=TranslationLoss(model, SMOOTHING),
         parameters=adapters.parameters(),
         batches=First(batches, UPDATES),

@@ -52,7 +52,7 @@ def translate(
     max_length_b: int = 200,
     length_penalty: float = 1.0,
 ) -> list[list[int]]:
-    """What :func:`lslo_cli.search.beam.beam_search` must find; the caller sets the route of the batch."""
+    """What :func:`lslo_cli.search.beam.ranked_search` must find; the caller sets the route of the batch."""
     model = base.model
     config = model.config
     input_ids, prompt = batch.input_ids.to(model.device), batch.prompt_ids.to(model.device)

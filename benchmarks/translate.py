@@ -31,7 +31,7 @@ from lslo_cli import load_base, translate
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.base import load_base as load_network
 from lslo_cli.nn.attach import Adapters
-from lslo_cli.search.beam import beam_search
+from lslo_cli.search.beam import best, ranked_search
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks import Translator
 from lslo_cli.tasks.export import save_merged
@@ -262,7 +262,7 @@ def ours(translator: Translator, merged: Merged, lines: Lines, search: Search) -
     )
     found: dict[int, list[int]] = {}
     for batch in batches:
-        pieces = beam_search(
+        ranked = ranked_search(
             translator.setup.base,
             batch,
             translator.route,
@@ -270,7 +270,7 @@ def ours(translator: Translator, merged: Merged, lines: Lines, search: Search) -
             length_penalty=search.length_penalty,
             max_length_b=LONGEST,
         )
-        found |= {row: best for (_, row), best in zip(batch.keys, pieces, strict=True)}
+        found |= {row: pieces for (_, row), pieces in zip(batch.keys, best(ranked), strict=True)}
     return [found[row] for row in range(len(lines))]
 
 

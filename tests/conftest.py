@@ -28,12 +28,11 @@ from typing import Any
 import pytest
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.evaluations import DirectionScore, EvaluationResult
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.results import (
     CorrelationRow,
-    DirectionScore,
     EpochRecord,
-    EvaluationResult,
     PrunedTable,
     PruneReportResult,
     TensorFile,

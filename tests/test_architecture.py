@@ -4,12 +4,14 @@ import ast
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import lslo_cli
+from lslo_cli.parsing import parse_toml
 
 PACKAGE = Path(lslo_cli.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -107,6 +109,27 @@ def test_a_module_imports_only_libraries_that_its_room_owns(path):
 @every_module
 def test_every_module_says_what_it_is(path):
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_every_class_has_a_name_of_its_own():
+    names = [
+        node.name
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert [name for name, times in Counter(names).items() if times > 1] == []
+
+
+@every_module
+def test_a_module_is_short_enough_to_be_read_at_once(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 350
+
+
+def test_the_types_of_every_module_are_checked():
+    mypy = parse_toml((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
+    assert mypy["packages"] == ["lslo_cli"]
+    assert not {"overrides", "exclude", "ignore_errors"} & mypy.keys()
 
 
 def test_importing_the_command_line_loads_nothing_heavy():

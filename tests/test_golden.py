@@ -23,10 +23,16 @@ from lslo_cli.nn.attach import attach
 from lslo_cli.nn.loss import IGNORED, TranslationLoss, label_smoothed_loss
 from lslo_cli.nn.lslo import LSLo
 from lslo_cli.nn.segments import Groups
-from lslo_cli.search.beam import beam_search
+from lslo_cli.search.beam import best, ranked_search
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.training.batches import Batch, language_indices, padded
 from lslo_cli.world import sentences
+
+
+def beam_search(*arguments, **settings):
+    """The best hypothesis of every sentence."""
+    return best(ranked_search(*arguments, **settings))
+
 
 TEXT = sentences("train", 5)
 CODES = tuple(TEXT)

@@ -34,7 +34,7 @@ class Check(StrEnum):
     OVERLAP = "overlap"
 
 
-class Finding(Document):
+class DataFinding(Document):
     """One thing found in a split. ``languages`` counts lines by language; ``where`` has the first places."""
 
     severity: Severity
@@ -99,7 +99,7 @@ class DataCheckResult(Result):
     languages: list[str]
     splits: list[SplitCheck]
     overlaps: list[OverlapCheck]
-    findings: list[Finding]
+    findings: list[DataFinding]
     usable: bool
     """Whether no finding is a problem."""
 
@@ -112,5 +112,5 @@ class DataCheckResult(Result):
         return max(1, min(100, rows // 10)) if rows else 0
 
     @property
-    def problems(self) -> list[Finding]:
+    def problems(self) -> list[DataFinding]:
         return [finding for finding in self.findings if finding.severity is Severity.PROBLEM]

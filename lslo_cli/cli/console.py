@@ -1,4 +1,4 @@
-"""What a person sees: results on stdout, all else on stderr."""
+"""Output: results on stdout, all else on stderr."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def say(text: str) -> None:
 
 
 def problem(message: str, hint: str = "") -> None:
-    """What went wrong, a blank line, and one thing to do."""
+    """Print an error, a blank line, and one thing to do."""
     messages.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
     if hint:
         messages.print()

@@ -36,7 +36,7 @@ class Flag(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What a person types; typer keeps the first name of an annotated option as its default."""
+        """The flag as typed; typer keeps the first name of an annotated option as its default."""
         return str(self.option.default)
 
     def parameter(self, annotation: Any) -> inspect.Parameter:

@@ -1,37 +1,49 @@
 """The flags that commands share.
 
-A flag that was not given is None and leaves its recipe key alone, so ``--gps 0`` overrides a recipe's 0.9.
+A flag that was not given is None and leaves its recipe key alone, so ``--gps 0`` overrides a recipe's 0.9. A
+command takes those classes of options of which every flag does something for it.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from lslo_cli.artifacts.folder import RESULTS
-from lslo_cli.cli import console
-from lslo_cli.cli.flags import Key, flags_of, number_or_word, split_commas
-from lslo_cli.errors import InputError, UsageError
+from lslo_cli.cli.flags import Key, flags_of, split_commas
+from lslo_cli.errors import UsageError
 from lslo_cli.method.metrics import metric_named
 
 if TYPE_CHECKING:
-    from lslo_cli.artifacts.folder import ExperimentFolder
     from lslo_cli.recipe import Memory, Recipe
-    from lslo_cli.tasks import Experiment
 
 EXPERIMENT = "Experiment"
 TRAINING = "Optimisation"
 MACHINE = "Machine and output"
 
+BaseModelName = Annotated[
+    str | None,
+    Option("--model", metavar="NAME|FOLDER", rich_help_panel=EXPERIMENT),
+    Key("model.name"),
+]
+SpanName = Annotated[str | None, Option("--span", rich_help_panel=TRAINING), Key("adapters.span")]
+DataPath = Annotated[
+    str | None, Option("--data", metavar="PATH", rich_help_panel=EXPERIMENT), Key("data.path")
+]
+TestSplit = Annotated[
+    str | None, Option("--test", metavar="SPLIT", rich_help_panel=EXPERIMENT), Key("data.test")
+]
+TrackerName = Annotated[str | None, Option("--track", rich_help_panel=MACHINE), Key("run.track")]
+DryRun = Annotated[
+    bool, Option("--dry-run", rich_help_panel=MACHINE, help="Check all, print the plan, write nothing.")
+]
+
 
 def command_line() -> str:
-    """What was typed, for the record."""
+    """The command line as typed, for the record."""
     return shlex.join(["lslo", *sys.argv[1:]])
 
 
@@ -58,38 +70,12 @@ def classes_by_key(text: str | None) -> dict[str, str]:
     return classes
 
 
-def _value_at(recipe: Recipe, key: str) -> object:
-    """The value at a dotted key of a recipe."""
-    value: Any = recipe
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, dict) else getattr(value, part, None)
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _shown(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 def metric_option(name: str) -> str:
     """The metric that ``--metric`` names. Raises UsageError for one that is not in the list."""
     try:
         return metric_named(name).name
     except ValueError as error:
         raise UsageError(f"--metric: {error}", "name one that the runs were scored by") from None
-
-
-BaseModelName = Annotated[
-    str | None,
-    Option("--model", metavar="NAME|FOLDER", rich_help_panel=EXPERIMENT),
-    Key("model.name"),
-]
-
-
-SpanName = Annotated[
-    str | None,
-    Option("--span", rich_help_panel=TRAINING),
-    Key("adapters.span"),
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +126,7 @@ class SettingsOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecipeOptions(SettingsOptions):
+class LanguageOptions(SettingsOptions):
     """Settings, and between which languages."""
 
     langs: Annotated[
@@ -148,6 +134,12 @@ class RecipeOptions(SettingsOptions):
         Option("--langs", metavar="SET|CODES", rich_help_panel=EXPERIMENT),
         Key("langs"),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassOptions(LanguageOptions):
+    """Which resource classes the languages have."""
+
     resource: Annotated[
         str | None,
         Option(
@@ -165,7 +157,7 @@ class RecipeOptions(SettingsOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LanguageOptions(RecipeOptions):
+class NewLanguageOptions(LanguageOptions):
     """Languages that the base model does not know."""
 
     add_lang: Annotated[
@@ -206,138 +198,20 @@ class LanguageOptions(RecipeOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FolderOptions(SettingsOptions):
-    """Which experiment is meant, and where it lies."""
+class OutputOptions(SettingsOptions):
+    """Flags of the output."""
 
-    results: Annotated[
-        Path,
-        Option(
-            "--results",
-            envvar="LSLO_RESULTS",
-            metavar="FOLDER",
-            rich_help_panel=EXPERIMENT,
-            help="Folder that holds the experiments.",
-        ),
-    ] = RESULTS
-    name: Annotated[
-        str | None,
-        Option("--name", metavar="NAME", rich_help_panel=EXPERIMENT),
-        Key("name"),
-    ] = None
-
-    def folder(self, recipe: Recipe) -> ExperimentFolder:
-        """The folder of the experiment."""
-        from lslo_cli.artifacts.folder import ExperimentFolder
-
-        return ExperimentFolder(self.results / recipe.experiment)
-
-    def experiment(self) -> Experiment:
-        """The experiment these options describe. The recipe is checked before anything heavy is imported."""
-        recipe = self.resolve()
-        from lslo_cli.tasks import Experiment
-
-        return Experiment(recipe, self.folder(recipe), command_line())
-
-    def command(self, name: str) -> str:
-        """The line that runs another command on this experiment, with the flags that chose it."""
-        words = ["lslo", *name.split()]
-        for flag in flags_of(type(self)):
-            value = getattr(self, flag.field)
-            from_environment = str(value) == os.environ.get(str(flag.option.envvar))
-            if flag.option.rich_help_panel == EXPERIMENT and value != flag.default and not from_environment:
-                for item in value if isinstance(value, list) else [value]:
-                    words += [flag.name, str(item)]
-        return shlex.join(words)
+    json: Annotated[
+        bool, Option("--json", rich_help_panel=MACHINE, help="Print the artifact on stdout, nothing else.")
+    ] = False
+    quiet: Annotated[
+        bool, Option("--quiet", rich_help_panel=MACHINE, help="Nothing on stderr but errors.")
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExperimentOptions(FolderOptions, LanguageOptions):
-    """An experiment on translation between the recipe's languages."""
-
-    remembers = True
-    """Whether settings that earlier commands of the experiment were given hold for this one."""
-
-    def resolve(self, memory: Memory | None = None) -> Recipe:
-        """The recipe, with what the experiment remembers, of which a note says what it is.
-
-        Where nothing says which experiment is meant, it is the one that was worked on last in --results.
-        """
-        memory = self.memory() if memory is None and self.remembers else memory
-        recipe = super().resolve(memory)
-        if memory and not getattr(self, "quiet", False):
-            self._say_memory(memory, recipe)
-        return recipe
-
-    def memory(self) -> Memory:
-        """What earlier commands of the experiment were given."""
-        from lslo_cli.recipe import last_experiment, read_memory
-
-        last = None if self._chooses() else last_experiment(self.results)
-        return read_memory(last or self.folder(super().resolve()).path)
-
-    def _now(self) -> Memory:
-        from lslo_cli.recipe import given_now
-
-        return given_now(self.recipe, self.given(), self.assignments or ())
-
-    def _chooses(self) -> bool:
-        """Whether anything that was given says which experiment is meant."""
-        from lslo_cli.recipe import CHOOSING
-
-        now = self._now()
-        return now.recipe is not None or any(key.partition(".")[0] in CHOOSING for key in now.given)
-
-    def _say_memory(self, memory: Memory, recipe: Recipe) -> None:
-        from lslo_cli.recipe import MEMORY_FILE
-
-        path, now = self.folder(recipe).path / MEMORY_FILE, self._now()
-        flags = {flag.key.name: flag.name for flag in flags_of(type(self)) if flag.key}
-        held = {**memory.environment, **memory.given}
-        values = {key: _value_at(recipe, key) for key in held}
-        same = {key: value for key, value in held.items() if str(values[key]) == str(value)}
-        taken = [
-            f"{flags.get(key, key)} {_shown(value)}" for key, value in same.items() if key not in now.given
-        ]
-        if memory.recipe and self.recipe is None:
-            taken.insert(0, f"--recipe {memory.recipe}")
-        if taken:
-            console.say(f"{path}: {', '.join(taken)}, as given before")
-        for key in held.keys() - same.keys():
-            console.say(
-                f"{flags.get(key, key)} is {_shown(values[key])} for this command; "
-                f"the experiment was begun with {_shown(held[key])} ({path})"
-            )
-
-    def experiment(self) -> Experiment:
-        """The experiment these options describe, with what it will remember of them.
-
-        Languages, text and model are checked as far as that needs nothing heavy.
-        """
-        from lslo_cli.data.classes import with_classes
-        from lslo_cli.models.spoken import with_spoken
-        from lslo_cli.recipe import Memory
-
-        memory = self.memory() if self.remembers else None
-        recipe = with_spoken(self.resolve(memory))
-        self.check(recipe)
-        recipe.selected_languages()
-        recipe = with_classes(recipe)
-        from lslo_cli.tasks import Experiment
-
-        remembered = memory.adding(self._now()) if memory is not None else None
-        if remembered is not None and recipe.classes == "text":
-            entries = recipe.languages.items()
-            counted = {f"languages.{code}.resource": str(entry.resource) for code, entry in entries}
-            remembered = remembered.adding(Memory(given=counted))
-        return Experiment(recipe, self.folder(recipe), command_line(), remembered)
-
-    def check(self, recipe: Recipe) -> None:
-        """Refuse what can be seen to be missing without loading anything heavy."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MachineOptions(SettingsOptions):
-    """With what to compute, and what to print."""
+class MachineOptions(OutputOptions):
+    """With what to compute."""
 
     device: Annotated[
         str | None,
@@ -350,41 +224,29 @@ class MachineOptions(SettingsOptions):
         Key("run.precision"),
     ] = None
     threads: Annotated[int | None, Option("--threads", rich_help_panel=MACHINE), Key("run.threads")] = None
-    json: Annotated[
-        bool, Option("--json", rich_help_panel=MACHINE, help="Print the artifact on stdout, nothing else.")
-    ] = False
-    quiet: Annotated[
-        bool, Option("--quiet", rich_help_panel=MACHINE, help="Nothing on stderr but errors.")
-    ] = False
-
-
-TrackerName = Annotated[str | None, Option("--track", rich_help_panel=MACHINE), Key("run.track")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComputeOptions(MachineOptions, RecipeOptions):
-    """On which text to compute, and with which seed."""
+class TextOptions(LanguageOptions):
+    """Which text, and how much of it is kept to test on."""
 
-    data: Annotated[
-        str | None,
-        Option("--data", metavar="PATH", rich_help_panel=EXPERIMENT),
-        Key("data.path"),
-    ] = None
+    data: DataPath = None
     train: Annotated[
         str | None,
         Option("--train", metavar="SPLIT", rich_help_panel=EXPERIMENT),
         Key("data.train"),
-    ] = None
-    test: Annotated[
-        str | None,
-        Option("--test", metavar="SPLIT", rich_help_panel=EXPERIMENT),
-        Key("data.test"),
     ] = None
     hold_out: Annotated[
         int | None,
         Option("--hold-out", metavar="ROWS", rich_help_panel=EXPERIMENT),
         Key("data.hold_out"),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingTextOptions(TextOptions):
+    """The rows held out of the training text, and the seed of everything random."""
+
     dev_rows: Annotated[
         int | None,
         Option("--dev-rows", metavar="ROWS", rich_help_panel=EXPERIMENT),
@@ -395,69 +257,3 @@ class ComputeOptions(MachineOptions, RecipeOptions):
         Option("--seed", rich_help_panel=EXPERIMENT),
         Key("seed"),
     ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageOptions(ComputeOptions, ExperimentOptions):
-    """What every step of the pipeline takes."""
-
-    model: BaseModelName = None
-    dry_run: Annotated[
-        bool, Option("--dry-run", rich_help_panel=MACHINE, help="Check all, print the plan, write nothing.")
-    ] = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelOptions(StageOptions):
-    """What every step with a base model and text takes."""
-
-    tests: ClassVar[bool] = False
-    """Whether the text that is read first is the one to test on."""
-
-    def check(self, recipe: Recipe) -> None:
-        """Refuse a folder of a model, a language or a text that was named and is not there."""
-        from lslo_cli.data.text import check_text
-        from lslo_cli.models.spoken import check_spoken
-
-        if folder := recipe.model.missing_folder:
-            raise InputError(
-                f"no folder '{recipe.model.name}' with a base model (looked at {folder.absolute()})",
-                "check --model; docs/models.md lists models with size and licence",
-            )
-        check_spoken(recipe)
-        if "path" in recipe.data.model_fields_set and not self.dry_run:
-            check_text(recipe, self.tests)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitOptions(ModelOptions):
-    """What every step that trains takes."""
-
-    span: SpanName = None
-    initialisation: Annotated[
-        str | None,
-        Option("--initialisation", rich_help_panel=TRAINING),
-        Key("adapters.initialisation"),
-    ] = None
-    directions: Annotated[
-        str | None,
-        Option(
-            "--directions",
-            metavar="LIST",
-            rich_help_panel=EXPERIMENT,
-        ),
-        Key("data.directions", split_commas),
-    ] = None
-    lr: Annotated[float | None, Option("--lr", rich_help_panel=TRAINING), Key("fit.lr")] = None
-    max_tokens: Annotated[
-        str | None,
-        Option("--max-tokens", rich_help_panel=TRAINING),
-        Key("fit.max_tokens", number_or_word),
-    ] = None
-    accumulate: Annotated[
-        int | None,
-        Option("--accumulate", rich_help_panel=TRAINING),
-        Key("fit.accumulate"),
-    ] = None
-    track: TrackerName = None
-    resume: Annotated[bool, Option("--resume", help="Continue after the last finished epoch.")] = False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from rich.text import Text
 
 from lslo_cli.cli import console
-from lslo_cli.cli.options import MachineOptions
+from lslo_cli.cli.options import OutputOptions
 
 if TYPE_CHECKING:
     from lslo_cli.tasks import Plan, Written
@@ -27,7 +27,7 @@ class NamedOptions(Protocol):
     def command(self, name: str) -> str: ...
 
 
-def print_artifacts(options: MachineOptions, written: Sequence[Written]) -> bool:
+def print_artifacts(options: OutputOptions, written: Sequence[Written]) -> bool:
     """Print the artifacts as they lie on disk where ``--json`` asks for it; returns whether it does."""
     if options.json:
         for item in written:
@@ -41,7 +41,7 @@ def say_next(options: NamedOptions, written: Sequence[Written], command: str) ->
         console.say(f"{_what_was_written(written)}; next: {options.command(command)}")
 
 
-def show_plan(options: MachineOptions, plan: Plan) -> None:
+def show_plan(options: OutputOptions, plan: Plan) -> None:
     """Print what a run would do."""
     if not options.quiet:
         console.say("dry run: nothing was written")

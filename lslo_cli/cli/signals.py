@@ -17,7 +17,7 @@ class Interrupt(BaseException):
     def __init__(self, number: int):
         super().__init__(signal.Signals(number).name)
         self.exit_code = 128 + number
-        """What a shell expects of a process that a signal ended."""
+        """The exit code that shells expect of a process ended by a signal."""
 
 
 @contextmanager

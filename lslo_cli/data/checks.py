@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
 
-from lslo_cli.artifacts.data_check import Check, DataCheckResult, Finding, OverlapCheck, Severity, SplitCheck
+from lslo_cli.artifacts.data_check import (
+    Check,
+    DataCheckResult,
+    DataFinding,
+    OverlapCheck,
+    Severity,
+    SplitCheck,
+)
 from lslo_cli.data.inspection import Inspected, inspect
 from lslo_cli.data.layouts import explain_unread, find_sections, find_splits, listing, require_text
 from lslo_cli.data.lines import overlap
@@ -102,7 +109,7 @@ def _read_against(path: Path, languages: Sequence[str] | None) -> list[Split]:
     return [Split(str(path), path, each.sections) for each in read_splits(path.parent, languages, path.name)]
 
 
-def _languages_missing(split: Split, codes: Sequence[str]) -> Iterable[Finding]:
+def _languages_missing(split: Split, codes: Sequence[str]) -> Iterable[DataFinding]:
     try:
         require_text(split.path, codes, [section.found for section in split.sections])
     except InputError as error:
@@ -119,7 +126,7 @@ def _languages_missing(split: Split, codes: Sequence[str]) -> Iterable[Finding]:
         )
 
 
-def _languages_alone(split: Split, check: SplitCheck) -> Iterable[Finding]:
+def _languages_alone(split: Split, check: SplitCheck) -> Iterable[DataFinding]:
     """Languages of which no sentence has a counterpart, and pairs without a sentence."""
     if len(split.languages) < 2 or any(section.is_broken for section in split.sections):
         return  # said already
@@ -132,16 +139,16 @@ def _languages_alone(split: Split, check: SplitCheck) -> Iterable[Finding]:
     without = sum(not pair.rows for pair in pairs)
     if without:
         message = f"{without:,} of {len(pairs):,} pairs of languages have no sentence in common"
-        yield Finding(severity=Severity.NOTE, check=Check.LANGUAGE, split=split.name, message=message)
+        yield DataFinding(severity=Severity.NOTE, check=Check.LANGUAGE, split=split.name, message=message)
 
 
-def _language_problem(split: str, message: str) -> Finding:
-    return Finding(severity=Severity.PROBLEM, check=Check.LANGUAGE, split=split, message=message)
+def _language_problem(split: str, message: str) -> DataFinding:
+    return DataFinding(severity=Severity.PROBLEM, check=Check.LANGUAGE, split=split, message=message)
 
 
 def _check_overlap(
     train: Split, test: Split, codes: Sequence[str]
-) -> tuple[list[OverlapCheck], list[Finding]]:
+) -> tuple[list[OverlapCheck], list[DataFinding]]:
     """Lines of ``test`` that occur in ``train``, by language, and a finding if there are any."""
     overlaps, found, where = [], {}, []
     for language in codes:
@@ -161,7 +168,7 @@ def _check_overlap(
             found[language] = len(alike)
             where += [rows[row][1].place(language, rows[row][2]) for row in alike[:PLACES]]
     message = f"occurs in {train.name}, apart from case and spaces"
-    finding = Finding(
+    finding = DataFinding(
         severity=Severity.WARNING,
         check=Check.OVERLAP,
         split=test.name,

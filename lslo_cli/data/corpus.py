@@ -18,7 +18,7 @@ from lslo_cli.method.languages import Direction
 
 
 @dataclass(frozen=True)
-class Section:
+class CorpusSection:
     """Rows in which every sentence is a translation of the others; an empty sentence is a gap.
 
     ``text`` holds one list per language, all of one length. ``numbers`` are those of the rows in the files
@@ -38,10 +38,10 @@ class Section:
         """The number of rows."""
         return len(next(iter(self.text.values()), ()))
 
-    def select(self, rows: Sequence[int]) -> Section:
+    def select(self, rows: Sequence[int]) -> CorpusSection:
         """The same languages with these rows only."""
         text = {code: [lines[row] for row in rows] for code, lines in self.text.items()}
-        return Section(self.name, text, [self.number(row) for row in rows])
+        return CorpusSection(self.name, text, [self.number(row) for row in rows])
 
     def number(self, row: int) -> int:
         """The number of a row in the files of the section, counted from 1."""
@@ -59,7 +59,7 @@ class Section:
 class Corpus:
     """Sections of parallel text: FLORES is one with all languages, the bitext of a pair one with two."""
 
-    sections: tuple[Section, ...]
+    sections: tuple[CorpusSection, ...]
 
     @cached_property
     def languages(self) -> tuple[str, ...]:
@@ -128,7 +128,9 @@ def load_corpus(path: Path | str, languages: Sequence[str], split: str | None = 
     path = Path(path)
     found = find_sections(path, languages, split)
     require_text(path, languages, found)
-    sections = tuple(Section(section.name, section.read()) for section in found if len(section.files) > 1)
+    sections = tuple(
+        CorpusSection(section.name, section.read()) for section in found if len(section.files) > 1
+    )
     for language in languages:
         if not any(section.present[language].any() for section in sections if language in section.text):
             raise InputError(
@@ -198,7 +200,7 @@ def hold_out(corpus: Corpus, rows: int, seed: int, spared: int | None = None) ->
     return Corpus(tuple(train)), Corpus(tuple(test))
 
 
-def _sentences(section: Section, row: int) -> set[tuple[str, str]]:
+def _sentences(section: CorpusSection, row: int) -> set[tuple[str, str]]:
     """The language and the sentence of every cell of a row that is no gap."""
     return {(code, normalise(lines[row])) for code, lines in section.text.items() if lines[row]}
 

@@ -33,7 +33,7 @@ _NEEDED = ("dev/eng.dev", "devtest/eng.devtest")
 
 
 @dataclass(frozen=True)
-class Source:
+class DownloadRecord:
     """Where a folder of data came from: the tarball's address, digest and size, and the files taken."""
 
     url: str
@@ -43,7 +43,7 @@ class Source:
     fetched: str
 
 
-def fetch_flores101(folder: Path, url: str = URL, on_event: OnEvent = ignore) -> Source:
+def fetch_flores101(folder: Path, url: str = URL, on_event: OnEvent = ignore) -> DownloadRecord:
     """Download FLORES-101 into ``folder``: ``dev/eng.dev``, ``devtest/eng.devtest``, and ``source.json``.
 
     The folder appears when everything is in it. Until then the tarball is kept beside it, so that the next
@@ -80,10 +80,10 @@ def _is_empty(folder: Path) -> bool:
         return not any(folder.iterdir())
 
 
-def _already_there(folder: Path, url: str) -> Source:
+def _already_there(folder: Path, url: str) -> DownloadRecord:
     """What the record in ``folder`` says. Raises InputError for other data, or data that is not whole."""
     try:
-        source = Source(**parse_json((folder / RECORD).read_bytes()))
+        source = DownloadRecord(**parse_json((folder / RECORD).read_bytes()))
     except (OSError, ValueError, TypeError):
         raise InputError(
             f"{folder} is there, with no record of where it came from",
@@ -100,7 +100,7 @@ def _already_there(folder: Path, url: str) -> Source:
     return source
 
 
-def _unpack(archive: Path, folder: Path, url: str) -> Source:
+def _unpack(archive: Path, folder: Path, url: str) -> DownloadRecord:
     """Write the expected files of a .tar.gz into ``folder`` without the folder they are in.
 
     An archive that is damaged or holds something else is removed, as going on with it is no use.
@@ -141,7 +141,7 @@ def _unpack(archive: Path, folder: Path, url: str) -> Source:
     with archive.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     fetched = datetime.now(UTC).isoformat(timespec="seconds")
-    return Source(url, digest, archive.stat().st_size, sorted(files), fetched)
+    return DownloadRecord(url, digest, archive.stat().st_size, sorted(files), fetched)
 
 
 def _expected_name(member: tarfile.TarInfo, url: str) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lslo_cli.artifacts.data_check import Check, Finding, Severity
+from lslo_cli.artifacts.data_check import Check, DataFinding, Severity
 from lslo_cli.data.layouts import Found
 from lslo_cli.data.readers import Text, decode, name_of_each, plain, read_bytes, split_lines
 from lslo_cli.data.tabular import JSON
@@ -27,7 +27,7 @@ class Inspected:
     found: Found
     text: Text
     crlf: Mapping[str, int]
-    findings: list[Finding]
+    findings: list[DataFinding]
 
     @property
     def is_aligned(self) -> bool:
@@ -58,12 +58,12 @@ class Inspected:
 @dataclass
 class _Reader:
     split: str
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[DataFinding] = field(default_factory=list)
 
     def found(self, severity: Severity, check: Check, message: str, *paths: Path) -> None:
         where = [str(path) for path in paths]
         self.findings.append(
-            Finding(severity=severity, check=check, split=self.split, message=message, where=where)
+            DataFinding(severity=severity, check=check, split=self.split, message=message, where=where)
         )
 
     def refused(self, error: InputError) -> None:

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from lslo_cli.artifacts.data_check import Check, Finding, LanguageCheck, PairCheck, Severity, SplitCheck
+from lslo_cli.artifacts.data_check import Check, DataFinding, LanguageCheck, PairCheck, Severity, SplitCheck
 from lslo_cli.data.inspection import Inspected
 from lslo_cli.data.lines import Same, damaged, duplicates, length_outliers, untranslated
 
@@ -28,7 +28,7 @@ _SAID = {
 
 def check_rows(
     split: str, sections: Sequence[Inspected], codes: Sequence[str]
-) -> tuple[SplitCheck, list[Finding]]:
+) -> tuple[SplitCheck, list[DataFinding]]:
     """Count what is found in every line of the languages ``codes``, in each section by itself."""
     counts: dict[Check, dict[str, int]] = {check: defaultdict(int) for check in _SAID}
     places: dict[Check, list[str]] = defaultdict(list)
@@ -100,11 +100,11 @@ def _language_check(
 
 def _findings(
     split: str, counts: dict[Check, dict[str, int]], places: dict[Check, list[str]], pivots: str
-) -> Iterator[Finding]:
+) -> Iterator[DataFinding]:
     for check, (severity, message) in _SAID.items():
         lines = {language: count for language, count in counts[check].items() if count}
         if lines:
-            yield Finding(
+            yield DataFinding(
                 severity=severity,
                 check=check,
                 split=split,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lslo_cli.data.corpus import Corpus, Section, hold_out, load_corpus
+from lslo_cli.data.corpus import Corpus, CorpusSection, hold_out, load_corpus
 from lslo_cli.data.layouts import find_sections, find_splits
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.recipe import Recipe
@@ -89,4 +89,4 @@ def read_corpus(path: str, codes: Sequence[str], split: str, sizes: Sizes = Size
     """Text from a path, or the built-in world's. An empty split is text without splits."""
     if path != WORLD_NAME:
         return load_corpus(path, codes, split or None)
-    return Corpus((Section(WORLD_NAME, sentences(split, codes=codes, sizes=sizes)),))
+    return Corpus((CorpusSection(WORLD_NAME, sentences(split, codes=codes, sizes=sizes)),))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -13,6 +12,7 @@ from lslo_cli.architectures import TASK_LAYOUTS
 from lslo_cli.architectures.layout import Layout
 from lslo_cli.errors import InputError, nearest
 from lslo_cli.method.sites import Kind, Stack
+from lslo_cli.nn.attach import layers_at
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,10 @@ def decodes_only(model_type: str) -> bool:
 
 def blocks_of(model: PreTrainedModel) -> Iterator[Block]:
     """The blocks of every stack that a model has, in the order in which they run."""
-    body = model.base_model
-    for stack, path in layout_of(model).layers.items():
-        if hasattr(body, path.partition(".")[0]):  # an encoder may come without the decoder
-            blocks = cast(nn.ModuleList, body.get_submodule(path))
-            for number, module in enumerate(blocks, start=1):
+    layout = layout_of(model)
+    for stack, path in layout.layers.items():
+        if hasattr(model.base_model, path.partition(".")[0]):  # an encoder may come without the decoder
+            for number, module in enumerate(layers_at(model, layout, stack), start=1):
                 yield Block(stack, number, module)
 
 

@@ -16,11 +16,13 @@ from lslo_cli.flare.adapter import FlareLoRA
 from lslo_cli.flare.architectures import Block, blocks_of, fused_maps, layout_of
 from lslo_cli.flare.source import Source
 from lslo_cli.method.flare import Phi, SourceNorm
+from lslo_cli.nn.attach import replace_module
+from lslo_cli.nn.files import copy_into
 
 
 @dataclass(frozen=True)
 class FlareSettings:
-    """What kind of adapters, and what they read. The defaults are the paper's but for ``mask_padding``.
+    """The kind of adapters, and their source. The defaults are the paper's but for ``mask_padding``.
 
     ``phi`` None is plain LoRA. ``source_layer_offset`` 1 gives block i the source as it leaves block i, one
     block ahead of the target, as in the paper; 0 as it enters block i, as in the released code.
@@ -64,9 +66,7 @@ class FlareAdapters:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Copy parameters in. Raises KeyError for one that is missing and RuntimeError for another shape."""
         for name, parameter in self._named_parameters():
-            if state[name].shape != parameter.shape:  # else copy_ might broadcast
-                raise RuntimeError(f"{name} is {(*state[name].shape,)}, not {(*parameter.shape,)}")
-            parameter.data.copy_(state[name])
+            copy_into(parameter.data, state[name], name)
 
     def _named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         for name, adapter in self.by_name.items():
@@ -112,7 +112,7 @@ def attach_flare(model: PreTrainedModel, settings: FlareSettings) -> FlareAdapte
                 norm=_norm(block, layout, settings),
             )
             by_name[adapter.name] = adapter
-            _replace(block.module, path, adapter)
+            replace_module(block.module, path, adapter)
     return FlareAdapters(source, settings, tuple(block.name for block in blocks), by_name)
 
 
@@ -132,7 +132,7 @@ def detach(model: PreTrainedModel, adapters: FlareAdapters) -> None:
     """Take adapters out again: the frozen maps are as they were."""
     modules = {block.name: block.module for block in blocks_of(model)}
     for name, adapter in adapters.by_name.items():
-        _replace(modules[adapter.block], name.removeprefix(f"{adapter.block}."), adapter.base)
+        replace_module(modules[adapter.block], name.removeprefix(f"{adapter.block}."), adapter.base)
 
 
 def enable_checkpointing(model: PreTrainedModel, source: Source) -> None:
@@ -152,8 +152,3 @@ def _norm(block: Block, layout: Layout, settings: FlareSettings) -> nn.Module | 
     if settings.source_norm is SourceNorm.NONE or layout.norm is None:
         return None
     return block.module.get_submodule(layout.norm)
-
-
-def _replace(block: nn.Module, path: str, module: nn.Module) -> None:
-    parent, _, name = path.rpartition(".")
-    setattr(block.get_submodule(parent), name, module)

@@ -20,7 +20,7 @@ from lslo_cli.flare.task_model import TaskModel
 from lslo_cli.flare.tasks import SOURCE
 from lslo_cli.method.flare import FlareMethod, FlareRun, shuffled_rows
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written
-from lslo_cli.tasks.job import Job, artifact_job
+from lslo_cli.tasks.job import ArtifactJob, artifact_job
 from lslo_cli.training.trackers import check_tracker
 
 SMALLER = "lower the batch size or the length of texts: --set flare.batch_size=8, --set flare.max_length=64"
@@ -48,7 +48,7 @@ class Seed:
     @contextmanager
     def job(
         self, path: Path, upstream: Sequence[Upstream] = (), owned: Sequence[Path] = ()
-    ) -> Iterator[Job[FlareSetup]]:
+    ) -> Iterator[ArtifactJob[FlareSetup]]:
         """An :func:`artifact_job` of this seed, which has read no text yet."""
         with artifact_job(
             self.experiment, path, lambda: self.setup, SMALLER, owned=owned, on_event=self._on_event

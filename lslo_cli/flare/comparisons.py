@@ -53,7 +53,7 @@ class Comparer:
         self._resampled = cache(self._resample)
 
     def compare(self, comparisons: Sequence[Comparison]) -> list[Outcome]:
-        """What becomes of each, in order; p-values are adjusted for their number.
+        """The outcome of each, in order; p-values are adjusted for their number.
 
         A difference shows where it is beyond chance over seeds, by Student's t, and over rows.
         """

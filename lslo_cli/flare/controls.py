@@ -1,4 +1,4 @@
-"""What the controls say of a fused run: whether it fuses, passes its source through, or ignores it."""
+"""The verdict of the controls on a fused run: it fuses, passes its source through, or ignores it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ WRONG_LABEL = "the wrong source's label"
 SOURCE_ALONE, TARGET_ALONE = "the source alone (translate-test)", "the target alone (LoRA)"
 
 
-class Reading(StrEnum):
-    """What the controls say of a fused run."""
+class ControlVerdict(StrEnum):
+    """The verdict of the controls on a fused run."""
 
     FUSES = "fuses: better than source or target alone"
     ADDS_TO_LORA = "better than the target alone"
@@ -33,7 +33,7 @@ class Reading(StrEnum):
     @property
     def bears_out(self) -> bool:
         """Whether something that the run does better can be put down to its source."""
-        return self in (Reading.FUSES, Reading.ADDS_TO_LORA, Reading.NO_BETTER)
+        return self in (ControlVerdict.FUSES, ControlVerdict.ADDS_TO_LORA, ControlVerdict.NO_BETTER)
 
 
 @dataclass(frozen=True)
@@ -44,21 +44,21 @@ class Checked:
     checks: Mapping[str, Outcome]
 
     @property
-    def reading(self) -> Reading:
-        """What the checks that show say together."""
+    def reading(self) -> ControlVerdict:
+        """The verdict of the checks that show."""
         verdicts = {name: check.verdict for name, check in self.checks.items()}
         if Verdict.NOT_RUN in verdicts.values():
-            return Reading.UNKNOWN
+            return ControlVerdict.UNKNOWN
         if Verdict.UNKNOWN in verdicts.values():
-            return Reading.ONE_SEED
+            return ControlVerdict.ONE_SEED
         shows = {name for name, verdict in verdicts.items() if verdict is Verdict.SHOWS}
         if not {"uses its source", "gains by it"} <= shows:
-            return Reading.IGNORES
+            return ControlVerdict.IGNORES
         if "beats the source" in verdicts and "beats the source" not in shows:
-            return Reading.ADDS_NOTHING if "reads its text" in shows else Reading.PASSES_THROUGH
+            return ControlVerdict.ADDS_NOTHING if "reads its text" in shows else ControlVerdict.PASSES_THROUGH
         if "beats the target" not in shows:
-            return Reading.NO_BETTER
-        return Reading.FUSES if "beats the source" in verdicts else Reading.ADDS_TO_LORA
+            return ControlVerdict.NO_BETTER
+        return ControlVerdict.FUSES if "beats the source" in verdicts else ControlVerdict.ADDS_TO_LORA
 
 
 def checked_runs(study: FlareStudy) -> dict[str, Checked]:

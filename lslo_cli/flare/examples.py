@@ -56,7 +56,7 @@ Examples = Sequence[Example | Question]
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a decoder is asked: a content, of which the end may be cut, and a cue that the answer follows."""
+    """The prompt of a decoder: a content, whose end may be cut, and a cue that the answer follows."""
 
     content: str
     cue: str

@@ -44,7 +44,7 @@ def prepare_languages(study: FlareStudy) -> PreparedFigure:
 
 
 def prepare_sources(study: FlareStudy) -> PreparedFigure:
-    """What fusion functions make of the right source and of those of the controls."""
+    """Scores of fusion functions with the right source and with those of the controls."""
     fused = {name: _by_run(study, source) for source, name in GIVEN.items()}
     fused = {name: by_run for name, by_run in fused.items() if by_run}
     if not fused:
@@ -56,7 +56,7 @@ def prepare_sources(study: FlareStudy) -> PreparedFigure:
 
 
 def prepare_activations(study: FlareStudy) -> PreparedFigure:
-    """What source and target contribute to the bottleneck."""
+    """The contributions of source and target to the bottleneck."""
     probed = {key: result.activations for key, result in study.evaluations.items() if result.activations}
     if not probed:
         raise InputError("no run of this study recorded activations", "evaluate one: lslo flare evaluate")

@@ -16,7 +16,7 @@ from lslo_cli.artifacts.writing import writing
 from lslo_cli.errors import InputError
 from lslo_cli.flare.attach import FlareAdapters, FlareSettings, attach_flare
 from lslo_cli.method.flare import Phi, SourceNorm
-from lslo_cli.nn.files import check_finite, check_readable, write_tensors
+from lslo_cli.nn.files import check_readable, read_tensors, write_tensors
 from lslo_cli.parsing import parse_json
 
 FORMAT = "lslo-flare-2"
@@ -58,21 +58,19 @@ def restore_flare(path: Path, adapters: FlareAdapters, extra: Mapping[str, nn.Mo
     """Copy a file into adapters that are in place, and into ``extra`` modules. Raises InputError likewise."""
     if _settings(read_metadata(path)["settings"]) != adapters.settings:
         raise InputError(f"{path} holds adapters of another kind than these: {adapters.settings}", AGAIN)
+    state = read_tensors(path, AGAIN)
     try:
-        with safe_open(path, "pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
-        check_finite(state, path, AGAIN)
         adapters.load_state_dict(state)
         for name, module in (extra or {}).items():
             prefix = f"{name}."
             own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
             module.load_state_dict(own)
-    except (KeyError, RuntimeError, SafetensorError) as error:
+    except (KeyError, RuntimeError) as error:
         raise InputError(f"{path} does not fit the model: {error}", AGAIN) from None
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """What the header of a file says: settings, run, language.
+    """The header of a file: settings, run, language.
 
     Raises InputError where the file is missing or damaged, or holds no FLARE adapters.
     """

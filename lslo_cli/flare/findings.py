@@ -14,7 +14,7 @@ from lslo_cli.report.findings import Finding, Outcome, Verdict, notes_on
 from lslo_cli.report.table import Column, Difference, Table, two_decimals
 
 PAPERS_TASKS = {"nusax": "NusaX", "xnli": "XNLI", "tydiqa": "TyDiQA"}
-"""What the paper calls a task."""
+"""The paper's names of tasks."""
 
 PAPERS_MODEL = "XLM-R Large"
 """The paper's only encoder."""

@@ -1,4 +1,4 @@
-"""Where a FLARE experiment keeps its artifacts: by seed, then by language."""
+"""The folders of a FLARE experiment: by seed, then by language."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
 
 @dataclass(frozen=True)
 class LanguageFolder:
-    """``seed-N/xx/``: the training and evaluation of all methods on one language, with their weights."""
+    """``seed-N/xx/``: the training and evaluation of all methods on one language, with their weights.
+
+    The first paper's folders are by run, since a run there is of all languages at once.
+    """
 
     path: Path
 

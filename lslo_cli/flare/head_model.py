@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lslo_cli.flare.examples import Example, Examples, Pairs, Question
 from lslo_cli.flare.heads import Classifier, SpanFinder, pooled
-from lslo_cli.flare.task_model import Batch, Prepared, TaskModel
+from lslo_cli.flare.task_model import FusedBatch, Prepared, TaskModel
 from lslo_cli.flare.texts import Texts, encode, encode_questions
 from lslo_cli.method.task_scores import overlap
 from lslo_cli.nn.loss import IGNORED
@@ -48,15 +48,15 @@ class HeadModel(TaskModel):
         states = self.backbone(**inputs).last_hidden_state
         return self.head(states, context), pooled(states.float(), inputs["attention_mask"])
 
-    def logits(self, batch: Batch) -> Tensor:
+    def logits(self, batch: FusedBatch) -> Tensor:
         with batch.reading():
             return self.read(batch.inputs(self.backbone.device))[0]
 
-    def loss(self, batch: Batch) -> Tensor:
+    def loss(self, batch: FusedBatch) -> Tensor:
         logits = self.logits(batch)
         return F.cross_entropy(logits, batch.labels(logits.device))
 
-    def answers(self, batch: Batch) -> Tensor:
+    def answers(self, batch: FusedBatch) -> Tensor:
         answers = self.head.answers(self.logits(batch))
         if isinstance(self.head, Classifier):
             return answers

@@ -11,16 +11,19 @@ from lslo_cli.artifacts.provenance import digest_of, digest_of_file
 from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.errors import InputError
 from lslo_cli.flare.architectures import decodes_only
-from lslo_cli.models.checkpoint import CONFIG, WORLD, WORLD_FOLDER
+from lslo_cli.models.checkpoint import CONFIG, WORLD, WORLD_FOLDER, weight_files
 from lslo_cli.models.hub import cache, endpoint, hub_files
 
+WEIGHTS = ("*.safetensors", "*.bin")
+"""Files of weights, whatever a task model calls them."""
+
 FFN_WIDTHS = ("intermediate_size", "d_ff", "encoder_ffn_dim")
-"""What configurations call the width of a feed-forward layer."""
+"""Names that configurations have for the width of a feed-forward layer."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Where the files of a task model are; ``commit`` is the hub's, None for a folder of one's own."""
+    """The folder of a task model's files; ``commit`` is the hub's, None for a folder of one's own."""
 
     folder: Path
     commit: str | None = None
@@ -29,7 +32,8 @@ class Snapshot:
 def find_snapshot(name: str, revision: str | None = None) -> Snapshot:
     """The files of ``world``, a folder, or a hub id at ``revision``, whose weights may have to be fetched.
 
-    Raises InputError where there is no such model.
+    Unlike :func:`~lslo_cli.models.checkpoint.find_checkpoint` it asks for no files of a translation model:
+    a task model has whatever tokenizer transformers knows. Raises InputError where there is no such model.
     """
     folder = WORLD_FOLDER if name == WORLD else Path(name)
     if folder.is_dir():
@@ -46,7 +50,7 @@ def find_snapshot(name: str, revision: str | None = None) -> Snapshot:
 
 def identify(name: str, snapshot: Snapshot, backbone: PreTrainedModel) -> ModelIdentity:
     """The identity of a stock model that was just loaded. Raises InputError where its weights are gone."""
-    weights = weight_files(snapshot.folder)
+    weights = weight_files(snapshot.folder, WEIGHTS)
     if not weights:
         raise InputError(f"no weights of '{name}' in {snapshot.folder}", "copy or download the model again")
     config = backbone.config
@@ -62,8 +66,3 @@ def identify(name: str, snapshot: Snapshot, backbone: PreTrainedModel) -> ModelI
         vocab_size=config.vocab_size,
         parameters=backbone.num_parameters(),
     )
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The weight files of a folder, in order: safetensors, or pickled ones where there are none."""
-    return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))

@@ -32,7 +32,7 @@ from lslo_cli.nn.files import first_not_finite, unreadable_reason
 from lslo_cli.world import PIVOT
 
 CLASSES = {"mt5": MT5EncoderModel, "t5": T5EncoderModel}
-"""Where the model without its head is not what reads a text for a label."""
+"""Encoders, where the class of the model without its head is another one."""
 
 AGAIN = "copy the model again, whole"
 
@@ -101,7 +101,10 @@ def _read(name: str, revision: str | None, attention: str | None) -> tuple[PreTr
 
 def _check(name: str, backbone: PreTrainedModel, missing: Iterable[str], words: int) -> None:
     """Raise InputError for weights that are missing, which would be random, or not finite, and where the
-    tokenizer has more words than the model."""
+    tokenizer has more words than the model.
+
+    :class:`~lslo_cli.models.checkpoint.Checkpoint` asks more of a base model: its embeddings are tied.
+    """
     lacking = sorted(key for key in missing if "pooler" not in key)  # which nothing here reads
     if lacking:
         raise InputError(

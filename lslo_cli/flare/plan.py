@@ -1,4 +1,4 @@
-"""What ``lslo flare`` would do: all that it reads is loaded, and nothing is written (``--dry-run``)."""
+"""The plan of ``lslo flare`` (``--dry-run``): all inputs are loaded, and nothing is written."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.tasks import SOURCE
 from lslo_cli.models.work import Plan
 from lslo_cli.tasks.experiment import Experiment, Upstream
-from lslo_cli.tasks.job import Job
+from lslo_cli.tasks.job import ArtifactJob
 
 
 def plan(experiment: Experiment, command: str) -> Plan:
-    """What ``train`` or ``evaluate`` would do. Raises whatever it would raise before its work."""
+    """The plan of ``train`` or ``evaluate``. Raises whatever it would raise before its work."""
     store.check_writable(experiment.folder.path)
     recipe = experiment.recipe.flare
     seeds = [Seed(experiment, number, ignore) for number in recipe.seeds]
@@ -83,6 +83,6 @@ def _evaluations(seed: Seed) -> Iterator[Path]:
             yield folder.evaluation
 
 
-def _job(seed: Seed, path: Path, *upstream: Upstream) -> Job[FlareSetup]:
+def _job(seed: Seed, path: Path, *upstream: Upstream) -> ArtifactJob[FlareSetup]:
     """A job that only looks at what is there."""
-    return Job(seed.experiment, path, seed.setup, Stopwatch(), list(upstream))
+    return ArtifactJob(seed.experiment, path, seed.setup, Stopwatch(), list(upstream))

@@ -1,4 +1,4 @@
-"""What ``lslo flare`` finds as figures: methods by language, fusion functions, activations by layer."""
+"""Figures of ``lslo flare``: methods by language, fusion functions, activations by layer."""
 
 from __future__ import annotations
 

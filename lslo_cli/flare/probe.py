@@ -1,4 +1,4 @@
-"""What flows through the bottlenecks: mean activations of source and target (the paper's figure 5)."""
+"""Activations in the bottlenecks: means of source and target (the paper's figure 5)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from lslo_cli.flare.adapter import FlareLoRA
-from lslo_cli.flare.readings import FlareReading
+from lslo_cli.flare.readings import FusionMethod
 from lslo_cli.flare.task_model import Prepared
 from lslo_cli.flare.texts import prediction_batches
 
 
 @torch.no_grad()
 def activations(
-    reading: FlareReading, split: Prepared, size: int
+    reading: FusionMethod, split: Prepared, size: int
 ) -> dict[str, tuple[list[float], list[float]]]:
     """Mean of relu(A s) and of relu(A t) by dimension of the bottleneck, for every fusion adapter.
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from lslo_cli.flare.examples import Example, Examples, Pairs, Question
-from lslo_cli.flare.task_model import Batch, Prepared, TaskModel
+from lslo_cli.flare.task_model import FusedBatch, Prepared, TaskModel
 from lslo_cli.flare.tasks import Task
 from lslo_cli.flare.texts import Texts
 from lslo_cli.method.task_scores import normalised_answer, overlap
@@ -51,12 +51,12 @@ class PromptedModel(TaskModel):
             rows.append(self._ids(contents, prompt.cue, max_length))
         return self._prepared(self._texts(rows), pairs.target)
 
-    def logits(self, batch: Batch) -> Tensor:
+    def logits(self, batch: FusedBatch) -> Tensor:
         """(rows, words) for the word after the prompt."""
         with batch.reading():
             return self.backbone(**batch.inputs(self.backbone.device), logits_to_keep=1).logits[:, -1]
 
-    def loss(self, batch: Batch) -> Tensor:
+    def loss(self, batch: FusedBatch) -> Tensor:
         """Mean cross-entropy of the tokens of the answers, their end included."""
         inputs = batch.inputs(self.backbone.device)
         answers = self._answer_ids([batch.split.answers[row] for row in batch.rows])
@@ -69,14 +69,14 @@ class PromptedModel(TaskModel):
             ).logits
         return F.cross_entropy(logits.float().flatten(0, 1), answers.flatten(), ignore_index=IGNORED)
 
-    def answers(self, batch: Batch) -> Tensor:
+    def answers(self, batch: FusedBatch) -> Tensor:
         written = zip(batch.rows, self.written(batch), strict=True)
         if self.task.labels:
             return torch.tensor([self._number(text) for _, text in written])
         return torch.tensor([_grades(text, batch.split.answers[row]) for row, text in written])
 
     @torch.no_grad()
-    def written(self, batch: Batch) -> list[str]:
+    def written(self, batch: FusedBatch) -> list[str]:
         """The first line of what the model writes after each prompt."""
         inputs = batch.inputs(self.backbone.device)
         settings = GenerationConfig(

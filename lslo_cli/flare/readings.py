@@ -15,7 +15,7 @@ from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.mixup import XMixup, mixup_loss
 from lslo_cli.flare.source import SourceStates
-from lslo_cli.flare.task_model import Batch, Prepared, TaskModel
+from lslo_cli.flare.task_model import FusedBatch, Prepared, TaskModel
 from lslo_cli.flare.texts import Texts, prediction_batches
 from lslo_cli.flare.translator import LatentTexts, LatentTranslation
 
@@ -26,7 +26,7 @@ KEPT_BYTES = 2**32
 """Source states of a split that are kept; of larger ones those of a batch are made when it is read."""
 
 
-class Reading:
+class TransferMethod:
     """A plain reading of the target text, with whatever adapters the model has."""
 
     def __init__(self, model: TaskModel, adapters: FlareAdapters | None, max_length: int):
@@ -35,7 +35,7 @@ class Reading:
         self.max_length = max_length
 
     def modules(self) -> dict[str, nn.Module]:
-        """What is trained and saved beside the adapters."""
+        """Modules that are trained and saved beside the adapters."""
         return self.model.modules()
 
     def attached(self) -> FlareAdapters:
@@ -51,9 +51,9 @@ class Reading:
     def prepare(self, pairs: Pairs) -> Prepared:
         return self.model.prepared(pairs.target, self.max_length)
 
-    def batch(self, split: Prepared, rows: Sequence[int]) -> Batch:
+    def batch(self, split: Prepared, rows: Sequence[int]) -> FusedBatch:
         """Rows of a split, with what is fused."""
-        return Batch(split, rows, max(split.lengths[row] for row in rows))
+        return FusedBatch(split, rows, max(split.lengths[row] for row in rows))
 
     def logits(self, split: Prepared, rows: Sequence[int]) -> Tensor:
         return self.model.logits(self.batch(split, rows))
@@ -74,21 +74,21 @@ class Reading:
         return [answers[row] for row in range(len(split.lengths))]
 
 
-class SourceReading(Reading):
+class TranslateTestMethod(TransferMethod):
     """Translate-test: the source text stands in for the target's."""
 
     def prepare(self, pairs: Pairs) -> Prepared:
         return self.model.prepared(pairs.source, self.max_length)
 
 
-class JoinedReading(Reading):
+class InputFusionMethod(TransferMethod):
     """Input-level fusion: source and target one after the other, in twice the length."""
 
     def prepare(self, pairs: Pairs) -> Prepared:
         return self.model.joined(pairs, 2 * self.max_length)
 
 
-class FlareReading(Reading):
+class FusionMethod(TransferMethod):
     """FLARE: the frozen model reads the source, whose states are fused with the target's.
 
     Position meets position, from the end at which the model has tokens. The states of a split are kept for
@@ -118,7 +118,7 @@ class FlareReading(Reading):
         kept = self._all_states(source)
         return plain.fused_with(lambda rows, length: kept.rows(rows).resized(length))
 
-    def batch(self, split: Prepared, rows: Sequence[int]) -> Batch:
+    def batch(self, split: Prepared, rows: Sequence[int]) -> FusedBatch:
         batch = super().batch(split, rows)
         return replace(batch, fusion=self.adapters.source, states=split.states(rows, batch.length))
 
@@ -140,7 +140,7 @@ class FlareReading(Reading):
         return capture(backbone, self.adapters, inputs, forward, source.side)
 
 
-class TranslatorReading(FlareReading):
+class TranslatorMethod(FusionMethod):
     """FLARE-MT: ``encode_targets`` gives the translation encoder's states of target texts, once.
 
     ``projection`` takes them (rows, length, d_mt) to source states.
@@ -162,12 +162,12 @@ class TranslatorReading(FlareReading):
         return {**super().modules(), "translator": self.projection}
 
     def prepare(self, pairs: Pairs) -> Prepared:
-        plain = Reading.prepare(self, pairs)
+        plain = TransferMethod.prepare(self, pairs)
         latent = self.encode_targets([example.whole for example in pairs.target]).beside(plain.texts)
         return plain.fused_with(lambda rows, length: self.projection(latent.rows(rows)).resized(length))
 
 
-class MixupReading(Reading):
+class MixupMethod(TransferMethod):
     """X-Mixup: the source is read first, then the target, mixed with it."""
 
     model: HeadModel

@@ -20,7 +20,7 @@ from lslo_cli.plots.files import save, svg
 from lslo_cli.plots.specs import PreparedFigure
 from lslo_cli.plots.style import Style
 from lslo_cli.recipe import recorded
-from lslo_cli.report import Document, Figure, Section
+from lslo_cli.report import DocumentSection, Figure, ReportDocument
 from lslo_cli.report.building import Format, write
 from lslo_cli.report.provenance import commits, software
 from lslo_cli.report.study import distinct
@@ -36,18 +36,18 @@ class FlareReport:
     study: FlareStudy
     artifacts: tuple[Evaluation, ...]
 
-    def document(self, *, with_figures: bool = False) -> Document:
+    def document(self, *, with_figures: bool = False) -> ReportDocument:
         """All tables, and with ``with_figures`` all figures, which take seconds to draw."""
         model = self.artifacts[0].model
         languages = len(self.study.languages)
         drawn = tuple(_for_pages(self.study)) if with_figures else ()
-        section = Section(
+        section = DocumentSection(
             f"{self.artifacts[0].experiment}: {self.study.task}, {languages} target languages",
             tuple(_facts(self.study, self.artifacts)),
             tuple(flare_tables(self.study, model)),
             drawn,
         )
-        return Document("FLARE and what it is compared with", (section,))
+        return ReportDocument("FLARE and what it is compared with", (section,))
 
     def save_figures(self, folder: Path, style: Style = Style.PAPER) -> list[Path]:
         """Every figure as PNG and PDF."""
@@ -78,7 +78,7 @@ def read_report(folder: ExperimentFolder) -> FlareReport:
     return FlareReport(FlareStudy(evaluations, trainings), tuple(artifacts))
 
 
-def report(folder: ExperimentFolder) -> tuple[Document, list[Path]]:
+def report(folder: ExperimentFolder) -> tuple[ReportDocument, list[Path]]:
     """Write ``report.md`` and the figures, and return the document with the paths written."""
     found = read_report(folder)
     document = found.document()
@@ -105,7 +105,7 @@ def _check_alike(path: Path, artifacts: Sequence[Evaluation]) -> None:
 
 
 def _settings(artifact: Evaluation) -> object:
-    """What must be the same in all artifacts."""
+    """The settings that must be the same in all artifacts."""
     made_with = recorded(artifact.recipe)
     return FlareEvaluationResult.settings(made_with) if made_with else artifact.recipe["flare"]
 

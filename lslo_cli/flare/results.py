@@ -1,4 +1,4 @@
-"""What ``lslo flare`` finds: adapters by method, and what they answer with the right and a wrong source."""
+"""Results of ``lslo flare``: adapters by method, and their answers with the right and a wrong source."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ CHOICES = {
 
 
 class FlareResult(Result):
-    """What the results of ``lslo flare`` have in common."""
+    """The common part of the results of ``lslo flare``."""
 
     @classmethod
     def settings(cls, recipe: Any) -> list[Any]:
@@ -125,7 +125,7 @@ class FlareEvaluationResult(FlareResult):
 
 
 class FlareTranslationResult(Result):
-    """Where a file of translated texts comes from; ``file`` is its sha256.
+    """The origin of a file of translated texts; ``file`` is its sha256.
 
     ``languages`` are source and target by what the translator took them for, ``run`` is what it had on its
     base model. ``lost`` questions are not among the ``rows``, since a mark of their answer was lost.

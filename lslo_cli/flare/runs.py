@@ -15,7 +15,7 @@ from lslo_cli.events import Noted
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.files import restore_flare, save_flare
 from lslo_cli.flare.probe import activations
-from lslo_cli.flare.readings import FlareReading, Reading
+from lslo_cli.flare.readings import FusionMethod, TransferMethod
 from lslo_cli.flare.results import Activation, Prediction, TrainedRun
 from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.task_model import Prepared, TaskModel
@@ -90,7 +90,7 @@ def probe(
     """Mean activations of source and target in every bottleneck of a FLARE run (the paper's figure 5)."""
     with setup.reading(tuned, run, language) as reading:
         restore_flare(path, reading.attached(), reading.modules())
-        assert isinstance(reading, FlareReading)  # no other method is probed
+        assert isinstance(reading, FusionMethod)  # no other method is probed
         found = activations(reading, reading.prepare(pairs), setup.settings.batch_size)
     return [
         Activation(run=str(run), adapter=name, source=source, target=target)
@@ -99,7 +99,7 @@ def probe(
 
 
 def _answers(
-    setup: FlareSetup, reading: Reading, run: FlareRun, source: SourceGiven, split: Prepared
+    setup: FlareSetup, reading: TransferMethod, run: FlareRun, source: SourceGiven, split: Prepared
 ) -> Prediction:
     answers, labels = reading.predict(split, setup.settings.batch_size), split.labels.tolist()
     digits = answers if setup.task.labels else [int(exact) for exact, _ in answers]
@@ -114,7 +114,7 @@ def _answers(
 
 def _train(
     setup: FlareSetup,
-    reading: Reading,
+    reading: TransferMethod,
     language: str,
     path: Path,
     log: Path,

@@ -1,4 +1,4 @@
-"""What a FLARE experiment starts from: a task in two languages, its model, and a reading for every method."""
+"""The setup of a FLARE experiment: a task in two languages, its model, and the transfer methods."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from lslo_cli.flare.latent import TargetEncoder, load_target_encoder
 from lslo_cli.flare.loading import load_task_model
 from lslo_cli.flare.mixup import XMixup
 from lslo_cli.flare.readings import (
-    FlareReading,
-    JoinedReading,
-    MixupReading,
-    Reading,
-    SourceReading,
-    TranslatorReading,
+    FusionMethod,
+    InputFusionMethod,
+    MixupMethod,
+    TransferMethod,
+    TranslateTestMethod,
+    TranslatorMethod,
 )
 from lslo_cli.flare.source import SourceStates
 from lslo_cli.flare.task_model import TaskModel
@@ -152,30 +152,30 @@ class FlareSetup(Session):
         return model
 
     @contextmanager
-    def tuning(self) -> Iterator[Reading]:
+    def tuning(self) -> Iterator[TransferMethod]:
         """A plain LoRA on the task model, for the source language."""
         model = self.new_model()
         moved(model.backbone, self.dtype)
         with _attached(self, model, _settings(self, None)) as adapters:
-            yield Reading(model, adapters, self.settings.max_length)
+            yield TransferMethod(model, adapters, self.settings.max_length)
 
     @contextmanager
-    def reading(self, tuned: TaskModel, run: FlareRun, language: str) -> Iterator[Reading]:
+    def reading(self, tuned: TaskModel, run: FlareRun, language: str) -> Iterator[TransferMethod]:
         """A method on the tuned model, with fresh adapters and a head of its own; taken out at the end."""
         model = tuned.fresh()
         length = self.settings.max_length
         if run.method is FlareMethod.ZERO_SHOT:
-            yield Reading(model, None, length)
+            yield TransferMethod(model, None, length)
             return
         if run.method is FlareMethod.TRANSLATE_TEST:
-            yield SourceReading(model, None, length)
+            yield TranslateTestMethod(model, None, length)
             return
         with _attached(self, model, _settings(self, run if run.method.fuses else None)) as adapters:
             match run.method:
                 case FlareMethod.LORA:
-                    yield Reading(model, adapters, length)
+                    yield TransferMethod(model, adapters, length)
                 case FlareMethod.INPUT_FUSION:
-                    yield JoinedReading(model, adapters, length)
+                    yield InputFusionMethod(model, adapters, length)
                 case FlareMethod.X_MIXUP:
                     if not (self.task.labels and isinstance(model, HeadModel)):
                         raise UsageError(
@@ -185,21 +185,21 @@ class FlareSetup(Session):
                         )
                     mixup = XMixup(model.backbone, self._mixup_block(model))
                     try:
-                        yield MixupReading(model, adapters, length, mixup)
+                        yield MixupMethod(model, adapters, length, mixup)
                     finally:
                         mixup.detach()
                 case FlareMethod.FLARE | FlareMethod.FLARE_SHUFFLED:
-                    yield FlareReading(model, adapters, length, self._captured)
+                    yield FusionMethod(model, adapters, length, self._captured)
                 case FlareMethod.FLARE_MT:
                     yield self._translator_reading(model, adapters, run)
 
     def _translator_reading(
         self, model: TaskModel, adapters: FlareAdapters, run: FlareRun
-    ) -> TranslatorReading:
+    ) -> TranslatorMethod:
         encoder = self.target_encoder(run.translator)
         projection = LatentTranslation(encoder.width, model.width, adapters.blocks)
         projection.to(self.accelerator.device)
-        return TranslatorReading(model, adapters, self.settings.max_length, projection, encoder)
+        return TranslatorMethod(model, adapters, self.settings.max_length, projection, encoder)
 
     def translator_of(self, run: FlareRun) -> str:
         """The translation model that a run reads with and as which language; empty for other methods.

@@ -21,7 +21,7 @@ class Side(Enum):
 
 @dataclass(frozen=True)
 class SourceStates:
-    """What the source text looks like in every block: (rows, length, d) by the name of the block.
+    """The states of the source text in every block: (rows, length, d) by the name of the block.
 
     ``masks`` are (rows, length, 1) by the name of the stack, 1 at tokens and 0 at padding, which stands on
     ``side``; a stack without a mask has no padding.
@@ -131,7 +131,7 @@ def _stack(block: str) -> str:
 
 
 class Mode(Enum):
-    """What a fusion adapter does with its source."""
+    """The use that a fusion adapter makes of its source."""
 
     UNSET = "unset"
     """Raise: a source was forgotten."""

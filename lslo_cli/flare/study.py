@@ -1,4 +1,4 @@
-"""What the seeds of a FLARE experiment found, as its tables need it."""
+"""The results of a FLARE experiment over seeds, as its tables need them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lslo_cli.flare.results import (
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
 from lslo_cli.method.source_reliance import Reliance, agreement, reliance, repeated_errors
 from lslo_cli.method.task_scores import accuracy, macro_f1
+from lslo_cli.report.study import spread
 from lslo_cli.report.table import Spread
 
 Key = tuple[int, str]
@@ -26,7 +27,11 @@ Answers = Mapping[Key, str]
 
 @dataclass(frozen=True)
 class FlareStudy:
-    """The artifacts of an experiment by seed and language; only what was evaluated is in it."""
+    """The artifacts of an experiment by seed and language; only what was evaluated is in it.
+
+    Its scores are by language, with controls, where those of the first paper's
+    :class:`~lslo_cli.report.study.Study` are by group of directions: they share spreads, not columns.
+    """
 
     evaluations: Mapping[Key, FlareEvaluationResult]
     trainings: Mapping[Key, FlareTrainingResult]
@@ -83,11 +88,10 @@ class FlareStudy:
 
     def average(self, run: str, source: SourceGiven = SourceGiven.MATCHED) -> Spread | None:
         """A run's mean over languages, over seeds; None where no seed has all languages."""
-        means = self.averages(run, source)
-        return Spread.of(list(means.values())) if means else None
+        return spread(self.averages(run, source).values())
 
     def answers(self, run: str, source: SourceGiven = SourceGiven.MATCHED) -> Answers:
-        """What a run answered to every test."""
+        """A run's answers to every test."""
         return {key: test.answers for key, test in self.tests(run, source).items()}
 
     def wrong_labels(self) -> Answers:
@@ -100,15 +104,15 @@ class FlareStudy:
         }
 
     def scores(self, answers: Answers) -> dict[Key, float]:
-        """What some answers score."""
+        """The scores of some answers."""
         return {key: _score(self.evaluations[key], given) for key, given in answers.items()}
 
     def chances(self) -> dict[int, float]:
-        """What the labels of the wrong sources score, by seed: all that reading a wrong source can give."""
+        """The scores of the wrong sources' labels, by seed: all that reading a wrong source can give."""
         return self._means(self.scores(self.wrong_labels()))
 
     def reliances(self, run: str) -> list[Reliance]:
-        """What a run answers to wrong sources by seed and language; nothing where answers are spans."""
+        """A run's answers to wrong sources by seed and language; empty where answers are spans."""
         return [
             reliance(digits(test.answers), digits(result.gold), result.shuffled)
             for key, test in self.tests(run, SourceGiven.SHUFFLED).items()

@@ -15,8 +15,8 @@ from lslo_cli.paper import flare_table
 from lslo_cli.report.table import (
     Cell,
     Column,
-    Line,
-    Source,
+    RowSource,
+    SourceCell,
     Spread,
     Table,
     millions,
@@ -31,7 +31,7 @@ GIVEN = {
     SourceGiven.MEAN: "mean",
     SourceGiven.SHUFFLED: "shuffled",
 }
-"""What each kind of source is called."""
+"""The name of each kind of source."""
 
 RANKED = (
     FlareMethod.LORA,
@@ -146,11 +146,11 @@ def headline_table(study: FlareStudy, model: ModelIdentity) -> Table:
         name = f"{task}, {metric}"
         for printed in paper.models:
             scores = (paper.scores[printed][method][task] for method in methods)
-            rows.append((name, Source(Line.PAPER, printed), *scores))
+            rows.append((name, SourceCell(RowSource.PAPER, printed), *scores))
         if task == PAPERS_TASKS[study.task]:
             ours = (study.average(run) if (run := study.run_of(method)) else None for method in methods)
             size = millions(model.parameters)
-            rows.append((name, Source(Line.OURS, f"ours: {_short(model.name)}, {size}"), *ours))
+            rows.append((name, SourceCell(RowSource.OURS, f"ours: {_short(model.name)}, {size}"), *ours))
     return Table(
         "The paper's headline table, and ours, which is of another model and no comparison",
         (Column("Task"), Column("Model"), *(Column(method, two_decimals) for method in methods)),
@@ -168,14 +168,14 @@ def rank_table(study: FlareStudy) -> Table:
     """Average ranks of the methods that are trained on the target language."""
     paper = flare_table()
     rows: list[tuple[Cell, ...]] = [
-        (Source(Line.PAPER, model), *(ranks.get(method) for method in RANKED))
+        (SourceCell(RowSource.PAPER, model), *(ranks.get(method) for method in RANKED))
         for model, ranks in paper.ranks.items()
     ]
     ours = {str(method): run for method in RANKED if (run := study.run_of(method))}
     scores = {method: _means(study, run) for method, run in ours.items()}
     scores = {method: found for method, found in scores.items() if len(found) == len(study.languages)}
     ranks = average_ranks(scores) if scores else {}
-    rows.append((Source(Line.OURS, "ours"), *(ranks.get(method) for method in RANKED)))
+    rows.append((SourceCell(RowSource.OURS, "ours"), *(ranks.get(method) for method in RANKED)))
     return Table(
         "Average rank among methods trained on the target language, 1 is best",
         (Column("Model"), *(Column(method, two_decimals) for method in RANKED)),

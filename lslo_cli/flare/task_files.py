@@ -19,7 +19,7 @@ TRANSLATE = "lslo flare translate"
 
 
 def translated_file(folder: Path, src: str, tgt: str, split: str, *, questions: bool) -> Path:
-    """Where texts of ``src`` lie in ``tgt``: ``jv-en/test.csv``, or XTREME's name for TyDiQA's questions."""
+    """The file of texts of ``src`` in ``tgt``: ``jv-en/test.csv``, or XTREME's name for questions."""
     if questions:
         return folder / f"tydiqa.translate.{split}.{src}-{tgt}.json"
     return folder / f"{src}-{tgt}" / f"{split}.csv"

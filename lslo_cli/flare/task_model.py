@@ -1,4 +1,4 @@
-"""What a task needs of a model: to read texts, to learn from their answers, and to answer."""
+"""The interface of task models: reading texts, the loss on their answers, and answering."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEAN_ROWS = 32
 
 
 Sources = Callable[[Sequence[int], int], SourceStates]
-"""What rows of a split are fused with, in as many positions as asked for."""
+"""The source states of rows of a split, in as many positions as asked for."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Prepared:
         )
 
     def states(self, rows: Sequence[int], length: int) -> SourceStates:
-        """What rows are fused with. Raises RuntimeError where there is nothing to fuse."""
+        """The source states of rows. Raises RuntimeError for a split without sources."""
         if self.sources is None:
             raise RuntimeError("the split has no sources to fuse with its texts")
         return self.sources(rows, length)
@@ -104,7 +104,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Batch:
+class FusedBatch:
     """Rows of a split, padded to ``length``, and what is fused while a model reads them.
 
     ``fusion`` and ``states`` are None for a model without fusion adapters.
@@ -122,7 +122,7 @@ class Batch:
         return self.split.texts.padded(self.rows, self.length)
 
     def inputs(self, device: torch.device) -> dict[str, Tensor]:
-        """What a stock model reads."""
+        """The inputs of a stock model."""
         return {name: tensor.to(device) for name, tensor in self.padded.items()}
 
     def labels(self, device: torch.device) -> Tensor:
@@ -167,19 +167,19 @@ class TaskModel(ABC):
         """Source and target one after the other, with the target's answers."""
 
     @abstractmethod
-    def loss(self, batch: Batch) -> Tensor:
+    def loss(self, batch: FusedBatch) -> Tensor:
         """Cross-entropy of the right answers."""
 
     @abstractmethod
-    def logits(self, batch: Batch) -> Tensor:
+    def logits(self, batch: FusedBatch) -> Tensor:
         """(rows, classes), (rows, length, 2) or (rows, words): what the model says first."""
 
     @abstractmethod
-    def answers(self, batch: Batch) -> Tensor:
-        """What it answers: numbers of labels, (rows,), or (rows, 2) grades, exact match and token F1."""
+    def answers(self, batch: FusedBatch) -> Tensor:
+        """The answers: numbers of labels, (rows,), or (rows, 2) grades, exact match and token F1."""
 
     def modules(self) -> dict[str, nn.Module]:
-        """What is trained and saved beside adapters."""
+        """Modules that are trained and saved beside adapters."""
         return {}
 
     def fresh(self) -> Self:

@@ -13,12 +13,12 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from lslo_cli.events import Noted, OnEvent, ignore
-from lslo_cli.flare.readings import Reading
+from lslo_cli.flare.readings import TransferMethod
 from lslo_cli.flare.results import FlareEpoch
 from lslo_cli.flare.task_model import Prepared
 from lslo_cli.flare.texts import training_batches
 from lslo_cli.recipe.flare import FlareSection
-from lslo_cli.training.trainer import Callback, Fit
+from lslo_cli.training.trainer import Callback, Trainer
 from lslo_cli.training.validation import KeepBest
 
 Score = Callable[[Sequence[Any], Sequence[Any]], float]
@@ -37,7 +37,7 @@ class LinearDecay:
 
     @property
     def advice(self) -> str:
-        """What to do where training diverges."""
+        """The advice to give where training diverges."""
         return f"lower the learning rate, now {self.lr:g}"
 
     def optimizer(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
@@ -61,7 +61,7 @@ class Trained:
 
 
 def fit_reading(
-    reading: Reading,
+    reading: TransferMethod,
     train: Prepared,
     dev: Prepared,
     score: Score,
@@ -84,7 +84,7 @@ def fit_reading(
     dev_score = DevScore(reading, dev, score, settings.batch_size, on_event)
     best, times = KeepBest(dev_score, parameters), StepTimes(accelerator.device)
     optimiser = LinearDecay(epochs, lr, settings.warmup, settings.weight_decay, settings.clip_norm)
-    fit = Fit(
+    fit = Trainer(
         TaskObjective(reading),
         parameters,
         TaskBatches(train, settings.batch_size, seed),
@@ -152,7 +152,7 @@ class TaskBatches:
 class TaskObjective(nn.Module):
     """The loss of a reading on a batch, with all that it trains as submodules."""
 
-    def __init__(self, reading: Reading):
+    def __init__(self, reading: TransferMethod):
         super().__init__()
         self.reading = reading
         self.parts = nn.ModuleList([reading.model.backbone, *reading.modules().values()])
@@ -168,7 +168,7 @@ class TaskObjective(nn.Module):
 class DevScore(Callback):
     """The score on the development set after each epoch. ``losses`` are the scores with their sign turned."""
 
-    def __init__(self, reading: Reading, dev: Prepared, score: Score, size: int, on_event: OnEvent):
+    def __init__(self, reading: TransferMethod, dev: Prepared, score: Score, size: int, on_event: OnEvent):
         self._reading = reading
         self._dev = dev
         self._score = score

@@ -27,7 +27,7 @@ MARK = '"'
 """Stands on both sides of an answer while its context is translated."""
 
 MARKS = '"“”„‟«»'
-"""What it may have become."""
+"""The marks that it may have become."""
 
 Say = Callable[[Sequence[str]], list[str]]
 """Lines translated, in order."""
@@ -124,7 +124,7 @@ class _Direction:
         return written
 
     def _code(self, language: str) -> str:
-        """What the translator calls a language, or the nearest to it that it knows and the recipe names."""
+        """The translator's code of a language, or of the nearest that it knows and the recipe names."""
         if language == SOURCE:
             return self.task.source
         known = self.translator.setup.codes

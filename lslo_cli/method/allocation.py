@@ -52,7 +52,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True)
 class Estimate:
-    """What subspace estimation found: matrices B after pruning to ``target_ratio``, and of their products.
+    """A subspace estimate: matrices B after pruning to ``target_ratio``, and of their products.
 
     ``gains`` are in nats per target token, by language. An estimate without dev text has none, and one of an
     earlier version no spectra.
@@ -205,7 +205,7 @@ def _by_mixture(estimate: Estimate, budget: int) -> dict[str, float]:
 def _largest(
     values: Iterable[tuple[float, str, float]], budget: float, languages: Sequence[str]
 ) -> dict[str, float]:
-    """What each language gets when the largest values are bought, each at its cost, until all is spent."""
+    """The rank of each language when the largest values are bought, each at its cost, within a budget."""
     bought = dict.fromkeys(languages, 0.0)
     for _, language, cost in sorted(values, key=lambda each: -each[0]):
         paid = min(cost, budget)

@@ -23,7 +23,7 @@ class Phi(StrEnum):
 
 
 class SourceNorm(StrEnum):
-    """What source states go through before A: nothing, as released, or the block's own input norm."""
+    """The norm of source states before A: none, as released, or the block's own input norm."""
 
     NONE = "none"
     INPUT = "input"
@@ -59,7 +59,7 @@ class FlareMethod(StrEnum):
 
 
 class SourceGiven(StrEnum):
-    """What a trained model is given as source in a test; all but the first are controls."""
+    """The source that a trained model is given in a test; all but the first are controls."""
 
     MATCHED = "matched"
     """The source of the same row."""

@@ -30,7 +30,7 @@ class Pool(StrEnum):
 
 @dataclass(frozen=True)
 class PrunedMatrix:
-    """What pruning left of one language's B at one site: ``pruned`` of ``size`` entries are gone."""
+    """One language's B at one site after pruning: ``pruned`` of ``size`` entries are zero."""
 
     site: Site
     language: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reliance:
-    """What a model answers when it is given the source of another row.
+    """The answers of a model that is given the source of another row.
 
     Over the rows whose own label is not that of the source: ``source`` is the share answered with the label
     of the source, ``target`` with that of the text itself. A model that reads only the source has a high

@@ -107,8 +107,8 @@ class Interval:
     high: float
 
 
-class Verdict(StrEnum):
-    """What a difference between two runs is known to be."""
+class Significance(StrEnum):
+    """The conclusion from a difference between two runs and its intervals."""
 
     HIGHER = "higher"
     LOWER = "lower"
@@ -139,15 +139,15 @@ def interval_over_sentences(resampled: Sequence[float]) -> Interval:
     return Interval(float(low), float(high))
 
 
-def verdict(over_seeds: Interval | None, over_sentences: Interval) -> Verdict:
+def verdict(over_seeds: Interval | None, over_sentences: Interval) -> Significance:
     """Whether a difference is more than chance of both kinds: of training and of the test sentences."""
     if over_seeds is None:
-        return Verdict.ONE_SEED
+        return Significance.ONE_SEED
     if min(over_seeds.low, over_sentences.low) > 0:
-        return Verdict.HIGHER
+        return Significance.HIGHER
     if max(over_seeds.high, over_sentences.high) < 0:
-        return Verdict.LOWER
-    return Verdict.OPEN
+        return Significance.LOWER
+    return Significance.OPEN
 
 
 def resampled_counts(sentences: int, resamples: int, seed: Sequence[int]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -157,7 +158,7 @@ class Checkpoint:
     def digest(self, tokenizer: Tokenizer) -> str:
         """sha256 over the names and contents of the weight files, then the tokenizer's digest."""
         total = sha256()
-        for path in _weight_files(self.folder):
+        for path in weight_files(self.folder):
             total.update(f"{path.name} ".encode())
             with path.open("rb") as file:
                 while block := file.read(1 << 20):
@@ -238,13 +239,13 @@ def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path)
         if not folder.exists():
             partial.replace(folder)
         else:
-            for stale in (folder / CONFIG, *_weight_files(folder)):
+            for stale in (folder / CONFIG, *weight_files(folder)):
                 stale.unlink(missing_ok=True)
             for path in sorted(partial.iterdir(), key=lambda path: path.name == CONFIG):
                 path.replace(folder / path.name)
     return Checkpoint(folder)
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    """The files transformers would read: safetensors, or pickled weights where there are none."""
-    return next((files for pattern in WEIGHTS if (files := sorted(folder.glob(pattern)))), [])
+def weight_files(folder: Path, patterns: Sequence[str] = WEIGHTS) -> list[Path]:
+    """The files transformers would read, in order: safetensors, or pickled weights where there are none."""
+    return next((files for pattern in patterns if (files := sorted(folder.glob(pattern)))), [])

@@ -10,12 +10,14 @@ import torch
 from torch import nn
 
 from lslo_cli.architectures import architecture_of
+from lslo_cli.architectures.layout import Layout
 from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.sites import Layer, Site, SiteSet, Stack, sites
 from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, IndexStrategy
+from lslo_cli.nn.files import copy_into
 from lslo_cli.nn.lslo import IndexMixture, LayerWeighting, LSLo, RoutedLoRA
 from lslo_cli.nn.norms import note_inputs
 from lslo_cli.nn.route import Route
@@ -77,10 +79,7 @@ class Adapters:
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
         """Copy weights in. Raises KeyError for a missing matrix and RuntimeError for one of another shape."""
         for matrix in self.matrices():
-            saved = state[matrix.key]
-            if saved.shape != matrix.weight.shape:  # else copy_ might broadcast
-                raise RuntimeError(f"{matrix.key} is {(*saved.shape,)}, not {(*matrix.weight.shape,)}")
-            matrix.weight.copy_(saved)
+            copy_into(matrix.weight, state[matrix.key], matrix.key)
 
 
 @dataclass(frozen=True)
@@ -179,9 +178,13 @@ def depths(model: PreTrainedModel) -> tuple[int, int]:
 
 
 def stack_layers(model: PreTrainedModel, stack: Stack) -> nn.ModuleList:
-    """The layers of a stack of a loaded model."""
-    layers = model.base_model.get_submodule(architecture_of(model).layout.layers[stack])
-    return cast(nn.ModuleList, layers)
+    """The layers of a stack of a loaded translation model."""
+    return layers_at(model, architecture_of(model).layout, stack)
+
+
+def layers_at(model: PreTrainedModel, layout: Layout, stack: Stack) -> nn.ModuleList:
+    """The layers of a stack, where the layout says that they are."""
+    return cast(nn.ModuleList, model.base_model.get_submodule(layout.layers[stack]))
 
 
 def site_module(model: PreTrainedModel, site: Site) -> nn.Module:
@@ -204,5 +207,10 @@ def _layer_module(model: PreTrainedModel, layer: Layer) -> nn.Module:
 
 
 def _replace(model: PreTrainedModel, site: Site, module: nn.Module) -> None:
-    parent_name, _, name = _name(model, site).rpartition(".")
-    setattr(_layer_module(model, site.layer).get_submodule(parent_name), name, module)
+    replace_module(_layer_module(model, site.layer), _name(model, site), module)
+
+
+def replace_module(layer: nn.Module, path: str, module: nn.Module) -> None:
+    """Put a module in the place of another inside a layer."""
+    parent, _, name = path.rpartition(".")
+    setattr(layer.get_submodule(parent), name, module)

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lslo_cli.nn.files import copy_into
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -34,9 +36,7 @@ class NewRows:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Copy rows in. Raises KeyError for a missing row and RuntimeError for one of another width."""
         saved = torch.stack([state[key] for key in self.state_dict()])
-        if saved.shape != self.weight.shape:  # else copy_ might broadcast
-            raise RuntimeError(f"rows of new languages are {(*saved.shape,)}, not {(*self.weight.shape,)}")
-        self.weight.copy_(saved)
+        copy_into(self.weight, saved, "the table of new languages' rows")
 
 
 class ExtendedEmbedding(nn.Module):

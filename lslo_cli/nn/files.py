@@ -25,12 +25,6 @@ def first_not_finite(tensors: Mapping[str, Tensor]) -> str | None:
     return next((name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()), None)
 
 
-def check_finite(tensors: Mapping[str, Tensor], path: Path, hint: str) -> None:
-    """Raise InputError, which ends in ``hint``, where weights that were read hold NaN or infinity."""
-    if name := first_not_finite(tensors):
-        raise InputError(f"{path} holds weights that are not finite, the first in {name}", hint)
-
-
 def write_tensors(
     file: Writable, path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None
 ) -> None:
@@ -53,8 +47,16 @@ def read_tensors(path: Path, hint: str) -> dict[str, Tensor]:
         tensors = load_file(path)
     except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise InputError(f"{path} is damaged: {error}", hint) from None
-    check_finite(tensors, path, hint)
+    if name := first_not_finite(tensors):
+        raise InputError(f"{path} holds weights that are not finite, the first in {name}", hint)
     return tensors
+
+
+def copy_into(weight: Tensor, saved: Tensor, name: str) -> None:
+    """Copy what was saved into a weight. Raises RuntimeError for another shape, which might be broadcast."""
+    if saved.shape != weight.shape:
+        raise RuntimeError(f"{name} is {(*saved.shape,)}, not {(*weight.shape,)}")
+    weight.copy_(saved)
 
 
 def check_readable(path: Path, hint: str) -> None:

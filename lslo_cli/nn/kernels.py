@@ -18,7 +18,7 @@ import triton
 import triton.language as tl
 
 VARYING = ("tokens", "length")
-"""What differs between batches: a kernel is not compiled anew where such a number is a multiple of 16."""
+"""Arguments that differ between batches: no kernel is recompiled when one is a multiple of 16."""
 
 
 @triton.jit

@@ -39,7 +39,7 @@ PROGRAMS = 132
 
 @dataclass(frozen=True)
 class Lookup:
-    """Whose columns of the rank axis each row owns, and the kernels that go by it.
+    """The columns of the rank axis that each row owns, and the kernels that use them.
 
     Row i owns ``first[i] <= c < stop[i]``, int32; ``kept`` is the largest rank. Of ``h``, a token's own
     columns are kept, the first of them first: (tokens, kept), what lies behind a smaller rank being

@@ -86,15 +86,15 @@ class _ProjectedLoss(torch.autograd.Function):
             scores = (h.to(dtype) @ projection.T).to(loss.dtype)  # (chunk, V)
             loss -= c * scores.gather(1, y[:, None]).sum() + f * (h.to(loss.dtype) @ weight_sum).sum()
             highest = scores.amax(dim=1, keepdim=True)
-            odds = scores.sub_(highest).exp_()  # softmax times total
-            total = odds.sum(dim=1, keepdim=True)
+            exp_scores = scores.sub_(highest).exp_()  # softmax times total
+            total = exp_scores.sum(dim=1, keepdim=True)
             loss += (total.log() + highest).sum()
             if d_hidden is not None:
-                expected = (odds.to(dtype) @ projection) / total  # (chunk, d)
+                expected = (exp_scores.to(dtype) @ projection) / total  # (chunk, d)
                 d_hidden[span] = expected - f * weight_sum - c * weight[y]
             if d_weight is not None:
-                d_weight += odds.T.to(dtype) @ (h / total).to(dtype)
-            del scores, odds  # or they would still be there beside the next chunk's
+                d_weight += exp_scores.T.to(dtype) @ (h / total).to(dtype)
+            del scores, exp_scores  # or they would still be there beside the next chunk's
         if d_weight is not None:
             d_weight -= f * hidden.sum(dim=0)
             d_weight.index_add_(0, labels, hidden.to(weight.dtype), alpha=-c)

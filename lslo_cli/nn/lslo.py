@@ -74,7 +74,7 @@ def _initial_A(d_in: int, slots: Slots, initialisation: Initialisation) -> torch
 
 
 class Adapted(nn.Module):
-    """What stands in the place of a frozen linear map, ``base``."""
+    """A module that replaces a frozen linear map, ``base``."""
 
     base: nn.Linear
 

@@ -12,14 +12,14 @@ _NOTE = "_normalised"
 
 @dataclass(frozen=True)
 class Normalised:
-    """Where a tensor comes from: ``norm(input)``."""
+    """The origin of a tensor: ``norm(input)``."""
 
     norm: nn.LayerNorm
     input: Tensor
 
     @classmethod
     def of(cls, x: Tensor) -> Normalised | None:
-        """What made ``x``, or None where that is unknown."""
+        """The origin of ``x``, or None where it is unknown."""
         return getattr(x, _NOTE, None)
 
 

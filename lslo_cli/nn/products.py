@@ -48,7 +48,7 @@ CASES = (
     Case(AdapterKernel.TRITON, "cuda", most_bits=16, least_d=512),
     Case(AdapterKernel.MASKED, "cuda"),
 )
-"""What ``auto`` stands for: the first case that holds."""
+"""The choice of ``auto``: the first case that holds."""
 
 
 def products(kernel: AdapterKernel, languages: Tensor, slots: Slots, dtype: torch.dtype, d: int) -> Products:
@@ -69,7 +69,7 @@ def products(kernel: AdapterKernel, languages: Tensor, slots: Slots, dtype: torc
 
 
 def choice(device: torch.device, dtype: torch.dtype, d: int, R: int) -> AdapterKernel:
-    """What ``auto`` stands for at a site. Triton's kernels are not chosen where they fail or are wrong."""
+    """The choice of ``auto`` at a site. Triton's kernels are not chosen where they fail or are wrong."""
     kernels = [case.kernel for case in CASES if case.holds(device, dtype, d, R)]
     if kernels[0] is AdapterKernel.TRITON and not _is_sound(device, dtype):
         return kernels[1]

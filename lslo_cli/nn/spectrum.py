@@ -1,4 +1,4 @@
-"""What adapters have learned: the singular values of B A."""
+"""The spectrum of adapters: the singular values of B A."""
 
 from __future__ import annotations
 

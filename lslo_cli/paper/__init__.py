@@ -1,6 +1,6 @@
 """The tables that the papers print, as values: what ours are compared with."""
 
-from lslo_cli.paper.claims import CLAIMS, Claim, Comparison, Expectation
+from lslo_cli.paper.claims import CLAIMS, Claim, ClaimedComparison, Expectation
 from lslo_cli.paper.flare import FLARE_CLAIMS, FlareClaim, FlareTable, flare_table
 from lslo_cli.paper.tables import (
     PrintedCorrelation,
@@ -18,7 +18,7 @@ __all__ = [
     "CLAIMS",
     "FLARE_CLAIMS",
     "Claim",
-    "Comparison",
+    "ClaimedComparison",
     "Expectation",
     "FlareClaim",
     "FlareTable",

@@ -16,7 +16,7 @@ class Expectation(StrEnum):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ClaimedComparison:
     """``run`` against ``other`` in one column: a group of directions, or AVG."""
 
     run: str
@@ -31,12 +31,12 @@ class Claim:
 
     number: int
     text: str
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[ClaimedComparison, ...]
 
 
-def _falling(column: str, *runs: str) -> tuple[Comparison, ...]:
+def _falling(column: str, *runs: str) -> tuple[ClaimedComparison, ...]:
     """Each run above the next."""
-    return tuple(Comparison(run, other, column) for run, other in pairwise(runs))
+    return tuple(ClaimedComparison(run, other, column) for run, other in pairwise(runs))
 
 
 _BEST, _PLAIN, _UNIFORM = "2-2-8-gps0.9", "2-2-8", "8-8-8"
@@ -47,16 +47,16 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         1,
         "Full fine-tuning harms high-resource directions and helps very-low-resource ones",
-        (Comparison("base", "full", "H2H"), Comparison("full", "base", "V2V")),
+        (ClaimedComparison("base", "full", "H2H"), ClaimedComparison("full", "base", "V2V")),
     ),
     Claim(
         1,
         "LSLo with gradual pruning harms neither, and beats full fine-tuning",
         (
-            Comparison(_BEST, "base", "H2H"),
-            Comparison(_BEST, "full", "H2H"),
-            Comparison(_BEST, "full", "V2V", _NOT_LOWER),
-            Comparison(_BEST, "full", "AVG"),
+            ClaimedComparison(_BEST, "base", "H2H"),
+            ClaimedComparison(_BEST, "full", "H2H"),
+            ClaimedComparison(_BEST, "full", "V2V", _NOT_LOWER),
+            ClaimedComparison(_BEST, "full", "AVG"),
         ),
     ),
     Claim(
@@ -71,17 +71,17 @@ CLAIMS: tuple[Claim, ...] = (
         1,
         "A lower rank for high and medium helps them at no cost to very-low",
         (
-            *(Comparison(_PLAIN, _UNIFORM, group) for group in ("H2H", "H2M", "M2H", "M2M")),
-            Comparison(_PLAIN, _UNIFORM, "V2V", _NOT_LOWER),
+            *(ClaimedComparison(_PLAIN, _UNIFORM, group) for group in ("H2H", "H2M", "M2H", "M2M")),
+            ClaimedComparison(_PLAIN, _UNIFORM, "V2V", _NOT_LOWER),
         ),
     ),
     Claim(
         1,
         "The more of high and medium is pruned, the better high-resource directions, at no cost to very-low",
         (
-            Comparison(_BEST, _PLAIN, "H2H"),
+            ClaimedComparison(_BEST, _PLAIN, "H2H"),
             *_falling("H2H", *_RATIOS, _PLAIN),
-            Comparison(_BEST, _PLAIN, "V2V", _NOT_LOWER),
+            ClaimedComparison(_BEST, _PLAIN, "V2V", _NOT_LOWER),
         ),
     ),
     Claim(
@@ -96,16 +96,16 @@ CLAIMS: tuple[Claim, ...] = (
         2,
         "With 30 languages too, pruned LSLo beats full fine-tuning, which harms high-resource directions",
         (
-            Comparison("base", "full", "H2H"),
-            Comparison("2-2-8-8-gps0.9", "base", "H2H"),
-            Comparison("2-2-8-8-gps0.9", "full", "AVG"),
+            ClaimedComparison("base", "full", "H2H"),
+            ClaimedComparison("2-2-8-8-gps0.9", "base", "H2H"),
+            ClaimedComparison("2-2-8-8-gps0.9", "full", "AVG"),
         ),
     ),
     Claim(
         3,
         "The learned index beats source and target in the whole encoder",
         tuple(
-            Comparison(_BEST, other, column)
+            ClaimedComparison(_BEST, other, column)
             for other in ("2-2-8-source-gps0.9", "2-2-8-target-gps0.9")
             for column in ("AVG", "V2V")
         ),
@@ -114,26 +114,26 @@ CLAIMS: tuple[Claim, ...] = (
         4,
         "At an equal budget, as the paper counts it, adapters in fc1 and fc2 beat attention alone and all",
         (
-            Comparison("fc-2-2-16-gps0.9", "attn-2-2-8-gps0.9", "AVG"),
-            Comparison("fc-2-2-32-gps0.9", "attn-2-2-16-gps0.9", "AVG"),
-            Comparison("fc-2-2-32-gps0.9", _BEST, "AVG"),
-            Comparison("fc-2-2-64-gps0.9", "2-2-16-gps0.9", "AVG"),
+            ClaimedComparison("fc-2-2-16-gps0.9", "attn-2-2-8-gps0.9", "AVG"),
+            ClaimedComparison("fc-2-2-32-gps0.9", "attn-2-2-16-gps0.9", "AVG"),
+            ClaimedComparison("fc-2-2-32-gps0.9", _BEST, "AVG"),
+            ClaimedComparison("fc-2-2-64-gps0.9", "2-2-16-gps0.9", "AVG"),
         ),
     ),
     Claim(
         4,
         "They still do beside twice as many parameters, which are as many where adapters span all units",
         (
-            Comparison("fc-2-2-16-gps0.9", "attn-2-2-16-gps0.9", "AVG"),
-            Comparison("fc-2-2-16-gps0.9", _BEST, "AVG"),
-            Comparison("fc-2-2-32-gps0.9", "2-2-16-gps0.9", "AVG"),
+            ClaimedComparison("fc-2-2-16-gps0.9", "attn-2-2-16-gps0.9", "AVG"),
+            ClaimedComparison("fc-2-2-16-gps0.9", _BEST, "AVG"),
+            ClaimedComparison("fc-2-2-32-gps0.9", "2-2-16-gps0.9", "AVG"),
         ),
     ),
     Claim(
         8,
         "When pruning starts and how long it lasts hardly matters",
         tuple(
-            Comparison(f"2-2-8-gps0.9-{schedule}", _BEST, "AVG", _ALIKE)
+            ClaimedComparison(f"2-2-8-gps0.9-{schedule}", _BEST, "AVG", _ALIKE)
             for schedule in ("E5-k8", "E7-k8", "E2-k2", "E7-k2")
         ),
     ),

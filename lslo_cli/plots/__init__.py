@@ -11,12 +11,12 @@ from typing import Any
 _MODULES = {
     "curves": ("epochs", "schedule", "weights"),
     "catalogue": ("FIGURES", "DrawnFigure", "MissingFigure", "draw_all", "figure_named", "figures"),
-    "files": ("Format", "save", "svg"),
+    "files": ("FigureFormat", "save", "svg"),
     "maps": ("heatmap", "matrices"),
     "scores": ("directions", "pareto"),
     "specs": ("FigureSpec", "PreparedFigure", "RunChoice"),
     "style": ("COLUMN_WIDTH", "PAGE_WIDTH", "Style"),
-    "text": ("Span", "TextFigure"),
+    "text": ("TextSpan", "TextFigure"),
     "text_bars": ("epochs_text", "pareto_text", "schedule_text", "weights_text"),
     "text_maps": ("directions_text", "heatmap_text", "matrices_text"),
 }

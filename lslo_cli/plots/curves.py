@@ -18,7 +18,7 @@ from lslo_cli.method.sites import Stack
 from lslo_cli.method.strategy import Index
 from lslo_cli.plots.progress import (
     GROUPS,
-    Line,
+    PlottedLine,
     QualityByEpoch,
     quality_by_epoch,
     ratios_by_epoch,
@@ -215,7 +215,7 @@ def _draw_group(
     look: Look,
     group: str,
     quality: QualityByEpoch,
-    lines: Sequence[Line],
+    lines: Sequence[PlottedLine],
     marks: dict[str, Mark],
     inches: float,
 ) -> None:

@@ -14,7 +14,7 @@ from lslo_cli.artifacts.writing import writing
 from lslo_cli.plots.style import SETTINGS, Style
 
 
-class Format(StrEnum):
+class FigureFormat(StrEnum):
     """A kind of file."""
 
     PNG = "png"
@@ -23,9 +23,9 @@ class Format(StrEnum):
 
 
 METADATA = {
-    Format.PNG: {"Software": None},
-    Format.PDF: {"CreationDate": None, "Creator": None, "Producer": None},
-    Format.SVG: {"Date": None, "Creator": None, "Format": None, "Type": None},
+    FigureFormat.PNG: {"Software": None},
+    FigureFormat.PDF: {"CreationDate": None, "Creator": None, "Producer": None},
+    FigureFormat.SVG: {"Date": None, "Creator": None, "Format": None, "Type": None},
 }
 """What the formats would add by themselves is left out: equal figures give equal bytes."""
 
@@ -35,7 +35,7 @@ def save(
     folder: Path,
     stem: str,
     *,
-    formats: Sequence[Format] = (Format.PNG, Format.PDF),
+    formats: Sequence[FigureFormat] = (FigureFormat.PNG, FigureFormat.PDF),
     style: Style = Style.PAPER,
 ) -> list[Path]:
     """Write ``stem.png``, ``stem.pdf`` and so on, each whole or not at all, and return their paths.
@@ -56,5 +56,5 @@ def svg(figure: Figure) -> str:
     """The figure as an ``<svg>`` element to put into a page: it needs no font and no other file."""
     drawn = io.StringIO()
     with matplotlib.rc_context(SETTINGS):
-        figure.savefig(drawn, format="svg", metadata=METADATA[Format.SVG])
+        figure.savefig(drawn, format="svg", metadata=METADATA[FigureFormat.SVG])
     return drawn.getvalue()[drawn.getvalue().index("<svg") :]

@@ -9,7 +9,8 @@ from statistics import fmean, stdev
 import numpy as np
 from pandas import DataFrame
 
-from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+from lslo_cli.artifacts.evaluations import EvaluationResult
+from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Language
 from lslo_cli.method.metrics import SPBLEU, metric_named

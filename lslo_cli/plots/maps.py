@@ -98,7 +98,7 @@ BAR = 0.09
 
 
 @dataclass(frozen=True)
-class Layout:
+class MapLayout:
     """How pairs of panels share the width: how many stand side by side, and inches and points of a row."""
 
     across: int
@@ -107,7 +107,7 @@ class Layout:
     angle: int
 
     @classmethod
-    def of(cls, pairs: int, rows: int, columns: int, width: float) -> Layout:
+    def of(cls, pairs: int, rows: int, columns: int, width: float) -> MapLayout:
         """Small multiples have cells of at least 0.08 inches, in which a line of small text stays legible.
 
         They stand at most four abreast, as in the paper, but for those that would not fit the page's height.
@@ -128,7 +128,7 @@ def _draw(demand: Demand, width: float, look: Look, mark_rows: Callable[[Axes, f
     pairs, scale = demand.pairs, scale_of(demand)
     columns = [len(frame.columns) for frame in pairs[0].panels.values()]
     rows = len(next(iter(pairs[0].panels.values())))
-    layout = Layout.of(len(pairs), rows, sum(columns), width)
+    layout = MapLayout.of(len(pairs), rows, sum(columns), width)
     across, down = layout.across, -(-len(pairs) // layout.across)
     height = down * (rows * layout.row_height + 0.2) + (0.85 if width > 5 else 0.95)
     figure = new_figure(look, width, height, between=0.03 if len(pairs) == 1 else 0.012)
@@ -155,7 +155,7 @@ def _draw_panel(
     axes: Axes,
     frame: DataFrame,
     scale: TwoSlopeNorm,
-    layout: Layout,
+    layout: MapLayout,
     look: Look,
     label_rows: bool,
     label_columns: bool,

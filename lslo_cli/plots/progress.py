@@ -31,7 +31,7 @@ def weights_by_layer(results: Sequence[IndexStrategyResult]) -> dict[Layer, list
 
 
 @dataclass(frozen=True)
-class Line:
+class PlottedLine:
     """spBLEU of one group for runs of one name: an array of runs x epochs.
 
     Runs whose values are the same in every epoch are one line with all their ``names``.
@@ -55,19 +55,19 @@ class QualityByEpoch:
 
     curves: Sequence[tuple[str, Curve]]
 
-    def lines(self, group: str) -> list[Line]:
+    def lines(self, group: str) -> list[PlottedLine]:
         """One line for each name of runs, over the epochs that all runs of the name have."""
         named: dict[str, list[dict[int, float]]] = {}
         for name, curve in self.curves:
             points = {point.epoch: point.spbleu[group] for point in curve.points if point.epoch > 0}
             named.setdefault(name, []).append(points)
-        lines: dict[object, Line] = {}
+        lines: dict[object, PlottedLine] = {}
         for name, curves in named.items():
             epochs = sorted(set.intersection(*(set(scores) for scores in curves)))
             values = [[scores[e] for e in epochs] for scores in curves]
             key = repr((epochs, values))
             names = lines[key].names if key in lines else ()
-            lines[key] = Line((*names, name), epochs, np.array(values))
+            lines[key] = PlottedLine((*names, name), epochs, np.array(values))
         return list(lines.values())
 
     def base(self, group: str) -> list[float] | None:

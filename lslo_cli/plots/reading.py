@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+from lslo_cli.artifacts.evaluations import EvaluationResult
+from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.plots.runs import Seeds, in_study_order
 
 

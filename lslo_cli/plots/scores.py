@@ -9,8 +9,9 @@ import seaborn
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import BASE_RUN
-from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.classes import mark_classes, separate_classes

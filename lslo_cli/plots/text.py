@@ -15,7 +15,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 HEIGHTS = "▁▂▃▄▅▆▇█"
 
 
-class Span(NamedTuple):
+class TextSpan(NamedTuple):
     """Characters that share one colour; without a background they have the terminal's own."""
 
     text: str
@@ -26,26 +26,26 @@ class Span(NamedTuple):
 class TextFigure:
     """Lines of spans."""
 
-    lines: list[list[Span]]
+    lines: list[list[TextSpan]]
 
     def __str__(self) -> str:
         """The figure without colours."""
         return "\n".join("".join(span.text for span in line).rstrip() for line in self.lines)
 
 
-def line(text: str = "") -> list[Span]:
+def line(text: str = "") -> list[TextSpan]:
     """A line in the terminal's own colour."""
-    return [Span(text)]
+    return [TextSpan(text)]
 
 
-def remark(text: str) -> list[list[Span]]:
+def remark(text: str) -> list[list[TextSpan]]:
     """Lines that say ``text``, as many as it takes."""
     return [line(part) for part in textwrap.wrap(text, COLUMNS, break_on_hyphens=False)]
 
 
-def coloured(text: str, value: float, limits: tuple[float, float], colours: Colormap) -> Span:
+def coloured(text: str, value: float, limits: tuple[float, float], colours: Colormap) -> TextSpan:
     """A cell on the colour of ``value`` in a map between ``limits``, with zero in its middle."""
-    return Span(text, to_hex(colours(TwoSlopeNorm(0.0, *limits)(value))))
+    return TextSpan(text, to_hex(colours(TwoSlopeNorm(0.0, *limits)(value))))
 
 
 def bar(share: float, width: int) -> str:

@@ -7,7 +7,8 @@ from statistics import fmean
 
 import numpy as np
 
-from lslo_cli.artifacts.results import EvaluationResult, IndexStrategyResult, SubspaceResult, TrainingResult
+from lslo_cli.artifacts.evaluations import EvaluationResult
+from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.gains import costs_and_scores
 from lslo_cli.plots.progress import (
@@ -18,7 +19,7 @@ from lslo_cli.plots.progress import (
     weights_by_layer,
 )
 from lslo_cli.plots.style import shortened
-from lslo_cli.plots.text import COLUMNS, Span, TextFigure, bar, line, remark, sparkline
+from lslo_cli.plots.text import COLUMNS, TextFigure, TextSpan, bar, line, remark, sparkline
 
 NAME = 24
 """Characters of the longest name shown whole."""
@@ -50,7 +51,7 @@ def epochs_text(runs: Sequence[TrainingResult], *, groups: Sequence[str] = GROUP
     Raises InputError as :func:`lslo_cli.plots.epochs` does.
     """
     quality = quality_by_epoch(runs, groups)
-    lines: list[list[Span]] = []
+    lines: list[list[TextSpan]] = []
     for group in groups:
         lines += [*_group(quality, group), line()]
     return TextFigure([*lines, *remark(quality.description)])
@@ -61,7 +62,7 @@ def schedule_text(runs: Sequence[TrainingResult | SubspaceResult]) -> TextFigure
 
     Raises InputError where a run pruned nothing.
     """
-    lines: list[list[Span]] = []
+    lines: list[list[TextSpan]] = []
     for ratios in ratios_by_epoch(runs):
         lines += remark(f"{', '.join(ratios.names)}: target {ratios.target:g}, measured {ratios.counted}")
         lines += [
@@ -88,7 +89,7 @@ def pareto_text(
     return TextFigure([*lines, line(), line("* no cheaper run is as good"), *remark(runs.description)])
 
 
-def _group(quality: QualityByEpoch, group: str) -> list[list[Span]]:
+def _group(quality: QualityByEpoch, group: str) -> list[list[TextSpan]]:
     curves = {each.names: each.values.mean(axis=0) for each in quality.lines(group)}
     lowest = min(min(mean) for mean in curves.values())
     highest = max(max(mean) for mean in curves.values())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from lslo_cli.artifacts.results import EvaluationResult, SubspaceResult
+from lslo_cli.artifacts.evaluations import EvaluationResult
+from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.method.languages import Language
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.demand import Demand, Pair, by_resource, of_languages, of_matrices
 from lslo_cli.plots.gains import Gains, gains, signed
 from lslo_cli.plots.style import Style
-from lslo_cli.plots.text import COLUMNS, Span, TextFigure, coloured, line, remark
+from lslo_cli.plots.text import COLUMNS, TextFigure, TextSpan, coloured, line, remark
 
 SHADES = " ░▒▓█"
 CELL = 5
@@ -71,14 +72,14 @@ def directions_text(
 
 def _maps(demand: Demand, letters: Mapping[str, str]) -> TextFigure:
     """Every pair of panels below the one before it, on one scale."""
-    lines: list[list[Span]] = []
+    lines: list[list[TextSpan]] = []
     for pair in demand.pairs:
         lines += [*([line(pair.title)] if pair.title else []), *_pair(pair, demand, letters), line()]
     unit = f"+100 = {max(map(abs, demand.limits)):,.0f} entries of B" if demand.counts else demand.unit
     return TextFigure([*lines, *remark(f"{unit} kept beyond the target share"), *remark(demand.description)])
 
 
-def _pair(pair: Pair, demand: Demand, letters: Mapping[str, str]) -> list[list[Span]]:
+def _pair(pair: Pair, demand: Demand, letters: Mapping[str, str]) -> list[list[TextSpan]]:
     rows = list(next(iter(pair.panels.values())).index)
     names = {row: f"{letters[row]}  {row}" if row in letters else str(row) for row in rows}
     margin = 1 + max(map(len, names.values()))
@@ -87,16 +88,16 @@ def _pair(pair: Pair, demand: Demand, letters: Mapping[str, str]) -> list[list[S
     stacks = (stack.center(CELL * len(frame.columns)) for stack, frame in panels)
     lines = [line(" " * margin + "  ".join(stacks)), line(" " * margin + "  ".join(heads))]
     for row in rows:
-        spans = [Span(names[row].ljust(margin))]
+        spans = [TextSpan(names[row].ljust(margin))]
         for _, frame in panels:
-            spans += [*(_cell(value, demand) for value in frame.loc[row]), Span("  ")]
+            spans += [*(_cell(value, demand) for value in frame.loc[row]), TextSpan("  ")]
         lines.append(spans)
     return lines
 
 
-def _cell(value: float, demand: Demand) -> Span:
+def _cell(value: float, demand: Demand) -> TextSpan:
     if math.isnan(value):
-        return Span(" " * CELL)
+        return TextSpan(" " * CELL)
     largest = max(map(abs, demand.limits))
     percent = round(100 * value / largest if demand.counts else value)
     shade = SHADES[math.ceil(max(value, 0) / largest * (len(SHADES) - 1)) if percent > 0 else 0]
@@ -104,7 +105,7 @@ def _cell(value: float, demand: Demand) -> Span:
     return coloured(number + shade, value, demand.limits, LOOK.demand)
 
 
-def _block(gained: Gains, targets: Sequence[str], margin: int, cell: int) -> list[list[Span]]:
+def _block(gained: Gains, targets: Sequence[str], margin: int, cell: int) -> list[list[TextSpan]]:
     """All sources against some of the targets; codes that are too long for a column stand upright."""
     height = 1 if max(map(len, targets)) < cell else max(map(len, targets))
     heads = [[code] if height == 1 else list(code.rjust(height)) for code in targets]
@@ -112,13 +113,13 @@ def _block(gained: Gains, targets: Sequence[str], margin: int, cell: int) -> lis
     for language in gained.languages:
         name = f"{language.resource.letter}  {language.code}".ljust(margin)
         values = gained.frame.loc[language.code, list(targets)]
-        lines.append([Span(name), *(_gain(value, gained.limit, cell) for value in values)])
+        lines.append([TextSpan(name), *(_gain(value, gained.limit, cell) for value in values)])
     return lines
 
 
-def _gain(gain: float, limit: float, cell: int) -> Span:
+def _gain(gain: float, limit: float, cell: int) -> TextSpan:
     if math.isnan(gain):
-        return Span("·".rjust(cell))
+        return TextSpan("·".rjust(cell))
     whole = round(gain if cell >= 4 else 9 * gain / limit)
     shown = signed(gain) if cell >= 6 else f"{whole:+d}" if whole else "0"
     return coloured(shown.rjust(cell), gain, (-limit, limit), LOOK.gain)

@@ -10,10 +10,11 @@ from lslo_cli.recipe.files import find_recipe, recipe_folder, recipe_names
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.recipe.memory import CHOOSING, ENVIRONMENT, Memory, last_experiment, read_memory
 from lslo_cli.recipe.memory import FILE as MEMORY_FILE
+from lslo_cli.recipe.recipe import NAME_LENGTH, Recipe
 from lslo_cli.recipe.reproduce import ReproduceSection, Stage
 from lslo_cli.recipe.resolution import given_now, recorded, reopened, resolve
+from lslo_cli.recipe.section import Section
 from lslo_cli.recipe.sections import (
-    NAME_LENGTH,
     AdaptersSection,
     CardSection,
     Classes,
@@ -28,10 +29,8 @@ from lslo_cli.recipe.sections import (
     ModelSection,
     Precision,
     PruneTargets,
-    Recipe,
     RunSection,
     SearchMode,
-    Section,
     Tracker,
     TrainSection,
     WeightLearnSection,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.parsing import parse_toml
-from lslo_cli.recipe.layers import Layer, normalise
+from lslo_cli.recipe.layers import SettingsLayer, normalise
 
 
 def recipe_folder() -> Path:
@@ -38,7 +38,7 @@ def find_recipe(name: str, extending: Path | None = None) -> Path:
     )
 
 
-def recipe_layers(path: Path, extended_by: tuple[Path, ...] = ()) -> list[Layer]:
+def recipe_layers(path: Path, extended_by: tuple[Path, ...] = ()) -> list[SettingsLayer]:
     """The values of a recipe, after those of the recipe it extends.
 
     Raises InputError where a file is missing or not TOML, UsageError where ``extends`` goes in a circle.
@@ -54,7 +54,7 @@ def recipe_layers(path: Path, extended_by: tuple[Path, ...] = ()) -> list[Layer]
             f"cannot read recipe {path}: {error.strerror}", "check the file's permissions"
         ) from None
     parent = values.pop("extends", None)
-    layer = Layer(f" in recipe {path}", values)
+    layer = SettingsLayer(f" in recipe {path}", values)
     if parent is None:
         return [layer]
     if not isinstance(parent, str):

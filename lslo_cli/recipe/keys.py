@@ -10,8 +10,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from lslo_cli.recipe.recipe import Recipe
 from lslo_cli.recipe.section import Section
-from lslo_cli.recipe.sections import Recipe
 
 NUMBERS = {int: "INTEGER", float: "FLOAT"}
 

@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 
-class Layer(NamedTuple):
+class SettingsLayer(NamedTuple):
     """Nested values from one source; ``where`` ends the sentence that complains about one of them."""
 
     where: str
@@ -53,6 +53,6 @@ def has(values: Any, path: Sequence[str]) -> bool:
     return True
 
 
-def source(path: Sequence[str], layers: Sequence[Layer]) -> str:
+def source(path: Sequence[str], layers: Sequence[SettingsLayer]) -> str:
     """Where the value at ``path`` was given last; empty where no layer has it."""
     return next((layer.where for layer in reversed(layers) if has(layer.values, path)), "")

@@ -12,9 +12,11 @@ from lslo_cli.errors import UsageError, nearest
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
 from lslo_cli.recipe.keys import known_keys
-from lslo_cli.recipe.layers import Layer, has, merge, nested, source
+from lslo_cli.recipe.layers import SettingsLayer, has, merge, nested, source
 from lslo_cli.recipe.memory import FILE, Memory, from_environment, worth_remembering
-from lslo_cli.recipe.sections import LanguageEntry, Recipe, Section
+from lslo_cli.recipe.recipe import Recipe
+from lslo_cli.recipe.section import Section
+from lslo_cli.recipe.sections import LanguageEntry
 
 NOTHING = Memory()
 
@@ -42,12 +44,12 @@ def resolve(
     """
     recipe = recipe if recipe is not None else memory.recipe
     layers = [
-        Layer(f" in {FILE}", nested(memory.environment)),
-        Layer(" in the environment", nested(from_environment())),
+        SettingsLayer(f" in {FILE}", nested(memory.environment)),
+        SettingsLayer(" in the environment", nested(from_environment())),
         *(recipe_layers(find_recipe(recipe)) if recipe is not None else ()),
-        Layer(f" in {FILE}", nested(memory.given)),
-        Layer(" in --set", nested(dict(map(_assignment, assignments)))),
-        Layer("", nested({key: value for key, value in (given or {}).items() if value is not None})),
+        SettingsLayer(f" in {FILE}", nested(memory.given)),
+        SettingsLayer(" in --set", nested(dict(map(_assignment, assignments)))),
+        SettingsLayer("", nested({key: value for key, value in (given or {}).items() if value is not None})),
     ]
     values = reduce(merge, (layer.values for layer in layers))
     try:
@@ -80,7 +82,7 @@ def reopened(values: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
     What it says of the machine is left out. Raises UsageError as :func:`resolve` does.
     """
     kept = {**BEFORE, **{key: value for key, value in values.items() if key != "run"}}
-    layers = [Layer(" as recorded", kept), Layer("", nested(given))]
+    layers = [SettingsLayer(" as recorded", kept), SettingsLayer("", nested(given))]
     merged = reduce(merge, (layer.values for layer in layers))
     try:
         return Recipe.model_validate(merged)
@@ -101,7 +103,9 @@ def _assignment(text: str) -> tuple[str, Any]:
         return key, value
 
 
-def _as_usage_error(error: ValidationError, values: Mapping[str, Any], layers: Sequence[Layer]) -> UsageError:
+def _as_usage_error(
+    error: ValidationError, values: Mapping[str, Any], layers: Sequence[SettingsLayer]
+) -> UsageError:
     """The first thing pydantic complains about, in terms of the key a person wrote and of where it stands."""
     problem = error.errors()[0]
     path = [str(part) for part in problem["loc"]]

@@ -1,48 +1,34 @@
-"""Everything an experiment depends on, as frozen sections. The only place with default values."""
+"""The settings of an experiment, as frozen sections of its recipe. The only place with default values."""
 
 from __future__ import annotations
 
 import os
 from enum import StrEnum
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from lslo_cli.errors import UsageError
 from lslo_cli.method.allocation import Rule
-from lslo_cli.method.codes import model_code
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.languages import (
-    LANGUAGE_SETS,
-    LANGUAGES,
-    Language,
     Resource,
-    language_names,
-    resolve_languages,
 )
 from lslo_cli.method.metrics import CHRF_PLUS_PLUS, METRICS, SPBLEU, metric_named
-from lslo_cli.method.relations import FAMILY_OF
-from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.span import Span
-from lslo_cli.recipe.base import BaseSection
-from lslo_cli.recipe.flare import FlareSection
-from lslo_cli.recipe.reproduce import ReproduceSection
 from lslo_cli.recipe.section import (
     Count,
     CountOrZero,
-    FolderName,
     NonNegative,
     Positive,
     Probability,
     Ratio,
     Section,
 )
-from lslo_cli.world import NEWCOMERS, WORLD, Sizes, world
+from lslo_cli.world import Sizes
 
 PAPER_GPS = 0.9
 """How much of its high- and medium-resource adapters the paper's main run prunes (table 1)."""
@@ -50,12 +36,8 @@ PAPER_GPS = 0.9
 BATCH_TOKENS = 4000
 """The size of a batch in the authors' runs, padding included; ``fit.accumulate`` of them make an update."""
 
-NAME_LENGTH = 100
-"""Characters of a folder's name that codes may fill; file systems take 255 bytes, suffixes included."""
-
 FromHome = Annotated[str, AfterValidator(os.path.expanduser)]
 """A name or a path, where ``~`` is the user's home: a shell leaves it alone in quotes and in recipes."""
-NewCode = Annotated[str, Field(pattern="^[a-z]{2,3}(_[A-Z][a-z]{3})?$")]
 
 
 class Method(StrEnum):
@@ -359,121 +341,3 @@ class RunSection(Section):
     """CPU threads, and processes that score; without it torch's choice."""
     track: Tracker | None = None
     """A tracker that is told what metrics.jsonl says; without it none."""
-
-
-class Recipe(Section):
-    """Everything an experiment depends on.
-
-    ``new_languages`` are languages that the base model does not know, each with the relative whose token its
-    own begins as. They come after ``langs``.
-    """
-
-    name: FolderName | None = None
-    """The experiment's folder in --results; without it the recipe's name or the languages."""
-    description: str = ""
-    """A line about the recipe."""
-    seed: CountOrZero = 2
-    """Seed of everything random."""
-    langs: str | tuple[str, ...] = "lang12"
-    """lang12, lang30, world12, or codes: en,fr,wo."""
-    languages: dict[str, LanguageEntry] = Field(default_factory=dict)
-    classes: Classes = Classes.GIVEN
-    new_languages: dict[NewCode, str] = Field(default_factory=dict)
-    model: ModelSection = ModelSection()
-    data: DataSection = DataSection()
-    fit: FitSection = FitSection()
-    adapters: AdaptersSection = AdaptersSection()
-    weight_learn: WeightLearnSection = WeightLearnSection()
-    estimate_subspace: EstimateSubspaceSection = EstimateSubspaceSection()
-    train: TrainSection = TrainSection()
-    evaluate: EvaluateSection = EvaluateSection()
-    base: BaseSection = BaseSection()
-    flare: FlareSection = FlareSection()
-    card: CardSection = CardSection()
-    run: RunSection = RunSection()
-    reproduce: ReproduceSection = ReproduceSection()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _paper_run(cls, values: Any) -> Any:
-        """Without ranks the run is the paper's, 2;2;8+GPS(0.9): prune where nothing is said of pruning.
-
-        Adapters for new languages alone are not pruned: those languages are very low in resources.
-        """
-        train = values.get("train", {}) if isinstance(values, dict) else None
-        if not isinstance(train, dict) or values.get("new_languages"):
-            return values
-        if train.get("ranks") is None and "gps" not in train and train.get("method", "lslo") == "lslo":
-            return {**values, "train": {**train, "gps": PAPER_GPS}}
-        return values
-
-    @property
-    def experiment(self) -> str:
-        """The name of the experiment's folder: the recipe's, or that of the language set, or its codes.
-
-        The codes of new languages follow: what is found with them is another experiment. Where all this is
-        too long for a folder, it is counted, with a digest: ``100-languages-1f2e3d4c``.
-        """
-        names = (self.langs,) if self.langs in self.language_sets() else self.language_names()
-        codes = [model_code(name) for name in names]
-        name = "-".join((self.name or "-".join(codes), *self.new_languages))
-        if self.name or len(name) <= NAME_LENGTH:
-            return name
-        digest = sha256(name.encode()).hexdigest()[:8]
-        return f"{len(codes) + len(self.new_languages)}-languages-{digest}"
-
-    def known_languages(self) -> dict[str, Language]:
-        """The paper's languages, the built-in world's, those this recipe describes, and those it adds.
-
-        Whatever a new language is elsewhere, the base model has no bitext of it: unless this recipe describes
-        it, it is very low in resources. Where its family is unknown, it is its relative's.
-        """
-        described = {
-            code: Language(code, entry.resource, entry.family or FAMILY_OF.get(code, ""), entry.bitext)
-            for name, entry in self.languages.items()
-            for code in (model_code(name),)
-        }
-        known = {**LANGUAGES, **world(self.data.world), **NEWCOMERS}
-        families = {**FAMILY_OF, **{code: language.family for code, language in known.items()}}
-        added = {
-            code: Language(code, Resource.VERY_LOW, families.get(code) or families.get(relative, ""))
-            for code, relative in self.new_languages.items()
-        }
-        return {**known, **added, **described}
-
-    def language_names(self) -> tuple[str, ...]:
-        """The languages of the experiment as they were named, without new ones."""
-        return language_names(self.langs, self.language_sets())
-
-    def selected_languages(self) -> tuple[Language, ...]:
-        """The languages of the experiment.
-
-        Raises UsageError for an unknown code, and for one that the built-in world lacks where it is the text.
-        """
-        languages = resolve_languages(
-            self.langs, self.known_languages(), self.language_sets(), added=self.new_languages
-        )
-        spoken = {*WORLD, *NEWCOMERS, *self.new_languages}
-        strangers = [each.code for each in languages if each.code not in spoken]
-        if self.data.path == "world" and strangers:
-            raise UsageError(
-                f"the text here is the built-in world, whose languages are synthetic, without {strangers[0]}",
-                "leave out --langs, or give --langs world12; real languages need --data, and no demo recipe "
-                "(unset LSLO_RECIPE)",
-            )
-        return languages
-
-    @staticmethod
-    def language_sets() -> dict[str, tuple[str, ...]]:
-        """The names that ``langs`` takes for several languages."""
-        return {**LANGUAGE_SETS, "world12": tuple(WORLD)}
-
-    def estimation_schedule(self) -> GradualPruning:
-        """Eq. 4 with the settings of subspace estimation."""
-        stage = self.estimate_subspace
-        epochs = stage.epochs or self.fit.epochs
-        return GradualPruning(stage.target_ratio, stage.start_epoch, stage.duration, epochs)
-
-    def training_schedule(self) -> GradualPruning:
-        """Eq. 4 with the settings of the final fine-tuning run."""
-        return GradualPruning(self.train.gps, self.train.gps_start, self.train.gps_duration, self.fit.epochs)

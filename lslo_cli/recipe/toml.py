@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from lslo_cli.recipe.sections import Recipe, Section
+from lslo_cli.recipe.recipe import Recipe
+from lslo_cli.recipe.section import Section
 
 
 def to_toml(recipe: Recipe) -> str:

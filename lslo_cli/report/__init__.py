@@ -1,7 +1,7 @@
 """Tables, each a pure function from results to unrounded values, and one writer for each format."""
 
 from lslo_cli.report.correlations import CORRELATION_TABLES, printed_correlation_table
-from lslo_cli.report.document import Document, Figure, Section
+from lslo_cli.report.document import DocumentSection, Figure, ReportDocument
 from lslo_cli.report.findings import Finding, Verdict, findings, findings_table
 from lslo_cli.report.latex import document_as_latex, latex
 from lslo_cli.report.markdown import document_as_markdown, markdown
@@ -14,7 +14,7 @@ from lslo_cli.report.seeds import over_seeds, spread_table
 from lslo_cli.report.settings import SETTINGS_TABLE, settings_table
 from lslo_cli.report.sizes import correlation_tables, size_table
 from lslo_cli.report.study import SeedResults, Study
-from lslo_cli.report.table import Cell, Column, Difference, Line, Source, Spread, Table
+from lslo_cli.report.table import Cell, Column, Difference, RowSource, SourceCell, Spread, Table
 from lslo_cli.report.tidy import document_as_csv
 
 __all__ = [
@@ -24,13 +24,13 @@ __all__ = [
     "Cell",
     "Column",
     "Difference",
-    "Document",
+    "DocumentSection",
     "Figure",
     "Finding",
-    "Line",
-    "Section",
+    "ReportDocument",
+    "RowSource",
     "SeedResults",
-    "Source",
+    "SourceCell",
     "Spread",
     "Study",
     "Table",

@@ -13,8 +13,8 @@ from lslo_cli.report import (
     CORRELATION_TABLES,
     SCORE_TABLES,
     SETTINGS_TABLE,
-    Document,
-    Section,
+    DocumentSection,
+    ReportDocument,
     Study,
     Table,
     document_as_csv,
@@ -50,7 +50,7 @@ class Format(StrEnum):
     HTML = "html"
 
 
-WRITERS: dict[Format, Callable[[Document], str]] = {
+WRITERS: dict[Format, Callable[[ReportDocument], str]] = {
     Format.MARKDOWN: document_as_markdown,
     Format.LATEX: document_as_latex,
     Format.CSV: document_as_csv,
@@ -58,7 +58,9 @@ WRITERS: dict[Format, Callable[[Document], str]] = {
 }
 
 
-def build(studies: Sequence[Study], numbers: Sequence[int] = TABLES, *, figures: bool = False) -> Document:
+def build(
+    studies: Sequence[Study], numbers: Sequence[int] = TABLES, *, figures: bool = False
+) -> ReportDocument:
     """The report on some studies: findings, the paper's tables with ours beside them, and other runs.
 
     ``numbers`` choose among :data:`TABLES`; runs that no table has are left out unless all are wanted.
@@ -70,15 +72,15 @@ def build(studies: Sequence[Study], numbers: Sequence[int] = TABLES, *, figures:
                 f"there is no report of table {number}", f"tables: {', '.join(str(each) for each in TABLES)}"
             )
     sections = tuple(_section(study, numbers, figures) for study in studies)
-    return Document("The paper's tables and ours", sections, GLOSSARY)
+    return ReportDocument("The paper's tables and ours", sections, GLOSSARY)
 
 
-def write(document: Document, form: Format) -> str:
+def write(document: ReportDocument, form: Format) -> str:
     """The document as text."""
     return WRITERS[form](document)
 
 
-def _section(study: Study, numbers: Sequence[int], figures: bool) -> Section:
+def _section(study: Study, numbers: Sequence[int], figures: bool) -> DocumentSection:
     experiments = distinct(artifact.experiment for artifact in study.artifacts())
     drawn: tuple[Figure, ...] = ()
     if figures:
@@ -86,7 +88,7 @@ def _section(study: Study, numbers: Sequence[int], figures: bool) -> Section:
 
         drawn = tuple(draw(study))
     title = f"{experiments}: {study.model.name}, {len(study.languages)} languages"
-    return Section(
+    return DocumentSection(
         title, facts(study), tuple(_tables(study, numbers)), drawn, tuple(_summary(study, numbers))
     )
 

@@ -17,7 +17,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Section:
+class DocumentSection:
     """The tables and figures of one study, after what it shows in words and the facts behind all."""
 
     title: str
@@ -28,9 +28,9 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Document:
+class ReportDocument:
     """A title, its sections, and what the terms in them mean."""
 
     title: str
-    sections: tuple[Section, ...]
+    sections: tuple[DocumentSection, ...]
     glossary: tuple[tuple[str, str], ...] = ()

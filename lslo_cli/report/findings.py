@@ -8,7 +8,7 @@ from enum import StrEnum
 from statistics import fmean
 
 from lslo_cli.method.statistics import Interval, interval_over_seeds
-from lslo_cli.paper import CLAIMS, Claim, Comparison, Expectation, printed_correlations, printed_table
+from lslo_cli.paper import CLAIMS, Claim, ClaimedComparison, Expectation, printed_correlations, printed_table
 from lslo_cli.report.correlations import CORRELATION_TABLES, correlation_row
 from lslo_cli.report.study import AVERAGE, Study
 from lslo_cli.report.table import Cell, Column, Difference, Table, two_decimals
@@ -156,7 +156,7 @@ def notes_on(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield ONE_SEED_NOTE
 
 
-def _compare(study: Study, claim: Claim, comparison: Comparison) -> Outcome:
+def _compare(study: Study, claim: Claim, comparison: ClaimedComparison) -> Outcome:
     table = printed_table(claim.number)
     column = comparison.column
     printed = [
@@ -174,7 +174,7 @@ def _compare(study: Study, claim: Claim, comparison: Comparison) -> Outcome:
     return Outcome(text, column, fmean(differences), interval, paper, verdict)
 
 
-def _differences(study: Study, comparison: Comparison) -> list[float]:
+def _differences(study: Study, comparison: ClaimedComparison) -> list[float]:
     """How much higher the run scores than the other in every seed that has both."""
     pairs = (
         tuple(seed.score(run, comparison.column, study.metric) for run in (comparison.run, comparison.other))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lslo_cli.report.document import Document
-from lslo_cli.report.table import Cell, Column, Line, Source, Table
+from lslo_cli.report.document import ReportDocument
+from lslo_cli.report.table import Cell, Column, RowSource, SourceCell, Table
 
 WIDE = 6
 """Columns from which on a table spans both columns of a page."""
@@ -20,7 +20,7 @@ SPECIAL = {
 }  # fmt: skip
 
 
-def document_as_latex(document: Document) -> str:
+def document_as_latex(document: ReportDocument) -> str:
     """Every table as a float with a caption, to be \\input; a comment names the packages.
 
     The facts of each section stand in comments above its tables. Figures are left out.
@@ -64,7 +64,7 @@ def escaped(text: str) -> str:
 def _rows(table: Table, width: int) -> Iterator[str]:
     """The rows: a heading and a rule where a block begins, gaps between rows of several sources."""
     lead = len(table.columns) - width
-    gaps = any(isinstance(cell, Source) for row in table.rows for cell in row)
+    gaps = any(isinstance(cell, SourceCell) for row in table.rows for cell in row)
     for number, (same, row) in enumerate(table.lines()):
         if same < lead:
             yield from [r"\midrule"] * (number > 0)
@@ -87,7 +87,7 @@ def _cell(column: Column, cell: Cell) -> str:
 
 
 def _is_papers(row: tuple[Cell, ...]) -> bool:
-    return any(isinstance(cell, Source) and cell.line is Line.PAPER for cell in row)
+    return any(isinstance(cell, SourceCell) and cell.line is RowSource.PAPER for cell in row)
 
 
 def _one_line(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lslo_cli.report.document import Document, Section
+from lslo_cli.report.document import DocumentSection, ReportDocument
 from lslo_cli.report.table import Table
 
 
@@ -18,13 +18,13 @@ def markdown(table: Table) -> str:
     return f"**{_as_text(table.heading)}**\n\n{body}\n{notes}"
 
 
-def document_as_markdown(document: Document) -> str:
+def document_as_markdown(document: ReportDocument) -> str:
     """A report as Markdown. Figures are left out: a Markdown file cannot hold them."""
     parts = [f"# {_as_text(document.title)}\n", *(_section(section) for section in document.sections)]
     return "\n".join(parts)
 
 
-def _section(section: Section) -> str:
+def _section(section: DocumentSection) -> str:
     facts = "".join(f"- {_as_text(name)}: {_as_text(value)}\n" for name, value in section.facts)
     tables = "\n".join(markdown(table) for table in section.tables)
     return f"## {_as_text(section.title)}\n\n{facts}\n{tables}"

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
-from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.report.table import Column, Table, millions, two_decimals

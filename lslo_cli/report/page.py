@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from importlib import resources
 
-from lslo_cli.report.document import Document, Figure, Section
-from lslo_cli.report.table import Cell, Column, Source, Table
+from lslo_cli.report.document import DocumentSection, Figure, ReportDocument
+from lslo_cli.report.table import Cell, Column, SourceCell, Table
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """What the page may load: figures inside it, and its own style."""
@@ -18,7 +18,7 @@ POINT = 1.6
 """Pixels on the page for a point of a figure, so that the type of all figures has one size."""
 
 
-def document_as_html(document: Document) -> str:
+def document_as_html(document: ReportDocument) -> str:
     """The whole page; figures are SVG in data URIs."""
     style = (resources.files("lslo_cli.report") / "page.css").read_text(encoding="utf-8")
     parts = [
@@ -42,7 +42,7 @@ def document_as_html(document: Document) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _contents(document: Document) -> Iterator[str]:
+def _contents(document: ReportDocument) -> Iterator[str]:
     """Links to every table and to the figures, a line for each section."""
     yield "<nav>"
     for number, section in enumerate(document.sections):
@@ -59,7 +59,7 @@ def _contents(document: Document) -> Iterator[str]:
     yield "</nav>"
 
 
-def _glossary(document: Document) -> Iterator[str]:
+def _glossary(document: ReportDocument) -> Iterator[str]:
     if document.glossary:
         yield '<section id="glossary">'
         yield "<h2>Glossary</h2>"
@@ -73,7 +73,7 @@ def _facts(facts: Sequence[tuple[str, str]]) -> Iterator[str]:
     yield "</dl>"
 
 
-def _section(section: Section, anchor: str) -> Iterator[str]:
+def _section(section: DocumentSection, anchor: str) -> Iterator[str]:
     yield f"<h2>{escape(section.title)}</h2>"
     if section.summary:
         yield '<div class="summary">'
@@ -114,7 +114,7 @@ def _table(table: Table) -> Iterator[str]:
     lead = max(0, table.names - 2)
     yield f"<h3>{escape(table.heading)}</h3>"
     yield '<div class="scroll" tabindex="0">'
-    sourced = any(isinstance(cell, Source) for row in table.rows for cell in row)
+    sourced = any(isinstance(cell, SourceCell) for row in table.rows for cell in row)
     yield f"<table{_class('' if sourced else 'plain')}>"
     heads = (
         f'<th scope="col"{_class("" if n < table.names else "value")}>{escape(column.name)}</th>'
@@ -153,7 +153,7 @@ def _block_head(names: tuple[Cell, ...], width: int) -> str:
 
 def _row(table: Table, row: tuple[Cell, ...], lead: int, height: int) -> str:
     """One row. ``height`` is that of its name over the rows that share it, 0 where a row above wrote it."""
-    source = next((cell for cell in row if isinstance(cell, Source)), None)
+    source = next((cell for cell in row if isinstance(cell, SourceCell)), None)
     classes = [*(["first"] if height else []), *([_slug(source.line.value)] if source else [])]
     cells = []
     for number, (column, cell) in enumerate(zip(table.columns, row, strict=True)):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+from lslo_cli.artifacts.evaluations import EvaluationResult
+from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import groups
 from lslo_cli.method.metrics import SPBLEU

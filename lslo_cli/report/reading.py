@@ -8,14 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder
-from lslo_cli.artifacts.results import (
-    EvaluationResult,
-    IndexStrategyResult,
-    PruneReportResult,
-    SubspaceResult,
-    TrainingResult,
-)
+from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, SubspaceResult, TrainingResult
 from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.errors import InputError
 from lslo_cli.method.metrics import SPBLEU

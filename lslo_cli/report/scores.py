@@ -13,8 +13,8 @@ from lslo_cli.report.table import (
     Cell,
     Column,
     Difference,
-    Line,
-    Source,
+    RowSource,
+    SourceCell,
     Spread,
     Table,
     millions,
@@ -46,10 +46,10 @@ def score_table(number: int, study: Study) -> Table:
         theirs = [row.scores[group] for group in printed.groups] + [row.average]
         names = (row.section, row.label, row.key)
         rows.append((*names, _our_source(ours[-1], study, comparable), *_parameters(study, row, ours), *ours))
-        papers = Source(Line.PAPER, "" if comparable else "paper (M2M-124)")
+        papers = SourceCell(RowSource.PAPER, "" if comparable else "paper (M2M-124)")
         rows.append((*names, papers, None, row.params, *theirs))
         if comparable and ours[-1] is not None:
-            rows.append((*names, Source(Line.DIFFERENCE), None, None, *_differences(ours, theirs)))
+            rows.append((*names, SourceCell(RowSource.DIFFERENCE), None, None, *_differences(ours, theirs)))
     return Table(
         title=f"{printed.title}, {printed.languages}: {study.metric} by group of directions",
         columns=(
@@ -68,10 +68,12 @@ def score_table(number: int, study: Study) -> Table:
     )
 
 
-def _our_source(average: Spread | None, study: Study, comparable: bool) -> Source:
+def _our_source(average: Spread | None, study: Study, comparable: bool) -> SourceCell:
     if average is None:
-        return Source(Line.NOT_RUN)
-    return Source(Line.OURS, "" if comparable else f"ours ({study.model.name.rstrip('/').split('/')[-1]})")
+        return SourceCell(RowSource.NOT_RUN)
+    return SourceCell(
+        RowSource.OURS, "" if comparable else f"ours ({study.model.name.rstrip('/').split('/')[-1]})"
+    )
 
 
 def _parameters(study: Study, row: PrintedRow, ours: list[Spread | None]) -> tuple[Cell, Cell]:

@@ -9,7 +9,7 @@ from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.paper import PrintedSchedule, printed_schedules, printed_table
 from lslo_cli.report.provenance import made_by
 from lslo_cli.report.study import Study, distinct
-from lslo_cli.report.table import Cell, Column, Line, Source, Table
+from lslo_cli.report.table import Cell, Column, RowSource, SourceCell, Table
 
 SETTINGS_TABLE = 7
 
@@ -27,9 +27,9 @@ def settings_table(study: Study) -> Table:
     )
     rows: list[tuple[Cell, ...]] = []
     for row, ours in zip(printed.rows, used, strict=True):
-        ended: tuple[Cell, ...] = (Source(Line.NOT_RUN), *[None] * 4)
-        rows.append((row.label, *((Source(Line.OURS), *_columns(ours)) if ours else ended)))
-        rows.append((row.label, Source(Line.PAPER), *_columns(_printed(row))))
+        ended: tuple[Cell, ...] = (SourceCell(RowSource.NOT_RUN), *[None] * 4)
+        rows.append((row.label, *((SourceCell(RowSource.OURS), *_columns(ours)) if ours else ended)))
+        rows.append((row.label, SourceCell(RowSource.PAPER), *_columns(_printed(row))))
     made = [seed.subspace or seed.language_subspace for seed in study.seeds]
     return Table(
         title=printed.title,

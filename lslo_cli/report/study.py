@@ -7,13 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lslo_cli.artifacts.results import (
-    EvaluationResult,
-    IndexStrategyResult,
-    PruneReportResult,
-    SubspaceResult,
-    TrainingResult,
-)
+from lslo_cli.artifacts.evaluations import EvaluationResult
+from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, SubspaceResult, TrainingResult
 from lslo_cli.artifacts.schema import Artifact, ModelIdentity
 from lslo_cli.method.languages import Language, groups
 from lslo_cli.method.metrics import SPBLEU

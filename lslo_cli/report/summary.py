@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
-from lslo_cli.artifacts.results import CorrelationRow, EvaluationResult
+from lslo_cli.artifacts.evaluations import EvaluationResult
+from lslo_cli.artifacts.results import CorrelationRow
 from lslo_cli.method.languages import groups, resource_classes
 from lslo_cli.method.statistics import interval_over_seeds
 

@@ -30,7 +30,7 @@ class Spread:
         return cls(fmean(values), deviation, min(values), max(values), len(values))
 
 
-class Line(StrEnum):
+class RowSource(StrEnum):
     """Whose numbers a row holds."""
 
     OURS = "ours"
@@ -40,10 +40,10 @@ class Line(StrEnum):
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceCell:
     """Whose numbers a row holds, as a cell; ``name`` is written in place of the plain word."""
 
-    line: Line
+    line: RowSource
     name: str = ""
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ class Difference:
     value: float
 
 
-Cell = str | int | float | Spread | Difference | Source | None
+Cell = str | int | float | Spread | Difference | SourceCell | None
 """None where there is no value."""
 
 
@@ -114,7 +114,7 @@ class Column:
         """``value`` as text, and its deviation, empty for all but a spread over several seeds."""
         if value is None:
             return "-", ""
-        if isinstance(value, str | Source):
+        if isinstance(value, str | SourceCell):
             return str(value), ""
         if isinstance(value, Difference):
             return ("+" if value.value >= 0 else "") + self.write(value.value), ""

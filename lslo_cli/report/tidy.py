@@ -6,15 +6,15 @@ import csv
 import io
 from collections.abc import Iterator
 
-from lslo_cli.report.document import Document
-from lslo_cli.report.table import Cell, Difference, Source, Spread, Table
+from lslo_cli.report.document import ReportDocument
+from lslo_cli.report.table import Cell, Difference, SourceCell, Spread, Table
 
 HEADER = ("study", "table", "row", "run", "source", "column", "value", "deviation", "minimum", "maximum", "n",
           "text")  # fmt: skip
 RUN = "Run"
 
 
-def document_as_csv(document: Document) -> str:
+def document_as_csv(document: ReportDocument) -> str:
     """Every value of every table as CSV with one header.
 
     ``row`` joins the row's names, ``run`` names the run where there is one, and ``source`` says whose the
@@ -32,10 +32,10 @@ def document_as_csv(document: Document) -> str:
 def _lines(table: Table) -> Iterator[list[object]]:
     for row in table.rows:
         names = list(zip(table.columns, row, strict=True))[: table.names]
-        source = next((cell for _, cell in names if isinstance(cell, Source)), None)
+        source = next((cell for _, cell in names if isinstance(cell, SourceCell)), None)
         run = next((cell for column, cell in names if column.name == RUN), None)
         label = " / ".join(
-            str(cell) for column, cell in names if cell and column.shown and not isinstance(cell, Source)
+            str(cell) for column, cell in names if cell and column.shown and not isinstance(cell, SourceCell)
         )
         for column, cell in list(zip(table.columns, row, strict=True))[table.names :]:
             if cell is not None:

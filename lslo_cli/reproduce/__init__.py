@@ -1,15 +1,15 @@
 """Tables and figures of the paper by name: which jobs they are, and doing those that are not done."""
 
 from lslo_cli.reproduce.execution import execute
-from lslo_cli.reproduce.jobs import Job, Jobs, Kind, jobs_of, only, waves
+from lslo_cli.reproduce.jobs import Job, JobKind, Jobs, jobs_of, only, waves
 from lslo_cli.reproduce.making import is_current
 from lslo_cli.reproduce.targets import GROUPS, Target, find_targets
 
 __all__ = [
     "GROUPS",
     "Job",
+    "JobKind",
     "Jobs",
-    "Kind",
     "Target",
     "execute",
     "find_targets",

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
 from lslo_cli.artifacts.lock import write_locked
-from lslo_cli.artifacts.results import CorrelationRow, EvaluationResult, PruneReportResult, TrainingResult
+from lslo_cli.artifacts.results import CorrelationRow, PruneReportResult, TrainingResult
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.languages import Language
 from lslo_cli.report import markdown, over_seeds, quality_table, spread_table
 from lslo_cli.report.building import TABLES, Format, build, write
 from lslo_cli.report.reading import read_studies
-from lslo_cli.reproduce import Job, Kind, Target, execute, find_targets, jobs_of
+from lslo_cli.reproduce import Job, JobKind, Target, execute, find_targets, jobs_of
 
 RECIPE = "demo"
 
@@ -82,10 +83,10 @@ def _summary(jobs: Sequence[Job]) -> SeedSummary:
     """What the jobs of one seed have made."""
     experiment = jobs[0].experiment
     folder: ExperimentFolder = experiment.folder
-    runs = [folder.run(job.name) for job in jobs if job.kind is Kind.RUN]
+    runs = [folder.run(job.name) for job in jobs if job.kind is JobKind.RUN]
     trained = [run for run in runs if run.name != BASE_RUN]
     report = store.read(folder.prune_report, PruneReportResult).result
-    figures = [job.name for job in jobs if job.kind is Kind.FIGURE]
+    figures = [job.name for job in jobs if job.kind is JobKind.FIGURE]
     return SeedSummary(
         seed=experiment.recipe.seed,
         folder=folder.path,

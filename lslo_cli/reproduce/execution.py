@@ -25,7 +25,7 @@ HEARD_EVERY = 0.2
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """How a job ended: whether it made anything, or the error it ended with."""
 
     made: bool = False
@@ -57,7 +57,7 @@ def execute(jobs: Jobs, processes: int = 1, on_event: OnEvent = ignore) -> None:
         raise RunError(f"{', '.join(undone)} not made; {label}: {error.message}", error.hint)
 
 
-Doing = Iterator[tuple[Job, Outcome]]
+Doing = Iterator[tuple[Job, JobOutcome]]
 
 
 def _one_by_one(jobs: Jobs, failed: dict[str, LsloError], overall: Overall) -> Doing:
@@ -72,7 +72,7 @@ def _side_by_side(processes: int, jobs: Jobs, failed: dict[str, LsloError], over
     events = context.Queue()
     waiting = dict(jobs)
     done: set[str] = set()
-    running: dict[Future[Outcome], Job] = {}
+    running: dict[Future[JobOutcome], Job] = {}
     pool = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(events,))
     try:
         while waiting or running:
@@ -95,12 +95,12 @@ def _side_by_side(processes: int, jobs: Jobs, failed: dict[str, LsloError], over
         pool.shutdown(cancel_futures=True)
 
 
-def attempt(job: Job, on_event: OnEvent) -> Outcome:
+def attempt(job: Job, on_event: OnEvent) -> JobOutcome:
     """Make a job, and say how that ended."""
     try:
-        return Outcome(made=make(job, on_event))
+        return JobOutcome(made=make(job, on_event))
     except LsloError as error:
-        return Outcome(error=error)
+        return JobOutcome(error=error)
 
 
 def _blocked(jobs: Jobs, label: str, failed: dict[str, LsloError]) -> bool:
@@ -138,7 +138,7 @@ def _end(*_: Any) -> None:
     sys.exit(1)
 
 
-def _attempt_here(job: Job) -> Outcome:
+def _attempt_here(job: Job) -> JobOutcome:
     return attempt(job, lambda event: _tell((job.label, event)))
 
 

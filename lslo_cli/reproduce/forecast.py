@@ -15,7 +15,7 @@ from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.base_info import base_facts
 from lslo_cli.models.work import Work, batches_of_flores, work_of
 from lslo_cli.recipe import Method, Recipe, Stage
-from lslo_cli.reproduce.jobs import Job, Jobs, Kind
+from lslo_cli.reproduce.jobs import Job, JobKind, Jobs
 from lslo_cli.reproduce.making import is_current
 from lslo_cli.tasks import Experiment, choices
 from lslo_cli.tasks.setup import prepare
@@ -24,7 +24,7 @@ COMMANDS = {
     Stage.WEIGHT_LEARN: "weight-learn",
     Stage.ESTIMATE: "estimate-subspace",
     Stage.ESTIMATE_LANGUAGE: "estimate-subspace",
-    Kind.RUN: "train",
+    JobKind.RUN: "train",
 }
 
 

@@ -33,7 +33,7 @@ STAGES = {
 """The stages that write the artifacts of which an experiment has one."""
 
 
-class Kind(StrEnum):
+class JobKind(StrEnum):
     """What a job makes beside the stages: a run with its scores, or a figure."""
 
     RUN = "run"
@@ -48,7 +48,7 @@ class Job:
     """
 
     label: str
-    kind: Stage | Kind
+    kind: Stage | JobKind
     experiment: Experiment
     needs: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
@@ -67,14 +67,14 @@ class Job:
                 return recipe.weight_learn.epochs or recipe.fit.epochs
             case Stage.ESTIMATE | Stage.ESTIMATE_LANGUAGE:
                 return recipe.estimate_subspace.epochs or recipe.fit.epochs
-            case Kind.RUN if self.name != BASE_RUN:
+            case JobKind.RUN if self.name != BASE_RUN:
                 return recipe.fit.epochs
         return 0
 
     @property
     def steps(self) -> int:
         """Its share of all work: the epochs that it trains, and :data:`EVALUATION` where it translates."""
-        return self.epochs + (EVALUATION if self.kind is Kind.RUN else 0)
+        return self.epochs + (EVALUATION if self.kind is JobKind.RUN else 0)
 
 
 def jobs_of(targets: Sequence[Target], results: Path, seeds: Sequence[int], command: str) -> Jobs:
@@ -119,7 +119,7 @@ def only(jobs: Jobs, names: Collection[str]) -> Jobs:
 def waves(jobs: Jobs) -> list[list[Job]]:
     """What runs share, in order; the runs, which do not need each other; and what is made of them."""
     shared = [job for job in jobs.values() if job.kind in tuple(Stage) and job.kind is not Stage.PRUNE_REPORT]
-    runs = [job for job in jobs.values() if job.kind is Kind.RUN]
+    runs = [job for job in jobs.values() if job.kind is JobKind.RUN]
     rest = [job for job in jobs.values() if job not in shared and job not in runs]
     return [shared, runs, rest]
 
@@ -183,14 +183,14 @@ class _Experiment:
                 needs = (*needs, self.stage(Stage.ESTIMATE))
             if recipe.train.ranks not in (None, choices.AUTO) and recipe.train.method is Method.LSLO:
                 parse_ranks(recipe.train.ranks, recipe.selected_languages())
-        return self._job(name, Kind.RUN, experiment, needs)
+        return self._job(name, JobKind.RUN, experiment, needs)
 
     def figure(self, name: str, runs: Sequence[str]) -> str:
         """A figure needs the stage that writes the artifact it is best drawn from, or else the runs."""
         stage = STAGES.get(figure_named(name).reads[0])
         needs = (self.stage(stage),) if stage else tuple(runs)
         names = () if stage else tuple(label.rpartition("/")[2] for label in runs)
-        return self._job(name, Kind.FIGURE, self.experiment(), needs, names)
+        return self._job(name, JobKind.FIGURE, self.experiment(), needs, names)
 
     def _learned(self, index: str | None) -> tuple[str, ...]:
         """What a stage with this index needs: weight learning, unless the index is given otherwise."""
@@ -199,7 +199,7 @@ class _Experiment:
     def _job(
         self,
         name: str,
-        kind: Stage | Kind,
+        kind: Stage | JobKind,
         experiment: Experiment,
         needs: tuple[str, ...] = (),
         runs: tuple[str, ...] = (),

@@ -6,19 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lslo_cli import tasks
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.lock import locked
-from lslo_cli.artifacts.results import (
-    EvaluationResult,
-    IndexStrategyResult,
-    PruneReportResult,
-    SubspaceResult,
-    TrainingResult,
-)
+from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, SubspaceResult, TrainingResult
 from lslo_cli.events import Noted, OnEvent
 from lslo_cli.plots.catalogue import figure_named
 from lslo_cli.recipe import Stage
-from lslo_cli.reproduce.jobs import Job, Kind
+from lslo_cli.reproduce.jobs import Job, JobKind
 from lslo_cli.tasks import Written
 from lslo_cli.tasks.choices import subspace_path
 from lslo_cli.tasks.evaluations import place
@@ -28,15 +23,15 @@ from lslo_cli.training.checkpoint import CheckpointError
 
 def make(job: Job, on_event: OnEvent) -> bool:
     """Make what a job is for, continuing what was interrupted; returns False where all was up to date."""
-    if job.kind is Kind.FIGURE:
+    if job.kind is JobKind.FIGURE:
         draw(job)
         return True
-    steps: dict[Stage | Kind, Callable[[Job, OnEvent], list[Written]]] = {
+    steps: dict[Stage | JobKind, Callable[[Job, OnEvent], list[Written]]] = {
         Stage.WEIGHT_LEARN: _learn,
         Stage.ESTIMATE: _estimate,
         Stage.ESTIMATE_LANGUAGE: _estimate,
         Stage.PRUNE_REPORT: _report,
-        Kind.RUN: _run,
+        JobKind.RUN: _run,
     }
     return not all(written.up_to_date for written in steps[job.kind](job, on_event))
 
@@ -50,7 +45,7 @@ def is_current(job: Job) -> bool:
             return seems_current(folder.index_strategy, IndexStrategyResult, recipe)
         case Stage.ESTIMATE | Stage.ESTIMATE_LANGUAGE:
             return seems_current(subspace_path(job.experiment), SubspaceResult, recipe)
-        case Kind.RUN:
+        case JobKind.RUN:
             trained = job.name == BASE_RUN or seems_current(run.training, TrainingResult, recipe)
             return trained and seems_current(place(run, recipe).evaluation, EvaluationResult, recipe)
         case Stage.PRUNE_REPORT:

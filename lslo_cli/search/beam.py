@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,40 +27,8 @@ NOTHING = -1
 """Stands after the last token of a hypothesis."""
 
 
-@torch.no_grad()
-def beam_search(
-    base: BaseModel,
-    batch: TranslationBatch,
-    route: Route | None = None,
-    *,
-    beam: int = 5,
-    max_length_a: float = 0.0,
-    max_length_b: int = 200,
-    length_penalty: float = 1.0,
-    no_repeat_ngram: int = 0,
-) -> list[list[int]]:
-    """The best hypothesis of every sentence of ``batch``: ids of its pieces, without any special token.
-
-    Each row is translated into the language that ends its prompt, so a batch may mix target languages. A
-    hypothesis has at most ``max_length_a * source length + max_length_b`` tokens before ``</s>``, language
-    token included, where source length is the padded length of the batch, as in fairseq. Its score is the sum
-    of its log-probabilities, those of language token and ``</s>`` included, over their number to the power
-    ``length_penalty``; a sentence is done once it has ``beam`` finished hypotheses. The token of a new
-    language has no probability: it is a prompt, which does not count.
-
-    ``route`` is that of the attached adapters, if any, and is set here, for sentences that are done leave the
-    batch. Raises ValueError for a model in training mode.
-    """
-    ranked = ranked_search(
-        base,
-        batch,
-        route,
-        beam=beam,
-        max_length_a=max_length_a,
-        max_length_b=max_length_b,
-        length_penalty=length_penalty,
-        no_repeat_ngram=no_repeat_ngram,
-    )
+def best(ranked: Sequence[Sequence[Ranked]]) -> list[list[int]]:
+    """The pieces of the best hypothesis of every sentence; none for a sentence without a hypothesis."""
     return [found[0][0] if found else [] for found in ranked]
 
 
@@ -76,10 +45,20 @@ def ranked_search(
     length_penalty: float = 1.0,
     no_repeat_ngram: int = 0,
 ) -> list[list[Ranked]]:
-    """Like :func:`beam_search`, up to ``count`` finished hypotheses of every sentence, the best first.
+    """Up to ``count`` finished hypotheses of every sentence of ``batch``, the best first.
 
-    No hypothesis has the same ``no_repeat_ngram`` pieces in a row twice, where that is not 0. The prefix of
-    a batch counts as its language tokens do.
+    They are ids of pieces, without any special token, with their scores. Each row is translated into the
+    language that ends its prompt, so a batch may mix target languages. A hypothesis has at most
+    ``max_length_a * source length + max_length_b`` tokens before ``</s>``, language token included, where
+    source length is the padded length of the batch, as in fairseq. Its score is the sum of its
+    log-probabilities, those of language token and ``</s>`` included, over their number to the power
+    ``length_penalty``; a sentence is done once it has ``beam`` finished hypotheses. The token of a new
+    language has no probability: it is a prompt, which does not count. The prefix of a batch counts as its
+    language tokens do. No hypothesis has the same ``no_repeat_ngram`` pieces in a row twice, where that is
+    not 0.
+
+    ``route`` is that of the attached adapters, if any, and is set here, for sentences that are done leave the
+    batch. Raises ValueError for a model in training mode.
     """
     model = base.model
     if model.training:

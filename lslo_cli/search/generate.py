@@ -25,32 +25,6 @@ class BeamCache(EncoderDecoderCache):
         self.self_attention_cache.reorder_cache(beam_idx)
 
 
-def translate(
-    base: BaseModel,
-    batch: TranslationBatch,
-    *,
-    beam: int = 5,
-    max_length_a: float = 0.0,
-    max_length_b: int = 200,
-    length_penalty: float = 1.0,
-    no_repeat_ngram: int = 0,
-) -> list[list[int]]:
-    """The best hypothesis of every sentence of ``batch``: ids of its pieces, without any special token.
-
-    The settings are those of :func:`ranked_translations`.
-    """
-    ranked = ranked_translations(
-        base,
-        batch,
-        beam=beam,
-        max_length_a=max_length_a,
-        max_length_b=max_length_b,
-        length_penalty=length_penalty,
-        no_repeat_ngram=no_repeat_ngram,
-    )
-    return [found[0][0] for found in ranked]
-
-
 def ranked_translations(
     base: BaseModel,
     batch: TranslationBatch,

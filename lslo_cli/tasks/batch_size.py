@@ -15,7 +15,7 @@ from lslo_cli.tasks.setup import Setup
 from lslo_cli.training.device import free_memory
 
 
-def settled(setup: Setup, work: Work) -> Setup:
+def resolve_batch_size(setup: Setup, work: Work) -> Setup:
     """The same setup with a number as ``fit.max_tokens``.
 
     For "auto", an update of ``accumulate`` batches of the default size is cut into 1, 2, 4, ... batches, the

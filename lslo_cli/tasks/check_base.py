@@ -42,8 +42,8 @@ class Anchor:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What was found where an anchor is; ``reference_length`` is the sum over its directions."""
+class AnchorVerdict:
+    """The scores measured for an anchor; ``reference_length`` is the sum over its directions."""
 
     name: str
     anchor: Anchor
@@ -78,7 +78,9 @@ ANCHORS: Mapping[str, Anchor] = {
 """Of M2M-124 615M, by beam 5 on FLORES-101. Tolerances allow for rounding and for half precision."""
 
 
-def check_base(recipe: Recipe, anchors: Mapping[str, Anchor], on_event: OnEvent = ignore) -> list[Verdict]:
+def check_base(
+    recipe: Recipe, anchors: Mapping[str, Anchor], on_event: OnEvent = ignore
+) -> list[AnchorVerdict]:
     """Translate the recipe's test text with its base model, and compare with every anchor.
 
     Raises InputError where model, text or sentencepiece model cannot be used.
@@ -87,7 +89,7 @@ def check_base(recipe: Recipe, anchors: Mapping[str, Anchor], on_event: OnEvent 
     metrics = open_metrics(setup, [SPBLEU])
     corpus = setup.corpus(setup.recipe.data.test, recipe.data.test_rows)
 
-    def verdict(name: str, anchor: Anchor) -> Verdict:
+    def verdict(name: str, anchor: Anchor) -> AnchorVerdict:
         sources, references = sources_and_references(corpus, anchor.directions)
         if absent := [str(pair) for pair in anchor.directions if pair not in sources]:
             raise InputError(
@@ -98,6 +100,6 @@ def check_base(recipe: Recipe, anchors: Mapping[str, Anchor], on_event: OnEvent 
         scores = score_directions(metrics, sources, hypotheses, references)
         rows = [direction_score(pair, len(references[pair]), found) for pair, found in scores.items()]
         spbleu = fmean(row.scores[SPBLEU] for row in rows)
-        return Verdict(name, anchor, spbleu, sum(row.reference_length for row in rows))
+        return AnchorVerdict(name, anchor, spbleu, sum(row.reference_length for row in rows))
 
     return [verdict(name, anchor) for name, anchor in anchors.items()]

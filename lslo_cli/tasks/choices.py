@@ -153,7 +153,7 @@ def choose_pruned(
 
 
 def subspace_path(experiment: Experiment) -> Path:
-    """Where the estimate goes: one with a pool per language answers another question, and lies apart."""
+    """The path of the estimate: one with a pool per language answers another question and is kept apart."""
     by_language = experiment.recipe.estimate_subspace.pool is Pool.LANGUAGE
     return experiment.folder.language_subspace if by_language else experiment.folder.subspace
 
@@ -223,7 +223,7 @@ def wanted_ranks(experiment: Experiment, subspace: Path | None = None) -> str:
 
 
 def _default_ranks_note(ranks: str, recipe: Recipe, subspace: Path) -> str:
-    """What is trained where no ranks were given, and how to train the estimated ones instead."""
+    """A note on the default ranks, and on how to train the estimated ones instead."""
     if recipe.new_languages:
         return f"adapters for {', '.join(recipe.new_languages)} alone: using {ranks}"
     pruned = f" with --gps {recipe.train.gps:g}" if recipe.train.gps else ""

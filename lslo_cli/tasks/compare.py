@@ -11,10 +11,10 @@ from typing import Literal
 import numpy as np
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult, EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of
-from lslo_cli.artifacts.results import ComparedRow, ComparisonResult, EvaluationResult
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.text import read_text, with_splits
@@ -232,7 +232,7 @@ def _lines(path: Path) -> list[str]:
 def _scopes(
     directions: Sequence[Direction], languages: Sequence[Language]
 ) -> Iterator[tuple[Scope, str, list[Direction]]]:
-    """What is compared in the mean: all directions, each group, and each direction, by name."""
+    """The sets of directions whose means are compared, by name: all, each group, and each direction."""
     yield "average", AVERAGE, list(directions)
     group_of = grouping(languages)
     for name in groups(languages):

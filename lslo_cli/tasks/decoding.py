@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from accelerate.utils import gather_object
 
+from lslo_cli.artifacts.evaluations import DirectionScore
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.artifacts.results import DirectionScore
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started
@@ -21,7 +21,7 @@ from lslo_cli.method.metrics import SPBLEU, metric_named
 from lslo_cli.models.base import BaseModel
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import EvaluateSection, SearchMode
-from lslo_cli.search.beam import Ranked, ranked_search
+from lslo_cli.search.beam import Ranked, best, ranked_search
 from lslo_cli.search.generate import ranked_translations
 from lslo_cli.search.metric import BleuScore, Metric, MetricSettings, Score
 from lslo_cli.search.stream import TranslationBatch, TranslationBatches
@@ -75,7 +75,7 @@ def translate_all(
         batch = batches[number].to(device)
         with setup.accelerator.autocast():
             ranked = search_batch(base, batch, route, section)
-        translations = [base.tokenizer.decode(best[0][0]) for best in ranked]
+        translations = [base.tokenizer.decode(pieces) for pieces in best(ranked)]
         if log:
             log.add(number, translations)
         done += zip(batch.keys, translations, strict=True)

@@ -1,4 +1,4 @@
-"""What each language's adapter is worth on text that nothing was trained on."""
+"""The gain by each language's adapter on text that nothing was trained on."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import attach
 from lslo_cli.nn.pruning import estimation_pruner
 from lslo_cli.nn.spectrum import spectra
-from lslo_cli.tasks.batch_size import settled
+from lslo_cli.tasks.batch_size import resolve_batch_size
 from lslo_cli.tasks.choices import choose_index, subspace_path
 from lslo_cli.tasks.dev_gain import dev_gains
 from lslo_cli.tasks.experiment import Experiment, Written
-from lslo_cli.tasks.job import opened
+from lslo_cli.tasks.job import experiment_job
 from lslo_cli.tasks.setup import Setup, optimisation
 from lslo_cli.training.pruning import PruneGradually, sparsity_by_class
 
@@ -30,10 +30,10 @@ def estimate_subspace(
     stage = f"estimate-{section.pool}"
     path, work = subspace_path(experiment), experiment.folder.checkpoint(stage)
     log = experiment.folder.metrics(stage)
-    with opened(experiment, path, work=work, log=log, resume=resume, on_event=on_event) as job:
+    with experiment_job(experiment, path, work=work, log=log, resume=resume, on_event=on_event) as job:
         index = choose_index(experiment, section.index, job.setup.model_identity, job.setup.on_event)
         job.upstream += index.upstream
-        job.setup = settled(job.setup, work_of(experiment.recipe, "estimate-subspace"))
+        job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "estimate-subspace"))
         current = reuse and job.up_to_date(SubspaceResult)
         return current or job.write(estimate(job.setup, index.value))
 

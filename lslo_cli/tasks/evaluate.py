@@ -8,9 +8,10 @@ from dataclasses import replace
 from statistics import fmean
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.evaluations import EvaluationResult, MetricSummary
 from lslo_cli.artifacts.folder import BASE_RUN, EvaluationFolder, RunFolder
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.artifacts.results import EvaluationResult, MetricSummary, TrainingResult
+from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact, LanguageRecord
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Event, Noted, OnEvent, ignore
@@ -30,7 +31,7 @@ from lslo_cli.tasks.decoding import (
 )
 from lslo_cli.tasks.evaluations import bring_back, keep, place
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, read_training
-from lslo_cli.tasks.job import Job, opened
+from lslo_cli.tasks.job import ArtifactJob, experiment_job
 from lslo_cli.tasks.model_card import write_card
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.tasks.translations import write_translations
@@ -80,7 +81,7 @@ def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_eve
     training = None if folder.name == BASE_RUN else read_training(experiment.folder, folder)
     there = place(folder, experiment.recipe)
     work = there.checkpoint
-    with opened(
+    with experiment_job(
         experiment, there.evaluation, work=work, owned=there.texts, testing=True, on_event=on_event
     ) as job:
         setup = job.setup
@@ -124,7 +125,7 @@ def load_run(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]
     return load_weights(setup, training.result, weights)
 
 
-def _evaluated(job: Job, metrics: Mapping[str, Metric]) -> Written | None:
+def _evaluated(job: ArtifactJob, metrics: Mapping[str, Metric]) -> Written | None:
     """The evaluation that is there, if it is up to date and spBLEU has the same pieces."""
     current = job.up_to_date(EvaluationResult)
     if current and SPBLEU in current.artifact.result.metrics:

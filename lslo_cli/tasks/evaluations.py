@@ -1,4 +1,4 @@
-"""Where the evaluations of a run lie: one of a part of the test text never takes the place of the whole."""
+"""The places of a run's evaluations: one of a part of the test text never replaces that of the whole."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import shutil
 from dataclasses import dataclass
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import EvaluationFolder, RunFolder
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.artifacts.results import EvaluationResult
 from lslo_cli.data.text import with_splits
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import directions
@@ -21,7 +21,7 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class Extent:
-    """What an evaluation translates: its directions, how many rows of each section, None for all, and how.
+    """The scope of an evaluation: its directions, the rows of each section, None for all, and the search.
 
     ``rest`` is a digest over text and search.
     """

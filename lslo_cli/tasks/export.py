@@ -168,7 +168,7 @@ def _of_targets(logits: Tensor, target: Sequence[int], end: int) -> Tensor:
 
 
 def _ctranslate_scores(folder: Path, examples: Sequence[Example]) -> Iterator[Tensor]:
-    """What CTranslate2 says of the same tokens."""
+    """The scores that CTranslate2 gives the same tokens."""
     import ctranslate2
 
     tokens = json.loads((folder / "shared_vocabulary.json").read_text(encoding="utf-8"))

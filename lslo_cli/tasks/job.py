@@ -27,7 +27,7 @@ S = TypeVar("S", bound=Session)
 
 
 @dataclass
-class Job(Generic[S]):
+class ArtifactJob(Generic[S]):
     """The artifact at ``path``, in the making; ``upstream`` are the artifacts behind it."""
 
     experiment: Experiment
@@ -76,7 +76,7 @@ SMALLER_BATCHES = (
 )
 
 
-def opened(
+def experiment_job(
     experiment: Experiment,
     path: Path,
     *,
@@ -86,7 +86,7 @@ def opened(
     resume: bool = False,
     testing: bool = False,
     on_event: OnEvent = ignore,
-) -> AbstractContextManager[Job[Setup]]:
+) -> AbstractContextManager[ArtifactJob[Setup]]:
     """An :func:`artifact_job` of the first paper, with a checkpoint in ``work``.
 
     Where it trains, ``log`` is the file that training logs to; ``testing`` says that the test text is read
@@ -112,7 +112,7 @@ def artifact_job(
     *,
     owned: Sequence[Path] = (),
     on_event: OnEvent = ignore,
-) -> Iterator[Job[S]]:
+) -> Iterator[ArtifactJob[S]]:
     """The artifact at ``path`` in the making, :func:`alone`, with the setup that ``prepare`` gives.
 
     Raises whatever ``prepare`` raises, and what :func:`alone` does.
@@ -121,7 +121,7 @@ def artifact_job(
         stopwatch = Stopwatch()
         setup = prepare()
         setup.on_main(experiment.remember)
-        yield Job(experiment, path, setup, stopwatch)
+        yield ArtifactJob(experiment, path, setup, stopwatch)
 
 
 @contextmanager

@@ -8,15 +8,16 @@ from pathlib import Path
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.adapter_config import MODEL_CARD
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import RunFolder
 from lslo_cli.artifacts.lock import write_locked
-from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
 from lslo_cli.recipe import recorded, to_toml
 
 KINDS = {"chrF++": "chrf"}
-"""What the hub calls a metric, where that is not its name in small letters."""
+"""The hub's name of a metric, where it is not the metric's name in lower case."""
 
 
 def write_card(run: RunFolder) -> None:

@@ -1,4 +1,4 @@
-"""What a command would do: all that it reads is loaded, so that what would fail fails; nothing is written."""
+"""The plan of a command: all inputs are loaded, so that what would fail fails; nothing is written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lslo_cli.models.work import (
 )
 from lslo_cli.recipe import Method
 from lslo_cli.search.metric import SpBleu
-from lslo_cli.tasks.batch_size import settled
+from lslo_cli.tasks.batch_size import resolve_batch_size
 from lslo_cli.tasks.choices import (
     AUTO,
     Chosen,
@@ -56,7 +56,7 @@ def plan(
     runs: Sequence[str] = (),
     subspace: Path | None = None,
 ) -> Plan:
-    """What ``command`` would do with these choices. Raises whatever it would raise before its work.
+    """The plan of ``command`` with these choices. Raises whatever it would raise before its work.
 
     A published model that is not in a folder is planned with by its shape, so that nothing is downloaded.
 
@@ -81,7 +81,7 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
     setup = prepare(recipe)
     index, ranks = _choices(experiment, command, subspace, setup)
     work = work_of(recipe, command, ranks.value)
-    setup = settled(setup, work)
+    setup = resolve_batch_size(setup, work)
     directions = trained_directions(setup, ranks.value)
     batches = setup.training_batches(directions)
     facts = _common_facts(setup)

@@ -1,4 +1,4 @@
-"""Who was pruned how much, and how importance follows bitext size (paper, tables 9 and 10)."""
+"""Pruned shares by language, and the correlation of importance with bitext size (tables 9 and 10)."""
 
 from __future__ import annotations
 

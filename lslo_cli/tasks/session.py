@@ -1,4 +1,4 @@
-"""What every command computes with: a recipe, a device, and whoever listens."""
+"""The common ground of all commands: a recipe, a device, and a listener."""
 
 from __future__ import annotations
 

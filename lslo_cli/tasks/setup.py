@@ -1,4 +1,4 @@
-"""What every stage starts from: languages, base model, text, device."""
+"""The setup of every stage: languages, base model, text, device."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from lslo_cli.nn.route import Route
 from lslo_cli.recipe import FitSection, Recipe
 from lslo_cli.tasks.session import Session
 from lslo_cli.training.batches import EpochBatches
-from lslo_cli.training.checkpoint import Checkpoint
+from lslo_cli.training.checkpoint import TrainingCheckpoint
 from lslo_cli.training.device import (
     arithmetic_threads,
     attention_for,
@@ -38,7 +38,7 @@ from lslo_cli.training.device import (
 )
 from lslo_cli.training.metrics import logged
 from lslo_cli.training.tokenized import TokenizedCorpus
-from lslo_cli.training.trainer import Callback, Fit, Optimisation
+from lslo_cli.training.trainer import Callback, Optimisation, Trainer
 from lslo_cli.training.validation import Validation
 
 
@@ -169,7 +169,7 @@ class Setup(Session):
         route: Route | None,
         callbacks: Sequence[Callback],
         depends_on: object = None,
-    ) -> Fit:
+    ) -> Trainer:
         """A training run of the base model as it stands, adapters included, with the recipe's dropout.
 
         ``depends_on`` is what the run depends on beside seed, text, base model and optimisation: a
@@ -179,7 +179,7 @@ class Setup(Session):
         dropout = recipe.fit.dropout, recipe.fit.attention_dropout, recipe.fit.activation_dropout
         architecture_of(self.base.model).set_dropout(self.base.model, *dropout)
         encode = partial(encode_once, route=route) if recipe.run.share_sources else encode_rows
-        return Fit(
+        return Trainer(
             objective=TranslationLoss(self.base.model, settings.label_smoothing, encode),
             parameters=list(parameters),
             batches=batches,
@@ -190,7 +190,7 @@ class Setup(Session):
             callbacks=logged(callbacks, self.log, recipe, f"{task}, seed {recipe.seed}", self.accelerator)
             if self.log
             else callbacks,
-            checkpoint=Checkpoint(self.work, self._fingerprint(task, settings, depends_on))
+            checkpoint=TrainingCheckpoint(self.work, self._fingerprint(task, settings, depends_on))
             if self.work
             else None,
             task=task,

@@ -21,10 +21,10 @@ from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import Adapters, attach, depths
 from lslo_cli.nn.pruning import Pruner, gradual_pruner
 from lslo_cli.recipe import Keep, Method, PruneTargets, Recipe
-from lslo_cli.tasks.batch_size import settled
+from lslo_cli.tasks.batch_size import resolve_batch_size
 from lslo_cli.tasks.choices import choose_pruned, run_choices, run_folder
 from lslo_cli.tasks.experiment import Experiment, Written
-from lslo_cli.tasks.job import Job, opened
+from lslo_cli.tasks.job import ArtifactJob, experiment_job
 from lslo_cli.tasks.model_card import write_card
 from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, optimisation
@@ -49,13 +49,13 @@ def train(
     check_method(experiment.recipe)
     folder = run_folder(experiment, run, subspace)
     work = folder.checkpoint
-    with opened(
+    with experiment_job(
         experiment, folder.training, work=work, log=folder.metrics, resume=resume, on_event=on_event
     ) as job:
         index, ranks = run_choices(experiment, subspace, job.setup.model_identity, job.setup.on_event)
         pruned = choose_pruned(experiment, subspace, job.setup.model_identity)
         job.upstream += dict.fromkeys((*index.upstream, *ranks.upstream, *pruned.upstream))
-        job.setup = settled(job.setup, work_of(experiment.recipe, "train", ranks.value))
+        job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "train", ranks.value))
         job.setup.on_main(lambda: _adopt(folder))
         current = _trained(job) if reuse else None
         if current:
@@ -78,7 +78,7 @@ def _adopt(folder: RunFolder) -> None:
     adopt(folder.path, weights)
 
 
-def _trained(job: Job) -> Written | None:
+def _trained(job: ArtifactJob) -> Written | None:
     """The run that is there, if it is up to date and its weights are whole."""
     current = job.up_to_date(TrainingResult)
     try:
@@ -252,7 +252,7 @@ def languages_to_prune(
 
 
 def _settings(setup: Setup, pruned_languages: Sequence[str]) -> dict[str, Any]:
-    """What the artifact repeats of the recipe, so that it can be read alone."""
+    """The settings that the artifact repeats from the recipe, so that it can be read alone."""
     section = setup.recipe.train
     return {
         "method": section.method,

@@ -26,7 +26,7 @@ from lslo_cli.recipe import BaseSection, Recipe
 from lslo_cli.tasks.experiment import Experiment, Written, document
 from lslo_cli.tasks.job import alone
 from lslo_cli.training.batches import EpochBatches
-from lslo_cli.training.checkpoint import Checkpoint
+from lslo_cli.training.checkpoint import TrainingCheckpoint
 from lslo_cli.training.device import (
     arithmetic_threads,
     attention_for,
@@ -38,7 +38,7 @@ from lslo_cli.training.fixed_epochs import FixedEpochs
 from lslo_cli.training.metrics import logged
 from lslo_cli.training.tokenized import TokenizedCorpus
 from lslo_cli.training.trackers import check_tracker
-from lslo_cli.training.trainer import Fit, Optimisation
+from lslo_cli.training.trainer import Optimisation, Trainer
 from lslo_cli.training.validation import Validation
 
 SMALLER = "lower the batch size: --set base.max_tokens=2000"
@@ -70,7 +70,9 @@ def train_base(
         )
         if PartialState().is_main_process:
             store.write(written.path, written.artifact)
-            Checkpoint(work, "").path.unlink(missing_ok=True)  # first: a resumed run would need the others
+            TrainingCheckpoint(work, "").path.unlink(
+                missing_ok=True
+            )  # first: a resumed run would need the others
             shutil.rmtree(work, ignore_errors=True)
         return written
 
@@ -90,7 +92,7 @@ def fit_base(
     on_event = on_event if accelerator.is_main_process else ignore
     corpus = read_text(recipe, codes, recipe.data.train)
     train, held_out = split_off(corpus, section.held_out, seed)
-    checkpoint = Checkpoint(work, _fingerprint(recipe, codes, corpus, accelerator))
+    checkpoint = TrainingCheckpoint(work, _fingerprint(recipe, codes, corpus, accelerator))
     vocabulary = work / "vocabulary"
     with accelerator.main_process_first():
         if not accelerator.is_main_process or (resume and checkpoint.path.exists()):
@@ -113,7 +115,7 @@ def fit_base(
         )
     )
     settings = _optimisation(section)
-    fit = Fit(
+    fit = Trainer(
         objective=TranslationLoss(base.model, settings.label_smoothing),
         parameters=list(base.model.parameters()),
         batches=FixedEpochs(batches, section.updates * section.accumulate * accelerator.num_processes),

@@ -1,4 +1,4 @@
-"""What has been translated so far, on disk, so that what is interrupted can go on."""
+"""A log of translations on disk, from which an interrupted evaluation is resumed."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ from lslo_cli.method.sites import Layer
 from lslo_cli.method.strategy import LayerWeights
 from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import MixedAdapters, attach_mixture
-from lslo_cli.tasks.batch_size import settled
+from lslo_cli.tasks.batch_size import resolve_batch_size
 from lslo_cli.tasks.experiment import Experiment, Written
-from lslo_cli.tasks.job import opened
+from lslo_cli.tasks.job import experiment_job
 from lslo_cli.tasks.setup import Setup, optimisation
 from lslo_cli.training.trainer import Callback
 
@@ -26,8 +26,8 @@ def weight_learn(
     """
     path, work = experiment.folder.index_strategy, experiment.folder.checkpoint("weight-learn")
     log = experiment.folder.metrics("weight-learn")
-    with opened(experiment, path, work=work, log=log, resume=resume, on_event=on_event) as job:
-        job.setup = settled(job.setup, work_of(experiment.recipe, "weight-learn"))
+    with experiment_job(experiment, path, work=work, log=log, resume=resume, on_event=on_event) as job:
+        job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "weight-learn"))
         current = reuse and job.up_to_date(IndexStrategyResult)
         return current or job.write(learn_weights(job.setup))
 

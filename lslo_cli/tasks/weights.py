@@ -74,7 +74,7 @@ def load_weights(setup: Setup, result: TrainingResult, path: Path) -> Route | No
 
 
 class Placed(Protocol):
-    """Where adapters sit and how large they are, as a training result or an adapter's config tells it."""
+    """The sites and ranks of adapters, as in a training result or in an adapter's config."""
 
     @property
     def index(self) -> Mapping[str, str]: ...

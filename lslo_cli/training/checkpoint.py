@@ -18,7 +18,7 @@ class CheckpointError(InputError):
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class TrainingCheckpoint:
     """Where a run keeps what it needs to continue, and the fingerprint of what it depends on."""
 
     folder: Path

@@ -49,7 +49,7 @@ def attention_for(accelerator: Accelerator) -> str | None:
 
 
 def length_multiple(accelerator: Accelerator) -> int:
-    """What to pad sentences to a multiple of.
+    """The multiple to which sentences are padded.
 
     On a CPU every new shape of a product in bfloat16 is a kernel to be compiled, which outlasts the product.
     """
@@ -90,7 +90,7 @@ def peak_memory(device: torch.device) -> int:
 
 
 def describe_device(device: torch.device) -> str:
-    """What a reader needs to judge a timing: the GPU's name, or the CPU with its number of threads."""
+    """The device in words, to judge a timing by: the GPU's name, or the CPU with its number of threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()

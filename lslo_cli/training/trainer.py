@@ -19,7 +19,7 @@ from lslo_cli.errors import RunError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.tally import LossTally
-from lslo_cli.training.checkpoint import Checkpoint
+from lslo_cli.training.checkpoint import TrainingCheckpoint
 from lslo_cli.training.prefetch import made_ahead
 
 READ_EVERY = {"cuda": 10}
@@ -40,7 +40,7 @@ class Optimiser(Protocol):
 
     @property
     def advice(self) -> str:
-        """What to do where training diverges."""
+        """The advice to give where training diverges."""
         ...
 
     def optimizer(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer: ...
@@ -69,7 +69,7 @@ class Optimisation:
 
     @property
     def advice(self) -> str:
-        """What to do where training diverges."""
+        """The advice to give where training diverges."""
         return f"lower the learning rate, now {self.lr:g}, or clip: --set fit.clip_norm=1.0"
 
     def optimizer(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
@@ -147,7 +147,7 @@ class Callback:
 
 
 @dataclass
-class Fit:
+class Trainer:
     """A training run: what is trained, on what, how, and what lives beside it.
 
     ``objective`` is a module that holds all that is trained and returns the loss of a batch, summed over its
@@ -164,7 +164,7 @@ class Fit:
     seed: int
     route: Route | None = None
     callbacks: Sequence[Callback] = ()
-    checkpoint: Checkpoint | None = None
+    checkpoint: TrainingCheckpoint | None = None
     task: str = "training"
     on_event: OnEvent = ignore
     history: list[EpochRecord] = field(default_factory=list)
@@ -303,7 +303,7 @@ class Fit:
         if self.settings.clip_norm:
             self.accelerator.clip_grad_norm_(self.parameters, self.settings.clip_norm)
         self.optimizer.step()
-        self._rate = self.schedule.get_last_lr()[0]
+        self._rate = float(self.schedule.get_last_lr()[0])
         if not self.accelerator.optimizer_step_was_skipped:  # as fp16's scaler does while it finds its scale
             self.schedule.step()
         self.optimizer.zero_grad()

@@ -67,7 +67,7 @@ class Validation(Callback):
 
 
 class Measured(Protocol):
-    """What finds a number after every epoch, the lower the better."""
+    """A measure that is taken after every epoch, the lower the better."""
 
     @property
     def losses(self) -> Sequence[float]: ...

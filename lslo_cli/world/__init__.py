@@ -2,7 +2,7 @@
 
 from lslo_cli.world.languages import NAMES, NEWCOMERS, PIVOT, WORLD
 from lslo_cli.world.sizes import Sizes, world
-from lslo_cli.world.text import ROWS, Split, sentences, write_world
+from lslo_cli.world.text import ROWS, WorldSplit, sentences, write_world
 
 __all__ = [
     "NAMES",
@@ -11,7 +11,7 @@ __all__ = [
     "ROWS",
     "WORLD",
     "Sizes",
-    "Split",
+    "WorldSplit",
     "sentences",
     "world",
     "write_world",

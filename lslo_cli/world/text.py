@@ -15,7 +15,7 @@ from lslo_cli.world.sizes import Sizes, world
 from lslo_cli.world.speech import Speaker
 
 
-class Split(StrEnum):
+class WorldSplit(StrEnum):
     """The parts of the text. No meaning occurs in two of them."""
 
     DEVTEST = "devtest"
@@ -25,12 +25,12 @@ class Split(StrEnum):
     PRETRAIN = "pretrain"
 
 
-ROWS: dict[Split, int] = {
-    Split.DEVTEST: 40,
-    Split.TEST: 160,
-    Split.TRAIN: 200,
-    Split.VALID: 100,
-    Split.PRETRAIN: 40_000,
+ROWS: dict[WorldSplit, int] = {
+    WorldSplit.DEVTEST: 40,
+    WorldSplit.TEST: 160,
+    WorldSplit.TRAIN: 200,
+    WorldSplit.VALID: 100,
+    WorldSplit.PRETRAIN: 40_000,
 }
 """Rows of every split.
 
@@ -40,12 +40,12 @@ watches the base model's training, ``train`` is what is fine-tuned on, ``test`` 
 and ``valid`` are talk, the rest are reports: fine-tuning meets a new kind of text, as it does on FLORES.
 """
 
-REPORTS = (Split.DEVTEST, Split.TEST, Split.TRAIN)
+REPORTS = (WorldSplit.DEVTEST, WorldSplit.TEST, WorldSplit.TRAIN)
 """The splits of reports, in the order in which they are cut from one stream."""
 
 
 def sentences(
-    split: Split | str,
+    split: WorldSplit | str,
     rows: int | None = None,
     codes: Sequence[str] = tuple(WORLD),
     sizes: Sizes = Sizes.SHIPPED,
@@ -74,7 +74,7 @@ def sentences(
 
 
 def write_world(
-    folder: Path, splits: Iterable[Split | str] = tuple(Split), rows: int | None = None
+    folder: Path, splits: Iterable[WorldSplit | str] = tuple(WorldSplit), rows: int | None = None
 ) -> list[Path]:
     """Write splits in the FLORES layout, ``folder/train/qta.train``; a gap is an empty line.
 
@@ -90,31 +90,31 @@ def write_world(
     return written
 
 
-def _known(split: str) -> Split:
+def _known(split: str) -> WorldSplit:
     try:
-        return Split(split)
+        return WorldSplit(split)
     except ValueError:
-        hint = f"choose one of {', '.join(Split)}"
-        raise UsageError(f"the world has no split '{split}'.{nearest(split, Split)}", hint) from None
+        hint = f"choose one of {', '.join(WorldSplit)}"
+        raise UsageError(f"the world has no split '{split}'.{nearest(split, WorldSplit)}", hint) from None
 
 
-def _meanings(split: Split) -> list[Meaning]:
+def _meanings(split: WorldSplit) -> list[Meaning]:
     """Reports for the splits of :data:`REPORTS`, and for the others talk that says none of them."""
     reports = list(islice(meanings("reports", REPORT), sum(ROWS[part] for part in REPORTS)))
     if split in REPORTS:
         start = sum(ROWS[part] for part in REPORTS[: REPORTS.index(split)])
         return reports[start : start + ROWS[split]]
     talk = meanings("talk", TALK, known=reports)
-    valid = list(islice(talk, ROWS[Split.VALID]))
-    return valid if split is Split.VALID else list(islice(talk, ROWS[split]))
+    valid = list(islice(talk, ROWS[WorldSplit.VALID]))
+    return valid if split is WorldSplit.VALID else list(islice(talk, ROWS[split]))
 
 
-def _lines(code: str, split: Split, said: list[Meaning], sizes: Sizes) -> list[str]:
+def _lines(code: str, split: WorldSplit, said: list[Meaning], sizes: Sizes) -> list[str]:
     speaker = Speaker(code)
-    if split is Split.PRETRAIN and code in NEWCOMERS:
+    if split is WorldSplit.PRETRAIN and code in NEWCOMERS:
         return [""] * len(said)
     bitext = {**world(sizes), **NEWCOMERS}[code].bitext
-    if split is not Split.PRETRAIN or bitext is None:
+    if split is not WorldSplit.PRETRAIN or bitext is None:
         return [speaker.say(meaning) for meaning in said]
     present = _translated_rows(code, bitext)
     return [speaker.say(meaning) if row in present else "" for row, meaning in enumerate(said)]
@@ -123,5 +123,5 @@ def _lines(code: str, split: Split, said: list[Meaning], sizes: Sizes) -> list[s
 def _translated_rows(code: str, bitext: int) -> set[int]:
     """The rows of ``pretrain`` that exist in a language: the ``bitext`` with the smallest random numbers."""
     random = Random(f"{code} bitext")
-    chances = [(random.random(), row) for row in range(ROWS[Split.PRETRAIN])]
+    chances = [(random.random(), row) for row in range(ROWS[WorldSplit.PRETRAIN])]
     return {row for _, row in sorted(chances)[:bitext]}

@@ -197,7 +197,8 @@ def alone(name: str, dry_run: bool) -> Iterator[None]:
 def summarise(study: Study) -> None:
     """Compare every run with the hand-set map in each world, and write ``summary.md``."""
     from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.results import EvaluationResult, SubspaceResult, TrainingResult
+    from lslo_cli.artifacts.evaluations import EvaluationResult
+    from lslo_cli.artifacts.results import SubspaceResult, TrainingResult
     from lslo_cli.method.statistics import correlate_with_bitext
 
     reference = RUNS[0].name
@@ -269,7 +270,7 @@ def summarise(study: Study) -> None:
 def compared(world: str, name: str, reference: str, study: Study) -> str:
     """The difference in the average with both intervals and the verdict, made by ``lslo compare``."""
     from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.results import ComparisonResult
+    from lslo_cli.artifacts.evaluations import ComparisonResult
 
     both = [
         seed

@@ -4,13 +4,8 @@ from pathlib import Path
 import pytest
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.results import (
-    DirectionScore,
-    EvaluationResult,
-    PrunedTable,
-    SpectrumTable,
-    SubspaceResult,
-)
+from lslo_cli.artifacts.evaluations import DirectionScore, EvaluationResult
+from lslo_cli.artifacts.results import PrunedTable, SpectrumTable, SubspaceResult
 from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.method.allocation import Spectrum
 from lslo_cli.method.importance import PrunedMatrix

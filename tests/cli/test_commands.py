@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from lslo_cli.cli.app import app
+from lslo_cli.cli.flags import flags_of
 from lslo_cli.cli.signals import Interrupt
+from lslo_cli.cli.stage_options import StageOptions
+from lslo_cli.recipe import Recipe
+from lslo_cli.recipe.memory import worth_remembering
+from lslo_cli.recipe.section import Section
 
 RECIPE = """
 name = "corner"
@@ -75,20 +82,54 @@ PIPELINE = {
     "plot pareto": "out/corner/figures/pareto.*",
     "plot schedule --out elsewhere": "elsewhere/schedule.*",
 }
+BESIDE = (
+    "compare full base --resamples 100",
+    "diff full base",
+    "report",
+    "translate --src qta --tgt qso",
+    "export --run full --to exported",
+    "base info base",
+)
+"""More lines, whose reading of the recipe is watched."""
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def reads() -> dict[str, set[str]]:
+    """The values of the recipe that each line has read, such as ``FitSection.lr``."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, reads: dict[str, set[str]]
+) -> tuple[Path, dict[str, Any]]:
     """A folder in which the whole pipeline has run, and what each line printed."""
     folder = tmp_path_factory.mktemp("corner")
     (folder / "corner.toml").write_text(RECIPE)
+    results = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("LSLO_RECIPE", "corner.toml")
-        return folder, {
-            line: CliRunner(env={"COLUMNS": "80"}).invoke(app, line.split(), prog_name="lslo")
-            for line in PIPELINE
-        }
+        for line in (*PIPELINE, *BESIDE):
+            with reading(reads.setdefault(line, set())):
+                runner = CliRunner(env={"COLUMNS": "80"})
+                results[line] = runner.invoke(app, line.split(), input="taro\n", prog_name="lslo")
+    return folder, results
+
+
+@contextmanager
+def reading(seen: set[str]) -> Iterator[None]:
+    """Note in ``seen`` which values of recipes are read while the block runs."""
+    plain = Section.__getattribute__
+
+    def get(section: Section, name: str) -> Any:
+        if name in type(section).__dict__["__pydantic_fields__"]:
+            seen.add(f"{type(section).__name__}.{name}")
+        return plain(section, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Section, "__getattribute__", get)
+        yield
 
 
 @pytest.fixture
@@ -131,6 +172,24 @@ def test_what_a_line_prints_fits_eighty_columns(finished, line):
 def test_a_result_is_on_stdout(finished, line, words):
     printed = finished[1][line].stdout
     assert all(word in printed for word in words)
+
+
+@pytest.mark.parametrize("line", [*PIPELINE, *BESIDE])
+def test_every_option_of_a_command_sets_what_it_reads_or_the_experiment_remembers(finished, reads, line):
+    assert finished[1][line].exit_code == 0, finished[1][line].output
+    command: Any = get_command(app)
+    for word in line.split():
+        command = getattr(command, "commands", {}).get(word, command)
+    options_class = command.callback.options_class
+    remembers = issubclass(options_class, StageOptions)
+    for flag in flags_of(options_class):
+        if flag.key:
+            *sections, name = flag.key.name.split(".")
+            owner: Any = Recipe
+            for section in sections:
+                owner = owner.model_fields[section].annotation
+            kept = remembers and worth_remembering({flag.key.name: "x"})
+            assert kept or f"{owner.__name__}.{name}" in reads[line], flag.name
 
 
 def test_progress_is_on_stderr(finished):

@@ -1,6 +1,6 @@
 """What ``lslo compare`` prints."""
 
-from lslo_cli.artifacts.results import ComparedRow, ComparisonResult
+from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult
 from lslo_cli.cli.commands.compare import show_comparison
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from lslo_cli.artifacts.results import CorrelationRow, DirectionScore, EvaluationResult
+from lslo_cli.artifacts.evaluations import DirectionScore, EvaluationResult
+from lslo_cli.artifacts.results import CorrelationRow
 from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.cli import console
 from lslo_cli.cli.commands.demo import show_summary

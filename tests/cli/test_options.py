@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from lslo_cli.cli import run
 from lslo_cli.cli.app import app
 from lslo_cli.cli.commands.base import BaseTrainOptions
 from lslo_cli.cli.commands.estimate_subspace import EstimateSubspaceOptions
@@ -20,7 +22,9 @@ from lslo_cli.cli.commands.prune_report import PruneReportOptions
 from lslo_cli.cli.commands.train import TrainOptions
 from lslo_cli.cli.commands.weight_learn import WeightLearnOptions
 from lslo_cli.cli.flags import describe, flags_of, takes
-from lslo_cli.cli.options import FitOptions, RecipeOptions, StageOptions
+from lslo_cli.cli.flare_options import FlareOptions
+from lslo_cli.cli.options import ClassOptions
+from lslo_cli.cli.stage_options import FitOptions, StageOptions
 from lslo_cli.errors import UsageError
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.initialisation import Initialisation
@@ -115,10 +119,14 @@ OWN = [
 ]
 
 
+def has(options_class: type, flag: str) -> bool:
+    return flag in {each.name for each in flags_of(options_class)}
+
+
 @pytest.mark.parametrize(
     ("options_class", "flag", "text", "key", "value"),
     [
-        *((each, *row) for each in EVERY_STAGE for row in SHARED),
+        *((each, *row) for each in EVERY_STAGE for row in SHARED if has(each, row[0])),
         *((each, *row) for each in EVERY_STAGE[:3] for row in OPTIMISATION),
         *OWN,
     ],
@@ -229,6 +237,33 @@ def test_the_next_command_repeats_what_chose_the_experiment(monkeypatch):
     assert parsed(TrainOptions).command("evaluate") == "lslo evaluate"
 
 
+def test_the_next_command_is_given_no_option_that_it_does_not_have():
+    words = ["--langs", "en,tr", "--resource", "tr=low", "--data", "text", "--seed", "3", "--name", "mine"]
+    options = parsed(EvaluateOptions, *words)
+    chosen = options.command("train").split(" --")[1:]
+    assert {"data text", "seed 3", "langs en,tr", "resource tr=low", "name mine"} == {*chosen}
+    assert options.command("plot directions") == "lslo plot directions --langs en,tr --name mine"
+    flare = parsed(FlareOptions, "--task", "world", "--data", "files", "--runs", "lora", "--name", "mine")
+    assert flare.command("flare report") == "lslo flare report --name mine --task world"
+
+
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        ("diff a b", "--data=text"),
+        ("compare a b", "--device=cpu"),
+        ("prune-report", "--model=world"),
+        ("plot weights", "--resource=tr=low"),
+        ("base train --out x", "--test=mine"),
+        ("base check", "--langs=en,fr"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(line, option):
+    result = CliRunner().invoke(app, [*line.split(), option], prog_name="lslo")
+    assert result.exit_code == UsageError.exit_code
+    assert f"no such option: {option.partition('=')[0]}" in result.output
+
+
 def test_the_next_command_leaves_to_the_environment_what_is_set_there(monkeypatch):
     monkeypatch.setenv("LSLO_RECIPE", "demo")
     monkeypatch.setenv("LSLO_RESULTS", "/elsewhere")
@@ -296,14 +331,14 @@ def test_the_next_command_is_told_of_new_languages():
 
 
 def test_resource_classes_are_given_on_a_flag_under_any_name_of_a_language():
-    recipe = RecipeOptions(langs="en,tr,nob_Latn", resource="TR=low, nb=very-low").resolve()
+    recipe = ClassOptions(langs="en,tr,nob_Latn", resource="TR=low, nb=very-low").resolve()
     assert [str(language.resource) for language in recipe.selected_languages()] == ["high", "low", "very-low"]
 
 
 @pytest.mark.parametrize("text", ["tr", "tr=", "=low", "a.b=low", "nb=low,no=high"])
 def test_resource_classes_that_cannot_be_meant_are_refused(text):
     with pytest.raises(UsageError, match="--resource names"):
-        RecipeOptions(resource=text).resolve()
+        ClassOptions(resource=text).resolve()
 
 
 def commands(group: Any, prefix: str = "lslo") -> Iterator[Any]:
@@ -322,6 +357,19 @@ def test_help_says_of_every_option_what_happens_without_it(command):
         if named and not option.is_flag and not option.required:
             said = option.default is not None or option.envvar
             assert said or re.search("default|without", option.help, re.IGNORECASE), option.opts
+
+
+@pytest.mark.parametrize("command", list(commands(get_command(app))))
+def test_every_option_that_sets_no_key_is_read_by_the_command_or_its_options(command):
+    options_class = getattr(command.callback, "options_class", None)
+    if options_class is None or command.callback.__module__.endswith("plot"):  # whose flags are the list's
+        return
+    module = inspect.getmodule(command.callback)
+    helpers = [each for each in vars(module).values() if getattr(each, "__module__", "") == run.__name__]
+    classes = [each for each in options_class.__mro__ if each is not object]
+    source = "".join(map(inspect.getsource, [module, *helpers, *classes]))
+    for flag in flags_of(options_class):
+        assert flag.key or re.search(rf"(options|self)\.{flag.field}\b", source), flag.name
 
 
 def test_help_of_a_flag_is_what_the_recipe_says_of_its_key():

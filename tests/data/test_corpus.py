@@ -1,6 +1,6 @@
 import pytest
 
-from lslo_cli.data.corpus import Corpus, Section, load_corpus, split_off
+from lslo_cli.data.corpus import Corpus, CorpusSection, load_corpus, split_off
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import LANG12, LANG30, Direction
 
@@ -11,14 +11,16 @@ EN_FR, FR_WO, WO_EN = Direction("en", "fr"), Direction("fr", "wo"), Direction("w
 def corpus():
     return Corpus(
         (
-            Section("news", {"en": ["a", "b", "c"], "fr": ["d", "", "f"]}),
-            Section("bible", {"en": ["g", ""], "wo": ["h", "i"], "fr": ["", "j"]}),
+            CorpusSection("news", {"en": ["a", "b", "c"], "fr": ["d", "", "f"]}),
+            CorpusSection("bible", {"en": ["g", ""], "wo": ["h", "i"], "fr": ["", "j"]}),
         )
     )
 
 
 def numbered(rows, name="news"):
-    return Section(name, {code: [f"{code} {name} {row}" for row in range(rows)] for code in ("en", "fr")})
+    return CorpusSection(
+        name, {code: [f"{code} {name} {row}" for row in range(rows)] for code in ("en", "fr")}
+    )
 
 
 def test_rows_are_where_both_sides_exist(corpus):
@@ -33,19 +35,19 @@ def test_rows_are_where_both_sides_exist(corpus):
 
 def test_a_section_with_lists_of_different_lengths_is_refused():
     with pytest.raises(ValueError, match="'news' has lists of different lengths"):
-        Section("news", {"en": ["a"], "fr": []})
+        CorpusSection("news", {"en": ["a"], "fr": []})
 
 
 def test_the_digest_tells_text_and_language_and_nothing_else(corpus):
     first, second = corpus.sections
-    renamed = Corpus((Section("other", dict(reversed(first.text.items()))), second))
+    renamed = Corpus((CorpusSection("other", dict(reversed(first.text.items()))), second))
     assert corpus.digest == renamed.digest
     assert len(corpus.digest) == 64
     others = [
         Corpus((first,)),
         Corpus((second, first)),
-        Corpus((first, Section("bible", {**second.text, "fr": ["", "k"]}))),
-        Corpus((first, Section("bible", {"en": ["g", ""], "wo": ["h", "i"], "de": ["", "j"]}))),
+        Corpus((first, CorpusSection("bible", {**second.text, "fr": ["", "k"]}))),
+        Corpus((first, CorpusSection("bible", {"en": ["g", ""], "wo": ["h", "i"], "de": ["", "j"]}))),
     ]
     assert len({corpus.digest, *(other.digest for other in others)}) == 5
 

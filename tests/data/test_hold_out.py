@@ -1,12 +1,12 @@
 import pytest
 
-from lslo_cli.data.corpus import Corpus, Section, hold_out
+from lslo_cli.data.corpus import Corpus, CorpusSection, hold_out
 from lslo_cli.errors import InputError
 
 
 def corpus(rows):
     text = {"en": [f"en {row}" for row in range(rows)], "fr": [f"fr {row}" for row in range(rows)]}
-    return Corpus((Section("text", text),))
+    return Corpus((CorpusSection("text", text),))
 
 
 def rows_of(part):
@@ -25,7 +25,7 @@ def test_no_sentence_is_held_out_twice_or_trained_on_as_well():
     lines = ["Caf\u00e9", "cafe\u0301", "b", "c", "B ", "d", "e", "f"]
     text = {"en": lines, "fr": [f"fr {row}" for row in range(len(lines))]}
     for seed in range(20):
-        train, test = hold_out(Corpus((Section("text", text),)), 3, seed)
+        train, test = hold_out(Corpus((CorpusSection("text", text),)), 3, seed)
         spelt = [line.casefold().strip().replace("e\u0301", "\u00e9") for line in test.sections[0].text["en"]]
         assert len(set(spelt)) == 3
         kept = {line.casefold().strip().replace("e\u0301", "\u00e9") for line in train.sections[0].text["en"]}
@@ -33,7 +33,7 @@ def test_no_sentence_is_held_out_twice_or_trained_on_as_well():
 
 
 def test_rows_without_a_translation_are_no_test_rows():
-    section = Section("text", {"en": ["a", "b", "c"], "fr": ["", "x", "y"]})
+    section = CorpusSection("text", {"en": ["a", "b", "c"], "fr": ["", "x", "y"]})
     for seed in range(5):
         assert "a" not in hold_out(Corpus((section,)), 1, seed)[1].sections[0].text["en"]
 
@@ -59,5 +59,5 @@ def test_rows_that_are_trained_on_are_spared_as_long_as_others_suffice():
 def test_a_row_that_shares_a_sentence_with_spared_ones_is_drawn_last():
     text = {"en": ["a", "b", "A ", "c"], "fr": ["1", "2", "3", "4"]}
     for seed in range(5):
-        _, dev = hold_out(Corpus((Section("text", text),)), 1, seed, spared=2)
+        _, dev = hold_out(Corpus((CorpusSection("text", text),)), 1, seed, spared=2)
         assert rows_of(dev) == [("c", "4")]

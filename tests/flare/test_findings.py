@@ -6,7 +6,7 @@ import pytest
 
 from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.errors import InputError
-from lslo_cli.flare.controls import Reading, check_table, checked_runs
+from lslo_cli.flare.controls import ControlVerdict, check_table, checked_runs
 from lslo_cli.flare.findings import claim_table
 from lslo_cli.flare.results import (
     FlareEvaluationResult,
@@ -79,11 +79,11 @@ def study(kind, seeds=(1, 2, 3)):
 @pytest.mark.parametrize(
     ("kind", "reading"),
     [
-        ("passes through", Reading.PASSES_THROUGH),
-        ("ignores", Reading.IGNORES),
-        ("fuses", Reading.FUSES),
-        ("adds nothing", Reading.ADDS_NOTHING),
-        ("is as good with the mean", Reading.IGNORES),
+        ("passes through", ControlVerdict.PASSES_THROUGH),
+        ("ignores", ControlVerdict.IGNORES),
+        ("fuses", ControlVerdict.FUSES),
+        ("adds nothing", ControlVerdict.ADDS_NOTHING),
+        ("is as good with the mean", ControlVerdict.IGNORES),
     ],
 )
 def test_a_fused_run_is_called_what_it_is(kind, reading):
@@ -114,7 +114,7 @@ def test_a_claim_about_the_source_cannot_show_where_the_runs_control_fails(kind,
 
 
 def test_one_seed_shows_nothing():
-    assert checked_runs(study("fuses", seeds=(1,)))[FLARE].reading is Reading.ONE_SEED
+    assert checked_runs(study("fuses", seeds=(1,)))[FLARE].reading is ControlVerdict.ONE_SEED
     assert claims("fuses", seeds=(1,))[f"{FLARE} higher than lora"][-1] == Verdict.UNKNOWN
 
 
@@ -154,7 +154,7 @@ def test_controls_that_were_not_run_leave_the_reading_open():
     for result in some.evaluations.values():
         result.predictions[:] = [test for test in result.predictions if test.run != "translate-test"]
     found = checked_runs(some)[FLARE]
-    assert found.reading is Reading.UNKNOWN
+    assert found.reading is ControlVerdict.UNKNOWN
     assert found.checks["beats the source"].verdict is Verdict.NOT_RUN
 
 

@@ -8,7 +8,13 @@ import torch
 from lslo_cli.flare import readings
 from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.mixup import XMixup
-from lslo_cli.flare.readings import FlareReading, JoinedReading, MixupReading, Reading, TranslatorReading
+from lslo_cli.flare.readings import (
+    FusionMethod,
+    InputFusionMethod,
+    MixupMethod,
+    TransferMethod,
+    TranslatorMethod,
+)
 from lslo_cli.flare.source import Side
 from lslo_cli.flare.translator import LatentTexts, LatentTranslation
 from lslo_cli.method.flare import SourceGiven
@@ -43,7 +49,7 @@ def test_flare_answers_alike_in_every_batch_with_states_kept_or_read_again(
     for phi in family.functions():
         settings = FlareSettings(phi=phi, source_layer_offset=offset, mask_padding=mask_padding)
         model = family.model()
-        reading = FlareReading(model, trained(attach_flare(model.backbone, settings)), LENGTH)
+        reading = FusionMethod(model, trained(attach_flare(model.backbone, settings)), LENGTH)
         with monkeypatch.context() as patch:
             kept = reading.prepare(PAIRS)
             patch.setattr(readings, "KEPT_BYTES", 0)
@@ -57,7 +63,7 @@ def test_flare_answers_alike_in_every_batch_with_states_kept_or_read_again(
 def test_every_control_is_given_alike_in_every_batch(family, source):
     for phi in family.functions():
         model = family.model()
-        reading = FlareReading(model, trained(attach_flare(model.backbone, FlareSettings(phi=phi))), LENGTH)
+        reading = FusionMethod(model, trained(attach_flare(model.backbone, FlareSettings(phi=phi))), LENGTH)
         split = reading.prepare(PAIRS)
         alone = assert_rows_stand_alone(reading, split.given(source, [1, 2, 3, 0]))
         assert torch.allclose(alone, by_row(reading, split)) == (source is SourceGiven.MATCHED)
@@ -68,7 +74,7 @@ def test_without_a_source_the_function_is_that_of_a_source_of_zeros(family):
     for phi in family.functions():
         model = family.model()
         adapters = trained(attach_flare(model.backbone, FlareSettings(phi=phi)))
-        reading = FlareReading(model, adapters, LENGTH)
+        reading = FusionMethod(model, adapters, LENGTH)
         split = reading.prepare(PAIRS).given(SourceGiven.ZERO, [])
         entering = []
         first = adapters.by_name[adapters.source.readers[0]]
@@ -89,7 +95,7 @@ def latent_reading(family, phi, given):
     model = family.model()
     adapters = trained(attach_flare(model.backbone, FlareSettings(phi=phi)))
     torch.manual_seed(3)
-    return TranslatorReading(
+    return TranslatorMethod(
         model, adapters, LENGTH, LatentTranslation(6, 16, adapters.blocks), lambda _: given
     )
 
@@ -128,7 +134,7 @@ def test_states_are_turned_to_the_side_of_the_model_and_surplus_ones_averaged():
     assert both.mask.tolist() == [[1, 1, 1, 1], [0, 0, 1, 1]]
 
 
-@pytest.mark.parametrize("kind", [Reading, JoinedReading])
+@pytest.mark.parametrize("kind", [TransferMethod, InputFusionMethod])
 @torch.no_grad()
 def test_lora_and_input_fusion_answer_alike_in_every_batch(family, kind):
     model = family.model()
@@ -143,14 +149,14 @@ def test_x_mixup_answers_alike_in_every_batch(name):
     adapters = trained(attach_flare(model.backbone, FlareSettings(phi=None)))
     mixup = XMixup(model.backbone, 2)
     mixup.mixed.ratio.weight.data.fill_(5)
-    reading = MixupReading(model, adapters, LENGTH, mixup)
+    reading = MixupMethod(model, adapters, LENGTH, mixup)
     assert_rows_stand_alone(reading, reading.prepare(PAIRS))
 
 
 def test_a_loss_is_the_mean_of_its_rows(family):
     for phi in family.functions():
         model = family.model()
-        reading = FlareReading(model, trained(attach_flare(model.backbone, FlareSettings(phi=phi))), LENGTH)
+        reading = FusionMethod(model, trained(attach_flare(model.backbone, FlareSettings(phi=phi))), LENGTH)
         split = reading.prepare(PAIRS)
         alone = torch.stack([reading.loss(split, [row]) for row in EVERY])
         torch.testing.assert_close(reading.loss(split, EVERY), alone.mean(), rtol=1e-4, atol=1e-5)

@@ -9,7 +9,13 @@ import torch.nn.functional as F
 from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.examples import Example, Pairs, Question
 from lslo_cli.flare.prompted_model import PromptedModel
-from lslo_cli.flare.readings import FlareReading, JoinedReading, Reading, SourceReading, TranslatorReading
+from lslo_cli.flare.readings import (
+    FusionMethod,
+    InputFusionMethod,
+    TransferMethod,
+    TranslateTestMethod,
+    TranslatorMethod,
+)
 from lslo_cli.flare.source import Side
 from lslo_cli.flare.tasks import TASKS
 from lslo_cli.flare.translator import LatentTexts, LatentTranslation
@@ -62,23 +68,23 @@ def words(ids):
 
 
 def test_a_prompt_ends_with_the_cue_and_begins_once(model):
-    split = Reading(model, None, 8).prepare(PAIRS)
+    split = TransferMethod(model, None, 8).prepare(PAIRS)
     assert words(split.texts.ids[0]) == ["<s>", "bagus", "sekali", "sentiment", ":"]
     assert split.answers == ("positive", "neutral", "negative")
     assert split.labels.tolist() == [2, 1, 0]
-    assert words(SourceReading(model, None, 8).prepare(PAIRS).texts.ids[2]) == [
+    assert words(TranslateTestMethod(model, None, 8).prepare(PAIRS).texts.ids[2]) == [
         "<s>", "bad", "bad", "sentiment", ":",
     ]  # fmt: skip
 
 
 def test_a_long_text_is_cut_and_its_cue_stays(model):
-    split = Reading(model, None, 4).prepare(Pairs(PAIRS.source, (Example("1", "so " * 9, 1),)))
+    split = TransferMethod(model, None, 4).prepare(Pairs(PAIRS.source, (Example("1", "so " * 9, 1),)))
     assert words(split.texts.ids[0]) == ["<s>", "so", "sentiment", ":"]
 
 
 def test_a_question_follows_its_context(model):
     model = replace(model, task=TASKS["tydiqa"])
-    split = Reading(model, None, 12).prepare(QUESTIONS)
+    split = TransferMethod(model, None, 12).prepare(QUESTIONS)
     assert words(split.texts.ids[1]) == [
         "<s>", "context", ":", "dog", "sat", "question", ":", "who", "?", "answer", ":",
     ]  # fmt: skip
@@ -87,13 +93,13 @@ def test_a_question_follows_its_context(model):
 
 
 def test_input_fusion_puts_the_source_before_the_prompt(model):
-    split = JoinedReading(model, None, 4).prepare(PAIRS)
+    split = InputFusionMethod(model, None, 4).prepare(PAIRS)
     assert words(split.texts.ids[1]) == ["<s>", "so", "so", "biasa", "sentiment", ":"]
     assert split.answers == ("positive", "neutral", "negative")
 
 
 def test_the_loss_is_that_of_the_answers_words_given_those_before(model):
-    reading = Reading(model, None, 8)
+    reading = TransferMethod(model, None, 8)
     split = reading.prepare(PAIRS)
     losses = []
     for ids, answer in zip(split.texts.ids, split.answers, strict=True):
@@ -106,14 +112,14 @@ def test_the_loss_is_that_of_the_answers_words_given_those_before(model):
 def test_answers_of_unequal_length_count_by_their_own_words(model):
     model = replace(model, task=TASKS["tydiqa"])
     assert model._answer_ids(["the cat", "dog"]).tolist() == [[23, 21, 3], [22, 3, IGNORED]]
-    reading = Reading(model, None, 12)
+    reading = TransferMethod(model, None, 12)
     split = reading.prepare(QUESTIONS)
     alone = [reading.loss(split, [row]) for row in (0, 1)]
     torch.testing.assert_close(reading.loss(split, [0, 1]), (3 * alone[0] + 2 * alone[1]) / 5)
 
 
 def test_a_label_is_what_the_first_line_names(model, monkeypatch):
-    reading = Reading(model, None, 8)
+    reading = TransferMethod(model, None, 8)
     split = reading.prepare(PAIRS)
     written = {0: "Positive.", 1: "neutral", 2: "something else"}
     monkeypatch.setattr(PromptedModel, "written", lambda self, batch: [written[row] for row in batch.rows])
@@ -122,9 +128,9 @@ def test_a_label_is_what_the_first_line_names(model, monkeypatch):
 
 def test_an_answer_is_right_case_and_punctuation_aside(model, monkeypatch):
     model = replace(model, task=TASKS["tydiqa"])
-    split = Reading(model, None, 12).prepare(QUESTIONS)
+    split = TransferMethod(model, None, 12).prepare(QUESTIONS)
     monkeypatch.setattr(PromptedModel, "written", lambda self, batch: ["The  cat!", "the dog"])
-    grades = Reading(model, None, 12).answers(split, [0, 1]).tolist()
+    grades = TransferMethod(model, None, 12).answers(split, [0, 1]).tolist()
     assert grades == [[1, 1], [0, pytest.approx(2 / 3)]]  # "the dog" for "dog"
 
 
@@ -132,7 +138,7 @@ def test_an_answer_is_right_case_and_punctuation_aside(model, monkeypatch):
 def test_what_is_written_is_greedy_search_under_the_training_view(model, fused):
     """Step by step, without cache, over the pass that the loss is computed with."""
     model = replace(model, task=TASKS["tydiqa"])
-    reading = FlareReading(model, fusing(model), 12) if fused else Reading(model, None, 12)
+    reading = FusionMethod(model, fusing(model), 12) if fused else TransferMethod(model, None, 12)
     split = reading.prepare(QUESTIONS)
     batch = reading.batch(split, [0, 1])
     inputs = batch.inputs("cpu")
@@ -149,7 +155,7 @@ def test_what_is_written_is_greedy_search_under_the_training_view(model, fused):
 
 
 def test_answers_do_not_depend_on_the_batches(model):
-    reading = FlareReading(model, fusing(model), 8)
+    reading = FusionMethod(model, fusing(model), 8)
     split = reading.prepare(PAIRS)
     alone = [model.written(reading.batch(split, [row]))[0] for row in range(3)]
     assert model.written(reading.batch(split, [0, 1, 2])) == alone
@@ -157,7 +163,7 @@ def test_answers_do_not_depend_on_the_batches(model):
 
 def test_another_source_gives_another_loss_and_none_another_again(model):
     adapters = fusing(model)
-    reading = FlareReading(model, adapters, 8)
+    reading = FusionMethod(model, adapters, 8)
     split = reading.prepare(PAIRS)
     matched = reading.loss(split, [0, 1, 2])
     assert not torch.allclose(matched, reading.loss(split.given(SourceGiven.SHUFFLED, [1, 2, 0]), [0, 1, 2]))
@@ -168,7 +174,7 @@ def test_another_source_gives_another_loss_and_none_another_again(model):
 
 def test_training_teaches_the_answers(model):
     adapters = attach_flare(model.backbone, FlareSettings(elsewhere=True))
-    reading = FlareReading(model, adapters, 8)
+    reading = FusionMethod(model, adapters, 8)
     split = reading.prepare(PAIRS)
     assert reading.modules() == {}
     optimizer = torch.optim.Adam(reading.parameters(), lr=0.05)
@@ -184,7 +190,7 @@ def test_flare_mt_fuses_while_it_writes(model):
     projection = LatentTranslation(6, 16, adapters.blocks)
     states = torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(2))
     given = LatentTexts(states, torch.ones(3, 4, dtype=torch.long))
-    reading = TranslatorReading(model, adapters, 8, projection, lambda texts: given)
+    reading = TranslatorMethod(model, adapters, 8, projection, lambda texts: given)
     split = reading.prepare(PAIRS)
     reading.loss(split, [0, 1, 2]).backward()
     assert projection.projection.weight.grad.abs().sum() > 0

@@ -11,12 +11,12 @@ from lslo_cli.flare.heads import Classifier
 from lslo_cli.flare.mixup import XMixup
 from lslo_cli.flare.probe import activations
 from lslo_cli.flare.readings import (
-    FlareReading,
-    JoinedReading,
-    MixupReading,
-    Reading,
-    SourceReading,
-    TranslatorReading,
+    FusionMethod,
+    InputFusionMethod,
+    MixupMethod,
+    TransferMethod,
+    TranslateTestMethod,
+    TranslatorMethod,
 )
 from lslo_cli.flare.source import Side
 from lslo_cli.flare.translator import LatentTexts, LatentTranslation
@@ -53,27 +53,27 @@ def fusing(model, settings=None):
 
 
 def test_a_plain_reading_sees_the_target_and_translate_test_the_source(model):
-    target, source = Reading(model, None, 8), SourceReading(model, None, 8)
+    target, source = TransferMethod(model, None, 8), TranslateTestMethod(model, None, 8)
     assert target.prepare(PAIRS).texts.ids[0] == (1, 20, 2)
     assert source.prepare(PAIRS).texts.ids[0] == (1, 10, 11, 12, 2)
     assert source.prepare(PAIRS).labels.tolist() == [0, 1, 2]
 
 
 def test_input_fusion_reads_both_in_twice_the_length(model):
-    split = JoinedReading(model, None, 4).prepare(PAIRS)
+    split = InputFusionMethod(model, None, 4).prepare(PAIRS)
     assert split.texts.ids[0] == (1, 10, 11, 12, 2, 20, 2)
     assert all(len(row) <= 8 for row in split.texts.ids)
 
 
 def test_answers_do_not_depend_on_the_batches(model):
-    reading = FlareReading(model, fusing(model), 8)
+    reading = FusionMethod(model, fusing(model), 8)
     split = reading.prepare(PAIRS)
     assert reading.predict(split, size=1) == reading.predict(split, size=3)
 
 
 @pytest.mark.parametrize("offset", [0, 1])
 def test_states_that_are_kept_are_those_that_would_be_made_for_a_batch(model, monkeypatch, offset):
-    reading = FlareReading(model, fusing(model, FlareSettings(source_layer_offset=offset)), 8)
+    reading = FusionMethod(model, fusing(model, FlareSettings(source_layer_offset=offset)), 8)
     kept = reading.prepare(PAIRS)
     monkeypatch.setattr(readings, "KEPT_BYTES", 0)
     made = reading.prepare(PAIRS)
@@ -90,14 +90,14 @@ def test_runs_on_one_model_share_the_states_of_an_offset(model):
     captured = {}
     for phi, offset in ((Phi.ADD, 1), (Phi.MUL, 1), (Phi.ADD, 0)):
         adapters = fusing(model, FlareSettings(phi=phi, source_layer_offset=offset))
-        FlareReading(model, adapters, 8, captured).prepare(PAIRS)
+        FusionMethod(model, adapters, 8, captured).prepare(PAIRS)
         detach(model.backbone, adapters)
     assert len(captured) == 2
 
 
 def test_another_source_gives_other_answers_and_none_is_where_it_is_added_plain_lora(model):
     adapters = fusing(model, FlareSettings(phi=Phi.ADD))
-    reading = FlareReading(model, adapters, 8)
+    reading = FusionMethod(model, adapters, 8)
     split = reading.prepare(PAIRS)
     matched = reading.logits(split, [0, 1, 2])
     assert not torch.allclose(
@@ -120,7 +120,7 @@ def test_flare_mt_reads_no_source_text_and_trains_the_projection(model):
         states = torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(2))
         return LatentTexts(states, torch.ones(3, 4, dtype=torch.long))
 
-    reading = TranslatorReading(model, adapters, 8, projection, encode_targets)
+    reading = TranslatorMethod(model, adapters, 8, projection, encode_targets)
     reading.loss(reading.prepare(PAIRS), [0, 1, 2]).backward()
     assert seen == ["20", "21 22 23", "24 25"]
     assert projection.projection.weight.grad.abs().sum() > 0
@@ -129,14 +129,14 @@ def test_flare_mt_reads_no_source_text_and_trains_the_projection(model):
 
 def test_x_mixup_trains_adapters_head_and_ratio(model):
     adapters = fusing(model, FlareSettings(phi=None))
-    reading = MixupReading(model, adapters, 8, XMixup(model.backbone, 2))
+    reading = MixupMethod(model, adapters, 8, XMixup(model.backbone, 2))
     reading.loss(reading.prepare(PAIRS), [0, 1, 2]).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in reading.parameters())
     assert len(reading.parameters()) == 2 * 6 + 2 + 2
 
 
 def test_activations_are_means_of_relu_in_the_bottleneck(model):
-    reading = FlareReading(model, fusing(model), 8)
+    reading = FusionMethod(model, fusing(model), 8)
     split = reading.prepare(PAIRS)
     found = activations(reading, split, size=3)
     assert len(found) == 6

@@ -9,7 +9,7 @@ from lslo_cli.flare import commands
 from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.loading import load_task_model
-from lslo_cli.flare.readings import FlareReading
+from lslo_cli.flare.readings import FusionMethod
 from lslo_cli.flare.tasks import TASKS
 from lslo_cli.flare.translating import translate_task
 from lslo_cli.recipe import resolve
@@ -46,7 +46,7 @@ def test_the_encoder_of_a_translation_model_is_a_task_model_like_any():
     model.train(False)
     adapters = trained(attach_flare(model.backbone, FlareSettings()))
     assert adapters.blocks == ("encoder.1", "encoder.2", "encoder.3")
-    reading = FlareReading(model, adapters, 24)
+    reading = FusionMethod(model, adapters, 24)
     split = reading.prepare(TASKS["world"].pairs(None, "qhe", "dev"))
     assert max(split.lengths) <= 24 and {row[-1] for row in split.texts.ids} == {2}
     alone = torch.cat([reading.logits(split, [row]) for row in (0, 1, 2)])

@@ -9,7 +9,7 @@ from lslo_cli.errors import UsageError
 from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES, Direction, directions
 from lslo_cli.method.statistics import (
     Interval,
-    Verdict,
+    Significance,
     average_over_directions,
     bleu,
     correlate_with_bitext,
@@ -150,11 +150,11 @@ def test_the_interval_over_sentences_leaves_out_a_fortieth_at_either_end():
 @pytest.mark.parametrize(
     ("over_seeds", "over_sentences", "expected"),
     [
-        (Interval(0.1, 2.0), Interval(0.2, 1.0), Verdict.HIGHER),
-        (Interval(-2.0, -0.1), Interval(-1.0, -0.2), Verdict.LOWER),
-        (Interval(-0.1, 2.0), Interval(0.2, 1.0), Verdict.OPEN),
-        (Interval(0.1, 2.0), Interval(-0.2, 1.0), Verdict.OPEN),
-        (None, Interval(5.0, 6.0), Verdict.ONE_SEED),
+        (Interval(0.1, 2.0), Interval(0.2, 1.0), Significance.HIGHER),
+        (Interval(-2.0, -0.1), Interval(-1.0, -0.2), Significance.LOWER),
+        (Interval(-0.1, 2.0), Interval(0.2, 1.0), Significance.OPEN),
+        (Interval(0.1, 2.0), Interval(-0.2, 1.0), Significance.OPEN),
+        (None, Interval(5.0, 6.0), Significance.ONE_SEED),
     ],
 )
 def test_a_difference_is_told_only_beyond_chance_of_both_kinds(over_seeds, over_sentences, expected):

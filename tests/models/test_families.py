@@ -28,10 +28,20 @@ from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.nn.attach import attach
 from lslo_cli.recipe import resolve
-from lslo_cli.search.beam import beam_search
-from lslo_cli.search.generate import translate
+from lslo_cli.search.beam import best, ranked_search
+from lslo_cli.search.generate import ranked_translations
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks import Experiment
+
+
+def beam_search(*arguments, **settings):
+    """The best hypothesis of every sentence."""
+    return best(ranked_search(*arguments, **settings))
+
+
+def translate(*arguments, **settings):
+    """The best hypothesis of every sentence by transformers."""
+    return best(ranked_translations(*arguments, **settings))
 
 
 @pytest.fixture(scope="module")

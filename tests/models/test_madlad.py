@@ -23,11 +23,17 @@ from lslo_cli.models.base import load_base, save_base
 from lslo_cli.models.base_info import base_facts
 from lslo_cli.nn.attach import attach, site_module
 from lslo_cli.recipe import resolve
-from lslo_cli.search.beam import beam_search
+from lslo_cli.search.beam import best, ranked_search
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks import Experiment
 from lslo_cli.tasks.check_base import Anchor, check_base
 from lslo_cli.tasks.export import export
+
+
+def beam_search(*arguments, **settings):
+    """The best hypothesis of every sentence."""
+    return best(ranked_search(*arguments, **settings))
+
 
 TEXT = {
     "eng": ["the cat sees the small house", "a dog sleeps in the house", "the small dog sees a cat"],

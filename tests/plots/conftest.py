@@ -8,12 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from lslo_cli.artifacts.evaluations import DirectionScore, EvaluationResult
 from lslo_cli.artifacts.results import (
     Curve,
     CurvePoint,
-    DirectionScore,
     EpochRecord,
-    EvaluationResult,
     IndexStrategyResult,
     LearnedWeights,
     PrunedTable,

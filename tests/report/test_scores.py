@@ -2,7 +2,7 @@ import pytest
 
 from lslo_cli.method.languages import LANG30
 from lslo_cli.paper import printed_table
-from lslo_cli.report import Line, Source, score_table
+from lslo_cli.report import RowSource, SourceCell, score_table
 from lslo_cli.report.reading import read_studies
 
 TWELVE = [1, 3, 4, 8]
@@ -23,7 +23,9 @@ def test_the_papers_own_numbers_differ_from_the_paper_by_nothing(number, written
     table = score_table(number, study_of(written(tmp_path).table(number)))
     assert len(table.rows) == 3 * len(printed_table(number).rows)
     for row in table.rows:
-        if row[3].line is Line.DIFFERENCE and row[2] != "fc-2-2-32-gps0.9":  # whose printed AVG is a misprint
+        if (
+            row[3].line is RowSource.DIFFERENCE and row[2] != "fc-2-2-32-gps0.9"
+        ):  # whose printed AVG is a misprint
             assert [cell.value for cell in row[6:]] == pytest.approx([0.0] * 10, abs=0.011)
 
 
@@ -37,11 +39,11 @@ def test_the_layout_is_the_papers(written, tmp_path):
 
 def test_ours_stand_beside_theirs_with_the_difference(written, tmp_path):
     rows = lines(score_table(1, study_of(written(tmp_path).table(1, shift=0.25))))
-    ours, papers = rows["2-2-8-gps0.9", Line.OURS], rows["2-2-8-gps0.9", Line.PAPER]
+    ours, papers = rows["2-2-8-gps0.9", RowSource.OURS], rows["2-2-8-gps0.9", RowSource.PAPER]
     assert ours[:3] == ["22.4M", "15.3M", "33.38"]
     assert papers[:3] == ["-", "15.3M", "33.13"] and papers[-1] == "16.73"
-    assert rows["2-2-8-gps0.9", Line.DIFFERENCE][2:4] == ["+0.25", "+0.25"]
-    assert rows["base", Line.OURS][:3] == ["-", "-", "32.01"]
+    assert rows["2-2-8-gps0.9", RowSource.DIFFERENCE][2:4] == ["+0.25", "+0.25"]
+    assert rows["base", RowSource.OURS][:3] == ["-", "-", "32.01"]
 
 
 def test_a_table_without_sections_has_no_column_for_them(written, tmp_path):
@@ -51,8 +53,8 @@ def test_a_table_without_sections_has_no_column_for_them(written, tmp_path):
 def test_seeds_become_mean_and_sample_deviation(written, tmp_path):
     seeds = [written(tmp_path / f"seed-{n}", seed=n).table(3, shift=n) for n in (1, 2, 3)]
     table = score_table(3, study_of(*seeds))
-    assert lines(table)["2-2-8-gps0.9", Line.OURS][2] == "35.13 ± 1.00"
-    assert lines(table)["2-2-8-gps0.9", Line.DIFFERENCE][2] == "+2.00"
+    assert lines(table)["2-2-8-gps0.9", RowSource.OURS][2] == "35.13 ± 1.00"
+    assert lines(table)["2-2-8-gps0.9", RowSource.DIFFERENCE][2] == "+2.00"
     assert any("seeds 1, 2, 3" in note and "sample standard deviation" in note for note in table.notes)
 
 
@@ -63,9 +65,9 @@ def test_a_run_that_is_not_there_is_not_run_and_one_that_some_seeds_lack_says_so
     one.evaluation("full", printed_table(3).row("full").scores)
     table = score_table(3, study_of(one, two))
     rows = lines(table)
-    assert set(rows["2-2-8-gps0.9", Line.NOT_RUN]) == {"-"}
-    assert ("2-2-8-gps0.9", Line.DIFFERENCE) not in rows
-    assert rows["full", Line.OURS][2] == "29.29"
+    assert set(rows["2-2-8-gps0.9", RowSource.NOT_RUN]) == {"-"}
+    assert ("2-2-8-gps0.9", RowSource.DIFFERENCE) not in rows
+    assert rows["full", RowSource.OURS][2] == "29.29"
     assert "Only seed 1: Ft-all (full)." in table.notes
 
 
@@ -82,7 +84,7 @@ def test_a_run_that_is_not_there_is_not_run_and_one_that_some_seeds_lack_says_so
 )
 def test_what_is_another_measurement_has_no_difference_and_says_why(replaced, said, written, tmp_path):
     table = score_table(3, study_of(written(tmp_path, **replaced).table(3)))
-    assert Line.DIFFERENCE not in {row[3].line for row in table.rows}
+    assert RowSource.DIFFERENCE not in {row[3].line for row in table.rows}
     assert {str(row[3]) for row in table.rows} == {"ours (m2m-124-615m)", "paper (M2M-124)"}
     assert table.notes[0].startswith("Ours are not comparable") and said in table.notes[0]
 
@@ -97,13 +99,13 @@ def test_another_base_model_is_another_measurement(written, tmp_path):
 
 def test_languages_of_other_classes_leave_the_whole_table_not_run(written, tmp_path):
     table = score_table(2, study_of(written(tmp_path).table(1)))
-    assert {row[3].line for row in table.rows} == {Line.NOT_RUN, Line.PAPER}
+    assert {row[3].line for row in table.rows} == {RowSource.NOT_RUN, RowSource.PAPER}
     assert table.notes[0].startswith("Not run: the paper's groups here are H2H, H2M, H2L")
 
 
 def test_table_2_is_that_of_thirty_languages(written, tmp_path):
     table = score_table(2, study_of(written(tmp_path, languages=LANG30).table(2)))
-    assert lines(table)["2-2-8-8-gps0.9", Line.DIFFERENCE][-1] in ("+0.00", "-0.00")
+    assert lines(table)["2-2-8-8-gps0.9", RowSource.DIFFERENCE][-1] in ("+0.00", "-0.00")
 
 
 def test_schedules_are_ours_and_not_what_a_row_is_called(written, tmp_path):
@@ -120,4 +122,7 @@ def test_an_index_that_was_not_learned_is_named(written, tmp_path):
 
 
 def test_a_source_is_written_by_its_name_or_its_word():
-    assert [str(Source(Line.OURS)), str(Source(Line.OURS, "ours (world)"))] == ["ours", "ours (world)"]
+    assert [str(SourceCell(RowSource.OURS)), str(SourceCell(RowSource.OURS, "ours (world)"))] == [
+        "ours",
+        "ours (world)",
+    ]

@@ -3,7 +3,8 @@
 import pytest
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.results import CorrelationRow, EvaluationResult
+from lslo_cli.artifacts.evaluations import EvaluationResult
+from lslo_cli.artifacts.results import CorrelationRow
 from lslo_cli.report.summary import correlation_sentence, summarise
 
 GROUPS = [f"{src}2{tgt}" for src in "HMV" for tgt in "HMV"]

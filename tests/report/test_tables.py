@@ -3,10 +3,9 @@ from statistics import fmean
 import numpy as np
 import pytest
 
+from lslo_cli.artifacts.evaluations import DirectionScore, EvaluationResult
 from lslo_cli.artifacts.results import (
     CorrelationRow,
-    DirectionScore,
-    EvaluationResult,
     PrunedTable,
     PruneReportResult,
     SizeRow,

@@ -14,11 +14,11 @@ import pytest
 from lslo_cli.report import (
     Column,
     Difference,
-    Document,
+    DocumentSection,
     Figure,
-    Line,
-    Section,
-    Source,
+    ReportDocument,
+    RowSource,
+    SourceCell,
     Spread,
     Table,
     document_as_csv,
@@ -34,7 +34,7 @@ from lslo_cli.report.reading import read_studies
 from lslo_cli.report.table import two_decimals
 
 DEMO = Path(__file__).parents[2] / "results" / "demo"
-OURS = Source(Line.OURS, "ours (a_b)")
+OURS = SourceCell(RowSource.OURS, "ours (a_b)")
 TABLE = Table(
     title="Ranks & <ratios>: 100 % of a_b",
     columns=(
@@ -47,9 +47,9 @@ TABLE = Table(
     ),
     rows=(
         ("Baselines", "Pretrain", "base", OURS, Spread(84.404, 0.126, 84.3, 84.5, 2), None),
-        ("Baselines", "Pretrain", "base", Source(Line.PAPER), 31.76, "15.3M"),
-        ("Baselines", "Pretrain", "base", Source(Line.DIFFERENCE), Difference(52.644), None),
-        ("Only fc", "2;2;16", "fc-2-2-16", Source(Line.NOT_RUN), None, None),
+        ("Baselines", "Pretrain", "base", SourceCell(RowSource.PAPER), 31.76, "15.3M"),
+        ("Baselines", "Pretrain", "base", SourceCell(RowSource.DIFFERENCE), Difference(52.644), None),
+        ("Only fc", "2;2;16", "fc-2-2-16", SourceCell(RowSource.NOT_RUN), None, None),
     ),
     names=4,
     number=4,
@@ -57,11 +57,13 @@ TABLE = Table(
 )  # fmt: skip
 PLAIN = Table("Plain", (Column("Module"), Column("r", two_decimals)), (("q", 0.5), ("k", -0.25)))
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="200.5pt"></svg>'
-DOCUMENT = Document(
+DOCUMENT = ReportDocument(
     "Tables <of> two",
     (
-        Section("demo: world", (("Metric", "tok:a|b"),), (TABLE, PLAIN), (Figure("A map & more", SVG, SVG),)),
-        Section("other", (), (PLAIN,)),
+        DocumentSection(
+            "demo: world", (("Metric", "tok:a|b"),), (TABLE, PLAIN), (Figure("A map & more", SVG, SVG),)
+        ),
+        DocumentSection("other", (), (PLAIN,)),
     ),
 )
 

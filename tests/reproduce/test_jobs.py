@@ -3,7 +3,7 @@ import pytest
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted
 from lslo_cli.recipe import ReproduceSection, Stage
-from lslo_cli.reproduce import Kind, find_targets, jobs_of, only, waves
+from lslo_cli.reproduce import JobKind, find_targets, jobs_of, only, waves
 
 
 def names(jobs):
@@ -138,5 +138,5 @@ def test_the_runs_of_the_second_wave_do_not_need_each_other(jobs):
     shared, runs, rest = waves(jobs("all"))
     labels = {job.label for job in runs}
     assert all(labels.isdisjoint(job.needs) for job in (*shared, *runs))
-    assert {job.kind for job in runs} == {Kind.RUN}
-    assert {job.kind for job in rest} == {Stage.PRUNE_REPORT, Kind.FIGURE}
+    assert {job.kind for job in runs} == {JobKind.RUN}
+    assert {job.kind for job in rest} == {Stage.PRUNE_REPORT, JobKind.FIGURE}

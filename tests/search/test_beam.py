@@ -17,9 +17,15 @@ from lslo_cli.models.base import load_base
 from lslo_cli.nn.attach import attach, attach_mixture
 from lslo_cli.nn.route import Route
 from lslo_cli.search import beam, prediction
-from lslo_cli.search.beam import beam_search, ranked_search
+from lslo_cli.search.beam import best, ranked_search
 from lslo_cli.search.stream import TranslationBatch, TranslationBatches
 from lslo_cli.world.text import sentences
+
+
+def beam_search(*arguments, **settings):
+    """The best hypothesis of every sentence."""
+    return best(ranked_search(*arguments, **settings))
+
 
 TOKENIZER = SimpleNamespace(unused=[])
 PAD, EOS = 1, 2
@@ -124,11 +130,11 @@ def score_of(model, batch, row, pieces):
 def test_scores_are_mean_log_probabilities_and_the_best_comes_first(batch):
     base = random_base(ending=2.0)
     found = ranked_search(base, batch, None, count=3, beam=4, max_length_b=12)
-    assert [best[0][0] for best in found] == beam_search(base, batch, None, beam=4, max_length_b=12)
-    for row, best in enumerate(found[:4]):
-        assert len(best) == 3 and len({tuple(pieces) for pieces, _ in best}) == 3
-        assert [score for _, score in best] == sorted((score for _, score in best), reverse=True)
-        for pieces, score in best:
+    assert best(found) == beam_search(base, batch, None, beam=4, max_length_b=12)
+    for row, ranks in enumerate(found[:4]):
+        assert len(ranks) == 3 and len({tuple(pieces) for pieces, _ in ranks}) == 3
+        assert [score for _, score in ranks] == sorted((score for _, score in ranks), reverse=True)
+        for pieces, score in ranks:
             assert score == pytest.approx(score_of(base.model, batch, row, pieces), rel=1e-4)
 
 

@@ -6,9 +6,20 @@ import pytest
 import torch
 from transformers import M2M100Config, M2M100ForConditionalGeneration
 
-from lslo_cli.search.beam import beam_search
-from lslo_cli.search.generate import translate
+from lslo_cli.search.beam import best, ranked_search
+from lslo_cli.search.generate import ranked_translations
 from lslo_cli.search.stream import TranslationBatch
+
+
+def beam_search(*arguments, **settings):
+    """The best hypothesis of every sentence."""
+    return best(ranked_search(*arguments, **settings))
+
+
+def translate(*arguments, **settings):
+    """The best hypothesis of every sentence by transformers."""
+    return best(ranked_translations(*arguments, **settings))
+
 
 TOKENIZER = SimpleNamespace(unused=[])
 PAD, EOS = 1, 2

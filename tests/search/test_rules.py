@@ -14,8 +14,14 @@ from benchmarks import reference
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import Index, uniform
 from lslo_cli.nn.attach import attach, site_module
-from lslo_cli.search.beam import beam_search, ranked_search
+from lslo_cli.search.beam import best, ranked_search
 from lslo_cli.search.stream import TranslationBatch
+
+
+def beam_search(*arguments, **settings):
+    """The best hypothesis of every sentence."""
+    return best(ranked_search(*arguments, **settings))
+
 
 TOKENIZER = SimpleNamespace(unused=[])
 PAD, EOS = 1, 2

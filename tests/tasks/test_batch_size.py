@@ -10,7 +10,7 @@ from lslo_cli.method.ranks import uniform_ranks
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.work import Work
 from lslo_cli.nn.loss import CHUNK_ENTRIES, TranslationLoss
-from lslo_cli.tasks.batch_size import settled
+from lslo_cli.tasks.batch_size import resolve_batch_size
 from lslo_cli.training.batches import Batch
 from lslo_cli.training.device import free_memory
 
@@ -28,7 +28,7 @@ def settle(setup, monkeypatch):
         if fitting:
             free = MARGIN * (work.memory(shape, fitting).total - BYTES * shape.parameters)
         monkeypatch.setattr("lslo_cli.tasks.batch_size.free_memory", lambda device: free)
-        return settled(stage, work)
+        return resolve_batch_size(stage, work)
 
     return settle
 
@@ -67,7 +67,7 @@ def test_where_not_even_one_long_sentence_fits_the_estimate_is_told(settle):
 def test_a_number_stays_as_it_is_and_no_memory_is_looked_at(setup, monkeypatch):
     monkeypatch.setattr("lslo_cli.tasks.batch_size.free_memory", lambda device: pytest.fail("not asked for"))
     stage = setup()
-    assert settled(stage, Work(1, uniform_ranks(stage.languages, 2))) is stage
+    assert resolve_batch_size(stage, Work(1, uniform_ranks(stage.languages, 2))) is stage
 
 
 def test_the_free_memory_of_this_machine_is_a_part_of_what_it_has():

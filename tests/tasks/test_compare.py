@@ -7,9 +7,9 @@ import pytest
 
 from lslo_cli import tasks
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.results import ComparisonResult
+from lslo_cli.artifacts.evaluations import ComparisonResult
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.method.statistics import Verdict
+from lslo_cli.method.statistics import Significance
 
 RUN = "2-2-8-gps0.9"
 
@@ -40,7 +40,7 @@ def test_one_seed_has_differences_and_shows_nothing(there, finished):
         ours.scores()[ours.directions[0].direction] - theirs.scores()[ours.directions[0].direction]
     )
     assert (rows["AVG"].directions, rows["H2H"].directions, len(rows)) == (12, 2, 1 + 7 + 12)
-    assert {row.verdict for row in result.rows} == {Verdict.ONE_SEED}
+    assert {row.verdict for row in result.rows} == {Significance.ONE_SEED}
     assert {row.over_seeds for row in result.rows} == {None}
     low, high = rows["AVG"].over_sentences
     assert low < high
@@ -60,9 +60,9 @@ def test_seeds_are_paired_and_may_be_chosen(seeds):
     for row in result.rows:
         assert len(row.by_seed) == 2
         assert row.over_seeds == pytest.approx((row.difference, row.difference))  # the seeds are copies
-        assert row.verdict is not Verdict.ONE_SEED
+        assert row.verdict is not Significance.ONE_SEED
     (one,) = tasks.compare(seeds(), [RUN, "base"], seeds=[10], resamples=100)
-    assert {row.verdict for row in one.artifact.result.rows} == {Verdict.ONE_SEED}
+    assert {row.verdict for row in one.artifact.result.rows} == {Significance.ONE_SEED}
     assert one.artifact.result.rows[0].over_sentences == pytest.approx(result.rows[0].over_sentences)
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from lslo_cli import tasks
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import RunFolder
-from lslo_cli.artifacts.results import EvaluationResult
-from lslo_cli.data.corpus import Corpus, Section
+from lslo_cli.data.corpus import Corpus, CorpusSection
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Started
 from lslo_cli.method.languages import Direction
@@ -197,8 +197,8 @@ def test_beside_every_hypothesis_is_what_it_was_made_from(there, tiny):
 
 
 def test_gaps_are_rows_of_the_aligned_file_under_the_numbers_of_the_users_files():
-    section = Section("bible", {"en": ["a", "b", "", "d"], "wo": ["A", "", "C", "D"]})
-    corpus = Corpus((section.select([1, 2, 3]), Section("other", {"en": ["e"], "fr": ["E"]})))
+    section = CorpusSection("bible", {"en": ["a", "b", "", "d"], "wo": ["A", "", "C", "D"]})
+    corpus = Corpus((section.select([1, 2, 3]), CorpusSection("other", {"en": ["e"], "fr": ["E"]})))
     rows = [json.loads(line) for line in aligned(corpus, Direction("en", "wo"), ["Dd"])]
     assert [(row["row"], row["source"], row["reference"], row["hypothesis"]) for row in rows] == [
         (2, "b", "", None),

@@ -7,8 +7,8 @@ from safetensors.torch import load_file, save_file
 
 from lslo_cli import tasks
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.artifacts.results import EvaluationResult
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
 GPS_RUN = "2-2-8-gps0.9"

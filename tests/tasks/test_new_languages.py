@@ -15,10 +15,17 @@ from lslo_cli.method.languages import Direction, Resource
 from lslo_cli.models.base import load_base
 from lslo_cli.models.new_languages import add_languages
 from lslo_cli.recipe import SearchMode, resolve
-from lslo_cli.search.generate import translate
+from lslo_cli.search.beam import best
+from lslo_cli.search.generate import ranked_translations
 from lslo_cli.tasks.decoding import sources_and_references, translate_all
 from lslo_cli.tasks.setup import prepare
 from lslo_cli.tasks.weights import load_weights
+
+
+def translate(*arguments, **settings):
+    """The best hypothesis of every sentence by transformers."""
+    return best(ranked_translations(*arguments, **settings))
+
 
 NEW = {"new_languages.qle": "qta"}
 """Lemari, of which the tiny base has never seen a word, to begin as Tamari."""

@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 
 from lslo_cli import tasks
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import METRICS
-from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.events import Noted
 

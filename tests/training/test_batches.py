@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from lslo_cli.data.corpus import Corpus, Section, load_corpus
+from lslo_cli.data.corpus import Corpus, CorpusSection, load_corpus
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import LANG12, Direction
 from lslo_cli.training.batches import EpochBatches, token_budget
@@ -19,7 +19,7 @@ def many_lengths(rows, seed=0):
     generator = np.random.default_rng(seed)
     return Corpus(
         (
-            Section(
+            CorpusSection(
                 "news",
                 {
                     code: [
@@ -64,7 +64,7 @@ def rows_of(batch):
 
 
 def test_a_batch_is_padded_on_the_right_with_the_labels_ignored(epochs, words):
-    corpus = Corpus((Section("news", {"en": ["a b", "c"], "fr": ["d", "e f g"]}),))
+    corpus = Corpus((CorpusSection("news", {"en": ["a b", "c"], "fr": ["d", "e f g"]}),))
     batch = epochs(corpus, [Direction("en", "fr")]).batches(1)[0]
     order = [1, 0] if batch.attention_mask[0].sum() == 3 else [0, 1]
     en, fr = words.language_id("en"), words.language_id("fr")
@@ -136,7 +136,7 @@ def test_updates_group_the_batches_of_an_epoch_in_their_order(epochs):
 
 
 def test_pairs_with_a_long_side_are_dropped_and_counted(epochs):
-    corpus = Corpus((Section("news", {"en": ["a", "b b b", "c"], "fr": ["d", "e", "f f f f f f"]}),))
+    corpus = Corpus((CorpusSection("news", {"en": ["a", "b b b", "c"], "fr": ["d", "e", "f f f f f f"]}),))
     data = epochs(corpus, [Direction("en", "fr"), Direction("fr", "en")], max_length=5)
     assert (data.skipped, data.sizes.tolist()) == (2, [2, 2])
     assert epochs(corpus, [Direction("en", "fr")], max_length=8).skipped == 0
@@ -146,7 +146,7 @@ def test_pairs_with_a_long_side_are_dropped_and_counted(epochs):
 
 
 def test_languages_without_common_text_cannot_be_trained_on(epochs):
-    corpus = Corpus((Section("news", {"en": ["a", ""], "fr": ["", "b"]}),))
+    corpus = Corpus((CorpusSection("news", {"en": ["a", ""], "fr": ["", "b"]}),))
     with pytest.raises(InputError, match="of 0 in 1 directions"):
         epochs(corpus, [Direction("en", "fr")])
 
@@ -155,7 +155,7 @@ def test_uneven_bitext_is_sampled_by_temperature(epochs):
     sizes = {"en-fr": 1000, "en-wo": 100}
     corpus = Corpus(
         tuple(
-            Section(pair, {code: [f"{code} {row}" for row in range(size)] for code in pair.split("-")})
+            CorpusSection(pair, {code: [f"{code} {row}" for row in range(size)] for code in pair.split("-")})
             for pair, size in sizes.items()
         )
     )

@@ -14,11 +14,11 @@ from lslo_cli.method.languages import Language, Resource
 from lslo_cli.method.sites import Site
 from lslo_cli.recipe import Tracker, resolve
 from lslo_cli.training import trackers
-from lslo_cli.training.checkpoint import Checkpoint
+from lslo_cli.training.checkpoint import TrainingCheckpoint
 from lslo_cli.training.metrics import MetricsLog, logged
 from lslo_cli.training.pruning import sparsity_by_class
 from lslo_cli.training.trackers import RunTracker, check_tracker
-from lslo_cli.training.trainer import READ_EVERY, Callback, Fit, Optimisation
+from lslo_cli.training.trainer import READ_EVERY, Callback, Optimisation, Trainer
 
 SETTINGS = Optimisation(
     epochs=3, lr=0.1, warmup=2, beta1=0.9, beta2=0.98, clip_norm=0.0, label_smoothing=0.0, accumulate=1
@@ -73,7 +73,7 @@ def fit(folder, dev=None, tracker=None, resume=False):
     """A run that logs to ``folder``, with what it left on the disk when it was interrupted."""
     model, dev, accelerator = Line(), dev or Dev(), Accelerator(cpu=True)
     log = MetricsLog(folder / "metrics.jsonl", [dev], accelerator.device, tracker)
-    run = Fit(
+    run = Trainer(
         model,
         [model.w],
         Batches(),
@@ -81,7 +81,7 @@ def fit(folder, dev=None, tracker=None, resume=False):
         accelerator,
         seed=1,
         callbacks=[dev, log],
-        checkpoint=Checkpoint(folder, "same"),
+        checkpoint=TrainingCheckpoint(folder, "same"),
     )
     try:
         run.run(resume)
@@ -153,7 +153,7 @@ def test_a_line_can_be_read_as_soon_as_it_is_written(tmp_path):
 
     seen, model, accelerator = [], Line(), Accelerator(cpu=True)
     log = MetricsLog(tmp_path / "metrics.jsonl", [], accelerator.device)
-    Fit(model, [model.w], Batches(), SETTINGS, accelerator, 1, callbacks=[log, Reader()]).run()
+    Trainer(model, [model.w], Batches(), SETTINGS, accelerator, 1, callbacks=[log, Reader()]).run()
     assert seen == [1, 2, 3, 4, 5, 6]
 
 

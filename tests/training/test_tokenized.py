@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lslo_cli.data.corpus import Corpus, Section
+from lslo_cli.data.corpus import Corpus, CorpusSection
 from lslo_cli.method.languages import Direction
 from lslo_cli.training.tokenized import TokenizedCorpus
 
@@ -12,8 +12,8 @@ EN_FR, FR_EN, WO_FR = Direction("en", "fr"), Direction("fr", "en"), Direction("w
 def corpus():
     return Corpus(
         (
-            Section("news", {"en": ["a b c", "d"], "fr": ["e", ""]}),
-            Section("bible", {"fr": ["f g", "h"], "en": ["", "i j"], "wo": ["k", "l"]}),
+            CorpusSection("news", {"en": ["a b c", "d"], "fr": ["e", ""]}),
+            CorpusSection("bible", {"fr": ["f g", "h"], "en": ["", "i j"], "wo": ["k", "l"]}),
         )
     )
 

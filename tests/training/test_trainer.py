@@ -24,10 +24,10 @@ from lslo_cli.nn.attach import attach
 from lslo_cli.nn.loss import IGNORED, TranslationLoss
 from lslo_cli.nn.pruning import gradual_pruner
 from lslo_cli.training.batches import Batch
-from lslo_cli.training.checkpoint import Checkpoint
+from lslo_cli.training.checkpoint import TrainingCheckpoint
 from lslo_cli.training.prefetch import made_ahead
 from lslo_cli.training.pruning import PruneGradually
-from lslo_cli.training.trainer import READ_EVERY, Callback, Fit, Optimisation, inverse_sqrt
+from lslo_cli.training.trainer import READ_EVERY, Callback, Optimisation, Trainer, inverse_sqrt
 
 LANGUAGES = ("en", "de", "wo")
 SETTINGS = Optimisation(
@@ -107,7 +107,7 @@ def make_fit(settings=SETTINGS, batches=BATCHES, dropout=0.0, gps=0.0, **rest):
     rest["callbacks"] = [pruning, *rest.get("callbacks", ())]
     AcceleratorState._reset_state()  # another test's precision may still be there: it is kept for the process
     accelerator = Accelerator(cpu=True)
-    return Fit(
+    return Trainer(
         TranslationLoss(model, settings.label_smoothing),
         adapters.parameters(),
         Epochs(batches),
@@ -225,7 +225,7 @@ def test_a_whole_model_can_be_trained_without_a_route():
     parameters = list(model.parameters())
     before = [p.detach().clone() for p in parameters]
     objective = TranslationLoss(model, SETTINGS.label_smoothing)
-    fit = Fit(objective, parameters, Epochs(BATCHES), SETTINGS, Accelerator(cpu=True), seed=7)
+    fit = Trainer(objective, parameters, Epochs(BATCHES), SETTINGS, Accelerator(cpu=True), seed=7)
     history = fit.run()
     assert history[-1].loss < history[0].loss
     assert not any(torch.equal(p, old) for p, old in zip(parameters, before, strict=True) if p.dim() > 1)
@@ -266,13 +266,13 @@ def test_the_loss_going_to_infinity_ends_the_run_and_keeps_the_last_good_epoch(t
                 with torch.no_grad():
                     fit.parameters[1].fill_(torch.inf)
 
-    fit = make_fit(callbacks=[Explode()], checkpoint=Checkpoint(tmp_path, "x"), task="training toy")
+    fit = make_fit(callbacks=[Explode()], checkpoint=TrainingCheckpoint(tmp_path, "x"), task="training toy")
     with pytest.raises(
         RunError, match="training toy diverged: the loss is nan in epoch 3, update 1"
     ) as error:
         fit.run()
     assert "learning rate, now 0.01" in error.value.hint
-    assert len(Checkpoint(tmp_path, "x").load()["history"]) == 2
+    assert len(TrainingCheckpoint(tmp_path, "x").load()["history"]) == 2
 
 
 @pytest.mark.parametrize("every", [2, 3, 100])
@@ -414,13 +414,18 @@ def test_a_resumed_run_ends_in_the_same_weights_bit_for_bit(tmp_path, epoch):
     settings = {"dropout": 0.3, "gps": 0.8}
     whole = make_fit(**settings)
     expected = whole.run()
-    interrupted = make_fit(**settings, callbacks=[Interrupt(epoch)], checkpoint=Checkpoint(tmp_path, "same"))
+    interrupted = make_fit(
+        **settings, callbacks=[Interrupt(epoch)], checkpoint=TrainingCheckpoint(tmp_path, "same")
+    )
     with pytest.raises(KeyboardInterrupt):
         interrupted.run()
     torch.manual_seed(99)  # another process, in another state
     events = []
     resumed = make_fit(
-        **settings, callbacks=[Callback()], checkpoint=Checkpoint(tmp_path, "same"), on_event=events.append
+        **settings,
+        callbacks=[Callback()],
+        checkpoint=TrainingCheckpoint(tmp_path, "same"),
+        on_event=events.append,
     )
     assert resumed.run(resume=True) == expected
     assert_equal(weights(resumed), weights(whole))
@@ -445,37 +450,37 @@ def test_what_was_drawn_before_a_run_does_not_matter():
 
 
 def test_a_finished_run_is_resumed_without_training_again(tmp_path):
-    finished = make_fit(checkpoint=Checkpoint(tmp_path, "same"))
+    finished = make_fit(checkpoint=TrainingCheckpoint(tmp_path, "same"))
     finished.run()
-    resumed = make_fit(checkpoint=Checkpoint(tmp_path, "same"))
+    resumed = make_fit(checkpoint=TrainingCheckpoint(tmp_path, "same"))
     assert resumed.run(resume=True) == finished.history
     assert_equal(weights(resumed), weights(finished))
 
 
 def test_with_nothing_to_resume_a_run_starts_from_the_beginning_and_says_so(tmp_path):
     events = []
-    fit = make_fit(checkpoint=Checkpoint(tmp_path / "none", "same"), on_event=events.append)
+    fit = make_fit(checkpoint=TrainingCheckpoint(tmp_path / "none", "same"), on_event=events.append)
     assert len(fit.run(resume=True)) == 4
     assert events[0] == Noted("no training to resume: starting from the beginning")
 
 
 def test_without_resume_an_old_checkpoint_is_not_looked_at(tmp_path):
     (tmp_path / "state.pt").write_bytes(b"rubbish")
-    fresh, fit = make_fit(), make_fit(checkpoint=Checkpoint(tmp_path, "same"))
+    fresh, fit = make_fit(), make_fit(checkpoint=TrainingCheckpoint(tmp_path, "same"))
     fresh.run()
     fit.run()
     assert_equal(weights(fit), weights(fresh))
 
 
 def test_the_checkpoint_of_another_run_is_refused(tmp_path):
-    make_fit(checkpoint=Checkpoint(tmp_path, "one")).run()
+    make_fit(checkpoint=TrainingCheckpoint(tmp_path, "one")).run()
     with pytest.raises(InputError, match="state.pt belongs to a run with other settings"):
-        make_fit(checkpoint=Checkpoint(tmp_path, "another")).run(resume=True)
+        make_fit(checkpoint=TrainingCheckpoint(tmp_path, "another")).run(resume=True)
 
 
 @pytest.mark.parametrize("damage", ["cut", "rubbish", "another file"])
 def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
-    checkpoint = Checkpoint(tmp_path, "same")
+    checkpoint = TrainingCheckpoint(tmp_path, "same")
     make_fit(checkpoint=checkpoint).run()
     content = checkpoint.path.read_bytes()
     if damage == "another file":
@@ -526,7 +531,7 @@ def test_only_the_main_process_writes_checkpoints(two_processes):
 
 
 def _train_in_this_process(folder):
-    class Counting(Checkpoint):
+    class Counting(TrainingCheckpoint):
         saved = 0
 
         def save(self, state):

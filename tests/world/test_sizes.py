@@ -5,7 +5,7 @@ import pytest
 from lslo_cli.data.text import read_text
 from lslo_cli.method.languages import Resource
 from lslo_cli.recipe import resolve
-from lslo_cli.world import PIVOT, ROWS, WORLD, Sizes, Split, sentences, world
+from lslo_cli.world import PIVOT, ROWS, WORLD, Sizes, WorldSplit, sentences, world
 
 
 def sizes_of(languages):
@@ -56,10 +56,10 @@ def test_related_sizes_leave_every_very_low_language_a_better_off_relative():
 @pytest.mark.parametrize("sizes", Sizes)
 def test_sizes_change_the_text_behind_the_base_and_no_other(sizes):
     codes = ("qta", "qgi", "qha")
-    text = sentences(Split.PRETRAIN, codes=codes, sizes=sizes)
+    text = sentences(WorldSplit.PRETRAIN, codes=codes, sizes=sizes)
     for code in codes:
-        assert sum(map(bool, text[code])) == (world(sizes)[code].bitext or ROWS[Split.PRETRAIN])
-    assert sentences(Split.TRAIN, codes=codes, sizes=sizes) == sentences(Split.TRAIN, codes=codes)
+        assert sum(map(bool, text[code])) == (world(sizes)[code].bitext or ROWS[WorldSplit.PRETRAIN])
+    assert sentences(WorldSplit.TRAIN, codes=codes, sizes=sizes) == sentences(WorldSplit.TRAIN, codes=codes)
 
 
 @pytest.mark.parametrize("sizes", [Sizes.ROTATED, Sizes.EQUAL, Sizes.RELATED])

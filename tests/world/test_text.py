@@ -9,7 +9,7 @@ import pytest
 
 from lslo_cli.errors import UsageError
 from lslo_cli.method.languages import Resource
-from lslo_cli.world import NAMES, NEWCOMERS, PIVOT, ROWS, WORLD, Split, sentences, write_world
+from lslo_cli.world import NAMES, NEWCOMERS, PIVOT, ROWS, WORLD, WorldSplit, sentences, write_world
 from lslo_cli.world.text import _meanings
 
 
@@ -29,11 +29,11 @@ def test_the_codes_are_iso_639_codes_for_private_use():
 def test_pretraining_text_has_as_many_rows_of_a_language_as_its_bitext():
     text = sentences("pretrain")
     for code, language in WORLD.items():
-        assert len(text[code]) == ROWS[Split.PRETRAIN]
-        assert sum(map(bool, text[code])) == (language.bitext or ROWS[Split.PRETRAIN])
+        assert len(text[code]) == ROWS[WorldSplit.PRETRAIN]
+        assert sum(map(bool, text[code])) == (language.bitext or ROWS[WorldSplit.PRETRAIN])
 
 
-@pytest.mark.parametrize("split", [Split.TEST, Split.TRAIN, Split.VALID])
+@pytest.mark.parametrize("split", [WorldSplit.TEST, WorldSplit.TRAIN, WorldSplit.VALID])
 def test_the_other_splits_exist_in_every_language(split):
     text = sentences(split)
     assert list(text) == list(WORLD)
@@ -43,11 +43,11 @@ def test_the_other_splits_exist_in_every_language(split):
 def test_a_newcomer_has_text_in_every_split_but_the_base_models():
     assert NEWCOMERS.keys().isdisjoint(WORLD)
     for code in NEWCOMERS:
-        for split in Split:
+        for split in WorldSplit:
             lines = sentences(split, 30, [code, "qso"])
             assert list(lines) == [code, "qso"] and len(lines[code]) == 30
-            assert any(lines[code]) == (split is not Split.PRETRAIN)
-            assert all(lines[code]) or split is Split.PRETRAIN
+            assert any(lines[code]) == (split is not WorldSplit.PRETRAIN)
+            assert all(lines[code]) or split is WorldSplit.PRETRAIN
 
 
 def test_a_language_the_world_does_not_have_is_refused():
@@ -56,9 +56,9 @@ def test_a_language_the_world_does_not_have_is_refused():
 
 
 def test_no_meaning_occurs_twice_within_or_between_splits():
-    said = {split: _meanings(split) for split in Split}
+    said = {split: _meanings(split) for split in WorldSplit}
     assert all(len(set(meanings)) == len(meanings) for meanings in said.values())
-    assert all(set(said[a]).isdisjoint(said[b]) for a, b in combinations(Split, 2))
+    assert all(set(said[a]).isdisjoint(said[b]) for a, b in combinations(WorldSplit, 2))
 
 
 def test_fewer_rows_are_the_first_rows():
@@ -76,7 +76,7 @@ def test_the_text_does_not_depend_on_the_hash_seed():
 
 
 def test_the_text_is_the_one_that_the_shipped_base_model_was_trained_on():
-    text = json.dumps([sentences(split) for split in Split])
+    text = json.dumps([sentences(split) for split in WorldSplit])
     expected = "b9eca0920e076d4fb313627b592f8666d2627e8cdd035861492a9adfb21433d4"
     assert hashlib.sha256(text.encode()).hexdigest() == expected
 

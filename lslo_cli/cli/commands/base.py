@@ -12,16 +12,16 @@ from lslo_cli.cli import console
 from lslo_cli.cli.commands.base_check import check
 from lslo_cli.cli.commands.base_info import info
 from lslo_cli.cli.flags import App, takes
-from lslo_cli.cli.options import ComputeOptions, TrackerName, command_line
+from lslo_cli.cli.options import ClassOptions, MachineOptions, TrackerName, TrainingTextOptions, command_line
 from lslo_cli.errors import UsageError
 
-app = App(help="Base models: make them, convert them, look at them.")
+app = App(help="Base models: train, convert, inspect and check them.")
 app.command("info")(info)
 app.command("check")(check)
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaseTrainOptions(ComputeOptions):
+class BaseTrainOptions(MachineOptions, TrainingTextOptions, ClassOptions):
     out: Annotated[Path, Option("--out", metavar="FOLDER", help="Where to put the model.")]
     track: TrackerName = None
     resume: Annotated[bool, Option("--resume", help="Continue after the last finished epoch.")] = False
@@ -35,7 +35,7 @@ def convert(
     out: Annotated[Path, Option("--out", metavar="FOLDER", help="Where to put the model.")],
     dtype: Annotated[
         str | None,
-        Option("--dtype", metavar="FORMAT", help="float32, bfloat16 or float16; default: as it is."),
+        Option("--dtype", metavar="FORMAT", help="float32, bfloat16 or float16; default: as stored."),
     ] = None,
 ) -> None:
     """Convert M2M-124 as it was published, by fairseq, to a folder that lslo and transformers read.

@@ -11,20 +11,18 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, takes
-from lslo_cli.cli.options import EXPERIMENT, ComputeOptions
+from lslo_cli.cli.options import BaseModelName, DataPath, MachineOptions, TestSplit
 from lslo_cli.errors import RunError, UsageError, nearest
 
 if TYPE_CHECKING:
-    from lslo_cli.tasks.check_base import Anchor, Verdict
+    from lslo_cli.tasks.check_base import Anchor, AnchorVerdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaseCheckOptions(ComputeOptions):
-    model: Annotated[
-        str | None,
-        Option("--model", metavar="NAME|FOLDER", rich_help_panel=EXPERIMENT),
-        Key("model.name"),
-    ] = None
+class BaseCheckOptions(MachineOptions):
+    data: DataPath = None
+    test: TestSplit = None
+    model: BaseModelName = None
     anchors: Annotated[
         list[str] | None,
         Option("--anchor", metavar="ny-sw|lang12", help="Only this score. Repeatable; default: both."),
@@ -58,7 +56,7 @@ class BaseCheckOptions(ComputeOptions):
 
 @takes(BaseCheckOptions)
 def check(options: BaseCheckOptions) -> None:
-    """Hold a base model against the scores that were published for it, and say pass or fail.
+    """Compare a base model's scores with those published for it: pass or fail.
 
     A converted or downloaded M2M-124 615M that passes is the one the paper fine-tuned, decoded as it was.
     The length of the references checks text and sentencepiece model; the scores check weights and search.
@@ -87,7 +85,7 @@ def check(options: BaseCheckOptions) -> None:
         )
 
 
-def show_verdicts(verdicts: Sequence[Verdict]) -> None:
+def show_verdicts(verdicts: Sequence[AnchorVerdict]) -> None:
     """A row for every anchor."""
     columns = ("anchor", "verdict", "spBLEU", "published", "tolerance", "reference pieces", "published")
     rows = [
@@ -107,7 +105,7 @@ def show_verdicts(verdicts: Sequence[Verdict]) -> None:
     console.show_facts([(verdict.name, verdict.anchor.source) for verdict in verdicts])
 
 
-def as_facts(verdict: Verdict) -> dict[str, Any]:
+def as_facts(verdict: AnchorVerdict) -> dict[str, Any]:
     """A verdict as JSON has it."""
     return {
         "anchor": verdict.name,

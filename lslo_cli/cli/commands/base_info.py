@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, takes
-from lslo_cli.cli.options import MACHINE, LanguageOptions, SpanName
+from lslo_cli.cli.options import MACHINE, ClassOptions, NewLanguageOptions, SpanName
 from lslo_cli.method.sites import Stack
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaseInfoOptions(LanguageOptions):
+class BaseInfoOptions(ClassOptions, NewLanguageOptions):
     model: Annotated[
         str, Argument(metavar="MODEL", help="A folder, a hub id, or a published shape such as m2m-124-615m.")
     ]
@@ -60,7 +60,7 @@ def info(options: BaseInfoOptions) -> None:
 
 
 def show_base(base: BaseFacts) -> None:
-    """What the model is."""
+    """Facts about the model."""
     shape = base.shape
     widths = " and ".join(f"{width:,}" for width in dict.fromkeys(map(shape.ffn, Stack)))
     languages = f"{len(base.languages)}: {', '.join(base.languages)}" if base.languages else "by vocabulary"
@@ -77,7 +77,7 @@ def show_base(base: BaseFacts) -> None:
 
 
 def show_adapters(adapters: AdapterFacts, base: BaseFacts) -> None:
-    """What would be trained."""
+    """Facts about the adapters that would be trained."""
     from lslo_cli.models.work import describe_memory
 
     columns = ("language", "resource", "rank", "parameters")

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from lslo_cli.cli import console
+from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import seed_list, takes
-from lslo_cli.cli.options import BaseModelName, ComputeOptions, ExperimentOptions
+from lslo_cli.cli.options import BaseModelName, OutputOptions, TextOptions
 
 if TYPE_CHECKING:
-    from lslo_cli.artifacts.results import ComparedRow, ComparisonResult
+    from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareOptions(ComputeOptions, ExperimentOptions):
+class CompareOptions(OutputOptions, TextOptions, ExperimentOptions):
     runs: Annotated[
         list[str],
         Argument(metavar="RUN RUN...", help="Evaluated runs, or base; the first against the others."),
@@ -37,7 +38,7 @@ class CompareOptions(ComputeOptions, ExperimentOptions):
 
 @takes(CompareOptions)
 def compare(options: CompareOptions) -> None:
-    """Say how much better a run is than others, and whether that is more than chance.
+    """Compare a run with others: score differences with intervals over sentences and seeds.
 
     Reads: runs/RUN/evaluation.json and hypotheses/, of the experiment or of its seed-N/, and the test text.
     Writes: comparisons/RUN-vs-OTHER.json.

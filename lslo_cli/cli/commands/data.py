@@ -15,7 +15,7 @@ from lslo_cli.cli.flags import App, split_commas
 from lslo_cli.errors import InputError
 
 if TYPE_CHECKING:
-    from lslo_cli.artifacts.data_check import DataCheckResult, Finding, SplitCheck
+    from lslo_cli.artifacts.data_check import DataCheckResult, DataFinding, SplitCheck
 
 app = App(help="Fetch parallel text, and check it before it is trained on.")
 
@@ -27,7 +27,7 @@ Quiet = Annotated[bool, Option("--quiet", help="Nothing on stderr but errors.")]
 
 
 class Dataset(StrEnum):
-    """What can be fetched."""
+    """Data sets that can be fetched."""
 
     FLORES101 = "flores101"
 
@@ -183,7 +183,7 @@ def _size(split: SplitCheck) -> str:
     return f"{pairs} of {' to '.join(ends)} rows"
 
 
-def _sentence(finding: Finding) -> str:
+def _sentence(finding: DataFinding) -> str:
     """``dev, lengths: far shorter ... (zh 4, nl 1); dev/zho_simpl.dev:12``"""
     counts = sorted(finding.languages.items(), key=lambda item: -item[1])
     named = [f"{language} {count:,}" for language, count in counts[:MOST_NAMED]]

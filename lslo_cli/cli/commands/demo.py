@@ -64,7 +64,7 @@ def demo(
 
 
 def show_summary(summary: DemoSummary) -> None:
-    """What it shows, in words; quality by group and importance by bitext size; where figures are."""
+    """Findings in words, quality by group, importance by bitext size, and the paths of figures."""
     from lslo_cli.cli.commands.evaluate import show_quality
     from lslo_cli.report import Column, Table, over_seeds, quality_table
     from lslo_cli.report.table import p_value, two_decimals
@@ -110,7 +110,7 @@ def show_summary(summary: DemoSummary) -> None:
 
 
 def sentences_of(summary: DemoSummary) -> list[str]:
-    """What the runs show, in words."""
+    """The findings of the runs in words."""
     from lslo_cli.artifacts.folder import BASE_RUN
     from lslo_cli.report.summary import correlation_sentence, summarise
 

@@ -12,8 +12,9 @@ from rich.text import Text
 from typer import Argument, Option
 
 from lslo_cli.cli import console
+from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import split_commas, takes
-from lslo_cli.cli.options import BaseModelName, ComputeOptions, ExperimentOptions
+from lslo_cli.cli.options import ClassOptions, OutputOptions
 from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ FORMATS = (".tsv", ".html", ".json")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiffOptions(ComputeOptions, ExperimentOptions):
+class DiffOptions(OutputOptions, ClassOptions, ExperimentOptions):
     run: Annotated[str, Argument(metavar="RUN", help="An evaluated run, or base.")]
-    other: Annotated[str, Argument(metavar="OTHER", help="The run to hold it against, or base.")]
+    other: Annotated[str, Argument(metavar="OTHER", help="The run to compare it with, or base.")]
     directions: Annotated[
         str | None,
         Option(
@@ -44,7 +45,6 @@ class DiffOptions(ComputeOptions, ExperimentOptions):
             help="Write all of them to FILE.tsv, FILE.html or FILE.json; default: print.",
         ),
     ] = None
-    model: BaseModelName = None
 
 
 @takes(DiffOptions)

@@ -10,8 +10,8 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, takes
-from lslo_cli.cli.options import FitOptions
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
+from lslo_cli.cli.stage_options import FitOptions
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.results import SubspaceResult
@@ -60,7 +60,7 @@ class EstimateSubspaceOptions(FitOptions):
 
 @takes(EstimateSubspaceOptions)
 def estimate_subspace(options: EstimateSubspaceOptions) -> None:
-    """Measure how much room each language needs, and derive a rank for each.
+    """Estimate how much adapter capacity each language needs, and derive a rank for each.
 
     Paper: sections 4.2 and 7.3, eq. 6, figures 2 and 4 to 6.
     Reads: the base model, the training text, and index-strategy.json if there is one.

@@ -10,12 +10,12 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, split_commas, takes
-from lslo_cli.cli.options import ModelOptions
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
+from lslo_cli.cli.stage_options import ModelOptions
 from lslo_cli.method.metrics import SPBLEU
 
 if TYPE_CHECKING:
-    from lslo_cli.artifacts.results import EvaluationResult
+    from lslo_cli.artifacts.evaluations import EvaluationResult
     from lslo_cli.report import Table
     from lslo_cli.tasks import Experiment, Written
 
@@ -59,7 +59,9 @@ class EvaluateOptions(ModelOptions):
         Option("--max-tokens"),
         Key("evaluate.max_tokens"),
     ] = None
-    force: Annotated[bool, Option("--force", help="Evaluate again what is up to date.")] = False
+    force: Annotated[bool, Option("--force", help="Evaluate again even where results are up to date.")] = (
+        False
+    )
 
 
 @takes(EvaluateOptions)
@@ -70,7 +72,7 @@ def evaluate(options: EvaluateOptions) -> None:
     Reads: the base model, the test text, runs/RUN/training.json and its weights.
     Writes: runs/RUN/evaluation.json, and beside it hypotheses, sources and references line by line.
 
-    An evaluation of some directions or rows of one that is there is kept in runs/RUN/evaluations/.
+    Where there is a full evaluation, one of some directions or rows is kept in runs/RUN/evaluations/.
 
     Example: lslo evaluate --run base --run 2-2-8-gps0.9
     """
@@ -95,8 +97,9 @@ def show_scores(experiment: Experiment, written: Sequence[Written], metrics: Seq
     Tables of spBLEU have what they say in words before them.
     """
     from lslo_cli.artifacts import store
+    from lslo_cli.artifacts.evaluations import EvaluationResult
     from lslo_cli.artifacts.folder import BASE_RUN
-    from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+    from lslo_cli.artifacts.results import TrainingResult
     from lslo_cli.report import quality_table
     from lslo_cli.report.summary import summarise
 

@@ -9,8 +9,8 @@ from typing import Annotated
 from typer import Option
 
 from lslo_cli.cli import console
+from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import takes
-from lslo_cli.cli.options import ExperimentOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +41,8 @@ class ExportOptions(ExperimentOptions):
 def export(options: ExportOptions) -> None:
     """Write a trained run for other libraries: a transformers model, or adapters for PEFT.
 
-    What was written is loaded again and its logits compared with the run's; where they differ there is no
-    folder. A run without adapters per language is exported with --format merged and no language.
+    The export is loaded again and its logits are compared with the run's; if they differ, no folder is
+    written. A run without adapters per language is exported with --format merged and no language.
 
     Example: lslo export --run 2-2-8 --source en --target wo --to en-wo
     """

@@ -9,101 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import App, Key, split_commas, takes
-from lslo_cli.cli.options import (
-    EXPERIMENT,
-    MACHINE,
-    TRAINING,
-    BaseModelName,
-    FolderOptions,
-    MachineOptions,
-    TrackerName,
-)
+from lslo_cli.cli.flags import App, Key, takes
+from lslo_cli.cli.flare_options import FlareOptions, TaskOptions
+from lslo_cli.cli.options import TRAINING, BaseModelName, TrackerName
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
-from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from lslo_cli.recipe import Memory, Recipe
     from lslo_cli.tasks import Written
 
-READ = ("flare", "run", "name", "description")
-"""The parts of a recipe that these commands read."""
-
-app = App(help="FLARE: carry a task from English to other languages, fused in adapters.")
-
-
-def read_seeds(text: str) -> tuple[int, ...]:
-    """Read ``1,2,3``. Raises UsageError for what is no list of numbers."""
-    if not all(part.isdecimal() for part in split_commas(text)):
-        raise UsageError(f"'--seeds {text}' is no list of numbers", "write --seeds 1,2,3")
-    return tuple(map(int, split_commas(text)))
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskOptions(MachineOptions, FolderOptions):
-    """Which task, on which data, in which languages."""
-
-    name: Annotated[
-        str | None,
-        Option(
-            "--name",
-            metavar="NAME",
-            rich_help_panel=EXPERIMENT,
-            help="The experiment's folder in --results; default: the recipe's name or flare-TASK.",
-        ),
-        Key("name"),
-    ] = None
-    task: Annotated[
-        str | None,
-        Option("--task", metavar="NAME", rich_help_panel=EXPERIMENT),
-        Key("flare.task"),
-    ] = None
-    data: Annotated[
-        str | None,
-        Option("--data", metavar="FOLDER", rich_help_panel=EXPERIMENT),
-        Key("flare.data"),
-    ] = None
-    targets: Annotated[
-        str | None,
-        Option("--targets", metavar="CODES", rich_help_panel=EXPERIMENT),
-        Key("flare.languages", split_commas),
-    ] = None
-
-    def resolve(self, memory: Memory | None = None) -> Recipe:
-        """The recipe with these options applied. Raises UsageError for a ``--set`` that has no effect."""
-        for assignment in self.assignments or ():
-            key = assignment.partition("=")[0].strip()
-            if key.partition(".")[0] not in READ:
-                raise UsageError(
-                    f"'--set {assignment}' has no effect in lslo flare",
-                    "set keys of [flare], such as flare.rank=4, or of [run]; --seeds names the seeds",
-                )
-        recipe = super().resolve(memory)
-        return recipe if recipe.name else recipe.model_copy(update={"name": f"flare-{recipe.flare.task}"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class FlareOptions(TaskOptions):
-    """With which model, and what is compared."""
-
-    model: Annotated[
-        str | None,
-        Option("--model", metavar="FOLDER|ID", rich_help_panel=EXPERIMENT),
-        Key("flare.model"),
-    ] = None
-    runs: Annotated[
-        str | None,
-        Option("--runs", metavar="NAMES", rich_help_panel=EXPERIMENT),
-        Key("flare.runs", split_commas),
-    ] = None
-    seeds: Annotated[
-        str | None,
-        Option("--seeds", metavar="NUMBERS", rich_help_panel=EXPERIMENT),
-        Key("flare.seeds", read_seeds),
-    ] = None
-    dry_run: Annotated[
-        bool, Option("--dry-run", rich_help_panel=MACHINE, help="Check all, print the plan, write nothing.")
-    ] = False
+app = App(help="FLARE: transfer a task from English by fusing source and target texts in adapters.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +33,8 @@ class FlareTrainOptions(FlareOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class FlareTranslateOptions(TaskOptions):
+    reads = (*TaskOptions.reads, "model", "evaluate", "data", "langs", "languages", "new_languages")
+
     model: BaseModelName = None
     run: Annotated[str, Option("--run", metavar="FOLDER|ID", help="What was trained on it, or base.")] = (
         "base"
@@ -161,7 +77,7 @@ def translate(options: FlareTranslateOptions) -> None:
 def train(options: FlareTrainOptions) -> None:
     """Tune on English, then train every method on every target language, for every seed.
 
-    What is there already is kept, so an interrupted experiment goes on when the line is run again.
+    Finished runs are kept, so an interrupted experiment is continued by running the same line again.
     Reads: the task model and the task's files.
     Writes: seed-N/LANGUAGE/training.json with weights.
 
@@ -186,7 +102,7 @@ def train(options: FlareTrainOptions) -> None:
 @app.command("evaluate")
 @takes(FlareOptions)
 def evaluate(options: FlareOptions) -> None:
-    """Test every trained method, and with it the controls: no source, the mean, another row's.
+    """Evaluate every trained method and its controls: no source, the mean source, another row's.
 
     Reads: seed-N/LANGUAGE/training.json with weights, and the task's test files.
     Writes: seed-N/LANGUAGE/evaluation.json

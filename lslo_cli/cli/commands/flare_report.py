@@ -11,11 +11,11 @@ from typer import Argument, Option
 from lslo_cli.cli import console
 from lslo_cli.cli.commands.report import format_of
 from lslo_cli.cli.flags import takes
-from lslo_cli.cli.options import FolderOptions
+from lslo_cli.cli.flare_options import FlareFolderOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class FlareReportOptions(FolderOptions):
+class FlareReportOptions(FlareFolderOptions):
     path: Annotated[
         Path | None,
         Argument(
@@ -45,7 +45,7 @@ class FlareReportOptions(FolderOptions):
 
 @takes(FlareReportOptions)
 def flare_report(options: FlareReportOptions) -> None:
-    """Set every score beside its controls, say what fusion does, and draw it.
+    """Report every score with its controls, what fusion does, and figures.
 
     Paper: FLARE's headline table and average ranks beside ours; its figure 5.
     Reads: seed-N/LANGUAGE/training.json and evaluation.json

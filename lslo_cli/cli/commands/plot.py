@@ -12,8 +12,9 @@ from rich.text import Text
 from typer import Option
 
 from lslo_cli.cli import console
+from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import App, split_commas, takes
-from lslo_cli.cli.options import ExperimentOptions, metric_option
+from lslo_cli.cli.options import metric_option
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.catalogue import FIGURES
@@ -21,7 +22,7 @@ from lslo_cli.plots.specs import FigureSpec, RunChoice
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.folder import ExperimentFolder
-    from lslo_cli.plots.files import Format
+    from lslo_cli.plots.files import FigureFormat
     from lslo_cli.plots.specs import PreparedFigure
     from lslo_cli.plots.style import Style
     from lslo_cli.plots.text import TextFigure
@@ -100,13 +101,13 @@ class PlotOptions(ExperimentOptions):
 
         return _member(Style, self.style, "--style")
 
-    def chosen_formats(self) -> list[Format]:
-        from lslo_cli.plots.files import Format
+    def chosen_formats(self) -> list[FigureFormat]:
+        from lslo_cli.plots.files import FigureFormat
 
         names = split_commas(self.formats)
         if not names:
-            raise UsageError("--format names no format", f"choose of {', '.join(Format)}")
-        return [_member(Format, name, "--format") for name in names]
+            raise UsageError("--format names no format", f"choose of {', '.join(FigureFormat)}")
+        return [_member(FigureFormat, name, "--format") for name in names]
 
     def size(self) -> dict[str, float]:
         """The width in inches as a keyword argument; none where the figure's own is wanted."""
@@ -127,7 +128,7 @@ class PlotOptions(ExperimentOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class OneFigureOptions(PlotOptions):
-    """What every single figure takes."""
+    """The flags of every single figure."""
 
     text: Annotated[bool, Option("--text", help="Print it to the terminal instead.")] = False
 

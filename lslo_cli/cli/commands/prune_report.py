@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from lslo_cli.cli import console
+from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import takes
-from lslo_cli.cli.options import StageOptions
+from lslo_cli.cli.options import ClassOptions, DryRun, OutputOptions
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PruneReportOptions(StageOptions):
+class PruneReportOptions(OutputOptions, ClassOptions, ExperimentOptions):
     run: Annotated[
         str | None,
         Option("--run", metavar="NAME", help="The run to report on; default: the latest with adapters."),
@@ -27,11 +28,12 @@ class PruneReportOptions(StageOptions):
         Path | None,
         Option("--subspace", metavar="FILE", help="Take the scores from this; default: subspace.json."),
     ] = None
+    dry_run: DryRun = False
 
 
 @takes(PruneReportOptions)
 def prune_report(options: PruneReportOptions) -> None:
-    """Show who was pruned how much, parameter counts, and how scores follow bitext size.
+    """Report the pruned share by language, parameter counts, and correlations with bitext size.
 
     Paper: tables 9 and 10, and the #Params of tables 1 to 4.
     Reads: subspace.json and runs/RUN/training.json.

@@ -8,13 +8,14 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import split_commas, takes
-from lslo_cli.cli.options import ExperimentOptions, metric_option
+from lslo_cli.cli.options import metric_option
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.metrics import SPBLEU
 
 FORMATS = {"md": "md", "markdown": "md", "latex": "tex", "tex": "tex", "csv": "csv", "html": "html"}
-"""What a person may call a format, and the format's name."""
+"""Accepted names of formats, and the format that each stands for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ class ReportOptions(ExperimentOptions):
 
 @takes(ReportOptions)
 def report(options: ReportOptions) -> None:
-    """Set the paper's tables with ours beside theirs, and say which of its findings show.
+    """Print the paper's tables with our scores beside the paper's, and which findings are reproduced.
 
     Paper: tables 1 to 4 and 7 to 10; as HTML with all figures, in one file.
     Reads: every artifact of the experiments; folders seed-1/, seed-2/ become mean and spread.

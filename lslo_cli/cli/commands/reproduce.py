@@ -12,7 +12,8 @@ from typer import Argument, Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import flags_of, seed_list, takes
-from lslo_cli.cli.options import MACHINE, StageOptions, command_line
+from lslo_cli.cli.options import MACHINE, command_line
+from lslo_cli.cli.stage_options import StageOptions
 
 if TYPE_CHECKING:
     from lslo_cli.reproduce import Jobs
@@ -35,7 +36,7 @@ class ReproduceOptions(StageOptions):
         Option(
             "--only",
             metavar="PART",
-            help="Only this run, stage or figure, and its needs. Repeatable; default: all.",
+            help="Only this run, stage or figure, and what it depends on. Repeatable; default: all.",
         ),
     ] = None
     seeds: Annotated[
@@ -58,10 +59,10 @@ class ReproduceOptions(StageOptions):
 
 @takes(ReproduceOptions)
 def reproduce(options: ReproduceOptions) -> None:
-    """Make tables and figures of the paper: every run behind them, each once, and nothing twice.
+    """Make tables and figures of the paper, with every run behind them.
 
-    What is up to date is kept, and what was interrupted goes on where it was, so the same line may be
-    given again at any time. With --recipe the runs are those of another experiment, such as demo.
+    Up-to-date artifacts are kept and interrupted training is resumed, so the same line may be run again at
+    any time. With --recipe the runs are those of another experiment, such as demo.
     Writes: what the commands of the pipeline write, in the experiment's folder.
 
     Example: lslo reproduce table-1 figure-3 --recipe demo --seeds 2,3,4 --jobs 2
@@ -111,7 +112,7 @@ def print_jobs(options: ReproduceOptions, jobs: Jobs) -> None:
 
 
 def show_plan(options: ReproduceOptions, jobs: Jobs) -> None:
-    """What would be made, what is up to date, and what each job costs."""
+    """The jobs: those to run, those that are up to date, and the cost of each."""
     from lslo_cli.reproduce.forecast import forecasts
 
     plan = forecasts(jobs)

@@ -47,7 +47,7 @@ class RunsOptions:
 
 @takes(RunsOptions)
 def runs(options: RunsOptions) -> None:
-    """List the runs that are there: settings, spBLEU, size on disk, age.
+    """List trained and evaluated runs: settings, spBLEU, size on disk, age.
 
     Reads: every runs/RUN/ below --results.
 
@@ -98,6 +98,7 @@ def show(
 
 def _show_file(path: Path) -> None:
     import lslo_cli.artifacts.data_check
+    import lslo_cli.artifacts.evaluations
     import lslo_cli.flare.results  # noqa: F401 - their kinds are read, too
     from lslo_cli.artifacts import store
 
@@ -110,7 +111,7 @@ def _show_file(path: Path) -> None:
 
 def _show_result(document: Artifact[Any]) -> None:
     """The tables that the command which made the artifact shows."""
-    from lslo_cli.artifacts import results
+    from lslo_cli.artifacts import evaluations, results
     from lslo_cli.cli.commands import estimate_subspace, evaluate, prune_report, train, weight_learn
     from lslo_cli.report import quality_table
 
@@ -123,7 +124,7 @@ def _show_result(document: Artifact[Any]) -> None:
         train.show_run(document)
     elif isinstance(result, results.PruneReportResult):
         prune_report.show_report(result)
-    elif isinstance(result, results.EvaluationResult):
+    elif isinstance(result, evaluations.EvaluationResult):
         for metric in result.metrics:
             evaluate.show_quality(quality_table([result], [], metric))
         rows = [(str(row.direction), *(f"{row.scores[name]:.2f}" for name in result.metrics))

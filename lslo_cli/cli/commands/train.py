@@ -10,8 +10,8 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, commas_or_auto, fraction_or_word, number_or_word, split_commas, takes
-from lslo_cli.cli.options import FitOptions
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
+from lslo_cli.cli.stage_options import FitOptions
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.results import TrainingResult
@@ -97,7 +97,7 @@ class TrainOptions(FitOptions):
     ] = None
 
     def given(self) -> dict[str, Any]:
-        """What ``--method`` implies: a learning rate of its own for full, no pruning for the baselines."""
+        """Values implied by ``--method``: for full a learning rate of its own, for baselines no pruning."""
         given = super().given()
         if self.method not in (None, "lslo") and self.gps is None:
             given["train.gps"] = 0.0  # the recipe's ratio is for adapters by language
@@ -112,7 +112,7 @@ class TrainOptions(FitOptions):
 
 @takes(TrainOptions)
 def train(options: TrainOptions) -> None:
-    """Fine-tune: one adapter per language, with its rank, and pruned gradually.
+    """Fine-tune language-specific adapters, each with its rank, with gradual pruning.
 
     Paper: sections 3 and 6.3, eq. 3 and 4; --method full is its baseline.
     Reads: the base model, the training text, index-strategy.json and subspace.json.
@@ -136,7 +136,7 @@ def train(options: TrainOptions) -> None:
 
 
 def show_run(artifact: Artifact[TrainingResult]) -> None:
-    """What was trained, and what it cost."""
+    """The trained parameters and their cost."""
     result = artifact.result
     pairs: list[tuple[str, object]] = [("run", result.run), ("method", result.method)]
     if result.index:

@@ -8,8 +8,9 @@ from typing import Annotated
 
 from typer import Option
 
+from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import Key, split_commas, takes
-from lslo_cli.cli.options import MACHINE, BaseModelName, ExperimentOptions, MachineOptions
+from lslo_cli.cli.options import MACHINE, BaseModelName, MachineOptions
 from lslo_cli.errors import UsageError
 
 TABLE = "Tables"

@@ -9,8 +9,8 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, takes
-from lslo_cli.cli.options import FitOptions
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
+from lslo_cli.cli.stage_options import FitOptions
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.results import IndexStrategyResult

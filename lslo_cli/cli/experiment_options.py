@@ -1,0 +1,178 @@
+"""Flags that say which experiment is meant, and what it remembers of them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Option
+from typer.main import get_command
+
+from lslo_cli.artifacts.folder import RESULTS
+from lslo_cli.cli import console
+from lslo_cli.cli.flags import Key, flags_of
+from lslo_cli.cli.options import EXPERIMENT, NewLanguageOptions, SettingsOptions, command_line
+
+if TYPE_CHECKING:
+    from lslo_cli.artifacts.folder import ExperimentFolder
+    from lslo_cli.recipe import Memory, Recipe
+    from lslo_cli.tasks import Experiment
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderOptions(SettingsOptions):
+    """Which experiment is meant, and where it lies."""
+
+    results: Annotated[
+        Path,
+        Option(
+            "--results",
+            envvar="LSLO_RESULTS",
+            metavar="FOLDER",
+            rich_help_panel=EXPERIMENT,
+            help="Folder that holds the experiments.",
+        ),
+    ] = RESULTS
+    name: Annotated[
+        str | None,
+        Option("--name", metavar="NAME", rich_help_panel=EXPERIMENT),
+        Key("name"),
+    ] = None
+
+    def folder(self, recipe: Recipe) -> ExperimentFolder:
+        """The folder of the experiment."""
+        from lslo_cli.artifacts.folder import ExperimentFolder
+
+        return ExperimentFolder(self.results / recipe.experiment)
+
+    def experiment(self) -> Experiment:
+        """The experiment these options describe. The recipe is checked before anything heavy is imported."""
+        recipe = self.resolve()
+        from lslo_cli.tasks import Experiment
+
+        return Experiment(recipe, self.folder(recipe), command_line())
+
+    def command(self, name: str) -> str:
+        """The line that runs another command on this experiment, with the flags that chose it.
+
+        Those that the other command does not have are left out: the experiment remembers what it was given.
+        """
+        words, known = ["lslo", *name.split()], _names_of_options(name)
+        for flag in flags_of(type(self)):
+            value = getattr(self, flag.field)
+            from_environment = str(value) == os.environ.get(str(flag.option.envvar))
+            chooses = flag.option.rich_help_panel == EXPERIMENT and flag.name in known
+            if chooses and value != flag.default and not from_environment:
+                for item in value if isinstance(value, list) else [value]:
+                    words += [flag.name, str(item)]
+        return shlex.join(words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentOptions(FolderOptions, NewLanguageOptions):
+    """An experiment on translation between the recipe's languages."""
+
+    remembers = True
+    """Whether settings that earlier commands of the experiment were given hold for this one."""
+
+    def resolve(self, memory: Memory | None = None) -> Recipe:
+        """The recipe, with what the experiment remembers, of which a note says what it is.
+
+        Where nothing says which experiment is meant, it is the one that was worked on last in --results.
+        """
+        memory = self.memory() if memory is None and self.remembers else memory
+        recipe = super().resolve(memory)
+        if memory and not getattr(self, "quiet", False):
+            self._say_memory(memory, recipe)
+        return recipe
+
+    def memory(self) -> Memory:
+        """The settings that earlier commands of the experiment were given."""
+        from lslo_cli.recipe import last_experiment, read_memory
+
+        last = None if self._chooses() else last_experiment(self.results)
+        return read_memory(last or self.folder(super().resolve()).path)
+
+    def _now(self) -> Memory:
+        from lslo_cli.recipe import given_now
+
+        return given_now(self.recipe, self.given(), self.assignments or ())
+
+    def _chooses(self) -> bool:
+        """Whether anything that was given says which experiment is meant."""
+        from lslo_cli.recipe import CHOOSING
+
+        now = self._now()
+        return now.recipe is not None or any(key.partition(".")[0] in CHOOSING for key in now.given)
+
+    def _say_memory(self, memory: Memory, recipe: Recipe) -> None:
+        from lslo_cli.recipe import MEMORY_FILE
+
+        path, now = self.folder(recipe).path / MEMORY_FILE, self._now()
+        flags = {flag.key.name: flag.name for flag in flags_of(type(self)) if flag.key}
+        held = {**memory.environment, **memory.given}
+        values = {key: _value_at(recipe, key) for key in held}
+        same = {key: value for key, value in held.items() if str(values[key]) == str(value)}
+        taken = [
+            f"{flags.get(key, key)} {_shown(value)}" for key, value in same.items() if key not in now.given
+        ]
+        if memory.recipe and self.recipe is None:
+            taken.insert(0, f"--recipe {memory.recipe}")
+        if taken:
+            console.say(f"{path}: {', '.join(taken)}, as given before")
+        for key in held.keys() - same.keys():
+            console.say(
+                f"{flags.get(key, key)} is {_shown(values[key])} for this command; "
+                f"the experiment was begun with {_shown(held[key])} ({path})"
+            )
+
+    def experiment(self) -> Experiment:
+        """The experiment these options describe, with what it will remember of them.
+
+        Languages, text and model are checked as far as that needs nothing heavy.
+        """
+        from lslo_cli.data.classes import with_classes
+        from lslo_cli.models.spoken import with_spoken
+        from lslo_cli.recipe import Memory
+
+        memory = self.memory() if self.remembers else None
+        recipe = with_spoken(self.resolve(memory))
+        self.check(recipe)
+        recipe.selected_languages()
+        recipe = with_classes(recipe)
+        from lslo_cli.tasks import Experiment
+
+        remembered = memory.adding(self._now()) if memory is not None else None
+        if remembered is not None and recipe.classes == "text":
+            entries = recipe.languages.items()
+            counted = {f"languages.{code}.resource": str(entry.resource) for code, entry in entries}
+            remembered = remembered.adding(Memory(given=counted))
+        return Experiment(recipe, self.folder(recipe), command_line(), remembered)
+
+    def check(self, recipe: Recipe) -> None:
+        """Refuse what can be seen to be missing without loading anything heavy."""
+
+
+def _names_of_options(name: str) -> set[str]:
+    """The options of a command, such as ``plot heatmap --by-layer``."""
+    from lslo_cli.cli.app import app
+
+    command: Any = get_command(app)
+    for word in name.split():
+        command = getattr(command, "commands", {}).get(word, command)
+    return {option for parameter in command.params for option in parameter.opts}
+
+
+def _value_at(recipe: Recipe, key: str) -> object:
+    """The value at a dotted key of a recipe."""
+    value: Any = recipe
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, dict) else getattr(value, part, None)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _shown(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,97 @@
+"""Flags of ``lslo flare``: which experiment, which task on which data, and what is compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from typer import Option
+
+from lslo_cli.cli.experiment_options import FolderOptions
+from lslo_cli.cli.flags import Key, split_commas
+from lslo_cli.cli.options import EXPERIMENT, DryRun, MachineOptions
+from lslo_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from lslo_cli.recipe import Memory, Recipe
+
+
+def read_seeds(text: str) -> tuple[int, ...]:
+    """Read ``1,2,3``. Raises UsageError for what is no list of numbers."""
+    if not all(part.isdecimal() for part in split_commas(text)):
+        raise UsageError(f"'--seeds {text}' is no list of numbers", "write --seeds 1,2,3")
+    return tuple(map(int, split_commas(text)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlareFolderOptions(FolderOptions):
+    """Which experiment is meant: by its name, or by its task."""
+
+    reads: ClassVar[tuple[str, ...]] = ("flare", "run", "name", "description")
+    """The parts of a recipe that the command reads."""
+
+    name: Annotated[
+        str | None,
+        Option(
+            "--name",
+            metavar="NAME",
+            rich_help_panel=EXPERIMENT,
+            help="The experiment's folder in --results; default: the recipe's name or flare-TASK.",
+        ),
+        Key("name"),
+    ] = None
+    task: Annotated[
+        str | None,
+        Option("--task", metavar="NAME", rich_help_panel=EXPERIMENT),
+        Key("flare.task"),
+    ] = None
+
+    def resolve(self, memory: Memory | None = None) -> Recipe:
+        """The recipe with these options applied. Raises UsageError for a ``--set`` that has no effect."""
+        for assignment in self.assignments or ():
+            key = assignment.partition("=")[0].strip()
+            if key.partition(".")[0] not in self.reads:
+                raise UsageError(
+                    f"'--set {assignment}' has no effect in lslo flare",
+                    "set keys of [flare], such as flare.rank=4, or of [run]; --seeds names the seeds",
+                )
+        recipe = super().resolve(memory)
+        return recipe if recipe.name else recipe.model_copy(update={"name": f"flare-{recipe.flare.task}"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions(MachineOptions, FlareFolderOptions):
+    """On which data, and in which languages."""
+
+    data: Annotated[
+        str | None,
+        Option("--data", metavar="FOLDER", rich_help_panel=EXPERIMENT),
+        Key("flare.data"),
+    ] = None
+    targets: Annotated[
+        str | None,
+        Option("--targets", metavar="CODES", rich_help_panel=EXPERIMENT),
+        Key("flare.languages", split_commas),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlareOptions(TaskOptions):
+    """With which model, and what is compared."""
+
+    model: Annotated[
+        str | None,
+        Option("--model", metavar="FOLDER|ID", rich_help_panel=EXPERIMENT),
+        Key("flare.model"),
+    ] = None
+    runs: Annotated[
+        str | None,
+        Option("--runs", metavar="NAMES", rich_help_panel=EXPERIMENT),
+        Key("flare.runs", split_commas),
+    ] = None
+    seeds: Annotated[
+        str | None,
+        Option("--seeds", metavar="NUMBERS", rich_help_panel=EXPERIMENT),
+        Key("flare.seeds", read_seeds),
+    ] = None
+    dry_run: DryRun = False

@@ -1,0 +1,92 @@
+"""Flags of the steps of the pipeline, and of those that train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from typer import Option
+
+from lslo_cli.cli.experiment_options import ExperimentOptions
+from lslo_cli.cli.flags import Key, number_or_word, split_commas
+from lslo_cli.cli.options import (
+    EXPERIMENT,
+    TRAINING,
+    BaseModelName,
+    ClassOptions,
+    DryRun,
+    MachineOptions,
+    SpanName,
+    TestSplit,
+    TrackerName,
+    TrainingTextOptions,
+)
+from lslo_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from lslo_cli.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageOptions(MachineOptions, TrainingTextOptions, ClassOptions, ExperimentOptions):
+    """The flags of every step of the pipeline."""
+
+    model: BaseModelName = None
+    test: TestSplit = None
+    dry_run: DryRun = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions(StageOptions):
+    """What every step with a base model and text takes."""
+
+    tests: ClassVar[bool] = False
+    """Whether the text that is read first is the one to test on."""
+
+    def check(self, recipe: Recipe) -> None:
+        """Refuse a folder of a model, a language or a text that was named and is not there."""
+        from lslo_cli.data.text import check_text
+        from lslo_cli.models.spoken import check_spoken
+
+        if folder := recipe.model.missing_folder:
+            raise InputError(
+                f"no folder '{recipe.model.name}' with a base model (looked at {folder.absolute()})",
+                "check --model; docs/models.md lists models with size and licence",
+            )
+        check_spoken(recipe)
+        if "path" in recipe.data.model_fields_set and not self.dry_run:
+            check_text(recipe, self.tests)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions(ModelOptions):
+    """The flags of every step that trains."""
+
+    span: SpanName = None
+    initialisation: Annotated[
+        str | None,
+        Option("--initialisation", rich_help_panel=TRAINING),
+        Key("adapters.initialisation"),
+    ] = None
+    directions: Annotated[
+        str | None,
+        Option(
+            "--directions",
+            metavar="LIST",
+            rich_help_panel=EXPERIMENT,
+        ),
+        Key("data.directions", split_commas),
+    ] = None
+    lr: Annotated[float | None, Option("--lr", rich_help_panel=TRAINING), Key("fit.lr")] = None
+    max_tokens: Annotated[
+        str | None,
+        Option("--max-tokens", rich_help_panel=TRAINING),
+        Key("fit.max_tokens", number_or_word),
+    ] = None
+    accumulate: Annotated[
+        int | None,
+        Option("--accumulate", rich_help_panel=TRAINING),
+        Key("fit.accumulate"),
+    ] = None
+    track: TrackerName = None
+    resume: Annotated[bool, Option("--resume", help="Continue after the last finished epoch.")] = False

@@ -1,0 +1,164 @@
+"""The recipe: everything an experiment depends on, and what follows from it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from lslo_cli.errors import UsageError
+from lslo_cli.method.codes import model_code
+from lslo_cli.method.languages import (
+    LANGUAGE_SETS,
+    LANGUAGES,
+    Language,
+    Resource,
+    language_names,
+    resolve_languages,
+)
+from lslo_cli.method.relations import FAMILY_OF
+from lslo_cli.method.schedule import GradualPruning
+from lslo_cli.recipe.base import BaseSection
+from lslo_cli.recipe.flare import FlareSection
+from lslo_cli.recipe.reproduce import ReproduceSection
+from lslo_cli.recipe.section import CountOrZero, FolderName, Section
+from lslo_cli.recipe.sections import (
+    PAPER_GPS,
+    AdaptersSection,
+    CardSection,
+    Classes,
+    DataSection,
+    EstimateSubspaceSection,
+    EvaluateSection,
+    FitSection,
+    LanguageEntry,
+    ModelSection,
+    RunSection,
+    TrainSection,
+    WeightLearnSection,
+)
+from lslo_cli.world import NEWCOMERS, WORLD, world
+
+NAME_LENGTH = 100
+"""Characters of a folder's name that codes may fill; file systems take 255 bytes, suffixes included."""
+
+NewCode = Annotated[str, Field(pattern="^[a-z]{2,3}(_[A-Z][a-z]{3})?$")]
+
+
+class Recipe(Section):
+    """Everything an experiment depends on.
+
+    ``new_languages`` are languages that the base model does not know, each with the relative whose token its
+    own begins as. They come after ``langs``.
+    """
+
+    name: FolderName | None = None
+    """The experiment's folder in --results; without it the recipe's name or the languages."""
+    description: str = ""
+    """A line about the recipe."""
+    seed: CountOrZero = 2
+    """Seed of everything random."""
+    langs: str | tuple[str, ...] = "lang12"
+    """lang12, lang30, world12, or codes: en,fr,wo."""
+    languages: dict[str, LanguageEntry] = Field(default_factory=dict)
+    classes: Classes = Classes.GIVEN
+    new_languages: dict[NewCode, str] = Field(default_factory=dict)
+    model: ModelSection = ModelSection()
+    data: DataSection = DataSection()
+    fit: FitSection = FitSection()
+    adapters: AdaptersSection = AdaptersSection()
+    weight_learn: WeightLearnSection = WeightLearnSection()
+    estimate_subspace: EstimateSubspaceSection = EstimateSubspaceSection()
+    train: TrainSection = TrainSection()
+    evaluate: EvaluateSection = EvaluateSection()
+    base: BaseSection = BaseSection()
+    flare: FlareSection = FlareSection()
+    card: CardSection = CardSection()
+    run: RunSection = RunSection()
+    reproduce: ReproduceSection = ReproduceSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _paper_run(cls, values: Any) -> Any:
+        """Without ranks the run is the paper's, 2;2;8+GPS(0.9): prune where nothing is said of pruning.
+
+        Adapters for new languages alone are not pruned: those languages are very low in resources.
+        """
+        train = values.get("train", {}) if isinstance(values, dict) else None
+        if not isinstance(train, dict) or values.get("new_languages"):
+            return values
+        if train.get("ranks") is None and "gps" not in train and train.get("method", "lslo") == "lslo":
+            return {**values, "train": {**train, "gps": PAPER_GPS}}
+        return values
+
+    @property
+    def experiment(self) -> str:
+        """The name of the experiment's folder: the recipe's, or that of the language set, or its codes.
+
+        The codes of new languages follow: what is found with them is another experiment. Where all this is
+        too long for a folder, it is counted, with a digest: ``100-languages-1f2e3d4c``.
+        """
+        names = (self.langs,) if self.langs in self.language_sets() else self.language_names()
+        codes = [model_code(name) for name in names]
+        name = "-".join((self.name or "-".join(codes), *self.new_languages))
+        if self.name or len(name) <= NAME_LENGTH:
+            return name
+        digest = sha256(name.encode()).hexdigest()[:8]
+        return f"{len(codes) + len(self.new_languages)}-languages-{digest}"
+
+    def known_languages(self) -> dict[str, Language]:
+        """The paper's languages, the built-in world's, those this recipe describes, and those it adds.
+
+        Whatever a new language is elsewhere, the base model has no bitext of it: unless this recipe describes
+        it, it is very low in resources. Where its family is unknown, it is its relative's.
+        """
+        described = {
+            code: Language(code, entry.resource, entry.family or FAMILY_OF.get(code, ""), entry.bitext)
+            for name, entry in self.languages.items()
+            for code in (model_code(name),)
+        }
+        known = {**LANGUAGES, **world(self.data.world), **NEWCOMERS}
+        families = {**FAMILY_OF, **{code: language.family for code, language in known.items()}}
+        added = {
+            code: Language(code, Resource.VERY_LOW, families.get(code) or families.get(relative, ""))
+            for code, relative in self.new_languages.items()
+        }
+        return {**known, **added, **described}
+
+    def language_names(self) -> tuple[str, ...]:
+        """The languages of the experiment as they were named, without new ones."""
+        return language_names(self.langs, self.language_sets())
+
+    def selected_languages(self) -> tuple[Language, ...]:
+        """The languages of the experiment.
+
+        Raises UsageError for an unknown code, and for one that the built-in world lacks where it is the text.
+        """
+        languages = resolve_languages(
+            self.langs, self.known_languages(), self.language_sets(), added=self.new_languages
+        )
+        spoken = {*WORLD, *NEWCOMERS, *self.new_languages}
+        strangers = [each.code for each in languages if each.code not in spoken]
+        if self.data.path == "world" and strangers:
+            raise UsageError(
+                f"the text here is the built-in world, whose languages are synthetic, without {strangers[0]}",
+                "leave out --langs, or give --langs world12; real languages need --data, and no demo recipe "
+                "(unset LSLO_RECIPE)",
+            )
+        return languages
+
+    @staticmethod
+    def language_sets() -> dict[str, tuple[str, ...]]:
+        """The names that ``langs`` takes for several languages."""
+        return {**LANGUAGE_SETS, "world12": tuple(WORLD)}
+
+    def estimation_schedule(self) -> GradualPruning:
+        """Eq. 4 with the settings of subspace estimation."""
+        stage = self.estimate_subspace
+        epochs = stage.epochs or self.fit.epochs
+        return GradualPruning(stage.target_ratio, stage.start_epoch, stage.duration, epochs)
+
+    def training_schedule(self) -> GradualPruning:
+        """Eq. 4 with the settings of the final fine-tuning run."""
+        return GradualPruning(self.train.gps, self.train.gps_start, self.train.gps_duration, self.fit.epochs)
