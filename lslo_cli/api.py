@@ -10,7 +10,8 @@ from typing import Any, overload
 from lslo_cli import tasks
 from lslo_cli.artifacts.folder import BASE_RUN, RESULTS, ExperimentFolder
 from lslo_cli.data.corpus import Corpus
-from lslo_cli.data.text import WORLD_NAME, read_corpus
+from lslo_cli.data.splits import WORLD_NAME
+from lslo_cli.data.text import read_corpus
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.languages import Direction

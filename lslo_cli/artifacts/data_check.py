@@ -32,6 +32,7 @@ class Check(StrEnum):
     LENGTHS = "lengths"
     UNTRANSLATED = "untranslated"
     OVERLAP = "overlap"
+    UNKNOWN = "unknown"
 
 
 class DataFinding(Document):
@@ -58,6 +59,8 @@ class LanguageCheck(Document):
     duplicates: int
     lengths: int
     untranslated: int
+    unknown: int | None = None
+    """Lines in which the base model reads ``<unk>``; None where no model was named."""
 
 
 class PairCheck(Document):

@@ -54,7 +54,8 @@ def _offered(info: ParameterInfo, key: str | None) -> Callable[..., list[str]] |
 
 def _choices(key: str) -> Values:
     def choices(ctx: typer.Context) -> Iterable[str]:
-        from lslo_cli.recipe.keys import key_facts
+        from lslo_cli.artifacts.folder import RESULTS
+from lslo_cli.recipe.keys import key_facts
 
         return (choice for choice in key_facts(key).choices if not choice.isupper())
 
@@ -62,7 +63,7 @@ def _choices(key: str) -> Values:
 
 
 def _results(ctx: typer.Context) -> Path:
-    return Path(ctx.params.get("results") or os.environ.get("LSLO_RESULTS") or "results")
+    return Path(ctx.params.get("results") or os.environ.get("LSLO_RESULTS") or RESULTS)
 
 
 def experiments(ctx: typer.Context) -> Iterator[str]:

@@ -134,15 +134,17 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
 
         Languages, text and model are checked as far as that needs nothing heavy.
         """
-        from lslo_cli.data.classes import with_classes
         from lslo_cli.models.spoken import with_spoken
-        from lslo_cli.recipe import Memory
+        from lslo_cli.recipe import Classes, Memory
 
         memory = self.memory() if self.remembers else None
         recipe = with_spoken(self.resolve(memory))
         self.check(recipe)
         recipe.selected_languages()
-        recipe = with_classes(recipe)
+        if recipe.classes is Classes.TEXT:
+            from lslo_cli.data.classes import with_classes
+
+            recipe = with_classes(recipe)
         from lslo_cli.tasks import Experiment
 
         remembered = memory.adding(self._now()) if memory is not None else None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
@@ -47,9 +48,14 @@ class Flag(NamedTuple):
         )
 
 
+@cache
+def _hints(options_class: type) -> dict[str, Any]:
+    return get_type_hints(options_class, include_extras=True)
+
+
 def flags_of(options_class: type) -> Iterator[Flag]:
     """Every flag of a class of options, in the order of its fields."""
-    hints = get_type_hints(options_class, include_extras=True)
+    hints = _hints(options_class)
     for field in fields(options_class):
         option, *rest = hints[field.name].__metadata__
         yield Flag(field.name, option, rest[0] if rest else None, field.default)
@@ -90,6 +96,18 @@ def seed_list(text: str | None) -> list[int]:
 
 class App(typer.Typer):
     """A group of commands whose flags say what the recipe says of their keys."""
+
+    def __call__(self, *arguments: Any, **settings: Any) -> Any:
+        """Run the command line; of all commands only the one that it names is built, which takes its time."""
+        commands, groups = self.registered_commands, self.registered_groups
+        named = [info for info in commands if sys.argv[1:] and info.name == sys.argv[1]]
+        if named:
+            self.registered_commands = named
+            self.registered_groups = groups[-1:]  # a command alone would be no group to typer
+        try:
+            return super().__call__(*arguments, **settings)
+        finally:
+            self.registered_commands, self.registered_groups = commands, groups
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
         decorate = super().command(name, **{"cls": Command, **settings})
@@ -168,7 +186,7 @@ def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]],
     """
     own = options_class.__annotations__
     own_first = sorted(flags_of(options_class), key=lambda flag: flag.field not in own)
-    hints = get_type_hints(options_class, include_extras=True)
+    hints = _hints(options_class)
 
     def decorate(command: Callable[[Options], None]) -> Callable[..., None]:
         @wraps(command)

@@ -45,7 +45,7 @@ class ModelOptions(StageOptions):
 
     def check(self, recipe: Recipe) -> None:
         """Refuse a folder of a model, a language or a text that was named and is not there."""
-        from lslo_cli.data.text import check_text
+        from lslo_cli.data.splits import check_text
         from lslo_cli.models.spoken import check_spoken
 
         if folder := recipe.model.missing_folder:

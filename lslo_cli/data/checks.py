@@ -19,11 +19,14 @@ from lslo_cli.data.inspection import Inspected, inspect
 from lslo_cli.data.layouts import explain_unread, find_sections, find_splits, listing, require_text
 from lslo_cli.data.lines import overlap
 from lslo_cli.data.row_checks import PLACES, check_rows
+from lslo_cli.data.unknown import Base
 from lslo_cli.data.unread import NAME_BY_CODE
 from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
 
 TASK = "checking"
+PUBLISHED = Base()
+"""Any published model."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,13 @@ def check_data(
     split: str | None = None,
     against: Path | None = None,
     on_event: OnEvent = ignore,
+    base: Base = PUBLISHED,
 ) -> DataCheckResult:
     """Examine parallel text.
 
     ``languages`` are model codes, None for all that are there. ``split`` None takes every split, and looks
     for the lines of each in those before it. ``against`` is test text whose lines should not occur here: a
-    folder, a file, or a split in one (``data/flores101/devtest``).
+    folder, a file, or a split in one (``data/flores101/devtest``). ``base`` is the model that is to read it.
 
     Raises InputError where there is nothing to examine: no data, no such split, half of a bitext.
     """
@@ -70,9 +74,10 @@ def check_data(
     checks: list[SplitCheck] = []
     on_event(Started(TASK, len(splits), "splits"))
     for number, each in enumerate(splits, start=1):
-        check, found = check_rows(each.name, each.sections, codes)
+        check, found = check_rows(each.name, each.sections, codes, base)
         checks.append(check)
         findings += [*_languages_missing(each, codes), *_languages_alone(each, check), *found]
+        findings += base.findings(each.name, each.languages) if number == 1 else ()
         on_event(Advanced(TASK, number))
     on_event(Finished(TASK))
     overlaps: list[OverlapCheck] = []

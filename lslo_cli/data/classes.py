@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lslo_cli.data.text import read_text, with_splits
+from lslo_cli.data.splits import with_splits
+from lslo_cli.data.text import read_text
 from lslo_cli.method.languages import THRESHOLDS, Resource, language_codes
 from lslo_cli.recipe import Classes, LanguageEntry, Recipe
 

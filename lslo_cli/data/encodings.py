@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import shlex
 from pathlib import Path
 
 from lslo_cli.method.codes import is_listed, model_code
@@ -42,6 +43,14 @@ def wide_encoding(data: bytes) -> str | None:
     return "utf-16le" if odd > even else "utf-16be" if even > odd else "utf-16"
 
 
+def in_place(command: str, path: Path) -> str:
+    """The line that replaces a file by what ``command`` makes of it, packed again if it is gzip."""
+    name, new = shlex.quote(str(path)), shlex.quote(f"{path}.new")
+    if path.suffix == ".gz":
+        return f"`gunzip -c {name} | {command} | gzip > {new} && mv {new} {name}`"
+    return f"`{command} < {name} > {new} && mv {new} {name}`"
+
+
 def likely_conversion(data: bytes, path: Path) -> str:
     """The line that converts ``data``, the content of ``path``, and for which text it is meant.
 
@@ -50,9 +59,9 @@ def likely_conversion(data: bytes, path: Path) -> str:
     for part in path.name.split("."):
         encoding = _USUAL.get(model_code(part)) if is_listed(part) else None
         if encoding and _fits(data, encoding):
-            return f"`iconv -f {encoding} -t utf-8`"
+            return in_place(f"iconv -f {encoding} -t utf-8", path)
     encoding = "cp1252" if _ONLY_CP1252.search(data.decode("utf-8", "surrogateescape")) else "latin1"
-    return f"`iconv -f {encoding} -t utf-8` where the text is West European"
+    return f"{in_place(f'iconv -f {encoding} -t utf-8', path)} where the text is West European"
 
 
 def _fits(data: bytes, encoding: str) -> bool:

@@ -14,13 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lslo_cli.data.codes import is_language_code, model_code
-from lslo_cli.data.encodings import likely_conversion, wide_encoding
+from lslo_cli.data.encodings import in_place, likely_conversion, wide_encoding
 from lslo_cli.data.lines import readable
 from lslo_cli.errors import InputError
 
 Text = dict[str, list[str]]
 
 _BARE_CR = re.compile("\r(?!\n)")
+CR_TO_LF = r"tr '\r' '\n'"
 _GZIP = b"\x1f\x8b"
 
 
@@ -70,7 +71,7 @@ def decode(data: bytes, path: Path) -> str:
     if wide := wide_encoding(data):
         raise InputError(
             f"{path} is not UTF-8: it looks like {wide[:6].upper()}, or is no text",
-            f"convert it, as in `iconv -f {wide} -t utf-8`",
+            f"convert it, as in {in_place(f'iconv -f {wide} -t utf-8', path)}",
         )
     try:
         text = data.decode("utf-8").removeprefix("\ufeff")
@@ -84,7 +85,7 @@ def decode(data: bytes, path: Path) -> str:
     if bare > text.count("\n"):
         raise InputError(
             f"{path} has {bare} CR line ends, which are not read as line ends",
-            "convert them, as in `tr '\\r' '\\n'`",
+            f"convert them, as in {in_place(CR_TO_LF, path)}",
         )
     return text
 

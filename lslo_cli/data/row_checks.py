@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
@@ -10,7 +10,9 @@ import numpy as np
 
 from lslo_cli.artifacts.data_check import Check, DataFinding, LanguageCheck, PairCheck, Severity, SplitCheck
 from lslo_cli.data.inspection import Inspected
-from lslo_cli.data.lines import Same, damaged, duplicates, length_outliers, untranslated
+from lslo_cli.data.lengths import length_outliers
+from lslo_cli.data.lines import Same, damaged, duplicates, untranslated
+from lslo_cli.data.unknown import Base, Reader, described, unknown_rows
 
 PLACES = 3
 """How many places a finding names."""
@@ -27,7 +29,7 @@ _SAID = {
 
 
 def check_rows(
-    split: str, sections: Sequence[Inspected], codes: Sequence[str]
+    split: str, sections: Sequence[Inspected], codes: Sequence[str], base: Base
 ) -> tuple[SplitCheck, list[DataFinding]]:
     """Count what is found in every line of the languages ``codes``, in each section by itself."""
     counts: dict[Check, dict[str, int]] = {check: defaultdict(int) for check in _SAID}
@@ -51,8 +53,37 @@ def check_rows(
             for pair, (rows, identical) in pairs.items()
         ],
     )
+    check, found = _read_by(base.reader, check, sections) if base.reader else (check, [])
     pivots = "' or '".join(dict.fromkeys(section.pivot for section in sections if section.text))
-    return check, list(_findings(split, counts, places, pivots))
+    return check, [*_findings(split, counts, places, pivots), *found]
+
+
+def _read_by(
+    reader: Reader, check: SplitCheck, sections: Sequence[Inspected]
+) -> tuple[SplitCheck, list[DataFinding]]:
+    """The check with the lines in which a model reads ``<unk>``, and the characters that cause it."""
+    unknown: dict[str, int] = {}
+    places, causes = [], []
+    for each in check.languages:
+        characters = Counter[str]()
+        unknown[each.language] = 0
+        for section in sections:
+            rows, found = unknown_rows(section.text.get(each.language, ()), reader)
+            unknown[each.language] += len(rows)
+            characters += found
+            places += [section.place(each.language, row) for row in rows[:PLACES]]
+        if characters:
+            causes.append(f"{each.language} {described(characters)}")
+    languages = [each.model_copy(update={"unknown": unknown[each.language]}) for each in check.languages]
+    finding = DataFinding(
+        severity=Severity.WARNING,
+        check=Check.UNKNOWN,
+        split=check.split,
+        message=f"read as <unk> by the base model, for {'; '.join(causes)}",
+        languages={language: count for language, count in unknown.items() if count},
+        where=places[:PLACES],
+    )
+    return check.model_copy(update={"languages": languages}), [finding] if finding.languages else []
 
 
 def _rows_found(section: Inspected, same: Same) -> Iterator[tuple[Check, str, list[int]]]:

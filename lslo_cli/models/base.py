@@ -86,13 +86,19 @@ class BaseModel:
 
 
 def load_base(
-    model: str, *, revision: str | None = None, dtype: str = Dtype.FLOAT32, attn: str | None = None
+    model: str,
+    *,
+    revision: str | None = None,
+    dtype: str = Dtype.FLOAT32,
+    attn: str | None = None,
+    weights: bool = True,
 ) -> BaseModel:
     """Load ``world`` (the base that comes with lslo), a folder, or a model of the hub, in eval mode.
 
     ``dtype`` is the format of the weights in memory, whatever it is in the file; ``attn`` names one of
     transformers' attention implementations. Layerdrop is 0, and generation settings that came with the
-    model are left out: they would change the search unseen.
+    model are left out: they would change the search unseen. Without ``weights`` none are read: the model
+    is an outline, to plan with.
 
     Raises InputError where there is no such model, where a file is missing or damaged, where it is of an
     architecture that cannot be adapted, or where dictionary and embedding differ in length; UsageError for an
@@ -107,7 +113,7 @@ def load_base(
             f"language tokens, but the model's embedding has {rows:,} rows",
             "take the dictionary that the model was trained with",
         )
-    network = checkpoint.load_weights(Dtype(dtype).torch)
+    network = checkpoint.load_weights(Dtype(dtype).torch) if weights else checkpoint.outline()
     # mBART's own settings leave the start open.
     network.config.decoder_start_token_id = tokenizer.start_id
     network.config.pad_token_id, network.config.eos_token_id = tokenizer.pad_id, tokenizer.eos_id
@@ -119,7 +125,8 @@ def load_base(
         except (ImportError, ValueError) as error:
             message = f"attention '{attn}' is not to be had here: {str(error).splitlines()[0]}"
             raise UsageError(message, "use sdpa or eager") from error
-    identity = _identify(network, model, checkpoint.commit, checkpoint.digest(tokenizer))
+    digest = checkpoint.digest(tokenizer) if weights else None
+    identity = _identify(network, model, checkpoint.commit, digest)
     return BaseModel(network, tokenizer, identity, checkpoint.folder)
 
 

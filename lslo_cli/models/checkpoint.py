@@ -82,18 +82,21 @@ class Checkpoint:
             raise self._unsupported(reason)
         return config
 
-    def shape(self) -> ModelShape:
-        """The shape that config.json announces; raises InputError as :meth:`config` does."""
+    def outline(self) -> PreTrainedModel:
+        """The model that config.json announces, without weights; raises InputError as :meth:`config` does."""
         config = self.config()
-        architecture = TRANSLATION[config["model_type"]]
+        network = TRANSLATION[config["model_type"]].network
         try:
-            config_class = cast(type[PreTrainedConfig], architecture.network.config_class)
-            settings = config_class.from_dict(config)
+            config_class = cast(type[PreTrainedConfig], network.config_class)
             with torch.device("meta"):
-                network = architecture.network(settings)
+                return network(config_class.from_dict(config))
         except Exception as error:  # transformers checks values by rules of its own
             raise self._damaged(error) from error
-        return architecture.shape(settings, network.num_parameters())
+
+    def shape(self) -> ModelShape:
+        """The shape that config.json announces; raises InputError as :meth:`config` does."""
+        network = self.outline()
+        return TRANSLATION[self.config()["model_type"]].shape(network.config, network.num_parameters())
 
     def tokenizer(self) -> Tokenizer:
         """The tokenizer of the folder. Raises InputError where a file is missing or damaged."""

@@ -7,7 +7,7 @@ from math import ceil
 from pathlib import Path
 
 from lslo_cli.artifacts.folder import BASE_RUN
-from lslo_cli.data.text import WORLD_NAME
+from lslo_cli.data.splits import WORLD_NAME
 from lslo_cli.method.families import published_shape
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import RankMap, parse_ranks

@@ -17,7 +17,8 @@ from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.data.corpus import Corpus
-from lslo_cli.data.text import read_text, with_splits
+from lslo_cli.data.splits import with_splits
+from lslo_cli.data.text import read_text
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
 from lslo_cli.method.languages import Direction, Language, grouping, groups

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from lslo_cli.data.text import DEV_ROWS
+from lslo_cli.data.splits import DEV_ROWS
 from lslo_cli.events import Advanced, Finished, Started, ignore
 from lslo_cli.nn.attach import Adapters
 from lslo_cli.tasks.setup import Setup

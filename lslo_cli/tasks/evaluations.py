@@ -10,7 +10,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import EvaluationFolder, RunFolder
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.data.text import with_splits
+from lslo_cli.data.splits import with_splits
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import directions
 from lslo_cli.recipe import Recipe, recorded

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.schema import Artifact, Result
-from lslo_cli.data.text import with_splits
+from lslo_cli.data.splits import with_splits
 from lslo_cli.errors import InputError
 from lslo_cli.recipe import Recipe, recorded
 

@@ -1,4 +1,7 @@
-"""The plan of a command: all inputs are loaded, so that what would fail fails; nothing is written."""
+"""The plan of a command: inputs are loaded, so that what would fail fails; nothing is written.
+
+That of an evaluation takes no weights of the base model.
+"""
 
 from __future__ import annotations
 
@@ -160,7 +163,7 @@ def _files_of_training(
 def _evaluation_plan(experiment: Experiment, runs: Sequence[str]) -> Plan:
     folders = runs_to_evaluate(experiment, runs)
     recipe = with_new_languages(experiment, folders).recipe
-    setup = prepare(recipe)
+    setup = prepare(recipe, weights=False)
     metrics = open_metrics(setup)
     corpus = setup.corpus(setup.recipe.data.test, recipe.data.test_rows)
     sources, _ = sources_and_references(corpus, chosen_directions(setup))
@@ -198,7 +201,7 @@ def _common_facts(setup: Setup) -> Facts:
     recipe = setup.recipe
     return [
         ("languages", f"{len(setup.codes)}: {', '.join(setup.codes)}"),
-        ("base model", f"{recipe.model.name}, {setup.model_identity.parameters:,} parameters"),
+        ("base model", f"{recipe.model.name}, {setup.base.identity.parameters:,} parameters"),
         *(("new language", f"{code}, like {like}") for code, like in recipe.new_languages.items()),
         ("text", f"{text.path}, split '{text.split}', {text.examples:,} sentence pairs"),
         ("device", setup.device),

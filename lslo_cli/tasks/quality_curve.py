@@ -9,7 +9,7 @@ from typing import Any
 
 from lslo_cli.artifacts.results import Curve, CurvePoint
 from lslo_cli.data.corpus import Corpus
-from lslo_cli.data.text import DEV_ROWS
+from lslo_cli.data.splits import DEV_ROWS
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Noted, ignore
 from lslo_cli.method.languages import Direction, Resource, grouping, groups

@@ -16,7 +16,8 @@ from lslo_cli.architectures import architecture_of
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.data.corpus import Corpus
-from lslo_cli.data.text import DEV_ROWS, check_text, read_text, with_splits
+from lslo_cli.data.splits import DEV_ROWS, check_text, with_splits
+from lslo_cli.data.text import read_text
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import Direction, Language, Resource, choose_directions, directions
@@ -245,25 +246,32 @@ def prepare(
     on_event: OnEvent = ignore,
     all_languages: bool = False,
     accelerator: Accelerator | None = None,
+    weights: bool = True,
 ) -> Setup:
     """Choose the device, seed everything, load the base model and check that it knows the languages.
 
     New languages are added to it first. With ``all_languages`` the languages are those of the base model,
     whatever the recipe names. A model that helps another goes to its ``accelerator``, and nothing is seeded.
-    Raises UsageError for an unknown language or device, InputError for
-    a base model that cannot be used.
+    Without ``weights`` the model is an outline, to plan with. Raises UsageError for an unknown language or
+    device, InputError for a base model that cannot be used.
     """
     recipe = with_splits(recipe)
     languages = recipe.selected_languages()
     is_alone = accelerator is None
     accelerator = accelerator or open_device(recipe)
-    base = load_base(recipe.model.name, revision=recipe.model.revision, attn=attention_for(accelerator))
+    base = load_base(
+        recipe.model.name,
+        revision=recipe.model.revision,
+        attn=attention_for(accelerator),
+        weights=weights,
+    )
     base = add_languages(base, recipe.new_languages)
     if all_languages:
         known = recipe.known_languages()
         languages = tuple(known.get(code, Language(code, Resource.LOW)) for code in base.tokenizer.languages)
     base.check_languages(language.code for language in languages)
-    base.model.to(accelerator.device)
+    if weights:
+        base.model.to(accelerator.device)
     if is_alone:
         set_seed(recipe.seed)
     listener = on_event if accelerator.is_main_process else ignore

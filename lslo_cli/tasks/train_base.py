@@ -15,7 +15,8 @@ from lslo_cli.artifacts.provenance import Stopwatch, digest_of
 from lslo_cli.artifacts.results import BaseTrainingResult
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.data.corpus import Corpus, split_off
-from lslo_cli.data.text import read_text, with_splits
+from lslo_cli.data.splits import with_splits
+from lslo_cli.data.text import read_text
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.base import BaseModel, load_base, new_base, save_base

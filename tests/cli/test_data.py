@@ -151,7 +151,8 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("name", LAYOUTS.values(), ids=LAYOUTS)
 def test_the_next_line_reads_text_to_train_and_to_test_on(lslo, tmp_path, name):
-    from lslo_cli.data.text import read_text, with_splits
+    from lslo_cli.data.splits import with_splits
+    from lslo_cli.data.text import read_text
     from lslo_cli.recipe import resolve
 
     for split in ("train", "test"):
@@ -181,3 +182,20 @@ def test_of_one_split_alone_nothing_is_said_of_holding_out(lslo, flores):
     last = lslo("data", "check", str(flores), "--split", "dev").stderr.splitlines()[-1]
     assert last.startswith("usable; next: lslo estimate-subspace")
     assert "--hold-out" not in last
+
+
+def test_the_next_line_leaves_out_what_no_model_knows(lslo, write):
+    write({f"text/{code}.txt": f"{code} a\n" * 20 for code in ("en", "fr", "xqx")})
+    run = lslo("data", "check", "text")
+    assert run.stderr.splitlines()[-1].startswith(
+        "usable; next: lslo estimate-subspace --data text --langs en,fr "
+    )
+    assert "no published model has a token for xqx" in " ".join(run.stdout.split())
+
+
+def test_a_model_tells_what_it_cannot_read_and_stays_in_the_next_line(lslo, write):
+    write({"text/qta.txt": "ta ж\n" * 20, "text/qso.txt": "so\n" * 20})
+    run = lslo("data", "check", "text", "--model", "world")
+    shown = " ".join(run.stdout.split())
+    assert "unknown: read as <unk> by the base model, for qta ж 20 (qta 20); text/qta.txt:1" in shown
+    assert "--langs qso,qta --model world --hold-out 2" in run.stderr.splitlines()[-1]

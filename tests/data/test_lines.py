@@ -2,10 +2,10 @@ import random
 
 import pytest
 
+from lslo_cli.data.lengths import length_outliers
 from lslo_cli.data.lines import (
     damaged,
     duplicates,
-    length_outliers,
     normalise,
     overlap,
     readable,

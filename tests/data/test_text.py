@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from lslo_cli.data.text import DEV_ROWS, HELD_OUT, read_text, with_splits
+from lslo_cli.data.splits import DEV_ROWS, HELD_OUT, with_splits
+from lslo_cli.data.text import read_text
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.recipe import resolve
 

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 import torch
 
-from lslo_cli.data.text import DEV_ROWS
+from lslo_cli.data.splits import DEV_ROWS
 from lslo_cli.method.importance import Pool, importance_score
 from lslo_cli.method.ranks import uniform_ranks
 from lslo_cli.method.sites import SiteSet

@@ -4,6 +4,7 @@ import pytest
 
 from lslo_cli import tasks
 from lslo_cli.errors import LsloError
+from lslo_cli.models.checkpoint import Checkpoint
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
 GPS_RUN = "2-2-8-gps0.9"
@@ -75,3 +76,14 @@ def test_a_plan_fails_where_the_command_would(fresh, tmp_path, command, change, 
     with pytest.raises(LsloError):
         tasks.plan(fresh(**change), command, **rest)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_evaluation_is_planned_without_the_weights_of_the_base(there, monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("the weights were read")
+
+    expected = dict(tasks.plan(there(), "evaluate").facts)
+    monkeypatch.setattr(Checkpoint, "load_weights", refuse)
+    monkeypatch.setattr(Checkpoint, "digest", refuse)
+    facts = dict(tasks.plan(there(), "evaluate").facts)
+    assert facts == expected and int(facts["base model"].split()[-2].replace(",", "")) > 1000

@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import load_file
 
 from lslo_cli.artifacts.provenance import digest_of_file
-from lslo_cli.data.text import DEV_ROWS
+from lslo_cli.data.splits import DEV_ROWS
 from lslo_cli.errors import UsageError
 from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks
 from lslo_cli.method.sites import SiteSet

@@ -50,11 +50,21 @@ def check(
             "--against", metavar="PATH[/SPLIT]", help="Test text whose lines PATH should lack; default: none."
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        Option(
+            "--model",
+            metavar="NAME|FOLDER",
+            help="Also say what this base model reads as <unk>; default: none.",
+        ),
+    ] = None,
     pairs: Annotated[bool, Option("--pairs", help="Count the rows of every pair of languages.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Check parallel text: languages, lines, encoding, gaps, duplicates, lengths, copies, overlap.
+
+    With --model also what that model reads as <unk>, with the characters that cause it.
 
     Ends with exit code 3 where a problem would stop a run: a file that is empty, not UTF-8 or of another
     length than its translations, a language without text. Anything else found is a warning or a note.
@@ -65,13 +75,19 @@ def check(
     Example: lslo data check data/flores101 --langs lang12
     """
     from lslo_cli.cli.progress import listening
-    from lslo_cli.data.checks import check_data
+    from lslo_cli.data.checks import PUBLISHED, check_data
+    from lslo_cli.data.unknown import Base
     from lslo_cli.method.codes import model_code
     from lslo_cli.method.languages import LANGUAGE_SETS
 
     languages = LANGUAGE_SETS.get(langs) or tuple(map(model_code, split_commas(langs))) if langs else None
+    base = PUBLISHED
+    if model:
+        from lslo_cli.models.checkpoint import find_checkpoint
+
+        base = Base(model, find_checkpoint(model).tokenizer())
     with listening(quiet) as on_event:
-        result = check_data(path, languages, split, against, on_event)
+        result = check_data(path, languages, split, against, on_event, base)
     if as_json:
         print_document(result)
     else:
@@ -83,7 +99,9 @@ def check(
             f"{path} is not usable: {problems} would stop a run", "mend what is listed as a problem"
         )
     if not quiet:
-        chosen = ["--langs", langs or ",".join(result.languages)]
+        known = [code for code in result.languages if code in base.languages]
+        chosen = ["--langs", langs or ",".join(known if len(known) > 1 else result.languages)]
+        chosen += ["--model", model] if model else []
         if result.rows_to_hold_out and split is None:  # of one split alone, others may be there
             chosen += ["--hold-out", str(result.rows_to_hold_out)]
         line = shlex.join(["lslo", "estimate-subspace", "--data", str(path), *chosen])
@@ -140,6 +158,8 @@ def show_check(result: DataCheckResult, pairs: bool) -> None:
     """Counts by split and language, then the findings from grave to light, then the verdict."""
     for split in result.splits if result.languages else ():
         columns = ("language", "name", "lines", "empty", "duplicate", "damaged", "length", "untranslated")
+        is_read = any(each.unknown is not None for each in split.languages)
+        columns += ("unknown",) if is_read else ()
         rows = [
             (
                 each.language,
@@ -150,6 +170,7 @@ def show_check(result: DataCheckResult, pairs: bool) -> None:
                 each.characters,
                 each.lengths,
                 each.untranslated,
+                *((each.unknown,) if is_read else ()),
             )
             for each in split.languages
         ]

@@ -1,0 +1,61 @@
+"""Which split of its text an experiment trains on and tests on, and whether they are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lslo_cli.data.layouts import find_sections, find_splits
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.recipe import Recipe
+
+WORLD_NAME = "world"
+"""The path that means the built-in world."""
+TRAIN = ("train", "dev", "valid", "validation", "val")
+TEST = ("test", "devtest", "dev", "valid", "validation", "val")
+"""The splits for training and for testing, the first that is there before the others."""
+HELD_OUT = "held out"
+"""The split that ``data.hold_out`` makes of the training text."""
+DEV_ROWS = "dev rows"
+"""The split that ``data.dev_rows`` makes of the training text: for choosing, never for testing."""
+
+
+def with_splits(recipe: Recipe) -> Recipe:
+    """The recipe with the splits that its text has, where it gives none itself.
+
+    Nothing is trained on and tested on: text that has dev alone has no test split. Where nothing fits, the
+    recipe's default stays, and whoever reads it says what is there. Raises UsageError for two test texts.
+    """
+    data = recipe.data
+    given = data.model_fields_set
+    if data.hold_out and "test" in given and data.test != HELD_OUT:
+        raise UsageError(
+            f"data.hold_out = {data.hold_out} and data.test = '{data.test}' are two texts to test on",
+            "leave out --hold-out or --test",
+        )
+    there = ["train", "test"] if data.path == WORLD_NAME else find_splits(Path(data.path))
+    chosen = {}
+    if "train" not in given:
+        found = [split for split in TRAIN if split in there]
+        if found or (data.hold_out and not there):
+            chosen["train"] = found[0] if found else ""
+    train = chosen.get("train", data.train)
+    if data.hold_out:
+        chosen["test"] = HELD_OUT
+    elif "test" not in given and (found := [split for split in TEST if split in there and split != train]):
+        chosen["test"] = found[0]
+    return recipe.model_copy(update={"data": data.model_copy(update=chosen)}) if chosen else recipe
+
+
+def check_text(recipe: Recipe, testing: bool = False) -> None:
+    """Raise InputError where the text to train or test on is plainly not there, without reading it."""
+    data = with_splits(recipe).data
+    if data.path == WORLD_NAME:
+        return
+    path = Path(data.path)
+    if not path.exists() and "path" not in data.model_fields_set:
+        raise InputError(
+            f"there is no text at {path}, where it is looked for by default",
+            f"`lslo data fetch flores101 --to {path}` fetches the paper's, or give --data PATH",
+        )
+    split = data.train if not testing or data.test == HELD_OUT else data.test
+    find_sections(path, [language.code for language in recipe.selected_languages()], split or None)

@@ -1,0 +1,77 @@
+"""What a base model cannot read of a text: languages without a token, characters that become ``<unk>``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from lslo_cli.artifacts.data_check import Check, DataFinding, Severity
+from lslo_cli.method.codes import MODEL_LANGUAGES
+from lslo_cli.world import NEWCOMERS, WORLD
+
+SHOWN = 8
+"""Characters of a language that a finding names."""
+
+
+class Reader(Protocol):
+    """What a base model reads text by: its tokenizer."""
+
+    unk_id: int
+
+    @property
+    def languages(self) -> Collection[str]: ...
+
+    def encode(self, text: str) -> list[int]: ...
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base model by its name, and its tokenizer; without one, any published model is meant."""
+
+    name: str = ""
+    reader: Reader | None = None
+
+    @property
+    def languages(self) -> Collection[str]:
+        """The languages that have a token."""
+        return self.reader.languages if self.reader else {*MODEL_LANGUAGES, *WORLD, *NEWCOMERS}
+
+    def findings(self, split: str, languages: Iterable[str]) -> Iterable[DataFinding]:
+        """What there is to say of languages without a token."""
+        strangers = [code for code in languages if code not in self.languages]
+        if strangers:
+            model = f"base model '{self.name}'" if self.reader else "no published model"
+            verb = "has no" if self.reader else "has a"
+            yield DataFinding(
+                severity=Severity.NOTE,
+                check=Check.LANGUAGE,
+                split=split,
+                message=f"{model} {verb} token for {', '.join(strangers)}: a model can be taught one with "
+                f"--add-lang {strangers[0]} --like RELATIVE",
+            )
+
+
+def unknown_rows(lines: Sequence[str], reader: Reader) -> tuple[list[int], Counter[str]]:
+    """Rows, counted from 0, in which ``<unk>`` is read, and how many of them have each character that is."""
+    rows: list[int] = []
+    causes: Counter[str] = Counter()
+    alone: dict[str, bool] = {}
+    for row, line in enumerate(lines):
+        if line and reader.unk_id in reader.encode(line):
+            rows.append(row)
+            for character in {*line}:
+                if character not in alone:
+                    alone[character] = reader.unk_id in reader.encode(character)
+                causes[character] += alone[character]
+    return rows, +causes
+
+
+def described(causes: Counter[str]) -> str:
+    """The commonest characters, each with its number of rows: ``ә 12, U+200D 3``."""
+    named = [
+        f"{character if character.isprintable() else f'U+{ord(character):04X}'} {count:,}"
+        for character, count in sorted(causes.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]
+    ]
+    return ", ".join(named) + (f" and {len(causes) - SHOWN} more" if len(causes) > SHOWN else "")
