@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, wraps
@@ -96,18 +95,6 @@ def seed_list(text: str | None) -> list[int]:
 
 class App(typer.Typer):
     """A group of commands whose flags say what the recipe says of their keys."""
-
-    def __call__(self, *arguments: Any, **settings: Any) -> Any:
-        """Run the command line; of all commands only the one that it names is built, which takes its time."""
-        commands, groups = self.registered_commands, self.registered_groups
-        named = [info for info in commands if sys.argv[1:] and info.name == sys.argv[1]]
-        if named:
-            self.registered_commands = named
-            self.registered_groups = groups[-1:]  # a command alone would be no group to typer
-        try:
-            return super().__call__(*arguments, **settings)
-        finally:
-            self.registered_commands, self.registered_groups = commands, groups
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
         decorate = super().command(name, **{"cls": Command, **settings})

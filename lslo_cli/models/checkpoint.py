@@ -31,8 +31,8 @@ from lslo_cli.recipe import ModelSection
 
 CONFIG = "config.json"
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
-COMPUTED = "embed_positions.weights"
-"""Ends the names of computed positions, which older transformers stored beside the weights."""
+COMPUTED = ("embed_positions.weights", "coder.version", "embed_positions._float_tensor")
+"""Ends the names of computed positions and marks that older transformers and fairseq stored as weights."""
 
 _OTHER_MODELS = (
     "give --model FOLDER or a hub id (docs/models.md lists them with size and licence); --dry-run plans "

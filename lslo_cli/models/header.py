@@ -10,7 +10,7 @@ from pathlib import Path
 from lslo_cli.architectures import TRANSLATION
 from lslo_cli.errors import InputError
 from lslo_cli.method.shapes import ModelShape
-from lslo_cli.models.checkpoint import CONFIG, find_checkpoint
+from lslo_cli.models.checkpoint import COMPUTED, CONFIG, find_checkpoint
 from lslo_cli.parsing import parse_json
 
 HEADER_LIMIT = 100_000_000
@@ -18,7 +18,7 @@ HEADER_LIMIT = 100_000_000
 
 EMBEDDINGS = ("shared.weight", "embed_tokens.weight")
 HEADS = ("lm_head.weight",)
-_BUFFERS = ("embed_positions.weights", "final_logits_bias")
+_BUFFERS = (*COMPUTED, "final_logits_bias")
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,12 @@ class Tokenizer:
                 "train it without byte fallback",
             )
         self._piece_ids = [ids.get(piece, UNK) for piece in segmenter.pieces]
+        strange = sum(piece not in ids for piece in segmenter.pieces)
+        if 2 * strange > len(self._piece_ids):
+            raise InputError(
+                f"the dictionary lacks {strange:,} of {len(self._piece_ids):,} pieces of {segmenter.name}",
+                "take the files that belong to one and the same model",
+            )
         self._languages = language_ids(ids, family)
         self.output_size = len(self.tokens)
         self.unused = [index for token, index in ids.items() if MADE_UP.match(token)]
@@ -172,7 +178,9 @@ class Tokenizer:
         family = read_family(folder)
         entries = read_entries(folder, family)
         spare = rows - len(entries) - len(SPECIALS)
-        if family is not M2M and spare > 0:
+        # With a dict.txt of its own, an embedding of another length is more likely another model's.
+        is_rounded = family is not M2M or not (folder / DICTIONARY).is_file()
+        if is_rounded and spare > 0:
             entries += [f"madeupword{number:04d}" for number in range(spare)]
         try:
             return cls(segmenter, entries, languages, family)

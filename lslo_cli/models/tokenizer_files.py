@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +82,9 @@ def read_entries(folder: Path, family: Family) -> list[str]:
     """The tokens after the specials, in the order of their ids.
 
     From dict.txt; else from the hub's vocab.json and added_tokens.json; else from tokenizer.json; else from
-    the sentencepiece model itself and, where there is one, added_tokens.json.
-    Languages stand where the files put them, or else after all pieces in
-    the order of the published model. Raises InputError for a missing or damaged file.
+    the sentencepiece model itself and what states the ids of added tokens: added_tokens.json, or
+    tokenizer_config.json. Languages stand where the files put them, or else after all pieces in the order of
+    the published model. Raises InputError for a missing or damaged file, and for two that disagree.
     """
     if (folder / DICTIONARY).is_file():
         return _dictionary_entries(folder)
@@ -92,13 +92,17 @@ def read_entries(folder: Path, family: Family) -> list[str]:
         names = [name for name in (HUB_VOCABULARY, HUB_ADDED_TOKENS) if (folder / name).is_file()]
         entries = _in_id_order(folder, names, [_numbered(folder, name) for name in names])
     elif (folder / HUB_TOKENIZER).is_file():
-        entries = _in_id_order(folder, [HUB_TOKENIZER], _fast_tokenizer_ids(folder))
+        vocabulary, added = _fast_tokenizer_ids(folder)
+        names, parts = [HUB_TOKENIZER, HUB_TOKENIZER], [vocabulary, added]
+        if (folder / HUB_ADDED_TOKENS).is_file():
+            names, parts = [*names, HUB_ADDED_TOKENS], [*parts, _numbered(folder, HUB_ADDED_TOKENS)]
+        entries = _in_id_order(folder, names, parts)
     elif family.is_bare:
         entries = _sentencepiece_entries(folder)
-        if (folder / HUB_ADDED_TOKENS).is_file():
+        name = HUB_ADDED_TOKENS if (folder / HUB_ADDED_TOKENS).is_file() else HUB_SETTINGS
+        if added := _numbered(folder, name) if name == HUB_ADDED_TOKENS else _decoder_ids(folder):
             pieces = {token: index for index, token in enumerate((*SPECIALS, *entries))}
-            names = [SENTENCEPIECE, HUB_ADDED_TOKENS]
-            entries = _in_id_order(folder, names, [pieces, _numbered(folder, HUB_ADDED_TOKENS)])
+            entries = _in_id_order(folder, [SENTENCEPIECE, name], [pieces, added])
     else:
         return _dictionary_entries(folder)  # which says that it is missing
     tokens = [family.language_token(code) for code in family.languages]
@@ -190,11 +194,30 @@ def _fast_tokenizer_ids(folder: Path) -> list[dict[str, int]]:
         raise InputError(f"{folder / HUB_TOKENIZER} holds no vocabulary: {error!r}", _COPY_AGAIN) from error
 
 
-def _in_id_order(folder: Path, names: list[str], parts: Iterable[dict[str, int]]) -> list[str]:
-    """The tokens after the specials by id. Raises InputError for ids with gaps or without the specials."""
+def _decoder_ids(folder: Path) -> dict[str, int]:
+    """The added tokens that tokenizer_config.json numbers, none where it numbers none."""
+    try:
+        settings = _read_json(folder, HUB_SETTINGS) if (folder / HUB_SETTINGS).is_file() else {}
+        numbered = settings.get("added_tokens_decoder", {})
+        return {token["content"]: int(index) for index, token in numbered.items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"{folder / HUB_SETTINGS} numbers no tokens: {error!r}", _COPY_AGAIN) from error
+
+
+def _in_id_order(folder: Path, names: list[str], parts: Sequence[dict[str, int]]) -> list[str]:
+    """The tokens after the specials by id, from parts of the files ``names``.
+
+    Raises InputError for a token with two ids, and for ids with gaps or without the specials.
+    """
     ids: dict[str, int] = {}
-    for part in parts:
+    for name, part in zip(names, parts, strict=True):
+        if twice := next((token for token in part if ids.get(token, part[token]) != part[token]), None):
+            raise InputError(
+                f"{folder / names[0]} and {name} disagree: '{twice}' is {ids[twice]} and {part[twice]}",
+                "copy the files of one and the same model",
+            )
         ids |= part
+    names = list(dict.fromkeys(names))
     tokens = sorted(ids, key=ids.__getitem__)
     if [ids[token] for token in tokens] != list(range(len(tokens))) or tuple(tokens[:4]) != SPECIALS:
         raise InputError(

@@ -143,7 +143,7 @@ class Recipe(Section):
         if self.data.path == "world" and strangers:
             raise UsageError(
                 f"the text here is the built-in world, whose languages are synthetic, without {strangers[0]}",
-                "leave out --langs, or give --langs world12; real languages need --data, and no demo recipe "
+                "type the same line with --langs world12; real languages need --data, and no demo recipe "
                 "(unset LSLO_RECIPE)",
             )
         return languages

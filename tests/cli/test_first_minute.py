@@ -62,9 +62,21 @@ def test_the_ids_of_the_hub_are_of_models_known_by_name():
 
 def test_real_languages_of_the_built_in_world_are_refused_with_what_to_type(lslo):
     result = lslo("estimate-subspace", "--recipe", "demo", "--langs", "lang12")
-    assert result.exit_code == 2 and "leave out --langs" in said(result) and "world12" in said(result)
-    result = lslo("estimate-subspace", "--recipe", "demo", "--langs", "world12", "--dry-run")
+    assert result.exit_code == 2 and "type the same line with --langs world12" in said(result)
+
+
+@pytest.mark.parametrize(
+    "line", [["estimate-subspace", "--langs", "world12"], *THREE_LINES[1:], ["evaluate"]], ids=" ".join
+)
+def test_with_the_demo_recipe_the_lines_have_all_they_need(lslo, line, monkeypatch):
+    monkeypatch.setenv("LSLO_RECIPE", "demo")
+    if line[0] == "plot":  # it draws what the first line estimates
+        result = lslo(*line)
+        assert result.exit_code == 3 and "out/demo/subspace.json" in said(result)
+        return
+    result = lslo(*line, "--dry-run")
     assert result.exit_code == 0, result.output
+    assert "would write" in result.stdout and "out/demo" in result.stdout
 
 
 def test_a_missing_split_is_refused_before_weights_are_looked_for(lslo, write):

@@ -48,3 +48,39 @@ def test_any_number_of_rows_may_be_without_a_token(nllb):
     add_tokens(nllb, ["<mask>", "eng_Latn"])
     tokens = Tokenizer.load(nllb).vocab_size
     assert Tokenizer.load(nllb, rows=tokens + 61).vocab_size == tokens + 61
+
+
+def test_ids_come_from_the_settings_where_no_other_file_states_them(nllb):
+    ids = add_tokens(nllb, ["<mask>", "fra_Latn", "eng_Latn", "tyv_Cyrl"])
+    (nllb / "added_tokens.json").unlink()
+    numbered = {str(index): {"content": token} for token, index in ids.items()}
+    settings = {"tokenizer_class": "NllbTokenizer", "added_tokens_decoder": numbered}
+    (nllb / "tokenizer_config.json").write_text(json.dumps(settings))
+    assert Tokenizer.load(nllb).language_id("tyv_Cyrl") == ids["tyv_Cyrl"]
+
+
+def test_files_that_disagree_are_refused_by_name(nllb):
+    ids = add_tokens(nllb, ["<mask>", "eng_Latn", "fra_Latn"])
+    pieces = SentencePieceProcessor(model_file=str(nllb / SENTENCEPIECE))
+    vocabulary = {pieces.id_to_piece(index): index + 1 for index in range(3, len(pieces))}
+    vocabulary |= {token: index for index, token in enumerate(["<s>", "<pad>", "</s>", "<unk>"])}
+    swapped = {"eng_Latn": ids["fra_Latn"], "fra_Latn": ids["eng_Latn"], "<mask>": ids["<mask>"]}
+    added = [{"content": token, "id": index} for token, index in swapped.items()]
+    content = {"model": {"vocab": vocabulary}, "added_tokens": added}
+    (nllb / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="tokenizer.json and added_tokens.json disagree: 'eng_Latn' is"):
+        Tokenizer.load(nllb)
+
+
+def test_a_dictionary_of_other_pieces_is_refused(nllb):
+    vocabulary = ["<s>", "<pad>", "</s>", "<unk>", *(f"piece{number}" for number in range(50)), "__en__"]
+    (nllb / "tokenizer_config.json").unlink()
+    (nllb / "vocab.json").write_text(json.dumps({token: index for index, token in enumerate(vocabulary)}))
+    with pytest.raises(InputError, match=r"lacks [0-9]+ of [0-9]+ pieces of sentencepiece\.bpe\.model"):
+        Tokenizer.load(nllb)
+
+
+def test_a_copy_of_m2m_124_from_the_hub_may_be_rounded_up(tmp_path, write_model):
+    folder = write_model(tmp_path / "m2m", "m2m-124")
+    tokens = Tokenizer.load(folder).vocab_size
+    assert len(Tokenizer.load(folder, rows=tokens + 61).unused) == 61

@@ -4,7 +4,7 @@ import pytest
 
 from lslo_cli import tasks
 from lslo_cli.artifacts.folder import ExperimentFolder
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.languages import LANGUAGES, Direction, choose_directions, directions
 from lslo_cli.tasks import Experiment
 from lslo_cli.tasks.evaluate import load_run
@@ -102,3 +102,21 @@ def test_ranks_of_a_hundred_languages_leave_a_name_that_a_folder_can_have(tiny, 
         recipe = tiny.recipe(**{"train.ranks": ranks})
         names.append(run_name(Experiment(recipe, ExperimentFolder(tmp_path), "lslo test")))
     assert len(set(names)) == 2 and max(map(len, names)) < 100
+
+
+def test_training_on_some_directions_goes_on_where_it_was_halted(tiny, tmp_path):
+    def experiment(name, directions=("qta-*", "*-qta")):
+        recipe = tiny.recipe(**{"data.directions": directions, "train.ranks": "2,2,8", "fit.dropout": 0.3})
+        return Experiment(recipe, ExperimentFolder(tmp_path / name), "lslo test")
+
+    def halt(event):
+        if getattr(event, "note", "").startswith("epoch 3/3"):
+            raise KeyboardInterrupt
+
+    expected = tasks.train(experiment("whole")).artifact
+    with pytest.raises(KeyboardInterrupt):
+        tasks.train(experiment("halted"), run="mine", on_event=halt)
+    with pytest.raises(InputError, match="checkpoint"):
+        tasks.train(experiment("halted", ("qta-*",)), run="mine", resume=True)
+    resumed = tasks.train(experiment("halted"), run="mine", resume=True).artifact
+    assert resumed.result.weights.digest == expected.result.weights.digest
