@@ -54,8 +54,7 @@ def _offered(info: ParameterInfo, key: str | None) -> Callable[..., list[str]] |
 
 def _choices(key: str) -> Values:
     def choices(ctx: typer.Context) -> Iterable[str]:
-        from lslo_cli.artifacts.folder import RESULTS
-from lslo_cli.recipe.keys import key_facts
+        from lslo_cli.recipe.keys import key_facts
 
         return (choice for choice in key_facts(key).choices if not choice.isupper())
 
@@ -63,6 +62,8 @@ from lslo_cli.recipe.keys import key_facts
 
 
 def _results(ctx: typer.Context) -> Path:
+    from lslo_cli.artifacts.folder import RESULTS
+
     return Path(ctx.params.get("results") or os.environ.get("LSLO_RESULTS") or RESULTS)
 
 
