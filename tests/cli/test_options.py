@@ -12,11 +12,14 @@ import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from lslo_cli.artifacts.folder import RESULTS
 from lslo_cli.cli import run
 from lslo_cli.cli.app import app
 from lslo_cli.cli.commands.base import BaseTrainOptions
 from lslo_cli.cli.commands.estimate_subspace import EstimateSubspaceOptions
 from lslo_cli.cli.commands.evaluate import EvaluateOptions
+from lslo_cli.cli.commands.flare import FlareTranslateOptions
+from lslo_cli.cli.commands.flare_report import FlareReportOptions
 from lslo_cli.cli.commands.plot import options_of
 from lslo_cli.cli.commands.prune_report import PruneReportOptions
 from lslo_cli.cli.commands.train import TrainOptions
@@ -245,6 +248,14 @@ def test_the_next_command_is_given_no_option_that_it_does_not_have():
     assert options.command("plot directions") == "lslo plot directions --langs en,tr --name mine"
     flare = parsed(FlareOptions, "--task", "world", "--data", "files", "--runs", "lora", "--name", "mine")
     assert flare.command("flare report") == "lslo flare report --name mine --task world"
+
+
+def test_flare_takes_the_settings_that_its_command_reads():
+    beam = ["--set", "evaluate.beam=1"]
+    assert parsed(FlareTranslateOptions, *beam).resolve().evaluate.beam == 1
+    with pytest.raises(UsageError, match=r"'--set evaluate\.beam=1' has no effect"):
+        parsed(FlareOptions, *beam).resolve()
+    assert parsed(FlareReportOptions, "--task", "world").located() == RESULTS / "flare-world"
 
 
 @pytest.mark.parametrize(
