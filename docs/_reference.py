@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
@@ -20,7 +21,9 @@ from lslo_cli.cli.app import app
 from lslo_cli.cli.flags import describe
 from lslo_cli.recipe import Recipe
 
-OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./[^)]*\)")
+ROOT = Path(__file__).parent.parent
+OUTSIDE = re.compile(r"(?<!!)\[([^\]]+)\]\(\.\./[^)]*\)")
+PICTURE = re.compile(r"!\[([^\]]+)\]\(\.\./([^)]+)\)")
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -35,12 +38,17 @@ def on_files(files: Files, config: Any) -> Files:
         pages[f"reference/schemas/{result.kind}.json"] = json.dumps(schema, indent=1)
     for name, content in pages.items():
         files.append(File.generated(config, name, content=content))
+    pictures = {
+        name for page in ROOT.glob("docs/*.md") for _, name in PICTURE.findall(page.read_text("utf-8"))
+    }
+    for name in sorted(pictures):
+        files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
     return files
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Name what lies beside ``docs`` in the repository, which the site has no page of."""
-    return OUTSIDE.sub(r"`\1`", markdown)
+    """Name what lies beside ``docs`` in the repository, which the site has no page of; pictures it has."""
+    return OUTSIDE.sub(r"`\1`", PICTURE.sub(r"![\1](\2)", markdown))
 
 
 def commands_page() -> Iterator[str]:

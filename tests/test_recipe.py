@@ -7,6 +7,7 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.languages import Resource
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.recipe import Method, Recipe, find_recipe, recipe_names, resolve, to_toml
+from lslo_cli.recipe.keys import key_facts, known_keys
 
 
 @pytest.fixture
@@ -325,3 +326,11 @@ def test_a_described_language_is_found_under_each_of_its_names():
         ("tr", "medium"),
         ("kk", "low"),
     ]
+
+
+def test_every_key_says_what_it_means():
+    known = list(known_keys())
+    sections = {key.partition(".")[0] for key in known if "." in key}
+    keys = [key for key in known if key not in sections]
+    assert len(keys) > 120
+    assert [key for key in keys if not key_facts(key).description] == []

@@ -20,6 +20,8 @@ messages = Console(stderr=True, highlight=False)
 CROWDED = 8
 """Columns of a table from which on they stand closer together."""
 UNLIMITED = 10_000
+SPELT = str.maketrans({"±": "+-", "…": "...", "–": "-", "−": "-", "→": "->", "×": "x", "≤": "<=", "≥": ">="})
+"""How signs are written on a console of another encoding than UTF-8 that lacks them."""
 READABLE = 36
 """Characters to a line that a sentence needs at least."""
 
@@ -83,7 +85,7 @@ def _full_width() -> Iterator[None]:
 def show_sentences(sentences: Iterable[str]) -> None:
     """Print sentences, each from the beginning of a line, wrapped at words."""
     for sentence in sentences:
-        lines = wrap(sentence, _width(), break_on_hyphens=False) or [""]
+        lines = wrap(_spelt(sentence), _width(), break_on_hyphens=False) or [""]
         results.print(Text("\n".join(lines)), soft_wrap=True)
 
 
@@ -101,17 +103,12 @@ def show_facts(pairs: Iterable[tuple[str, object]]) -> None:
 
 
 def show_descriptions(title: str, rows: Sequence[tuple[str, str]]) -> None:
-    """Print names with a sentence each: beside the name, or below it where that leaves too little room.
-
-    What goes into a pipe or a file is never wrapped.
-    """
+    """Print names with a sentence each: beside the name, or below it where that leaves too little room."""
     indent = max(len(name) for name, _ in rows) + 2
-    below = results.is_terminal and results.width - indent < READABLE
+    below = _width() - indent < READABLE
     results.print(Text(title, style="bold"))
     for name, description in rows:
-        lines = [description]
-        if results.is_terminal:
-            lines = wrap(description, max(1, results.width - (2 if below else indent)))
+        lines = wrap(description, max(1, _width() - (2 if below else indent)))
         if below:
             text = "\n  ".join([name, *lines])
         else:
@@ -123,7 +120,16 @@ def shown(value: object) -> Text:
     """A value as text: thousands with commas, a dash for None; brackets are not markup."""
     if value is None:
         return Text("-")
-    return Text(f"{value:,}" if type(value) is int else str(value))
+    return Text(_spelt(f"{value:,}" if type(value) is int else str(value)))
+
+
+def _spelt(text: str) -> str:
+    """The text in characters that the console has; what is neither there nor in ``SPELT`` becomes "?"."""
+    try:
+        text.encode(results.encoding)
+    except UnicodeEncodeError:
+        return text.translate(SPELT)
+    return text
 
 
 def speaks() -> bool:

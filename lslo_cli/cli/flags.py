@@ -98,7 +98,7 @@ class App(typer.Typer):
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
         decorate = super().command(name, **{"cls": Command, **settings})
-        return lambda function: decorate(completing(from_home(function)))
+        return lambda function: decorate(from_home(completing(function)))
 
 
 def from_home(function: Callable[..., None]) -> Callable[..., None]:

@@ -44,21 +44,23 @@ def languages(
 ) -> Figure:
     """Every run's score by target language: means over seeds with their sample standard deviation.
 
-    Bars begin at ``chance``, so that their lengths are what a run knows.
+    ``chance`` is the score of another row's label, a dashed line: what stands above it a run knows.
     """
     look = style.look
     columns = 4 if width > 5 else 1
-    figure = new_figure(look, width, 2.3 + 0.13 * -(-len(scores) // columns))
+    figure = new_figure(look, width, 2.3 + 0.13 * -(-(len(scores) + 1) // columns))
     axes = figure.subplots()
     names = list(dict.fromkeys(name for by_language in scores.values() for name in by_language))
-    axes.axhline(chance, color=look.neutral, linewidth=0.6)
-    _bars(axes, look, scores, names, chance)
+    _bars(axes, look, scores, names)
+    axes.axhline(
+        chance, color=look.neutral, linewidth=0.9, linestyle="--", label=f"another row's label {chance:.1f}"
+    )
     axes.set_xticks(range(len(names)), names)
     axes.tick_params(axis="x", length=0)
     axes.margins(x=0.01)
     axes.set(xlabel="Target language", ylabel=metric)
     legend_below(axes, columns)
-    note(figure, look, f"Mean ± sample standard deviation over {_seeds(scores)}. {_begin(chance)}")
+    note(figure, look, f"Mean ± sample standard deviation over {_seeds(scores)}.")
     title(figure, look, "Transfer from English, by target language")
     return figure
 
@@ -142,15 +144,15 @@ def activations(
     return figure
 
 
-def _bars(axes: Axes, look: Look, scores: Scores, names: Sequence[str], floor: float) -> None:
-    """A group of bars for each of ``names``, one for each series of ``scores``."""
+def _bars(axes: Axes, look: Look, scores: Scores, names: Sequence[str]) -> None:
+    """A group of bars from zero for each of ``names``, one for each series of ``scores``."""
     thickness = 0.86 / len(scores)
     for number, (series, by_name) in enumerate(scores.items()):
         shown = [place for place, name in enumerate(names) if name in by_name]
         values = [by_name[names[place]] for place in shown]
         axes.bar(
             [place + (number - (len(scores) - 1) / 2) * thickness for place in shown],
-            [fmean(each) - floor for each in values], thickness, floor,
+            [fmean(each) for each in values], thickness,
             yerr=[_deviation(each) for each in values], label=series,
             color=look.series[number % len(look.series)], edgecolor=look.ground, linewidth=0.4,
             hatch=HATCHES[number % len(HATCHES)],
@@ -212,7 +214,3 @@ def _seeds(scores: Scores) -> str:
     counts = {len(seeds) for by_name in scores.values() for seeds in by_name.values()}
     words = " to ".join(map(str, sorted({min(counts), max(counts)})))
     return f"{words} seed{'' if counts == {1} else 's'}"
-
-
-def _begin(chance: float) -> str:
-    return f"Bars begin at {chance:.1f}, the score of another row's label."

@@ -36,6 +36,7 @@ from lslo_cli.plots.style import (
     balanced_height,
     legend_below,
     legend_label,
+    level_with_legends,
     lines_of,
     new_figure,
     note,
@@ -112,6 +113,7 @@ def epochs(
         _draw_group(axes, look, group, quality, lines[group], marks, inches)
     note(figure, look, quality.description)
     title(figure, look, "Quality by epoch")
+    level_with_legends(figure, shape[0])
     return figure
 
 
@@ -151,6 +153,7 @@ def schedule(
     legend_below(axes)
     title(figure, look, "Pruning schedule")
     note(figure, look, "target, and in brackets and as a ring what is zero after the last epoch")
+    level_with_legends(figure)
     return figure
 
 

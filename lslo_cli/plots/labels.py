@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -29,8 +30,8 @@ PLACES = [
 """Where a name may stand: direction from its marker, and alignment."""
 
 
-def label_points(axes: Axes, look: Look, points: Mapping[str, Line2D]) -> list[str]:
-    """Write every name beside its point where it covers no marker and no other name, inside the axes.
+def label_points(axes: Axes, look: Look, points: Mapping[str, Line2D], line: Line2D) -> list[str]:
+    """Write every name beside its point, inside the axes, where it covers no marker, name or ``line``.
 
     Returns the names for which there is no such place. Names with fewer neighbours are placed first, so
     that as many as can be find one. Axes must have their final size.
@@ -45,6 +46,7 @@ def label_points(axes: Axes, look: Look, points: Mapping[str, Line2D]) -> list[s
     taken += [text.get_window_extent() for text in axes.texts]
     bars = (path for lines in axes.collections for path in lines.get_paths())
     taken += [path.transformed(axes.transData).get_extents() for path in bars]
+    taken += _along(axes.transData.transform(line.get_xydata()), pixels)
     room = axes.get_window_extent().padded(-2 * pixels)
 
     def neighbours(name: str) -> int:
@@ -83,6 +85,14 @@ def _place(point: Line2D) -> tuple[float, float]:
     """Where a line of one point is, in data."""
     x, y = np.asarray(point.get_xydata())[0]
     return x, y
+
+
+def _along(corners: np.ndarray, step: float) -> Iterator[Bbox]:
+    """Small boxes along a line through ``corners``, (n, 2) in pixels, every ``step``."""
+    for start, end in pairwise(corners):
+        places = max(2, int(np.hypot(*(end - start)) / step))
+        for x, y in np.linspace(start, end, places):
+            yield Bbox.from_bounds(x - step / 2, y - step / 2, step, step)
 
 
 def _places(axes: Axes, look: Look, name: str, point: Line2D) -> Iterator[Text]:

@@ -122,7 +122,7 @@ def pareto(
         if run.deviation is not None:
             ends = (run.score - run.deviation, run.score + run.deviation)
             axes.vlines(run.parameters, *ends, color=marks[run.name].colour, linewidth=0.7, zorder=1)
-    axes.plot(
+    (front,) = axes.plot(
         [run.parameters for run in runs.front],
         [run.score for run in runs.front],
         color=look.neutral,
@@ -142,9 +142,8 @@ def pareto(
     title(figure, look, "Quality against trainable parameters")
     for run in runs.untrained:
         label_line(axes, look, f"{run.name} {run.score:.2f}", run.score)
-    crowded = label_points(
-        axes, look, {run.name: point for run, point in zip(runs.trained, points, strict=True)}
-    )
+    by_name = {run.name: point for run, point in zip(runs.trained, points, strict=True)}
+    crowded = label_points(axes, look, by_name, front)
     listed = sorted((run for run in runs.trained if run.name in crowded), key=lambda run: -runs.merit(run))
     entries = {
         f"{shortened(run.name, int(width * 15) - 22)}  {run.facts} ({_short(run.parameters)})": run

@@ -271,6 +271,19 @@ def balanced_height(height: float, labels: Sequence[str]) -> tuple[float, float]
     return max(height, legend), legend
 
 
+def level_with_legends(figure: Figure, rows: int = 1) -> None:
+    """Make a figure as much higher as its axes, in so many rows, are less high than their legends."""
+    figure.draw_without_rendering()
+    legends = [(axes, axes.get_legend()) for axes in figure.axes]
+    short = max(
+        legend.get_window_extent().height - axes.get_window_extent().height
+        for axes, legend in legends
+        if legend is not None
+    )
+    if short > 0:
+        figure.set_figheight(figure.get_figheight() + rows * short / figure.dpi)
+
+
 def legend_below(axes: Axes, columns: int = 1, entries: Mapping[str, Artist] | None = None) -> None:
     """The legend under the axis label, where names of any length cover no data.
 

@@ -15,21 +15,40 @@ class BaseSection(Section):
     """
 
     vocabulary: Count = 8000
+    """Pieces of the sentencepiece model that is trained first."""
     encoder_layers: Count = 6
+    """Layers of the encoder."""
     decoder_layers: Count = 6
+    """Layers of the decoder."""
     d_model: Count = 512
+    """Width of the model."""
     ffn_dim: Count = 2048
+    """Width inside feed-forward sublayers."""
     heads: Count = 8
+    """Heads of every attention."""
     dropout: Probability = 0.1
+    """Dropout of embeddings and of what each sublayer adds."""
     epochs: Count = 40
+    """Epochs of ``updates`` updates each."""
     updates: Count = 500
+    """Updates of an epoch."""
     lr: Positive = 1e-3
+    """Peak learning rate."""
     warmup: Count = 1000
+    """Updates over which the learning rate rises to its peak."""
     clip_norm: NonNegative = 1.0
+    """Largest norm of the gradients of an update; 0 does not clip."""
     label_smoothing: Probability = 0.1
+    """Probability that the loss gives to all tokens alike."""
     max_tokens: Count = 4000
+    """Tokens of a batch, padding included."""
     accumulate: Count = 1
+    """Batches that make one update."""
     temperature: Positive = 5.0
+    """Directions are drawn by the T-th root of their number of sentences."""
     max_length: Count = 128
+    """Tokens of the longest sentence that is trained on."""
     held_out: Count = 100
+    """Rows of each section that are kept for validation."""
     dtype: str = Field(default="float16", pattern="^(float32|float16|bfloat16)$")
+    """Number format of the weights that are written."""

@@ -38,8 +38,11 @@ class FlareSection(Section):
     model: str = "FacebookAI/xlm-roberta-large"
     """The task model."""
     revision: str | None = None
+    """Revision of the task model on the hub; without it the one that the cache has, or the newest."""
     translated: tuple[Translated, ...] = ()
+    """Sides whose texts are machine translations: train, test or both; without it as published."""
     translations: str = "data/translations"
+    """Folder of these translations."""
     languages: tuple[str, ...] = ("ace", "ban", "bjn", "id", "jv", "min", "su")
     """Target languages."""
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
@@ -47,27 +50,45 @@ class FlareSection(Section):
     runs: tuple[str, ...] = DEFAULT_RUNS
     """Methods by name, of those also flare:PHI:OFFSET, flare-mt:NAME and flare-shuffled:PHI:OFFSET."""
     translators: dict[str, str] = Field(default_factory=dict)
+    """Translation models by name, for flare-mt:NAME."""
     translator_reads_as: str = "id"
+    """Language that they take a target text for, where they do not know its own."""
     rank: Count = 8
+    """Rank of every adapter."""
     alpha: Positive = 16.0
+    """Adapters are scaled by alpha / rank."""
     source_norm: SourceNorm = SourceNorm.NONE
+    """Norm of the source's states before they are fused."""
     mask_padding: bool = True
+    """Whether the padding of a source text stays unfused; the released code fuses it."""
     elsewhere: bool = False
+    """Whether every other linear map of a block carries a plain LoRA, too."""
     mixup_block: Count | None = None
+    """Block after which X-Mixup mixes; without it the middle one."""
     max_length: Count = 128
+    """Tokens of the longest text; longer ones are cut."""
     answer_tokens: Count = 32
+    """Tokens of an answer that a decoder writes."""
     dropout: Probability | None = None
+    """Dropout of the task model; without it its own."""
     train_rows: Count | None = None
+    """Only the first rows of the training text; without it all."""
     epochs: Count = 3
     """Epochs by language."""
     lr: Positive = 2e-5
     """Peak learning rate."""
     english_epochs: Count | None = None
+    """Epochs of tuning on the source language; without it those of flare.epochs."""
     english_lr: Positive | None = None
+    """Peak learning rate of that tuning; without it flare.lr."""
     batch_size: Count = 32
+    """Texts of a batch."""
     warmup: Probability = 0.1
+    """Share of all updates over which the learning rate rises."""
     weight_decay: NonNegative = 0.01
+    """Decay of weights in AdamW."""
     clip_norm: NonNegative = 1.0
+    """Largest norm of the gradients of an update; 0 does not clip."""
 
     @field_validator("runs")
     @classmethod

@@ -62,8 +62,11 @@ class Recipe(Section):
     langs: str | tuple[str, ...] = "lang12"
     """lang12, lang30, world12, or codes: en,fr,wo."""
     languages: dict[str, LanguageEntry] = Field(default_factory=dict)
+    """Languages outside the paper's tables, or described anew: languages.tr.resource."""
     classes: Classes = Classes.GIVEN
+    """Classes of languages that nothing gives one: unlabelled, or by the size of the text."""
     new_languages: dict[NewCode, str] = Field(default_factory=dict)
+    """Languages that the model does not know, each with a known relative: new-languages.tyv."""
     model: ModelSection = ModelSection()
     data: DataSection = DataSection()
     fit: FitSection = FitSection()

@@ -25,6 +25,10 @@ class ReproduceSection(Section):
     """
 
     runs: tuple[str, ...] = ()
+    """What to train and test: base, and runs by what they train, as 2-2-8-gps0.9."""
     stages: tuple[Stage, ...] = ()
+    """Stages to make beside those that runs need."""
     figures: tuple[str, ...] = ()
+    """Figures to draw, by name."""
     report_on: str | None = None
+    """Run whose parameters the prune report counts; without it none."""

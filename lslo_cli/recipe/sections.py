@@ -88,8 +88,11 @@ class LanguageEntry(Section):
     """A language outside the paper's tables, or one of them described anew."""
 
     resource: Resource
+    """Class of the language: high, medium, low or very-low."""
     family: str = ""
+    """Family it is counted to; without it that of the relative, or none."""
     bitext: Count | None = None
+    """Its sentence pairs with English; without it the paper's number, or none."""
 
 
 class ModelSection(Section):
@@ -306,6 +309,7 @@ class CardSection(Section):
     """What the model card of a run says that nothing else knows: ``license``, an identifier of the hub's."""
 
     license: str = "other"
+    """Licence that the model card names, an identifier of the hub's."""
 
 
 class Device(StrEnum):

@@ -88,24 +88,33 @@ def chosen(runs: Sequence[Run], where: Sequence[str] = (), sort: str | None = No
 
 
 def runs_table(runs: Sequence[Run], now: datetime) -> Table:
-    """Runs as rows, with spBLEU in the mean of all directions and by group."""
+    """Runs as rows, with spBLEU in the mean of all directions and by group.
+
+    Runs of one experiment have its name in the title, and else in a column.
+    """
     names = list(dict.fromkeys(name for run in runs for name in run.groups))
+    experiments = {run.experiment for run in runs}
+    several = len(experiments) != 1
     return Table(
-        title="Runs",
+        title="Runs" if several else f"Runs of {experiments.pop()}",
         columns=(
-            *(Column(name) for name in ("experiment", "run", "method", "ranks")),
+            *([Column("experiment")] if several else []),
+            Column("run"),
+            Column("score", two_decimals),
+            Column("method"),
+            Column("ranks"),
             Column("pruned", lambda share: f"{share:.0%}"),
             Column("parameters", millions),
             Column("epochs"),
             Column("size", size_on_disk),
             Column("age"),
-            Column("score", two_decimals),
             *(Column(name, two_decimals) for name in names),
         ),
         rows=tuple(
             (
-                run.experiment,
+                *([run.experiment] if several else []),
                 run.run,
+                run.score,
                 run.method,
                 run.ranks,
                 run.pruned,
@@ -113,12 +122,11 @@ def runs_table(runs: Sequence[Run], now: datetime) -> Table:
                 run.epochs,
                 run.size,
                 age(now - run.made) if run.made else None,
-                run.score,
                 *(run.groups.get(name) for name in names),
             )
             for run in runs
         ),
-        names=2,
+        names=2 if several else 1,
     )
 
 

@@ -36,7 +36,7 @@ def place(tmp_path_factory):
     """A folder with two experiments, of which one has seeds, and a recipe."""
     folder = tmp_path_factory.mktemp("place")
     for run in ("demo/runs/full", "demo/runs/2-2-8", "study/seed-1/runs/8-8-8", "study/seed-2/runs/8-8-8"):
-        (folder / "results" / run).mkdir(parents=True)
+        (folder / "out" / run).mkdir(parents=True)
     (folder / "mine.toml").touch()
     return folder
 
@@ -57,7 +57,7 @@ def test_fish_completes_runs(place):
 
 
 def test_where_only_files_fit_the_shell_is_left_to_it(place):
-    assert ask("lslo show res", place, ZSH) == "_files\n"
+    assert ask("lslo show ou", place, ZSH) == "_files\n"
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import io
+import re
+
 import pytest
 
 from lslo_cli.cli import console
@@ -32,6 +35,38 @@ def test_a_table_that_is_too_wide_goes_on_below_under_the_same_names(capsys, mon
     assert [name for head in heads for name in head[1:]] == [*LANG30_GROUPS, "AVG"]
     assert sum(line.startswith("2-2-8-8-gps0.9 ") for line in lines) == len(heads)
     assert sum(line.count("17.70") for line in lines) == 3 * 17
+
+
+def written_in(encoding, monkeypatch, **console_settings):
+    """A table of a mean with its spread on a terminal of another encoding, as it reads there."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
+    narrow = console.Console(file=stream, width=60, force_terminal=True, **console_settings)
+    monkeypatch.setattr(console, "results", narrow)
+    console.show_table("Scores", ["run", "spBLEU"], [("full", "40.0 ± 0.2"), ("2-2-8", "43.3 ± 0.3")])
+    console.show_sentences(["More than chance: 3.8 ± 0.2…"])
+    stream.flush()
+    return stream.buffer.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "spread"), [("utf-8", "40.0 ± 0.2"), ("cp1252", "40.0 ± 0.2"), ("ascii", "40.0 +- 0.2")]
+)
+def test_a_terminal_of_another_encoding_shows_every_sign_and_straight_columns(monkeypatch, encoding, spread):
+    shown = written_in(encoding, monkeypatch, color_system=None)
+    assert "?" not in shown and spread in shown
+    table = shown.splitlines()[1:5]
+    assert len({len(line.rstrip()) for line in table}) == 1
+    assert ("─" in shown) == (encoding == "utf-8")
+
+
+@pytest.mark.parametrize("colours", ["standard", "256", "truecolor"])
+def test_a_terminal_of_sixteen_colours_is_asked_for_no_others(monkeypatch, colours):
+    stream = io.StringIO()
+    terminal = console.Console(file=stream, width=60, force_terminal=True, color_system=colours)
+    monkeypatch.setattr(console, "messages", terminal)
+    console.problem("no run 'x'", "name one")
+    codes = re.findall(r"\x1b\[([\d;]*)m", stream.getvalue())
+    assert codes and all(set(code.split(";")) <= {"0", "1", "31", "36"} for code in codes)
 
 
 def test_a_table_in_a_pipe_is_whole(capsys, monkeypatch):

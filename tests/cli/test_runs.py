@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from lslo_cli.cli import console
+
 
 @pytest.fixture
 def experiment(written, tmp_path):
@@ -13,11 +15,29 @@ def experiment(written, tmp_path):
 def test_runs_are_listed_best_first(lslo, experiment):
     run = lslo("runs", "--sort", "score", "--where", "method=lslo")
     assert run.exit_code == 0
-    heading, _, *rows = run.stdout.splitlines()[1:]
-    assert heading.split()[:3] == ["experiment", "run", "method"]
+    title, heading, _, *rows = run.stdout.splitlines()
+    assert title == "Runs of lang12"
+    assert heading.split()[:3] == ["run", "score", "method"]
     end = heading.index("score") + len("score")
     scores = [float(row[:end].split()[-1]) for row in rows]
     assert scores and scores == sorted(scores, reverse=True)
+
+
+def test_runs_of_several_experiments_name_each(lslo, experiment, written, tmp_path):
+    written(tmp_path / "out" / "other").table(3)
+    title, heading, *_ = lslo("runs").stdout.splitlines()
+    assert title == "Runs" and heading.split()[:3] == ["experiment", "run", "score"]
+
+
+@pytest.mark.parametrize("width", ["40", "60", "80", "110"])
+def test_the_list_of_runs_is_never_cut_and_keeps_its_names(lslo, experiment, width, monkeypatch):
+    monkeypatch.setenv("COLUMNS", width)
+    monkeypatch.setattr(console.results, "width", int(width))
+    lines = lslo("runs").stdout.splitlines()
+    assert max(map(len, lines)) <= int(width) and "…" not in "".join(lines)
+    blocks = [line.split() for line in lines if line.startswith("run ")]
+    assert [name for block in blocks for name in block[1:]][:3] == ["score", "method", "ranks"]
+    assert sum(line.startswith("full ") for line in lines) == len(blocks)
 
 
 def test_runs_as_json_have_every_column(lslo, experiment):
