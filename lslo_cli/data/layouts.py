@@ -255,6 +255,13 @@ def explain_unread(path: Path) -> tuple[str, str]:
     """What is there where no language was found, and what would make it a layout."""
     folders = [path, *_folders(path)] if path.is_dir() else []
     files = [file for folder in folders for file in _files(folder)] or [path]
+    languages = [folder for folder in folders if is_language_code(folder.name) and _files(folder)]
+    if len(languages) > 1 and not any(map(is_table, files)):
+        first = _files(languages[0])[0]
+        return (
+            f"each language has a folder of its own: {listing([folder.name for folder in languages], 6)}",
+            f"put the files beside each other, as in {plain(first).stem}.{languages[0].name}",
+        )
     tables = [file for file in files if is_table(file)]
     return nearest_layout(files, {file: read_header(file) for file in tables[:1]})
 

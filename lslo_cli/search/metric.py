@@ -9,6 +9,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
+from unicodedata import normalize
 
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF, TER
@@ -122,9 +123,14 @@ class SacreMetric:
     ) -> list[Score]:
         """As :meth:`Metric.scores`; the sources play no part."""
         _check_aligned(translations, references)
-        metric = self.make(references=[list(references)])
-        found = [metric.corpus_score(list(hypotheses), None).score for hypotheses in translations]
+        metric = self.make(references=[composed(references)])
+        found = [metric.corpus_score(composed(hypotheses), None).score for hypotheses in translations]
         return [Score(value, str(metric.get_signature())) for value in found]
+
+
+def composed(lines: Lines) -> list[str]:
+    """Lines in Unicode's form NFC: accents that are characters of their own (NFD) are no other text."""
+    return [normalize("NFC", line) for line in lines]
 
 
 def _check_aligned(translations: Sequence[Lines], references: Lines) -> None:
@@ -216,7 +222,7 @@ class SpBleu:
 
     def _split(self, lines: Sequence[str]) -> list[str]:
         # rstrip as sacreBLEU does before it calls a tokenizer.
-        return [" ".join(self._segmenter.split(line.rstrip())) for line in lines]
+        return [" ".join(self._segmenter.split(line.rstrip())) for line in composed(lines)]
 
 
 def _read(path: Path, is_flores101: bool) -> bytes:
@@ -239,4 +245,5 @@ _SENTENCE_CHRF = CHRF(word_order=2)
 
 def sentence_chrf(hypothesis: str, reference: str) -> float:
     """chrF++ of one sentence, 0 to 100, which tells apart what BLEU of one sentence does not."""
+    hypothesis, reference = composed([hypothesis, reference])
     return float(_SENTENCE_CHRF.sentence_score(hypothesis, [reference]).score)

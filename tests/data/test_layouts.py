@@ -448,3 +448,10 @@ def test_what_opus_puts_beside_its_text_is_left_alone(write):
     folder = write({**dict.fromkeys(names, EN), "README": "about\n", "LICENSE": "free\n"})
     found = find_sections(folder, None, None)
     assert [list(section.files) for section in found if section.files] == [["en", "zh"]]
+
+
+def test_a_folder_per_language_is_told_the_rename(write):
+    folder = write({"en/train.txt": EN, "fr/train.txt": FR})
+    with pytest.raises(InputError, match="each language has a folder of its own: en, fr") as error:
+        load_corpus(folder, ("en", "fr"))
+    assert "as in train.en" in error.value.hint

@@ -195,3 +195,14 @@ def fresh_signature():
     bleu = BLEU(tokenize="none", force=True)
     bleu.corpus_score(["a"], [["a"]])
     return bleu.get_signature()
+
+
+def test_accents_typed_apart_are_no_other_text(tmp_path, model):
+    settings = MetricSettings("base", model.parent, lambda event: None)
+    hypotheses, references = ["le café où", "déjà"], ["le cafe\u0301 ou\u0300", "de\u0301ja\u0300"]
+    for each in ("spBLEU", "chrF++", "chrF", "TER"):
+        opened = metric_named(each).open(settings)
+        (apart,) = opened.scores([], [hypotheses], references)
+        (same,) = opened.scores([], [hypotheses], hypotheses)
+        assert apart.value == same.value, each
+    assert metric.sentence_chrf(hypotheses[0], references[0]) == 100
