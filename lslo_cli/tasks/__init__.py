@@ -5,9 +5,9 @@ from lslo_cli.tasks.choices import Chosen, choose_index, choose_ranks, run_name
 from lslo_cli.tasks.compare import compare
 from lslo_cli.tasks.diff import diff
 from lslo_cli.tasks.estimate_subspace import estimate_subspace
-from lslo_cli.tasks.evaluate import evaluate
+from lslo_cli.tasks.evaluate import evaluate, evaluate_run
 from lslo_cli.tasks.experiment import Experiment, Written
-from lslo_cli.tasks.plan import plan
+from lslo_cli.tasks.plan import evaluation_plan, plan
 from lslo_cli.tasks.prune_report import prune_report
 from lslo_cli.tasks.train import train
 from lslo_cli.tasks.train_base import train_base
@@ -26,6 +26,8 @@ __all__ = [
     "diff",
     "estimate_subspace",
     "evaluate",
+    "evaluate_run",
+    "evaluation_plan",
     "open_translator",
     "plan",
     "prune_report",

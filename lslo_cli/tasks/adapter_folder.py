@@ -24,7 +24,7 @@ from lslo_cli.events import OnEvent, ignore
 from lslo_cli.models.hub import cache, endpoint, hub_files
 from lslo_cli.nn.files import read_tensors
 from lslo_cli.nn.route import Route
-from lslo_cli.recipe import reopened
+from lslo_cli.recipe import Recipe, reopened
 from lslo_cli.tasks.evaluate import load_run
 from lslo_cli.tasks.setup import Setup, prepare
 from lslo_cli.tasks.weights import attach_weights
@@ -78,14 +78,31 @@ def open_folder(
     or damaged or the base is another one, UsageError for values that do not fit.
     """
     folder = find_folder(where)
+    setup = prepare(recipe_of(folder, given), on_event=on_event, accelerator=accelerator)
+    return setup, load_folder(setup, folder)
+
+
+def recipe_of(folder: Path, given: Mapping[str, Any] | None = None) -> Recipe:
+    """What is recorded with a run or adapters, with values ``given`` by recipe key in place of its own.
+
+    Raises InputError where that is missing or damaged, UsageError for values that do not fit.
+    """
     run = RunFolder(folder)
     if run.training.is_file():
-        training = store.read(run.training, TrainingResult)
-        setup = prepare(reopened(training.recipe, given or {}), on_event=on_event, accelerator=accelerator)
-        return setup, load_run(setup, run, training)
+        return reopened(store.read(run.training, TrainingResult).recipe, given or {})
+    return reopened(recorded_settings(read_adapter_config(folder)), given or {})
+
+
+def load_folder(setup: Setup, folder: Path) -> Route | None:
+    """Put what lies in the folder of a run or of adapters on the freshly loaded base of ``setup``.
+
+    Returns the route of the adapters. Raises InputError where they are damaged or the base is another one,
+    UsageError for other languages.
+    """
+    run = RunFolder(folder)
+    if run.training.is_file():
+        return load_run(setup, run, store.read(run.training, TrainingResult))
     config = read_adapter_config(folder)
-    recipe = reopened(recorded_settings(config), given or {})
-    setup = prepare(recipe, on_event=on_event, accelerator=accelerator)
     if setup.codes != tuple(config.languages):
         raise UsageError(
             f"the adapters in {folder} are for {', '.join(config.languages)}, not {', '.join(setup.codes)}",
@@ -99,7 +116,7 @@ def open_folder(
             "name that model with --model",
         )
     path = folder / ADAPTER_WEIGHTS
-    return setup, attach_weights(setup, path, read_tensors(path, _COPY_AGAIN), config)
+    return attach_weights(setup, path, read_tensors(path, _COPY_AGAIN), config)
 
 
 def weights_digest(where: str) -> str:

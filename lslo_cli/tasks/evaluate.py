@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from lslo_cli.artifacts import store
@@ -52,8 +52,17 @@ def evaluate(
     """
     folders = runs_to_evaluate(experiment, runs)
     experiment = with_new_languages(experiment, folders)
-    listener = _without_repeats(on_event)
-    return [_evaluate_run(experiment, folder, force, listener) for folder in folders]
+    listener = without_repeats(on_event)
+    return [
+        evaluate_run(experiment, folder, _trained(experiment, folder), force, listener) for folder in folders
+    ]
+
+
+def _trained(experiment: Experiment, folder: RunFolder) -> Trained | None:
+    """What a run of the experiment trained, None for the base model."""
+    if folder.name == BASE_RUN:
+        return None
+    return trained_here(folder, read_training(experiment.folder, folder))
 
 
 def runs_to_evaluate(experiment: Experiment, runs: Sequence[str]) -> list[RunFolder]:
@@ -77,8 +86,34 @@ def with_new_languages(experiment: Experiment, folders: Sequence[RunFolder]) -> 
     return replace(experiment, recipe=experiment.recipe.model_copy(update={"new_languages": new}))
 
 
-def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_event: OnEvent) -> Written:
-    training = None if folder.name == BASE_RUN else read_training(experiment.folder, folder)
+@dataclass(frozen=True)
+class Trained:
+    """What an evaluation puts on the base model, and what it was made from.
+
+    ``check`` raises where it does not fit the setup, and ``load`` gives the route of its adapters.
+    """
+
+    source: Upstream
+    weights: str
+    check: Callable[[Setup], None]
+    load: Callable[[Setup], Route | None]
+
+
+def trained_here(folder: RunFolder, training: Artifact[TrainingResult]) -> Trained:
+    """What a run trained, in its folder."""
+
+    def check(setup: Setup) -> None:
+        check_trained_for(setup, folder, training)
+        check_held_out(setup, folder.name, {text.hold_out for text in training.data}, training.seed)
+
+    source = Upstream("training", folder.training, training.digest)
+    return Trained(source, training.result.weights.digest, check, lambda s: load_run(s, folder, training))
+
+
+def evaluate_run(
+    experiment: Experiment, folder: RunFolder, trained: Trained | None, force: bool, on_event: OnEvent
+) -> Written:
+    """Evaluate what was ``trained``, or the base model, as the run in ``folder``."""
     there = place(folder, experiment.recipe)
     work = there.checkpoint
     with experiment_job(
@@ -87,32 +122,34 @@ def _evaluate_run(experiment: Experiment, folder: RunFolder, force: bool, on_eve
         setup = job.setup
         if there == folder.whole:
             setup.on_main(lambda: bring_back(folder, experiment.recipe))
-        if training:
-            check_trained_for(setup, folder, training)
-            _check_held_out(setup, folder, training)
-            job.upstream.append(Upstream("training", folder.training, training.digest))
+        if trained:
+            trained.check(setup)
+            job.upstream.append(trained.source)
         metrics = open_metrics(setup)
         current = None if force else _evaluated(job, metrics)
         if current and metrics.keys() <= current.artifact.result.metrics.keys():
-            if training and there == folder.whole:
-                setup.on_main(lambda: write_card(folder))
+            _write_card(setup, folder, there)
             return current
         if current and (hypotheses := _read_hypotheses(there, current.artifact.result)):
             return job.write(_scored_again(setup, current.artifact.result, hypotheses, metrics))
         if force:
             setup.on_main(lambda: shutil.rmtree(work, ignore_errors=True))
-        route = digest = None
-        if training:
-            route, digest = load_run(setup, folder, training), training.result.weights.digest
+        route = trained.load(setup) if trained else None
+        digest = trained.weights if trained else None
         result, hypotheses = score_run(setup, folder.name, route, metrics, digest)
         corpus = setup.read(setup.recipe.data.test, setup.recipe.data.test_rows)
         if there == folder.whole:
             setup.on_main(lambda: keep(folder, experiment.recipe))
         setup.on_main(lambda: write_translations(there, corpus, hypotheses))
         written = job.write(result)
-        if training and there == folder.whole:
-            setup.on_main(lambda: write_card(folder))
+        _write_card(setup, folder, there)
         return written
+
+
+def _write_card(setup: Setup, folder: RunFolder, there: EvaluationFolder) -> None:
+    """Scores belong on the card of a run that was trained in its folder, once all of it is evaluated."""
+    if folder.training.is_file() and there == folder.whole:
+        setup.on_main(lambda: write_card(folder))
 
 
 def load_run(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> Route | None:
@@ -183,18 +220,21 @@ def check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[Traini
         )
 
 
-def _check_held_out(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
-    """Raise UsageError where a run was trained on rows that are held out to test it."""
-    rows, seed = setup.recipe.data.hold_out, setup.recipe.seed
-    trained_without = {text.hold_out for text in training.data}, training.seed
-    if rows is not None and trained_without != ({rows}, seed):
+def check_held_out(setup: Setup, run: str, held_out: Collection[int | None], seed: int) -> None:
+    """Refuse to test on rows that a run may have been trained on.
+
+    ``held_out`` are the rows that its training held out of each text, with ``seed``. Raises UsageError.
+    """
+    rows = setup.recipe.data.hold_out
+    if rows is not None and (set(held_out), seed) != ({rows}, setup.recipe.seed):
         raise UsageError(
-            f"run '{folder.name}' may have been trained on the {rows} rows that --hold-out tests on",
-            f"train it with --hold-out {rows} and --seed {seed}, or name another text with --test",
+            f"run '{run}' may have been trained on the {rows} rows that --hold-out tests on",
+            f"train it with --hold-out {rows} and --seed {setup.recipe.seed}, or name another text with "
+            "--test",
         )
 
 
-def _without_repeats(on_event: OnEvent) -> OnEvent:
+def without_repeats(on_event: OnEvent) -> OnEvent:
     """A listener that passes every note on once: each run would tell the same about text and metric."""
     told: set[str] = set()
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import RunFolder
 from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.method.families import HUB_NAMES, published_shape
 from lslo_cli.method.memory import BYTES
@@ -25,7 +26,7 @@ from lslo_cli.models.work import (
     training_facts,
     work_of,
 )
-from lslo_cli.recipe import Method
+from lslo_cli.recipe import Method, Recipe
 from lslo_cli.search.metric import SpBleu
 from lslo_cli.tasks.batch_size import resolve_batch_size
 from lslo_cli.tasks.choices import (
@@ -162,7 +163,11 @@ def _files_of_training(
 
 def _evaluation_plan(experiment: Experiment, runs: Sequence[str]) -> Plan:
     folders = runs_to_evaluate(experiment, runs)
-    recipe = with_new_languages(experiment, folders).recipe
+    return evaluation_plan(with_new_languages(experiment, folders).recipe, folders)
+
+
+def evaluation_plan(recipe: Recipe, folders: Sequence[RunFolder]) -> Plan:
+    """What evaluating the runs in ``folders`` would do. Raises whatever it would raise before its work."""
     setup = prepare(recipe, weights=False)
     metrics = open_metrics(setup)
     corpus = setup.corpus(setup.recipe.data.test, recipe.data.test_rows)

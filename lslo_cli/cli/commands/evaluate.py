@@ -10,6 +10,7 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, split_commas, takes
+from lslo_cli.cli.options import command_line
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 from lslo_cli.cli.stage_options import ModelOptions
 from lslo_cli.method.metrics import SPBLEU
@@ -28,8 +29,9 @@ class EvaluateOptions(ModelOptions):
         list[str] | None,
         Option(
             "--run",
-            metavar="NAME",
-            help="A run, or base. Repeatable; default: base and all runs not yet evaluated.",
+            metavar="NAME|FOLDER|ID",
+            help="A run, a folder, a hub id, or base. Repeatable; default: base and all runs not yet "
+            "evaluated.",
         ),
     ] = None
     directions: Annotated[
@@ -72,22 +74,35 @@ def evaluate(options: EvaluateOptions) -> None:
     Reads: the base model, the test text, runs/RUN/training.json and its weights.
     Writes: runs/RUN/evaluation.json, and beside it hypotheses, sources and references line by line.
 
-    Where there is a full evaluation, one of some directions or rows is kept in runs/RUN/evaluations/.
+    Where there is a full evaluation, one of some directions or rows is kept in runs/RUN/evaluations/. A run
+    that is named by a folder or a hub id brings its base model, languages and settings.
 
     Example: lslo evaluate --run base --run 2-2-8-gps0.9
     """
-    runs = tuple(options.run or ())
-    experiment = options.experiment()
     from lslo_cli import tasks
     from lslo_cli.cli.progress import listening
+    from lslo_cli.tasks.adapter_folder import is_elsewhere
+    from lslo_cli.tasks.evaluate_folder import located
 
+    named = tuple(options.run or ())
+    elsewhere = [run for run in named if is_elsewhere(run)]
+    runs = [run for run in named if run not in elsewhere]
+    experiment = options.experiment() if runs or not elsewhere else None
+    found = [located(run, options.results, options.given(), command_line()) for run in elsewhere]
     if options.dry_run:
-        return show_plan(options, tasks.plan(experiment, "evaluate", runs=runs))
+        for of_run, run, _ in found:
+            show_plan(options, tasks.evaluation_plan(of_run.recipe, [run]))
+        if experiment:
+            show_plan(options, tasks.plan(experiment, "evaluate", runs=runs))
+        return
     with listening(options.quiet) as on_event:
-        written = tasks.evaluate(experiment, runs=runs, force=options.force, on_event=on_event)
+        written = [tasks.evaluate_run(*each, options.force, on_event) for each in found]
+        if experiment:
+            written += tasks.evaluate(experiment, runs=runs, force=options.force, on_event=on_event)
     if not print_artifacts(options, written):
-        metrics = experiment.recipe.evaluate.metrics if options.metrics else [SPBLEU]
-        show_scores(experiment, written, metrics)
+        shown = experiment or found[0][0]
+        metrics = shown.recipe.evaluate.metrics if options.metrics else [SPBLEU]
+        show_scores(shown, written, metrics)
     say_next(options, written, "plot directions")
 
 

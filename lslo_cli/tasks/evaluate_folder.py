@@ -1,0 +1,70 @@
+"""Evaluating a run from elsewhere, named by a folder or a hub id: where that lies, and what it evaluates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.adapter_config import ADAPTER_WEIGHTS
+from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
+from lslo_cli.artifacts.results import EvaluationResult, TrainingResult
+from lslo_cli.errors import UsageError
+from lslo_cli.tasks.adapter_folder import find_folder, load_folder, recipe_of, weights_digest
+from lslo_cli.tasks.evaluate import Trained, check_held_out, trained_here
+from lslo_cli.tasks.experiment import Experiment, Upstream
+from lslo_cli.tasks.setup import Setup
+
+
+def located(
+    where: str, results: Path, given: Mapping[str, Any] | None = None, command: str = ""
+) -> tuple[Experiment, RunFolder, Trained]:
+    """What :func:`lslo_cli.tasks.evaluate.evaluate_run` takes for the run at a path or hub id.
+
+    That is the experiment recorded with it, with settings ``given`` by recipe key, in its folder in
+    ``results``, the run it is there, and what was trained. Raises InputError where nothing is found or it is
+    damaged, and UsageError for values that do not fit, or where the experiment has another run of the name.
+    """
+    folder = find_folder(where)
+    recipe = recipe_of(folder, given)
+    place = ExperimentFolder(results / recipe.experiment)
+    run, trained = place.run(run_name(where, folder)), _trained(folder, where)
+    if run.name == BASE_RUN or _is_another(run, trained):
+        raise UsageError(
+            f"{place.path} has a run '{run.name}', which is not that of {where}",
+            "choose another place with --name or --results",
+        )
+    return Experiment(recipe, place, command), run, trained
+
+
+def _trained(folder: Path, where: str) -> Trained:
+    run = RunFolder(folder)
+    if run.training.is_file():
+        return trained_here(run, store.read(run.training, TrainingResult))
+    recorded, digest = recipe_of(folder), weights_digest(where)
+
+    def check(setup: Setup) -> None:
+        check_held_out(setup, where, {recorded.data.hold_out}, recorded.seed)
+
+    source = Upstream("adapter", folder / ADAPTER_WEIGHTS, digest)
+    return Trained(source, digest, check, lambda setup: load_folder(setup, folder))
+
+
+def _is_another(run: RunFolder, trained: Trained) -> bool:
+    """Whether an experiment has a run of the name with other weights."""
+    if run.training.is_file():
+        return store.read(run.training, TrainingResult).result.weights.digest != trained.weights
+    if not run.evaluation.is_file():
+        return False
+    mine = trained.source.as_input(run.path)
+    inputs = store.read(run.evaluation, EvaluationResult).inputs
+    return all(mine.path != item.path and mine.digest != item.digest for item in inputs)
+
+
+def run_name(where: str, folder: Path) -> str:
+    """The name of the run at a path or hub id; that of an ``adapter/`` is its parent's."""
+    if not Path(where).expanduser().is_dir():
+        return where.partition("@")[0].rpartition("/")[2]
+    whole = folder.resolve()
+    return whole.parent.name if whole.name == "adapter" else whole.name

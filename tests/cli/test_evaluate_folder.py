@@ -1,0 +1,37 @@
+"""``lslo evaluate`` of a folder, as typed."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def adapters(lslo, tmp_path):
+    """The folder of adapters that a short training left."""
+    short = (
+        "--set",
+        "fit.epochs=1",
+        "--langs",
+        "qta,qki",
+        "--set",
+        "data.train_rows=8",
+        "--curve-groups",
+        "qta-qki",
+    )
+    run = lslo("train", "--recipe", "demo", "--ranks", "2,8", *short, "--results", str(tmp_path), "--quiet")
+    assert run.exit_code == 0, run.stderr
+    return tmp_path / "demo" / "runs" / "2-8" / "adapter"
+
+
+def test_a_folder_is_planned_and_evaluated_under_a_name_of_its_own(lslo, adapters, tmp_path):
+    line = ("evaluate", "--run", str(adapters), "--data", "world", "--name", "shared", "--test-rows", "2")
+    line += ("--results", str(tmp_path))
+    planned = lslo(*line, "--dry-run")
+    assert planned.exit_code == 0, planned.stderr
+    assert "4 sentences in 2 directions" in planned.stdout + planned.stderr
+    assert not (tmp_path / "shared").exists()
+    run = lslo(*line)
+    assert run.exit_code == 0, run.stderr
+    written = json.loads((tmp_path / "shared" / "runs" / "2-8" / "evaluation.json").read_text())
+    assert written["result"]["run"] == "2-8" and len(written["result"]["directions"]) == 2
+    assert not (adapters.parent / "evaluation.json").exists()

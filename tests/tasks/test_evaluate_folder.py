@@ -1,0 +1,71 @@
+"""Runs from elsewhere are evaluated as those of an experiment are."""
+
+import shutil
+
+import pytest
+
+from lslo_cli import tasks
+from lslo_cli.data.text import HELD_OUT
+from lslo_cli.errors import UsageError
+from lslo_cli.events import ignore
+from lslo_cli.tasks.evaluate_folder import located, run_name
+
+RUN = "2-2-8-gps0.9"
+
+
+def evaluated(where, results, given):
+    return tasks.evaluate_run(*located(str(where), results, given), force=False, on_event=ignore)
+
+
+@pytest.fixture
+def moved(there, tmp_path):
+    """A copy of the run's adapters elsewhere, in a folder called ``mine``."""
+    return shutil.copytree(there().folder.run(RUN).path / "adapter", tmp_path / "elsewhere" / "mine")
+
+
+@pytest.fixture
+def given(there):
+    """What adapters alone do not say: the text and the machine."""
+    return {"run.device": "cpu", "data.path": there().recipe.data.path, "name": "other"}
+
+
+def test_adapters_from_elsewhere_have_the_scores_of_their_run(there, moved, given):
+    experiment = there()
+    (by_name,) = tasks.evaluate(experiment, runs=[RUN])
+    written = evaluated(moved, experiment.folder.path.parent, given)
+    assert written.path == experiment.folder.path.parent / "other" / "runs" / "mine" / "evaluation.json"
+    result = written.artifact.result
+    assert result.run == "mine"
+    assert result.directions == by_name.artifact.result.directions
+    assert [item.role for item in written.artifact.inputs] == ["adapter"]
+    assert (written.path.parent / "aligned" / "qta-qki.jsonl").is_file()
+    assert evaluated(moved, experiment.folder.path.parent, given).up_to_date
+
+
+def test_a_run_of_the_experiment_may_be_named_by_its_folder(there):
+    experiment = there()
+    folder = experiment.folder.run(RUN).path
+    given = {"name": experiment.folder.path.name, "run.device": "cpu"}
+    written = evaluated(folder, experiment.folder.path.parent, given)
+    assert written.path == folder / "evaluation.json"
+
+
+def test_another_run_of_the_name_is_left_alone(there, moved, given):
+    experiment = there()
+    other = shutil.copytree(experiment.folder.run("full").path, moved.parent / RUN)
+    with pytest.raises(UsageError, match=f"has a run '{RUN}', which is not that of"):
+        located(str(other), experiment.folder.path.parent, {"name": experiment.folder.path.name})
+    with pytest.raises(UsageError, match="has a run 'base'"):
+        located(str(moved.rename(moved.parent / "base")), experiment.folder.path.parent, given)
+
+
+def test_rows_that_adapters_may_have_been_trained_on_are_no_test(there, moved, given):
+    with pytest.raises(UsageError, match="may have been trained on the 1 rows"):
+        evaluated(moved, there().folder.path.parent, {**given, "data.hold_out": 1, "data.test": HELD_OUT})
+
+
+def test_the_name_of_a_run_is_that_of_its_folder_or_on_the_hub(tmp_path):
+    folder = tmp_path / "runs" / "2-2-8" / "adapter"
+    folder.mkdir(parents=True)
+    assert run_name(str(folder), folder) == run_name(str(folder.parent), folder.parent) == "2-2-8"
+    assert run_name("owner/adapters@v1", folder) == "adapters"
