@@ -58,7 +58,7 @@ def evaluate(
     ]
 
 
-def _trained(experiment: Experiment, folder: RunFolder) -> Trained | None:
+def _trained(experiment: Experiment, folder: RunFolder) -> Adaptation | None:
     """What a run of the experiment trained, None for the base model."""
     if folder.name == BASE_RUN:
         return None
@@ -87,7 +87,7 @@ def with_new_languages(experiment: Experiment, folders: Sequence[RunFolder]) -> 
 
 
 @dataclass(frozen=True)
-class Trained:
+class Adaptation:
     """What an evaluation puts on the base model, and what it was made from.
 
     ``check`` raises where it does not fit the setup, and ``load`` gives the route of its adapters.
@@ -99,7 +99,7 @@ class Trained:
     load: Callable[[Setup], Route | None]
 
 
-def trained_here(folder: RunFolder, training: Artifact[TrainingResult]) -> Trained:
+def trained_here(folder: RunFolder, training: Artifact[TrainingResult]) -> Adaptation:
     """What a run trained, in its folder."""
 
     def check(setup: Setup) -> None:
@@ -107,11 +107,11 @@ def trained_here(folder: RunFolder, training: Artifact[TrainingResult]) -> Train
         check_held_out(setup, folder.name, {text.hold_out for text in training.data}, training.seed)
 
     source = Upstream("training", folder.training, training.digest)
-    return Trained(source, training.result.weights.digest, check, lambda s: load_run(s, folder, training))
+    return Adaptation(source, training.result.weights.digest, check, lambda s: load_run(s, folder, training))
 
 
 def evaluate_run(
-    experiment: Experiment, folder: RunFolder, trained: Trained | None, force: bool, on_event: OnEvent
+    experiment: Experiment, folder: RunFolder, trained: Adaptation | None, force: bool, on_event: OnEvent
 ) -> Written:
     """Evaluate what was ``trained``, or the base model, as the run in ``folder``."""
     there = place(folder, experiment.recipe)

@@ -13,14 +13,14 @@ from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import UsageError
 from lslo_cli.tasks.adapter_folder import find_folder, load_folder, recipe_of, weights_digest
-from lslo_cli.tasks.evaluate import Trained, check_held_out, trained_here
+from lslo_cli.tasks.evaluate import Adaptation, check_held_out, trained_here
 from lslo_cli.tasks.experiment import Experiment, Upstream
 from lslo_cli.tasks.setup import Setup
 
 
 def located(
     where: str, results: Path, given: Mapping[str, Any] | None = None, command: str = ""
-) -> tuple[Experiment, RunFolder, Trained]:
+) -> tuple[Experiment, RunFolder, Adaptation]:
     """What :func:`lslo_cli.tasks.evaluate.evaluate_run` takes for the run at a path or hub id.
 
     That is the experiment recorded with it, with settings ``given`` by recipe key, in its folder in
@@ -39,7 +39,7 @@ def located(
     return Experiment(recipe, place, command), run, trained
 
 
-def _trained(folder: Path, where: str) -> Trained:
+def _trained(folder: Path, where: str) -> Adaptation:
     run = RunFolder(folder)
     if run.training.is_file():
         return trained_here(run, store.read(run.training, TrainingResult))
@@ -49,10 +49,10 @@ def _trained(folder: Path, where: str) -> Trained:
         check_held_out(setup, where, {recorded.data.hold_out}, recorded.seed)
 
     source = Upstream("adapter", folder / ADAPTER_WEIGHTS, digest)
-    return Trained(source, digest, check, lambda setup: load_folder(setup, folder))
+    return Adaptation(source, digest, check, lambda setup: load_folder(setup, folder))
 
 
-def _is_another(run: RunFolder, trained: Trained) -> bool:
+def _is_another(run: RunFolder, trained: Adaptation) -> bool:
     """Whether an experiment has a run of the name with other weights."""
     if run.training.is_file():
         return store.read(run.training, TrainingResult).result.weights.digest != trained.weights
