@@ -14,9 +14,12 @@ from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.runs import TUNING
 from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.tasks import SOURCE
+from lslo_cli.flare.translating import TaskSplit, sides
 from lslo_cli.models.work import Plan
 from lslo_cli.tasks.experiment import Experiment, Upstream
 from lslo_cli.tasks.job import ArtifactJob
+from lslo_cli.tasks.translate import open_translator
+from lslo_cli.training.device import describe_device
 
 
 def plan(experiment: Experiment, command: str) -> Plan:
@@ -45,6 +48,29 @@ def plan(experiment: Experiment, command: str) -> Plan:
         ("device", first.device),
     ]
     return Plan(f"flare {command}", tuple(facts), (), would_write)
+
+
+def translation_plan(experiment: Experiment, run: str) -> Plan:
+    """The plan of ``translate``. Raises whatever it would raise before its work."""
+    recipe = experiment.recipe
+    store.check_writable(Path(recipe.flare.translations))
+    translator = open_translator(experiment, run)
+    asked = list(sides(experiment, translator))
+    missing = [side for side in asked if not side.up_to_date()]
+    identity = translator.setup.model_identity
+    facts = [
+        ("task", recipe.flare.task),
+        ("translator", f"{identity.name}, {identity.parameters:,} parameters, run {run}"),
+        *((f"{side.split} {side.src}-{side.tgt}", _translated(side, side in missing)) for side in asked),
+        ("search", f"beam {recipe.evaluate.beam}"),
+        ("device", describe_device(translator.setup.accelerator.device)),
+    ]
+    return Plan("flare translate", tuple(facts), (), tuple(side.path for side in missing))
+
+
+def _translated(side: TaskSplit, missing: bool) -> str:
+    kept = "" if missing else ", up to date"
+    return f"{len(side.examples()):,} rows, as {' to '.join(side.codes().values())}{kept}"
 
 
 def _size(setup: FlareSetup, language: str, split: str) -> str:

@@ -20,7 +20,7 @@ from lslo_cli.flare.tasks import SOURCE, Task, task_named
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.flare import Translated
 from lslo_cli.tasks.experiment import Experiment, Written, document
-from lslo_cli.tasks.translate import Translator, open_translator, translate
+from lslo_cli.tasks.translate import Translator, languages_asked, open_translator, translate
 from lslo_cli.training.device import describe_device
 
 MARK = '"'
@@ -42,43 +42,62 @@ def translate_task(
     that is there and was made from the same text by the same translator is kept. Raises InputError for text
     or a model that is missing, UsageError for a language that the translator does not know.
     """
+    for side in sides(experiment, open_translator(experiment, run, on_event), on_event):
+        yield side.written()
+
+
+def sides(experiment: Experiment, translator: Translator, on_event: OnEvent = ignore) -> Iterator[TaskSplit]:
+    """What the recipe says is translated, file by file."""
     settings = experiment.recipe.flare
-    task, folder = task_named(settings.task), Path(settings.translations)
-    translator = open_translator(experiment, run, on_event)
-    wanted = settings.translated or tuple(Translated)
+    task, wanted = task_named(settings.task), settings.translated or tuple(Translated)
     for language in settings.languages:
-        sides = [(split, SOURCE, language) for split in task.forward if Translated.TRAIN in wanted]
-        sides += [("test", language, SOURCE)] if Translated.TEST in wanted else []
-        for side in sides:
-            yield _Direction(experiment, translator, task, folder, *side, on_event).written()
+        named = [(split, SOURCE, language) for split in task.forward if Translated.TRAIN in wanted]
+        named += [("test", language, SOURCE)] if Translated.TEST in wanted else []
+        for split, src, tgt in named:
+            yield TaskSplit(experiment, translator, task, split, src, tgt, on_event)
 
 
 @dataclass(frozen=True)
-class _Direction:
+class TaskSplit:
     """One split from one language into another."""
 
     experiment: Experiment
     translator: Translator
     task: Task
-    folder: Path
     split: str
     src: str
     tgt: str
     on_event: OnEvent
 
+    @property
+    def path(self) -> Path:
+        """The file of the translations."""
+        folder = Path(self.experiment.recipe.flare.translations)
+        return translated_file(folder, self.src, self.tgt, self.split, questions=not self.task.labels)
+
+    def examples(self) -> Examples:
+        """What is translated. Raises InputError where a file is missing or damaged."""
+        return self.task.read(Path(self.experiment.recipe.flare.data), self.src, self.split)
+
+    def codes(self) -> dict[str, str]:
+        """What the translator takes both languages for. Raises UsageError where it does not know one."""
+        read_as = {code: self._code(code) for code in (self.src, self.tgt)}
+        languages_asked(self.translator, read_as[self.src], [read_as[self.tgt]])
+        return read_as
+
+    def up_to_date(self) -> Written | None:
+        """The record that is there, where file, text, translator and search are as it says."""
+        return self._current(self.examples(), self.codes())
+
     def written(self) -> Written:
         """The record of the file, which is made where it is not up to date, by one process at a time."""
-        path = translated_file(self.folder, self.src, self.tgt, self.split, questions=not self.task.labels)
-        with locked(path):
-            return self._made(path)
+        with locked(self.path):
+            return self._made()
 
-    def _made(self, path: Path) -> Written:
-        settings, stopwatch = self.experiment.recipe.flare, Stopwatch()
-        examples = self.task.read(Path(settings.data), self.src, self.split)
-        record = path.with_name(f"{path.name}.provenance.json")
-        read_as = {code: self._code(code) for code in (self.src, self.tgt)}
-        text = self._identity(examples)
-        current = self._current(path, record, text, read_as)
+    def _made(self) -> Written:
+        settings, stopwatch, path = self.experiment.recipe.flare, Stopwatch(), self.path
+        examples, read_as = self.examples(), self.codes()
+        current = self._current(examples, read_as)
         if current:
             return current
 
@@ -112,15 +131,15 @@ class _Direction:
         written = document(
             result,
             self.experiment,
-            record,
+            self._record,
             languages=(),
             model=setup.model_identity,
-            data=[text],
+            data=[self._identity(examples)],
             upstream=(),
             stopwatch=stopwatch,
             device=describe_device(setup.accelerator.device),
         )
-        store.write(record, written.artifact)
+        store.write(self._record, written.artifact)
         return written
 
     def _code(self, language: str) -> str:
@@ -144,24 +163,25 @@ class _Direction:
             digest=digest_of(rows),
         )
 
-    def _current(
-        self, path: Path, record: Path, text: DataIdentity, read_as: dict[str, str]
-    ) -> Written | None:
-        """The record that is there, where file, text, translator and search are as it says."""
+    @property
+    def _record(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.provenance.json")
+
+    def _current(self, examples: Examples, read_as: dict[str, str]) -> Written | None:
         try:
-            artifact = store.read(record, FlareTranslationResult)
+            artifact = store.read(self._record, FlareTranslationResult)
         except InputError:
             return None
         mine = self.experiment.recipe.evaluate.model_dump(mode="json")
         same = (
-            path.is_file()
-            and digest_of_file(path) == artifact.result.file
-            and artifact.data == [text]
+            self.path.is_file()
+            and digest_of_file(self.path) == artifact.result.file
+            and artifact.data == [self._identity(examples)]
             and artifact.model == self.translator.setup.model_identity
             and (artifact.result.run, artifact.result.languages) == (self.translator.run, read_as)
             and artifact.recipe["evaluate"] == mine
         )
-        return Written(record, artifact, up_to_date=True) if same else None
+        return Written(self._record, artifact, up_to_date=True) if same else None
 
 
 def translated_examples(examples: Sequence[Example], say: Say) -> list[Example]:

@@ -8,6 +8,7 @@ from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted
 from lslo_cli.flare.examples import Example, Question
+from lslo_cli.flare.plan import translation_plan
 from lslo_cli.flare.task_files import read_translated, translated_file, write_questions, write_translated
 from lslo_cli.flare.tasks import TASKS, read_tydiqa
 from lslo_cli.flare.translating import marked, translate_task, translated_questions, unmarked
@@ -59,6 +60,28 @@ def test_the_worlds_tests_are_translated_into_the_pivot_once(experiment, tmp_pat
     path.write_text("id,text,pair,label\n", encoding="utf-8")
     (anew,) = translate_task(made)
     assert not anew.up_to_date and read_translated(path, TASKS["world"].labels) == rows
+
+
+def test_a_dry_run_names_the_files_that_are_missing_and_writes_nothing(experiment, tmp_path, monkeypatch):
+    from lslo_cli.flare import tasks
+
+    monkeypatch.setattr(tasks, "task_rows", lambda split, code: [("taro", 0), ("lopaba", 2)])
+    made = experiment(**{"flare.task": "world", "flare.languages": ("qsi",), "flare.translated": ("test",)})
+    plan = translation_plan(made, "base")
+    path = tmp_path / "out" / "qsi-en" / "test.csv"
+    assert plan.files == (path,) and not (tmp_path / "out").exists()
+    assert dict(plan.facts)["test qsi-en"] == "2 rows, as qsi to qta"
+    list(translate_task(made))
+    again = translation_plan(made, "base")
+    assert again.files == () and dict(again.facts)["test qsi-en"].endswith(", up to date")
+
+
+def test_a_dry_run_fails_where_the_translation_would(experiment, nusax):
+    with pytest.raises(UsageError, match="'en' is not among the languages"):
+        translation_plan(experiment(**{"flare.translated": ("test",)}), "base")
+    (nusax / "javanese" / "test.csv").unlink()
+    with pytest.raises(InputError, match=r"javanese/test\.csv"):
+        translation_plan(experiment(**{"flare.translated": ("test",)}), "base")
 
 
 def test_translations_stand_in_for_the_target_in_training_and_for_the_source_in_a_test(nusax, tmp_path):

@@ -10,7 +10,7 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import App, Key, takes
-from lslo_cli.cli.flare_options import FlareOptions, TaskOptions
+from lslo_cli.cli.flare_options import DryRun, FlareOptions, TaskOptions
 from lslo_cli.cli.options import TRAINING, BaseModelName, TrackerName
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 
@@ -45,6 +45,7 @@ class FlareTranslateOptions(TaskOptions):
         Option("--output", "-o", metavar="FOLDER", help="Default: the recipe's flare.translations."),
         Key("flare.translations"),
     ] = None
+    dry_run: DryRun = False
 
 
 @app.command("translate")
@@ -64,6 +65,10 @@ def translate(options: FlareTranslateOptions) -> None:
     from lslo_cli.cli.progress import listening
     from lslo_cli.flare.translating import translate_task
 
+    if options.dry_run:
+        from lslo_cli.flare.plan import translation_plan
+
+        return show_plan(options, translation_plan(experiment, options.run))
     with listening(options.quiet) as on_event:
         written = list(translate_task(experiment, options.run, on_event))
     if not print_artifacts(options, written):
