@@ -171,9 +171,10 @@ def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]],
     In paths ``~`` is the user's home, as in :func:`from_home`.
     A command's own flags come before those it shares with others, as its help should show them.
     """
-    own = options_class.__annotations__
-    own_first = sorted(flags_of(options_class), key=lambda flag: flag.field not in own)
-    hints = _hints(options_class)
+    options_type: type = options_class  # which can be hashed, whatever it makes
+    own = options_type.__annotations__
+    own_first = sorted(flags_of(options_type), key=lambda flag: flag.field not in own)
+    hints = _hints(options_type)
 
     def decorate(command: Callable[[Options], None]) -> Callable[..., None]:
         @wraps(command)

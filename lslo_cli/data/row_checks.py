@@ -37,9 +37,9 @@ def check_rows(
     pairs = {pair: [0, 0] for pair in combinations(codes, 2)}
     for section in sections:
         same = untranslated(section.text) if section.is_aligned else {}
-        for found, language, rows in _rows_found(section, same):
-            counts[found][language] += len(rows)
-            places[found] += [section.place(language, row) for row in rows[:PLACES]]
+        for kind, language, rows in _rows_found(section, same):
+            counts[kind][language] += len(rows)
+            places[kind] += [section.place(language, row) for row in rows[:PLACES]]
         for language, lines in section.crlf.items():
             counts[Check.LINE_ENDINGS][language] += lines
         if section.is_aligned:

@@ -157,9 +157,11 @@ def print_document(result: DataCheckResult) -> None:
 def show_check(result: DataCheckResult, pairs: bool) -> None:
     """Counts by split and language, then the findings from grave to light, then the verdict."""
     for split in result.splits if result.languages else ():
-        columns = ("language", "name", "lines", "empty", "duplicate", "damaged", "length", "untranslated")
         is_read = any(each.unknown is not None for each in split.languages)
-        columns += ("unknown",) if is_read else ()
+        columns: tuple[str, ...] = (
+            *("language", "name", "lines", "empty", "duplicate", "damaged", "length", "untranslated"),
+            *(("unknown",) if is_read else ()),
+        )
         rows = [
             (
                 each.language,
