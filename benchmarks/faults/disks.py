@@ -43,7 +43,7 @@ def run(
     """Try every stage, or ``only`` these, on all disks."""
     laboratory, chance = Laboratory.made(folder, tuple(only)), random.Random(seed)
     for stage in trials.within(laboratory.stages):
-        for at in chosen(laboratory.changes(stage), at_writes, chance):
+        for at in chosen(len(laboratory.changes(stage)), at_writes, chance):
             trial = laboratory.fresh(stage)
             ended = laboratory.run(stage, trial, fault=failing(trial, at))
             judge(trials, laboratory, stage, trial, ended, "disk full at a write", f"from change {at} on")

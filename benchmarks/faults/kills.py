@@ -35,7 +35,7 @@ def run(
     planned = [
         (stage, at)
         for stage in laboratory.stages
-        for at in (*chosen(laboratory.changes(stage), at_changes, chance), *[None] * at_random)
+        for at in (*chosen(len(laboratory.changes(stage)), at_changes, chance), *[None] * at_random)
     ]
     for stage, at in trials.within(planned):
         kill(trials, laboratory, stage, at, chance)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.changes import counting
-from benchmarks.faults.forked import Ended, forked, lslo, warm
+from benchmarks.faults.forked import Ended, Running, forked, lslo, start, warm
 
 RECIPE = """
 name = "small"
@@ -178,9 +178,9 @@ class Laboratory:
         """What is there after an undisturbed stage."""
         return self.folder / _slug(stage.name)
 
-    def changes(self, stage: Stage) -> int:
-        """How many changes an undisturbed stage makes to its folder."""
-        return len(self.after(stage).with_suffix(".changes").read_text().splitlines())
+    def changes(self, stage: Stage) -> list[str]:
+        """The changes that an undisturbed stage makes to its folder, each its kind and path."""
+        return self.after(stage).with_suffix(".changes").read_text().splitlines()
 
     def seconds(self, stage: Stage) -> float:
         """How long an undisturbed stage took."""
@@ -216,6 +216,10 @@ class Laboratory:
     def run(self, stage: Stage, folder: Path, *more: str, **how: Any) -> Ended:
         """Run a stage in a folder."""
         return lslo(*stage.line, *more, folder=folder, **how)
+
+    def start(self, stage: Stage, folder: Path) -> Running:
+        """Begin a stage in a folder."""
+        return start(*stage.line, folder=folder)
 
 
 def contents(folder: Path) -> dict[str, object]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lslo_cli.artifacts.writing import sweep, unwritable, write_text
+from lslo_cli.artifacts.writing import ELSEWHERE, sweep, unwritable, write_text
 from lslo_cli.errors import InputError
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
@@ -18,13 +18,16 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
 @contextmanager
 def locked(
-    path: Path, on_wait: Callable[[], object] = lambda: None, owned: Sequence[Path] = ()
+    path: Path,
+    on_wait: Callable[[], object] = lambda: None,
+    owned: Sequence[Path] = (),
+    hint: str = ELSEWHERE,
 ) -> Iterator[None]:
     """Hold the only right to make ``path``; ``on_wait`` is called once where another process holds it.
 
     The lock belongs to the process, so one that is killed leaves none behind. What such a process left
     half made of ``path``, or in the folders ``owned`` that belong to it, is removed. Raises InputError where
-    the file system has no locks or the folder cannot be written.
+    the file system has no locks or the folder cannot be written, which ends in ``hint``.
     """
     file = path.with_name(f".{path.name}.lock")
     folders = [folder for folder in (file.parent, *file.parent.parents) if not folder.exists()]
@@ -32,10 +35,10 @@ def locked(
         descriptor = _acquire(file, on_wait)
     except OSError as error:
         if error.errno not in NO_LOCKS:
-            raise unwritable(path, error) from None
+            raise unwritable(path, error, hint) from None
         raise InputError(
             f"cannot lock {file}: {error.strerror or error}",
-            "choose a folder on a file system with locks: --results FOLDER",
+            f"a file system without locks will not do: {hint}",
         ) from None
     try:
         sweep(path.parent, f"{path.name}.")

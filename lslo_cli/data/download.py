@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from lslo_cli.artifacts.writing import unwritable
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
 
@@ -19,12 +20,12 @@ CHUNK = 1 << 18
 AGAIN = "run the same line again: it goes on where it stopped"
 
 
-def download(url: str, partial: Path, on_event: OnEvent = ignore) -> None:
+def download(url: str, partial: Path, on_event: OnEvent = ignore, *, largest: int) -> None:
     """Get ``url`` into ``partial``, asking only for the bytes that this file does not have yet.
 
     What has arrived stays there when the connection breaks. Raises UsageError for an address that is not
     http(s), and InputError where the server cannot be reached or answers with an error, the file ends too
-    early, or ``partial`` cannot be written.
+    early or has more than ``largest`` bytes, or ``partial`` cannot be written.
     """
     if not url.startswith(("https://", "http://")):
         raise UsageError(f"'{url}' is no web address", "give one that starts with https://")
@@ -41,6 +42,8 @@ def download(url: str, partial: Path, on_event: OnEvent = ignore) -> None:
             raise InputError(
                 f"{url} sent what follows byte {start:,}, not byte {have:,}", f"remove {partial}"
             )
+        if total is not None and total > largest:
+            raise _too_large(url, largest)
         task = f"downloading {url.rpartition('/')[2]}"
         on_event(Started(task, total or 0, "bytes", start))
         try:
@@ -48,15 +51,20 @@ def download(url: str, partial: Path, on_event: OnEvent = ignore) -> None:
             with partial.open("ab" if start else "wb") as file:
                 for chunk in _chunks(response, url):
                     size += file.write(chunk)
+                    if size > largest:
+                        partial.unlink()
+                        raise _too_large(url, largest)
                     on_event(Advanced(task, size))
         except OSError as error:
-            raise InputError(
-                f"cannot write {partial}: {error.strerror or error}",
-                "free some space, or choose another folder with --to",
-            ) from error
+            hint = "free some space, or choose another folder with --to"
+            raise unwritable(partial, error, hint) from error
     if total is not None and size != total:
         raise InputError(f"{url} ended after {size:,} of {total:,} bytes", AGAIN)
     on_event(Finished(task))
+
+
+def _too_large(url: str, largest: int) -> InputError:
+    return InputError(f"{url} has more than {largest >> 20} MiB", "check the address in --url")
 
 
 def _open(url: str, have: int) -> HTTPResponse | HTTPError:

@@ -7,15 +7,14 @@ import re
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from gzip import BadGzipFile
 from hashlib import file_digest, sha256
-from os import getpid
 from pathlib import Path, PurePosixPath
 
+from lslo_cli.artifacts.lock import locked
+from lslo_cli.artifacts.writing import beside, settle, unwritable
 from lslo_cli.data.download import download
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
@@ -25,6 +24,8 @@ URL = "https://dl.fbaipublicfiles.com/flores101/dataset/flores101_dataset.tar.gz
 RECORD = "source.json"
 LARGEST, MOST = 200 << 20, 10_000
 """Bytes when unpacked, and members, of an archive that is still believed to be FLORES-101."""
+
+_ELSEWHERE = "free some space, or choose another folder with --to"
 
 _EXPECTED = re.compile(
     r"(dev|devtest)/[a-z]{3}(_[a-z]+)?\.\1|metadata_(dev|devtest)\.tsv|README(\.\w+)?|LICENSE(\.\w+)?"
@@ -56,28 +57,25 @@ def fetch_flores101(folder: Path, url: str = URL, on_event: OnEvent = ignore) ->
         source = _already_there(folder, url)
         on_event(Noted(f"{folder} has it already: remove it to fetch it again"))
         return source
-    with _writing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    # Named after the address, so that parts of two files are never joined.
-    partial = folder.with_name(f".{folder.name}.{sha256(url.encode()).hexdigest()[:8]}.part")
-    download(url, partial, on_event)
-    unfinished = folder.with_name(f".{folder.name}.{getpid()}")
-    try:
-        with _writing(folder):
+    with locked(folder, hint=_ELSEWHERE):
+        # Named after the address, so that parts of two files are never joined.
+        partial = folder.with_name(f".{folder.name}.{sha256(url.encode()).hexdigest()[:8]}.part")
+        download(url, partial, on_event, largest=LARGEST)
+        with beside(folder, _ELSEWHERE) as unfinished:
             unfinished.mkdir()
             source = _unpack(partial, unfinished, url)
-            text = json.dumps(asdict(source), indent=1)
-            (unfinished / RECORD).write_text(text + "\n", encoding="utf-8")
+            (unfinished / RECORD).write_text(json.dumps(asdict(source), indent=1) + "\n", encoding="utf-8")
+            settle(unfinished)
             unfinished.rename(folder)
             partial.unlink()
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return source
 
 
 def _is_empty(folder: Path) -> bool:
-    with _writing(folder):
+    try:
         return not any(folder.iterdir())
+    except OSError as error:
+        raise unwritable(folder, error, _ELSEWHERE) from error
 
 
 def _already_there(folder: Path, url: str) -> DownloadRecord:
@@ -154,14 +152,3 @@ def _expected_name(member: tarfile.TarInfo, url: str) -> str | None:
         )
     name = "/".join(path.parts[1:])
     return name if member.isfile() and _EXPECTED.fullmatch(name) else None
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"cannot write {folder}: {error.strerror or error}",
-            "free some space, or choose another folder with --to",
-        ) from error

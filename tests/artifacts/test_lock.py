@@ -94,7 +94,7 @@ def test_a_full_disk_and_a_file_system_without_locks_are_told_apart(tmp_path, mo
     fail(errno.ENOLCK)
     with pytest.raises(InputError, match="cannot lock") as error, locked(tmp_path / "a.json"):
         pass
-    assert "file system with locks" in error.value.hint
+    assert "file system without locks" in error.value.hint
 
 
 def test_a_text_of_its_own_is_written_alone_and_a_killed_writers_half_is_removed(tmp_path):

@@ -10,6 +10,7 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Finished, Started
 
 CONTENT = bytes(range(256)) * 40
+LARGEST = 1 << 20
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def partial(tmp_path):
 
 def refusal(url, partial):
     with pytest.raises(InputError) as error:
-        download(url, partial)
+        download(url, partial, largest=LARGEST)
     assert error.value.hint
     return error.value.message
 
@@ -27,7 +28,7 @@ def refusal(url, partial):
 def test_a_file_arrives_whole_and_its_bytes_are_counted(server, partial):
     server.content = CONTENT
     events = []
-    download(server.url, partial, events.append)
+    download(server.url, partial, events.append, largest=LARGEST)
     assert partial.read_bytes() == CONTENT
     task = "downloading data.tar.gz"
     assert events[0] == Started(task, len(CONTENT), "bytes")
@@ -39,7 +40,7 @@ def test_after_a_cut_connection_only_the_rest_is_asked_for(server, partial):
     assert refusal(server.url, partial) == f"{server.url} ended after 7,000 of 10,240 bytes"
     server.cut = None
     events = []
-    download(server.url, partial, events.append)
+    download(server.url, partial, events.append, largest=LARGEST)
     assert partial.read_bytes() == CONTENT
     assert server.ranges == [None, "bytes=7000-"]
     assert events[0] == Started("downloading data.tar.gz", 10_240, "bytes", 7000)
@@ -48,28 +49,28 @@ def test_after_a_cut_connection_only_the_rest_is_asked_for(server, partial):
 def test_a_server_without_ranges_sends_all_of_it_again(server, partial):
     server.content, server.knows_ranges = CONTENT, False
     partial.write_bytes(b"x" * 20_000)
-    download(server.url, partial)
+    download(server.url, partial, largest=LARGEST)
     assert partial.read_bytes() == CONTENT
 
 
 def test_a_file_that_is_here_is_not_downloaded_again(server, partial):
     server.content = CONTENT
     partial.write_bytes(CONTENT)
-    download(server.url, partial)
+    download(server.url, partial, largest=LARGEST)
     assert (partial.read_bytes(), server.ranges) == (CONTENT, ["bytes=10240-"])
 
 
 def test_a_part_longer_than_the_file_is_thrown_away(server, partial):
     server.content = CONTENT
     partial.write_bytes(b"x" * 20_000)
-    download(server.url, partial)
+    download(server.url, partial, largest=LARGEST)
     assert partial.read_bytes() == CONTENT
     assert server.ranges == ["bytes=20000-", None]
 
 
 def test_a_file_of_unknown_size_arrives(server, partial):
     server.content, server.tells_length = CONTENT, False
-    download(server.url, partial)
+    download(server.url, partial, largest=LARGEST)
     assert partial.read_bytes() == CONTENT
 
 
@@ -93,16 +94,26 @@ def test_an_unreachable_server_is_named(partial):
     assert refusal(url, partial) == f"cannot reach {url}: Connection refused"
 
 
+def test_a_server_that_sends_more_than_is_wanted_is_left(server, partial):
+    server.content = CONTENT
+    for server.tells_length in (True, False):
+        with pytest.raises(InputError, match="has more than 0 MiB"):
+            download(server.url, partial, largest=10_000)
+        assert not partial.exists()
+
+
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "data.tar.gz", "ftp://example.org/x"])
 def test_only_web_addresses_are_taken(url, partial):
     with pytest.raises(UsageError, match="is no web address"):
-        download(url, partial)
+        download(url, partial, largest=LARGEST)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_a_full_disk_is_said_to_be_full(server):
     server.content = CONTENT
-    assert refusal(server.url, Path("/dev/full")) == "cannot write /dev/full: No space left on device"
+    assert (
+        refusal(server.url, Path("/dev/full")) == "cannot write /dev/full: disk full: No space left on device"
+    )
 
 
 def test_a_place_that_cannot_be_written_is_named(server, tmp_path):

@@ -1,0 +1,156 @@
+"""Limits: too little memory, signals at any moment, terminals that are closed or full.
+
+    python -m benchmarks.faults.limits --seed 1 --json results/benchmarks/faults/limits.json
+
+Right are the exit codes (4 for memory, 128 and its number for a signal, 3 for a full output, 1 for a pipe that
+nobody reads), a short message that says how to go on, what was there before as it was, and the bytes of an
+undisturbed run afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.faults.disks import lost
+from benchmarks.faults.forked import Ended, lslo
+from benchmarks.faults.laboratory import Laboratory, Stage, contents
+from benchmarks.faults.trials import Trials, main
+
+STAGES = (
+    "base train",
+    "weight-learn",
+    "train, over a run",
+    "evaluate",
+    "export, merged",
+    "translate",
+    "flare train",
+)
+ROOM = (1, 2, 4, 8, 16, 32, 64, 128)
+"""MiB of address space that a stage may take beside what Python and its libraries have."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+MOMENTS = 2
+"""At which each signal is sent to a stage."""
+OUTPUTS = ("closed", "full", "unread")
+SHOWN = (
+    ("--version",),
+    ("recipe",),
+    ("recipe", "demo"),
+    ("train", "--help"),
+    ("show", "results/small/subspace.json"),
+    ("runs", "--recipe", "../recipe.toml"),
+    ("report", "results/small"),
+    ("prune-report", "--recipe", "../recipe.toml", "--json"),
+    ("translate", "--src", "qta", "--tgt", "qso", "-i", "../lines.txt", "--recipe", "../recipe.toml"),
+)
+"""Lines that print, with what ``train`` left."""
+
+
+def run(
+    trials: Trials,
+    folder: Path,
+    seed: int,
+    only: Sequence[str] = (),
+    room: Sequence[int] = ROOM,
+    moments: int = MOMENTS,
+) -> None:
+    """Try every stage, or ``only`` these."""
+    laboratory, chance = Laboratory.made(folder, tuple(only) or STAGES), random.Random(seed)
+    for stage in trials.within(laboratory.stages):
+        for mib in room:
+            trial = laboratory.fresh(stage)
+            ended = laboratory.run(stage, trial, fault=limiting(mib))
+            judge(trials, laboratory, stage, trial, ended, "memory", 4, f"{mib} MiB")
+        for number in SIGNALS:
+            for _ in range(moments):
+                interrupt(trials, laboratory, stage, number, chance.uniform(0.05, 0.9))
+    if not only:
+        terminals(trials, laboratory)
+
+
+def limiting(mib: int) -> Callable[[], None]:
+    """A fault: no more than ``mib`` MiB beyond what this process has."""
+
+    def limit() -> None:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + (mib << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+    return limit
+
+
+def interrupt(trials: Trials, laboratory: Laboratory, stage: Stage, number: int, when: float) -> None:
+    """Send a signal to a stage after a part of its time, twice in a row."""
+    trial = laboratory.fresh(stage)
+    running = laboratory.start(stage, trial)
+    time.sleep(when * laboratory.seconds(stage))
+    for _ in range(2):
+        running.signal(number)
+        time.sleep(0.01)
+    ended = running.ended()
+    name = signal.Signals(number).name
+    judge(trials, laboratory, stage, trial, ended, name, 128 + number, f"after {when:.0%}")
+
+
+def judge(
+    trials: Trials,
+    laboratory: Laboratory,
+    stage: Stage,
+    trial: Path,
+    ended: Ended,
+    fault: str,
+    code: int,
+    how: str,
+) -> None:
+    """Note how a stage ended, and whether it goes on to the same bytes."""
+    tried = f"{fault}: {stage.name}"
+    if ended.code == 0:
+        return trials.note(tried, "done", laboratory.differences(stage, trial), how)
+    if ended.code == -code + 128:  # before the command had begun to listen
+        return trials.note(tried, "before it began", (), how)
+    wrong = ended.complaints(code)
+    if fault != "memory" and "interrupted; " not in ended.errors:
+        wrong.append(f"it does not say how to go on: {ended.errors}")
+    wrong += lost(contents(laboratory.before(stage)), contents(trial), contents(laboratory.after(stage)))
+    again = laboratory.run(stage, trial, *stage.resume)
+    wrong += again.complaints(0) + (laboratory.differences(stage, trial) if not again.code else [])
+    trials.note(tried, f"exit code {code}, then the same", wrong, how)
+
+
+def terminals(trials: Trials, laboratory: Laboratory) -> None:
+    """Print to an output that is closed, full, or read by nobody."""
+    stage = next(stage for stage in laboratory.stages if stage.name == "train, over a run")
+    for arguments in trials.within(SHOWN):
+        for output in OUTPUTS:
+            trial = laboratory.fresh(stage)
+            ended = lslo(*arguments, folder=trial, fault=printing_to(output))
+            right = {"closed": (0, 3), "full": (3,), "unread": (1,)}[output]
+            trials.note(f"output {output}", f"exit code {ended.code}", ended.complaints(*right), arguments[0])
+
+
+def printing_to(output: str) -> Callable[[], None]:
+    """A fault: stdout is closed, on a full disk, or a pipe whose reader has gone."""
+
+    def redirect() -> None:
+        if output == "closed":
+            return os.close(1)
+        if output == "full":
+            return _into(os.open("/dev/full", os.O_WRONLY))
+        reading, writing = os.pipe()
+        os.close(reading)
+        _into(writing)
+
+    return redirect
+
+
+def _into(descriptor: int) -> None:
+    os.dup2(descriptor, 1)
+
+
+if __name__ == "__main__":
+    main(__doc__, run)
