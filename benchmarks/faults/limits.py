@@ -2,7 +2,7 @@
 
     python -m benchmarks.faults.limits --seed 1 --json results/benchmarks/faults/limits.json
 
-Right are the exit codes (4 for memory, 128 and its number for a signal, 3 for a full output, 1 for a pipe that
+Right are exit codes (4 for memory, 128 and its number for a signal, 3 for a full output, 1 for a pipe that
 nobody reads), a short message that says how to go on, what was there before as it was, and the bytes of an
 undisturbed run afterwards.
 """
