@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.faults.changes import counting
 from benchmarks.faults.forked import Ended, Running, forked, lslo, start, warm
+from lslo_cli.artifacts.folder import METRICS
 
 RECIPE = """
 name = "small"
@@ -90,8 +91,8 @@ figures = []
 LABELS = ("negative", "neutral", "positive")
 TASK = {"english": ("bad", "so", "good"), "javanese": ("ala", "lan", "apik")}
 ROWS = {"train": 16, "valid": 6, "test": 6}
-VARIES = {"made", "seconds", "step_seconds"}
-"""Of an artifact, what tells of the run and not of what it found."""
+VARIES = {"made", "seconds", "step_seconds", "tokens_per_second", "memory_gib"}
+"""Of an artifact or a log, what tells of the run and not of what it found."""
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,8 @@ def contents(folder: Path) -> dict[str, object]:
         if path.is_dir():
             if not any(path.iterdir()):
                 found[f"{name}/"] = None
+        elif path.name == METRICS:
+            found[name] = [_found(json.loads(line), False) for line in path.read_text().splitlines()]
         elif path.suffix == ".json":
             found[name] = _found(json.loads(path.read_bytes()), "seed-" in name)
         else:
