@@ -92,9 +92,9 @@ class Running:
         """Send it a signal."""
         os.kill(self.process, number)
 
-    def errors(self) -> str:
-        """What it has said so far on stderr."""
-        return os.pread(self.said[1], 1 << 20, 0).decode(errors="replace")
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return os.waitid(os.P_PID, self.process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def ended(self, kill_after: float | None = None, longest: float = LONGEST_RUN) -> Ended:
         """Wait for its end; it is killed after ``kill_after`` seconds, if at all.
