@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from lslo_cli import __version__
+from lslo_cli.artifacts.writing import FULL
 from lslo_cli.cli import console
 from lslo_cli.cli.commands import base, data, flare, plot
 from lslo_cli.cli.commands.compare import compare
@@ -113,9 +114,11 @@ def _explain_system_error(error: OSError) -> int:
     reason = error.strerror or error
     if error.errno == errno.ENAMETOOLONG:
         problem: LsloError = UsageError(f"a path is too long:{name}", "choose a shorter path")
-    elif error.errno == errno.ENOSPC:
+    elif error.errno in FULL:
         _discard_output()
-        problem = InputError(f"cannot write{name or ' the output'}: {reason}", "free space on the disk")
+        problem = InputError(
+            f"cannot write{name or ' the output'}: disk full: {reason}", "free space on the disk"
+        )
     else:
         problem = InputError(f"cannot read or write{name}: {reason}", "see that the path can be used")
     return explain(problem)

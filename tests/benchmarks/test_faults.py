@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from benchmarks.faults import disks, inputs, kills
+from benchmarks.faults import disks, inputs, kills, limits, ranks, servers
 from benchmarks.faults.mutations import distorted
 from benchmarks.faults.trials import Trials
 from lslo_cli.artifacts.provenance import digest_of
@@ -23,6 +23,29 @@ def test_a_stage_that_is_killed_or_finds_no_room_ends_with_the_same_bytes_when_i
 def test_every_kind_of_stage_goes_on_after_a_kill(tmp_path, stage):
     trials = Trials()
     kills.run(trials, tmp_path, seed=3, only=[stage], at_changes=5, at_random=1)
+    assert trials.faults == []
+
+
+def test_hostile_servers_and_archives_leave_nothing_behind(tmp_path):
+    trials, tried = Trials(), ["ends early", "sends a page", "archive: a link above", "archive: a path above"]
+    servers.run(trials, tmp_path, seed=3, only=tried)
+    assert trials.faults == []
+    assert trials.outcomes == {name: {"exit code 3": 1} for name in tried}
+
+
+@pytest.mark.slow
+def test_limits_and_signals_and_two_processes(tmp_path):
+    trials = Trials()
+    limits.run(trials, tmp_path / "limits", seed=3, only=["weight-learn"], room=(4,), moments=1)
+    ranks.run(trials, tmp_path / "ranks", seed=3, only=["weight-learn"], deaths=1)
+    assert trials.faults == []
+    assert trials.outcomes["two against one: weight-learn"] == {"as one": 1}
+
+
+@pytest.mark.slow
+def test_damaged_files_under_command_lines_are_read_or_refused(tmp_path):
+    trials = Trials()
+    inputs.run(trials, tmp_path, seed=3, of_readers=0, of_commands=60)
     assert trials.faults == []
 
 

@@ -52,7 +52,7 @@ def test_a_full_disk_under_stdout_is_an_input_error():
             [*LSLO, "recipe", "demo"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
         )
     assert ended.returncode == 3
-    assert "No space left" in ended.stderr
+    assert "disk full: No space left" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
