@@ -31,8 +31,8 @@ STAGES = (
     "translate",
     "flare train",
 )
-ROOM = (1, 2, 4, 8, 16, 32, 64, 128)
-"""MiB of address space that a stage may take beside what Python and its libraries have."""
+ROOM = (0, 64, 128, 256, 512, 1024, 2048, 8192)
+"""KiB of address space that a stage may take beside what Python and its libraries have: models are tiny."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MOMENTS = 2
 """At which each signal is sent to a stage."""
@@ -62,10 +62,10 @@ def run(
     """Try every stage, or ``only`` these."""
     laboratory, chance = Laboratory.made(folder, tuple(only) or STAGES), random.Random(seed)
     for stage in trials.within(laboratory.stages):
-        for mib in room:
+        for kib in room:
             trial = laboratory.fresh(stage)
-            ended = laboratory.run(stage, trial, fault=limiting(mib))
-            judge(trials, laboratory, stage, trial, ended, "memory", 4, f"{mib} MiB")
+            ended = laboratory.run(stage, trial, fault=limiting(kib))
+            judge(trials, laboratory, stage, trial, ended, "memory", 4, f"{kib} KiB")
         for number in SIGNALS:
             for _ in range(moments):
                 interrupt(trials, laboratory, stage, number, chance.uniform(0.05, 0.9))
@@ -73,12 +73,12 @@ def run(
         terminals(trials, laboratory)
 
 
-def limiting(mib: int) -> Callable[[], None]:
-    """A fault: no more than ``mib`` MiB beyond what this process has."""
+def limiting(kib: int) -> Callable[[], None]:
+    """A fault: no more than ``kib`` KiB beyond what this process has."""
 
     def limit() -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + (mib << 20)
+        most = pages * resource.getpagesize() + (kib << 10)
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
     return limit

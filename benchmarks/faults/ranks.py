@@ -68,7 +68,7 @@ def lose(trials: Trials, laboratory: Laboratory, stage: Stage, chance: random.Ra
     """Kill one of two processes and see how the other ends, and that the stage can be done afterwards."""
     trial = laboratory.fresh(stage)
     ranks, lost = together(with_settings(stage, 2), trial, 2), chance.randrange(2)
-    time.sleep(chance.uniform(0.2, 0.9) * laboratory.seconds(stage) * 2)
+    time.sleep(chance.uniform(0.2, 1.2) * laboratory.seconds(stage))
     ranks[lost].signal(signal.SIGKILL)
     if not ranks[lost].ended().was_killed:
         ranks[1 - lost].ended()

@@ -13,7 +13,8 @@ from typing import Any, TextIO
 import torch
 from accelerate import Accelerator
 
-from lslo_cli.artifacts.writing import unwritable, write_text
+from lslo_cli.artifacts.lock import write_locked
+from lslo_cli.artifacts.writing import unwritable
 from lslo_cli.recipe import Recipe
 from lslo_cli.training.device import peak_memory
 from lslo_cli.training.trackers import RunTracker
@@ -91,7 +92,7 @@ class MetricsLog(Callback):
         """Keep the lines of what is not repeated, and go on after them."""
         lines = _whole_lines(self._path) if self._update else []
         kept = [line for update, line in lines if update <= self._update]
-        write_text(self._path, "".join(kept))
+        write_locked(self._path, "".join(kept))
         self._file = self._path.open("a", encoding="utf-8", buffering=1)
         if self._tracker:
             self._told = len(lines) if self._tracker.continues else 0
