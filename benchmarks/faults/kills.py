@@ -16,7 +16,7 @@ from benchmarks.faults.changes import killing
 from benchmarks.faults.laboratory import Laboratory, Stage
 from benchmarks.faults.trials import Trials, main
 
-AT_CHANGES, AT_RANDOM, OF_TWO_JOBS = 18, 3, 6
+AT_CHANGES, AT_RANDOM, OF_TWO_JOBS = 20, 3, 6
 """Kills of a stage before changes to the disk, at moments, and of ``reproduce --jobs 2``."""
 TWO_JOBS = ("--jobs", "2")
 
