@@ -4,8 +4,8 @@
 
 Two processes with half the ``--accumulate`` make the updates that one makes, dropout included: right are the
 same weights and losses but for the order of sums, and the same translations. Where one of two is killed the
-other ends with exit code 4 and says so; one that still waits for it, as at the start, ends by torchrun's
-SIGTERM.
+other ends with exit code 4 and says so; one that still waits for it at the start, where torch lets no signal
+through, ends by the SIGTERM or SIGKILL that torchrun sends.
 """
 
 from __future__ import annotations
@@ -80,13 +80,17 @@ def lose(trials: Trials, laboratory: Laboratory, stage: Stage, chance: random.Ra
     if waited:
         alive.signal(signal.SIGTERM)
     other = alive.ended(longest=time.monotonic() - alive.begin + NOTICED)
-    right = 143 if waited else 4
-    wrong = [] if other.code == 0 else other.complaints(right)
-    if other.code and not re.search("--resume|the same line again", other.errors):
-        wrong.append(f"it does not say how to go on: {other.errors}")
+    outcome = "done before" if other.code == 0 else f"exit code {other.code}"
+    if (
+        waited and other.code == 124
+    ):  # torch does not let a signal through while it waits for the first meeting
+        outcome, wrong = "ended by SIGKILL", []
+    else:
+        wrong = [] if other.code == 0 else other.complaints(143 if waited else 4)
+        if other.code and not re.search("--resume|the same line again", other.errors):
+            wrong.append(f"it does not say how to go on: {other.errors}")
     again = laboratory.run(with_settings(stage, 1), trial)
     wrong += again.complaints(0)
-    outcome = "done before" if other.code == 0 else f"exit code {right}"
     trials.note(f"one of two killed: {stage.name}", outcome, wrong, f"rank {lost}")
 
 
