@@ -1,5 +1,7 @@
 """Errors a user can cause, each with the exit code the command line returns for it."""
 
+import errno
+import os
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -37,12 +39,19 @@ class RunError(LsloError):
     exit_code = 4
 
 
+_NO_MEMORY = ("can't allocate memory", os.strerror(errno.ENOMEM))
+
+
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: torch has a class for it on a GPU, and only words in a RuntimeError on CPU."""
+    """Whether memory ran out: torch has a class for it on a GPU, and only words in a RuntimeError on CPU.
+
+    For a file that it maps into memory the words are the system's.
+    """
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+        or (isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY))
     )
 
 

@@ -20,7 +20,7 @@ from lslo_cli.artifacts.provenance import digest_of
 MADE = ("evaluate", "prune-report", "flare evaluate")
 """The stages whose results are damaged."""
 LONGEST = 10
-"""Seconds that a command may take to refuse a file."""
+"""Seconds of the processor that a command may take to refuse a file."""
 RECIPE = ("--recipe", "../recipe.toml")
 DRY = ("train", "--dry-run", *RECIPE)
 TRANSLATE = ("translate", "--src", "qta", "--tgt", "qso", "-i", "../lines.txt", *RECIPE)
@@ -187,8 +187,8 @@ def run(trials: Trials, folder: Path, seed: int, count: int, only: Sequence[str]
         before = names(trial)
         ended = lslo(*line, folder=trial, longest=6 * LONGEST)
         wrong = ended.complaints(0, 2, 3, 4)
-        if ended.seconds > LONGEST and ended.code:
-            wrong.append(f"it took {ended.seconds:.0f} s")
+        if ended.processor > LONGEST and ended.code:
+            wrong.append(f"it took {ended.processor:.0f} s")
         wrong += [f"{name} is left" for name in sorted(names(trial) - before) if "/." in f"/{name}"]
         trials.note(kind.name, f"exit code {ended.code}", wrong, f"trial {number}, {shown[:200]}")
 

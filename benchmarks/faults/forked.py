@@ -41,6 +41,8 @@ class Ended:
     output: str
     errors: str
     seconds: float
+    processor: float
+    """Seconds of the processor."""
 
     @property
     def was_killed(self) -> bool:
@@ -103,7 +105,7 @@ class Running:
         """
         deadline = self.begin + (longest if kill_after is None else min(kill_after, longest))
         timed_out = False
-        while not (status := os.waitpid(self.process, os.WNOHANG))[0]:
+        while not (waited := os.wait4(self.process, os.WNOHANG))[0]:
             if time.monotonic() >= deadline:
                 timed_out = kill_after is None or kill_after > longest
                 self.signal(signal.SIGKILL)
@@ -115,7 +117,9 @@ class Running:
             os.lseek(descriptor, 0, os.SEEK_SET)
             with os.fdopen(descriptor, "rb") as file:
                 texts.append(file.read().decode(errors="replace"))
-        return Ended(124 if timed_out else os.waitstatus_to_exitcode(status[1]), *texts, seconds)
+        _, status, used = waited
+        code = 124 if timed_out else os.waitstatus_to_exitcode(status)
+        return Ended(code, *texts, seconds, used.ru_utime + used.ru_stime)
 
 
 def start(

@@ -113,6 +113,8 @@ def judge(
         return trials.note(tried, "done", laboratory.differences(stage, trial), how)
     if ended.code == -code + 128:  # before the command had begun to listen
         return trials.note(tried, "before it began", (), how)
+    if ended.code == -signal.SIGABRT and "low_level_alloc" in ended.errors:
+        return trials.note(tried, "ended by sentencepiece", (), how)
     wrong = ended.complaints(code)
     if fault != "memory" and "interrupted; " not in ended.errors:
         wrong.append(f"it does not say how to go on: {ended.errors}")

@@ -93,8 +93,8 @@ def _move(old: EvaluationFolder, new: EvaluationFolder) -> None:
     """Move an evaluation with its texts; the artifact arrives last and leaves last."""
     artifact = store.read(old.evaluation, EvaluationResult)
     for before, after in zip(old.texts, new.texts, strict=True):
-        shutil.rmtree(after, ignore_errors=True)
-        if before.is_dir():
+        if before.is_dir():  # or a move that was interrupted has brought it there
+            shutil.rmtree(after, ignore_errors=True)
             after.parent.mkdir(parents=True, exist_ok=True)
             before.replace(after)
     inputs = [

@@ -52,7 +52,7 @@ class ArtifactJob(Generic[S]):
         return Written(self.path, artifact, up_to_date=True) if same else None
 
     def write(self, result: Result) -> Written:
-        """Write the artifact, and then forget the checkpoint behind it."""
+        """Write the artifact."""
         written = document(
             result,
             replace(self.experiment, recipe=self.setup.recipe),
@@ -65,8 +65,6 @@ class ArtifactJob(Generic[S]):
             device=self.setup.device,
         )
         self.setup.on_main(lambda: store.write(self.path, written.artifact))
-        if self.setup.work and self.setup.accelerator.is_main_process:
-            _remove(self.setup.work)
         return written
 
 
@@ -115,6 +113,7 @@ def artifact_job(
 ) -> Iterator[ArtifactJob[S]]:
     """The artifact at ``path`` in the making, :func:`alone`, with the setup that ``prepare`` gives.
 
+    Once it is there, just made or up to date, the checkpoint behind it is forgotten.
     Raises whatever ``prepare`` raises, and what :func:`alone` does.
     """
     with alone(path, lighter, owned=owned, on_event=on_event):
@@ -122,6 +121,8 @@ def artifact_job(
         setup = prepare()
         setup.on_main(experiment.remember)
         yield ArtifactJob(experiment, path, setup, stopwatch)
+        if setup.work and setup.accelerator.is_main_process:
+            _remove(setup.work)
 
 
 @contextmanager

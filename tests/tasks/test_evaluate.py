@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -165,6 +166,35 @@ def test_an_evaluation_of_more_or_of_other_search_keeps_the_one_before(there, li
     assert [item.path for item in again.artifact.inputs] == ["training.json"]
     (more,) = tasks.evaluate(there(**{"data.test_rows": 4}), runs=[RUN])
     assert more.path == folder.evaluation and len(list((folder.path / "evaluations").iterdir())) == 2
+
+
+def test_a_move_that_was_interrupted_between_its_folders_loses_none(there, tiny, monkeypatch):
+    folder, moves, replace = there().folder.run("base"), [], Path.replace
+    texts = {path.name: path.read_bytes() for path in folder.hypotheses.iterdir()}
+
+    def interrupted(path, target):
+        if path.is_dir() and path.name in ("hypotheses", "sources"):
+            moves.append(path)
+            if len(moves) == 2:
+                raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    other = there(**{"evaluate.beam": 1, "data.test_rows": 1})
+    with pytest.raises(KeyboardInterrupt):
+        tasks.evaluate(other, runs=["base"])
+    tasks.evaluate(other, runs=["base"])
+    (kept,) = (folder.path / "evaluations").iterdir()
+    assert {path.name: path.read_bytes() for path in (kept / "hypotheses").iterdir()} == texts
+
+
+def test_what_was_kept_to_go_on_from_is_removed_where_the_evaluation_is_there_already(there):
+    folder = there().folder.run("base")
+    log = folder.checkpoint / "evaluation" / "translations-0.jsonl"
+    log.parent.mkdir(parents=True)
+    log.write_text("of a process that was killed after its last word")
+    (again,) = tasks.evaluate(there(), runs=["base"])
+    assert again.up_to_date and not folder.checkpoint.exists()
 
 
 def test_an_interrupted_evaluation_leaves_the_other_one_where_it_is(there):

@@ -1,12 +1,13 @@
 """What is refused, with nothing written."""
 
+import errno
 import json
 from importlib import import_module
 
 import pytest
 
 from lslo_cli import tasks
-from lslo_cli.errors import InputError, LsloError, RunError, UsageError
+from lslo_cli.errors import InputError, LsloError, RunError, UsageError, is_out_of_memory
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
 GPS_RUN = "2-2-8-gps0.9"
@@ -127,6 +128,19 @@ def test_memory_running_out_is_told_with_a_way_out(fresh, monkeypatch):
     with pytest.raises(RunError, match="memory ran out: DefaultCPUAllocator.*9 bytes.$") as error:
         tasks.weight_learn(fresh())
     assert "--max-tokens" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("unable to mmap 9 bytes from file <a>: Cannot allocate memory (12)"),
+    ],
+)
+def test_memory_that_runs_out_is_known_by_all_its_names(error):
+    assert is_out_of_memory(error)
+    assert not is_out_of_memory(OSError(errno.ENOENT, "No such file"))
 
 
 def test_other_errors_pass_through(fresh, monkeypatch):
