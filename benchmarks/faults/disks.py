@@ -27,7 +27,7 @@ from lslo_cli.artifacts.folder import METRICS
 
 ROOM = (0, 4, 8, 16, 32, 64, 128, 256)
 """KiB that a stage finds on its disk, beside what is there before it."""
-AT_WRITES = 6
+AT_WRITES = 4
 """Writes of a stage from which on there is no room."""
 
 Contents = dict[str, object]

@@ -28,7 +28,7 @@ from lslo_cli.nn.files import read_tensors
 from lslo_cli.parsing import parse_json, parse_toml
 from lslo_cli.recipe.resolution import resolve
 
-OF_READERS, OF_COMMANDS = 3000, 1500
+OF_READERS, OF_COMMANDS = 3000, 500
 """Trials."""
 SOUND = {
     "json": json.dumps({"a": [1, 2.5, "é", None], "b": {"c": [True, {"d": "x"}]}}).encode(),

@@ -31,10 +31,10 @@ STAGES = (
     "translate",
     "flare train",
 )
-ROOM = (0, 64, 128, 256, 512, 1024, 2048, 8192)
+ROOM = (0, 64, 256, 1024, 4096)
 """KiB of address space that a stage may take beside what Python and its libraries have: models are tiny."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-MOMENTS = 2
+MOMENTS = 1
 """At which each signal is sent to a stage."""
 OUTPUTS = ("closed", "full", "unread")
 SHOWN = (

@@ -34,7 +34,7 @@ STAGES = (
 DROPOUT = ("fit.dropout=0.3", "fit.attention_dropout=0.2", "base.dropout=0.3")
 CLOSE = 1e-3
 """The largest difference that is put down to the order of sums, after some updates at a rate of 0.02."""
-DEATHS = 3
+DEATHS = 2
 """Of a process at a random moment, by stage."""
 NOTICED = 20
 """Seconds within which the other process ends by itself."""
