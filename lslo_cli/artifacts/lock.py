@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lslo_cli.artifacts.writing import ELSEWHERE, sweep, unwritable, write_text
+from lslo_cli.artifacts.writing import ELSEWHERE, hidden, sweep, unwritable, write_text
 from lslo_cli.errors import InputError
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
@@ -29,7 +29,7 @@ def locked(
     half made of ``path``, or in the folders ``owned`` that belong to it, is removed. Raises InputError where
     the file system has no locks or the folder cannot be written, which ends in ``hint``.
     """
-    file = path.with_name(f".{path.name}.lock")
+    file = path.with_name(f"{hidden(path.name)}.lock")
     folders = [folder for folder in (file.parent, *file.parent.parents) if not folder.exists()]
     try:
         descriptor = _acquire(file, on_wait)

@@ -41,7 +41,7 @@ def beside(path: Path, hint: str = ELSEWHERE) -> Iterator[Path]:
     What a process that is killed leaves is removed by :func:`sweep`. Raises InputError like
     :func:`replacing`.
     """
-    temporary = path.with_name(f"{_hidden(path.name)}.{os.getpid()}")
+    temporary = path.with_name(f"{hidden(path.name)}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -89,10 +89,11 @@ def settle(made: Path) -> None:
 def sweep(folder: Path, name: str = "") -> None:
     """Remove what killed processes left half made of ``folder / name``, or of anything in ``folder``.
 
-    Only for the holder of the lock on it: a process that is alive would lose its work.
+    Locks on what was half made go as well. Only for the holder of the lock on it: a process that is
+    alive would lose its work.
     """
-    for leftover in folder.glob(f"{_hidden(name)}*"):
-        if leftover.suffix[1:].isdecimal():
+    for leftover in folder.glob(f"{hidden(name)}*"):
+        if leftover.name.removesuffix(".lock").rpartition(".")[2].isdecimal():
             _remove(leftover)
 
 
@@ -128,7 +129,7 @@ class _File(FileIO):
         return memoryview(data).nbytes
 
 
-def _hidden(name: str) -> str:
+def hidden(name: str) -> str:
     """A name with one dot before it, which a hidden file has already."""
     return f".{name.lstrip('.')}"
 

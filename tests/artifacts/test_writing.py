@@ -58,6 +58,7 @@ def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
     (tmp_path / ".model.123").mkdir()
     (tmp_path / ".model.123" / "half").touch()
     (tmp_path / ".model.json.124").touch()
+    (tmp_path / ".model.123.lock").touch()
     for kept in (".model.lock", ".other.12a", "model.123", ".hidden"):
         (tmp_path / kept).touch()
     sweep(tmp_path, "model.")
