@@ -72,7 +72,9 @@ def kill(
     if not ended.was_killed:
         return trials.note(name, "done before", ended.complaints(0), moment)
     again = laboratory.run(stage, trial, *more, *stage.resume)
-    wrong = [*again.complaints(0), *(laboratory.differences(stage, trial) if not again.code else ())]
+    is_there = again.code == 2 and "exists already" in again.message  # an export does not write over another
+    wrong = again.complaints(2 if is_there else 0)
+    wrong += laboratory.differences(stage, trial) if not again.code or is_there else []
     trials.note(name, "the same" if at is None else "the same (at a change)", wrong, moment)
 
 

@@ -295,11 +295,13 @@ def _peft_logits(setup: Setup, folder: Path, examples: Sequence[Example]) -> lis
 
 def _whole(folder: Path, write: Callable[[Path], float]) -> float:
     """Make a folder beside its place and move it there once ``write`` has made and checked it."""
-    if folder.exists():
-        raise UsageError(f"{folder} exists already", "remove it, or choose another folder with --to")
-    with locked(folder), beside(folder, "choose another folder with --to") as temporary:
-        temporary.mkdir()
-        largest = write(temporary)
-        settle(temporary)
-        temporary.rename(folder)
+    hint = "choose another folder with --to"
+    with locked(folder, hint=hint):
+        if folder.exists():
+            raise UsageError(f"{folder} exists already", f"remove it, or {hint}")
+        with beside(folder, hint) as temporary:
+            temporary.mkdir()
+            largest = write(temporary)
+            settle(temporary)
+            temporary.rename(folder)
     return largest

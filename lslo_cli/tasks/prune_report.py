@@ -45,7 +45,6 @@ def prune_report(
     Reports on ``run``, or else on the latest run that trained adapters; without one, or with
     ``estimate_only``, on the estimate alone. With ``reuse`` a report that is up to date is returned as it is.
     """
-    stopwatch = Stopwatch()
     path = subspace or experiment.folder.subspace
     estimate = store.read(path, SubspaceResult)
     store.check_fresh(path, estimate, SubspaceResult.command)
@@ -54,30 +53,31 @@ def prune_report(
     if reported:
         folder, training = reported
         upstream.append(Upstream("training", folder.training, training.digest))
-    if reuse and (current := _current(experiment, upstream)):
-        return current
-    if reported:
-        on_event(Noted(f"reporting on run {folder.name}"))
-    result = report_on(
-        estimate.result,
-        training.result if reported else None,
-        [record.language() for record in estimate.languages],
-        estimate.model.parameters,
-    )
-    written = document(
-        result,
-        experiment,
-        experiment.folder.prune_report,
-        languages=experiment.recipe.selected_languages(),
-        model=estimate.model,
-        data=estimate.data,
-        upstream=upstream,
-        stopwatch=stopwatch,
-        device="cpu",
-    )
-    with locked(written.path):
+    with locked(experiment.folder.prune_report):
+        stopwatch = Stopwatch()
+        if reuse and (current := _current(experiment, upstream)):
+            return current
+        if reported:
+            on_event(Noted(f"reporting on run {folder.name}"))
+        result = report_on(
+            estimate.result,
+            training.result if reported else None,
+            [record.language() for record in estimate.languages],
+            estimate.model.parameters,
+        )
+        written = document(
+            result,
+            experiment,
+            experiment.folder.prune_report,
+            languages=experiment.recipe.selected_languages(),
+            model=estimate.model,
+            data=estimate.data,
+            upstream=upstream,
+            stopwatch=stopwatch,
+            device="cpu",
+        )
         store.write(written.path, written.artifact)
-    return written
+        return written
 
 
 def _current(experiment: Experiment, upstream: list[Upstream]) -> Written | None:
