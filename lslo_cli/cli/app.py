@@ -78,7 +78,8 @@ def explain(error: Exception) -> int:
         console.problem(f"memory ran out: {reason}", "make the batches smaller with --max-tokens")
         return RunError.exit_code
     if _is_lost_process(error):
-        console.problem("a process died while others waited for it", "go on with --resume")
+        hint = "go on with --resume, or with the same line where it takes none"
+        console.problem("a process died while others waited for it", hint)
         return RunError.exit_code
     if isinstance(error, OSError) and error.errno is not None:
         return _explain_system_error(error)
@@ -137,11 +138,17 @@ def _silence() -> Iterator[None]:
 
 
 def _is_lost_process(error: Exception) -> bool:
-    """Whether another of the processes that torchrun started has gone: torch tells it by the connection."""
+    """Whether a process that works for this one has gone, or one that torchrun started with it.
+
+    Of the latter torch tells by the connection.
+    """
     text = str(error).lower()
-    return "RANK" in os.environ and (
-        type(error).__name__ in ("DistBackendError", "DistNetworkError")
-        or (isinstance(error, RuntimeError) and ("closed by peer" in text or "reset by peer" in text))
+    return type(error).__name__ == "BrokenProcessPool" or (
+        "RANK" in os.environ
+        and (
+            type(error).__name__ in ("DistBackendError", "DistNetworkError")
+            or (isinstance(error, RuntimeError) and ("closed by peer" in text or "reset by peer" in text))
+        )
     )
 
 

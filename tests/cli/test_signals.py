@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
@@ -81,6 +82,9 @@ def test_a_process_that_died_is_no_bug(monkeypatch, capsys):
     monkeypatch.setenv("RANK", "0")
     assert explain(RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:1")) == 4
     assert "go on with --resume" in capsys.readouterr().err
+    monkeypatch.delenv("RANK")
+    assert explain(BrokenProcessPool("a process in the pool was terminated abruptly")) == 4
+    assert "or with the same line" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 110])
