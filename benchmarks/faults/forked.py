@@ -128,7 +128,7 @@ def start(
     """Start ``lslo ARGUMENTS`` in ``folder``."""
 
     def command() -> None:
-        os.environ.update(environment or {})
+        os.environ.update({"LSLO_RESULTS": "results", **(environment or {})})
         sys.argv = ["lslo", *arguments]
         app(list(arguments), prog_name="lslo")
 
