@@ -92,8 +92,10 @@ def sweep(folder: Path, name: str = "") -> None:
     Locks on what was half made go as well. Only for the holder of the lock on it: a process that is
     alive would lose its work.
     """
-    for leftover in folder.glob(f"{hidden(name)}*"):
-        if leftover.name.removesuffix(".lock").rpartition(".")[2].isdecimal():
+    start = hidden(name)
+    for leftover in folder.glob(f"{start}*"):
+        rest = leftover.name.removeprefix(start).removesuffix(".lock")
+        if rest.rpartition(".")[2].isdecimal():
             _remove(leftover)
 
 

@@ -68,6 +68,13 @@ def test_folders_made_for_a_lock_go_with_it_unless_they_are_in_use(tmp_path):
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["kept"]
 
 
+@pytest.mark.parametrize("name", ["model.2", ".model.2", "model.2.lock"])
+def test_a_name_that_ends_in_a_number_keeps_its_lock(tmp_path, name):
+    with locked(tmp_path / name):
+        assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_lock_is_free_again_after_a_failure(tmp_path):
     with pytest.raises(ZeroDivisionError), locked(tmp_path / "a.json"):
         raise ZeroDivisionError
