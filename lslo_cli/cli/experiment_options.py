@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ from typer.main import get_command
 
 from lslo_cli.artifacts.folder import RESULTS
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import Key, flags_of
+from lslo_cli.cli.flags import Flag, Key, flags_of
 from lslo_cli.cli.options import EXPERIMENT, NewLanguageOptions, SettingsOptions, command_line
 
 if TYPE_CHECKING:
@@ -58,13 +59,14 @@ class FolderOptions(SettingsOptions):
     def command(self, name: str) -> str:
         """The line that runs another command on this experiment, with the flags that chose it.
 
-        Those that the other command does not have are left out: the experiment remembers what it was given.
+        Those that the other command does not have, or has with another meaning, are left out: the experiment
+        remembers what it was given.
         """
-        words, known = ["lslo", *name.split()], _names_of_options(name)
-        for flag in flags_of(type(self)):
+        words, known = ["lslo", *name.split()], _meanings_of_command(name)
+        for flag, meaning in _meanings(type(self)):
             value = getattr(self, flag.field)
             from_environment = str(value) == os.environ.get(str(flag.option.envvar))
-            chooses = flag.option.rich_help_panel == EXPERIMENT and flag.name in known
+            chooses = flag.option.rich_help_panel == EXPERIMENT and meaning in known
             if chooses and value != flag.default and not from_environment:
                 for item in value if isinstance(value, list) else [value]:
                     words += [flag.name, str(item)]
@@ -158,14 +160,19 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
         """Refuse what can be seen to be missing without loading anything heavy."""
 
 
-def _names_of_options(name: str) -> set[str]:
-    """The options of a command, such as ``plot heatmap --by-layer``."""
+def _meanings(options_class: type) -> Iterator[tuple[Flag, tuple[str, str | None]]]:
+    """The flags of a class of options, each with its name and the recipe key that it sets."""
+    return ((flag, (flag.name, flag.key.name if flag.key else None)) for flag in flags_of(options_class))
+
+
+def _meanings_of_command(name: str) -> set[tuple[str, str | None]]:
+    """What the flags of a command mean, such as those of ``plot heatmap --by-layer``."""
     from lslo_cli.cli.app import app
 
     command: Any = get_command(app)
     for word in name.split():
         command = getattr(command, "commands", {}).get(word, command)
-    return {option for parameter in command.params for option in parameter.opts}
+    return {meaning for _, meaning in _meanings(command.callback.options_class)}
 
 
 def _value_at(recipe: Recipe, key: str) -> object:

@@ -246,6 +246,8 @@ def test_the_next_command_is_given_no_option_that_it_does_not_have():
     chosen = options.command("train").split(" --")[1:]
     assert {"data text", "seed 3", "langs en,tr", "resource tr=low", "name mine"} == {*chosen}
     assert options.command("plot directions") == "lslo plot directions --langs en,tr --name mine"
+    trained = parsed(TrainOptions, "--langs", "en,tr", "--directions", "en-*")  # others than to evaluate
+    assert trained.command("evaluate") == "lslo evaluate --langs en,tr"
     flare = parsed(FlareOptions, "--task", "world", "--data", "files", "--runs", "lora", "--name", "mine")
     assert flare.command("flare report") == "lslo flare report --name mine --task world"
 
