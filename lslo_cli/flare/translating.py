@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN
@@ -75,7 +76,7 @@ class TaskSplit:
         folder = Path(self.experiment.recipe.flare.translations)
         return translated_file(folder, self.src, self.tgt, self.split, questions=not self.task.labels)
 
-    def examples(self) -> Examples:
+    def examples(self) -> Sequence[Any]:
         """What is translated. Raises InputError where a file is missing or damaged."""
         return self.task.read(Path(self.experiment.recipe.flare.data), self.src, self.split)
 
