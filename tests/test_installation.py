@@ -79,7 +79,8 @@ def test_the_lowest_version_is_read_off_a_requirement():
 def test_the_lowest_dependencies_work(python):
     wanted = [name for name in lowest(PROJECT["project"]["dependencies"]) if not name.startswith("torch==")]
     # Of torch the build of constraints.txt, since others than the newest bring gigabytes of CUDA libraries.
-    run(python, "-m", "pip", "install", *wanted, constrained("torch"), constrained("pytest"))
+    pinned = (*wanted, constrained("torch"), constrained("pytest"))
+    run(python, "-m", "pip", "install", *pinned, "--editable", ROOT)
     quiet = ("-q", "-x", "-W", "default", "-p", "no:cacheprovider")  # old and new releases warn of each other
     assert " passed" in run(python, "-m", "pytest", *quiet, *QUICK)
 
