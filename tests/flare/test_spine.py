@@ -225,7 +225,6 @@ def test_the_plan_is_printed(small, tmp_path, monkeypatch):
     run = CliRunner().invoke(app, ["flare", "train", *arguments], prog_name="lslo")
     assert run.exit_code == 0, run.stderr
     assert json.loads(run.stdout)["files"] == [
-        os.path.join("results", "flare-nusax", "seed-1", language, "training.json")
-        for language in ("en", "jv")
+        os.path.join("out", "flare-nusax", "seed-1", language, "training.json") for language in ("en", "jv")
     ]
     assert "nothing was written" in run.stderr

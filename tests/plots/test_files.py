@@ -31,7 +31,7 @@ def test_figures_have_the_width_asked_for(width, made):
 
 @pytest.mark.parametrize("style", plots.Style)
 def test_equal_figures_give_equal_bytes(tmp_path, made, style):
-    everything = tuple(plots.Format)
+    everything = tuple(plots.FigureFormat)
     for folder in ("one", "other"):
         figure = plots.heatmap([made.estimate()], LANGS, style=style)
         paths = plots.save(figure, tmp_path / folder, "heatmap", formats=everything, style=style)
@@ -44,7 +44,9 @@ def test_equal_figures_give_equal_bytes(tmp_path, made, style):
 
 
 def test_a_pdf_embeds_its_fonts_as_truetype(tmp_path, made):
-    (pdf,) = plots.save(plots.weights([made.strategy()]), tmp_path, "weights", formats=[plots.Format.PDF])
+    (pdf,) = plots.save(
+        plots.weights([made.strategy()]), tmp_path, "weights", formats=[plots.FigureFormat.PDF]
+    )
     content = pdf.read_bytes()
     assert b"/FontFile2" in content
     assert b"/Type3" not in content
