@@ -31,6 +31,9 @@ def test_hostile_servers_and_archives_leave_nothing_behind(tmp_path):
     servers.run(trials, tmp_path, seed=3, only=tried)
     assert trials.faults == []
     assert trials.outcomes == {name: {"exit code 3": 1} for name in tried}
+    content = servers.flip(servers.archive(), random.Random(3))
+    servers.fetch(trials, tmp_path, "bits flipped", servers.answer(content), servers.archive())
+    assert trials.faults == []
 
 
 @pytest.mark.slow
