@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
@@ -15,13 +14,13 @@ from typer.main import get_command
 
 import lslo_cli.artifacts.data_check
 import lslo_cli.flare.results  # noqa: F401 - their kinds are artifacts, too
+from docs._examples import ROOT, examples_page
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.artifacts.store import kinds
 from lslo_cli.cli.app import app
 from lslo_cli.cli.flags import describe
 from lslo_cli.recipe import Recipe
 
-ROOT = Path(__file__).parent.parent
 OUTSIDE = re.compile(r"(?<!!)\[([^\]]+)\]\(\.\./[^)]*\)")
 PICTURE = re.compile(r"!\[([^\]]+)\]\(\.\./([^)]+)\)")
 
@@ -32,6 +31,7 @@ def on_files(files: Files, config: Any) -> Files:
         "reference/commands.md": "\n".join(commands_page()),
         "reference/recipe.md": "\n".join(recipe_page()),
         "reference/artifacts.md": "\n".join(artifacts_page()),
+        "reference/examples.md": "\n".join(examples_page()),
     }
     for result in kinds():
         schema = Artifact[result].model_json_schema()  # type: ignore[valid-type]
