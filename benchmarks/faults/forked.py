@@ -160,6 +160,7 @@ def forked(call: Callable[[], Any], *, folder: Path, fault: Fault = nothing) -> 
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(said[0], 1)
         os.dup2(said[1], 2)
+        sys.stdout, sys.stderr = (open(n, "w", closefd=False) for n in (1, 2))  # noqa: SIM115
         os._exit(_called(call, fault))
     return Running(child, time.monotonic(), said)
 
