@@ -196,7 +196,7 @@ def _run(block: Block, patch: pytest.MonkeyPatch) -> Iterator[Typed]:
             name, _, value = words[1].partition("=")
             patch.setenv(name, value)
         elif words[:1] == ["unset"]:
-            patch.delenv(words[1])
+            patch.delenv(words[1], raising=False)
         elif words:
             yield _type(shlex.join(words))
     for name, _ in block.variables:
