@@ -29,6 +29,9 @@ def locked(
     half made of ``path``, or in the folders ``owned`` that belong to it, is removed. Raises InputError where
     the file system has no locks or the folder cannot be written, which ends in ``hint``.
     """
+    path = Path(os.path.abspath(path))  # "." has no name, by which what is half made is known
+    if not path.name:
+        raise InputError(f"{path} cannot be written anew", hint)
     file = path.with_name(f"{hidden(path.name)}.lock")
     folders = [folder for folder in (file.parent, *file.parent.parents) if not folder.exists()]
     try:

@@ -14,6 +14,7 @@ from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of
 from lslo_cli.artifacts.results import BaseTrainingResult
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
+from lslo_cli.artifacts.writing import write_text
 from lslo_cli.data.corpus import Corpus, split_off
 from lslo_cli.data.splits import with_splits
 from lslo_cli.data.text import read_text
@@ -70,10 +71,10 @@ def train_base(
             device=describe_device(base.model.device),
         )
         if PartialState().is_main_process:
+            _copy_logs(work, out)
             store.write(written.path, written.artifact)
-            TrainingCheckpoint(work, "").path.unlink(
-                missing_ok=True
-            )  # first: a resumed run would need the others
+            # The checkpoint goes first: a resumed run would need the others.
+            TrainingCheckpoint(work, "").path.unlink(missing_ok=True)
             shutil.rmtree(work, ignore_errors=True)
         return written
 
@@ -83,8 +84,8 @@ def fit_base(
 ) -> tuple[BaseModel, BaseTrainingResult, DataIdentity]:
     """Train a model on every direction that the recipe's text has, and save it in ``out``, in eval mode.
 
-    ``work`` is a folder for the vocabulary and the checkpoint, which a resumed run finds there; it may ask
-    for other ``epochs`` than the interrupted one. Those already trained are never undone.
+    ``work`` is a folder for the vocabulary, the checkpoint and the log, which a resumed run finds there; it
+    may ask for other ``epochs`` than the interrupted one. Those already trained are never undone.
     """
     recipe = with_splits(recipe)
     section, seed = recipe.base, recipe.seed
@@ -123,7 +124,7 @@ def fit_base(
         settings=settings,
         accelerator=accelerator,
         seed=seed,
-        callbacks=logged([validation], out / METRICS, recipe, f"{out.name}, seed {seed}", accelerator),
+        callbacks=logged([validation], work / METRICS, recipe, f"{out.name}, seed {seed}", accelerator),
         checkpoint=checkpoint,
         task="base training",
         on_event=on_event,
@@ -147,6 +148,14 @@ def fit_base(
         digest=corpus.digest,
     )
     return base, result, identity
+
+
+def _copy_logs(work: Path, out: Path) -> None:
+    """Copy the log, and what trackers wrote beside it: a run that is killed now goes on from ``work``."""
+    write_text(out / METRICS, (work / METRICS).read_text(encoding="utf-8"))
+    for folder in ("tensorboard", "wandb"):
+        if (work / folder).is_dir():
+            shutil.copytree(work / folder, out / folder, dirs_exist_ok=True)
 
 
 def _fingerprint(recipe: Recipe, codes: tuple[str, ...], corpus: Corpus, accelerator: Accelerator) -> str:

@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -109,3 +110,15 @@ def test_a_text_of_its_own_is_written_alone_and_a_killed_writers_half_is_removed
     (tmp_path / ".report.md.123").write_text("half")
     write_locked(path, "whole")
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"report.md": "whole"}
+
+
+def test_a_folder_without_a_name_is_the_one_it_stands_for_and_the_root_is_refused(tmp_path, monkeypatch):
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / ".kept").touch()
+    monkeypatch.chdir(here)
+    with locked(Path(".")):
+        assert (tmp_path / ".here.lock").is_file()
+    assert (here / ".kept").is_file()
+    with pytest.raises(InputError, match="/ cannot be written anew"), locked(Path("/")):
+        pass

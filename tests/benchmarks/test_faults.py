@@ -73,7 +73,7 @@ def test_damaged_inputs_are_read_or_refused_and_equal_seeds_do_the_same(tmp_path
 def test_a_distorted_artifact_says_something_else_and_its_digest_fits():
     content = json.dumps({"digest": "", "result": {"scores": [1.0, 2.0], "run": "a"}}).encode()
     seen = {distorted(content, random.Random(seed)) for seed in range(30)}
-    assert len(seen) > 20
+    assert len(seen) > 15
     for document in map(json.loads, seen):
         if "result" in document and "digest" in document:
             assert document["digest"] == digest_of(document["result"])

@@ -149,6 +149,8 @@ def test_an_interrupted_base_is_resumed(tiny, tmp_path, heard):
     assert "resuming base training after epoch 1 of 2" in heard.notes
     assert resumed.artifact.digest == whole.artifact.digest
     assert resumed.artifact.model.digest == whole.artifact.model.digest
+    updates = [json.loads(line)["update"] for line in (out / METRICS).read_text().splitlines()]
+    assert updates == sorted(updates) and {1, 20} <= {*updates}
 
 
 # Several processes
@@ -159,7 +161,7 @@ import json, sys
 from pathlib import Path
 from accelerate import PartialState
 from lslo_cli import tasks
-from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
 from lslo_cli.tasks import Experiment
 from lslo_cli.recipe import Recipe
 

@@ -79,15 +79,18 @@ def evaluate(options: EvaluateOptions) -> None:
 
     Example: lslo evaluate --run base --run 2-2-8-gps0.9
     """
+    named = tuple(options.run or ())
+    # A refusal comes before torch is loaded, which takes seconds.
+    experiment = None if named else options.experiment()
     from lslo_cli import tasks
     from lslo_cli.cli.progress import listening
     from lslo_cli.tasks.adapter_folder import is_elsewhere
     from lslo_cli.tasks.evaluate_folder import located
 
-    named = tuple(options.run or ())
     elsewhere = [run for run in named if is_elsewhere(run)]
     runs = [run for run in named if run not in elsewhere]
-    experiment = options.experiment() if runs or not elsewhere else None
+    if runs:
+        experiment = options.experiment()
     found = [located(run, options.results, options.given(), command_line()) for run in elsewhere]
     if options.dry_run:
         for of_run, run, _ in found:
