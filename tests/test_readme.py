@@ -10,6 +10,8 @@ import pytest
 from typer.main import get_command
 
 from lslo_cli.cli.app import app
+from lslo_cli.recipe import resolve
+from lslo_cli.recipe.keys import known_keys
 
 README = Path(__file__).parent.parent / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -83,3 +85,23 @@ ROOMS = sorted(set(re.findall(r"^\s+([a-z_]+(?:/|\.py))\s{2,}", ARCHITECTURE, fl
 @pytest.mark.parametrize("path", ROOMS)
 def test_every_room_in_docs_exists(path):
     assert any((README.parent / place / path).exists() for place in ("", "lslo_cli"))
+
+
+SETTING = re.compile(r"`([a-z][a-z_-]*\.[a-z_]+)(?: = ([^`]+))?`")
+FILES = ("csv", "en", "fr", "json", "jsonl", "pt", "tsv")
+"""Endings of names like ``train.tsv``, which are no keys."""
+SETTINGS = sorted(
+    {
+        (page.name, *found)
+        for page in PAGES
+        for found in SETTING.findall(page.read_text(encoding="utf-8"))
+        if found[0].partition(".")[0] in known_keys() and found[0].rpartition(".")[2] not in FILES
+    }
+)
+
+
+@pytest.mark.parametrize(("page", "key", "value"), SETTINGS)
+def test_a_setting_that_a_page_names_is_one_of_a_recipe(page, key, value):
+    assert key in known_keys()
+    if value:
+        resolve(assignments=[f"{key}={value}"])
