@@ -11,7 +11,15 @@ os.environ |= {
     "TOKENIZERS_PARALLELISM": "false",
     "MPLBACKEND": "agg",
 }
-for variable in ("LSLO_RECIPE", "LSLO_MODEL", "LSLO_DATA", "LSLO_RESULTS", "NO_COLOR", "FORCE_COLOR"):
+for variable in (
+    "LSLO_RECIPE",
+    "LSLO_MODEL",
+    "LSLO_DATA",
+    "LSLO_RESULTS",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "COLUMNS",
+):
     os.environ.pop(variable, None)
 
 import re
