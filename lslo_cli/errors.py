@@ -39,7 +39,13 @@ class RunError(LsloError):
     exit_code = 4
 
 
-_NO_MEMORY = ("can't allocate memory", os.strerror(errno.ENOMEM))
+_NO_MEMORY = (
+    "can't allocate memory",
+    "bad_alloc",
+    "could not create a primitive",
+    os.strerror(errno.ENOMEM),
+)
+"""What torch, C++, oneDNN, whose first step is to allocate, and the system say."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

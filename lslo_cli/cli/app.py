@@ -41,8 +41,10 @@ class Commands(TyperGroup):
     """A group of commands that ends every run with a message of the same form and the right exit code."""
 
     def main(self, *arguments: Any, **settings: Any) -> None:
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # closed by `>&-`: what is said goes nowhere, the work is done
+                setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+            getattr(sys, name).reconfigure(errors="replace")
         with raising_on_signals(), nullcontext() if console.speaks() else _silence():
             try:
                 _refuse_undecodable(sys.argv)

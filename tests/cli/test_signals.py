@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -97,3 +98,10 @@ def test_descriptions_are_readable_at_any_width(monkeypatch, capsys, width):
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= width
     assert " ".join(" ".join(lines[1:]).split()) == f"a-name-of-sixteen {words.strip()}"
+
+
+def test_closed_outputs_take_nothing_from_the_work():
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        line = shlex.join([*LSLO, "recipe", "demo"])
+        done = subprocess.run(["bash", "-c", f"{line} {closed}"], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")

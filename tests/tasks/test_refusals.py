@@ -135,6 +135,8 @@ def test_memory_running_out_is_told_with_a_way_out(fresh, monkeypatch):
     [
         MemoryError(),
         OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("could not create a primitive"),
         RuntimeError("unable to mmap 9 bytes from file <a>: Cannot allocate memory (12)"),
     ],
 )
