@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -42,23 +43,29 @@ SHAPE: dict[str, Any] = {
 MADLAD_LANGUAGES = ("en", "fr", "nl", "kk", "tr", "de")
 
 
-def _write_madlad(folder: Path) -> Path:
-    """The ids are the sentencepiece model's own, with a token ``<2en>`` for each language among them."""
+def madlad_pieces(languages: Sequence[str], text: Mapping[str, Sequence[str]], size: int) -> bytes:
+    """A sentencepiece model with bytes and a token ``<2en>`` for each language among its pieces."""
     model = BytesIO()
     SentencePieceTrainer.train(
-        sentence_iterator=chain.from_iterable(TEXT.values()),
+        sentence_iterator=chain.from_iterable(text.values()),
         model_writer=model,
-        vocab_size=340,
+        vocab_size=size,
         model_type="unigram",
         byte_fallback=True,
-        user_defined_symbols=[f"<2{code}>" for code in MADLAD_LANGUAGES],
+        user_defined_symbols=[f"<2{code}>" for code in languages],
         hard_vocab_limit=False,
         minloglevel=2,
     )
-    (folder / "spiece.model").write_bytes(model.getvalue())
+    return model.getvalue()
+
+
+def _write_madlad(folder: Path) -> Path:
+    """The ids are the sentencepiece model's own."""
+    pieces = madlad_pieces(MADLAD_LANGUAGES, TEXT, 340)
+    (folder / "spiece.model").write_bytes(pieces)
     (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "T5Tokenizer"}')
     config = T5Config(
-        vocab_size=len(SentencePieceProcessor(model_proto=model.getvalue())) + 5,
+        vocab_size=len(SentencePieceProcessor(model_proto=pieces)) + 5,
         d_model=16,
         num_layers=2,
         num_decoder_layers=1,

@@ -160,7 +160,6 @@ def forked(call: Callable[[], Any], *, folder: Path, fault: Fault = nothing) -> 
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(said[0], 1)
         os.dup2(said[1], 2)
-        sys.stdout, sys.stderr = (open(n, "w", closefd=False) for n in (1, 2))  # noqa: SIM115
         os._exit(_called(call, fault))
     return Running(child, time.monotonic(), said)
 
@@ -169,6 +168,7 @@ def _called(call: Callable[[], Any], fault: Fault) -> int:
     """The exit code of a call, as Python gives it to a process."""
     try:
         fault()
+        sys.stdout, sys.stderr = map(_stream, (1, 2))
         call()
         code: Any = 0
     except SystemExit as end:
@@ -176,10 +176,18 @@ def _called(call: Callable[[], Any], fault: Fault) -> int:
     except BaseException:
         traceback.print_exc()
         code = 1
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
         except OSError as error:
             if error.errno != errno.EPIPE:
                 code = code or 120
     return code if isinstance(code, int) else int(code is not None)
+
+
+def _stream(descriptor: int) -> Any:
+    """What Python makes of a descriptor when it starts: None where that is closed."""
+    try:
+        return open(descriptor, "w", closefd=False)
+    except OSError:
+        return None

@@ -43,7 +43,7 @@ SHOWN = (
     ("recipe", "demo"),
     ("train", "--help"),
     ("show", "results/small/subspace.json"),
-    ("runs", "--recipe", "../recipe.toml"),
+    ("runs",),
     ("report", "results/small"),
     ("prune-report", "--recipe", "../recipe.toml", "--json"),
     ("translate", "--src", "qta", "--tgt", "qso", "-i", "../lines.txt", "--recipe", "../recipe.toml"),
@@ -107,11 +107,14 @@ def judge(
     code: int,
     how: str,
 ) -> None:
-    """Note how a stage ended, and whether it goes on to the same bytes."""
+    """Note how a stage ended, and whether it goes on to the same bytes.
+
+    A signal that comes before the command listens ends Python as it ends any program.
+    """
     tried = f"{fault}: {stage.name}"
     if ended.code == 0:
         return trials.note(tried, "done", laboratory.differences(stage, trial), how)
-    if ended.code == -code + 128:  # before the command had begun to listen
+    if ended.code == -code + 128 or ended.errors.endswith("\nKeyboardInterrupt\n"):
         return trials.note(tried, "before it began", (), how)
     if ended.code == -signal.SIGABRT and "low_level_alloc" in ended.errors:
         return trials.note(tried, "ended by sentencepiece", (), how)

@@ -76,10 +76,10 @@ def _source_state() -> tuple[str | None, bool | None]:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
+    # Without locks: a run that is killed here must not leave one that stops the user's own commits.
+    command = ["git", "--no-optional-locks", *arguments]
     try:
-        run = subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10, check=True
-        )
+        run = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return run.stdout.strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -45,8 +46,10 @@ def beside(path: Path, hint: str = ELSEWHERE) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-    except OSError as error:
-        raise unwritable(path, error, hint) from error
+    except Exception as error:
+        if (of_system := _system_error(error)) is None:
+            raise
+        raise unwritable(path, of_system, hint) from error
     finally:
         _remove(temporary)
 
@@ -113,6 +116,15 @@ def unwritable(path: Path, error: OSError, hint: str = ELSEWHERE) -> InputError:
     """The error to raise for a file that cannot be written, which says so where the disk is full."""
     reason = error.strerror or str(error)
     return InputError(f"cannot write {path}: {'disk full: ' if error.errno in FULL else ''}{reason}", hint)
+
+
+def _system_error(error: Exception) -> OSError | None:
+    """The system's error that one is, or that its words name: so safetensors tells of a full disk."""
+    if isinstance(error, OSError):
+        return error
+    if told := re.search(r"\(os error (\d+)\)", str(error)):
+        return OSError(int(told[1]), os.strerror(int(told[1])))
+    return None
 
 
 class _File(FileIO):

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 from typer.main import get_command
 
-from lslo_cli.artifacts.folder import RESULTS
+from lslo_cli.artifacts.folder import RESULTS, ExperimentFolder
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Flag, Key, flags_of
 from lslo_cli.cli.options import EXPERIMENT, NewLanguageOptions, SettingsOptions, command_line
 
 if TYPE_CHECKING:
-    from lslo_cli.artifacts.folder import ExperimentFolder
     from lslo_cli.recipe import Memory, Recipe
     from lslo_cli.tasks import Experiment
 
@@ -45,8 +44,6 @@ class FolderOptions(SettingsOptions):
 
     def folder(self, recipe: Recipe) -> ExperimentFolder:
         """The folder of the experiment."""
-        from lslo_cli.artifacts.folder import ExperimentFolder
-
         return ExperimentFolder(self.results / recipe.experiment)
 
     def experiment(self) -> Experiment:
@@ -150,7 +147,7 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
         from lslo_cli.tasks import Experiment
 
         remembered = memory.adding(self._now()) if memory is not None else None
-        if remembered is not None and recipe.classes == "text":
+        if remembered is not None and recipe.classes is Classes.TEXT:
             entries = recipe.languages.items()
             counted = {f"languages.{code}.resource": str(entry.resource) for code, entry in entries}
             remembered = remembered.adding(Memory(given=counted))

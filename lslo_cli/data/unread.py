@@ -12,25 +12,18 @@ from lslo_cli.data.readers import plain
 from lslo_cli.data.tabular import JSON
 from lslo_cli.method.codes import is_listed
 
-_CONVERT = {
-    ".tmx": "write it as a table: a line `en<tab>fr`, then one line per unit, as FOLDER/train.tsv",
-    ".xliff": "write it as a table: a line `en<tab>fr`, then one line per unit, as FOLDER/train.tsv",
-    ".xlf": "write it as a table: a line `en<tab>fr`, then one line per unit, as FOLDER/train.tsv",
-    ".parquet": "write it as JSON lines, as in `datasets`' to_json('train.jsonl')",
-    ".arrow": "write it as JSON lines, as in `datasets`' to_json('train.jsonl')",
-    ".xlsx": "save it as CSV with a first line of language codes, as FOLDER/train.csv",
-    ".ods": "save it as CSV with a first line of language codes, as FOLDER/train.csv",
-    ".zip": "unpack it, and name the folder",
-    ".tar": "unpack it, and name the folder",
-    ".tgz": "unpack it, and name the folder",
-    ".bz2": "unpack it, or pack it as .gz",
-    ".xz": "unpack it, or pack it as .gz",
-    ".zst": "unpack it, or pack it as .gz",
+_AS_TABLE = "write it as a table: a line `en<tab>fr`, then one line per unit, as FOLDER/train.tsv"
+_WAYS = {
+    ".tmx .xliff .xlf": _AS_TABLE,
+    ".parquet .arrow": "write it as JSON lines, as in `datasets`' to_json('train.jsonl')",
+    ".xlsx .ods": "save it as CSV with a first line of language codes, as FOLDER/train.csv",
+    ".zip .tar .tgz": "unpack it, and name the folder",
+    ".bz2 .xz .zst": "unpack it, or pack it as .gz",
 }
+_CONVERT = {suffix: way for suffixes, way in _WAYS.items() for suffix in suffixes.split()}
 _SIDES = {"src", "tgt", "trg", "source", "target", "ref"}
 _MOST = 60
 """Characters of a cell that a message shows."""
-
 
 NAME_BY_CODE = "name files after their languages, as in train.en and train.fr, and columns en, fr"
 

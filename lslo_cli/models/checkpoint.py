@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from lslo_cli.architectures import TRANSLATION
@@ -231,12 +230,9 @@ def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path)
             "lower the learning rate",
         )
     with locked(folder, owned=[folder]), beside(folder, _WRITABLE) as partial:
-        try:
-            partial.mkdir()
-            with quiet_transformers():
-                model.save_pretrained(partial)
-        except SafetensorError as error:
-            raise InputError(f"cannot write the weights to {folder}: {error}", _WRITABLE) from error
+        partial.mkdir()
+        with quiet_transformers():
+            model.save_pretrained(partial)
         tokenizer.save(partial)
         settle(partial)
         if not folder.exists():

@@ -97,7 +97,7 @@ def _summary(study: Study, numbers: Sequence[int]) -> Iterator[str]:
     """What became of the paper's claims, of full fine-tuning, the paper's best run and our best, in words."""
     found = Counter(finding.verdict for finding in findings(study, numbers))
     if metric_named(study.metric).higher_is_better and found:
-        listed = ", ".join(f"{count} {verdict}" for verdict, count in found.items())
+        listed = ", ".join(f"{verdict} ({count})" for verdict, count in found.items())
         yield f"Of the paper's {found.total()} claims: {listed}."
     scores = {run: study.scores(run, AVERAGE) for run in study.runs() if run != BASE_RUN}
     averages = {run: found.mean for run, found in scores.items() if found}

@@ -78,9 +78,9 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
     recipe = experiment.recipe
     check_tracker(recipe.run.track)
     files = _files_of_training(experiment, command, run, subspace)
-    shape = published_shape(recipe.model.name)
+    shape = _shape_without_folder(recipe)
     estimated = command == "train" and wanted_ranks(experiment, subspace) == AUTO
-    if shape and not estimated and not Path(recipe.model.name).exists():
+    if shape and not estimated:
         return _published_plan(experiment, command, shape, files)
     setup = prepare(recipe)
     index, ranks = _choices(experiment, command, subspace, setup)
@@ -102,26 +102,34 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
     return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)
 
 
-def _published_plan(experiment: Experiment, command: str, shape: ModelShape, files: tuple[Path, ...]) -> Plan:
-    """The plan for a published model by its shape alone: neither its weights nor text is read.
+def _shape_without_folder(recipe: Recipe) -> ModelShape | None:
+    """The shape of a published model that is in no folder, None for any other."""
+    return None if Path(recipe.model.name).exists() else published_shape(recipe.model.name)
 
-    Raises InputError for languages that the model does not know.
-    """
+
+def _published_plan(experiment: Experiment, command: str, shape: ModelShape, files: tuple[Path, ...]) -> Plan:
+    """The plan of training for a published model by its shape alone: neither its weights nor text is read."""
     recipe = experiment.recipe
+    facts = _published_facts(recipe, shape)
+    facts.append(("counted", "updates, as for FLORES-101's dev split"))
+    work = work_of(recipe, command, _ranks_given(experiment, command))
+    facts += training_facts(recipe, work, shape, batches_of_flores(recipe))
+    return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)
+
+
+def _published_facts(recipe: Recipe, shape: ModelShape) -> Facts:
+    """What can be said without a model and text. Raises InputError for languages that the model lacks."""
     name = HUB_NAMES.get(recipe.model.name, recipe.model.name)
     check_spoken(recipe)
     languages = [language.code for language in recipe.selected_languages()]
-    work = work_of(recipe, command, _ranks_given(experiment, command))
     size = in_binary_units(BYTES * shape.parameters)
     text = recipe.data.path if Path(recipe.data.path).exists() else f"{recipe.data.path}, which is not there"
-    facts = [
+    return [
         ("languages", f"{len(languages)}: {', '.join(languages)}"),
         ("base model", f"{recipe.model.name}: {name}, {shape.parameters:,} parameters, {size} as float32"),
         ("planned", "from the published shape; the weights were not loaded"),
-        ("text", f"{text}; updates are counted as for FLORES-101's dev split"),
-        *training_facts(recipe, work, shape, batches_of_flores(recipe)),
+        ("text", text),
     ]
-    return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)
 
 
 def _ranks_given(experiment: Experiment, command: str) -> RankMap | None:
@@ -168,6 +176,12 @@ def _evaluation_plan(experiment: Experiment, runs: Sequence[str]) -> Plan:
 
 def evaluation_plan(recipe: Recipe, folders: Sequence[RunFolder]) -> Plan:
     """What evaluating the runs in ``folders`` would do. Raises whatever it would raise before its work."""
+    files = tuple(place(folder, recipe).evaluation for folder in folders)
+    names = ("runs", ", ".join(folder.name for folder in folders))
+    beam = f"beam {recipe.evaluate.beam}"
+    if shape := _shape_without_folder(recipe):
+        facts = [*_published_facts(recipe, shape), names, ("each translates", f"what --data holds, {beam}")]
+        return Plan("evaluate", tuple(facts), (), files)
     setup = prepare(recipe, weights=False)
     metrics = open_metrics(setup)
     corpus = setup.corpus(setup.recipe.data.test, recipe.data.test_rows)
@@ -175,19 +189,16 @@ def evaluation_plan(recipe: Recipe, folders: Sequence[RunFolder]) -> Plan:
     sentences = sum(map(len, sources.values()))
     facts = [
         *_common_facts(setup),
-        ("runs", ", ".join(folder.name for folder in folders)),
+        names,
         ("metrics", ", ".join(metrics)),
         *(
             ("spBLEU", f"over the pieces of {metric.path} ({metric.name})")
             for metric in metrics.values()
             if isinstance(metric, SpBleu)
         ),
-        (
-            "each translates",
-            f"{sentences:,} sentences in {len(sources):,} directions, beam {recipe.evaluate.beam}",
-        ),
+        ("each translates", f"{sentences:,} sentences in {len(sources):,} directions, {beam}"),
     ]
-    return Plan("evaluate", tuple(facts), (), tuple(place(folder, recipe).evaluation for folder in folders))
+    return Plan("evaluate", tuple(facts), (), files)
 
 
 def _report_plan(experiment: Experiment, run: str | None, subspace: Path | None) -> Plan:

@@ -12,6 +12,9 @@ from lslo_cli.artifacts.writing import writing
 from lslo_cli.errors import InputError
 from lslo_cli.nn.files import unreadable_reason
 
+FORMAT = 2
+"""Of what a checkpoint holds and of what its numbers mean: before 2, dropout depended on the processes."""
+
 
 class CheckpointError(InputError):
     """A checkpoint that is damaged, or that another run left."""
@@ -30,12 +33,12 @@ class TrainingCheckpoint:
 
     def save(self, state: dict[str, Any]) -> None:
         with writing(self.path) as file:
-            torch.save({"fingerprint": self.fingerprint, **state}, file)
+            torch.save({"format": FORMAT, "fingerprint": self.fingerprint, **state}, file)
 
     def load(self) -> dict[str, Any] | None:
         """The saved state, or None where there is none.
 
-        Raises CheckpointError where it is damaged or of another run.
+        Raises CheckpointError where it is damaged, of another version of lslo or of another run.
         """
         if not self.path.exists():
             return None
@@ -47,6 +50,11 @@ class TrainingCheckpoint:
                 f"checkpoint {self.path} is damaged: {unreadable_reason(error)}",
                 "start again without --resume",
             ) from None
+        if state.get("format") != FORMAT:
+            raise CheckpointError(
+                f"checkpoint {self.path} was left by another version of lslo",
+                "go on with that version, or start again without --resume",
+            )
         if fingerprint != self.fingerprint:
             raise CheckpointError(
                 f"checkpoint {self.path} belongs to a run with other settings, data or base model",

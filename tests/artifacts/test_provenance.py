@@ -1,4 +1,5 @@
 import hashlib
+import subprocess
 
 import pytest
 
@@ -55,3 +56,15 @@ def test_the_commit_is_the_one_at_the_start_of_the_work(monkeypatch):
     monkeypatch.setattr(provenance, "_source_state", lambda: ("second", True))
     record = made(stopwatch, "cpu", "lslo train")
     assert (record.commit, record.dirty) == ("first", False)
+
+
+def test_the_state_of_the_checkout_is_read_without_taking_its_lock(tmp_path, monkeypatch):
+    asked = []
+
+    def run(command, **settings):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, "abc\n", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert provenance._git(tmp_path, "status") == "abc"
+    assert asked == [["git", "--no-optional-locks", "status"]]

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from lslo_cli.artifacts.writing import beside, settle, sweep, write_text, writing
+from lslo_cli.artifacts.writing import beside, replacing, settle, sweep, write_text, writing
 from lslo_cli.errors import InputError
 
 
@@ -69,3 +69,12 @@ def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
     sweep(tmp_path)
     sweep(tmp_path / "missing")
     assert sorted(os.listdir(tmp_path)) == [".hidden", ".model.lock", ".other.12a", "model.123"]
+
+
+def test_a_full_disk_is_known_by_the_words_of_libraries_too(tmp_path):
+    full = "cannot write .*weights: disk full: No space left on device"
+    with pytest.raises(InputError, match=full), replacing(tmp_path / "weights"):
+        raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
+    with pytest.raises(RuntimeError, match="of its own"), replacing(tmp_path / "weights"):
+        raise RuntimeError("of its own")
+    assert list(tmp_path.iterdir()) == []

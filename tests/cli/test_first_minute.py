@@ -48,6 +48,14 @@ def test_a_plan_needs_neither_weights_nor_text(lslo, line, tmp_path):
     assert not list(tmp_path.rglob("*.json"))
 
 
+def test_the_plan_of_an_evaluation_needs_neither_weights_nor_text(lslo):
+    result = lslo("evaluate", "--langs", "en,fr", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "614,990,848 parameters" in result.stdout and "published shape" in result.stdout
+    assert "out/en-fr/runs/base/evaluation.json" in result.stdout
+    assert lslo("evaluate", "--langs", "en,kkk", "--dry-run").exit_code == 2
+
+
 def test_a_plan_for_a_published_model_knows_its_languages(lslo):
     result = lslo(
         "train", "--dry-run", "--model", "facebook/mbart-large-50-many-to-many-mmt", "--langs", "en,wo"

@@ -2,15 +2,14 @@
 
 import json
 import shutil
-from io import BytesIO
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from sentencepiece import SentencePieceTrainer
 from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
 
-from benchmarks import reference
+from benchmarks import families, reference
+from benchmarks.families import madlad_pieces
 from lslo_cli import tasks
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError
@@ -35,10 +34,7 @@ def beam_search(*arguments, **settings):
     return best(ranked_search(*arguments, **settings))
 
 
-TEXT = {
-    "eng": ["the cat sees the small house", "a dog sleeps in the house", "the small dog sees a cat"],
-    "fra": ["le chat voit la petite maison", "un chien dort dans la maison", "le petit chien voit un chat"],
-}
+TEXT = {code: families.TEXT[code] for code in ("eng", "fra")}
 LANGUAGES = ("en", "fr", "kk", "ber_Latn")
 
 
@@ -49,18 +45,7 @@ def pieces():
 
 
 def train(languages=LANGUAGES):
-    model = BytesIO()
-    SentencePieceTrainer.train(
-        sentence_iterator=iter([line for lines in TEXT.values() for line in lines]),
-        model_writer=model,
-        vocab_size=330,
-        model_type="unigram",
-        byte_fallback=True,
-        user_defined_symbols=[f"<2{code}>" for code in languages],
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    return model.getvalue()
+    return madlad_pieces(languages, TEXT, 330)
 
 
 def write(folder, pieces, own_head=True, **changes):

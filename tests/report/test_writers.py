@@ -239,7 +239,7 @@ def test_a_page_has_a_summary_a_date_and_a_glossary_and_every_value_names_its_co
     document = build(read_studies([DEMO]))
     page = document_as_html(document)
     (section,) = document.sections
-    assert section.summary[0].startswith("Of the paper's")
+    assert re.fullmatch(r"Of the paper's \d+ claims: (\D+ \(\d+\),? ?)+\.", section.summary[0])
     assert any(sentence.startswith("full against the base model") for sentence in section.summary)
     for sentence in section.summary:
         assert escape(sentence) in page

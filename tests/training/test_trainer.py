@@ -24,7 +24,7 @@ from lslo_cli.nn.attach import attach
 from lslo_cli.nn.loss import IGNORED, TranslationLoss
 from lslo_cli.nn.pruning import gradual_pruner
 from lslo_cli.training.batches import Batch
-from lslo_cli.training.checkpoint import TrainingCheckpoint
+from lslo_cli.training.checkpoint import CheckpointError, TrainingCheckpoint
 from lslo_cli.training.prefetch import made_ahead
 from lslo_cli.training.pruning import PruneGradually
 from lslo_cli.training.trainer import READ_EVERY, Callback, Optimisation, Trainer, inverse_sqrt
@@ -476,6 +476,16 @@ def test_the_checkpoint_of_another_run_is_refused(tmp_path):
     make_fit(checkpoint=TrainingCheckpoint(tmp_path, "one")).run()
     with pytest.raises(InputError, match="state.pt belongs to a run with other settings"):
         make_fit(checkpoint=TrainingCheckpoint(tmp_path, "another")).run(resume=True)
+
+
+def test_a_checkpoint_of_another_version_is_refused(tmp_path):
+    checkpoint = TrainingCheckpoint(tmp_path, "same")
+    make_fit(checkpoint=checkpoint).run()
+    state = torch.load(checkpoint.path, weights_only=True)
+    del state["format"]  # as it was before a format was written
+    torch.save(state, checkpoint.path)
+    with pytest.raises(CheckpointError, match="was left by another version of lslo"):
+        make_fit(checkpoint=checkpoint).run(resume=True)
 
 
 @pytest.mark.parametrize("damage", ["cut", "rubbish", "another file"])
