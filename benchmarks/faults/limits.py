@@ -36,6 +36,8 @@ ROOM = (0, 64, 256, 1024, 4096)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MOMENTS = 1
 """At which each signal is sent to a stage."""
+ABORTS = {"low_level_alloc": "sentencepiece", "memory for thread-local data: ABORT": "the C library"}
+"""Libraries that end the process themselves where they get no memory, by what they say then."""
 OUTPUTS = ("closed", "full", "unread")
 SHOWN = (
     ("--version",),
@@ -116,8 +118,9 @@ def judge(
         return trials.note(tried, "done", laboratory.differences(stage, trial), how)
     if ended.code == -code + 128 or ended.errors.endswith("\nKeyboardInterrupt\n"):
         return trials.note(tried, "before it began", (), how)
-    if ended.code == -signal.SIGABRT and "low_level_alloc" in ended.errors:
-        return trials.note(tried, "ended by sentencepiece", (), how)
+    for words, library in ABORTS.items():
+        if words in ended.errors:
+            return trials.note(tried, f"ended by {library}", (), how)
     wrong = ended.complaints(code)
     if fault != "memory" and "interrupted; " not in ended.errors:
         wrong.append(f"it does not say how to go on: {ended.errors}")
