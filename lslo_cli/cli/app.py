@@ -50,11 +50,12 @@ class Commands(TyperGroup):
                 _refuse_undecodable(sys.argv)
                 code = super().main(*arguments, **{**settings, "standalone_mode": False})
                 sys.stdout.flush()  # a full disk speaks up here, not while Python ends
-            except Interrupt as interrupt:
-                console.say(f"interrupted; {self._advice(settings.get('args') or sys.argv[1:])}")
-                code = interrupt.exit_code
-            except Exception as error:
-                code = explain(error)
+            except (Interrupt, Exception) as error:
+                if interrupt := Interrupt.behind(error):
+                    console.say(f"interrupted; {self._advice(settings.get('args') or sys.argv[1:])}")
+                    code = interrupt.exit_code
+                else:
+                    code = explain(error)
         sys.exit(code if isinstance(code, int) else 0)
 
     def _advice(self, words: Sequence[str]) -> str:

@@ -19,6 +19,16 @@ class Interrupt(BaseException):
         self.exit_code = 128 + number
         """The exit code that shells expect of a process ended by a signal."""
 
+    @classmethod
+    def behind(cls, error: BaseException | None) -> Interrupt | None:
+        """The interrupt that ``error`` is, or that was on its way when it came up, if any.
+
+        What a signal interrupts may raise an error of its own while it ends: torch does where it writes.
+        """
+        while error and not isinstance(error, cls):
+            error = error.__context__
+        return error
+
 
 @contextmanager
 def raising_on_signals() -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -12,6 +13,7 @@ from accelerate import Accelerator
 
 from lslo_cli.events import Noted, OnEvent
 from lslo_cli.models.base import BaseModel
+from lslo_cli.models.encoder import encode_once
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.nn.route import Route
 from lslo_cli.training.batches import EpochBatches
@@ -30,7 +32,8 @@ class Validation(Callback):
         route: Route | None = None,
     ):
         """``route`` is that of the adapters in training, None where there are none."""
-        self._objective = TranslationLoss(base.model, smoothing=0.0)
+        # Nothing is dropped here, so sources that rows have in common may be encoded once.
+        self._objective = TranslationLoss(base.model, smoothing=0.0, encode=partial(encode_once, route=route))
         self._batches = batches.batches(1)
         self._accelerator = accelerator
         self._on_event = on_event
