@@ -334,3 +334,35 @@ def test_every_key_says_what_it_means():
     keys = [key for key in known if key not in sections]
     assert len(keys) > 120
     assert [key for key in keys if not key_facts(key).description] == []
+
+
+# Resources on a cluster
+
+
+def test_a_job_asks_for_what_is_said_of_it_alone_and_else_of_all(write):
+    recipe = resolve(
+        write(
+            "[slurm]\ntime = 02:00:00\ngpus = 1\n[slurm.jobs.weight-learn]\ncpus = 4\n"
+            '[slurm.jobs."2-2-8-gps0.9"]\ntime = "1-0"\nextra = ["--qos=long"]'
+        )
+    )
+    assert (recipe.slurm.of("full").time, recipe.slurm.of("full").gpus) == ("02:00:00", "1")
+    assert recipe.slurm.of("weight-learn") == recipe.slurm.of("full").model_copy(update={"cpus": 4})
+    own = recipe.slurm.of("2-2-8-gps0.9")
+    assert (own.time, own.gpus, own.extra) == ("1-0", "1", ("--qos=long",))
+    assert resolve(write(to_toml(recipe), "written.toml")) == recipe
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message", "hint"),
+    [
+        ("slurm.tme=3", "unknown key 'slurm.tme' in --set. Did you mean 'slurm.time'?", "partition, account"),
+        ("slurm.jobs.full.tme=3", "unknown key 'slurm.jobs.full.tme' in --set", "keys of [slurm.jobs.full]"),
+        ("slurm.jobs.full=3", "'slurm.jobs.full' cannot be 3 in --set", "one by one as slurm.jobs.full.KEY"),
+    ],
+)
+def test_what_slurm_cannot_be_asked_for_is_refused(assignment, message, hint):
+    with pytest.raises(UsageError) as caught:
+        resolve(assignments=[assignment])
+    assert message in caught.value.message
+    assert hint in caught.value.message + caught.value.hint

@@ -123,6 +123,11 @@ class ExperimentFolder:
     def figures(self) -> Path:
         return self.path / "figures"
 
+    @property
+    def logs(self) -> Path:
+        """What jobs on a cluster say, a file for each."""
+        return self.path / "logs"
+
     def comparison(self, run: str, other: str) -> Path:
         """How two runs compare."""
         return self.path / "comparisons" / f"{run}-vs-{other}.json"

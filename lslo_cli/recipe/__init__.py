@@ -35,6 +35,7 @@ from lslo_cli.recipe.sections import (
     TrainSection,
     WeightLearnSection,
 )
+from lslo_cli.recipe.slurm import SlurmResources, SlurmSection
 from lslo_cli.recipe.toml import to_toml
 
 __all__ = [
@@ -64,6 +65,8 @@ __all__ = [
     "RunSection",
     "SearchMode",
     "Section",
+    "SlurmResources",
+    "SlurmSection",
     "Stage",
     "Tracker",
     "TrainSection",

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
+BY_NAME = ("languages", "new_languages", "jobs")
+"""Tables whose keys are names."""
+
 
 class SettingsLayer(NamedTuple):
     """Nested values from one source; ``where`` ends the sentence that complains about one of them."""
@@ -34,11 +37,11 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 def normalise(values: Mapping[str, Any]) -> dict[str, Any]:
     """Keys with hyphens, as commands and flags have them (``[weight-learn]``), as keys of a recipe.
 
-    Language codes are left as they are.
+    Language codes and names of jobs are left as they are.
     """
     return {
         key.replace("-", "_"): normalise(value)
-        if isinstance(value, Mapping) and key.replace("-", "_") not in ("languages", "new_languages")
+        if isinstance(value, Mapping) and key.replace("-", "_") not in BY_NAME
         else value
         for key, value in values.items()
     }

@@ -38,6 +38,7 @@ from lslo_cli.recipe.sections import (
     TrainSection,
     WeightLearnSection,
 )
+from lslo_cli.recipe.slurm import SlurmSection
 from lslo_cli.world import NEWCOMERS, WORLD, world
 
 NAME_LENGTH = 100
@@ -80,6 +81,7 @@ class Recipe(Section):
     card: CardSection = CardSection()
     run: RunSection = RunSection()
     reproduce: ReproduceSection = ReproduceSection()
+    slurm: SlurmSection = SlurmSection()
 
     @model_validator(mode="before")
     @classmethod

@@ -17,6 +17,7 @@ from lslo_cli.recipe.memory import FILE, Memory, from_environment, worth_remembe
 from lslo_cli.recipe.recipe import Recipe
 from lslo_cli.recipe.section import Section
 from lslo_cli.recipe.sections import LanguageEntry
+from lslo_cli.recipe.slurm import SlurmResources
 
 NOTHING = Memory()
 
@@ -138,6 +139,8 @@ def _section(path: Sequence[str]) -> type[Section]:
     """The section that the key at ``path`` stands in."""
     if len(path) == 1:
         return Recipe
+    if path[:2] == ["slurm", "jobs"]:
+        return SlurmResources
     return LanguageEntry if path[0] == "languages" else type(Recipe.model_fields[path[0]].default)
 
 

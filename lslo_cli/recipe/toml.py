@@ -27,7 +27,7 @@ def _lines(section: Section, header: str = "") -> list[str]:
             lines.append(f"{key} = {{{pairs}}}")
         elif isinstance(value, dict):
             for name, entry in value.items():
-                tables += _lines(entry, f"{key}.{scalar(name)}")
+                tables += _lines(entry, ".".join(filter(None, (header, key, scalar(name)))))
         else:
             lines.append(f"# {key} is not set" if value is None else f"{key} = {scalar(value)}")
     return lines + tables

@@ -1,5 +1,6 @@
 """Tables and figures of the paper by name: which jobs they are, and doing those that are not done."""
 
+from lslo_cli.reproduce.cluster import execute_on_slurm, outstanding, submissions
 from lslo_cli.reproduce.execution import execute
 from lslo_cli.reproduce.jobs import Job, JobKind, Jobs, jobs_of, only, waves
 from lslo_cli.reproduce.making import is_current
@@ -12,9 +13,12 @@ __all__ = [
     "Jobs",
     "Target",
     "execute",
+    "execute_on_slurm",
     "find_targets",
     "is_current",
     "jobs_of",
     "only",
+    "outstanding",
+    "submissions",
     "waves",
 ]

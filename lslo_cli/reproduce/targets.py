@@ -27,8 +27,12 @@ class Target:
     assignments: Sequence[str] = ()
 
     def recipe(self, settings: Mapping[str, Any] | None = None) -> Recipe:
-        """The recipe with other values by dotted key. What is reproduced is no part of a run's settings."""
-        recipe = resolve(self.recipe_name, {**self.given, **(settings or {})}, self.assignments)
+        """The recipe with other values by dotted key, where None leaves what was given.
+
+        What is reproduced is no part of a run's settings.
+        """
+        other = {key: value for key, value in (settings or {}).items() if value is not None}
+        recipe = resolve(self.recipe_name, {**self.given, **other}, self.assignments)
         return recipe.model_copy(update={"reproduce": ReproduceSection()})
 
     @property

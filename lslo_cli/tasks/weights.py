@@ -27,7 +27,7 @@ from lslo_cli.recipe import Method
 from lslo_cli.tasks.setup import Setup
 
 NOT_THE_ADAPTERS: Mapping[str, bool | set[str]] = {
-    **dict.fromkeys(("name", "description", "base", "card", "flare", "reproduce", "run"), True),
+    **dict.fromkeys(("name", "description", "base", "card", "flare", "reproduce", "run", "slurm"), True),
     "data": {"path"},
     "evaluate": {"metric_model", "directions"},
 }

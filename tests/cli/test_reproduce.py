@@ -1,5 +1,7 @@
 import json
+import os
 import shlex
+import subprocess
 
 import pytest
 from typer.main import get_command
@@ -79,6 +81,67 @@ def test_each_printed_line_is_one_part_with_what_it_needs(lslo):
     assert [row["label"] for row in json.loads(result.stdout)] == ["lang30/8-8-8-8"]
 
 
+SLURM = ["--set", "slurm.time=02:00:00", "--set", "slurm.gpus=1"]
+
+
+def test_jobs_for_slurm_are_a_script_that_submits_each_behind_what_it_needs(lslo, tmp_path):
+    flags = ["--recipe", "demo", "--results", "out put", *SLURM]
+    result = lslo("reproduce", "table-3", "figure-1", *flags, "--on", "slurm", "--print-jobs")
+    assert (result.exit_code, result.stderr) == (0, "")
+    (tmp_path / "sbatch").write_text(
+        '#!/bin/sh\nfor word; do printf "%s\\t" "$word"; done >>calls; echo >>calls\nwc -l <calls\n'
+    )
+    (tmp_path / "sbatch").chmod(0o755)
+    path = os.pathsep.join((str(tmp_path), os.environ["PATH"]))
+    subprocess.run(
+        ["sh", "-eu"], input=result.stdout, text=True, check=True, env={**os.environ, "PATH": path}
+    )
+    assert (tmp_path / "out put" / "demo" / "logs").is_dir()
+    calls = [line.split("\t") for line in (tmp_path / "calls").read_text().splitlines()]
+    labels = [next(word for word in call if word.startswith("--wrap")).split()[-1] for call in calls]
+    waits = {label: [w for w in call if "afterok" in w] for label, call in zip(labels, calls, strict=True)}
+    learning = f"--dependency=afterok:{labels.index('demo/weight-learn') + 1}"
+    assert waits["demo/full"] == waits["demo/2-2-8-source-gps0.9"] == []
+    assert waits["demo/2-2-8-gps0.9"] == waits["demo/weights"] == [learning]
+    assert all("--time=02:00:00" in call for call in calls)
+    assert [label for label, call in zip(labels, calls, strict=True) if "--gpus=1" not in call] == [
+        "demo/weights"
+    ]
+
+
+def test_the_line_of_a_job_is_parsed_as_that_part(lslo):
+    flags = ["--recipe", "demo", "--results", "out put", "--seeds", "2,3", "--device", "cpu", *SLURM]
+    script = lslo("reproduce", "table-3", *flags, "--on", "slurm", "--print-jobs").stdout
+    words = shlex.split(script.splitlines()[-1].partition("=$(")[2].removesuffix(")"))
+    (wrapped,) = (word for word in words if word.startswith("--wrap=exec "))
+    _, module, name, *rest = shlex.split(wrapped.removeprefix("--wrap=exec "))
+    assert (module, name) == ("-m", "lslo_cli.cli.app")
+    parsed = line_of(shlex.join(["lslo", *rest]))
+    assert (parsed["targets"], parsed["seeds"], parsed["device"]) == (["table-3"], "2,3", "cpu")
+    assert (str(parsed["results"]), parsed["on"]) == ("out put", None)
+    assert parsed["only"][0].startswith("demo/seed-3/")
+
+
+def test_a_dry_run_on_slurm_shows_what_sbatch_would_be_told(lslo, tmp_path):
+    flags = ["--recipe", "demo", "--only", "weights", "--only", "full", "--on", "slurm", *SLURM]
+    result = lslo("reproduce", "table-3", "figure-1", *flags, "--dry-run")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-2:] == [
+        "sbatch  2 jobs: --time=02:00:00 --gpus=1",
+        "sbatch  1 jobs: --time=02:00:00",
+    ]
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_slurm_one_message_says_so(lslo, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = lslo("reproduce", "table-3", "--recipe", "demo", "--on", "slurm")
+    assert result.exit_code == 3
+    assert "error: squeue is not on PATH, so no job can be given to Slurm" in result.stderr
+    assert result.stderr.count("error:") == 1 and "leave out --on slurm" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -89,6 +152,9 @@ def test_each_printed_line_is_one_part_with_what_it_needs(lslo):
         (["table-1", "--set", "fit.epochs=5"], 2, "the pruning schedule does not fit"),
         (["table-1", "--jobs", "0"], 2, "invalid value for '--jobs'"),
         (["table-1", "--langs", "lang31"], 2, "lang31"),
+        (["table-1", "--on", "slurm", "--jobs", "2"], 2, "--jobs counts processes of this machine"),
+        (["table-1", "--on", "moon"], 2, "invalid value for '--on'"),
+        (["table-1", "--on", "slurm", "--set", "slurm.cpus=0"], 2, "'slurm.cpus' cannot be 0"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_runs(lslo, tmp_path, arguments, code, message):

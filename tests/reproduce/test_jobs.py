@@ -140,3 +140,8 @@ def test_the_runs_of_the_second_wave_do_not_need_each_other(jobs):
     assert all(labels.isdisjoint(job.needs) for job in (*shared, *runs))
     assert {job.kind for job in runs} == {JobKind.RUN}
     assert {job.kind for job in rest} == {Stage.PRUNE_REPORT, JobKind.FIGURE}
+
+
+def test_a_seed_that_was_given_is_the_seed_of_every_job(small, tmp_path):
+    found = jobs_of(find_targets(["table-3"], small, {"seed": 5}), tmp_path, (), "lslo test")
+    assert {job.experiment.recipe.seed for job in found.values()} == {5}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
+from collections import Counter
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,10 +17,17 @@ from lslo_cli.cli import console
 from lslo_cli.cli.flags import flags_of, seed_list, takes
 from lslo_cli.cli.options import MACHINE, command_line
 from lslo_cli.cli.stage_options import StageOptions
+from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from lslo_cli.reproduce import Jobs
     from lslo_cli.reproduce.forecast import Forecast
+
+
+class Cluster(StrEnum):
+    """What else than this machine can work."""
+
+    SLURM = "slurm"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +61,35 @@ class ReproduceOptions(StageOptions):
         int,
         Option("--jobs", min=1, rich_help_panel=MACHINE, help="Processes that work at the same time."),
     ] = 1
+    on: Annotated[
+        Cluster | None,
+        Option(
+            "--on",
+            rich_help_panel=MACHINE,
+            help="Give the work to a cluster, a job for each part, with what slurm.time and so on ask for; "
+            "default: this machine.",
+        ),
+    ] = None
     print_jobs: Annotated[
         bool,
         Option("--print-jobs", help="Print a command for every part, for a cluster; run nothing."),
     ] = False
+
+    def line(self) -> list[str]:
+        """The words of a command that makes the same, to which ``--only`` is added for one part."""
+        words = shlex.split(self.command("reproduce"))
+        words[2:2] = self.targets
+        if self.seeds:
+            words += ["--seeds", self.seeds]
+        for flag in flags_of(type(self)):
+            value = getattr(self, flag.field)
+            if flag.key and flag.option.rich_help_panel == MACHINE and value is not None:
+                words += [flag.name, str(value)]
+        return words
+
+    def line_elsewhere(self) -> list[str]:
+        """The same for another machine, where ``lslo`` may not be on PATH."""
+        return [sys.executable, "-m", "lslo_cli.cli.app", *self.line()[1:]]
 
 
 @takes(ReproduceOptions)
@@ -70,8 +105,13 @@ def reproduce(options: ReproduceOptions) -> None:
     from lslo_cli.cli.progress import listening
 
     with listening(options.quiet) as on_event:
-        from lslo_cli.reproduce import execute, find_targets, jobs_of, only
+        from lslo_cli.reproduce import execute, execute_on_slurm, find_targets, jobs_of, only
 
+        if options.on and options.jobs > 1:
+            raise UsageError(
+                "--jobs counts processes of this machine, and --on gives the work to another",
+                "leave out one of them; Slurm decides how many jobs work at the same time",
+            )
         options.resolve()  # complains in terms of flags
         targets = find_targets(
             options.targets, options.recipe, options.given(), options.assignments or (), on_event
@@ -79,9 +119,15 @@ def reproduce(options: ReproduceOptions) -> None:
         jobs = jobs_of(targets, options.results, seed_list(options.seeds), command_line())
         if options.only:
             jobs = only(jobs, options.only)
-        if not (options.print_jobs or options.dry_run):
+        if options.print_jobs or options.dry_run:
+            pass
+        elif options.on:
+            execute_on_slurm(jobs, options.line_elsewhere(), on_event)
+        else:
             execute(jobs, options.jobs, on_event)
-    if options.print_jobs:
+    if options.print_jobs and options.on:
+        print_script(options, jobs)
+    elif options.print_jobs:
         print_jobs(options, jobs)
     elif options.dry_run:
         show_plan(options, jobs)
@@ -93,14 +139,7 @@ def print_jobs(options: ReproduceOptions, jobs: Jobs) -> None:
     """A command line for every job on stdout, and on stderr which lines have to wait for which."""
     from lslo_cli.reproduce import waves
 
-    words = shlex.split(options.command("reproduce"))
-    words[2:2] = options.targets
-    if options.seeds:
-        words += ["--seeds", options.seeds]
-    for flag in flags_of(type(options)):
-        value = getattr(options, flag.field)
-        if flag.key and flag.option.rich_help_panel == MACHINE and value is not None:
-            words += [flag.name, str(value)]
+    words = options.line()
     notes = ("in this order before all others", "in any order or all at once", "after all others")
     line = 1
     for wave, note in zip(waves(jobs), notes, strict=True):
@@ -109,6 +148,20 @@ def print_jobs(options: ReproduceOptions, jobs: Jobs) -> None:
         if wave and not options.quiet:
             console.say(f"lines {line} to {line + len(wave) - 1}: {note}")
         line += len(wave)
+
+
+def print_script(options: ReproduceOptions, jobs: Jobs) -> None:
+    """A script for a shell that submits every job to Slurm, each behind those that it needs."""
+    from lslo_cli.reproduce import submissions
+
+    given = submissions(jobs, options.line_elsewhere())
+    for folder in dict.fromkeys(submission.log.parent for submission in given.values()):
+        print(shlex.join(["mkdir", "-p", str(folder)]))
+    numbers = {label: f"job_{number}" for number, label in enumerate(given, 1)}
+    for label, submission in given.items():
+        needs = "".join(f":${numbers[need]}" for need in jobs[label].needs)
+        waits = f" --dependency=afterok{needs}" if needs else ""
+        print(f"{numbers[label]}=$({shlex.join(submission.words)}{waits})")
 
 
 def show_plan(options: ReproduceOptions, jobs: Jobs) -> None:
@@ -133,11 +186,24 @@ def show_plan(options: ReproduceOptions, jobs: Jobs) -> None:
             ("updates", f"{sum(each.epochs * (each.updates or 0) for each in todo):,}"),
         ]
     )
+    if options.on:
+        show_submissions(options, jobs)
     if options.quiet:
         return
     if not all(each.counted for each in plan):
         console.say("base model or text is not here: updates are estimated for the sentences of FLORES-101")
     console.say("dry run: nothing was written")
+
+
+def show_submissions(options: ReproduceOptions, jobs: Jobs) -> None:
+    """How many jobs would be submitted with which options of sbatch."""
+    from lslo_cli.reproduce import outstanding, submissions
+
+    given = submissions(jobs, options.line_elsewhere())
+    counts = Counter(shlex.join(given[label].options) for label in outstanding(jobs))
+    console.show_facts(
+        ("sbatch", f"{count} jobs: {words or 'as the cluster chooses'}") for words, count in counts.items()
+    )
 
 
 def _cells(plan: Forecast) -> tuple[object, ...]:

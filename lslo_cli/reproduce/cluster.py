@@ -1,0 +1,204 @@
+"""Doing jobs on a cluster: what is not up to date is given to Slurm, and watched until it has ended.
+
+Slurm keeps the order, by dependencies, and the queue is where jobs are found again: nothing of them is
+written down, and a command that stops watching leaves them to Slurm.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from lslo_cli.errors import RunError
+from lslo_cli.events import Advanced, Event, Finished, Noted, OnEvent, Started, ignore
+from lslo_cli.recipe import Stage
+from lslo_cli.reproduce.jobs import Job, JobKind, Jobs
+from lslo_cli.reproduce.making import is_current
+from lslo_cli.reproduce.slurm import COMPLETED, ENDED, Submission, options_of, queued_jobs, submit
+
+TASK = "slurm"
+ASKED_EVERY = 5.0
+"""Seconds from one look at the queue to the next."""
+PATIENCE = 60
+"""Looks at the queue in a row that may fail: a controller that is started again answers within minutes."""
+GONE = "LOST"
+"""The state of a job that Slurm has forgotten and that has made nothing."""
+HINTS = {
+    "TIMEOUT": "give it more time in [slurm] of the recipe; the same line again goes on from its checkpoint",
+    "OUT_OF_MEMORY": "give it more memory in [slurm] of the recipe, or smaller batches with --max-tokens",
+}
+GO_ON = "read its log; the same line again goes on from its checkpoint"
+
+
+def submissions(jobs: Jobs, line: Sequence[str]) -> dict[str, Submission]:
+    """Every job as Slurm takes it, by label: ``line``, a whole command line, with ``--only`` that job.
+
+    Its name is the label and a digest of where and by which settings it is made: whatever line wants the same
+    finds the job that makes it.
+    """
+    found = {}
+    for label, job in jobs.items():
+        computes = job.kind not in (JobKind.FIGURE, Stage.PRUNE_REPORT)
+        options = options_of(job.experiment.recipe.slurm.of(job.name), computes)
+        log = (job.experiment.folder.logs / f"{job.name}.log").absolute()
+        settings = job.experiment.recipe.model_dump_json(exclude={"slurm"})
+        digest = sha256(f"{log}\n{settings}\n{job.runs}".encode(errors="surrogateescape")).hexdigest()
+        found[label] = Submission(f"{label}.{digest[:8]}", log, (*line, "--only", label), options)
+    return found
+
+
+def outstanding(jobs: Jobs) -> list[str]:
+    """The labels of jobs that are not up to date, or need one that is not."""
+    todo: dict[str, None] = {}
+    for label, job in jobs.items():
+        if not _is_made(job) or any(need in todo for need in job.needs):
+            todo[label] = None
+    return list(todo)
+
+
+def execute_on_slurm(jobs: Jobs, line: Sequence[str], on_event: OnEvent = ignore) -> None:
+    """Give what is not up to date to Slurm, unless it is there already, and wait until all has ended.
+
+    Whatever interrupts the waiting leaves the jobs with Slurm; a note says how to see and to cancel them.
+    Raises InputError where Slurm's commands are not here, and RunError where it refuses a job or stops
+    answering, and at the end where a job failed, which stops only those that need it.
+    """
+    watch = Watch(jobs, submissions(jobs, line), on_event)
+    try:
+        watch.submit()
+        watch.wait()
+    except BaseException:
+        watch.leave()
+        raise
+    watch.judge()
+
+
+@dataclass
+class Watch:
+    """Jobs that were given to Slurm: their numbers and, as they end, their states, by label."""
+
+    jobs: Jobs
+    submissions: Mapping[str, Submission]
+    on_event: OnEvent
+    numbers: dict[str, str] = field(default_factory=dict)
+    ended: dict[str, str] = field(default_factory=dict)
+
+    def submit(self) -> None:
+        """Submit what is to be made; a job of the same command that is in the queue already is that job."""
+        queue = {job.name: job.number for job in queued_jobs() if job.state not in ENDED}
+        found = 0
+        for label in outstanding(self.jobs):
+            submission = self.submissions[label]
+            if number := queue.get(submission.name):
+                found += 1
+            else:
+                needs = [self.numbers[need] for need in self.jobs[label].needs if need in self.numbers]
+                number = submit(submission, needs)
+            self.numbers[label] = number
+        current = len(self.jobs) - len(self.numbers)
+        self.on_event(
+            Noted(
+                f"{len(self.numbers) - found} jobs submitted, {found} in the queue already, "
+                f"{current} up to date"
+            )
+        )
+        for folder in dict.fromkeys(self.submissions[label].log.parent for label in self.numbers):
+            self.on_event(Noted(f"logs: {folder}"))
+        self.on_event(Started(TASK, len(self.jobs), "jobs", current))
+
+    def wait(self) -> None:
+        """Follow the queue until every job has ended."""
+        before: dict[str, str] = {}
+        told: Event | None = None
+        while len(self.ended) < len(self.numbers):
+            if before:
+                time.sleep(ASKED_EVERY)
+            states = self._states()
+            for label, state in states.items():
+                if state == "RUNNING" and before.get(label) != state:
+                    self.on_event(Noted(f"running: {label}, job {self.numbers[label]}"))
+                if state in ENDED or state == GONE:
+                    self._end(label, state)
+            before = states
+            progress = Advanced(TASK, self._done(), self._tally(states))
+            if progress != told:
+                self.on_event(progress)
+            told = progress
+        failed = len(self.ended) - list(self.ended.values()).count(COMPLETED)
+        self.on_event(Finished(TASK, f"{failed} not made" if failed else ""))
+
+    def leave(self) -> None:
+        """Say what becomes of the jobs that have not ended."""
+        left = [number for label, number in self.numbers.items() if label not in self.ended]
+        if left:
+            self.on_event(
+                Noted(
+                    f"{len(left)} jobs stay with Slurm: the same line again shows them, "
+                    f"and `scancel {' '.join(left)}` cancels them"
+                )
+            )
+
+    def judge(self) -> None:
+        """Raise RunError where a job failed, with its log."""
+        failed = [label for label in self.ended if self._failed_itself(label)]
+        if failed:
+            undone = [label for label in self.jobs if self.ended.get(label, COMPLETED) != COMPLETED]
+            first = failed[0]
+            raise RunError(
+                f"{', '.join(undone)} not made; {self._epitaph(first)}", HINTS.get(self.ended[first], GO_ON)
+            )
+
+    def _states(self) -> dict[str, str]:
+        """The state of every job that had not ended, as soon as Slurm answers."""
+        for attempt in range(PATIENCE):
+            try:
+                queue = {job.number: job.state for job in queued_jobs()}
+                break
+            except RunError as error:
+                if attempt == PATIENCE - 1:
+                    raise
+                self.on_event(Noted(f"{error.message}; asking again"))
+                time.sleep(ASKED_EVERY)
+        left = {label: number for label, number in self.numbers.items() if label not in self.ended}
+        return {label: queue.get(number) or self._forgotten(label) for label, number in left.items()}
+
+    def _forgotten(self, label: str) -> str:
+        """The state of a job that ended so long ago that Slurm says nothing of it."""
+        return COMPLETED if _is_made(self.jobs[label]) else GONE
+
+    def _end(self, label: str, state: str) -> None:
+        self.ended[label] = state
+        if state == COMPLETED:
+            self.on_event(Noted(f"done: {label}"))
+        elif self._failed_itself(label):
+            self.on_event(Noted(f"failed: {self._epitaph(label)}"))
+
+    def _failed_itself(self, label: str) -> bool:
+        """Whether a job failed, and not for want of one that it needs."""
+        return self.ended[label] != COMPLETED and not any(
+            self.ended.get(need, COMPLETED) != COMPLETED for need in self.jobs[label].needs
+        )
+
+    def _epitaph(self, label: str) -> str:
+        ending = f"{label}: job {self.numbers[label]} ended as {self.ended[label]}"
+        return f"{ending}, log in {self.submissions[label].log}"
+
+    def _done(self) -> int:
+        made = list(self.ended.values()).count(COMPLETED)
+        return len(self.jobs) - len(self.numbers) + made
+
+    def _tally(self, states: Mapping[str, str]) -> str:
+        """``2 running, 3 pending, 1 failed``, in Slurm's words."""
+        counts = Counter(state for label, state in states.items() if label not in self.ended)
+        counts["failed"] = len(self.ended) - list(self.ended.values()).count(COMPLETED)
+        return ", ".join(f"{count} {state.lower()}" for state, count in counts.items() if count)
+
+
+def _is_made(job: Job) -> bool:
+    """Whether a job is up to date; a figure is where it is there and nothing that it shows is made anew."""
+    if job.kind is JobKind.FIGURE:
+        return (job.experiment.folder.figures / f"{job.name}.png").exists()
+    return is_current(job)

@@ -1,0 +1,114 @@
+"""Slurm's own commands: what submits a job, and what tells of the jobs that were submitted."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lslo_cli.errors import InputError, RunError
+from lslo_cli.recipe import SlurmResources
+
+COMPLETED = "COMPLETED"
+FAILED = (
+    "BOOT_FAIL",
+    "CANCELLED",
+    "DEADLINE",
+    "FAILED",
+    "NODE_FAIL",
+    "OUT_OF_MEMORY",
+    "PREEMPTED",
+    "TIMEOUT",
+)
+ENDED = frozenset((COMPLETED, *FAILED))
+"""Slurm's names of the states in which a job stays; in any other it waits or works."""
+
+OPTIONS = {
+    "partition": "--partition",
+    "account": "--account",
+    "time": "--time",
+    "cpus": "--cpus-per-task",
+    "gpus": "--gpus",
+    "memory": "--mem",
+}
+"""The option of sbatch for each key of resources."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job as sbatch takes it: a command, where its output is appended, and options for its resources.
+
+    By ``name`` it is found in the queue again, so no other job of the user may have the same.
+    """
+
+    name: str
+    log: Path
+    command: Sequence[str]
+    options: Sequence[str] = ()
+
+    @property
+    def words(self) -> list[str]:
+        """The line that submits it, without what it waits for.
+
+        It is cancelled where what it waits for fails, and what a killed job said is kept.
+        """
+        log = str(self.log).replace("%", "%%")  # a single one would stand for a number or a name
+        return [
+            *("sbatch", "--parsable", f"--job-name={self.name}", f"--output={log}", "--open-mode=append"),
+            *("--kill-on-invalid-dep=yes", *self.options, f"--wrap=exec {shlex.join(self.command)}"),
+        ]
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """A job that Slurm knows of."""
+
+    number: str
+    state: str
+    name: str
+
+
+def options_of(resources: SlurmResources, computes: bool) -> list[str]:
+    """Resources as options of sbatch; a job that only reads and draws, so not ``computes``, needs no GPU."""
+    values = {key: getattr(resources, key) for key in OPTIONS if computes or key != "gpus"}
+    return [f"{OPTIONS[key]}={value}" for key, value in values.items() if value] + list(resources.extra)
+
+
+def after(numbers: Sequence[str]) -> list[str]:
+    """The option that lets a job wait until others have succeeded."""
+    return [f"--dependency=afterok:{':'.join(numbers)}"] if numbers else []
+
+
+def submit(submission: Submission, needs: Sequence[str]) -> str:
+    """Give a job to Slurm, to start once the jobs numbered ``needs`` have succeeded; returns its number.
+
+    Raises InputError where there is no sbatch, and RunError where it refuses the job.
+    """
+    submission.log.parent.mkdir(parents=True, exist_ok=True)  # or Slurm ends the job without a word
+    return _ask([*submission.words, *after(needs)]).partition(";")[0]
+
+
+def queued_jobs() -> list[QueuedJob]:
+    """The user's jobs that wait, work, or ended in the last minutes.
+
+    Raises InputError where there is no squeue, and RunError where Slurm does not answer.
+    """
+    said = _ask(["squeue", "--me", "--states=all", "--noheader", "--format=%i %T %j"])
+    return [QueuedJob(*line.split(maxsplit=2)) for line in said.splitlines()]
+
+
+def _ask(words: Sequence[str]) -> str:
+    """What one of Slurm's commands prints."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace")
+    except FileNotFoundError:
+        raise InputError(
+            f"{words[0]} is not on PATH, so no job can be given to Slurm",
+            "type the line on a machine of the cluster, or leave out --on slurm",
+        ) from None
+    if done.returncode:
+        reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+        raise RunError(f"{words[0]} failed: {reason}", "options of sbatch come from [slurm] of the recipe")
+    return done.stdout.strip()
