@@ -135,13 +135,6 @@ def detach(model: PreTrainedModel, adapters: FlareAdapters) -> None:
         replace_module(modules[adapter.block], name.removeprefix(f"{adapter.block}."), adapter.base)
 
 
-def enable_checkpointing(model: PreTrainedModel, source: Source) -> None:
-    """Gradient checkpointing under which what is computed again in backward reads the same source."""
-    # transformers renamed it within version 5.
-    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
-    enable({"use_reentrant": False, "context_fn": source.checkpointing})
-
-
 def _linear_maps(block: Block, layout: Layout, elsewhere: bool) -> list[str]:
     if not elsewhere:
         return list(fused_maps(layout, block.stack))

@@ -102,6 +102,7 @@ class XMixup:
         self._block = blocks[block]
         self.mixed = MixedAttention(self._block.attention)
         self._block.attention = self.mixed
+        self._block.gradient_checkpointing = False  # in backward the texts that it mixed are set no longer
         self.mixed.ratio.to(next(model.parameters()).device)
 
     def parameters(self) -> list[nn.Parameter]:

@@ -37,6 +37,7 @@ from lslo_cli.flare.translator import LatentTranslation
 from lslo_cli.method.flare import FlareMethod, FlareRun, Translated
 from lslo_cli.method.languages import Language
 from lslo_cli.models.pretrained import moved
+from lslo_cli.nn.recompute import recompute
 from lslo_cli.recipe import Precision, Recipe
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.tasks.session import Session
@@ -259,6 +260,9 @@ def _attached(setup: FlareSetup, model: TaskModel, settings: FlareSettings) -> I
     """Adapters drawn from the seed, on the model for the block; merged ones are out already."""
     torch.manual_seed(setup.seed)
     adapters = attach_flare(model.backbone, settings)
+    if setup.recipe.run.recompute:
+        recompute(model.backbone, adapters.source.recomputing)
+        model.backbone.config.use_cache = False  # or transformers warns that training has no cache
     try:
         yield adapters
     finally:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lslo_cli.nn.recompute import Contexts
+
 
 class Side(Enum):
     """The side of a text on which padding stands: right for encoders, left for decoder-only models."""
@@ -214,8 +216,8 @@ class Source:
         self._reading.read.add(name)
         return states if rows == len(states) else states.repeat_interleave(rows // len(states), dim=0)
 
-    def checkpointing(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        """The ``context_fn`` of torch.utils.checkpoint: what is computed again in backward reads the same."""
+    def recomputing(self) -> Contexts:
+        """For :func:`~lslo_cli.nn.recompute.recompute`: the second computation reads the same source."""
         return nullcontext(), self._set(self._reading)
 
     @contextmanager

@@ -115,7 +115,8 @@ def attach(
     """
     route = Route(kernel)
     model.requires_grad_(False)
-    note_inputs(model)
+    for stack in Stack:
+        note_inputs(stack_layers(model, stack))
     names = tuple(ranks.by_language)
     slots = _slots(ranks, languages)
     by_site = {}
@@ -149,7 +150,8 @@ def attach_mixture(
     """Freeze ``model`` and put both adapters of eq. 5 on every site, one weighting per layer."""
     route = Route(kernel)
     model.requires_grad_(False)
-    note_inputs(model)
+    for stack in Stack:
+        note_inputs(stack_layers(model, stack))
     slots = Slots((rank,) * len(languages), tuple(range(len(languages))))
     weightings: dict[Layer, LayerWeighting] = {}
     modules = []

@@ -111,7 +111,9 @@ class _ProjectedLoss(torch.autograd.Function):
 
 def encode_rows(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
     """The states of a model's encoder as it is, every row by itself."""
-    return model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    encoder = model.get_encoder()
+    # An encoder has no cache, but transformers warns of one where activations are recomputed.
+    return encoder(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).last_hidden_state
 
 
 class SentencePairs(Protocol):

@@ -23,9 +23,13 @@ class Normalised:
         return getattr(x, _NOTE, None)
 
 
-def note_inputs(model: nn.Module) -> None:
-    """Let every layer norm of a model write on its output what it was made from."""
-    for module in model.modules():
+def note_inputs(layers: nn.Module) -> None:
+    """Let every layer norm in layers of a model write on its output what it was made from.
+
+    Not one whose output leaves its layer, such as the encoder's last: many read that output and keep it
+    once, and a layer that is computed a second time is given a tensor without what was written on it.
+    """
+    for module in layers.modules():
         if isinstance(module, nn.LayerNorm):
             module.register_forward_hook(_note)
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from typing import TypeAlias
 
 import torch
 
 from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.strategy import Index
 from lslo_cli.nn.products import products
+from lslo_cli.nn.recompute import Contexts
 from lslo_cli.nn.routed import Products
 from lslo_cli.nn.segments import Slots
+
+_Languages: TypeAlias = dict[Index, torch.Tensor] | None
+_Made: TypeAlias = dict[tuple[Index, int, Slots, torch.dtype, int], Products]
 
 
 class Route:
@@ -27,18 +32,18 @@ class Route:
     def __init__(self, kernel: AdapterKernel = AdapterKernel.AUTO):
         """``kernel`` is what the adapters of the model compute their updates by."""
         self._kernel = kernel
-        self._languages: dict[Index, torch.Tensor] | None = None
-        self._products: dict[tuple[Index, int, Slots, torch.dtype, int], Products] = {}
+        self._languages: _Languages = None
+        self._products: _Made = {}
 
     @contextmanager
     def of(self, source: torch.Tensor, target: torch.Tensor) -> Iterator[None]:
         """Set the languages, two integer tensors of shape (batch,), for the block."""
-        before = self._languages, self._products
-        self._languages, self._products = {Index.SOURCE: source, Index.TARGET: target}, {}
-        try:
+        with self._set({Index.SOURCE: source, Index.TARGET: target}, {}):
             yield
-        finally:
-            self._languages, self._products = before
+
+    def recomputing(self) -> Contexts:
+        """For :func:`~lslo_cli.nn.recompute.recompute`: the second computation has the same languages."""
+        return nullcontext(), self._set(self._languages, self._products)
 
     def languages(self, index: Index, rows: int) -> torch.Tensor:
         """The selecting language of each row, shape (rows,).
@@ -63,3 +68,12 @@ class Route:
         if key not in self._products:
             self._products[key] = products(self._kernel, self.languages(index, rows), slots, dtype, d)
         return self._products[key]
+
+    @contextmanager
+    def _set(self, languages: _Languages, made: _Made) -> Iterator[None]:
+        before = self._languages, self._products
+        self._languages, self._products = languages, made
+        try:
+            yield
+        finally:
+            self._languages, self._products = before

@@ -339,6 +339,8 @@ class RunSection(Section):
     """Round the factors of float32 products to TF32's 10 bits on CUDA, which is several times as fast."""
     share_sources: bool = False
     """Encode a sentence once for all its targets in a batch where layers do not see these; one dropout."""
+    recompute: bool = False
+    """Keep only what layers are given for backward, and compute the rest again: less memory, same result."""
     adapter_kernel: AdapterKernel = AdapterKernel.AUTO
     """How routed updates are computed, which changes results by rounding only."""
     threads: Count | None = None

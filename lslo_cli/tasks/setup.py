@@ -26,6 +26,7 @@ from lslo_cli.models.checkpoint import find_checkpoint
 from lslo_cli.models.encoder import encode_once
 from lslo_cli.models.new_languages import add_languages
 from lslo_cli.nn.loss import TranslationLoss, encode_rows
+from lslo_cli.nn.recompute import recompute
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import FitSection, Recipe
 from lslo_cli.tasks.session import Session
@@ -179,6 +180,8 @@ class Setup(Session):
         recipe = self.recipe
         dropout = recipe.fit.dropout, recipe.fit.attention_dropout, recipe.fit.activation_dropout
         architecture_of(self.base.model).set_dropout(self.base.model, *dropout)
+        if recipe.run.recompute:
+            recompute(self.base.model, (route or Route()).recomputing)
         encode = partial(encode_once, route=route) if recipe.run.share_sources else encode_rows
         return Trainer(
             objective=TranslationLoss(self.base.model, settings.label_smoothing, encode),

@@ -8,10 +8,11 @@ import torch.nn.functional as F
 import transformers as hf
 
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.flare.attach import FlareSettings, attach_flare, detach, enable_checkpointing, merge
+from lslo_cli.flare.attach import FlareSettings, attach_flare, detach, merge
 from lslo_cli.flare.capture import capture
 from lslo_cli.flare.source import SourceStates
 from lslo_cli.method.flare import Phi
+from lslo_cli.nn.recompute import recompute
 
 every_phi = pytest.mark.parametrize("phi", list(Phi))
 
@@ -199,7 +200,7 @@ def test_gradient_checkpointing_gives_the_same_gradients(stock):
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
         if checkpointing:
-            enable_checkpointing(model, adapters.source)
+            recompute(model, adapters.source.recomputing)
         model.train()
         with adapters.source.of(states):
             loss = stock.output(model, stock.inputs()).square().mean()

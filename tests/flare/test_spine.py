@@ -126,6 +126,26 @@ def test_in_half_precision_what_is_trained_and_its_gradients_are_float32(small, 
     assert sum(float(gradient.abs().sum()) for gradient in gradients) > 0
 
 
+@pytest.mark.parametrize("run", ["lora", "input-fusion", "x-mixup", "flare", "flare:cross-attention"])
+def test_recomputing_activations_changes_no_gradient(small, tmp_path, run):
+    def gradients(again):
+        changes = {"run.recompute": again, "flare.dropout": 0.2}
+        setup = prepare(small(tmp_path, **changes).recipe)
+        with setup.reading(setup.new_model(), FlareRun.parse(run), "jv") as reading:
+            for name, parameter in enumerate(reading.parameters()):
+                torch.manual_seed(name)
+                torch.nn.init.normal_(parameter, std=0.1)
+            split = reading.prepare(setup.pairs("jv", "dev"))
+            reading.model.train(True)
+            torch.manual_seed(3)
+            reading.loss(split, range(6)).backward()
+            return [p.grad for p in reading.parameters() if p.grad is not None]
+
+    kept, recomputed = gradients(False), gradients(True)
+    assert len(kept) == len(recomputed) > 0
+    assert all(map(torch.equal, kept, recomputed))
+
+
 def test_results_that_cannot_be_written_are_noticed_before_a_model_is_loaded(small, tmp_path, monkeypatch):
     monkeypatch.setattr("lslo_cli.flare.setup.load_task_model", lambda *a, **k: pytest.fail("loaded"))
     (tmp_path / "results").write_text("a file, where a folder has to be")

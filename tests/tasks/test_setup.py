@@ -149,3 +149,12 @@ def test_shared_sources_train_to_the_same_losses(setup):
         for share in (False, True)
     )
     assert [epoch.loss for epoch in shared] == pytest.approx([epoch.loss for epoch in plain], rel=1e-5)
+
+
+def test_recomputed_activations_train_to_the_same_losses_whatever_is_shared(setup):
+    for share in (False, True):
+        kept, again = (
+            estimate(setup(**{"run.share_sources": share, "run.recompute": recompute}), paper(2, 2)).history
+            for recompute in (False, True)
+        )
+        assert [epoch.loss for epoch in again] == [epoch.loss for epoch in kept]
