@@ -54,6 +54,7 @@ OWNERS = {
     "tomllib": {"parsing"},
     "accelerate": {"training", "tasks", "flare"},
     "triton": {"nn"},
+    "bitsandbytes": {"nn"},
     "peft": {"tasks"},
     "ctranslate2": {"tasks"},
     "torch": {"architectures", "nn", "models", "training", "search", "tasks", "flare"},

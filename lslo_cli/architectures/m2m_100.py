@@ -95,6 +95,12 @@ class M2M100(TranslationArchitecture):
         for layer in model.get_decoder().layers:
             layer.encoder_attn.dropout = attention
 
+    def compute_positions(self, model: PreTrainedModel) -> None:
+        for stack in (model.get_encoder(), model.get_decoder()):
+            positions = stack.embed_positions
+            positions.weights = positions.weights.float()
+            positions.make_weights(*positions.weights.shape, positions.padding_idx)
+
     def longest_target(self, model: PreTrainedModel) -> int | None:
         return model.config.max_position_embeddings
 

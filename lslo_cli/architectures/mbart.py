@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import MBartForConditionalGeneration
+from transformers import MBartForConditionalGeneration, PreTrainedModel
 
 from lslo_cli.architectures.m2m_100 import M2M100
 from lslo_cli.architectures.translation import Part
@@ -24,3 +24,6 @@ class MBart(M2M100):
         table = decoder.embed_positions
         first += table.offset
         return decoder.layernorm_embedding(decoder.embed_tokens(ids) + table.weight[first : first + length])
+
+    def compute_positions(self, model: PreTrainedModel) -> None:
+        """Positions are learned."""

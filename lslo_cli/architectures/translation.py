@@ -100,6 +100,13 @@ class TranslationArchitecture(ABC):
         Whole layers never are, whatever the model was trained with.
         """
 
+    def compute_positions(self, model: PreTrainedModel) -> None:
+        """Compute in float32 the positions of a model that was loaded in another format; learned ones stay.
+
+        By default there are none that are computed.
+        """
+        del model
+
     @abstractmethod
     def longest_target(self, model: PreTrainedModel) -> int | None:
         """The most tokens that the decoder can read; None where positions have no end."""

@@ -34,6 +34,7 @@ from lslo_cli.flare.source import SourceStates
 from lslo_cli.flare.task_model import TaskModel
 from lslo_cli.flare.tasks import Task, task_named
 from lslo_cli.flare.translator import LatentTranslation
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.flare import FlareMethod, FlareRun, Translated
 from lslo_cli.method.languages import Language
 from lslo_cli.models.pretrained import moved
@@ -249,8 +250,14 @@ class FlareSetup(Session):
 def prepare(recipe: Recipe, on_event: OnEvent = ignore) -> FlareSetup:
     """Choose the device for one seed of a FLARE experiment. Models and texts are loaded when they are needed.
 
-    Raises UsageError for a device or precision that is not to be had here.
+    Raises UsageError for a device or precision that is not to be had here, and for a format of the base.
     """
+    if recipe.run.base_dtype is not BaseDtype.FLOAT32:
+        raise UsageError(
+            f"run.base_dtype {recipe.run.base_dtype} is for translation models; FLARE's task model lies in "
+            "the format of --precision",
+            "leave out run.base_dtype, and use --precision bf16 for half the memory",
+        )
     accelerator = open_device(recipe, autocast=False)
     return FlareSetup(recipe, accelerator, on_event if accelerator.is_main_process else ignore)
 

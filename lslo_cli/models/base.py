@@ -14,9 +14,11 @@ from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGen
 from lslo_cli.architectures import architecture_of
 from lslo_cli.data.codes import check_known
 from lslo_cli.errors import InputError, UsageError
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.models.checkpoint import find_checkpoint, write_checkpoint
 from lslo_cli.models.pretrained import moved
 from lslo_cli.models.tokenizer import BOS, EOS, PAD, Tokenizer
+from lslo_cli.nn.compact import compact
 from lslo_cli.nn.embedding import NewRows
 
 
@@ -92,13 +94,16 @@ def load_base(
     dtype: str = Dtype.FLOAT32,
     attn: str | None = None,
     weights: bool = True,
+    frozen: BaseDtype = BaseDtype.FLOAT32,
+    device: torch.device | None = None,
 ) -> BaseModel:
     """Load ``world`` (the base that comes with lslo), a folder, or a model of the hub, in eval mode.
 
     ``dtype`` is the format of the weights in memory, whatever it is in the file; ``attn`` names one of
     transformers' attention implementations. Layerdrop is 0, and generation settings that came with the
     model are left out: they would change the search unseen. Without ``weights`` none are read: the model
-    is an outline, to plan with.
+    is an outline, to plan with. One that is to stay ``frozen`` in fewer bits than float32 is computed with
+    in float32 all the same, see :mod:`lslo_cli.nn.compact`; in 4 bits it lies on ``device``.
 
     Raises InputError where there is no such model, where a file is missing or damaged, where it is of an
     architecture that cannot be adapted, or where dictionary and embedding differ in length; UsageError for an
@@ -113,7 +118,13 @@ def load_base(
             f"language tokens, but the model's embedding has {rows:,} rows",
             "take the dictionary that the model was trained with",
         )
-    network = checkpoint.load_weights(Dtype(dtype).torch) if weights else checkpoint.outline()
+    if not weights:
+        network = checkpoint.outline()
+    elif frozen is BaseDtype.FLOAT32:
+        network = checkpoint.load_weights(Dtype(dtype).torch)
+    else:
+        quantised_on = device if frozen is BaseDtype.FOUR_BIT else None
+        network = checkpoint.load_weights(torch.bfloat16, quantised_on)
     # mBART's own settings leave the start open.
     network.config.decoder_start_token_id = tokenizer.start_id
     network.config.pad_token_id, network.config.eos_token_id = tokenizer.pad_id, tokenizer.eos_id
@@ -127,6 +138,9 @@ def load_base(
             raise UsageError(message, "use sdpa or eager") from error
     digest = checkpoint.digest(tokenizer) if weights else None
     identity = _identify(network, model, checkpoint.commit, digest)
+    if weights and frozen is not BaseDtype.FLOAT32:
+        compact(network)
+        architecture_of(network).compute_positions(network)
     return BaseModel(network, tokenizer, identity, checkpoint.folder)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import BitsAndBytesConfig, PreTrainedConfig, PreTrainedModel
 
 from lslo_cli.architectures import TRANSLATION
 from lslo_cli.architectures.translation import UNTIED
@@ -105,13 +105,22 @@ class Checkpoint:
             return PieceTokenizer.read(self.folder, family, config)
         return Tokenizer.load(self.folder, rows=int(config["vocab_size"]))
 
-    def load_weights(self, dtype: torch.dtype) -> PreTrainedModel:
+    def load_weights(self, dtype: torch.dtype, quantised_on: torch.device | None = None) -> PreTrainedModel:
         """The model in eval mode, with layerdrop 0: a dropped layer would take its adapters' gradients along.
+
+        With ``quantised_on`` it lies on that device, its linear maps but the head in 4 bits (NF4, with
+        quantised scales) and what remains in ``dtype``.
 
         Raises InputError where the weights are missing, damaged, or not those that config.json announces;
         RunError where one is not finite.
         """
         architecture = TRANSLATION[self.config()["model_type"]]
+        quantised: dict[str, Any] = {}
+        if quantised_on is not None:
+            four_bits = BitsAndBytesConfig(
+                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True
+            )
+            quantised = {"quantization_config": four_bits, "device_map": {"": quantised_on}}
         try:
             model, report = pretrained(
                 architecture.network,
@@ -119,6 +128,7 @@ class Checkpoint:
                 revision=self.commit or "main",
                 dtype=dtype,
                 **architecture.settings,
+                **quantised,
                 output_loading_info=True,
             )
         except Exception as error:  # safetensors, pickle, torch and transformers each raise their own

@@ -17,8 +17,9 @@ from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.sites import Layer, Site, SiteSet, Stack, sites
 from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, IndexStrategy
+from lslo_cli.nn.compact import frozen_matrix
 from lslo_cli.nn.files import copy_into
-from lslo_cli.nn.lslo import IndexMixture, LayerWeighting, LSLo, RoutedLoRA
+from lslo_cli.nn.lslo import Frozen, IndexMixture, LayerWeighting, LSLo, RoutedLoRA
 from lslo_cli.nn.norms import note_inputs
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.segments import Slots
@@ -124,7 +125,7 @@ def attach(
         base = _linear(model, site)
         d_out, d_in = span.of(site.kind, (base.out_features, base.in_features), model.config.d_model)
         adapter = RoutedLoRA(d_in, d_out, slots, strategy.of(site.layer), route, initialisation)
-        by_site[site] = adapter.to(base.weight.device)
+        by_site[site] = adapter.to(frozen_matrix(base).device)
         _replace(model, site, LSLo(base, by_site[site]))
     return Adapters(route, names, by_site)
 
@@ -157,7 +158,7 @@ def attach_mixture(
     modules = []
     for site in model_sites(model, SiteSet.ALL):
         base = _linear(model, site)
-        device = base.weight.device
+        device = frozen_matrix(base).device
         weighting = weightings.setdefault(site.layer, LayerWeighting().to(device))
         d_out, d_in = span.of(site.kind, (base.out_features, base.in_features), model.config.d_model)
         source, target = (
@@ -194,9 +195,9 @@ def site_module(model: PreTrainedModel, site: Site) -> nn.Module:
     return _layer_module(model, site.layer).get_submodule(_name(model, site))
 
 
-def _linear(model: PreTrainedModel, site: Site) -> nn.Linear:
+def _linear(model: PreTrainedModel, site: Site) -> Frozen:
     """The linear map at a site to which nothing has been attached."""
-    return cast(nn.Linear, site_module(model, site))
+    return cast(Frozen, site_module(model, site))
 
 
 def _name(model: PreTrainedModel, site: Site) -> str:

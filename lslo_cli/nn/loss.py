@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lslo_cli.architectures import architecture_of
+from lslo_cli.nn.compact import frozen_matrix, product_format
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -46,8 +47,7 @@ def projected_loss(
     one raises RuntimeError. Products are in the format of ``hidden``, or autocast's, and all else is in
     float32 or better.
     """
-    device = hidden.device.type
-    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
+    dtype = product_format(hidden)
     if not torch.is_grad_enabled():
         hidden, weight = hidden.detach(), weight.detach()
     chunk = chunk or max(1, CHUNK_ENTRIES // len(weight))
@@ -78,7 +78,8 @@ class _ProjectedLoss(torch.autograd.Function):
         d_hidden = torch.empty_like(hidden) if wants_hidden else None
         d_weight = torch.zeros_like(weight) if wants_weight else None
         projection = weight.to(dtype)
-        weight_sum = weight.sum(dim=0, dtype=torch.promote_types(weight.dtype, torch.float32))  # (d,)
+        exact = max(weight, projection, key=lambda matrix: matrix.dtype.itemsize)
+        weight_sum = exact.sum(dim=0, dtype=torch.promote_types(exact.dtype, torch.float32))  # (d,)
         loss = weight_sum.new_zeros(())
         for start in range(0, len(labels), chunk):
             span = slice(start, start + chunk)
@@ -91,7 +92,7 @@ class _ProjectedLoss(torch.autograd.Function):
             loss += (total.log() + highest).sum()
             if d_hidden is not None:
                 expected = (exp_scores.to(dtype) @ projection) / total  # (chunk, d)
-                d_hidden[span] = expected - f * weight_sum - c * weight[y]
+                d_hidden[span] = expected - f * weight_sum - c * exact[y].to(loss.dtype)
             if d_weight is not None:
                 d_weight += exp_scores.T.to(dtype) @ (h / total).to(dtype)
             del scores, exp_scores  # or they would still be there beside the next chunk's
@@ -153,6 +154,6 @@ class TranslationLoss(nn.Module):
             use_cache=False,
         ).last_hidden_state  # (batch, t, d_model)
         hidden = architecture_of(self.model).head_input(self.model, hidden)
-        projection = self.model.get_output_embeddings().weight
+        projection = frozen_matrix(self.model.get_output_embeddings())
         written = (labels != IGNORED) & (labels < len(projection))  # a new language's token is only read
         return projected_loss(hidden[written], projection, labels[written], self.smoothing)

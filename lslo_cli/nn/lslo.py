@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -10,9 +11,13 @@ from torch import nn
 
 from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.strategy import Index
+from lslo_cli.nn.compact import CompactLinear, frozen_matrix, product_format
 from lslo_cli.nn.route import Route
-from lslo_cli.nn.routed import product_format, routed_linear
+from lslo_cli.nn.routed import routed_linear
 from lslo_cli.nn.segments import Slots
+
+Frozen: TypeAlias = nn.Linear | CompactLinear
+"""A frozen linear map."""
 
 
 class RoutedLoRA(nn.Module):
@@ -46,14 +51,14 @@ class RoutedLoRA(nn.Module):
         self.lora_B = nn.Parameter(torch.zeros(d_out, slots.width))
 
     def forward(
-        self, x: torch.Tensor, base: nn.Linear | None = None, scale: torch.Tensor | None = None
+        self, x: torch.Tensor, base: Frozen | None = None, scale: torch.Tensor | None = None
     ) -> torch.Tensor:
         """The update ``scale * B_l A_l x``, with ``base(x)`` where a base is given.
 
         Maps (rows, length, inputs) to (rows, length, outputs), with those of the base; the update alone has
         d_out outputs. ``scale`` is a scalar, 1 where it is not given.
         """
-        weight, bias = (base.weight, base.bias) if base else (None, None)
+        weight, bias = (frozen_matrix(base), base.bias) if base else (None, None)
         lora_A = self.lora_A if scale is None else scale * self.lora_A
         d = min(lora_A.shape[1], len(self.lora_B))
         products = self.route.products(self.index, x.shape[0], self.slots, product_format(x), d)
@@ -76,7 +81,7 @@ def _initial_A(d_in: int, slots: Slots, initialisation: Initialisation) -> torch
 class Adapted(nn.Module):
     """A module that replaces a frozen linear map, ``base``."""
 
-    base: nn.Linear
+    base: Frozen
 
     @property
     def weight(self) -> torch.Tensor:
@@ -87,7 +92,7 @@ class Adapted(nn.Module):
 class LSLo(Adapted):
     """A frozen linear map with routed updates: ``LSLo(x) = Wx + B_l A_l x``, l = src or tgt (eq. 3)."""
 
-    def __init__(self, base: nn.Linear, adapter: RoutedLoRA):
+    def __init__(self, base: Frozen, adapter: RoutedLoRA):
         super().__init__()
         self.base = base
         self.adapter = adapter
@@ -112,7 +117,7 @@ class LayerWeighting(nn.Module):
 class IndexMixture(Adapted):
     """Both indices at once: ``h = Wx + w_src LSLo(x, src) + w_tgt LSLo(x, tgt)`` (eq. 5)."""
 
-    def __init__(self, base: nn.Linear, source: RoutedLoRA, target: RoutedLoRA, weighting: LayerWeighting):
+    def __init__(self, base: Frozen, source: RoutedLoRA, target: RoutedLoRA, weighting: LayerWeighting):
         super().__init__()
         self.base = base
         self.source = source

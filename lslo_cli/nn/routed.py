@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from lslo_cli.nn.compact import decoded, product_format
 from lslo_cli.nn.norms import Normalised
 
 
@@ -50,12 +51,6 @@ def routed_linear(
     return _RoutedLinear.apply(x, weight, bias, lora_A, lora_B, products, product_format(x))
 
 
-def product_format(x: Tensor) -> torch.dtype:
-    """The format of matrix products with ``x``: autocast's where it is on."""
-    device = x.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
-
-
 class _RoutedLinear(torch.autograd.Function):
     """See :func:`routed_linear`."""
 
@@ -75,19 +70,19 @@ class _RoutedLinear(torch.autograd.Function):
         )
         made_by = Normalised.of(x)
         ctx.norm = made_by and made_by.norm
-        ctx.save_for_backward(made_by.input if made_by else x, weight, lora_A, lora_B, *kept)
-        ctx.products = products
+        ctx.save_for_backward(made_by.input if made_by else x, lora_A, lora_B, *kept)
+        ctx.weight, ctx.products = weight, products
         return y.unflatten(0, x.shape[:-1])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, lora_A, lora_B, *kept = ctx.saved_tensors
+        x, lora_A, lora_B, *kept = ctx.saved_tensors
         x = ctx.norm(x) if ctx.norm else x
         dtype = grad.dtype
         dx, dA, dB = ctx.products.backward(
             _flat(grad),
             _flat(x).to(dtype),
-            _cast(weight, dtype),
+            _cast(ctx.weight, dtype),
             lora_A.to(dtype),
             lora_B.to(dtype),
             tuple(kept),
@@ -97,7 +92,7 @@ class _RoutedLinear(torch.autograd.Function):
 
 
 def _cast(matrix: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    return None if matrix is None else matrix.to(dtype)
+    return None if matrix is None else decoded(matrix, dtype)
 
 
 def _flat(x: Tensor) -> Tensor:

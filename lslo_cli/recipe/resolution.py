@@ -80,9 +80,12 @@ def recorded(values: Mapping[str, Any]) -> Recipe | None:
 def reopened(values: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
     """The recipe that was recorded with something trained, with values by dotted key in place of its own.
 
-    What it says of the machine is left out. Raises UsageError as :func:`resolve` does.
+    What it says of the machine is left out, but for the format of the base, which is part of the model.
+    Raises UsageError as :func:`resolve` does.
     """
     kept = {**BEFORE, **{key: value for key, value in values.items() if key != "run"}}
+    if base_dtype := values.get("run", {}).get("base_dtype"):
+        kept["run"] = {"base_dtype": base_dtype}
     layers = [SettingsLayer(" as recorded", kept), SettingsLayer("", nested(given))]
     merged = reduce(merge, (layer.values for layer in layers))
     try:

@@ -10,12 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from lslo_cli.method.allocation import Rule
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.kernels import AdapterKernel
-from lslo_cli.method.languages import (
-    Resource,
-)
+from lslo_cli.method.languages import Resource
 from lslo_cli.method.metrics import CHRF_PLUS_PLUS, METRICS, SPBLEU, metric_named
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.span import Span
@@ -339,6 +338,8 @@ class RunSection(Section):
     """Round the factors of float32 products to TF32's 10 bits on CUDA, which is several times as fast."""
     share_sources: bool = False
     """Encode a sentence once for all its targets in a batch where layers do not see these; one dropout."""
+    base_dtype: BaseDtype = BaseDtype.FLOAT32
+    """Format that the frozen base model lies in, where not all weights are trained; 4bit is for CUDA."""
     recompute: bool = False
     """Keep only what layers are given for backward, and compute the rest again: less memory, same result."""
     adapter_kernel: AdapterKernel = AdapterKernel.AUTO

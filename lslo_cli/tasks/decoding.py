@@ -25,6 +25,7 @@ from lslo_cli.search.beam import Ranked, best, ranked_search
 from lslo_cli.search.generate import ranked_translations
 from lslo_cli.search.metric import BleuScore, Metric, MetricSettings, Score
 from lslo_cli.search.stream import TranslationBatch, TranslationBatches
+from lslo_cli.tasks.freshness import arithmetic
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.tasks.translation_log import TranslationLog
 
@@ -101,7 +102,7 @@ def open_log(setup: Setup, sources: Translations, depends_on: object) -> Transla
             recipe.new_languages,
             recipe.evaluate.model_dump(mode="json", exclude={"metrics"}),
             recipe.data.max_length,
-            recipe.run.model_dump(mode="json", include={"precision", "tf32"}),
+            arithmetic(recipe.run),
             accelerator.num_processes,
             depends_on,
         ]

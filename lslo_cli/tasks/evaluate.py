@@ -15,10 +15,12 @@ from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact, LanguageRecord
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Event, Noted, OnEvent, ignore
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction, Language, choose_directions
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.method.statistics import group_means
 from lslo_cli.nn.route import Route
+from lslo_cli.recipe import Method, recorded
 from lslo_cli.search.metric import Metric, Score, SpBleu
 from lslo_cli.tasks.decoding import (
     Translations,
@@ -53,16 +55,15 @@ def evaluate(
     folders = runs_to_evaluate(experiment, runs)
     experiment = with_new_languages(experiment, folders)
     listener = without_repeats(on_event)
-    return [
-        evaluate_run(experiment, folder, _trained(experiment, folder), force, listener) for folder in folders
-    ]
-
-
-def _trained(experiment: Experiment, folder: RunFolder) -> Adaptation | None:
-    """What a run of the experiment trained, None for the base model."""
-    if folder.name == BASE_RUN:
-        return None
-    return trained_here(folder, read_training(experiment.folder, folder))
+    written = []
+    for folder in folders:
+        if folder.name == BASE_RUN:
+            written.append(evaluate_run(experiment, folder, None, force, listener))
+            continue
+        training = read_training(experiment.folder, folder)
+        adaptation = trained_here(folder, training)
+        written.append(evaluate_run(as_trained(experiment, training), folder, adaptation, force, listener))
+    return written
 
 
 def runs_to_evaluate(experiment: Experiment, runs: Sequence[str]) -> list[RunFolder]:
@@ -84,6 +85,25 @@ def with_new_languages(experiment: Experiment, folders: Sequence[RunFolder]) -> 
     found = [read_training(experiment.folder, folder).result.new_languages for folder in trained]
     new = {code: relative for languages in found for code, relative in languages.items()}
     return replace(experiment, recipe=experiment.recipe.model_copy(update={"new_languages": new}))
+
+
+def as_trained(experiment: Experiment, training: Artifact[TrainingResult]) -> Experiment:
+    """The experiment on the base model in the format that a run was trained on, for that run alone.
+
+    Another format than float32 that the recipe asks for holds, but after full fine-tuning no base is frozen.
+    """
+    run = experiment.recipe.run
+    if training.result.method == Method.FULL:
+        base_dtype = BaseDtype.FLOAT32
+    elif run.base_dtype is not BaseDtype.FLOAT32:
+        base_dtype = run.base_dtype
+    else:
+        made_with = recorded(training.recipe)
+        base_dtype = made_with.run.base_dtype if made_with else run.base_dtype
+    if base_dtype is run.base_dtype:
+        return experiment
+    run = run.model_copy(update={"base_dtype": base_dtype})
+    return replace(experiment, recipe=experiment.recipe.model_copy(update={"run": run}))
 
 
 @dataclass(frozen=True)

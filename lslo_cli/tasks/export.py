@@ -21,6 +21,7 @@ from lslo_cli.method.languages import Direction
 from lslo_cli.method.strategy import Index
 from lslo_cli.models.base import load_base, save_base
 from lslo_cli.models.pretrained import pretrained, quiet_transformers
+from lslo_cli.nn.compact import restore
 from lslo_cli.nn.folding import adapted, factors, fold, sides_that_matter
 from lslo_cli.nn.route import Route
 from lslo_cli.tasks.experiment import Experiment
@@ -33,11 +34,13 @@ from lslo_cli.tasks.export_check import (
     perplexity_ratio,
     routed_logits,
 )
-from lslo_cli.tasks.setup import Setup
+from lslo_cli.tasks.setup import Setup, load_as_prepared
 from lslo_cli.tasks.translate import open_translator
 
 FORMATS = ("merged", "peft", "ct2")
 QUANTIZATIONS = ("float32", "int8")
+BASE_FILE = "base.json"
+"""The file of an export that names its base model, and the format that this lay in."""
 
 
 def export(
@@ -105,7 +108,7 @@ def export_merged(
         found = (logits_of(setup, model, *example) for example in examples)
         return largest_difference(expected, found, folder)
 
-    return _whole(folder, write)
+    return _whole(setup, folder, write)
 
 
 def export_ctranslate(
@@ -158,7 +161,7 @@ def export_ctranslate(
         converted.rmdir()
         return result
 
-    return _whole(folder, write)
+    return _whole(setup, folder, write)
 
 
 def _of_targets(logits: Tensor, target: Sequence[int], end: int) -> Tensor:
@@ -203,8 +206,9 @@ def _merged_directions(setup: Setup, source: str | None, target: str | None) -> 
 
 
 def save_merged(setup: Setup, source: str | None, target: str | None, folder: Path) -> None:
-    """Fold the adapters of the given languages into the base, and write it."""
+    """Fold the adapters of the given languages into the base as it lies in memory; write it in float32."""
     given = {Index.SOURCE: source, Index.TARGET: target}
+    restore(setup.base.model)
     fold(setup.base.model, {side: setup.codes.index(code) for side, code in given.items() if code})
     save_base(setup.base, folder)
 
@@ -237,7 +241,7 @@ def export_peft(setup: Setup, route: Route | None, folder: Path, compact: bool =
                 write_lora(setup, side, number, temporary / f"{side}-{code}", compact)
         return largest_difference(expected, _peft_logits(setup, temporary, examples), folder)
 
-    return _whole(folder, write)
+    return _whole(setup, folder, write)
 
 
 def write_lora(setup: Setup, side: Index, language: int, folder: Path, compact: bool = False) -> None:
@@ -276,8 +280,9 @@ def write_lora(setup: Setup, side: Index, language: int, folder: Path, compact: 
 def _peft_logits(setup: Setup, folder: Path, examples: Sequence[Example]) -> list[Tensor]:
     from peft import PeftModel
 
-    recipe = setup.recipe.model
-    model: Any = load_base(recipe.name, revision=recipe.revision).model
+    # Adapters fit the base that they were trained on, whose rounded values PEFT is given in float32.
+    model: Any = load_as_prepared(setup.recipe, setup.accelerator).model
+    restore(model)
     names = sorted(path.name for path in folder.iterdir())
     for name in names:
         if isinstance(model, PeftModel):
@@ -293,7 +298,19 @@ def _peft_logits(setup: Setup, folder: Path, examples: Sequence[Example]) -> lis
     return found
 
 
-def _whole(folder: Path, write: Callable[[Path], float]) -> float:
+def _tell_base(setup: Setup, folder: Path) -> None:
+    """Write beside an export which base model it was merged into or belongs to, and in which format."""
+    identity = setup.base.identity
+    told = {
+        "base_model": identity.name,
+        "revision": identity.revision,
+        "digest": identity.digest,
+        "base_dtype": setup.recipe.run.base_dtype,
+    }
+    (folder / BASE_FILE).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+def _whole(setup: Setup, folder: Path, write: Callable[[Path], float]) -> float:
     """Make a folder beside its place and move it there once ``write`` has made and checked it."""
     hint = "choose another folder with --to"
     with locked(folder, hint=hint):
@@ -302,6 +319,7 @@ def _whole(folder: Path, write: Callable[[Path], float]) -> float:
         with beside(folder, hint) as temporary:
             temporary.mkdir()
             largest = write(temporary)
+            _tell_base(setup, temporary)
             settle(temporary)
             temporary.rename(folder)
     return largest

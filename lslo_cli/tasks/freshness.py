@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.data.splits import with_splits
 from lslo_cli.errors import InputError
-from lslo_cli.recipe import Recipe, recorded
+from lslo_cli.method.base_dtype import BaseDtype
+from lslo_cli.recipe import Recipe, RunSection, recorded
 
-SWITCHES = "precision", "tf32", "share_sources"
+SWITCHES = "precision", "tf32", "share_sources", "base_dtype"
 """Keys of [run] that change results, if only by rounding."""
+
+
+def arithmetic(run: RunSection, *more: str) -> dict[str, Any]:
+    """What of ``run`` changes results, if only by rounding, and ``more`` keys, to make a digest of.
+
+    A format of the base is in it only where it is not the default, so that digests from before still hold.
+    """
+    values = run.model_dump(mode="json", include={"precision", "tf32", *more})
+    is_compact = run.base_dtype is not BaseDtype.FLOAT32
+    return values | ({"base_dtype": str(run.base_dtype)} if is_compact else {})
 
 
 def same_settings(artifact: Artifact[Result], recipe: Recipe) -> bool:

@@ -29,12 +29,14 @@ from lslo_cli.nn.loss import TranslationLoss, encode_rows
 from lslo_cli.nn.recompute import recompute
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import FitSection, Recipe
+from lslo_cli.tasks.freshness import arithmetic
 from lslo_cli.tasks.session import Session
 from lslo_cli.training.batches import EpochBatches
 from lslo_cli.training.checkpoint import TrainingCheckpoint
 from lslo_cli.training.device import (
     arithmetic_threads,
     attention_for,
+    check_base_dtype,
     length_multiple,
     open_device,
 )
@@ -211,7 +213,7 @@ class Setup(Session):
                 *recipe.data.directions,
                 recipe.fit.model_dump(mode="json"),
                 recipe.adapters.model_dump(mode="json"),
-                recipe.run.model_dump(mode="json", include={"precision", "tf32", "share_sources"}),
+                arithmetic(recipe.run, "share_sources"),
                 asdict(settings),
                 [asdict(language) for language in self.languages],
                 recipe.new_languages,
@@ -262,12 +264,9 @@ def prepare(
     languages = recipe.selected_languages()
     is_alone = accelerator is None
     accelerator = accelerator or open_device(recipe)
-    base = load_base(
-        recipe.model.name,
-        revision=recipe.model.revision,
-        attn=attention_for(accelerator),
-        weights=weights,
-    )
+    if weights:
+        check_base_dtype(recipe.run.base_dtype, accelerator.device)
+    base = load_as_prepared(recipe, accelerator, weights)
     base = add_languages(base, recipe.new_languages)
     if all_languages:
         known = recipe.known_languages()
@@ -279,6 +278,18 @@ def prepare(
         set_seed(recipe.seed)
     listener = on_event if accelerator.is_main_process else ignore
     return Setup(recipe, languages, base, accelerator, work, log, resume, listener)
+
+
+def load_as_prepared(recipe: Recipe, accelerator: Accelerator, weights: bool = True) -> BaseModel:
+    """The recipe's base model in the format that the recipe asks for."""
+    return load_base(
+        recipe.model.name,
+        revision=recipe.model.revision,
+        attn=attention_for(accelerator),
+        weights=weights,
+        frozen=recipe.run.base_dtype,
+        device=accelerator.device,
+    )
 
 
 def optimisation(section: FitSection, epochs: int, lr: float) -> Optimisation:

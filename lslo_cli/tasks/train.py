@@ -14,6 +14,7 @@ from lslo_cli.artifacts.pending import adopt, pending
 from lslo_cli.artifacts.results import PrunedTable, TrainingResult
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import OnEvent, ignore
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.strategy import Index, IndexStrategy, uniform
@@ -188,14 +189,21 @@ def fine_tune(
 def check_method(recipe: Recipe) -> None:
     """Raise UsageError where a method is asked for what it cannot do.
 
-    Pruning by language takes adapters by language, choosing an epoch takes dev rows, and a new language takes
-    adapters of any kind: all that is saved of it is its row.
+    Pruning by language takes adapters by language, choosing an epoch takes dev rows, a base model in fewer
+    bits has to stay frozen, and a new language takes adapters of any kind: all that is saved of it is its
+    row.
     """
     if recipe.train.gps > 0 and recipe.train.method is not Method.LSLO:
         raise UsageError(
             f"--gps {recipe.train.gps:g} prunes by language, which --method {recipe.train.method} has no "
             "adapters for",
             "leave out --gps, or use --method lslo",
+        )
+    if recipe.train.method is Method.FULL and recipe.run.base_dtype is not BaseDtype.FLOAT32:
+        raise UsageError(
+            f"run.base_dtype {recipe.run.base_dtype} is for a base model that stays frozen, and "
+            "--method full trains all of it",
+            "leave out run.base_dtype, or use --method lslo or lora",
         )
     if recipe.train.keep is Keep.BEST and not recipe.data.dev_rows:
         raise UsageError(

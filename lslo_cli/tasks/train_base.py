@@ -18,7 +18,9 @@ from lslo_cli.artifacts.writing import write_text
 from lslo_cli.data.corpus import Corpus, split_off
 from lslo_cli.data.splits import with_splits
 from lslo_cli.data.text import read_text
+from lslo_cli.errors import UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.base import BaseModel, load_base, new_base, save_base
 from lslo_cli.models.tokenizer import Tokenizer
@@ -26,6 +28,7 @@ from lslo_cli.models.vocabulary import train_vocabulary
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.recipe import BaseSection, Recipe
 from lslo_cli.tasks.experiment import Experiment, Written, document
+from lslo_cli.tasks.freshness import arithmetic
 from lslo_cli.tasks.job import alone
 from lslo_cli.training.batches import EpochBatches
 from lslo_cli.training.checkpoint import TrainingCheckpoint
@@ -88,6 +91,11 @@ def fit_base(
     may ask for other ``epochs`` than the interrupted one. Those already trained are never undone.
     """
     recipe = with_splits(recipe)
+    if recipe.run.base_dtype is not BaseDtype.FLOAT32:
+        raise UsageError(
+            f"run.base_dtype {recipe.run.base_dtype} is for a base model that stays frozen; this trains one",
+            "leave out run.base_dtype; base.dtype is the format of the file",
+        )
     section, seed = recipe.base, recipe.seed
     codes = tuple(language.code for language in recipe.selected_languages())
     accelerator = open_device(recipe)
@@ -160,9 +168,8 @@ def _copy_logs(work: Path, out: Path) -> None:
 
 def _fingerprint(recipe: Recipe, codes: tuple[str, ...], corpus: Corpus, accelerator: Accelerator) -> str:
     section = recipe.base.model_dump(mode="json", exclude={"epochs"})  # no epoch depends on how many follow
-    arithmetic = recipe.run.model_dump(mode="json", include={"precision", "tf32"})
     machine = accelerator.num_processes, arithmetic_threads(accelerator)
-    return digest_of([section, recipe.seed, arithmetic, codes, corpus.digest, machine])
+    return digest_of([section, recipe.seed, arithmetic(recipe.run), codes, corpus.digest, machine])
 
 
 def _train_tokenizer(corpus: Corpus, codes: tuple[str, ...], folder: Path, size: int, seed: int) -> Tokenizer:

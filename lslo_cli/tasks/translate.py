@@ -21,8 +21,9 @@ from lslo_cli.nn.route import Route
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks.adapter_folder import is_elsewhere, open_folder, weights_digest
 from lslo_cli.tasks.decoding import search_batch
-from lslo_cli.tasks.evaluate import load_run, with_new_languages
+from lslo_cli.tasks.evaluate import as_trained, load_run, with_new_languages
 from lslo_cli.tasks.experiment import Experiment, read_training
+from lslo_cli.tasks.freshness import arithmetic
 from lslo_cli.tasks.setup import Setup, prepare
 
 BUFFER = 1000
@@ -76,7 +77,7 @@ def open_translator(
         return Translator(setup, route, run, weights_digest(run))
     folder = experiment.folder.run(run)
     training = read_training(experiment.folder, folder)
-    experiment = with_new_languages(experiment, [folder])
+    experiment = as_trained(with_new_languages(experiment, [folder]), training)
     setup = prepare(experiment.recipe, on_event=on_event)
     return Translator(setup, load_run(setup, folder, training), run, training.result.weights.digest)
 
@@ -176,7 +177,7 @@ def fingerprint(translator: Translator, search: Search, buffer: int) -> str:
             setup.codes,
             recipe.evaluate.model_dump(mode="json"),
             recipe.data.max_length,
-            recipe.run.model_dump(mode="json", include={"precision", "tf32"}),
+            arithmetic(recipe.run),
             search.nbest,
             search.prefix,
             buffer,

@@ -23,11 +23,12 @@ from lslo_cli.models.base import save_base
 from lslo_cli.nn.attach import Adapters, attach
 from lslo_cli.nn.files import read_tensors, write_tensors
 from lslo_cli.nn.route import Route
-from lslo_cli.recipe import Method
+from lslo_cli.recipe import Method, RunSection
 from lslo_cli.tasks.setup import Setup
 
 NOT_THE_ADAPTERS: Mapping[str, bool | set[str]] = {
-    **dict.fromkeys(("name", "description", "base", "card", "flare", "reproduce", "run", "slurm"), True),
+    **dict.fromkeys(("name", "description", "base", "card", "flare", "reproduce", "slurm"), True),
+    "run": RunSection.model_fields.keys() - {"base_dtype"},
     "data": {"path"},
     "evaluate": {"metric_model", "directions"},
 }

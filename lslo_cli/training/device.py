@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import AutocastKwargs
 
 from lslo_cli.errors import UsageError
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.recipe import Device, Precision, Recipe
 
 
@@ -38,6 +40,21 @@ def open_device(recipe: Recipe, autocast: bool = True) -> Accelerator:
     tf32 = recipe.run.tf32 and accelerator.device.type == "cuda"
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     return accelerator
+
+
+def check_base_dtype(base_dtype: BaseDtype, device: torch.device) -> None:
+    """Raise UsageError where a base in 4 bits is not to be had: without CUDA or without bitsandbytes."""
+    if base_dtype is not BaseDtype.FOUR_BIT:
+        return
+    lacking = [
+        *(["a CUDA device"] if device.type != "cuda" else []),
+        *(["bitsandbytes"] if find_spec("bitsandbytes") is None else []),
+    ]
+    if lacking:
+        raise UsageError(
+            f"run.base_dtype 4bit takes CUDA and bitsandbytes; here {' and '.join(lacking)} is missing",
+            "pip install 'lslo[4bit]' on a machine with a CUDA device, or use run.base_dtype=bfloat16",
+        )
 
 
 def attention_for(accelerator: Accelerator) -> str | None:
