@@ -100,6 +100,7 @@ def test_less_is_kept_for_backward(network):
 
 def test_nothing_is_computed_again_in_evaluation(network):
     model = network(3, 2)
+    model.config.decoder_start_token_id = 2
     adapters = _attach_by_language(model)
     recompute(model, lambda: pytest.fail("asked for the contexts of a second computation"))
     with adapters.route.of(SOURCES, TARGETS):
@@ -108,6 +109,7 @@ def test_nothing_is_computed_again_in_evaluation(network):
 
 def test_without_the_languages_the_second_computation_is_an_error_and_no_guess(network):
     model = network(3, 2)
+    model.config.decoder_start_token_id = 2
     adapters = _attach_by_language(model)
     recompute(model.train(), Route().recomputing)
     with adapters.route.of(SOURCES, TARGETS):
