@@ -171,7 +171,8 @@ def test_the_config_names_no_place_on_this_machine_but_the_base_models(expected,
     assert config.pop("base_model_name_or_path") == str(tiny.base)
     assert config["recipe"].pop("model")["name"] == str(tiny.base)
     assert str(Path(tiny.folder)) not in json.dumps(config)
-    assert config["recipe"]["train"]["ranks"] == "2,2,8" and "run" not in config["recipe"]
+    assert config["recipe"]["train"]["ranks"] == "2,2,8"
+    assert config["recipe"]["run"] == {"base_dtype": "float32"}  # of the machine nothing, and of the base all
 
 
 def test_a_run_is_named_or_lies_somewhere(tmp_path, monkeypatch):
