@@ -31,6 +31,7 @@ FLOORS = [
     {"reproduce"},
     {"api"},
     {"cli"},
+    {"__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 NARROWER = {  # rooms that see less than all floors below

@@ -101,9 +101,9 @@ def test_a_figure_is_two_files(copy):
     copy.add("plots/losses.py", LOSSES)
     copy.insert("plots/catalogue.py", "FIGURES = (", LOSSES_ENTRY)
     seed = ("--results", str(DEMO), "--name", "seed-2", "--out", str(copy.folder), "--format", "svg")
-    drawn = copy.run("-m", "lslo_cli.cli.app", "plot", "losses", *seed, "--run", "full")
+    drawn = copy.run("-m", "lslo_cli", "plot", "losses", *seed, "--run", "full")
     assert Path(drawn.strip()).name == "losses.svg"
-    assert "Draw the loss by epoch." in copy.run("-m", "lslo_cli.cli.app", "plot", "--help")
+    assert "Draw the loss by epoch." in copy.run("-m", "lslo_cli", "plot", "--help")
     assert len(copy.touched) == 2
 
 
@@ -146,7 +146,7 @@ def test_a_metric_is_two_files(copy):
     copy.add("search/length_ratio.py", LENGTH_RATIO)
     copy.insert("method/metrics.py", "METRICS = (", LENGTH_RATIO_ENTRY)
     assert copy.run("-c", SCORES).strip() == "{'length ratio': 75.0}"
-    assert "length ratio" in copy.run("-m", "lslo_cli.cli.app", "evaluate", "--help")
+    assert "length ratio" in copy.run("-m", "lslo_cli", "evaluate", "--help")
     assert len(copy.touched) == 2
 
 
@@ -162,10 +162,10 @@ def test_a_flag_of_train_is_two_files(copy):
         '    patience: CountOrZero = 3\n    """Epochs to wait for a lower loss."""\n',
     )
     copy.insert("cli/commands/train.py", "class TrainOptions(FitOptions):", FLAG)
-    shown = copy.run("-m", "lslo_cli.cli.app", "train", "--help")
+    shown = copy.run("-m", "lslo_cli", "train", "--help")
     assert "Epochs to wait for a lower loss; default: 3." in shown and "--patience" in shown
     refused = subprocess.run(
-        [sys.executable, "-m", "lslo_cli.cli.app", "train", "--patience", "-1"],
+        [sys.executable, "-m", "lslo_cli", "train", "--patience", "-1"],
         cwd=copy.folder,
         env={**os.environ, "PYTHONPATH": str(copy.folder)},
         capture_output=True,
@@ -190,9 +190,7 @@ def test_a_pruning_pool_is_two_files(copy):
         "print(Pool('stack').key(Site.parse('encoder.1.q'), 'en'))"
     )
     assert copy.run("-c", script).strip() == "encoder"
-    assert "layer|layer-kind|language|stack" in copy.run(
-        "-m", "lslo_cli.cli.app", "estimate-subspace", "--help"
-    )
+    assert "layer|layer-kind|language|stack" in copy.run("-m", "lslo_cli", "estimate-subspace", "--help")
     assert len(copy.touched) == 2
 
 

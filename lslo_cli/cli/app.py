@@ -202,7 +202,3 @@ def lslo(
         raise typer.Exit()
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
-
-
-if __name__ == "__main__":
-    app()

@@ -143,7 +143,7 @@ def run(step: Step, environment: dict[str, str], settings: list[str], deadline: 
     if left <= 0:
         return UNFINISHED
     print(f"lslo {step.command}", file=sys.stderr, flush=True)
-    words = [sys.executable, "-m", "lslo_cli.cli.app", *shlex.split(step.command)]
+    words = [sys.executable, "-m", "lslo_cli", *shlex.split(step.command)]
     words += [word for setting in settings for word in ("--set", setting)]
     process = subprocess.Popen(words, env={**os.environ, **environment})
     try:

@@ -109,7 +109,7 @@ class Study:
         print(f"lslo {command}", flush=True)
         if self.dry_run:
             return
-        program = [sys.executable, "-m", "lslo_cli.cli.app", *shlex.split(command)]
+        program = [sys.executable, "-m", "lslo_cli", *shlex.split(command)]
         subprocess.run(program, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True)
 
     def do(self) -> None:

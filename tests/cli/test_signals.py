@@ -51,6 +51,24 @@ def test_a_signal_says_how_to_go_on_and_a_second_does_no_harm(name, code, fails)
     assert process.returncode == code
 
 
+def test_ctrl_c_before_the_command_line_listens_ends_it_without_a_word():
+    loading = """
+import builtins, signal, sys
+from lslo_cli.__main__ import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run under nohup
+sys.modules["typer"] = None  # loading ends here, if it is not interrupted
+real = builtins.__import__
+def interrupted(name, *rest, **named):
+    if name == "lslo_cli.cli.app":
+        signal.raise_signal(signal.SIGINT)
+    return real(name, *rest, **named)
+builtins.__import__ = interrupted
+main()
+"""
+    ended = subprocess.run([sys.executable, "-c", loading], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
+
+
 def test_a_full_disk_under_stdout_is_an_input_error():
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full")

@@ -46,7 +46,7 @@ def test_several_targets_are_columns_and_objects_with_json(lslo, text, tmp_path,
 def test_text_may_come_through_a_pipe(text, tmp_path, monkeypatch):
 
     piped = subprocess.run(
-        [sys.executable, "-m", "lslo_cli.cli.app", *LINE, "--tgt", "qki"],
+        [sys.executable, "-m", "lslo_cli", *LINE, "--tgt", "qki"],
         input=text.read_bytes(),
         capture_output=True,
         cwd=tmp_path,

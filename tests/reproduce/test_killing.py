@@ -34,7 +34,7 @@ def start(recipe: str, results: Path, flags: list[str]) -> subprocess.Popen[str]
     """The command as a process of its own, once it has begun to work."""
     flags = ["--recipe", recipe, "--results", str(results), *flags]
     process = subprocess.Popen(
-        [sys.executable, "-m", "lslo_cli.cli.app", "reproduce", *TARGETS, *flags],
+        [sys.executable, "-m", "lslo_cli", "reproduce", *TARGETS, *flags],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
