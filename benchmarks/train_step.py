@@ -153,7 +153,7 @@ def _trainable(model: nn.Module) -> list[nn.Parameter]:
 def kernels(device: str) -> list[AdapterKernel]:
     """All that run on a device, but for runs on CUDA: they are thousands of launches."""
     if torch.device(device).type == "cpu":
-        return [AdapterKernel.RUNS, AdapterKernel.MASKED, AdapterKernel.GROUPED]
+        return [AdapterKernel.RUNS, AdapterKernel.SORTED, AdapterKernel.MASKED, AdapterKernel.GROUPED]
     of_triton = [AdapterKernel.EPILOGUE, AdapterKernel.TRITON] if measure.installed("triton") else []
     return [AdapterKernel.MASKED, AdapterKernel.GROUPED, *of_triton]
 

@@ -89,7 +89,7 @@ def limiting(kib: int) -> Callable[[], None]:
 def interrupt(trials: Trials, laboratory: Laboratory, stage: Stage, number: int, when: float) -> None:
     """Send a signal to a stage after a part of its time, twice in a row."""
     trial = laboratory.fresh(stage)
-    running = laboratory.start(stage, trial)
+    running = laboratory.start(stage, trial, fault=hearing)
     time.sleep(when * laboratory.seconds(stage))
     for _ in range(2):
         running.signal(number)
@@ -97,6 +97,12 @@ def interrupt(trials: Trials, laboratory: Laboratory, stage: Stage, number: int,
     ended = running.ended()
     name = signal.Signals(number).name
     judge(trials, laboratory, stage, trial, ended, name, 128 + number, f"after {when:.0%}")
+
+
+def hearing() -> None:
+    """Signals end this process as they end one in a terminal, though this script may run under nohup."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def judge(
@@ -116,7 +122,7 @@ def judge(
     tried = f"{fault}: {stage.name}"
     if ended.code == 0:
         return trials.note(tried, "done", laboratory.differences(stage, trial), how)
-    if ended.code == -code + 128 or ended.errors.endswith("\nKeyboardInterrupt\n"):
+    if ended.code == -code + 128:
         return trials.note(tried, "before it began", (), how)
     for words, library in ABORTS.items():
         if words in ended.errors:

@@ -14,6 +14,9 @@ class AdapterKernel(StrEnum):
     RUNS = "runs"
     """A pair of products for every run of rows with the same adapter, each of its exact rank."""
 
+    SORTED = "sorted"
+    """The same with the rows sorted by adapter: a pair of products for each."""
+
     MASKED = "masked"
     """One pair of products with the adapters of all languages side by side, masked."""
 

@@ -19,32 +19,29 @@ ALIGNED = 16
 
 @dataclass(frozen=True)
 class GroupedProducts:
-    """The rows of a batch in the order of their adapters.
+    """The rows of a batch, which are sorted by adapter.
 
-    ``order`` (rows,) brings them into it, and is None where they are. ``ends`` (adapters,) int32 counts the
-    rows up to the last of each adapter. All ranks are padded to the same r: ``columns`` (adapters, r) says
-    where on the rank axis each adapter's lie, R for padding, and ``places`` (R,) is its inverse.
+    ``ends`` (adapters,) int32 counts the rows up to the last of each adapter. All ranks are padded to the
+    same r: ``columns`` (adapters, r) says where on the rank axis each adapter's lie, R for padding, and
+    ``places`` (R,) is its inverse.
     """
 
     rows: int
-    order: Tensor | None
     ends: Tensor
     columns: Tensor
     places: Tensor
 
     @classmethod
     def of(cls, languages: Tensor, slots: Slots) -> GroupedProducts:
-        """The order of a batch with ``languages`` (rows,); waits for a GPU, to see if rows need sorting."""
+        """The groups of a batch with ``languages`` (rows,), sorted by adapter."""
         device = languages.device
         used = torch.tensor(slots.by_language, device=device)[languages]
-        is_sorted = bool((used[1:] >= used[:-1]).all())
         padded = -(-max(slots.ranks) // PADDED_TO) * PADDED_TO
         columns = torch.full((len(slots.ranks), padded), slots.width)
         for number, own in enumerate(slots.columns):
             columns[number, : own.stop - own.start] = torch.arange(own.start, own.stop)
         return cls(
             rows=len(languages),
-            order=None if is_sorted else used.argsort(stable=True),
             ends=used.bincount(minlength=len(slots.ranks)).cumsum(0).to(torch.int32),
             columns=columns.to(device),
             places=(columns.flatten() < slots.width).nonzero()[:, 0].to(device),
@@ -63,9 +60,8 @@ class GroupedProducts:
                 )
         length = len(x) // self.rows
         ends = self.ends * length
-        read = self._sorted(x[:, : A.shape[1]], length)
-        hidden = F.grouped_mm(read, self._padded(A).transpose(1, 2), offs=ends)
-        update = self._restored(F.grouped_mm(hidden, self._padded(B.T), offs=ends), length)
+        hidden = F.grouped_mm(x[:, : A.shape[1]], self._padded(A).transpose(1, 2), offs=ends)
+        update = F.grouped_mm(hidden, self._padded(B.T), offs=ends)
         if weight is None:
             return update, (hidden,)
         y = F.linear(x, weight, bias)
@@ -85,30 +81,16 @@ class GroupedProducts:
         """See :class:`~lslo_cli.nn.routed.Products`."""
         length = len(x) // self.rows
         ends = self.ends * length
-        dy_sorted = self._sorted(dy[:, : len(B)], length).contiguous()
-        d_hidden = F.grouped_mm(dy_sorted, self._padded(B.T).transpose(1, 2), offs=ends)
-        read = self._sorted(x[:, : A.shape[1]], length)
-        dA = F.grouped_mm(d_hidden.T, read, offs=ends)  # (adapters, r, s_in)
-        dB = F.grouped_mm(kept[0].T, dy_sorted, offs=ends)  # (adapters, r, s_out)
+        dy_read = dy[:, : len(B)].contiguous()
+        d_hidden = F.grouped_mm(dy_read, self._padded(B.T).transpose(1, 2), offs=ends)
+        dA = F.grouped_mm(d_hidden.T, x[:, : A.shape[1]], offs=ends)  # (adapters, r, s_in)
+        dB = F.grouped_mm(kept[0].T, dy_read, offs=ends)  # (adapters, r, s_out)
         dx = None
         if wants_dx:
             dx = torch.zeros_like(x) if weight is None else dy @ weight
-            update = F.grouped_mm(d_hidden, self._padded(A), offs=ends)
-            dx[:, : A.shape[1]] += self._restored(update, length)
+            dx[:, : A.shape[1]] += F.grouped_mm(d_hidden, self._padded(A), offs=ends)
         return dx, dA.flatten(0, 1)[self.places], dB.flatten(0, 1)[self.places].T
 
     def _padded(self, lora: Tensor) -> Tensor:
         """(adapters, r, d) of (R, d), with rows of zeros for padding."""
         return F.pad(lora, (0, 0, 0, 1))[self.columns]
-
-    def _sorted(self, x: Tensor, length: int) -> Tensor:
-        """Tokens in the order of their adapters."""
-        return x if self.order is None else x.unflatten(0, (-1, length))[self.order].flatten(0, 1)
-
-    def _restored(self, x: Tensor, length: int) -> Tensor:
-        """Tokens in the order of the batch."""
-        if self.order is None:
-            return x
-        batch = x.new_empty(x.shape).unflatten(0, (-1, length))
-        batch[self.order] = x.unflatten(0, (-1, length))
-        return batch.flatten(0, 1)

@@ -20,7 +20,8 @@ from lslo_cli.nn.grouped import GroupedProducts
 from lslo_cli.nn.products import choice, products
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.routed import routed_linear
-from lslo_cli.nn.segments import Slots
+from lslo_cli.nn.segments import Groups, Slots
+from lslo_cli.nn.sorting import SortedProducts
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 IS_INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -249,6 +250,14 @@ def test_the_triton_kernels_are_right_in_tritons_interpreter():
     assert "skipped" not in run.stdout
 
 
+def test_rows_are_sorted_only_where_an_adapter_has_several_runs():
+    assert isinstance(made(AdapterKernel.SORTED, [3, 3, 0, 1, 1], RAGGED), Groups)
+    mixed = made(AdapterKernel.SORTED, [3, 0, 1, 3, 1], RAGGED)
+    assert isinstance(mixed, SortedProducts)
+    assert (mixed.order.tolist(), mixed.products.rows) == ([1, 2, 4, 0, 3], (1, 2, 2))
+    assert isinstance(made(AdapterKernel.SORTED, [3, 0, 3], SHARED), Groups)
+
+
 # Choosing
 
 
@@ -256,6 +265,7 @@ def test_the_triton_kernels_are_right_in_tritons_interpreter():
     ("device", "dtype", "d", "R", "kernel"),
     [
         ("cpu", torch.float32, 1024, 48, AdapterKernel.RUNS),
+        ("cpu", torch.float32, 64, 48, AdapterKernel.SORTED),
         ("cpu", torch.bfloat16, 1024, 48, AdapterKernel.MASKED),
         ("cpu", torch.bfloat16, 1024, 400, AdapterKernel.RUNS),
         ("cuda", torch.float32, 1024, 48, AdapterKernel.MASKED),
@@ -302,8 +312,8 @@ def test_where_a_kernel_does_not_run_it_is_refused(monkeypatch):
 
 def test_all_sites_of_a_model_use_the_kernel_that_is_asked_for():
     route = Route(AdapterKernel.GROUPED)
-    languages = torch.tensor([1, 0, 1])
-    with route.of(languages, languages.flip(0)):
+    languages = torch.tensor([0, 1, 1])
+    with route.of(languages, languages):
         made_of = [route.products(index, 3, RAGGED, torch.float32, 24) for index in Index]
         assert [type(one) for one in made_of] == [GroupedProducts, GroupedProducts]
         assert route.products(Index.SOURCE, 3, RAGGED, torch.float32, 24) is made_of[0]
