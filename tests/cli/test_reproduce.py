@@ -115,7 +115,7 @@ def test_the_line_of_a_job_is_parsed_as_that_part(lslo):
     words = shlex.split(script.splitlines()[-1].partition("=$(")[2].removesuffix(")"))
     (wrapped,) = (word for word in words if word.startswith("--wrap=exec "))
     _, module, name, *rest = shlex.split(wrapped.removeprefix("--wrap=exec "))
-    assert (module, name) == ("-m", "lslo_cli.cli.app")
+    assert (module, name) == ("-m", "lslo_cli")
     parsed = line_of(shlex.join(["lslo", *rest]))
     assert (parsed["targets"], parsed["seeds"], parsed["device"]) == (["table-3"], "2,3", "cpu")
     assert (str(parsed["results"]), parsed["on"]) == ("out put", None)

@@ -89,7 +89,7 @@ class ReproduceOptions(StageOptions):
 
     def line_elsewhere(self) -> list[str]:
         """The same for another machine, where ``lslo`` may not be on PATH."""
-        return [sys.executable, "-m", "lslo_cli.cli.app", *self.line()[1:]]
+        return [sys.executable, "-m", "lslo_cli", *self.line()[1:]]
 
 
 @takes(ReproduceOptions)
