@@ -10,6 +10,7 @@ from lslo_cli.artifacts.results import CorrelationRow
 from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.cli import console
 from lslo_cli.cli.commands.demo import show_summary
+from lslo_cli.errors import InputError
 from lslo_cli.method.languages import directions, resolve_languages
 from lslo_cli.method.statistics import group_means
 from lslo_cli.reproduce.demo import DemoSummary, SeedSummary
@@ -103,3 +104,19 @@ def test_seeds_that_are_no_numbers_are_refused(lslo):
     assert (
         result.stderr == "error: --seeds names 'x', which is no whole number\n\nhint: write --seeds 2,3,4\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("flags", "cores", "processes"), [((), 1, 1), ((), 2, 2), ((), 64, 2), (("--jobs", "3"), 1, 3)]
+)
+def test_the_demo_uses_the_cores_that_it_has(lslo, monkeypatch, flags, cores, processes):
+    seen = []
+
+    def run_demo(results, seeds, runs, processes, command, on_event):
+        seen.append(processes)
+        raise InputError("enough", "")
+
+    monkeypatch.setattr("lslo_cli.reproduce.demo.run_demo", run_demo)
+    monkeypatch.setattr("lslo_cli.cli.commands.demo.cores", lambda: cores)
+    assert lslo("demo", *flags).exit_code == 3
+    assert seen == [processes]

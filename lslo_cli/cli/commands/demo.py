@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from lslo_cli.reproduce.demo import DemoSummary
 
 SEEDS = "2"
+MOST_JOBS = 2
+"""Processes unless told otherwise: one seed has little more to do at the same time, and each takes memory."""
 
 
 def demo(
@@ -37,7 +40,14 @@ def demo(
             help="What to train, such as 8-8-8,2-2-8-gps0.5; default: full and 2-2-8-gps0.9.",
         ),
     ] = None,
-    jobs: Annotated[int, Option("--jobs", min=1, help="Processes that work at the same time.")] = 1,
+    jobs: Annotated[
+        int | None,
+        Option(
+            "--jobs",
+            min=1,
+            help="Processes that work at the same time; default: 2, or 1 on a machine with one core.",
+        ),
+    ] = None,
     quiet: Annotated[bool, Option("--quiet", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Run the whole pipeline offline, in minutes, on a small built-in world of twelve languages.
@@ -54,13 +64,19 @@ def demo(
     from lslo_cli.reproduce.demo import run_demo
 
     with listening(quiet) as on_event:
-        summary = run_demo(results, numbers, split_commas(runs or ""), jobs, command_line(), on_event)
+        processes = jobs or min(cores(), MOST_JOBS)
+        summary = run_demo(results, numbers, split_commas(runs or ""), processes, command_line(), on_event)
     show_summary(summary)
     if not quiet:
         first = summary.seeds[0].folder
         again = ["--recipe", "demo", "--results", str(results), "--name", str(first.relative_to(results))]
         said = f"wrote {summary.study or summary.folder}"
         console.say(f"{said}; next: lslo plot heatmap --text {shlex.join(again)}")
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def show_summary(summary: DemoSummary) -> None:
