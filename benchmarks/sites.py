@@ -1,6 +1,6 @@
 """One routed linear map, forward and backward, by every kernel: time over the frozen map, and its errors.
 
-    python -m benchmarks.sites [--shape cpu|615M] [--dtype float32|bfloat16] [--json FILE]
+    python -m benchmarks.sites [--shape cpu|world|615M] [--dtype float32|bfloat16] [--json FILE]
 
 The sizes are those of a model's sites with all tokens of a batch. On CUDA, times are of a graph that is
 played again and again, so that they are the device's alone. Errors are relative distances to the definition
@@ -195,7 +195,7 @@ def _is_cuda(device: str) -> bool:
 
 
 def main() -> None:
-    given = measure.parse(measure.parser(__doc__, ("cpu", "615M", "tiny")))
+    given = measure.parse(measure.parser(__doc__, ("cpu", "world", "615M", "tiny")))
     measure.report(run(given.shape, given.device, given.dtype, given.repeats or 5), given)
 
 

@@ -43,8 +43,8 @@ class Case:
 CASES = (
     # Measured: in 16 bits, small products are hardly faster on a CPU than in float32, large ones by far.
     Case(AdapterKernel.MASKED, "cpu", most_bits=16, most_R=256),
-    # Measured on 140 rows in random order: sorting takes half the time at d = 64, and costs more than that
-    # from 512 on, where copies of x weigh more than the number of products.
+    # Measured on rows in random order: sorting saves up to half of the time at d = 64, and costs more than it
+    # saves from 512 on, where copies of x weigh more than the number of products.
     Case(AdapterKernel.SORTED, "cpu", most_d=256),
     Case(AdapterKernel.RUNS, "cpu"),
     # By roofline, not measured: a step on an H100 takes 1.08 of the frozen base's where updates are added
