@@ -143,7 +143,7 @@ class ExperimentFolder:
 
     def has_artifacts(self) -> bool:
         """Whether anything has been made in it."""
-        return any(next(self.path.glob(pattern), None) for pattern in ("*.json", "runs/*/*.json"))
+        return any(next(self.path.glob(pattern), None) for pattern in ("*.json", "*/*.json", "runs/*/*.json"))
 
     def run(self, name: str) -> RunFolder:
         return RunFolder(self.path / "runs" / name)

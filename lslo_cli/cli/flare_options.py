@@ -55,8 +55,7 @@ class FlareFolderOptions(FolderOptions):
                     f"'--set {assignment}' has no effect in lslo flare",
                     "set keys of [flare], such as flare.rank=4, or of [run]; --seeds names the seeds",
                 )
-        recipe = super().resolve(memory)
-        return recipe if recipe.name else recipe.model_copy(update={"name": f"flare-{recipe.flare.task}"})
+        return super().resolve(memory).named_for_flare()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
 from lslo_cli.events import OnEvent, ignore
@@ -20,7 +21,7 @@ from lslo_cli.flare.task_model import TaskModel
 from lslo_cli.flare.tasks import SOURCE
 from lslo_cli.method.flare import FlareMethod, FlareRun, shuffled_rows
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written
-from lslo_cli.tasks.job import ArtifactJob, artifact_job
+from lslo_cli.tasks.job import ArtifactJob, alone, artifact_job
 from lslo_cli.training.trackers import check_tracker
 
 SMALLER = "lower the batch size or the length of texts: --set flare.batch_size=8, --set flare.max_length=64"
@@ -57,6 +58,10 @@ class Seed:
             self.setup.data = []
             yield job
 
+    def alone(self, path: Path) -> AbstractContextManager[None]:
+        """Make a file of this seed while no other process does."""
+        return alone(path, SMALLER, on_event=self._on_event)
+
     def training(self, language: str) -> Artifact[FlareTrainingResult]:
         """The training on a language. Raises InputError where there is none, or of another task model."""
         path = self.folder(language).training
@@ -90,12 +95,13 @@ def train(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Writte
     check_tracker(experiment.recipe.run.track)
     for number in experiment.recipe.flare.seeds:
         seed = Seed(experiment, number, on_event)
-        yield _tuned(seed)
+        yield tuned(seed)
         for language in experiment.recipe.flare.languages:
-            yield _trained(seed, language)
+            yield trained(seed, language, experiment.recipe.flare.parsed_runs())
 
 
-def _tuned(seed: Seed) -> Written:
+def tuned(seed: Seed) -> Written:
+    """The tuning on the source language, made where it is not up to date."""
     folder = seed.source
     with seed.job(folder.training, owned=[folder.all_weights]) as job:
         current = job.up_to_date(FlareTrainingResult)
@@ -106,25 +112,44 @@ def _tuned(seed: Seed) -> Written:
         return job.write(FlareTrainingResult(task=job.setup.settings.task, language=SOURCE, runs=[run]))
 
 
-def _trained(seed: Seed, language: str) -> Written:
-    folder = seed.folder(language)
-    with seed.job(folder.training, [seed.tuning], [folder.all_weights]) as job:
-        setup = job.setup
+def trained(seed: Seed, language: str, runs: Sequence[FlareRun]) -> Written:
+    """The training on a target language, with ``runs`` in it; those that it lacks are trained.
+
+    One process makes a run, and others may make other runs of the same training meanwhile.
+    """
+    with seed.job(seed.folder(language).training, [seed.tuning]) as job:
         written = job.up_to_date(FlareTrainingResult)
-        done = whole_runs(written) if written else {}
-        missing = missing_runs(setup, done)
-        if missing or not written:
-            _read(setup, language)
-        for run in missing:
-            done[str(run)] = train_run(
-                setup, seed.tuned, run, language, folder.weights(run.stem), folder.metrics(run.stem)
-            )
-            written = job.write(_result(setup, language, done))
-        return written or job.write(_result(setup, language, done))
+        missing = missing_runs(job.setup, runs, whole_runs(written))
+        if not missing:
+            return written or _write(job, language, {})
+    for run in missing:
+        written = _with_run(seed, language, run)
+    assert written  # there was a run to add
+    return written
 
 
-def _result(setup: FlareSetup, language: str, done: dict[str, TrainedRun]) -> FlareTrainingResult:
-    return FlareTrainingResult(task=setup.settings.task, language=language, runs=list(done.values()))
+def _with_run(seed: Seed, language: str, run: FlareRun) -> Written:
+    """The training on a language with one more run, which is trained unless another process has done it."""
+    folder = seed.folder(language)
+    weights = folder.weights(run.stem)
+    with seed.alone(weights):
+        with seed.job(folder.training, [seed.tuning]) as job:
+            written = job.up_to_date(FlareTrainingResult)
+            if written and not missing_runs(job.setup, [run], whole_runs(written)):
+                return written
+        stopwatch = Stopwatch()
+        record = train_run(seed.setup, seed.tuned, run, language, weights, folder.metrics(run.stem))
+        with seed.job(folder.training, [seed.tuning]) as job:
+            job.stopwatch = stopwatch
+            done = whole_runs(job.up_to_date(FlareTrainingResult))  # meanwhile others may have added to it
+            return _write(job, language, {**done, str(run): record})
+
+
+def _write(job: ArtifactJob[FlareSetup], language: str, done: Mapping[str, TrainedRun]) -> Written:
+    """Write a training. Its runs stand in one order, whichever was done first."""
+    _read(job.setup, language)
+    runs = sorted(done.values(), key=lambda run: FlareRun.parse(run.run).place)
+    return job.write(FlareTrainingResult(task=job.setup.settings.task, language=language, runs=runs))
 
 
 def _read(setup: FlareSetup, language: str) -> None:
@@ -133,13 +158,11 @@ def _read(setup: FlareSetup, language: str) -> None:
         setup.pairs(language, split)
 
 
-def missing_runs(setup: FlareSetup, done: dict[str, TrainedRun]) -> list[FlareRun]:
-    """The recipe's runs that are not among those ``done``, or were with another translation model."""
-    return [
-        run
-        for run in setup.settings.parsed_runs()
-        if str(run) not in done or not _same_translator(setup, done[str(run)], run)
-    ]
+def missing_runs(
+    setup: FlareSetup, runs: Sequence[FlareRun], done: Mapping[str, TrainedRun]
+) -> list[FlareRun]:
+    """The ``runs`` that are not among those ``done``, or were with another translation model."""
+    return [run for run in runs if str(run) not in done or not _same_translator(setup, done[str(run)], run)]
 
 
 def _same_translator(setup: FlareSetup, done: TrainedRun, run: FlareRun) -> bool:
@@ -147,10 +170,10 @@ def _same_translator(setup: FlareSetup, done: TrainedRun, run: FlareRun) -> bool
     return found == (setup.translator_of(run), setup.translator_digest(run))
 
 
-def whole_runs(written: Written) -> dict[str, TrainedRun]:
+def whole_runs(written: Written | None) -> dict[str, TrainedRun]:
     """The runs of a training by name, but for those whose weights are missing or damaged."""
     found = {}
-    for run in written.artifact.result.runs:
+    for run in written.artifact.result.runs if written else ():
         try:
             if run.weights:
                 store.read_tensor_path(written.path, run.weights)
@@ -168,10 +191,11 @@ def evaluate(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Wri
     for number in experiment.recipe.flare.seeds:
         seed = Seed(experiment, number, on_event)
         for language in experiment.recipe.flare.languages:
-            yield _evaluated(seed, language)
+            yield evaluated(seed, language)
 
 
-def _evaluated(seed: Seed, language: str) -> Written:
+def evaluated(seed: Seed, language: str) -> Written:
+    """The test of every run that was trained on a language, made where it is not up to date."""
     folder = seed.folder(language)
     with seed.job(folder.evaluation) as job:
         setup, training = job.setup, seed.training(language)

@@ -1,8 +1,4 @@
-"""The list of FLARE's figures: ``lslo flare report`` iterates it.
-
-An entry names the function that prepares its figure from a study; it raises InputError where the study has
-none of the runs that the figure shows.
-"""
+"""FLARE's figures: from the evaluations of an experiment to what a figure shows."""
 
 from __future__ import annotations
 
@@ -11,40 +7,28 @@ from statistics import fmean
 
 from lslo_cli.errors import InputError
 from lslo_cli.flare import plots
+from lslo_cli.flare.reading import read_study
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.flare.tables import GIVEN
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
-from lslo_cli.plots.specs import FigureSpec, PreparedFigure
-
-FIGURES = (
-    FigureSpec(
-        name="languages",
-        summary="Every method in every target language.",
-        source="lslo_cli.flare.figures:prepare_languages",
-    ),
-    FigureSpec(
-        name="sources",
-        summary="Fusion functions with the right source and with those of the controls.",
-        source="lslo_cli.flare.figures:prepare_sources",
-    ),
-    FigureSpec(
-        name="activations",
-        summary="Mean activation of source and target in the bottleneck: of the first query adapter by "
-        "dimension (FLARE's figure 5), and by layer.",
-        source="lslo_cli.flare.figures:prepare_activations",
-        paper="FLARE, figure 5",
-    ),
-)
+from lslo_cli.plots.runs import Seeds
+from lslo_cli.plots.specs import PreparedFigure
 
 
-def prepare_languages(study: FlareStudy) -> PreparedFigure:
+def prepare_languages(seeds: Seeds) -> PreparedFigure:
     """Every method in every target language, and the mean over languages."""
+    study = read_study(seeds)
     scores = _by_language(study)
-    return _prepared(0, partial(plots.languages, scores, study.metric, _chance(study)))
+    return PreparedFigure(
+        "languages",
+        "Every method in every target language.",
+        partial(plots.languages, scores, study.metric, _chance(study)),
+    )
 
 
-def prepare_sources(study: FlareStudy) -> PreparedFigure:
+def prepare_sources(seeds: Seeds) -> PreparedFigure:
     """Scores of fusion functions with the right source and with those of the controls."""
+    study = read_study(seeds)
     fused = {name: _by_run(study, source) for source, name in GIVEN.items()}
     fused = {name: by_run for name, by_run in fused.items() if by_run}
     if not fused:
@@ -52,19 +36,25 @@ def prepare_sources(study: FlareStudy) -> PreparedFigure:
     unfused = [run for run in study.runs if not FlareRun.parse(run).method.fuses]
     alone = {run: spread.mean for run in unfused if (spread := study.average(run))}
     lines = {**alone, "wrong source's label": _chance(study)}
-    return _prepared(1, partial(plots.sources, fused, lines, study.metric))
+    return PreparedFigure(
+        "sources",
+        "Fusion functions with the right source and with those of the controls.",
+        partial(plots.sources, fused, lines, study.metric),
+    )
 
 
-def prepare_activations(study: FlareStudy) -> PreparedFigure:
+def prepare_activations(seeds: Seeds) -> PreparedFigure:
     """The contributions of source and target to the bottleneck."""
+    study = read_study(seeds)
     probed = {key: result.activations for key, result in study.evaluations.items() if result.activations}
     if not probed:
         raise InputError("no run of this study recorded activations", "evaluate one: lslo flare evaluate")
-    return _prepared(2, partial(plots.activations, probed))
-
-
-def _prepared(place: int, draw: partial) -> PreparedFigure:
-    return PreparedFigure(FIGURES[place].name, FIGURES[place].summary, draw)
+    return PreparedFigure(
+        "activations",
+        "Mean activation of source and target in the bottleneck: of the first query adapter by dimension "
+        "(FLARE's figure 5), and by layer.",
+        partial(plots.activations, probed),
+    )
 
 
 def _chance(study: FlareStudy) -> float:

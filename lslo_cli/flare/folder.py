@@ -42,10 +42,10 @@ class LanguageFolder:
 
 
 def evaluations(experiment: ExperimentFolder) -> list[Path]:
-    """Every evaluation there is, by seed and then by language."""
-    seeds = (path.name.removeprefix("seed-") for path in experiment.path.glob("seed-*"))
-    return [
-        path
-        for seed in sorted(int(seed) for seed in seeds if seed.isdecimal())
-        for path in sorted((experiment.path / f"seed-{seed}").glob("*/evaluation.json"))
-    ]
+    """Every evaluation in the folder of an experiment, or of one of its seeds: by seed, then by language."""
+    return [path for seed in experiment.seeds() for path in sorted(seed.path.glob("*/evaluation.json"))]
+
+
+def is_flares(experiment: ExperimentFolder) -> bool:
+    """Whether a folder holds trainings of FLARE, by language where the first paper's are by run."""
+    return any(next(seed.path.glob("*/training.json"), None) for seed in experiment.seeds())

@@ -92,10 +92,11 @@ def _trainings(seed: Seed) -> Iterator[Path]:
     tuning_is_current = current is not None and TUNING in whole_runs(current)
     if not tuning_is_current:
         yield path
+    runs = seed.setup.settings.parsed_runs()
     for language in seed.setup.settings.languages:
         path = seed.folder(language).training
         current = _job(seed, path, seed.tuning).up_to_date(FlareTrainingResult) if tuning_is_current else None
-        if not current or missing_runs(seed.setup, whole_runs(current)):
+        if not current or missing_runs(seed.setup, runs, whole_runs(current)):
             yield path
 
 

@@ -59,15 +59,19 @@ CHOICES = {
 class FlareResult(Result):
     """The common part of the results of ``lslo flare``."""
 
+    chosen: ClassVar[set[str]] = CHOICES
+    """Settings that a result does not depend on, or names by itself."""
+
     @classmethod
     def settings(cls, recipe: Any) -> list[Any]:
-        """The recipe's [flare] without :data:`CHOICES`."""
-        return [recipe.flare.model_dump(mode="json", exclude=CHOICES)]
+        """The recipe's [flare] without those that are :attr:`chosen`."""
+        return [recipe.flare.model_dump(mode="json", exclude=cls.chosen)]
 
 
 class FlareTrainingResult(FlareResult):
     """All methods' training on one language; for the source language, the tuning they start from."""
 
+    chosen: ClassVar[set[str]] = {*CHOICES, "test_noise"}
     kind: ClassVar[str] = "flare-training"
     formerly: ClassVar[tuple[str, ...]] = ("transfer-training",)
     command: ClassVar[str] = "lslo flare train"
@@ -88,11 +92,13 @@ class Prediction(Document):
 
     ``token_f1`` is question answering's second score.
 
-    ``source`` is matched, or a control: zero, mean or shuffled.
+    ``source`` is matched, or a control: zero, mean or shuffled. ``noise`` is the share of its words that
+    were changed, as :mod:`lslo_cli.flare.noise` does.
     """
 
     run: str
     source: str
+    noise: Number = 0.0
     score: Number
     token_f1: Number | None = None
     answers: str

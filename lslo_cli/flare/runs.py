@@ -14,6 +14,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.events import Noted
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.files import restore_flare, save_flare
+from lslo_cli.flare.noise import with_noise
 from lslo_cli.flare.probe import activations
 from lslo_cli.flare.readings import FusionMethod, TransferMethod
 from lslo_cli.flare.results import Activation, Prediction, TrainedRun
@@ -73,15 +74,25 @@ def train_run(
 def answer(
     setup: FlareSetup, tuned: TaskModel, run: FlareRun, language: str, path: Path, pairs: Pairs
 ) -> list[Prediction]:
-    """One method's answers to a test set, and those of the controls where it fuses."""
+    """One method's answers to a test set, and those of the controls where it fuses.
+
+    With each share of noise in the sources, where it reads them; controls are of the first.
+    """
+    settings = setup.settings
+    first, *others = settings.test_noise
     with setup.reading(tuned, run, language) as reading:
         if run.method.trains:
             restore_flare(path, reading.attached(), reading.modules())
-        split = reading.prepare(pairs)
+
+        def prepared(noise: float) -> Prepared:
+            return reading.prepare(with_noise(pairs, settings.source_noise, noise, setup.seed))
+
+        split = prepared(first)
         other = shuffled_rows(len(split.lengths), setup.seed)
-        return [
-            _answers(setup, reading, run, source, split.given(source, other)) for source in run.tested_with
-        ]
+        given = [(first, source, split.given(source, other)) for source in run.tested_with]
+        if run.method.reads_source:
+            given += [(noise, SourceGiven.MATCHED, prepared(noise)) for noise in others]
+        return [_answers(setup, reading, run, source, each, noise) for noise, source, each in given]
 
 
 def probe(
@@ -99,13 +110,19 @@ def probe(
 
 
 def _answers(
-    setup: FlareSetup, reading: TransferMethod, run: FlareRun, source: SourceGiven, split: Prepared
+    setup: FlareSetup,
+    reading: TransferMethod,
+    run: FlareRun,
+    source: SourceGiven,
+    split: Prepared,
+    noise: float,
 ) -> Prediction:
     answers, labels = reading.predict(split, setup.settings.batch_size), split.labels.tolist()
     digits = answers if setup.task.labels else [int(exact) for exact, _ in answers]
     return Prediction(
         run=str(run),
         source=str(source),
+        noise=noise,
         score=setup.task.score(answers, labels),
         token_f1=None if setup.task.labels else token_f1(answers),
         answers="".join(map(str, digits)),

@@ -22,6 +22,7 @@ from lslo_cli.flare.identity import find_snapshot, identify
 from lslo_cli.flare.latent import TargetEncoder, load_target_encoder
 from lslo_cli.flare.loading import load_task_model
 from lslo_cli.flare.mixup import XMixup
+from lslo_cli.flare.noise import with_noise
 from lslo_cli.flare.readings import (
     FusionMethod,
     InputFusionMethod,
@@ -32,7 +33,7 @@ from lslo_cli.flare.readings import (
 )
 from lslo_cli.flare.source import SourceStates
 from lslo_cli.flare.task_model import TaskModel
-from lslo_cli.flare.tasks import Task, task_named
+from lslo_cli.flare.tasks import SOURCE, Task, task_named
 from lslo_cli.flare.translator import LatentTranslation
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.flare import FlareMethod, FlareRun, Translated
@@ -62,6 +63,7 @@ class FlareSetup(Session):
     def __post_init__(self) -> None:
         self._captured: dict[Hashable, SourceStates] = {}
         self._translator_digests: dict[str, str | None] = {}
+        self._text_digests: dict[str, str] = {}
         self._loaded: TaskModel | None = None
         self._identity: ModelIdentity | None = None
 
@@ -111,8 +113,10 @@ class FlareSetup(Session):
         return pairs
 
     def digest_now(self, text: DataIdentity) -> str:
-        language, _, split = text.split.partition("/")
-        return self._pairs(language, split).digest
+        if text.split not in self._text_digests:
+            language, _, split = text.split.partition("/")
+            self._text_digests[text.split] = self._pairs(language, split).digest
+        return self._text_digests[text.split]
 
     def _pairs(self, language: str, split: str) -> Pairs:
         settings = self.settings
@@ -120,7 +124,10 @@ class FlareSetup(Session):
         translations = Path(settings.translations) if side in settings.translated else None
         pairs = self.task.pairs(Path(settings.data), language, split, translations)
         rows = settings.train_rows if split == "train" else None
-        return replace(pairs, source=pairs.source[:rows], target=pairs.target[:rows])
+        pairs = replace(pairs, source=pairs.source[:rows], target=pairs.target[:rows])
+        if language == SOURCE or split == "test":  # the first has no source, the second gets its noise later
+            return pairs
+        return with_noise(pairs, settings.source_noise, settings.train_noise, self.seed)
 
     def new_model(self) -> TaskModel:
         """The task model as it comes, in float32; the head of an encoder is drawn from the seed."""

@@ -60,20 +60,35 @@ class FlareStudy:
     def runs(self) -> list[str]:
         """Every run that was tested, in the order of the methods, each method's default first."""
         names = {test.run for result in self.evaluations.values() for test in result.predictions}
-        return sorted(names, key=_order)
+        return sorted(names, key=lambda name: FlareRun.parse(name).place)
 
     def run_of(self, method: str) -> str | None:
         """The run that a bare method stands for: its default, or else the first there is."""
         return next((run for run in self.runs if FlareRun.parse(run).method == method), None)
 
-    def tests(self, run: str, source: SourceGiven = SourceGiven.MATCHED) -> dict[Key, Prediction]:
-        """One run's predictions by seed and language."""
+    @property
+    def noise(self) -> list[float]:
+        """The shares of words that were changed in the tests' sources, that of tables and controls first."""
+        tests = (test for result in self.evaluations.values() for test in result.predictions)
+        return list(dict.fromkeys(test.noise for test in tests))
+
+    def tests(
+        self, run: str, source: SourceGiven = SourceGiven.MATCHED, noise: float | None = None
+    ) -> dict[Key, Prediction]:
+        """One run's predictions by seed and language; ``noise`` is the first share where none is given."""
+        noise = self.noise[0] if noise is None else noise
         return {
             key: test
             for key, result in self.evaluations.items()
             for test in result.predictions
-            if test.run == run and test.source == source
+            if test.run == run and test.source == source and test.noise == noise
         }
+
+    def averages_with_noise(self, run: str, noise: float) -> dict[int, float]:
+        """A run's mean over languages by seed, with noise in its sources; without any where it reads none."""
+        reads = FlareRun.parse(run).method.reads_source
+        tests = self.tests(run, noise=noise if reads else None)
+        return self._means({key: test.score for key, test in tests.items()})
 
     def by_language(self, run: str, source: SourceGiven = SourceGiven.MATCHED) -> dict[str, Spread]:
         """A run's scores in every language, over seeds."""
@@ -166,9 +181,3 @@ def _score(result: FlareEvaluationResult, answers: str) -> float:
     if result.metric == "macro-F1":
         return macro_f1(digits(answers), digits(result.gold), len(result.labels))
     return accuracy(digits(answers), digits(result.gold))
-
-
-def _order(name: str) -> tuple[int, str]:
-    run = FlareRun.parse(name)
-    is_default = run == FlareRun(run.method)
-    return list(FlareMethod).index(run.method), "" if is_default else name

@@ -13,7 +13,7 @@ from lslo_cli.flare.task_files import check_translated, label, read_translated, 
 from lslo_cli.method.task_scores import accuracy, exact_match, macro_f1
 from lslo_cli.parsing import parse_json
 from lslo_cli.world import PIVOT, WORLD
-from lslo_cli.world.task import KINDS, task_rows
+from lslo_cli.world.task import KINDS, TASK_ROWS, task_rows
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Task:
     folder ``translations`` are machine translations that stand in for one of the two: for the target's texts
     in training and development, for the source's in a test. ``read`` gives the texts of one language that are
     translated, ``forward`` the splits that go into target languages. ``source`` is what a translator calls
-    the source language. Without ``labels`` answers are spans of the context.
+    the source language, ``rows`` how many there are to train on as published. Without ``labels`` answers are
+    spans of the context.
     """
 
     labels: tuple[str, ...]
@@ -39,6 +40,7 @@ class Task:
     prompt: Callable[[Any], Prompt]
     pairs: Callable[[Path, str, str, Path | None], Pairs]
     read: Callable[[Path, str, str], Sequence[Any]]
+    rows: int
     forward: tuple[str, ...] = ("train", "dev")
     source: str = "en"
 
@@ -265,6 +267,7 @@ TASKS = {
         lambda example: Prompt(example.text, "\nSentiment:"),
         _aligned(read_nusax, NUSAX_LABELS, "NusaX"),
         read_nusax,
+        rows=500,
     ),
     "world": Task(
         KINDS,
@@ -273,6 +276,7 @@ TASKS = {
         lambda example: Prompt(example.text, "\nKind of action:"),
         _aligned(read_world, KINDS, "the built-in world"),
         read_world,
+        rows=TASK_ROWS["train"],
         source=PIVOT,
     ),
     "xnli": Task(
@@ -282,6 +286,7 @@ TASKS = {
         lambda example: Prompt(f"Premise: {example.text} Hypothesis: {example.pair}", "\nLabel:"),
         _aligned(read_xnli, XNLI_LABELS, "XNLI"),
         read_xnli,
+        rows=392_702,
     ),
     # As the released code scores them: of an encoder first and last token must both be right, of a decoder
     # the words, case and punctuation aside. Token F1 stands beside, over the same tokens or words.
@@ -292,6 +297,7 @@ TASKS = {
         lambda question: Prompt(f"Context: {question.pair}", f"\nQuestion: {question.text}\nAnswer:"),
         tydiqa_pairs,
         read_questions,
+        rows=3_327,  # nine tenths of the English questions
         forward=("train",),
     ),
 }

@@ -20,6 +20,7 @@ from lslo_cli.flare.task_files import translated_file, write_questions, write_tr
 from lslo_cli.flare.tasks import SOURCE, Task, task_named
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.flare import Translated
+from lslo_cli.recipe import FlareSection
 from lslo_cli.tasks.experiment import Experiment, Written, document
 from lslo_cli.tasks.translate import Translator, languages_asked, open_translator, translate
 from lslo_cli.training.device import describe_device
@@ -35,27 +36,69 @@ Say = Callable[[Sequence[str]], list[str]]
 
 
 def translate_task(
-    experiment: Experiment, run: str = BASE_RUN, on_event: OnEvent = ignore
+    experiment: Experiment,
+    run: str = BASE_RUN,
+    on_event: OnEvent = ignore,
+    languages: Sequence[str] = (),
 ) -> Iterator[Written]:
     """Translate what the recipe says is translated, all of it where it says nothing, and yield each record.
 
+    ``languages`` are the targets, the recipe's where none are named.
     Training and development texts go from the source language into each target, tests the other way. A file
     that is there and was made from the same text by the same translator is kept. Raises InputError for text
     or a model that is missing, UsageError for a language that the translator does not know.
     """
-    for side in sides(experiment, open_translator(experiment, run, on_event), on_event):
+    for side in sides(experiment, open_translator(experiment, run, on_event), on_event, languages):
         yield side.written()
 
 
-def sides(experiment: Experiment, translator: Translator, on_event: OnEvent = ignore) -> Iterator[TaskSplit]:
+def sides(
+    experiment: Experiment,
+    translator: Translator,
+    on_event: OnEvent = ignore,
+    languages: Sequence[str] = (),
+) -> Iterator[TaskSplit]:
     """What the recipe says is translated, file by file."""
     settings = experiment.recipe.flare
+    for language in languages or settings.languages:
+        for split, src, tgt in _directions(settings, language):
+            yield TaskSplit(experiment, translator, task_named(settings.task), split, src, tgt, on_event)
+
+
+def seems_translated(experiment: Experiment, language: str) -> bool:
+    """Whether the texts of a language are there, translated as the recipe says, as far as records tell.
+
+    Texts and translator are not read: :func:`translate_task` compares those as well.
+    """
+    recipe = experiment.recipe
+    folder, questions = Path(recipe.flare.translations), not task_named(recipe.flare.task).labels
+    for split, src, tgt in _directions(recipe.flare, language):
+        path = translated_file(folder, src, tgt, split, questions=questions)
+        try:
+            artifact = store.read(record_of(path), FlareTranslationResult)
+        except InputError:
+            return False
+        fits = (
+            path.is_file()
+            and digest_of_file(path) == artifact.result.file
+            and artifact.model.name == recipe.model.name
+            and artifact.recipe["evaluate"] == recipe.evaluate.model_dump(mode="json")
+        )
+        if not fits:
+            return False
+    return True
+
+
+def record_of(path: Path) -> Path:
+    """Where it stands how a file of translations was made."""
+    return path.with_name(f"{path.name}.provenance.json")
+
+
+def _directions(settings: FlareSection, language: str) -> list[tuple[str, str, str]]:
+    """What of a language is translated, as split, from and into; all of it where the recipe says nothing."""
     task, wanted = task_named(settings.task), settings.translated or tuple(Translated)
-    for language in settings.languages:
-        named = [(split, SOURCE, language) for split in task.forward if Translated.TRAIN in wanted]
-        named += [("test", language, SOURCE)] if Translated.TEST in wanted else []
-        for split, src, tgt in named:
-            yield TaskSplit(experiment, translator, task, split, src, tgt, on_event)
+    named = [(split, SOURCE, language) for split in task.forward if Translated.TRAIN in wanted]
+    return [*named, ("test", language, SOURCE)] if Translated.TEST in wanted else named
 
 
 @dataclass(frozen=True)
@@ -166,7 +209,7 @@ class TaskSplit:
 
     @property
     def _record(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.provenance.json")
+        return record_of(self.path)
 
     def _current(self, examples: Examples, read_as: dict[str, str]) -> Written | None:
         try:

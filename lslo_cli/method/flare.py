@@ -57,6 +57,11 @@ class FlareMethod(StrEnum):
     def fuses(self) -> bool:
         return self in (FlareMethod.FLARE, FlareMethod.FLARE_MT, FlareMethod.FLARE_SHUFFLED)
 
+    @property
+    def reads_source(self) -> bool:
+        """Whether it reads the source's words, so that noise in them reaches its answers."""
+        return self not in (FlareMethod.ZERO_SHOT, FlareMethod.LORA, FlareMethod.FLARE_MT)
+
 
 class SourceGiven(StrEnum):
     """The source that a trained model is given in a test; all but the first are controls."""
@@ -69,6 +74,17 @@ class SourceGiven(StrEnum):
     """A source that says nothing: the mean of all."""
     SHUFFLED = "shuffled"
     """The source of another row."""
+
+
+class SourceNoise(StrEnum):
+    """How words of a source are changed, where a share of them is."""
+
+    REPLACE = "replace"
+    """Another word of the sources stands in its place."""
+    DROP = "drop"
+    """It is taken out."""
+    SHUFFLE = "shuffle"
+    """They change places among each other."""
 
 
 class Translated(StrEnum):
@@ -130,6 +146,11 @@ class FlareRun:
         if self.method is FlareMethod.FLARE_SHUFFLED:
             return SourceGiven.MATCHED, SourceGiven.SHUFFLED
         return tuple(SourceGiven)
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """What runs are sorted by: the method, and of one method first the run with nothing chosen."""
+        return list(FlareMethod).index(self.method), "" if self == FlareRun(self.method) else str(self)
 
     @property
     def stem(self) -> str:

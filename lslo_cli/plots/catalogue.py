@@ -7,7 +7,7 @@ itself loads neither matplotlib nor pydantic, so that the command line can be ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -124,9 +124,9 @@ class MissingFigure:
     reason: InputError
 
 
-def figure_named(name: str) -> FigureSpec:
-    """The entry of that name. Raises UsageError, naming the nearest."""
-    known = {spec.name: spec for spec in FIGURES}
+def figure_named(name: str, among: Sequence[FigureSpec] = FIGURES) -> FigureSpec:
+    """The entry of that name in a list. Raises UsageError, naming the nearest."""
+    known = {spec.name: spec for spec in among}
     if name not in known:
         raise UsageError(
             f"there is no figure '{name}'.{nearest(name, known)}", f"figures: {', '.join(known)}"
@@ -141,15 +141,15 @@ def figures(folder: ExperimentFolder, style: Style | None = None) -> dict[str, F
 
 
 def draw_all(
-    seeds: Seeds, style: Style | None = None, **options: Any
+    seeds: Seeds, style: Style | None = None, of: Sequence[FigureSpec] = FIGURES, **options: Any
 ) -> Iterator[DrawnFigure | MissingFigure]:
-    """Every figure in turn, or why it cannot be drawn; ``options`` may hold ``width``, in inches.
+    """Every figure of a list in turn, or why it cannot be drawn; ``options`` may hold ``width``, in inches.
 
     A figure of one run is drawn for every run that has been scored.
     """
     if style is not None:
         options["style"] = style
-    for spec in FIGURES:
+    for spec in of:
         scored = scored_runs(seeds) if spec.runs is RunChoice.ONE else []
         for runs in [[name] for name in scored] or [[]]:
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from lslo_cli.method.flare import FlareRun, SourceNorm, Translated
+from lslo_cli.method.flare import FlareRun, SourceNoise, SourceNorm, Translated
 from lslo_cli.recipe.section import Count, NonNegative, Positive, Probability, Section
 
 DEFAULT_RUNS = ("zero-shot", "translate-test", "lora", "input-fusion", "x-mixup", "flare", "flare-shuffled")
@@ -21,6 +21,10 @@ class FlareSection(Section):
 
     ``translated`` are the sides whose texts are machine translations in the folder ``translations``: train,
     test or both; none are where the texts are as published.
+
+    ``source_noise`` is done to a share of the words of sources, as ``lslo_cli/flare/noise.py`` defines
+    it: to ``train_noise`` of them in training and development, and in tests to each share of ``test_noise``.
+    The first of these is the one that tables and controls are of.
 
     ``mask_padding`` false fuses the states of a source text's padding too, as the released code does.
 
@@ -59,6 +63,12 @@ class FlareSection(Section):
     """Adapters are scaled by alpha / rank."""
     source_norm: SourceNorm = SourceNorm.NONE
     """Norm of the source's states before they are fused."""
+    source_noise: SourceNoise = SourceNoise.REPLACE
+    """Change to words of sources where they are given noise."""
+    train_noise: Probability = 0.0
+    """Share of a source's words that are changed in training and development."""
+    test_noise: tuple[Probability, ...] = (0.0,)
+    """Shares of a source's words that are changed in tests, each a test of its own."""
     mask_padding: bool = True
     """Whether the padding of a source text stays unfused; the released code fuses it."""
     elsewhere: bool = False
@@ -96,6 +106,13 @@ class FlareSection(Section):
         for run in runs:
             FlareRun.parse(run)
         return runs
+
+    @field_validator("test_noise")
+    @classmethod
+    def _there_is_a_test(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if not shares or len(set(shares)) < len(shares):
+            raise ValueError("name at least one share, and each once, as 0,0.2,0.4")
+        return shares
 
     def parsed_runs(self) -> tuple[FlareRun, ...]:
         """The runs as values."""

@@ -112,6 +112,15 @@ class Recipe(Section):
         digest = sha256(name.encode()).hexdigest()[:8]
         return f"{len(codes) + len(self.new_languages)}-languages-{digest}"
 
+    @property
+    def is_flares(self) -> bool:
+        """Whether it says anything of FLARE."""
+        return self.flare != FlareSection()
+
+    def named_for_flare(self) -> Recipe:
+        """The recipe of an experiment of FLARE, called after its task where it has no name."""
+        return self if self.name else self.model_copy(update={"name": f"flare-{self.flare.task}"})
+
     def known_languages(self) -> dict[str, Language]:
         """The paper's languages, the built-in world's, those this recipe describes, and those it adds.
 

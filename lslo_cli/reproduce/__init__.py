@@ -2,12 +2,15 @@
 
 from lslo_cli.reproduce.cluster import execute_on_slurm, outstanding, submissions
 from lslo_cli.reproduce.execution import execute
-from lslo_cli.reproduce.jobs import Job, JobKind, Jobs, jobs_of, only, waves
+from lslo_cli.reproduce.job import FlareJob, FlareStage, Job, JobKind, Jobs
+from lslo_cli.reproduce.jobs import jobs_of, only, waves
 from lslo_cli.reproduce.making import is_current
 from lslo_cli.reproduce.targets import GROUPS, Target, find_targets
 
 __all__ = [
     "GROUPS",
+    "FlareJob",
+    "FlareStage",
     "Job",
     "JobKind",
     "Jobs",

@@ -16,7 +16,7 @@ from typing import Any
 
 from lslo_cli.errors import LsloError, RunError
 from lslo_cli.events import Event, Noted, OnEvent, ignore
-from lslo_cli.reproduce.jobs import Job, Jobs
+from lslo_cli.reproduce.job import Job, Jobs
 from lslo_cli.reproduce.making import is_current, make
 from lslo_cli.reproduce.progress import Overall
 
@@ -109,7 +109,7 @@ def _blocked(jobs: Jobs, label: str, failed: dict[str, LsloError]) -> bool:
 
 
 def _places(jobs: Jobs) -> set[str]:
-    return {label.rpartition("/")[0] for label in jobs}
+    return {job.place for job in jobs.values()}
 
 
 # In the processes that work.

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.data.splits import WORLD_NAME
+from lslo_cli.errors import InputError
+from lslo_cli.flare.tasks import SOURCE, task_named
 from lslo_cli.method.families import published_shape
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import RankMap, parse_ranks
@@ -15,12 +17,12 @@ from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.base_info import base_facts
 from lslo_cli.models.work import Work, batches_of_flores, work_of
 from lslo_cli.recipe import Method, Recipe, Stage
-from lslo_cli.reproduce.jobs import Job, JobKind, Jobs
+from lslo_cli.reproduce.job import FlareJob, Job, JobKind, Jobs, Kind
 from lslo_cli.reproduce.making import is_current
 from lslo_cli.tasks import Experiment, choices
 from lslo_cli.tasks.setup import prepare
 
-COMMANDS = {
+COMMANDS: dict[Kind, str] = {
     Stage.WEIGHT_LEARN: "weight-learn",
     Stage.ESTIMATE: "estimate-subspace",
     Stage.ESTIMATE_LANGUAGE: "estimate-subspace",
@@ -54,7 +56,10 @@ def forecasts(jobs: Jobs) -> list[Forecast]:
 
 
 def _forecast(job: Job, counted: dict[str, tuple[int, bool]]) -> Forecast:
-    command, current = COMMANDS.get(job.kind), is_current(job)
+    current = is_current(job)
+    if isinstance(job, FlareJob):
+        return _forecast_flare(job, current)
+    command = COMMANDS.get(job.kind)
     if command is None or job.name == BASE_RUN:
         return Forecast(job.label, current, 0)
     recipe = job.experiment.recipe
@@ -69,6 +74,20 @@ def _forecast(job: Job, counted: dict[str, tuple[int, bool]]) -> Forecast:
     memory = work.memory(shape, recipe.fit.max_tokens) if recipe.fit.max_tokens != "auto" else None
     counts = work.trainable(shape), work.paper_style(shape)
     return Forecast(job.label, current, job.epochs, updates, certain, *counts, memory)
+
+
+def _forecast_flare(job: FlareJob, current: bool) -> Forecast:
+    """What a training of FLARE costs: its updates, of the task's files or of as many rows as published."""
+    if not job.epochs:
+        return Forecast(job.label, current, 0)
+    settings = job.experiment.recipe.flare
+    task = task_named(settings.task)
+    try:
+        rows, counted = len(task.pairs(Path(settings.data), SOURCE, "train", None).target), True
+    except InputError:
+        rows, counted = task.rows, False
+    updates = ceil(min(rows, settings.train_rows or rows) / settings.batch_size)
+    return Forecast(job.label, current, job.epochs, updates, counted)
 
 
 def updates_of(recipe: Recipe) -> tuple[int, bool]:

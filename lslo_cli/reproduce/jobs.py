@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 
 from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
@@ -13,17 +12,11 @@ from lslo_cli.method.importance import Pool
 from lslo_cli.method.ranks import parse_ranks
 from lslo_cli.plots.catalogue import figure_named
 from lslo_cli.recipe import Method, Stage
+from lslo_cli.reproduce.flare_jobs import flare_jobs
+from lslo_cli.reproduce.job import FlareStage, Job, JobKind, Jobs, Kind
 from lslo_cli.reproduce.rows import row_settings
 from lslo_cli.reproduce.targets import Target
 from lslo_cli.tasks import Experiment, choices
-
-Jobs = Mapping[str, "Job"]
-"""Jobs by label, those that others need before them."""
-
-
-EVALUATION = 3
-"""Epochs of training that translating the test text counts for: about as long as it takes."""
-
 
 STAGES = {
     "index-strategy": Stage.WEIGHT_LEARN,
@@ -33,60 +26,21 @@ STAGES = {
 """The stages that write the artifacts of which an experiment has one."""
 
 
-class JobKind(StrEnum):
-    """What a job makes beside the stages: a run with its scores, or a figure."""
-
-    RUN = "run"
-    FIGURE = "figure"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One thing to make; ``label`` is its place and name, as ``demo/seed-2/2-2-8``.
-
-    ``needs`` are the labels of jobs before it, and ``runs`` those that a figure shows or a report counts.
-    """
-
-    label: str
-    kind: Stage | JobKind
-    experiment: Experiment
-    needs: tuple[str, ...] = ()
-    runs: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The name of the run, stage or figure."""
-        return self.label.rpartition("/")[2]
-
-    @property
-    def epochs(self) -> int:
-        """The epochs it trains."""
-        recipe = self.experiment.recipe
-        match self.kind:
-            case Stage.WEIGHT_LEARN:
-                return recipe.weight_learn.epochs or recipe.fit.epochs
-            case Stage.ESTIMATE | Stage.ESTIMATE_LANGUAGE:
-                return recipe.estimate_subspace.epochs or recipe.fit.epochs
-            case JobKind.RUN if self.name != BASE_RUN:
-                return recipe.fit.epochs
-        return 0
-
-    @property
-    def steps(self) -> int:
-        """Its share of all work: the epochs that it trains, and :data:`EVALUATION` where it translates."""
-        return self.epochs + (EVALUATION if self.kind is JobKind.RUN else 0)
-
-
 def jobs_of(targets: Sequence[Target], results: Path, seeds: Sequence[int], command: str) -> Jobs:
     """All jobs behind ``targets``, those that others need first.
 
     One seed, or none but the recipe's, lives in the experiment's folder; several live in ``seed-N/`` below
-    it. Raises UsageError for a run that cannot be read or does not fit.
+    it, as those of FLARE always do. Raises UsageError for a run that cannot be read or does not fit.
     """
     jobs: dict[str, Job] = {}
+    for target in targets:
+        if target.is_flares:
+            jobs |= {job.label: job for job in flare_jobs(target, results, seeds, command)}
     wanted: Sequence[int | None] = seeds or [None]
     for seed in wanted:
         for target in targets:
+            if target.is_flares:
+                continue
             place = target.recipe({"seed": seed}).experiment
             if len(seeds) > 1:
                 place = f"{place}/seed-{seed}"
@@ -117,11 +71,14 @@ def only(jobs: Jobs, names: Collection[str]) -> Jobs:
 
 
 def waves(jobs: Jobs) -> list[list[Job]]:
-    """What runs share, in order; the runs, which do not need each other; and what is made of them."""
-    shared = [job for job in jobs.values() if job.kind in tuple(Stage) and job.kind is not Stage.PRUNE_REPORT]
-    runs = [job for job in jobs.values() if job.kind is JobKind.RUN]
-    rest = [job for job in jobs.values() if job not in shared and job not in runs]
-    return [shared, runs, rest]
+    """What runs share; runs, which need none of each other; FLARE's tests; what is made of all."""
+    last = (Stage.PRUNE_REPORT, FlareStage.REPORT, JobKind.FIGURE)
+    runs, tests = (JobKind.RUN, FlareStage.TRAIN), (FlareStage.EVALUATE,)
+    all_jobs = list(jobs.values())
+    return [
+        [job for job in all_jobs if job.kind not in (*runs, *tests, *last)],
+        *([job for job in all_jobs if job.kind in kinds] for kinds in (runs, tests, last)),
+    ]
 
 
 @dataclass(frozen=True)
@@ -199,7 +156,7 @@ class _Experiment:
     def _job(
         self,
         name: str,
-        kind: Stage | JobKind,
+        kind: Kind,
         experiment: Experiment,
         needs: tuple[str, ...] = (),
         runs: tuple[str, ...] = (),

@@ -11,9 +11,11 @@ from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, SubspaceResult, TrainingResult
 from lslo_cli.events import Noted, OnEvent
-from lslo_cli.plots.catalogue import figure_named
+from lslo_cli.flare.catalogue import FIGURES as FLARES_FIGURES
+from lslo_cli.plots.catalogue import FIGURES, figure_named
 from lslo_cli.recipe import Stage
-from lslo_cli.reproduce.jobs import Job, JobKind
+from lslo_cli.reproduce.flare_making import is_flare_current, make_flare
+from lslo_cli.reproduce.job import FlareJob, Job, JobKind, Kind
 from lslo_cli.tasks import Written
 from lslo_cli.tasks.choices import subspace_path
 from lslo_cli.tasks.evaluations import place
@@ -26,7 +28,9 @@ def make(job: Job, on_event: OnEvent) -> bool:
     if job.kind is JobKind.FIGURE:
         draw(job)
         return True
-    steps: dict[Stage | JobKind, Callable[[Job, OnEvent], list[Written]]] = {
+    if isinstance(job, FlareJob):
+        return make_flare(job, on_event)
+    steps: dict[Kind, Callable[[Job, OnEvent], list[Written]]] = {
         Stage.WEIGHT_LEARN: _learn,
         Stage.ESTIMATE: _estimate,
         Stage.ESTIMATE_LANGUAGE: _estimate,
@@ -38,6 +42,8 @@ def make(job: Job, on_event: OnEvent) -> bool:
 
 def is_current(job: Job) -> bool:
     """Whether artifacts say that a job is done; when it is its turn, text and base model count as well."""
+    if isinstance(job, FlareJob):
+        return is_flare_current(job)
     folder, recipe = job.experiment.folder, job.experiment.recipe
     run = folder.run(job.name)
     match job.kind:
@@ -58,9 +64,9 @@ def draw(job: Job) -> list[Path]:
     from lslo_cli.plots.files import save  # takes seconds to load, and most jobs draw nothing
 
     folder = job.experiment.folder
-    prepared = figure_named(job.name).prepare([folder])
+    prepared = figure_named(job.name, (*FIGURES, *FLARES_FIGURES)).prepare([folder])
     with locked(folder.figures / job.name):
-        return save(prepared.figure(), folder.figures, job.name)
+        return save(prepared.figure(), folder.figures, prepared.stem)
 
 
 def _learn(job: Job, on_event: OnEvent) -> list[Written]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from lslo_cli.events import Advanced, Event, Finished, Noted, OnEvent, Started
-from lslo_cli.reproduce.jobs import EVALUATION, Job
+from lslo_cli.reproduce.job import EVALUATION, Job
 
 TASK = "all"
 

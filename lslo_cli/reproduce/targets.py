@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import resource_classes
-from lslo_cli.recipe import BaseSection, FlareSection, Recipe, ReproduceSection, recipe_names, resolve
+from lslo_cli.recipe import BaseSection, Recipe, ReproduceSection, recipe_names, resolve
 from lslo_cli.reproduce.rows import NAME
 
 GROUPS = {"tables": ("table-",), "figures": ("figure-",), "all": ("table-", "figure-")}
 """Words for several targets, and how the names of their recipes begin."""
+
+
+NOT_FLARES = {"data.path": "flare.data", "langs": "flare.languages", "model.name": "flare.model"}
+"""Keys that flags set for the first paper's experiments, and what says the same of FLARE's.
+
+A recipe's ``model.name`` is FLARE's translator; as ``--model`` it would be taken for the task model.
+"""
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,13 @@ class Target:
         """
         other = {key: value for key, value in (settings or {}).items() if value is not None}
         recipe = resolve(self.recipe_name, {**self.given, **other}, self.assignments)
-        return recipe.model_copy(update={"reproduce": ReproduceSection()})
+        recipe = recipe.model_copy(update={"reproduce": ReproduceSection()})
+        return recipe.named_for_flare() if self.is_flares else recipe
+
+    @cached_property
+    def is_flares(self) -> bool:
+        """Whether the recipe is an experiment of FLARE."""
+        return resolve(self.recipe_name).is_flares
 
     @property
     def report_on(self) -> str | None:
@@ -52,7 +66,8 @@ def find_targets(
 
     A table of a group is left out, with a note, where its ranks are for other resource classes than the
     recipe's languages have. Raises InputError for a name that is neither a recipe nor a group, and
-    UsageError for a recipe of FLARE or of a base model.
+    UsageError for a recipe of a base model, for a target and a recipe that are not of one paper, and for a
+    setting that has no effect on FLARE.
     """
     targets = []
     for name in names:
@@ -62,9 +77,10 @@ def find_targets(
             except InputError as error:
                 raise InputError(error.message, f"{error.hint}; or {', '.join(GROUPS)}") from None
             wanted = own.reproduce
-            if wanted == ReproduceSection():
-                _refuse_other_experiments(each, own)
+            _refuse_base(each, own)
             target = Target(each, wanted, recipe or each, given or {}, assignments)
+            if target.is_flares or own.is_flares:
+                _check_flares(target, own)
             if name in GROUPS and (misfit := _misfit(target)):
                 on_event(Noted(f"left out {each}: {misfit}"))
             else:
@@ -72,18 +88,31 @@ def find_targets(
     return targets
 
 
-def _refuse_other_experiments(name: str, recipe: Recipe) -> None:
-    """Raise UsageError for a recipe of another command group, with that command."""
-    if recipe.flare != FlareSection():
-        raise UsageError(
-            f"the recipe '{name}' is one of FLARE, which is no part of what reproduce runs",
-            f"run lslo flare train --recipe {name}",
-        )
-    if recipe.base != BaseSection():
+def _refuse_base(name: str, recipe: Recipe) -> None:
+    """Raise UsageError for a recipe that trains a base model, with the command that does."""
+    if recipe.base != BaseSection() and recipe.reproduce == ReproduceSection():
         raise UsageError(
             f"the recipe '{name}' trains a base model, which is no part of what reproduce runs",
             f"run lslo base train --recipe {name}, and reproduce a recipe that uses the model",
         )
+
+
+def _check_flares(target: Target, own: Recipe) -> None:
+    """Raise UsageError where target and recipe are not both of FLARE, and for a setting without effect."""
+    if not (target.is_flares and own.is_flares):
+        of_flare, other = (
+            (target.recipe_name, target.name) if target.is_flares else (target.name, target.recipe_name)
+        )
+        raise UsageError(
+            f"'{of_flare}' is an experiment of FLARE, and '{other}' is none",
+            f"reproduce it by itself: lslo reproduce {of_flare}",
+        )
+    for key, instead in NOT_FLARES.items():
+        if key in target.given:
+            raise UsageError(
+                f"{key} = {target.given[key]} has no effect on '{target.name}', an experiment of FLARE",
+                f"say --set {instead}=..., and unset what sets the other, such as LSLO_DATA",
+            )
 
 
 def _members(name: str) -> list[str]:

@@ -42,14 +42,17 @@ def same_settings(artifact: Artifact[Result], recipe: Recipe) -> bool:
     )
 
 
-def seems_current(path: Path, kind: type[Result], recipe: Recipe) -> bool:
+def seems_current(path: Path, kind: type[Result], recipe: Recipe, model: str | None = None) -> bool:
     """Whether the artifact at ``path`` fits the recipe and what it was made from, as far as artifacts tell.
 
-    Text and base model are not read: the command that makes it compares those as well.
+    ``model`` is the name of the model it should be of: without it the recipe's base model. Text and model
+    are not read: the command that makes it compares those as well.
     """
     try:
         artifact = store.read(path, kind)
         store.check_fresh(path, artifact, kind.command)
     except InputError:
         return False
-    return artifact.model.name == recipe.model.name and same_settings(artifact, with_splits(recipe))
+    return artifact.model.name == (model or recipe.model.name) and same_settings(
+        artifact, with_splits(recipe)
+    )

@@ -10,7 +10,7 @@ import pytest
 from lslo_cli import plots
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.flare.figures import FIGURES as FLARES_FIGURES
+from lslo_cli.flare.catalogue import FIGURES as FLARES_FIGURES
 from lslo_cli.plots import curves
 
 DEMO = Path(__file__).parents[2] / "results" / "demo"
@@ -88,7 +88,7 @@ def test_every_entry_of_the_lists_names_a_function_that_is_there():
         module, _, function = spec.source.partition(":")
         assert callable(getattr(import_module(module), function)), spec.name
         assert spec.summary.endswith(".")
-    names = [spec.name for spec in plots.FIGURES]
+    names = [spec.name for spec in (*plots.FIGURES, *FLARES_FIGURES)]
     assert len(set(names)) == len(names)
 
 

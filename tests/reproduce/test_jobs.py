@@ -86,7 +86,6 @@ def test_an_unknown_target_is_refused_with_what_there_is(jobs):
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("flare-nusax", "lslo flare train"),
         ("world-base", "lslo base train"),
         ("flores-small-base", "lslo base train"),
     ],

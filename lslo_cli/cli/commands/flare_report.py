@@ -61,8 +61,8 @@ def flare_report(options: FlareReportOptions) -> None:
     from lslo_cli.report.building import Format, write
 
     if outputs:
-        found = reporting.read_report(ExperimentFolder(located))
-        document = found.document(with_figures=any(form == Format.HTML for _, form in outputs))
+        with_figures = any(form == Format.HTML for _, form in outputs)
+        document = reporting.document_of_all([ExperimentFolder(located)], with_figures)
         for path, form in outputs:
             write_locked(path, write(document, Format(form)))
             print(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
 from enum import StrEnum
@@ -16,6 +17,7 @@ from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import App, split_commas, takes
 from lslo_cli.cli.options import metric_option
 from lslo_cli.errors import InputError, UsageError, nearest
+from lslo_cli.flare.catalogue import FIGURES as FLARES_FIGURES
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.catalogue import FIGURES
 from lslo_cli.plots.specs import FigureSpec, RunChoice
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from lslo_cli.plots.style import Style
     from lslo_cli.plots.text import TextFigure
 
-app = App(help="Draw the paper's figures from what the pipeline wrote.")
+app = App(help="Draw the papers' figures from what the pipeline wrote.")
 
 FIGURE = "Figure"
 OF_RUNS = ("training", "evaluation")
@@ -213,7 +215,8 @@ def command_of(spec: FigureSpec, then: str) -> Callable[..., None]:
         names = [[runs]] if isinstance(runs, str) else [list(runs)] if runs else []
         options.draw(chosen.prepare(seeds, *names, **flags), then)
 
-    reads = " or ".join(f"{'runs/RUN/' * (kind in OF_RUNS)}{kind}.json" for kind in spec.reads)
+    where = "seed-N/LANGUAGE/" if spec in FLARES_FIGURES else "runs/RUN/"
+    reads = " or ".join(f"{where * (kind in OF_RUNS)}{kind}.json" for kind in spec.reads)
     command.__doc__ = (
         f"{spec.summary}\n\nPaper: {spec.paper}.\n"
         f"Reads: {reads}{f' {spec.hint}' if spec.hint else ''}.\n\nExample: lslo plot {spec.name}"
@@ -226,11 +229,12 @@ def command_of(spec: FigureSpec, then: str) -> Callable[..., None]:
 def everything(options: PlotOptions) -> None:
     """Draw every figure that the artifacts allow, and say what the others lack.
 
-    Paper: figures 1 to 6, and what gain over the base and cost look like.
+    Paper: figures 1 to 6, and what gain over the base and cost look like; of an experiment of FLARE its own.
     Reads: everything in the experiment's folder; of several seeds the means are drawn.
 
     Example: lslo plot all --style dark
     """
+    from lslo_cli.flare.folder import is_flares
     from lslo_cli.plots.catalogue import MissingFigure, draw_all
     from lslo_cli.plots.files import save
 
@@ -238,7 +242,8 @@ def everything(options: PlotOptions) -> None:
     style, formats, size = options.chosen_style(), options.chosen_formats(), options.size()
     folder = options.out or source.figures
     drawn = 0
-    for item in draw_all(seeds, style, **size):
+    flares = is_flares(source)
+    for item in draw_all(seeds, style, FLARES_FIGURES if flares else FIGURES, **size):
         if isinstance(item, MissingFigure):
             console.say(f"no {item.stem}: {item.reason.message}; {item.reason.hint}")
             continue
@@ -250,12 +255,13 @@ def everything(options: PlotOptions) -> None:
     if not drawn:
         raise InputError(f"nothing in {source.path} can be drawn", "make something: lslo weight-learn")
     figures = "1 figure" if drawn == 1 else f"{drawn} figures"
-    console.say(f"wrote {figures} to {folder}; next: {options.command('prune-report')}")
+    then = shlex.join(["lslo", "flare", "report", str(source.path)])
+    console.say(f"wrote {figures} to {folder}; next: {then if flares else options.command('prune-report')}")
 
 
-for number, spec in enumerate(FIGURES, start=1):
-    following = FIGURES[number % len(FIGURES)].name
-    app.command(spec.name)(command_of(spec, then=f"plot {following}"))
+for listed in (FIGURES, FLARES_FIGURES):
+    for number, spec in enumerate(listed, start=1):
+        app.command(spec.name)(command_of(spec, then=f"plot {listed[number % len(listed)].name}"))
 
 
 def show_text(figure: TextFigure) -> None:

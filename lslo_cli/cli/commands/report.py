@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
@@ -13,6 +14,9 @@ from lslo_cli.cli.flags import split_commas, takes
 from lslo_cli.cli.options import metric_option
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.metrics import SPBLEU
+
+if TYPE_CHECKING:
+    from lslo_cli.report import ReportDocument
 
 FORMATS = {"md": "md", "markdown": "md", "latex": "tex", "tex": "tex", "csv": "csv", "html": "html"}
 """Accepted names of formats, and the format that each stands for."""
@@ -49,6 +53,7 @@ class ReportOptions(ExperimentOptions):
 def report(options: ReportOptions) -> None:
     """Print the paper's tables with our scores beside the paper's, and which findings are reproduced.
 
+    Of an experiment of FLARE it prints the tables of lslo flare report.
     Paper: tables 1 to 4 and 7 to 10; as HTML with all figures, in one file.
     Reads: every artifact of the experiments; folders seed-1/, seed-2/ become mean and spread.
     Writes: the files of --output, or to stdout.
@@ -61,17 +66,46 @@ def report(options: ReportOptions) -> None:
     metric = metric_option(options.metric)
     folders = options.folders or [options.folder(options.resolve()).path]
     from lslo_cli.artifacts.lock import write_locked
-    from lslo_cli.report.building import TABLES, Format, build, write
-    from lslo_cli.report.reading import read_studies
+    from lslo_cli.report.building import Format, write
 
     formats = {Format(form) for _, form in outputs} or {Format(form)}
-    document = build(read_studies(folders, metric), numbers or TABLES, figures=Format.HTML in formats)
+    document = document_of(folders, metric, numbers, Format.HTML in formats)
     if not outputs:
         print(write(document, Format(form)), end="")
         return
     for path, form in outputs:
         write_locked(path, write(document, Format(form)))
         print(path)
+
+
+def document_of(
+    folders: Sequence[Path], metric: str, numbers: Sequence[int] | None, with_figures: bool
+) -> ReportDocument:
+    """The report on experiments of either paper, those of FLARE last.
+
+    Raises UsageError where tables of the first paper are wanted of FLARE's experiments alone.
+    """
+    from lslo_cli.artifacts.folder import ExperimentFolder
+    from lslo_cli.flare.folder import is_flares
+    from lslo_cli.report.building import TABLES, build
+    from lslo_cli.report.reading import read_studies
+
+    flares = [folder for folder in map(ExperimentFolder, folders) if is_flares(folder)]
+    others = [path for path in folders if ExperimentFolder(path) not in flares]
+    if not flares:
+        return build(read_studies(others, metric), numbers or TABLES, figures=with_figures)
+    from lslo_cli.flare.reporting import document_of_all
+
+    document = document_of_all(flares, with_figures)
+    if others:
+        first = build(read_studies(others, metric), numbers or TABLES, figures=with_figures)
+        return replace(first, sections=(*first.sections, *document.sections))
+    if numbers:
+        raise UsageError(
+            f"{flares[0].path} is an experiment of FLARE, of which there is no table {numbers[0]}",
+            "leave out --table",
+        )
+    return document
 
 
 def format_of(given: str | None, path: Path | None = None) -> str:

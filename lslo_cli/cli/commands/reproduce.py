@@ -38,7 +38,7 @@ class ReproduceOptions(StageOptions):
         list[str],
         Argument(
             metavar="TARGET...",
-            help="A recipe, such as table-1, figure-3 or demo; or tables, figures, all.",
+            help="A recipe, such as table-1, figure-3, demo or flare-demo; or tables, figures, all.",
         ),
     ]
     only: Annotated[
@@ -94,10 +94,11 @@ class ReproduceOptions(StageOptions):
 
 @takes(ReproduceOptions)
 def reproduce(options: ReproduceOptions) -> None:
-    """Make tables and figures of the paper, with every run behind them.
+    """Make tables and figures of the papers, with every run behind them.
 
     Up-to-date artifacts are kept and interrupted training is resumed, so the same line may be run again at
     any time. With --recipe the runs are those of another experiment, such as demo.
+    A recipe of FLARE is its translations, tuning, trainings, tests, figures and report.
     Writes: what the commands of the pipeline write, in the experiment's folder.
 
     Example: lslo reproduce table-1 figure-3 --recipe demo --seeds 2,3,4 --jobs 2
@@ -140,7 +141,12 @@ def print_jobs(options: ReproduceOptions, jobs: Jobs) -> None:
     from lslo_cli.reproduce import waves
 
     words = options.line()
-    notes = ("in this order before all others", "in any order or all at once", "after all others")
+    notes = (
+        "in this order before all others",
+        "in any order or all at once",
+        "after those, in any order or all at once",
+        "after all others",
+    )
     line = 1
     for wave, note in zip(waves(jobs), notes, strict=True):
         for job in wave:
@@ -174,9 +180,10 @@ def show_plan(options: ReproduceOptions, jobs: Jobs) -> None:
         return
     columns = ("job", "epochs", "updates", "trainable", "paper's", "memory", "")
     for place, rows in groupby(
-        sorted(plan, key=lambda each: _place(each.label)), key=lambda each: _place(each.label)
+        sorted(plan, key=lambda each: jobs[each.label].place), key=lambda each: jobs[each.label].place
     ):
-        console.show_table(str(options.results / place), columns, map(_cells, rows))
+        cells = (_cells(row, jobs[row.label].name) for row in rows)
+        console.show_table(str(options.results / place), columns, cells)
         console.results.print()
     todo = [each for each in plan if not each.current]
     console.show_facts(
@@ -190,8 +197,11 @@ def show_plan(options: ReproduceOptions, jobs: Jobs) -> None:
         show_submissions(options, jobs)
     if options.quiet:
         return
-    if not all(each.counted for each in plan):
+    estimated = {jobs[each.label].experiment.recipe.is_flares for each in plan if not each.counted}
+    if False in estimated:
         console.say("base model or text is not here: updates are estimated for the sentences of FLORES-101")
+    if True in estimated:
+        console.say("the task's files are not here: updates are estimated for as many rows as published")
     console.say("dry run: nothing was written")
 
 
@@ -206,20 +216,16 @@ def show_submissions(options: ReproduceOptions, jobs: Jobs) -> None:
     )
 
 
-def _cells(plan: Forecast) -> tuple[object, ...]:
+def _cells(plan: Forecast, name: str) -> tuple[object, ...]:
     from lslo_cli.models.work import in_binary_units
 
-    name, state = plan.label.rpartition("/")[2], "done" if plan.current else ""
+    state = "done" if plan.current else ""
     if not plan.epochs:
         return name, None, None, None, None, None, state
     updates = f"{plan.updates:,}" if plan.counted else f"~{plan.updates:,}"
     counts = (f"{n / 1e6:,.2f}M" if n else None for n in (plan.trainable, plan.trainable_paper_style))
     memory = in_binary_units(plan.memory.total) if plan.memory else None
     return name, plan.epochs, updates, *counts, memory, state
-
-
-def _place(label: str) -> str:
-    return label.rpartition("/")[0]
 
 
 def show_made(options: ReproduceOptions, jobs: Jobs) -> None:

@@ -1,0 +1,37 @@
+"""The list of FLARE's figures: ``lslo plot``, ``lslo report`` and ``lslo reproduce`` take it with the others.
+
+An entry names the function that prepares its figure: given folders of an experiment or of its seeds, it
+returns a :class:`~lslo_cli.plots.specs.PreparedFigure`, and raises InputError where none of the runs that it
+shows is there. Nothing here loads matplotlib.
+"""
+
+from __future__ import annotations
+
+from lslo_cli.plots.specs import FigureSpec
+
+READS = ("evaluation",)
+
+FIGURES = (
+    FigureSpec(
+        name="flare-languages",
+        summary="Draw the score of every method in every target language.",
+        source="lslo_cli.flare.figures:prepare_languages",
+        paper="FLARE, the scores behind its headline table",
+        reads=READS,
+    ),
+    FigureSpec(
+        name="flare-sources",
+        summary="Draw fusion functions with the right source and with those of the controls.",
+        source="lslo_cli.flare.figures:prepare_sources",
+        paper="none; the controls that FLARE's scores need",
+        reads=READS,
+    ),
+    FigureSpec(
+        name="flare-activations",
+        summary="Draw mean activations of source and target in the bottleneck, by dimension and by layer.",
+        source="lslo_cli.flare.figures:prepare_activations",
+        paper="FLARE, figure 5",
+        reads=READS,
+        hint="of the run flare",
+    ),
+)

@@ -1,0 +1,75 @@
+"""Noise in source texts, graded: a share of their words replaced, dropped or shuffled, drawn from a seed."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from lslo_cli.flare.examples import Example, Pairs, Question
+from lslo_cli.method.flare import SourceNoise
+
+WORD = re.compile(r"\S+")
+
+Change = Callable[[str, str], str]
+"""A text with noise in it, drawn from the text and a name of its own."""
+
+
+def with_noise(pairs: Pairs, kind: SourceNoise, share: float, seed: int) -> Pairs:
+    """Pairs whose sources have noise; targets and labels stay as they are.
+
+    A word is what stands between white space. Every word i of a source draws u_i from [0, 1), from ``seed``,
+    the row's id and the word's place alone, and is changed where u_i < ``share``: so a share is the expected
+    one, and what a lower share changes a higher one changes too. What a change is ``kind`` says:
+
+    - replace: another word in its place, drawn from all words of the split's sources, as often as each occurs
+    - drop: the word is taken out; of a text that would lose all, the word with the largest u_i stays
+    - shuffle: the changed words of a text change places among each other, at random
+
+    White space between words stays. The answer of a question keeps its words, and its place in the context
+    is found again.
+    """
+    if share == 0:
+        return pairs
+    words = [word for row in pairs.source for text in (row.text, row.pair) for word in WORD.findall(text)]
+
+    def change(text: str, name: str) -> str:
+        return _changed(text, kind, share, words, f"{seed} {name}")
+
+    return replace(pairs, source=tuple(_with_noise(row, change) for row in pairs.source))
+
+
+def _with_noise(row: Example | Question, change: Change) -> Example | Question:
+    text = change(row.text, f"{row.id} text")
+    if isinstance(row, Example):
+        return replace(row, text=text, pair=change(row.pair, f"{row.id} pair"))
+    start, end = row.label
+    before = change(row.pair[:start], f"{row.id} before")
+    after = change(row.pair[end:], f"{row.id} after")
+    return replace(row, text=text, pair=f"{before}{row.answer}{after}", start=len(before))
+
+
+def _changed(text: str, kind: SourceNoise, share: float, words: Sequence[str], name: str) -> str:
+    """A text whose words are changed; ``name`` is what its draws come from."""
+    places = [found.span() for found in WORD.finditer(text)]
+    draws = random.Random(f"noise {name}")
+    drawn = [draws.random() for _ in places]
+    chosen = [number for number, u in enumerate(drawn) if u < share]
+    if kind is SourceNoise.DROP and len(chosen) == len(places):
+        chosen = [number for number in chosen if drawn[number] != max(drawn)]
+    found = WORD.findall(text)
+    match kind:
+        case SourceNoise.REPLACE:
+            others = {n: random.Random(f"replaced {name} {n}").choice(words) for n in chosen}
+        case SourceNoise.DROP:
+            others = dict.fromkeys(chosen, "")
+        case SourceNoise.SHUFFLE:
+            order = random.Random(f"shuffled {name}").sample(chosen, len(chosen))
+            others = {number: found[other] for number, other in zip(chosen, order, strict=True)}
+    parts, end = [], 0
+    for number, (start, stop) in enumerate(places):
+        parts += [text[end:start], others.get(number, found[number])]
+        end = stop
+    changed = "".join([*parts, text[end:]])
+    return re.sub(r"\s{2,}", " ", changed) if kind is SourceNoise.DROP else changed

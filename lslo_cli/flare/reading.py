@@ -1,0 +1,80 @@
+"""The evaluations of a FLARE experiment, read and checked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.errors import InputError
+from lslo_cli.flare.folder import evaluations as all_evaluations
+from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
+from lslo_cli.flare.study import FlareStudy
+from lslo_cli.recipe import recorded
+
+Evaluation = Artifact[FlareEvaluationResult]
+
+
+def read_study(folders: Sequence[ExperimentFolder]) -> FlareStudy:
+    """What :func:`read_evaluations` finds, with the training behind each. Raises InputError as it does."""
+    return study_of(read_evaluations(folders))
+
+
+def study_of(found: Mapping[Path, Evaluation]) -> FlareStudy:
+    """Evaluations as a study. Raises InputError where the training behind one is missing or damaged."""
+    evaluations, trainings = {}, {}
+    for path, artifact in found.items():
+        key = artifact.seed, artifact.result.language
+        evaluations[key] = artifact.result
+        trainings[key] = store.read(path.with_name("training.json"), FlareTrainingResult).result
+    return FlareStudy(evaluations, trainings)
+
+
+def read_evaluations(folders: Sequence[ExperimentFolder]) -> dict[Path, Evaluation]:
+    """Every evaluation in folders of an experiment or of its seeds, by path.
+
+    Raises InputError where there is none, where one is damaged or stale, where two are of one seed and
+    language, and where they were made with different settings, models or texts.
+    """
+    found: dict[Path, Evaluation] = {}
+    keys: dict[tuple[int, str], Path] = {}
+    for path in (path for folder in folders for path in all_evaluations(folder)):
+        artifact = store.read(path, FlareEvaluationResult)
+        store.check_fresh(path, artifact, FlareEvaluationResult.command)
+        other = keys.setdefault((artifact.seed, artifact.result.language), path)
+        if other != path:
+            raise InputError(
+                f"{other} and {path} are both of {artifact.result.language}, seed {artifact.seed}",
+                "name one of the two folders",
+            )
+        found[path] = artifact
+        _check_alike(path, list(found.values()))
+    if not found:
+        where = ", ".join(str(folder.path) for folder in folders)
+        raise InputError(f"no evaluation in {where}", f"make it first: {FlareEvaluationResult.command}")
+    return found
+
+
+def _check_alike(path: Path, artifacts: Sequence[Evaluation]) -> None:
+    """Raise InputError where the last artifact does not belong with the others."""
+    first, last = artifacts[0], artifacts[-1]
+    texts = {(text.split, text.digest) for artifact in artifacts for text in artifact.data}
+    different = {
+        "settings": _settings(first) != _settings(last),
+        "task model": first.model.digest != last.model.digest,
+        "test text": len(texts) != len({split for split, _ in texts}),
+    }
+    for what, differs in different.items():
+        if differs:
+            raise InputError(
+                f"{path} was made with other {what} than {first.result.language} of seed {first.seed}",
+                "report them apart: keep each in an experiment of its own",
+            )
+
+
+def _settings(artifact: Evaluation) -> object:
+    """The settings that must be the same in all artifacts."""
+    made_with = recorded(artifact.recipe)
+    return FlareEvaluationResult.settings(made_with) if made_with else artifact.recipe["flare"]

@@ -1,0 +1,64 @@
+"""Making one job of FLARE: translations, the tuning, a method's training, the tests of all, the report."""
+
+from __future__ import annotations
+
+from lslo_cli.artifacts import store
+from lslo_cli.errors import InputError
+from lslo_cli.events import OnEvent
+from lslo_cli.flare import commands
+from lslo_cli.flare.folder import LanguageFolder
+from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
+from lslo_cli.flare.runs import TUNING
+from lslo_cli.flare.translating import seems_translated, translate_task
+from lslo_cli.reproduce.job import FlareJob, FlareStage
+from lslo_cli.tasks.experiment import Written
+from lslo_cli.tasks.freshness import seems_current
+
+
+def make_flare(job: FlareJob, on_event: OnEvent) -> bool:
+    """Make what a job is for, where it is not up to date; returns False where it was."""
+    experiment = job.experiment
+    seed = commands.Seed(experiment, experiment.recipe.seed, on_event)
+    match job.kind:
+        case FlareStage.TRANSLATE:
+            made = list(translate_task(experiment, on_event=on_event, languages=[job.language]))
+            return not all(written.up_to_date for written in made)
+        case FlareStage.TUNE:
+            return not commands.tuned(seed).up_to_date
+        case FlareStage.TRAIN:
+            assert job.run
+            return not commands.trained(seed, job.language, [job.run]).up_to_date
+        case FlareStage.EVALUATE:
+            return not commands.evaluated(seed, job.language).up_to_date
+        case FlareStage.REPORT:
+            from lslo_cli.flare.reporting import write_report  # takes seconds to load, and others need it not
+
+            write_report(experiment.folder)
+    return True
+
+
+def is_flare_current(job: FlareJob) -> bool:
+    """Whether artifacts say that a job is done; when it is its turn, texts and models count as well."""
+    experiment = job.experiment
+    recipe = experiment.recipe
+    folder = LanguageFolder.of(experiment.folder, recipe.seed, job.language)
+    model = recipe.flare.model
+    match job.kind:
+        case FlareStage.TRANSLATE:
+            return seems_translated(experiment, job.language)
+        case FlareStage.TUNE | FlareStage.TRAIN:
+            name = str(job.run) if job.run else TUNING
+            current = seems_current(folder.training, FlareTrainingResult, recipe, model)
+            return current and name in _runs(folder)
+        case FlareStage.EVALUATE:
+            return seems_current(folder.evaluation, FlareEvaluationResult, recipe, model)
+    return False
+
+
+def _runs(folder: LanguageFolder) -> set[str]:
+    """The runs of a training whose weights are there."""
+    try:
+        artifact = store.read(folder.training, FlareTrainingResult)
+    except InputError:
+        return set()
+    return set(commands.whole_runs(Written(folder.training, artifact)))

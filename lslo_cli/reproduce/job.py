@@ -1,0 +1,117 @@
+"""One thing to make, and what it needs before it can be made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lslo_cli.artifacts.folder import BASE_RUN
+from lslo_cli.method.flare import FlareRun
+from lslo_cli.recipe import Stage
+from lslo_cli.tasks import Experiment
+
+Jobs = Mapping[str, "Job"]
+"""Jobs by label, those that others need before them."""
+
+EVALUATION = 3
+"""Epochs of training that translating the test text counts for: about as long as it takes."""
+
+
+class JobKind(StrEnum):
+    """What a job makes beside the stages: a run with its scores, or a figure."""
+
+    RUN = "run"
+    FIGURE = "figure"
+
+
+class FlareStage(StrEnum):
+    """What an experiment of FLARE is made of, beside its figures."""
+
+    TRANSLATE = "translate"
+    """A language's texts, where the recipe says that they are translated."""
+    TUNE = "tune"
+    """A seed's model, on the source language."""
+    TRAIN = "train"
+    """One method on one language."""
+    EVALUATE = "evaluate"
+    """All methods on one language."""
+    REPORT = "report"
+    """The tables."""
+
+
+Kind = Stage | JobKind | FlareStage
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing to make; ``label`` is its place and name, as ``demo/seed-2/2-2-8``.
+
+    ``needs`` are the labels of jobs before it, and ``runs`` those that a figure shows or a report counts.
+    """
+
+    label: str
+    kind: Kind
+    experiment: Experiment
+    needs: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """What its label begins with: the experiment, or one of its seeds."""
+        return self.label.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The name of the run, stage or figure."""
+        return self.label.removeprefix(f"{self.place}/")
+
+    @property
+    def epochs(self) -> int:
+        """The epochs it trains."""
+        recipe = self.experiment.recipe
+        match self.kind:
+            case Stage.WEIGHT_LEARN:
+                return recipe.weight_learn.epochs or recipe.fit.epochs
+            case Stage.ESTIMATE | Stage.ESTIMATE_LANGUAGE:
+                return recipe.estimate_subspace.epochs or recipe.fit.epochs
+            case JobKind.RUN if self.name != BASE_RUN:
+                return recipe.fit.epochs
+        return 0
+
+    @property
+    def steps(self) -> int:
+        """Its share of all work: the epochs that it trains, and :data:`EVALUATION` where it translates."""
+        return self.epochs + (EVALUATION if self.kind is JobKind.RUN else 0)
+
+
+@dataclass(frozen=True)
+class FlareJob(Job):
+    """A job of FLARE, of one language and seed where it is, as ``flare-demo/seed-1/qne/lora``.
+
+    ``run`` is the method that it trains.
+    """
+
+    language: str = ""
+    run: FlareRun | None = None
+
+    @property
+    def place(self) -> str:
+        """The experiment, or one of its seeds."""
+        experiment = self.experiment.recipe.experiment
+        seed = f"{experiment}/seed-{self.experiment.recipe.seed}"
+        return seed if self.label.startswith(f"{seed}/") else experiment
+
+    @property
+    def epochs(self) -> int:
+        """The epochs it trains."""
+        settings = self.experiment.recipe.flare
+        if self.kind is FlareStage.TUNE:
+            return settings.english_epochs or settings.epochs
+        return settings.epochs if self.run and self.run.method.trains else 0
+
+    @property
+    def steps(self) -> int:
+        """Its share of all work: the epochs that it trains, and :data:`EVALUATION` where it reads a test."""
+        reads = self.kind in (FlareStage.TRANSLATE, FlareStage.EVALUATE)
+        return self.epochs + (EVALUATION if reads else 0)

@@ -1,0 +1,91 @@
+"""Noise in sources: what is changed, how much of it, and that nothing else is."""
+
+import re
+
+import pytest
+
+from lslo_cli.errors import UsageError
+from lslo_cli.flare.examples import Example, Pairs, Question
+from lslo_cli.flare.noise import with_noise
+from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
+from lslo_cli.flare.setup import prepare
+from lslo_cli.method.flare import SourceNoise
+from lslo_cli.recipe import resolve
+
+WORDS = [f"w{number}" for number in range(400)]
+LONG = Example("1", " ".join(WORDS), 0)
+SHORT = Example("2", "one", 1, "two  words")
+PAIRS = Pairs((LONG, SHORT), (Example("1", "a", 0), Example("2", "b", 1)))
+
+
+def noisy(kind, share, seed=1, pairs=PAIRS):
+    return with_noise(pairs, kind, share, seed)
+
+
+def changed(kind, share, seed=1):
+    """The places of the long source's words that are not what they were."""
+    words = noisy(kind, share, seed).source[0].text.split()
+    return {place for place, (one, other) in enumerate(zip(WORDS, words, strict=True)) if one != other}
+
+
+def test_no_noise_leaves_everything_and_noise_only_the_sources():
+    assert noisy(SourceNoise.DROP, 0) is PAIRS
+    for kind in SourceNoise:
+        found = noisy(kind, 0.5)
+        assert found.target == PAIRS.target and found.source[0].text != LONG.text
+        assert [(row.id, row.label) for row in found.source] == [("1", 0), ("2", 1)]
+        assert found == noisy(kind, 0.5) and found != noisy(kind, 0.5, seed=2)
+
+
+def test_the_share_is_that_of_the_words_and_a_higher_one_changes_more_of_the_same():
+    for share in (0.1, 0.4, 0.8):
+        assert len(changed(SourceNoise.REPLACE, share)) == pytest.approx(400 * share, abs=30)
+    assert changed(SourceNoise.REPLACE, 0.2) < changed(SourceNoise.REPLACE, 0.5)
+    kept = [noisy(SourceNoise.DROP, share).source[0].text.split() for share in (0.2, 0.5)]
+    assert set(kept[1]) < set(kept[0]) < set(WORDS) and kept[0] == sorted(kept[0], key=WORDS.index)
+
+
+def test_replaced_words_are_words_of_the_sources_and_shuffled_ones_the_same():
+    words = {*WORDS, "one", "two", "words"}
+    assert set(noisy(SourceNoise.REPLACE, 1).source[0].text.split()) < words
+    assert sorted(noisy(SourceNoise.SHUFFLE, 0.7).source[0].text.split()) == sorted(WORDS)
+    assert re.fullmatch(r"\S+  \S+", noisy(SourceNoise.REPLACE, 1).source[1].pair)  # spaces are as they were
+
+
+def test_a_text_keeps_a_word():
+    row = noisy(SourceNoise.DROP, 1).source[1]
+    assert row.text == "one" and row.pair.strip() in ("two", "words")
+
+
+@pytest.mark.parametrize("kind", SourceNoise)
+def test_an_answer_stays_whole_and_is_found_at_its_new_place(kind):
+    context = "some words (the right answer), and more words after it"
+    question = Question("q", "what is it?", context, "the right answer", context.index("the right"))
+    pairs = Pairs((question,), (question,))
+    (row,) = noisy(kind, 0.8, pairs=pairs).source
+    assert row.pair[slice(*row.label)] == "the right answer" and row.pair != context
+
+
+def test_training_has_its_noise_and_tests_get_theirs_later():
+    noise = {"flare.train_noise": 0.5, "flare.test_noise": (0.0, 0.5)}
+    clean, noisy_one = (prepare(resolve("flare-demo", {**given, "seed": 1})) for given in (
+        {"flare.translated": ()}, {"flare.translated": (), **noise}
+    ))  # fmt: skip
+    for split, same in (("train", False), ("dev", False), ("test", True)):
+        one, other = clean.pairs("qsi", split), noisy_one.pairs("qsi", split)
+        assert one.target == other.target and (one.source == other.source) is same
+    assert clean.pairs("en", "train") == noisy_one.pairs("en", "train")
+
+
+def test_other_noise_in_tests_leaves_trainings_as_they_are():
+    one, other = resolve("flare-demo"), resolve("flare-demo", {"flare.test_noise": (0.0, 0.2)})
+    assert FlareTrainingResult.settings(one) == FlareTrainingResult.settings(other)
+    assert FlareEvaluationResult.settings(one) != FlareEvaluationResult.settings(other)
+    trained = resolve("flare-demo", {"flare.train_noise": 0.2})
+    assert FlareTrainingResult.settings(one) != FlareTrainingResult.settings(trained)
+
+
+@pytest.mark.parametrize("shares", [(), (0.2, 0.2), (1.5,)])
+def test_shares_that_cannot_be_meant_are_refused(shares):
+    with pytest.raises(UsageError, match=r"'flare.test_noise' cannot be"):
+        resolve("flare-demo", {"flare.test_noise": shares})

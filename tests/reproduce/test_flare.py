@@ -1,0 +1,172 @@
+"""FLARE's experiments as jobs: what there is to do, in what order, and doing it."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lslo_cli.cli.app import app
+from lslo_cli.errors import UsageError
+from lslo_cli.events import Noted
+from lslo_cli.reproduce import FlareStage, JobKind, execute, find_targets, is_current, jobs_of, only, waves
+
+SMALL = """
+extends = "flare-demo"
+name = "small-flare"
+
+[flare]
+languages = ["qsi"]
+seeds = [1, 2]
+runs = ["translate-test", "lora", "flare"]
+translations = "{folder}/translations"
+train_rows = 30
+epochs = 1
+english_epochs = 1
+
+[reproduce]
+figures = ["flare-languages"]
+"""
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A recipe of seconds."""
+    folder = tmp_path_factory.mktemp("recipe")
+    path = folder / "small-flare.toml"
+    path.write_text(SMALL.format(folder=folder.as_posix()))
+    return str(path)
+
+
+def jobs(recipe, results, seeds=()):
+    return jobs_of(find_targets([recipe]), Path(results), seeds, "lslo test")
+
+
+def lslo(*arguments):
+    return CliRunner().invoke(app, list(arguments), prog_name="lslo")
+
+
+@pytest.mark.parametrize("name", ["flare-demo", "flare-nusax", "flare-xnli", "flare-tydiqa"])
+def test_every_experiment_of_flare_is_jobs_each_after_what_it_needs(name, tmp_path):
+    found = jobs(name, tmp_path)
+    before = set()
+    for label, job in found.items():
+        assert before.issuperset(job.needs)
+        before.add(label)
+    settings = found[f"{name}/report"].experiment.recipe.flare
+    count = {kind: sum(job.kind is kind for job in found.values()) for kind in FlareStage}
+    seeds, languages = len(settings.seeds), len(settings.languages)
+    assert count == {
+        FlareStage.TRANSLATE: languages if settings.translated else 0,
+        FlareStage.TUNE: seeds,
+        FlareStage.TRAIN: seeds * languages * len(settings.runs),
+        FlareStage.EVALUATE: seeds * languages,
+        FlareStage.REPORT: 1,
+    }
+    assert [job.name for job in found.values() if job.kind is JobKind.FIGURE]
+
+
+def test_seeds_are_those_asked_for_and_parts_bring_what_they_need(small, tmp_path):
+    found = jobs(small, tmp_path, seeds=(5,))
+    assert list(only(found, ["lora"])) == [
+        "small-flare/qsi/translate", "small-flare/seed-5/en/tuning", "small-flare/seed-5/qsi/lora",
+    ]  # fmt: skip
+    test = found["small-flare/seed-5/qsi/test"]
+    assert set(test.needs) == {
+        f"small-flare/seed-5/qsi/{run}" for run in ("translate-test", "lora", "flare-add-relu-1")
+    }
+    assert (test.experiment.recipe.seed, test.place, test.name) == (5, "small-flare/seed-5", "qsi/test")
+    labels = [[job.label.partition("/")[2] for job in wave] for wave in waves(found)]
+    assert labels[0] == ["qsi/translate", "seed-5/en/tuning"]
+    assert labels[2:] == [["seed-5/qsi/test"], ["flare-languages", "report"]]
+
+
+def test_what_belongs_to_the_other_paper_is_refused(small):
+    for targets, recipe in ((["table-1"], "flare-demo"), (["flare-demo"], "demo")):
+        with pytest.raises(UsageError, match="'flare-demo' is an experiment of FLARE, and"):
+            find_targets(targets, recipe)
+    with pytest.raises(UsageError, match="data.path = x has no effect on 'flare-nusax'") as error:
+        find_targets(["flare-nusax"], None, {"data.path": "x"})
+    assert "--set flare.data=" in error.value.hint
+
+
+@pytest.fixture(scope="module")
+def done(small, tmp_path_factory):
+    """The small experiment, made by two processes, and its notes."""
+    results, notes = tmp_path_factory.mktemp("results"), []
+    execute(jobs(small, results), processes=2, on_event=notes.append)
+    return results
+
+
+def test_everything_is_made_reported_and_then_kept(done, small):
+    folder = done / "small-flare"
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.json")} == {
+        f"seed-{seed}/{name}.json"
+        for seed in (1, 2)
+        for name in ("en/training", "qsi/training", "qsi/evaluation")
+    }
+    training = json.loads((folder / "seed-1/qsi/training.json").read_text())["result"]
+    assert [run["run"] for run in training["runs"]] == ["translate-test", "lora", "flare:add-relu:1"]
+    assert (folder / "figures/languages.pdf").is_file()
+    assert "flare:add-relu:1" in (folder / "report.md").read_text()
+    found, events = jobs(small, done), []
+    last = {job.label for job in found.values() if job.name in ("report", "flare-languages")}
+    assert {label for label, job in found.items() if not is_current(job)} == last
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")}
+    execute(found, on_event=events.append)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")} == before
+    kept = [e.text for e in events if isinstance(e, Noted) and e.text.startswith("up to date")]
+    assert len(kept) == len(found) - len(last)
+
+
+def test_a_lost_run_is_the_only_one_that_is_trained_again(done, small):
+    weights = done / "small-flare/seed-2/qsi/weights"
+    kept = (weights / "lora.safetensors").stat().st_mtime_ns
+    (weights / "flare-add-relu-1.safetensors").unlink()
+    found = jobs(small, done)
+    undone = [job.name for job in found.values() if not is_current(job)]
+    assert undone == ["qsi/flare-add-relu-1", "flare-languages", "report"]
+    execute(only(found, ["seed-2/qsi/flare-add-relu-1"]))
+    assert (weights / "flare-add-relu-1.safetensors").is_file()
+    assert (weights / "lora.safetensors").stat().st_mtime_ns == kept
+
+
+def test_the_plan_and_the_lines_of_a_cluster(small, tmp_path):
+    plan = lslo("reproduce", small, "--results", str(tmp_path), "--dry-run", "--json")
+    rows = {row["label"]: row for row in json.loads(plan.stdout)}
+    tuning, lora = (rows[f"small-flare/seed-1/{name}"] for name in ("en/tuning", "qsi/lora"))
+    assert (tuning["updates"], lora["epochs"]) == (2, 1)
+    shown = lslo("reproduce", "flare-nusax", "--results", str(tmp_path), "--dry-run")
+    assert "qhe" not in shown.stdout and "updates are estimated for as many rows as published" in shown.stderr
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    assert not list(tmp_path.iterdir())
+    printed = lslo("reproduce", small, "--seeds", "7", "--print-jobs")
+    lines = printed.stdout.splitlines()
+    assert len(lines) == 1 + 1 + 3 + 1 + 2
+    assert printed.stderr.splitlines()[-2:] == [
+        "lines 6 to 6: after those, in any order or all at once",
+        "lines 7 to 8: after all others",
+    ]
+    words = shlex.split(next(line for line in lines if line.endswith("seed-7/qsi/lora")))
+    part = lslo(*words[1:], "--dry-run", "--json")
+    assert [row["label"] for row in json.loads(part.stdout)] == [
+        "small-flare/qsi/translate", "small-flare/seed-7/en/tuning", "small-flare/seed-7/qsi/lora",
+    ]  # fmt: skip
+
+
+def test_report_and_plot_know_an_experiment_of_flare(done, small, monkeypatch):
+    folder = done / "small-flare"
+    report = lslo("report", str(folder))
+    assert report.exit_code == 0 and "# FLARE and what it is compared with" in report.stdout
+    assert "| flare:add-relu:1 |" in report.stdout
+    refused = lslo("report", str(folder), "--table", "1")
+    assert refused.exit_code == 2 and "is an experiment of FLARE" in refused.stderr
+    folder_of_figures = done / "drawn"
+    one = ["--recipe", small, "--results", str(done), "--out", str(folder_of_figures), "--format", "png"]
+    drawn = lslo("plot", "flare-sources", *one)
+    assert drawn.exit_code == 0, drawn.stderr
+    assert [path.name for path in folder_of_figures.iterdir()] == ["sources.png"]
+    every = lslo("plot", "all", *one)
+    assert every.exit_code == 0, every.stderr
+    assert {path.stem for path in folder_of_figures.iterdir()} == {"languages", "sources", "activations"}
