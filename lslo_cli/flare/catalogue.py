@@ -34,4 +34,12 @@ FIGURES = (
         reads=READS,
         hint="of the run flare",
     ),
+    FigureSpec(
+        name="flare-noise",
+        summary="Draw scores against noise in the sources: FLARE, LoRA, translate-test and input fusion.",
+        source="lslo_cli.flare.figures:prepare_noise",
+        paper="none; where fusion pays",
+        reads=READS,
+        hint="with several shares in flare.test_noise",
+    ),
 )

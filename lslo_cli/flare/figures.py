@@ -7,12 +7,20 @@ from statistics import fmean
 
 from lslo_cli.errors import InputError
 from lslo_cli.flare import plots
-from lslo_cli.flare.reading import read_study
+from lslo_cli.flare.reading import read_evaluations, read_study, study_of
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.flare.tables import GIVEN
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
 from lslo_cli.plots.runs import Seeds
 from lslo_cli.plots.specs import PreparedFigure
+
+AGAINST_NOISE = (
+    FlareMethod.FLARE,
+    FlareMethod.LORA,
+    FlareMethod.TRANSLATE_TEST,
+    FlareMethod.INPUT_FUSION,
+)
+"""The methods whose scores are drawn against noise."""
 
 
 def prepare_languages(seeds: Seeds) -> PreparedFigure:
@@ -54,6 +62,28 @@ def prepare_activations(seeds: Seeds) -> PreparedFigure:
         "Mean activation of source and target in the bottleneck: of the first query adapter by dimension "
         "(FLARE's figure 5), and by layer.",
         partial(plots.activations, probed),
+    )
+
+
+def prepare_noise(seeds: Seeds) -> PreparedFigure:
+    """Scores of FLARE and of what it must beat, by the share of words that were changed in the sources."""
+    found = read_evaluations(seeds)
+    study = study_of(found)
+    if len(study.noise) < 2:
+        raise InputError(
+            f"all tests of this study have {study.noise[0]:.0%} of noise in their sources",
+            "test with more: lslo flare evaluate --set flare.test_noise=[0,0.2,0.4]",
+        )
+    runs = [run for method in AGAINST_NOISE if (run := study.run_of(method))]
+    scores = {
+        run: {share: list(study.averages_with_noise(run, share).values()) for share in study.noise}
+        for run in runs
+    }
+    settings = next(iter(found.values())).recipe["flare"]
+    return PreparedFigure(
+        "noise",
+        "Score against noise in the sources of tests: mean over languages, 95 % interval over seeds.",
+        partial(plots.noise, scores, study.metric, settings["source_noise"], settings["train_noise"]),
     )
 
 

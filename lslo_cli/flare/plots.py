@@ -10,8 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lslo_cli.flare.results import Activation
+from lslo_cli.method.statistics import interval_over_seeds
 from lslo_cli.plots.style import (
+    COLUMN_WIDTH,
     DASHES,
+    LEGEND_LINE,
     MARKERS,
     PAGE_WIDTH,
     Look,
@@ -141,6 +144,45 @@ def activations(
     by_dimension.set_ylabel("Mean activation")
     legend_below(by_dimension, columns=2)
     title(figure, look, "Activations of source and target in the bottleneck")
+    return figure
+
+
+@styled
+def noise(
+    scores: Mapping[str, Mapping[float, Sequence[float]]],
+    metric: str,
+    kind: str,
+    trained_with: float,
+    *,
+    width: float = COLUMN_WIDTH,
+    style: Style = Style.PAPER,
+) -> Figure:
+    """Scores against the share of words that were changed in the sources of tests.
+
+    ``scores`` are by run, then by share from 0 to 1: one for each seed, a mean over languages. Bars are the
+    95 % interval of the mean over seeds (Student's t), where there are at least two. ``kind`` is what was
+    done to words, ``trained_with`` the share of them in training.
+    """
+    look = style.look
+    figure = new_figure(look, width, 2.1 + LEGEND_LINE * len(scores))
+    axes = figure.subplots()
+    for number, (run, by_share) in enumerate(scores.items()):
+        shares = sorted(share for share, values in by_share.items() if values)
+        means = [fmean(by_share[share]) for share in shares]
+        intervals = [interval_over_seeds(by_share[share]) for share in shares]
+        axes.errorbar(
+            [100 * share + 0.6 * (number - (len(scores) - 1) / 2) for share in shares], means,
+            yerr=[each.high - mean if each else 0.0 for each, mean in zip(intervals, means, strict=True)],
+            color=look.series[number], marker=MARKERS[number], linestyle=DASHES[number % len(DASHES)],
+            elinewidth=0.8, capsize=1.5, label=run,
+        )  # fmt: skip
+    axes.set(xlabel="Words changed in the source, %", ylabel=f"{metric}, mean over languages")
+    legend_below(axes)
+    counts = {len(values) for by_share in scores.values() for values in by_share.values()}
+    seeds = " to ".join(map(str, sorted({min(counts), max(counts)})))
+    interval = "Bars: 95 % interval over seeds" if max(counts) > 1 else "One seed"
+    note(figure, look, f"Noise: {kind}; {trained_with:.0%} in training. {interval} ({seeds}).")
+    title(figure, look, "Score against noise in the sources")
     return figure
 
 

@@ -85,7 +85,12 @@ def _facts(study: FlareStudy, artifacts: Sequence[Evaluation]) -> Iterator[tuple
     )
     yield "Target languages", ", ".join(study.languages)
     yield "Test text", f"{distinct(text.path for item in artifacts for text in item.data)}, {rows} rows each"
-    yield "Metric", f"{study.metric}, 0 to 100"
+    beside = ", with token F1 beside it" if study.has_token_f1 else ""
+    yield "Metric", f"{study.metric}, 0 to 100{beside}"
+    if len(study.noise) > 1 or study.noise[0] or settings.get("train_noise"):
+        shares = ", ".join(f"{share:.0%}" for share in study.noise)
+        training = f"{settings['train_noise']:.0%} in training"
+        yield "Noise in sources", f"{settings['source_noise']}: {shares} of words in tests, {training}"
     yield (
         "Training",
         f"{settings['epochs']} epochs, batches of {settings['batch_size']}, lr {settings['lr']:g}, "

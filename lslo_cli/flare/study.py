@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
 from statistics import fmean
 
 from lslo_cli.errors import InputError
@@ -23,6 +25,15 @@ Key = tuple[int, str]
 
 Answers = Mapping[Key, str]
 """Answers to the tests, one digit for each row."""
+
+
+Score = Callable[[Prediction], float | None]
+"""Which score of a test is meant."""
+
+SCORE: Score = attrgetter("score")
+"""That of the task."""
+TOKEN_F1: Score = attrgetter("token_f1")
+"""The second score of questions."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,7 @@ class FlareStudy:
         """The run that a bare method stands for: its default, or else the first there is."""
         return next((run for run in self.runs if FlareRun.parse(run).method == method), None)
 
-    @property
+    @cached_property
     def noise(self) -> list[float]:
         """The shares of words that were changed in the tests' sources, that of tables and controls first."""
         tests = (test for result in self.evaluations.values() for test in result.predictions)
@@ -90,20 +101,38 @@ class FlareStudy:
         tests = self.tests(run, noise=noise if reads else None)
         return self._means({key: test.score for key, test in tests.items()})
 
-    def by_language(self, run: str, source: SourceGiven = SourceGiven.MATCHED) -> dict[str, Spread]:
+    @property
+    def has_token_f1(self) -> bool:
+        """Whether answers have token F1 beside the task's score, as those to questions do."""
+        return any(
+            test.token_f1 is not None for result in self.evaluations.values() for test in result.predictions
+        )
+
+    def by_language(
+        self, run: str, source: SourceGiven = SourceGiven.MATCHED, score: Score = SCORE
+    ) -> dict[str, Spread]:
         """A run's scores in every language, over seeds."""
         found: dict[str, list[float]] = {}
-        for (_, language), test in self.tests(run, source).items():
-            found.setdefault(language, []).append(test.score)
+        for (_, language), value in self._scored(run, source, score).items():
+            found.setdefault(language, []).append(value)
         return {language: Spread.of(found[language]) for language in self.languages if language in found}
 
-    def averages(self, run: str, source: SourceGiven = SourceGiven.MATCHED) -> dict[int, float]:
+    def averages(
+        self, run: str, source: SourceGiven = SourceGiven.MATCHED, score: Score = SCORE
+    ) -> dict[int, float]:
         """A run's mean over languages, for every seed that has all of them."""
-        return self._means({key: test.score for key, test in self.tests(run, source).items()})
+        return self._means(self._scored(run, source, score))
 
-    def average(self, run: str, source: SourceGiven = SourceGiven.MATCHED) -> Spread | None:
+    def average(
+        self, run: str, source: SourceGiven = SourceGiven.MATCHED, score: Score = SCORE
+    ) -> Spread | None:
         """A run's mean over languages, over seeds; None where no seed has all languages."""
-        return spread(self.averages(run, source).values())
+        return spread(self.averages(run, source, score).values())
+
+    def _scored(self, run: str, source: SourceGiven, score: Score) -> dict[Key, float]:
+        """A run's scores by seed and language, where it has that score."""
+        found = {key: score(test) for key, test in self.tests(run, source).items()}
+        return {key: value for key, value in found.items() if value is not None}
 
     def answers(self, run: str, source: SourceGiven = SourceGiven.MATCHED) -> Answers:
         """A run's answers to every test."""

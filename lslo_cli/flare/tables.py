@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from statistics import median
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean, median
 
 from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.flare.controls import Checked, check_table, checked_runs
 from lslo_cli.flare.findings import PAPERS_TASKS, claim_table
-from lslo_cli.flare.study import FlareStudy
+from lslo_cli.flare.study import SCORE, TOKEN_F1, FlareStudy, Score
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
 from lslo_cli.method.task_scores import average_ranks
 from lslo_cli.paper import flare_table
+from lslo_cli.report.study import spread
 from lslo_cli.report.table import (
     Cell,
     Column,
@@ -47,6 +48,10 @@ def flare_tables(study: FlareStudy, model: ModelIdentity) -> Iterator[Table]:
     """All of them, in the order of a report. ``model`` is the task model that was tuned."""
     checked = checked_runs(study)
     yield score_table(study, checked)
+    if study.has_token_f1:
+        yield score_table(study, checked, "token F1", TOKEN_F1)
+    if len(study.noise) > 1:
+        yield noise_table(study)
     yield control_table(study)
     yield check_table(checked)
     yield claim_table(study, checked)
@@ -56,21 +61,27 @@ def flare_tables(study: FlareStudy, model: ModelIdentity) -> Iterator[Table]:
     yield cost_table(study)
 
 
-def score_table(study: FlareStudy, checked: Mapping[str, Checked]) -> Table:
-    """Every run's score in every language, fused ones with each source, and what controls say of them."""
+def score_table(
+    study: FlareStudy, checked: Mapping[str, Checked], metric: str = "", score: Score = SCORE
+) -> Table:
+    """Every run's score in every language, fused ones with each source, and what controls say of them.
+
+    ``score`` is which of the tests' scores, and ``metric`` its name; without it the task's own.
+    """
     rows = []
     for run in study.runs:
         result = checked.get(run)
         fuses = FlareRun.parse(run).method.fuses
         for source, name in GIVEN.items():
-            scores = study.by_language(run, source)
+            scores = study.by_language(run, source, score)
             if scores:
                 is_right = source is SourceGiven.MATCHED
                 cells = (scores.get(language) for language in study.languages)
                 reading = result.reading.value if result and is_right else None
-                rows.append((run, name if fuses else "", *cells, study.average(run, source), reading))
+                average = study.average(run, source, score)
+                rows.append((run, name if fuses else "", *cells, average, reading))
     return Table(
-        f"{study.metric} by target language",
+        f"{metric or study.metric} by target language",
         (
             Column("Run"),
             Column("Source"),
@@ -86,6 +97,41 @@ def score_table(study: FlareStudy, checked: Mapping[str, Checked]) -> Table:
             "shuffled sources.",
         ),
     )
+
+
+def noise_table(study: FlareStudy) -> Table:
+    """Every run's score by the share of words that were changed in its sources, and what FLARE gains."""
+    averages = {run: [study.averages_with_noise(run, share) for share in study.noise] for run in study.runs}
+    rows: list[tuple[Cell, ...]] = [
+        (run, *(Spread.of(list(each.values())) if each else None for each in by_share))
+        for run, by_share in averages.items()
+    ]
+    fused = study.run_of(FlareMethod.FLARE)
+    plain = [run for run in map(str, (FlareMethod.LORA, FlareMethod.TRANSLATE_TEST)) if run in averages]
+    if fused and len(plain) == 2:
+        gains = [
+            _gain(averages[fused][place], [averages[run][place] for run in plain])
+            for place in range(len(study.noise))
+        ]
+        rows.append((f"{fused}, over the better of {' and '.join(plain)}", *gains))
+    return Table(
+        f"{study.metric} by noise in the sources of tests",
+        (Column("Run"), *(Column(f"{share:.0%} of words", two_decimals) for share in study.noise)),
+        tuple(rows),
+        notes=(
+            "Means over languages ± sample standard deviation over seeds. Runs that read no source have one "
+            "score. The last row is of differences within a seed, the better run by its mean over seeds.",
+        ),
+    )
+
+
+def _gain(ours: Mapping[int, float], plain: Sequence[Mapping[int, float]]) -> Spread | None:
+    """What a run scores over the better of others, within every seed that both have."""
+    there = [each for each in plain if each]
+    if not there:
+        return None
+    best = max(there, key=lambda each: fmean(each.values()))
+    return spread(ours[seed] - best[seed] for seed in ours if seed in best)
 
 
 def control_table(study: FlareStudy) -> Table:

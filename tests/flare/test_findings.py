@@ -15,7 +15,7 @@ from lslo_cli.flare.results import (
     TrainedRun,
 )
 from lslo_cli.flare.study import FlareStudy
-from lslo_cli.flare.tables import flare_tables, headline_table, rank_table
+from lslo_cli.flare.tables import flare_tables, headline_table, noise_table, rank_table
 from lslo_cli.method.flare import SourceGiven, shuffled_rows
 from lslo_cli.method.task_scores import macro_f1
 from lslo_cli.report import Verdict, markdown
@@ -196,3 +196,60 @@ def test_a_report_has_every_table_and_a_study_of_nothing_is_refused():
     assert len(titles) == len(set(titles)) == 7
     with pytest.raises(InputError, match="no evaluation"):
         FlareStudy({}, {})
+
+
+def with_more(some):
+    """A study whose runs that read sources were tested with more noise, which costs translate-test most."""
+    found = {}
+    for key, result in some.evaluations.items():
+        more = [
+            test.model_copy(update={"noise": share, "score": test.score - loss * 100 * share})
+            for share in (0.2, 0.4)
+            for run, loss in ((FLARE, 0.5), ("translate-test", 1.5))
+            for test in result.predictions
+            if test.run == run and test.source == "matched"
+        ]
+        found[key] = result.model_copy(update={"predictions": [*result.predictions, *more]})
+    return FlareStudy(found, some.trainings)
+
+
+def test_scores_by_noise_and_what_flare_gains_over_the_better_of_its_rivals():
+    plain = study("fuses")
+    assert "by noise" not in "".join(table.title for table in flare_tables(plain, MODEL))
+    noisy = with_more(plain)
+    assert noisy.noise == [0, 0.2, 0.4]
+    assert noisy.averages(FLARE) == plain.averages(FLARE)  # tables and controls are of the first share
+    rows = {row[0]: row[1:] for row in noise_table(noisy).rows}
+    assert [column.name for column in noise_table(noisy).columns[1:]] == [
+        "0% of words", "20% of words", "40% of words",
+    ]  # fmt: skip
+    fused, source, lora = ([cell.mean for cell in rows[run]] for run in (FLARE, "translate-test", "lora"))
+    assert fused == pytest.approx([fused[0], fused[0] - 10, fused[0] - 20])
+    assert lora == [lora[0]] * 3 and source[0] > lora[0] > source[2]
+    gains = [cell.mean for cell in rows[f"{FLARE}, over the better of lora and translate-test"]]
+    better = [max(pair) for pair in zip(source, lora, strict=True)]
+    assert gains == pytest.approx([one - other for one, other in zip(fused, better, strict=True)])
+    assert any("by noise" in table.title for table in flare_tables(noisy, MODEL))
+
+
+def test_token_f1_stands_beside_exact_match():
+    some = study("fuses", seeds=(1, 2))
+    assert not some.has_token_f1
+    asked = {
+        key: result.model_copy(
+            update={
+                "metric": "exact match",
+                "labels": [],
+                "predictions": [
+                    test.model_copy(update={"token_f1": test.score + 5, "answers": "1" * ROWS})
+                    for test in result.predictions
+                ],
+            }
+        )
+        for key, result in some.evaluations.items()
+    }
+    tables = {table.title: table for table in flare_tables(FlareStudy(asked, some.trainings), MODEL)}
+    exact, f1 = tables["exact match by target language"], tables["token F1 by target language"]
+    assert [row[:2] for row in exact.rows] == [row[:2] for row in f1.rows]
+    for one, other in zip(exact.rows, f1.rows, strict=True):
+        assert [cell.mean + 5 for cell in one[2:5]] == pytest.approx([cell.mean for cell in other[2:5]])

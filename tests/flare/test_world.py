@@ -75,5 +75,8 @@ def test_the_demo_runs_offline(tmp_path):
     losses = [epoch.loss for epoch in tuning.artifact.result.runs[0].history]
     assert losses[-1] < losses[0]
     (tested,) = commands.evaluate(made)
-    assert {test.run for test in tested.artifact.result.predictions} == {"lora", "flare:add-relu:1"}
+    tests = [(test.run, test.source, test.noise) for test in tested.artifact.result.predictions]
+    fused = [("matched", 0), ("zero", 0), ("mean", 0), ("shuffled", 0)]
+    fused += [("matched", share) for share in (0.2, 0.4, 0.8)]
+    assert tests == [("lora", "matched", 0), *(("flare:add-relu:1", *given) for given in fused)]
     assert all(written.up_to_date for written in commands.train(made))

@@ -169,4 +169,18 @@ def test_report_and_plot_know_an_experiment_of_flare(done, small, monkeypatch):
     assert [path.name for path in folder_of_figures.iterdir()] == ["sources.png"]
     every = lslo("plot", "all", *one)
     assert every.exit_code == 0, every.stderr
-    assert {path.stem for path in folder_of_figures.iterdir()} == {"languages", "sources", "activations"}
+    names = {"languages", "sources", "activations", "noise"}
+    assert {path.stem for path in folder_of_figures.iterdir()} == names
+
+
+def test_more_noise_in_tests_is_evaluated_without_new_training(done, small):
+    folder = done / "small-flare"
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("training.json")}
+    one = ["--recipe", small, "--results", str(done)]
+    tested = lslo("flare", "evaluate", *one, "--seeds", "2", "--set", "flare.test_noise=[0,0.3]")
+    assert tested.exit_code == 0, tested.stderr
+    result = json.loads((folder / "seed-2/qsi/evaluation.json").read_text())["result"]
+    assert {test["noise"] for test in result["predictions"]} == {0, 0.3}
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("training.json")} == before
+    refused = lslo("report", str(folder))
+    assert refused.exit_code == 3 and "was made with other settings" in refused.stderr

@@ -125,7 +125,7 @@ def evaluate(options: FlareOptions) -> None:
     with listening(options.quiet) as on_event:
         written = list(commands.evaluate(experiment, on_event))
     if not print_artifacts(options, written):
-        columns = ("seed", "language", "run", "source", "score")
+        columns = ("seed", "language", "run", "source", "noise", "score", "token F1")
         console.show_table("Runs", columns, _tested_rows(written), names=3)
     say_next(options, written, "flare report")
 
@@ -157,4 +157,6 @@ def _tested_rows(written: Iterable[Written]) -> Iterable[tuple[object, ...]]:
     for item in written:
         result = item.artifact.result
         for test in result.predictions:
-            yield (item.artifact.seed, result.language, test.run, test.source, f"{test.score:.1f}")
+            f1 = None if test.token_f1 is None else f"{test.token_f1:.1f}"
+            scored = test.source, f"{test.noise:.0%}", f"{test.score:.1f}", f1
+            yield (item.artifact.seed, result.language, test.run, *scored)

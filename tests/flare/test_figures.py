@@ -1,0 +1,82 @@
+"""FLARE's figures from made-up artifacts: what the one of noise shows, and when it cannot be drawn."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.provenance import digest_of
+from lslo_cli.errors import InputError
+from lslo_cli.flare.catalogue import FIGURES
+from lslo_cli.flare.figures import prepare_noise
+from lslo_cli.flare.reading import read_study
+from lslo_cli.flare.results import FlareEvaluationResult
+from lslo_cli.plots.style import Style
+
+COMMITTED = Path(__file__).parents[2] / "results" / "flare-nusax"
+RUNS = ["flare:add-relu:1", "lora", "translate-test", "input-fusion"]
+
+
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory):
+    """Three seeds of the committed study, with tests at two more shares of noise, each 10 points lower."""
+    folder = tmp_path_factory.mktemp("noisy")
+    for seed in (1, 2, 3):
+        for name in ("ace", "jv"):
+            there = folder / f"seed-{seed}" / name
+            there.mkdir(parents=True)
+            for file in ("training.json", "evaluation.json"):
+                shutil.copy(COMMITTED / f"seed-{seed}" / name / file, there / file)
+            document = json.loads((there / "evaluation.json").read_text(encoding="utf-8"))
+            result = document["result"]
+            result["predictions"] += [
+                {**test, "noise": share, "score": test["score"] - 25 * share}
+                for share in (0.2, 0.4)
+                for test in result["predictions"]
+                if test["run"] in RUNS and test["run"] != "lora" and test["source"] == "matched"
+            ]
+            document["recipe"]["flare"] |= {"source_noise": "drop", "train_noise": 0.1}
+            document["digest"] = digest_of(result)
+            (there / "evaluation.json").write_text(json.dumps(document), encoding="utf-8")
+    return ExperimentFolder(folder)
+
+
+def test_lines_of_noise_are_means_over_languages_with_intervals_over_seeds(noisy):
+    assert store.read(noisy.path / "seed-1/ace/evaluation.json", FlareEvaluationResult)
+    prepared = prepare_noise([noisy])
+    scores, metric, kind, trained_with = prepared.figure.args
+    assert (list(scores), metric, kind, trained_with) == (RUNS, "macro-F1", "drop", 0.1)
+    averages = read_study([noisy]).averages("flare:add-relu:1")
+    assert scores["flare:add-relu:1"][0.4] == pytest.approx([score - 10 for score in averages.values()])
+    assert scores["lora"][0.4] == scores["lora"][0] and len(scores["lora"][0]) == 3
+    figure = prepared.figure(style=Style.SCREEN)
+    (axes,) = figure.axes
+    drawn = {container.get_label(): container for container in axes.containers}
+    assert list(drawn) == RUNS
+    line, _, (bars,) = drawn["flare:add-relu:1"]
+    heights = [segment[1][1] - segment[0][1] for segment in bars.get_segments()]
+    assert len(heights) == 3 and min(heights) > 0  # as wide at every share: scores differ by a constant
+    assert heights == pytest.approx([heights[0]] * 3)
+    assert line.get_ydata()[0] - line.get_ydata()[2] == pytest.approx(10)
+
+
+def test_folders_of_seeds_are_the_experiment(noisy):
+    assert prepare_noise(noisy.seeds()).figure.args == prepare_noise([noisy]).figure.args
+    with pytest.raises(InputError, match="are both of ace, seed 1"):
+        read_study([noisy, ExperimentFolder(COMMITTED)])
+
+
+def test_one_share_of_noise_is_no_line():
+    with pytest.raises(InputError, match="have 0% of noise in their sources") as error:
+        prepare_noise([ExperimentFolder(COMMITTED)])
+    assert "flare.test_noise=[0,0.2,0.4]" in error.value.hint
+
+
+@pytest.mark.parametrize("spec", FIGURES, ids=lambda spec: spec.name)
+def test_a_figure_of_nothing_says_what_to_make(spec, tmp_path):
+    with pytest.raises(InputError, match="no evaluation in") as error:
+        spec.prepare([ExperimentFolder(tmp_path)])
+    assert error.value.hint == "make it first: lslo flare evaluate"
