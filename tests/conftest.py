@@ -62,11 +62,13 @@ from lslo_cli.paper import printed_correlations, printed_table
 
 
 class Server:
-    """A web server on this machine with one file, that can be told to misbehave."""
+    """A web server on this machine, with a file that it can be told to misbehave with."""
 
     def __init__(self, port: int):
         self.url = f"http://127.0.0.1:{port}/data.tar.gz"
         self.content = b""
+        self.files: dict[str, bytes] = {}
+        """Other files that it has, by name."""
         self.cut: int | None = None
         """Bytes of the file after which the connection ends."""
         self.resets = False
@@ -78,9 +80,10 @@ class Server:
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         asked = request.headers.get("Range")
         self.ranges.append(asked)
-        if request.path != "/data.tar.gz":
+        if request.path != "/data.tar.gz" and request.path[1:] not in self.files:
             return request.send_error(404)
-        size = len(self.content)
+        content = self.files.get(request.path[1:], self.content)
+        size = len(content)
         start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.knows_ranges else 0
         if start and start >= size:
             request.send_response(416)
@@ -92,7 +95,7 @@ class Server:
         if self.tells_length:
             request.send_header("Content-Length", str(size - start))
         request.end_headers()
-        request.wfile.write(self.content[start : self.cut])
+        request.wfile.write(content[start : self.cut])
         if self.resets:  # closing with nothing lingering sends a reset instead of an end
             request.wfile.flush()
             request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

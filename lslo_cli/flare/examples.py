@@ -9,7 +9,7 @@ from typing import Any
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.errors import InputError
 
-AGAIN = "take the file as it was published; docs/flare.md lists those of every task, and where they are"
+AGAIN = "take the files as published: lslo data fetch nusax, xnli or tydiqa; docs/flare.md lists them all"
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,16 @@ import gzip
 import io
 import json
 import tarfile
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 
-from lslo_cli.data import flores101
+from lslo_cli.data import unpacking
 from lslo_cli.data.corpus import load_corpus
-from lslo_cli.data.flores101 import fetch_flores101
+from lslo_cli.data.published import FLORES101, fetch
 from lslo_cli.errors import InputError
-from lslo_cli.events import Noted
+from lslo_cli.events import Noted, ignore
 from lslo_cli.method.languages import Direction
 
 FILES = {
@@ -42,16 +43,21 @@ def member(name, kind=tarfile.DIRTYPE, target=""):
     return info
 
 
+def fetch_flores101(folder, url, on_event=ignore, data=FLORES101):
+    (record,) = fetch(data, folder, url, on_event)
+    return record
+
+
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "data" / "flores101"
 
 
-def refusal(folder, server):
+def refusal(folder, server, data=FLORES101):
     """The message of a fetch that fails and leaves no folder."""
     before = sorted(folder.rglob("*"))
     with pytest.raises(InputError) as error:
-        fetch_flores101(folder, server.url)
+        fetch_flores101(folder, server.url, data=data)
     assert error.value.hint
     assert sorted(folder.rglob("*")) == before
     assert not [path for path in folder.parent.glob(".*") if path.is_dir()]
@@ -72,11 +78,11 @@ def test_the_folder_is_as_the_readers_want_it(server, folder):
     assert list(folder.parent.iterdir()) == [folder]  # nothing else is left
 
 
-@pytest.mark.parametrize(("limit", "value"), [("LARGEST", 2000), ("MOST", 3)])
-def test_an_archive_that_unpacks_to_too_much_is_refused(server, folder, monkeypatch, limit, value):
+@pytest.mark.parametrize(("limit", "value"), [("largest", 2000), ("most", 3)])
+def test_an_archive_that_unpacks_to_too_much_is_refused(server, folder, limit, value):
     server.content = tarball({**FILES, "flores101_dataset/dev/ibo.dev": "a" * 5000})
-    monkeypatch.setattr(flores101, limit, value)
-    assert "is not FLORES-101: unpacked it has more than" in refusal(folder, server)
+    less = replace(FLORES101, contents=replace(FLORES101.contents, **{limit: value}))
+    assert "is not FLORES-101: unpacked it has more than" in refusal(folder, server, less)
 
 
 def test_what_is_there_is_not_fetched_again(server, folder):
@@ -194,7 +200,7 @@ def test_a_disk_that_fills_while_unpacking_leaves_the_tarball_for_the_next_try(s
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(flores101.shutil, "copyfileobj", full)
+        patch.setattr(unpacking.shutil, "copyfileobj", full)
         assert refusal(folder, server) == f"cannot write {folder}: disk full: No space left on device"
     assert fetch_flores101(folder, server.url).files == TAKEN
     assert server.ranges[1:] == [f"bytes={len(server.content)}-"]  # and nothing came

@@ -1,4 +1,4 @@
-"""``lslo data``: parallel text to train and test on."""
+"""``lslo data``: what to train and test on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lslo_cli.errors import InputError
 if TYPE_CHECKING:
     from lslo_cli.artifacts.data_check import DataCheckResult, DataFinding, SplitCheck
 
-app = App(help="Fetch parallel text, and check it before it is trained on.")
+app = App(help="Fetch data sets, and check parallel text before it is trained on.")
 
 MOST_NAMED = 6
 """Languages that a finding names with their counts."""
@@ -30,6 +30,9 @@ class Dataset(StrEnum):
     """Data sets that can be fetched."""
 
     FLORES101 = "flores101"
+    NUSAX = "nusax"
+    XNLI = "xnli"
+    TYDIQA = "tydiqa"
 
 
 @app.command("check")
@@ -115,33 +118,45 @@ def fetch(
         Path | None, Option("--to", metavar="FOLDER", help="Where to put it; default: data/ and its name.")
     ] = None,
     url: Annotated[
-        str | None, Option("--url", metavar="URL", help="A mirror of the tarball; default: the public one.")
+        str | None,
+        Option(
+            "--url",
+            metavar="URL",
+            help="A mirror: the archive, of xnli and tydiqa the folder of theirs; default: as published.",
+        ),
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Fetch a public data set, going on where an interrupted download stopped.
 
-    FLORES-101 is the paper's text: 997 and 1,012 sentences in 102 languages, under CC BY-SA 4.0.
+    flores101 is the paper's text: 997 and 1,012 sentences in 102 languages. nusax, xnli and tydiqa are the
+    tasks of lslo flare, with the machine translations of training texts that xnli and tydiqa come with.
+    docs/flare.md and docs/your-text.md say which files those are, and under which licence.
 
-    Reads: a tarball from the network.
-    Writes: FOLDER with dev/, devtest/, and source.json: the address, sha256 and size of the tarball.
+    Reads: archives from the network, each with the sha256 it was published with, where one was.
+    Writes: FOLDER with the files, and source.json: address, sha256 and size of every archive.
 
     Example: lslo data fetch flores101 --to data/flores101
     """
     from lslo_cli.cli.progress import listening
-    from lslo_cli.data.flores101 import RECORD, URL, fetch_flores101
+    from lslo_cli.data.published import PUBLISHED, RECORD, fetch
 
-    folder = to or Path("data") / dataset
+    folder, data = to or Path("data") / dataset, PUBLISHED[dataset]
     with listening(quiet) as on_event:
-        source = fetch_flores101(folder, url or URL, on_event)
+        sources = fetch(data, folder, url, on_event)
     if as_json:
         print((folder / RECORD).read_text(encoding="utf-8"), end="")
     else:
-        facts = [("files", len(source.files)), ("bytes", source.bytes), ("sha256", source.sha256)]
-        console.show_facts([("from", source.url), *facts])
+        for source in sources:
+            facts = [("files", len(source.files)), ("bytes", source.bytes), ("sha256", source.sha256)]
+            console.show_facts([("from", source.url), *facts])
+        console.show_facts([("licence", data.licence)])
     if not quiet:
-        console.say(f"{folder} is ready; next: {shlex.join(['lslo', 'data', 'check', str(folder)])}")
+        then = ["lslo", "data", "check", str(folder)]
+        if dataset is not Dataset.FLORES101:
+            then = ["lslo", "flare", "train", "--recipe", f"flare-{dataset}", "--data", str(folder)]
+        console.say(f"{folder} is ready; next: {shlex.join(then)}")
 
 
 def print_document(result: DataCheckResult) -> None:
