@@ -366,3 +366,24 @@ def test_what_slurm_cannot_be_asked_for_is_refused(assignment, message, hint):
         resolve(assignments=[assignment])
     assert message in caught.value.message
     assert hint in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("flare.test_noise=0,0.2,0.4", (0, 0.2, 0.4)),
+        ("flare.test-noise=[0.1]", (0.1,)),
+        ("flare.test_noise=0.2", (0.2,)),
+        ("flare.translated=train,test", ("train", "test")),
+        ('flare.runs=["lora", "flare:add"]', ("lora", "flare:add")),
+        ("data.directions=en-fr,fr-en", ("en-fr", "fr-en")),
+    ],
+)
+def test_a_list_needs_no_brackets_on_a_command_line(text, value):
+    section, key = text.partition("=")[0].replace("-", "_").split(".")
+    assert getattr(getattr(resolve(assignments=[text]), section), key) == value
+
+
+def test_a_list_of_unfit_values_is_refused_with_its_key():
+    with pytest.raises(UsageError, match=r"'flare.test_noise' cannot be \['0', 'much'\] in --set"):
+        resolve(assignments=["flare.test_noise=0,much"])

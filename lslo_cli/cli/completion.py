@@ -96,10 +96,13 @@ def targets(ctx: typer.Context) -> list[str]:
 
 def parts(ctx: typer.Context) -> list[str]:
     """Parts of what is reproduced: stages, figures, and runs that are there."""
+    from lslo_cli.flare.catalogue import FIGURES as FLARES_FIGURES
+    from lslo_cli.method.flare import FlareMethod
     from lslo_cli.plots.catalogue import FIGURES
     from lslo_cli.recipe.reproduce import Stage
 
-    return [*Stage, *(figure.name for figure in FIGURES), *runs(ctx)]
+    figures = (figure.name for figure in (*FIGURES, *FLARES_FIGURES))
+    return [*Stage, *figures, *runs(ctx), "translate", "tuning", *FlareMethod, "test", "report"]
 
 
 def languages(ctx: typer.Context) -> list[str]:

@@ -92,7 +92,6 @@ def train(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Writte
     Every artifact is yielded when its last run is done. It is written after each run, so an interrupted
     experiment goes on where it stopped when it is called again.
     """
-    check_tracker(experiment.recipe.run.track)
     for number in experiment.recipe.flare.seeds:
         seed = Seed(experiment, number, on_event)
         yield tuned(seed)
@@ -102,6 +101,7 @@ def train(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Writte
 
 def tuned(seed: Seed) -> Written:
     """The tuning on the source language, made where it is not up to date."""
+    check_tracker(seed.experiment.recipe.run.track)
     folder = seed.source
     with seed.job(folder.training, owned=[folder.all_weights]) as job:
         current = job.up_to_date(FlareTrainingResult)
@@ -117,6 +117,7 @@ def trained(seed: Seed, language: str, runs: Sequence[FlareRun]) -> Written:
 
     One process makes a run, and others may make other runs of the same training meanwhile.
     """
+    check_tracker(seed.experiment.recipe.run.track)
     with seed.job(seed.folder(language).training, [seed.tuning]) as job:
         written = job.up_to_date(FlareTrainingResult)
         missing = missing_runs(job.setup, runs, whole_runs(written))

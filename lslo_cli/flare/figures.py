@@ -72,7 +72,7 @@ def prepare_noise(seeds: Seeds) -> PreparedFigure:
     if len(study.noise) < 2:
         raise InputError(
             f"all tests of this study have {study.noise[0]:.0%} of noise in their sources",
-            "test with more: lslo flare evaluate --set flare.test_noise=[0,0.2,0.4]",
+            "test with more: lslo flare evaluate --set flare.test_noise=0,0.2,0.4",
         )
     runs = [run for method in AGAINST_NOISE if (run := study.run_of(method))]
     scores = {

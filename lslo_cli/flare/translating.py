@@ -146,6 +146,8 @@ class TaskSplit:
             return current
 
         def say(lines: Sequence[str]) -> list[str]:
+            if not any(lines):  # as the second texts of a task that has one
+                return list(lines)
             found = translate(
                 self.translator, lines, src=read_as[self.src], tgt=read_as[self.tgt], on_event=self.on_event
             )

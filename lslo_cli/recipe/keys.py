@@ -39,6 +39,11 @@ def key_facts(key: str) -> KeyFacts:
     return KeyFacts(" ".join((field.description or "").split()), tuple(_choices(field.annotation)), default)
 
 
+def takes_list(key: str) -> bool:
+    """Whether a dotted key holds a list and nothing else."""
+    return key in known_keys() and get_origin(_field(key).annotation) is tuple
+
+
 def known_keys() -> Iterator[str]:
     """Every section, and every dotted key."""
     for name, field in Recipe.model_fields.items():

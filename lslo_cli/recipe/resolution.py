@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
-from lslo_cli.recipe.keys import known_keys
+from lslo_cli.recipe.keys import known_keys, takes_list
 from lslo_cli.recipe.layers import SettingsLayer, has, merge, nested, source
 from lslo_cli.recipe.memory import FILE, Memory, from_environment, worth_remembering
 from lslo_cli.recipe.recipe import Recipe
@@ -95,16 +95,27 @@ def reopened(values: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
 
 
 def _assignment(text: str) -> tuple[str, Any]:
-    """Read ``key=value``. A value that is not TOML is text, so that ``train.ranks=2,2,8`` needs no quotes."""
+    """Read ``key=value``. A value that is not TOML is text, so that ``train.ranks=2,2,8`` needs no quotes.
+
+    A key that holds a list takes ``a,b`` as well: a shell has its own use for brackets and quotes.
+    """
     key, equals, value = (part.strip() for part in text.partition("="))
     if not (key and equals):
         raise UsageError(f"'--set {text}' is not of the form key=value", "write --set train.gps=0.9")
     if key.count(".") > KEY_DOTS:
         raise UsageError(f"unknown key '{key}' in --set", "write --set train.gps=0.9")
+    found = _toml(value, value)
+    if takes_list(key.replace("-", "_")) and not isinstance(found, list):
+        found = _toml(f"[{value}]", [part.strip() for part in value.split(",")])
+    return key, found
+
+
+def _toml(value: str, otherwise: Any) -> Any:
+    """A value of TOML, and what stands for it where it is none."""
     try:
-        return key, parse_toml(f"value = {value}")["value"]
+        return parse_toml(f"value = {value}")["value"]
     except ValueError:
-        return key, value
+        return otherwise
 
 
 def _as_usage_error(

@@ -72,7 +72,7 @@ def test_folders_of_seeds_are_the_experiment(noisy):
 def test_one_share_of_noise_is_no_line():
     with pytest.raises(InputError, match="have 0% of noise in their sources") as error:
         prepare_noise([ExperimentFolder(COMMITTED)])
-    assert "flare.test_noise=[0,0.2,0.4]" in error.value.hint
+    assert "flare.test_noise=0,0.2,0.4" in error.value.hint
 
 
 @pytest.mark.parametrize("spec", FIGURES, ids=lambda spec: spec.name)

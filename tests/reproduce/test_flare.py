@@ -177,7 +177,7 @@ def test_more_noise_in_tests_is_evaluated_without_new_training(done, small):
     folder = done / "small-flare"
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("training.json")}
     one = ["--recipe", small, "--results", str(done)]
-    tested = lslo("flare", "evaluate", *one, "--seeds", "2", "--set", "flare.test_noise=[0,0.3]")
+    tested = lslo("flare", "evaluate", *one, "--seeds", "2", "--set", "flare.test_noise=0,0.3")
     assert tested.exit_code == 0, tested.stderr
     result = json.loads((folder / "seed-2/qsi/evaluation.json").read_text())["result"]
     assert {test["noise"] for test in result["predictions"]} == {0, 0.3}
