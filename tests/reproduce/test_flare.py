@@ -128,6 +128,8 @@ def test_a_lost_run_is_the_only_one_that_is_trained_again(done, small):
     undone = [job.name for job in found.values() if not is_current(job)]
     assert undone == ["qsi/flare-add-relu-1", "flare-languages", "report"]
     execute(only(found, ["seed-2/qsi/flare-add-relu-1"]))
+    assert not is_current(found["small-flare/seed-2/qsi/test"])  # it was of another training
+    execute(only(found, ["seed-2/qsi/test"]))
     assert (weights / "flare-add-relu-1.safetensors").is_file()
     assert (weights / "lora.safetensors").stat().st_mtime_ns == kept
 
@@ -155,10 +157,11 @@ def test_the_plan_and_the_lines_of_a_cluster(small, tmp_path):
     ]  # fmt: skip
 
 
-def test_report_and_plot_know_an_experiment_of_flare(done, small, monkeypatch):
+def test_report_and_plot_know_an_experiment_of_flare(done, small):
     folder = done / "small-flare"
     report = lslo("report", str(folder))
-    assert report.exit_code == 0 and "# FLARE and what it is compared with" in report.stdout
+    assert report.exit_code == 0, report.stderr
+    assert "# FLARE and what it is compared with" in report.stdout
     assert "| flare:add-relu:1 |" in report.stdout
     refused = lslo("report", str(folder), "--table", "1")
     assert refused.exit_code == 2 and "is an experiment of FLARE" in refused.stderr
