@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import shutil
 import stat
@@ -30,6 +31,7 @@ DAMAGED = (
     OverflowError,
     NotImplementedError,  # a way of packing that zipfile does not know
     zlib.error,
+    lzma.LZMAError,
 )
 """What reading a damaged archive raises."""
 
@@ -102,8 +104,8 @@ def _members(archive: Path, packing: Packing, url: str) -> Iterator[Member]:
         case Packing.TAR_GZ:
             with tarfile.open(archive, "r:gz") as tar:
                 for info in tar:
-                    opened = partial(tar.extractfile, info)
-                    yield Member(info.name, info.size, info.isfile(), info.isdir(), opened)
+                    extract = partial(tar.extractfile, info)
+                    yield Member(info.name, info.size, info.isfile(), info.isdir(), extract)
         case Packing.ZIP:
             with closing(zipfile.ZipFile(archive)) as packed:
                 for entry in packed.infolist():
@@ -111,8 +113,8 @@ def _members(archive: Path, packing: Packing, url: str) -> Iterator[Member]:
                     is_file = not entry.is_dir() and kind in (0, stat.S_IFREG)
                     if entry.flag_bits & 1:
                         raise ValueError(f"'{entry.filename}' is encrypted")
-                    opened = partial(packed.open, entry)
-                    yield Member(entry.filename, entry.file_size, is_file, entry.is_dir(), opened)
+                    read = partial(packed.open, entry)
+                    yield Member(entry.filename, entry.file_size, is_file, entry.is_dir(), read)
         case Packing.NONE:
             name = url.rpartition("/")[2]
             yield Member(name, archive.stat().st_size, True, False, lambda: archive.open("rb"))

@@ -164,7 +164,7 @@ def noise(
     done to words, ``trained_with`` the share of them in training.
     """
     look = style.look
-    figure = new_figure(look, width, 2.1 + LEGEND_LINE * len(scores))
+    figure = new_figure(look, width, 2.1 + LEGEND_LINE * -(-len(scores) // 2))
     axes = figure.subplots()
     for number, (run, by_share) in enumerate(scores.items()):
         shares = sorted(share for share, values in by_share.items() if values)
@@ -176,12 +176,13 @@ def noise(
             color=look.series[number], marker=MARKERS[number], linestyle=DASHES[number % len(DASHES)],
             elinewidth=0.8, capsize=1.5, label=run,
         )  # fmt: skip
-    axes.set(xlabel="Words changed in the source, %", ylabel=f"{metric}, mean over languages")
-    legend_below(axes)
+    done = {"replace": "replaced", "drop": "dropped", "shuffle": "shuffled"}[kind]
+    axes.set(xlabel=f"Words {done} in the source, %", ylabel=f"Mean {metric}")
+    legend_below(axes, columns=2)
     counts = {len(values) for by_share in scores.values() for values in by_share.values()}
     seeds = " to ".join(map(str, sorted({min(counts), max(counts)})))
-    interval = "Bars: 95 % interval over seeds" if max(counts) > 1 else "One seed"
-    note(figure, look, f"Noise: {kind}; {trained_with:.0%} in training. {interval} ({seeds}).")
+    interval = f"95 % interval over {seeds} seeds" if max(counts) > 1 else "one seed"
+    note(figure, look, f"Means over languages, {interval}. Trained with {trained_with:.0%} {done}.")
     title(figure, look, "Score against noise in the sources")
     return figure
 

@@ -134,9 +134,9 @@ def test_an_unknown_part_is_refused_with_the_parts(jobs):
 
 
 def test_the_runs_of_the_second_wave_do_not_need_each_other(jobs):
-    shared, runs, rest = waves(jobs("all"))
+    shared, runs, tests, rest = waves(jobs("all"))
     labels = {job.label for job in runs}
-    assert all(labels.isdisjoint(job.needs) for job in (*shared, *runs))
+    assert all(labels.isdisjoint(job.needs) for job in (*shared, *runs)) and not tests
     assert {job.kind for job in runs} == {JobKind.RUN}
     assert {job.kind for job in rest} == {Stage.PRUNE_REPORT, JobKind.FIGURE}
 
