@@ -28,7 +28,7 @@ def prepare_languages(seeds: Seeds) -> PreparedFigure:
     study = read_study(seeds)
     scores = _by_language(study)
     return PreparedFigure(
-        "languages",
+        "flare-languages",
         "Every method in every target language.",
         partial(plots.languages, scores, study.metric, _chance(study)),
     )
@@ -45,7 +45,7 @@ def prepare_sources(seeds: Seeds) -> PreparedFigure:
     alone = {run: spread.mean for run in unfused if (spread := study.average(run))}
     lines = {**alone, "wrong source's label": _chance(study)}
     return PreparedFigure(
-        "sources",
+        "flare-sources",
         "Fusion functions with the right source and with those of the controls.",
         partial(plots.sources, fused, lines, study.metric),
     )
@@ -58,7 +58,7 @@ def prepare_activations(seeds: Seeds) -> PreparedFigure:
     if not probed:
         raise InputError("no run of this study recorded activations", "evaluate one: lslo flare evaluate")
     return PreparedFigure(
-        "activations",
+        "flare-activations",
         "Mean activation of source and target in the bottleneck: of the first query adapter by dimension "
         "(FLARE's figure 5), and by layer.",
         partial(plots.activations, probed),
@@ -81,7 +81,7 @@ def prepare_noise(seeds: Seeds) -> PreparedFigure:
     }
     settings = next(iter(found.values())).recipe["flare"]
     return PreparedFigure(
-        "noise",
+        "flare-noise",
         "Score against noise in the sources of tests: mean over languages, 95 % interval over seeds.",
         partial(plots.noise, scores, study.metric, settings["source_noise"], settings["train_noise"]),
     )

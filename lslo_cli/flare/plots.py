@@ -164,7 +164,8 @@ def noise(
     done to words, ``trained_with`` the share of them in training.
     """
     look = style.look
-    figure = new_figure(look, width, 2.1 + LEGEND_LINE * -(-len(scores) // 2))
+    columns = 2 if width > 5 else 1
+    figure = new_figure(look, width, 2.1 + LEGEND_LINE * -(-len(scores) // columns))
     axes = figure.subplots()
     for number, (run, by_share) in enumerate(scores.items()):
         shares = sorted(share for share, values in by_share.items() if values)
@@ -178,7 +179,7 @@ def noise(
         )  # fmt: skip
     done = {"replace": "replaced", "drop": "dropped", "shuffle": "shuffled"}[kind]
     axes.set(xlabel=f"Words {done} in the source, %", ylabel=f"Mean {metric}")
-    legend_below(axes, columns=2)
+    legend_below(axes, columns)
     counts = {len(values) for by_share in scores.values() for values in by_share.values()}
     seeds = " to ".join(map(str, sorted({min(counts), max(counts)})))
     interval = f"95 % interval over {seeds} seeds" if max(counts) > 1 else "one seed"

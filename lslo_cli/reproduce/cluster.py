@@ -15,7 +15,7 @@ from hashlib import sha256
 from lslo_cli.errors import RunError
 from lslo_cli.events import Advanced, Event, Finished, Noted, OnEvent, Started, ignore
 from lslo_cli.recipe import Stage
-from lslo_cli.reproduce.jobs import Job, JobKind, Jobs
+from lslo_cli.reproduce.job import FlareStage, Job, JobKind, Jobs
 from lslo_cli.reproduce.making import is_current
 from lslo_cli.reproduce.slurm import COMPLETED, ENDED, Submission, options_of, queued_jobs, submit
 
@@ -41,9 +41,9 @@ def submissions(jobs: Jobs, line: Sequence[str]) -> dict[str, Submission]:
     """
     found = {}
     for label, job in jobs.items():
-        computes = job.kind not in (JobKind.FIGURE, Stage.PRUNE_REPORT)
-        options = options_of(job.experiment.recipe.slurm.of(job.name), computes)
-        log = (job.experiment.folder.logs / f"{job.name}.log").absolute()
+        computes = job.kind not in (JobKind.FIGURE, Stage.PRUNE_REPORT, FlareStage.REPORT)
+        options = options_of(job.experiment.recipe.slurm.of(job.part), computes)
+        log = (job.experiment.folder.logs / f"{job.stem}.log").absolute()
         settings = job.experiment.recipe.model_dump_json(exclude={"slurm"})
         digest = sha256(f"{log}\n{settings}\n{job.runs}".encode(errors="surrogateescape")).hexdigest()
         found[label] = Submission(f"{label}.{digest[:8]}", log, (*line, "--only", label), options)
@@ -198,7 +198,12 @@ class Watch:
 
 
 def _is_made(job: Job) -> bool:
-    """Whether a job is up to date; a figure is where it is there and nothing that it shows is made anew."""
+    """Whether a job is up to date; a figure is where it is there and nothing that it shows is made anew.
+
+    So is a report of FLARE.
+    """
     if job.kind is JobKind.FIGURE:
         return (job.experiment.folder.figures / f"{job.name}.png").exists()
+    if job.kind is FlareStage.REPORT:
+        return (job.experiment.folder.path / "report.md").exists()
     return is_current(job)

@@ -67,6 +67,16 @@ class Job:
         return self.label.removeprefix(f"{self.place}/")
 
     @property
+    def part(self) -> str:
+        """What it is a part of an experiment as: the same in every seed and language."""
+        return self.name.rpartition("/")[2]
+
+    @property
+    def stem(self) -> str:
+        """What files of its own begin with in the folder of its experiment."""
+        return self.name
+
+    @property
     def epochs(self) -> int:
         """The epochs it trains."""
         recipe = self.experiment.recipe
@@ -101,6 +111,11 @@ class FlareJob(Job):
         experiment = self.experiment.recipe.experiment
         seed = f"{experiment}/seed-{self.experiment.recipe.seed}"
         return seed if self.label.startswith(f"{seed}/") else experiment
+
+    @property
+    def stem(self) -> str:
+        """Its label without the experiment, in whose folder all seeds lie: ``seed-1-qne-lora``."""
+        return self.label.partition("/")[2].replace("/", "-")
 
     @property
     def epochs(self) -> int:

@@ -66,7 +66,7 @@ def draw(job: Job) -> list[Path]:
     folder = job.experiment.folder
     prepared = figure_named(job.name, (*FIGURES, *FLARES_FIGURES)).prepare([folder])
     with locked(folder.figures / job.name):
-        return save(prepared.figure(), folder.figures, prepared.stem)
+        return save(prepared.figure(), folder.figures, job.name)
 
 
 def _learn(job: Job, on_event: OnEvent) -> list[Written]:

@@ -17,7 +17,12 @@ GROUPS = {"tables": ("table-",), "figures": ("figure-",), "all": ("table-", "fig
 """Words for several targets, and how the names of their recipes begin."""
 
 
-NOT_FLARES = {"data.path": "flare.data", "langs": "flare.languages", "model.name": "flare.model"}
+NOT_FLARES = {
+    "data.path": "flare.data",
+    "langs": "flare.languages",
+    "model.name": "flare.model",
+    "seed": "flare.seeds",
+}
 """Keys that flags set for the first paper's experiments, and what says the same of FLARE's.
 
 A recipe's ``model.name`` is FLARE's translator; as ``--model`` it would be taken for the task model.

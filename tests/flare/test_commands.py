@@ -160,7 +160,7 @@ def test_the_report_has_every_run_the_paper_and_the_controls(done):
     assert "79.18" in text and "Controls" in text and "Cost of training" in text
     assert all(table.title in text for table in document.sections[0].tables)
     assert {path.name for path in paths[1:]} == {
-        f"{stem}.{kind}" for stem in ("languages", "sources", "activations") for kind in ("png", "pdf")
+        f"flare-{stem}.{kind}" for stem in ("languages", "sources", "activations") for kind in ("png", "pdf")
     }
 
 

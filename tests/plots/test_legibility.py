@@ -140,7 +140,7 @@ def test_a_title_is_on_nothing_else(made, name, style):
 
 
 @pytest.mark.parametrize("style", Style)
-@pytest.mark.parametrize("name", ["languages", "sources", "activations"])
+@pytest.mark.parametrize("name", ["languages", "sources", "activations", "noise"])
 def test_what_flare_finds_is_legible(name, style):
     runs = ["zero-shot", "translate-test", "lora", "input-fusion", "x-mixup", "flare-shuffled:add-relu:1"]
     scores = {run: {code: [60 + n, 62.0] for n, code in enumerate(LANG12)} for run in runs}
@@ -150,6 +150,9 @@ def test_what_flare_finds_is_legible(name, style):
         case "sources":
             given = {kind: {run: [50.0, 60.0] for run in runs} for kind in ("right", "no", "shuffled")}
             figure = flare.sources(given, dict.fromkeys(runs, 55.0), "macro-F1", style=style)
+        case "noise":
+            lines = {run: {0.2 * n: [70.0 - 9 * n, 66.0] for n in range(5)} for run in runs[2:]}
+            figure = flare.noise(lines, "macro-F1", "shuffle", 0.4, style=style)
         case _:
             figure = flare.activations({(1, "ace"): activations(layers=12)}, style=style)
     assert_legible(figure)

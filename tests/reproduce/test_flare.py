@@ -10,7 +10,18 @@ from typer.testing import CliRunner
 from lslo_cli.cli.app import app
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Noted
-from lslo_cli.reproduce import FlareStage, JobKind, execute, find_targets, is_current, jobs_of, only, waves
+from lslo_cli.reproduce import (
+    FlareStage,
+    JobKind,
+    execute,
+    find_targets,
+    is_current,
+    jobs_of,
+    only,
+    outstanding,
+    submissions,
+    waves,
+)
 
 SMALL = """
 extends = "flare-demo"
@@ -82,6 +93,16 @@ def test_seeds_are_those_asked_for_and_parts_bring_what_they_need(small, tmp_pat
     assert labels[2:] == [["seed-5/qsi/test"], ["flare-languages", "report"]]
 
 
+def test_every_part_on_slurm_has_a_log_of_its_own(small, tmp_path):
+    found = jobs(small, tmp_path)
+    given = submissions(found, ["lslo"])
+    logs = [submission.log for submission in given.values()]
+    assert len(set(logs)) == len(logs) and {log.parent for log in logs} == {logs[0].parent}
+    assert given["small-flare/seed-2/qsi/lora"].log.name == "seed-2-qsi-lora.log"
+    assert len({submission.name for submission in given.values()}) == len(given)
+    assert outstanding(found) == list(found)
+
+
 def test_what_belongs_to_the_other_paper_is_refused(small):
     for targets, recipe in ((["table-1"], "flare-demo"), (["flare-demo"], "demo")):
         with pytest.raises(UsageError, match="'flare-demo' is an experiment of FLARE, and"):
@@ -108,7 +129,7 @@ def test_everything_is_made_reported_and_then_kept(done, small):
     }
     training = json.loads((folder / "seed-1/qsi/training.json").read_text())["result"]
     assert [run["run"] for run in training["runs"]] == ["translate-test", "lora", "flare:add-relu:1"]
-    assert (folder / "figures/languages.pdf").is_file()
+    assert (folder / "figures/flare-languages.pdf").is_file()
     assert "flare:add-relu:1" in (folder / "report.md").read_text()
     found, events = jobs(small, done), []
     last = {job.label for job in found.values() if job.name in ("report", "flare-languages")}
@@ -169,10 +190,10 @@ def test_report_and_plot_know_an_experiment_of_flare(done, small):
     one = ["--recipe", small, "--results", str(done), "--out", str(folder_of_figures), "--format", "png"]
     drawn = lslo("plot", "flare-sources", *one)
     assert drawn.exit_code == 0, drawn.stderr
-    assert [path.name for path in folder_of_figures.iterdir()] == ["sources.png"]
+    assert [path.name for path in folder_of_figures.iterdir()] == ["flare-sources.png"]
     every = lslo("plot", "all", *one)
     assert every.exit_code == 0, every.stderr
-    names = {"languages", "sources", "activations", "noise"}
+    names = {f"flare-{name}" for name in ("languages", "sources", "activations", "noise")}
     assert {path.stem for path in folder_of_figures.iterdir()} == names
 
 
