@@ -17,6 +17,7 @@ from benchmarks import (
     languages,
     loss,
     measure,
+    memory,
     models,
     pipeline,
     pruned,
@@ -330,3 +331,16 @@ def test_sections_run_in_processes_of_their_own(tmp_path):
     command = [sys.executable, "-m", "benchmarks.gpu", *flags, "--json", str(path)]
     subprocess.run(command, check=True, cwd=Path(gpu.__file__).parents[1])
     assert all("rows" in section for section in json.loads(path.read_text())["sections"].values())
+
+
+def test_memory_is_measured_beside_its_estimate_in_every_case():
+    rows = memory.run("tiny")
+    assert [(row["trained"], row["recompute"]) for row in rows] == [
+        (trained, again)
+        for trained in (memory.FULL, "LSLo on float32", "LSLo on bfloat16")
+        for again in (False, True)
+    ]
+    by_case = {(row["trained"], row["recompute"]): row for row in rows}
+    assert all(row["measured"] > 0 and row["estimated over measured"] > 0 for row in rows)
+    assert by_case["LSLo on bfloat16", True]["measured"] < by_case["LSLo on float32", True]["measured"]
+    assert rows[0][f"measured over {memory.FULL}"] == 1

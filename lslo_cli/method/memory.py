@@ -1,14 +1,18 @@
-"""A rough estimate of training memory, made before anything is loaded."""
+"""Training memory, estimated before anything is loaded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import Stack
 
 BYTES = 4
-"""Weights, adapters, optimiser state and logits are float32."""
+"""Adapters, gradients, optimiser state, activations and logits are float32."""
+
+NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
+"""A weight in 4 bits: of 64 the scale is a byte, and of 256 such scales the scale is float32."""
 
 LOGITS_AT_A_TIME = 2**26
 """Entries of the logits that the loss computes at once; it keeps none."""
@@ -31,20 +35,49 @@ class MemoryEstimate:
         return self.weights + self.training_state + self.activations + self.logits
 
 
-def estimate_memory(shape: ModelShape, extra: int, trainable: int, max_tokens: int) -> MemoryEstimate:
-    """Estimate the memory of one training step.
+def base_bytes(shape: ModelShape, base_dtype: BaseDtype = BaseDtype.FLOAT32) -> int:
+    """Bytes of a base model: 4 or 2 a parameter; in 4 bits the V x d of its embedding have 2 each."""
+    if base_dtype is BaseDtype.FOUR_BIT:
+        embedding = shape.vocab_size * shape.d_model
+        return round(2 * embedding + NF4_BYTES * (shape.parameters - embedding))
+    return (2 if base_dtype is BaseDtype.BFLOAT16 else 4) * shape.parameters
 
-    ``extra`` are parameters added to the base, ``trainable`` those with gradient and two Adam moments.
-    A batch has up to ``max_tokens`` padded tokens on each side. A layer keeps about 12 vectors of width
-    d_model per attention block and token (projections, attention, dropout, norm) and 3 of its ffn's width;
-    of the logits a part is there at a time, with what becomes of it.
+
+def estimate_memory(
+    shape: ModelShape,
+    extra: int,
+    trainable: int,
+    max_tokens: int,
+    base_dtype: BaseDtype = BaseDtype.FLOAT32,
+    recompute: bool = False,
+) -> MemoryEstimate:
+    """Estimate the most memory that one training step takes, in bytes, with float32 arithmetic.
+
+    With P parameters in the base and T = ``max_tokens`` padded tokens on each side:
+
+    - weights: 4 P in float32, see :func:`base_bytes`, and 4 ``extra`` for parameters added to the base;
+    - training state: 12 ``trainable``, for a gradient and Adam's two moments;
+    - activations: 4 T (L_enc a_enc + L_dec a_dec), where a layer keeps about a_enc = c d + 3 f and a_dec =
+      2 c d + 3 f floats a token: c vectors of width d for every attention (projections, dropout, norm) and 3
+      of the feed-forward block's width f. c is 12 where all weights are trained, and 8 where the base is
+      frozen: then neither norms' outputs nor the inputs of matrices without adapters are kept. With
+      ``recompute`` 4 T (d (L_enc + L_dec + 2) + max(a_enc, a_dec)): what every layer and the loss are given,
+      and one layer at a time;
+    - logits: 8 min(T V, 2^26), of which a part is there at a time with what becomes of it; and, for a base in
+      fewer bits, 4 V d for the copy of the projection that the loss multiplies by.
     """
-    d = shape.d_model
-    encoder = shape.encoder_layers * (12 * d + 3 * shape.ffn(Stack.ENCODER))
-    decoder = shape.decoder_layers * (24 * d + 3 * shape.ffn(Stack.DECODER))
+    d, layers = shape.d_model, shape.encoder_layers + shape.decoder_layers
+    vectors = 12 if trainable >= shape.parameters else 8
+    encoder = vectors * d + 3 * shape.ffn(Stack.ENCODER)
+    decoder = 2 * vectors * d + 3 * shape.ffn(Stack.DECODER)
+    kept = shape.encoder_layers * encoder + shape.decoder_layers * decoder
+    if recompute:
+        kept = min(kept, d * (layers + 2) + max(encoder, decoder))
+    is_compact = base_dtype is not BaseDtype.FLOAT32
     return MemoryEstimate(
-        weights=BYTES * (shape.parameters + extra),
+        weights=base_bytes(shape, base_dtype) + BYTES * extra,
         training_state=BYTES * 3 * trainable,
-        activations=BYTES * max_tokens * (encoder + decoder),
-        logits=BYTES * 2 * min(max_tokens * shape.vocab_size, LOGITS_AT_A_TIME),
+        activations=BYTES * max_tokens * kept,
+        logits=BYTES * 2 * min(max_tokens * shape.vocab_size, LOGITS_AT_A_TIME)
+        + (BYTES * shape.vocab_size * d if is_compact else 0),
     )

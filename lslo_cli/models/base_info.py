@@ -11,11 +11,11 @@ from lslo_cli.data.codes import check_new_languages
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.families import SHAPES, published
 from lslo_cli.method.languages import Language
-from lslo_cli.method.memory import MemoryEstimate, estimate_memory
+from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import PAPER_RANKS, RankMap, parse_ranks
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.spoken import WORLD, with_spoken
-from lslo_cli.models.work import Work, parameters_by_language
+from lslo_cli.models.work import MemoryChoice, memory_choices, parameters_by_language, work_of
 
 if TYPE_CHECKING:
     from lslo_cli.recipe import Recipe
@@ -44,7 +44,8 @@ class AdapterFacts:
 
     ``by_language`` has a row (language, resource, rank, parameters) for each; ``unknown`` are languages of
     the recipe for which the model has no token. ``sites`` counts the matrices that carry adapters.
-    ``parameters_paper_style`` is None where the paper's count is the true one.
+    ``parameters_paper_style`` is None where the paper's count is the true one. ``memory`` is what the recipe
+    asks for, and ``choices`` are that and others.
     """
 
     site_set: str
@@ -53,6 +54,7 @@ class AdapterFacts:
     parameters_paper_style: int | None
     by_language: tuple[tuple[str, str, int, int], ...]
     memory: MemoryEstimate
+    choices: tuple[MemoryChoice, ...]
     max_tokens: int
     unknown: tuple[str, ...]
 
@@ -100,7 +102,7 @@ def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:
     languages, sites, new = recipe.selected_languages(), recipe.train.sites, recipe.new_languages
     check_new_languages(new, base.languages, base.name)
     ranks = _ranks(recipe.train.ranks, languages, new)
-    work = Work(recipe.fit.epochs, ranks, sites, new_languages=tuple(new), span=recipe.adapters.span)
+    work = work_of(recipe, "train", ranks)
     trainable = work.trainable(base.shape)
     return AdapterFacts(
         site_set=sites,
@@ -108,7 +110,8 @@ def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:
         parameters=trainable,
         parameters_paper_style=work.paper_style(base.shape),
         by_language=parameters_by_language(recipe, work, base.shape),
-        memory=estimate_memory(base.shape, trainable, trainable, recipe.fit.batch_tokens),
+        memory=work.memory(base.shape, recipe.fit.batch_tokens),
+        choices=memory_choices(work, base.shape, recipe.fit.batch_tokens),
         max_tokens=recipe.fit.batch_tokens,
         unknown=tuple(
             language.code

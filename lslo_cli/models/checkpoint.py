@@ -139,6 +139,9 @@ class Checkpoint:
                 ) from None
             message = f"the weights in {self.folder} cannot be loaded: {unreadable_reason(error)}"
             raise InputError(message, _COPY_AGAIN) from error
+        if quantised:  # that its matrices are bytes is our concern from here on, and none of its config's
+            quantiser: Any = model.hf_quantizer
+            quantiser.remove_quantization_config(model)
         # transformers fills what is missing with random numbers, and says so in a log only.
         unexpected = {name for name in report["unexpected_keys"] if not name.endswith(COMPUTED)}
         misfits = {"lack": report["missing_keys"], "have, unannounced,": unexpected}

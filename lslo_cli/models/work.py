@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
+from typing import Any
 
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import choose_directions
 from lslo_cli.method.memory import MemoryEstimate, estimate_memory
 from lslo_cli.method.ranks import SHARED, RankMap, uniform_ranks
@@ -37,7 +39,8 @@ class Work:
     """One stage's training, as far as its cost depends on it.
 
     ``ranks`` None is full fine-tuning; ``copies`` is 2 where adapters of both indices are trained;
-    ``new_languages`` have a row of the embedding each.
+    ``new_languages`` have a row of the embedding each. ``base_dtype`` is the format of the frozen base, and
+    with ``recompute`` activations are computed again in backward.
     """
 
     epochs: int
@@ -47,6 +50,8 @@ class Work:
     copies: int = 1
     new_languages: tuple[str, ...] = ()
     span: Span = Span.ALL
+    base_dtype: BaseDtype = BaseDtype.FLOAT32
+    recompute: bool = False
 
     def trainable(self, shape: ModelShape) -> int:
         """Trainable parameters; weight learning adds two weights per layer."""
@@ -74,23 +79,52 @@ class Work:
     def memory(self, shape: ModelShape, max_tokens: int) -> MemoryEstimate:
         """What a step on a batch of ``max_tokens`` tokens takes."""
         trainable = self.trainable(shape)
-        return estimate_memory(shape, trainable if self.ranks else 0, trainable, max_tokens)
+        if self.ranks is None:
+            return estimate_memory(shape, 0, trainable, max_tokens, recompute=self.recompute)
+        return estimate_memory(shape, trainable, trainable, max_tokens, self.base_dtype, self.recompute)
+
+
+@dataclass(frozen=True)
+class MemoryChoice:
+    """What a step takes by one choice of the base, where activations are kept and where recomputed."""
+
+    choice: str
+    kept: MemoryEstimate
+    recomputed: MemoryEstimate
+
+
+def memory_choices(work: Work, shape: ModelShape, max_tokens: int) -> tuple[MemoryChoice, ...]:
+    """The memory of the same work on a base in every format, and of full fine-tuning."""
+    others = {f"{dtype} base": replace(work, base_dtype=dtype) for dtype in BaseDtype} if work.ranks else {}
+    others["full fine-tuning"] = Work(work.epochs, None)
+    return tuple(
+        MemoryChoice(
+            name,
+            *(replace(other, recompute=again).memory(shape, max_tokens) for again in (False, True)),
+        )
+        for name, other in others.items()
+    )
 
 
 def work_of(recipe: Recipe, command: str, ranks: RankMap | None = None) -> Work:
     """What ``weight-learn``, ``estimate-subspace`` or ``train``, with ``ranks``, would train."""
     languages = recipe.selected_languages()
-    new, span = tuple(recipe.new_languages), recipe.adapters.span
+    common: dict[str, Any] = {
+        "new_languages": tuple(recipe.new_languages),
+        "span": recipe.adapters.span,
+        "base_dtype": recipe.run.base_dtype,
+        "recompute": recipe.run.recompute,
+    }
     if command == "weight-learn":
         stage = recipe.weight_learn
         ranks = uniform_ranks(languages, stage.rank)
-        return Work(stage.epochs or recipe.fit.epochs, ranks, copies=2, new_languages=new, span=span)
+        return Work(stage.epochs or recipe.fit.epochs, ranks, copies=2, **common)
     if command == "estimate-subspace":
         schedule = recipe.estimation_schedule()
         ranks = uniform_ranks(languages, recipe.estimate_subspace.rank)
-        return Work(schedule.epochs, ranks, schedule=schedule, new_languages=new, span=span)
+        return Work(schedule.epochs, ranks, schedule=schedule, **common)
     schedule = recipe.training_schedule()
-    return Work(recipe.fit.epochs, ranks, recipe.train.sites, schedule, new_languages=new, span=span)
+    return Work(recipe.fit.epochs, ranks, recipe.train.sites, schedule, **common)
 
 
 def batches_of_flores(recipe: Recipe) -> int:
@@ -117,8 +151,15 @@ def training_facts(recipe: Recipe, work: Work, shape: ModelShape, batches: int) 
     if work.schedule and work.schedule.target_ratio:
         ratios = ", ".join(f"{work.schedule.ratio_at(epoch):.2f}" for epoch in range(1, work.epochs + 1))
         facts.append(("pruned by epoch", ratios))
-    memory = work.memory(shape, recipe.fit.batch_tokens)
-    return [*facts, ("memory, roughly", describe_memory(memory))]
+    tokens = recipe.fit.batch_tokens
+    facts.append(("memory, roughly", describe_memory(work.memory(shape, tokens))))
+    return [*facts, *(_described(choice) for choice in memory_choices(work, shape, tokens))]
+
+
+def _described(choice: MemoryChoice) -> tuple[str, str]:
+    """One choice as a fact of a plan."""
+    kept, recomputed = (in_binary_units(memory.total) for memory in (choice.kept, choice.recomputed))
+    return f"memory, {choice.choice}", f"{kept}, with run.recompute {recomputed}"
 
 
 def parameters_by_language(

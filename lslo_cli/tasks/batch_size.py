@@ -8,7 +8,7 @@ from accelerate.utils import gather_object
 
 from lslo_cli.errors import RunError
 from lslo_cli.events import Noted
-from lslo_cli.method.memory import BYTES, MARGIN
+from lslo_cli.method.memory import MARGIN, base_bytes
 from lslo_cli.models.work import Work, in_binary_units
 from lslo_cli.recipe.sections import BATCH_TOKENS
 from lslo_cli.tasks.setup import Setup
@@ -29,8 +29,8 @@ def resolve_batch_size(setup: Setup, work: Work) -> Setup:
     free = min(gather_object([free_memory(setup.accelerator.device)]))
     update = recipe.fit.accumulate * BATCH_TOKENS
     accumulate, max_tokens = 1, update
-    # The base model is in memory already.
-    while (needed := work.memory(shape, max_tokens).total - BYTES * shape.parameters) * MARGIN > free:
+    there = base_bytes(shape, work.base_dtype)  # the base model is in memory already
+    while (needed := work.memory(shape, max_tokens).total - there) * MARGIN > free:
         accumulate *= 2
         if update // accumulate < recipe.data.max_length:
             raise RunError(

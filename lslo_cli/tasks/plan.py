@@ -12,7 +12,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import RunFolder
 from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.method.families import HUB_NAMES, published_shape
-from lslo_cli.method.memory import BYTES
+from lslo_cli.method.memory import base_bytes
 from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.strategy import IndexStrategy
@@ -122,11 +122,15 @@ def _published_facts(recipe: Recipe, shape: ModelShape) -> Facts:
     name = HUB_NAMES.get(recipe.model.name, recipe.model.name)
     check_spoken(recipe)
     languages = [language.code for language in recipe.selected_languages()]
-    size = in_binary_units(BYTES * shape.parameters)
+    dtype = recipe.run.base_dtype
+    size = in_binary_units(base_bytes(shape, dtype))
     text = recipe.data.path if Path(recipe.data.path).exists() else f"{recipe.data.path}, which is not there"
     return [
         ("languages", f"{len(languages)}: {', '.join(languages)}"),
-        ("base model", f"{recipe.model.name}: {name}, {shape.parameters:,} parameters, {size} as float32"),
+        (
+            "base model",
+            f"{recipe.model.name}: {name}, {shape.parameters:,} parameters, {size} as {dtype}",
+        ),
         ("planned", "from the published shape; the weights were not loaded"),
         ("text", text),
     ]

@@ -11,7 +11,7 @@ from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.strategy import paper
-from lslo_cli.models.base import load_base
+from lslo_cli.models.base import load_base, save_base
 from lslo_cli.models.new_languages import add_languages
 from lslo_cli.nn.attach import attach, attach_mixture
 from lslo_cli.nn.compact import CompactLinear, frozen_matrix, restore
@@ -167,3 +167,20 @@ def test_nothing_of_the_input_is_kept_for_backward():
     with torch.autograd.graph.saved_tensors_hooks(kept.append, lambda nothing: nothing):
         y = linear(x)
     assert y.dtype is torch.float32 and not kept
+
+
+def test_four_bits_give_what_their_values_give_in_float32_bit_by_bit(folder, tmp_path):
+    """bitsandbytes computes on a CPU too, which is enough to see what becomes of its matrices."""
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
+    base, plain, recomputed = (
+        load_base(str(folder), frozen=BaseDtype.FOUR_BIT, device=torch.device("cpu")) for _ in range(3)
+    )
+    assert torch.uint8 in {parameter.dtype for parameter in base.model.parameters()}
+    restore(plain.model)
+    assert load_base(str(save_base(plain, tmp_path / "saved").folder)).model.dtype is torch.float32
+    assert {parameter.dtype for parameter in plain.model.parameters()} == {torch.float32}
+    loss, gradients = stepped(base, _all_sites)
+    for other, again in ((plain, False), (recomputed, True)):
+        wanted, wanted_gradients = stepped(other, _all_sites, again=again)
+        assert torch.equal(loss, wanted)
+        assert all(map(torch.equal, gradients, wanted_gradients))

@@ -1,3 +1,4 @@
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.families import SHAPES
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks
@@ -7,6 +8,7 @@ from lslo_cli.models.work import (
     describe_index,
     describe_memory,
     in_binary_units,
+    memory_choices,
     parameters_by_language,
     training_facts,
     work_of,
@@ -124,3 +126,27 @@ def test_small_sizes_are_in_mebibytes_and_large_ones_in_gibibytes():
     assert describe_memory(memory) == (
         "1.5 GiB: weights 1.0 MiB, training state 2.0 MiB, activations 1.0 GiB, logits 512.0 MiB"
     )
+
+
+def test_memory_is_told_for_every_choice_and_the_recipes_own_is_among_them():
+    recipe = lang12(**{"run.base_dtype": "bfloat16", "run.recompute": True})
+    work = of_train(recipe)
+    choices = {each.choice: each for each in memory_choices(work, LARGE, 4000)}
+    assert list(choices) == ["float32 base", "bfloat16 base", "4bit base", "full fine-tuning"]
+    assert choices["bfloat16 base"].recomputed == work.memory(LARGE, 4000)
+    kept = [choices[f"{dtype} base"].kept.total for dtype in BaseDtype]
+    assert kept == sorted(kept, reverse=True)
+    assert all(each.recomputed.total < each.kept.total for each in choices.values())
+    facts = dict(training_facts(recipe, work, LARGE, batches=10))
+    whole = choices["full fine-tuning"]
+    assert facts["memory, full fine-tuning"] == (
+        f"{in_binary_units(whole.kept.total)}, with run.recompute {in_binary_units(whole.recomputed.total)}"
+    )
+    assert facts["memory, roughly"] == describe_memory(work.memory(LARGE, 4000))
+
+
+def test_full_fine_tuning_has_no_choice_of_a_base():
+    recipe = lang12(**{"train.method": "full", "run.recompute": True})
+    work = work_of(recipe, "train")
+    (only,) = memory_choices(work, LARGE, 4000)
+    assert only.choice == "full fine-tuning" and only.recomputed == work.memory(LARGE, 4000)

@@ -78,7 +78,7 @@ def show_base(base: BaseFacts) -> None:
 
 def show_adapters(adapters: AdapterFacts, base: BaseFacts) -> None:
     """Facts about the adapters that would be trained."""
-    from lslo_cli.models.work import describe_memory
+    from lslo_cli.models.work import describe_memory, in_binary_units
 
     columns = ("language", "resource", "rank", "parameters")
     total = ("total", "", None, adapters.parameters)
@@ -94,3 +94,10 @@ def show_adapters(adapters: AdapterFacts, base: BaseFacts) -> None:
     if adapters.unknown:
         facts.append(("without a token in this model", ", ".join(adapters.unknown)))
     console.show_facts(facts)
+    console.results.print()
+    columns = ("base model", "activations kept", "recomputed")
+    rows = [
+        (each.choice, in_binary_units(each.kept.total), in_binary_units(each.recomputed.total))
+        for each in adapters.choices
+    ]
+    console.show_table("Memory of training, roughly", columns, rows)
