@@ -122,7 +122,14 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests marked ``gpu`` where torch sees no CUDA device."""
+    """Skip tests marked ``gpu`` where torch sees no CUDA device, and ``slurm`` outside ``.ci/slurm``.
+
+    A Slurm that happens to be there is others' to use.
+    """
+    if "LSLO_TEST_SLURM" not in os.environ:
+        for item in items:
+            if item.get_closest_marker("slurm"):
+                item.add_marker(pytest.mark.skip(reason="no Slurm of its own: .ci/slurm starts one"))
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if not marked:
         return
