@@ -197,6 +197,22 @@ def test_report_and_plot_know_an_experiment_of_flare(done, small):
     assert {path.stem for path in folder_of_figures.iterdir()} == names
 
 
+def test_noise_in_training_is_another_experiment_with_the_same_translations(small, done):
+    found = jobs_of(
+        find_targets([small], None, {"name": "noisy"}, ["flare.train_noise=0.4"]), done, (), "lslo test"
+    )
+    assert is_current(found["noisy/qsi/translate"]) and not is_current(found["noisy/seed-1/en/tuning"])
+    made = only(found, ["seed-1/en/tuning"])
+    execute(made)
+    (tuning,) = (job for job in made.values())
+    assert tuning.experiment.folder.path == done / "noisy"
+    one, other = (
+        json.loads((done / name / "seed-1/en/training.json").read_text())["result"]["runs"][0]["weights"]
+        for name in ("small-flare", "noisy")
+    )
+    assert one["digest"] == other["digest"]  # the source language has no source to give noise to
+
+
 def test_more_noise_in_tests_is_evaluated_without_new_training(done, small):
     folder = done / "small-flare"
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("training.json")}
