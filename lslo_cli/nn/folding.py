@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -43,11 +44,12 @@ def factors(layer: LSLo, language: int, compact: bool = False) -> tuple[Tensor, 
 def fold(model: nn.Module, languages: Mapping[Index, int]) -> None:
     """Add the update of the languages, one for each side that matters, to every matrix, in place.
 
-    The model has no adapters afterwards, and needs no route.
+    A base in fewer bits is to be restored before. The model has no adapters afterwards, and needs no route.
     """
     for name, layer in list(adapted(model)):
         # Where a side selects nothing, any language stands for all.
         A, B = factors(layer, languages.get(layer.adapter.index, 0))
-        layer.base.weight += B @ A
+        base = cast(nn.Linear, layer.base)
+        base.weight += B @ A
         parent, _, attribute = name.rpartition(".")
-        setattr(model.get_submodule(parent), attribute, layer.base)
+        setattr(model.get_submodule(parent), attribute, base)

@@ -95,9 +95,9 @@ def show_adapters(adapters: AdapterFacts, base: BaseFacts) -> None:
         facts.append(("without a token in this model", ", ".join(adapters.unknown)))
     console.show_facts(facts)
     console.results.print()
-    columns = ("base model", "activations kept", "recomputed")
+    headings = ("base model", "activations kept", "recomputed")
     rows = [
         (each.choice, in_binary_units(each.kept.total), in_binary_units(each.recomputed.total))
         for each in adapters.choices
     ]
-    console.show_table("Memory of training, roughly", columns, rows)
+    console.show_table("Memory of training, roughly", headings, rows)
