@@ -64,7 +64,7 @@ def test_two_nodes_train_what_one_process_does(tiny, tmp_path):
     lslo = [
         sys.executable,
         "-m",
-        "lslo_cli.cli.app",
+        "lslo_cli",
         "train",
         "--recipe",
         str(recipe),

@@ -60,7 +60,7 @@ class Study:
     def type(self) -> subprocess.Popen[str]:
         """The line as a process of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "lslo_cli.cli.app", *self.words],
+            [sys.executable, "-m", "lslo_cli", *self.words],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
