@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.changes import counting
-from benchmarks.faults.forked import Ended, Running, forked, lslo, start, warm
+from benchmarks.faults.forked import Ended, Fault, Running, forked, lslo, nothing, start, warm
 from lslo_cli.artifacts.folder import METRICS
 
 RECIPE = """
@@ -218,9 +218,9 @@ class Laboratory:
         """Run a stage in a folder."""
         return lslo(*stage.line, *more, folder=folder, **how)
 
-    def start(self, stage: Stage, folder: Path) -> Running:
+    def start(self, stage: Stage, folder: Path, fault: Fault = nothing) -> Running:
         """Begin a stage in a folder."""
-        return start(*stage.line, folder=folder)
+        return start(*stage.line, folder=folder, fault=fault)
 
 
 def contents(folder: Path) -> dict[str, object]:
