@@ -43,9 +43,11 @@ _NO_MEMORY = (
     "can't allocate memory",
     "bad_alloc",
     "could not create a primitive",
+    "error return without exception set",
     os.strerror(errno.ENOMEM),
 )
-"""What torch, C++, oneDNN, whose first step is to allocate, and the system say."""
+"""What torch, C++, oneDNN, whose first step is to allocate, Python of a library that fails without a word, and
+the system say."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -136,6 +136,7 @@ def test_memory_running_out_is_told_with_a_way_out(fresh, monkeypatch):
         MemoryError(),
         OSError(errno.ENOMEM, "Cannot allocate memory"),
         RuntimeError("std::bad_alloc"),
+        SystemError("error return without exception set"),
         RuntimeError("could not create a primitive"),
         RuntimeError("unable to mmap 9 bytes from file <a>: Cannot allocate memory (12)"),
     ],
