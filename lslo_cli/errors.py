@@ -46,8 +46,8 @@ _NO_MEMORY = (
     "error return without exception set",
     os.strerror(errno.ENOMEM),
 )
-"""What torch, C++, oneDNN, whose first step is to allocate, Python of a library that fails without a word, and
-the system say."""
+"""What torch, C++, oneDNN, whose first step is to allocate, Python (of a library that fails without a word)
+and the system say."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -59,7 +59,9 @@ def is_out_of_memory(error: BaseException) -> bool:
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
         or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
-        or (isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY))
+        or (
+            isinstance(error, RuntimeError | SystemError) and any(words in str(error) for words in _NO_MEMORY)
+        )
     )
 
 
