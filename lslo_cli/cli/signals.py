@@ -25,9 +25,11 @@ class Interrupt(BaseException):
 
         What a signal interrupts may raise an error of its own while it ends: torch does where it writes.
         """
-        while error and not isinstance(error, cls):
+        while error:
+            if isinstance(error, cls):
+                return error
             error = error.__context__
-        return error
+        return None
 
 
 @contextmanager
