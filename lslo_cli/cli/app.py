@@ -51,11 +51,10 @@ class Commands(TyperGroup):
                 code = super().main(*arguments, **{**settings, "standalone_mode": False})
                 sys.stdout.flush()  # a full disk speaks up here, not while Python ends
             except (Interrupt, Exception) as error:
-                if interrupt := Interrupt.behind(error):
+                interrupt = Interrupt.behind(error)
+                if interrupt:
                     console.say(f"interrupted; {self._advice(settings.get('args') or sys.argv[1:])}")
-                    code = interrupt.exit_code
-                else:
-                    code = explain(error)
+                code = interrupt.exit_code if interrupt else explain(error)
         sys.exit(code if isinstance(code, int) else 0)
 
     def _advice(self, words: Sequence[str]) -> str:
@@ -67,7 +66,7 @@ class Commands(TyperGroup):
         return "continue with --resume" if resumable else "run the same line again"
 
 
-def explain(error: Exception) -> int:
+def explain(error: BaseException) -> int:
     """Print what went wrong and what to do about it, and return the exit code."""
     if isinstance(error, LsloError):
         console.problem(error.message, error.hint)
@@ -140,7 +139,7 @@ def _silence() -> Iterator[None]:
         yield
 
 
-def _is_lost_process(error: Exception) -> bool:
+def _is_lost_process(error: BaseException) -> bool:
     """Whether a process that works for this one has gone, or one that torchrun started with it.
 
     Of the latter torch tells by the connection.

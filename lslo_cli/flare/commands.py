@@ -173,8 +173,10 @@ def _same_translator(setup: FlareSetup, done: TrainedRun, run: FlareRun) -> bool
 
 def whole_runs(written: Written | None) -> dict[str, TrainedRun]:
     """The runs of a training by name, but for those whose weights are missing or damaged."""
-    found = {}
-    for run in written.artifact.result.runs if written else ():
+    found: dict[str, TrainedRun] = {}
+    if not written:
+        return found
+    for run in written.artifact.result.runs:
         try:
             if run.weights:
                 store.read_tensor_path(written.path, run.weights)
