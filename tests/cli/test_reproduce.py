@@ -20,7 +20,7 @@ def test_a_dry_run_shows_every_run_with_its_cost_and_writes_nothing(lslo, tmp_pa
     result = lslo("reproduce", "table-1", "--dry-run")
     assert result.exit_code == 0
     rows = {line.split()[0]: line.split() for line in result.stdout.splitlines() if line.strip()}
-    assert rows["2-2-8-gps0.9"] == ["2-2-8-gps0.9", "15", "~395", "15.34M", "-", "14.0", "GiB"]
+    assert rows["2-2-8-gps0.9"] == ["2-2-8-gps0.9", "15", "~395", "15.34M", "-", "11.8", "GiB"]
     assert rows["full"][3] == "614.99M"
     assert len(rows) >= 15
     assert "estimated for the sentences of FLORES-101" in result.stderr

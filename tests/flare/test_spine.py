@@ -176,7 +176,7 @@ def test_of_several_processes_only_the_main_one_writes(small, tmp_path, monkeypa
     saved = []
     monkeypatch.setattr("lslo_cli.flare.runs.save_flare", lambda *a, **k: saved.append(a))
     with pytest.raises(FileNotFoundError):  # of weights that the main process would have written
-        commands._tuned(seed)
+        commands.tuned(seed)
     assert not saved and not list(tmp_path.rglob("*.json"))
 
 

@@ -11,7 +11,7 @@ from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Advanced, Finished, Noted, Started
 from lslo_cli.method.importance import Pool
 from lslo_cli.reproduce import execute, find_targets, is_current, jobs_of, only
-from lslo_cli.reproduce.jobs import EVALUATION
+from lslo_cli.reproduce.job import EVALUATION
 from lslo_cli.reproduce.making import make
 
 
