@@ -66,6 +66,7 @@ class Study:
             text=True,
             env=self.surroundings,
             cwd=self.folder.parents[1],
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # or it may be ignored
         )
 
     def end(self, typed: subprocess.Popen[str], code: int) -> str:
