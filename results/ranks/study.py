@@ -1,29 +1,28 @@
 """The study of rank maps: four worlds, five seeds, one budget; what is finished is kept.
 
-    python results/ranks/study.py                      # everything, one process
-    python results/ranks/study.py --seeds 2,4,6        # two processes share the seeds:
-    python results/ranks/study.py --seeds 3,5
+    python results/ranks/study.py --jobs 2             # everything, two commands at a time
     python results/ranks/study.py --summary            # tables of what is there, without training
 
 Run it in the root of a checkout, any number of times: what is done is skipped, and what was interrupted goes
-on after its last epoch. Processes that need the same base model or learning rates wait for each other. Every
-command runs on one thread. ``--worlds`` and ``--only`` choose, ``--dry-run`` prints the commands.
+on after its last epoch. Every command runs on one thread. ``--worlds``, ``--seeds`` and ``--only`` choose,
+``--dry-run`` prints the commands.
 """
 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
+from threading import Lock
 
 RESULTS = Path("results/ranks")
 WORLDS = {"shipped": "demo", "rotated": "world-rotated", "equal": "world-equal", "related": "world-related"}
@@ -31,20 +30,15 @@ WORLDS = {"shipped": "demo", "rotated": "world-rotated", "equal": "world-equal",
 SEEDS = (2, 3, 4, 5, 6)
 TUNING_SEED = 1
 RATES = {
-    "full": (5e-5, 1e-4, 2e-4, 5e-4, 1e-3),
+    "full": (1e-4, 2e-4, 5e-4, 1e-3, 2e-3),
     "lora": (3e-4, 1e-3, 2e-3, 3e-3, 6e-3),
-    "lslo": (3e-4, 1e-3, 2e-3, 3e-3, 6e-3),
+    "lslo": (5e-4, 1e-3, 2e-3, 3e-3, 6e-3),
 }
+TUNED_IN = {"full": Path("results/adapters/full"), "lslo": Path("results/adapters/gaussian-all")}
+"""The study of adapters tuned these two with the same seed, flags and rates; its runs are read."""
 BUDGET = "same-as:2,2,8"
 SHARED_RANK = 48
 """The rank of one LoRA for all that has the parameters of 2;2;8 on twelve languages: 8 x 2 + 4 x 8."""
-TUNED = {
-    "full": "--method full --gps 0",
-    "lora": f"--method lora --ranks {SHARED_RANK} --gps 0",
-    "lslo": "--ranks 2,2,8 --gps 0.9 --index paper",
-}
-"""What the learning rate of each method is chosen for."""
-TEST_ROWS = 80
 COMMON = "--set train.curve_rows=0 --set run.threads=1"
 
 
@@ -98,8 +92,11 @@ class Study:
     worlds: Sequence[str]
     seeds: Sequence[int]
     runs: Sequence[Run]
+    jobs: int = 1
     dry_run: bool = False
     said: set[str] = field(default_factory=set)
+    locks: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
+    """One for what several worlds or seeds need: who comes second waits."""
 
     def lslo(self, command: str, makes: Path) -> None:
         """Run a command that leaves a file, unless it is there."""
@@ -113,21 +110,26 @@ class Study:
         subprocess.run(program, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True)
 
     def do(self) -> None:
-        """The first runs in every world and seed before the others, each evaluated when it is trained."""
-        for runs in (self.runs[:FIRST], self.runs[FIRST:]):
-            for seed in self.seeds:
-                for world in self.worlds:
-                    self.make_base(world)
-                    self.evaluate(world, seed, "base")
-                    for run in runs:
-                        self.train(world, seed, run)
-                        self.evaluate(world, seed, run.name)
+        """The first runs in every world and seed before the others; a job makes one world's runs of one seed."""
+        first, others = self.runs[:FIRST], self.runs[FIRST:]
+        units = [(world, seed, first) for seed in self.seeds for world in self.worlds]
+        units += [(world, seed, others) for world in self.worlds for seed in self.seeds]
+        with ThreadPoolExecutor(self.jobs) as pool:
+            for unit in [pool.submit(self.make, *unit) for unit in units]:
+                unit.result()
+
+    def make(self, world: str, seed: int, runs: Sequence[Run]) -> None:
+        self.make_base(world)
+        self.evaluate(world, seed, "base")
+        for run in runs:
+            self.train(world, seed, run)
+            self.evaluate(world, seed, run.name)
 
     def make_base(self, world: str) -> None:
         recipe = WORLDS[world]
         if world == "shipped":
             return
-        with alone(recipe, self.dry_run):
+        with self.locks[recipe]:
             model = Path("models", recipe)
             resume = "--resume" if model.with_name(f".{model.name}.training").exists() else ""
             self.lslo(f"base train --recipe {recipe}-base --out {model} {resume}", model / "training.json")
@@ -135,14 +137,17 @@ class Study:
     def rate(self, method: str) -> float:
         """The learning rate of a method with the lowest loss on dev rows, on the shipped world."""
         name = f"seed-{TUNING_SEED}"
-        results = RESULTS / "tuning"
-        experiment = f"--recipe demo --results {results} --name {name} --seed {TUNING_SEED} {COMMON}"
-        with alone(f"tuning-{method}", self.dry_run):
+        runs = TUNED_IN.get(method, RESULTS / "tuning") / name / "runs"
+        experiment = (
+            f"--recipe demo --results {RESULTS / 'tuning'} --name {name} --seed {TUNING_SEED} {COMMON}"
+        )
+        with self.locks[method]:
             losses = {}
             for rate in RATES[method]:
-                run = f"{method}-lr{rate:g}"
-                makes = results / name / "runs" / run / "training.json"
-                self.lslo(f"train {experiment} {TUNED[method]} --lr {rate} --run {run} --resume", makes)
+                makes = runs / f"lr{rate:g}" / "training.json"
+                if method not in TUNED_IN:
+                    flags = f"--method lora --ranks {SHARED_RANK} --gps 0 --lr {rate} --run lr{rate:g}"
+                    self.lslo(f"train {experiment} {flags} --resume", makes)
                 if makes.exists():
                     losses[rate] = json.loads(makes.read_text())["result"]["dev_losses"][-1]
         return min(losses, key=losses.__getitem__) if losses else RATES[method][0]
@@ -172,7 +177,7 @@ class Study:
     def evaluate(self, world: str, seed: int, run: str) -> None:
         name = f"seed-{seed}"
         self.lslo(
-            f"evaluate {_experiment(world, seed, name)} --test-rows {TEST_ROWS} --run {run}",
+            f"evaluate {_experiment(world, seed, name)} --run {run}",
             RESULTS / world / name / "runs" / run / "evaluation.json",
         )
 
@@ -180,18 +185,6 @@ class Study:
 def _experiment(world: str, seed: int, name: str) -> str:
     """The flags that choose an experiment."""
     return f"--recipe {WORLDS[world]} --results {RESULTS / world} --name {name} --seed {seed} {COMMON}"
-
-
-@contextmanager
-def alone(name: str, dry_run: bool) -> Iterator[None]:
-    """Let one process at a time make what all need."""
-    if dry_run:
-        yield
-        return
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    with open(RESULTS / f".{name}.lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def summarise(study: Study) -> None:
@@ -300,11 +293,12 @@ def main() -> None:
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
     parser.add_argument("--only", help="these runs, by name: 2-2-8-gps0.9,auto-gain")
     parser.add_argument("--summary", action="store_true")
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--dry-run", action="store_true")
     options = parser.parse_args()
     runs = [run for run in RUNS if not options.only or run.name in options.only.split(",")]
     seeds = [int(seed) for seed in options.seeds.split(",")]
-    study = Study(options.worlds.split(","), seeds, runs, options.dry_run)
+    study = Study(options.worlds.split(","), seeds, runs, options.jobs, options.dry_run)
     if options.summary:
         summarise(study)
     else:
