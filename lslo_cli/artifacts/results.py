@@ -119,6 +119,8 @@ class SubspaceResult(Result):
     spectra: SpectrumTable = SpectrumTable()
     gains: dict[str, Number] = Field(default_factory=dict)
     """By language: dev loss per target token without its adapter less that with it, from and to it."""
+    overlaps: dict[str, list[Number]] = Field(default_factory=dict)
+    """By language: the cosine of its update B A with that of every language, in the order of the keys."""
 
     def estimate(self) -> Estimate:
         """What a rank map is made from."""

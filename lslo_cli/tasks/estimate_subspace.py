@@ -10,6 +10,7 @@ from lslo_cli.method.ranks import uniform_ranks
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import attach
+from lslo_cli.nn.overlap import overlaps
 from lslo_cli.nn.pruning import estimation_pruner
 from lslo_cli.nn.spectrum import spectra
 from lslo_cli.tasks.batch_size import resolve_batch_size
@@ -41,7 +42,8 @@ def estimate_subspace(
 def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
     """Train equal ranks for all languages, prune their B against each other, and score what is left.
 
-    Of what survived, the singular values are recorded too and, on dev rows, what each language gains by it.
+    Of what survived, the singular values are recorded too, how alike languages are and, on dev rows, what
+    each language gains by it.
     """
     recipe = setup.recipe
     stage = recipe.estimate_subspace
@@ -88,4 +90,5 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
         history=history,
         spectra=SpectrumTable.of(found.spectra),
         gains=dict(found.gains),
+        overlaps=overlaps(adapters),
     )

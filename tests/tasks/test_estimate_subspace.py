@@ -79,6 +79,22 @@ def test_the_singular_values_are_those_of_the_product_at_every_site(setup):
         assert spectrum.cost == matrices["A"].shape[1] + matrices["B"].shape[0]
 
 
+def test_the_overlap_of_two_languages_is_the_cosine_of_their_updates(setup):
+    stage = setup()
+    result = estimate(stage, paper(2, 2))
+    assert list(result.overlaps) == list(stage.codes)
+    updates = {}
+    for slot, code in enumerate(stage.codes):
+        matrices = [
+            site_module(stage.base.model, site).adapter.matrices(slot)
+            for site in model_sites(stage.base.model, SiteSet.ALL)
+        ]
+        updates[code] = torch.cat([(each["B"].double() @ each["A"].double()).ravel() for each in matrices])
+    for one, row in result.overlaps.items():
+        cosines = [torch.cosine_similarity(updates[one], other, dim=0).item() for other in updates.values()]
+        assert row == pytest.approx(cosines, abs=1e-6)
+
+
 def test_a_gain_is_what_the_loss_on_dev_rows_loses_by_the_adapter(setup):
     stage = setup(**{"data.dev_rows": 4})
     result = estimate(stage, paper(2, 2))
