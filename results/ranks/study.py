@@ -110,7 +110,7 @@ class Study:
         subprocess.run(program, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True)
 
     def do(self) -> None:
-        """The first runs in every world and seed, then the others; a job makes one world and seed at a time."""
+        """The first runs in every world and seed, then the others; a job makes one world and seed."""
         first, others = self.runs[:FIRST], self.runs[FIRST:]
         units = [(world, seed, first) for seed in self.seeds for world in self.worlds]
         units += [(world, seed, others) for world in self.worlds for seed in self.seeds]
