@@ -13,6 +13,7 @@ _MODULES = {
     "catalogue": ("FIGURES", "DrawnFigure", "MissingFigure", "draw_all", "figure_named", "figures"),
     "files": ("FigureFormat", "save", "svg"),
     "maps": ("heatmap", "matrices"),
+    "similarity": ("relatives", "relatives_text"),
     "scores": ("directions", "pareto"),
     "specs": ("FigureSpec", "PreparedFigure", "RunChoice"),
     "style": ("COLUMN_WIDTH", "PAGE_WIDTH", "Style"),

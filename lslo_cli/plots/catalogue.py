@@ -75,6 +75,12 @@ FIGURES = (
         flags={"counts": COUNTS},
     ),
     FigureSpec(
+        name="relatives",
+        summary="Draw how alike the updates of languages are, as a matrix and a tree.",
+        source="lslo_cli.plots.similarity:prepare_relatives",
+        reads=("subspace",),
+    ),
+    FigureSpec(
         name="schedule",
         summary="Draw the fraction that is pruned in each epoch.",
         source="lslo_cli.plots.curves:prepare_schedule",

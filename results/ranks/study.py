@@ -4,8 +4,8 @@
     python results/ranks/study.py --summary            # tables of what is there, without training
 
 Run it in the root of a checkout, any number of times: what is done is skipped, and what was interrupted goes
-on after its last epoch. Every command runs on one thread. ``--worlds``, ``--seeds`` and ``--only`` choose,
-``--dry-run`` prints the commands.
+on after its last epoch. A job is a process of one thread that runs the commands of one world and seed after
+another. ``--worlds``, ``--seeds`` and ``--only`` choose, ``--dry-run`` prints the commands.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ import argparse
 import json
 import os
 import shlex
-import subprocess
 import sys
-from collections import defaultdict
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
-from threading import Lock
+
+from filelock import FileLock
+
+from lslo_cli.method.ranks import RankMap
 
 RESULTS = Path("results/ranks")
 WORLDS = {"shipped": "demo", "rotated": "world-rotated", "equal": "world-equal", "related": "world-related"}
@@ -49,6 +52,8 @@ class Run:
     name: str
     flags: str
     method: str = "lslo"
+    lenders: Mapping[str, str] = field(default_factory=dict)
+    """Who uses whose adapter in place of one of their own, in the world of relatives; else nobody."""
 
     @property
     def estimated(self) -> bool:
@@ -63,6 +68,7 @@ def auto(rule: str, *, unpruned: bool = False, gps: str = "") -> Run:
     return Run(name, flags)
 
 
+BASE = Run("base", "")
 RUNS = (
     Run("2-2-8-gps0.9", "--ranks 2,2,8 --gps 0.9"),
     auto("gain"),
@@ -79,6 +85,11 @@ RUNS = (
     auto("spectrum", unpruned=True),
     auto("mixture", unpruned=True),
     Run("2-2-8", "--ranks 2,2,8 --gps 0"),
+    Run(
+        "borrowed",
+        "--ranks high=2,medium=2,qki=10,qsa=10,qgo=10,qha=10,very-low=0 --gps 0",
+        lenders={"qka": "qki", "qsi": "qsa", "qgi": "qgo", "qhe": "qha"},
+    ),
 )
 """What is compared with the first. All but full fine-tuning have the parameters of 2;2;8."""
 FIRST = 6
@@ -95,41 +106,50 @@ class Study:
     jobs: int = 1
     dry_run: bool = False
     said: set[str] = field(default_factory=set)
-    locks: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
-    """One for what several worlds or seeds need: who comes second waits."""
 
-    def lslo(self, command: str, makes: Path) -> None:
+    def lslo(self, command: str, makes: Path, lenders: Mapping[str, str] | None = None) -> None:
         """Run a command that leaves a file, unless it is there."""
         if makes.exists() or command in self.said:
             return
         self.said.add(command)
         print(f"lslo {command}", flush=True)
+        if not self.dry_run:
+            with lending(lenders or {}):
+                call(command)
+
+    def alone(self, name: str) -> FileLock | nullcontext:
+        """A lock on what several worlds or seeds need: who comes second waits."""
         if self.dry_run:
-            return
-        program = [sys.executable, "-m", "lslo_cli", *shlex.split(command)]
-        subprocess.run(program, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True)
+            return nullcontext()
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        return FileLock(RESULTS / f".{name}.lock")
 
     def do(self) -> None:
         """The first runs in every world and seed, then the others; a job makes one world and seed."""
         first, others = self.runs[:FIRST], self.runs[FIRST:]
         units = [(world, seed, first) for seed in self.seeds for world in self.worlds]
         units += [(world, seed, others) for world in self.worlds for seed in self.seeds]
-        with ThreadPoolExecutor(self.jobs) as pool:
-            for unit in [pool.submit(self.make, *unit) for unit in units]:
-                unit.result()
+        if self.dry_run:
+            for unit in units:
+                self.make(*unit)
+            return
+        with ProcessPoolExecutor(self.jobs, get_context("spawn")) as pool:
+            for made in [pool.submit(self.make, *unit) for unit in units]:
+                made.result()
 
     def make(self, world: str, seed: int, runs: Sequence[Run]) -> None:
         self.make_base(world)
-        self.evaluate(world, seed, "base")
+        self.evaluate(world, seed, BASE)
         for run in runs:
-            self.train(world, seed, run)
-            self.evaluate(world, seed, run.name)
+            if world == "related" or not run.lenders:
+                self.train(world, seed, run)
+                self.evaluate(world, seed, run)
 
     def make_base(self, world: str) -> None:
         recipe = WORLDS[world]
         if world == "shipped":
             return
-        with self.locks[recipe]:
+        with self.alone(recipe):
             model = Path("models", recipe)
             resume = "--resume" if model.with_name(f".{model.name}.training").exists() else ""
             self.lslo(f"base train --recipe {recipe}-base --out {model} {resume}", model / "training.json")
@@ -141,7 +161,7 @@ class Study:
         experiment = (
             f"--recipe demo --results {RESULTS / 'tuning'} --name {name} --seed {TUNING_SEED} {COMMON}"
         )
-        with self.locks[method]:
+        with self.alone(method):
             losses = {}
             for rate in RATES[method]:
                 makes = runs / f"lr{rate:g}" / "training.json"
@@ -172,14 +192,51 @@ class Study:
             f"train {_experiment(world, seed, folder.name)} {flags} --lr {self.rate(run.method)} "
             f"--run {run.name} --resume",
             makes,
+            run.lenders,
         )
 
-    def evaluate(self, world: str, seed: int, run: str) -> None:
+    def evaluate(self, world: str, seed: int, run: Run) -> None:
         name = f"seed-{seed}"
         self.lslo(
-            f"evaluate {_experiment(world, seed, name)} --run {run}",
-            RESULTS / world / name / "runs" / run / "evaluation.json",
+            f"evaluate {_experiment(world, seed, name)} --run {run.name}",
+            RESULTS / world / name / "runs" / run.name / "evaluation.json",
+            run.lenders,
         )
+
+
+def call(command: str) -> None:
+    """Run a command line of lslo in this process. Raises SystemExit where it fails."""
+    from lslo_cli.__main__ import main
+
+    sys.argv = ["lslo", *shlex.split(command)]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
+
+
+@contextmanager
+def lending(lenders: Mapping[str, str]) -> Iterator[None]:
+    """Let languages use the adapters of others: keys those of their values.
+
+    The package has no such setting, since the study found no use for one.
+    """
+    from lslo_cli.nn import attach
+    from lslo_cli.nn.segments import Slots
+
+    own = attach._slots
+
+    def slots(ranks: RankMap, languages: Sequence[str]) -> Slots:
+        made = own(ranks, languages)
+        places = [languages.index(lenders.get(code, code)) for code in languages]
+        return replace(made, by_language=tuple(made.by_language[place] for place in places))
+
+    attach._slots = slots if lenders else own
+    try:
+        yield
+    finally:
+        attach._slots = own
 
 
 def _experiment(world: str, seed: int, name: str) -> str:
@@ -288,6 +345,7 @@ def compared(world: str, name: str, reference: str, study: Study) -> str:
 
 
 def main() -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"  # before a job loads torch
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--worlds", default=",".join(WORLDS))
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))

@@ -55,11 +55,20 @@ def estimate(
         scores=scores_by_language(matrices, 0.7),
         mean_rank=4.0,
         ranks=dict.fromkeys(codes, 4),
+        overlaps=cosines(codes),
         history=[
             EpochRecord(epoch=e, loss=1.0, updates=e, tokens=1, target_ratio=0.35 * (e - 1))
             for e in (1, 2, 3)
         ],
     )
+
+
+def cosines(codes: tuple[str, ...], seed: int = 1) -> dict[str, list[float]]:
+    """Overlaps as an estimate has them, symmetric, from -0.02 to 0.05 and 1 with itself."""
+    drawn = np.random.default_rng(seed).uniform(-0.01, 0.025, (len(codes), len(codes)))
+    symmetric = drawn + drawn.T
+    np.fill_diagonal(symmetric, 1.0)
+    return dict(zip(codes, symmetric.tolist(), strict=True))
 
 
 def strategy(depths: tuple[int, int] = (2, 2)) -> IndexStrategyResult:
@@ -160,5 +169,5 @@ def evaluated_everywhere(
 @pytest.fixture
 def made() -> SimpleNamespace:
     """The functions of this file."""
-    functions: list[Callable] = [estimate, strategy, trained, evaluated, evaluated_everywhere]
+    functions: list[Callable] = [cosines, estimate, strategy, trained, evaluated, evaluated_everywhere]
     return SimpleNamespace(**{each.__name__: each for each in functions})

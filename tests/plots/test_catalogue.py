@@ -27,6 +27,7 @@ def test_an_empty_experiment_names_the_command_that_makes_each_artifact(tmp_path
         "epochs": "lslo train --curve-rows",
         "matrices": "lslo estimate-subspace",
         "matrices-by-language": "lslo estimate-subspace",
+        "relatives": "lslo estimate-subspace",
         "schedule": "lslo train --gps",
         "directions": "lslo evaluate",
         "pareto": "lslo evaluate",
@@ -42,8 +43,9 @@ def test_a_whole_experiment_gives_every_figure_by_its_stem():
     drawn = list(plots.draw_all([ExperimentFolder(DEMO / "seed-2")], width=plots.COLUMN_WIDTH))
     assert all(isinstance(item, plots.DrawnFigure) and item.caption for item in drawn)
     stems = [item.stem for item in drawn]
-    assert stems[:7] == [
-        "weights", "heatmap", "heatmap-by-layer", "epochs", "matrices", "matrices-by-language", "schedule",
+    assert stems[:8] == [
+        "weights", "heatmap", "heatmap-by-layer", "epochs", "matrices", "matrices-by-language", "relatives",
+        "schedule",
     ]  # fmt: skip
     assert "directions-2-2-8-gps0.9" in stems
     assert stems[-1] == "pareto"

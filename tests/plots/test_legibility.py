@@ -20,8 +20,8 @@ from lslo_cli.plots.style import DASHES, MARKERS, PAGE_HEIGHT, SMALL, Style, ink
 M2M_124 = (12, 12)
 WIDTHS = (plots.COLUMN_WIDTH, plots.PAGE_WIDTH)
 NAMES = (
-    "weights", "heatmap", "heatmap-by-layer", "matrices", "matrices-by-language", "epochs", "schedule",
-    "directions", "pareto",
+    "weights", "heatmap", "heatmap-by-layer", "matrices", "matrices-by-language", "relatives", "epochs",
+    "schedule", "directions", "pareto",
 )  # fmt: skip
 RUNS = ("ft-all", "8-8-8", "2-2-8-gps0.9", "64-64-64", "a-run-with-a-name-that-somebody-thought-about")
 
@@ -38,6 +38,8 @@ def draw(made, name, codes, depths, **options) -> Figure:
         case "matrices" | "matrices-by-language":
             result = made.estimate(Pool.LANGUAGE, codes=codes, depths=depths)
             return plots.matrices([result], languages, by_language=name.endswith("language"), **options)
+        case "relatives":
+            return plots.relatives([made.estimate(codes=codes, depths=depths)], languages, **options)
         case "epochs":
             return plots.epochs([*runs, *runs], **options)
         case "schedule":

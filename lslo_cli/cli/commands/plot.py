@@ -218,7 +218,7 @@ def command_of(spec: FigureSpec, then: str) -> Callable[..., None]:
     where = "seed-N/LANGUAGE/" if spec in FLARES_FIGURES else "runs/RUN/"
     reads = " or ".join(f"{where * (kind in OF_RUNS)}{kind}.json" for kind in spec.reads)
     command.__doc__ = (
-        f"{spec.summary}\n\nPaper: {spec.paper}.\n"
+        f"{spec.summary}\n\n{f'Paper: {spec.paper}.' if spec.paper else 'Not in the paper.'}\n"
         f"Reads: {reads}{f' {spec.hint}' if spec.hint else ''}.\n\nExample: lslo plot {spec.name}"
     )
     return takes(options_of(spec))(command)

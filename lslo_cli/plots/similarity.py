@@ -1,0 +1,147 @@
+"""The figure of relatives: which languages have updates alike, as a matrix beside a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from scipy.cluster import hierarchy
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.results import SubspaceResult
+from lslo_cli.method.languages import Language
+from lslo_cli.plots.overlap import Overlap, overlap_of
+from lslo_cli.plots.runs import Seeds
+from lslo_cli.plots.specs import PreparedFigure
+from lslo_cli.plots.style import (
+    PAGE_WIDTH,
+    SMALL,
+    TEXT,
+    Look,
+    Style,
+    figure_of,
+    new_figure,
+    note,
+    styled,
+    title,
+)
+from lslo_cli.plots.text import TextFigure, TextSpan, coloured, line, remark
+
+LEAST = 1e-3
+"""The ends of the colours are no nearer to zero."""
+NEAREST = 3
+"""How many other languages a line of text names."""
+
+
+@styled
+def relatives(
+    results: Sequence[SubspaceResult],
+    languages: Sequence[Language],
+    *,
+    width: float = PAGE_WIDTH,
+    style: Style = Style.PAPER,
+) -> Figure:
+    """Languages x languages, each cell the cosine of their updates, beside the tree that orders them.
+
+    Codes have the colour of their resource class. Several results give their mean. Raises InputError as
+    :func:`lslo_cli.plots.overlap.overlap_of` does.
+    """
+    overlap, look = overlap_of(results, languages), style.look
+    count = len(languages)
+    size = TEXT if count <= 16 else SMALL
+    row_height = max(0.115, min(0.2, 0.6 * width / count))
+    figure = new_figure(look, width, count * row_height + 1.05)
+    grid = figure.add_gridspec(
+        2, 2, width_ratios=[1, 2.6], height_ratios=[count * row_height, 0.09], wspace=0.02
+    )
+    matrix = figure.add_subplot(grid[0, 1])
+    _draw_tree(figure.add_subplot(grid[0, 0]), overlap, look)
+    scale = _draw_matrix(matrix, overlap, look, size)
+    bar = figure.colorbar(
+        ScalarMappable(scale, look.demand),
+        cax=figure.add_subplot(grid[1, :]),
+        orientation="horizontal",
+        ticks=MaxNLocator(4).tick_values(*overlap.limits)[1:-1],
+    )
+    bar.set_label("Cosine of the updates of two languages")
+    bar.minorticks_off()
+    bar.outline.set_visible(False)
+    note(figure, look, overlap.description)
+    title(figure, look, "Languages whose updates are alike")
+    return figure
+
+
+def _draw_tree(axes: Axes, overlap: Overlap, look: Look) -> None:
+    """The tree, its leaves beside the rows of the matrix; branches join at their mean cosine."""
+    drawn = hierarchy.dendrogram(overlap.tree, no_plot=True)
+    joins = 1 - overlap.tree[:, 2]
+    # A leaf's cosine with itself is 1, far from where any two join: its branch ends a little beyond these.
+    edge = joins.max() + 0.12 * (joins.max() - joins.min())
+    for places, distances in zip(drawn["icoord"], drawn["dcoord"], strict=True):
+        xs = [1 - distance if distance else edge for distance in distances]
+        axes.plot(xs, [place / 10 for place in places], color=look.ink, linewidth=0.8, clip_on=False)
+    axes.set_ylim(len(overlap.languages), 0)
+    axes.margins(x=0.02)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(1 if figure_of(axes).get_figwidth() < 5 else 3))
+    axes.set_xlabel("Mean cosine")
+
+
+def _draw_matrix(axes: Axes, overlap: Overlap, look: Look, size: float) -> TwoSlopeNorm:
+    """The matrix, with the row of each language labelled, and the scale of its colours."""
+    lowest, highest = overlap.limits
+    scale = TwoSlopeNorm(0.0, min(lowest, -highest / 4, -LEAST), max(highest, -lowest / 4, LEAST))
+    axes.set_facecolor(look.missing)
+    seaborn.heatmap(
+        overlap.cosines, ax=axes, cmap=look.demand, norm=scale, vmin=scale.vmin, vmax=scale.vmax, cbar=False,
+        linewidths=0.2, linecolor=look.ground, xticklabels=True, yticklabels=True,
+    )  # fmt: skip
+    axes.tick_params(length=0, pad=1.5, labelsize=size)
+    axes.tick_params(axis="x", labelrotation=90)
+    axes.yaxis.tick_right()
+    axes.tick_params(axis="y", labelrotation=0)
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        for label, language in zip(labels, overlap.languages, strict=True):
+            label.set_color(look.classes[language.resource])
+    names = [f"{each.code}  {each.family}".strip() for each in overlap.languages]
+    axes.set_yticklabels(names)
+    return scale
+
+
+def relatives_text(results: Sequence[SubspaceResult], languages: Sequence[Language]) -> TextFigure:
+    """A line for every language in the order of the tree: the languages most alike, with their cosines.
+
+    Raises InputError as :func:`relatives` does.
+    """
+    overlap = overlap_of(results, languages)
+    limits = (-max(map(abs, overlap.limits)), max(map(abs, overlap.limits)))
+    margin = 1 + max(len(language.code) for language in languages)
+    family = 1 + max(len(language.family) for language in languages)
+    lines = []
+    for language in overlap.languages:
+        spans = [TextSpan(language.code.ljust(margin) + language.family.ljust(family))]
+        for code, cosine in overlap.nearest(language.code)[:NEAREST]:
+            cell = f" {code.ljust(margin)}{cosine:+.3f} "
+            spans += [TextSpan(" "), coloured(cell, cosine, limits, Style.SCREEN.look.demand)]
+        lines.append(spans)
+    return TextFigure([*lines, line(), *remark(overlap.description)])
+
+
+def prepare_relatives(seeds: Seeds) -> PreparedFigure:
+    """The figure, from subspace.json."""
+    artifacts = [store.read(seed.subspace, SubspaceResult) for seed in seeds]
+    results = [artifact.result for artifact in artifacts]
+    languages = [record.language() for record in artifacts[0].languages]
+    return PreparedFigure(
+        "relatives",
+        "Which languages have updates alike: cosines, and the tree that joins the most alike first.",
+        partial(relatives, results, languages),
+        partial(relatives_text, results, languages),
+    )
