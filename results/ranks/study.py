@@ -176,7 +176,7 @@ class Study:
         name = f"seed-{seed}-unpruned" if unpruned else f"seed-{seed}"
         flags = "--index paper --resume" + (" --target-ratio 0" if unpruned else "")
         self.lslo(
-            f"estimate-subspace {_experiment(world, seed, name)} {flags} --lr {self.rate('lslo')}",
+            f"estimate-subspace {experiment(world, seed, name)} {flags} --lr {self.rate('lslo')}",
             RESULTS / world / name / "subspace.json",
         )
 
@@ -189,7 +189,7 @@ class Study:
             self.estimate(world, seed, "unpruned" in run.name)
         flags = run.flags.format(folder=folder) + (" --index paper" if run.method == "lslo" else "")
         self.lslo(
-            f"train {_experiment(world, seed, folder.name)} {flags} --lr {self.rate(run.method)} "
+            f"train {experiment(world, seed, folder.name)} {flags} --lr {self.rate(run.method)} "
             f"--run {run.name} --resume",
             makes,
             run.lenders,
@@ -198,7 +198,7 @@ class Study:
     def evaluate(self, world: str, seed: int, run: Run) -> None:
         name = f"seed-{seed}"
         self.lslo(
-            f"evaluate {_experiment(world, seed, name)} --run {run.name}",
+            f"evaluate {experiment(world, seed, name)} --run {run.name}",
             RESULTS / world / name / "runs" / run.name / "evaluation.json",
             run.lenders,
         )
@@ -239,7 +239,7 @@ def lending(lenders: Mapping[str, str]) -> Iterator[None]:
         attach._slots = own
 
 
-def _experiment(world: str, seed: int, name: str) -> str:
+def experiment(world: str, seed: int, name: str) -> str:
     """The flags that choose an experiment."""
     return f"--recipe {WORLDS[world]} --results {RESULTS / world} --name {name} --seed {seed} {COMMON}"
 

@@ -1,0 +1,116 @@
+"""Cheaper estimates: how much of the rank map is left, and of the cost.
+
+    python results/ranks/quick.py --jobs 2     # after study.py, whose estimates these are compared with
+    python results/ranks/quick.py --summary
+
+Every variant is estimated in the shipped and the rotated world with three seeds. What is done is skipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from itertools import combinations
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+from statistics import fmean
+
+from study import RESULTS, call, experiment
+
+WORLDS = ("shipped", "rotated")
+SEEDS = (2, 3, 4)
+RATE = 3e-3
+"""The learning rate of study.py's estimates: that of LSLo, chosen on dev rows."""
+CODES = ("qta", "qso", "qle", "qsa", "qki", "qne", "qgo", "qgi", "qka", "qsi", "qha", "qhe")
+
+
+def sampled(partners: int, seed: int) -> str:
+    """Directions in which every language is joined with so many that follow it on a circle drawn by seed."""
+    circle = Random(seed).sample(CODES, len(CODES))
+    steps = range(1, partners + 1)
+    pairs = [
+        (one, circle[(place + step) % len(circle)]) for place, one in enumerate(circle) for step in steps
+    ]
+    return ",".join(f"{one}-{two},{two}-{one}" for one, two in pairs)
+
+
+def variants(seed: int) -> dict[str, str]:
+    """The flags of every variant by name; for gains alone nothing is pruned."""
+    two = "--epochs 2 --set estimate-subspace.duration=1"
+    return {
+        "2 epochs": two,
+        "1 epoch, unpruned": "--epochs 1 --target-ratio 0",
+        "rank 2": "--rank 2",
+        "6 partners": f"--directions {sampled(3, seed)}",
+        "4 partners": f"--directions {sampled(2, seed)}",
+        "2 partners": f"--directions {sampled(1, seed)}",
+        "4 partners, 2 epochs": f"--directions {sampled(2, seed)} {two}",
+    }
+
+
+def folder(world: str, seed: int, variant: str) -> Path:
+    return RESULTS / world / f"seed-{seed}-{variant.replace(', ', '-').replace(' ', '-')}"
+
+
+def make(world: str, seed: int) -> None:
+    """All variants of one world and seed."""
+    for variant, flags in variants(seed).items():
+        made = folder(world, seed, variant)
+        if not (made / "subspace.json").exists():
+            common = f"{experiment(world, seed, made.name)} --index paper --resume --lr {RATE}"
+            call(f"estimate-subspace {common} {flags}")
+
+
+def summarise() -> None:
+    """Spearman correlations of gains with those of the full estimate, and relative processor time."""
+    from scipy.stats import spearmanr
+
+    lines = ["# Cheaper estimates", ""]
+    lines += ["| estimate | world | cost | gains | ranks |", "|" + " --- |" * 5]
+    for world in WORLDS:
+        full = {seed: read(RESULTS / world / f"seed-{seed}") for seed in SEEDS}
+        pairs = list(combinations(SEEDS, 2))
+        between = [spearmanr(full[one]["gains"], full[two]["gains"]).statistic for one, two in pairs]
+        ranks = [spearmanr(full[one]["ranks"], full[two]["ranks"]).statistic for one, two in pairs]
+        lines.append(f"| full, another seed | {world} | 1 | {fmean(between):.2f} | {fmean(ranks):.2f} |")
+        for variant in variants(SEEDS[0]):
+            found = {seed: read(folder(world, seed, variant)) for seed in SEEDS}
+            cost = fmean(found[seed]["tokens"] / full[seed]["tokens"] for seed in SEEDS)
+            cells = [
+                fmean(spearmanr(found[seed][key], full[seed][key]).statistic for seed in SEEDS)
+                for key in ("gains", "ranks")
+            ]
+            lines.append(f"| {variant} | {world} | {cost:.2f} | {cells[0]:.2f} | {cells[1]:.2f} |")
+    text = "\n".join(lines) + "\n"
+    (RESULTS / "quick.md").write_text(text)
+    print(text)
+
+
+def read(made: Path) -> dict:
+    """Gains and ranks by language, and the target tokens that were trained on."""
+    result = json.loads((made / "subspace.json").read_text())["result"]
+    return {
+        "gains": [result["gains"][code] for code in CODES],
+        "ranks": [result["ranks"][code] for code in CODES],
+        "tokens": sum(epoch["tokens"] for epoch in result["history"]),
+    }
+
+
+def main() -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"  # before a job loads torch
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--summary", action="store_true")
+    options = parser.parse_args()
+    if not options.summary:
+        with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
+            for made in [pool.submit(make, world, seed) for seed in SEEDS for world in WORLDS]:
+                made.result()
+    summarise()
+
+
+if __name__ == "__main__":
+    main()
