@@ -1,9 +1,10 @@
 """Cheaper estimates: how much of the rank map is left, and of the cost.
 
-    python results/ranks/quick.py --jobs 2     # after study.py, whose estimates these are compared with
+    python results/ranks/quick.py --jobs 2
     python results/ranks/quick.py --summary
 
-Every variant is estimated in the shipped and the rotated world with three seeds. What is done is skipped.
+Every variant is estimated in the shipped and the rotated world with three seeds, and compared with the full
+estimate of study.py. What is done is skipped; ``--worlds`` chooses.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import combinations
 from multiprocessing import get_context
@@ -18,12 +20,10 @@ from pathlib import Path
 from random import Random
 from statistics import fmean
 
-from study import RESULTS, call, experiment
+from study import RESULTS, Study, call, experiment
 
 WORLDS = ("shipped", "rotated")
 SEEDS = (2, 3, 4)
-RATE = 3e-3
-"""The learning rate of study.py's estimates: that of LSLo, chosen on dev rows."""
 CODES = ("qta", "qso", "qle", "qsa", "qki", "qne", "qgo", "qgi", "qka", "qsi", "qha", "qhe")
 
 
@@ -56,21 +56,24 @@ def folder(world: str, seed: int, variant: str) -> Path:
 
 
 def make(world: str, seed: int) -> None:
-    """All variants of one world and seed."""
+    """The full estimate of one world and seed, and all variants of it."""
+    study = Study([world], [seed], ())
+    study.make_base(world)
+    study.estimate(world, seed, unpruned=False)
     for variant, flags in variants(seed).items():
         made = folder(world, seed, variant)
         if not (made / "subspace.json").exists():
-            common = f"{experiment(world, seed, made.name)} --index paper --resume --lr {RATE}"
+            common = f"{experiment(world, seed, made.name)} --index paper --resume --lr {study.rate('lslo')}"
             call(f"estimate-subspace {common} {flags}")
 
 
-def summarise() -> None:
+def summarise(worlds: Sequence[str]) -> None:
     """Spearman correlations of gains with those of the full estimate, and relative processor time."""
     from scipy.stats import spearmanr
 
     lines = ["# Cheaper estimates", ""]
     lines += ["| estimate | world | cost | gains | ranks |", "|" + " --- |" * 5]
-    for world in WORLDS:
+    for world in worlds:
         full = {seed: read(RESULTS / world / f"seed-{seed}") for seed in SEEDS}
         pairs = list(combinations(SEEDS, 2))
         between = [spearmanr(full[one]["gains"], full[two]["gains"]).statistic for one, two in pairs]
@@ -102,14 +105,16 @@ def read(made: Path) -> dict:
 def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # before a job loads torch
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--worlds", default=",".join(WORLDS))
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--summary", action="store_true")
     options = parser.parse_args()
+    worlds = options.worlds.split(",")
     if not options.summary:
         with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
-            for made in [pool.submit(make, world, seed) for seed in SEEDS for world in WORLDS]:
+            for made in [pool.submit(make, world, seed) for seed in SEEDS for world in worlds]:
                 made.result()
-    summarise()
+    summarise(worlds)
 
 
 if __name__ == "__main__":
