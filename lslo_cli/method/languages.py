@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import permutations
+from random import Random
 
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.codes import MODEL_LANGUAGES, find_code
@@ -201,6 +202,25 @@ def choose_directions(patterns: Sequence[str], languages: Iterable[Language]) ->
             )
         named |= found
     return tuple(each for each in available if each in named or not patterns)
+
+
+def sample_directions(languages: Iterable[Language], partners: int, seed: int) -> tuple[Direction, ...]:
+    """Both directions between every language and so many others; all, where there are no more.
+
+    Languages stand on a circle in an order drawn by ``seed``, and each is paired with its neighbours, half of
+    ``partners``, rounded up, on either side. So directions grow with the number of languages, not its square.
+    """
+    available = directions(languages)
+    codes = list(dict.fromkeys(direction.src for direction in available))
+    circle = Random(seed).sample(codes, len(codes))
+    place = {code: number for number, code in enumerate(circle)}
+    reach = (partners + 1) // 2
+
+    def apart(direction: Direction) -> int:
+        steps = abs(place[direction.src] - place[direction.tgt])
+        return min(steps, len(circle) - steps)
+
+    return tuple(direction for direction in available if apart(direction) <= reach)
 
 
 def group(direction: Direction, languages: Iterable[Language]) -> str:

@@ -16,6 +16,7 @@ from lslo_cli.method.languages import (
     Resource,
     language_names,
     resolve_languages,
+    sample_directions,
 )
 from lslo_cli.method.relations import FAMILY_OF
 from lslo_cli.method.schedule import GradualPruning
@@ -25,6 +26,7 @@ from lslo_cli.recipe.reproduce import ReproduceSection
 from lslo_cli.recipe.section import CountOrZero, FolderName, Section
 from lslo_cli.recipe.sections import (
     PAPER_GPS,
+    QUICK_PARTNERS,
     AdaptersSection,
     CardSection,
     Classes,
@@ -172,6 +174,22 @@ class Recipe(Section):
         stage = self.estimate_subspace
         epochs = stage.epochs or self.fit.epochs
         return GradualPruning(stage.target_ratio, stage.start_epoch, stage.duration, epochs)
+
+    def for_estimation(self) -> Recipe:
+        """The recipe that subspace estimation trains by: with ``quick`` it names a sample of the directions.
+
+        Raises UsageError where directions are named already.
+        """
+        if not self.estimate_subspace.quick:
+            return self
+        if self.data.directions:
+            raise UsageError(
+                "'estimate_subspace.quick' draws directions to train on, and 'data.directions' names some",
+                "leave out one of the two",
+            )
+        sample = sample_directions(self.selected_languages(), QUICK_PARTNERS, self.seed)
+        named = self.data.model_copy(update={"directions": tuple(map(str, sample))})
+        return self.model_copy(update={"data": named})
 
     def training_schedule(self) -> GradualPruning:
         """Eq. 4 with the settings of the final fine-tuning run."""

@@ -32,6 +32,9 @@ from lslo_cli.world import Sizes
 PAPER_GPS = 0.9
 """How much of its high- and medium-resource adapters the paper's main run prunes (table 1)."""
 
+QUICK_PARTNERS = 4
+"""The other languages that each is trained with where a subspace estimate is to be quick."""
+
 BATCH_TOKENS = 4000
 """The size of a batch in the authors' runs, padding included; ``fit.accumulate`` of them make an update."""
 
@@ -217,6 +220,8 @@ class EstimateSubspaceSection(Section):
     """What is pruned together: a layer, one kind of matrix of a layer, or a language."""
     mean_rank: Positive = 4.0
     """Mean rank per language that the estimated rank map spends."""
+    quick: bool = False
+    """Train on directions between each language and four others only: a third of them for 12 languages."""
 
 
 class TrainSection(Section):

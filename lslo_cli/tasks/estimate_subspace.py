@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lslo_cli.artifacts.results import PrunedTable, SpectrumTable, SubspaceResult
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.allocation import Estimate, allocate
@@ -27,7 +29,8 @@ def estimate_subspace(
 ) -> Written:
     """Estimate every language's subspace and write ``subspace.json``, or ``subspace-language.json``."""
     section = experiment.recipe.estimate_subspace
-    experiment.recipe.estimation_schedule()  # one that does not fit is refused before a model is loaded
+    # A schedule that does not fit and directions named twice are refused before a model is loaded.
+    experiment.recipe.for_estimation().estimation_schedule()
     stage = f"estimate-{section.pool}"
     path, work = subspace_path(experiment), experiment.folder.checkpoint(stage)
     log = experiment.folder.metrics(stage)
@@ -45,7 +48,8 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
     Of what survived, the singular values are recorded too, how alike languages are and, on dev rows, what
     each language gains by it.
     """
-    recipe = setup.recipe
+    recipe = setup.recipe.for_estimation()
+    setup = replace(setup, recipe=recipe)
     stage = recipe.estimate_subspace
     schedule = recipe.estimation_schedule()
     batches = setup.training_batches()

@@ -76,12 +76,14 @@ def plan(
 
 def _training_plan(experiment: Experiment, command: str, run: str | None, subspace: Path | None) -> Plan:
     recipe = experiment.recipe
+    if command == "estimate-subspace":
+        recipe = recipe.for_estimation()
     check_tracker(recipe.run.track)
     files = _files_of_training(experiment, command, run, subspace)
     shape = _shape_without_folder(recipe)
     estimated = command == "train" and wanted_ranks(experiment, subspace) == AUTO
     if shape and not estimated:
-        return _published_plan(experiment, command, shape, files)
+        return _published_plan(experiment, recipe, command, shape, files)
     setup = prepare(recipe)
     index, ranks = _choices(experiment, command, subspace, setup)
     work = work_of(recipe, command, ranks.value)
@@ -107,9 +109,10 @@ def _shape_without_folder(recipe: Recipe) -> ModelShape | None:
     return None if Path(recipe.model.name).exists() else published_shape(recipe.model.name)
 
 
-def _published_plan(experiment: Experiment, command: str, shape: ModelShape, files: tuple[Path, ...]) -> Plan:
+def _published_plan(
+    experiment: Experiment, recipe: Recipe, command: str, shape: ModelShape, files: tuple[Path, ...]
+) -> Plan:
     """The plan of training for a published model by its shape alone: neither its weights nor text is read."""
-    recipe = experiment.recipe
     facts = _published_facts(recipe, shape)
     facts.append(("counted", "updates, as for FLORES-101's dev split"))
     work = work_of(recipe, command, _ranks_given(experiment, command))

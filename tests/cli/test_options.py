@@ -92,6 +92,7 @@ OWN = [
     (EstimateSubspaceOptions, "--duration", "3", "estimate_subspace.duration", 3),
     (EstimateSubspaceOptions, "--rank", "3", "estimate_subspace.rank", 3),
     (EstimateSubspaceOptions, "--mean-rank", "2.5", "estimate_subspace.mean_rank", 2.5),
+    (EstimateSubspaceOptions, "--quick", None, "estimate_subspace.quick", True),
     (EstimateSubspaceOptions, "--index", "source", "estimate_subspace.index", "source"),
     (EstimateSubspaceOptions, "--epochs", "12", "estimate_subspace.epochs", 12),
     (TrainOptions, "--method", "lora", "train.method", Method.LORA),
@@ -135,7 +136,8 @@ def has(options_class: type, flag: str) -> bool:
     ],
 )
 def test_a_flag_sets_its_recipe_key(options_class, flag, text, key, value):
-    assert value_at(parsed(options_class, flag, text).resolve(), key) == value
+    arguments = [flag] if text is None else [flag, text]
+    assert value_at(parsed(options_class, *arguments).resolve(), key) == value
 
 
 @pytest.mark.parametrize("options_class", [*EVERY_STAGE, BaseTrainOptions, HeatmapOptions])

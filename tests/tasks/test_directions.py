@@ -5,7 +5,14 @@ import pytest
 from lslo_cli import tasks
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.method.languages import LANGUAGES, Direction, choose_directions, directions
+from lslo_cli.method.languages import (
+    LANG12,
+    LANGUAGES,
+    Direction,
+    choose_directions,
+    directions,
+    sample_directions,
+)
 from lslo_cli.tasks import Experiment
 from lslo_cli.tasks.evaluate import load_run
 from lslo_cli.tasks.experiment import read_training
@@ -34,6 +41,24 @@ def test_a_pattern_that_names_no_direction_is_refused(pattern):
     with pytest.raises(UsageError, match=pattern) as caught:
         choose_directions(["en-fr", pattern], THREE)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("partners", [2, 4, 6])
+def test_a_sample_joins_every_language_with_as_many_others_both_ways(partners):
+    languages = [LANGUAGES[code] for code in LANG12]
+    sample = sample_directions(languages, partners, seed=3)
+    assert len(sample) == 12 * partners == len(set(sample))
+    assert {Direction(each.tgt, each.src) for each in sample} == set(sample)
+    for code in LANG12:
+        assert sum(each.src == code for each in sample) == partners
+    assert [each for each in directions(languages) if each in sample] == list(sample)
+    assert sample == sample_directions(languages, partners, seed=3)
+    assert sample != sample_directions(languages, partners, seed=4)
+
+
+@pytest.mark.parametrize("partners", [1, 2, 7])
+def test_a_sample_of_few_languages_is_all_there_is(partners):
+    assert sample_directions(THREE, partners, seed=1) == directions(THREE)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,9 @@ from collections import Counter
 import pytest
 import torch
 
+from lslo_cli import tasks
 from lslo_cli.data.splits import DEV_ROWS
+from lslo_cli.errors import UsageError
 from lslo_cli.method.importance import Pool, importance_score
 from lslo_cli.method.ranks import uniform_ranks
 from lslo_cli.method.sites import SiteSet
@@ -77,6 +79,37 @@ def test_the_singular_values_are_those_of_the_product_at_every_site(setup):
         values = torch.linalg.svdvals(matrices["B"].double() @ matrices["A"].double())[:8]
         assert spectrum.values == pytest.approx(values.tolist(), abs=1e-6)
         assert spectrum.cost == matrices["A"].shape[1] + matrices["B"].shape[0]
+
+
+@pytest.fixture
+def two_partners(monkeypatch):
+    """A quick estimate of four languages leaves out four of twelve directions."""
+    monkeypatch.setattr("lslo_cli.recipe.recipe.QUICK_PARTNERS", 2)
+
+
+def test_a_quick_estimate_trains_on_a_sample_and_measures_gains_on_all_directions(setup, two_partners):
+    quick = {"estimate_subspace.quick": True, "data.dev_rows": 4}
+    stage = setup(**quick)
+    result = estimate(stage, paper(2, 2))
+    trained = stage.data[0]
+    assert trained.examples == 8 * trained.rows
+    assert stage.recipe.data.directions == ()  # the experiment's own, which is recorded
+    assert set(result.gains) == set(stage.codes)
+    full = estimate(setup(**{"data.dev_rows": 4}), paper(2, 2))
+    assert 0 < sum(epoch.tokens for epoch in result.history) < sum(epoch.tokens for epoch in full.history)
+    assert len(result.pruned.rows) == len(full.pruned.rows)
+
+
+def test_a_plan_of_a_quick_estimate_counts_its_directions(fresh, two_partners):
+    facts = dict(tasks.plan(fresh(**{"estimate_subspace.quick": True}), "estimate-subspace").facts)
+    assert facts["trains on"] == "8 of 12 directions"
+
+
+def test_a_quick_estimate_and_named_directions_exclude_each_other(fresh, two_partners):
+    named = {"estimate_subspace.quick": True, "data.directions": ["qta-*"]}
+    for ask in (tasks.estimate_subspace, lambda asked: tasks.plan(asked, "estimate-subspace")):
+        with pytest.raises(UsageError, match="'estimate_subspace.quick' draws directions"):
+            ask(fresh(**named))
 
 
 def test_the_overlap_of_two_languages_is_the_cosine_of_their_updates(setup):

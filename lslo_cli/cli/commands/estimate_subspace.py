@@ -56,6 +56,7 @@ class EstimateSubspaceOptions(FitOptions):
         Key("estimate_subspace.index"),
     ] = None
     epochs: Annotated[int | None, Option("--epochs"), Key("estimate_subspace.epochs")] = None
+    quick: Annotated[bool | None, Option("--quick"), Key("estimate_subspace.quick")] = None
 
 
 @takes(EstimateSubspaceOptions)
