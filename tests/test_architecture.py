@@ -50,7 +50,7 @@ OWNERS = {
     "sentencepiece": {"models"},
     "tokenizers": {"models"},
     "sacrebleu": {"search"},
-    "scipy": {"method"},
+    "scipy": {"method", "plots"},
     "pydantic": {"recipe", "artifacts", "flare"},
     "tomllib": {"parsing"},
     "accelerate": {"training", "tasks", "flare"},

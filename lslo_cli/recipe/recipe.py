@@ -26,7 +26,6 @@ from lslo_cli.recipe.reproduce import ReproduceSection
 from lslo_cli.recipe.section import CountOrZero, FolderName, Section
 from lslo_cli.recipe.sections import (
     PAPER_GPS,
-    QUICK_PARTNERS,
     AdaptersSection,
     CardSection,
     Classes,
@@ -45,6 +44,9 @@ from lslo_cli.world import NEWCOMERS, WORLD, world
 
 NAME_LENGTH = 100
 """Characters of a folder's name that codes may fill; file systems take 255 bytes, suffixes included."""
+
+QUICK_PARTNERS = 4
+"""The other languages that each is trained with where a subspace estimate is to be quick."""
 
 NewCode = Annotated[str, Field(pattern="^[a-z]{2,3}(_[A-Z][a-z]{3})?$")]
 

@@ -32,9 +32,6 @@ from lslo_cli.world import Sizes
 PAPER_GPS = 0.9
 """How much of its high- and medium-resource adapters the paper's main run prunes (table 1)."""
 
-QUICK_PARTNERS = 4
-"""The other languages that each is trained with where a subspace estimate is to be quick."""
-
 BATCH_TOKENS = 4000
 """The size of a batch in the authors' runs, padding included; ``fit.accumulate`` of them make an update."""
 
@@ -204,10 +201,7 @@ class EstimateSubspaceSection(Section):
     rank: Count = 8
     """Rank of every adapter while estimating."""
     index: FromHome | None = None
-    """Side that selects the adapter: learned, paper, source, target or a file.
-
-    Without it the learned one where there is one, and else the paper's.
-    """
+    """Side that selects the adapter: learned, paper, source, target or a file; without it as in ``train``."""
     epochs: Count | None = None
     """Epochs to estimate; without it those of fit.epochs."""
     target_ratio: Ratio = 0.7
