@@ -215,7 +215,7 @@ class EstimateSubspaceSection(Section):
     mean_rank: Positive = 4.0
     """Mean rank per language that the estimated rank map spends."""
     quick: bool = False
-    """Train on directions between each language and four others only: a third of them for 12 languages."""
+    """Train on directions between each language and two others only: a fifth of them for 12 languages."""
 
 
 class TrainSection(Section):

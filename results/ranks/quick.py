@@ -59,7 +59,7 @@ def make(world: str, seed: int) -> None:
     """The full estimate of one world and seed, and all variants of it."""
     study = Study([world], [seed], ())
     study.make_base(world)
-    study.estimate(world, seed, unpruned=False)
+    study.estimate(world, seed)
     for variant, flags in variants(seed).items():
         made = folder(world, seed, variant)
         if not (made / "subspace.json").exists():

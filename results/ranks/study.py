@@ -60,30 +60,24 @@ class Run:
         return self.name.startswith("auto")
 
 
-def auto(rule: str, *, unpruned: bool = False, gps: str = "") -> Run:
-    """A rank map by one of the rules, from the pruned estimate or the unpruned one."""
-    name = "-".join(filter(None, ("auto", rule, "unpruned" if unpruned else "", f"gps{gps}" if gps else "")))
-    subspace = " --subspace {folder}-unpruned/subspace.json" if unpruned else ""
-    flags = f"--ranks auto --set train.rule={rule} --budget {BUDGET} --gps {gps or 0}{subspace}"
-    return Run(name, flags)
+def auto(rule: str, *, gps: str = "") -> Run:
+    """A rank map by one of the rules."""
+    name = f"auto-{rule}" + (f"-gps{gps}" if gps else "")
+    return Run(name, f"--ranks auto --set train.rule={rule} --budget {BUDGET} --gps {gps or 0}")
 
 
 BASE = Run("base", "")
 RUNS = (
     Run("2-2-8-gps0.9", "--ranks 2,2,8 --gps 0.9"),
-    auto("gain"),
     auto("gain", gps="auto"),
     Run("4-4-4", "--ranks 4,4,4 --gps 0"),
     Run(f"lora-r{SHARED_RANK}", f"--method lora --ranks {SHARED_RANK} --gps 0", "lora"),
     Run("full", "--method full --gps 0", "full"),
-    auto("mixture"),
-    auto("spectrum"),
-    auto("sign"),
     auto("sign", gps="auto"),
-    auto("kept"),
-    auto("gain", unpruned=True),
-    auto("spectrum", unpruned=True),
-    auto("mixture", unpruned=True),
+    auto("spectrum", gps="auto"),
+    auto("mixture", gps="auto"),
+    auto("kept", gps="auto"),
+    auto("gain"),
     Run("2-2-8", "--ranks 2,2,8 --gps 0"),
     Run(
         "borrowed",
@@ -92,7 +86,7 @@ RUNS = (
     ),
 )
 """What is compared with the first. All but full fine-tuning have the parameters of 2;2;8."""
-FIRST = 6
+FIRST = 5
 """How many of them are made in every world and seed before the others."""
 
 
@@ -139,11 +133,11 @@ class Study:
 
     def make(self, world: str, seed: int, runs: Sequence[Run]) -> None:
         self.make_base(world)
-        self.evaluate(world, seed, BASE)
         for run in runs:
             if world == "related" or not run.lenders:
                 self.train(world, seed, run)
                 self.evaluate(world, seed, run)
+        self.evaluate(world, seed, BASE)
 
     def make_base(self, world: str) -> None:
         recipe = WORLDS[world]
@@ -172,12 +166,11 @@ class Study:
                     losses[rate] = json.loads(makes.read_text())["result"]["dev_losses"][-1]
         return min(losses, key=losses.__getitem__) if losses else RATES[method][0]
 
-    def estimate(self, world: str, seed: int, unpruned: bool) -> None:
-        name = f"seed-{seed}-unpruned" if unpruned else f"seed-{seed}"
-        flags = "--index paper --resume" + (" --target-ratio 0" if unpruned else "")
+    def estimate(self, world: str, seed: int) -> None:
+        common = experiment(world, seed, f"seed-{seed}")
         self.lslo(
-            f"estimate-subspace {experiment(world, seed, name)} {flags} --lr {self.rate('lslo')}",
-            RESULTS / world / name / "subspace.json",
+            f"estimate-subspace {common} --index paper --resume --lr {self.rate('lslo')}",
+            RESULTS / world / f"seed-{seed}" / "subspace.json",
         )
 
     def train(self, world: str, seed: int, run: Run) -> None:
@@ -186,8 +179,8 @@ class Study:
         if makes.exists():
             return
         if run.estimated:
-            self.estimate(world, seed, "unpruned" in run.name)
-        flags = run.flags.format(folder=folder) + (" --index paper" if run.method == "lslo" else "")
+            self.estimate(world, seed)
+        flags = run.flags + (" --index paper" if run.method == "lslo" else "")
         self.lslo(
             f"train {experiment(world, seed, folder.name)} {flags} --lr {self.rate(run.method)} "
             f"--run {run.name} --resume",

@@ -81,13 +81,7 @@ def test_the_singular_values_are_those_of_the_product_at_every_site(setup):
         assert spectrum.cost == matrices["A"].shape[1] + matrices["B"].shape[0]
 
 
-@pytest.fixture
-def two_partners(monkeypatch):
-    """A quick estimate of four languages leaves out four of twelve directions."""
-    monkeypatch.setattr("lslo_cli.recipe.recipe.QUICK_PARTNERS", 2)
-
-
-def test_a_quick_estimate_trains_on_a_sample_and_measures_gains_on_all_directions(setup, two_partners):
+def test_a_quick_estimate_trains_on_a_sample_and_measures_gains_on_all_directions(setup):
     quick = {"estimate_subspace.quick": True, "data.dev_rows": 4}
     stage = setup(**quick)
     result = estimate(stage, paper(2, 2))
@@ -100,12 +94,12 @@ def test_a_quick_estimate_trains_on_a_sample_and_measures_gains_on_all_direction
     assert len(result.pruned.rows) == len(full.pruned.rows)
 
 
-def test_a_plan_of_a_quick_estimate_counts_its_directions(fresh, two_partners):
+def test_a_plan_of_a_quick_estimate_counts_its_directions(fresh):
     facts = dict(tasks.plan(fresh(**{"estimate_subspace.quick": True}), "estimate-subspace").facts)
     assert facts["trains on"] == "8 of 12 directions"
 
 
-def test_a_quick_estimate_and_named_directions_exclude_each_other(fresh, two_partners):
+def test_a_quick_estimate_and_named_directions_exclude_each_other(fresh):
     named = {"estimate_subspace.quick": True, "data.directions": ["qta-*"]}
     for ask in (tasks.estimate_subspace, lambda asked: tasks.plan(asked, "estimate-subspace")):
         with pytest.raises(UsageError, match="'estimate_subspace.quick' draws directions"):
