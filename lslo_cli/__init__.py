@@ -1,6 +1,6 @@
 """lslo: language-specific low-rank subspaces for multilingual machine translation.
 
-Notebooks and scripts import what ``__all__`` names from here. Nothing is loaded before it is asked for.
+Notebooks and scripts import from here what ``__all__`` names. Nothing is loaded before it is used.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""The door of the command line: ``lslo``, or ``python -m lslo_cli`` where another program starts Python."""
+"""The entry point of the command line: ``lslo``, or ``python -m lslo_cli``."""
 
 import signal
 
@@ -6,8 +6,8 @@ import signal
 def main() -> None:
     """Run the command line.
 
-    Until it listens to signals, which takes a second of loading, Ctrl-C ends the process as it ends most
-    programs: at once and without a word. Where the parent has it ignored it stays ignored.
+    Until signals are handled, after a second of imports, Ctrl-C ends the process at once and silently, as it
+    ends most programs. If the parent process ignores Ctrl-C, it stays ignored.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

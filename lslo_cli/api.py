@@ -1,4 +1,4 @@
-"""What ``from lslo_cli import ...`` offers to notebooks and scripts: the commands as functions of values."""
+"""The Python interface, ``from lslo_cli import ...``: the commands as functions for notebooks and scripts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Settings = Mapping[str, Any]
 def load_base(model: str = WORLD_NAME, settings: Settings | None = None) -> Translator:
     """A base model between all its languages: ``world``, a folder, or a hub id.
 
-    Raises InputError where there is no such model, UsageError for an unknown setting.
+    Raises InputError if there is no such model, UsageError for an unknown setting.
     """
     recipe = resolve(None, {**(settings or {}), "model.name": model})
     return Translator(prepare(recipe, all_languages=True), None, BASE_RUN)
@@ -40,8 +40,8 @@ def load_adapter(
 ) -> Translator:
     """A trained run on its base model: the run's folder, its folder ``adapter/``, or a hub id.
 
-    ``model`` is the base model where it lies elsewhere by now. Raises InputError where something is missing
-    or damaged, or where the base is not the one that the run was trained on.
+    ``model`` is the base model, if it has moved since training. Raises InputError if something is missing or
+    damaged, or if the base is not the one that the run was trained on.
     """
     given = {**(settings or {}), **({"model.name": model, "model.revision": None} if model else {})}
     setup, route = open_folder(os.fspath(where), given)
@@ -61,10 +61,10 @@ def translate(
 def translate(
     translator: Translator, text: str | Iterable[str], *, src: str, tgt: str | Sequence[str], **search: Any
 ) -> str | list[str] | list[tuple[str, ...]]:
-    """The translation of a line; of several lines, one for each; with several targets a tuple for each line.
+    """The translation of a line, or of each of several lines; with several targets, a tuple for each line.
 
     ``search`` are settings of :class:`lslo_cli.tasks.translate.Search`, such as ``beam`` and ``prefix``.
-    Raises UsageError for a language that is not there.
+    Raises UsageError for an unknown language.
     """
     lines = [text] if isinstance(text, str) else text
     found = list(tasks.translate(translator, lines, src=src, tgt=tgt, **search))
@@ -76,11 +76,11 @@ def translate(
 def evaluate(
     translator: Translator, sources: Sequence[str], references: Sequence[str], *, src: str, tgt: str
 ) -> dict[str, Score]:
-    """Translate sources and score them against one reference each: a value with its signature by metric.
+    """Translate sources and score them against one reference each; returns a score by metric.
 
     The setting ``evaluate.metrics`` chooses the metrics, spBLEU and chrF++ by default, and
-    ``evaluate.metric_model`` the pieces of spBLEU. Raises InputError where there is
-    nothing to score, or as many references as sources there are not.
+    ``evaluate.metric_model`` the sentencepiece model of spBLEU. Raises InputError if there is nothing to
+    score, or if there are not as many references as sources.
     """
     hypotheses = translate(translator, sources, src=src, tgt=tgt)
     direction = Direction(src, tgt)
@@ -89,7 +89,7 @@ def evaluate(
 
 
 def load_corpus(path: str | os.PathLike[str], langs: Sequence[str], split: str = "") -> Corpus:
-    """Parallel text of some languages, in any layout that lslo reads; ``world`` is the built-in world's."""
+    """Parallel text of these languages, in any layout that lslo reads; ``world`` is the built-in world's."""
     return read_corpus(os.fspath(path), [model_code(code) for code in langs], split)
 
 
@@ -100,7 +100,7 @@ def open_experiment(
 ) -> Experiment:
     """An experiment: a recipe by name or path, with other values by key, and its folder in ``results``.
 
-    Raises UsageError for an unknown key or an unfit value, InputError for a recipe there is not.
+    Raises UsageError for an unknown key or an invalid value, InputError for a recipe that does not exist.
     """
     resolved = resolve(recipe, settings)
     return Experiment(resolved, ExperimentFolder(Path(results) / resolved.experiment), "lslo_cli")

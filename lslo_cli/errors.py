@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 
 class LsloError(Exception):
-    """A mistake or a condition that one clear sentence explains.
+    """An error that one clear sentence explains.
 
     ``message`` says what is wrong, where, and with which value; ``hint`` names one thing to do. Very long
     values in either are shortened.
@@ -22,7 +22,7 @@ class LsloError(Exception):
 
 
 class UsageError(LsloError):
-    """A flag, a recipe key or a combination of them that cannot be meant."""
+    """An invalid flag, recipe key, or combination of them."""
 
     exit_code = 2
 
@@ -46,14 +46,14 @@ _NO_MEMORY = (
     "error return without exception set",
     os.strerror(errno.ENOMEM),
 )
-"""What torch, C++, oneDNN, whose first step is to allocate, Python (of a library that fails without a word)
-and the system say."""
+"""What torch, C++, oneDNN (whose first step is to allocate), Python (for a library that fails without a
+message) and the system say."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: torch has a class for it on a GPU, and only words in a RuntimeError on CPU.
+    """Whether memory ran out: torch has a class for it on a GPU, and only a RuntimeError's message on a CPU.
 
-    For a file that it maps into memory the words are the system's.
+    For a file mapped into memory the message is the system's.
     """
     return (
         isinstance(error, MemoryError)
@@ -66,7 +66,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def shortened(text: str) -> str:
-    """``text`` without the middle of very long words, and of itself where it is longer than a screen."""
+    """``text`` without the middle of very long words, and without its own if it is longer than a screen."""
     text = re.sub(r"\S{400,}", lambda word: _without_middle(word[0], 200, 60), text)
     return _without_middle(text, 1500, 300)
 
@@ -77,6 +77,6 @@ def _without_middle(text: str, head: int, tail: int) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """``" Did you mean 'x'?"`` for the known word most like ``word``; empty where none is half alike."""
+    """``" Did you mean 'x'?"`` for the known word most similar to ``word``; empty where none is similar."""
     matches = get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" Did you mean '{matches[0]}'?" if matches else ""

@@ -1,4 +1,4 @@
-"""What long work reports while it runs. Stages emit these; the console decides how they look."""
+"""Events that long work emits while it runs; the console decides how to show them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Advanced:
-    """``completed`` units of the running task are done; ``note`` is worth seeing beside, such as the loss."""
+    """``completed`` units of the running task are done; ``note`` is shown beside, such as the loss."""
 
     task: str
     completed: int
@@ -45,4 +45,4 @@ OnEvent = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """Listen to nothing: the default of every stage."""
+    """Ignore an event: the default listener."""

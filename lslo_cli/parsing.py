@@ -1,4 +1,4 @@
-"""Reading JSON and TOML that anyone may have written: a value, or ValueError with a short reason."""
+"""Parse untrusted JSON and TOML: a value, or ValueError with a short reason."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def parse_json(
 ) -> Any:
     """The value of a JSON text; ``unique`` builds an object from its pairs, where a plain dict will not do.
 
-    Raises ValueError for text that is no JSON or no UTF-8, for NaN and numbers beyond a float's range, for
+    Raises ValueError for text that is not JSON or not UTF-8, for NaN and numbers beyond a float's range, for
     half a surrogate pair, which no file can hold, and for values nested deeper than :data:`DEPTH`.
     """
     text = text.decode("utf-8") if isinstance(text, bytes) else text
@@ -48,10 +48,10 @@ def parse_json(
 def parse_toml(text: str) -> dict[str, Any]:
     """The table of a TOML text.
 
-    Raises ValueError for text that is no TOML, and for values or dotted keys nested deeper than
+    Raises ValueError for text that is not TOML, and for values or dotted keys nested deeper than
     :data:`DEPTH`.
     """
-    if _DOTTED.search(text):  # tomllib needs time by the square of the dots
+    if _DOTTED.search(text):  # tomllib takes time quadratic in the dots
         raise _too_deep()
     try:
         table = tomllib.loads(text)
@@ -79,7 +79,7 @@ def _too_deep() -> ValueError:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _finite(digits: str) -> float:

@@ -1,4 +1,4 @@
-"""The ``lslo`` command: what there is to run, and how every run ends."""
+"""The ``lslo`` command: its subcommands, and how every run ends."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Commands(TyperGroup):
 
     def main(self, *arguments: Any, **settings: Any) -> None:
         for name in ("stdout", "stderr"):
-            if getattr(sys, name) is None:  # closed by `>&-`: what is said goes nowhere, the work is done
+            if getattr(sys, name) is None:  # closed with `>&-`: do the work, discard the output
                 setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
             getattr(sys, name).reconfigure(errors="replace")
         with raising_on_signals(), nullcontext() if console.speaks() else _silence():
             try:
                 _refuse_undecodable(sys.argv)
                 code = super().main(*arguments, **{**settings, "standalone_mode": False})
-                sys.stdout.flush()  # a full disk speaks up here, not while Python ends
+                sys.stdout.flush()  # so that a full disk raises here and not at exit
             except (Interrupt, Exception) as error:
                 interrupt = Interrupt.behind(error)
                 if interrupt:
@@ -58,7 +58,7 @@ class Commands(TyperGroup):
         sys.exit(code if isinstance(code, int) else 0)
 
     def _advice(self, words: Sequence[str]) -> str:
-        """How to go on with an interrupted command line."""
+        """How to continue after an interrupt."""
         command: Any = self
         for word in words:
             command = getattr(command, "commands", {}).get(word, command)
@@ -71,7 +71,7 @@ def explain(error: BaseException) -> int:
     if isinstance(error, LsloError):
         console.problem(error.message, error.hint)
         return error.exit_code
-    if hasattr(error, "format_message"):  # typer's complaint about what was typed
+    if hasattr(error, "format_message"):  # a usage error from typer
         context = getattr(error, "ctx", None)
         console.problem(_usage_message(error), f"see {context.command_path if context else 'lslo'} --help")
         return UsageError.exit_code
@@ -80,7 +80,7 @@ def explain(error: BaseException) -> int:
         console.problem(f"memory ran out: {reason}", "make the batches smaller with --max-tokens")
         return RunError.exit_code
     if _is_lost_process(error):
-        hint = "go on with --resume, or with the same line where it takes none"
+        hint = "continue with --resume, or run the same line again if the command has no --resume"
         console.problem("a process died while others waited for it", hint)
         return RunError.exit_code
     if isinstance(error, OSError) and error.errno is not None:
@@ -91,7 +91,7 @@ def explain(error: BaseException) -> int:
 
 
 def _usage_message(error: Any) -> str:
-    """typer's words in our form, with the nearest option where one was misspelt."""
+    """typer's message in our form, with the nearest option for a misspelt one."""
     message = error.format_message().rstrip(".")
     if getattr(error, "possibilities", None):
         message = f"{error.message}. Did you mean '{error.possibilities[0]}'?"
@@ -99,7 +99,7 @@ def _usage_message(error: Any) -> str:
 
 
 def _refuse_undecodable(arguments: list[str]) -> None:
-    """Raise UsageError for an argument whose bytes are not text in the encoding of the system."""
+    """Raise UsageError for an argument that is not valid text in the system's encoding."""
     for argument in arguments:
         try:
             argument.encode()
@@ -110,7 +110,7 @@ def _refuse_undecodable(arguments: list[str]) -> None:
 
 
 def _explain_system_error(error: OSError) -> int:
-    if error.errno == errno.EPIPE:  # whoever read the output has read enough
+    if error.errno == errno.EPIPE:  # the reader has closed the pipe, as head does
         _discard_output()
         return 1
     name = f" {error.filename}" if error.filename else ""
@@ -123,26 +123,26 @@ def _explain_system_error(error: OSError) -> int:
             f"cannot write{name or ' the output'}: disk full: {reason}", "free space on the disk"
         )
     else:
-        problem = InputError(f"cannot read or write{name}: {reason}", "see that the path can be used")
+        problem = InputError(f"cannot read or write{name}: {reason}", "check the path and its permissions")
     return explain(problem)
 
 
 def _discard_output() -> None:
-    """Let what stdout still holds go nowhere: it cannot be written, and Python would try again as it ends."""
+    """Discard what stdout still buffers: it cannot be written, and Python would try again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Let the results of a process that has nothing of its own to say go nowhere."""
+    """Discard the results of a process whose results another process prints."""
     with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         yield
 
 
 def _is_lost_process(error: BaseException) -> bool:
-    """Whether a process that works for this one has gone, or one that torchrun started with it.
+    """Whether a worker of this process died, or a process that torchrun started beside it.
 
-    Of the latter torch tells by the connection.
+    torch reports the latter as a lost connection.
     """
     text = str(error).lower()
     return type(error).__name__ == "BrokenProcessPool" or (
@@ -170,7 +170,7 @@ app.command("prune-report", rich_help_panel=PIPELINE)(prune_report)
 app.command("evaluate", rich_help_panel=PIPELINE)(evaluate)
 app.add_typer(plot.app, name="plot", rich_help_panel=PIPELINE)
 
-BESIDE = "Beside the pipeline"
+BESIDE = "Other commands"
 app.command("demo", rich_help_panel=BESIDE)(demo)
 app.command("runs", rich_help_panel=BESIDE)(runs)
 app.command("diff", rich_help_panel=BESIDE)(diff)
@@ -190,11 +190,11 @@ app.add_typer(data.app, name="data", cls=Commands, rich_help_panel=BESIDE)
 @app.callback(invoke_without_command=True)
 def lslo(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     """Fine-tune multilingual translation models in language-specific low-rank subspaces.
 
-    Start with `lslo demo`: everything offline, on a small built-in world. Every command has its own --help.
+    Start with `lslo demo`, which runs everything offline on a small built-in world. Every command has --help.
     """
     if version:
         print(f"lslo {__version__}")

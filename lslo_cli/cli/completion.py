@@ -1,6 +1,6 @@
-"""What Tab offers for a value: names of what is there, codes, and the words that a flag takes.
+"""Shell completion of values: existing names, language codes, and the choices of a flag.
 
-Nothing here loads torch or reads an artifact: a shell waits for it at every press of the key.
+Nothing here loads torch or reads an artifact: the shell waits for it every time Tab is pressed.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from typer.models import ArgumentInfo, ParameterInfo
 Values = Callable[[typer.Context], Iterable[str]]
 
 WORD = re.compile(r"[a-z][a-z0-9-]*")
-"""A part of a metavar that is a value itself, as in ``merged|peft|NAME``."""
+"""A part of a metavar that is itself a value, as in ``merged|peft|NAME``."""
 
 
 def completing(function: Callable[..., Any], keys: Mapping[str, str] | None = None) -> Callable[..., Any]:
-    """The function of a command, its parameters with the values that Tab offers for them.
+    """Add completion to the parameters of a command's function, and return the function.
 
-    ``keys`` are the recipe keys that parameters set, by name.
+    ``keys`` are the recipe keys that parameters set, by the parameter's name.
     """
     hints = get_type_hints(function, include_extras=True)
     for name, hint in hints.items():
         for info in getattr(hint, "__metadata__", ()):
             if isinstance(info, ParameterInfo) and info.autocompletion is None:
                 info.autocompletion = _offered(info, (keys or {}).get(name))
-    function.__annotations__ = hints  # evaluated once, or typer would read other objects than these
+    function.__annotations__ = hints  # evaluated once: typer must read these very objects
     return function
 
 
 def _offered(info: ParameterInfo, key: str | None) -> Callable[..., list[str]] | None:
-    """What completes a parameter; None where only files do, which the shell knows by itself."""
+    """The completion of a parameter; None where the shell's own completion of file names will do."""
     spoken = info.metavar if isinstance(info, ArgumentInfo) else info.default
     values = VALUES.get(key or "") or VALUES.get(str(spoken))
     if values is None and key and not (info.metavar or "").isupper():
@@ -95,7 +95,7 @@ def targets(ctx: typer.Context) -> list[str]:
 
 
 def parts(ctx: typer.Context) -> list[str]:
-    """Parts of what is reproduced: stages, figures, and runs that are there."""
+    """Parts of what is reproduced: stages, figures, and existing runs."""
     from lslo_cli.flare.catalogue import FIGURES as FLARES_FIGURES
     from lslo_cli.method.flare import FlareMethod
     from lslo_cli.plots.catalogue import FIGURES
@@ -114,14 +114,14 @@ def languages(ctx: typer.Context) -> list[str]:
 
 
 def language_sets(ctx: typer.Context) -> list[str]:
-    """Names of several languages, and codes."""
+    """Names of sets of languages, and codes."""
     from lslo_cli.method.languages import LANGUAGE_SETS
 
     return [*LANGUAGE_SETS, "world12", *languages(ctx)]
 
 
 def models(ctx: typer.Context) -> list[str]:
-    """Base models by name: the built-in one, and those that are published."""
+    """Base models by name: the built-in one, and published ones."""
     from lslo_cli.method.families import HUB_NAMES
 
     return ["world", *HUB_NAMES]
@@ -149,7 +149,7 @@ def recipe_keys(ctx: typer.Context) -> list[str]:
 
 
 def methods(ctx: typer.Context) -> list[str]:
-    """FLARE and what is compared with it."""
+    """FLARE and the methods it is compared with."""
     from lslo_cli.method.flare import FlareMethod
 
     return [*FlareMethod]
@@ -188,7 +188,7 @@ VALUES: Mapping[str, Values] = {
     "TARGET...": targets,
     "[NAME|FILE]": recipes,
 }
-"""What completes a value: by the recipe key, the flag, or what an argument is called in the help."""
+"""Completions by recipe key, by flag, or by the name of an argument in the help."""
 
 
 def _folders(place: Path, below: str = "") -> Iterator[Path]:

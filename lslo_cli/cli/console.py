@@ -1,4 +1,4 @@
-"""Output: results on stdout, all else on stderr."""
+"""Output: results on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ results = Console(highlight=False)
 messages = Console(stderr=True, highlight=False)
 
 CROWDED = 8
-"""Columns of a table from which on they stand closer together."""
+"""The most columns a table has with a full gap between them."""
 UNLIMITED = 10_000
 SPELT = str.maketrans({"±": "+-", "…": "...", "–": "-", "−": "-", "→": "->", "×": "x", "≤": "<=", "≥": ">="})
-"""How signs are written on a console of another encoding than UTF-8 that lacks them."""
+"""ASCII spellings for a console whose encoding lacks these characters."""
 READABLE = 36
-"""Characters to a line that a sentence needs at least."""
+"""The fewest characters per line in which a sentence is readable."""
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], names: int = 1) -> None:
-    """Print a compact table: the first ``names`` columns to the left, figures to the right.
+    """Print a compact table: the first ``names`` columns aligned left, numbers aligned right.
 
-    A table that is wider than the console is continued below, under the same names, with the columns that
-    did not fit. One that goes into a pipe or a file is written whole.
+    The columns that do not fit on the console follow below, with the name columns repeated. A table that goes
+    to a pipe or a file is not split.
     """
     cells = [tuple(map(shown, row)) for row in rows]
     results.print(Text(title, style="bold"))
@@ -55,7 +55,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
 def _blocks(
     columns: Sequence[str], rows: Sequence[Sequence[Text]], names: int, gap: int
 ) -> Iterator[list[int]]:
-    """The columns to print beside each other: the names, and as many of the others as there is room for."""
+    """The columns to print side by side: the names, and as many of the others as there is room for."""
     widths = [
         max(cell_len(name), *(row[number].cell_len for row in rows), 0) + 1 + gap
         for number, name in enumerate(columns)
@@ -70,7 +70,7 @@ def _blocks(
 
 
 def _width() -> int:
-    """Characters to a line: all that are needed where no terminal is and nobody sets ``COLUMNS``."""
+    """Characters per line; unlimited if there is no terminal and ``COLUMNS`` is not set."""
     return results.width if results.is_terminal or "COLUMNS" in os.environ else UNLIMITED
 
 
@@ -83,14 +83,14 @@ def _full_width() -> Iterator[None]:
 
 
 def show_sentences(sentences: Iterable[str]) -> None:
-    """Print sentences, each from the beginning of a line, wrapped at words."""
+    """Print sentences, each on a new line, wrapped at words."""
     for sentence in sentences:
         lines = wrap(_spelt(sentence), _width(), break_on_hyphens=False) or [""]
         results.print(Text("\n".join(lines)), soft_wrap=True)
 
 
 def show_facts(pairs: Iterable[tuple[str, object]]) -> None:
-    """Print names and values, one pair to a line; values that have too little room there stand below."""
+    """Print names and values, one pair per line; values go below the names where there is too little room."""
     facts = [(name, shown(value).plain) for name, value in pairs]
     indent = max((cell_len(name) for name, _ in facts), default=0) + 2
     longest = max((cell_len(value) for _, value in facts), default=0)
@@ -103,7 +103,7 @@ def show_facts(pairs: Iterable[tuple[str, object]]) -> None:
 
 
 def show_descriptions(title: str, rows: Sequence[tuple[str, str]]) -> None:
-    """Print names with a sentence each: beside the name, or below it where that leaves too little room."""
+    """Print names with a sentence each, beside the name or, where there is too little room, below it."""
     indent = max(len(name) for name, _ in rows) + 2
     below = _width() - indent < READABLE
     results.print(Text(title, style="bold"))
@@ -124,7 +124,7 @@ def shown(value: object) -> Text:
 
 
 def _spelt(text: str) -> str:
-    """The text in characters that the console has; what is neither there nor in ``SPELT`` becomes "?"."""
+    """The text spelt for the console's encoding; what it and ``SPELT`` lack becomes "?" when printed."""
     try:
         text.encode(results.encoding)
     except UnicodeEncodeError:
@@ -135,13 +135,13 @@ def _spelt(text: str) -> str:
 def speaks() -> bool:
     """Whether this is the first process of those that torchrun or accelerate started for one command.
 
-    The others have the same to say; only their errors are shown.
+    The others would say the same; only their errors are shown.
     """
     return os.environ.get("RANK", "0") == "0"
 
 
 def say(text: str) -> None:
-    """One line on stderr, never wrapped."""
+    """Print one line to stderr, never wrapped."""
     if speaks():
         messages.print(Text(text), soft_wrap=True)
 

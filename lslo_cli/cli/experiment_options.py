@@ -1,4 +1,4 @@
-"""Flags that say which experiment is meant, and what it remembers of them."""
+"""Flags that select an experiment, and the settings that the experiment remembers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FolderOptions(SettingsOptions):
-    """Which experiment is meant, and where it lies."""
+    """Which experiment, in which folder."""
 
     results: Annotated[
         Path,
@@ -75,12 +75,12 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
     """An experiment on translation between the recipe's languages."""
 
     remembers = True
-    """Whether settings that earlier commands of the experiment were given hold for this one."""
+    """Whether settings given to earlier commands of the experiment apply to this one."""
 
     def resolve(self, memory: Memory | None = None) -> Recipe:
-        """The recipe, with what the experiment remembers, of which a note says what it is.
+        """The recipe with the settings that the experiment remembers, which a note lists.
 
-        Where nothing says which experiment is meant, it is the one that was worked on last in --results.
+        If no option selects an experiment, it is the one that was worked on last in --results.
         """
         memory = self.memory() if memory is None and self.remembers else memory
         recipe = super().resolve(memory)
@@ -89,7 +89,7 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
         return recipe
 
     def memory(self) -> Memory:
-        """The settings that earlier commands of the experiment were given."""
+        """The settings given to earlier commands of the experiment."""
         from lslo_cli.recipe import last_experiment, read_memory
 
         last = None if self._chooses() else last_experiment(self.results)
@@ -101,7 +101,7 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
         return given_now(self.recipe, self.given(), self.assignments or ())
 
     def _chooses(self) -> bool:
-        """Whether anything that was given says which experiment is meant."""
+        """Whether any given option selects an experiment."""
         from lslo_cli.recipe import CHOOSING
 
         now = self._now()
@@ -125,13 +125,13 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
         for key in held.keys() - same.keys():
             console.say(
                 f"{flags.get(key, key)} is {_shown(values[key])} for this command; "
-                f"the experiment was begun with {_shown(held[key])} ({path})"
+                f"the experiment was started with {_shown(held[key])} ({path})"
             )
 
     def experiment(self) -> Experiment:
         """The experiment these options describe, with what it will remember of them.
 
-        Languages, text and model are checked as far as that needs nothing heavy.
+        Languages, text and model are checked as far as that takes no heavy import.
         """
         from lslo_cli.models.spoken import with_spoken
         from lslo_cli.recipe import Classes, Memory
@@ -154,7 +154,7 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
         return Experiment(recipe, self.folder(recipe), command_line(), remembered)
 
     def check(self, recipe: Recipe) -> None:
-        """Refuse what can be seen to be missing without loading anything heavy."""
+        """Raise InputError for what can be seen to be missing without heavy imports."""
 
 
 def _meanings(options_class: type) -> Iterator[tuple[Flag, tuple[str, str | None]]]:
@@ -163,7 +163,7 @@ def _meanings(options_class: type) -> Iterator[tuple[Flag, tuple[str, str | None
 
 
 def _meanings_of_command(name: str) -> set[tuple[str, str | None]]:
-    """What the flags of a command mean, such as those of ``plot heatmap --by-layer``."""
+    """The names and recipe keys of a command's flags; ``name`` is like ``plot heatmap --by-layer``."""
     from lslo_cli.cli.app import app
 
     command: Any = get_command(app)

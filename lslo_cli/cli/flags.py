@@ -89,12 +89,12 @@ def seed_list(text: str | None) -> list[int]:
         return []
     for part in split_commas(text):
         if not part.isdecimal():
-            raise UsageError(f"--seeds names '{part}', which is no whole number", "write --seeds 2,3,4")
+            raise UsageError(f"--seeds names '{part}', which is not a whole number", "write --seeds 2,3,4")
     return [int(part) for part in split_commas(text)]
 
 
 class App(typer.Typer):
-    """A group of commands whose flags say what the recipe says of their keys."""
+    """A group of commands whose flags take their help from the recipe keys that they set."""
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
         decorate = super().command(name, **{"cls": Command, **settings})
@@ -102,9 +102,9 @@ class App(typer.Typer):
 
 
 def from_home(function: Callable[..., None]) -> Callable[..., None]:
-    """The same function, with ``~`` in paths as the user's home: a shell leaves it alone in quotes.
+    """The same function, with ``~`` in paths expanded: a shell does not expand it in quotes.
 
-    What :func:`takes` made does so itself.
+    A function made by :func:`takes` does so itself.
     """
     if hasattr(function, "options_class"):
         return function
@@ -123,7 +123,7 @@ def _expanded(value: Any) -> Any:
 
 
 class Command(TyperCommand):
-    """A command that reads the recipe for its help only when that is shown, since it takes pydantic."""
+    """A command that reads the recipe for its help only when help is shown, since that imports pydantic."""
 
     def format_help(self, context: Any, formatter: Any) -> None:
         describe(self)
@@ -132,11 +132,11 @@ class Command(TyperCommand):
 
 
 LABEL = re.compile(r"[A-Z]\w+: ")
-"""What begins a line of its own: ``Reads: ``."""
+"""A label that begins a new line, such as ``Reads: ``."""
 
 
 def reflowed(text: str) -> str:
-    """Help whose paragraphs fill the terminal: a line ends where the paragraph does, or before a label."""
+    """Help text with one line per paragraph or label, for the terminal to wrap."""
     paragraphs = []
     for paragraph in text.split("\n\n"):
         lines: list[str] = []
@@ -168,10 +168,10 @@ Options = TypeVar("Options")
 def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
     """Turn ``command(options)`` into a function with one parameter per flag, the form that typer reads.
 
-    In paths ``~`` is the user's home, as in :func:`from_home`.
-    A command's own flags come before those it shares with others, as its help should show them.
+    ``~`` in paths is expanded, as by :func:`from_home`. A command's own flags come before those it shares
+    with others, as its help should show them.
     """
-    options_type: type = options_class  # which can be hashed, whatever it makes
+    options_type: type = options_class  # typed so that mypy knows it can be hashed
     own = options_type.__annotations__
     own_first = sorted(flags_of(options_type), key=lambda flag: flag.field not in own)
     hints = _hints(options_type)

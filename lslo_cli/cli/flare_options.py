@@ -1,4 +1,4 @@
-"""Flags of ``lslo flare``: which experiment, which task on which data, and what is compared."""
+"""Flags of ``lslo flare``: the experiment, the task and its data, and the methods to compare."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def read_seeds(text: str) -> tuple[int, ...]:
-    """Read ``1,2,3``. Raises UsageError for what is no list of numbers."""
+    """Read ``1,2,3``. Raises UsageError for anything but a list of numbers."""
     if not all(part.isdecimal() for part in split_commas(text)):
-        raise UsageError(f"'--seeds {text}' is no list of numbers", "write --seeds 1,2,3")
+        raise UsageError(f"'--seeds {text}' is not a list of numbers", "write --seeds 1,2,3")
     return tuple(map(int, split_commas(text)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlareFolderOptions(FolderOptions):
-    """Which experiment is meant: by its name, or by its task."""
+    """Which experiment, by its name or by its task."""
 
     reads: ClassVar[tuple[str, ...]] = ("flare", "run", "name", "description")
     """The parts of a recipe that the command reads."""
@@ -60,7 +60,7 @@ class FlareFolderOptions(FolderOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskOptions(MachineOptions, FlareFolderOptions):
-    """On which data, and in which languages."""
+    """The data of the task, and the target languages."""
 
     data: Annotated[
         str | None,
@@ -76,7 +76,7 @@ class TaskOptions(MachineOptions, FlareFolderOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class FlareOptions(TaskOptions):
-    """With which model, and what is compared."""
+    """The model, and the methods and seeds to compare."""
 
     model: Annotated[
         str | None,

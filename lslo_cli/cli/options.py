@@ -1,7 +1,7 @@
 """The flags that commands share.
 
 A flag that was not given is None and leaves its recipe key alone, so ``--gps 0`` overrides a recipe's 0.9. A
-command takes those classes of options of which every flag does something for it.
+command takes the classes of options whose every flag has an effect on it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def command_line() -> str:
 def classes_by_key(text: str | None) -> dict[str, str]:
     """Read ``tr=low,kk=very-low``, or ``text``, as values by recipe key.
 
-    Raises UsageError for another form.
+    Raises UsageError for any other form.
     """
     from lslo_cli.method.codes import model_code
 
@@ -71,16 +71,16 @@ def classes_by_key(text: str | None) -> dict[str, str]:
 
 
 def metric_option(name: str) -> str:
-    """The metric that ``--metric`` names. Raises UsageError for one that is not in the list."""
+    """The metric that ``--metric`` names. Raises UsageError for an unknown one."""
     try:
         return metric_named(name).name
     except ValueError as error:
-        raise UsageError(f"--metric: {error}", "name one that the runs were scored by") from None
+        raise UsageError(f"--metric: {error}", "name one that the runs were scored with") from None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsOptions:
-    """Settings: a recipe, and what overrides it."""
+    """A recipe, and settings that override it."""
 
     recipe: Annotated[
         str | None,
@@ -108,9 +108,9 @@ class SettingsOptions:
         return {key.name: key.read(value) for key, value in values if key and value is not None}
 
     def resolve(self, memory: Memory | None = None) -> Recipe:
-        """The recipe with these options applied, and below them what ``memory`` has of the experiment.
+        """The recipe with these options applied over what ``memory`` remembers of the experiment.
 
-        Raises UsageError, naming the flag that is at fault.
+        Raises UsageError, naming the flag at fault.
         """
         from lslo_cli.recipe import Memory, resolve
 
@@ -127,7 +127,7 @@ class SettingsOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class LanguageOptions(SettingsOptions):
-    """Settings, and between which languages."""
+    """Settings, and the languages to translate between."""
 
     langs: Annotated[
         str | None,
@@ -138,7 +138,7 @@ class LanguageOptions(SettingsOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassOptions(LanguageOptions):
-    """Which resource classes the languages have."""
+    """The resource classes of the languages."""
 
     resource: Annotated[
         str | None,
@@ -146,8 +146,8 @@ class ClassOptions(LanguageOptions):
             "--resource",
             metavar="CODE=CLASS,...|text",
             rich_help_panel=EXPERIMENT,
-            help="Resource classes of languages outside the paper's 30: tr=medium,kk=low; or by the size of "
-            "your text; default: none.",
+            help="Resource classes of languages outside the paper's 30: tr=medium,kk=low; text: by the size "
+            "of your text; default: none.",
         ),
     ] = None
 
@@ -175,7 +175,7 @@ class NewLanguageOptions(LanguageOptions):
             "--like",
             metavar="CODES",
             rich_help_panel=EXPERIMENT,
-            help="A known language for each of --add-lang, whose token it begins with: kk,tr; default: none.",
+            help="A known language for each of --add-lang, whose token it starts from: kk,tr; default: none.",
         ),
     ] = None
 
@@ -199,7 +199,7 @@ class NewLanguageOptions(LanguageOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions(SettingsOptions):
-    """Flags of the output."""
+    """What to print."""
 
     json: Annotated[
         bool, Option("--json", rich_help_panel=MACHINE, help="Print the artifact on stdout, nothing else.")
@@ -211,7 +211,7 @@ class OutputOptions(SettingsOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class MachineOptions(OutputOptions):
-    """With what to compute."""
+    """What to compute on, and how."""
 
     device: Annotated[
         str | None,
@@ -228,7 +228,7 @@ class MachineOptions(OutputOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TextOptions(LanguageOptions):
-    """Which text, and how much of it is kept to test on."""
+    """The text, and how much of it is held out for testing."""
 
     data: DataPath = None
     train: Annotated[
@@ -245,7 +245,7 @@ class TextOptions(LanguageOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingTextOptions(TextOptions):
-    """The rows held out of the training text, and the seed of everything random."""
+    """The dev rows of the training text, and the seed of everything random."""
 
     dev_rows: Annotated[
         int | None,

@@ -12,15 +12,16 @@ from rich.text import Text
 
 from lslo_cli.cli.console import messages, say
 from lslo_cli.events import Advanced, Event, Finished, Noted, OnEvent, Started, ignore
+from lslo_cli.wording import counted
 
 STEPS = 10
-"""Plain lines for one task, besides its first and its last."""
+"""Into how many steps the plain lines of a task divide it."""
 PAUSE = 1.0
-"""Seconds that a task takes at least from one plain line to the next."""
+"""The fewest seconds between two plain lines of a task."""
 MINUTES = 120.0
-"""Seconds from which on a step's are told as minutes and seconds."""
+"""Seconds per unit from which on a pace is shown in minutes and seconds."""
 LONGEST_EPOCH = 3600.0
-"""Seconds over which a bar's rate is taken, so that one that moves epoch by epoch has a rate too."""
+"""Seconds over which a bar's rate is averaged, so that one that moves epoch by epoch has a rate too."""
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def listening(quiet: bool = False) -> Iterator[OnEvent]:
 
 
 class Listener:
-    """Keeps a clock for each running task. Every note is said once, and a finished task leaves one line."""
+    """Keeps a clock for each running task; prints every note once, and one line for a finished task."""
 
     def __init__(self) -> None:
         self._running: dict[str, Clock] = {}
@@ -95,7 +96,7 @@ class Lines(Listener):
 
     def started(self, event: Started) -> None:
         self._last[event.task] = _tenths(event.completed, event.total), 0.0
-        say(f"{event.task}: {event.total:,} {event.unit}")
+        say(f"{event.task}: {units(event.total, event.unit)}")
 
     def advanced(self, event: Advanced, clock: Clock) -> None:
         tenths, seconds = _tenths(event.completed, clock.start.total), clock.seconds
@@ -132,21 +133,27 @@ class Clock:
 
     def summary(self, note: str) -> str:
         """``training: 2,040 updates in 2:46, loss 2.10``"""
-        text = f"{self.start.task}: {self.start.total:,} {self.start.unit} in {duration(self.seconds)}"
+        done = units(self.start.total, self.start.unit)
+        text = f"{self.start.task}: {done} in {duration(self.seconds)}"
         return f"{text}, {note}" if note else text
 
 
 class Pace(ProgressColumn):
-    """Units done of all, how fast, and the time that the rest will take."""
+    """Units done and in total, the pace, and the time left."""
 
     def render(self, task: Task) -> Text:
         parts = [f"{int(task.completed):,}/{int(task.total or 0):,}"]
         if task.speed:
-            fast = task.speed >= 1  # what is counted in, a narrow terminal has no room for
+            fast = task.speed >= 1  # a narrow terminal has no room for the unit
             parts.append(f"{_figure(task.speed)}/s" if fast else pace(task.speed, task.fields["unit"]))
         if task.time_remaining is not None:
             parts.append(f"{duration(task.time_remaining)} left")
         return Text("  ".join(parts))
+
+
+def units(number: int, unit: str) -> str:
+    """``2,040 updates``, or ``1 update``, from the plural of an event's unit."""
+    return counted(number, unit.removesuffix("s"), unit)
 
 
 def duration(seconds: float) -> str:
@@ -170,12 +177,12 @@ def pace(rate: float, unit: str) -> str:
 
 
 def _figure(rate: float) -> str:
-    """``0.123``, ``12.3``, ``1,234``: three digits, or all of them before the point."""
+    """``0.123``, ``12.3``, ``1,234``: three digits, or all digits before the point."""
     return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.3g}"
 
 
 def columns() -> tuple[ProgressColumn, ...]:
-    """Only the bar gives way on a narrow terminal."""
+    """The columns of a bar, of which only the bar itself shrinks on a narrow terminal."""
     return (
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
         BarColumn(bar_width=None),

@@ -28,7 +28,7 @@ class NamedOptions(Protocol):
 
 
 def print_artifacts(options: OutputOptions, written: Sequence[Written]) -> bool:
-    """Print the artifacts as they lie on disk where ``--json`` asks for it; returns whether it does."""
+    """With ``--json``, print the artifacts as stored on disk. Returns whether it was given."""
     if options.json:
         for item in written:
             print(item.path.read_text(encoding="utf-8"), end="")

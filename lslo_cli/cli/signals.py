@@ -1,4 +1,4 @@
-"""Signals that end a run: each is an interrupt, so that a run ends by them as it does by Ctrl-C."""
+"""Signals that end a run: each raises an interrupt, so that the run ends as it does on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "S
 
 
 class Interrupt(BaseException):
-    """A signal told this process to end. No ``except Exception`` holds it up, nor does typer."""
+    """A signal told this process to end. Neither ``except Exception`` nor typer catches it."""
 
     def __init__(self, number: int):
         super().__init__(signal.Signals(number).name)
@@ -21,9 +21,9 @@ class Interrupt(BaseException):
 
     @classmethod
     def behind(cls, error: BaseException | None) -> Interrupt | None:
-        """The interrupt that ``error`` is, or that was on its way when it came up, if any.
+        """The interrupt that ``error`` is, or that was being handled when it was raised, if any.
 
-        What a signal interrupts may raise an error of its own while it ends: torch does where it writes.
+        Code that is interrupted may raise its own error on the way out, as torch does while writing.
         """
         while error:
             if isinstance(error, cls):
@@ -34,7 +34,7 @@ class Interrupt(BaseException):
 
 @contextmanager
 def raising_on_signals() -> Iterator[None]:
-    """Raise :class:`Interrupt` at the first signal that ends a run; those after it change nothing.
+    """Raise :class:`Interrupt` at the first signal that ends a run; later ones are ignored.
 
     A signal that the parent chose to ignore, as nohup does with SIGHUP, stays ignored.
     """
@@ -43,7 +43,7 @@ def raising_on_signals() -> Iterator[None]:
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if os.getpid() != owner:
-            os._exit(128 + number)  # a forked worker has nothing to say and nothing to keep
+            os._exit(128 + number)  # a forked worker has nothing to print or to save
         for each in ENDING:
             signal.signal(each, signal.SIG_IGN)
         raise Interrupt(number)

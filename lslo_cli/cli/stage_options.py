@@ -38,13 +38,13 @@ class StageOptions(MachineOptions, TrainingTextOptions, ClassOptions, Experiment
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions(StageOptions):
-    """What every step with a base model and text takes."""
+    """The flags of every step with a base model and text."""
 
     tests: ClassVar[bool] = False
-    """Whether the text that is read first is the one to test on."""
+    """Whether the command reads the test text first, not the training text."""
 
     def check(self, recipe: Recipe) -> None:
-        """Refuse a folder of a model, a language or a text that was named and is not there."""
+        """Raise InputError for a named model folder, language or text that does not exist."""
         from lslo_cli.data.splits import check_text
         from lslo_cli.models.spoken import check_spoken
 

@@ -10,6 +10,7 @@ from lslo_cli.method.languages import Language, Resource, resource_classes
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.span import Span
+from lslo_cli.wording import counted
 
 SHARED = "shared"
 """The name of the one adapter that all languages use in ordinary LoRA, in place of a language code."""
@@ -72,7 +73,9 @@ def parse_ranks(text: str, languages: Sequence[Language], required: Collection[s
     classes = resource_classes(languages)
     ranks = [_whole_number(part, text) for part in parts]
     if len(ranks) != len(classes):
-        counts = f"{_count(len(ranks), 'rank')} for {_count(len(classes), 'resource class')}"
+        counts = (
+            f"{counted(len(ranks), 'rank')} for {counted(len(classes), 'resource class', 'resource classes')}"
+        )
         example = ",".join(["2"] * (len(classes) - 1) + ["8"])
         raise UsageError(
             f"--ranks {text} gives {counts}: {', '.join(classes)}",
@@ -115,8 +118,3 @@ def _whole_number(text: str, context: str) -> int:
             f"'{text}' in --ranks {context} is not a whole number", "write ranks as 2,2,8 or en=2,wo=16"
         )
     return int(text)
-
-
-def _count(number: int, noun: str) -> str:
-    plural = noun + ("es" if noun.endswith("s") else "s")
-    return f"{number} {noun if number == 1 else plural}"

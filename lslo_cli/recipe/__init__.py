@@ -1,8 +1,8 @@
 """Recipes: TOML to one frozen object.
 
-Later sources win: the defaults, the environment (``LSLO_MODEL``, ``LSLO_DATA``), what a recipe extends,
-the recipe, what the experiment's commands were given before, ``--set``, then flags. What counts is whether a
-value was given, never whether it is true.
+Later sources win: the defaults, the environment (``LSLO_MODEL``, ``LSLO_DATA``), the recipe that a recipe
+extends, the recipe, what earlier commands of the experiment were given, ``--set``, then flags. A value that
+was given counts even if it is zero or empty.
 """
 
 from lslo_cli.recipe.base import BaseSection

@@ -10,8 +10,8 @@ from lslo_cli.recipe.section import Count, NonNegative, Positive, Probability, S
 class BaseSection(Section):
     """Training a base model from scratch (``lslo base train``): its vocabulary, shape and optimisation.
 
-    An epoch here is ``updates`` optimiser steps, however large the corpus: the grain of validation and of
-    resuming. ``held_out`` rows of each section are kept for validation.
+    An epoch here is ``updates`` optimiser steps, however large the corpus: validation and checkpoints come
+    after each. ``held_out`` rows of each section are kept for validation.
     """
 
     vocabulary: Count = 8000
@@ -27,7 +27,7 @@ class BaseSection(Section):
     heads: Count = 8
     """Heads of every attention."""
     dropout: Probability = 0.1
-    """Dropout of embeddings and of what each sublayer adds."""
+    """Dropout of embeddings and of sublayer outputs."""
     epochs: Count = 40
     """Epochs of ``updates`` updates each."""
     updates: Count = 500
@@ -39,16 +39,16 @@ class BaseSection(Section):
     clip_norm: NonNegative = 1.0
     """Largest norm of the gradients of an update; 0 does not clip."""
     label_smoothing: Probability = 0.1
-    """Probability that the loss gives to all tokens alike."""
+    """Probability mass that the loss spreads over all tokens."""
     max_tokens: Count = 4000
     """Tokens of a batch, padding included."""
     accumulate: Count = 1
     """Batches that make one update."""
     temperature: Positive = 5.0
-    """Directions are drawn by the T-th root of their number of sentences."""
+    """Sampling temperature T: directions are drawn by the T-th root of their number of sentences."""
     max_length: Count = 128
-    """Tokens of the longest sentence that is trained on."""
+    """Most tokens of a sentence to train on."""
     held_out: Count = 100
-    """Rows of each section that are kept for validation."""
+    """Rows of each section that are held out for validation."""
     dtype: str = Field(default="float16", pattern="^(float32|float16|bfloat16)$")
-    """Number format of the weights that are written."""
+    """Number format of the written weights."""

@@ -22,9 +22,9 @@ def recipe_names() -> list[str]:
 
 
 def find_recipe(name: str, extending: Path | None = None) -> Path:
-    """The file of a recipe given by path or by name; a path in ``extends`` starts at the file it stands in.
+    """The file of a recipe given by path or by name; a path in ``extends`` is relative to its file.
 
-    Raises InputError, listing the names there are.
+    Raises InputError, listing the known names.
     """
     path = (extending.parent if extending else Path()) / Path(name).expanduser()
     if path.suffix == ".toml" and path.is_file():
@@ -41,14 +41,14 @@ def find_recipe(name: str, extending: Path | None = None) -> Path:
 def recipe_layers(path: Path, extended_by: tuple[Path, ...] = ()) -> list[SettingsLayer]:
     """The values of a recipe, after those of the recipe it extends.
 
-    Raises InputError where a file is missing or not TOML, UsageError where ``extends`` goes in a circle.
+    Raises InputError if a file is missing or not TOML, UsageError if ``extends`` is circular.
     """
     if path.resolve() in extended_by:
         raise UsageError(f"recipe {path} extends itself", "remove the circle in the 'extends' keys")
     try:
         values = normalise(parse_toml(path.read_text(encoding="utf-8")))
     except ValueError as error:
-        raise InputError(f"recipe {path} is not valid TOML: {error}", "mend the place it names") from None
+        raise InputError(f"recipe {path} is not valid TOML: {error}", "fix the line it names") from None
     except OSError as error:
         raise InputError(
             f"cannot read recipe {path}: {error.strerror}", "check the file's permissions"

@@ -11,7 +11,7 @@ DEFAULT_RUNS = ("zero-shot", "translate-test", "lora", "input-fusion", "x-mixup"
 
 
 class FlareSection(Section):
-    """A task, its model, and what is compared on it.
+    """A task, its model, and the methods to compare on it.
 
     ``task`` is nusax, xnli, tydiqa or world, ``data`` the folder of its files, ``model`` the task model: a
     folder, a hub id, or ``world``, the encoder of the built-in world's base. ``languages`` are targets,
@@ -19,84 +19,84 @@ class FlareSection(Section):
     model of lslo or, with the adapters of a run folder, BASE@RUN; it reads texts as ``translator_reads_as``,
     the nearest language that it knows.
 
-    ``translated`` are the sides whose texts are machine translations in the folder ``translations``: train,
-    test or both; none are where the texts are as published.
+    ``translated`` names the splits whose texts are machine translations in the folder ``translations``:
+    train, test or both; if empty, the texts are the published ones.
 
-    ``source_noise`` is done to a share of the words of sources, as ``lslo_cli/flare/noise.py`` defines
-    it: to ``train_noise`` of them in training and development, and in tests to each share of ``test_noise``.
-    The first of these is the one that tables and controls are of.
+    ``source_noise`` changes a share of the words of source texts, see ``lslo_cli/flare/noise.py``:
+    ``train_noise`` of them in training and development, and in tests each share of ``test_noise``. Tables and
+    controls use the first of these.
 
-    ``mask_padding`` false fuses the states of a source text's padding too, as the released code does.
+    ``mask_padding = false`` also fuses the states of a source text's padding, as the released code does.
 
-    Encoders answer with a head; decoders in words, in question answering at most ``answer_tokens`` tokens.
+    Encoders answer with a head, decoders in words: to a question, in at most ``answer_tokens`` tokens.
 
-    The defaults of optimisation are those of the released code: AdamW, a linear schedule with warm-up over
-    a tenth of all updates, the best epoch on the development set. ``english_epochs`` and ``english_lr`` are
-    those of tuning on the source language, None meaning the same.
+    The optimisation defaults are those of the released code: AdamW, a linear schedule with warm-up over a
+    tenth of all updates, the best epoch on the development set. ``english_epochs`` and ``english_lr`` apply
+    to tuning on the source language; None takes ``epochs`` and ``lr``.
     """
 
     task: str = "nusax"
-    """nusax, xnli, tydiqa or world."""
+    """Task: nusax, xnli, tydiqa or world."""
     data: str = "data/nusax"
-    """The task's files."""
+    """Folder of the task's files."""
     model: str = "FacebookAI/xlm-roberta-large"
     """The task model."""
     revision: str | None = None
-    """Revision of the task model on the hub; without it the one that the cache has, or the newest."""
+    """Revision of the task model on the hub; default: the cached one, or the newest."""
     translated: tuple[Translated, ...] = ()
-    """Sides whose texts are machine translations: train, test or both; without it as published."""
+    """Splits whose texts are machine translations: train, test or both; default: none."""
     translations: str = "data/translations"
     """Folder of these translations."""
     languages: tuple[str, ...] = ("ace", "ban", "bjn", "id", "jv", "min", "su")
     """Target languages."""
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
-    """One experiment for each."""
+    """Seeds, one experiment for each."""
     runs: tuple[str, ...] = DEFAULT_RUNS
-    """Methods by name, of those also flare:PHI:OFFSET, flare-mt:NAME and flare-shuffled:PHI:OFFSET."""
+    """Methods by name; also flare:PHI:OFFSET, flare-mt:NAME and flare-shuffled:PHI:OFFSET."""
     translators: dict[str, str] = Field(default_factory=dict)
     """Translation models by name, for flare-mt:NAME."""
     translator_reads_as: str = "id"
-    """Language that they take a target text for, where they do not know its own."""
+    """Language that translators read a target text as if they do not know its own."""
     rank: Count = 8
     """Rank of every adapter."""
     alpha: Positive = 16.0
     """Adapters are scaled by alpha / rank."""
     source_norm: SourceNorm = SourceNorm.NONE
-    """Norm of the source's states before they are fused."""
+    """Normalisation of the source's states before fusion."""
     source_noise: SourceNoise = SourceNoise.REPLACE
-    """Change to words of sources where they are given noise."""
+    """How noise changes words of source texts."""
     train_noise: Probability = 0.0
-    """Share of a source's words that are changed in training and development."""
+    """Share of a source's words to change in training and development."""
     test_noise: tuple[Probability, ...] = (0.0,)
-    """Shares of a source's words that are changed in tests, each a test of its own."""
+    """Shares of a source's words to change in tests, one test for each."""
     mask_padding: bool = True
-    """Whether the padding of a source text stays unfused; the released code fuses it."""
+    """Whether to leave the padding of a source text unfused; the released code fuses it."""
     elsewhere: bool = False
-    """Whether every other linear map of a block carries a plain LoRA, too."""
+    """Whether every other linear layer of a block carries a plain LoRA, too."""
     mixup_block: Count | None = None
-    """Block after which X-Mixup mixes; without it the middle one."""
+    """Block after which X-Mixup mixes; default: the middle one."""
     max_length: Count = 128
     """Tokens of the longest text; longer ones are cut."""
     answer_tokens: Count = 32
-    """Tokens of an answer that a decoder writes."""
+    """Most tokens of an answer by a decoder."""
     dropout: Probability | None = None
-    """Dropout of the task model; without it its own."""
+    """Dropout of the task model; default: its own."""
     train_rows: Count | None = None
-    """Only the first rows of the training text; without it all."""
+    """Only the first rows of the training text; default: all."""
     epochs: Count = 3
-    """Epochs by language."""
+    """Epochs on each target language."""
     lr: Positive = 2e-5
     """Peak learning rate."""
     english_epochs: Count | None = None
-    """Epochs of tuning on the source language; without it those of flare.epochs."""
+    """Epochs of tuning on the source language; default: flare.epochs."""
     english_lr: Positive | None = None
-    """Peak learning rate of that tuning; without it flare.lr."""
+    """Peak learning rate of tuning on the source language; default: flare.lr."""
     batch_size: Count = 32
     """Texts of a batch."""
     warmup: Probability = 0.1
     """Share of all updates over which the learning rate rises."""
     weight_decay: NonNegative = 0.01
-    """Decay of weights in AdamW."""
+    """Weight decay of AdamW."""
     clip_norm: NonNegative = 1.0
     """Largest norm of the gradients of an update; 0 does not clip."""
 

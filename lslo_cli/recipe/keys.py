@@ -1,4 +1,4 @@
-"""What a recipe says of its keys: meaning, choices and default. The command line says no other."""
+"""The meaning, choices and default of every recipe key; the command line's help comes from here."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class KeyFacts:
 
 
 def key_facts(key: str) -> KeyFacts:
-    """What the recipe says of a dotted key, such as ``train.gps``. Raises KeyError where there is none."""
+    """The facts of a dotted key, such as ``train.gps``. Raises KeyError for an unknown one."""
     field = _field(key)
     default = _typed(field.get_default(call_default_factory=True))
     return KeyFacts(" ".join((field.description or "").split()), tuple(_choices(field.annotation)), default)
 
 
 def takes_list(key: str) -> bool:
-    """Whether a dotted key holds a list and nothing else."""
+    """Whether a dotted key only takes a list."""
     return key in known_keys() and get_origin(_field(key).annotation) is tuple
 
 
@@ -79,7 +79,7 @@ def _choices(annotation: Any) -> Iterator[str]:
 
 
 def _typed(value: Any) -> str | None:
-    """A default as it would be typed; None for nothing."""
+    """A default as it would be typed; None for none."""
     if isinstance(value, tuple):
         return ",".join(str(each.value if isinstance(each, Enum) else each) for each in value) or None
     if isinstance(value, Enum):

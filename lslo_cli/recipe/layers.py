@@ -1,4 +1,4 @@
-"""Values from one source, and how a later source covers an earlier one."""
+"""Values from one source, and how later sources override earlier ones."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ BY_NAME = ("languages", "new_languages", "jobs")
 
 
 class SettingsLayer(NamedTuple):
-    """Nested values from one source; ``where`` ends the sentence that complains about one of them."""
+    """Nested values from one source; ``where`` ends an error message about one of them."""
 
     where: str
     values: dict[str, Any]
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Both, key by key: of two tables the union, of anything else the one above."""
+    """Both, key by key: the union of two tables, and for anything else the value of ``above``."""
     merged = dict(below)
     for key, value in above.items():
         tables = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
@@ -35,9 +35,9 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def normalise(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Keys with hyphens, as commands and flags have them (``[weight-learn]``), as keys of a recipe.
+    """Replace hyphens in keys, as in ``[weight-learn]``, by the underscores of a recipe's keys.
 
-    Language codes and names of jobs are left as they are.
+    Language codes and names of jobs are left unchanged.
     """
     return {
         key.replace("-", "_"): normalise(value)
@@ -57,5 +57,5 @@ def has(values: Any, path: Sequence[str]) -> bool:
 
 
 def source(path: Sequence[str], layers: Sequence[SettingsLayer]) -> str:
-    """Where the value at ``path`` was given last; empty where no layer has it."""
+    """Where the value at ``path`` was given last; empty if no layer has it."""
     return next((layer.where for layer in reversed(layers) if has(layer.values, path)), "")

@@ -1,4 +1,4 @@
-"""What an experiment remembers: the settings that choose it, given once for all of its commands."""
+"""What an experiment remembers: the settings that define it, given once for all its commands."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from lslo_cli.recipe.toml import scalar
 
 FILE = "experiment.toml"
 ENVIRONMENT = {"LSLO_MODEL": "model.name", "LSLO_DATA": "data.path"}
-"""Variables that set a default for a machine, and the key each sets."""
+"""Environment variables that set a machine's defaults, and the key that each sets."""
 
 CHOOSING = ("name", "langs", "new_languages")
-"""Keys that say which experiment is meant."""
+"""Keys that select an experiment."""
 _KEPT = (*CHOOSING, "languages", "classes", "seed", "model")
 _KEPT_OF_DATA = ("data.path", "data.train", "data.test", "data.hold_out", "data.dev_rows", "data.directions")
 
-_SAYS = "# What this experiment's commands were given: it holds for later ones unless their flags differ.\n"
+_SAYS = "# What this experiment's commands were given. It applies to later ones unless their flags differ.\n"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Memory:
         return bool(self.recipe or self.given or self.environment)
 
     def adding(self, later: Memory) -> Memory:
-        """With what a later command was given beside: what is remembered already stays."""
+        """This memory with what a later command was given; what is already remembered stays."""
         return Memory(
             self.recipe or later.recipe,
             {**later.given, **self.given},
@@ -44,7 +44,7 @@ class Memory:
         )
 
     def text(self) -> str:
-        """As it is written to the experiment's folder."""
+        """The text of its file in the experiment's folder."""
         lines = [_SAYS] + ([f"recipe = {scalar(self.recipe)}\n"] if self.recipe else [])
         for title, values in (("given", self.given), ("environment", self.environment)):
             if values:
@@ -54,7 +54,7 @@ class Memory:
 
 
 def worth_remembering(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the values by dotted key that an experiment remembers, tables taken apart."""
+    """The values by dotted key that an experiment remembers, with nested tables flattened."""
     return {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in _leaves(values)
@@ -63,12 +63,12 @@ def worth_remembering(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_environment() -> dict[str, str]:
-    """The values that variables give, by dotted key."""
+    """The values of the environment variables, by dotted key."""
     return {key: os.environ[name] for name, key in ENVIRONMENT.items() if os.environ.get(name)}
 
 
 def read_memory(folder: Path) -> Memory:
-    """What the experiment in ``folder`` remembers, nothing where it is new.
+    """What the experiment in ``folder`` remembers; nothing if it is new.
 
     Raises InputError for a damaged file.
     """
@@ -78,19 +78,19 @@ def read_memory(folder: Path) -> Memory:
         given, environment = values.get("given", {}), values.get("environment", {})
         recipe = values.get("recipe")
         if not (isinstance(given, dict) and isinstance(environment, dict) and isinstance(recipe, str | None)):
-            raise ValueError("it holds other things than a recipe and the tables given and environment")
+            raise ValueError("it holds something other than a recipe and the tables given and environment")
         return Memory(recipe, given, environment)
     except (FileNotFoundError, NotADirectoryError):
         return Memory()
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path} cannot be read: {error}",
-            "mend or remove it; then give --langs, --model and --data again",
+            "fix or remove it; then give --langs, --model and --data again",
         ) from None
 
 
 def last_experiment(results: Path) -> Path | None:
-    """The folder of the experiment that a command worked on last, None where ``results`` has none."""
+    """The folder of the experiment that a command last worked on; None if ``results`` has none."""
     files = sorted(results.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime_ns)
     return files[-1].parent if files else None
 

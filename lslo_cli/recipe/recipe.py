@@ -43,7 +43,7 @@ from lslo_cli.recipe.slurm import SlurmSection
 from lslo_cli.world import NEWCOMERS, WORLD, world
 
 NAME_LENGTH = 100
-"""Characters of a folder's name that codes may fill; file systems take 255 bytes, suffixes included."""
+"""Most characters of codes in a folder's name; file systems allow 255 bytes, suffixes included."""
 
 QUICK_PARTNERS = 2
 """The other languages that each is trained with where a subspace estimate is to be quick.
@@ -58,12 +58,12 @@ NewCode = Annotated[str, Field(pattern="^[a-z]{2,3}(_[A-Z][a-z]{3})?$")]
 class Recipe(Section):
     """Everything an experiment depends on.
 
-    ``new_languages`` are languages that the base model does not know, each with the relative whose token its
-    own begins as. They come after ``langs``.
+    ``new_languages`` are languages that the base model does not know, each with the known language from whose
+    token embedding its own starts. They come after ``langs``.
     """
 
     name: FolderName | None = None
-    """The experiment's folder in --results; without it the recipe's name or the languages."""
+    """The experiment's folder in --results; default: the recipe's name or the languages."""
     description: str = ""
     """A line about the recipe."""
     seed: CountOrZero = 2
@@ -71,9 +71,9 @@ class Recipe(Section):
     langs: str | tuple[str, ...] = "lang12"
     """lang12, lang30, world12, or codes: en,fr,wo."""
     languages: dict[str, LanguageEntry] = Field(default_factory=dict)
-    """Languages outside the paper's tables, or described anew: languages.tr.resource."""
+    """Languages outside the paper's tables, or other facts about those: languages.tr.resource."""
     classes: Classes = Classes.GIVEN
-    """Classes of languages that nothing gives one: unlabelled, or by the size of the text."""
+    """Classes of languages without a given one: unlabelled, or by the size of the text."""
     new_languages: dict[NewCode, str] = Field(default_factory=dict)
     """Languages that the model does not know, each with a known relative: new-languages.tyv."""
     model: ModelSection = ModelSection()
@@ -94,7 +94,7 @@ class Recipe(Section):
     @model_validator(mode="before")
     @classmethod
     def _paper_run(cls, values: Any) -> Any:
-        """Without ranks the run is the paper's, 2;2;8+GPS(0.9): prune where nothing is said of pruning.
+        """Without ranks the run is the paper's, 2;2;8+GPS(0.9), unless the recipe sets the pruning.
 
         Adapters for new languages alone are not pruned: those languages are very low in resources.
         """
@@ -107,10 +107,10 @@ class Recipe(Section):
 
     @property
     def experiment(self) -> str:
-        """The name of the experiment's folder: the recipe's, or that of the language set, or its codes.
+        """The name of the experiment's folder: the recipe's name, the language set, or the codes.
 
-        The codes of new languages follow: what is found with them is another experiment. Where all this is
-        too long for a folder, it is counted, with a digest: ``100-languages-1f2e3d4c``.
+        The codes of new languages follow, since an experiment with them is another one. A name too long for a
+        folder becomes a count with a digest: ``100-languages-1f2e3d4c``.
         """
         names = (self.langs,) if self.langs in self.language_sets() else self.language_names()
         codes = [model_code(name) for name in names]
@@ -122,18 +122,18 @@ class Recipe(Section):
 
     @property
     def is_flares(self) -> bool:
-        """Whether it says anything of FLARE."""
+        """Whether it changes any setting of FLARE."""
         return self.flare != FlareSection()
 
     def named_for_flare(self) -> Recipe:
-        """The recipe of an experiment of FLARE, called after its task where it has no name."""
+        """The recipe of a FLARE experiment, named after its task if it has no name."""
         return self if self.name else self.model_copy(update={"name": f"flare-{self.flare.task}"})
 
     def known_languages(self) -> dict[str, Language]:
         """The paper's languages, the built-in world's, those this recipe describes, and those it adds.
 
-        Whatever a new language is elsewhere, the base model has no bitext of it: unless this recipe describes
-        it, it is very low in resources. Where its family is unknown, it is its relative's.
+        The base model has no bitext of a new language, so its class is very-low unless this recipe describes
+        it. If its family is unknown, it is its relative's.
         """
         described = {
             code: Language(code, entry.resource, entry.family or FAMILY_OF.get(code, ""), entry.bitext)
@@ -149,13 +149,13 @@ class Recipe(Section):
         return {**known, **added, **described}
 
     def language_names(self) -> tuple[str, ...]:
-        """The languages of the experiment as they were named, without new ones."""
+        """The languages of the experiment as given, without new ones."""
         return language_names(self.langs, self.language_sets())
 
     def selected_languages(self) -> tuple[Language, ...]:
         """The languages of the experiment.
 
-        Raises UsageError for an unknown code, and for one that the built-in world lacks where it is the text.
+        Raises UsageError for an unknown code, or with the built-in world's text for one that it lacks.
         """
         languages = resolve_languages(
             self.langs, self.known_languages(), self.language_sets(), added=self.new_languages
@@ -164,15 +164,14 @@ class Recipe(Section):
         strangers = [each.code for each in languages if each.code not in spoken]
         if self.data.path == "world" and strangers:
             raise UsageError(
-                f"the text here is the built-in world, whose languages are synthetic, without {strangers[0]}",
-                "type the same line with --langs world12; real languages need --data, and no demo recipe "
-                "(unset LSLO_RECIPE)",
+                f"the text is the built-in world's, whose synthetic languages do not include {strangers[0]}",
+                "add --langs world12; for real languages give --data, and no demo recipe (unset LSLO_RECIPE)",
             )
         return languages
 
     @staticmethod
     def language_sets() -> dict[str, tuple[str, ...]]:
-        """The names that ``langs`` takes for several languages."""
+        """The named sets of languages that ``langs`` takes."""
         return {**LANGUAGE_SETS, "world12": tuple(WORLD)}
 
     def estimation_schedule(self) -> GradualPruning:

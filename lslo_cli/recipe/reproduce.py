@@ -8,7 +8,7 @@ from lslo_cli.recipe.section import Section
 
 
 class Stage(StrEnum):
-    """What an experiment's runs share. The third is the estimate with a pool for every language."""
+    """What an experiment's runs share. ESTIMATE_LANGUAGE is the estimate with one pool per language."""
 
     WEIGHT_LEARN = "weight-learn"
     ESTIMATE = "estimate-subspace"
@@ -17,18 +17,18 @@ class Stage(StrEnum):
 
 
 class ReproduceSection(Section):
-    """What ``lslo reproduce`` makes of a recipe; with nothing named, the pipeline with the recipe's own run.
+    """What ``lslo reproduce`` makes of a recipe; by default, the pipeline with the recipe's own run.
 
-    ``runs`` are named by what they train, as ``2-2-8-gps0.9``; ``base`` is the base model as it is.
-    ``figures`` are those of ``lslo plot``, by name. The prune report counts the parameters of the
-    run ``report_on``, once that is trained.
+    ``runs`` are named by what they train, as ``2-2-8-gps0.9``; ``base`` is the base model itself. ``figures``
+    are those of ``lslo plot``, by name. The prune report counts the parameters of the run ``report_on`` once
+    that is trained.
     """
 
     runs: tuple[str, ...] = ()
-    """What to train and test: base, and runs by what they train, as 2-2-8-gps0.9."""
+    """Runs to train and test: base, and runs named by what they train, as 2-2-8-gps0.9."""
     stages: tuple[Stage, ...] = ()
-    """Stages to make beside those that runs need."""
+    """Stages to run beside those that the runs need."""
     figures: tuple[str, ...] = ()
     """Figures to draw, by name."""
     report_on: str | None = None
-    """Run whose parameters the prune report counts; without it none."""
+    """Run whose parameters the prune report counts; default: none."""

@@ -1,4 +1,4 @@
-"""Resolution: from everything that was given to one recipe."""
+"""Resolution: everything that was given becomes one recipe."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEY_DOTS = 3
 
 
 BEFORE = {"adapters": {"initialisation": "gaussian", "span": "all"}}
-"""What was done before a key was there, where today's default is something else."""
+"""What runs did before a key existed, if the key's default is something else."""
 
 
 def resolve(
@@ -37,11 +37,11 @@ def resolve(
 ) -> Recipe:
     """Build a recipe from a name or path, values by dotted key, and ``key=value`` assignments.
 
-    ``given`` holds only what the user gave: a None in it is left out. ``memory`` is what the experiment
-    remembers: what was given before counts more than the recipe, and less than what is given now.
+    ``given`` holds what the user gave; a None in it is ignored. ``memory`` is what the experiment remembers:
+    it overrides the recipe, and is overridden by what is given now.
 
-    Raises UsageError for an unknown key or an unfit value, naming the key and its source, and InputError for
-    a recipe that is missing or not TOML.
+    Raises UsageError for an unknown key or an invalid value, naming the key and its source, and InputError
+    for a recipe that is missing or not TOML.
     """
     recipe = recipe if recipe is not None else memory.recipe
     layers = [
@@ -60,16 +60,16 @@ def resolve(
 
 
 def given_now(recipe: str | None, given: Mapping[str, Any], assignments: Sequence[str]) -> Memory:
-    """What a command was given, as far as its experiment remembers it."""
+    """What a command was given that its experiment remembers."""
     settings = {**dict(map(_assignment, assignments)), **given}
     return Memory(recipe, worth_remembering(settings), worth_remembering(from_environment()))
 
 
 def recorded(values: Mapping[str, Any]) -> Recipe | None:
-    """The recipe that an artifact recorded, as today's recipe reads it; None where that refuses it.
+    """The recipe that an artifact recorded, as a recipe of today; None if it is not a valid one.
 
-    Keys from after the artifact's time have their defaults, or stand in :data:`BEFORE` where the default is
-    not what was done before the key was there.
+    Keys newer than the artifact have their defaults, or the value in :data:`BEFORE` if the default is not
+    what runs did before the key existed.
     """
     try:
         return Recipe.model_validate(merge(BEFORE, values))
@@ -78,10 +78,10 @@ def recorded(values: Mapping[str, Any]) -> Recipe | None:
 
 
 def reopened(values: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
-    """The recipe that was recorded with something trained, with values by dotted key in place of its own.
+    """The recipe that was recorded with a run, with ``given`` values by dotted key in place of its own.
 
-    What it says of the machine is left out, but for the format of the base, which is part of the model.
-    Raises UsageError as :func:`resolve` does.
+    Its settings of the machine are dropped, except the format of the base, which is part of the model. Raises
+    UsageError as :func:`resolve` does.
     """
     kept = {**BEFORE, **{key: value for key, value in values.items() if key != "run"}}
     if base_dtype := values.get("run", {}).get("base_dtype"):
@@ -97,7 +97,7 @@ def reopened(values: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
 def _assignment(text: str) -> tuple[str, Any]:
     """Read ``key=value``. A value that is not TOML is text, so that ``train.ranks=2,2,8`` needs no quotes.
 
-    A key that holds a list takes ``a,b`` as well: a shell has its own use for brackets and quotes.
+    A key that takes a list also takes ``a,b``, since shells treat brackets and quotes specially.
     """
     key, equals, value = (part.strip() for part in text.partition("="))
     if not (key and equals):
@@ -111,7 +111,7 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 
 def _toml(value: str, otherwise: Any) -> Any:
-    """A value of TOML, and what stands for it where it is none."""
+    """The value of a TOML expression, or ``otherwise`` if it is not TOML."""
     try:
         return parse_toml(f"value = {value}")["value"]
     except ValueError:
@@ -121,7 +121,7 @@ def _toml(value: str, otherwise: Any) -> Any:
 def _as_usage_error(
     error: ValidationError, values: Mapping[str, Any], layers: Sequence[SettingsLayer]
 ) -> UsageError:
-    """The first thing pydantic complains about, in terms of the key a person wrote and of where it stands."""
+    """The first of pydantic's errors, in terms of the key that was written and where."""
     problem = error.errors()[0]
     path = [str(part) for part in problem["loc"]]
     if problem["type"] == "missing":
@@ -129,7 +129,7 @@ def _as_usage_error(
         return UsageError(
             f"'{'.'.join(path)}' is missing{source(path[:-1], layers)}", f"give '{path[-1]}' under [{table}]"
         )
-    while not has(values, path):  # pydantic's path goes on into members of unions and positions in lists
+    while not has(values, path):  # pydantic's path continues into members of unions and positions in lists
         path.pop()
     key, where = ".".join(path), source(path, layers)
     if problem["type"] == "extra_forbidden":
@@ -142,7 +142,7 @@ def _as_usage_error(
     reason = problem["msg"].removeprefix("Value error, ")
     reason = f"{reason[0].lower()}{reason[1:]}"
     if problem["type"] in ("model_type", "dict_type"):
-        reason = f"it is a table, whose keys are set one by one as {key}.KEY"
+        reason = f"it is a table; set its keys one by one as {key}.KEY"
     return UsageError(
         f"'{key}' cannot be {value!r}{where}: {reason}",
         "correct the value; `lslo recipe NAME` shows every key of a recipe with its value",
@@ -150,7 +150,7 @@ def _as_usage_error(
 
 
 def _section(path: Sequence[str]) -> type[Section]:
-    """The section that the key at ``path`` stands in."""
+    """The section that holds the key at ``path``."""
     if len(path) == 1:
         return Recipe
     if path[:2] == ["slurm", "jobs"]:
@@ -159,7 +159,7 @@ def _section(path: Sequence[str]) -> type[Section]:
 
 
 def _suggestion(path: Sequence[str]) -> str:
-    """The known key meant by an unknown one: of the same name in another section, or else spelt alike."""
+    """A suggestion for an unknown key: the same name in another section, else the most similar key."""
     known = list(known_keys())
     namesakes = [key for key in known if key.rpartition(".")[2] == path[-1]]
     return nearest(".".join(path), namesakes or known)

@@ -1,4 +1,4 @@
-"""What a section of a recipe is made of: the base class, and numbers with their bounds."""
+"""The base class of a recipe's sections, and numbers with bounds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-# Strict numbers: true is no 1, and "3" in quotes is no number.
+# Strict numbers: true is not 1, and "3" in quotes is not a number.
 Ratio = Annotated[float, Field(ge=0, lt=1, strict=True)]
 Probability = Ratio
 Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]

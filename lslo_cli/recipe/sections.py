@@ -30,13 +30,13 @@ from lslo_cli.recipe.section import (
 from lslo_cli.world import Sizes
 
 PAPER_GPS = 0.9
-"""How much of its high- and medium-resource adapters the paper's main run prunes (table 1)."""
+"""The fraction of high- and medium-resource adapters that the paper's main run prunes (table 1)."""
 
 BATCH_TOKENS = 4000
 """The size of a batch in the authors' runs, padding included; ``fit.accumulate`` of them make an update."""
 
 FromHome = Annotated[str, AfterValidator(os.path.expanduser)]
-"""A name or a path, where ``~`` is the user's home: a shell leaves it alone in quotes and in recipes."""
+"""A name or a path with ``~`` expanded, which shells do not do in quotes, nor in recipes."""
 
 
 class Method(StrEnum):
@@ -48,7 +48,7 @@ class Method(StrEnum):
 
 
 class PruneTargets(StrEnum):
-    """Which matrices gradual pruning prunes. The paper leaves it open; section 3.2 reads as both."""
+    """Which matrices gradual pruning prunes. The paper does not say; section 3.2 suggests both."""
 
     BOTH = "both"
     B = "B"
@@ -77,21 +77,21 @@ class Precision(StrEnum):
 
 
 class Classes(StrEnum):
-    """Where a class comes from that neither paper nor recipe gives: asked for, or counted in the text."""
+    """Classes of languages that neither paper nor recipe gives one: none, or by counting the text."""
 
     GIVEN = "given"
     TEXT = "text"
 
 
 class LanguageEntry(Section):
-    """A language outside the paper's tables, or one of them described anew."""
+    """A language outside the paper's tables, or other facts about one of them."""
 
     resource: Resource
     """Class of the language: high, medium, low or very-low."""
     family: str = ""
-    """Family it is counted to; without it that of the relative, or none."""
+    """Its language family; default: its relative's, or none."""
     bitext: Count | None = None
-    """Its sentence pairs with English; without it the paper's number, or none."""
+    """Its sentence pairs with English; default: the paper's number, or none."""
 
 
 class ModelSection(Section):
@@ -100,48 +100,48 @@ class ModelSection(Section):
     name: str = "VityaVitalich/flores101_mm100_615M"
     """Base model: a folder, a hub id, or `world`."""
     revision: str | None = None
-    """Revision on the hub; without it the one that the cache has, or the newest."""
+    """Revision on the hub; default: the cached one, or the newest."""
 
     @property
     def missing_folder(self) -> Path | None:
-        """The folder that ``name`` can only mean and that is not there, None for anything else."""
+        """The missing folder, if ``name`` can only be the path of one and it does not exist; else None."""
         folder = Path(self.name).expanduser()
         is_path = self.name.startswith(("/", ".", "~")) or self.name.count("/") > 1
         return folder if is_path and not folder.is_dir() else None
 
 
 class DataSection(Section):
-    """Parallel text: ``world`` or a path, and which split serves which purpose; "" is text without splits."""
+    """Parallel text: ``world`` or a path, and the split for each purpose; "" is text without splits."""
 
     path: FromHome = "data/flores101"
     """Parallel text: a folder, a file, or `world`."""
     world: Sizes = Sizes.SHIPPED
-    """Sizes of bitext that the built-in world's languages had for its base model."""
+    """Bitext sizes of the built-in world's languages in its base model's training."""
     train: str = "dev"
-    """Split to train on, '' for text without splits; if it is not there, train or dev."""
+    """Split to train on, '' for text without splits; if missing, train or dev."""
     test: str = "devtest"
-    """Split to test on; if it is not there, test, devtest or dev."""
+    """Split to test on; if missing, test, devtest or dev."""
     train_rows: Count | None = None
-    """Only the first rows of each section of the training text; without it all."""
+    """Only the first rows of each section of the training text; default: all."""
     test_rows: Count | None = None
-    """Only the first rows of the test text; without it all."""
+    """Only the first rows of the test text; default: all."""
     hold_out: Count | None = None
-    """Rows of each section of the training text to test on instead, drawn by the seed; without it none."""
+    """Rows of each section of the training text to hold out for testing, drawn by the seed; default: none."""
     dev_rows: CountOrZero = 0
-    """Rows of the training text to choose by, neither trained nor tested on: curves, best epoch, ranks."""
+    """Rows of the training text held out for choices: curves, best epoch, ranks."""
     directions: tuple[str, ...] = ()
-    """Train on these directions only: en-*,*-en,fr-wo; without it all."""
+    """Train on these directions only: en-*,*-en,fr-wo; default: all."""
     temperature: Positive = 5.0
-    """Directions are drawn by the T-th root of their number of sentences: at 1 as often as they have."""
+    """Sampling temperature T: directions are drawn by the T-th root of their number of sentences."""
     max_length: Count = 256
-    """Tokens of the longest sentence that is trained on; longer sources of a test are cut."""
+    """Most tokens of a sentence to train on; longer test sources are cut."""
 
 
 class FitSection(Section):
     """Optimisation, shared by all stages that train. The defaults are the authors' settings.
 
     With ``max_tokens`` "auto" an update keeps ``accumulate`` times the 4000 tokens of the default, cut into
-    as few batches as memory allows; both numbers are then chosen, and recorded for what was asked for.
+    as few batches as memory allows; both numbers are then recorded as chosen.
     """
 
     epochs: Count = 15
@@ -159,31 +159,31 @@ class FitSection(Section):
     clip_norm: NonNegative = 0.0
     """Largest norm of the gradients of an update; 0 does not clip."""
     label_smoothing: Probability = 0.2
-    """Probability that the loss gives to all tokens alike."""
+    """Probability mass that the loss spreads over all tokens."""
     dropout: Probability = 0.1
-    """Dropout of embeddings and of what each sublayer adds."""
+    """Dropout of embeddings and of sublayer outputs."""
     attention_dropout: Probability = 0.1
     """Dropout of attention weights."""
     activation_dropout: Probability = 0.0
     """Dropout inside feed-forward sublayers."""
     max_tokens: Count | Literal["auto"] = BATCH_TOKENS
-    """Tokens of a batch, padding included; auto cuts updates to fit into memory."""
+    """Tokens of a batch, padding included; auto: the largest that fits into memory."""
     accumulate: Count = 4
     """Batches that make one update."""
 
     @property
     def batch_tokens(self) -> int:
-        """``max_tokens`` as a number: for "auto" the default, which estimates go by."""
+        """``max_tokens`` as a number for estimates; "auto" counts as the default."""
         return BATCH_TOKENS if self.max_tokens == "auto" else self.max_tokens
 
 
 class AdaptersSection(Section):
-    """What is true of the adapters of every stage. The defaults are those of the authors' code."""
+    """Settings of the adapters of every stage. The defaults are those of the authors' code."""
 
     initialisation: Initialisation = Initialisation.UNIFORM
     """How A starts: uniform in +-1/sqrt(r), as in the authors' code, or Gaussian, as in their text."""
     span: Span = Span.D_MODEL
-    """Feed-forward units that adapters of fc1 and fc2 span: the first d_model, as the authors' do, or all."""
+    """Feed-forward units that adapters of fc1 and fc2 span: the first d_model, as the authors', or all."""
 
 
 class WeightLearnSection(Section):
@@ -192,18 +192,18 @@ class WeightLearnSection(Section):
     rank: Count = 8
     """Rank of every adapter while weights are learned."""
     epochs: Count | None = None
-    """Epochs to learn weights; without it those of fit.epochs."""
+    """Epochs to learn weights; default: fit.epochs."""
 
 
 class EstimateSubspaceSection(Section):
     """Intrinsic subspace estimation (sections 4.2 and 7.3; settings of table 7)."""
 
     rank: Count = 8
-    """Rank of every adapter while estimating."""
+    """Rank of every adapter during estimation."""
     index: FromHome | None = None
-    """Side that selects the adapter: learned, paper, source, target or a file; without it as in ``train``."""
+    """Side that selects adapters: learned, paper, source, target or a file; default: learned, else paper."""
     epochs: Count | None = None
-    """Epochs to estimate; without it those of fit.epochs."""
+    """Epochs to estimate; default: fit.epochs."""
     target_ratio: Ratio = 0.7
     """Fraction of each pool to prune."""
     start_epoch: Count = 2
@@ -213,7 +213,7 @@ class EstimateSubspaceSection(Section):
     pool: Pool = Pool.LAYER
     """What is pruned together: a layer, one kind of matrix of a layer, or a language."""
     mean_rank: Positive = 4.0
-    """Mean rank per language that the estimated rank map spends."""
+    """Mean rank per language of the estimated rank map."""
     quick: bool = False
     """Train on directions between each language and two others only: a fifth of them for 12 languages."""
 
@@ -221,26 +221,23 @@ class EstimateSubspaceSection(Section):
 class TrainSection(Section):
     """The final fine-tuning run (section 6.3).
 
-    Where nothing is said of ``ranks`` and ``gps``, the run is the paper's 2;2;8+GPS(0.9).
+    If neither ``ranks`` nor ``gps`` is set, the run is the paper's 2;2;8+GPS(0.9).
     """
 
     method: Method = Method.LSLO
     """Adapters by language, all parameters, or one LoRA for all languages."""
     ranks: str | None = None
-    """By class, high first: 2,2,8; by name: en=2,very-low=8; auto: as estimated; without it 2,2,8,8."""
+    """By class, high first: 2,2,8; by name: en=2,very-low=8; auto: as estimated; default: 2,2,8,8."""
     budget: str | None = None
-    """What --ranks auto spends: parameters, 2.5% of the base, or same-as:2,2,8; without it the mean rank."""
+    """Budget of --ranks auto: parameters, 2.5% of the base, or same-as:2,2,8; default: the mean rank."""
     rule: Rule | None = None
-    """How an estimate becomes a rank map; without it the best that it has the data for."""
+    """How an estimate becomes a rank map; default: the best that its data allow."""
     index: FromHome | None = None
-    """Side that selects the adapter: learned, paper, source, target or a file.
-
-    Without it the learned one where there is one, and else the paper's.
-    """
+    """Side that selects adapters: learned, paper, source, target or a file; default: learned, else paper."""
     sites: SiteSet = SiteSet.ALL
     """Which weight matrices carry adapters."""
     gps: Ratio = 0.0
-    """Fraction to prune, from 0 to below 1; auto: 0.9, of whom the estimate says; without ranks: 0.9."""
+    """Fraction to prune, from 0 to below 1; auto: 0.9 where the estimate says so; 0.9 without ranks."""
     gps_start: CountOrZero = 2
     """Pruning starts after this epoch (E of eq. 4)."""
     gps_duration: Count = 8
@@ -259,7 +256,7 @@ class TrainSection(Section):
     @model_validator(mode="before")
     @classmethod
     def _by_estimate(cls, values: Any) -> Any:
-        """``gps = "auto"`` prunes as much as the paper does, and whom the estimate says."""
+        """``gps = "auto"`` prunes as much as the paper does, in the languages that the estimate chooses."""
         if isinstance(values, dict) and values.get("gps") == "auto":
             return {**values, "gps": PAPER_GPS, "gps_classes": "auto"}
         return values
@@ -277,13 +274,13 @@ class EvaluateSection(Section):
     mode: SearchMode = SearchMode.FAIRSEQ
     """Beam search as in fairseq and the paper, or as in transformers."""
     length_penalty: NonNegative = 1.0
-    """Exponent of the length that a hypothesis' score is divided by."""
+    """Exponent of the hypothesis length by which its score is divided."""
     no_repeat_ngram: CountOrZero = 0
-    """Pieces in a row of which no such row may come twice; 0 allows all."""
+    """Size of n-grams of pieces that may not repeat in a hypothesis; 0 allows all."""
     max_length_a: NonNegative = 0.0
-    """Tokens that a hypothesis may have for each of its source's."""
+    """Most tokens of a hypothesis per source token, beside evaluate.max_new_tokens."""
     max_new_tokens: Count = 200
-    """Tokens that a hypothesis may have beside those."""
+    """Most tokens of a hypothesis, beside those by evaluate.max_length_a."""
     max_tokens: Count = 12_000
     """Tokens of a batch, padding included."""
     metrics: tuple[str, ...] = Field(
@@ -291,9 +288,9 @@ class EvaluateSection(Section):
         description=f"Metrics to score by: {', '.join(m.name for m in METRICS)}.",
     )
     metric_model: FromHome | None = None
-    """Pieces of spBLEU: flores101, base or a file; without it flores101 where it is on disk, else base."""
+    """Sentencepiece model of spBLEU: flores101, base or a file; default: flores101 if on disk, else base."""
     directions: tuple[str, ...] = ()
-    """Only these directions: en-fr,*-wo; without it all."""
+    """Only these directions: en-fr,*-wo; default: all."""
 
     @field_validator("metrics")
     @classmethod
@@ -304,14 +301,14 @@ class EvaluateSection(Section):
 
 
 class CardSection(Section):
-    """What the model card of a run says that nothing else knows: ``license``, an identifier of the hub's."""
+    """Facts for the model card of a run that no artifact has."""
 
     license: str = "other"
-    """Licence that the model card names, an identifier of the hub's."""
+    """Licence in the model card, as one of the hub's identifiers."""
 
 
 class Device(StrEnum):
-    """Where to compute: auto is CUDA where there is such a device, and else the CPU."""
+    """Where to compute: auto is CUDA if there is such a device, else the CPU."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -319,7 +316,7 @@ class Device(StrEnum):
 
 
 class Tracker(StrEnum):
-    """A service that draws a run's metrics while it trains."""
+    """A service that plots a run's metrics while it trains."""
 
     TENSORBOARD = "tensorboard"
     WANDB = "wandb"
@@ -330,20 +327,20 @@ class RunSection(Section):
     """Where and how a run computes."""
 
     device: Device = Device.AUTO
-    """Where to compute; auto is CUDA where it is to be had. CUDA_VISIBLE_DEVICES chooses among several."""
+    """Where to compute; auto: CUDA if available, else cpu. CUDA_VISIBLE_DEVICES chooses among several."""
     precision: Precision = Precision.FP32
     """Arithmetic of the forward pass."""
     tf32: bool = False
-    """Round the factors of float32 products to TF32's 10 bits on CUDA, which is several times as fast."""
+    """On CUDA, multiply float32 in TF32, with 10 bits of mantissa: several times as fast."""
     share_sources: bool = False
-    """Encode a sentence once for all its targets in a batch where layers do not see these; one dropout."""
+    """Encode a sentence once for its targets in a batch, with one dropout, if the encoder ignores targets."""
     base_dtype: BaseDtype = BaseDtype.FLOAT32
-    """Format that the frozen base model lies in, where not all weights are trained; 4bit is for CUDA."""
+    """Number format of a frozen base model; 4bit needs CUDA."""
     recompute: bool = False
-    """Keep only what layers are given for backward, and compute the rest again: less memory, same result."""
+    """Keep only the inputs of layers for backward and recompute the rest: less memory, same result."""
     adapter_kernel: AdapterKernel = AdapterKernel.AUTO
-    """How routed updates are computed, which changes results by rounding only."""
+    """How routed updates are computed; results differ by rounding only."""
     threads: Count | None = None
-    """CPU threads, and processes that score; without it torch's choice."""
+    """CPU threads, and processes that score; default: torch's choice."""
     track: Tracker | None = None
-    """A tracker that is told what metrics.jsonl says; without it none."""
+    """Tracker that gets what metrics.jsonl gets; default: none."""

@@ -34,5 +34,5 @@ def _lines(section: Section, header: str = "") -> list[str]:
 
 
 def scalar(value: object) -> str:
-    """A value without keys. What JSON writes for it is TOML too, but for one control character."""
+    """A value without keys. Its JSON is TOML too, except for one control character."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -18,6 +18,7 @@ from lslo_cli.recipe import Stage
 from lslo_cli.reproduce.job import FlareStage, Job, JobKind, Jobs
 from lslo_cli.reproduce.making import is_current
 from lslo_cli.reproduce.slurm import COMPLETED, ENDED, Submission, options_of, queued_jobs, submit
+from lslo_cli.wording import counted
 
 TASK = "slurm"
 ASKED_EVERY = 5.0
@@ -101,7 +102,7 @@ class Watch:
         current = len(self.jobs) - len(self.numbers)
         self.on_event(
             Noted(
-                f"{len(self.numbers) - found} jobs submitted, {found} in the queue already, "
+                f"{counted(len(self.numbers) - found, 'job')} submitted, {found} in the queue already, "
                 f"{current} up to date"
             )
         )
@@ -136,8 +137,8 @@ class Watch:
         if left:
             self.on_event(
                 Noted(
-                    f"{len(left)} jobs stay with Slurm: the same line again shows them, "
-                    f"and `scancel {' '.join(left)}` cancels them"
+                    f"still with Slurm: {counted(len(left), 'job')}; run the same line again to follow, "
+                    f"`scancel {' '.join(left)}` to cancel"
                 )
             )
 

@@ -16,6 +16,7 @@ from accelerate.utils import AutocastKwargs
 from lslo_cli.errors import UsageError
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.recipe import Device, Precision, Recipe
+from lslo_cli.wording import counted
 
 
 def open_device(recipe: Recipe, autocast: bool = True) -> Accelerator:
@@ -111,4 +112,4 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
-    return f"{device.type}, {threads} {'thread' if threads == 1 else 'threads'}"
+    return f"{device.type}, {counted(threads, 'thread')}"

@@ -36,4 +36,4 @@ def test_groups_have_both_intervals_and_a_verdict_in_words(capsys):
 def test_one_seed_says_that_it_shows_nothing(capsys):
     show_comparison(comparison([row("average", "AVG", "one seed shows nothing", None)], seeds=(2,)))
     shown = capsys.readouterr().out
-    assert "one seed shows nothing" in shown and "95 % intervals, one seed" in shown
+    assert "one seed shows nothing" in shown and "95 % intervals, 1 seed" in shown

@@ -102,7 +102,7 @@ def test_seeds_that_are_no_numbers_are_refused(lslo):
     result = lslo("demo", "--seeds", "2,x")
     assert result.exit_code == 2
     assert (
-        result.stderr == "error: --seeds names 'x', which is no whole number\n\nhint: write --seeds 2,3,4\n"
+        result.stderr == "error: --seeds names 'x', which is not a whole number\n\nhint: write --seeds 2,3,4\n"
     )
 
 

@@ -19,7 +19,7 @@ def test_a_sentence_is_shown_with_both_translations(lslo, experiment):
     assert run.stdout.splitlines()[0].startswith("en-wo H2V, row 1: +")
     assert all(word in run.stdout for word in ("the man", "dara", "tuned (100.0)"))
     assert run.stderr.startswith(
-        "1 sentences differ: tuned is better by chrF++ in 1, worse in 0; next: lslo compare"
+        "1 sentence changed: tuned is better by chrF++ in 1, worse in 0; next: lslo compare"
     )
 
 

@@ -70,7 +70,7 @@ def test_the_ids_of_the_hub_are_of_models_known_by_name():
 
 def test_real_languages_of_the_built_in_world_are_refused_with_what_to_type(lslo):
     result = lslo("estimate-subspace", "--recipe", "demo", "--langs", "lang12")
-    assert result.exit_code == 2 and "type the same line with --langs world12" in said(result)
+    assert result.exit_code == 2 and "add --langs world12" in said(result)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_what_is_given_now_counts_for_this_command_and_the_difference_is_said(be
     result = lslo("train", "--dry-run", "--data", str(tiny.text), "--seed", "5")
     assert result.exit_code == 0, result.output
     said = result.stderr.replace("\n", " ")
-    assert f"--data is {tiny.text} for this command; the experiment was begun with text" in said
+    assert f"--data is {tiny.text} for this command; the experiment was started with text" in said
     assert (begun / "experiment.toml").read_text() == before
 
 
@@ -78,7 +78,7 @@ def test_variables_are_remembered_too_and_a_later_one_counts(tiny, lslo, tmp_pat
     monkeypatch.setenv("LSLO_MODEL", "elsewhere/there/is/none")
     result = lslo("train", "--dry-run")
     assert result.exit_code == 3 and "elsewhere/there/is/none" in result.stderr
-    assert "the experiment was begun with" in result.stderr.replace("\n", " ")
+    assert "the experiment was started with" in result.stderr.replace("\n", " ")
 
 
 def test_the_experiment_that_was_worked_on_last_is_meant_unless_another_is_named(begun, lslo, tiny, tmp_path):

@@ -51,7 +51,7 @@ def test_a_format_overrides_what_the_name_says(lslo, experiment, tmp_path):
     [
         (["-o", "report.docx"], "report.docx does not say its format"),
         (["--format", "html5"], "unknown format 'html5'. Did you mean 'html'?"),
-        (["--table", "one"], "--table names 'one', which is no number"),
+        (["--table", "one"], "--table names 'one', which is not a number"),
         (["--table", "6"], "there is no report of table 6"),
     ],
 )

@@ -147,7 +147,7 @@ def test_without_slurm_one_message_says_so(lslo, tmp_path, monkeypatch):
     [
         (["table1"], 3, "no recipe 'table1'. Did you mean 'table-1'?"),
         (["table-1", "--only", "9-9-9"], 2, "--only 9-9-9 is no part of this"),
-        (["table-1", "--seeds", "2,x"], 2, "--seeds names 'x', which is no whole number"),
+        (["table-1", "--seeds", "2,x"], 2, "--seeds names 'x', which is not a whole number"),
         (["table-2", "--recipe", "demo"], 2, "--ranks 8,8,8,8 gives 4 ranks for 3 resource classes"),
         (["table-1", "--set", "fit.epochs=5"], 2, "the pruning schedule does not fit"),
         (["table-1", "--jobs", "0"], 2, "invalid value for '--jobs'"),

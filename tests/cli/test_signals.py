@@ -105,7 +105,7 @@ def test_what_an_encoding_cannot_show_is_replaced():
 def test_a_process_that_died_is_no_bug(monkeypatch, capsys):
     monkeypatch.setenv("RANK", "0")
     assert explain(RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:1")) == 4
-    assert "go on with --resume" in capsys.readouterr().err
+    assert "continue with --resume, or run the same line again if" in capsys.readouterr().err
     monkeypatch.delenv("RANK")
     assert explain(BrokenProcessPool("a process in the pool was terminated abruptly")) == 4
     assert "or with the same line" in capsys.readouterr().err

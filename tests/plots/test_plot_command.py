@@ -46,8 +46,8 @@ def test_all_of_nothing_is_an_input_error(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--style", "drak"), "--style knows no 'drak'. Did you mean 'dark'?"),
-        (("--format", "png,gif"), "--format knows no 'gif'."),
+        (("--style", "drak"), "unknown --style 'drak'. Did you mean 'dark'?"),
+        (("--format", "png,gif"), "unknown --format 'gif'."),
         (("--format", ","), "--format names no format"),
         (("--width", "wide"), "--width is column, page or 2 to 40 inches, not 'wide'"),
         (("--width", "nan"), "--width is column, page or 2 to 40 inches, not 'nan'"),

@@ -171,7 +171,7 @@ def test_what_is_up_to_date_is_not_submitted(slurm, three, monkeypatch):
     assert option(words, "job-name").startswith("small/2-2-8-gps0.9.")
     assert option(words, "dependency") is None
     assert Started("slurm", 3, "jobs", 2) in events
-    assert notes(events)[0] == "1 jobs submitted, 0 in the queue already, 2 up to date"
+    assert notes(events)[0] == "1 job submitted, 0 in the queue already, 2 up to date"
 
 
 def test_what_needs_a_job_that_is_made_anew_is_submitted_too(jobs, monkeypatch):
@@ -271,7 +271,7 @@ def test_who_stops_watching_is_told_how_to_look_again_and_to_cancel(slurm, three
     with pytest.raises(KeyboardInterrupt):
         execute_on_slurm(three, LINE, events.append)
     assert notes(events)[-1] == (
-        "2 jobs stay with Slurm: the same line again shows them, and `scancel 11 12` cancels them"
+        "still with Slurm: 2 jobs; run the same line again to follow, `scancel 11 12` to cancel"
     )
 
 
@@ -290,7 +290,7 @@ def test_a_controller_that_is_away_for_a_while_is_asked_again(slurm, three, monk
     slurm.tells(None)
     with pytest.raises(RunError, match="Unable to contact"):
         execute_on_slurm(three, LINE, events.append)
-    assert "3 jobs stay with Slurm" in notes(events)[-1]
+    assert "still with Slurm: 3 jobs" in notes(events)[-1]
 
 
 def test_a_job_that_slurm_refuses_is_said_in_its_words(slurm, three):

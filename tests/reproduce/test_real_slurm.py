@@ -103,7 +103,7 @@ def test_jobs_outlive_who_watches_and_go_on_after_they_were_killed(study, small,
     watching.send_signal(signal.SIGINT)
     said = given.end(watching, 130)
     assert "2 jobs submitted, 0 in the queue already, 0 up to date" in said
-    ((stays, training),) = re.findall(r"2 jobs stay with Slurm: .* `scancel (\d+) (\d+)` cancels", said)
+    ((stays, training),) = re.findall(r"still with Slurm: 2 jobs; .* `scancel (\d+) (\d+)` to cancel", said)
     assert stays == learning and states()[learning] == "SUSPENDED"
 
     watching = given.type()
@@ -126,7 +126,7 @@ def test_jobs_outlive_who_watches_and_go_on_after_they_were_killed(study, small,
     assert re.search(r"resuming weight learning after epoch \d+ of 30", given.log("weight-learn"))
 
     said = given.end(given.type(), 0)
-    assert "1 jobs submitted, 0 in the queue already, 1 up to date" in said
+    assert "1 job submitted, 0 in the queue already, 1 up to date" in said
     assert re.search(rf"resuming training {PART} after epoch \d+ of 30", given.log(PART))
     for name in checkpoints:
         print(f"$ cat out/small/logs/{name}.log\n{given.log(name)}")

@@ -16,7 +16,7 @@ def test_ranks_and_pruning_come_from_the_estimate_alone(fresh, capsys):
     result = written.artifact.result
     show_ranks(result, written.artifact.languages)
     shown = capsys.readouterr().out
-    assert "gain on dev" in shown and "groups by need, to report by" in shown
+    assert "gain on dev" in shown and "classes by need, for reports" in shown
 
     changes = {**UNLABELLED, "data.dev_rows": 4, "train.ranks": "auto", "train.gps": "auto"}
     run = tasks.train(fresh(**changes)).artifact.result

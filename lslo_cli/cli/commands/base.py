@@ -38,10 +38,10 @@ def convert(
         Option("--dtype", metavar="FORMAT", help="float32, bfloat16 or float16; default: as stored."),
     ] = None,
 ) -> None:
-    """Convert M2M-124 as it was published, by fairseq, to a folder that lslo and transformers read.
+    """Convert M2M-124 from its published fairseq checkpoint to a folder that lslo and transformers read.
 
-    Reads: model.pt (only tensors and settings: nothing in it is run), dict.txt and sentencepiece.bpe.model.
-    Writes: FOLDER with the weights as safetensors, settings and vocabulary; the whole of it or nothing.
+    Reads: model.pt (tensors and settings only; no code in it is run), dict.txt, sentencepiece.bpe.model.
+    Writes: FOLDER with the weights as safetensors, settings and vocabulary; all of it or nothing.
 
     Example: lslo base convert flores101_mm100_615M --out models/m2m-124-615m
     """
@@ -49,7 +49,7 @@ def convert(
     from lslo_cli.models.conversion import convert_fairseq
 
     if dtype not in (None, *Dtype):
-        raise UsageError(f"there is no number format '{dtype}'", f"choose {', '.join(Dtype)}")
+        raise UsageError(f"unknown number format '{dtype}'", f"choose {', '.join(Dtype)}")
     base = convert_fairseq(folder, out, Dtype(dtype) if dtype else None)
     console.show_facts(
         [
@@ -65,7 +65,7 @@ def convert(
 @app.command("train")
 @takes(BaseTrainOptions)
 def train(options: BaseTrainOptions) -> None:
-    """Train a small base model from scratch, its vocabulary included, on parallel text with gaps.
+    """Train a small base model and its vocabulary from scratch, on parallel text that may have gaps.
 
     Reads: a folder of line-aligned text, or `world`.
     Writes: FOLDER with the weights, the vocabulary and training.json.

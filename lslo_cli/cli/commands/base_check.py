@@ -34,13 +34,13 @@ class BaseCheckOptions(MachineOptions):
     ] = None
 
     def chosen(self) -> dict[str, Anchor]:
-        """The anchors to check. Raises UsageError for one that there is not."""
+        """The anchors to check. Raises UsageError for an unknown one."""
         from lslo_cli.tasks.check_base import ANCHORS
 
         for name in self.anchors or ():
             if name not in ANCHORS:
                 raise UsageError(
-                    f"there is no anchor '{name}'.{nearest(name, ANCHORS)}", f"choose {', '.join(ANCHORS)}"
+                    f"unknown anchor '{name}'.{nearest(name, ANCHORS)}", f"choose {', '.join(ANCHORS)}"
                 )
         return {name: anchor for name, anchor in ANCHORS.items() if name in (self.anchors or ANCHORS)}
 
@@ -58,8 +58,8 @@ class BaseCheckOptions(MachineOptions):
 def check(options: BaseCheckOptions) -> None:
     """Compare a base model's scores with those published for it: pass or fail.
 
-    A converted or downloaded M2M-124 615M that passes is the one the paper fine-tuned, decoded as it was.
-    The length of the references checks text and sentencepiece model; the scores check weights and search.
+    A converted or downloaded M2M-124 615M that passes is the model the paper fine-tuned, decoded as there.
+    The reference length checks text and sentencepiece model; the scores check weights and search.
     Reads: the base model, FLORES-101's devtest, and FLORES-101's sentencepiece model.
 
     Example: lslo base check --model models/m2m-124-615m --data data/flores101 --anchor ny-sw
@@ -79,14 +79,14 @@ def check(options: BaseCheckOptions) -> None:
         raise RunError(
             f"{len(failed)} of {len(verdicts)} published scores were not reached: "
             f"{', '.join(verdict.name for verdict in failed)}",
-            "compare text and sentencepiece model first"
+            "check the text and the sentencepiece model first"
             if not all(verdict.same_text for verdict in failed)
             else "the text agrees: compare the weights with the official archive's",
         )
 
 
 def show_verdicts(verdicts: Sequence[AnchorVerdict]) -> None:
-    """A row for every anchor."""
+    """Print a row for every anchor."""
     columns = ("anchor", "verdict", "spBLEU", "published", "tolerance", "reference pieces", "published")
     rows = [
         (
@@ -106,7 +106,7 @@ def show_verdicts(verdicts: Sequence[AnchorVerdict]) -> None:
 
 
 def as_facts(verdict: AnchorVerdict) -> dict[str, Any]:
-    """A verdict as JSON has it."""
+    """A verdict as a JSON object."""
     return {
         "anchor": verdict.name,
         "source": verdict.anchor.source,

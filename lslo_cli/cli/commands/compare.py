@@ -12,6 +12,7 @@ from lslo_cli.cli import console
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import seed_list, takes
 from lslo_cli.cli.options import BaseModelName, OutputOptions, TextOptions
+from lslo_cli.wording import counted
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult
@@ -21,18 +22,16 @@ if TYPE_CHECKING:
 class CompareOptions(OutputOptions, TextOptions, ExperimentOptions):
     runs: Annotated[
         list[str],
-        Argument(metavar="RUN RUN...", help="Evaluated runs, or base; the first against the others."),
+        Argument(metavar="RUN RUN...", help="Evaluated runs, or base; the first is compared with the rest."),
     ]
     seeds: Annotated[
         str | None,
-        Option("--seeds", metavar="LIST", help="Only these of the experiment's seed-N/; default: all."),
+        Option("--seeds", metavar="LIST", help="Only these seeds of the experiment; default: all."),
     ] = None
     resamples: Annotated[
-        int, Option("--resamples", min=100, help="How often the test sentences are drawn anew.")
+        int, Option("--resamples", min=100, help="Bootstrap samples of the test sentences.")
     ] = 1000
-    by_direction: Annotated[
-        bool, Option("--by-direction", help="Show every direction beside the groups.")
-    ] = False
+    by_direction: Annotated[bool, Option("--by-direction", help="Also show every direction.")] = False
     model: BaseModelName = None
 
 
@@ -70,9 +69,9 @@ def compare(options: CompareOptions) -> None:
 
 
 def show_comparison(result: ComparisonResult, by_direction: bool = False) -> None:
-    """The difference in the average and by group, with both intervals, and a verdict in words."""
+    """Print the difference in the average and by group, with both intervals, and a verdict in words."""
     shown = [row for row in result.rows if by_direction or row.scope != "direction"]
-    seeds = "one seed" if len(result.seeds) == 1 else f"{len(result.seeds)} seeds"
+    seeds = counted(len(result.seeds), "seed")
     columns = ("", "difference", "over sentences", "over seeds", result.run)
     rows = [
         (
@@ -95,7 +94,7 @@ def _interval(ends: tuple[float, float] | None) -> str | None:
 
 
 def _directions(rows: list[ComparedRow]) -> str:
-    """How many directions are higher and lower, beside how many would be by chance."""
+    """How many directions are higher and lower, and how many of equal ones would be by chance."""
     counted = Counter(row.verdict for row in rows)
     told = ", ".join(f"{count} {name}" for name, count in sorted(counted.items()))
     return f"{told}; by chance up to {len(rows) * 0.05:.0f} of {len(rows)} equal ones would be told apart"

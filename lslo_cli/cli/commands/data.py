@@ -13,11 +13,12 @@ from typer import Argument, Option
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import App, split_commas
 from lslo_cli.errors import InputError
+from lslo_cli.wording import counted
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.data_check import DataCheckResult, DataFinding, SplitCheck
 
-app = App(help="Fetch data sets, and check parallel text before it is trained on.")
+app = App(help="Fetch data sets, and check parallel text before training on it.")
 
 MOST_NAMED = 6
 """Languages that a finding names with their counts."""
@@ -45,12 +46,12 @@ def check(
         Option("--langs", metavar="SET|CODES", help="lang12, lang30, or codes; default: all that are there."),
     ] = None,
     split: Annotated[
-        str | None, Option("--split", metavar="SPLIT", help="Only this split; default: every one.")
+        str | None, Option("--split", metavar="SPLIT", help="Only this split; default: all.")
     ] = None,
     against: Annotated[
         Path | None,
         Option(
-            "--against", metavar="PATH[/SPLIT]", help="Test text whose lines PATH should lack; default: none."
+            "--against", metavar="PATH[/SPLIT]", help="Test text that PATH must not contain; default: none."
         ),
     ] = None,
     model: Annotated[
@@ -58,7 +59,7 @@ def check(
         Option(
             "--model",
             metavar="NAME|FOLDER",
-            help="Also say what this base model reads as <unk>; default: none.",
+            help="Also report what this base model reads as <unk>; default: none.",
         ),
     ] = None,
     pairs: Annotated[bool, Option("--pairs", help="Count the rows of every pair of languages.")] = False,
@@ -67,10 +68,10 @@ def check(
 ) -> None:
     """Check parallel text: languages, lines, encoding, gaps, duplicates, lengths, copies, overlap.
 
-    With --model also what that model reads as <unk>, with the characters that cause it.
+    With --model, also what that model reads as <unk>, and which characters cause it.
 
-    Ends with exit code 3 where a problem would stop a run: a file that is empty, not UTF-8 or of another
-    length than its translations, a language without text. Anything else found is a warning or a note.
+    Exits with code 3 if a problem would stop a run: a file that is empty, not UTF-8 or not as long as its
+    translations, or a language without text. Anything else found is a warning or a note.
 
     Reads: all text at PATH, in any layout that --data takes.
     Writes: nothing.
@@ -96,16 +97,15 @@ def check(
     else:
         show_check(result, pairs)
     if not result.usable:
-        count = len(result.problems)
-        problems = "1 problem" if count == 1 else f"{count} problems"
+        problems = counted(len(result.problems), "problem")
         raise InputError(
-            f"{path} is not usable: {problems} would stop a run", "mend what is listed as a problem"
+            f"{path} is not usable: {problems} would stop a run", "fix what is listed as a problem"
         )
     if not quiet:
         known = [code for code in result.languages if code in base.languages]
         chosen = ["--langs", langs or ",".join(known if len(known) > 1 else result.languages)]
         chosen += ["--model", model] if model else []
-        if result.rows_to_hold_out and split is None:  # of one split alone, others may be there
+        if result.rows_to_hold_out and split is None:  # with --split, the text may have other splits
             chosen += ["--hold-out", str(result.rows_to_hold_out)]
         line = shlex.join(["lslo", "estimate-subspace", "--data", str(path), *chosen])
         console.say(f"usable; next: {line}")
@@ -115,26 +115,26 @@ def check(
 def fetch(
     dataset: Annotated[Dataset, Argument(help="What to fetch.")],
     to: Annotated[
-        Path | None, Option("--to", metavar="FOLDER", help="Where to put it; default: data/ and its name.")
+        Path | None, Option("--to", metavar="FOLDER", help="Where to put it; default: data/DATASET.")
     ] = None,
     url: Annotated[
         str | None,
         Option(
             "--url",
             metavar="URL",
-            help="A mirror: the archive, of xnli and tydiqa the folder of theirs; default: as published.",
+            help="A mirror: the archive, or the folder of xnli's or tydiqa's; default: as published.",
         ),
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fetch a public data set, going on where an interrupted download stopped.
+    """Fetch a public data set, resuming an interrupted download.
 
     flores101 is the paper's text: 997 and 1,012 sentences in 102 languages. nusax, xnli and tydiqa are the
     tasks of lslo flare, with the machine translations of training texts that xnli and tydiqa come with.
-    docs/flare.md and docs/your-text.md say which files those are, and under which licence.
+    docs/flare.md and docs/your-text.md name these files and their licences.
 
-    Reads: archives from the network, each with the sha256 it was published with, where one was.
+    Reads: archives from the network, checked against their published sha256 where there is one.
     Writes: FOLDER with the files, and source.json: address, sha256 and size of every archive.
 
     Example: lslo data fetch flores101 --to data/flores101
@@ -160,7 +160,7 @@ def fetch(
 
 
 def print_document(result: DataCheckResult) -> None:
-    """The result as a JSON document that says what it is."""
+    """Print the result as a JSON document with its schema and version."""
     document = {
         "schema_id": f"lslo/{result.kind}",
         "version": result.version,
@@ -170,7 +170,7 @@ def print_document(result: DataCheckResult) -> None:
 
 
 def show_check(result: DataCheckResult, pairs: bool) -> None:
-    """Counts by split and language, then the findings from grave to light, then the verdict."""
+    """Print counts by split and language, then the findings, most severe first, then the verdict."""
     for split in result.splits if result.languages else ():
         is_read = any(each.unknown is not None for each in split.languages)
         columns: tuple[str, ...] = (
@@ -214,9 +214,9 @@ def _size(split: SplitCheck) -> str:
     if not split.pairs:
         return "no pairs"
     fewest, most = (choose(split.pairs, key=lambda pair: pair.rows) for choose in (min, max))
-    pairs = f"{len(split.pairs):,} pairs"
+    pairs = counted(len(split.pairs), "pair")
     if fewest.rows == most.rows:
-        return f"{pairs} of {most.rows:,} rows"
+        return f"{pairs} of {counted(most.rows, 'row')}"
     ends = (f"{pair.rows:,} ({'-'.join(pair.languages)})" for pair in (fewest, most))
     return f"{pairs} of {' to '.join(ends)} rows"
 
@@ -226,7 +226,7 @@ def _sentence(finding: DataFinding) -> str:
     counts = sorted(finding.languages.items(), key=lambda item: -item[1])
     named = [f"{language} {count:,}" for language, count in counts[:MOST_NAMED]]
     if len(counts) > MOST_NAMED:
-        named.append(f"and {len(counts) - MOST_NAMED} more languages")
+        named.append(f"and {counted(len(counts) - MOST_NAMED, 'more language')}")
     lines = f" ({', '.join(named)})" if named else ""
     where = f"; {', '.join(finding.where)}" if finding.where else ""
     return f"{finding.split}, {finding.check}: {finding.message}{lines}{where}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SEEDS = "2"
 MOST_JOBS = 2
-"""Processes unless told otherwise: one seed has little more to do at the same time, and each takes memory."""
+"""Default number of processes: one seed has little more to run at a time, and each process takes memory."""
 
 
 def demo(
@@ -37,7 +37,7 @@ def demo(
         Option(
             "--runs",
             metavar="LIST",
-            help="What to train, such as 8-8-8,2-2-8-gps0.5; default: full and 2-2-8-gps0.9.",
+            help="Runs to train, such as 8-8-8,2-2-8-gps0.5; default: full and 2-2-8-gps0.9.",
         ),
     ] = None,
     jobs: Annotated[
@@ -45,7 +45,7 @@ def demo(
         Option(
             "--jobs",
             min=1,
-            help="Processes that work at the same time; default: 2, or 1 on a machine with one core.",
+            help="Processes to run at the same time; default: 2, or 1 on a machine with one core.",
         ),
     ] = None,
     quiet: Annotated[bool, Option("--quiet", help="Nothing on stderr but errors.")] = False,
@@ -80,7 +80,7 @@ def cores() -> int:
 
 
 def show_summary(summary: DemoSummary) -> None:
-    """Findings in words, quality by group, importance by bitext size, and the paths of figures."""
+    """Print findings in words, quality by group, importance by bitext size, and the paths of figures."""
     from lslo_cli.cli.commands.evaluate import show_quality
     from lslo_cli.report import Column, Table, over_seeds, quality_table
     from lslo_cli.report.table import p_value, two_decimals

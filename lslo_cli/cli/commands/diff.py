@@ -16,6 +16,7 @@ from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import split_commas, takes
 from lslo_cli.cli.options import ClassOptions, OutputOptions
 from lslo_cli.errors import UsageError
+from lslo_cli.wording import counted
 
 if TYPE_CHECKING:
     from lslo_cli.report.changes import Change
@@ -42,7 +43,7 @@ class DiffOptions(OutputOptions, ClassOptions, ExperimentOptions):
             "--output",
             "-o",
             metavar="FILE",
-            help="Write all of them to FILE.tsv, FILE.html or FILE.json; default: print.",
+            help="Write all sentences to a .tsv, .html or .json file; default: print.",
         ),
     ] = None
 
@@ -58,7 +59,7 @@ def diff(options: DiffOptions) -> None:
     """
     if options.output and options.output.suffix not in FORMATS:
         raise UsageError(
-            f"{options.output} does not say its format", f"let the name end with {', '.join(FORMATS)}"
+            f"{options.output} does not say its format", f"end the name with one of {', '.join(FORMATS)}"
         )
     recipe = options.resolve()
     languages = recipe.selected_languages()
@@ -82,8 +83,8 @@ def diff(options: DiffOptions) -> None:
         better = sum(change.difference > 0 for change in changes)
         worse = sum(change.difference < 0 for change in changes)
         console.say(
-            f"{len(changes):,} sentences differ: {options.run} is better by chrF++ in {better:,}, worse in "
-            f"{worse:,}; next: {options.command('compare')} {options.run} {options.other}"
+            f"{counted(len(changes), 'sentence')} changed: {options.run} is better by chrF++ in {better:,}, "
+            f"worse in {worse:,}; next: {options.command('compare')} {options.run} {options.other}"
         )
 
 

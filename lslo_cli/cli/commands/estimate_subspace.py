@@ -83,7 +83,7 @@ def estimate_subspace(options: EstimateSubspaceOptions) -> None:
 
 
 def show_subspace(artifact: Artifact[SubspaceResult]) -> None:
-    """Score and rank of every language; where each was pruned alone, demand by matrix and layer."""
+    """Print score and rank of every language or, if each was pruned alone, demand by matrix and layer."""
     from lslo_cli.method.importance import Pool
 
     if artifact.result.pool is Pool.LANGUAGE:
@@ -93,7 +93,7 @@ def show_subspace(artifact: Artifact[SubspaceResult]) -> None:
 
 
 def show_ranks(result: SubspaceResult, languages: Sequence[LanguageRecord]) -> None:
-    """Importance score, surviving share of B, gain on dev rows and estimated rank of every language."""
+    """Print importance score, surviving share of B, gain on dev rows and estimated rank by language."""
     from lslo_cli.method.languages import Resource
 
     kept: dict[str, int] = {}
@@ -121,18 +121,18 @@ def show_ranks(result: SubspaceResult, languages: Sequence[LanguageRecord]) -> N
         ]
     console.show_table("Importance score (eq. 6) and estimated rank", columns, rows, names=2)
     if any(language.resource is Resource.UNLABELLED for language in languages):
-        console.show_facts([("groups by need, to report by", f"--resource {classes_by_need(result)}")])
+        console.show_facts([("classes by need, for reports", f"--resource {classes_by_need(result)}")])
 
 
 def classes_by_need(result: SubspaceResult) -> str:
-    """Classes for reports on languages that have none: very-low for those with a rank of the mean or more."""
+    """Classes for languages without one: very-low where the rank is at least the mean, else high."""
     mean = sum(result.ranks.values()) / len(result.ranks)
     classes = {code: "very-low" if rank >= mean else "high" for code, rank in result.ranks.items()}
     return ",".join(f"{code}={name}" for code, name in classes.items())
 
 
 def show_demand_by_layer(result: SubspaceResult) -> None:
-    """Entries of B kept beyond the target share, averaged over languages (figure 4)."""
+    """Print the entries of B kept beyond the target share, averaged over languages (figure 4)."""
     from lslo_cli.method.importance import mean_demand_by_layer
     from lslo_cli.method.sites import Kind
 

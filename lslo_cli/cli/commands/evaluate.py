@@ -61,9 +61,7 @@ class EvaluateOptions(ModelOptions):
         Option("--max-tokens"),
         Key("evaluate.max_tokens"),
     ] = None
-    force: Annotated[bool, Option("--force", help="Evaluate again even where results are up to date.")] = (
-        False
-    )
+    force: Annotated[bool, Option("--force", help="Evaluate again even if results are up to date.")] = False
 
 
 @takes(EvaluateOptions)
@@ -74,13 +72,13 @@ def evaluate(options: EvaluateOptions) -> None:
     Reads: the base model, the test text, runs/RUN/training.json and its weights.
     Writes: runs/RUN/evaluation.json, and beside it hypotheses, sources and references line by line.
 
-    Where there is a full evaluation, one of some directions or rows is kept in runs/RUN/evaluations/. A run
-    that is named by a folder or a hub id brings its base model, languages and settings.
+    Beside a full evaluation, one of some directions or rows is kept in runs/RUN/evaluations/. A run named by
+    a folder or a hub id brings its own base model, languages and settings.
 
     Example: lslo evaluate --run base --run 2-2-8-gps0.9
     """
     named = tuple(options.run or ())
-    # A refusal comes before torch is loaded, which takes seconds.
+    # Refuse wrong settings before torch is loaded, which takes seconds.
     experiment = None if named else options.experiment()
     from lslo_cli import tasks
     from lslo_cli.cli.progress import listening
@@ -110,9 +108,9 @@ def evaluate(options: EvaluateOptions) -> None:
 
 
 def show_scores(experiment: Experiment, written: Sequence[Written], metrics: Sequence[str]) -> None:
-    """Scores by group of directions of all evaluated runs and what was ``written``, a table for each metric.
+    """Print scores by group of directions for all evaluated runs and those ``written``, a table per metric.
 
-    Tables of spBLEU have what they say in words before them.
+    A summary in words precedes each table of spBLEU.
     """
     from lslo_cli.artifacts import store
     from lslo_cli.artifacts.evaluations import EvaluationResult
@@ -139,7 +137,7 @@ def show_scores(experiment: Experiment, written: Sequence[Written], metrics: Seq
 
 
 def comparable(evaluations: Sequence[EvaluationResult], metric: str) -> list[list[EvaluationResult]]:
-    """Runs that may stand in one table: of one signature of the metric, on as many sentences by direction."""
+    """Runs that may share a table: same metric signature, same number of sentences in each direction."""
     alike: dict[object, list[EvaluationResult]] = {}
     for result in evaluations:
         sentences = frozenset((row.direction, row.sentences) for row in result.directions)
@@ -148,7 +146,7 @@ def comparable(evaluations: Sequence[EvaluationResult], metric: str) -> list[lis
 
 
 def show_quality(table: Table) -> None:
-    """Runs by groups of directions, with the average (table 1). The paper's #Params are prune-report's."""
+    """Print runs by groups of directions, with the average (table 1), without the paper's #Params."""
     kept = [number for number, name in enumerate(table.header) if name != "paper's #Params"]
     rows = [[row[number] for number in kept] for row in table.text_rows()]
     console.show_table(table.title, [table.header[number] for number in kept], rows)

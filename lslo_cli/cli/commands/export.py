@@ -30,10 +30,10 @@ class ExportOptions(ExperimentOptions):
         Option("--target", metavar="CODE", help="Merge the adapters of this target language; default: all."),
     ] = None
     quantization: Annotated[
-        str, Option("--quantization", metavar="float32|int8", help="Weights of the format ct2.")
+        str, Option("--quantization", metavar="float32|int8", help="Number format of ct2's weights.")
     ] = "float32"
     compact: Annotated[
-        bool, Option("--compact", help="Leave out of PEFT's adapters the ranks that are all zero.")
+        bool, Option("--compact", help="Leave ranks that are all zero out of PEFT's adapters.")
     ] = False
 
 
@@ -61,7 +61,7 @@ def export(options: ExportOptions) -> None:
         given=options.given(),
     )
     found = (
-        f"its logits differ from the run's by {result:.2g} at most"
+        f"its logits differ from the run's by at most {result:.2g}"
         if options.quantization == "float32"
         else f"the perplexity of references is {result:.3g} times that of the run"
     )

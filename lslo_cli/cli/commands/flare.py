@@ -1,4 +1,4 @@
-"""``lslo flare``: a task carried from English to other languages, by FLARE and its baselines."""
+"""``lslo flare``: transfer of a task from English to other languages, by FLARE and its baselines."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FlareTranslateOptions(TaskOptions):
     reads = (*TaskOptions.reads, "model", "evaluate", "data", "langs", "languages", "new_languages")
 
     model: BaseModelName = None
-    run: Annotated[str, Option("--run", metavar="FOLDER|ID", help="What was trained on it, or base.")] = (
+    run: Annotated[str, Option("--run", metavar="FOLDER|ID", help="A run on that base model, or base.")] = (
         "base"
     )
     beam: Annotated[int | None, Option("--beam"), Key("evaluate.beam")] = None
@@ -51,12 +51,12 @@ class FlareTranslateOptions(TaskOptions):
 @app.command("translate")
 @takes(FlareTranslateOptions)
 def translate(options: FlareTranslateOptions) -> None:
-    """Machine-translate a task's texts: training into the target languages, tests into English.
+    """Machine-translate a task's texts: training text into the target languages, test text into English.
 
-    A recipe with flare.translated = ["train", "test"], or one of them, reads the files in place of the
-    published texts. The answer of a question is carried over between quotes; questions that lose them are
-    dropped and counted.
-    Reads: the task's files, a base model, and what was trained on it.
+    A recipe with flare.translated = ["train", "test"], or one of them, reads these files instead of the
+    published texts. Quotes mark the answer to a question in its text; questions that lose them are dropped
+    and counted.
+    Reads: the task's files, a base model, and a run on it.
     Writes: SRC-TGT/SPLIT.csv, for TyDiQA tydiqa.translate.SPLIT.SRC-TGT.json, each with its .provenance.json
 
     Example: lslo flare translate --recipe flare-demo --model world
@@ -82,7 +82,7 @@ def translate(options: FlareTranslateOptions) -> None:
 def train(options: FlareTrainOptions) -> None:
     """Tune on English, then train every method on every target language, for every seed.
 
-    Finished runs are kept, so an interrupted experiment is continued by running the same line again.
+    Finished runs are kept: run the same line again to continue an interrupted experiment.
     Reads: the task model and the task's files.
     Writes: seed-N/LANGUAGE/training.json with weights.
 

@@ -12,6 +12,7 @@ from lslo_cli.cli import console
 from lslo_cli.cli.commands.report import format_of
 from lslo_cli.cli.flags import takes
 from lslo_cli.cli.flare_options import FlareFolderOptions
+from lslo_cli.wording import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class FlareReportOptions(FlareFolderOptions):
     ] = None
     form: Annotated[
         str | None,
-        Option("--format", metavar="md|latex|csv|html", help="Default: what --output ends with."),
+        Option("--format", metavar="md|latex|csv|html", help="Default: by --output's ending."),
     ] = None
     output: Annotated[
         list[Path] | None,
@@ -47,7 +48,7 @@ class FlareReportOptions(FlareFolderOptions):
 def flare_report(options: FlareReportOptions) -> None:
     """Report every score with its controls, what fusion does, and figures.
 
-    Paper: FLARE's headline table and average ranks beside ours; its figure 5.
+    Paper: FLARE's headline table and average ranks, beside ours; its figure 5.
     Reads: seed-N/LANGUAGE/training.json and evaluation.json
     Writes: report.md and figures/, or the files of --output; HTML holds all figures.
 
@@ -71,4 +72,4 @@ def flare_report(options: FlareReportOptions) -> None:
     for table in document.sections[0].tables:
         console.show_table(table.heading, table.header, table.text_rows(), table.names)
         console.results.print()
-    console.say(f"wrote {paths[0]} and {len(paths) - 1} files of figures beside it")
+    console.say(f"wrote {paths[0]} and {counted(len(paths) - 1, 'figure file')} beside it")

@@ -1,4 +1,4 @@
-"""``lslo plot``: every figure of the list from artifacts alone, each as a command of its name."""
+"""``lslo plot``: a command for every figure of the catalogue, which needs artifacts only."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from lslo_cli.flare.catalogue import FIGURES as FLARES_FIGURES
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.catalogue import FIGURES
 from lslo_cli.plots.specs import FigureSpec, RunChoice
+from lslo_cli.wording import counted
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.folder import ExperimentFolder
@@ -33,7 +34,7 @@ app = App(help="Draw the papers' figures from what the pipeline wrote.")
 
 FIGURE = "Figure"
 OF_RUNS = ("training", "evaluation")
-"""Artifacts that every run has of its own."""
+"""Artifacts that each run has in its own folder."""
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -46,7 +47,7 @@ class PlotOptions(ExperimentOptions):
             "--style",
             metavar="paper|screen|dark",
             rich_help_panel=FIGURE,
-            help="For print, for a screen with a title, or for a dark one.",
+            help="For print, for a screen (with a title), or for a dark screen.",
         ),
     ] = "paper"
     width: Annotated[
@@ -55,7 +56,7 @@ class PlotOptions(ExperimentOptions):
             "--width",
             metavar="column|page|INCHES",
             rich_help_panel=FIGURE,
-            help="As printed: an ACL column (3.03), the page (6.3), or another; default: the figure's own.",
+            help="Printed width: an ACL column (3.03), the page (6.3), or inches; default: the figure's own.",
         ),
     ] = None
     formats: Annotated[
@@ -75,7 +76,7 @@ class PlotOptions(ExperimentOptions):
         Option(
             "--with",
             metavar="FOLDER",
-            help="The same experiment with another seed: means, with their spread. Repeatable; default: the "
+            help="Another seed of the experiment, to draw means with their spread. Repeatable; default: the "
             "seeds in the experiment's folder.",
         ),
     ] = None
@@ -108,11 +109,11 @@ class PlotOptions(ExperimentOptions):
 
         names = split_commas(self.formats)
         if not names:
-            raise UsageError("--format names no format", f"choose of {', '.join(FigureFormat)}")
+            raise UsageError("--format names no format", f"choose from {', '.join(FigureFormat)}")
         return [_member(FigureFormat, name, "--format") for name in names]
 
     def size(self) -> dict[str, float]:
-        """The width in inches as a keyword argument; none where the figure's own is wanted."""
+        """The width in inches as a keyword argument; empty for the figure's own width."""
         from lslo_cli.plots.style import COLUMN_WIDTH, PAGE_WIDTH
 
         if self.width is None:
@@ -132,7 +133,7 @@ class PlotOptions(ExperimentOptions):
 class OneFigureOptions(PlotOptions):
     """The flags of every single figure."""
 
-    text: Annotated[bool, Option("--text", help="Print it to the terminal instead.")] = False
+    text: Annotated[bool, Option("--text", help="Print the figure to the terminal instead.")] = False
 
     def draw(self, prepared: PreparedFigure, then: str) -> None:
         """Save a figure or print it as text, and name the command that usually comes next."""
@@ -162,12 +163,12 @@ ONE_RUN = (
 )
 SEVERAL_RUNS = (
     list[str] | None,
-    Option("--run", metavar="NAME", help="A run to draw. Repeatable; default: all that can be."),
+    Option("--run", metavar="NAME", help="A run to draw. Repeatable; default: all that can be drawn."),
 )
 
 
 METRIC = Annotated[
-    str, Option("--metric", metavar="NAME", help="A metric that the runs were scored by; see lslo evaluate.")
+    str, Option("--metric", metavar="NAME", help="A metric of the evaluations; see lslo evaluate.")
 ]
 
 
@@ -196,12 +197,12 @@ def options_of(spec: FigureSpec) -> type[OneFigureOptions]:
 
 
 def variants(spec: FigureSpec) -> list[FigureSpec]:
-    """The figures of the list that show the same in more maps."""
+    """The figures of the catalogue that are variants of this one."""
     return [each for each in FIGURES if each.name.startswith(f"{spec.name}-")]
 
 
 def command_of(spec: FigureSpec, then: str) -> Callable[..., None]:
-    """The command that draws a figure of the list, with its help."""
+    """The command that draws a figure of the catalogue, with its help."""
 
     def command(options: Any) -> None:
         chosen = spec
@@ -229,8 +230,8 @@ def command_of(spec: FigureSpec, then: str) -> Callable[..., None]:
 def everything(options: PlotOptions) -> None:
     """Draw every figure that the artifacts allow, and say what the others lack.
 
-    Paper: figures 1 to 6, and what gain over the base and cost look like; of an experiment of FLARE its own.
-    Reads: everything in the experiment's folder; of several seeds the means are drawn.
+    Paper: figures 1 to 6, and figures of gain over the base and of cost; for FLARE, its own figures. Reads:
+    everything in the experiment's folder; with several seeds, means are drawn.
 
     Example: lslo plot all --style dark
     """
@@ -253,8 +254,8 @@ def everything(options: PlotOptions) -> None:
             print(path)
         drawn += 1
     if not drawn:
-        raise InputError(f"nothing in {source.path} can be drawn", "make something: lslo weight-learn")
-    figures = "1 figure" if drawn == 1 else f"{drawn} figures"
+        raise InputError(f"nothing in {source.path} can be drawn", "make artifacts first: lslo weight-learn")
+    figures = counted(drawn, "figure")
     then = shlex.join(["lslo", "flare", "report", str(source.path)])
     console.say(f"wrote {figures} to {folder}; next: {then if flares else options.command('prune-report')}")
 
@@ -277,9 +278,9 @@ def show_text(figure: TextFigure) -> None:
 
 
 def _member(choices: type[Choice], name: str, flag: str) -> Choice:
-    """The choice of that name. Raises UsageError, naming the nearest."""
+    """The choice of that name. Raises UsageError for an unknown one, naming the nearest."""
     if name not in tuple(choices):
         raise UsageError(
-            f"{flag} knows no '{name}'.{nearest(name, choices)}", f"choose of {', '.join(choices)}"
+            f"unknown {flag} '{name}'.{nearest(name, choices)}", f"choose from {', '.join(choices)}"
         )
     return choices(name)

@@ -26,7 +26,7 @@ class PruneReportOptions(OutputOptions, ClassOptions, ExperimentOptions):
     ] = None
     subspace: Annotated[
         Path | None,
-        Option("--subspace", metavar="FILE", help="Take the scores from this; default: subspace.json."),
+        Option("--subspace", metavar="FILE", help="File of the scores; default: subspace.json."),
     ] = None
     dry_run: DryRun = False
 
@@ -59,7 +59,7 @@ def prune_report(options: PruneReportOptions) -> None:
 
 
 def show_report(result: PruneReportResult) -> None:
-    """Parameters by language, the totals, and the correlations of tables 9 and 10."""
+    """Print parameters by language, the totals, and the correlations of tables 9 and 10."""
     from lslo_cli.report import correlation_tables, size_table
 
     if result.sizes:

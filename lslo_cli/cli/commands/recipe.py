@@ -10,9 +10,7 @@ from lslo_cli.cli import console
 
 
 def recipe(
-    name: Annotated[
-        str | None, Argument(metavar="[NAME|FILE]", help="A recipe; without it all are listed.")
-    ] = None,
+    name: Annotated[str | None, Argument(metavar="[NAME|FILE]", help="A recipe; default: list all.")] = None,
     assignments: Annotated[
         list[str] | None,
         Option("--set", metavar="KEY=VALUE", help="Set a recipe key. Repeatable; default: none."),
@@ -20,8 +18,8 @@ def recipe(
 ) -> None:
     """List the recipes, or show one with every key and its value.
 
-    A recipe is a TOML file with the settings of an experiment. What --recipe FILE reads is what this
-    writes: save it, change it, use it.
+    A recipe is a TOML file with the settings of an experiment. Save what this prints, change it, and use it
+    with --recipe FILE.
 
     Example: lslo recipe demo > mine.toml
     """

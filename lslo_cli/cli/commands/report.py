@@ -41,7 +41,7 @@ class ReportOptions(ExperimentOptions):
     ] = SPBLEU
     form: Annotated[
         str | None,
-        Option("--format", metavar="md|latex|csv|html", help="Default: what --output ends with, or else md."),
+        Option("--format", metavar="md|latex|csv|html", help="Default: by --output's ending, else md."),
     ] = None
     output: Annotated[
         list[Path] | None,
@@ -51,9 +51,9 @@ class ReportOptions(ExperimentOptions):
 
 @takes(ReportOptions)
 def report(options: ReportOptions) -> None:
-    """Print the paper's tables with our scores beside the paper's, and which findings are reproduced.
+    """Print the paper's tables with our scores beside the paper's, and say which findings are reproduced.
 
-    Of an experiment of FLARE it prints the tables of lslo flare report.
+    For a FLARE experiment, print the tables of lslo flare report.
     Paper: tables 1 to 4 and 7 to 10; as HTML with all figures, in one file.
     Reads: every artifact of the experiments; folders seed-1/, seed-2/ become mean and spread.
     Writes: the files of --output, or to stdout.
@@ -83,7 +83,7 @@ def document_of(
 ) -> ReportDocument:
     """The report on experiments of either paper, those of FLARE last.
 
-    Raises UsageError where tables of the first paper are wanted of FLARE's experiments alone.
+    Raises UsageError if tables of the first paper are requested for FLARE experiments only.
     """
     from lslo_cli.artifacts.folder import ExperimentFolder
     from lslo_cli.flare.folder import is_flares
@@ -102,16 +102,16 @@ def document_of(
         return replace(first, sections=(*first.sections, *document.sections))
     if numbers:
         raise UsageError(
-            f"{flares[0].path} is an experiment of FLARE, of which there is no table {numbers[0]}",
+            f"{flares[0].path} is a FLARE experiment, which has no table {numbers[0]}",
             "leave out --table",
         )
     return document
 
 
 def format_of(given: str | None, path: Path | None = None) -> str:
-    """The format by its name, or else by how the file ends; Markdown where nothing says.
+    """The format by its name, else by the ending of the file, else Markdown.
 
-    Raises UsageError for a name that is not known.
+    Raises UsageError for an unknown name.
     """
     word = given or (path.suffix.removeprefix(".").lower() if path else "md")
     if word not in FORMATS:
@@ -125,5 +125,5 @@ def format_of(given: str | None, path: Path | None = None) -> str:
 
 def _number(text: str) -> int:
     if not text.isdecimal():
-        raise UsageError(f"--table names '{text}', which is no number", "write --table 1,3,4")
+        raise UsageError(f"--table names '{text}', which is not a number", "write --table 1,3,4")
     return int(text)

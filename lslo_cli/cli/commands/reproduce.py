@@ -18,6 +18,7 @@ from lslo_cli.cli.flags import flags_of, seed_list, takes
 from lslo_cli.cli.options import MACHINE, command_line
 from lslo_cli.cli.stage_options import StageOptions
 from lslo_cli.errors import UsageError
+from lslo_cli.wording import counted
 
 if TYPE_CHECKING:
     from lslo_cli.reproduce import Jobs
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Cluster(StrEnum):
-    """What else than this machine can work."""
+    """Where jobs can run other than on this machine."""
 
     SLURM = "slurm"
 
@@ -46,7 +47,7 @@ class ReproduceOptions(StageOptions):
         Option(
             "--only",
             metavar="PART",
-            help="Only this run, stage or figure, and what it depends on. Repeatable; default: all.",
+            help="Only this run, stage or figure, and what it needs. Repeatable; default: all.",
         ),
     ] = None
     seeds: Annotated[
@@ -54,19 +55,19 @@ class ReproduceOptions(StageOptions):
         Option(
             "--seeds",
             metavar="LIST",
-            help="One experiment for each of these, in seed-N/; default: the recipe's.",
+            help="One experiment for each of these seeds, in seed-N/; default: the recipe's.",
         ),
     ] = None
     jobs: Annotated[
         int,
-        Option("--jobs", min=1, rich_help_panel=MACHINE, help="Processes that work at the same time."),
+        Option("--jobs", min=1, rich_help_panel=MACHINE, help="Processes to run at the same time."),
     ] = 1
     on: Annotated[
         Cluster | None,
         Option(
             "--on",
             rich_help_panel=MACHINE,
-            help="Give the work to a cluster, a job for each part, with what slurm.time and so on ask for; "
+            help="Run on a cluster, one job per part, with the resources that slurm.time etc. request; "
             "default: this machine.",
         ),
     ] = None
@@ -76,7 +77,7 @@ class ReproduceOptions(StageOptions):
     ] = False
 
     def line(self) -> list[str]:
-        """The words of a command that makes the same, to which ``--only`` is added for one part."""
+        """The words of a command that makes the same; ``--only`` is added for a single part."""
         words = shlex.split(self.command("reproduce"))
         words[2:2] = self.targets
         if self.seeds:
@@ -98,7 +99,7 @@ def reproduce(options: ReproduceOptions) -> None:
 
     Up-to-date artifacts are kept and interrupted training is resumed, so the same line may be run again at
     any time. With --recipe the runs are those of another experiment, such as demo.
-    A recipe of FLARE is its translations, tuning, trainings, tests, figures and report.
+    A FLARE recipe makes its translations, tuning, trainings, tests, figures and report.
     Writes: what the commands of the pipeline write, in the experiment's folder.
 
     Example: lslo reproduce table-1 figure-3 --recipe demo --seeds 2,3,4 --jobs 2
@@ -110,8 +111,8 @@ def reproduce(options: ReproduceOptions) -> None:
 
         if options.on and options.jobs > 1:
             raise UsageError(
-                "--jobs counts processes of this machine, and --on gives the work to another",
-                "leave out one of them; Slurm decides how many jobs work at the same time",
+                "--jobs counts processes on this machine, and --on runs the work elsewhere",
+                "leave out one of them; Slurm decides how many jobs run at the same time",
             )
         options.resolve()  # complains in terms of flags
         targets = find_targets(
@@ -137,7 +138,7 @@ def reproduce(options: ReproduceOptions) -> None:
 
 
 def print_jobs(options: ReproduceOptions, jobs: Jobs) -> None:
-    """A command line for every job on stdout, and on stderr which lines have to wait for which."""
+    """Print a command line for every job to stdout, and to stderr which lines have to wait for which."""
     from lslo_cli.reproduce import waves
 
     words = options.line()
@@ -152,12 +153,13 @@ def print_jobs(options: ReproduceOptions, jobs: Jobs) -> None:
         for job in wave:
             print(shlex.join([*words, "--only", job.label]))
         if wave and not options.quiet:
-            console.say(f"lines {line} to {line + len(wave) - 1}: {note}")
+            last = line + len(wave) - 1
+            console.say(f"{f'line {line}' if line == last else f'lines {line} to {last}'}: {note}")
         line += len(wave)
 
 
 def print_script(options: ReproduceOptions, jobs: Jobs) -> None:
-    """A script for a shell that submits every job to Slurm, each behind those that it needs."""
+    """Print a shell script that submits every job to Slurm, each after those that it needs."""
     from lslo_cli.reproduce import submissions
 
     given = submissions(jobs, options.line_elsewhere())
@@ -171,7 +173,7 @@ def print_script(options: ReproduceOptions, jobs: Jobs) -> None:
 
 
 def show_plan(options: ReproduceOptions, jobs: Jobs) -> None:
-    """The jobs: those to run, those that are up to date, and the cost of each."""
+    """Print the jobs: those to run, those that are up to date, and the cost of each."""
     from lslo_cli.reproduce.forecast import forecasts
 
     plan = forecasts(jobs)
@@ -199,20 +201,21 @@ def show_plan(options: ReproduceOptions, jobs: Jobs) -> None:
         return
     estimated = {jobs[each.label].experiment.recipe.is_flares for each in plan if not each.counted}
     if False in estimated:
-        console.say("base model or text is not here: updates are estimated for the sentences of FLORES-101")
+        console.say("base model or text is missing: updates are estimated from the size of FLORES-101")
     if True in estimated:
-        console.say("the task's files are not here: updates are estimated for as many rows as published")
+        console.say("the task's files are missing: updates are estimated from the published number of rows")
     console.say("dry run: nothing was written")
 
 
 def show_submissions(options: ReproduceOptions, jobs: Jobs) -> None:
-    """How many jobs would be submitted with which options of sbatch."""
+    """Print how many jobs would be submitted, by their options of sbatch."""
     from lslo_cli.reproduce import outstanding, submissions
 
     given = submissions(jobs, options.line_elsewhere())
     counts = Counter(shlex.join(given[label].options) for label in outstanding(jobs))
     console.show_facts(
-        ("sbatch", f"{count} jobs: {words or 'as the cluster chooses'}") for words, count in counts.items()
+        ("sbatch", f"{counted(count, 'job')}: {words or 'the defaults of the cluster'}")
+        for words, count in counts.items()
     )
 
 
@@ -229,7 +232,7 @@ def _cells(plan: Forecast, name: str) -> tuple[object, ...]:
 
 
 def show_made(options: ReproduceOptions, jobs: Jobs) -> None:
-    """The folders that everything is in."""
+    """Print the folders of the experiments."""
     folders = list(dict.fromkeys(job.experiment.folder.path for job in jobs.values()))
     if options.json:
         places = [{"job": label, "folder": str(job.experiment.folder.path)} for label, job in jobs.items()]
@@ -238,4 +241,5 @@ def show_made(options: ReproduceOptions, jobs: Jobs) -> None:
         console.show_facts(("experiment", folder) for folder in folders)
     if not options.quiet:
         whole = dict.fromkeys(options.results / label.partition("/")[0] for label in jobs)
-        console.say(f"made {len(jobs)} parts; next: {shlex.join(['lslo', 'report', *map(str, whole)])}")
+        then = shlex.join(["lslo", "report", *map(str, whole)])
+        console.say(f"made {counted(len(jobs), 'part')}; next: {then}")

@@ -81,7 +81,7 @@ def show(
 ) -> None:
     """Show an artifact as a page: what was found, and how, when and from what it was made.
 
-    Reads: one JSON file, or every artifact that lies in a folder.
+    Reads: one JSON file, or every artifact in a folder.
 
     Example: lslo show out/demo/index-strategy.json
     """
@@ -99,7 +99,7 @@ def show(
 def _show_file(path: Path) -> None:
     import lslo_cli.artifacts.data_check
     import lslo_cli.artifacts.evaluations
-    import lslo_cli.flare.results  # noqa: F401 - their kinds are read, too
+    import lslo_cli.flare.results  # noqa: F401 - to read their kinds of artifact, too
     from lslo_cli.artifacts import store
 
     document = store.read_any(path)
@@ -110,7 +110,7 @@ def _show_file(path: Path) -> None:
 
 
 def _show_result(document: Artifact[Any]) -> None:
-    """The tables that the command which made the artifact shows."""
+    """Print the tables that the command printed when it made the artifact."""
     from lslo_cli.artifacts import evaluations, results
     from lslo_cli.cli.commands import estimate_subspace, evaluate, prune_report, train, weight_learn
     from lslo_cli.report import quality_table
@@ -141,7 +141,7 @@ def _show_result(document: Artifact[Any]) -> None:
 
 def _provenance(document: Artifact[Any]) -> list[tuple[str, object]]:
     made = document.made
-    commit = f", commit {made.commit[:12]}{' and changes' if made.dirty else ''}" if made.commit else ""
+    commit = f", commit {made.commit[:12]}{' with changes' if made.dirty else ''}" if made.commit else ""
     facts: list[tuple[str, object]] = [
         ("made", f"{made.started[:16].replace('T', ' ')} in {made.seconds:,.0f} s on {made.device}"),
         ("by", made.command),

@@ -44,7 +44,7 @@ class TrainOptions(FitOptions):
     ] = None
     subspace: Annotated[
         Path | None,
-        Option("--subspace", metavar="FILE", help="Take the rank map from this; default: subspace.json."),
+        Option("--subspace", metavar="FILE", help="File of the rank map; default: subspace.json."),
     ] = None
     sites: Annotated[
         str | None,
@@ -97,10 +97,10 @@ class TrainOptions(FitOptions):
     ] = None
 
     def given(self) -> dict[str, Any]:
-        """Values implied by ``--method``: for full a learning rate of its own, for baselines no pruning."""
+        """The given values; ``--lr`` sets full fine-tuning's own rate, and baselines are not pruned."""
         given = super().given()
         if self.method not in (None, "lslo") and self.gps is None:
-            given["train.gps"] = 0.0  # the recipe's ratio is for adapters by language
+            given["train.gps"] = 0.0  # the recipe's ratio is for language-specific adapters
         if self.lr is not None:
             from lslo_cli.recipe import Method, resolve
 
@@ -136,7 +136,7 @@ def train(options: TrainOptions) -> None:
 
 
 def show_run(artifact: Artifact[TrainingResult]) -> None:
-    """The trained parameters and their cost."""
+    """Print what was trained, how many parameters, and the loss."""
     result = artifact.result
     pairs: list[tuple[str, object]] = [("run", result.run), ("method", result.method)]
     if result.index:

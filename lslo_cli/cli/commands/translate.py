@@ -59,11 +59,9 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
         Key("evaluate.no_repeat_ngram"),
     ] = None
     nbest: Annotated[int, Option("--nbest", help="Translations of each line; needs --json.")] = 1
-    prefix: Annotated[str, Option("--prefix", metavar="TEXT", help="What every translation begins with.")] = (
-        ""
-    )
+    prefix: Annotated[str, Option("--prefix", metavar="TEXT", help="How every translation begins.")] = ""
     buffer: Annotated[
-        int, Option("--buffer", min=1, help="Lines that are read at a time; 1 answers each line at once.")
+        int, Option("--buffer", min=1, help="Lines to read at a time; 1 answers each line at once.")
     ] = 1000
     column: Annotated[
         str | None,
@@ -71,7 +69,7 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
             "--column",
             metavar="NAME",
             rich_help_panel=TABLE,
-            help="The text's column or key; default: --src.",
+            help="Column or key of the text; default: --src.",
         ),
     ] = None
     src_column: Annotated[
@@ -80,7 +78,7 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
             "--src-column",
             metavar="NAME",
             rich_help_panel=TABLE,
-            help="The one with each row's language; default: none.",
+            help="Column or key of each row's language; default: none.",
         ),
     ] = None
     tgt_column: Annotated[
@@ -89,12 +87,12 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
             "--tgt-column",
             metavar="NAME",
             rich_help_panel=TABLE,
-            help="The one with each row's target; default: none.",
+            help="Column or key of each row's target; default: none.",
         ),
     ] = None
     json: Annotated[
         bool,
-        Option("--json", rich_help_panel=MACHINE, help="An object for each line, with scores."),
+        Option("--json", rich_help_panel=MACHINE, help="Print a JSON object for each line, with scores."),
     ] = False
 
 
@@ -102,16 +100,16 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
 def translate(options: TranslateOptions) -> None:
     """Translate text line by line with the base model or a run.
 
-    Line n of the output is line n of the input; an empty line stays empty. A line longer than the model
-    reads is translated sentence by sentence. With several targets a line has a column for each, separated
-    by tabs. Of a .tsv, .csv or .jsonl file one column or key is translated; of a folder every file.
+    Line n of the output translates line n of the input; an empty line stays empty. A line longer than the
+    model reads is translated sentence by sentence. With several targets, an output line has a tab-separated
+    column for each. In a .tsv, .csv or .jsonl file one column or key is translated, in a folder every file.
 
     Example: lslo translate --recipe demo --src qta --tgt qki -i text.txt -o translated.txt
     """
     experiment = options.experiment()
     if options.nbest > 1 and not options.json:
         raise UsageError(
-            f"--nbest {options.nbest} gives several translations of a line, which are no longer a line",
+            f"--nbest {options.nbest} gives several translations per line, which plain text cannot hold",
             "add --json",
         )
     from lslo_cli import tasks

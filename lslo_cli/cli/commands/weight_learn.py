@@ -46,7 +46,7 @@ def weight_learn(options: WeightLearnOptions) -> None:
 
 
 def show_strategy(result: IndexStrategyResult) -> None:
-    """The learned weights of every layer and the side they choose (figure 1)."""
+    """Print the learned weights of every layer and the side they choose (figure 1)."""
     rows = [
         (row.layer, f"{row.source_weight:.3f}", f"{row.target_weight:.3f}", row.index)
         for row in result.layers
