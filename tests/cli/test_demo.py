@@ -101,9 +101,8 @@ def test_the_summary_ends_with_where_the_figures_are(capsys):
 def test_seeds_that_are_no_numbers_are_refused(lslo):
     result = lslo("demo", "--seeds", "2,x")
     assert result.exit_code == 2
-    assert (
-        result.stderr == "error: --seeds names 'x', which is not a whole number\n\nhint: write --seeds 2,3,4\n"
-    )
+    said = "error: --seeds names 'x', which is not a whole number\n\nhint: write --seeds 2,3,4\n"
+    assert result.stderr == said
 
 
 @pytest.mark.parametrize(
