@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -103,6 +103,29 @@ class Corpus:
     def limit(self, rows: int) -> Corpus:
         """The first ``rows`` rows of each section."""
         return Corpus(tuple(section.select(range(min(rows, len(section)))) for section in self.sections))
+
+    def cut(self, sizes: Mapping[str, int]) -> Corpus:
+        """Of each language in ``sizes`` only its first sentences, as many as that says; the others are gaps.
+
+        All rows stay. Raises InputError for a language that has fewer sentences.
+        """
+        left = dict(sizes)
+        sections = []
+        for section in self.sections:
+            text = dict(section.text)
+            for code in text.keys() & left.keys():
+                kept = np.cumsum(section.present[code]) <= left[code]
+                text[code] = [line if keep else "" for line, keep in zip(text[code], kept, strict=True)]
+                left[code] -= min(left[code], int(section.present[code].sum()))
+            sections.append(replace(section, text=text))
+        if short := [code for code, missing in left.items() if missing]:
+            code = short[0]
+            raise InputError(
+                f"the text has {sizes[code] - left[code]:,} sentences of '{code}', fewer than the "
+                f"{sizes[code]:,} to cut it to",
+                f"give more text, or a smaller languages.{code}.bitext",
+            )
+        return Corpus(tuple(sections))
 
     def sample(self, rows: int, seed: int) -> Corpus:
         """``rows`` rows of each section drawn by ``seed`` without replacement, in their old order."""

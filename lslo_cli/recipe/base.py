@@ -48,6 +48,8 @@ class BaseSection(Section):
     """Sampling temperature T: directions are drawn by the T-th root of their number of sentences."""
     max_length: Count = 128
     """Most tokens of a sentence to train on."""
+    cut_to_bitext: bool = False
+    """Of each language only the first sentences, as many as its ``bitext``; the others become gaps."""
     held_out: Count = 100
     """Rows of each section that are held out for validation."""
     dtype: str = Field(default="float16", pattern="^(float32|float16|bfloat16)$")

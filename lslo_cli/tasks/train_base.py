@@ -97,10 +97,13 @@ def fit_base(
             "leave out run.base_dtype; base.dtype is the format of the file",
         )
     section, seed = recipe.base, recipe.seed
-    codes = tuple(language.code for language in recipe.selected_languages())
+    languages = recipe.selected_languages()
+    codes = tuple(language.code for language in languages)
     accelerator = open_device(recipe)
     on_event = on_event if accelerator.is_main_process else ignore
     corpus = read_text(recipe, codes, recipe.data.train)
+    if section.cut_to_bitext:
+        corpus = corpus.cut({each.code: each.bitext for each in languages if each.bitext is not None})
     train, held_out = split_off(corpus, section.held_out, seed)
     checkpoint = TrainingCheckpoint(work, _fingerprint(recipe, codes, corpus, accelerator))
     vocabulary = work / "vocabulary"
@@ -167,7 +170,8 @@ def _copy_logs(work: Path, out: Path) -> None:
 
 
 def _fingerprint(recipe: Recipe, codes: tuple[str, ...], corpus: Corpus, accelerator: Accelerator) -> str:
-    section = recipe.base.model_dump(mode="json", exclude={"epochs"})  # no epoch depends on how many follow
+    # No epoch depends on how many follow, and what a cut leaves of the text is in its digest.
+    section = recipe.base.model_dump(mode="json", exclude={"epochs", "cut_to_bitext"})
     machine = accelerator.num_processes, arithmetic_threads(accelerator)
     return digest_of([section, recipe.seed, arithmetic(recipe.run), codes, corpus.digest, machine])
 

@@ -52,6 +52,25 @@ def test_the_digest_tells_text_and_language_and_nothing_else(corpus):
     assert len({corpus.digest, *(other.digest for other in others)}) == 5
 
 
+def test_a_cut_leaves_the_first_sentences_of_a_language_and_all_rows(corpus):
+    cut = corpus.cut({"fr": 2, "wo": 1})
+    assert [section.text for section in cut.sections] == [
+        {"en": ["a", "b", "c"], "fr": ["d", "", "f"]},
+        {"en": ["g", ""], "wo": ["h", ""], "fr": ["", ""]},
+    ]
+    assert cut.rows(EN_FR).tolist() == [[0, 0], [0, 2]]
+    assert not cut.size(FR_WO)
+    assert corpus.cut({"fr": 3, "wo": 2}).digest == corpus.digest
+
+
+def test_a_cut_to_more_than_there_is_is_refused(corpus):
+    with pytest.raises(InputError, match="has 2 sentences of 'wo', fewer than the 1,000 to cut") as caught:
+        corpus.cut({"en": 1, "wo": 1000})
+    assert "languages.wo.bitext" in caught.value.hint
+    with pytest.raises(InputError, match="has 0 sentences of 'de'"):
+        corpus.cut({"de": 1})
+
+
 def test_limit_takes_the_first_rows_of_each_section(corpus):
     limited = corpus.limit(2)
     assert [len(section) for section in limited.sections] == [2, 2]

@@ -148,3 +148,38 @@ def test_uneven_bitext_trains_the_directions_that_have_text(tiny, tmp_path):
     )
     assert result.sentence_pairs == 2 * (58 + 18)
     assert any("in 4 directions" in note.text for note in notes if isinstance(note, Noted))
+
+
+SIZES = {"qta": 40, "qso": 20, "qki": 10}
+"""Sentences of three languages; the fourth, qka, has no size and keeps all of its 80."""
+
+
+@pytest.fixture
+def cut_recipe(tiny):
+    """The recipe on text that is cut to the sizes of its languages, with other values by dotted key."""
+    sizes = {f"languages.{code}.bitext": size for code, size in SIZES.items()}
+    classes = {f"languages.{code}.resource": "low" for code in (*SIZES, "qka")}
+    settings = {**RECIPE, **sizes, **classes, "base.cut_to_bitext": True}
+    return lambda **changes: tiny.recipe(**{**settings, **changes})
+
+
+def test_text_is_cut_to_the_bitext_of_its_languages(cut_recipe, tiny, tmp_path):
+    text = tmp_path / "text"
+    text.mkdir()
+    for code in (*SIZES, "qka"):
+        lines = (tiny.text / f"train/{code}.train").read_text(encoding="utf-8").splitlines()
+        kept = [line if row < SIZES.get(code, 80) else "" for row, line in enumerate(lines)]
+        (text / f"{code}.txt").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    beforehand = {"base.cut_to_bitext": False, "data.path": str(text), "data.train": ""}
+    expected, result, data = fit_base(cut_recipe(**beforehand), tmp_path / "whole", tmp_path / "base")
+    assert result.sentence_pairs <= 2 * (20 + 10 + 40 + 10 + 20 + 10) < 12 * 75
+
+    train_until_epoch_2(cut_recipe(**beforehand), tmp_path)
+    resumed, again, cut = fit_base(cut_recipe(), tmp_path / "cut", tmp_path / "base", resume=True)
+    assert_equal(state(resumed), state(expected))
+    assert (again, cut.digest, cut.rows) == (result, data.digest, 80)
+
+
+def test_text_that_is_shorter_than_what_it_is_cut_to_is_refused(cut_recipe, tmp_path):
+    with pytest.raises(InputError, match="has 80 sentences of 'qso', fewer than the 81"):
+        fit_base(cut_recipe(**{"languages.qso.bitext": 81}), tmp_path / "work", tmp_path / "base")
