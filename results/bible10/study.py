@@ -1,0 +1,272 @@
+"""The study of ten real languages: is LSLo worth it, and does its map follow the sizes of bitext?
+
+    python results/bible10/study.py --jobs 2           # everything, two commands at a time
+    python results/bible10/study.py --dry-run          # the commands that are left, and how long they take
+    python results/bible10/summary.py                  # tables and figures of what is there, without training
+
+Run it in the root of a checkout where ``data/bible10`` is the text (``all/``, ``ft/dev/``, ``ft/devtest/``)
+and ``models/bible10`` the base, any number of times: what is done is skipped, what was interrupted goes on
+after its last epoch, and a base that is missing is trained. Every command runs on one thread. ``--bases``,
+``--seeds`` and ``--only`` choose.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+RESULTS = Path("results/bible10")
+RECIPES = {"straight": "bible10", "rotated": "bible10-rotated"}
+"""The recipe of every base; that which trains it is called RECIPE-base."""
+TEXT = Path("data/bible10")
+SPREAD = Path("data/bible10-spread")
+"""The text to fine-tune on and to test on, in an order whose first rows are from all chapters."""
+ROWS = {"dev": 60, "devtest": 80}
+"""How many of the first rows are spread over each split: those that the recipe takes."""
+SEEDS = (2, 3, 4)
+TUNING_SEED = 1
+TUNING = RESULTS / "tuning" / f"seed-{TUNING_SEED}"
+"""The runs that learning rates are chosen by, all with the straight base."""
+BUDGET = "same-as:2,2,8"
+SHARED_RANK = 44
+"""The rank of one LoRA for all that has the parameters of 2;2;8 on ten languages: 6 x 2 + 4 x 8."""
+
+
+TUNED = {
+    "full": "--method full --gps 0",
+    "lora": f"--method lora --ranks {SHARED_RANK} --gps 0",
+    "lslo": "--ranks 2,2,8 --gps 0.9 --index paper",
+}
+"""What has a learning rate of its own, and the flags that it is chosen for."""
+RATES = {
+    "full": (1e-4, 2e-4, 5e-4, 1e-3, 2e-3),
+    "lora": (3e-4, 1e-3, 2e-3, 3e-3, 6e-3),
+    "lslo": (5e-4, 1e-3, 2e-3, 3e-3, 6e-3),
+}
+PUBLISHED = {"full": 1e-4, "lslo": 3e-3}
+"""The paper's rates, which are scored on the test text as well, to tell what choosing changes."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the study: its name, what it trains, and the method whose tuned learning rate it takes."""
+
+    name: str
+    flags: str
+    method: str = "lslo"
+
+    @property
+    def estimated(self) -> bool:
+        return self.name.startswith("auto")
+
+
+GAIN = f"--ranks auto --set train.rule=gain --budget {BUDGET} --index paper"
+RUNS = (
+    Run("2-2-8-gps0.9", "--ranks 2,2,8 --gps 0.9 --index paper"),
+    Run("full", TUNED["full"], "full"),
+    Run(f"lora-r{SHARED_RANK}", TUNED["lora"], "lora"),
+    Run("auto-gain", f"{GAIN} --gps 0"),
+    Run("4-4-4", "--ranks 4,4,4 --gps 0 --index paper"),
+    Run("2-2-8", "--ranks 2,2,8 --gps 0 --index paper"),
+    Run("auto-gain-gpsauto", f"{GAIN} --gps auto"),
+)
+"""What is compared with the first. All but full fine-tuning have about the parameters of 2;2;8."""
+FIRST = 4
+"""How many of them are made with every seed of the straight base before those of the rotated one."""
+CONTROL = ("2-2-8-gps0.9", "auto-gain")
+"""What is made with the rotated base, whose question is where the map goes."""
+
+SECONDS = {"base train": 14400, "weight-learn": 600, "estimate-subspace": 600, "train": 600, "evaluate": 360}
+"""How long a command takes on one core, reckoned from a few steps."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was asked for on the command line."""
+
+    bases: Sequence[str] = tuple(RECIPES)
+    seeds: Sequence[int] = SEEDS
+    runs: Sequence[Run] = RUNS
+    settings: Sequence[str] = ()
+    jobs: int = 1
+    dry_run: bool = False
+    said: dict[str, float] = field(default_factory=dict)
+    """The commands that were run or printed, with the seconds that they are expected to take."""
+    locks: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
+    """One for what several bases or seeds need: who comes second waits."""
+
+    def lslo(self, command: str, makes: Path) -> None:
+        """Run a command that leaves a file, unless it is there."""
+        command = " ".join([command, *(f"--set {setting}" for setting in self.settings)])
+        if makes.exists() or command in self.said:
+            return
+        self.said[command] = next((each for name, each in SECONDS.items() if command.startswith(name)), 0)
+        print(f"lslo {command}", flush=True)
+        if not self.dry_run:
+            program = [sys.executable, "-m", "lslo_cli", *shlex.split(command)]
+            subprocess.run(program, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True)
+
+    def do(self) -> None:
+        """Make all runs, those first that tell most; a job makes those of one base and seed.
+
+        With several jobs, missing bases are trained from the beginning, beside the runs of those that are
+        there. A command that fails ends its job, and the study when the other jobs are done.
+        """
+        if not self.dry_run:
+            spread_text()
+        first, others = self.runs[:FIRST], self.runs[FIRST:]
+        control = [run for run in self.runs if run.name in CONTROL]
+        units = [("straight", first), ("rotated", control), ("straight", others)]
+        with ThreadPoolExecutor(self.jobs) as pool:
+            jobs = [pool.submit(self.make_base, base) for base in self.bases if self.jobs > 1]
+            for base, runs in units:
+                if base in self.bases:
+                    jobs += [pool.submit(self.make, base, seed, runs) for seed in self.seeds]
+            try:
+                for job in jobs:
+                    job.result()
+            except KeyboardInterrupt:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def make(self, base: str, seed: int, runs: Sequence[Run]) -> None:
+        self.make_base(base)
+        self.make_base("straight")  # which rates are chosen with
+        self.evaluate(base, seed, "base")
+        for run in runs:
+            self.train(base, seed, run)
+            self.evaluate(base, seed, run.name)
+        if seed == self.seeds[0]:
+            self.lslo(
+                f"weight-learn {experiment(base, seed)} --lr {self.rate('lslo')} --resume",
+                RESULTS / base / f"seed-{seed}" / "index-strategy.json",
+            )
+
+    def make_base(self, base: str) -> None:
+        """Train a base, unless it is there."""
+        recipe = RECIPES[base]
+        model = Path("models", recipe)
+        with self.locks[base]:
+            resume = " --resume" if model.with_name(f".{model.name}.training").exists() else ""
+            flags = f"--recipe {recipe}-base --data {TEXT / 'all'} --out {model} --set run.threads=1{resume}"
+            self.lslo(f"base train {flags}", model / "training.json")
+
+    def rate(self, method: str) -> float:
+        """The learning rate of a method with the lowest loss on dev rows after the last epoch."""
+        with self.locks[method]:
+            losses = {}
+            for rate in RATES[method]:
+                makes = TUNING / "runs" / tuning_run(method, rate) / "training.json"
+                flags = f"{experiment('straight', TUNING_SEED, TUNING.parent)} {TUNED[method]}"
+                self.lslo(f"train {flags} --lr {rate} --run {makes.parent.name} --resume", makes)
+                if makes.exists():
+                    losses[rate] = json.loads(makes.read_text())["result"]["dev_losses"][-1]
+            best = min(losses, key=losses.__getitem__) if losses else RATES[method][2]
+            if method in PUBLISHED:
+                for rate in dict.fromkeys((PUBLISHED[method], best)):
+                    self.evaluate("straight", TUNING_SEED, tuning_run(method, rate), TUNING.parent)
+            return best
+
+    def train(self, base: str, seed: int, run: Run) -> None:
+        folder = RESULTS / base / f"seed-{seed}"
+        makes = folder / "runs" / run.name / "training.json"
+        if makes.exists():
+            return
+        flags = f"{experiment(base, seed)} --lr {self.rate(run.method)}"
+        if run.estimated:
+            self.lslo(f"estimate-subspace {flags} --index paper --resume", folder / "subspace.json")
+        self.lslo(f"train {flags} {run.flags} --run {run.name} --resume", makes)
+
+    def evaluate(self, base: str, seed: int, run: str, results: Path | None = None) -> None:
+        makes = (results or RESULTS / base) / f"seed-{seed}" / "runs" / run / "evaluation.json"
+        self.lslo(f"evaluate {experiment(base, seed, results)} --run {run}", makes)
+
+
+def experiment(base: str, seed: int, results: Path | None = None) -> str:
+    """The flags that choose an experiment."""
+    place = f"--results {results or RESULTS / base} --name seed-{seed} --seed {seed}"
+    return f"--recipe {RECIPES[base]} {place} --data {SPREAD}"
+
+
+def tuning_run(method: str, rate: float) -> str:
+    """The name of a run that a learning rate is chosen by."""
+    return f"{method}-lr{rate:g}"
+
+
+def spread_text() -> None:
+    """Write the text in another order: every nth row, then the rows after these, and so on.
+
+    Rows lie by chapter, so the first hundred would be of a few chapters of one book. Test rows with a
+    sentence that stands in the other texts as well are left out: such verses were learned, not translated.
+    """
+    whole, dev, test = (read(TEXT / folder) for folder in ("all", "ft/dev", "ft/devtest"))
+    known = {code: {*whole[code], *dev[code]} for code in test}
+    rows = [
+        row
+        for row in range(len(next(iter(test.values()))))
+        if not any(lines[row] in known[code] for code, lines in test.items())
+    ]
+    write("dev", dev)
+    write("devtest", {code: [lines[row] for row in rows] for code, lines in test.items()})
+
+
+def read(folder: Path) -> dict[str, list[str]]:
+    """The lines of a folder's files by their stems."""
+    return {
+        path.stem: path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        for path in sorted(folder.glob("*.txt"))
+    }
+
+
+def write(split: str, text: dict[str, list[str]]) -> None:
+    """Write a split of the text, with its first rows spread over the whole of it."""
+    folder = SPREAD / split
+    folder.mkdir(parents=True, exist_ok=True)
+    for code, lines in text.items():
+        step = max(1, len(lines) // ROWS[split])
+        order = [line for start in range(step) for line in lines[start::step]]
+        (folder / f"{code}.txt").write_text("\n".join(order) + "\n", encoding="utf-8")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--bases", default=",".join(RECIPES))
+    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
+    parser.add_argument("--only", help="these runs, by name: 2-2-8-gps0.9,auto-gain")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[], dest="settings", help="KEY=VALUE for all")
+    parser.add_argument("--dry-run", action="store_true", help="print the commands that are left")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parser().parse_args(arguments)
+    if not options.dry_run and not (TEXT / "all").is_dir():
+        sys.exit(f"there is no text at {TEXT}: link it there, with all/, ft/dev/ and ft/devtest/ in it")
+    study = Study(
+        options.bases.split(","),
+        [int(seed) for seed in options.seeds.split(",")],
+        [run for run in RUNS if not options.only or run.name in options.only.split(",")],
+        options.settings,
+        1 if options.dry_run else options.jobs,
+        options.dry_run,
+    )
+    study.do()
+    if options.dry_run:
+        hours = sum(study.said.values()) / 3600
+        print(f"{len(study.said)} commands, about {hours:.1f} hours of a core", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

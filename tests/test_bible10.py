@@ -1,0 +1,205 @@
+"""The study of ten real languages: lines parse, rates and text are chosen as it says, tables add up."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from lslo_cli.artifacts.results import EpochRecord, SubspaceResult
+from lslo_cli.cli.app import app
+from lslo_cli.method.languages import Resource
+from lslo_cli.recipe import resolve
+
+SCRIPTS = Path(__file__).parent.parent / "results" / "bible10"
+
+
+def script(name, monkeypatch):
+    """A script as a module."""
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def study(monkeypatch, tmp_path):
+    """The script that runs it, in an empty folder."""
+    module = script("study", monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    return module
+
+
+def dry_run(study, capsys, *flags):
+    study.main(["--dry-run", *flags])
+    return capsys.readouterr()
+
+
+def test_its_recipes_differ_in_sizes_that_are_permuted_and_in_nothing_that_is_trained():
+    straight, rotated = resolve("bible10"), resolve("bible10-rotated")
+    sizes = [sorted(each.bitext for each in recipe.selected_languages()) for recipe in (straight, rotated)]
+    assert sizes[0] == sizes[1] == [300] * 4 + [5000] * 3 + [27000] * 3
+    for recipe in (straight, rotated):
+        base = resolve(f"{recipe.name}-base")
+        assert base.selected_languages() == recipe.selected_languages()
+        assert base.base.cut_to_bitext and not base.data.dev_rows
+        classes = {each.resource: each.bitext for each in recipe.selected_languages()}
+        assert classes == {Resource.HIGH: 27000, Resource.MEDIUM: 5000, Resource.VERY_LOW: 300}
+    assert resolve("bible10-base").base == resolve("bible10-rotated-base").base
+    assert straight.fit == rotated.fit and straight.data == rotated.data
+    assert straight.estimation_schedule().ratio_at(straight.fit.epochs) == pytest.approx(0.7)
+
+
+def test_what_it_takes_for_equal_is_equal(study):
+    data = resolve("bible10").data
+    assert {data.train: data.train_rows, data.test: data.test_rows} == study.ROWS
+    ranks = {Resource.HIGH: 2, Resource.MEDIUM: 2, Resource.VERY_LOW: 8}
+    for recipe in study.RECIPES.values():
+        in_all = sum(ranks[each.resource] for each in resolve(recipe).selected_languages())
+        assert in_all == study.SHARED_RANK
+    assert all(len(rates) >= 5 for rates in study.RATES.values())
+    assert all(study.PUBLISHED[method] in study.RATES[method] for method in study.PUBLISHED)
+
+
+def test_a_dry_run_prints_lines_that_parse_with_their_hours_and_writes_nothing(study, capsys, tmp_path):
+    said = dry_run(study, capsys)
+    lines = said.out.splitlines()
+    for line in lines:
+        command, arguments = get_command(app), shlex.split(line)[1:]
+        context = command.make_context("lslo", list(arguments))
+        while hasattr(command, "commands"):
+            name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+            context = command.make_context(name, list(rest), parent=context)
+    assert len(lines) == len(set(lines)) == int(said.err.split()[0])
+    trained = [line for line in lines if line.startswith("lslo train ")]
+    assert len(trained) == 3 * 5 + 3 * len(study.RUNS) + 3 * len(study.CONTROL)
+    assert sum("lslo base train" in line for line in lines) == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_done_is_not_done_again_and_parts_can_be_chosen(study, capsys):
+    for path in ("models/bible10", "results/bible10/straight/seed-2/runs/full"):
+        Path(path).mkdir(parents=True)
+        Path(path, "training.json").touch()
+    flags = "--bases", "straight", "--seeds", "2", "--only", "full"
+    lines = dry_run(study, capsys, *flags).out.splitlines()
+    assert not any("base train" in line or "--run full " in line for line in lines if "evaluate" not in line)
+    assert any("evaluate" in line and line.endswith("--run full") for line in lines)
+    assert not any("rotated" in line or "lora" in line for line in lines)
+
+
+def test_a_rate_is_that_of_the_lowest_loss_on_dev_rows(study, capsys):
+    for rate, loss in zip(study.RATES["full"], (1.5, 1.2, 1.1, 1.0, 1.4), strict=True):
+        made = study.TUNING / "runs" / study.tuning_run("full", rate) / "training.json"
+        made.parent.mkdir(parents=True)
+        made.write_text(json.dumps({"result": {"dev_losses": [0.5, loss]}}))
+    lines = dry_run(study, capsys, "--bases", "straight", "--only", "full").out.splitlines()
+    trained = [line for line in lines if "--run full " in line]
+    assert len(trained) == 3 and all("--lr 0.001 " in line for line in trained)
+    scored = [line.split()[-1] for line in lines if "tuning" in line and "evaluate" in line]
+    assert scored == ["full-lr0.0001", "full-lr0.001", "lslo-lr0.003", "lslo-lr0.002"]
+
+
+def test_the_first_rows_are_from_the_whole_text_and_no_tested_sentence_is_known(study, monkeypatch):
+    monkeypatch.setattr(study, "ROWS", {"dev": 5, "devtest": 5})
+    text = {"all": 4, "ft/dev": 20, "ft/devtest": 22}
+    for code in ("en", "wo"):
+        for folder, rows in text.items():
+            lines = [f"{code} {folder} {row}" for row in range(rows)]
+            if folder == "ft/devtest":
+                lines[2 if code == "en" else 9] = f"{code} {'all' if code == 'en' else 'ft/dev'} 3"
+            path = study.TEXT / folder / f"{code}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n".join(lines) + "\n")
+    study.spread_text()
+    dev, test = (study.read(study.SPREAD / split) for split in ("dev", "devtest"))
+    assert [int(line.split()[-1]) for line in dev["wo"][:6]] == [0, 4, 8, 12, 16, 1]
+    assert sorted(dev["en"]) == sorted(study.read(study.TEXT / "ft/dev")["en"])
+    kept = [row for row in range(22) if row not in (2, 9)]
+    assert [int(line.split()[-1]) for line in test["en"][:5]] == kept[::4]
+    assert [line[2:] for line in test["en"]] == [line[2:] for line in test["wo"]]
+    assert len(test["wo"]) == 20
+
+
+def test_a_command_that_fails_ends_the_study_and_so_does_missing_text(study, monkeypatch):
+    with pytest.raises(SystemExit, match="no text at data/bible10"):
+        study.main([])
+    for folder in ("all", "ft/dev", "ft/devtest"):
+        (study.TEXT / folder).mkdir(parents=True)
+        (study.TEXT / folder / "en.txt").write_text("a\n" if folder == "ft/devtest" else "b\n")
+
+    def fail(program, **settings):
+        raise subprocess.CalledProcessError(3, program)
+
+    monkeypatch.setattr(study.subprocess, "run", fail)
+    with pytest.raises(subprocess.CalledProcessError):
+        study.main(["--jobs", "2"])
+
+
+@pytest.fixture
+def made(study, written):
+    """What two seeds with both bases leave: more room for whom the base has read less of."""
+    sizes = dict(zip(("en", "fr", "es", "wo", "ln", "ns"), (1000, 1000, 100, 100, 10, 10), strict=True))
+    ranks = {1000: 1, 100: 4, 10: 9}
+    for base, order in (("straight", 1), ("rotated", -1)):
+        bitext = dict(zip(list(sizes)[::order], sizes.values(), strict=True))
+        for seed in (2, 3):
+            there = written(study.RESULTS / base / f"seed-{seed}", seed, languages=("en",))
+            there.languages = [
+                replace(there.languages[0], code=code, bitext=size, resource=Resource.LOW)
+                for code, size in bitext.items()
+            ]
+            for run, score in (("base", 5.0), ("full", 6.0), ("auto-gain", 7.0 + seed / 10)):
+                there.evaluation(run, {"L2L": score})
+            for run in ("full", "auto-gain"):
+                by_size = {code: ranks[size] for code, size in bitext.items()} if run == "auto-gain" else {}
+                path = there.training(run, ranks=by_size)
+                log = [{"epoch": 1, "update": 1, "tokens_per_second": speed} for speed in (1.0, 0.5, 0.25)]
+                path.with_name("metrics.jsonl").write_text("\n".join(map(json.dumps, log)))
+            estimate = SubspaceResult(
+                pool="layer", rank=8, target_ratio=0.7, pruned={"rows": []}, mean_rank=4, ranks={},
+                scores={code: float(size) for code, size in bitext.items()},
+                history=[EpochRecord(epoch=1, loss=1.0, updates=1, tokens=1)],
+            )  # fmt: skip
+            there.write("subspace.json", estimate)
+    tuning = written(study.TUNING, study.TUNING_SEED)
+    for rate, loss in ((1e-4, 1.5), (2e-4, 1.25), (2e-3, 1.75)):
+        tuning.training(study.tuning_run("full", rate), dev_losses=[loss])
+
+
+def test_tables_say_what_is_there(made, study, monkeypatch, capsys):
+    summary = script("summary", monkeypatch)
+    monkeypatch.setattr(summary, "comparisons", lambda base: [])
+    monkeypatch.setattr(sys, "argv", ["summary.py", "--no-figures"])
+    summary.main()
+    text = (study.RESULTS / "summary.md").read_text()
+    assert text.strip() == capsys.readouterr().out.strip()
+    assert "| full | 0.0001: 1.500, **0.0002: 1.250**, 0.002: 1.750 |  |" in text
+    assert "| base | 2 | 5.00 | 5.00 |" in text
+    assert "| auto-gain | 2 | 7.25 | 7.25 ± 0.07 |" in text
+    assert "| full | 614,990,848 (100%) | 22,413,312 | 2.00 |  |" in text
+    assert "| auto-gain | 1.0 | 1.0 | 4.0 | 4.0 | 9.0 | 9.0 | -1.00, -1.00 |" in text
+    assert "| auto-gain | 2 | -1.00, -1.00 | -1.00 | -1.00 to -1.00 |" in text
+
+
+def test_comparisons_are_made_of_the_seeds_that_have_both_runs(made, study, monkeypatch):
+    summary, said = script("summary", monkeypatch), []
+
+    def compare(self, command, makes):
+        said.append(shlex.split(command))
+        raise InterruptedError
+
+    monkeypatch.setattr(study.Study, "lslo", compare)
+    with pytest.raises(InterruptedError):
+        summary.comparisons("straight")
+    assert said[0][:3] == ["compare", "full", "base"]
+    assert said[0][said[0].index("--seeds") + 1] == "2,3"
+    get_command(app).commands["compare"].make_context("compare", said[0][1:])
