@@ -1,7 +1,7 @@
 """The study of rank maps: four worlds, five seeds, one budget; what is finished is kept.
 
     python results/ranks/study.py --jobs 2             # everything, two commands at a time
-    python results/ranks/study.py --summary            # tables of what is there, without training
+    python results/ranks/summary.py > results/ranks/summary.md      # tables of what is there
 
 Run it in the root of a checkout, any number of times: what is done is skipped, and what was interrupted goes
 on after its last epoch. A job is a process of one thread that runs the commands of one world and seed after
@@ -21,7 +21,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import fmean
 
 from filelock import FileLock
 
@@ -237,123 +236,19 @@ def experiment(world: str, seed: int, name: str) -> str:
     return f"--recipe {WORLDS[world]} --results {RESULTS / world} --name {name} --seed {seed} {COMMON}"
 
 
-def summarise(study: Study) -> None:
-    """Compare every run with the hand-set map in each world, and write ``summary.md``."""
-    from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.evaluations import EvaluationResult
-    from lslo_cli.artifacts.results import SubspaceResult, TrainingResult
-    from lslo_cli.method.statistics import correlate_with_bitext
-
-    reference = RUNS[0].name
-    lines = ["# Rank maps in four worlds", ""]
-    rates = ", ".join(f"{method} {replace(study, dry_run=True).rate(method):g}" for method in RATES)
-    lines += [f"Learning rates, the best of five on dev rows of the shipped world: {rates}.", ""]
-    for world in study.worlds:
-        seeds = [RESULTS / world / f"seed-{seed}" for seed in study.seeds]
-        names = ["base", *(run.name for run in study.runs)]
-        there = {
-            name: [found for seed in seeds if (found := seed / "runs" / name / "evaluation.json").exists()]
-            for name in names
-        }
-        if not there[reference]:
-            continue
-        columns = list(store.read(there[reference][0], EvaluationResult).result.groups)
-        lines += [f"## {world}", "", f"| run | seeds | {' | '.join(columns)} | AVG | against {reference} |"]
-        lines.append("|" + " --- |" * (len(columns) + 4))
-        for name, paths in there.items():
-            if not paths:
-                continue
-            results = [store.read(path, EvaluationResult).result for path in paths]
-            means = [fmean(each.groups[column] for each in results) for column in columns]
-            cells = [f"{mean:.1f}" for mean in (*means, fmean(each.average for each in results))]
-            verdict = "" if name == reference else compared(world, name, reference, study)
-            lines.append(f"| {name} | {len(paths)} | {' | '.join(cells)} | {verdict} |")
-        lines += [
-            "",
-            "Mean rank by language, and its correlation with log bitext (Pearson, mean over seeds):",
-            "",
-        ]
-        estimates = [
-            store.read(seed / "subspace.json", SubspaceResult)
-            for seed in seeds
-            if (seed / "subspace.json").exists()
-        ]
-        languages = [record.language() for record in estimates[0].languages]
-        lines += [
-            f"| map | {' | '.join(each.code for each in languages)} | r |",
-            "|" + " --- |" * (len(languages) + 2),
-        ]
-        bitext = [f"{each.bitext:,}" if each.bitext else "pivot" for each in languages]
-        lines.append(f"| *bitext* | {' | '.join(bitext)} | |")
-        for run in study.runs:
-            paths = [
-                found for seed in seeds if (found := seed / "runs" / run.name / "training.json").exists()
-            ]
-            if not run.name.startswith("auto") or not paths:
-                continue
-            maps = [store.read(path, TrainingResult).result.ranks for path in paths]
-            mean = {each.code: fmean(ranks.get(each.code, 0) for ranks in maps) for each in languages}
-            found = [
-                correlation.pearson_log
-                for ranks in maps
-                if (
-                    correlation := correlate_with_bitext(
-                        {each.code: ranks.get(each.code, 0) for each in languages}, languages
-                    )
-                )
-            ]
-            r = f"{fmean(found):+.2f}" if found else "-"
-            lines.append(f"| {run.name} | {' | '.join(f'{rank:.1f}' for rank in mean.values())} | {r} |")
-        lines.append("")
-    text = "\n".join(lines) + "\n"
-    (RESULTS / "summary.md").write_text(text)
-    print(text)
-
-
-def compared(world: str, name: str, reference: str, study: Study) -> str:
-    """The difference in the average with both intervals and the verdict, made by ``lslo compare``."""
-    from lslo_cli.artifacts import store
-    from lslo_cli.artifacts.evaluations import ComparisonResult
-
-    both = [
-        seed
-        for seed in study.seeds
-        if all(
-            (RESULTS / world / f"seed-{seed}" / "runs" / run / "evaluation.json").exists()
-            for run in (name, reference)
-        )
-    ]
-    makes = RESULTS / world / "comparisons" / f"{name}-vs-{reference}.json"
-    makes.unlink(missing_ok=True)
-    seeds = ",".join(map(str, both))
-    study.lslo(
-        f"compare {name} {reference} --recipe {WORLDS[world]} --results {RESULTS} --name {world} "
-        f"--seeds {seeds} --quiet",
-        makes,
-    )
-    average = store.read(makes, ComparisonResult).result.rows[0]
-    intervals = [average.over_seeds, average.over_sentences]
-    said = "; ".join(f"{ends[0]:+.2f} to {ends[1]:+.2f}" for ends in intervals if ends)
-    return f"{average.difference:+.2f} ({said}): {average.verdict}"
-
-
 def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # before a job loads torch
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--worlds", default=",".join(WORLDS))
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
     parser.add_argument("--only", help="these runs, by name: 2-2-8-gps0.9,auto-gain")
-    parser.add_argument("--summary", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--dry-run", action="store_true")
     options = parser.parse_args()
     runs = [run for run in RUNS if not options.only or run.name in options.only.split(",")]
     seeds = [int(seed) for seed in options.seeds.split(",")]
     study = Study(options.worlds.split(","), seeds, runs, options.jobs, options.dry_run)
-    if options.summary:
-        summarise(study)
-    else:
-        study.do()
+    study.do()
 
 
 if __name__ == "__main__":
