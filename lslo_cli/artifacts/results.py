@@ -119,13 +119,19 @@ class SubspaceResult(Result):
     spectra: SpectrumTable = SpectrumTable()
     gains: dict[str, Number] = Field(default_factory=dict)
     """By language: dev loss per target token without its adapter less that with it, from and to it."""
+    gains_by_fold: dict[str, list[Number]] = Field(default_factory=dict)
+    """The same in each fold of the dev rows, where every language has text in all of them."""
     overlaps: dict[str, list[Number]] = Field(default_factory=dict)
     """By language: the cosine of its update B A with that of every language, in the order of the keys."""
 
     def estimate(self) -> Estimate:
         """What a rank map is made from."""
         return Estimate(
-            list(self.pruned.matrices("B")), self.target_ratio, self.spectra.spectra(), self.gains
+            list(self.pruned.matrices("B")),
+            self.target_ratio,
+            self.spectra.spectra(),
+            self.gains,
+            self.gains_by_fold,
         )
 
 

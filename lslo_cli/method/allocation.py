@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from statistics import fmean
 
 from lslo_cli.errors import UsageError
 from lslo_cli.method.importance import PrunedMatrix, scores_by_language
 from lslo_cli.method.languages import Language
 from lslo_cli.method.ranks import RankMap, parse_ranks
 from lslo_cli.method.sites import Site
+from lslo_cli.method.statistics import reliability
 
 CONTRAST = 4.0
 """The largest rank over the smallest, where a rule does not find one itself: the paper's 2;2;8."""
@@ -38,7 +40,9 @@ class Rule(StrEnum):
     the smallest.
     ``SPECTRUM``: the R largest squared singular values of B A over all languages and sites, each paid with
     d_in + d_out parameters; s_l ~ what language l was given.
-    ``GAIN``: s_l ~ max(0, gain_l), gain_l the loss on dev text without the adapter of l less that with it.
+    ``GAIN``: s_l ~ max(0, m + a (gain_l - m)), gain_l the loss on dev text without the adapter of l less that
+    with it, m its mean over languages, and a the reliability of gains (:func:`~.statistics.reliability`): as
+    far as they differ by chance alone, ranks are equal.
     ``MIXTURE``: the R largest values of max(0, gain_l) e_li, e_li the share of direction i in the squared
     singular values of language l: the gain of a language, direction by direction.
     """
@@ -54,23 +58,35 @@ class Rule(StrEnum):
 class Estimate:
     """A subspace estimate: matrices B after pruning to ``target_ratio``, and of their products.
 
-    ``gains`` are in nats per target token, by language. An estimate without dev text has none, and one of an
-    earlier version no spectra.
+    ``gains`` are in nats per target token, by language, and ``gains_by_fold`` the same in each fold of the
+    dev rows. An estimate without dev text has none, and one of an earlier version no folds or no spectra.
     """
 
     matrices: Sequence[PrunedMatrix]
     target_ratio: float
     spectra: Sequence[Spectrum] = ()
     gains: Mapping[str, float] = field(default_factory=dict)
+    gains_by_fold: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def languages(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(matrix.language for matrix in self.matrices))
 
     @property
+    def reliability(self) -> float:
+        """How much of the differences between gains is more than chance, 1 where there are no folds."""
+        return reliability(list(self.gains_by_fold.values())) if self.gains_by_fold else 1.0
+
+    @property
+    def expected_gains(self) -> dict[str, float]:
+        """Gains, drawn towards their mean as far as they differ by chance: m + a (gain_l - m)."""
+        mean, reliable = fmean(self.gains.values()) if self.gains else 0.0, self.reliability
+        return {code: mean + reliable * (gain - mean) for code, gain in self.gains.items()}
+
+    @property
     def best_rule(self) -> Rule:
         """The rule that is followed where none is asked for: by gain where any language has one."""
-        return Rule.GAIN if any(gain > 0 for gain in self.gains.values()) else Rule.KEPT
+        return Rule.GAIN if any(gain > 0 for gain in self.expected_gains.values()) else Rule.KEPT
 
 
 @dataclass(frozen=True)
@@ -92,7 +108,12 @@ class Allocation:
 
     @property
     def pruned(self) -> tuple[str, ...]:
-        """Languages with less than the mean share: those whose adapters gradual pruning prunes."""
+        """Languages with less than the mean share: those whose adapters gradual pruning prunes.
+
+        None where the map is flat: then nobody needs less than others.
+        """
+        if self.is_flat:
+            return ()
         mean = 1 / len(self.shares)
         return tuple(code for code, share in self.shares.items() if share < mean)
 
@@ -183,7 +204,7 @@ def _by_spectrum(estimate: Estimate, budget: int) -> dict[str, float]:
 
 
 def _by_gain(estimate: Estimate, budget: int) -> dict[str, float]:
-    return {code: max(0.0, gain) for code, gain in estimate.gains.items()}
+    return {code: max(0.0, gain) for code, gain in estimate.expected_gains.items()}
 
 
 def _by_mixture(estimate: Estimate, budget: int) -> dict[str, float]:

@@ -150,6 +150,28 @@ def verdict(over_seeds: Interval | None, over_sentences: Interval) -> Significan
     return Significance.OPEN
 
 
+def reliability(values: Sequence[Sequence[float]]) -> float:
+    """How much of the differences between rows is more than chance, from 0 to 1: Hoyt's coefficient.
+
+        a = max(0, 1 - MS_rest / MS_rows)
+
+    with the mean squares of a two-way analysis of variance without replication, rows (languages) x columns
+    (folds). What a column adds to all rows alike counts as neither. It is Cronbach's alpha, and the factor
+    that draws each row's mean towards the mean of all where rows differ at random (James and Stein). With
+    rows that do not differ it is 0. Raises ValueError for fewer than two rows or columns.
+    """
+    import numpy as np
+
+    table = np.asarray(values, dtype=float)
+    rows, columns = table.shape
+    if min(rows, columns) < 2:
+        raise ValueError(f"reliability needs two rows and columns or more, not {rows} x {columns}")
+    by_row, by_column = table.mean(axis=1, keepdims=True), table.mean(axis=0, keepdims=True)
+    between = columns * ((by_row - table.mean()) ** 2).sum() / (rows - 1)
+    rest = ((table - by_row - by_column + table.mean()) ** 2).sum() / ((rows - 1) * (columns - 1))
+    return max(0.0, float(1 - rest / between)) if between else 0.0
+
+
 def resampled_counts(sentences: int, resamples: int, seed: Sequence[int]) -> np.ndarray:
     """How often each sentence is drawn: (resamples, sentences), each row summing to ``sentences``.
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import torch
 
+from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.splits import DEV_ROWS
+from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced, Finished, Started, ignore
 from lslo_cli.nn.attach import Adapters
 from lslo_cli.tasks.setup import Setup
@@ -15,28 +18,74 @@ from lslo_cli.training.validation import Validation
 
 TASK = "switching off one language at a time"
 
+FOLDS = 4
+"""Parts of the dev rows in which gains are measured apart, to tell chance from differences of languages."""
 
-def dev_gains(setup: Setup, adapters: Adapters) -> dict[str, float]:
+
+@dataclass(frozen=True)
+class DevGains:
+    """Gains in nats per target token by language: over all dev rows, and in each fold of them.
+
+    ``by_fold`` is empty where some language has no text in some fold.
+    """
+
+    by_language: dict[str, float] = field(default_factory=dict)
+    by_fold: dict[str, list[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What the adapter of a language saves in some text, summed over target tokens, and their number."""
+
+    saved: float
+    tokens: int
+
+
+def dev_gains(setup: Setup, adapters: Adapters) -> DevGains:
     """By language: loss on the dev rows without its adapter less that with it, in nats per target token.
 
     Over the directions from and to the language, all other adapters in place: two forward passes of these.
     Empty where the recipe has no dev rows.
     """
     if not setup.recipe.data.dev_rows:
-        return {}
+        return DevGains()
     corpus = setup.corpus(DEV_ROWS)
-    gains = {}
+    folds = [_fold(corpus, number) for number in range(FOLDS)]
+    measured = {}
     setup.on_event(Started(TASK, len(setup.codes), "languages"))
     for number, code in enumerate(setup.codes, start=1):
-        named = [direction for direction in setup.directions if code in (direction.src, direction.tgt)]
-        batches = setup.batches(corpus, named)
-        loss = Validation(setup.base, batches, setup.accelerator, ignore, adapters.route)
-        with_adapter = loss.measure()
-        with switched_off(adapters, code):
-            gains[code] = loss.measure() - with_adapter
+        try:
+            measured[code] = [_measured(setup, adapters, code, fold) for fold in folds]
+        except InputError:  # no text in some fold
+            measured[code] = [_measured(setup, adapters, code, corpus)]
         setup.on_event(Advanced(TASK, number))
     setup.on_event(Finished(TASK))
-    return gains
+    by_language = {
+        code: sum(part.saved for part in parts) / sum(part.tokens for part in parts)
+        for code, parts in measured.items()
+    }
+    if any(len(parts) < FOLDS for parts in measured.values()):
+        return DevGains(by_language)
+    return DevGains(
+        by_language,
+        {code: [part.saved / part.tokens for part in parts] for code, parts in measured.items()},
+    )
+
+
+def _fold(corpus: Corpus, number: int) -> Corpus:
+    """Every fourth row of each section."""
+    return Corpus(tuple(each.select(range(number, len(each), FOLDS)) for each in corpus.sections))
+
+
+def _measured(setup: Setup, adapters: Adapters, code: str, corpus: Corpus) -> _Measured:
+    """What a language's adapter saves. Raises InputError where the language has no text in the corpus."""
+    named = [direction for direction in setup.directions if code in (direction.src, direction.tgt)]
+    batches = setup.batches(corpus, named)
+    loss = Validation(setup.base, batches, setup.accelerator, ignore, adapters.route)
+    with_adapter, tokens = loss.totals()
+    with switched_off(adapters, code):
+        without, _ = loss.totals()
+    return _Measured(without - with_adapter, tokens)
 
 
 @contextmanager

@@ -82,7 +82,8 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
     history = fit.run(setup.resume)
     left = matrices()
     pruned = [matrix for matrix, _ in left]
-    found = Estimate(pruned, stage.target_ratio, list(spectra(adapters)), dev_gains(setup, adapters))
+    gains = dev_gains(setup, adapters)
+    found = Estimate(pruned, stage.target_ratio, list(spectra(adapters)), gains.by_language, gains.by_fold)
     return SubspaceResult(
         pool=stage.pool,
         rank=stage.rank,
@@ -93,6 +94,7 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
         ranks=dict(allocate(found, round(stage.mean_rank * len(setup.codes))).ranks),
         history=history,
         spectra=SpectrumTable.of(found.spectra),
-        gains=dict(found.gains),
+        gains=gains.by_language,
+        gains_by_fold=gains.by_fold,
         overlaps=overlaps(adapters),
     )

@@ -47,11 +47,16 @@ class Validation(Callback):
     def metrics(self) -> dict[str, float]:
         return {"dev/loss": self.losses[-1]} if self.losses else {}
 
-    @torch.no_grad()
     def measure(self) -> float:
         """The mean loss per token as the model stands."""
+        loss, tokens = self.totals()
+        return loss / tokens
+
+    @torch.no_grad()
+    def totals(self) -> tuple[float, int]:
+        """The loss as the model stands, summed over tokens, and their number."""
         self._objective.eval()
-        loss = tokens = 0.0
+        loss, tokens = 0.0, 0
         for batch in self._batches:
             batch = batch.to(self._accelerator.device)
             routed = (
@@ -60,7 +65,7 @@ class Validation(Callback):
             with self._accelerator.autocast(), routed:
                 loss += float(self._objective(batch))
             tokens += batch.tokens
-        return loss / tokens
+        return loss, tokens
 
     def state_dict(self) -> dict[str, Any]:
         return {"losses": self.losses}

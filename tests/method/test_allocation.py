@@ -11,11 +11,11 @@ from lslo_cli.method.sites import Site
 SITE, OTHER = Site.parse("encoder.1.q"), Site.parse("decoder.2.fc1")
 
 
-def estimate(pruned, spectra=None, gains=None, site=SITE):
+def estimate(pruned, spectra=None, gains=None, site=SITE, folds=None):
     """Of each language so many of 100 entries pruned, with singular values at one site."""
     matrices = [PrunedMatrix(site, code, count, 100) for code, count in pruned.items()]
     found = [Spectrum(site, code, 32, values) for code, values in (spectra or {}).items()]
-    return Estimate(matrices, 0.7, found, gains or {})
+    return Estimate(matrices, 0.7, found, gains or {}, folds or {})
 
 
 def test_by_sign_there_are_two_levels_one_to_four():
@@ -60,6 +60,41 @@ def test_by_gain_a_language_that_gains_nothing_gets_nothing():
     divided = allocate(found, 8)
     assert (divided.rule, divided.ranks) == (Rule.GAIN, {"a": 0, "b": 2, "c": 6})
     assert divided.rank_map.by_language == {"b": 2, "c": 6}
+
+
+def test_gains_that_differ_by_chance_alone_give_equal_ranks_and_nobody_is_pruned():
+    folds = {"a": [0.1, 0.5], "b": [0.5, 0.1], "c": [0.2, 0.3]}
+    found = estimate(dict.fromkeys("abc", 70), gains={"a": 0.3, "b": 0.1, "c": 0.25}, folds=folds)
+    divided = allocate(found, 12, Rule.GAIN)
+    assert found.reliability == 0
+    assert divided.ranks == {"a": 4, "b": 4, "c": 4}
+    assert divided.is_flat and divided.pruned == ()
+
+
+def test_gains_that_differ_in_every_fold_alike_are_taken_as_they_are():
+    folds = {"a": [0.1, 0.2], "b": [0.3, 0.4], "c": [0.7, 0.8]}  # a column adds the same to all
+    found = estimate(dict.fromkeys("abc", 70), gains={"a": 0.1, "b": 0.3, "c": 0.8}, folds=folds)
+    assert found.reliability == pytest.approx(1)
+    assert found.expected_gains == pytest.approx(found.gains)
+    assert allocate(found, 12).ranks == {"a": 1, "b": 3, "c": 8}
+
+
+def test_gains_are_drawn_to_their_mean_by_what_is_chance():
+    folds = {"a": [0.0, 0.2], "b": [0.3, 0.3], "c": [0.8, 0.6]}
+    found = estimate(dict.fromkeys("abc", 70), gains={"a": 0.1, "b": 0.3, "c": 0.7}, folds=folds)
+    # Rows have means 0.1, 0.3, 0.7 and columns equal ones: MS_rows 2 x 0.28/3, MS_rest 0.04/2.
+    reliable = 1 - 0.02 / (2 * 0.28 / 3)
+    assert found.reliability == pytest.approx(reliable)
+    mean = 1.1 / 3
+    assert found.expected_gains["c"] == pytest.approx(mean + reliable * (0.7 - mean))
+
+
+def test_where_no_gain_is_left_ranks_follow_what_was_kept():
+    found = estimate(
+        {"a": 80, "b": 60}, gains={"a": 0.1, "b": -0.3}, folds={"a": [0.5, -0.3], "b": [-0.6, 0.0]}
+    )
+    assert found.reliability == 0 and found.best_rule is Rule.KEPT
+    assert allocate(found, 5).ranks == {"a": 1, "b": 4}
 
 
 def test_a_mixture_divides_gains_by_direction():

@@ -17,6 +17,7 @@ from lslo_cli.method.statistics import (
     interval_over_seeds,
     interval_over_sentences,
     p_value_of_pearson,
+    reliability,
     resampled_counts,
     verdict,
 )
@@ -187,3 +188,24 @@ def test_bleu_of_sums_is_sacrebleus():
         for matched, total, ours, theirs in cases
     ]
     assert bleu(table) == pytest.approx(expected, abs=1e-9)
+
+
+def test_reliability_is_that_of_a_two_way_analysis_of_variance():
+    table = np.random.default_rng(3).normal(size=(7, 4)) + np.arange(7)[:, None] + np.array([0, 5, -2, 1])
+    rows, columns = table.mean(axis=1), table.mean(axis=0)
+    between = sum((row - table.mean()) ** 2 for row in rows) * 4 / 6
+    rest = sum(
+        (table[i, j] - rows[i] - columns[j] + table.mean()) ** 2 for i in range(7) for j in range(4)
+    ) / (6 * 3)
+    assert reliability(table) == pytest.approx(1 - rest / between)
+    assert reliability(table + np.array([9, 0, 0, 3])) == pytest.approx(reliability(table))
+    # Cronbach's alpha, from the variances of columns and of sums.
+    variances = table.var(axis=0, ddof=1).sum() / table.sum(axis=1).var(ddof=1)
+    assert reliability(table) == pytest.approx(4 / 3 * (1 - variances))
+
+
+def test_rows_that_differ_by_chance_alone_are_not_reliable():
+    assert reliability([[0, 1], [1, 0], [0.5, 0.5]]) == 0
+    assert reliability([[1, 2], [1, 2]]) == 0
+    with pytest.raises(ValueError, match="not 1 x 2"):
+        reliability([[1, 2]])

@@ -139,6 +139,15 @@ def test_a_gain_is_what_the_loss_on_dev_rows_loses_by_the_adapter(setup):
         adapter.matrices(stage.codes.index("qka"))["B"].zero_()
     assert result.gains["qka"] == pytest.approx(loss.measure() - with_adapter, abs=1e-6)
     assert result.gains["qka"] != 0
+    assert {len(folds) for folds in result.gains_by_fold.values()} == {4}
+    assert min(result.gains_by_fold["qka"]) < result.gains["qka"] < max(result.gains_by_fold["qka"])
+
+
+def test_gains_have_no_folds_where_dev_rows_are_too_few_for_them(setup):
+    result = estimate(setup(**{"data.dev_rows": 3}), paper(2, 2))
+    assert len(result.gains) == 4
+    assert result.gains_by_fold == {}
+    assert result.estimate().reliability == 1
 
 
 def test_measuring_gains_leaves_the_estimate_as_it_was(setup, estimates):

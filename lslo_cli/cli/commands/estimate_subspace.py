@@ -120,6 +120,11 @@ def show_ranks(result: SubspaceResult, languages: Sequence[LanguageRecord]) -> N
             for row, language in zip(rows, languages, strict=True)
         ]
     console.show_table("Importance score (eq. 6) and estimated rank", columns, rows, names=2)
+    if result.gains_by_fold:
+        reliable = result.estimate().reliability
+        console.show_facts(
+            [("reliability of gains", f"{reliable:.2f}: the part of their differences that is not chance")]
+        )
     if any(language.resource is Resource.UNLABELLED for language in languages):
         console.show_facts([("classes by need, for reports", f"--resource {classes_by_need(result)}")])
 
