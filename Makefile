@@ -10,10 +10,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
 
-# Nothing of an environment that is active around this one may leak into it.
+# Keep an active environment from leaking into this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIRE_VIRTUALENV
 
-# An environment without a working interpreter, or from before the checkout was copied or moved, is made anew.
+# Recreate an environment without a working interpreter, or one made before the checkout was copied or moved.
 ifneq ($(shell $(BIN)/python -c "" 2>/dev/null && cat .venv/place 2>/dev/null),$(CURDIR))
 .PHONY: .venv/place
 endif

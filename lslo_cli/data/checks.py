@@ -1,4 +1,4 @@
-"""Is this text fit to train and test on? Counts and findings over the splits of a data set."""
+"""Check that text is fit to train and test on: counts and findings over the splits of a data set."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
 
 TASK = "checking"
 PUBLISHED = Base()
-"""Any published model."""
+"""Stands for any published model."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """A split as far as it could be read."""
+    """A split, as far as it can be read."""
 
     name: str
     path: Path
@@ -61,11 +61,11 @@ def check_data(
 ) -> DataCheckResult:
     """Examine parallel text.
 
-    ``languages`` are model codes, None for all that are there. ``split`` None takes every split, and looks
-    for the lines of each in those before it. ``against`` is test text whose lines should not occur here: a
-    folder, a file, or a split in one (``data/flores101/devtest``). ``base`` is the model that is to read it.
+    ``languages`` are model codes, None for all languages found. ``split`` None takes every split, and looks
+    for the lines of each in the splits before it. ``against`` is test text whose lines should not occur here:
+    a folder, a file, or a split in one (``data/flores101/devtest``). ``base`` is the model that will read it.
 
-    Raises InputError where there is nothing to examine: no data, no such split, half of a bitext.
+    Raises InputError if there is nothing to examine: no data, no such split, or only one side of a bitext.
     """
     splits = read_splits(path, languages, split)
     tests = _read_against(against, languages) if against else []
@@ -97,7 +97,7 @@ def check_data(
 
 
 def read_splits(path: Path, languages: Sequence[str] | None, split: str | None) -> list[Split]:
-    """One split or every one of ``path``; text without splits is one, with the name of its folder."""
+    """One split or all splits of ``path``; text without splits is one, named after its folder."""
     names: Sequence[str | None] = [split] if split else find_splits(path) or [None]
     read = []
     for each in names:
@@ -108,7 +108,7 @@ def read_splits(path: Path, languages: Sequence[str] | None, split: str | None) 
 
 
 def _read_against(path: Path, languages: Sequence[str] | None) -> list[Split]:
-    """The splits of ``path``, or where it does not exist the one that its last part names."""
+    """The splits of ``path``, or if it does not exist, the split that its last part names."""
     if path.exists():
         return [Split(str(path), path, each.sections) for each in read_splits(path, languages, None)]
     return [Split(str(path), path, each.sections) for each in read_splits(path.parent, languages, path.name)]
@@ -132,9 +132,9 @@ def _languages_missing(split: Split, codes: Sequence[str]) -> Iterable[DataFindi
 
 
 def _languages_alone(split: Split, check: SplitCheck) -> Iterable[DataFinding]:
-    """Languages of which no sentence has a counterpart, and pairs without a sentence."""
+    """Findings on languages without any sentence pair, and on pairs of languages without one."""
     if len(split.languages) < 2 or any(section.is_broken for section in split.sections):
-        return  # said already
+        return  # reported already
     paired = {code for pair in check.pairs if pair.rows for code in pair.languages}
     for language in split.languages:
         if language not in paired:

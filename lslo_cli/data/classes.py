@@ -1,4 +1,4 @@
-"""Resource classes by the size of a user's own text, for languages whose class nobody published."""
+"""Resource classes by the size of the user's text, for languages without a published class."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lslo_cli.recipe import Classes, LanguageEntry, Recipe
 
 
 def with_classes(recipe: Recipe) -> Recipe:
-    """The recipe with a class for every language that has none, where it asks for those of the text.
+    """The recipe with a class for every language without one, if it asks for classes from the text.
 
-    A language's size is the number of rows of the training text in which it and another of the experiment's
-    languages are there. Raises what reading the text raises.
+    A language's size is the number of rows of the training text that have it and another of the experiment's
+    languages. Raises what reading the text raises.
     """
     known = recipe.known_languages()
     codes = language_codes(recipe.langs, known, recipe.language_sets(), recipe.new_languages)
@@ -33,5 +33,5 @@ def with_classes(recipe: Recipe) -> Recipe:
 
 
 def class_of(pairs: int) -> Resource:
-    """The class of a language with so many sentence pairs, by FLORES-101's thresholds."""
+    """The class of a language with ``pairs`` sentence pairs, by FLORES-101's thresholds."""
     return next((resource for resource, above in THRESHOLDS.items() if pairs > above), Resource.VERY_LOW)

@@ -10,17 +10,17 @@ from lslo_cli.method.codes import FLORES_CODES, NTREX_CODES, ONLY_FLORES_200, is
 from lslo_cli.method.vocabularies import M2M_124
 
 OTHER_VARIETIES = {"ff": ("fuc", "Pulaar")}
-"""Model code -> (file code, name) of a variety that NTREX-128 has instead, and that is not taken for it."""
+"""Model code -> (file code, name) of a variety that NTREX-128 has instead, which is not used for it."""
 
 _CODE = re.compile("[a-z]{2,3}([_-](simpl|trad)|([_-][A-Z][a-z]{3})?([_-]([A-Z]{2}|[0-9]{3}))?)")
 _COLUMNS = {"id", "url", "src", "tgt", "trg", "ref", "hyp", "doc", "row", "num", "key"}
 _EXTENSIONS = {"txt", "tok", "bpe", "tmx", "xlf", "ods", "zip", "tar", "tgz", "zst", "xz"}
 _NOT_CODES = _COLUMNS | _EXTENSIONS
-"""Columns and extensions that are found beside text; Indonesian under ``id`` has to be asked for by name."""
+"""Columns and extensions common beside text; Indonesian as ``id`` must be requested by name."""
 
 
 def flores101_code(code: str) -> str:
-    """The name of a language's FLORES-101 files: ``nob`` for ``no``; an unmapped code is its own."""
+    """The code in a language's FLORES-101 files: ``nob`` for ``no``; an unmapped code is unchanged."""
     return file_codes(code)[0]
 
 
@@ -38,7 +38,7 @@ def file_codes(code: str) -> tuple[str, ...]:
 def is_language_code(name: str) -> bool:
     """Whether a name is in the tables or has the form of a code: ``EN``, ``wol_Latn``, ``qta``.
 
-    ``keys`` is none, nor is ``en-fr``, rather a pair of languages than the English of France.
+    ``keys`` is not, nor is ``en-fr``, which is a pair of languages rather than the English of France.
     """
     first, _, second = name.partition("-")
     if name.lower() in _NOT_CODES or (second in M2M_124 and name not in (f"{first}-{first}", "pt-br")):
@@ -47,7 +47,7 @@ def is_language_code(name: str) -> bool:
 
 
 def check_known(codes: Iterable[str], known: Collection[str], name: str) -> None:
-    """Raise InputError where the base ``name``, which knows ``known``, lacks some, naming all of them."""
+    """Raise InputError if the base ``name``, which knows ``known``, lacks some codes, naming them all."""
     missing = [code for code in codes if code not in known]
     if missing:
         raise InputError(
@@ -58,7 +58,7 @@ def check_known(codes: Iterable[str], known: Collection[str], name: str) -> None
 
 
 def check_new_languages(relatives: Mapping[str, str], known: Collection[str], name: str) -> None:
-    """Raise UsageError where the base ``name`` knows a new language, or does not know its relative.
+    """Raise UsageError if the base ``name`` knows a new language, or does not know its relative.
 
     ``relatives`` are the new languages, each with its relative; ``known`` are those of the base.
     """

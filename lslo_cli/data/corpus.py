@@ -1,4 +1,4 @@
-"""Parallel text in many languages: sections of aligned rows, with gaps, and how to load and divide them."""
+"""Parallel text in many languages: sections of aligned rows with gaps; loading and dividing them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from lslo_cli.method.languages import Direction
 class CorpusSection:
     """Rows in which every sentence is a translation of the others; an empty sentence is a gap.
 
-    ``text`` holds one list per language, all of one length. ``numbers`` are those of the rows in the files
-    that they come from, counted from 1, where they are not all rows of these.
+    ``text`` holds one list per language, all of the same length. ``numbers`` are the rows' numbers in their
+    files, counted from 1, if the section does not have all rows of these.
     """
 
     name: str
@@ -57,7 +57,7 @@ class CorpusSection:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Sections of parallel text: FLORES is one with all languages, the bitext of a pair one with two."""
+    """Sections of parallel text: FLORES is one section with all languages, a pair's bitext one with two."""
 
     sections: tuple[CorpusSection, ...]
 
@@ -141,12 +141,12 @@ def load_corpus(path: Path | str, languages: Sequence[str], split: str | None = 
     """Load the text of ``languages`` (model codes) from a folder or file; the layout is detected.
 
     ``split`` picks a subfolder (``dev/``), a file (``train.tsv``), a prefix (``train.en-wo.en``) or an
-    extension (``eng.dev``); None reads everything, unless there are several splits. Sections in which fewer
-    than two of the languages occur have nothing to translate and are left out. :mod:`lslo_cli.data.layouts`
-    lists the layouts.
+    extension (``eng.dev``); None reads everything, unless there are several splits. Sections with fewer than
+    two of the languages have nothing to translate and are left out. :mod:`lslo_cli.data.layouts` lists the
+    layouts.
 
-    Raises InputError for a missing folder or split, a language without parallel text (listing what is
-    there), unequal line counts, and files that are empty, malformed or not UTF-8.
+    Raises InputError for a missing folder or split, a language without parallel text (listing what was
+    found), unequal line counts, and files that are empty, malformed or not UTF-8.
     """
     path = Path(path)
     found = find_sections(path, languages, split)
@@ -164,9 +164,9 @@ def load_corpus(path: Path | str, languages: Sequence[str], split: str | None = 
 
 
 def split_off(corpus: Corpus, rows: int, seed: int) -> tuple[Corpus, Corpus]:
-    """Divide a corpus into (train, held out): ``rows`` rows of each section, yet at most a tenth of it.
+    """Divide a corpus into (train, held out): ``rows`` rows of each section, but at most a tenth of it.
 
-    Raises InputError where no section has the ten rows that one held-out row takes.
+    Raises InputError if no section has ten rows, the fewest for one held-out row.
     """
     train, held_out = [], []
     for index, section in enumerate(corpus.sections):
@@ -186,11 +186,11 @@ def split_off(corpus: Corpus, rows: int, seed: int) -> tuple[Corpus, Corpus]:
 def hold_out(corpus: Corpus, rows: int, seed: int, spared: int | None = None) -> tuple[Corpus, Corpus]:
     """Divide a corpus into (train, test): ``rows`` rows of each section drawn by ``seed``.
 
-    No sentence of the test rows occurs twice among them, and none in what is left for training, apart from
-    case and spaces: rows that share one are left out of it. Raises InputError where a section has too few.
+    No sentence of the test rows, compared without case and spaces, occurs twice among them or in the training
+    rows: rows that share one are left out of training. Raises InputError if a section has too few rows.
 
-    The first ``spared`` rows of each section, and what shares a sentence with them, are drawn only where the
-    others do not suffice: who trains on no more than these rows then loses none of them.
+    The first ``spared`` rows of each section, and rows that share a sentence with them, are drawn only if the
+    others do not suffice, so that training on no more than these rows loses none of them.
     """
     head = corpus.limit(spared or 0)
     used = {
@@ -224,7 +224,7 @@ def hold_out(corpus: Corpus, rows: int, seed: int, spared: int | None = None) ->
 
 
 def _sentences(section: CorpusSection, row: int) -> set[tuple[str, str]]:
-    """The language and the sentence of every cell of a row that is no gap."""
+    """The language and the sentence of every cell of a row that is not a gap."""
     return {(code, normalise(lines[row])) for code, lines in section.text.items() if lines[row]}
 
 

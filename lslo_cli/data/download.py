@@ -1,4 +1,4 @@
-"""Downloading a file over HTTP such that an interrupted download goes on where it stopped."""
+"""Downloading a file over HTTP, resuming an interrupted download."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
 
 PATIENCE = 60
-"""Seconds that a server may be silent."""
+"""Seconds of silence allowed to a server."""
 CHUNK = 1 << 18
 AGAIN = "run the same line again: it goes on where it stopped"
 
 
 def download(url: str, partial: Path, on_event: OnEvent = ignore, *, largest: int) -> None:
-    """Get ``url`` into ``partial``, asking only for the bytes that this file does not have yet.
+    """Download ``url`` to ``partial``, requesting only the bytes that this file does not have yet.
 
-    What has arrived stays there when the connection breaks. Raises UsageError for an address that is not
-    http(s), and InputError where the server cannot be reached or answers with an error, the file ends too
-    early or has more than ``largest`` bytes, or ``partial`` cannot be written.
+    What has arrived is kept if the connection breaks. Raises UsageError for an address that is not http(s),
+    and InputError if the server cannot be reached or answers with an error, if the file ends too early or has
+    more than ``largest`` bytes, or if ``partial`` cannot be written.
     """
     if not url.startswith(("https://", "http://")):
         raise UsageError(f"'{url}' is no web address", "give one that starts with https://")
@@ -34,7 +34,7 @@ def download(url: str, partial: Path, on_event: OnEvent = ignore, *, largest: in
     if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         response.close()
         if _extent(response) == (0, have):
-            return  # all of it is here
+            return  # the file is complete
         response = _open(url, 0)
     with response:
         start, total = _extent(response)
@@ -68,7 +68,7 @@ def _too_large(url: str, largest: int) -> InputError:
 
 
 def _open(url: str, have: int) -> HTTPResponse | HTTPError:
-    """Ask for what follows the first ``have`` bytes; an answer that there is nothing is an answer."""
+    """Request what follows the first ``have`` bytes; "range not satisfiable" is returned, not raised."""
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -92,7 +92,7 @@ def _open(url: str, have: int) -> HTTPResponse | HTTPError:
 
 
 def _extent(response: HTTPResponse | HTTPError) -> tuple[int, int | None]:
-    """Where in the file an answer begins, and the size of the whole; None where the server does not say."""
+    """The position in the file at which a response begins, and the size of the file, None if unknown."""
     if content_range := re.fullmatch(
         r"bytes (?:(\d+)-\d+|\*)/(\d+)", response.headers.get("Content-Range", "")
     ):

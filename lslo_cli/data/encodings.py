@@ -1,4 +1,4 @@
-"""In which encoding text that is not UTF-8 may be: by its bytes, and by the language of its file's name."""
+"""Guess the encoding of text that is not UTF-8, by its bytes and by the language in its file's name."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _BY_LANGUAGE = {
     "euc-kr": "ko",
 }
 _USUAL = {code: encoding for encoding, codes in _BY_LANGUAGE.items() for code in codes.split()}
-"""The encoding that was usual for a language before UTF-8, where it is not Western Europe's."""
+"""The usual encoding of a language before UTF-8, if it is not Western Europe's."""
 
 _ONLY_CP1252 = re.compile("[\udc80-\udc9f]")
-"""Bytes that Latin-1 gives to control characters and cp1252 to quotes and dashes."""
+"""Bytes that are control characters in Latin-1, and quotes and dashes in cp1252."""
 
 
 def wide_encoding(data: bytes) -> str | None:
-    """UTF-16 or UTF-32, as iconv calls it, where a mark or zeros tell of it; None for anything else."""
+    """UTF-16 or UTF-32, by iconv's name, judging by a byte order mark or zeros; None for anything else."""
     if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -44,7 +44,7 @@ def wide_encoding(data: bytes) -> str | None:
 
 
 def in_place(command: str, path: Path) -> str:
-    """The line that replaces a file by what ``command`` makes of it, packed again if it is gzip."""
+    """The command line that replaces a file by the output of ``command``, compressed again if it is gzip."""
     name, new = shlex.quote(str(path)), shlex.quote(f"{path}.new")
     if path.suffix == ".gz":
         return f"`gunzip -c {name} | {command} | gzip > {new} && mv {new} {name}`"
@@ -52,7 +52,7 @@ def in_place(command: str, path: Path) -> str:
 
 
 def likely_conversion(data: bytes, path: Path) -> str:
-    """The line that converts ``data``, the content of ``path``, and for which text it is meant.
+    """The command line that converts ``data``, the content of ``path``, with the text it is meant for.
 
     cp1252 has quotes and dashes where Latin-1 has control characters.
     """

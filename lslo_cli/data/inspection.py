@@ -1,4 +1,4 @@
-"""Reading sections to examine them: what stops the readers is noted, and reading goes on."""
+"""Reading sections to examine them: errors of the readers are recorded, and reading continues."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PIVOT = "en"
 
 @dataclass(frozen=True)
 class Inspected:
-    """A section as far as it could be read.
+    """A section, as far as it can be read.
 
     ``text`` lacks languages whose file cannot be read at all, and its lists may differ in length. ``crlf``
     counts lines that end with CR LF.
@@ -45,7 +45,7 @@ class Inspected:
         return PIVOT if PIVOT in self.text else next(iter(self.text), "")
 
     def name(self, language: str) -> str:
-        """What the section calls a language: ``zho_simpl`` for ``zh``."""
+        """The section's name for a language: ``zho_simpl`` for ``zh``."""
         return name_of_each([language], self.found.codes)[language]
 
     def place(self, language: str, row: int) -> str:
@@ -70,7 +70,7 @@ class _Reader:
         self.found(Severity.PROBLEM, Check.FILE, f"{error.message}; {error.hint}")
 
     def bytes_of(self, path: Path) -> bytes:
-        """The content of a file, empty where there is none."""
+        """The content of a file; empty if it cannot be read."""
         try:
             return read_bytes(path)
         except InputError as error:
@@ -78,7 +78,7 @@ class _Reader:
             return b""
 
     def lines_of(self, data: bytes, path: Path) -> list[str]:
-        """The lines of a file, with U+FFFD for what is no UTF-8; none where it is no text at all."""
+        """The lines of a file, with U+FFFD for invalid UTF-8; empty if it is not text at all."""
         if not data:
             return []
         try:
@@ -88,7 +88,7 @@ class _Reader:
             return [] if b"\0" in data else split_lines(data.decode("utf-8", errors="replace"))
 
     def table(self, found: Found) -> Text:
-        """The text of a table; none where a row of it does not parse."""
+        """The text of a table; empty if a row of it does not parse."""
         try:
             return found.read()
         except InputError as error:
@@ -120,7 +120,7 @@ def inspect(found: Found, split: str) -> Inspected:
 
 
 def _compare_lengths(reader: _Reader, found: Found, text: Text) -> None:
-    """Report files that have another number of lines than most."""
+    """Report files whose number of lines differs from that of most files."""
     counts = Counter(len(lines) for lines in text.values())
     if len(counts) > 1:
         usual, files = counts.most_common(1)[0]
@@ -132,7 +132,7 @@ def _compare_lengths(reader: _Reader, found: Found, text: Text) -> None:
 
 
 def _compare_ends(reader: _Reader, found: Found, data: Mapping[str, bytes]) -> None:
-    """Report files whose last line has no end, where other files have one."""
+    """Report files without a final newline if other files have one."""
     cut = [found.files[language] for language, content in data.items() if not content.endswith(b"\n")]
     if 0 < len(cut) < len(data):
         names = ", ".join(path.name for path in cut)

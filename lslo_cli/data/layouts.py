@@ -1,4 +1,4 @@
-"""Where parallel text lies on disk: finds the sections of a corpus.
+"""The layouts of parallel text on disk: find the sections of a corpus.
 
 A section is a run of rows in which every language has a sentence or a gap. Known layouts, each of them
 also inside a folder named after a split:
@@ -31,11 +31,11 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.codes import model_code
 
 DEPTH = 2
-"""Folders inside folders in which sections are looked for: ``corpora/bible/dev``."""
+"""How deep to look for sections in nested folders: ``corpora/bible/dev``."""
 
 
 class Found(NamedTuple):
-    """A section on disk: where the text of each requested language is, and the codes of all that are there.
+    """A section on disk: the file of each requested language, and the codes of all languages found.
 
     ``files`` has one file per language, or the same table for all.
     """
@@ -46,7 +46,7 @@ class Found(NamedTuple):
 
     @property
     def table(self) -> Path | None:
-        """The table that holds the section, or None where it is line-aligned files."""
+        """The table that holds the section, or None for line-aligned files."""
         path = next(iter(self.files.values()), None)
         return path if path and is_table(path) else None
 
@@ -58,9 +58,9 @@ class Found(NamedTuple):
 
 
 def find_sections(path: Path, languages: Sequence[str] | None, split: str | None) -> list[Found]:
-    """Find what ``path``, a file or folder, holds for a split; ``languages`` None: all that look like one.
+    """The sections of a split in ``path``, a file or folder; ``languages`` None: all that look like codes.
 
-    Raises InputError where nothing is there, the split is not, or one must be chosen.
+    Raises InputError if nothing is there, if there is no such split, or if a split must be chosen.
     """
     if path.is_file() and is_table(path):
         if split not in (None, plain(path).stem):
@@ -115,9 +115,9 @@ def _of_split(folder: Path, languages: Sequence[str] | None, split: str) -> list
 
 
 def _split_in(folder: Path, languages: Sequence[str] | None, split: str) -> list[Found] | None:
-    """The sections of a split right in a folder; None where it has no such split.
+    """The sections of a split directly in a folder; None if it has no such split.
 
-    Raises InputError where two places hold text of it.
+    Raises InputError if two places hold its text.
     """
     places: dict[Path, list[Found]] = {}
     if (folder / split).is_dir():
@@ -135,7 +135,7 @@ def _split_in(folder: Path, languages: Sequence[str] | None, split: str) -> list
 
 
 def _folder(folder: Path, languages: Sequence[str] | None, depth: int = DEPTH) -> list[Found]:
-    """The sections of a folder, or else of its folders, with their names before."""
+    """The sections of a folder, or else of its subfolders, prefixed with their names."""
     sections = _in_folder(folder, languages)
     if not depth or any(len(section.files) > 1 for section in sections):
         return sections
@@ -166,7 +166,7 @@ def _table(path: Path, languages: Sequence[str] | None) -> Found:
 
 
 def _refuse_twins(languages: Sequence[str] | None, names: Mapping[str, object]) -> None:
-    """Raise InputError where two names, each with what it stands at, are one language's."""
+    """Raise InputError if two of the names, given with their places, are of the same language."""
     for language, first in name_of_each(languages, names).items():
         twins = [name for name in names if model_code(name) == model_code(language)]
         if len(twins) > 1:
@@ -188,7 +188,7 @@ def _aligned(folder: Path, files: Sequence[Path], languages: Sequence[str] | Non
                 )
             by_extension[extension][code] = path
     wanted = {extension: name_of_each(languages, paths) for extension, paths in by_extension.items()}
-    # Where no language was named, a lone run.sh or doc.md only looks like one.
+    # If no language was named, a lone run.sh or doc.md only looks like one.
     fewest = 1 if languages is not None else 2
     used = [extension for extension, names in wanted.items() if len(names) >= fewest]
     if len(used) > 1:
@@ -228,7 +228,7 @@ def _bitext(files: Sequence[Path], languages: Sequence[str] | None) -> list[Foun
 
 
 def require_text(path: Path, languages: Sequence[str], sections: Sequence[Found]) -> None:
-    """Raise InputError for languages that no section names, saying what was tried and what is there."""
+    """Raise InputError for languages that no section names, listing the names tried and those found."""
     there = sorted({code for section in sections for code in section.codes})
     absent = [language for language in languages if not name_of_each([language], there)]
     if not absent:
@@ -252,7 +252,7 @@ def require_text(path: Path, languages: Sequence[str], sections: Sequence[Found]
 
 
 def explain_unread(path: Path) -> tuple[str, str]:
-    """What is there where no language was found, and what would make it a layout."""
+    """A description of text in which no language was found, and a hint for turning it into a layout."""
     folders = [path, *_folders(path)] if path.is_dir() else []
     files = [file for folder in folders for file in _files(folder)] or [path]
     languages = [folder for folder in folders if is_language_code(folder.name) and _files(folder)]

@@ -7,26 +7,26 @@ from collections.abc import Sequence
 import numpy as np
 
 FEWEST_ROWS = 20
-"""Sentence pairs from which a spread of lengths can be estimated."""
+"""The fewest sentence pairs for estimating the spread of lengths."""
 FARTHEST = 5.0
 """Robust standard deviations from the usual length beyond which a line is an outlier.
 
-Of the 997 sentences of FLORES-101's dev split it leaves 0 to 4 outside, by language.
+Of the 997 sentences of FLORES-101's dev split, 0 to 4 are outliers, depending on the language.
 """
 LEAST_SPREAD = 0.5
-"""For text in which every translation has the same length, and its spread is 0."""
+"""The smallest spread, for text in which all translations have the same length."""
 
 _MAD = 1.4826
 """Median absolute deviation to standard deviation, for a normal distribution."""
 
 
 def length_outliers(pivot: Sequence[str], lines: Sequence[str]) -> list[int]:
-    """Rows in which a line is far shorter or longer than its counterpart in ``pivot`` lets expect.
+    """Rows in which a line is far shorter or longer than expected from its counterpart in ``pivot``.
 
     Gale and Church (1993): with l_p and l characters, delta = (l - c l_p) / sqrt((c l_p + l) / 2) is about
     normal with mean 0 when the two are translations. Here c is the median of l / l_p, and the spread s is
-    1.4826 times the median of abs(delta), so that outliers do not hide themselves; a row is one where
-    abs(delta) > 5 s. Gaps are left out, and fewer than 20 rows have no outliers.
+    1.4826 times the median of abs(delta), so that outliers do not hide themselves; outliers have abs(delta) >
+    5 s. Gaps are left out, and fewer than 20 rows have no outliers.
     """
     rows = [row for row, (a, b) in enumerate(zip(pivot, lines, strict=True)) if a and b]
     if len(rows) < FEWEST_ROWS:

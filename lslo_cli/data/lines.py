@@ -1,6 +1,6 @@
-"""What can be seen in lines of parallel text without knowing the languages.
+"""Checks of lines of parallel text that need no knowledge of the languages.
 
-Every function takes lines and gives row numbers, counted from 0, or counts.
+Every function takes lines and returns row numbers, counted from 0, or counts.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ Same = dict[tuple[str, str], list[int]]
 """Rows in which two languages have the same line, by pair."""
 
 SHORTEST = 20
-"""Characters from which a line that equals its translation is suspicious: names and numbers often do."""
+"""Length in characters from which a line equal to its translation is suspicious; names are often equal."""
 
 _DAMAGED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd]")
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
     "\u202a-\u202e\u2060-\u206f\u2581\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
-"""Control characters and what Unicode lets a reader ignore: zero width, bidi marks, joiners, selectors,
-Braille's blank, SentencePiece's sign for a space."""
+"""Control characters and characters that Unicode ignores by default: zero width, bidi marks, joiners,
+selectors, Braille's blank, SentencePiece's sign for a space."""
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 
 
 def as_read(line: str) -> str:
-    """A line as a model reads it: in Unicode's form NFKC, without what cannot be seen.
+    """A line as a model reads it: in Unicode's NFKC, without invisible characters.
 
-    Two lines for which this is equal are one sentence, however they are spelt (NFC or NFD).
+    Lines for which this is equal are the same sentence, however they are encoded (NFC or NFD).
     """
     return line if line.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", line)).strip()
 
 
 def readable(line: str) -> str:
-    """The line itself, or "" where nothing in it can be seen: no subword piece comes of it."""
+    """The line itself, or "" if it has no visible character, so that no subword piece comes of it."""
     return line if line and _INVISIBLE.sub("", line).strip() else ""
 
 
 def duplicates(lines: Sequence[str]) -> list[int]:
-    """Rows that repeat an earlier line as the model reads it; gaps repeat nothing."""
+    """Rows that repeat an earlier line as the model reads it; gaps do not count."""
     seen: set[str] = set()
     repeated = []
     for row, line in enumerate(map(as_read, lines)):
@@ -53,12 +53,12 @@ def duplicates(lines: Sequence[str]) -> list[int]:
 
 
 def damaged(lines: Sequence[str]) -> list[int]:
-    """Rows with U+FFFD or control characters, or that were decoded as cp1252 though they were UTF-8."""
+    """Rows with U+FFFD or control characters, or with UTF-8 that was decoded as cp1252."""
     return [row for row, line in enumerate(lines) if _DAMAGED.search(line) or _is_decoded_twice(line)]
 
 
 def _is_decoded_twice(line: str) -> bool:
-    """``cafÃ©`` for ``café``: text beyond ASCII whose cp1252 bytes happen to be UTF-8 is no accident."""
+    """``cafÃ©`` for ``café``: non-ASCII text whose cp1252 bytes are valid UTF-8 by no accident."""
     if not _BEYOND_ASCII.search(line):
         return False
     try:
@@ -84,7 +84,7 @@ def untranslated(text: Mapping[str, Sequence[str]]) -> Same:
 
 
 def overlap(train: Sequence[str], test: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Rows of ``test`` whose line occurs in ``train``: as a model reads it, and but for case and spaces."""
+    """Rows of ``test`` whose line occurs in ``train``: as a model reads it, and ignoring case and spaces."""
     as_is = {as_read(line) for line in train}
     normalised = {normalise(line) for line in train}
     exact = [row for row, line in enumerate(test) if line and as_read(line) in as_is]
@@ -93,5 +93,5 @@ def overlap(train: Sequence[str], test: Sequence[str]) -> tuple[list[int], list[
 
 
 def normalise(line: str) -> str:
-    """A line as the model reads it, in folded case, without its spaces' number and kind."""
+    """A line as the model reads it, with case folded and spaces normalised."""
     return " ".join(as_read(line).casefold().split())

@@ -1,4 +1,4 @@
-"""What the name of a file of parallel text says: its language or its pair of languages, and its split."""
+"""Parse the name of a file of parallel text: its language or pair of languages, and its split."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lslo_cli.method.codes import is_listed, model_code
 
 TABLES = (".tsv", ".csv", ".jsonl", ".json")
 SPLITS = ("train", "dev", "devtest", "valid", "validation", "val", "test")
-"""Names taken for splits where none was asked for; any name can be asked for."""
+"""Names recognised as splits by default; any name can be requested."""
 
 _NTREX = re.compile(r"(?P<set>[^.]+)-(?:src|ref)\.(?P<code>[^.]+)\.txt")
 _PAIR_WITH_SPLIT = re.compile(f"(?P<pair>.+)-(?P<split>{'|'.join(SPLITS)})")
@@ -29,12 +29,12 @@ class Bitext(NamedTuple):
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file's name is that of a table."""
+    """Whether a file is a table, by its name."""
     return plain(path).suffix in TABLES
 
 
 def bitext_name(path: Path) -> Bitext | None:
-    """What ``train.en-fr.en`` or ``opus.en-fr-train.en`` says; None for a name that is not of this kind."""
+    """The parts of ``train.en-fr.en`` or ``opus.en-fr-train.en``; None for any other kind of name."""
     *parts, side = plain(path).name.split(".")
     for number, part in enumerate(parts):
         with_split = _PAIR_WITH_SPLIT.fullmatch(part)
@@ -47,7 +47,7 @@ def bitext_name(path: Path) -> Bitext | None:
 
 
 def split_of(path: Path) -> str:
-    """The split that a name tells: ``dev/``, ``train.tsv``, ``train.en-wo.en``, ``eng.dev``, ``dev.en``."""
+    """The split in a name: ``dev/``, ``train.tsv``, ``train.en-wo.en``, ``eng.dev``, ``dev.en``."""
     if path.is_dir():
         return path.name
     if is_table(path):
@@ -73,7 +73,7 @@ def is_language_last(path: Path, languages: Sequence[str] | None) -> bool:
 
 
 def aligned_name(path: Path, languages: Sequence[str] | None) -> tuple[str, str]:
-    """The code in a file's name, and what its translations share: ``eng``, ``*.dev`` of ``eng.dev``."""
+    """The code in a file's name, and the pattern of its translations: ``eng.dev`` has ``eng``, ``*.dev``."""
     name = plain(path).name
     if ntrex := _NTREX.fullmatch(name):
         return ntrex["code"], ntrex["set"]
@@ -89,7 +89,7 @@ def _split_among(parts: Sequence[str]) -> str | None:
 
 
 def _other_side(pair: str, side: str) -> str:
-    """The other language of a pair, "" where ``side`` is none of it: ``zh-Hans`` of ``en-zh-Hans``."""
+    """The other language of a pair, "" if ``side`` is not in it: ``zh-Hans`` of ``en-zh-Hans``."""
     if pair.startswith(f"{side}-"):
         return pair.removeprefix(f"{side}-")
     return pair.removesuffix(f"-{side}") if pair.endswith(f"-{side}") else ""

@@ -1,4 +1,4 @@
-"""Data sets that can be fetched: where each is published, which files it has, and getting them."""
+"""Data sets that can be fetched: their addresses and files, and downloading them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ELSEWHERE = "free some space, or choose another folder with --to"
 
 @dataclass(frozen=True)
 class Archive:
-    """A file that is downloaded; ``sha256`` is the digest that it was published with, None where none is."""
+    """A file to download; ``sha256`` is its published digest, None if there is none."""
 
     url: str
     packing: Packing
@@ -33,9 +33,9 @@ class Archive:
 
 @dataclass(frozen=True)
 class PublishedData:
-    """A data set: its archives, what is taken from them, and the files without which it is none.
+    """A data set: its archives, the files to take from them, and the files that it must have.
 
-    ``licence`` is what it may be used under.
+    ``licence`` is its licence.
     """
 
     archives: tuple[Archive, ...]
@@ -60,13 +60,13 @@ def fetch(
 ) -> list[DownloadRecord]:
     """Download a data set into ``folder``, with ``source.json``: a record for each archive.
 
-    The folder appears when everything is in it. Until then archives are kept beside it, so that the next
-    call goes on from there. A folder that this made before from the same addresses is left as it is.
-    ``mirror`` is the archive at another address; of a data set of several, the folder that they are in.
+    The folder appears when it is complete. Until then archives are kept beside it, so that the next call
+    resumes them. A folder that was fetched before from the same addresses is left unchanged. ``mirror`` is
+    another address of the archive or, for a data set with several, of the folder that holds them.
 
-    Raises InputError where the folder holds something else, cannot be written, or an archive cannot be had,
-    has another digest than as published, or is not the data set; UsageError for an address that is not
-    http(s).
+    Raises InputError if the folder holds something else or cannot be written, or if an archive cannot be
+    downloaded, has another digest than the published one, or is not the data set; UsageError for an address
+    that is not http(s).
     """
     archives = [(_address(data, archive, mirror), archive) for archive in data.archives]
     if folder.exists() and not _is_empty(folder):
@@ -102,7 +102,7 @@ def _address(data: PublishedData, archive: Archive, mirror: str | None) -> str:
 
 
 def _taken(partial: Path, url: str, archive: Archive, folder: Path, contents: Contents) -> DownloadRecord:
-    """Unpack what was downloaded. What is damaged or something else is removed: more of it is no use."""
+    """Unpack an archive. One that is damaged or something else is removed, since resuming it is no use."""
     with partial.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     try:
@@ -120,7 +120,7 @@ def _taken(partial: Path, url: str, archive: Archive, folder: Path, contents: Co
 
 
 def _check_whole(data: PublishedData, records: Sequence[DownloadRecord], partial: Mapping[str, Path]) -> None:
-    """Raise InputError, and forget what was downloaded, where a file is missing that must be there."""
+    """Raise InputError, and remove the downloads, if a required file is missing."""
     files = {name for record in records for name in record.files}
     missing = [name for name in data.needed if name not in files]
     if missing:
@@ -144,7 +144,7 @@ def _as_json(records: Sequence[DownloadRecord]) -> str:
 
 
 def _already_there(folder: Path, urls: Sequence[str]) -> list[DownloadRecord]:
-    """What the records in ``folder`` say. Raises InputError for other data, or data that is not whole."""
+    """The records in ``folder``. Raises InputError for other data, or for incomplete data."""
     try:
         found = parse_json((folder / RECORD).read_bytes())
         records = [DownloadRecord(**each) for each in (found if isinstance(found, list) else [found])]
@@ -250,4 +250,4 @@ TYDIQA = PublishedData(
 """TyDiQA-GoldP 1.1, and XTREME's translations of its English training questions into eight languages."""
 
 PUBLISHED = {"flores101": FLORES101, "nusax": NUSAX, "xnli": XNLI, "tydiqa": TYDIQA}
-"""By the name that ``lslo data fetch`` takes."""
+"""Data sets by the names that ``lslo data fetch`` takes."""

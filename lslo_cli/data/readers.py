@@ -1,7 +1,7 @@
 """Line-aligned files as parallel text: ``{language: sentences}``, all of equal length, "" for a gap.
 
-Text is UTF-8, with or without a byte order mark, and a line ends at "\\n" only: U+2028 and its kin occur
-inside sentences. Outer whitespace goes, and so does the CR of CRLF.
+Text is UTF-8, with or without a byte order mark, and a line ends at "\\n" only, since U+2028 and the like
+occur inside sentences. Outer whitespace is stripped, and so is the CR of CRLF.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _GZIP = b"\x1f\x8b"
 
 
 def name_of_each(languages: Sequence[str] | None, names: Iterable[str]) -> dict[str, str]:
-    """``{language: the name it goes by}`` for the languages that ``names`` (codes in a data set) include.
+    """``{language: its name}`` for the languages among ``names``, the codes in a data set.
 
     ``languages`` None takes every name that has the form of a language code.
     """
@@ -39,7 +39,7 @@ def name_of_each(languages: Sequence[str] | None, names: Iterable[str]) -> dict[
 
 
 def plain(path: Path) -> Path:
-    """The path of a file without ``.gz``: the name that tells its language and its kind."""
+    """The path of a file without ``.gz``, whose name says its language and kind."""
     return path.with_suffix("") if path.suffix == ".gz" else path
 
 
@@ -64,9 +64,9 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decode(data: bytes, path: Path) -> str:
-    """UTF-8 as text without its byte order mark.
+    """Decode UTF-8 without its byte order mark.
 
-    Raises InputError naming ``path`` and the first bad byte, or line ends that are not read as such.
+    Raises InputError naming ``path`` and the first bad byte, or for line ends that are not read as such.
     """
     if wide := wide_encoding(data):
         raise InputError(
@@ -91,7 +91,7 @@ def decode(data: bytes, path: Path) -> str:
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines of a text, stripped, "" where there is nothing to read; the last may lack its newline."""
+    """The lines of a text, stripped, "" for invisible text; the last may lack its newline."""
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
@@ -109,7 +109,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def read_aligned(files: Mapping[str, Path]) -> Text:
-    """Files that are translations of each other line by line. Raises InputError where lengths differ."""
+    """Read files that are translations of each other line by line. Raises InputError if lengths differ."""
     text = {language: read_lines(path) for language, path in files.items()}
     first = next(iter(text))
     for language, lines in text.items():

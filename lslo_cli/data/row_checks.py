@@ -1,4 +1,4 @@
-"""The rows of a split: how many each check finds, by language and by pair of languages."""
+"""Checks of the rows of a split: what each finds, by language and by pair of languages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lslo_cli.data.lines import Same, damaged, duplicates, untranslated
 from lslo_cli.data.unknown import Base, Reader, described, unknown_rows
 
 PLACES = 3
-"""How many places a finding names."""
+"""The most places that a finding names."""
 
 _SAID = {
     Check.LINE_ENDINGS: (Severity.NOTE, "ends with CR LF, which is read as a newline"),
@@ -25,13 +25,13 @@ _SAID = {
     Check.LENGTHS: (Severity.WARNING, "far shorter or longer than its counterpart in '{pivot}' lets expect"),
     Check.UNTRANSLATED: (Severity.WARNING, "the same in another language"),
 }
-"""How grave it is that a check finds lines, and what is said of them."""
+"""The severity and the message of each check that finds lines."""
 
 
 def check_rows(
     split: str, sections: Sequence[Inspected], codes: Sequence[str], base: Base
 ) -> tuple[SplitCheck, list[DataFinding]]:
-    """Count what is found in every line of the languages ``codes``, in each section by itself."""
+    """Count what is found in every line of the languages ``codes``, section by section."""
     counts: dict[Check, dict[str, int]] = {check: defaultdict(int) for check in _SAID}
     places: dict[Check, list[str]] = defaultdict(list)
     pairs = {pair: [0, 0] for pair in combinations(codes, 2)}
@@ -61,7 +61,7 @@ def check_rows(
 def _read_by(
     reader: Reader, check: SplitCheck, sections: Sequence[Inspected]
 ) -> tuple[SplitCheck, list[DataFinding]]:
-    """The check with the lines in which a model reads ``<unk>``, and the characters that cause it."""
+    """The check, extended by the lines in which a model reads ``<unk>`` and the characters that cause it."""
     unknown: dict[str, int] = {}
     places, causes = [], []
     for each in check.languages:
@@ -91,7 +91,7 @@ def _rows_found(section: Inspected, same: Same) -> Iterator[tuple[Check, str, li
     copied: dict[str, set[int]] = defaultdict(set)
     for pair, rows in same.items():
         for language in pair:
-            if language != section.pivot:  # the text that was copied is not the one to blame
+            if language != section.pivot:  # blame the copy, not the original
                 copied[language].update(rows)
     for language, lines in section.text.items():
         yield Check.EMPTY, language, [row for row, line in enumerate(lines) if not line]
@@ -103,7 +103,7 @@ def _rows_found(section: Inspected, same: Same) -> Iterator[tuple[Check, str, li
 
 
 def _count_pairs(section: Inspected, same: Same, pairs: dict[tuple[str, str], list[int]]) -> None:
-    """Add to (rows with both languages, rows in which they are the same) of every pair."""
+    """Add to every pair's (rows with both languages, rows in which both are the same)."""
     present = {code: np.array([bool(line) for line in lines]) for code, lines in section.text.items()}
     for pair, count in pairs.items():
         first, second = pair

@@ -1,4 +1,4 @@
-"""Long lines as sentences that a model can read, and translated sentences as lines again."""
+"""Split long lines into sentences that a model can read, and join translated sentences again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _UNSPACED = {"zh", "ja", "th", "lo", "km", "my"}
 
 
 def split_line(line: str, length: Callable[[str], int], longest: int) -> list[str]:
-    """A line as parts of at most ``longest`` by ``length``: itself, its sentences, or pieces of these.
+    """A line as parts of ``length`` at most ``longest``: itself, its sentences, or pieces of these.
 
-    A sentence that is too long is halved at the space nearest to its middle, or there where it has none.
+    A sentence that is too long is split at the space nearest to its middle, or at the middle if it has none.
     """
     if length(line) <= longest or len(line) < 2:
         return [line]
@@ -26,5 +26,5 @@ def split_line(line: str, length: Callable[[str], int], longest: int) -> list[st
 
 
 def join_line(parts: list[str], language: str) -> str:
-    """Translated parts as one line, with spaces where the language writes them."""
+    """Join translated parts to one line, with spaces if the language uses them."""
     return ("" if language in _UNSPACED else " ").join(part for part in parts if part)

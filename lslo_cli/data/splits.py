@@ -1,4 +1,4 @@
-"""Which split of its text an experiment trains on and tests on, and whether they are there."""
+"""The splits that an experiment trains and tests on, and whether they exist."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORLD_NAME = "world"
 """The path that means the built-in world."""
 TRAIN = ("train", "dev", "valid", "validation", "val")
 TEST = ("test", "devtest", "dev", "valid", "validation", "val")
-"""The splits for training and for testing, the first that is there before the others."""
+"""The default splits for training and for testing, in order of preference."""
 HELD_OUT = "held out"
 """The split that ``data.hold_out`` makes of the training text."""
 DEV_ROWS = "dev rows"
@@ -20,10 +20,10 @@ DEV_ROWS = "dev rows"
 
 
 def with_splits(recipe: Recipe) -> Recipe:
-    """The recipe with the splits that its text has, where it gives none itself.
+    """The recipe with the splits that its text has, unless it gives its own.
 
-    Nothing is trained on and tested on: text that has dev alone has no test split. Where nothing fits, the
-    recipe's default stays, and whoever reads it says what is there. Raises UsageError for two test texts.
+    No split is both trained and tested on: text with only a dev split has no test split. If nothing fits, the
+    recipe's default stays, and reading it raises. Raises UsageError for two test texts.
     """
     data = recipe.data
     given = data.model_fields_set
@@ -47,7 +47,7 @@ def with_splits(recipe: Recipe) -> Recipe:
 
 
 def check_text(recipe: Recipe, testing: bool = False) -> None:
-    """Raise InputError where the text to train or test on is plainly not there, without reading it."""
+    """Raise InputError if the text to train or test on is clearly missing, without reading it."""
     data = with_splits(recipe).data
     if data.path == WORLD_NAME:
         return

@@ -1,7 +1,7 @@
 """Tables as parallel text: TSV or CSV with a header of language codes, JSON objects with such keys.
 
-The keys of a JSON object may stand under ``translation``, as Hugging Face's tools write them.
-They give what :mod:`lslo_cli.data.readers` gives, from one file for all languages.
+The keys of a JSON object may be under ``translation``, as Hugging Face's tools write them. Tables are read to
+the same form as by :mod:`lslo_cli.data.readers`, from one file for all languages.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _UNWRITABLE = re.compile("[\n\ud800-\udfff]")
 def read_header(path: Path) -> list[str]:
     """All names in a table: its first row, or the keys of its objects.
 
-    Later rows may be damaged: it is for :func:`read_table` to refuse them. Raises InputError where the file
-    is unreadable or empty, or no row of a .jsonl file parses.
+    Later rows may be damaged; :func:`read_table` refuses them. Raises InputError if the file is unreadable or
+    empty, or if no row of a .jsonl file parses.
     """
     data = read_bytes(path)
     if b"\0" in data or b"\n" not in data:
-        decode(data, path)  # which says so of UTF-16, and of other line ends
+        decode(data, path)  # raises for UTF-16 and for other line ends
     text = data.decode("utf-8", errors="replace").removeprefix("\ufeff")
     if plain(path).suffix in JSON:
         return _json_keys(text, path)
@@ -46,10 +46,10 @@ def read_header(path: Path) -> list[str]:
 
 
 def guess_languages(path: Path, header: Sequence[str]) -> list[str]:
-    """The languages of a table of which none was named: columns with a code above and letters below.
+    """The languages of a table if none were named: columns with a code in the header and letters below.
 
-    Where two columns have codes that the tables of codes list, another that only looks like one (``src``) is
-    none; a column of row numbers is none in any case. Raises what :func:`read_table` raises.
+    If two columns have listed codes, a column that only looks like a code (``src``) is not a language; a
+    column of row numbers never is. Raises what :func:`read_table` raises.
     """
     by_form = name_of_each(None, header)
     known = {code: name for code, name in by_form.items() if is_listed(name)}
@@ -57,7 +57,7 @@ def guess_languages(path: Path, header: Sequence[str]) -> list[str]:
     try:
         text = read_table(path, list(names))
     except InputError:
-        return list(names)  # What is wrong with its rows is said where they are read.
+        return list(names)  # reading the rows reports what is wrong with them
     return [code for code, lines in text.items() if any(map(_LETTER.search, lines)) or not any(lines)]
 
 
@@ -109,7 +109,7 @@ def _is_tsv(path: Path) -> bool:
 
 
 def _delimiter(header: str) -> str:
-    """What separates the cells of a CSV: the comma, unless its header has more semicolons or tabs."""
+    """The delimiter of a CSV: a comma, unless its header has more semicolons or tabs."""
     return max(",;\t", key=header.count)
 
 
@@ -188,7 +188,7 @@ def _json_object(line: object, path: Path, number: int) -> dict[str, object]:
 
 
 def _sentences_of(row: dict[str, object]) -> dict[str, object]:
-    """The object of a row, or the one that stands in it under ``translation``."""
+    """The object of a row, or the one under its key ``translation``."""
     inner = row.get("translation")
     return inner if isinstance(inner, dict) else row
 
@@ -203,7 +203,7 @@ def _sentence(value: object, path: Path, number: int, name: str) -> str:
             "give each sentence as a string",
         )
     sentence = readable(value.strip())
-    # Sentences leave as lines of UTF-8 files, so neither a line break nor half of a surrogate pair may enter.
+    # Sentences are written as lines of UTF-8, so neither line breaks nor unpaired surrogates are allowed.
     if _UNWRITABLE.search(sentence):
         raise InputError(
             f"{path}: line {number}, '{name}' holds a line break or an unpaired surrogate",

@@ -1,4 +1,4 @@
-"""The text of an experiment: from a path, or the built-in world's, divided where that is asked for."""
+"""The text of an experiment, from a path or the built-in world, divided if the recipe says so."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lslo_cli.world import Sizes, sentences
 
 
 def read_text(recipe: Recipe, codes: Sequence[str], split: str) -> Corpus:
-    """A split of a recipe's text; of a training text that is divided, the rows of ``split`` alone.
+    """A split of a recipe's text; if the training text is divided, the rows of ``split`` only.
 
-    What is held out to test on is drawn first, then the dev rows: from those that ``data.train_rows`` leaves
-    unused, as far as they suffice.
+    The rows held out for testing are drawn first, then the dev rows, from those that ``data.train_rows``
+    leaves unused if these suffice.
     """
     data = recipe.data
     if split not in (data.train, HELD_OUT, DEV_ROWS):
@@ -32,7 +32,7 @@ def read_text(recipe: Recipe, codes: Sequence[str], split: str) -> Corpus:
 
 
 def read_corpus(path: str, codes: Sequence[str], split: str, sizes: Sizes = Sizes.SHIPPED) -> Corpus:
-    """Text from a path, or the built-in world's. An empty split is text without splits."""
+    """Text from a path or of the built-in world. An empty split is text without splits."""
     if path != WORLD_NAME:
         return load_corpus(path, codes, split or None)
     return Corpus((CorpusSection(WORLD_NAME, sentences(split, codes=codes, sizes=sizes)),))

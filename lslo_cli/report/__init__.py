@@ -1,4 +1,4 @@
-"""Tables, each a pure function from results to unrounded values, and one writer for each format."""
+"""Tables, each a pure function from results to unrounded values, and one writer per format."""
 
 from lslo_cli.report.correlations import CORRELATION_TABLES, printed_correlation_table
 from lslo_cli.report.document import DocumentSection, Figure, ReportDocument

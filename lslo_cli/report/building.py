@@ -1,4 +1,4 @@
-"""Studies to one document, and the document to text in each format."""
+"""Build one document from studies, and write it in each format."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TABLES = tuple(sorted((*SCORE_TABLES, SETTINGS_TABLE, *CORRELATION_TABLES)))
 
 
 class Format(StrEnum):
-    """How a report is written. The value is also what its files end with."""
+    """The format of a report. The value is also the suffix of its files."""
 
     MARKDOWN = "md"
     LATEX = "tex"
@@ -61,10 +61,10 @@ WRITERS: dict[Format, Callable[[ReportDocument], str]] = {
 def build(
     studies: Sequence[Study], numbers: Sequence[int] = TABLES, *, figures: bool = False
 ) -> ReportDocument:
-    """The report on some studies: findings, the paper's tables with ours beside them, and other runs.
+    """The report on studies: findings, the paper's tables with ours beside them, and other runs.
 
-    ``numbers`` choose among :data:`TABLES`; runs that no table has are left out unless all are wanted.
-    ``figures`` are drawn from the artifacts, which takes seconds. Raises UsageError for another number.
+    ``numbers`` choose among :data:`TABLES`; unless all are chosen, runs that no table has are left out.
+    ``figures`` are drawn from the artifacts, which takes seconds. Raises UsageError for an unknown number.
     """
     for number in numbers:
         if number not in TABLES:
@@ -94,7 +94,7 @@ def _section(study: Study, numbers: Sequence[int], figures: bool) -> DocumentSec
 
 
 def _summary(study: Study, numbers: Sequence[int]) -> Iterator[str]:
-    """What became of the paper's claims, of full fine-tuning, the paper's best run and our best, in words."""
+    """In words: the verdicts on the paper's claims, full fine-tuning, the paper's best run and our best."""
     found = Counter(finding.verdict for finding in findings(study, numbers))
     if metric_named(study.metric).higher_is_better and found:
         listed = ", ".join(f"{verdict} ({count})" for verdict, count in found.items())

@@ -1,4 +1,4 @@
-"""Two runs' translations side by side, sentence by sentence, as tab-separated values or as a page."""
+"""Two runs' translations side by side, sentence by sentence, as tab-separated values or HTML."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Change:
 
     @property
     def difference(self) -> float:
-        """Score of the first less that of the other."""
+        """The score of the first minus that of the other."""
         return self.first_score - self.other_score
 
 
 def changes_as_tsv(changes: Sequence[Change]) -> str:
-    """A heading and a line for each sentence."""
+    """A header and a line for each sentence."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
     writer.writerow((*COLUMNS, "other chrF++", "difference"))
@@ -53,7 +53,7 @@ def changes_as_tsv(changes: Sequence[Change]) -> str:
 
 
 def changes_as_html(changes: Sequence[Change], first: str, other: str) -> str:
-    """A page with an article for each sentence, which needs no other file."""
+    """A self-contained page with an article for each sentence."""
     title = escape(f"{first} and {other}, most changed first")
     articles = "\n".join(_article(each, first, other) for each in changes)
     return (

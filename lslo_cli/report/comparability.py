@@ -1,4 +1,4 @@
-"""Whether a study measured what the paper measured, and what stands where it did not."""
+"""Whether a study measured what the paper measured, and what differs if not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAPERS_OWN = "M2M-124 615M, FLORES-101 devtest, spBLEU tok:flores101"
 
 
 def base_differences(study: Study, language_set: str) -> list[str]:
-    """How base model and languages are not the paper's, each in a few words."""
+    """How base model and languages differ from the paper's, each in a few words."""
     found = []
     if study.model.shape != SHAPES[PAPERS_MODEL]:
         found.append(f"base model {study.model.name} ({millions(study.model.parameters)} parameters)")
@@ -26,7 +26,7 @@ def base_differences(study: Study, language_set: str) -> list[str]:
 
 
 def score_differences(study: Study, language_set: str) -> list[str]:
-    """How base, languages, test text, metric or search are not the paper's; empty where scores compare."""
+    """How base, languages, test text, metric or search differ from the paper's; empty if scores compare."""
     found = base_differences(study, language_set)
     texts = {(text.split, text.rows) for artifact in study.evaluations for text in artifact.data}
     if texts - {PAPERS_TEST}:

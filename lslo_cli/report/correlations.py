@@ -16,8 +16,8 @@ MEASURES = ("pearson", "pearson_p", "pearson_log", "pearson_log_p", "spearman", 
 def printed_correlation_table(number: int, study: Study) -> Table:
     """Table 9 (encoder) or 10 (decoder). Over several seeds p is a range.
 
-    The paper correlates raw bitext sizes; Pearson on their logarithm and Spearman stand to the right. A
-    difference is given only where base model and languages are the paper's.
+    The paper correlates raw bitext sizes; Pearson on their logarithm and Spearman are to the right. A
+    difference is given only if base model and languages are the paper's.
     """
     printed = printed_correlations(number)
     differences = base_differences(study, "lang12")
@@ -50,7 +50,7 @@ def printed_correlation_table(number: int, study: Study) -> Table:
 
 
 def correlation_row(seed: SeedResults, stack: str, kind: str) -> CorrelationRow | None:
-    """What a seed's prune report says of one kind of matrix; None without a report or such a row."""
+    """The row of a seed's prune report for one kind of matrix; None without a report or such a row."""
     if seed.prune_report is None:
         return None
     rows = seed.prune_report.result.correlations

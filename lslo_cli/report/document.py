@@ -1,4 +1,4 @@
-"""A report as values: what every format is written from."""
+"""A report as values, from which every format is written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lslo_cli.report.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure as SVG, for light and for dark screens, with what it shows."""
+    """A figure as SVG, for light and for dark screens, with its title."""
 
     title: str
     light: str
@@ -18,7 +18,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class DocumentSection:
-    """The tables and figures of one study, after what it shows in words and the facts behind all."""
+    """The tables and figures of one study, after a summary in words and the facts common to all."""
 
     title: str
     facts: tuple[tuple[str, str], ...]

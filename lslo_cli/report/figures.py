@@ -22,15 +22,15 @@ def draw(study: Study) -> Iterator[Figure]:
             continue
         try:
             light, dark = (svg(prepared.figure(style=style)) for style in (Style.SCREEN, Style.DARK))
-        except InputError:  # its data does not allow this figure
+        except InputError:  # the data do not allow this figure
             continue
         yield Figure(prepared.caption, light, dark)
 
 
 def _prepare(spec: FigureSpec, study: Study) -> PreparedFigure | None:
-    """The figure from the seeds that have what it takes, each in the first of its folders that does.
+    """The figure from the seeds that have its artifacts, each from the first of its folders that has them.
 
-    Damaged artifacts were refused when the study was read, so what is missing here is absent.
+    Damaged artifacts were refused when the study was read, so an error here means that one is missing.
     """
     seeds, choices = [], {"metric": study.metric} if spec.scored else {}
     for seed in study.seeds:

@@ -1,4 +1,4 @@
-"""Whether the paper's claims show in a study: each comparison with its numbers, held against chance."""
+"""Whether a study shows the paper's claims: each comparison with its numbers, tested against chance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lslo_cli.report.table import Cell, Column, Difference, Table, two_decimals
 SIGNIFICANT = 0.05
 RESOURCE_CLAIM = "The space a language needs follows its bitext: importance score and bitext size correlate"
 MARGIN = 1.0
-"""spBLEU within which scores count as alike, or one as not lower than another."""
+"""The margin in spBLEU within which scores count as alike, or one as not lower than another."""
 INTERVAL_NOTE = (
     "Difference: mean over the seeds that have both rows, paired by seed. Interval: 95 %, by Student's t "
     "over seeds, for one choice of test sentences. A difference shows where its interval is above 0."
@@ -30,7 +30,7 @@ ONE_SEED_NOTE = "Where only one seed has both rows there is no interval, and the
 
 
 class Verdict(StrEnum):
-    """Whether something that the paper claims is there."""
+    """Whether a claim of the paper shows."""
 
     SHOWS = "shows"
     IN_PART = "shows in part"
@@ -47,7 +47,7 @@ class Verdict(StrEnum):
 class Outcome:
     """A comparison as measured. ``interval`` is None with one seed; ``paper`` is the printed difference.
 
-    ``p`` is the p-value over the rows of the tests, None where they were not resampled.
+    ``p`` is the p-value over the rows of the tests, None if they were not resampled.
     """
 
     text: str
@@ -61,14 +61,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim and what became of each of its comparisons."""
+    """A claim and the outcome of each of its comparisons."""
 
     text: str
     outcomes: tuple[Outcome, ...]
 
     @property
     def verdict(self) -> Verdict:
-        """Shows where every comparison does, in part where some do; what is not all run is not judged."""
+        """Shows if every comparison does, in part if some do; not judged unless all were run."""
         seen = {outcome.verdict for outcome in self.outcomes}
         if len(seen) == 1:
             return seen.pop()
@@ -80,7 +80,7 @@ class Finding:
 
     @property
     def summary(self) -> str:
-        """The verdict, with how many comparisons show where not all or none do."""
+        """The verdict, with the number of comparisons that show if some but not all do."""
         if self.verdict not in (Verdict.IN_PART, Verdict.INCOMPLETE):
             return self.verdict.value
         shown = sum(outcome.verdict is Verdict.SHOWS for outcome in self.outcomes)
@@ -89,7 +89,7 @@ class Finding:
 
 
 def findings(study: Study, numbers: Sequence[int]) -> list[Finding]:
-    """The claims of some of the paper's tables. A row that was not run leaves its comparisons not run."""
+    """The claims of these tables of the paper. Comparisons with a row that was not run are not run either."""
     found = [
         Finding(claim.text, tuple(_compare(study, claim, comparison) for comparison in claim.comparisons))
         for claim in CLAIMS
@@ -142,13 +142,13 @@ def _cells(finding: Finding, outcome: Outcome) -> tuple[Cell, ...]:
 
 
 def interval_text(outcome: Outcome) -> str | None:
-    """The interval of a difference, None where there is none."""
+    """The interval of a difference; None if there is none."""
     interval = outcome.interval
     return f"{interval.low:+.2f} to {interval.high:+.2f}" if interval else None
 
 
 def notes_on(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """What a reader must know of some differences and their intervals."""
+    """Notes on how to read these differences and their intervals."""
     measured = [outcome for outcome in outcomes if outcome.difference is not None]
     if any(outcome.interval for outcome in measured):
         yield INTERVAL_NOTE
@@ -175,7 +175,7 @@ def _compare(study: Study, claim: Claim, comparison: ClaimedComparison) -> Outco
 
 
 def _differences(study: Study, comparison: ClaimedComparison) -> list[float]:
-    """How much higher the run scores than the other in every seed that has both."""
+    """By how much the run scores higher than the other, in every seed that has both."""
     pairs = (
         tuple(seed.score(run, comparison.column, study.metric) for run in (comparison.run, comparison.other))
         for seed in study.seeds
@@ -184,7 +184,7 @@ def _differences(study: Study, comparison: ClaimedComparison) -> list[float]:
 
 
 def judged(expected: Expectation, interval: Interval | None) -> Verdict:
-    """Whether a difference is as expected, given its interval; None is one seed's, which shows nothing."""
+    """Whether a difference is as expected, given its interval; None is for one seed, which shows nothing."""
     if interval is None:
         return Verdict.UNKNOWN
     if expected is Expectation.HIGHER:

@@ -29,4 +29,4 @@ GLOSSARY = (
     ),
     ("±", "Sample standard deviation over seeds."),
 )
-"""Terms in the order in which a reader meets them."""
+"""Terms in the order in which reports use them."""

@@ -8,10 +8,10 @@ from lslo_cli.report.document import ReportDocument
 from lslo_cli.report.table import Cell, Column, RowSource, SourceCell, Table
 
 WIDE = 6
-"""Columns from which on a table spans both columns of a page."""
+"""The number of columns from which a table spans both columns of a page."""
 
 FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
-"""Scales what is too wide for the line, and nothing else."""
+"""Scales only what is too wide for the line."""
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
@@ -23,7 +23,7 @@ SPECIAL = {
 def document_as_latex(document: ReportDocument) -> str:
     """Every table as a float with a caption, to be \\input; a comment names the packages.
 
-    The facts of each section stand in comments above its tables. Figures are left out.
+    The facts of each section are comments above its tables. Figures are left out.
     """
     lines = [f"% {_one_line(document.title)}", r"% \usepackage{booktabs,graphicx}", ""]
     for section in document.sections:
@@ -34,7 +34,7 @@ def document_as_latex(document: ReportDocument) -> str:
 
 
 def latex(table: Table) -> str:
-    """One table: names to the left, numbers to the right; of three or more names the first head blocks."""
+    """One table: names aligned left, numbers right; with three or more names, the first ones head blocks."""
     table = table.shown()
     names = min(table.names, 2)
     columns = table.columns[table.names - names :]
@@ -57,7 +57,7 @@ def latex(table: Table) -> str:
 
 
 def escaped(text: str) -> str:
-    """``text`` with every character that LaTeX reads as a command written as itself."""
+    """``text`` with LaTeX's special characters escaped."""
     return "".join(SPECIAL.get(character, character) for character in text)
 
 

@@ -7,7 +7,7 @@ from lslo_cli.report.table import Table
 
 
 def markdown(table: Table) -> str:
-    """A Markdown table under its title: names to the left, numbers to the right, notes below."""
+    """A Markdown table under its title: names aligned left, numbers right, notes below."""
     table = table.shown()
     alignment = ["---"] * table.names + ["---:"] * (len(table.columns) - table.names)
     repeats = [same for same, _ in table.lines()]
@@ -35,5 +35,5 @@ def _escaped(cell: str) -> str:
 
 
 def _as_text(name: str) -> str:
-    """A name that a person has chosen, without HTML that a viewer of Markdown would take as such."""
+    """A name chosen by a user, with HTML escaped, which Markdown viewers would interpret."""
     return name.replace("<", "&lt;")

@@ -14,13 +14,13 @@ NAME = re.compile(
     r"(?:(?P<sites>attn|fc)-)?(?P<ranks>\d+(?:-\d+)+)(?:-(?P<index>source|target))?"
     r"(?:-gps(?P<ratio>[\d.]+?))?(?:-E\d+-k\d+)?"
 )
-"""Start and duration are left out: they keep their place in a schedule of another length."""
+"""Start and duration are not checked: they are scaled to the length of the schedule."""
 
 
 def check_name(path: Path, artifact: Artifact[TrainingResult]) -> None:
-    """Raise InputError where a run that is named as the paper's rows are was trained with other settings.
+    """Raise InputError if a run named like a row of the paper's tables was trained with other settings.
 
-    A name of any other form says nothing, and passes.
+    Names of any other form pass.
     """
     result = artifact.result
     found = NAME.fullmatch(result.run)

@@ -1,4 +1,4 @@
-"""The runs that lie in a folder of experiments, one row each: settings, scores, size, age."""
+"""The runs in a folder of experiments, one row each: settings, scores, size, age."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ CONDITION = re.compile(r"(\w+)\s*(<=|>=|!=|=|<|>)\s*(.+)")
 
 @dataclass(frozen=True)
 class Run:
-    """One run of an experiment. None where its artifacts do not say; ``score`` and ``groups`` are spBLEU.
+    """One run of an experiment. Values are None if no artifact has them; ``score`` and ``groups`` are spBLEU.
 
-    ``size`` is what its folder takes on disk, in bytes; ``made`` when its newest artifact was written.
+    ``size`` is the size of its folder on disk, in bytes; ``made`` is when its newest artifact was begun.
     """
 
     experiment: str
@@ -49,10 +49,10 @@ class Run:
     made: datetime | None
     groups: dict[str, float]
     problem: str = ""
-    """Why an artifact of the run cannot be read, if one cannot."""
+    """Why an artifact of the run cannot be read, if so."""
 
     def values(self) -> dict[str, Any]:
-        """What the run can be sorted and filtered by, by name."""
+        """The values by which runs can be sorted and filtered, by name."""
         plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "groups"}
         return plain | self.groups
 
@@ -60,8 +60,8 @@ class Run:
 def find_runs(results: Path) -> list[Run]:
     """Every run below a folder of experiments, in order of its path.
 
-    An artifact that is damaged leaves its values out, and ``problem`` says why. Raises InputError where the
-    folder is missing.
+    The values of a damaged artifact are None, and ``problem`` says why. Raises InputError if the folder is
+    missing.
     """
     if not results.is_dir():
         raise InputError(f"there is no folder {results}", "name one that holds experiments with --results")
@@ -72,8 +72,8 @@ def find_runs(results: Path) -> list[Run]:
 def chosen(runs: Sequence[Run], where: Sequence[str] = (), sort: str | None = None) -> list[Run]:
     """The runs that meet every condition, such as ``score>40`` or ``method=lslo``, sorted by a column.
 
-    Numbers sort from the highest, names from the first; runs without a value come last. Raises UsageError
-    for a column that no run has, and for a condition that is none.
+    Numbers are sorted from the highest, names alphabetically; runs without a value come last. Raises
+    UsageError for a column that no run has, and for an invalid condition.
     """
     for text in where:
         name, compare, wanted = _condition(text, runs)
@@ -88,9 +88,9 @@ def chosen(runs: Sequence[Run], where: Sequence[str] = (), sort: str | None = No
 
 
 def runs_table(runs: Sequence[Run], now: datetime) -> Table:
-    """Runs as rows, with spBLEU in the mean of all directions and by group.
+    """Runs as rows, with spBLEU averaged over all directions and by group.
 
-    Runs of one experiment have its name in the title, and else in a column.
+    The experiment's name is in the title if there is only one, else in a column.
     """
     names = list(dict.fromkeys(name for run in runs for name in run.groups))
     experiments = {run.experiment for run in runs}

@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: no script, no font, no request."""
+"""A report as one self-contained HTML file: no scripts, no fonts, no requests."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lslo_cli.report.document import DocumentSection, Figure, ReportDocument
 from lslo_cli.report.table import Cell, Column, SourceCell, Table
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""What the page may load: figures inside it, and its own style."""
+"""The page may load only the figures inside it and its own style."""
 
 POINT = 1.6
-"""Pixels on the page for a point of a figure, so that the type of all figures has one size."""
+"""Pixels on the page per point of a figure, so that all figures have the same font size."""
 
 
 def document_as_html(document: ReportDocument) -> str:
@@ -109,7 +109,7 @@ def _figure(figure: Figure) -> str:
 
 
 def _table(table: Table) -> Iterator[str]:
-    """A table: of three or more names all but the last two head a block of rows."""
+    """A table; with three or more names, all but the last two head a block of rows."""
     table = table.shown()
     lead = max(0, table.names - 2)
     yield f"<h3>{escape(table.heading)}</h3>"
@@ -137,7 +137,7 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _repeats(lines: list[tuple[int, tuple[Cell, ...]]], names: int) -> int:
-    """How many of the rows that follow share all names but the last."""
+    """How many of the following rows share all names but the last."""
     count = 0
     while count < len(lines) and names and lines[count][0] >= names:
         count += 1
@@ -152,7 +152,7 @@ def _block_head(names: tuple[Cell, ...], width: int) -> str:
 
 
 def _row(table: Table, row: tuple[Cell, ...], lead: int, height: int) -> str:
-    """One row. ``height`` is that of its name over the rows that share it, 0 where a row above wrote it."""
+    """One row. ``height`` is the number of rows that share its name, 0 if a row above has written it."""
     source = next((cell for cell in row if isinstance(cell, SourceCell)), None)
     classes = [*(["first"] if height else []), *([_slug(source.line.value)] if source else [])]
     cells = []

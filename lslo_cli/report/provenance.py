@@ -1,4 +1,4 @@
-"""Where the numbers of a study come from, in words: for the head of a report and below each table."""
+"""The provenance of a study's numbers, in words: for the head of a report and below each table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def dates(artifacts: Sequence[Artifact[Any]]) -> str:
 
 
 def facts(study: Study) -> tuple[tuple[str, str], ...]:
-    """What holds for all tables of a study, by name."""
+    """The facts common to all tables of a study, by name."""
     artifacts = study.artifacts()
     model = study.model
     shape = f"{model.encoder_layers}+{model.decoder_layers} layers, d = {model.d_model}"
@@ -58,7 +58,7 @@ def made_by(study: Study, artifacts: list[Artifact]) -> str:
 
 
 def commits(artifacts: list[Artifact]) -> str:
-    """The commits that made some artifacts; one with uncommitted changes says so."""
+    """The commits that made artifacts; uncommitted changes are mentioned."""
 
     def named(artifact: Artifact) -> str:
         if artifact.made.commit is None:
@@ -107,5 +107,5 @@ def _training_text(study: Study) -> str:
     return distinct(
         f"{text.path} {text.split}, {text.rows:,} rows, {text.examples:,} pairs"
         for artifact in trained
-        for text in artifact.data[:1]  # what follows is the sample that curves are drawn from
+        for text in artifact.data[:1]  # the others are samples for curves
     )

@@ -20,8 +20,8 @@ def quality_table(
     """Runs x groups with the average over directions, as tables 1 to 4.
 
     #Params is the true number of trainable parameters, with the paper's count beside it, which may be the
-    same; runs without a training result, such as the base model, have neither. Raises InputError without a
-    run, or where runs were scored with different metrics or on different directions.
+    same; runs without a training result, such as the base model, have neither. Raises InputError if there is
+    no run, or if runs were scored with different metrics or on different directions.
     """
     if not evaluations:
         raise InputError("there is no evaluated run", "evaluate one: lslo evaluate")

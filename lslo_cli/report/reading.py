@@ -1,4 +1,4 @@
-"""Folders of experiments to studies: every artifact checked, seeds of one experiment together."""
+"""Read folders of experiments as studies: every artifact checked, seeds of one experiment together."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from lslo_cli.report.names import check_name
 R = TypeVar("R", bound=Result)
 
 SINGLE = ("index_strategy", "subspace", "language_subspace", "prune_report")
-"""The artifacts that an experiment has one of, by their names in a folder and in a seed's results."""
+"""The artifacts of which an experiment has only one, by their names in a folder and a seed's results."""
 
 
 def read_studies(folders: Sequence[Path], metric: str = SPBLEU) -> list[Study]:
     """Read experiments: a folder is one, or holds its seeds as ``seed-N/``.
 
-    Experiments of one base model and one list of languages are one study; of one seed they are read as one.
-    Raises InputError for a folder without artifacts, for an artifact that is damaged or stale, and where
-    experiments that look alike do not fit: another signature of ``metric``, or none, other text,
-    other settings, a run made twice.
+    Experiments with the same base model and languages are one study; those of the same seed are merged.
+    Raises InputError for a folder without artifacts, for an artifact that is damaged or stale, and for
+    experiments of one study that do not fit together: with another signature of ``metric``, or none, other
+    text, other settings, or a run made twice.
     """
     found: dict[tuple[object, ...], dict[int, SeedResults]] = {}
     for folder in dict.fromkeys(folders):
@@ -51,7 +51,7 @@ def read_studies(folders: Sequence[Path], metric: str = SPBLEU) -> list[Study]:
 def experiment_paths(folder: Path) -> list[Path]:
     """The experiments in a folder: its ``seed-N/`` in order of N, or itself.
 
-    Raises InputError where the folder is missing.
+    Raises InputError if the folder is missing.
     """
     if not folder.is_dir():
         raise InputError(f"no experiment at {folder}", "name the folder of one, such as out/lang12")
@@ -59,7 +59,7 @@ def experiment_paths(folder: Path) -> list[Path]:
 
 
 def read_experiment(path: Path) -> SeedResults:
-    """Every artifact of one experiment. Raises InputError where there is none, or one is damaged or stale."""
+    """Every artifact of one experiment. Raises InputError if there is none, or one is damaged or stale."""
     folder = ExperimentFolder(path)
     evaluations = {run.name: _read(run.evaluation, EvaluationResult) for run in folder.evaluated_runs()}
     trainings = {run.name: _read(run.training, TrainingResult) for run in folder.trained_runs()}
@@ -92,7 +92,7 @@ def read_experiment(path: Path) -> SeedResults:
 
 
 def merged(ours: SeedResults, theirs: SeedResults) -> SeedResults:
-    """Two experiments of one seed as one. Raises InputError where both have an artifact, and not the same."""
+    """Two experiments of one seed as one. Raises InputError if both have an artifact and they differ."""
     single = {}
     for name in SINGLE:
         one, other = getattr(ours, name), getattr(theirs, name)
@@ -108,10 +108,10 @@ def merged(ours: SeedResults, theirs: SeedResults) -> SeedResults:
 
 
 def check_comparable(study: Study) -> None:
-    """Refuse what must not stand in one table.
+    """Refuse runs that must not share a table.
 
-    Raises InputError where runs were scored with different metrics or on different text or directions, and
-    where a run's seeds were trained with different settings.
+    Raises InputError if runs were scored with different metrics or on different text or directions, or if a
+    run's seeds were trained with different settings.
     """
     scored = [(seed, run, artifact) for seed in study.seeds for run, artifact in seed.evaluations.items()]
     for seed, run, artifact in scored:
@@ -146,7 +146,7 @@ def _measured_with(artifact: Artifact[EvaluationResult], metric: str) -> dict[st
 
 
 def _different_settings(one: Artifact[TrainingResult], other: Artifact[TrainingResult]) -> str:
-    """The first setting of training that is not the same, empty where all are."""
+    """The first setting of training that differs; empty if none does."""
     for name in ("method", "ranks", "sites", "target_ratio", "start_epoch", "duration", "prune_targets"):
         if getattr(one.result, name) != getattr(other.result, name):
             return name.replace("_", " ")
@@ -155,7 +155,7 @@ def _different_settings(one: Artifact[TrainingResult], other: Artifact[TrainingR
 
 
 def _check_one_experiment(path: Path, artifacts: list[Artifact]) -> None:
-    """Everything in one folder has one seed and one base model."""
+    """Raise InputError unless everything in a folder has the same seed and base model."""
     for artifact in artifacts:
         kind = artifact.schema_id.partition("/")[2]
         if artifact.seed != artifacts[0].seed:

@@ -1,4 +1,4 @@
-"""Runs that no table of the paper has."""
+"""Runs that are in no table of the paper."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lslo_cli.report.table import Table
 
 
 def other_runs(study: Study) -> Table | None:
-    """Every evaluated run that tables 1 to 4 and 8 have no row for; None where there is none."""
+    """Every evaluated run without a row in tables 1 to 4 and 8; None if there is none."""
     printed = {row.key for number in SCORE_TABLES for row in printed_table(number).rows}
     others = [run for run in study.runs() if run not in printed]
     tables = [_of_seed(study, number, others) for number in range(len(study.seeds))]

@@ -30,9 +30,9 @@ PARAMS_NOTE = (
 
 
 def score_table(number: int, study: Study) -> Table:
-    """A table of scores: for each printed row ours, the paper's, and where the two compare the difference.
+    """A table of scores: for each printed row ours, the paper's and, if they compare, the difference.
 
-    A run that no seed has is "not run"; where base model, languages, text or metric are not the paper's, no
+    A run that no seed has is "not run"; if base model, languages, text or metric are not the paper's, no
     difference is given and the notes say what ours are.
     """
     printed = printed_table(number)
@@ -121,7 +121,7 @@ def _notes(printed: PrintedTable, study: Study, fits: bool, differences: list[st
 
 
 def _schedule_notes(printed: PrintedTable, study: Study, runs: list[str]) -> Iterator[str]:
-    """How long ours were trained, and when pruned: the paper's settings are not everyone's."""
+    """How long our runs were trained, and when they were pruned, which may differ from the paper."""
     trained = [artifact for run in runs for artifact in study.trainings(run)]
     if not trained:
         return
@@ -145,7 +145,7 @@ def _schedule_notes(printed: PrintedTable, study: Study, runs: list[str]) -> Ite
 
 
 def _seed_notes(printed: PrintedTable, study: Study, runs: list[str]) -> Iterator[str]:
-    """Rows that not every seed has."""
+    """Notes on rows that some seeds lack."""
     rows: dict[str, list[str]] = {}
     for run in runs:
         seeds = [seed.seed for seed in study.seeds if run in seed.evaluations]

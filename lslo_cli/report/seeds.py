@@ -12,9 +12,9 @@ from lslo_cli.report.table import Cell, Column, Spread, Table, three_decimals
 def over_seeds(tables: Sequence[Table]) -> Table:
     """One table from the same table of several seeds: each measured value becomes a :class:`Spread`.
 
-    Rows are matched by their first cell, so a run that some seed lacks has a smaller n. What all seeds
-    share, such as names and parameter counts, stays as it is. Raises InputError for tables that differ in
-    title, which names the metric, or in columns.
+    Rows are matched by their first cell, so a run that some seed lacks has a smaller n. Values that all seeds
+    share, such as names and parameter counts, are kept. Raises InputError for tables that differ in title,
+    which names the metric, or in columns.
     """
     first = tables[0]
     for table in tables:
@@ -34,7 +34,7 @@ def over_seeds(tables: Sequence[Table]) -> Table:
 
 
 def spread_table(table: Table) -> Table:
-    """Every spread of a table from :func:`over_seeds` on a row of its own, with minimum, maximum and n."""
+    """Every spread of a table from :func:`over_seeds` in a separate row, with minimum, maximum and n."""
     rows = tuple(
         (row[0], column.name, cell.mean, cell.deviation, cell.minimum, cell.maximum, cell.n)
         for row in table.rows

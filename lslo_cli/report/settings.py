@@ -42,7 +42,7 @@ def settings_table(study: Study) -> Table:
 
 
 def _columns(settings: Iterable[Settings]) -> tuple[Cell, ...]:
-    """P, E, k and T, each with every value that occurs: {0.1, 0.9} where there are several."""
+    """P, E, k and T, each with every value that occurs: {0.1, 0.9} if there are several."""
     columns = (distinct(sorted(set(column))) for column in zip(*settings, strict=True))
     return tuple(f"{{{values}}}" if "," in values else values for values in columns)
 

@@ -1,4 +1,4 @@
-"""What a prune report says (paper, tables 9 and 10)."""
+"""The tables of a prune report (paper, tables 9 and 10)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from lslo_cli.report.table import Cell, Column, Table, p_value, percent, thousan
 
 
 def correlation_tables(report: PruneReportResult) -> list[Table]:
-    """Tables 9 and 10 and the total over both stacks; empty where too few bitext sizes are known.
+    """Tables 9 and 10 and the total over both stacks; empty if too few bitext sizes are known.
 
     The paper's columns are r and p of Pearson on raw bitext sizes; Pearson on their logarithm and
     Spearman follow, since the sizes span orders of magnitude.
@@ -32,7 +32,7 @@ def correlation_tables(report: PruneReportResult) -> list[Table]:
 
 
 def size_table(report: PruneReportResult) -> Table:
-    """What the adapters of each language cost, and how much of that gradual pruning removed."""
+    """The number of parameters of each language's adapters, and the share that gradual pruning removed."""
     rows: list[tuple[Cell, ...]] = [
         (
             row.language,

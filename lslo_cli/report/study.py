@@ -1,4 +1,4 @@
-"""What several seeds of one experiment found, as the tables need it."""
+"""The results of several seeds of one experiment, as tables need them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ SETTINGS = (
     "duration",
     "prune_targets",
 )
-"""What sets the runs of one experiment apart, by its name in a training result."""
+"""The settings in which runs of one experiment differ, by their names in a training result."""
 
 
 @dataclass(frozen=True)
 class SeedResults:
-    """The artifacts of one seed, runs by name. ``folders`` are where they lie."""
+    """The artifacts of one seed, runs by name. ``folders`` are the folders that hold them."""
 
     seed: int
     folders: tuple[Path, ...]
@@ -45,15 +45,15 @@ class SeedResults:
     prune_report: Artifact[PruneReportResult] | None = None
 
     def artifacts(self) -> list[Artifact[Any]]:
-        """All there are."""
+        """All artifacts."""
         single = (self.index_strategy, self.subspace, self.language_subspace, self.prune_report)
         several: list[Artifact[Any]] = [*self.evaluations.values(), *self.trainings.values()]
         return [*several, *(artifact for artifact in single if artifact)]
 
     def score(self, run: str, column: str, metric: str = SPBLEU) -> float | None:
-        """A run's score in a group, or in :data:`AVERAGE`; None where there is none.
+        """A run's score in a group, or in :data:`AVERAGE`; None if there is none.
 
-        Raises InputError where the run was not scored by the metric.
+        Raises InputError if the run was not scored with the metric.
         """
         artifact = self.evaluations.get(run)
         if artifact is None:
@@ -96,7 +96,7 @@ class Study:
         return [seed.trainings[run] for seed in self.seeds if run in seed.trainings]
 
     def trained_alike(self, run: str, other: str) -> bool:
-        """Whether two runs had the same settings in every seed, as where the learned index is all source."""
+        """Whether two runs had the same settings in every seed, as if the learned index is all source."""
         pairs = [
             (seed.trainings[run].result, seed.trainings[other].result)
             for seed in self.seeds
@@ -115,23 +115,23 @@ class Study:
         return self.over_seeds(lambda seed: seed.score(run, column, self.metric))
 
     def over_seeds(self, value: Callable[[SeedResults], float | None]) -> Spread | None:
-        """What ``value`` finds in the seeds; None where it finds nothing."""
+        """The spread of ``value`` over the seeds; None if no seed has one."""
         return spread(value(seed) for seed in self.seeds)
 
 
 def spread(values: Iterable[float | None]) -> Spread | None:
-    """The values that are there, described; None where there are none."""
+    """The spread of the values that are not None; None if there are none."""
     found = [value for value in values if value is not None]
     return Spread.of(found) if found else None
 
 
 def distinct(values: Iterable[object], separator: str = ", ") -> str:
-    """Different values in their order, as text."""
+    """The distinct values in order, as text."""
     return separator.join(dict.fromkeys(str(value) for value in values if value is not None))
 
 
 def differing(recipes: Sequence[Mapping[str, Mapping[str, object]]], section: str) -> list[str]:
-    """The keys of a recipe's section that are not the same everywhere, such as ``fit.epochs``."""
+    """The keys of a section in which recipes differ, such as ``fit.epochs``."""
     keys = dict.fromkeys(key for recipe in recipes for key in recipe.get(section, {}))
     return [
         f"{section}.{key}"

@@ -1,4 +1,4 @@
-"""What a set of runs shows, in sentences: what was gained and lost against the base model, how surely."""
+"""Sentences on a set of runs: gains and losses against the base model, and how certain they are."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from lslo_cli.method.languages import groups, resource_classes
 from lslo_cli.method.statistics import interval_over_seeds
 
 NOTICEABLE = 0.05
-"""Points of spBLEU below which a difference is written as none."""
+"""Points of spBLEU below which a difference is reported as no change."""
 
 
 def summarise(seeds: Sequence[Mapping[str, EvaluationResult]], base: str) -> Iterator[str]:
-    """A sentence for each run but ``base``, and one on what the number of seeds allows to say.
+    """A sentence for each run but ``base``, and one on what the number of seeds allows one to conclude.
 
-    ``seeds`` are the evaluations of each seed by run. Beside the average stand the directions among the
-    languages with the most text and those among the languages with the least. Nothing without the base, or
-    without another run.
+    ``seeds`` are the evaluations of each seed by run. Sentences give the average, the directions among the
+    languages with the most text, and those among the languages with the least. Yields nothing without the
+    base, or without another run.
     """
     if not all(base in runs and len(runs) > 1 for runs in seeds):
         return
@@ -46,7 +46,7 @@ def summarise(seeds: Sequence[Mapping[str, EvaluationResult]], base: str) -> Ite
 
 
 def correlation_sentence(rows: Sequence[CorrelationRow]) -> str | None:
-    """How the room that languages take follows their bitext size, over seeds; None where that is unknown.
+    """How the room that languages take follows their bitext size, over seeds; None if unknown.
 
     ``rows`` are the total correlations of each seed.
     """
@@ -59,7 +59,7 @@ def correlation_sentence(rows: Sequence[CorrelationRow]) -> str | None:
 
 
 def _change(differences: Sequence[float]) -> str:
-    """A mean difference with its sign, and its 95 % interval where there are several seeds."""
+    """A mean difference with its sign, and its 95 % interval if there are several seeds."""
     mean = fmean(differences)
     text = f"{mean:+.1f}" if abs(mean) >= NOTICEABLE else "no change"
     interval = interval_over_seeds(differences)

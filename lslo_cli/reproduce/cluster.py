@@ -1,7 +1,7 @@
-"""Doing jobs on a cluster: what is not up to date is given to Slurm, and watched until it has ended.
+"""Running jobs on a cluster: those not up to date are submitted to Slurm, and watched until they have ended.
 
-Slurm keeps the order, by dependencies, and the queue is where jobs are found again: nothing of them is
-written down, and a command that stops watching leaves them to Slurm.
+Slurm keeps the order by dependencies. Jobs are found again in the queue, so nothing about them is recorded,
+and a command that stops watching leaves them to Slurm.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from lslo_cli.wording import counted
 
 TASK = "slurm"
 ASKED_EVERY = 5.0
-"""Seconds from one look at the queue to the next."""
+"""Seconds between two looks at the queue."""
 PATIENCE = 60
-"""Looks at the queue in a row that may fail: a controller that is started again answers within minutes."""
+"""Looks at the queue that may fail in a row: a restarted controller answers within minutes."""
 GONE = "LOST"
-"""The state of a job that Slurm has forgotten and that has made nothing."""
+"""The state of a job that Slurm no longer lists and that has made nothing."""
 HINTS = {
     "TIMEOUT": "give it more time in [slurm] of the recipe; the same line again goes on from its checkpoint",
     "OUT_OF_MEMORY": "give it more memory in [slurm] of the recipe, or smaller batches with --max-tokens",
@@ -35,10 +35,10 @@ GO_ON = "read its log; the same line again goes on from its checkpoint"
 
 
 def submissions(jobs: Jobs, line: Sequence[str]) -> dict[str, Submission]:
-    """Every job as Slurm takes it, by label: ``line``, a whole command line, with ``--only`` that job.
+    """The submission of every job, by label: ``line``, a whole command line, with ``--only`` that job.
 
-    Its name is the label and a digest of where and by which settings it is made: whatever line wants the same
-    finds the job that makes it.
+    Its name is the label and a digest of its folder and settings, so that any command line that needs the
+    same job finds it in the queue.
     """
     found = {}
     for label, job in jobs.items():
@@ -61,11 +61,11 @@ def outstanding(jobs: Jobs) -> list[str]:
 
 
 def execute_on_slurm(jobs: Jobs, line: Sequence[str], on_event: OnEvent = ignore) -> None:
-    """Give what is not up to date to Slurm, unless it is there already, and wait until all has ended.
+    """Submit to Slurm what is neither up to date nor queued already, and wait until all jobs have ended.
 
-    Whatever interrupts the waiting leaves the jobs with Slurm; a note says how to see and to cancel them.
-    Raises InputError where Slurm's commands are not here, and RunError where it refuses a job or stops
-    answering, and at the end where a job failed, which stops only those that need it.
+    If the wait is interrupted, the jobs stay with Slurm; a note says how to follow and to cancel them. Raises
+    InputError if Slurm's commands are not installed, and RunError if Slurm refuses a job or stops answering,
+    or at the end if a job failed, which stops only those that need it.
     """
     watch = Watch(jobs, submissions(jobs, line), on_event)
     try:
@@ -79,7 +79,7 @@ def execute_on_slurm(jobs: Jobs, line: Sequence[str], on_event: OnEvent = ignore
 
 @dataclass
 class Watch:
-    """Jobs that were given to Slurm: their numbers and, as they end, their states, by label."""
+    """Jobs that were submitted to Slurm: their numbers and, as they end, their states, by label."""
 
     jobs: Jobs
     submissions: Mapping[str, Submission]
@@ -88,7 +88,7 @@ class Watch:
     ended: dict[str, str] = field(default_factory=dict)
 
     def submit(self) -> None:
-        """Submit what is to be made; a job of the same command that is in the queue already is that job."""
+        """Submit the outstanding jobs; one that another command has queued already is not submitted again."""
         queue = {job.name: job.number for job in queued_jobs() if job.state not in ENDED}
         found = 0
         for label in outstanding(self.jobs):
@@ -132,7 +132,7 @@ class Watch:
         self.on_event(Finished(TASK, f"{failed} not made" if failed else ""))
 
     def leave(self) -> None:
-        """Say what becomes of the jobs that have not ended."""
+        """Say how to follow or cancel the jobs that have not ended."""
         left = [number for label, number in self.numbers.items() if label not in self.ended]
         if left:
             self.on_event(
@@ -143,7 +143,7 @@ class Watch:
             )
 
     def judge(self) -> None:
-        """Raise RunError where a job failed, with its log."""
+        """Raise RunError if a job failed, naming its log."""
         failed = [label for label in self.ended if self._failed_itself(label)]
         if failed:
             undone = [label for label in self.jobs if self.ended.get(label, COMPLETED) != COMPLETED]
@@ -153,7 +153,7 @@ class Watch:
             )
 
     def _states(self) -> dict[str, str]:
-        """The state of every job that had not ended, as soon as Slurm answers."""
+        """The current state of every job that has not ended; waits until Slurm answers."""
         for attempt in range(PATIENCE):
             try:
                 queue = {job.number: job.state for job in queued_jobs()}
@@ -167,7 +167,7 @@ class Watch:
         return {label: queue.get(number) or self._forgotten(label) for label, number in left.items()}
 
     def _forgotten(self, label: str) -> str:
-        """The state of a job that ended so long ago that Slurm says nothing of it."""
+        """The state of a job that ended so long ago that Slurm no longer lists it."""
         return COMPLETED if _is_made(self.jobs[label]) else GONE
 
     def _end(self, label: str, state: str) -> None:
@@ -178,7 +178,7 @@ class Watch:
             self.on_event(Noted(f"failed: {self._epitaph(label)}"))
 
     def _failed_itself(self, label: str) -> bool:
-        """Whether a job failed, and not for want of one that it needs."""
+        """Whether a job failed itself, and was not cancelled because of one that it needs."""
         return self.ended[label] != COMPLETED and not any(
             self.ended.get(need, COMPLETED) != COMPLETED for need in self.jobs[label].needs
         )
@@ -199,10 +199,7 @@ class Watch:
 
 
 def _is_made(job: Job) -> bool:
-    """Whether a job is up to date; a figure is where it is there and nothing that it shows is made anew.
-
-    So is a report of FLARE.
-    """
+    """Whether a job is up to date; figures and FLARE reports if they exist and nothing in them is remade."""
     if job.kind is JobKind.FIGURE:
         return (job.experiment.folder.figures / f"{job.name}.png").exists()
     if job.kind is FlareStage.REPORT:

@@ -1,4 +1,4 @@
-"""The whole method on the built-in world: a reproduction of the recipe ``demo``, and what it found."""
+"""The whole method on the built-in world: reproduce the recipe ``demo``, and summarise the results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RECIPE = "demo"
 
 @dataclass(frozen=True)
 class SeedSummary:
-    """What one seed's experiment found: results by run, in the order trained, and what was drawn."""
+    """The results of one seed's experiment by run, in the order trained, and its figures."""
 
     seed: int
     folder: Path
@@ -55,9 +55,9 @@ def run_demo(
 ) -> DemoSummary:
     """Run the recipe ``demo`` for every seed; what is up to date is kept, so it can be interrupted.
 
-    ``runs`` are named as in the recipe's ``[reproduce]``, whose own they replace. One seed lives in
-    ``demo/``, several in ``demo/seed-N/`` with ``study.md`` beside them; ``demo/report.html`` has tables and
-    figures of all. Raises UsageError for a run that cannot be read.
+    ``runs`` replace those of the recipe's ``[reproduce]`` and are named alike. One seed goes to ``demo/``,
+    several to ``demo/seed-N/`` with ``study.md`` beside them; ``demo/report.html`` has the tables and figures
+    of all. Raises UsageError for a run's name that cannot be parsed.
     """
     (target,) = find_targets([RECIPE])
     if runs:
@@ -80,7 +80,7 @@ def run_demo(
 
 
 def _summary(jobs: Sequence[Job]) -> SeedSummary:
-    """What the jobs of one seed have made."""
+    """The results of the jobs of one seed."""
     experiment = jobs[0].experiment
     folder: ExperimentFolder = experiment.folder
     runs = [folder.run(job.name) for job in jobs if job.kind is JobKind.RUN]

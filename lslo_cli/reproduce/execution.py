@@ -1,4 +1,4 @@
-"""Doing jobs in order, one after another or several at once in processes of their own."""
+"""Running jobs in order, one after another or several at once in worker processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lslo_cli.reproduce.making import is_current, make
 from lslo_cli.reproduce.progress import Overall
 
 HEARD_EVERY = 0.2
-"""Seconds from one look at what other processes report to the next."""
+"""Seconds between two looks at what worker processes report."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class JobOutcome:
 
 
 def execute(jobs: Jobs, processes: int = 1, on_event: OnEvent = ignore) -> None:
-    """Make all jobs, in ``processes`` processes, each as soon as what it needs is there.
+    """Run all jobs in ``processes`` processes, each as soon as those that it needs are done.
 
-    One that could not produce a result stops only those that need it. Raises RunError at the end if there
-    was any, and at once whatever else a job raises.
+    A job that raises RunError stops only those that need it; the error is raised at the end. Anything else
+    that a job raises is raised at once.
     """
     overall = Overall(list(jobs.values()), on_event, several=processes > 1 or len(_places(jobs)) > 1)
     overall.start([job for job in jobs.values() if is_current(job)])
@@ -67,7 +67,7 @@ def _one_by_one(jobs: Jobs, failed: dict[str, LsloError], overall: Overall) -> D
 
 
 def _side_by_side(processes: int, jobs: Jobs, failed: dict[str, LsloError], overall: Overall) -> Doing:
-    """Jobs in other processes, whose events come here through a queue."""
+    """Run jobs in worker processes, whose events come here through a queue."""
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     events = context.Queue()
     waiting = dict(jobs)
@@ -96,7 +96,7 @@ def _side_by_side(processes: int, jobs: Jobs, failed: dict[str, LsloError], over
 
 
 def attempt(job: Job, on_event: OnEvent) -> JobOutcome:
-    """Make a job, and say how that ended."""
+    """Run a job, and return its outcome."""
     try:
         return JobOutcome(made=make(job, on_event))
     except LsloError as error:
@@ -112,13 +112,13 @@ def _places(jobs: Jobs) -> set[str]:
     return {job.place for job in jobs.values()}
 
 
-# In the processes that work.
+# In the worker processes.
 
 _tell: Callable[[tuple[str, Event]], Any] = print
 
 
 def _begin(events: Any) -> None:
-    """Prepare a process: where its events go, and that it ends with the one that started it."""
+    """Prepare a worker: send its events to the queue, and end it with its parent."""
     global _tell
     _tell = events.put
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends this one
@@ -133,8 +133,8 @@ def _end_with(parent: Any) -> None:
 
 
 def _end(*_: Any) -> None:
-    """End as an exception does, so that locks are given back and half-written files removed."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: a second would cut the cleaning short
+    """Exit through an exception, so that locks are released and half-written files removed."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal would cut the cleanup short
     sys.exit(1)
 
 
@@ -143,7 +143,7 @@ def _attempt_here(job: Job) -> JobOutcome:
 
 
 def _heard(events: Any) -> Iterator[tuple[str, Event]]:
-    """What has been reported since it was last asked for."""
+    """The events reported since the last call."""
     try:
         while True:
             yield events.get_nowait()

@@ -1,4 +1,4 @@
-"""An experiment of FLARE as jobs: translations, tuning, trainings by method, tests, figures, report."""
+"""A FLARE experiment as jobs: translations, tuning, trainings by method, tests, figures, report."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from lslo_cli.tasks import Experiment
 
 
 def flare_jobs(target: Target, results: Path, seeds: Sequence[int], command: str) -> list[Job]:
-    """All jobs of a target, those that others need first; ``seeds`` are the recipe's where none are given.
+    """All jobs of a target, those that others need first; ``seeds`` default to the recipe's.
 
-    The trainings of one method in all seeds and languages come before those of the next: several at once
-    are then of different artifacts. Raises UsageError for an unknown task or figure.
+    The trainings of one method in all seeds and languages come before those of the next, so that jobs that
+    run at the same time write different artifacts. Raises UsageError for an unknown task or figure.
     """
     recipe = target.recipe({"flare.seeds": tuple(seeds) or None})
     task_named(recipe.flare.task)

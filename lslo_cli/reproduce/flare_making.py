@@ -1,4 +1,4 @@
-"""Making one job of FLARE: translations, the tuning, a method's training, the tests of all, the report."""
+"""Running one FLARE job: translation, tuning, a method's training, tests, or the report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lslo_cli.tasks.freshness import seems_current
 
 
 def make_flare(job: FlareJob, on_event: OnEvent) -> bool:
-    """Make what a job is for, where it is not up to date; returns False where it was."""
+    """Run a job unless it is up to date; returns whether it ran."""
     experiment = job.experiment
     seed = commands.Seed(experiment, experiment.recipe.seed, on_event)
     match job.kind:
@@ -38,7 +38,7 @@ def make_flare(job: FlareJob, on_event: OnEvent) -> bool:
 
 
 def is_flare_current(job: FlareJob) -> bool:
-    """Whether artifacts say that a job is done; when it is its turn, texts and models count as well."""
+    """Whether a job is done, judging by artifacts; when it runs, texts and models are compared as well."""
     experiment = job.experiment
     recipe = experiment.recipe
     folder = LanguageFolder.of(experiment.folder, recipe.seed, job.language)
@@ -56,7 +56,7 @@ def is_flare_current(job: FlareJob) -> bool:
 
 
 def _runs(folder: LanguageFolder) -> set[str]:
-    """The runs of a training whose weights are there."""
+    """The runs of a training that have their weights."""
     try:
         artifact = store.read(folder.training, FlareTrainingResult)
     except InputError:

@@ -1,4 +1,4 @@
-"""What jobs would cost: epochs, updates, parameters and memory, where need be without weights or text."""
+"""What jobs would cost: epochs, updates, parameters and memory, if necessary without weights or text."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ COMMANDS: dict[Kind, str] = {
 class Forecast:
     """One job: whether it is done, and what it costs; None for what does not apply.
 
-    ``updates`` are those of an epoch, counted where base model and text are at hand and else estimated for
-    FLORES-101. ``trainable`` is None for a rank map that is yet to be estimated, ``trainable_paper_style``
-    also where the paper counts truly.
+    ``updates`` are those of an epoch, counted if base model and text are there, else estimated for
+    FLORES-101. ``trainable`` is None for a rank map that is not estimated yet; ``trainable_paper_style`` is
+    also None if it would be the same.
     """
 
     label: str
@@ -50,7 +50,7 @@ class Forecast:
 
 
 def forecasts(jobs: Jobs) -> list[Forecast]:
-    """What every job costs. Raises what loading a base model or reading text raises, other than absence."""
+    """The cost of every job. Raises what loading an existing base model or reading existing text raises."""
     counted: dict[str, tuple[int, bool]] = {}
     return [_forecast(job, counted) for job in jobs.values()]
 
@@ -64,7 +64,7 @@ def _forecast(job: Job, counted: dict[str, tuple[int, bool]]) -> Forecast:
         return Forecast(job.label, current, 0)
     recipe = job.experiment.recipe
     place = str(job.experiment.folder.path)
-    if place not in counted:  # the same batches serve all that an experiment trains
+    if place not in counted:  # all trainings of an experiment have the same batches
         counted[place] = updates_of(recipe)
     updates, certain = counted[place]
     shape = shape_of(recipe)
@@ -77,7 +77,7 @@ def _forecast(job: Job, counted: dict[str, tuple[int, bool]]) -> Forecast:
 
 
 def _forecast_flare(job: FlareJob, current: bool) -> Forecast:
-    """What a training of FLARE costs: its updates, of the task's files or of as many rows as published."""
+    """The cost of a FLARE training: its updates, from the task's files or the published number of rows."""
     if not job.epochs:
         return Forecast(job.label, current, 0)
     settings = job.experiment.recipe.flare
@@ -100,13 +100,13 @@ def updates_of(recipe: Recipe) -> tuple[int, bool]:
 
 
 def shape_of(recipe: Recipe) -> ModelShape:
-    """The shape of the recipe's base model. Raises InputError or UsageError where there is no such model."""
+    """The shape of the recipe's base model. Raises InputError or UsageError if there is no such model."""
     name = recipe.model.name
     return published_shape(name) or base_facts(name, recipe.model.revision).shape
 
 
 def _work(experiment: Experiment, command: str) -> Work | None:
-    """What a job trains; None where its ranks are yet to be estimated."""
+    """What a job trains; None if its ranks are not estimated yet."""
     recipe = experiment.recipe
     ranks: RankMap | None = None
     if command == "train" and recipe.train.method is not Method.FULL:

@@ -12,10 +12,10 @@ from lslo_cli.recipe import Stage
 from lslo_cli.tasks import Experiment
 
 Jobs = Mapping[str, "Job"]
-"""Jobs by label, those that others need before them."""
+"""Jobs by label, in an order in which every job follows those that it needs."""
 
 EVALUATION = 3
-"""Epochs of training that translating the test text counts for: about as long as it takes."""
+"""Epochs of training that translating the test text counts as, since it takes about as long."""
 
 
 class JobKind(StrEnum):
@@ -26,12 +26,12 @@ class JobKind(StrEnum):
 
 
 class FlareStage(StrEnum):
-    """What an experiment of FLARE is made of, beside its figures."""
+    """The parts of a FLARE experiment, beside its figures."""
 
     TRANSLATE = "translate"
-    """A language's texts, where the recipe says that they are translated."""
+    """A language's texts, if the recipe has them translated."""
     TUNE = "tune"
-    """A seed's model, on the source language."""
+    """A seed's model, tuned on the source language."""
     TRAIN = "train"
     """One method on one language."""
     EVALUATE = "evaluate"
@@ -47,7 +47,8 @@ Kind = Stage | JobKind | FlareStage
 class Job:
     """One thing to make; ``label`` is its place and name, as ``demo/seed-2/2-2-8``.
 
-    ``needs`` are the labels of jobs before it, and ``runs`` those that a figure shows or a report counts.
+    ``needs`` are the labels of the jobs that it needs, ``runs`` the runs that a figure shows or a report
+    counts.
     """
 
     label: str
@@ -58,7 +59,7 @@ class Job:
 
     @property
     def place(self) -> str:
-        """What its label begins with: the experiment, or one of its seeds."""
+        """The prefix of its label: the experiment, or one of its seeds."""
         return self.label.rpartition("/")[0]
 
     @property
@@ -68,12 +69,12 @@ class Job:
 
     @property
     def part(self) -> str:
-        """What it is a part of an experiment as: the same in every seed and language."""
+        """Its name without seed and language, by which recipes set its resources."""
         return self.name.rpartition("/")[2]
 
     @property
     def stem(self) -> str:
-        """What files of its own begin with in the folder of its experiment."""
+        """The beginning of the names of its files in the experiment's folder."""
         return self.name
 
     @property
@@ -91,13 +92,13 @@ class Job:
 
     @property
     def steps(self) -> int:
-        """Its share of all work: the epochs that it trains, and :data:`EVALUATION` where it translates."""
+        """Its share of all work: the epochs that it trains, plus :data:`EVALUATION` if it translates."""
         return self.epochs + (EVALUATION if self.kind is JobKind.RUN else 0)
 
 
 @dataclass(frozen=True)
 class FlareJob(Job):
-    """A job of FLARE, of one language and seed where it is, as ``flare-demo/seed-1/qne/lora``.
+    """A FLARE job, for one language and seed if it has them, as ``flare-demo/seed-1/qne/lora``.
 
     ``run`` is the method that it trains.
     """
@@ -114,7 +115,7 @@ class FlareJob(Job):
 
     @property
     def stem(self) -> str:
-        """Its label without the experiment, in whose folder all seeds lie: ``seed-1-qne-lora``."""
+        """Its label without the experiment, whose folder holds all seeds: ``seed-1-qne-lora``."""
         return self.label.partition("/")[2].replace("/", "-")
 
     @property
@@ -127,6 +128,6 @@ class FlareJob(Job):
 
     @property
     def steps(self) -> int:
-        """Its share of all work: the epochs that it trains, and :data:`EVALUATION` where it reads a test."""
+        """Its share of all work: the epochs it trains, plus :data:`EVALUATION` if it translates or tests."""
         reads = self.kind in (FlareStage.TRANSLATE, FlareStage.EVALUATE)
         return self.epochs + (EVALUATION if reads else 0)

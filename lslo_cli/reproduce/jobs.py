@@ -1,4 +1,4 @@
-"""Targets as jobs: what is to be made, each thing once, and what it needs before it can be made."""
+"""Targets as jobs: each artifact or figure to make once, with the jobs that it needs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ STAGES = {
     "subspace": Stage.ESTIMATE,
     "subspace-language": Stage.ESTIMATE_LANGUAGE,
 }
-"""The stages that write the artifacts of which an experiment has one."""
+"""The stages that write an artifact of which an experiment has only one."""
 
 
 def jobs_of(targets: Sequence[Target], results: Path, seeds: Sequence[int], command: str) -> Jobs:
-    """All jobs behind ``targets``, those that others need first.
+    """All jobs of ``targets``, those that others need first.
 
-    One seed, or none but the recipe's, lives in the experiment's folder; several live in ``seed-N/`` below
-    it, as those of FLARE always do. Raises UsageError for a run that cannot be read or does not fit.
+    A single seed, given or the recipe's, uses the experiment's folder; several use ``seed-N/`` below it, as
+    FLARE's always do. Raises UsageError for a run's name that cannot be parsed or whose settings do not fit.
     """
     jobs: dict[str, Job] = {}
     for target in targets:
@@ -46,7 +46,7 @@ def jobs_of(targets: Sequence[Target], results: Path, seeds: Sequence[int], comm
                 place = f"{place}/seed-{seed}"
             _Experiment(target, seed, ExperimentFolder(results / place), place, command, jobs).add()
     for label, job in jobs.items():
-        if job.kind is Stage.PRUNE_REPORT:  # after the run it counts, where that is among the jobs
+        if job.kind is Stage.PRUNE_REPORT:  # after the run it counts, if that is among the jobs
             counted = [f"{label.rpartition('/')[0]}/{run}" for run in job.runs]
             jobs[label] = replace(job, needs=(*job.needs, *(run for run in counted if run in jobs)))
     ordered: dict[str, Job] = {}
@@ -71,7 +71,7 @@ def only(jobs: Jobs, names: Collection[str]) -> Jobs:
 
 
 def waves(jobs: Jobs) -> list[list[Job]]:
-    """What runs share; runs, which need none of each other; FLARE's tests; what is made of all."""
+    """Jobs in four groups: what runs share, independent runs, FLARE's tests, and what is made from all."""
     last = (Stage.PRUNE_REPORT, FlareStage.REPORT, JobKind.FIGURE)
     runs, tests = (JobKind.RUN, FlareStage.TRAIN), (FlareStage.EVALUATE,)
     all_jobs = list(jobs.values())
@@ -143,14 +143,14 @@ class _Experiment:
         return self._job(name, JobKind.RUN, experiment, needs)
 
     def figure(self, name: str, runs: Sequence[str]) -> str:
-        """A figure needs the stage that writes the artifact it is best drawn from, or else the runs."""
+        """A figure needs the stage that writes its first artifact, or else the runs."""
         stage = STAGES.get(figure_named(name).reads[0])
         needs = (self.stage(stage),) if stage else tuple(runs)
         names = () if stage else tuple(label.rpartition("/")[2] for label in runs)
         return self._job(name, JobKind.FIGURE, self.experiment(), needs, names)
 
     def _learned(self, index: str | None) -> tuple[str, ...]:
-        """What a stage with this index needs: weight learning, unless the index is given otherwise."""
+        """What a stage with this index needs: weight learning, unless the index comes from elsewhere."""
         return (self.stage(Stage.WEIGHT_LEARN),) if index in (None, choices.LEARNED) else ()
 
     def _job(
@@ -171,7 +171,7 @@ def _all_needs(jobs: Jobs, label: str) -> set[str]:
 
 
 def _put(label: str, jobs: Jobs, ordered: dict[str, Job]) -> None:
-    """Put a job behind those that it needs."""
+    """Put a job after those that it needs."""
     for need in jobs[label].needs:
         _put(need, jobs, ordered)
     ordered.setdefault(label, jobs[label])

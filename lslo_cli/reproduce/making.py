@@ -1,4 +1,4 @@
-"""Making one job: the stage, the run with its scores, the report or the figure."""
+"""Running one job: a stage, a run with its scores, a report or a figure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lslo_cli.training.checkpoint import CheckpointError
 
 
 def make(job: Job, on_event: OnEvent) -> bool:
-    """Make what a job is for, continuing what was interrupted; returns False where all was up to date."""
+    """Run a job, resuming what was interrupted; returns False if everything was up to date."""
     if job.kind is JobKind.FIGURE:
         draw(job)
         return True
@@ -41,7 +41,7 @@ def make(job: Job, on_event: OnEvent) -> bool:
 
 
 def is_current(job: Job) -> bool:
-    """Whether artifacts say that a job is done; when it is its turn, text and base model count as well."""
+    """Whether a job is done, judging by artifacts; when it runs, text and base model are compared as well."""
     if isinstance(job, FlareJob):
         return is_flare_current(job)
     folder, recipe = job.experiment.folder, job.experiment.recipe
@@ -89,7 +89,7 @@ def _run(job: Job, on_event: OnEvent) -> list[Written]:
 
 
 def _report(job: Job, on_event: OnEvent) -> list[Written]:
-    """The report counts its run where that is trained, and else only reads the estimate."""
+    """Make the report, which counts its run if that is trained, and else only reads the estimate."""
     folder = job.experiment.folder
     run = next((name for name in job.runs if folder.run(name).training.exists()), None)
     return [
@@ -100,7 +100,7 @@ def _report(job: Job, on_event: OnEvent) -> list[Written]:
 def _resuming(
     checkpoint: Path, command: Callable[..., Written], job: Job, on_event: OnEvent, **choices: str
 ) -> Written:
-    """Run a command that trains from its checkpoint, if it has one that is of the same run."""
+    """Run a training command, resuming from its checkpoint if there is one of the same run."""
     resume = (checkpoint / "state.pt").exists()
     try:
         return command(job.experiment, **choices, resume=resume, reuse=True, on_event=on_event)

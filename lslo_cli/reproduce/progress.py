@@ -1,4 +1,4 @@
-"""One overall task above the tasks of the jobs: steps done of all that there are."""
+"""One overall task above the tasks of the jobs: the steps done of all steps."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ TASK = "all"
 
 @dataclass
 class Overall:
-    """Passes the events of jobs on, and says how many steps are done of those of all ``jobs``.
+    """Passes on the events of jobs, and reports how many steps of all ``jobs`` are done.
 
-    A step is an epoch of training, or as much of an evaluation; see :attr:`Job.steps`. Tasks of several jobs
-    may share a name, so each is called after its job where that is not clear.
+    A step is an epoch of training, or as much of an evaluation; see :attr:`Job.steps`. Since tasks of several
+    jobs may share a name, each is then prefixed with its job's label.
     """
 
     jobs: Sequence[Job]
@@ -33,7 +33,7 @@ class Overall:
         self.on_event(Started(TASK, total, "steps", sum(self._done.values())))
 
     def of(self, job: Job, event: Event) -> None:
-        """Hear an event of ``job``."""
+        """Handle an event of ``job``."""
         match event:
             case Started(task, int(total), ("updates" | "sentences") as unit, completed):
                 before, own = (0, job.epochs) if unit == "updates" else (job.epochs, EVALUATION)
@@ -55,7 +55,7 @@ class Overall:
         self.on_event(Finished(TASK))
 
     def _reach(self, job: Job, task: str, completed: int) -> None:
-        """``completed`` units of a task are done; those of tasks that are no step count nothing."""
+        """``completed`` units of a task are done; tasks that are not part of a step do not count."""
         before, own, total = self._parts.get((job.label, task), (0, 0, 0))
         if total:
             self._advance(job, before + own * completed // total)

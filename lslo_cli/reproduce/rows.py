@@ -1,4 +1,4 @@
-"""A row of a table by its name: ``2-2-8-gps0.9`` says what is trained."""
+"""The settings of a table's row from its name, such as ``2-2-8-gps0.9``."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ NAME = re.compile(
 FORMS = "base, full, full-lr2e-4, 8-8-8, 2-2-8-gps0.9, fc-2-2-16, 2-2-8-source-gps0.9, 2-2-8-gps0.9-E5-k8"
 
 PAPER_EPOCHS = 15
-"""The epochs that E and k in a name are of."""
+"""The number of epochs to which E and k in a name refer."""
 
 
 def row_settings(name: str, recipe: Recipe) -> dict[str, Any]:
     """The recipe keys behind a row's name, for a row of an experiment with ``recipe``.
 
-    E and k are of the paper's 15 epochs and keep their place in a schedule of another length, rounded and at
-    least 1. Raises UsageError for a name that is not one of the forms.
+    E and k refer to the paper's 15 epochs and are scaled to the recipe's number of epochs, rounded and at
+    least 1. Raises UsageError for a name of any other form.
     """
     if name == BASE_RUN:
         return {}
@@ -54,5 +54,5 @@ def row_settings(name: str, recipe: Recipe) -> dict[str, Any]:
 
 
 def in_proportion(epochs: int, of: int) -> int:
-    """Epochs of the paper's 15 as epochs ``of`` another number, at least 1."""
+    """A number of the paper's 15 epochs scaled to ``of`` epochs, at least 1."""
     return max(1, round(epochs * of / PAPER_EPOCHS))

@@ -1,4 +1,4 @@
-"""Slurm's own commands: what submits a job, and what tells of the jobs that were submitted."""
+"""Slurm's own commands: submitting jobs, and listing those in the queue."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAILED = (
     "TIMEOUT",
 )
 ENDED = frozenset((COMPLETED, *FAILED))
-"""Slurm's names of the states in which a job stays; in any other it waits or works."""
+"""Slurm's names of final states; in any other a job is pending or running."""
 
 OPTIONS = {
     "partition": "--partition",
@@ -38,9 +38,9 @@ OPTIONS = {
 
 @dataclass(frozen=True)
 class Submission:
-    """A job as sbatch takes it: a command, where its output is appended, and options for its resources.
+    """A job for sbatch: a command, the log to append its output to, and options for its resources.
 
-    By ``name`` it is found in the queue again, so no other job of the user may have the same.
+    It is found in the queue by its ``name``, so no other job of the user may have the same.
     """
 
     name: str
@@ -50,11 +50,11 @@ class Submission:
 
     @property
     def words(self) -> list[str]:
-        """The line that submits it, without what it waits for.
+        """The words of the command that submits it, without its dependencies.
 
-        It is cancelled where what it waits for fails, and what a killed job said is kept.
+        It is cancelled if a dependency fails, and the log of a killed job is kept.
         """
-        log = str(self.log).replace("%", "%%")  # a single one would stand for a number or a name
+        log = str(self.log).replace("%", "%%")  # a single % would introduce a placeholder
         return [
             *("sbatch", "--parsable", f"--job-name={self.name}", f"--output={log}", "--open-mode=append"),
             *("--kill-on-invalid-dep=yes", *self.options, f"--wrap=exec {shlex.join(self.command)}"),
@@ -71,36 +71,36 @@ class QueuedJob:
 
 
 def options_of(resources: SlurmResources, computes: bool) -> list[str]:
-    """Resources as options of sbatch; a job that only reads and draws, so not ``computes``, needs no GPU."""
+    """Resources as options of sbatch; a job that only reads and draws, not ``computes``, needs no GPU."""
     values = {key: getattr(resources, key) for key in OPTIONS if computes or key != "gpus"}
     return [f"{OPTIONS[key]}={value}" for key, value in values.items() if value] + list(resources.extra)
 
 
 def after(numbers: Sequence[str]) -> list[str]:
-    """The option that lets a job wait until others have succeeded."""
+    """The option by which a job waits until others have succeeded."""
     return [f"--dependency=afterok:{':'.join(numbers)}"] if numbers else []
 
 
 def submit(submission: Submission, needs: Sequence[str]) -> str:
-    """Give a job to Slurm, to start once the jobs numbered ``needs`` have succeeded; returns its number.
+    """Submit a job, to start once the jobs numbered ``needs`` have succeeded; returns its number.
 
-    Raises InputError where there is no sbatch, and RunError where it refuses the job.
+    Raises InputError if there is no sbatch, and RunError if it refuses the job.
     """
-    submission.log.parent.mkdir(parents=True, exist_ok=True)  # or Slurm ends the job without a word
+    submission.log.parent.mkdir(parents=True, exist_ok=True)  # otherwise Slurm ends the job silently
     return _ask([*submission.words, *after(needs)]).partition(";")[0]
 
 
 def queued_jobs() -> list[QueuedJob]:
-    """The user's jobs that wait, work, or ended in the last minutes.
+    """The user's jobs that are pending, running, or ended in the last minutes.
 
-    Raises InputError where there is no squeue, and RunError where Slurm does not answer.
+    Raises InputError if there is no squeue, and RunError if Slurm does not answer.
     """
     said = _ask(["squeue", "--me", "--states=all", "--noheader", "--format=%i %T %j"])
     return [QueuedJob(*line.split(maxsplit=2)) for line in said.splitlines()]
 
 
 def _ask(words: Sequence[str]) -> str:
-    """What one of Slurm's commands prints."""
+    """The output of one of Slurm's commands."""
     try:
         done = subprocess.run(words, capture_output=True, text=True, errors="replace")
     except FileNotFoundError:

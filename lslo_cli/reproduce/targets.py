@@ -1,4 +1,4 @@
-"""What can be reproduced: a recipe, which may be a table or figure of the paper, or a group of these."""
+"""What can be reproduced: recipes, some of which are tables or figures of the paper, and groups of these."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lslo_cli.recipe import BaseSection, Recipe, ReproduceSection, recipe_names,
 from lslo_cli.reproduce.rows import NAME
 
 GROUPS = {"tables": ("table-",), "figures": ("figure-",), "all": ("table-", "figure-")}
-"""Words for several targets, and how the names of their recipes begin."""
+"""Names of groups of targets, and the prefixes of their recipes' names."""
 
 
 NOT_FLARES = {
@@ -23,15 +23,15 @@ NOT_FLARES = {
     "model.name": "flare.model",
     "seed": "flare.seeds",
 }
-"""Keys that flags set for the first paper's experiments, and what says the same of FLARE's.
+"""Keys that flags set for the first paper's experiments, and FLARE's keys for the same.
 
-A recipe's ``model.name`` is FLARE's translator; as ``--model`` it would be taken for the task model.
+A recipe's ``model.name`` is FLARE's translator; given as ``--model`` it would be mistaken for the task model.
 """
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is ``wanted``, and the recipe it is made of with everything that was given beside it."""
+    """What to make (``wanted``), from which recipe, with everything else that was given."""
 
     name: str
     wanted: ReproduceSection
@@ -40,9 +40,9 @@ class Target:
     assignments: Sequence[str] = ()
 
     def recipe(self, settings: Mapping[str, Any] | None = None) -> Recipe:
-        """The recipe with other values by dotted key, where None leaves what was given.
+        """The recipe with other values by dotted key, of which None is ignored.
 
-        What is reproduced is no part of a run's settings.
+        Its ``[reproduce]`` is emptied, since that is not a setting of a run.
         """
         other = {key: value for key, value in (settings or {}).items() if value is not None}
         recipe = resolve(self.recipe_name, {**self.given, **other}, self.assignments)
@@ -51,12 +51,12 @@ class Target:
 
     @cached_property
     def is_flares(self) -> bool:
-        """Whether the recipe is an experiment of FLARE."""
+        """Whether the recipe is a FLARE experiment."""
         return resolve(self.recipe_name).is_flares
 
     @property
     def report_on(self) -> str | None:
-        """The run that the prune report counts: the recipe's word on it, not the target's."""
+        """The run that the prune report counts, by the recipe and not by the target."""
         return resolve(self.recipe_name, self.given, self.assignments).reproduce.report_on
 
 
@@ -67,12 +67,12 @@ def find_targets(
     assignments: Sequence[str] = (),
     on_event: OnEvent = ignore,
 ) -> list[Target]:
-    """The targets behind names, made of ``recipe`` or else of the recipe that each extends.
+    """The targets of these names, made from ``recipe`` or else from each target's own recipe.
 
-    A table of a group is left out, with a note, where its ranks are for other resource classes than the
-    recipe's languages have. Raises InputError for a name that is neither a recipe nor a group, and
-    UsageError for a recipe of a base model, for a target and a recipe that are not of one paper, and for a
-    setting that has no effect on FLARE.
+    A table of a group is left out, with a note, if its ranks are for other resource classes than the recipe's
+    languages have. Raises InputError for a name that is neither a recipe nor a group, and UsageError for a
+    recipe of a base model, for a target and a recipe of different papers, and for a setting that has no
+    effect on FLARE.
     """
     targets = []
     for name in names:
@@ -103,7 +103,7 @@ def _refuse_base(name: str, recipe: Recipe) -> None:
 
 
 def _check_flares(target: Target, own: Recipe) -> None:
-    """Raise UsageError where target and recipe are not both of FLARE, and for a setting without effect."""
+    """Raise UsageError if target and recipe are not both of FLARE, and for a setting without effect."""
     if not (target.is_flares and own.is_flares):
         of_flare, other = (
             (target.recipe_name, target.name) if target.is_flares else (target.name, target.recipe_name)
@@ -127,7 +127,7 @@ def _members(name: str) -> list[str]:
 
 
 def _misfit(target: Target) -> str:
-    """Why a target does not fit the languages of its recipe; empty where it does."""
+    """Why a target does not fit the languages of its recipe; empty if it does."""
     classes = resource_classes(target.recipe().selected_languages())
     for run in target.wanted.runs:
         found = NAME.fullmatch(run)

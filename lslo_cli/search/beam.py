@@ -21,10 +21,10 @@ Ranked = tuple[list[int], float]
 """The pieces of a hypothesis, and its score."""
 
 LEAVING = 0.25
-"""Share of the sentences that are done when they leave: any sooner, and copying the others costs more."""
+"""Share of finished sentences at which they leave the batch; sooner, copying the others costs more."""
 
 NOTHING = -1
-"""Stands after the last token of a hypothesis."""
+"""Marks the end of a hypothesis."""
 
 
 def best(ranked: Sequence[Sequence[Ranked]]) -> list[list[int]]:
@@ -45,7 +45,7 @@ def ranked_search(
     length_penalty: float = 1.0,
     no_repeat_ngram: int = 0,
 ) -> list[list[Ranked]]:
-    """Up to ``count`` finished hypotheses of every sentence of ``batch``, the best first.
+    """Up to ``count`` finished hypotheses of every sentence of ``batch``, best first.
 
     They are ids of pieces, without any special token, with their scores. Each row is translated into the
     language that ends its prompt, so a batch may mix target languages. A hypothesis has at most
@@ -54,10 +54,9 @@ def ranked_search(
     log-probabilities, those of language token and ``</s>`` included, over their number to the power
     ``length_penalty``; a sentence is done once it has ``beam`` finished hypotheses. The token of a new
     language has no probability: it is a prompt, which does not count. The prefix of a batch counts as its
-    language tokens do. No hypothesis has the same ``no_repeat_ngram`` pieces in a row twice, where that is
-    not 0.
+    language tokens do. If ``no_repeat_ngram`` is not 0, no n-gram of that size occurs twice in a hypothesis.
 
-    ``route`` is that of the attached adapters, if any, and is set here, for sentences that are done leave the
+    ``route`` is that of the attached adapters, if any, and is set here, since finished sentences leave the
     batch. Raises ValueError for a model in training mode.
     """
     model = base.model
@@ -93,9 +92,9 @@ def ranked_search(
 
 
 def repeating(tokens: Tensor, size: int, pad: int) -> Tensor:
-    """For hypotheses (sentences, hypotheses, length), the tokens that would repeat ``size`` of them.
+    """For hypotheses (sentences, hypotheses, length), the tokens that would repeat an n-gram of ``size``.
 
-    (sentences, hypotheses, n), ``pad`` where there are fewer than n.
+    The result is (sentences, hypotheses, n), filled with ``pad``.
     """
     length = tokens.shape[2]
     if length < size:
@@ -106,11 +105,11 @@ def repeating(tokens: Tensor, size: int, pad: int) -> Tensor:
 
 
 class Hypotheses:
-    """The living hypotheses of every sentence, and the best finished ones.
+    """The live hypotheses of every sentence, and the best finished ones.
 
     ``tokens`` (sentences, hypotheses, length) are pieces, without language token; ``parents`` (sentences,
-    hypotheses) the places of what they continue among the hypotheses of the step before. A sentence is done
-    once ``beam`` hypotheses are finished, and nothing changes its best ones any more.
+    hypotheses) are the indices of the hypotheses of the previous step that they continue. A sentence is done
+    once ``beam`` hypotheses are finished; its best ones then no longer change.
     """
 
     def __init__(
@@ -124,11 +123,11 @@ class Hypotheses:
         named: int = 1,
         count: int = 1,
     ):
-        """One hypothesis a sentence: the tokens ``begun`` (sentences, n), of which there may be none.
+        """Start with one hypothesis per sentence: the tokens ``begun`` (sentences, n), with n possibly 0.
 
-        ``language`` (sentences, 1) is the log-probability of its language token and of what is begun.
-        ``longest`` counts the language token, and so does ``length_penalty``, which counts the token ``end``
-        too; ``named`` is 0 where there is no such token. The best ``count`` of each sentence are kept.
+        ``language`` (sentences, 1) is the log-probability of its language token and of ``begun``. ``longest``
+        counts the language token; the length for ``length_penalty`` counts it and the token ``end``;
+        ``named`` is 0 if there is no language token. The best ``count`` of each sentence are kept.
         """
         sentences, device = len(language), language.device
         self.tokens = begun[:, None]
@@ -145,13 +144,13 @@ class Hypotheses:
         self._translations, self._translation_scores = self._best.clone(), self._best_scores.clone()
 
     def __len__(self) -> int:
-        """Sentences that are still here."""
+        """The number of sentences still in the batch."""
         return len(self._rows)
 
     def extend(self, scores: Tensor, parents: Tensor, tokens: Tensor) -> None:
-        """Go on with each sentence's best continuations, (sentences, 2 x beam), the best first.
+        """Extend with each sentence's best continuations, (sentences, 2 x beam), best first.
 
-        Those among the first ``beam`` that end are finished; the first ``beam`` that do not end live on.
+        Those among the first ``beam`` that end are finished; the first ``beam`` that do not end stay live.
         """
         ends = tokens == self._end
         self._finish(scores[:, : self._beam], parents[:, : self._beam], ends[:, : self._beam])
@@ -162,14 +161,14 @@ class Hypotheses:
         self.tokens = torch.cat((continued, tokens.gather(1, alive)[:, :, None]), dim=2)
 
     def end(self, log_probs: Tensor) -> None:
-        """Finish every hypothesis here; ``log_probs`` (sentences, hypotheses) are those of ``</s>``."""
+        """Finish every live hypothesis; ``log_probs`` (sentences, hypotheses) are those of ``</s>``."""
         scores, parents = (self.scores + log_probs).sort(dim=1, descending=True)
         self._finish(scores, parents, torch.ones_like(scores, dtype=torch.bool))
 
     def leave(self) -> Tensor | None:
-        """Let go of the sentences that are done, if they are many.
+        """Drop the sentences that are done, if there are enough of them.
 
-        Gives the places of those that stay, or None where all do.
+        Returns the indices of those that stay, or None if all do.
         """
         done = self._finished >= self._beam
         if done.sum() < LEAVING * len(self):
@@ -181,7 +180,7 @@ class Hypotheses:
         return staying
 
     def ranked(self) -> list[list[Ranked]]:
-        """The best finished hypotheses of every sentence, present or gone, in the order of the batch."""
+        """The best finished hypotheses of every sentence, also of dropped ones, in the order of the batch."""
         self._note()
         return [
             [
@@ -199,16 +198,16 @@ class Hypotheses:
         self._translation_scores[self._rows] = self._best_scores
 
     def _finish(self, scores: Tensor, parents: Tensor, ends: Tensor) -> None:
-        """Take note of continuations that end, each (sentences, beam), the best first."""
+        """Record continuations that end, each (sentences, beam), best first."""
         length, count = self.tokens.shape[2], self._best.shape[1]
-        # All are of one length, so the first of them are the best, as far as the sentence is not done.
+        # All have the same length, so the first of them are the best, until the sentence is done.
         ends = ends & (self._finished[:, None] + ends.cumsum(dim=1) <= self._beam)
         first = (~ends).long().argsort(dim=1, stable=True)[:, :count]
         normalised = scores.gather(1, first) / (length + self._uncounted) ** self._length_penalty
         normalised = torch.where(ends.gather(1, first), normalised, -torch.inf)
         found = torch.full_like(self._best[:, : first.shape[1]], NOTHING)
         found[:, :, :length] = _select(self.tokens, parents.gather(1, first))
-        # A stable order: of equal scores the one that was finished sooner comes first.
+        # Stable sort: of equal scores, the one finished sooner comes first.
         known = torch.cat((self._best_scores, normalised), dim=1)
         self._best_scores, places = known.sort(dim=1, descending=True, stable=True)
         self._best_scores, places = self._best_scores[:, :count], places[:, :count]

@@ -1,4 +1,4 @@
-"""Beam search by transformers' rules: its generate, after a prompt."""
+"""Beam search by transformers' rules: its ``generate`` after a prompt."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 class BeamCache(EncoderDecoderCache):
-    """Keys and values of both attentions. All beams of a sentence see the same encoder states, so a new order
-    of the beams concerns self-attention only; transformers would copy the others at every step too.
+    """Keys and values of both attentions. All beams of a sentence see the same encoder states, so reordering
+    beams only concerns self-attention; transformers would also copy the others at every step.
     """
 
     def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
@@ -36,7 +36,7 @@ def ranked_translations(
     length_penalty: float = 1.0,
     no_repeat_ngram: int = 0,
 ) -> list[list[Ranked]]:
-    """The ``count`` best hypotheses of every sentence, the best first, with the scores of transformers.
+    """The ``count`` best hypotheses of every sentence, best first, with transformers' scores.
 
     The settings are those of :func:`lslo_cli.search.beam.ranked_search`, but ``</s> __tgt__`` is a prompt,
     whose tokens count nowhere, and the search stops as transformers does. The caller sets the route of the
@@ -77,7 +77,7 @@ def ranked_translations(
 
 
 def target_limit(model: PreTrainedModel, longest: int) -> int:
-    """``longest``, or the most tokens that fit between the decoder's start and ``</s>`` if they are fewer."""
+    """``longest``, or the number of tokens that fit between the decoder's start and ``</s>`` if smaller."""
     positions = architecture_of(model).longest_target(model)
     return longest if positions is None else min(longest, positions - 1)
 

@@ -32,7 +32,7 @@ Lines = Sequence[str]
 
 @dataclass(frozen=True)
 class Score:
-    """What a metric makes of one set of hypotheses, with the signature that says how."""
+    """A metric's score of one set of hypotheses, with its signature."""
 
     value: float
     signature: str
@@ -40,7 +40,7 @@ class Score:
 
 @dataclass(frozen=True)
 class BleuScore(Score):
-    """spBLEU and what it follows from.
+    """spBLEU and the statistics that it is computed from.
 
     ``counts`` and ``totals`` are matching and all n-grams of the hypotheses, n = 1 to 4, over all sentences;
     ``sys_len`` and ``ref_len`` count pieces of hypotheses and references.
@@ -60,15 +60,15 @@ class Metric(Protocol):
     ) -> Sequence[Score]:
         """Score several sets of hypotheses, ``translations``, each with its ``sources``, line by line.
 
-        They share their references, which are prepared once. Raises InputError where the lines of
-        hypotheses and references differ in number or there are none.
+        They share their references, which are prepared once. Raises InputError if hypotheses and references
+        differ in number or there are none.
         """
         ...
 
 
 @dataclass(frozen=True)
 class MetricSettings:
-    """What metrics may depend on: the sentencepiece model as the recipe names it, and the base's folder."""
+    """What metrics may depend on: the recipe's sentencepiece model, and the base model's folder."""
 
     metric_model: str | None
     base: Path
@@ -78,8 +78,8 @@ class MetricSettings:
 def open_spbleu(settings: MetricSettings) -> SpBleu:
     """spBLEU over FLORES-101's pieces, those of a file, or the base model's.
 
-    Where nothing is chosen and FLORES-101's model is not on disk, the base model's own pieces are used and a
-    note says so; the signature then differs, so the scores are not mistaken for spBLEU's usual ones. Raises
+    If none is chosen and FLORES-101's model is not on disk, the base model's own pieces are used and a note
+    says so; the signature then differs, so that the scores are not mistaken for usual spBLEU. Raises
     InputError for a model that is missing or damaged.
     """
     chosen, own = settings.metric_model, segmenter_path(settings.base)
@@ -98,12 +98,12 @@ def open_spbleu(settings: MetricSettings) -> SpBleu:
 
 
 def open_chrf_plus_plus(settings: MetricSettings) -> SacreMetric:
-    """chrF with n-grams of two words beside those of characters."""
+    """chrF++: n-grams of characters and of up to two words."""
     return SacreMetric(partial(CHRF, word_order=2))
 
 
 def open_chrf(settings: MetricSettings) -> SacreMetric:
-    """chrF over characters alone."""
+    """chrF over characters only."""
     return SacreMetric(CHRF)
 
 
@@ -114,7 +114,7 @@ def open_ter(settings: MetricSettings) -> SacreMetric:
 
 @dataclass(frozen=True)
 class SacreMetric:
-    """A corpus-level metric of sacreBLEU that needs nothing but the text. ``make`` takes its references."""
+    """A corpus-level metric of sacreBLEU that only needs the text. ``make`` takes its references."""
 
     make: Callable[..., Any]
 
@@ -129,7 +129,7 @@ class SacreMetric:
 
 
 def composed(lines: Lines) -> list[str]:
-    """Lines in Unicode's form NFC: accents that are characters of their own (NFD) are no other text."""
+    """Lines in Unicode's NFC, so that accents as separate characters (NFD) count as the same text."""
     return [normalize("NFC", line) for line in lines]
 
 
@@ -163,7 +163,7 @@ class SpBleu:
 
         None takes FLORES-101's from sacreBLEU's cache.
 
-        Raises InputError where the file is missing or damaged, or is plainly not FLORES-101's.
+        Raises InputError if the file is missing or damaged, or is clearly not FLORES-101's.
         """
         self.path = flores101_model() if tokenizer_model is None else Path(tokenizer_model)
         model = _read(self.path, is_flores101=tokenizer_model is None)
@@ -171,7 +171,7 @@ class SpBleu:
         self._segmenter = read_segmenter(self.path, model)
         self.pieces = len(self._segmenter.pieces)
         self.name = FLORES101 if tokenizer_model is None else f"spm-local-{self.sha256[:8]}"
-        # sacreBLEU takes any model that bears the right name. Nobody publishes a checksum to hold it against.
+        # sacreBLEU takes any model of the right name, and no checksum is published to compare with.
         if tokenizer_model is None and round(self.pieces, -3) != FLORES101_PIECES:
             raise InputError(
                 f"{self.path} has {self.pieces:,} pieces; FLORES-101's model has {FLORES101_PIECES:,}",
@@ -181,7 +181,7 @@ class SpBleu:
     def score(self, hypotheses: Lines, references: Lines) -> BleuScore:
         """Score line-aligned hypotheses against one reference each.
 
-        Raises InputError where the two differ in length or are empty.
+        Raises InputError if the two differ in length or are empty.
         """
         (score,) = self.scores([], [hypotheses], references)
         return score
@@ -208,9 +208,9 @@ class SpBleu:
         ]
 
     def sentence_statistics(self, hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
-        """What spBLEU sums over sentences, for each: int64 (sentences, 10).
+        """The statistics of each sentence that spBLEU sums: int64 (sentences, 10).
 
-        N-grams matched and in all, n = 1 to 4 each, and the lengths of hypothesis and reference in pieces.
+        N-grams matched and in total, n = 1 to 4 each, and the lengths of hypothesis and reference in pieces.
         """
         bleu = BLEU(tokenize="none", force=True, effective_order=True)
         table = np.zeros((len(hypotheses), 10), dtype=np.int64)
@@ -244,6 +244,6 @@ _SENTENCE_CHRF = CHRF(word_order=2)
 
 
 def sentence_chrf(hypothesis: str, reference: str) -> float:
-    """chrF++ of one sentence, 0 to 100, which tells apart what BLEU of one sentence does not."""
+    """chrF++ of one sentence, 0 to 100; it is more sensitive than BLEU of one sentence."""
     hypothesis, reference = composed([hypothesis, reference])
     return float(_SENTENCE_CHRF.sentence_score(hypothesis, [reference]).score)

@@ -1,6 +1,6 @@
-"""What a model says next: the best continuations over a large vocabulary, and the probability of one token.
+"""Next-token prediction: the best continuations over a large vocabulary, and the probability of one token.
 
-A row of logits is as long as the vocabulary, so it is gone through as few times as possible.
+A row of logits is as long as the vocabulary, so passes over it are kept to a minimum.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 LOGITS = 2**26
-"""Logits that are in memory at a time."""
+"""The most logits in memory at a time."""
 
 CACHED = 2**17
 """Logits that fit in a processor's cache."""
 
 BLOCK = 32
-"""Neighbouring tokens of which the best one is looked at first."""
+"""Size of the blocks of tokens whose maxima are compared first."""
 
 
 def best_continuations(
@@ -31,9 +31,9 @@ def best_continuations(
     """The ``count`` best ways to continue any hypothesis of a sentence by one token that is not in ``never``.
 
     ``hidden`` is (sentences, hypotheses, d), ``scores`` (sentences, hypotheses) what the hypotheses have so
-    far, ``excluded`` (sentences, hypotheses, n) tokens that none of them goes on with; what remains keeps its
-    probability. Gives the new scores, the hypotheses that are continued and the tokens, each (sentences,
-    count), the best first.
+    far, ``excluded`` (sentences, hypotheses, n) tokens that may not follow; the others keep their
+    probability. Returns the new scores, the indices of the continued hypotheses and the tokens, each
+    (sentences, count), best first.
     """
     found = []
     for logits, part in _logits(head, hidden):
@@ -59,13 +59,13 @@ def log_prob(head: nn.Linear, hidden: Tensor, tokens: Tensor) -> Tensor:
 def writes_language(head: nn.Linear, prompt_ids: Tensor) -> bool:
     """Whether the prompts (sentences, p) end in a language token that the model could have written itself.
 
-    It cannot write one of a new language, and there may be none; a batch is all of one kind.
+    It cannot write that of a new language, and there may be none; all prompts of a batch are of one kind.
     """
     return prompt_ids.shape[1] > 1 and bool((prompt_ids[:, 1] < head.out_features).all())
 
 
 def _logits(head: nn.Linear, hidden: Tensor) -> Iterator[tuple[Tensor, slice]]:
-    """Logits in float32, (sentences, hypotheses, vocabulary), of some sentences at a time, and which ones."""
+    """Float32 logits (sentences, hypotheses, vocabulary), some sentences at a time, with their slice."""
     step = max(1, LOGITS // (hidden.shape[1] * head.out_features))
     for start in range(0, len(hidden), step):
         part = slice(start, start + step)
@@ -82,8 +82,8 @@ def _log_sum_exp(logits: Tensor) -> Tensor:
 def _largest(logits: Tensor, offsets: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The ``count`` largest of a sentence's ``logits + offsets``, and their places in its flattened logits.
 
-    They are in the blocks with the ``count`` largest maxima, and to find those is one fast pass; torch.topk
-    over all of it is several times slower.
+    They are in the blocks with the ``count`` largest maxima, which one fast pass finds; torch.topk over
+    everything is several times slower.
     """
     sentences, hypotheses, vocabulary = logits.shape
     blocks = vocabulary // BLOCK

@@ -14,7 +14,7 @@ from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.training.batches import language_indices, on_device, padded, token_budget
 
 Key = tuple[Direction, int]
-"""Where a sentence stands: its direction, and its row among the sentences of that direction."""
+"""The place of a sentence: its direction, and its row among the sentences of that direction."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class TranslationBatch:
     """Source sentences of any directions, padded on the right.
 
     input_ids, attention_mask (b, s); prompt_ids (b, p), what the decoder reads first; source_language,
-    target_language (b,), indices into the experiment's languages; all int64. ``keys`` tells, row by row,
-    whose translation it is. The last ``prefix`` tokens of each prompt are those its translation begins with.
+    target_language (b,), indices into the experiment's languages; all int64. ``keys`` has the place of each
+    row. The last ``prefix`` tokens of each prompt begin its translation.
     """
 
     input_ids: Tensor
@@ -43,14 +43,14 @@ class TranslationBatch:
 
 
 class TranslationBatches:
-    """The batches for decoding, longest sentences first, so that memory runs out at once or not at all.
+    """Batches for decoding, longest sentences first, so that memory runs out at once or not at all.
 
     Sentences x longest source <= ``max_tokens``, specials included. A source longer than ``max_length`` is
     cut there, its closing specials kept, and counted in ``truncated``. An empty source is in no batch: its
     translation is the empty string, which :meth:`in_order` puts in its place.
 
-    Directions from or to a new language have batches of their own, so that those of all others are what they
-    would be without it: rounding depends on the batch.
+    Directions from or to a new language have separate batches, so that those of all others are the same as
+    without it: rounding depends on the batch.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class TranslationBatches:
         self._place = {code: position for position, code in enumerate(self._languages)}
         self._max_length = max_length
         present = {text for lines in sentences.values() for text in lines if text.strip()}
-        # One source serves many directions: it is tokenised once.
+        # A source that occurs in many directions is tokenised once.
         self._pieces = {text: tokenizer.encode(text) for text in present}
         keys = [
             (d, row) for d, lines in sentences.items() for row, text in enumerate(lines) if text in present
@@ -94,8 +94,8 @@ class TranslationBatches:
             order = np.argsort(-lengths, kind="stable")
             order = order[kinds[order] == kind]
             widths = np.minimum(lengths[order], max_length)
-            # Within a batch, rows that share a target language stand together, as in training, and
-            # languages stand in their own order: then adapters find their rows sorted.
+            # Within a batch, rows that share a target language are adjacent, as in training, and languages
+            # are in their own order, so that adapters find their rows sorted.
             self._batches += [
                 tuple(sorted((keys[index] for index in order[start:stop]), key=self._by_target))
                 for start, stop in token_budget(widths, max_tokens, max_sentences)
@@ -121,7 +121,7 @@ class TranslationBatches:
         return (self[index] for index in range(len(self)))
 
     def _kind(self, direction: Direction) -> int:
-        """0 for a direction between languages of the model; 1 from, 2 to, 3 between languages new to it."""
+        """0 for a direction between known languages; 1 from, 2 to, 3 between new ones."""
         tokenizer = self._tokenizer
         src, tgt = (
             tokenizer.language_id(code) >= tokenizer.output_size for code in (direction.src, direction.tgt)
@@ -139,7 +139,7 @@ class TranslationBatches:
         return ids if not over else self._tokenizer.source_ids(pieces[:-over], direction.src, direction.tgt)
 
     def in_order(self, translations: Iterable[tuple[Key, str]]) -> dict[Direction, list[str]]:
-        """Put translations, in whatever order they came, where their sources stand; "" for empty sources.
+        """Put translations, in any order, at the places of their sources; "" for empty sources.
 
         Raises ValueError if a source that is not empty has no translation.
         """

@@ -1,4 +1,4 @@
-"""From a recipe to artifacts: reads what a stage needs, runs it, writes what it found. Prints nothing."""
+"""The commands: each reads what it needs, does its work and writes an artifact. Nothing here prints."""
 
 from lslo_cli.models.work import Plan
 from lslo_cli.tasks.choices import Chosen, choose_index, choose_ranks, run_name

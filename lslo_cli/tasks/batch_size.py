@@ -1,4 +1,4 @@
-"""The size of a training batch, where the recipe leaves it to the memory there is."""
+"""The size of a training batch, if the recipe leaves it to the available memory."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from lslo_cli.training.device import free_memory
 
 
 def resolve_batch_size(setup: Setup, work: Work) -> Setup:
-    """The same setup with a number as ``fit.max_tokens``.
+    """The same setup with a number for ``fit.max_tokens``.
 
     For "auto", an update of ``accumulate`` batches of the default size is cut into 1, 2, 4, ... batches, the
     fewest that fit into memory with a margin. So the machine decides how an update is computed, not how large
-    it is, and a repetition from the recorded numbers depends on no machine. Raises RunError where the
-    smallest batch, one of the longest sentence allowed, does not fit.
+    it is, and a repetition from the recorded numbers depends on no machine. Raises RunError if the smallest
+    batch, with the longest sentence allowed, does not fit.
     """
     recipe, shape = setup.recipe, setup.model_identity.shape
     if recipe.fit.max_tokens != "auto":

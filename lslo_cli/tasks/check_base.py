@@ -1,4 +1,4 @@
-"""Acceptance of a base model: whether it gives the scores that were published for it."""
+"""Check a base model against the scores that were published for it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from lslo_cli.tasks.setup import prepare
 class Anchor:
     """A published score: mean spBLEU over ``directions``, right if at most ``tolerance`` away.
 
-    ``reference_length`` counts the pieces of the references, where that was published too: it depends on
-    text and sentencepiece model alone, and must be exact.
+    ``reference_length`` is the number of pieces of the references, if it was published: it depends only on
+    the text and the sentencepiece model, and must match exactly.
     """
 
     source: str
@@ -37,7 +37,7 @@ class Anchor:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Codes of its languages, each once."""
+        """The codes of its languages."""
         return tuple(dict.fromkeys(code for pair in self.directions for code in (pair.src, pair.tgt)))
 
 
@@ -52,7 +52,7 @@ class AnchorVerdict:
 
     @property
     def same_text(self) -> bool:
-        """Whether text and sentencepiece model are those of the published score, as far as it tells."""
+        """Whether text and sentencepiece model are those of the published score, as far as is known."""
         return self.anchor.reference_length in (None, self.reference_length)
 
     @property
@@ -75,7 +75,7 @@ ANCHORS: Mapping[str, Anchor] = {
         tolerance=0.1,
     ),
 }
-"""Of M2M-124 615M, by beam 5 on FLORES-101. Tolerances allow for rounding and for half precision."""
+"""Scores of M2M-124 615M with beam 5 on FLORES-101; tolerances allow for rounding and half precision."""
 
 
 def check_base(
@@ -83,7 +83,7 @@ def check_base(
 ) -> list[AnchorVerdict]:
     """Translate the recipe's test text with its base model, and compare with every anchor.
 
-    Raises InputError where model, text or sentencepiece model cannot be used.
+    Raises InputError if the model, the text or the sentencepiece model cannot be used.
     """
     setup = prepare(recipe, on_event=on_event)
     metrics = open_metrics(setup, [SPBLEU])

@@ -1,4 +1,4 @@
-"""Settings that may come from an earlier command: index strategy, ranks, and the names that follow."""
+"""Settings that may come from an earlier command: index strategy and ranks, and the names of runs."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ LORA_RANK = "8"
 T_co = TypeVar("T_co", covariant=True)
 
 DIRECTIONS_LENGTH = 40
-"""Characters of a run's name that directions may fill."""
+"""Most characters of directions in a run's name."""
 
 
 @dataclass(frozen=True)
 class Chosen(Generic[T_co]):
-    """A setting that may come from an artifact: its value, where it came from, and the artifact."""
+    """A setting that may come from an artifact: its value, its source, and the artifact."""
 
     value: T_co
     source: str = ""
@@ -46,7 +46,7 @@ class Chosen(Generic[T_co]):
 def run_choices(
     experiment: Experiment, subspace: Path | None, model: ModelIdentity, on_event: OnEvent = ignore
 ) -> tuple[Chosen[IndexStrategy | None], Chosen[RankMap | None]]:
-    """Index and ranks of a training run; None for what its method does not have."""
+    """Index strategy and ranks of a training run; None for what its method does not use."""
     section = experiment.recipe.train
     if section.method is Method.FULL:
         return Chosen(None), Chosen(None)
@@ -61,8 +61,8 @@ def choose_index(
 ) -> Chosen[IndexStrategy]:
     """The index strategy that a recipe asks for: learned, paper, source, target, or a file.
 
-    None takes the learned one where the experiment has it, and else the paper's. Raises UsageError for
-    another word, and InputError for a learned strategy that is missing, damaged, or made with another base.
+    None takes the learned one if the experiment has it, else the paper's. Raises UsageError for any other
+    word, and InputError for a learned strategy that is missing, damaged, or made with another base.
     """
     depth = (model.encoder_layers, model.decoder_layers)
     learned = experiment.folder.index_strategy
@@ -93,9 +93,9 @@ def choose_ranks(
 ) -> Chosen[RankMap]:
     """The ranks that a recipe asks for: given, or ``auto`` for the estimated rank map.
 
-    None takes the paper's 2 for high and medium and 8 for the rest; of an experiment with languages that
-    are new to the base model these alone get ranks. Raises UsageError for ranks that do not fit the
-    languages, and InputError for a map that is missing, damaged, stale, or made with another base.
+    None takes the paper's 2 for high and medium and 8 for the rest; if an experiment adds languages to the
+    base model, only these get ranks. Raises UsageError for ranks that do not fit the languages, and
+    InputError for a map that is missing, damaged, stale, or made with another base.
     """
     recipe = experiment.recipe
     wanted = wanted_ranks(experiment, subspace)
@@ -120,10 +120,10 @@ def choose_ranks(
 def choose_allocation(
     experiment: Experiment, subspace: Path | None, model: ModelIdentity
 ) -> Chosen[Allocation]:
-    """The budget of a recipe divided by its rule, from the estimate.
+    """The budget of a recipe, allocated by its rule from the estimate.
 
-    Without a budget it is the estimate's mean rank for every language. Raises InputError for an estimate that
-    is missing, damaged, stale or made with another base, and UsageError where budget or rule do not fit it.
+    The default budget is the estimate's mean rank for every language. Raises InputError for an estimate that
+    is missing, damaged, stale or made with another base, and UsageError if budget or rule do not fit it.
     """
     recipe = experiment.recipe
     section, languages = recipe.train, recipe.selected_languages()
@@ -144,7 +144,7 @@ def choose_allocation(
 def choose_pruned(
     experiment: Experiment, subspace: Path | None, model: ModelIdentity
 ) -> Chosen[tuple[str, ...] | None]:
-    """The languages to prune where the estimate says which; None where their classes do, or none is."""
+    """The languages to prune, if the estimate decides; None if the classes do, or if nothing is pruned."""
     section = experiment.recipe.train
     if section.gps_classes != AUTO or not section.gps:
         return Chosen(None)
@@ -153,13 +153,13 @@ def choose_pruned(
 
 
 def subspace_path(experiment: Experiment) -> Path:
-    """The path of the estimate: one with a pool per language answers another question and is kept apart."""
+    """The path of the estimate; one with a pool per language answers another question: it has its own."""
     by_language = experiment.recipe.estimate_subspace.pool is Pool.LANGUAGE
     return experiment.folder.language_subspace if by_language else experiment.folder.subspace
 
 
 def run_folder(experiment: Experiment, run: str | None, subspace: Path | None = None) -> RunFolder:
-    """The folder of a training run, by name or by :func:`run_name`. Raises UsageError for an unfit name."""
+    """The folder of a training run, by name or by :func:`run_name`. Raises UsageError for an invalid name."""
     name = run or run_name(experiment, subspace)
     if name != Path(name).name or name in ("..", BASE_RUN):
         raise UsageError(
@@ -169,9 +169,9 @@ def run_folder(experiment: Experiment, run: str | None, subspace: Path | None = 
 
 
 def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
-    """The name of a run from what sets it apart: ``2-2-8-gps0.9``, ``full``, ``fc-2-2-16-source``.
+    """The name of a run, from its settings: ``2-2-8-gps0.9``, ``full``, ``fc-2-2-16-source``.
 
-    Where that is too long for a folder, as ranks of a hundred languages are, it ends with a digest.
+    A name too long for a folder, as with the ranks of a hundred languages, is cut and ends with a digest.
     """
     section = experiment.recipe.train
     if section.method is Method.FULL:
@@ -195,7 +195,7 @@ def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
 
 
 def _directions_name(patterns: Sequence[str]) -> str:
-    """``on-en-any,any-en``; a count and a digest where that is long."""
+    """``on-en-any,any-en``, or a count and a digest if that is too long."""
     name = ",".join(patterns).replace("*", "any")
     if len(name) > DIRECTIONS_LENGTH:
         name = f"{len(patterns)}-directions-{sha256(name.encode()).hexdigest()[:8]}"
@@ -203,7 +203,7 @@ def _directions_name(patterns: Sequence[str]) -> str:
 
 
 def wanted_ranks(experiment: Experiment, subspace: Path | None = None) -> str:
-    """Ranks as a person would give them: by class, by name, or ``auto``."""
+    """Ranks as a user would give them: by class, by name, or ``auto``."""
     section = experiment.recipe.train
     if section.ranks is not None:
         return section.ranks

@@ -1,4 +1,4 @@
-"""Comparing runs: how much better one is than another, and whether that is more than chance."""
+"""Comparing runs: how much better one is than another, and whether the difference is more than chance."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TASK = "comparing"
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An evaluated run of one seed: its artifact, where that lies, and the translations."""
+    """An evaluated run of one seed: its artifact and the artifact's path."""
 
     path: Path
     artifact: Artifact[EvaluationResult]
@@ -52,7 +52,7 @@ class Evaluated:
 
 Scope = Literal["average", "group", "direction"]
 Statistics = dict[Direction, np.ndarray]
-"""By direction (sentences, 10): BLEU's sums of every test sentence, 0 where the sentence has a gap."""
+"""By direction (sentences, 10): BLEU's sums for every test sentence, 0 where the sentence has a gap."""
 
 
 def compare(
@@ -65,9 +65,9 @@ def compare(
 ) -> list[Written]:
     """Compare the first of ``runs`` with each of the others, and write ``comparisons/RUN-vs-OTHER.json``.
 
-    The experiment's folder may hold its seeds as ``seed-N/``: all that have both runs count, or ``seeds``.
-    Raises UsageError for fewer than two runs, and InputError where they have not been evaluated, or not on
-    the same sentences with the same metric.
+    If the experiment's folder holds seeds as ``seed-N/``, those with both runs are used, or only ``seeds``.
+    Raises UsageError for fewer than two runs, and InputError if they were not evaluated, or not on the same
+    sentences with the same metric.
     """
     first, *others = dict.fromkeys(runs)
     if not others:
@@ -77,7 +77,7 @@ def compare(
 
 
 def _seed_folders(folder: ExperimentFolder, seeds: Sequence[int]) -> list[ExperimentFolder]:
-    """The experiments of the seeds, or the one experiment itself. Raises InputError for a seed not there."""
+    """The experiments of the seeds, or the experiment itself. Raises InputError for a missing seed."""
     there = {int(path.name[5:]): path for path in folder.path.glob("seed-*") if path.name[5:].isdecimal()}
     if missing := [seed for seed in seeds if seed not in there]:
         raise InputError(
@@ -168,12 +168,12 @@ def _measured_with(evaluated: Evaluated) -> object:
 
 
 def _counts(evaluated: Evaluated, sentences: int, resamples: int) -> np.ndarray:
-    """How often each sentence is drawn: the same for all that were scored on this text."""
+    """How often each resample draws each sentence; the same for all runs scored on this text."""
     return resampled_counts(sentences, resamples, [int(evaluated.artifact.data[0].digest[:8], 16)])
 
 
 def _statistics(experiment: Experiment, evaluated: Evaluated) -> Statistics:
-    """The sums of every test sentence, which its number has in common for all directions."""
+    """The sums for every test sentence, numbered alike in all directions."""
     corpus, metric = _references(experiment, evaluated)
     numbers = {
         pair: number
@@ -201,7 +201,7 @@ def _statistics(experiment: Experiment, evaluated: Evaluated) -> Statistics:
 
 
 def _references(experiment: Experiment, evaluated: Evaluated) -> tuple[Corpus, SpBleu]:
-    """The test text and the metric of an evaluation. Raises InputError where they are not what it names."""
+    """The test text and the metric of an evaluation. Raises InputError if they are not those it names."""
     text, result = evaluated.artifact.data[0], evaluated.result
     recipe = with_splits(experiment.recipe.model_copy(update={"seed": evaluated.artifact.seed}))
     corpus = read_text(recipe, [record.code for record in result.languages], text.split)

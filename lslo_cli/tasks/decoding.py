@@ -1,4 +1,4 @@
-"""Translating many directions in one stream, and scoring them: shared by evaluation and quality curves."""
+"""Translate and score many directions at once; shared by evaluation and quality curves."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from lslo_cli.tasks.translation_log import TranslationLog
 Translations = Mapping[Direction, Sequence[str]]
 
 PARALLEL_SENTENCES = 10_000
-"""The fewest sentences worth starting processes for, which takes a second or two."""
+"""The fewest sentences for which starting processes, which takes a second or two, pays off."""
 
 
 @torch.no_grad()
@@ -47,8 +47,8 @@ def translate_all(
     """Translate every source sentence of every direction, in one stream sorted by length.
 
     ``route`` is that of the attached adapters, or None for a model without any. An empty source gives an
-    empty translation. Several processes share the batches, and each returns all translations. Batches that
-    ``log`` has are not translated again, and the others are added to it.
+    empty translation. Several processes share the batches, and each returns all translations. Batches in
+    ``log`` are not translated again; the others are added to it.
     """
     section, base = setup.recipe.evaluate, setup.base
     batches = TranslationBatches(
@@ -86,10 +86,10 @@ def translate_all(
 
 
 def open_log(setup: Setup, sources: Translations, depends_on: object) -> TranslationLog | None:
-    """The log of translating ``sources`` in the setup's folder for work, None where there is none.
+    """The log of translating ``sources`` in the setup's work folder; None if it has no such folder.
 
-    ``depends_on`` is what the translations depend on beside text, base model and settings. Every process
-    has a log of its own.
+    ``depends_on`` is what the translations depend on besides text, base model and settings. Every process has
+    its own log.
     """
     if setup.work is None:
         return None
@@ -113,10 +113,7 @@ def open_log(setup: Setup, sources: Translations, depends_on: object) -> Transla
 def search_batch(
     base: BaseModel, batch: TranslationBatch, route: Route, section: EvaluateSection, count: int = 1
 ) -> list[list[Ranked]]:
-    """The best ``count`` translations of a batch's sentences, as pieces with their scores.
-
-    By the search that the recipe asks for.
-    """
+    """The best ``count`` translations of a batch's sentences by the recipe's search, as pieces and scores."""
     settings: dict[str, Any] = {
         "count": count,
         "beam": section.beam,
@@ -136,7 +133,7 @@ def sources_and_references(
 ) -> tuple[Translations, Translations]:
     """Source sentences and their references by direction; a direction without text is left out.
 
-    Raises InputError where none has any.
+    Raises InputError if no direction has text.
     """
     pairs = {direction: corpus.pairs(direction) for direction in directions}
     present = {direction: both for direction, both in pairs.items() if both[0]}
@@ -151,10 +148,10 @@ def sources_and_references(
 def score_directions(
     metrics: Mapping[str, Metric], sources: Translations, hypotheses: Translations, references: Translations
 ) -> dict[Direction, dict[str, Score]]:
-    """Score every direction by every metric; those that share their references together.
+    """Score every direction by every metric; directions that share references are scored together.
 
-    Where there is much to score, as many processes do it as torch has threads. They import the main module,
-    so a script of one's own that evaluates needs Python's ``if __name__ == "__main__"``.
+    Large jobs use as many processes as torch has threads. These import the main module, so a script that
+    evaluates needs Python's ``if __name__ == "__main__"``.
     """
     sharing: dict[tuple[str, ...], list[Direction]] = {}
     for direction in hypotheses:
@@ -168,7 +165,7 @@ def score_directions(
     if processes <= 1 or sum(map(len, hypotheses.values())) < PARALLEL_SENTENCES:
         found = [metric.scores(*texts) for _, metric, texts in tasks]
     else:
-        # Not forked, since torch has threads; and an interrupt is for this process to handle.
+        # Spawned, since torch has threads; only this process handles interrupts.
         interrupt = (signal.SIGINT, signal.SIG_IGN)
         with ProcessPoolExecutor(processes, get_context("spawn"), signal.signal, interrupt) as pool:
             waiting = [pool.submit(metric.scores, *texts) for _, metric, texts in tasks]
@@ -201,9 +198,9 @@ def direction_score(direction: Direction, sentences: int, scores: Mapping[str, S
 
 
 def open_metrics(setup: Setup, names: Sequence[str] = ()) -> dict[str, Metric]:
-    """The metrics of these names, or those that the recipe asks for.
+    """The metrics of these names, or by default the recipe's.
 
-    Raises InputError where a file that one needs is missing or damaged.
+    Raises InputError if a file that one needs is missing or damaged.
     """
     section, folder = setup.recipe.evaluate, setup.base.folder
     if folder is None:

@@ -1,4 +1,4 @@
-"""The gain by each language's adapter on text that nothing was trained on."""
+"""The gain from each language's adapters on the dev rows."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class _Measured:
 def dev_gains(setup: Setup, adapters: Adapters) -> DevGains:
     """By language: loss on the dev rows without its adapter less that with it, in nats per target token.
 
-    Over the directions from and to the language, all other adapters in place: two forward passes of these.
-    Empty where the recipe has no dev rows.
+    Taken over the directions from and to the language, with all other adapters in place: two forward passes.
+    Empty if the recipe has no dev rows.
     """
     if not setup.recipe.data.dev_rows:
         return DevGains()
@@ -90,7 +90,7 @@ def _measured(setup: Setup, adapters: Adapters, code: str, corpus: Corpus) -> _M
 
 @contextmanager
 def switched_off(adapters: Adapters, language: str) -> Iterator[None]:
-    """Let one language's adapters add nothing until the block ends."""
+    """Set one language's adapters to zero until the block ends."""
     matrices = [each for each in adapters.matrices() if (each.language, each.name) == (language, "B")]
     kept = [matrix.weight.clone() for matrix in matrices]
     with torch.no_grad():

@@ -17,11 +17,11 @@ from lslo_cli.search.metric import sentence_chrf
 def diff(
     folder: ExperimentFolder, first: str, other: str, languages: Sequence[Language], only: Sequence[str] = ()
 ) -> list[Change]:
-    """Sentences that two evaluated runs translate differently, by how far their chrF++ lies apart.
+    """Sentences that two evaluated runs translate differently, largest difference in chrF++ first.
 
     ``only`` keeps directions such as ``en-wo`` and groups such as ``V2V``. Sentences with equal scores come
-    last, in the order of the text. Raises UsageError for a direction or group that there is not, and
-    InputError where a run is not evaluated, its texts are missing, or the two were evaluated on other text.
+    last, in the order of the text. Raises UsageError for an unknown direction or group, and InputError if a
+    run was not evaluated, its texts are missing, or the two were evaluated on different text.
     """
     places = [_aligned(folder.run(name)) for name in (first, other)]
     common = [name for name in places[0] if name in places[1]]
@@ -84,7 +84,7 @@ def _changes(name: str, group: str, first: Path, other: Path, run: str, than: st
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of one aligned file. Raises InputError where it is damaged."""
+    """The rows of one aligned file. Raises InputError if it is damaged."""
     try:
         rows = [parse_json(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
         for row in rows:

@@ -1,4 +1,4 @@
-"""Intrinsic subspace estimation: how much room each language needs (paper, sections 4.2, 6.2 and 7.3)."""
+"""Intrinsic subspace estimation: the rank each language needs (paper, sections 4.2, 6.2 and 7.3)."""
 
 from __future__ import annotations
 

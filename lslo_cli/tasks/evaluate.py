@@ -48,9 +48,9 @@ def evaluate(
 ) -> list[Written]:
     """Translate and score the test split with the base model and every trained run, or with ``runs``.
 
-    A run whose evaluation is up to date is not translated again unless ``force``. One that was interrupted
-    goes on after the last batch that it finished, to the same result; with ``force`` it begins anew. One of
-    some of the directions or rows of another lies beside it, see :mod:`lslo_cli.tasks.evaluations`.
+    A run whose evaluation is up to date is not translated again unless ``force``. An interrupted evaluation
+    continues after its last finished batch, to the same result; with ``force`` it starts again. One with some
+    of the directions or rows of another is kept beside it, see :mod:`lslo_cli.tasks.evaluations`.
     """
     folders = runs_to_evaluate(experiment, runs)
     experiment = with_new_languages(experiment, folders)
@@ -67,7 +67,7 @@ def evaluate(
 
 
 def runs_to_evaluate(experiment: Experiment, runs: Sequence[str]) -> list[RunFolder]:
-    """The named runs, or the base model and every trained run. Raises InputError for one there is not."""
+    """The named runs, or the base model and every trained run. Raises InputError for an unknown one."""
     if not runs:
         return [experiment.folder.run(BASE_RUN), *experiment.folder.trained_runs()]
     folders = [experiment.folder.run(name) for name in runs]
@@ -78,7 +78,7 @@ def runs_to_evaluate(experiment: Experiment, runs: Sequence[str]) -> list[RunFol
 
 
 def with_new_languages(experiment: Experiment, folders: Sequence[RunFolder]) -> Experiment:
-    """The experiment with the languages that its runs brought to the base, where the recipe adds none."""
+    """The experiment with the languages that its runs added to the base, if the recipe adds none."""
     if experiment.recipe.new_languages:
         return experiment
     trained = [folder for folder in folders if folder.name != BASE_RUN]
@@ -88,9 +88,10 @@ def with_new_languages(experiment: Experiment, folders: Sequence[RunFolder]) -> 
 
 
 def as_trained(experiment: Experiment, training: Artifact[TrainingResult]) -> Experiment:
-    """The experiment on the base model in the format that a run was trained on, for that run alone.
+    """The experiment with the base model in the number format that a run was trained on.
 
-    Another format than float32 that the recipe asks for holds, but after full fine-tuning no base is frozen.
+    A format other than float32 in the recipe takes precedence, except after full fine-tuning, where no base
+    is frozen.
     """
     run = experiment.recipe.run
     if training.result.method == Method.FULL:
@@ -108,9 +109,9 @@ def as_trained(experiment: Experiment, training: Artifact[TrainingResult]) -> Ex
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What an evaluation puts on the base model, and what it was made from.
+    """What an evaluation loads onto the base model, and what it was made from.
 
-    ``check`` raises where it does not fit the setup, and ``load`` gives the route of its adapters.
+    ``check`` raises if it does not fit the setup, and ``load`` returns the route of its adapters.
     """
 
     source: Upstream
@@ -120,7 +121,7 @@ class Adaptation:
 
 
 def trained_here(folder: RunFolder, training: Artifact[TrainingResult]) -> Adaptation:
-    """What a run trained, in its folder."""
+    """The weights that a run trained, in its folder."""
 
     def check(setup: Setup) -> None:
         check_trained_for(setup, folder, training)
@@ -133,7 +134,7 @@ def trained_here(folder: RunFolder, training: Artifact[TrainingResult]) -> Adapt
 def evaluate_run(
     experiment: Experiment, folder: RunFolder, trained: Adaptation | None, force: bool, on_event: OnEvent
 ) -> Written:
-    """Evaluate what was ``trained``, or the base model, as the run in ``folder``."""
+    """Evaluate the weights that were ``trained``, or the base model, as the run in ``folder``."""
     there = place(folder, experiment.recipe)
     work = there.checkpoint
     with experiment_job(
@@ -167,15 +168,15 @@ def evaluate_run(
 
 
 def _write_card(setup: Setup, folder: RunFolder, there: EvaluationFolder) -> None:
-    """Scores belong on the card of a run that was trained in its folder, once all of it is evaluated."""
+    """Add scores to the model card of a run that was trained in its folder, once it is fully evaluated."""
     if folder.training.is_file() and there == folder.whole:
         setup.on_main(lambda: write_card(folder))
 
 
 def load_run(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> Route | None:
-    """Put what a run trained on the freshly loaded base of ``setup``; returns the route of its adapters.
+    """Load a run's weights onto the freshly loaded base of ``setup``; returns the route of its adapters.
 
-    Raises InputError for weights of another base model or that are damaged, UsageError for other languages.
+    Raises InputError for weights that are damaged or of another base model, UsageError for other languages.
     """
     check_trained_for(setup, folder, training)
     weights = store.read_tensor_path(folder.training, training.result.weights)
@@ -183,7 +184,7 @@ def load_run(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]
 
 
 def _evaluated(job: ArtifactJob, metrics: Mapping[str, Metric]) -> Written | None:
-    """The evaluation that is there, if it is up to date and spBLEU has the same pieces."""
+    """The existing evaluation, if it is up to date and has the same sentencepiece model for spBLEU."""
     current = job.up_to_date(EvaluationResult)
     if current and SPBLEU in current.artifact.result.metrics:
         pieces = metrics.get(SPBLEU)
@@ -193,7 +194,7 @@ def _evaluated(job: ArtifactJob, metrics: Mapping[str, Metric]) -> Written | Non
 
 
 def _read_hypotheses(folder: EvaluationFolder, result: EvaluationResult) -> Translations | None:
-    """The translations that an evaluation was made from; None where these are not all there unchanged."""
+    """The translations that an evaluation was made from; None unless all are there unchanged."""
     try:
         found = {
             row.direction: (folder.hypotheses / f"{row.direction}.txt").read_text("utf-8").split("\n")[:-1]
@@ -207,7 +208,7 @@ def _read_hypotheses(folder: EvaluationFolder, result: EvaluationResult) -> Tran
 def _scored_again(
     setup: Setup, before: EvaluationResult, hypotheses: Translations, metrics: Mapping[str, Metric]
 ) -> EvaluationResult:
-    """An evaluation with the scores of more metrics beside those it has, of the same translations."""
+    """An evaluation with scores of more metrics for the same translations."""
     new = {name: metric for name, metric in metrics.items() if name not in before.metrics}
     setup.on_event(Noted(f"{before.run}: scoring its translations by {', '.join(new)} as well"))
     corpus = setup.corpus(setup.recipe.data.test, setup.recipe.data.test_rows)
@@ -228,7 +229,7 @@ def _scored_again(
 
 
 def check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
-    """Refuse a run of another base model (InputError) or of other languages, in other order (UsageError)."""
+    """Refuse a run of another base model (InputError), or with other languages or order (UsageError)."""
     store.check_belongs(
         folder.training, training, setup.model_identity.digest, list(setup.codes), TrainingResult.command
     )
@@ -255,7 +256,7 @@ def check_held_out(setup: Setup, run: str, held_out: Collection[int | None], see
 
 
 def without_repeats(on_event: OnEvent) -> OnEvent:
-    """A listener that passes every note on once: each run would tell the same about text and metric."""
+    """A listener that passes each note on once, since every run notes the same about text and metric."""
     told: set[str] = set()
 
     def listen(event: Event) -> None:
@@ -273,9 +274,9 @@ def score_run(
 ) -> tuple[EvaluationResult, Translations]:
     """Translate and score the test split; also returns the hypotheses by direction.
 
-    ``route`` is that of the run's adapters, None for the base model or after full fine-tuning; ``weights``
-    the digest of what was trained, for the log that an interrupted evaluation goes on from. Raises
-    UsageError for a direction outside the experiment, and InputError where no direction has text.
+    ``route`` is that of the run's adapters, None for the base model or after full fine-tuning; ``weights`` is
+    the digest of the trained weights, for the log from which an interrupted evaluation continues. Raises
+    UsageError for a direction outside the experiment, and InputError if no direction has text.
     """
     recipe = setup.recipe
     corpus = setup.corpus(recipe.data.test, recipe.data.test_rows)

@@ -1,4 +1,4 @@
-"""Evaluating a run from elsewhere, named by a folder or a hub id: where that lies, and what it evaluates."""
+"""Evaluating a run given as a folder or a hub id: its place in an experiment, and its weights."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from lslo_cli.tasks.setup import Setup
 def located(
     where: str, results: Path, given: Mapping[str, Any] | None = None, command: str = ""
 ) -> tuple[Experiment, RunFolder, Adaptation]:
-    """What :func:`lslo_cli.tasks.evaluate.evaluate_run` takes for the run at a path or hub id.
+    """The arguments of :func:`lslo_cli.tasks.evaluate.evaluate_run` for the run at a path or hub id.
 
-    That is the experiment recorded with it, with settings ``given`` by recipe key, in its folder in
-    ``results``, the run it is there, and what was trained. Raises InputError where nothing is found or it is
-    damaged, and UsageError for values that do not fit, or where the experiment has another run of the name.
+    These are the experiment recorded with it, with settings ``given`` by recipe key, in its folder in
+    ``results``; the run's folder there; and its weights. Raises InputError if nothing is found or it is
+    damaged, and UsageError for invalid values, or if the experiment has another run of that name.
     """
     folder = find_folder(where)
     recipe = recipe_of(folder, given)
@@ -53,7 +53,7 @@ def _trained(folder: Path, where: str) -> Adaptation:
 
 
 def _is_another(run: RunFolder, trained: Adaptation) -> bool:
-    """Whether an experiment has a run of the name with other weights."""
+    """Whether an experiment has a run of that name with other weights."""
     if run.training.is_file():
         return store.read(run.training, TrainingResult).result.weights.digest != trained.weights
     if not run.evaluation.is_file():

@@ -1,4 +1,4 @@
-"""The places of a run's evaluations: one of a part of the test text never replaces that of the whole."""
+"""Where a run's evaluations are kept: a partial evaluation never replaces a larger one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lslo_cli.method.languages import directions
 from lslo_cli.recipe import Recipe, recorded
 
 NAMED = 3
-"""Directions that the name of an evaluation spells out."""
+"""The most directions that the name of an evaluation lists."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Extent:
 
     @classmethod
     def of(cls, recipe: Recipe) -> Extent:
-        """The extent of the evaluation that a recipe asks for."""
+        """The extent of a recipe's evaluation."""
         recipe = with_splits(recipe)
         data, section = recipe.data, recipe.evaluate
         every = map(str, directions(recipe.selected_languages()))
@@ -56,9 +56,9 @@ class Extent:
 
 
 def place(run: RunFolder, recipe: Recipe) -> EvaluationFolder:
-    """Where the evaluation that a recipe asks for lies, or will lie.
+    """Where a recipe's evaluation is, or will be.
 
-    In the run's folder itself, unless what lies there is the evaluation of more.
+    That is the run's folder itself, unless a larger evaluation is there.
     """
     there, asked = _extent_there(run), Extent.of(recipe)
     is_part = there is not None and there != asked and there.covers(asked)
@@ -66,7 +66,7 @@ def place(run: RunFolder, recipe: Recipe) -> EvaluationFolder:
 
 
 def bring_back(run: RunFolder, recipe: Recipe) -> None:
-    """Put the evaluation asked for into the run's folder again, where another took its place."""
+    """Move a recipe's evaluation back into the run's folder, if another took its place."""
     kept = run.part(Extent.of(recipe).name)
     if place(run, recipe) == run.whole and kept.evaluation.is_file():
         keep(run, recipe)
@@ -74,14 +74,14 @@ def bring_back(run: RunFolder, recipe: Recipe) -> None:
 
 
 def keep(run: RunFolder, recipe: Recipe) -> None:
-    """Before the evaluation asked for is written to the run's folder: keep another one under its own name."""
+    """Move another evaluation out of the run's folder to its own name, before a recipe's is written there."""
     there = _extent_there(run)
     if there is not None and there != Extent.of(recipe):
         _move(run.whole, run.part(there.name))
 
 
 def _extent_there(run: RunFolder) -> Extent | None:
-    """The extent of the evaluation in the run's own folder; None where there is none that can be read."""
+    """The extent of the evaluation in the run's own folder; None if there is no readable one."""
     try:
         recipe = recorded(store.read(run.evaluation, EvaluationResult).recipe)
     except InputError:
@@ -93,7 +93,7 @@ def _move(old: EvaluationFolder, new: EvaluationFolder) -> None:
     """Move an evaluation with its texts; the artifact arrives last and leaves last."""
     artifact = store.read(old.evaluation, EvaluationResult)
     for before, after in zip(old.texts, new.texts, strict=True):
-        if before.is_dir():  # or a move that was interrupted has brought it there
+        if before.is_dir():  # else an interrupted move has moved it already
             shutil.rmtree(after, ignore_errors=True)
             after.parent.mkdir(parents=True, exist_ok=True)
             before.replace(after)

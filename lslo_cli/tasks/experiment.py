@@ -1,4 +1,4 @@
-"""An experiment, and the artifacts in its folder: writing one, with where it came from."""
+"""An experiment, and the artifacts in its folder with their provenance."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from lslo_cli.recipe import MEMORY_FILE, Memory, Recipe
 
 @dataclass(frozen=True)
 class Experiment:
-    """A recipe, the folder of its artifacts, and the command line that is running, for the record.
+    """A recipe, the folder of its artifacts, and the running command line, for the record.
 
-    ``memory`` is what later commands of the experiment take for given, None to leave that alone.
+    ``memory`` is what later commands of the experiment will take as given; None leaves it unchanged.
     """
 
     recipe: Recipe
@@ -40,14 +40,14 @@ class Experiment:
     memory: Memory | None = None
 
     def remember(self) -> None:
-        """Write what the experiment remembers; it is then the one that was worked on last."""
+        """Write what the experiment remembers, which makes it the one last worked on."""
         if self.memory is not None:
             write_locked(self.folder.path / MEMORY_FILE, self.memory.text())
 
 
 @dataclass(frozen=True)
 class Written:
-    """An artifact on disk. ``up_to_date`` says that it was there already and nothing ran."""
+    """An artifact on disk. ``up_to_date`` means that it was there already and nothing ran."""
 
     path: Path
     artifact: Artifact[Any]
@@ -56,14 +56,14 @@ class Written:
 
 @dataclass(frozen=True)
 class Upstream:
-    """An artifact that another is made from: its role there, where it lies, and its digest."""
+    """An artifact that another is made from: its role, its path, and its digest."""
 
     role: str
     path: Path
     digest: str
 
     def as_input(self, folder: Path) -> Input:
-        """As an artifact in ``folder`` records it, so that an experiment can move as a whole."""
+        """The record of it in an artifact in ``folder``, with a relative path: experiments can be moved."""
         path = Path(os.path.relpath(self.path.resolve(), folder.resolve())).as_posix()
         return Input(role=self.role, path=path, digest=self.digest)
 
@@ -80,7 +80,7 @@ def document(
     stopwatch: Stopwatch,
     device: str,
 ) -> Written:
-    """``result`` as the artifact that is about to lie at ``path``."""
+    """``result`` as the artifact to be written to ``path``."""
     recipe = experiment.recipe
     artifact = artifact_of(type(result))(
         schema_id=f"lslo/{result.kind}",
@@ -102,7 +102,7 @@ def document(
 def read_training(experiment: ExperimentFolder, run: RunFolder) -> Artifact[TrainingResult]:
     """The training artifact of a run.
 
-    Raises InputError where there is none, listing the runs, and where it is damaged or stale.
+    Raises InputError if there is none, listing the runs, or if it is damaged or stale.
     """
     if not run.training.exists():
         names = ", ".join([BASE_RUN, *(there.name for there in experiment.trained_runs())])

@@ -40,7 +40,7 @@ from lslo_cli.tasks.translate import open_translator
 FORMATS = ("merged", "peft", "ct2")
 QUANTIZATIONS = ("float32", "int8")
 BASE_FILE = "base.json"
-"""The file of an export that names its base model, and the format that this lay in."""
+"""The file of an export that names its base model and the base's number format."""
 
 
 def export(
@@ -58,12 +58,11 @@ def export(
 ) -> float:
     """Write a trained run to the folder ``to``; returns the largest difference of a logit.
 
-    Where weights have eight bits it returns how many times the perplexity of references is the run's.
-    ``form`` is one of :data:`FORMATS`. ``source`` and ``target`` choose the adapters of a merged model;
-    ``compact`` drops ranks that add nothing from PEFT's, ``quantization`` is that of CTranslate2's weights. A
-    run that is named by a folder or a hub id takes the settings ``given`` by recipe key. Raises UsageError
-    for choices that do not fit the run, InputError where it cannot be read, and RunError where the export
-    does not do what the run does.
+    With eight-bit weights it returns the ratio of the references' perplexity to that of the run. ``form`` is
+    one of :data:`FORMATS`. ``source`` and ``target`` choose the adapters of a merged model; ``compact`` drops
+    all-zero ranks from PEFT's adapters, ``quantization`` is that of CTranslate2's weights. A run given as a
+    folder or a hub id takes the settings ``given`` by recipe key. Raises UsageError for choices that do not
+    fit the run, InputError if it cannot be read, and RunError if the export does not reproduce the run.
     """
     if form not in FORMATS:
         raise UsageError(f"no export has the format '{form}'", f"choose {' or '.join(FORMATS)}")
@@ -96,8 +95,8 @@ def export_merged(
 ) -> float:
     """Write a transformers folder with the adapters of one direction, target or source folded in.
 
-    Returns the largest difference of a logit. Raises UsageError where a side is not given that selects
-    adapters, and RunError where the written model does not give the routed model's logits.
+    Returns the largest difference of a logit. Raises UsageError if the language of a side that selects
+    adapters is not given, and RunError if the written model does not give the routed model's logits.
     """
     examples = examples_of(setup, _merged_directions(setup, source, target))
     expected = [routed_logits(setup, route, *example) for example in examples]
@@ -119,11 +118,11 @@ def export_ctranslate(
     folder: Path,
     quantization: str = QUANTIZATIONS[0],
 ) -> float:
-    """Write a merged model in CTranslate2's format, by its own converter.
+    """Write a merged model in CTranslate2's format, with its own converter.
 
-    Weights of float32 are always written and compared, so that what eight bits change is their rounding.
-    Returns the largest difference of a log-probability, with eight bits the ratio of perplexities. Raises
-    what :func:`export_merged` raises, and InputError where CTranslate2 is not installed or does not know the
+    Float32 weights are always written and compared, so that eight-bit weights differ by rounding only.
+    Returns the largest difference of a log-probability, or with eight bits the ratio of perplexities. Raises
+    what :func:`export_merged` raises, and InputError if CTranslate2 is not installed or does not support the
     architecture.
     """
     try:
@@ -165,7 +164,7 @@ def export_ctranslate(
 
 
 def _of_targets(logits: Tensor, target: Sequence[int], end: int) -> Tensor:
-    """The log-probabilities of the tokens after the first, and of the end."""
+    """The log-probabilities of the tokens after the first, and of the end token."""
     following = torch.tensor([*target[1:], end])
     return logits.log_softmax(dim=1).gather(1, following[:, None])[:, 0]
 
@@ -184,7 +183,7 @@ def _ctranslate_scores(folder: Path, examples: Sequence[Example]) -> Iterator[Te
 
 
 def _merged_directions(setup: Setup, source: str | None, target: str | None) -> list[Direction]:
-    """The directions that a merged model serves. Raises UsageError where a side is missing that matters."""
+    """The directions that a merged model serves. Raises UsageError if a side that matters is missing."""
     if setup.base.new_rows:
         raise UsageError(
             "a run with languages that were added to the base has no merged form: their tokens are read "
@@ -206,7 +205,7 @@ def _merged_directions(setup: Setup, source: str | None, target: str | None) -> 
 
 
 def save_merged(setup: Setup, source: str | None, target: str | None, folder: Path) -> None:
-    """Fold the adapters of the given languages into the base as it lies in memory; write it in float32."""
+    """Fold the adapters of the given languages into the base in memory, and write it in float32."""
     given = {Index.SOURCE: source, Index.TARGET: target}
     restore(setup.base.model)
     fold(setup.base.model, {side: setup.codes.index(code) for side, code in given.items() if code})
@@ -217,8 +216,8 @@ def export_peft(setup: Setup, route: Route | None, folder: Path, compact: bool =
     """Write one LoRA for PEFT per language and side: ``source-en`` and ``target-en`` for every ``en``.
 
     Together, the source's and the target's serve every direction. Returns the largest difference of a
-    logit. Raises UsageError for a run without adapters, InputError where PEFT is not installed, and
-    RunError where the written adapters do not give the routed model's logits.
+    logit. Raises UsageError for a run without adapters, InputError if PEFT is not installed, and RunError if
+    the written adapters do not give the routed model's logits.
     """
     if route is None:
         raise UsageError("this run trained the whole model, so it has no adapters", "use --format merged")
@@ -245,7 +244,7 @@ def export_peft(setup: Setup, route: Route | None, folder: Path, compact: bool =
 
 
 def write_lora(setup: Setup, side: Index, language: int, folder: Path, compact: bool = False) -> None:
-    """Write a language's LoRA for the layers of a side, none where it has no rank there."""
+    """Write a language's LoRA for the layers of a side; nothing if it has no rank there."""
     tensors: dict[str, Tensor] = {}
     ranks: dict[str, int] = {}
     for name, layer in adapted(setup.base.model):
@@ -280,7 +279,7 @@ def write_lora(setup: Setup, side: Index, language: int, folder: Path, compact: 
 def _peft_logits(setup: Setup, folder: Path, examples: Sequence[Example]) -> list[Tensor]:
     from peft import PeftModel
 
-    # Adapters fit the base that they were trained on, whose rounded values PEFT is given in float32.
+    # PEFT gets the rounded values of the base that adapters were trained on, in float32.
     model: Any = load_as_prepared(setup.recipe, setup.accelerator).model
     restore(model)
     names = sorted(path.name for path in folder.iterdir())
@@ -299,7 +298,7 @@ def _peft_logits(setup: Setup, folder: Path, examples: Sequence[Example]) -> lis
 
 
 def _tell_base(setup: Setup, folder: Path) -> None:
-    """Write beside an export which base model it was merged into or belongs to, and in which format."""
+    """Write the name of an export's base model, and the base's number format, into the export."""
     identity = setup.base.identity
     told = {
         "base_model": identity.name,
@@ -311,7 +310,7 @@ def _tell_base(setup: Setup, folder: Path) -> None:
 
 
 def _whole(setup: Setup, folder: Path, write: Callable[[Path], float]) -> float:
-    """Make a folder beside its place and move it there once ``write`` has made and checked it."""
+    """Make a folder under a temporary name, and rename it once ``write`` has made and checked it."""
     hint = "choose another folder with --to"
     with locked(folder, hint=hint):
         if folder.exists():

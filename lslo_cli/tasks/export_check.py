@@ -1,4 +1,4 @@
-"""Comparing an export with the run that it was made from, on a few sentence pairs."""
+"""Compare an export with its run on a few sentence pairs."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from lslo_cli.nn.route import Route
 from lslo_cli.tasks.setup import Setup
 
 Example = tuple[Direction, list[int], list[int]]
-"""A direction, and what encoder and decoder read of a sentence pair."""
+"""A direction, and the ids that encoder and decoder read for a sentence pair."""
 
 CHECKED_DIRECTIONS = 20
 CHECKED_SENTENCES = 2
 TOLERANCE = 1e-3
-"""The most that a logit may differ, against the largest logit of its sentence."""
+"""The most that a logit may differ, relative to the largest logit of its sentence."""
 
 QUANTIZED_PAIRS = 40
-"""Sentence pairs whose perplexity is compared where weights have eight bits, with fewer it is too noisy."""
+"""Sentence pairs for the perplexity of eight-bit weights; with fewer it is too noisy."""
 
 QUANTIZED_PERPLEXITY = 1.25
-"""The most that rounding to eight bits may multiply the perplexity of references by."""
+"""The largest factor by which rounding to eight bits may raise the perplexity of references."""
 
 
 def examples_of(setup: Setup, directions: Sequence[Direction], pairs: int = 0) -> list[Example]:
     """The ids that encoder and decoder read for a few sentence pairs of the test text.
 
-    They are :data:`CHECKED_SENTENCES` of each direction, or more where that makes fewer than ``pairs``.
+    They are :data:`CHECKED_SENTENCES` of each direction, or more to reach ``pairs`` in all.
     """
     directions = directions[:CHECKED_DIRECTIONS]
     sentences = max(CHECKED_SENTENCES, -(-pairs // len(directions)))
@@ -81,7 +81,7 @@ def logits_of(
 def largest_difference(expected: Sequence[Tensor], found: Iterable[Tensor], folder: Path) -> float:
     """The largest difference of a logit.
 
-    Raises RunError where one is more than :data:`TOLERANCE` of the largest logit of its sentence.
+    Raises RunError if one is more than :data:`TOLERANCE` of the largest logit of its sentence.
     """
     largest = 0.0
     for routed, other in zip(expected, found, strict=True):
@@ -97,9 +97,9 @@ def largest_difference(expected: Sequence[Tensor], found: Iterable[Tensor], fold
 
 
 def perplexity_ratio(expected: Sequence[Tensor], found: Iterable[Tensor], folder: Path) -> float:
-    """The perplexity of references by the export, over theirs by the run; both give log-probabilities.
+    """The references' perplexity under the export over that under the run, from log-probabilities.
 
-    Raises RunError where it is more than :data:`QUANTIZED_PERPLEXITY`.
+    Raises RunError if it is more than :data:`QUANTIZED_PERPLEXITY`.
     """
     lost = torch.cat(list(expected)) - torch.cat(list(found))
     ratio = float(lost.mean().exp())

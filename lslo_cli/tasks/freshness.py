@@ -1,4 +1,4 @@
-"""Whether an artifact was made with the settings at hand."""
+"""Whether an artifact was made with the current settings."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SWITCHES = "precision", "tf32", "share_sources", "base_dtype"
 
 
 def arithmetic(run: RunSection, *more: str) -> dict[str, Any]:
-    """What of ``run`` changes results, if only by rounding, and ``more`` keys, to make a digest of.
+    """The values of ``run`` that change results, if only by rounding, and ``more`` keys, for a digest.
 
-    A format of the base is in it only where it is not the default, so that digests from before still hold.
+    The base's format is included only if it is not the default, so that older digests stay valid.
     """
     values = run.model_dump(mode="json", include={"precision", "tf32", *more})
     is_compact = run.base_dtype is not BaseDtype.FLOAT32
@@ -27,7 +27,7 @@ def arithmetic(run: RunSection, *more: str) -> dict[str, Any]:
 
 
 def same_settings(artifact: Artifact[Result], recipe: Recipe) -> bool:
-    """Whether an artifact was made with what ``recipe`` says, as far as its result depends on it.
+    """Whether an artifact was made with the settings of ``recipe`` that its result depends on.
 
     A key that the artifact's recipe lacks has its default, so a new key makes no artifact stale.
     """
@@ -43,10 +43,10 @@ def same_settings(artifact: Artifact[Result], recipe: Recipe) -> bool:
 
 
 def seems_current(path: Path, kind: type[Result], recipe: Recipe, model: str | None = None) -> bool:
-    """Whether the artifact at ``path`` fits the recipe and what it was made from, as far as artifacts tell.
+    """Whether the artifact at ``path`` fits the recipe and its upstream artifacts.
 
-    ``model`` is the name of the model it should be of: without it the recipe's base model. Text and model
-    are not read: the command that makes it compares those as well.
+    ``model`` is the name of the model it should be of, by default the recipe's base model. Text and model are
+    not read; the command that makes the artifact compares those as well.
     """
     try:
         artifact = store.read(path, kind)

@@ -1,4 +1,4 @@
-"""One artifact in the making: what it is made with and from, whether it is up to date, writing it."""
+"""Making one artifact: its setup and upstream artifacts, whether it is up to date, and writing it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ S = TypeVar("S", bound=Session)
 
 @dataclass
 class ArtifactJob(Generic[S]):
-    """The artifact at ``path``, in the making; ``upstream`` are the artifacts behind it."""
+    """The making of the artifact at ``path``; ``upstream`` are the artifacts that it is made from."""
 
     experiment: Experiment
     path: Path
@@ -37,7 +37,7 @@ class ArtifactJob(Generic[S]):
     upstream: list[Upstream] = field(default_factory=list)
 
     def up_to_date(self, kind: type[Result]) -> Written | None:
-        """The artifact that is there, if it was made from the same upstream, base, text and settings."""
+        """The existing artifact, if it was made from the same upstream, base, text and settings."""
         try:
             artifact = store.read(self.path, kind)
         except InputError:
@@ -87,8 +87,8 @@ def experiment_job(
 ) -> AbstractContextManager[ArtifactJob[Setup]]:
     """An :func:`artifact_job` of the first paper, with a checkpoint in ``work``.
 
-    Where it trains, ``log`` is the file that training logs to; ``testing`` says that the test text is read
-    and not that of training.
+    For a job that trains, ``log`` is the file that training logs to; ``testing`` means that the test text is
+    read and not the training text.
     """
     if log:
         check_tracker(experiment.recipe.run.track)
@@ -111,10 +111,10 @@ def artifact_job(
     owned: Sequence[Path] = (),
     on_event: OnEvent = ignore,
 ) -> Iterator[ArtifactJob[S]]:
-    """The artifact at ``path`` in the making, :func:`alone`, with the setup that ``prepare`` gives.
+    """Make the artifact at ``path``, :func:`alone`, with the setup that ``prepare`` returns.
 
-    Once it is there, just made or up to date, the checkpoint behind it is forgotten.
-    Raises whatever ``prepare`` raises, and what :func:`alone` does.
+    Once it is there, just made or up to date, its checkpoint is removed. Raises whatever ``prepare`` raises,
+    and what :func:`alone` does.
     """
     with alone(path, lighter, owned=owned, on_event=on_event):
         stopwatch = Stopwatch()
@@ -129,14 +129,14 @@ def artifact_job(
 def alone(
     path: Path, lighter: str, *, owned: Sequence[Path] = (), on_event: OnEvent = ignore
 ) -> Iterator[None]:
-    """Make ``path``, while no other command does; whether it can be written is checked first.
+    """Make ``path`` while no other command does; first check that it can be written.
 
-    Of several commands that would make the same at the same time, one waits for the other; what a killed
-    one left half made of it is removed, also in the folders ``owned``. Raises InputError where it cannot be
-    written, and RunError where memory runs out, which ``lighter`` tells what to do about.
+    Another command that makes the same path waits. What a killed command left half made of it is removed,
+    also in the folders ``owned``. Raises InputError if it cannot be written, and RunError with the hint
+    ``lighter`` if memory runs out.
     """
     store.check_writable(path.parent)
-    is_main = os.environ.get("RANK", "0") == "0"  # of processes that make it together
+    is_main = os.environ.get("RANK", "0") == "0"  # of several processes that make it together
     waiting = partial(on_event, Noted(f"waiting for another process that makes {path}"))
     try:
         with locked(path, waiting, owned) if is_main else nullcontext():
@@ -149,7 +149,7 @@ def alone(
 
 
 def _remove(work: Path) -> None:
-    """Remove a folder, and the one it stands in if nothing else is there."""
+    """Remove a folder, and its parent if nothing else is there."""
     shutil.rmtree(work, ignore_errors=True)
     with suppress(OSError):
         work.parent.rmdir()

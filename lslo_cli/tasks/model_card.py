@@ -1,4 +1,4 @@
-"""The model card of a run: README.md beside its weights, so that the folder can be pushed as it is."""
+"""The model card of a run: README.md beside its weights, so that the folder can be pushed to the hub."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ KINDS = {"chrF++": "chrf"}
 
 
 def write_card(run: RunFolder) -> None:
-    """Describe what a run trained, with its scores where it has been evaluated.
+    """Describe a run, with its scores if it has been evaluated.
 
-    Nothing is written for a run whose weights are not there.
+    Nothing is written for a run without weights.
     """
     training = store.read(run.training, TrainingResult)
     folder = (run.path / training.result.weights.path).parent
@@ -34,7 +34,7 @@ def write_card(run: RunFolder) -> None:
 
 
 def _scores(run: RunFolder, training: Artifact[TrainingResult]) -> Artifact[EvaluationResult] | None:
-    """The evaluation of these very weights, where there is one."""
+    """The evaluation of these very weights, if there is one."""
     try:
         evaluation = store.read(run.evaluation, EvaluationResult)
     except InputError:
@@ -99,7 +99,7 @@ def _text(training: Artifact[TrainingResult], evaluation: Artifact[EvaluationRes
         yield "Groups are named by the resource classes of source and target."
     recipe = recorded(training.recipe)
     if recipe is not None:
-        # Where text and models lie on one machine is nobody else's concern.
+        # Paths of text and models on this machine are of no use to others.
         data = recipe.data.model_copy(update={"path": Path(recipe.data.path).name})
         model_section = recipe.model.model_copy(update={"name": base_name(training)})
         yield from ("", "## Recipe", "", "```toml")
@@ -108,7 +108,7 @@ def _text(training: Artifact[TrainingResult], evaluation: Artifact[EvaluationRes
 
 
 def base_name(training: Artifact[TrainingResult]) -> str:
-    """The base model as others may know it: its hub id, or the last part of the path it lay at."""
+    """The base model's name for others: its hub id, or the last part of its path."""
     name = training.model.name
     return name if training.model.revision else Path(name).name
 

@@ -1,6 +1,6 @@
-"""The plan of a command: inputs are loaded, so that what would fail fails; nothing is written.
+"""The plan of a command: inputs are loaded, so that errors show; nothing is written.
 
-That of an evaluation takes no weights of the base model.
+The plan of an evaluation does not load the weights of the base model.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ def plan(
     runs: Sequence[str] = (),
     subspace: Path | None = None,
 ) -> Plan:
-    """The plan of ``command`` with these choices. Raises whatever it would raise before its work.
+    """The plan of ``command`` with these choices. Raises whatever the command would raise before its work.
 
-    A published model that is not in a folder is planned with by its shape, so that nothing is downloaded.
+    For a published model that is not in a folder, its shape is used and nothing is downloaded.
 
-    ``run`` is the one that train names or prune-report reads, ``runs`` those that evaluate translates with.
+    ``run`` is the name of train's run or the run that prune-report reads, ``runs`` those to evaluate.
     """
     store.check_writable(experiment.folder.path)
     if command == "prune-report":
@@ -105,14 +105,14 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
 
 
 def _shape_without_folder(recipe: Recipe) -> ModelShape | None:
-    """The shape of a published model that is in no folder, None for any other."""
+    """The shape of a published model that is not in a folder; None for any other."""
     return None if Path(recipe.model.name).exists() else published_shape(recipe.model.name)
 
 
 def _published_plan(
     experiment: Experiment, recipe: Recipe, command: str, shape: ModelShape, files: tuple[Path, ...]
 ) -> Plan:
-    """The plan of training for a published model by its shape alone: neither its weights nor text is read."""
+    """The plan of training for a published model from its shape alone: neither weights nor text are read."""
     facts = _published_facts(recipe, shape)
     facts.append(("counted", "updates, as for FLORES-101's dev split"))
     work = work_of(recipe, command, _ranks_given(experiment, command))
@@ -121,7 +121,7 @@ def _published_plan(
 
 
 def _published_facts(recipe: Recipe, shape: ModelShape) -> Facts:
-    """What can be said without a model and text. Raises InputError for languages that the model lacks."""
+    """The facts that need neither model nor text. Raises InputError for languages that the model lacks."""
     name = HUB_NAMES.get(recipe.model.name, recipe.model.name)
     check_spoken(recipe)
     languages = [language.code for language in recipe.selected_languages()]
@@ -153,10 +153,10 @@ def _ranks_given(experiment: Experiment, command: str) -> RankMap | None:
 def _choices(
     experiment: Experiment, command: str, subspace: Path | None, setup: Setup
 ) -> tuple[Chosen[IndexStrategy | None], Chosen[RankMap | None]]:
-    """Index and ranks as the command would choose them; None for what it does not take."""
+    """Index strategy and ranks as the command would choose them; None for what it does not use."""
     recipe, model = experiment.recipe, setup.model_identity
     if command == "train":
-        choose_pruned(experiment, subspace, model)  # to see whether it can be
+        choose_pruned(experiment, subspace, model)  # raises if it cannot
         return run_choices(experiment, subspace, model)
     if command == "estimate-subspace":
         return choose_index(experiment, recipe.estimate_subspace.index, model), Chosen(None)

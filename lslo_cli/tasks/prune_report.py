@@ -44,6 +44,7 @@ def prune_report(
 
     Reports on ``run``, or else on the latest run that trained adapters; without one, or with
     ``estimate_only``, on the estimate alone. With ``reuse`` a report that is up to date is returned as it is.
+    The report's lock is held only while it is written.
     """
     path = subspace or experiment.folder.subspace
     estimate = store.read(path, SubspaceResult)
@@ -81,7 +82,7 @@ def prune_report(
 
 
 def _current(experiment: Experiment, upstream: list[Upstream]) -> Written | None:
-    """The report that is there, if it was made from the same artifacts."""
+    """The existing report, if it was made from the same artifacts."""
     path = experiment.folder.prune_report
     try:
         artifact = store.read(path, PruneReportResult)
@@ -94,7 +95,7 @@ def _current(experiment: Experiment, upstream: list[Upstream]) -> Written | None
 def _reported_run(
     experiment: ExperimentFolder, name: str | None
 ) -> tuple[RunFolder, Artifact[TrainingResult]] | None:
-    """The named run, or the latest with adapters by language; None where there is none."""
+    """The named run, or the latest with language-specific adapters; None if there is none."""
     if name is not None:
         run = experiment.run(name)
         return run, read_training(experiment, run)
@@ -111,9 +112,9 @@ def report_on(
     languages: Sequence[Language],
     base_parameters: int,
 ) -> PruneReportResult:
-    """Correlate importance with bitext size, and count what each language of a training run costs.
+    """Correlate importance with bitext size, and count the parameters of each language of a training run.
 
-    Without a training run, or after one that trained no adapter by language, there are no sizes. Raises
+    Without a training run, or after one without language-specific adapters, there are no sizes. Raises
     InputError for an estimate that pruned each language alone: it gives every language the same total.
     """
     if subspace.pool is Pool.LANGUAGE:

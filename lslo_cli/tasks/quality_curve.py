@@ -27,7 +27,7 @@ GROUP = re.compile(f"[{_LETTERS}]2[{_LETTERS}]")
 class QualityCurve(Callback):
     """Translates a sample of the dev rows before training and after each epoch, and scores it.
 
-    Without dev rows the sample is of the test split, and a note says so: nothing may be chosen by it.
+    Without dev rows the sample is from the test split, so nothing may be chosen by it; a note says so.
     """
 
     def __init__(self, setup: Setup, route: Route | None):
@@ -93,7 +93,7 @@ def _sample(setup: Setup) -> Corpus:
 def _directions(setup: Setup) -> Mapping[str, Sequence[Direction]]:
     """The directions behind every name in ``curve_groups``: those of a group, or one.
 
-    A group of classes that are not there is left out, as long as another name is left.
+    A group that has no directions here is left out, unless no other name is left.
     """
     named: dict[str, list[Direction]] = {}
     group_of = grouping(setup.languages)

@@ -1,4 +1,4 @@
-"""The common ground of all commands: a recipe, a device, and a listener."""
+"""What all commands share: a recipe, a device, and a listener."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Session(ABC):
 
     @abstractmethod
     def digest_now(self, text: DataIdentity) -> str:
-        """The digest that a text has by now. Raises InputError where it is missing or damaged."""
+        """The current digest of a text. Raises InputError if it is missing or damaged."""
 
     @property
     def device(self) -> str:
         return describe_device(self.accelerator.device)
 
     def on_main(self, write: Callable[[], object]) -> None:
-        """Call ``write`` in the main process, once all processes are here and before any goes on."""
+        """Call ``write`` in the main process, once all processes are here and before any continues."""
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
             write()

@@ -91,7 +91,7 @@ class Setup(Session):
         return self.base.longest(self.recipe.data.max_length)
 
     def length_limit(self, limit: int) -> str:
-        """A limit on length in words, with its cause where that is the model."""
+        """A limit on length in words, with its cause if that is the model."""
         is_models = limit == self.max_length < self.recipe.data.max_length
         return f"{limit} tokens" + (", the positions that the base model learned" if is_models else "")
 
@@ -119,7 +119,7 @@ class Setup(Session):
         return corpus
 
     def new_rows(self) -> list[nn.Parameter]:
-        """The embeddings of new languages, made trainable: they are trained beside adapters."""
+        """The embeddings of new languages, made trainable, to train with the adapters."""
         rows = self.base.new_rows
         if rows is None:
             return []
@@ -142,7 +142,7 @@ class Setup(Session):
     ) -> Validation | None:
         """The loss on the dev rows over ``directions``, by default those of training.
 
-        None where the recipe has no dev rows.
+        None if the recipe has no dev rows.
         """
         if not self.recipe.data.dev_rows:
             return None
@@ -174,9 +174,9 @@ class Setup(Session):
         callbacks: Sequence[Callback],
         depends_on: object = None,
     ) -> Trainer:
-        """A training run of the base model as it stands, adapters included, with the recipe's dropout.
+        """A training run of the base model with its adapters, with the recipe's dropout.
 
-        ``depends_on`` is what the run depends on beside seed, text, base model and optimisation: a
+        ``depends_on`` is what the run depends on besides seed, text, base model and optimisation: a
         checkpoint made with another value is refused.
         """
         recipe = self.recipe
@@ -227,9 +227,9 @@ class Setup(Session):
 
 
 def check_at_hand(recipe: Recipe, testing: bool = False) -> None:
-    """Raise InputError where the text is not there, before weights are loaded.
+    """Raise InputError if the text is missing, before weights are loaded.
 
-    It names what else is missing, so that all of it is asked for at once: the base model.
+    If the base model is missing too, the error names both.
     """
     try:
         check_text(recipe, testing)
@@ -256,8 +256,8 @@ def prepare(
     """Choose the device, seed everything, load the base model and check that it knows the languages.
 
     New languages are added to it first. With ``all_languages`` the languages are those of the base model,
-    whatever the recipe names. A model that helps another goes to its ``accelerator``, and nothing is seeded.
-    Without ``weights`` the model is an outline, to plan with. Raises UsageError for an unknown language or
+    whatever the recipe names. A model that helps another one uses its ``accelerator``, and nothing is seeded.
+    Without ``weights`` the model has no values, for planning. Raises UsageError for an unknown language or
     device, InputError for a base model that cannot be used.
     """
     recipe = with_splits(recipe)
@@ -281,7 +281,7 @@ def prepare(
 
 
 def load_as_prepared(recipe: Recipe, accelerator: Accelerator, weights: bool = True) -> BaseModel:
-    """The recipe's base model in the format that the recipe asks for."""
+    """The recipe's base model in the recipe's number format."""
     return load_base(
         recipe.model.name,
         revision=recipe.model.revision,

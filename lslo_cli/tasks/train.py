@@ -71,7 +71,7 @@ def train(
 
 
 def _adopt(folder: RunFolder) -> None:
-    """Put new weights in their place where the run's artifact names them, else remove them."""
+    """Move new weights to their place if the run's artifact names them, else remove them."""
     try:
         weights = store.read(folder.training, TrainingResult).result.weights
     except InputError:
@@ -80,7 +80,7 @@ def _adopt(folder: RunFolder) -> None:
 
 
 def _trained(job: ArtifactJob) -> Written | None:
-    """The run that is there, if it is up to date and its weights are whole."""
+    """The existing run, if it is up to date and its weights are intact."""
     current = job.up_to_date(TrainingResult)
     try:
         if current:
@@ -101,17 +101,17 @@ def fine_tune(
 ) -> TrainingResult:
     """Train one run and write its weights below ``folder``.
 
-    ``ranks`` are by language, of one shared adapter for ``lora``, and None for ``full``; directions between
-    languages without adapters have nothing to train and are left out. ``strategy`` is None
-    for the methods that do not route, and ``index_source`` says where it comes from. ``pruned_languages`` are
-    those that an estimate names for pruning, None where their classes decide.
+    ``ranks`` are by language, the rank of one shared adapter for ``lora``, and None for ``full``; directions
+    between languages without adapters have nothing to train and are left out. ``strategy`` is None for
+    methods that do not route, and ``index_source`` says where it comes from. ``pruned_languages`` are those
+    that an estimate chose for pruning, None if their classes decide.
     """
     recipe, model = setup.recipe, setup.base.model
     section = recipe.train
     check_method(recipe)
     directions = trained_directions(setup, ranks)
     batches = setup.training_batches(directions)
-    # One adapter for all languages is the same whichever side would select it.
+    # A shared adapter is the same whichever side selects it.
     strategy = strategy or uniform(Index.SOURCE, *depths(model))
     adapters = (
         attach(
@@ -187,11 +187,11 @@ def fine_tune(
 
 
 def check_method(recipe: Recipe) -> None:
-    """Raise UsageError where a method is asked for what it cannot do.
+    """Raise UsageError for settings that the method does not support.
 
-    Pruning by language takes adapters by language, choosing an epoch takes dev rows, a base model in fewer
-    bits has to stay frozen, and a new language takes adapters of any kind: all that is saved of it is its
-    row.
+    Pruning by language needs language-specific adapters, choosing an epoch needs dev rows, a base model in
+    fewer bits has to stay frozen, and a new language needs adapters of any kind, since only its embedding row
+    is saved.
     """
     if recipe.train.gps > 0 and recipe.train.method is not Method.LSLO:
         raise UsageError(
@@ -219,9 +219,9 @@ def check_method(recipe: Recipe) -> None:
 
 
 def trained_directions(setup: Setup, ranks: RankMap | None) -> list[Direction]:
-    """The directions to train on; of them those alone that are from or to a language with an adapter.
+    """The directions to train on: only those from or to a language with an adapter.
 
-    Raises UsageError where a language with an adapter is in none.
+    Raises UsageError if a language with an adapter is in none.
     """
     if ranks is None or SHARED in ranks.by_language:
         return list(setup.training_directions)
@@ -241,7 +241,7 @@ def unfrozen(model: nn.Module) -> list[nn.Parameter]:
 
 
 def pruner_of(setup: Setup, adapters: Adapters | None, languages: Sequence[str]) -> Pruner:
-    """Gradual pruning as the recipe asks for it; one without pools where nothing is to be pruned."""
+    """Gradual pruning by the recipe; without pools if nothing is to be pruned."""
     if adapters is None:
         return Pruner(())
     return gradual_pruner(adapters, languages, PRUNED_MATRICES[setup.recipe.train.prune_targets])
@@ -250,7 +250,7 @@ def pruner_of(setup: Setup, adapters: Adapters | None, languages: Sequence[str])
 def languages_to_prune(
     setup: Setup, adapters: Adapters | None, named: Sequence[str] | None = None
 ) -> list[str]:
-    """The codes of those with adapters that are ``named``, or else in ``gps_classes``; none at ratio 0."""
+    """Codes of languages with adapters that are ``named``, or else in ``gps_classes``; none at ratio 0."""
     section = setup.recipe.train
     if adapters is None or section.gps == 0:
         return []

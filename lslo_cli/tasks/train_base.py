@@ -54,7 +54,7 @@ def train_base(
 ) -> Written:
     """Train a base model from scratch and write its folder, with ``training.json`` last.
 
-    Of several commands that would train the same, one waits for the other.
+    Another command that trains the same model waits.
     """
     work = out.with_name(f".{out.name}.training")
     store.check_writable(out)
@@ -76,7 +76,7 @@ def train_base(
         if PartialState().is_main_process:
             _copy_logs(work, out)
             store.write(written.path, written.artifact)
-            # The checkpoint goes first: a resumed run would need the others.
+            # Remove the checkpoint first: a resumed run would need the other files.
             TrainingCheckpoint(work, "").path.unlink(missing_ok=True)
             shutil.rmtree(work, ignore_errors=True)
         return written
@@ -87,8 +87,8 @@ def fit_base(
 ) -> tuple[BaseModel, BaseTrainingResult, DataIdentity]:
     """Train a model on every direction that the recipe's text has, and save it in ``out``, in eval mode.
 
-    ``work`` is a folder for the vocabulary, the checkpoint and the log, which a resumed run finds there; it
-    may ask for other ``epochs`` than the interrupted one. Those already trained are never undone.
+    ``work`` is the folder of the vocabulary, the checkpoint and the log, for a resumed run. A resumed run may
+    have another number of ``epochs``; those already trained are kept.
     """
     recipe = with_splits(recipe)
     if recipe.run.base_dtype is not BaseDtype.FLOAT32:
@@ -162,7 +162,7 @@ def fit_base(
 
 
 def _copy_logs(work: Path, out: Path) -> None:
-    """Copy the log, and what trackers wrote beside it: a run that is killed now goes on from ``work``."""
+    """Copy the log and the trackers' files; not moved, since a run killed now resumes from ``work``."""
     write_text(out / METRICS, (work / METRICS).read_text(encoding="utf-8"))
     for folder in ("tensorboard", "wandb"):
         if (work / folder).is_dir():
@@ -218,7 +218,7 @@ def _batches(
 
 
 def _directions_with_text(corpus: Corpus) -> list[Direction]:
-    """Ordered pairs of languages that stand side by side in some section."""
+    """Ordered pairs of languages that have a sentence pair in some section."""
     pairs = {
         Direction(src, tgt)
         for section in corpus.sections

@@ -1,4 +1,4 @@
-"""Translating a user's own text with a base model, or with what a run trained on it."""
+"""Translating a user's text with a base model or a run."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from lslo_cli.tasks.freshness import arithmetic
 from lslo_cli.tasks.setup import Setup, prepare
 
 BUFFER = 1000
-"""Lines that are translated at a time."""
+"""Lines to translate at a time."""
 
 
 @dataclass(frozen=True)
 class Translator:
     """A model ready to translate; ``route`` is that of a run's adapters, ``run`` its name or ``base``.
 
-    ``weights`` is the digest of what was trained, None for the base model.
+    ``weights`` is the digest of the trained weights, None for the base model.
     """
 
     setup: Setup
@@ -47,7 +47,7 @@ class Translator:
 class Translation:
     """A translated line, and its score: log-probability over length to the power of the length penalty.
 
-    That of a line which was translated in parts is the mean of theirs, that of an empty one is 0.
+    The score of a line translated in parts is their mean; that of an empty line is 0.
     """
 
     text: str
@@ -55,7 +55,7 @@ class Translation:
 
 
 Found = tuple[tuple[Translation, ...], ...]
-"""The translations of a line: for each target the n best, the best first."""
+"""The translations of a line: for each target the n best, best first."""
 
 
 def open_translator(
@@ -64,11 +64,11 @@ def open_translator(
     on_event: OnEvent = ignore,
     given: Mapping[str, Any] | None = None,
 ) -> Translator:
-    """Load the experiment's base model, and onto it what ``run`` trained.
+    """Load the experiment's base model and the weights of ``run`` onto it.
 
-    A run that is named by a folder or a hub id brings its own settings, but for those ``given`` by recipe
-    key. The base model alone translates between all its languages. Raises InputError for a run there is
-    not, naming those there are, and for one of another base model; UsageError for one of other languages.
+    A run given as a folder or a hub id brings its own settings, except those ``given`` by recipe key. The
+    base model alone translates between all its languages. Raises InputError for an unknown run, naming the
+    known ones, and for one of another base model; UsageError for one of other languages.
     """
     if run == BASE_RUN:
         return Translator(prepare(experiment.recipe, on_event=on_event, all_languages=True), None, run)
@@ -92,7 +92,7 @@ def translate(
     on_event: OnEvent = ignore,
     **search: Any,
 ) -> Iterator[tuple[str, ...]]:
-    """Translations of each line in order, one for each language of ``tgt``, as they come.
+    """Translations of each line in order, one for each language of ``tgt``, as they are made.
 
     ``buffer`` lines are read at a time and translated in batches by length. ``search`` are settings of
     :class:`Search`. An empty line stays empty. A line longer than the model reads is translated sentence by
@@ -106,7 +106,7 @@ def translate(
 
 @dataclass(frozen=True)
 class Search:
-    """How to translate. ``beam`` and the two after it are the recipe's where they are None.
+    """How to translate. ``beam`` and the two fields after it are the recipe's if None.
 
     The ``nbest`` best translations are kept, and each begins with ``prefix``.
     """
@@ -151,7 +151,7 @@ def translate_chunks(
 ) -> Iterator[list[tuple[Line, Found]]]:
     """Lines with their translations, ``buffer`` at a time, without the first ``skip`` of these chunks.
 
-    What a line becomes depends on its chunk alone, so that after a skip the rest is what it would have been.
+    A line's translation depends on its chunk alone, so skipping chunks does not change the rest.
     """
     setup = search.applied(translator.setup)
     remaining = iter(lines)
@@ -167,7 +167,7 @@ def translate_chunks(
 
 
 def fingerprint(translator: Translator, search: Search, buffer: int) -> str:
-    """A digest over all that the translations of a text depend on beside it."""
+    """A digest of everything but the text that translations depend on."""
     setup = search.applied(translator.setup)
     recipe = setup.recipe
     return digest_of(
@@ -186,9 +186,9 @@ def fingerprint(translator: Translator, search: Search, buffer: int) -> str:
 
 
 def languages_asked(translator: Translator, src: str, targets: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """The codes of source and targets, which may have any of their names, ``fr`` or ``fra_Latn``.
+    """The codes of source and targets, given by any of their names, ``fr`` or ``fra_Latn``.
 
-    Raises UsageError for a language the translator does not have, or a target that is the source.
+    Raises UsageError for a language that the translator does not have, or a target that is the source.
     """
     known = translator.setup.codes
     codes = []
@@ -211,7 +211,7 @@ def languages_asked(translator: Translator, src: str, targets: Sequence[str]) ->
 def _translate_chunk(
     setup: Setup, route: Route | None, lines: Sequence[Line], options: Search, on_event: OnEvent
 ) -> list[Found]:
-    """The translations of some lines, whose languages are those of the setup."""
+    """The translations of lines, whose languages are codes of the setup."""
     tokenizer, longest = setup.base.tokenizer, setup.max_length
     # Only the first part of a line begins with the prefix, and a batch has one prefix.
     asked: dict[str, dict[Direction, list[str]]] = {}
@@ -251,7 +251,7 @@ def _search(
     prefix: str,
     on_event: OnEvent,
 ) -> dict[Direction, list[list[Translation]]]:
-    """The best translations of every source; none of an empty one."""
+    """The best translations of every source; none for an empty one."""
     base, section = setup.base, setup.recipe.evaluate
     batches = TranslationBatches(
         sources,

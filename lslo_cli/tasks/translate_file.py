@@ -1,4 +1,4 @@
-"""Translations as lines of text or JSON: streamed, or written to a file that can be gone on with."""
+"""Translations as lines of text or JSON: streamed, or written to a file resumably."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _BREAKS = re.compile(r"[\t\n\r]+")
 
 @dataclass(frozen=True)
 class Form:
-    """How a translated line is written: as an object, or as columns, under a header where there is one."""
+    """How a translated line is written: as a JSON object, or as columns, with a header if there is one."""
 
     as_json: bool = False
     header: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, source: Path | None, as_json: bool, targets: Sequence[str]) -> Form:
-        """JSON where it is asked for or comes in; that of a table with a header has one as well."""
+        """JSON on request or for JSON input; a table with a header gets a header as well."""
         suffix = plain(source).suffix if source else ""
         if as_json or suffix == ".jsonl":
             return cls(as_json=True)
@@ -46,11 +46,11 @@ class Form:
         return cls(header=tuple(targets) or ("translation",)) if has_header else cls()
 
     def first(self) -> list[str]:
-        """The header, as a line, where there is one."""
+        """The header as a line, if there is one."""
         return ["\t".join(self.header)] if self.header else []
 
     def line(self, line: Line, found: Found) -> str:
-        """A line's translations, one for each target, in a line."""
+        """The output line of a line's translations, one for each target."""
         if not self.as_json:
             return "\t".join(_BREAKS.sub(" ", best[0].text) for best in found)
         translations = {
@@ -68,7 +68,7 @@ def stream(
     buffer: int = BUFFER,
     on_event: OnEvent = ignore,
 ) -> Iterator[str]:
-    """The translations of lines as they come."""
+    """The translations of lines as they are made."""
     yield from form.first()
     for chunk in translate_chunks(translator, lines, search, buffer=buffer, on_event=on_event):
         yield from (form.line(line, found) for line, found in chunk)
@@ -85,9 +85,9 @@ def translate_file(
 ) -> None:
     """Write the translations of lines to a file, which appears whole or not at all.
 
-    What is translated so far is kept beside it. The same call after an interrupt goes on from there, to the
-    same bytes; with another text, model or search it begins anew, and one of two at a time waits. Raises
-    UsageError for a language that is not there before anything is translated.
+    Finished translations are logged beside it. The same call after an interrupt continues from the log, to
+    the same bytes; with another text, model or search it starts again. A second process waits. Raises
+    UsageError for an unknown language before anything is translated.
     """
     wanted = list(lines)
     for src, targets in dict.fromkeys((line.src, line.targets) for line in wanted):

@@ -13,13 +13,13 @@ from lslo_cli.parsing import parse_json
 class TranslationLog:
     """A file of finished batches; its first line says what the translations depend on.
 
-    ``finished`` has the translations of each batch, in its order, by the number of the batch. A batch is a
-    line, so of one that was being written when the process was killed there is only a line without an end,
-    which is dropped. A log of other translations, or a damaged one, is begun anew.
+    ``finished`` has the translations of each batch by the batch's number. A batch is one line; a line without
+    an end, from a process that was killed while writing, is dropped. A damaged log, or one of other
+    translations, is replaced by an empty one.
     """
 
     def __init__(self, path: Path, fingerprint: str):
-        """``fingerprint`` stands for all that batches and translations depend on."""
+        """``fingerprint`` is a digest of all that batches and translations depend on."""
         head = _line({"fingerprint": fingerprint})
         content = path.read_bytes() if path.exists() else b""
         self.finished: dict[int, list[str]] = {}
@@ -36,7 +36,7 @@ class TranslationLog:
         self._path = path
 
     def add(self, number: int, translations: Sequence[str]) -> None:
-        """Note that a batch is finished. Raises InputError where that cannot be written."""
+        """Log a finished batch. Raises InputError if it cannot be written."""
         try:
             with self._path.open("ab") as file:
                 file.write(_line([number, translations]))
@@ -46,7 +46,7 @@ class TranslationLog:
         self.finished[number] = list(translations)
 
     def remove(self) -> None:
-        """Forget the log: what it was kept for is done."""
+        """Delete the log."""
         self._path.unlink(missing_ok=True)
 
 

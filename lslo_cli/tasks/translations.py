@@ -1,4 +1,4 @@
-"""The texts of an evaluation beside its scores: what was translated, into what, and what was expected."""
+"""The texts of an evaluation: sources, hypotheses and references."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from lslo_cli.tasks.decoding import Translations
 
 
 def write_translations(folder: EvaluationFolder, corpus: Corpus, hypotheses: Translations) -> None:
-    """Write the hypotheses of each direction, their sources and references line by line, and all aligned.
+    """Write the hypotheses, sources and references of each direction line by line, and all three aligned.
 
-    The first three are files of as many lines, without gaps; ``aligned`` has a line for each row of the test
-    text, gaps included.
+    The first three files have equally many lines, without gaps; ``aligned`` has a line for each row of the
+    test text, gaps included.
     """
     for direction, lines in hypotheses.items():
         sources, references = corpus.pairs(direction)
@@ -30,7 +30,7 @@ def write_translations(folder: EvaluationFolder, corpus: Corpus, hypotheses: Tra
 def aligned(corpus: Corpus, direction: Direction, hypotheses: Sequence[str]) -> Iterator[str]:
     """A JSON object for each row in which a direction could have a pair, in the order of the user's files.
 
-    ``row`` is its number there, from 1; ``hypothesis`` is null where source or reference is missing.
+    ``row`` is its number there, from 1; ``hypothesis`` is null if source or reference is missing.
     """
     remaining = iter(hypotheses)
     for section in corpus.sections:

@@ -1,4 +1,4 @@
-"""Weight learning: which side should select the adapters of each layer (paper, sections 4.1 and 6.1)."""
+"""Weight learning: which side selects the adapters of each layer (paper, sections 4.1 and 6.1)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def weight_learn(
 
 
 def learn_weights(setup: Setup) -> IndexStrategyResult:
-    """Train both adapters of every site with eq. 5 and read off the larger weight of each layer."""
+    """Train both adapters of every site with eq. 5, and take the side of larger weight in each layer."""
     recipe = setup.recipe
     batches = setup.training_batches()
     adapters = attach_mixture(
@@ -81,7 +81,7 @@ def read_weights(adapters: MixedAdapters) -> dict[Layer, LayerWeights]:
 
 
 class _Trajectory(Callback):
-    """Remembers every layer's source weight after each epoch."""
+    """Records every layer's source weight after each epoch."""
 
     def __init__(self, adapters: MixedAdapters):
         self._adapters = adapters

@@ -1,4 +1,4 @@
-"""The weights of a training run: an adapter folder, or a whole model after full fine-tuning."""
+"""The weights of a training run: a folder of adapters, or a whole model after full fine-tuning."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOT_THE_ADAPTERS: Mapping[str, bool | set[str]] = {
     "data": {"path"},
     "evaluate": {"metric_model", "directions"},
 }
-"""Parts of a recipe that say nothing of the adapters, or where things lie on one machine."""
+"""Parts of a recipe that adapters do not depend on, or that hold paths of one machine."""
 
 ADAPTER = Path("adapter")
 MODEL = Path("model")
@@ -42,7 +42,7 @@ MODEL = Path("model")
 def save_weights(
     setup: Setup, folder: Path, adapters: Adapters | None, strategy: IndexStrategy, ranks: RankMap | None
 ) -> TensorFile:
-    """Write the adapters, or without any the whole model, below ``folder``, in the main process only."""
+    """Write the adapters, or else the whole model, below ``folder``, in the main process only."""
     if adapters is None or ranks is None:
         path = folder / MODEL / "model.safetensors"
         setup.on_main(lambda: save_base(setup.base, path.parent))
@@ -53,11 +53,10 @@ def save_weights(
 
 
 def load_weights(setup: Setup, result: TrainingResult, path: Path) -> Route | None:
-    """Put a trained run on the freshly loaded base of ``setup``; returns the route of its adapters.
+    """Load a run's weights onto the freshly loaded base of ``setup``; returns the route of its adapters.
 
-    Languages that were new to the base get the tokens that were trained for them. After full fine-tuning
-    there are no adapters, and so no route. Raises InputError where the weights do not fit what the result
-    describes.
+    Languages that were new to the base get their trained token embeddings. After full fine-tuning there are
+    no adapters, and so no route. Raises InputError if the weights do not fit the result.
     """
     state = read_tensors(path, "train the run again")
     if result.new_languages.keys() != setup.recipe.new_languages.keys():
@@ -90,7 +89,7 @@ class Placed(Protocol):
 def attach_weights(setup: Setup, path: Path, state: Mapping[str, torch.Tensor], placed: Placed) -> Route:
     """Attach the adapters in ``state``, read from ``path``, to the base of ``setup``; returns their route.
 
-    Raises InputError where the tensors are not those of adapters so ``placed``.
+    Raises InputError if the tensors do not fit ``placed``.
     """
     try:
         strategy = IndexStrategy({Layer.parse(layer): Index(side) for layer, side in placed.index.items()})
@@ -118,7 +117,7 @@ def attach_weights(setup: Setup, path: Path, state: Mapping[str, torch.Tensor], 
 def _save_adapters(
     setup: Setup, path: Path, adapters: Adapters, strategy: IndexStrategy, ranks: RankMap
 ) -> None:
-    """Tensors by ``site.language.lora_A`` and ``.lora_B``, and what a reader needs to use them.
+    """Write tensors named ``site.language.lora_A`` and ``.lora_B``, and the config to load them with.
 
     A new language has its row of the embedding, times the embedding's scale, as ``embedding.language``.
     """
