@@ -72,8 +72,9 @@ def test_what_it_takes_for_equal_is_equal(study):
 def test_a_dry_run_prints_lines_that_parse_with_their_hours_and_writes_nothing(study, capsys, tmp_path):
     said = dry_run(study, capsys)
     lines = said.out.splitlines()
+    top = get_command(app)
     for line in lines:
-        command, arguments = get_command(app), shlex.split(line)[1:]
+        command, arguments = top, shlex.split(line)[1:]
         context = command.make_context("lslo", list(arguments))
         while hasattr(command, "commands"):
             name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
