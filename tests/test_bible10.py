@@ -38,6 +38,14 @@ def study(monkeypatch, tmp_path):
     return module
 
 
+def parse(top, line):
+    """Parse the words of a command below ``lslo``, without running it."""
+    command, context = top, top.make_context("lslo", shlex.split(line))
+    while hasattr(command, "commands"):
+        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        context = command.make_context(name, list(rest), parent=context)
+
+
 def dry_run(study, capsys, *flags):
     study.main(["--dry-run", *flags])
     return capsys.readouterr()
@@ -74,11 +82,7 @@ def test_a_dry_run_prints_lines_that_parse_with_their_hours_and_writes_nothing(s
     lines = said.out.splitlines()
     top = get_command(app)
     for line in lines:
-        command, arguments = top, shlex.split(line)[1:]
-        context = command.make_context("lslo", list(arguments))
-        while hasattr(command, "commands"):
-            name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
-            context = command.make_context(name, list(rest), parent=context)
+        parse(top, line.removeprefix("lslo "))
     assert len(lines) == len(set(lines)) == int(said.err.split()[0])
     trained = [line for line in lines if line.startswith("lslo train ")]
     assert len(trained) == 3 * 5 + 3 * len(study.RUNS) + 3 * len(study.CONTROL)
@@ -195,12 +199,20 @@ def test_comparisons_are_made_of_the_seeds_that_have_both_runs(made, study, monk
     summary, said = script("summary", monkeypatch), []
 
     def compare(self, command, makes):
-        said.append(shlex.split(command))
+        said.append(command)
         raise InterruptedError
 
     monkeypatch.setattr(study.Study, "lslo", compare)
     with pytest.raises(InterruptedError):
         summary.comparisons("straight")
-    assert said[0][:3] == ["compare", "full", "base"]
-    assert said[0][said[0].index("--seeds") + 1] == "2,3"
-    get_command(app).commands["compare"].make_context("compare", said[0][1:])
+    assert said[0].startswith("compare full base ") and "--seeds 2,3 " in said[0]
+    parse(get_command(app), said[0])
+
+
+def test_figures_are_drawn_of_what_is_there(made, study, monkeypatch):
+    summary, said = script("summary", monkeypatch), []
+    monkeypatch.setattr(study.Study, "lslo", lambda self, command, makes: said.append(command))
+    summary.draw("rotated")
+    assert [command.split()[1] for command in said] == ["heatmap", "pareto"]
+    for command in said:
+        parse(get_command(app), command)

@@ -30,7 +30,8 @@ COMPARED = {
 }
 """The comparisons that claims are read from, by the first run."""
 SHOWN = ("AVG", "H2H", "M2M", "V2V")
-FIGURES = ("weights", "heatmap")
+FIGURES = {"weights": "index-strategy.json", "heatmap": "subspace.json"}
+"""Figures of a seed, and what they are drawn from."""
 
 
 def main() -> None:
@@ -155,8 +156,7 @@ def comparisons(base: str) -> list[str]:
                 result = store.read(makes, ComparisonResult).result
                 by_name = {row.name: row for row in result.rows}
                 rows.append([f"{first} less {other}", str(len(both))])
-                for name in SHOWN:
-                    row = by_name[name]
+                for row in (by_name[name] for name in SHOWN):
                     ends = [span(each) for each in (row.over_seeds, row.over_sentences) if each]
                     rows[-1].append(f"{row.difference:+.2f} ({'; '.join(ends)}): {row.verdict}")
     title = "Differences in spBLEU (over seeds; over sentences):"
@@ -282,13 +282,13 @@ def ranks_against_sizes(one: Path, other: Path) -> float:
 
 def draw(base: str) -> None:
     """Figures of the first seed, and parameters against quality over all seeds."""
-    first = f"--recipe {RECIPES[base]} --results {RESULTS / base} --name seed-{SEEDS[0]} --data {SPREAD}"
-    needs = {"weights": "index-strategy.json", "heatmap": "subspace.json"}
-    for figure in FIGURES:
-        folder = RESULTS / base / f"seed-{SEEDS[0]}"
-        if (folder / needs[figure]).exists():
-            Study().lslo(f"plot {figure} {first}", folder / "figures" / f"{figure}.png")
-    place = f"--recipe {RECIPES[base]} --results {RESULTS} --name {base} --data {SPREAD}"
+    recipe, name = RECIPES[base], f"seed-{SEEDS[0]}"
+    folder = RESULTS / base / name
+    for figure, artifact in FIGURES.items():
+        if (folder / artifact).exists():
+            place = f"--recipe {recipe} --results {folder.parent} --name {name}"
+            Study().lslo(f"plot {figure} {place}", folder / "figures" / f"{figure}.png")
+    place = f"--recipe {recipe} --results {RESULTS} --name {base}"
     Study().lslo(f"plot pareto {place}", RESULTS / base / "figures" / "pareto.png")
 
 
