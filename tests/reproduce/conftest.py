@@ -17,10 +17,11 @@ langs = "qta,qso,qki,qsi"
 [data]
 train_rows = 4
 test_rows = 1
+dev_rows = 1
 
 [fit]
 epochs = 3
-max_tokens = 60
+max_tokens = 150
 warmup = 1
 
 [estimate-subspace]
@@ -32,7 +33,7 @@ curve_rows = 1
 
 [evaluate]
 beam = 2
-max_new_tokens = 12
+max_new_tokens = 6
 """
 
 

@@ -19,6 +19,8 @@ from lslo_cli.reproduce import execute, find_targets, jobs_of, only
 PARTS = ["--only", "prune-report"]
 """Weight learning, estimation, one run and the report on it: what the quick test makes of the targets."""
 TARGETS = ["table-3", "table-9", "figure-2"]
+LONGER = {"fit.max_tokens": 60, "data.dev_rows": 20, "evaluate.max_new_tokens": 12}
+"""Work enough to be killed ten times."""
 
 
 def results_of(folder: Path) -> dict[str, object]:
@@ -77,8 +79,10 @@ def test_killed_runs_end_with_the_same_results(small, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_ten_kills_end_with_the_same_results(small, tmp_path, processes):
-    execute(jobs_of(find_targets(TARGETS, small), tmp_path / "undisturbed", (), "lslo test"))
-    killed = kill_and_start_again(small, tmp_path / "killed", ["--jobs", processes], kills=10, longest=3.0)
+    execute(jobs_of(find_targets(TARGETS, small, LONGER), tmp_path / "undisturbed", (), "lslo test"))
+    assigned = [part for key, value in LONGER.items() for part in ("--set", f"{key}={value}")]
+    flags = ["--jobs", processes, *assigned]
+    killed = kill_and_start_again(small, tmp_path / "killed", flags, kills=10, longest=3.0)
     assert killed == 10
     assert results_of(tmp_path / "killed") == results_of(tmp_path / "undisturbed")
     assert not left_behind(tmp_path / "killed")

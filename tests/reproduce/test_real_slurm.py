@@ -23,7 +23,10 @@ from tests.reproduce.test_killing import left_behind, results_of
 pytestmark = pytest.mark.slurm
 
 PART = "2-2-8-gps0.9"
-LONGER = {"fit.epochs": 30, "fit.max_tokens": 600, "data.train_rows": 2}
+LONGER = {
+    "fit.epochs": 30, "fit.max_tokens": 600, "data.train_rows": 2, "data.dev_rows": 20,
+    "evaluate.max_new_tokens": 12,
+}  # fmt: skip
 """Many short epochs: time enough to interfere, and a checkpoint after each."""
 PATIENCE = 600.0
 """Seconds that anything may take on a busy machine."""
