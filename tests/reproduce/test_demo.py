@@ -13,6 +13,7 @@ langs = "qta,qso,qki,qka,qsi"
 [data]
 train_rows = 4
 test_rows = 2
+dev_rows = 2
 
 [fit]
 epochs = 2
@@ -23,6 +24,10 @@ duration = 1
 [train]
 gps_duration = 1
 curve_rows = 1
+
+[evaluate]
+beam = 1
+max_new_tokens = 6
 """
 
 
