@@ -120,7 +120,7 @@ def test_what_is_done_is_not_done_again(study, capsys):
 def test_a_study_whose_time_is_up_goes_on_to_the_same_base(study, monkeypatch, pretrain, tmp_path, capsys):
     only_the_base(study, monkeypatch)
     flags = ["--pretrain", str(pretrain), "--flores", str(pretrain)]
-    tiny = settings(**{"base.epochs": 60, "base.updates": 20, "base.warmup": 4})
+    tiny = settings(**{"base.epochs": 12, "base.updates": 20, "base.warmup": 4})
     model = Path("models/flores-small/training.json")
     checkpoint = Path("models/.flores-small.training/state.pt")
 
@@ -140,7 +140,7 @@ def test_a_study_whose_time_is_up_goes_on_to_the_same_base(study, monkeypatch, p
     assert checkpoint.exists() and not model.exists()
     assert study.main([*flags, *tiny]) == 0
     result = store.read(model, BaseTrainingResult).result
-    assert [record.epoch for record in result.history] == list(range(1, 61))
+    assert [record.epoch for record in result.history] == list(range(1, 13))
     model.rename("stopped.json")
     assert study.main([*flags, *tiny]) == 0
     assert store.read(model, BaseTrainingResult).result == result
