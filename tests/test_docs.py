@@ -23,7 +23,7 @@ from lslo_cli import tasks
 from lslo_cli.cli.app import app
 from lslo_cli.method.languages import LANG12
 from lslo_cli.recipe import recipe_folder, resolve
-from lslo_cli.world import WORLD, sentences
+from lslo_cli.world import ROWS, WORLD, WorldSplit, sentences
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 TYPED = [block for block in BLOCKS if not block.reason and not block.elsewhere]
@@ -76,6 +76,14 @@ LESS = {
 }
 """What stands in the place of some flags."""
 DEMO_LANGS = "qta,qso,qki,qka,qsi"
+OF_THE_WORLD = {
+    "demo": {"langs": DEMO_LANGS, "train.curve_rows": 1, "data.dev_rows": 2},
+    "world-rotated-base": {"langs": DEMO_LANGS},
+    "world-rotated": {"langs": DEMO_LANGS, "data.dev_rows": 2},
+}
+"""What a line is given beside, by the recipe that it or its surroundings name."""
+PRETRAIN_ROWS = 500
+"""Rows of the built-in world's ``pretrain``, in the place of 40,000."""
 
 MINE = "--langs en,fr,zh,wo --model models/mine --data my-text"
 BEFORE = {
@@ -169,6 +177,7 @@ def typed(things, tmp_path_factory) -> dict[Block, list[Typed]]:
                 patch.delenv(variable, raising=False)
             patch.setenv("LSLO_MODEL", "models/mine")
             patch.setenv("LSLO_DATA", "my-text")
+            patch.setitem(ROWS, WorldSplit.PRETRAIN, PRETRAIN_ROWS)
             for line in BEFORE.get(page, ()):
                 ended = _type(line)
                 assert ended.code == 0, ended
@@ -219,10 +228,8 @@ def _type(line: str) -> Typed:
 
 
 def _of_the_world(line: str) -> dict[str, object]:
-    """What a line is given beside, where it or its surroundings take the recipe ``demo``."""
     recipe = re.search(r"--recipe (\S+)", line)
-    name = recipe[1] if recipe else os.environ.get("LSLO_RECIPE")
-    return {"langs": DEMO_LANGS, "train.curve_rows": 1} if name == "demo" else {}
+    return OF_THE_WORLD.get(recipe[1] if recipe else os.environ.get("LSLO_RECIPE", ""), {})
 
 
 def _name(block: Block) -> str:
