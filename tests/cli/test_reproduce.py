@@ -23,7 +23,7 @@ def test_a_dry_run_shows_every_run_with_its_cost_and_writes_nothing(lslo, tmp_pa
     assert rows["2-2-8-gps0.9"] == ["2-2-8-gps0.9", "15", "~395", "15.34M", "-", "11.8", "GiB"]
     assert rows["full"][3] == "614.99M"
     assert len(rows) >= 15
-    assert "estimated for the sentences of FLORES-101" in result.stderr
+    assert "updates are estimated from the size of FLORES-101" in result.stderr
     assert "dry run: nothing was written" in result.stderr
     assert not list(tmp_path.iterdir())
 
@@ -128,7 +128,7 @@ def test_a_dry_run_on_slurm_shows_what_sbatch_would_be_told(lslo, tmp_path):
     assert result.exit_code == 0
     assert result.stdout.splitlines()[-2:] == [
         "sbatch  2 jobs: --time=02:00:00 --gpus=1",
-        "sbatch  1 jobs: --time=02:00:00",
+        "sbatch  1 job: --time=02:00:00",
     ]
     assert not list(tmp_path.iterdir())
 
@@ -152,7 +152,7 @@ def test_without_slurm_one_message_says_so(lslo, tmp_path, monkeypatch):
         (["table-1", "--set", "fit.epochs=5"], 2, "the pruning schedule does not fit"),
         (["table-1", "--jobs", "0"], 2, "invalid value for '--jobs'"),
         (["table-1", "--langs", "lang31"], 2, "lang31"),
-        (["table-1", "--on", "slurm", "--jobs", "2"], 2, "--jobs counts processes of this machine"),
+        (["table-1", "--on", "slurm", "--jobs", "2"], 2, "--jobs counts processes on this machine"),
         (["table-1", "--on", "moon"], 2, "invalid value for '--on'"),
         (["table-1", "--on", "slurm", "--set", "slurm.cpus=0"], 2, "'slurm.cpus' cannot be 0"),
     ],

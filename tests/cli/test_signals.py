@@ -108,7 +108,7 @@ def test_a_process_that_died_is_no_bug(monkeypatch, capsys):
     assert "continue with --resume, or run the same line again if" in capsys.readouterr().err
     monkeypatch.delenv("RANK")
     assert explain(BrokenProcessPool("a process in the pool was terminated abruptly")) == 4
-    assert "or with the same line" in capsys.readouterr().err
+    assert "or run the same line again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 110])

@@ -64,7 +64,7 @@ def test_text_may_come_through_a_pipe(text, tmp_path, monkeypatch):
         (("--tgt", "qki", "-i", "missing.txt"), 3, "cannot read missing.txt"),
         (("--tgt", "qki", "--run", "never-trained"), 3, "never-trained"),
         (("--tgt", "qki", "--run", "./nowhere"), 3, "no folder './nowhere'"),
-        (("--tgt", "qki", "--nbest", "2"), 2, "no longer a line"),
+        (("--tgt", "qki", "--nbest", "2"), 2, "several translations per line"),
         (("--tgt", "qki", "--nbest", "2", "--json"), 2, "a beam of 1 has no 2 best translations"),
         (("--tgt", "qki", "--column", "text"), 2, "has no column 'text'"),
         ((), 2, "no language to translate into"),

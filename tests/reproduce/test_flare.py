@@ -186,7 +186,7 @@ def test_report_and_plot_know_an_experiment_of_flare(done, small):
     assert "# FLARE and what it is compared with" in report.stdout
     assert "| flare:add-relu:1 |" in report.stdout
     refused = lslo("report", str(folder), "--table", "1")
-    assert refused.exit_code == 2 and "is an experiment of FLARE" in refused.stderr
+    assert refused.exit_code == 2 and "is a FLARE experiment" in refused.stderr
     folder_of_figures = done / "drawn"
     one = ["--recipe", small, "--results", str(done), "--out", str(folder_of_figures), "--format", "png"]
     drawn = lslo("plot", "flare-sources", *one)
