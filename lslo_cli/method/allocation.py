@@ -40,6 +40,9 @@ class Rule(StrEnum):
     the smallest.
     ``SPECTRUM``: the R largest squared singular values of B A over all languages and sites, each paid with
     d_in + d_out parameters; s_l ~ what language l was given.
+    ``LEVELS``: two levels with a ratio of 4, the higher one where the expected gain is above its mean over
+    languages; one level where no expected gain is twice another, and 0 where there is none. It is the paper's
+    2;2;8 with a measurement in place of resource labels.
     ``GAIN``: s_l ~ max(0, m + a (gain_l - m)), gain_l the loss on dev text without the adapter of l less that
     with it, m its mean over languages, and a the reliability of gains (:func:`~.statistics.reliability`): as
     far as they differ by chance alone, ranks are equal.
@@ -50,6 +53,7 @@ class Rule(StrEnum):
     SIGN = "sign"
     KEPT = "kept"
     SPECTRUM = "spectrum"
+    LEVELS = "levels"
     GAIN = "gain"
     MIXTURE = "mixture"
 
@@ -85,8 +89,8 @@ class Estimate:
 
     @property
     def best_rule(self) -> Rule:
-        """The rule that is followed where none is asked for: by gain where any language has one."""
-        return Rule.GAIN if any(gain > 0 for gain in self.expected_gains.values()) else Rule.KEPT
+        """The rule where none is asked for: levels of gain where any language gains, else what was kept."""
+        return Rule.LEVELS if any(gain > 0 for gain in self.expected_gains.values()) else Rule.KEPT
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,7 @@ def allocate(estimate: Estimate, budget: int, rule: Rule | None = None) -> Alloc
         Rule.SIGN: _by_sign,
         Rule.KEPT: _by_kept,
         Rule.SPECTRUM: _by_spectrum,
+        Rule.LEVELS: _by_levels,
         Rule.GAIN: _by_gain,
         Rule.MIXTURE: _by_mixture,
     }[rule](estimate, budget)
@@ -165,7 +170,7 @@ def rank_budget(text: str, languages: Sequence[Language], per_rank: int, base: i
 
 
 def _check_found(estimate: Estimate, rule: Rule) -> None:
-    if rule in (Rule.GAIN, Rule.MIXTURE) and not estimate.gains:
+    if rule in (Rule.LEVELS, Rule.GAIN, Rule.MIXTURE) and not estimate.gains:
         raise UsageError(
             f"rule '{rule}' needs the gain of each language on dev text, which the estimate has not",
             "estimate with text to measure it on: lslo estimate-subspace --dev-rows 20",
@@ -201,6 +206,14 @@ def _by_spectrum(estimate: Estimate, budget: int) -> dict[str, float]:
         for value in spectrum.values
     ]
     return _largest(values, budget, estimate.languages)
+
+
+def _by_levels(estimate: Estimate, budget: int) -> dict[str, float]:
+    gains = _by_gain(estimate, budget)
+    if max(gains.values()) < 2 * min(gains.values()):
+        return dict.fromkeys(gains, 1.0)
+    mean = fmean(gains.values())
+    return {code: CONTRAST if gain > mean else float(gain > 0) for code, gain in gains.items()}
 
 
 def _by_gain(estimate: Estimate, budget: int) -> dict[str, float]:

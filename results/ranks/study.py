@@ -69,6 +69,7 @@ BASE = Run("base", "")
 RUNS = (
     Run("2-2-8-gps0.9", "--ranks 2,2,8 --gps 0.9"),
     auto("gain", gps="auto"),
+    auto("levels", gps="auto"),
     Run("4-4-4", "--ranks 4,4,4 --gps 0"),
     Run(f"lora-r{SHARED_RANK}", f"--method lora --ranks {SHARED_RANK} --gps 0", "lora"),
     Run("full", "--method full --gps 0", "full"),
@@ -85,7 +86,7 @@ RUNS = (
     ),
 )
 """What is compared with the first. All but full fine-tuning have the parameters of 2;2;8."""
-FIRST = 5
+FIRST = 6
 """How many of them are made in every world and seed before the others."""
 
 

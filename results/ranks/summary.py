@@ -16,7 +16,7 @@ from lslo_cli.method.statistics import correlate_with_bitext, interval_over_seed
 from lslo_cli.world import Sizes, world
 
 BASE = "base"
-HAND_SET, AUTO = RUNS[0].name, RUNS[1].name
+HAND_SET, AUTO = RUNS[0].name, [RUNS[1].name, RUNS[2].name]
 AVERAGE = "AVG"
 Scores = dict[int, dict[str, float]]
 """spBLEU by seed and group."""
@@ -104,7 +104,7 @@ def show_world(name: str) -> None:
     table(
         "Less the base model",
         ["run", *groups],
-        [less(BASE)(run) for run in (HAND_SET, AUTO) if run in found and BASE in found],
+        [less(BASE)(run) for run in (HAND_SET, *AUTO) if run in found and BASE in found],
     )
     show_maps(name)
 

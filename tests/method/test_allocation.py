@@ -57,9 +57,23 @@ def test_a_direction_of_a_wide_matrix_costs_more():
 
 def test_by_gain_a_language_that_gains_nothing_gets_nothing():
     found = estimate(dict.fromkeys("abc", 70), gains={"a": -0.2, "b": 0.1, "c": 0.3})
-    divided = allocate(found, 8)
+    divided = allocate(found, 8, Rule.GAIN)
     assert (divided.rule, divided.ranks) == (Rule.GAIN, {"a": 0, "b": 2, "c": 6})
     assert divided.rank_map.by_language == {"b": 2, "c": 6}
+
+
+def test_in_levels_who_gains_more_than_the_mean_gets_four_times_as_much_and_who_gains_nothing_none():
+    gains = {"a": 0.05, "b": 0.1, "c": 0.6, "d": 0.9, "e": -0.1}
+    divided = allocate(estimate(dict.fromkeys("abcde", 70), gains=gains), 20)
+    assert divided.rule is Rule.LEVELS
+    assert divided.ranks == {"a": 2, "b": 2, "c": 8, "d": 8, "e": 0}
+    assert set(divided.pruned) == {"a", "b", "e"}
+
+
+def test_levels_of_gains_alike_are_one_level():
+    divided = allocate(estimate(dict.fromkeys("abc", 70), gains={"a": 0.5, "b": 0.6, "c": 0.9}), 12)
+    assert divided.ranks == {"a": 4, "b": 4, "c": 4}
+    assert divided.is_flat
 
 
 def test_gains_that_differ_by_chance_alone_give_equal_ranks_and_nobody_is_pruned():
@@ -76,7 +90,7 @@ def test_gains_that_differ_in_every_fold_alike_are_taken_as_they_are():
     found = estimate(dict.fromkeys("abc", 70), gains={"a": 0.1, "b": 0.3, "c": 0.8}, folds=folds)
     assert found.reliability == pytest.approx(1)
     assert found.expected_gains == pytest.approx(found.gains)
-    assert allocate(found, 12).ranks == {"a": 1, "b": 3, "c": 8}
+    assert allocate(found, 12, Rule.GAIN).ranks == {"a": 1, "b": 3, "c": 8}
 
 
 def test_gains_are_drawn_to_their_mean_by_what_is_chance():
@@ -141,7 +155,7 @@ def test_who_gets_less_than_the_mean_is_pruned():
 def test_the_rule_follows_what_the_estimate_has():
     pruned = {"a": 80, "b": 60}
     assert allocate(estimate(pruned), 8).rule is Rule.KEPT
-    assert allocate(estimate(pruned, gains={"a": 0.1, "b": 0.2}), 8).rule is Rule.GAIN
+    assert allocate(estimate(pruned, gains={"a": 0.1, "b": 0.2}), 8).rule is Rule.LEVELS
     assert allocate(estimate(pruned, gains={"a": -0.1, "b": 0.0}), 8).rule is Rule.KEPT
 
 
