@@ -22,11 +22,13 @@ for variable in (
 ):
     os.environ.pop(variable, None)
 
+import importlib.util
 import re
 import socket
 import struct
+import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -407,3 +409,18 @@ def flores():
     if not (shared / "flores101/dev/eng.dev").is_file():
         pytest.skip(f"no FLORES-101 in {shared}: set LSLO_SHARED_DATA")
     return shared / "flores101"
+
+
+@pytest.fixture
+def load_script(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Any]:
+    """Load a script of ``results/`` as a module, under its name, where its neighbours can import it."""
+
+    def load(path: Path) -> Any:
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, path.stem, module)
+        spec.loader.exec_module(module)
+        return module
+
+    return load

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shlex
 import subprocess
@@ -21,19 +20,10 @@ from lslo_cli.recipe import resolve
 SCRIPTS = Path(__file__).parent.parent / "results" / "bible10"
 
 
-def script(name, monkeypatch):
-    """A script as a module."""
-    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, name, module)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def study(monkeypatch, tmp_path):
+def study(load_script, monkeypatch, tmp_path):
     """The script that runs it, in an empty folder."""
-    module = script("study", monkeypatch)
+    module = load_script(SCRIPTS / "study.py")
     monkeypatch.chdir(tmp_path)
     return module
 
@@ -162,10 +152,10 @@ def made(study, written):
                 replace(there.languages[0], code=code, bitext=size, resource=Resource.LOW)
                 for code, size in bitext.items()
             ]
-            for run, score in (("base", 5.0), ("full", 6.0), ("auto-gain", 7.0 + seed / 10)):
+            for run, score in (("base", 5.0), ("full", 6.0), ("auto-levels", 7.0 + seed / 10)):
                 there.evaluation(run, {"L2L": score})
-            for run in ("full", "auto-gain"):
-                by_size = {code: ranks[size] for code, size in bitext.items()} if run == "auto-gain" else {}
+            for run in ("full", "auto-levels"):
+                by_size = {code: ranks[size] for code, size in bitext.items()} if run == "auto-levels" else {}
                 path = there.training(run, ranks=by_size)
                 log = [{"epoch": 1, "update": 1, "tokens_per_second": speed} for speed in (1.0, 0.5, 0.25)]
                 path.with_name("metrics.jsonl").write_text("\n".join(map(json.dumps, log)))
@@ -180,8 +170,8 @@ def made(study, written):
         tuning.training(study.tuning_run("full", rate), dev_losses=[loss])
 
 
-def test_tables_say_what_is_there(made, study, monkeypatch, capsys):
-    summary = script("summary", monkeypatch)
+def test_tables_say_what_is_there(made, study, load_script, monkeypatch, capsys):
+    summary = load_script(SCRIPTS / "summary.py")
     monkeypatch.setattr(summary, "comparisons", lambda base: [])
     monkeypatch.setattr(sys, "argv", ["summary.py", "--no-figures"])
     summary.main()
@@ -189,14 +179,14 @@ def test_tables_say_what_is_there(made, study, monkeypatch, capsys):
     assert text.strip() == capsys.readouterr().out.strip()
     assert "| full | 0.0001: 1.500, **0.0002: 1.250**, 0.002: 1.750 |  |" in text
     assert "| base | 2 | 5.00 | 5.00 |" in text
-    assert "| auto-gain | 2 | 7.25 | 7.25 ± 0.07 |" in text
+    assert "| auto-levels | 2 | 7.25 | 7.25 ± 0.07 |" in text
     assert "| full | 614,990,848 (100%) | 22,413,312 | 2.00 |  |" in text
-    assert "| auto-gain | 1.0 | 1.0 | 5.0 | 5.0 | 9.0 | 9.0 | -1.00, -1.00 |" in text
-    assert "| auto-gain | 2 | -1.00, -1.00 | -1.00 | -1.00 to -1.00 |" in text
+    assert "| auto-levels | 1.0 | 1.0 | 5.0 | 5.0 | 9.0 | 9.0 | -1.00, -1.00 |" in text
+    assert "| auto-levels | 2 | -1.00, -1.00 | -1.00 | -1.00 to -1.00 |" in text
 
 
-def test_comparisons_are_made_of_the_seeds_that_have_both_runs(made, study, monkeypatch):
-    summary, said = script("summary", monkeypatch), []
+def test_comparisons_are_made_of_the_seeds_that_have_both_runs(made, study, load_script, monkeypatch):
+    summary, said = load_script(SCRIPTS / "summary.py"), []
 
     def compare(self, command, makes):
         said.append(command)
@@ -209,8 +199,8 @@ def test_comparisons_are_made_of_the_seeds_that_have_both_runs(made, study, monk
     parse(get_command(app), said[0])
 
 
-def test_figures_are_drawn_of_what_is_there(made, study, monkeypatch):
-    summary, said = script("summary", monkeypatch), []
+def test_figures_are_drawn_of_what_is_there(made, study, load_script, monkeypatch):
+    summary, said = load_script(SCRIPTS / "summary.py"), []
     monkeypatch.setattr(study.Study, "lslo", lambda self, command, makes: said.append(command))
     summary.draw("rotated")
     assert [command.split()[1] for command in said] == ["heatmap", "pareto"]

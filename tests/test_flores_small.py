@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
 import shlex
-import sys
 import time
 from pathlib import Path
 
@@ -44,19 +42,10 @@ TINY = {
 }
 
 
-def script(name, monkeypatch):
-    """A script as a module."""
-    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, name, module)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def study(monkeypatch, tmp_path):
+def study(load_script, monkeypatch, tmp_path):
     """The script, in an empty folder where its commands find the package."""
-    module = script("study", monkeypatch)
+    module = load_script(SCRIPTS / "study.py")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return module
@@ -190,11 +179,11 @@ def test_chunks_bring_base_and_results_back_without_what_can_be_made_again(study
     assert kept == {name: content for name, content in files.items() if content != b"large"}
 
 
-def test_the_loss_by_group_is_that_of_torch_and_falls_with_training(tiny, tmp_path, monkeypatch):
+def test_the_loss_by_group_is_that_of_torch_and_falls_with_training(tiny, load_script, tmp_path):
     recipe = tiny.recipe(**{"train.ranks": "4,4,4", "data.train": "test", "data.train_rows": 3})
     folder = ExperimentFolder(tmp_path)
     tasks.train(tasks.Experiment(recipe, folder, "lslo train"), run="fitted")
-    loss = script("loss", monkeypatch)
+    loss = load_script(SCRIPTS / "loss.py")
     base, fitted = (loss.measured(recipe, folder.run(name)) for name in ("base", "fitted"))
     assert base.keys() == fitted.keys() and all(fitted[name] < base[name] for name in base)
     setup = prepare(recipe)

@@ -46,8 +46,8 @@ class Rule(StrEnum):
     ``GAIN``: s_l ~ max(0, m + a (gain_l - m)), gain_l the loss on dev text without the adapter of l less that
     with it, m its mean over languages, and a the reliability of gains (:func:`~.statistics.reliability`): as
     far as they differ by chance alone, ranks are equal.
-    ``MIXTURE``: the R largest values of max(0, gain_l) e_li, e_li the share of direction i in the squared
-    singular values of language l: the gain of a language, direction by direction.
+    ``MIXTURE``: the R largest values of s_l e_li, s_l that of ``GAIN`` and e_li the share of direction i in
+    the squared singular values of language l: the gain of a language, direction by direction.
     """
 
     SIGN = "sign"
@@ -104,7 +104,7 @@ class Allocation:
     @property
     def is_flat(self) -> bool:
         """Whether no language has twice the share of another: such a map hardly says who needs more."""
-        return max(self.shares.values()) < 2 * min(self.shares.values())
+        return _is_flat(self.shares)
 
     @property
     def rank_map(self) -> RankMap:
@@ -182,6 +182,11 @@ def _check_found(estimate: Estimate, rule: Rule) -> None:
         )
 
 
+def _is_flat(amounts: Mapping[str, float]) -> bool:
+    """Whether no language has twice the amount of another."""
+    return max(amounts.values()) < 2 * min(amounts.values())
+
+
 def _by_sign(estimate: Estimate, budget: int) -> dict[str, float]:
     scores = scores_by_language(estimate.matrices, estimate.target_ratio)
     return {code: CONTRAST if score < 0 else 1.0 for code, score in scores.items()}
@@ -210,7 +215,7 @@ def _by_spectrum(estimate: Estimate, budget: int) -> dict[str, float]:
 
 def _by_levels(estimate: Estimate, budget: int) -> dict[str, float]:
     gains = _by_gain(estimate, budget)
-    if max(gains.values()) < 2 * min(gains.values()):
+    if _is_flat(gains):
         return dict.fromkeys(gains, 1.0)
     mean = fmean(gains.values())
     return {code: CONTRAST if gain > mean else float(gain > 0) for code, gain in gains.items()}

@@ -189,12 +189,16 @@ def choose_directions(patterns: Sequence[str], languages: Iterable[Language]) ->
     Raises UsageError for a pattern that names no direction.
     """
     available = directions(languages)
+    everything = set(available)
     codes = {direction.src for direction in available}
     named: set[Direction] = set()
     for pattern in patterns:
         asked = Direction.parse(pattern)
         src, tgt = (find_code(side, codes) for side in (asked.src, asked.tgt))
-        found = {each for each in available if src in ("*", each.src) and tgt in ("*", each.tgt)}
+        if "*" in (src, tgt):
+            found = {each for each in available if src in ("*", each.src) and tgt in ("*", each.tgt)}
+        else:  # looked up, since hundreds of languages have tens of thousands
+            found = {Direction(src, tgt)} & everything
         if not found:
             raise UsageError(
                 f"direction '{pattern}' is not among this experiment's",

@@ -57,9 +57,16 @@ class Demand:
         make it.
         """
         values = np.concatenate([f.to_numpy().ravel() for pair in self.pairs for f in pair.panels.values()])
-        least = 1.0 if self.counts else 0.1
-        below, above = (max(least, float(np.nanmax(side, initial=0))) for side in (-values, values))
-        return -max(below, above / 4), max(above, below / 4)
+        return ends_around_zero(values, 1.0 if self.counts else 0.1)
+
+
+def ends_around_zero(values: np.ndarray, least: float) -> tuple[float, float]:
+    """The lowest and the highest value as ends of a scale, each at least ``least`` from zero.
+
+    No end is nearer to zero than a quarter of the other. NaN counts as nothing.
+    """
+    below, above = (max(least, float(np.nanmax(side, initial=0))) for side in (-values, values))
+    return -max(below, above / 4), max(above, below / 4)
 
 
 def by_resource(languages: Sequence[Language]) -> list[Language]:

@@ -146,7 +146,7 @@ def _draw(demand: Demand, width: float, look: Look, mark_rows: Callable[[Axes, f
             if offset == 0:
                 axes.set_title(pair.title, loc="left", fontsize=layout.text, pad=2)
             mark_rows(axes, layout.text, labelled)
-    _draw_scale(figure.add_subplot(grid[-1, :]), look, scale, demand.unit)
+    draw_scale(figure.add_subplot(grid[-1, :]), look, scale, f"{demand.unit} kept beyond the target share")
     note(figure, look, demand.description)
     return figure
 
@@ -160,17 +160,31 @@ def _draw_panel(
     label_rows: bool,
     label_columns: bool,
 ) -> None:
+    draw_cells(axes, frame, scale, look, layout.text, layout.angle, label_rows, label_columns)
+
+
+def draw_cells(
+    axes: Axes,
+    frame: DataFrame,
+    scale: TwoSlopeNorm,
+    look: Look,
+    text: float,
+    angle: int,
+    label_rows: bool = True,
+    label_columns: bool = True,
+) -> None:
+    """A frame as cells; ``text`` are the points of labels and ``angle`` the degrees of those of columns."""
     axes.set_facecolor(look.missing)
     seaborn.heatmap(
         frame, ax=axes, cmap=look.demand, norm=scale, vmin=scale.vmin, vmax=scale.vmax, cbar=False,
         linewidths=0.2, linecolor=look.ground, xticklabels=label_columns, yticklabels=label_rows,
     )  # fmt: skip
-    axes.tick_params(length=0, pad=1.5, labelsize=layout.text)
-    axes.tick_params(axis="x", labelrotation=layout.angle)
+    axes.tick_params(length=0, pad=1.5, labelsize=text)
+    axes.tick_params(axis="x", labelrotation=angle)
     axes.tick_params(axis="y", labelrotation=0)
 
 
-def _draw_scale(axes: Axes, look: Look, scale: TwoSlopeNorm, unit: str) -> None:
+def draw_scale(axes: Axes, look: Look, scale: TwoSlopeNorm, label: str) -> None:
     """The colour scale: both halves as long, so a step below zero need not be as wide as one above."""
     figure = figure_of(axes)
     steps = 2 if figure.get_figwidth() < 5 else 4
@@ -178,7 +192,7 @@ def _draw_scale(axes: Axes, look: Look, scale: TwoSlopeNorm, unit: str) -> None:
     below, above = (MaxNLocator(steps).tick_values(*ends) for ends in ((lowest, 0), (0, highest)))
     ticks = [tick for tick in dict.fromkeys((*below, *above)) if lowest <= tick <= highest]
     bar = figure.colorbar(ScalarMappable(scale, look.demand), cax=axes, orientation="horizontal", ticks=ticks)
-    bar.set_label(f"{unit} kept beyond the target share")
+    bar.set_label(label)
     bar.minorticks_off()
     bar.outline.set_visible(False)
 

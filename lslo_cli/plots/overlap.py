@@ -14,6 +14,10 @@ from scipy.spatial.distance import squareform
 from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Language
+from lslo_cli.plots.demand import ends_around_zero
+
+LEAST = 1e-3
+"""How far from zero the ends of a scale of cosines are at least."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,8 @@ class Overlap:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The lowest and the highest cosine of two languages."""
-        return float(np.nanmin(self.cosines)), float(np.nanmax(self.cosines))
+        """The ends of the scale: the lowest and the highest cosine of two languages, zero between them."""
+        return ends_around_zero(self.cosines.to_numpy(), LEAST)
 
     def nearest(self, code: str) -> list[tuple[str, float]]:
         """The other languages with their cosines, most alike first."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import seaborn
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -16,6 +14,7 @@ from scipy.cluster import hierarchy
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.method.languages import Language
+from lslo_cli.plots.maps import draw_cells, draw_scale
 from lslo_cli.plots.overlap import Overlap, overlap_of
 from lslo_cli.plots.runs import Seeds
 from lslo_cli.plots.specs import PreparedFigure
@@ -33,8 +32,6 @@ from lslo_cli.plots.style import (
 )
 from lslo_cli.plots.text import TextFigure, TextSpan, coloured, line, remark
 
-LEAST = 1e-3
-"""The ends of the colours are no nearer to zero."""
 NEAREST = 3
 """How many other languages a line of text names."""
 
@@ -60,18 +57,10 @@ def relatives(
     grid = figure.add_gridspec(
         2, 2, width_ratios=[1, 2.6], height_ratios=[count * row_height, 0.09], wspace=0.02
     )
-    matrix = figure.add_subplot(grid[0, 1])
+    scale = TwoSlopeNorm(0.0, *overlap.limits)
     _draw_tree(figure.add_subplot(grid[0, 0]), overlap, look)
-    scale = _draw_matrix(matrix, overlap, look, size)
-    bar = figure.colorbar(
-        ScalarMappable(scale, look.demand),
-        cax=figure.add_subplot(grid[1, :]),
-        orientation="horizontal",
-        ticks=MaxNLocator(4).tick_values(*overlap.limits)[1:-1],
-    )
-    bar.set_label("Cosine of the updates of two languages")
-    bar.minorticks_off()
-    bar.outline.set_visible(False)
+    _draw_matrix(figure.add_subplot(grid[0, 1]), overlap, look, scale, size)
+    draw_scale(figure.add_subplot(grid[1, :]), look, scale, "Cosine of the updates of two languages")
     note(figure, look, overlap.description)
     title(figure, look, "Languages whose updates are alike")
     return figure
@@ -91,28 +80,19 @@ def _draw_tree(axes: Axes, overlap: Overlap, look: Look) -> None:
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(1 if figure_of(axes).get_figwidth() < 5 else 3))
-    axes.set_xlabel("Mean cosine")
+    axes.set_xlabel("Cosine")
 
 
-def _draw_matrix(axes: Axes, overlap: Overlap, look: Look, size: float) -> TwoSlopeNorm:
-    """The matrix, with the row of each language labelled, and the scale of its colours."""
-    lowest, highest = overlap.limits
-    scale = TwoSlopeNorm(0.0, min(lowest, -highest / 4, -LEAST), max(highest, -lowest / 4, LEAST))
-    axes.set_facecolor(look.missing)
-    seaborn.heatmap(
-        overlap.cosines, ax=axes, cmap=look.demand, norm=scale, vmin=scale.vmin, vmax=scale.vmax, cbar=False,
-        linewidths=0.2, linecolor=look.ground, xticklabels=True, yticklabels=True,
-    )  # fmt: skip
-    axes.tick_params(length=0, pad=1.5, labelsize=size)
-    axes.tick_params(axis="x", labelrotation=90)
+def _draw_matrix(axes: Axes, overlap: Overlap, look: Look, scale: TwoSlopeNorm, size: float) -> None:
+    """The matrix, with the row of each language labelled by code and family."""
+    draw_cells(axes, overlap.cosines, scale, look, size, angle=90)
     axes.yaxis.tick_right()
-    axes.tick_params(axis="y", labelrotation=0)
+    axes.tick_params(axis="y", labelrotation=0, length=0)
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         for label, language in zip(labels, overlap.languages, strict=True):
             label.set_color(look.classes[language.resource])
     names = [f"{each.code}  {each.family}".strip() for each in overlap.languages]
     axes.set_yticklabels(names)
-    return scale
 
 
 def relatives_text(results: Sequence[SubspaceResult], languages: Sequence[Language]) -> TextFigure:
@@ -121,7 +101,6 @@ def relatives_text(results: Sequence[SubspaceResult], languages: Sequence[Langua
     Raises InputError as :func:`relatives` does.
     """
     overlap = overlap_of(results, languages)
-    limits = (-max(map(abs, overlap.limits)), max(map(abs, overlap.limits)))
     margin = 1 + max(len(language.code) for language in languages)
     family = 1 + max(len(language.family) for language in languages)
     lines = []
@@ -129,7 +108,7 @@ def relatives_text(results: Sequence[SubspaceResult], languages: Sequence[Langua
         spans = [TextSpan(language.code.ljust(margin) + language.family.ljust(family))]
         for code, cosine in overlap.nearest(language.code)[:NEAREST]:
             cell = f" {code.ljust(margin)}{cosine:+.3f} "
-            spans += [TextSpan(" "), coloured(cell, cosine, limits, Style.SCREEN.look.demand)]
+            spans += [TextSpan(" "), coloured(cell, cosine, overlap.limits, Style.SCREEN.look.demand)]
         lines.append(spans)
     return TextFigure([*lines, line(), *remark(overlap.description)])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -46,6 +46,7 @@ def prune_report(
     ``estimate_only``, on the estimate alone. With ``reuse`` a report that is up to date is returned as it is.
     The report's lock is held only while it is written.
     """
+    stopwatch = Stopwatch()
     path = subspace or experiment.folder.subspace
     estimate = store.read(path, SubspaceResult)
     store.check_fresh(path, estimate, SubspaceResult.command)
@@ -54,31 +55,32 @@ def prune_report(
     if reported:
         folder, training = reported
         upstream.append(Upstream("training", folder.training, training.digest))
-    with locked(experiment.folder.prune_report):
-        stopwatch = Stopwatch()
-        if reuse and (current := _current(experiment, upstream)):
-            return current
-        if reported:
-            on_event(Noted(f"reporting on run {folder.name}"))
-        result = report_on(
-            estimate.result,
-            training.result if reported else None,
-            [record.language() for record in estimate.languages],
-            estimate.model.parameters,
-        )
-        written = document(
-            result,
-            experiment,
-            experiment.folder.prune_report,
-            languages=experiment.recipe.selected_languages(),
-            model=estimate.model,
-            data=estimate.data,
-            upstream=upstream,
-            stopwatch=stopwatch,
-            device="cpu",
-        )
+    if reuse and (current := _current(experiment, upstream)):
+        return current
+    if reported:
+        on_event(Noted(f"reporting on run {folder.name}"))
+    result = report_on(
+        estimate.result,
+        training.result if reported else None,
+        [record.language() for record in estimate.languages],
+        estimate.model.parameters,
+    )
+    # A report draws nothing at random: its seed is that of the estimate.
+    of_seed = experiment.recipe.model_copy(update={"seed": estimate.seed})
+    written = document(
+        result,
+        replace(experiment, recipe=of_seed),
+        experiment.folder.prune_report,
+        languages=experiment.recipe.selected_languages(),
+        model=estimate.model,
+        data=estimate.data,
+        upstream=upstream,
+        stopwatch=stopwatch,
+        device="cpu",
+    )
+    with locked(written.path):
         store.write(written.path, written.artifact)
-        return written
+    return written
 
 
 def _current(experiment: Experiment, upstream: list[Upstream]) -> Written | None:

@@ -33,7 +33,7 @@ SEEDS = (2, 3, 4, 5, 6)
 TUNING_SEED = 1
 RATES = {
     "full": (1e-4, 2e-4, 5e-4, 1e-3, 2e-3),
-    "lora": (3e-4, 1e-3, 2e-3, 3e-3, 6e-3),
+    "lora": (1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 6e-3),
     "lslo": (5e-4, 1e-3, 2e-3, 3e-3, 6e-3),
 }
 TUNED_IN = {"full": Path("results/adapters/full"), "lslo": Path("results/adapters/gaussian-all")}
@@ -213,7 +213,7 @@ def call(command: str) -> None:
 def lending(lenders: Mapping[str, str]) -> Iterator[None]:
     """Let languages use the adapters of others: keys those of their values.
 
-    The package has no such setting, since the study found no use for one.
+    The package has no such setting; whether it should is what the run ``borrowed`` asks.
     """
     from lslo_cli.nn import attach
     from lslo_cli.nn.segments import Slots

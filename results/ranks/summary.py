@@ -149,7 +149,7 @@ def main() -> None:
     print("# Rank maps in four worlds")
     study = Study(list(WORLDS), list(SEEDS), (), dry_run=True)
     rates = ", ".join(f"{method} {study.rate(method):g}" for method in RATES)
-    print(f"\nLearning rates, the best of five on dev rows of the shipped world: {rates}.")
+    print(f"\nLearning rates, the best of five or six on dev rows of the shipped world: {rates}.")
     for name in WORLDS:
         if (Path(RESULTS) / name).exists() and scores(name, HAND_SET):
             show_world(name)

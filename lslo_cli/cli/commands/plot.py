@@ -230,8 +230,8 @@ def command_of(spec: FigureSpec, then: str) -> Callable[..., None]:
 def everything(options: PlotOptions) -> None:
     """Draw every figure that the artifacts allow, and say what the others lack.
 
-    Paper: figures 1 to 6, and figures of gain over the base and of cost; for FLARE, its own figures. Reads:
-    everything in the experiment's folder; with several seeds, means are drawn.
+    Paper: figures 1 to 6, and figures of gain over the base and of cost; for FLARE, its own figures.
+    Reads: everything in the experiment's folder; with several seeds, means are drawn.
 
     Example: lslo plot all --style dark
     """
