@@ -26,16 +26,16 @@ from lslo_cli.flare.capture import capture
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.heads import Classifier
 from lslo_cli.flare.mixup import XMixup
-from lslo_cli.flare.readings import (
+from lslo_cli.flare.source import Side
+from lslo_cli.flare.task_model import Prepared
+from lslo_cli.flare.texts import Texts
+from lslo_cli.flare.transfer_methods import (
     FusionMethod,
     InputFusionMethod,
     MixupMethod,
     TransferMethod,
     TranslatorMethod,
 )
-from lslo_cli.flare.source import Side
-from lslo_cli.flare.task_model import Prepared
-from lslo_cli.flare.texts import Texts
 from lslo_cli.flare.translator import LatentTexts, LatentTranslation, read_target
 from lslo_cli.method.flare import Phi
 
@@ -70,17 +70,17 @@ SIZES = {
 class Variant:
     """A reading with a batch, and what is kept of the batch's source from epoch to epoch."""
 
-    reading: TransferMethod
+    method: TransferMethod
     batch: Prepared
     kept: tuple[torch.Tensor, ...] = ()
 
     def loss(self) -> torch.Tensor:
-        return self.reading.loss(self.batch, range(len(self.batch.lengths)))
+        return self.method.loss(self.batch, range(len(self.batch.lengths)))
 
     def step(self) -> None:
         """Forward and backward; gradients are dropped, so that they do not pile up in memory."""
         self.loss().backward()
-        for parameter in self.reading.parameters():
+        for parameter in self.method.parameters():
             parameter.grad = None
 
     def kept_bytes(self) -> int:
@@ -138,8 +138,8 @@ class Setting:
         model = self.task_model()
         adapters = attach_flare(model.backbone, FlareSettings(phi=None))
         mixup = XMixup(model.backbone, (self.size.layers + 1) // 2)
-        reading = MixupMethod(model, adapters, self.size.length, mixup)
-        return Variant(reading, self.batch(self.target, self.source))
+        method = MixupMethod(model, adapters, self.size.length, mixup)
+        return Variant(method, self.batch(self.target, self.source))
 
     def flare(self, phi: Phi, keep: bool = False) -> Variant:
         """FLARE; with ``keep`` its source was read before."""
@@ -159,7 +159,7 @@ class Setting:
         adapters = attach_flare(model.backbone, FlareSettings())
         encoder = self._translation_encoder()
         projection = LatentTranslation(self.size.translator_width, self.size.width, adapters.blocks)
-        reading = TranslatorMethod(
+        method = TranslatorMethod(
             model, adapters, self.size.length, projection.to(self.device), encode_targets=lambda _: None
         )
         inputs = [tensor.to(self.device) for tensor in self.target.padded(range(self.size.rows)).values()]
@@ -169,7 +169,7 @@ class Setting:
 
         kept = read() if keep else None
         batch = self.batch(self.target).fused_with(lambda rows, length: projection(kept or read()))
-        return Variant(reading, batch, (kept.states,) if kept else ())
+        return Variant(method, batch, (kept.states,) if kept else ())
 
     def _translation_encoder(self) -> nn.Module:
         width = self.size.translator_width
@@ -222,8 +222,8 @@ def run(shape: str, device: str, dtype: str, repeats: int) -> list[dict[str, Any
 
 def _memory(variant: Variant, device: str) -> dict[str, float]:
     """What a step keeps for its backward, the most it holds at a time beside weights, and what stays."""
-    reading = variant.reading
-    weights = [*reading.model.backbone.parameters(), *reading.parameters()]
+    method = variant.method
+    weights = [*method.model.backbone.parameters(), *method.parameters()]
     saved = measure.saved_bytes(variant.loss, weights)
     variant.step()
     sizes = {
@@ -235,7 +235,7 @@ def _memory(variant: Variant, device: str) -> dict[str, float]:
 
 
 def _count(variant: Variant) -> int:
-    return sum(parameter.numel() for parameter in variant.reading.parameters())
+    return sum(parameter.numel() for parameter in variant.method.parameters())
 
 
 def main() -> None:

@@ -1,1 +1,1 @@
-"""Language fusion in adapters (FLARE): source and target meet in the bottleneck of a LoRA."""
+"""Language fusion in adapters (FLARE): source and target are fused in the bottleneck of a LoRA."""

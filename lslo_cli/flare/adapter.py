@@ -1,4 +1,4 @@
-"""The fusion adapter: a LoRA whose bottleneck sees source and target."""
+"""The fusion adapter: a LoRA whose bottleneck fuses source and target."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from lslo_cli.method.flare import Phi
 class FlareLoRA(nn.Module):
     """``y = W t + (alpha/r) B phi(A s, A t)`` on a frozen linear map W.
 
-    t is what enters W, (batch, length, d_in), and s the source states of its block in the same shape. One A,
-    ``lora_A`` (r, d_in), serves both; ``lora_B`` (d_out, r) starts at zero, so that a new adapter changes
-    nothing. The frozen map never sees the source. With ``phi`` None it is a plain LoRA that reads no source,
+    t, the input of W, is (batch, length, d_in); s, the source states of its block, has the same shape. One A,
+    ``lora_A`` (r, d_in), projects both; ``lora_B`` (d_out, r) starts at zero, so that a new adapter changes
+    nothing. The frozen map never sees the source. With ``phi`` None it is a plain LoRA without a source,
     ``W t + (alpha/r) B A t``.
     """
 
@@ -34,7 +34,7 @@ class FlareLoRA(nn.Module):
         phi: Phi | None,
         norm: nn.Module | None = None,
     ):
-        """``norm`` is applied to the source first, as a pre-norm model does to what enters W."""
+        """``norm`` is applied to the source first, as a pre-norm model does to the input of W."""
         super().__init__()
         self.base = base
         self.source = source
@@ -80,7 +80,7 @@ class FlareLoRA(nn.Module):
         return F.linear(x, self.lora_A.to(x.dtype))
 
     def delta(self) -> Tensor:
-        """``(alpha/r) B A``, (d_out, d_in): what a plain LoRA adds to W. Raises RuntimeError for a fusion."""
+        """``(alpha/r) B A``, (d_out, d_in), the update of a plain LoRA. Raises RuntimeError for a fusion."""
         if self.phi is not None:
-            raise RuntimeError(f"{self.name} fuses with {self.phi}, which is no matrix that could be merged")
+            raise RuntimeError(f"{self.name} fuses with {self.phi}, which cannot be merged into a matrix")
         return self.scale * (self.lora_B @ self.lora_A)

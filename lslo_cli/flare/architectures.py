@@ -25,17 +25,17 @@ class Block:
 
     @property
     def name(self) -> str:
-        """Such as ``encoder.1``: what its states and its adapters are known by."""
+        """The key of its states and adapters, such as ``encoder.1``."""
         return f"{self.stack}.{self.number}"
 
 
 def layout_of(model: PreTrainedModel) -> Layout:
-    """The layout of a model. Raises InputError for an architecture that is not listed."""
+    """The layout of a model. Raises InputError for an unsupported architecture."""
     return _layout(model.config.model_type)
 
 
 def fused_maps(layout: Layout, stack: Stack) -> tuple[str, str]:
-    """The names, inside a block, of the query and value maps of self-attention, where adapters fuse."""
+    """The names, inside a block, of the query and value maps of self-attention, which get fusion adapters."""
     return layout.matrices[stack][Kind.Q], layout.matrices[stack][Kind.V]
 
 
@@ -56,7 +56,7 @@ def blocks_of(model: PreTrainedModel) -> Iterator[Block]:
 def _layout(model_type: str) -> Layout:
     if model_type not in TASK_LAYOUTS:
         raise InputError(
-            f"FLARE does not know the architecture '{model_type}'.{nearest(model_type, TASK_LAYOUTS)}",
+            f"FLARE does not support the architecture '{model_type}'.{nearest(model_type, TASK_LAYOUTS)}",
             f"choose a model of one of these: {', '.join(TASK_LAYOUTS)}",
         )
     return TASK_LAYOUTS[model_type]

@@ -1,4 +1,4 @@
-"""Swapping fusion adapters into a stock transformers model, and merging plain ones into it."""
+"""Attach fusion adapters to a stock transformers model, and merge plain ones into it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from lslo_cli.nn.files import copy_into
 
 @dataclass(frozen=True)
 class FlareSettings:
-    """The kind of adapters, and their source. The defaults are the paper's but for ``mask_padding``.
+    """The kind of adapters, and their source. The defaults are the paper's, except ``mask_padding``.
 
-    ``phi`` None is plain LoRA. ``source_layer_offset`` 1 gives block i the source as it leaves block i, one
-    block ahead of the target, as in the paper; 0 as it enters block i, as in the released code.
-    ``mask_padding`` makes the states of padding zero; the released code fuses them. ``elsewhere`` puts a
+    ``phi`` None is plain LoRA. ``source_layer_offset`` 1 gives block i the source's output of block i, one
+    block ahead of the target, as in the paper; 0 its input of block i, as in the released code.
+    ``mask_padding`` sets the states of padding to zero; the released code fuses them. ``elsewhere`` puts a
     plain LoRA on every other linear map of a block. ``stacks`` None means all.
     """
 
@@ -78,9 +78,9 @@ class FlareAdapters:
 def attach_flare(model: PreTrainedModel, settings: FlareSettings) -> FlareAdapters:
     """Freeze ``model`` and put adapters on the query and value maps of its self-attention.
 
-    A is drawn from torch's global generator, so that a seed fixes it. Raises InputError for an architecture
-    that is not known, or without any of the stacks that were asked for, and UsageError for cross-attention in
-    a stack where a position must not see later ones.
+    A is drawn from torch's global generator, so that a seed fixes it. Raises InputError for an unsupported
+    architecture, or one without any of the requested stacks, and UsageError for cross-attention in a causal
+    stack.
     """
     layout = layout_of(model)
     blocks = [b for b in blocks_of(model) if settings.stacks is None or b.stack in settings.stacks]
@@ -118,9 +118,9 @@ def attach_flare(model: PreTrainedModel, settings: FlareSettings) -> FlareAdapte
 
 @torch.no_grad()
 def merge(model: PreTrainedModel, adapters: FlareAdapters) -> None:
-    """Add plain LoRAs to the matrices they sit on and take them out: ``W + (alpha/r) B A``.
+    """Merge plain LoRAs into their matrices, ``W + (alpha/r) B A``, and detach them.
 
-    The model is the stock one again. Raises RuntimeError for fusion adapters, which cannot be merged.
+    The model is a stock one again. Raises RuntimeError for fusion adapters, which cannot be merged.
     """
     deltas = {name: adapter.delta() for name, adapter in adapters.by_name.items()}
     for name, adapter in adapters.by_name.items():
@@ -129,7 +129,7 @@ def merge(model: PreTrainedModel, adapters: FlareAdapters) -> None:
 
 
 def detach(model: PreTrainedModel, adapters: FlareAdapters) -> None:
-    """Take adapters out again: the frozen maps are as they were."""
+    """Remove adapters: the frozen maps are as before."""
     modules = {block.name: block.module for block in blocks_of(model)}
     for name, adapter in adapters.by_name.items():
         replace_module(modules[adapter.block], name.removeprefix(f"{adapter.block}."), adapter.base)

@@ -1,4 +1,4 @@
-"""The encoder of a translation model as a task model: what lslo adapts for translation it can also tune."""
+"""The encoder of a translation model as a task model."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MODEL_TYPES = ("m2m_100", "mbart")
 
 @dataclass(frozen=True)
 class BaseTokenizer:
-    """A base model's tokenizer, called as transformers' are; every text is read as ``language``.
+    """A base model's tokenizer with transformers' interface; every text is read as ``language``.
 
-    A task's texts come without the name of their language, and a head learns from all of them alike.
+    A task's texts do not name their language, and one head learns from all of them.
     """
 
     tokenizer: Tokenizer
@@ -34,7 +34,7 @@ class BaseTokenizer:
     def __call__(
         self, first: str, second: str | None = None, *, truncation: bool = True, max_length: int
     ) -> dict[str, Sequence[int]]:
-        """``input_ids`` of a text or of two, with an end after each, cut to ``max_length``."""
+        """``input_ids`` of one text or a pair, each with an end token, truncated to ``max_length``."""
         pieces = self.tokenizer.encode(first)
         if second:
             pieces = [*pieces, self.tokenizer.eos_id, *self.tokenizer.encode(second)]
@@ -47,7 +47,7 @@ def load_base_encoder(
 ) -> tuple[PreTrainedModel, BaseTokenizer]:
     """The encoder of ``world``, a folder or a hub id, with its tokenizer.
 
-    All texts are read as the first of ``languages`` that it knows. Raises InputError where there is no such
+    All texts are read as the first of ``languages`` that it knows. Raises InputError if there is no such
     base or it knows none of them.
     """
     base = load_base(name, revision=revision, attn=attention)

@@ -1,4 +1,4 @@
-"""Source capture: what the frozen model makes of the source text, block by block."""
+"""Source capture: the frozen model's hidden states of the source text, block by block."""
 
 from __future__ import annotations
 
@@ -25,15 +25,14 @@ def capture(
 ) -> SourceStates:
     """The states of a source text for every block that has adapters, each (rows, length, d).
 
-    ``inputs`` are those of the model, in an encoder-decoder the decoder's included. With
-    ``source_layer_offset`` 0 a block gets the source as it entered that block, with 1 as it left it; the
-    final norm of a model is never part of it. One pass without adapters, gradients or dropout; the model's
-    mode is restored. ``forward`` is what to call in place of ``model``, such as its encoder alone, and
-    ``side`` where ``inputs`` have their padding.
+    ``inputs`` are the model's, including the decoder's of an encoder-decoder. The states are the inputs of a
+    block with ``source_layer_offset`` 0 and its outputs with 1, never after the model's final norm. One
+    forward pass without adapters, gradients or dropout; the model's mode is restored. ``forward`` is called
+    in place of ``model``, such as its encoder alone, and ``side`` is the padding side of ``inputs``.
 
-    A frozen model in eval mode makes the states of a text the same in every epoch, so they can be kept.
-    Padding does not change those of real tokens; its own can depend on how much of it there is, and are
-    zero under ``mask_padding``.
+    A frozen model in eval mode yields the same states of a text in every epoch, so they can be cached.
+    Padding does not change those of real tokens; its own may depend on its length, and are zero under
+    ``mask_padding``.
     """
     settings = adapters.settings
     blocks = [block for block in blocks_of(model) if block.name in adapters.blocks]
@@ -45,7 +44,7 @@ def capture(
 
 
 def _masks(model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Which positions are no padding, by stack: the first stack of a model reads ``input_ids``."""
+    """The positions of real tokens, by stack: the first stack of a model reads ``input_ids``."""
     first = next(iter(blocks_of(model))).stack
     masks = {first: inputs.get("attention_mask"), "decoder": inputs.get("decoder_attention_mask")}
     if first == "decoder":
@@ -85,7 +84,7 @@ def _recording(blocks: list[Block], offset: int) -> Iterator[dict[str, Tensor]]:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode for the block; every module has its own mode back afterwards."""
+    """Eval mode for the block; every module's own mode is restored afterwards."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:

@@ -1,8 +1,8 @@
-"""The list of FLARE's figures: ``lslo plot``, ``lslo report`` and ``lslo reproduce`` take it with the others.
+"""The list of FLARE's figures, which ``lslo plot``, ``lslo report`` and ``lslo reproduce`` use.
 
 An entry names the function that prepares its figure: given folders of an experiment or of its seeds, it
-returns a :class:`~lslo_cli.plots.specs.PreparedFigure`, and raises InputError where none of the runs that it
-shows is there. Nothing here loads matplotlib.
+returns a :class:`~lslo_cli.plots.specs.PreparedFigure`, and raises InputError if none of the runs that it
+shows exists. Nothing here loads matplotlib.
 """
 
 from __future__ import annotations

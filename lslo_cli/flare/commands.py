@@ -1,4 +1,4 @@
-"""``lslo flare``: from a recipe to artifacts by seed and language, keeping what is up to date."""
+"""``lslo flare``: from a recipe to artifacts by seed and language; those up to date are not made again."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Seed:
     def job(
         self, path: Path, upstream: Sequence[Upstream] = (), owned: Sequence[Path] = ()
     ) -> Iterator[ArtifactJob[FlareSetup]]:
-        """An :func:`artifact_job` of this seed, which has read no text yet."""
+        """An :func:`artifact_job` of this seed, before any text is read."""
         with artifact_job(
             self.experiment, path, lambda: self.setup, SMALLER, owned=owned, on_event=self._on_event
         ) as job:
@@ -59,11 +59,11 @@ class Seed:
             yield job
 
     def alone(self, path: Path) -> AbstractContextManager[None]:
-        """Make a file of this seed while no other process does."""
+        """Hold the lock of a file of this seed, so that one process makes it."""
         return alone(path, SMALLER, on_event=self._on_event)
 
     def training(self, language: str) -> Artifact[FlareTrainingResult]:
-        """The training on a language. Raises InputError where there is none, or of another task model."""
+        """The training on a language. Raises InputError if there is none, or it is of another task model."""
         path = self.folder(language).training
         artifact = store.read(path, FlareTrainingResult)
         store.check_belongs(path, artifact, self.setup.model_identity.digest, [], FlareTrainingResult.command)
@@ -71,7 +71,7 @@ class Seed:
 
     @cached_property
     def tuned(self) -> TaskModel:
-        """The model tuned on the source language. Raises InputError where it has not been trained."""
+        """The model tuned on the source language. Raises InputError if it has not been trained."""
         run = self.training(SOURCE).result.run(TUNING)
         if run is None or run.weights is None:
             raise InputError(
@@ -81,7 +81,7 @@ class Seed:
 
     @cached_property
     def tuning(self) -> Upstream:
-        """The tuning as what other artifacts are made from."""
+        """The tuning as an upstream of other artifacts."""
         artifact = store.read(self.source.training, FlareTrainingResult)
         return Upstream("tuning", self.source.training, artifact.digest)
 
@@ -89,8 +89,8 @@ class Seed:
 def train(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Written]:
     """Tune on the source language and train every run on every target language, for every seed.
 
-    Every artifact is yielded when its last run is done. It is written after each run, so an interrupted
-    experiment goes on where it stopped when it is called again.
+    Every artifact is yielded when its last run is done. It is written after each run, so a second call
+    resumes an interrupted experiment.
     """
     for number in experiment.recipe.flare.seeds:
         seed = Seed(experiment, number, on_event)
@@ -100,7 +100,7 @@ def train(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Writte
 
 
 def tuned(seed: Seed) -> Written:
-    """The tuning on the source language, made where it is not up to date."""
+    """The tuning on the source language, made if it is not up to date."""
     check_tracker(seed.experiment.recipe.run.track)
     folder = seed.source
     with seed.job(folder.training, owned=[folder.all_weights]) as job:
@@ -113,9 +113,9 @@ def tuned(seed: Seed) -> Written:
 
 
 def trained(seed: Seed, language: str, runs: Sequence[FlareRun]) -> Written:
-    """The training on a target language, with ``runs`` in it; those that it lacks are trained.
+    """The training on a target language, with ``runs`` in it; missing ones are trained.
 
-    One process makes a run, and others may make other runs of the same training meanwhile.
+    One process makes a run; others may make other runs of the same training at the same time.
     """
     check_tracker(seed.experiment.recipe.run.track)
     with seed.job(seed.folder(language).training, [seed.tuning]) as job:
@@ -125,12 +125,12 @@ def trained(seed: Seed, language: str, runs: Sequence[FlareRun]) -> Written:
             return written or _write(job, language, {})
     for run in missing:
         written = _with_run(seed, language, run)
-    assert written  # there was a run to add
+    assert written  # at least one run was added
     return written
 
 
 def _with_run(seed: Seed, language: str, run: FlareRun) -> Written:
-    """The training on a language with one more run, which is trained unless another process has done it."""
+    """The training on a language with one more run, which is trained unless another process has."""
     folder = seed.folder(language)
     weights = folder.weights(run.stem)
     with seed.alone(weights):
@@ -142,19 +142,19 @@ def _with_run(seed: Seed, language: str, run: FlareRun) -> Written:
         record = train_run(seed.setup, seed.tuned, run, language, weights, folder.metrics(run.stem))
         with seed.job(folder.training, [seed.tuning]) as job:
             job.stopwatch = stopwatch
-            done = whole_runs(job.up_to_date(FlareTrainingResult))  # meanwhile others may have added to it
+            done = whole_runs(job.up_to_date(FlareTrainingResult))  # others may have added runs meanwhile
             return _write(job, language, {**done, str(run): record})
 
 
 def _write(job: ArtifactJob[FlareSetup], language: str, done: Mapping[str, TrainedRun]) -> Written:
-    """Write a training. Its runs stand in one order, whichever was done first."""
+    """Write a training, its runs in a fixed order, whichever was done first."""
     _read(job.setup, language)
     runs = sorted(done.values(), key=lambda run: FlareRun.parse(run.run).place)
     return job.write(FlareTrainingResult(task=job.setup.settings.task, language=language, runs=runs))
 
 
 def _read(setup: FlareSetup, language: str) -> None:
-    """Read the training text, so that the artifact names it whatever its runs read."""
+    """Read the training text, so that the artifact always names it."""
     for split in ("train", "dev"):
         setup.pairs(language, split)
 
@@ -162,7 +162,7 @@ def _read(setup: FlareSetup, language: str) -> None:
 def missing_runs(
     setup: FlareSetup, runs: Sequence[FlareRun], done: Mapping[str, TrainedRun]
 ) -> list[FlareRun]:
-    """The ``runs`` that are not among those ``done``, or were with another translation model."""
+    """The ``runs`` that are not ``done``, or were done with another translation model."""
     return [run for run in runs if str(run) not in done or not _same_translator(setup, done[str(run)], run)]
 
 
@@ -172,7 +172,7 @@ def _same_translator(setup: FlareSetup, done: TrainedRun, run: FlareRun) -> bool
 
 
 def whole_runs(written: Written | None) -> dict[str, TrainedRun]:
-    """The runs of a training by name, but for those whose weights are missing or damaged."""
+    """The runs of a training by name, without those whose weights are missing or damaged."""
     found: dict[str, TrainedRun] = {}
     if not written:
         return found
@@ -189,7 +189,7 @@ def whole_runs(written: Written | None) -> dict[str, TrainedRun]:
 def evaluate(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Written]:
     """Test every trained run on every target language with its controls, and yield each artifact.
 
-    Raises InputError where something has not been trained.
+    Raises InputError if a run has not been trained.
     """
     for number in experiment.recipe.flare.seeds:
         seed = Seed(experiment, number, on_event)
@@ -198,7 +198,7 @@ def evaluate(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Wri
 
 
 def evaluated(seed: Seed, language: str) -> Written:
-    """The test of every run that was trained on a language, made where it is not up to date."""
+    """The test of every run that was trained on a language, made if it is not up to date."""
     folder = seed.folder(language)
     with seed.job(folder.evaluation) as job:
         setup, training = job.setup, seed.training(language)

@@ -1,4 +1,4 @@
-"""Two runs held against each other, over seeds and over the rows of the tests; many comparisons at once."""
+"""Compare two runs over seeds and over the rows of the tests, adjusting for multiple comparisons."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 COLUMNS = (Column("Difference", two_decimals), Column("95 %"), Column("p", p_value))
-"""How a comparison is written, by :func:`numbers`."""
+"""The columns of :func:`numbers`."""
 
 P_NOTE = (
-    "p: by a paired bootstrap over the rows of the tests, which are drawn alike for all languages and seeds, "
-    "and adjusted for the number of comparisons in the table (Holm). What shows has p below "
-    f"{SIGNIFICANT:g} too."
+    "p: by a paired bootstrap over the rows of the tests, the same resamples for all languages and seeds, "
+    "adjusted for the number of comparisons in the table (Holm). A difference that shows also has p below "
+    f"{SIGNIFICANT:g}."
 )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A question: whether ``ours`` scores higher than ``theirs``; ``paper`` is the printed difference."""
+    """Whether ``ours`` scores higher than ``theirs``; ``paper`` is the printed difference."""
 
     text: str
     ours: Answers
@@ -46,7 +46,7 @@ class Comparison:
 
 
 class Comparer:
-    """Comparisons of the runs of one study; what was resampled once is kept."""
+    """Comparisons of the runs of one study; resampled scores are cached."""
 
     def __init__(self, study: FlareStudy):
         self.study = study
@@ -55,7 +55,7 @@ class Comparer:
     def compare(self, comparisons: Sequence[Comparison]) -> list[Outcome]:
         """The outcome of each, in order; p-values are adjusted for their number.
 
-        A difference shows where it is beyond chance over seeds, by Student's t, and over rows.
+        A difference shows if it is significant over seeds, by Student's t, and over rows.
         """
         found = [self._compare(comparison) for comparison in comparisons]
         measured = {index: outcome.p for index, outcome in enumerate(found) if outcome.p is not None}
@@ -84,7 +84,7 @@ class Comparer:
         return Outcome(comparison.text, "", difference, interval, comparison.paper, verdict, p=p)
 
     def _resample(self, key: tuple[int, str], answers: str) -> np.ndarray:
-        """The score of some answers on every resample of the rows of their test."""
+        """The score of answers on every resample of the rows of their test."""
         result: FlareEvaluationResult = self.study.evaluations[key]
         gold, counts = digits(result.gold), _counts(len(result.gold))
         if result.metric == "macro-F1":
@@ -100,5 +100,5 @@ def numbers(outcome: Outcome) -> Sequence[Cell]:
 
 @cache
 def _counts(rows: int) -> np.ndarray:
-    """Resamples of tests of some length: drawn alike, as such tests are translations of one another."""
+    """Resamples of tests of one length: the same ones, since the tests are translations of each other."""
     return resampled_counts(rows, RESAMPLES, [rows])

@@ -32,20 +32,20 @@ class ControlVerdict(StrEnum):
 
     @property
     def bears_out(self) -> bool:
-        """Whether something that the run does better can be put down to its source."""
+        """Whether an improvement of the run can be attributed to its source."""
         return self in (ControlVerdict.FUSES, ControlVerdict.ADDS_TO_LORA, ControlVerdict.NO_BETTER)
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A fused run with its checks by what they ask."""
+    """A fused run with the outcomes of its checks by name."""
 
     run: str
     checks: Mapping[str, Outcome]
 
     @property
-    def reading(self) -> ControlVerdict:
-        """The verdict of the checks that show."""
+    def verdict(self) -> ControlVerdict:
+        """The verdict of all checks together."""
         verdicts = {name: check.verdict for name, check in self.checks.items()}
         if Verdict.NOT_RUN in verdicts.values():
             return ControlVerdict.UNKNOWN
@@ -62,12 +62,11 @@ class Checked:
 
 
 def checked_runs(study: FlareStudy) -> dict[str, Checked]:
-    """Every fused run held against its controls, by name.
+    """Every fused run compared with its controls, by name.
 
-    It uses its source where the right one is better than a shuffled one, gains by it where it is better than
-    the mean of all, and reads its own text where even with a shuffled one it beats the label of that source.
-    What it makes of both should beat what each alone gives. FLARE-MT has no source text, so it is not held
-    against translate-test.
+    It uses its source if the right one beats a shuffled one, gains by it if the right one beats the mean of
+    all, and reads its own text if even with a shuffled one it beats the label of that source. With both texts
+    it should beat either alone. FLARE-MT has no source text, so it is not compared with translate-test.
     """
     asked = [
         (run, name, comparison)
@@ -103,18 +102,18 @@ def check_table(checked: Mapping[str, Checked]) -> Table:
     """Every check of every fused run."""
     outcomes = [outcome for result in checked.values() for outcome in result.checks.values()]
     return Table(
-        "Controls, held against chance: what fusion does",
+        "Controls, tested against chance: the effect of fusion",
         (Column("Run"), Column("Reading"), Column("Check"), *COLUMNS, Column("Shows?")),
         tuple(
-            (result.run, result.reading.value, outcome.text, *numbers(outcome), outcome.verdict.value)
+            (result.run, result.verdict.value, outcome.text, *numbers(outcome), outcome.verdict.value)
             for result in checked.values()
             for outcome in result.checks.values()
         ),
         names=3,
         notes=(
-            "A run passes the source's answer through where a shuffled source leaves it no better than the "
-            "label of that source, and the right one no better than translate-test. The source makes no "
-            "difference where the right one is no better than a shuffled one or than the mean of all.",
+            "A run passes the source's answer through if with a shuffled source it is no better than the "
+            "label of that source, and with the right one no better than translate-test. The source makes no "
+            "difference if the right one is no better than a shuffled one or than the mean of all.",
             *notes_on(outcomes),
             P_NOTE,
         ),

@@ -14,7 +14,7 @@ AGAIN = "take the files as published: lslo data fetch nusax, xnli or tydiqa; doc
 
 @dataclass(frozen=True)
 class Example:
-    """A text, or a pair of texts, with the number of its label; ``id`` is the same in all languages."""
+    """A text, or a pair of texts, with its label's number; ``id`` is the same in all languages."""
 
     id: str
     text: str
@@ -23,15 +23,15 @@ class Example:
 
     @property
     def whole(self) -> str:
-        """Both texts in one."""
+        """Both texts joined."""
         return f"{self.text} {self.pair}".strip()
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question, ``text``, about a context, ``pair``, with an answer that starts at a character of it.
+    """A question, ``text``, about a context, ``pair``; its answer begins at character ``start`` of it.
 
-    An empty answer stands for none.
+    An empty answer means that there is none.
     """
 
     id: str
@@ -42,12 +42,12 @@ class Question:
 
     @property
     def label(self) -> tuple[int, int]:
-        """The characters of the context at which the answer begins and ends."""
+        """The character positions in the context at which the answer begins and ends."""
         return self.start, self.start + len(self.answer)
 
     @property
     def whole(self) -> str:
-        """Question and context in one."""
+        """Question and context joined."""
         return f"{self.text} {self.pair}".strip()
 
 
@@ -56,7 +56,7 @@ Examples = Sequence[Example | Question]
 
 @dataclass(frozen=True)
 class Prompt:
-    """The prompt of a decoder: a content, whose end may be cut, and a cue that the answer follows."""
+    """The prompt of a decoder: content, whose end may be truncated, and a cue before the answer."""
 
     content: str
     cue: str
@@ -66,7 +66,7 @@ class Prompt:
 class Pairs:
     """Examples of a target language beside those of the source language, row by row.
 
-    ``left_out`` is how many rows of the files are not among them, for want of an answer or a translation.
+    ``left_out`` counts the rows of the files without an answer or a translation, which are not included.
     """
 
     source: Examples
@@ -85,7 +85,7 @@ class Pairs:
 
 
 def paired(source: Examples, target: Examples, what: str) -> Pairs:
-    """Examples matched by id, in the order of their ids. Raises InputError where ids or labels differ."""
+    """Examples matched by id, in the order of their ids. Raises InputError if ids or labels differ."""
     by_id = {example.id: example for example in source}
     missing = [example.id for example in target if example.id not in by_id]
     if missing or len(by_id) != len(target):

@@ -1,4 +1,4 @@
-"""FLARE's figures: from the evaluations of an experiment to what a figure shows."""
+"""FLARE's figures: prepare their data from the evaluations of an experiment."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def prepare_sources(seeds: Seeds) -> PreparedFigure:
 
 
 def prepare_activations(seeds: Seeds) -> PreparedFigure:
-    """The contributions of source and target to the bottleneck."""
+    """Mean activations of source and target in the bottleneck."""
     study = read_study(seeds)
     probed = {key: result.activations for key, result in study.evaluations.items() if result.activations}
     if not probed:
@@ -66,7 +66,7 @@ def prepare_activations(seeds: Seeds) -> PreparedFigure:
 
 
 def prepare_noise(seeds: Seeds) -> PreparedFigure:
-    """Scores of FLARE and of what it must beat, by the share of words that were changed in the sources."""
+    """Scores of FLARE and of its baselines by the share of words that were changed in the sources."""
     found = read_evaluations(seeds)
     study = study_of(found)
     if len(study.noise) < 2:
@@ -94,7 +94,7 @@ def _chance(study: FlareStudy) -> float:
 
 
 def _by_language(study: FlareStudy) -> dict[str, dict[str, list[float]]]:
-    """Scores of the methods as they are, without other choices of fusion; their means as a last language."""
+    """Scores of the methods with their default fusion; the mean over languages is the last language."""
     scores: dict[str, dict[str, list[float]]] = {}
     for run in study.runs:
         parsed = FlareRun.parse(run)

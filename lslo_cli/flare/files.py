@@ -1,4 +1,4 @@
-"""FLARE adapters on disk: one safetensors file, whole or not at all, that says what it is."""
+"""FLARE adapters on disk: one safetensors file, written atomically, with its settings in the header."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from lslo_cli.parsing import parse_json
 
 FORMAT = "lslo-flare-2"
 FORMERLY = "lslo-fusion-2"
-"""The same format under the name that it had before."""
+"""The earlier name of the same format."""
 AGAIN = "give the file that was saved for this model, or train again"
 
 
 def save_flare(
     path: Path, adapters: FlareAdapters, extra: Mapping[str, nn.Module] | None = None, **metadata: str
 ) -> None:
-    """Write adapters and their settings; ``extra`` modules, such as a task head, go by their names.
+    """Write adapters and their settings, with ``extra`` modules, such as a task head, by name.
 
-    Raises InputError where the file cannot be written.
+    Raises InputError if the file cannot be written.
     """
     tensors = adapters.state_dict()
     for name, module in (extra or {}).items():
@@ -38,16 +38,16 @@ def save_flare(
     tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     header = {**metadata, "settings": asdict(adapters.settings)}
     with writing(path) as file:
-        # One key alone: safetensors writes several in any order, and equal adapters shall be equal bytes.
+        # A single key: safetensors writes several in any order, and equal adapters must give equal bytes.
         write_tensors(file, path, tensors, {FORMAT: json.dumps(header)})
 
 
 def load_flare(
     path: Path, model: PreTrainedModel, extra: Mapping[str, nn.Module] | None = None
 ) -> FlareAdapters:
-    """Put the adapters of a file on ``model``, and the states of ``extra`` modules into them.
+    """Put the adapters of a file on ``model``, and load the states of ``extra`` modules.
 
-    Raises InputError where the file is missing, damaged or something else, or does not fit the model.
+    Raises InputError if the file is missing, damaged or something else, or does not fit the model.
     """
     adapters = attach_flare(model, _settings(read_metadata(path)["settings"]))
     restore_flare(path, adapters, extra)
@@ -55,9 +55,9 @@ def load_flare(
 
 
 def restore_flare(path: Path, adapters: FlareAdapters, extra: Mapping[str, nn.Module] | None = None) -> None:
-    """Copy a file into adapters that are in place, and into ``extra`` modules. Raises InputError likewise."""
+    """Load a file into attached adapters and ``extra`` modules. Raises InputError as :func:`load_flare`."""
     if _settings(read_metadata(path)["settings"]) != adapters.settings:
-        raise InputError(f"{path} holds adapters of another kind than these: {adapters.settings}", AGAIN)
+        raise InputError(f"{path} holds adapters with settings other than {adapters.settings}", AGAIN)
     state = read_tensors(path, AGAIN)
     try:
         adapters.load_state_dict(state)
@@ -72,7 +72,7 @@ def restore_flare(path: Path, adapters: FlareAdapters, extra: Mapping[str, nn.Mo
 def read_metadata(path: Path) -> dict[str, Any]:
     """The header of a file: settings, run, language.
 
-    Raises InputError where the file is missing or damaged, or holds no FLARE adapters.
+    Raises InputError if the file is missing or damaged, or holds no FLARE adapters.
     """
     check_readable(path, AGAIN)
     try:

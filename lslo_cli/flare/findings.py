@@ -1,4 +1,4 @@
-"""Which of the paper's claims hold in a FLARE study, where the runs' own controls bear them out."""
+"""Whether the paper's claims hold in a FLARE study, if the runs' own controls support them."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def claim_table(study: FlareStudy, checked: Mapping[str, Checked]) -> Table:
         ),
         names=3,
         notes=(
-            "The paper's differences are of another model on other data: their signs can be compared with "
-            "ours, their sizes cannot. What a fused run does better does not show where its own controls, "
-            "above, do not bear out that it is by the source.",
+            "The paper's differences are of another model on other data: compare their signs with ours, not "
+            "their sizes. An improvement of a fused run does not show unless its own controls, above, "
+            "attribute it to the source.",
             *notes_on(outcomes),
             P_NOTE,
         ),
@@ -63,7 +63,7 @@ def _findings(study: FlareStudy, checked: Mapping[str, Checked]) -> list[Finding
     found: dict[str, list[Outcome]] = {}
     for (claim, _), outcome in zip(asked, outcomes, strict=True):
         result = checked.get(_named(study, claim.run) or "")
-        if outcome.verdict is Verdict.SHOWS and result and not result.reading.bears_out:
+        if outcome.verdict is Verdict.SHOWS and result and not result.verdict.bears_out:
             outcome = replace(outcome, verdict=Verdict.CONTROL)
         found.setdefault(claim.text, []).append(outcome)
     return [Finding(text, tuple(of_claim)) for text, of_claim in found.items()]
@@ -80,12 +80,12 @@ def _comparison(study: FlareStudy, claim: FlareClaim, other: str) -> Comparison:
 
 
 def _named(study: FlareStudy, name: str) -> str | None:
-    """The study's run of that name; a bare method stands for its default."""
+    """The study's run of that name; a method's name alone means its default run."""
     return name if name in study.runs else study.run_of(name)
 
 
 def _papers(study: FlareStudy, run: str, other: str) -> float | None:
-    """The printed difference of two runs on the study's task, None where the paper has not both."""
+    """The printed difference of two runs on the study's task, None unless the paper has both."""
     task = PAPERS_TASKS.get(study.task)
     if task is None:
         return None

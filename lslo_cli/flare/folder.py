@@ -12,7 +12,7 @@ from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
 class LanguageFolder:
     """``seed-N/xx/``: the training and evaluation of all methods on one language, with their weights.
 
-    The first paper's folders are by run, since a run there is of all languages at once.
+    The first paper's folders are by run, since its runs train all languages at once.
     """
 
     path: Path
@@ -42,10 +42,10 @@ class LanguageFolder:
 
 
 def evaluations(experiment: ExperimentFolder) -> list[Path]:
-    """Every evaluation in the folder of an experiment, or of one of its seeds: by seed, then by language."""
+    """Every evaluation in the folder of an experiment, or of one of its seeds, by seed, then language."""
     return [path for seed in experiment.seeds() for path in sorted(seed.path.glob("*/evaluation.json"))]
 
 
 def is_flares(experiment: ExperimentFolder) -> bool:
-    """Whether a folder holds trainings of FLARE, by language where the first paper's are by run."""
+    """Whether a folder holds FLARE's trainings, which are by language, not by run."""
     return any(next(seed.path.glob("*/training.json"), None) for seed in experiment.seeds())

@@ -1,4 +1,4 @@
-"""An encoder with a head for labels or spans: what is tuned on English and transferred."""
+"""An encoder with a head for labels or spans, tuned on English and transferred."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lslo_cli.nn.loss import IGNORED
 
 @dataclass
 class HeadModel(TaskModel):
-    """``backbone`` gives states, ``head`` logits."""
+    """``backbone`` computes hidden states, ``head`` logits from them."""
 
     head: Classifier | SpanFinder
 
@@ -29,7 +29,7 @@ class HeadModel(TaskModel):
         return encode(self.tokenizer, pairs, max_length, self.side)
 
     def prepared(self, examples: Examples, max_length: int) -> Prepared:
-        """Labels are numbers of classes, or first and last token of an answer."""
+        """Labels are class numbers, or the first and last token of an answer."""
         if questions := [example for example in examples if isinstance(example, Question)]:
             texts, labels = encode_questions(self.tokenizer, questions, max_length)
         else:
@@ -42,7 +42,7 @@ class HeadModel(TaskModel):
         return self.prepared([_joined(source, target) for source, target in both], max_length)
 
     def read(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Logits of the head and pooled states (rows, d) of texts."""
+        """The head's logits of texts, and their pooled states (rows, d)."""
         inputs = {name: tensor.to(self.backbone.device) for name, tensor in inputs.items()}
         context = inputs.pop("context_mask", inputs["attention_mask"])
         states = self.backbone(**inputs).last_hidden_state
@@ -71,7 +71,7 @@ class HeadModel(TaskModel):
 
 
 def _grades(found: list[int], right: list[int]) -> tuple[float, float]:
-    """Exact match and token F1 of a span by first and last token; zero where the right one was cut off."""
+    """Exact match and token F1 of a span by first and last token; zero if the right one was cut off."""
     if IGNORED in right:
         return 0.0, 0.0
     tokens, expected = (range(first, last + 1) for first, last in (found, right))
@@ -79,7 +79,7 @@ def _grades(found: list[int], right: list[int]) -> tuple[float, float]:
 
 
 def _joined(source: Example | Question, target: Example | Question) -> Example | Question:
-    """Two examples as one: the source before the target, whose context stays where answers are found."""
+    """Two examples as one: the source before the target; answers are still found in the target's context."""
     if isinstance(target, Question):
         return replace(target, text=f"{source.whole} {target.text}")
     return Example(target.id, source.whole, target.label, target.whole)

@@ -1,4 +1,4 @@
-"""Task heads on the states of any stock model: one label for a text, or a span in it."""
+"""Task heads on the hidden states of a stock model: one label for a text, or a span in it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Classifier(nn.Module):
 
 
 class SpanFinder(nn.Module):
-    """Logits for where an answer begins and ends, (rows, length, 2); minus infinity outside the context."""
+    """Logits for an answer's first and last token, (rows, length, 2); minus infinity outside the context."""
 
     def __init__(self, width: int):
         super().__init__()

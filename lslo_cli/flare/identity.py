@@ -1,4 +1,4 @@
-"""Which task model it is: what decides is the digest of its weight files."""
+"""The identity of a task model: the digest of its weight files."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from lslo_cli.models.checkpoint import CONFIG, WORLD, WORLD_FOLDER, weight_files
 from lslo_cli.models.hub import cache, endpoint, hub_files
 
 WEIGHTS = ("*.safetensors", "*.bin")
-"""Files of weights, whatever a task model calls them."""
+"""The patterns of a task model's weight files."""
 
 FFN_WIDTHS = ("intermediate_size", "d_ff", "encoder_ffn_dim")
-"""Names that configurations have for the width of a feed-forward layer."""
+"""The names of the feed-forward width in configurations."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The folder of a task model's files; ``commit`` is the hub's, None for a folder of one's own."""
+    """The folder of a task model's files; ``commit`` is the hub's, None for a local folder."""
 
     folder: Path
     commit: str | None = None
 
 
 def find_snapshot(name: str, revision: str | None = None) -> Snapshot:
-    """The files of ``world``, a folder, or a hub id at ``revision``, whose weights may have to be fetched.
+    """The files of ``world``, a folder, or a hub id at ``revision``, downloaded if necessary.
 
-    Unlike :func:`~lslo_cli.models.checkpoint.find_checkpoint` it asks for no files of a translation model:
-    a task model has whatever tokenizer transformers knows. Raises InputError where there is no such model.
+    Unlike :func:`~lslo_cli.models.checkpoint.find_checkpoint` it requires no files of a translation model: a
+    task model may have any tokenizer of transformers. Raises InputError if there is no such model.
     """
     folder = WORLD_FOLDER if name == WORLD else Path(name)
     if folder.is_dir():
@@ -42,14 +42,14 @@ def find_snapshot(name: str, revision: str | None = None) -> Snapshot:
     if not files:
         raise InputError(
             f"cannot load the task model '{name}': it is neither a folder (looked at "
-            f"{folder.absolute()}) nor could it be had from {endpoint()} (cache: {cache()}): {reason}",
+            f"{folder.absolute()}) nor available from {endpoint()} (cache: {cache()}): {reason}",
             "give a folder with config.json, weights and tokenizer, or a hub id",
         )
     return Snapshot(files[0].parent, files[0].parent.name)
 
 
 def identify(name: str, snapshot: Snapshot, backbone: PreTrainedModel) -> ModelIdentity:
-    """The identity of a stock model that was just loaded. Raises InputError where its weights are gone."""
+    """The identity of a stock model that was just loaded. Raises InputError if its weights are gone."""
     weights = weight_files(snapshot.folder, WEIGHTS)
     if not weights:
         raise InputError(f"no weights of '{name}' in {snapshot.folder}", "copy or download the model again")

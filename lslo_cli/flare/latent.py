@@ -1,4 +1,4 @@
-"""Target texts as a translation encoder reads them, with or without the adapters of a run."""
+"""Target texts encoded by a translation encoder, with or without the adapters of a run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from lslo_cli.nn.route import Route
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
 
 ROWS = 32
-"""Texts that are read at a time."""
+"""Texts encoded at a time."""
 
 
 class TargetEncoder:
-    """A translation model's encoder as FLARE-MT's reader of target texts."""
+    """A translation model's encoder, by which FLARE-MT encodes target texts."""
 
     def __init__(
         self,
@@ -32,11 +32,11 @@ class TargetEncoder:
         route: Route | None = None,
         languages: Sequence[str] = (),
     ):
-        """``language`` is the one that texts are read as; ``languages`` are the route's, in its order.
+        """``language`` is the language that texts are read as; ``languages`` are the route's, in its order.
 
-        ``digest`` is over the weights, those of adapters included.
+        ``digest`` is over the weights, including the adapters'.
 
-        Raises InputError where the model has no token for ``language`` or no adapter of it.
+        Raises InputError if the model has no token for ``language`` or no adapter of it.
         """
         base.check_languages([language])
         if route and language not in languages:
@@ -87,9 +87,9 @@ class TargetEncoder:
 def load_target_encoder(
     name: str, language: str, *, max_length: int, accelerator: Accelerator
 ) -> TargetEncoder:
-    """A base model of lslo by folder or hub id, or with what was trained on it as ``BASE@RUN``.
+    """A base model of lslo by folder or hub id, with the adapters of a run as ``BASE@RUN``.
 
-    RUN is a run's folder, or a folder or hub id of adapters. Raises InputError where either is missing or
+    RUN is a run's folder, or a folder or hub id of adapters. Raises InputError if either is missing or
     damaged, or the run was made with another base.
     """
     model, _, run = name.partition("@")

@@ -1,4 +1,4 @@
-"""Task models from folders and hub ids."""
+"""Load task models from folders and hub ids."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from lslo_cli.nn.files import first_not_finite, unreadable_reason
 from lslo_cli.world import PIVOT
 
 CLASSES = {"mt5": MT5EncoderModel, "t5": T5EncoderModel}
-"""Encoders, where the class of the model without its head is another one."""
+"""The encoder class, for architectures whose headless model has another one."""
 
 AGAIN = "copy the model again, whole"
 
@@ -49,11 +49,11 @@ def load_task_model(
 ) -> TaskModel:
     """Load a folder or a hub id in float32: an encoder with a new head, or a decoder that answers in words.
 
-    Of a translation model, such as ``world``, it is the encoder, whose own dropout stays.
+    A translation model, such as ``world``, gives its encoder, with its own dropout.
 
-    The head is drawn from torch's global generator. ``dropout`` None keeps the model's own, ``answer_tokens``
-    is the most that a decoder writes as an answer to a question. Raises InputError where there is no such
-    model or FLARE does not know it.
+    The head is drawn from torch's global generator. ``dropout`` None keeps the model's own; a decoder answers
+    a question in at most ``answer_tokens`` tokens. Raises InputError if there is no such model or FLARE does
+    not support it.
     """
     backbone, tokenizer, writes = _read(name, revision, attention)
     if isinstance(tokenizer, BaseTokenizer) and not task.labels:
@@ -74,7 +74,7 @@ def load_task_model(
 
 
 def _read(name: str, revision: str | None, attention: str | None) -> tuple[PreTrainedModel, Any, bool]:
-    """A model with its tokenizer, and whether it answers in words; of translation models the encoder."""
+    """A model (of translation models the encoder), its tokenizer, and whether it answers in words."""
     try:
         config = pretrained(AutoConfig, str(WORLD_FOLDER) if name == WORLD else name, revision=revision)
         if config.model_type in MODEL_TYPES:
@@ -100,12 +100,12 @@ def _read(name: str, revision: str | None, attention: str | None) -> tuple[PreTr
 
 
 def _check(name: str, backbone: PreTrainedModel, missing: Iterable[str], words: int) -> None:
-    """Raise InputError for weights that are missing, which would be random, or not finite, and where the
-    tokenizer has more words than the model.
+    """Raise InputError if weights are missing, which would be random, or not finite, or if the tokenizer has
+    more tokens than the model.
 
-    :class:`~lslo_cli.models.checkpoint.Checkpoint` asks more of a base model: its embeddings are tied.
+    :class:`~lslo_cli.models.checkpoint.Checkpoint` checks more of a base model: its embeddings are tied.
     """
-    lacking = sorted(key for key in missing if "pooler" not in key)  # which nothing here reads
+    lacking = sorted(key for key in missing if "pooler" not in key)  # unused here
     if lacking:
         raise InputError(
             f"the weights of '{name}' lack {len(lacking)} of the model's tensors, the first {lacking[0]}",
@@ -115,11 +115,11 @@ def _check(name: str, backbone: PreTrainedModel, missing: Iterable[str], words: 
         raise InputError(f"the weights of '{name}' are not finite, the first in {broken}", AGAIN)
     rows = cast(nn.Embedding, backbone.get_input_embeddings()).num_embeddings
     if words > rows:
-        raise InputError(f"the tokenizer of '{name}' has {words:,} words, its model {rows:,}", AGAIN)
+        raise InputError(f"the tokenizer of '{name}' has {words:,} tokens, its model {rows:,}", AGAIN)
 
 
 def _writing(tokenizer: Any, name: str) -> Any:
-    """A decoder's tokenizer, which needs an end of text and may lack padding."""
+    """A decoder's tokenizer, which needs an end-of-text token and may lack padding."""
     if tokenizer.eos_token_id is None:
         raise InputError(
             f"the tokenizer of '{name}' has no token for the end of a text, which ends an answer",

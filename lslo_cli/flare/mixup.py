@@ -1,4 +1,4 @@
-"""X-Mixup, a baseline: target states are mixed with what they find in the source by attention."""
+"""X-Mixup, a baseline: target states are mixed with the source by cross-attention."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ SOURCE_SHARE = 0.4
 """Weight of the source's cross-entropy in the loss; the target's has the rest."""
 
 MAX_RATIO = 0.5
-"""lambda_0: the most that the source can weigh in a mixture."""
+"""lambda_0: the largest weight of the source in a mixture."""
 
 
 class MixedAttention(nn.Module):
     """Self-attention of one block of a BERT-like encoder, mixed across languages.
 
-    ``h = (1 - lambda) h_t + lambda Attention(h_t, h_s, h_s)`` with h_t and h_s what self-attention makes of
+    ``h = (1 - lambda) h_t + lambda Attention(h_t, h_s, h_s)`` with h_t and h_s the self-attention outputs of
     the two texts, the same matrices Q, K, V and output in both attentions, and
     ``lambda = lambda_0 sigmoid(w H + b)`` by row, H being the mean entropy of the target's tokens in
-    cross-attention over the logarithm of its width. w and b are learned. While the source is read, its h_s is
-    kept; while the target is, it is used.
+    cross-attention over the logarithm of its width. w and b are learned. The pass over the source stores
+    h_s; the pass over the target uses it.
     """
 
     _own: Tensor
@@ -55,7 +55,7 @@ class MixedAttention(nn.Module):
         return ((1 - ratio) * output + ratio * crossed, *rest)
 
     def keep(self, mask: Tensor, target_mask: Tensor) -> None:
-        """Take what was just read as the source; masks (rows, length) are 0 at either text's padding."""
+        """Use the last text read as the source; masks (rows, length) are 0 at the padding of either text."""
         device = self._own.device
         self.source = (self._own, mask.to(device), target_mask.to(device))
 
@@ -79,7 +79,7 @@ class MixedAttention(nn.Module):
         log_weights = scores.float().masked_fill(padding, -torch.inf).log_softmax(dim=-1)
         weights = log_weights.exp()
         terms = weights * log_weights.masked_fill(padding, 0)  # 0 log 0 has no gradient of its own
-        tokens = target_mask[:, None, :]  # padding asks too, and must not count
+        tokens = target_mask[:, None, :]  # padding queries too, but must not count
         entropy = -(terms.sum(dim=-1) * tokens).sum(dim=(1, 2)) / (heads * tokens.sum(dim=(1, 2)))
         width = mask.sum(dim=1).clamp(min=2).log()
         context = (weights.to(values.dtype) @ values).transpose(1, 2).flatten(2)
@@ -87,10 +87,10 @@ class MixedAttention(nn.Module):
 
 
 class XMixup:
-    """The method on a whole encoder: mixed attention in one block, two readings, and its loss."""
+    """X-Mixup on an encoder: mixed attention in one block."""
 
     def __init__(self, model: PreTrainedModel, block: int):
-        """``block`` counts from 1. Raises InputError where there is no such block or no BERT-like model."""
+        """``block`` counts from 1. Raises InputError for a missing block and for a model unlike BERT."""
         blocks: dict[int, Part] = {
             b.number: b.module for b in blocks_of(model) if hasattr(b.module, "attention")
         }
@@ -102,19 +102,19 @@ class XMixup:
         self._block = blocks[block]
         self.mixed = MixedAttention(self._block.attention)
         self._block.attention = self.mixed
-        self._block.gradient_checkpointing = False  # in backward the texts that it mixed are set no longer
+        self._block.gradient_checkpointing = False  # recomputation in backward would find no source set
         self.mixed.ratio.to(next(model.parameters()).device)
 
     def parameters(self) -> list[nn.Parameter]:
         return list(self.mixed.ratio.parameters())
 
     def detach(self) -> None:
-        """Take the mixture out again."""
+        """Restore the block's own attention."""
         self._block.attention = self.mixed.attention
 
     @contextmanager
     def source_was_read(self, mask: Tensor, target_mask: Tensor) -> Iterator[None]:
-        """For the block the model reads target texts, mixed with the source texts it has just read.
+        """Inside the ``with`` block the model mixes target texts with the source texts it has just read.
 
         Masks are those of source and target, (rows, length).
         """

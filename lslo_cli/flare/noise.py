@@ -1,4 +1,4 @@
-"""Noise in source texts, graded: a share of their words replaced, dropped or shuffled, drawn from a seed."""
+"""Noise in source texts: a share of their words replaced, dropped or shuffled, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from lslo_cli.method.flare import SourceNoise
 WORD = re.compile(r"\S+")
 
 Change = Callable[[str, str], str]
-"""A text with noise in it, drawn from the text and a name of its own."""
+"""From a text and the name of its random draws to the text with noise."""
 
 
 def with_noise(pairs: Pairs, kind: SourceNoise, share: float, seed: int) -> Pairs:
     """Pairs whose sources have noise; targets and labels stay as they are.
 
-    A word is what stands between white space. Every word i of a source draws u_i from [0, 1), from ``seed``,
-    the row's id and the word's place alone, and is changed where u_i < ``share``: so a share is the expected
-    one, and what a lower share changes a higher one changes too. What a change is ``kind`` says:
+    Words are separated by white space. Every word i of a source draws u_i from [0, 1) by ``seed``, the row's
+    id and the word's position alone, and is changed if u_i < ``share``: so the expected share is ``share``,
+    and a higher share changes every word that a lower one does. ``kind`` is the change:
 
-    - replace: another word in its place, drawn from all words of the split's sources, as often as each occurs
-    - drop: the word is taken out; of a text that would lose all, the word with the largest u_i stays
-    - shuffle: the changed words of a text change places among each other, at random
+    - replace: by a word drawn from all words of the split's sources, by frequency
+    - drop: the word is removed; if a text would lose all, the word with the largest u_i stays
+    - shuffle: the changed words of a text are permuted at random
 
-    White space between words stays. The answer of a question keeps its words, and its place in the context
-    is found again.
+    White space between words stays. The answer of a question keeps its words, and its position in the context
+    is updated.
     """
     if share == 0:
         return pairs
@@ -51,7 +51,7 @@ def _with_noise(row: Example | Question, change: Change) -> Example | Question:
 
 
 def _changed(text: str, kind: SourceNoise, share: float, words: Sequence[str], name: str) -> str:
-    """A text whose words are changed; ``name`` is what its draws come from."""
+    """A text whose words are changed; ``name`` seeds its draws."""
     places = [found.span() for found in WORD.finditer(text)]
     draws = random.Random(f"noise {name}")
     drawn = [draws.random() for _ in places]

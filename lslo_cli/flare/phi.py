@@ -1,4 +1,4 @@
-"""How source and target are fused in the bottleneck: the functions phi(S, T)."""
+"""The fusion functions phi(S, T) of source and target in the bottleneck."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FUNCTIONS = {
     Phi.ADD_RELU: lambda S, T: S.relu() + T.relu(),
     Phi.MUL_RELU: lambda S, T: S.relu() * T.relu(),
 }
-"""phi(S, T) by element; S and T are (batch, length, r)."""
+"""Elementwise phi(S, T); S and T are (batch, length, r)."""
 
 
 class CrossAttention(nn.Module):
-    """``softmax((W_Q S)(W_K T)^T / sqrt(r)) W_V T``: the source asks, the tokens of the target answer.
+    """``softmax((W_Q S)(W_K T)^T / sqrt(r)) W_V T``: queries of the source, keys and values of the target.
 
-    S is (batch, length of the source, r) and T (batch, length of the target, r); the result has the length of
-    the source. One head, biases: the only phi with parameters of its own, ``3 r (r + 1)``.
+    S is (batch, source length, r) and T (batch, target length, r); the result is (batch, source length, r).
+    One head with biases: the only phi with parameters, ``3 r (r + 1)``.
     """
 
     def __init__(self, rank: int):
@@ -32,8 +32,8 @@ class CrossAttention(nn.Module):
         self.value = nn.Linear(rank, rank)
 
     def forward(self, S: Tensor, T: Tensor, tokens: Tensor | None = None) -> Tensor:
-        """``tokens`` (batch, length of the target) is 0 at padding, which does not answer."""
-        own = self.query.weight.dtype  # float32, whatever the model's format is
+        """``tokens`` (batch, target length) is 0 at padding, which is masked."""
+        own = self.query.weight.dtype  # float32, whatever the model's dtype
         queries, keys, values = self.query(S.to(own)), self.key(T.to(own)), self.value(T.to(own))
         scores = queries @ keys.transpose(1, 2) / math.sqrt(queries.shape[-1])
         if tokens is not None:

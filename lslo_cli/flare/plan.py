@@ -1,4 +1,4 @@
-"""The plan of ``lslo flare`` (``--dry-run``): all inputs are loaded, and nothing is written."""
+"""The plan of ``lslo flare`` (``--dry-run``): all inputs are loaded; nothing is written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lslo_cli.training.device import describe_device
 
 
 def plan(experiment: Experiment, command: str) -> Plan:
-    """The plan of ``train`` or ``evaluate``. Raises whatever it would raise before its work."""
+    """The plan of ``train`` or ``evaluate``. Raises what the command would raise before its work."""
     store.check_writable(experiment.folder.path)
     recipe = experiment.recipe.flare
     seeds = [Seed(experiment, number, ignore) for number in recipe.seeds]
@@ -51,7 +51,7 @@ def plan(experiment: Experiment, command: str) -> Plan:
 
 
 def translation_plan(experiment: Experiment, run: str) -> Plan:
-    """The plan of ``translate``. Raises whatever it would raise before its work."""
+    """The plan of ``translate``. Raises what the command would raise before its work."""
     recipe = experiment.recipe
     store.check_writable(Path(recipe.flare.translations))
     translator = open_translator(experiment, run)
@@ -69,8 +69,8 @@ def translation_plan(experiment: Experiment, run: str) -> Plan:
 
 
 def _translated(side: TaskSplit, missing: bool) -> str:
-    kept = "" if missing else ", up to date"
-    return f"{len(side.examples()):,} rows, as {' to '.join(side.codes().values())}{kept}"
+    status = "" if missing else ", up to date"
+    return f"{len(side.examples()):,} rows, as {' to '.join(side.codes().values())}{status}"
 
 
 def _size(setup: FlareSetup, language: str, split: str) -> str:
@@ -78,10 +78,10 @@ def _size(setup: FlareSetup, language: str, split: str) -> str:
 
 
 def _check_methods(setup: FlareSetup) -> None:
-    """Put every method on the task model once, with its translation model where it has one."""
+    """Attach every method to the task model once, with its translation model if it has one."""
     model = setup.new_model()
     for run in setup.settings.parsed_runs():
-        with setup.reading(model, run, SOURCE):
+        with setup.transfer_method(model, run, SOURCE):
             pass
 
 
@@ -111,5 +111,5 @@ def _evaluations(seed: Seed) -> Iterator[Path]:
 
 
 def _job(seed: Seed, path: Path, *upstream: Upstream) -> ArtifactJob[FlareSetup]:
-    """A job that only looks at what is there."""
+    """A job that only inspects existing artifacts."""
     return ArtifactJob(seed.experiment, path, seed.setup, Stopwatch(), list(upstream))

@@ -27,11 +27,11 @@ from lslo_cli.plots.style import (
 )
 
 HATCHES = ("", "////", "....", "xxxx", "---", "ooo", "\\\\\\\\")
-"""Bars beside each other differ in colour and pattern, so they need no colour; one more than colours, so
-that no pair repeats."""
+"""Adjacent bars differ in colour and pattern, so they can be read without colour. There is one pattern more
+than colours, so that no pair repeats."""
 
 Scores = Mapping[str, Mapping[str, Sequence[float]]]
-"""By series, then by place on the axis: one score for each seed."""
+"""By series, then by tick of the axis: one score for each seed."""
 
 SIDES = ("source", "target")
 
@@ -47,7 +47,7 @@ def languages(
 ) -> Figure:
     """Every run's score by target language: means over seeds with their sample standard deviation.
 
-    ``chance`` is the score of another row's label, a dashed line: what stands above it a run knows.
+    ``chance``, a dashed line, is the score of another row's label.
     """
     look = style.look
     columns = 4 if width > 5 else 1
@@ -79,8 +79,8 @@ def sources(
 ) -> Figure:
     """Fused runs with the right source and with those of the controls.
 
-    ``scores`` are by kind of source, then by run, each a mean over languages. ``alone`` are lines to compare
-    with: runs that fuse nothing, and chance.
+    ``scores`` are by kind of source, then by run, each a mean over languages. ``alone`` are lines for
+    comparison: runs without fusion, and chance.
     """
     look = style.look
     names = list(dict.fromkeys(name for by_run in scores.values() for name in by_run))
@@ -108,7 +108,7 @@ def sources(
     axes.set_xlabel(f"{metric}, mean over languages")
     legend_below(axes, columns)
     note(figure, look, f"Mean ± sample standard deviation over {_seeds(scores)}.")
-    title(figure, look, "Fusion functions, and what the source is worth")
+    title(figure, look, "Fusion functions with right and wrong sources")
     return figure
 
 
@@ -122,9 +122,9 @@ def activations(
     """Mean of relu(S) and relu(T) in the bottlenecks: of the first adapter by dimension, then by layer.
 
     ``found`` are one run's adapters by seed and language, in the order of the model. The first panel is the
-    paper's figure 5, for Acehnese where it is there: dimensions of different seeds have nothing in common,
-    so it shows one. The others are means over dimensions and languages, in a band from the lowest seed to
-    the highest.
+    paper's figure 5, for Acehnese if available, and one seed, since dimensions of different seeds do not
+    correspond. The others are means over dimensions and languages, with a band from the lowest seed to the
+    highest.
     """
     look = style.look
     key = next((key for key in sorted(found) if key[1] == "ace"), min(found))
@@ -160,8 +160,8 @@ def noise(
     """Scores against the share of words that were changed in the sources of tests.
 
     ``scores`` are by run, then by share from 0 to 1: one for each seed, a mean over languages. Bars are the
-    95 % interval of the mean over seeds (Student's t), where there are at least two. ``kind`` is what was
-    done to words, ``trained_with`` the share of them in training.
+    95 % interval of the mean over seeds (Student's t), if there are at least two. ``kind`` is the change of
+    words, ``trained_with`` the share of changed words in training.
     """
     look = style.look
     columns = 2 if width > 5 else 1
@@ -189,7 +189,7 @@ def noise(
 
 
 def _bars(axes: Axes, look: Look, scores: Scores, names: Sequence[str]) -> None:
-    """A group of bars from zero for each of ``names``, one for each series of ``scores``."""
+    """A group of bars for each of ``names``, one bar for each series of ``scores``."""
     thickness = 0.86 / len(scores)
     for number, (series, by_name) in enumerate(scores.items()):
         shown = [place for place, name in enumerate(names) if name in by_name]

@@ -1,4 +1,4 @@
-"""A decoder that reads a prompt and answers in words, as the paper has Llama and Gemma do."""
+"""A decoder that reads a prompt and answers in words, as Llama and Gemma do in the paper."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from lslo_cli.nn.loss import IGNORED
 
 @dataclass
 class PromptedModel(TaskModel):
-    """``backbone`` is a language model whose own output layer answers; it stays frozen, and no head is added.
+    """``backbone`` is a frozen language model whose own output layer answers; no head is added.
 
-    A prompt is fused with the source's prompt, position by position, and every word of the answer with the
-    last state of that prompt, in training as while writing.
+    A prompt is fused with the source's prompt, position by position, and every token of the answer with the
+    last state of that prompt, in training and in generation.
 
-    An answer is what greedy search writes in its first line, case and punctuation aside: the number of the
-    label that it names, or the number of labels where it names none; in question answering it is graded,
-    and ``labels`` are 1. An answer to a question has at most ``answer_tokens`` tokens.
+    An answer is the first line of greedy search, without case and punctuation: the number of the label that
+    it names, or the number of labels if it names none; in question answering it is graded, and ``labels``
+    are 1. An answer to a question has at most ``answer_tokens`` tokens.
     """
 
     task: Task
     answer_tokens: int
 
     def texts(self, examples: Examples, max_length: int) -> Texts:
-        """Prompts; what is too long is cut at the end of its content, so that the cue stays."""
+        """Prompts, truncated at the end of their content, before the cue."""
         prompts = map(self.task.prompt, examples)
         return self._texts([self._ids([prompt.content], prompt.cue, max_length) for prompt in prompts])
 
@@ -43,7 +43,7 @@ class PromptedModel(TaskModel):
         return self._prepared(self.texts(examples, max_length), examples)
 
     def joined(self, pairs: Pairs, max_length: int) -> Prepared:
-        """The content of the source before the target's prompt; each has its half of the room."""
+        """The content of the source before the target's prompt; each gets half of the tokens."""
         rows = []
         for source, target in zip(pairs.source, pairs.target, strict=True):
             prompt = self.task.prompt(target)
@@ -52,15 +52,15 @@ class PromptedModel(TaskModel):
         return self._prepared(self._texts(rows), pairs.target)
 
     def logits(self, batch: FusedBatch) -> Tensor:
-        """(rows, words) for the word after the prompt."""
+        """(rows, vocabulary) for the token after the prompt."""
         with batch.reading():
             return self.backbone(**batch.inputs(self.backbone.device), logits_to_keep=1).logits[:, -1]
 
     def loss(self, batch: FusedBatch) -> Tensor:
-        """Mean cross-entropy of the tokens of the answers, their end included."""
+        """Mean cross-entropy of the answers' tokens, end tokens included."""
         inputs = batch.inputs(self.backbone.device)
         answers = self._answer_ids([batch.split.answers[row] for row in batch.rows])
-        read = answers[:, :-1]  # the last token is only predicted
+        read = answers[:, :-1]  # the last token is predicted, not read
         ids = torch.cat([inputs["input_ids"], read.masked_fill(read == IGNORED, batch.split.texts.pad_id)], 1)
         mask = torch.cat([inputs["attention_mask"], (read != IGNORED).long()], 1)
         with batch.reading(ids.shape[1]):
@@ -86,7 +86,7 @@ class PromptedModel(TaskModel):
             eos_token_id=self.tokenizer.eos_token_id,
             pad_token_id=batch.split.texts.pad_id,
         )
-        generator: Any = self.backbone  # it can generate, which the type of all models does not say
+        generator: Any = self.backbone  # it can generate, unlike the declared type
         with batch.writing(self.backbone):
             ids = generator.generate(**inputs, generation_config=settings)
         texts = self.tokenizer.batch_decode(ids[:, batch.length :], skip_special_tokens=True)
@@ -106,7 +106,7 @@ class PromptedModel(TaskModel):
         return labels.index(written)
 
     def _longest(self) -> int:
-        """The tokens that an answer may have, its end included."""
+        """The most tokens of an answer, its end token included."""
         labels = self.task.labels
         return max(len(self._answer(label)) for label in labels) if labels else self.answer_tokens
 
@@ -114,14 +114,14 @@ class PromptedModel(TaskModel):
         return [*self._tokens(f" {text}"), self.tokenizer.eos_token_id]
 
     def _answer_ids(self, texts: Sequence[str]) -> Tensor:
-        """(rows, longest), filled up with IGNORED; what is cut off has no end to learn."""
+        """(rows, longest), padded with IGNORED; truncated answers have no end token."""
         rows = [torch.tensor(self._answer(text)[: self._longest()]) for text in texts]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=IGNORED).to(
             self.backbone.device
         )
 
     def _ids(self, contents: Sequence[str], cue: str, max_length: int) -> tuple[int, ...]:
-        """Contents in order and the cue, in ``max_length`` tokens, of which the cue has at most half."""
+        """Contents in order and the cue, in ``max_length`` tokens, at most half of them for the cue."""
         end = self._tokens(cue)[-(max_length // 2) :]
         room = (max_length - len(end)) // len(contents)
         ids: list[int] = []

@@ -1,4 +1,4 @@
-"""The evaluations of a FLARE experiment, read and checked against each other."""
+"""Read the evaluations of a FLARE experiment, and check that they belong together."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Evaluation = Artifact[FlareEvaluationResult]
 
 
 def read_study(folders: Sequence[ExperimentFolder]) -> FlareStudy:
-    """What :func:`read_evaluations` finds, with the training behind each. Raises InputError as it does."""
+    """The study of :func:`read_evaluations`, with each training. Raises InputError as it does."""
     return study_of(read_evaluations(folders))
 
 
 def study_of(found: Mapping[Path, Evaluation]) -> FlareStudy:
-    """Evaluations as a study. Raises InputError where the training behind one is missing or damaged."""
+    """Evaluations as a study. Raises InputError if the training of one is missing or damaged."""
     evaluations, trainings = {}, {}
     for path, artifact in found.items():
         key = artifact.seed, artifact.result.language
@@ -35,8 +35,8 @@ def study_of(found: Mapping[Path, Evaluation]) -> FlareStudy:
 def read_evaluations(folders: Sequence[ExperimentFolder]) -> dict[Path, Evaluation]:
     """Every evaluation in folders of an experiment or of its seeds, by path.
 
-    Raises InputError where there is none, where one is damaged or stale, where two are of one seed and
-    language, and where they were made with different settings, models or texts.
+    Raises InputError if there is none, if one is damaged or stale, if two are of one seed and language, or if
+    they were made with different settings, models or texts.
     """
     found: dict[Path, Evaluation] = {}
     keys: dict[tuple[int, str], Path] = {}
@@ -58,7 +58,7 @@ def read_evaluations(folders: Sequence[ExperimentFolder]) -> dict[Path, Evaluati
 
 
 def _check_alike(path: Path, artifacts: Sequence[Evaluation]) -> None:
-    """Raise InputError where the last artifact does not belong with the others."""
+    """Raise InputError if the last artifact does not belong with the others."""
     first, last = artifacts[0], artifacts[-1]
     texts = {(text.split, text.digest) for artifact in artifacts for text in artifact.data}
     different = {
@@ -70,7 +70,7 @@ def _check_alike(path: Path, artifacts: Sequence[Evaluation]) -> None:
         if differs:
             raise InputError(
                 f"{path} was made with other {what} than {first.result.language} of seed {first.seed}",
-                "report them apart: keep each in an experiment of its own",
+                "report them separately: keep each in its own experiment",
             )
 
 

@@ -25,7 +25,7 @@ from lslo_cli.report.table import millions
 
 @dataclass(frozen=True)
 class FlareReport:
-    """A study with the artifacts it was read from, and their folder."""
+    """A study with its artifacts, and their folder."""
 
     folder: ExperimentFolder
     study: FlareStudy
@@ -45,15 +45,15 @@ class FlareReport:
 
 
 def read_report(folder: ExperimentFolder) -> FlareReport:
-    """Every evaluation in a folder with the training behind it. Raises InputError as reading them does."""
+    """Every evaluation in a folder with its training. Raises InputError as :func:`read_evaluations`."""
     found = read_evaluations([folder])
     return FlareReport(folder, study_of(found), tuple(found.values()))
 
 
 def document_of_all(folders: Sequence[ExperimentFolder], with_figures: bool = False) -> ReportDocument:
-    """Experiments as one document, each a section. Raises InputError as reading them does."""
+    """Experiments as one document, each a section. Raises InputError as :func:`read_evaluations`."""
     sections = (read_report(folder).section(with_figures) for folder in folders)
-    return ReportDocument("FLARE and what it is compared with", tuple(sections))
+    return ReportDocument("FLARE and its baselines", tuple(sections))
 
 
 def report(folder: ExperimentFolder) -> tuple[ReportDocument, list[Path]]:

@@ -1,4 +1,4 @@
-"""Results of ``lslo flare``: adapters by method, and their answers with the right and a wrong source."""
+"""Results of ``lslo flare``: adapters by method, and their answers with the right and wrong sources."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class FlareEpoch(Document):
 
 
 class TrainedRun(Document):
-    """One method's training: ``best_epoch`` is the one kept, ``weights`` None where nothing is trained.
+    """One method's training: ``weights`` are those of ``best_epoch``, None if nothing is trained.
 
-    ``translator`` is the translation model that FLARE-MT reads with, and as which language;
+    ``translator`` is FLARE-MT's translation model and the language it reads texts as;
     ``translator_digest`` is over its weights, adapters included.
 
-    ``left_out`` is how many training rows it could not learn from, since their answer was cut off.
+    ``left_out`` counts the training rows that were skipped, since their answer was cut off.
 
-    ``seconds`` are those of training alone, the source's states included; ``step_seconds`` the median of
+    ``seconds`` are those of training alone, including the source's states; ``step_seconds`` is the median of
     one update.
     """
 
@@ -53,18 +53,18 @@ CHOICES = {
     "translated",
     "translations",
 }
-"""Settings that say how much is done, or that a run or the digest of its text names by itself."""
+"""Settings of the amount of work, or that a run or the digest of its text records itself."""
 
 
 class FlareResult(Result):
     """The common part of the results of ``lslo flare``."""
 
     chosen: ClassVar[set[str]] = CHOICES
-    """Settings that a result does not depend on, or names by itself."""
+    """Settings that a result does not depend on, or records itself."""
 
     @classmethod
     def settings(cls, recipe: Any) -> list[Any]:
-        """The recipe's [flare] without those that are :attr:`chosen`."""
+        """The recipe's [flare] without :attr:`chosen`."""
         return [recipe.flare.model_dump(mode="json", exclude=cls.chosen)]
 
 
@@ -87,13 +87,13 @@ class FlareTrainingResult(FlareResult):
 class Prediction(Document):
     """One run's answers to a test set, one digit for each row: the number of the label.
 
-    The number of labels stands for words that name none of them. In question answering 1 is for a right
-    answer and 0 for another.
+    An answer that names no label is the number of labels. In question answering 1 is a right answer, 0 a
+    wrong one.
 
     ``token_f1`` is question answering's second score.
 
     ``source`` is matched, or a control: zero, mean or shuffled. ``noise`` is the share of its words that
-    were changed, as :mod:`lslo_cli.flare.noise` does.
+    were changed, see :mod:`lslo_cli.flare.noise`.
     """
 
     run: str
@@ -114,7 +114,7 @@ class Activation(Document):
 
 
 class FlareEvaluationResult(FlareResult):
-    """Every run's answers to a language's test set; ``shuffled`` is the row whose source each row got."""
+    """Every run's answers to a language's test set; ``shuffled`` gives the row of each row's wrong source."""
 
     kind: ClassVar[str] = "flare-evaluation"
     formerly: ClassVar[tuple[str, ...]] = ("transfer-evaluation",)
@@ -133,8 +133,8 @@ class FlareEvaluationResult(FlareResult):
 class FlareTranslationResult(Result):
     """The origin of a file of translated texts; ``file`` is its sha256.
 
-    ``languages`` are source and target by what the translator took them for, ``run`` is what it had on its
-    base model. ``lost`` questions are not among the ``rows``, since a mark of their answer was lost.
+    ``languages`` are source and target in the translator's codes, ``run`` is the run of its adapters.
+    ``rows`` exclude the ``lost`` questions, whose answer lost a mark.
     """
 
     kind: ClassVar[str] = "flare-translation"

@@ -16,32 +16,32 @@ from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.files import restore_flare, save_flare
 from lslo_cli.flare.noise import with_noise
 from lslo_cli.flare.probe import activations
-from lslo_cli.flare.readings import FusionMethod, TransferMethod
 from lslo_cli.flare.results import Activation, Prediction, TrainedRun
 from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.task_model import Prepared, TaskModel
 from lslo_cli.flare.tasks import SOURCE
-from lslo_cli.flare.training import fit_reading
+from lslo_cli.flare.training import fit_method
+from lslo_cli.flare.transfer_methods import FusionMethod, TransferMethod
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven, shuffled_rows
 from lslo_cli.method.task_scores import token_f1
 from lslo_cli.training.metrics import logged
 
 TUNING = "tuning"
-"""The name of the run on the source language that all others start from."""
+"""The name of the run on the source language from which all others start."""
 
 
 def tune(setup: FlareSetup, path: Path, log: Path) -> TrainedRun:
-    """Tune a LoRA and the head on the source language, and write them to ``path``; it logs to ``log``."""
+    """Tune a LoRA and the head on the source language, and write them to ``path`` and a log to ``log``."""
     settings = setup.settings
-    with setup.tuning() as reading:
+    with setup.tuning() as method:
         return _train(
             setup,
-            reading,
+            method,
             SOURCE,
             path,
             log,
             name=TUNING,
-            method=TUNING,
+            method_name=TUNING,
             epochs=settings.english_epochs or settings.epochs,
             lr=settings.english_lr or settings.lr,
         )
@@ -50,19 +50,19 @@ def tune(setup: FlareSetup, path: Path, log: Path) -> TrainedRun:
 def train_run(
     setup: FlareSetup, tuned: TaskModel, run: FlareRun, language: str, path: Path, log: Path
 ) -> TrainedRun:
-    """Train one method on a target language and write what was trained to ``path``; it logs to ``log``."""
+    """Train one method on a target language, and write its weights to ``path`` and a log to ``log``."""
     if not run.method.trains:
         return TrainedRun(run=str(run), method=str(run.method))
     settings = setup.settings
-    with setup.reading(tuned, run, language) as reading:
+    with setup.transfer_method(tuned, run, language) as method:
         return _train(
             setup,
-            reading,
+            method,
             language,
             path,
             log,
             name=str(run),
-            method=str(run.method),
+            method_name=str(run.method),
             epochs=settings.epochs,
             lr=settings.lr,
             translator=setup.translator_of(run),
@@ -74,35 +74,35 @@ def train_run(
 def answer(
     setup: FlareSetup, tuned: TaskModel, run: FlareRun, language: str, path: Path, pairs: Pairs
 ) -> list[Prediction]:
-    """One method's answers to a test set, and those of the controls where it fuses.
+    """One method's answers to a test set, and to the controls if it fuses.
 
-    With each share of noise in the sources, where it reads them; controls are of the first.
+    A method that reads sources answers with each share of noise in them; controls use the first share.
     """
     settings = setup.settings
     first, *others = settings.test_noise
-    with setup.reading(tuned, run, language) as reading:
+    with setup.transfer_method(tuned, run, language) as method:
         if run.method.trains:
-            restore_flare(path, reading.attached(), reading.modules())
+            restore_flare(path, method.attached(), method.modules())
 
         def prepared(noise: float) -> Prepared:
-            return reading.prepare(with_noise(pairs, settings.source_noise, noise, setup.seed))
+            return method.prepare(with_noise(pairs, settings.source_noise, noise, setup.seed))
 
         split = prepared(first)
         other = shuffled_rows(len(split.lengths), setup.seed)
         given = [(first, source, split.given(source, other)) for source in run.tested_with]
         if run.method.reads_source:
             given += [(noise, SourceGiven.MATCHED, prepared(noise)) for noise in others]
-        return [_answers(setup, reading, run, source, each, noise) for noise, source, each in given]
+        return [_answers(setup, method, run, source, each, noise) for noise, source, each in given]
 
 
 def probe(
     setup: FlareSetup, tuned: TaskModel, run: FlareRun, language: str, path: Path, pairs: Pairs
 ) -> list[Activation]:
     """Mean activations of source and target in every bottleneck of a FLARE run (the paper's figure 5)."""
-    with setup.reading(tuned, run, language) as reading:
-        restore_flare(path, reading.attached(), reading.modules())
-        assert isinstance(reading, FusionMethod)  # no other method is probed
-        found = activations(reading, reading.prepare(pairs), setup.settings.batch_size)
+    with setup.transfer_method(tuned, run, language) as method:
+        restore_flare(path, method.attached(), method.modules())
+        assert isinstance(method, FusionMethod)  # no other method is probed
+        found = activations(method, method.prepare(pairs), setup.settings.batch_size)
     return [
         Activation(run=str(run), adapter=name, source=source, target=target)
         for name, (source, target) in found.items()
@@ -111,13 +111,13 @@ def probe(
 
 def _answers(
     setup: FlareSetup,
-    reading: TransferMethod,
+    method: TransferMethod,
     run: FlareRun,
     source: SourceGiven,
     split: Prepared,
     noise: float,
 ) -> Prediction:
-    answers, labels = reading.predict(split, setup.settings.batch_size), split.labels.tolist()
+    answers, labels = method.predict(split, setup.settings.batch_size), split.labels.tolist()
     digits = answers if setup.task.labels else [int(exact) for exact, _ in answers]
     return Prediction(
         run=str(run),
@@ -131,20 +131,20 @@ def _answers(
 
 def _train(
     setup: FlareSetup,
-    reading: TransferMethod,
+    method: TransferMethod,
     language: str,
     path: Path,
     log: Path,
     *,
     name: str,
-    method: str,
+    method_name: str,
     epochs: int,
     lr: float,
     translator: str = "",
     translator_digest: str = "",
     shuffled: bool = False,
 ) -> TrainedRun:
-    train, dev = (reading.prepare(setup.pairs(language, split)) for split in ("train", "dev"))
+    train, dev = (method.prepare(setup.pairs(language, split)) for split in ("train", "dev"))
     if shuffled:
         train, dev = (
             split.given(SourceGiven.SHUFFLED, shuffled_rows(len(split.lengths), setup.seed))
@@ -162,8 +162,8 @@ def _train(
             Noted(f"{name} on {language}: {left_out} training rows left out, their answer cut off")
         )
     task = f"{name} on {language}, seed {setup.seed}"
-    trained = fit_reading(
-        reading,
+    trained = fit_method(
+        method,
         train,
         dev,
         setup.task.score,
@@ -176,15 +176,15 @@ def _train(
         on_event=setup.on_event,
         with_log=partial(logged, path=log, recipe=setup.recipe, name=task, accelerator=setup.accelerator),
     )
-    adapters = reading.attached()
-    setup.on_main(lambda: save_flare(path, adapters, reading.modules(), run=name, language=language))
+    adapters = method.attached()
+    setup.on_main(lambda: save_flare(path, adapters, method.modules(), run=name, language=language))
     return TrainedRun(
         run=name,
-        method=method,
+        method=method_name,
         translator=translator,
         translator_digest=translator_digest,
         left_out=left_out,
-        trainable_parameters=_count(reading.parameters()),
+        trainable_parameters=_count(method.parameters()),
         adapter_parameters=_count(adapters.parameters()),
         seconds=trained.seconds,
         step_seconds=trained.step_seconds,

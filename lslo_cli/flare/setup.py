@@ -23,7 +23,10 @@ from lslo_cli.flare.latent import TargetEncoder, load_target_encoder
 from lslo_cli.flare.loading import load_task_model
 from lslo_cli.flare.mixup import XMixup
 from lslo_cli.flare.noise import with_noise
-from lslo_cli.flare.readings import (
+from lslo_cli.flare.source import SourceStates
+from lslo_cli.flare.task_model import TaskModel
+from lslo_cli.flare.tasks import SOURCE, Task, task_named
+from lslo_cli.flare.transfer_methods import (
     FusionMethod,
     InputFusionMethod,
     MixupMethod,
@@ -31,9 +34,6 @@ from lslo_cli.flare.readings import (
     TranslateTestMethod,
     TranslatorMethod,
 )
-from lslo_cli.flare.source import SourceStates
-from lslo_cli.flare.task_model import TaskModel
-from lslo_cli.flare.tasks import SOURCE, Task, task_named
 from lslo_cli.flare.translator import LatentTranslation
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.flare import FlareMethod, FlareRun, Translated
@@ -46,12 +46,12 @@ from lslo_cli.tasks.session import Session
 from lslo_cli.training.device import attention_for, open_device
 
 FROZEN = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
-"""The format of frozen weights, and so of the forward pass; what is trained is float32."""
+"""The dtype of frozen weights, and so of the forward pass; trained weights are float32."""
 
 
 @dataclass
 class FlareSetup(Session):
-    """One seed of a FLARE experiment; ``data`` is what has been read for the artifact in the making."""
+    """One seed of a FLARE experiment; ``data`` identifies the text read for the current artifact."""
 
     recipe: Recipe
     accelerator: Accelerator
@@ -77,12 +77,12 @@ class FlareSetup(Session):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The format of frozen weights."""
+        """The dtype of frozen weights."""
         return FROZEN[self.recipe.run.precision]
 
     @property
     def model_identity(self) -> ModelIdentity:
-        """The task model as it comes."""
+        """The task model before tuning."""
         if self._identity is None:
             self._loaded = self._load()
         assert self._identity
@@ -90,13 +90,13 @@ class FlareSetup(Session):
 
     @cached_property
     def task(self) -> Task:
-        """The recipe's task. Raises UsageError for one that is not known."""
+        """The recipe's task. Raises UsageError for an unknown one."""
         return task_named(self.settings.task)
 
     def pairs(self, language: str, split: str) -> Pairs:
-        """A split of a target language beside the source language's, of the source language beside itself.
+        """A split of a language paired with the source language's; the source language is paired with itself.
 
-        Its identity is noted for the artifact.
+        Its identity is recorded for the artifact.
         """
         pairs = self._pairs(language, split)
         rows = len(pairs.target)
@@ -125,12 +125,12 @@ class FlareSetup(Session):
         pairs = self.task.pairs(Path(settings.data), language, split, translations)
         rows = settings.train_rows if split == "train" else None
         pairs = replace(pairs, source=pairs.source[:rows], target=pairs.target[:rows])
-        if language == SOURCE or split == "test":  # the first has no source, the second gets its noise later
+        if language == SOURCE or split == "test":  # no source to change; tests add noise later
             return pairs
         return with_noise(pairs, settings.source_noise, settings.train_noise, self.seed)
 
     def new_model(self) -> TaskModel:
-        """The task model as it comes, in float32; the head of an encoder is drawn from the seed."""
+        """The task model before tuning, in float32; the head of an encoder is drawn from the seed."""
         model, self._loaded = self._loaded, None
         return model or self._load()
 
@@ -145,7 +145,7 @@ class FlareSetup(Session):
             answer_tokens=settings.answer_tokens,
             attention=attention_for(self.accelerator),
             device=self.accelerator.device,
-            revision=snapshot.commit,  # a branch of the hub may move on meanwhile
+            revision=snapshot.commit,  # a branch of the hub may move
         )
         self._identity = self._identity or identify(settings.model, snapshot, model.backbone)
         return model
@@ -169,8 +169,8 @@ class FlareSetup(Session):
             yield TransferMethod(model, adapters, self.settings.max_length)
 
     @contextmanager
-    def reading(self, tuned: TaskModel, run: FlareRun, language: str) -> Iterator[TransferMethod]:
-        """A method on the tuned model, with fresh adapters and a head of its own; taken out at the end."""
+    def transfer_method(self, tuned: TaskModel, run: FlareRun, language: str) -> Iterator[TransferMethod]:
+        """A method on the tuned model, with fresh adapters and its own head; removed at the end."""
         model = tuned.fresh()
         length = self.settings.max_length
         if run.method is FlareMethod.ZERO_SHOT:
@@ -200,9 +200,9 @@ class FlareSetup(Session):
                 case FlareMethod.FLARE | FlareMethod.FLARE_SHUFFLED:
                     yield FusionMethod(model, adapters, length, self._captured)
                 case FlareMethod.FLARE_MT:
-                    yield self._translator_reading(model, adapters, run)
+                    yield self._translator_method(model, adapters, run)
 
-    def _translator_reading(
+    def _translator_method(
         self, model: TaskModel, adapters: FlareAdapters, run: FlareRun
     ) -> TranslatorMethod:
         encoder = self.target_encoder(run.translator)
@@ -211,16 +211,16 @@ class FlareSetup(Session):
         return TranslatorMethod(model, adapters, self.settings.max_length, projection, encoder)
 
     def translator_of(self, run: FlareRun) -> str:
-        """The translation model that a run reads with and as which language; empty for other methods.
+        """A run's translation model, and the language it reads texts as; empty for other methods.
 
-        Raises UsageError where the recipe has none of that name.
+        Raises UsageError if the recipe has none of that name.
         """
         if run.method is not FlareMethod.FLARE_MT:
             return ""
         return f"{self._translator_folder(run.translator)} as {self.settings.translator_reads_as}"
 
     def translator_digest(self, run: FlareRun) -> str:
-        """Of the weights that the translation model of a run has now; empty for other methods."""
+        """The digest of the current weights of a run's translation model; empty for other methods."""
         if run.method is not FlareMethod.FLARE_MT:
             return ""
         if run.translator not in self._translator_digests:
@@ -241,7 +241,7 @@ class FlareSetup(Session):
 
     def _translator_folder(self, name: str) -> str:
         known = self.settings.translators
-        key = name.replace("-", "_")  # as recipes read their keys
+        key = name.replace("-", "_")  # as in recipe keys
         if key not in known:
             raise UsageError(
                 f"no translation model '{name}' in flare.translators.{nearest(key, known)}",
@@ -250,19 +250,19 @@ class FlareSetup(Session):
         return known[key]
 
     def _mixup_block(self, model: TaskModel) -> int:
-        """The middle block, where the recipe names none."""
+        """The recipe's block, the middle one by default."""
         return self.settings.mixup_block or (model.backbone.config.num_hidden_layers + 1) // 2
 
 
 def prepare(recipe: Recipe, on_event: OnEvent = ignore) -> FlareSetup:
-    """Choose the device for one seed of a FLARE experiment. Models and texts are loaded when they are needed.
+    """Choose the device for one seed of a FLARE experiment. Models and texts are loaded when needed.
 
-    Raises UsageError for a device or precision that is not to be had here, and for a format of the base.
+    Raises UsageError for an unavailable device or precision, and for a dtype of the base.
     """
     if recipe.run.base_dtype is not BaseDtype.FLOAT32:
         raise UsageError(
-            f"run.base_dtype {recipe.run.base_dtype} is for translation models; FLARE's task model lies in "
-            "the format of --precision",
+            f"run.base_dtype {recipe.run.base_dtype} is for translation models; FLARE's task model has "
+            "the dtype of --precision",
             "leave out run.base_dtype, and use --precision bf16 for half the memory",
         )
     accelerator = open_device(recipe, autocast=False)
@@ -271,7 +271,7 @@ def prepare(recipe: Recipe, on_event: OnEvent = ignore) -> FlareSetup:
 
 @contextmanager
 def _attached(setup: FlareSetup, model: TaskModel, settings: FlareSettings) -> Iterator[FlareAdapters]:
-    """Adapters drawn from the seed, on the model for the block; merged ones are out already."""
+    """Adapters drawn from the seed, attached to the model for the ``with`` block, unless merged in it."""
     torch.manual_seed(setup.seed)
     adapters = attach_flare(model.backbone, settings)
     if setup.recipe.run.recompute:

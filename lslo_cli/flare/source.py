@@ -1,4 +1,4 @@
-"""The source states of the current batch: what fusion adapters read, and proof that they did."""
+"""The source states of the current batch, which fusion adapters must read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lslo_cli.nn.recompute import Contexts
 
 
 class Side(Enum):
-    """The side of a text on which padding stands: right for encoders, left for decoder-only models."""
+    """The padding side: right for encoders, left for decoder-only models."""
 
     LEFT = "left"
     RIGHT = "right"
@@ -25,7 +25,7 @@ class Side(Enum):
 class SourceStates:
     """The states of the source text in every block: (rows, length, d) by the name of the block.
 
-    ``masks`` are (rows, length, 1) by the name of the stack, 1 at tokens and 0 at padding, which stands on
+    ``masks`` are (rows, length, 1) by the name of the stack, 1 at tokens and 0 at padding, which is on
     ``side``; a stack without a mask has no padding.
     """
 
@@ -51,15 +51,15 @@ class SourceStates:
         return cls(by_block, masks, parts[0].side)
 
     def rows(self, chosen: Tensor | Sequence[int]) -> SourceStates:
-        """Some rows, in the order asked for."""
+        """The ``chosen`` rows, in that order."""
         index = torch.as_tensor(chosen)
         return self._each(lambda tensor: tensor[index.to(tensor.device)])
 
     def resized(self, length: int, stack: str = "") -> SourceStates:
-        """Cut to ``length`` positions, or filled up with zeros, on the side where padding stands.
+        """Truncated or zero-padded to ``length`` positions, on the padding side.
 
-        The rule for source and target texts of unequal length: position meets position, what is too long is
-        cut, and where there is no source S is zero. ``stack`` limits it to ``encoder`` or ``decoder``.
+        Source and target texts of unequal length are fused position by position: a longer source is
+        truncated, and S is zero beyond a shorter one. ``stack`` limits it to ``encoder`` or ``decoder``.
         """
 
         def resize(tensor: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ class SourceStates:
         return self._each(resize, stack)
 
     def masked(self) -> SourceStates:
-        """Zeros at padding, which so is not fused."""
+        """Zeros at padding, which is then not fused."""
         return replace(
             self, by_block={name: x * self._mask(name).to(x.dtype) for name, x in self.by_block.items()}
         )
@@ -79,12 +79,12 @@ class SourceStates:
         return replace(self, by_block={name: torch.zeros_like(x) for name, x in self.by_block.items()})
 
     def filled(self, states: Mapping[str, Tensor]) -> SourceStates:
-        """One state (d,) by block at every token, and zeros at padding."""
+        """One state (d,) by block at every token, zeros at padding."""
         ones = {name: torch.ones_like(x) * states[name].to(x) for name, x in self.by_block.items()}
         return replace(self, by_block=ones).masked()
 
     def sums(self) -> dict[str, Tensor]:
-        """By block the sum of the states of all tokens, (d,), and as a last entry their number."""
+        """By block the sum of the states of all tokens, (d,), followed by their number: (d + 1,)."""
         sums = {}
         for name, x in self.masked().by_block.items():
             tokens = self._mask(name).expand(*x.shape[:2], 1)
@@ -92,10 +92,10 @@ class SourceStates:
         return sums
 
     def window(self, start: int, stop: int) -> SourceStates:
-        """Positions ``start`` to ``stop`` of a decoder, where those after the end have the last one's state.
+        """Positions ``start`` to ``stop`` of a decoder; positions after the end have the last one's state.
 
-        What a decoder is fused with while it writes, and so while it learns to: the prompt meets the source's
-        prompt, and every later word the source's last state. States of encoders stay whole.
+        So a decoder is fused in generation and in training: the prompt with the source's prompt, and every
+        later token with the source's last state. States of encoders are unchanged.
         """
 
         def cut(tensor: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ class SourceStates:
         return torch.ones(1, 1, 1, device=states.device) if mask is None else mask.to(states.device)
 
     def _each(self, change: Callable[[Tensor], Tensor], stack: str = "") -> SourceStates:
-        """The states and masks of a stack, or of all, changed; a tensor that several share stays shared."""
+        """``change`` applied to the states and masks of a stack, or of all; shared tensors stay shared."""
         changed: dict[int, Tensor] = {}
 
         def once(name: str, tensor: Tensor) -> Tensor:
@@ -133,18 +133,18 @@ def _stack(block: str) -> str:
 
 
 class Mode(Enum):
-    """The use that a fusion adapter makes of its source."""
+    """How fusion adapters use the source."""
 
     UNSET = "unset"
-    """Raise: a source was forgotten."""
+    """Raise an error: no source was set."""
     FUSED = "fused"
     """Fuse."""
     OFF = "off"
-    """Be the frozen map."""
+    """Compute the frozen map alone."""
 
 
 @dataclass
-class _Reading:
+class _Current:
     mode: Mode = Mode.UNSET
     states: SourceStates | None = None
     tokens: Tensor | None = None
@@ -154,8 +154,8 @@ class _Reading:
 class Source:
     """The source of the current batch. One object serves all fusion adapters of a model.
 
-    It is set around a forward pass. Outside of one, adapters raise rather than be a plain LoRA in silence,
-    and the end of the block raises where an adapter has not read what was set::
+    It is set around a forward pass. Without it adapters raise, rather than silently acting as a plain LoRA,
+    and the end of the ``with`` block raises if an adapter has not read it::
 
         with source.of(states):
             model(...)
@@ -164,19 +164,19 @@ class Source:
     def __init__(self) -> None:
         self.readers: list[str] = []
         """Names of the adapters that must read."""
-        self._reading = _Reading()
+        self._current = _Current()
 
     @contextmanager
     def of(self, states: SourceStates, tokens: Tensor | None = None) -> Iterator[None]:
-        """Set the states for the block. Raises RuntimeError at its end where an adapter did not read them.
+        """Set the states for the block. Raises RuntimeError at its end if an adapter has not read them.
 
-        ``tokens`` is the attention mask of the target texts, (rows, length), for fusion functions that must
-        not look at their padding; None means that they have none.
+        ``tokens`` is the attention mask of the target texts, (rows, length), for fusion functions that mask
+        their padding; None means no padding.
         """
-        reading = _Reading(Mode.FUSED, states, tokens)
-        with self._set(reading):
+        current = _Current(Mode.FUSED, states, tokens)
+        with self._set(current):
             yield
-        unread = [name for name in self.readers if name not in reading.read]
+        unread = [name for name in self.readers if name not in current.read]
         if unread:
             raise RuntimeError(
                 f"a source was set, but {len(unread)} of {len(self.readers)} fusion adapters did not read "
@@ -184,69 +184,69 @@ class Source:
             )
 
     def off(self) -> AbstractContextManager[None]:
-        """For the block the model is the frozen one, adapters elsewhere included."""
-        return self._set(_Reading(Mode.OFF))
+        """Turn all adapters off for the ``with`` block: the model is the frozen one."""
+        return self._set(_Current(Mode.OFF))
 
     @property
     def mode(self) -> Mode:
-        return self._reading.mode
+        return self._current.mode
 
     @property
     def tokens(self) -> Tensor | None:
-        """Where the target texts have tokens, (rows, length); None where they have no padding."""
-        return self._reading.tokens
+        """The attention mask of the target texts, (rows, length); None without padding."""
+        return self._current.tokens
 
     def read(self, name: str, block: str, target: Tensor) -> Tensor:
-        """The states for the adapter ``name`` in ``block``, of as many rows and positions as ``target``.
+        """The states for the adapter ``name`` in ``block``, with as many rows and positions as ``target``.
 
-        ``target`` is (rows, length, d). Its rows may be a multiple of the source's, in beam search, where the
-        beams of a sentence are neighbours. Raises RuntimeError where none is set or its shape differs.
+        ``target`` is (rows, length, d). Its rows may be a multiple of the source's, as in beam search, where
+        the beams of a sentence are adjacent. Raises RuntimeError if no source is set or its shape differs.
         """
-        if self._reading.states is None:
+        if self._current.states is None:
             raise RuntimeError(
                 f"fusion adapter {name} ran without a source: set one with Source.of(), which may be zeros"
             )
-        states = self._reading.states.by_block[block]
+        states = self._current.states.by_block[block]
         rows, length, _ = target.shape
         if states.shape[1] != length or rows % len(states):
             raise RuntimeError(
                 f"fusion adapter {name} has {rows} rows of {length} positions, its source {len(states)} of "
                 f"{states.shape[1]}: pad both texts to one length, or resize the source"
             )
-        self._reading.read.add(name)
+        self._current.read.add(name)
         return states if rows == len(states) else states.repeat_interleave(rows // len(states), dim=0)
 
     def recomputing(self) -> Contexts:
-        """For :func:`~lslo_cli.nn.recompute.recompute`: the second computation reads the same source."""
-        return nullcontext(), self._set(self._reading)
+        """Contexts for :func:`~lslo_cli.nn.recompute.recompute`: recomputation reads the same source."""
+        return nullcontext(), self._set(self._current)
 
     @contextmanager
     def generating(self, model: torch.nn.Module, states: SourceStates) -> Iterator[None]:
         """Set the states of the prompt while ``model.generate`` runs, step by step.
 
         The prompt is fused with its source position by position, so both have one length and are padded on
-        the left; every new token is fused with the last state of the source. With and without a cache of
-        keys and values the same is computed.
+        the left; every new token is fused with the last state of the source. The result does not depend on
+        the cache of keys and values.
         """
-        reading = _Reading(Mode.FUSED, states)
+        current = _Current(Mode.FUSED, states)
 
         def show(module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
             cache = kwargs.get("past_key_values")
             start = 0 if cache is None else int(cache.get_seq_length())
             tokens = kwargs["decoder_input_ids" if "decoder_input_ids" in kwargs else "input_ids"]
-            reading.states = states.window(start, start + tokens.shape[1])
+            current.states = states.window(start, start + tokens.shape[1])
 
         hook = model.register_forward_pre_hook(show, with_kwargs=True)
         try:
-            with self._set(reading):
+            with self._set(current):
                 yield
         finally:
             hook.remove()
 
     @contextmanager
-    def _set(self, reading: _Reading) -> Iterator[None]:
-        before, self._reading = self._reading, reading
+    def _set(self, current: _Current) -> Iterator[None]:
+        before, self._current = self._current, current
         try:
             yield
         finally:
-            self._reading = before
+            self._current = before

@@ -1,4 +1,4 @@
-"""The results of a FLARE experiment over seeds, as its tables need them."""
+"""The results of a FLARE experiment over seeds, for its tables."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ Answers = Mapping[Key, str]
 
 
 Score = Callable[[Prediction], float | None]
-"""Which score of a test is meant."""
+"""A score of a test."""
 
 SCORE: Score = attrgetter("score")
-"""That of the task."""
+"""The task's own score."""
 TOKEN_F1: Score = attrgetter("token_f1")
 """The second score of questions."""
 
 
 @dataclass(frozen=True)
 class FlareStudy:
-    """The artifacts of an experiment by seed and language; only what was evaluated is in it.
+    """The evaluated artifacts of an experiment by seed and language.
 
-    Its scores are by language, with controls, where those of the first paper's
-    :class:`~lslo_cli.report.study.Study` are by group of directions: they share spreads, not columns.
+    Scores are by language, with controls; those of the first paper's
+    :class:`~lslo_cli.report.study.Study` are by group of directions.
     """
 
     evaluations: Mapping[Key, FlareEvaluationResult]
@@ -74,19 +74,19 @@ class FlareStudy:
         return sorted(names, key=lambda name: FlareRun.parse(name).place)
 
     def run_of(self, method: str) -> str | None:
-        """The run that a bare method stands for: its default, or else the first there is."""
+        """The run of a method's name alone: its default, or else its first."""
         return next((run for run in self.runs if FlareRun.parse(run).method == method), None)
 
     @cached_property
     def noise(self) -> list[float]:
-        """The shares of words that were changed in the tests' sources, that of tables and controls first."""
+        """The shares of words changed in the tests' sources; tables and controls use the first."""
         tests = (test for result in self.evaluations.values() for test in result.predictions)
         return list(dict.fromkeys(test.noise for test in tests))
 
     def tests(
         self, run: str, source: SourceGiven = SourceGiven.MATCHED, noise: float | None = None
     ) -> dict[Key, Prediction]:
-        """One run's predictions by seed and language; ``noise`` is the first share where none is given."""
+        """One run's predictions by seed and language; ``noise`` is the first share by default."""
         noise = self.noise[0] if noise is None else noise
         return {
             key: test
@@ -96,14 +96,14 @@ class FlareStudy:
         }
 
     def averages_with_noise(self, run: str, noise: float) -> dict[int, float]:
-        """A run's mean over languages by seed, with noise in its sources; without any where it reads none."""
+        """A run's mean over languages by seed, with noise in its sources if it reads them."""
         reads = FlareRun.parse(run).method.reads_source
         tests = self.tests(run, noise=noise if reads else None)
         return self._means({key: test.score for key, test in tests.items()})
 
     @property
     def has_token_f1(self) -> bool:
-        """Whether answers have token F1 beside the task's score, as those to questions do."""
+        """Whether answers have token F1 too, as in question answering."""
         return any(
             test.token_f1 is not None for result in self.evaluations.values() for test in result.predictions
         )
@@ -130,7 +130,7 @@ class FlareStudy:
         return spread(self.averages(run, source, score).values())
 
     def _scored(self, run: str, source: SourceGiven, score: Score) -> dict[Key, float]:
-        """A run's scores by seed and language, where it has that score."""
+        """A run's scores by seed and language, if it has that score."""
         found = {key: score(test) for key, test in self.tests(run, source).items()}
         return {key: value for key, value in found.items() if value is not None}
 
@@ -148,15 +148,15 @@ class FlareStudy:
         }
 
     def scores(self, answers: Answers) -> dict[Key, float]:
-        """The scores of some answers."""
+        """The scores of ``answers``."""
         return {key: _score(self.evaluations[key], given) for key, given in answers.items()}
 
     def chances(self) -> dict[int, float]:
-        """The scores of the wrong sources' labels, by seed: all that reading a wrong source can give."""
+        """The scores of the wrong sources' labels, by seed: the most that a wrong source can tell."""
         return self._means(self.scores(self.wrong_labels()))
 
     def reliances(self, run: str) -> list[Reliance]:
-        """A run's answers to wrong sources by seed and language; empty where answers are spans."""
+        """A run's answers to wrong sources by seed and language; empty if answers are spans."""
         return [
             reliance(digits(test.answers), digits(result.gold), result.shuffled)
             for key, test in self.tests(run, SourceGiven.SHUFFLED).items()
@@ -164,9 +164,9 @@ class FlareStudy:
         ]
 
     def agreements(self, run: str, source: SourceGiven = SourceGiven.MATCHED) -> list[float]:
-        """The shares of rows in which a run says what translate-test says to the source that it was given.
+        """The shares of rows in which a run gives translate-test's answer to the source that it got.
 
-        For every seed and language; nothing where answers are spans, or the source is no English text.
+        One for every seed and language; none if answers are spans, or the source is not an English text.
         """
         if FlareRun.parse(run).method is FlareMethod.FLARE_MT:
             return []

@@ -1,4 +1,4 @@
-"""The tables of ``lslo flare report``: scores beside controls, the paper's beside ours, costs."""
+"""The tables of ``lslo flare report``: scores and controls, the paper's and ours, costs."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ RANKED = (
     FlareMethod.FLARE_MT,
     FlareMethod.FLARE,
 )
-"""The methods that are trained on the target language, which the paper ranks."""
+"""The methods trained on the target language, which the paper ranks."""
 
 
 def flare_tables(study: FlareStudy, model: ModelIdentity) -> Iterator[Table]:
-    """All of them, in the order of a report. ``model`` is the task model that was tuned."""
+    """All tables, in the order of a report. ``model`` is the tuned task model."""
     checked = checked_runs(study)
     yield score_table(study, checked)
     if study.has_token_f1:
@@ -64,9 +64,9 @@ def flare_tables(study: FlareStudy, model: ModelIdentity) -> Iterator[Table]:
 def score_table(
     study: FlareStudy, checked: Mapping[str, Checked], metric: str = "", score: Score = SCORE
 ) -> Table:
-    """Every run's score in every language, fused ones with each source, and what controls say of them.
+    """Every run's score in every language, fused ones with each source and the verdict of their controls.
 
-    ``score`` is which of the tests' scores, and ``metric`` its name; without it the task's own.
+    ``score`` is one of the tests' scores, and ``metric`` its name, the task's own by default.
     """
     rows = []
     for run in study.runs:
@@ -77,9 +77,9 @@ def score_table(
             if scores:
                 is_right = source is SourceGiven.MATCHED
                 cells = (scores.get(language) for language in study.languages)
-                reading = result.reading.value if result and is_right else None
+                verdict = result.verdict.value if result and is_right else None
                 average = study.average(run, source, score)
-                rows.append((run, name if fuses else "", *cells, average, reading))
+                rows.append((run, name if fuses else "", *cells, average, verdict))
     return Table(
         f"{metric or study.metric} by target language",
         (
@@ -93,14 +93,14 @@ def score_table(
         names=2,
         notes=(
             f"Mean ± sample standard deviation over seeds {', '.join(map(str, study.seeds))}. The mean over "
-            "languages is of the seeds that have all of them. The control flare-shuffled was trained with "
+            "languages is over the seeds that have all of them. The control flare-shuffled was trained with "
             "shuffled sources.",
         ),
     )
 
 
 def noise_table(study: FlareStudy) -> Table:
-    """Every run's score by the share of words that were changed in its sources, and what FLARE gains."""
+    """Every run's score by the share of words changed in its sources, and FLARE's gain."""
     averages = {run: [study.averages_with_noise(run, share) for share in study.noise] for run in study.runs}
     rows: list[tuple[Cell, ...]] = [
         (run, *(Spread.of(list(each.values())) if each else None for each in by_share))
@@ -126,7 +126,7 @@ def noise_table(study: FlareStudy) -> Table:
 
 
 def _gain(ours: Mapping[int, float], plain: Sequence[Mapping[int, float]]) -> Spread | None:
-    """What a run scores over the better of others, within every seed that both have."""
+    """A run's gain over the better of ``plain``, within every seed that both have."""
     there = [each for each in plain if each]
     if not there:
         return None
@@ -135,7 +135,7 @@ def _gain(ours: Mapping[int, float], plain: Sequence[Mapping[int, float]]) -> Sp
 
 
 def control_table(study: FlareStudy) -> Table:
-    """Every fused run beside what the source alone and the target alone give, and whose label it says."""
+    """Every fused run beside the source alone and the target alone, and whose label it answers."""
     chances = study.chances()
     chance = Spread.of(list(chances.values())) if chances else None
     alone = [study.average(str(method)) for method in (FlareMethod.TRANSLATE_TEST, FlareMethod.LORA)]
@@ -159,7 +159,7 @@ def control_table(study: FlareStudy) -> Table:
             )
         )
     return Table(
-        "Controls: what the source is worth",
+        "Controls: the value of the source",
         (
             Column("Run"),
             *(Column(f"{name.capitalize()} source", two_decimals) for name in GIVEN.values()),
@@ -176,15 +176,15 @@ def control_table(study: FlareStudy) -> Table:
         notes=(
             "Scores are means over languages ± sample standard deviation over seeds. With shuffled sources "
             "each text gets the source of another row; a model that only repeats it scores what that row's "
-            "label scores. Shares are over seeds and languages: the first two of test rows whose source had "
-            "another label. A run agrees with translate-test where it says what translate-test says to the "
-            "source that the run was given: the right one, or another row's.",
+            "label scores. Shares are over seeds and languages; the first two are over test rows with a "
+            "wrong source of another label. A run agrees with translate-test if it gives translate-test's "
+            "answer to the source that it got: the right one, or another row's.",
         ),
     )
 
 
 def headline_table(study: FlareStudy, model: ModelIdentity) -> Table:
-    """The paper's headline table with a row of ours below those of its task."""
+    """The paper's headline table, with our row below those of its task."""
     paper = flare_table()
     methods = list(paper.scores[paper.models[0]])
     rows: list[tuple[Cell, ...]] = []
@@ -198,7 +198,7 @@ def headline_table(study: FlareStudy, model: ModelIdentity) -> Table:
             size = millions(model.parameters)
             rows.append((name, SourceCell(RowSource.OURS, f"ours: {_short(model.name)}, {size}"), *ours))
     return Table(
-        "The paper's headline table, and ours, which is of another model and no comparison",
+        "The paper's headline table, and ours, of another model and not comparable",
         (Column("Task"), Column("Model"), *(Column(method, two_decimals) for method in methods)),
         tuple(rows),
         names=2,
@@ -260,9 +260,9 @@ def cost_table(study: FlareStudy) -> Table:
         ),
         tuple(rows),
         notes=(
-            "Medians over seeds and languages of each run's median update. Source states are made once for a "
-            "run and are not in it. Clocks of a machine with other work are rough: `python -m "
-            "benchmarks.flare` measures side by side.",
+            "Medians over seeds and languages of each run's median update. Source states are computed once "
+            "per run and are not included. Times on a busy machine are rough: `python -m benchmarks.flare` "
+            "measures side by side.",
         ),
     )
 

@@ -1,4 +1,4 @@
-"""A task's texts on disk: tables as they were published, and files of machine translations."""
+"""A task's texts on disk: tables as published, and files of machine translations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.flare.examples import AGAIN, Example, Question
 
 COLUMNS = ("id", "text", "pair", "label")
-"""Of a file of translated texts with labels; ``pair`` is empty where a task has one text."""
+"""The columns of a file of translated texts with labels; ``pair`` is empty if a task has one text."""
 
 TRANSLATE = "lslo flare translate"
 
@@ -26,7 +26,7 @@ def translated_file(folder: Path, src: str, tgt: str, split: str, *, questions: 
 
 
 def read_translated(path: Path, labels: Sequence[str]) -> list[Example]:
-    """Translated texts with their labels. Raises InputError where they were not made or are damaged."""
+    """Translated texts with their labels. Raises InputError if they are missing or damaged."""
     check_translated(path)
     rows = table(path, COLUMNS, delimiter=",")
     return [
@@ -36,13 +36,13 @@ def read_translated(path: Path, labels: Sequence[str]) -> list[Example]:
 
 
 def check_translated(path: Path) -> None:
-    """Raise InputError, which says how to make it, where a translation is missing."""
+    """Raise InputError if a translation is missing; the hint says how to make it."""
     if not path.exists():
         raise InputError(f"no translation at {path}", f"make it with the same recipe: {TRANSLATE}")
 
 
 def write_translated(path: Path, examples: Sequence[Example], labels: Sequence[str]) -> None:
-    """Write texts with labels, as :func:`read_translated` reads them."""
+    """Write texts with labels, in the format of :func:`read_translated`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -51,7 +51,7 @@ def write_translated(path: Path, examples: Sequence[Example], labels: Sequence[s
 
 
 def write_questions(path: Path, questions: Sequence[Question]) -> None:
-    """Write questions in SQuAD's JSON, a paragraph for each."""
+    """Write questions in SQuAD's JSON format, one paragraph each."""
     paragraphs = [
         {
             "context": each.pair,
@@ -69,7 +69,7 @@ def write_questions(path: Path, questions: Sequence[Question]) -> None:
 
 
 def table(path: Path, columns: Sequence[str], delimiter: str) -> list[dict[str, str]]:
-    """The rows of a CSV or TSV file. Raises InputError where it has none, lacks a column or is damaged."""
+    """The rows of a CSV or TSV file. Raises InputError if it has none, lacks a column or is damaged."""
     try:
         rows = list(_rows(path, columns, delimiter))
     except (OSError, UnicodeDecodeError, csv.Error) as error:

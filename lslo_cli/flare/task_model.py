@@ -1,4 +1,4 @@
-"""The interface of task models: reading texts, the loss on their answers, and answering."""
+"""The interface of task models: encoding texts, the loss on their answers, and answering."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from lslo_cli.method.flare import SourceGiven
 from lslo_cli.nn.loss import IGNORED
 
 MEAN_ROWS = 32
-"""Rows whose sources are read at a time for their mean."""
+"""Rows at a time whose source states are averaged."""
 
 
 Sources = Callable[[Sequence[int], int], SourceStates]
-"""The source states of rows of a split, in as many positions as asked for."""
+"""The source states of rows of a split, in a given number of positions."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A split as a method reads it: texts, labels, and what stands beside each text.
+    """A split prepared for a method: texts, labels, and the source of each text.
 
-    ``lengths`` are by what rows are sorted into batches, ``sources`` what is fused, ``source`` the source
-    texts themselves, and ``answers`` the right ones in words, where a model writes them.
+    Rows are sorted into batches by ``lengths``; ``sources`` are the states to fuse, ``source`` is the source
+    texts, and ``answers`` are the right ones in words, for a model that writes them.
     """
 
     texts: Texts
@@ -43,10 +43,10 @@ class Prepared:
     answers: tuple[str, ...] = ()
 
     def given(self, source: SourceGiven, rows: Sequence[int]) -> Prepared:
-        """The same texts with another source; where it is shuffled, row i has that of ``rows[i]``.
+        """The same texts with another source; if shuffled, row i has that of ``rows[i]``.
 
-        The mean is over all tokens of the split's sources, by block, and stands at every token of the row's
-        own: of the size that adapters are used to, it tells nothing but the length of the text.
+        The mean is over all tokens of the split's sources, by block, and replaces every token of the row's
+        own: at the scale of real states, it carries nothing but the length of the text.
         """
         match source:
             case SourceGiven.MATCHED:
@@ -62,12 +62,12 @@ class Prepared:
                 )
 
     def with_answers(self) -> Prepared:
-        """Without the rows whose answer was cut off, from which nothing can be learnt."""
+        """Without the rows whose answer was cut off, which cannot be trained on."""
         whole = [row for row, label in enumerate(self.labels.tolist()) if label != [IGNORED, IGNORED]]
         return self if len(whole) == len(self.lengths) else self.rows(whole)
 
     def rows(self, chosen: Sequence[int]) -> Prepared:
-        """Some rows, in the order asked for."""
+        """The ``chosen`` rows, in that order."""
         sources = self.sources
         return replace(
             self,
@@ -90,12 +90,12 @@ class Prepared:
         return replace(self, sources=sources)
 
     def _one(self, rows: Sequence[int], length: int) -> SourceStates:
-        """The first row's source in the place of each: no more is read than its shape needs."""
+        """The first row's source for every row, for its shape alone."""
         return self.states(rows[:1], length).rows([0] * len(rows))
 
     @torch.no_grad()
     def _means(self) -> dict[str, Tensor]:
-        """The mean state of a source's token by block, (d,)."""
+        """The mean state over source tokens by block, (d,)."""
         totals: dict[str, Tensor] = {}
         for rows in prediction_batches(self.lengths, MEAN_ROWS):
             for name, sums in self.states(rows, self.texts.longest).sums().items():
@@ -105,7 +105,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class FusedBatch:
-    """Rows of a split, padded to ``length``, and what is fused while a model reads them.
+    """Rows of a split, padded to ``length``, and the source states to fuse with them.
 
     ``fusion`` and ``states`` are None for a model without fusion adapters.
     """
@@ -129,13 +129,13 @@ class FusedBatch:
         return self.split.labels[list(self.rows)].to(device)
 
     def reading(self, length: int | None = None) -> AbstractContextManager[None]:
-        """Around one pass over the texts; a decoder reads on to ``length`` where answers follow them."""
+        """The context of one forward pass; ``length`` includes answers that a decoder reads after texts."""
         if self.fusion is None or self.states is None:
             return nullcontext()
         return self.fusion.of(self.states.window(0, length or self.length), self.padded["attention_mask"])
 
     def writing(self, model: nn.Module) -> AbstractContextManager[None]:
-        """Around ``model.generate`` on the texts."""
+        """The context of ``model.generate`` on the texts."""
         if self.fusion is None or self.states is None:
             return nullcontext()
         return self.fusion.generating(model, self.states)
@@ -143,7 +143,7 @@ class FusedBatch:
 
 @dataclass
 class TaskModel(ABC):
-    """``backbone`` is the stock model, with its tokenizer; ``side`` is where padding goes."""
+    """``backbone`` is the stock model, with its tokenizer; ``side`` is its padding side."""
 
     backbone: PreTrainedModel
     tokenizer: Any
@@ -156,15 +156,15 @@ class TaskModel(ABC):
 
     @abstractmethod
     def texts(self, examples: Examples, max_length: int) -> Texts:
-        """Examples as the model reads them, cut to ``max_length`` tokens."""
+        """Encoded examples, truncated to ``max_length`` tokens."""
 
     @abstractmethod
     def prepared(self, examples: Examples, max_length: int) -> Prepared:
-        """The same with their answers."""
+        """Encoded examples with their answers."""
 
     @abstractmethod
     def joined(self, pairs: Pairs, max_length: int) -> Prepared:
-        """Source and target one after the other, with the target's answers."""
+        """Source and target concatenated, with the target's answers."""
 
     @abstractmethod
     def loss(self, batch: FusedBatch) -> Tensor:
@@ -172,18 +172,18 @@ class TaskModel(ABC):
 
     @abstractmethod
     def logits(self, batch: FusedBatch) -> Tensor:
-        """(rows, classes), (rows, length, 2) or (rows, words): what the model says first."""
+        """Logits: (rows, classes), (rows, length, 2), or (rows, vocabulary) of the first token."""
 
     @abstractmethod
     def answers(self, batch: FusedBatch) -> Tensor:
-        """The answers: numbers of labels, (rows,), or (rows, 2) grades, exact match and token F1."""
+        """The answers: label numbers, (rows,), or exact match and token F1, (rows, 2)."""
 
     def modules(self) -> dict[str, nn.Module]:
-        """Modules that are trained and saved beside adapters."""
+        """Modules that are trained and saved with the adapters."""
         return {}
 
     def fresh(self) -> Self:
-        """The same model with copies of :meth:`modules`, which another run may train."""
+        """The same model with copies of :meth:`modules`, for another run to train."""
         return self
 
     def train(self, mode: bool) -> None:

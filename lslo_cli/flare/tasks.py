@@ -18,20 +18,20 @@ from lslo_cli.world.task import KINDS, TASK_ROWS, task_rows
 
 @dataclass(frozen=True)
 class Task:
-    """A task: its labels, its score, and how a split is read.
+    """A task: its labels, its score, and the functions that read its splits.
 
-    ``score(answers, labels)`` takes numbers of labels. Where answers are spans, ``answers`` are instead the
-    two grades of each, exact match and token F1.
+    ``score(answers, labels)`` takes label numbers. If answers are spans, ``answers`` are instead exact match
+    and token F1 of each.
 
-    ``prompt`` is how a decoder is asked for the answer, as the released code does; encoders have a head.
+    ``prompt`` makes a decoder's prompt, as the released code does; encoders have a head.
 
-    ``pairs(folder, language, split, translations)`` returns the texts of a language beside those of the
-    source language, for ``train``, ``dev`` or ``test``; of the source language beside themselves. In the
-    folder ``translations`` are machine translations that stand in for one of the two: for the target's texts
-    in training and development, for the source's in a test. ``read`` gives the texts of one language that are
-    translated, ``forward`` the splits that go into target languages. ``source`` is what a translator calls
-    the source language, ``rows`` how many there are to train on as published. Without ``labels`` answers are
-    spans of the context.
+    ``pairs(folder, language, split, translations)`` returns the texts of a language paired with those of the
+    source language, for ``train``, ``dev`` or ``test``; the source language is paired with itself. Machine
+    translations in the folder ``translations`` replace one of the two: the target's texts in training and
+    development, the source's in a test. ``read`` returns the texts of one language to translate, ``forward``
+    are the splits to translate into target languages. ``source`` is the translator's code of the source
+    language, ``rows`` the published number of training rows. Without ``labels`` answers are spans of the
+    context.
     """
 
     labels: tuple[str, ...]
@@ -76,13 +76,13 @@ NUSAX_FOLDERS = {
 NUSAX_LABELS = ("negative", "neutral", "positive")
 XNLI_LABELS = ("entailment", "neutral", "contradiction")
 NLI_LABEL_NAMES = {**{label: label for label in XNLI_LABELS}, "contradictory": "contradiction"}
-"""The translated training files of XNLI have a word of their own for contradiction."""
+"""The translated training files of XNLI use another word for contradiction."""
 
 
 def read_nusax(folder: Path, language: str, split: str) -> list[Example]:
     """NusaX-senti: ``javanese/train.csv`` with columns id, text, label; dev is ``valid.csv``.
 
-    Raises InputError for a language, file, column or label that is not there.
+    Raises InputError for a missing file or column, and an unknown language or label.
     """
     if language not in NUSAX_FOLDERS:
         raise InputError(
@@ -100,8 +100,8 @@ def read_nusax(folder: Path, language: str, split: str) -> list[Example]:
 def read_xnli(folder: Path, language: str, split: str) -> list[Example]:
     """XNLI 1.0: ``xnli.dev.tsv`` and ``xnli.test.tsv``; training is ``multinli.train.xx.tsv``.
 
-    Rows of the training files are aligned across languages and get their number as id. Raises InputError
-    for a file, column or label that is not there, and for a language without rows.
+    Rows of the training files are aligned across languages; their ids are their numbers. Raises InputError
+    for a missing file or column, an unknown label, and a language without rows.
     """
     if split == "train":
         path = folder / f"multinli.train.{language}.tsv"
@@ -134,9 +134,8 @@ def read_xnli(folder: Path, language: str, split: str) -> list[Example]:
 def read_tydiqa(path: Path, language: str | None = None) -> list[Question]:
     """TyDiQA-GoldP: SQuAD's JSON, whose ids begin with the language, such as ``finnish-123-0``.
 
-    ``language`` keeps one language. Of several answers the first counts; where there is none, the question
-    has an empty one. Raises InputError where the file is missing, damaged, or an answer does not stand where
-    it is said to start.
+    ``language`` selects one language. Of several answers the first counts; a question without any has an
+    empty one. Raises InputError if the file is missing or damaged, or an answer is not at its stated start.
     """
     try:
         document = parse_json(path.read_bytes())
@@ -157,12 +156,12 @@ def read_tydiqa(path: Path, language: str | None = None) -> list[Question]:
 
 
 def _first_answer(answers: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
-    """Its words and where they start."""
+    """Its text and start."""
     return (answers[0]["text"], answers[0]["answer_start"]) if answers else ("", 0)
 
 
 def read_questions(folder: Path, language: str, split: str) -> list[Question]:
-    """TyDiQA's own questions of a language: of its training set, or of its dev set as the test."""
+    """TyDiQA's own questions of a language: of its training set, or of its dev set, used as the test."""
     name = "dev" if split == "test" else "train"
     return read_tydiqa(folder / f"tydiqa-goldp-v1.1-{name}.json", _tydiqa_language(language))
 
@@ -177,13 +176,13 @@ def _tydiqa_language(code: str) -> str:
 
 
 def tydiqa_pairs(folder: Path, language: str, split: str, translations: Path | None = None) -> Pairs:
-    """English training questions beside their translations, and test questions beside theirs into English.
+    """English training questions with their translations, and test questions with theirs into English.
 
     ``tydiqa-goldp-v1.1-train.json`` and ``-dev.json`` are TyDiQA's own, ``tydiqa.translate.train.en-fi.json``
-    and ``tydiqa.translate.test.fi-en.json`` XTREME's translations. A question without an answer, or whose
-    translation was lost or has none, is left out and counted. The test is TyDiQA's dev set; there is none for
-    development, which gets the last tenth of the training set. Raises InputError for an unknown language and
-    as :func:`read_tydiqa` does.
+    and ``tydiqa.translate.test.fi-en.json`` XTREME's translations. Questions without an answer or a
+    translation with one are left out and counted. The test set is TyDiQA's dev set; the development set is
+    the last tenth of the training set. Raises InputError for an unknown language and as :func:`read_tydiqa`
+    does.
     """
     is_test = split == "test"
     own = read_questions(folder, language if is_test else SOURCE, split)
@@ -211,9 +210,9 @@ def tydiqa_pairs(folder: Path, language: str, split: str, translations: Path | N
 
 
 def read_world(folder: Path, language: str, split: str) -> list[Example]:
-    """The built-in world's task, which needs no files: which kind of action a report tells of.
+    """The built-in world's task, which needs no files: the kind of action in a report.
 
-    Its pivot plays the part of English. Raises InputError for a language that is not the world's.
+    Its pivot takes the place of English. Raises InputError for a language outside the world.
     """
     code = PIVOT if language == SOURCE else language
     if code not in WORLD:
@@ -228,7 +227,7 @@ def read_world(folder: Path, language: str, split: str) -> list[Example]:
 def _aligned(
     read: Callable[[Path, str, str], list[Example]], labels: Sequence[str], what: str
 ) -> Callable[[Path, str, str, Path | None], Pairs]:
-    """Pairs of a task whose files have the same rows in every language."""
+    """The function ``pairs`` of a task whose files have the same rows in every language."""
 
     def pairs(folder: Path, language: str, split: str, translations: Path | None = None) -> Pairs:
         def translated(src: str, tgt: str) -> list[Example]:
@@ -249,7 +248,7 @@ def _aligned(
 
 
 def task_named(name: str) -> Task:
-    """A task by its name. Raises UsageError for one that is not known."""
+    """A task by its name. Raises UsageError for an unknown one."""
     if name not in TASKS:
         raise UsageError(f"unknown task '{name}'.{nearest(name, TASKS)}", f"tasks: {', '.join(TASKS)}")
     return TASKS[name]
@@ -288,8 +287,8 @@ TASKS = {
         read_xnli,
         rows=392_702,
     ),
-    # As the released code scores them: of an encoder first and last token must both be right, of a decoder
-    # the words, case and punctuation aside. Token F1 stands beside, over the same tokens or words.
+    # Scored as in the released code: an encoder's first and last token must both be right, a decoder's words
+    # apart from case and punctuation. Token F1 is over the same tokens or words.
     "tydiqa": Task(
         (),
         "exact match",

@@ -1,4 +1,4 @@
-"""Texts as token ids, and the batches that training and prediction go through."""
+"""Texts as token ids, and the batches of training and prediction."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lslo_cli.flare.source import Side
 from lslo_cli.nn.loss import IGNORED
 
 POOL = 8
-"""Batches that are sorted by length together: enough to save padding, few enough to stay random."""
+"""Batches sorted by length together: enough to save padding, few enough to stay random."""
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Token ids of many texts, specials included; ``side`` is where their padding goes.
+    """Token ids of texts, special tokens included; ``side`` is their padding side.
 
-    ``contexts`` are first position and end of the part in which an answer lies, where one is looked for.
+    ``contexts`` are the start and end (exclusive) of the part to look for an answer in, if any.
     """
 
     ids: tuple[tuple[int, ...], ...]
@@ -38,12 +38,12 @@ class Texts:
         return [len(row) for row in self.ids]
 
     def rows(self, chosen: Sequence[int]) -> Texts:
-        """Some texts, in the order asked for."""
+        """The ``chosen`` texts, in that order."""
         contexts = tuple(self.contexts[row] for row in chosen) if self.contexts else ()
         return replace(self, ids=tuple(self.ids[row] for row in chosen), contexts=contexts)
 
     def padded(self, rows: Sequence[int], length: int | None = None) -> dict[str, Tensor]:
-        """Some rows as ``input_ids`` and ``attention_mask``, (rows, length); the longest one's by default.
+        """Rows as ``input_ids`` and ``attention_mask``, (rows, length); by default as long as the longest.
 
         With contexts there is a ``context_mask`` too.
         """
@@ -66,7 +66,7 @@ class Texts:
 def encode(
     tokenizer: Any, texts: Iterable[tuple[str, str]], max_length: int, side: Side = Side.RIGHT
 ) -> Texts:
-    """Texts, each alone (its second part empty) or as the pair the model knows, cut to ``max_length``."""
+    """Texts, or pairs as the tokenizer joins them (an empty second part is none), cut to ``max_length``."""
     ids = tuple(
         tuple(tokenizer(first, second or None, truncation=True, max_length=max_length)["input_ids"])
         for first, second in texts
@@ -77,8 +77,8 @@ def encode(
 def encode_questions(tokenizer: Any, questions: Iterable[Question], max_length: int) -> tuple[Texts, Tensor]:
     """Questions with their contexts, and the first and last token of each answer, (rows, 2).
 
-    An answer that was cut off has :data:`IGNORED` in place of positions. ``tokenizer`` must be one that says
-    from which characters a token comes.
+    An answer that was cut off has :data:`IGNORED` for positions. ``tokenizer`` must give the characters of
+    each token.
     """
     ids, contexts, spans = [], [], []
     for question in questions:
@@ -101,7 +101,7 @@ def encode_questions(tokenizer: Any, questions: Iterable[Question], max_length: 
 
 
 def training_batches(lengths: Sequence[int], size: int, seed: int, epoch: int) -> list[list[int]]:
-    """Rows in batches of neighbours in length, in an order drawn from (seed, epoch)."""
+    """Rows in batches of similar length, in an order drawn from (seed, epoch)."""
     generator = random.Random(f"{seed} {epoch}")
     rows = list(range(len(lengths)))
     generator.shuffle(rows)

@@ -1,4 +1,4 @@
-"""Training of one reading: tuning on English, then a fresh adapter for a target language."""
+"""Train one method: tuning on English, or a fresh adapter for a target language."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from lslo_cli.events import Noted, OnEvent, ignore
-from lslo_cli.flare.readings import TransferMethod
 from lslo_cli.flare.results import FlareEpoch
 from lslo_cli.flare.task_model import Prepared
 from lslo_cli.flare.texts import training_batches
+from lslo_cli.flare.transfer_methods import TransferMethod
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.training.trainer import Callback, Trainer
 from lslo_cli.training.validation import KeepBest
@@ -26,7 +26,7 @@ Score = Callable[[Sequence[Any], Sequence[Any]], float]
 
 @dataclass(frozen=True)
 class LinearDecay:
-    """AdamW with warm-up over a share of all updates and linear decay to 0, as FLARE was trained."""
+    """AdamW with warm-up over a share of all updates and linear decay to 0, as in FLARE."""
 
     epochs: int
     lr: float
@@ -37,7 +37,7 @@ class LinearDecay:
 
     @property
     def advice(self) -> str:
-        """The advice to give where training diverges."""
+        """The advice if training diverges."""
         return f"lower the learning rate, now {self.lr:g}"
 
     def optimizer(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
@@ -45,14 +45,14 @@ class LinearDecay:
         return torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=True)
 
     def factor(self, step: int, updates: int) -> float:
-        """Up to 1 over the warm-up, then down to 0 after the last update."""
+        """The factor of the learning rate: up to 1 over the warm-up, then down to 0 after the last update."""
         rise = max(1, round(self.warmup * updates))
         return min((step + 1) / rise, (updates - step) / max(1, updates - rise))
 
 
 @dataclass(frozen=True)
 class Trained:
-    """How a training went; the reading's parameters are those of ``best_epoch``."""
+    """The outcome of a training; the method's parameters are those of ``best_epoch``."""
 
     history: list[FlareEpoch]
     best_epoch: int
@@ -60,8 +60,8 @@ class Trained:
     step_seconds: float
 
 
-def fit_reading(
-    reading: TransferMethod,
+def fit_method(
+    method: TransferMethod,
     train: Prepared,
     dev: Prepared,
     score: Score,
@@ -75,17 +75,17 @@ def fit_reading(
     on_event: OnEvent = ignore,
     with_log: Callable[[Sequence[Callback]], Sequence[Callback]] = list,
 ) -> Trained:
-    """Train one reading and keep the epoch that is best on ``dev``; of equal ones, the first.
+    """Train one method, and restore the epoch with the best score on ``dev``; of equal ones, the first.
 
-    Order of the texts and dropout are drawn from ``seed``; ``with_log`` adds a log to the callbacks. Raises
-    RunError where the loss or a weight is not finite.
+    The order of texts and dropout are drawn from ``seed``; ``with_log`` adds a log to the callbacks. Raises
+    RunError if the loss or a weight is not finite.
     """
-    started, parameters = time.monotonic(), reading.parameters()
-    dev_score = DevScore(reading, dev, score, settings.batch_size, on_event)
+    started, parameters = time.monotonic(), method.parameters()
+    dev_score = DevScore(method, dev, score, settings.batch_size, on_event)
     best, times = KeepBest(dev_score, parameters), StepTimes(accelerator.device)
     optimiser = LinearDecay(epochs, lr, settings.warmup, settings.weight_decay, settings.clip_norm)
     fit = Trainer(
-        TaskObjective(reading),
+        TaskObjective(method),
         parameters,
         TaskBatches(train, settings.batch_size, seed),
         optimiser,
@@ -98,7 +98,7 @@ def fit_reading(
     try:
         records = fit.run()
     finally:
-        accelerator.free_memory()  # it would hold on to every model and optimizer that it has prepared
+        accelerator.free_memory()  # else it holds every model and optimizer it has prepared
     best.restore()
     history = [
         FlareEpoch(epoch=record.epoch, loss=record.loss, dev_score=found)
@@ -110,7 +110,7 @@ def fit_reading(
 
 @dataclass(frozen=True)
 class TaskBatch:
-    """Rows of a split. Their loss is a mean already, so what it is divided by is 1."""
+    """Rows of a split. Their loss is a mean already, so it is divided by 1."""
 
     split: Prepared
     rows: Sequence[int]
@@ -118,20 +118,20 @@ class TaskBatch:
 
     @property
     def size(self) -> int:
-        """Speed is told in tokens of the texts."""
+        """The number of tokens, for the speed."""
         return sum(self.split.lengths[row] for row in self.rows)
 
     def to(self, device: torch.device) -> TaskBatch:
-        """The same: a reading moves what it reads."""
+        """Unchanged: a method moves its inputs itself."""
         return self
 
     def pinned(self) -> TaskBatch:
-        """The same."""
+        """Unchanged."""
         return self
 
 
 class TaskBatches:
-    """A split's rows by epoch, a function of ``seed`` and epoch."""
+    """A split's batches, a function of ``seed`` and epoch."""
 
     def __init__(self, split: Prepared, size: int, seed: int):
         """``size`` is the number of rows of a batch."""
@@ -150,26 +150,26 @@ class TaskBatches:
 
 
 class TaskObjective(nn.Module):
-    """The loss of a reading on a batch, with all that it trains as submodules."""
+    """The loss of a method on a batch, with all its trained modules as submodules."""
 
-    def __init__(self, reading: TransferMethod):
+    def __init__(self, method: TransferMethod):
         super().__init__()
-        self.reading = reading
-        self.parts = nn.ModuleList([reading.model.backbone, *reading.modules().values()])
+        self.method = method
+        self.parts = nn.ModuleList([method.model.backbone, *method.modules().values()])
 
     def forward(self, batch: TaskBatch) -> Tensor:
-        return self.reading.loss(batch.split, batch.rows)
+        return self.method.loss(batch.split, batch.rows)
 
     def train(self, mode: bool = True) -> TaskObjective:
-        self.reading.model.train(mode)
+        self.method.model.train(mode)
         return self
 
 
 class DevScore(Callback):
-    """The score on the development set after each epoch. ``losses`` are the scores with their sign turned."""
+    """The score on the development set after each epoch; ``losses`` are the negated scores."""
 
-    def __init__(self, reading: TransferMethod, dev: Prepared, score: Score, size: int, on_event: OnEvent):
-        self._reading = reading
+    def __init__(self, method: TransferMethod, dev: Prepared, score: Score, size: int, on_event: OnEvent):
+        self._method = method
         self._dev = dev
         self._score = score
         self._size = size
@@ -181,7 +181,7 @@ class DevScore(Callback):
         return [-score for score in self.scores]
 
     def after_epoch(self, epoch: int) -> None:
-        answers = self._reading.predict(self._dev, self._size)
+        answers = self._method.predict(self._dev, self._size)
         self.scores.append(self._score(answers, self._dev.labels.tolist()))
         self._on_event(Noted(f"epoch {epoch}: dev {self.scores[-1]:.1f}"))
 
@@ -200,7 +200,7 @@ class StepTimes(Callback):
         self._started = time.perf_counter()
 
     def after_update(self) -> None:
-        if self._device.type == "cuda":  # which would go on counting after the CPU has stopped
+        if self._device.type == "cuda":  # kernels run after their launch returns
             torch.cuda.synchronize(self._device)
         now = time.perf_counter()
         self.seconds.append(now - self._started)

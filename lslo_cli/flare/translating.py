@@ -1,4 +1,4 @@
-"""``lslo flare translate``: a task's texts into the target languages and tests into English, as files."""
+"""``lslo flare translate``: translate a task's texts into the target languages, and tests into English."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from lslo_cli.tasks.translate import Translator, languages_asked, open_translato
 from lslo_cli.training.device import describe_device
 
 MARK = '"'
-"""Stands on both sides of an answer while its context is translated."""
+"""The mark on both sides of an answer while its context is translated."""
 
 MARKS = '"“”„‟«»'
-"""The marks that it may have become."""
+"""The marks that a translator may write for it."""
 
 Say = Callable[[Sequence[str]], list[str]]
 """Lines translated, in order."""
@@ -41,12 +41,12 @@ def translate_task(
     on_event: OnEvent = ignore,
     languages: Sequence[str] = (),
 ) -> Iterator[Written]:
-    """Translate what the recipe says is translated, all of it where it says nothing, and yield each record.
+    """Translate the splits in the recipe's ``translated``, by default all, and yield each record.
 
-    ``languages`` are the targets, the recipe's where none are named.
-    Training and development texts go from the source language into each target, tests the other way. A file
-    that is there and was made from the same text by the same translator is kept. Raises InputError for text
-    or a model that is missing, UsageError for a language that the translator does not know.
+    ``languages`` are the targets, by default the recipe's. Training and development texts are translated from
+    the source language into each target, tests the other way. A file made from the same text by the same
+    translator is not made again. Raises InputError for a missing text or model, UsageError for a language
+    that the translator does not know.
     """
     for side in sides(experiment, open_translator(experiment, run, on_event), on_event, languages):
         yield side.written()
@@ -58,7 +58,7 @@ def sides(
     on_event: OnEvent = ignore,
     languages: Sequence[str] = (),
 ) -> Iterator[TaskSplit]:
-    """What the recipe says is translated, file by file."""
+    """The splits to translate by the recipe, file by file."""
     settings = experiment.recipe.flare
     for language in languages or settings.languages:
         for split, src, tgt in _directions(settings, language):
@@ -66,9 +66,9 @@ def sides(
 
 
 def seems_translated(experiment: Experiment, language: str) -> bool:
-    """Whether the texts of a language are there, translated as the recipe says, as far as records tell.
+    """Whether the texts of a language are translated as the recipe says, judging by the records.
 
-    Texts and translator are not read: :func:`translate_task` compares those as well.
+    Only :func:`translate_task` compares texts and translator as well.
     """
     recipe = experiment.recipe
     folder, questions = Path(recipe.flare.translations), not task_named(recipe.flare.task).labels
@@ -90,12 +90,12 @@ def seems_translated(experiment: Experiment, language: str) -> bool:
 
 
 def record_of(path: Path) -> Path:
-    """Where it stands how a file of translations was made."""
+    """The path of the record of a file of translations."""
     return path.with_name(f"{path.name}.provenance.json")
 
 
 def _directions(settings: FlareSection, language: str) -> list[tuple[str, str, str]]:
-    """What of a language is translated, as split, from and into; all of it where the recipe says nothing."""
+    """The translations of a language as (split, from, into), all if the recipe names none."""
     task, wanted = task_named(settings.task), settings.translated or tuple(Translated)
     named = [(split, SOURCE, language) for split in task.forward if Translated.TRAIN in wanted]
     return [*named, ("test", language, SOURCE)] if Translated.TEST in wanted else named
@@ -120,21 +120,21 @@ class TaskSplit:
         return translated_file(folder, self.src, self.tgt, self.split, questions=not self.task.labels)
 
     def examples(self) -> Sequence[Any]:
-        """What is translated. Raises InputError where a file is missing or damaged."""
+        """The rows to translate. Raises InputError if a file is missing or damaged."""
         return self.task.read(Path(self.experiment.recipe.flare.data), self.src, self.split)
 
     def codes(self) -> dict[str, str]:
-        """What the translator takes both languages for. Raises UsageError where it does not know one."""
+        """The translator's codes of both languages. Raises UsageError if it does not know one."""
         read_as = {code: self._code(code) for code in (self.src, self.tgt)}
         languages_asked(self.translator, read_as[self.src], [read_as[self.tgt]])
         return read_as
 
     def up_to_date(self) -> Written | None:
-        """The record that is there, where file, text, translator and search are as it says."""
+        """The existing record, if file, text, translator and search match it."""
         return self._current(self.examples(), self.codes())
 
     def written(self) -> Written:
-        """The record of the file, which is made where it is not up to date, by one process at a time."""
+        """The record of the file, made if it is not up to date, by one process at a time."""
         with locked(self.path):
             return self._made()
 
@@ -146,7 +146,7 @@ class TaskSplit:
             return current
 
         def say(lines: Sequence[str]) -> list[str]:
-            if not any(lines):  # as the second texts of a task that has one
+            if not any(lines):  # the second texts of a task without any
                 return list(lines)
             found = translate(
                 self.translator, lines, src=read_as[self.src], tgt=read_as[self.tgt], on_event=self.on_event
@@ -189,14 +189,14 @@ class TaskSplit:
         return written
 
     def _code(self, language: str) -> str:
-        """The translator's code of a language, or of the nearest that it knows and the recipe names."""
+        """The translator's code of a language, or of the recipe's substitute for an unknown one."""
         if language == SOURCE:
             return self.task.source
         known = self.translator.setup.codes
         nearest = self.experiment.recipe.flare.translator_reads_as
         if language in known or model_code(language) in known or nearest not in known:
             return language
-        self.on_event(Noted(f"the translator does not know {language}: taken for {nearest}"))
+        self.on_event(Noted(f"the translator does not know {language}: translated as {nearest}"))
         return nearest
 
     def _identity(self, examples: Examples) -> DataIdentity:
@@ -239,9 +239,9 @@ def translated_examples(examples: Sequence[Example], say: Say) -> list[Example]:
 
 
 def translated_questions(questions: Sequence[Question], say: Say) -> list[Question]:
-    """The same questions in another language, without those whose answer lost a mark on the way.
+    """The same questions in another language, without those whose answer lost a mark.
 
-    The answer is put between marks in its context, and is what stands between them in the translation.
+    The answer is put between marks in its context, and is the text between them in the translation.
     """
     texts = say([_one_line(each.text) for each in questions])
     contexts = say([_one_line(marked(each)) for each in questions])
@@ -254,7 +254,7 @@ def translated_questions(questions: Sequence[Question], say: Say) -> list[Questi
 
 
 def marked(question: Question) -> str:
-    """The context with its answer between marks, and no others in it."""
+    """The context with its answer between marks, and no other marks."""
     start, end = question.label
     parts = (question.pair[:start], question.answer, question.pair[end:])
     before, answer, after = ("".join(c for c in part if c not in MARKS) for part in parts)
@@ -262,7 +262,7 @@ def marked(question: Question) -> str:
 
 
 def unmarked(context: str) -> tuple[str, str, int] | None:
-    """A context without its two marks, the answer between them, and where it starts; None without two."""
+    """A context without its two marks, the answer between them, and its start; None without two."""
     places = [position for position, character in enumerate(context) if character in MARKS]
     if len(places) != 2:
         return None

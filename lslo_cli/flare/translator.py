@@ -1,4 +1,4 @@
-"""FLARE-MT: what a frozen translation encoder makes of the target text is the source."""
+"""FLARE-MT: a frozen translation encoder's states of the target text are the source."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def read_target(
 ) -> Tensor:
     """The last states of a frozen translation encoder, (rows, length, d_mt), in eval mode.
 
-    They are the same in every epoch, so they can be kept. Where the encoder carries LSLo adapters, ``route``
-    is theirs and ``languages`` each row's source and target as its indices, (rows,) each: the source is the
-    language that is read, and the target counts only for adapters that it selects.
+    They are the same in every epoch, so they can be cached. If the encoder has LSLo adapters, ``route`` is
+    theirs and ``languages`` are each row's source and target as its indices, (rows,) each: the source is the
+    language of the text, and the target matters only to adapters that it selects.
     """
     with evaluating(encoder), route.of(*languages) if route and languages else nullcontext():
         return encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
@@ -36,9 +36,9 @@ def read_target(
 
 @dataclass(frozen=True)
 class LatentTexts:
-    """A translation encoder's states of texts, (rows, length, d_mt), and which are of tokens, (rows, length).
+    """A translation encoder's states of texts, (rows, length, d_mt), and their mask, (rows, length).
 
-    ``side`` is where padding stands.
+    ``side`` is the padding side.
     """
 
     states: Tensor
@@ -46,10 +46,10 @@ class LatentTexts:
     side: Side = Side.RIGHT
 
     def beside(self, texts: Texts) -> LatentTexts:
-        """The states as they meet the tokens of ``texts``, with padding on their side.
+        """The states aligned with the tokens of ``texts``, padded on the same side.
 
-        Position meets position from the end at which tokens stand. Where a row has more states than its text
-        has tokens, neighbours are averaged, so that none goes unread.
+        Alignment is position by position, from the end at which tokens are. If a row has more states than its
+        text has tokens, adjacent states are averaged, so that all are used.
         """
         lengths = texts.lengths()
         width = max(min(m, n) for m, n in zip(self.mask.sum(dim=1).tolist(), lengths, strict=True))
@@ -64,15 +64,15 @@ class LatentTexts:
         return LatentTexts(states, mask, texts.side)
 
     def rows(self, chosen: Sequence[int]) -> LatentTexts:
-        """Some rows, in the order asked for."""
+        """The ``chosen`` rows, in that order."""
         return LatentTexts(self.states[list(chosen)], self.mask[list(chosen)], self.side)
 
 
 class LatentTranslation(nn.Module):
-    """``s = P e + c`` for every block, with e the states of a translation encoder that read the target.
+    """``s = P e + c`` for every block, with e a translation encoder's states of the target text.
 
-    One P (d_model, d_mt) and c for all blocks, trained with the adapters: all that FLARE-MT adds to FLARE.
-    Neither it nor a test needs text in the source language. Where there is no e, s is zero.
+    FLARE-MT adds to FLARE one P (d_model, d_mt) and c for all blocks, trained with the adapters. It needs
+    no text in the source language, not even in tests. At padding of e, s is zero.
     """
 
     def __init__(self, d_mt: int, d_model: int, blocks: Sequence[str]):
@@ -81,7 +81,7 @@ class LatentTranslation(nn.Module):
         self.blocks = tuple(blocks)
 
     def forward(self, latent: LatentTexts) -> SourceStates:
-        """The states projected, the same tensor for every block."""
+        """The projected states, the same tensor for every block."""
         projected = self.projection(latent.states.to(self.projection.weight.dtype))
         projected = projected * latent.mask[..., None].to(projected.dtype)
         return SourceStates.same(projected, self.blocks, latent.mask, latent.side)

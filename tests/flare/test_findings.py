@@ -77,7 +77,7 @@ def study(kind, seeds=(1, 2, 3)):
 
 
 @pytest.mark.parametrize(
-    ("kind", "reading"),
+    ("kind", "verdict"),
     [
         ("passes through", ControlVerdict.PASSES_THROUGH),
         ("ignores", ControlVerdict.IGNORES),
@@ -86,10 +86,10 @@ def study(kind, seeds=(1, 2, 3)):
         ("is as good with the mean", ControlVerdict.IGNORES),
     ],
 )
-def test_a_fused_run_is_called_what_it_is(kind, reading):
+def test_a_fused_run_is_called_what_it_is(kind, verdict):
     found = checked_runs(study(kind))
-    assert found[FLARE].reading is reading
-    assert f"| {FLARE} | {reading.value} |" in markdown(check_table(found))
+    assert found[FLARE].verdict is verdict
+    assert f"| {FLARE} | {verdict.value} |" in markdown(check_table(found))
 
 
 def claims(kind, seeds=(1, 2, 3)):
@@ -114,7 +114,7 @@ def test_a_claim_about_the_source_cannot_show_where_the_runs_control_fails(kind,
 
 
 def test_one_seed_shows_nothing():
-    assert checked_runs(study("fuses", seeds=(1,)))[FLARE].reading is ControlVerdict.ONE_SEED
+    assert checked_runs(study("fuses", seeds=(1,)))[FLARE].verdict is ControlVerdict.ONE_SEED
     assert claims("fuses", seeds=(1,))[f"{FLARE} higher than lora"][-1] == Verdict.UNKNOWN
 
 
@@ -149,12 +149,12 @@ def test_chance_is_the_score_of_the_wrong_sources_labels():
     assert study("fuses", seeds=(1,)).chances() == {1: pytest.approx(sum(expected) / 2)}
 
 
-def test_controls_that_were_not_run_leave_the_reading_open():
+def test_controls_that_were_not_run_leave_the_verdict_open():
     some = study("fuses")
     for result in some.evaluations.values():
         result.predictions[:] = [test for test in result.predictions if test.run != "translate-test"]
     found = checked_runs(some)[FLARE]
-    assert found.reading is ControlVerdict.UNKNOWN
+    assert found.verdict is ControlVerdict.UNKNOWN
     assert found.checks["beats the source"].verdict is Verdict.NOT_RUN
 
 

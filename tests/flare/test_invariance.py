@@ -5,17 +5,17 @@ from contextlib import suppress
 import pytest
 import torch
 
-from lslo_cli.flare import readings
+from lslo_cli.flare import transfer_methods
 from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.mixup import XMixup
-from lslo_cli.flare.readings import (
+from lslo_cli.flare.source import Side
+from lslo_cli.flare.transfer_methods import (
     FusionMethod,
     InputFusionMethod,
     MixupMethod,
     TransferMethod,
     TranslatorMethod,
 )
-from lslo_cli.flare.source import Side
 from lslo_cli.flare.translator import LatentTexts, LatentTranslation
 from lslo_cli.method.flare import SourceGiven
 
@@ -28,16 +28,16 @@ LATENT = (3, 7, 4, 9)
 """Tokens of each row as the translation encoder sees it: fewer than the task model's, or more."""
 
 
-def by_row(reading, split, rows=EVERY):
+def by_row(method, split, rows=EVERY):
     """Each row's logits in a batch of its own."""
-    return torch.cat([reading.logits(split, [row]) for row in rows])
+    return torch.cat([method.logits(split, [row]) for row in rows])
 
 
 @torch.no_grad()
-def assert_rows_stand_alone(reading, split):
-    alone = by_row(reading, split)
+def assert_rows_stand_alone(method, split):
+    alone = by_row(method, split)
     for rows in BATCHES:
-        torch.testing.assert_close(reading.logits(split, rows), alone[rows], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(method.logits(split, rows), alone[rows], rtol=1e-4, atol=1e-5)
     return alone
 
 
@@ -49,13 +49,13 @@ def test_flare_answers_alike_in_every_batch_with_states_kept_or_read_again(
     for phi in family.functions():
         settings = FlareSettings(phi=phi, source_layer_offset=offset, mask_padding=mask_padding)
         model = family.model()
-        reading = FusionMethod(model, trained(attach_flare(model.backbone, settings)), LENGTH)
+        method = FusionMethod(model, trained(attach_flare(model.backbone, settings)), LENGTH)
         with monkeypatch.context() as patch:
-            kept = reading.prepare(PAIRS)
-            patch.setattr(readings, "KEPT_BYTES", 0)
-            read = reading.prepare(PAIRS)
-        alone = assert_rows_stand_alone(reading, kept)
-        torch.testing.assert_close(assert_rows_stand_alone(reading, read), alone, rtol=1e-4, atol=1e-5)
+            kept = method.prepare(PAIRS)
+            patch.setattr(transfer_methods, "CACHED_BYTES", 0)
+            read = method.prepare(PAIRS)
+        alone = assert_rows_stand_alone(method, kept)
+        torch.testing.assert_close(assert_rows_stand_alone(method, read), alone, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("source", list(SourceGiven))
@@ -63,10 +63,10 @@ def test_flare_answers_alike_in_every_batch_with_states_kept_or_read_again(
 def test_every_control_is_given_alike_in_every_batch(family, source):
     for phi in family.functions():
         model = family.model()
-        reading = FusionMethod(model, trained(attach_flare(model.backbone, FlareSettings(phi=phi))), LENGTH)
-        split = reading.prepare(PAIRS)
-        alone = assert_rows_stand_alone(reading, split.given(source, [1, 2, 3, 0]))
-        assert torch.allclose(alone, by_row(reading, split)) == (source is SourceGiven.MATCHED)
+        method = FusionMethod(model, trained(attach_flare(model.backbone, FlareSettings(phi=phi))), LENGTH)
+        split = method.prepare(PAIRS)
+        alone = assert_rows_stand_alone(method, split.given(source, [1, 2, 3, 0]))
+        assert torch.allclose(alone, by_row(method, split)) == (source is SourceGiven.MATCHED)
 
 
 @torch.no_grad()
@@ -74,13 +74,13 @@ def test_without_a_source_the_function_is_that_of_a_source_of_zeros(family):
     for phi in family.functions():
         model = family.model()
         adapters = trained(attach_flare(model.backbone, FlareSettings(phi=phi)))
-        reading = FusionMethod(model, adapters, LENGTH)
-        split = reading.prepare(PAIRS).given(SourceGiven.ZERO, [])
+        method = FusionMethod(model, adapters, LENGTH)
+        split = method.prepare(PAIRS).given(SourceGiven.ZERO, [])
         entering = []
         first = adapters.by_name[adapters.source.readers[0]]
         first.register_forward_pre_hook(lambda _, args, seen=entering: seen.append(args[0]))
-        reading.logits(split, [0, 1])
-        with suppress(RuntimeError), adapters.source.of(reading.batch(split, [0, 1]).states):
+        method.logits(split, [0, 1])
+        with suppress(RuntimeError), adapters.source.of(method.batch(split, [0, 1]).states):
             S, T = first.bottleneck(entering[0])
         assert not S.any() and T.any()
 
@@ -91,7 +91,7 @@ def latents(seed=2):
     return LatentTexts(states, mask)
 
 
-def latent_reading(family, phi, given):
+def latent_method(family, phi, given):
     model = family.model()
     adapters = trained(attach_flare(model.backbone, FlareSettings(phi=phi)))
     torch.manual_seed(3)
@@ -103,16 +103,16 @@ def latent_reading(family, phi, given):
 @torch.no_grad()
 def test_flare_mt_answers_alike_in_every_batch(family):
     for phi in family.functions():
-        reading = latent_reading(family, phi, latents())
-        assert_rows_stand_alone(reading, reading.prepare(PAIRS))
+        method = latent_method(family, phi, latents())
+        assert_rows_stand_alone(method, method.prepare(PAIRS))
 
 
 def test_every_state_of_a_translation_encoder_reaches_its_own_row_and_padding_none(family):
     for phi in family.functions():
         given = latents()
         given.states.requires_grad_()
-        reading = latent_reading(family, phi, given)
-        logits = reading.logits(reading.prepare(PAIRS), EVERY)
+        method = latent_method(family, phi, given)
+        logits = method.logits(method.prepare(PAIRS), EVERY)
         for row in EVERY:
             (reach,) = torch.autograd.grad(logits[row].square().sum(), given.states, retain_graph=True)
             expected = torch.zeros_like(given.mask)
@@ -138,8 +138,8 @@ def test_states_are_turned_to_the_side_of_the_model_and_surplus_ones_averaged():
 @torch.no_grad()
 def test_lora_and_input_fusion_answer_alike_in_every_batch(family, kind):
     model = family.model()
-    reading = kind(model, trained(attach_flare(model.backbone, FlareSettings(phi=None))), LENGTH)
-    assert_rows_stand_alone(reading, reading.prepare(PAIRS))
+    method = kind(model, trained(attach_flare(model.backbone, FlareSettings(phi=None))), LENGTH)
+    assert_rows_stand_alone(method, method.prepare(PAIRS))
 
 
 @pytest.mark.parametrize("name", ["bert", "xlm-roberta"])
@@ -149,14 +149,14 @@ def test_x_mixup_answers_alike_in_every_batch(name):
     adapters = trained(attach_flare(model.backbone, FlareSettings(phi=None)))
     mixup = XMixup(model.backbone, 2)
     mixup.mixed.ratio.weight.data.fill_(5)
-    reading = MixupMethod(model, adapters, LENGTH, mixup)
-    assert_rows_stand_alone(reading, reading.prepare(PAIRS))
+    method = MixupMethod(model, adapters, LENGTH, mixup)
+    assert_rows_stand_alone(method, method.prepare(PAIRS))
 
 
 def test_a_loss_is_the_mean_of_its_rows(family):
     for phi in family.functions():
         model = family.model()
-        reading = FusionMethod(model, trained(attach_flare(model.backbone, FlareSettings(phi=phi))), LENGTH)
-        split = reading.prepare(PAIRS)
-        alone = torch.stack([reading.loss(split, [row]) for row in EVERY])
-        torch.testing.assert_close(reading.loss(split, EVERY), alone.mean(), rtol=1e-4, atol=1e-5)
+        method = FusionMethod(model, trained(attach_flare(model.backbone, FlareSettings(phi=phi))), LENGTH)
+        split = method.prepare(PAIRS)
+        alone = torch.stack([method.loss(split, [row]) for row in EVERY])
+        torch.testing.assert_close(method.loss(split, EVERY), alone.mean(), rtol=1e-4, atol=1e-5)

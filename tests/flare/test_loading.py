@@ -89,7 +89,7 @@ def more_words(folder):
         (no_config, "cannot load the task model"),
         (lacking, "lack 2 of the model's tensors"),
         (not_finite, "are not finite"),
-        (more_words, "has 8 words, its model 7"),
+        (more_words, "has 8 tokens, its model 7"),
     ],
 )
 def test_a_damaged_model_is_refused_in_one_line(folder, damage, complaint):

@@ -11,19 +11,19 @@ from lslo_cli.flare.mixup import XMixup, mixup_loss
 
 
 @pytest.fixture
-def reading(xlmr):
+def mixed(xlmr):
     """A model with X-Mixup in block 2, a source and a target."""
     model = xlmr.model()
     return model, XMixup(model, block=2), xlmr.inputs(seed=2, length=6), xlmr.inputs(length=7)
 
 
-def test_the_source_is_read_by_the_unchanged_model(xlmr, reading):
-    model, _, source, _ = reading
+def test_the_source_is_read_by_the_unchanged_model(xlmr, mixed):
+    model, _, source, _ = mixed
     torch.testing.assert_close(model(**source).last_hidden_state, xlmr.model()(**source).last_hidden_state)
 
 
-def test_the_target_is_mixed_from_that_block_on(xlmr, reading):
-    model, mixup, source, target = reading
+def test_the_target_is_mixed_from_that_block_on(xlmr, mixed):
+    model, mixup, source, target = mixed
     model(**source)
     with mixup.source_was_read(source["attention_mask"], target["attention_mask"]):
         mixed = model(**target, output_hidden_states=True).hidden_states
@@ -33,8 +33,8 @@ def test_the_target_is_mixed_from_that_block_on(xlmr, reading):
     assert torch.equal(model(**target).last_hidden_state, plain[-1])
 
 
-def test_the_mixture_is_its_equation(xlmr, reading):
-    model, mixup, source, target = reading
+def test_the_mixture_is_its_equation(xlmr, mixed):
+    model, mixup, source, target = mixed
     seen = {}
     attention = mixup.mixed.attention
     attention.register_forward_hook(
@@ -57,8 +57,8 @@ def test_the_mixture_is_its_equation(xlmr, reading):
     torch.testing.assert_close(seen["out"], (1 - ratio) * h_t + ratio * crossed)
 
 
-def test_the_entropy_of_even_attention_is_1(reading):
-    _, mixup, source, target = reading
+def test_the_entropy_of_even_attention_is_1(mixed):
+    _, mixup, source, target = mixed
     mixup.mixed.attention.self.query.weight.data.zero_()
     mixup.mixed.attention.self.query.bias.data.zero_()
     states = torch.randn(2, 6, 16)
@@ -68,8 +68,8 @@ def test_the_entropy_of_even_attention_is_1(reading):
     torch.testing.assert_close(entropy, torch.ones(2))
 
 
-def test_the_ratio_learns(reading):
-    model, mixup, source, target = reading
+def test_the_ratio_learns(mixed):
+    model, mixup, source, target = mixed
     model(**source)
     with mixup.source_was_read(source["attention_mask"], target["attention_mask"]):
         model(**target).last_hidden_state.square().sum().backward()

@@ -9,15 +9,15 @@ import torch.nn.functional as F
 from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.examples import Example, Pairs, Question
 from lslo_cli.flare.prompted_model import PromptedModel
-from lslo_cli.flare.readings import (
+from lslo_cli.flare.source import Side
+from lslo_cli.flare.tasks import TASKS
+from lslo_cli.flare.transfer_methods import (
     FusionMethod,
     InputFusionMethod,
     TransferMethod,
     TranslateTestMethod,
     TranslatorMethod,
 )
-from lslo_cli.flare.source import Side
-from lslo_cli.flare.tasks import TASKS
 from lslo_cli.flare.translator import LatentTexts, LatentTranslation
 from lslo_cli.method.flare import SourceGiven
 from lslo_cli.nn.loss import IGNORED
@@ -99,31 +99,31 @@ def test_input_fusion_puts_the_source_before_the_prompt(model):
 
 
 def test_the_loss_is_that_of_the_answers_words_given_those_before(model):
-    reading = TransferMethod(model, None, 8)
-    split = reading.prepare(PAIRS)
+    method = TransferMethod(model, None, 8)
+    split = method.prepare(PAIRS)
     losses = []
     for ids, answer in zip(split.texts.ids, split.answers, strict=True):
         written = [VOCABULARY.index(answer), 3]
         logits = model.backbone(torch.tensor([[*ids, *written]])).logits[0]
         losses.append(F.cross_entropy(logits[len(ids) - 1 : -1], torch.tensor(written)))
-    torch.testing.assert_close(reading.loss(split, [0, 1, 2]), torch.stack(losses).mean())
+    torch.testing.assert_close(method.loss(split, [0, 1, 2]), torch.stack(losses).mean())
 
 
 def test_answers_of_unequal_length_count_by_their_own_words(model):
     model = replace(model, task=TASKS["tydiqa"])
     assert model._answer_ids(["the cat", "dog"]).tolist() == [[23, 21, 3], [22, 3, IGNORED]]
-    reading = TransferMethod(model, None, 12)
-    split = reading.prepare(QUESTIONS)
-    alone = [reading.loss(split, [row]) for row in (0, 1)]
-    torch.testing.assert_close(reading.loss(split, [0, 1]), (3 * alone[0] + 2 * alone[1]) / 5)
+    method = TransferMethod(model, None, 12)
+    split = method.prepare(QUESTIONS)
+    alone = [method.loss(split, [row]) for row in (0, 1)]
+    torch.testing.assert_close(method.loss(split, [0, 1]), (3 * alone[0] + 2 * alone[1]) / 5)
 
 
 def test_a_label_is_what_the_first_line_names(model, monkeypatch):
-    reading = TransferMethod(model, None, 8)
-    split = reading.prepare(PAIRS)
+    method = TransferMethod(model, None, 8)
+    split = method.prepare(PAIRS)
     written = {0: "Positive.", 1: "neutral", 2: "something else"}
     monkeypatch.setattr(PromptedModel, "written", lambda self, batch: [written[row] for row in batch.rows])
-    assert reading.predict(split, size=2) == [2, 1, 3]
+    assert method.predict(split, size=2) == [2, 1, 3]
 
 
 def test_an_answer_is_right_case_and_punctuation_aside(model, monkeypatch):
@@ -138,9 +138,9 @@ def test_an_answer_is_right_case_and_punctuation_aside(model, monkeypatch):
 def test_what_is_written_is_greedy_search_under_the_training_view(model, fused):
     """Step by step, without cache, over the pass that the loss is computed with."""
     model = replace(model, task=TASKS["tydiqa"])
-    reading = FusionMethod(model, fusing(model), 12) if fused else TransferMethod(model, None, 12)
-    split = reading.prepare(QUESTIONS)
-    batch = reading.batch(split, [0, 1])
+    method = FusionMethod(model, fusing(model), 12) if fused else TransferMethod(model, None, 12)
+    split = method.prepare(QUESTIONS)
+    batch = method.batch(split, [0, 1])
     inputs = batch.inputs("cpu")
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
     for _ in range(4):
@@ -155,34 +155,34 @@ def test_what_is_written_is_greedy_search_under_the_training_view(model, fused):
 
 
 def test_answers_do_not_depend_on_the_batches(model):
-    reading = FusionMethod(model, fusing(model), 8)
-    split = reading.prepare(PAIRS)
-    alone = [model.written(reading.batch(split, [row]))[0] for row in range(3)]
-    assert model.written(reading.batch(split, [0, 1, 2])) == alone
+    method = FusionMethod(model, fusing(model), 8)
+    split = method.prepare(PAIRS)
+    alone = [model.written(method.batch(split, [row]))[0] for row in range(3)]
+    assert model.written(method.batch(split, [0, 1, 2])) == alone
 
 
 def test_another_source_gives_another_loss_and_none_another_again(model):
     adapters = fusing(model)
-    reading = FusionMethod(model, adapters, 8)
-    split = reading.prepare(PAIRS)
-    matched = reading.loss(split, [0, 1, 2])
-    assert not torch.allclose(matched, reading.loss(split.given(SourceGiven.SHUFFLED, [1, 2, 0]), [0, 1, 2]))
+    method = FusionMethod(model, adapters, 8)
+    split = method.prepare(PAIRS)
+    matched = method.loss(split, [0, 1, 2])
+    assert not torch.allclose(matched, method.loss(split.given(SourceGiven.SHUFFLED, [1, 2, 0]), [0, 1, 2]))
     nothing = split.given(SourceGiven.ZERO, [])
-    assert not torch.allclose(matched, reading.loss(nothing, [0, 1, 2]))
-    assert len(reading.predict(nothing, size=2)) == 3
+    assert not torch.allclose(matched, method.loss(nothing, [0, 1, 2]))
+    assert len(method.predict(nothing, size=2)) == 3
 
 
 def test_training_teaches_the_answers(model):
     adapters = attach_flare(model.backbone, FlareSettings(elsewhere=True))
-    reading = FusionMethod(model, adapters, 8)
-    split = reading.prepare(PAIRS)
-    assert reading.modules() == {}
-    optimizer = torch.optim.Adam(reading.parameters(), lr=0.05)
+    method = FusionMethod(model, adapters, 8)
+    split = method.prepare(PAIRS)
+    assert method.modules() == {}
+    optimizer = torch.optim.Adam(method.parameters(), lr=0.05)
     for _ in range(60):
         optimizer.zero_grad()
-        reading.loss(split, [0, 1, 2]).backward()
+        method.loss(split, [0, 1, 2]).backward()
         optimizer.step()
-    assert reading.predict(split, size=2) == [2, 1, 0]
+    assert method.predict(split, size=2) == [2, 1, 0]
 
 
 def test_flare_mt_fuses_while_it_writes(model):
@@ -190,8 +190,8 @@ def test_flare_mt_fuses_while_it_writes(model):
     projection = LatentTranslation(6, 16, adapters.blocks)
     states = torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(2))
     given = LatentTexts(states, torch.ones(3, 4, dtype=torch.long))
-    reading = TranslatorMethod(model, adapters, 8, projection, lambda texts: given)
-    split = reading.prepare(PAIRS)
-    reading.loss(split, [0, 1, 2]).backward()
+    method = TranslatorMethod(model, adapters, 8, projection, lambda texts: given)
+    split = method.prepare(PAIRS)
+    method.loss(split, [0, 1, 2]).backward()
     assert projection.projection.weight.grad.abs().sum() > 0
-    assert len(reading.predict(split, size=2)) == 3
+    assert len(method.predict(split, size=2)) == 3

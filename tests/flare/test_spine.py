@@ -98,11 +98,11 @@ def test_every_precision_is_computed_in_its_own_format(small, tmp_path):
         Precision.FP16: torch.float16,
     } == FROZEN
     setup = prepare(small(tmp_path, **{"run.precision": "bf16"}).recipe)
-    with setup.tuning() as reading:
-        assert {p.dtype for p in reading.model.backbone.parameters() if not p.requires_grad} == {
+    with setup.tuning() as method:
+        assert {p.dtype for p in method.model.backbone.parameters() if not p.requires_grad} == {
             torch.bfloat16
         }
-        assert {p.dtype for p in reading.parameters()} == {torch.float32}
+        assert {p.dtype for p in method.parameters()} == {torch.float32}
     with pytest.raises(UsageError, match="fp16 needs a CUDA device"):
         prepare(small(tmp_path, **{"run.precision": "fp16"}).recipe)
 
@@ -116,11 +116,11 @@ def test_in_half_precision_what_is_trained_and_its_gradients_are_float32(small, 
     )
     model = setup.new_model()
     model.backbone.to(setup.dtype)
-    with setup.reading(model, FlareRun.parse(run), "jv") as reading:
-        assert reading.model.backbone.dtype is torch.float16
-        split = reading.prepare(setup.pairs("jv", "dev"))
-        (reading.loss(split, range(6)) * 1024).backward()
-        gradients = [parameter.grad for parameter in reading.parameters() if parameter.grad is not None]
+    with setup.transfer_method(model, FlareRun.parse(run), "jv") as method:
+        assert method.model.backbone.dtype is torch.float16
+        split = method.prepare(setup.pairs("jv", "dev"))
+        (method.loss(split, range(6)) * 1024).backward()
+        gradients = [parameter.grad for parameter in method.parameters() if parameter.grad is not None]
     assert {gradient.dtype for gradient in gradients} == {torch.float32}
     assert all(torch.isfinite(gradient).all() for gradient in gradients)
     assert sum(float(gradient.abs().sum()) for gradient in gradients) > 0
@@ -131,15 +131,15 @@ def test_recomputing_activations_changes_no_gradient(small, tmp_path, run):
     def gradients(again):
         changes = {"run.recompute": again, "flare.dropout": 0.2}
         setup = prepare(small(tmp_path, **changes).recipe)
-        with setup.reading(setup.new_model(), FlareRun.parse(run), "jv") as reading:
-            for name, parameter in enumerate(reading.parameters()):
+        with setup.transfer_method(setup.new_model(), FlareRun.parse(run), "jv") as method:
+            for name, parameter in enumerate(method.parameters()):
                 torch.manual_seed(name)
                 torch.nn.init.normal_(parameter, std=0.1)
-            split = reading.prepare(setup.pairs("jv", "dev"))
-            reading.model.train(True)
+            split = method.prepare(setup.pairs("jv", "dev"))
+            method.model.train(True)
             torch.manual_seed(3)
-            reading.loss(split, range(6)).backward()
-            return [p.grad for p in reading.parameters() if p.grad is not None]
+            method.loss(split, range(6)).backward()
+            return [p.grad for p in method.parameters() if p.grad is not None]
 
     kept, recomputed = gradients(False), gradients(True)
     assert len(kept) == len(recomputed) > 0

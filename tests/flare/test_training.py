@@ -1,4 +1,4 @@
-"""Training of one reading: schedule, best epoch, divergence."""
+"""Training of one method: schedule, best epoch, divergence."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from accelerate import Accelerator
 
 from lslo_cli.errors import RunError
 from lslo_cli.events import Noted, Started
-from lslo_cli.flare.training import LinearDecay, fit_reading
+from lslo_cli.flare.training import LinearDecay, fit_method
 from lslo_cli.method.task_scores import accuracy
 from lslo_cli.recipe.flare import FlareSection
 
@@ -23,7 +23,7 @@ class Model:
 
 
 class Line:
-    """A reading of numbers: the logit of label 1 is ``w x``. What it answers on dev is told beforehand."""
+    """A method of numbers: the logit of label 1 is ``w x``. What it answers on dev is told beforehand."""
 
     def __init__(self, dev_answers):
         self.model = Model()
@@ -51,10 +51,10 @@ class Split:
     labels = torch.tensor([1, 1, 1, 1, 1, 1])
 
 
-def fit(reading, accelerator=None, **changes):
+def fit(method, accelerator=None, **changes):
     settings = {"epochs": 3, "lr": 0.1, "seed": 1, "task": "a task", **changes}
     accelerator = accelerator or Accelerator(cpu=True)
-    return fit_reading(reading, Split, Split, accuracy, FlareSection(batch_size=4), accelerator, **settings)
+    return fit_method(method, Split, Split, accuracy, FlareSection(batch_size=4), accelerator, **settings)
 
 
 def test_the_rate_rises_over_the_warm_up_and_falls_to_zero():
@@ -67,16 +67,16 @@ def test_the_rate_rises_over_the_warm_up_and_falls_to_zero():
 
 def test_the_best_epoch_on_dev_is_kept_and_of_equals_the_first():
     good, bad = [1] * 6, [0] * 6
-    reading = Line([bad, good, good])
-    trained = fit(reading)
+    method = Line([bad, good, good])
+    trained = fit(method)
     assert trained.best_epoch == 2
     assert [epoch.dev_score for epoch in trained.history] == [0, 100, 100]
-    assert reading.w.item() == reading.weights[1] != reading.weights[2]
+    assert method.w.item() == method.weights[1] != method.weights[2]
 
 
 def test_every_update_is_that_of_adamw_on_the_mean_loss_of_its_rows():
-    reading = Line([[1] * 6] * 3)
-    trained = fit(reading)
+    method = Line([[1] * 6] * 3)
+    trained = fit(method)
     w = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.AdamW([w], lr=0.1, weight_decay=0.01)
     rates = LinearDecay(3, 0.1, 0.1, 0.01, 1.0)
@@ -88,7 +88,7 @@ def test_every_update_is_that_of_adamw_on_the_mean_loss_of_its_rows():
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert reading.weights[-1] == pytest.approx(w.item(), rel=1e-6)
+    assert method.weights[-1] == pytest.approx(w.item(), rel=1e-6)
     assert [epoch.loss for epoch in trained.history] == pytest.approx(
         [(a + b) / 2 for a, b in zip(losses[::2], losses[1::2], strict=True)]
     )
@@ -110,8 +110,8 @@ def test_events_tell_how_far_it_is():
 
 
 def test_a_loss_that_is_not_finite_ends_the_run():
-    reading = Line([[1] * 6] * 3)
-    reading.w.data.fill_(float("nan"))
+    method = Line([[1] * 6] * 3)
+    method.w.data.fill_(float("nan"))
     with pytest.raises(RunError, match="a task diverged: the loss is nan in epoch 1") as caught:
-        fit(reading)
+        fit(method)
     assert "fit." not in caught.value.hint

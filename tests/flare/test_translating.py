@@ -104,7 +104,7 @@ def test_a_language_that_the_translator_does_not_know_is_taken_for_the_nearest(e
     task = experiment(**{"flare.translated": ("test",)})
     with pytest.raises(UsageError, match="'en' is not among the languages"):
         list(translate_task(task, on_event=notes.append))
-    assert "does not know jv: taken for qso" in " ".join(e.text for e in notes if isinstance(e, Noted))
+    assert "does not know jv: translated as qso" in " ".join(e.text for e in notes if isinstance(e, Noted))
 
 
 QUESTION = Question("finnish-1-0", "Who?", 'She said "no", Aino did.', "Aino", 15)

@@ -9,8 +9,8 @@ from lslo_cli.flare import commands
 from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.loading import load_task_model
-from lslo_cli.flare.readings import FusionMethod
 from lslo_cli.flare.tasks import TASKS
+from lslo_cli.flare.transfer_methods import FusionMethod
 from lslo_cli.flare.translating import translate_task
 from lslo_cli.recipe import resolve
 from lslo_cli.tasks.experiment import Experiment
@@ -46,11 +46,11 @@ def test_the_encoder_of_a_translation_model_is_a_task_model_like_any():
     model.train(False)
     adapters = trained(attach_flare(model.backbone, FlareSettings()))
     assert adapters.blocks == ("encoder.1", "encoder.2", "encoder.3")
-    reading = FusionMethod(model, adapters, 24)
-    split = reading.prepare(TASKS["world"].pairs(None, "qhe", "dev"))
+    method = FusionMethod(model, adapters, 24)
+    split = method.prepare(TASKS["world"].pairs(None, "qhe", "dev"))
     assert max(split.lengths) <= 24 and {row[-1] for row in split.texts.ids} == {2}
-    alone = torch.cat([reading.logits(split, [row]) for row in (0, 1, 2)])
-    torch.testing.assert_close(reading.logits(split, [2, 1, 0]), alone[[2, 1, 0]], rtol=1e-4, atol=1e-4)
+    alone = torch.cat([method.logits(split, [row]) for row in (0, 1, 2)])
+    torch.testing.assert_close(method.logits(split, [2, 1, 0]), alone[[2, 1, 0]], rtol=1e-4, atol=1e-4)
 
 
 def test_a_translation_model_finds_no_spans():

@@ -183,7 +183,7 @@ def test_report_and_plot_know_an_experiment_of_flare(done, small):
     folder = done / "small-flare"
     report = lslo("report", str(folder))
     assert report.exit_code == 0, report.stderr
-    assert "# FLARE and what it is compared with" in report.stdout
+    assert "# FLARE and its baselines" in report.stdout
     assert "| flare:add-relu:1 |" in report.stdout
     refused = lslo("report", str(folder), "--table", "1")
     assert refused.exit_code == 2 and "is a FLARE experiment" in refused.stderr

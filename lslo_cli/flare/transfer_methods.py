@@ -1,4 +1,4 @@
-"""How each method reads a pair of texts: what it prepares once, and what it computes for a batch."""
+"""The transfer methods: the inputs that each prepares once, and its forward pass on a batch."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from lslo_cli.flare.texts import Texts, prediction_batches
 from lslo_cli.flare.translator import LatentTexts, LatentTranslation
 
 CAPTURE_ROWS = 32
-"""Source texts that are read at a time."""
+"""Source texts encoded at a time."""
 
-KEPT_BYTES = 2**32
-"""Source states of a split that are kept; of larger ones those of a batch are made when it is read."""
+CACHED_BYTES = 2**32
+"""The largest source states of a split that are cached; larger ones are computed batch by batch."""
 
 
 class TransferMethod:
-    """A plain reading of the target text, with whatever adapters the model has."""
+    """The model on the target text alone, with the adapters it has."""
 
     def __init__(self, model: TaskModel, adapters: FlareAdapters | None, max_length: int):
         self.model = model
@@ -39,7 +39,7 @@ class TransferMethod:
         return self.model.modules()
 
     def attached(self) -> FlareAdapters:
-        """The adapters of a method that trains. Raises RuntimeError for one that has none."""
+        """The adapters of a method that trains. Raises RuntimeError for one without adapters."""
         if self.adapters is None:
             raise RuntimeError("a method that trains nothing has no adapters")
         return self.adapters
@@ -52,7 +52,7 @@ class TransferMethod:
         return self.model.prepared(pairs.target, self.max_length)
 
     def batch(self, split: Prepared, rows: Sequence[int]) -> FusedBatch:
-        """Rows of a split, with what is fused."""
+        """Rows of a split, with the source states to fuse."""
         return FusedBatch(split, rows, max(split.lengths[row] for row in rows))
 
     def logits(self, split: Prepared, rows: Sequence[int]) -> Tensor:
@@ -66,7 +66,7 @@ class TransferMethod:
 
     @torch.no_grad()
     def predict(self, split: Prepared, size: int) -> list[Any]:
-        """The answer to every text of a split, as :meth:`TaskModel.answers` has it, in eval mode."""
+        """The answer to every text of a split, as :meth:`TaskModel.answers` gives it, in eval mode."""
         self.model.train(False)
         answers: dict[int, Any] = {}
         for rows in prediction_batches(split.lengths, size):
@@ -75,14 +75,14 @@ class TransferMethod:
 
 
 class TranslateTestMethod(TransferMethod):
-    """Translate-test: the source text stands in for the target's."""
+    """Translate-test: the source text in place of the target's."""
 
     def prepare(self, pairs: Pairs) -> Prepared:
         return self.model.prepared(pairs.source, self.max_length)
 
 
 class InputFusionMethod(TransferMethod):
-    """Input-level fusion: source and target one after the other, in twice the length."""
+    """Input-level fusion: source and target concatenated, in twice the length."""
 
     def prepare(self, pairs: Pairs) -> Prepared:
         return self.model.joined(pairs, 2 * self.max_length)
@@ -91,10 +91,10 @@ class InputFusionMethod(TransferMethod):
 class FusionMethod(TransferMethod):
     """FLARE: the frozen model reads the source, whose states are fused with the target's.
 
-    Position meets position, from the end at which the model has tokens. The states of a split are kept for
-    all epochs where they fit into ``KEPT_BYTES``, and in ``captured`` for other runs on the same model; else
-    those of a batch are read with it. Either way they depend on the row alone: those of padding are zero or,
-    where padding is not masked, those of a text padded to ``max_length``.
+    They are fused position by position, from the end at which the model has tokens. The states of a split are
+    cached for all epochs if they fit into ``CACHED_BYTES``, and in ``captured`` for other runs on the same
+    model; else they are computed batch by batch. Either way they depend on the row alone: those of padding
+    are zero or, if padding is not masked, those of a text padded to ``max_length``.
     """
 
     adapters: FlareAdapters
@@ -113,10 +113,10 @@ class FusionMethod(TransferMethod):
         plain = super().prepare(pairs)
         source = self.model.texts(pairs.source, self.max_length)
         width = self.model.width * self.model.backbone.dtype.itemsize * len(self.adapters.blocks)
-        if len(source.ids) * self.max_length * width > KEPT_BYTES:
+        if len(source.ids) * self.max_length * width > CACHED_BYTES:
             return plain.fused_with(lambda rows, length: self._capture(source, rows).resized(length))
-        kept = self._all_states(source)
-        return plain.fused_with(lambda rows, length: kept.rows(rows).resized(length))
+        cached = self._all_states(source)
+        return plain.fused_with(lambda rows, length: cached.rows(rows).resized(length))
 
     def batch(self, split: Prepared, rows: Sequence[int]) -> FusedBatch:
         batch = super().batch(split, rows)
@@ -141,9 +141,9 @@ class FusionMethod(TransferMethod):
 
 
 class TranslatorMethod(FusionMethod):
-    """FLARE-MT: ``encode_targets`` gives the translation encoder's states of target texts, once.
+    """FLARE-MT: ``encode_targets`` computes the translation encoder's states of target texts once.
 
-    ``projection`` takes them (rows, length, d_mt) to source states.
+    ``projection`` maps them, (rows, length, d_mt), to source states.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class TranslatorMethod(FusionMethod):
 
 
 class MixupMethod(TransferMethod):
-    """X-Mixup: the source is read first, then the target, mixed with it."""
+    """X-Mixup: the model reads the source first, then the target, mixed with it."""
 
     model: HeadModel
 
@@ -194,7 +194,7 @@ class MixupMethod(TransferMethod):
         return self.model.head.answers(self.logits(split, rows))
 
     def _read(self, split: Prepared, rows: Sequence[int]) -> tuple[tuple[Tensor, Tensor], ...]:
-        assert split.source is not None  # which :meth:`prepare` has seen to
+        assert split.source is not None  # set by :meth:`prepare`
         inputs, targets = split.source.padded(rows), split.texts.padded(rows)
         source = self.model.read(inputs)
         with self.mixup.source_was_read(inputs["attention_mask"], targets["attention_mask"]):

@@ -3,14 +3,15 @@
 import pytest
 import torch
 
-from lslo_cli.flare import readings
+from lslo_cli.flare import transfer_methods
 from lslo_cli.flare.attach import FlareSettings, attach_flare, detach
 from lslo_cli.flare.examples import Example, Pairs
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.heads import Classifier
 from lslo_cli.flare.mixup import XMixup
 from lslo_cli.flare.probe import activations
-from lslo_cli.flare.readings import (
+from lslo_cli.flare.source import Side
+from lslo_cli.flare.transfer_methods import (
     FusionMethod,
     InputFusionMethod,
     MixupMethod,
@@ -18,7 +19,6 @@ from lslo_cli.flare.readings import (
     TranslateTestMethod,
     TranslatorMethod,
 )
-from lslo_cli.flare.source import Side
 from lslo_cli.flare.translator import LatentTexts, LatentTranslation
 from lslo_cli.method.flare import Phi, SourceGiven
 
@@ -66,23 +66,23 @@ def test_input_fusion_reads_both_in_twice_the_length(model):
 
 
 def test_answers_do_not_depend_on_the_batches(model):
-    reading = FusionMethod(model, fusing(model), 8)
-    split = reading.prepare(PAIRS)
-    assert reading.predict(split, size=1) == reading.predict(split, size=3)
+    method = FusionMethod(model, fusing(model), 8)
+    split = method.prepare(PAIRS)
+    assert method.predict(split, size=1) == method.predict(split, size=3)
 
 
 @pytest.mark.parametrize("offset", [0, 1])
 def test_states_that_are_kept_are_those_that_would_be_made_for_a_batch(model, monkeypatch, offset):
-    reading = FusionMethod(model, fusing(model, FlareSettings(source_layer_offset=offset)), 8)
-    kept = reading.prepare(PAIRS)
-    monkeypatch.setattr(readings, "KEPT_BYTES", 0)
-    made = reading.prepare(PAIRS)
+    method = FusionMethod(model, fusing(model, FlareSettings(source_layer_offset=offset)), 8)
+    kept = method.prepare(PAIRS)
+    monkeypatch.setattr(transfer_methods, "CACHED_BYTES", 0)
+    made = method.prepare(PAIRS)
     for rows in ([0], [2, 0], [0, 1, 2]):
-        torch.testing.assert_close(reading.logits(kept, rows), reading.logits(made, rows))
+        torch.testing.assert_close(method.logits(kept, rows), method.logits(made, rows))
     shuffled = [1, 2, 0]
     torch.testing.assert_close(
-        reading.logits(kept.given(SourceGiven.SHUFFLED, shuffled), [0, 1]),
-        reading.logits(made.given(SourceGiven.SHUFFLED, shuffled), [0, 1]),
+        method.logits(kept.given(SourceGiven.SHUFFLED, shuffled), [0, 1]),
+        method.logits(made.given(SourceGiven.SHUFFLED, shuffled), [0, 1]),
     )
 
 
@@ -97,13 +97,11 @@ def test_runs_on_one_model_share_the_states_of_an_offset(model):
 
 def test_another_source_gives_other_answers_and_none_is_where_it_is_added_plain_lora(model):
     adapters = fusing(model, FlareSettings(phi=Phi.ADD))
-    reading = FusionMethod(model, adapters, 8)
-    split = reading.prepare(PAIRS)
-    matched = reading.logits(split, [0, 1, 2])
-    assert not torch.allclose(
-        matched, reading.logits(split.given(SourceGiven.SHUFFLED, [1, 2, 0]), [0, 1, 2])
-    )
-    nothing = reading.logits(split.given(SourceGiven.ZERO, []), [0, 1, 2])
+    method = FusionMethod(model, adapters, 8)
+    split = method.prepare(PAIRS)
+    matched = method.logits(split, [0, 1, 2])
+    assert not torch.allclose(matched, method.logits(split.given(SourceGiven.SHUFFLED, [1, 2, 0]), [0, 1, 2]))
+    nothing = method.logits(split.given(SourceGiven.ZERO, []), [0, 1, 2])
     detach(model.backbone, adapters)
     plain = attach_flare(model.backbone, FlareSettings(phi=None))
     plain.load_state_dict(adapters.state_dict())
@@ -120,27 +118,27 @@ def test_flare_mt_reads_no_source_text_and_trains_the_projection(model):
         states = torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(2))
         return LatentTexts(states, torch.ones(3, 4, dtype=torch.long))
 
-    reading = TranslatorMethod(model, adapters, 8, projection, encode_targets)
-    reading.loss(reading.prepare(PAIRS), [0, 1, 2]).backward()
+    method = TranslatorMethod(model, adapters, 8, projection, encode_targets)
+    method.loss(method.prepare(PAIRS), [0, 1, 2]).backward()
     assert seen == ["20", "21 22 23", "24 25"]
     assert projection.projection.weight.grad.abs().sum() > 0
-    assert set(map(id, projection.parameters())) <= set(map(id, reading.parameters()))
+    assert set(map(id, projection.parameters())) <= set(map(id, method.parameters()))
 
 
 def test_x_mixup_trains_adapters_head_and_ratio(model):
     adapters = fusing(model, FlareSettings(phi=None))
-    reading = MixupMethod(model, adapters, 8, XMixup(model.backbone, 2))
-    reading.loss(reading.prepare(PAIRS), [0, 1, 2]).backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in reading.parameters())
-    assert len(reading.parameters()) == 2 * 6 + 2 + 2
+    method = MixupMethod(model, adapters, 8, XMixup(model.backbone, 2))
+    method.loss(method.prepare(PAIRS), [0, 1, 2]).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in method.parameters())
+    assert len(method.parameters()) == 2 * 6 + 2 + 2
 
 
 def test_activations_are_means_of_relu_in_the_bottleneck(model):
-    reading = FusionMethod(model, fusing(model), 8)
-    split = reading.prepare(PAIRS)
-    found = activations(reading, split, size=3)
+    method = FusionMethod(model, fusing(model), 8)
+    split = method.prepare(PAIRS)
+    found = activations(method, split, size=3)
     assert len(found) == 6
-    adapter = reading.adapters.by_name["encoder.1.attention.self.query"]
+    adapter = method.adapters.by_name["encoder.1.attention.self.query"]
     states = split.sources([0, 1, 2], 5).by_block["encoder.1"]
     tokens = split.texts.padded([0, 1, 2])["attention_mask"].bool()
     expected = (states @ adapter.lora_A.T).relu()[tokens].mean(dim=0)
