@@ -23,6 +23,7 @@ from lslo_cli.data.unknown import Base
 from lslo_cli.data.unread import NAME_BY_CODE
 from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
+from lslo_cli.wording import counted
 
 TASK = "checking"
 PUBLISHED = Base()
@@ -138,12 +139,12 @@ def _languages_alone(split: Split, check: SplitCheck) -> Iterable[DataFinding]:
     paired = {code for pair in check.pairs if pair.rows for code in pair.languages}
     for language in split.languages:
         if language not in paired:
-            message = f"no sentence of '{language}' is beside one of another language"
+            message = f"no sentence of '{language}' has a translation in another language"
             yield _language_problem(split.name, message)
     pairs = [pair for pair in check.pairs if set(pair.languages) <= set(split.languages)]
     without = sum(not pair.rows for pair in pairs)
     if without:
-        message = f"{without:,} of {len(pairs):,} pairs of languages have no sentence in common"
+        message = f"without a sentence in common: {without:,} of {counted(len(pairs), 'pair')} of languages"
         yield DataFinding(severity=Severity.NOTE, check=Check.LANGUAGE, split=split.name, message=message)
 
 

@@ -70,7 +70,7 @@ def check_new_languages(relatives: Mapping[str, str], known: Collection[str], na
             )
         if model_code(relative) not in known:
             raise UsageError(
-                f"--like {relative}: base model '{name}' has no token for this language, as which '{code}' "
-                f"could begin.{nearest(relative, known)}",
+                f"--like {relative}: base model '{name}' has no token for this language, from which '{code}' "
+                f"could start.{nearest(relative, known)}",
                 f"choose among its {len(known)} languages: {', '.join(known)}",
             )

@@ -157,7 +157,7 @@ def load_corpus(path: Path | str, languages: Sequence[str], split: str | None = 
     for language in languages:
         if not any(section.present[language].any() for section in sections if language in section.text):
             raise InputError(
-                f"no sentence of '{language}' in {path} is beside one of the other languages requested",
+                f"no sentence of '{language}' in {path} has a translation in the other languages requested",
                 "add parallel text for it, or leave the language out",
             )
     return Corpus(sections)

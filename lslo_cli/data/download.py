@@ -17,7 +17,7 @@ from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
 PATIENCE = 60
 """Seconds of silence allowed to a server."""
 CHUNK = 1 << 18
-AGAIN = "run the same line again: it goes on where it stopped"
+AGAIN = "run the same line again: it resumes where it stopped"
 
 
 def download(url: str, partial: Path, on_event: OnEvent = ignore, *, largest: int) -> None:
@@ -28,7 +28,7 @@ def download(url: str, partial: Path, on_event: OnEvent = ignore, *, largest: in
     more than ``largest`` bytes, or if ``partial`` cannot be written.
     """
     if not url.startswith(("https://", "http://")):
-        raise UsageError(f"'{url}' is no web address", "give one that starts with https://")
+        raise UsageError(f"'{url}' is not a web address", "give one that starts with https://")
     have = partial.stat().st_size if partial.exists() else 0
     response = _open(url, have)
     if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -82,12 +82,14 @@ def _open(url: str, have: int) -> HTTPResponse | HTTPError:
             f"{url} answered {error.code} {error.reason}", "check the address, or give another with --url"
         ) from error
     except ValueError as error:
-        raise UsageError(f"'{url}' is no address: {error}", "give one such as https://host/file") from None
+        raise UsageError(
+            f"'{url}' is not an address: {error}", "give one such as https://host/file"
+        ) from None
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise InputError(
             f"cannot reach {url}: {getattr(reason, 'strerror', None) or reason}",
-            "check the network, or bring the data from elsewhere and name its folder with --data",
+            "check the network, or copy the data from elsewhere and name its folder with --data",
         ) from error
 
 

@@ -61,7 +61,7 @@ def likely_conversion(data: bytes, path: Path) -> str:
         if encoding and _fits(data, encoding):
             return in_place(f"iconv -f {encoding} -t utf-8", path)
     encoding = "cp1252" if _ONLY_CP1252.search(data.decode("utf-8", "surrogateescape")) else "latin1"
-    return f"{in_place(f'iconv -f {encoding} -t utf-8', path)} where the text is West European"
+    return f"{in_place(f'iconv -f {encoding} -t utf-8', path)} if the text is West European"
 
 
 def _fits(data: bytes, encoding: str) -> bool:

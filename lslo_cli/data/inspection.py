@@ -105,7 +105,7 @@ def inspect(found: Found, split: str) -> Inspected:
         text = reader.table(found)
         used = {name_of_each([language], found.codes)[language] for language in found.files}
         if used and (ignored := [name for name in found.codes if name not in used]):
-            reader.found(Severity.NOTE, Check.LANGUAGE, f"columns that are ignored: {', '.join(ignored)}")
+            reader.found(Severity.NOTE, Check.LANGUAGE, f"ignored columns: {', '.join(ignored)}")
     else:
         data = {language: reader.bytes_of(path) for language, path in found.files.items()}
         text = {

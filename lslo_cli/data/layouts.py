@@ -74,7 +74,7 @@ def find_sections(path: Path, languages: Sequence[str] | None, split: str | None
         raise InputError(f"{path} cannot be read: {found}", hint)
     if not path.is_dir():
         raise InputError(
-            f"there is no data folder at {path}",
+            f"no data folder at {path}",
             "name a folder such as flores101_dataset, or a .tsv, .csv or .jsonl file",
         )
     if split is not None:
@@ -82,7 +82,7 @@ def find_sections(path: Path, languages: Sequence[str] | None, split: str | None
     # Reading all of them as one corpus would train on the test text.
     splits = find_splits(path)
     if len(splits) > 1:
-        raise InputError(f"{path} has the splits {listing(splits)}", "say which one to read")
+        raise InputError(f"{path} has the splits {listing(splits)}", "choose one of them")
     return _folder(path, languages)
 
 
@@ -105,7 +105,7 @@ def _of_split(folder: Path, languages: Sequence[str] | None, split: str) -> list
     if all(found is None for _, found in sections):
         raise InputError(
             f"{folder} has no split '{split}'; it holds {listing(_entries(folder))}",
-            "name one that is there, as in --train NAME --test NAME, or divide the text with --hold-out 100",
+            "name an existing one, as in --train NAME --test NAME, or divide the text with --hold-out 100",
         )
     return [
         _inside(sub, section._replace(name=sub.name) if section.name == split else section)
@@ -259,7 +259,7 @@ def explain_unread(path: Path) -> tuple[str, str]:
     if len(languages) > 1 and not any(map(is_table, files)):
         first = _files(languages[0])[0]
         return (
-            f"each language has a folder of its own: {listing([folder.name for folder in languages], 6)}",
+            f"each language has its own folder: {listing([folder.name for folder in languages], 6)}",
             f"put the files beside each other, as in {plain(first).stem}.{languages[0].name}",
         )
     tables = [file for file in files if is_table(file)]

@@ -71,7 +71,7 @@ def fetch(
     archives = [(_address(data, archive, mirror), archive) for archive in data.archives]
     if folder.exists() and not _is_empty(folder):
         records = _already_there(folder, [url for url, _ in archives])
-        on_event(Noted(f"{folder} has it already: remove it to fetch it again"))
+        on_event(Noted(f"{folder} is complete already: remove it to fetch it again"))
         return records
     with locked(folder, hint=_ELSEWHERE):
         # Named after the address, so that parts of two files are never joined.
@@ -109,7 +109,7 @@ def _taken(partial: Path, url: str, archive: Archive, folder: Path, contents: Co
         if archive.sha256 and digest != archive.sha256:
             raise InputError(
                 f"{url} has the sha256 {digest[:12]}..., and was published with {archive.sha256[:12]}...",
-                "run the same line again: it starts anew; where this stays so, the file was changed",
+                "run the same line to download it again; if this persists, the published file has changed",
             )
         files = unpack(partial, archive.packing, folder, contents, url)
     except InputError:
@@ -150,8 +150,8 @@ def _already_there(folder: Path, urls: Sequence[str]) -> list[DownloadRecord]:
         records = [DownloadRecord(**each) for each in (found if isinstance(found, list) else [found])]
     except (OSError, ValueError, TypeError):
         raise InputError(
-            f"{folder} is there, with no record of where it came from",
-            f"use it as it is with --data {folder}, or choose another folder with --to",
+            f"{folder} exists, but has no record of its source",
+            f"use it with --data {folder}, or choose another folder with --to",
         ) from None
     if [record.url for record in records] != list(urls):
         came_from = ", ".join(record.url for record in records)

@@ -53,7 +53,9 @@ def read_bytes(path: Path) -> bytes:
         if data and (path.suffix == ".gz" or data.startswith(_GZIP)):
             data = gzip.decompress(data)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is no whole gzip file: {error}", "copy it again, or unpack it") from error
+        raise InputError(
+            f"{path} is not a complete gzip file: {error}", "copy it again, or unpack it"
+        ) from error
     except OSError as error:
         raise InputError(
             f"cannot read {path}: {error.strerror}", "check the path and its permissions"
@@ -70,7 +72,7 @@ def decode(data: bytes, path: Path) -> str:
     """
     if wide := wide_encoding(data):
         raise InputError(
-            f"{path} is not UTF-8: it looks like {wide[:6].upper()}, or is no text",
+            f"{path} is not UTF-8: it looks like {wide[:6].upper()}, or is not text",
             f"convert it, as in {in_place(f'iconv -f {wide} -t utf-8', path)}",
         )
     try:
@@ -116,6 +118,6 @@ def read_aligned(files: Mapping[str, Path]) -> Text:
         if len(lines) != len(text[first]):
             raise InputError(
                 f"{files[first]} has {len(text[first])} lines, {files[language]} has {len(lines)}",
-                "line n must be the same sentence everywhere; leave it empty where a translation is missing",
+                "line n must be the same sentence everywhere; leave it empty if a translation is missing",
             )
     return text

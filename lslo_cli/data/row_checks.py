@@ -22,7 +22,10 @@ _SAID = {
     Check.EMPTY: (Severity.NOTE, "empty: a translation is missing"),
     Check.CHARACTERS: (Severity.WARNING, "control characters, U+FFFD, or UTF-8 taken for cp1252"),
     Check.DUPLICATES: (Severity.WARNING, "repeats an earlier line"),
-    Check.LENGTHS: (Severity.WARNING, "far shorter or longer than its counterpart in '{pivot}' lets expect"),
+    Check.LENGTHS: (
+        Severity.WARNING,
+        "far shorter or longer than expected from its counterpart in '{pivot}'",
+    ),
     Check.UNTRANSLATED: (Severity.WARNING, "the same in another language"),
 }
 """The severity and the message of each check that finds lines."""

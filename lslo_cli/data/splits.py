@@ -54,7 +54,7 @@ def check_text(recipe: Recipe, testing: bool = False) -> None:
     path = Path(data.path)
     if not path.exists() and "path" not in data.model_fields_set:
         raise InputError(
-            f"there is no text at {path}, where it is looked for by default",
+            f"no text at {path}, the default",
             f"`lslo data fetch flores101 --to {path}` fetches the paper's, or give --data PATH",
         )
     split = data.train if not testing or data.test == HELD_OUT else data.test

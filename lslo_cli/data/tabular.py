@@ -90,7 +90,7 @@ def _read_delimited(path: Path, languages: Sequence[str]) -> Text:
         if len(cells) != len(header):
             raise InputError(
                 f"{path}: line {number} has {len(cells)} columns, the header has {len(header)}",
-                "leave a cell empty where a translation is missing, but keep its separator",
+                "leave a cell empty if a translation is missing, but keep its separator",
             )
         for language, column in columns.items():
             text[language].append(_sentence(cells[column], path, number, header[column]))

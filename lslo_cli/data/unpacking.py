@@ -94,7 +94,7 @@ def unpack(archive: Path, packing: Packing, folder: Path, contents: Contents, ur
             files.append(name)
     except DAMAGED as error:
         raise InputError(
-            f"{url} is no {packing}, or is damaged: {error}", "run the same line again: it starts anew"
+            f"{url} is no {packing}, or is damaged: {error}", "run the same line again to download it again"
         ) from error
     return files
 

@@ -33,6 +33,7 @@ from lslo_cli.report.document import Figure
 from lslo_cli.report.glossary import GLOSSARY
 from lslo_cli.report.study import AVERAGE, distinct
 from lslo_cli.report.summary import summarise
+from lslo_cli.wording import counted
 
 PAPERS_BEST = "2-2-8-gps0.9"
 """The paper's best run of rank 8."""
@@ -69,7 +70,7 @@ def build(
     for number in numbers:
         if number not in TABLES:
             raise UsageError(
-                f"there is no report of table {number}", f"tables: {', '.join(str(each) for each in TABLES)}"
+                f"table {number} cannot be reported", f"tables: {', '.join(str(each) for each in TABLES)}"
             )
     sections = tuple(_section(study, numbers, figures) for study in studies)
     return ReportDocument("The paper's tables and ours", sections, GLOSSARY)
@@ -87,7 +88,7 @@ def _section(study: Study, numbers: Sequence[int], figures: bool) -> DocumentSec
         from lslo_cli.report.figures import draw  # matplotlib takes a second to load
 
         drawn = tuple(draw(study))
-    title = f"{experiments}: {study.model.name}, {len(study.languages)} languages"
+    title = f"{experiments}: {study.model.name}, {counted(len(study.languages), 'language')}"
     return DocumentSection(
         title, facts(study), tuple(_tables(study, numbers)), drawn, tuple(_summary(study, numbers))
     )
@@ -98,7 +99,7 @@ def _summary(study: Study, numbers: Sequence[int]) -> Iterator[str]:
     found = Counter(finding.verdict for finding in findings(study, numbers))
     if metric_named(study.metric).higher_is_better and found:
         listed = ", ".join(f"{verdict} ({count})" for verdict, count in found.items())
-        yield f"Of the paper's {found.total()} claims: {listed}."
+        yield f"Of the paper's {counted(found.total(), 'claim')}: {listed}."
     scores = {run: study.scores(run, AVERAGE) for run in study.runs() if run != BASE_RUN}
     averages = {run: found.mean for run, found in scores.items() if found}
     if study.metric == SPBLEU and averages:

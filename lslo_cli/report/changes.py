@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from lslo_cli.wording import counted
+
 COLUMNS = ("direction", "group", "section", "row", "source", "reference", "first", "other", "first chrF++")
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem }
@@ -59,7 +61,7 @@ def changes_as_html(changes: Sequence[Change], first: str, other: str) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
-        f"<h1>{title}</h1>\n<p>{len(changes):,} sentences; scores are sentence chrF++.</p>\n"
+        f"<h1>{title}</h1>\n<p>{counted(len(changes), 'sentence')}; scores are sentence chrF++.</p>\n"
         f"{articles}\n</html>\n"
     )
 

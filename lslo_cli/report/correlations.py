@@ -71,7 +71,7 @@ def _notes(study: Study, stack: str, differences: list[str]) -> tuple[str, ...]:
     if not rows:
         return ("Not run: no prune report has correlations; make one with lslo prune-report.",)
     numbers = sorted({row.n for row in rows})
-    notes = [f"n = {', '.join(map(str, numbers))} languages with a bitext size; {made_by(study, reports)}."]
+    notes = [f"Languages with a bitext size: n = {', '.join(map(str, numbers))}; {made_by(study, reports)}."]
     if differences:
-        notes.insert(0, f"Ours are another measurement than the paper's: {'; '.join(differences)}.")
+        notes.insert(0, f"Ours were measured differently from the paper's: {'; '.join(differences)}.")
     return tuple(notes)

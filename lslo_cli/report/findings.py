@@ -19,14 +19,14 @@ MARGIN = 1.0
 """The margin in spBLEU within which scores count as alike, or one as not lower than another."""
 INTERVAL_NOTE = (
     "Difference: mean over the seeds that have both rows, paired by seed. Interval: 95 %, by Student's t "
-    "over seeds, for one choice of test sentences. A difference shows where its interval is above 0."
+    "over seeds, for one choice of test sentences. A difference shows if its interval is above 0."
 )
 LIKENESS_NOTE = (
-    f"Likeness shows where the interval lies within {MARGIN:g} spBLEU of 0, and 'not lower' where it lies "
+    f"Likeness shows if the interval lies within {MARGIN:g} spBLEU of 0, and 'not lower' if it lies "
     f"above -{MARGIN:g}."
 )
-CORRELATION_NOTE = "A correlation shows where p < 0.05 in every seed."
-ONE_SEED_NOTE = "Where only one seed has both rows there is no interval, and the difference shows nothing."
+CORRELATION_NOTE = "A correlation shows if p < 0.05 in every seed."
+ONE_SEED_NOTE = "If only one seed has both rows there is no interval, and the difference shows nothing."
 
 
 class Verdict(StrEnum):

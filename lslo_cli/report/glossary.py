@@ -5,13 +5,13 @@ from __future__ import annotations
 GLOSSARY = (
     (
         "spBLEU",
-        "BLEU over sentencepiece pieces, from 0 to 100. Scores of one signature compare.",
+        "BLEU over sentencepiece pieces, from 0 to 100. Compare only scores of the same signature.",
     ),
     ("chrF++", "F-score of n-grams of characters and words, from 0 to 100."),
     ("H, M, L, V", "Languages of high, medium, low and very low resources."),
     (
         "H2V",
-        "Mean over directions from high-resource into very-low-resource languages; so the others.",
+        "Mean over directions from high-resource into very-low-resource languages; H2H and the others likewise.",
     ),
     ("AVG", "The mean over all directions."),
     (
@@ -20,9 +20,9 @@ GLOSSARY = (
     ),
     ("gps0.9", "Gradual pruning of 0.9 of the adapters of high- and medium-resource languages."),
     ("full, lora", "Fine-tuning of all parameters, and one LoRA for all languages."),
-    ("base", "The base model as it is, before any fine-tuning."),
-    ("WL", "Weight learning: which of source and target language selects the adapter of a layer."),
-    ("#Params", "Trainable parameters; the paper's count takes every matrix as d x d."),
+    ("base", "The base model before any fine-tuning."),
+    ("WL", "Weight learning: whether the source or the target language selects the adapter of a layer."),
+    ("#Params", "Trainable parameters; the paper counts every matrix as d x d."),
     (
         "Importance score",
         "Entries of B pruned beyond the target ratio: higher is a smaller subspace.",

@@ -17,6 +17,7 @@ from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.report.table import Column, Table, millions, two_decimals
+from lslo_cli.wording import counted
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -64,7 +65,7 @@ def find_runs(results: Path) -> list[Run]:
     missing.
     """
     if not results.is_dir():
-        raise InputError(f"there is no folder {results}", "name one that holds experiments with --results")
+        raise InputError(f"no folder {results}", "name one that holds experiments with --results")
     folders = sorted(path for path in results.rglob("runs/*") if path.is_dir() and any(path.glob("*.json")))
     return [_read_run(results, RunFolder(path)) for path in folders]
 
@@ -144,8 +145,7 @@ def age(span: Any) -> str:
     seconds = max(0, span.total_seconds())
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= length:
-            count = int(seconds // length)
-            return f"{count} {unit}{'s' if count > 1 else ''}"
+            return counted(int(seconds // length), unit)
     return "now"
 
 
@@ -190,7 +190,9 @@ def _ranks(ranks: dict[str, int]) -> str:
 def _condition(text: str, runs: Sequence[Run]) -> tuple[str, Callable[[Any, Any], bool], str]:
     match = CONDITION.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"--where {text!r} is no condition", "write one such as 'score>40' or 'method=lslo'")
+        raise UsageError(
+            f"--where {text!r} is not a condition", "write one such as 'score>40' or 'method=lslo'"
+        )
     _check_column(match[1], runs)
     return match[1], OPERATORS[match[2]], match[3]
 
@@ -210,7 +212,9 @@ def _meets(value: Any, compare: Callable[[Any, Any], bool], wanted: str) -> bool
         try:
             return compare(value, float(wanted))
         except ValueError:
-            raise UsageError(f"'{wanted}' is no number to compare {value:g} with", "write one") from None
+            raise UsageError(
+                f"'{wanted}' is not a number to compare {value:g} with", "give a number"
+            ) from None
     return compare(str(value), wanted)
 
 

@@ -24,7 +24,7 @@ def quality_table(
     no run, or if runs were scored with different metrics or on different directions.
     """
     if not evaluations:
-        raise InputError("there is no evaluated run", "evaluate one: lslo evaluate")
+        raise InputError("no run was evaluated", "evaluate one: lslo evaluate")
     first = evaluations[0]
     for run in evaluations:
         _check_comparable(first, run, metric)
@@ -58,11 +58,11 @@ def _check_comparable(first: EvaluationResult, run: EvaluationResult, metric: st
         raise InputError(
             f"runs {first.run} and {run.run} were scored with different metrics: "
             f"{first.metric(metric).signature} and {run.metric(metric).signature}",
-            "score them alike: lslo evaluate --force",
+            "score them with the same metric: lslo evaluate --force",
         )
     if run.scores(metric).keys() != first.scores(metric).keys():
         raise InputError(
             f"runs {first.run} and {run.run} were evaluated on different directions "
             f"({len(first.directions)} and {len(run.directions)}), so their averages do not compare",
-            "evaluate all runs alike: lslo evaluate --force",
+            "evaluate all runs on the same directions: lslo evaluate --force",
         )

@@ -83,8 +83,8 @@ def read_experiment(path: Path) -> SeedResults:
     for name, own in named:
         if own != name:
             raise InputError(
-                f"{folder.run(name).path} holds a run that calls itself '{own}'",
-                "rename the folder to what the run is",
+                f"{folder.run(name).path} holds the run '{own}'",
+                "give the folder the name of the run",
             )
     for name, training in trainings.items():
         check_name(folder.run(name).path, training)
@@ -121,7 +121,7 @@ def check_comparable(study: Study) -> None:
                 raise InputError(
                     f"run {run} of seed {seed.seed} was scored with another {what} "
                     f"than run {first_run} of seed {first_seed.seed}",
-                    "score them alike: lslo evaluate --force",
+                    "score them in the same way: lslo evaluate --force",
                 )
     for run in dict.fromkeys(run for seed in study.seeds for run in seed.trainings):
         trained = study.trainings(run)
@@ -131,7 +131,7 @@ def check_comparable(study: Study) -> None:
                 raise InputError(
                     f"run {run} was trained with another {different} in seed {each.seed} than in seed "
                     f"{trained[0].seed}",
-                    "report them apart, or train one of them again",
+                    "report them separately, or train one of them again",
                 )
 
 
@@ -161,12 +161,12 @@ def _check_one_experiment(path: Path, artifacts: list[Artifact]) -> None:
         if artifact.seed != artifacts[0].seed:
             raise InputError(
                 f"{path} mixes seed {artifacts[0].seed} and seed {artifact.seed} ({kind})",
-                "keep each seed in a folder of its own: seed-1/, seed-2/",
+                "keep each seed in its own folder: seed-1/, seed-2/",
             )
         if artifact.model.digest != artifacts[0].model.digest:
             raise InputError(
                 f"{path} mixes base models: {artifacts[0].model.name} and {artifact.model.name} ({kind})",
-                "keep each base model in an experiment of its own",
+                "keep each base model in its own experiment",
             )
 
 

@@ -24,8 +24,8 @@ from lslo_cli.report.tidy import RUN
 
 SCORE_TABLES = (1, 2, 3, 4, 8)
 PARAMS_NOTE = (
-    "#Params is the true number of trainable parameters; the paper's count takes every adapter as d x d, "
-    "which is true of adapters of the first d_model feed-forward units, the authors'."
+    "#Params is the true number of trainable parameters; the paper counts every adapter as d x d, which is "
+    "true of the authors' adapters, over the first d_model feed-forward units."
 )
 
 
@@ -117,7 +117,7 @@ def _notes(printed: PrintedTable, study: Study, fits: bool, differences: list[st
     for pair in combinations(runs, 2):
         if study.trained_alike(*pair):
             one, other = (printed.row(run).label for run in pair)
-            yield f"{other} was trained as {one} was: ours are one setting."
+            yield f"{other} was trained with the same settings as {one}."
 
 
 def _schedule_notes(printed: PrintedTable, study: Study, runs: list[str]) -> Iterator[str]:

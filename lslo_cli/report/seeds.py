@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from lslo_cli.errors import InputError
 from lslo_cli.report.table import Cell, Column, Spread, Table, three_decimals
+from lslo_cli.wording import counted
 
 
 def over_seeds(tables: Sequence[Table]) -> Table:
@@ -22,14 +23,14 @@ def over_seeds(tables: Sequence[Table]) -> Table:
         if ours != theirs:
             raise InputError(
                 f"these tables cannot be combined: {' | '.join(ours)} and {' | '.join(theirs)}",
-                "combine seeds of one experiment, scored alike",
+                "combine seeds of one experiment, scored in the same way",
             )
     by_name: dict[Cell, list[tuple[Cell, ...]]] = {}
     for table in tables:
         for row in table.rows:
             by_name.setdefault(row[0], []).append(row)
     rows = tuple(tuple(_over_seeds(cells) for cells in zip(*rows, strict=True)) for rows in by_name.values())
-    seeds = f"mean ± sample standard deviation over {len(tables)} seeds"
+    seeds = f"mean ± sample standard deviation over {counted(len(tables), 'seed')}"
     return replace(first, title=f"{first.title}, {seeds}", rows=rows)
 
 

@@ -28,10 +28,10 @@ PATIENCE = 60
 GONE = "LOST"
 """The state of a job that Slurm no longer lists and that has made nothing."""
 HINTS = {
-    "TIMEOUT": "give it more time in [slurm] of the recipe; the same line again goes on from its checkpoint",
+    "TIMEOUT": "give it more time in [slurm] of the recipe; the same line again resumes from its checkpoint",
     "OUT_OF_MEMORY": "give it more memory in [slurm] of the recipe, or smaller batches with --max-tokens",
 }
-GO_ON = "read its log; the same line again goes on from its checkpoint"
+GO_ON = "read its log; the same line again resumes from its checkpoint"
 
 
 def submissions(jobs: Jobs, line: Sequence[str]) -> dict[str, Submission]:

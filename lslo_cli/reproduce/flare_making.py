@@ -31,7 +31,7 @@ def make_flare(job: FlareJob, on_event: OnEvent) -> bool:
         case FlareStage.EVALUATE:
             return not commands.evaluated(seed, job.language).up_to_date
         case FlareStage.REPORT:
-            from lslo_cli.flare.reporting import write_report  # takes seconds to load, and others need it not
+            from lslo_cli.flare.reporting import write_report  # slow to load, and only needed here
 
             write_report(experiment.folder)
     return True

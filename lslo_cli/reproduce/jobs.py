@@ -63,7 +63,8 @@ def only(jobs: Jobs, names: Collection[str]) -> Jobs:
         if not found:
             known = dict.fromkeys(job.name for job in jobs.values())
             raise UsageError(
-                f"--only {name} is no part of this.{nearest(name, known)}", f"its parts: {', '.join(known)}"
+                f"--only {name}: there is no such part.{nearest(name, known)}",
+                f"its parts: {', '.join(known)}",
             )
         for label in found:
             kept |= {label, *_all_needs(jobs, label)}

@@ -35,7 +35,7 @@ def row_settings(name: str, recipe: Recipe) -> dict[str, Any]:
         return {}
     found = NAME.fullmatch(name)
     if found is None:
-        raise UsageError(f"cannot read the run '{name}'", f"name runs as {FORMS}")
+        raise UsageError(f"cannot parse the run's name '{name}'", f"name runs as {FORMS}")
     if found["ranks"] is None:
         settings: dict[str, Any] = {"train.method": "full", "train.gps": 0.0}
         return {**settings, "fit.lr_full": float(found["lr"])} if found["lr"] else settings

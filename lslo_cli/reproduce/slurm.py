@@ -105,8 +105,8 @@ def _ask(words: Sequence[str]) -> str:
         done = subprocess.run(words, capture_output=True, text=True, errors="replace")
     except FileNotFoundError:
         raise InputError(
-            f"{words[0]} is not on PATH, so no job can be given to Slurm",
-            "type the line on a machine of the cluster, or leave out --on slurm",
+            f"{words[0]} is not on PATH, so no job can be submitted to Slurm",
+            "run the line on a machine of the cluster, or leave out --on slurm",
         ) from None
     if done.returncode:
         reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"

@@ -12,6 +12,7 @@ from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import resource_classes
 from lslo_cli.recipe import BaseSection, Recipe, ReproduceSection, recipe_names, resolve
 from lslo_cli.reproduce.rows import NAME
+from lslo_cli.wording import counted
 
 GROUPS = {"tables": ("table-",), "figures": ("figure-",), "all": ("table-", "figure-")}
 """Names of groups of targets, and the prefixes of their recipes' names."""
@@ -97,7 +98,7 @@ def _refuse_base(name: str, recipe: Recipe) -> None:
     """Raise UsageError for a recipe that trains a base model, with the command that does."""
     if recipe.base != BaseSection() and recipe.reproduce == ReproduceSection():
         raise UsageError(
-            f"the recipe '{name}' trains a base model, which is no part of what reproduce runs",
+            f"the recipe '{name}' trains a base model, which lslo reproduce does not do",
             f"run lslo base train --recipe {name}, and reproduce a recipe that uses the model",
         )
 
@@ -109,14 +110,14 @@ def _check_flares(target: Target, own: Recipe) -> None:
             (target.recipe_name, target.name) if target.is_flares else (target.name, target.recipe_name)
         )
         raise UsageError(
-            f"'{of_flare}' is an experiment of FLARE, and '{other}' is none",
+            f"'{of_flare}' is a FLARE experiment, and '{other}' is not",
             f"reproduce it by itself: lslo reproduce {of_flare}",
         )
     for key, instead in NOT_FLARES.items():
         if key in target.given:
             raise UsageError(
-                f"{key} = {target.given[key]} has no effect on '{target.name}', an experiment of FLARE",
-                f"say --set {instead}=..., and unset what sets the other, such as LSLO_DATA",
+                f"{key} = {target.given[key]} has no effect on '{target.name}', a FLARE experiment",
+                f"give --set {instead}=..., and unset what sets the other, such as LSLO_DATA",
             )
 
 
@@ -133,5 +134,7 @@ def _misfit(target: Target) -> str:
         found = NAME.fullmatch(run)
         ranks = found["ranks"].split("-") if found and found["ranks"] else classes
         if len(ranks) != len(classes):
-            return f"{run} has ranks for {len(ranks)} resource classes, where there are {', '.join(classes)}"
+            return (
+                f"{run} has ranks for {counted(len(ranks), 'class', 'classes')}, not for {', '.join(classes)}"
+            )
     return ""

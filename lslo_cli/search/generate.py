@@ -48,7 +48,7 @@ def ranked_translations(
     config = model.config
     input_ids, prompt = batch.input_ids.to(model.device), batch.prompt_ids.to(model.device)
     longest = target_limit(model, int(max_length_a * input_ids.shape[1] + max_length_b))
-    generator: Any = model  # transformers' models can generate, which their common type does not say
+    generator: Any = model  # these models can generate, which their common type does not say
     found = generator.generate(
         input_ids=input_ids,
         attention_mask=batch.attention_mask.to(model.device),

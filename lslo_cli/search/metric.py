@@ -22,7 +22,7 @@ from lslo_cli.models.tokenizer_files import segmenter_path
 FLORES101 = "flores101"
 FLORES101_PIECES = 256_000
 HOW_TO_GET_IT = (
-    "where there is a network, let sacreBLEU fetch it: "
+    "with a network connection, let sacreBLEU fetch it: "
     """`python -c "from sacrebleu.metrics import BLEU; BLEU(tokenize='flores101')"`"""
 )
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.training.batches import language_indices, on_device, padded, token_budget
+from lslo_cli.wording import counted
 
 Key = tuple[Direction, int]
 """The place of a sentence: its direction, and its row among the sentences of that direction."""
@@ -151,6 +152,6 @@ class TranslationBatches:
         if missing:
             direction, row = min(missing, key=str)
             raise ValueError(
-                f"{len(missing)} sentences were not translated, such as row {row} of {direction}"
+                f"not translated: {counted(len(missing), 'sentence')}, such as row {row} of {direction}"
             )
         return lines

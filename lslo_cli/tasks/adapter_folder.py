@@ -1,4 +1,4 @@
-"""Runs from elsewhere: a run's folder, a folder of adapters, or one on the hub, put on its base model."""
+"""Load a run from outside the experiment, by a run's folder, a folder of adapters, or a hub id."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _COPY_AGAIN = "copy or download the folder again"
 
 
 def is_elsewhere(run: str) -> bool:
-    """Whether a run is named by a path or by a hub id, not by the name it has in an experiment."""
+    """Whether a run is given as a path or a hub id, not by its name in an experiment."""
     return "/" in run or run.startswith(("~", ".")) or (Path(run) / ADAPTER_CONFIG).is_file()
 
 
 def find_folder(where: str) -> Path:
-    """The folder at a path, or that of a hub id in the hub's cache, fetched where it is not there yet.
+    """The folder at a path, or of a hub id in the hub's cache, downloaded if it is not there yet.
 
-    Raises InputError, saying where it was looked for, where there is none.
+    Raises InputError, naming the places that were searched, if there is none.
     """
     folder = Path(where).expanduser()
     if folder.is_dir():
@@ -57,7 +57,7 @@ def find_folder(where: str) -> Path:
     files, reason = hub_files(repository, [ADAPTER_CONFIG, ADAPTER_WEIGHTS], revision or None)
     if not files:
         raise InputError(
-            f"'{where}' is neither a folder (looked at {folder.absolute()}) nor could it be had from "
+            f"'{where}' is neither a folder (looked at {folder.absolute()}) nor available from "
             f"{endpoint()} (cache: {cache()}): {reason}",
             "name a folder on this machine, or check the id and the network",
         )
@@ -70,12 +70,12 @@ def open_folder(
     on_event: OnEvent = ignore,
     accelerator: Accelerator | None = None,
 ) -> tuple[Setup, Route | None]:
-    """Load the base model that a folder or hub id names, and onto it what was trained.
+    """Load the base model that a folder or hub id names, and the trained weights onto it.
 
-    Everything but the machine is as recorded there, except for what is ``given`` by recipe key, such as
-    ``model.name`` where the base model lies elsewhere by now. A model that helps another goes to its
-    ``accelerator``. Raises InputError where something is missing
-    or damaged or the base is another one, UsageError for values that do not fit.
+    The settings are those recorded there, except for those of the machine and those ``given`` by recipe key,
+    such as ``model.name`` if the base model has moved. A model that helps another one uses its
+    ``accelerator``. Raises InputError if something is missing or damaged, or if the base is another one, and
+    UsageError for invalid values.
     """
     folder = find_folder(where)
     setup = prepare(recipe_of(folder, given), on_event=on_event, accelerator=accelerator)
@@ -83,9 +83,9 @@ def open_folder(
 
 
 def recipe_of(folder: Path, given: Mapping[str, Any] | None = None) -> Recipe:
-    """What is recorded with a run or adapters, with values ``given`` by recipe key in place of its own.
+    """The recipe recorded with a run or adapters, with the values ``given`` by recipe key put in.
 
-    Raises InputError where that is missing or damaged, UsageError for values that do not fit.
+    Raises InputError if it is missing or damaged, UsageError for invalid values.
     """
     run = RunFolder(folder)
     if run.training.is_file():
@@ -94,9 +94,9 @@ def recipe_of(folder: Path, given: Mapping[str, Any] | None = None) -> Recipe:
 
 
 def load_folder(setup: Setup, folder: Path) -> Route | None:
-    """Put what lies in the folder of a run or of adapters on the freshly loaded base of ``setup``.
+    """Load the weights in the folder of a run or of adapters onto the freshly loaded base of ``setup``.
 
-    Returns the route of the adapters. Raises InputError where they are damaged or the base is another one,
+    Returns the route of the adapters. Raises InputError if they are damaged or the base is another one,
     UsageError for other languages.
     """
     run = RunFolder(folder)
@@ -120,7 +120,7 @@ def load_folder(setup: Setup, folder: Path) -> Route | None:
 
 
 def weights_digest(where: str) -> str:
-    """sha256 of the weights that :func:`open_folder` puts on their base model."""
+    """sha256 of the weights that :func:`open_folder` loads."""
     folder = find_folder(where)
     path = RunFolder(folder).training
     if path.is_file():
@@ -129,7 +129,7 @@ def weights_digest(where: str) -> str:
 
 
 def recorded_settings(config: AdapterConfig) -> dict[str, Any]:
-    """The recipe that adapters were trained with, with what their config says of base and languages."""
+    """The recipe that adapters were trained with, with base and languages from their config."""
     model = {"name": config.base_model_name_or_path, "revision": config.revision}
     langs = [code for code in config.languages if code not in config.new_languages]
     return {**config.recipe, "model": model, "langs": langs, "new_languages": config.new_languages}

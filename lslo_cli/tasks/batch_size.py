@@ -36,7 +36,7 @@ def resolve_batch_size(setup: Setup, work: Work) -> Setup:
             raise RunError(
                 f"not even a batch of {max_tokens:,} tokens fits into memory: it needs about "
                 f"{in_binary_units(needed)} besides the base model, and {in_binary_units(free)} are free",
-                "free some memory, or train less: lower ranks, a smaller base model; or try it with "
+                "free some memory, or train less: lower ranks, a smaller base model; or try "
                 f"--max-tokens {max_tokens}",
             )
         max_tokens = update // accumulate

@@ -94,7 +94,7 @@ def check_base(
         if absent := [str(pair) for pair in anchor.directions if pair not in sources]:
             raise InputError(
                 f"the test text has no pair for {', '.join(absent)}, which '{name}' needs",
-                "give --data with the whole of FLORES-101",
+                "give --data with all of FLORES-101",
             )
         hypotheses = translate_all(setup, sources, None, f"translating for {name}", on_event)
         scores = score_directions(metrics, sources, hypotheses, references)

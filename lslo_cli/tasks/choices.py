@@ -111,9 +111,13 @@ def choose_ranks(
     allocation, digest = chosen.value, chosen.upstream[0].digest
     on_event(Noted(f"rank map: {path} ({digest[:12]}), rule '{allocation.rule}'"))
     if allocation.is_flat:
-        on_event(Noted("this rank map is flat: no language has twice the share of another; equal ranks do"))
+        on_event(
+            Noted(
+                "this rank map is flat: no language has twice the share of another, so equal ranks would do"
+            )
+        )
     if without := [code for code, rank in allocation.ranks.items() if not rank]:
-        on_event(Noted(f"no adapter for {', '.join(without)}: among these the base model stays as it is"))
+        on_event(Noted(f"no adapter for {', '.join(without)}: the base model is unchanged between these"))
     return Chosen(allocation.rank_map, "estimated", chosen.upstream)
 
 

@@ -73,6 +73,7 @@ def compare(
     if not others:
         raise UsageError("a comparison takes two runs or more", "lslo compare 2-2-8-gps0.9 base")
     folders = _seed_folders(experiment.folder, seeds)
+    store.check_writable(experiment.folder.comparison(first, others[0]).parent)
     return [_compare_two(experiment, folders, first, other, resamples, on_event) for other in others]
 
 
@@ -215,7 +216,7 @@ def _references(experiment: Experiment, evaluated: Evaluated) -> tuple[Corpus, S
     metric = open_spbleu(MetricSettings(recipe.evaluate.metric_model, base))
     if metric.sha256 != result.metric_model_sha256:
         raise InputError(
-            f"{evaluated.path} was scored over another sentencepiece model than {metric.path}",
+            f"{evaluated.path} was scored with another sentencepiece model than {metric.path}",
             f"give the one it was evaluated with; its signature is {result.metric().signature}",
         )
     return corpus, metric
@@ -272,7 +273,6 @@ def _write(
     stopwatch: Stopwatch,
 ) -> Written:
     path = experiment.folder.comparison(result.run, result.other)
-    store.check_writable(path.parent)
     first = pairs[0][0].artifact
     written = document(
         result,

@@ -28,6 +28,7 @@ from lslo_cli.search.stream import TranslationBatch, TranslationBatches
 from lslo_cli.tasks.freshness import arithmetic
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.tasks.translation_log import TranslationLog
+from lslo_cli.wording import counted
 
 Translations = Mapping[Direction, Sequence[str]]
 
@@ -59,14 +60,15 @@ def translate_all(
         max_length=setup.max_length,
     )
     if batches.truncated:
-        on_event(Noted(f"cut {batches.truncated} sources at {setup.length_limit(setup.max_length)}"))
+        cut = counted(batches.truncated, "source")
+        on_event(Noted(f"cut {cut} at {setup.length_limit(setup.max_length)}"))
     device, processes = setup.accelerator.device, setup.accelerator.num_processes
     mine = range(setup.accelerator.process_index, len(batches), processes)
     finished = log.finished if log else {}
     done = [pair for n in mine if n in finished for pair in zip(batches[n].keys, finished[n], strict=True)]
     total = sum(len(batch) for batch in batches)
     if done:
-        on_event(Noted(f"{task}: {len(done)} of {total} sentences are translated already"))
+        on_event(Noted(f"{task}: {len(done)} of {counted(total, 'sentence')} already translated"))
     on_event(Started(task, total, "sentences", min(total, len(done) * processes)))
     base.model.eval()
     route = route or Route()
@@ -204,6 +206,6 @@ def open_metrics(setup: Setup, names: Sequence[str] = ()) -> dict[str, Metric]:
     """
     section, folder = setup.recipe.evaluate, setup.base.folder
     if folder is None:
-        raise ValueError("metrics may read the files of the base model, and this one was never saved")
+        raise ValueError("metrics may read the files of the base model, but this one was never saved")
     settings = MetricSettings(section.metric_model, folder, setup.on_event)
     return {name: metric_named(name).open(settings) for name in names or section.metrics}

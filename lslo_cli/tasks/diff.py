@@ -27,7 +27,8 @@ def diff(
     common = [name for name in places[0] if name in places[1]]
     if not common:
         raise InputError(
-            f"runs {first} and {other} have no direction in common", "evaluate both alike: lslo evaluate"
+            f"runs {first} and {other} have no direction in common",
+            "evaluate both with the same directions: lslo evaluate",
         )
     group_of = grouping(languages)
     chosen = [name for name in common if not only or {name, group_of(Direction.parse(name))} & {*only}]
@@ -50,7 +51,7 @@ def _aligned(run: RunFolder) -> dict[str, Path]:
     found = {path.stem: path for path in sorted(run.whole.aligned.glob("*.jsonl"))}
     if not found:
         raise InputError(
-            f"there are no translations of run {run.name} at {run.whole.aligned}",
+            f"no translations of run {run.name} at {run.whole.aligned}",
             f"translate the test text: lslo evaluate --run {run.name}",
         )
     return found
@@ -60,7 +61,7 @@ def _changes(name: str, group: str, first: Path, other: Path, run: str, than: st
     ours, theirs = _rows(first), _rows(other)
     if [_text(row) for row in ours] != [_text(row) for row in theirs]:
         raise InputError(
-            f"runs {run} and {than} were evaluated on other text in {name}",
+            f"runs {run} and {than} were evaluated on different text in {name}",
             "evaluate both again: lslo evaluate --force",
         )
     pairs = [

@@ -38,6 +38,7 @@ from lslo_cli.tasks.model_card import write_card
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.tasks.translations import write_translations
 from lslo_cli.tasks.weights import load_weights
+from lslo_cli.wording import counted
 
 SEARCH_SETTINGS = {"beam", "mode", "length_penalty", "max_length_a", "max_new_tokens"}
 BLEU_STATISTICS = {"counts", "totals", "hypothesis_length", "reference_length"}
@@ -210,7 +211,7 @@ def _scored_again(
 ) -> EvaluationResult:
     """An evaluation with scores of more metrics for the same translations."""
     new = {name: metric for name, metric in metrics.items() if name not in before.metrics}
-    setup.on_event(Noted(f"{before.run}: scoring its translations by {', '.join(new)} as well"))
+    setup.on_event(Noted(f"{before.run}: also scoring its translations by {', '.join(new)}"))
     corpus = setup.corpus(setup.recipe.data.test, setup.recipe.data.test_rows)
     sources, references = sources_and_references(corpus, list(hypotheses))
     added = _scored(setup, before.run, new, sources, hypotheses, references)
@@ -249,7 +250,7 @@ def check_held_out(setup: Setup, run: str, held_out: Collection[int | None], see
     rows = setup.recipe.data.hold_out
     if rows is not None and (set(held_out), seed) != ({rows}, setup.recipe.seed):
         raise UsageError(
-            f"run '{run}' may have been trained on the {rows} rows that --hold-out tests on",
+            f"run '{run}' may have been trained on the {counted(rows, 'row')} that --hold-out tests on",
             f"train it with --hold-out {rows} and --seed {setup.recipe.seed}, or name another text with "
             "--test",
         )

@@ -33,7 +33,7 @@ def located(
     run, trained = place.run(run_name(where, folder)), _trained(folder, where)
     if run.name == BASE_RUN or _is_another(run, trained):
         raise UsageError(
-            f"{place.path} has a run '{run.name}', which is not that of {where}",
+            f"{place.path} already has a run '{run.name}', other than that of {where}",
             "choose another place with --name or --results",
         )
     return Experiment(recipe, place, command), run, trained

@@ -65,7 +65,7 @@ def export(
     fit the run, InputError if it cannot be read, and RunError if the export does not reproduce the run.
     """
     if form not in FORMATS:
-        raise UsageError(f"no export has the format '{form}'", f"choose {' or '.join(FORMATS)}")
+        raise UsageError(f"unknown export format '{form}'", f"choose {' or '.join(FORMATS)}")
     if form == "peft" and (source or target):
         raise UsageError("adapters for PEFT serve all directions", "leave out --source and --target")
     if form != "peft" and compact:
@@ -82,7 +82,7 @@ def export(
     for code in filter(None, (source, target)):
         if code not in setup.codes:
             known = ", ".join(setup.codes)
-            raise UsageError(f"the run knows no language '{code}'", f"its languages: {known}")
+            raise UsageError(f"the run has no language '{code}'", f"its languages: {known}")
     if form == "peft":
         return export_peft(setup, route, to, compact)
     if form == "ct2":
@@ -230,7 +230,9 @@ def export_peft(setup: Setup, route: Route | None, folder: Path, compact: bool =
     try:
         import peft  # noqa: F401
     except ImportError:
-        raise InputError("PEFT is not installed, so nothing could be checked", "pip install peft") from None
+        raise InputError(
+            "PEFT is not installed, so the export cannot be checked", "pip install peft"
+        ) from None
     examples = examples_of(setup, setup.directions)
     expected = [routed_logits(setup, route, *example) for example in examples]
 

@@ -105,7 +105,7 @@ def perplexity_ratio(expected: Sequence[Tensor], found: Iterable[Tensor], folder
     ratio = float(lost.mean().exp())
     if not ratio <= QUANTIZED_PERPLEXITY:
         raise RunError(
-            f"in eight bits the perplexity of references is {ratio:.3g} times the run's; {folder} was not "
+            f"with eight bits the perplexity of references is {ratio:.3g} times the run's; {folder} was not "
             "written",
             "export float32 weights: --quantization float32",
         )

@@ -143,7 +143,7 @@ def alone(
             yield
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error):
-            reason = next(iter(str(error).splitlines()), "no more can be had")
+            reason = next(iter(str(error).splitlines()), "no more is available")
             raise RunError(f"memory ran out: {reason}", lighter) from error
         raise
 

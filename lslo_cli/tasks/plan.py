@@ -48,6 +48,7 @@ from lslo_cli.tasks.setup import Setup, prepare
 from lslo_cli.tasks.train import check_method, trained_directions
 from lslo_cli.tasks.weights import ADAPTER, MODEL
 from lslo_cli.training.trackers import check_tracker
+from lslo_cli.wording import counted
 
 Facts = list[tuple[str, str]]
 
@@ -96,8 +97,9 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
     if index.value:
         facts.append(("index", describe_index(index.value, index.source)))
     if command == "train" and recipe.train.curve_rows:
-        QualityCurve(setup, None)  # to see whether it can be drawn
-        sample = f"{recipe.train.curve_rows} sentences per direction and epoch"
+        QualityCurve(setup, None)  # raises if it cannot be made
+        rows = recipe.train.curve_rows
+        sample = f"{rows if rows == 'all' else counted(rows, 'sentence')} per direction and epoch"
         facts.append(("quality curve", f"{', '.join(recipe.train.curve_groups)}: {sample}"))
     shape = setup.model_identity.shape
     facts += training_facts(setup.recipe, work, shape, len(batches.batches(1)))
@@ -114,7 +116,7 @@ def _published_plan(
 ) -> Plan:
     """The plan of training for a published model from its shape alone: neither weights nor text are read."""
     facts = _published_facts(recipe, shape)
-    facts.append(("counted", "updates, as for FLORES-101's dev split"))
+    facts.append(("updates", "counted as for FLORES-101's dev split"))
     work = work_of(recipe, command, _ranks_given(experiment, command))
     facts += training_facts(recipe, work, shape, batches_of_flores(recipe))
     return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)
@@ -127,7 +129,9 @@ def _published_facts(recipe: Recipe, shape: ModelShape) -> Facts:
     languages = [language.code for language in recipe.selected_languages()]
     dtype = recipe.run.base_dtype
     size = in_binary_units(base_bytes(shape, dtype))
-    text = recipe.data.path if Path(recipe.data.path).exists() else f"{recipe.data.path}, which is not there"
+    text = (
+        recipe.data.path if Path(recipe.data.path).exists() else f"{recipe.data.path}, which does not exist"
+    )
     return [
         ("languages", f"{len(languages)}: {', '.join(languages)}"),
         (
@@ -199,11 +203,14 @@ def evaluation_plan(recipe: Recipe, folders: Sequence[RunFolder]) -> Plan:
         names,
         ("metrics", ", ".join(metrics)),
         *(
-            ("spBLEU", f"over the pieces of {metric.path} ({metric.name})")
+            ("spBLEU", f"with the sentencepiece model {metric.path} ({metric.name})")
             for metric in metrics.values()
             if isinstance(metric, SpBleu)
         ),
-        ("each translates", f"{sentences:,} sentences in {len(sources):,} directions, {beam}"),
+        (
+            "each translates",
+            f"{counted(sentences, 'sentence')} in {counted(len(sources), 'direction')}, {beam}",
+        ),
     ]
     return Plan("evaluate", tuple(facts), (), files)
 

@@ -86,7 +86,7 @@ def _sample(setup: Setup) -> Corpus:
     data, rows = setup.recipe.data, setup.recipe.train.curve_rows
     if data.dev_rows:
         return setup.corpus(DEV_ROWS, None if rows == "all" else rows)
-    setup.on_event(Noted("the quality curve reads the test split; --dev-rows 20 gives it text of its own"))
+    setup.on_event(Noted("the quality curve reads the test split; --dev-rows 20 gives it separate text"))
     return setup.corpus(data.test, data.test_rows if rows == "all" else rows)
 
 
@@ -105,7 +105,7 @@ def _directions(setup: Setup) -> Mapping[str, Sequence[Direction]]:
     unknown = [name for name in wanted if name not in named]
     if unknown or not wanted:
         raise UsageError(
-            f"no direction of this experiment is meant by '{', '.join(unknown or recipe_groups)}'",
+            f"no direction or group of this experiment is called '{', '.join(unknown or recipe_groups)}'",
             f"groups here: {', '.join(groups(setup.languages))}; or directions, as in --curve-groups "
             f"{setup.directions[0]}",
         )

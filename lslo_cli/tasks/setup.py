@@ -44,6 +44,7 @@ from lslo_cli.training.metrics import logged
 from lslo_cli.training.tokenized import TokenizedCorpus
 from lslo_cli.training.trainer import Callback, Optimisation, Trainer
 from lslo_cli.training.validation import Validation
+from lslo_cli.wording import counted
 
 
 @dataclass
@@ -93,7 +94,7 @@ class Setup(Session):
     def length_limit(self, limit: int) -> str:
         """A limit on length in words, with its cause if that is the model."""
         is_models = limit == self.max_length < self.recipe.data.max_length
-        return f"{limit} tokens" + (", the positions that the base model learned" if is_models else "")
+        return f"{limit} tokens" + (", the number of positions of the base model" if is_models else "")
 
     def read(self, split: str, rows: int | None = None) -> Corpus:
         """Read a split of the recipe's text; ``rows`` keeps the first of each section."""
@@ -133,7 +134,10 @@ class Setup(Session):
         if batches.skipped:
             limit = min(self.max_length, recipe.fit.batch_tokens)
             self.on_event(
-                Noted(f"left out {batches.skipped} sentence pairs longer than {self.length_limit(limit)}")
+                Noted(
+                    f"left out {counted(batches.skipped, 'sentence pair')} longer than "
+                    f"{self.length_limit(limit)}"
+                )
             )
         return batches
 

@@ -207,12 +207,12 @@ def check_method(recipe: Recipe) -> None:
         )
     if recipe.train.keep is Keep.BEST and not recipe.data.dev_rows:
         raise UsageError(
-            "--keep best chooses the epoch by the loss on dev rows, and there are none",
-            "hold some back from the training text: --dev-rows 20",
+            "--keep best chooses the epoch by the loss on dev rows, but there are none",
+            "hold some out of the training text: --dev-rows 20",
         )
     if recipe.new_languages and recipe.train.method is Method.FULL:
         raise UsageError(
-            f"--add-lang {','.join(recipe.new_languages)} leaves the base model as it is, and --method full "
+            f"--add-lang {','.join(recipe.new_languages)} leaves the base model unchanged, and --method full "
             "trains all of it",
             "use --method lslo, which leaves the other languages alone, or --method lora",
         )

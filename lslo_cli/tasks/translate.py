@@ -130,7 +130,7 @@ class Search:
         if not 1 <= self.nbest <= section.beam:
             raise UsageError(
                 f"a beam of {section.beam} has no {self.nbest} best translations",
-                "give --nbest of at most --beam",
+                "give an --nbest of at most --beam",
             )
         if len(setup.base.tokenizer.encode(self.prefix)) + 2 > section.max_new_tokens:
             raise UsageError(

@@ -25,6 +25,7 @@ from lslo_cli.tasks.translate import (
     translate_chunks,
 )
 from lslo_cli.tasks.translation_log import TranslationLog
+from lslo_cli.wording import counted
 
 _BREAKS = re.compile(r"[\t\n\r]+")
 
@@ -99,7 +100,7 @@ def translate_file(
         done = next(number for number in range(len(wanted) + 1) if number not in log.finished)
         if done:
             lines_done = min(done * buffer, len(wanted))
-            on_event(Noted(f"{lines_done} of {len(wanted)} lines are translated already"))
+            on_event(Noted(f"{lines_done} of {counted(len(wanted), 'line')} already translated"))
         chunks = translate_chunks(translator, wanted, search, buffer=buffer, skip=done, on_event=on_event)
         for number, chunk in enumerate(chunks, start=done):
             log.add(number, [form.line(line, found) for line, found in chunk])

@@ -41,7 +41,7 @@ class TranslationLog:
             with self._path.open("ab") as file:
                 file.write(_line([number, translations]))
         except OSError as error:
-            hint = "free some space; the same command goes on from here"
+            hint = "free some space; the same command then continues from here"
             raise unwritable(self._path, error, hint) from error
         self.finished[number] = list(translations)
 

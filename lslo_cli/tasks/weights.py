@@ -64,8 +64,8 @@ def load_weights(setup: Setup, result: TrainingResult, path: Path) -> Route | No
             ", ".join(new) or "none" for new in (result.new_languages, setup.recipe.new_languages)
         )
         raise InputError(
-            f"run {result.run} was trained with these languages added to the base: {trained}; not {asked}",
-            "use it with the same ones",
+            f"run {result.run} was trained with these languages added to the base: {trained}, not {asked}",
+            "use it with the same languages",
         )
     if result.method == Method.FULL:
         _load_model(setup.base.model, state, path)
@@ -108,7 +108,7 @@ def attach_weights(setup: Setup, path: Path, state: Mapping[str, torch.Tensor], 
             setup.base.new_rows.load_state_dict(state)
     except (KeyError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"{path} does not fit what is written beside it: {error}",
+            f"{path} does not fit the file beside it that describes it: {error}",
             "train the run again, or copy its folder whole",
         ) from None
     return adapters.route

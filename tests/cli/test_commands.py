@@ -340,7 +340,7 @@ def test_a_run_is_exported(corner, lslo, tmp_path, line, where):
         ("--run 2-8-gps0.9 --source qta", 2, "name it with --target"),
         ("--run nowhere", 3, "nowhere"),
         ("--run full --to .", 2, "exists already"),
-        ("--run full --format onnx", 2, "no export has the format 'onnx'"),
+        ("--run full --format onnx", 2, "unknown export format 'onnx'"),
     ],
 )
 def test_an_export_that_cannot_be_is_refused(corner, lslo, tmp_path, line, code, message):

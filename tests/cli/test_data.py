@@ -110,7 +110,7 @@ def test_the_path_may_come_from_the_environment(
 def test_a_path_without_data_is_an_error(lslo: Callable):
     run = lslo("data", "check", "nowhere")
     assert (run.exit_code, run.stdout) == (3, "")
-    assert "error: there is no data folder at nowhere" in run.stderr
+    assert "error: no data folder at nowhere" in run.stderr
 
 
 def test_fetched_data_can_be_checked(lslo: Callable, server, tarball: bytes):
@@ -130,7 +130,7 @@ def test_a_fetch_that_fails_is_an_error_with_advice(lslo: Callable, server, tarb
     server.content, server.cut = tarball, 50
     run = lslo("data", "fetch", "flores101", "--to", "here", "--url", server.url)
     assert run.exit_code == 3
-    assert "hint: run the same line again: it goes on where it stopped" in run.stderr
+    assert "hint: run the same line again: it resumes where it stopped" in run.stderr
     assert not Path("here").exists()
 
 

@@ -52,7 +52,7 @@ def test_a_format_overrides_what_the_name_says(lslo, experiment, tmp_path):
         (["-o", "report.docx"], "report.docx does not say its format"),
         (["--format", "html5"], "unknown format 'html5'. Did you mean 'html'?"),
         (["--table", "one"], "--table names 'one', which is not a number"),
-        (["--table", "6"], "there is no report of table 6"),
+        (["--table", "6"], "table 6 cannot be reported"),
     ],
 )
 def test_what_cannot_be_written_is_refused(arguments, said, lslo, experiment, tmp_path):

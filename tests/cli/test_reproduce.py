@@ -137,7 +137,7 @@ def test_without_slurm_one_message_says_so(lslo, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     result = lslo("reproduce", "table-3", "--recipe", "demo", "--on", "slurm")
     assert result.exit_code == 3
-    assert "error: squeue is not on PATH, so no job can be given to Slurm" in result.stderr
+    assert "error: squeue is not on PATH, so no job can be submitted to Slurm" in result.stderr
     assert result.stderr.count("error:") == 1 and "leave out --on slurm" in result.stderr
     assert not list(tmp_path.iterdir())
 
@@ -146,7 +146,7 @@ def test_without_slurm_one_message_says_so(lslo, tmp_path, monkeypatch):
     ("arguments", "code", "message"),
     [
         (["table1"], 3, "no recipe 'table1'. Did you mean 'table-1'?"),
-        (["table-1", "--only", "9-9-9"], 2, "--only 9-9-9 is no part of this"),
+        (["table-1", "--only", "9-9-9"], 2, "--only 9-9-9: there is no such part"),
         (["table-1", "--seeds", "2,x"], 2, "--seeds names 'x', which is not a whole number"),
         (["table-2", "--recipe", "demo"], 2, "--ranks 8,8,8,8 gives 4 ranks for 3 resource classes"),
         (["table-1", "--set", "fit.epochs=5"], 2, "the pruning schedule does not fit"),

@@ -92,14 +92,14 @@ def test_every_row_check_counts_by_language_and_names_places(write):
         ),
         (
             {"dev/fra.dev": FR.encode("utf-16")},
-            "{}/dev/fra.dev is not UTF-8: it looks like UTF-16, or is no text",
+            "{}/dev/fra.dev is not UTF-8: it looks like UTF-16, or is not text",
         ),
         (
             {"dev/fra.dev": FR.encode()[: len(FR) // 2]},
             "2 of 3 files in dev have 30 lines; fra.dev has 15",
         ),
         ({"dev/wol.dev": WO + "more\n"}, "2 of 3 files in dev have 30 lines; wol.dev has 31"),
-        ({"dev/wol.dev": "\n" * 30}, "no sentence of 'wo' is beside one of another language"),
+        ({"dev/wol.dev": "\n" * 30}, "no sentence of 'wo' has a translation in another language"),
     ],
 )
 def test_what_stops_a_run_is_a_problem(write, damage, message):
@@ -198,14 +198,14 @@ def test_bitext_is_counted_by_pair(write):
     assert split.sections == ["en-fr", "en-wo"]
     assert [pair.rows for pair in split.pairs] == [30, 1, 0]
     assert [finding.message for finding in result.findings] == [
-        "1 of 3 pairs of languages have no sentence in common"
+        "without a sentence in common: 1 of 3 pairs of languages"
     ]
 
 
 def test_where_nothing_can_be_found_the_readers_own_error_comes(write):
     with pytest.raises(InputError, match="no counterpart"):
         check_data(write({"en-fr.en": EN}))
-    with pytest.raises(InputError, match="there is no data folder"):
+    with pytest.raises(InputError, match="no data folder"):
         check_data(write({}) / "nowhere")
     with pytest.raises(InputError, match="no split 'dev'"):
         check_data(write({"train.tsv": "en\tfr\na\tb\n"}), split="dev")

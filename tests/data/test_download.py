@@ -104,7 +104,7 @@ def test_a_server_that_sends_more_than_is_wanted_is_left(server, partial):
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "data.tar.gz", "ftp://example.org/x"])
 def test_only_web_addresses_are_taken(url, partial):
-    with pytest.raises(UsageError, match="is no web address"):
+    with pytest.raises(UsageError, match="is not a web address"):
         download(url, partial, largest=LARGEST)
 
 

@@ -90,7 +90,7 @@ def test_what_is_there_is_not_fetched_again(server, folder):
     first, events = fetch_flores101(folder, server.url), []
     assert fetch_flores101(folder, server.url, events.append) == first
     assert len(server.ranges) == 1
-    assert events == [Noted(f"{folder} has it already: remove it to fetch it again")]
+    assert events == [Noted(f"{folder} is complete already: remove it to fetch it again")]
 
 
 def test_an_interrupted_fetch_goes_on_where_it_stopped(server, folder):
@@ -167,7 +167,7 @@ def test_another_tarball_is_refused(server, folder):
 def test_a_folder_with_other_data_is_left_alone(server, folder):
     folder.mkdir(parents=True)
     (folder / "mine.txt").write_text("mine")
-    assert refusal(folder, server) == f"{folder} is there, with no record of where it came from"
+    assert refusal(folder, server) == f"{folder} exists, but has no record of its source"
     assert not server.ranges
 
 

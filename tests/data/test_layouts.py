@@ -156,7 +156,7 @@ def test_a_gzip_file_that_was_cut_off_is_refused(write):
     folder = write(
         {"en.txt.gz": gzip.compress(EN.encode() * 99)[:-9], "fr.txt.gz": gzip.compress(FR.encode())}
     )
-    assert f"{folder / 'en.txt.gz'} is no whole gzip file" in refusal(folder, ("en", "fr"))
+    assert f"{folder / 'en.txt.gz'} is not a complete gzip file" in refusal(folder, ("en", "fr"))
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_a_split_that_is_not_there_is_refused_with_what_is(write):
 
 
 def test_a_missing_folder_and_an_empty_one_are_told_apart(tmp_path):
-    assert refusal(tmp_path / "none") == f"there is no data folder at {tmp_path / 'none'}"
+    assert refusal(tmp_path / "none") == f"no data folder at {tmp_path / 'none'}"
     assert refusal(tmp_path, ("en", "fr")) == (
         f"{tmp_path} has no text for en, fr: "
         "tried the names eng, eng_Latn, en, fra, fra_Latn, fr; it holds nothing"
@@ -339,7 +339,7 @@ def test_a_language_found_nowhere_is_refused_with_what_was_tried_and_what_is_the
 
 def test_a_language_without_a_sentence_beside_another_is_refused(write):
     folder = write({"bible/en.txt": EN, "bible/fr.txt": FR, "odia/or.txt": EN})
-    expected = f"no sentence of 'or' in {folder} is beside one of the other languages requested"
+    expected = f"no sentence of 'or' in {folder} has a translation in the other languages requested"
     assert refusal(folder, ("en", "fr", "or")) == expected
     write({"odia/en.txt": EN, "odia/or.txt": "\n\n"})
     assert refusal(folder, ("en", "fr", "or")) == expected
@@ -452,6 +452,6 @@ def test_what_opus_puts_beside_its_text_is_left_alone(write):
 
 def test_a_folder_per_language_is_told_the_rename(write):
     folder = write({"en/train.txt": EN, "fr/train.txt": FR})
-    with pytest.raises(InputError, match="each language has a folder of its own: en, fr") as error:
+    with pytest.raises(InputError, match="each language has its own folder: en, fr") as error:
         load_corpus(folder, ("en", "fr"))
     assert "as in train.en" in error.value.hint

@@ -41,7 +41,7 @@ def test_utf16_is_told_from_a_bad_byte(write, encoding, iconv):
     path = write({"en": "hello\n".encode(encoding)}) / "en"
     with pytest.raises(InputError) as error:
         read_lines(path)
-    assert error.value.message == f"{path} is not UTF-8: it looks like {iconv[:6].upper()}, or is no text"
+    assert error.value.message == f"{path} is not UTF-8: it looks like {iconv[:6].upper()}, or is not text"
     assert f"iconv -f {iconv} " in error.value.hint
     table = write({"t.csv": "en,fr\na,b\n".encode(encoding)}) / "t.csv"
     assert "it looks like" in refusal(read_header, table)

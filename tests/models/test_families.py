@@ -333,7 +333,7 @@ def test_a_source_longer_than_the_learned_positions_is_cut_and_a_pair_left_out(t
     experiment = Experiment(recipe, ExperimentFolder(tmp_path / "long"), "lslo test")
     tasks.train(experiment, on_event=lambda event: notes.append(str(event)))
     tasks.evaluate(experiment, on_event=lambda event: notes.append(str(event)))
-    words = "64 tokens, the positions that the base model learned"
+    words = "64 tokens, the number of positions of the base model"
     assert any(f"left out 2 sentence pairs longer than {words}" in note for note in notes)
     assert any(f"cut 2 sources at {words}" in note for note in notes)
 

@@ -38,7 +38,7 @@ def test_other_languages_give_no_difference(written, tmp_path):
     (study,) = read_studies([tmp_path])
     table = printed_correlation_table(9, study)
     assert "difference" not in table.header
-    assert "another measurement" in table.notes[0]
+    assert "measured differently" in table.notes[0]
 
 
 def test_without_a_prune_report_the_table_is_not_run(written, tmp_path):

@@ -62,7 +62,7 @@ def test_one_seed_cannot_tell_anything(written, tmp_path):
     assert finding.verdict is Verdict.UNKNOWN
     assert [outcome.paper for outcome in finding.outcomes] == [0.06, -0.09, 0.10, 0.01]
     (note,) = findings_table(study, [8]).notes
-    assert note.startswith("Where only one seed has both rows")
+    assert note.startswith("If only one seed has both rows")
 
 
 def test_difference_and_interval_are_over_the_seeds_that_have_both_rows(written, tmp_path):
@@ -86,7 +86,7 @@ def test_difference_and_interval_are_over_the_seeds_that_have_both_rows(written,
     assert (finding.verdict, finding.summary) == (Verdict.IN_PART, "shows in part (1 of 2 show)")
     notes = findings_table(study, [1]).notes
     assert notes[0].startswith("Difference: mean over the seeds that have both rows")
-    assert notes[1].startswith("Likeness shows where")
+    assert notes[1].startswith("Likeness shows if")
 
 
 def test_a_claim_is_judged_only_when_all_its_rows_were_run(written, tmp_path):
@@ -120,7 +120,7 @@ def test_a_learned_index_that_is_all_source_is_no_comparison_with_all_source(wri
     (finding,) = findings(study, [3])
     assert [outcome.verdict for outcome in finding.outcomes] == [Verdict.SAME] * 2 + [Verdict.SHOWS] * 2
     assert finding.summary == "shows in part (2 of 4 show)"
-    note = "2;2;8+SRC+GPS(0.9) was trained as 2;2;8+WL+GPS(0.9) was: ours are one setting."
+    note = "2;2;8+SRC+GPS(0.9) was trained with the same settings as 2;2;8+WL+GPS(0.9)."
     assert note in score_table(3, study).notes
 
 

@@ -49,8 +49,8 @@ def test_conditions_join_and_reach_groups(results):
     [
         (["scroe>4"], None, "no column 'scroe'. Did you mean 'score'"),
         ([], "ages", "no column 'ages'"),
-        (["score"], None, "'score' is no condition"),
-        (["score>high"], None, "'high' is no number"),
+        (["score"], None, "'score' is not a condition"),
+        (["score>high"], None, "'high' is not a number"),
     ],
 )
 def test_a_condition_or_column_that_cannot_be_is_refused(results, where, sort, said):
@@ -66,7 +66,7 @@ def test_a_damaged_artifact_leaves_its_values_out_and_says_why(results):
 
 
 def test_a_missing_folder_is_an_input_error(tmp_path):
-    with pytest.raises(InputError, match="there is no folder"):
+    with pytest.raises(InputError, match="no folder"):
         find_runs(tmp_path / "nowhere")
     assert find_runs(tmp_path) == []
 

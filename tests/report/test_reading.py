@@ -127,5 +127,5 @@ def test_one_folder_has_one_seed_and_one_base_model(written, tmp_path):
 def test_a_folder_that_was_renamed_is_not_taken_for_another_run(written, tmp_path):
     written(tmp_path).evaluation("8-8-8", FULL)
     (tmp_path / "runs/8-8-8").rename(tmp_path / "runs/4-4-4")
-    with pytest.raises(InputError, match="4-4-4 holds a run that calls itself '8-8-8'"):
+    with pytest.raises(InputError, match="4-4-4 holds the run '8-8-8'"):
         read_studies([tmp_path])

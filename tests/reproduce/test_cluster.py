@@ -302,6 +302,6 @@ def test_a_job_that_slurm_refuses_is_said_in_its_words(slurm, three):
 
 def test_without_slurm_it_is_said_which_command_is_missing(three, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match="squeue is not on PATH, so no job can be given to Slurm"):
+    with pytest.raises(InputError, match="squeue is not on PATH, so no job can be submitted to Slurm"):
         execute_on_slurm(three, LINE)
     assert not (tmp_path / "results").exists()

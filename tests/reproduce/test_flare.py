@@ -105,7 +105,7 @@ def test_every_part_on_slurm_has_a_log_of_its_own(small, tmp_path):
 
 def test_what_belongs_to_the_other_paper_is_refused(small):
     for targets, recipe in ((["table-1"], "flare-demo"), (["flare-demo"], "demo")):
-        with pytest.raises(UsageError, match="'flare-demo' is an experiment of FLARE, and"):
+        with pytest.raises(UsageError, match="'flare-demo' is a FLARE experiment, and"):
             find_targets(targets, recipe)
     with pytest.raises(UsageError, match="data.path = x has no effect on 'flare-nusax'") as error:
         find_targets(["flare-nusax"], None, {"data.path": "x"})

@@ -68,7 +68,7 @@ def test_a_table_of_a_group_that_does_not_fit_the_languages_is_left_out(small):
     targets = find_targets(["tables"], small, on_event=notes.append)
     assert "table-2" not in [target.name for target in targets]
     assert [note.text for note in notes if isinstance(note, Noted)] == [
-        "left out table-2: 8-8-8-8 has ranks for 4 resource classes, where there are high, medium, very-low"
+        "left out table-2: 8-8-8-8 has ranks for 4 classes, not for high, medium, very-low"
     ]
 
 
@@ -129,7 +129,7 @@ def test_a_part_is_kept_with_what_it_needs(jobs):
 
 
 def test_an_unknown_part_is_refused_with_the_parts(jobs):
-    with pytest.raises(UsageError, match="--only 8-8 is no part of this. Did you mean '8-8-8'"):
+    with pytest.raises(UsageError, match="--only 8-8: there is no such part. Did you mean '8-8-8'"):
         only(jobs("table-1"), ["8-8"])
 
 

@@ -32,7 +32,7 @@ def test_what_a_name_leaves_out_is_the_recipes():
 
 @pytest.mark.parametrize("name", ["", "ful", "2;2;8", "2-2-8-gps", "full-lr", "2-2-8-E5-k8", "mlp-8"])
 def test_a_name_of_no_known_form_is_refused_with_the_forms(name):
-    with pytest.raises(UsageError, match="cannot read the run") as error:
+    with pytest.raises(UsageError, match="cannot parse the run's name") as error:
         row_settings(name, LANG12)
     assert "2-2-8-gps0.9" in error.value.hint
 

@@ -52,7 +52,7 @@ def test_translations_return_to_the_place_of_their_sources(stream, sentences):
 
 def test_a_forgotten_sentence_is_noticed(stream):
     batches = stream({EN_FR: ["a", "", "b"]})
-    with pytest.raises(ValueError, match="1 sentences were not translated, such as row 2 of en-fr"):
+    with pytest.raises(ValueError, match="not translated: 1 sentence, such as row 2 of en-fr"):
         batches.in_order([((EN_FR, 0), "x")])
 
 

@@ -162,7 +162,7 @@ def test_weights_that_do_not_fit_their_config_are_refused(there, expected, tmp_p
     config = json.loads((adapter / "adapter_config.json").read_text())
     config["ranks"]["qta"] += 1
     (adapter / "adapter_config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match="does not fit what is written beside it"):
+    with pytest.raises(InputError, match="does not fit the file beside it that describes it"):
         tasks.open_translator(there(), str(adapter), given={"run.device": "cpu"})
 
 

@@ -8,6 +8,7 @@ import pytest
 from lslo_cli import tasks
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import ComparisonResult
+from lslo_cli.artifacts.lock import locked
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.statistics import Significance
 
@@ -73,6 +74,19 @@ def test_the_average_on_a_resample_is_the_mean_over_directions_of_that_resample(
     assert average.difference == pytest.approx(fmean(row.difference for row in rows))
     widest = max(row.over_sentences[1] - row.over_sentences[0] for row in rows)
     assert average.over_sentences[1] - average.over_sentences[0] < widest
+
+
+def test_the_lock_is_free_while_runs_are_compared(there):
+    """A lock that is held would not be waited for here: the wait fails at once."""
+    experiment, heard = there(), []
+    path = experiment.folder.comparison(RUN, "base")
+
+    def listen(event):
+        with locked(path, on_wait=pytest.fail):
+            heard.append(event)
+
+    (written,) = tasks.compare(experiment, [RUN, "base"], resamples=100, on_event=listen)
+    assert len(heard) == 3 and written.path == path and path.is_file()
 
 
 def test_fewer_than_two_runs_are_refused(there):

@@ -84,7 +84,7 @@ def test_damaged_texts_are_refused(folder, text):
 def test_runs_of_other_text_are_refused(folder):
     path = folder.run("base").whole.aligned / "en-wo.jsonl"
     path.write_text(path.read_text(encoding="utf-8").replace("nga def", "naka"), encoding="utf-8")
-    with pytest.raises(InputError, match="evaluated on other text in en-wo"):
+    with pytest.raises(InputError, match="evaluated on different text in en-wo"):
         diff(folder, "tuned", "base", LANGS)
 
 

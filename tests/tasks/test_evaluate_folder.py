@@ -53,7 +53,7 @@ def test_a_run_of_the_experiment_may_be_named_by_its_folder(there):
 def test_another_run_of_the_name_is_left_alone(there, moved, given):
     experiment = there()
     other = shutil.copytree(experiment.folder.run("full").path, moved.parent / RUN)
-    with pytest.raises(UsageError, match=f"has a run '{RUN}', which is not that of"):
+    with pytest.raises(UsageError, match=f"already has a run '{RUN}', other than that of"):
         located(str(other), experiment.folder.path.parent, {"name": experiment.folder.path.name})
     with pytest.raises(UsageError, match="has a run 'base'"):
         located(str(moved.rename(moved.parent / "base")), experiment.folder.path.parent, given)

@@ -98,10 +98,10 @@ def test_an_export_that_differs_is_not_written(there, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"form": "onnx"}, "no export has the format 'onnx'"),
+        ({"form": "onnx"}, "unknown export format 'onnx'"),
         ({"form": "peft", "source": "qta"}, "serve all directions"),
         ({"form": "merged", "compact": True}, "no ranks to drop"),
-        ({"form": "merged", "source": "xx"}, "knows no language 'xx'"),
+        ({"form": "merged", "source": "xx"}, "has no language 'xx'"),
     ],
 )
 def test_choices_that_do_not_fit_are_refused(there, tmp_path, choices, message):

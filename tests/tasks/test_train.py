@@ -186,7 +186,7 @@ def test_a_curve_may_be_of_single_directions_and_of_all_sentences(trained):
 
 @pytest.mark.parametrize("groups", [["L2L"], ["H2H", "qta-qxx"], []])
 def test_a_curve_over_what_does_not_exist_is_refused(trained, groups):
-    with pytest.raises(UsageError, match="no direction of this experiment is meant by") as error:
+    with pytest.raises(UsageError, match="no direction or group of this experiment is called") as error:
         trained(**{"train.curve_rows": 2, "train.curve_groups": groups})
     assert "H2H" in error.value.hint and "qta-qso" in error.value.hint
 

@@ -124,7 +124,9 @@ def test_weights_without_a_matrix_are_refused(run, setup):
     state = load_file(path)
     del state["encoder.1.q.qka.lora_A"]
     save_file(state, path)
-    with pytest.raises(InputError, match="does not fit what is written beside it.*encoder.1.q.qka.lora_A"):
+    with pytest.raises(
+        InputError, match="does not fit the file beside it that describes it.*encoder.1.q.qka.lora_A"
+    ):
         load_weights(setup(), result, path)
 
 
