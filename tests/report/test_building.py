@@ -26,7 +26,7 @@ def test_chosen_tables_come_alone_with_their_findings(written, tmp_path):
 
 def test_a_table_of_languages_is_no_table_of_results(written, tmp_path):
     studies = read_studies([written(tmp_path).table(3).path])
-    with pytest.raises(UsageError, match="no report of table 5"):
+    with pytest.raises(UsageError, match="table 5 cannot be reported"):
         build(studies, [5])
 
 

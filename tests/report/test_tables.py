@@ -147,7 +147,7 @@ def test_runs_with_another_metric_or_other_directions_do_not_share_a_table():
         quality_table([base, evaluated("full", cells, "tok:13a", only=("en-fr", "en-wo"))], [])
     with pytest.raises(InputError, match=r"different directions \(2 and 1\)"):
         quality_table([base, evaluated("full", cells, only=("en-fr",))], [])
-    with pytest.raises(InputError, match="no evaluated run"):
+    with pytest.raises(InputError, match="no run was evaluated"):
         quality_table([], [])
 
 
