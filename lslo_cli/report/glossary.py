@@ -11,7 +11,7 @@ GLOSSARY = (
     ("H, M, L, V", "Languages of high, medium, low and very low resources."),
     (
         "H2V",
-        "Mean over directions from high-resource into very-low-resource languages; H2H and the others likewise.",
+        "Mean over directions from high-resource into very-low-resource languages; H2H and others alike.",
     ),
     ("AVG", "The mean over all directions."),
     (
