@@ -11,7 +11,8 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
 
 # Keep an active environment from leaking into this one.
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIRE_VIRTUALENV
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
+unexport PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIRE_VIRTUALENV
 
 # Recreate an environment without a working interpreter, or one made before the checkout was copied or moved.
 ifneq ($(shell $(BIN)/python -c "" 2>/dev/null && cat .venv/place 2>/dev/null),$(CURDIR))

@@ -74,7 +74,7 @@ def prepare_noise(seeds: Seeds) -> PreparedFigure:
             f"all tests of this study have {study.noise[0]:.0%} of noise in their sources",
             "test with more: lslo flare evaluate --set flare.test_noise=0,0.2,0.4",
         )
-    runs = [run for method in AGAINST_NOISE if (run := study.run_of(method))]
+    runs = [run for method in AGAINST_NOISE for run in study.run_and_noisy(method)]
     scores = {
         run: {share: list(study.averages_with_noise(run, share).values()) for share in study.noise}
         for run in runs
@@ -98,7 +98,8 @@ def _by_language(study: FlareStudy) -> dict[str, dict[str, list[float]]]:
     scores: dict[str, dict[str, list[float]]] = {}
     for run in study.runs:
         parsed = FlareRun.parse(run)
-        if parsed.method is FlareMethod.FLARE and run != study.run_of(FlareMethod.FLARE):
+        is_choice = parsed.method is FlareMethod.FLARE and run != study.run_of(FlareMethod.FLARE)
+        if is_choice or parsed.train_noise is not None:
             continue
         by_language = scores.setdefault(run, {})
         for language in study.languages:

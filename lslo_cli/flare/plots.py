@@ -161,12 +161,13 @@ def noise(
 
     ``scores`` are by run, then by share from 0 to 1: one for each seed, a mean over languages. Bars are the
     95 % interval of the mean over seeds (Student's t), if there are at least two. ``kind`` is the change of
-    words, ``trained_with`` the share of changed words in training.
+    words, ``trained_with`` the share of changed words in training, for runs whose name has none.
     """
     look = style.look
     columns = 2 if width > 5 else 1
     figure = new_figure(look, width, 2.1 + LEGEND_LINE * -(-len(scores) // columns))
     axes = figure.subplots()
+    marks = look.marks(list(scores))
     for number, (run, by_share) in enumerate(scores.items()):
         shares = sorted(share for share, values in by_share.items() if values)
         means = [fmean(by_share[share]) for share in shares]
@@ -174,7 +175,7 @@ def noise(
         axes.errorbar(
             [100 * share + 0.6 * (number - (len(scores) - 1) / 2) for share in shares], means,
             yerr=[each.high - mean if each else 0.0 for each, mean in zip(intervals, means, strict=True)],
-            color=look.series[number], marker=MARKERS[number], linestyle=DASHES[number % len(DASHES)],
+            color=marks[run].colour, marker=marks[run].marker, linestyle=marks[run].dashes,
             elinewidth=0.8, capsize=1.5, label=run,
         )  # fmt: skip
     done = {"replace": "replaced", "drop": "dropped", "shuffle": "shuffled"}[kind]
@@ -183,7 +184,8 @@ def noise(
     counts = {len(values) for by_share in scores.values() for values in by_share.values()}
     seeds = " to ".join(map(str, sorted({min(counts), max(counts)})))
     interval = f"95 % interval over {seeds} seeds" if max(counts) > 1 else "one seed"
-    note(figure, look, f"Means over languages, {interval}. Trained with {trained_with:.0%} {done}.")
+    others = ", ~0.4 with 40%" if any("~" in run for run in scores) else ""
+    note(figure, look, f"Means over languages, {interval}. Trained with {trained_with:.0%} {done}{others}.")
     title(figure, look, "Score against noise in the sources")
     return figure
 

@@ -68,6 +68,7 @@ def train_run(
             translator=setup.translator_of(run),
             translator_digest=setup.translator_digest(run),
             shuffled=run.method is FlareMethod.FLARE_SHUFFLED,
+            noise=settings.train_noise if run.train_noise is None else run.train_noise,
         )
 
 
@@ -143,8 +144,13 @@ def _train(
     translator: str = "",
     translator_digest: str = "",
     shuffled: bool = False,
+    noise: float = 0.0,
 ) -> TrainedRun:
-    train, dev = (method.prepare(setup.pairs(language, split)) for split in ("train", "dev"))
+    kind = setup.settings.source_noise
+    train, dev = (
+        method.prepare(with_noise(setup.pairs(language, split), kind, noise, setup.seed))
+        for split in ("train", "dev")
+    )
     if shuffled:
         train, dev = (
             split.given(SourceGiven.SHUFFLED, shuffled_rows(len(split.lengths), setup.seed))

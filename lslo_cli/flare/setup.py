@@ -22,10 +22,9 @@ from lslo_cli.flare.identity import find_snapshot, identify
 from lslo_cli.flare.latent import TargetEncoder, load_target_encoder
 from lslo_cli.flare.loading import load_task_model
 from lslo_cli.flare.mixup import XMixup
-from lslo_cli.flare.noise import with_noise
 from lslo_cli.flare.source import SourceStates
 from lslo_cli.flare.task_model import TaskModel
-from lslo_cli.flare.tasks import SOURCE, Task, task_named
+from lslo_cli.flare.tasks import Task, task_named
 from lslo_cli.flare.transfer_methods import (
     FusionMethod,
     InputFusionMethod,
@@ -124,10 +123,7 @@ class FlareSetup(Session):
         translations = Path(settings.translations) if side in settings.translated else None
         pairs = self.task.pairs(Path(settings.data), language, split, translations)
         rows = settings.train_rows if split == "train" else None
-        pairs = replace(pairs, source=pairs.source[:rows], target=pairs.target[:rows])
-        if language == SOURCE or split == "test":  # no source to change; tests add noise later
-            return pairs
-        return with_noise(pairs, settings.source_noise, settings.train_noise, self.seed)
+        return replace(pairs, source=pairs.source[:rows], target=pairs.target[:rows])
 
     def new_model(self) -> TaskModel:
         """The task model before tuning, in float32; the head of an encoder is drawn from the seed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
 from statistics import fmean
@@ -76,6 +76,14 @@ class FlareStudy:
     def run_of(self, method: str) -> str | None:
         """The run of a method's name alone: its default, or else its first."""
         return next((run for run in self.runs if FlareRun.parse(run).method == method), None)
+
+    def run_and_noisy(self, method: str) -> list[str]:
+        """The run that a bare method stands for, then the same run trained with noise of its own."""
+        first = self.run_of(method)
+        if first is None:
+            return []
+        plain = replace(FlareRun.parse(first), train_noise=None)
+        return [run for run in self.runs if replace(FlareRun.parse(run), train_noise=None) == plain]
 
     @cached_property
     def noise(self) -> list[float]:

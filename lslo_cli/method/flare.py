@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -98,23 +98,40 @@ class Translated(StrEnum):
 
 @dataclass(frozen=True)
 class FlareRun:
-    """One method with its choices, by a name such as ``flare:mul:0`` or ``flare-mt:lslo``.
+    """One method with its choices, by a name such as ``flare:mul:0``, ``flare-mt:lslo`` or ``flare~0.4``.
 
     ``phi`` and ``source_layer_offset`` count for methods that fuse; ``translator`` is which of the
-    recipe's translation models FLARE-MT reads with.
+    recipe's translation models FLARE-MT reads with. ``train_noise``, in [0, 1], is the share of words that
+    are changed in the sources it is trained with; None is the recipe's.
     """
 
     method: FlareMethod
     phi: Phi = Phi.ADD_RELU
     source_layer_offset: int = 1
     translator: str = ""
+    train_noise: float | None = None
 
     @classmethod
     def parse(cls, text: str) -> FlareRun:
         """Read ``method``, ``flare:phi``, ``flare:phi:offset`` or ``flare-mt:translator``.
 
-        Raises UsageError for a word that is not known.
+        A method that is trained with sources takes ``~share`` after it: ``input-fusion~0.4``. Raises
+        UsageError for a word that is not known, and for noise in sources that are not read in training.
         """
+        plain, tilde, share = text.partition("~")
+        run = cls._plain(plain)
+        if not tilde:
+            return run
+        if not (run.method.trains and run.method.reads_source):
+            raise UsageError(
+                f"'{text}': {run.method} is trained without sources, which have no noise then",
+                f"write {plain}",
+            )
+        return replace(run, train_noise=_share(text, share))
+
+    @classmethod
+    def _plain(cls, text: str) -> FlareRun:
+        """A run without noise of its own."""
         name, *choices = text.split(":")
         method = _member(FlareMethod, name, "method")
         if method is FlareMethod.FLARE_MT:
@@ -130,13 +147,14 @@ class FlareRun:
         return cls(method, phi, int(offset))
 
     def __str__(self) -> str:
+        noise = "" if self.train_noise is None else f"~{self.train_noise:g}"
         match self.method:
             case FlareMethod.FLARE | FlareMethod.FLARE_SHUFFLED:
-                return f"{self.method}:{self.phi}:{self.source_layer_offset}"
+                return f"{self.method}:{self.phi}:{self.source_layer_offset}{noise}"
             case FlareMethod.FLARE_MT if self.translator:
                 return f"{self.method}:{self.translator}"
             case _:
-                return str(self.method)
+                return f"{self.method}{noise}"
 
     @property
     def tested_with(self) -> tuple[SourceGiven, ...]:
@@ -164,6 +182,20 @@ def shuffled_rows(rows: int, seed: int) -> list[int]:
     random.Random(f"shuffled sources {seed}").shuffle(order)
     partner = dict(zip(order, [*order[1:], order[0]], strict=True))
     return [partner[row] for row in range(rows)]
+
+
+def _share(text: str, share: str) -> float:
+    """The share of noise in a run's name."""
+    try:
+        value = float(share)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(
+            f"'{text}': the share of noise is '{share}', not a number from 0 to 1",
+            f"write it like {text.partition('~')[0]}~0.4",
+        )
+    return value
 
 
 def _member(kind: type[Member], text: str, what: str) -> Member:

@@ -23,8 +23,8 @@ class FlareSection(Section):
     train, test or both; if empty, the texts are the published ones.
 
     ``source_noise`` changes a share of the words of source texts, see ``lslo_cli/flare/noise.py``:
-    ``train_noise`` of them in training and development, and in tests each share of ``test_noise``. Tables and
-    controls use the first of these.
+    ``train_noise`` of them in training and development, unless a run has its own as flare~0.4, and in tests
+    each share of ``test_noise``. Tables and controls use the first of these.
 
     ``mask_padding = false`` also fuses the states of a source text's padding, as the released code does.
 
@@ -52,7 +52,7 @@ class FlareSection(Section):
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
     """Seeds, one experiment for each."""
     runs: tuple[str, ...] = DEFAULT_RUNS
-    """Methods by name; also flare:PHI:OFFSET, flare-mt:NAME and flare-shuffled:PHI:OFFSET."""
+    """Methods by name; also flare:PHI:OFFSET, flare-mt:NAME, flare-shuffled:PHI:OFFSET and flare~NOISE."""
     translators: dict[str, str] = Field(default_factory=dict)
     """Translation models by name, for flare-mt:NAME."""
     translator_reads_as: str = "id"

@@ -11,9 +11,10 @@ from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.errors import InputError
 from lslo_cli.flare.catalogue import FIGURES
-from lslo_cli.flare.figures import prepare_noise
+from lslo_cli.flare.figures import prepare_languages, prepare_noise
 from lslo_cli.flare.reading import read_study
 from lslo_cli.flare.results import FlareEvaluationResult
+from lslo_cli.flare.tables import noise_table
 from lslo_cli.plots.style import Style
 
 COMMITTED = Path(__file__).parents[2] / "results" / "flare-nusax"
@@ -61,6 +62,33 @@ def test_lines_of_noise_are_means_over_languages_with_intervals_over_seeds(noisy
     assert len(heights) == 3 and min(heights) > 0  # as wide at every share: scores differ by a constant
     assert heights == pytest.approx([heights[0]] * 3)
     assert line.get_ydata()[0] - line.get_ydata()[2] == pytest.approx(10)
+
+
+def test_runs_with_noise_of_their_own_stand_beside_those_without(noisy, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(noisy.path, folder)
+    for path in folder.glob("seed-*/*/evaluation.json"):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        tests = document["result"]["predictions"]
+        fused = [test for test in tests if test["run"] == "flare:add-relu:1" and test["source"] == "matched"]
+        tests += [{**test, "run": "flare:add-relu:1~0.4", "score": test["score"] + 5} for test in fused]
+        document["digest"] = digest_of(document["result"])
+        path.write_text(json.dumps(document), encoding="utf-8")
+    prepared = prepare_noise([ExperimentFolder(folder)])
+    scores = prepared.figure.args[0]
+    assert list(scores) == [RUNS[0], "flare:add-relu:1~0.4", *RUNS[1:]]
+    assert scores["flare:add-relu:1~0.4"][0.2] == pytest.approx([s + 5 for s in scores[RUNS[0]][0.2]])
+    figure = prepared.figure(style=Style.SCREEN)
+    assert any("~0.4 with 40%" in text.get_text() for text in figure.texts)
+    assert "flare:add-relu:1~0.4" not in prepare_languages([ExperimentFolder(folder)]).figure.args[0]
+    table = noise_table(read_study([ExperimentFolder(folder)]))
+    gains = {row[0]: row[-1].mean for row in table.rows if "over the better" in row[0]}
+    assert list(gains) == [
+        f"{run}, over the better of lora and translate-test"
+        for run in ("input-fusion", "flare:add-relu:1", "flare:add-relu:1~0.4")
+    ]
+    one, other = list(gains.values())[1:]
+    assert other - one == pytest.approx(5)
 
 
 def test_folders_of_seeds_are_the_experiment(noisy):

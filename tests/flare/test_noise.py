@@ -1,15 +1,18 @@
 """Noise in sources: what is changed, how much of it, and that nothing else is."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from lslo_cli.errors import UsageError
+from lslo_cli.flare import runs
 from lslo_cli.flare.examples import Example, Pairs, Question
 from lslo_cli.flare.noise import with_noise
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.setup import prepare
-from lslo_cli.method.flare import SourceNoise
+from lslo_cli.flare.transfer_methods import InputFusionMethod
+from lslo_cli.method.flare import FlareRun, SourceNoise
 from lslo_cli.recipe import resolve
 
 WORDS = [f"w{number}" for number in range(400)]
@@ -66,15 +69,38 @@ def test_an_answer_stays_whole_and_is_found_at_its_new_place(kind):
     assert row.pair[slice(*row.label)] == "the right answer" and row.pair != context
 
 
-def test_training_has_its_noise_and_tests_get_theirs_later():
-    noise = {"flare.train_noise": 0.5, "flare.test_noise": (0.0, 0.5)}
-    clean, noisy_one = (prepare(resolve("flare-demo", {**given, "seed": 1})) for given in (
-        {"flare.translated": ()}, {"flare.translated": (), **noise}
-    ))  # fmt: skip
-    for split, same in (("train", False), ("dev", False), ("test", True)):
-        one, other = clean.pairs("qsi", split), noisy_one.pairs("qsi", split)
-        assert one.target == other.target and (one.source == other.source) is same
-    assert clean.pairs("en", "train") == noisy_one.pairs("en", "train")
+class Begun(Exception):
+    """Training would begin."""
+
+
+def sources_of(run, monkeypatch, **settings):
+    """The source texts that a run is trained with, and those of its development split."""
+    seen, prepared = [], InputFusionMethod.prepare
+
+    def record(self, pairs):
+        seen.append(pairs)
+        return prepared(self, pairs)
+
+    def begin(*args, **kwargs):
+        raise Begun
+
+    monkeypatch.setattr(InputFusionMethod, "prepare", record)
+    monkeypatch.setattr(runs, "fit_method", begin)
+    given = {f"flare.{key}": value for key, value in settings.items()}
+    setup = prepare(resolve("flare-demo", {"flare.translated": (), "seed": 1, **given}))
+    with pytest.raises(Begun):
+        runs.train_run(setup, setup.new_model(), FlareRun.parse(run), "qsi", Path("unused"), Path("unused"))
+    monkeypatch.undo()
+    assert [pairs.target for pairs in seen] == [setup.pairs("qsi", each).target for each in ("train", "dev")]
+    return [pairs.source for pairs in seen]
+
+
+def test_a_run_is_trained_with_its_own_noise_or_else_with_the_recipes(monkeypatch):
+    clean = sources_of("input-fusion", monkeypatch)
+    half = sources_of("input-fusion~0.5", monkeypatch)
+    assert all(one != other for one, other in zip(clean, half, strict=True))
+    assert sources_of("input-fusion", monkeypatch, train_noise=0.5) == half
+    assert sources_of("input-fusion~0", monkeypatch, train_noise=0.5) == clean
 
 
 def test_other_noise_in_tests_leaves_trainings_as_they_are():
@@ -83,6 +109,8 @@ def test_other_noise_in_tests_leaves_trainings_as_they_are():
     assert FlareEvaluationResult.settings(one) != FlareEvaluationResult.settings(other)
     trained = resolve("flare-demo", {"flare.train_noise": 0.2})
     assert FlareTrainingResult.settings(one) != FlareTrainingResult.settings(trained)
+    added = resolve("flare-demo", {"flare.runs": (*one.flare.runs, "flare~0.2")})  # to a study that is there
+    assert FlareTrainingResult.settings(one) == FlareTrainingResult.settings(added)
 
 
 @pytest.mark.parametrize("shares", [(), (0.2, 0.2), (1.5,)])

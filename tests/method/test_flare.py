@@ -15,6 +15,8 @@ from lslo_cli.method.flare import FlareMethod, FlareRun, Phi, shuffled_rows
         ("flare:cross-attention:0", FlareRun(FlareMethod.FLARE, Phi.CROSS_ATTENTION, 0)),
         ("flare-mt:small", FlareRun(FlareMethod.FLARE_MT, translator="small")),
         ("flare-shuffled:add:0", FlareRun(FlareMethod.FLARE_SHUFFLED, Phi.ADD, 0)),
+        ("flare:mul~0.4", FlareRun(FlareMethod.FLARE, Phi.MUL, 1, train_noise=0.4)),
+        ("input-fusion~0", FlareRun(FlareMethod.INPUT_FUSION, train_noise=0.0)),
     ],
 )
 def test_a_run_is_read_from_its_name_and_written_back(text, run):
@@ -29,6 +31,12 @@ def test_a_run_is_read_from_its_name_and_written_back(text, run):
         ("flare:plus", "unknown fusion 'plus'"),
         ("flare:add:2", "offset cannot be 2"),
         ("lora:add", "lora has nothing to choose"),
+        ("lora~0.4", "lora is trained without sources"),
+        ("translate-test~0.4", "translate-test is trained without sources"),
+        ("flare-mt:small~0.4", "flare-mt is trained without sources"),
+        ("flare~much", "the share of noise is 'much', not a number from 0 to 1"),
+        ("flare~1.5", "the share of noise is '1.5'"),
+        ("flare~nan", "the share of noise is 'nan'"),
     ],
 )
 def test_a_name_that_is_none_is_refused(text, complaint):
