@@ -8,7 +8,7 @@ import lslo_cli
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.flare.reporting import read_report
 
-RESULTS = Path(lslo_cli.__file__).parent.parent / "results" / "flare-nusax"
+RESULTS = Path(lslo_cli.__file__).parent.parent / "results" / "flare-nusax-english"
 
 
 @pytest.mark.parametrize(("folder", "seeds"), [(RESULTS, 5), (RESULTS / "longer-base", 5)])

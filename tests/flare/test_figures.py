@@ -17,7 +17,7 @@ from lslo_cli.flare.results import FlareEvaluationResult
 from lslo_cli.flare.tables import noise_table
 from lslo_cli.plots.style import Style
 
-COMMITTED = Path(__file__).parents[2] / "results" / "flare-nusax"
+COMMITTED = Path(__file__).parents[2] / "results" / "flare-nusax-english"
 RUNS = ["flare:add-relu:1", "lora", "translate-test", "input-fusion"]
 
 

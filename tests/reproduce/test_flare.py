@@ -58,7 +58,9 @@ def lslo(*arguments):
     return CliRunner().invoke(app, list(arguments), prog_name="lslo")
 
 
-@pytest.mark.parametrize("name", ["flare-demo", "flare-nusax", "flare-xnli", "flare-tydiqa"])
+@pytest.mark.parametrize(
+    "name", ["flare-demo", "flare-nusax", "flare-nusax-english", "flare-xnli", "flare-tydiqa"]
+)
 def test_every_experiment_of_flare_is_jobs_each_after_what_it_needs(name, tmp_path):
     found = jobs(name, tmp_path)
     before = set()
