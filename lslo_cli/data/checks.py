@@ -1,4 +1,4 @@
-"""Check that text is fit to train and test on: counts and findings over the splits of a data set."""
+"""Check parallel text for training and testing: counts and findings over the splits of a data set."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PUBLISHED = Base()
 
 @dataclass(frozen=True)
 class Split:
-    """A split, as far as it can be read."""
+    """The readable part of a split."""
 
     name: str
     path: Path

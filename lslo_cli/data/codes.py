@@ -10,13 +10,13 @@ from lslo_cli.method.codes import FLORES_CODES, NTREX_CODES, ONLY_FLORES_200, is
 from lslo_cli.method.vocabularies import M2M_124
 
 OTHER_VARIETIES = {"ff": ("fuc", "Pulaar")}
-"""Model code -> (file code, name) of a variety that NTREX-128 has instead, which is not used for it."""
+"""Model code -> (file code, name) of another variety in NTREX-128, which is not used in its place."""
 
 _CODE = re.compile("[a-z]{2,3}([_-](simpl|trad)|([_-][A-Z][a-z]{3})?([_-]([A-Z]{2}|[0-9]{3}))?)")
 _COLUMNS = {"id", "url", "src", "tgt", "trg", "ref", "hyp", "doc", "row", "num", "key"}
 _EXTENSIONS = {"txt", "tok", "bpe", "tmx", "xlf", "ods", "zip", "tar", "tgz", "zst", "xz"}
 _NOT_CODES = _COLUMNS | _EXTENSIONS
-"""Columns and extensions common beside text; Indonesian as ``id`` must be requested by name."""
+"""Common non-language columns and extensions; Indonesian as ``id`` must be requested by name."""
 
 
 def flores101_code(code: str) -> str:

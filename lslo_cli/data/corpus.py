@@ -22,7 +22,7 @@ class CorpusSection:
     """Rows in which every sentence is a translation of the others; an empty sentence is a gap.
 
     ``text`` holds one list per language, all of the same length. ``numbers`` are the rows' numbers in their
-    files, counted from 1, if the section does not have all rows of these.
+    files, counted from 1, if the section lacks some of their rows.
     """
 
     name: str
@@ -57,7 +57,7 @@ class CorpusSection:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Sections of parallel text: FLORES is one section with all languages, a pair's bitext one with two."""
+    """Sections of parallel text: FLORES is one section of all languages, a bitext one of two."""
 
     sections: tuple[CorpusSection, ...]
 
@@ -79,7 +79,7 @@ class Corpus:
         return digest.hexdigest()
 
     def rows(self, direction: Direction) -> np.ndarray:
-        """Where both sides exist: integers (n, 2) of section index and row."""
+        """The rows with both sides: integers (n, 2) of section index and row."""
         found = [np.empty((0, 2), dtype=np.int64)]
         for index, section in enumerate(self.sections):
             if direction.src in section.text and direction.tgt in section.text:
@@ -105,9 +105,9 @@ class Corpus:
         return Corpus(tuple(section.select(range(min(rows, len(section)))) for section in self.sections))
 
     def cut(self, sizes: Mapping[str, int]) -> Corpus:
-        """Of each language in ``sizes`` only its first sentences, as many as that says; the others are gaps.
+        """The corpus with only the first ``sizes[language]`` sentences of each language; the others are gaps.
 
-        All rows stay. Raises InputError for a language that has fewer sentences.
+        All rows stay. Raises InputError for a language with fewer sentences.
         """
         left = dict(sizes)
         sections = []
@@ -186,8 +186,8 @@ def split_off(corpus: Corpus, rows: int, seed: int) -> tuple[Corpus, Corpus]:
 def hold_out(corpus: Corpus, rows: int, seed: int, spared: int | None = None) -> tuple[Corpus, Corpus]:
     """Divide a corpus into (train, test): ``rows`` rows of each section drawn by ``seed``.
 
-    No sentence of the test rows, compared without case and spaces, occurs twice among them or in the training
-    rows: rows that share one are left out of training. Raises InputError if a section has too few rows.
+    No sentence of the test rows, ignoring case and spaces, occurs twice among them or in the training rows:
+    rows that share one are left out of training. Raises InputError if a section has too few rows.
 
     The first ``spared`` rows of each section, and rows that share a sentence with them, are drawn only if the
     others do not suffice, so that training on no more than these rows loses none of them.
@@ -229,6 +229,6 @@ def _sentences(section: CorpusSection, row: int) -> set[tuple[str, str]]:
 
 
 def _drawn(size: int, rows: int, seed: int, index: int) -> np.ndarray:
-    """``rows`` (or all) of ``size`` row numbers, ascending; every section draws from its own stream."""
+    """``rows`` (or all) of ``size`` row numbers, ascending; every section has its own random stream."""
     generator = Generator(PCG64([seed, index]))
     return np.sort(generator.choice(size, min(rows, size), replace=False))

@@ -1,4 +1,4 @@
-"""Downloading a file over HTTP, resuming an interrupted download."""
+"""Download a file over HTTP, resuming an interrupted download."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
 
 PATIENCE = 60
-"""Seconds of silence allowed to a server."""
+"""The timeout of a connection in seconds."""
 CHUNK = 1 << 18
 AGAIN = "run the same line again: it resumes where it stopped"
 
 
 def download(url: str, partial: Path, on_event: OnEvent = ignore, *, largest: int) -> None:
-    """Download ``url`` to ``partial``, requesting only the bytes that this file does not have yet.
+    """Download ``url`` to ``partial``, requesting only the bytes that this file lacks.
 
-    What has arrived is kept if the connection breaks. Raises UsageError for an address that is not http(s),
-    and InputError if the server cannot be reached or answers with an error, if the file ends too early or has
+    ``partial`` stays if the connection breaks. Raises UsageError for an address that is not http(s), and
+    InputError if the server cannot be reached or answers with an error, if the file ends too early or has
     more than ``largest`` bytes, or if ``partial`` cannot be written.
     """
     if not url.startswith(("https://", "http://")):
@@ -39,9 +39,7 @@ def download(url: str, partial: Path, on_event: OnEvent = ignore, *, largest: in
     with response:
         start, total = _extent(response)
         if start not in (0, have):
-            raise InputError(
-                f"{url} sent what follows byte {start:,}, not byte {have:,}", f"remove {partial}"
-            )
+            raise InputError(f"{url} sent the bytes from {start:,}, not from {have:,}", f"remove {partial}")
         if total is not None and total > largest:
             raise _too_large(url, largest)
         task = f"downloading {url.rpartition('/')[2]}"
@@ -68,7 +66,7 @@ def _too_large(url: str, largest: int) -> InputError:
 
 
 def _open(url: str, have: int) -> HTTPResponse | HTTPError:
-    """Request what follows the first ``have`` bytes; "range not satisfiable" is returned, not raised."""
+    """Request the bytes after the first ``have``; "range not satisfiable" is returned, not raised."""
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -94,7 +92,7 @@ def _open(url: str, have: int) -> HTTPResponse | HTTPError:
 
 
 def _extent(response: HTTPResponse | HTTPError) -> tuple[int, int | None]:
-    """The position in the file at which a response begins, and the size of the file, None if unknown."""
+    """The offset in the file at which a response begins, and the size of the file, None if unknown."""
     if content_range := re.fullmatch(
         r"bytes (?:(\d+)-\d+|\*)/(\d+)", response.headers.get("Content-Range", "")
     ):

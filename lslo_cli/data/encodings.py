@@ -1,4 +1,4 @@
-"""Guess the encoding of text that is not UTF-8, by its bytes and by the language in its file's name."""
+"""Guess the encoding of text that is not UTF-8 from its bytes and the language in its file's name."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def in_place(command: str, path: Path) -> str:
 
 
 def likely_conversion(data: bytes, path: Path) -> str:
-    """The command line that converts ``data``, the content of ``path``, with the text it is meant for.
+    """The command line that converts ``data``, the content of ``path``, to UTF-8.
 
     cp1252 has quotes and dashes where Latin-1 has control characters.
     """

@@ -1,4 +1,4 @@
-"""Reading sections to examine them: errors of the readers are recorded, and reading continues."""
+"""Read sections to examine them: errors of the readers are recorded, and reading continues."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ PIVOT = "en"
 
 @dataclass(frozen=True)
 class Inspected:
-    """A section, as far as it can be read.
+    """The readable part of a section.
 
-    ``text`` lacks languages whose file cannot be read at all, and its lists may differ in length. ``crlf``
-    counts lines that end with CR LF.
+    ``text`` lacks languages whose file cannot be read, and its lists may differ in length. ``crlf`` counts
+    lines that end with CR LF.
     """
 
     found: Found
@@ -36,12 +36,12 @@ class Inspected:
 
     @property
     def is_broken(self) -> bool:
-        """Whether the readers would refuse it."""
+        """Whether the readers would raise an error."""
         return any(finding.severity is Severity.PROBLEM for finding in self.findings)
 
     @property
     def pivot(self) -> str:
-        """The language that the others are compared with: English, or else the first."""
+        """The language to compare the others with: English, or else the first."""
         return PIVOT if PIVOT in self.text else next(iter(self.text), "")
 
     def name(self, language: str) -> str:
@@ -98,7 +98,7 @@ class _Reader:
 
 
 def inspect(found: Found, split: str) -> Inspected:
-    """Read a section of a split, noting what is wrong with its files instead of raising."""
+    """Read a section of a split, recording what is wrong with its files instead of raising."""
     reader = _Reader(split)
     if found.table:
         data = dict.fromkeys(found.files, reader.bytes_of(found.table))
@@ -136,5 +136,5 @@ def _compare_ends(reader: _Reader, found: Found, data: Mapping[str, bytes]) -> N
     cut = [found.files[language] for language, content in data.items() if not content.endswith(b"\n")]
     if 0 < len(cut) < len(data):
         names = ", ".join(path.name for path in cut)
-        message = f"no newline at the end of {names}, though the other files have one: cut off?"
+        message = f"no newline at the end of {names}, though the other files have one: truncated?"
         reader.found(Severity.WARNING, Check.LAST_LINE, message, *cut)

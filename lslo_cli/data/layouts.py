@@ -31,7 +31,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.codes import model_code
 
 DEPTH = 2
-"""How deep to look for sections in nested folders: ``corpora/bible/dev``."""
+"""The deepest nested folders to search for sections: ``corpora/bible/dev``."""
 
 
 class Found(NamedTuple):
@@ -60,7 +60,7 @@ class Found(NamedTuple):
 def find_sections(path: Path, languages: Sequence[str] | None, split: str | None) -> list[Found]:
     """The sections of a split in ``path``, a file or folder; ``languages`` None: all that look like codes.
 
-    Raises InputError if nothing is there, if there is no such split, or if a split must be chosen.
+    Raises InputError if nothing is found, if there is no such split, or if a split must be chosen.
     """
     if path.is_file() and is_table(path):
         if split not in (None, plain(path).stem):

@@ -14,7 +14,7 @@ FARTHEST = 5.0
 Of the 997 sentences of FLORES-101's dev split, 0 to 4 are outliers, depending on the language.
 """
 LEAST_SPREAD = 0.5
-"""The smallest spread, for text in which all translations have the same length."""
+"""The smallest spread, for text with translations all of one length."""
 
 _MAD = 1.4826
 """Median absolute deviation to standard deviation, for a normal distribution."""

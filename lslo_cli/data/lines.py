@@ -1,4 +1,4 @@
-"""Checks of lines of parallel text that need no knowledge of the languages.
+"""Checks of lines of parallel text that are independent of the languages.
 
 Every function takes lines and returns row numbers, counted from 0, or counts.
 """
@@ -30,13 +30,13 @@ _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 def as_read(line: str) -> str:
     """A line as a model reads it: in Unicode's NFKC, without invisible characters.
 
-    Lines for which this is equal are the same sentence, however they are encoded (NFC or NFD).
+    Two lines are the same sentence if this is equal, in NFC or NFD.
     """
     return line if line.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", line)).strip()
 
 
 def readable(line: str) -> str:
-    """The line itself, or "" if it has no visible character, so that no subword piece comes of it."""
+    """The line itself, or "" if it has no visible character and so no subword piece."""
     return line if line and _INVISIBLE.sub("", line).strip() else ""
 
 

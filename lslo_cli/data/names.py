@@ -20,7 +20,7 @@ _PAIR_WITH_SPLIT = re.compile(f"(?P<pair>.+)-(?P<split>{'|'.join(SPLITS)})")
 
 
 class Bitext(NamedTuple):
-    """One side of the bitext of a pair: what the names of both sides share, their codes, and the split."""
+    """One side of a bitext: the shared part of both names, the languages' codes, and the split."""
 
     shared: str
     side: str

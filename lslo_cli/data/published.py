@@ -1,4 +1,4 @@
-"""Data sets that can be fetched: their addresses and files, and downloading them."""
+"""Published data sets: their addresses and files, and their download."""
 
 from __future__ import annotations
 
@@ -33,10 +33,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class PublishedData:
-    """A data set: its archives, the files to take from them, and the files that it must have.
-
-    ``licence`` is its licence.
-    """
+    """A data set: its archives, the files to take from them, the files that it must have, its licence."""
 
     archives: tuple[Archive, ...]
     contents: Contents
@@ -46,7 +43,7 @@ class PublishedData:
 
 @dataclass(frozen=True)
 class DownloadRecord:
-    """Where files of a folder came from: the archive's address, digest and size, and the files taken."""
+    """The origin of files in a folder: the archive's address, digest and size, and the files taken."""
 
     url: str
     sha256: str
@@ -60,13 +57,13 @@ def fetch(
 ) -> list[DownloadRecord]:
     """Download a data set into ``folder``, with ``source.json``: a record for each archive.
 
-    The folder appears when it is complete. Until then archives are kept beside it, so that the next call
-    resumes them. A folder that was fetched before from the same addresses is left unchanged. ``mirror`` is
-    another address of the archive or, for a data set with several, of the folder that holds them.
+    The folder appears when it is complete. Until then partial archives are beside it, for the next call to
+    resume. A folder that was fetched from the same addresses is left unchanged. ``mirror`` is another address
+    of the archive or, for a data set with several, of their folder.
 
     Raises InputError if the folder holds something else or cannot be written, or if an archive cannot be
-    downloaded, has another digest than the published one, or is not the data set; UsageError for an address
-    that is not http(s).
+    downloaded, does not match the published digest, or is not the data set; UsageError for an address that is
+    not http(s).
     """
     archives = [(_address(data, archive, mirror), archive) for archive in data.archives]
     if folder.exists() and not _is_empty(folder):
@@ -102,7 +99,7 @@ def _address(data: PublishedData, archive: Archive, mirror: str | None) -> str:
 
 
 def _taken(partial: Path, url: str, archive: Archive, folder: Path, contents: Contents) -> DownloadRecord:
-    """Unpack an archive. One that is damaged or something else is removed, since resuming it is no use."""
+    """Unpack an archive; remove a damaged or wrong one, which cannot be resumed."""
     with partial.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     try:

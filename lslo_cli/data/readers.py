@@ -1,7 +1,7 @@
 """Line-aligned files as parallel text: ``{language: sentences}``, all of equal length, "" for a gap.
 
-Text is UTF-8, with or without a byte order mark, and a line ends at "\\n" only, since U+2028 and the like
-occur inside sentences. Outer whitespace is stripped, and so is the CR of CRLF.
+Text is UTF-8, with or without a byte order mark, and a line ends at "\\n" only, since U+2028 and others occur
+inside sentences. Leading and trailing whitespace is stripped, and so is the CR of CRLF.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def name_of_each(languages: Sequence[str] | None, names: Iterable[str]) -> dict[
 
 
 def plain(path: Path) -> Path:
-    """The path of a file without ``.gz``, whose name says its language and kind."""
+    """The path without ``.gz``; its name gives the language and the kind of file."""
     return path.with_suffix("") if path.suffix == ".gz" else path
 
 
@@ -68,7 +68,7 @@ def read_bytes(path: Path) -> bytes:
 def decode(data: bytes, path: Path) -> str:
     """Decode UTF-8 without its byte order mark.
 
-    Raises InputError naming ``path`` and the first bad byte, or for line ends that are not read as such.
+    Raises InputError naming ``path`` and the first invalid byte, and for line ends that are bare CRs.
     """
     if wide := wide_encoding(data):
         raise InputError(

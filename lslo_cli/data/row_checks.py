@@ -1,4 +1,4 @@
-"""Checks of the rows of a split: what each finds, by language and by pair of languages."""
+"""Checks of the rows of a split, by language and by pair of languages."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lslo_cli.data.lines import Same, damaged, duplicates, untranslated
 from lslo_cli.data.unknown import Base, Reader, described, unknown_rows
 
 PLACES = 3
-"""The most places that a finding names."""
+"""The most lines that a finding names."""
 
 _SAID = {
     Check.LINE_ENDINGS: (Severity.NOTE, "ends with CR LF, which is read as a newline"),
     Check.EMPTY: (Severity.NOTE, "empty: a translation is missing"),
-    Check.CHARACTERS: (Severity.WARNING, "control characters, U+FFFD, or UTF-8 taken for cp1252"),
+    Check.CHARACTERS: (Severity.WARNING, "control characters, U+FFFD, or UTF-8 decoded as cp1252"),
     Check.DUPLICATES: (Severity.WARNING, "repeats an earlier line"),
     Check.LENGTHS: (
         Severity.WARNING,
@@ -34,7 +34,7 @@ _SAID = {
 def check_rows(
     split: str, sections: Sequence[Inspected], codes: Sequence[str], base: Base
 ) -> tuple[SplitCheck, list[DataFinding]]:
-    """Count what is found in every line of the languages ``codes``, section by section."""
+    """Count the findings of all lines of the languages ``codes``, section by section."""
     counts: dict[Check, dict[str, int]] = {check: defaultdict(int) for check in _SAID}
     places: dict[Check, list[str]] = defaultdict(list)
     pairs = {pair: [0, 0] for pair in combinations(codes, 2)}

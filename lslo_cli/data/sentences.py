@@ -12,7 +12,7 @@ _UNSPACED = {"zh", "ja", "th", "lo", "km", "my"}
 def split_line(line: str, length: Callable[[str], int], longest: int) -> list[str]:
     """A line as parts of ``length`` at most ``longest``: itself, its sentences, or pieces of these.
 
-    A sentence that is too long is split at the space nearest to its middle, or at the middle if it has none.
+    A longer sentence is split at the space nearest to its middle, or at the middle if it has none.
     """
     if length(line) <= longest or len(line) < 2:
         return [line]

@@ -43,10 +43,10 @@ def is_table(path: Path | None) -> bool:
 
 
 def files_to_translate(path: Path | None, output: Path | None) -> list[tuple[Path | None, Path | None]]:
-    """What is to be read, None for stdin, and where its translation goes, None for stdout.
+    """The files to read, None for stdin, each with the file of its translation, None for stdout.
 
-    A folder stands for its files, whose translations have their names in the folder ``output``. Raises
-    UsageError for a folder without such a one, InputError for one without files.
+    A folder stands for its files; their translations have the same names in the folder ``output``. Raises
+    UsageError if a folder has no ``output``, InputError if it has no files.
     """
     if path is None or not path.is_dir():
         return [(path, output)]
@@ -65,16 +65,16 @@ def files_to_translate(path: Path | None, output: Path | None) -> list[tuple[Pat
 
 
 def _translated_name(path: Path) -> Path:
-    """The name without .gz; what comes of a CSV has tabs."""
+    """The name without .gz; the translation of a CSV is a TSV."""
     return plain(path).with_suffix(".tsv") if plain(path).suffix == ".csv" else plain(path)
 
 
 def read_to_translate(
     path: Path | None, src: str | None, targets: Sequence[str], columns: Columns = Columns()
 ) -> Iterator[Line]:
-    """The lines of a file, the rows of a table, or the lines of stdin as they come.
+    """The lines of a file, the rows of a table, or the lines of stdin as they arrive.
 
-    Raises UsageError where a language is not given, InputError where the text cannot be read.
+    Raises UsageError if a language is not given, InputError if the text cannot be read.
     """
     if is_table(path):
         assert path is not None
@@ -106,7 +106,7 @@ def _rows(path: Path, src: str | None, targets: Sequence[str], columns: Columns)
 
 
 def _file(path: Path) -> list[str]:
-    """A file is read whole first: bytes that are no text stop it before an hour of translating."""
+    """The lines of a file, read as a whole first, so that invalid bytes fail before translation starts."""
     try:
         return read_lines(path) if path.stat().st_size else []
     except OSError as error:

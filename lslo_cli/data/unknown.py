@@ -1,4 +1,4 @@
-"""What a base model cannot read of a text: languages without a token, characters that become ``<unk>``."""
+"""Text that a base model cannot read: languages without a token, characters that become ``<unk>``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN = 8
 
 
 class Reader(Protocol):
-    """What a base model reads text by: its tokenizer."""
+    """The interface of a base model's tokenizer."""
 
     unk_id: int
 
@@ -39,7 +39,7 @@ class Base:
         return self.reader.languages if self.reader else {*MODEL_LANGUAGES, *WORLD, *NEWCOMERS}
 
     def findings(self, split: str, languages: Iterable[str]) -> Iterable[DataFinding]:
-        """What there is to say of languages without a token."""
+        """Findings on languages without a token."""
         strangers = [code for code in languages if code not in self.languages]
         if strangers:
             model = f"base model '{self.name}'" if self.reader else "no published model"
@@ -54,7 +54,7 @@ class Base:
 
 
 def unknown_rows(lines: Sequence[str], reader: Reader) -> tuple[list[int], Counter[str]]:
-    """Rows, counted from 0, in which ``<unk>`` is read, and how many of them have each character that is."""
+    """Rows, counted from 0, that contain ``<unk>``, and the number of rows by unknown character."""
     rows: list[int] = []
     causes: Counter[str] = Counter()
     alone: dict[str, bool] = {}
@@ -69,7 +69,7 @@ def unknown_rows(lines: Sequence[str], reader: Reader) -> tuple[list[int], Count
 
 
 def described(causes: Counter[str]) -> str:
-    """The commonest characters, each with its number of rows: ``ә 12, U+200D 3``."""
+    """The most frequent characters, each with its number of rows: ``ә 12, U+200D 3``."""
     named = [
         f"{character if character.isprintable() else f'U+{ord(character):04X}'} {count:,}"
         for character, count in sorted(causes.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]

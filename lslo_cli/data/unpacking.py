@@ -1,4 +1,4 @@
-"""Taking the expected files out of an archive that a stranger may have made."""
+"""Unpack the expected files of an untrusted archive."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DAMAGED = (
     EOFError,
     ValueError,
     OverflowError,
-    NotImplementedError,  # a way of packing that zipfile does not know
+    NotImplementedError,  # a compression that zipfile does not support
     zlib.error,
     lzma.LZMAError,
 )
@@ -37,19 +37,19 @@ DAMAGED = (
 
 
 class Packing(StrEnum):
-    """How files are packed."""
+    """The format of an archive."""
 
     TAR_GZ = ".tar.gz"
     ZIP = ".zip"
     NONE = "file"
-    """It is one file, as it is."""
+    """One file, not packed."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What is taken from an archive: members whose whole name ``expected`` matches, under its first group.
+    """The files to take from an archive: members whose whole name matches ``expected``, named by group 1.
 
-    An archive of more than ``largest`` bytes unpacked, or ``most`` members, is not believed to be ``name``.
+    An archive of more than ``largest`` bytes unpacked, or ``most`` members, is rejected as not ``name``.
     """
 
     name: str
@@ -72,8 +72,7 @@ class Member:
 def unpack(archive: Path, packing: Packing, folder: Path, contents: Contents, url: str) -> list[str]:
     """Write the expected files of an archive into ``folder``, and return their names.
 
-    Raises InputError where it is damaged, holds too much, or a member that no honest archive has. ``url`` is
-    where it came from.
+    Raises InputError if it is damaged or too large, or has a malicious member. ``url`` is its origin.
     """
     files: list[str] = []
     size = 0
@@ -85,7 +84,7 @@ def unpack(archive: Path, packing: Packing, folder: Path, contents: Contents, ur
                 raise InputError(f"{url} is not {contents.name}: unpacked it has more than {most}", CHECK)
             name = _expected_name(member, contents.expected, url)
             content = member.open() if name else None
-            if not name or content is None:  # a folder or a link may bear a file's name
+            if not name or content is None:  # a folder or a link may have a file's name
                 continue
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +93,8 @@ def unpack(archive: Path, packing: Packing, folder: Path, contents: Contents, ur
             files.append(name)
     except DAMAGED as error:
         raise InputError(
-            f"{url} is no {packing}, or is damaged: {error}", "run the same line again to download it again"
+            f"{url} is not a {packing}, or is damaged: {error}",
+            "run the same line again to download it again",
         ) from error
     return files
 
@@ -121,9 +121,9 @@ def _members(archive: Path, packing: Packing, url: str) -> Iterator[Member]:
 
 
 def _expected_name(member: Member, expected: re.Pattern[str], url: str) -> str | None:
-    """Where a member belongs, None where it is not needed; one that no honest archive has is refused."""
+    """The path of a member, None if not needed. Raises InputError for a malicious one."""
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or not (member.is_file or member.is_folder):
-        raise InputError(f"{url} holds '{member.name}', which leads elsewhere: nothing was unpacked", CHECK)
+        raise InputError(f"{url} holds '{member.name}', outside its folder: nothing was unpacked", CHECK)
     found = expected.fullmatch("/".join(path.parts)) if member.is_file else None
     return found[1] if found else None

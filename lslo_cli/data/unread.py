@@ -1,4 +1,4 @@
-"""What keeps parallel text from being recognised, and the rename that makes it a layout that is read."""
+"""Why parallel text is not recognised, and the change that makes it a known layout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WAYS = {
 _CONVERT = {suffix: way for suffixes, way in _WAYS.items() for suffix in suffixes.split()}
 _SIDES = {"src", "tgt", "trg", "source", "target", "ref"}
 _MOST = 60
-"""Characters of a cell that a message shows."""
+"""The most characters of a cell in a message."""
 
 NAME_BY_CODE = "name files after their languages, as in train.en and train.fr, and columns en, fr"
 
@@ -31,15 +31,15 @@ NAME_BY_CODE = "name files after their languages, as in train.en and train.fr, a
 def nearest_layout(
     files: Sequence[Path], headers: Mapping[Path, Sequence[str]] = MappingProxyType({})
 ) -> tuple[str, str]:
-    """What was found instead of a known layout, and what would make it one.
+    """A description of what was found instead of a known layout, and a hint to make it one.
 
-    ``headers`` has the names in a table, if one was found. Whoever calls has found no two languages.
+    ``headers`` has the names in a table, if one was found. The caller has found fewer than two languages.
     """
     for path, header in headers.items():
         if is_language_code(plain(path).stem) and not any(map(is_language_code, header)):
             return (
                 f"{path.name} is a table of one language",
-                f"write its sentences as lines of {plain(path).stem}.txt, and so for the other languages",
+                f"write its sentences as lines of {plain(path).stem}.txt, likewise for the other languages",
             )
         shown = ", ".join(repr(cell[:_MOST]) for cell in header[:3]) or "nothing"
         if plain(path).suffix in JSON:
@@ -54,30 +54,30 @@ def nearest_layout(
     for path in files:
         if found := _nearest_name(path):
             return found
-    return "the names of its files tell no language", NAME_BY_CODE
+    return "the names of its files contain no language code", NAME_BY_CODE
 
 
 def _nearest_name(path: Path) -> tuple[str, str] | None:
     for suffix in reversed(path.suffixes):
         if suffix.lower() in _CONVERT:
-            return f"{path.name} is of a kind that is not read ({suffix})", _CONVERT[suffix.lower()]
+            return f"{path.name} has an unsupported format ({suffix})", _CONVERT[suffix.lower()]
     parts = path.name.split(".")
     if side := _SIDES.intersection(parts):
         return (
-            f"{path.name} does not tell its language",
+            f"the name of {path.name} contains no language code",
             f"rename it with a language code, as in {path.name.replace(side.pop(), 'en')}",
         )
     words = re.split("[-_]", parts[0])
     codes = [word for word in words if is_listed(word)]
     if len(codes) == 2 and "-".join(codes) in path.name:
         return (
-            f"{path.name} would hold two languages in one file of lines",
+            f"{path.name} seems to hold two languages in one line-aligned file",
             f"write it as a table {parts[0]}.tsv, with a line {codes[0]}<tab>{codes[1]} above",
         )
     if len(codes) == 1 and len(words) > 1:
         rest = "-".join(word for word in words if word != codes[0])
         return (
-            f"the language of {path.name} does not stand by itself",
+            f"the language code in {path.name} is not separated by a dot",
             f"rename it, as in {'.'.join((rest, codes[0]))}",
         )
     return None

@@ -1,4 +1,4 @@
-"""The tables that the papers print, as values: what ours are compared with."""
+"""The papers' printed tables, as values to compare ours with."""
 
 from lslo_cli.paper.claims import CLAIMS, Claim, ClaimedComparison, Expectation
 from lslo_cli.paper.flare import FLARE_CLAIMS, FlareClaim, FlareTable, flare_table

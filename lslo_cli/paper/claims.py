@@ -1,4 +1,4 @@
-"""What the paper finds in its tables, each claim as comparisons of rows that any experiment can repeat."""
+"""The paper's claims about its tables, each as comparisons of rows that any experiment can repeat."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 
 
 class Expectation(StrEnum):
-    """How one row stands to another."""
+    """The expected relation of one row to another."""
 
     HIGHER = "higher than"
     NOT_LOWER = "not lower than"
@@ -27,7 +27,7 @@ class ClaimedComparison:
 
 @dataclass(frozen=True)
 class Claim:
-    """A finding, and the comparisons that it consists of, all in table ``number``."""
+    """A claim and its comparisons, all in table ``number``."""
 
     number: int
     text: str
@@ -86,7 +86,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         1,
-        "The room saved can go to very-low: there a larger rank helps",
+        "The parameters saved can go to very-low: there a larger rank helps",
         (
             *_falling("V2V", "2-2-64-gps0.9", "2-2-16-gps0.9", _BEST),
             *_falling("AVG", "2-2-64-gps0.9", "2-2-16-gps0.9", _BEST),

@@ -1,4 +1,4 @@
-"""Reads the headline table of FLARE, its average ranks and its ablation, and says what they claim."""
+"""Read FLARE's headline table, average ranks and ablation, and list the paper's claims about them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Scores = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class FlareTable:
-    """What the paper prints: averages over target languages, by model.
+    """The paper's printed averages over target languages, by model.
 
-    ``metrics`` are by task. ``scores`` and ``ranks`` are by model, ranks those over the tasks of the methods
-    that are trained on the target language. ``fusion_functions`` are the scores of XLM-R Large by phi.
+    ``metrics`` are by task. ``scores`` and ``ranks`` are by model; ranks are over the tasks, of the methods
+    trained on the target language. ``fusion_functions`` are the scores of XLM-R Large by phi.
     """
 
     metrics: Mapping[str, str]
@@ -56,7 +56,7 @@ def _by_task(rows: Mapping[str, Any], tasks: Sequence[str]) -> Scores:
 
 @dataclass(frozen=True)
 class FlareClaim:
-    """A finding: ``run`` scores higher than each of ``others``, by the names of runs in an experiment."""
+    """A claim: ``run`` scores higher than each of ``others``, by the names of runs in an experiment."""
 
     text: str
     run: str
@@ -74,7 +74,7 @@ FLARE_CLAIMS: tuple[FlareClaim, ...] = (
     ),
     FlareClaim("Training on the target language beats leaving it out", "lora", ("zero-shot",)),
     FlareClaim(
-        "A translation encoder's reading of the target text helps too", "flare-mt", ("lora", "zero-shot")
+        "A translation encoder's states of the target text help too", "flare-mt", ("lora", "zero-shot")
     ),
     FlareClaim(
         "relu(S) + relu(T) is the best fusion function",
@@ -82,4 +82,4 @@ FLARE_CLAIMS: tuple[FlareClaim, ...] = (
         ("flare:add:1", "flare:mul:1", "flare:cross-attention:1"),
     ),
 )
-"""What the headline table and the ablation are said to show. ``flare-mt`` stands for any run of it."""
+"""The claims about the headline table and the ablation. ``flare-mt`` stands for any run of it."""

@@ -1,4 +1,4 @@
-"""Reads the printed tables: 1 to 4 and 8 (scores), 7 (pruning schedules), 9 and 10 (correlations)."""
+"""Read the printed tables: 1 to 4 and 8 (scores), 7 (pruning schedules), 9 and 10 (correlations)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class PrintedRow:
     """One row of a table of scores.
 
     ``key`` is the run's name in an experiment's folder, as ``2-2-8-gps0.9``, and ``label`` what the paper
-    prints. ``section`` groups rows ("Only fc") and is empty where a table has none. ``params`` is as
-    printed ("15.3M"), None for the base model. ``scores`` are spBLEU by group, ``average`` over directions.
+    prints. ``section`` groups rows ("Only fc"), empty in tables without sections. ``params`` is as printed
+    ("15.3M"), None for the base model. ``scores`` are spBLEU by group, ``average`` over directions.
     """
 
     key: str
@@ -31,7 +31,7 @@ class PrintedRow:
 
 @dataclass(frozen=True)
 class PrintedTable:
-    """A table of scores. ``heading`` stands above the labels; ``groups`` are the columns in order."""
+    """A table of scores. ``heading`` is above the labels; ``groups`` are the columns in order."""
 
     number: int
     title: str

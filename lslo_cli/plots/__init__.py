@@ -1,8 +1,8 @@
 """The paper's figures, each a pure function from results to a matplotlib figure, and one to save them.
 
-``figures(folder)`` draws all that an experiment's artifacts allow; :data:`FIGURES` lists them. Nothing is
-loaded before it is asked for, since matplotlib, seaborn and pandas take a second. No function opens a window,
-chooses a backend or leaves a setting changed.
+``figures(folder)`` draws all that an experiment's artifacts allow; :data:`FIGURES` lists them. Imports are
+lazy, since matplotlib, seaborn and pandas take a second. No function opens a window, chooses a backend or
+leaves a setting changed.
 """
 
 from importlib import import_module

@@ -1,8 +1,8 @@
 """The list of figures of an experiment: ``lslo plot``, ``lslo report`` and ``lslo reproduce`` iterate it.
 
-An entry names the function that prepares its figure: given the folders of an experiment's seeds, and where
-the entry says so the names of runs, it returns a :class:`~lslo_cli.plots.specs.PreparedFigure`. The list
-itself loads neither matplotlib nor pydantic, so that the command line can be made of it.
+An entry names the function that prepares its figure: given the folders of an experiment's seeds, and if the
+entry says so the names of runs, it returns a :class:`~lslo_cli.plots.specs.PreparedFigure`. The list itself
+loads neither matplotlib nor pydantic, so that the command line starts fast.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lslo_cli.plots.style import Style
 
-COUNTS = "Entries of B, as the paper counts them, instead of points of a matrix."
+COUNTS = "Entries of B, as in the paper, instead of percentage points of a matrix."
 
 FIGURES = (
     FigureSpec(
@@ -33,7 +33,7 @@ FIGURES = (
     ),
     FigureSpec(
         name="heatmap",
-        summary="Draw how much room each language needs in each kind of matrix.",
+        summary="Draw the parameter demand of each language in each kind of matrix.",
         source="lslo_cli.plots.maps:prepare_heatmap",
         paper="figure 2",
         reads=("subspace",),
@@ -41,7 +41,7 @@ FIGURES = (
     ),
     FigureSpec(
         name="heatmap-by-layer",
-        summary="Draw how much room each language needs, one map for each layer.",
+        summary="Draw the parameter demand of each language, one map for each layer.",
         source="lslo_cli.plots.maps:prepare_heatmap_by_layer",
         paper="figure 5",
         reads=("subspace",),
@@ -58,7 +58,7 @@ FIGURES = (
     ),
     FigureSpec(
         name="matrices",
-        summary="Draw how much room each matrix of each layer needs.",
+        summary="Draw the parameter demand of each matrix of each layer.",
         source="lslo_cli.plots.maps:prepare_matrices",
         paper="figure 4",
         reads=("subspace-language", "subspace"),
@@ -67,7 +67,7 @@ FIGURES = (
     ),
     FigureSpec(
         name="matrices-by-language",
-        summary="Draw how much room each matrix of each layer needs, one map for each language.",
+        summary="Draw the parameter demand of each matrix of each layer, one map for each language.",
         source="lslo_cli.plots.maps:prepare_matrices_by_language",
         paper="figure 6",
         reads=("subspace-language", "subspace"),
@@ -76,7 +76,7 @@ FIGURES = (
     ),
     FigureSpec(
         name="relatives",
-        summary="Draw how alike the updates of languages are, as a matrix and a tree.",
+        summary="Draw how similar the updates of languages are, as a matrix and a tree.",
         source="lslo_cli.plots.similarity:prepare_relatives",
         reads=("subspace",),
     ),
@@ -91,7 +91,7 @@ FIGURES = (
     ),
     FigureSpec(
         name="directions",
-        summary="Draw what a run gains over the base model in every direction.",
+        summary="Draw the gain of a run over the base model in every direction.",
         source="lslo_cli.plots.scores:prepare_directions",
         paper="the differences of tables 1 and 2, by direction",
         reads=("evaluation",),
@@ -131,7 +131,7 @@ class MissingFigure:
 
 
 def figure_named(name: str, among: Sequence[FigureSpec] = FIGURES) -> FigureSpec:
-    """The entry of that name in a list. Raises UsageError, naming the nearest."""
+    """The entry of that name in a list. Raises UsageError for another name, with the nearest known one."""
     known = {spec.name: spec for spec in among}
     if name not in known:
         raise UsageError(
@@ -149,9 +149,9 @@ def figures(folder: ExperimentFolder, style: Style | None = None) -> dict[str, F
 def draw_all(
     seeds: Seeds, style: Style | None = None, of: Sequence[FigureSpec] = FIGURES, **options: Any
 ) -> Iterator[DrawnFigure | MissingFigure]:
-    """Every figure of a list in turn, or why it cannot be drawn; ``options`` may hold ``width``, in inches.
+    """Every figure of a list in turn, or why it cannot be drawn; ``options`` may hold ``width`` (inches).
 
-    A figure of one run is drawn for every run that has been scored.
+    A figure of one run is drawn for every scored run.
     """
     if style is not None:
         options["style"] = style

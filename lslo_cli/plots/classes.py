@@ -1,4 +1,4 @@
-"""The marks of resource classes beside rows and columns of languages."""
+"""Label rows and columns of languages with their resource classes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def mark_classes(
 ) -> None:
     """Label rows (or columns, ``axis="x"``) with language codes, and each class with its letter and a line.
 
-    Languages are in the order of their resources, one cell each; ``size`` is that of the text in points.
-    ``stagger`` sets every second code further out, for cells that are not as high as a line of text.
+    Languages are in the order of their resources, one cell each; ``size`` is the font size in points.
+    ``stagger`` puts every second code further out, for cells lower than a line of text.
     """
     longest = max(len(language.code) for language in languages)
     step = "  " * longest if stagger else ""  # two spaces are about as wide as a letter
@@ -32,7 +32,7 @@ def mark_classes(
     labels = axes.set_yticklabels(codes) if axis == "y" else axes.set_xticklabels(codes)
     for label, language in zip(labels, languages, strict=True):
         label.set(color=look.classes[language.resource], fontsize=size)
-    # The codes' extent is known only once drawn; seven tenths of their size per letter is ample.
+    # The codes' extent is known only once drawn; 0.7 of the font size per letter is enough.
     length = size * longest * (2 if stagger else 1)
     beyond = 5 + 0.7 * length
     (axes.yaxis if axis == "y" else axes.xaxis).labelpad = beyond + size + 4 - 0.5 * length

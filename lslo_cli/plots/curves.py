@@ -1,4 +1,4 @@
-"""What changes by layer or by epoch, as figures (paper, figures 1 and 3, eq. 4)."""
+"""Figures by layer or by epoch (paper, figures 1 and 3, eq. 4)."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ STACK_STYLES: dict[Stack, dict[str, Any]] = {
     Stack.DECODER: {"linestyle": (0, (3, 1.5)), "marker": "s"},
 }
 LEGIBLE = 8
-"""Curves in one panel that a reader can still tell apart."""
+"""The most curves in one panel that can be told apart."""
 
 
 @styled
 def weights(
     results: Sequence[IndexStrategyResult], *, width: float = COLUMN_WIDTH, style: Style = Style.PAPER
 ) -> Figure:
-    """Source and target weight of every layer, encoder and decoder (figure 1). A layer's sum to 1.
+    """Source and target weight of every layer, encoder and decoder (figure 1). A layer's two sum to 1.
 
-    Several results, as of several seeds, are drawn as their mean, in a band from the lowest to the highest.
-    Raises InputError where they are of models with other layers.
+    Several results, as of several seeds, are drawn as their mean, with a band from the lowest to the highest.
+    Raises InputError if their models have different layers.
     """
     look = style.look
     figure = new_figure(look, width, 2.3)
@@ -77,7 +77,7 @@ def weights(
     axes.set(xlabel="Layer", ylabel="Weight")
     axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
     legend_below(axes, columns=2 if width < 5 else 4)
-    title(figure, look, "Which side selects the adapter")
+    title(figure, look, "Source and target weight by layer")
     if len(results) > 1:
         note(figure, look, f"mean and range of {len(results)} seeds")
     return figure
@@ -94,10 +94,10 @@ def epochs(
 ) -> Figure:
     """spBLEU of groups by epoch, one panel for each group, with the base model as a dashed line (figure 3).
 
-    Runs of one name, such as those of several seeds, are one line: their mean, in a band from the lowest to
-    the highest. Lines that coincide are one, with all their names. Every line stands in the legend with its
-    value after the last epoch. ``study`` names all runs of the study, whose order gives each its mark.
-    Raises InputError where a run has no curve or not these groups, or where runs were scored differently.
+    Runs of one name, such as those of several seeds, are one line: their mean, with a band from the lowest to
+    the highest. Lines that coincide are drawn once, with all their names. The legend gives every line's value
+    after the last epoch. ``study`` names all runs of the study, whose order gives each its mark. Raises
+    InputError if a run has no curve or lacks a group, or if runs were scored differently.
     """
     look = style.look
     quality = quality_by_epoch(runs, groups)
@@ -125,10 +125,10 @@ def schedule(
     width: float = COLUMN_WIDTH,
     style: Style = Style.PAPER,
 ) -> Figure:
-    """The fraction to prune in every epoch (eq. 4), and rings at what is pruned at the end, as counted.
+    """The fraction to prune in every epoch (eq. 4), and rings at the fraction of zeros at the end.
 
     Runs with the same schedule are one line, with all their names. ``study`` is that of :func:`epochs`.
-    Raises InputError where a run pruned nothing.
+    Raises InputError if a run pruned nothing.
     """
     look = style.look
     drawn = ratios_by_epoch(runs)
@@ -152,7 +152,7 @@ def schedule(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend_below(axes)
     title(figure, look, "Pruning schedule")
-    note(figure, look, "target, and in brackets and as a ring what is zero after the last epoch")
+    note(figure, look, "target; in brackets and as a ring, the fraction of zeros after the last epoch")
     level_with_legends(figure)
     return figure
 
@@ -171,8 +171,8 @@ def prepare_weights(seeds: Seeds) -> PreparedFigure:
 def prepare_epochs(seeds: Seeds, names: Sequence[str] = ()) -> PreparedFigure:
     """Figure 3, from runs/RUN/training.json.
 
-    Without ``names``, of the runs that recorded quality by epoch, or of those in the paper's figure where
-    that would be too many to tell apart.
+    Without ``names``, of the runs that recorded quality by epoch, or if these are too many to tell apart, of
+    those in the paper's figure.
     """
     runs, remark = trainings(seeds, names), ""
     drawn = runs if names else [run for run in runs if run.curve]
@@ -192,7 +192,7 @@ def prepare_epochs(seeds: Seeds, names: Sequence[str] = ()) -> PreparedFigure:
 def prepare_schedule(seeds: Seeds, names: Sequence[str] = ()) -> PreparedFigure:
     """Eq. 4, from runs/RUN/training.json; without ``names``, of the runs that were pruned.
 
-    Raises InputError where none was.
+    Raises InputError if none was.
     """
     runs = trainings(seeds, names)
     drawn = runs if names else [run for run in runs if run.target_ratio]
@@ -207,7 +207,7 @@ def prepare_schedule(seeds: Seeds, names: Sequence[str] = ()) -> PreparedFigure:
 
 
 def _draw_band(axes: Axes, places: Sequence[int], values: np.ndarray, colour: str) -> None:
-    """The range of several rows of ``values``; of one there is none."""
+    """The range of several rows of ``values``; nothing for one row."""
     if len(values) > 1:
         lowest, highest = values.min(axis=0), values.max(axis=0)
         axes.fill_between(places, lowest, highest, color=colour, alpha=0.15, linewidth=0)

@@ -1,7 +1,7 @@
-"""Demand as tables: how much room each language and each matrix needs (paper, figures 2, 4, 5 and 6).
+"""The parameter demand of each language and each matrix, as tables (paper, figures 2, 4, 5 and 6).
 
-Demand is the negative of eq. 6: what pruning kept of B beyond the share it was to keep, in percentage points
-of the matrix, or as the paper has it in entries.
+Demand is the negative of eq. 6: the share of B left after pruning minus the target share, in percentage
+points of the matrix or, as in the paper, in entries.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Demand:
-    """Maps that share one scale, and what was pruned against what. ``counts``: entries, not points."""
+    """Maps that share one scale, and a description of the pruning. ``counts``: entries, not points."""
 
     pairs: Sequence[Pair]
     description: str
@@ -46,15 +46,15 @@ class Demand:
 
     @property
     def unit(self) -> str:
-        """What a value of 1 is."""
+        """The unit of a value."""
         return "entries of B" if self.counts else "% of B"
 
     @property
     def limits(self) -> tuple[float, float]:
         """The ends of the scale, one below zero and one above: the lowest and the highest value.
 
-        No end is nearer to zero than a quarter of the other, or than rounding to whole entries alone may
-        make it.
+        Neither end is nearer to zero than a quarter of the other, or than the error of rounding to whole
+        entries.
         """
         values = np.concatenate([f.to_numpy().ravel() for pair in self.pairs for f in pair.panels.values()])
         return ends_around_zero(values, 1.0 if self.counts else 0.1)
@@ -63,7 +63,7 @@ class Demand:
 def ends_around_zero(values: np.ndarray, least: float) -> tuple[float, float]:
     """The lowest and the highest value as ends of a scale, each at least ``least`` from zero.
 
-    No end is nearer to zero than a quarter of the other. NaN counts as nothing.
+    Neither end is nearer to zero than a quarter of the other. NaN is ignored.
     """
     below, above = (max(least, float(np.nanmax(side, initial=0))) for side in (-values, values))
     return -max(below, above / 4), max(above, below / 4)
@@ -83,7 +83,7 @@ def of_languages(
     """Languages x matrices, averaged over layers (figure 2), or one map for each layer (figure 5).
 
     Several results, as of several seeds, give their mean. Raises InputError for an estimate that pruned each
-    language alone, which compares no languages, and for results that do not belong together.
+    language alone, so that languages cannot be compared, and for results of different studies.
     """
     for result in results:
         if result.pool is Pool.LANGUAGE:
@@ -104,15 +104,15 @@ def of_matrices(
 ) -> Demand:
     """Layers x matrices, averaged over languages (figure 4), or one map for each language (figure 6).
 
-    The paper prunes each language alone for these. An estimate with one pool per layer compares the
-    matrices of a layer as well, but not layers with each other, and the description says so. Several results
-    give their mean. Raises InputError for an estimate with one pool per matrix, which compares no matrices,
-    and for results that do not belong together.
+    The paper prunes each language alone for these. An estimate with one pool per layer also compares the
+    matrices of a layer, but not layers with each other, and the description says so. Several results give
+    their mean. Raises InputError for an estimate with one pool per matrix, so that matrices cannot be
+    compared, and for results of different studies.
     """
     for result in results:
         if result.pool is Pool.LAYER_KIND:
             raise InputError(
-                "this subspace estimate pruned every matrix apart (pool layer-kind), so demand cannot be "
+                "this subspace estimate pruned every matrix alone (pool layer-kind), so demand cannot be "
                 "compared between matrices",
                 "estimate within languages: lslo estimate-subspace --pool language",
             )
@@ -153,7 +153,7 @@ def _of_matrices(
 
 
 def _mean(maps: Sequence[Sequence[Pair]], results: Sequence[SubspaceResult], counts: bool) -> Demand:
-    """The mean of the same maps of several results. Raises InputError where maps or settings differ."""
+    """The mean of the same maps of several results. Raises InputError if maps or settings differ."""
     first = results[0]
     pruned = {row[:3] for row in first.pruned.rows}
     for result in results:
@@ -162,7 +162,7 @@ def _mean(maps: Sequence[Sequence[Pair]], results: Sequence[SubspaceResult], cou
             raise InputError(
                 "these subspace estimates differ in pool, target ratio, matrices or languages, so they have "
                 "no mean",
-                "draw them apart, or estimate them alike",
+                "draw them separately, or estimate them with the same settings",
             )
     scale = 1 if counts else 100
     frames = [
@@ -202,7 +202,7 @@ def _describe(result: SubspaceResult) -> str:
 
 
 def _larger(result: SubspaceResult) -> str:
-    """Which matrices have more entries than others, and so more to count."""
+    """The kinds of matrices with more entries than others, and so larger counts."""
     sizes = {matrix.site.kind: matrix.size for matrix in result.pruned.matrices("B")}
     smallest = min(sizes.values())
     return "".join(

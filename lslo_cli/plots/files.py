@@ -27,7 +27,7 @@ METADATA = {
     FigureFormat.PDF: {"CreationDate": None, "Creator": None, "Producer": None},
     FigureFormat.SVG: {"Date": None, "Creator": None, "Format": None, "Type": None},
 }
-"""What the formats would add by themselves is left out: equal figures give equal bytes."""
+"""Metadata that the formats would add, left out: equal figures give equal bytes."""
 
 
 def save(
@@ -38,10 +38,10 @@ def save(
     formats: Sequence[FigureFormat] = (FigureFormat.PNG, FigureFormat.PDF),
     style: Style = Style.PAPER,
 ) -> list[Path]:
-    """Write ``stem.png``, ``stem.pdf`` and so on, each whole or not at all, and return their paths.
+    """Write ``stem.png``, ``stem.pdf`` and so on, each atomically, and return their paths.
 
-    ``style`` is the one the figure was drawn in: a PNG for paper is finer. Raises InputError where the
-    folder cannot be written.
+    ``style`` is the one the figure was drawn in: a PNG for paper has a higher resolution. Raises InputError
+    if the folder cannot be written.
     """
     paths = []
     for kind in formats:
@@ -53,7 +53,7 @@ def save(
 
 
 def svg(figure: Figure) -> str:
-    """The figure as an ``<svg>`` element to put into a page: it needs no font and no other file."""
+    """The figure as an ``<svg>`` element for a page, without fonts or other files."""
     drawn = io.StringIO()
     with matplotlib.rc_context(SETTINGS):
         figure.savefig(drawn, format="svg", metadata=METADATA[FigureFormat.SVG])

@@ -19,9 +19,9 @@ from lslo_cli.plots.demand import by_resource
 
 @dataclass(frozen=True)
 class Gains:
-    """Gain in one metric, source languages x target languages by resource; NaN for a direction without both.
+    """Gain in one metric, source x target languages by resource; NaN for a direction without both scores.
 
-    ``spread`` says how far seeds lie apart, empty for one.
+    ``spread`` describes the spread over seeds, empty for one.
     """
 
     languages: Sequence[Language]
@@ -32,19 +32,19 @@ class Gains:
 
     @property
     def description(self) -> str:
-        """How runs were scored, and how far seeds lie apart."""
+        """How runs were scored, and the spread over seeds."""
         return "; ".join(filter(None, (self.spread, self.signature)))
 
     @property
     def limit(self) -> float:
-        """The largest gain or loss in size; 1 where nothing changed."""
+        """The largest absolute gain; 1 if nothing changed."""
         return float(np.nanmax(np.abs(self.frame.to_numpy()))) or 1.0
 
 
 def gains(runs: Sequence[EvaluationResult], bases: Sequence[EvaluationResult], metric: str = SPBLEU) -> Gains:
-    """What a run gains over the base model, each with one result for each seed: the mean over seeds.
+    """The gain of a run over the base model, the mean over seeds; each has one result for each seed.
 
-    A gain is a higher score, or where lower is better a lower one. Raises InputError where the two share no
+    A gain is a higher score, or a lower one if lower is better. Raises InputError if the two share no
     direction, were not scored by the metric, or with different signatures.
     """
     signature = _check_comparable([*runs, *bases], metric)
@@ -80,14 +80,14 @@ def _gains_of_seed(run: EvaluationResult, base: EvaluationResult, metric: str) -
 
 
 def signed(gain: float) -> str:
-    """``+1.3``, ``-0.4``, and ``0.0`` for what rounds to it."""
+    """``+1.3``, ``-0.4``, and ``0.0`` for values that round to it."""
     text = f"{gain:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text
 
 
 @dataclass(frozen=True)
 class Point:
-    """One run: what it trains and what it scores on average, over its seeds with their standard deviation."""
+    """One run: its trainable parameters and average score over seeds, with the standard deviation."""
 
     name: str
     parameters: float
@@ -96,13 +96,13 @@ class Point:
 
     @property
     def facts(self) -> str:
-        """The score, with the deviation where there is one."""
+        """The score, with the deviation if there is one."""
         return f"{self.score:.2f}" + (f" ± {self.deviation:.2f}" if self.deviation is not None else "")
 
 
 @dataclass(frozen=True)
 class CostsAndScores:
-    """Runs in the order of their trainings; those that train nothing, such as the base model, apart."""
+    """Runs in the order of their trainings; those that train nothing, such as the base model, separately."""
 
     trained: Sequence[Point]
     untrained: Sequence[Point]
@@ -112,7 +112,7 @@ class CostsAndScores:
 
     @property
     def front(self) -> list[Point]:
-        """The runs that no cheaper run equals, the cheapest first."""
+        """The Pareto front: runs better than every cheaper one, the cheapest first."""
         best: list[Point] = []
         for run in sorted(self.trained, key=lambda run: (run.parameters, -self.merit(run))):
             if not best or self.merit(run) > self.merit(best[-1]):
@@ -120,7 +120,7 @@ class CostsAndScores:
         return best
 
     def merit(self, run: Point) -> float:
-        """A run's score, turned around where lower is better."""
+        """A run's score, negated if lower is better."""
         return run.score if metric_named(self.metric).higher_is_better else -run.score
 
     @property
@@ -135,7 +135,7 @@ def costs_and_scores(
 ) -> CostsAndScores:
     """Trainable parameters and average score of runs; results of one name are one run's in several seeds.
 
-    Raises InputError where no run was trained, one was not scored by the metric, or signatures differ.
+    Raises InputError if no run was trained, one was not scored by the metric, or signatures differ.
     """
     signature = _check_comparable(evaluations, metric) if evaluations else ""
     averages: dict[str, list[float]] = {}
@@ -155,13 +155,13 @@ def costs_and_scores(
 
 
 def _point(name: str, costs: Sequence[int], scores: Sequence[float]) -> Point:
-    """A deviation of zero, as of a base model that all seeds share, says nothing and is left out."""
+    """A point without a deviation of zero, as of a base model that all seeds share."""
     deviation = stdev(scores) if len(scores) > 1 else 0.0
     return Point(name, fmean(costs), fmean(scores), deviation or None)
 
 
 def _check_comparable(evaluations: Sequence[EvaluationResult], metric: str) -> str:
-    """The metric's signature, which all runs share. Raises InputError where they do not."""
+    """The metric's signature. Raises InputError if runs have different ones."""
     first = evaluations[0]
     for run in evaluations:
         signatures = [each.metric(metric).signature for each in (first, run)]
@@ -169,6 +169,6 @@ def _check_comparable(evaluations: Sequence[EvaluationResult], metric: str) -> s
             raise InputError(
                 f"runs {first.run} and {run.run} were scored with different metrics: "
                 f"{' and '.join(signatures)}",
-                "score them alike: lslo evaluate --force",
+                "score them with the same metric: lslo evaluate --force",
             )
     return first.metric(metric).signature

@@ -1,4 +1,4 @@
-"""Names at their points: where there is room for them."""
+"""Label points with names, as space allows."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from matplotlib.transforms import Bbox
 from lslo_cli.plots.style import SMALL, Look, figure_of, shortened
 
 GAP = 4.5
-"""Points between the middle of a marker and its name."""
+"""Distance between the middle of a marker and its name, in points."""
 LONGEST = 26
-"""Characters of the longest name that stands at a point whole."""
+"""The longest label in characters; longer names are shortened."""
 PLACES = [
     (1, 0, "left", "center"),
     (-1, 0, "right", "center"),
@@ -27,14 +27,14 @@ PLACES = [
     (-0.7, 0.7, "right", "bottom"),
     (-0.7, -0.7, "right", "top"),
 ]
-"""Where a name may stand: direction from its marker, and alignment."""
+"""Candidate positions of a name: direction from its marker, and alignment."""
 
 
 def label_points(axes: Axes, look: Look, points: Mapping[str, Line2D], line: Line2D) -> list[str]:
     """Write every name beside its point, inside the axes, where it covers no marker, name or ``line``.
 
-    Returns the names for which there is no such place. Names with fewer neighbours are placed first, so
-    that as many as can be find one. Axes must have their final size.
+    Returns the names that do not fit. Names with fewer neighbours are placed first, so that as many as
+    possible fit. Axes must have their final size.
     """
     figure = figure_of(axes)
     figure.draw_without_rendering()
@@ -69,7 +69,7 @@ def label_points(axes: Axes, look: Look, points: Mapping[str, Line2D], line: Lin
 
 
 def label_line(axes: Axes, look: Look, text: str, height: float) -> None:
-    """Write what a horizontal line is above its left end."""
+    """Write a label above the left end of a horizontal line."""
     axes.annotate(
         text, (0.01, height), (0, 1.5), xycoords=("axes fraction", "data"), textcoords="offset points",
         fontsize=SMALL, color=look.neutral, va="bottom",
@@ -77,12 +77,12 @@ def label_line(axes: Axes, look: Look, text: str, height: float) -> None:
 
 
 def axes_height(axes: Axes) -> float:
-    """Inches of the axes as they are laid out."""
+    """The laid-out height of the axes in inches."""
     return float(axes.get_window_extent().height / figure_of(axes).dpi)
 
 
 def _place(point: Line2D) -> tuple[float, float]:
-    """Where a line of one point is, in data."""
+    """The data coordinates of a line of one point."""
     x, y = np.asarray(point.get_xydata())[0]
     return x, y
 
@@ -96,7 +96,7 @@ def _along(corners: np.ndarray, step: float) -> Iterator[Bbox]:
 
 
 def _places(axes: Axes, look: Look, name: str, point: Line2D) -> Iterator[Text]:
-    """The name in every place that it may have, one after the other."""
+    """The name at each of its candidate positions in turn."""
     for right, up, horizontal, vertical in PLACES:
         yield axes.annotate(
             shortened(name, LONGEST), _place(point), (GAP * right, GAP * up),

@@ -1,4 +1,4 @@
-"""Maps of demand as figures (paper, figures 2, 4, 5 and 6): one scale for all panels, zero in its middle."""
+"""Heatmaps of demand (paper, figures 2, 4, 5 and 6): one scale for all panels, zero in its middle."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def heatmap(
             mark_classes(axes, style.look, ordered, size)
 
     figure = _draw(demand, width, style.look, mark_rows)
-    title(figure, style.look, "Room that each language needs" + (", by layer" if by_layer else ""))
+    title(figure, style.look, "Parameter demand of each language" + (", by layer" if by_layer else ""))
     return figure
 
 
@@ -89,7 +89,7 @@ def matrices(
             axes.set_ylabel("Layer", fontsize=size)
 
     figure = _draw(demand, width, style.look, mark_rows)
-    title(figure, style.look, "Room that each matrix needs" + (", by language" if by_language else ""))
+    title(figure, style.look, "Parameter demand of each matrix" + (", by language" if by_language else ""))
     return figure
 
 
@@ -99,7 +99,7 @@ BAR = 0.09
 
 @dataclass(frozen=True)
 class MapLayout:
-    """How pairs of panels share the width: how many stand side by side, and inches and points of a row."""
+    """The layout of pairs of panels: how many are side by side, and the height and font size of a row."""
 
     across: int
     row_height: float
@@ -108,9 +108,9 @@ class MapLayout:
 
     @classmethod
     def of(cls, pairs: int, rows: int, columns: int, width: float) -> MapLayout:
-        """Small multiples have cells of at least 0.08 inches, in which a line of small text stays legible.
+        """Small multiples have cells of at least 0.08 inches, in which a line of small text is legible.
 
-        They stand at most four abreast, as in the paper, but for those that would not fit the page's height.
+        At most four are side by side, as in the paper, unless they would exceed the page's height.
         """
         room = (width - 0.6) / (columns + 1)
         if pairs == 1:
@@ -173,7 +173,7 @@ def draw_cells(
     label_rows: bool = True,
     label_columns: bool = True,
 ) -> None:
-    """A frame as cells; ``text`` are the points of labels and ``angle`` the degrees of those of columns."""
+    """A frame as cells; ``text`` is the labels' size in points, ``angle`` the column labels' in degrees."""
     axes.set_facecolor(look.missing)
     seaborn.heatmap(
         frame, ax=axes, cmap=look.demand, norm=scale, vmin=scale.vmin, vmax=scale.vmax, cbar=False,
@@ -185,7 +185,7 @@ def draw_cells(
 
 
 def draw_scale(axes: Axes, look: Look, scale: TwoSlopeNorm, label: str) -> None:
-    """The colour scale: both halves as long, so a step below zero need not be as wide as one above."""
+    """The colour scale: both halves have one length, so steps below and above zero may differ in width."""
     figure = figure_of(axes)
     steps = 2 if figure.get_figwidth() < 5 else 4
     lowest, highest = cast(float, scale.vmin), cast(float, scale.vmax)
@@ -200,8 +200,8 @@ def draw_scale(axes: Axes, look: Look, scale: TwoSlopeNorm, label: str) -> None:
 def scale_of(demand: Demand) -> TwoSlopeNorm:
     """From values to colours: the lowest and the highest value have the ends of the colour map.
 
-    What is pruned can fall below the target share by less than it can exceed it, so each side of zero has
-    a slope of its own.
+    The pruned share can fall below its target by less than it can exceed it, so each side of zero has its
+    own slope.
     """
     lowest, highest = demand.limits
     return TwoSlopeNorm(0.0, lowest, highest)
@@ -212,7 +212,7 @@ def prepare_heatmap(seeds: Seeds, *, by_layer: bool = False, counts: bool = Fals
     artifacts = [store.read(seed.subspace, SubspaceResult) for seed in seeds]
     return PreparedFigure(
         "heatmap-by-layer" if by_layer else "heatmap",
-        "How much room each language needs in each kind of matrix, "
+        "Parameter demand of each language in each kind of matrix, "
         + ("layer by layer (figure 5)." if by_layer else "averaged over layers (figure 2)."),
         *_drawn(artifacts, heatmap, heatmap_text, by_layer=by_layer, counts=counts),
     )
@@ -224,14 +224,14 @@ def prepare_heatmap_by_layer(seeds: Seeds, *, counts: bool = False) -> PreparedF
 
 
 def prepare_matrices(seeds: Seeds, *, by_language: bool = False, counts: bool = False) -> PreparedFigure:
-    """Figure 4, from subspace-language.json, or from subspace.json where a seed has no other."""
+    """Figure 4, from subspace-language.json, or from subspace.json if a seed lacks it."""
     paths, remark = [seed.language_subspace for seed in seeds], ""
     if not all(path.exists() for path in paths):
         remark = f"no {paths[0]}: drawing the cross-language estimate, {seeds[0].subspace}"
         paths = [seed.subspace for seed in seeds]
     return PreparedFigure(
         "matrices-by-language" if by_language else "matrices",
-        "How much room each matrix of each layer needs, "
+        "Parameter demand of each matrix of each layer, "
         + ("language by language (figure 6)." if by_language else "averaged over languages (figure 4)."),
         *_drawn(
             [store.read(path, SubspaceResult) for path in paths], matrices, matrices_text,
@@ -252,7 +252,7 @@ def _drawn(
     draw_text: Callable[..., TextFigure],
     **choices: bool,
 ) -> tuple[Callable[..., Figure], Callable[[], TextFigure]]:
-    """The estimates of all seeds drawn in both ways."""
+    """The estimates of all seeds as a prepared figure, for matplotlib and for a terminal."""
     results = [artifact.result for artifact in artifacts]
     languages = [record.language() for record in artifacts[0].languages]
     return partial(draw, results, languages, **choices), partial(draw_text, results, languages, **choices)

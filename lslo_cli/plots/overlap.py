@@ -1,4 +1,4 @@
-"""How alike the updates of languages are, as a table and a tree."""
+"""The similarity of languages' updates, as a table and a tree."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from lslo_cli.method.languages import Language
 from lslo_cli.plots.demand import ends_around_zero
 
 LEAST = 1e-3
-"""How far from zero the ends of a scale of cosines are at least."""
+"""The least distance from zero of the ends of a scale of cosines."""
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Cosines of the updates of every two languages, in the order of a tree that joins the most alike first.
+    """Cosines of the updates of every two languages, in the order of a tree that joins similar ones first.
 
-    ``cosines`` has NaN on its diagonal. ``tree`` is a linkage as scipy makes it, with 1 - cosine for a
-    distance, its leaves numbered in the order of ``languages``.
+    ``cosines`` has NaN on its diagonal. ``tree`` is a linkage of scipy with 1 - cosine as the distance, its
+    leaves numbered in the order of ``languages``.
     """
 
     languages: Sequence[Language]
@@ -39,27 +39,27 @@ class Overlap:
         return ends_around_zero(self.cosines.to_numpy(), LEAST)
 
     def nearest(self, code: str) -> list[tuple[str, float]]:
-        """The other languages with their cosines, most alike first."""
+        """The other languages with their cosines, most similar first."""
         return list(self.cosines.loc[code].dropna().sort_values(ascending=False, kind="stable").items())
 
 
 def overlap_of(results: Sequence[SubspaceResult], languages: Sequence[Language]) -> Overlap:
     """The overlap of an estimate, or the mean of several, as of several seeds.
 
-    The tree joins groups by the mean over their pairs (UPGMA). Raises InputError where an estimate of an
-    earlier version has no overlaps, where estimates differ in languages, and for fewer than three languages.
+    The tree joins groups by the mean over their pairs (UPGMA). Raises InputError if an estimate of an earlier
+    version has no overlaps, if estimates differ in languages, and for fewer than three languages.
     """
     codes = [language.code for language in languages]
     for result in results:
         if not result.overlaps:
             raise InputError(
-                "this subspace estimate is of an earlier version and does not say how alike languages are",
+                "this subspace estimate is of an earlier version and lacks the similarity of languages",
                 "estimate again: lslo estimate-subspace",
             )
         if list(result.overlaps) != codes:
             raise InputError(
                 "these subspace estimates differ in languages, so they have no mean",
-                "draw them apart, or estimate them alike",
+                "draw them separately, or estimate them with the same languages",
             )
     if len(codes) < 3:
         raise InputError(
@@ -79,7 +79,7 @@ def overlap_of(results: Sequence[SubspaceResult], languages: Sequence[Language])
 
 
 def _renumbered(tree: NDArray[np.float64], order: NDArray[np.int32]) -> NDArray[np.float64]:
-    """The same tree with its leaves numbered by their place in ``order``."""
+    """The same tree with its leaves numbered by their position in ``order``."""
     place = {leaf: number for number, leaf in enumerate(order)}
     renumbered = tree.copy()
     for row in renumbered:
@@ -88,7 +88,7 @@ def _renumbered(tree: NDArray[np.float64], order: NDArray[np.int32]) -> NDArray[
 
 
 def _describe(cosines: DataFrame, languages: Sequence[Language], seeds: int) -> str:
-    """What a cell is, and how often the most alike language is one of the same family."""
+    """The meaning of a cell, and how often the most similar language is of the same family."""
     text = "cosine of the updates B A of two languages over all matrices"
     if seeds > 1:
         text += f", mean of {seeds} seeds"
@@ -99,7 +99,7 @@ def _describe(cosines: DataFrame, languages: Sequence[Language], seeds: int) -> 
         alike = sum(family.get(other) == family[code] for code, other in nearest.items())
         chance = sum(list(family.values()).count(family[code]) - 1 for code in related) / (len(languages) - 1)
         text += (
-            f"; of {len(related)} languages with relatives here, {alike} are most like one of these "
+            f"; of {len(related)} languages with relatives here, {alike} are most similar to one of these "
             f"({chance:.1f} by chance)"
         )
     return text

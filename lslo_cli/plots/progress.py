@@ -17,15 +17,15 @@ GROUPS = ("H2H", "V2V")
 
 
 def weights_by_layer(results: Sequence[IndexStrategyResult]) -> dict[Layer, list[float]]:
-    """The weight of the source in every layer, one value for each result; that of the target is 1 less it.
+    """The source's weight in every layer, one value for each result; the target's is 1 minus it.
 
-    Raises InputError where results are of models with other layers.
+    Raises InputError if the models of the results have different layers.
     """
     found = [result.weights() for result in results]
     if any(each.keys() != found[0].keys() for each in found):
         raise InputError(
             "weights were learned on models with different numbers of layers",
-            "draw them apart, without --with",
+            "draw them separately, without --with",
         )
     return {layer: [each[layer].source_weight for each in found] for layer in found[0]}
 
@@ -71,14 +71,14 @@ class QualityByEpoch:
         return list(lines.values())
 
     def base(self, group: str) -> list[float] | None:
-        """spBLEU of the base model as each run met it; None where it was not scored."""
+        """spBLEU of the base model, as recorded by each run; None if it was not scored."""
         points = (point for _, curve in self.curves for point in curve.points)
         starts = [point.spbleu[group] for point in points if point.epoch == 0]
         return starts or None
 
     @property
     def description(self) -> str:
-        """How the runs were scored, and how many stand behind a line."""
+        """How the runs were scored, and the number of runs per line."""
         curve = self.curves[0][1]
         names = [name for name, _ in self.curves]
         several = max(names.count(name) for name in names)
@@ -89,8 +89,8 @@ class QualityByEpoch:
 def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = GROUPS) -> QualityByEpoch:
     """The curves of runs, checked to share one axis.
 
-    Raises InputError where there is no run, where a run has no curve or not these groups, or where runs
-    were scored differently.
+    Raises InputError if there is no run, if a run has no curve or lacks a group, or if runs were scored
+    differently.
     """
     if not runs:
         raise InputError("there is no training run to draw", "train one: lslo train --curve-rows 50")
@@ -113,7 +113,7 @@ def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = GRO
             raise InputError(
                 f"runs {name} and {run.run} were scored differently: {first.rows} sentences with "
                 f"{first.signature}, and {curve.rows} with {curve.signature}",
-                "draw them apart, or train one of them again with the settings of the other",
+                "draw them separately, or train one of them again with the settings of the other",
             )
     return QualityByEpoch(curves)
 
@@ -122,7 +122,7 @@ def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = GRO
 class Ratios:
     """The fraction to prune in every epoch, and the fractions of zeros counted at the end of each run.
 
-    Runs with the same schedule are one, with all their ``names``.
+    Runs with the same schedule are one entry, with all their ``names``.
     """
 
     names: tuple[str, ...]
@@ -132,13 +132,13 @@ class Ratios:
 
     @property
     def counted(self) -> str:
-        """The fraction of zeros at the end, as a range where runs differ."""
+        """The fraction of zeros at the end, as a range if runs differ."""
         ends = sorted({f"{value:.4f}" for value in self.measured})
         return ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
 
 
 def ratios_by_epoch(runs: Sequence[TrainingResult | SubspaceResult]) -> list[Ratios]:
-    """The different schedules of runs. Raises InputError where there is none, or a run pruned nothing."""
+    """The different schedules of runs. Raises InputError if there is no run, or a run pruned nothing."""
     if not runs:
         raise InputError("there is no pruned run to draw", "train one: lslo train --gps 0.9")
     schedules: dict[object, Ratios] = {}

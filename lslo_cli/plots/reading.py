@@ -1,4 +1,4 @@
-"""The results of runs in all seeds of an experiment."""
+"""Read the results of runs in all seeds of an experiment."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def trainings(seeds: Seeds, names: Sequence[str] = ()) -> list[TrainingResult]:
 
 
 def evaluations(seeds: Seeds, name: str) -> list[EvaluationResult]:
-    """A run's scores in every seed that has them. Raises InputError where none has."""
+    """A run's scores in every seed that has them. Raises InputError if none has."""
     paths = _existing([seed.run(name).evaluation for seed in seeds])
     return [store.read(path, EvaluationResult).result for path in paths]
 
 
 def _existing(paths: Sequence[Path]) -> Sequence[Path]:
-    """Those that are there; where none is the first, so that reading it says what is missing."""
+    """The existing paths; if there are none, the first, so that reading it reports it missing."""
     return [path for path in paths if path.is_file()] or paths[:1]

@@ -1,4 +1,4 @@
-"""The runs of an experiment's seeds, as figures need them."""
+"""The runs of an experiment's seeds, for figures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from lslo_cli.artifacts.folder import ExperimentFolder
 
 FIGURE_3 = ("full", "8-8-8", "2-2-8", "2-2-8-gps0.5", "2-2-8-gps0.9")
-"""The runs whose quality by epoch the paper draws."""
+"""The runs of the paper's figure of quality by epoch."""
 BEST = FIGURE_3[-1]
 """The paper's best run of rank 8."""
 
@@ -18,13 +18,13 @@ Seeds = Sequence[ExperimentFolder]
 def in_study_order(names: Iterable[str]) -> list[str]:
     """Names of runs, those of the paper's figure first and the others by name.
 
-    A run's place gives it its colour and marker, the same in every figure of a study.
+    A run's position determines its colour and marker, the same in every figure of a study.
     """
     return sorted(set(names), key=lambda name: (FIGURE_3.index(name) if name in FIGURE_3 else 99, name))
 
 
 def study_runs(seeds: Seeds) -> list[str]:
-    """The names of all runs of any seed, in the order that gives them their marks."""
+    """The names of all runs of any seed, in the order of their marks."""
     runs = (run.name for seed in seeds for run in (*seed.trained_runs(), *seed.evaluated_runs()))
     return in_study_order(runs)
 

@@ -1,4 +1,4 @@
-"""What runs gain over the base model, and at what cost, as figures (paper, tables 1 to 4)."""
+"""Figures of the gain over the base model, and of quality against parameters (paper, tables 1 to 4)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def directions(
     """Gain in a metric over the base model of every direction: source languages x target languages.
 
     ``runs`` are one run's scores, one for each seed, and ``bases`` those of the base model: the mean is
-    drawn. Directions that either has not are grey. Raises InputError where the two share no direction or were
+    drawn. Directions that either lacks are grey. Raises InputError if the two share no direction or were
     scored with different metrics.
     """
     look = style.look
@@ -97,13 +97,13 @@ def pareto(
     width: float = COLUMN_WIDTH,
     style: Style = Style.PAPER,
 ) -> Figure:
-    """Trainable parameters against average score; a line joins the runs that no cheaper run equals.
+    """Average score against trainable parameters; a line joins the Pareto front.
 
     A run without a training result, such as the base model, trains nothing and is a dashed line. Runs of one
     name, as of several seeds, are one point: their mean, with a bar of the sample standard deviation. Names
-    stand at their points; those that find no room there are listed below, the best first. ``study`` names
-    all runs of the study, whose order gives each its mark. Raises InputError where no run was trained or
-    the metrics differ.
+    are beside their points; those that do not fit are listed below, the best first. ``study`` names all runs
+    of the study, whose order gives each its mark. Raises InputError if no run was trained or the metrics
+    differ.
     """
     look = style.look
     runs = costs_and_scores(scores, trained, metric)
@@ -160,7 +160,7 @@ def pareto(
 def prepare_directions(seeds: Seeds, names: Sequence[str] = (), *, metric: str = SPBLEU) -> PreparedFigure:
     """Gain of a run over the base model, from their evaluation.json in the seeds that have both.
 
-    Without a name the paper's best run, or the latest with scores. Raises InputError where no trained run
+    Without a name, of the paper's best run, or the latest with scores. Raises InputError if no trained run
     has scores.
     """
     scored = scored_runs(seeds)
@@ -171,7 +171,7 @@ def prepare_directions(seeds: Seeds, names: Sequence[str] = (), *, metric: str =
     pair = [evaluations(both or seeds[:1], run) for run in (name, BASE_RUN)]
     return PreparedFigure(
         f"directions-{name}",
-        f"What {name} gains over the base model in every direction.",
+        f"Gain of {name} over the base model in every direction.",
         partial(directions, *pair, metric=metric),
         partial(directions_text, *pair, metric=metric),
     )

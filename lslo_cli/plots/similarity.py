@@ -1,4 +1,4 @@
-"""The figure of relatives: which languages have updates alike, as a matrix beside a tree."""
+"""The figure of relatives: the similarity of languages' updates, as a matrix beside a tree."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from lslo_cli.plots.style import (
 from lslo_cli.plots.text import TextFigure, TextSpan, coloured, line, remark
 
 NEAREST = 3
-"""How many other languages a line of text names."""
+"""The number of other languages in a line of text."""
 
 
 @styled
@@ -62,15 +62,15 @@ def relatives(
     _draw_matrix(figure.add_subplot(grid[0, 1]), overlap, look, scale, size)
     draw_scale(figure.add_subplot(grid[1, :]), look, scale, "Cosine of the updates of two languages")
     note(figure, look, overlap.description)
-    title(figure, look, "Languages whose updates are alike")
+    title(figure, look, "Similarity of languages' updates")
     return figure
 
 
 def _draw_tree(axes: Axes, overlap: Overlap, look: Look) -> None:
-    """The tree, its leaves beside the rows of the matrix; branches join at their mean cosine."""
+    """The tree, with its leaves beside the rows of the matrix; branches join at their mean cosine."""
     drawn = hierarchy.dendrogram(overlap.tree, no_plot=True)
     joins = 1 - overlap.tree[:, 2]
-    # A leaf's cosine with itself is 1, far from where any two join: its branch ends a little beyond these.
+    # A leaf's cosine with itself is 1, far from any join: its branch ends a little beyond the joins instead.
     edge = joins.max() + 0.12 * (joins.max() - joins.min())
     for places, distances in zip(drawn["icoord"], drawn["dcoord"], strict=True):
         xs = [1 - distance if distance else edge for distance in distances]
@@ -96,7 +96,7 @@ def _draw_matrix(axes: Axes, overlap: Overlap, look: Look, scale: TwoSlopeNorm, 
 
 
 def relatives_text(results: Sequence[SubspaceResult], languages: Sequence[Language]) -> TextFigure:
-    """A line for every language in the order of the tree: the languages most alike, with their cosines.
+    """A line for every language in the order of the tree: the most similar languages, with their cosines.
 
     Raises InputError as :func:`relatives` does.
     """
@@ -120,7 +120,7 @@ def prepare_relatives(seeds: Seeds) -> PreparedFigure:
     languages = [record.language() for record in artifacts[0].languages]
     return PreparedFigure(
         "relatives",
-        "Which languages have updates alike: cosines, and the tree that joins the most alike first.",
+        "Similarity of languages' updates: cosines, and the tree that joins the most similar first.",
         partial(relatives, results, languages),
         partial(relatives_text, results, languages),
     )

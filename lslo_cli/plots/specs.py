@@ -1,4 +1,4 @@
-"""What an entry of a list of figures says; nothing here loads matplotlib."""
+"""The entries of a list of figures; nothing here loads matplotlib."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ class PreparedFigure:
     stem: str
     caption: str
     figure: Callable[..., Figure]
-    """Takes ``width`` (inches) and ``style``; raises InputError where the data does not allow the figure."""
+    """Takes ``width`` (inches) and ``style``; raises InputError if the data does not allow the figure."""
     text: Callable[[], TextFigure] | None = None
     """The same for a terminal."""
     remark: str = ""
-    """What a person should know about the data that was used."""
+    """A remark on the data that was used."""
 
 
 @dataclass(frozen=True)
 class FigureSpec:
-    """A figure that can be asked for by ``name``, which also names its files.
+    """A figure by ``name``, which also names its files.
 
-    ``source`` is the function that prepares it, as ``module:function``: it is imported only when the figure
-    is wanted. ``reads`` are the artifacts that it is drawn from, the best first, any one of which is enough.
-    ``flags`` are choices of its own with their help: keyword arguments of the function, true or false.
+    ``source`` is the function that prepares it, as ``module:function``, imported only when needed. ``reads``
+    are the artifacts that it is drawn from, the best first, any one of which is enough. ``flags`` are its own
+    boolean options with their help: keyword arguments of the function.
     """
 
     name: str
@@ -51,13 +51,13 @@ class FigureSpec:
     paper: str = ""
     reads: tuple[str, ...] = ()
     hint: str = ""
-    """What else a person should know of the artifacts, such as how they are made."""
+    """A remark on the artifacts, such as how to make them."""
     runs: RunChoice = RunChoice.NONE
     flags: Mapping[str, str] = field(default_factory=dict)
     scored: bool = False
-    """Whether it shows scores, so that the function takes the name of a ``metric``."""
+    """Whether it shows scores, so that the function takes a ``metric``'s name."""
 
     def prepare(self, *data: Any, **choices: Any) -> PreparedFigure:
-        """Read what the figure is drawn from. Raises InputError where that is missing or damaged."""
+        """Read the figure's data. Raises InputError if it is missing or damaged."""
         module, _, function = self.source.partition(":")
         return getattr(import_module(module), function)(*data, **choices)

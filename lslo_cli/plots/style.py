@@ -1,4 +1,4 @@
-"""How every figure looks: sizes, palettes for print, screen and dark screens, and what all figures share."""
+"""The style of all figures: sizes, and palettes for print, screen and dark screens."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ COLUMN_WIDTH = 3.03
 PAGE_WIDTH = 6.3
 """Inches of the text block of an ACL page."""
 PAGE_HEIGHT = 9.4
-"""Inches of it that a figure may take and leave a line or two for the caption."""
+"""The largest height of a figure in inches, which leaves a line or two for the caption."""
 
 TEXT = 7
-"""Points of labels; figures are drawn at the size they are printed."""
+"""Font size of labels in points; figures are drawn at their printed size."""
 SMALL = 6
-"""Points of labels where many small panels stand side by side, and of notes. Nothing is smaller."""
+"""Font size in points of labels of many small panels, and of notes: the smallest size."""
 
 LEGEND_LINE = 0.13
 """Inches of a line in a legend."""
@@ -42,12 +42,12 @@ LEGEND_LINE = 0.13
 WHITE, BLACK = "#ffffff", "#000000"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 DASHES = ("-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 1, 1, 1, 1, 1)))
-"""Lines beside each other differ in colour, marker and dashes, so they need no colour."""
+"""Adjacent lines differ in colour, marker and dashes, so they can be read without colour."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """How a run is drawn. Colour, marker and filling together are its own among the runs of a study."""
+    """How a run is drawn. Colour, marker and filling together are unique among the runs of a study."""
 
     colour: str
     marker: str
@@ -61,7 +61,7 @@ class Mark:
 
 
 class Style(StrEnum):
-    """Where a figure is looked at."""
+    """The medium of a figure."""
 
     PAPER = "paper"
     SCREEN = "screen"
@@ -74,7 +74,7 @@ class Style(StrEnum):
 
 @dataclass(frozen=True)
 class Look:
-    """The colours of a style. ``titled``: a figure carries its title, which in a paper the caption says."""
+    """The colours of a style. ``titled``: whether figures have a title, which a paper's caption replaces."""
 
     ink: str
     ground: str
@@ -85,21 +85,21 @@ class Look:
     """Colours of runs in order, which colour-blind readers can tell apart."""
     classes: Mapping[Resource, str]
     demand: Colormap
-    """Blue where little room is needed, red where much is; at zero near the ground."""
+    """Blue for a low demand, red for a high one, near the background at zero."""
     gain: Colormap
-    """Purple for a loss, green for a gain: no map of demand has these colours."""
+    """Purple for a loss, green for a gain, unlike the maps of demand."""
     titled: bool
     dpi: int
 
     def marks(self, names: Sequence[str]) -> dict[str, Mark]:
-        """A mark for each of the names by its place, no two alike among the first 108.
+        """A mark for each of the names by its position, unique among the first 108.
 
         Neighbours differ in colour, marker and dashes, so figures can be read without colour.
         """
         colours, markers = len(self.series), len(MARKERS)
         marks = {}
         for place, name in enumerate(dict.fromkeys(names)):
-            turn = place // math.lcm(colours, markers)  # after which the pairs of place % a, place % b repeat
+            turn = place // math.lcm(colours, markers)  # the period of (place % colours, place % markers)
             marks[name] = Mark(
                 self.series[place % colours],
                 MARKERS[(place + turn) % markers],
@@ -138,8 +138,8 @@ SETTINGS: dict[RcKeyType, Any] = {
     "ytick.major.width": 0.6,
     "lines.linewidth": 1.2,
     "lines.markersize": 3.5,
-    "pdf.fonttype": 42,  # fonts are embedded whole in kind: text stays text
-    "svg.fonttype": "path",  # whoever opens it need not have the font
+    "pdf.fonttype": 42,  # TrueType fonts: text stays text
+    "svg.fonttype": "path",  # text as paths: needs no font
     "svg.hashsalt": "lslo",  # equal figures give equal bytes
 }
 
@@ -192,7 +192,7 @@ Parameters = ParamSpec("Parameters")
 
 
 def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
-    """Decorator: draw in the settings of ``style`` and leave matplotlib's own as they were."""
+    """Decorator: draw with the settings of ``style``, then restore matplotlib's own."""
 
     @wraps(draw)
     def drawn(*arguments: Parameters.args, **options: Parameters.kwargs) -> Figure:
@@ -205,21 +205,21 @@ def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
 
 
 def new_figure(look: Look, width: float, height: float, between: float = 0.03) -> Figure:
-    """An empty figure, in inches, that arranges itself and belongs to no window; a title adds to it.
+    """An empty figure, in inches, with constrained layout and no window; a title adds to its height.
 
-    ``between`` are the inches on the left and the right of each of its axes.
+    ``between`` is the space left and right of each of its axes, in inches.
     """
     layout = ConstrainedLayoutEngine(w_pad=between, h_pad=0.03)
     return Figure(figsize=(width, height + (0.2 if look.titled else 0)), layout=layout)
 
 
 def figure_of(axes: Axes) -> Figure:
-    """The figure that axes are drawn in; no figure here has figures in it."""
+    """The figure of axes; there are no subfigures here."""
     return cast(Figure, axes.figure)
 
 
 def title(figure: Figure, look: Look, text: str) -> None:
-    """What a figure shows, where the look wants it said."""
+    """The title of a figure, if its look has one."""
     if look.titled:
         wrapped = textwrap.fill(text, int(figure.get_figwidth() * 14))
         figure.suptitle(wrapped, x=0.01, ha="left")
@@ -240,12 +240,12 @@ def luminance(colour: str) -> float:
 
 
 def ink_on(ground: str) -> str:
-    """Black or white, whichever stands out more: of luminance 0.18 both do alike."""
+    """Black or white, whichever has more contrast; both have the same at luminance 0.18."""
     return BLACK if luminance(ground) > 0.18 else WHITE
 
 
 def shortened(name: str, characters: int) -> str:
-    """A name of at most so many characters; a longer one ends in an ellipsis."""
+    """A name cut to at most ``characters``, ending in an ellipsis if it was longer."""
     return name if len(name) <= characters else f"{name[: characters - 1]}…"
 
 
@@ -261,18 +261,18 @@ def legend_label(names: Sequence[str], facts: str, inches: float) -> str:
 
 
 def lines_of(labels: Sequence[str]) -> int:
-    """The lines that a legend of these entries takes in one column."""
+    """The number of lines of a legend with these entries in one column."""
     return sum(1 + label.count("\n") for label in labels)
 
 
 def balanced_height(height: float, labels: Sequence[str]) -> tuple[float, float]:
-    """Inches of axes and of the legend below them: axes are never less high than their legend."""
+    """The heights in inches of axes and of the legend below them: axes are at least as high as the legend."""
     legend = LEGEND_LINE * lines_of(labels)
     return max(height, legend), legend
 
 
 def level_with_legends(figure: Figure, rows: int = 1) -> None:
-    """Make a figure as much higher as its axes, in so many rows, are less high than their legends."""
+    """Raise a figure's height until its axes, in ``rows``, are as high as their legends."""
     figure.draw_without_rendering()
     legends = [(axes, axes.get_legend()) for axes in figure.axes]
     short = max(
@@ -285,9 +285,9 @@ def level_with_legends(figure: Figure, rows: int = 1) -> None:
 
 
 def legend_below(axes: Axes, columns: int = 1, entries: Mapping[str, Artist] | None = None) -> None:
-    """The legend under the axis label, where names of any length cover no data.
+    """The legend below the axis label, where names of any length cover no data.
 
-    ``entries`` are what it lists, by label; without them, all that has a label.
+    ``entries`` are the artists to list, by label; by default all with a label.
     """
     # Below the labels of ticks and axis.
     below = offset_copy(axes.transAxes, figure_of(axes), y=-3.7 * TEXT, units="points")

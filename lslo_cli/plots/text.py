@@ -9,7 +9,7 @@ from typing import NamedTuple
 from matplotlib.colors import Colormap, TwoSlopeNorm, to_hex
 
 COLUMNS = 80
-"""Characters of the widest line."""
+"""The widest line in characters."""
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 HEIGHTS = "▁▂▃▄▅▆▇█"
@@ -39,7 +39,7 @@ def line(text: str = "") -> list[TextSpan]:
 
 
 def remark(text: str) -> list[list[TextSpan]]:
-    """Lines that say ``text``, as many as it takes."""
+    """``text``, wrapped into lines."""
     return [line(part) for part in textwrap.wrap(text, COLUMNS, break_on_hyphens=False)]
 
 
@@ -49,13 +49,13 @@ def coloured(text: str, value: float, limits: tuple[float, float], colours: Colo
 
 
 def bar(share: float, width: int) -> str:
-    """A bar of ``share`` of ``width`` characters, in steps of an eighth of one."""
+    """A bar of ``share`` of ``width`` characters, in steps of an eighth of a character."""
     eighths = round(8 * width * min(max(share, 0.0), 1.0))
     return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip().ljust(width)
 
 
 def sparkline(values: list[float], lowest: float, highest: float) -> str:
-    """One character for each value, as high as it lies between ``lowest`` and ``highest``."""
+    """One character for each value, its height by the position between ``lowest`` and ``highest``."""
     steps = len(HEIGHTS) - 1
     span = highest - lowest or 1.0
     return "".join(HEIGHTS[round(steps * (value - lowest) / span)] for value in values)

@@ -22,11 +22,11 @@ from lslo_cli.plots.style import shortened
 from lslo_cli.plots.text import COLUMNS, TextFigure, TextSpan, bar, line, remark, sparkline
 
 NAME = 24
-"""Characters of the longest name shown whole."""
+"""The longest name in characters; longer ones are shortened."""
 
 
 def weights_text(results: Sequence[IndexStrategyResult]) -> TextFigure:
-    """The weight of the source as a bar for each layer, and that of the target as what is left (figure 1).
+    """The source's weight as a bar for each layer, the rest of which is the target's (figure 1).
 
     Several results are one bar for their mean, with the range of the source's weight.
     """
@@ -58,9 +58,9 @@ def epochs_text(runs: Sequence[TrainingResult], *, groups: Sequence[str] = GROUP
 
 
 def schedule_text(runs: Sequence[TrainingResult | SubspaceResult]) -> TextFigure:
-    """The fraction to prune in every epoch as bars, and that counted at the end (eq. 4).
+    """The fraction to prune in every epoch as bars, and the fraction of zeros at the end (eq. 4).
 
-    Raises InputError where a run pruned nothing.
+    Raises InputError if a run pruned nothing.
     """
     lines: list[list[TextSpan]] = []
     for ratios in ratios_by_epoch(runs):
@@ -75,8 +75,8 @@ def schedule_text(runs: Sequence[TrainingResult | SubspaceResult]) -> TextFigure
 def pareto_text(
     evaluations: Sequence[EvaluationResult], trainings: Sequence[TrainingResult], *, metric: str = SPBLEU
 ) -> TextFigure:
-    """Runs from the cheapest to the dearest with a bar for their average; a star marks those that no
-    cheaper run equals. Raises InputError where no run was trained or the metrics differ.
+    """Runs from the cheapest to the most expensive, with a bar for their average and a star on the Pareto
+    front. Raises InputError if no run was trained or the metrics differ.
     """
     runs = costs_and_scores(evaluations, trainings, metric)
     best = max(run.score for run in (*runs.trained, *runs.untrained)) or 1.0
@@ -106,7 +106,7 @@ def _group(quality: QualityByEpoch, group: str) -> list[list[TextSpan]]:
 
 
 def _thinned(values: np.ndarray, room: int) -> np.ndarray:
-    """At most ``room`` of the values, evenly spaced, the first and the last among them."""
+    """At most ``room`` of the values, evenly spaced, including the first and the last."""
     return values[np.linspace(0, len(values) - 1, min(len(values), room)).round().astype(int)]
 
 

@@ -28,9 +28,9 @@ def heatmap_text(
 ) -> TextFigure:
     """Languages x matrices, averaged over layers (figure 2) or layer by layer (figure 5).
 
-    Every cell is the demand in percentage points of the matrix, or with ``counts``, in entries of B, as a
-    percentage of the largest one in size, with its sign; where it is positive, a block behind it shows how
-    much. Several results give their mean. Raises InputError as :func:`lslo_cli.plots.heatmap` does.
+    Every cell is the demand in percentage points of the matrix or, with ``counts``, in entries of B as a
+    signed percentage of the largest absolute one; a block behind a positive one shows its size. Several
+    results give their mean. Raises InputError as :func:`lslo_cli.plots.heatmap` does.
     """
     letters = {language.code: language.resource.letter for language in by_resource(languages)}
     return _maps(of_languages(results, languages, by_layer, counts), letters)
@@ -55,8 +55,8 @@ def directions_text(
 ) -> TextFigure:
     """Gain in a metric over the base model, the mean over seeds: sources are rows, targets columns.
 
-    Where values do not fit side by side they are whole, and where these do not fit, ninths of the largest.
-    Raises InputError where the two share no direction or were scored with different metrics.
+    Values that do not fit side by side are rounded to integers and, if these do not fit, to ninths of the
+    largest. Raises InputError if the two share no direction or were scored with different metrics.
     """
     gained = gains(runs, bases, metric)
     codes = [language.code for language in gained.languages]
@@ -71,7 +71,7 @@ def directions_text(
 
 
 def _maps(demand: Demand, letters: Mapping[str, str]) -> TextFigure:
-    """Every pair of panels below the one before it, on one scale."""
+    """Pairs of panels below each other, on one scale."""
     lines: list[list[TextSpan]] = []
     for pair in demand.pairs:
         lines += [*([line(pair.title)] if pair.title else []), *_pair(pair, demand, letters), line()]
@@ -106,7 +106,7 @@ def _cell(value: float, demand: Demand) -> TextSpan:
 
 
 def _block(gained: Gains, targets: Sequence[str], margin: int, cell: int) -> list[list[TextSpan]]:
-    """All sources against some of the targets; codes that are too long for a column stand upright."""
+    """All sources against some of the targets; codes too long for a column are vertical."""
     height = 1 if max(map(len, targets)) < cell else max(map(len, targets))
     heads = [[code] if height == 1 else list(code.rjust(height)) for code in targets]
     lines = [line(" " * margin + "".join(head[n].rjust(cell) for head in heads)) for n in range(height)]

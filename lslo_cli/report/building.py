@@ -62,9 +62,9 @@ WRITERS: dict[Format, Callable[[ReportDocument], str]] = {
 def build(
     studies: Sequence[Study], numbers: Sequence[int] = TABLES, *, figures: bool = False
 ) -> ReportDocument:
-    """The report on studies: findings, the paper's tables with ours beside them, and other runs.
+    """The report on studies: findings, the paper's tables beside ours, and other runs.
 
-    ``numbers`` choose among :data:`TABLES`; unless all are chosen, runs that no table has are left out.
+    ``numbers`` choose among :data:`TABLES`; unless all are chosen, runs outside the tables are left out.
     ``figures`` are drawn from the artifacts, which takes seconds. Raises UsageError for an unknown number.
     """
     for number in numbers:
@@ -95,7 +95,7 @@ def _section(study: Study, numbers: Sequence[int], figures: bool) -> DocumentSec
 
 
 def _summary(study: Study, numbers: Sequence[int]) -> Iterator[str]:
-    """In words: the verdicts on the paper's claims, full fine-tuning, the paper's best run and our best."""
+    """Sentences on the paper's claims, full fine-tuning, the paper's best run and our best."""
     found = Counter(finding.verdict for finding in findings(study, numbers))
     if metric_named(study.metric).higher_is_better and found:
         listed = ", ".join(f"{verdict} ({count})" for verdict, count in found.items())

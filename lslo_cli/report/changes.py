@@ -37,7 +37,7 @@ class Change:
 
     @property
     def difference(self) -> float:
-        """The score of the first minus that of the other."""
+        """The first's score minus the other's."""
         return self.first_score - self.other_score
 
 

@@ -1,4 +1,4 @@
-"""Whether a study measured what the paper measured, and what differs if not."""
+"""Whether a study's scores are comparable with the paper's, and the differences if not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAPERS_OWN = "M2M-124 615M, FLORES-101 devtest, spBLEU tok:flores101"
 
 
 def base_differences(study: Study, language_set: str) -> list[str]:
-    """How base model and languages differ from the paper's, each in a few words."""
+    """The differences of base model and languages from the paper's, each in a few words."""
     found = []
     if study.model.shape != SHAPES[PAPERS_MODEL]:
         found.append(f"base model {study.model.name} ({millions(study.model.parameters)} parameters)")
@@ -26,7 +26,7 @@ def base_differences(study: Study, language_set: str) -> list[str]:
 
 
 def score_differences(study: Study, language_set: str) -> list[str]:
-    """How base, languages, test text, metric or search differ from the paper's; empty if scores compare."""
+    """The differences of base, languages, test text, metric and search from the paper's, if any."""
     found = base_differences(study, language_set)
     texts = {(text.split, text.rows) for artifact in study.evaluations for text in artifact.data}
     if texts - {PAPERS_TEST}:
@@ -49,7 +49,7 @@ def signature(study: Study) -> str:
 
 
 def tested_text(study: Study) -> str:
-    """Which text was translated, and how many rows of it."""
+    """The translated text, and its number of rows."""
     return distinct(
         f"{text.path} {text.split}, {text.rows:,} rows" for run in study.evaluations for text in run.data
     )

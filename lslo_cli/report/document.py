@@ -1,4 +1,4 @@
-"""A report as values, from which every format is written."""
+"""A report as values, independent of the output format."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DocumentSection:
 
 @dataclass(frozen=True)
 class ReportDocument:
-    """A title, its sections, and what the terms in them mean."""
+    """A title, sections, and a glossary of their terms."""
 
     title: str
     sections: tuple[DocumentSection, ...]

@@ -1,4 +1,4 @@
-"""Whether a study shows the paper's claims: each comparison with its numbers, tested against chance."""
+"""Whether a study supports the paper's claims: each comparison with its numbers, tested against chance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lslo_cli.report.table import Cell, Column, Difference, Table, two_decimals
 SIGNIFICANT = 0.05
 RESOURCE_CLAIM = "The space a language needs follows its bitext: importance score and bitext size correlate"
 MARGIN = 1.0
-"""The margin in spBLEU within which scores count as alike, or one as not lower than another."""
+"""The margin in spBLEU of equivalence ("as high as") and non-inferiority ("not lower than")."""
 INTERVAL_NOTE = (
     "Difference: mean over the seeds that have both rows, paired by seed. Interval: 95 %, by Student's t "
     "over seeds, for one choice of test sentences. A difference shows if its interval is above 0."
@@ -68,7 +68,7 @@ class Finding:
 
     @property
     def verdict(self) -> Verdict:
-        """Shows if every comparison does, in part if some do; not judged unless all were run."""
+        """``SHOWS`` if every comparison shows, ``IN_PART`` if some do, ``INCOMPLETE`` unless all were run."""
         seen = {outcome.verdict for outcome in self.outcomes}
         if len(seen) == 1:
             return seen.pop()
@@ -89,7 +89,7 @@ class Finding:
 
 
 def findings(study: Study, numbers: Sequence[int]) -> list[Finding]:
-    """The claims of these tables of the paper. Comparisons with a row that was not run are not run either."""
+    """The claims of these tables of the paper; a comparison with a missing row is "not run"."""
     found = [
         Finding(claim.text, tuple(_compare(study, claim, comparison) for comparison in claim.comparisons))
         for claim in CLAIMS
@@ -175,7 +175,7 @@ def _compare(study: Study, claim: Claim, comparison: ClaimedComparison) -> Outco
 
 
 def _differences(study: Study, comparison: ClaimedComparison) -> list[float]:
-    """By how much the run scores higher than the other, in every seed that has both."""
+    """The run's score minus the other's, in every seed that has both."""
     pairs = (
         tuple(seed.score(run, comparison.column, study.metric) for run in (comparison.run, comparison.other))
         for seed in study.seeds
@@ -184,7 +184,7 @@ def _differences(study: Study, comparison: ClaimedComparison) -> list[float]:
 
 
 def judged(expected: Expectation, interval: Interval | None) -> Verdict:
-    """Whether a difference is as expected, given its interval; None is for one seed, which shows nothing."""
+    """Whether a difference is as expected, given its interval, None for one seed, which shows nothing."""
     if interval is None:
         return Verdict.UNKNOWN
     if expected is Expectation.HIGHER:

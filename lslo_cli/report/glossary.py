@@ -1,4 +1,4 @@
-"""What the terms of a report mean."""
+"""The glossary of reports."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ WIDE = 6
 """The number of columns from which a table spans both columns of a page."""
 
 FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
-"""Scales only what is too wide for the line."""
+"""Scale down a table that is wider than the line."""
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",

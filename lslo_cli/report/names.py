@@ -1,4 +1,4 @@
-"""Whether a run is what its name says: rows of the paper's tables are found by the names of runs."""
+"""Check that a run has the settings in its name, since rows of the paper's tables are found by run name."""
 
 from __future__ import annotations
 

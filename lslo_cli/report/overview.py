@@ -50,7 +50,7 @@ class Run:
     made: datetime | None
     groups: dict[str, float]
     problem: str = ""
-    """Why an artifact of the run cannot be read, if so."""
+    """Why an artifact of the run cannot be read, if any."""
 
     def values(self) -> dict[str, Any]:
         """The values by which runs can be sorted and filtered, by name."""

@@ -19,8 +19,8 @@ def quality_table(
 ) -> Table:
     """Runs x groups with the average over directions, as tables 1 to 4.
 
-    #Params is the true number of trainable parameters, with the paper's count beside it, which may be the
-    same; runs without a training result, such as the base model, have neither. Raises InputError if there is
+    #Params is the true number of trainable parameters, beside the paper's count, which may be the same; runs
+    without a training result, such as the base model, have neither. Raises InputError if there is
     no run, or if runs were scored with different metrics or on different directions.
     """
     if not evaluations:

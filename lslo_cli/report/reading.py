@@ -20,7 +20,7 @@ from lslo_cli.report.names import check_name
 R = TypeVar("R", bound=Result)
 
 SINGLE = ("index_strategy", "subspace", "language_subspace", "prune_report")
-"""The artifacts of which an experiment has only one, by their names in a folder and a seed's results."""
+"""The artifacts that an experiment has once, by their names in a folder and in a seed's results."""
 
 
 def read_studies(folders: Sequence[Path], metric: str = SPBLEU) -> list[Study]:
@@ -108,7 +108,7 @@ def merged(ours: SeedResults, theirs: SeedResults) -> SeedResults:
 
 
 def check_comparable(study: Study) -> None:
-    """Refuse runs that must not share a table.
+    """Check that runs can share a table.
 
     Raises InputError if runs were scored with different metrics or on different text or directions, or if a
     run's seeds were trained with different settings.

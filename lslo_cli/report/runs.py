@@ -1,4 +1,4 @@
-"""Runs that are in no table of the paper."""
+"""Runs outside the paper's tables."""
 
 from __future__ import annotations
 

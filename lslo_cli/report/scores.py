@@ -33,7 +33,7 @@ def score_table(number: int, study: Study) -> Table:
     """A table of scores: for each printed row ours, the paper's and, if they compare, the difference.
 
     A run that no seed has is "not run"; if base model, languages, text or metric are not the paper's, no
-    difference is given and the notes say what ours are.
+    difference is given and the notes name ours.
     """
     printed = printed_table(number)
     fits = study.groups == printed.groups

@@ -1,4 +1,4 @@
-"""The results of several seeds of one experiment, as tables need them."""
+"""The results of several seeds of one experiment, for tables."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class SeedResults:
 class Study:
     """At least one seed of one experiment: same base model, same languages, same test text.
 
-    ``metric`` is the one whose scores are shown, with one signature in all runs.
+    ``metric`` is the one shown, with one signature in all runs.
     """
 
     seeds: tuple[SeedResults, ...]

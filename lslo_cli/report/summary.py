@@ -46,7 +46,7 @@ def summarise(seeds: Sequence[Mapping[str, EvaluationResult]], base: str) -> Ite
 
 
 def correlation_sentence(rows: Sequence[CorrelationRow]) -> str | None:
-    """How the room that languages take follows their bitext size, over seeds; None if unknown.
+    """How importance scores correlate with bitext size, over seeds; None if unknown.
 
     ``rows`` are the total correlations of each seed.
     """

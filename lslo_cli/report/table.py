@@ -1,6 +1,6 @@
-"""A table as values, and how its cells are written.
+"""A table as values, and the text of its cells.
 
-Rows keep unrounded values; rounding happens last, by column. Every format is written from this one form.
+Rows have unrounded values; rounding happens last, by column. All formats are written from this form.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Spread:
 
 
 class RowSource(StrEnum):
-    """Whose numbers a row holds."""
+    """The source of a row's numbers."""
 
     OURS = "ours"
     PAPER = "paper"
@@ -41,7 +41,7 @@ class RowSource(StrEnum):
 
 @dataclass(frozen=True)
 class SourceCell:
-    """Whose numbers a row holds, as a cell; ``name`` is written in place of the plain word."""
+    """The source of a row's numbers, as a cell; ``name`` replaces its default text."""
 
     line: RowSource
     name: str = ""
@@ -52,7 +52,7 @@ class SourceCell:
 
 @dataclass(frozen=True)
 class Difference:
-    """A value less another, as a cell: written with its sign."""
+    """A difference as a cell, written with its sign."""
 
     value: float
 
@@ -74,7 +74,7 @@ def three_decimals(value: float) -> str:
 
 
 def p_value(value: float) -> str:
-    """Three decimals as in the paper, one digit where that would read as zero."""
+    """Three decimals as in the paper, or one significant digit if these are zero."""
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"
 
 
@@ -131,8 +131,8 @@ class Column:
 class Table:
     """Columns and rows of unrounded values.
 
-    The first ``names`` columns name the row; where rows below each other share a name, it is written once.
-    ``number`` is that of the paper's table. ``notes`` say what a reader must know of the numbers.
+    The first ``names`` columns name the row; a name shared with the row above is not repeated. ``number`` is
+    the paper's. ``notes`` explain the numbers.
     """
 
     title: str
@@ -144,7 +144,7 @@ class Table:
 
     @property
     def heading(self) -> str:
-        """The title, after the number that the paper gives the table."""
+        """The title, preceded by the paper's number of the table."""
         return self.title if self.number is None else f"Table {self.number}. {self.title}"
 
     @property
@@ -157,7 +157,7 @@ class Table:
         return [[column.text(cell) for column, cell in zip(columns, row, strict=True)] for row in self.rows]
 
     def shown(self) -> Table:
-        """Without the columns that are not shown, and without name columns that say nothing."""
+        """The table without hidden columns and without uninformative name columns."""
         kept = [
             number
             for number, column in enumerate(self.columns)
@@ -173,9 +173,9 @@ class Table:
         )
 
     def lines(self) -> Iterator[tuple[int, tuple[Cell, ...]]]:
-        """Every row, after how many of its first names are those of the row above and need no repeating.
+        """Every row, preceded by the number of its first names that repeat the row above.
 
-        The last name is never counted, so every row keeps one.
+        The last name is never counted, so every row has one.
         """
         above: tuple[Cell, ...] = ()
         for row in self.rows:

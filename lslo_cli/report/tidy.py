@@ -1,4 +1,4 @@
-"""Tables as one long CSV: a value on each line, unrounded, with all that identifies it."""
+"""Tables as one long CSV: one unrounded value per line, with all that identifies it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ RUN = "Run"
 def document_as_csv(document: ReportDocument) -> str:
     """Every value of every table as CSV with one header.
 
-    ``row`` joins the row's names, ``run`` names the run where there is one, and ``source`` says whose the
-    value is. ``deviation``, ``minimum``, ``maximum`` and ``n`` are over seeds. Words have no ``value``.
+    ``row`` joins the row's names, ``run`` is the run, if any, and ``source`` is the paper or ours.
+    ``deviation``, ``minimum``, ``maximum`` and ``n`` are over seeds. Text cells have no ``value``.
     """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")

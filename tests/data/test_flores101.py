@@ -127,7 +127,7 @@ def test_a_damaged_tarball_is_refused_and_fetched_anew(server, folder, damage):
         "no tarball": gzip.compress(b"no tarball " * 100),
         "no gzip": b"<html>sign in to go on</html>",
     }[damage]
-    assert refusal(folder, server).startswith(f"{server.url} is no .tar.gz, or is damaged: ")
+    assert refusal(folder, server).startswith(f"{server.url} is not a .tar.gz, or is damaged: ")
     server.content = whole
     assert fetch_flores101(folder, server.url).files == TAKEN
     assert server.ranges == [None, None]
@@ -148,7 +148,7 @@ def test_a_damaged_tarball_is_refused_and_fetched_anew(server, folder, damage):
 def test_a_member_that_leads_elsewhere_is_refused(server, folder, bad, tmp_path):
     server.content = tarball(FILES, bad)
     assert refusal(folder, server) == (
-        f"{server.url} holds '{bad.name}', which leads elsewhere: nothing was unpacked"
+        f"{server.url} holds '{bad.name}', outside its folder: nothing was unpacked"
     )
     assert list(tmp_path.rglob("*outside*")) == []
 

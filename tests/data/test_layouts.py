@@ -171,12 +171,12 @@ def test_a_gzip_file_that_was_cut_off_is_refused(write):
             "in train.jsonl they are 'src', 'tgt'",
             '{"en": "Hello."',
         ),
-        ("en_train.txt", "a\n", "the language of en_train.txt does not stand by itself", "train.en"),
+        ("en_train.txt", "a\n", "the language code in en_train.txt is not separated by a dot", "train.en"),
         ("en-fr.txt", "a\tb\n", "en-fr.txt would hold two languages", "en-fr.tsv, with a line en<tab>fr"),
-        ("english.txt", "a\n", "tell no language", "train.en and train.fr"),
+        ("english.txt", "a\n", "contain no language code", "train.en and train.fr"),
         ("eng_Latn.csv", "id,text\n1,a\n", "is a table of one language", "lines of eng_Latn.txt"),
         ("train.tsv", "A cat.\tUn chat.\n", "it is 'A cat.', 'Un chat.'", "en, fr"),
-        ("train.src", "a\n", "train.src does not tell its language", "train.en"),
+        ("train.src", "a\n", "the name of train.src contains no language code", "train.en"),
     ],
 )
 def test_what_is_not_read_is_told_the_nearest_layout(write, name, content, found, hint):

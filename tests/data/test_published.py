@@ -164,7 +164,7 @@ def test_a_zip_that_leads_elsewhere_is_refused(server, mirror, xnli, tmp_path, e
     server.files = {**xnli, "XNLI-1.0.zip": zipped({"XNLI-1.0/xnli.dev.tsv": XNLI_ROWS}, entry)}
     name = entry if isinstance(entry, str) else entry.filename
     said = refusal(with_digests(XNLI, server.files), tmp_path / "xnli", mirror)
-    assert said == f"{mirror}/XNLI-1.0.zip holds '{name}', which leads elsewhere: nothing was unpacked"
+    assert said == f"{mirror}/XNLI-1.0.zip holds '{name}', outside its folder: nothing was unpacked"
     assert not list(tmp_path.rglob("*outside*"))
 
 
@@ -177,8 +177,8 @@ def encrypted(whole):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"<html>sign in</html>", "is no .zip, or is damaged"),
-        (lambda whole: whole[: len(whole) // 2], "is no .zip, or is damaged"),
+        (b"<html>sign in</html>", "is not a .zip, or is damaged"),
+        (lambda whole: whole[: len(whole) // 2], "is not a .zip, or is damaged"),
         (lambda whole: encrypted(whole), "is encrypted"),
         (lambda whole: zipped({"XNLI-1.0/xnli.dev.tsv": "0" * 10**6}), "unpacked it has more than"),
         (lambda whole: zipped({"other.txt": "x"}), "is not XNLI: it has no xnli.dev.tsv"),
@@ -201,7 +201,7 @@ def test_a_zip_whose_bytes_are_not_its_files_is_refused(server, mirror, xnli, tm
         archive.writestr("XNLI-1.0/xnli.dev.tsv", XNLI_ROWS)
     server.files = {**xnli, "XNLI-1.0.zip": packed.getvalue().replace(b"neutral", b"Neutral", 1)}
     said = refusal(with_digests(XNLI, server.files), tmp_path / "xnli", mirror)
-    assert "is no .zip, or is damaged: Bad CRC-32" in said
+    assert "is not a .zip, or is damaged: Bad CRC-32" in said
 
 
 def test_what_is_pinned_is_a_digest_and_every_address_is_safe():

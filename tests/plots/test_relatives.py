@@ -56,7 +56,7 @@ def test_the_matrix_has_every_cosine_in_the_order_of_the_tree_and_none_of_a_lang
 
 def test_the_note_counts_how_often_the_most_alike_is_a_relative(result):
     said = overlap_of([result], LANGS).description
-    assert "of 2 languages with relatives here, 2 are most like one of these (0.5 by chance)" in said
+    assert "of 2 languages with relatives here, 2 are most similar to one of these (0.5 by chance)" in said
 
 
 def test_several_seeds_give_the_mean(made, result):
