@@ -2,9 +2,9 @@
 
     python -m benchmarks --shape cpu world --json results/benchmarks/cpu.json
 
-On a GPU, ``python -m benchmarks.gpu`` measures more, in no more than a given time. The file is written after
-every benchmark, so what an interrupted run has measured is kept. A benchmark that fails, out of memory for
-example, leaves its message in the place of its rows.
+On a GPU, ``python -m benchmarks.gpu`` measures more, within a given time. The file is written after every
+benchmark, so an interruption loses nothing measured before. A benchmark that fails, for example out of
+memory, leaves its message in place of its rows.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
             try:
                 results[name] = call()
                 print(measure.tables(results[name]), flush=True)
-            except Exception as error:  # whatever it is, the others are still worth their time
+            except Exception as error:  # the others still run
                 results[name] = {"failed": measure.reason(error)}
                 print(f"failed: {error}", flush=True)
             measure.release()

@@ -1,4 +1,4 @@
-"""Padding of a training epoch under a token budget: ours, random and sorted; and what it takes to make one.
+"""Padding of a training epoch under a token budget, ours, random and sorted, and the time to build one.
 
     python -m benchmarks.batches [--shape lang12|world] [--json FILE]
 
@@ -26,14 +26,14 @@ from lslo_cli.training.tokenized import Examples, TokenizedCorpus
 from lslo_cli.world import sentences
 
 LENGTHENING = (1.0, 1.2, 1.2, 1.2, 0.9, 1.1, 1.0, 1.0, 1.4, 1.6, 1.3, 1.3)
-"""Mean pieces of each language over the first one's: a vocabulary that many share serves some better."""
+"""The mean pieces of each language over the first one's: a shared vocabulary splits some languages more."""
 
 MEAN_LENGTH, SPREAD = 33, 0.4
 
 
 @dataclass(frozen=True)
 class Text:
-    """How many rows, where from, and the token budget of a batch."""
+    """The number of rows, their origin, and the token budget of a batch."""
 
     rows: int
     max_tokens: int
@@ -48,7 +48,7 @@ TEXTS = {
 
 
 class Lengths:
-    """A tokenizer of sentences that say nothing but their number of pieces."""
+    """A tokenizer of sentences that consist of their number of pieces."""
 
     pad_id, piece, output_size = 1, 3, 4
 
@@ -93,7 +93,7 @@ def random_order(examples: Examples, generator: Generator) -> np.ndarray:
 
 
 def sorted_order(examples: Examples, generator: Generator) -> np.ndarray:
-    """By target length, then by source length: the least padding that one order of everything gives."""
+    """By target length, then by source length: the least padding of any one order."""
     return np.lexsort((examples.source_length, examples.target_length))
 
 
@@ -147,7 +147,7 @@ def _row(name: str, ratio: float, batches: int, seconds: float, rate: float | No
 
 
 def timed(call: Callable[[], Any]) -> tuple[Any, float]:
-    """What a call returns, and the processor time it took."""
+    """The result of a call, and its processor time in seconds."""
     start = time.process_time()
     result = call()
     return result, time.process_time() - start

@@ -1,4 +1,4 @@
-"""A peer in decoding: CTranslate2, which knows no adapters, so that each direction needs a merged export."""
+"""A baseline of decoding: CTranslate2, which has no adapters: each direction needs a merged export."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPECIALS = ["<s>", "<pad>", "</s>", "<unk>"]
 
 
 def export(model: M2M100ForConditionalGeneration, folder: Path) -> None:
-    """Write a model in CTranslate2's format, float32; its tokens are the numbers of their ids."""
+    """Write a model in CTranslate2's format, float32; its tokens are their ids in digits."""
     from ctranslate2.converters.transformers import M2M100Loader
 
     loader = M2M100Loader()
@@ -37,7 +37,7 @@ def export(model: M2M100ForConditionalGeneration, folder: Path) -> None:
 
 
 def open_model(folder: Path, device: str) -> ctranslate2.Translator:
-    """An exported model, on one thread on a CPU."""
+    """An exported model, with one thread on a CPU."""
     import ctranslate2
 
     return ctranslate2.Translator(
@@ -48,7 +48,7 @@ def open_model(folder: Path, device: str) -> ctranslate2.Translator:
 def translate(
     translator: ctranslate2.Translator, batch: TranslationBatch, beam: int, longest: int
 ) -> list[list[int]]:
-    """Translate a batch as it stands: ids of the pieces of each best hypothesis."""
+    """Translate a batch unchanged: ids of the pieces of each best hypothesis."""
     sources = [
         [_token(number) for number in row[mask.bool()].tolist()]
         for row, mask in zip(batch.input_ids, batch.attention_mask, strict=True)

@@ -2,9 +2,9 @@
 
     python -m benchmarks.decode [--shape world|cpu|615M] [--dtype float32|bfloat16] [--json FILE]
 
-Some languages, each translated into the next. ``world`` is the base model and the text that come with lslo;
-the other shapes are random models and sentences of random ids, made to end like translations do. Generate is
-given fairseq's rules, so that its tokens must be ours, and the same length-sorted batches.
+Each language is translated into the next. ``world`` is the base model and the text that come with lslo; the
+other shapes are random models and sentences of random ids, which end at lengths like translations'. Generate
+has fairseq's rules, so that its tokens must equal ours, and the same length-sorted batches.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Task:
-    """What is translated, by which model: the same sentences in a mixed stream and direction by direction."""
+    """A model, and the same sentences to translate in a mixed stream and direction by direction."""
 
     model: nn.Module
     languages: tuple[str, ...]
@@ -118,7 +118,7 @@ def new_task(shape: str, device: str, dtype: str) -> Task:
 
 
 def random_sentences(shape: Shape, count: int, seed: str) -> list[str]:
-    """Sentences of 1/3 to 5/3 of the shape's length, written as ids that are no special or language token."""
+    """Sentences of 1/3 to 5/3 of the shape's length, as ids other than special and language tokens."""
     pick = random.Random(seed)
     lengths = [pick.randint(max(1, shape.length // 3), shape.length * 5 // 3) for _ in range(count)]
     return [
@@ -128,9 +128,9 @@ def random_sentences(shape: Shape, count: int, seed: str) -> list[str]:
 
 @torch.no_grad()
 def with_ends(model: nn.Module, length: int) -> nn.Module:
-    """Make a random model end its sentences at about ``length`` tokens, and give it stronger opinions.
+    """Make a random model end its sentences at about ``length`` tokens, and sharpen its distributions.
 
-    One dimension is kept for a ramp over target positions that only ``</s>`` looks at.
+    One dimension holds a ramp over target positions that only ``</s>`` uses.
     """
     decoder = model.get_decoder()
     model.model.shared.weight[:, 0] = 0.0
@@ -178,7 +178,7 @@ def generate(model: nn.Module, route: Route) -> Search:
 
 
 def variants(task: Task, device: str, folder: Path) -> dict[str, Callable[[], Outputs]]:
-    """What is compared, by name; each translates everything."""
+    """The variants by name; each translates everything."""
     model, adapters = attached(task)
     no_route, route = Route(), adapters.route
     compared = {
@@ -207,7 +207,7 @@ def over(search: Search, batches: Iterable[TranslationBatch]) -> Outputs:
 def run(shape: str, device: str, dtype: str, repeats: int, strict: bool = True) -> list[dict[str, Any]]:
     """Measure every variant and compare its tokens with ours for the same model.
 
-    Where ``strict``, raises RuntimeError if generate's tokens are not ours in float32.
+    If ``strict``, raises RuntimeError if generate's tokens differ from ours in float32.
     """
     task = new_task(shape, device, dtype)
     outputs: dict[str, Outputs] = {}
@@ -245,7 +245,7 @@ def main() -> None:
     rows = run(given.shape, given.device, given.dtype, given.repeats or 3)
     measure.report(rows, given, beam=BEAM, longest=LONGEST, max_tokens=MAX_TOKENS)
     if not measure.installed("ctranslate2"):
-        print("CTranslate2 is not installed, so it was left out: pip install ctranslate2")
+        print("CTranslate2 is not installed and was left out: pip install ctranslate2")
 
 
 if __name__ == "__main__":

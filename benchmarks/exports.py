@@ -1,11 +1,11 @@
-"""Exports, loaded by other libraries alone, beside the runs they come from.
+"""Exports, loaded by other libraries alone, compared with their runs.
 
     python -m benchmarks.exports [--base NAME ...] [--json FILE]
 
 Adapters are put on each base model, at all sites or the feed-forward ones, pruned and not, and exported:
-merged, for each of 20 directions, and for PEFT. Beside the folders lie what the routed model says of some
-sentences and how it translates them. Another process, which imports nothing of lslo, loads the folders by
-transformers, and by PEFT where it is installed, and compares. The adapters have random numbers in all their
+merged, for each of 20 directions, and for PEFT. Beside the folders are the routed model's logits and
+translations of some sentences. Another process, which imports nothing of lslo, loads the folders by
+transformers, and by PEFT if it is installed, and compares. The adapters have random numbers in all their
 matrices, since those of a fresh run add nothing.
 """
 
@@ -47,10 +47,10 @@ RANKS = (2, 3, 8)
 LONGEST = 8
 SEED = 1
 SPREAD = 0.3
-"""Standard deviation of the random numbers: so large that adapters change what is translated."""
+"""Standard deviation of the random numbers, large enough that adapters change translations."""
 
 ALONE = Path(__file__).with_name("exports_alone.py")
-"""What the other process runs."""
+"""The script of the other process."""
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def run(
     sites: Sequence[SiteSet] = (SiteSet.ALL, SiteSet.FEED_FORWARD),
     pruned: Sequence[float] = (0.0, PRUNED),
 ) -> list[dict[str, Any]]:
-    """Compare the exports of a base model with adapters on ``sites``, of whose entries shares are zero."""
+    """Compare the exports of a base model with adapters on ``sites``, with shares of their entries zero."""
     with TemporaryDirectory() as place:
         model = str(write_family(Path(place, "model"), name, SPREAD)) if name in FAMILIES else name
         cases = {Path(place, f"{some}-{share}"): (some, share) for some in sites for share in pruned}
@@ -94,7 +94,7 @@ def run(
 
 
 def write_case(name: str, sites: SiteSet, pruned: float, folder: Path) -> None:
-    """Write both exports of a base model with adapters, and what the routed model makes of each direction."""
+    """Write both exports of a base model with adapters, and the routed model's outputs in each direction."""
     base = load_base(name)
     codes = base.tokenizer.languages[:5]
     adapters = add_adapters(base, codes, sites, pruned)
@@ -143,7 +143,7 @@ def add_adapters(
     pruned: float = 0.0,
     spread: float = SPREAD,
 ) -> Adapters:
-    """Put random adapters on a base model, a share of whose entries is zero; the same each time."""
+    """Put random adapters on a base model, a share of their entries zero; the same each time."""
     ranks = RankMap({code: RANKS[number % len(RANKS)] for number, code in enumerate(codes)})
     shape = base.identity.encoder_layers, base.identity.decoder_layers
     adapters = attach(base.model, paper(*shape), ranks, codes, sites)

@@ -1,10 +1,10 @@
-"""Loads exports by transformers and PEFT alone, and compares them with what was written beside them.
+"""Load exports by transformers and PEFT alone, and compare them with the expected outputs beside them.
 
     python -P benchmarks/exports_alone.py FOLDER ...
 
-Each folder is one that ``benchmarks.exports`` wrote. Prints a line of JSON for each: by form of the export,
-the largest difference of a logit over the largest logit of its sentence, and how many translations are the
-same. The base model alone, which has no adapters, shows what difference they make.
+Each folder was written by ``benchmarks.exports``. Prints a line of JSON for each: by form of the export, the
+largest difference of a logit over the largest logit of its sentence, and the number of equal translations.
+The base model alone, without adapters, shows their effect.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main(folders: Sequence[str]) -> None:
 
 
 def compare(folder: Path, model_of: ModelOf) -> dict[str, Any]:
-    """What the models say of every direction, beside what is expected."""
+    """The models' outputs in every direction, compared with the expected ones."""
     case = read_case(folder)
     logits = torch.load(folder / "expected.pt")
     worst, same = 0.0, 0
@@ -63,7 +63,7 @@ def merged(folder: Path) -> ModelOf:
 
 
 def with_adapters(folder: Path) -> ModelOf:
-    """One base model with all adapters, of which those of a direction are active."""
+    """One base model with all adapters; those of a direction are active."""
     from peft import PeftModel
 
     case = read_case(folder)

@@ -1,4 +1,4 @@
-"""A small model of every family, with random weights, in the files of its published models."""
+"""Small models of every family, with random weights, in the file format of published models."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def madlad_pieces(languages: Sequence[str], text: Mapping[str, Sequence[str]], s
 
 
 def _write_madlad(folder: Path) -> Path:
-    """The ids are the sentencepiece model's own."""
+    """Write a model whose ids are the sentencepiece model's own."""
     pieces = madlad_pieces(MADLAD_LANGUAGES, TEXT, 340)
     (folder / "spiece.model").write_bytes(pieces)
     (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "T5Tokenizer"}')
@@ -86,7 +86,7 @@ def _write_madlad(folder: Path) -> Path:
 
 
 def write_family(folder: Path, family: str, init_std: float = 0.02) -> Path:
-    """Write a model of the family with random weights, of deviation ``init_std`` where they are not T5's."""
+    """Write a model of the family with random weights, of deviation ``init_std`` except T5's."""
     folder.mkdir()
     if family == "madlad-400":
         return _write_madlad(folder)

@@ -1,10 +1,10 @@
-"""What FLARE costs: parameters, time and memory of a training step, as ratios to LoRA and to input fusion.
+"""The cost of FLARE: parameters, time and memory of a training step, as ratios to LoRA and input fusion.
 
     python -m benchmarks.flare [--shape xlm-r-base|tiny] [--dtype float32|bfloat16] [--json FILE]
 
-Every variant is the reading that ``lslo flare train`` trains, on a random model and random texts, source and
-target of one length. FLARE's source is read in every step, as in the paper; "states kept" is what lslo does
-where they fit into memory: they are read once, and a step only looks them up.
+Every variant is the transfer method of ``lslo flare train``, on a random model and random texts, source and
+target of one length. FLARE's source is encoded in every step, as in the paper; "states kept" is lslo's way
+if they fit into memory: they are computed once, and a step looks them up.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ SIZES = {
     "xlm-r-base": Size(12, 768, 12, 3072, 12, 1024, rows=8, length=64, vocabulary=8000),
     "tiny": Size(2, 16, 2, 32, 1, 24, rows=3, length=5, vocabulary=40),
 }
-"""XLM-R Base with NLLB-200 600M's encoder, both but for the vocabulary, and one for tests."""
+"""XLM-R Base with NLLB-200 600M's encoder, both with another vocabulary, and one for tests."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A reading with a batch, and what is kept of the batch's source from epoch to epoch."""
+    """A transfer method with a batch, and the source states cached from epoch to epoch."""
 
     method: TransferMethod
     batch: Prepared
@@ -88,7 +88,7 @@ class Variant:
 
 
 class Setting:
-    """A random model with random texts: what all variants start from."""
+    """A random model with random texts, common to all variants."""
 
     def __init__(self, size: Size, device: str, dtype: str):
         self.size, self.device, self.dtype = size, device, getattr(torch, dtype)
@@ -113,7 +113,7 @@ class Setting:
         return Texts(tuple(map(tuple, ids.tolist())), PAD)
 
     def task_model(self) -> HeadModel:
-        """A twin of the model with a head of its own."""
+        """A copy of the model with shared weights and its own head."""
         head = Classifier(self.size.width, CLASSES, dropout=0.0).to(self.device)
         return HeadModel(twin(self.backbone), tokenizer=None, side=Side.RIGHT, head=head)
 
@@ -128,7 +128,7 @@ class Setting:
         return Variant(TransferMethod(model, adapters, self.size.length), self.batch(self.target))
 
     def joined(self) -> Variant:
-        """LoRA on both texts, one after the other."""
+        """LoRA on both texts, concatenated."""
         model = self.task_model()
         adapters = attach_flare(model.backbone, FlareSettings(phi=None))
         return Variant(InputFusionMethod(model, adapters, self.size.length), self.batch(self.both))
@@ -142,7 +142,7 @@ class Setting:
         return Variant(method, self.batch(self.target, self.source))
 
     def flare(self, phi: Phi, keep: bool = False) -> Variant:
-        """FLARE; with ``keep`` its source was read before."""
+        """FLARE; with ``keep`` its source states are cached."""
         model = self.task_model()
         adapters = attach_flare(model.backbone, FlareSettings(phi=phi))
         inputs = self.source.padded(range(self.size.rows))
@@ -154,7 +154,7 @@ class Setting:
         return Variant(FusionMethod(model, adapters, self.size.length), batch, tensors)
 
     def flare_mt(self, keep: bool = False) -> Variant:
-        """FLARE-MT; with ``keep`` the translation encoder has read the target texts before."""
+        """FLARE-MT; with ``keep`` the translation encoder's states of the target texts are cached."""
         model = self.task_model()
         adapters = attach_flare(model.backbone, FlareSettings())
         encoder = self._translation_encoder()
@@ -184,7 +184,7 @@ class Setting:
         return M2M100Encoder(config).to(self.device, self.dtype).requires_grad_(False)
 
     def variants(self) -> dict[str, Callable[[], Variant]]:
-        """What is compared, by name."""
+        """The variants by name."""
         return {
             LORA: self.plain,
             INPUT_FUSION: self.joined,
@@ -221,7 +221,7 @@ def run(shape: str, device: str, dtype: str, repeats: int) -> list[dict[str, Any
 
 
 def _memory(variant: Variant, device: str) -> dict[str, float]:
-    """What a step keeps for its backward, the most it holds at a time beside weights, and what stays."""
+    """Memory of a step: saved for backward, peak beside weights, and cached source states."""
     method = variant.method
     weights = [*method.model.backbone.parameters(), *method.parameters()]
     saved = measure.saved_bytes(variant.loss, weights)

@@ -1,10 +1,10 @@
-"""Everything that a GPU has to show, in one go and in no more than the minutes it is given.
+"""All benchmarks of a GPU, one after the other, within the given minutes.
 
     python -m benchmarks.gpu [--minutes 20] [--json results/benchmarks/h100.json]
 
-What matters most is measured first. Each section runs in a process of its own, so that one that fails, hangs
-or leaves the device unusable costs only itself: its reason is written in its place. After a failure, Triton's
-kernels are measured where they are named, but are no longer the choice of ``auto``.
+The most important ones come first. Each section runs in its own process, so that one that fails, hangs or
+leaves the device unusable stops no other; the reason is written in place of its rows. After a failure,
+Triton's kernels are measured by name only, and ``auto`` no longer chooses them.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from benchmarks.models import SHAPES
 from benchmarks.targets import projection, targets
 
 KERNELS = ", (runs|masked|grouped|epilogue|triton)$"
-"""What the variants of a step are called that name a kernel."""
+"""The names of variants of a step with a kernel."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A function of a module here, what it is given, and the seconds it may take with all that it loads."""
+    """A function of a module here, its settings, and its time limit in seconds, imports included."""
 
     seconds: float
     module: str
@@ -58,14 +58,14 @@ SECTIONS = {
     "decode in float32": Section(240, "decode", settings={"dtype": "float32", "repeats": 1, "strict": False}),
     "compiled stacks": Section(240, "stacks", settings={"compiled": True}),
 }
-"""In the order of their importance: together they may take longer than there is time."""
+"""In order of importance, since all together may exceed the time."""
 
 LEAST_SECONDS = 15
-"""That a section needs to load what it measures with."""
+"""The time that a section needs for imports and models."""
 
 
 def run(given: argparse.Namespace) -> dict[str, Any]:
-    """Run, print and write all sections that there is time for."""
+    """Run, print and write sections while time is left."""
     start = time.monotonic()
     sections: dict[str, Any] = {}
     written = {
@@ -92,7 +92,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def summary(results: Mapping[str, Any]) -> dict[str, Any]:
-    """What the sections so far say of the targets, and of the hours of a study."""
+    """The targets and the hours of a study, by the sections so far."""
     found: dict[str, Any] = {"targets": targets(results)}
     if {"pipeline", "decode"} <= set(results):
         found["lang12 study"] = projection(results)
@@ -100,7 +100,7 @@ def summary(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def in_process(name: str, given: argparse.Namespace, left: float) -> dict[str, Any]:
-    """The rows of a section that is measured in a new process, or why there are none."""
+    """The rows of a section, measured in a new process, or the reason why there are none."""
     seconds = min(SECTIONS[name].seconds, left)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "outcome.json"
@@ -119,18 +119,18 @@ def in_process(name: str, given: argparse.Namespace, left: float) -> dict[str, A
 
 
 def measure_section(given: argparse.Namespace) -> None:
-    """Measure one section, in this process, and write its rows or why there are none."""
+    """Measure one section, in this process, and write its rows or the reason why there are none."""
     try:
         if given.without_triton:
             leave_out_triton()
         outcome = {"rows": SECTIONS[given.section].rows(given)}
-    except Exception as error:  # whatever it is, the other sections are still worth their time
+    except Exception as error:  # the other sections still run
         outcome = {"failed": measure.reason(error)}
     measure.write_json(given.json, outcome)
 
 
 def leave_out_triton() -> None:
-    """Let ``auto`` stand for what it stands for without Triton."""
+    """Let ``auto`` choose as it does without Triton."""
     from lslo_cli.method.kernels import AdapterKernel
     from lslo_cli.nn import products
 
@@ -140,7 +140,7 @@ def leave_out_triton() -> None:
 def parse() -> argparse.Namespace:
     flags = measure.parser(__doc__, tuple(SHAPES))
     flags.set_defaults(shape="615M", json=Path("results/benchmarks/h100.json"), repeats=5)
-    flags.add_argument("--minutes", type=float, default=20.0, help="after which nothing more is begun")
+    flags.add_argument("--minutes", type=float, default=20.0, help="start no section after that time")
     flags.add_argument("--only", nargs="+", choices=SECTIONS, help="sections to measure, by default all")
     flags.add_argument("--section", choices=SECTIONS, help=argparse.SUPPRESS)
     flags.add_argument("--without-triton", action="store_true", help=argparse.SUPPRESS)

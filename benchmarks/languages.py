@@ -1,10 +1,10 @@
-"""What the number of languages costs: listing an epoch's sentence pairs, ordering them, scoring by group.
+"""Cost by number of languages: listing an epoch's sentence pairs, ordering them, scoring by group.
 
     python -m benchmarks.languages [--shape full|tiny] [--json FILE]
 
 Every number of languages has all its directions, with 997 sentences in each language, as in FLORES-101's dev
-set, and a process of its own. Their lengths are random; no model takes part. ``over linear`` is the time for
-a sentence pair over that at the smallest number of languages.
+set, and its own process. Lengths are random; there is no model. ``over linear`` is the time per sentence pair
+over that at the smallest number of languages.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lslo_cli.training.batches import EpochBatches
 from lslo_cli.training.tokenized import TokenizedCorpus
 
 SHAPES = {"full": ((12, 100, 202), 997), "tiny": ((3, 6), 10)}
-"""How many languages, and how many rows they have in common."""
+"""Numbers of languages, and of their common rows."""
 
 
 def run(shape: str) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ def _lengths(count: int, rows: int) -> dict[str, list[str]]:
 
 
 def _peak_mib() -> float:
-    """The most memory that this process has held so far."""
+    """The peak memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 

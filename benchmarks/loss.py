@@ -36,14 +36,14 @@ PROJECTIONS = {
     "world": Projection(tokens=1800, d_model=64, vocabulary=1000),
     "tiny": Projection(tokens=40, d_model=8, vocabulary=90),
 }
-"""M2M-124's vocabulary with few tokens for a CPU and many for a GPU; the built-in world's; a test's."""
+"""M2M-124's vocabulary with few tokens for a CPU and many for a GPU; the built-in world's; one for tests."""
 
 
 def run(shape: str, device: str, dtype: str, repeats: int) -> list[dict[str, Any]]:
     """Measure the plain formula, ours, and ours with other chunks, with a frozen projection.
 
-    Memory is what comes on top of hidden states and weight; ``loss off by`` is the relative distance to the
-    same formula in float64.
+    Memory excludes hidden states and weight; ``loss off by`` is the relative distance to the same formula in
+    float64.
     """
     size = PROJECTIONS[shape]
     generator = torch.Generator(device).manual_seed(1)

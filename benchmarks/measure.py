@@ -1,4 +1,4 @@
-"""How everything here is measured: in turn, with medians and spread, on a machine that is written down."""
+"""Measurement: interleaved repeats with median and spread, and a record of the machine."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Timings:
         return (high - low) / 2 / self.median
 
     def over(self, other: Timings) -> float:
-        """The median ratio to another's time in the same round, which noise of the machine touches least."""
+        """The median ratio to another's time in the same round, which is least sensitive to noise."""
         return statistics.median(mine / its for mine, its in zip(self.seconds, other.seconds, strict=True))
 
 
@@ -68,7 +68,7 @@ def alternate(
 
 
 def saved_bytes(forward: Callable[[], object], besides: Iterable[torch.Tensor] = ()) -> int:
-    """Bytes of the tensors that ``forward`` keeps for its backward, besides the weights in ``besides``.
+    """Bytes of the tensors that ``forward`` saves for backward, except the weights in ``besides``.
 
     Tensors that share memory count once.
     """
@@ -78,7 +78,7 @@ def saved_bytes(forward: Callable[[], object], besides: Iterable[torch.Tensor] =
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in held:
-            kept[storage.data_ptr()] = storage  # held on to, so that its address is not used again
+            kept[storage.data_ptr()] = storage  # held, so that its address is not reused
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
@@ -88,7 +88,7 @@ def saved_bytes(forward: Callable[[], object], besides: Iterable[torch.Tensor] =
 
 
 def peak_bytes(call: Callable[[], object], device: str) -> int:
-    """The most memory that tensors held at a time during a call, beyond what was held before it."""
+    """The peak memory of tensors during a call, beyond that before it."""
     release()
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
@@ -105,14 +105,14 @@ def peak_bytes(call: Callable[[], object], device: str) -> int:
 
 
 def peak_rate(dtype: str, device: str) -> float:
-    """Floating point operations per second that a large square matrix product reaches."""
+    """Floating point operations per second of a large square matrix product."""
     size = 8192 if torch.device(device).type == "cuda" else 1024
     a, b = (torch.randn(size, size, device=device, dtype=getattr(torch, dtype)) for _ in range(2))
     return 2 * size**3 / alternate({"product": lambda: a @ b}, 5, device)["product"].median
 
 
 def copy_rate(device: str) -> float:
-    """Bytes per second that a large copy on the device reads and writes."""
+    """Bytes read and written per second by a large copy on the device."""
     size = 2**30 if torch.device(device).type == "cuda" else 2**26
     source = torch.ones(size // 4, device=device)
     target = torch.empty_like(source)
@@ -120,7 +120,7 @@ def copy_rate(device: str) -> float:
 
 
 def graphed(call: Callable[[], object]) -> Callable[[], None]:
-    """A call on a CUDA device as a graph: its kernels alone, without what launches them."""
+    """A call on a CUDA device as a graph: its kernels alone, without their launches."""
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -134,7 +134,7 @@ def graphed(call: Callable[[], object]) -> Callable[[], None]:
 
 
 def release() -> None:
-    """Give back what is no longer used, so that the next measurement starts clean."""
+    """Free unused memory, so that the next measurement starts clean."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -155,12 +155,12 @@ def machine(device: str = "cpu") -> dict[str, Any]:
 
 
 def tables(result: Rows | Mapping[str, Rows]) -> str:
-    """A table, or several with an empty line between."""
+    """A table, or several separated by empty lines."""
     return "\n\n".join(map(table, result.values())) if isinstance(result, Mapping) else table(result)
 
 
 def table(rows: Rows) -> str:
-    """Rows as aligned text: words to the left, numbers to the right, and a dash for what a row lacks."""
+    """Rows as aligned text: words left, numbers right, and a dash for missing cells."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     cells = [names, *([_cell(row.get(name)) for name in names] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
@@ -183,13 +183,13 @@ def parser(description: str | None, shapes: Sequence[str], several: bool = False
     flags.add_argument("--shape", choices=shapes, help="size of model and batch", **one_or_more)
     flags.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     flags.add_argument("--dtype", choices=("float32", "bfloat16"), help="default: bfloat16 on CUDA")
-    flags.add_argument("--repeats", type=int, help="rounds that count")
+    flags.add_argument("--repeats", type=int, help="measured rounds")
     flags.add_argument("--json", type=Path, metavar="FILE", help="also write the result here")
     return flags
 
 
 def parse(flags: argparse.ArgumentParser) -> argparse.Namespace:
-    """Read the command line; from then on torch has one thread, whose processor time is what counts."""
+    """Read the command line, and limit torch to one thread, whose processor time is measured."""
     given = flags.parse_args()
     given.dtype = given.dtype or ("bfloat16" if torch.device(given.device).type == "cuda" else "float32")
     torch.set_num_threads(1)
@@ -197,7 +197,7 @@ def parse(flags: argparse.ArgumentParser) -> argparse.Namespace:
 
 
 def report(result: Rows | Mapping[str, Rows], given: argparse.Namespace, **settings: object) -> None:
-    """Print a result, and write it with settings and machine where ``--json`` asks for it."""
+    """Print a result, and with ``--json`` write it with settings and machine."""
     print(tables(result))
     if given.json:
         of_all = {"shape": given.shape, "dtype": given.dtype}
@@ -205,7 +205,7 @@ def report(result: Rows | Mapping[str, Rows], given: argparse.Namespace, **setti
 
 
 def write_json(path: Path, result: Mapping[str, Any]) -> None:
-    """Write a result, its numbers to four digits; folders are made where they are missing."""
+    """Write a result, its numbers to four digits; missing folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(_rounded(result), indent=2) + "\n", encoding="utf-8")
 
@@ -226,7 +226,7 @@ def _cuda_seconds(call: Callable[[], object]) -> float:
 
 
 def _processor() -> str:
-    """The model name, which Python only knows on some systems."""
+    """The processor's model name, which Python only gives on some systems."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text().splitlines():
@@ -236,12 +236,12 @@ def _processor() -> str:
 
 
 def reason(error: Exception) -> str:
-    """What is written of a failure."""
+    """The text of a failure."""
     return f"{type(error).__name__}: {error}"[:300]
 
 
 def installed(package: str) -> str | None:
-    """The version of a package, None where it is not installed."""
+    """The version of a package, None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

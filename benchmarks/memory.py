@@ -1,10 +1,9 @@
-"""Memory of training against its estimate: full fine-tuning and LSLo, bases in two formats, recomputation.
+"""Memory of training against its estimate: full fine-tuning and LSLo, bases in two data types, recomputation.
 
     python -m benchmarks.memory [--shape deep|cpu] [--json FILE]
 
-What is measured is the most that tensors hold at a time in a whole step, forward, backward and update:
-weights and the optimiser's moments, which stay, and what is there beside them. Memory of the process outside
-of tensors does not count.
+The measure is the peak memory of tensors in a whole step, forward, backward and update: weights, the
+optimiser's moments, and temporary tensors. Memory outside of tensors does not count.
 """
 
 from __future__ import annotations
@@ -83,13 +82,13 @@ def _row(shape: Shape, device: str, base_dtype: BaseDtype | None, again: bool) -
 
 
 def _route(variant: Variant) -> Route:
-    """The route of a variant's adapters; one that is never set where it has none."""
+    """The route of a variant's adapters; an unset one if it has none."""
     around: Any = variant.around
     return around.func.__self__ if hasattr(around, "func") else Route()
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:
-    """The memory of tensors; what several share counts once."""
+    """The memory of tensors; shared memory counts once."""
     storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage() for tensor in tensors}
     return sum(storage.nbytes() for storage in storages.values())
 

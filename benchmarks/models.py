@@ -1,4 +1,4 @@
-"""Models and batches of the sizes that are measured: random weights, random sentences."""
+"""Random models and batches of the measured sizes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lslo_cli.training.batches import Batch
 
 @dataclass(frozen=True)
 class Shape:
-    """A model's size and the batch it is measured with: ``sentences`` of ``length`` tokens on both sides."""
+    """A model's size and its batch: ``sentences`` of ``length`` tokens on both sides."""
 
     layers: int
     d_model: int
@@ -34,7 +34,7 @@ class Shape:
 
     @property
     def products(self) -> int:
-        """Floating point operations in the matrix products of one forward pass, attention left out."""
+        """Floating point operations in the matrix products of one forward pass, without attention."""
         attention, feed_forward = 4 * self.d_model**2, 2 * self.d_model * self.ffn_dim
         per_token = self.layers * (3 * attention + 2 * feed_forward) + self.vocabulary * self.d_model
         return 2 * self.tokens * per_token
@@ -77,7 +77,7 @@ def new_model(shape: Shape, device: str, dropout: float = 0.0) -> M2M100ForCondi
 
 
 def twin(model: nn.Module) -> nn.Module:
-    """A copy of a model that shares the memory of its weights but not their need for gradients."""
+    """A copy of a model that shares the memory of its weights but not their ``requires_grad``."""
     shared = {
         id(tensor): nn.Parameter(tensor.detach(), requires_grad=False)
         if isinstance(tensor, nn.Parameter)

@@ -1,10 +1,10 @@
-"""Where the time of a training update goes, and what the training loop makes of it from end to end.
+"""The time of a training update by part of the model, and the speed of the whole training loop.
 
     python -m benchmarks.pipeline [--shape world|cpu|615M] [--dtype float32|bfloat16] [--json FILE]
 
-The profile gives each update's milliseconds to the part of the model that spent them, for the frozen base,
-LSLo 2;2;8 and full fine-tuning beside each other. The loop is the one that ``lslo train`` runs; ``world``
-trains on the text that comes with lslo, the other shapes on random ids.
+The profile attributes each update's milliseconds to parts of the model, for the frozen base, LSLo 2;2;8 and
+full fine-tuning. The loop is that of ``lslo train``; ``world`` trains on the text that comes with lslo, the
+other shapes on random ids.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ PARTS = {
     "optimiser": ("Optimizer.step",),
     REST: ("",),
 }
-"""By name: the parts of an update, and what the events are called that belong to each; first match first."""
+"""The parts of an update by name, and the names of their events; the first match counts."""
 
 
 def part_of(event: FunctionEvent) -> str:
-    """The part that an event or the nearest around it belongs to."""
+    """The part of an event, or of its nearest enclosing event with one."""
     around: FunctionEvent | None = event
     while around is not None:
         for part, names in PARTS.items():
@@ -64,7 +64,7 @@ def part_of(event: FunctionEvent) -> str:
 
 
 def profiled(variant: Variant, dtype: str, device: str) -> Counter[str]:
-    """Milliseconds of one update by part: of the processor, or of the kernels on CUDA."""
+    """Milliseconds of one update by part: processor time, or on CUDA time of the kernels."""
     on_cuda = torch.device(device).type == "cuda"
     optimizer = torch.optim.Adam(variant.parameters, lr=0.0, fused=True) if variant.parameters else None
 
@@ -111,7 +111,7 @@ class First:
 
 @dataclass
 class Clock(Callback):
-    """Notes the seconds of the last epoch: processor time on a CPU, else by the clock."""
+    """Measures the seconds of the last epoch: processor time on a CPU, else wall time."""
 
     device: str
     seconds: float = 0.0
@@ -127,13 +127,13 @@ class Clock(Callback):
 
 
 def loop_rows(shape: str, device: str, dtype: str) -> list[dict[str, Any]]:
-    """Tokens per second of the training loop with LSLo 2;2;8, from building batches to keeping records."""
+    """Tokens per second of the training loop with LSLo 2;2;8, from building batches to logging."""
     model, batches, codes = world_task() if shape == "world" else random_task(shape, device)
     ranks = RankMap({code: RANKS[number % len(RANKS)] for number, code in enumerate(codes)})
     model.to(device)
     strategy = paper(model.config.encoder_layers, model.config.decoder_layers)
     adapters = attach(model, strategy, ranks, codes, span=Span.D_MODEL)
-    AcceleratorState._reset_state()  # or it would insist on the precision of an earlier benchmark
+    AcceleratorState._reset_state()  # else it has the precision of an earlier benchmark
     mixed = "bf16" if dtype == "bfloat16" else "no"
     clock = Clock(device)
     settings = Optimisation(
@@ -172,7 +172,7 @@ def world_task() -> tuple[nn.Module, Sequence[Batch], Sequence[str]]:
 
 
 def random_task(shape: str, device: str) -> tuple[nn.Module, Sequence[Batch], Sequence[str]]:
-    """A random model, batches of random ids in the memory of the host, and languages without a name."""
+    """A random model, batches of random ids in host memory, and languages without a name."""
     batches = [new_batch(SHAPES[shape], LANGUAGES, "cpu", seed) for seed in range(UPDATES)]
     return new_model(SHAPES[shape], device), batches, [f"l{number}" for number in range(LANGUAGES)]
 

@@ -1,9 +1,9 @@
-"""The update of one language with most of its entries pruned: as it is, and by what pruning leaves.
+"""The update of one language with most of its entries pruned: dense, and by the entries that are left.
 
     python -m benchmarks.pruned [--dtype float32|bfloat16] [--json FILE]
 
 Forward of ``y += x A^T B^T`` with x (tokens, d) of one language in a batch. ``entries in use`` leaves out the
-inputs and outputs that no entry of A and B touches, of which 90 % of zeros at rank 2 leave 19 %.
+inputs and outputs that no entry of A and B uses; 19 % of them are left at rank 2 with 90 % of zeros.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ D, SPARSITY = 1024, 0.9
 RANKS, TOKENS = (2, 8, 64), (160, 680)
 DENSE = "as it is"
 CALLS = 20
-"""Of an update at a time: one alone is too short for the clock."""
+"""Repeats of an update per measurement, since one is too short for the clock."""
 
 
 def updates(x: Tensor, y: Tensor, A: Tensor, B: Tensor) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -39,7 +39,7 @@ def updates(x: Tensor, y: Tensor, A: Tensor, B: Tensor) -> Iterator[tuple[str, C
 
 
 def run(device: str, dtype: str, repeats: int) -> list[dict[str, Any]]:
-    """Measure all ways at every rank. Raises AssertionError where their results differ."""
+    """Measure all ways at every rank. Raises AssertionError if their results differ."""
     generator = torch.Generator(device).manual_seed(1)
     rows = []
     for tokens in TOKENS:

@@ -1,4 +1,4 @@
-"""What a device can do at best: large matrix products in every format, and copies.
+"""The peak rates of a device: large matrix products in every data type, and copies.
 
 python -m benchmarks.rates [--json FILE]
 """
@@ -13,7 +13,7 @@ from benchmarks import measure
 
 
 def run(device: str, dtype: str) -> list[dict[str, Any]]:
-    """Measure copies and products, in float32 also with factors rounded to TF32, which only CUDA does."""
+    """Measure copies and products, in float32 also with factors rounded to TF32, on CUDA only."""
     rows = [{"operation": "copy, read and written", "GB/s": measure.copy_rate(device) / 1e9}]
     rows += [_product(form, form, device) for form in dict.fromkeys((dtype, "float32"))]
     if torch.device(device).type == "cuda":

@@ -1,4 +1,4 @@
-"""The search that ours is held to: transformers' generate, told fairseq's rules step by step."""
+"""The reference of our search: transformers' generate with fairseq's rules at every step."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class FairseqConstraints(LogitsProcessor):
-    """What fairseq allows at a step, as a mask on log-probabilities, which otherwise stay as they are.
+    """The tokens that fairseq allows at a step, as a mask on otherwise unchanged log-probabilities.
 
     The first token is the row's language token, and its log-probability counts; transformers' forced tokens
     count 0. Padding is never chosen. The last token of a hypothesis of full length is ``</s>``.
     """
 
     def __init__(self, languages: torch.Tensor, max_length: int, pad: int, end: int):
-        """``languages``: (rows, 1) ids of language tokens, or (rows, 0) where none is written.
+        """``languages``: (rows, 1) ids of language tokens, or (rows, 0) for none.
 
-        ``max_length`` counts the token that the decoder starts from too.
+        ``max_length`` includes the decoder's start token.
         """
         self._languages = languages
         self._max_length = max_length
@@ -52,7 +52,7 @@ def translate(
     max_length_b: int = 200,
     length_penalty: float = 1.0,
 ) -> list[list[int]]:
-    """What :func:`lslo_cli.search.beam.ranked_search` must find; the caller sets the route of the batch."""
+    """The expected result of :func:`lslo_cli.search.beam.ranked_search`; the caller sets the route."""
     model = base.model
     config = model.config
     input_ids, prompt = batch.input_ids.to(model.device), batch.prompt_ids.to(model.device)
@@ -69,7 +69,7 @@ def translate(
             do_sample=False,
             early_stopping=True,
             length_penalty=length_penalty,
-            max_length=max_length,  # the token that the decoder starts from and </s> included
+            max_length=max_length,  # includes the decoder's start token and </s>
             decoder_start_token_id=config.decoder_start_token_id,
             pad_token_id=config.pad_token_id,
             eos_token_id=config.eos_token_id,
@@ -83,6 +83,6 @@ def translate(
 
 
 def _only(column: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-    """Keep one score per row: ``column`` (rows, 1) says which."""
+    """Mask all scores but the one of ``column`` (rows, 1) in each row."""
     kept = scores.gather(1, column)
     return torch.full_like(scores, -torch.inf).scatter_(1, column, kept)

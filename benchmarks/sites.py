@@ -1,11 +1,11 @@
-"""One routed linear map, forward and backward, by every kernel: time over the frozen map, and its errors.
+"""One routed linear map, forward and backward, by every kernel: time over the frozen map, and errors.
 
     python -m benchmarks.sites [--shape cpu|world|615M] [--dtype float32|bfloat16] [--json FILE]
 
-The sizes are those of a model's sites with all tokens of a batch. On CUDA, times are of a graph that is
-played again and again, so that they are the device's alone. Errors are relative distances to the definition
-in float64: output, then the worst of the gradients. A third of the entries of A and B is pruned, one language
-is absent, and rows are sorted by language, as on the target's side of a training batch, or not.
+The sizes are those of a model's sites with all tokens of a batch. On CUDA, times are of a replayed graph, so
+that they are the device's alone. Errors are relative distances to the definition in float64: output, then
+the worst of the gradients. A third of the entries of A and B is pruned, one language is absent, and rows are
+sorted by language, as on the target side of a training batch, or not.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from lslo_cli.nn.routed import Products, routed_linear
 from lslo_cli.nn.segments import Slots
 
 RANK_MAPS = {"2;2;8": ((2, 2, 8), 12), "2;2;64": ((2, 2, 64), 12), "2;2;8;8": ((2, 2, 8, 8), 30)}
-"""By name: the ranks that are dealt out to so many languages."""
+"""By name: the ranks assigned to languages in turn, and the number of languages."""
 
 FROZEN = "frozen map"
 
 PLAYS = 20
-"""Of a CUDA graph at a time."""
+"""Replays of a CUDA graph per measurement."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """The tensors of a site, in the format that is computed in, and the language of each row."""
+    """The tensors of a site, in the data type of computation, and the language of each row."""
 
     x: Tensor
     dy: Tensor
@@ -62,7 +62,7 @@ class Site:
         return self._with_gradients(forward, self.x, self.A, self.B)
 
     def exact(self) -> tuple[Tensor, ...]:
-        """The same by definition, language by language with a matrix of its own, in float64."""
+        """The same by definition, language by language with its own matrix, in float64."""
         x, weight, bias, A, B = (
             tensor.detach().double().requires_grad_()
             for tensor in (self.x, self.weight, self.bias, self.A, self.B)
@@ -107,7 +107,7 @@ def new_site(
 
 
 def sites(shape: Shape, device: str, dtype: str) -> Iterator[tuple[dict[str, str], Site]]:
-    """Every site with what it is called: attention and both feed-forward matrices, by ranks and order."""
+    """Every site with its description: attention and both feed-forward matrices, by ranks and order."""
     d, ffn = shape.d_model, shape.ffn_dim
     for rank_map in RANK_MAPS:
         for in_order in (True, False):
@@ -125,7 +125,7 @@ def distance(one: Tensor, exact: Tensor) -> float:
 
 
 def run(shape: str, device: str, dtype: str, repeats: int) -> list[dict[str, Any]]:
-    """Measure every kernel at every site. One that fails leaves its reason."""
+    """Measure every kernel at every site; one that fails leaves its reason."""
     rows: list[dict[str, Any]] = []
     for name, site in sites(SHAPES[shape], device, dtype):
         made = {str(kernel): partial(site.products, kernel) for kernel in kernels(device)}
@@ -156,7 +156,7 @@ def run_tiles(shape: str, device: str, dtype: str, repeats: int) -> list[dict[st
 def compared(
     site: Site, ways: Mapping[str, Callable[[], Products]], device: str, repeats: int
 ) -> list[dict[str, Any]]:
-    """One row for the frozen map, and one for each of the ways to compute the routed one."""
+    """One row for the frozen map, and one for each way to compute the routed one."""
     exact = site.exact()
     timed: dict[str, Callable[[], object]] = {FROZEN: _played(site.frozen, device)}
     rows: list[dict[str, Any]] = [{"products": FROZEN}]
@@ -167,7 +167,7 @@ def compared(
             off = [distance(*pair) for pair in zip(call(), exact, strict=True)]
             timed[name] = _played(call, device)
             rows[-1] |= {"output off by": off[0], "gradients off by": max(off[1:])}
-        except Exception as error:  # whatever it is, the others are still worth their time
+        except Exception as error:  # the others still run
             rows[-1]["failed"] = measure.reason(error)
     timings = measure.alternate(timed, repeats, device)
     for row in rows:
@@ -178,7 +178,7 @@ def compared(
 
 
 def _played(call: Callable[[], object], device: str) -> Callable[[], object]:
-    """On CUDA, the call as a graph that is played some times."""
+    """On CUDA, the call as a graph that is replayed several times."""
     if not _is_cuda(device):
         return call
     play = measure.graphed(call)

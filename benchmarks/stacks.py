@@ -2,7 +2,7 @@
 
     python -m benchmarks.stacks [--shape cpu|615M] [--compiled] [--dtype float32|bfloat16] [--json FILE]
 
-What a graph gains is what launching kernels costs; what the compiler gains is what fusing them could.
+A graph's gain is the cost of kernel launches; the compiler's gain is the potential of fusing kernels.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def passes(variant: Variant, dtype: str, stacks: Callable[..., Any]) -> Callable
 
 
 def run(shape: str, device: str, dtype: str, repeats: int, compiled: bool = False) -> list[dict[str, Any]]:
-    """Measure the frozen base and LSLo: eager, on CUDA also as a graph, and ``compiled`` where asked for.
+    """Measure the frozen base and LSLo: eager, on CUDA also as a graph, and if ``compiled`` also compiled.
 
     A way that fails leaves its reason. The seconds to prepare are those of the first calls.
     """
     base, batch = new_model(SHAPES[shape], device), new_batch(SHAPES[shape], LANGUAGES, device)
     calls: dict[str, Callable[[], object]] = {}
     rows: list[dict[str, Any]] = []
-    with ExitStack() as open_routes:  # so that a batch's products are there before a graph is made
+    with ExitStack() as open_routes:  # a batch's products must exist before its graph
         for name, make in WAYS.items():
             variant = make(twin(base), batch=batch)
             open_routes.enter_context(variant.around())
@@ -65,7 +65,7 @@ def run(shape: str, device: str, dtype: str, repeats: int, compiled: bool = Fals
                     call()
                     calls[rows[-1]["variant"]] = call
                     rows[-1]["seconds to prepare"] = time.perf_counter() - start
-                except Exception as error:  # whatever it is, the others are still worth their time
+                except Exception as error:  # the others still run
                     rows[-1]["failed"] = measure.reason(error)
         timings = measure.alternate(calls, repeats, device)
     for row in rows:

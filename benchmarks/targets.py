@@ -1,4 +1,4 @@
-"""What was set out to be reached on a GPU, and what the study on 12 languages would take there."""
+"""The targets of the measurements on a GPU, and the projected hours of the study on 12 languages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 EPOCHS, STAGES = 15, 3
-"""Of the study on 12 languages: weight learning, estimation and the final training."""
+"""The trainings of the study on 12 languages: weight learning, estimation and the final training."""
 
 PAIRS, TESTED, SENTENCE_TOKENS = 131_604, 133_584, 40
 """FLORES dev and devtest in 132 directions, and the tokens of one side of a pair."""
@@ -20,7 +20,7 @@ Results = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """A ratio that is to be at most, or at least, ``bound``."""
+    """A ratio that should be at most, or at least, ``bound``."""
 
     what: str
     bound: float
@@ -28,7 +28,7 @@ class Target:
     at_least: bool = False
 
     def row(self, results: Results) -> dict[str, Any]:
-        """What was asked for and what came out; where that was not measured, only the former."""
+        """The target beside the measured value, if there is one."""
         row = {"what": self.what, "target": f"at {'least' if self.at_least else 'most'} {self.bound}"}
         try:
             ratio = self.ratio(results)
@@ -43,7 +43,7 @@ def _steps(results: Results, name: str, column: str = "over frozen") -> float:
 
 
 def _row(rows: Any, name: str) -> Mapping[str, Any]:
-    """The row of a variant. Raises KeyError where there is none."""
+    """The row of a variant. Raises KeyError if there is none."""
     for row in rows:
         if row["variant"] == name:
             return row

@@ -1,8 +1,8 @@
-"""One training step, forward and backward: ours, the frozen base, full fine-tuning and other ways to adapt.
+"""One training step, forward and backward: ours, the frozen base, full fine-tuning and other adapters.
 
     python -m benchmarks.train_step [--shape cpu|world|615M] [--dtype float32|bfloat16] [--json FILE]
 
-The yardstick is the frozen base with a gradient through its activations: what any adapter has to pay.
+The reference is the frozen base with a gradient through its activations: the least cost of any adapter.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FROZEN = "frozen base"
 
 @dataclass(frozen=True)
 class Variant:
-    """A model that trains: its loss, what is trained, its batch, and what is around a forward pass."""
+    """A model in training: its loss, trained weights, batch, and the context of a forward pass."""
 
     objective: TranslationLoss
     parameters: list[nn.Parameter]
@@ -48,13 +48,13 @@ class Variant:
             return self.objective(self.batch)
 
     def step(self, dtype: str) -> None:
-        """Forward and backward; gradients are dropped, so that they do not pile up in memory."""
+        """Forward and backward; gradients are dropped, so that they do not accumulate in memory."""
         self.forward(dtype).backward()
         self.objective.zero_grad(set_to_none=True)
 
 
 def frozen(model: nn.Module, batch: Batch) -> Variant:
-    """No trainable weight, but a gradient that runs back to the embedded words."""
+    """No trainable weight, but a gradient back to the embeddings."""
     for stack in (model.get_encoder(), model.get_decoder()):
         stack.embed_tokens.register_forward_hook(lambda module, inputs, output: output.requires_grad_())
     return Variant(TranslationLoss(model, SMOOTHING), [], batch)
@@ -74,7 +74,7 @@ def lslo(
     kernel: AdapterKernel = AdapterKernel.AUTO,
     span: Span = Span.D_MODEL,
 ) -> Variant:
-    """Ours, with the paper's strategy; ``ranks`` are dealt out to the languages in turn."""
+    """Ours, with the paper's strategy; ``ranks`` are assigned to the languages in turn."""
     names = [f"l{number}" for number in range(languages)]
     rank_map = RankMap({name: ranks[number % len(ranks)] for number, name in enumerate(names)})
     strategy = paper(model.config.encoder_layers, model.config.decoder_layers)
@@ -123,7 +123,7 @@ def peft_single(model: nn.Module, batch: Batch, rank: int) -> Variant:
 
 
 def peft_mixed(model: nn.Module, batch: Batch, ranks: Sequence[int]) -> Variant:
-    """PEFT with an adapter for each language and the rows of a batch each naming its own, by target."""
+    """PEFT with an adapter for each language, selected for each row of a batch by its target."""
     import peft
 
     names = [f"l{number}" for number in range(LANGUAGES)]
@@ -151,7 +151,7 @@ def _trainable(model: nn.Module) -> list[nn.Parameter]:
 
 
 def kernels(device: str) -> list[AdapterKernel]:
-    """All that run on a device, but for runs on CUDA: they are thousands of launches."""
+    """The kernels that run on a device, without ``runs`` on CUDA, which takes thousands of launches."""
     if torch.device(device).type == "cpu":
         return [AdapterKernel.RUNS, AdapterKernel.SORTED, AdapterKernel.MASKED, AdapterKernel.GROUPED]
     of_triton = [AdapterKernel.EPILOGUE, AdapterKernel.TRITON] if measure.installed("triton") else []
@@ -159,7 +159,7 @@ def kernels(device: str) -> list[AdapterKernel]:
 
 
 def variants(shape: Shape, device: str) -> dict[str, Callable[[nn.Module], Variant]]:
-    """What is compared, by name: each puts itself on a fresh twin of the base."""
+    """The variants by name, each to be attached to a fresh copy of the base."""
     batch, lang30, many = (new_batch(shape, languages, device) for languages in (LANGUAGES, 30, 100))
     small, large = (2, 2, 8), (2, 2, 64)
     compared = {
@@ -199,7 +199,7 @@ def run(shape: str, device: str, dtype: str, repeats: int, only: str = "") -> li
         try:
             alone[name] = _measure_alone(make, base, device, dtype)
             built[name] = make(twin(base))
-        except Exception as error:  # whatever it is, the others are still worth their time
+        except Exception as error:  # the others still run
             if name == FROZEN:
                 raise
             failed[name] = measure.reason(error)
@@ -228,7 +228,7 @@ def run(shape: str, device: str, dtype: str, repeats: int, only: str = "") -> li
 def _measure_alone(
     make: Callable[[nn.Module], Variant], base: nn.Module, device: str, dtype: str
 ) -> dict[str, Any]:
-    """What is trained, its update by Adam and its memory, with no other variant around.
+    """The trained parameters, their update by Adam and the memory, without other variants in memory.
 
     ``training MiB`` is the peak of a step and its update: weights, moments, gradients and activations.
     """
@@ -266,7 +266,7 @@ def main() -> None:
     rows = run(given.shape, given.device, given.dtype, given.repeats or 5, given.only)
     measure.report(rows, given)
     if not measure.installed("peft"):
-        print("PEFT is not installed, so it was left out: pip install peft")
+        print("PEFT is not installed and was left out: pip install peft")
 
 
 if __name__ == "__main__":

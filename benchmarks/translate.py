@@ -1,12 +1,12 @@
-"""``lslo translate`` beside CTranslate2 and transformers' generate: text in, text out, sentences per second.
+"""``lslo translate``, CTranslate2 and transformers' generate: sentences per second, from text to text.
 
     python -m benchmarks.translate [--sentences 100] [--repeats 3] [--json FILE]
 
 The built-in world's base with small random adapters translates test text. The others get it merged for one
-direction, and batches of lines of like length. All read the same lines and end with lines, on one thread.
+direction, and batches of lines of similar length. All read and write the same lines, on one thread.
 
-A second table counts the translations of CTranslate2 that are not ours, by settings of the search, and those
-that the score alone decides otherwise: where each library's hypothesis is the better one by its own score.
+A second table counts the translations of CTranslate2 that differ from ours, by settings of the search, and
+those that differ by the score alone: each library's hypothesis is the better one by its own score.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from lslo_cli.tasks.export import save_merged
 from lslo_cli.world.text import sentences
 
 LANGUAGES = ("qta", "qki", "qso", "qka")
-"""Translated from each to the next; speed is measured in the first direction."""
+"""Each is translated into the next; speed is measured in the first direction."""
 
 SPREAD = 0.1
 LONGEST = 64
@@ -47,7 +47,7 @@ BEAM = 5
 
 
 class Search(NamedTuple):
-    """Settings that both libraries have."""
+    """Settings common to both libraries."""
 
     beam: int
     length_penalty: float
@@ -58,7 +58,7 @@ SEARCHES = {
     "beam 5, length penalty 1e-6": Search(BEAM, 1e-6),
     "beam 5, length penalty 1": Search(BEAM, 1.0),
 }
-"""At a length penalty of 0 CTranslate2 stops sooner, so the smallest one stands for it."""
+"""At a length penalty of 0 CTranslate2 stops sooner, so a very small one replaces it."""
 
 Lines = Sequence[str]
 
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def run(count: int, repeats: int) -> dict[str, list[dict[str, Any]]]:
-    """Speed of all in one direction, and where CTranslate2 is installed its translations in every search."""
+    """Speed of all in one direction, and if CTranslate2 is installed its translations in every search."""
     translator, adapters = adapted_world()
     with TemporaryDirectory() as folder:
         exports = [
@@ -174,7 +174,7 @@ class Merged:
     def scores(
         self, converted: Any, line: str, pieces: Sequence[int], length_penalty: float
     ) -> tuple[float, float]:
-        """A translation's score with the log-probability of its language token, as ours is, and without.
+        """A translation's score with the log-probability of its language token, as ours, and without.
 
         CTranslate2's is without. Both count the token in the length.
         """
@@ -193,7 +193,7 @@ class Merged:
 def speed(
     translator: Translator, adapters: Adapters, merged: Merged, count: int, repeats: int
 ) -> list[dict[str, Any]]:
-    """Measure all in turn, and count the translations that are not ours."""
+    """Measure all in turn, and count the translations that differ from ours."""
     src, tgt = merged.direction
     lines = test_lines(src, count)
     every = len(list(permutations(translator.setup.codes, 2)))
@@ -234,7 +234,7 @@ def speed(
 def searched(
     translator: Translator, exports: Sequence[Merged], name: str, search: Search, count: int
 ) -> dict[str, Any]:
-    """How many translations of CTranslate2 in float32 are not ours, and how many the score alone decides."""
+    """The number of translations of CTranslate2 in float32 that differ from ours, and by the score alone."""
     different = decided = 0
     for merged in exports:
         lines, converted = test_lines(merged.direction[0], count), merged.converted("float32")
@@ -284,7 +284,7 @@ def differing(some: Lines, others: Lines) -> int:
 
 
 def by_length(lines: Lines, work: Callable[[Lines], Lines]) -> Lines:
-    """The results of ``work`` on batches of lines of like length, in the order of the lines."""
+    """The results of ``work`` on batches of lines of similar length, in the order of the lines."""
     order = sorted(range(len(lines)), key=lambda place: len(lines[place]))
     found = [""] * len(lines)
     for start in range(0, len(order), BATCH):

@@ -1,6 +1,6 @@
 """lslo: language-specific low-rank subspaces for multilingual machine translation.
 
-Notebooks and scripts import from here what ``__all__`` names. Nothing is loaded before it is used.
+Notebooks and scripts import the names in ``__all__``. Imports are lazy.
 """
 
 from typing import TYPE_CHECKING, Any

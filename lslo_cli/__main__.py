@@ -6,8 +6,8 @@ import signal
 def main() -> None:
     """Run the command line.
 
-    Until signals are handled, after a second of imports, Ctrl-C ends the process at once and silently, as it
-    ends most programs. If the parent process ignores Ctrl-C, it stays ignored.
+    During the first second, of imports, Ctrl-C ends the process at once and silently, as in most programs.
+    If the parent process ignores Ctrl-C, it stays ignored.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -8,10 +8,10 @@ from difflib import get_close_matches
 
 
 class LsloError(Exception):
-    """An error that one clear sentence explains.
+    """An error explained in one sentence.
 
-    ``message`` says what is wrong, where, and with which value; ``hint`` names one thing to do. Very long
-    values in either are shortened.
+    ``message`` names the fault, its location and value; ``hint`` names one thing to do. Very long values in
+    either are shortened.
     """
 
     exit_code = 1
@@ -34,7 +34,7 @@ class InputError(LsloError):
 
 
 class RunError(LsloError):
-    """The run started and could not produce a result: it diverged, or memory ran out."""
+    """A run that started but could not produce a result: it diverged, or memory ran out."""
 
     exit_code = 4
 
@@ -46,12 +46,12 @@ _NO_MEMORY = (
     "error return without exception set",
     os.strerror(errno.ENOMEM),
 )
-"""What torch, C++, oneDNN (whose first step is to allocate), Python (for a library that fails without a
-message) and the system say."""
+"""The messages of torch, C++, oneDNN (whose first step is to allocate), Python (for a library that fails
+without a message) and the system."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: torch has a class for it on a GPU, and only a RuntimeError's message on a CPU.
+    """Whether memory ran out: torch has an exception class for it on a GPU, but only a message on a CPU.
 
     For a file mapped into memory the message is the system's.
     """
@@ -66,7 +66,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def shortened(text: str) -> str:
-    """``text`` without the middle of very long words, and without its own if it is longer than a screen."""
+    """``text`` without the middle of very long words, and without its own middle if longer than a screen."""
     text = re.sub(r"\S{400,}", lambda word: _without_middle(word[0], 200, 60), text)
     return _without_middle(text, 1500, 300)
 

@@ -1,4 +1,4 @@
-"""Events that long work emits while it runs; the console decides how to show them."""
+"""Progress events of long work; the console decides how to show them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Noted:
-    """One sentence worth reading: an upstream artifact in use, a sentence skipped, a resumed epoch."""
+    """A remark in one sentence: an upstream artifact in use, a sentence skipped, a resumed epoch."""
 
     text: str
 

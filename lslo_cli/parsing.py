@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 DEPTH = 64
-"""How deep lists and tables may be nested. What lslo writes stays below 10."""
+"""The deepest nesting of lists and tables. lslo's own files stay below 10."""
 DIGITS = 100
-"""How long an integer may be: well within the range of a float."""
+"""The most digits of an integer, well within the range of a float."""
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _DOTTED = re.compile(rf"^\s*\[{{0,2}}(?:[^.=\n#]*\.){{{DEPTH}}}", re.MULTILINE)
 
@@ -20,10 +20,10 @@ _DOTTED = re.compile(rf"^\s*\[{{0,2}}(?:[^.=\n#]*\.){{{DEPTH}}}", re.MULTILINE)
 def parse_json(
     text: str | bytes, unique: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = None
 ) -> Any:
-    """The value of a JSON text; ``unique`` builds an object from its pairs, where a plain dict will not do.
+    """The value of a JSON text; ``unique`` builds an object from its pairs, by default a dict.
 
     Raises ValueError for text that is not JSON or not UTF-8, for NaN and numbers beyond a float's range, for
-    half a surrogate pair, which no file can hold, and for values nested deeper than :data:`DEPTH`.
+    unpaired surrogates, which UTF-8 cannot encode, and for values nested deeper than :data:`DEPTH`.
     """
     text = text.decode("utf-8") if isinstance(text, bytes) else text
     try:
@@ -62,7 +62,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def _check_depth(value: Any, text: str) -> None:
-    """Raise ValueError for deep nesting; text with few brackets and dots needs no walk."""
+    """Raise ValueError for deep nesting; text with few brackets and dots needs no traversal."""
     if text.count("[") + text.count("{") + text.count(".") <= DEPTH:
         return
     level: list[Any] = [[value]]

@@ -1,6 +1,6 @@
-"""How messages count things."""
+"""Numbers with nouns in messages."""
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """``1 job``, ``2 jobs``, ``1,012 sentences``; a ``plural`` is needed where an s does not make it."""
+    """``1 job``, ``2 jobs``, ``1,012 sentences``; ``plural`` is for irregular ones."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"

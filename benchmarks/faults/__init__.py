@@ -1,1 +1,1 @@
-"""What lslo does where files, disks and numbers fail. Each module is a program; see docs/faults.md."""
+"""Fault injection: lslo with damaged files, full disks and invalid numbers. See docs/faults.md."""

@@ -1,4 +1,4 @@
-"""Every change that a process makes to the files of a folder, seen just before it is made."""
+"""Intercept every change that a process makes to a folder, just before it is made."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ OnChange = Callable[[int, str, Path], object]
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 PATH_OF = {"os.rename": 1, "os.remove": 0, "os.mkdir": 0, "os.rmdir": 0, "os.chmod": 0, "os.link": 1}
-"""Of the events that Python audits those that change a folder, and which argument is the path."""
+"""Python's audit events that change a folder, and the position of the path among their arguments."""
 ROWS = tuple(4**power for power in range(10))
 GROWING = ("open", "os.mkdir", "write")
-"""The kinds of change that take room on a disk."""
+"""The kinds of change that take disk space."""
 
 
 def watch(folder: Path, on_change: OnChange) -> None:
     """Call ``on_change`` before every change that this process makes below ``folder``, to its end.
 
-    Python's own audit tells of files that are opened, moved and removed, and ``os.write``, through which the
-    one writer writes, is wrapped: of a piece of data one half is written before the call. Of many writes to a
-    file in a row only the 1st, 4th, 16th and so on have a number of their own.
+    Python's audit hook reports files that are opened, moved and removed; ``os.write``, through which the
+    writer writes, is wrapped: half of the data is written before the call. Of consecutive writes to a file
+    only the 1st, 4th, 16th and so on have their own number.
     """
     inside, count, last, in_a_row = f"{folder.resolve()}{os.sep}", 0, ("", Path()), 0
 
@@ -79,7 +79,7 @@ def killing(folder: Path, at: int) -> Callable[[], None]:
 
 
 def failing(folder: Path, at: int, reason: int = errno.ENOSPC) -> Callable[[], None]:
-    """A fault: from change ``at`` on, none in ``folder`` that takes room can be made any more."""
+    """A fault: from change ``at`` on, changes in ``folder`` that take disk space fail."""
 
     def fail(number: int, kind: str, path: Path) -> None:
         if number >= at and kind in GROWING:
@@ -89,7 +89,7 @@ def failing(folder: Path, at: int, reason: int = errno.ENOSPC) -> Callable[[], N
 
 
 def counting(folder: Path, found: Path) -> Callable[[], None]:
-    """No fault: a line for every change in ``folder`` is written to the file ``found``."""
+    """No fault: write a line for every change in ``folder`` to the file ``found``."""
 
     def start() -> None:
         descriptor, original = os.open(found, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), os.write

@@ -1,4 +1,4 @@
-"""Damaged files under whole command lines: artifacts, recipes, text, models, weights, checkpoints, tasks."""
+"""Whole command lines on damaged files: artifacts, recipes, text, models, weights, checkpoints, tasks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lslo_cli.artifacts.provenance import digest_of
 MADE = ("evaluate", "prune-report", "flare evaluate")
 """The stages whose results are damaged."""
 LONGEST = 10
-"""Seconds of the processor that a command may take to refuse a file."""
+"""The most processor seconds of a command to reject a file."""
 RECIPE = ("--recipe", "../recipe.toml")
 DRY = ("train", "--dry-run", *RECIPE)
 TRANSLATE = ("translate", "--src", "qta", "--tgt", "qso", "-i", "../lines.txt", *RECIPE)
@@ -31,7 +31,7 @@ Damage = Callable[[bytes, random.Random], bytes]
 
 @dataclass(frozen=True)
 class Kind:
-    """Files of a kind, by glob, how they are damaged, and lines that read them; FILE stands for the file."""
+    """Files of a kind, by glob, their mutations, and lines that read them; FILE stands for the file."""
 
     name: str
     files: tuple[str, ...]
@@ -167,7 +167,7 @@ SETTINGS = (
 
 
 def run(trials: Trials, folder: Path, seed: int, count: int, only: Sequence[str] = ()) -> None:
-    """Damage a file of a kind by chance and run a line that reads it, ``count`` times."""
+    """Damage a file of a kind at random and run a line that reads it, ``count`` times."""
     laboratory = Laboratory.made(folder, ("weight-learn", *MADE))
     sound, chance = sound_files(laboratory), random.Random(seed)
     kinds = [kind for kind in KINDS if not only or kind.name in only]
@@ -194,7 +194,7 @@ def run(trials: Trials, folder: Path, seed: int, count: int, only: Sequence[str]
 
 
 def damage(kind: Kind, path: Path, chance: random.Random) -> None:
-    """Damage a file, and have the digests that name it fit where the kind says so."""
+    """Damage a file, and update the digests that name it if the kind says so."""
     content = path.read_bytes()
     ways = [each for each in kind.damage if each is not distorted or path.suffix == ".json"] or [damaged]
     path.write_bytes(chance.choice(ways)(content, chance))
@@ -208,12 +208,12 @@ def damage(kind: Kind, path: Path, chance: random.Random) -> None:
 
 
 def names(folder: Path) -> set[str]:
-    """The names of all that is in a folder."""
+    """The names of everything in a folder."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
 def sound_files(laboratory: Laboratory) -> Path:
-    """A folder with all that can be damaged: results, a checkpoint, text, models, tables."""
+    """A folder with all the files to damage: results, a checkpoint, text, models, tables."""
     sound = laboratory.folder / "sound"
     stages = {stage.name: stage for stage in laboratory.stages}
     learning = stages["weight-learn"]

@@ -1,10 +1,10 @@
-"""Disks: every stage on disks that fill up after so many bytes, at each of its writes, or that are read only.
+"""Disks: every stage on disks that become full after some bytes or at each of its writes, or are read only.
 
     python -m benchmarks.faults.disks --seed 1 --json results/benchmarks/faults/disks.json
 
-Right is exit code 3 and a message that says "disk full" or why else nothing can be written, what was there
-before as it was, and the bytes of an undisturbed run once there is room again. The disks are tmpfs in a mount
-namespace of this process; where none may be mounted, only single writes fail.
+Expected: exit code 3 and a message with the cause ("disk full"), existing files unchanged, and the bytes of
+an undisturbed run once there is space again. The disks are tmpfs in a mount namespace of this process; if
+none may be mounted, only single writes fail.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from benchmarks.faults.trials import Trials, main
 from lslo_cli.artifacts.folder import METRICS
 
 ROOM = (0, 4, 8, 16, 32, 64, 128, 256)
-"""KiB that a stage finds on its disk, beside what is there before it."""
+"""Free KiB on the disk of a stage."""
 AT_WRITES = 4
-"""Writes of a stage from which on there is no room."""
+"""The number of writes of a stage at which the disk becomes full."""
 
 Contents = dict[str, object]
 
@@ -41,7 +41,7 @@ def run(
     room: Sequence[int] = ROOM,
     at_writes: int = AT_WRITES,
 ) -> None:
-    """Try every stage, or ``only`` these, on all disks."""
+    """Test every stage, or ``only`` these, on all disks."""
     laboratory, chance = Laboratory.made(folder, tuple(only)), random.Random(seed)
     for stage in trials.within(laboratory.stages):
         for at in chosen(len(laboratory.changes(stage)), at_writes, chance):
@@ -49,7 +49,7 @@ def run(
             ended = laboratory.run(stage, trial, fault=failing(trial, at))
             judge(trials, laboratory, stage, trial, ended, "disk full at a write", f"from change {at} on")
     if room and not own_mounts():
-        return print("no file system may be mounted here: single writes were tried alone")
+        return print("no file system may be mounted here: only single writes were tested")
     for stage in trials.within(laboratory.stages if room else ()):
         for kib in room:
             with disk(laboratory, stage, kib) as trial:
@@ -73,7 +73,7 @@ def judge(
     disk: str,
     how: str,
 ) -> None:
-    """Note how a stage ended on a disk, and whether it ends well with room."""
+    """Record how a stage ended on a disk, and whether it succeeds with more space."""
     if ended.code == 0:
         return trials.note(f"{disk}: {stage.name}", "had room", laboratory.differences(stage, trial), how)
     wrong = ended.complaints(3)
@@ -87,25 +87,25 @@ def judge(
 
 
 def lost(before: Contents, now: Contents, after: Contents) -> list[str]:
-    """What was there before a stage and is neither there, wherever it was moved, nor whole and new."""
+    """The files before a stage that are neither there, perhaps moved, nor replaced by complete new ones."""
     kept = [result_of(content) for content in now.values()]
     return [
         f"{name} was lost or changed"
         for name, content in before.items()
-        if not name.endswith(METRICS)  # which is that of the newest attempt
+        if not name.endswith(METRICS)  # of the newest attempt
         and result_of(content) not in kept
         and now.get(name, before) != after.get(name)
     ]
 
 
 def result_of(content: object) -> object:
-    """What an artifact found, wherever it lies; of another file all of it."""
+    """An artifact's result, whatever its path; any other file whole."""
     return content.get("result", content) if isinstance(content, dict) else content
 
 
 @contextmanager
 def disk(laboratory: Laboratory, stage: Stage, kib: int) -> Iterator[Path]:
-    """A folder of its own disk, with what is there before a stage and room for ``kib`` KiB more."""
+    """A folder on its own disk, with the state before a stage and space for ``kib`` KiB more."""
     trial = laboratory.fresh(stage)
     mount(trial, "size=256m", new=True)
     try:
@@ -117,13 +117,13 @@ def disk(laboratory: Laboratory, stage: Stage, kib: int) -> Iterator[Path]:
 
 
 def used(folder: Path) -> int:
-    """The bytes that are used of a disk."""
+    """The used bytes of a disk."""
     stat = os.statvfs(folder)
     return (stat.f_blocks - stat.f_bfree) * stat.f_frsize
 
 
 def own_mounts() -> bool:
-    """Give this process a mount namespace of its own, whose disks end with it; False where it may not."""
+    """Give this process its own mount namespace, whose disks end with it; False if it may not."""
     new_namespace, private = 0x00020000, 1 << 18 | 1 << 14
     try:
         call("unshare", new_namespace)

@@ -1,4 +1,4 @@
-"""Command lines in forked copies of this process, which has imported everything, with a fault in each."""
+"""Run command lines in forks of this process, which has imported everything, each with a fault."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ import lslo_cli
 from lslo_cli.cli.app import app
 
 Fault = Callable[[], object]
-"""Called in the copy before the command begins: what goes wrong, and when."""
+"""A function called in the fork before the command, which sets the fault."""
 
 LONGEST_LINES = 10
-"""Of a message."""
+"""The most lines of a message."""
 LONGEST_RUN = 300.0
-"""Seconds, on a machine that is busy with other work."""
+"""The most seconds of a command, on a busy machine."""
 
 
 def nothing() -> None:
@@ -35,14 +35,14 @@ def nothing() -> None:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit code, that of a signal negative, and what it said."""
+    """The end of a command: its exit code, negative for a signal, and its output."""
 
     code: int
     output: str
     errors: str
     seconds: float
     processor: float
-    """Seconds of the processor."""
+    """Processor time in seconds."""
 
     @property
     def was_killed(self) -> bool:
@@ -50,12 +50,12 @@ class Ended:
 
     @property
     def message(self) -> str:
-        """The message that it ended with."""
+        """Its final message."""
         at = self.errors.rfind("error: ")
         return self.errors[max(at, 0) :].strip()
 
     def complaints(self, *codes: int) -> list[str]:
-        """What is wrong with how it ended, where one of these exit codes is right."""
+        """Complaints about its end, if ``codes`` are the expected exit codes."""
         wrong = []
         if self.code not in codes:
             wrong.append(f"exit code {self.code}")
@@ -67,7 +67,7 @@ class Ended:
 
 
 def warm() -> None:
-    """Import all that commands import when they run, and let torch be: its threads do not survive a fork."""
+    """Import all that commands import, without running torch, whose threads do not survive a fork."""
     for module in pkgutil.walk_packages(lslo_cli.__path__, "lslo_cli."):
         with suppress(ImportError):  # of libraries that are not installed
             importlib.import_module(module.name)
@@ -78,17 +78,17 @@ def warm() -> None:
 
     os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "MPLBACKEND": "agg"}
     torch.set_num_threads(1)
-    load_base("world")  # for what transformers prepares with the first model
+    load_base("world")  # transformers prepares itself with the first model
 
 
 @dataclass
 class Running:
-    """A command that runs in a forked copy of this process, at the head of a process group of its own."""
+    """A command in a fork of this process, which leads its own process group."""
 
     process: int
     begin: float
     said: tuple[int, int]
-    """Where its output and its errors go."""
+    """The files of its output and its errors."""
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
@@ -99,9 +99,9 @@ class Running:
         return os.waitid(os.P_PID, self.process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def ended(self, kill_after: float | None = None, longest: float = LONGEST_RUN) -> Ended:
-        """Wait for its end; it is killed after ``kill_after`` seconds, if at all.
+        """Wait for its end, and kill it after ``kill_after`` seconds, if given.
 
-        One that takes ``longest`` seconds is killed as well, and its exit code is 124.
+        One that takes ``longest`` seconds is killed too, with exit code 124.
         """
         deadline = self.begin + (longest if kill_after is None else min(kill_after, longest))
         timed_out = False
@@ -143,13 +143,13 @@ def lslo(
     kill_after: float | None = None,
     longest: float = LONGEST_RUN,
 ) -> Ended:
-    """Run ``lslo ARGUMENTS`` in ``folder``; killed after ``kill_after`` seconds, if at all."""
+    """Run ``lslo ARGUMENTS`` in ``folder``, and kill it after ``kill_after`` seconds, if given."""
     running = start(*arguments, folder=folder, fault=fault, environment=environment)
     return running.ended(kill_after, longest)
 
 
 def forked(call: Callable[[], Any], *, folder: Path, fault: Fault = nothing) -> Running:
-    """Call something in a forked copy of this process, in ``folder``."""
+    """Call a function in a fork of this process, in ``folder``."""
     said = os.memfd_create("output"), os.memfd_create("errors")
     sys.stdout.flush()
     sys.stderr.flush()
@@ -165,7 +165,7 @@ def forked(call: Callable[[], Any], *, folder: Path, fault: Fault = nothing) -> 
 
 
 def _called(call: Callable[[], Any], fault: Fault) -> int:
-    """The exit code of a call, as Python gives it to a process."""
+    """The exit code that Python gives a process for a call."""
     try:
         fault()
         sys.stdout, sys.stderr = map(_stream, (1, 2))
@@ -186,7 +186,7 @@ def _called(call: Callable[[], Any], fault: Fault) -> int:
 
 
 def _stream(descriptor: int) -> Any:
-    """What Python makes of a descriptor when it starts: None where that is closed."""
+    """The stream of a descriptor, as Python opens it at startup: None if it is closed."""
     try:
         return open(descriptor, "w", closefd=False)
     except OSError:

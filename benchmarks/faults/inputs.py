@@ -1,10 +1,10 @@
-"""Damaged inputs: what the readers, and then whole command lines, say to bytes that nobody meant.
+"""Damaged inputs: the readers, then whole command lines, on random bytes.
 
     python -m benchmarks.faults.inputs --seed 1 --json results/benchmarks/faults/inputs.json
 
-Every trial damages a sound file in a seeded way and reads it. Right is a value or an error of
-``lslo_cli.errors`` (ValueError from a parser), from a command exit code 0, 2, 3 or 4, in at most 10 lines and
-10 seconds, and nothing half-written.
+Every trial damages a valid file at random, by seed, and reads it. Expected: a value or an error of
+``lslo_cli.errors`` (ValueError from a parser); from a command exit code 0, 2, 3 or 4, in at most 10 lines and
+10 seconds, and no partial files.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SOUND = {
 
 
 def readers(folder: Path) -> dict[str, Callable[[bytes], object]]:
-    """What reads each kind of file, through a file where the reader wants one."""
+    """The reader of each kind of file, through a file if the reader needs one."""
 
     def placed(name: str, content: bytes) -> Path:
         path = folder / name
@@ -64,7 +64,7 @@ def run(
     of_readers: int = OF_READERS,
     of_commands: int = OF_COMMANDS,
 ) -> None:
-    """Damage inputs of the readers, and then files under whole command lines."""
+    """Damage inputs of the readers, then of whole command lines."""
     if not only:
         read(trials, folder, seed, of_readers)
     if of_commands:
@@ -72,7 +72,7 @@ def run(
 
 
 def read(trials: Trials, folder: Path, seed: int, count: int) -> None:
-    """Damage a sound file by chance and read it, ``count`` times."""
+    """Damage a valid file at random and read it, ``count`` times."""
     chance, read = random.Random(seed), readers(folder)
     for number in trials.within(range(count)):
         kind = chance.choice(sorted(SOUND))

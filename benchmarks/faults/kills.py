@@ -1,9 +1,9 @@
-"""Kills: every stage is killed before its changes to the disk and at random moments, and run again.
+"""Kills: every stage is killed before changes to the disk and at random moments, and run again.
 
     python -m benchmarks.faults.kills --seed 1 --json results/benchmarks/faults/kills.json
 
-Right is that the second run ends with the bytes of an undisturbed one, and that nothing else is left. Of an
-artifact what tells of the run and not of what it found, such as its seconds, does not count.
+Expected: the second run ends with the bytes of an undisturbed one, and nothing else is left. Keys of an
+artifact that describe the run, such as its seconds, do not count.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.faults.laboratory import Laboratory, Stage
 from benchmarks.faults.trials import Trials, main
 
 AT_CHANGES, AT_RANDOM, OF_TWO_JOBS = 20, 3, 6
-"""Kills of a stage before changes to the disk, at moments, and of ``reproduce --jobs 2``."""
+"""Numbers of kills of a stage before changes and at random moments, and of ``reproduce --jobs 2``."""
 TWO_JOBS = ("--jobs", "2")
 
 
@@ -46,7 +46,7 @@ def run(
 
 
 def chosen(changes: int, most: int, chance: random.Random) -> list[int]:
-    """Numbers of changes to be killed before: the first and the last, and of those between some by chance."""
+    """Numbers of changes to kill before: the first, the last, and a random sample between them."""
     if changes <= most:
         return list(range(1, changes + 1))
     return [1, *sorted(chance.sample(range(2, changes), most - 2)), changes]
@@ -60,7 +60,7 @@ def kill(
     chance: random.Random,
     more: Sequence[str] = (),
 ) -> None:
-    """Kill a stage before change ``at`` or at a moment, run it again and compare."""
+    """Kill a stage before change ``at`` or after some seconds, run it again and compare."""
     trial = laboratory.fresh(stage)
     if at is None:
         longest = laboratory.seconds(stage) * (3 if more else 1)

@@ -1,4 +1,4 @@
-"""A small experiment with every stage of the product: what each starts from, its line, what it makes."""
+"""A small experiment with every stage of the product: its starting state, command line and outputs."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ LABELS = ("negative", "neutral", "positive")
 TASK = {"english": ("bad", "so", "good"), "javanese": ("ala", "lan", "apik")}
 ROWS = {"train": 16, "valid": 6, "test": 6}
 VARIES = {"made", "seconds", "step_seconds", "tokens_per_second", "memory_gib"}
-"""Of an artifact or a log, what tells of the run and not of what it found."""
+"""Keys of an artifact or a log that describe the run, not its result."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage: its command line, the stage that comes before it, and what is added to go on after a kill."""
+    """A stage: its command line, the stage before it, and the arguments to resume after a kill."""
 
     name: str
     line: tuple[str, ...]
@@ -106,7 +106,7 @@ class Stage:
 
 
 def stages() -> list[Stage]:
-    """All stages, each after the one that it needs."""
+    """All stages in order of dependency."""
     recipe = ("--recipe", "../recipe.toml")
     small = (*recipe, "--quiet")
     run = ("--ranks", "qta=2,qso=2,qki=4", "--gps", "0.9", "--run", "lslo")
@@ -140,7 +140,7 @@ def stages() -> list[Stage]:
 
 @dataclass(frozen=True)
 class Laboratory:
-    """The folder of the experiment, and by stage what is there before it and what after it."""
+    """The folder of the experiment, and its contents before and after each stage."""
 
     folder: Path
     stages: list[Stage]
@@ -149,7 +149,7 @@ class Laboratory:
     def made(cls, folder: Path, names: tuple[str, ...] = ()) -> Laboratory:
         """Make text, base model and task, and run every stage once, or those with these names.
 
-        What stages need is made too. Raises RuntimeError where a stage fails without a fault.
+        The stages that they need run too. Raises RuntimeError if a stage fails without a fault.
         """
         warm()
         every = {stage.name: stage for stage in stages()}
@@ -172,11 +172,11 @@ class Laboratory:
         return laboratory
 
     def before(self, stage: Stage) -> Path:
-        """What is there before a stage."""
+        """The folder before a stage."""
         return self.folder / _slug(stage.after) if stage.after else self.folder / "nothing"
 
     def after(self, stage: Stage) -> Path:
-        """What is there after an undisturbed stage."""
+        """The folder after an undisturbed stage."""
         return self.folder / _slug(stage.name)
 
     def changes(self, stage: Stage) -> list[str]:
@@ -184,18 +184,18 @@ class Laboratory:
         return self.after(stage).with_suffix(".changes").read_text().splitlines()
 
     def seconds(self, stage: Stage) -> float:
-        """How long an undisturbed stage took."""
+        """The duration of an undisturbed stage in seconds."""
         return float(self.after(stage).with_suffix(".seconds").read_text())
 
     def fresh(self, stage: Stage) -> Path:
-        """A folder to try a stage in, with what it starts from."""
+        """A new folder for a stage, with its starting state."""
         folder = self.folder / "trial"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.before(stage), folder)
         return folder
 
     def differences(self, stage: Stage, folder: Path) -> list[str]:
-        """What in a folder is not as the undisturbed stage left it."""
+        """The differences of a folder from that after the undisturbed stage."""
         expected, found = contents(self.after(stage)), contents(folder)
         others = (name for name in expected.keys() & found.keys() if expected[name] != found[name])
         return [
@@ -219,12 +219,12 @@ class Laboratory:
         return lslo(*stage.line, *more, folder=folder, **how)
 
     def start(self, stage: Stage, folder: Path, fault: Fault = nothing) -> Running:
-        """Begin a stage in a folder."""
+        """Start a stage in a folder."""
         return start(*stage.line, folder=folder, fault=fault)
 
 
 def contents(folder: Path) -> dict[str, object]:
-    """Every file and empty folder below a folder, artifacts without what tells of the run that made them."""
+    """Every file and empty folder below a folder, artifacts without the keys that describe their run."""
     found: dict[str, object] = {}
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
@@ -241,7 +241,7 @@ def contents(folder: Path) -> dict[str, object]:
 
 
 def _found(value: Any, timed: bool) -> Any:
-    """What an artifact found; digests are left out where they are over times that were measured."""
+    """An artifact's result, without digests over measured times."""
     if isinstance(value, dict):
         varies = VARIES | ({"digest"} if timed and ("made" in value or "role" in value) else set())
         return {key: _found(each, timed) for key, each in value.items() if key not in varies}
@@ -272,7 +272,7 @@ def _furnish(folder: Path) -> None:
 
 
 def _write_task(folder: Path) -> None:
-    """A tiny encoder, and texts of two languages in the form of NusaX."""
+    """A tiny encoder, and texts of two languages in NusaX's format."""
     import torch
     import transformers as hf
 

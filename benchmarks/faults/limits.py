@@ -1,10 +1,10 @@
-"""Limits: too little memory, signals at any moment, terminals that are closed or full.
+"""Limits: too little memory, signals at random moments, closed and full outputs.
 
     python -m benchmarks.faults.limits --seed 1 --json results/benchmarks/faults/limits.json
 
-Right are exit codes (4 for memory, 128 and its number for a signal, 3 for a full output, 1 for a pipe that
-nobody reads), a short message that says how to go on, what was there before as it was, and the bytes of an
-undisturbed run afterwards.
+Expected: the exit code (4 for memory, 128 plus the signal's number, 3 for a full output, 1 for a pipe without
+a reader), a short message that says how to continue, existing files unchanged, and afterwards the bytes of an
+undisturbed run.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ STAGES = (
     "flare train",
 )
 ROOM = (0, 64, 256, 1024, 4096)
-"""KiB of address space that a stage may take beside what Python and its libraries have: models are tiny."""
+"""KiB of address space for a stage beyond Python and its libraries: models are tiny."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MOMENTS = 1
-"""At which each signal is sent to a stage."""
+"""The fractions of a stage's time at which each signal is sent."""
 ABORTS = {"low_level_alloc": "sentencepiece", "memory for thread-local data: ABORT": "the C library"}
-"""Libraries that end the process themselves where they get no memory, by what they say then."""
+"""Libraries that abort the process when out of memory, by their messages."""
 OUTPUTS = ("closed", "full", "unread")
 SHOWN = (
     ("--version",),
@@ -50,7 +50,7 @@ SHOWN = (
     ("prune-report", "--recipe", "../recipe.toml", "--json"),
     ("translate", "--src", "qta", "--tgt", "qso", "-i", "../lines.txt", "--recipe", "../recipe.toml"),
 )
-"""Lines that print, with what ``train`` left."""
+"""Lines that print, after ``train``."""
 
 
 def run(
@@ -61,7 +61,7 @@ def run(
     room: Sequence[int] = ROOM,
     moments: int = MOMENTS,
 ) -> None:
-    """Try every stage, or ``only`` these."""
+    """Test every stage, or ``only`` these."""
     laboratory, chance = Laboratory.made(folder, tuple(only) or STAGES), random.Random(seed)
     for stage in trials.within(laboratory.stages):
         for kib in room:
@@ -76,7 +76,7 @@ def run(
 
 
 def limiting(kib: int) -> Callable[[], None]:
-    """A fault: no more than ``kib`` KiB beyond what this process has."""
+    """A fault: at most ``kib`` KiB beyond the memory of this process."""
 
     def limit() -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
@@ -87,7 +87,7 @@ def limiting(kib: int) -> Callable[[], None]:
 
 
 def interrupt(trials: Trials, laboratory: Laboratory, stage: Stage, number: int, when: float) -> None:
-    """Send a signal to a stage after a part of its time, twice in a row."""
+    """Send a signal to a stage after a fraction of its time, twice in a row."""
     trial = laboratory.fresh(stage)
     running = laboratory.start(stage, trial, fault=hearing)
     time.sleep(when * laboratory.seconds(stage))
@@ -100,7 +100,7 @@ def interrupt(trials: Trials, laboratory: Laboratory, stage: Stage, number: int,
 
 
 def hearing() -> None:
-    """Signals end this process as they end one in a terminal, though this script may run under nohup."""
+    """Let signals end this process as in a terminal, even under nohup."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
 
@@ -115,9 +115,9 @@ def judge(
     code: int,
     how: str,
 ) -> None:
-    """Note how a stage ended, and whether it goes on to the same bytes.
+    """Record how a stage ended, and whether it continues to the same bytes.
 
-    A signal that comes before the command listens ends Python as it ends any program.
+    A signal before the command handles it ends Python as any program.
     """
     tried = f"{fault}: {stage.name}"
     if ended.code == 0:
@@ -137,7 +137,7 @@ def judge(
 
 
 def terminals(trials: Trials, laboratory: Laboratory) -> None:
-    """Print to an output that is closed, full, or read by nobody."""
+    """Print to an output that is closed, full, or without a reader."""
     stage = next(stage for stage in laboratory.stages if stage.name == "train, over a run")
     for arguments in trials.within(SHOWN):
         for output in OUTPUTS:
@@ -148,7 +148,7 @@ def terminals(trials: Trials, laboratory: Laboratory) -> None:
 
 
 def printing_to(output: str) -> Callable[[], None]:
-    """A fault: stdout is closed, on a full disk, or a pipe whose reader has gone."""
+    """A fault: stdout is closed, on a full disk, or a pipe without a reader."""
 
     def redirect() -> None:
         if output == "closed":

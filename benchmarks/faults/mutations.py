@@ -1,4 +1,4 @@
-"""Damage by chance: bytes that are cut, flipped or replaced, and JSON that is sound but for what it says."""
+"""Random mutations: bytes cut, flipped or replaced, and valid JSON with other values."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ ODD: list[Any] = [
     {"": None},
     ["x"] * 300,
 ]
-"""Values that fit where they were not meant, or do not."""
+"""Values to put in place of others, of the same or another type."""
 
 
 def damaged(content: bytes, chance: random.Random) -> bytes:
-    """``content`` cut, flipped, doubled, or with something strange in it."""
+    """``content`` cut, flipped, doubled, or with unexpected bytes in it."""
     at, end = sorted(chance.randrange(len(content) + 1) for _ in range(2))
     match chance.randrange(5):
         case 0:
@@ -64,7 +64,7 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
 
 
 def flipped(content: bytes, chance: random.Random, most: int = 1 << 16) -> bytes:
-    """``content`` with a few bits flipped in its first ``most`` bytes, where headers are."""
+    """``content`` with a few bits flipped in its first ``most`` bytes, which hold headers."""
     changed = bytearray(content)
     for _ in range(chance.choice((1, 2, 9))):
         changed[chance.randrange(min(len(changed), most))] ^= 1 << chance.randrange(8)
@@ -72,7 +72,7 @@ def flipped(content: bytes, chance: random.Random, most: int = 1 << 16) -> bytes
 
 
 def distorted(content: bytes, chance: random.Random) -> bytes:
-    """A JSON document that says something else in one to three places; an artifact's digest fits it."""
+    """A JSON document with one to three changed values; an artifact's digest is updated."""
     document = json.loads(content)
     for _ in range(chance.randint(1, 3)):
         _distort(document, chance)
@@ -82,7 +82,7 @@ def distorted(content: bytes, chance: random.Random) -> bytes:
 
 
 def _distort(document: Any, chance: random.Random) -> None:
-    """Change a place somewhere in a document, each level being as likely to be the one."""
+    """Change one value in a document, at every level with the same probability."""
     here = document
     while True:
         keys = list(here) if isinstance(here, dict) else list(range(len(here)))

@@ -1,11 +1,11 @@
-"""Ranks: every stage that trains, and evaluation, in two processes against one, and with one of two killed.
+"""Distributed ranks: training stages and evaluation in two processes against one, and with one of two killed.
 
     python -m benchmarks.faults.ranks --seed 1 --json results/benchmarks/faults/ranks.json
 
-Two processes with half the ``--accumulate`` make the updates that one makes, dropout included: right are the
-same weights and losses but for the order of sums, and the same translations. Where one of two is killed the
-other ends with exit code 4 and says so; one that still waits for it at the start, where torch lets no signal
-through, ends by the SIGTERM or SIGKILL that torchrun sends.
+Two processes with half the ``--accumulate`` make the updates of one, dropout included: expected are the same
+weights and losses up to the order of sums, and the same translations. If one of two is killed, the other ends
+with exit code 4 and a message; one that still waits for it at the start, where torch blocks signals, ends by
+torchrun's SIGTERM or SIGKILL.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ STAGES = (
 )  # fmt: skip
 DROPOUT = ("fit.dropout=0.3", "fit.attention_dropout=0.2", "base.dropout=0.3")
 CLOSE = 1e-3
-"""The largest difference that is put down to the order of sums, after some updates at a rate of 0.02."""
+"""The largest difference attributed to the order of sums, after some updates at a rate of 0.02."""
 DEATHS = 2
-"""Of a process at a random moment, by stage."""
+"""Kills of a process at a random moment, by stage."""
 NOTICED = 20
-"""Seconds within which the other process ends by itself."""
+"""The most seconds until the other process ends by itself."""
 
 
 def run(trials: Trials, folder: Path, seed: int, only: Sequence[str] = (), deaths: int = DEATHS) -> None:
-    """Try every stage that trains, or ``only`` these."""
+    """Test every stage that trains, or ``only`` these."""
     laboratory, chance = Laboratory.made(folder, tuple(only) or STAGES), random.Random(seed)
     for stage in trials.within(laboratory.stages):
         compare(trials, laboratory, stage)
@@ -65,7 +65,7 @@ def compare(trials: Trials, laboratory: Laboratory, stage: Stage) -> None:
 
 
 def lose(trials: Trials, laboratory: Laboratory, stage: Stage, chance: random.Random) -> None:
-    """Kill one of two processes and see how the other ends, and that the stage can be done afterwards."""
+    """Kill one of two processes, and check how the other ends and that the stage can be repeated."""
     trial = laboratory.fresh(stage)
     ranks, lost = together(with_settings(stage, 2), trial, 2), chance.randrange(2)
     time.sleep(chance.uniform(0.2, 1.2) * laboratory.seconds(stage))
@@ -81,9 +81,7 @@ def lose(trials: Trials, laboratory: Laboratory, stage: Stage, chance: random.Ra
         alive.signal(signal.SIGTERM)
     other = alive.ended(longest=time.monotonic() - alive.begin + NOTICED)
     outcome = "done before" if other.code == 0 else f"exit code {other.code}"
-    if (
-        waited and other.code == 124
-    ):  # torch does not let a signal through while it waits for the first meeting
+    if waited and other.code == 124:  # torch blocks signals while it waits for the first rendezvous
         outcome, wrong = "ended by SIGKILL", []
     else:
         wrong = [] if other.code == 0 else other.complaints(143 if waited else 4)
@@ -95,7 +93,7 @@ def lose(trials: Trials, laboratory: Laboratory, stage: Stage, chance: random.Ra
 
 
 def with_settings(stage: Stage, processes: int) -> Stage:
-    """A stage with dropout, whose updates are those of two batches in one process or in two."""
+    """A stage with dropout, and updates of two batches in one process or in two."""
     if "evaluate" in stage.name or "flare" in stage.name:
         return stage
     accumulate = 2 // processes
@@ -104,7 +102,7 @@ def with_settings(stage: Stage, processes: int) -> Stage:
 
 
 def together(stage: Stage, folder: Path, processes: int) -> list[Running]:
-    """A stage in some processes as torchrun starts them."""
+    """A stage in several processes as torchrun starts them."""
     if processes == 1:
         return [start(*stage.line, folder=folder)]
     with socket.socket() as free:
@@ -118,7 +116,7 @@ def together(stage: Stage, folder: Path, processes: int) -> list[Running]:
 
 
 def differences(one: dict[str, Any], two: dict[str, Any]) -> Iterator[str]:
-    """What two processes made that one did not, but for the order of sums."""
+    """The differences between the outputs of two processes and of one, up to the order of sums."""
     yield from (f"{name} is made by one only" for name in sorted(one.keys() ^ two.keys()))
     for name in sorted(one.keys() & two.keys()):
         if name.endswith(".safetensors"):
@@ -140,7 +138,7 @@ def _weights(name: str, one: dict[str, torch.Tensor], two: dict[str, torch.Tenso
 
 
 def _losses(artifact: Any) -> list[float]:
-    """Every loss that a training notes."""
+    """All losses that a training records."""
     if isinstance(artifact, dict):
         own = [float(value) for key, value in artifact.items() if key == "loss"]
         return own + [loss for value in artifact.values() for loss in _losses(value)]

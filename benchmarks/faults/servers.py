@@ -1,9 +1,9 @@
-"""Hostile servers and archives: ``lslo data fetch`` from this machine, given what no honest server sends.
+"""Hostile servers and archives: ``lslo data fetch`` from this machine, with malicious and broken answers.
 
     python -m benchmarks.faults.servers --seed 1 --json results/benchmarks/faults/servers.json
 
-Right is exit code 2 or 3 with a short message, nothing outside the folder that was asked for, nothing in it,
-and a good fetch from the same address afterwards. Some archives are sound with bits flipped by chance: one
+Expected: exit code 2 or 3 with a short message, nothing written inside or outside the requested folder, and
+afterwards a successful fetch from the same address. Some archives are valid with bits flipped at random: one
 that still unpacks is fine.
 """
 
@@ -25,16 +25,16 @@ from benchmarks.faults.forked import lslo, warm
 from benchmarks.faults.trials import Trials, main
 
 FLIPPED = 150
-"""Archives with bits flipped."""
+"""The number of archives with flipped bits."""
 LONGEST = 10
-"""Seconds of the processor."""
+"""The most processor seconds of a fetch."""
 Send = Callable[[socket.socket], object]
-"""What a server answers once it has read a request."""
+"""A server's answer, sent once it has read a request."""
 NAMES = tuple(f"flores/{split}/{code}.{split}" for split in ("dev", "devtest") for code in ("eng", "wol"))
 
 
 def run(trials: Trials, folder: Path, seed: int, only: Sequence[str] = (), flipped: int = FLIPPED) -> None:
-    """Fetch from every hostile server, or ``only`` these, and then all kinds of archives."""
+    """Fetch from every hostile server, or ``only`` these, then all kinds of archives."""
     warm()
     chance, good = random.Random(seed), archive()
     hostile: dict[str, Send] = servers(good)
@@ -48,7 +48,7 @@ def run(trials: Trials, folder: Path, seed: int, only: Sequence[str] = (), flipp
 
 
 def fetch(trials: Trials, folder: Path, name: str, send: Send, good: bytes, trial: str = "") -> None:
-    """Fetch from a hostile server, and then from one at the same address that is honest."""
+    """Fetch from a hostile server, then from an honest one at the same address."""
     place = folder / "fetch"
     here, data = place / "here", place / "here/data"
     shutil.rmtree(place, ignore_errors=True)
@@ -104,14 +104,14 @@ def serving() -> Iterator[Server]:
 
 
 def answer(content: bytes, length: int | None = None, status: str = "200 OK", *headers: str) -> Send:
-    """An answer whose header promises ``length`` bytes, those there are where it is None."""
+    """An answer whose header promises ``length`` bytes, by default the true number."""
     promised = len(content) if length is None else length
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {promised}", "Connection: close", *headers, "", ""]
     return lambda connection: connection.sendall("\r\n".join(lines).encode() + content)
 
 
 def servers(good: bytes) -> dict[str, Send]:
-    """Servers that do what they should not."""
+    """Misbehaving servers by their fault."""
     half = good[: len(good) // 2]
 
     def resets(connection: socket.socket) -> None:
@@ -150,7 +150,7 @@ def servers(good: bytes) -> dict[str, Send]:
 
 
 def archive(*members: tuple[tarfile.TarInfo, bytes], names: Sequence[str] = NAMES) -> bytes:
-    """A sound archive, with ``members`` before its files."""
+    """A valid archive, with ``members`` before its files."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for info, content in (*members, *(file(name, b"one\ntwo\n") for name in names)):
@@ -168,7 +168,7 @@ def file(
 
 
 def archives(good: bytes) -> dict[str, bytes]:
-    """Archives that no honest server has."""
+    """Malicious and broken archives by their fault."""
     large = tarfile.TarInfo("flores/dev/eng.dev")
     large.size = 1 << 60
     return {
@@ -199,7 +199,7 @@ def archives(good: bytes) -> dict[str, bytes]:
 
 
 def flip(good: bytes, chance: random.Random) -> bytes:
-    """An archive with some bits flipped: of the tar in it, or of what was packed."""
+    """An archive with flipped bits, in the tar or in the compressed stream."""
     plain = chance.random() < 0.7
     content = bytearray(gzip.decompress(good) if plain else good)
     for _ in range(chance.choice((1, 3, 30))):

@@ -1,4 +1,4 @@
-"""What the scripts share: flags, a bound on their time, and the record of what was tried and happened."""
+"""The common parts of the scripts: flags, a time limit, and the record of trials and outcomes."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ T = TypeVar("T")
 
 @dataclass
 class Trials:
-    """Outcomes of trials by what was tried, and every fault that was found."""
+    """Outcomes of trials by kind, and every fault found."""
 
     deadline: float = float("inf")
-    """When :meth:`within` stops, by ``time.monotonic``."""
+    """The time at which :meth:`within` stops, by ``time.monotonic``."""
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
     def note(self, tried: str, outcome: str, complaints: Iterable[str] = (), trial: str = "") -> None:
-        """Count a trial, and keep what was wrong about it."""
+        """Count a trial, and record its faults."""
         wrong = list(complaints)
         self.outcomes.setdefault(tried, Counter())["fault" if wrong else outcome] += 1
         self.faults += [f"{tried}, {trial}: {each}" for each in wrong]
         print(f"{tried}, {trial}: {'; '.join(wrong) or outcome}", file=sys.stderr, flush=True)
 
     def within(self, trials: Iterable[T]) -> Iterator[T]:
-        """Trials until the time is over."""
+        """Trials until the time limit."""
         for trial in trials:
             if time.monotonic() > self.deadline:
                 return
@@ -48,7 +48,7 @@ class Trials:
         return sum(counts.total() for counts in self.outcomes.values())
 
     def rows(self) -> list[dict[str, object]]:
-        """A row for each thing tried, a column for each outcome."""
+        """A row for each kind of trial, a column for each outcome."""
         columns = dict.fromkeys(name for counts in self.outcomes.values() for name in sorted(counts))
         return [
             {"tried": tried} | {name: counts[name] for name in columns}
@@ -57,12 +57,12 @@ class Trials:
 
 
 def main(description: str | None, run: Callable[[Trials, Path, int, Sequence[str]], object]) -> None:
-    """A script: ``run(trials, folder, seed, only)`` in a folder of its own; exits with 1 after a fault."""
+    """Run a script, ``run(trials, folder, seed, only)`` in a temporary folder; exits with 1 after a fault."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=60, help="begin no trial after that time")
+    parser.add_argument("--minutes", type=float, default=60, help="start no trial after that time")
     parser.add_argument("--only", nargs="*", default=(), metavar="NAME", help="stages or kinds to try")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result here")
     given = parser.parse_args()
@@ -83,6 +83,6 @@ def main(description: str | None, run: Callable[[Trials, Path, int, Sequence[str
 
 @contextmanager
 def laboratory_folder() -> Iterator[Path]:
-    """A folder to work in, gone in the end."""
+    """A temporary folder to work in."""
     with tempfile.TemporaryDirectory(prefix="lslo-faults-") as folder:
         yield Path(folder).resolve()

@@ -10,12 +10,12 @@ from lslo_cli.recipe.section import Count, NonNegative, Positive, Probability, S
 class BaseSection(Section):
     """Training a base model from scratch (``lslo base train``): its vocabulary, shape and optimisation.
 
-    An epoch here is ``updates`` optimiser steps, however large the corpus: validation and checkpoints come
-    after each. ``held_out`` rows of each section are kept for validation.
+    An epoch here is ``updates`` optimiser steps, independent of the corpus; validation and checkpoints come
+    after each. ``held_out`` rows of each section are for validation.
     """
 
     vocabulary: Count = 8000
-    """Pieces of the sentencepiece model that is trained first."""
+    """Vocabulary size of the sentencepiece model, which is trained first."""
     encoder_layers: Count = 6
     """Layers of the encoder."""
     decoder_layers: Count = 6
@@ -35,22 +35,22 @@ class BaseSection(Section):
     lr: Positive = 1e-3
     """Peak learning rate."""
     warmup: Count = 1000
-    """Updates over which the learning rate rises to its peak."""
+    """Warm-up of the learning rate in updates."""
     clip_norm: NonNegative = 1.0
-    """Largest norm of the gradients of an update; 0 does not clip."""
+    """Gradient clipping: largest norm in an update; 0 does not clip."""
     label_smoothing: Probability = 0.1
-    """Probability mass that the loss spreads over all tokens."""
+    """Label smoothing: probability mass spread over all tokens."""
     max_tokens: Count = 4000
-    """Tokens of a batch, padding included."""
+    """Batch size in tokens, padding included."""
     accumulate: Count = 1
-    """Batches that make one update."""
+    """Gradient accumulation: batches per update."""
     temperature: Positive = 5.0
     """Sampling temperature T: directions are drawn by the T-th root of their number of sentences."""
     max_length: Count = 128
     """Most tokens of a sentence to train on."""
     cut_to_bitext: bool = False
-    """Of each language only the first sentences, as many as its ``bitext``; the others become gaps."""
+    """Only the first ``bitext`` sentences of each language; the others become gaps."""
     held_out: Count = 100
     """Rows of each section that are held out for validation."""
     dtype: str = Field(default="float16", pattern="^(float32|float16|bfloat16)$")
-    """Number format of the written weights."""
+    """Data type of the written weights."""

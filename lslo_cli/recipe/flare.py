@@ -60,11 +60,11 @@ class FlareSection(Section):
     rank: Count = 8
     """Rank of every adapter."""
     alpha: Positive = 16.0
-    """Adapters are scaled by alpha / rank."""
+    """LoRA's alpha: updates are scaled by alpha / rank."""
     source_norm: SourceNorm = SourceNorm.NONE
     """Normalisation of the source's states before fusion."""
     source_noise: SourceNoise = SourceNoise.REPLACE
-    """How noise changes words of source texts."""
+    """Kind of noise in the words of source texts."""
     train_noise: Probability = 0.0
     """Share of a source's words to change in training and development."""
     test_noise: tuple[Probability, ...] = (0.0,)
@@ -92,13 +92,13 @@ class FlareSection(Section):
     english_lr: Positive | None = None
     """Peak learning rate of tuning on the source language; default: flare.lr."""
     batch_size: Count = 32
-    """Texts of a batch."""
+    """Batch size in texts."""
     warmup: Probability = 0.1
-    """Share of all updates over which the learning rate rises."""
+    """Warm-up of the learning rate, as a share of all updates."""
     weight_decay: NonNegative = 0.01
     """Weight decay of AdamW."""
     clip_norm: NonNegative = 1.0
-    """Largest norm of the gradients of an update; 0 does not clip."""
+    """Gradient clipping: largest norm in an update; 0 does not clip."""
 
     @field_validator("runs")
     @classmethod

@@ -18,7 +18,7 @@ NUMBERS = {int: "INTEGER", float: "FLOAT"}
 
 @dataclass(frozen=True)
 class KeyFacts:
-    """A key's meaning in a sentence, the values it takes where these are few, and its default as typed."""
+    """A key's meaning in a sentence, its choices if these are few, and its default as typed."""
 
     description: str
     choices: tuple[str, ...]
@@ -26,7 +26,7 @@ class KeyFacts:
 
     @property
     def help(self) -> str:
-        """The sentence, with the default where the key has one."""
+        """The sentence, with the default if the key has one."""
         if self.default is None:
             return self.description
         return f"{self.description.rstrip('.')}; default: {self.default}."

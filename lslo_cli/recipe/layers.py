@@ -1,4 +1,4 @@
-"""Values from one source, and how later sources override earlier ones."""
+"""Layers of values, each from one source, in which later sources override earlier ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SettingsLayer(NamedTuple):
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Both, key by key: the union of two tables, and for anything else the value of ``above``."""
+    """Both, key by key: the union of two tables, else the value of ``above``."""
     merged = dict(below)
     for key, value in above.items():
         tables = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)

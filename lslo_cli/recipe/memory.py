@@ -1,4 +1,4 @@
-"""What an experiment remembers: the settings that define it, given once for all its commands."""
+"""The memory of an experiment: the settings that define it, given once for all its commands."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Memory:
         return bool(self.recipe or self.given or self.environment)
 
     def adding(self, later: Memory) -> Memory:
-        """This memory with what a later command was given; what is already remembered stays."""
+        """This memory with the settings of a later command added; settings already remembered stay."""
         return Memory(
             self.recipe or later.recipe,
             {**later.given, **self.given},
@@ -68,7 +68,7 @@ def from_environment() -> dict[str, str]:
 
 
 def read_memory(folder: Path) -> Memory:
-    """What the experiment in ``folder`` remembers; nothing if it is new.
+    """The memory of the experiment in ``folder``, empty if it is new.
 
     Raises InputError for a damaged file.
     """

@@ -1,4 +1,4 @@
-"""The recipe: everything an experiment depends on, and what follows from it."""
+"""The recipe: everything an experiment depends on, and the values derived from it."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ NAME_LENGTH = 100
 """Most characters of codes in a folder's name; file systems allow 255 bytes, suffixes included."""
 
 QUICK_PARTNERS = 2
-"""The other languages that each is trained with where a subspace estimate is to be quick.
+"""The number of other languages that each is trained with in a quick subspace estimate.
 
-Of the cheaper estimates in ``results/ranks/quick.md`` this is the cheapest that agrees with the full one as
-well as the full one of another seed does.
+The cheapest estimate in ``results/ranks/quick.md`` that agrees with the full one as well as the full one of
+another seed does.
 """
 
 NewCode = Annotated[str, Field(pattern="^[a-z]{2,3}(_[A-Z][a-z]{3})?$")]
@@ -109,8 +109,8 @@ class Recipe(Section):
     def experiment(self) -> str:
         """The name of the experiment's folder: the recipe's name, the language set, or the codes.
 
-        The codes of new languages follow, since an experiment with them is another one. A name too long for a
-        folder becomes a count with a digest: ``100-languages-1f2e3d4c``.
+        The codes of new languages follow, since they make another experiment. A name too long for a folder
+        becomes a count with a digest: ``100-languages-1f2e3d4c``.
         """
         names = (self.langs,) if self.langs in self.language_sets() else self.language_names()
         codes = [model_code(name) for name in names]
@@ -181,9 +181,9 @@ class Recipe(Section):
         return GradualPruning(stage.target_ratio, stage.start_epoch, stage.duration, epochs)
 
     def for_estimation(self) -> Recipe:
-        """The recipe that subspace estimation trains by: with ``quick`` it names a sample of the directions.
+        """The recipe of subspace estimation; with ``quick`` it trains on a sample of the directions.
 
-        Raises UsageError where directions are named already.
+        Raises UsageError if directions are given already.
         """
         if not self.estimate_subspace.quick:
             return self

@@ -1,4 +1,4 @@
-"""The settings of ``lslo reproduce``: which runs, shared stages and figures a recipe stands for."""
+"""The settings of ``lslo reproduce``: the runs, shared stages and figures of a recipe."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lslo_cli.recipe.section import Section
 
 
 class Stage(StrEnum):
-    """What an experiment's runs share. ESTIMATE_LANGUAGE is the estimate with one pool per language."""
+    """The shared stages of an experiment. ESTIMATE_LANGUAGE is the estimate with one pool per language."""
 
     WEIGHT_LEARN = "weight-learn"
     ESTIMATE = "estimate-subspace"
@@ -17,15 +17,15 @@ class Stage(StrEnum):
 
 
 class ReproduceSection(Section):
-    """What ``lslo reproduce`` makes of a recipe; by default, the pipeline with the recipe's own run.
+    """The work of ``lslo reproduce``; by default, the pipeline with the recipe's own run.
 
-    ``runs`` are named by what they train, as ``2-2-8-gps0.9``; ``base`` is the base model itself. ``figures``
+    ``runs`` are named by their settings, as ``2-2-8-gps0.9``; ``base`` is the base model itself. ``figures``
     are those of ``lslo plot``, by name. The prune report counts the parameters of the run ``report_on`` once
     that is trained.
     """
 
     runs: tuple[str, ...] = ()
-    """Runs to train and test: base, and runs named by what they train, as 2-2-8-gps0.9."""
+    """Runs to train and test: base, and runs named by their settings, as 2-2-8-gps0.9."""
     stages: tuple[Stage, ...] = ()
     """Stages to run beside those that the runs need."""
     figures: tuple[str, ...] = ()

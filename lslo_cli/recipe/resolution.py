@@ -1,4 +1,4 @@
-"""Resolution: everything that was given becomes one recipe."""
+"""Resolution: combine all given settings into one recipe."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from lslo_cli.recipe.slurm import SlurmResources
 NOTHING = Memory()
 
 KEY_DOTS = 3
-"""More than any key of a recipe has, as ``languages.wo.resource``."""
+"""More parts than any key has, such as ``languages.wo.resource``."""
 
 
 BEFORE = {"adapters": {"initialisation": "gaussian", "span": "all"}}
-"""What runs did before a key existed, if the key's default is something else."""
+"""The behaviour of runs before a key existed, if its default differs."""
 
 
 def resolve(
@@ -37,8 +37,8 @@ def resolve(
 ) -> Recipe:
     """Build a recipe from a name or path, values by dotted key, and ``key=value`` assignments.
 
-    ``given`` holds what the user gave; a None in it is ignored. ``memory`` is what the experiment remembers:
-    it overrides the recipe, and is overridden by what is given now.
+    ``given`` holds the user's values; None is ignored. ``memory`` is the experiment's: it overrides the
+    recipe, and is overridden by values given now.
 
     Raises UsageError for an unknown key or an invalid value, naming the key and its source, and InputError
     for a recipe that is missing or not TOML.
@@ -60,16 +60,16 @@ def resolve(
 
 
 def given_now(recipe: str | None, given: Mapping[str, Any], assignments: Sequence[str]) -> Memory:
-    """What a command was given that its experiment remembers."""
+    """The settings given to a command that its experiment remembers."""
     settings = {**dict(map(_assignment, assignments)), **given}
     return Memory(recipe, worth_remembering(settings), worth_remembering(from_environment()))
 
 
 def recorded(values: Mapping[str, Any]) -> Recipe | None:
-    """The recipe that an artifact recorded, as a recipe of today; None if it is not a valid one.
+    """An artifact's recorded recipe, as a current one; None if it is not valid.
 
-    Keys newer than the artifact have their defaults, or the value in :data:`BEFORE` if the default is not
-    what runs did before the key existed.
+    Keys newer than the artifact have their defaults, or the value in :data:`BEFORE` if runs behaved otherwise
+    before the key existed.
     """
     try:
         return Recipe.model_validate(merge(BEFORE, values))

@@ -77,7 +77,7 @@ class Precision(StrEnum):
 
 
 class Classes(StrEnum):
-    """Classes of languages that neither paper nor recipe gives one: none, or by counting the text."""
+    """Classes of languages without one in the paper or the recipe: none, or by counting the text."""
 
     GIVEN = "given"
     TEXT = "text"
@@ -151,15 +151,15 @@ class FitSection(Section):
     lr_full: Positive = 1e-4
     """Peak learning rate of full fine-tuning."""
     warmup: Count = 1
-    """Updates over which the learning rate rises to its peak."""
+    """Warm-up of the learning rate in updates."""
     beta1: Probability = 0.9
-    """Adam's decay of the mean of gradients."""
+    """Adam's beta1, the decay of the mean of gradients."""
     beta2: Probability = 0.98
-    """Adam's decay of the mean of squared gradients."""
+    """Adam's beta2, the decay of the mean of squared gradients."""
     clip_norm: NonNegative = 0.0
-    """Largest norm of the gradients of an update; 0 does not clip."""
+    """Gradient clipping: largest norm in an update; 0 does not clip."""
     label_smoothing: Probability = 0.2
-    """Probability mass that the loss spreads over all tokens."""
+    """Label smoothing: probability mass spread over all tokens."""
     dropout: Probability = 0.1
     """Dropout of embeddings and of sublayer outputs."""
     attention_dropout: Probability = 0.1
@@ -167,9 +167,9 @@ class FitSection(Section):
     activation_dropout: Probability = 0.0
     """Dropout inside feed-forward sublayers."""
     max_tokens: Count | Literal["auto"] = BATCH_TOKENS
-    """Tokens of a batch, padding included; auto: the largest that fits into memory."""
+    """Batch size in tokens, padding included; auto: the largest that fits into memory."""
     accumulate: Count = 4
-    """Batches that make one update."""
+    """Gradient accumulation: batches per update."""
 
     @property
     def batch_tokens(self) -> int:
@@ -181,7 +181,7 @@ class AdaptersSection(Section):
     """Settings of the adapters of every stage. The defaults are those of the authors' code."""
 
     initialisation: Initialisation = Initialisation.UNIFORM
-    """How A starts: uniform in +-1/sqrt(r), as in the authors' code, or Gaussian, as in their text."""
+    """Initialisation of A: uniform in +-1/sqrt(r), as in the authors' code, or Gaussian, as in their text."""
     span: Span = Span.D_MODEL
     """Feed-forward units that adapters of fc1 and fc2 span: the first d_model, as the authors', or all."""
 
@@ -211,7 +211,7 @@ class EstimateSubspaceSection(Section):
     duration: Count = 8
     """Epochs over which the ratio rises."""
     pool: Pool = Pool.LAYER
-    """What is pruned together: a layer, one kind of matrix of a layer, or a language."""
+    """Pool of entries pruned together: a layer, one kind of matrix of a layer, or a language."""
     mean_rank: Positive = 4.0
     """Mean rank per language of the estimated rank map."""
     quick: bool = False
@@ -231,11 +231,11 @@ class TrainSection(Section):
     budget: str | None = None
     """Budget of --ranks auto: parameters, 2.5% of the base, or same-as:2,2,8; default: the mean rank."""
     rule: Rule | None = None
-    """How an estimate becomes a rank map; default: the best that its data allow."""
+    """Rule from an estimate to a rank map; default: the best that its data allow."""
     index: FromHome | None = None
     """Side that selects adapters: learned, paper, source, target or a file; default: learned, else paper."""
     sites: SiteSet = SiteSet.ALL
-    """Which weight matrices carry adapters."""
+    """Weight matrices with adapters."""
     gps: Ratio = 0.0
     """Fraction to prune, from 0 to below 1; auto: 0.9 where the estimate says so; 0.9 without ranks."""
     gps_start: CountOrZero = 2
@@ -251,7 +251,7 @@ class TrainSection(Section):
     curve_rows: CountOrZero | Literal["all"] = 0
     """Sentences per direction to score after each epoch (figure 3), of the dev rows or else the test text."""
     curve_groups: tuple[str, ...] = ("H2H", "V2V")
-    """What to score after each epoch: groups of directions, or directions such as en-wo."""
+    """Groups of directions to score after each epoch, or directions such as en-wo."""
 
     @model_validator(mode="before")
     @classmethod
@@ -274,15 +274,15 @@ class EvaluateSection(Section):
     mode: SearchMode = SearchMode.FAIRSEQ
     """Beam search as in fairseq and the paper, or as in transformers."""
     length_penalty: NonNegative = 1.0
-    """Exponent of the hypothesis length by which its score is divided."""
+    """Length penalty: a hypothesis's score is divided by its length to this power."""
     no_repeat_ngram: CountOrZero = 0
-    """Size of n-grams of pieces that may not repeat in a hypothesis; 0 allows all."""
+    """Size of n-grams of pieces that must not repeat in a hypothesis; 0 allows all."""
     max_length_a: NonNegative = 0.0
     """Most tokens of a hypothesis per source token, beside evaluate.max_new_tokens."""
     max_new_tokens: Count = 200
     """Most tokens of a hypothesis, beside those by evaluate.max_length_a."""
     max_tokens: Count = 12_000
-    """Tokens of a batch, padding included."""
+    """Batch size in tokens, padding included."""
     metrics: tuple[str, ...] = Field(
         default=(SPBLEU, CHRF_PLUS_PLUS),
         description=f"Metrics to score by: {', '.join(m.name for m in METRICS)}.",
@@ -308,7 +308,7 @@ class CardSection(Section):
 
 
 class Device(StrEnum):
-    """Where to compute: auto is CUDA if there is such a device, else the CPU."""
+    """The device: auto is CUDA if available, else the CPU."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -324,10 +324,10 @@ class Tracker(StrEnum):
 
 
 class RunSection(Section):
-    """Where and how a run computes."""
+    """Device, precision and memory use of a run."""
 
     device: Device = Device.AUTO
-    """Where to compute; auto: CUDA if available, else cpu. CUDA_VISIBLE_DEVICES chooses among several."""
+    """Device; auto: CUDA if available, else cpu. CUDA_VISIBLE_DEVICES chooses among several."""
     precision: Precision = Precision.FP32
     """Arithmetic of the forward pass."""
     tf32: bool = False
@@ -335,12 +335,12 @@ class RunSection(Section):
     share_sources: bool = False
     """Encode a sentence once for its targets in a batch, with one dropout, if the encoder ignores targets."""
     base_dtype: BaseDtype = BaseDtype.FLOAT32
-    """Number format of a frozen base model; 4bit needs CUDA."""
+    """Data type of a frozen base model; 4bit needs CUDA."""
     recompute: bool = False
-    """Keep only the inputs of layers for backward and recompute the rest: less memory, same result."""
+    """Gradient checkpointing: recompute layers in backward from their inputs; less memory, same result."""
     adapter_kernel: AdapterKernel = AdapterKernel.AUTO
-    """How routed updates are computed; results differ by rounding only."""
+    """Kernel of the routed updates; results differ by rounding only."""
     threads: Count | None = None
     """CPU threads, and processes that score; default: torch's choice."""
     track: Tracker | None = None
-    """Tracker that gets what metrics.jsonl gets; default: none."""
+    """Tracker that receives the metrics of metrics.jsonl; default: none."""

@@ -1,4 +1,4 @@
-"""Tables and figures of the paper by name: the jobs behind them, and running those that are not done."""
+"""Reproduce tables and figures of the paper by name: their jobs, and running those that are not done."""
 
 from lslo_cli.reproduce.cluster import execute_on_slurm, outstanding, submissions
 from lslo_cli.reproduce.execution import execute

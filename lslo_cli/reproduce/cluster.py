@@ -1,6 +1,6 @@
-"""Running jobs on a cluster: those not up to date are submitted to Slurm, and watched until they have ended.
+"""Run jobs on a cluster: those not up to date are submitted to Slurm, and watched until they have ended.
 
-Slurm keeps the order by dependencies. Jobs are found again in the queue, so nothing about them is recorded,
+Dependencies in Slurm give the order. Jobs are found again in the queue, so nothing about them is recorded,
 and a command that stops watching leaves them to Slurm.
 """
 
@@ -22,11 +22,11 @@ from lslo_cli.wording import counted
 
 TASK = "slurm"
 ASKED_EVERY = 5.0
-"""Seconds between two looks at the queue."""
+"""The polling interval of the queue in seconds."""
 PATIENCE = 60
-"""Looks at the queue that may fail in a row: a restarted controller answers within minutes."""
+"""The most consecutive failures to poll the queue: a restarted controller answers within minutes."""
 GONE = "LOST"
-"""The state of a job that Slurm no longer lists and that has made nothing."""
+"""The state of a job that Slurm no longer lists and that is not up to date."""
 HINTS = {
     "TIMEOUT": "give it more time in [slurm] of the recipe; the same line again resumes from its checkpoint",
     "OUT_OF_MEMORY": "give it more memory in [slurm] of the recipe, or smaller batches with --max-tokens",
@@ -37,7 +37,7 @@ GO_ON = "read its log; the same line again resumes from its checkpoint"
 def submissions(jobs: Jobs, line: Sequence[str]) -> dict[str, Submission]:
     """The submission of every job, by label: ``line``, a whole command line, with ``--only`` that job.
 
-    Its name is the label and a digest of its folder and settings, so that any command line that needs the
+    Its name is the label and a digest of its folder and settings, by which any command line that needs the
     same job finds it in the queue.
     """
     found = {}
@@ -61,7 +61,7 @@ def outstanding(jobs: Jobs) -> list[str]:
 
 
 def execute_on_slurm(jobs: Jobs, line: Sequence[str], on_event: OnEvent = ignore) -> None:
-    """Submit to Slurm what is neither up to date nor queued already, and wait until all jobs have ended.
+    """Submit the jobs that are neither up to date nor queued already, and wait until all have ended.
 
     If the wait is interrupted, the jobs stay with Slurm; a note says how to follow and to cancel them. Raises
     InputError if Slurm's commands are not installed, and RunError if Slurm refuses a job or stops answering,
@@ -79,7 +79,7 @@ def execute_on_slurm(jobs: Jobs, line: Sequence[str], on_event: OnEvent = ignore
 
 @dataclass
 class Watch:
-    """Jobs that were submitted to Slurm: their numbers and, as they end, their states, by label."""
+    """Jobs submitted to Slurm: their numbers and final states by label."""
 
     jobs: Jobs
     submissions: Mapping[str, Submission]
@@ -149,7 +149,7 @@ class Watch:
             undone = [label for label in self.jobs if self.ended.get(label, COMPLETED) != COMPLETED]
             first = failed[0]
             raise RunError(
-                f"{', '.join(undone)} not made; {self._epitaph(first)}", HINTS.get(self.ended[first], GO_ON)
+                f"{', '.join(undone)} not made; {self._ending(first)}", HINTS.get(self.ended[first], GO_ON)
             )
 
     def _states(self) -> dict[str, str]:
@@ -167,7 +167,7 @@ class Watch:
         return {label: queue.get(number) or self._forgotten(label) for label, number in left.items()}
 
     def _forgotten(self, label: str) -> str:
-        """The state of a job that ended so long ago that Slurm no longer lists it."""
+        """The state of a job that Slurm no longer lists."""
         return COMPLETED if _is_made(self.jobs[label]) else GONE
 
     def _end(self, label: str, state: str) -> None:
@@ -175,15 +175,15 @@ class Watch:
         if state == COMPLETED:
             self.on_event(Noted(f"done: {label}"))
         elif self._failed_itself(label):
-            self.on_event(Noted(f"failed: {self._epitaph(label)}"))
+            self.on_event(Noted(f"failed: {self._ending(label)}"))
 
     def _failed_itself(self, label: str) -> bool:
-        """Whether a job failed itself, and was not cancelled because of one that it needs."""
+        """Whether a job itself failed, rather than being cancelled with one that it needs."""
         return self.ended[label] != COMPLETED and not any(
             self.ended.get(need, COMPLETED) != COMPLETED for need in self.jobs[label].needs
         )
 
-    def _epitaph(self, label: str) -> str:
+    def _ending(self, label: str) -> str:
         ending = f"{label}: job {self.numbers[label]} ended as {self.ended[label]}"
         return f"{ending}, log in {self.submissions[label].log}"
 
@@ -192,14 +192,14 @@ class Watch:
         return len(self.jobs) - len(self.numbers) + made
 
     def _tally(self, states: Mapping[str, str]) -> str:
-        """``2 running, 3 pending, 1 failed``, in Slurm's words."""
+        """The number of jobs by Slurm's state: ``2 running, 3 pending, 1 failed``."""
         counts = Counter(state for label, state in states.items() if label not in self.ended)
         counts["failed"] = len(self.ended) - list(self.ended.values()).count(COMPLETED)
         return ", ".join(f"{count} {state.lower()}" for state, count in counts.items() if count)
 
 
 def _is_made(job: Job) -> bool:
-    """Whether a job is up to date; figures and FLARE reports if they exist and nothing in them is remade."""
+    """Whether a job is up to date; of figures and FLARE reports, whether they exist."""
     if job.kind is JobKind.FIGURE:
         return (job.experiment.folder.figures / f"{job.name}.png").exists()
     if job.kind is FlareStage.REPORT:

@@ -53,11 +53,11 @@ def run_demo(
     command: str = "lslo demo",
     on_event: OnEvent = ignore,
 ) -> DemoSummary:
-    """Run the recipe ``demo`` for every seed; what is up to date is kept, so it can be interrupted.
+    """Run the recipe ``demo`` for every seed; a repeated call skips jobs that are up to date.
 
-    ``runs`` replace those of the recipe's ``[reproduce]`` and are named alike. One seed goes to ``demo/``,
-    several to ``demo/seed-N/`` with ``study.md`` beside them; ``demo/report.html`` has the tables and figures
-    of all. Raises UsageError for a run's name that cannot be parsed.
+    ``runs`` replace those of the recipe's ``[reproduce]``, in the same form. One seed goes to ``demo/``,
+    several to ``demo/seed-N/`` beside ``study.md``; ``demo/report.html`` has the tables and figures of all.
+    Raises UsageError for a run's name that cannot be parsed.
     """
     (target,) = find_targets([RECIPE])
     if runs:

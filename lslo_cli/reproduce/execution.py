@@ -1,4 +1,4 @@
-"""Running jobs in order, one after another or several at once in worker processes."""
+"""Run jobs in order, one after another or several at once in worker processes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from lslo_cli.reproduce.making import is_current, make
 from lslo_cli.reproduce.progress import Overall
 
 HEARD_EVERY = 0.2
-"""Seconds between two looks at what worker processes report."""
+"""The polling interval of the workers' events in seconds."""
 
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """How a job ended: whether it made anything, or the error it ended with."""
+    """The outcome of a job: whether it made anything, or its error."""
 
     made: bool = False
     error: LsloError | None = None
@@ -121,7 +121,7 @@ def _begin(events: Any) -> None:
     """Prepare a worker: send its events to the queue, and end it with its parent."""
     global _tell
     _tell = events.put
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends this process
     signal.signal(signal.SIGTERM, _end)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

@@ -16,10 +16,10 @@ from lslo_cli.tasks import Experiment
 
 
 def flare_jobs(target: Target, results: Path, seeds: Sequence[int], command: str) -> list[Job]:
-    """All jobs of a target, those that others need first; ``seeds`` default to the recipe's.
+    """All jobs of a target in order of dependency; ``seeds`` default to the recipe's.
 
-    The trainings of one method in all seeds and languages come before those of the next, so that jobs that
-    run at the same time write different artifacts. Raises UsageError for an unknown task or figure.
+    The trainings of one method in all seeds and languages come before those of the next, so that concurrent
+    jobs write different artifacts. Raises UsageError for an unknown task or figure.
     """
     recipe = target.recipe({"flare.seeds": tuple(seeds) or None})
     task_named(recipe.flare.task)

@@ -1,4 +1,4 @@
-"""Running one FLARE job: translation, tuning, a method's training, tests, or the report."""
+"""Run one FLARE job: translation, tuning, a method's training, tests, or the report."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def is_flare_current(job: FlareJob) -> bool:
 
 
 def _runs(folder: LanguageFolder) -> set[str]:
-    """The runs of a training that have their weights."""
+    """The runs of a training whose weights exist."""
     try:
         artifact = store.read(folder.training, FlareTrainingResult)
     except InputError:

@@ -1,4 +1,4 @@
-"""What jobs would cost: epochs, updates, parameters and memory, if necessary without weights or text."""
+"""The cost of jobs: epochs, updates, parameters and memory, if necessary without weights or text."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ COMMANDS: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Forecast:
-    """One job: whether it is done, and what it costs; None for what does not apply.
+    """One job: whether it is done, and its cost; None for values that do not apply.
 
-    ``updates`` are those of an epoch, counted if base model and text are there, else estimated for
-    FLORES-101. ``trainable`` is None for a rank map that is not estimated yet; ``trainable_paper_style`` is
-    also None if it would be the same.
+    ``updates`` are those of an epoch, counted if base model and text exist, else estimated for FLORES-101.
+    ``trainable`` is None for a rank map that is not estimated yet; ``trainable_paper_style`` is also None if
+    it would be the same.
     """
 
     label: str
@@ -106,7 +106,7 @@ def shape_of(recipe: Recipe) -> ModelShape:
 
 
 def _work(experiment: Experiment, command: str) -> Work | None:
-    """What a job trains; None if its ranks are not estimated yet."""
+    """The training of a job; None if its ranks are not estimated yet."""
     recipe = experiment.recipe
     ranks: RankMap | None = None
     if command == "train" and recipe.train.method is not Method.FULL:

@@ -1,4 +1,4 @@
-"""One thing to make, and what it needs before it can be made."""
+"""Jobs: one output each, and the jobs that it needs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lslo_cli.recipe import Stage
 from lslo_cli.tasks import Experiment
 
 Jobs = Mapping[str, "Job"]
-"""Jobs by label, in an order in which every job follows those that it needs."""
+"""Jobs by label, every job after those that it needs."""
 
 EVALUATION = 3
-"""Epochs of training that translating the test text counts as, since it takes about as long."""
+"""The epochs of training that an evaluation counts as, since it takes about as long."""
 
 
 class JobKind(StrEnum):
-    """What a job makes beside the stages: a run with its scores, or a figure."""
+    """The kinds of jobs beside the stages: a run with its scores, or a figure."""
 
     RUN = "run"
     FIGURE = "figure"
@@ -45,10 +45,9 @@ Kind = Stage | JobKind | FlareStage
 
 @dataclass(frozen=True)
 class Job:
-    """One thing to make; ``label`` is its place and name, as ``demo/seed-2/2-2-8``.
+    """One output to make; ``label`` is its place and name, as ``demo/seed-2/2-2-8``.
 
-    ``needs`` are the labels of the jobs that it needs, ``runs`` the runs that a figure shows or a report
-    counts.
+    ``needs`` are the labels of the jobs that it needs, ``runs`` the runs in a figure or report.
     """
 
     label: str
@@ -74,7 +73,7 @@ class Job:
 
     @property
     def stem(self) -> str:
-        """The beginning of the names of its files in the experiment's folder."""
+        """The stem of its files in the experiment's folder."""
         return self.name
 
     @property

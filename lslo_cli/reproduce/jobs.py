@@ -1,4 +1,4 @@
-"""Targets as jobs: each artifact or figure to make once, with the jobs that it needs."""
+"""The jobs of targets: one for each artifact or figure, with the jobs that it needs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ STAGES = {
     "subspace": Stage.ESTIMATE,
     "subspace-language": Stage.ESTIMATE_LANGUAGE,
 }
-"""The stages that write an artifact of which an experiment has only one."""
+"""The stages whose artifact an experiment has once."""
 
 
 def jobs_of(targets: Sequence[Target], results: Path, seeds: Sequence[int], command: str) -> Jobs:
-    """All jobs of ``targets``, those that others need first.
+    """All jobs of ``targets``, in order of dependency.
 
     A single seed, given or the recipe's, uses the experiment's folder; several use ``seed-N/`` below it, as
-    FLARE's always do. Raises UsageError for a run's name that cannot be parsed or whose settings do not fit.
+    FLARE's always do. Raises UsageError for a run's name that cannot be parsed or whose settings are invalid.
     """
     jobs: dict[str, Job] = {}
     for target in targets:
@@ -72,7 +72,7 @@ def only(jobs: Jobs, names: Collection[str]) -> Jobs:
 
 
 def waves(jobs: Jobs) -> list[list[Job]]:
-    """Jobs in four groups: what runs share, independent runs, FLARE's tests, and what is made from all."""
+    """Jobs in four groups: shared stages, independent runs, FLARE's tests, and reports and figures."""
     last = (Stage.PRUNE_REPORT, FlareStage.REPORT, JobKind.FIGURE)
     runs, tests = (JobKind.RUN, FlareStage.TRAIN), (FlareStage.EVALUATE,)
     all_jobs = list(jobs.values())
@@ -144,14 +144,14 @@ class _Experiment:
         return self._job(name, JobKind.RUN, experiment, needs)
 
     def figure(self, name: str, runs: Sequence[str]) -> str:
-        """A figure needs the stage that writes its first artifact, or else the runs."""
+        """The job of a figure, which needs the stage that writes its first artifact, or else the runs."""
         stage = STAGES.get(figure_named(name).reads[0])
         needs = (self.stage(stage),) if stage else tuple(runs)
         names = () if stage else tuple(label.rpartition("/")[2] for label in runs)
         return self._job(name, JobKind.FIGURE, self.experiment(), needs, names)
 
     def _learned(self, index: str | None) -> tuple[str, ...]:
-        """What a stage with this index needs: weight learning, unless the index comes from elsewhere."""
+        """The needs of a stage with this index: weight learning, unless the index comes from elsewhere."""
         return (self.stage(Stage.WEIGHT_LEARN),) if index in (None, choices.LEARNED) else ()
 
     def _job(

@@ -1,4 +1,4 @@
-"""Running one job: a stage, a run with its scores, a report or a figure."""
+"""Run one job: a stage, a run with its scores, a report or a figure."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def is_current(job: Job) -> bool:
 
 def draw(job: Job) -> list[Path]:
     """Draw a figure from the artifacts in the job's folder, and return its files."""
-    from lslo_cli.plots.files import save  # takes seconds to load, and most jobs draw nothing
+    from lslo_cli.plots.files import save  # loads for seconds; most jobs draw nothing
 
     folder = job.experiment.folder
     prepared = figure_named(job.name, (*FIGURES, *FLARES_FIGURES)).prepare([folder])
@@ -89,7 +89,7 @@ def _run(job: Job, on_event: OnEvent) -> list[Written]:
 
 
 def _report(job: Job, on_event: OnEvent) -> list[Written]:
-    """Make the report, which counts its run if that is trained, and else only reads the estimate."""
+    """Make the report, of its run if that is trained, else of the estimate alone."""
     folder = job.experiment.folder
     run = next((name for name in job.runs if folder.run(name).training.exists()), None)
     return [

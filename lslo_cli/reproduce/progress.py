@@ -1,4 +1,4 @@
-"""One overall task above the tasks of the jobs: the steps done of all steps."""
+"""The overall progress, above the tasks of the jobs: steps done of all steps."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ TASK = "all"
 class Overall:
     """Passes on the events of jobs, and reports how many steps of all ``jobs`` are done.
 
-    A step is an epoch of training, or as much of an evaluation; see :attr:`Job.steps`. Since tasks of several
-    jobs may share a name, each is then prefixed with its job's label.
+    A step is an epoch of training, or the equivalent part of an evaluation; see :attr:`Job.steps`. With
+    several jobs at once, task names are prefixed with the job's label.
     """
 
     jobs: Sequence[Job]

@@ -50,7 +50,7 @@ class Submission:
 
     @property
     def words(self) -> list[str]:
-        """The words of the command that submits it, without its dependencies.
+        """The arguments of the command that submits it, without its dependencies.
 
         It is cancelled if a dependency fails, and the log of a killed job is kept.
         """
@@ -63,7 +63,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class QueuedJob:
-    """A job that Slurm knows of."""
+    """A job in Slurm's queue."""
 
     number: str
     state: str
@@ -71,7 +71,7 @@ class QueuedJob:
 
 
 def options_of(resources: SlurmResources, computes: bool) -> list[str]:
-    """Resources as options of sbatch; a job that only reads and draws, not ``computes``, needs no GPU."""
+    """Resources as options of sbatch; jobs that only read and draw (not ``computes``) need no GPU."""
     values = {key: getattr(resources, key) for key in OPTIONS if computes or key != "gpus"}
     return [f"{OPTIONS[key]}={value}" for key, value in values.items() if value] + list(resources.extra)
 

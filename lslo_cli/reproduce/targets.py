@@ -1,4 +1,4 @@
-"""What can be reproduced: recipes, some of which are tables or figures of the paper, and groups of these."""
+"""The targets of reproduction: recipes, among them the paper's tables and figures, and groups of these."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ NOT_FLARES = {
     "model.name": "flare.model",
     "seed": "flare.seeds",
 }
-"""Keys that flags set for the first paper's experiments, and FLARE's keys for the same.
+"""Keys that flags set for the first paper's experiments, and FLARE's equivalent keys.
 
-A recipe's ``model.name`` is FLARE's translator; given as ``--model`` it would be mistaken for the task model.
+A recipe's ``model.name`` is FLARE's translator; ``--model`` would be mistaken for the task model.
 """
 
 
 @dataclass(frozen=True)
 class Target:
-    """What to make (``wanted``), from which recipe, with everything else that was given."""
+    """The work to do (``wanted``), its recipe, and all other given values."""
 
     name: str
     wanted: ReproduceSection
@@ -43,7 +43,7 @@ class Target:
     def recipe(self, settings: Mapping[str, Any] | None = None) -> Recipe:
         """The recipe with other values by dotted key, of which None is ignored.
 
-        Its ``[reproduce]`` is emptied, since that is not a setting of a run.
+        Its ``[reproduce]`` is emptied, since it is no setting of a run.
         """
         other = {key: value for key, value in (settings or {}).items() if value is not None}
         recipe = resolve(self.recipe_name, {**self.given, **other}, self.assignments)

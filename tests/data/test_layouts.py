@@ -172,7 +172,7 @@ def test_a_gzip_file_that_was_cut_off_is_refused(write):
             '{"en": "Hello."',
         ),
         ("en_train.txt", "a\n", "the language code in en_train.txt is not separated by a dot", "train.en"),
-        ("en-fr.txt", "a\tb\n", "en-fr.txt would hold two languages", "en-fr.tsv, with a line en<tab>fr"),
+        ("en-fr.txt", "a\tb\n", "en-fr.txt seems to hold two languages", "en-fr.tsv, with a line en<tab>fr"),
         ("english.txt", "a\n", "contain no language code", "train.en and train.fr"),
         ("eng_Latn.csv", "id,text\n1,a\n", "is a table of one language", "lines of eng_Latn.txt"),
         ("train.tsv", "A cat.\tUn chat.\n", "it is 'A cat.', 'Un chat.'", "en, fr"),
