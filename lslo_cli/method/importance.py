@@ -42,7 +42,7 @@ def importance_score(matrix: PrunedMatrix, target_ratio: float) -> float:
     """Score(B) = #pruned_B - P * #B (eq. 6).
 
     Positive: more was pruned than the target asks, a small subspace is enough. Negative: the language
-    needs more room here. Its negative is the demand that the paper's figures show in red.
+    needs more capacity here. Its negative is the demand that the paper's figures show in red.
     """
     return matrix.pruned - target_ratio * matrix.size
 

@@ -62,7 +62,7 @@ def row(r):
 def test_the_correlation_is_the_mean_over_seeds_and_absent_where_scores_do_not_vary():
     assert correlation_sentence([row(0.9), row(1.0)]) == (
         "Importance score against the logarithm of bitext size: r = 0.95; "
-        "the less text a language has, the more room it takes."
+        "the less text a language has, the more capacity it takes."
     )
     assert "does not follow" in correlation_sentence([row(-0.2)])
     assert correlation_sentence([row(None)]) is None
