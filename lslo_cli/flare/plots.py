@@ -184,7 +184,7 @@ def noise(
     counts = {len(values) for by_share in scores.values() for values in by_share.values()}
     seeds = " to ".join(map(str, sorted({min(counts), max(counts)})))
     interval = f"95 % interval over {seeds} seeds" if max(counts) > 1 else "one seed"
-    others = ", ~0.4 with 40%" if any("~" in run for run in scores) else ""
+    others = ", or with the share after ~" if any("~" in run for run in scores) else ""
     note(figure, look, f"Means over languages, {interval}. Trained with {trained_with:.0%} {done}{others}.")
     title(figure, look, "Score against noise in the sources")
     return figure

@@ -124,8 +124,8 @@ def noise_table(study: FlareStudy) -> Table:
         tuple(rows),
         notes=(
             "Means over languages ± sample standard deviation over seeds. Runs that read no source have one "
-            "score; ~0.4 was trained with 40 % of its sources' words changed. The last rows are differences "
-            "within a seed, the better run by its mean over seeds.",
+            "score; a number after ~ is the share of words changed in training. The last rows are differences"
+            " within a seed, the better run by its mean over seeds.",
         ),
     )
 

@@ -54,7 +54,8 @@ def correlation_sentence(rows: Sequence[CorrelationRow]) -> str | None:
     if not values:
         return None
     r = fmean(values)
-    said = "the less text a language has, the more capacity it takes" if r > 0 else "capacity does not follow text"
+    follows = "the less text a language has, the more capacity it takes"
+    said = follows if r > 0 else "capacity does not follow text"
     return f"Importance score against the logarithm of bitext size: r = {r:.2f}; {said}."
 
 

@@ -79,7 +79,7 @@ def test_runs_with_noise_of_their_own_stand_beside_those_without(noisy, tmp_path
     assert list(scores) == [RUNS[0], "flare:add-relu:1~0.4", *RUNS[1:]]
     assert scores["flare:add-relu:1~0.4"][0.2] == pytest.approx([s + 5 for s in scores[RUNS[0]][0.2]])
     figure = prepared.figure(style=Style.SCREEN)
-    assert any("~0.4 with 40%" in text.get_text() for text in figure.texts)
+    assert any("or with the share after ~" in text.get_text() for text in figure.texts)
     assert "flare:add-relu:1~0.4" not in prepare_languages([ExperimentFolder(folder)]).figure.args[0]
     table = noise_table(read_study([ExperimentFolder(folder)]))
     gains = {row[0]: row[-1].mean for row in table.rows if "over the better" in row[0]}
