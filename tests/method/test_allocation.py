@@ -1,5 +1,7 @@
 """Dividing a budget of ranks: each rule on numbers that a reader can divide as well."""
 
+from dataclasses import replace
+
 import pytest
 
 from lslo_cli.errors import UsageError
@@ -137,6 +139,20 @@ def test_ranks_add_up_to_the_budget(rule, budget):
     assert all(abs(divided.ranks[code] - divided.shares[code] * budget) < 1 for code in codes)
     shares = [divided.shares[code] for code in codes]
     assert shares == sorted(shares)
+
+
+@pytest.mark.parametrize("rule", [Rule.LEVELS, Rule.GAIN, Rule.MIXTURE])
+def test_gains_within_a_fifth_of_perplexity_count_as_equal_however_reliable(rule):
+    gains = {"a": 0.01, "b": 0.05, "c": 0.2}
+    folds = {code: [gain, gain] for code, gain in gains.items()}
+    spectra = dict.fromkeys(gains, [3.0, 2.5, 2.0, 1.5, 1.0, 0.5])
+    found = estimate(dict.fromkeys(gains, 70), spectra, gains, folds=folds)
+    assert found.reliability == pytest.approx(1)
+    divided = allocate(found, 12, rule)
+    assert divided.is_flat and divided.pruned == () and divided.ranks == dict.fromkeys(gains, 4)
+    wider = replace(found, gains={**gains, "c": 0.22}, gains_by_fold={**folds, "c": [0.22, 0.22]})
+    divided = allocate(wider, 12, rule)
+    assert not divided.is_flat and divided.ranks["c"] >= 6 and divided.pruned == ("a", "b")
 
 
 def test_a_map_without_contrast_is_flat_and_one_with_contrast_is_not():
