@@ -152,7 +152,8 @@ def test_gains_within_a_fifth_of_perplexity_count_as_equal_however_reliable(rule
     assert divided.is_flat and divided.pruned == () and divided.ranks == dict.fromkeys(gains, 4)
     wider = replace(found, gains={**gains, "c": 0.22}, gains_by_fold={**folds, "c": [0.22, 0.22]})
     divided = allocate(wider, 12, rule)
-    assert not divided.is_flat and divided.ranks["c"] >= 6 and divided.pruned == ("a", "b")
+    assert not divided.is_flat and divided.ranks["c"] >= 6
+    assert "a" in divided.pruned and "c" not in divided.pruned
 
 
 def test_a_map_without_contrast_is_flat_and_one_with_contrast_is_not():
