@@ -145,7 +145,7 @@ def test_ranks_add_up_to_the_budget(rule, budget):
 def test_gains_within_a_fifth_of_perplexity_count_as_equal_however_reliable(rule):
     gains = {"a": 0.01, "b": 0.05, "c": 0.2}
     folds = {code: [gain, gain] for code, gain in gains.items()}
-    spectra = dict.fromkeys(gains, [3.0, 2.5, 2.0, 1.5, 1.0, 0.5])
+    spectra = {code: [3.0, 2.5, 2.0, 1.5, 1.0, 0.5] for code in gains}
     found = estimate(dict.fromkeys(gains, 70), spectra, gains, folds=folds)
     assert found.reliability == pytest.approx(1)
     divided = allocate(found, 12, rule)
