@@ -14,7 +14,7 @@ from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.flare.folder import LanguageFolder
-from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult, TrainedRun
+from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult, Prediction, TrainedRun
 from lslo_cli.flare.runs import TUNING, answer, probe, train_run, tune
 from lslo_cli.flare.setup import FlareSetup, prepare
 from lslo_cli.flare.task_model import TaskModel
@@ -206,13 +206,21 @@ def evaluated(seed: Seed, language: str) -> Written:
         current = job.up_to_date(FlareEvaluationResult)
         if current:
             return current
+        before = job.up_to_date(FlareEvaluationResult, but_for="training")
         task, pairs = setup.task, setup.pairs(language, "test")
         predictions, activations = [], []
         for record in training.result.runs:
             run = FlareRun.parse(record.run)
+            weights = record.weights.digest if record.weights else ""
+            is_probed = run == FlareRun(FlareMethod.FLARE)
+            if before and (tested := _tests_of(before.artifact.result, record.run, weights)):
+                predictions += tested
+                activations = before.artifact.result.activations if is_probed else activations
+                continue
             path = store.read_tensor_path(folder.training, record.weights) if record.weights else Path()
-            predictions += answer(setup, seed.tuned, run, language, path, pairs)
-            if run == FlareRun(FlareMethod.FLARE):
+            answers = answer(setup, seed.tuned, run, language, path, pairs)
+            predictions += [test.model_copy(update={"weights": weights}) for test in answers]
+            if is_probed:
                 activations = probe(setup, seed.tuned, run, language, path, pairs)
         return job.write(
             FlareEvaluationResult(
@@ -226,3 +234,8 @@ def evaluated(seed: Seed, language: str) -> Written:
                 activations=activations,
             )
         )
+
+
+def _tests_of(before: FlareEvaluationResult, run: str, weights: str) -> list[Prediction]:
+    """The tests of a run with weights of that digest."""
+    return [test for test in before.predictions if (test.run, test.weights) == (run, weights)]

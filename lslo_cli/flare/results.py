@@ -90,13 +90,15 @@ class Prediction(Document):
     An answer that names no label is the number of labels. In question answering 1 is a right answer, 0 a
     wrong one.
 
-    ``token_f1`` is question answering's second score.
+    ``weights`` is the digest of the run's adapters, empty for a run that trains nothing. ``token_f1`` is
+    question answering's second score.
 
     ``source`` is matched, or a control: zero, mean or shuffled. ``noise`` is the share of its words that
     were changed, see :mod:`lslo_cli.flare.noise`.
     """
 
     run: str
+    weights: str = ""
     source: str
     noise: Number = 0.0
     score: Number

@@ -36,14 +36,18 @@ class ArtifactJob(Generic[S]):
     stopwatch: Stopwatch
     upstream: list[Upstream] = field(default_factory=list)
 
-    def up_to_date(self, kind: type[Result]) -> Written | None:
-        """The existing artifact, if it was made from the same upstream, base, text and settings."""
+    def up_to_date(self, kind: type[Result], but_for: str = "") -> Written | None:
+        """The existing artifact, if it was made from the same upstream, base, text and settings.
+
+        The upstream artifact in the role of ``but_for`` may have changed.
+        """
         try:
             artifact = store.read(self.path, kind)
         except InputError:
             return None
+        made_from = [item.digest for item in artifact.inputs if item.role != but_for]
         same = (
-            [item.digest for item in artifact.inputs] == [item.digest for item in self.upstream]
+            made_from == [item.digest for item in self.upstream if item.role != but_for]
             and artifact.model.digest == self.setup.model_identity.digest
             and artifact.languages == [LanguageRecord.of(language) for language in self.setup.languages]
             and same_settings(artifact, self.setup.recipe)

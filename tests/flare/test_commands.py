@@ -9,8 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
+from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.flare import commands
+from lslo_cli.flare import commands, runs
 from lslo_cli.flare.reporting import read_report, report
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.method.flare import shuffled_rows
@@ -188,7 +189,7 @@ def test_a_second_run_finds_everything_up_to_date(done):
     assert all(item.up_to_date for item in commands.evaluate(experiment))
 
 
-def test_a_run_that_is_added_leaves_the_others_as_they_were(done, given, tmp_path):
+def test_a_run_that_is_added_leaves_the_others_as_they_were(done, given, tmp_path, monkeypatch):
     shutil.copytree(done[0].folder.path, tmp_path / "copy")
     settings = {"flare.languages": ("jv",), "flare.seeds": (1,), "flare.runs": ("lora", "flare:add")}
     experiment = given(tmp_path / "copy", **settings)
@@ -196,11 +197,28 @@ def test_a_run_that_is_added_leaves_the_others_as_they_were(done, given, tmp_pat
     before = done[1][1].artifact.result.runs
     others = [run for run in after.artifact.result.runs if run.run != "flare:add:1"]
     assert others == before and len(after.artifact.result.runs) == len(before) + 1
+    answered = []
+
+    def answer(setup, tuned, run, *rest):
+        answered.append(str(run))
+        return runs.answer(setup, tuned, run, *rest)
+
+    monkeypatch.setattr(commands, "answer", answer)
     (tested,) = commands.evaluate(experiment)
-    assert not tested.up_to_date
-    assert [test for test in tested.artifact.result.predictions if test.run != "flare:add:1"] == done[2][
-        0
-    ].artifact.result.predictions
+    assert not tested.up_to_date and answered == ["flare:add:1"]  # the others' answers are those of before
+    earlier, found = done[2][0].artifact.result, tested.artifact.result
+    assert [test for test in found.predictions if test.run != "flare:add:1"] == earlier.predictions
+    assert found.activations == earlier.activations != []
+    path = experiment.folder.path / "seed-1/jv/evaluation.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    changed = document["result"]["predictions"]
+    for test in changed:
+        test["weights"] = "of another training" if test["run"] == "lora" else test["weights"]
+    document["digest"] = digest_of(document["result"])
+    document["inputs"] = [each for each in document["inputs"] if each["role"] != "training"]
+    path.write_text(json.dumps(document), encoding="utf-8")
+    (again,) = commands.evaluate(experiment)
+    assert answered == ["flare:add:1", "lora"] and again.artifact.result == found
 
 
 def test_an_artifact_from_before_a_setting_was_there_is_up_to_date(done, given, tmp_path):
