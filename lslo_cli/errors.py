@@ -77,6 +77,6 @@ def _without_middle(text: str, head: int, tail: int) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """``" Did you mean 'x'?"`` for the known word most similar to ``word``; empty where none is similar."""
+    """``" Did you mean 'x'?"`` for the known word most similar to ``word``; empty if none is similar."""
     matches = get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" Did you mean '{matches[0]}'?" if matches else ""

@@ -25,7 +25,7 @@ from benchmarks.faults.laboratory import Laboratory, Stage, contents
 from benchmarks.faults.trials import Trials, main
 from lslo_cli.artifacts.folder import METRICS
 
-ROOM = (0, 4, 8, 16, 32, 64, 128, 256)
+FREE_KIB = (0, 4, 8, 16, 32, 64, 128, 256)
 """Free KiB on the disk of a stage."""
 AT_WRITES = 4
 """The number of writes of a stage at which the disk becomes full."""
@@ -38,7 +38,7 @@ def run(
     folder: Path,
     seed: int,
     only: Sequence[str] = (),
-    room: Sequence[int] = ROOM,
+    free_kib: Sequence[int] = FREE_KIB,
     at_writes: int = AT_WRITES,
 ) -> None:
     """Test every stage, or ``only`` these, on all disks."""
@@ -48,10 +48,10 @@ def run(
             trial = laboratory.fresh(stage)
             ended = laboratory.run(stage, trial, fault=failing(trial, at))
             judge(trials, laboratory, stage, trial, ended, "disk full at a write", f"from change {at} on")
-    if room and not own_mounts():
+    if free_kib and not own_mounts():
         return print("no file system may be mounted here: only single writes were tested")
-    for stage in trials.within(laboratory.stages if room else ()):
-        for kib in room:
+    for stage in trials.within(laboratory.stages if free_kib else ()):
+        for kib in free_kib:
             with disk(laboratory, stage, kib) as trial:
                 ended = laboratory.run(stage, trial)
                 full = used(trial) / 1024

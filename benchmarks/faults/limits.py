@@ -31,11 +31,11 @@ STAGES = (
     "translate",
     "flare train",
 )
-ROOM = (0, 64, 256, 1024, 4096)
+MEMORY_KIB = (0, 64, 256, 1024, 4096)
 """KiB of address space for a stage beyond Python and its libraries: models are tiny."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MOMENTS = 1
-"""The fractions of a stage's time at which each signal is sent."""
+"""The number of random moments at which each signal is sent to a stage."""
 ABORTS = {"low_level_alloc": "sentencepiece", "memory for thread-local data: ABORT": "the C library"}
 """Libraries that abort the process when out of memory, by their messages."""
 OUTPUTS = ("closed", "full", "unread")
@@ -58,13 +58,13 @@ def run(
     folder: Path,
     seed: int,
     only: Sequence[str] = (),
-    room: Sequence[int] = ROOM,
+    memory_kib: Sequence[int] = MEMORY_KIB,
     moments: int = MOMENTS,
 ) -> None:
     """Test every stage, or ``only`` these."""
     laboratory, chance = Laboratory.made(folder, tuple(only) or STAGES), random.Random(seed)
     for stage in trials.within(laboratory.stages):
-        for kib in room:
+        for kib in memory_kib:
             trial = laboratory.fresh(stage)
             ended = laboratory.run(stage, trial, fault=limiting(kib))
             judge(trials, laboratory, stage, trial, ended, "memory", 4, f"{kib} KiB")

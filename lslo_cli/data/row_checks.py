@@ -17,7 +17,7 @@ from lslo_cli.data.unknown import Base, Reader, described, unknown_rows
 PLACES = 3
 """The most lines that a finding names."""
 
-_SAID = {
+_MESSAGES = {
     Check.LINE_ENDINGS: (Severity.NOTE, "ends with CR LF, which is read as a newline"),
     Check.EMPTY: (Severity.NOTE, "empty: a translation is missing"),
     Check.CHARACTERS: (Severity.WARNING, "control characters, U+FFFD, or UTF-8 decoded as cp1252"),
@@ -35,7 +35,7 @@ def check_rows(
     split: str, sections: Sequence[Inspected], codes: Sequence[str], base: Base
 ) -> tuple[SplitCheck, list[DataFinding]]:
     """Count the findings of all lines of the languages ``codes``, section by section."""
-    counts: dict[Check, dict[str, int]] = {check: defaultdict(int) for check in _SAID}
+    counts: dict[Check, dict[str, int]] = {check: defaultdict(int) for check in _MESSAGES}
     places: dict[Check, list[str]] = defaultdict(list)
     pairs = {pair: [0, 0] for pair in combinations(codes, 2)}
     for section in sections:
@@ -135,7 +135,7 @@ def _language_check(
 def _findings(
     split: str, counts: dict[Check, dict[str, int]], places: dict[Check, list[str]], pivots: str
 ) -> Iterator[DataFinding]:
-    for check, (severity, message) in _SAID.items():
+    for check, (severity, message) in _MESSAGES.items():
         lines = {language: count for language, count in counts[check].items() if count}
         if lines:
             yield DataFinding(

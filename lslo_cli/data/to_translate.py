@@ -26,7 +26,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column or key of a table holds what; text is by default in the one with the source's name."""
+    """Columns or keys of a table by content; text is by default in the one with the source's name."""
 
     text: str | None = None
     src: str | None = None

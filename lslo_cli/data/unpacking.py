@@ -33,7 +33,7 @@ DAMAGED = (
     zlib.error,
     lzma.LZMAError,
 )
-"""What reading a damaged archive raises."""
+"""The exceptions of reading a damaged archive."""
 
 
 class Packing(StrEnum):
@@ -109,7 +109,7 @@ def _members(archive: Path, packing: Packing, url: str) -> Iterator[Member]:
         case Packing.ZIP:
             with closing(zipfile.ZipFile(archive)) as packed:
                 for entry in packed.infolist():
-                    kind = stat.S_IFMT(entry.external_attr >> 16)  # 0 where no Unix made it
+                    kind = stat.S_IFMT(entry.external_attr >> 16)  # 0 if not made on Unix
                     is_file = not entry.is_dir() and kind in (0, stat.S_IFREG)
                     if entry.flag_bits & 1:
                         raise ValueError(f"'{entry.filename}' is encrypted")

@@ -94,7 +94,7 @@ def _chance(study: FlareStudy) -> float:
 
 
 def _by_language(study: FlareStudy) -> dict[str, dict[str, list[float]]]:
-    """Scores of the methods with their default fusion; the mean over languages is the last language."""
+    """Scores of the methods with default fusion and noise; the mean over languages is the last language."""
     scores: dict[str, dict[str, list[float]]] = {}
     for run in study.runs:
         parsed = FlareRun.parse(run)

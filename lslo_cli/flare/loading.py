@@ -58,7 +58,7 @@ def load_task_model(
     backbone, tokenizer, writes = _read(name, revision, attention)
     if isinstance(tokenizer, BaseTokenizer) and not task.labels:
         raise UsageError(
-            f"'{name}' is a translation model, whose tokenizer does not say where in a text a token stands",
+            f"'{name}' is a translation model, whose tokenizer lacks the positions of tokens in a text",
             "choose a task with labels, or another --model",
         )
     if dropout is not None:

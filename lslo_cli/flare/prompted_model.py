@@ -77,7 +77,7 @@ class PromptedModel(TaskModel):
 
     @torch.no_grad()
     def written(self, batch: FusedBatch) -> list[str]:
-        """The first line of what the model writes after each prompt."""
+        """The first line that the model writes after each prompt."""
         inputs = batch.inputs(self.backbone.device)
         settings = GenerationConfig(
             max_new_tokens=self._longest(),

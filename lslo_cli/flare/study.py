@@ -78,7 +78,7 @@ class FlareStudy:
         return next((run for run in self.runs if FlareRun.parse(run).method == method), None)
 
     def run_and_noisy(self, method: str) -> list[str]:
-        """The run that a bare method stands for, then the same run trained with noise of its own."""
+        """The run of a method's name alone, then the same run with its own noise in training."""
         first = self.run_of(method)
         if first is None:
             return []
@@ -134,7 +134,7 @@ class FlareStudy:
     def average(
         self, run: str, source: SourceGiven = SourceGiven.MATCHED, score: Score = SCORE
     ) -> Spread | None:
-        """A run's mean over languages, over seeds; None where no seed has all languages."""
+        """A run's mean over languages, over seeds; None if no seed has all languages."""
         return spread(self.averages(run, source, score).values())
 
     def _scored(self, run: str, source: SourceGiven, score: Score) -> dict[Key, float]:

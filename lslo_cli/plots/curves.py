@@ -206,11 +206,11 @@ def prepare_schedule(seeds: Seeds, names: Sequence[str] = ()) -> PreparedFigure:
     )
 
 
-def _draw_band(axes: Axes, places: Sequence[int], values: np.ndarray, colour: str) -> None:
+def _draw_band(axes: Axes, positions: Sequence[int], values: np.ndarray, colour: str) -> None:
     """The range of several rows of ``values``; nothing for one row."""
     if len(values) > 1:
         lowest, highest = values.min(axis=0), values.max(axis=0)
-        axes.fill_between(places, lowest, highest, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(positions, lowest, highest, color=colour, alpha=0.15, linewidth=0)
 
 
 def _draw_group(

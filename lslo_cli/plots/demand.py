@@ -29,7 +29,7 @@ POOLS = {
 class Pair:
     """The two panels of one map: rows x kinds of matrices, for the encoder and for the decoder.
 
-    NaN where the model has no such matrix.
+    NaN if the model has no such matrix.
     """
 
     title: str

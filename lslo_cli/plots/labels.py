@@ -17,7 +17,7 @@ GAP = 4.5
 """Distance between the middle of a marker and its name, in points."""
 LONGEST = 26
 """The longest label in characters; longer names are shortened."""
-PLACES = [
+POSITIONS = [
     (1, 0, "left", "center"),
     (-1, 0, "right", "center"),
     (0, 1, "center", "bottom"),
@@ -39,7 +39,7 @@ def label_points(axes: Axes, look: Look, points: Mapping[str, Line2D], line: Lin
     figure = figure_of(axes)
     figure.draw_without_rendering()
     pixels = figure.dpi / 72
-    centres = {name: axes.transData.transform(_place(point)) for name, point in points.items()}
+    centres = {name: axes.transData.transform(_position(point)) for name, point in points.items()}
     taken = [
         Bbox.from_bounds(x - 3 * pixels, y - 3 * pixels, 6 * pixels, 6 * pixels) for x, y in centres.values()
     ]
@@ -55,7 +55,7 @@ def label_points(axes: Axes, look: Look, points: Mapping[str, Line2D], line: Lin
 
     crowded = []
     for name in sorted(points, key=neighbours):
-        for text in _places(axes, look, name, points[name]):
+        for text in _positions(axes, look, name, points[name]):
             box = text.get_window_extent()
             own = taken[list(points).index(name)]
             free = not any(box.overlaps(other) for other in taken if other is not own)
@@ -81,7 +81,7 @@ def axes_height(axes: Axes) -> float:
     return float(axes.get_window_extent().height / figure_of(axes).dpi)
 
 
-def _place(point: Line2D) -> tuple[float, float]:
+def _position(point: Line2D) -> tuple[float, float]:
     """The data coordinates of a line of one point."""
     x, y = np.asarray(point.get_xydata())[0]
     return x, y
@@ -90,15 +90,15 @@ def _place(point: Line2D) -> tuple[float, float]:
 def _along(corners: np.ndarray, step: float) -> Iterator[Bbox]:
     """Small boxes along a line through ``corners``, (n, 2) in pixels, every ``step``."""
     for start, end in pairwise(corners):
-        places = max(2, int(np.hypot(*(end - start)) / step))
-        for x, y in np.linspace(start, end, places):
+        steps = max(2, int(np.hypot(*(end - start)) / step))
+        for x, y in np.linspace(start, end, steps):
             yield Bbox.from_bounds(x - step / 2, y - step / 2, step, step)
 
 
-def _places(axes: Axes, look: Look, name: str, point: Line2D) -> Iterator[Text]:
+def _positions(axes: Axes, look: Look, name: str, point: Line2D) -> Iterator[Text]:
     """The name at each of its candidate positions in turn."""
-    for right, up, horizontal, vertical in PLACES:
+    for right, up, horizontal, vertical in POSITIONS:
         yield axes.annotate(
-            shortened(name, LONGEST), _place(point), (GAP * right, GAP * up),
+            shortened(name, LONGEST), _position(point), (GAP * right, GAP * up),
             textcoords="offset points", fontsize=SMALL, color=look.ink, ha=horizontal, va=vertical,
         )  # fmt: skip

@@ -72,7 +72,7 @@ def overlap_of(results: Sequence[SubspaceResult], languages: Sequence[Language])
     order = hierarchy.leaves_list(tree)
     cosines = mean[np.ix_(order, order)]
     np.fill_diagonal(cosines, np.nan)
-    ordered = [languages[place] for place in order]
+    ordered = [languages[position] for position in order]
     names = [language.code for language in ordered]
     frame = DataFrame(cosines, index=names, columns=names)
     return Overlap(ordered, frame, _renumbered(tree, order), _describe(frame, ordered, len(results)))
@@ -80,10 +80,10 @@ def overlap_of(results: Sequence[SubspaceResult], languages: Sequence[Language])
 
 def _renumbered(tree: NDArray[np.float64], order: NDArray[np.int32]) -> NDArray[np.float64]:
     """The same tree with its leaves numbered by their position in ``order``."""
-    place = {leaf: number for number, leaf in enumerate(order)}
+    position = {leaf: number for number, leaf in enumerate(order)}
     renumbered = tree.copy()
     for row in renumbered:
-        row[:2] = [place.get(int(node), node) for node in row[:2]]
+        row[:2] = [position.get(int(node), node) for node in row[:2]]
     return renumbered
 
 

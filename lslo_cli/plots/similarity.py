@@ -72,9 +72,9 @@ def _draw_tree(axes: Axes, overlap: Overlap, look: Look) -> None:
     joins = 1 - overlap.tree[:, 2]
     # A leaf's cosine with itself is 1, far from any join: its branch ends a little beyond the joins instead.
     edge = joins.max() + 0.12 * (joins.max() - joins.min())
-    for places, distances in zip(drawn["icoord"], drawn["dcoord"], strict=True):
+    for positions, distances in zip(drawn["icoord"], drawn["dcoord"], strict=True):
         xs = [1 - distance if distance else edge for distance in distances]
-        axes.plot(xs, [place / 10 for place in places], color=look.ink, linewidth=0.8, clip_on=False)
+        axes.plot(xs, [position / 10 for position in positions], color=look.ink, linewidth=0.8, clip_on=False)
     axes.set_ylim(len(overlap.languages), 0)
     axes.margins(x=0.02)
     axes.set_yticks([])

@@ -98,13 +98,13 @@ class Look:
         """
         colours, markers = len(self.series), len(MARKERS)
         marks = {}
-        for place, name in enumerate(dict.fromkeys(names)):
-            turn = place // math.lcm(colours, markers)  # the period of (place % colours, place % markers)
+        for position, name in enumerate(dict.fromkeys(names)):
+            turn = position // math.lcm(colours, markers)  # where the pairs of remainders repeat
             marks[name] = Mark(
-                self.series[place % colours],
-                MARKERS[(place + turn) % markers],
-                DASHES[place % len(DASHES)],
-                filled=place // (colours * markers) % 2 == 0,
+                self.series[position % colours],
+                MARKERS[(position + turn) % markers],
+                DASHES[position % len(DASHES)],
+                filled=position // (colours * markers) % 2 == 0,
             )
         return marks
 

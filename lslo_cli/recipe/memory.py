@@ -21,7 +21,9 @@ CHOOSING = ("name", "langs", "new_languages")
 _KEPT = (*CHOOSING, "languages", "classes", "seed", "model")
 _KEPT_OF_DATA = ("data.path", "data.train", "data.test", "data.hold_out", "data.dev_rows", "data.directions")
 
-_SAYS = "# What this experiment's commands were given. It applies to later ones unless their flags differ.\n"
+_HEADER = (
+    "# Settings given to this experiment's commands. They apply to later ones unless their flags differ.\n"
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Memory:
 
     def text(self) -> str:
         """The text of its file in the experiment's folder."""
-        lines = [_SAYS] + ([f"recipe = {scalar(self.recipe)}\n"] if self.recipe else [])
+        lines = [_HEADER] + ([f"recipe = {scalar(self.recipe)}\n"] if self.recipe else [])
         for title, values in (("given", self.given), ("environment", self.environment)):
             if values:
                 pairs = (f"{scalar(key)} = {scalar(value)}\n" for key, value in values.items())

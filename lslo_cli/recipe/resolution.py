@@ -121,7 +121,7 @@ def _toml(value: str, otherwise: Any) -> Any:
 def _as_usage_error(
     error: ValidationError, values: Mapping[str, Any], layers: Sequence[SettingsLayer]
 ) -> UsageError:
-    """The first of pydantic's errors, in terms of the key that was written and where."""
+    """The first of pydantic's errors, naming the written key and its source."""
     problem = error.errors()[0]
     path = [str(part) for part in problem["loc"]]
     if problem["type"] == "missing":

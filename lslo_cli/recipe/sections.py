@@ -237,7 +237,7 @@ class TrainSection(Section):
     sites: SiteSet = SiteSet.ALL
     """Weight matrices with adapters."""
     gps: Ratio = 0.0
-    """Fraction to prune, from 0 to below 1; auto: 0.9 where the estimate says so; 0.9 without ranks."""
+    """Fraction to prune, in [0, 1); auto: 0.9 in languages that the estimate chooses; 0.9 without ranks."""
     gps_start: CountOrZero = 2
     """Pruning starts after this epoch (E of eq. 4)."""
     gps_duration: Count = 8

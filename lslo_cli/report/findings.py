@@ -200,7 +200,7 @@ def judged(expected: Expectation, interval: Interval | None) -> Verdict:
 
 
 def _correlate(study: Study, stack: str, kind: str, printed: float | None, *, log: bool) -> Outcome:
-    """r over languages; it shows where it is positive with p < 0.05 in every seed.
+    """r over languages; it shows if it is positive with p < 0.05 in every seed.
 
     Kind ``avg`` is the mean over kinds of matrix, as in the paper's last rows, ``total`` the score of all
     matrices together.

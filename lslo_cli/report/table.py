@@ -58,7 +58,7 @@ class Difference:
 
 
 Cell = str | int | float | Spread | Difference | SourceCell | None
-"""None where there is no value."""
+"""The value of a cell; None is missing."""
 
 
 def one_decimal(value: float) -> str:

@@ -12,7 +12,7 @@ from lslo_cli.artifacts.provenance import digest_of
 def test_a_stage_that_is_killed_or_finds_no_room_ends_with_the_same_bytes_when_it_is_run_again(tmp_path):
     trials = Trials()
     kills.run(trials, tmp_path / "kills", seed=3, only=["translate"], at_changes=3, at_random=0)
-    disks.run(trials, tmp_path / "disks", seed=3, only=["translate"], room=(), at_writes=2)
+    disks.run(trials, tmp_path / "disks", seed=3, only=["translate"], free_kib=(), at_writes=2)
     assert trials.faults == []
     assert trials.outcomes["translate"] == {"the same (at a change)": 3}
     assert trials.outcomes["disk full at a write: translate"]["refused, then the same"] >= 1
@@ -39,7 +39,7 @@ def test_hostile_servers_and_archives_leave_nothing_behind(tmp_path):
 @pytest.mark.slow
 def test_limits_and_signals_and_two_processes(tmp_path):
     trials = Trials()
-    limits.run(trials, tmp_path / "limits", seed=3, only=["weight-learn"], room=(4,), moments=1)
+    limits.run(trials, tmp_path / "limits", seed=3, only=["weight-learn"], memory_kib=(4,), moments=1)
     ranks.run(trials, tmp_path / "ranks", seed=3, only=["weight-learn"], deaths=1)
     assert trials.faults == []
     assert trials.outcomes["two against one: weight-learn"] == {"as one": 1}

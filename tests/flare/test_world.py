@@ -54,7 +54,7 @@ def test_the_encoder_of_a_translation_model_is_a_task_model_like_any():
 
 
 def test_a_translation_model_finds_no_spans():
-    with pytest.raises(UsageError, match="does not say where in a text a token stands"):
+    with pytest.raises(UsageError, match="lacks the positions of tokens in a text"):
         load_task_model("world", TASKS["tydiqa"])
 
 
