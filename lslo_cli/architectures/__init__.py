@@ -1,4 +1,4 @@
-"""The list of architectures, for both papers: one file states each, one line here lists it."""
+"""The architectures, for both papers: each has its own file and one line here."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TASK_LAYOUTS: Mapping[str, Layout] = {
 }
 """Layouts of the models that FLARE adapts, by the ``model_type`` of config.json.
 
-Of translation models it adapts the encoder, loaded alone.
+For translation models they describe the encoder, loaded alone.
 """
 
 

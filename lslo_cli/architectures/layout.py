@@ -1,4 +1,4 @@
-"""What a transformers model calls its parts: names alone, as far as both papers need them."""
+"""The names of a transformers model's modules that both papers need."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lslo_cli.method.sites import Kind, Stack
 class Layout:
     """Names of modules.
 
-    ``layers`` is where each stack keeps its list of layers, seen from the model without its head.
-    ``matrices`` are names inside a layer, by stack; a matrix that carries no adapter is not among them.
-    ``norm`` is what normalises the input of self-attention in pre-norm models and None in post-norm ones.
-    ``causal`` are the stacks in which a position must not see later ones.
+    ``layers`` is the path of each stack's list of layers, from the model without its head. ``matrices`` are
+    names inside a layer, by stack, of the matrices that can carry an adapter. ``norm`` normalises the input
+    of self-attention in pre-norm models and is None in post-norm ones. ``causal`` are the stacks with a
+    causal mask.
     """
 
     layers: Mapping[Stack, str]

@@ -29,7 +29,7 @@ _CROSS = {
 
 
 class M2M100(TranslationArchitecture):
-    """Modules have fairseq's names, which transformers has kept."""
+    """Modules have fairseq's names, in transformers too."""
 
     model_type = "m2m_100"
     network: ClassVar[type[PreTrainedModel]] = M2M100ForConditionalGeneration
@@ -39,7 +39,7 @@ class M2M100(TranslationArchitecture):
         matrices={Stack.ENCODER: _ENCODER, Stack.DECODER: _ENCODER | _CROSS},
         norm="self_attn_layer_norm",
     )
-    # A dropped layer would take its adapters' gradients along.
+    # Adapters of a dropped layer would get no gradients.
     settings: ClassVar = {"encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0}
 
     def shape(self, config: Any, parameters: int) -> ModelShape:

@@ -1,4 +1,4 @@
-"""mBART: M2M100's layers below learned positions and a norm of the embeddings (mBART-50)."""
+"""mBART: M2M100's layers, with learned positions and a norm of the embeddings (mBART-50)."""
 
 from __future__ import annotations
 

@@ -26,21 +26,21 @@ _CROSS_ATTENTION = {
 }
 
 
-def _feed_forward(place: int) -> dict[Kind, str]:
+def _feed_forward(number: int) -> dict[Kind, str]:
     return {
-        Kind.FC1: f"layer.{place}.DenseReluDense.wi_0",
-        Kind.FC2: f"layer.{place}.DenseReluDense.wo",
+        Kind.FC1: f"layer.{number}.DenseReluDense.wi_0",
+        Kind.FC2: f"layer.{number}.DenseReluDense.wo",
     }
 
 
 class T5(TranslationArchitecture):
     """A feed-forward block is ``wo(act(wi_0 x) * wi_1 x)``.
 
-    Of its three matrices wi_0 and wo carry adapters: they are what fc1 and fc2 are in the paper's model, the
+    Of its three matrices wi_0 and wo carry adapters: they correspond to fc1 and fc2 of the paper's model, the
     map into the non-linearity and the map out of it. The gate's other factor, wi_1, stays frozen, so that a
     layer has as many sites as the paper's, and ranks and budgets mean the same.
 
-    The output projection may share the embedding or be a matrix of its own, which config.json does not tell.
+    The output projection may share the embedding or be separate, which config.json does not tell.
     """
 
     model_type = "t5"
@@ -77,7 +77,7 @@ class T5(TranslationArchitecture):
 
     def encode(self, encoder: Part, layers: Iterable[nn.Module], x: Tensor, mask: Tensor | None) -> Tensor:
         bias = _first_attention(encoder).compute_bias(x.shape[1], x.shape[1], device=x.device)
-        if mask is not None:  # some versions of transformers do not look at it where there is a bias
+        if mask is not None:  # some versions of transformers ignore it if there is a bias
             hidden = torch.finfo(bias.dtype).min
             bias = bias.masked_fill(~mask, hidden) if mask.dtype == torch.bool else bias + mask
         for layer in layers:
@@ -89,7 +89,7 @@ class T5(TranslationArchitecture):
 
     def visible(self, decoder: Part, paths: Tensor) -> Tensor:
         attention = _first_attention(decoder)
-        distances = paths.cumsum(dim=2) - paths.sum(dim=2, keepdim=True)  # 0 or less: a path has every place
+        distances = paths.cumsum(dim=2) - paths.sum(dim=2, keepdim=True)  # <= 0: a path has every position
         buckets = attention._relative_position_bucket(
             distances,
             bidirectional=False,
@@ -136,7 +136,7 @@ class T5(TranslationArchitecture):
 
 
 def _first_attention(stack: Part) -> Part:
-    """The attention that has the table of relative positions, which all layers of its stack share."""
+    """The attention with the table of relative positions that all layers of its stack share."""
     return stack.block[0].layer[0].SelfAttention
 
 

@@ -1,4 +1,4 @@
-"""The layouts of encoders and language models that FLARE adapts."""
+"""Layouts of encoders and language models that FLARE adapts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has to be known of an architecture to adapt its translation models and to search with them."""
+"""The interface of an architecture, for adapting its translation models and searching with them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lslo_cli.architectures.layout import Layout
 from lslo_cli.method.shapes import ModelShape
 
 Part: TypeAlias = Any
-"""A stack, a layer or an attention of transformers. Of its attributes torch's types say ``Tensor | Module``,
-whatever they are; the file of an architecture is what knows them."""
+"""A stack, a layer or an attention of transformers. torch types all its attributes as ``Tensor | Module``;
+only the file of an architecture knows them."""
 
 UNTIED = "does not tie its embeddings"
 
@@ -44,9 +44,9 @@ class DecoderLayer(NamedTuple):
 class TranslationArchitecture(ABC):
     """An encoder and a decoder of pre-norm layers, of one ``model_type`` of config.json.
 
-    ``network`` is transformers' class. ``sizes`` are keys of config.json without which there is no model, all
-    of whole numbers. ``settings`` are set in a model's config when it is loaded, whatever its file says.
-    Where ``ties_head``, the output projection is the embedding, which both stacks share in any case.
+    ``network`` is transformers' class. ``sizes`` are the required integer keys of config.json. ``settings``
+    override a model's config when it is loaded. If ``ties_head``, the output projection is the embedding,
+    which both stacks always share.
     """
 
     model_type: ClassVar[str]
@@ -57,26 +57,26 @@ class TranslationArchitecture(ABC):
     ties_head: ClassVar[bool] = True
 
     def unsupported(self, config: Mapping[str, Any]) -> str | None:
-        """Why a model of this type cannot be adapted by what its config.json says, None where it can."""
+        """Why a model of this type cannot be adapted, by its config.json; None if it can."""
         return None if config.get("tie_word_embeddings", True) else UNTIED
 
     @abstractmethod
     def shape(self, config: Any, parameters: int) -> ModelShape:
-        """The shape of a model by transformers' config and its number of parameters."""
+        """The shape of a model, from transformers' config and its number of parameters."""
 
     @abstractmethod
     def embed_sources(self, encoder: Part, ids: Tensor) -> Tensor:
-        """What the first layer of the encoder reads, (rows, length, d), for ``ids`` (rows, length)."""
+        """The input of the encoder's first layer, (rows, length, d), for ``ids`` (rows, length)."""
 
     @abstractmethod
     def encode(self, encoder: Part, layers: Iterable[nn.Module], x: Tensor, mask: Tensor | None) -> Tensor:
-        """Run neighbouring layers of the encoder; ``mask`` is transformers' own, None where all is seen."""
+        """Run consecutive layers of the encoder; ``mask`` is transformers' own, None if all is visible."""
 
     @abstractmethod
     def embed_targets(self, decoder: Part, ids: Tensor, first: int, length: int) -> Tensor:
-        """What the first layer of the decoder reads in evaluation, (rows, n, d), for ``ids`` (rows, n).
+        """The input of the decoder's first layer in evaluation, (rows, n, d), for ``ids`` (rows, n).
 
-        They stand at ``length`` positions from ``first``: one each, or all at one position.
+        They are at ``length`` positions from ``first``: one each, or all at one position.
         """
 
     @abstractmethod
@@ -85,35 +85,35 @@ class TranslationArchitecture(ABC):
 
     @abstractmethod
     def finish(self, stack: Part, x: Tensor) -> Tensor:
-        """The states of an encoder, or those of a decoder before the head, from those of its last layer."""
+        """The final states of an encoder, or of a decoder before the head, from those of its last layer."""
 
     def head_input(self, model: PreTrainedModel, hidden: Tensor) -> Tensor:
-        """What the output projection multiplies, from the states of the decoder."""
+        """The input of the output projection, from the final states of the decoder."""
         return hidden
 
     @abstractmethod
     def set_dropout(
         self, model: PreTrainedModel, dropout: float, attention: float, activation: float
     ) -> None:
-        """Set how often embeddings and outputs, attention weights, and hidden activations are dropped.
+        """Set the dropout of embeddings and outputs, attention weights, and hidden activations.
 
-        Whole layers never are, whatever the model was trained with.
+        Layerdrop is set to 0.
         """
 
     def compute_positions(self, model: PreTrainedModel) -> None:
-        """Compute in float32 the positions of a model that was loaded in another format; learned ones stay.
+        """Recompute in float32 the sinusoidal positions of a model loaded in another format.
 
-        By default there are none that are computed.
+        By default there are none.
         """
         del model
 
     @abstractmethod
     def longest_target(self, model: PreTrainedModel) -> int | None:
-        """The most tokens that the decoder can read; None where positions have no end."""
+        """The most tokens that the decoder can read; None if positions are unlimited."""
 
     def visible(self, decoder: Part, paths: Tensor) -> Tensor:
         """The mask of the decoder's self-attention, boolean or added to scores, (rows, heads or 1, n, slots).
 
-        ``paths`` (rows, n, slots) is true where a hypothesis may look; its slots are in reading order.
+        ``paths`` (rows, n, slots) is true at slots visible to a hypothesis; slots are in reading order.
         """
         return paths[:, None]

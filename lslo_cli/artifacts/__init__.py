@@ -1,1 +1,1 @@
-"""What crosses between commands: JSON documents that carry a result and where it came from."""
+"""Artifacts, which pass results between commands: JSON documents with a result and its provenance."""

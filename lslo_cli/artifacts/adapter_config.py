@@ -1,4 +1,4 @@
-"""adapter_config.json: what a reader needs to put a folder's adapters on their base model."""
+"""adapter_config.json: the facts needed to load a folder's adapters onto their base model."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MODEL_CARD = "README.md"
 
 
 class AdapterConfig(Document):
-    """The base model that adapters belong to, their languages, and where they sit.
+    """The base model of adapters, their languages and their sites.
 
-    ``base_model_name_or_path`` and ``revision`` are where the base was found, ``base_model_digest`` decides
-    whether another one is the same. ``languages`` fixes the order of the languages, ``index`` is the side
-    that selects the adapters of each layer, ``recipe`` what they were trained with, without paths and
-    machine. Fields are only added, with a default.
+    ``base_model_name_or_path`` and ``revision`` are the base's source, ``base_model_digest`` its identity.
+    ``languages`` determines the order of the languages, ``index`` is the language, source or target, that
+    selects the adapters of each layer, ``recipe`` the training's, without paths and machine. Fields are only
+    added, with a default.
     """
 
     peft_type: Literal["LSLO"] = "LSLO"
@@ -42,7 +42,7 @@ class AdapterConfig(Document):
 def read_adapter_config(folder: Path) -> AdapterConfig:
     """Read a folder's config.
 
-    Raises InputError where there is none, where it is damaged, and where the adapters are PEFT's.
+    Raises InputError if there is none, if it is damaged, or if the adapters are PEFT's.
     """
     path = folder / ADAPTER_CONFIG
     try:
@@ -54,12 +54,12 @@ def read_adapter_config(folder: Path) -> AdapterConfig:
             )
         return AdapterConfig.model_validate(values)
     except FileNotFoundError:
-        there = ", ".join(sorted(entry.name for entry in folder.iterdir())) or "nothing"
+        present = ", ".join(sorted(entry.name for entry in folder.iterdir())) or "nothing"
         raise InputError(
-            f"no adapters in {folder}: no {ADAPTER_CONFIG}; it holds {there}",
+            f"no adapters in {folder}: no {ADAPTER_CONFIG}; it holds {present}",
             "name the folder of a run, or its folder adapter/",
         ) from None
-    except (OSError, ValueError) as error:  # also what pydantic and bytes that are no UTF-8 raise
+    except (OSError, ValueError) as error:  # also raised by pydantic, and for bytes that are not UTF-8
         problem = error.errors()[0] if isinstance(error, ValidationError) else None
         reason = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" if problem else str(error)
         raise InputError(f"{path} is damaged: {reason}", "copy or download the folder again") from None

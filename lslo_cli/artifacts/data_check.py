@@ -1,4 +1,4 @@
-"""What a check of parallel text found: counts by language and pair, and findings."""
+"""The result of a check of parallel text: counts by language and pair, and findings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Severity(StrEnum):
 
 
 class Check(StrEnum):
-    """What is looked at."""
+    """The checks."""
 
     FILE = "file"
     LINES = "line counts"
@@ -36,7 +36,7 @@ class Check(StrEnum):
 
 
 class DataFinding(Document):
-    """One thing found in a split. ``languages`` counts lines by language; ``where`` has the first places."""
+    """A finding in a split. ``languages`` counts lines by language; ``where`` names the first of them."""
 
     severity: Severity
     check: Check
@@ -51,7 +51,7 @@ class LanguageCheck(Document):
 
     language: str
     names: list[str]
-    """What the data calls it."""
+    """Its names in the data."""
     lines: int
     empty: int
     crlf: int
@@ -60,7 +60,7 @@ class LanguageCheck(Document):
     lengths: int
     untranslated: int
     unknown: int | None = None
-    """Lines in which the base model reads ``<unk>``; None where no model was named."""
+    """Lines in which the base model reads ``<unk>``; None if no model was named."""
 
 
 class PairCheck(Document):
@@ -81,7 +81,7 @@ class SplitCheck(Document):
 
 
 class OverlapCheck(Document):
-    """How many ``lines`` of ``test`` occur in ``train``: as they are, and apart from case and spaces."""
+    """How many ``lines`` of ``test`` occur in ``train``: exactly, and regardless of case and spaces."""
 
     train: str
     test: str
@@ -92,7 +92,7 @@ class OverlapCheck(Document):
 
 
 class DataCheckResult(Result):
-    """Parallel text under examination (``lslo data check``)."""
+    """A check of parallel text (``lslo data check``)."""
 
     kind: ClassVar[str] = "data-check"
     command: ClassVar[str] = "lslo data check"
@@ -108,7 +108,7 @@ class DataCheckResult(Result):
 
     @property
     def rows_to_hold_out(self) -> int:
-        """Rows to hold out where the text has no split to test on: a tenth, yet at most 100; else 0."""
+        """Rows to hold out if the text has no test split: a tenth, at most 100; else 0."""
         if len(self.splits) > 1:
             return 0
         rows = min((pair.rows for split in self.splits for pair in split.pairs if pair.rows), default=0)

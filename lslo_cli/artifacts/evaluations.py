@@ -1,4 +1,4 @@
-"""What evaluations and comparisons of runs found."""
+"""The results of evaluations and comparisons of runs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from lslo_cli.method.statistics import CONFIDENCE, Significance
 class DirectionScore(Document):
     """One direction's test result: its score by every metric.
 
-    spBLEU, where it is among them, follows from the counts: n-grams matched and in all, n = 1 to 4, and the
-    lengths in pieces.
+    spBLEU, if among them, follows from the counts: matched and total n-grams, n = 1 to 4, and the lengths in
+    pieces.
     """
 
     src: str
@@ -32,7 +32,7 @@ class DirectionScore(Document):
     @model_validator(mode="before")
     @classmethod
     def _from_version_1(cls, values: Any) -> Any:
-        """Version 1 had two metrics, each with a field of its own."""
+        """Version 1 had two metrics, each with its own field."""
         if not isinstance(values, dict) or "spbleu" not in values:
             return values
         rest = {key: value for key, value in values.items() if key not in ("spbleu", "chrf")}
@@ -64,15 +64,15 @@ class EvaluationResult(Result):
     metrics: dict[str, MetricSummary]
     directions: list[DirectionScore]
     hypotheses_digest: str = ""
-    """sha256 over all hypotheses, so that equal scores from different translations are told apart."""
+    """sha256 over all hypotheses, to tell different translations with equal scores apart."""
     metric_model_sha256: str = ""
-    """The sentencepiece model that spBLEU was computed over, which a signature's name only stands for."""
+    """sha256 of the sentencepiece model of spBLEU, which the signature only names."""
     metric_model_pieces: int = 0
 
     @model_validator(mode="before")
     @classmethod
     def _from_version_1(cls, values: Any) -> Any:
-        """Version 1 had two metrics, each with fields of its own."""
+        """Version 1 had two metrics, each with its own fields."""
         if not isinstance(values, dict) or "spbleu_signature" not in values:
             return values
         before = {SPBLEU: ("spbleu_signature", "groups", "average"),
@@ -86,11 +86,11 @@ class EvaluationResult(Result):
 
     @classmethod
     def settings(cls, recipe: Any) -> list[Any]:
-        """Those of the translations: scoring by other metrics makes none of them stale."""
+        """Those of the translations: other metrics do not make them stale."""
         return [recipe.data, recipe.evaluate.model_copy(update={"metrics": ()})]
 
     def metric(self, name: str = SPBLEU) -> MetricSummary:
-        """What a metric found. Raises InputError where the run was not scored by it."""
+        """The summary of a metric. Raises InputError if the run was not scored by it."""
         if name not in self.metrics:
             raise InputError(
                 f"run {self.run} was not scored by {name}, only by {', '.join(self.metrics)}",
@@ -99,16 +99,17 @@ class EvaluationResult(Result):
         return self.metrics[name]
 
     def scores(self, metric: str = SPBLEU) -> dict[Direction, float]:
-        """The scores of a metric by direction. Raises InputError where the run was not scored by it."""
+        """The scores of a metric by direction. Raises InputError if the run was not scored by it."""
         self.metric(metric)
         return {row.direction: row.scores[metric] for row in self.directions}
 
 
 class ComparedRow(Document):
-    """How much higher a run scores than another in the mean over some directions, in spBLEU.
+    """The difference of two runs in spBLEU, averaged over some directions.
 
-    ``scope`` says what ``name`` names: the average, a group or a direction. ``by_seed`` are the differences
-    of each seed, and ``over_seeds`` is None with one. ``over_sentences`` has the seeds' mean.
+    ``scope`` is the kind of ``name``: the average, a group or a direction. ``by_seed`` are the differences of
+    each seed, and ``over_seeds`` is their interval, None with one seed. ``over_sentences`` is the interval of
+    the seeds' mean.
     """
 
     scope: Literal["average", "group", "direction"]

@@ -1,4 +1,4 @@
-"""Where an experiment keeps its artifacts."""
+"""The paths of an experiment's artifacts."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RESULTS = Path("out")
-"""Where experiments are kept unless a command is told otherwise: not in the runs that come with a clone."""
+"""The default folder of experiments, apart from the published runs in ``results/``."""
 BASE_RUN = "base"
 """The name under which the untouched base model is evaluated."""
 
 METRICS = "metrics.jsonl"
-"""The log of a training run, a line of JSON for each reading of the loss."""
+"""The log of a training run, in JSON lines."""
 
 
 @dataclass(frozen=True)
 class EvaluationFolder:
     """One evaluation: its artifact, and the texts beside it, a file for each direction.
 
-    ``checkpoint`` is where it keeps what it has translated until it is done.
+    ``checkpoint`` holds its translations until it is complete.
     """
 
     path: Path
@@ -80,7 +80,7 @@ class RunFolder:
 
     @property
     def whole(self) -> EvaluationFolder:
-        """The evaluation in the run's folder: of all there is to translate, as far as it was asked for."""
+        """The evaluation in the run's folder: of all directions and rows of the experiment."""
         return EvaluationFolder(self.path, self.checkpoint / "evaluation")
 
     def part(self, name: str) -> EvaluationFolder:
@@ -98,7 +98,7 @@ class RunFolder:
 
 @dataclass(frozen=True)
 class ExperimentFolder:
-    """``<results>/<experiment>/``: upstream artifacts, runs, figures. Asking for a path creates nothing."""
+    """``<results>/<experiment>/``: upstream artifacts, runs, figures. Its methods create nothing."""
 
     path: Path
 
@@ -112,7 +112,7 @@ class ExperimentFolder:
 
     @property
     def language_subspace(self) -> Path:
-        """Estimation with one pool per language (figures 4 and 6), kept beside the cross-language one."""
+        """Estimation with one pool per language (figures 4 and 6)."""
         return self.path / "subspace-language.json"
 
     @property
@@ -125,11 +125,11 @@ class ExperimentFolder:
 
     @property
     def logs(self) -> Path:
-        """What jobs on a cluster say, a file for each."""
+        """The output of cluster jobs, a file for each."""
         return self.path / "logs"
 
     def comparison(self, run: str, other: str) -> Path:
-        """How two runs compare."""
+        """The comparison of two runs."""
         return self.path / "comparisons" / f"{run}-vs-{other}.json"
 
     def seeds(self) -> list[ExperimentFolder]:
@@ -142,14 +142,14 @@ class ExperimentFolder:
         return [ExperimentFolder(path) for _, path in sorted(numbered)] or [self]
 
     def has_artifacts(self) -> bool:
-        """Whether anything has been made in it."""
+        """Whether it has any artifact."""
         return any(next(self.path.glob(pattern), None) for pattern in ("*.json", "*/*.json", "runs/*/*.json"))
 
     def run(self, name: str) -> RunFolder:
         return RunFolder(self.path / "runs" / name)
 
     def checkpoint(self, stage: str) -> Path:
-        """Where an upstream stage keeps what it needs to resume."""
+        """The folder of an upstream stage's checkpoint."""
         return self.path / "checkpoint" / stage
 
     def metrics(self, stage: str) -> Path:

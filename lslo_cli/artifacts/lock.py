@@ -13,7 +13,7 @@ from lslo_cli.artifacts.writing import ELSEWHERE, hidden, sweep, unwritable, wri
 from lslo_cli.errors import InputError
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
-"""What a file system without locks answers."""
+"""The errors of a file system without locks."""
 
 
 @contextmanager
@@ -23,15 +23,15 @@ def locked(
     owned: Sequence[Path] = (),
     hint: str = ELSEWHERE,
 ) -> Iterator[None]:
-    """Hold the only right to make ``path``; ``on_wait`` is called once where another process holds it.
+    """Hold an exclusive lock on ``path``; ``on_wait`` is called once if another process holds it.
 
-    The lock belongs to the process, so one that is killed leaves none behind. What such a process left
-    half made of ``path``, or in the folders ``owned`` that belong to it, is removed. Raises InputError where
-    the file system has no locks or the folder cannot be written, which ends in ``hint``.
+    The lock belongs to the process, so a killed process leaves none behind. Partial files that it left of
+    ``path``, or in the folders ``owned`` that belong to it, are removed. Raises InputError with ``hint`` if
+    the file system has no locks or the folder cannot be written.
     """
-    path = Path(os.path.abspath(path))  # "." has no name, by which what is half made is known
+    path = Path(os.path.abspath(path))  # "." has no name, from which the names of partial files are made
     if not path.name:
-        raise InputError(f"{path} cannot be written anew", hint)
+        raise InputError(f"{path} cannot be replaced", hint)
     file = path.with_name(f"{hidden(path.name)}.lock")
     folders = [folder for folder in (file.parent, *file.parent.parents) if not folder.exists()]
     try:
@@ -41,7 +41,7 @@ def locked(
             raise unwritable(path, error, hint) from None
         raise InputError(
             f"cannot lock {file}: {error.strerror or error}",
-            f"a file system without locks will not do: {hint}",
+            f"the file system must support locks: {hint}",
         ) from None
     try:
         sweep(path.parent, f"{path.name}.")
@@ -51,15 +51,15 @@ def locked(
     finally:
         file.unlink(missing_ok=True)
         os.close(descriptor)
-        with suppress(OSError):  # where something has been made in them
+        with suppress(OSError):  # unless they are empty
             for folder in folders:
                 folder.rmdir()
 
 
 def write_locked(path: Path, text: str) -> None:
-    """Write a text under the lock of its path, so that what a killed process left of it is removed.
+    """Write a text under the lock of its path, so that a killed process's partial files are removed.
 
-    For a file that no artifact owns, whose lock would do the same. Raises InputError like :func:`locked`.
+    For files that are not covered by an artifact's lock. Raises InputError like :func:`locked`.
     """
     with locked(path):
         write_text(path, text)
@@ -68,13 +68,13 @@ def write_locked(path: Path, text: str) -> None:
 def _acquire(file: Path, on_wait: Callable[[], object]) -> int:
     """A descriptor of ``file`` under an exclusive lock.
 
-    Whoever held the lock before has removed the file, so a lock counts only on the file that is there now.
+    The previous holder has removed the file, so a lock is only valid on the file that exists now.
     """
     while True:
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
-        except FileNotFoundError:  # another has just removed the folder, which was empty
+        except FileNotFoundError:  # another process has just removed the empty folder
             continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,7 +1,7 @@
-"""The weights of a run that is trained again: they wait until its artifact names them.
+"""The weights of a run that is trained again: they are pending until its artifact refers to them.
 
-The old artifact, its weights and its evaluation stay whole until the new artifact is in its place. From that
-moment on the new weights count, wherever a killed process has left them.
+The old artifact, its weights and its evaluation stay complete until the new artifact replaces it. From then
+on the new weights are valid, even if a killed process has left them pending.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from lslo_cli.artifacts.provenance import digest_of_file
 from lslo_cli.artifacts.results import TensorFile
 
 PENDING = ".next"
-"""The folder in a run's where new weights wait."""
+"""The folder of pending weights in a run's folder."""
 
 
 def pending(run: Path) -> Path:
-    """Where the new weights of the run in folder ``run`` are written."""
+    """The folder of the pending weights of the run in folder ``run``."""
     return run / PENDING
 
 
 def adopt(run: Path, tensors: TensorFile | None) -> None:
-    """Move waiting weights to their place where ``tensors`` of the run's artifact names them; drop others."""
+    """Move pending weights into the run's folder if its artifact's ``tensors`` refer to them; drop others."""
     waiting = pending(run)
     weights = waiting / tensors.path if tensors else waiting
     if tensors and weights.is_file() and digest_of_file(weights) == tensors.digest:
         files = (path for path in waiting.rglob("*") if path.is_file())
-        for path in sorted(files, key=lambda path: path == weights):  # last, as it says that there is more
+        for path in sorted(files, key=lambda path: path == weights):  # last: it marks the move as unfinished
             target = run / path.relative_to(waiting)
             target.parent.mkdir(parents=True, exist_ok=True)
             path.replace(target)

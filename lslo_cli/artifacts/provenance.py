@@ -1,4 +1,4 @@
-"""Where a result came from: digests, the commit, the versions of the packages."""
+"""The provenance of a result: digests, the commit, the versions of the packages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PACKAGES = ("torch", "transformers", "accelerate", "sentencepiece", "sacrebleu",
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces, which equal values share; NaN and infinities are refused."""
+    """JSON with sorted keys and no spaces, the same for equal values; ValueError for NaN and infinities."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -37,11 +37,11 @@ def digest_of_file(path: Path) -> str:
 
 
 class Stopwatch:
-    """Started with the work: tells when that was, which code was there then, and how long it took."""
+    """Started with the work: its start time, the commit at that time, and its duration."""
 
     def __init__(self) -> None:
         self._clock = time.monotonic()
-        self.commit, self.dirty = _source_state()  # a checkout may move on while the work runs
+        self.commit, self.dirty = _source_state()  # the checkout may change while the work runs
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
 
     @property
@@ -50,7 +50,7 @@ class Stopwatch:
 
 
 def made(stopwatch: Stopwatch, device: str, command: str) -> Made:
-    """Describe how an artifact is being made, at the moment it is finished."""
+    """Describe how an artifact was made, when it is complete."""
     return Made(
         version=__version__,
         commit=stopwatch.commit,
@@ -76,7 +76,7 @@ def _source_state() -> tuple[str | None, bool | None]:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    # Without locks: a run that is killed here must not leave one that stops the user's own commits.
+    # Without locks: a run that is killed here must not leave one that blocks the user's commits.
     command = ["git", "--no-optional-locks", *arguments]
     try:
         run = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=10, check=True)

@@ -1,7 +1,7 @@
-"""The results: what each command found, one class for each kind.
+"""The results of commands, one class for each kind.
 
-Numbers are unrounded, long tables are columns plus rows, and tensors live in safetensors files named
-here with their digest. Within a version fields are only added, with a default.
+Numbers are unrounded, long tables are columns plus rows, and tensors are stored in safetensors files,
+referred to by path and digest. Within a version fields are only added, with a default.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class EpochRecord(Document):
 
 
 class LearnedWeights(Document):
-    """The weights of one layer after softmax, and the side they choose."""
+    """The weights of one layer after softmax, and the index they choose."""
 
     layer: str
     source_weight: Number
@@ -79,7 +79,7 @@ class PrunedTable(Document):
 
 
 class SpectrumTable(Document):
-    """Singular values of B A by site and language; a direction costs ``cost`` parameters."""
+    """Singular values of B A by site and language; ``cost`` is the number of parameters of a rank."""
 
     columns: tuple[str, ...] = ("site", "language", "cost", "values")
     rows: list[tuple[str, str, int, list[Number]]] = Field(default_factory=list)
@@ -96,9 +96,9 @@ class SpectrumTable(Document):
 
 
 class SubspaceResult(Result):
-    """Subspace estimation (sections 4.2 and 7.3): what survived of every B, and the ranks that gives.
+    """Subspace estimation (sections 4.2 and 7.3): the pruning of every B, and the resulting ranks.
 
-    Version 2 has singular values and, where there were dev rows, gains.
+    Version 2 has singular values and, if there were dev rows, gains.
     """
 
     kind: ClassVar[str] = "subspace"
@@ -118,14 +118,14 @@ class SubspaceResult(Result):
     history: list[EpochRecord]
     spectra: SpectrumTable = SpectrumTable()
     gains: dict[str, Number] = Field(default_factory=dict)
-    """By language: dev loss per target token without its adapter less that with it, from and to it."""
+    """By language: dev loss per target token without its adapter minus that with it, from and to it."""
     gains_by_fold: dict[str, list[Number]] = Field(default_factory=dict)
-    """The same in each fold of the dev rows, where every language has text in all of them."""
+    """The same in each fold of the dev rows, if every language has text in all of them."""
     overlaps: dict[str, list[Number]] = Field(default_factory=dict)
     """By language: the cosine of its update B A with that of every language, in the order of the keys."""
 
     def estimate(self) -> Estimate:
-        """What a rank map is made from."""
+        """The estimate, for making a rank map."""
         return Estimate(
             list(self.pruned.matrices("B")),
             self.target_ratio,
@@ -158,7 +158,7 @@ class Curve(Document):
 
 
 class TrainingResult(Result):
-    """The final fine-tuning run: what was trained, how it was pruned, and where the weights are."""
+    """The final fine-tuning run: its settings, its pruning, and its weights."""
 
     kind: ClassVar[str] = "training"
     command: ClassVar[str] = "lslo train"
@@ -178,7 +178,7 @@ class TrainingResult(Result):
     prune_targets: str
     trainable_parameters: int
     trainable_parameters_paper_style: int | None
-    """None where it is the true count: whole models, and adapters of the first d_model units."""
+    """None if it is the true count: whole models, and adapters of the first d_model units."""
     nonzero_parameters: int
     pruned: PrunedTable
     history: list[EpochRecord]
@@ -186,11 +186,11 @@ class TrainingResult(Result):
     weights: TensorFile
     skipped_sentences: int
     new_languages: dict[str, str] = Field(default_factory=dict)
-    """Languages that were added to the base model, each with the one whose token its own began as."""
+    """Languages that were added to the base model, each with the one whose token initialised its own."""
     dev_losses: list[Number] = Field(default_factory=list)
     """Mean loss per target token on the dev rows after each epoch, without smoothing; empty without any."""
     kept_epoch: int | None = None
-    """The epoch that was chosen for its loss on the dev rows, None where the last was kept unasked."""
+    """The epoch that was chosen for its loss on the dev rows, None if the last was kept by default."""
     span: Span = Span.ALL
 
     @property
@@ -239,7 +239,7 @@ class CorrelationRow(Document):
 
 
 class PruneReportResult(Result):
-    """Tables 9 and 10, and what each language costs."""
+    """Tables 9 and 10, and the parameters of each language."""
 
     kind: ClassVar[str] = "prune-report"
     command: ClassVar[str] = "lslo prune-report"

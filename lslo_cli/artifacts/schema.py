@@ -1,4 +1,4 @@
-"""The envelope of every artifact: what was found, and where it came from.
+"""The envelope of every artifact: a result and its provenance.
 
 A field that is added has a default, so that older artifacts stay readable; any other change raises the
 ``version`` of its result.
@@ -18,14 +18,14 @@ from lslo_cli.method.shapes import ModelShape
 class Document(BaseModel):
     """Base of everything in an artifact: immutable and strict."""
 
-    # NaN stays NaN, which the store then refuses, where pydantic's default would write null.
+    # NaN stays NaN, which the store then refuses; pydantic's default would write null.
     model_config = ConfigDict(
         frozen=True, extra="forbid", ser_json_inf_nan="constants", use_attribute_docstrings=True
     )
 
 
 class Input(Document):
-    """A file this artifact was made from, and the digest of what was read in it."""
+    """A file this artifact was made from, and the digest of the content read."""
 
     role: str
     path: str
@@ -51,10 +51,10 @@ class LanguageRecord(Document):
 
 
 class DataIdentity(Document):
-    """Which text was read: path as given, split, rows, and sha256 over languages and lines.
+    """The text that was read: path as given, split, rows, and sha256 over languages and lines.
 
-    ``limit`` is how many rows of each section were asked for, None for all. ``hold_out`` is how many rows of
-    each section the training text was divided by, None where it was not.
+    ``limit`` is the number of rows of each section that was asked for, None for all. ``hold_out`` is the
+    number of rows of each section that were held out of the training text, None if it was not divided.
     """
 
     path: str
@@ -67,7 +67,7 @@ class DataIdentity(Document):
 
 
 class ModelIdentity(Document):
-    """Which base model was used: name as given, revision, sha256 over weights and vocabulary, and shape."""
+    """The base model used: name as given, revision, sha256 over weights and vocabulary, and shape."""
 
     name: str
     revision: str | None
@@ -97,7 +97,7 @@ class ModelIdentity(Document):
 
 
 class Made(Document):
-    """How an artifact came to be. The only part that may differ when a run is repeated."""
+    """How an artifact was made. The only part that may differ when a run is repeated."""
 
     version: str
     commit: str | None
@@ -114,8 +114,8 @@ class Made(Document):
 class Result(Document):
     """Base of the results: ``kind`` names the schema, ``version`` its revision, ``command`` makes one.
 
-    ``formerly`` are the names that the same schema had before, under which it is still read; ``sections`` the
-    parts of a recipe that it depends on, beside seed, languages and arithmetic.
+    ``formerly`` are former names of the schema, which are still read; ``sections`` the sections of a recipe
+    that it depends on, in addition to seed, languages and arithmetic.
     """
 
     kind: ClassVar[str]
@@ -126,7 +126,7 @@ class Result(Document):
 
     @classmethod
     def settings(cls, recipe: Any) -> list[Any]:
-        """What a recipe says of it: equal for recipes that give the same result."""
+        """The settings of a recipe that determine the result."""
         return [getattr(recipe, section) for section in cls.sections]
 
 
@@ -134,7 +134,7 @@ R = TypeVar("R", bound=Result)
 
 
 class Artifact(Document, Generic[R]):
-    """A result and where it came from. ``digest`` is the sha256 of the result alone, as canonical JSON."""
+    """A result and its provenance. ``digest`` is the sha256 of the result alone, as canonical JSON."""
 
     schema_id: str
     version: int
@@ -150,10 +150,10 @@ class Artifact(Document, Generic[R]):
     made: Made
 
     def input_digest(self, role: str) -> str | None:
-        """The digest of the input with this role, or None where there was none."""
+        """The digest of the input with this role, or None if there was none."""
         return next((item.digest for item in self.inputs if item.role == role), None)
 
 
 def artifact_of(result_type: type[R]) -> type[Artifact[R]]:
-    """``Artifact[result_type]``, for a type that only the running program knows."""
+    """``Artifact[result_type]``, for a type known only at run time."""
     return cast("type[Artifact[R]]", Artifact.__class_getitem__(result_type))

@@ -1,4 +1,4 @@
-"""Reading and writing artifacts: whole or not at all, and never a wrong one."""
+"""Read artifacts with checks, and write them atomically."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ R = TypeVar("R", bound=Result)
 def write(path: Path, artifact: Artifact[Any]) -> None:
     """Write an artifact atomically.
 
-    Raises InputError where the folder cannot be written, and ValueError, before anything is touched, where
-    a value is NaN or infinite.
+    Raises InputError if the folder cannot be written, and ValueError, before anything is changed, if a value
+    is NaN or infinite.
     """
     text = json.dumps(artifact.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
 def read(path: Path, result_type: type[R]) -> Artifact[R]:
-    """Read an artifact and check that it is what it claims.
+    """Read an artifact and check it.
 
-    Raises InputError, each with its own message, where the file is missing, is not JSON, holds another
-    kind, was written by a newer lslo, does not fit its schema, or differs from its own digest.
+    Raises InputError, each with its own message, if the file is missing, is not JSON, holds another kind, was
+    written by a newer lslo, does not fit its schema, or differs from its own digest.
     """
     again = f"make it again: {result_type.command}"
     try:
@@ -58,13 +58,13 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
         raise InputError(
             f"cannot read {path}: {error.strerror}", "check the path and its permissions"
         ) from None
-    except ValueError as error:  # also what bytes that are no UTF-8 and text that is no JSON raise
+    except ValueError as error:  # also raised for bytes that are not UTF-8 and text that is not JSON
         raise InputError(f"{path} is damaged: {error}", again) from None
     expected = f"lslo/{result_type.kind}"
     found = document.get("schema_id") if isinstance(document, dict) else None
     if found not in {f"lslo/{name}" for name in (result_type.kind, *result_type.formerly)}:
         holds = found or "no lslo artifact"
-        raise InputError(f"{path} holds {holds}, where {expected} is needed", "name another file")
+        raise InputError(f"{path} holds {holds}, but {expected} is needed", "name another file")
     if not isinstance(document.get("version"), int) or document["version"] > result_type.version:
         raise InputError(
             f"{path} has version {document.get('version')} of {expected}; "
@@ -84,7 +84,7 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
 
 
 def kinds() -> list[type[Result]]:
-    """The results that artifacts can hold, of all modules that are loaded, by kind."""
+    """The result types of all loaded modules, sorted by kind."""
     found, classes = [], list(Result.__subclasses__())
     while classes:
         result_type = classes.pop()
@@ -95,7 +95,7 @@ def kinds() -> list[type[Result]]:
 
 
 def read_any(path: Path) -> Artifact[Any]:
-    """Read an artifact of whatever kind it says it is.
+    """Read an artifact of any kind, by its ``schema_id``.
 
     Raises InputError as :func:`read` does, and for a file that holds no artifact of a known kind.
     """
@@ -113,9 +113,9 @@ def read_any(path: Path) -> Artifact[Any]:
 
 
 def read_tensor_path(artifact_path: Path, tensors: TensorFile) -> Path:
-    """The tensor file of an artifact, in its place or still waiting to be moved there.
+    """The tensor file of an artifact, at its path or still pending.
 
-    Raises InputError where it is missing or unreadable, or its bytes have changed.
+    Raises InputError if it is missing or unreadable, or its bytes have changed.
     """
     path = artifact_path.parent / tensors.path
     waiting = pending(artifact_path.parent) / tensors.path
@@ -141,9 +141,9 @@ def read_tensor_path(artifact_path: Path, tensors: TensorFile) -> Path:
 
 
 def check_fresh(path: Path, artifact: Artifact[Any], command: str) -> None:
-    """Compare the artifacts that an artifact was made from with what lies at their paths now.
+    """Compare the artifacts that an artifact was made from with those at their paths now.
 
-    One that is gone proves nothing and passes. Raises InputError where one has another digest or none.
+    Missing ones are not checked. Raises InputError if one has another digest or none.
     """
     for item in artifact.inputs:
         upstream = path.parent / item.path
@@ -176,7 +176,7 @@ def check_belongs(
     missing = [code for code in languages if code not in {record.code for record in artifact.languages}]
     if missing:
         raise InputError(
-            f"{path} knows nothing about {', '.join(missing)}: it was made for "
+            f"{path} has no data on {', '.join(missing)}: it was made for "
             + ", ".join(record.code for record in artifact.languages),
             f"make it again for these languages: {command}",
         )

@@ -1,4 +1,4 @@
-"""The one writer: a file or folder appears whole under its name, or not at all."""
+"""Atomic writes: a file or folder appears complete under its name, or not at all."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ ELSEWHERE = "free some space, or choose another folder with --results"
 
 @contextmanager
 def replacing(path: Path, hint: str = ELSEWHERE) -> Iterator[Path]:
-    """Yield a path in the same folder to make a file at, which becomes ``path`` when the block succeeds.
+    """Yield a temporary path in the same folder for a file, which becomes ``path`` when the block succeeds.
 
-    On any failure the old file stays as it was and no trace is left. Raises InputError, which ends in
-    ``hint``, where the disk is full or the folder cannot be written.
+    On any failure the old file is unchanged and no trace is left. Raises InputError with ``hint`` if the disk
+    is full or the folder cannot be written.
     """
     with beside(path, hint) as temporary:
         yield temporary
@@ -37,10 +37,9 @@ def replacing(path: Path, hint: str = ELSEWHERE) -> Iterator[Path]:
 
 @contextmanager
 def beside(path: Path, hint: str = ELSEWHERE) -> Iterator[Path]:
-    """Yield a path in the folder of ``path`` for what shall become ``path``; what is left there is removed.
+    """Yield a temporary path in the folder of ``path`` for its new content; it is removed after the block.
 
-    What a process that is killed leaves is removed by :func:`sweep`. Raises InputError like
-    :func:`replacing`.
+    Files left by a killed process are removed by :func:`sweep`. Raises InputError like :func:`replacing`.
     """
     temporary = path.with_name(f"{hidden(path.name)}.{os.getpid()}")
     try:
@@ -56,9 +55,9 @@ def beside(path: Path, hint: str = ELSEWHERE) -> Iterator[Path]:
 
 @contextmanager
 def writing(path: Path, hint: str = ELSEWHERE) -> Iterator[FileIO]:
-    """Like :func:`replacing`, for a binary file that is open already.
+    """Like :func:`replacing`, for an open binary file.
 
-    A library that writes to it may raise what it likes where the disk is full: the reason is kept.
+    If the disk is full, the reason is reported, whatever error the writing library raises.
     """
     with replacing(path, hint) as temporary, _File(temporary, "wb") as file:
         try:
@@ -70,16 +69,16 @@ def writing(path: Path, hint: str = ELSEWHERE) -> Iterator[FileIO]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text as UTF-8 with the line ends it has. Raises InputError as :func:`replacing` does."""
+    """Write a text as UTF-8, with unchanged line ends. Raises InputError as :func:`replacing` does."""
     with writing(path) as file:
         file.write(text.encode())
 
 
 def settle(made: Path) -> None:
-    """Put a file, or all files of a folder, on the disk, readable by whom the umask lets read them.
+    """Sync a file, or all files of a folder, to the disk, with the permissions of the umask.
 
-    Without the first a crash could leave the new name with old or no content; the second is for libraries
-    that make files for their owner alone.
+    Without syncing, a crash could leave the new name with old or no content; permissions are set because
+    some libraries create files for their owner alone.
     """
     os.umask(umask := os.umask(0o077))
     for path in (made, *made.rglob("*")):
@@ -90,10 +89,9 @@ def settle(made: Path) -> None:
 
 
 def sweep(folder: Path, name: str = "") -> None:
-    """Remove what killed processes left half made of ``folder / name``, or of anything in ``folder``.
+    """Remove partial files that killed processes left of ``folder / name``, or of anything in ``folder``.
 
-    Locks on what was half made go as well. Only for the holder of the lock on it: a process that is
-    alive would lose its work.
+    Their locks are removed as well. Only for the holder of the lock: a live process would lose its work.
     """
     start = hidden(name)
     for leftover in folder.glob(f"{start}*"):
@@ -103,32 +101,32 @@ def sweep(folder: Path, name: str = "") -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Raise InputError where ``folder`` cannot be made or no file can be made in it. Leaves no trace."""
+    """Raise InputError if ``folder`` cannot be created or no file can be written in it. Leaves no trace."""
     try:
         nearest = next(path for path in (folder, *folder.parents) if path.exists())
-        with tempfile.TemporaryFile(dir=nearest):  # without a name where the system can, so nothing is left
+        with tempfile.TemporaryFile(dir=nearest):  # unnamed if the system can, so nothing is left
             pass
     except OSError as error:
         raise unwritable(folder, error, "choose another folder with --results") from None
 
 
 def unwritable(path: Path, error: OSError, hint: str = ELSEWHERE) -> InputError:
-    """The error to raise for a file that cannot be written, which says so where the disk is full."""
+    """The error to raise for a file that cannot be written, which tells if the disk is full."""
     reason = error.strerror or str(error)
     return InputError(f"cannot write {path}: {'disk full: ' if error.errno in FULL else ''}{reason}", hint)
 
 
 def _system_error(error: Exception) -> OSError | None:
-    """The system's error that one is, or that its words name: so safetensors tells of a full disk."""
+    """An error as the system's error, or the one in its message, as safetensors reports a full disk."""
     if isinstance(error, OSError):
         return error
-    if told := re.search(r"\(os error (\d+)\)", str(error)):
-        return OSError(int(told[1]), os.strerror(int(told[1])))
+    if number := re.search(r"\(os error (\d+)\)", str(error)):
+        return OSError(int(number[1]), os.strerror(int(number[1])))
     return None
 
 
 class _File(FileIO):
-    """A file that writes all that it is given, and remembers what kept it from doing so."""
+    """A file that writes all of its data, and stores the error if that fails."""
 
     failure: OSError | None = None
 
@@ -144,7 +142,7 @@ class _File(FileIO):
 
 
 def hidden(name: str) -> str:
-    """A name with one dot before it, which a hidden file has already."""
+    """A name with exactly one leading dot."""
     return f".{name.lstrip('.')}"
 
 

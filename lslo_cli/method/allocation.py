@@ -1,4 +1,4 @@
-"""Dividing a budget of ranks among languages by what an estimate found: one rule, no resource labels."""
+"""Divide a budget of ranks among languages by a subspace estimate, without resource labels."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from lslo_cli.method.sites import Site
 from lslo_cli.method.statistics import reliability
 
 CONTRAST = 4.0
-"""The largest rank over the smallest, where a rule does not find one itself: the paper's 2;2;8."""
+"""The ratio of the largest rank to the smallest unless a rule determines it: that of the paper's 2;2;8."""
 
 LEAST_DIFFERENCE = 0.2
-"""Gains count as equal where they all lie within so many nats per token, a fifth of perplexity.
+"""Gains count as equal if they all lie within so many nats per token, a fifth of perplexity.
 
 Smaller differences can be real, and yet unequal ranks for them cost quality: the built-in world with equal
 bitext for all has differences of 0.1, the worlds with unequal bitext of 0.7 to 1.
@@ -30,7 +30,7 @@ SAME_AS = "same-as:"
 
 @dataclass(frozen=True)
 class Spectrum:
-    """The singular values of one language's B A at one site, descending; a direction costs d_in + d_out."""
+    """The singular values of one language's B A at one site, descending; ``cost`` is d_in + d_out."""
 
     site: Site
     language: str
@@ -41,18 +41,18 @@ class Spectrum:
 class Rule(StrEnum):
     """How the share s_l of language l in a budget of R ranks follows from an estimate.
 
-    ``SIGN``: two levels with a ratio of 4, the higher one where the importance score (eq. 6) is negative, so
-    that more of B survived than the target asks. This is how the paper's ranks were read off its heatmap.
+    ``SIGN``: two levels with a ratio of 4, the higher one if the importance score (eq. 6) is negative: more
+    of B survived than the target. The paper's ranks were read off its heatmap in this way.
     ``KEPT``: s_l ~ kept_l^g, kept_l the entries of B that survived, g such that the largest share is 4 times
     the smallest.
-    ``SPECTRUM``: the R largest squared singular values of B A over all languages and sites, each paid with
-    d_in + d_out parameters; s_l ~ what language l was given.
-    ``LEVELS``: two levels with a ratio of 4, the higher one where the expected gain is above its mean over
-    languages; one level where no expected gain is twice another, and 0 where there is none. It is the paper's
-    2;2;8 with a measurement in place of resource labels.
+    ``SPECTRUM``: the largest squared singular values of B A over all languages and sites, at a cost of
+    d_in + d_out parameters each, until R ranks are spent; s_l ~ the cost of those of language l.
+    ``LEVELS``: two levels with a ratio of 4, the higher one if the expected gain is above its mean over
+    languages; one level if no expected gain is twice another; 0 for languages without a gain. It is the
+    paper's 2;2;8 with a measurement in place of resource labels.
     ``GAIN``: s_l ~ max(0, expected gain of l).
-    ``MIXTURE``: the R largest values of s_l e_li, s_l that of ``GAIN`` and e_li the share of direction i in
-    the squared singular values of language l: the gain of a language, direction by direction.
+    ``MIXTURE``: the R largest values of s_l e_li, s_l that of ``GAIN`` and e_li the share of singular
+    direction i in the squared singular values of language l.
     """
 
     SIGN = "sign"
@@ -65,10 +65,10 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True)
 class Estimate:
-    """A subspace estimate: matrices B after pruning to ``target_ratio``, and of their products.
+    """A subspace estimate: matrices B after pruning to ``target_ratio``, and the spectra of B A.
 
     ``gains`` are in nats per target token, by language, and ``gains_by_fold`` the same in each fold of the
-    dev rows. An estimate without dev text has none, and one of an earlier version no folds or no spectra.
+    dev rows. Estimates without dev text have neither; those of earlier versions may lack folds or spectra.
     """
 
     matrices: Sequence[PrunedMatrix]
@@ -83,16 +83,16 @@ class Estimate:
 
     @property
     def reliability(self) -> float:
-        """How much of the differences between gains is more than chance, 1 where there are no folds."""
+        """The reliability of the differences between gains, from 0 to 1; 1 without folds."""
         return reliability(list(self.gains_by_fold.values())) if self.gains_by_fold else 1.0
 
     @property
     def expected_gains(self) -> dict[str, float]:
-        """Gains, drawn towards their mean as far as they differ by chance: m + a (gain_l - m).
+        """Gains, shrunk towards their mean by their reliability: m + a (gain_l - m).
 
-        gain_l is the loss on dev text without the adapter of l less that with it, m its mean over languages,
-        and a the reliability of gains (:func:`~.statistics.reliability`). All are m where they then lie
-        within ``LEAST_DIFFERENCE``.
+        gain_l is the loss on dev text without the adapter of l minus that with it, m its mean over languages,
+        and a the reliability of gains (:func:`~.statistics.reliability`). All are m if they then lie within
+        ``LEAST_DIFFERENCE``.
         """
         if not self.gains:
             return {}
@@ -103,13 +103,13 @@ class Estimate:
 
     @property
     def best_rule(self) -> Rule:
-        """The rule where none is asked for: levels of gain where any language gains, else what was kept."""
+        """The default rule: ``LEVELS`` if the expected gain of any language is positive, else ``KEPT``."""
         return Rule.LEVELS if any(gain > 0 for gain in self.expected_gains.values()) else Rule.KEPT
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """A budget divided: the rank of every language, 0 included, and the share that it was rounded from."""
+    """A divided budget: the rank of every language, 0 included, and the share that it was rounded from."""
 
     rule: Rule
     ranks: Mapping[str, int]
@@ -117,7 +117,7 @@ class Allocation:
 
     @property
     def is_flat(self) -> bool:
-        """Whether no language has twice the share of another: such a map hardly says who needs more."""
+        """Whether no language has twice the share of another."""
         return _is_flat(self.shares)
 
     @property
@@ -126,10 +126,7 @@ class Allocation:
 
     @property
     def pruned(self) -> tuple[str, ...]:
-        """Languages with less than the mean share: those whose adapters gradual pruning prunes.
-
-        None where the map is flat: then nobody needs less than others.
-        """
+        """Languages with less than the mean share, whose adapters gradual pruning prunes; none if flat."""
         if self.is_flat:
             return ()
         mean = 1 / len(self.shares)
@@ -140,7 +137,7 @@ def allocate(estimate: Estimate, budget: int, rule: Rule | None = None) -> Alloc
     """Divide ``budget`` ranks, summed over languages, by ``rule`` or the estimate's best.
 
     Shares add up to 1 and are rounded by largest remainder, so that the ranks add up to the budget; a rank
-    may be 0. Raises UsageError for a budget below 1, and where the estimate lacks what the rule needs.
+    may be 0. Raises UsageError for a budget below 1, and if the estimate lacks a measurement of the rule.
     """
     rule = rule or estimate.best_rule
     if budget < 1:
@@ -157,7 +154,7 @@ def allocate(estimate: Estimate, budget: int, rule: Rule | None = None) -> Alloc
     total = sum(amounts.values())
     if not total > 0:
         raise UsageError(
-            f"rule '{rule}' finds nothing that any language needs",
+            f"rule '{rule}' gives no language a rank",
             "choose another, as --set train.rule=kept, or give --ranks",
         )
     shares = {code: amount / total for code, amount in amounts.items()}
@@ -178,7 +175,9 @@ def rank_budget(text: str, languages: Sequence[Language], per_rank: int, base: i
     except ValueError:
         amount = math.nan
     if not 0 < amount < math.inf:
-        raise UsageError(f"--budget {text} is no number of parameters", "write 350000, 2.5% or same-as:2,2,8")
+        raise UsageError(
+            f"--budget {text} is not a number of parameters", "write 350000, 2.5% or same-as:2,2,8"
+        )
     parameters = amount / 100 * base if text.endswith("%") else amount
     return int(parameters / per_rank)
 
@@ -186,12 +185,12 @@ def rank_budget(text: str, languages: Sequence[Language], per_rank: int, base: i
 def _check_found(estimate: Estimate, rule: Rule) -> None:
     if rule in (Rule.LEVELS, Rule.GAIN, Rule.MIXTURE) and not estimate.gains:
         raise UsageError(
-            f"rule '{rule}' needs the gain of each language on dev text, which the estimate has not",
+            f"rule '{rule}' needs the gain of each language on dev text, which the estimate lacks",
             "estimate with text to measure it on: lslo estimate-subspace --dev-rows 20",
         )
     if rule in (Rule.SPECTRUM, Rule.MIXTURE) and not estimate.spectra:
         raise UsageError(
-            f"rule '{rule}' needs singular values, which an estimate of an earlier version has not",
+            f"rule '{rule}' needs singular values, which estimates of earlier versions lack",
             "estimate again: lslo estimate-subspace",
         )
 
@@ -213,8 +212,8 @@ def _by_kept(estimate: Estimate, budget: int) -> dict[str, float]:
     low, high = min(kept.values()), max(kept.values())
     if low == 0 or low == high:
         return {code: float(count) for code, count in kept.items()}
-    sharpness = math.log(CONTRAST) / math.log(high / low)
-    return {code: (count / high) ** sharpness for code, count in kept.items()}
+    exponent = math.log(CONTRAST) / math.log(high / low)
+    return {code: (count / high) ** exponent for code, count in kept.items()}
 
 
 def _by_spectrum(estimate: Estimate, budget: int) -> dict[str, float]:
@@ -258,17 +257,17 @@ def _by_mixture(estimate: Estimate, budget: int) -> dict[str, float]:
 def _largest(
     values: Iterable[tuple[float, str, float]], budget: float, languages: Sequence[str]
 ) -> dict[str, float]:
-    """The rank of each language when the largest values are bought, each at its cost, within a budget."""
-    bought = dict.fromkeys(languages, 0.0)
+    """The ranks spent on each language when values are selected in descending order within a budget."""
+    spent = dict.fromkeys(languages, 0.0)
     for _, language, cost in sorted(values, key=lambda each: -each[0]):
-        paid = min(cost, budget)
-        bought[language] += paid
-        budget -= paid
-    return bought
+        share = min(cost, budget)
+        spent[language] += share
+        budget -= share
+    return spent
 
 
 def _rounded(shares: Mapping[str, float], budget: int) -> dict[str, int]:
-    """Whole ranks that add up to ``budget``, by largest remainder; of equal ones the earlier first."""
+    """Whole ranks that add up to ``budget``, by largest remainder; ties go to the earlier language."""
     ranks = {code: int(share * budget + 1e-9) for code, share in shares.items()}
     by_remainder = sorted(shares, key=lambda code: ranks[code] - shares[code] * budget)
     for code in by_remainder[: budget - sum(ranks.values())]:

@@ -1,4 +1,4 @@
-"""Formats in which the matrices of a frozen base model may lie in memory."""
+"""Storage formats of a frozen base model's matrices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class BaseDtype(StrEnum):
-    """How the matrices of a frozen base lie in memory; ``run.precision`` says how they are multiplied."""
+    """The storage format of a frozen base's matrices; ``run.precision`` is that of their products."""
 
     FLOAT32 = "float32"
     """As they were trained."""

@@ -1,4 +1,4 @@
-"""Names of languages: M2M's code for what FLORES, NTREX, mBART, BCP 47 and older standards call it."""
+"""Names of languages: M2M's codes for those of FLORES, NTREX, mBART, BCP 47 and older standards."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ NTREX_CODES = {
     "tn": "tsn",
     "zh": "zho-CN",
 }
-"""Model code -> NTREX-128 file code, where that is not FLORES-101's."""
+"""Model code -> NTREX-128 file code, if other than FLORES-101's."""
 
 _OTHER_NAMES = {
     **{"nb": "no", "nor": "no", "iw": "he", "in": "id", "ji": "yi", "jw": "jv", "mo": "ro", "fil": "tl"},
@@ -167,7 +167,7 @@ _OTHER_NAMES = {
     **{"fry": "fy", "kmr_Latn": "kmr", "cmn_Hant": "zho_Hant", "zho_trad": "zho_Hant", "zho_TW": "zho_Hant"},
     **{"gug": "grn_Latn", "gug_Latn": "grn_Latn", "kau": "knc_Latn", "din": "dik_Latn", "fa_AF": "prs_Arab"},
 }
-"""BCP 47's preferred, deprecated and macrolanguage codes, where they are not M2M's."""
+"""BCP 47's preferred, deprecated and macrolanguage codes that differ from M2M's."""
 
 _TWO_LETTERS = {
     **{"ak": "aka", "bm": "bam", "bo": "bod", "dz": "dzo", "ee": "ewe", "eo": "epo", "eu": "eus"},
@@ -175,20 +175,20 @@ _TWO_LETTERS = {
     **{"nn": "nno", "rn": "run", "rw": "kin", "sa": "san", "sc": "srd", "sg": "sag", "sm": "smo"},
     **{"st": "sot", "tk": "tuk", "ts": "tso", "tt": "tat", "tw": "twi", "ug": "uig"},
 }
-"""ISO 639-1 codes, as BCP 47 has them, of the languages that only NLLB-200 knows: those of ISO 639-3."""
+"""ISO 639-1 code, as in BCP 47 -> ISO 639-3 code, for languages that only NLLB-200 has."""
 
 _BIBLIOGRAPHIC = {
     **{"alb": "sq", "arm": "hy", "baq": "eu", "bur": "my", "chi": "zh", "cze": "cs", "dut": "nl"},
     **{"fre": "fr", "geo": "ka", "ger": "de", "gre": "el", "ice": "is", "mac": "mk", "mao": "mi"},
     **{"may": "ms", "per": "fa", "rum": "ro", "slo": "sk", "tib": "bo", "wel": "cy"},
 }
-"""ISO 639-2's bibliographic codes, where they differ from the others."""
+"""ISO 639-2's bibliographic codes that differ from the others."""
 
 _USUAL_SCRIPTS = ("ace_Latn", "bjn_Latn", "kas_Arab", "knc_Latn", "taq_Latn")
-"""What a bare code means of a language that NLLB-200 has in two scripts: CLDR's likely one."""
+"""Languages that NLLB-200 has in two scripts, in the one that a bare code means: CLDR's likely script."""
 
 _TRADITIONAL = {"tw", "hk", "mo"}
-"""Regions of BCP 47 where Chinese is written in traditional characters: another language to a model."""
+"""BCP 47 regions that write Chinese in traditional characters, another language to models."""
 
 
 def _form(code: str) -> str:
@@ -211,11 +211,11 @@ _BY_FORM |= {_form(code): model for code, model in _MODEL_CODES.items()}
 _BY_FORM |= {code: _BY_FORM[usual] for code, usual in _BIBLIOGRAPHIC.items()}
 
 _WORDS = set("als ban bug din fon fur geo in mac mag mao may min ori per que run sag sat slo war".split())  # noqa: SIM905
-"""Codes that are words or abbreviations too, as names of files and columns are."""
+"""Codes that are also words or abbreviations, and thus common in names of files and columns."""
 
 
 def is_listed(name: str) -> bool:
-    """Whether a name is one that the tables give to a language: ``en``, ``EN``, ``eng_Latn``; not ``run``."""
+    """Whether the tables list a name as a language's: ``en``, ``EN``, ``eng_Latn``; not ``run``."""
     form = _form(name)
     return form not in _WORDS and (form in _BY_FORM or _of_bcp47(form) is not None)
 
@@ -223,18 +223,17 @@ def is_listed(name: str) -> bool:
 def model_code(code: str) -> str:
     """M2M's code for another: ``zh`` for ``zho_Hans``, ``zho_simpl``, ``zh-CN``; ``pt`` for ``pt-BR``.
 
-    Where M2M has no such language, the code of FLORES-200 is its own, whatever it was called: ``epo_Latn``
-    for ``eo`` and ``epo``, ``zho_Hant`` for ``zh-TW``. Others stay.
+    For a language that M2M lacks, the FLORES-200 code under any of its names: ``epo_Latn`` for ``eo`` and
+    ``epo``, ``zho_Hant`` for ``zh-TW``. Unknown codes are returned unchanged.
     """
     form = _form(code)
     return _MODEL_CODES.get(code) or _BY_FORM.get(form) or _of_bcp47(form) or code
 
 
 def find_code(name: str, known: Collection[str]) -> str:
-    """The code among ``known`` that a name means: itself, M2M's for it, or the one of its script.
+    """The code among ``known`` for a name: itself, M2M's code for it, or its only code with a script.
 
-    ``tyv`` is ``tyv_Cyrl`` where a model calls it so and has it in no other script. M2M's code for the name
-    where none is known.
+    ``tyv`` is ``tyv_Cyrl`` if a model has it in that script alone. M2M's code for the name if none is known.
     """
     usual = model_code(name)
     if name in known or usual in known:
@@ -244,9 +243,9 @@ def find_code(name: str, known: Collection[str]) -> str:
 
 
 def _of_bcp47(form: str) -> str | None:
-    """The language of a tag with a script, a region or a variant; None where one of these is not known.
+    """The language of a tag with a script, a region or a variant; None if one of these is unknown.
 
-    Three letters with a region are a variety that NTREX-128 has beside the language, ``fra-CA``.
+    Three letters with a region are a separate variety, as NTREX-128's ``fra-CA``.
     """
     language, *subtags = form.split("-")
     if language == "zh" and subtags[0] == "yue":
@@ -266,10 +265,10 @@ def _of_bcp47(form: str) -> str | None:
 
 
 def flores200_code(code: str) -> str:
-    """The FLORES-200 code of a language: ``fuv_Latn`` for ``ff``; an unmapped code is its own."""
+    """The FLORES-200 code of a language: ``fuv_Latn`` for ``ff``; an unmapped code is unchanged."""
     model = model_code(code)
     return FLORES_CODES[model][1] if model in FLORES_CODES else ONLY_FLORES_200.get(model, code)
 
 
 MODEL_LANGUAGES: tuple[str, ...] = tuple(dict.fromkeys(map(model_code, (*M2M_124, *NLLB_200, *MBART_50))))
-"""Every language of a published model, by the one code it has here."""
+"""Every language of the published models, by its code here."""

@@ -16,11 +16,11 @@ from lslo_cli.method.vocabularies import M2M_100, M2M_124, MBART_50, NLLB_200
 class Family:
     """Models that share an architecture and a way to name languages.
 
-    ``model_type`` is what config.json says. The encoder reads ``[l] x </s>``, where ``encoder_language``
-    says whose token l is; the decoder writes ``[tgt] y </s>`` or, where it names no language, ``y </s>``.
-    ``token`` is the form of a language's token and ``code`` what its code looks like, as a regular
-    expression; ``languages`` are the codes of the published models, in the order of their ids, and none where
-    the vocabulary itself lists them. ``tokenizers`` are transformers' names for the family's tokenizers.
+    ``model_type`` is that of config.json. The encoder reads ``[l] x </s>``, l the token of the language
+    that ``encoder_language`` names; the decoder writes ``[tgt] y </s>``, or ``y </s>`` if it names no
+    language. ``token`` is the format of a language's token and ``code`` a regular expression for its code;
+    ``languages`` are the codes of the published models in the order of their ids, empty if the vocabulary
+    itself lists them. ``tokenizers`` are transformers' names for the family's tokenizers.
     ``sizes`` are the shapes of the published models by name, so that counts need no download.
 
     Ids are those of fairseq's dictionary or, with ``sentencepiece_ids``, of the sentencepiece model itself.
@@ -47,7 +47,7 @@ class Family:
         return self.token.format(code)
 
     def code_of(self, token: str) -> str | None:
-        """The code that a token names, None for any other token."""
+        """The code that a language token names, None for any other token."""
         prefix, suffix = self.token.split("{}")
         code = token.removeprefix(prefix).removesuffix(suffix)
         return code if token == self.language_token(code) and re.fullmatch(self.code, code) else None

@@ -1,4 +1,4 @@
-"""Cross-lingual transfer of a task: the methods that are compared, by name, and how FLARE fuses."""
+"""Cross-lingual transfer of a task: the methods compared, by name, and FLARE's fusion functions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SourceNorm(StrEnum):
 
 
 class FlareMethod(StrEnum):
-    """How a task goes from English to another language. All start from the model tuned on English."""
+    """How a task is transferred from English. All methods start from the model fine-tuned on English."""
 
     ZERO_SHOT = "zero-shot"
     """The English model reads the target text."""
@@ -45,7 +45,7 @@ class FlareMethod(StrEnum):
     FLARE = "flare"
     """Source and target are fused in the bottleneck."""
     FLARE_MT = "flare-mt"
-    """The source is what a translation encoder makes of the target text."""
+    """The source is a translation encoder's states of the target text."""
     FLARE_SHUFFLED = "flare-shuffled"
     """A control: FLARE trained with the sources of other rows."""
 
@@ -59,7 +59,7 @@ class FlareMethod(StrEnum):
 
     @property
     def reads_source(self) -> bool:
-        """Whether it reads the source's words, so that noise in them reaches its answers."""
+        """Whether it reads the source's words, so that noise in them affects its answers."""
         return self not in (FlareMethod.ZERO_SHOT, FlareMethod.LORA, FlareMethod.FLARE_MT)
 
 
@@ -69,40 +69,40 @@ class SourceGiven(StrEnum):
     MATCHED = "matched"
     """The source of the same row."""
     ZERO = "zero"
-    """No source: zeros stand for it, phi(0, A t)."""
+    """Zeros in place of the source: phi(0, A t)."""
     MEAN = "mean"
-    """A source that says nothing: the mean of all."""
+    """The mean of all sources."""
     SHUFFLED = "shuffled"
     """The source of another row."""
 
 
 class SourceNoise(StrEnum):
-    """How words of a source are changed, where a share of them is."""
+    """How a share of a source's words is corrupted."""
 
     REPLACE = "replace"
-    """Another word of the sources stands in its place."""
+    """Replaced by other words of the sources."""
     DROP = "drop"
-    """It is taken out."""
+    """Removed."""
     SHUFFLE = "shuffle"
-    """They change places among each other."""
+    """Permuted among each other."""
 
 
 class Translated(StrEnum):
     """Which texts are machine translations; the others are as they were published."""
 
     TRAIN = "train"
-    """The target's in training and development, from the source's."""
+    """Target texts in training and development, translated from the source."""
     TEST = "test"
-    """The source's in a test, from the target's."""
+    """Source texts in a test, translated from the target."""
 
 
 @dataclass(frozen=True)
 class FlareRun:
     """One method with its choices, by a name such as ``flare:mul:0``, ``flare-mt:lslo`` or ``flare~0.4``.
 
-    ``phi`` and ``source_layer_offset`` count for methods that fuse; ``translator`` is which of the
-    recipe's translation models FLARE-MT reads with. ``train_noise``, in [0, 1], is the share of words that
-    are changed in the sources it is trained with; None is the recipe's.
+    ``phi`` and ``source_layer_offset`` apply to methods that fuse; ``translator`` names the recipe's
+    translation model that FLARE-MT uses. ``train_noise``, in [0, 1], is the share of words that are changed
+    in the training's sources; None is the recipe's.
     """
 
     method: FlareMethod
@@ -137,7 +137,7 @@ class FlareRun:
         if method is FlareMethod.FLARE_MT:
             return cls(method, translator=":".join(choices))
         if not method.fuses and choices:
-            raise UsageError(f"'{text}': {method} has nothing to choose", f"write {method}")
+            raise UsageError(f"'{text}': {method} takes no options", f"write {method}")
         phi = _member(Phi, choices[0], "fusion") if choices else Phi.ADD_RELU
         offset = choices[1] if choices[1:] else "1"
         if offset not in ("0", "1"):
@@ -158,7 +158,7 @@ class FlareRun:
 
     @property
     def tested_with(self) -> tuple[SourceGiven, ...]:
-        """The sources that a test gives, controls included; a run that was itself a control has fewer."""
+        """The sources given in a test, controls included; fewer if the run is itself a control."""
         if not self.method.fuses:
             return (SourceGiven.MATCHED,)
         if self.method is FlareMethod.FLARE_SHUFFLED:
@@ -167,17 +167,17 @@ class FlareRun:
 
     @property
     def place(self) -> tuple[int, str]:
-        """What runs are sorted by: the method, and of one method first the run with nothing chosen."""
+        """The sort key of runs: the method, and within a method the default run first."""
         return list(FlareMethod).index(self.method), "" if self == FlareRun(self.method) else str(self)
 
     @property
     def stem(self) -> str:
-        """The name as part of a file's."""
+        """The name for use in file names."""
         return str(self).replace(":", "-")
 
 
 def shuffled_rows(rows: int, seed: int) -> list[int]:
-    """A cyclic order of rows, drawn from ``seed``, in which none is at its own place."""
+    """A random cyclic permutation of rows, drawn from ``seed``: no row is mapped to itself."""
     order = list(range(rows))
     random.Random(f"shuffled sources {seed}").shuffle(order)
     partner = dict(zip(order, [*order[1:], order[0]], strict=True))

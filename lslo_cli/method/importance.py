@@ -41,8 +41,8 @@ class PrunedMatrix:
 def importance_score(matrix: PrunedMatrix, target_ratio: float) -> float:
     """Score(B) = #pruned_B - P * #B (eq. 6).
 
-    Positive: more was pruned than the target asks, a small subspace is enough. Negative: the language
-    needs more capacity here. Its negative is the demand that the paper's figures show in red.
+    Positive: more was pruned than the target ratio, so a small subspace is enough. Negative: the language
+    needs more capacity here. Its negative, the parameter demand, is red in the paper's figures.
     """
     return matrix.pruned - target_ratio * matrix.size
 
@@ -56,9 +56,9 @@ def scores_by_language(matrices: Iterable[PrunedMatrix], target_ratio: float) ->
 
 
 def demand(matrix: PrunedMatrix, target_ratio: float, as_share: bool = False) -> float:
-    """Entries of B kept beyond the share 1 - P that was to be kept: the negative of eq. 6.
+    """Parameter demand: entries of B that survived beyond the share 1 - P, the negative of eq. 6.
 
-    With ``as_share`` as a share of B's entries, from P - 1 (all pruned) to P (nothing pruned), so that
+    With ``as_share``, a share of B's entries, from P - 1 (all pruned) to P (nothing pruned), so that
     matrices of different size compare.
     """
     entries = -importance_score(matrix, target_ratio)

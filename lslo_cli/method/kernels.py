@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class AdapterKernel(StrEnum):
-    """Which products a routed linear map is made of."""
+    """How a routed linear map is computed."""
 
     AUTO = "auto"
     """The one that is fastest for device, format and size."""
@@ -15,7 +15,7 @@ class AdapterKernel(StrEnum):
     """A pair of products for every run of rows with the same adapter, each of its exact rank."""
 
     SORTED = "sorted"
-    """The same with the rows sorted by adapter: a pair of products for each."""
+    """Rows sorted by adapter, and a pair of products for each adapter."""
 
     MASKED = "masked"
     """One pair of products with the adapters of all languages side by side, masked."""
@@ -27,4 +27,4 @@ class AdapterKernel(StrEnum):
     """The frozen map by torch, the update by Triton kernels in which each row looks up its adapter."""
 
     TRITON = "triton"
-    """The same, with the frozen map and its update in one Triton kernel."""
+    """The frozen map and its update in one Triton kernel."""

@@ -29,7 +29,7 @@ class Resource(StrEnum):
 
 
 THRESHOLDS = {Resource.HIGH: 100_000_000, Resource.MEDIUM: 1_000_000, Resource.LOW: 100_000}
-"""FLORES-101's classes: more sentence pairs with English than this; very low is what has fewer."""
+"""FLORES-101's classes: languages with more sentence pairs with English than this; very low have fewer."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Language:
     """A language as the method sees it.
 
     ``code`` is the base model's code. ``bitext`` counts sentence pairs with English in the base
-    model's training data, and is None where there is no such number: for English itself.
+    model's training data, and is None if there is no such number, as for English itself.
     """
 
     code: str
@@ -58,7 +58,7 @@ class Direction:
 
     @classmethod
     def parse(cls, text: str) -> Direction:
-        """Read ``en-de``. Raises UsageError where ``text`` is not two codes joined by a hyphen."""
+        """Read ``en-de``. Raises UsageError if ``text`` is not two codes joined by a hyphen."""
         src, hyphen, tgt = text.partition("-")
         if not (src and hyphen and tgt) or "-" in tgt:
             raise UsageError(f"'{text}' is not a direction", "write source and target as en-de")
@@ -129,7 +129,7 @@ def resolve_languages(
 def language_names(
     names: str | Sequence[str], sets: Mapping[str, Sequence[str]] = LANGUAGE_SETS
 ) -> tuple[str, ...]:
-    """The names of languages as they were given, those of a set one by one."""
+    """The names of languages as given, with a set expanded."""
     if isinstance(names, str):
         names = sets.get(names) or [name.strip() for name in names.split(",") if name.strip()]
     return tuple(names)
@@ -143,8 +143,8 @@ def language_codes(
 ) -> list[str]:
     """Turn ``lang12``, ``"en,fr,wo"`` or a list of names into the codes of languages, in the order given.
 
-    A language may have any of its names: ``nb`` and ``nob_Latn`` are ``no``. ``added`` are codes that
-    follow where they are not named already.
+    A language may be given by any of its names: ``nb`` and ``nob_Latn`` are ``no``. ``added`` codes are
+    appended unless named already.
 
     Raises UsageError for an unknown code (naming the nearest), a language named twice, or fewer than two.
     """
@@ -183,10 +183,10 @@ def directions(languages: Iterable[Language]) -> tuple[Direction, ...]:
 
 
 def choose_directions(patterns: Sequence[str], languages: Iterable[Language]) -> tuple[Direction, ...]:
-    """Those of all directions that a pattern names, or all where there is no pattern.
+    """The directions that the patterns name, or all without patterns.
 
-    A pattern is a direction, ``en-wo``, whose sides may be any name of a language or ``*`` for every one.
-    Raises UsageError for a pattern that names no direction.
+    A pattern is a direction, ``en-wo``, whose source and target may be any name of a language, or ``*`` for
+    all languages. Raises UsageError for a pattern that names no direction.
     """
     available = directions(languages)
     everything = set(available)
@@ -194,34 +194,34 @@ def choose_directions(patterns: Sequence[str], languages: Iterable[Language]) ->
     named: set[Direction] = set()
     for pattern in patterns:
         asked = Direction.parse(pattern)
-        src, tgt = (find_code(side, codes) for side in (asked.src, asked.tgt))
+        src, tgt = (find_code(name, codes) for name in (asked.src, asked.tgt))
         if "*" in (src, tgt):
             found = {each for each in available if src in ("*", each.src) and tgt in ("*", each.tgt)}
-        else:  # looked up, since hundreds of languages have tens of thousands
+        else:  # looked up, since hundreds of languages have tens of thousands of directions
             found = {Direction(src, tgt)} & everything
         if not found:
             raise UsageError(
                 f"direction '{pattern}' is not among this experiment's",
-                f"its languages are {', '.join(sorted(codes))}; a side may be *, as in en-*",
+                f"its languages are {', '.join(sorted(codes))}; source or target may be *, as in en-*",
             )
         named |= found
     return tuple(each for each in available if each in named or not patterns)
 
 
 def sample_directions(languages: Iterable[Language], partners: int, seed: int) -> tuple[Direction, ...]:
-    """Both directions between every language and so many others; all, where there are no more.
+    """Both directions between every language and ``partners`` others, or all if there are fewer.
 
-    Languages stand on a circle in an order drawn by ``seed``, and each is paired with its neighbours, half of
-    ``partners``, rounded up, on either side. So directions grow with the number of languages, not its square.
+    Languages are put on a circle in an order drawn from ``seed``, and each is paired with its neighbours,
+    ceil(partners / 2) on either side, so that the number of directions is linear in that of languages.
     """
     available = directions(languages)
     codes = list(dict.fromkeys(direction.src for direction in available))
     circle = Random(seed).sample(codes, len(codes))
-    place = {code: number for number, code in enumerate(circle)}
+    position = {code: number for number, code in enumerate(circle)}
     reach = (partners + 1) // 2
 
     def apart(direction: Direction) -> int:
-        steps = abs(place[direction.src] - place[direction.tgt])
+        steps = abs(position[direction.src] - position[direction.tgt])
         return min(steps, len(circle) - steps)
 
     return tuple(direction for direction in available if apart(direction) <= reach)
@@ -233,7 +233,7 @@ def group(direction: Direction, languages: Iterable[Language]) -> str:
 
 
 def grouping(languages: Iterable[Language]) -> Callable[[Direction], str]:
-    """:func:`group` for many directions: hundreds of languages have tens of thousands."""
+    """:func:`group` as a function of the direction, faster for many."""
     letter = {language.code: language.resource.letter for language in languages}
     return lambda direction: f"{letter[direction.src]}2{letter[direction.tgt]}"
 

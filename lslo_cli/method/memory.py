@@ -12,10 +12,10 @@ BYTES = 4
 """Adapters, gradients, optimiser state, activations and logits are float32."""
 
 NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
-"""A weight in 4 bits: of 64 the scale is a byte, and of 256 such scales the scale is float32."""
+"""A 4-bit weight: 64 weights share a scale of one byte, and 256 scales a float32 scale."""
 
 LOGITS_AT_A_TIME = 2**26
-"""Entries of the logits that the loss computes at once; it keeps none."""
+"""Logits that the loss computes at a time; it stores none."""
 
 MARGIN = 1.5
 """The factor within which an estimate holds."""
@@ -36,7 +36,7 @@ class MemoryEstimate:
 
 
 def base_bytes(shape: ModelShape, base_dtype: BaseDtype = BaseDtype.FLOAT32) -> int:
-    """Bytes of a base model: 4 or 2 a parameter; in 4 bits the V x d of its embedding have 2 each."""
+    """Bytes of a base model: 4, 2 or ``NF4_BYTES`` a parameter; in 4 bits the V x d embedding has 2."""
     if base_dtype is BaseDtype.FOUR_BIT:
         embedding = shape.vocab_size * shape.d_model
         return round(2 * embedding + NF4_BYTES * (shape.parameters - embedding))
@@ -51,20 +51,20 @@ def estimate_memory(
     base_dtype: BaseDtype = BaseDtype.FLOAT32,
     recompute: bool = False,
 ) -> MemoryEstimate:
-    """Estimate the most memory that one training step takes, in bytes, with float32 arithmetic.
+    """Estimate the peak memory of one training step in bytes, with float32 arithmetic.
 
-    With P parameters in the base and T = ``max_tokens`` padded tokens on each side:
+    With P parameters in the base and T = ``max_tokens`` padded tokens of source and of target:
 
     - weights: 4 P in float32, see :func:`base_bytes`, and 4 ``extra`` for parameters added to the base;
     - training state: 12 ``trainable``, for a gradient and Adam's two moments;
-    - activations: 4 T (L_enc a_enc + L_dec a_dec), where a layer keeps about a_enc = c d + 3 f and a_dec =
+    - activations: 4 T (L_enc a_enc + L_dec a_dec), where a layer stores about a_enc = c d + 3 f and a_dec =
       2 c d + 3 f floats a token: c vectors of width d for every attention (projections, dropout, norm) and 3
-      of the feed-forward block's width f. c is 12 where all weights are trained, and 8 where the base is
-      frozen: then neither norms' outputs nor the inputs of matrices without adapters are kept. With
-      ``recompute`` 4 T (d (L_enc + L_dec + 2) + max(a_enc, a_dec)): what every layer and the loss are given,
-      and one layer at a time;
-    - logits: 8 min(T V, 2^26), of which a part is there at a time with what becomes of it; and, for a base in
-      fewer bits, 4 V d for the copy of the projection that the loss multiplies by.
+      of the feed-forward block's width f. c is 12 if all weights are trained, and 8 if the base is frozen:
+      then neither norms' outputs nor the inputs of matrices without adapters are stored. With ``recompute``
+      4 T (d (L_enc + L_dec + 2) + max(a_enc, a_dec)): the inputs of every layer and of the loss, and the
+      activations of one layer;
+    - logits: 8 min(T V, 2^26), for a chunk of logits and its gradient; and, for a base in fewer bits, 4 V d
+      for the loss's float32 copy of the output projection.
     """
     d, layers = shape.d_model, shape.encoder_layers + shape.decoder_layers
     vectors = 12 if trainable >= shape.parameters else 8

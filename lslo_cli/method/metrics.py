@@ -1,6 +1,6 @@
-"""The list of metrics of translation: evaluation, reports and figures take any of them.
+"""The translation metrics of evaluation, reports and figures.
 
-An entry names the function that opens its metric; it is imported only when the metric is wanted.
+An entry names the function that opens its metric; it is imported only when the metric is used.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ METRICS = (
 
 
 def metric_named(name: str) -> MetricSpec:
-    """The entry of that name, however it is capitalised. Raises ValueError, naming those there are."""
+    """The metric of a name in any capitalisation. Raises ValueError for another, listing the metrics."""
     known = {spec.name.lower(): spec for spec in METRICS}
     if name.lower() not in known:
-        raise ValueError(f"there is no metric '{name}'; metrics: {', '.join(spec.name for spec in METRICS)}")
+        raise ValueError(f"unknown metric '{name}'; metrics: {', '.join(spec.name for spec in METRICS)}")
     return known[name.lower()]

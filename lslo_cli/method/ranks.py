@@ -18,14 +18,14 @@ SHARED = "shared"
 PAPER_RANKS = {
     Resource.HIGH: 2, Resource.MEDIUM: 2, Resource.LOW: 8, Resource.VERY_LOW: 8, Resource.UNLABELLED: 4
 }  # fmt: skip
-"""The ranks that the paper settled on (tables 1 and 2), and their mean for languages without a class."""
+"""The paper's ranks (tables 1 and 2), and their mean for languages without a class."""
 
 
 @dataclass(frozen=True)
 class RankMap:
     """The rank of each language's adapters, the same at every site.
 
-    A language of rank 0, like one that is not named, has no adapter and is left out of ``by_language``.
+    A language of rank 0, like an unnamed one, has no adapter and is left out of ``by_language``.
     """
 
     by_language: Mapping[str, int]
@@ -41,14 +41,14 @@ class RankMap:
 
     @property
     def total(self) -> int:
-        """The sum of ranks over languages: columns of A and B at one site."""
+        """The sum of ranks over languages: rows of A and columns of B at one site."""
         return sum(self.by_language.values())
 
     def parameters(self, shape: ModelShape, site_set: SiteSet = SiteSet.ALL, span: Span = Span.ALL) -> int:
         """Trainable parameters: sum over sites and languages of r (d_in + d_out) of the adapters.
 
-        With ``Span.D_MODEL`` these are the paper's #Params. Where adapters span all feed-forward units there
-        are more: 1.46 times as many for all matrices of M2M-124 615M, and 2.5 for feed-forward only.
+        With ``Span.D_MODEL`` these are the paper's #Params. With ``Span.ALL`` there are 1.46 times as many
+        for all matrices of M2M-124 615M, and 2.5 times for feed-forward only.
         """
         return self.total * sum(sum(shape.adapter(site, span)) for site in shape.sites(site_set))
 
@@ -61,10 +61,10 @@ def uniform_ranks(languages: Iterable[Language], rank: int) -> RankMap:
 def parse_ranks(text: str, languages: Sequence[Language], required: Collection[str] | None = None) -> RankMap:
     """Read ``2,2,8`` (by resource class, high first) or ``en=2,wo=16`` (by language, or by class).
 
-    By name, the codes that are ``required``, by default all, get a rank; others may be left without adapter.
+    By name, the ``required`` codes, by default all, need a rank; others may be left without adapter. A
+    language's own rank has precedence over its class's. Semicolons may replace commas, as in the paper.
 
-    A language's own rank counts before its class's. Semicolons may stand for commas, as the paper prints
-    them. Raises UsageError for a wrong number of ranks, a name that is neither language nor class or stands
+    Raises UsageError for a wrong number of ranks, a name that is neither language nor class or is given
     twice, a language left without a rank, or ranks that are all 0.
     """
     parts = [part.strip() for part in text.replace(";", ",").split(",")]

@@ -1,7 +1,7 @@
-"""The family of every language of the published models that the paper's tables do not have.
+"""The families of the published models' languages that the paper's tables lack.
 
-The names are those of FLORES-101's table of languages where it has one: "Other IE" are Indo-European
-languages outside the branches named here, "Nilotic+Other AC" Nilotic and Atlantic-Congo ones but for Bantu.
+The names are those of FLORES-101's table of languages if it has one: "Other IE" are Indo-European
+languages outside the branches named here, "Nilotic+Other AC" Nilotic and Atlantic-Congo ones except Bantu.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tests of two runs over the rows that both answered, and what many tests at once ask of each."""
+"""Bootstrap tests of two runs on the same rows, and the correction for multiple tests."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 RESAMPLES = 1000
-"""Draws of the rows of a test. Their standard deviation is what is used, which needs no more."""
+"""Bootstrap resamples of the rows of a test; their standard deviation needs no more."""
 
 
 def resampled_accuracy(predicted: Sequence[int], labels: Sequence[int], counts: np.ndarray) -> np.ndarray:
-    """The share of rows whose label was found, 0 to 100, on every resample of the rows, (resamples,).
+    """Accuracy, 0 to 100, on every resample of the rows, (resamples,).
 
     ``counts`` (resamples, rows) is how often each row was drawn.
     """
@@ -39,7 +39,7 @@ def resampled_macro_f1(
 
 
 def two_sided_p(difference: float, resampled: np.ndarray) -> float:
-    """How likely so large a difference is by the choice of rows: normal, with the resamples' deviation."""
+    """Two-sided p-value of a difference: normal, with the standard deviation of its resamples."""
     deviation = float(resampled.std(ddof=1))
     if deviation == 0:
         return 0.0 if difference else 1.0
@@ -47,10 +47,10 @@ def two_sided_p(difference: float, resampled: np.ndarray) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values adjusted for their number by Holm's method, in the order given.
+    """p-values adjusted for multiple tests by Holm's method, in the order given.
 
-    With m of them, the k-th smallest is multiplied by m - k + 1, and none is below a smaller one's. What is
-    below 0.05 then is so with at most that chance that any of them is wrongly.
+    The k-th smallest of m is multiplied by m - k + 1, and raised to the largest before it. Rejections below
+    0.05 then have a family-wise error rate of at most 0.05.
     """
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     adjusted, highest = [math.nan] * len(p_values), 0.0

@@ -19,9 +19,9 @@ class GradualPruning:
 
     ``target_ratio`` is P in [0, 1), ``start_epoch`` is E >= 0, ``duration`` is k >= 1, ``epochs`` is T.
     Epochs count from 1, and P_e holds from the beginning of epoch e. The fraction (e - E) / k follows
-    Zhu and Gupta (2017), whom the paper's schedule comes from; its print drops the parentheses.
+    Zhu and Gupta (2017), the paper's source; the paper prints it without parentheses.
 
-    Raises UsageError where a value is out of range or the rise would not end by epoch T.
+    Raises UsageError if a value is out of range or the rise would not end by epoch T.
     """
 
     target_ratio: float

@@ -1,4 +1,4 @@
-"""The shape of a translation model: enough to count what adapters add without loading weights."""
+"""The shape of a translation model: enough to count adapters' parameters without loading weights."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from lslo_cli.method.span import Span
 class ModelShape:
     """Depth and widths of an encoder-decoder model, and the number of its parameters, tied ones counted once.
 
-    ``attention_dim`` is the width of all heads together, None where it is ``d_model``; ``decoder_ffn_dim`` is
-    that of the decoder's feed-forward blocks, None where it is ``ffn_dim``, the encoder's.
+    ``attention_dim`` is the width of all heads together, None if it is ``d_model``; ``decoder_ffn_dim`` is
+    that of the decoder's feed-forward blocks, None if it is ``ffn_dim``, the encoder's.
     """
 
     encoder_layers: int

@@ -22,7 +22,7 @@ class Reliance:
 def reliance(answers: Sequence[int], labels: Sequence[int], shuffled: Sequence[int]) -> Reliance:
     """``answers`` were given with the source of row ``shuffled[i]`` in row i.
 
-    Raises ValueError where no row got a source with another label.
+    Raises ValueError if no row has a source with another label.
     """
     rows = [row for row, other in enumerate(shuffled) if labels[row] != labels[other]]
     if not rows:
@@ -38,7 +38,7 @@ def agreement(answers: Sequence[int], reference: Sequence[int], given: Sequence[
 
 
 def repeated_errors(answers: Sequence[int], reference: Sequence[int], labels: Sequence[int]) -> float | None:
-    """The share of the wrong answers of ``reference`` that ``answers`` repeat; None where it has none."""
+    """The share of the wrong answers of ``reference`` that ``answers`` repeat; None if it has none."""
     wrong = [row for row, label in enumerate(labels) if reference[row] != label]
     if not wrong:
         return None

@@ -1,4 +1,4 @@
-"""How much of fc1 and fc2 their adapters span. Those of attention span the whole matrix in any case."""
+"""The part of fc1 and fc2 that their adapters span. Adapters of attention always span the whole matrix."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Span(StrEnum):
     """The first d_model, as in the authors' code: every adapter is d_model x d_model."""
 
     ALL = "all"
-    """All of them, ffn_dim, as the paper's text has it."""
+    """All ffn_dim, as in the paper's text."""
 
     def of(self, kind: Kind, matrix: tuple[int, int], d_model: int) -> tuple[int, int]:
-        """(d_out, d_in) of the adapter of a ``matrix`` (d_out, d_in): those of B A, in its upper left."""
+        """(d_out, d_in) of the adapter of a ``matrix`` (d_out, d_in): B A updates its upper left block."""
         if self is Span.ALL or kind.is_attention:
             return matrix
         d_out, d_in = matrix

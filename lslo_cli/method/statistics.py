@@ -1,4 +1,4 @@
-"""Averages over directions, what of their differences is chance, and correlations with bitext size."""
+"""Averages over directions, the significance of differences, and correlations with bitext size."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def average_over_directions(cells: Mapping[str, float], languages: Sequence[Lang
 class Correlation:
     """Correlation of a score with bitext size over ``n`` languages, with two-sided p-values.
 
-    Pearson on raw sizes is the paper's (tables 9 and 10). Sizes span five orders of magnitude, so
-    Pearson on log10 of the size and Spearman stand beside it.
+    Pearson on raw sizes is the paper's (tables 9 and 10). Sizes span five orders of magnitude, hence
+    Pearson on log10 of the size, and Spearman.
     """
 
     n: int
@@ -61,8 +61,8 @@ class Correlation:
 def correlate_with_bitext(scores: Mapping[str, float], languages: Sequence[Language]) -> Correlation | None:
     """Correlate scores by language with bitext size, over the languages that have one.
 
-    English has no bitext with itself and stays out, so lang12 gives n = 11, as in the paper. Returns
-    None where the scores are all equal, since no correlation is defined then. Raises UsageError with
+    English has no bitext with itself and is left out, so lang12 gives n = 11, as in the paper. Returns
+    None if all scores or all sizes are equal, since no correlation is defined then. Raises UsageError for
     fewer than three languages.
     """
     from scipy import stats
@@ -140,7 +140,7 @@ def interval_over_sentences(resampled: Sequence[float]) -> Interval:
 
 
 def verdict(over_seeds: Interval | None, over_sentences: Interval) -> Significance:
-    """Whether a difference is more than chance of both kinds: of training and of the test sentences."""
+    """Whether a difference is significant over both training seeds and test sentences."""
     if over_seeds is None:
         return Significance.ONE_SEED
     if min(over_seeds.low, over_sentences.low) > 0:
@@ -151,14 +151,14 @@ def verdict(over_seeds: Interval | None, over_sentences: Interval) -> Significan
 
 
 def reliability(values: Sequence[Sequence[float]]) -> float:
-    """How much of the differences between rows is more than chance, from 0 to 1: Hoyt's coefficient.
+    """Reliability of the differences between rows, from 0 to 1: Hoyt's coefficient.
 
         a = max(0, 1 - MS_rest / MS_rows)
 
     with the mean squares of a two-way analysis of variance without replication, rows (languages) x columns
-    (folds). What a column adds to all rows alike counts as neither. It is Cronbach's alpha, and the factor
-    that draws each row's mean towards the mean of all where rows differ at random (James and Stein). With
-    rows that do not differ it is 0. Raises ValueError for fewer than two rows or columns.
+    (folds); column effects count as neither. It is Cronbach's alpha, and the factor that shrinks row means
+    towards the grand mean if row effects are random (James and Stein). It is 0 if rows do not differ.
+    Raises ValueError for fewer than two rows or columns.
     """
     import numpy as np
 
@@ -175,7 +175,7 @@ def reliability(values: Sequence[Sequence[float]]) -> float:
 def resampled_counts(sentences: int, resamples: int, seed: Sequence[int]) -> np.ndarray:
     """How often each sentence is drawn: (resamples, sentences), each row summing to ``sentences``.
 
-    n-way text has one sentence number for all directions, and all of them are resampled by the same draw.
+    All directions of n-way text share sentence numbers, and are resampled by the same draw.
     """
     import numpy as np
 
@@ -186,9 +186,9 @@ def resampled_counts(sentences: int, resamples: int, seed: Sequence[int]) -> np.
 def bleu(statistics: np.ndarray) -> np.ndarray:
     """BLEU, 0 to 100, from sums over sentences: (..., 10) to (...).
 
-    A row holds the n-grams matched and in all, n = 1 to 4 each, and the lengths of hypotheses and references.
-    As in sacreBLEU: exponential smoothing where no n-gram of some n matches, 0 where no unigram does or where
-    there is none of some n.
+    The last axis holds matched n-grams, all n-grams, n = 1 to 4 each, and the lengths of hypotheses and
+    references. As in sacreBLEU: exponential smoothing if no n-gram of some n matches, 0 if no unigram does
+    or if there are no n-grams of some n.
     """
     import numpy as np
 

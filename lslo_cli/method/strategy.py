@@ -1,4 +1,4 @@
-"""Index strategy: which side of a translation selects the adapter in each layer (paper, section 4.1)."""
+"""Index strategy: whether source or target language selects the adapter of a layer (paper, section 4.1)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lslo_cli.method.sites import Layer, Stack, layers
 
 
 class Index(StrEnum):
-    """The side whose language selects the adapter."""
+    """The language of a translation that selects the adapter."""
 
     SOURCE = "source"
     TARGET = "target"
@@ -20,14 +20,14 @@ class Index(StrEnum):
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """The learned pair of one layer: non-negative, summing to 1 (eq. 5, after softmax)."""
+    """The learned weights of one layer: non-negative, summing to 1 (eq. 5, after softmax)."""
 
     source_weight: float
     target_weight: float
 
     @property
     def index(self) -> Index:
-        """The side with the larger weight. A tie goes to the target, the side that the decoder prefers."""
+        """The language with the larger weight. A tie goes to the target, which the decoder prefers."""
         return Index.SOURCE if self.source_weight > self.target_weight else Index.TARGET
 
 
@@ -38,27 +38,27 @@ class IndexStrategy:
     by_layer: Mapping[Layer, Index]
 
     def as_text(self) -> dict[str, str]:
-        """The index of every layer in plain strings, as artifacts and adapters keep it."""
+        """The index of every layer in plain strings, as artifacts and adapters store it."""
         return {str(layer): str(index) for layer, index in self.by_layer.items()}
 
     def of(self, layer: Layer) -> Index:
-        """The index of ``layer``. Raises InputError where the strategy was made for a shallower model."""
+        """The index of ``layer``. Raises InputError if the strategy was made for a shallower model."""
         try:
             return self.by_layer[layer]
         except KeyError:
             raise InputError(
-                f"the index strategy says nothing about {layer}; it covers {len(self.by_layer)} layers",
+                f"the index strategy has no entry for {layer}; it covers {len(self.by_layer)} layers",
                 "learn the strategy on the same base model, or use --index paper, source or target",
             ) from None
 
 
 def learned(weights: Mapping[Layer, LayerWeights]) -> IndexStrategy:
-    """Choose the side with the larger weight in every layer (section 4.1)."""
+    """Choose the language with the larger weight in every layer (section 4.1)."""
     return IndexStrategy({layer: pair.index for layer, pair in weights.items()})
 
 
 def uniform(index: Index, encoder_layers: int, decoder_layers: int) -> IndexStrategy:
-    """The encoder indexed by one side only, the decoder by the target: SRC and TGT of table 3.
+    """The encoder indexed by one language only, the decoder by the target: SRC and TGT of table 3.
 
     The paper compares encoder settings, since its decoder always prefers the target (section 7.1).
     """
@@ -73,8 +73,7 @@ def uniform(index: Index, encoder_layers: int, decoder_layers: int) -> IndexStra
 def paper(encoder_layers: int, decoder_layers: int) -> IndexStrategy:
     """The strategy the paper learned: encoder layers 1-9 of 12 by source, the rest by target (section 6.1).
 
-    Other depths keep the proportion: the first round(3/4 of the encoder) layers by source, where a
-    half rounds up.
+    Other depths keep the proportion: the first 3/4 of the encoder's layers by source, rounded half up.
     """
     switch = math.floor(0.75 * encoder_layers + 0.5)
     return IndexStrategy(

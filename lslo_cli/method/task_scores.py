@@ -9,12 +9,12 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 
 def accuracy(predicted: Sequence[int], labels: Sequence[int]) -> float:
-    """The share of texts whose label was found."""
+    """The share of texts whose label was predicted."""
     return 100 * sum(p == y for p, y in zip(predicted, labels, strict=True)) / len(labels)
 
 
 def macro_f1(predicted: Sequence[int], labels: Sequence[int], classes: int) -> float:
-    """The mean over classes of ``2 TP / (2 TP + FP + FN)``; a class that nowhere occurs counts 0."""
+    """The mean over classes of ``2 TP / (2 TP + FP + FN)``; a class that never occurs counts 0."""
     pairs = list(zip(predicted, labels, strict=True))
     scores = []
     for c in range(classes):
@@ -35,8 +35,7 @@ def token_f1(graded: Sequence[Sequence[float]]) -> float:
 
 
 def overlap(answer: Iterable[Hashable], right: Iterable[Hashable]) -> float:
-    """Token F1 of one answer, 0 to 1: the harmonic mean of the shares of its tokens and of the right one's
-    that both have, each as often as it occurs."""
+    """Token F1 of one answer, 0 to 1: the harmonic mean of precision and recall of its tokens, as bags."""
     one, other = Counter(answer), Counter(right)
     total = one.total() + other.total()
     return 2 * (one & other).total() / total if total else 0.0
@@ -49,7 +48,7 @@ def normalised_answer(text: str) -> str:
 
 
 def average_ranks(scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """The mean over tasks of each method's rank, 1 for the best; equals share the mean of their ranks.
+    """The mean over tasks of each method's rank, 1 for the best; ties share the mean of their ranks.
 
     ``scores`` are by method, then by task; every method has every task.
     """

@@ -1,4 +1,4 @@
-"""Which languages the published models know, by the codes of their own language tokens, in id order."""
+"""The languages of the published models, by the codes of their own language tokens, in id order."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Base models: folders, tokenizers, conversion, encoder and decoder with shared and incremental work."""
+"""Base models: folders, tokenizers, conversion, shared encoding and incremental decoding."""

@@ -1,4 +1,4 @@
-"""Base models: loading one from the package, a folder or the hub, making a new one, saving it."""
+"""Base models: load one from the package, a folder or the hub, make a new one, save it."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class Dtype(StrEnum):
 
 
 RESERVED_POSITIONS = 2
-"""Rows of a table of learned positions that no token takes, as in fairseq's."""
+"""Unused rows of a table of learned positions, as in fairseq."""
 
 
 @dataclass(frozen=True)
 class BaseIdentity:
-    """Which base model it is: ``name`` is what the user typed, ``digest`` is what decides.
+    """The identity of a base model: ``name`` as given by the user, and ``digest``, which decides.
 
     ``revision`` is the hub's commit, None for a folder. ``digest`` is the sha256 over the weight files and
     the tokenizer, None for a model that was never saved. ``vocab_size`` counts the rows of the embedding;
     ``parameters`` counts tied ones once; ``learned_positions`` are the rows of each table of positions;
-    ``attention_dim`` is the width of all heads together, None where it is ``d_model``; ``decoder_ffn_dim`` is
-    that of the decoder's feed-forward blocks, None where it is the encoder's.
+    ``attention_dim`` is the width of all heads together, None if it is ``d_model``; ``decoder_ffn_dim`` is
+    that of the decoder's feed-forward blocks, None if it is the encoder's.
     """
 
     name: str
@@ -68,7 +68,7 @@ class BaseIdentity:
 class BaseModel:
     """A translation model with its tokenizer; ``folder`` holds its files and is None for a new one.
 
-    ``new_rows`` are the embeddings of languages that were added to it, None where there are none.
+    ``new_rows`` are the embeddings of languages that were added to it, None if there are none.
     """
 
     model: PreTrainedModel
@@ -78,12 +78,12 @@ class BaseModel:
     new_rows: NewRows | None = None
 
     def longest(self, max_length: int) -> int:
-        """``max_length``, or the most tokens that learned positions reach where those are fewer."""
+        """``max_length``, or the number of tokens with learned positions if that is smaller."""
         rows = self.identity.learned_positions
         return min(max_length, rows - RESERVED_POSITIONS) if rows else max_length
 
     def check_languages(self, codes: Iterable[str]) -> None:
-        """Raise InputError where languages have no token, naming all of them."""
+        """Raise InputError if languages have no token, naming all of them."""
         check_known(codes, self.tokenizer.languages, self.identity.name)
 
 
@@ -99,15 +99,15 @@ def load_base(
 ) -> BaseModel:
     """Load ``world`` (the base that comes with lslo), a folder, or a model of the hub, in eval mode.
 
-    ``dtype`` is the format of the weights in memory, whatever it is in the file; ``attn`` names one of
-    transformers' attention implementations. Layerdrop is 0, and generation settings that came with the
-    model are left out: they would change the search unseen. Without ``weights`` none are read: the model
-    is an outline, to plan with. One that is to stay ``frozen`` in fewer bits than float32 is computed with
-    in float32 all the same, see :mod:`lslo_cli.nn.compact`; in 4 bits it lies on ``device``.
+    ``dtype`` is the format of the weights in memory, not in the file; ``attn`` names one of transformers'
+    attention implementations. Layerdrop is 0, and the model's own generation settings are ignored: they would
+    change the search silently. Without ``weights`` none are read: the model is an outline, for planning. A
+    model ``frozen`` in fewer bits than float32 still computes in float32, see :mod:`lslo_cli.nn.compact`; in
+    4 bits it is on ``device``.
 
-    Raises InputError where there is no such model, where a file is missing or damaged, where it is of an
-    architecture that cannot be adapted, or where dictionary and embedding differ in length; UsageError for an
-    attention implementation that is not to be had.
+    Raises InputError if there is no such model, if a file is missing or damaged, if its architecture cannot
+    be adapted, or if dictionary and embedding differ in length; UsageError for an attention implementation
+    that is not available.
     """
     checkpoint = find_checkpoint(model, revision)
     rows = int(checkpoint.config()["vocab_size"])
@@ -125,7 +125,7 @@ def load_base(
     else:
         quantised_on = device if frozen is BaseDtype.FOUR_BIT else None
         network = checkpoint.load_weights(torch.bfloat16, quantised_on)
-    # mBART's own settings leave the start open.
+    # mBART's own settings have no start token.
     network.config.decoder_start_token_id = tokenizer.start_id
     network.config.pad_token_id, network.config.eos_token_id = tokenizer.pad_id, tokenizer.eos_id
     network.generation_config = GenerationConfig.from_model_config(network.config)
@@ -134,7 +134,7 @@ def load_base(
         try:
             network.set_attn_implementation(attn)
         except (ImportError, ValueError) as error:
-            message = f"attention '{attn}' is not to be had here: {str(error).splitlines()[0]}"
+            message = f"attention '{attn}' is not available here: {str(error).splitlines()[0]}"
             raise UsageError(message, "use sdpa or eager") from error
     digest = checkpoint.digest(tokenizer) if weights else None
     identity = _identify(network, model, checkpoint.commit, digest)
@@ -158,7 +158,7 @@ def new_base(
     """A random model for ``tokenizer``, in eval mode. The same seed gives the same weights.
 
     Weights are normal with standard deviation ``d_model ** -0.5``: fairseq's for embeddings, and that of
-    Xavier initialisation for square matrices. Raises UsageError where the heads do not divide the width.
+    Xavier initialisation for square matrices. Raises UsageError if the heads do not divide the width.
     """
     if d_model % (2 * heads):
         raise UsageError(
@@ -192,15 +192,15 @@ def new_base(
 
 
 def unsaved_base(network: PreTrainedModel, tokenizer: Tokenizer, name: str) -> BaseModel:
-    """A base model that is in memory only."""
+    """A base model in memory only."""
     return BaseModel(network, tokenizer, _identify(network, name, None, None), None)
 
 
 def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> BaseModel:
     """Write model and tokenizer to ``folder``, for ``load_base`` and for transformers to read.
 
-    A reader finds the whole model or none. Returns the same base under the identity it has from now on;
-    its weights in memory keep their format. Raises InputError where the folder cannot be written to.
+    A reader finds the complete model or none. Returns the same base with its new identity; its weights in
+    memory keep their format. Raises InputError if the folder cannot be written to.
     """
     model, stored_dtype = base.model, Dtype(dtype).torch
     if model.dtype != stored_dtype:

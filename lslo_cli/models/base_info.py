@@ -1,4 +1,4 @@
-"""What a base model is and what adapting it would cost, without its weights (``lslo base info``)."""
+"""Facts of a base model and the cost of adapting it, without its weights (``lslo base info``)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BaseFacts:
-    """A base model on paper.
+    """A base model's shape and languages.
 
-    ``languages`` are codes as experiments use them, none where only the model's vocabulary lists them;
-    ``parameters`` counts tied ones once. ``source`` says what the facts were read from.
+    ``languages`` are codes as experiments use them, none if only the model's vocabulary lists them;
+    ``parameters`` counts tied ones once. ``source`` names the source of the facts.
     """
 
     name: str
@@ -40,12 +40,12 @@ class BaseFacts:
 
 @dataclass(frozen=True)
 class AdapterFacts:
-    """What a recipe would train on a base model.
+    """The adapters that a recipe would train on a base model, and their cost.
 
     ``by_language`` has a row (language, resource, rank, parameters) for each; ``unknown`` are languages of
     the recipe for which the model has no token. ``sites`` counts the matrices that carry adapters.
-    ``parameters_paper_style`` is None where the paper's count is the true one. ``memory`` is what the recipe
-    asks for, and ``choices`` are that and others.
+    ``parameters_paper_style`` is None if the paper's count is the true one. ``memory`` is for the recipe's
+    settings, and ``choices`` for these and others.
     """
 
     site_set: str
@@ -62,14 +62,14 @@ class AdapterFacts:
 def base_facts(name: str, revision: str | None = None) -> BaseFacts:
     """The facts of a model known by name (``m2m-124-615m``), of a folder, or of a hub id at ``revision``.
 
-    Reads config.json, tokenizer files and the headers of safetensors files. Raises InputError where there
-    is no such model, or where its files contradict each other.
+    Reads config.json, tokenizer files and the headers of safetensors files. Raises InputError if there is no
+    such model, or if its files contradict each other.
     """
     if name not in SHAPES:
         from lslo_cli.models.header import read_header
 
         if "/" not in name and name != WORLD and not Path(name).exists():
-            published(name)  # which says what names there are
+            published(name)  # raises, listing the known names
         header = read_header(name, revision)
         return BaseFacts(
             name=name,
@@ -93,10 +93,10 @@ def base_facts(name: str, revision: str | None = None) -> BaseFacts:
 
 
 def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:
-    """What ``lslo train`` would train on ``base``: the recipe's ranks, or the paper's where it gives none.
+    """What ``lslo train`` would train on ``base``: the recipe's ranks, or by default the paper's.
 
-    Where languages are new to it, these alone are trained unless the recipe gives ranks. Raises UsageError
-    for languages or ranks that cannot be meant.
+    If there are new languages, these alone are trained unless the recipe gives ranks. Raises UsageError for
+    invalid languages or ranks.
     """
     recipe = with_spoken(recipe, base.languages)
     languages, sites, new = recipe.selected_languages(), recipe.train.sites, recipe.new_languages

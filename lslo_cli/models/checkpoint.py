@@ -1,4 +1,4 @@
-"""The files of a base model: finding them, checking them, reading and replacing them."""
+"""The files of a base model: find, check, read and replace them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from lslo_cli.recipe import ModelSection
 CONFIG = "config.json"
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 COMPUTED = ("embed_positions.weights", "coder.version", "embed_positions._float_tensor")
-"""Ends the names of computed positions and marks that older transformers and fairseq stored as weights."""
+"""Suffixes of computed positions and version marks that older transformers and fairseq stored as weights."""
 
 _OTHER_MODELS = (
     "give --model FOLDER or a hub id (docs/models.md lists them with size and licence); --dry-run plans "
@@ -45,8 +45,8 @@ _WRITABLE = "free some space, or choose a folder that can be written to"
 class Checkpoint:
     """A folder with config.json, weights and tokenizer files.
 
-    For a model of the hub, ``hub_id`` and ``commit`` say which, the folder is its snapshot in the hub's
-    cache, and its weights are only fetched by ``load_weights``.
+    For a model of the hub, given by ``hub_id`` and ``commit``, the folder is its snapshot in the hub's cache,
+    and its weights are only downloaded by ``load_weights``.
     """
 
     folder: Path
@@ -56,7 +56,7 @@ class Checkpoint:
     def config(self) -> dict[str, Any]:
         """The content of config.json.
 
-        Raises InputError where that file is missing or damaged, or describes a model that cannot be adapted.
+        Raises InputError if that file is missing or damaged, or describes a model that cannot be adapted.
         """
         try:
             config = parse_json((self.folder / CONFIG).read_bytes())
@@ -82,23 +82,23 @@ class Checkpoint:
         return config
 
     def outline(self) -> PreTrainedModel:
-        """The model that config.json announces, without weights; raises InputError as :meth:`config` does."""
+        """The model that config.json describes, without weights; raises InputError as :meth:`config` does."""
         config = self.config()
         network = TRANSLATION[config["model_type"]].network
         try:
             config_class = cast(type[PreTrainedConfig], network.config_class)
             with torch.device("meta"):
                 return network(config_class.from_dict(config))
-        except Exception as error:  # transformers checks values by rules of its own
+        except Exception as error:  # transformers raises several types for invalid values
             raise self._damaged(error) from error
 
     def shape(self) -> ModelShape:
-        """The shape that config.json announces; raises InputError as :meth:`config` does."""
+        """The shape that config.json describes; raises InputError as :meth:`config` does."""
         network = self.outline()
         return TRANSLATION[self.config()["model_type"]].shape(network.config, network.num_parameters())
 
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer of the folder. Raises InputError where a file is missing or damaged."""
+        """The tokenizer of the folder. Raises InputError if a file is missing or damaged."""
         config = self.config()
         family = read_family(self.folder)
         if family.sentencepiece_ids:
@@ -106,13 +106,13 @@ class Checkpoint:
         return Tokenizer.load(self.folder, rows=int(config["vocab_size"]))
 
     def load_weights(self, dtype: torch.dtype, quantised_on: torch.device | None = None) -> PreTrainedModel:
-        """The model in eval mode, with layerdrop 0: a dropped layer would take its adapters' gradients along.
+        """The model in eval mode, with layerdrop 0: adapters of a dropped layer would get no gradients.
 
-        With ``quantised_on`` it lies on that device, its linear maps but the head in 4 bits (NF4, with
-        quantised scales) and what remains in ``dtype``.
+        With ``quantised_on`` it is on that device, with linear maps except the head in 4 bits (NF4, with
+        quantised scales) and the rest in ``dtype``.
 
-        Raises InputError where the weights are missing, damaged, or not those that config.json announces;
-        RunError where one is not finite.
+        Raises InputError if the weights are missing, damaged, or do not fit config.json; RunError if one is
+        not finite.
         """
         architecture = TRANSLATION[self.config()["model_type"]]
         quantised: dict[str, Any] = {}
@@ -131,7 +131,7 @@ class Checkpoint:
                 **quantised,
                 output_loading_info=True,
             )
-        except Exception as error:  # safetensors, pickle, torch and transformers each raise their own
+        except Exception as error:  # safetensors, pickle, torch and transformers each raise their own types
             if is_out_of_memory(error):
                 raise RunError(
                     f"memory ran out while loading the weights in {self.folder}",
@@ -139,12 +139,12 @@ class Checkpoint:
                 ) from None
             message = f"the weights in {self.folder} cannot be loaded: {unreadable_reason(error)}"
             raise InputError(message, _COPY_AGAIN) from error
-        if quantised:  # that its matrices are bytes is our concern from here on, and none of its config's
+        if quantised:  # nn.compact decodes its matrices; its config must not say that they are quantised
             quantiser: Any = model.hf_quantizer
             quantiser.remove_quantization_config(model)
-        # transformers fills what is missing with random numbers, and says so in a log only.
+        # transformers initialises missing weights at random, and reports that in a log only.
         unexpected = {name for name in report["unexpected_keys"] if not name.endswith(COMPUTED)}
-        misfits = {"lack": report["missing_keys"], "have, unannounced,": unexpected}
+        misfits = {"lack": report["missing_keys"], "have, unexpectedly,": unexpected}
         for problem, names in misfits.items():
             if names:
                 raise InputError(
@@ -194,7 +194,7 @@ class Checkpoint:
 def find_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
     """The checkpoint of ``world`` (it comes with lslo), of a folder, or of a hub id at ``revision``.
 
-    Raises InputError, saying where it was looked for, where there is none.
+    Raises InputError, naming the places that were searched, if there is none.
     """
     if model == WORLD:
         if not (WORLD_FOLDER / CONFIG).is_file():
@@ -213,7 +213,7 @@ def find_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
     if not files:
         raise InputError(
             f"base model '{model}'{_described(model)} is neither a folder (looked at {folder.absolute()}) "
-            f"nor could it be had from {endpoint()} (cache: {cache()}): {reason}",
+            f"nor available from {endpoint()} (cache: {cache()}): {reason}",
             _OTHER_MODELS,
         )
     snapshot = files[0].parent
@@ -221,7 +221,7 @@ def find_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
 
 
 def _described(model: str) -> str:
-    """What a published model is: its family, its size, and whether a command takes it where none is given."""
+    """A published model's hub id and size, and whether it is the default."""
     shape = published_shape(model)
     if shape is None:
         return ""
@@ -231,11 +231,11 @@ def _described(model: str) -> str:
 
 
 def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path) -> Checkpoint:
-    """Write a model so that a reader finds the whole of it or none.
+    """Write a model so that a reader finds the complete model or none.
 
-    The files are made beside the folder, which appears with all of them. Where it is there already they are
-    moved in; config.json, without which there is no model, leaves first and arrives last. Raises InputError
-    where the folder cannot be written to, and RunError where a weight is not finite.
+    The files are written beside the folder, which appears with all of them. If it exists already, they are
+    moved in; config.json, without which there is no model, is removed first and moved last. Raises InputError
+    if the folder cannot be written to, and RunError if a weight is not finite.
     """
     if name := first_not_finite(model.state_dict()):
         raise RunError(
@@ -259,5 +259,5 @@ def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path)
 
 
 def weight_files(folder: Path, patterns: Sequence[str] = WEIGHTS) -> list[Path]:
-    """The files transformers would read, in order: safetensors, or pickled weights where there are none."""
+    """The files transformers would read, in order: safetensors, or pickled weights if there are none."""
     return next((files for pattern in patterns if (files := sorted(folder.glob(pattern)))), [])

@@ -1,4 +1,4 @@
-"""Conversion: M2M-124 as it was published, a fairseq checkpoint, to a folder that ``load_base`` reads."""
+"""Conversion of M2M-124 as published, a fairseq checkpoint, to a folder that ``load_base`` reads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EMBEDDING = "encoder.embed_tokens.weight"
 TIED = ("decoder.embed_tokens.weight", "decoder.output_projection.weight")
 """Copies of the embedding, which the published models share."""
 
-# What fairseq stores beside weights: format versions, and the device of computed positions.
+# Non-weights in fairseq's state: format versions, and the device of computed positions.
 BUFFERS = re.compile(r"(en|de)coder\.(version|embed_positions\.(_float_tensor|weights))")
 
 SETTINGS: Mapping[str, object] = {
@@ -39,9 +39,9 @@ SETTINGS: Mapping[str, object] = {
     "share_all_embeddings": True,
     "activation_fn": "relu",
 }
-"""fairseq's settings that make a transformer an M2M100."""
+"""The settings of fairseq's transformer that define an M2M100."""
 
-_OFFICIAL = "take the folder as the official archive unpacks"
+_OFFICIAL = "use the folder of the official archive, unpacked"
 
 
 def convert_fairseq(folder: Path, out: Path, dtype: Dtype | None = None) -> BaseModel:
@@ -49,11 +49,11 @@ def convert_fairseq(folder: Path, out: Path, dtype: Dtype | None = None) -> Base
 
     The weights keep their number format unless ``dtype`` gives another. Language tokens that the dictionary
     lacks are appended in alphabetical order, as fairseq appends them when it loads one. Layerdrop is 0.
-    ``out`` gets the whole model or nothing.
+    ``out`` gets the complete model or nothing.
 
-    Raises InputError where a file is missing or damaged, where model.pt holds other Python objects than
-    tensors and settings (it is never unpickled unsafely), where it is no M2M100, or where dictionary and
-    embedding differ in length.
+    Raises InputError if a file is missing or damaged, if model.pt holds other Python objects than tensors and
+    settings (it is never unpickled unsafely), if it is not an M2M100, or if dictionary and embedding differ
+    in length.
     """
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
@@ -93,7 +93,7 @@ def _read(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
         settings = vars(settings) if isinstance(settings, Namespace) else dict(settings)
         return settings, dict(checkpoint["model"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is no fairseq checkpoint: no {error} in it", _OFFICIAL) from error
+        raise InputError(f"{path} is not a fairseq checkpoint: no {error} in it", _OFFICIAL) from error
 
 
 def _tokenizer(folder: Path, rows: int) -> Tokenizer:
@@ -102,7 +102,7 @@ def _tokenizer(folder: Path, rows: int) -> Tokenizer:
         tokenizer = Tokenizer.load(folder, languages=M2M_124)
     if tokenizer.vocab_size != rows:
         raise InputError(
-            f"{folder / DICTIONARY} makes {tokenizer.vocab_size:,} ids with specials and "
+            f"{folder / DICTIONARY} gives {tokenizer.vocab_size:,} ids with specials and "
             f"{len(tokenizer.languages)} language tokens, but the embedding has {rows:,} rows",
             "take the dictionary that came with the model",
         )
@@ -110,11 +110,11 @@ def _tokenizer(folder: Path, rows: int) -> Tokenizer:
 
 
 def _config(settings: Mapping[str, Any], rows: int, path: Path) -> M2M100Config:
-    """transformers' settings from fairseq's; what an M2M100 cannot do is refused."""
+    """transformers' settings from fairseq's; raises InputError for those that an M2M100 does not have."""
     for name, wanted in SETTINGS.items():
         if settings.get(name, wanted) != wanted:
             raise InputError(
-                f"{path} is no M2M100: its {name} is {settings[name]}, not {wanted}",
+                f"{path} is not an M2M100: its {name} is {settings[name]}, not {wanted}",
                 "convert M2M-124, 615M or 175M",
             )
     try:
@@ -145,7 +145,7 @@ def _config(settings: Mapping[str, Any], rows: int, path: Path) -> M2M100Config:
 
 
 def _model(config: M2M100Config, state: dict[str, Tensor], path: Path) -> M2M100ForConditionalGeneration:
-    """The model with fairseq's weights in float32, whose names transformers has kept."""
+    """The model with fairseq's weights in float32; transformers uses the same names."""
     embedding = state[EMBEDDING]
     for name in TIED:
         if not torch.equal(state.pop(name, embedding), embedding):
@@ -155,7 +155,7 @@ def _model(config: M2M100Config, state: dict[str, Tensor], path: Path) -> M2M100
     with torch.device("meta"):
         expected = M2M100ForConditionalGeneration(config).model.state_dict()
     _refuse(path, "lacks", expected.keys() - weights.keys())
-    _refuse(path, "has, beside an M2M100's weights,", weights.keys() - expected.keys())
+    _refuse(path, "has, besides an M2M100's weights,", weights.keys() - expected.keys())
     for name, tensor in expected.items():
         if weights[name].shape != tensor.shape:
             raise InputError(
@@ -169,7 +169,7 @@ def _model(config: M2M100Config, state: dict[str, Tensor], path: Path) -> M2M100
 
 
 def _refuse(path: Path, problem: str, names: set[str]) -> None:
-    """Raise InputError where there are such names, with the first few."""
+    """Raise InputError with the first few names, if there are any."""
     if names:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise InputError(f"{path} {problem} {', '.join(sorted(names)[:3])}{more}", _OFFICIAL)

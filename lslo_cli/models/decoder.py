@@ -16,12 +16,12 @@ from lslo_cli.nn.route import Route
 
 
 class IncrementalDecoder:
-    """Reads the next token of every hypothesis and gives the hidden state that predicts the one after it.
+    """Reads the next token of every hypothesis and returns the hidden state that predicts the one after it.
 
-    The hypotheses of a sentence stand side by side, (sentences, hypotheses, d), as queries to the same keys.
-    So keys and values of the encoder's states are there once per sentence, and a routed adapter sees one
-    row per sentence, as in training. All modules of the layers are called, whatever is attached to them, and
-    must compute every position by itself.
+    The hypotheses of a sentence are queries (sentences, hypotheses, d) to the same keys. So keys and values
+    of the encoder's states are stored once per sentence, and a routed adapter sees one row per sentence, as
+    in training. The layers' own modules are called, with anything attached to them, and must compute
+    positions independently.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class IncrementalDecoder:
         self._languages = languages
         self._position = 0
         with route.of(*languages):
-            # One source may have several targets in a batch. Where none has, there is nothing to share.
+            # One source may have several targets in a batch. If none has, there is nothing to share.
             if len(input_ids.unique(dim=0)) < len(input_ids):
                 states = encode_once(model, input_ids, attention_mask, route)
             else:
@@ -69,14 +69,14 @@ class IncrementalDecoder:
     def read(self, tokens: Tensor, parents: Tensor) -> Tensor:
         """Read a token of each hypothesis (sentences, hypotheses): hidden states (sentences, hypotheses, d).
 
-        ``parents`` (sentences, hypotheses) says which of the previous hypotheses each of them continues;
-        after the prompt there is one.
+        ``parents`` (sentences, hypotheses) are the previous hypotheses that they continue; after the prompt
+        there is one.
         """
         self._cache.begin_step(parents)
         return self._read(tokens, 1)
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these sentences only: places (n,) among the present ones."""
+        """Continue with these sentences only: indices (n,) among the present ones."""
         source, target = self._languages
         self._languages = source[rows], target[rows]
         self._sources = [(keys[rows], values[rows]) for keys, values in self._sources]
@@ -84,7 +84,7 @@ class IncrementalDecoder:
         self._cache.keep(rows)
 
     def _read(self, tokens: Tensor, length: int) -> Tensor:
-        """One pass through the layers, ``length`` positions on: of one token each, or one of all tokens."""
+        """One pass through the layers, over ``length`` positions: one per token, or one for all tokens."""
         x = self._architecture.embed_targets(self._decoder, tokens, self._position, length)
         self._position += length
         visible = self._architecture.visible(self._decoder, self._cache.paths)
@@ -101,10 +101,10 @@ class IncrementalDecoder:
 
 
 def _attend(attention: Attention, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-    """What ``x`` (sentences, hypotheses, d) finds in keys and values (sentences, length, d), projected.
+    """Attention of ``x`` (sentences, hypotheses, d) to keys and values (sentences, length, d), projected.
 
-    ``mask`` (sentences, heads or 1, hypotheses or 1, length) is true where there is something to be found, or
-    is added to the scores.
+    ``mask`` (sentences, heads or 1, hypotheses or 1, length) is true at visible keys, or is added to the
+    scores.
     """
     queries, keys, values = (
         states.unflatten(2, (attention.heads, -1)).transpose(1, 2)

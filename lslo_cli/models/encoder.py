@@ -1,4 +1,4 @@
-"""The encoder in training, over every source sentence of a batch once, whatever its targets."""
+"""The encoder in training, run once for each distinct source sentence of a batch."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def encode_once(
 ) -> Tensor:
     """The encoder's states (rows, length, d) of ``input_ids`` (rows, length), equal rows encoded together.
 
-    The first layers, in which no adapter is selected by the target, see each of the different sources once,
-    sorted by their ids: those of a language stand together, for its token is the first. From there on every
-    row has its own states again. Equal to what the encoder itself computes but for dropout, which the rows of
-    a source have in common in the layers they share. ``route`` is set for the rows, where there are adapters.
+    The first layers, in which no adapter is selected by the target, see each distinct source once, sorted by
+    ids and so by language, whose token is the first. In later layers every row has its own states. Equal to
+    the encoder itself except for dropout, which rows of a source have in common in the shared layers.
+    ``route`` is set for the rows, if there are adapters.
     """
     architecture, encoder, layers = (
         architecture_of(model),
@@ -35,32 +35,32 @@ def encode_once(
         stack_layers(model, Stack.ENCODER),
     )
     shared = target_blind_layers(layers)
-    ids, place = input_ids.unique(dim=0, return_inverse=True)
+    ids, source = input_ids.unique(dim=0, return_inverse=True)
     x = architecture.embed_sources(encoder, ids)
     mask = cast(  # flex attention, which is not asked for, would be given a mask of another type
         "Tensor | None",
         create_bidirectional_mask(
-            config=encoder.config, inputs_embeds=x, attention_mask=_of_sources(attention_mask, place, ids)
+            config=encoder.config, inputs_embeds=x, attention_mask=_of_sources(attention_mask, source, ids)
         ),
     )
     if route is None:
         x = architecture.encode(encoder, layers[:shared], x, mask)
     else:
-        languages = _of_sources(route.languages(Index.SOURCE, len(input_ids)), place, ids)
+        languages = _of_sources(route.languages(Index.SOURCE, len(input_ids)), source, ids)
         with route.of(languages, languages):
             x = architecture.encode(encoder, layers[:shared], x, mask)
-    mask = None if mask is None else mask[place]
-    return architecture.finish(encoder, architecture.encode(encoder, layers[shared:], x[place], mask))
+    mask = None if mask is None else mask[source]
+    return architecture.finish(encoder, architecture.encode(encoder, layers[shared:], x[source], mask))
 
 
 def target_blind_layers(layers: nn.ModuleList) -> int:
-    """How many of the encoder's first ``layers`` know nothing of the target: it selects no adapter there."""
+    """The number of the encoder's first ``layers`` in which the target selects no adapter."""
     for number, layer in enumerate(layers):
         if any(isinstance(part, RoutedLoRA) and part.index is Index.TARGET for part in layer.modules()):
             return number
     return len(layers)
 
 
-def _of_sources(rows: Tensor, place: Tensor, ids: Tensor) -> Tensor:
-    """What the rows of each source have in common, by source; ``place`` (rows,) is the source of each row."""
-    return rows.new_empty(len(ids), *rows.shape[1:]).index_copy_(0, place, rows)
+def _of_sources(rows: Tensor, source: Tensor, ids: Tensor) -> Tensor:
+    """Values that the rows of a source share, by source; ``source`` (rows,) is the source of each row."""
+    return rows.new_empty(len(ids), *rows.shape[1:]).index_copy_(0, source, rows)

@@ -1,4 +1,4 @@
-"""What a model's files say about it without its weights: config.json and the headers of safetensors."""
+"""A model's facts without its weights, from config.json and the headers of safetensors files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BUFFERS = (*COMPUTED, "final_logits_bias")
 
 @dataclass(frozen=True)
 class BaseHeader:
-    """A model as its files announce it; ``source`` names those that were read."""
+    """A model as its files describe it; ``source`` names the files read."""
 
     family: str
     model_type: str
@@ -34,10 +34,9 @@ class BaseHeader:
 
 
 def read_header(name: str, revision: str | None = None) -> BaseHeader:
-    """The header of a folder, or of a hub id at ``revision``, whose weights are not fetched.
+    """The header of a folder, or of a hub id at ``revision``, whose weights are not downloaded.
 
-    Raises InputError where a file is missing or damaged, or where the weights are not as many as
-    config.json announces.
+    Raises InputError if a file is missing or damaged, or if the number of weights is not that of config.json.
     """
     checkpoint = find_checkpoint(name, revision)
     shape = checkpoint.shape()
@@ -51,7 +50,7 @@ def read_header(name: str, revision: str | None = None) -> BaseHeader:
             shape = replace(shape, parameters=counted)
         if counted != shape.parameters:
             raise InputError(
-                f"the weights in {checkpoint.folder} are {counted:,} parameters; {CONFIG} announces "
+                f"the weights in {checkpoint.folder} have {counted:,} parameters; {CONFIG} describes "
                 f"{shape.parameters:,}",
                 "copy or download the model again",
             )
@@ -66,9 +65,9 @@ def read_header(name: str, revision: str | None = None) -> BaseHeader:
 
 
 def count_parameters(files: Iterable[Path], ties_head: bool) -> int:
-    """The parameters in safetensors files by their headers: a shared embedding once, and no buffers.
+    """The number of parameters in safetensors files by their headers: tied ones once, and no buffers.
 
-    Raises InputError where a file has no readable header.
+    Raises InputError if a file has no readable header.
     """
     sizes = {name: size for path in files for name, size in _sizes(path).items()}
     shared = EMBEDDINGS + HEADS if ties_head else EMBEDDINGS
@@ -89,5 +88,5 @@ def _sizes(path: Path) -> dict[str, int]:
         return {name: prod(tensor["shape"]) for name, tensor in tensors.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
-            f"{path} is no safetensors file: {error}", "copy or download the model again"
+            f"{path} is not a safetensors file: {error}", "copy or download the model again"
         ) from error

@@ -10,9 +10,9 @@ from transformers.utils.hub import cached_files
 
 
 def hub_files(repository: str, names: Sequence[str], revision: str | None) -> tuple[list[Path], str]:
-    """Those of the named files that a repository has, fetched where they are not in the cache.
+    """The named files that a repository has, downloaded if not in the cache.
 
-    Without any, the text says why.
+    If there are none, the text says why.
     """
     try:
         files = cached_files(
@@ -25,10 +25,10 @@ def hub_files(repository: str, names: Sequence[str], revision: str | None) -> tu
 
 
 def endpoint() -> str:
-    """The server that is asked, as a message names it."""
+    """The hub's server, for messages."""
     return os.environ.get("HF_ENDPOINT") or "huggingface.co"
 
 
 def cache() -> str:
-    """Where fetched files are kept."""
+    """The folder of downloaded files, for messages."""
     return os.environ.get("HF_HUB_CACHE") or os.environ.get("HF_HOME") or "~/.cache/huggingface"

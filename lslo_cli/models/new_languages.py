@@ -1,4 +1,4 @@
-"""New languages: adding some to a base model that does not know them."""
+"""Add languages to a base model that does not know them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from lslo_cli.nn.embedding import extend_embedding
 
 
 def add_languages(base: BaseModel, relatives: Mapping[str, str]) -> BaseModel:
-    """The same base with a token for each new language, which begins as that of its relative.
+    """The same base with a token for each new language, initialised as that of its relative.
 
-    ``relatives`` maps the one's code to the other's. The network is extended in place; its own parameters,
-    and the identity of the files it came from, stay what they were. Raises UsageError for a language that
-    the base knows, or a relative that it does not.
+    ``relatives`` maps new codes to relatives' codes. The network is extended in place; its own parameters and
+    its identity do not change. Raises UsageError for a language that the base knows, or a relative that it
+    does not.
     """
     if not relatives:
         return base

@@ -1,4 +1,4 @@
-"""Text to token ids and back where the segmenter numbers its pieces itself, as in MADLAD-400."""
+"""Text to token ids and back with the ids of the segmenter itself, as in MADLAD-400."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _BYTE = re.compile("<0x([0-9A-F]{2})>")
 
 
 class PieceTokenizer(Tokenizer):
-    """Ids are places in the segmenter's list of pieces, among which are the specials and language tokens.
+    """Ids are indices in the segmenter's list of pieces, which includes specials and language tokens.
 
-    Characters that no piece has are written as the bytes of their UTF-8, where the segmenter does so.
+    Characters without a piece are encoded as UTF-8 bytes, if the segmenter does so.
     """
 
     def __init__(self, segmenter: Segmenter, family: Family, rows: int, pad: int, start: int):
-        """``rows`` are those of the embedding, of which the last may stand for no piece.
+        """``rows`` are those of the embedding; the last may be unused.
 
-        ``pad`` and ``start`` are the ids of padding and of what the decoder reads first. Raises InputError
-        where there is no ``</s>`` or ``<unk>``, or no token of any language.
+        ``pad`` and ``start`` are the ids of padding and of the decoder's start token. Raises InputError if
+        there is no ``</s>`` or ``<unk>``, or no token of any language.
         """
         self.segmenter = segmenter
         self.family = family
@@ -62,7 +62,7 @@ class PieceTokenizer(Tokenizer):
 
     @classmethod
     def read(cls, folder: Path, family: Family, config: Mapping[str, Any]) -> PieceTokenizer:
-        """The tokenizer of a folder whose config.json is ``config``; raises InputError as it is made."""
+        """The tokenizer of a folder whose config.json is ``config``; raises InputError as ``__init__``."""
         pad = int(config["pad_token_id"])
         start = config.get("decoder_start_token_id")
         try:
@@ -79,7 +79,7 @@ class PieceTokenizer(Tokenizer):
     def save(self, folder: Path) -> None:
         """Write the segmenter's file and, for transformers, tokenizer.json and tokenizer_config.json.
 
-        Raises InputError where the folder cannot be written to.
+        Raises InputError if the folder cannot be written to.
         """
         languages = [self.tokens[index] for index in sorted(self._languages.values())]
         pad = self.tokens[self.pad_id]

@@ -1,4 +1,4 @@
-"""The one place where transformers and PEFT build what they find in a folder or on the hub, and move it."""
+"""Loading and moving of transformers' and PEFT's objects, all through here."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from transformers.utils import logging as transformers_logging
 
 
 def pretrained(kind: Any, *source: Any, **options: Any) -> Any:
-    """What ``kind.from_pretrained`` makes of a source, in silence and never with Python that came with it.
+    """``kind.from_pretrained`` of a source, without output and never running Python code of the source.
 
-    Raises whatever the library raises, for the caller to explain.
+    Raises the library's own errors, for the caller to explain.
     """
     with quiet_transformers():
         return kind.from_pretrained(*source, trust_remote_code=False, **options)
 
 
 def moved(model: PreTrainedModel, to: torch.device | torch.dtype | str) -> PreTrainedModel:
-    """``model.to(to)``, of whose signature transformers' types keep nothing."""
+    """``model.to(to)``, which transformers' types do not describe."""
     move: Any = model.to
     return move(to)
 
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Keep transformers' bars and reports off the terminal: what they tell, we check and raise."""
+    """Silence transformers' progress bars and reports: lslo checks the same and raises errors."""
     verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

@@ -13,28 +13,28 @@ from lslo_cli.errors import InputError
 
 SENTENCEPIECE = "sentencepiece.bpe.model"
 SPIECE = "spiece.model"
-"""What transformers calls a sentencepiece model of T5."""
+"""transformers' name for a sentencepiece model of T5."""
 HUB_TOKENIZER = "tokenizer.json"
 
 
 class Segmenter(Protocol):
-    """Text to pieces. ``content`` is that of a file called ``name``; ``pieces`` are all there are."""
+    """Text to pieces. ``content`` is that of a file called ``name``; ``pieces`` lists all pieces."""
 
     name: str
     content: bytes
     pieces: Sequence[str]
 
-    def places(self, text: str) -> list[int]:
-        """Where ``pieces`` lists the pieces of ``text``, one after the other."""
+    def encode(self, text: str) -> list[int]:
+        """The indices in ``pieces`` of the pieces of ``text``."""
         ...
 
     def split(self, text: str) -> list[str]:
-        """The pieces of ``text`` as text; what is not among ``pieces`` is kept as it is written."""
+        """The pieces of ``text`` as strings; unknown text is returned unchanged."""
         ...
 
 
 class SentencePiece:
-    """A serialized sentencepiece model. Raises InputError where it is empty or damaged."""
+    """A serialized sentencepiece model. Raises InputError if it is empty or damaged."""
 
     name = SENTENCEPIECE
 
@@ -52,7 +52,7 @@ class SentencePiece:
             ) from error
         self.pieces: Sequence[str] = self.processor.id_to_piece(list(range(len(self.processor))))
 
-    def places(self, text: str) -> list[int]:
+    def encode(self, text: str) -> list[int]:
         return self.processor.encode(text)
 
     def split(self, text: str) -> list[str]:
@@ -60,10 +60,10 @@ class SentencePiece:
 
 
 class FastSegmenter:
-    """A tokenizer.json, as transformers 5 saves it without a sentencepiece model beside it.
+    """A tokenizer.json, as transformers 5 saves it without a sentencepiece model.
 
-    Special tokens that are written out in a text are text, as they are to sentencepiece, and so is space
-    around it nothing. Raises InputError where the file cannot be read.
+    As in sentencepiece, special tokens spelt out in a text are text, and surrounding space is ignored. Raises
+    InputError if the file cannot be read.
     """
 
     name = HUB_TOKENIZER
@@ -85,7 +85,7 @@ class FastSegmenter:
         for piece, index in numbered.items():
             self.pieces[index] = piece
 
-    def places(self, text: str) -> list[int]:
+    def encode(self, text: str) -> list[int]:
         return self.backend.encode(text.strip(), add_special_tokens=False).ids
 
     def split(self, text: str) -> list[str]:
@@ -99,7 +99,7 @@ class FastSegmenter:
 def read_segmenter(path: Path, content: bytes | None = None) -> Segmenter:
     """The segmenter in a file: a tokenizer.json by its name, a sentencepiece model under any other.
 
-    Raises InputError, which names the file, where it cannot be read.
+    Raises InputError, naming the file, if it cannot be read.
     """
     try:
         kind = FastSegmenter if path.suffix == ".json" else SentencePiece

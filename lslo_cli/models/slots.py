@@ -1,4 +1,4 @@
-"""Keys and values of what the hypotheses of a beam search have read, without a copy per hypothesis."""
+"""The key-value cache of a beam search, without a copy per hypothesis."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import torch
 from torch import Tensor
 
 STEPS = 16
-"""Steps between two times that dead slots are dropped and room is made for new ones."""
+"""Steps between two reallocations, which drop dead slots and add capacity for new ones."""
 
 
 class SlotCache:
     """One memory per sentence and layer for all its hypotheses.
 
-    Every token that is read takes a slot and stays there, whichever hypotheses continue it. A hypothesis
-    attends to the slots on its own path, and ``paths`` (sentences, hypotheses, slots) is true there. So where
-    hypotheses fork and end, rows of that mask move, and no key or value does. What they have in common, which
-    soon is most of them, is there once and read once. Now and then, slots on nobody's path are dropped.
+    Every token that is read takes a slot for good. A hypothesis attends to the slots on its own path, where
+    ``paths`` (sentences, hypotheses, slots) is true. So when hypotheses fork and end, rows of that mask move,
+    but no keys or values. Common prefixes, soon most of the tokens, are stored and read once. From time to
+    time, slots on no path are dropped.
     """
 
     def __init__(self, sentences: int, prompt: int, device: torch.device):
         """The first ``prompt`` slots are the prompt's, where each token sees those before it and itself."""
         seen = torch.ones(prompt, prompt, dtype=torch.bool, device=device).tril()
         self.paths = seen.expand(sentences, -1, -1)
-        self._room = prompt
-        self._memory: list[Tensor] = []  # by layer (2, sentences, room, d): keys, values
+        self._capacity = prompt
+        self._memory: list[Tensor] = []  # by layer (2, sentences, capacity, d): keys, values
 
     def end_prompt(self) -> None:
-        """From here on there is one hypothesis, whose path is the whole prompt."""
+        """Reduce to one hypothesis, whose path is the whole prompt."""
         self.paths = self.paths[:, -1:]
 
     def begin_step(self, parents: Tensor) -> None:
@@ -36,13 +36,13 @@ class SlotCache:
         """
         sentences, hypotheses = parents.shape
         self.paths = self.paths.gather(1, parents[:, :, None].expand(-1, -1, self.paths.shape[2]))
-        if self.paths.shape[2] + hypotheses > self._room:
+        if self.paths.shape[2] + hypotheses > self._capacity:
             self._drop_dead(torch.arange(sentences, device=parents.device), STEPS * hypotheses)
         own = torch.eye(hypotheses, dtype=torch.bool, device=parents.device)
         self.paths = torch.cat((self.paths, own.expand(sentences, -1, -1)), dim=2)
 
     def put(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Fill the slots taken last, layer after layer; keys and values of all, (sentences, slots, d)."""
+        """Fill the latest slots, layer by layer; returns all keys and values, (sentences, slots, d)."""
         if layer == len(self._memory):
             self._memory.append(torch.stack((keys, values)))
         slots = self.paths.shape[2]
@@ -52,18 +52,18 @@ class SlotCache:
         return memory[0, :, :slots], memory[1, :, :slots]
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these sentences only: places (n,) among the present ones."""
+        """Continue with these sentences only: indices (n,) among the present ones."""
         self.paths = self.paths[rows]
         self._drop_dead(rows, STEPS * self.paths.shape[1])
 
-    def _drop_dead(self, rows: Tensor, room: int) -> None:
-        """Move what is left of the sentences ``rows`` into a new memory with room for more slots."""
+    def _drop_dead(self, rows: Tensor, more: int) -> None:
+        """Copy the live slots of the sentences ``rows`` into a new memory with ``more`` free slots."""
         alive = self.paths.any(dim=1)  # (sentences, slots)
         most = int(alive.sum(dim=1).max())
         order = alive.long().argsort(dim=1, descending=True, stable=True)[:, :most]
         self.paths = self.paths.gather(2, order[:, None].expand(-1, self.paths.shape[1], -1))
-        self._room = most + room
+        self._capacity = most + more
         for layer, memory in enumerate(self._memory):
-            larger = memory.new_empty(2, len(rows), self._room, memory.shape[3])
+            larger = memory.new_empty(2, len(rows), self._capacity, memory.shape[3])
             larger[:, :, :most] = memory[:, rows[:, None], order]
             self._memory[layer] = larger

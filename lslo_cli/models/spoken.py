@@ -1,4 +1,4 @@
-"""Which languages a base model speaks, by its tokenizer's files alone, and what a recipe names of them."""
+"""The languages of a base model, by its tokenizer's files alone, and the check of a recipe's against them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ WORLD_FOLDER = Path(__file__).parent.parent / "world" / "base"
 def spoken(model: str) -> tuple[str, ...]:
     """Codes of the languages of ``world``, of a folder, or of a published model.
 
-    None of them where only a download could tell. Raises InputError where a file of the folder is missing or
-    damaged.
+    Empty if only a download could tell. Raises InputError if a file of the folder is missing or damaged.
     """
     folder = WORLD_FOLDER if model == WORLD else Path(model).expanduser()
     if folder.is_dir():
-        from lslo_cli.models.tokenizer_files import languages_in  # what cuts text takes its time to load
+        from lslo_cli.models.tokenizer_files import languages_in  # segmenters are slow to load
 
         return languages_in(folder)
     name = HUB_NAMES.get(model, model)
@@ -32,10 +31,10 @@ def spoken(model: str) -> tuple[str, ...]:
 
 
 def with_spoken(recipe: Recipe, known: Collection[str] | None = None) -> Recipe:
-    """The recipe with the languages that no table has but its base model: ``tyv``, where it has ``tyv_Cyrl``.
+    """The recipe with the codes of languages that only its base model has: ``tyv_Cyrl`` for ``tyv``.
 
-    ``known`` are those of the model where they were read before. Such languages are unlabelled unless the
-    recipe says otherwise, and the experiment keeps the name it would have had.
+    ``known`` are the model's languages, if they were read before. Such languages are unlabelled unless the
+    recipe gives a class, and the experiment's name does not change.
     """
     names = recipe.language_names()
     if all(model_code(name) in MODEL_LANGUAGES or name in recipe.new_languages for name in names):
@@ -54,9 +53,9 @@ def with_spoken(recipe: Recipe, known: Collection[str] | None = None) -> Recipe:
 
 
 def check_spoken(recipe: Recipe) -> None:
-    """Raise UsageError for a name that is no language, InputError for languages that the base model lacks.
+    """Raise UsageError for an unknown name, InputError for languages that the base model lacks.
 
-    So with new languages. Nothing is said of a model whose languages cannot be told without it.
+    New languages are checked too. A model whose languages only a download could tell is not checked.
     """
     known = spoken(recipe.model.name)
     if not known:

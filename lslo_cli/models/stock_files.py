@@ -1,4 +1,4 @@
-"""The tokenizer files that stock transformers reads, made from a sentencepiece model and the table of ids."""
+"""The tokenizer files that stock transformers reads, from a sentencepiece model and the table of ids."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lslo_cli.models.segmentation import HUB_TOKENIZER, Segmenter, SentencePiece
 
 HUB_SETTINGS = "tokenizer_config.json"
 OWN_FAMILY = "lslo_family"
-"""The key of tokenizer_config.json that names the family; transformers keeps it when it saves again."""
+"""The key of tokenizer_config.json that names the family; transformers preserves it when saving."""
 
 _SPACE = "▁"
 _END = {"SpecialToken": {"id": "</s>", "type_id": 0}}
 _FIRST_BYTE = "<0x00>"
-"""The first of the pieces of a model that writes unknown characters as bytes."""
+"""The first piece of byte fallback, which encodes unknown characters as bytes."""
 _UNIGRAM, _BPE = 1, 2
-"""The two kinds of sentencepiece model that tokenizers can express, by their number in its protobuf."""
+"""The kinds of sentencepiece model that tokenizers supports, by their number in the protobuf."""
 _MODEL_PIECE, _MODEL_TRAINER, _MODEL_NORMALIZER, _TRAINER_KIND, _NORMALIZER_CHARSMAP = 1, 2, 3, 3, 2
 """Numbers of the fields of sentencepiece's protobuf that are read here."""
 
@@ -33,8 +33,8 @@ def stock_files(
 ) -> dict[str, bytes]:
     """tokenizer.json and tokenizer_config.json, by name; none for a model of whole words or characters.
 
-    ``tokens`` are all tokens by id, ``languages`` those of them that name a language. With these files
-    transformers' tokenizer puts ``[l] x </s>`` around a text, where l is its ``src_lang``, a token such as
+    ``tokens`` are all tokens by id, ``languages`` the language tokens among them. With these files
+    transformers' tokenizer encodes a text x as ``[l] x </s>``, where l is its ``src_lang``, a token such as
     ``__en__``; its ids are those of :class:`~lslo_cli.models.tokenizer.Tokenizer`.
     """
     if isinstance(segmenter, SentencePiece):
@@ -50,7 +50,7 @@ def stock_files(
 
 
 def _settings(kind: str, tokens: Sequence[str], languages: Sequence[str], family: Family) -> dict[str, Any]:
-    """tokenizer_config.json. The class is the stock one that puts a language's token before a text."""
+    """tokenizer_config.json. The class is the stock one that puts the language token before a text."""
     is_mbart = kind == "Unigram" and set(FAMILIES["mbart-50"].languages) <= set(languages)
     stock = "NllbTokenizer" if kind == "BPE" else "MBart50Tokenizer" if is_mbart else None
     first = next((token for token in languages if family.code_of(token) in ("en", "eng_Latn", "en_XX")), None)
@@ -73,16 +73,16 @@ def _settings(kind: str, tokens: Sequence[str], languages: Sequence[str], family
 def _converted(
     segmenter: SentencePiece, tokens: Sequence[str], languages: Sequence[str]
 ) -> dict[str, Any] | None:
-    """A sentencepiece model as a tokenizer.json whose ids are the places in ``tokens``."""
+    """A sentencepiece model as a tokenizer.json whose ids are the indices in ``tokens``."""
     fields = dict(_fields(segmenter.content, skip=_MODEL_PIECE))
     kind = dict(_fields(fields.get(_MODEL_TRAINER, b""))).get(_TRAINER_KIND, _UNIGRAM)
     if kind not in (_UNIGRAM, _BPE):
         return None
     processor = segmenter.processor
     scores = {
-        piece: processor.get_score(place)
-        for place, piece in enumerate(segmenter.pieces)
-        if not (processor.is_control(place) or processor.is_unknown(place))
+        piece: processor.get_score(index)
+        for index, piece in enumerate(segmenter.pieces)
+        if not (processor.is_control(index) or processor.is_unknown(index))
     }
     metaspace = {
         "type": "Metaspace",
@@ -125,7 +125,7 @@ def _added(token: str, index: int) -> dict[str, Any]:
 
 
 def _normalizer(settings: dict[int, Any]) -> dict[str, Any]:
-    """sentencepiece's normalization: its table of characters, then no space but single ones inside."""
+    """sentencepiece's normalization: its table of characters, then single inner spaces only."""
     steps: list[dict[str, Any]] = [
         {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "},
         {"type": "Strip", "strip_left": True, "strip_right": True},
@@ -137,7 +137,7 @@ def _normalizer(settings: dict[int, Any]) -> dict[str, Any]:
 
 
 def _bpe(ids: dict[str, int], scores: dict[str, float]) -> dict[str, Any]:
-    """Byte-pair encoding: sentencepiece joins what makes the best piece, tokenizers the first pair listed."""
+    """Byte-pair encoding: sentencepiece merges to the best-scored piece, tokenizers by order of merges."""
     known = {piece for piece in scores if piece in ids}
     pairs = [
         (-scores[piece], piece[:cut], piece[cut:])
@@ -161,7 +161,7 @@ def _bpe(ids: dict[str, int], scores: dict[str, float]) -> dict[str, Any]:
 
 
 def _unigram(tokens: Sequence[str], scores: dict[str, float]) -> dict[str, Any]:
-    """A unigram model; tokens that are no pieces have the lowest score, at which no text is read as them."""
+    """A unigram model; tokens that are not pieces get the lowest score, so that text never yields them."""
     lowest = min(scores.values())
     vocabulary = [[token, scores.get(token, lowest)] for token in tokens]
     return {

@@ -1,4 +1,4 @@
-"""Text to token ids and back: pieces of text, a dictionary that numbers them, and language tokens."""
+"""Text to token ids and back: pieces of text, a dictionary of their ids, and language tokens."""
 
 from __future__ import annotations
 
@@ -33,33 +33,33 @@ M2M = FAMILIES["m2m-124"]
 BOS, PAD, EOS, UNK = range(4)
 
 MADE_UP = re.compile(r"madeupword\d+$")
-"""What fairseq calls an entry of a dictionary that only rounds up its length."""
+"""fairseq's name for padding entries of a dictionary."""
 
 
 class Tokenizer:
     """Pieces of text numbered by a dictionary: 4 specials, then the dictionary in its order.
 
-    The ids are fairseq's, ``<s>`` 0, ``<pad>`` 1, ``</s>`` 2, ``<unk>`` 3. A piece's id is where the
-    dictionary lists it, which need not be where the sentencepiece model does. Language tokens, ``__xx__``
-    in the scheme of M2M, are entries of the dictionary too; those of ``languages`` that it lacks follow it
-    alphabetically. ``family`` says what they look like and where they stand. Languages have the codes of
-    M2M throughout, ``en`` for NLLB-200's ``eng_Latn``; others keep their own.
+    The ids are fairseq's, ``<s>`` 0, ``<pad>`` 1, ``</s>`` 2, ``<unk>`` 3. A piece's id is its position in
+    the dictionary, not in the sentencepiece model. Language tokens, ``__xx__`` in M2M, are entries of the
+    dictionary too; those of ``languages`` that it lacks follow it alphabetically. ``family`` determines their
+    form and position in a sentence. Languages have M2M's codes, ``en`` for NLLB-200's ``eng_Latn``; languages
+    that M2M lacks keep their own.
 
     The stock M2M100Tokenizer of transformers is not used: its language ids come from a list of 100
     languages and are silently wrong for the 124-language models.
     """
 
     pad_id, eos_id, unk_id = PAD, EOS, UNK
-    start_id = EOS  # what the decoder reads first
+    start_id = EOS  # the decoder's first input
 
     tokens: Sequence[str]
     """All tokens by id."""
 
     unused: list[int]
-    """Ids that stand for no token: rows that round a vocabulary up. No text has them, so none is written."""
+    """Ids without a token: padding rows of the vocabulary, which are never generated."""
 
     output_size: int
-    """Number of ids a model can write; those of added languages, from here on, are only read."""
+    """Number of ids a model can generate; ids of added languages, from here on, are input only."""
 
     def __init__(
         self,
@@ -68,9 +68,9 @@ class Tokenizer:
         languages: Iterable[str] = (),
         family: Family = M2M,
     ):
-        """``segmenter`` cuts text into pieces, ``entries`` are the dictionary after the specials.
+        """``segmenter`` splits text into pieces, ``entries`` are the dictionary after the specials.
 
-        Raises InputError where the pieces need what the dictionary cannot give.
+        Raises InputError for a repeated entry, byte fallback, or a dictionary that lacks most pieces.
         """
         self.segmenter = segmenter
         self.family = family
@@ -84,7 +84,7 @@ class Tokenizer:
             )
         if "<0x00>" in ids:
             raise InputError(
-                "the sentencepiece model falls back to bytes, which the M2M-124 scheme cannot join again",
+                "the sentencepiece model has byte fallback, which the M2M-124 scheme cannot decode",
                 "train it without byte fallback",
             )
         self._piece_ids = [ids.get(piece, UNK) for piece in segmenter.pieces]
@@ -92,7 +92,7 @@ class Tokenizer:
         if 2 * strange > len(self._piece_ids):
             raise InputError(
                 f"the dictionary lacks {strange:,} of {len(self._piece_ids):,} pieces of {segmenter.name}",
-                "take the files that belong to one and the same model",
+                "take files of the same model",
             )
         self._languages = language_ids(ids, family)
         self.output_size = len(self.tokens)
@@ -110,7 +110,7 @@ class Tokenizer:
         return tuple(sorted(self._languages, key=self._languages.__getitem__))
 
     def with_languages(self, codes: Iterable[str]) -> Tokenizer:
-        """The same tokenizer with a token for each of more languages, after all there are."""
+        """The same tokenizer with tokens for more languages, after all others."""
         extended = copy.copy(self)
         codes = list(codes)
         extended.tokens = [*self.tokens, *map(self.family.language_token, codes)]
@@ -120,19 +120,19 @@ class Tokenizer:
 
     @property
     def digest(self) -> str:
-        """sha256 over what cuts text into pieces and all tokens in id order, not over counts in dict.txt."""
+        """sha256 over the segmenter and all tokens in id order, not over counts in dict.txt."""
         family = "" if self.family is M2M else self.family.name
         return sha256(self.segmenter.content + "\n".join(self.tokens).encode() + family.encode()).hexdigest()
 
     def encode(self, text: str) -> list[int]:
         """The ids of the pieces of ``text``, without language tokens and specials."""
-        return [self._piece_ids[piece] for piece in self.segmenter.places(text)]
+        return [self._piece_ids[piece] for piece in self.segmenter.encode(text)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ``ids``, joined as fairseq joins sentencepiece pieces.
 
-        Language tokens, ``<s>``, ``<pad>`` and ``</s>`` are left out. ``<unk>`` stays, literally, as
-        fairseq prints it: a hypothesis shows, and its score pays for, what the model could not say.
+        Language tokens, ``<s>``, ``<pad>`` and ``</s>`` are left out. ``<unk>`` stays, literally, as fairseq
+        prints it, and lowers the score of a hypothesis.
         """
         pieces = (self.tokens[index] for index in ids if index not in self._silent)
         return "".join(pieces).replace(" ", "").replace("▁", " ").strip()
@@ -140,7 +140,7 @@ class Tokenizer:
     def language_id(self, code: str) -> int:
         """The id of a language's token; ``code`` may be M2M's, or that of FLORES-101 or FLORES-200.
 
-        Raises UsageError, naming the nearest code, where there is none.
+        Raises UsageError, naming the nearest code, if there is none.
         """
         known = find_code(code, self._languages)
         if known not in self._languages:
@@ -151,34 +151,33 @@ class Tokenizer:
         return self._languages[known]
 
     def source_ids(self, pieces: Sequence[int], src: str, tgt: str) -> list[int]:
-        """What the encoder reads: ``__src__ x </s>``, or ``__tgt__ x </s>`` in SMaLL-100."""
+        """The encoder's input: ``__src__ x </s>``, or ``__tgt__ x </s>`` in SMaLL-100."""
         named = src if self.family.encoder_language is Index.SOURCE else tgt
         return [self.language_id(named), *pieces, self.eos_id]
 
     def target_ids(self, pieces: Sequence[int], src: str, tgt: str) -> list[int]:
-        """What the decoder learns to write: ``__tgt__ y </s>``, or ``y </s>`` in SMaLL-100."""
+        """The decoder's labels: ``__tgt__ y </s>``, or ``y </s>`` in SMaLL-100."""
         return [*self.decoder_prompt(src, tgt)[1:], *pieces, self.eos_id]
 
     def decoder_prompt(self, src: str, tgt: str) -> list[int]:
-        """What the decoder reads before the first word: ``</s> __tgt__``, or ``</s>`` in SMaLL-100."""
+        """The decoder's prompt: ``</s> __tgt__``, or ``</s>`` in SMaLL-100."""
         named = [self.language_id(tgt)] if self.family.decoder_names_language else []
         return [self.start_id, *named]
 
     @classmethod
     def load(cls, folder: Path, languages: Iterable[str] = (), rows: int = 0) -> Tokenizer:
-        """Read sentencepiece.bpe.model with dict.txt, or what the hub has in the place of either.
+        """Read sentencepiece.bpe.model with dict.txt, or the hub's equivalents.
 
         ``languages`` name the language tokens of a dictionary that was stored without them. ``rows`` are
-        those of the embedding: the last may stand for no token, as in a vocabulary that
-        was rounded up. Raises InputError for a missing or
-        damaged file.
+        those of the embedding: the last may be unused, as in a padded vocabulary. Raises InputError for a
+        missing or damaged file.
         """
         folder = Path(folder)
         segmenter = find_segmenter(folder)
         family = read_family(folder)
         entries = read_entries(folder, family)
         spare = rows - len(entries) - len(SPECIALS)
-        # With a dict.txt of its own, an embedding of another length is more likely another model's.
+        # Beside a dict.txt, an embedding of another length is more likely another model's.
         is_rounded = family is not M2M or not (folder / DICTIONARY).is_file()
         if is_rounded and spare > 0:
             entries += [f"madeupword{number:04d}" for number in range(spare)]
@@ -188,10 +187,10 @@ class Tokenizer:
             raise InputError(f"{folder}: {error.message}", error.hint) from error
 
     def save(self, folder: Path) -> None:
-        """Write sentencepiece.bpe.model and dict.txt, language tokens included; raises InputError.
+        """Write sentencepiece.bpe.model and dict.txt, language tokens included.
 
-        Beside them tokenizer.json and tokenizer_config.json are written for transformers, where they can
-        say the same, and family.json for a family other than M2M-124.
+        Also tokenizer.json and tokenizer_config.json for transformers, if they can express the same, and
+        family.json for a family other than M2M-124. Raises InputError if the folder cannot be written to.
         """
         dictionary = "".join(f"{token} 1\n" for token in self.tokens[len(SPECIALS) :])
         key = next(key for key, family in FAMILIES.items() if family is self.family)

@@ -1,4 +1,4 @@
-"""The files a tokenizer comes in: fairseq's, lslo's own, and those of each family on the hub."""
+"""The files of a tokenizer: fairseq's, lslo's own, and those of each family on the hub."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMALL_100_CODE = "tokenization_small100.py"
 TOKENIZER_FILES = (
     *(SENTENCEPIECE, SPIECE, DICTIONARY, FAMILY),
     *(HUB_VOCABULARY, HUB_ADDED_TOKENS, HUB_TOKENIZER, HUB_SETTINGS),
-    SMALL_100_CODE,  # never run: that it is there says what the model is
+    SMALL_100_CODE,  # never run: its presence identifies the model
 )
 
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")
@@ -31,10 +31,10 @@ _COPY_AGAIN = "copy or download it again"
 
 
 def read_family(folder: Path) -> Family:
-    """The family a tokenizer belongs to: as lslo wrote it down, or by what the hub's files say.
+    """The family of a tokenizer: as recorded by lslo, or by the hub's files.
 
-    Where they name none, a tokenizer.json alone tells it by its language tokens. M2M-124, in whose scheme
-    lslo makes its own models, where nothing says otherwise.
+    If they name none, a tokenizer.json alone determines it by its language tokens. The default is M2M-124,
+    the scheme of lslo's own models.
     """
     present = {name for name in TOKENIZER_FILES if (folder / name).is_file()}
     settings = _read_json(folder, HUB_SETTINGS) if HUB_SETTINGS in present else {}
@@ -45,8 +45,8 @@ def read_family(folder: Path) -> Family:
         if entry in content:
             if content[entry] not in FAMILIES:
                 raise InputError(
-                    f"{folder / name} names the family '{content[entry]}'",
-                    f"lslo knows {', '.join(FAMILIES)}",
+                    f"{folder / name} names an unknown family '{content[entry]}'",
+                    f"choose among {', '.join(FAMILIES)}",
                 )
             return FAMILIES[content[entry]]
     if SMALL_100_CODE in present:
@@ -73,7 +73,7 @@ def segmenter_path(folder: Path) -> Path:
 
 
 def find_segmenter(folder: Path) -> Segmenter:
-    """What cuts text into pieces. Raises InputError, naming the files that there are, where nothing does."""
+    """The folder's segmenter. Raises InputError, naming the files present, if there is none."""
     path = segmenter_path(folder)
     return read_segmenter(path, read_bytes(folder, path.name))
 
@@ -82,9 +82,9 @@ def read_entries(folder: Path, family: Family) -> list[str]:
     """The tokens after the specials, in the order of their ids.
 
     From dict.txt; else from the hub's vocab.json and added_tokens.json; else from tokenizer.json; else from
-    the sentencepiece model itself and what states the ids of added tokens: added_tokens.json, or
-    tokenizer_config.json. Languages stand where the files put them, or else after all pieces in the order of
-    the published model. Raises InputError for a missing or damaged file, and for two that disagree.
+    the sentencepiece model itself and the file with the ids of added tokens: added_tokens.json, or
+    tokenizer_config.json. Languages have the files' ids, or else follow all pieces in the order of the
+    published model. Raises InputError for a missing or damaged file, and for two that disagree.
     """
     if (folder / DICTIONARY).is_file():
         return _dictionary_entries(folder)
@@ -104,7 +104,7 @@ def read_entries(folder: Path, family: Family) -> list[str]:
             pieces = {token: index for index, token in enumerate((*SPECIALS, *entries))}
             entries = _in_id_order(folder, [SENTENCEPIECE, name], [pieces, added])
     else:
-        return _dictionary_entries(folder)  # which says that it is missing
+        return _dictionary_entries(folder)  # raises, since it is missing
     tokens = [family.language_token(code) for code in family.languages]
     if set(tokens).isdisjoint(entries):
         entries += tokens
@@ -114,9 +114,9 @@ def read_entries(folder: Path, family: Family) -> list[str]:
 
 
 def language_ids(ids: Mapping[str, int], family: Family) -> dict[str, int]:
-    """Among tokens with their ids those of languages, by the codes that experiments use: ``en``.
+    """The ids of language tokens, by the codes that experiments use: ``en``.
 
-    Where two of the model's codes would be one, ``ku`` and ``ckb`` of MADLAD-400, the second keeps its own.
+    If two of the model's codes map to one, as ``ku`` and ``ckb`` of MADLAD-400, the second keeps its own.
     """
     codes = {code: index for token, index in ids.items() if (code := family.code_of(token))}
     languages: dict[str, int] = {}
@@ -127,9 +127,9 @@ def language_ids(ids: Mapping[str, int], family: Family) -> dict[str, int]:
 
 
 def languages_in(folder: Path) -> tuple[str, ...]:
-    """The languages that have a token in the tokenizer's files, by id; nothing cuts text.
+    """The languages with a token in the tokenizer's files, by id.
 
-    Raises InputError where a file is missing or damaged.
+    Raises InputError if a file is missing or damaged.
     """
     family = read_family(folder)
     tokens = (
@@ -142,7 +142,7 @@ def languages_in(folder: Path) -> tuple[str, ...]:
 
 
 def read_bytes(folder: Path, name: str) -> bytes:
-    """The content of a file. Raises InputError, naming the files that there are, where it is missing."""
+    """The content of a file. Raises InputError, naming the files present, if it is missing."""
     try:
         return (folder / name).read_bytes()
     except OSError as error:
@@ -171,7 +171,7 @@ def _dictionary_entries(folder: Path) -> list[str]:
 
 
 def _sentencepiece_entries(folder: Path) -> list[str]:
-    """The pieces in the model's own order, which is that of NLLB-200's and mBART-50's ids."""
+    """The pieces in the model's own order, that of NLLB-200's and mBART-50's ids."""
     return [piece for piece in find_segmenter(folder).pieces if piece not in SPECIALS]
 
 
@@ -195,13 +195,13 @@ def _fast_tokenizer_ids(folder: Path) -> list[dict[str, int]]:
 
 
 def _decoder_ids(folder: Path) -> dict[str, int]:
-    """The added tokens that tokenizer_config.json numbers, none where it numbers none."""
+    """The ids of added tokens in tokenizer_config.json, if there are any."""
     try:
         settings = _read_json(folder, HUB_SETTINGS) if (folder / HUB_SETTINGS).is_file() else {}
         numbered = settings.get("added_tokens_decoder", {})
         return {token["content"]: int(index) for index, token in numbered.items()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{folder / HUB_SETTINGS} numbers no tokens: {error!r}", _COPY_AGAIN) from error
+        raise InputError(f"{folder / HUB_SETTINGS} has no ids of tokens: {error!r}", _COPY_AGAIN) from error
 
 
 def _in_id_order(folder: Path, names: list[str], parts: Sequence[dict[str, int]]) -> list[str]:
@@ -214,7 +214,7 @@ def _in_id_order(folder: Path, names: list[str], parts: Sequence[dict[str, int]]
         if twice := next((token for token in part if ids.get(token, part[token]) != part[token]), None):
             raise InputError(
                 f"{folder / names[0]} and {name} disagree: '{twice}' is {ids[twice]} and {part[twice]}",
-                "copy the files of one and the same model",
+                "copy the files of the same model",
             )
         ids |= part
     names = list(dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""Training a vocabulary: one sentencepiece model over all languages, and its dictionary."""
+"""Train a vocabulary: one sentencepiece model over all languages, and its dictionary."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lslo_cli.models.segmentation import SentencePiece
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.models.tokenizer_files import SPECIALS
 
-# Of all characters in the sample, by frequency. What lies beyond, the rarest Han characters, becomes <unk>,
-# as in M2M-124. Byte fallback would avoid that, at 256 entries and with a decoder that joins bytes.
+# Share of the characters in the sample, by frequency. The rest, the rarest Han characters, becomes <unk>, as
+# in M2M-124. Byte fallback would avoid that, at 256 entries and with a decoder that joins bytes.
 CHARACTER_COVERAGE = 0.9995
 
-# In bytes, far above sentencepiece's 4,192, beyond which it drops a line without a word.
+# In bytes, far above sentencepiece's default of 4,192, beyond which it drops lines silently.
 MAX_LINE = 1 << 20
 
 
@@ -40,7 +40,7 @@ def train_vocabulary(
     ``languages`` (default: those of ``text``). ``lines`` is the size of the sample. The same arguments
     give the same files.
 
-    Raises InputError where the text has no lines, or is too small or too varied for ``size``.
+    Raises InputError if the text has no lines, or is too small or too varied for ``size``.
     """
     sample = list(_balanced_sample(text, lines, temperature, np.random.default_rng(seed)))
     if not sample:
@@ -54,8 +54,8 @@ def train_vocabulary(
             model_type="bpe",
             character_coverage=CHARACTER_COVERAGE,
             max_sentence_length=MAX_LINE,
-            num_threads=1,  # threads would make the merges depend on their timing
-            minloglevel=2,  # errors come as exceptions; the rest is for sentencepiece's own console tool
+            num_threads=1,  # with threads, merges depend on timing
+            minloglevel=2,  # errors are raised as exceptions too
         )
     except RuntimeError as error:
         raise _size_error(str(error), size, len(sample)) from error
@@ -67,10 +67,10 @@ def train_vocabulary(
 
 
 def sample_sizes(available: Mapping[str, int], lines: int, temperature: float) -> dict[str, int]:
-    """How many of ``lines`` each language gets: in proportion to ``n ** (1 / temperature)``.
+    """The number of ``lines`` of each language, in proportion to ``n ** (1 / temperature)``.
 
-    A language with fewer lines than its share repeats them; one with no line gets none. Together
-    they are no more lines than there are, so that a small corpus is not merely repeated.
+    A language with fewer lines than its share repeats them; one without lines gets none. The sum does not
+    exceed the number of lines available, so that a small corpus is not merely repeated.
     """
     weights = {code: count ** (1 / temperature) for code, count in available.items() if count}
     budget = min(lines, sum(available.values()))
@@ -89,7 +89,7 @@ def _balanced_sample(
 
 
 def _size_error(reason: str, size: int, lines: int) -> InputError:
-    """Sentencepiece's complaint about the size, with the number that would do where it names one."""
+    """The error for sentencepiece's complaint about the size, with the limit if it names one."""
     if largest := re.search(r"value <= (\d+)", reason):
         return InputError(
             f"a vocabulary of {size:,} pieces is too large for this text ({lines:,} lines)",

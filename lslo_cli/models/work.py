@@ -1,4 +1,4 @@
-"""What a command would do: everything checked, nothing written (``--dry-run``)."""
+"""The plan of a command: everything checked, nothing written (``--dry-run``)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from lslo_cli.recipe import Recipe
 FLORES_ROWS = 997
 """Sentences of FLORES-101's dev split."""
 PAIR_TOKENS = 48
-"""Tokens that a sentence pair of FLORES takes in a batch of M2M-124, about: its longer side with padding."""
+"""Average tokens of a FLORES sentence pair in a batch of M2M-124: its longer side with padding."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What would happen: facts as (label, value), parameters as (language, resource, rank, count), files."""
+    """A plan: facts as (label, value), parameters as (language, resource, rank, count), files written."""
 
     title: str
     facts: tuple[tuple[str, str], ...]
@@ -36,9 +36,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class Work:
-    """One stage's training, as far as its cost depends on it.
+    """The settings of one stage's training that determine its cost.
 
-    ``ranks`` None is full fine-tuning; ``copies`` is 2 where adapters of both indices are trained;
+    ``ranks`` None is full fine-tuning; ``copies`` is 2 if adapters of both indices are trained;
     ``new_languages`` have a row of the embedding each. ``base_dtype`` is the format of the frozen base, and
     with ``recompute`` activations are computed again in backward.
     """
@@ -64,7 +64,7 @@ class Work:
     def paper_style(self, shape: ModelShape) -> int | None:
         """The paper's count of the adapters' parameters, every matrix as d_model x d_model.
 
-        None where that is the true one: adapters of the first d_model units, and whole models.
+        None if that is the true one: adapters of the first d_model units, and whole models.
         """
         if self.ranks is None or self.span is Span.D_MODEL:
             return None
@@ -77,7 +77,7 @@ class Work:
         return self.copies * ranks.parameters(shape, self.sites, self.span) + row
 
     def memory(self, shape: ModelShape, max_tokens: int) -> MemoryEstimate:
-        """What a step on a batch of ``max_tokens`` tokens takes."""
+        """The memory of a step on a batch of ``max_tokens`` tokens."""
         trainable = self.trainable(shape)
         if self.ranks is None:
             return estimate_memory(shape, 0, trainable, max_tokens, recompute=self.recompute)
@@ -86,7 +86,7 @@ class Work:
 
 @dataclass(frozen=True)
 class MemoryChoice:
-    """What a step takes by one choice of the base, where activations are kept and where recomputed."""
+    """The memory of a step with one choice of the base, with activations kept or recomputed."""
 
     choice: str
     kept: MemoryEstimate
@@ -107,7 +107,7 @@ def memory_choices(work: Work, shape: ModelShape, max_tokens: int) -> tuple[Memo
 
 
 def work_of(recipe: Recipe, command: str, ranks: RankMap | None = None) -> Work:
-    """What ``weight-learn``, ``estimate-subspace`` or ``train``, with ``ranks``, would train."""
+    """The work of ``weight-learn``, ``estimate-subspace``, or ``train`` with ``ranks``."""
     languages = recipe.selected_languages()
     common: dict[str, Any] = {
         "new_languages": tuple(recipe.new_languages),
@@ -128,7 +128,7 @@ def work_of(recipe: Recipe, command: str, ranks: RankMap | None = None) -> Work:
 
 
 def batches_of_flores(recipe: Recipe) -> int:
-    """Batches of an epoch, about, were the text FLORES-101's dev split, or its first rows."""
+    """Approximate batches of an epoch on FLORES-101's dev split, or its first rows."""
     data = recipe.data
     directions = choose_directions(data.directions, recipe.selected_languages())
     pairs = (data.train_rows or FLORES_ROWS) * len(directions)
@@ -177,13 +177,13 @@ def parameters_by_language(
 
 
 def describe_index(strategy: IndexStrategy, source: str) -> str:
-    """The layers that are indexed by source, and where the strategy comes from."""
+    """The strategy's source, and the layers that are indexed by source."""
     by_source = [str(layer) for layer, index in strategy.by_layer.items() if index is Index.SOURCE]
     return f"{source}; by source: {', '.join(by_source) or 'none'}"
 
 
 def describe_memory(memory: MemoryEstimate) -> str:
-    """The total, and what it is made of."""
+    """The total, and its parts."""
     return (
         f"{in_binary_units(memory.total)}: weights {in_binary_units(memory.weights)}, "
         f"training state {in_binary_units(memory.training_state)}, "

@@ -1,4 +1,4 @@
-"""Putting adapters on a model's matrices: which module is which site, and what stays frozen."""
+"""Attach adapters to a model's matrices and freeze the model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AdapterMatrix:
-    """One language's A or B at one site: ``name`` is A or B, ``slot`` the language's place in ``adapter``."""
+    """One language's A or B at one site: ``name`` is A or B, ``slot`` the language's index in ``adapter``."""
 
     site: Site
     language: str
@@ -42,7 +42,7 @@ class AdapterMatrix:
     def weight(self) -> torch.Tensor:
         """A (r, d_in) or B (d_out, r), as a view that writes through.
 
-        Taken anew each time: wrapping a model for distribution may give its parameters other memory.
+        Looked up on each call: wrapping a model for distribution may move its parameters.
         """
         return self.adapter.matrices(self.slot)[self.name]
 
@@ -74,7 +74,7 @@ class Adapters:
                 yield AdapterMatrix(site, language, "B", adapter, slot)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """A copy of every matrix, by key: every language separate, so that one can be taken out."""
+        """A copy of every matrix by key, one per language, so that a language can be extracted."""
         return {matrix.key: matrix.weight.clone() for matrix in self.matrices()}
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
@@ -93,7 +93,7 @@ class MixedAdapters:
 
     def parameters(self) -> list[nn.Parameter]:
         adapters = [
-            p for module in self.modules for side in (module.source, module.target) for p in side.parameters()
+            p for module in self.modules for lora in (module.source, module.target) for p in lora.parameters()
         ]
         return adapters + [weighting.logits for weighting in self.weightings.values()]
 
@@ -110,9 +110,9 @@ def attach(
 ) -> Adapters:
     """Freeze ``model`` and put an LSLo on every site of ``site_set``.
 
-    The order of ``languages`` is the meaning of the route's indices. Those that ``ranks`` does not name have
-    no adapter, so that nothing is added to their rows; where it names ``shared``, all use this one LoRA.
-    Adapters are made on the CPU in float32 from torch's global generator, so that a seed fixes them.
+    The route's indices refer to ``languages`` in order. Languages without a rank in ``ranks`` have no
+    adapter, so nothing is added to their rows; if it names ``shared``, all use this one LoRA. Adapters are
+    initialised on the CPU in float32 from torch's global generator, so that a seed determines them.
     """
     route = Route(kernel)
     model.requires_grad_(False)
@@ -186,12 +186,12 @@ def stack_layers(model: PreTrainedModel, stack: Stack) -> nn.ModuleList:
 
 
 def layers_at(model: PreTrainedModel, layout: Layout, stack: Stack) -> nn.ModuleList:
-    """The layers of a stack, where the layout says that they are."""
+    """The layers of a stack, at the path that the layout gives."""
     return cast(nn.ModuleList, model.base_model.get_submodule(layout.layers[stack]))
 
 
 def site_module(model: PreTrainedModel, site: Site) -> nn.Module:
-    """The module at a site: a linear map, or what has been attached in its place."""
+    """The module at a site: a linear map, or the adapted module that replaced it."""
     return _layer_module(model, site.layer).get_submodule(_name(model, site))
 
 
@@ -214,6 +214,6 @@ def _replace(model: PreTrainedModel, site: Site, module: nn.Module) -> None:
 
 
 def replace_module(layer: nn.Module, path: str, module: nn.Module) -> None:
-    """Put a module in the place of another inside a layer."""
+    """Replace a module inside a layer."""
     parent, _, name = path.rpartition(".")
     setattr(layer.get_submodule(parent), name, module)

@@ -1,4 +1,4 @@
-"""Frozen matrices that lie in fewer bits than they are multiplied in."""
+"""Frozen matrices that are stored in fewer bits than they are multiplied in."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Quantised = Any
-"""A parameter of bitsandbytes: bytes, and in ``quant_state`` what they stand for."""
+"""A parameter of bitsandbytes: bytes, with their scales in ``quant_state``."""
 
 
 def decoded(matrix: Tensor, dtype: torch.dtype) -> Tensor:
-    """A frozen matrix in the format ``dtype``: itself where that is its own, else a copy."""
+    """A frozen matrix in the format ``dtype``: itself if that is its own, else a copy."""
     if hasattr(matrix, "quant_state"):
         from bitsandbytes.functional import dequantize_4bit
 
@@ -24,16 +24,16 @@ def decoded(matrix: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def product_format(x: Tensor) -> torch.dtype:
-    """The format of matrix products with ``x``: autocast's where it is on."""
+    """The format of matrix products with ``x``: autocast's if it is on."""
     device = x.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
 
 class CompactLinear(nn.Module):
-    """A frozen linear map whose matrix lies in fewer bits.
+    """A frozen linear map whose matrix is stored in fewer bits.
 
-    Gives what the map would give were the same values in float32, bit for bit, and for backward keeps neither
-    its input nor a copy of its matrix.
+    Equal, bit for bit, to the map with the same values in float32. Saves neither its input nor a copy of its
+    matrix for backward.
     """
 
     def __init__(self, base: nn.Linear):
@@ -43,7 +43,7 @@ class CompactLinear(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The matrix in float32, made anew each time; :func:`frozen_matrix` gives it as it lies."""
+        """The matrix in float32, decoded on each call; :func:`frozen_matrix` returns it as stored."""
         return decoded(self.base.weight, torch.float32)
 
     @property
@@ -55,7 +55,7 @@ class CompactLinear(nn.Module):
 
 
 class CompactEmbedding(nn.Module):
-    """A frozen embedding whose rows lie in fewer bits and are read in float32, times its scale, if any."""
+    """A frozen embedding, stored in fewer bits, whose rows are read in float32, times its scale, if any."""
 
     def __init__(self, base: nn.Embedding):
         super().__init__()
@@ -64,7 +64,7 @@ class CompactEmbedding(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The table as it lies."""
+        """The table as stored."""
         return self.base.weight
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class _FrozenLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, matrix: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
-        ctx.matrix = matrix  # not as a saved tensor, whose copies lose what a quantised one stands for
+        ctx.matrix = matrix  # not as a saved tensor, which loses the scales of a quantised one
         return F.linear(x.to(dtype), decoded(matrix, dtype), None if bias is None else bias.to(dtype))
 
     @staticmethod
@@ -90,16 +90,16 @@ class _FrozenLinear(torch.autograd.Function):
 
 
 def frozen_matrix(module: nn.Module) -> Tensor:
-    """The matrix of a linear map as it lies in memory."""
+    """The matrix of a linear map as stored."""
     linear = module.base if isinstance(module, CompactLinear) else module
     return cast(nn.Linear, linear).weight
 
 
 def compact(model: nn.Module) -> None:
-    """Freeze a model, whose matrices lie in bfloat16 or in 4 bits, to be computed with in float32.
+    """Freeze a model with matrices in bfloat16 or 4 bits, and let it compute in float32.
 
-    Linear maps and the embedding keep their bits; whatever else is small, norms, biases and positions, is
-    float32 from here on, and so are the states that run through the layers.
+    Linear maps and the embedding stay as stored; the small rest (norms, biases, positions) becomes float32,
+    and so do hidden states.
     """
     model.requires_grad_(False)
     embedding = cast(Any, model).get_input_embeddings().weight
@@ -123,7 +123,7 @@ def compact(model: nn.Module) -> None:
 
 
 def restore(model: nn.Module) -> None:
-    """Undo :func:`compact`: the same values in float32, in the modules that were there."""
+    """Undo :func:`compact`: the same values in float32, in the original modules."""
     tied: dict[int, nn.Parameter] = {}
 
     def larger(module: nn.Module) -> nn.Module | None:
@@ -144,7 +144,7 @@ def restore(model: nn.Module) -> None:
 
 
 def _replace_all(model: nn.Module, other: Callable[[nn.Module], nn.Module | None]) -> None:
-    """Put ``other(module)`` in the place of every module below ``model`` for which there is one."""
+    """Replace every module below ``model`` by ``other(module)``, unless that is None."""
     made: dict[nn.Module, nn.Module] = {}
     for module in list(model.modules()):
         for name, child in list(module.named_children()):

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NewRows:
-    """One row for the token of each added language, as the network reads it: times the embedding's scale.
+    """One embedding row for the token of each added language, times the embedding's scale.
 
-    ``weight`` is (languages, d_model) in float32, in the order of ``codes``. In this unit entries are about
-    1, so that the steps of an optimiser that suit an adapter suit a row too, whatever the width.
+    ``weight`` is (languages, d_model) in float32, in the order of ``codes``. Scaled entries are about 1 at
+    any width, so that an adapter's learning rate suits a row too.
     """
 
     codes: tuple[str, ...]
@@ -30,7 +30,7 @@ class NewRows:
     def state_dict(self) -> dict[str, Tensor]:
         """A copy of every row (d_model,), by a key such as ``embedding.tyv``."""
         rows = self.weight.detach()
-        return {f"embedding.{code}": rows[place].clone() for place, code in enumerate(self.codes)}
+        return {f"embedding.{code}": row.clone() for code, row in zip(self.codes, rows, strict=True)}
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
@@ -40,10 +40,10 @@ class NewRows:
 
 
 class ExtendedEmbedding(nn.Module):
-    """A frozen embedding (V, d) whose ids from V on are rows of added languages.
+    """A frozen embedding (V, d), extended by rows of added languages for ids from V on.
 
-    Only what a model reads is extended. What it writes is not: it is told which language to write and never
-    has to say so. So no token is a rival to those the model knows, and its logits keep every bit.
+    Only inputs are extended, not outputs: the model is given its target language and never generates its
+    token. So the logits of the known tokens do not change by a bit.
     """
 
     def __init__(self, base: nn.Embedding, rows: nn.Parameter):
@@ -53,17 +53,17 @@ class ExtendedEmbedding(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ids of any shape to (*shape, d)."""
-        places = ids - self.base.num_embeddings  # among the new rows, where they are not negative
+        new_ids = ids - self.base.num_embeddings  # negative for ids of the base
         known = self.base(ids.clamp(max=self.base.num_embeddings - 1))
-        new = F.embedding(places.clamp(min=0), self.rows)
-        return torch.where((places >= 0).unsqueeze(-1), new.to(known.dtype), known)
+        new = F.embedding(new_ids.clamp(min=0), self.rows)
+        return torch.where((new_ids >= 0).unsqueeze(-1), new.to(known.dtype), known)
 
 
 def extend_embedding(model: PreTrainedModel, relatives: Mapping[str, int]) -> NewRows:
     """Give a model a row for each new language, a copy of the row with the id of its relative.
 
-    Encoder and decoder share the rows. No parameter of the model changes, nor does any output that has
-    no new id in its input.
+    Encoder and decoder share the rows. No parameter of the model changes, nor any output for inputs without
+    new ids.
     """
     stacks = (model.get_encoder(), model.get_decoder())
     embedding = stacks[0].embed_tokens

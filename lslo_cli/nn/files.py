@@ -1,4 +1,4 @@
-"""Weights in safetensors files: whole and finite, or neither written nor read."""
+"""Weights in safetensors files, which must be complete and finite to be written or read."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Writable(Protocol):
 
 
 def first_not_finite(tensors: Mapping[str, Tensor]) -> str | None:
-    """The name of the first tensor that holds NaN or infinity; None where all are finite."""
+    """The name of the first tensor that holds NaN or infinity; None if all are finite."""
     return next((name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()), None)
 
 
 def write_tensors(
     file: Writable, path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None
 ) -> None:
-    """Write tensors to ``file``, which will be ``path``. Raises RunError where one is not finite."""
+    """Write tensors to ``file``, which will be ``path``. Raises RunError if one is not finite."""
     if name := first_not_finite(tensors):
         raise RunError(
             f"weights are not finite, the first in {name}: {path} was not written", "lower the learning rate"
@@ -39,8 +39,8 @@ def write_tensors(
 def read_tensors(path: Path, hint: str) -> dict[str, Tensor]:
     """All tensors of a file, on the CPU.
 
-    Raises InputError, which ends in ``hint``, where the file is missing, unreadable or damaged, or holds
-    weights that are not finite.
+    Raises InputError with ``hint`` if the file is missing, unreadable or damaged, or holds weights that are
+    not finite.
     """
     check_readable(path, hint)
     try:
@@ -53,14 +53,14 @@ def read_tensors(path: Path, hint: str) -> dict[str, Tensor]:
 
 
 def copy_into(weight: Tensor, saved: Tensor, name: str) -> None:
-    """Copy what was saved into a weight. Raises RuntimeError for another shape, which might be broadcast."""
+    """Copy a saved tensor into a weight. Raises RuntimeError for another shape, which might be broadcast."""
     if saved.shape != weight.shape:
         raise RuntimeError(f"{name} is {(*saved.shape,)}, not {(*weight.shape,)}")
     weight.copy_(saved)
 
 
 def check_readable(path: Path, hint: str) -> None:
-    """Raise InputError with the system's reason: safetensors says of every one that there is no such file."""
+    """Raise InputError with the system's reason: safetensors reports any failure as a missing file."""
     try:
         path.open("rb").close()
     except OSError as error:
@@ -68,9 +68,9 @@ def check_readable(path: Path, hint: str) -> None:
 
 
 def unreadable_reason(error: Exception) -> str:
-    """Why weights could not be loaded, in a line, whichever library says so.
+    """Why weights could not be loaded, in one line, for the error of any library.
 
-    torch's own words on a pickle that it refuses end in advice to run what is in it.
+    torch's message on a refused pickle advises to run its content, and is replaced.
     """
     text = str(error)
     if "weights_only" in text or "Weights only" in text:

@@ -1,4 +1,4 @@
-"""Adapters as other libraries want them: folded into the matrices they adapt, or one LoRA per language."""
+"""Adapters for other libraries: folded into the matrices they adapt, or as one LoRA per language."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def adapted(model: nn.Module) -> Iterator[tuple[str, LSLo]]:
     return ((name, module) for name, module in model.named_modules() if isinstance(module, LSLo))
 
 
-def sides_that_matter(model: nn.Module) -> set[Index]:
-    """The sides whose language selects among adapters; one adapter for all languages selects nothing."""
+def selecting_indices(model: nn.Module) -> set[Index]:
+    """The indices, source or target, that select among adapters; none if one adapter serves all languages."""
     return {
         layer.adapter.index for _, layer in adapted(model) if len(set(layer.adapter.slots.by_language)) > 1
     }
 
 
 def factors(layer: LSLo, language: int, compact: bool = False) -> tuple[Tensor, Tensor]:
-    """A (r, d_in) and B (d_out, r) of a language, as wide as the matrix, with zeros where they were narrower.
+    """A (r, d_in) and B (d_out, r) of a language, padded with zeros to the size of the matrix.
 
-    ``compact`` leaves out the ranks that add nothing, since their row of A or column of B is all zero.
+    ``compact`` leaves out the ranks whose row of A or column of B is all zero.
     """
     adapter = layer.adapter
     matrices = adapter.matrices(adapter.slots.by_language[language])
@@ -42,12 +42,12 @@ def factors(layer: LSLo, language: int, compact: bool = False) -> tuple[Tensor, 
 
 @torch.no_grad()
 def fold(model: nn.Module, languages: Mapping[Index, int]) -> None:
-    """Add the update of the languages, one for each side that matters, to every matrix, in place.
+    """Add the update of the languages, one for each selecting index, to every matrix, in place.
 
-    A base in fewer bits is to be restored before. The model has no adapters afterwards, and needs no route.
+    Restore a base in fewer bits first. The model has no adapters afterwards, and needs no route.
     """
     for name, layer in list(adapted(model)):
-        # Where a side selects nothing, any language stands for all.
+        # If an index selects nothing, any language will do.
         A, B = factors(layer, languages.get(layer.adapter.index, 0))
         base = cast(nn.Linear, layer.base)
         base.weight += B @ A

@@ -1,4 +1,4 @@
-"""Routed updates by torch's grouped matrix product: one call for all adapters, whatever rows each one has."""
+"""Routed updates by torch's grouped matrix product: one call for all adapters, with any rows each."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from lslo_cli.errors import UsageError
 from lslo_cli.nn.segments import Slots
 
 PADDED_TO = 8
-"""Ranks are multiples of this: 16 bytes in bfloat16, as the product of a GPU asks for."""
+"""Ranks are padded to multiples of this: 16 bytes in bfloat16, as GPU products require."""
 ALIGNED = 16
-"""Bytes that the widths of a product are a multiple of."""
+"""Widths of a product are multiples of so many bytes."""
 
 
 @dataclass(frozen=True)
 class GroupedProducts:
-    """The rows of a batch, which are sorted by adapter.
+    """The rows of a batch, sorted by adapter.
 
     ``ends`` (adapters,) int32 counts the rows up to the last of each adapter. All ranks are padded to the
-    same r: ``columns`` (adapters, r) says where on the rank axis each adapter's lie, R for padding, and
-    ``places`` (R,) is its inverse.
+    same r: ``columns`` (adapters, r) are each adapter's positions on the rank axis, R for padding, and
+    ``inverse`` (R,) is the inverse map.
     """
 
     rows: int
     ends: Tensor
     columns: Tensor
-    places: Tensor
+    inverse: Tensor
 
     @classmethod
     def of(cls, languages: Tensor, slots: Slots) -> GroupedProducts:
@@ -44,7 +44,7 @@ class GroupedProducts:
             rows=len(languages),
             ends=used.bincount(minlength=len(slots.ranks)).cumsum(0).to(torch.int32),
             columns=columns.to(device),
-            places=(columns.flatten() < slots.width).nonzero()[:, 0].to(device),
+            inverse=(columns.flatten() < slots.width).nonzero()[:, 0].to(device),
         )
 
     def forward(
@@ -75,7 +75,7 @@ class GroupedProducts:
         weight: Tensor | None,
         A: Tensor,
         B: Tensor,
-        kept: tuple[Tensor, ...],
+        saved: tuple[Tensor, ...],
         wants_dx: bool,
     ) -> tuple[Tensor | None, Tensor, Tensor]:
         """See :class:`~lslo_cli.nn.routed.Products`."""
@@ -84,13 +84,13 @@ class GroupedProducts:
         dy_read = dy[:, : len(B)].contiguous()
         d_hidden = F.grouped_mm(dy_read, self._padded(B.T).transpose(1, 2), offs=ends)
         dA = F.grouped_mm(d_hidden.T, x[:, : A.shape[1]], offs=ends)  # (adapters, r, s_in)
-        dB = F.grouped_mm(kept[0].T, dy_read, offs=ends)  # (adapters, r, s_out)
+        dB = F.grouped_mm(saved[0].T, dy_read, offs=ends)  # (adapters, r, s_out)
         dx = None
         if wants_dx:
             dx = torch.zeros_like(x) if weight is None else dy @ weight
             dx[:, : A.shape[1]] += F.grouped_mm(d_hidden, self._padded(A), offs=ends)
-        return dx, dA.flatten(0, 1)[self.places], dB.flatten(0, 1)[self.places].T
+        return dx, dA.flatten(0, 1)[self.inverse], dB.flatten(0, 1)[self.inverse].T
 
     def _padded(self, lora: Tensor) -> Tensor:
-        """(adapters, r, d) of (R, d), with rows of zeros for padding."""
+        """(R, d) as (adapters, r, d), with rows of zeros for padding."""
         return F.pad(lora, (0, 0, 0, 1))[self.columns]

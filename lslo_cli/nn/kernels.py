@@ -1,12 +1,12 @@
 """Three Triton kernels for routed linear maps, in which every row looks up the columns that it owns.
 
-One computes ``h = x A_l^T``, one adds ``h B_l^T`` to the tile of ``x W^T + b`` that it has computed, before
-that is written, and one computes the gradients of A and B. At the ranks of LSLo all that the update costs is
-reading and writing x, y and their gradients. Here forward reads x once more than the frozen map does, and
-backward reads x once and the gradient of y twice; nothing as large is written twice.
+One computes ``h = x A_l^T``, one adds ``h B_l^T`` to its tile of ``x W^T + b`` before writing it, and one
+computes the gradients of A and B. At LSLo's ranks an update's cost is the memory traffic of x, y and their
+gradients. Here forward reads x once more than the frozen map does, and backward reads x once and the
+gradient of y twice; nothing as large is written twice.
 
-Rows need no order, and ranks may be any: of the rank axis, a tile of rows visits the blocks of which one of
-its rows owns columns. Nothing is summed by atomics, so a result does not change from run to run.
+Rows may have any order, and adapters any rank: a tile of rows visits the blocks of the rank axis in which one
+of its rows owns columns. There are no atomic sums, so results do not change from run to run.
 
 Importing this needs Triton, which comes with torch for CUDA. With TRITON_INTERPRET=1 in the environment, set
 before Triton is imported, the kernels run on a CPU.
@@ -18,7 +18,7 @@ import triton
 import triton.language as tl
 
 VARYING = ("tokens", "length")
-"""Arguments that differ between batches: no kernel is recompiled when one is a multiple of 16."""
+"""Arguments that differ between batches: kernels are not recompiled if one is a multiple of 16."""
 
 
 @triton.jit
@@ -38,7 +38,7 @@ def _is_visited(own_first, own_stop, block, BLOCK_R: tl.constexpr):
 @triton.jit(do_not_specialize=VARYING)
 def project(
     x, lora, hidden, first, stop,
-    tokens, length, d, width, kept, x_row, lora_r, lora_d,
+    tokens, length, d, width, hidden_row, x_row, lora_r, lora_d,
     BLOCK_T: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_D: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """``hidden[t, c - first_t] = sum_k x[t, k] lora[c, k]`` for the columns c that t owns."""
@@ -57,22 +57,22 @@ def project(
                 )
                 total = tl.dot(of_x, of_lora, total, input_precision=PRECISION)
             owned = (own_first[:, None] <= c) & (c < own_stop[:, None])
-            place = hidden + row * kept + (c - own_first[:, None])
-            tl.store(place, total.to(hidden.dtype.element_ty), mask=owned)
+            address = hidden + row * hidden_row + (c - own_first[:, None])
+            tl.store(address, total.to(hidden.dtype.element_ty), mask=owned)
 
 
 @triton.jit(do_not_specialize=VARYING)
 def linear(
     x, weight, bias, hidden, lora, y, first, stop,
-    tokens, length, d_in, d_out, span, width, kept, y_row, weight_out, weight_in, lora_out, lora_r,
+    tokens, length, d_in, d_out, span, width, hidden_row, y_row, weight_out, weight_in, lora_out, lora_r,
     HAS_WEIGHT: tl.constexpr, HAS_BIAS: tl.constexpr,
     BLOCK_T: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_R: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
     """``y[t, n] = sum_k x[t, k] weight[n, k] + bias[n] + sum_c hidden[t, c - first_t] lora[n, c]``.
 
-    For ``n < d_out``. The last sum is over the columns c that t owns, and there for ``n < span`` only.
-    Without a weight it is added to what y is.
+    For ``n < d_out``. The last sum is over the columns c that t owns, and for ``n < span`` only. Without a
+    weight it is added to y.
     """
     n = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
     t = tl.program_id(1) * BLOCK_T + tl.arange(0, BLOCK_T)
@@ -99,7 +99,7 @@ def linear(
         if _is_visited(own_first, own_stop, block, BLOCK_R):
             c = block + tl.arange(0, BLOCK_R)
             owned = (own_first[:, None] <= c) & (c < own_stop[:, None])
-            of_hidden = tl.load(hidden + row * kept + (c - own_first[:, None]), mask=owned, other=0)
+            of_hidden = tl.load(hidden + row * hidden_row + (c - own_first[:, None]), mask=owned, other=0)
             of_lora = tl.load(
                 lora + n * lora_out + c[:, None] * lora_r, mask=(n < span) & (c < width)[:, None], other=0
             )
@@ -110,7 +110,7 @@ def linear(
 @triton.jit(do_not_specialize=VARYING)
 def outer(
     hidden, z, sums, first, stop,
-    tokens, length, d, width, kept, z_row, per_split, sums_split, sums_r, sums_d,
+    tokens, length, d, width, hidden_row, z_row, per_split, sums_split, sums_r, sums_d,
     BLOCK_T: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_N: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """``sums[s, c, n] = sum_t hidden[t, c - first_t] z[t, n]`` over the tokens t of split s that own c."""
@@ -125,8 +125,8 @@ def outer(
         if _is_visited(own_first, own_stop, block, BLOCK_R):
             row = t.to(tl.int64)[:, None]
             owned = (own_first[:, None] <= c) & (c < own_stop[:, None])
-            of_hidden = tl.load(hidden + row * kept + (c - own_first[:, None]), mask=owned, other=0)
+            of_hidden = tl.load(hidden + row * hidden_row + (c - own_first[:, None]), mask=owned, other=0)
             of_z = tl.load(z + row * z_row + n, mask=(t < tokens)[:, None] & (n < d), other=0)
             total = tl.dot(tl.trans(of_hidden), of_z, total, input_precision=PRECISION)
-    place = sums + split * sums_split + c[:, None] * sums_r + n * sums_d
-    tl.store(place, total, mask=(c < width)[:, None] & (n < d))
+    address = sums + split * sums_split + c[:, None] * sums_r + n * sums_d
+    tl.store(address, total, mask=(c < width)[:, None] & (n < d))

@@ -1,4 +1,4 @@
-"""Routed updates by Triton kernels: the sizes of their tiles, and how they make up a linear map."""
+"""Routed linear maps by Triton kernels, with the sizes of their tiles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lslo_cli.nn.segments import Slots
 
 @dataclass(frozen=True)
 class Tiles:
-    """Sizes of the tiles of the large product, and how a program of it is spread over the machine."""
+    """Tile sizes, warps and pipeline stages of the kernel of the large product."""
 
     tokens: int
     outputs: int
@@ -27,29 +27,28 @@ class Tiles:
 
 
 HALF = Tiles(tokens=128, outputs=128, inputs=64, ranks=32, warps=8, stages=3)
-"""For bfloat16 and float16. Chosen by what compiles for an A100 and an H100 without spilled registers; not
-measured on either."""
+"""For bfloat16 and float16: compiles for an A100 and an H100 without register spills; not measured there."""
 
 SINGLE = Tiles(tokens=64, outputs=64, inputs=32, ranks=32, warps=4, stages=2)
 """For float32."""
 
 PROGRAMS = 132
-"""Programs of ``outer`` at the least, where there are tokens enough: the multiprocessors of an H100."""
+"""The least number of programs of ``outer``, given enough tokens: the multiprocessors of an H100."""
 
 
 @dataclass(frozen=True)
 class Lookup:
     """The columns of the rank axis that each row owns, and the kernels that use them.
 
-    Row i owns ``first[i] <= c < stop[i]``, int32; ``kept`` is the largest rank. Of ``h``, a token's own
-    columns are kept, the first of them first: (tokens, kept), what lies behind a smaller rank being
-    undefined. The frozen map is computed by the same kernel as its update where ``fused``, else by torch.
-    ``tiles`` are those of that kernel, the ones of the format where None.
+    Row i owns ``first[i] <= c < stop[i]``, int32; ``rank`` is the largest rank. ``h`` (tokens, rank) stores a
+    token's own columns from the left; entries beyond a smaller rank are undefined. If ``fused``, the frozen
+    map is computed by the kernel of its update, else by torch. ``tiles`` are those of that kernel, by default
+    those of the format.
     """
 
     first: Tensor
     stop: Tensor
-    kept: int
+    rank: int
     fused: bool
     tiles: Tiles | None = None
 
@@ -78,7 +77,7 @@ class Lookup:
         weight: Tensor | None,
         A: Tensor,
         B: Tensor,
-        kept: tuple[Tensor, ...],
+        saved: tuple[Tensor, ...],
         wants_dx: bool,
     ) -> tuple[Tensor | None, Tensor, Tensor]:
         """See :class:`~lslo_cli.nn.routed.Products`. The gradients of A and B are in float32."""
@@ -86,17 +85,17 @@ class Lookup:
         d_hidden = self._project(dy, B.T)
         weight = None if weight is None else weight.T
         dx = self._linear(dy, weight, None, d_hidden, A.T, x.shape[1]) if wants_dx else None
-        (hidden,) = kept
+        (hidden,) = saved
         return dx, self._outer(d_hidden, x, A, 0), self._outer(hidden, dy, B, 1)
 
     def _project(self, x: Tensor, lora: Tensor) -> Tensor:
-        """``x A_l^T``: (tokens, kept) of the first d columns of x, for ``lora`` (R, d)."""
+        """``x A_l^T``: (tokens, rank) of the first d columns of x, for ``lora`` (R, d)."""
         tokens, d = len(x), lora.shape[1]
-        hidden = x.new_empty(tokens, self.kept)
-        rows = 32  # few, since all a program does is read its rows
+        hidden = x.new_empty(tokens, self.rank)
+        rows = 32  # few, since programs do little but read their rows
         kernels.project[(triton.cdiv(tokens, rows),)](
             x, lora, hidden, self.first, self.stop,
-            tokens, self._length(x), d, len(lora), self.kept, x.stride(0), *lora.stride(),
+            tokens, self._length(x), d, len(lora), self.rank, x.stride(0), *lora.stride(),
             BLOCK_T=rows, BLOCK_R=_rank_block(len(lora)), BLOCK_D=128 if x.itemsize < 4 else 32,
             PRECISION=_precision(), num_warps=4, num_stages=3,
         )  # fmt: skip
@@ -111,9 +110,9 @@ class Lookup:
         lora: Tensor,
         without: int,
     ) -> Tensor:
-        """``x W^T + b + h B_l^T``, its last term added to the first outputs, for B (s_out, R).
+        """``x W^T + b + h B_l^T``, the last term in the first s_out outputs, for B (s_out, R).
 
-        x is (tokens, d_in) and W (d_out, d_in); ``without`` a weight that many outputs are made.
+        x is (tokens, d_in) and W (d_out, d_in); without a weight the output has width ``without``.
         """
         fused = weight if self.fused else None
         if fused is not None:
@@ -124,12 +123,12 @@ class Lookup:
             y = x.new_zeros(len(x), without)
         tokens, d_out = len(y), len(lora) if fused is None else y.shape[1]
         tiles = self.tiles or (HALF if x.itemsize < 4 else SINGLE)
-        # A kernel is given a tensor in any case, and does not read it where there is none.
+        # A kernel needs a tensor for each argument, and does not read x in place of a missing one.
         matrix = x if fused is None else fused
         vector = x if fused is None or bias is None else bias
         kernels.linear[(triton.cdiv(d_out, tiles.outputs), triton.cdiv(tokens, tiles.tokens))](
             x, matrix, vector, hidden, lora, y, self.first, self.stop,
-            tokens, self._length(x), x.shape[1], d_out, len(lora), lora.shape[1], self.kept, y.stride(0),
+            tokens, self._length(x), x.shape[1], d_out, len(lora), lora.shape[1], self.rank, y.stride(0),
             *matrix.stride(), *lora.stride(),
             HAS_WEIGHT=matrix is not x, HAS_BIAS=vector is not x,
             BLOCK_T=tiles.tokens, BLOCK_N=tiles.outputs, BLOCK_K=tiles.inputs,
@@ -139,10 +138,9 @@ class Lookup:
         return y
 
     def _outer(self, hidden: Tensor, z: Tensor, lora: Tensor, rank_dim: int) -> Tensor:
-        """The sum over the tokens of each adapter of ``h_t z_t^T``: float32, of the shape of ``lora``.
+        """The sum of ``h_t z_t^T`` over the tokens of each adapter: float32, of the shape of ``lora``.
 
-        ``rank_dim`` is the dimension of ``lora`` that has the rank axis; along the other it has the first
-        columns of z.
+        ``rank_dim`` is the rank axis of ``lora``; the other axis covers the first columns of z.
         """
         tokens, d = len(z), lora.shape[1 - rank_dim]
         width = lora.shape[rank_dim]
@@ -152,7 +150,7 @@ class Lookup:
         sums = z.new_empty(splits, *lora.shape, dtype=torch.float32)
         kernels.outer[(*tiles, splits)](
             hidden, z, sums, self.first, self.stop,
-            tokens, self._length(z), d, width, self.kept, z.stride(0),
+            tokens, self._length(z), d, width, self.rank, z.stride(0),
             triton.cdiv(triton.cdiv(tokens, splits), block_t) * block_t,
             sums.stride(0), sums.stride(1 + rank_dim), sums.stride(2 - rank_dim),
             BLOCK_T=block_t, BLOCK_R=block_r, BLOCK_N=block_n, PRECISION=_precision(),
@@ -167,10 +165,10 @@ class Lookup:
 
 @cache
 def _rank_block(width: int) -> int:
-    """Columns of the rank axis in a tile: a power of 2 that a matrix product takes."""
+    """Columns of the rank axis in a tile: a power of 2 that ``tl.dot`` accepts."""
     return min(64, max(16, triton.next_power_of_2(width)))
 
 
 def _precision() -> str:
-    """How factors in float32 are rounded; others are not."""
+    """The rounding of float32 factors; other formats are not rounded."""
     return "tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee"

@@ -16,21 +16,20 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 Encode = Callable[["PreTrainedModel", Tensor, Tensor], Tensor]
-"""From a model, input_ids and attention_mask (batch, s) to the states of its encoder (batch, s, d)."""
+"""From a model, input_ids and attention_mask (batch, s) to the encoder's states (batch, s, d)."""
 
 IGNORED = -100
 """The label of padding."""
 
 CHUNK_ENTRIES = 2**26
-"""Logits that are there at a time: 256 MiB in float32, 262 tokens of M2M-124's vocabulary."""
+"""Logits computed at a time: 256 MiB in float32, 262 tokens with M2M-124's vocabulary."""
 
 
 def label_smoothed_loss(logits: torch.Tensor, labels: torch.Tensor, smoothing: float) -> torch.Tensor:
     """Sum over tokens of ``(1 - s - s_i) nll + s_i sum(nll over the vocabulary)``, ``s_i = s / (V - 1)``.
 
     ``logits`` is (tokens, V), ``labels`` (tokens,). This is fairseq's smoothing, which spreads s over the
-    V - 1 wrong tokens; torch's spreads it over all V, so it is asked for ``s V / (V - 1)``. Computed in
-    float32 whatever the logits are.
+    V - 1 wrong tokens; torch's spreads it over all V, hence ``s V / (V - 1)``. Computed in float32.
     """
     vocabulary = logits.shape[-1]
     spread = smoothing * vocabulary / (vocabulary - 1)
@@ -40,12 +39,12 @@ def label_smoothed_loss(logits: torch.Tensor, labels: torch.Tensor, smoothing: f
 def projected_loss(
     hidden: Tensor, weight: Tensor, labels: Tensor, smoothing: float, chunk: int | None = None
 ) -> Tensor:
-    """``label_smoothed_loss(hidden @ weight.T, labels, smoothing)`` without keeping any logits.
+    """``label_smoothed_loss(hidden @ weight.T, labels, smoothing)`` without storing the logits.
 
-    ``hidden`` is (tokens, d), ``weight`` (V, d), ``labels`` (tokens,). The logits of ``chunk`` tokens are
-    there at a time, and gradients are computed with them; backward only scales these, in place, so a second
-    one raises RuntimeError. Products are in the format of ``hidden``, or autocast's, and all else is in
-    float32 or better.
+    ``hidden`` is (tokens, d), ``weight`` (V, d), ``labels`` (tokens,). Forward computes the logits of
+    ``chunk`` tokens at a time, with the gradients; backward only scales these, in place, so a second one
+    raises RuntimeError. Products are in the format of ``hidden``, or autocast's, and all else is in float32
+    or better.
     """
     dtype = product_format(hidden)
     if not torch.is_grad_enabled():
@@ -58,8 +57,8 @@ class _ProjectedLoss(torch.autograd.Function):
     """See :func:`projected_loss`.
 
     With z = hW^T, f = s / (V - 1) and c = 1 - fV, a token's loss is ``logsumexp(z) - c z_y - f sum(z)`` and
-    its gradient by z ``softmax(z) - c onehot(y) - f``. Only the softmax needs passes over all logits: what
-    the other two add to a gradient is a row of W, and the sum of its rows.
+    its gradient by z ``softmax(z) - c onehot(y) - f``. Only the softmax needs passes over all logits: the
+    other two terms add a row of W, and the sum of its rows, to a gradient.
     """
 
     @staticmethod
@@ -95,7 +94,7 @@ class _ProjectedLoss(torch.autograd.Function):
                 d_hidden[span] = expected - f * weight_sum - c * exact[y].to(loss.dtype)
             if d_weight is not None:
                 d_weight += exp_scores.T.to(dtype) @ (h / total).to(dtype)
-            del scores, exp_scores  # or they would still be there beside the next chunk's
+            del scores, exp_scores  # free them before the next chunk's are allocated
         if d_weight is not None:
             d_weight -= f * hidden.sum(dim=0)
             d_weight.index_add_(0, labels, hidden.to(weight.dtype), alpha=-c)
@@ -111,14 +110,14 @@ class _ProjectedLoss(torch.autograd.Function):
 
 
 def encode_rows(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-    """The states of a model's encoder as it is, every row by itself."""
+    """The encoder's states, with every row encoded separately."""
     encoder = model.get_encoder()
-    # An encoder has no cache, but transformers warns of one where activations are recomputed.
+    # An encoder has no cache, but transformers warns of one if activations are recomputed.
     return encoder(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).last_hidden_state
 
 
 class SentencePairs(Protocol):
-    """A batch to train on: input_ids, attention_mask (batch, s); labels (batch, t), padded with -100."""
+    """A training batch: input_ids, attention_mask (batch, s); labels (batch, t), padded with -100."""
 
     @property
     def input_ids(self) -> Tensor: ...
@@ -131,11 +130,11 @@ class SentencePairs(Protocol):
 class TranslationLoss(nn.Module):
     """The summed loss of a batch, language tokens included as in fairseq; only real tokens are projected.
 
-    A module of its own, so that whatever wraps a model for distribution or mixed precision wraps the loss.
+    A module, so that wrappers for distribution or mixed precision include the loss.
     """
 
     def __init__(self, model: PreTrainedModel, smoothing: float, encode: Encode = encode_rows):
-        """``encode`` gives the encoder's states."""
+        """``encode`` computes the encoder's states."""
         super().__init__()
         self.model = model
         self.smoothing = smoothing

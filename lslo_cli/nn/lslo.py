@@ -21,17 +21,17 @@ Frozen: TypeAlias = nn.Linear | CompactLinear
 
 
 class RoutedLoRA(nn.Module):
-    """The low-rank updates of all languages at one site: ``B_l A_l x`` with l chosen by the route.
+    """The low-rank updates of all languages at one site: ``B_l A_l x`` with l selected by the route.
 
-    All adapters live in one pair of tensors, so that an optimiser step costs one operation per site
-    whatever the number of languages: ``lora_A`` is (R, d_in) and ``lora_B`` (d_out, R) with R the sum of
-    ranks, of which ``slots`` gives every adapter its slice. So a language that is absent from an update has
-    a gradient of zero, not none, and under Adam moves on by its momentum.
+    All adapters are stored in one pair of tensors, so that an optimiser step costs one operation per site for
+    any number of languages: ``lora_A`` is (R, d_in) and ``lora_B`` (d_out, R) with R the sum of ranks, of
+    which ``slots`` gives every adapter its slice. A language that is absent from an update thus has a
+    gradient of zero, not none, and under Adam still moves by its momentum.
 
     The frozen matrix may have more inputs and outputs: the update reads the first d_in and is added to the
     first d_out of them.
 
-    A starts as ``initialisation`` says, B at zero, so an adapter that was just made changes nothing.
+    A is initialised by ``initialisation``, B to zero, so that a new adapter changes nothing.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class RoutedLoRA(nn.Module):
     def forward(
         self, x: torch.Tensor, base: Frozen | None = None, scale: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """The update ``scale * B_l A_l x``, with ``base(x)`` where a base is given.
+        """The update ``scale * B_l A_l x``, plus ``base(x)`` if a base is given.
 
         Maps (rows, length, inputs) to (rows, length, outputs), with those of the base; the update alone has
-        d_out outputs. ``scale`` is a scalar, 1 where it is not given.
+        d_out outputs. ``scale`` is a scalar, 1 by default.
         """
         weight, bias = (frozen_matrix(base), base.bias) if base else (None, None)
         lora_A = self.lora_A if scale is None else scale * self.lora_A
@@ -85,7 +85,7 @@ class Adapted(nn.Module):
 
     @property
     def weight(self) -> torch.Tensor:
-        """The frozen matrix: T5 looks here for the number format of its products."""
+        """The frozen matrix, from which T5 reads the number format of its products."""
         return self.base.weight
 
 
@@ -102,7 +102,7 @@ class LSLo(Adapted):
 
 
 class LayerWeighting(nn.Module):
-    """The pair of weights of one layer, shared by all its sites (eq. 5): softmax of two logits from zero."""
+    """The weights of one layer, shared by all its sites (eq. 5): softmax of two logits, initially zero."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Layer norms whose output need not be kept for backward, since their input is."""
+"""Layer norms whose output is not saved for backward, but recomputed from their saved input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 _NOTE = "_normalised"
-"""The attribute of a tensor that holds where it comes from."""
+"""The attribute of a tensor that holds its origin."""
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,15 @@ class Normalised:
 
     @classmethod
     def of(cls, x: Tensor) -> Normalised | None:
-        """The origin of ``x``, or None where it is unknown."""
+        """The origin of ``x``, or None if it is unknown."""
         return getattr(x, _NOTE, None)
 
 
 def note_inputs(layers: nn.Module) -> None:
-    """Let every layer norm in layers of a model write on its output what it was made from.
+    """Let every layer norm in layers of a model attach its origin to its output.
 
-    Not one whose output leaves its layer, such as the encoder's last: many read that output and keep it
-    once, and a layer that is computed a second time is given a tensor without what was written on it.
+    Norms outside of ``layers``, such as the encoder's last, are left out: their output is saved once for all
+    its readers, and a recomputed layer gets a tensor without the attribute.
     """
     for module in layers.modules():
         if isinstance(module, nn.LayerNorm):

@@ -1,4 +1,4 @@
-"""How alike the updates of languages are: the cosine of every two languages' B A."""
+"""Similarity of languages' updates: the cosine of every two languages' B A."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def overlaps(adapters: Adapters) -> dict[str, list[float]]:
         cos(l, m) = sum_s <B_sl A_sl, B_sm A_sm> / sqrt(sum_s |B_sl A_sl|^2  sum_s |B_sm A_sm|^2)
 
     with Frobenius products and s the sites. B A is never formed, since <B A, B' A'> is the sum of the entries
-    of (B^T B') * (A A'^T). By language, with a value for every language in the same order; 0 where an update
-    is zero.
+    of (B^T B') * (A A'^T). By language, with a value for every language in the same order; 0 if an update is
+    zero.
     """
     languages = len(adapters.languages)
     products = torch.zeros(languages, languages, dtype=torch.double)

@@ -1,4 +1,4 @@
-"""Which products the routed updates of a batch are computed by: the one place that chooses."""
+"""The choice of the kernel for the routed updates of a batch."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from lslo_cli.nn.sorting import in_order
 
 @dataclass(frozen=True)
 class Case:
-    """Where a kernel is the choice: on a device, for formats of so many bits, for some sizes of a site.
+    """When a kernel is chosen: by device, bits of the format, and size of the site.
 
-    ``d`` is the site's smaller dimension, ``R`` the columns of all its adapters together.
+    ``d`` is the site's smaller dimension, ``R`` the sum of its adapters' ranks.
     """
 
     kernel: AdapterKernel
@@ -35,7 +35,7 @@ class Case:
     most_R: float = inf
 
     def holds(self, device: torch.device, dtype: torch.dtype, d: int, R: int) -> bool:
-        """Whether this is the case of a site."""
+        """Whether a site is in this case."""
         fits = self.least_d <= d <= self.most_d and self.most_R >= R
         return fits and device.type == self.device and 8 * dtype.itemsize <= self.most_bits
 
@@ -44,12 +44,12 @@ CASES = (
     # Measured: in 16 bits, small products are hardly faster on a CPU than in float32, large ones by far.
     Case(AdapterKernel.MASKED, "cpu", most_bits=16, most_R=256),
     # Measured on rows in random order: sorting saves up to half of the time at d = 64, and costs more than it
-    # saves from 512 on, where copies of x weigh more than the number of products.
+    # saves from 512 on, where copies of x outweigh the number of products.
     Case(AdapterKernel.SORTED, "cpu", most_d=256),
     Case(AdapterKernel.RUNS, "cpu"),
-    # By roofline, not measured: a step on an H100 takes 1.08 of the frozen base's where updates are added
+    # By roofline, not measured: a step on an H100 takes 1.08 of the frozen base's time if updates are added
     # before the frozen map's output is written, 1.22 to 1.28 with masked products, 1.26 to 1.28 with grouped
-    # ones, and runs are thousands of launches. Launches are what small sites cost; masks need the fewest.
+    # ones, and runs are thousands of launches. Launches dominate at small sites; masks need the fewest.
     Case(AdapterKernel.TRITON, "cuda", most_bits=16, least_d=512),
     Case(AdapterKernel.MASKED, "cuda"),
 )
@@ -76,7 +76,7 @@ def products(kernel: AdapterKernel, languages: Tensor, slots: Slots, dtype: torc
 
 
 def choice(device: torch.device, dtype: torch.dtype, d: int, R: int) -> AdapterKernel:
-    """The choice of ``auto`` at a site. Triton's kernels are not chosen where they fail or are wrong."""
+    """The choice of ``auto`` at a site. Triton's kernels are not chosen if they fail or are wrong."""
     kernels = [case.kernel for case in CASES if case.holds(device, dtype, d, R)]
     if kernels[0] is AdapterKernel.TRITON and not _is_sound(device, dtype):
         return kernels[1]
@@ -90,10 +90,10 @@ def _is_sound(device: torch.device, dtype: torch.dtype) -> bool:
         return False
     try:
         error = _disagreement(device, dtype)
-    except Exception as failure:  # whatever it is, there is another way
+    except Exception as failure:  # another kernel can always be used
         warnings.warn(f"Triton's kernels fail on this device, so they are not used: {failure}", stacklevel=2)
         return False
-    if not error < 0.02:  # also where it is not a number
+    if not error < 0.02:  # also if it is not a number
         warnings.warn(
             f"Triton's kernels are off by {error:.2g} on this device, so they are not used", stacklevel=2
         )
@@ -104,7 +104,7 @@ def _is_sound(device: torch.device, dtype: torch.dtype) -> bool:
 def _disagreement(device: torch.device, dtype: torch.dtype) -> float:
     """The largest relative distance, over output and gradients, of Triton's kernels to masked products.
 
-    The adapters are narrower than the frozen map on both sides, so that it covers every span.
+    The adapters have fewer inputs and outputs than the frozen map, to cover every span.
     """
     slots = Slots(ranks=(2, 8, 64, 3), by_language=(0, 1, 2, 3))
     languages = torch.tensor([0, 0, 2, 1, 2], device=device)
@@ -127,7 +127,7 @@ def _disagreement(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def _sorted(languages: Tensor, slots: Slots) -> Products:
-    """Runs of the rows as they stand, where no adapter has two; else of sorted rows."""
+    """Runs of the rows in their order if no adapter has two, else of sorted rows."""
     runs = Groups.runs(languages, slots)
     return runs if len(set(runs.parts)) == len(runs.parts) else in_order(languages, slots, Groups.runs)
 
@@ -138,7 +138,9 @@ def _grouped(languages: Tensor, slots: Slots, dtype: torch.dtype) -> Products:
             "run.adapter_kernel=grouped needs torch 2.10 or newer", f"choose {AdapterKernel.AUTO}"
         )
     if dtype is torch.float64:
-        raise UsageError("run.adapter_kernel=grouped knows no float64", f"choose {AdapterKernel.AUTO}")
+        raise UsageError(
+            "run.adapter_kernel=grouped does not support float64", f"choose {AdapterKernel.AUTO}"
+        )
     return in_order(languages, slots, GroupedProducts.of)
 
 

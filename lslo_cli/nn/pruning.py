@@ -14,9 +14,9 @@ class Pruner:
     """Keeps the smallest entries of each pool at zero.
 
     A pool is a list of matrices that are ranked together by absolute value. ``prune_to(ratio)`` masks
-    round(ratio * size) entries of every pool: the absolute P_e of eq. 4, never a fraction of what
-    remains, so repeating it changes nothing. Entries masked before stay masked, so masks only grow.
-    Ties are broken by position, the earlier entry first.
+    round(ratio * size) entries of every pool: the absolute P_e of eq. 4, never a fraction of the rest, so
+    repeating it changes nothing. Masked entries stay masked. Ties are broken by position, the earlier entry
+    first.
 
     After each optimiser step ``apply()`` writes the zeros again. Adam works entry by entry, so surviving
     entries move exactly as if the others had been masked in the forward pass, unless gradients are clipped:
@@ -31,7 +31,7 @@ class Pruner:
 
     @torch.no_grad()
     def prune_to(self, ratio: float) -> None:
-        """Mask ``ratio`` of every pool, in [0, 1); less than what is masked already changes nothing."""
+        """Mask ``ratio`` of every pool, in [0, 1); a smaller ratio than before changes nothing."""
         for pool, masks in zip(self._pools, self._masks, strict=True):
             pruned = torch.cat([mask.flatten() for mask in masks])
             wanted = round(ratio * pruned.numel())
@@ -50,12 +50,12 @@ class Pruner:
 
     @torch.no_grad()
     def apply(self) -> None:
-        """Write zeros where the masks are."""
+        """Set masked entries to zero."""
         for member, mask in self._members():
             member.weight.masked_fill_(mask, 0.0)
 
     def counts(self, adapters: Adapters) -> list[tuple[PrunedMatrix, str]]:
-        """Every A and B of ``adapters`` with the number of its masked entries; 0 where it is in no pool."""
+        """Every A and B of ``adapters`` with the number of its masked entries; 0 if it is in no pool."""
         masked = {member.key: int(mask.sum()) for member, mask in self._members()}
         return [
             (PrunedMatrix(m.site, m.language, masked.get(m.key, 0), m.weight.numel()), m.name)
@@ -86,7 +86,7 @@ def gradual_pruner(
 def estimation_pruner(adapters: Adapters, pool: Pool) -> Pruner:
     """Pools of B matrices across languages (section 4.2) or within a language (section 7.3).
 
-    A stays out: B starts at zero and would be pruned first, all of it (section 4.2).
+    A is left out: B starts at zero and would be pruned first, all of it (section 4.2).
     """
     pools: dict[str, list[AdapterMatrix]] = {}
     for member in adapters.matrices():

@@ -1,4 +1,4 @@
-"""Activation recomputation: layers keep their inputs and compute the rest a second time in backward."""
+"""Activation checkpointing: layers save their inputs and compute the rest again in backward."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 Contexts = tuple[AbstractContextManager[None], AbstractContextManager[None]]
-"""What surrounds a layer's first computation, and what its second."""
+"""The context managers of a layer's first and second computation."""
 
 
 def recompute(model: PreTrainedModel, contexts: Callable[[], Contexts]) -> None:
-    """Let every layer of ``model`` keep for backward only what it was given, while it trains.
+    """Let every layer of ``model`` save only its inputs for backward, while it trains.
 
-    The second computation is the first, bit for bit: in the same number format, with the random numbers of
-    the first, so that dropout is the same. ``contexts`` is asked as a layer runs: backward comes after the
-    blocks that tell adapters of the batch have ended, so the second context has to tell them again.
+    The second computation equals the first bit for bit: the number format and the random numbers of dropout
+    are the same. ``contexts`` is called as a layer runs: in backward the route of the batch is no longer set,
+    so the second context has to set it again.
     """
     # transformers renamed it within version 5.
     enable: Any = (

@@ -1,4 +1,4 @@
-"""The route of a batch: which languages every sentence goes from and to."""
+"""The route of a batch: the source and target language of every sentence."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _Made: TypeAlias = dict[tuple[Index, int, Slots, torch.dtype, int], Products]
 class Route:
     """Source and target language of each sentence of the current batch, as indices into the languages.
 
-    One object serves a whole model. It is set around a forward pass and empty outside of one, where an
-    adapter raises rather than guesses::
+    One object serves a whole model. It is set around a forward pass and empty outside of one, where
+    adapters raise RuntimeError::
 
         with route.of(batch.source_language, batch.target_language):
             model(...)
     """
 
     def __init__(self, kernel: AdapterKernel = AdapterKernel.AUTO):
-        """``kernel`` is what the adapters of the model compute their updates by."""
+        """``kernel`` computes the updates of the model's adapters."""
         self._kernel = kernel
         self._languages: _Languages = None
         self._products: _Made = {}
@@ -62,7 +62,7 @@ class Route:
     def products(self, index: Index, rows: int, slots: Slots, dtype: torch.dtype, d: int) -> Products:
         """The products in format ``dtype`` at sites with ``d`` inputs and outputs or more.
 
-        Worked out once for all sites of a batch that are alike.
+        Computed once per batch for all sites with the same arguments.
         """
         key = (index, rows, slots, dtype, d)
         if key not in self._products:

@@ -1,4 +1,4 @@
-"""Which adapter each language uses, and the products that the rows of a batch make of that."""
+"""The adapter of each language, and the matrix products of a batch's rows with them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Slots:
-    """Which adapter each language uses, and where it lies.
+    """The adapter of each language, and its slice of the rank axis.
 
     Adapter i has rank ``ranks[i]``; ``by_language[l]`` is the adapter of the language with index l: its own
     in LSLo, the same for all in ordinary LoRA.
@@ -37,11 +37,11 @@ class Slots:
 
 @dataclass(frozen=True)
 class Groups:
-    """The rows of a batch in groups of neighbours, each of which multiplies with one part of A and B.
+    """The rows of a batch in groups of neighbours, each multiplied with one part of A and B.
 
-    Group i has ``rows[i]`` rows and uses part ``parts[i]``, where A and B are cut into parts of ``widths``
-    columns. ``mask`` (rows, 1, R) says which columns each row owns, where a group has rows of several
-    adapters, and is None where none has.
+    Group i has ``rows[i]`` rows and uses part ``parts[i]``, where A and B are split into parts of ``widths``
+    columns. ``mask`` (rows, 1, R) marks the columns that each row owns if a group has rows of several
+    adapters, and is None otherwise.
     """
 
     rows: tuple[int, ...]
@@ -53,8 +53,7 @@ class Groups:
     def runs(cls, languages: Tensor, slots: Slots) -> Groups:
         """A group for every run of rows with the same adapter: no product is wider than its rank.
 
-        The cost does not grow with the number of languages. Any order of rows will do, but one with few
-        runs is faster.
+        The cost does not grow with the number of languages. Any order of rows works, and few runs are faster.
         """
         used = torch.tensor(slots.by_language, device=languages.device)[languages]
         parts, rows = torch.unique_consecutive(used, return_counts=True)
@@ -62,7 +61,7 @@ class Groups:
 
     @classmethod
     def masked(cls, languages: Tensor, slots: Slots) -> Groups:
-        """All rows in one group with all adapters: few and large products, whose size no language decides."""
+        """All rows in one group with all adapters: few and large products, of a size fixed by R."""
         numbers = torch.arange(len(slots.ranks)).repeat_interleave(torch.tensor(slots.ranks))  # (R,)
         owners = numbers.to(languages.device)
         used = torch.tensor(slots.by_language, device=languages.device)[languages]
@@ -93,7 +92,7 @@ class Groups:
         weight: Tensor | None,
         A: Tensor,
         B: Tensor,
-        kept: tuple[Tensor, ...],
+        saved: tuple[Tensor, ...],
         wants_dx: bool,
     ) -> tuple[Tensor | None, Tensor, Tensor]:
         """See :class:`~lslo_cli.nn.routed.Products`."""
@@ -105,7 +104,7 @@ class Groups:
             self._tokens(dx[:, : A.shape[1]], length) if dx is not None else self.rows,
             self._tokens(dy[:, : len(B)], length),
             self._tokens(x[:, : A.shape[1]], length),
-            kept,
+            saved,
             self._matrices(A, 0),
             self._matrices(B, 1),
             self._matrices(dA, 0),
@@ -129,7 +128,7 @@ class Groups:
         return [parts[part] for part in self.parts]
 
     def _own(self, hidden: Tensor) -> Tensor:
-        """Zero the columns of ``hidden`` (tokens of a group, r) that a row does not own, in place."""
+        """Set the columns of ``hidden`` (tokens of a group, r) that a row does not own to zero, in place."""
         if self.mask is not None:
             hidden.unflatten(0, (len(self.mask), -1)).mul_(self.mask)
         return hidden

@@ -15,10 +15,10 @@ from lslo_cli.nn.segments import Slots
 
 @dataclass(frozen=True)
 class SortedProducts:
-    """Products of the same rows in another order: ``order`` (rows,) brings them into that of ``products``.
+    """Products of rows sorted by adapter: ``order`` (rows,) brings them into the order of ``products``.
 
-    Only the update is sorted: x is copied into the order and the update back out of it, and the frozen map
-    sees the batch as it is.
+    Only the update is sorted: x is copied into this order and the update back, and the frozen map gets the
+    batch in its own.
     """
 
     products: Products
@@ -28,13 +28,13 @@ class SortedProducts:
         self, x: Tensor, weight: Tensor | None, bias: Tensor | None, A: Tensor, B: Tensor
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """See :class:`~lslo_cli.nn.routed.Products`."""
-        update, kept = self.products.forward(self._sorted(x[:, : A.shape[1]]), None, None, A, B)
+        update, saved = self.products.forward(self._sorted(x[:, : A.shape[1]]), None, None, A, B)
         update = self._restored(update)
         if weight is None:
-            return update, kept
+            return update, saved
         y = F.linear(x, weight, bias)
         y[:, : len(B)] += update
-        return y, kept
+        return y, saved
 
     def backward(
         self,
@@ -43,12 +43,12 @@ class SortedProducts:
         weight: Tensor | None,
         A: Tensor,
         B: Tensor,
-        kept: tuple[Tensor, ...],
+        saved: tuple[Tensor, ...],
         wants_dx: bool,
     ) -> tuple[Tensor | None, Tensor, Tensor]:
         """See :class:`~lslo_cli.nn.routed.Products`."""
         dy_sorted, x_sorted = self._sorted(dy[:, : len(B)]), self._sorted(x[:, : A.shape[1]])
-        update, dA, dB = self.products.backward(dy_sorted, x_sorted, None, A, B, kept, wants_dx)
+        update, dA, dB = self.products.backward(dy_sorted, x_sorted, None, A, B, saved, wants_dx)
         if update is None:
             return None, dA, dB
         dx = torch.zeros_like(x) if weight is None else dy @ weight
@@ -68,9 +68,9 @@ class SortedProducts:
 
 
 def in_order(languages: Tensor, slots: Slots, make: Callable[[Tensor, Slots], Products]) -> Products:
-    """What ``make`` makes of a batch with ``languages`` (rows,) once its rows are sorted by adapter.
+    """The products that ``make`` returns for a batch with ``languages`` (rows,), sorted by adapter.
 
-    Waits for a GPU, to see if they need to be.
+    Synchronises with a GPU, to find out whether the rows are sorted already.
     """
     used = torch.tensor(slots.by_language, device=languages.device)[languages]
     if bool((used[1:] >= used[:-1]).all()):

@@ -12,7 +12,7 @@ from lslo_cli.nn.attach import Adapters
 
 @torch.no_grad()
 def spectra(adapters: Adapters) -> Iterator[Spectrum]:
-    """The r singular values of every B A, B (d_out, r) and A (r, d_in), which is never formed.
+    """The r singular values of every B A, with B (d_out, r) and A (r, d_in), without forming B A.
 
     With B = Q R and A^T = P S they are those of R S^T (r, r).
     """

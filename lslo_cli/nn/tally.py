@@ -1,4 +1,4 @@
-"""The loss of an epoch so far, without making the CPU wait for the device after every update."""
+"""The loss of an epoch so far, without synchronising with the device after every update."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from torch import Tensor
 
 
 class LossTally:
-    """Adds up the losses of updates, which it reads from the device only now and then.
+    """Sums the losses of updates, read from the device in intervals.
 
     ``losses`` are those read so far, one for each update; ``total`` is their sum, over ``tokens`` tokens.
     """
 
     def __init__(self, interval: int):
-        """``interval`` is the number of updates from one reading to the next."""
+        """``interval`` is the number of updates between readings."""
         self.losses: list[float] = []
         self.total = 0.0
         self.tokens = 0
@@ -24,13 +24,13 @@ class LossTally:
         self._told = 0.0, 0
 
     def add(self, loss: Tensor, tokens: int) -> None:
-        """Take in the loss of an update, a scalar summed over ``tokens`` tokens."""
+        """Add the loss of an update, a scalar summed over ``tokens`` tokens."""
         self._unread.append((loss, tokens))
         if len(self._unread) == self._interval:
             self.read()
 
     def read(self) -> None:
-        """Read what has not been read yet."""
+        """Read the losses not read yet."""
         if not self._unread:
             return
         losses, tokens = zip(*self._unread, strict=True)
@@ -41,14 +41,14 @@ class LossTally:
         self.tokens += sum(tokens)
 
     def news(self) -> float | None:
-        """Loss per token of what has been read since the last call; None where nothing has."""
+        """Loss per token of the updates read since the last call; None if there are none."""
         total, tokens = self._told
         self._told = self.total, self.tokens
         return (self.total - total) / (self.tokens - tokens) if self.tokens > tokens else None
 
     @property
     def mean(self) -> float:
-        """Loss per token of what has been read, once something has."""
+        """Loss per token of all updates read; there must be one."""
         return self.total / self.tokens
 
     @property

@@ -21,7 +21,7 @@ Ranked = tuple[list[int], float]
 """The pieces of a hypothesis, and its score."""
 
 LEAVING = 0.25
-"""Share of finished sentences at which they leave the batch; sooner, copying the others costs more."""
+"""Finished sentences are dropped from a batch when they are this share; earlier, copying costs more."""
 
 NOTHING = -1
 """Marks the end of a hypothesis."""
@@ -47,7 +47,7 @@ def ranked_search(
 ) -> list[list[Ranked]]:
     """Up to ``count`` finished hypotheses of every sentence of ``batch``, best first.
 
-    They are ids of pieces, without any special token, with their scores. Each row is translated into the
+    They are ids of pieces, without special tokens, with their scores. Each row is translated into the
     language that ends its prompt, so a batch may mix target languages. A hypothesis has at most
     ``max_length_a * source length + max_length_b`` tokens before ``</s>``, language token included, where
     source length is the padded length of the batch, as in fairseq. Its score is the sum of its
@@ -209,12 +209,12 @@ class Hypotheses:
         found[:, :, :length] = _select(self.tokens, parents.gather(1, first))
         # Stable sort: of equal scores, the one finished sooner comes first.
         known = torch.cat((self._best_scores, normalised), dim=1)
-        self._best_scores, places = known.sort(dim=1, descending=True, stable=True)
-        self._best_scores, places = self._best_scores[:, :count], places[:, :count]
-        self._best = _select(torch.cat((self._best, found), dim=1), places)
+        self._best_scores, order = known.sort(dim=1, descending=True, stable=True)
+        self._best_scores, order = self._best_scores[:, :count], order[:, :count]
+        self._best = _select(torch.cat((self._best, found), dim=1), order)
         self._finished += ends.sum(dim=1)
 
 
-def _select(tokens: Tensor, places: Tensor) -> Tensor:
-    """The hypotheses at ``places`` (sentences, n): (sentences, n, length)."""
-    return tokens.gather(1, places[:, :, None].expand(-1, -1, tokens.shape[2]))
+def _select(tokens: Tensor, indices: Tensor) -> Tensor:
+    """The hypotheses at ``indices`` (sentences, n): (sentences, n, length)."""
+    return tokens.gather(1, indices[:, :, None].expand(-1, -1, tokens.shape[2]))

@@ -83,9 +83,9 @@ def target_limit(model: PreTrainedModel, longest: int) -> int:
 
 
 def without_specials(model: PreTrainedModel, rows: torch.Tensor) -> list[list[int]]:
-    """What comes before ``</s>``, or before the padding of a hypothesis that was cut short, row by row."""
+    """Each row up to ``</s>``, or up to the padding of a truncated hypothesis."""
     ends = {model.config.eos_token_id, model.config.pad_token_id}
     return [
-        row[: next((place for place, token in enumerate(row) if token in ends), len(row))]
+        row[: next((position for position, token in enumerate(row) if token in ends), len(row))]
         for row in rows.tolist()
     ]

@@ -1,4 +1,4 @@
-"""The metrics of the list by sacreBLEU; spBLEU's signature says which sentencepiece model was used."""
+"""The metrics, by sacreBLEU; spBLEU's signature names the sentencepiece model."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Metric(Protocol):
 
 @dataclass(frozen=True)
 class MetricSettings:
-    """What metrics may depend on: the recipe's sentencepiece model, and the base model's folder."""
+    """Settings of metrics: the recipe's sentencepiece model, and the base model's folder."""
 
     metric_model: str | None
     base: Path
@@ -121,7 +121,7 @@ class SacreMetric:
     def scores(
         self, sources: Sequence[Lines], translations: Sequence[Lines], references: Lines
     ) -> list[Score]:
-        """As :meth:`Metric.scores`; the sources play no part."""
+        """As :meth:`Metric.scores`; the sources are not used."""
         _check_aligned(translations, references)
         metric = self.make(references=[composed(references)])
         found = [metric.corpus_score(composed(hypotheses), None).score for hypotheses in translations]
@@ -143,7 +143,7 @@ def _check_aligned(translations: Sequence[Lines], references: Lines) -> None:
 
 
 def flores101_model() -> Path:
-    """Where sacreBLEU keeps FLORES-101's sentencepiece model once it has fetched it.
+    """The path of FLORES-101's sentencepiece model in sacreBLEU's cache.
 
     ``SACREBLEU`` is read when this is called; sacreBLEU itself reads it when it is imported.
     """
@@ -154,7 +154,7 @@ def flores101_model() -> Path:
 class SpBleu:
     """spBLEU: BLEU over sentencepiece pieces (Goyal et al., 2022). Nothing is ever downloaded.
 
-    ``name`` stands in the signature: ``flores101``, or ``spm-local-`` and the start of ``sha256`` for any
+    ``name`` is part of the signature: ``flores101``, or ``spm-local-`` and the start of ``sha256`` for any
     other sentencepiece model, whose scores compare only with each other. ``pieces`` is the model's size.
     """
 
@@ -171,7 +171,7 @@ class SpBleu:
         self._segmenter = read_segmenter(self.path, model)
         self.pieces = len(self._segmenter.pieces)
         self.name = FLORES101 if tokenizer_model is None else f"spm-local-{self.sha256[:8]}"
-        # sacreBLEU takes any model of the right name, and no checksum is published to compare with.
+        # sacreBLEU accepts any file of the right name, and there is no published checksum.
         if tokenizer_model is None and round(self.pieces, -3) != FLORES101_PIECES:
             raise InputError(
                 f"{self.path} has {self.pieces:,} pieces; FLORES-101's model has {FLORES101_PIECES:,}",
@@ -189,9 +189,9 @@ class SpBleu:
     def scores(
         self, sources: Sequence[Lines], translations: Sequence[Lines], references: Lines
     ) -> list[BleuScore]:
-        """As :meth:`Metric.scores`; the sources play no part."""
+        """As :meth:`Metric.scores`; the sources are not used."""
         _check_aligned(translations, references)
-        # The lines are split here, so sacreBLEU splits at spaces only; force stops its warning about that.
+        # The lines are split already, so sacreBLEU splits at spaces only; force silences its warning.
         bleu = BLEU(tokenize="none", force=True, references=[self._split(references)])
         bleu.tokenizer_signature = self.name
         found = [bleu.corpus_score(self._split(hypotheses), None) for hypotheses in translations]

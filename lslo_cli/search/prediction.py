@@ -28,11 +28,11 @@ def best_continuations(
     never: Sequence[int],
     excluded: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The ``count`` best ways to continue any hypothesis of a sentence by one token that is not in ``never``.
+    """The ``count`` best continuations of a sentence's hypotheses by one token that is not in ``never``.
 
-    ``hidden`` is (sentences, hypotheses, d), ``scores`` (sentences, hypotheses) what the hypotheses have so
-    far, ``excluded`` (sentences, hypotheses, n) tokens that may not follow; the others keep their
-    probability. Returns the new scores, the indices of the continued hypotheses and the tokens, each
+    ``hidden`` is (sentences, hypotheses, d), ``scores`` (sentences, hypotheses) those of the hypotheses so
+    far, ``excluded`` (sentences, hypotheses, n) tokens that may not follow; probabilities are not
+    renormalised. Returns the new scores, the indices of the continued hypotheses and the tokens, each
     (sentences, count), best first.
     """
     found = []
@@ -42,8 +42,8 @@ def best_continuations(
         if excluded is not None:
             logits.scatter_(2, excluded[part], -torch.inf)
         found.append(_largest(logits, offsets, count))
-    totals, places = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return totals, places // head.out_features, places % head.out_features
+    totals, indices = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return totals, indices // head.out_features, indices % head.out_features
 
 
 def log_prob(head: nn.Linear, hidden: Tensor, tokens: Tensor) -> Tensor:
@@ -57,9 +57,9 @@ def log_prob(head: nn.Linear, hidden: Tensor, tokens: Tensor) -> Tensor:
 
 
 def writes_language(head: nn.Linear, prompt_ids: Tensor) -> bool:
-    """Whether the prompts (sentences, p) end in a language token that the model could have written itself.
+    """Whether the prompts (sentences, p) end in a language token that the model can generate.
 
-    It cannot write that of a new language, and there may be none; all prompts of a batch are of one kind.
+    There may be none, or that of a new language, which has no logit; all prompts of a batch are of one kind.
     """
     return prompt_ids.shape[1] > 1 and bool((prompt_ids[:, 1] < head.out_features).all())
 
@@ -73,17 +73,17 @@ def _logits(head: nn.Linear, hidden: Tensor) -> Iterator[tuple[Tensor, slice]]:
 
 
 def _log_sum_exp(logits: Tensor) -> Tensor:
-    """torch.logsumexp over the vocabulary. A CPU is twice as fast at it on pieces that stay in its cache."""
+    """torch.logsumexp over the vocabulary. A CPU is twice as fast on chunks that fit in its cache."""
     rows = logits.flatten(0, 1)
     step = max(1, CACHED // rows.shape[1]) if rows.device.type == "cpu" else len(rows)
-    return torch.cat([piece.logsumexp(dim=1) for piece in rows.split(step)]).view(logits.shape[:2])
+    return torch.cat([chunk.logsumexp(dim=1) for chunk in rows.split(step)]).view(logits.shape[:2])
 
 
 def _largest(logits: Tensor, offsets: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The ``count`` largest of a sentence's ``logits + offsets``, and their places in its flattened logits.
+    """The ``count`` largest of a sentence's ``logits + offsets``, and their indices in its flattened logits.
 
-    They are in the blocks with the ``count`` largest maxima, which one fast pass finds; torch.topk over
-    everything is several times slower.
+    They are in the blocks with the ``count`` largest maxima, which one fast pass finds; torch.topk over all
+    logits is several times slower.
     """
     sentences, hypotheses, vocabulary = logits.shape
     blocks = vocabulary // BLOCK
@@ -93,7 +93,7 @@ def _largest(logits: Tensor, offsets: Tensor, count: int) -> tuple[Tensor, Tenso
     starts = chosen // blocks * vocabulary + chosen % blocks * BLOCK  # (sentences, count)
     inside = starts[:, :, None] + torch.arange(BLOCK, device=logits.device)
     rest = torch.arange(hypotheses * vocabulary, device=logits.device).view(hypotheses, -1)[:, whole:]
-    places = torch.cat((inside.flatten(1), rest.flatten().expand(sentences, -1)), dim=1)
-    totals = logits.flatten(1).gather(1, places) + offsets.gather(1, places // vocabulary)
+    indices = torch.cat((inside.flatten(1), rest.flatten().expand(sentences, -1)), dim=1)
+    totals = logits.flatten(1).gather(1, indices) + offsets.gather(1, indices // vocabulary)
     totals, best = totals.topk(count)
-    return totals, places.gather(1, best)
+    return totals, indices.gather(1, best)

@@ -15,16 +15,16 @@ from lslo_cli.training.batches import language_indices, on_device, padded, token
 from lslo_cli.wording import counted
 
 Key = tuple[Direction, int]
-"""The place of a sentence: its direction, and its row among the sentences of that direction."""
+"""The key of a sentence: its direction, and its row among the sentences of that direction."""
 
 
 @dataclass(frozen=True)
 class TranslationBatch:
     """Source sentences of any directions, padded on the right.
 
-    input_ids, attention_mask (b, s); prompt_ids (b, p), what the decoder reads first; source_language,
-    target_language (b,), indices into the experiment's languages; all int64. ``keys`` has the place of each
-    row. The last ``prefix`` tokens of each prompt begin its translation.
+    input_ids, attention_mask (b, s); prompt_ids (b, p), the decoder's prompt; source_language,
+    target_language (b,), indices into the experiment's languages; all int64. ``keys`` are those of the rows.
+    The last ``prefix`` tokens of each prompt begin its translation.
     """
 
     input_ids: Tensor
@@ -47,10 +47,10 @@ class TranslationBatches:
     """Batches for decoding, longest sentences first, so that memory runs out at once or not at all.
 
     Sentences x longest source <= ``max_tokens``, specials included. A source longer than ``max_length`` is
-    cut there, its closing specials kept, and counted in ``truncated``. An empty source is in no batch: its
-    translation is the empty string, which :meth:`in_order` puts in its place.
+    cut there, before its closing specials, and counted in ``truncated``. An empty source is in no batch: its
+    translation is the empty string, which :meth:`in_order` inserts.
 
-    Directions from or to a new language have separate batches, so that those of all others are the same as
+    Directions from or to a new language have separate batches, so that all other batches are the same as
     without it: rounding depends on the batch.
     """
 
@@ -65,7 +65,7 @@ class TranslationBatches:
         max_sentences: int | None = None,
         prefix: str = "",
     ):
-        """``sentences`` are the sources by direction; ``languages`` fixes the language indices.
+        """``sentences`` are the sources by direction; ``languages`` determines the language indices.
 
         Every translation begins with ``prefix``.
         """
@@ -73,7 +73,7 @@ class TranslationBatches:
         self._sentences = sentences
         self._tokenizer = tokenizer
         self._languages = tuple(languages)
-        self._place = {code: position for position, code in enumerate(self._languages)}
+        self._index = {code: position for position, code in enumerate(self._languages)}
         self._max_length = max_length
         present = {text for lines in sentences.values() for text in lines if text.strip()}
         # A source that occurs in many directions is tokenised once.
@@ -95,8 +95,7 @@ class TranslationBatches:
             order = np.argsort(-lengths, kind="stable")
             order = order[kinds[order] == kind]
             widths = np.minimum(lengths[order], max_length)
-            # Within a batch, rows that share a target language are adjacent, as in training, and languages
-            # are in their own order, so that adapters find their rows sorted.
+            # Within a batch, rows are sorted by target language, as in training, and thus by adapter.
             self._batches += [
                 tuple(sorted((keys[index] for index in order[start:stop]), key=self._by_target))
                 for start, stop in token_budget(widths, max_tokens, max_sentences)
@@ -131,7 +130,7 @@ class TranslationBatches:
 
     def _by_target(self, key: Key) -> tuple[int, int]:
         direction, _ = key
-        return self._place[direction.tgt], self._place[direction.src]
+        return self._index[direction.tgt], self._index[direction.src]
 
     def _source_ids(self, direction: Direction, row: int) -> list[int]:
         pieces = self._pieces[self._sentences[direction][row]]
@@ -140,7 +139,7 @@ class TranslationBatches:
         return ids if not over else self._tokenizer.source_ids(pieces[:-over], direction.src, direction.tgt)
 
     def in_order(self, translations: Iterable[tuple[Key, str]]) -> dict[Direction, list[str]]:
-        """Put translations, in any order, at the places of their sources; "" for empty sources.
+        """Translations, given in any order, in the order of their sources; "" for empty sources.
 
         Raises ValueError if a source that is not empty has no translation.
         """

@@ -22,7 +22,7 @@ from lslo_cli.method.strategy import Index
 from lslo_cli.models.base import load_base, save_base
 from lslo_cli.models.pretrained import pretrained, quiet_transformers
 from lslo_cli.nn.compact import restore
-from lslo_cli.nn.folding import adapted, factors, fold, sides_that_matter
+from lslo_cli.nn.folding import adapted, factors, fold, selecting_indices
 from lslo_cli.nn.route import Route
 from lslo_cli.tasks.experiment import Experiment
 from lslo_cli.tasks.export_check import (
@@ -191,7 +191,7 @@ def _merged_directions(setup: Setup, source: str | None, target: str | None) -> 
             "translate with lslo, or train without --add-lang",
         )
     given = {Index.SOURCE: source, Index.TARGET: target}
-    for side in sorted(sides_that_matter(setup.base.model)):
+    for side in sorted(selecting_indices(setup.base.model)):
         if given[side] is None:
             raise UsageError(
                 f"adapters of this run are selected by the {side} language, so a merged model serves one "

@@ -1,4 +1,4 @@
-"""Training batches: mixed directions under a token budget, little padding, and another mix every epoch."""
+"""Training batches: mixed directions under a token budget, with little padding, reshuffled every epoch."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from lslo_cli.method.languages import Direction
 from lslo_cli.nn.loss import IGNORED
 from lslo_cli.training.sampling import PairSampler, epoch_generator
 from lslo_cli.training.tokenized import Examples, TokenizedCorpus
+from lslo_cli.wording import counted
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -32,8 +33,8 @@ class Batch:
     """Sentence pairs of any directions, padded on the right.
 
     input_ids, attention_mask (b, s); labels (b, t), pads -100; source_language, target_language (b,), indices
-    into the experiment's languages; all int64. ``tokens`` counts the labels that have a loss, which padding
-    has not, nor the token of a new language.
+    into the experiment's languages; all int64. ``tokens`` counts the labels that have a loss: neither padding
+    nor the token of a new language.
     """
 
     input_ids: Tensor
@@ -48,7 +49,7 @@ class Batch:
 
     @property
     def size(self) -> int:
-        """Speed is told in target tokens."""
+        """The unit of speed: target tokens."""
         return self.tokens
 
     def to(self, device: torch.device | str) -> Batch:
@@ -56,7 +57,7 @@ class Batch:
         return on_device(self, device)
 
     def pinned(self) -> Batch:
-        """The same batch in page-locked memory, which a CUDA device reads while the CPU goes on."""
+        """The same batch in page-locked memory, for asynchronous copies to a CUDA device."""
         return _each_tensor(self, Tensor.pin_memory)
 
 
@@ -66,7 +67,7 @@ class EpochBatches:
     In a batch, sentences x longest side <= ``max_tokens``, where the longest side is the maximum over its
     source and target lengths, specials included (fairseq's ``--max-tokens``). A pair with a side longer than
     ``max_length`` or ``max_tokens`` is dropped before sampling; ``skipped`` counts them. Both sides are
-    padded to a multiple of ``multiple`` tokens, which leaves few shapes where a new one costs something.
+    padded to a multiple of ``multiple`` tokens, for fewer shapes on devices that compile each one.
     """
 
     def __init__(
@@ -81,9 +82,9 @@ class EpochBatches:
         seed: int,
         multiple: int = 1,
     ):
-        """``languages`` fixes the language indices; it includes both sides of every direction.
+        """``languages`` determines the language indices; it includes both languages of every direction.
 
-        Raises InputError where no sentence pair remains.
+        Raises InputError if no sentence pair remains.
         """
         self.corpus = corpus
         self.directions = tuple(directions)
@@ -97,19 +98,20 @@ class EpochBatches:
         self.skipped = len(examples) - len(self.examples)
         if not len(self.examples):
             raise InputError(
-                f"no sentence pair to train on: of {len(examples)} in {len(self.directions)} directions, "
-                f"{self.skipped} are longer than {min(max_length, max_tokens)} tokens",
+                f"no sentence pair to train on: of {len(examples)} in "
+                f"{counted(len(self.directions), 'direction')}, {self.skipped} are longer than "
+                f"{counted(min(max_length, max_tokens), 'token')}",
                 "check that the languages have text in common, or raise the limits on length and batch",
             )
-        # Where each direction stands when they are sorted by target language, then by source.
-        place = {language: position for position, language in enumerate(self.languages)}
-        keys = [place[d.tgt] * len(place) + place[d.src] for d in self.directions]
+        # The position of each direction when sorted by target language, then by source.
+        number = {language: position for position, language in enumerate(self.languages)}
+        keys = [number[d.tgt] * len(number) + number[d.src] for d in self.directions]
         self._target_order = np.argsort(np.argsort(keys))
         self.sizes = np.bincount(self.examples.direction, minlength=len(self.directions))
         self.sampler = PairSampler(self.sizes, temperature)
 
     def batches(self, epoch: int) -> Epoch:
-        """The batches of an epoch in the order of training; tensors are built when a batch is taken."""
+        """The batches of an epoch in the order of training; tensors are built on access."""
         generator = epoch_generator(self.seed, epoch)
         starts = np.cumsum(self.sizes) - self.sizes
         drawn = self.sampler.sample(generator)
@@ -126,9 +128,9 @@ class EpochBatches:
             yield [batches[index] for index in range(start, min(start + accumulate, len(batches)))]
 
     def build(self, index: np.ndarray) -> Batch:
-        """The batch of the examples at ``index``, rows that share a target language together.
+        """The batch of the examples at ``index``, with the rows of each target language adjacent.
 
-        Adapters selected by the target, most of them, then find each language's rows side by side.
+        Most adapters are selected by the target, and then have each language's rows in one run.
         """
         sources, targets, directions = [], [], []
         tokenizer = self.corpus.tokenizer
@@ -151,7 +153,7 @@ class EpochBatches:
 
 
 class Epoch:
-    """The batches of one epoch, of which each is built when it is asked for."""
+    """The batches of one epoch, each built on access."""
 
     def __init__(self, source: EpochBatches, groups: list[np.ndarray]):
         self._source = source
@@ -183,7 +185,7 @@ class Epoch:
 def _grouped(
     chosen: np.ndarray, examples: Examples, max_tokens: int, multiple: int, generator: Generator
 ) -> list[np.ndarray]:
-    """Cut ``chosen``, indices into ``examples``, into batches of similar lengths."""
+    """Split ``chosen``, indices into ``examples``, into batches of similar lengths."""
     width = _rounded_up(examples.width, multiple)
     pools = -(-int(width[chosen].sum()) // (POOL * max_tokens))
     groups = []
@@ -197,10 +199,10 @@ def _grouped(
 def _by_length(examples: Examples, strips: float, generator: Generator) -> np.ndarray:
     """An order in which neighbours are alike in source and in target length.
 
-    Source length cuts the examples into about as many strips as each strip will have batches, and target
-    length sorts within a strip, upwards and downwards in turn. Sorting by one side and then the other would
-    leave the second at random wherever a batch takes in several lengths of the first. Where the first strip
-    ends is random, so that the examples of a small corpus do not meet the same others in every epoch.
+    Source length splits the examples into about as many strips as each strip will have batches, and target
+    length sorts within a strip, ascending and descending in turn. Sorting by source and then by target would
+    leave target lengths random in batches with several source lengths. The end of the first strip is random,
+    so that the batches of a small corpus differ between epochs.
     """
     order = np.argsort(examples.source_length, kind="stable")
     strip = (np.arange(len(order)) / len(order) * max(1.0, strips) + generator.random()).astype(int)
@@ -211,9 +213,9 @@ def _by_length(examples: Examples, strips: float, generator: Generator) -> np.nd
 def token_budget(
     widths: np.ndarray, max_tokens: int, max_sentences: int | None = None
 ) -> list[tuple[int, int]]:
-    """Cut a sequence into runs [start, stop) of sentences x widest <= ``max_tokens``, as long as can be.
+    """Split a sequence into longest runs [start, stop) with sentences x widest <= ``max_tokens``.
 
-    A single sentence wider than the budget is a run of its own.
+    A single sentence wider than the budget is a run by itself.
     """
     runs = []
     start = widest = 0
@@ -227,7 +229,7 @@ def token_budget(
 
 
 def on_device(batch: AnyBatch, device: torch.device | str) -> AnyBatch:
-    """A dataclass with all its tensors on ``device``, and the rest as it is."""
+    """A dataclass with all its tensors on ``device``, and the rest unchanged."""
     return _each_tensor(batch, lambda tensor: tensor.to(device, non_blocking=True))
 
 
@@ -256,5 +258,5 @@ def language_indices(directions: Sequence[Direction], languages: Sequence[str]) 
 
 
 def _rounded_up(length: Length, multiple: int) -> Length:
-    """The next multiple of ``multiple``, of a number or of each of many."""
+    """A length, or each of an array, rounded up to a multiple of ``multiple``."""
     return -(-length // multiple) * multiple

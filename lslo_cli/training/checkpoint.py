@@ -1,4 +1,4 @@
-"""What a training run needs to continue, on disk."""
+"""Checkpoints, from which an interrupted training run is resumed."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from lslo_cli.errors import InputError
 from lslo_cli.nn.files import unreadable_reason
 
 FORMAT = 2
-"""Of what a checkpoint holds and of what its numbers mean: before 2, dropout depended on the processes."""
+"""The version of checkpoints' content and meaning: before 2, dropout depended on the number of processes."""
 
 
 class CheckpointError(InputError):
-    """A checkpoint that is damaged, or that another run left."""
+    """A checkpoint that is damaged, or belongs to another run."""
 
 
 @dataclass(frozen=True)
 class TrainingCheckpoint:
-    """Where a run keeps what it needs to continue, and the fingerprint of what it depends on."""
+    """A run's checkpoint in a folder, with the fingerprint of the run's settings, data and base model."""
 
     folder: Path
     fingerprint: str
@@ -36,24 +36,24 @@ class TrainingCheckpoint:
             torch.save({"format": FORMAT, "fingerprint": self.fingerprint, **state}, file)
 
     def load(self) -> dict[str, Any] | None:
-        """The saved state, or None where there is none.
+        """The saved state, or None if there is none.
 
-        Raises CheckpointError where it is damaged, of another version of lslo or of another run.
+        Raises CheckpointError if it is damaged, or of another version of lslo or another run.
         """
         if not self.path.exists():
             return None
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
             fingerprint = state["fingerprint"]
-        except Exception as error:  # zip, pickle and torch each raise their own
+        except Exception as error:  # zip, pickle and torch each raise their own types
             raise CheckpointError(
                 f"checkpoint {self.path} is damaged: {unreadable_reason(error)}",
                 "start again without --resume",
             ) from None
         if state.get("format") != FORMAT:
             raise CheckpointError(
-                f"checkpoint {self.path} was left by another version of lslo",
-                "go on with that version, or start again without --resume",
+                f"checkpoint {self.path} was written by another version of lslo",
+                "continue with that version, or start again without --resume",
             )
         if fingerprint != self.fingerprint:
             raise CheckpointError(

@@ -20,9 +20,9 @@ from lslo_cli.wording import counted
 
 
 def open_device(recipe: Recipe, autocast: bool = True) -> Accelerator:
-    """The device and precision of ``[run]``. Raises UsageError where they are not to be had here.
+    """The device and precision of ``[run]``. Raises UsageError if they are not available here.
 
-    Without ``autocast`` a model that is trained computes in the formats of its own weights.
+    Without ``autocast`` a model in training computes in the formats of its own weights.
     """
     if recipe.run.threads:
         torch.set_num_threads(recipe.run.threads)
@@ -34,7 +34,7 @@ def open_device(recipe: Recipe, autocast: bool = True) -> Accelerator:
     if precision is Precision.FP16 and (device is Device.CPU or not torch.cuda.is_available()):
         raise UsageError("fp16 needs a CUDA device", "use --precision fp32 or bf16")
     mixed = "no" if precision is Precision.FP32 else str(precision)
-    AcceleratorState._reset_state()  # or it would insist on the precision of an earlier stage in this process
+    AcceleratorState._reset_state()  # it refuses to change the precision of an earlier stage in this process
     accelerator = Accelerator(
         cpu=device is Device.CPU, mixed_precision=mixed, kwargs_handlers=[AutocastKwargs(enabled=autocast)]
     )
@@ -44,7 +44,7 @@ def open_device(recipe: Recipe, autocast: bool = True) -> Accelerator:
 
 
 def check_base_dtype(base_dtype: BaseDtype, device: torch.device) -> None:
-    """Raise UsageError where a base in 4 bits is not to be had: without CUDA or without bitsandbytes."""
+    """Raise UsageError if a base in 4 bits is not available: without CUDA or without bitsandbytes."""
     if base_dtype is not BaseDtype.FOUR_BIT:
         return
     lacking = [
@@ -53,7 +53,7 @@ def check_base_dtype(base_dtype: BaseDtype, device: torch.device) -> None:
     ]
     if lacking:
         raise UsageError(
-            f"run.base_dtype 4bit takes CUDA and bitsandbytes; here {' and '.join(lacking)} is missing",
+            f"run.base_dtype 4bit needs CUDA and bitsandbytes; here {' and '.join(lacking)} is missing",
             "pip install 'lslo[4bit]' on a machine with a CUDA device, or use run.base_dtype=bfloat16",
         )
 
@@ -61,7 +61,7 @@ def check_base_dtype(base_dtype: BaseDtype, device: torch.device) -> None:
 def attention_for(accelerator: Accelerator) -> str | None:
     """The attention implementation to train with, None for transformers' choice.
 
-    On a CPU the backward pass of torch's flash attention in bfloat16 costs several times what it replaces.
+    On a CPU the backward pass of torch's flash attention in bfloat16 takes several times as long.
     """
     return "eager" if _is_bf16_on_cpu(accelerator) else None
 
@@ -69,7 +69,7 @@ def attention_for(accelerator: Accelerator) -> str | None:
 def length_multiple(accelerator: Accelerator) -> int:
     """The multiple to which sentences are padded.
 
-    On a CPU every new shape of a product in bfloat16 is a kernel to be compiled, which outlasts the product.
+    On a CPU every new shape of a product in bfloat16 compiles a kernel, which takes longer than the product.
     """
     return 8 if _is_bf16_on_cpu(accelerator) else 1
 
@@ -79,14 +79,14 @@ def _is_bf16_on_cpu(accelerator: Accelerator) -> bool:
 
 
 def arithmetic_threads(accelerator: Accelerator) -> int | None:
-    """The number of threads where results depend on it: a CPU's sums are split among them."""
+    """The number of threads if results depend on it, as on a CPU, whose sums are split among them."""
     return torch.get_num_threads() if accelerator.device.type == "cpu" else None
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that can still be had on a CUDA device, or by each process on this machine.
+    """Free bytes of a CUDA device, or of this machine's memory per process.
 
-    What the system holds in caches counts as free where it says so, as Linux does.
+    The system's caches count as free if it reports them, as Linux does.
     """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
@@ -100,7 +100,7 @@ def free_memory(device: torch.device) -> int:
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most bytes that this process has held so far: of a CUDA device's memory, or of the machine's."""
+    """The peak memory of this process so far, in bytes: of a CUDA device, or of the machine."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     unit = 1 if sys.platform == "darwin" else 1024

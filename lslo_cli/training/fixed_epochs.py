@@ -1,4 +1,4 @@
-"""Epochs of a fixed number of batches, whatever the size of the corpus."""
+"""Epochs of a fixed number of batches, for a corpus of any size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lslo_cli.training.batches import Batch, EpochBatches
 
 
 class FixedEpochs:
-    """Cut from the endless sequence of a corpus's own epochs, one after another."""
+    """Consecutive parts of the endless sequence of a corpus's own epochs."""
 
     def __init__(self, source: EpochBatches, size: int):
         """``size`` is the number of batches of every epoch."""
@@ -17,7 +17,7 @@ class FixedEpochs:
         self._ends: list[int] = []
 
     def batches(self, epoch: int) -> list[None]:
-        """Only its length is asked for; the tensors come from :meth:`updates`."""
+        """A list of the right length only; the tensors come from :meth:`updates`."""
         return [None] * self._size
 
     def updates(self, epoch: int, accumulate: int) -> Iterator[list[Batch]]:
@@ -26,7 +26,7 @@ class FixedEpochs:
             yield [self._batch(position) for position in range(first, min(first + accumulate, stop))]
 
     def _batch(self, position: int) -> Batch:
-        """The batch at a position of the endless sequence."""
+        """The batch at a position in the endless sequence."""
         while not self._ends or position >= self._ends[-1]:
             self._current = self._source.batches(len(self._ends) + 1)
             self._ends.append((self._ends[-1] if self._ends else 0) + len(self._current))

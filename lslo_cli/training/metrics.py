@@ -1,4 +1,4 @@
-"""The log of a training run: a file that can be followed while it grows, and a tracker beside it."""
+"""The log of a training run: a file that can be followed while it grows, and an optional tracker."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from lslo_cli.training.trainer import Callback, Progress
 
 
 class MetricsLog(Callback):
-    """Writes a JSON object to a line for every progress, and for what other callbacks measured of an epoch.
+    """Writes JSON lines: one for every progress, and one for an epoch's metrics of other callbacks.
 
     Every line has ``epoch`` and ``update``. Those of progress have ``loss`` (per token), ``learning_rate``,
-    ``tokens_per_second`` and ``memory_gib`` (the most that was held so far); the others have what
-    :meth:`Callback.metrics` returned. A resumed run drops the lines of the updates that it repeats, so each
-    stands there once; the tracker, which forgets nothing, is not told of these again.
+    ``tokens_per_second`` and ``memory_gib`` (the peak so far); the others have the values of
+    :meth:`Callback.metrics`. A resumed run drops the lines of the updates that it repeats, so that each is
+    there once; lines that the tracker has from before the interruption are not logged to it again.
 
-    It comes last among the callbacks of a run. Raises InputError where the file cannot be written.
+    It comes last among the callbacks of a run. Raises InputError if the file cannot be written.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class MetricsLog(Callback):
         self._file: TextIO | None = None
         self._update = 0
         self._written = self._told = 0
-        """Lines in the file, and how many lines the tracker has been told."""
+        """The number of lines in the file, and of those that the tracker has."""
 
     def before_epoch(self, epoch: int) -> None:
         if self._file is None:
@@ -80,7 +80,7 @@ class MetricsLog(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         if self._file:
-            os.fsync(self._file.fileno())  # a checkpoint must not know of lines that a crash could take away
+            os.fsync(self._file.fileno())  # a checkpoint must not count lines that a crash could lose
         return {"update": self._update, "tracker": self._tracker.identity if self._tracker else {}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -89,7 +89,7 @@ class MetricsLog(Callback):
             self._tracker.identity = state["tracker"]
 
     def _open(self) -> None:
-        """Keep the lines of what is not repeated, and go on after them."""
+        """Keep the lines of updates that are not repeated, and append to them."""
         lines = _whole_lines(self._path) if self._update else []
         kept = [line for update, line in lines if update <= self._update]
         write_locked(self._path, "".join(kept))
@@ -116,7 +116,7 @@ class MetricsLog(Callback):
         self._track(line)
 
     def _track(self, line: Mapping[str, Any]) -> None:
-        """Tell the tracker of a line, unless it knows it from before an interruption."""
+        """Log a line to the tracker, unless it has it from before an interruption."""
         self._written += 1
         if self._tracker and self._written > self._told:
             known = {name: value for name, value in line.items() if value is not None}
@@ -128,10 +128,10 @@ def logged(
 ) -> list[Callback]:
     """The callbacks of a run and, in the main process, its log at ``path`` after them.
 
-    ``name`` is what the run is called in the recipe's tracker.
+    ``name`` is the run's name in the recipe's tracker.
     """
     if not accelerator.is_main_process:
-        return [*callbacks, Callback()]  # checkpoints have a state for each, whichever process reads them
+        return [*callbacks, Callback()]  # checkpoints have a state for each callback, in every process
     tracker = None
     if recipe.run.track:
         settings = dict(_by_key(recipe.model_dump(mode="json")))
@@ -140,7 +140,7 @@ def logged(
 
 
 def _by_key(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str | int | float]]:
-    """Values by dotted key, without those that are not set; a list is one text."""
+    """Values by dotted key, without unset ones; a list is joined to one string."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _by_key(value, f"{prefix}{name}.")
@@ -151,7 +151,7 @@ def _by_key(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _whole_lines(path: Path) -> list[tuple[int, str]]:
-    """The lines of a log with their updates; one that a killed process left half written is none."""
+    """The complete lines of a log with their updates, without the partial one of a killed process."""
     found = []
     for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else ():
         try:

@@ -1,4 +1,4 @@
-"""Items made ahead of their use, by one thread."""
+"""Items prefetched by one thread."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Item = TypeVar("Item")
 
 
 def made_ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item, None, None]:
-    """The same items in the same order, up to ``depth`` of them made in a thread while one is in use.
+    """The same items in the same order, up to ``depth`` of them computed in a thread while one is in use.
 
-    What making an item raises is raised where the item would be taken. Whoever may stop early closes the
-    generator, as ``contextlib.closing`` does: that ends the thread once it has made what it is making.
+    An item's exception is raised when the item is taken. A caller that may stop early must close the
+    generator, as ``contextlib.closing`` does: that ends the thread after its current item.
     """
     iterator, end = iter(items), object()
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="made-ahead")

@@ -1,4 +1,4 @@
-"""Gradual pruning beside a training run (paper, sections 3.2 and 4.2)."""
+"""Gradual pruning during a training run (paper, sections 3.2 and 4.2)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lslo_cli.training.trainer import Callback
 
 
 class PruneGradually(Callback):
-    """Raises masks to P_e at the beginning of epoch e, and keeps masked entries at zero after each update."""
+    """Extends masks to P_e at the beginning of epoch e, and zeroes masked entries after each update."""
 
     def __init__(
         self,
@@ -21,7 +21,7 @@ class PruneGradually(Callback):
         schedule: GradualPruning,
         sparsity: Callable[[], Mapping[str, float]] = dict,
     ):
-        """``sparsity`` gives the pruned fraction of the adapters of each class."""
+        """``sparsity`` returns the pruned fraction of the adapters of each class."""
         self._pruner = pruner
         self._schedule = schedule
         self._sparsity = sparsity
@@ -48,7 +48,7 @@ class PruneGradually(Callback):
 def sparsity_by_class(matrices: Iterable[PrunedMatrix], languages: Iterable[Language]) -> dict[str, float]:
     """The pruned fraction of all entries in the adapters of the languages of each class.
 
-    An adapter that is no language's, as one that all share, stands under its own name.
+    An adapter without a language, as a shared one, is listed under its own name.
     """
     classes = {language.code: str(language.resource) for language in languages}
     counted: dict[str, tuple[int, int]] = {}

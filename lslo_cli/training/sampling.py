@@ -1,4 +1,4 @@
-"""How often each direction is seen in an epoch: temperature sampling by the size of its bitext."""
+"""Temperature sampling of an epoch's sentence pairs by the bitext size of each direction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 MAX_SCALE_UP = 1.5
-"""An epoch has at most this many times the number of sentence pairs, however flat the temperature."""
+"""An epoch has at most this many times the number of sentence pairs, at any temperature."""
 
 _ROUNDING = 1e-6
 
@@ -28,7 +28,7 @@ class PairSampler:
     """
 
     def __init__(self, sizes: Sequence[int] | np.ndarray, temperature: float):
-        """``sizes``: pairs per direction, some of them maybe 0; ``temperature`` > 0, inf for uniform."""
+        """``sizes``: pairs per direction, possibly 0; ``temperature`` > 0, inf for uniform."""
         self.sizes = np.asarray(sizes, dtype=np.int64)
         if self.sizes.sum() == 0 or not temperature > 0:
             raise ValueError(f"needs some pairs and a positive temperature, not {sizes} and {temperature}")
@@ -41,7 +41,7 @@ class PairSampler:
 
     def counts(self, generator: Generator) -> np.ndarray:
         """Pairs per direction in one epoch, summing to ``epoch_size``."""
-        # A share that floating point puts a hair below an integer is that integer: equal sizes stay exact.
+        # Floating point may put a share just below an integer: round up, so that equal sizes stay exact.
         counts = np.floor(self.epoch_size * self.shares + _ROUNDING).astype(np.int64)
         left_over = self.epoch_size - counts.sum()
         np.add.at(counts, generator.choice(len(counts), size=left_over, p=self.shares), 1)
@@ -50,7 +50,7 @@ class PairSampler:
     def sample(self, generator: Generator) -> list[np.ndarray]:
         """For each direction, which of its pairs are in the epoch: integers in [0, size).
 
-        Without replacement where the count allows it, as in fairseq.
+        Without replacement if the count allows it, as in fairseq.
         """
         return [
             generator.choice(size, size=count, replace=bool(count > size))

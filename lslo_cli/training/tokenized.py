@@ -1,4 +1,4 @@
-"""A corpus as token ids: every sentence tokenised once, whatever the number of directions it serves."""
+"""A corpus as token ids: every sentence tokenised once for all its directions."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Examples:
 
     @property
     def width(self) -> np.ndarray:
-        """The longer side of each example: what a token budget counts."""
+        """The longer side of each example, which a token budget counts."""
         return np.maximum(self.source_length, self.target_length)
 
     def __getitem__(self, index: np.ndarray) -> Examples:

@@ -1,4 +1,4 @@
-"""Services that draw a run's metrics while it trains, each through accelerate."""
+"""Experiment trackers for a run's metrics during training, through accelerate."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PACKAGES = {
     Tracker.WANDB: ("wandb",),
     Tracker.MLFLOW: ("mlflow",),
 }
-"""What each can be used with; one of several is enough."""
+"""The packages of each tracker; one of them is enough."""
 
 
 def check_tracker(tracker: Tracker | None) -> None:
-    """Raise UsageError where a tracker's package is not installed."""
+    """Raise UsageError if a tracker's package is not installed."""
     if tracker and not any(map(find_spec, PACKAGES[tracker])):
         raise UsageError(
             f"--track {tracker} needs the package {PACKAGES[tracker][0]}, which is not installed",
@@ -35,8 +35,8 @@ def check_tracker(tracker: Tracker | None) -> None:
 class RunTracker:
     """One run in a tracker: its experiment, its name there, and its settings by dotted key.
 
-    ``folder`` is where a tracker that writes files puts them. ``identity`` is what the tracker calls the
-    run: with that of an interrupted run it is continued, without any it begins anew.
+    ``folder`` receives the files of a tracker that writes any. ``identity`` is the tracker's id of the run:
+    with that of an interrupted run it is continued, else a new run begins.
     """
 
     tracker: Tracker
@@ -63,7 +63,7 @@ class RunTracker:
             self._open.store_init_configuration(dict(self.settings))
 
     def log(self, values: Mapping[str, float], update: int) -> None:
-        """Tell it of values at an update."""
+        """Log values at an update."""
         self._open.log(dict(values), step=update)
 
     def finish(self) -> None:
@@ -74,7 +74,7 @@ class RunTracker:
 def _tensorboard(run: RunTracker, identity: str) -> dict[str, Any]:
     folder = run.folder / "tensorboard"
     if not identity:
-        shutil.rmtree(folder, ignore_errors=True)  # or a run that was begun twice would be drawn twice
+        shutil.rmtree(folder, ignore_errors=True)  # a run that was started again would be drawn twice
     return {"run_name": folder.name, "logging_dir": run.folder}
 
 
@@ -93,4 +93,4 @@ SERVICES: Mapping[Tracker, tuple[Opening, Callable[[Any], object]]] = {
     Tracker.WANDB: (_wandb, lambda run: run.id),
     Tracker.MLFLOW: (_mlflow, lambda run: run.info.run_id),
 }
-"""How a run is opened in each tracker, given the identity it has there if any, and what identifies it."""
+"""By tracker, the arguments that open a run, given its identity there if any, and the run's id."""

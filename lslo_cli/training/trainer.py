@@ -23,11 +23,11 @@ from lslo_cli.training.checkpoint import TrainingCheckpoint
 from lslo_cli.training.prefetch import made_ahead
 
 READ_EVERY = {"cuda": 10}
-"""Updates from one reading of the loss to the next, by kind of device: to read is to wait for a GPU."""
+"""Updates between readings of the loss, by kind of device: reading waits for a GPU."""
 
 
 class Optimiser(Protocol):
-    """How parameters are moved. ``accumulate`` batches make one update; ``clip_norm`` 0 means no clipping."""
+    """How parameters are updated. ``accumulate`` batches make one update; ``clip_norm`` 0: no clipping."""
 
     @property
     def epochs(self) -> int: ...
@@ -40,7 +40,7 @@ class Optimiser(Protocol):
 
     @property
     def advice(self) -> str:
-        """The advice to give where training diverges."""
+        """The hint of the error if training diverges."""
         ...
 
     def optimizer(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer: ...
@@ -52,7 +52,7 @@ class Optimiser(Protocol):
 
 @dataclass(frozen=True)
 class Optimisation:
-    """Adam with an inverse square root schedule, as the authors trained.
+    """Adam with an inverse square root schedule, as in the authors' code.
 
     ``accumulate`` batches make one update, whose loss is the mean over all their target tokens.
     ``clip_norm`` 0 means no clipping, fairseq's default.
@@ -69,7 +69,7 @@ class Optimisation:
 
     @property
     def advice(self) -> str:
-        """The advice to give where training diverges."""
+        """The hint of the error if training diverges."""
         return f"lower the learning rate, now {self.lr:g}, or clip: --set fit.clip_norm=1.0"
 
     def optimizer(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
@@ -78,7 +78,7 @@ class Optimisation:
         return torch.optim.Adam(parameters, lr=self.lr, betas=betas, eps=1e-8, fused=True)
 
     def factor(self, step: int, updates: int) -> float:
-        """:func:`inverse_sqrt`, which does not depend on how many updates there will be."""
+        """:func:`inverse_sqrt`, independent of the number of updates."""
         return inverse_sqrt(step, self.warmup)
 
 
@@ -94,8 +94,8 @@ def inverse_sqrt(step: int, warmup: int) -> float:
 class EpochSource(Protocol):
     """Batches by epoch, a pure function of seed and epoch.
 
-    A batch has ``tokens``, what its summed loss is divided by, ``size``, the tokens that its speed is told
-    in, and ``to(device)``; for a GPU ``pinned()``.
+    A batch has ``tokens``, the divisor of its summed loss, ``size``, its tokens for measuring speed, and
+    ``to(device)``; for a GPU ``pinned()``.
     """
 
     def batches(self, epoch: int) -> Sized: ...
@@ -105,9 +105,9 @@ class EpochSource(Protocol):
 
 @dataclass(frozen=True)
 class Progress:
-    """Updates since the last progress: the number of the newest, their mean loss per token, their ``size``.
+    """The updates since the last progress: number of the latest, mean loss per token, and ``size``.
 
-    ``learning_rate`` is that of the newest.
+    ``learning_rate`` is that of the latest.
     """
 
     epoch: int
@@ -118,22 +118,22 @@ class Progress:
 
 
 class Callback:
-    """Something that lives beside a training run. What it must remember goes through its state."""
+    """Hooks of a training run. ``state_dict`` is saved in checkpoints."""
 
     def before_epoch(self, epoch: int) -> None: ...
 
     def after_update(self) -> None: ...
 
     def on_progress(self, progress: Progress) -> None:
-        """The loss is known: after every update, on a GPU after several."""
+        """Called when the loss is known: after every update, on a GPU after several."""
 
     def after_epoch(self, epoch: int) -> None: ...
 
     def after_training(self) -> None:
-        """Training has ended, well or not."""
+        """Called when training ends, also by an error."""
 
     def metrics(self) -> Mapping[str, float]:
-        """What it last measured, by name, for those who watch."""
+        """The latest measurements by name, for the log."""
         return {}
 
     def target_ratio(self, epoch: int) -> float:
@@ -148,12 +148,12 @@ class Callback:
 
 @dataclass
 class Trainer:
-    """A training run: what is trained, on what, how, and what lives beside it.
+    """A training run: objective, parameters, batches, settings and callbacks.
 
-    ``objective`` is a module that holds all that is trained and returns the loss of a batch, summed over its
-    tokens. The batches of an epoch are a function of seed and epoch, and the dropout of a batch one of seed,
-    update and its number in the update. So a resumed run needs no state of a random number generator, and
-    processes that share the batches of an update draw what one would.
+    ``objective`` is a module that contains all trained parameters and returns the loss of a batch, summed
+    over its tokens. The batches of an epoch are a function of seed and epoch, and the dropout of a batch one
+    of seed, update and its number in the update. So a resumed run needs no state of a random number
+    generator, and several processes draw the same dropout as one.
     """
 
     objective: nn.Module
@@ -182,8 +182,8 @@ class Trainer:
         """Train all epochs and return one record for each.
 
         A checkpoint is written after every epoch; with ``resume`` the run continues after the last one, to
-        the same weights bit for bit on the same machine. Raises RunError where the loss or a weight is
-        not finite.
+        the same weights bit for bit on the same machine. Raises RunError if the loss or a weight is not
+        finite.
         """
         if resume:
             self._restore()
@@ -245,14 +245,14 @@ class Trainer:
         )
 
     def _groups(self, epoch: int) -> Generator[list[Any], None, None]:
-        """The batches of every update, for a GPU made ahead and in memory that it can read from by itself."""
+        """The batches of every update; for a GPU, prefetched into page-locked memory."""
         groups = self.batches.updates(epoch, self._micro_batches)
         if self.accelerator.device.type == "cuda":
             groups = made_ahead([batch.pinned() for batch in group] for group in groups)
         yield from groups
 
     def _tell(self, tally: LossTally, epoch: int, update: int) -> None:
-        """Let callbacks know of the losses up to ``update`` that have been read since they last were told."""
+        """Call ``on_progress`` with the losses up to ``update`` that were read since the last call."""
         loss = tally.news()
         if loss is None:
             return
@@ -262,7 +262,7 @@ class Trainer:
             callback.on_progress(progress)
 
     def _check(self, tally: LossTally, epoch: int) -> None:
-        """Raise RunError where the loss has gone to infinity."""
+        """Raise RunError if a loss is not finite."""
         if update := tally.diverged:
             raise RunError(
                 f"{self.task} diverged: the loss is {tally.losses[update - 1]} in epoch {epoch}, "
@@ -271,25 +271,25 @@ class Trainer:
             )
 
     def _check_weights(self, epoch: int) -> None:
-        """Raise RunError where a trained weight is no longer finite; a loss that is tells nothing of it."""
+        """Raise RunError if a trained weight is not finite, which a finite loss does not rule out."""
         if all(torch.isfinite(parameter).all() for parameter in self.parameters):
             return
         updates = sum(record.updates for record in self.history)
-        kept = f"; the state after epoch {epoch - 1} is kept" if epoch > 1 and self.checkpoint else ""
+        kept = f"; the checkpoint of epoch {epoch - 1} is kept" if epoch > 1 and self.checkpoint else ""
         raise RunError(
             f"{self.task} diverged: weights are not finite after epoch {epoch}, update {updates}{kept}",
             self.settings.advice,
         )
 
     def _dropout_seed(self, update: int, number: int) -> int:
-        """Of a batch, so that its dropout is the same whichever process it goes to."""
+        """The seed of a batch's dropout, the same in any process."""
         return random.Random(f"{self.seed} {update} {number}").getrandbits(63)
 
     def _shares(self, batches: Sequence[Any]) -> Iterator[tuple[int, Any, float]]:
-        """This process's batches of one update, each with its number in it and the weight of its loss.
+        """This process's batches of one update, each with its number in the update and its loss weight.
 
-        Every process takes part in every backward pass; one left without a batch repeats the first of the
-        group with weight 0.
+        Every process takes part in every backward pass; one without a batch repeats the first of the group
+        with weight 0.
         """
         processes = self.accelerator.num_processes
         for first in range(0, len(batches), processes):
@@ -299,12 +299,12 @@ class Trainer:
             yield number, batches[number].to(self.accelerator.device), weight
 
     def _step(self) -> None:
-        """Move the parameters along the gradients that have been summed, and then the schedule."""
+        """Update the parameters with the accumulated gradients, then advance the schedule."""
         if self.settings.clip_norm:
             self.accelerator.clip_grad_norm_(self.parameters, self.settings.clip_norm)
         self.optimizer.step()
         self._rate = float(self.schedule.get_last_lr()[0])
-        if not self.accelerator.optimizer_step_was_skipped:  # as fp16's scaler does while it finds its scale
+        if not self.accelerator.optimizer_step_was_skipped:  # by fp16's scaler while it finds its scale
             self.schedule.step()
         self.optimizer.zero_grad()
         for callback in self.callbacks:

@@ -1,4 +1,4 @@
-"""The loss on held-out text during training, and keeping the weights of the epoch where it was lowest."""
+"""The loss on held-out text during training, and the weights of the epoch with the lowest loss."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Validation(Callback):
         on_event: OnEvent,
         route: Route | None = None,
     ):
-        """``route`` is that of the adapters in training, None where there are none."""
-        # Nothing is dropped here, so sources that rows have in common may be encoded once.
+        """``route`` is that of the adapters in training, None if there are none."""
+        # Without dropout, a source that several rows share may be encoded once.
         self._objective = TranslationLoss(base.model, smoothing=0.0, encode=partial(encode_once, route=route))
         self._batches = batches.batches(1)
         self._accelerator = accelerator
@@ -48,13 +48,13 @@ class Validation(Callback):
         return {"dev/loss": self.losses[-1]} if self.losses else {}
 
     def measure(self) -> float:
-        """The mean loss per token as the model stands."""
+        """The current mean loss per token."""
         loss, tokens = self.totals()
         return loss / tokens
 
     @torch.no_grad()
     def totals(self) -> tuple[float, int]:
-        """The loss as the model stands, summed over tokens, and their number."""
+        """The current loss, summed over tokens, and the number of tokens."""
         self._objective.eval()
         loss, tokens = 0.0, 0
         for batch in self._batches:
@@ -75,17 +75,17 @@ class Validation(Callback):
 
 
 class Measured(Protocol):
-    """A measure that is taken after every epoch, the lower the better."""
+    """A measure taken after every epoch; lower is better."""
 
     @property
     def losses(self) -> Sequence[float]: ...
 
 
 class KeepBest(Callback):
-    """Remembers the parameters of the epoch with the lowest validation loss; of equal ones, the first's.
+    """Copies the parameters of the epoch with the lowest validation loss; ties go to the first.
 
-    It comes after its ``validation`` among the callbacks. Only epochs that are ``eligible`` count, so that a
-    run that prunes keeps weights of which as much is pruned as at its end.
+    It comes after its ``validation`` among the callbacks. Only ``eligible`` epochs count, so that a run with
+    pruning keeps weights that are fully pruned.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class KeepBest(Callback):
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Put the remembered parameters back."""
+        """Restore the parameters of the best epoch."""
         for parameter, kept in zip(self._parameters, self._weights, strict=True):
             parameter.copy_(kept)
 

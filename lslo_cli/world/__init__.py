@@ -1,4 +1,4 @@
-"""The built-in synthetic world: twelve languages made by code, at every resource level, and a newcomer."""
+"""The built-in synthetic world: twelve generated languages of all resource levels, and a new language."""
 
 from lslo_cli.world.languages import NAMES, NEWCOMERS, PIVOT, WORLD
 from lslo_cli.world.sizes import Sizes, world

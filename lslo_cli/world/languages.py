@@ -1,4 +1,4 @@
-"""The synthetic languages: what the method knows of each, and the grammar it is spoken by."""
+"""The synthetic languages: class, family and bitext size of each, and its grammar."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ WORLD: dict[str, Language] = {
         Language("qhe", _V, "Hatic", 50),
     )
 }
-"""Most bitext first. The codes lie in ISO 639's range for private use (qaa-qtz): no real language's."""
+"""Most bitext first. The codes are in ISO 639's range for private use (qaa-qtz): no real language's."""
 
 NEWCOMERS: dict[str, Language] = {"qsu": Language("qsu", _V, "Soric")}
-"""Languages that came too late for the base model: they have text in every split but ``pretrain``."""
+"""Languages that the base model has never seen: they have text in every split except ``pretrain``."""
 
 PIVOT = "qta"
-"""The language with a version of every row, which plays the part of English: its bitext is None."""
+"""The language with a version of every row, in the role of English: its bitext is None."""
 
 NAMES: dict[str, str] = {
     "qta": "Tamari", "qso": "Soreno", "qle": "Lemari", "qsa": "Salore", "qki": "Kindo", "qne": "Nemari",
@@ -42,7 +42,7 @@ NAMES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Phonology:
-    """The sounds of a family's ancestor: a syllable is onset, vowel and, with chance ``closed``, coda."""
+    """An ancestor's sounds: a syllable is onset, vowel and, with probability ``closed``, coda."""
 
     onsets: tuple[str, ...]
     vowels: tuple[str, ...]
@@ -52,7 +52,7 @@ class Phonology:
 
 @dataclass(frozen=True)
 class Grammar:
-    """How a language orders words, where it puts affixes, and how it changed its ancestor's sounds.
+    """A language's word order, its position of affixes, and its changes of the ancestor's sounds.
 
     ``clause`` orders the parts of a sentence: T time, S subject, V verb, X negation, O object, P place.
     ``own_words`` is the share of stems that are not inherited from the family. ``sound_changes`` are

@@ -1,4 +1,4 @@
-"""What a sentence of the built-in world says, before any language says it."""
+"""The meanings of the built-in world's sentences, independent of language."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Word(StrEnum):
 
 
 class Tense(StrEnum):
-    """When it happens; the present carries no affix."""
+    """The tense of a verb; the present has no affix."""
 
     PRESENT = "present"
     PAST = "past"
@@ -42,7 +42,7 @@ LEXICON: dict[Word, int] = {
 
 @dataclass(frozen=True)
 class NounPhrase:
-    """A noun concept, one or many of it, and perhaps a property."""
+    """A noun concept, its number, and an optional adjective."""
 
     noun: int
     plural: bool
@@ -51,7 +51,7 @@ class NounPhrase:
 
 @dataclass(frozen=True)
 class Meaning:
-    """Who does what to whom, where and when. Equal meanings give equal sentences in every language."""
+    """Subject, verb, object, place and time. Equal meanings give equal sentences in every language."""
 
     subject: NounPhrase
     verb: int
@@ -64,10 +64,10 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Genre:
-    """What a kind of text likes to say, as chances.
+    """A kind of text, by the probabilities of its meanings.
 
     ``tenses`` are cumulative: up to the first present, up to the second past, above it future.
-    ``topical`` is the chance that a noun is one of the ``TOPIC``.
+    ``topical`` is the probability that a noun is one of the ``TOPIC``.
     """
 
     adjective: float
@@ -83,21 +83,21 @@ class Genre:
 TALK = Genre(
     adjective=0.3, plural=0.3, tenses=(0.5, 0.75), negated=0.2, object=0.7, place=0.25, time=0.25, topical=0.0
 )
-"""Short sentences about anything, as crawled bitext is."""
+"""Short sentences about anything, like crawled bitext."""
 
 REPORT = Genre(
     adjective=0.45, plural=0.4, tenses=(0.2, 0.85), negated=0.1, object=0.85, place=0.5, time=0.4, topical=0.3
 )
-"""Longer sentences about what happened, returning to some less common nouns, as edited text is."""
+"""Longer sentences about past events, with some less common nouns repeated, like edited text."""
 
 TOPIC = range(25, 35)
-"""The nouns that reports are about: known to whoever has read much, unknown to others."""
+"""The topical nouns of reports, which only a model with much bitext knows."""
 
 
 def _zipf(size: int) -> list[float]:
     """Cumulative probabilities of ``size`` concepts whose frequency falls as (rank + 2) ** -1.5.
 
-    The tail is what a small set of sentences does not show: most concepts are rare, most words are not.
+    A small set of sentences lacks the tail: most concepts are rare, most words are not.
     """
     total = list(accumulate((rank + 2) ** -1.5 for rank in range(1, size + 1)))
     return [value / total[-1] for value in total]
@@ -109,7 +109,7 @@ _CUMULATIVE = {word: _zipf(size) for word, size in LEXICON.items()}
 def meanings(seed: str, genre: Genre, known: Iterable[Meaning] = ()) -> Iterator[Meaning]:
     """Endless meanings of a genre, all different and none of them ``known``; the same for the same seed.
 
-    Only ``Random.random`` is called: its sequence is the one that Python promises to keep.
+    Only ``Random.random`` is called, the only sequence that Python guarantees across versions.
     """
     random = Random(seed).random
     seen = set(known)

@@ -1,4 +1,4 @@
-"""How much bitext the built-in world's base has seen of each language: as shipped, and three controls."""
+"""Bitext sizes of the built-in world's base, by language: as shipped, and three controls."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from lslo_cli.method.languages import Language
 from lslo_cli.world.languages import PIVOT, WORLD
 
 EQUAL_SIZE = 10_000
-"""Rows of each language where all have the same: about as many in all as in the shipped world."""
+"""Rows of each language if all have the same: about the total of the shipped world."""
 ROTATED_BY = 4
-"""Places by which sizes move on, so that every class has the sizes of another."""
+"""Shift of the sizes, by which every class gets the sizes of another."""
 
 
 class Sizes(StrEnum):
-    """Worlds that differ in the bitext behind the base model alone: the text to fine-tune on is one.
+    """Worlds that differ only in the base model's bitext: the fine-tuning text is the same.
 
     ``SHIPPED``: resource classes fit the sizes. The smallest two languages are a family of their own.
     ``ROTATED``: each language has the size of the fourth after it; classes stay, and are wrong.
     ``EQUAL``: all languages have one size; classes stay, and mean nothing.
-    ``RELATED``: Hatu and Gilon change places, size and class, so that every very-low language has a
-    better-off relative.
+    ``RELATED``: Hatu and Gilon swap size and class, so that every very-low language has a relative with more
+    bitext.
     """
 
     SHIPPED = "shipped"
@@ -31,9 +31,9 @@ class Sizes(StrEnum):
 
 
 def world(sizes: Sizes = Sizes.SHIPPED) -> dict[str, Language]:
-    """The languages of the built-in world by code, with the bitext that the base model has of each.
+    """The languages of the built-in world by code, with the base model's bitext of each.
 
-    The pivot, whose bitext is None, is the same in all.
+    The pivot, whose bitext is None, is the same for all ``sizes``.
     """
     sized = [language for code, language in WORLD.items() if code != PIVOT]
     if sizes is Sizes.ROTATED:
@@ -42,10 +42,10 @@ def world(sizes: Sizes = Sizes.SHIPPED) -> dict[str, Language]:
     elif sizes is Sizes.EQUAL:
         sized = [replace(language, bitext=EQUAL_SIZE) for language in sized]
     elif sizes is Sizes.RELATED:
-        places = {"qha": WORLD["qgi"], "qgi": WORLD["qha"]}
+        swapped = {"qha": WORLD["qgi"], "qgi": WORLD["qha"]}
         sized = [
             replace(language, resource=other.resource, bitext=other.bitext)
             for language in sized
-            for other in (places.get(language.code, language),)
+            for other in (swapped.get(language.code, language),)
         ]
     return WORLD | {language.code: language for language in sized}

@@ -12,7 +12,7 @@ from lslo_cli.world.meaning import LEXICON, Meaning, NounPhrase, Tense, Word
 
 
 class Affix(StrEnum):
-    """What a word may carry beside its stem."""
+    """The affixes of a word."""
 
     PLURAL = "plural"
     OBJECT = "object"
@@ -26,10 +26,10 @@ _SHORT = (Word.ADPOSITION, Word.NEGATION)
 
 
 class Speaker:
-    """Says meanings in one language of the world.
+    """Generates the sentences of meanings in one language of the world.
 
     Stems and affixes are the family ancestor's, except for the share of stems that the language coined
-    itself; the language's sound changes run over every inflected word.
+    itself; the language's sound changes apply to every inflected word.
     """
 
     def __init__(self, code: str):

@@ -1,4 +1,4 @@
-"""A task on the built-in world: which kind of action a report tells of, in every language alike."""
+"""A classification task on the built-in world: the kind of action of a report, in every language."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from lslo_cli.world.meaning import REPORT, Meaning, meanings
 from lslo_cli.world.speech import Speaker
 
 KINDS = ("going", "making", "saying")
-"""The labels. A verb's kind is its concept's number modulo three: nothing in its form tells it."""
+"""The labels. A verb's kind is its concept's number modulo three, not visible in its form."""
 
 TASK_ROWS: Mapping[str, int] = {"train": 600, "dev": 100, "test": 300}
-"""Rows of every split. They are one stream of reports, none twice, and no part of the world's text."""
+"""Rows of every split, all from one stream of distinct reports, apart from the world's text."""
 
 
 def task_rows(split: str, code: str) -> list[tuple[str, int]]:

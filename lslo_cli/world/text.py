@@ -34,14 +34,14 @@ ROWS: dict[WorldSplit, int] = {
 }
 """Rows of every split.
 
-``pretrain`` is the uneven bitext behind the base model; the others exist in all languages: ``valid``
-watches the base model's training, ``train`` is what is fine-tuned on, ``test`` what is scored, and
-``devtest`` is for looking at while settings are being chosen, so that ``test`` stays unseen. ``pretrain``
-and ``valid`` are talk, the rest are reports: fine-tuning meets a new kind of text, as it does on FLORES.
+``pretrain`` is the base model's uneven bitext; the others exist in all languages: ``valid`` is for
+validation of the base model's training, ``train`` for fine-tuning, ``test`` for scores, and ``devtest`` for
+choosing settings, so that ``test`` stays unseen. ``pretrain`` and ``valid`` are talk, the rest are reports:
+as on FLORES, fine-tuning changes the domain.
 """
 
 REPORTS = (WorldSplit.DEVTEST, WorldSplit.TEST, WorldSplit.TRAIN)
-"""The splits of reports, in the order in which they are cut from one stream."""
+"""The splits of reports, in the order in which they are taken from one stream."""
 
 
 def sentences(
@@ -52,10 +52,10 @@ def sentences(
 ) -> dict[str, list[str]]:
     """The first ``rows`` rows (default: all) of a split, as language code -> aligned lines.
 
-    In ``pretrain`` a language has a line in as many of the 40,000 rows as ``sizes`` give it, drawn
-    evenly, and an empty string in the others; the pivot has them all, and newcomers none. ``codes`` choose
-    the languages, newcomers only if they are named.
-    Raises UsageError for an unknown split or language, or more rows than there are.
+    In ``pretrain`` a language has lines in as many of the 40,000 rows as ``sizes`` give it, drawn uniformly,
+    and empty strings in the others; the pivot has lines in all, and newcomers in none. ``codes`` choose the
+    languages, newcomers only if they are named. Raises UsageError for an unknown split or language, or more
+    rows than there are.
     """
     split = _known(split)
     rows = ROWS[split] if rows is None else rows
@@ -99,7 +99,7 @@ def _known(split: str) -> WorldSplit:
 
 
 def _meanings(split: WorldSplit) -> list[Meaning]:
-    """Reports for the splits of :data:`REPORTS`, and for the others talk that says none of them."""
+    """Reports for the splits of :data:`REPORTS`, and for the others talk without any of their meanings."""
     reports = list(islice(meanings("reports", REPORT), sum(ROWS[part] for part in REPORTS)))
     if split in REPORTS:
         start = sum(ROWS[part] for part in REPORTS[: REPORTS.index(split)])

@@ -83,7 +83,7 @@ def test_a_folder_in_place_of_an_artifact_is_refused(tmp_path):
 
 def test_an_artifact_of_another_kind_is_refused_with_both_kinds(path):
     message = refused(path, SubspaceResult).message
-    assert "holds lslo/index-strategy, where lslo/subspace is needed" in message
+    assert "holds lslo/index-strategy, but lslo/subspace is needed" in message
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "3", '{"schema_id": null}'])
@@ -251,7 +251,7 @@ def test_an_artifact_of_another_base_model_is_refused_with_both_digests(path, ma
 
 
 def test_an_artifact_without_a_language_of_the_run_is_refused(path, make, index_strategy):
-    with pytest.raises(InputError, match="knows nothing about fr, de: it was made for en, wo"):
+    with pytest.raises(InputError, match="has no data on fr, de: it was made for en, wo"):
         belongs(path, make(index_strategy), languages=["en", "fr", "de"])
 
 

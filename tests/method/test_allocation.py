@@ -181,8 +181,8 @@ def test_the_rule_follows_what_the_estimate_has():
     [
         (Rule.GAIN, {}, "needs the gain of each language on dev text"),
         (Rule.MIXTURE, {"spectra": {"a": [1.0], "b": [1.0]}}, "needs the gain of each language"),
-        (Rule.SPECTRUM, {}, "needs singular values, which an estimate of an earlier version has not"),
-        (Rule.GAIN, {"gains": {"a": -1.0, "b": 0.0}}, "finds nothing that any language needs"),
+        (Rule.SPECTRUM, {}, "needs singular values, which estimates of earlier versions lack"),
+        (Rule.GAIN, {"gains": {"a": -1.0, "b": 0.0}}, "gives no language a rank"),
     ],
 )
 def test_a_rule_whose_data_are_missing_is_refused(rule, found, message):
@@ -198,7 +198,7 @@ def test_a_budget_is_parameters_a_share_or_that_of_other_ranks():
     assert rank_budget("2.5%", languages, per_rank=7000, base=10_000_000) == 35
     assert rank_budget("same-as:2,2,8", languages, per_rank=7000, base=10_000_000) == 48
     for text in ("much", "-5", "0", "nan", "%"):
-        with pytest.raises(UsageError, match=f"--budget {text} is no number of parameters"):
+        with pytest.raises(UsageError, match=f"--budget {text} is not a number of parameters"):
             rank_budget(text, languages, per_rank=7000, base=10_000_000)
     with pytest.raises(UsageError, match="a budget of 0 ranks gives no language an adapter"):
         allocate(estimate({"a": 80, "b": 60}), rank_budget("100", languages, 7000, 10_000_000))

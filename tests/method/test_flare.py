@@ -30,7 +30,7 @@ def test_a_run_is_read_from_its_name_and_written_back(text, run):
         ("flaer", "unknown method 'flaer'. Did you mean 'flare'?"),
         ("flare:plus", "unknown fusion 'plus'"),
         ("flare:add:2", "offset cannot be 2"),
-        ("lora:add", "lora has nothing to choose"),
+        ("lora:add", "lora takes no options"),
         ("lora~0.4", "lora is trained without sources"),
         ("translate-test~0.4", "translate-test is trained without sources"),
         ("flare-mt:small~0.4", "flare-mt is trained without sources"),

@@ -48,5 +48,5 @@ def test_the_larger_weight_chooses_the_side():
 
 
 def test_a_layer_that_the_strategy_does_not_cover_is_refused():
-    with pytest.raises(InputError, match="says nothing about encoder.3; it covers 4 layers"):
+    with pytest.raises(InputError, match="has no entry for encoder.3; it covers 4 layers"):
         paper(2, 2).of(Layer(Stack.ENCODER, 3))

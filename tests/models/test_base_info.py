@@ -126,11 +126,11 @@ def test_weights_that_are_not_those_announced_are_refused(tiny, tmp_path):
     state = load_file(folder / "model.safetensors")
     state.pop("model.encoder.layer_norm.bias")
     save_file(state, folder / "model.safetensors")
-    with pytest.raises(InputError, match=r"config.json announces"):
+    with pytest.raises(InputError, match=r"config.json describes"):
         base_facts(str(folder))
     for damage in (b"", b"\xff" * 20, b"\x08\0\0\0\0\0\0\0not json"):
         (folder / "model.safetensors").write_bytes(damage)
-        with pytest.raises(InputError, match="is no safetensors file"):
+        with pytest.raises(InputError, match="is not a safetensors file"):
             base_facts(str(folder))
 
 

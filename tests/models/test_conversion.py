@@ -280,14 +280,14 @@ def test_a_truncated_checkpoint_is_refused(folder, tmp_path, cut):
 @pytest.mark.parametrize("content", [[1, 2], {"model": {}}, {"args": None, "cfg": {}, "model": {}}])
 def test_a_file_of_something_else_is_refused(folder, tmp_path, content):
     torch.save(content, folder / "model.pt")
-    with pytest.raises(InputError, match="is no fairseq checkpoint"):
+    with pytest.raises(InputError, match="is not a fairseq checkpoint"):
         convert_fairseq(folder, tmp_path / "out")
 
 
 def test_a_dictionary_of_another_length_is_refused_with_both_numbers(folder, tmp_path):
     with (folder / DICTIONARY).open("a", encoding="utf-8") as file:
         file.write("more 1\n")
-    with pytest.raises(InputError, match=r"makes 166 ids.*124 language tokens.*has 165 rows"):
+    with pytest.raises(InputError, match=r"gives 166 ids.*124 language tokens.*has 165 rows"):
         convert_fairseq(folder, tmp_path / "out")
 
 
@@ -307,7 +307,7 @@ def test_missing_weights_are_named(folder, tmp_path):
 
 def test_weights_that_an_m2m100_has_no_place_for_are_named(folder, tmp_path):
     change_weights(folder, lambda state: state.update({"encoder.layernorm_embedding.bias": torch.zeros(16)}))
-    with pytest.raises(InputError, match="beside an M2M100's weights, encoder.layernorm_embedding.bias"):
+    with pytest.raises(InputError, match="besides an M2M100's weights, encoder.layernorm_embedding.bias"):
         convert_fairseq(folder, tmp_path / "out")
 
 
@@ -329,7 +329,7 @@ def test_embeddings_that_differ_are_refused(folder, tmp_path):
 )
 def test_another_architecture_is_refused(folder, tmp_path, name, value):
     change(folder, **{name: value})
-    with pytest.raises(InputError, match=f"is no M2M100: its {name} is {value}"):
+    with pytest.raises(InputError, match=f"is not an M2M100: its {name} is {value}"):
         convert_fairseq(folder, tmp_path / "out")
 
 

@@ -276,7 +276,7 @@ def test_nllb_without_tokenizer_json_has_the_same_ids(tmp_path, write_model):
         ("tokenizer.json", '{"model": {}}', "holds no vocabulary"),
         ("tokenizer.json", '{"model": {"vocab": {"a": 7}}, "added_tokens": []}', "are not 0 to 0"),
         ("tokenizer_config.json", "[]", "does not map tokens to ids"),
-        ("family.json", '{"family": "m2m-7"}', "names the family 'm2m-7'"),
+        ("family.json", '{"family": "m2m-7"}', "names an unknown family 'm2m-7'"),
     ],
 )
 def test_damaged_tokenizer_files_are_refused(tmp_path, name, content, message, write_model):

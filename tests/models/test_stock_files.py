@@ -137,7 +137,7 @@ def test_pieces_that_cross_words_are_cut_as_sentencepiece_cuts_them(tmp_path):
     ours.save(tmp_path)
     again = FastSegmenter((tmp_path / "tokenizer.json").read_bytes())
     for line in lines[:3]:
-        assert [again.pieces[place] for place in again.places(line)] == segmenter.split(line)
+        assert [again.pieces[index] for index in again.encode(line)] == segmenter.split(line)
 
 
 def test_a_model_of_whole_words_has_no_files_for_transformers(tmp_path):

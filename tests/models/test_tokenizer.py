@@ -142,7 +142,7 @@ def test_hub_files_without_added_tokens_are_those_of_m2m_100(copied):
         (DICTIONARY, b"a 1\na 1\n", "lists 'a' twice"),
         (DICTIONARY, b"a 1\n\xff\xfe\n", "line 2"),
         (DICTIONARY, b"", "line 1"),
-        (DICTIONARY, b"<0x00> 1\n", "falls back to bytes"),
+        (DICTIONARY, b"<0x00> 1\n", "has byte fallback"),
     ],
 )
 def test_a_damaged_file_is_one_clear_error(copied, name, content, message):

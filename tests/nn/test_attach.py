@@ -152,7 +152,7 @@ def test_a_seed_fixes_the_adapters(model):
 
 
 def test_a_strategy_for_a_shallower_model_is_refused(model):
-    with pytest.raises(InputError, match="says nothing about encoder.2"):
+    with pytest.raises(InputError, match="has no entry for encoder.2"):
         attach(model, paper(1, 1), RANKS, LANGUAGES)
 
 

@@ -306,7 +306,7 @@ def test_where_a_kernel_does_not_run_it_is_refused(monkeypatch):
     for kernel in OF_TRITON:
         with pytest.raises(UsageError, match=f"run.adapter_kernel={kernel} needs Triton"):
             made(kernel, [0], RAGGED)
-    with pytest.raises(UsageError, match="no float64"):
+    with pytest.raises(UsageError, match="does not support float64"):
         made(AdapterKernel.GROUPED, [0], RAGGED, torch.float64)
 
 

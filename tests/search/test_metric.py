@@ -95,7 +95,7 @@ def test_every_metric_of_the_list_opens_by_name_however_it_is_capitalised(tmp_pa
         opened = found.open(MetricSettings(str(model), tmp_path))
         (score,) = opened.scores([REFERENCES], [REFERENCES], REFERENCES)
         assert score.value == pytest.approx(100 if spec.higher_is_better else 0)
-    with pytest.raises(ValueError, match="no metric 'bleurt'; metrics: spBLEU, chrF"):
+    with pytest.raises(ValueError, match="unknown metric 'bleurt'; metrics: spBLEU, chrF"):
         metric_named("bleurt")
 
 

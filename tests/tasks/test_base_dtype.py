@@ -96,7 +96,7 @@ def test_after_full_fine_tuning_no_base_is_frozen(there):
 
 
 def test_four_bits_are_refused_without_cuda_or_bitsandbytes(fresh, monkeypatch):
-    with pytest.raises(UsageError, match="4bit takes CUDA and bitsandbytes; here a CUDA device") as caught:
+    with pytest.raises(UsageError, match="4bit needs CUDA and bitsandbytes; here a CUDA device") as caught:
         tasks.train(fresh(**{"run.base_dtype": "4bit", "train.ranks": "2,2,2"}))
     assert "lslo[4bit]" in caught.value.hint
     monkeypatch.setattr("lslo_cli.training.device.find_spec", lambda name: None)

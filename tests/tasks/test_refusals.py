@@ -33,7 +33,7 @@ MESSAGES = {
     "of another kind": "holds lslo/subspace",
     "newer": "version 99",
     "of another base": "is stale: it was made with base model",
-    "without a language": "knows nothing about qka",
+    "without a language": "has no data on qka",
 }
 
 

@@ -141,13 +141,13 @@ def test_pairs_with_a_long_side_are_dropped_and_counted(epochs):
     assert (data.skipped, data.sizes.tolist()) == (2, [2, 2])
     assert epochs(corpus, [Direction("en", "fr")], max_length=8).skipped == 0
     assert epochs(corpus, [Direction("en", "fr")], max_tokens=4).skipped == 2
-    with pytest.raises(InputError, match="of 3 in 1 directions, 3 are longer than 2 tokens"):
+    with pytest.raises(InputError, match="of 3 in 1 direction, 3 are longer than 2 tokens"):
         epochs(corpus, [Direction("en", "fr")], max_length=2)
 
 
 def test_languages_without_common_text_cannot_be_trained_on(epochs):
     corpus = Corpus((CorpusSection("news", {"en": ["a", ""], "fr": ["", "b"]}),))
-    with pytest.raises(InputError, match="of 0 in 1 directions"):
+    with pytest.raises(InputError, match="of 0 in 1 direction,"):
         epochs(corpus, [Direction("en", "fr")])
 
 

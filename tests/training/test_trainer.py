@@ -484,7 +484,7 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path):
     state = torch.load(checkpoint.path, weights_only=True)
     del state["format"]  # as it was before a format was written
     torch.save(state, checkpoint.path)
-    with pytest.raises(CheckpointError, match="was left by another version of lslo"):
+    with pytest.raises(CheckpointError, match="was written by another version of lslo"):
         make_fit(checkpoint=checkpoint).run(resume=True)
 
 
