@@ -52,7 +52,8 @@ class Rule(StrEnum):
     paper's 2;2;8 with a measurement in place of resource labels.
     ``GAIN``: s_l ~ max(0, expected gain of l).
     ``MIXTURE``: the R largest values of s_l e_li, s_l that of ``GAIN`` and e_li the share of singular
-    direction i in the squared singular values of language l.
+    direction i in the squared singular values of language l; equal shares if no expected gain is twice
+    another.
     """
 
     SIGN = "sign"
@@ -239,13 +240,15 @@ def _by_gain(estimate: Estimate, budget: int) -> dict[str, float]:
 
 
 def _by_mixture(estimate: Estimate, budget: int) -> dict[str, float]:
+    gains = _by_gain(estimate, budget)
+    if _is_flat(gains):
+        return dict.fromkeys(gains, 1.0)
     energy: dict[str, list[float]] = {}
     for spectrum in estimate.spectra:
         summed = energy.get(spectrum.language, [0.0] * len(spectrum.values))
         energy[spectrum.language] = [
             one + value**2 for one, value in zip(summed, spectrum.values, strict=True)
         ]
-    gains = _by_gain(estimate, budget)
     values = [
         (gains[language] * value / (sum(squares) or 1.0), language, 1.0)
         for language, squares in energy.items()
