@@ -152,10 +152,10 @@ def made(study, written):
                 replace(there.languages[0], code=code, bitext=size, resource=Resource.LOW)
                 for code, size in bitext.items()
             ]
-            for run, score in (("base", 5.0), ("full", 6.0), ("auto-levels", 7.0 + seed / 10)):
+            for run, score in (("base", 5.0), ("full", 6.0), ("auto-mixture", 7.0 + seed / 10)):
                 there.evaluation(run, {"L2L": score})
-            for run in ("full", "auto-levels"):
-                by_size = {code: ranks[size] for code, size in bitext.items()} if run == "auto-levels" else {}
+            for run in ("full", "auto-mixture"):
+                by_size = {code: ranks[size] for code, size in bitext.items() if run == "auto-mixture"}
                 path = there.training(run, ranks=by_size)
                 log = [{"epoch": 1, "update": 1, "tokens_per_second": speed} for speed in (1.0, 0.5, 0.25)]
                 path.with_name("metrics.jsonl").write_text("\n".join(map(json.dumps, log)))
@@ -179,10 +179,10 @@ def test_tables_say_what_is_there(made, study, load_script, monkeypatch, capsys)
     assert text.strip() == capsys.readouterr().out.strip()
     assert "| full | 0.0001: 1.500, **0.0002: 1.250**, 0.002: 1.750 |  |" in text
     assert "| base | 2 | 5.00 | 5.00 |" in text
-    assert "| auto-levels | 2 | 7.25 | 7.25 ± 0.07 |" in text
+    assert "| auto-mixture | 2 | 7.25 | 7.25 ± 0.07 |" in text
     assert "| full | 614,990,848 (100%) | 22,413,312 | 2.00 |  |" in text
-    assert "| auto-levels | 1.0 | 1.0 | 5.0 | 5.0 | 9.0 | 9.0 | -1.00, -1.00 |" in text
-    assert "| auto-levels | 2 | -1.00, -1.00 | -1.00 | -1.00 to -1.00 |" in text
+    assert "| auto-mixture | 1.0 | 1.0 | 5.0 | 5.0 | 9.0 | 9.0 | -1.00, -1.00 |" in text
+    assert "| auto-mixture | 2 | -1.00, -1.00 | -1.00 | -1.00 to -1.00 |" in text
 
 
 def test_comparisons_are_made_of_the_seeds_that_have_both_runs(made, study, load_script, monkeypatch):

@@ -104,8 +104,13 @@ class Estimate:
 
     @property
     def best_rule(self) -> Rule:
-        """The default rule: ``LEVELS`` if the expected gain of any language is positive, else ``KEPT``."""
-        return Rule.LEVELS if any(gain > 0 for gain in self.expected_gains.values()) else Rule.KEPT
+        """The default rule: ``MIXTURE`` if any language has a positive expected gain, else ``KEPT``.
+
+        An estimate of an earlier version, without spectra, has ``LEVELS`` in place of ``MIXTURE``.
+        """
+        if not any(gain > 0 for gain in self.expected_gains.values()):
+            return Rule.KEPT
+        return Rule.MIXTURE if self.spectra else Rule.LEVELS
 
 
 @dataclass(frozen=True)

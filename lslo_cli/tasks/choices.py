@@ -238,7 +238,7 @@ def _default_ranks_note(ranks: str, recipe: Recipe, subspace: Path) -> str:
             f"ranks {ranks}: without a resource class for {', '.join(unlabelled)}, the paper's mean rank; "
             "--ranks auto --gps auto needs none"
         )
-    auto = "--ranks auto takes the estimated rank map"
+    auto = "--ranks auto --gps auto takes the estimated rank map"
     path = f", {subspace}" if subspace.exists() else ""
     return f"ranks {ranks}{pruned}, the paper's choice; {auto}{path}"
 

@@ -70,20 +70,20 @@ class Run:
         return self.name.startswith("auto")
 
 
-LEVELS = f"--ranks auto --set train.rule=levels --budget {BUDGET} --index paper"
+MIXTURE = f"--ranks auto --set train.rule=mixture --budget {BUDGET} --index paper"
 RUNS = (
     Run("2-2-8-gps0.9", "--ranks 2,2,8 --gps 0.9 --index paper"),
     Run("full", TUNED["full"], "full"),
     Run(f"lora-r{SHARED_RANK}", TUNED["lora"], "lora"),
-    Run("auto-levels", f"{LEVELS} --gps 0"),
+    Run("auto-mixture", f"{MIXTURE} --gps 0"),
     Run("4-4-4", "--ranks 4,4,4 --gps 0 --index paper"),
     Run("2-2-8", "--ranks 2,2,8 --gps 0 --index paper"),
-    Run("auto-levels-gpsauto", f"{LEVELS} --gps auto"),
+    Run("auto-mixture-gpsauto", f"{MIXTURE} --gps auto"),
 )
 """What is compared with the first. All but full fine-tuning have about the parameters of 2;2;8."""
 FIRST = 4
 """How many of them are made with every seed of the straight base before those of the rotated one."""
-CONTROL = ("2-2-8-gps0.9", "auto-levels")
+CONTROL = ("2-2-8-gps0.9", "auto-mixture")
 """What is made with the rotated base, whose question is where the map goes."""
 
 SECONDS = {"base train": 14400, "weight-learn": 600, "estimate-subspace": 600, "train": 600, "evaluate": 360}
@@ -243,7 +243,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--bases", default=",".join(RECIPES))
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
-    parser.add_argument("--only", help="these runs, by name: 2-2-8-gps0.9,auto-levels")
+    parser.add_argument("--only", help="these runs, by name: 2-2-8-gps0.9,auto-mixture")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], dest="settings", help="KEY=VALUE for all")
     parser.add_argument("--dry-run", action="store_true", help="print the commands that are left")

@@ -24,9 +24,9 @@ from lslo_cli.method.statistics import Interval, correlate_with_bitext, interval
 REFERENCE = RUNS[0].name
 LORA = next(run.name for run in RUNS if run.method == "lora")
 COMPARED = {
-    REFERENCE: ("base", "full", LORA, "4-4-4", "2-2-8", "auto-levels"),
+    REFERENCE: ("base", "full", LORA, "4-4-4", "2-2-8", "auto-mixture"),
     "full": ("base", LORA),
-    "auto-levels": ("base", "4-4-4", "auto-levels-gpsauto"),
+    "auto-mixture": ("base", "4-4-4", "auto-mixture-gpsauto"),
 }
 """The comparisons that claims are read from, by the first run."""
 SHOWN = ("AVG", "H2H", "M2M", "V2V")

@@ -68,14 +68,14 @@ def auto(rule: str, *, gps: str = "") -> Run:
 BASE = Run("base", "")
 RUNS = (
     Run("2-2-8-gps0.9", "--ranks 2,2,8 --gps 0.9"),
-    auto("gain", gps="auto"),
+    auto("mixture", gps="auto"),
     auto("levels", gps="auto"),
+    auto("gain", gps="auto"),
     Run("4-4-4", "--ranks 4,4,4 --gps 0"),
     Run(f"lora-r{SHARED_RANK}", f"--method lora --ranks {SHARED_RANK} --gps 0", "lora"),
     Run("full", "--method full --gps 0", "full"),
     auto("sign", gps="auto"),
     auto("spectrum", gps="auto"),
-    auto("mixture", gps="auto"),
     auto("kept", gps="auto"),
     auto("gain"),
     Run("2-2-8", "--ranks 2,2,8 --gps 0"),
@@ -86,7 +86,7 @@ RUNS = (
     ),
 )
 """What is compared with the first. All but full fine-tuning have the parameters of 2;2;8."""
-FIRST = 6
+FIRST = 7
 """How many of them are made in every world and seed before the others."""
 
 

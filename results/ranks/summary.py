@@ -16,7 +16,7 @@ from lslo_cli.method.statistics import correlate_with_bitext, interval_over_seed
 from lslo_cli.world import Sizes, world
 
 BASE = "base"
-HAND_SET, AUTO = RUNS[0].name, [RUNS[1].name, RUNS[2].name]
+HAND_SET, AUTO = RUNS[0].name, [run.name for run in RUNS[1:4]]
 AVERAGE = "AVG"
 Scores = dict[int, dict[str, float]]
 """spBLEU by seed and group."""

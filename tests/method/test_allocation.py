@@ -66,7 +66,7 @@ def test_by_gain_a_language_that_gains_nothing_gets_nothing():
 
 def test_in_levels_who_gains_more_than_the_mean_gets_four_times_as_much_and_who_gains_nothing_none():
     gains = {"a": 0.05, "b": 0.1, "c": 0.6, "d": 0.9, "e": -0.1}
-    divided = allocate(estimate(dict.fromkeys("abcde", 70), gains=gains), 20)
+    divided = allocate(estimate(dict.fromkeys("abcde", 70), gains=gains), 20, Rule.LEVELS)
     assert divided.rule is Rule.LEVELS
     assert divided.ranks == {"a": 2, "b": 2, "c": 8, "d": 8, "e": 0}
     assert set(divided.pruned) == {"a", "b", "e"}
@@ -172,7 +172,10 @@ def test_who_gets_less_than_the_mean_is_pruned():
 def test_the_rule_follows_what_the_estimate_has():
     pruned = {"a": 80, "b": 60}
     assert allocate(estimate(pruned), 8).rule is Rule.KEPT
-    assert allocate(estimate(pruned, gains={"a": 0.1, "b": 0.2}), 8).rule is Rule.LEVELS
+    spectra, gains = {"a": [2.0, 1.0], "b": [3.0, 2.0]}, {"a": 0.1, "b": 0.5}
+    assert allocate(estimate(pruned, spectra, gains), 2).rule is Rule.MIXTURE
+    assert allocate(estimate(pruned, gains=gains), 8).rule is Rule.LEVELS  # of an earlier version
+    assert allocate(estimate(pruned, spectra), 2).rule is Rule.KEPT
     assert allocate(estimate(pruned, gains={"a": -0.1, "b": 0.0}), 8).rule is Rule.KEPT
 
 
