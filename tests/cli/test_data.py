@@ -123,7 +123,7 @@ def test_fetched_data_can_be_checked(lslo: Callable, server, tarball: bytes):
     assert lslo("data", "check", "data/flores101").exit_code == 0
     again = lslo("data", "fetch", "flores101", "--url", server.url, "--json")
     assert json.loads(again.stdout)["sha256"] == sha256(tarball).hexdigest()
-    assert "has it already" in again.stderr
+    assert "is complete already" in again.stderr
 
 
 def test_a_fetch_that_fails_is_an_error_with_advice(lslo: Callable, server, tarball: bytes):
