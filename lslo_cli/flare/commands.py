@@ -14,7 +14,13 @@ from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.flare.folder import LanguageFolder
-from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult, Prediction, TrainedRun
+from lslo_cli.flare.results import (
+    Activation,
+    FlareEvaluationResult,
+    FlareTrainingResult,
+    Prediction,
+    TrainedRun,
+)
 from lslo_cli.flare.runs import TUNING, answer, probe, train_run, tune
 from lslo_cli.flare.setup import FlareSetup, prepare
 from lslo_cli.flare.task_model import TaskModel
@@ -208,7 +214,8 @@ def evaluated(seed: Seed, language: str) -> Written:
             return current
         before = job.up_to_date(FlareEvaluationResult, but_for="training")
         task, pairs = setup.task, setup.pairs(language, "test")
-        predictions, activations = [], []
+        predictions: list[Prediction] = []
+        activations: list[Activation] = []
         for record in training.result.runs:
             run = FlareRun.parse(record.run)
             weights = record.weights.digest if record.weights else ""
