@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.results import SubspaceResult, TrainingResult
 from lslo_cli.cli.app import app
+from lslo_cli.method.allocation import Rule, allocate
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = ROOT / "results" / "ranks"
@@ -59,3 +62,17 @@ def test_cheaper_estimates_are_compared_as_the_table_says(study, load_script, mo
     quick = load_script(SCRIPTS / "quick.py")
     monkeypatch.chdir(ROOT)
     assert quick.table(quick.WORLDS) == (SCRIPTS / "quick.md").read_text(encoding="utf-8")
+
+
+@needs_results
+def test_the_maps_of_the_study_are_those_of_the_rules():
+    found = set()
+    for path in sorted(SCRIPTS.glob("*/seed-?/subspace.json")):
+        estimate = store.read(path, SubspaceResult).result.estimate()
+        for rule in Rule:
+            trained = path.parent / f"runs/auto-{rule}-gpsauto/training.json"
+            if trained.exists():
+                ranks = {code: rank for code, rank in allocate(estimate, 48, rule).ranks.items() if rank}
+                assert ranks == store.read(trained, TrainingResult).result.ranks, trained
+                found.add(rule)
+    assert found == set(Rule)

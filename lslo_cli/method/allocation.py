@@ -51,9 +51,9 @@ class Rule(StrEnum):
     languages; one level if no expected gain is twice another; 0 for languages without a gain. It is the
     paper's 2;2;8 with a measurement in place of resource labels.
     ``GAIN``: s_l ~ max(0, expected gain of l).
-    ``MIXTURE``: the R largest values of s_l e_li, s_l that of ``GAIN`` and e_li the share of singular
-    direction i in the squared singular values of language l; equal shares if no expected gain is twice
-    another.
+    ``MIXTURE``: of the R largest values of s_l e_li, at most half of all, those of language l; s_l is that
+    of ``GAIN`` and e_li the share of singular direction i in the squared singular values of language l.
+    Equal shares if no expected gain is twice another.
     """
 
     SIGN = "sign"
@@ -259,7 +259,8 @@ def _by_mixture(estimate: Estimate, budget: int) -> dict[str, float]:
         for language, squares in energy.items()
         for value in squares
     ]
-    return _largest([each for each in values if each[0] > 0], budget, estimate.languages)
+    most = min(budget, len(values) / 2)  # with all of them, every language would have the estimate's rank
+    return _largest([each for each in values if each[0] > 0], most, estimate.languages)
 
 
 def _largest(

@@ -156,6 +156,15 @@ def test_gains_within_a_fifth_of_perplexity_count_as_equal_however_reliable(rule
     assert "a" in divided.pruned and "c" not in divided.pruned
 
 
+def test_the_mixture_tells_languages_apart_whatever_the_budget():
+    spectra = dict.fromkeys("abc", (3.0, 2.0, 1.0, 0.5))
+    found = estimate(dict.fromkeys("abc", 70), spectra, {"a": 0.1, "b": 0.3, "c": 0.9})
+    small, large = (allocate(found, budget, Rule.MIXTURE) for budget in (6, 120))
+    assert small.ranks == {"a": 1, "b": 2, "c": 3}  # of 9/14.25, 4/14.25, 1/14.25 and 0.25/14.25 times a gain
+    assert large.shares == small.shares and large.ranks == {"a": 20, "b": 40, "c": 60}
+    assert allocate(found, 1, Rule.MIXTURE).ranks == {"a": 0, "b": 0, "c": 1}
+
+
 def test_a_map_without_contrast_is_flat_and_one_with_contrast_is_not():
     assert allocate(estimate({"a": 70, "b": 70}), 8, Rule.KEPT).is_flat
     assert allocate(estimate(dict.fromkeys("ab", 70), gains={"a": 0.2, "b": 0.3}), 8).is_flat
