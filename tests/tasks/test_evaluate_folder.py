@@ -60,7 +60,7 @@ def test_another_run_of_the_name_is_left_alone(there, moved, given):
 
 
 def test_rows_that_adapters_may_have_been_trained_on_are_no_test(there, moved, given):
-    with pytest.raises(UsageError, match="may have been trained on the 1 rows"):
+    with pytest.raises(UsageError, match="may have been trained on the 1 row that"):
         evaluated(moved, there().folder.path.parent, {**given, "data.hold_out": 1, "data.test": HELD_OUT})
 
 

@@ -245,7 +245,7 @@ def test_a_code_that_is_none_is_refused(code):
 def test_a_run_with_other_new_languages_is_refused(added, tiny):
     folder, artifacts, _ = added
     result = artifacts["alone"].result
-    with pytest.raises(InputError, match="added to the base: qle; not none"):
+    with pytest.raises(InputError, match="added to the base: qle, not none"):
         load_weights(prepare(tiny.recipe()), result, folder / "runs/qle8" / result.weights.path)
 
 
