@@ -155,7 +155,7 @@ def _with_run(seed: Seed, language: str, run: FlareRun) -> Written:
 def _write(job: ArtifactJob[FlareSetup], language: str, done: Mapping[str, TrainedRun]) -> Written:
     """Write a training, its runs in a fixed order, whichever was done first."""
     _read(job.setup, language)
-    runs = sorted(done.values(), key=lambda run: FlareRun.parse(run.run).place)
+    runs = sorted(done.values(), key=lambda run: FlareRun.parse(run.run).sort_key)
     return job.write(FlareTrainingResult(task=job.setup.settings.task, language=language, runs=runs))
 
 

@@ -71,7 +71,7 @@ class FlareStudy:
     def runs(self) -> list[str]:
         """Every run that was tested, in the order of the methods, each method's default first."""
         names = {test.run for result in self.evaluations.values() for test in result.predictions}
-        return sorted(names, key=lambda name: FlareRun.parse(name).place)
+        return sorted(names, key=lambda name: FlareRun.parse(name).sort_key)
 
     def run_of(self, method: str) -> str | None:
         """The run of a method's name alone: its default, or else its first."""

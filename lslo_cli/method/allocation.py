@@ -22,7 +22,7 @@ LEAST_DIFFERENCE = 0.2
 """Gains count as equal if they all lie within so many nats per token, a fifth of perplexity.
 
 Smaller differences can be real, and yet unequal ranks for them cost quality: the built-in world with equal
-bitext for all has differences of 0.1, the worlds with unequal bitext of 0.7 to 1.
+bitext for all has differences of 0.1, the worlds with unequal bitext of 0.65 to 1.
 """
 
 SAME_AS = "same-as:"

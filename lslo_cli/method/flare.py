@@ -166,7 +166,7 @@ class FlareRun:
         return tuple(SourceGiven)
 
     @property
-    def place(self) -> tuple[int, str]:
+    def sort_key(self) -> tuple[int, str]:
         """The sort key of runs: the method, and within a method the default run first."""
         return list(FlareMethod).index(self.method), "" if self == FlareRun(self.method) else str(self)
 

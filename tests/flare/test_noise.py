@@ -103,6 +103,25 @@ def test_a_run_is_trained_with_its_own_noise_or_else_with_the_recipes(monkeypatc
     assert sources_of("input-fusion~0", monkeypatch, train_noise=0.5) == clean
 
 
+def test_tuning_and_tests_do_not_get_the_noise_of_training(monkeypatch):
+    shares = []
+
+    def begin(*args, **kwargs):
+        raise Begun
+
+    monkeypatch.setattr(runs, "with_noise", lambda pairs, kind, share, seed: shares.append(share) or pairs)
+    monkeypatch.setattr(runs, "fit_method", begin)
+    noise = {"flare.train_noise": 0.5, "flare.test_noise": (0.0, 0.3)}
+    setup = prepare(resolve("flare-demo", {"flare.translated": (), "seed": 1, **noise}))
+    with pytest.raises(Begun):
+        runs.tune(setup, Path("unused"), Path("unused"))
+    assert shares == [0, 0]
+    shares.clear()
+    run, test = FlareRun.parse("translate-test"), setup.pairs("qsi", "test")
+    runs.answer(setup, setup.new_model(), run, "qsi", Path("unused"), test)
+    assert shares == [0, 0.3]
+
+
 def test_other_noise_in_tests_leaves_trainings_as_they_are():
     one, other = resolve("flare-demo"), resolve("flare-demo", {"flare.test_noise": (0.0, 0.2)})
     assert FlareTrainingResult.settings(one) == FlareTrainingResult.settings(other)
