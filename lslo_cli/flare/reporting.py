@@ -13,6 +13,7 @@ from lslo_cli.flare.catalogue import FIGURES
 from lslo_cli.flare.reading import Evaluation, read_evaluations, study_of
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.flare.tables import flare_tables
+from lslo_cli.method.flare import FlareRun
 from lslo_cli.plots.files import save, svg
 from lslo_cli.plots.specs import PreparedFigure
 from lslo_cli.plots.style import Style
@@ -89,7 +90,10 @@ def _facts(study: FlareStudy, artifacts: Sequence[Evaluation]) -> Iterator[tuple
     yield "Metric", f"{study.metric}, 0 to 100{beside}"
     if len(study.noise) > 1 or study.noise[0] or settings.get("train_noise"):
         shares = ", ".join(f"{share:.0%}" for share in study.noise)
-        training = f"{settings['train_noise']:.0%} in training"
+        own = any(FlareRun.parse(run).train_noise is not None for run in study.runs)
+        training = f"{settings['train_noise']:.0%} in training" + (
+            ", or the share after a run's ~" if own else ""
+        )
         yield "Noise in sources", f"{settings['source_noise']}: {shares} of words in tests, {training}"
     yield (
         "Training",

@@ -61,6 +61,10 @@ Cell = str | int | float | Spread | Difference | SourceCell | None
 """The value of a cell; None is missing."""
 
 
+LEAST_P = 1e-15
+"""p-values below this differ from 0 by no more than rounding."""
+
+
 def one_decimal(value: float) -> str:
     return f"{value:.1f}"
 
@@ -74,7 +78,9 @@ def three_decimals(value: float) -> str:
 
 
 def p_value(value: float) -> str:
-    """Three decimals as in the paper, or one significant digit if these are zero."""
+    """Three decimals as in the paper, or one significant digit if these are zero; never 0."""
+    if value < LEAST_P:
+        return f"<{LEAST_P:.0e}"
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"
 
 

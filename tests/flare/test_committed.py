@@ -1,4 +1,4 @@
-"""Artifacts from before ``flare`` was the one name are still read: the study that comes with lslo."""
+"""The studies that come with lslo: artifacts of earlier versions are read, and reports are today's."""
 
 from pathlib import Path
 
@@ -6,9 +6,12 @@ import pytest
 
 import lslo_cli
 from lslo_cli.artifacts.folder import ExperimentFolder
-from lslo_cli.flare.reporting import read_report
+from lslo_cli.flare.reporting import document_of_all, read_report
+from lslo_cli.report.markdown import document_as_markdown
 
-RESULTS = Path(lslo_cli.__file__).parent.parent / "results" / "flare-nusax-english"
+ROOT = Path(lslo_cli.__file__).parent.parent
+RESULTS = ROOT / "results" / "flare-nusax-english"
+REPORTS = sorted(path.relative_to(ROOT) for path in ROOT.glob("results/flare-*/**/report.md"))
 
 
 @pytest.mark.parametrize(("folder", "seeds"), [(RESULTS, 5), (RESULTS / "longer-base", 5)])
@@ -17,3 +20,10 @@ def test_a_committed_study_is_reported(folder, seeds):
     assert {item.schema_id for item in found.artifacts} == {"lslo/transfer-evaluation"}
     assert len(found.study.seeds) == seeds
     assert len(found.section().tables) >= 6
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda path: path.parent.name)
+def test_a_committed_report_is_what_is_written_today(report, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    document = document_of_all([ExperimentFolder(report.parent)])
+    assert document_as_markdown(document) == report.read_text()

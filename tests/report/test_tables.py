@@ -251,7 +251,8 @@ def test_parameters_are_written_in_millions_with_three_digits(count, text):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.0504, "0.050"), (0.001, "0.001"), (0.00034, "0.0003"), (2.4e-7, "2e-07")]
+    ("value", "text"),
+    [(0.0504, "0.050"), (0.001, "0.001"), (0.00034, "0.0003"), (2.4e-7, "2e-07"), (0.0, "<1e-15")],
 )
 def test_a_small_p_value_is_never_written_as_zero(value, text):
     assert p_value(value) == text

@@ -249,3 +249,10 @@ def test_a_page_has_a_summary_a_date_and_a_glossary_and_every_value_names_its_co
     assert 'data-label="H2V"' in page
     styles = page[page.index("<style>") : page.index("</style>")]
     assert "@page { size: A4 landscape" in styles and "content: attr(data-label)" in styles
+
+
+@pytest.mark.skipif(not DEMO.is_dir(), reason="results/demo is not in this copy")
+def test_the_committed_report_is_what_is_written_today(monkeypatch):
+    monkeypatch.chdir(DEMO.parents[1])
+    document = build(read_studies([Path("results/demo")]))
+    assert document_as_markdown(document) == (DEMO / "report.md").read_text()
