@@ -14,26 +14,30 @@ from lslo_cli.report.findings import Outcome, Verdict, notes_on
 from lslo_cli.report.table import Column, Table
 
 RIGHT, SHUFFLED, MEAN = "right source", "shuffled source", "mean source"
-WRONG_LABEL = "the wrong source's label"
+WRONG_ANSWER, WRONG_LABEL = "translate-test on it", "the wrong source's label"
 SOURCE_ALONE, TARGET_ALONE = "the source alone (translate-test)", "the target alone (LoRA)"
 
 
+MARGIN = 1.0
+"""The margin in points of the task's score below which a run is no better than its control."""
+
+USES, GAINS, READS = "uses its source", "gains by it", "reads its text"
+BEATS_SOURCE, BEATS_TARGET = "beats the source", "beats the target"
+
+
 class ControlVerdict(StrEnum):
-    """The verdict of the controls on a fused run."""
+    """The verdict of the controls on a fused run. A warning says what was found, never what was not."""
 
     FUSES = "fuses: better than source or target alone"
     ADDS_TO_LORA = "better than the target alone"
+    IGNORES = "WARNING: no better than with a shuffled source"
+    MEAN_WILL_DO = "WARNING: no better than with the mean source"
     PASSES_THROUGH = "WARNING: passes the source's answer through"
     ADDS_NOTHING = "WARNING: no better than the source alone"
     NO_BETTER = "WARNING: no better than the target alone"
-    IGNORES = "WARNING: the source makes no difference"
+    OPEN = "controls cannot tell"
     ONE_SEED = "one seed cannot tell"
     UNKNOWN = "controls not all run"
-
-    @property
-    def bears_out(self) -> bool:
-        """Whether an improvement of the run can be attributed to its source."""
-        return self in (ControlVerdict.FUSES, ControlVerdict.ADDS_TO_LORA, ControlVerdict.NO_BETTER)
 
 
 @dataclass(frozen=True)
@@ -45,28 +49,51 @@ class Checked:
 
     @property
     def verdict(self) -> ControlVerdict:
-        """The verdict of all checks together."""
-        verdicts = {name: check.verdict for name, check in self.checks.items()}
-        if Verdict.NOT_RUN in verdicts.values():
-            return ControlVerdict.UNKNOWN
-        if Verdict.UNKNOWN in verdicts.values():
-            return ControlVerdict.ONE_SEED
-        shows = {name for name, verdict in verdicts.items() if verdict is Verdict.SHOWS}
-        if not {"uses its source", "gains by it"} <= shows:
+        """The verdict of all checks together; a check that fails decides, even if others were not run."""
+        shows, fails = self._with(Verdict.SHOWS), self._with(Verdict.CONTRARY)
+        if USES in fails:
             return ControlVerdict.IGNORES
-        if "beats the source" in verdicts and "beats the source" not in shows:
-            return ControlVerdict.ADDS_NOTHING if "reads its text" in shows else ControlVerdict.PASSES_THROUGH
-        if "beats the target" not in shows:
+        if GAINS in fails:
+            return ControlVerdict.MEAN_WILL_DO
+        if BEATS_SOURCE in fails:
+            passes = USES in shows and READS in fails
+            return ControlVerdict.PASSES_THROUGH if passes else ControlVerdict.ADDS_NOTHING
+        if BEATS_TARGET in fails:
             return ControlVerdict.NO_BETTER
-        return ControlVerdict.FUSES if "beats the source" in verdicts else ControlVerdict.ADDS_TO_LORA
+        if self._with(Verdict.NOT_RUN):
+            return ControlVerdict.UNKNOWN
+        if self._with(Verdict.UNKNOWN):
+            return ControlVerdict.ONE_SEED
+        if self.checks.keys() - {READS} <= shows:
+            return ControlVerdict.FUSES if BEATS_SOURCE in shows else ControlVerdict.ADDS_TO_LORA
+        return ControlVerdict.OPEN
+
+    @property
+    def attribution(self) -> Verdict:
+        """Whether an improvement of the run comes from fusing both texts.
+
+        It does if the right source beats a wrong one and the mean, and the run the source alone.
+        """
+        needed = {USES, GAINS, BEATS_SOURCE} & self.checks.keys()
+        if needed <= self._with(Verdict.SHOWS):
+            return Verdict.SHOWS
+        if needed & self._with(Verdict.CONTRARY):
+            return Verdict.CONTROL
+        if needed & self._with(Verdict.NOT_RUN):
+            return Verdict.CONTROLS_NOT_RUN
+        return Verdict.CONTROLS_OPEN
+
+    def _with(self, verdict: Verdict) -> set[str]:
+        return {name for name, check in self.checks.items() if check.verdict is verdict}
 
 
 def checked_runs(study: FlareStudy) -> dict[str, Checked]:
     """Every fused run compared with its controls, by name.
 
     It uses its source if the right one beats a shuffled one, gains by it if the right one beats the mean of
-    all, and reads its own text if even with a shuffled one it beats the label of that source. With both texts
-    it should beat either alone. FLARE-MT has no source text, so it is not compared with translate-test.
+    all, and reads its own text if even with a shuffled one it beats translate-test's answer to that source.
+    With both texts it should beat either alone. FLARE-MT has no source text, so it is not compared with
+    translate-test, and with a shuffled source it should beat the label of that row.
     """
     asked = [
         (run, name, comparison)
@@ -84,16 +111,17 @@ def checked_runs(study: FlareStudy) -> dict[str, Checked]:
 def _comparisons(study: FlareStudy, run: str) -> dict[str, Comparison]:
     right, shuffled = study.answers(run), study.answers(run, SourceGiven.SHUFFLED)
     sides = {
-        "uses its source": (RIGHT, right, SHUFFLED, shuffled),
-        "gains by it": (RIGHT, right, MEAN, study.answers(run, SourceGiven.MEAN)),
-        "reads its text": (SHUFFLED, shuffled, WRONG_LABEL, study.wrong_labels()),
-        "beats the source": (RIGHT, right, SOURCE_ALONE, study.answers(str(FlareMethod.TRANSLATE_TEST))),
-        "beats the target": (RIGHT, right, TARGET_ALONE, study.answers(str(FlareMethod.LORA))),
+        USES: (RIGHT, right, SHUFFLED, shuffled),
+        GAINS: (RIGHT, right, MEAN, study.answers(run, SourceGiven.MEAN)),
+        READS: (SHUFFLED, shuffled, WRONG_ANSWER, study.wrong_answers()),
+        BEATS_SOURCE: (RIGHT, right, SOURCE_ALONE, study.answers(str(FlareMethod.TRANSLATE_TEST))),
+        BEATS_TARGET: (RIGHT, right, TARGET_ALONE, study.answers(str(FlareMethod.LORA))),
     }
     if FlareRun.parse(run).method is FlareMethod.FLARE_MT:
-        del sides["beats the source"]
+        del sides[BEATS_SOURCE]
+        sides[READS] = (SHUFFLED, shuffled, WRONG_LABEL, study.wrong_labels())
     return {
-        name: Comparison(f"{ours} {Expectation.HIGHER} {theirs}", one, other)
+        name: Comparison(f"{ours} {Expectation.HIGHER} {theirs}", one, other, margin=MARGIN)
         for name, (ours, one, theirs, other) in sides.items()
     }
 
@@ -111,9 +139,12 @@ def check_table(checked: Mapping[str, Checked]) -> Table:
         ),
         names=3,
         notes=(
-            "A run passes the source's answer through if with a shuffled source it is no better than the "
-            "label of that source, and with the right one no better than translate-test. The source makes no "
-            "difference if the right one is no better than a shuffled one or than the mean of all.",
+            f"A check does not show if its difference is known to be below +{MARGIN:g} point: if its 95 % "
+            "intervals over seeds and over rows (not adjusted) end there. What is not told apart speaks for "
+            "neither. A WARNING rests on checks that do not show: the right source against a shuffled one, "
+            "the mean, translate-test or LoRA. A run passes the source's answer through if it uses its "
+            "source, is no better than translate-test, and with a shuffled source is no better than "
+            "translate-test on that source. The controls cannot tell if no check fails and not all show.",
             *notes_on(outcomes),
             P_NOTE,
         ),

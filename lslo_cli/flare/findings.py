@@ -49,8 +49,10 @@ def claim_table(study: FlareStudy, checked: Mapping[str, Checked]) -> Table:
         names=3,
         notes=(
             "The paper's differences are of another model on other data: compare their signs with ours, not "
-            "their sizes. An improvement of a fused run does not show unless its own controls, above, "
-            "attribute it to the source.",
+            "their sizes. A comparison does not show if the intervals over seeds and over rows end below 0. "
+            "An improvement of a fused run shows only if its own controls, above, attribute it to fusing "
+            "both texts: if it is better with the right source than with a shuffled one or the mean, and "
+            "better than translate-test.",
             *notes_on(outcomes),
             P_NOTE,
         ),
@@ -63,8 +65,8 @@ def _findings(study: FlareStudy, checked: Mapping[str, Checked]) -> list[Finding
     found: dict[str, list[Outcome]] = {}
     for (claim, _), outcome in zip(asked, outcomes, strict=True):
         result = checked.get(_named(study, claim.run) or "")
-        if outcome.verdict is Verdict.SHOWS and result and not result.verdict.bears_out:
-            outcome = replace(outcome, verdict=Verdict.CONTROL)
+        if outcome.verdict is Verdict.SHOWS and result:
+            outcome = replace(outcome, verdict=result.attribution)
         found.setdefault(claim.text, []).append(outcome)
     return [Finding(text, tuple(of_claim)) for text, of_claim in found.items()]
 

@@ -155,6 +155,11 @@ class FlareStudy:
             for key, result in self.evaluations.items()
         }
 
+    def wrong_answers(self) -> Answers:
+        """Translate-test's answers to the wrong sources: those of a run that only repeats its source's."""
+        said = self.answers(str(FlareMethod.TRANSLATE_TEST))
+        return {key: "".join(said[key][row] for row in self.evaluations[key].shuffled) for key in said}
+
     def scores(self, answers: Answers) -> dict[Key, float]:
         """The scores of ``answers``."""
         return {key: _score(self.evaluations[key], given) for key, given in answers.items()}

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from lslo_cli.method.statistics import CONFIDENCE, Interval
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -44,6 +46,12 @@ def two_sided_p(difference: float, resampled: np.ndarray) -> float:
     if deviation == 0:
         return 0.0 if difference else 1.0
     return 2 * NormalDist().cdf(-abs(difference) / deviation)
+
+
+def interval_over_rows(difference: float, resampled: np.ndarray) -> Interval:
+    """The normal interval of a difference, with the standard deviation of its resamples."""
+    half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * float(resampled.std(ddof=1))
+    return Interval(difference - half, difference + half)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -39,6 +39,8 @@ class Verdict(StrEnum):
     CONTRARY = "does not show"
     UNKNOWN = "one seed cannot tell"
     CONTROL = "not borne out by its controls"
+    CONTROLS_OPEN = "its controls cannot tell"
+    CONTROLS_NOT_RUN = "controls not all run"
     SAME = "the same settings"
     NOT_RUN = "not run"
 
@@ -68,7 +70,10 @@ class Finding:
 
     @property
     def verdict(self) -> Verdict:
-        """``SHOWS`` if every comparison shows, ``IN_PART`` if some do, ``INCOMPLETE`` unless all were run."""
+        """``SHOWS`` if every comparison shows, ``IN_PART`` if some do, ``INCOMPLETE`` unless all were run.
+
+        If none shows, ``CONTRARY`` needs one that speaks against the claim; otherwise it is open.
+        """
         seen = {outcome.verdict for outcome in self.outcomes}
         if len(seen) == 1:
             return seen.pop()
@@ -76,7 +81,7 @@ class Finding:
             return Verdict.INCOMPLETE
         if Verdict.SHOWS in seen:
             return Verdict.IN_PART
-        return Verdict.CONTRARY
+        return Verdict.CONTRARY if seen & {Verdict.CONTRARY, Verdict.CONTROL} else Verdict.WITHIN
 
     @property
     def summary(self) -> str:

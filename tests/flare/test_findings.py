@@ -6,7 +6,8 @@ import pytest
 
 from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.errors import InputError
-from lslo_cli.flare.controls import ControlVerdict, check_table, checked_runs
+from lslo_cli.flare.comparisons import MeasuredDifference
+from lslo_cli.flare.controls import MARGIN, ControlVerdict, check_table, checked_runs
 from lslo_cli.flare.findings import claim_table
 from lslo_cli.flare.results import (
     FlareEvaluationResult,
@@ -17,6 +18,7 @@ from lslo_cli.flare.results import (
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.flare.tables import flare_tables, headline_table, noise_table, rank_table
 from lslo_cli.method.flare import SourceGiven, shuffled_rows
+from lslo_cli.method.statistics import Interval
 from lslo_cli.method.task_scores import macro_f1
 from lslo_cli.report import Verdict, markdown
 
@@ -83,7 +85,7 @@ def study(kind, seeds=(1, 2, 3)):
         ("ignores", ControlVerdict.IGNORES),
         ("fuses", ControlVerdict.FUSES),
         ("adds nothing", ControlVerdict.ADDS_NOTHING),
-        ("is as good with the mean", ControlVerdict.IGNORES),
+        ("is as good with the mean", ControlVerdict.MEAN_WILL_DO),
     ],
 )
 def test_a_fused_run_is_called_what_it_is(kind, verdict):
@@ -92,10 +94,78 @@ def test_a_fused_run_is_called_what_it_is(kind, verdict):
     assert f"| {FLARE} | {verdict.value} |" in markdown(check_table(found))
 
 
-def claims(kind, seeds=(1, 2, 3)):
+@pytest.mark.parametrize(
+    ("seeds", "rows", "p", "verdict"),
+    [
+        ((0.2, 3.0), (0.1, 3.1), 0.01, Verdict.SHOWS),
+        ((0.2, 3.0), (-0.1, 3.3), 0.06, Verdict.WITHIN),
+        ((-21.0, 53.0), (13.0, 19.0), 1e-15, Verdict.WITHIN),  # large, and far from sure
+        ((-3.0, 0.9), (-2.0, 0.9), 0.5, Verdict.CONTRARY),
+        ((-3.0, 0.9), (-4.0, 1.1), 0.5, Verdict.WITHIN),
+        ((-3.0, 1.1), (-2.0, 0.9), 0.5, Verdict.WITHIN),
+        ((-9.0, -3.0), (-8.0, -4.0), 1e-9, Verdict.CONTRARY),
+        (None, (13.0, 19.0), 1e-15, Verdict.UNKNOWN),
+    ],
+)
+def test_a_check_fails_only_where_its_difference_is_known_to_be_small(seeds, rows, p, verdict):
+    over_seeds = Interval(*seeds) if seeds else None
+    measured = MeasuredDifference(sum(rows) / 2, over_seeds, Interval(*rows), p)
+    assert measured.verdict(MARGIN) is verdict
+
+
+def mixed(kinds, without=()):
+    """A study whose n-th seed is of the n-th kind, without the predictions of some runs or sources."""
+    keys = [(seed, language) for seed in range(1, len(kinds) + 1) for language in ("jv", "su")]
+    found = {key: evaluation(*key, kinds[key[0] - 1])[0] for key in keys}
+    for result in found.values():
+        result.predictions[:] = [
+            test for test in result.predictions if not {test.run, test.source} & set(without)
+        ]
+    return FlareStudy(found, {})
+
+
+def test_seeds_that_disagree_are_no_evidence_that_a_source_makes_no_difference():
+    some = mixed(["fuses", "ignores"])
+    checked = checked_runs(some)
+    uses = checked[FLARE].checks["uses its source"]
+    assert uses.difference > 10 and uses.p < 1e-6 and uses.verdict is Verdict.WITHIN
+    assert checked[FLARE].verdict is ControlVerdict.OPEN
+    assert "WARNING" not in markdown(check_table(checked)).partition("A check does not show")[0]
+
+
+def claims_of(some):
     """The rows of the table of claims by what they compare."""
-    some = study(kind, seeds)
     return {row[2]: row for row in claim_table(some, checked_runs(some)).rows}
+
+
+def claims(kind, seeds=(1, 2, 3)):
+    return claims_of(study(kind, seeds))
+
+
+def test_a_finding_is_left_open_where_its_controls_are_open_or_were_not_run():
+    agreed = mixed(["fuses", "is as good with the mean", "fuses"])
+    row = claims_of(agreed)[f"{FLARE} higher than lora"]
+    assert row[-1] == Verdict.CONTROLS_OPEN and row[-3] < 1e-6
+    halved = mixed(["fuses"] * 3, without=("mean",))
+    assert claims_of(halved)[f"{FLARE} higher than lora"][-1] == Verdict.CONTROLS_NOT_RUN
+    assert checked_runs(halved)[FLARE].verdict is ControlVerdict.UNKNOWN
+
+
+def test_a_control_that_fails_decides_even_if_others_were_not_run():
+    some = mixed(["adds nothing"] * 3, without=("mean", "lora"))
+    assert checked_runs(some)[FLARE].verdict is ControlVerdict.ADDS_NOTHING
+
+
+def test_an_improvement_can_come_from_both_texts_without_beating_the_target_alone():
+    some = study("fuses")
+    for result in some.evaluations.values():
+        fused = next(t for t in result.predictions if (t.run, t.source) == (FLARE, "matched"))
+        result.predictions[:] = [
+            test.model_copy(update={"answers": fused.answers}) if test.run == "lora" else test
+            for test in result.predictions
+        ]
+    found = checked_runs(some)[FLARE]
+    assert (found.verdict, found.attribution) == (ControlVerdict.NO_BETTER, Verdict.SHOWS)
 
 
 @pytest.mark.parametrize(

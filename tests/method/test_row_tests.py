@@ -5,7 +5,13 @@ import random
 import numpy as np
 import pytest
 
-from lslo_cli.method.row_tests import holm, resampled_accuracy, resampled_macro_f1, two_sided_p
+from lslo_cli.method.row_tests import (
+    holm,
+    interval_over_rows,
+    resampled_accuracy,
+    resampled_macro_f1,
+    two_sided_p,
+)
 from lslo_cli.method.task_scores import accuracy, macro_f1
 
 LABELS = [0, 1, 2, 2, 0, 1, 1]
@@ -28,6 +34,16 @@ def test_p_is_small_where_the_difference_is_many_deviations():
     assert two_sided_p(3.0, resampled) == pytest.approx(0.0027, rel=0.5)
     assert two_sided_p(0.1, resampled) > 0.9
     assert two_sided_p(0.0, np.zeros(10)) == 1
+
+
+def test_the_interval_over_rows_holds_0_where_p_is_above_5_percent():
+    resampled = np.random.default_rng(1).normal(2.0, 1.0, 1000)
+    for difference in (1.8, 2.2):
+        interval = interval_over_rows(difference, resampled)
+        assert (interval.low + interval.high) / 2 == pytest.approx(difference)
+        assert (interval.low > 0) == (two_sided_p(difference, resampled) < 0.05)
+    half = (interval.high - interval.low) / 2
+    assert half == pytest.approx(1.959964 * resampled.std(ddof=1))
 
 
 def test_holm_by_hand_in_the_order_given():

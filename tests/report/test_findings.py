@@ -6,7 +6,7 @@ from lslo_cli.artifacts.results import CorrelationRow
 from lslo_cli.method.statistics import Interval
 from lslo_cli.paper import Expectation, printed_table
 from lslo_cli.report import Verdict, findings, findings_table, score_table
-from lslo_cli.report.findings import judged
+from lslo_cli.report.findings import Finding, Outcome, judged
 from lslo_cli.report.reading import read_studies
 
 HIGHER, NOT_LOWER, ALIKE = Expectation.HIGHER, Expectation.NOT_LOWER, Expectation.ALIKE
@@ -36,6 +36,22 @@ def test_an_interval_is_held_against_what_is_claimed(expected, low, high, verdic
 @pytest.mark.parametrize("expected", Expectation)
 def test_one_seed_shows_nothing(expected):
     assert judged(expected, None) is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "together"),
+    [
+        ((Verdict.WITHIN, Verdict.CONTRARY), Verdict.CONTRARY),
+        ((Verdict.WITHIN, Verdict.CONTROL), Verdict.CONTRARY),
+        ((Verdict.WITHIN, Verdict.CONTROLS_OPEN), Verdict.WITHIN),
+        ((Verdict.WITHIN, Verdict.UNKNOWN), Verdict.WITHIN),
+        ((Verdict.SHOWS, Verdict.WITHIN), Verdict.IN_PART),
+        ((Verdict.CONTRARY, Verdict.NOT_RUN), Verdict.INCOMPLETE),
+    ],
+)
+def test_a_claim_of_which_nothing_shows_is_open_unless_something_speaks_against_it(verdicts, together):
+    outcomes = (Outcome("one higher than two", "", 1.0, None, None, verdict) for verdict in verdicts)
+    assert Finding("a claim", tuple(outcomes)).verdict is together
 
 
 def by_text(study, numbers):
