@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from lslo_cli.architectures import architecture_of
 from lslo_cli.architectures.translation import Attention
 from lslo_cli.method.sites import Stack
-from lslo_cli.models.encoder import encode_once
+from lslo_cli.models.encoder import distinct_sources, encode_once
 from lslo_cli.models.slots import SlotCache
 from lslo_cli.nn.attach import stack_layers
 from lslo_cli.nn.route import Route
@@ -47,7 +47,7 @@ class IncrementalDecoder:
         self._position = 0
         with route.of(*languages):
             # One source may have several targets in a batch. If none has, there is nothing to share.
-            if len(input_ids.unique(dim=0)) < len(input_ids):
+            if len(distinct_sources(input_ids, languages[0])[0]) < len(input_ids):
                 states = encode_once(model, input_ids, attention_mask, route)
             else:
                 encoder = model.get_encoder()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import AutocastKwargs
 
 from lslo_cli.errors import UsageError
@@ -19,28 +22,78 @@ from lslo_cli.recipe import Device, Precision, Recipe
 from lslo_cli.wording import counted
 
 
+class StageAccelerator(Accelerator):
+    """The device and precision of one stage.
+
+    accelerate, torch's threads and TF32 have one state in a process, and a notebook may have several stages
+    at work in turn. So every stage has a state of its own, which is the process's from :meth:`enter` until
+    another stage enters; it enters when it is made, prepares a model or computes under :meth:`autocast`.
+    """
+
+    def __init__(self, *, threads: int | None = None, tf32: bool = False, **settings: Any):
+        """``threads`` None: torch's choice; ``settings`` are accelerate's."""
+        self._states: tuple[dict[str, Any], dict[str, Any]] = {}, {}
+        self._threads, self._tf32 = threads, tf32
+        self._share()
+        super().__init__(**settings)
+        self.enter()
+
+    def enter(self) -> None:
+        """Make this stage's device, precision, threads and TF32 those of the process."""
+        self._share()
+        _set_threads(self._threads)
+        tf32 = self._tf32 and self.device.type == "cuda"
+        torch.set_float32_matmul_precision("high" if tf32 else "highest")
+
+    def _share(self) -> None:
+        AcceleratorState._shared_state, PartialState._shared_state = self._states
+
+    @contextmanager
+    def autocast(self, autocast_handler: AutocastKwargs | None = None) -> Iterator[None]:
+        self.enter()
+        with super().autocast(autocast_handler):
+            yield
+
+    def prepare(self, *objects: Any, **settings: Any) -> Any:
+        self.enter()
+        return super().prepare(*objects, **settings)
+
+
+_threads_before: int | None = None
+"""The process's number of threads before a stage set its own; None if none has."""
+
+
+def _set_threads(number: int | None) -> None:
+    """Set the number of threads; None restores the process's own."""
+    global _threads_before
+    if number is None:
+        number, _threads_before = _threads_before, None
+    elif _threads_before is None:
+        _threads_before = torch.get_num_threads()
+    if number is not None:
+        torch.set_num_threads(number)
+
+
 def open_device(recipe: Recipe, autocast: bool = True) -> Accelerator:
     """The device and precision of ``[run]``. Raises UsageError if they are not available here.
 
     Without ``autocast`` a model in training computes in the formats of its own weights.
     """
-    if recipe.run.threads:
-        torch.set_num_threads(recipe.run.threads)
     device, precision = recipe.run.device, recipe.run.precision
-    if device is Device.CUDA and not torch.cuda.is_available():
+    has_cuda = torch.cuda.is_available()
+    if device is Device.CUDA and not has_cuda:
         raise UsageError(
             "--device cuda was asked for, but torch sees no CUDA device", "use --device auto or cpu"
         )
-    if precision is Precision.FP16 and (device is Device.CPU or not torch.cuda.is_available()):
+    if precision is Precision.FP16 and (device is Device.CPU or not has_cuda):
         raise UsageError("fp16 needs a CUDA device", "use --precision fp32 or bf16")
-    mixed = "no" if precision is Precision.FP32 else str(precision)
-    AcceleratorState._reset_state()  # it refuses to change the precision of an earlier stage in this process
-    accelerator = Accelerator(
-        cpu=device is Device.CPU, mixed_precision=mixed, kwargs_handlers=[AutocastKwargs(enabled=autocast)]
+    return StageAccelerator(
+        threads=recipe.run.threads,
+        tf32=recipe.run.tf32,
+        cpu=device is Device.CPU or not has_cuda,  # accelerate would prefer MPS and others
+        mixed_precision="no" if precision is Precision.FP32 else str(precision),
+        kwargs_handlers=[AutocastKwargs(enabled=autocast)],
     )
-    tf32 = recipe.run.tf32 and accelerator.device.type == "cuda"
-    torch.set_float32_matmul_precision("high" if tf32 else "highest")
-    return accelerator
 
 
 def check_base_dtype(base_dtype: BaseDtype, device: torch.device) -> None:

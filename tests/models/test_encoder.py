@@ -69,6 +69,22 @@ def test_states_and_gradients_are_those_of_the_encoder(model, exact, name, first
         exact(one, other)
 
 
+def test_a_text_in_two_languages_is_two_sources_where_the_encoder_reads_the_targets_token(model, exact):
+    """As in SMaLL-100 and MADLAD-400: a name or a number has the same ids from every language."""
+    adapters = attached(model, STRATEGIES["source"])
+    ids, target = torch.tensor([[6, 9, 8, 2]] * 3), torch.full((3,), 2)
+    mask, rows = torch.ones_like(ids), []
+    with adapters.route.of(torch.tensor([0, 1, 0]), target):
+        wanted = model.get_encoder()(ids, mask).last_hidden_state
+        stack_layers(model, Stack.ENCODER)[0].register_forward_pre_hook(
+            lambda layer, inputs: rows.append(len(inputs[0]))
+        )
+        got = encode_once(model, ids, mask, adapters.route)
+    assert rows == [2]
+    assert not torch.equal(wanted[0], wanted[1])
+    exact(got, wanted)
+
+
 def test_without_adapters_all_layers_are_shared(model, exact):
     mask = (INPUT_IDS != 1).long()
     assert target_blind_layers(stack_layers(model, Stack.ENCODER)) == 3

@@ -20,7 +20,7 @@ from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.span import Span
-from lslo_cli.method.strategy import Index, paper
+from lslo_cli.method.strategy import Index, paper, uniform
 from lslo_cli.models.base import load_base, save_base
 from lslo_cli.models.base_info import base_facts
 from lslo_cli.models.new_languages import add_languages
@@ -312,6 +312,27 @@ def test_rows_without_a_token_are_never_written(tmp_path, write_model, lines):
     found = [search(base, batch, beam=3, max_length_b=7) for search in (translate, beam_search)]
     assert not {index for rows in found for row in rows for index in row} & set(made_up)
     assert any(found[0]) and any(found[1])
+
+
+@pytest.mark.parametrize("key", ["small-100", "madlad-400", "m2m-100"])
+def test_a_text_in_two_languages_is_translated_as_each_alone_is(tmp_path, write_model, lines, key):
+    """A name or a number has the same ids from every language where the encoder reads the target's token."""
+    base = load_base(str(write_model(tmp_path / key, key)))
+    codes = ("en", "fr", "nl")
+    adapters = attach(base.model, uniform(Index.SOURCE, 2, 1), RankMap(dict.fromkeys(codes, 4)), codes)
+    torch.manual_seed(2)
+    for parameter in adapters.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+
+    def scores(*sources):
+        text = {Direction(src, "nl"): [lines["eng"][0]] for src in sources}
+        (batch,) = TranslationBatches(text, base.tokenizer, codes, max_tokens=900, max_length=60)
+        ranked = ranked_search(base, batch, adapters.route, beam=2, max_length_b=8)
+        return {direction.src: found[0][1] for (direction, _), found in zip(batch.keys, ranked, strict=True)}
+
+    together, alone = scores("en", "fr"), scores("en") | scores("fr")
+    assert alone["en"] != pytest.approx(alone["fr"], rel=1e-3)
+    assert together == pytest.approx(alone, rel=1e-4)
 
 
 def test_a_source_longer_than_the_learned_positions_is_cut_and_a_pair_left_out(tmp_path, write_model, lines):

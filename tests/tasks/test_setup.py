@@ -7,7 +7,7 @@ from lslo_cli.events import Noted, ignore
 from lslo_cli.method.strategy import paper
 from lslo_cli.tasks.estimate_subspace import estimate
 from lslo_cli.tasks.setup import optimisation, prepare
-from lslo_cli.training.device import open_device
+from lslo_cli.training.device import StageAccelerator, open_device
 
 
 def test_a_stage_knows_its_languages_their_directions_and_its_base_model(setup, tiny):
@@ -71,16 +71,17 @@ def test_cuda_is_refused_where_there_is_none(tiny, monkeypatch):
 
 
 def test_tf32_is_for_cuda_and_for_the_stage_that_asks_for_it(tiny, monkeypatch):
-    class OnCuda:
-        device = torch.device("cuda")
-
     open_device(tiny.recipe(**{"run.tf32": True}))
     assert torch.get_float32_matmul_precision() == "highest"  # on a CPU
-    monkeypatch.setattr("lslo_cli.training.device.Accelerator", lambda **settings: OnCuda())
-    open_device(tiny.recipe(**{"run.tf32": True}))
+    monkeypatch.setattr(StageAccelerator, "device", torch.device("cuda"))
+    asking = open_device(tiny.recipe(**{"run.tf32": True}))
     assert torch.get_float32_matmul_precision() == "high"
     open_device(tiny.recipe())
     assert torch.get_float32_matmul_precision() == "highest"
+    asking.enter()
+    assert torch.get_float32_matmul_precision() == "high"
+    monkeypatch.undo()
+    open_device(tiny.recipe())
 
 
 def test_sentences_that_are_too_long_are_counted_in_a_note(setup):

@@ -1,4 +1,6 @@
 import pytest
+import torch
+from accelerate.state import PartialState
 
 from lslo_cli.tasks.setup import prepare
 from lslo_cli.training.device import attention_for, length_multiple, open_device
@@ -17,3 +19,41 @@ def test_bf16_on_a_cpu_trains_with_few_shapes(tiny, precision, multiple):
     assert length_multiple(setup.accelerator) == multiple
     lengths = {batch.labels.shape[1] for batch in setup.training_batches().batches(1)}
     assert any(length % 8 for length in lengths) == (multiple == 1)
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_where_there_is_no_cuda_a_stage_runs_on_the_cpu_whatever_else_there_is(tiny, monkeypatch, device):
+    monkeypatch.setattr(PartialState, "_shared_state", {})  # as in a new process
+    monkeypatch.setattr("accelerate.state.is_mps_available", lambda *_, **__: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert open_device(tiny.recipe(**{"run.device": device})).device.type == "cpu"
+
+
+def test_an_earlier_stage_keeps_its_device_and_precision(tiny):
+    first = open_device(tiny.recipe(**{"run.device": "cpu", "run.precision": "bf16"}))
+    second = open_device(tiny.recipe(**{"run.device": "cpu"}))
+    x = torch.ones(2, 2)
+    for stage, precision, dtype in ((first, "bf16", torch.bfloat16), (second, "no", torch.float32)) * 2:
+        assert stage.mixed_precision == precision
+        with stage.autocast():
+            assert (x @ x).dtype == dtype
+
+
+def test_the_device_of_an_earlier_stage_is_not_that_of_a_later_one(tiny):
+    open_device(tiny.recipe(**{"run.device": "cpu"}))
+    PartialState().device = torch.device("cuda", 0)  # as after a first stage on a GPU
+    assert open_device(tiny.recipe(**{"run.device": "cpu"})).device.type == "cpu"
+
+
+def test_a_stage_computes_with_its_own_number_of_threads(tiny):
+    before = torch.get_num_threads()
+    try:
+        one, three, free = (
+            open_device(tiny.recipe(**{"run.device": "cpu", "run.threads": number}))
+            for number in (before + 1, before + 3, None)
+        )
+        for stage, threads in ((free, before), (one, before + 1), (three, before + 3), (free, before)):
+            with stage.autocast():
+                assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
