@@ -112,9 +112,16 @@ class EpochBatches:
 
     def batches(self, epoch: int) -> Epoch:
         """The batches of an epoch in the order of training; tensors are built on access."""
+        return self._drawn(self.sampler, epoch)
+
+    def every_pair(self) -> Epoch:
+        """Batches of every pair once, whatever the temperature: the text to measure a loss on."""
+        return self._drawn(PairSampler(self.sizes, temperature=1.0), epoch=1)
+
+    def _drawn(self, sampler: PairSampler, epoch: int) -> Epoch:
         generator = epoch_generator(self.seed, epoch)
         starts = np.cumsum(self.sizes) - self.sizes
-        drawn = self.sampler.sample(generator)
+        drawn = sampler.sample(generator)
         chosen = np.concatenate([start + index for start, index in zip(starts, drawn, strict=True)])
         del drawn  # with hundreds of languages each copy of an epoch is hundreds of megabytes
         groups = _grouped(chosen, self.examples, self.max_tokens, self.multiple, generator)

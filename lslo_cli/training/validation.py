@@ -21,7 +21,10 @@ from lslo_cli.training.trainer import Callback
 
 
 class Validation(Callback):
-    """Mean loss per token on the held-out rows after each epoch, without smoothing or dropout."""
+    """Mean loss per token on the held-out rows after each epoch, without smoothing or dropout.
+
+    Every sentence pair counts once: the temperature of training does not weight directions here.
+    """
 
     def __init__(
         self,
@@ -34,7 +37,7 @@ class Validation(Callback):
         """``route`` is that of the adapters in training, None if there are none."""
         # Without dropout, a source that several rows share may be encoded once.
         self._objective = TranslationLoss(base.model, smoothing=0.0, encode=partial(encode_once, route=route))
-        self._batches = batches.batches(1)
+        self._batches = batches.every_pair()
         self._accelerator = accelerator
         self._on_event = on_event
         self._route = route

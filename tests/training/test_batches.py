@@ -231,3 +231,30 @@ def test_examples_need_twenty_bytes_each_and_pairs_that_all_fit_are_not_copied(e
     assert not source.skipped
     assert sum(column.itemsize for column in vars(source.examples).values()) == 20
     assert {column.base is not None for column in vars(source.examples).values()} == {True}
+
+
+def uneven(sizes):
+    """A section for each direction, of so many rows."""
+    return Corpus(
+        tuple(
+            CorpusSection(
+                str(each), {code: [f"{code}{row} x" for row in range(size)] for code in (each.src, each.tgt)}
+            )
+            for each, size in sizes.items()
+        )
+    )
+
+
+def test_a_loss_is_measured_on_every_pair_once_whatever_the_temperature(epochs):
+    sizes = {Direction("en", "fr"): 90, Direction("en", "wo"): 10, Direction("fr", "wo"): 10}
+    data = epochs(uneven(sizes), list(sizes), temperature=5.0)
+    seen = Counter(row for batch in data.every_pair() for row in rows_of(batch))
+    assert len(seen) == 110 and set(seen.values()) == {1}
+    drawn = Counter(row for batch in data.batches(1) for row in rows_of(batch))
+    assert len(drawn) < 110 and max(drawn.values()) > 1  # as training draws them
+
+
+def test_where_directions_are_equal_a_loss_is_measured_on_the_batches_of_an_epoch(epochs):
+    data = epochs(temperature=5.0)
+    both = ([rows_of(batch) for batch in epoch] for epoch in (data.every_pair(), data.batches(1)))
+    assert next(both) == next(both)
