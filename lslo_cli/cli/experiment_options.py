@@ -61,13 +61,20 @@ class FolderOptions(SettingsOptions):
         """
         words, known = ["lslo", *name.split()], _meanings_of_command(name)
         for flag, meaning in _meanings(type(self)):
-            value = getattr(self, flag.field)
-            from_environment = str(value) == os.environ.get(str(flag.option.envvar))
-            chooses = flag.option.rich_help_panel == EXPERIMENT and meaning in known
-            if chooses and value != flag.default and not from_environment:
+            if self.repeats(flag) and meaning in known and self.was_given(flag):
+                value = getattr(self, flag.field)
                 for item in value if isinstance(value, list) else [value]:
                     words += [flag.name, str(item)]
         return shlex.join(words)
+
+    def repeats(self, flag: Flag) -> bool:
+        """Whether a line that continues the experiment repeats a flag that was given."""
+        return flag.option.rich_help_panel == EXPERIMENT
+
+    def was_given(self, flag: Flag) -> bool:
+        """Whether a flag was typed: its value is neither the default nor the environment's."""
+        value = getattr(self, flag.field)
+        return bool(value != flag.default and str(value) != os.environ.get(str(flag.option.envvar)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,12 +171,17 @@ def _meanings(options_class: type) -> Iterator[tuple[Flag, tuple[str, str | None
 
 def _meanings_of_command(name: str) -> set[tuple[str, str | None]]:
     """The names and recipe keys of a command's flags; ``name`` is like ``plot heatmap --by-layer``."""
+    return {meaning for _, meaning in _meanings(options_of(name))}
+
+
+def options_of(name: str) -> Any:
+    """The class of a command's options."""
     from lslo_cli.cli.app import app
 
     command: Any = get_command(app)
     for word in name.split():
         command = getattr(command, "commands", {}).get(word, command)
-    return {meaning for _, meaning in _meanings(command.callback.options_class)}
+    return command.callback.options_class
 
 
 def _value_at(recipe: Recipe, key: str) -> object:

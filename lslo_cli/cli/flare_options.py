@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from typer import Option
 
-from lslo_cli.cli.experiment_options import FolderOptions
-from lslo_cli.cli.flags import Key, split_commas
+from lslo_cli.cli.experiment_options import FolderOptions, options_of
+from lslo_cli.cli.flags import Flag, Key, split_commas
 from lslo_cli.cli.options import EXPERIMENT, DryRun, MachineOptions
 from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from lslo_cli.method.flare import FlareRun
     from lslo_cli.recipe import Memory, Recipe
 
 
@@ -23,12 +24,20 @@ def read_seeds(text: str) -> tuple[int, ...]:
     return tuple(map(int, split_commas(text)))
 
 
+def key_of(assignment: str) -> str:
+    """The key of ``key=value``."""
+    return assignment.partition("=")[0].strip().replace("-", "_")
+
+
 @dataclass(frozen=True, kw_only=True)
 class FlareFolderOptions(FolderOptions):
     """Which experiment, by its name or by its task."""
 
+    set_hint: ClassVar[str] = (
+        "set keys of [flare], such as flare.rank=4, or of [run]; --seeds names the seeds"
+    )
     reads: ClassVar[tuple[str, ...]] = ("flare", "run", "name", "description")
-    """The parts of a recipe that the command reads."""
+    """The parts of a recipe that the command reads: sections, or dotted keys."""
 
     name: Annotated[
         str | None,
@@ -49,13 +58,25 @@ class FlareFolderOptions(FolderOptions):
     def resolve(self, memory: Memory | None = None) -> Recipe:
         """The recipe with these options applied. Raises UsageError for a ``--set`` that has no effect."""
         for assignment in self.assignments or ():
-            key = assignment.partition("=")[0].strip()
-            if key.partition(".")[0] not in self.reads:
-                raise UsageError(
-                    f"'--set {assignment}' has no effect in lslo flare",
-                    "set keys of [flare], such as flare.rank=4, or of [run]; --seeds names the seeds",
-                )
+            if not self.has_effect(assignment):
+                raise UsageError(f"'--set {assignment}' has no effect in lslo flare", self.set_hint)
         return super().resolve(memory).named_for_flare()
+
+    def command(self, name: str) -> str:
+        """The line of another command, without a ``--set`` that has no effect in it."""
+        other = options_of(name)
+        kept = [assignment for assignment in self.assignments or () if other.has_effect(assignment)]
+        return FolderOptions.command(replace(self, assignments=kept or None), name)
+
+    def repeats(self, flag: Flag) -> bool:
+        """Whether to repeat a flag: also the precision, which artifacts that belong together share."""
+        return super().repeats(flag) or flag.name == "--precision"
+
+    @classmethod
+    def has_effect(cls, assignment: str) -> bool:
+        """Whether the command reads the key of a ``--set``."""
+        key = key_of(assignment)
+        return any(key == part or key.startswith(f"{part}.") for part in cls.reads)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,3 +115,8 @@ class FlareOptions(TaskOptions):
         Key("flare.seeds", read_seeds),
     ] = None
     dry_run: DryRun = False
+
+    def asked(self) -> tuple[FlareRun, ...]:
+        """The runs that --runs or --set names; empty if the recipe does."""
+        names_runs = self.runs is not None or "flare.runs" in map(key_of, self.assignments or ())
+        return self.resolve().flare.parsed_runs() if names_runs else ()

@@ -12,7 +12,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
-from lslo_cli.events import OnEvent, ignore
+from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import (
     Activation,
@@ -24,8 +24,7 @@ from lslo_cli.flare.results import (
 from lslo_cli.flare.runs import TUNING, answer, probe, train_run, tune
 from lslo_cli.flare.setup import FlareSetup, prepare
 from lslo_cli.flare.task_model import TaskModel
-from lslo_cli.flare.tasks import SOURCE
-from lslo_cli.method.flare import FlareMethod, FlareRun, shuffled_rows
+from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, shuffled_rows
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written
 from lslo_cli.tasks.job import ArtifactJob, alone, artifact_job
 from lslo_cli.training.trackers import check_tracker
@@ -34,16 +33,26 @@ SMALLER = "lower the batch size or the length of texts: --set flare.batch_size=8
 
 
 class Seed:
-    """One seed of an experiment: its setup, and the artifacts of its languages."""
+    """One seed of an experiment: its setup, and the artifacts of its languages.
 
-    def __init__(self, experiment: Experiment, number: int, on_event: OnEvent):
+    ``train_line`` is the command line that trains what is missing, for hints.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        number: int,
+        on_event: OnEvent,
+        train_line: str = FlareTrainingResult.command,
+    ):
         recipe = experiment.recipe.model_copy(update={"seed": number})
         self.experiment = replace(experiment, recipe=recipe)
-        self._on_event = on_event
+        self.on_event = on_event
+        self._train_hint = f"train first: {train_line}"
 
     @cached_property
     def setup(self) -> FlareSetup:
-        return prepare(self.experiment.recipe, self._on_event)
+        return prepare(self.experiment.recipe, self.on_event)
 
     def folder(self, language: str) -> LanguageFolder:
         return LanguageFolder.of(self.experiment.folder, self.experiment.recipe.seed, language)
@@ -58,7 +67,7 @@ class Seed:
     ) -> Iterator[ArtifactJob[FlareSetup]]:
         """An :func:`artifact_job` of this seed, before any text is read."""
         with artifact_job(
-            self.experiment, path, lambda: self.setup, SMALLER, owned=owned, on_event=self._on_event
+            self.experiment, path, lambda: self.setup, SMALLER, owned=owned, on_event=self.on_event
         ) as job:
             job.upstream += upstream
             self.setup.data = []
@@ -66,11 +75,13 @@ class Seed:
 
     def alone(self, path: Path) -> AbstractContextManager[None]:
         """Hold the lock of a file of this seed, so that one process makes it."""
-        return alone(path, SMALLER, on_event=self._on_event)
+        return alone(path, SMALLER, on_event=self.on_event)
 
     def training(self, language: str) -> Artifact[FlareTrainingResult]:
         """The training on a language. Raises InputError if there is none, or it is of another task model."""
         path = self.folder(language).training
+        if not path.exists():
+            raise InputError(f"no {FlareTrainingResult.kind} at {path}", self._train_hint)
         artifact = store.read(path, FlareTrainingResult)
         store.check_belongs(path, artifact, self.setup.model_identity.digest, [], FlareTrainingResult.command)
         return artifact
@@ -80,9 +91,7 @@ class Seed:
         """The model tuned on the source language. Raises InputError if it has not been trained."""
         run = self.training(SOURCE).result.run(TUNING)
         if run is None or run.weights is None:
-            raise InputError(
-                f"{self.source.training} has no run '{TUNING}'", f"train it: {FlareTrainingResult.command}"
-            )
+            raise InputError(f"{self.source.training} has no run '{TUNING}'", self._train_hint)
         return self.setup.tuned_model(store.read_tensor_path(self.source.training, run.weights))
 
     @cached_property
@@ -90,6 +99,23 @@ class Seed:
         """The tuning as an upstream of other artifacts."""
         artifact = store.read(self.source.training, FlareTrainingResult)
         return Upstream("tuning", self.source.training, artifact.digest)
+
+    def to_test(self, training: FlareTrainingResult, asked: Sequence[FlareRun]) -> list[str]:
+        """The names of the runs ``asked`` for, by default of all that a training holds.
+
+        A run of the recipe that is not trained is then left out with a note. Raises InputError if a run
+        asked for is not trained, or if one was trained with another translation model than the recipe's.
+        """
+        path, done = self.folder(training.language).training, {run.run: run for run in training.runs}
+        wanted = asked or self.setup.settings.parsed_runs()
+        missing = [str(run) for run in wanted if str(run) not in done]
+        if missing and asked:
+            raise InputError(f"{path} has no run {', '.join(missing)}", self._train_hint)
+        if missing:
+            self.on_event(Noted(f"{path} has no run {', '.join(missing)}: not tested"))
+        for run in asked or map(FlareRun.parse, done):
+            check_translator(path, self.setup, done[str(run)], run, self._train_hint)
+        return [str(run) for run in asked] or list(done)
 
 
 def train(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Written]:
@@ -177,6 +203,16 @@ def _same_translator(setup: FlareSetup, done: TrainedRun, run: FlareRun) -> bool
     return found == (setup.translator_of(run), setup.translator_digest(run))
 
 
+def check_translator(path: Path, setup: FlareSetup, done: TrainedRun, run: FlareRun, hint: str) -> None:
+    """Raise InputError if a run in the training at ``path`` has another translation model than the recipe."""
+    if not _same_translator(setup, done, run):
+        raise InputError(
+            f"{path}: {run} was trained with {done.translator} ({done.translator_digest[:12]}), and "
+            f"flare.translators now names {setup.translator_of(run)} ({setup.translator_digest(run)[:12]})",
+            f"name the same translation model, or {hint}",
+        )
+
+
 def whole_runs(written: Written | None) -> dict[str, TrainedRun]:
     """The runs of a training by name, without those whose weights are missing or damaged."""
     found: dict[str, TrainedRun] = {}
@@ -192,25 +228,35 @@ def whole_runs(written: Written | None) -> dict[str, TrainedRun]:
     return found
 
 
-def evaluate(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Written]:
-    """Test every trained run on every target language with its controls, and yield each artifact.
+def evaluate(
+    experiment: Experiment,
+    on_event: OnEvent = ignore,
+    asked: Sequence[FlareRun] = (),
+    train_line: str = FlareTrainingResult.command,
+) -> Iterator[Written]:
+    """Test runs on every target language with their controls, and yield each artifact.
 
-    Raises InputError if a run has not been trained.
+    The runs ``asked`` for are tested, by default all that are trained. ``train_line`` is the command line
+    that trains them. Raises InputError if a run asked for has not been trained.
     """
     for number in experiment.recipe.flare.seeds:
-        seed = Seed(experiment, number, on_event)
+        seed = Seed(experiment, number, on_event, train_line)
         for language in experiment.recipe.flare.languages:
-            yield evaluated(seed, language)
+            yield evaluated(seed, language, asked)
 
 
-def evaluated(seed: Seed, language: str) -> Written:
-    """The test of every run that was trained on a language, made if it is not up to date."""
+def evaluated(seed: Seed, language: str, asked: Sequence[FlareRun] = ()) -> Written:
+    """The test of the runs ``asked`` for, by default of all that were trained on a language.
+
+    What is up to date is not tested again, and tests of other runs are kept.
+    """
     folder = seed.folder(language)
     with seed.job(folder.evaluation) as job:
         setup, training = job.setup, seed.training(language)
+        wanted = seed.to_test(training.result, asked)
         job.upstream += [seed.tuning, Upstream("training", folder.training, training.digest)]
         current = job.up_to_date(FlareEvaluationResult)
-        if current:
+        if current and tested_runs(current).issuperset(wanted):
             return current
         before = job.up_to_date(FlareEvaluationResult, but_for="training")
         task, pairs = setup.task, setup.pairs(language, "test")
@@ -223,6 +269,8 @@ def evaluated(seed: Seed, language: str) -> Written:
             if before and (tested := _tests_of(before.artifact.result, record.run, weights)):
                 predictions += tested
                 activations = before.artifact.result.activations if is_probed else activations
+                continue
+            if record.run not in wanted:
                 continue
             path = store.read_tensor_path(folder.training, record.weights) if record.weights else Path()
             answers = answer(setup, seed.tuned, run, language, path, pairs)
@@ -241,6 +289,11 @@ def evaluated(seed: Seed, language: str) -> Written:
                 activations=activations,
             )
         )
+
+
+def tested_runs(written: Written) -> set[str]:
+    """The names of the runs in an evaluation."""
+    return {test.run for test in written.artifact.result.predictions}
 
 
 def _tests_of(before: FlareEvaluationResult, run: str, weights: str) -> list[Prediction]:

@@ -25,7 +25,8 @@ from lslo_cli.flare.heads import Classifier, SpanFinder
 from lslo_cli.flare.prompted_model import PromptedModel
 from lslo_cli.flare.source import Side
 from lslo_cli.flare.task_model import TaskModel
-from lslo_cli.flare.tasks import SOURCE, Task
+from lslo_cli.flare.tasks import Task
+from lslo_cli.method.flare import SOURCE
 from lslo_cli.models.checkpoint import WORLD, WORLD_FOLDER
 from lslo_cli.models.pretrained import moved, pretrained
 from lslo_cli.nn.files import first_not_finite, unreadable_reason

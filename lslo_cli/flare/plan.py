@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.events import ignore
-from lslo_cli.flare.commands import Seed, missing_runs, whole_runs
+from lslo_cli.flare.commands import Seed, missing_runs, tested_runs, whole_runs
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.runs import TUNING
 from lslo_cli.flare.setup import FlareSetup
-from lslo_cli.flare.tasks import SOURCE
 from lslo_cli.flare.translating import TaskSplit, sides
+from lslo_cli.method.flare import SOURCE, FlareRun
 from lslo_cli.models.work import Plan
 from lslo_cli.tasks.experiment import Experiment, Upstream
 from lslo_cli.tasks.job import ArtifactJob
@@ -22,13 +23,21 @@ from lslo_cli.tasks.translate import open_translator
 from lslo_cli.training.device import describe_device
 
 
-def plan(experiment: Experiment, command: str) -> Plan:
-    """The plan of ``train`` or ``evaluate``. Raises what the command would raise before its work."""
+def plan(
+    experiment: Experiment,
+    command: str,
+    asked: Sequence[FlareRun] = (),
+    train_line: str = FlareTrainingResult.command,
+) -> Plan:
+    """The plan of ``train``, or of ``evaluate`` with its arguments.
+
+    Raises what the command would raise before its work.
+    """
     store.check_writable(experiment.folder.path)
     recipe = experiment.recipe.flare
-    seeds = [Seed(experiment, number, ignore) for number in recipe.seeds]
+    seeds = [Seed(experiment, number, ignore, train_line) for number in recipe.seeds]
     first = seeds[0].setup
-    files = _trainings if command == "train" else _evaluations
+    files = _trainings if command == "train" else partial(_evaluations, asked=asked)
     would_write = tuple(path for seed in seeds for path in files(seed))
     languages = (SOURCE, *recipe.languages) if command == "train" else recipe.languages
     splits = ("train", "dev") if command == "train" else ("test",)
@@ -100,13 +109,15 @@ def _trainings(seed: Seed) -> Iterator[Path]:
             yield path
 
 
-def _evaluations(seed: Seed) -> Iterator[Path]:
-    """The evaluations of a seed that are missing or stale."""
+def _evaluations(seed: Seed, asked: Sequence[FlareRun]) -> Iterator[Path]:
+    """The evaluations of a seed that are missing, incomplete or stale."""
     for language in seed.setup.settings.languages:
         folder: LanguageFolder = seed.folder(language)
-        training = Upstream("training", folder.training, seed.training(language).digest)
-        job = _job(seed, folder.evaluation, seed.tuning, training)
-        if not job.up_to_date(FlareEvaluationResult):
+        training = seed.training(language)
+        wanted = seed.to_test(training.result, asked)
+        upstream = Upstream("training", folder.training, training.digest)
+        current = _job(seed, folder.evaluation, seed.tuning, upstream).up_to_date(FlareEvaluationResult)
+        if not (current and tested_runs(current).issuperset(wanted)):
             yield folder.evaluation
 
 

@@ -19,10 +19,9 @@ from lslo_cli.flare.probe import activations
 from lslo_cli.flare.results import Activation, Prediction, TrainedRun
 from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.task_model import Prepared, TaskModel
-from lslo_cli.flare.tasks import SOURCE
 from lslo_cli.flare.training import fit_method
 from lslo_cli.flare.transfer_methods import FusionMethod, TransferMethod
-from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven, shuffled_rows
+from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, SourceGiven, shuffled_rows
 from lslo_cli.method.task_scores import token_f1
 from lslo_cli.training.metrics import logged
 

@@ -10,6 +10,7 @@ from typing import Any
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.flare.examples import AGAIN, Example, Pairs, Prompt, Question, paired
 from lslo_cli.flare.task_files import check_translated, label, read_translated, table, translated_file
+from lslo_cli.method.flare import SOURCE
 from lslo_cli.method.task_scores import accuracy, exact_match, macro_f1
 from lslo_cli.parsing import parse_json
 from lslo_cli.world import PIVOT, WORLD
@@ -44,9 +45,6 @@ class Task:
     forward: tuple[str, ...] = ("train", "dev")
     source: str = "en"
 
-
-SOURCE = "en"
-"""The language that tasks are transferred from."""
 
 TYDIQA_LANGUAGES = {
     "ar": "arabic",

@@ -17,9 +17,9 @@ from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.flare.examples import Example, Examples, Question
 from lslo_cli.flare.results import FlareTranslationResult
 from lslo_cli.flare.task_files import translated_file, write_questions, write_translated
-from lslo_cli.flare.tasks import SOURCE, Task, task_named
+from lslo_cli.flare.tasks import Task, task_named
 from lslo_cli.method.codes import model_code
-from lslo_cli.method.flare import Translated
+from lslo_cli.method.flare import SOURCE, Translated
 from lslo_cli.recipe import FlareSection
 from lslo_cli.tasks.experiment import Experiment, Written, document
 from lslo_cli.tasks.translate import Translator, languages_asked, open_translator, translate

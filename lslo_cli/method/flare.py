@@ -11,6 +11,9 @@ from lslo_cli.errors import UsageError, nearest
 
 Member = TypeVar("Member", bound=StrEnum)
 
+SOURCE = "en"
+"""The language that tasks are transferred from."""
+
 
 class Phi(StrEnum):
     """Fusion functions of source and target in the bottleneck. The paper's headline is ``add-relu``."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from pydantic import Field, field_validator
 
-from lslo_cli.method.flare import FlareRun, SourceNoise, SourceNorm, Translated
+from lslo_cli.method.flare import SOURCE, FlareRun, SourceNoise, SourceNorm, Translated
 from lslo_cli.recipe.section import Count, NonNegative, Positive, Probability, Section
+
+T = TypeVar("T")
 
 DEFAULT_RUNS = ("zero-shot", "translate-test", "lora", "input-fusion", "x-mixup", "flare", "flare-shuffled")
 
@@ -107,12 +111,24 @@ class FlareSection(Section):
             FlareRun.parse(run)
         return runs
 
-    @field_validator("test_noise")
+    @field_validator("languages", "seeds", "runs", "test_noise")
     @classmethod
-    def _there_is_a_test(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
-        if not shares or len(set(shares)) < len(shares):
-            raise ValueError("name at least one share, and each once, as 0,0.2,0.4")
-        return shares
+    def _each_once(cls, values: tuple[T, ...]) -> tuple[T, ...]:
+        if not values:
+            raise ValueError("name at least one")
+        repeated = [value for value in values if values.count(value) > 1]
+        if repeated:
+            raise ValueError(f"{repeated[0]} occurs twice; name each once")
+        return values
+
+    @field_validator("languages")
+    @classmethod
+    def _source_is_no_target(cls, languages: tuple[str, ...]) -> tuple[str, ...]:
+        if SOURCE in languages:
+            raise ValueError(
+                f"'{SOURCE}' is the source language, which is trained first in any case; name the targets"
+            )
+        return languages
 
     def parsed_runs(self) -> tuple[FlareRun, ...]:
         """The runs as values."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.flare.catalogue import FIGURES
-from lslo_cli.flare.tasks import SOURCE, task_named
+from lslo_cli.flare.tasks import task_named
+from lslo_cli.method.flare import SOURCE
 from lslo_cli.plots.catalogue import figure_named
 from lslo_cli.reproduce.job import FlareJob, FlareStage, Job, JobKind
 from lslo_cli.reproduce.targets import Target

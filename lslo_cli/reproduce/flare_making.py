@@ -51,7 +51,8 @@ def is_flare_current(job: FlareJob) -> bool:
             current = seems_current(folder.training, FlareTrainingResult, recipe, model)
             return current and name in _runs(folder)
         case FlareStage.EVALUATE:
-            return seems_current(folder.evaluation, FlareEvaluationResult, recipe, model)
+            current = seems_current(folder.evaluation, FlareEvaluationResult, recipe, model)
+            return current and _runs(folder) <= _tested(folder)
     return False
 
 
@@ -62,3 +63,9 @@ def _runs(folder: LanguageFolder) -> set[str]:
     except InputError:
         return set()
     return set(commands.whole_runs(Written(folder.training, artifact)))
+
+
+def _tested(folder: LanguageFolder) -> set[str]:
+    """The runs of an evaluation that exists."""
+    artifact = store.read(folder.evaluation, FlareEvaluationResult)
+    return commands.tested_runs(Written(folder.evaluation, artifact))

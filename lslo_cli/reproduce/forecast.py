@@ -9,8 +9,9 @@ from pathlib import Path
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.data.splits import WORLD_NAME
 from lslo_cli.errors import InputError
-from lslo_cli.flare.tasks import SOURCE, task_named
+from lslo_cli.flare.tasks import task_named
 from lslo_cli.method.families import published_shape
+from lslo_cli.method.flare import SOURCE
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import RankMap, parse_ranks
 from lslo_cli.method.shapes import ModelShape

@@ -1,4 +1,4 @@
-"""Flags and settings of ``lslo flare`` that would change nothing are not accepted."""
+"""Flags and settings of ``lslo flare``: what would change nothing, or makes no sense, is not accepted."""
 
 import pytest
 
@@ -15,3 +15,28 @@ def test_settings_without_effect_are_refused(assignment, command, lslo):
     run = lslo("flare", command, "--set", assignment)
     assert run.exit_code == 2
     assert f"'--set {assignment}' has no effect in lslo flare" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--targets", "jv,en"], "--targets cannot be ('jv', 'en'): 'en' is the source language"),
+        (["--targets", "jv,su,jv"], "--targets cannot be ('jv', 'su', 'jv'): jv occurs twice"),
+        (["--targets", ""], "--targets cannot be (): name at least one"),
+        (["--set", "flare.languages=en"], "'flare.languages' cannot be ['en'] in --set: 'en' is the source"),
+        (["--seeds", "1,1"], "--seeds cannot be (1, 1): 1 occurs twice"),
+        (["--runs", ","], "--runs cannot be (): name at least one"),
+        (["--set", "flare.test_noise=0.2,0.2"], "0.2 occurs twice; name each once"),
+    ],
+)
+@pytest.mark.parametrize("command", ["translate", "train", "evaluate"])
+def test_lists_name_targets_seeds_and_runs_once_and_never_the_source(flags, said, command, lslo):
+    taken = command != "translate" or flags[0] not in ("--seeds", "--runs")
+    run = lslo("flare", command, *flags)
+    assert run.exit_code == 2
+    assert said.replace("\n", "") in " ".join(run.stderr.split()) or not taken
+
+
+def test_the_source_is_no_target_of_the_worlds_task_either(lslo):
+    run = lslo("flare", "train", "--recipe", "flare-demo", "--targets", "en")
+    assert run.exit_code == 2 and "'en' is the source language" in run.stderr

@@ -109,21 +109,23 @@ def train(options: FlareTrainOptions) -> None:
 def evaluate(options: FlareOptions) -> None:
     """Evaluate every trained method and its controls: no source, the mean source, another row's.
 
+    --runs evaluates only these, each of which must be trained; what was evaluated before is kept.
     Reads: seed-N/LANGUAGE/training.json with weights, and the task's test files.
     Writes: seed-N/LANGUAGE/evaluation.json
 
     Example: lslo flare evaluate --recipe flare-nusax --data NUSAX --model MODEL
     """
     experiment = options.experiment()
+    asked, train_line = options.asked(), options.command("flare train")
     from lslo_cli.cli.progress import listening
     from lslo_cli.flare import commands
 
     if options.dry_run:
         from lslo_cli.flare.plan import plan
 
-        return show_plan(options, plan(experiment, "evaluate"))
+        return show_plan(options, plan(experiment, "evaluate", asked, train_line))
     with listening(options.quiet) as on_event:
-        written = list(commands.evaluate(experiment, on_event))
+        written = list(commands.evaluate(experiment, on_event, asked, train_line))
     if not print_artifacts(options, written):
         columns = ("seed", "language", "run", "source", "noise", "score", "token F1")
         console.show_table("Runs", columns, _tested_rows(written), names=3)

@@ -10,13 +10,18 @@ from typer import Argument, Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.commands.report import format_of
-from lslo_cli.cli.flags import takes
+from lslo_cli.cli.flags import flags_of, takes
 from lslo_cli.cli.flare_options import FlareFolderOptions
+from lslo_cli.cli.options import EXPERIMENT
+from lslo_cli.errors import UsageError
 from lslo_cli.wording import counted
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlareReportOptions(FlareFolderOptions):
+    reads = ("flare.task", "name")
+    set_hint = "a report is of what was written: leave it out"
+
     path: Annotated[
         Path | None,
         Argument(
@@ -40,8 +45,16 @@ class FlareReportOptions(FlareFolderOptions):
     ] = None
 
     def located(self) -> Path:
-        """The experiment's folder."""
-        return self.path or self.results / self.resolve().experiment
+        """The experiment's folder. Raises UsageError for options that would name another one as well."""
+        if self.path is None:
+            return self.results / self.resolve().experiment
+        for flag in flags_of(type(self)):
+            if flag.option.rich_help_panel == EXPERIMENT and self.was_given(flag):
+                raise UsageError(
+                    f"{self.path} is the folder to report, so {flag.name} has no effect",
+                    f"leave out {flag.name}, or the folder",
+                )
+        return self.path
 
 
 @takes(FlareReportOptions)

@@ -1,0 +1,151 @@
+"""Which runs ``lslo flare evaluate`` tests: those asked for, each trained, with its own translation model."""
+
+import shutil
+from dataclasses import dataclass, field
+from functools import partial
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.events import Noted
+from lslo_cli.flare import commands, runs
+from lslo_cli.flare.plan import plan
+from lslo_cli.method.flare import FlareRun
+from lslo_cli.recipe import resolve
+from lslo_cli.tasks import Experiment
+
+TRAINED = ("zero-shot", "lora", "flare-mt:tiny")
+LINE = "lslo flare train --results out --runs flare"
+
+
+@pytest.fixture(scope="module")
+def given(tiny, nusax_model):
+    """An experiment by its folder and its changes to settings that make it take seconds."""
+    settings = {
+        "name": "asked",
+        "flare.task": "nusax",
+        "flare.data": str(nusax_model / "nusax"),
+        "flare.model": str(nusax_model / "model"),
+        "flare.languages": ("jv",),
+        "flare.seeds": (1,),
+        "flare.runs": TRAINED,
+        "flare.translators": {"tiny": str(tiny.base)},
+        "flare.translator_reads_as": "qta",
+        "flare.rank": 2,
+        "flare.max_length": 8,
+        "flare.epochs": 1,
+        "flare.batch_size": 8,
+        "run.device": "cpu",
+        "run.threads": 1,
+    }
+
+    def experiment(folder, **changes):
+        return Experiment(resolve(None, {**settings, **changes}), ExperimentFolder(folder), "lslo flare")
+
+    return experiment
+
+
+@pytest.fixture(scope="module")
+def once(given, tmp_path_factory):
+    """The folder of an experiment that is trained, and not tested."""
+    folder = tmp_path_factory.mktemp("asked")
+    list(commands.train(given(folder)))
+    return folder
+
+
+@pytest.fixture
+def trained(once, tmp_path):
+    """A copy of that folder."""
+    return shutil.copytree(once, tmp_path / "results")
+
+
+@dataclass
+class Evaluated:
+    """The tests of an experiment, and which runs answered anew."""
+
+    answered: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def __call__(self, experiment, *asked):
+        self.answered.clear()
+        self.notes.clear()
+        (written,) = commands.evaluate(experiment, self._note, tuple(map(FlareRun.parse, asked)), LINE)
+        return written, list(dict.fromkeys(test.run for test in written.artifact.result.predictions))
+
+    def _note(self, event):
+        if isinstance(event, Noted):
+            self.notes.append(event.text)
+
+
+@pytest.fixture
+def tests(monkeypatch):
+    found = Evaluated()
+
+    def answer(setup, tuned, run, *rest):
+        found.answered.append(str(run))
+        return runs.answer(setup, tuned, run, *rest)
+
+    monkeypatch.setattr(commands, "answer", answer)
+    return found
+
+
+def test_only_the_runs_asked_for_are_tested_and_the_tests_of_others_stay(given, trained, tests):
+    first, names = tests(given(trained), "lora")
+    assert names == tests.answered == ["lora"]
+    second, names = tests(given(trained), "zero-shot", "lora")
+    assert names == ["zero-shot", "lora"] and tests.answered == ["zero-shot"]
+    lora = [test for test in second.artifact.result.predictions if test.run == "lora"]
+    assert lora == first.artifact.result.predictions
+    again, _ = tests(given(trained), "lora")
+    assert again.up_to_date and not tests.answered
+    assert again.artifact == second.artifact
+
+
+def test_an_untrained_run_that_is_asked_for_is_refused_with_the_line_that_trains_it(given, trained, tests):
+    flare = FlareRun.parse("flare")
+    for refused in (partial(tests, given(trained), "lora", "flare"),
+                    partial(plan, given(trained), "evaluate", (flare,), LINE)):  # fmt: skip
+        with pytest.raises(InputError, match="training.json has no run flare:add-relu:1") as caught:
+            refused()
+        assert LINE in caught.value.hint
+    assert not (trained / "seed-1/jv/evaluation.json").exists()
+
+
+def test_a_language_that_is_not_trained_is_refused_with_the_same_line(given, trained):
+    with pytest.raises(InputError, match=r"no flare-training at .*seed-1/su/training.json") as caught:
+        list(commands.evaluate(given(trained, **{"flare.languages": ("su",)}), train_line=LINE))
+    assert LINE in caught.value.hint
+
+
+def test_without_asking_all_that_is_trained_is_tested_and_what_is_not_is_noted(given, trained, tests):
+    _, names = tests(given(trained, **{"flare.runs": ("lora", "flare", "x-mixup")}))
+    assert names == list(TRAINED)
+    (note,) = tests.notes
+    assert "has no run flare:add-relu:1, x-mixup: not tested" in note
+
+
+def test_a_dry_run_knows_which_tests_are_missing(given, trained, tests):
+    tests(given(trained), "lora")
+    assert plan(given(trained), "evaluate", (FlareRun.parse("lora"),)).files == ()
+    assert plan(given(trained), "evaluate").files == (trained / "seed-1/jv/evaluation.json",)
+
+
+def test_flare_mt_is_tested_with_the_translator_of_its_training(given, trained, tests, tiny, tmp_path):
+    other = shutil.copytree(tiny.base, tmp_path / "other")
+    weights = load_file(other / "model.safetensors")
+    save_file({name: 2 * value for name, value in weights.items()}, other / "model.safetensors")
+    _, names = tests(given(trained))
+    assert names == list(TRAINED)
+    swapped = {"flare.translators": {"tiny": str(other)}}
+    for changes in (swapped, {"flare.translator_reads_as": "qka"}):
+        with pytest.raises(
+            InputError, match=r"flare-mt:tiny was trained with .* as qta .* now names"
+        ) as caught:
+            tests(given(trained, **changes))  # although the test is up to date
+        assert LINE in caught.value.hint
+    with pytest.raises(UsageError, match="no translation model 'tiny'"):
+        tests(given(trained, **{"flare.translators": {}}))
+    written, names = tests(given(trained, **swapped), "lora")
+    assert written.up_to_date and names == list(TRAINED)
