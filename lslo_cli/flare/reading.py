@@ -10,9 +10,11 @@ from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
 from lslo_cli.flare.folder import evaluations as all_evaluations
+from lslo_cli.flare.folder import is_flares
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.recipe import recorded
+from lslo_cli.report.reading import experiment_paths
 
 Evaluation = Artifact[FlareEvaluationResult]
 
@@ -52,9 +54,20 @@ def read_evaluations(folders: Sequence[ExperimentFolder]) -> dict[Path, Evaluati
         found[path] = artifact
         _check_alike(path, list(found.values()))
     if not found:
-        where = ", ".join(str(folder.path) for folder in folders)
-        raise InputError(f"no evaluation in {where}", f"make it first: {FlareEvaluationResult.command}")
+        raise _nothing_in(folders)
     return found
+
+
+def _nothing_in(folders: Sequence[ExperimentFolder]) -> InputError:
+    """The error for folders without any evaluation. Raises InputError itself if one is missing."""
+    for folder in folders:
+        experiment_paths(folder.path)
+        if not is_flares(folder) and any(seed.has_artifacts() for seed in folder.seeds()):
+            return InputError(
+                f"{folder.path} is no FLARE experiment", f"report it with: lslo report {folder.path}"
+            )
+    where = ", ".join(str(folder.path) for folder in folders)
+    return InputError(f"no evaluation in {where}", f"make it first: {FlareEvaluationResult.command}")
 
 
 def _check_alike(path: Path, artifacts: Sequence[Evaluation]) -> None:

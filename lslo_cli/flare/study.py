@@ -169,12 +169,16 @@ class FlareStudy:
         return self._means(self.scores(self.wrong_labels()))
 
     def reliances(self, run: str) -> list[Reliance]:
-        """A run's answers to wrong sources by seed and language; empty if answers are spans."""
-        return [
+        """A run's answers to wrong sources by seed and language.
+
+        Without those of tests whose answers are spans, or whose labels are all the same.
+        """
+        found = (
             reliance(digits(test.answers), digits(result.gold), result.shuffled)
             for key, test in self.tests(run, SourceGiven.SHUFFLED).items()
             if (result := self.evaluations[key]).labels
-        ]
+        )
+        return [each for each in found if each is not None]
 
     def agreements(self, run: str, source: SourceGiven = SourceGiven.MATCHED) -> list[float]:
         """The shares of rows in which a run gives translate-test's answer to the source that it got.

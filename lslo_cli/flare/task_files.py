@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
 
 from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import InputError
@@ -16,6 +19,8 @@ COLUMNS = ("id", "text", "pair", "label")
 """The columns of a file of translated texts with labels; ``pair`` is empty if a task has one text."""
 
 TRANSLATE = "lslo flare translate"
+
+E = TypeVar("E", Example, Question)
 
 
 def translated_file(folder: Path, src: str, tgt: str, split: str, *, questions: bool) -> Path:
@@ -29,10 +34,13 @@ def read_translated(path: Path, labels: Sequence[str]) -> list[Example]:
     """Translated texts with their labels. Raises InputError if they are missing or damaged."""
     check_translated(path)
     rows = table(path, COLUMNS, delimiter=",")
-    return [
-        Example(row["id"], row["text"], label(row["label"], labels, path, number), row["pair"])
-        for number, row in enumerate(rows, start=1)
-    ]
+    return each_once(
+        path,
+        {
+            number: Example(row["id"], row["text"], label(row["label"], labels, path, number), row["pair"])
+            for number, row in rows.items()
+        },
+    )
 
 
 def check_translated(path: Path) -> None:
@@ -68,10 +76,13 @@ def write_questions(path: Path, questions: Sequence[Question]) -> None:
     write_text(path, json.dumps({"data": [{"paragraphs": paragraphs}]}, ensure_ascii=False) + "\n")
 
 
-def table(path: Path, columns: Sequence[str], delimiter: str) -> list[dict[str, str]]:
-    """The rows of a CSV or TSV file. Raises InputError if it has none, lacks a column or is damaged."""
+def table(path: Path, columns: Sequence[str], delimiter: str) -> dict[int, dict[str, str]]:
+    """The rows of a CSV or TSV file by number, from 1; a byte order mark before its header is skipped.
+
+    Raises InputError if it has none, lacks a column or is damaged.
+    """
     try:
-        rows = list(_rows(path, columns, delimiter))
+        rows = dict(enumerate(_rows(path, columns, delimiter), start=1))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot read {path}: {error}", AGAIN) from None
     if not rows:
@@ -80,12 +91,14 @@ def table(path: Path, columns: Sequence[str], delimiter: str) -> list[dict[str, 
 
 
 def _rows(path: Path, columns: Sequence[str], delimiter: str) -> Iterator[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(
             file,
             delimiter=delimiter,
             quoting=csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE,  # a tab needs no quotes
         )
+        if not reader.fieldnames:
+            raise InputError(f"{path} is empty", AGAIN)
         missing = [name for name in columns if name not in (reader.fieldnames or ())]
         if missing:
             raise InputError(f"{path} has no column '{missing[0]}'", AGAIN)
@@ -95,7 +108,38 @@ def _rows(path: Path, columns: Sequence[str], delimiter: str) -> Iterator[dict[s
             yield row
 
 
-def label(name: str, labels: Sequence[str], path: Path, row: int) -> int:
-    if name not in labels:
+def json_text(path: Path) -> bytes:
+    """The bytes of a JSON file, without a byte order mark. Raises InputError if it is missing or empty."""
+    try:
+        text = path.read_bytes().removeprefix(BOM_UTF8)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error}", AGAIN) from None
+    if not text.strip():
+        raise InputError(f"{path} is empty", AGAIN)
+    return text
+
+
+def label(
+    name: str, labels: Sequence[str], path: Path, row: int, synonyms: Mapping[str, str] = MappingProxyType({})
+) -> int:
+    """The number of a label, apart from case and surrounding spaces; ``synonyms`` are other words for some.
+
+    Raises InputError for an unknown one.
+    """
+    plain = name.strip().casefold()
+    plain = synonyms.get(plain, plain)
+    if plain not in labels:
         raise InputError(f"{path}: row {row} has the label '{name}'", f"labels are {', '.join(labels)}")
-    return labels.index(name)
+    return labels.index(plain)
+
+
+def each_once(path: Path, rows: Mapping[int, E], what: str = "rows") -> list[E]:
+    """Examples by the number of their row, as a list. Raises InputError if two have one id."""
+    first: dict[str, int] = {}
+    for number, example in rows.items():
+        if example.id in first:
+            raise InputError(
+                f"{path}: id {example.id} occurs twice, in {what} {first[example.id]} and {number}", AGAIN
+            )
+        first[example.id] = number
+    return list(rows.values())

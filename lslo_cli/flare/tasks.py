@@ -9,7 +9,15 @@ from typing import Any
 
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.flare.examples import AGAIN, Example, Pairs, Prompt, Question, paired
-from lslo_cli.flare.task_files import check_translated, label, read_translated, table, translated_file
+from lslo_cli.flare.task_files import (
+    check_translated,
+    each_once,
+    json_text,
+    label,
+    read_translated,
+    table,
+    translated_file,
+)
 from lslo_cli.method.flare import SOURCE
 from lslo_cli.method.task_scores import accuracy, exact_match, macro_f1
 from lslo_cli.parsing import parse_json
@@ -73,8 +81,8 @@ NUSAX_FOLDERS = {
 }
 NUSAX_LABELS = ("negative", "neutral", "positive")
 XNLI_LABELS = ("entailment", "neutral", "contradiction")
-NLI_LABEL_NAMES = {**{label: label for label in XNLI_LABELS}, "contradictory": "contradiction"}
-"""The translated training files of XNLI use another word for contradiction."""
+XNLI_SYNONYMS = {"contradictory": "contradiction"}
+"""The training files of XNLI use another word for contradiction."""
 
 
 def read_nusax(folder: Path, language: str, split: str) -> list[Example]:
@@ -89,10 +97,13 @@ def read_nusax(folder: Path, language: str, split: str) -> list[Example]:
         )
     path = folder / NUSAX_FOLDERS[language] / f"{'valid' if split == 'dev' else split}.csv"
     rows = table(path, ("id", "text", "label"), delimiter=",")
-    return [
-        Example(row["id"], row["text"], label(row["label"], NUSAX_LABELS, path, number))
-        for number, row in enumerate(rows, start=1)
-    ]
+    return each_once(
+        path,
+        {
+            number: Example(row["id"], row["text"], label(row["label"], NUSAX_LABELS, path, number))
+            for number, row in rows.items()
+        },
+    )
 
 
 def read_xnli(folder: Path, language: str, split: str) -> list[Example]:
@@ -108,52 +119,80 @@ def read_xnli(folder: Path, language: str, split: str) -> list[Example]:
             Example(
                 str(number),
                 row["premise"],
-                label(NLI_LABEL_NAMES.get(row["label"], row["label"]), XNLI_LABELS, path, number),
+                label(row["label"], XNLI_LABELS, path, number, XNLI_SYNONYMS),
                 row["hypo"],
             )
-            for number, row in enumerate(rows, start=1)
+            for number, row in rows.items()
         ]
     path = folder / f"xnli.{split}.tsv"
     columns = ("language", "gold_label", "sentence1", "sentence2", "pairID")
-    rows = [row for row in table(path, columns, delimiter="\t") if row["language"] == language]
+    rows = {
+        number: row
+        for number, row in table(path, columns, delimiter="\t").items()
+        if row["language"] == language
+    }
     if not rows:
         raise InputError(f"{path} has no rows of language '{language}'", "give a language of XNLI")
-    return [
-        Example(
-            row["pairID"],
-            row["sentence1"],
-            label(row["gold_label"], XNLI_LABELS, path, number),
-            row["sentence2"],
-        )
-        for number, row in enumerate(rows, start=1)
-    ]
+    return each_once(
+        path,
+        {
+            number: Example(
+                row["pairID"],
+                row["sentence1"],
+                label(row["gold_label"], XNLI_LABELS, path, number),
+                row["sentence2"],
+            )
+            for number, row in rows.items()
+        },
+    )
 
 
 def read_tydiqa(path: Path, language: str | None = None) -> list[Question]:
     """TyDiQA-GoldP: SQuAD's JSON, whose ids begin with the language, such as ``finnish-123-0``.
 
     ``language`` selects one language. Of several answers the first counts; a question without any has an
-    empty one. Raises InputError if the file is missing or damaged, or an answer is not at its stated start.
+    empty one. Raises InputError if the file is missing or damaged, an answer is not at its stated start, an
+    id occurs twice, or there is no question.
     """
+    text = json_text(path)
     try:
-        document = parse_json(path.read_bytes())
-        questions = [
-            Question(item["id"], item["question"], paragraph["context"], *_first_answer(item["answers"]))
-            for article in document["data"]
+        items = [
+            (item, paragraph["context"], *_first_answer(item["answers"]))
+            for article in parse_json(text)["data"]
             for paragraph in article["paragraphs"]
             for item in paragraph["qas"]
         ]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        questions = [
+            _question(path, item["id"], item["question"], context, answer, start)
+            for item, context, answer, start in items
+        ]
+    except (ValueError, LookupError, TypeError) as error:
         raise InputError(f"cannot read TyDiQA-GoldP from {path}: {error!r}", AGAIN) from None
-    for question in questions:
-        if question.pair[slice(*question.label)] != question.answer:
-            raise InputError(
-                f"{path}: the answer of {question.id} is not at character {question.start}", AGAIN
-            )
-    return [q for q in questions if language is None or q.id.startswith(f"{language}-")]
+    found = {
+        number: question
+        for number, question in enumerate(questions, start=1)
+        if language is None or question.id.startswith(f"{language}-")
+    }
+    if not found:
+        of = f" of language '{language}'" if language else ""
+        raise InputError(f"{path} has no questions{of}", AGAIN)
+    return each_once(path, found, "questions")
 
 
-def _first_answer(answers: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
+def _question(path: Path, id: Any, text: Any, context: Any, answer: Any, start: Any) -> Question:
+    """A question of a file. Raises InputError if a value is of another type, or the answer elsewhere."""
+    for name, value in (("id", id), ("question", text), ("context", context), ("text of the answer", answer)):
+        if not isinstance(value, str):
+            raise InputError(f"{path}: the {name} of question {id} is {value!r}, which is not text", AGAIN)
+    if type(start) is not int:
+        raise InputError(f"{path}: answer_start of {id} is {start!r}, which is not a whole number", AGAIN)
+    question = Question(id, text, context, answer, start)
+    if start < 0 or context[slice(*question.label)] != answer:
+        raise InputError(f"{path}: the answer of {id} is not at character {start}", AGAIN)
+    return question
+
+
+def _first_answer(answers: Sequence[Mapping[str, Any]]) -> tuple[Any, Any]:
     """Its text and start."""
     return (answers[0]["text"], answers[0]["answer_start"]) if answers else ("", 0)
 

@@ -19,14 +19,14 @@ class Reliance:
     target: float
 
 
-def reliance(answers: Sequence[int], labels: Sequence[int], shuffled: Sequence[int]) -> Reliance:
+def reliance(answers: Sequence[int], labels: Sequence[int], shuffled: Sequence[int]) -> Reliance | None:
     """``answers`` were given with the source of row ``shuffled[i]`` in row i.
 
-    Raises ValueError if no row has a source with another label.
+    None if no row has a source with another label.
     """
     rows = [row for row, other in enumerate(shuffled) if labels[row] != labels[other]]
     if not rows:
-        raise ValueError("no row has a source with another label")
+        return None
     source = sum(answers[row] == labels[shuffled[row]] for row in rows)
     target = sum(answers[row] == labels[row] for row in rows)
     return Reliance(100 * source / len(rows), 100 * target / len(rows))

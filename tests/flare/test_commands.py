@@ -276,7 +276,7 @@ def test_the_same_seed_gives_the_same_answers(done, given, tmp_path):
 def test_what_is_missing_is_said(given, tmp_path):
     with pytest.raises(InputError, match="no flare-training at"):
         list(commands.evaluate(given(tmp_path / "none")))
-    with pytest.raises(InputError, match="no evaluation in"):
+    with pytest.raises(InputError, match="no experiment at"):
         report(ExperimentFolder(tmp_path / "none"))
     with pytest.raises(InputError, match="cannot load the task model"):
         list(commands.train(given(tmp_path / "none", **{"flare.model": str(tmp_path)})))

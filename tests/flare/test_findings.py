@@ -323,3 +323,19 @@ def test_token_f1_stands_beside_exact_match():
     assert [row[:2] for row in exact.rows] == [row[:2] for row in f1.rows]
     for one, other in zip(exact.rows, f1.rows, strict=True):
         assert [cell.mean + 5 for cell in one[2:5]] == pytest.approx([cell.mean for cell in other[2:5]])
+
+
+def test_a_test_whose_labels_are_all_the_same_is_reported_without_what_needs_two():
+    whole = study("fuses")
+    one_label = {
+        key: result.model_copy(update={"gold": "0" * len(result.gold)})
+        for key, result in whole.evaluations.items()
+    }
+    only = FlareStudy(one_label, whole.trainings)
+    assert only.reliances(FLARE) == []
+    tables = {table.title: table for table in flare_tables(only, MODEL)}
+    header, rows = (getattr(tables["Controls: the value of the source"], name) for name in ("header", "rows"))
+    cells = dict(zip(header, rows[0], strict=True))
+    assert cells["Says the wrong source's label, %"] is cells["Says its text's label, %"] is None
+    mixed = FlareStudy({**one_label, (1, "jv"): whole.evaluations[1, "jv"]}, whole.trainings)
+    assert len(mixed.reliances(FLARE)) == 1

@@ -28,10 +28,22 @@ def test_nusax_with_commas_quotes_and_line_breaks(tmp_path):
     ]
 
 
+def test_a_byte_order_mark_and_labels_in_another_case_are_read(tmp_path):
+    rows = "id,text,label\n1,a,Positive\n2,b,negative \n"
+    write(tmp_path / "javanese" / "test.csv", "\ufeff" + rows)
+    assert read_nusax(tmp_path, "jv", "test") == [Example("1", "a", 2), Example("2", "b", 0)]
+    path = tydiqa_file(tmp_path / "dev.json", "finnish-1-0")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(read_tydiqa(path)) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "no column 'id'"),
+        ("", "test.csv is empty"),
+        ("\ufeff", "test.csv is empty"),
+        ("\n", "test.csv is empty"),
+        ("id,text,label\n1,a,neutral\n2,b,neutral\n1,c,neutral\n", "id 1 occurs twice, in rows 1 and 3"),
         ("id,text\n1,a\n", "no column 'label'"),
         ("id,text,label\n1,a,angry\n", "row 1 has the label 'angry'"),
         ("id,text,label\n", "a header and no rows"),
@@ -80,6 +92,19 @@ def test_xnli_keeps_one_language_and_takes_quotes_as_they_are(tmp_path):
         read_xnli(tmp_path, "xx", "test")
 
 
+def test_a_row_of_xnli_is_numbered_in_the_whole_file(tmp_path):
+    xnli_file(tmp_path)
+    path = tmp_path / "xnli.test.tsv"
+    text = path.read_text(encoding="utf-8")
+    write(path, text.replace("entailment", "hidden"))
+    assert len(read_xnli(tmp_path, "ar", "test")) == 1  # others' labels are theirs
+    with pytest.raises(InputError, match="row 3 has the label 'hidden'"):
+        read_xnli(tmp_path, "sw", "test")
+    write(path, text.replace("s4\t2", "s4\t1"))
+    with pytest.raises(InputError, match="id 1 occurs twice, in rows 2 and 3"):
+        read_xnli(tmp_path, "sw", "test")
+
+
 def test_xnli_training_files_are_aligned_by_row(tmp_path):
     for language, premise in (("en", "p"), ("sw", "q")):
         rows = f"premise\thypo\tlabel\n{premise}1\th1\tcontradictory\n{premise}2\th2\tentailment\n"
@@ -113,7 +138,41 @@ def test_an_answer_that_is_not_where_it_is_said_to_be(tmp_path):
         read_tydiqa(tydiqa_file(tmp_path / "dev.json", "finnish-1-0", start=5))
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"data": [{}]}', '{"data": 1}'])
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("answer_start", "4", "answer_start of finnish-1-0 is '4', which is not a whole number"),
+        ("answer_start", None, "answer_start of finnish-1-0 is None"),
+        ("answer_start", -8, "the answer of finnish-1-0 is not at character -8"),
+        ("text", 7, "the text of the answer of question finnish-1-0 is 7, which is not text"),
+        ("id", 12, "the id of question 12 is 12, which is not text"),
+        ("question", ["Who?"], "the question of question finnish-1-0 is"),
+        ("context", 3, "the context of question finnish-1-0 is 3"),
+    ],
+)
+def test_values_of_another_type_are_named(tmp_path, key, value, complaint):
+    path = tydiqa_file(tmp_path / "dev.json", "finnish-1-0")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    paragraph = document["data"][0]["paragraphs"][0]
+    question = paragraph["qas"][0]
+    holder = next(each for each in (question["answers"][0], question, paragraph) if key in each)
+    holder[key] = value
+    write(path, json.dumps(document))
+    with pytest.raises(InputError, match=complaint):
+        read_tydiqa(path, "finnish")
+
+
+def test_a_language_without_questions_an_empty_file_and_an_id_twice(tmp_path):
+    path = tydiqa_file(tmp_path / "dev.json", "finnish-1-0", "korean-1-0", "finnish-1-0")
+    with pytest.raises(InputError, match=r"dev\.json has no questions of language 'russian'"):
+        read_tydiqa(path, "russian")
+    with pytest.raises(InputError, match="id finnish-1-0 occurs twice, in questions 1 and 3"):
+        read_tydiqa(path, "finnish")
+    with pytest.raises(InputError, match="dev.json is empty"):
+        read_tydiqa(write(path, "\n"))
+
+
+@pytest.mark.parametrize("text", ["[]", '{"data": [{}]}', '{"data": 1}'])
 def test_a_broken_tydiqa_file_is_an_input_error(tmp_path, text):
     with pytest.raises(InputError, match="cannot read TyDiQA"):
         read_tydiqa(write(tmp_path / "dev.json", text))

@@ -12,10 +12,12 @@ from lslo_cli.cli import console
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import seed_list, takes
 from lslo_cli.cli.options import BaseModelName, OutputOptions, TextOptions
+from lslo_cli.errors import UsageError
 from lslo_cli.wording import counted
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult
+    from lslo_cli.tasks import Experiment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,7 @@ def compare(options: CompareOptions) -> None:
     Example: lslo compare 2-2-8-gps0.9 2-2-8 base
     """
     experiment = options.experiment()
+    _check_not_flares(experiment)
     from lslo_cli import tasks
     from lslo_cli.cli.progress import listening
 
@@ -66,6 +69,19 @@ def compare(options: CompareOptions) -> None:
         show_comparison(item.artifact.result, options.by_direction)
     if not options.quiet:
         console.say(f"wrote {', '.join(str(item.path) for item in written)}")
+
+
+def _check_not_flares(experiment: Experiment) -> None:
+    """Raise UsageError for an experiment of FLARE, whose runs have no translations to compare."""
+    from lslo_cli.flare.folder import is_flares
+
+    folder = experiment.folder
+    is_new = not any(seed.has_artifacts() for seed in folder.seeds())
+    if is_flares(folder) or (is_new and experiment.recipe.is_flares):
+        raise UsageError(
+            f"{folder.path} is a FLARE experiment, whose runs are compared in its report",
+            f"lslo flare report {folder.path}",
+        )
 
 
 def show_comparison(result: ComparisonResult, by_direction: bool = False) -> None:

@@ -83,7 +83,7 @@ def document_of(
 ) -> ReportDocument:
     """The report on experiments of either paper, those of FLARE last.
 
-    Raises UsageError if tables of the first paper are requested for FLARE experiments only.
+    Raises UsageError if tables or a metric of the first paper are requested for FLARE experiments only.
     """
     from lslo_cli.artifacts.folder import ExperimentFolder
     from lslo_cli.flare.folder import is_flares
@@ -104,6 +104,11 @@ def document_of(
         raise UsageError(
             f"{flares[0].path} is a FLARE experiment, which has no table {numbers[0]}",
             "leave out --table",
+        )
+    if metric != SPBLEU:
+        raise UsageError(
+            f"{flares[0].path} is a FLARE experiment, whose scores are its task's, not {metric}",
+            "leave out --metric",
         )
     return document
 
