@@ -14,6 +14,9 @@ from pydantic import FiniteFloat as Number
 from lslo_cli.method.languages import Language, Resource
 from lslo_cli.method.shapes import ModelShape
 
+BEFORE = {"adapters": {"initialisation": "gaussian", "span": "all"}}
+"""The behaviour of runs before a key of the recipe existed, if its default differs."""
+
 
 class Document(BaseModel):
     """Base of everything in an artifact: immutable and strict."""

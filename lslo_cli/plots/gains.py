@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 import numpy as np
 from pandas import DataFrame
 
+from lslo_cli.artifacts.comparable import check_scored_alike
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError
@@ -45,9 +46,9 @@ def gains(runs: Sequence[EvaluationResult], bases: Sequence[EvaluationResult], m
     """The gain of a run over the base model, the mean over seeds; each has one result for each seed.
 
     A gain is a higher score, or a lower one if lower is better. Raises InputError if the two share no
-    direction, were not scored by the metric, or with different signatures.
+    direction, were not scored by the metric, or not alike.
     """
-    signature = _check_comparable([*runs, *bases], metric)
+    check_scored_alike([*runs, *bases], metric, by_direction=True)
     frames = [_gains_of_seed(run, base, metric) for run, base in zip(runs, bases, strict=True)]
     languages = by_resource([record.language() for record in runs[0].languages])
     spread = ""
@@ -57,7 +58,7 @@ def gains(runs: Sequence[EvaluationResult], bases: Sequence[EvaluationResult], m
             f"mean of {len(frames)} seeds, standard deviation of a direction {np.nanmedian(deviations):.1f} "
             f"in the median, at most {np.nanmax(deviations):.1f}"
         )
-    return Gains(languages, sum(frames) / len(frames), spread, metric, signature)
+    return Gains(languages, sum(frames) / len(frames), spread, metric, runs[0].metric(metric).signature)
 
 
 def _gains_of_seed(run: EvaluationResult, base: EvaluationResult, metric: str) -> DataFrame:
@@ -135,9 +136,10 @@ def costs_and_scores(
 ) -> CostsAndScores:
     """Trainable parameters and average score of runs; results of one name are one run's in several seeds.
 
-    Raises InputError if no run was trained, one was not scored by the metric, or signatures differ.
+    Raises InputError if no run was trained, one was not scored by the metric, or runs were not scored alike.
     """
-    signature = _check_comparable(evaluations, metric) if evaluations else ""
+    check_scored_alike(evaluations, metric)
+    signature = evaluations[0].metric(metric).signature if evaluations else ""
     averages: dict[str, list[float]] = {}
     for run in evaluations:
         averages.setdefault(run.run, []).append(run.metric(metric).average)
@@ -158,17 +160,3 @@ def _point(name: str, costs: Sequence[int], scores: Sequence[float]) -> Point:
     """A point without a deviation of zero, as of a base model that all seeds share."""
     deviation = stdev(scores) if len(scores) > 1 else 0.0
     return Point(name, fmean(costs), fmean(scores), deviation or None)
-
-
-def _check_comparable(evaluations: Sequence[EvaluationResult], metric: str) -> str:
-    """The metric's signature. Raises InputError if runs have different ones."""
-    first = evaluations[0]
-    for run in evaluations:
-        signatures = [each.metric(metric).signature for each in (first, run)]
-        if signatures[0] != signatures[1]:
-            raise InputError(
-                f"runs {first.run} and {run.run} were scored with different metrics: "
-                f"{' and '.join(signatures)}",
-                "score them with the same metric: lslo evaluate --force",
-            )
-    return first.metric(metric).signature

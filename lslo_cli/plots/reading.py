@@ -1,32 +1,60 @@
-"""Read the results of runs in all seeds of an experiment."""
+"""Read the results of an experiment's seeds for figures, checked as for a report."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from lslo_cli.artifacts import store
+from lslo_cli.artifacts.comparable import (
+    Located,
+    check_measured_alike,
+    check_trained_alike,
+    read_fresh,
+)
 from lslo_cli.artifacts.evaluations import EvaluationResult
+from lslo_cli.artifacts.folder import RunFolder
 from lslo_cli.artifacts.results import TrainingResult
+from lslo_cli.artifacts.schema import Result
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.runs import Seeds, in_study_order
+
+R = TypeVar("R", bound=Result)
 
 
 def trainings(seeds: Seeds, names: Sequence[str] = ()) -> list[TrainingResult]:
     """The named runs of all seeds, or all in the order of the study.
 
-    Raises InputError for a run that no seed has.
+    Raises InputError for a run that no seed has, for an artifact that is damaged or stale, and for seeds of a
+    run that were trained with different settings.
     """
     chosen = names or in_study_order(run.name for seed in seeds for run in seed.trained_runs())
-    paths = [path for name in chosen for path in _existing([seed.run(name).training for seed in seeds])]
-    return [store.read(path, TrainingResult).result for path in paths]
+    found = list(_of_runs(seeds, chosen, lambda run: run.training, TrainingResult))
+    check_trained_alike(found)
+    return [each.result for each in found]
 
 
-def evaluations(seeds: Seeds, name: str) -> list[EvaluationResult]:
-    """A run's scores in every seed that has them. Raises InputError if none has."""
-    paths = _existing([seed.run(name).evaluation for seed in seeds])
-    return [store.read(path, EvaluationResult).result for path in paths]
+def evaluations(
+    seeds: Seeds, names: Sequence[str], metric: str = SPBLEU, *, by_direction: bool = False
+) -> dict[str, list[EvaluationResult]]:
+    """Scores of runs in every seed that has them, by run.
+
+    Raises InputError for a run that no seed has, for an artifact that is damaged or stale, and for runs that
+    were measured with different settings; ``by_direction`` allows different sets of directions.
+    """
+    found = {
+        name: list(_of_runs(seeds, [name], lambda run: run.evaluation, EvaluationResult)) for name in names
+    }
+    everything = [each for of_run in found.values() for each in of_run]
+    check_measured_alike(everything, metric, by_direction=by_direction)
+    return {name: [each.result for each in of_run] for name, of_run in found.items()}
 
 
-def _existing(paths: Sequence[Path]) -> Sequence[Path]:
-    """The existing paths; if there are none, the first, so that reading it reports it missing."""
-    return [path for path in paths if path.is_file()] or paths[:1]
+def _of_runs(
+    seeds: Seeds, names: Sequence[str], file: Callable[[RunFolder], Path], result: type[R]
+) -> Iterator[Located[R]]:
+    """An artifact of runs in every seed that has it; if none has, reading the first reports it missing."""
+    for name in names:
+        paths = [file(seed.run(name)) for seed in seeds]
+        for path in [path for path in paths if path.is_file()] or paths[:1]:
+            yield read_fresh(path, result)

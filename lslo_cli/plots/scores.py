@@ -168,7 +168,7 @@ def prepare_directions(seeds: Seeds, names: Sequence[str] = (), *, metric: str =
         raise InputError(f"no trained run in {seeds[0].path / 'runs'} has scores", "make them: lslo evaluate")
     (name,) = names or [BEST if BEST in scored else scored[-1]]
     both = [seed for seed in seeds if all(seed.run(run).evaluation.is_file() for run in (name, BASE_RUN))]
-    pair = [evaluations(both or seeds[:1], run) for run in (name, BASE_RUN)]
+    pair = list(evaluations(both or seeds[:1], [name, BASE_RUN], metric, by_direction=True).values())
     return PreparedFigure(
         f"directions-{name}",
         f"Gain of {name} over the base model in every direction.",
@@ -180,7 +180,7 @@ def prepare_directions(seeds: Seeds, names: Sequence[str] = (), *, metric: str =
 def prepare_pareto(seeds: Seeds, names: Sequence[str] = (), *, metric: str = SPBLEU) -> PreparedFigure:
     """Trainable parameters against quality, from all runs with scores, or from those named."""
     scored = list(dict.fromkeys(run.name for seed in seeds for run in seed.evaluated_runs()))
-    found = [result for name in (names or scored) for result in evaluations(seeds, name)]
+    found = [result for of_run in evaluations(seeds, names or scored, metric).values() for result in of_run]
     trained = trainings(seeds, [name for name in names if name != BASE_RUN])
     return PreparedFigure(
         "pareto",

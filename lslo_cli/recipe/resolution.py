@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from lslo_cli.artifacts.schema import BEFORE
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
@@ -23,10 +24,6 @@ NOTHING = Memory()
 
 KEY_DOTS = 3
 """More parts than any key has, such as ``languages.wo.resource``."""
-
-
-BEFORE = {"adapters": {"initialisation": "gaussian", "span": "all"}}
-"""The behaviour of runs before a key existed, if its default differs."""
 
 
 def resolve(

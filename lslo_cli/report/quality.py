@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lslo_cli.artifacts.comparable import check_scored_alike
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError
@@ -21,13 +22,12 @@ def quality_table(
 
     #Params is the true number of trainable parameters, beside the paper's count, which may be the same; runs
     without a training result, such as the base model, have neither. Raises InputError if there is
-    no run, or if runs were scored with different metrics or on different directions.
+    no run, or if runs were scored with different metrics or search, or on different directions.
     """
     if not evaluations:
         raise InputError("no run was evaluated", "evaluate one: lslo evaluate")
     first = evaluations[0]
-    for run in evaluations:
-        _check_comparable(first, run, metric)
+    check_scored_alike(evaluations, metric)
     names = [
         name
         for name in groups([record.language() for record in first.languages])
@@ -51,18 +51,3 @@ def quality_table(
         ),
         rows=tuple(rows),
     )
-
-
-def _check_comparable(first: EvaluationResult, run: EvaluationResult, metric: str) -> None:
-    if run.metric(metric).signature != first.metric(metric).signature:
-        raise InputError(
-            f"runs {first.run} and {run.run} were scored with different metrics: "
-            f"{first.metric(metric).signature} and {run.metric(metric).signature}",
-            "score them with the same metric: lslo evaluate --force",
-        )
-    if run.scores(metric).keys() != first.scores(metric).keys():
-        raise InputError(
-            f"runs {first.run} and {run.run} were evaluated on different directions "
-            f"({len(first.directions)} and {len(run.directions)}), so their averages do not compare",
-            "evaluate all runs on the same directions: lslo evaluate --force",
-        )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from lslo_cli.artifacts import store
+from lslo_cli.artifacts.comparable import Located, check_measured_alike, check_trained_alike, read_fresh
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, SubspaceResult, TrainingResult
@@ -61,8 +61,10 @@ def experiment_paths(folder: Path) -> list[Path]:
 def read_experiment(path: Path) -> SeedResults:
     """Every artifact of one experiment. Raises InputError if there is none, or one is damaged or stale."""
     folder = ExperimentFolder(path)
-    evaluations = {run.name: _read(run.evaluation, EvaluationResult) for run in folder.evaluated_runs()}
-    trainings = {run.name: _read(run.training, TrainingResult) for run in folder.trained_runs()}
+    evaluations = {
+        run.name: read_fresh(run.evaluation, EvaluationResult).artifact for run in folder.evaluated_runs()
+    }
+    trainings = {run.name: read_fresh(run.training, TrainingResult).artifact for run in folder.trained_runs()}
     results = SeedResults(
         seed=0,
         folders=(path,),
@@ -110,48 +112,23 @@ def merged(ours: SeedResults, theirs: SeedResults) -> SeedResults:
 def check_comparable(study: Study) -> None:
     """Check that runs can share a table.
 
-    Raises InputError if runs were scored with different metrics or on different text or directions, or if a
-    run's seeds were trained with different settings.
+    Raises InputError if runs were measured with different metrics, search, text or directions, or if a run's
+    seeds were trained with different settings.
     """
-    scored = [(seed, run, artifact) for seed in study.seeds for run, artifact in seed.evaluations.items()]
-    for seed, run, artifact in scored:
-        first_seed, first_run, first = scored[0]
-        for what, value in _measured_with(artifact, study.metric).items():
-            if value != _measured_with(first, study.metric)[what]:
-                raise InputError(
-                    f"run {run} of seed {seed.seed} was scored with another {what} "
-                    f"than run {first_run} of seed {first_seed.seed}",
-                    "score them in the same way: lslo evaluate --force",
-                )
-    for run in dict.fromkeys(run for seed in study.seeds for run in seed.trainings):
-        trained = study.trainings(run)
-        for each in trained:
-            different = _different_settings(each, trained[0])
-            if different:
-                raise InputError(
-                    f"run {run} was trained with another {different} in seed {each.seed} than in seed "
-                    f"{trained[0].seed}",
-                    "report them separately, or train one of them again",
-                )
+    seeds = study.seeds
+    check_measured_alike(
+        (each for seed in seeds for each in _located(seed, seed.evaluations, "evaluation")), study.metric
+    )
+    check_trained_alike(each for seed in seeds for each in _located(seed, seed.trainings, "training"))
 
 
-def _measured_with(artifact: Artifact[EvaluationResult], metric: str) -> dict[str, object]:
-    result = artifact.result
-    return {
-        "metric": (result.metric(metric).signature, metric == SPBLEU and result.metric_model_sha256),
-        "test text": [text.digest for text in artifact.data],
-        "set of directions": frozenset(row.direction for row in result.directions),
-        "search": result.search,
-    }
-
-
-def _different_settings(one: Artifact[TrainingResult], other: Artifact[TrainingResult]) -> str:
-    """The first setting of training that differs; empty if none does."""
-    for name in ("method", "ranks", "sites", "target_ratio", "start_epoch", "duration", "prune_targets"):
-        if getattr(one.result, name) != getattr(other.result, name):
-            return name.replace("_", " ")
-    ours, theirs = one.recipe.get("fit", {}), other.recipe.get("fit", {})
-    return next((f"fit.{key}" for key in ours if key in theirs and ours[key] != theirs[key]), "")
+def _located(
+    seed: SeedResults, artifacts: Mapping[str, Artifact[R]], name: Literal["evaluation", "training"]
+) -> Iterator[Located[R]]:
+    """Artifacts of runs with their paths; of folders with the same run the last is read."""
+    for run, artifact in artifacts.items():
+        paths = [getattr(ExperimentFolder(folder).run(run), name) for folder in seed.folders]
+        yield Located([path for path in paths if path.exists()][-1], artifact)
 
 
 def _check_one_experiment(path: Path, artifacts: list[Artifact]) -> None:
@@ -188,11 +165,5 @@ def _check_same(
         )
 
 
-def _read(path: Path, result: type[R]) -> Artifact[R]:
-    artifact = store.read(path, result)
-    store.check_fresh(path, artifact, result.command)
-    return artifact
-
-
 def _read_if_there(path: Path, result: type[R]) -> Artifact[R] | None:
-    return _read(path, result) if path.exists() else None
+    return read_fresh(path, result).artifact if path.exists() else None

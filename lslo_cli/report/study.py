@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lslo_cli.artifacts.comparable import SETTINGS
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, SubspaceResult, TrainingResult
 from lslo_cli.artifacts.schema import Artifact, ModelIdentity
@@ -16,19 +17,6 @@ from lslo_cli.report.table import Spread
 
 AVERAGE = "AVG"
 """The column with the mean over directions, beside the groups."""
-
-SETTINGS = (
-    "method",
-    "index",
-    "ranks",
-    "sites",
-    "span",
-    "target_ratio",
-    "start_epoch",
-    "duration",
-    "prune_targets",
-)
-"""The settings in which runs of one experiment differ, by their names in a training result."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
@@ -11,11 +10,12 @@ from typing import Literal
 import numpy as np
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.comparable import Located, check_measured_alike, check_trained_alike, read_fresh
 from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult, EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of
-from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.splits import with_splits
 from lslo_cli.data.text import read_text
@@ -38,17 +38,7 @@ AVERAGE = "AVG"
 TASK = "comparing"
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """An evaluated run of one seed: its artifact and the artifact's path."""
-
-    path: Path
-    artifact: Artifact[EvaluationResult]
-
-    @property
-    def result(self) -> EvaluationResult:
-        return self.artifact.result
-
+Evaluated = Located[EvaluationResult]
 
 Scope = Literal["average", "group", "direction"]
 Statistics = dict[Direction, np.ndarray]
@@ -140,32 +130,17 @@ def _evaluated_pairs(
             f"evaluate them: lslo evaluate --run {run} --run {other}; "
             f"evaluated there: {', '.join(there) or 'no run'}",
         )
-    pairs = []
-    for folder in both:
-        paths = folder.run(run).evaluation, folder.run(other).evaluation
-        one, two = (Evaluated(path, store.read(path, EvaluationResult)) for path in paths)
-        for each in (one, two):
-            store.check_fresh(each.path, each.artifact, EvaluationResult.command)
-        pairs.append((one, two))
-    first = pairs[0][0]
-    for each in (each for pair in pairs for each in pair):
-        if _measured_with(each) != _measured_with(first):
-            raise InputError(
-                f"{each.path} and {first.path} were scored on other directions or with another metric",
-                "evaluate both with the same settings",
-            )
-    for one, two in pairs:
-        if one.artifact.data[0].digest != two.artifact.data[0].digest:
-            raise InputError(
-                f"{one.path} and {two.path} were scored on different sentences",
-                "evaluate both with the same text",
-            )
+    pairs = [
+        (
+            read_fresh(folder.run(run).evaluation, EvaluationResult),
+            read_fresh(folder.run(other).evaluation, EvaluationResult),
+        )
+        for folder in both
+    ]
+    check_measured_alike(each for pair in pairs for each in pair)
+    trained = [folder.run(name).training for folder in both for name in (run, other)]
+    check_trained_alike(read_fresh(path, TrainingResult) for path in trained if path.exists())
     return pairs
-
-
-def _measured_with(evaluated: Evaluated) -> object:
-    result = evaluated.result
-    return result.metric().signature, result.metric_model_sha256, sorted(map(str, result.scores()))
 
 
 def _counts(evaluated: Evaluated, sentences: int, resamples: int) -> np.ndarray:

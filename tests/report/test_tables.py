@@ -143,9 +143,9 @@ def test_groups_without_a_direction_have_no_column():
 def test_runs_with_another_metric_or_other_directions_do_not_share_a_table():
     cells = {"H2H": 30.0, "H2V": 5.0}
     base = evaluated("base", cells, only=("en-fr", "en-wo"))
-    with pytest.raises(InputError, match="runs base and full were scored with different metrics"):
+    with pytest.raises(InputError, match="run base and run full were scored with different metrics"):
         quality_table([base, evaluated("full", cells, "tok:13a", only=("en-fr", "en-wo"))], [])
-    with pytest.raises(InputError, match=r"different directions \(2 and 1\)"):
+    with pytest.raises(InputError, match=r"different directions: \S+ scored and \S+ missing"):
         quality_table([base, evaluated("full", cells, only=("en-fr",))], [])
     with pytest.raises(InputError, match="no run was evaluated"):
         quality_table([], [])

@@ -7,8 +7,9 @@ import pytest
 
 from lslo_cli import tasks
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.evaluations import ComparisonResult
+from lslo_cli.artifacts.evaluations import ComparisonResult, EvaluationResult
 from lslo_cli.artifacts.lock import locked
+from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.statistics import Significance
 
@@ -125,5 +126,35 @@ def test_other_text_or_another_metric_than_was_scored_with_is_refused(there, tin
         tasks.compare(there(**{"evaluate.metric_model": str(other)}), [RUN, "base"], resamples=100)
     there().folder.run("full").evaluation.unlink()  # else an evaluation of fewer rows lies beside it
     tasks.evaluate(there(**{"data.test_rows": 2}), runs=["full"])
-    with pytest.raises(InputError, match="were scored on different sentences"):
+    with pytest.raises(InputError, match=r"different test texts: .* 3 rows \(.*\) and .* 2 rows"):
         tasks.compare(there(), [RUN, "full"], resamples=100)
+
+
+def doctored(path, kind, **parts):
+    """Change parts of an artifact beside its result, which its digest does not cover."""
+    artifact = store.read(path, kind)
+    store.write(path, artifact.model_copy(update=parts))
+
+
+def test_another_search_or_base_model_is_refused_as_a_report_does(there):
+    run = there().folder.run("full")
+    artifact = store.read(run.evaluation, EvaluationResult)
+    other = artifact.model.model_copy(update={"digest": "c" * 64})
+    doctored(run.evaluation, EvaluationResult, model=other)
+    with pytest.raises(InputError, match="with different base models: .*cccccc.* and ") as error:
+        tasks.compare(there(), ["full", "base"], resamples=100)
+    assert "keep each base model in its own experiment" in error.value.hint
+    run.evaluation.unlink()
+    tasks.evaluate(there(**{"evaluate.beam": 1}), runs=["full"])
+    with pytest.raises(InputError, match="with different search settings: beam 1 and beam 2"):
+        tasks.compare(there(), ["full", "base"], resamples=100)
+
+
+def test_seeds_whose_adapters_were_made_differently_are_refused(seeds):
+    path = seeds().folder.path / "seed-10" / "runs" / RUN / "training.json"
+    recipe = store.read(path, TrainingResult).recipe
+    adapters = {**recipe["adapters"], "initialisation": "gaussian"}
+    doctored(path, TrainingResult, recipe={**recipe, "adapters": adapters})
+    with pytest.raises(InputError, match="different adapters.initialisation: uniform and gaussian"):
+        tasks.compare(seeds(), [RUN, "base"], resamples=100)
+    assert tasks.compare(seeds(), ["full", "base"], resamples=100)

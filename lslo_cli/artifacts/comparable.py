@@ -1,0 +1,219 @@
+"""Whether runs can be compared, and seeds averaged: what they were measured and made with.
+
+Comparisons, reports and figures all ask here, so that one refuses what the others refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.evaluations import EvaluationResult
+from lslo_cli.artifacts.results import TrainingResult
+from lslo_cli.artifacts.schema import BEFORE, Artifact, DataIdentity, LanguageRecord, Result
+from lslo_cli.errors import InputError
+from lslo_cli.method.metrics import SPBLEU
+
+R = TypeVar("R", bound=Result)
+
+SETTINGS = (
+    "method",
+    "index",
+    "ranks",
+    "sites",
+    "span",
+    "target_ratio",
+    "start_epoch",
+    "duration",
+    "prune_targets",
+)
+"""The settings in which runs of one experiment differ, by their names in a training result."""
+
+OF_TRAINING = {
+    "fit": (),
+    "adapters": (),
+    "data": ("world", "train_rows", "hold_out", "dev_rows", "directions", "temperature", "max_length"),
+    "train": ("keep",),
+    "run": ("base_dtype",),
+}
+"""The sections of a recipe, and which of their keys a training depends on; () is all of them.
+
+Keys of [data] are those that say which sentences are read, whatever folder they are in.
+"""
+OF_TRANSLATION = {"evaluate": ("no_repeat_ngram",), "data": ("max_length",)}
+"""The same for translations, beside the search that a result has."""
+NAMED = 3
+"""The most entries that a refusal names."""
+SCORE_ALIKE = "evaluate them with the same settings: lslo evaluate --force"
+TRAIN_ALIKE = "keep them in separate experiments, or train one of them again"
+
+
+@dataclass(frozen=True)
+class Located(Generic[R]):
+    """An artifact and the file that it was read from."""
+
+    path: Path
+    artifact: Artifact[R]
+
+    @property
+    def result(self) -> R:
+        return self.artifact.result
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value that must be equal, and its text for people; a mapping has a text for each entry instead."""
+
+    value: object
+    shown: str = field(default="", compare=False)
+
+    def beside(self, other: Setting) -> tuple[str, str]:
+        """Both as text; of mappings, the first entries that differ."""
+        ours, theirs = self.value, other.value
+        if not (isinstance(ours, Mapping) and isinstance(theirs, Mapping)):
+            return self.shown or str(ours), other.shown or str(theirs)
+        keys = [key for key in dict.fromkeys((*ours, *theirs)) if ours.get(key) != theirs.get(key)]
+        first, second = (
+            ", ".join(f"{key} {each.get(key, 'missing')}" for key in keys[:NAMED]) for each in (ours, theirs)
+        )
+        more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
+        return first + more, second + more
+
+
+Settings = Mapping[str, Setting]
+"""Settings by name, in the plural."""
+
+
+def read_fresh(path: Path, result_type: type[R]) -> Located[R]:
+    """Read an artifact as :func:`store.read` does. Raises InputError also if it is stale."""
+    artifact = store.read(path, result_type)
+    store.check_fresh(path, artifact, result_type.command)
+    return Located(path, artifact)
+
+
+def scored_with(result: EvaluationResult, metric: str = SPBLEU) -> dict[str, Setting]:
+    """The settings that must be equal for scores in ``metric`` to be compared, as far as a result has them.
+
+    Raises InputError if the run was not scored by the metric.
+    """
+    found = {
+        "languages": _languages(result.languages),
+        "metrics": Setting(result.metric(metric).signature),
+        "directions": Setting({str(row.direction): "scored" for row in result.directions}),
+        "search settings": Setting(result.search),
+    }
+    if metric == SPBLEU:
+        model = result.metric_model_sha256
+        found["sentencepiece models"] = Setting(model, model[:12] or "unknown")
+    return found
+
+
+def measured_with(artifact: Artifact[EvaluationResult], metric: str = SPBLEU) -> dict[str, Setting]:
+    """All settings that must be equal for scores in ``metric`` to be compared.
+
+    Rows that the seed chose from the training text are the same within a seed only.
+    """
+    found = {"base models": _base_model(artifact), **scored_with(artifact.result, metric)}
+    shown = ", ".join(map(_text, artifact.data))
+    drawn = [(text.hold_out, text.limit, text.rows) for text in artifact.data if text.hold_out]
+    digests = Setting([text.digest for text in artifact.data], shown)
+    if drawn:
+        found["held-out rows"] = Setting(drawn, shown)
+        found[f"test texts of seed {artifact.seed}"] = digests
+    else:
+        found["test texts"] = digests
+    return found | _recorded(artifact, OF_TRANSLATION)
+
+
+def trained_with(artifact: Artifact[TrainingResult]) -> dict[str, Setting]:
+    """All settings that must be equal for seeds of one run to be averaged.
+
+    What each seed learned or estimated for itself, an index, ranks or which languages to prune, may differ.
+    """
+    result, asked = artifact.result, artifact.recipe.get("train", {})
+    found = {
+        "base models": _base_model(artifact),
+        "languages": _languages(artifact.languages),
+        **{name.replace("_", " "): Setting(getattr(result, name)) for name in SETTINGS},
+        "pruned languages": Setting(result.pruned_languages),
+        **_recorded(artifact, OF_TRAINING),
+    }
+    if result.index_source == "learned":
+        found["index"] = Setting("learned")
+    if asked.get("ranks") == "auto":
+        found["ranks"] = Setting({"auto": "", "rule": asked.get("rule"), "budget": asked.get("budget")})
+    if asked.get("gps_classes") == "auto":
+        found["pruned languages"] = Setting("auto")
+    unused = {"fit.lr_full"}
+    if result.method == "full":
+        unused = {"span", "fit.lr", *(name for name in found if name.startswith("adapters."))}
+    if not result.target_ratio:
+        unused |= {"start epoch", "duration", "prune targets", "pruned languages"}
+    return {name: setting for name, setting in found.items() if name not in unused}
+
+
+def check_scored_alike(
+    results: Iterable[EvaluationResult], metric: str = SPBLEU, *, by_direction: bool = False
+) -> None:
+    """Raise InputError unless results were scored alike; ``by_direction``: each direction for itself."""
+    named = ((f"run {result.run}", scored_with(result, metric)) for result in results)
+    _check_alike(named, "scored", SCORE_ALIKE, ("directions",) if by_direction else ())
+
+
+def check_measured_alike(
+    found: Iterable[Located[EvaluationResult]], metric: str = SPBLEU, *, by_direction: bool = False
+) -> None:
+    """The same of evaluations, with their text and base model."""
+    named = ((str(each.path), measured_with(each.artifact, metric)) for each in found)
+    _check_alike(named, "measured", SCORE_ALIKE, ("directions",) if by_direction else ())
+
+
+def check_trained_alike(found: Iterable[Located[TrainingResult]]) -> None:
+    """Raise InputError unless the seeds of each run were trained with the same settings."""
+    runs: dict[str, list[Located[TrainingResult]]] = {}
+    for each in found:
+        runs.setdefault(each.result.run, []).append(each)
+    for seeds in runs.values():
+        named = ((str(each.path), trained_with(each.artifact)) for each in seeds)
+        _check_alike(named, "trained", TRAIN_ALIKE)
+
+
+def _check_alike(
+    named: Iterable[tuple[str, Settings]], done: str, hint: str, ignored: Sequence[str] = ()
+) -> None:
+    """Compare every setting with that of the first that has it; keys that one lacks are newer than it."""
+    first: dict[str, tuple[str, Setting]] = {}
+    for name, settings in named:
+        for what, setting in settings.items():
+            other, theirs = first.setdefault(what, (name, setting))
+            if setting == theirs or what in ignored:
+                continue
+            values = " and ".join(theirs.beside(setting))
+            if what == "base models":
+                hint = "compare runs of one base model, and keep each base model in its own experiment"
+            raise InputError(f"{other} and {name} were {done} with different {what}: {values}", hint)
+
+
+def _recorded(artifact: Artifact[Any], sections: Mapping[str, Sequence[str]]) -> dict[str, Setting]:
+    """Settings of the recorded recipe by key; those older than a key have the value of before it."""
+    found = {}
+    for section, keys in sections.items():
+        recorded = {**BEFORE.get(section, {}), **artifact.recipe.get(section, {})}
+        found |= {f"{section}.{key}": Setting(recorded[key]) for key in keys or recorded if key in recorded}
+    return found
+
+
+def _base_model(artifact: Artifact[Any]) -> Setting:
+    return Setting(artifact.model.digest, f"{artifact.model.name} ({artifact.model.digest[:12]})")
+
+
+def _languages(records: Iterable[LanguageRecord]) -> Setting:
+    """Codes with the classes that make groups of directions."""
+    return Setting({record.code: record.resource.value for record in records})
+
+
+def _text(text: DataIdentity) -> str:
+    return f"{text.path} {text.split}, {text.rows:,} rows ({text.digest[:12]})"
