@@ -19,8 +19,9 @@ from lslo_cli.recipe import resolve
 from lslo_cli.search.metric import Score
 from lslo_cli.tasks import Experiment, Translator
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
-from lslo_cli.tasks.decoding import open_metrics, score_directions
+from lslo_cli.tasks.decoding import open_metrics, score_directions, translate_all
 from lslo_cli.tasks.setup import prepare
+from lslo_cli.tasks.translate import languages_asked
 
 Settings = Mapping[str, Any]
 """Values by recipe key: ``{"evaluate.beam": 1, "run.device": "cpu"}``."""
@@ -80,12 +81,15 @@ def evaluate(
 
     The setting ``evaluate.metrics`` chooses the metrics, spBLEU and chrF++ by default, and
     ``evaluate.metric_model`` the sentencepiece model of spBLEU. Raises InputError if there is nothing to
-    score, or if there are not as many references as sources.
+    score, or if there are not as many references as sources. As in ``lslo evaluate``, a source longer than
+    the model reads is cut.
     """
-    hypotheses = translate(translator, sources, src=src, tgt=tgt)
-    direction = Direction(src, tgt)
-    texts = ({direction: lines} for lines in (sources, hypotheses, references))
-    return score_directions(open_metrics(translator.setup), *texts)[direction]
+    setup = translator.setup
+    source, targets = languages_asked(translator, src, [tgt])
+    direction = Direction(source, *targets)
+    translations = translate_all(setup, {direction: sources}, translator.route, "translating", ignore)
+    texts = ({direction: lines} for lines in (sources, translations[direction], references))
+    return score_directions(open_metrics(setup), *texts)[direction]
 
 
 def load_corpus(path: str | os.PathLike[str], langs: Sequence[str], split: str = "") -> Corpus:

@@ -10,6 +10,9 @@ import pytest
 import lslo_cli
 from lslo_cli import api
 from lslo_cli.errors import InputError, UsageError
+from lslo_cli.events import ignore
+from lslo_cli.method.languages import Direction
+from lslo_cli.tasks.decoding import translate_all
 
 PAGE = Path(__file__).parent.parent / "docs" / "notebooks.md"
 
@@ -59,6 +62,28 @@ def test_a_score_has_its_signature(base):
     assert "tok:spm-local" in scores["spBLEU"].signature
     with pytest.raises(InputError, match="2 hypotheses cannot be scored against 1 references"):
         lslo_cli.evaluate(base, ["taro", "miro"], ["taro"], src="qta", tgt="qki")
+
+
+def test_a_source_is_cut_for_a_score_as_the_command_cuts_it(tiny):
+    short = lslo_cli.load_base(str(tiny.base), {"data.max_length": 8, "evaluate.metric_model": "base"})
+    line = "taro miro taro. miro taro miro taro. taro miro"
+    direction = Direction("qta", "qki")
+    (cut,) = translate_all(short.setup, {direction: [line]}, None, "translating", ignore)[direction]
+    assert cut != lslo_cli.translate(short, line, src="qta", tgt="qki")  # sentence by sentence
+    scores = lslo_cli.evaluate(short, [line], [cut], src="qta", tgt="qki")
+    assert scores["chrF++"].value == pytest.approx(100)
+
+
+def test_invisible_lines_stay_empty(base):
+    assert lslo_cli.translate(base, ["\u200b", "\ufeff", "taro"], src="qta", tgt="qki")[:2] == ["", ""]
+
+
+def test_a_model_translates_as_before_after_another_is_loaded(tiny):
+    first = lslo_cli.load_base(str(tiny.base), {"run.precision": "bf16", "run.device": "cpu"})
+    before = lslo_cli.translate(first, "taro miro", src="qta", tgt="qki")
+    lslo_cli.load_base(str(tiny.base), {"evaluate.beam": 1, "run.device": "cpu"})
+    assert first.setup.accelerator.mixed_precision == "bf16"
+    assert lslo_cli.translate(first, "taro miro", src="qta", tgt="qki") == before
 
 
 def test_what_is_misspelt_is_named(tiny):

@@ -89,6 +89,9 @@ class EvaluationResult(Result):
         """Those of the translations: other metrics do not make them stale."""
         return [recipe.data, recipe.evaluate.model_copy(update={"metrics": ()})]
 
+    def has_all_of(self, recipe: Any) -> bool:
+        return self.metrics.keys() >= set(recipe.evaluate.metrics)
+
     def metric(self, name: str = SPBLEU) -> MetricSummary:
         """The summary of a metric. Raises InputError if the run was not scored by it."""
         if name not in self.metrics:

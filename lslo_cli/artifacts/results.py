@@ -7,7 +7,7 @@ referred to by path and digest. Within a version fields are only added, with a d
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -162,7 +162,7 @@ class TrainingResult(Result):
 
     kind: ClassVar[str] = "training"
     command: ClassVar[str] = "lslo train"
-    sections: ClassVar[tuple[str, ...]] = ("data", "fit", "adapters", "train", "evaluate")
+    sections: ClassVar[tuple[str, ...]] = ("data", "fit", "adapters", "train")
 
     run: str
     method: str
@@ -192,6 +192,12 @@ class TrainingResult(Result):
     kept_epoch: int | None = None
     """The epoch that was chosen for its loss on the dev rows, None if the last was kept by default."""
     span: Span = Span.ALL
+
+    @classmethod
+    def settings(cls, recipe: Any) -> list[Any]:
+        """Those of the weights and, if quality was measured during training, of the translations for it."""
+        section = recipe.evaluate.model_copy(update={"metrics": (), "directions": ()})
+        return [*super().settings(recipe), section if recipe.train.curve_rows else None]
 
     @property
     def paper_parameters(self) -> int:

@@ -132,6 +132,10 @@ class Result(Document):
         """The settings of a recipe that determine the result."""
         return [getattr(recipe, section) for section in cls.sections]
 
+    def has_all_of(self, recipe: Any) -> bool:
+        """Whether nothing is to be added to it, such as the scores of a metric that the recipe names."""
+        return True
+
 
 R = TypeVar("R", bound=Result)
 

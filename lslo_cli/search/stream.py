@@ -47,8 +47,9 @@ class TranslationBatches:
     """Batches for decoding, longest sentences first, so that memory runs out at once or not at all.
 
     Sentences x longest source <= ``max_tokens``, specials included. A source longer than ``max_length`` is
-    cut there, before its closing specials, and counted in ``truncated``. An empty source is in no batch: its
-    translation is the empty string, which :meth:`in_order` inserts.
+    cut there, before its closing specials, and counted in ``truncated``. An empty source, one without pieces
+    such as spaces or invisible characters, is in no batch: its translation is the empty string, which
+    :meth:`in_order` inserts.
 
     Directions from or to a new language have separate batches, so that all other batches are the same as
     without it: rounding depends on the batch.
@@ -75,11 +76,11 @@ class TranslationBatches:
         self._languages = tuple(languages)
         self._index = {code: position for position, code in enumerate(self._languages)}
         self._max_length = max_length
-        present = {text for lines in sentences.values() for text in lines if text.strip()}
         # A source that occurs in many directions is tokenised once.
-        self._pieces = {text: tokenizer.encode(text) for text in present}
+        texts = {text for lines in sentences.values() for text in lines}
+        self._pieces = {text: tokenizer.encode(text) if text.strip() else [] for text in texts}
         keys = [
-            (d, row) for d, lines in sentences.items() for row, text in enumerate(lines) if text in present
+            (d, row) for d, lines in sentences.items() for row, text in enumerate(lines) if self._pieces[text]
         ]
         specials = {
             direction: len(tokenizer.source_ids([], direction.src, direction.tgt)) for direction in sentences

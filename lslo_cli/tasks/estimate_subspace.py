@@ -37,9 +37,10 @@ def estimate_subspace(
     with experiment_job(experiment, path, work=work, log=log, resume=resume, on_event=on_event) as job:
         index = choose_index(experiment, section.index, job.setup.model_identity, job.setup.on_event)
         job.upstream += index.upstream
+        if reuse and (current := job.up_to_date(SubspaceResult)):
+            return current
         job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "estimate-subspace"))
-        current = reuse and job.up_to_date(SubspaceResult)
-        return current or job.write(estimate(job.setup, index.value))
+        return job.write(estimate(job.setup, index.value))
 
 
 def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:

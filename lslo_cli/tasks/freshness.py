@@ -10,7 +10,8 @@ from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.data.splits import with_splits
 from lslo_cli.errors import InputError
 from lslo_cli.method.base_dtype import BaseDtype
-from lslo_cli.recipe import Recipe, RunSection, recorded
+from lslo_cli.recipe import FitSection, Recipe, RunSection, recorded
+from lslo_cli.recipe.sections import BATCH_TOKENS
 
 SWITCHES = "precision", "tf32", "share_sources", "base_dtype"
 """Keys of [run] that change results, if only by rounding."""
@@ -26,16 +27,30 @@ def arithmetic(run: RunSection, *more: str) -> dict[str, Any]:
     return values | ({"base_dtype": str(run.base_dtype)} if is_compact else {})
 
 
+def divided_as(other: FitSection, fit: FitSection) -> FitSection:
+    """``fit`` with the batches of ``other`` in place of "auto", if they divide an update of the same size.
+
+    So what "auto" chose on one machine is no other setting on a machine with other memory.
+    """
+    update = fit.accumulate * BATCH_TOKENS
+    if fit.max_tokens != "auto" or other.max_tokens != update // other.accumulate:
+        return fit
+    return fit.model_copy(update={"max_tokens": other.max_tokens, "accumulate": other.accumulate})
+
+
 def same_settings(artifact: Artifact[Result], recipe: Recipe) -> bool:
     """Whether an artifact was made with the settings of ``recipe`` that its result depends on.
 
-    A key that the artifact's recipe lacks has its default, so a new key makes no artifact stale.
+    A key that the artifact's recipe lacks has its default, so a new key makes no artifact stale. Batches
+    that "auto" chose are those of any machine.
     """
     made_with = recorded(artifact.recipe)
+    if made_with is None:
+        return False
+    recipe = recipe.model_copy(update={"fit": divided_as(made_with.fit, recipe.fit)})
     kind = type(artifact.result)
     return (
-        made_with is not None
-        and artifact.seed == recipe.seed
+        artifact.seed == recipe.seed
         and made_with.new_languages == recipe.new_languages
         and all(getattr(made_with.run, name) == getattr(recipe.run, name) for name in SWITCHES)
         and kind.settings(made_with) == kind.settings(recipe)
@@ -43,7 +58,7 @@ def same_settings(artifact: Artifact[Result], recipe: Recipe) -> bool:
 
 
 def seems_current(path: Path, kind: type[Result], recipe: Recipe, model: str | None = None) -> bool:
-    """Whether the artifact at ``path`` fits the recipe and its upstream artifacts.
+    """Whether the artifact at ``path`` fits the recipe and its upstream artifacts, and lacks nothing.
 
     ``model`` is the name of the model it should be of, by default the recipe's base model. Text and model are
     not read; the command that makes the artifact compares those as well.
@@ -53,6 +68,8 @@ def seems_current(path: Path, kind: type[Result], recipe: Recipe, model: str | N
         store.check_fresh(path, artifact, kind.command)
     except InputError:
         return False
-    return artifact.model.name == (model or recipe.model.name) and same_settings(
-        artifact, with_splits(recipe)
+    return (
+        artifact.model.name == (model or recipe.model.name)
+        and same_settings(artifact, with_splits(recipe))
+        and artifact.result.has_all_of(recipe)
     )

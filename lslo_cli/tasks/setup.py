@@ -200,7 +200,11 @@ class Setup(Session):
             callbacks=logged(callbacks, self.log, recipe, f"{task}, seed {recipe.seed}", self.accelerator)
             if self.log
             else callbacks,
-            checkpoint=TrainingCheckpoint(self.work, self._fingerprint(task, settings, depends_on))
+            checkpoint=TrainingCheckpoint(
+                self.work,
+                self._fingerprint(task, settings, depends_on),
+                recipe.fit.model_dump(include={"max_tokens", "accumulate"}),
+            )
             if self.work
             else None,
             task=task,

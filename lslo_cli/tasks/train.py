@@ -56,12 +56,12 @@ def train(
         index, ranks = run_choices(experiment, subspace, job.setup.model_identity, job.setup.on_event)
         pruned = choose_pruned(experiment, subspace, job.setup.model_identity)
         job.upstream += dict.fromkeys((*index.upstream, *ranks.upstream, *pruned.upstream))
-        job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "train", ranks.value))
         job.setup.on_main(lambda: _adopt(folder))
         current = _trained(job) if reuse else None
         if current:
             job.setup.on_main(lambda: write_card(folder))
             return current
+        job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "train", ranks.value))
         new = pending(folder.path)
         result = fine_tune(job.setup, folder.name, new, ranks.value, index.value, index.source, pruned.value)
         written = job.write(result)

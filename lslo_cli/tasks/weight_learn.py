@@ -27,9 +27,10 @@ def weight_learn(
     path, work = experiment.folder.index_strategy, experiment.folder.checkpoint("weight-learn")
     log = experiment.folder.metrics("weight-learn")
     with experiment_job(experiment, path, work=work, log=log, resume=resume, on_event=on_event) as job:
+        if reuse and (current := job.up_to_date(IndexStrategyResult)):
+            return current
         job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "weight-learn"))
-        current = reuse and job.up_to_date(IndexStrategyResult)
-        return current or job.write(learn_weights(job.setup))
+        return job.write(learn_weights(job.setup))
 
 
 def learn_weights(setup: Setup) -> IndexStrategyResult:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import torch
 from lslo_cli.artifacts.writing import writing
 from lslo_cli.errors import InputError
 from lslo_cli.nn.files import unreadable_reason
+
+FILE = "state.pt"
 
 FORMAT = 2
 """The version of checkpoints' content and meaning: before 2, dropout depended on the number of processes."""
@@ -22,18 +25,32 @@ class CheckpointError(InputError):
 
 @dataclass(frozen=True)
 class TrainingCheckpoint:
-    """A run's checkpoint in a folder, with the fingerprint of the run's settings, data and base model."""
+    """A run's checkpoint in a folder, with the fingerprint of the run's settings, data and base model.
+
+    ``batch_size`` are the settings that the machine's memory may have chosen: see :meth:`batch_size_in`.
+    """
 
     folder: Path
     fingerprint: str
+    batch_size: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
-        return self.folder / "state.pt"
+        return self.folder / FILE
+
+    @staticmethod
+    def batch_size_in(folder: Path) -> dict[str, int]:
+        """The ``batch_size`` of the checkpoint in a folder; empty if there is none or it cannot be read."""
+        try:
+            state = torch.load(folder / FILE, map_location="cpu", mmap=True, weights_only=True)
+            return dict(state["batch_size"])
+        except Exception:  # load() tells what is wrong
+            return {}
 
     def save(self, state: dict[str, Any]) -> None:
         with writing(self.path) as file:
-            torch.save({"format": FORMAT, "fingerprint": self.fingerprint, **state}, file)
+            about = {"format": FORMAT, "fingerprint": self.fingerprint, "batch_size": dict(self.batch_size)}
+            torch.save(about | state, file)
 
     def load(self) -> dict[str, Any] | None:
         """The saved state, or None if there is none.

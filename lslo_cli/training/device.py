@@ -111,6 +111,15 @@ def check_base_dtype(base_dtype: BaseDtype, device: torch.device) -> None:
         )
 
 
+def loss_scale(accelerator: Accelerator) -> float:
+    """The factor on the loss by which fp16's gradients do not underflow; 1 without a scaler.
+
+    The scaler lowers it with every update that it skips for an overflow. accelerate's own flag misses those
+    of a fused optimiser, whose step is called and does the skipping.
+    """
+    return float(accelerator.scaler.get_scale()) if accelerator.scaler else 1.0
+
+
 def attention_for(accelerator: Accelerator) -> str | None:
     """The attention implementation to train with, None for transformers' choice.
 

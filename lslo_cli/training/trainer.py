@@ -20,6 +20,7 @@ from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.tally import LossTally
 from lslo_cli.training.checkpoint import TrainingCheckpoint
+from lslo_cli.training.device import loss_scale
 from lslo_cli.training.prefetch import made_ahead
 
 READ_EVERY = {"cuda": 10}
@@ -302,9 +303,10 @@ class Trainer:
         """Update the parameters with the accumulated gradients, then advance the schedule."""
         if self.settings.clip_norm:
             self.accelerator.clip_grad_norm_(self.parameters, self.settings.clip_norm)
+        scale = loss_scale(self.accelerator)
         self.optimizer.step()
         self._rate = float(self.schedule.get_last_lr()[0])
-        if not self.accelerator.optimizer_step_was_skipped:  # by fp16's scaler while it finds its scale
+        if loss_scale(self.accelerator) >= scale:  # else it was skipped by fp16's scaler
             self.schedule.step()
         self.optimizer.zero_grad()
         for callback in self.callbacks:

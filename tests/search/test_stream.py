@@ -63,6 +63,15 @@ def test_empty_sources_translate_to_empty_lines(stream):
     assert len(stream({EN_FR: [""]})) == 0
 
 
+def test_a_source_without_pieces_is_empty(words, stream, monkeypatch):
+    """Such as one of invisible characters, which the segmenter drops."""
+    encode = type(words).encode
+    monkeypatch.setattr(type(words), "encode", lambda self, text: encode(self, text.replace("\u200b", "")))
+    batches = stream({EN_FR: ["\u200b", "a"], FR_WO: ["\u200b"]})
+    assert [batch.keys for batch in batches] == [((EN_FR, 1),)]
+    assert batches.in_order([((EN_FR, 1), "x")]) == {EN_FR: ["", "x"], FR_WO: [""]}
+
+
 def test_the_longest_sentences_come_first(stream, sentences):
     widths = [batch.input_ids.shape[1] for batch in stream(sentences)]
     assert widths == sorted(widths, reverse=True)

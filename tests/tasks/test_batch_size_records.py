@@ -3,6 +3,7 @@
 import pytest
 
 from lslo_cli import tasks
+from lslo_cli.events import Advanced
 
 AUTO = {"fit.max_tokens": "auto", "fit.accumulate": 2}
 
@@ -25,3 +26,33 @@ def test_the_chosen_numbers_are_recorded_and_repeat_the_run(fresh, heard, comman
 def test_a_plan_shows_the_chosen_numbers(fresh):
     facts = dict(tasks.plan(fresh(**AUTO), "weight-learn").facts)
     assert facts["updates"].endswith("each of up to 1 x 8,000 tokens")
+
+
+@pytest.fixture
+def batches_fit(monkeypatch):
+    """Let so many bytes be free, as on another machine or beside another process."""
+    return lambda free: monkeypatch.setattr("lslo_cli.tasks.batch_size.free_memory", lambda device: free)
+
+
+def test_a_run_is_up_to_date_whatever_memory_is_free(fresh, batches_fit):
+    batches_fit(2**40)
+    chosen = tasks.weight_learn(fresh(**AUTO))
+    batches_fit(0)  # nothing would fit
+    assert tasks.weight_learn(fresh(**AUTO), reuse=True).up_to_date
+    assert chosen.artifact.recipe["fit"]["accumulate"] == 1
+
+
+def test_an_interrupted_run_is_resumed_with_its_batches_whatever_memory_is_free(fresh, batches_fit):
+    def interrupt(event):
+        if isinstance(event, Advanced) and event.note.startswith("epoch 2/"):
+            raise KeyboardInterrupt
+
+    batches_fit(2**40)
+    with pytest.raises(KeyboardInterrupt):
+        tasks.weight_learn(fresh(**AUTO), on_event=interrupt)
+    batches_fit(0)
+    resumed = tasks.weight_learn(fresh(**AUTO), resume=True)
+    batches_fit(2**40)
+    whole = tasks.weight_learn(fresh(**AUTO))
+    assert resumed.artifact.recipe["fit"] == whole.artifact.recipe["fit"]
+    assert resumed.artifact.digest == whole.artifact.digest

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.results import IndexStrategyResult, TrainingResult
 from lslo_cli.recipe import Recipe, recipe_names, recorded, resolve
 from lslo_cli.tasks.freshness import same_settings, seems_current
@@ -97,3 +100,38 @@ def test_recipes_of_the_paper_take_the_authors_adapters_and_the_worlds_keep_thei
     assert {form for name, form in forms.items() if name not in worlds} == {authors} == {Recipe().adapters}
     assert {forms[name] for name in worlds} == {adapters("gaussian", "all").adapters}
     assert {"lang12", "lang30", "table-1", "figure-2"} <= set(forms) - worlds
+
+
+def trained(**sections):
+    """What a training with other settings in some sections is compared by."""
+    return TrainingResult.settings(Recipe.model_validate(sections))
+
+
+def test_how_to_translate_is_a_setting_of_a_training_only_if_its_quality_was_measured():
+    beam, metrics = {"beam": 1}, {"metrics": ["chrF++"], "directions": ["en-fr"]}
+    assert trained(evaluate=beam) == trained()
+    curve = {"curve_rows": 10}
+    assert trained(train=curve, evaluate=beam) != trained(train=curve)
+    assert trained(train=curve, evaluate=metrics) == trained(train=curve)
+
+
+def fit(max_tokens, accumulate):
+    return Recipe.model_validate({"fit": {"max_tokens": max_tokens, "accumulate": accumulate}})
+
+
+@pytest.mark.parametrize("chosen", [(12_000, 1), (6000, 2), (93, 128)])
+def test_batches_that_memory_chose_are_no_other_setting_on_another_machine(chosen):
+    assert same_settings(Made(fit(*chosen).model_dump(mode="json")), fit("auto", 3))
+
+
+@pytest.mark.parametrize("other", [(12_000, 2), (4000, 4), (6000, 3)])
+def test_updates_of_another_size_are_another_setting(other):
+    assert not same_settings(Made(fit(*other).model_dump(mode="json")), fit("auto", 3))
+    assert not same_settings(Made(fit(12_000, 1).model_dump(mode="json")), fit(6000, 2))
+
+
+def test_an_evaluation_lacks_a_metric_that_is_newly_asked_for(there):
+    path = there().folder.run("base").evaluation
+    assert seems_current(path, EvaluationResult, there().recipe)
+    assert seems_current(path, EvaluationResult, there(**{"evaluate.metrics": ["chrF++"]}).recipe)
+    assert not seems_current(path, EvaluationResult, there(**{"evaluate.metrics": ["chrF++", "TER"]}).recipe)

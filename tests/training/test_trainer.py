@@ -98,7 +98,7 @@ def make_model(dropout=0.0):
     return M2M100ForConditionalGeneration(config)
 
 
-def make_fit(settings=SETTINGS, batches=BATCHES, dropout=0.0, gps=0.0, **rest):
+def make_fit(settings=SETTINGS, batches=BATCHES, dropout=0.0, gps=0.0, scaler=None, **rest):
     """A run that trains adapters; their weights are ``fit.parameters``."""
     model = make_model(dropout)
     adapters = attach(model, paper(1, 1), RankMap({"en": 2, "de": 2, "wo": 3}), LANGUAGES)
@@ -107,6 +107,7 @@ def make_fit(settings=SETTINGS, batches=BATCHES, dropout=0.0, gps=0.0, **rest):
     rest["callbacks"] = [pruning, *rest.get("callbacks", ())]
     AcceleratorState._reset_state()  # another test's precision may still be there: it is kept for the process
     accelerator = Accelerator(cpu=True)
+    accelerator.scaler = scaler
     return Trainer(
         TranslationLoss(model, settings.label_smoothing),
         adapters.parameters(),
@@ -298,6 +299,27 @@ def test_a_loss_that_is_read_late_still_names_the_update_that_diverged(monkeypat
     fit = make_fit(callbacks=[Explode()])
     with pytest.raises(RunError, match="the loss is nan in epoch 2, update 2"):
         fit.run()
+
+
+@pytest.mark.filterwarnings("ignore:Seems like `optimizer.step")  # accelerate wraps it
+def test_the_schedule_waits_for_updates_that_overflow_in_fp16():
+    """The scaler skips them while it finds its scale."""
+    fit = make_fit(scaler=torch.amp.GradScaler("cpu", init_scale=16.0))
+    overflowing = fit.parameters[0].register_hook(lambda gradient: gradient * torch.inf)
+
+    class Recover(Callback):
+        updates = 0
+
+        def after_update(self):
+            self.updates += 1
+            if self.updates == 3:
+                overflowing.remove()
+
+    fit.callbacks = [Recover()]
+    updates = sum(record.updates for record in fit.run())
+    (done,) = {float(state["step"]) for state in fit.optimizer.optimizer.state.values()}
+    assert fit.accelerator.scaler.get_scale() == 2.0
+    assert fit.schedule.last_epoch == done == updates - 3
 
 
 def test_until_the_loss_has_been_read_progress_is_told_without_it(monkeypatch):
