@@ -103,25 +103,47 @@ def test_a_rate_is_that_of_the_lowest_loss_on_dev_rows(study, capsys):
     assert scored == ["full-lr0.0001", "full-lr0.001", "lslo-lr0.003", "lslo-lr0.002"]
 
 
-def test_the_first_rows_are_from_the_whole_text_and_no_tested_sentence_is_known(study, monkeypatch):
-    monkeypatch.setattr(study, "ROWS", {"dev": 5, "devtest": 5})
-    text = {"all": 4, "ft/dev": 20, "ft/devtest": 22}
-    for code in ("en", "wo"):
-        for folder, rows in text.items():
+def test_the_first_rows_are_from_the_whole_text_with_gaps_to_train_on_and_none_that_is_tested_on_is_known(
+    study, monkeypatch
+):
+    monkeypatch.setattr(study, "ROWS", {"dev": 16, "devtest": 5})
+    codes = ("en", "fr", "ha", "wo")
+    for code in codes:
+        for folder, rows in {"all": 4, "ft/dev": 20, "ft/devtest": 22}.items():
             lines = [f"{code} {folder} {row}" for row in range(rows)]
-            if folder == "ft/devtest":
+            if folder == "ft/devtest" and code in ("en", "wo"):
                 lines[2 if code == "en" else 9] = f"{code} {'all' if code == 'en' else 'ft/dev'} 3"
             path = study.TEXT / folder / f"{code}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("\n".join(lines) + "\n")
     study.spread_text()
     dev, test = (study.read(study.SPREAD / split) for split in ("dev", "devtest"))
-    assert [int(line.split()[-1]) for line in dev["wo"][:6]] == [0, 4, 8, 12, 16, 1]
-    assert sorted(dev["en"]) == sorted(study.read(study.TEXT / "ft/dev")["en"])
+    # Four languages have four combinations of three, which take turns: each lacks every fourth row.
+    assert {code: lines[:16].count("") for code, lines in dev.items()} == dict.fromkeys(codes, 4)
+    for row in range(20):
+        there = [lines[row] for lines in dev.values() if lines[row]]
+        assert len(there) == (study.LANGUAGES_OF_A_VERSE if row < 16 else 4)
+        assert len({line[2:] for line in there}) == 1
+    numbers = [max(int(lines[row].split()[-1]) for lines in dev.values() if lines[row]) for row in range(20)]
+    assert numbers == [*(row * 20 // 16 for row in range(16)), 4, 9, 14, 19]
     kept = [row for row in range(22) if row not in (2, 9)]
     assert [int(line.split()[-1]) for line in test["en"][:5]] == kept[::4]
     assert [line[2:] for line in test["en"]] == [line[2:] for line in test["wo"]]
     assert len(test["wo"]) == 20
+
+
+def test_every_direction_is_trained_on_by_about_as_many_rows(study):
+    codes = [each.code for each in resolve("bible10").selected_languages()]
+    rows = study.ROWS["dev"]
+    text = study.with_gaps({code: ["x"] * rows for code in codes}, rows)
+    assert {sum(1 for lines in text.values() if lines[row]) for row in range(rows)} == {3}
+    shared = [
+        sum(1 for row in range(rows) if text[one][row] and text[other][row])
+        for one in codes
+        for other in codes
+        if one != other
+    ]
+    assert sum(shared) == 6 * rows and max(shared) - min(shared) <= 8
 
 
 def test_a_command_that_fails_ends_the_study_and_so_does_missing_text(study, monkeypatch):
@@ -129,7 +151,8 @@ def test_a_command_that_fails_ends_the_study_and_so_does_missing_text(study, mon
         study.main([])
     for folder in ("all", "ft/dev", "ft/devtest"):
         (study.TEXT / folder).mkdir(parents=True)
-        (study.TEXT / folder / "en.txt").write_text("a\n" if folder == "ft/devtest" else "b\n")
+        for code in ("en", "fr", "wo"):
+            (study.TEXT / folder / f"{code}.txt").write_text("a\n" if folder == "ft/devtest" else "b\n")
 
     def fail(program, **settings):
         raise subprocess.CalledProcessError(3, program)
