@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lslo_cli.artifacts.writing import ELSEWHERE, hidden, sweep, unwritable, write_text
+from lslo_cli.artifacts.writing import ELSEWHERE, hidden, is_stream, sweep, unwritable, write_text
 from lslo_cli.errors import InputError
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
@@ -26,10 +26,13 @@ def locked(
     """Hold an exclusive lock on ``path``; ``on_wait`` is called once if another process holds it.
 
     The lock belongs to the process, so a killed process leaves none behind. Partial files that it left of
-    ``path``, or in the folders ``owned`` that belong to it, are removed. Raises InputError with ``hint`` if
-    the file system has no locks or the folder cannot be written.
+    ``path``, or in the folders ``owned`` that belong to it, are removed. A stream needs no lock. Raises
+    InputError with ``hint`` if the file system has no locks or the folder cannot be written.
     """
-    path = Path(os.path.abspath(path))  # "." has no name, from which the names of partial files are made
+    if is_stream(path):
+        yield
+        return
+    path = Path(os.path.realpath(path))  # "." has no name, from which the names of partial files are made
     if not path.name:
         raise InputError(f"{path} cannot be replaced", hint)
     file = path.with_name(f"{hidden(path.name)}.lock")

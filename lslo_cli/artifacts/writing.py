@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,13 +27,20 @@ ELSEWHERE = "free some space, or choose another folder with --results"
 def replacing(path: Path, hint: str = ELSEWHERE) -> Iterator[Path]:
     """Yield a temporary path in the same folder for a file, which becomes ``path`` when the block succeeds.
 
-    On any failure the old file is unchanged and no trace is left. Raises InputError with ``hint`` if the disk
-    is full or the folder cannot be written.
+    A symbolic link stays, and its target is replaced; a stream gets the content of the temporary file. On any
+    failure the old file is unchanged and no trace is left. Raises InputError with ``hint`` if the disk is
+    full or the folder cannot be written.
     """
+    if is_stream(path):
+        with _explaining(path, hint), tempfile.TemporaryDirectory() as folder:
+            yield (temporary := Path(folder) / "content")
+            with temporary.open("rb") as content, path.open("ab") as stream:
+                shutil.copyfileobj(content, stream)
+        return
     with beside(path, hint) as temporary:
         yield temporary
         settle(temporary)
-        temporary.replace(path)
+        temporary.replace(os.path.realpath(path))
 
 
 @contextmanager
@@ -41,16 +49,29 @@ def beside(path: Path, hint: str = ELSEWHERE) -> Iterator[Path]:
 
     Files left by a killed process are removed by :func:`sweep`. Raises InputError like :func:`replacing`.
     """
-    temporary = path.with_name(f"{hidden(path.name)}.{os.getpid()}")
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f"{hidden(target.name)}.{os.getpid()}")
+    with _explaining(path, hint):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+        finally:
+            _remove(temporary)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether ``path`` can be written to but not replaced: a device, a pipe, an open file (/dev/stdout)."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-    except Exception as error:
-        if (of_system := _system_error(error)) is None:
-            raise
-        raise unwritable(path, of_system, hint) from error
-    finally:
-        _remove(temporary)
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return True
+    while path.is_symlink():  # /dev/stdout is a link to /proc/self/fd/1, which is one to any file
+        if Path(os.path.realpath(path.parent)).is_relative_to("/proc"):
+            return True
+        path = path.parent / path.readlink()
+    return False
 
 
 @contextmanager
@@ -114,6 +135,17 @@ def unwritable(path: Path, error: OSError, hint: str = ELSEWHERE) -> InputError:
     """The error to raise for a file that cannot be written, which tells if the disk is full."""
     reason = error.strerror or str(error)
     return InputError(f"cannot write {path}: {'disk full: ' if error.errno in FULL else ''}{reason}", hint)
+
+
+@contextmanager
+def _explaining(path: Path, hint: str) -> Iterator[None]:
+    """Raise InputError for an error of the system in the block."""
+    try:
+        yield
+    except Exception as error:
+        if (of_system := _system_error(error)) is None:
+            raise
+        raise unwritable(path, of_system, hint) from error
 
 
 def _system_error(error: Exception) -> OSError | None:

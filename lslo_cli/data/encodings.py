@@ -9,6 +9,9 @@ from pathlib import Path
 
 from lslo_cli.method.codes import is_listed, model_code
 
+GZIP = b"\x1f\x8b"
+"""The first bytes of a gzip file."""
+
 _BY_LANGUAGE = {
     "cp1250": "bs cs hr hu pl ro sk sl sq",
     "cp1251": "be bg kk ky mk mn ru sr tg tat_Cyrl uk",
@@ -44,11 +47,25 @@ def wide_encoding(data: bytes) -> str | None:
 
 
 def in_place(command: str, path: Path) -> str:
-    """The command line that replaces a file by the output of ``command``, compressed again if it is gzip."""
+    """The command line that replaces a file by the output of ``command``.
+
+    A file that is gzip, whatever its name, is compressed again.
+    """
     name, new = shlex.quote(str(path)), shlex.quote(f"{path}.new")
-    if path.suffix == ".gz":
-        return f"`gunzip -c {name} | {command} | gzip > {new} && mv {new} {name}`"
+    if is_gzip(path):
+        return f"`gunzip -c < {name} | {command} | gzip > {new} && mv {new} {name}`"
     return f"`{command} < {name} > {new} && mv {new} {name}`"
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether a file is gzip by its first bytes, or by its name if it cannot be opened again, as a pipe."""
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(len(GZIP)) == GZIP
+    except OSError:
+        pass
+    return path.suffix == ".gz"
 
 
 def likely_conversion(data: bytes, path: Path) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lslo_cli.data.codes import is_language_code, model_code
-from lslo_cli.data.encodings import in_place, likely_conversion, wide_encoding
+from lslo_cli.data.encodings import GZIP, in_place, likely_conversion, wide_encoding
 from lslo_cli.data.lines import readable
 from lslo_cli.errors import InputError
 
@@ -22,7 +22,6 @@ Text = dict[str, list[str]]
 
 _BARE_CR = re.compile("\r(?!\n)")
 CR_TO_LF = r"tr '\r' '\n'"
-_GZIP = b"\x1f\x8b"
 
 
 def name_of_each(languages: Sequence[str] | None, names: Iterable[str]) -> dict[str, str]:
@@ -48,10 +47,22 @@ def read_bytes(path: Path) -> bytes:
 
     Raises InputError if it cannot be read or is empty.
     """
+    data = unpacked(path)
+    if not data.removeprefix(codecs.BOM_UTF8):
+        raise InputError(f"{path} is empty", "fill it, or remove it if the language is not to be used")
+    return data
+
+
+def unpacked(path: Path) -> bytes:
+    """The content of a file, or of a pipe until its end, which may be empty; unpacked if it is gzip.
+
+    Raises InputError if it cannot be read.
+    """
     try:
         data = path.read_bytes()
-        if data and (path.suffix == ".gz" or data.startswith(_GZIP)):
+        if data and (path.suffix == ".gz" or data.startswith(GZIP)):
             data = gzip.decompress(data)
+        return data
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(
             f"{path} is not a complete gzip file: {error}", "copy it again, or unpack it"
@@ -60,9 +71,6 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(
             f"cannot read {path}: {error.strerror}", "check the path and its permissions"
         ) from error
-    if not data.removeprefix(codecs.BOM_UTF8):
-        raise InputError(f"{path} is empty", "fill it, or remove it if the language is not to be used")
-    return data
 
 
 def decode(data: bytes, path: Path) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lslo_cli.artifacts.writing import is_stream
 from lslo_cli.data.lines import readable
-from lslo_cli.data.readers import Text, decode, plain, read_lines
+from lslo_cli.data.readers import Text, decode, plain, split_lines, unpacked
 from lslo_cli.data.tabular import read_header, read_table
 from lslo_cli.errors import InputError, UsageError
 
@@ -45,23 +46,51 @@ def is_table(path: Path | None) -> bool:
 def files_to_translate(path: Path | None, output: Path | None) -> list[tuple[Path | None, Path | None]]:
     """The files to read, None for stdin, each with the file of its translation, None for stdout.
 
-    A folder stands for its files; their translations have the same names in the folder ``output``. Raises
-    UsageError if a folder has no ``output``, InputError if it has no files.
+    A folder stands for its files, those in ``output`` left out; their translations have the same names in the
+    folder ``output``. Raises UsageError if a folder has no ``output``, or if a translation would overwrite a
+    text or another translation; InputError if it has no files.
     """
     if path is None or not path.is_dir():
-        return [(path, output)]
-    if output is None or output.is_file():
+        return _without_clashes([(path, output)])
+    if output is None or (output.exists() and not output.is_dir()):
         raise UsageError(
             f"the files of {path} need a folder for their translations", "name a folder with --output"
         )
+    inside = output.resolve() if path.resolve() in output.resolve().parents else None
     files = sorted(
         file
         for file in path.rglob("*")
-        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        if file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        and (inside is None or not file.resolve().is_relative_to(inside))
     )
     if not files:
         raise InputError(f"no file in {path}", "name a folder of text files, or a file")
-    return [(file, output / _translated_name(file.relative_to(path))) for file in files]
+    return _without_clashes([(file, output / _translated_name(file.relative_to(path))) for file in files])
+
+
+def _without_clashes(
+    files: list[tuple[Path | None, Path | None]],
+) -> list[tuple[Path | None, Path | None]]:
+    """The files with their translations' files. Raises UsageError for one that would be overwritten."""
+    sources = {source.resolve(): source for source, _ in files if source and not is_stream(source)}
+    made: dict[Path, Path | None] = {}
+    for source, target in files:
+        if target is None or is_stream(target):
+            continue
+        whole = target.resolve()
+        if whole in sources:
+            raise UsageError(
+                f"the translation of {source} would overwrite {sources[whole]}, which is to be translated",
+                "name another place with --output",
+            )
+        if whole in made:
+            raise UsageError(
+                f"{made[whole]} and {source} would both be translated to {target}",
+                "rename one of them, or translate them one by one",
+            )
+        made[whole] = source
+    return files
 
 
 def _translated_name(path: Path) -> Path:
@@ -85,7 +114,8 @@ def read_to_translate(
             f"{path or 'stdin'} has no column '{columns.given[0]}'", f"name a file of {', '.join(TABLES)}"
         )
     source, wanted = _language(src, "--src"), _targets(targets)
-    for text in _stdin() if path is None else _file(path):
+    # A file is read as a whole first, so that invalid bytes fail before translation starts.
+    for text in _stdin() if path is None else split_lines(decode(unpacked(path), path)):
         yield Line(text, source, wanted)
 
 
@@ -100,19 +130,12 @@ def _rows(path: Path, src: str | None, targets: Sequence[str], columns: Columns)
                 "name the one with the text with --column",
             )
     for number, text in enumerate(table[text_column]):
+        for name in filter(None, (columns.src, columns.tgt)):
+            if not table[name][number].strip(" ,"):
+                raise InputError(f"{path}: row {number + 1} has no language in '{name}'", "fill it in")
         source = table[columns.src][number] if columns.src else src
         into = table[columns.tgt][number].split(",") if columns.tgt else targets
         yield Line(text, _language(source, "--src or --src-column"), _targets(into))
-
-
-def _file(path: Path) -> list[str]:
-    """The lines of a file, read as a whole first, so that invalid bytes fail before translation starts."""
-    try:
-        return read_lines(path) if path.stat().st_size else []
-    except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
-        ) from None
 
 
 def _stdin() -> Iterator[str]:

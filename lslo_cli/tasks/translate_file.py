@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.artifacts.writing import write_text
+from lslo_cli.artifacts.writing import is_stream, write_text
 from lslo_cli.data.readers import plain
 from lslo_cli.data.to_translate import Line
 from lslo_cli.events import Noted, OnEvent, ignore
@@ -87,12 +87,16 @@ def translate_file(
     """Write the translations of lines to a file, which appears whole or not at all.
 
     Finished translations are logged beside it. The same call after an interrupt continues from the log, to
-    the same bytes; with another text, model or search it starts again. A second process waits. Raises
-    UsageError for an unknown language before anything is translated.
+    the same bytes; with another text, model or search it starts again. A second process waits. A stream, such
+    as /dev/stdout, has no log. Raises UsageError for an unknown language before anything is translated.
     """
     wanted = list(lines)
     for src, targets in dict.fromkeys((line.src, line.targets) for line in wanted):
         languages_asked(translator, src, targets)
+    if is_stream(path):
+        texts = list(stream(translator, wanted, form, search, buffer, on_event))
+        write_text(path, "".join(f"{text}\n" for text in texts))
+        return
     depends_on = [fingerprint(translator, search, buffer), form.as_json, [asdict(line) for line in wanted]]
     waiting = partial(on_event, Noted(f"waiting for another process that writes {path}"))
     with locked(path, waiting):

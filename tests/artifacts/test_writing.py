@@ -1,11 +1,14 @@
 """The one writer: whole or not at all, whoever writes and whatever fails."""
 
 import os
+import threading
+from pathlib import Path
 
 import pytest
 import torch
 
-from lslo_cli.artifacts.writing import beside, replacing, settle, sweep, write_text, writing
+from lslo_cli.artifacts.lock import write_locked
+from lslo_cli.artifacts.writing import beside, is_stream, replacing, settle, sweep, write_text, writing
 from lslo_cli.errors import InputError
 
 
@@ -78,3 +81,57 @@ def test_a_full_disk_is_known_by_the_words_of_libraries_too(tmp_path):
     with pytest.raises(RuntimeError, match="of its own"), replacing(tmp_path / "weights"):
         raise RuntimeError("of its own")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_stays_and_its_target_is_replaced(tmp_path):
+    (tmp_path / "deep").mkdir()
+    target, link, dangling = tmp_path / "deep" / "target.md", tmp_path / "link.md", tmp_path / "new.md"
+    target.write_text("old")
+    link.symlink_to("deep/target.md")
+    dangling.symlink_to("deep/new.md")
+    write_locked(link, "new")
+    write_locked(dangling, "made")
+    assert link.is_symlink() and dangling.is_symlink()
+    assert (target.read_text(), (tmp_path / "deep" / "new.md").read_text()) == ("new", "made")
+    assert sorted(os.listdir(tmp_path / "deep")) == ["new.md", "target.md"]
+    with pytest.raises(RuntimeError), replacing(link) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "new" and not temporary.exists()
+
+
+def test_a_pipe_is_written_to_and_stays(tmp_path):
+    pipe, heard = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    assert is_stream(pipe)
+    reader = threading.Thread(target=lambda: heard.append(pipe.read_text()))
+    reader.start()
+    write_locked(pipe, "text")
+    reader.join()
+    assert heard == ["text"] and is_stream(pipe) and os.listdir(tmp_path) == ["pipe"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system has no /proc")
+def test_an_open_file_gets_the_text_after_what_it_has(tmp_path):
+    path = tmp_path / "log.txt"
+    path.write_text("first\n")
+    with path.open("a") as file:
+        opened = Path(f"/dev/fd/{file.fileno()}")
+        assert is_stream(opened) and not is_stream(path)
+        write_locked(opened, "second\n")
+        write_locked(opened, "third\n")
+    assert path.read_text() == "first\nsecond\nthird\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_device_is_written_to_and_what_it_refuses_is_an_input_error():
+    write_locked(Path("/dev/null"), "text")
+    assert is_stream(Path("/dev/null"))
+    with pytest.raises(InputError, match="cannot write /dev/full: disk full"):
+        write_text(Path("/dev/full"), "text")
+    assert is_stream(Path("/dev/full"))
+
+
+def test_a_link_to_itself_is_no_stream(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    assert not is_stream(tmp_path / "loop") and not is_stream(tmp_path / "missing")

@@ -1,7 +1,11 @@
 import gzip
+import os
+import re
+import subprocess
 
 import pytest
 
+from lslo_cli.data.encodings import in_place
 from lslo_cli.data.readers import read_aligned, read_lines
 from lslo_cli.data.tabular import read_header
 from lslo_cli.errors import InputError
@@ -118,3 +122,18 @@ def test_quotes_of_cp1252_are_told_from_latin1(write, text, encoding):
     with pytest.raises(InputError) as error:
         read_lines(write({"fr": f"é {text}\n".encode("cp1252")}) / "fr")
     assert f"iconv -f {encoding} " in error.value.hint
+
+
+@pytest.mark.parametrize("name", ["fr.txt", "fr.txt.gz"])
+def test_the_line_that_converts_a_gzip_file_leaves_a_gzip_file(write, name):
+    path = write({name: gzip.compress("été\n".encode("latin1"))}) / name
+    with pytest.raises(InputError) as error:
+        read_lines(path)
+    subprocess.run(re.search("`(.*)`", error.value.hint)[1], shell=True, check=True)
+    assert path.read_bytes().startswith(b"\x1f\x8b") and read_lines(path) == ["été"]
+
+
+def test_the_line_that_converts_a_pipe_does_not_read_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert "gunzip" not in in_place("iconv", tmp_path / "pipe")
+    assert "gunzip" in in_place("iconv", tmp_path / "missing.gz")

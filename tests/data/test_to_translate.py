@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import os
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,6 +30,46 @@ def test_stdin_is_read_line_by_line(monkeypatch):
     assert next(lines).text == "one"
     assert pipe.tell() == 4
     assert [line.text for line in lines] == ["", "three"]
+
+
+@pytest.mark.parametrize("content", [b"one\n\nthree", gzip.compress(b"one\n\nthree"), b""])
+def test_a_named_pipe_is_read_to_its_end(tmp_path, content):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(content))
+    writer.start()
+    lines = [line.text for line in read_to_translate(pipe, "en", ["fr"])]
+    writer.join()
+    assert lines == (["one", "", "three"] if content else [])
+
+
+def test_a_text_that_cannot_be_read_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="cannot read .*missing.txt: No such file"):
+        list(read_to_translate(tmp_path / "missing.txt", "en", ["fr"]))
+
+
+@pytest.mark.parametrize(
+    ("names", "target"), [(("a.txt", "a.txt.gz"), "a.txt"), (("b.csv", "b.tsv"), "b.tsv")]
+)
+def test_two_texts_with_one_translation_are_refused(write, names, target):
+    folder = write({f"in/{name}": "x" for name in names})
+    with pytest.raises(UsageError, match=rf"in/{names[0]} and .*in/{names[1]} would both .* to .*{target}"):
+        files_to_translate(folder / "in", folder / "out")
+
+
+def test_a_translation_never_overwrites_a_text(write):
+    folder = write({"in/a.txt": "x", "up/in/a.txt": "x", "up/in/in/a.txt": "x", "b.txt": "x"})
+    (folder / "link.txt").symlink_to("b.txt")
+    for source, output in [("in", "in"), ("up/in", "up"), ("b.txt", "b.txt"), ("b.txt", "link.txt")]:
+        with pytest.raises(UsageError, match="would overwrite"):
+            files_to_translate(folder / source, folder / output)
+    assert files_to_translate(folder / "b.txt", Path("/dev/null")) == [(folder / "b.txt", Path("/dev/null"))]
+
+
+def test_translations_inside_the_folder_are_not_translated_again(write, monkeypatch):
+    monkeypatch.chdir(write({"a.txt": "x", "translated/a.txt": "x", "deep/b.txt": "x"}))
+    found = files_to_translate(Path(), Path("translated"))
+    assert [source for source, _ in found] == [Path("a.txt"), Path("deep/b.txt")]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +113,8 @@ def test_a_folder_stands_for_its_files(write):
         (None, ["fr"], Columns(), UsageError, "the language of the text is not given"),
         ("en", [], Columns(), UsageError, "no language to translate into"),
         ("en", ["fr"], Columns(text="nope"), InputError, "no column or key 'nope'; it has en, lang"),
-        ("en", ["fr"], Columns(src="lang"), UsageError, "the language of the text is not given"),
+        ("en", ["fr"], Columns(src="lang"), InputError, "t.tsv: row 2 has no language in 'lang'"),
+        ("en", [], Columns(tgt="lang"), InputError, "t.tsv: row 2 has no language in 'lang'"),
     ],
 )
 def test_a_language_or_column_that_is_missing_is_named(write, src, targets, columns, error, message):

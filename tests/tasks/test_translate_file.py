@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 
 import pytest
 
@@ -45,6 +47,17 @@ def test_an_interrupted_file_goes_on_to_the_same_bytes(translator, tmp_path, hea
     assert parts.read_bytes() == whole.read_bytes()
     assert heard.notes == ["3 of 8 lines already translated"]
     assert {path.name for path in tmp_path.iterdir()} == {"whole.tsv", "parts.tsv"}
+
+
+def test_a_pipe_gets_the_text_and_no_log_lies_beside_it(translator, tmp_path):
+    pipe, heard = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: heard.append(pipe.read_text(encoding="utf-8")))
+    reader.start()
+    translate_file(translator, lines(), pipe, Form(), Search(), 3)
+    reader.join()
+    expected = stream(translator, lines(), Form(), Search(), 3)
+    assert heard == ["".join(f"{line}\n" for line in expected)] and os.listdir(tmp_path) == ["pipe"]
 
 
 @pytest.mark.parametrize(
