@@ -6,7 +6,7 @@ import pytest
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.languages import Resource
 from lslo_cli.method.schedule import GradualPruning
-from lslo_cli.recipe import Method, Recipe, find_recipe, recipe_names, resolve, to_toml
+from lslo_cli.recipe import Method, Recipe, find_recipe, given_values, recipe_names, resolve, to_toml
 from lslo_cli.recipe.keys import key_facts, known_keys
 
 
@@ -387,3 +387,26 @@ def test_a_list_needs_no_brackets_on_a_command_line(text, value):
 def test_a_list_of_unfit_values_is_refused_with_its_key():
     with pytest.raises(UsageError, match=r"'flare.test_noise' cannot be \['0', 'much'\] in --set"):
         resolve(assignments=["flare.test_noise=0,much"])
+
+
+@pytest.mark.parametrize(
+    ("assignment", "key", "value"),
+    [
+        ("model.revision=1234e5", "model.revision", "1234e5"),
+        ("model.revision=007", "model.revision", "007"),
+        ("model.revision='1234e5'", "model.revision", "1234e5"),
+        ("name=2024-01-01", "name", "2024-01-01"),
+        ("train.index=1e3", "train.index", "1e3"),
+        ("data.train_rows=1_0", "data.train_rows", 10),
+    ],
+)
+def test_a_key_that_takes_text_keeps_what_was_typed(assignment, key, value):
+    found = resolve(assignments=[assignment])
+    for part in key.split("."):
+        found = getattr(found, part)
+    assert found == value
+
+
+def test_values_of_flags_take_precedence_over_assignments():
+    values = given_values({"evaluate.beam": 2}, ["evaluate.beam=1", "evaluate.metrics=spbleu,chrf"])
+    assert values == {"evaluate.beam": 2, "evaluate.metrics": ["spbleu", "chrf"]}

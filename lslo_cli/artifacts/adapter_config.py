@@ -22,8 +22,8 @@ class AdapterConfig(Document):
 
     ``base_model_name_or_path`` and ``revision`` are the base's source, ``base_model_digest`` its identity.
     ``languages`` determines the order of the languages, ``index`` is the language, source or target, that
-    selects the adapters of each layer, ``recipe`` the training's, without paths and machine. Fields are only
-    added, with a default.
+    selects the adapters of each layer, ``recipe`` the training's, without paths and machine, and
+    ``training_text`` the digest of the training text. Fields are only added, with a default.
     """
 
     peft_type: Literal["LSLO"] = "LSLO"
@@ -37,6 +37,12 @@ class AdapterConfig(Document):
     sites: str
     span: Span = Span.ALL
     recipe: dict[str, Any] = Field(default_factory=dict)
+    training_text: str = ""
+
+
+def is_elsewhere(run: str) -> bool:
+    """Whether a run is given as a path or a hub id, not by its name in an experiment."""
+    return "/" in run or run.startswith(("~", ".")) or (Path(run) / ADAPTER_CONFIG).is_file()
 
 
 def read_adapter_config(folder: Path) -> AdapterConfig:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
+from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, flags_of, split_commas
 from lslo_cli.errors import UsageError
 from lslo_cli.method.metrics import metric_named
@@ -106,6 +107,18 @@ class SettingsOptions:
         """The given values by recipe key."""
         values = ((flag.key, getattr(self, flag.field)) for flag in flags_of(type(self)))
         return {key.name: key.read(value) for key, value in values if key and value is not None}
+
+    def given_for(self, run: str) -> dict[str, Any]:
+        """The given values by recipe key, those of ``--set`` included, for a run that brings its own recipe.
+
+        A note says that ``--recipe`` has no effect on one named by a folder or a hub id.
+        """
+        from lslo_cli.artifacts.adapter_config import is_elsewhere
+        from lslo_cli.recipe import given_values
+
+        if self.recipe is not None and is_elsewhere(run) and not getattr(self, "quiet", False):
+            console.say(f"{run} brings its own settings, so --recipe {self.recipe} has no effect on it")
+        return given_values(self.given(), self.assignments or ())
 
     def resolve(self, memory: Memory | None = None) -> Recipe:
         """The recipe with these options applied over what ``memory`` remembers of the experiment.

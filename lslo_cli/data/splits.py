@@ -47,8 +47,16 @@ def with_splits(recipe: Recipe) -> Recipe:
 
 
 def check_text(recipe: Recipe, testing: bool = False) -> None:
-    """Raise InputError if the text to train or test on is clearly missing, without reading it."""
+    """Raise InputError if the text to train or test on is clearly missing, without reading it.
+
+    Raises UsageError if one split is given for both; a test of the base model alone may use any.
+    """
     data = with_splits(recipe).data
+    if data.train == data.test and ("train" if testing else "test") in recipe.data.model_fields_set:
+        raise UsageError(
+            f"the split '{data.test}' of {data.path} would be both trained and tested on",
+            "name another split with --test, or leave out --test and divide the text with --hold-out ROWS",
+        )
     if data.path == WORLD_NAME:
         return
     path = Path(data.path)

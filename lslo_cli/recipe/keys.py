@@ -44,6 +44,16 @@ def takes_list(key: str) -> bool:
     return key in known_keys() and get_origin(_field(key).annotation) is tuple
 
 
+def takes_text(key: str) -> bool:
+    """Whether a dotted key only takes text."""
+    if key not in known_keys():
+        return False
+    annotation = _field(key).annotation
+    parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    plain = {get_args(part)[0] if hasattr(part, "__metadata__") else part for part in parts}
+    return plain - {type(None)} == {str}
+
+
 def known_keys() -> Iterator[str]:
     """Every section, and every dotted key."""
     for name, field in Recipe.model_fields.items():

@@ -12,7 +12,7 @@ from lslo_cli.artifacts.schema import BEFORE
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
-from lslo_cli.recipe.keys import known_keys, takes_list
+from lslo_cli.recipe.keys import known_keys, takes_list, takes_text
 from lslo_cli.recipe.layers import SettingsLayer, has, merge, nested, source
 from lslo_cli.recipe.memory import FILE, Memory, from_environment, worth_remembering
 from lslo_cli.recipe.recipe import Recipe
@@ -58,8 +58,13 @@ def resolve(
 
 def given_now(recipe: str | None, given: Mapping[str, Any], assignments: Sequence[str]) -> Memory:
     """The settings given to a command that its experiment remembers."""
-    settings = {**dict(map(_assignment, assignments)), **given}
+    settings = given_values(given, assignments)
     return Memory(recipe, worth_remembering(settings), worth_remembering(from_environment()))
+
+
+def given_values(given: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """The values by dotted key of ``key=value`` assignments, and ``given`` ones, which take precedence."""
+    return {**dict(map(_assignment, assignments)), **given}
 
 
 def recorded(values: Mapping[str, Any]) -> Recipe | None:
@@ -94,15 +99,18 @@ def reopened(values: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
 def _assignment(text: str) -> tuple[str, Any]:
     """Read ``key=value``. A value that is not TOML is text, so that ``train.ranks=2,2,8`` needs no quotes.
 
-    A key that takes a list also takes ``a,b``, since shells treat brackets and quotes specially.
+    A key that takes a list also takes ``a,b``, since shells treat brackets and quotes specially; one that
+    takes text keeps a number or a date as typed.
     """
     key, equals, value = (part.strip() for part in text.partition("="))
     if not (key and equals):
         raise UsageError(f"'--set {text}' is not of the form key=value", "write --set train.gps=0.9")
     if key.count(".") > KEY_DOTS:
         raise UsageError(f"unknown key '{key}' in --set", "write --set train.gps=0.9")
-    found = _toml(value, value)
-    if takes_list(key.replace("-", "_")) and not isinstance(found, list):
+    found, known = _toml(value, value), key.replace("-", "_")
+    if takes_text(known) and not isinstance(found, str):
+        found = value
+    if takes_list(known) and not isinstance(found, list):
         found = _toml(f"[{value}]", [part.strip() for part in value.split(",")])
     return key, found
 

@@ -35,11 +35,6 @@ _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(@[\w.-]+)?")
 _COPY_AGAIN = "copy or download the folder again"
 
 
-def is_elsewhere(run: str) -> bool:
-    """Whether a run is given as a path or a hub id, not by its name in an experiment."""
-    return "/" in run or run.startswith(("~", ".")) or (Path(run) / ADAPTER_CONFIG).is_file()
-
-
 def find_folder(where: str) -> Path:
     """The folder at a path, or of a hub id in the hub's cache, downloaded if it is not there yet.
 

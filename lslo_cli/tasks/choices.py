@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.adapter_config import is_elsewhere
 from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
 from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult
 from lslo_cli.artifacts.schema import ModelIdentity
@@ -165,9 +166,11 @@ def subspace_path(experiment: Experiment) -> Path:
 def run_folder(experiment: Experiment, run: str | None, subspace: Path | None = None) -> RunFolder:
     """The folder of a training run, by name or by :func:`run_name`. Raises UsageError for an invalid name."""
     name = run or run_name(experiment, subspace)
-    if name != Path(name).name or name in ("..", BASE_RUN):
+    if name != Path(name).name or name == BASE_RUN or is_elsewhere(name):
         raise UsageError(
-            f"a run cannot be named '{name}'", f"choose a name without slashes, other than '{BASE_RUN}'"
+            f"a run cannot be named '{name}', which other commands take for another model",
+            f"choose a name other than '{BASE_RUN}' and than a folder's, without slashes, dots or ~ at its "
+            "start",
         )
     return experiment.folder.run(name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -33,12 +33,12 @@ from lslo_cli.tasks.decoding import (
 )
 from lslo_cli.tasks.evaluations import bring_back, keep, place
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, read_training
+from lslo_cli.tasks.held_out import TrainedOn, check_held_out
 from lslo_cli.tasks.job import ArtifactJob, experiment_job
 from lslo_cli.tasks.model_card import write_card
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.tasks.translations import write_translations
 from lslo_cli.tasks.weights import load_weights
-from lslo_cli.wording import counted
 
 SEARCH_SETTINGS = {"beam", "mode", "length_penalty", "max_length_a", "max_new_tokens"}
 BLEU_STATISTICS = {"counts", "totals", "hypothesis_length", "reference_length"}
@@ -126,7 +126,7 @@ def trained_here(folder: RunFolder, training: Artifact[TrainingResult]) -> Adapt
 
     def check(setup: Setup) -> None:
         check_trained_for(setup, folder, training)
-        check_held_out(setup, folder.name, {text.hold_out for text in training.data}, training.seed)
+        check_held_out(setup, folder.name, TrainedOn.of(training))
 
     source = Upstream("training", folder.training, training.digest)
     return Adaptation(source, training.result.weights.digest, check, lambda s: load_run(s, folder, training))
@@ -239,20 +239,6 @@ def check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[Traini
         raise UsageError(
             f"run {folder.name} was trained for {', '.join(codes)}, not {', '.join(setup.codes)}",
             "evaluate it with the same languages; --directions chooses among them",
-        )
-
-
-def check_held_out(setup: Setup, run: str, held_out: Collection[int | None], seed: int) -> None:
-    """Refuse to test on rows that a run may have been trained on.
-
-    ``held_out`` are the rows that its training held out of each text, with ``seed``. Raises UsageError.
-    """
-    rows = setup.recipe.data.hold_out
-    if rows is not None and (set(held_out), seed) != ({rows}, setup.recipe.seed):
-        raise UsageError(
-            f"run '{run}' may have been trained on the {counted(rows, 'row')} that --hold-out tests on",
-            f"train it with --hold-out {rows} and --seed {setup.recipe.seed}, or name another text with "
-            "--test",
         )
 
 

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.adapter_config import ADAPTER_WEIGHTS
+from lslo_cli.artifacts.adapter_config import ADAPTER_WEIGHTS, read_adapter_config
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import UsageError
 from lslo_cli.tasks.adapter_folder import find_folder, load_folder, recipe_of, weights_digest
-from lslo_cli.tasks.evaluate import Adaptation, check_held_out, trained_here
+from lslo_cli.tasks.evaluate import Adaptation, trained_here
 from lslo_cli.tasks.experiment import Experiment, Upstream
+from lslo_cli.tasks.held_out import TrainedOn, check_held_out
 from lslo_cli.tasks.setup import Setup
 
 
@@ -43,10 +44,11 @@ def _trained(folder: Path, where: str) -> Adaptation:
     run = RunFolder(folder)
     if run.training.is_file():
         return trained_here(run, store.read(run.training, TrainingResult))
-    recorded, digest = recipe_of(folder), weights_digest(where)
+    trained_on = TrainedOn(recipe_of(folder), read_adapter_config(folder).training_text)
+    digest = weights_digest(where)
 
     def check(setup: Setup) -> None:
-        check_held_out(setup, where, {recorded.data.hold_out}, recorded.seed)
+        check_held_out(setup, where, trained_on)
 
     source = Upstream("adapter", folder / ADAPTER_WEIGHTS, digest)
     return Adaptation(source, digest, check, lambda setup: load_folder(setup, folder))

@@ -12,7 +12,7 @@ from lslo_cli.artifacts.folder import EvaluationFolder, RunFolder
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.data.splits import with_splits
 from lslo_cli.errors import InputError
-from lslo_cli.method.languages import directions
+from lslo_cli.method.languages import choose_directions
 from lslo_cli.recipe import Recipe, recorded
 
 NAMED = 3
@@ -32,14 +32,14 @@ class Extent:
 
     @classmethod
     def of(cls, recipe: Recipe) -> Extent:
-        """The extent of a recipe's evaluation."""
+        """The extent of a recipe's evaluation. Raises UsageError for a direction outside the experiment."""
         recipe = with_splits(recipe)
         data, section = recipe.data, recipe.evaluate
-        every = map(str, directions(recipe.selected_languages()))
+        chosen = choose_directions(section.directions, recipe.selected_languages())
         seed = None if data.hold_out is None else recipe.seed
         search = section.model_dump(mode="json", exclude={"directions", "max_tokens"})
         rest = digest_of([data.path, data.test, data.hold_out, seed, data.max_length, search])
-        return cls(frozenset(section.directions or every), data.test_rows, rest[:8])
+        return cls(frozenset(map(str, chosen)), data.test_rows, rest[:8])
 
     @property
     def name(self) -> str:

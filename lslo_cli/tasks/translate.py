@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from lslo_cli.artifacts.adapter_config import is_elsewhere
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.data.sentences import join_line, split_line
@@ -19,7 +20,7 @@ from lslo_cli.method.codes import find_code
 from lslo_cli.method.languages import Direction
 from lslo_cli.nn.route import Route
 from lslo_cli.search.stream import TranslationBatches
-from lslo_cli.tasks.adapter_folder import is_elsewhere, open_folder, weights_digest
+from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
 from lslo_cli.tasks.decoding import search_batch
 from lslo_cli.tasks.evaluate import as_trained, load_run, with_new_languages
 from lslo_cli.tasks.experiment import Experiment, read_training

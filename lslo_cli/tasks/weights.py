@@ -135,6 +135,7 @@ def _save_adapters(
         sites=str(setup.recipe.train.sites),
         span=setup.recipe.adapters.span,
         recipe=setup.recipe.model_dump(mode="json", exclude=NOT_THE_ADAPTERS),
+        training_text=next((text.digest for text in setup.data if text.split == setup.recipe.data.train), ""),
     )
     with writing(path) as file:
         write_tensors(file, path, tensors)

@@ -30,6 +30,16 @@ def test_a_folder_is_planned_and_evaluated_under_a_name_of_its_own(lslo, adapter
     assert planned.exit_code == 0, planned.stderr
     assert "4 sentences in 2 directions" in planned.stdout + planned.stderr
     assert not (tmp_path / "shared").exists()
+    assigned = lslo(*line, "--dry-run", "--set", "evaluate.beam=1", "--recipe", "lang12")
+    assert "beam 1" in assigned.stdout + assigned.stderr
+    assert "so --recipe lang12 has no effect on it" in assigned.stderr.replace("\n", " ")
+    flagged = lslo(*line, "--dry-run", "--set", "evaluate.beam=1", "--beam", "2", "--quiet")
+    assert "beam 2" in flagged.stdout + flagged.stderr
+    text = ("translate", "--run", str(adapters), "--src", "qta", "--tgt", "qki", "--results", str(tmp_path))
+    export = ("export", "--run", str(adapters), "--to", "exported", "--results", str(tmp_path))
+    for command in (line, text, export):
+        unknown = lslo(*command, "--set", "evaluate.nonsense=3")
+        assert unknown.exit_code == 2 and "unknown key 'evaluate.nonsense'" in unknown.stderr
     run = lslo(*line)
     assert run.exit_code == 0, run.stderr
     written = json.loads((tmp_path / "shared" / "runs" / "2-8" / "evaluation.json").read_text())

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lslo_cli.data.splits import DEV_ROWS, HELD_OUT, with_splits
+from lslo_cli.data.splits import DEV_ROWS, HELD_OUT, check_text, with_splits
 from lslo_cli.data.text import read_text
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.recipe import resolve
@@ -58,6 +58,35 @@ def test_text_without_splits_is_divided_and_read_in_two_parts(tmp_path):
 def test_two_texts_to_test_on_are_refused(tmp_path):
     with pytest.raises(UsageError, match="two texts to test on"):
         chosen(text_at(tmp_path, "train", "test"), **{"data.test": "test", "data.hold_out": 5})
+
+
+@pytest.mark.parametrize(
+    ("given", "of_training", "of_testing"),
+    [
+        ({"data.train": "dev", "data.test": "dev"}, False, False),
+        ({"data.train": "", "data.test": ""}, False, False),
+        ({"data.test": "dev"}, False, True),  # of the base model alone
+        ({"data.train": "devtest"}, True, True),
+        ({"data.train": "devtest", "data.test": "dev"}, True, True),
+    ],
+)
+def test_a_split_is_not_both_trained_and_tested_on(tmp_path, given, of_training, of_testing):
+    folder = text_at(tmp_path, "dev", "devtest")
+    recipe = resolve(given={"data.path": str(folder), "langs": "en,fr"} | given)
+    for testing, allowed in ((False, of_training), (True, of_testing)):
+        if allowed:
+            check_text(recipe, testing)
+        else:
+            with pytest.raises(UsageError, match="would be both trained and tested on"):
+                check_text(recipe, testing)
+
+
+def test_the_only_split_is_not_tested_on_once_it_is_trained_on(tmp_path):
+    folder = text_at(tmp_path, "devtest")
+    recipe = resolve(given={"data.path": str(folder), "langs": "en,fr", "data.train": "devtest"})
+    check_text(recipe)
+    with pytest.raises(UsageError, match="'devtest' of .* both trained and tested on"):
+        check_text(recipe, testing=True)
 
 
 def test_text_without_splits_that_is_not_divided_is_refused_with_the_way_out(tmp_path):

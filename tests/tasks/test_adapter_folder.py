@@ -13,8 +13,8 @@ from threading import Thread
 import pytest
 
 from lslo_cli import tasks
+from lslo_cli.artifacts.adapter_config import is_elsewhere
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.tasks.adapter_folder import is_elsewhere
 
 RUN = "2-2-8-gps0.9"
 COMMIT = "c0ffee" * 6 + "abcd"

@@ -193,7 +193,7 @@ def test_a_run_is_named_after_what_sets_it_apart(fresh, changes, name):
     assert run_name(fresh(**changes)) == name
 
 
-@pytest.mark.parametrize("name", ["base", "a/b", "..", "/tmp"])
+@pytest.mark.parametrize("name", ["base", "a/b", "..", "/tmp", ".x", "~x"])
 def test_a_run_cannot_take_any_name(fresh, name, tmp_path):
     with pytest.raises(UsageError, match="a run cannot be named"):
         tasks.train(fresh(**GPS), run=name)

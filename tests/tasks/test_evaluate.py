@@ -1,6 +1,7 @@
 """Evaluating what is there."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -136,6 +137,40 @@ def test_rows_that_a_run_may_have_been_trained_on_are_not_held_out_to_test_it(fr
     assert [text.rows for text in written.artifact.data] == [2]
 
 
+@pytest.fixture
+def own_text(tiny, tmp_path):
+    """A copy of the tiny text, to change."""
+    return Path(shutil.copytree(tiny.text, tmp_path / "text"))
+
+
+def test_rows_are_not_held_out_of_text_that_has_changed_since_training(fresh, own_text):
+    held_out = {"data.path": str(own_text), "data.hold_out": 2, "data.test": "held out"}
+    given = {**held_out, "data.dev_rows": 2, "train.ranks": "2,2,8"}
+    tasks.train(fresh(**given), run="divided")
+    without_dev = {**given, "data.dev_rows": 0}
+    (written,) = tasks.evaluate(fresh(**without_dev), runs=["divided"])
+    assert [text.rows for text in written.artifact.data] == [2]
+    for path in (own_text / "train").iterdir():
+        path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[::-1]))
+    with pytest.raises(UsageError, match="is not as run 'divided' was trained on it") as error:
+        tasks.evaluate(fresh(**given), runs=["divided"])
+    assert "restore the text" in error.value.hint
+    assert tasks.evaluate(fresh(**given), runs=["base"])
+
+
+def test_a_run_is_not_tested_on_its_training_text(fresh, own_text):
+    tasks.train(fresh(**{"data.path": str(own_text), "train.ranks": "2,2,8"}), run="trained")
+    on_train = {"data.path": str(own_text), "data.test": "train", "data.train": "test", "data.test_rows": 2}
+    with pytest.raises(UsageError, match="run 'trained' was trained on 'train' of"):
+        tasks.evaluate(fresh(**on_train), runs=["trained"])
+    assert tasks.evaluate(fresh(**on_train), runs=["base"])
+    same = {"data.path": str(own_text), "data.train": "train", "data.test": "train"}
+    for command in (tasks.evaluate, tasks.weight_learn):
+        with pytest.raises(UsageError, match="'train' of .* would be both trained and tested on") as error:
+            command(fresh(**same))
+        assert "--hold-out" in error.value.hint
+
+
 def test_an_evaluation_of_a_part_is_kept_beside_the_whole(there, listing):
     folder = there().folder.run(RUN)
     before = listing(folder.path)
@@ -151,6 +186,19 @@ def test_an_evaluation_of_a_part_is_kept_beside_the_whole(there, listing):
     assert tasks.evaluate(there(**few), runs=[RUN])[0].up_to_date
     (whole,) = tasks.evaluate(there(), runs=[RUN])
     assert whole.up_to_date and whole.path == folder.evaluation
+
+
+def test_a_part_is_a_part_however_its_directions_are_spelt(there):
+    folder = there().folder.run(RUN)
+    places = set()
+    for spelt in (("qta-*",), ("qta-qso", "qta-qki", "qta-qka")):
+        (part,) = tasks.evaluate(there(**{"evaluate.directions": spelt}), runs=[RUN])
+        places.add(part.path)
+    assert len(places) == 1 and folder.evaluation not in places
+    (whole,) = tasks.evaluate(there(**{"evaluate.directions": ("*-*",)}), runs=[RUN])
+    assert whole.path == folder.evaluation and len(whole.artifact.result.directions) == 12
+    with pytest.raises(UsageError, match="direction 'qta-xx' is not among"):
+        tasks.evaluate(there(**{"evaluate.directions": ("qta-xx",)}), runs=[RUN])
 
 
 def test_an_evaluation_of_more_or_of_other_search_keeps_the_one_before(there, listing):

@@ -1,6 +1,8 @@
 """Runs from elsewhere are evaluated as those of an experiment are."""
 
+import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +64,23 @@ def test_another_run_of_the_name_is_left_alone(there, moved, given):
 def test_rows_that_adapters_may_have_been_trained_on_are_no_test(there, moved, given):
     with pytest.raises(UsageError, match="may have been trained on the 1 row that"):
         evaluated(moved, there().folder.path.parent, {**given, "data.hold_out": 1, "data.test": HELD_OUT})
+
+
+def test_rows_are_not_held_out_of_text_that_has_changed_since_adapters_were_trained(fresh, tiny, tmp_path):
+    text = Path(shutil.copytree(tiny.text, tmp_path / "text"))
+    held_out = {"data.path": str(text), "data.hold_out": 2, "data.test": HELD_OUT, "run.device": "cpu"}
+    experiment = fresh(**held_out, **{"train.ranks": "2,2,8"})
+    trained = tasks.train(experiment, run="divided")
+    adapters = shutil.copytree(trained.path.parent / "adapter", tmp_path / "elsewhere" / "mine")
+    assert evaluated(adapters, tmp_path / "results", held_out).artifact.data[0].rows == 2
+    for path in (text / "train").iterdir():
+        path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[::-1]))
+    with pytest.raises(UsageError, match="is not as run .* was trained on it"):
+        evaluated(adapters, tmp_path / "results", held_out)
+    config = adapters / "adapter_config.json"
+    older = {key: value for key, value in json.loads(config.read_text()).items() if key != "training_text"}
+    config.write_text(json.dumps(older))
+    assert evaluated(adapters, tmp_path / "results", held_out).artifact.data[0].rows == 2
 
 
 def test_the_name_of_a_run_is_that_of_its_folder_or_on_the_hub(tmp_path):

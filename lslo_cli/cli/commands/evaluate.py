@@ -81,15 +81,15 @@ def evaluate(options: EvaluateOptions) -> None:
     # Refuse wrong settings before torch is loaded, which takes seconds.
     experiment = None if named else options.experiment()
     from lslo_cli import tasks
+    from lslo_cli.artifacts.adapter_config import is_elsewhere
     from lslo_cli.cli.progress import listening
-    from lslo_cli.tasks.adapter_folder import is_elsewhere
     from lslo_cli.tasks.evaluate_folder import located
 
     elsewhere = [run for run in named if is_elsewhere(run)]
     runs = [run for run in named if run not in elsewhere]
     if runs:
         experiment = options.experiment()
-    found = [located(run, options.results, options.given(), command_line()) for run in elsewhere]
+    found = [located(run, options.results, options.given_for(run), command_line()) for run in elsewhere]
     if options.dry_run:
         for of_run, run, _ in found:
             show_plan(options, tasks.evaluation_plan(of_run.recipe, [run]))

@@ -58,7 +58,7 @@ def export(options: ExportOptions) -> None:
         target=options.target,
         compact=options.compact,
         quantization=options.quantization,
-        given=options.given(),
+        given=options.given_for(options.run),
     )
     found = (
         f"its logits differ from the run's by at most {result:.2g}"

@@ -123,7 +123,7 @@ def translate(options: TranslateOptions) -> None:
     targets = split_commas(options.tgt or "")
     search = Search(nbest=options.nbest, prefix=options.prefix)
     with listening(options.quiet) as on_event:
-        translator = tasks.open_translator(experiment, options.run, on_event, options.given())
+        translator = tasks.open_translator(experiment, options.run, on_event, options.given_for(options.run))
         for source, target in files:
             lines = read_to_translate(source, options.src, targets, columns)
             form = Form.of(source, options.json, () if options.tgt_column else targets)
