@@ -83,14 +83,16 @@ def split_commas(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def seed_list(text: str | None) -> list[int]:
-    """Read ``2,3,4``."""
-    if text is None:
-        return []
-    for part in split_commas(text):
+def seed_list(text: str | None) -> tuple[int, ...]:
+    """Read ``2,3,4``. Raises UsageError for anything but whole numbers, each once."""
+    parts = split_commas(text or "")
+    for part in parts:
         if not part.isdecimal():
             raise UsageError(f"--seeds names '{part}', which is not a whole number", "write --seeds 2,3,4")
-    return [int(part) for part in split_commas(text)]
+    seeds = tuple(map(int, parts))
+    if repeated := [seed for seed in seeds if seeds.count(seed) > 1]:
+        raise UsageError(f"--seeds names {repeated[0]} twice", "name each seed once, as --seeds 2,3,4")
+    return seeds
 
 
 class App(typer.Typer):

@@ -8,20 +8,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from typer import Option
 
 from lslo_cli.cli.experiment_options import FolderOptions, options_of
-from lslo_cli.cli.flags import Flag, Key, split_commas
+from lslo_cli.cli.flags import Flag, Key, seed_list, split_commas
 from lslo_cli.cli.options import EXPERIMENT, DryRun, MachineOptions
 from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from lslo_cli.method.flare import FlareRun
     from lslo_cli.recipe import Memory, Recipe
-
-
-def read_seeds(text: str) -> tuple[int, ...]:
-    """Read ``1,2,3``. Raises UsageError for anything but a list of numbers."""
-    if not all(part.isdecimal() for part in split_commas(text)):
-        raise UsageError(f"'--seeds {text}' is not a list of numbers", "write --seeds 1,2,3")
-    return tuple(map(int, split_commas(text)))
 
 
 def key_of(assignment: str) -> str:
@@ -112,7 +105,7 @@ class FlareOptions(TaskOptions):
     seeds: Annotated[
         str | None,
         Option("--seeds", metavar="NUMBERS", rich_help_panel=EXPERIMENT),
-        Key("flare.seeds", read_seeds),
+        Key("flare.seeds", seed_list),
     ] = None
     dry_run: DryRun = False
 

@@ -54,6 +54,12 @@ class CorpusSection:
             code: np.array([bool(line) for line in lines], dtype=bool) for code, lines in self.text.items()
         }
 
+    @property
+    def translated(self) -> set[str]:
+        """The languages that share a row with another one."""
+        shared = np.sum(list(self.present.values()), axis=0) > 1
+        return {code for code, present in self.present.items() if (present & shared).any()}
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -154,8 +160,9 @@ def load_corpus(path: Path | str, languages: Sequence[str], split: str | None = 
     sections = tuple(
         CorpusSection(section.name, section.read()) for section in found if len(section.files) > 1
     )
+    translated = {code for section in sections for code in section.translated}
     for language in languages:
-        if not any(section.present[language].any() for section in sections if language in section.text):
+        if language not in translated:
             raise InputError(
                 f"no sentence of '{language}' in {path} has a translation in the other languages requested",
                 "add parallel text for it, or leave the language out",

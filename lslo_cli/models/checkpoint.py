@@ -15,15 +15,16 @@ from lslo_cli.architectures import TRANSLATION
 from lslo_cli.architectures.translation import UNTIED
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.writing import beside, settle
-from lslo_cli.errors import InputError, RunError, is_out_of_memory
+from lslo_cli.errors import InputError, RunError, UsageError, is_out_of_memory
 from lslo_cli.method.families import FAMILIES, HUB_NAMES, published_shape
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.hub import cache, endpoint, hub_files
 from lslo_cli.models.piece_tokenizer import PieceTokenizer
 from lslo_cli.models.pretrained import pretrained, quiet_transformers
 from lslo_cli.models.spoken import WORLD, WORLD_FOLDER
+from lslo_cli.models.stock_files import HUB_SETTINGS, OWN_FAMILY
 from lslo_cli.models.tokenizer import Tokenizer
-from lslo_cli.models.tokenizer_files import TOKENIZER_FILES, read_family
+from lslo_cli.models.tokenizer_files import DICTIONARY, TOKENIZER_FILES, read_family
 from lslo_cli.nn.files import first_not_finite, unreadable_reason
 from lslo_cli.parsing import parse_json
 from lslo_cli.recipe import ModelSection
@@ -228,6 +229,25 @@ def _described(model: str) -> str:
     default = ", the default" if model == ModelSection().name else ""
     size = f"{4 * shape.parameters / 1e9:.1f} GB as float32"
     return f" ({HUB_NAMES.get(model, model)}, {size}{default})"
+
+
+def check_replaceable(folder: Path) -> None:
+    """Raise UsageError if ``folder`` holds a model that lslo did not write, which a new one would overwrite.
+
+    lslo writes safetensors, a dict.txt, and tokenizer_config.json, if at all, with the family.
+    """
+    if not (folder / CONFIG).is_file():
+        return
+    settings = folder / HUB_SETTINGS
+    is_own = (
+        (folder / DICTIONARY).is_file()
+        and not any(folder.glob(WEIGHTS[1]))
+        and not (settings.is_file() and OWN_FAMILY not in settings.read_text("utf-8", errors="replace"))
+    )
+    if not is_own:
+        raise UsageError(
+            f"{folder} holds a model that lslo did not write", "choose another folder for --out, or remove it"
+        )
 
 
 def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path) -> Checkpoint:

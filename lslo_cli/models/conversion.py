@@ -16,6 +16,7 @@ from transformers import M2M100Config, M2M100ForConditionalGeneration
 from lslo_cli.errors import InputError
 from lslo_cli.method.vocabularies import M2M_124
 from lslo_cli.models.base import BaseModel, Dtype, save_base, unsaved_base
+from lslo_cli.models.checkpoint import check_replaceable
 from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.models.tokenizer import BOS, EOS, PAD, Tokenizer
 from lslo_cli.models.tokenizer_files import DICTIONARY
@@ -53,7 +54,7 @@ def convert_fairseq(folder: Path, out: Path, dtype: Dtype | None = None) -> Base
 
     Raises InputError if a file is missing or damaged, if model.pt holds other Python objects than tensors and
     settings (it is never unpickled unsafely), if it is not an M2M100, or if dictionary and embedding differ
-    in length.
+    in length. Raises UsageError if ``out`` holds a model that lslo did not write.
     """
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
@@ -63,6 +64,7 @@ def convert_fairseq(folder: Path, out: Path, dtype: Dtype | None = None) -> Base
         )
     if out.resolve() == folder.resolve():
         raise InputError(f"{out} is the folder to convert", "choose another folder for --out")
+    check_replaceable(out)
     path = folder / MODEL
     settings, state = _read(path)
     embedding = state.get(EMBEDDING)

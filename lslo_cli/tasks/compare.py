@@ -56,8 +56,8 @@ def compare(
     """Compare the first of ``runs`` with each of the others, and write ``comparisons/RUN-vs-OTHER.json``.
 
     If the experiment's folder holds seeds as ``seed-N/``, those with both runs are used, or only ``seeds``.
-    Raises UsageError for fewer than two runs, and InputError if they were not evaluated, or not on the same
-    sentences with the same metric.
+    Raises UsageError for fewer than two runs or a repeated seed, and InputError if they were not evaluated,
+    or not on the same sentences with the same metric.
     """
     first, *others = dict.fromkeys(runs)
     if not others:
@@ -68,7 +68,12 @@ def compare(
 
 
 def _seed_folders(folder: ExperimentFolder, seeds: Sequence[int]) -> list[ExperimentFolder]:
-    """The experiments of the seeds, or the experiment itself. Raises InputError for a missing seed."""
+    """The experiments of the seeds, or the experiment itself.
+
+    Raises InputError for a missing seed, and UsageError for one that would count twice.
+    """
+    if repeated := [seed for seed in seeds if seeds.count(seed) > 1]:
+        raise UsageError(f"seed {repeated[0]} is named twice", "name each seed once")
     there = {int(path.name[5:]): path for path in folder.path.glob("seed-*") if path.name[5:].isdecimal()}
     if missing := [seed for seed in seeds if seed not in there]:
         raise InputError(

@@ -23,6 +23,7 @@ from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.base import BaseModel, load_base, new_base, save_base
+from lslo_cli.models.checkpoint import check_replaceable
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.models.vocabulary import train_vocabulary
 from lslo_cli.nn.loss import TranslationLoss
@@ -54,10 +55,12 @@ def train_base(
 ) -> Written:
     """Train a base model from scratch and write its folder, with ``training.json`` last.
 
-    Another command that trains the same model waits.
+    Another command that trains the same model waits. Raises UsageError if ``out`` holds a model that lslo did
+    not write.
     """
     work = out.with_name(f".{out.name}.training")
     store.check_writable(out)
+    check_replaceable(out)
     check_tracker(recipe.run.track)
     with alone(work, SMALLER, owned=[work], on_event=on_event):
         stopwatch = Stopwatch()

@@ -198,3 +198,9 @@ def test_a_tilde_in_a_path_is_the_users_home_wherever_it_comes_from(lslo, monkey
     assert f"no folder {tmp_path / 'home' / 'results'}" in lslo("runs").stderr.replace("\n", "")
     (tmp_path / "home" / "mine.toml").write_text('langs = "en,frr"\n')
     assert "unknown language 'frr'" in lslo("train", "--recipe", "~/mine.toml").stderr
+
+
+def test_results_in_a_pipe_are_utf8_in_every_locale(lslo_process, tmp_path):
+    (tmp_path / "r.toml").write_text('description = "été, kɔnɔ"\n', encoding="utf-8")
+    run = lslo_process("recipe", "r.toml", PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
+    assert run.returncode == 0 and "été, kɔnɔ" in run.stdout

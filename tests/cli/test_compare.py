@@ -1,5 +1,7 @@
 """What ``lslo compare`` prints."""
 
+import pytest
+
 from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult
 from lslo_cli.cli.commands.compare import show_comparison
 
@@ -37,3 +39,15 @@ def test_one_seed_says_that_it_shows_nothing(capsys):
     show_comparison(comparison([row("average", "AVG", "one seed shows nothing", None)], seeds=(2,)))
     shown = capsys.readouterr().out
     assert "one seed shows nothing" in shown and "95 % intervals, 1 seed" in shown
+
+
+@pytest.mark.parametrize("text", ["2,2", "2,3,02", "0,0"])
+def test_a_seed_is_named_once(lslo, text):
+    for command in (["compare", "full", "base"], ["demo"], ["flare", "train", "--task", "world"]):
+        run = lslo(*command, "--seeds", text)
+        assert run.exit_code == 2
+        assert f"--seeds names {int(text[0])} twice" in run.stderr
+    for text in ("2,x", "1.5"):
+        assert "which is not a whole number" in lslo("flare", "train", "--seeds", text).stderr
+    in_recipe = lslo("flare", "train", "--task", "world", "--set", "flare.seeds=2,2")
+    assert in_recipe.exit_code == 2 and "2 occurs twice" in in_recipe.stderr

@@ -1,5 +1,6 @@
 """An experiment remembers what it was given: typed once, shown, overridden, and a contradiction is said."""
 
+import json
 import shutil
 
 import pytest
@@ -100,3 +101,14 @@ def test_a_damaged_memory_is_one_clear_error(lslo, tmp_path, content):
     (folder / "experiment.toml").write_text(content)
     result = lslo("train", "--dry-run")
     assert result.exit_code in (2, 3) and "experiment.toml" in result.stderr.replace("\n", "")
+
+
+def test_after_full_fine_tuning_of_a_remembered_recipe_the_next_command_is_evaluate(begun, lslo, tmp_path):
+    (tmp_path / "full.toml").write_text('[train]\nmethod = "full"\ngps = 0.0\n[data]\ntrain_rows = 6\n')
+    memory = (begun / "experiment.toml").read_text()
+    (begun / "experiment.toml").write_text(f'recipe = "full.toml"\n{memory}')
+    result = lslo("train", "--epochs", "1", "--device", "cpu", "--lr", "5e-5", "--set", "run.threads=1")
+    assert result.exit_code == 0, result.output
+    assert "next: lslo evaluate" in result.stderr.replace("\n", " ")
+    trained = json.loads((begun / "runs" / "full" / "training.json").read_text())
+    assert trained["recipe"]["fit"]["lr_full"] == 5e-5

@@ -417,3 +417,14 @@ def test_choices_and_defaults_are_read_off_the_recipe(key, choices, default):
     facts = key_facts(key)
     assert (facts.choices, facts.default) == (choices, default)
     assert facts.description.endswith(".")
+
+
+def test_lr_is_the_rate_of_the_method_that_the_experiment_remembers(tmp_path):
+    (tmp_path / "full.toml").write_text('[train]\nmethod = "full"\ngps = 0.0\n')
+    folder = tmp_path / "out" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "experiment.toml").write_text('recipe = "full.toml"\n[given]\nname = "mine"\n')
+    fit = parsed(TrainOptions, "--lr", "0.5").resolve().fit
+    assert (fit.lr, fit.lr_full) == (3e-3, 0.5)
+    fit = parsed(TrainOptions, "--lr", "0.5", "--method", "lora").resolve().fit
+    assert (fit.lr, fit.lr_full) == (0.5, 1e-4)

@@ -117,3 +117,11 @@ def test_flores_has_997_and_1012_rows_in_every_direction(flores):
     assert (len(dev.sections), dev.languages) == (1, LANG30)
     assert {dev.size(Direction("en", code)) for code in LANG30[1:]} == {997}
     assert load_corpus(flores, LANG12, "devtest").size(Direction("wo", "or")) == 1012
+
+
+def test_a_language_that_is_alone_on_all_its_rows_is_refused(write):
+    folder = write({"en.txt": "a\nb\n\n", "fr.txt": "c\nd\n\n", "wo.txt": "\n\ne\n"})
+    with pytest.raises(InputError, match="no sentence of 'wo' in .* has a translation in the other"):
+        load_corpus(str(folder), ("en", "fr", "wo"))
+    (folder / "wo.txt").write_text("\nf\ne\n")
+    assert load_corpus(str(folder), ("en", "fr", "wo")).size(Direction("wo", "en")) == 1

@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lslo_cli.errors import InputError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.vocabularies import M2M_124
 from lslo_cli.models.base import Dtype, load_base
+from lslo_cli.models.checkpoint import check_replaceable
 from lslo_cli.models.conversion import convert_fairseq
 from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.models.tokenizer_files import DICTIONARY
@@ -336,3 +337,26 @@ def test_another_architecture_is_refused(folder, tmp_path, name, value):
 def test_a_folder_is_not_converted_into_itself(folder):
     with pytest.raises(InputError, match="is the folder to convert"):
         convert_fairseq(folder, folder)
+
+
+def test_a_model_that_lslo_did_not_write_is_not_replaced(folder, tmp_path):
+    out = tmp_path / "out"
+    convert_fairseq(folder, out)
+    before = load_base(str(out)).identity.digest
+    assert convert_fairseq(folder, out).identity.digest == before
+    settings = json.loads((out / "tokenizer_config.json").read_text())
+    del settings["lslo_family"]
+    (out / "tokenizer_config.json").write_text(json.dumps(settings))
+    with pytest.raises(UsageError, match="holds a model that lslo did not write") as error:
+        convert_fairseq(folder, out)
+    assert "--out" in error.value.hint
+    (out / "tokenizer_config.json").unlink()
+    check_replaceable(out)
+    (out / "pytorch_model.bin").touch()
+    with pytest.raises(UsageError):
+        check_replaceable(out)
+    (out / "pytorch_model.bin").unlink()
+    (out / DICTIONARY).unlink()
+    with pytest.raises(UsageError):
+        check_replaceable(out)
+    check_replaceable(tmp_path / "new")

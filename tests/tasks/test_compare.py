@@ -95,6 +95,11 @@ def test_fewer_than_two_runs_are_refused(there):
         tasks.compare(there(), ["base", "base"])
 
 
+def test_a_seed_does_not_count_twice(there, seeds):
+    with pytest.raises(UsageError, match="seed 2 is named twice"):
+        tasks.compare(there(), [RUN, "base"], seeds=[2, 2])
+
+
 def test_a_run_or_a_seed_that_is_not_there_is_named(there, seeds):
     with pytest.raises(InputError, match="evaluations of both 'base' and 'nothing'") as error:
         tasks.compare(there(), ["base", "nothing"])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lslo_cli.artifacts.lock import locked
-from lslo_cli.errors import InputError, RunError
+from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.events import Noted
 from lslo_cli.models.base import load_base
 from lslo_cli.tasks.train_base import fit_base, train_base
@@ -183,3 +183,13 @@ def test_text_is_cut_to_the_bitext_of_its_languages(cut_recipe, tiny, tmp_path):
 def test_text_that_is_shorter_than_what_it_is_cut_to_is_refused(cut_recipe, tmp_path):
     with pytest.raises(InputError, match="has 80 sentences of 'qso', fewer than the 81"):
         fit_base(cut_recipe(**{"languages.qso.bitext": 81}), tmp_path / "work", tmp_path / "base")
+
+
+def test_a_base_does_not_replace_a_model_that_lslo_did_not_write(recipe, tmp_path):
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "config.json").write_text("{}")
+    (out / "vocab.json").write_text("{}")
+    with pytest.raises(UsageError, match="mine holds a model that lslo did not write"):
+        train_base(recipe, out, "lslo base train")
+    assert sorted(path.name for path in out.iterdir()) == ["config.json", "vocab.json"]

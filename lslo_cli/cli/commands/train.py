@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +10,7 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, commas_or_auto, fraction_or_word, number_or_word, split_commas, takes
+from lslo_cli.cli.options import SettingsOptions
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 from lslo_cli.cli.stage_options import FitOptions
 
@@ -102,11 +103,11 @@ class TrainOptions(FitOptions):
         if self.method not in (None, "lslo") and self.gps is None:
             given["train.gps"] = 0.0  # the recipe's ratio is for language-specific adapters
         if self.lr is not None:
-            from lslo_cli.recipe import Method, resolve
+            from lslo_cli.recipe import Method
 
-            without = {name: value for name, value in given.items() if name != "fit.lr"}
-            if resolve(self.recipe, without, self.assignments or ()).train.method is Method.FULL:
-                return {**without, "fit.lr_full": self.lr}
+            without = replace(self, lr=None)
+            if SettingsOptions.resolve(without, without.memory()).train.method is Method.FULL:
+                return {**without.given(), "fit.lr_full": self.lr}
         return given
 
 
@@ -132,7 +133,7 @@ def train(options: TrainOptions) -> None:
         )
     if not print_artifacts(options, [written]):
         show_run(written.artifact)
-    say_next(options, [written], "evaluate" if options.method in ("full", "lora") else "prune-report")
+    say_next(options, [written], "prune-report" if written.artifact.result.method == "lslo" else "evaluate")
 
 
 def show_run(artifact: Artifact[TrainingResult]) -> None:
