@@ -47,15 +47,42 @@ def test_no_change_is_said_so(seed):
     assert "no change on average" in next(summarise([seed(2, base=(20, 0), same=(20, 0))], "base"))
 
 
+def test_a_small_mean_with_a_wide_interval_is_not_called_no_change(seed):
+    seeds = [seed(number, base=(20, 0), tuned=(20 + change, 0)) for number, change in ((1, 2), (2, -2))]
+    first, _ = summarise(seeds, "base")
+    assert "+0.0 [-25.4, +25.4] on average" in first and "no change" not in first
+    alike = [seed(number, base=(20, 0), same=(20 + number / 1000, 0)) for number in (3, 4)]
+    assert "no change [-0.0, +0.0] on average" in next(summarise(alike, "base"))
+
+
+def test_a_run_that_some_seeds_lack_says_how_many_have_it_wherever_it_is_missing(seed):
+    seeds = [
+        seed(1, base=(20, 0), full=(21, 0)),
+        seed(2, base=(20, 0), full=(21, 0), small=(22, 0)),
+        seed(3, base=(20, 0), small=(22.2, 0)),
+    ]
+    full, small, last = summarise(seeds, "base")
+    assert full.startswith("full against the base model, in spBLEU, in 2 of 3 seeds: +1.0 [")
+    assert small.startswith("small against the base model, in spBLEU, in 2 of 3 seeds: +2.1 [")
+    assert last == "Brackets: 95 % interval over 3 seeds, or over as many as a sentence names."
+
+
+def test_a_seed_without_the_base_is_left_out_and_counted(seed):
+    seeds = [seed(1, full=(29, 0)), seed(2, base=(20, 0), full=(21, 0)), seed(3, base=(20, 0))]
+    only, last = summarise(seeds, "base")
+    assert only.startswith("full against the base model, in spBLEU, in 1 of 3 seeds: +1.0 on average")
+    assert last == "One seed says nothing about others: the differences may be chance."
+
+
 @pytest.mark.parametrize("runs", [{"full": (20, 0)}, {"base": (20, 0)}])
 def test_without_a_base_or_another_run_nothing_is_said(seed, runs):
     assert list(summarise([seed(2, **runs)], "base")) == []
 
 
-def row(r):
-    measures = ("pearson_p", "pearson_log_p", "spearman", "spearman_p")
+def row(r, p=0.01):
+    measures = dict.fromkeys(("pearson_p", "spearman", "spearman_p"))
     return CorrelationRow(
-        stack="all", kind="total", n=11, pearson=r, pearson_log=r, **dict.fromkeys(measures)
+        stack="all", kind="total", n=11, pearson=r, pearson_log=r, pearson_log_p=p, **measures
     )
 
 
@@ -64,5 +91,11 @@ def test_the_correlation_is_the_mean_over_seeds_and_absent_where_scores_do_not_v
         "Importance score against the logarithm of bitext size: r = 0.95; "
         "the less text a language has, the more capacity it takes."
     )
-    assert "does not follow" in correlation_sentence([row(-0.2)])
+    assert correlation_sentence([row(-0.9)]).endswith("the less capacity it takes.")
     assert correlation_sentence([row(None)]) is None
+
+
+def test_a_correlation_that_may_be_chance_in_some_seed_is_no_relation():
+    assert correlation_sentence([row(0.9), row(0.2, p=0.5)]).endswith("no relation shows in every seed.")
+    assert correlation_sentence([row(0.9), row(-0.9)]).endswith("no relation shows in every seed.")
+    assert correlation_sentence([row(0.2, p=0.5)]).endswith("no relation shows.")
