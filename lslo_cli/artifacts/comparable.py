@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
-from lslo_cli.artifacts.results import TrainingResult
+from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.artifacts.schema import BEFORE, Artifact, DataIdentity, LanguageRecord, Result
 from lslo_cli.errors import InputError
 from lslo_cli.method.metrics import SPBLEU
@@ -43,6 +43,12 @@ OF_TRAINING = {
 
 Keys of [data] are those that say which sentences are read, whatever folder they are in.
 """
+OF_ESTIMATES = {
+    **{section: OF_TRAINING[section] for section in ("fit", "adapters", "data", "run")},
+    "weight_learn": ("rank", "epochs"),
+    "estimate_subspace": ("rank", "epochs", "target_ratio", "start_epoch", "duration", "pool", "quick"),
+}
+"""The same for learning an index and for estimating subspaces, each of which has a section of its own."""
 OF_TRANSLATION = {"evaluate": ("no_repeat_ngram",), "data": ("max_length",)}
 """The same for translations, beside the search that a result has."""
 NAMED = 3
@@ -92,6 +98,19 @@ def read_fresh(path: Path, result_type: type[R]) -> Located[R]:
     artifact = store.read(path, result_type)
     store.check_fresh(path, artifact, result_type.command)
     return Located(path, artifact)
+
+
+def one_of_each_seed(found: Iterable[Located[R]]) -> list[Located[R]]:
+    """The artifacts without copies of a seed's. Raises InputError if a seed has two that differ."""
+    seeds: dict[int, Located[R]] = {}
+    for each in found:
+        other = seeds.setdefault(each.artifact.seed, each)
+        if other.artifact.digest != each.artifact.digest:
+            raise InputError(
+                f"{other.path} and {each.path} are both of seed {each.artifact.seed}, with different results",
+                "name one of the two folders",
+            )
+    return list(seeds.values())
 
 
 def scored_with(result: EvaluationResult, metric: str = SPBLEU) -> dict[str, Setting]:
@@ -155,6 +174,17 @@ def trained_with(artifact: Artifact[TrainingResult]) -> dict[str, Setting]:
     return {name: setting for name, setting in found.items() if name not in unused}
 
 
+def estimated_with(artifact: Artifact[IndexStrategyResult] | Artifact[SubspaceResult]) -> dict[str, Setting]:
+    """All settings that must be equal for what seeds learned or estimated to be averaged."""
+    own = {name: keys for name, keys in OF_ESTIMATES.items() if name in type(artifact.result).sections}
+    found = {
+        "base models": _base_model(artifact),
+        "languages": _languages(artifact.languages),
+        **_recorded(artifact, {**own, "run": OF_ESTIMATES["run"]}),
+    }
+    return {name: setting for name, setting in found.items() if name != "fit.lr_full"}
+
+
 def check_scored_alike(
     results: Iterable[EvaluationResult], metric: str = SPBLEU, *, by_direction: bool = False
 ) -> None:
@@ -179,6 +209,14 @@ def check_trained_alike(found: Iterable[Located[TrainingResult]]) -> None:
     for seeds in runs.values():
         named = ((str(each.path), trained_with(each.artifact)) for each in seeds)
         _check_alike(named, "trained", TRAIN_ALIKE)
+
+
+def check_estimated_alike(
+    found: Iterable[Located[IndexStrategyResult]] | Iterable[Located[SubspaceResult]],
+) -> None:
+    """Raise InputError unless seeds learned their index, or estimated, with the same settings."""
+    named = ((str(each.path), estimated_with(each.artifact)) for each in found)
+    _check_alike(named, "made", TRAIN_ALIKE)
 
 
 def _check_alike(

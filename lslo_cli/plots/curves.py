@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.sites import Stack
@@ -24,7 +23,7 @@ from lslo_cli.plots.progress import (
     ratios_by_epoch,
     weights_by_layer,
 )
-from lslo_cli.plots.reading import trainings
+from lslo_cli.plots.reading import estimates, trainings
 from lslo_cli.plots.runs import FIGURE_3, Seeds, in_study_order, study_runs
 from lslo_cli.plots.specs import PreparedFigure
 from lslo_cli.plots.style import (
@@ -159,7 +158,8 @@ def schedule(
 
 def prepare_weights(seeds: Seeds) -> PreparedFigure:
     """Figure 1, from index-strategy.json."""
-    results = [store.read(seed.index_strategy, IndexStrategyResult).result for seed in seeds]
+    learned = estimates(seeds, lambda seed: seed.index_strategy, IndexStrategyResult)
+    results = [artifact.result for artifact in learned]
     return PreparedFigure(
         "weights",
         "Source and target weights learned for each layer of encoder and decoder (figure 1).",

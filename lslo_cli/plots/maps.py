@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
-from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.method.languages import Language
 from lslo_cli.plots.classes import mark_classes, separate_classes
 from lslo_cli.plots.demand import Demand, by_resource, of_languages, of_matrices
+from lslo_cli.plots.reading import estimates
 from lslo_cli.plots.runs import Seeds
 from lslo_cli.plots.specs import PreparedFigure
 from lslo_cli.plots.style import (
@@ -209,7 +209,7 @@ def scale_of(demand: Demand) -> TwoSlopeNorm:
 
 def prepare_heatmap(seeds: Seeds, *, by_layer: bool = False, counts: bool = False) -> PreparedFigure:
     """Figure 2, from subspace.json."""
-    artifacts = [store.read(seed.subspace, SubspaceResult) for seed in seeds]
+    artifacts = estimates(seeds, lambda seed: seed.subspace, SubspaceResult)
     return PreparedFigure(
         "heatmap-by-layer" if by_layer else "heatmap",
         "Parameter demand of each language in each kind of matrix, "
@@ -225,20 +225,21 @@ def prepare_heatmap_by_layer(seeds: Seeds, *, counts: bool = False) -> PreparedF
 
 def prepare_matrices(seeds: Seeds, *, by_language: bool = False, counts: bool = False) -> PreparedFigure:
     """Figure 4, from subspace-language.json, or from subspace.json if a seed lacks it."""
-    paths, remark = [seed.language_subspace for seed in seeds], ""
-    if not all(path.exists() for path in paths):
-        remark = f"no {paths[0]}: drawing the cross-language estimate, {seeds[0].subspace}"
-        paths = [seed.subspace for seed in seeds]
+    missing, remark = [seed for seed in seeds if not seed.language_subspace.exists()], ""
+    if missing:
+        remark = (
+            f"no {missing[0].language_subspace}: drawing the cross-language estimate, {seeds[0].subspace}"
+        )
+    artifacts = estimates(
+        seeds, lambda seed: seed.subspace if missing else seed.language_subspace, SubspaceResult
+    )
     return PreparedFigure(
         "matrices-by-language" if by_language else "matrices",
         "Parameter demand of each matrix of each layer, "
         + ("language by language (figure 6)." if by_language else "averaged over languages (figure 4)."),
-        *_drawn(
-            [store.read(path, SubspaceResult) for path in paths], matrices, matrices_text,
-            by_language=by_language, counts=counts,
-        ),
+        *_drawn(artifacts, matrices, matrices_text, by_language=by_language, counts=counts),
         remark,
-    )  # fmt: skip
+    )
 
 
 def prepare_matrices_by_language(seeds: Seeds, *, counts: bool = False) -> PreparedFigure:

@@ -8,18 +8,21 @@ from typing import TypeVar
 
 from lslo_cli.artifacts.comparable import (
     Located,
+    check_estimated_alike,
     check_measured_alike,
     check_trained_alike,
+    one_of_each_seed,
     read_fresh,
 )
 from lslo_cli.artifacts.evaluations import EvaluationResult
-from lslo_cli.artifacts.folder import RunFolder
-from lslo_cli.artifacts.results import TrainingResult
-from lslo_cli.artifacts.schema import Result
+from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
+from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
+from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.runs import Seeds, in_study_order
 
 R = TypeVar("R", bound=Result)
+E = TypeVar("E", IndexStrategyResult, SubspaceResult)
 
 
 def trainings(seeds: Seeds, names: Sequence[str] = ()) -> list[TrainingResult]:
@@ -50,11 +53,21 @@ def evaluations(
     return {name: [each.result for each in of_run] for name, of_run in found.items()}
 
 
+def estimates(seeds: Seeds, file: Callable[[ExperimentFolder], Path], result: type[E]) -> list[Artifact[E]]:
+    """What every seed learned or estimated, from its ``file``.
+
+    Raises InputError for an artifact that is missing, damaged or stale, and if seeds had different settings.
+    """
+    found = one_of_each_seed(read_fresh(file(seed), result) for seed in seeds)
+    check_estimated_alike(found)
+    return [each.artifact for each in found]
+
+
 def _of_runs(
     seeds: Seeds, names: Sequence[str], file: Callable[[RunFolder], Path], result: type[R]
 ) -> Iterator[Located[R]]:
     """An artifact of runs in every seed that has it; if none has, reading the first reports it missing."""
     for name in names:
         paths = [file(seed.run(name)) for seed in seeds]
-        for path in [path for path in paths if path.is_file()] or paths[:1]:
-            yield read_fresh(path, result)
+        existing = [path for path in paths if path.is_file()]
+        yield from one_of_each_seed(read_fresh(path, result) for path in existing or paths[:1])

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from scipy.cluster import hierarchy
 
-from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.method.languages import Language
 from lslo_cli.plots.maps import draw_cells, draw_scale
 from lslo_cli.plots.overlap import Overlap, overlap_of
+from lslo_cli.plots.reading import estimates
 from lslo_cli.plots.runs import Seeds
 from lslo_cli.plots.specs import PreparedFigure
 from lslo_cli.plots.style import (
@@ -115,7 +115,7 @@ def relatives_text(results: Sequence[SubspaceResult], languages: Sequence[Langua
 
 def prepare_relatives(seeds: Seeds) -> PreparedFigure:
     """The figure, from subspace.json."""
-    artifacts = [store.read(seed.subspace, SubspaceResult) for seed in seeds]
+    artifacts = estimates(seeds, lambda seed: seed.subspace, SubspaceResult)
     results = [artifact.result for artifact in artifacts]
     languages = [record.language() for record in artifacts[0].languages]
     return PreparedFigure(

@@ -7,7 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from lslo_cli.artifacts.comparable import Located, check_measured_alike, check_trained_alike, read_fresh
+from lslo_cli.artifacts.comparable import (
+    Located,
+    check_estimated_alike,
+    check_measured_alike,
+    check_trained_alike,
+    read_fresh,
+)
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, SubspaceResult, TrainingResult
@@ -120,6 +126,8 @@ def check_comparable(study: Study) -> None:
         (each for seed in seeds for each in _located(seed, seed.evaluations, "evaluation")), study.metric
     )
     check_trained_alike(each for seed in seeds for each in _located(seed, seed.trainings, "training"))
+    for name in ("index_strategy", "subspace", "language_subspace"):
+        check_estimated_alike(each for seed in seeds for each in _located_once(seed, name))
 
 
 def _located(
@@ -129,6 +137,13 @@ def _located(
     for run, artifact in artifacts.items():
         paths = [getattr(ExperimentFolder(folder).run(run), name) for folder in seed.folders]
         yield Located([path for path in paths if path.exists()][-1], artifact)
+
+
+def _located_once(seed: SeedResults, name: str) -> Iterator[Located]:
+    """An artifact that an experiment has once, with its path, if the seed has it."""
+    paths = [path for folder in seed.folders if (path := getattr(ExperimentFolder(folder), name)).exists()]
+    if paths:
+        yield Located(paths[0], getattr(seed, name))
 
 
 def _check_one_experiment(path: Path, artifacts: list[Artifact]) -> None:

@@ -10,7 +10,13 @@ from typing import Literal
 import numpy as np
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.comparable import Located, check_measured_alike, check_trained_alike, read_fresh
+from lslo_cli.artifacts.comparable import (
+    Located,
+    check_measured_alike,
+    check_trained_alike,
+    one_of_each_seed,
+    read_fresh,
+)
 from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult, EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.lock import locked
@@ -135,13 +141,11 @@ def _evaluated_pairs(
             f"evaluate them: lslo evaluate --run {run} --run {other}; "
             f"evaluated there: {', '.join(there) or 'no run'}",
         )
-    pairs = [
-        (
-            read_fresh(folder.run(run).evaluation, EvaluationResult),
-            read_fresh(folder.run(other).evaluation, EvaluationResult),
-        )
-        for folder in both
-    ]
+    ours, theirs = (
+        one_of_each_seed(read_fresh(folder.run(name).evaluation, EvaluationResult) for folder in both)
+        for name in (run, other)
+    )
+    pairs = list(zip(ours, theirs, strict=True))
     check_measured_alike(each for pair in pairs for each in pair)
     trained = [folder.run(name).training for folder in both for name in (run, other)]
     check_trained_alike(read_fresh(path, TrainingResult) for path in trained if path.exists())

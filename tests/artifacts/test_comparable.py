@@ -3,12 +3,14 @@
 import pytest
 
 from lslo_cli.artifacts.comparable import (
+    OF_ESTIMATES,
     OF_TRAINING,
     OF_TRANSLATION,
     Located,
     check_measured_alike,
     check_scored_alike,
     check_trained_alike,
+    one_of_each_seed,
     read_fresh,
 )
 from lslo_cli.artifacts.evaluations import EvaluationResult
@@ -187,7 +189,7 @@ def test_settings_that_a_method_does_not_use_may_differ(trained, run, recipe, re
 
 def test_every_key_that_is_compared_is_a_key_of_recipes():
     recipe = resolve().model_dump(mode="json")
-    for sections in (OF_TRAINING, OF_TRANSLATION):
+    for sections in (OF_ESTIMATES, OF_TRAINING, OF_TRANSLATION):
         for section, keys in sections.items():
             assert set(keys) <= set(recipe[section])
 
@@ -199,3 +201,12 @@ def test_an_artifact_of_another_one_than_is_there_now_is_stale(written, tmp_path
     cells = dict.fromkeys(groups(experiment.languages), 20.0)
     with pytest.raises(InputError, match="is stale: it was made from another training"):
         read_fresh(experiment.evaluation("full", cells, inputs=[old]), EvaluationResult)
+
+
+def test_a_copy_of_a_seed_is_dropped_and_another_result_of_it_refused(evaluated):
+    one, copy, other = evaluated("a", seed=2), evaluated("b", seed=2), evaluated("c", seed=3)
+    assert one_of_each_seed([one, copy, other]) == [one, other]
+    made_again = Located(copy.path, copy.artifact.model_copy(update={"digest": "0"}))
+    with pytest.raises(InputError) as error:
+        one_of_each_seed([one, other, made_again])
+    assert error.value.message == f"{one.path} and {copy.path} are both of seed 2, with different results"

@@ -55,3 +55,56 @@ def test_seeds_with_another_test_text_or_base_model_have_no_mean(seed, figure):
 def test_seeds_of_a_run_that_were_trained_differently_have_no_mean(seed, figure):
     with pytest.raises(InputError, match="were trained with different span: all and d_model"):
         figure_named(figure).prepare([seed(2), seed(3, settings={"span": "d_model"})], [RUN])
+
+
+ESTIMATES = {
+    "weights": (
+        "index-strategy.json",
+        "strategy",
+        {"weight_learn": {"rank": 4}},
+        "weight_learn.rank: 8 and 4",
+    ),
+    "heatmap": ("subspace.json", "estimate", {"fit": {"lr": 0.1}}, "fit.lr: 0.003 and 0.1"),
+    "matrices": (
+        "subspace-language.json",
+        "estimate",
+        {"data": {"train_rows": 9}},
+        "data.train_rows: None and 9",
+    ),
+    "relatives": (
+        "subspace.json",
+        "estimate",
+        {"adapters": {"span": "d_model"}},
+        "adapters.span: all and d_model",
+    ),
+}
+
+
+@pytest.mark.parametrize("figure", ESTIMATES)
+def test_what_seeds_learned_with_other_settings_and_what_is_stale_has_no_mean(
+    figure, made, written, tmp_path
+):
+    name, result, other, told = ESTIMATES[figure]
+    result = getattr(made, result)()
+    recipe = {"fit": {"lr": 0.003}, "weight_learn": {"rank": 8}, "data": {"train_rows": None}}
+
+    def seed(number, changes=None, inputs=()):
+        experiment = written(tmp_path / f"seed-{number}", seed=number)
+        experiment.write(name, result, inputs, recipe={**recipe, **(changes or {})})
+        return ExperimentFolder(experiment.path)
+
+    prepare = figure_named(figure).prepare
+    assert prepare([seed(2), seed(3)])
+    with pytest.raises(
+        InputError, match=f"seed-2/{name} and .*seed-4/{name} were made with different {told}"
+    ):
+        prepare([seed(2), seed(4, other)])
+    written(tmp_path / "seed-5", seed=5).write("base.json", result)
+    with pytest.raises(InputError, match="is stale"):
+        prepare([seed(2), seed(5, inputs=[Input(role="base", path="base.json", digest="0")])])
+
+
+def test_a_copy_of_a_seed_is_not_counted(seed):
+    first = seed(2)
+    prepared = figure_named("pareto").prepare([first, first, seed(3)])
+    assert "of 2 seeds" in str(prepared.text())

@@ -8,6 +8,7 @@ import pytest
 from lslo_cli import tasks
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import ComparisonResult, EvaluationResult
+from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError, UsageError
@@ -19,8 +20,10 @@ RUN = "2-2-8-gps0.9"
 @pytest.fixture
 def seeds(experiments, finished, tmp_path):
     """An experiment of two seeds that found the same."""
-    for name in ("seed-2", "seed-10"):
-        shutil.copytree(finished[0], tmp_path / "tiny" / name)
+    for seed in (2, 10):
+        folder = shutil.copytree(finished[0], tmp_path / "tiny" / f"seed-{seed}")
+        for run in ExperimentFolder(folder).evaluated_runs():
+            doctored(run.evaluation, EvaluationResult, seed=seed)
     return experiments(tmp_path / "tiny")
 
 
@@ -153,6 +156,13 @@ def test_another_search_or_base_model_is_refused_as_a_report_does(there):
     tasks.evaluate(there(**{"evaluate.beam": 1}), runs=["full"])
     with pytest.raises(InputError, match="with different search settings: beam 1 and beam 2"):
         tasks.compare(there(), ["full", "base"], resamples=100)
+
+
+def test_a_copy_of_a_seed_is_no_other_seed(seeds):
+    folder = seeds().folder
+    shutil.copytree(folder.path / "seed-2", folder.path / "seed-3")
+    result = tasks.compare(seeds(), [RUN, "base"], resamples=100)[0].artifact.result
+    assert result.seeds == [2, 10] and {len(row.by_seed) for row in result.rows} == {2}
 
 
 def test_seeds_whose_adapters_were_made_differently_are_refused(seeds):

@@ -17,6 +17,7 @@ from lslo_cli.method.metrics import SPBLEU
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.evaluations import EvaluationResult
+    from lslo_cli.artifacts.schema import Artifact
     from lslo_cli.report import Table
     from lslo_cli.tasks import Experiment, Written
 
@@ -120,13 +121,13 @@ def show_scores(experiment: Experiment, written: Sequence[Written], metrics: Seq
     from lslo_cli.report.summary import summarise
 
     folder = experiment.folder
-    evaluations = [store.read(run.evaluation, EvaluationResult).result for run in folder.evaluated_runs()]
-    evaluations += [item.artifact.result for item in written if item.artifact.result not in evaluations]
+    evaluations = [store.read(run.evaluation, EvaluationResult) for run in folder.evaluated_runs()]
+    evaluations += [item.artifact for item in written if item.artifact not in evaluations]
     trainings = [store.read(run.training, TrainingResult).result for run in folder.trained_runs()]
     shown = [
         (metric, alike)
         for metric in metrics
-        for alike in comparable([run for run in evaluations if metric in run.metrics], metric)
+        for alike in comparable([run for run in evaluations if metric in run.result.metrics], metric)
     ]
     for number, (metric, alike) in enumerate(shown):
         if number:
@@ -136,13 +137,20 @@ def show_scores(experiment: Experiment, written: Sequence[Written], metrics: Seq
         show_quality(quality_table(alike, trainings, metric))
 
 
-def comparable(evaluations: Sequence[EvaluationResult], metric: str) -> list[list[EvaluationResult]]:
-    """Runs that may share a table: same metric signature, same number of sentences in each direction."""
-    alike: dict[object, list[EvaluationResult]] = {}
-    for result in evaluations:
-        sentences = frozenset((row.direction, row.sentences) for row in result.directions)
-        alike.setdefault((result.metric(metric).signature, sentences), []).append(result)
-    return list(alike.values())
+def comparable(
+    evaluations: Sequence[Artifact[EvaluationResult]], metric: str
+) -> list[list[EvaluationResult]]:
+    """Runs that may share a table, since they were measured with the same settings."""
+    from lslo_cli.artifacts.comparable import measured_with
+
+    alike: list[tuple[object, list[EvaluationResult]]] = []
+    for artifact in evaluations:
+        settings = measured_with(artifact, metric)
+        found = next((results for others, results in alike if others == settings), None)
+        if found is None:
+            alike.append((settings, found := []))
+        found.append(artifact.result)
+    return [results for _, results in alike]
 
 
 def show_quality(table: Table) -> None:
