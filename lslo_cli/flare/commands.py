@@ -19,6 +19,7 @@ from lslo_cli.flare.results import (
     FlareEvaluationResult,
     FlareTrainingResult,
     Prediction,
+    TextOrigin,
     TrainedRun,
 )
 from lslo_cli.flare.runs import TUNING, answer, probe, train_run, tune
@@ -26,7 +27,7 @@ from lslo_cli.flare.setup import FlareSetup, prepare
 from lslo_cli.flare.task_model import TaskModel
 from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, shuffled_rows
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written
-from lslo_cli.tasks.job import ArtifactJob, alone, artifact_job
+from lslo_cli.tasks.job import OF_TEXT, ArtifactJob, alone, artifact_job
 from lslo_cli.training.trackers import check_tracker
 
 SMALLER = "lower the batch size or the length of texts: --set flare.batch_size=8, --set flare.max_length=64"
@@ -70,7 +71,7 @@ class Seed:
             self.experiment, path, lambda: self.setup, SMALLER, owned=owned, on_event=self.on_event
         ) as job:
             job.upstream += upstream
-            self.setup.data = []
+            self.setup.data, self.setup.translations = [], {}
             yield job
 
     def alone(self, path: Path) -> AbstractContextManager[None]:
@@ -182,7 +183,19 @@ def _write(job: ArtifactJob[FlareSetup], language: str, done: Mapping[str, Train
     """Write a training, its runs in a fixed order, whichever was done first."""
     _read(job.setup, language)
     runs = sorted(done.values(), key=lambda run: FlareRun.parse(run.run).sort_key)
-    return job.write(FlareTrainingResult(task=job.setup.settings.task, language=language, runs=runs))
+    return job.write(
+        FlareTrainingResult(
+            task=job.setup.settings.task, language=language, runs=runs, translations=_origins(job)
+        )
+    )
+
+
+def _origins(job: ArtifactJob[FlareSetup]) -> dict[str, TextOrigin]:
+    """The origins of the translated texts that were read, by split; their records become inputs."""
+    found = job.setup.translations
+    records = {record.path: Upstream(OF_TEXT, record.path, record.digest) for record in found.values()}
+    job.upstream += records.values()
+    return {split: record.origin for split, record in found.items()}
 
 
 def _read(setup: FlareSetup, language: str) -> None:
@@ -287,6 +300,7 @@ def evaluated(seed: Seed, language: str, asked: Sequence[FlareRun] = ()) -> Writ
                 shuffled=shuffled_rows(len(pairs.labels), setup.seed),
                 predictions=predictions,
                 activations=activations,
+                translations=_origins(job),
             )
         )
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from lslo_cli.flare.translations import TranslationRecord
 
 AGAIN = "take the files as published: lslo data fetch nusax, xnli or tydiqa; docs/flare.md lists them all"
 
@@ -67,11 +70,13 @@ class Pairs:
     """Examples of a target language beside those of the source language, row by row.
 
     ``left_out`` counts the rows of the files without an answer or a translation, which are not included.
+    ``translation`` is the record of the texts that are translations, if there is one.
     """
 
     source: Examples
     target: Examples
     left_out: int = 0
+    translation: TranslationRecord | None = None
 
     @property
     def labels(self) -> list[Any]:
@@ -82,6 +87,11 @@ class Pairs:
         """sha256 over all ids, texts and labels."""
         rows = [(e.id, e.text, e.pair, e.label) for side in (self.source, self.target) for e in side]
         return digest_of(rows)
+
+
+def digest_of_text(examples: Examples) -> str:
+    """sha256 over the ids, texts and labels of one language."""
+    return digest_of([(each.id, each.text, each.pair, each.label) for each in examples])
 
 
 def paired(source: Examples, target: Examples, what: str) -> Pairs:

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from lslo_cli.errors import InputError
 from lslo_cli.flare import plots
-from lslo_cli.flare.reading import read_evaluations, read_study, study_of
+from lslo_cli.flare.reading import read_artifacts, read_study
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.flare.tables import GIVEN
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
@@ -67,8 +67,8 @@ def prepare_activations(seeds: Seeds) -> PreparedFigure:
 
 def prepare_noise(seeds: Seeds) -> PreparedFigure:
     """Scores of FLARE and of its baselines by the share of words that were changed in the sources."""
-    found = read_evaluations(seeds)
-    study = study_of(found)
+    found = read_artifacts(seeds)
+    study = found.study
     if len(study.noise) < 2:
         raise InputError(
             f"all tests of this study have {study.noise[0]:.0%} of noise in their sources",
@@ -79,7 +79,7 @@ def prepare_noise(seeds: Seeds) -> PreparedFigure:
         run: {share: list(study.averages_with_noise(run, share).values()) for share in study.noise}
         for run in runs
     }
-    settings = next(iter(found.values())).recipe["flare"]
+    settings = next(iter(found.evaluations.values())).recipe["flare"]
     return PreparedFigure(
         "flare-noise",
         "Score against noise in the sources of tests: mean over languages, 95 % interval over seeds.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lslo_cli.artifacts import store
@@ -13,34 +14,42 @@ from lslo_cli.flare.folder import evaluations as all_evaluations
 from lslo_cli.flare.folder import is_flares
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.study import FlareStudy
-from lslo_cli.recipe import recorded
+from lslo_cli.method.flare import Translated
+from lslo_cli.recipe import FlareSection, RunSection
 from lslo_cli.report.reading import experiment_paths
+from lslo_cli.tasks.freshness import SWITCHES
 
 Evaluation = Artifact[FlareEvaluationResult]
+Training = Artifact[FlareTrainingResult]
+
+
+@dataclass(frozen=True)
+class StudyArtifacts:
+    """The evaluations of a study and their trainings, by path."""
+
+    evaluations: Mapping[Path, Evaluation]
+    trainings: Mapping[Path, Training]
+
+    @property
+    def study(self) -> FlareStudy:
+        evaluations = {(each.seed, each.result.language): each.result for each in self.evaluations.values()}
+        trainings = {(each.seed, each.result.language): each.result for each in self.trainings.values()}
+        return FlareStudy(evaluations, trainings)
 
 
 def read_study(folders: Sequence[ExperimentFolder]) -> FlareStudy:
-    """The study of :func:`read_evaluations`, with each training. Raises InputError as it does."""
-    return study_of(read_evaluations(folders))
+    """The study of :func:`read_artifacts`. Raises InputError as it does."""
+    return read_artifacts(folders).study
 
 
-def study_of(found: Mapping[Path, Evaluation]) -> FlareStudy:
-    """Evaluations as a study. Raises InputError if the training of one is missing or damaged."""
-    evaluations, trainings = {}, {}
-    for path, artifact in found.items():
-        key = artifact.seed, artifact.result.language
-        evaluations[key] = artifact.result
-        trainings[key] = store.read(path.with_name("training.json"), FlareTrainingResult).result
-    return FlareStudy(evaluations, trainings)
+def read_artifacts(folders: Sequence[ExperimentFolder]) -> StudyArtifacts:
+    """Every evaluation in folders of an experiment or of its seeds, with its training.
 
-
-def read_evaluations(folders: Sequence[ExperimentFolder]) -> dict[Path, Evaluation]:
-    """Every evaluation in folders of an experiment or of its seeds, by path.
-
-    Raises InputError if there is none, if one is damaged or stale, if two are of one seed and language, or if
-    they were made with different settings, models or texts.
+    Raises InputError if there is none, if one is damaged or stale or lacks its training, if two are of one
+    seed and language, or if they were made with different settings, arithmetic, models or texts.
     """
-    found: dict[Path, Evaluation] = {}
+    evaluations: dict[Path, Evaluation] = {}
+    trainings: dict[Path, Training] = {}
     keys: dict[tuple[int, str], Path] = {}
     for path in (path for folder in folders for path in all_evaluations(folder)):
         artifact = store.read(path, FlareEvaluationResult)
@@ -51,11 +60,13 @@ def read_evaluations(folders: Sequence[ExperimentFolder]) -> dict[Path, Evaluati
                 f"{other} and {path} are both of {artifact.result.language}, seed {artifact.seed}",
                 "name one of the two folders",
             )
-        found[path] = artifact
-        _check_alike(path, list(found.values()))
-    if not found:
+        training = path.with_name("training.json")
+        evaluations[path], trainings[training] = artifact, store.read(training, FlareTrainingResult)
+    if not evaluations:
         raise _nothing_in(folders)
-    return found
+    _check_alike(evaluations)
+    _check_alike(trainings)
+    return StudyArtifacts(evaluations, trainings)
 
 
 def _nothing_in(folders: Sequence[ExperimentFolder]) -> InputError:
@@ -70,24 +81,43 @@ def _nothing_in(folders: Sequence[ExperimentFolder]) -> InputError:
     return InputError(f"no evaluation in {where}", f"make it first: {FlareEvaluationResult.command}")
 
 
-def _check_alike(path: Path, artifacts: Sequence[Evaluation]) -> None:
-    """Raise InputError if the last artifact does not belong with the others."""
-    first, last = artifacts[0], artifacts[-1]
-    texts = {(text.split, text.digest) for artifact in artifacts for text in artifact.data}
-    different = {
-        "settings": _settings(first) != _settings(last),
-        "task model": first.model.digest != last.model.digest,
-        "test text": len(texts) != len({split for split, _ in texts}),
-    }
-    for what, differs in different.items():
-        if differs:
-            raise InputError(
-                f"{path} was made with other {what} than {first.result.language} of seed {first.seed}",
-                "report them separately: keep each in its own experiment",
+def _check_alike(found: Mapping[Path, Evaluation] | Mapping[Path, Training]) -> None:
+    """Raise InputError if two artifacts do not belong together."""
+    first: dict[str, tuple[Path, str]] = {}
+    for path, artifact in found.items():
+        for name, value in _shared(artifact):
+            where, other = first.setdefault(name, (path, value))
+            if value != other:
+                raise InputError(
+                    f"{path} was made with {value}, and {where} with {other}",
+                    "report them separately: keep each in its own experiment",
+                )
+
+
+def _shared(artifact: Evaluation | Training) -> Iterator[tuple[str, str]]:
+    """What must be the same in all artifacts of a kind: a key, and its value in words.
+
+    A setting that the artifact's recipe lacks has its default.
+    """
+    result = artifact.result
+    settings = {**FlareSection().model_dump(mode="json"), **artifact.recipe["flare"]}
+    run = {**RunSection().model_dump(mode="json"), **artifact.recipe["run"]}
+    for key in sorted(settings.keys() - result.chosen):
+        yield f"flare.{key}", f"flare.{key} = {settings[key]}"
+    for key in SWITCHES:
+        yield f"run.{key}", f"run.{key} = {run[key]}"
+    yield "model", f"task model {artifact.model.digest[:12]}"
+    for text in artifact.data:
+        yield text.split, f"text {text.digest[:12]} of {text.split}"
+    side = Translated.TEST if isinstance(result, FlareEvaluationResult) else Translated.TRAIN
+    yield "translated", "translated texts" if side in settings["translated"] else "texts as published"
+    for origin in result.translations.values():
+        yield "translator", f"texts translated by {origin.model}, run {origin.run}, beam {origin.beam}"
+    for trained in result.runs if isinstance(result, FlareTrainingResult) else ():
+        if trained.translator:
+            yield trained.run, f"{trained.run}: {trained.translator}"
+        if trained.translator_digest:
+            yield (
+                f"digest {trained.run}",
+                f"{trained.run}: translation model {trained.translator_digest[:12]}",
             )
-
-
-def _settings(artifact: Evaluation) -> object:
-    """The settings that must be the same in all artifacts."""
-    made_with = recorded(artifact.recipe)
-    return FlareEvaluationResult.settings(made_with) if made_with else artifact.recipe["flare"]

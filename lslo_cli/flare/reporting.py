@@ -10,10 +10,10 @@ from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.lock import write_locked
 from lslo_cli.errors import InputError
 from lslo_cli.flare.catalogue import FIGURES
-from lslo_cli.flare.reading import Evaluation, read_evaluations, study_of
+from lslo_cli.flare.reading import Evaluation, StudyArtifacts, Training, read_artifacts
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.flare.tables import flare_tables
-from lslo_cli.method.flare import FlareRun
+from lslo_cli.method.flare import FlareRun, Translated
 from lslo_cli.plots.files import save, svg
 from lslo_cli.plots.specs import PreparedFigure
 from lslo_cli.plots.style import Style
@@ -22,6 +22,9 @@ from lslo_cli.report.building import Format, write
 from lslo_cli.report.provenance import commits, software
 from lslo_cli.report.study import distinct
 from lslo_cli.report.table import millions
+from lslo_cli.wording import counted
+
+AS_PUBLISHED = "as published"
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,12 @@ class FlareReport:
 
     folder: ExperimentFolder
     study: FlareStudy
-    artifacts: tuple[Evaluation, ...]
+    found: StudyArtifacts
+
+    @property
+    def artifacts(self) -> tuple[Evaluation, ...]:
+        """The evaluations."""
+        return tuple(self.found.evaluations.values())
 
     def section(self, with_figures: bool = False) -> DocumentSection:
         """All tables, and with ``with_figures`` all figures, which take seconds to draw."""
@@ -39,20 +47,20 @@ class FlareReport:
         drawn = tuple(_for_pages(self.folder)) if with_figures else ()
         return DocumentSection(
             f"{self.artifacts[0].experiment}: {self.study.task}, {languages} target languages",
-            tuple(_facts(self.study, self.artifacts)),
+            tuple(_facts(self.study, self.artifacts, tuple(self.found.trainings.values()))),
             tuple(flare_tables(self.study, model)),
             drawn,
         )
 
 
 def read_report(folder: ExperimentFolder) -> FlareReport:
-    """Every evaluation in a folder with its training. Raises InputError as :func:`read_evaluations`."""
-    found = read_evaluations([folder])
-    return FlareReport(folder, study_of(found), tuple(found.values()))
+    """Every evaluation in a folder with its training. Raises InputError as :func:`read_artifacts`."""
+    found = read_artifacts([folder])
+    return FlareReport(folder, found.study, found)
 
 
 def document_of_all(folders: Sequence[ExperimentFolder], with_figures: bool = False) -> ReportDocument:
-    """Experiments as one document, each a section. Raises InputError as :func:`read_evaluations`."""
+    """Experiments as one document, each a section. Raises InputError as :func:`read_artifacts`."""
     sections = (read_report(folder).section(with_figures) for folder in folders)
     return ReportDocument("FLARE and its baselines", tuple(sections))
 
@@ -74,9 +82,11 @@ def write_report(folder: ExperimentFolder) -> tuple[ReportDocument, Path]:
     return document, path
 
 
-def _facts(study: FlareStudy, artifacts: Sequence[Evaluation]) -> Iterator[tuple[str, str]]:
-    first = artifacts[0]
-    settings, model = first.recipe["flare"], first.model
+def _facts(
+    study: FlareStudy, artifacts: Sequence[Evaluation], trainings: Sequence[Training]
+) -> Iterator[tuple[str, str]]:
+    first, trained_with = artifacts[0], trainings[0].recipe
+    settings, model = trained_with["flare"], first.model
     rows = distinct(f"{len(result.gold):,}" for result in study.evaluations.values())
     layers = model.encoder_layers + model.decoder_layers
     yield (
@@ -85,7 +95,12 @@ def _facts(study: FlareStudy, artifacts: Sequence[Evaluation]) -> Iterator[tuple
         f"d = {model.d_model}, {model.digest[:12]}",
     )
     yield "Target languages", ", ".join(study.languages)
-    yield "Test text", f"{distinct(text.path for item in artifacts for text in item.data)}, {rows} rows each"
+    paths = distinct(text.path for item in artifacts for text in item.data)
+    yield "Test text", f"{paths}, {rows} rows each{_left_out(artifacts, Translated.TEST)}"
+    yield "Sources", _origin(artifacts, Translated.TEST)
+    trained_on, left_out = _origin(trainings, Translated.TRAIN), _left_out(trainings, Translated.TRAIN)
+    if trained_on != AS_PUBLISHED or left_out:
+        yield "Training text", f"{trained_on}{left_out}"
     beside = ", with token F1 beside it" if study.has_token_f1 else ""
     yield "Metric", f"{study.metric}, 0 to 100{beside}"
     if len(study.noise) > 1 or study.noise[0] or settings.get("train_noise"):
@@ -94,12 +109,13 @@ def _facts(study: FlareStudy, artifacts: Sequence[Evaluation]) -> Iterator[tuple
         training = f"{settings['train_noise']:.0%} in training" + (
             ", or the share after a run's ~" if own else ""
         )
-        yield "Noise in sources", f"{settings['source_noise']}: {shares} of words in tests, {training}"
+        kind = first.recipe["flare"]["source_noise"]
+        yield "Noise in sources", f"{kind}: {shares} of words in tests, {training}"
     yield (
         "Training",
         f"{settings['epochs']} epochs, batches of {settings['batch_size']}, lr {settings['lr']:g}, "
         f"rank {settings['rank']}, texts of at most {settings['max_length']} tokens, "
-        f"{first.recipe['run']['precision']}",
+        f"{trained_with['run']['precision']}",
     )
     trained = [run for result in study.trainings.values() for run in result.runs if run.translator]
     if trained:
@@ -108,6 +124,33 @@ def _facts(study: FlareStudy, artifacts: Sequence[Evaluation]) -> Iterator[tuple
     yield "Device", distinct((item.made.device for item in artifacts), "; ")
     yield "Commit", commits(list(artifacts))
     yield "Software", software(list(artifacts))
+
+
+def _origin(artifacts: Sequence[Evaluation | Training], side: Translated) -> str:
+    """The origin of the texts that may be translations: the sources of tests, the targets of training."""
+    origins = {
+        split: origin
+        for item in artifacts
+        for split, origin in item.result.translations.items()
+        if split.endswith(f"/{side}")
+    }
+    if not origins:
+        is_translated = side in artifacts[0].recipe["flare"].get("translated", ())
+        return "machine translations, whose translator is not recorded" if is_translated else AS_PUBLISHED
+    one, kept = next(iter(origins.values())), sum(origin.rows for origin in origins.values())
+    every = kept + sum(origin.lost for origin in origins.values())
+    return (
+        f"translated by {one.model}, run {one.run}, beam {one.beam}; {kept:,} of {every:,} rows kept "
+        f"in {counted(len(origins), 'language')}"
+    )
+
+
+def _left_out(artifacts: Sequence[Evaluation | Training], side: Translated) -> str:
+    """How many questions of all languages lack an answer or a translation; empty if none does."""
+    texts = {text.split: text for item in artifacts for text in item.data if text.split.endswith(f"/{side}")}
+    every = sum(text.rows for text in texts.values())
+    lost = every - sum(text.examples for text in texts.values())
+    return f"; {lost:,} of {every:,} left out, without an answer in both texts" if lost else ""
 
 
 def _prepared(folder: ExperimentFolder) -> Iterator[PreparedFigure]:

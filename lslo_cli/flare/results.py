@@ -18,6 +18,19 @@ class FlareEpoch(Document):
     dev_score: Number
 
 
+class TextOrigin(Document):
+    """The translator of a text: a base model, the run of its adapters, and its beam.
+
+    ``rows`` are the translated rows, without the ``lost`` questions, whose answer lost a mark.
+    """
+
+    model: str
+    run: str
+    beam: int
+    rows: int
+    lost: int
+
+
 class TrainedRun(Document):
     """One method's training: ``weights`` are those of ``best_epoch``, None if nothing is trained.
 
@@ -69,7 +82,10 @@ class FlareResult(Result):
 
 
 class FlareTrainingResult(FlareResult):
-    """All methods' training on one language; for the source language, the tuning they start from."""
+    """All methods' training on one language; for the source language, the tuning they start from.
+
+    ``translations`` are the origins of translated texts, by split.
+    """
 
     chosen: ClassVar[set[str]] = {*CHOICES, "test_noise"}
     kind: ClassVar[str] = "flare-training"
@@ -79,6 +95,7 @@ class FlareTrainingResult(FlareResult):
     task: str
     language: str
     runs: list[TrainedRun]
+    translations: dict[str, TextOrigin] = Field(default_factory=dict)
 
     def run(self, name: str) -> TrainedRun | None:
         return next((run for run in self.runs if run.run == name), None)
@@ -116,7 +133,10 @@ class Activation(Document):
 
 
 class FlareEvaluationResult(FlareResult):
-    """Every run's answers to a language's test set; ``shuffled`` gives the row of each row's wrong source."""
+    """Every run's answers to a language's test set; ``shuffled`` gives the row of each row's wrong source.
+
+    ``translations`` is the origin of translated sources, by split.
+    """
 
     kind: ClassVar[str] = "flare-evaluation"
     formerly: ClassVar[tuple[str, ...]] = ("transfer-evaluation",)
@@ -130,6 +150,7 @@ class FlareEvaluationResult(FlareResult):
     shuffled: list[int]
     predictions: list[Prediction]
     activations: list[Activation] = Field(default_factory=list)
+    translations: dict[str, TextOrigin] = Field(default_factory=dict)
 
 
 class FlareTranslationResult(Result):

@@ -33,6 +33,7 @@ from lslo_cli.flare.transfer_methods import (
     TranslateTestMethod,
     TranslatorMethod,
 )
+from lslo_cli.flare.translations import TranslationRecord
 from lslo_cli.flare.translator import LatentTranslation
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.flare import FlareMethod, FlareRun, Translated
@@ -50,12 +51,17 @@ FROZEN = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precisi
 
 @dataclass
 class FlareSetup(Session):
-    """One seed of a FLARE experiment; ``data`` identifies the text read for the current artifact."""
+    """One seed of a FLARE experiment.
+
+    ``data`` identifies the text read for the current artifact, and ``translations`` are the records of those
+    of its splits that are translations.
+    """
 
     recipe: Recipe
     accelerator: Accelerator
     on_event: OnEvent = ignore
     data: list[DataIdentity] = field(default_factory=list)
+    translations: dict[str, TranslationRecord] = field(default_factory=dict)
     languages: tuple[Language, ...] = ()
     work: Path | None = None
 
@@ -109,6 +115,8 @@ class FlareSetup(Session):
         )
         if identity not in self.data:
             self.data.append(identity)
+        if pairs.translation:
+            self.translations[identity.split] = pairs.translation
         return pairs
 
     def digest_now(self, text: DataIdentity) -> str:

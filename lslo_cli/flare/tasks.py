@@ -18,6 +18,7 @@ from lslo_cli.flare.task_files import (
     table,
     translated_file,
 )
+from lslo_cli.flare.translations import checked_record
 from lslo_cli.method.flare import SOURCE
 from lslo_cli.method.task_scores import accuracy, exact_match, macro_f1
 from lslo_cli.parsing import parse_json
@@ -224,12 +225,13 @@ def tydiqa_pairs(folder: Path, language: str, split: str, translations: Path | N
     is_test = split == "test"
     own = read_questions(folder, language if is_test else SOURCE, split)
     _tydiqa_language(language)
-    other = own
+    other, record = own, None
     if language != SOURCE:
         direction = (language, SOURCE, "test") if is_test else (SOURCE, language, "train")
         path = translated_file(translations or folder, *direction, questions=True)
         if translations:
             check_translated(path)
+        record = checked_record(path, own)
         other = read_tydiqa(path)
     source, target = (other, own) if is_test else (own, other)
     both = {q.id for q in source if q.answer} & {q.id for q in target if q.answer}
@@ -240,10 +242,10 @@ def tydiqa_pairs(folder: Path, language: str, split: str, translations: Path | N
     pairs = paired([q for q in source if q.id in both], [q for q in target if q.id in both], "TyDiQA-GoldP")
     left_out = len({q.id for q in (*source, *target)} - both)
     if split == "test":
-        return replace(pairs, left_out=left_out)
+        return replace(pairs, left_out=left_out, translation=record)
     held_out = max(1, len(pairs.target) // 10)
     kept = slice(None, -held_out) if split == "train" else slice(-held_out, None)
-    return Pairs(pairs.source[kept], pairs.target[kept], left_out if split == "train" else 0)
+    return Pairs(pairs.source[kept], pairs.target[kept], left_out if split == "train" else 0, record)
 
 
 def read_world(folder: Path, language: str, split: str) -> list[Example]:
@@ -267,19 +269,14 @@ def _aligned(
     """The function ``pairs`` of a task whose files have the same rows in every language."""
 
     def pairs(folder: Path, language: str, split: str, translations: Path | None = None) -> Pairs:
-        def translated(src: str, tgt: str) -> list[Example]:
-            assert translations
-            return read_translated(translated_file(translations, src, tgt, split, questions=False), labels)
-
-        if language == SOURCE:
-            source = target = read(folder, SOURCE, split)
-        elif translations and split == "test":
-            source, target = translated(language, SOURCE), read(folder, language, split)
-        elif translations:
-            source, target = read(folder, SOURCE, split), translated(SOURCE, language)
-        else:
-            source, target = read(folder, SOURCE, split), read(folder, language, split)
-        return paired(source, target, f"{what} {language} {split}")
+        name = f"{what} {language} {split}"
+        if language == SOURCE or not translations:
+            return paired(read(folder, SOURCE, split), read(folder, language, split), name)
+        src, tgt = (language, SOURCE) if split == "test" else (SOURCE, language)
+        own, path = read(folder, src, split), translated_file(translations, src, tgt, split, questions=False)
+        record, translated = checked_record(path, own), read_translated(path, labels)
+        pairs = paired(translated, own, name) if split == "test" else paired(own, translated, name)
+        return replace(pairs, translation=record)
 
     return pairs
 

@@ -10,14 +10,15 @@ from typing import Any
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.lock import locked
-from lslo_cli.artifacts.provenance import Stopwatch, digest_of, digest_of_file
+from lslo_cli.artifacts.provenance import Stopwatch, digest_of_file
 from lslo_cli.artifacts.schema import DataIdentity
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
-from lslo_cli.flare.examples import Example, Examples, Question
+from lslo_cli.flare.examples import Example, Examples, Question, digest_of_text
 from lslo_cli.flare.results import FlareTranslationResult
 from lslo_cli.flare.task_files import translated_file, write_questions, write_translated
 from lslo_cli.flare.tasks import Task, task_named
+from lslo_cli.flare.translations import record_of
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.flare import SOURCE, Translated
 from lslo_cli.recipe import FlareSection
@@ -87,11 +88,6 @@ def seems_translated(experiment: Experiment, language: str) -> bool:
         if not fits:
             return False
     return True
-
-
-def record_of(path: Path) -> Path:
-    """The path of the record of a file of translations."""
-    return path.with_name(f"{path.name}.provenance.json")
 
 
 def _directions(settings: FlareSection, language: str) -> list[tuple[str, str, str]]:
@@ -200,13 +196,12 @@ class TaskSplit:
         return nearest
 
     def _identity(self, examples: Examples) -> DataIdentity:
-        rows = [(each.id, each.text, each.pair, each.label) for each in examples]
         return DataIdentity(
             path=self.experiment.recipe.flare.data,
             split=f"{self.src}/{self.split}",
-            rows=len(rows),
-            examples=len(rows),
-            digest=digest_of(rows),
+            rows=len(examples),
+            examples=len(examples),
+            digest=digest_of_text(examples),
         )
 
     @property

@@ -25,6 +25,9 @@ from lslo_cli.training.trackers import check_tracker
 
 S = TypeVar("S", bound=Session)
 
+OF_TEXT = "translation"
+"""The role of the record of a translated text. Artifacts from before it was recorded are up to date."""
+
 
 @dataclass
 class ArtifactJob(Generic[S]):
@@ -43,11 +46,14 @@ class ArtifactJob(Generic[S]):
         """
         try:
             artifact = store.read(self.path, kind)
+            texts = [item for item in artifact.inputs if item.role == OF_TEXT]
+            store.check_fresh(self.path, artifact.model_copy(update={"inputs": texts}), kind.command)
         except InputError:
             return None
-        made_from = [item.digest for item in artifact.inputs if item.role != but_for]
+        apart = (but_for, OF_TEXT)
+        made_from = [item.digest for item in artifact.inputs if item.role not in apart]
         same = (
-            made_from == [item.digest for item in self.upstream if item.role != but_for]
+            made_from == [item.digest for item in self.upstream if item.role not in apart]
             and artifact.model.digest == self.setup.model_identity.digest
             and artifact.languages == [LanguageRecord.of(language) for language in self.setup.languages]
             and same_settings(artifact, self.setup.recipe)

@@ -9,6 +9,7 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted
 from lslo_cli.flare.examples import Example, Question
 from lslo_cli.flare.plan import translation_plan
+from lslo_cli.flare.results import TextOrigin
 from lslo_cli.flare.task_files import read_translated, translated_file, write_questions, write_translated
 from lslo_cli.flare.tasks import TASKS, read_tydiqa
 from lslo_cli.flare.translating import marked, translate_task, translated_questions, unmarked
@@ -60,6 +61,40 @@ def test_the_worlds_tests_are_translated_into_the_pivot_once(experiment, tmp_pat
     path.write_text("id,text,pair,label\n", encoding="utf-8")
     (anew,) = translate_task(made)
     assert not anew.up_to_date and read_translated(path, TASKS["world"].labels) == rows
+
+
+def test_a_translation_is_read_only_as_it_was_made_and_from_the_text_of_today(
+    experiment, tmp_path, monkeypatch
+):
+    from lslo_cli.flare import tasks
+
+    rows = [("taro", 0), ("lopaba", 2)]
+    monkeypatch.setattr(tasks, "task_rows", lambda split, code: rows)
+    made = experiment(**{"flare.task": "world", "flare.languages": ("qsi",), "flare.translated": ("test",)})
+    (written,) = translate_task(made)
+    path = tmp_path / "out" / "qsi-en" / "test.csv"
+
+    def read():
+        return TASKS["world"].pairs(tmp_path, "qsi", "test", tmp_path / "out")
+
+    record = read().translation
+    assert (record.path, record.digest) == (written.path, written.artifact.digest)
+    assert record.origin == TextOrigin(model="world", run="base", beam=1, rows=2, lost=0)
+    rows[1] = ("lopaba lopaba", 2)
+    with pytest.raises(InputError, match=r"test\.csv is stale: it was made from qsi/test") as caught:
+        read()
+    assert "lslo flare translate" in caught.value.hint
+    rows[1] = ("lopaba", 2)
+    path.write_text(path.read_text(encoding="utf-8") + " ", encoding="utf-8")
+    with pytest.raises(InputError, match=r"test\.csv was changed: its sha256"):
+        read()
+    written.path.write_text("{}")
+    with pytest.raises(InputError, match="no lslo artifact"):
+        read()
+    list(translate_task(made))
+    assert read().translation == record
+    written.path.unlink()
+    assert read().translation is None  # translated elsewhere
 
 
 def test_a_dry_run_names_the_files_that_are_missing_and_writes_nothing(experiment, tmp_path, monkeypatch):

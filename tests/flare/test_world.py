@@ -1,5 +1,7 @@
 """The built-in world's task, and the encoder of its base as the task model."""
 
+import json
+
 import pytest
 import torch
 
@@ -9,6 +11,8 @@ from lslo_cli.flare import commands
 from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.loading import load_task_model
+from lslo_cli.flare.reporting import read_report
+from lslo_cli.flare.results import TextOrigin
 from lslo_cli.flare.tasks import TASKS
 from lslo_cli.flare.transfer_methods import FusionMethod
 from lslo_cli.flare.translating import translate_task
@@ -79,4 +83,15 @@ def test_the_demo_runs_offline(tmp_path):
     fused = [("matched", 0), ("zero", 0), ("mean", 0), ("shuffled", 0)]
     fused += [("matched", share) for share in (0.2, 0.4, 0.8)]
     assert tests == [("lora", "matched", 0), *(("flare:add-relu:1", *given) for given in fused)]
-    assert all(written.up_to_date for written in commands.train(made))
+    assert all(written.up_to_date for written in (*commands.train(made), *commands.evaluate(made)))
+    origin = TextOrigin(model="world", run="base", beam=1, rows=TASK_ROWS["test"], lost=0)
+    assert tested.artifact.result.translations == {"qsi/test": origin}
+    (record,) = (item for item in tested.artifact.inputs if item.role == "translation")
+    assert record.digest == translated.artifact.digest
+    said = "translated by world, run base, beam 1; 300 of 300 rows kept in 1 language"
+    assert dict(read_report(made.folder).section().facts)["Sources"] == said
+    document = json.loads(translated.path.read_text(encoding="utf-8"))
+    document["digest"] = "0" * 64
+    translated.path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(InputError, match="it was made from another translation than"):
+        read_report(made.folder)

@@ -1,0 +1,118 @@
+"""Which artifacts are reported together: those made alike, by settings, arithmetic, models and texts."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import lslo_cli
+from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.provenance import digest_of
+from lslo_cli.errors import InputError
+from lslo_cli.flare.reading import read_artifacts
+from lslo_cli.flare.reporting import read_report
+
+DEMO = Path(lslo_cli.__file__).parent.parent / "results" / "flare-demo"
+ORIGIN = {"model": "base", "run": "8-8-8", "beam": 4, "rows": 290, "lost": 10}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The artifacts of two seeds and two languages."""
+    for seed in (1, 2):
+        for language in ("en", "qhe", "qne"):
+            name = f"seed-{seed}/{language}"
+            shutil.copytree(DEMO / name, tmp_path / name, ignore=shutil.ignore_patterns("weights", "runs"))
+    return ExperimentFolder(tmp_path)
+
+
+def change(path, *keys, to):
+    """Change a value of an artifact, with the digests that depend on it."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    place = document
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = to
+    before, document["digest"] = document["digest"], digest_of(document["result"])
+    path.write_text(json.dumps(document), encoding="utf-8")
+    for each in path.parent.glob("*.json"):
+        text = each.read_text(encoding="utf-8")
+        each.write_text(text.replace(before, document["digest"]), encoding="utf-8")
+
+
+def test_artifacts_that_were_made_alike_are_a_study(folder):
+    found = read_artifacts([folder])
+    assert (len(found.evaluations), len(found.trainings)) == (4, 4)
+    assert (found.study.seeds, found.study.languages) == ([1, 2], ["qhe", "qne"])
+
+
+@pytest.mark.parametrize("file", ["training.json", "evaluation.json"])
+@pytest.mark.parametrize(
+    ("keys", "other", "said", "against"),
+    [
+        (("recipe", "run", "precision"), "bf16", "run.precision = bf16", "run.precision = fp32"),
+        (("recipe", "run", "tf32"), True, "run.tf32 = True", "run.tf32 = False"),
+        (("recipe", "flare", "epochs"), 9, "flare.epochs = 9", "flare.epochs = 5"),
+        (("model", "digest"), "f" * 64, "task model ffffffffffff", "task model 0091dd3cb240"),
+        (("data", 0, "digest"), "f" * 64, "text ffffffffffff of qne/t", "text "),
+    ],
+)
+def test_what_was_made_otherwise_is_refused_with_both_values_and_files(
+    folder, file, keys, other, said, against
+):
+    path = folder.path / "seed-2" / "qne" / file
+    change(path, *keys, to=other)
+    with pytest.raises(InputError) as caught:
+        read_artifacts([folder])
+    one, _, two = caught.value.message.partition(", and ")
+    assert one.startswith(f"{path} was made with {said}")
+    assert f"{file} with {against}" in two and "seed-" in two
+    assert "report them separately" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("file", "translated", "said"),
+    [("evaluation.json", [], "texts as published"), ("training.json", ["train", "test"], "translated texts")],
+)
+def test_a_language_with_translations_and_one_without_are_two_studies(folder, file, translated, said):
+    path = folder.path / "seed-1" / "qne" / file
+    change(path, "recipe", "flare", "translated", to=translated)
+    with pytest.raises(InputError, match=f"qne/{file} was made with {said}, and .*qhe/{file} with "):
+        read_artifacts([folder])
+
+
+def test_texts_of_two_translators_are_two_studies(folder):
+    first, second = (folder.path / "seed-1" / code / "evaluation.json" for code in ("qhe", "qne"))
+    change(first, "result", "translations", to={"qhe/test": ORIGIN})
+    read_artifacts([folder])  # the others do not say
+    change(second, "result", "translations", to={"qne/test": {**ORIGIN, "beam": 1}})
+    with pytest.raises(InputError, match="translated by base, run 8-8-8, beam 1, and .* beam 4"):
+        read_artifacts([folder])
+
+
+def test_runs_of_two_translation_models_are_two_studies(folder):
+    for code, digest in (("qhe", "a" * 64), ("qne", "b" * 64)):
+        path = folder.path / "seed-1" / code / "training.json"
+        runs = json.loads(path.read_text(encoding="utf-8"))["result"]["runs"]
+        other = {"run": "flare-mt:x", "method": "flare-mt", "translator": "x as id"}
+        change(path, "result", "runs", to=[*runs, {**other, "translator_digest": digest}])
+    with pytest.raises(InputError, match="flare-mt:x: translation model bbbbbbbbbbbb, and .* aaaaaaaaaaaa"):
+        read_artifacts([folder])
+
+
+def test_the_report_says_where_sources_come_from_and_what_was_left_out(folder):
+    facts = dict(read_report(folder).section().facts)
+    assert facts["Sources"] == "machine translations, whose translator is not recorded"
+    assert "left out" not in facts["Test text"] and "Training text" not in facts
+    for code in ("qhe", "qne"):
+        for seed in (1, 2):
+            path = folder.path / f"seed-{seed}" / code / "evaluation.json"
+            change(path, "result", "translations", to={f"{code}/test": ORIGIN})
+            change(path, "data", 0, "rows", to=300)
+            change(path, "data", 0, "examples", to=290)
+            change(path.with_name("training.json"), "data", 0, "rows", to=310)
+    facts = dict(read_report(folder).section().facts)
+    assert facts["Sources"] == ("translated by base, run 8-8-8, beam 4; 580 of 600 rows kept in 2 languages")
+    assert facts["Test text"].endswith("; 20 of 600 left out, without an answer in both texts")
+    assert facts["Training text"] == "as published; 20 of 620 left out, without an answer in both texts"
