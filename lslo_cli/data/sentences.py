@@ -5,8 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from lslo_cli.method.codes import flores200_code
+
 _END = re.compile(r"(?<=[.!?…؟।॥۔])\s+|(?<=[。！？])\s*")
-_UNSPACED = {"zh", "ja", "th", "lo", "km", "my"}
+_UNSPACED = {
+    *("zho_Hans", "zho_Hant", "yue_Hant", "jpn_Jpan"),
+    *("tha_Thai", "lao_Laoo", "khm_Khmr", "mya_Mymr"),
+}
+"""Languages, each in a script, that separate no words by spaces."""
 
 
 def split_line(line: str, length: Callable[[str], int], longest: int) -> list[str]:
@@ -27,4 +33,4 @@ def split_line(line: str, length: Callable[[str], int], longest: int) -> list[st
 
 def join_line(parts: list[str], language: str) -> str:
     """Join translated parts to one line, with spaces if the language uses them."""
-    return ("" if language in _UNSPACED else " ").join(part for part in parts if part)
+    return ("" if flores200_code(language) in _UNSPACED else " ").join(part for part in parts if part)

@@ -12,7 +12,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.families import Family
 from lslo_cli.models.segmentation import SPIECE, Segmenter, SentencePiece
 from lslo_cli.models.stock_files import stock_files
-from lslo_cli.models.tokenizer import Tokenizer
+from lslo_cli.models.tokenizer import Tokenizer, one_line
 from lslo_cli.models.tokenizer_files import find_segmenter, language_ids
 
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
@@ -58,7 +58,7 @@ class PieceTokenizer(Tokenizer):
         written = (
             bytes.fromhex(byte[1]) if (byte := _BYTE.fullmatch(piece)) else piece.encode() for piece in pieces
         )
-        return b"".join(written).decode("utf-8", errors="replace").replace("▁", " ").strip()
+        return one_line(b"".join(written).decode("utf-8", errors="replace").replace("▁", " "))
 
     @classmethod
     def read(cls, folder: Path, family: Family, config: Mapping[str, Any]) -> PieceTokenizer:

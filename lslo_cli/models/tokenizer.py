@@ -36,6 +36,11 @@ MADE_UP = re.compile(r"madeupword\d+$")
 """fairseq's name for padding entries of a dictionary."""
 
 
+def one_line(text: str) -> str:
+    """Text without line breaks, which become a space: a translation is a line of a file."""
+    return " ".join(filter(None, map(str.strip, text.splitlines())))
+
+
 class Tokenizer:
     """Pieces of text numbered by a dictionary: 4 specials, then the dictionary in its order.
 
@@ -135,7 +140,7 @@ class Tokenizer:
         prints it, and lowers the score of a hypothesis.
         """
         pieces = (self.tokens[index] for index in ids if index not in self._silent)
-        return "".join(pieces).replace(" ", "").replace("▁", " ").strip()
+        return one_line("".join(pieces).replace(" ", "").replace("▁", " "))
 
     def language_id(self, code: str) -> int:
         """The id of a language's token; ``code`` may be M2M's, or that of FLORES-101 or FLORES-200.

@@ -43,8 +43,11 @@ class CompactLinear(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The matrix in float32, decoded on each call; :func:`frozen_matrix` returns it as stored."""
-        return decoded(self.base.weight, torch.float32)
+        """The matrix's shape in float32 without values, so that asking for its format decodes nothing.
+
+        :func:`frozen_matrix` returns it as stored.
+        """
+        return torch.empty(self.out_features, self.in_features, device="meta")
 
     @property
     def bias(self) -> nn.Parameter | None:

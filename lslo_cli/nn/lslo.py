@@ -85,7 +85,7 @@ class Adapted(nn.Module):
 
     @property
     def weight(self) -> torch.Tensor:
-        """The frozen matrix, from which T5 reads the number format of its products."""
+        """The frozen matrix, or its shape, from which T5 reads the number format of its products."""
         return self.base.weight
 
 

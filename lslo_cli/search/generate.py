@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache, GenerationConfig, PreTrainedModel
 
 from lslo_cli.architectures import architecture_of
@@ -59,7 +61,8 @@ def ranked_translations(
             num_return_sequences=count,
             no_repeat_ngram_size=no_repeat_ngram or None,
             return_dict_in_generate=True,
-            output_scores=True,
+            output_scores=beam > 1,  # of which the scores of hypotheses are made
+            output_logits=beam == 1,
             do_sample=False,
             early_stopping=False,
             length_penalty=length_penalty,
@@ -71,9 +74,34 @@ def ranked_translations(
         ),
     )
     pieces = without_specials(model, found.sequences[:, prompt.shape[1] - batch.prefix :])
-    scores = found.sequences_scores.tolist() if beam > 1 else [0.0] * len(pieces)
-    ranked = list(zip(pieces, scores, strict=True))
+    scores = (
+        found.sequences_scores
+        if beam > 1
+        else greedy_scores(found.logits, found.sequences[:, prompt.shape[1] :], model, length_penalty)
+    )
+    ranked = list(zip(pieces, scores.tolist(), strict=True))
     return [ranked[start : start + count] for start in range(0, len(ranked), count)]
+
+
+def greedy_scores(
+    logits: Sequence[Tensor], tokens: Tensor, model: PreTrainedModel, length_penalty: float
+) -> Tensor:
+    """The scores (rows,) of greedy hypotheses, which transformers gives with several beams only.
+
+    They are those of beam search: the sum of the log-probabilities of ``tokens`` (rows, steps) up to
+    ``</s>``, over their number to the power ``length_penalty``. ``logits`` (rows, ids) are by step.
+    """
+    log_probs = torch.stack(
+        [
+            step.float().log_softmax(dim=1).gather(1, chosen[:, None])[:, 0]
+            for step, chosen in zip(logits, tokens.T, strict=True)
+        ],
+        dim=1,
+    )
+    ends = (tokens == model.config.eos_token_id).long()
+    written = ends.cumsum(dim=1) - ends == 0  # (rows, steps)
+    summed = torch.where(written, log_probs, 0.0).sum(dim=1)
+    return summed / written.sum(dim=1) ** length_penalty
 
 
 def target_limit(model: PreTrainedModel, longest: int) -> int:

@@ -22,7 +22,7 @@ from lslo_cli.models.base import BaseModel
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import EvaluateSection, SearchMode
 from lslo_cli.search.beam import Ranked, best, ranked_search
-from lslo_cli.search.generate import ranked_translations
+from lslo_cli.search.generate import ranked_translations, target_limit
 from lslo_cli.search.metric import BleuScore, Metric, MetricSettings, Score
 from lslo_cli.search.stream import TranslationBatch, TranslationBatches
 from lslo_cli.tasks.freshness import arithmetic
@@ -72,18 +72,21 @@ def translate_all(
     on_event(Started(task, total, "sentences", min(total, len(done) * processes)))
     base.model.eval()
     route = route or Route()
+    cut = 0
     for number in mine:
         if number in finished:
             continue
         batch = batches[number].to(device)
         with setup.accelerator.autocast():
             ranked = search_batch(base, batch, route, section)
+        cut += cut_short(base, batch, section, ranked)
         translations = [base.tokenizer.decode(pieces) for pieces in best(ranked)]
         if log:
             log.add(number, translations)
         done += zip(batch.keys, translations, strict=True)
         on_event(Advanced(task, min(total, len(done) * processes)))
     on_event(Finished(task))
+    note_cut(sum(gather_object([cut])), section, on_event)
     return batches.in_order(gather_object(done))
 
 
@@ -128,6 +131,27 @@ def search_batch(
         return ranked_search(base, batch, route, **settings)
     with route.of(batch.source_language, batch.target_language):
         return ranked_translations(base, batch, **settings)
+
+
+def cut_short(
+    base: BaseModel, batch: TranslationBatch, section: EvaluateSection, ranked: Sequence[Sequence[Ranked]]
+) -> int:
+    """The number of sentences whose best hypothesis ended at the limit on its length, not by itself."""
+    longest = int(section.max_length_a * batch.input_ids.shape[1] + section.max_new_tokens)
+    # Both searches count the language token; at the limit transformers leaves out </s>, for one more piece.
+    before = batch.prompt_ids.shape[1] - batch.prefix - 1 - (section.mode is SearchMode.PLAIN)
+    return sum(len(pieces) + before >= target_limit(base.model, longest) for pieces in best(ranked))
+
+
+def note_cut(number: int, section: EvaluateSection, on_event: OnEvent) -> None:
+    """Tell how many translations ended at the limit on their length, if any did."""
+    if number:
+        on_event(
+            Noted(
+                f"{counted(number, 'translation')} ended at the limit on length and may be cut: raise "
+                f"evaluate.max_new_tokens, now {section.max_new_tokens}"
+            )
+        )
 
 
 def sources_and_references(

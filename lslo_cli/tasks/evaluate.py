@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import Any
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult, MetricSummary
@@ -20,7 +21,7 @@ from lslo_cli.method.languages import Direction, Language, choose_directions
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.method.statistics import group_means
 from lslo_cli.nn.route import Route
-from lslo_cli.recipe import Method, recorded
+from lslo_cli.recipe import EvaluateSection, Method, recorded
 from lslo_cli.search.metric import Metric, Score, SpBleu
 from lslo_cli.tasks.decoding import (
     Translations,
@@ -287,13 +288,19 @@ def _scored(
     return EvaluationResult(
         run=run,
         languages=[LanguageRecord.of(language) for language in setup.languages],
-        search=setup.recipe.evaluate.model_dump(mode="json", include=SEARCH_SETTINGS),
+        search=_search_settings(setup.recipe.evaluate),
         metrics={name: _summary(name, scores, setup.languages) for name in metrics},
         directions=[direction_score(d, len(references[d]), found) for d, found in scores.items()],
         hypotheses_digest=_digest(hypotheses),
         metric_model_sha256=pieces.sha256 if isinstance(pieces, SpBleu) else "",
         metric_model_pieces=pieces.pieces if isinstance(pieces, SpBleu) else 0,
     )
+
+
+def _search_settings(section: EvaluateSection) -> dict[str, Any]:
+    """The search as recorded; only one that repeats no n-gram says so, as older records say nothing of it."""
+    repeats = {"no_repeat_ngram"} if section.no_repeat_ngram else set()
+    return section.model_dump(mode="json", include=SEARCH_SETTINGS | repeats)
 
 
 def _summary(

@@ -17,6 +17,7 @@ from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.writing import beside, settle
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import OnEvent, ignore
+from lslo_cli.method.codes import find_code
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.strategy import Index
 from lslo_cli.models.base import load_base, save_base
@@ -79,6 +80,7 @@ def export(
         raise UsageError("the base model has no adapters to export", "name a run that was trained")
     trained = open_translator(experiment, run, on_event, given)
     setup, route = trained.setup, trained.route
+    source, target = (code and find_code(code, setup.codes) for code in (source, target))
     for code in filter(None, (source, target)):
         if code not in setup.codes:
             known = ", ".join(setup.codes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -31,23 +32,39 @@ QUANTIZED_PERPLEXITY = 1.25
 def examples_of(setup: Setup, directions: Sequence[Direction], pairs: int = 0) -> list[Example]:
     """The ids that encoder and decoder read for a few sentence pairs of the test text.
 
-    They are :data:`CHECKED_SENTENCES` of each direction, or more to reach ``pairs`` in all.
+    They are :data:`CHECKED_SENTENCES` of each :func:`representative` direction, or more to reach ``pairs`` in
+    all. Raises InputError if no direction has text.
     """
-    directions = directions[:CHECKED_DIRECTIONS]
-    sentences = max(CHECKED_SENTENCES, -(-pairs // len(directions)))
-    corpus, tokenizer = setup.read(setup.recipe.data.test, sentences), setup.base.tokenizer
-    examples = []
-    for direction in directions:
-        src, tgt = direction.src, direction.tgt
-        for x, y in zip(*corpus.pairs(direction), strict=True):
-            source = tokenizer.source_ids(tokenizer.encode(x), src, tgt)
-            target = [*tokenizer.decoder_prompt(src, tgt), *tokenizer.encode(y)]
-            examples.append((direction, source, target))
-    if not examples:
+    corpus, tokenizer = setup.read(setup.recipe.data.test), setup.base.tokenizer
+    chosen = representative([each for each in directions if corpus.size(each)])
+    if not chosen:
         raise InputError(
             "the test text has no sentence pair to compare the export on", "name another with --data"
         )
+    sentences = max(CHECKED_SENTENCES, -(-pairs // len(chosen)))
+    examples = []
+    for direction in chosen:
+        src, tgt = direction.src, direction.tgt
+        for x, y in islice(zip(*corpus.pairs(direction), strict=True), sentences):
+            source = tokenizer.source_ids(tokenizer.encode(x), src, tgt)
+            target = [*tokenizer.decoder_prompt(src, tgt), *tokenizer.encode(y)]
+            examples.append((direction, source, target))
     return examples
+
+
+def representative(directions: Sequence[Direction]) -> list[Direction]:
+    """A few directions with every language that is a source or a target in ``directions`` on that side.
+
+    They are :data:`CHECKED_DIRECTIONS` if there are so many, or more if the languages need more.
+    """
+    chosen: dict[Direction, None] = {}
+    for needed in (2, 1):  # those that are new on both sides come first, so that few are enough
+        for each in directions:
+            new = all(each.src != one.src for one in chosen) + all(each.tgt != one.tgt for one in chosen)
+            if new >= needed:
+                chosen[each] = None
+    rest = (each for each in directions if each not in chosen)
+    return [*chosen, *islice(rest, max(0, CHECKED_DIRECTIONS - len(chosen)))]
 
 
 def routed_logits(

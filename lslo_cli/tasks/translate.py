@@ -21,7 +21,7 @@ from lslo_cli.method.languages import Direction
 from lslo_cli.nn.route import Route
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
-from lslo_cli.tasks.decoding import search_batch
+from lslo_cli.tasks.decoding import cut_short, note_cut, search_batch
 from lslo_cli.tasks.evaluate import as_trained, load_run, with_new_languages
 from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.freshness import arithmetic
@@ -29,6 +29,10 @@ from lslo_cli.tasks.setup import Setup, prepare
 
 BUFFER = 1000
 """Lines to translate at a time."""
+
+
+ROOM = 2
+"""Tokens of a translation for each token of its source, if the recipe's limit on a hypothesis is lower."""
 
 
 @dataclass(frozen=True)
@@ -252,7 +256,10 @@ def _search(
     prefix: str,
     on_event: OnEvent,
 ) -> dict[Direction, list[list[Translation]]]:
-    """The best translations of every source; none for an empty one."""
+    """The best translations of every source; none for an empty one.
+
+    The recipe's limit on a hypothesis, made for its own text, rises with the source by :data:`ROOM`.
+    """
     base, section = setup.base, setup.recipe.evaluate
     batches = TranslationBatches(
         sources,
@@ -263,12 +270,15 @@ def _search(
         prefix=prefix,
     )
     found: dict[Direction, list[list[Translation]]] = {d: [[] for _ in lines] for d, lines in sources.items()}
-    task, done = "translating", 0
+    task, done, cut = "translating", 0, 0
     on_event(Started(task, sum(map(len, batches)), "sentences"))
     base.model.eval()
     for batch in batches:
+        room = max(section.max_new_tokens, ROOM * batch.input_ids.shape[1])
+        roomy = section.model_copy(update={"max_new_tokens": room})
         with setup.accelerator.autocast():
-            ranked = search_batch(base, batch, route or Route(), section, nbest)
+            ranked = search_batch(base, batch, route or Route(), roomy, nbest)
+        cut += cut_short(base, batch, roomy, ranked)
         for (direction, row), best in zip(batch.keys, ranked, strict=True):
             found[direction][row] = [
                 Translation(base.tokenizer.decode(pieces), score) for pieces, score in best
@@ -276,6 +286,7 @@ def _search(
         done += len(batch)
         on_event(Advanced(task, done))
     on_event(Finished(task))
+    note_cut(cut, section, on_event)
     return found
 
 

@@ -25,7 +25,9 @@ def test_a_long_sentence_is_halved_at_a_space_until_its_parts_fit():
 def test_text_without_spaces_is_cut_at_its_full_stops_and_joined_without_spaces():
     parts = split_line("一二三。四五六。", len, 4)
     assert parts == ["一二三。", "四五六。"]
-    assert join_line(parts, "zh") == "一二三。四五六。"
+    for language in ("zh", "zho_Hant", "yue_Hant", "ja", "my"):
+        assert join_line(parts, language) == "一二三。四五六。"
+    assert join_line(parts, "ko") == "一二三。 四五六。"
 
 
 def test_a_word_longer_than_the_model_reads_ends_in_single_characters_at_most():

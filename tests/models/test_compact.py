@@ -16,6 +16,7 @@ from lslo_cli.models.new_languages import add_languages
 from lslo_cli.nn.attach import attach, attach_mixture
 from lslo_cli.nn.compact import CompactLinear, frozen_matrix, restore
 from lslo_cli.nn.loss import TranslationLoss
+from lslo_cli.nn.lslo import Adapted
 from lslo_cli.nn.recompute import recompute
 from lslo_cli.search.beam import ranked_search
 from lslo_cli.search.stream import TranslationBatches
@@ -184,3 +185,19 @@ def test_four_bits_give_what_their_values_give_in_float32_bit_by_bit(folder, tmp
         wanted, wanted_gradients = stepped(other, _all_sites, again=again)
         assert torch.equal(loss, wanted)
         assert all(map(torch.equal, gradients, wanted_gradients))
+
+
+@pytest.mark.parametrize("adapted", [True, False])
+def test_asking_for_the_format_of_a_matrix_decodes_nothing(compact_base, monkeypatch, adapted):
+    """T5 asks before each product of its feed-forward layers."""
+    if adapted:
+        attach(compact_base.model, paper(2, 1), RankMap({"en": 1}), ("en",))
+    monkeypatch.setattr("lslo_cli.nn.compact.decoded", lambda *_: pytest.fail("decoded"))
+    linear = [
+        module for module in compact_base.model.modules() if isinstance(module, CompactLinear | Adapted)
+    ]
+    assert len(linear) > 10
+    for module in linear:
+        base = module if isinstance(module, CompactLinear) else module.base
+        assert module.weight.dtype is torch.float32
+        assert module.weight.shape == (base.out_features, base.in_features)

@@ -300,3 +300,12 @@ def test_a_run_is_exported_as_a_stock_t5(recipe, tmp_path):
     merged = tmp_path / "merged"
     assert export(experiment, "2", merged, "merged", source="en", target="fr") < 1e-3
     assert T5ForConditionalGeneration.from_pretrained(merged).config.scale_decoder_outputs is False
+
+
+def test_a_line_break_among_the_bytes_becomes_a_space(pieces, tmp_path):
+    """A translation is a line of a file: a break would move all that follow."""
+    tokenizer = load_base(str(write(tmp_path / "t5", pieces, True))).tokenizer
+    break_, carriage = (tokenizer.tokens.index(piece) for piece in ("<0x0A>", "<0x0D>"))
+    words = tokenizer.encode("the cat")
+    assert tokenizer.decode([*words, carriage, break_, *words, break_]) == "the cat the cat"
+    assert tokenizer.decode([break_]) == ""

@@ -1,5 +1,6 @@
 """Tokenizer and vocabulary: ids by dictionary, language tokens, fairseq's joining, files of three kinds."""
 
+import copy
 import json
 import shutil
 
@@ -207,3 +208,12 @@ def as_on_the_hub(folder):
     (folder / "added_tokens.json").write_text(json.dumps(languages), encoding="utf-8")
     for name in (DICTIONARY, "tokenizer.json", "tokenizer_config.json"):
         (folder / name).unlink()
+
+
+@pytest.mark.parametrize("piece", ["\n", "\r", "\u2028", "\x85"])
+def test_a_line_break_in_a_piece_becomes_a_space(tokenizer, piece):
+    ids = tokenizer.encode(next(iter(TEXT.values()))[0])
+    broken = copy.copy(tokenizer)
+    broken.tokens = [*tokenizer.tokens, piece]
+    text = tokenizer.decode(ids)
+    assert broken.decode([*ids, len(tokenizer.tokens), *ids]) == f"{text} {text}"

@@ -92,3 +92,25 @@ def test_a_model_in_training_mode_is_refused(base, batch):
             translate(base, batch)
     finally:
         base.model.eval()
+
+
+@pytest.mark.parametrize("length_penalty", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("beam", [1, 3])
+def test_a_score_is_the_log_probability_over_the_length_for_any_beam(base, batch, beam, length_penalty):
+    found = ranked_translations(base, batch, beam=beam, max_length_b=9, length_penalty=length_penalty)
+    finished = 0
+    for row, ((pieces, score),) in enumerate(found):
+        if len(pieces) > 8:
+            continue  # it was cut, so that </s> is not in its score
+        finished += 1
+        written = torch.tensor([*batch.prompt_ids[row].tolist(), *pieces, EOS])[None]
+        with torch.no_grad():
+            output = base.model(
+                input_ids=batch.input_ids[row : row + 1],
+                attention_mask=batch.attention_mask[row : row + 1],
+                decoder_input_ids=written[:, :-1],
+            )
+        log_probs = output.logits[0].log_softmax(dim=1).gather(1, written[0, 1:, None])[1:]
+        assert score == pytest.approx(float(log_probs.sum()) / len(log_probs) ** length_penalty, rel=1e-4)
+        assert score < 0
+    assert finished

@@ -1,6 +1,7 @@
 """Exports, loaded by other libraries alone and compared with the run."""
 
 from itertools import permutations
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,10 +9,18 @@ from safetensors.torch import load_file
 from transformers import M2M100ForConditionalGeneration
 
 from lslo_cli import tasks
-from lslo_cli.errors import RunError, UsageError
+from lslo_cli.data.corpus import Corpus, CorpusSection
+from lslo_cli.errors import InputError, RunError, UsageError
+from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES, directions
 from lslo_cli.tasks import export as stage
 from lslo_cli.tasks.export import export
-from lslo_cli.tasks.export_check import CHECKED_DIRECTIONS, QUANTIZED_PERPLEXITY, perplexity_ratio
+from lslo_cli.tasks.export_check import (
+    CHECKED_DIRECTIONS,
+    QUANTIZED_PERPLEXITY,
+    examples_of,
+    perplexity_ratio,
+    representative,
+)
 
 RUN = "2-2-8-gps0.9"
 
@@ -158,3 +167,48 @@ def test_a_run_is_exported_by_its_folder(there, tmp_path):
         there(), str(folder), tmp_path / "merged", "merged", source="qta", target="qso", given=given
     )
     assert difference < 1e-3
+
+
+def test_a_comparison_has_every_language_on_both_sides():
+    thirty = directions(LANGUAGES[code] for code in LANG30)
+    chosen = representative(thirty)
+    assert {each.src for each in chosen} == {each.tgt for each in chosen} == set(LANG30)
+    assert len(chosen) == len(set(chosen)) == 30
+    from_one = [each for each in thirty if each.src == "wo"]
+    assert representative(from_one) == from_one  # a merged model of one source
+    few = thirty[:12]
+    assert set(representative(few)) == set(few)
+    assert len(representative(directions(LANGUAGES[code] for code in LANG12))) == CHECKED_DIRECTIONS
+
+
+def test_a_comparison_is_made_on_directions_that_have_text(setup):
+    """Those without are passed over, however many they are."""
+    stage = setup()
+    english_only = Corpus((CorpusSection("text", {"qki": ["taro"], "qka": ["miro"]}),))
+    read = stage.read
+    stage.read = lambda split, rows=None: english_only
+    found = examples_of(stage, stage.directions, pairs=4)
+    assert {str(direction) for direction, *_ in found} == {"qki-qka", "qka-qki"}
+    stage.read = lambda split, rows=None: Corpus((CorpusSection("text", {"qki": ["taro"], "qka": [""]}),))
+    with pytest.raises(InputError, match="no sentence pair to compare the export on"):
+        examples_of(stage, stage.directions)
+    stage.read = read
+    assert len(examples_of(stage, stage.directions, pairs=36)) == 36
+
+
+def test_sides_are_given_by_any_name_of_their_language(monkeypatch):
+    class Stop(Exception):
+        pass
+
+    asked = []
+
+    def merged(setup, route, source, target, folder):
+        asked.append((source, target))
+        raise Stop
+
+    opened = SimpleNamespace(setup=SimpleNamespace(codes=("wo", "en")), route=None)
+    monkeypatch.setattr(stage, "open_translator", lambda *_: opened)
+    monkeypatch.setattr(stage, "export_merged", merged)
+    with pytest.raises(Stop):
+        export(None, RUN, None, "merged", source="wol_Latn", target="eng")
+    assert asked == [("wo", "en")]

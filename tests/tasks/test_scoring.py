@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from statistics import fmean
 
 import pytest
@@ -8,7 +9,7 @@ from sentencepiece import SentencePieceProcessor
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Finished, Noted, Started
 from lslo_cli.method.languages import Direction, group
-from lslo_cli.tasks.decoding import open_metrics, sources_and_references
+from lslo_cli.tasks.decoding import open_metrics, sources_and_references, translate_all
 from lslo_cli.tasks.evaluate import score_run
 
 
@@ -82,6 +83,39 @@ def test_the_search_is_recorded(base):
         "max_length_a": 0.0,
         "max_new_tokens": 14,
     }
+
+
+def test_a_search_that_repeats_no_n_gram_is_recorded_as_such(setup):
+    result, _ = evaluated(setup(**{"evaluate.no_repeat_ngram": 3, "evaluate.directions": ["qka-qta"]}))
+    assert result.search["no_repeat_ngram"] == 3
+
+
+@pytest.mark.parametrize("mode", ["fairseq", "plain"])
+def test_translations_that_end_at_the_limit_are_counted_in_a_note(setup, mode):
+    notes = []
+    stage = setup(notes.append, **{"evaluate.mode": mode, "evaluate.directions": ["qka-qta"]})
+    (direction,) = (each for each in stage.directions if str(each) == "qka-qta")
+    lines = stage.read("test").pairs(direction)[0][:3]
+
+    tokenizer = stage.base.tokenizer
+    ended = tokenizer.unused
+
+    def cut_at(limit):
+        section = stage.recipe.evaluate.model_copy(update={"max_new_tokens": limit})
+        changed = replace(stage, recipe=stage.recipe.model_copy(update={"evaluate": section}))
+        notes.clear()
+        (found,) = translate_all(changed, {direction: lines}, None, "x", notes.append).values()
+        told = [each.text for each in notes if isinstance(each, Noted)]
+        return [len(stage.base.tokenizer.encode(text)) for text in found], told
+
+    tokenizer.unused = [*ended, tokenizer.eos_id]  # never written, so that nothing ends by itself
+    _, told = cut_at(2)
+    assert told == [
+        "3 translations ended at the limit on length and may be cut: raise evaluate.max_new_tokens, now 2"
+    ]
+    tokenizer.unused = ended
+    lengths, told = cut_at(250)
+    assert told == [] or max(lengths) > 200
 
 
 def test_a_limit_that_grows_with_the_source_is_passed_on(setup):

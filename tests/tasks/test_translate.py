@@ -19,10 +19,11 @@ def sources(tiny):
 
 @pytest.mark.parametrize("run", RUNS)
 def test_translations_are_those_of_the_evaluation(there, sources, run):
-    experiment = there()
+    experiment = there(**{"evaluate.max_new_tokens": 100, "evaluate.directions": ["qta-qki", "qta-qka"]})
+    tasks.evaluate(experiment, runs=[run])
     translator = tasks.open_translator(experiment, run)
     rows = list(tasks.translate(translator, sources["qta"], src="qta", tgt=["qki", "qka"]))
-    folder = experiment.folder.run(run).hypotheses
+    folder = experiment.folder.run(run).whole.hypotheses
     expected = [
         next(folder.glob(f"qta-{tgt}*")).read_text(encoding="utf-8").splitlines() for tgt in ("qki", "qka")
     ]
@@ -61,6 +62,32 @@ def test_a_line_longer_than_the_model_reads_is_translated_in_parts(there, source
     ((text,),) = tasks.translate(translator, [line], src="qta", tgt="qki")
     alone = [row[0] for row in tasks.translate(translator, sources["qta"], src="qta", tgt="qki")]
     assert len(text.split()) > max(len(each.split()) for each in alone)
+
+
+@pytest.mark.parametrize("mode", ["fairseq", "plain"])
+def test_the_limit_of_the_recipe_rises_with_the_source_and_what_reaches_it_is_told(
+    there, sources, heard, mode
+):
+    translator = tasks.open_translator(there(**{"evaluate.max_new_tokens": 4, "evaluate.mode": mode}))
+    # The end of a sentence is never written, so that every translation reaches its limit.
+    translator.setup.base.tokenizer.unused = [translator.setup.base.tokenizer.eos_id]
+    encode = translator.setup.base.tokenizer.encode
+    for line in sources["qta"][:2]:
+        ((text,),) = tasks.translate(translator, [line], src="qta", tgt="qki", on_event=heard)
+        assert len(encode(text)) > 4
+    assert (
+        heard.notes
+        == ["1 translation ended at the limit on length and may be cut: raise evaluate.max_new_tokens, now 4"]
+        * 2
+    )
+
+
+def test_a_translation_that_ends_by_itself_is_not_told(there, heard):
+    translator = tasks.open_translator(there(**{"evaluate.max_new_tokens": 60, "evaluate.beam": 4}))
+    assert (
+        list(tasks.translate(translator, ["", "\u200b"], src="qta", tgt="qki", on_event=heard)) == [("",)] * 2
+    )
+    assert heard.notes == []
 
 
 def test_a_language_that_is_not_there_is_refused_with_those_that_are(there):

@@ -45,7 +45,7 @@ def test_an_interrupted_file_goes_on_to_the_same_bytes(translator, tmp_path, hea
     assert not parts.exists()
     translate_file(translator, lines(), parts, Form(), Search(), 3, heard)
     assert parts.read_bytes() == whole.read_bytes()
-    assert heard.notes == ["3 of 8 lines already translated"]
+    assert heard.notes[0] == "3 of 8 lines already translated"
     assert {path.name for path in tmp_path.iterdir()} == {"whole.tsv", "parts.tsv"}
 
 
@@ -77,7 +77,7 @@ def test_what_was_translated_of_another_text_or_by_another_search_is_not_used(
     with pytest.raises(KeyboardInterrupt):
         translate_file(translator, lines(), tmp_path / "out", Form(), Search(), 3, interrupt)
     translate_file(translator, lines(texts), tmp_path / "out", Form(), search, 3, heard)
-    assert heard.notes == []
+    assert not [note for note in heard.notes if "already translated" in note]
 
 
 def test_objects_have_the_best_translations_with_their_scores(translator):
