@@ -44,9 +44,10 @@ class Commands(TyperGroup):
         for name in ("stdout", "stderr"):
             if getattr(sys, name) is None:  # closed with `>&-`: do the work, discard the output
                 setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-            getattr(sys, name).reconfigure(errors="replace")
-        if not sys.stdout.isatty():  # results in a file or a pipe are UTF-8 in every locale, as with --output
-            sys.stdout.reconfigure(encoding="utf-8")
+            stream: Any = getattr(sys, name)
+            # Results in a file or a pipe are UTF-8 in every locale, as those of --output are.
+            is_result = name == "stdout" and not stream.isatty()
+            stream.reconfigure(errors="replace", encoding="utf-8" if is_result else None)
         with raising_on_signals(), nullcontext() if console.speaks() else _silence():
             try:
                 _refuse_undecodable(sys.argv)
