@@ -1,6 +1,19 @@
 """Numbers with nouns in messages."""
 
+from collections.abc import Collection
+
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """``1 job``, ``2 jobs``, ``1,012 sentences``; ``plural`` is for irregular ones."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def over(what: str, counts: Collection[int], noun: str = "seed") -> str:
+    """``what`` over several seeds, as ``95 % interval over 2 to 3 seeds``, or ``one seed``, which has none.
+
+    ``counts`` are the numbers of seeds of every value that is shown.
+    """
+    low, high = min(counts), max(counts)
+    if high == 1:
+        return f"one {noun}"
+    return f"{what} over {f'{low:,} to ' if low < high else ''}{counted(high, noun)}"

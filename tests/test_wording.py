@@ -1,6 +1,6 @@
 import pytest
 
-from lslo_cli.wording import counted
+from lslo_cli.wording import counted, over
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,20 @@ from lslo_cli.wording import counted
 )
 def test_a_noun_agrees_with_its_number(number, nouns, words):
     assert counted(number, *nouns) == words
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ([1], "one seed"),
+        ([3, 3], "mean over 3 seeds"),
+        ([2, 3, 5], "mean over 2 to 5 seeds"),
+        ([1, 2], "mean over 1 to 2 seeds"),
+    ],
+)
+def test_one_seed_is_over_nothing(counts, words):
+    assert over("mean", counts) == words
+
+
+def test_what_is_counted_has_its_own_noun():
+    assert over("mean", [1200], "test") == "mean over 1,200 tests" and over("mean", [1], "test") == "one test"

@@ -28,11 +28,18 @@ if TYPE_CHECKING:
 COLUMNS = (Column("Difference", two_decimals), Column("95 %"), Column("p", p_value))
 """The columns of :func:`numbers`."""
 
-P_NOTE = (
-    "p: by a paired bootstrap over the rows of the tests, the same resamples for all languages and seeds, "
-    "adjusted for the number of comparisons in the table (Holm). A difference that shows also has p below "
-    f"{SIGNIFICANT:g}."
-)
+
+def p_note(study: FlareStudy) -> str:
+    """How p was computed."""
+    resamples = (
+        "the same resamples for all languages and seeds"
+        if study.is_parallel
+        else "the same resamples for all seeds, and others for each language, whose tests are other texts"
+    )
+    return (
+        f"p: by a paired bootstrap over the rows of the tests, {resamples}, adjusted for the number of "
+        f"comparisons in the table (Holm). A difference that shows also has p below {SIGNIFICANT:g}."
+    )
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,8 @@ class Comparer:
     def _resample(self, key: tuple[int, str], answers: str) -> np.ndarray:
         """The score of answers on every resample of the rows of their test."""
         result: FlareEvaluationResult = self.study.evaluations[key]
-        gold, counts = digits(result.gold), _counts(len(result.gold))
+        gold = digits(result.gold)
+        counts = _counts(len(gold), "" if self.study.is_parallel else result.language)
         if result.metric == "macro-F1":
             return resampled_macro_f1(digits(answers), gold, len(result.labels), counts)
         return resampled_accuracy(digits(answers), gold, counts)
@@ -134,6 +142,6 @@ def numbers(outcome: Outcome) -> Sequence[Cell]:
 
 
 @cache
-def _counts(rows: int) -> np.ndarray:
-    """Resamples of tests of one length: the same ones, since the tests are translations of each other."""
-    return resampled_counts(rows, RESAMPLES, [rows])
+def _counts(rows: int, language: str) -> np.ndarray:
+    """Resamples of a language's test; of all languages' if it is empty, for tests that are parallel."""
+    return resampled_counts(rows, RESAMPLES, [rows, *language.encode()])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lslo_cli.flare.comparisons import COLUMNS, P_NOTE, Comparer, Comparison, numbers
+from lslo_cli.flare.comparisons import COLUMNS, Comparer, Comparison, numbers, p_note
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
 from lslo_cli.paper import Expectation
@@ -23,6 +23,19 @@ MARGIN = 1.0
 
 USES, GAINS, READS = "uses its source", "gains by it", "reads its text"
 BEATS_SOURCE, BEATS_TARGET = "beats the source", "beats the target"
+
+
+PASSES_NOTE = (
+    "A run passes the source's answer through if it uses its source, is no better than translate-test, and "
+    "with a shuffled source is no better than translate-test on that source."
+)
+
+
+def _noise_note(study: FlareStudy) -> str:
+    return (
+        f"All checks are of tests with {study.noise[0]:.0%} of the words of sources changed: with more, a "
+        "run can gain over translate-test what it does not gain here."
+    )
 
 
 class ControlVerdict(StrEnum):
@@ -93,7 +106,8 @@ def checked_runs(study: FlareStudy) -> dict[str, Checked]:
     It uses its source if the right one beats a shuffled one, gains by it if the right one beats the mean of
     all, and reads its own text if even with a shuffled one it beats translate-test's answer to that source.
     With both texts it should beat either alone. FLARE-MT has no source text, so it is not compared with
-    translate-test, and with a shuffled source it should beat the label of that row.
+    translate-test, and with a shuffled source it should beat the label of that row. Whether a run reads its
+    text is not asked of spans, which no other row's source can give.
     """
     asked = [
         (run, name, comparison)
@@ -120,13 +134,15 @@ def _comparisons(study: FlareStudy, run: str) -> dict[str, Comparison]:
     if FlareRun.parse(run).method is FlareMethod.FLARE_MT:
         del sides[BEATS_SOURCE]
         sides[READS] = (SHUFFLED, shuffled, WRONG_LABEL, study.wrong_labels())
+    if not study.has_labels:
+        del sides[READS]
     return {
         name: Comparison(f"{ours} {Expectation.HIGHER} {theirs}", one, other, margin=MARGIN)
         for name, (ours, one, theirs, other) in sides.items()
     }
 
 
-def check_table(checked: Mapping[str, Checked]) -> Table:
+def check_table(study: FlareStudy, checked: Mapping[str, Checked]) -> Table:
     """Every check of every fused run."""
     outcomes = [outcome for result in checked.values() for outcome in result.checks.values()]
     return Table(
@@ -142,10 +158,10 @@ def check_table(checked: Mapping[str, Checked]) -> Table:
             f"A check does not show if its difference is known to be below +{MARGIN:g} point: if its 95 % "
             "intervals over seeds and over rows (not adjusted) end there. What is not told apart speaks for "
             "neither. A WARNING rests on checks that do not show: the right source against a shuffled one, "
-            "the mean, translate-test or LoRA. A run passes the source's answer through if it uses its "
-            "source, is no better than translate-test, and with a shuffled source is no better than "
-            "translate-test on that source. The controls cannot tell if no check fails and not all show.",
+            "the mean, translate-test or LoRA. The controls cannot tell if no check fails and not all show.",
+            *([PASSES_NOTE] if study.has_labels else []),
+            *([_noise_note(study)] if len(study.noise) > 1 else []),
             *notes_on(outcomes),
-            P_NOTE,
+            p_note(study),
         ),
     )

@@ -13,6 +13,7 @@ from lslo_cli.flare.tables import GIVEN
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
 from lslo_cli.plots.runs import Seeds
 from lslo_cli.plots.specs import PreparedFigure
+from lslo_cli.wording import over
 
 AGAINST_NOISE = (
     FlareMethod.FLARE,
@@ -43,7 +44,8 @@ def prepare_sources(seeds: Seeds) -> PreparedFigure:
         raise InputError("no run of this study fuses its source", "train one: lslo flare train")
     unfused = [run for run in study.runs if not FlareRun.parse(run).method.fuses]
     alone = {run: spread.mean for run in unfused if (spread := study.average(run))}
-    lines = {**alone, "wrong source's label": _chance(study)}
+    chance = _chance(study)
+    lines = alone if chance is None else {**alone, "wrong source's label": chance}
     return PreparedFigure(
         "flare-sources",
         "Fusion functions with the right source and with those of the controls.",
@@ -75,31 +77,34 @@ def prepare_noise(seeds: Seeds) -> PreparedFigure:
             "test with more: lslo flare evaluate --set flare.test_noise=0,0.2,0.4",
         )
     runs = [run for method in AGAINST_NOISE for run in study.run_and_noisy(method)]
-    scores = {
-        run: {share: list(study.averages_with_noise(run, share).values()) for share in study.noise}
-        for run in runs
-    }
+    scores = {run: by_share for run in runs if (by_share := _by_share(study, run))}
+    if not scores:
+        raise InputError("no seed of this study has all languages", "test the others: lslo flare evaluate")
+    interval = over("95 % interval", [len(study.seeds)])
     settings = next(iter(found.evaluations.values())).recipe["flare"]
     return PreparedFigure(
         "flare-noise",
-        "Score against noise in the sources of tests: mean over languages, 95 % interval over seeds.",
+        f"Score against noise in the sources of tests: mean over languages, {interval}.",
         partial(plots.noise, scores, study.metric, settings["source_noise"], settings["train_noise"]),
     )
 
 
-def _chance(study: FlareStudy) -> float:
-    """The mean score of another row's label."""
+def _chance(study: FlareStudy) -> float | None:
+    """The mean score of another row's label; None if answers are spans."""
     chances = study.chances()
-    return fmean(chances.values()) if chances else 0.0
+    return fmean(chances.values()) if chances else None
 
 
 def _by_language(study: FlareStudy) -> dict[str, dict[str, list[float]]]:
-    """Scores of the methods with default fusion and noise; the mean over languages is the last language."""
+    """Scores of the methods, of FLARE with one fusion, and without the runs with noise of their own.
+
+    A method that has no other is shown by such a run. The mean over languages is the last language.
+    """
     scores: dict[str, dict[str, list[float]]] = {}
     for run in study.runs:
         parsed = FlareRun.parse(run)
-        is_choice = parsed.method is FlareMethod.FLARE and run != study.run_of(FlareMethod.FLARE)
-        if is_choice or parsed.train_noise is not None:
+        is_choice = parsed.method is FlareMethod.FLARE or parsed.train_noise is not None
+        if is_choice and run != study.run_of(parsed.method):
             continue
         by_language = scores.setdefault(run, {})
         for language in study.languages:
@@ -110,6 +115,12 @@ def _by_language(study: FlareStudy) -> dict[str, dict[str, list[float]]]:
         if means := study.averages(run):
             by_language["mean"] = list(means.values())
     return scores
+
+
+def _by_share(study: FlareStudy, run: str) -> dict[float, list[float]]:
+    """A run's means over languages in every seed, by the share of noise; shares without any are left out."""
+    by_share = {share: study.averages_with_noise(run, share) for share in study.noise}
+    return {share: list(means.values()) for share, means in by_share.items() if means}
 
 
 def _by_run(study: FlareStudy, source: SourceGiven) -> dict[str, list[float]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from lslo_cli.flare.comparisons import COLUMNS, P_NOTE, Comparer, Comparison, numbers
+from lslo_cli.flare.comparisons import COLUMNS, Comparer, Comparison, numbers, p_note
 from lslo_cli.flare.controls import Checked
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.method.flare import FlareMethod, FlareRun
-from lslo_cli.paper import FLARE_CLAIMS, Expectation, FlareClaim, flare_table
+from lslo_cli.paper import FLARE_CLAIMS, Expectation, flare_table
 from lslo_cli.report.findings import Finding, Outcome, Verdict, notes_on
 from lslo_cli.report.table import Column, Difference, Table, two_decimals
 
@@ -51,39 +51,44 @@ def claim_table(study: FlareStudy, checked: Mapping[str, Checked]) -> Table:
             "The paper's differences are of another model on other data: compare their signs with ours, not "
             "their sizes. A comparison does not show if the intervals over seeds and over rows end below 0. "
             "An improvement of a fused run shows only if its own controls, above, attribute it to fusing "
-            "both texts: if it is better with the right source than with a shuffled one or the mean, and "
-            "better than translate-test.",
+            "both texts: if it is better with the right source than with a shuffled one and with the mean, "
+            "and, unless it is FLARE-MT, better than translate-test.",
             *notes_on(outcomes),
-            P_NOTE,
+            p_note(study),
         ),
     )
 
 
 def _findings(study: FlareStudy, checked: Mapping[str, Checked]) -> list[Finding]:
-    asked = [(claim, other) for claim in FLARE_CLAIMS for other in claim.others]
-    outcomes = Comparer(study).compare([_comparison(study, claim, other) for claim, other in asked])
+    asked = [
+        (claim, run, other)
+        for claim in FLARE_CLAIMS
+        for run in _runs(study, claim.run)
+        for other in claim.others
+    ]
+    outcomes = Comparer(study).compare([_comparison(study, run, other) for _, run, other in asked])
     found: dict[str, list[Outcome]] = {}
-    for (claim, _), outcome in zip(asked, outcomes, strict=True):
-        result = checked.get(_named(study, claim.run) or "")
+    for (claim, run, _), outcome in zip(asked, outcomes, strict=True):
+        result = checked.get(run)
         if outcome.verdict is Verdict.SHOWS and result:
             outcome = replace(outcome, verdict=result.attribution)
         found.setdefault(claim.text, []).append(outcome)
     return [Finding(text, tuple(of_claim)) for text, of_claim in found.items()]
 
 
-def _comparison(study: FlareStudy, claim: FlareClaim, other: str) -> Comparison:
-    ours, theirs = (_named(study, name) for name in (claim.run, other))
+def _runs(study: FlareStudy, name: str) -> list[str]:
+    """The study's runs of a claim's name, whatever their translation model; the name if there is none."""
+    named = FlareRun.parse(name)
+    return [run for run in study.runs if replace(FlareRun.parse(run), translator="") == named] or [name]
+
+
+def _comparison(study: FlareStudy, run: str, other: str) -> Comparison:
     return Comparison(
-        f"{ours or claim.run} {Expectation.HIGHER} {other}",
-        study.answers(ours) if ours else {},
-        study.answers(theirs) if theirs else {},
-        _papers(study, claim.run, other),
+        f"{run} {Expectation.HIGHER} {other}",
+        study.answers(run),
+        study.answers(other),
+        _papers(study, run, other),
     )
-
-
-def _named(study: FlareStudy, name: str) -> str | None:
-    """The study's run of that name; a method's name alone means its default run."""
-    return name if name in study.runs else study.run_of(name)
 
 
 def _papers(study: FlareStudy, run: str, other: str) -> float | None:

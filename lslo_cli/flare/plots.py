@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -25,6 +26,7 @@ from lslo_cli.plots.style import (
     styled,
     title,
 )
+from lslo_cli.wording import over
 
 HATCHES = ("", "////", "....", "xxxx", "---", "ooo", "\\\\\\\\")
 """Adjacent bars differ in colour and pattern, so they can be read without colour. There is one pattern more
@@ -40,30 +42,31 @@ SIDES = ("source", "target")
 def languages(
     scores: Scores,
     metric: str,
-    chance: float,
+    chance: float | None,
     *,
     width: float = PAGE_WIDTH,
     style: Style = Style.PAPER,
 ) -> Figure:
     """Every run's score by target language: means over seeds with their sample standard deviation.
 
-    ``chance``, a dashed line, is the score of another row's label.
+    ``chance``, a dashed line, is the score of another row's label, None if answers are no labels.
     """
     look = style.look
     columns = 4 if width > 5 else 1
-    figure = new_figure(look, width, 2.3 + 0.13 * -(-(len(scores) + 1) // columns))
+    entries = len(scores) + (chance is not None)
+    figure = new_figure(look, width, 2.3 + 0.13 * -(-entries // columns))
     axes = figure.subplots()
     names = list(dict.fromkeys(name for by_language in scores.values() for name in by_language))
     _bars(axes, look, scores, names)
-    axes.axhline(
-        chance, color=look.neutral, linewidth=0.9, linestyle="--", label=f"another row's label {chance:.1f}"
-    )
+    if chance is not None:
+        label = f"another row's label {chance:.1f}"
+        axes.axhline(chance, color=look.neutral, linewidth=0.9, linestyle="--", label=label)
     axes.set_xticks(range(len(names)), names)
     axes.tick_params(axis="x", length=0)
     axes.margins(x=0.01)
     axes.set(xlabel="Target language", ylabel=metric)
     legend_below(axes, columns)
-    note(figure, look, f"Mean ± sample standard deviation over {_seeds(scores)}.")
+    note(figure, look, f"{over('mean ± sample standard deviation', _counts(scores)).capitalize()}.")
     title(figure, look, "Transfer from English, by target language")
     return figure
 
@@ -107,7 +110,7 @@ def sources(
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlabel(f"{metric}, mean over languages")
     legend_below(axes, columns)
-    note(figure, look, f"Mean ± sample standard deviation over {_seeds(scores)}.")
+    note(figure, look, f"{over('mean ± sample standard deviation', _counts(scores)).capitalize()}.")
     title(figure, look, "Fusion functions with right and wrong sources")
     return figure
 
@@ -181,9 +184,7 @@ def noise(
     done = {"replace": "replaced", "drop": "dropped", "shuffle": "shuffled"}[kind]
     axes.set(xlabel=f"Words {done} in the source, %", ylabel=f"Mean {metric}")
     legend_below(axes, columns)
-    counts = {len(values) for by_share in scores.values() for values in by_share.values()}
-    seeds = " to ".join(map(str, sorted({min(counts), max(counts)})))
-    interval = f"95 % interval over {seeds} seeds" if max(counts) > 1 else "one seed"
+    interval = over("95 % interval", _counts(scores))
     others = ", or with the share after ~" if any("~" in run for run in scores) else ""
     note(figure, look, f"Means over languages, {interval}. Trained with {trained_with:.0%} {done}{others}.")
     title(figure, look, "Score against noise in the sources")
@@ -256,7 +257,6 @@ def _deviation(values: Sequence[float]) -> float:
     return stdev(values) if len(values) > 1 else 0.0
 
 
-def _seeds(scores: Scores) -> str:
-    counts = {len(seeds) for by_name in scores.values() for seeds in by_name.values()}
-    words = " to ".join(map(str, sorted({min(counts), max(counts)})))
-    return f"{words} seed{'' if counts == {1} else 's'}"
+def _counts(scores: Mapping[str, Mapping[Any, Sequence[float]]]) -> set[int]:
+    """The numbers of seeds of all values."""
+    return {len(seeds) for by_name in scores.values() for seeds in by_name.values()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -56,6 +57,12 @@ class FlareStudy:
         return sorted({seed for seed, _ in self.evaluations})
 
     @property
+    def seed_counts(self) -> set[int]:
+        """The numbers of seeds that runs have in a language: several if some are missing."""
+        tests = Counter((run, language) for run in self._tested for _, language in self.tests(run))
+        return set(tests.values())
+
+    @property
     def languages(self) -> list[str]:
         return sorted({language for _, language in self.evaluations})
 
@@ -68,17 +75,34 @@ class FlareStudy:
         return next(iter(self.evaluations.values())).task
 
     @property
+    def has_labels(self) -> bool:
+        """Whether answers are labels, which a source can lend; those of questions are spans of a text."""
+        return any(result.labels for result in self.evaluations.values())
+
+    @cached_property
+    def is_parallel(self) -> bool:
+        """Whether the languages' tests are translations of each other: the same labels in the same order."""
+        return self.has_labels and len({result.gold for result in self.evaluations.values()}) == 1
+
+    @property
     def runs(self) -> list[str]:
         """Every run that was tested, in the order of the methods, each method's default first."""
-        names = {test.run for result in self.evaluations.values() for test in result.predictions}
-        return sorted(names, key=lambda name: FlareRun.parse(name).sort_key)
+        return sorted(self._tested, key=lambda name: FlareRun.parse(name).sort_key)
+
+    @cached_property
+    def _tested(self) -> list[str]:
+        """Every run in the order of the tests, which is the recipe's."""
+        tests = (test for result in self.evaluations.values() for test in result.predictions)
+        return list(dict.fromkeys(test.run for test in tests))
 
     def run_of(self, method: str) -> str | None:
-        """The run of a method's name alone: its default, or else its first."""
-        return next((run for run in self.runs if FlareRun.parse(run).method == method), None)
+        """The run that stands for a method: its default, or else the first of the recipe."""
+        names = [run for run in self._tested if FlareRun.parse(run).method == method]
+        default = str(FlareRun(FlareMethod(method)))
+        return default if default in names else next(iter(names), None)
 
     def run_and_noisy(self, method: str) -> list[str]:
-        """The run of a method's name alone, then the same run with its own noise in training."""
+        """The run that stands for a method, then the same run with its own noise in training."""
         first = self.run_of(method)
         if first is None:
             return []
@@ -147,17 +171,20 @@ class FlareStudy:
         return {key: test.answers for key, test in self.tests(run, source).items()}
 
     def wrong_labels(self) -> Answers:
-        """The labels of the wrong sources, as answers; another row's span is never right."""
+        """The labels of the wrong sources, as answers; none if answers are spans."""
+        if not self.has_labels:
+            return {}
         return {
             key: "".join(result.gold[row] for row in result.shuffled)
-            if result.labels
-            else "0" * len(result.gold)
             for key, result in self.evaluations.items()
         }
 
     def wrong_answers(self) -> Answers:
-        """Translate-test's answers to the wrong sources: those of a run that only repeats its source's."""
-        said = self.answers(str(FlareMethod.TRANSLATE_TEST))
+        """Translate-test's answers to the wrong sources: those of a run that only repeats its source's.
+
+        None if answers are spans.
+        """
+        said = self.answers(str(FlareMethod.TRANSLATE_TEST)) if self.has_labels else {}
         return {key: "".join(said[key][row] for row in self.evaluations[key].shuffled) for key in said}
 
     def scores(self, answers: Answers) -> dict[Key, float]:
@@ -165,18 +192,22 @@ class FlareStudy:
         return {key: _score(self.evaluations[key], given) for key, given in answers.items()}
 
     def chances(self) -> dict[int, float]:
-        """The scores of the wrong sources' labels, by seed: the most that a wrong source can tell."""
+        """The scores of the wrong sources' labels, by seed: the most that a wrong source can tell.
+
+        Empty if answers are spans.
+        """
         return self._means(self.scores(self.wrong_labels()))
 
     def reliances(self, run: str) -> list[Reliance]:
-        """A run's answers to wrong sources by seed and language.
+        """A run's answers to wrong sources by seed and language, without tests whose labels are all the same.
 
-        Without those of tests whose answers are spans, or whose labels are all the same.
+        Empty if answers are spans.
         """
+        if not self.has_labels:
+            return []
         found = (
-            reliance(digits(test.answers), digits(result.gold), result.shuffled)
+            reliance(digits(test.answers), digits(self.evaluations[key].gold), self.evaluations[key].shuffled)
             for key, test in self.tests(run, SourceGiven.SHUFFLED).items()
-            if (result := self.evaluations[key]).labels
         )
         return [each for each in found if each is not None]
 
@@ -185,21 +216,25 @@ class FlareStudy:
 
         One for every seed and language; none if answers are spans, or the source is not an English text.
         """
-        if FlareRun.parse(run).method is FlareMethod.FLARE_MT:
+        if FlareRun.parse(run).method is FlareMethod.FLARE_MT or not self.has_labels:
             return []
-        reference = self.tests(str(FlareMethod.TRANSLATE_TEST))
+        if source is SourceGiven.SHUFFLED:
+            reference = self.wrong_answers()
+        else:
+            reference = self.answers(str(FlareMethod.TRANSLATE_TEST))
         return [
-            agreement(
-                digits(test.answers),
-                digits(reference[key].answers),
-                result.shuffled if source is SourceGiven.SHUFFLED else range(len(result.gold)),
-            )
-            for key, test in self.tests(run, source).items()
-            if (result := self.evaluations[key]).labels and key in reference
+            agreement(digits(said), digits(reference[key]))
+            for key, said in self.answers(run, source).items()
+            if key in reference
         ]
 
     def repeated_errors(self, run: str) -> list[float]:
-        """The shares of translate-test's errors that a run repeats, for every seed and language."""
+        """The shares of translate-test's errors that a run repeats, for every seed and language.
+
+        Empty if answers are spans: two wrong ones need not be the same.
+        """
+        if not self.has_labels:
+            return []
         reference = self.tests(str(FlareMethod.TRANSLATE_TEST))
         shares = (
             repeated_errors(

@@ -25,6 +25,7 @@ from lslo_cli.report.table import (
     thousands,
     two_decimals,
 )
+from lslo_cli.wording import over
 
 GIVEN = {
     SourceGiven.MATCHED: "right",
@@ -43,6 +44,7 @@ RANKED = (
 )
 """The methods trained on the target language, which the paper ranks."""
 
+SPREAD = "mean ± sample standard deviation"
 
 AGAINST_BETTER = (FlareMethod.INPUT_FUSION, FlareMethod.FLARE)
 """The methods that see both texts, which should be better than either text alone."""
@@ -57,7 +59,7 @@ def flare_tables(study: FlareStudy, model: ModelIdentity) -> Iterator[Table]:
     if len(study.noise) > 1:
         yield noise_table(study)
     yield control_table(study)
-    yield check_table(checked)
+    yield check_table(study, checked)
     yield claim_table(study, checked)
     if study.task in PAPERS_TASKS:
         yield headline_table(study, model)
@@ -96,9 +98,8 @@ def score_table(
         tuple(rows),
         names=2,
         notes=(
-            f"Mean ± sample standard deviation over seeds {', '.join(map(str, study.seeds))}. The mean over "
-            "languages is over the seeds that have all of them. The control flare-shuffled was trained with "
-            "shuffled sources.",
+            f"Scores: {_over_seeds(study)}. The mean over languages is of seeds that have all of them. The "
+            "control flare-shuffled was trained with shuffled sources.",
         ),
     )
 
@@ -123,9 +124,9 @@ def noise_table(study: FlareStudy) -> Table:
         (Column("Run"), *(Column(f"{share:.0%} of words", two_decimals) for share in study.noise)),
         tuple(rows),
         notes=(
-            "Means over languages ± sample standard deviation over seeds. Runs that read no source have one "
-            "score; a number after ~ is the share of words changed in training. The last rows are differences"
-            " within a seed, the better run by its mean over seeds.",
+            f"Means over languages: {_over_seeds(study)}. Runs that read no source have one score; a number "
+            "after ~ is the share of words changed in training. The last rows are differences within a seed; "
+            "the better run is that with the higher mean.",
         ),
     )
 
@@ -141,51 +142,61 @@ def _gain(ours: Mapping[int, float], plain: Sequence[Mapping[int, float]]) -> Sp
 
 def control_table(study: FlareStudy) -> Table:
     """Every fused run beside the source alone and the target alone, and whose label it answers."""
-    chances = study.chances()
-    chance = Spread.of(list(chances.values())) if chances else None
-    alone = [study.average(str(method)) for method in (FlareMethod.TRANSLATE_TEST, FlareMethod.LORA)]
-    rows = []
-    for run in study.runs:
-        if not FlareRun.parse(run).method.fuses:
-            continue
-        found = study.reliances(run)
-        repeats = study.repeated_errors(run)
-        agreements = (study.agreements(run, source) for source in (SourceGiven.MATCHED, SourceGiven.SHUFFLED))
-        rows.append(
-            (
-                run,
-                *(study.average(run, source) for source in GIVEN),
-                chance,
-                *alone,
-                Spread.of([each.source for each in found]) if found else None,
-                Spread.of([each.target for each in found]) if found else None,
-                *(Spread.of(each) if each else None for each in agreements),
-                Spread.of(repeats) if repeats else None,
-            )
-        )
+    references = {
+        **({"Wrong source's label": spread(study.chances().values())} if study.has_labels else {}),
+        "Translate-test": study.average(str(FlareMethod.TRANSLATE_TEST)),
+        "LoRA": study.average(str(FlareMethod.LORA)),
+    }
+    fused = [run for run in study.runs if FlareRun.parse(run).method.fuses]
+    shares = {run: _shares(study, run) if study.has_labels else {} for run in fused}
     return Table(
         "Controls: the value of the source",
         (
             Column("Run"),
             *(Column(f"{name.capitalize()} source", two_decimals) for name in GIVEN.values()),
-            Column("Wrong source's label", two_decimals),
-            Column("Translate-test", two_decimals),
-            Column("LoRA", two_decimals),
-            Column("Says the wrong source's label, %", one_decimal),
-            Column("Says its text's label, %", one_decimal),
-            Column("Agrees with translate-test on its source, %", one_decimal),
-            Column("Agrees with it on a shuffled one, %", one_decimal),
-            Column("Repeats translate-test's errors, %", one_decimal),
+            *(Column(name, two_decimals) for name in references),
+            *(Column(f"{name}, %", one_decimal) for name in (shares[fused[0]] if fused else ())),
         ),
-        tuple(rows),
+        tuple(
+            (
+                run,
+                *(study.average(run, source) for source in GIVEN),
+                *references.values(),
+                *shares[run].values(),
+            )
+            for run in fused
+        ),
         notes=(
-            "Scores are means over languages ± sample standard deviation over seeds. With shuffled sources "
-            "each text gets the source of another row; a model that only repeats it scores what that row's "
-            "label scores. Shares are over seeds and languages; the first two are over test rows with a "
-            "wrong source of another label. A run agrees with translate-test if it gives translate-test's "
-            "answer to the source that it got: the right one, or another row's.",
+            f"Scores are means over languages: {_over_seeds(study)}. With shuffled sources each text gets "
+            "the source of another row.",
+            _labels_note(study) if study.has_labels else SPANS_NOTE,
         ),
     )
+
+
+SPANS_NOTE = "Answers are spans of each row's text, so another row's source has none to lend."
+
+
+def _labels_note(study: FlareStudy) -> str:
+    tests = over(SPREAD, [len(study.evaluations)], "test")
+    return (
+        "A model that only repeats a shuffled source scores what that row's label scores. Shares of rows: "
+        f"{tests}, one for each seed and language; the first two are over rows with a wrong source of "
+        "another label. A run agrees with translate-test if it gives translate-test's answer to the source "
+        "that it got: the right one, or another row's."
+    )
+
+
+def _shares(study: FlareStudy, run: str) -> dict[str, Spread | None]:
+    """The shares of rows, in percent, in which a run gives its source's label or answer."""
+    reliances = study.reliances(run)
+    return {
+        "Says the wrong source's label": spread(each.source for each in reliances),
+        "Says its text's label": spread(each.target for each in reliances),
+        "Agrees with translate-test on its source": spread(study.agreements(run)),
+        "Agrees with it on a shuffled one": spread(study.agreements(run, SourceGiven.SHUFFLED)),
+        "Repeats translate-test's errors": spread(study.repeated_errors(run)),
+    }
 
 
 def headline_table(study: FlareStudy, model: ModelIdentity) -> Table:
@@ -199,41 +210,50 @@ def headline_table(study: FlareStudy, model: ModelIdentity) -> Table:
             scores = (paper.scores[printed][method][task] for method in methods)
             rows.append((name, SourceCell(RowSource.PAPER, printed), *scores))
         if task == PAPERS_TASKS[study.task]:
-            ours = (study.average(run) if (run := study.run_of(method)) else None for method in methods)
+            ours = (study.average(run) if run else None for run in map(study.run_of, methods))
             size = millions(model.parameters)
             rows.append((name, SourceCell(RowSource.OURS, f"ours: {_short(model.name)}, {size}"), *ours))
+    named = ", ".join(run for run in map(study.run_of, methods) if run)
     return Table(
         "The paper's headline table, and ours, of another model and not comparable",
         (Column("Task"), Column("Model"), *(Column(method, two_decimals) for method in methods)),
         tuple(rows),
         names=2,
         notes=(
-            f"Averages over target languages; ours over {', '.join(study.languages)}. Models, pretraining "
-            "and translations differ, so scores do not compare between rows: only the order within a row "
-            "does. The paper prints no spread.",
+            "Averages over target languages. Models, pretraining and translations differ, so scores do not "
+            "compare between rows: only the order within a row does. The paper prints no spread.",
+            f"Ours are over {', '.join(study.languages)}, {_over_seeds(study)}, of the runs {named}: of each "
+            "method the default, or else the first of the recipe.",
         ),
     )
 
 
 def rank_table(study: FlareStudy) -> Table:
-    """Average ranks of the methods that are trained on the target language."""
+    """Average ranks of the methods that are trained on the target language, among those of the study.
+
+    If it has fewer than two there is nothing to rank, and the paper's are among all.
+    """
     paper = flare_table()
-    rows: list[tuple[Cell, ...]] = [
-        (SourceCell(RowSource.PAPER, model), *(ranks.get(method) for method in RANKED))
-        for model, ranks in paper.ranks.items()
-    ]
     ours = {str(method): run for method in RANKED if (run := study.run_of(method))}
     scores = {method: _means(study, run) for method, run in ours.items()}
     scores = {method: found for method, found in scores.items() if len(found) == len(study.languages)}
-    ranks = average_ranks(scores) if scores else {}
-    rows.append((SourceCell(RowSource.OURS, "ours"), *(ranks.get(method) for method in RANKED)))
+    methods = list(scores) if len(scores) > 1 else list(map(str, RANKED))
+    named = ", ".join(ours[method] for method in methods if method in scores)
+    ranks: dict[SourceCell, Mapping[str, float]] = {
+        SourceCell(RowSource.PAPER, model): average_ranks({name: by_method[name] for name in methods})
+        for model, by_method in paper.scores.items()
+    }
+    ranks[SourceCell(RowSource.OURS, "ours")] = average_ranks(scores) if len(scores) > 1 else {}
     return Table(
         "Average rank among methods trained on the target language, 1 is best",
-        (Column("Model"), *(Column(method, two_decimals) for method in RANKED)),
-        tuple(rows),
+        (Column("Model"), *(Column(method, two_decimals) for method in methods)),
+        tuple((name, *(found.get(method) for method in methods)) for name, found in ranks.items()),
         notes=(
-            "The paper's ranks are over its three tasks, ours over target languages by the mean over seeds: "
-            f"{', '.join(ours.values())}.",
+            "Ranks are among these methods alone: the paper's over its three tasks, from its scores, ours "
+            f"over target languages, from the means of {named}."
+            if len(scores) > 1
+            else "The paper's ranks are over its three tasks. This study has fewer than two of these methods "
+            "in every language.",
         ),
     )
 
@@ -270,6 +290,10 @@ def cost_table(study: FlareStudy) -> Table:
             "measures side by side.",
         ),
     )
+
+
+def _over_seeds(study: FlareStudy) -> str:
+    return over(SPREAD, study.seed_counts)
 
 
 def _means(study: FlareStudy, run: str) -> Mapping[str, float]:

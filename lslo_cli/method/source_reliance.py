@@ -32,9 +32,9 @@ def reliance(answers: Sequence[int], labels: Sequence[int], shuffled: Sequence[i
     return Reliance(100 * source / len(rows), 100 * target / len(rows))
 
 
-def agreement(answers: Sequence[int], reference: Sequence[int], given: Sequence[int]) -> float:
-    """The share of rows whose answer is that of ``reference`` to the row whose source they were given."""
-    return 100 * sum(answers[row] == reference[other] for row, other in enumerate(given)) / len(answers)
+def agreement(answers: Sequence[int], reference: Sequence[int]) -> float:
+    """The share of rows whose answer is that of ``reference``."""
+    return 100 * sum(one == other for one, other in zip(answers, reference, strict=True)) / len(answers)
 
 
 def repeated_errors(answers: Sequence[int], reference: Sequence[int], labels: Sequence[int]) -> float | None:

@@ -82,4 +82,4 @@ FLARE_CLAIMS: tuple[FlareClaim, ...] = (
         ("flare:add:1", "flare:mul:1", "flare:cross-attention:1"),
     ),
 )
-"""The claims about the headline table and the ablation. ``flare-mt`` stands for any run of it."""
+"""The claims about the headline table and the ablation. ``flare-mt`` stands for every run of it."""

@@ -6,7 +6,7 @@ import pytest
 
 from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.errors import InputError
-from lslo_cli.flare.comparisons import MeasuredDifference
+from lslo_cli.flare.comparisons import Comparer, MeasuredDifference, p_note
 from lslo_cli.flare.controls import MARGIN, ControlVerdict, check_table, checked_runs
 from lslo_cli.flare.findings import claim_table
 from lslo_cli.flare.results import (
@@ -16,10 +16,11 @@ from lslo_cli.flare.results import (
     TrainedRun,
 )
 from lslo_cli.flare.study import FlareStudy
-from lslo_cli.flare.tables import flare_tables, headline_table, noise_table, rank_table
+from lslo_cli.flare.tables import control_table, flare_tables, headline_table, noise_table, rank_table
 from lslo_cli.method.flare import SourceGiven, shuffled_rows
 from lslo_cli.method.statistics import Interval
 from lslo_cli.method.task_scores import macro_f1
+from lslo_cli.paper import flare_table
 from lslo_cli.report import Verdict, markdown
 
 ROWS = 300
@@ -89,9 +90,10 @@ def study(kind, seeds=(1, 2, 3)):
     ],
 )
 def test_a_fused_run_is_called_what_it_is(kind, verdict):
-    found = checked_runs(study(kind))
+    some = study(kind)
+    found = checked_runs(some)
     assert found[FLARE].verdict is verdict
-    assert f"| {FLARE} | {verdict.value} |" in markdown(check_table(found))
+    assert f"| {FLARE} | {verdict.value} |" in markdown(check_table(some, found))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_seeds_that_disagree_are_no_evidence_that_a_source_makes_no_difference()
     uses = checked[FLARE].checks["uses its source"]
     assert uses.difference > 10 and uses.p < 1e-6 and uses.verdict is Verdict.WITHIN
     assert checked[FLARE].verdict is ControlVerdict.OPEN
-    assert "WARNING" not in markdown(check_table(checked)).partition("A check does not show")[0]
+    assert "WARNING" not in markdown(check_table(some, checked)).partition("A check does not show")[0]
 
 
 def claims_of(some):
@@ -188,17 +190,17 @@ def test_one_seed_shows_nothing():
     assert claims("fuses", seeds=(1,))[f"{FLARE} higher than lora"][-1] == Verdict.UNKNOWN
 
 
-def test_a_difference_of_a_few_rows_does_not_show_however_alike_the_seeds_are():
+def test_a_difference_of_one_row_does_not_show_however_alike_the_seeds_are():
     some = study("ignores")
     for result in some.evaluations.values():
         for index, test in enumerate(result.predictions):
             if (test.run, test.source) == (FLARE, "matched"):
-                wrong = [row for row, label in enumerate(result.gold) if test.answers[row] != label][:2]
+                wrong = [row for row, label in enumerate(result.gold) if test.answers[row] != label][:1]
                 mended = "".join(result.gold[r] if r in wrong else a for r, a in enumerate(test.answers))
                 result.predictions[index] = test.model_copy(update={"answers": mended})
     outcome = checked_runs(some)[FLARE].checks["beats the target"]
     assert outcome.interval.low > 0 and outcome.p > 0.05
-    assert outcome.verdict is Verdict.WITHIN
+    assert outcome.verdict is Verdict.CONTRARY  # and it is known to be below the margin
 
 
 def test_agreement_is_with_what_translate_test_says_to_the_source_that_was_given():
@@ -232,14 +234,55 @@ def test_only_what_fuses_is_held_against_controls():
     assert list(checked_runs(study("fuses"))) == [FLARE]
 
 
+def spans_of(some):
+    """A study as of questions: an answer is 1 if it is right, and no more is known of it."""
+    found = {}
+    for key, result in some.evaluations.items():
+        tests = []
+        for test in result.predictions:
+            right = [str(int(a == gold)) for a, gold in zip(test.answers, result.gold, strict=True)]
+            score = 100 * right.count("1") / ROWS
+            tests.append(test.model_copy(update={"answers": "".join(right), "score": score}))
+        changes = {"labels": [], "metric": "exact match", "gold": "1" * ROWS, "predictions": tests}
+        found[key] = result.model_copy(update=changes)
+    return FlareStudy(found, some.trainings)
+
+
 def test_spans_have_no_labels_that_a_source_could_lend():
-    some = study("fuses", seeds=(1,))
-    spans = {
-        key: result.model_copy(update={"labels": [], "metric": "exact match", "gold": "1" * ROWS})
-        for key, result in some.evaluations.items()
-    }
-    without = FlareStudy(spans, some.trainings)
-    assert without.reliances(FLARE) == [] and without.chances() == {1: 0.0}
+    some = spans_of(study("fuses"))
+    assert not some.has_labels
+    assert some.chances() == some.wrong_labels() == some.wrong_answers() == {}
+    assert some.reliances(FLARE) == some.agreements(FLARE) == some.repeated_errors(FLARE) == []
+    table = control_table(some)
+    assert table.header == [
+        "Run", "Right source", "No source", "Mean source", "Shuffled source", "Translate-test", "LoRA",
+    ]  # fmt: skip
+    assert {len(row) for row in table.rows} == {len(table.header)}
+    assert "label" not in "".join(table.notes)
+
+
+def test_what_a_run_of_spans_passes_through_cannot_be_seen():
+    checked = checked_runs(spans_of(study("passes through")))
+    assert "reads its text" not in checked[FLARE].checks
+    assert checked[FLARE].verdict is ControlVerdict.ADDS_NOTHING
+    assert "passes" not in "".join(check_table(spans_of(study("fuses")), checked).notes)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_rows_are_resampled_together_only_where_tests_are_translations_of_each_other(alike):
+    some = study("fuses")
+    first = some.evaluations[1, "jv"]
+    if alike:
+        same = {key: first.model_copy(update={"language": key[1]}) for key in some.evaluations}
+        some = FlareStudy(same, some.trainings)
+    assert some.is_parallel is alike
+    comparer, answers = Comparer(some), first.predictions[0].answers
+    one, other, later = (comparer._resample(key, answers) for key in ((1, "jv"), (1, "su"), (2, "su")))
+    assert (one == other).all() == alike
+    if alike:
+        assert (other == later).all()
+    assert ("the same resamples for all languages" in p_note(some)) is alike
+    assert not spans_of(some).is_parallel  # of which 1 for every right answer says nothing
 
 
 def test_claims_have_our_difference_and_the_papers_beside_it():
@@ -256,9 +299,69 @@ def test_ours_stand_below_the_papers_of_the_same_task_and_are_called_ours():
     assert "do not compare" in table.notes[0]
 
 
-def test_our_ranks_are_over_languages():
-    ours = rank_table(study("fuses")).rows[-1]
-    assert ours == (ours[0], 2.0, None, None, None, 1.0)
+def test_ranks_are_among_the_methods_of_the_study_in_the_paper_too():
+    table = rank_table(study("fuses"))
+    assert table.header == ["Model", "lora", "flare"]
+    assert [row[1:] for row in table.rows] == [(2.0, 1.0)] * 5
+    assert f"from the means of lora, {FLARE}" in table.notes[0]
+
+
+def test_all_methods_have_the_papers_printed_ranks_and_one_method_has_none():
+    alone = mixed(["fuses"] * 2, without=("lora",))
+    table, printed = rank_table(alone), flare_table().ranks
+    for row in table.rows[:-1]:
+        found = dict(zip(table.header[1:], row[1:], strict=True))
+        assert found == pytest.approx(printed[str(row[0])], abs=0.005)
+    assert set(table.rows[-1][1:]) == {None} and "fewer than two" in table.notes[0]
+
+
+def renamed(some, *names):
+    """A study whose fused run has another name, or stands once for each of several."""
+    found = {}
+    for key, result in some.evaluations.items():
+        tests = [
+            test.model_copy(update={"run": name})
+            for test in result.predictions
+            for name in (names if test.run == FLARE else (test.run,))
+        ]
+        found[key] = result.model_copy(update={"predictions": tests})
+    return FlareStudy(found, {})
+
+
+def test_a_claim_is_about_every_run_of_flare_mt():
+    several = renamed(study("fuses"), "flare-mt:small", "flare-mt:large")
+    assert several.run_of("flare-mt") == "flare-mt:small"  # the first of the recipe, not of the alphabet
+    rows = claims_of(several)
+    differences = {rows[f"flare-mt:{name} higher than lora"][3] for name in ("small", "large")}
+    assert len(differences) == 1 and "flare-mt higher than lora" not in rows
+    note = headline_table(several, MODEL).notes[-1]
+    assert "translate-test, lora, flare-mt:small: of each method" in note
+
+
+@pytest.mark.parametrize("name", ["flare:mul:1", "flare:add-relu:1~0.4"])
+def test_another_run_in_the_place_of_a_method_is_named(name):
+    other = renamed(study("fuses"), name)
+    table = headline_table(other, MODEL)
+    assert dict(zip(table.header, table.rows[-1], strict=True))["flare"].mean > 80
+    assert f"lora, {name}:" in table.notes[-1]
+    assert claims_of(other)[f"{FLARE} higher than lora"][-1] == Verdict.NOT_RUN
+
+
+def test_one_seed_has_no_deviation_and_is_not_called_a_mean_of_seeds():
+    one, several = (
+        " ".join(note for table in flare_tables(study("fuses", seeds), MODEL) for note in table.notes)
+        for seeds in ((1,), (1, 2, 3))
+    )
+    assert "over 3 seeds" in several and "over 6 tests" in several
+    assert "Scores: one seed." in one and "over 1" not in one and "over 2 tests" in one
+
+
+def test_missing_seeds_are_counted():
+    some = study("fuses")
+    result = some.evaluations[3, "su"]
+    result.predictions[:] = [test for test in result.predictions if test.run != FLARE]
+    assert some.seed_counts == {2, 3}
+    assert "over 2 to 3 seeds" in next(flare_tables(some, MODEL)).notes[0]
 
 
 def test_a_report_has_every_table_and_a_study_of_nothing_is_refused():
@@ -300,6 +403,8 @@ def test_scores_by_noise_and_what_flare_gains_over_the_better_of_its_rivals():
     better = [max(pair) for pair in zip(source, lora, strict=True)]
     assert gains == pytest.approx([one - other for one, other in zip(fused, better, strict=True)])
     assert any("by noise" in table.title for table in flare_tables(noisy, MODEL))
+    notes = [" ".join(check_table(some, checked_runs(some)).notes) for some in (plain, noisy)]
+    assert ["tests with 0% of the words" in note for note in notes] == [False, True]
 
 
 def test_token_f1_stands_beside_exact_match():
