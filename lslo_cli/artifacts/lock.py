@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lslo_cli.artifacts.writing import ELSEWHERE, hidden, is_stream, sweep, unwritable, write_text
+from lslo_cli.artifacts.writing import ELSEWHERE, is_stream, sweep, unfinished, unwritable, write_text
 from lslo_cli.errors import InputError
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
@@ -32,10 +32,8 @@ def locked(
     if is_stream(path):
         yield
         return
-    path = Path(os.path.realpath(path))  # "." has no name, from which the names of partial files are made
-    if not path.name:
-        raise InputError(f"{path} cannot be replaced", hint)
-    file = path.with_name(f"{hidden(path.name)}.lock")
+    file = unfinished(path, "lock", hint)
+    path = Path(os.path.realpath(path))
     folders = [folder for folder in (file.parent, *file.parent.parents) if not folder.exists()]
     try:
         descriptor = _acquire(file, on_wait)

@@ -49,11 +49,10 @@ def beside(path: Path, hint: str = ELSEWHERE) -> Iterator[Path]:
 
     Files left by a killed process are removed by :func:`sweep`. Raises InputError like :func:`replacing`.
     """
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f"{hidden(target.name)}.{os.getpid()}")
+    temporary = unfinished(path, str(os.getpid()), hint)
     with _explaining(path, hint):
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
         finally:
             _remove(temporary)
@@ -171,6 +170,30 @@ class _File(FileIO):
             self.failure = error
             raise
         return memoryview(data).nbytes
+
+
+def unfinished(path: Path, ending: str, hint: str = ELSEWHERE) -> Path:
+    """The path of unfinished work on ``path``, in the same folder: ``.NAME.ending``.
+
+    It is absolute, since "." has no name, and beside the target of a link. Raises InputError with ``hint`` for the root, which
+    cannot be replaced.
+    """
+    path = Path(os.path.realpath(path))
+    if not path.name:
+        raise InputError(f"{path} cannot be replaced", hint)
+    return path.with_name(f"{hidden(path.name)}.{ending}")
+
+
+def put_in_place(made: Path, folder: Path, last: str) -> None:
+    """Rename the folder ``made`` to ``folder``; what it holds is moved into an existing one, ``last`` last.
+
+    An existing folder stays the same, as a shell that stands in it needs.
+    """
+    if not folder.exists():
+        made.replace(folder)
+        return
+    for path in sorted(made.iterdir(), key=lambda path: path.name == last):
+        path.replace(folder / path.name)
 
 
 def hidden(name: str) -> str:

@@ -41,13 +41,14 @@ class Commands(TyperGroup):
     """A group of commands that ends every run with a message of the same form and the right exit code."""
 
     def main(self, *arguments: Any, **settings: Any) -> None:
-        for name in ("stdout", "stderr"):
-            if getattr(sys, name) is None:  # closed with `>&-`: do the work, discard the output
-                setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+            if getattr(sys, name) is None:  # closed with `<&-` or `>&-`: nothing to read, output discarded
+                setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
             stream: Any = getattr(sys, name)
             # Results in a file or a pipe are UTF-8 in every locale, as those of --output are.
             is_result = name == "stdout" and not stream.isatty()
-            stream.reconfigure(errors="replace", encoding="utf-8" if is_result else None)
+            if mode == "w":
+                stream.reconfigure(errors="replace", encoding="utf-8" if is_result else None)
         with raising_on_signals(), nullcontext() if console.speaks() else _silence():
             try:
                 _refuse_undecodable(sys.argv)

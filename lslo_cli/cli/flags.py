@@ -62,7 +62,10 @@ def flags_of(options_class: type) -> Iterator[Flag]:
 
 def number_or_word(text: str) -> int | str:
     """Read ``4000`` as a number and ``auto`` as a word."""
-    return int(text) if text.lstrip("-").isdecimal() else text
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
 
 def fraction_or_word(text: str) -> float | str:
@@ -84,15 +87,21 @@ def split_commas(text: str) -> tuple[str, ...]:
 
 
 def seed_list(text: str | None) -> tuple[int, ...]:
-    """Read ``2,3,4``. Raises UsageError for anything but whole numbers, each once."""
-    parts = split_commas(text or "")
-    for part in parts:
-        if not part.isdecimal():
-            raise UsageError(f"--seeds names '{part}', which is not a whole number", "write --seeds 2,3,4")
-    seeds = tuple(map(int, parts))
-    if repeated := [seed for seed in seeds if seeds.count(seed) > 1]:
-        raise UsageError(f"--seeds names {repeated[0]} twice", "name each seed once, as --seeds 2,3,4")
-    return seeds
+    """Read ``2,3,4``. Raises UsageError for anything but seeds, each once."""
+    from lslo_cli.recipe.section import LARGEST_SEED
+
+    seeds: list[int] = []
+    for part in split_commas(text or ""):
+        seed = number_or_word(part)
+        if not (isinstance(seed, int) and 0 <= seed <= LARGEST_SEED):
+            raise UsageError(
+                f"--seeds names '{part}', which is not a whole number from 0 to {LARGEST_SEED}",
+                "write --seeds 2,3,4",
+            )
+        if seed in seeds:
+            raise UsageError(f"--seeds names {seed} twice", "name each seed once, as --seeds 2,3,4")
+        seeds.append(seed)
+    return tuple(seeds)
 
 
 class App(typer.Typer):

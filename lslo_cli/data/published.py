@@ -11,7 +11,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 from lslo_cli.artifacts.lock import locked
-from lslo_cli.artifacts.writing import beside, settle, unwritable
+from lslo_cli.artifacts.writing import beside, put_in_place, settle, unfinished, unwritable
 from lslo_cli.data.download import download
 from lslo_cli.data.unpacking import CHECK, Contents, Packing, unpack
 from lslo_cli.errors import InputError
@@ -73,20 +73,19 @@ def fetch(
     with locked(folder, hint=_ELSEWHERE):
         # Named after the address, so that parts of two files are never joined.
         partial = {
-            url: folder.with_name(f".{folder.name}.{sha256(url.encode()).hexdigest()[:8]}.part")
-            for url, _ in archives
+            url: unfinished(folder, f"{sha256(url.encode()).hexdigest()[:8]}.part") for url, _ in archives
         }
-        with beside(folder, _ELSEWHERE) as unfinished:
+        with beside(folder, _ELSEWHERE) as made:
             records = []
             for url, archive in archives:
                 download(url, partial[url], on_event, largest=data.contents.largest)
                 if not records:
-                    unfinished.mkdir()
-                records.append(_taken(partial[url], url, archive, unfinished, data.contents))
+                    made.mkdir()
+                records.append(_taken(partial[url], url, archive, made, data.contents))
             _check_whole(data, records, partial)
-            (unfinished / RECORD).write_text(_as_json(records), encoding="utf-8")
-            settle(unfinished)
-            unfinished.rename(folder)
+            (made / RECORD).write_text(_as_json(records), encoding="utf-8")
+            settle(made)
+            put_in_place(made, folder, RECORD)
         for path in partial.values():
             path.unlink()
     return records

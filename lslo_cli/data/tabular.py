@@ -9,13 +9,14 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lslo_cli.data.encodings import in_place
 from lslo_cli.data.lines import readable
-from lslo_cli.data.readers import Text, decode, name_of_each, plain, read_bytes, read_text
+from lslo_cli.data.readers import CR_TO_LF, Text, decode, name_of_each, plain, read_bytes, read_text
 from lslo_cli.errors import InputError
 from lslo_cli.method.codes import is_listed
 from lslo_cli.parsing import parse_json
@@ -41,7 +42,7 @@ def read_header(path: Path) -> list[str]:
         return _json_keys(text, path)
     lines = text.split("\n")
     first = lines[0].removesuffix("\r")
-    cells = first.split("\t") if _is_tsv(path) else next(csv.reader([first], delimiter=_delimiter(first)), [])
+    cells = first.split("\t") if _is_tsv(path) else next(_cells([first], path), (1, []))[1]
     return [cell.strip() for cell in cells]
 
 
@@ -115,12 +116,21 @@ def _delimiter(header: str) -> str:
 
 def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
     lines = [line + "\n" for line in read_text(path).removesuffix("\n").split("\n")]
-    reader = csv.reader(lines, delimiter=_delimiter(lines[0]), strict=True)
+    return list(_cells(lines, path, strict=True))
+
+
+def _cells(lines: Sequence[str], path: Path, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV, each with the number of its last line. Raises InputError for what is no row."""
+    reader = csv.reader(lines, delimiter=_delimiter(lines[0]), strict=strict)
     try:
-        return [(reader.line_num, cells) for cells in reader]
+        for cells in reader:
+            yield reader.line_num, cells
     except csv.Error as error:
+        hint = "double the quotes inside quoted cells"
+        if "\r" in lines[reader.line_num - 1].removesuffix("\n").removesuffix("\r"):
+            hint = f"end lines with a newline, as in {in_place(CR_TO_LF, path)}"
         raise InputError(
-            f"{path}: line {reader.line_num} is not CSV: {error}", "double the quotes inside quoted cells"
+            f"{path}: line {reader.line_num} is not CSV: {str(error).partition(' - ')[0]}", hint
         ) from error
 
 

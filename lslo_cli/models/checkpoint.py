@@ -14,7 +14,7 @@ from transformers import BitsAndBytesConfig, PreTrainedConfig, PreTrainedModel
 from lslo_cli.architectures import TRANSLATION
 from lslo_cli.architectures.translation import UNTIED
 from lslo_cli.artifacts.lock import locked
-from lslo_cli.artifacts.writing import beside, settle
+from lslo_cli.artifacts.writing import beside, put_in_place, settle
 from lslo_cli.errors import InputError, RunError, UsageError, is_out_of_memory
 from lslo_cli.method.families import FAMILIES, HUB_NAMES, published_shape
 from lslo_cli.method.shapes import ModelShape
@@ -268,13 +268,9 @@ def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path)
             model.save_pretrained(partial)
         tokenizer.save(partial)
         settle(partial)
-        if not folder.exists():
-            partial.replace(folder)
-        else:
-            for stale in (folder / CONFIG, *weight_files(folder)):
-                stale.unlink(missing_ok=True)
-            for path in sorted(partial.iterdir(), key=lambda path: path.name == CONFIG):
-                path.replace(folder / path.name)
+        for stale in (folder / CONFIG, *weight_files(folder)):
+            stale.unlink(missing_ok=True)
+        put_in_place(partial, folder, CONFIG)
     return Checkpoint(folder)
 
 

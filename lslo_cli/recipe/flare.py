@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import Field, field_validator
 
 from lslo_cli.method.flare import SOURCE, FlareRun, SourceNoise, SourceNorm, Translated
-from lslo_cli.recipe.section import Count, NonNegative, Positive, Probability, Section
+from lslo_cli.recipe.section import Count, NonNegative, Positive, Probability, Section, Seed
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class FlareSection(Section):
     """Folder of these translations."""
     languages: tuple[str, ...] = ("ace", "ban", "bjn", "id", "jv", "min", "su")
     """Target languages."""
-    seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
+    seeds: tuple[Seed, ...] = (1, 2, 3, 4, 5)
     """Seeds, one experiment for each."""
     runs: tuple[str, ...] = DEFAULT_RUNS
     """Methods by name; also flare:PHI:OFFSET, flare-mt:NAME, flare-shuffled:PHI:OFFSET and flare~NOISE."""

@@ -23,7 +23,7 @@ from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.recipe.base import BaseSection
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.recipe.reproduce import ReproduceSection
-from lslo_cli.recipe.section import CountOrZero, FolderName, Section
+from lslo_cli.recipe.section import FolderName, Section, Seed
 from lslo_cli.recipe.sections import (
     PAPER_GPS,
     AdaptersSection,
@@ -66,7 +66,7 @@ class Recipe(Section):
     """The experiment's folder in --results; default: the recipe's name or the languages."""
     description: str = ""
     """A line about the recipe."""
-    seed: CountOrZero = 2
+    seed: Seed = 2
     """Seed of everything random."""
     langs: str | tuple[str, ...] = "lang12"
     """lang12, lang30, world12, or codes: en,fr,wo."""

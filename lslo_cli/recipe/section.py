@@ -11,8 +11,14 @@ Ratio = Annotated[float, Field(ge=0, lt=1, strict=True)]
 Probability = Ratio
 Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, strict=True)]
-CountOrZero = Annotated[int, Field(ge=0, strict=True)]
+MOST = 2**31 - 1
+"""The largest count: what torch and C take as an int."""
+LARGEST_SEED = 2**32 - 1
+"""The largest seed that numpy takes."""
+Count = Annotated[int, Field(ge=1, le=MOST, strict=True)]
+CountOrZero = Annotated[int, Field(ge=0, le=MOST, strict=True)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED, strict=True)]
+Threads = Annotated[int, Field(ge=1, le=1024, strict=True)]
 
 
 def _folder_name(name: str) -> str:

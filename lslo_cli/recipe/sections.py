@@ -26,6 +26,7 @@ from lslo_cli.recipe.section import (
     Probability,
     Ratio,
     Section,
+    Threads,
 )
 from lslo_cli.world import Sizes
 
@@ -340,7 +341,7 @@ class RunSection(Section):
     """Gradient checkpointing: recompute layers in backward from their inputs; less memory, same result."""
     adapter_kernel: AdapterKernel = AdapterKernel.AUTO
     """Kernel of the routed updates; results differ by rounding only."""
-    threads: Count | None = None
+    threads: Threads | None = None
     """CPU threads, and processes that score; default: torch's choice."""
     track: Tracker | None = None
     """Tracker that receives the metrics of metrics.jsonl; default: none."""

@@ -101,7 +101,7 @@ def choose_ranks(
     recipe = experiment.recipe
     wanted = wanted_ranks(experiment, subspace)
     if recipe.train.method is Method.LORA:
-        return Chosen(_shared_rank(wanted), "given")
+        return Chosen(shared_rank(wanted), "given")
     languages, new = recipe.selected_languages(), recipe.new_languages
     path = subspace or experiment.folder.subspace
     if wanted != AUTO:
@@ -246,7 +246,8 @@ def _default_ranks_note(ranks: str, recipe: Recipe, subspace: Path) -> str:
     return f"ranks {ranks}{pruned}, the paper's choice; {auto}{path}"
 
 
-def _shared_rank(text: str) -> RankMap:
+def shared_rank(text: str) -> RankMap:
+    """The rank of one LoRA for all languages. Raises UsageError for ranks by class or language."""
     if not text.isdecimal():
         raise UsageError(
             f"one LoRA for all languages has one rank, not --ranks {text}", "give one, such as --ranks 8"

@@ -13,7 +13,7 @@ from lslo_cli.artifacts.folder import RunFolder
 from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.method.families import HUB_NAMES, published_shape
 from lslo_cli.method.memory import base_bytes
-from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks
+from lslo_cli.method.ranks import RankMap, parse_ranks
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.models.spoken import check_spoken
@@ -36,6 +36,7 @@ from lslo_cli.tasks.choices import (
     choose_pruned,
     run_choices,
     run_folder,
+    shared_rank,
     subspace_path,
     wanted_ranks,
 )
@@ -150,7 +151,7 @@ def _ranks_given(experiment: Experiment, command: str) -> RankMap | None:
         return None
     wanted = wanted_ranks(experiment)
     if recipe.train.method is Method.LORA:
-        return RankMap({SHARED: int(wanted)})
+        return shared_rank(wanted)
     return parse_ranks(wanted, recipe.selected_languages(), required=recipe.new_languages or None)
 
 

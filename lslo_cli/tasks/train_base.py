@@ -14,7 +14,7 @@ from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of
 from lslo_cli.artifacts.results import BaseTrainingResult
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
-from lslo_cli.artifacts.writing import write_text
+from lslo_cli.artifacts.writing import unfinished, write_text
 from lslo_cli.data.corpus import Corpus, split_off
 from lslo_cli.data.splits import with_splits
 from lslo_cli.data.text import read_text
@@ -58,7 +58,7 @@ def train_base(
     Another command that trains the same model waits. Raises UsageError if ``out`` holds a model that lslo did
     not write.
     """
-    work = out.with_name(f".{out.name}.training")
+    work = unfinished(out, "training")
     store.check_writable(out)
     check_replaceable(out)
     check_tracker(recipe.run.track)

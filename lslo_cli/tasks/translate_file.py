@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.artifacts.writing import is_stream, write_text
+from lslo_cli.artifacts.writing import is_stream, unfinished, write_text
 from lslo_cli.data.readers import plain
 from lslo_cli.data.to_translate import Line
 from lslo_cli.events import Noted, OnEvent, ignore
@@ -100,7 +100,7 @@ def translate_file(
     depends_on = [fingerprint(translator, search, buffer), form.as_json, [asdict(line) for line in wanted]]
     waiting = partial(on_event, Noted(f"waiting for another process that writes {path}"))
     with locked(path, waiting):
-        log = TranslationLog(path.with_name(f".{path.name}.partial"), digest_of(depends_on))
+        log = TranslationLog(unfinished(path, "partial"), digest_of(depends_on))
         done = next(number for number in range(len(wanted) + 1) if number not in log.finished)
         if done:
             lines_done = min(done * buffer, len(wanted))

@@ -8,7 +8,17 @@ import pytest
 import torch
 
 from lslo_cli.artifacts.lock import write_locked
-from lslo_cli.artifacts.writing import beside, is_stream, replacing, settle, sweep, write_text, writing
+from lslo_cli.artifacts.writing import (
+    beside,
+    is_stream,
+    put_in_place,
+    replacing,
+    settle,
+    sweep,
+    unfinished,
+    write_text,
+    writing,
+)
 from lslo_cli.errors import InputError
 
 
@@ -135,3 +145,31 @@ def test_a_device_is_written_to_and_what_it_refuses_is_an_input_error():
 def test_a_link_to_itself_is_no_stream(tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     assert not is_stream(tmp_path / "loop") and not is_stream(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("path", [".", "..", "here/.", "here/.."])
+def test_unfinished_work_on_a_folder_without_a_name_is_beside_it(tmp_path, monkeypatch, path):
+    (tmp_path / "above" / "here" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "above" / "here")
+    beside = unfinished(Path(path), "work")
+    assert (
+        beside.parent == Path(path).resolve().parent and beside.name == f".{Path(path).resolve().name}.work"
+    )
+
+
+def test_the_root_cannot_be_replaced():
+    with pytest.raises(InputError, match="/ cannot be replaced"):
+        unfinished(Path("/"), "work")
+
+
+def test_a_folder_that_exists_is_filled_and_what_it_ends_with_comes_last(tmp_path, monkeypatch):
+    made, folder, moved = tmp_path / "made", tmp_path / "folder", []
+    for name in ("a", "record", "z"):
+        (made / name).parent.mkdir(exist_ok=True)
+        (made / name).write_text(name)
+    folder.mkdir()
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, to: (moved.append(self.name), replace(self, to)))
+    put_in_place(made, folder, "record")
+    assert moved[-1] == "record"
+    assert {path.name for path in folder.iterdir()} == set(moved) == {"a", "z", "record"}

@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -209,3 +210,18 @@ def test_what_is_pinned_is_a_digest_and_every_address_is_safe():
         for archive in data.archives:
             assert archive.url.startswith("https://")
             assert archive.sha256 is None or (len(archive.sha256) == 64 and int(archive.sha256, 16))
+
+
+def test_an_empty_folder_that_a_shell_stands_in_is_filled_and_not_replaced(
+    server, mirror, xnli, tmp_path, monkeypatch
+):
+    server.files, data = xnli, with_digests(XNLI, xnli)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    records = fetch(data, Path("."), mirror)
+    assert {path.name for path in Path().iterdir()} == {
+        "source.json",
+        *(name for record in records for name in record.files),
+    }
+    assert fetch(data, Path("."), mirror) == records
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]

@@ -1,4 +1,5 @@
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
@@ -95,6 +96,14 @@ def test_a_resumed_base_may_be_given_more_epochs_or_fewer(recipe, tiny, tmp_path
     resumed, again, _ = fit_base(other, tmp_path / "cut", tmp_path / "base", resume=True)
     assert_equal(state(resumed), state(expected))
     assert again == result and len(again.history) == epochs
+
+
+def test_a_base_is_trained_into_the_folder_that_a_shell_stands_in(recipe, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    train_base(recipe, Path("."), "lslo base train --out .")
+    assert {"config.json", "training.json"} <= {path.name for path in Path().iterdir()}
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
 def test_a_base_that_another_process_trains_is_waited_for_and_memory_that_runs_out_is_said(

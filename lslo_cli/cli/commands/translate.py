@@ -61,7 +61,10 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
     nbest: Annotated[int, Option("--nbest", help="Translations of each line; needs --json.")] = 1
     prefix: Annotated[str, Option("--prefix", metavar="TEXT", help="How every translation begins.")] = ""
     buffer: Annotated[
-        int, Option("--buffer", min=1, help="Lines to read at a time; 1 answers each line at once.")
+        int,
+        Option(
+            "--buffer", min=1, max=1_000_000, help="Lines to read at a time; 1 answers each line at once."
+        ),
     ] = 1000
     column: Annotated[
         str | None,
