@@ -3,7 +3,8 @@
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -63,6 +64,18 @@ def is_out_of_memory(error: BaseException) -> bool:
             isinstance(error, RuntimeError | SystemError) and any(words in str(error) for words in _NO_MEMORY)
         )
     )
+
+
+@contextmanager
+def naming_lack_of_memory(hint: str) -> Iterator[None]:
+    """Raise RunError with ``hint`` if memory runs out in the block."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        reason = next(iter(str(error).splitlines()), "no more is available")
+        raise RunError(f"memory ran out: {reason}", hint) from error
 
 
 def shortened(text: str) -> str:

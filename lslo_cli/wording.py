@@ -1,5 +1,6 @@
-"""Numbers with nouns in messages."""
+"""Numbers with nouns, and command lines, in messages."""
 
+import shlex
 from collections.abc import Collection
 
 
@@ -17,3 +18,12 @@ def over(what: str, counts: Collection[int], noun: str = "seed") -> str:
     if high == 1:
         return f"one {noun}"
     return f"{what} over {f'{low:,} to ' if low < high else ''}{counted(high, noun)}"
+
+
+def typed(*words: object) -> str:
+    """``lslo evaluate --run 'my run'``: the words of a command line as typed, quoted where a shell needs it.
+
+    The first words of a command may be one: ``typed("plot heatmap", "--text")``.
+    """
+    first, *rest = map(str, words)
+    return shlex.join(["lslo", *first.split(), *rest])

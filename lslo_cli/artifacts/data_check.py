@@ -24,6 +24,7 @@ class Check(StrEnum):
     FILE = "file"
     LINES = "line counts"
     LANGUAGE = "languages"
+    SPLITS = "splits"
     LINE_ENDINGS = "line endings"
     LAST_LINE = "last line"
     EMPTY = "empty lines"
@@ -105,14 +106,8 @@ class DataCheckResult(Result):
     findings: list[DataFinding]
     usable: bool
     """Whether no finding is a problem."""
-
-    @property
-    def rows_to_hold_out(self) -> int:
-        """Rows to hold out if the text has no test split: a tenth, at most 100; else 0."""
-        if len(self.splits) > 1:
-            return 0
-        rows = min((pair.rows for split in self.splits for pair in split.pairs if pair.rows), default=0)
-        return max(1, min(100, rows // 10)) if rows else 0
+    hold_out: int | None = None
+    """Rows of each section to hold out for testing, 0 if a split serves; None if nothing is for training."""
 
     @property
     def problems(self) -> list[DataFinding]:

@@ -11,6 +11,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.metrics import CHRF_PLUS_PLUS, SPBLEU
 from lslo_cli.method.statistics import CONFIDENCE, Significance
+from lslo_cli.wording import typed
 
 
 class DirectionScore(Document):
@@ -97,7 +98,7 @@ class EvaluationResult(Result):
         if name not in self.metrics:
             raise InputError(
                 f"run {self.run} was not scored by {name}, only by {', '.join(self.metrics)}",
-                f"score it: lslo evaluate --run {self.run} --metrics {name}",
+                f"score it: {typed('evaluate', '--run', self.run, '--metrics', name)}",
             )
         return self.metrics[name]
 

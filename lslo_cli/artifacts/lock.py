@@ -57,13 +57,13 @@ def locked(
                 folder.rmdir()
 
 
-def write_locked(path: Path, text: str) -> None:
+def write_locked(path: Path, text: str, hint: str = ELSEWHERE) -> None:
     """Write a text under the lock of its path, so that a killed process's partial files are removed.
 
     For files that are not covered by an artifact's lock. Raises InputError like :func:`locked`.
     """
-    with locked(path):
-        write_text(path, text)
+    with locked(path, hint=hint):
+        write_text(path, text, hint)
 
 
 def _acquire(file: Path, on_wait: Callable[[], object]) -> int:

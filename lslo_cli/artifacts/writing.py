@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-ELSEWHERE = "free some space, or choose another folder with --results"
+ELSEWHERE = "free some space, or choose another folder"
+RESULTS, OUT, OUTPUT, TO = (f"{ELSEWHERE} with --{flag}" for flag in ("results", "out", "output", "to"))
+"""The same with the flag that chooses it, for callers that know the command."""
 
 
 @contextmanager
@@ -88,9 +90,9 @@ def writing(path: Path, hint: str = ELSEWHERE) -> Iterator[FileIO]:
             raise
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, hint: str = ELSEWHERE) -> None:
     """Write a text as UTF-8, with unchanged line ends. Raises InputError as :func:`replacing` does."""
-    with writing(path) as file:
+    with writing(path, hint) as file:
         file.write(text.encode())
 
 
@@ -120,14 +122,14 @@ def sweep(folder: Path, name: str = "") -> None:
             _remove(leftover)
 
 
-def check_writable(folder: Path) -> None:
-    """Raise InputError if ``folder`` cannot be created or no file can be written in it. Leaves no trace."""
+def check_writable(folder: Path, hint: str = RESULTS) -> None:
+    """Raise InputError with ``hint`` if ``folder`` cannot be created, or written in. Leaves no trace."""
     try:
         nearest = next(path for path in (folder, *folder.parents) if path.exists())
         with tempfile.TemporaryFile(dir=nearest):  # unnamed if the system can, so nothing is left
             pass
     except OSError as error:
-        raise unwritable(folder, error, "choose another folder with --results") from None
+        raise unwritable(folder, error, hint) from None
 
 
 def unwritable(path: Path, error: OSError, hint: str = ELSEWHERE) -> InputError:
@@ -175,8 +177,8 @@ class _File(FileIO):
 def unfinished(path: Path, ending: str, hint: str = ELSEWHERE) -> Path:
     """The path of unfinished work on ``path``, in the same folder: ``.NAME.ending``.
 
-    It is absolute, since "." has no name, and beside the target of a link. Raises InputError with ``hint`` for the root, which
-    cannot be replaced.
+    It is absolute, since "." has no name, and beside the target of a link. Raises InputError with ``hint``
+    for the root, which cannot be replaced.
     """
     path = Path(os.path.realpath(path))
     if not path.name:

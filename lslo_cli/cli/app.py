@@ -81,7 +81,7 @@ def explain(error: BaseException) -> int:
         return UsageError.exit_code
     if is_out_of_memory(error):
         reason = str(error) or type(error).__name__
-        console.problem(f"memory ran out: {reason}", "make the batches smaller with --max-tokens")
+        console.problem(f"memory ran out: {reason}", "end other programs, or use a machine with more memory")
         return RunError.exit_code
     if _is_lost_process(error):
         hint = "continue with --resume, or run the same line again if the command has no --resume"

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
-from typer.main import get_command
 
 from lslo_cli.artifacts.folder import RESULTS, ExperimentFolder
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import Flag, Key, flags_of
+from lslo_cli.cli.flags import Key, flags_of
 from lslo_cli.cli.options import EXPERIMENT, NewLanguageOptions, SettingsOptions, command_line
 
 if TYPE_CHECKING:
@@ -52,29 +48,6 @@ class FolderOptions(SettingsOptions):
         from lslo_cli.tasks import Experiment
 
         return Experiment(recipe, self.folder(recipe), command_line())
-
-    def command(self, name: str) -> str:
-        """The line that runs another command on this experiment, with the flags that chose it.
-
-        Those that the other command does not have, or has with another meaning, are left out: the experiment
-        remembers what it was given.
-        """
-        words, known = ["lslo", *name.split()], _meanings_of_command(name)
-        for flag, meaning in _meanings(type(self)):
-            if self.repeats(flag) and meaning in known and self.was_given(flag):
-                value = getattr(self, flag.field)
-                for item in value if isinstance(value, list) else [value]:
-                    words += [flag.name, str(item)]
-        return shlex.join(words)
-
-    def repeats(self, flag: Flag) -> bool:
-        """Whether a line that continues the experiment repeats a flag that was given."""
-        return flag.option.rich_help_panel == EXPERIMENT
-
-    def was_given(self, flag: Flag) -> bool:
-        """Whether a flag was typed: its value is neither the default nor the environment's."""
-        value = getattr(self, flag.field)
-        return bool(value != flag.default and str(value) != os.environ.get(str(flag.option.envvar)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,26 +135,6 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
 
     def check(self, recipe: Recipe) -> None:
         """Raise InputError for what can be seen to be missing without heavy imports."""
-
-
-def _meanings(options_class: type) -> Iterator[tuple[Flag, tuple[str, str | None]]]:
-    """The flags of a class of options, each with its name and the recipe key that it sets."""
-    return ((flag, (flag.name, flag.key.name if flag.key else None)) for flag in flags_of(options_class))
-
-
-def _meanings_of_command(name: str) -> set[tuple[str, str | None]]:
-    """The names and recipe keys of a command's flags; ``name`` is like ``plot heatmap --by-layer``."""
-    return {meaning for _, meaning in _meanings(options_of(name))}
-
-
-def options_of(name: str) -> Any:
-    """The class of a command's options."""
-    from lslo_cli.cli.app import app
-
-    command: Any = get_command(app)
-    for word in name.split():
-        command = getattr(command, "commands", {}).get(word, command)
-    return command.callback.options_class
 
 
 def _value_at(recipe: Recipe, key: str) -> object:

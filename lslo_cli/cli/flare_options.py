@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from typer import Option
 
-from lslo_cli.cli.experiment_options import FolderOptions, options_of
+from lslo_cli.cli.experiment_options import FolderOptions
 from lslo_cli.cli.flags import Flag, Key, seed_list, split_commas
-from lslo_cli.cli.options import EXPERIMENT, DryRun, MachineOptions
+from lslo_cli.cli.options import EXPERIMENT, DryRun, MachineOptions, options_of
 from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:

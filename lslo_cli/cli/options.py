@@ -6,17 +6,20 @@ command takes the classes of options whose every flag has an effect on it.
 
 from __future__ import annotations
 
-import shlex
+import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
+from typer.main import get_command
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import Key, flags_of, split_commas
+from lslo_cli.cli.flags import Flag, Key, flags_of, split_commas
 from lslo_cli.errors import UsageError
 from lslo_cli.method.metrics import metric_named
+from lslo_cli.wording import typed
 
 if TYPE_CHECKING:
     from lslo_cli.recipe import Memory, Recipe
@@ -45,7 +48,7 @@ DryRun = Annotated[
 
 def command_line() -> str:
     """The command line as typed, for the record."""
-    return shlex.join(["lslo", *sys.argv[1:]])
+    return typed("", *sys.argv[1:])
 
 
 def classes_by_key(text: str | None) -> dict[str, str]:
@@ -136,6 +139,45 @@ class SettingsOptions:
                 if flag.key and flag.key.name in given:
                     message = message.replace(f"'{flag.key.name}'", flag.name)
             raise UsageError(message, error.hint) from None
+
+    def command(self, name: str, *more: object) -> str:
+        """The line that runs another command on this experiment: the flags that chose it, then ``more``.
+
+        Those that the other command does not have, or has with another meaning, are left out: the experiment
+        remembers what it was given. ``name`` is like ``plot heatmap --by-layer``.
+        """
+        words: list[object] = []
+        known = {meaning for _, meaning in _meanings(options_of(name))}
+        for flag, meaning in _meanings(type(self)):
+            if self.repeats(flag) and meaning in known and self.was_given(flag):
+                value = getattr(self, flag.field)
+                for item in value if isinstance(value, list) else [value]:
+                    words += [flag.name, item]
+        return typed(name, *words, *more)
+
+    def repeats(self, flag: Flag) -> bool:
+        """Whether a line that continues the experiment repeats a flag that was given."""
+        return flag.option.rich_help_panel == EXPERIMENT
+
+    def was_given(self, flag: Flag) -> bool:
+        """Whether a flag was typed: its value is neither the default nor the environment's."""
+        value = getattr(self, flag.field)
+        return bool(value != flag.default and str(value) != os.environ.get(str(flag.option.envvar)))
+
+
+def _meanings(options_class: type) -> Iterator[tuple[Flag, tuple[str, str | None]]]:
+    """The flags of a class of options, each with its name and the recipe key that it sets."""
+    return ((flag, (flag.name, flag.key.name if flag.key else None)) for flag in flags_of(options_class))
+
+
+def options_of(name: str) -> Any:
+    """The class of a command's options."""
+    from lslo_cli.cli.app import app
+
+    command: Any = get_command(app)
+    for word in name.split():
+        command = getattr(command, "commands", {}).get(word, command)
+    return command.callback.options_class
 
 
 @dataclass(frozen=True, kw_only=True)

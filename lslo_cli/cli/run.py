@@ -24,7 +24,7 @@ class NamedOptions(Protocol):
     @property
     def quiet(self) -> bool: ...
 
-    def command(self, name: str) -> str: ...
+    def command(self, name: str, *more: object) -> str: ...
 
 
 def print_artifacts(options: OutputOptions, written: Sequence[Written]) -> bool:
@@ -35,10 +35,10 @@ def print_artifacts(options: OutputOptions, written: Sequence[Written]) -> bool:
     return options.json
 
 
-def say_next(options: NamedOptions, written: Sequence[Written], command: str) -> None:
+def say_next(options: NamedOptions, written: Sequence[Written], command: str, *more: object) -> None:
     """Name what was written, and the ``command`` that usually comes next with the flags it needs."""
     if not options.quiet:
-        console.say(f"{_what_was_written(written)}; next: {options.command(command)}")
+        console.say(f"{_what_was_written(written)}; next: {options.command(command, *more)}")
 
 
 def show_plan(options: OutputOptions, plan: Plan) -> None:

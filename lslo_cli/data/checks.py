@@ -15,6 +15,7 @@ from lslo_cli.artifacts.data_check import (
     Severity,
     SplitCheck,
 )
+from lslo_cli.data.first_run import rows_to_hold_out
 from lslo_cli.data.inspection import Inspected, inspect
 from lslo_cli.data.layouts import explain_unread, find_sections, find_splits, listing, require_text
 from lslo_cli.data.lines import overlap
@@ -86,6 +87,10 @@ def check_data(
         rows, found = _check_overlap(train, test, codes)
         overlaps += rows
         findings += found
+    hold_out = None
+    if not _has_problem(findings):
+        hold_out, found = _check_first_run(path, base.spoken(codes))
+        findings += found
     return DataCheckResult(
         path=str(path),
         against=str(against) if against else None,
@@ -93,8 +98,25 @@ def check_data(
         splits=checks,
         overlaps=overlaps,
         findings=sorted(findings, key=lambda finding: list(Severity).index(finding.severity)),
-        usable=not any(finding.severity is Severity.PROBLEM for finding in findings),
+        usable=not _has_problem(findings),
+        hold_out=hold_out,
     )
+
+
+def _has_problem(findings: Iterable[DataFinding]) -> bool:
+    return any(finding.severity is Severity.PROBLEM for finding in findings)
+
+
+def _check_first_run(path: Path, codes: Sequence[str]) -> tuple[int | None, list[DataFinding]]:
+    """Rows to hold out as :func:`rows_to_hold_out` says, and a finding if there is nothing to train on."""
+    severity = Severity.NOTE
+    try:
+        rows = rows_to_hold_out(path, codes)
+        message = f"nothing to train on: {path} has only {listing(find_splits(path))}" if rows is None else ""
+    except InputError as error:
+        rows, severity, message = None, Severity.PROBLEM, f"{error.message}; {error.hint}"
+    finding = DataFinding(severity=severity, check=Check.SPLITS, split=path.stem, message=message)
+    return rows, [finding] if message else []
 
 
 def read_splits(path: Path, languages: Sequence[str] | None, split: str | None) -> list[Split]:

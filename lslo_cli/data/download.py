@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from lslo_cli.artifacts.writing import unwritable
+from lslo_cli.artifacts.writing import TO, unwritable
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
 
@@ -54,8 +54,7 @@ def download(url: str, partial: Path, on_event: OnEvent = ignore, *, largest: in
                         raise _too_large(url, largest)
                     on_event(Advanced(task, size))
         except OSError as error:
-            hint = "free some space, or choose another folder with --to"
-            raise unwritable(partial, error, hint) from error
+            raise unwritable(partial, error, TO) from error
     if total is not None and size != total:
         raise InputError(f"{url} ended after {size:,} of {total:,} bytes", AGAIN)
     on_event(Finished(task))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 from lslo_cli.method.codes import is_listed, model_code
@@ -29,6 +30,9 @@ _BY_LANGUAGE = {
 }
 _USUAL = {code: encoding for encoding, codes in _BY_LANGUAGE.items() for code in codes.split()}
 """The usual encoding of a language before UTF-8, if it is not Western Europe's."""
+
+Line = Callable[[str, Path], str]
+"""How a conversion is typed, from its command and the path of the text."""
 
 _ONLY_CP1252 = re.compile("[\udc80-\udc9f]")
 """Bytes that are control characters in Latin-1, and quotes and dashes in cp1252."""
@@ -57,6 +61,11 @@ def in_place(command: str, path: Path) -> str:
     return f"`{command} < {name} > {new} && mv {new} {name}`"
 
 
+def in_pipe(command: str, path: Path) -> str:
+    """The part of a pipe that puts ``command`` before lslo; there is no file to replace at ``path``."""
+    return f"`| {command} | lslo`"
+
+
 def is_gzip(path: Path) -> bool:
     """Whether a file is gzip by its first bytes, or by its name if it cannot be opened again, as a pipe."""
     try:
@@ -68,17 +77,17 @@ def is_gzip(path: Path) -> bool:
     return path.suffix == ".gz"
 
 
-def likely_conversion(data: bytes, path: Path) -> str:
-    """The command line that converts ``data``, the content of ``path``, to UTF-8.
+def likely_conversion(data: bytes, path: Path, line: Line = in_place) -> str:
+    """The command line that converts ``data``, the content of ``path``, to UTF-8, in the form of ``line``.
 
     cp1252 has quotes and dashes where Latin-1 has control characters.
     """
     for part in path.name.split("."):
         encoding = _USUAL.get(model_code(part)) if is_listed(part) else None
         if encoding and _fits(data, encoding):
-            return in_place(f"iconv -f {encoding} -t utf-8", path)
+            return line(f"iconv -f {encoding} -t utf-8", path)
     encoding = "cp1252" if _ONLY_CP1252.search(data.decode("utf-8", "surrogateescape")) else "latin1"
-    return f"{in_place(f'iconv -f {encoding} -t utf-8', path)} if the text is West European"
+    return f"{line(f'iconv -f {encoding} -t utf-8', path)} if the text is West European"
 
 
 def _fits(data: bytes, encoding: str) -> bool:

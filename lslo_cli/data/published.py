@@ -11,7 +11,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 from lslo_cli.artifacts.lock import locked
-from lslo_cli.artifacts.writing import beside, put_in_place, settle, unfinished, unwritable
+from lslo_cli.artifacts.writing import TO, beside, put_in_place, settle, unfinished, unwritable
 from lslo_cli.data.download import download
 from lslo_cli.data.unpacking import CHECK, Contents, Packing, unpack
 from lslo_cli.errors import InputError
@@ -19,7 +19,6 @@ from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.parsing import parse_json
 
 RECORD = "source.json"
-_ELSEWHERE = "free some space, or choose another folder with --to"
 
 
 @dataclass(frozen=True)
@@ -70,12 +69,12 @@ def fetch(
         records = _already_there(folder, [url for url, _ in archives])
         on_event(Noted(f"{folder} is complete already: remove it to fetch it again"))
         return records
-    with locked(folder, hint=_ELSEWHERE):
+    with locked(folder, hint=TO):
         # Named after the address, so that parts of two files are never joined.
         partial = {
             url: unfinished(folder, f"{sha256(url.encode()).hexdigest()[:8]}.part") for url, _ in archives
         }
-        with beside(folder, _ELSEWHERE) as made:
+        with beside(folder, TO) as made:
             records = []
             for url, archive in archives:
                 download(url, partial[url], on_event, largest=data.contents.largest)
@@ -130,7 +129,7 @@ def _is_empty(folder: Path) -> bool:
     try:
         return not any(folder.iterdir())
     except OSError as error:
-        raise unwritable(folder, error, _ELSEWHERE) from error
+        raise unwritable(folder, error, TO) from error
 
 
 def _as_json(records: Sequence[DownloadRecord]) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lslo_cli.data.codes import is_language_code, model_code
-from lslo_cli.data.encodings import GZIP, in_place, likely_conversion, wide_encoding
+from lslo_cli.data.encodings import GZIP, Line, in_place, likely_conversion, wide_encoding
 from lslo_cli.data.lines import readable
 from lslo_cli.errors import InputError
 
@@ -73,29 +73,30 @@ def unpacked(path: Path) -> bytes:
         ) from error
 
 
-def decode(data: bytes, path: Path) -> str:
+def decode(data: bytes, path: Path, line: Line = in_place) -> str:
     """Decode UTF-8 without its byte order mark.
 
-    Raises InputError naming ``path`` and the first invalid byte, and for line ends that are bare CRs.
+    Raises InputError naming ``path`` and the first invalid byte, and for line ends that are bare CRs; its
+    hint has the conversion as ``line`` types it.
     """
     if wide := wide_encoding(data):
         raise InputError(
             f"{path} is not UTF-8: it looks like {wide[:6].upper()}, or is not text",
-            f"convert it, as in {in_place(f'iconv -f {wide} -t utf-8', path)}",
+            f"convert it, as in {line(f'iconv -f {wide} -t utf-8', path)}",
         )
     try:
         text = data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        number = data.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"{path} is not UTF-8: line {line}, byte offset {error.start} (0x{data[error.start]:02x})",
-            f"convert it, as in {likely_conversion(data, path)}",
+            f"{path} is not UTF-8: line {number}, byte offset {error.start} (0x{data[error.start]:02x})",
+            f"convert it, as in {likely_conversion(data, path, line)}",
         ) from error
     bare = len(_BARE_CR.findall(text))
     if bare > text.count("\n"):
         raise InputError(
             f"{path} has {bare} CR line ends, which are not read as line ends",
-            f"convert them, as in {in_place(CR_TO_LF, path)}",
+            f"convert them, as in {line(CR_TO_LF, path)}",
         )
     return text
 

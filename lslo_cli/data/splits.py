@@ -7,6 +7,7 @@ from pathlib import Path
 from lslo_cli.data.layouts import find_sections, find_splits
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.recipe import Recipe
+from lslo_cli.wording import typed
 
 WORLD_NAME = "world"
 """The path that means the built-in world."""
@@ -63,7 +64,7 @@ def check_text(recipe: Recipe, testing: bool = False) -> None:
     if not path.exists() and "path" not in data.model_fields_set:
         raise InputError(
             f"no text at {path}, the default",
-            f"`lslo data fetch flores101 --to {path}` fetches the paper's, or give --data PATH",
+            f"`{typed('data fetch', 'flores101', '--to', path)}` fetches the paper's, or give --data PATH",
         )
     split = data.train if not testing or data.test == HELD_OUT else data.test
     find_sections(path, [language.code for language in recipe.selected_languages()], split or None)

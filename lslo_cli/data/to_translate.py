@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lslo_cli.artifacts.writing import is_stream
+from lslo_cli.data.encodings import in_pipe
 from lslo_cli.data.lines import readable
 from lslo_cli.data.readers import Text, decode, plain, split_lines, unpacked
 from lslo_cli.data.tabular import read_header, read_table
@@ -140,7 +141,7 @@ def _rows(path: Path, src: str | None, targets: Sequence[str], columns: Columns)
 
 def _stdin() -> Iterator[str]:
     for number, line in enumerate(sys.stdin.buffer, start=1):
-        yield readable(decode(line, Path(f"stdin (line {number})")).strip())
+        yield readable(decode(line, Path(f"stdin (line {number})"), in_pipe).strip())
 
 
 def _language(code: str | None, flag: str) -> str:

@@ -14,7 +14,7 @@ from transformers import BitsAndBytesConfig, PreTrainedConfig, PreTrainedModel
 from lslo_cli.architectures import TRANSLATION
 from lslo_cli.architectures.translation import UNTIED
 from lslo_cli.artifacts.lock import locked
-from lslo_cli.artifacts.writing import beside, put_in_place, settle
+from lslo_cli.artifacts.writing import OUT, beside, put_in_place, settle
 from lslo_cli.errors import InputError, RunError, UsageError, is_out_of_memory
 from lslo_cli.method.families import FAMILIES, HUB_NAMES, published_shape
 from lslo_cli.method.shapes import ModelShape
@@ -39,7 +39,6 @@ _OTHER_MODELS = (
     "without one, and `lslo estimate-subspace --recipe demo` needs none"
 )
 _COPY_AGAIN = "copy or download the model again"
-_WRITABLE = "free some space, or choose a folder that can be written to"
 
 
 @dataclass(frozen=True)
@@ -262,7 +261,7 @@ def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path)
             f"weights are not finite, the first in {name}: {folder} was not written",
             "lower the learning rate",
         )
-    with locked(folder, owned=[folder]), beside(folder, _WRITABLE) as partial:
+    with locked(folder, owned=[folder], hint=OUT), beside(folder, OUT) as partial:
         partial.mkdir()
         with quiet_transformers():
             model.save_pretrained(partial)

@@ -11,6 +11,7 @@ import numpy as np
 from lslo_cli.artifacts.results import Curve, IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.sites import Layer
+from lslo_cli.wording import typed
 
 GROUPS = ("H2H", "V2V")
 """The groups of figure 3."""
@@ -96,16 +97,15 @@ def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = GRO
         raise InputError("there is no training run to draw", "train one: lslo train --curve-rows 50")
     curves: list[tuple[str, Curve]] = []
     for run in runs:
-        curve, again = run.curve, f"record it: lslo train --run {run.run} --curve-rows 50"
+        curve, again = run.curve, ("train", "--run", run.run, "--curve-rows", 50)
         if curve is None or not any(point.epoch for point in curve.points):
-            raise InputError(f"run {run.run} has no quality by epoch", again)
+            raise InputError(f"run {run.run} has no quality by epoch", f"record it: {typed(*again)}")
         for group in groups:
             if any(group not in point.spbleu for point in curve.points):
                 recorded = ", ".join(curve.points[0].spbleu)
-                listed = ", ".join(f'"{name}"' for name in groups)
                 raise InputError(
                     f"run {run.run} has no quality by epoch for {group}; it has {recorded}",
-                    f"{again} --set 'train.curve_groups=[{listed}]'",
+                    f"record it: {typed(*again, '--curve-groups', ','.join(groups))}",
                 )
         curves.append((run.run, curve))
         name, first = curves[0]

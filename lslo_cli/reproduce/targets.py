@@ -12,7 +12,7 @@ from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import resource_classes
 from lslo_cli.recipe import BaseSection, Recipe, ReproduceSection, recipe_names, resolve
 from lslo_cli.reproduce.rows import NAME
-from lslo_cli.wording import counted
+from lslo_cli.wording import counted, typed
 
 GROUPS = {"tables": ("table-",), "figures": ("figure-",), "all": ("table-", "figure-")}
 """Names of groups of targets, and the prefixes of their recipes' names."""
@@ -99,7 +99,7 @@ def _refuse_base(name: str, recipe: Recipe) -> None:
     if recipe.base != BaseSection() and recipe.reproduce == ReproduceSection():
         raise UsageError(
             f"the recipe '{name}' trains a base model, which lslo reproduce does not do",
-            f"run lslo base train --recipe {name}, and reproduce a recipe that uses the model",
+            f"run {typed('base train', '--recipe', name, '--out', 'FOLDER')}, and reproduce one that uses it",
         )
 
 
@@ -111,7 +111,7 @@ def _check_flares(target: Target, own: Recipe) -> None:
         )
         raise UsageError(
             f"'{of_flare}' is a FLARE experiment, and '{other}' is not",
-            f"reproduce it by itself: lslo reproduce {of_flare}",
+            f"reproduce it by itself: {typed('reproduce', of_flare)}",
         )
     for key, instead in NOT_FLARES.items():
         if key in target.given:

@@ -38,6 +38,7 @@ from lslo_cli.method.statistics import (
 from lslo_cli.models.checkpoint import find_checkpoint
 from lslo_cli.search.metric import MetricSettings, SpBleu, open_spbleu
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
+from lslo_cli.wording import typed
 
 AVERAGE = "AVG"
 """The mean over all directions, beside the groups."""
@@ -138,7 +139,7 @@ def _evaluated_pairs(
         there = sorted({each.name for folder in folders for each in folder.evaluated_runs()})
         raise InputError(
             f"no experiment in {folders[0].path} has evaluations of both '{run}' and '{other}'",
-            f"evaluate them: lslo evaluate --run {run} --run {other}; "
+            f"evaluate them: {typed('evaluate', '--run', run, '--run', other)}; "
             f"evaluated there: {', '.join(there) or 'no run'}",
         )
     ours, theirs = (
@@ -173,7 +174,7 @@ def _statistics(experiment: Experiment, evaluated: Evaluated) -> Statistics:
     ):
         raise InputError(
             f"the translations in {folder} are not those that {evaluated.path.name} was made from",
-            f"translate again: lslo evaluate --run {evaluated.result.run} --force",
+            f"translate again: {typed('evaluate', '--run', evaluated.result.run, '--force')}",
         )
     tables = {}
     for direction, lines in hypotheses.items():

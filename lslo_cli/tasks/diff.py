@@ -12,6 +12,7 @@ from lslo_cli.method.languages import Direction, Language, grouping, groups
 from lslo_cli.parsing import parse_json
 from lslo_cli.report.changes import Change
 from lslo_cli.search.metric import sentence_chrf
+from lslo_cli.wording import typed
 
 
 def diff(
@@ -52,7 +53,7 @@ def _aligned(run: RunFolder) -> dict[str, Path]:
     if not found:
         raise InputError(
             f"no translations of run {run.name} at {run.whole.aligned}",
-            f"translate the test text: lslo evaluate --run {run.name}",
+            f"translate the test text: {typed('evaluate', '--run', run.name)}",
         )
     return found
 

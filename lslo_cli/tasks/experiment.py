@@ -25,6 +25,7 @@ from lslo_cli.artifacts.schema import (
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Language
 from lslo_cli.recipe import MEMORY_FILE, Memory, Recipe
+from lslo_cli.wording import typed
 
 
 @dataclass(frozen=True)
@@ -108,5 +109,5 @@ def read_training(experiment: ExperimentFolder, run: RunFolder) -> Artifact[Trai
         names = ", ".join([BASE_RUN, *(there.name for there in experiment.trained_runs())])
         raise InputError(f"no run '{run.name}' in {experiment.path}", f"runs there: {names}")
     artifact = store.read(run.training, TrainingResult)
-    store.check_fresh(run.training, artifact, f"{TrainingResult.command} --run {run.name}")
+    store.check_fresh(run.training, artifact, typed("train", "--run", run.name))
     return artifact

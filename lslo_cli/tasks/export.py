@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.lock import locked
-from lslo_cli.artifacts.writing import beside, settle
+from lslo_cli.artifacts.writing import TO, beside, settle
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.codes import find_code
@@ -315,11 +315,10 @@ def _tell_base(setup: Setup, folder: Path) -> None:
 
 def _whole(setup: Setup, folder: Path, write: Callable[[Path], float]) -> float:
     """Make a folder under a temporary name, and rename it once ``write`` has made and checked it."""
-    hint = "choose another folder with --to"
-    with locked(folder, hint=hint):
+    with locked(folder, hint=TO):
         if folder.exists():
-            raise UsageError(f"{folder} exists already", f"remove it, or {hint}")
-        with beside(folder, hint) as temporary:
+            raise UsageError(f"{folder} exists already", "remove it, or choose another folder with --to")
+        with beside(folder, TO) as temporary:
             temporary.mkdir()
             largest = write(temporary)
             _tell_base(setup, temporary)

@@ -15,7 +15,8 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.schema import LanguageRecord, Result
-from lslo_cli.errors import InputError, RunError, is_out_of_memory
+from lslo_cli.artifacts.writing import RESULTS
+from lslo_cli.errors import InputError, naming_lack_of_memory
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 from lslo_cli.tasks.freshness import same_settings
@@ -78,10 +79,11 @@ class ArtifactJob(Generic[S]):
         return written
 
 
-SMALLER_BATCHES = (
+SMALLER_TRAINING_BATCHES = (
     "lower the batch size, as --max-tokens 2000, and raise --accumulate to keep the size of an update; "
     "--max-tokens auto does both"
 )
+SMALLER_BATCHES = "lower the batch size, as --max-tokens 2000"
 
 
 def experiment_job(
@@ -100,6 +102,7 @@ def experiment_job(
     For a job that trains, ``log`` is the file that training logs to; ``testing`` means that the test text is
     read and not the training text.
     """
+    lighter = SMALLER_BATCHES if testing else SMALLER_TRAINING_BATCHES
     if log:
         check_tracker(experiment.recipe.run.track)
 
@@ -108,7 +111,7 @@ def experiment_job(
         return prepare(experiment.recipe, work, log, resume, on_event)
 
     owned = [*owned, work] if work else owned
-    return artifact_job(experiment, path, setup, SMALLER_BATCHES, owned=owned, on_event=on_event)
+    return artifact_job(experiment, path, setup, lighter, owned=owned, on_event=on_event)
 
 
 @contextmanager
@@ -137,25 +140,24 @@ def artifact_job(
 
 @contextmanager
 def alone(
-    path: Path, lighter: str, *, owned: Sequence[Path] = (), on_event: OnEvent = ignore
+    path: Path,
+    lighter: str,
+    *,
+    owned: Sequence[Path] = (),
+    hint: str = RESULTS,
+    on_event: OnEvent = ignore,
 ) -> Iterator[None]:
     """Make ``path`` while no other command does; first check that it can be written.
 
     Another command that makes the same path waits. What a killed command left half made of it is removed,
-    also in the folders ``owned``. Raises InputError if it cannot be written, and RunError with the hint
-    ``lighter`` if memory runs out.
+    also in the folders ``owned``. Raises InputError with ``hint`` if it cannot be written, and RunError with
+    the hint ``lighter`` if memory runs out.
     """
-    store.check_writable(path.parent)
+    store.check_writable(path.parent, hint)
     is_main = os.environ.get("RANK", "0") == "0"  # of several processes that make it together
     waiting = partial(on_event, Noted(f"waiting for another process that makes {path}"))
-    try:
-        with locked(path, waiting, owned) if is_main else nullcontext():
-            yield
-    except (RuntimeError, MemoryError) as error:
-        if is_out_of_memory(error):
-            reason = next(iter(str(error).splitlines()), "no more is available")
-            raise RunError(f"memory ran out: {reason}", lighter) from error
-        raise
+    with naming_lack_of_memory(lighter), locked(path, waiting, owned, hint) if is_main else nullcontext():
+        yield
 
 
 def _remove(work: Path) -> None:

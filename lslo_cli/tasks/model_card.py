@@ -15,6 +15,7 @@ from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
 from lslo_cli.recipe import recorded, to_toml
+from lslo_cli.wording import typed
 
 KINDS = {"chrF++": "chrf"}
 """The hub's name of a metric, where it is not the metric's name in lower case."""
@@ -83,7 +84,7 @@ def _text(training: Artifact[TrainingResult], evaluation: Artifact[EvaluationRes
     yield from (
         "",
         "```sh",
-        f"lslo translate --run FOLDER --src {codes[0]} --tgt {codes[1]} -i text.txt",
+        typed("translate", "--run", "FOLDER", "--src", codes[0], "--tgt", codes[1], "-i", "text.txt"),
         "```",
     )
     yield from ("", "where FOLDER is this folder or its id on the hub.")

@@ -14,7 +14,7 @@ from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of
 from lslo_cli.artifacts.results import BaseTrainingResult
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
-from lslo_cli.artifacts.writing import unfinished, write_text
+from lslo_cli.artifacts.writing import OUT, unfinished, write_text
 from lslo_cli.data.corpus import Corpus, split_off
 from lslo_cli.data.splits import with_splits
 from lslo_cli.data.text import read_text
@@ -59,10 +59,10 @@ def train_base(
     not write.
     """
     work = unfinished(out, "training")
-    store.check_writable(out)
+    store.check_writable(out, OUT)
     check_replaceable(out)
     check_tracker(recipe.run.track)
-    with alone(work, SMALLER, owned=[work], on_event=on_event):
+    with alone(work, SMALLER, owned=[work], hint=OUT, on_event=on_event):
         stopwatch = Stopwatch()
         base, result, data = fit_base(recipe, work, out, resume, on_event)
         written = document(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.artifacts.writing import is_stream, unfinished, write_text
+from lslo_cli.artifacts.writing import OUTPUT, is_stream, unfinished, write_text
 from lslo_cli.data.readers import plain
 from lslo_cli.data.to_translate import Line
 from lslo_cli.events import Noted, OnEvent, ignore
@@ -95,11 +95,11 @@ def translate_file(
         languages_asked(translator, src, targets)
     if is_stream(path):
         texts = list(stream(translator, wanted, form, search, buffer, on_event))
-        write_text(path, "".join(f"{text}\n" for text in texts))
+        write_text(path, "".join(f"{text}\n" for text in texts), OUTPUT)
         return
     depends_on = [fingerprint(translator, search, buffer), form.as_json, [asdict(line) for line in wanted]]
     waiting = partial(on_event, Noted(f"waiting for another process that writes {path}"))
-    with locked(path, waiting):
+    with locked(path, waiting, hint=OUTPUT):
         log = TranslationLog(unfinished(path, "partial"), digest_of(depends_on))
         done = next(number for number in range(len(wanted) + 1) if number not in log.finished)
         if done:
@@ -109,5 +109,5 @@ def translate_file(
         for number, chunk in enumerate(chunks, start=done):
             log.add(number, [form.line(line, found) for line, found in chunk])
         texts = [text for number in range(len(log.finished)) for text in log.finished[number]]
-        write_text(path, "".join(f"{text}\n" for text in [*form.first(), *texts]))
+        write_text(path, "".join(f"{text}\n" for text in [*form.first(), *texts]), OUTPUT)
         log.remove()

@@ -116,7 +116,7 @@ def test_running_out_of_memory_asks_for_smaller_batches(capsys, error):
     assert explain(error) == 4
     printed = capsys.readouterr().err
     assert printed.startswith("error: memory ran out: ")
-    assert printed.endswith("hint: make the batches smaller with --max-tokens\n")
+    assert printed.endswith("hint: end other programs, or use a machine with more memory\n")
 
 
 def test_any_other_exception_is_called_a_bug_and_shows_where_it_happened(capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import tarfile
 from collections.abc import Callable
 from hashlib import sha256
@@ -149,33 +150,87 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("name", LAYOUTS.values(), ids=LAYOUTS)
-def test_the_next_line_reads_text_to_train_and_to_test_on(lslo, tmp_path, name):
+def text_of(line: str):
+    """The languages of a printed line, and the text that its recipe trains and tests on."""
     from lslo_cli.data.splits import with_splits
     from lslo_cli.data.text import read_text
     from lslo_cli.recipe import resolve
 
+    words = shlex.split(line.partition("next: lslo ")[2])[1:]
+    typed = dict(zip(words[::2], words[1::2], strict=True))
+    given = {"data.path": typed["--data"], "langs": typed["--langs"]}
+    if "--hold-out" in typed:
+        given["data.hold_out"] = int(typed["--hold-out"])
+    recipe = with_splits(resolve(given=given))
+    codes = typed["--langs"].split(",")
+    return codes, *(read_text(recipe, codes, split) for split in (recipe.data.train, recipe.data.test))
+
+
+@pytest.mark.parametrize("name", LAYOUTS.values(), ids=LAYOUTS)
+def test_the_next_line_reads_text_to_train_and_to_test_on(lslo, tmp_path, name):
     for split in ("train", "test"):
         for code in ("en", "fr"):
             path = tmp_path / "text" / name.format(split=split, code=code)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("".join(f"{code} {split} {row}\n" for row in range(40)), encoding="utf-8")
-    words = lslo("data", "check", str(tmp_path / "text")).stderr.splitlines()[-1].split()
-    words = words[words.index("estimate-subspace") + 1 :]
-    given = dict(zip(words[::2], words[1::2], strict=True))
-    recipe = with_splits(
-        resolve(
-            given={
-                "data.path": given["--data"],
-                "langs": given["--langs"],
-                "data.hold_out": int(given["--hold-out"]) if "--hold-out" in given else None,
-            }
-        )
-    )
-    codes = given["--langs"].split(",")
-    train, test = (read_text(recipe, codes, split) for split in (recipe.data.train, recipe.data.test))
+    last = lslo("data", "check", str(tmp_path / "text")).stderr.splitlines()[-1]
+    codes, train, test = text_of(last)
     assert codes == ["en", "fr"] and len(train.sections[0]) and len(test.sections[0])
     assert set(train.sections[0].text["en"]).isdisjoint(test.sections[0].text["en"])
+
+
+def lines(code: str, rows: int, distinct: int = 10**9) -> str:
+    return "".join(f"{code} {row % distinct}\n" for row in range(rows))
+
+
+@pytest.mark.parametrize(
+    ("files", "held_out"),
+    [
+        ({f"{code}.txt": lines(code, 2000) for code in ("en", "fr")}, 100),
+        ({f"{code}.txt": lines(code, 200, distinct=3) for code in ("en", "fr")}, 2),
+        (
+            {
+                f"en-{other}/train.{code}": lines(code + other, rows)
+                for other, rows in {"fr": 200, "wo": 5}.items()
+                for code in ("en", other)
+            },
+            1,
+        ),
+        ({f"dev.{code}": lines(code, 30) for code in ("en", "fr")}, 3),
+    ],
+    ids=["much text", "few distinct rows", "a small section", "a dev split alone"],
+)
+def test_no_more_rows_are_held_out_than_every_section_can_spare(lslo, write, files, held_out):
+    write({f"my text/{name}": text for name, text in files.items()})
+    last = lslo("data", "check", "my text").stderr.splitlines()[-1]
+    assert last.endswith(f"--hold-out {held_out}")
+    _, train, test = text_of(last)
+    assert all(len(section) == held_out for section in test.sections)
+    assert all(len(section) for section in train.sections)
+
+
+def test_text_of_which_nothing_can_be_held_out_is_not_usable(lslo, write):
+    write({f"text/{code}.txt": f"{code}\n" for code in ("en", "fr")})
+    run = lslo("data", "check", "text", "--json")
+    (problem,) = json.loads(run.stdout)["result"]["findings"]
+    assert run.exit_code == 3 and problem["severity"] == "problem" and problem["check"] == "splits"
+    assert "1 are distinct, and 0 would be left for training" in problem["message"]
+
+
+def test_text_to_test_on_alone_is_for_an_evaluation(lslo, write):
+    write({f"text/test/{code}.txt": lines(code, 20) for code in ("en", "fr")})
+    run = lslo("data", "check", "text")
+    assert "note" in run.stdout and "nothing to train on: text has only test" in " ".join(run.stdout.split())
+    last = run.stderr.splitlines()[-1]
+    assert last == "usable; next: lslo evaluate --data text --langs en,fr"
+    planned = lslo(*shlex.split(last.partition("next: lslo ")[2]), "--model", "m2m-100-418m", "--dry-run")
+    assert planned.exit_code == 0, planned.output
+
+
+def test_a_language_that_is_named_twice_is_refused_as_a_run_refuses_it(lslo, flores):
+    run = lslo("data", "check", str(flores), "--langs", "fr,en,eng")
+    assert run.exit_code == 2
+    assert "language 'en' is named twice, as en and eng" in run.stderr
 
 
 def test_of_one_split_alone_nothing_is_said_of_holding_out(lslo, flores):
@@ -185,7 +240,7 @@ def test_of_one_split_alone_nothing_is_said_of_holding_out(lslo, flores):
 
 
 def test_the_next_line_leaves_out_what_no_model_knows(lslo, write):
-    write({f"text/{code}.txt": f"{code} a\n" * 20 for code in ("en", "fr", "xqx")})
+    write({f"text/{code}.txt": lines(code, 20) for code in ("en", "fr", "xqx")})
     run = lslo("data", "check", "text")
     assert run.stderr.splitlines()[-1].startswith(
         "usable; next: lslo estimate-subspace --data text --langs en,fr "
@@ -193,8 +248,13 @@ def test_the_next_line_leaves_out_what_no_model_knows(lslo, write):
     assert "no published model has a token for xqx" in " ".join(run.stdout.split())
 
 
+ENDS = {"qta": " ж", "qso": ""}
+
+
 def test_a_model_tells_what_it_cannot_read_and_stays_in_the_next_line(lslo, write):
-    write({"text/qta.txt": "ta ж\n" * 20, "text/qso.txt": "so\n" * 20})
+    words = ("ta", "ka", "so", "ki", "ma")
+    rows = [f"{one} {other}" for one in words for other in words][:20]
+    write({f"text/{code}.txt": "".join(f"{row}{end}\n" for row in rows) for code, end in ENDS.items()})
     run = lslo("data", "check", "text", "--model", "world")
     shown = " ".join(run.stdout.split())
     assert "unknown: read as <unk> by the base model, for qta ж 20 (qta 20); text/qta.txt:1" in shown

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,8 @@ def test_the_summary_ends_with_where_the_figures_are(capsys):
 def test_seeds_that_are_no_numbers_are_refused(lslo):
     result = lslo("demo", "--seeds", "2,x")
     assert result.exit_code == 2
-    said = "error: --seeds names 'x', which is not a whole number\n\nhint: write --seeds 2,3,4\n"
-    assert result.stderr == said
+    said = "error: --seeds names 'x', which is not a whole number from 0 to 4294967295"
+    assert result.stderr == f"{said}\n\nhint: write --seeds 2,3,4\n"
 
 
 @pytest.mark.parametrize(
@@ -119,3 +120,12 @@ def test_the_demo_uses_the_cores_that_it_has(lslo, monkeypatch, flags, cores, pr
     monkeypatch.setattr("lslo_cli.cli.commands.demo.cores", lambda: cores)
     assert lslo("demo", *flags).exit_code == 3
     assert seen == [processes]
+
+
+@pytest.mark.parametrize("seeds", [(2,), (2, 3)])
+def test_the_line_that_the_demo_ends_with_finds_its_experiment(lslo, monkeypatch, seeds):
+    summary = DemoSummary(Path("results/demo"), [seed(number) for number in seeds], None)
+    monkeypatch.setattr("lslo_cli.reproduce.demo.run_demo", lambda *arguments: summary)
+    then = shlex.split(lslo("demo", "--results", "results").stderr.rpartition("next: lslo ")[2])
+    run = lslo(*then)
+    assert run.exit_code == 3 and "results/demo/seed-2/subspace.json" in run.stderr  # which was not made

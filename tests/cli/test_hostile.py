@@ -64,4 +64,5 @@ def test_a_closed_stdin_is_an_empty_one(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)  # as Python has it after `<&-`
     with pytest.raises(SystemExit, match="0"):
         get_command(app).main(["--version"])
-    assert list(sys.stdin.buffer) == []
+    with sys.stdin as stdin:
+        assert list(stdin.buffer) == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -252,6 +253,13 @@ def test_the_next_command_is_given_no_option_that_it_does_not_have():
     assert trained.command("evaluate") == "lslo evaluate --langs en,tr"
     flare = parsed(FlareOptions, "--task", "world", "--data", "files", "--runs", "lora", "--name", "mine")
     assert flare.command("flare report") == "lslo flare report --name mine --task world"
+
+
+def test_the_next_command_gets_words_of_its_own_and_every_word_is_quoted():
+    words = ["--recipe", "my base.toml", "--data", "a text", "--langs", "en,tr", "--out", "a model"]
+    line = parsed(BaseTrainOptions, *words).command("weight-learn", "--model", Path("a model"))
+    wanted = ["lslo", "weight-learn", *words[:6], "--model", "a model"]
+    assert sorted(shlex.split(line)) == sorted(wanted)
 
 
 def test_flare_takes_the_settings_that_its_command_reads():

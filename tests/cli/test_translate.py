@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -9,6 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from lslo_cli.data.to_translate import read_to_translate
+from lslo_cli.errors import InputError
 
 LINE = ("translate", "--recipe", "demo", "--src", "qta", "--beam", "1", "--quiet")
 
@@ -87,3 +91,12 @@ def test_a_failed_translation_leaves_the_old_output_alone(lslo, text, tmp_path, 
     run = lslo(*LINE, "--tgt", "qki", "-i", str(text), "-o", "out.txt")
     assert run.exit_code == 3
     assert (tmp_path / "out.txt").read_text() == "old\n"
+
+
+def test_a_pipe_that_is_not_utf_8_is_converted_in_the_pipe(monkeypatch):
+    piped = io.TextIOWrapper(io.BytesIO("de\ncafé\n".encode("latin1")))
+    monkeypatch.setattr(sys, "stdin", piped)
+    with pytest.raises(InputError, match=r"stdin \(line 2\) is not UTF-8") as refused:
+        list(read_to_translate(None, "fr", ["en"]))
+    assert "`| iconv -f latin1 -t utf-8 | lslo`" in refused.value.hint
+    assert "mv" not in refused.value.hint

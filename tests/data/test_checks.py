@@ -192,11 +192,11 @@ def test_tables_are_checked_like_files(write, name):
 
 
 def test_bitext_is_counted_by_pair(write):
-    files = {"en-fr.en": EN, "en-fr.fr": FR, "en-wo.en": "x\n", "en-wo.wo": "y\n"}
+    files = {"en-fr.en": EN, "en-fr.fr": FR, "en-wo.en": "x\nz\n", "en-wo.wo": "y\nw\n"}
     result = check_data(write(files))
     (split,) = result.splits
     assert split.sections == ["en-fr", "en-wo"]
-    assert [pair.rows for pair in split.pairs] == [30, 1, 0]
+    assert [pair.rows for pair in split.pairs] == [30, 2, 0]
     assert [finding.message for finding in result.findings] == [
         "without a sentence in common: 1 of 3 pairs of languages"
     ]

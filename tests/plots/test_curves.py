@@ -38,7 +38,7 @@ def test_a_run_without_a_curve_names_the_command_that_records_it(made):
 def test_a_curve_without_the_group_names_the_groups_it_has(made):
     with pytest.raises(InputError, match="no quality by epoch for V2V; it has H2H, M2M") as error:
         plots.epochs([made.trained(groups=("H2H", "M2M"))])
-    assert '--set \'train.curve_groups=["H2H", "V2V"]\'' in error.value.hint
+    assert "--curve-groups H2H,V2V" in error.value.hint
 
 
 def test_epochs_without_runs_and_runs_scored_differently_are_refused(made):

@@ -14,6 +14,7 @@ from lslo_cli.cli.commands.base_info import info
 from lslo_cli.cli.flags import App, takes
 from lslo_cli.cli.options import ClassOptions, MachineOptions, TrackerName, TrainingTextOptions, command_line
 from lslo_cli.errors import UsageError
+from lslo_cli.wording import typed
 
 app = App(help="Base models: train, convert, inspect and check them.")
 app.command("info")(info)
@@ -59,7 +60,7 @@ def convert(
             ("sha256", base.identity.digest),
         ]
     )
-    console.say(f"wrote {out}; next: lslo base info {out}")
+    console.say(f"wrote {out}; next: {typed('base info', out)}")
 
 
 @app.command("train")
@@ -93,4 +94,5 @@ def train(options: BaseTrainOptions) -> None:
             ]
         )
     if not options.quiet:
-        console.say(f"wrote {options.out}; next: lslo weight-learn --model {options.out}")
+        then = options.command("weight-learn", "--model", options.out)
+        console.say(f"wrote {options.out}; next: {then}")

@@ -12,7 +12,7 @@ from typer import Option
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, takes
 from lslo_cli.cli.options import BaseModelName, DataPath, MachineOptions, TestSplit
-from lslo_cli.errors import RunError, UsageError, nearest
+from lslo_cli.errors import RunError, UsageError, naming_lack_of_memory, nearest
 
 if TYPE_CHECKING:
     from lslo_cli.tasks.check_base import Anchor, AnchorVerdict
@@ -67,8 +67,9 @@ def check(options: BaseCheckOptions) -> None:
     recipe = options.resolve()
     from lslo_cli.cli.progress import listening
     from lslo_cli.tasks.check_base import check_base
+    from lslo_cli.tasks.job import SMALLER_BATCHES
 
-    with listening(options.quiet) as on_event:
+    with listening(options.quiet) as on_event, naming_lack_of_memory(SMALLER_BATCHES):
         verdicts = check_base(recipe, options.chosen(), on_event)
     if options.json:
         print(json.dumps([as_facts(verdict) for verdict in verdicts], indent=1))

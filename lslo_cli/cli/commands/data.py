@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import App, split_commas
+from lslo_cli.cli.flags import App
 from lslo_cli.errors import InputError
-from lslo_cli.wording import counted
+from lslo_cli.wording import counted, typed
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.data_check import DataCheckResult, DataFinding, SplitCheck
@@ -82,9 +81,13 @@ def check(
     from lslo_cli.data.checks import PUBLISHED, check_data
     from lslo_cli.data.unknown import Base
     from lslo_cli.method.codes import model_code
-    from lslo_cli.method.languages import LANGUAGE_SETS
+    from lslo_cli.method.languages import language_codes, language_names
+    from lslo_cli.recipe import Recipe
 
-    languages = LANGUAGE_SETS.get(langs) or tuple(map(model_code, split_commas(langs))) if langs else None
+    languages = None
+    if langs:
+        sets = Recipe.language_sets()
+        languages = language_codes(langs, set(map(model_code, language_names(langs, sets))), sets)
     base = PUBLISHED
     if model:
         from lslo_cli.models.checkpoint import find_checkpoint
@@ -102,13 +105,12 @@ def check(
             f"{path} is not usable: {problems} would stop a run", "fix what is listed as a problem"
         )
     if not quiet:
-        known = [code for code in result.languages if code in base.languages]
-        chosen = ["--langs", langs or ",".join(known if len(known) > 1 else result.languages)]
-        chosen += ["--model", model] if model else []
-        if result.rows_to_hold_out and split is None:  # with --split, the text may have other splits
-            chosen += ["--hold-out", str(result.rows_to_hold_out)]
-        line = shlex.join(["lslo", "estimate-subspace", "--data", str(path), *chosen])
-        console.say(f"usable; next: {line}")
+        known = base.spoken(result.languages)
+        given = ["--data", path, "--langs", langs if langs and known == languages else ",".join(known)]
+        given += ["--model", model] if model else []
+        given += ["--hold-out", result.hold_out] if result.hold_out else []
+        then = "evaluate" if result.hold_out is None else "estimate-subspace"
+        console.say(f"usable; next: {typed(then, *given)}")
 
 
 @app.command("fetch")
@@ -153,10 +155,10 @@ def fetch(
             console.show_facts([("from", source.url), *facts])
         console.show_facts([("licence", data.licence)])
     if not quiet:
-        then = ["lslo", "data", "check", str(folder)]
+        then = typed("data check", folder)
         if dataset is not Dataset.FLORES101:
-            then = ["lslo", "flare", "train", "--recipe", f"flare-{dataset}", "--data", str(folder)]
-        console.say(f"{folder} is ready; next: {shlex.join(then)}")
+            then = typed("flare train", "--recipe", f"flare-{dataset}", "--data", folder)
+        console.say(f"{folder} is ready; next: {then}")
 
 
 def print_document(result: DataCheckResult) -> None:

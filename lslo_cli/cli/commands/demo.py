@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ from lslo_cli.artifacts.folder import RESULTS
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import seed_list, split_commas
 from lslo_cli.cli.options import command_line
+from lslo_cli.wording import typed
 
 if TYPE_CHECKING:
     from lslo_cli.reproduce.demo import DemoSummary
@@ -69,9 +69,9 @@ def demo(
     show_summary(summary)
     if not quiet:
         first = summary.seeds[0].folder
-        again = ["--recipe", "demo", "--results", str(results), "--name", str(first.relative_to(results))]
-        said = f"wrote {summary.study or summary.folder}"
-        console.say(f"{said}; next: lslo plot heatmap --text {shlex.join(again)}")
+        where = ("--results", first.parent, "--name", first.name)
+        then = typed("plot heatmap", "--text", "--recipe", "demo", *where)
+        console.say(f"wrote {summary.study or summary.folder}; next: {then}")
 
 
 def cores() -> int:

@@ -84,7 +84,7 @@ def diff(options: DiffOptions) -> None:
         worse = sum(change.difference < 0 for change in changes)
         console.say(
             f"{counted(len(changes), 'sentence')} changed: {options.run} is better by chrF++ in {better:,}, "
-            f"worse in {worse:,}; next: {options.command('compare')} {options.run} {options.other}"
+            f"worse in {worse:,}; next: {options.command('compare', options.run, options.other)}"
         )
 
 
@@ -104,6 +104,7 @@ def _show(change: Change, run: str, other: str) -> None:
 
 def _write(path: Path, changes: Sequence[Change], run: str, other: str) -> None:
     from lslo_cli.artifacts.lock import write_locked
+    from lslo_cli.artifacts.writing import OUTPUT
     from lslo_cli.report.changes import changes_as_html, changes_as_tsv
 
     if path.suffix == ".tsv":
@@ -112,4 +113,4 @@ def _write(path: Path, changes: Sequence[Change], run: str, other: str) -> None:
         text = changes_as_html(changes, run, other)
     else:
         text = json.dumps([asdict(change) for change in changes], ensure_ascii=False, indent=1) + "\n"
-    write_locked(path, text)
+    write_locked(path, text, OUTPUT)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, split_commas, takes
 from lslo_cli.cli.options import command_line
@@ -17,6 +18,7 @@ from lslo_cli.method.metrics import SPBLEU
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.evaluations import EvaluationResult
+    from lslo_cli.artifacts.folder import ExperimentFolder
     from lslo_cli.artifacts.schema import Artifact
     from lslo_cli.report import Table
     from lslo_cli.tasks import Experiment, Written
@@ -105,7 +107,27 @@ def evaluate(options: EvaluateOptions) -> None:
         shown = experiment or found[0][0]
         metrics = shown.recipe.evaluate.metrics if options.metrics else [SPBLEU]
         show_scores(shown, written, metrics)
-    say_next(options, written, "plot directions")
+    if experiment:
+        say_next(options, written, *_next(experiment.folder))
+    else:  # that of a run from elsewhere remembers nothing: the next line has to name it
+        folder = found[0][0].folder
+        say_next(replace(options, name=folder.path.name), written, *_next(folder, "--run", elsewhere[0]))
+
+
+def _next(folder: ExperimentFolder, *whole: str) -> tuple[str, *tuple[object, ...]]:
+    """What usually comes next: the figure of gains if there are any, else what it lacks.
+
+    ``whole`` are the words that evaluate everything where only some directions or rows have been.
+    """
+    names = [run.name for run in folder.evaluated_runs()]
+    trained = {run.name for run in folder.trained_runs()}
+    if not names:
+        return ("evaluate", *whole)
+    if names == [BASE_RUN]:
+        return ("train",)
+    if BASE_RUN not in names:
+        return ("report", folder.path)
+    return ("plot directions", *(() if trained & {*names} else ("--run", names[-1])))
 
 
 def show_scores(experiment: Experiment, written: Sequence[Written], metrics: Sequence[str]) -> None:
@@ -115,7 +137,6 @@ def show_scores(experiment: Experiment, written: Sequence[Written], metrics: Seq
     """
     from lslo_cli.artifacts import store
     from lslo_cli.artifacts.evaluations import EvaluationResult
-    from lslo_cli.artifacts.folder import BASE_RUN
     from lslo_cli.artifacts.results import TrainingResult
     from lslo_cli.report import quality_table
     from lslo_cli.report.summary import summarise

@@ -71,6 +71,7 @@ def flare_report(options: FlareReportOptions) -> None:
     located = options.located()
     from lslo_cli.artifacts.folder import ExperimentFolder
     from lslo_cli.artifacts.lock import write_locked
+    from lslo_cli.artifacts.writing import OUTPUT
     from lslo_cli.flare import reporting
     from lslo_cli.report.building import Format, write
 
@@ -78,7 +79,7 @@ def flare_report(options: FlareReportOptions) -> None:
         with_figures = any(form == Format.HTML for _, form in outputs)
         document = reporting.document_of_all([ExperimentFolder(located)], with_figures)
         for path, form in outputs:
-            write_locked(path, write(document, Format(form)))
+            write_locked(path, write(document, Format(form)), OUTPUT)
             print(path)
         return
     document, paths = reporting.report(ExperimentFolder(located))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,7 +20,7 @@ from lslo_cli.flare.catalogue import FIGURES as FLARES_FIGURES
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.catalogue import FIGURES
 from lslo_cli.plots.specs import FigureSpec, RunChoice
-from lslo_cli.wording import counted
+from lslo_cli.wording import counted, typed
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.folder import ExperimentFolder
@@ -201,8 +200,11 @@ def variants(spec: FigureSpec) -> list[FigureSpec]:
     return [each for each in FIGURES if each.name.startswith(f"{spec.name}-")]
 
 
-def command_of(spec: FigureSpec, then: str) -> Callable[..., None]:
-    """The command that draws a figure of the catalogue, with its help."""
+def command_of(spec: FigureSpec, others: Sequence[FigureSpec]) -> Callable[..., None]:
+    """The command that draws a figure of the catalogue, with its help.
+
+    ``others`` are those that come after it: the first with something to be drawn from is named as the next.
+    """
 
     def command(options: Any) -> None:
         chosen = spec
@@ -214,15 +216,21 @@ def command_of(spec: FigureSpec, then: str) -> Callable[..., None]:
             flags["metric"] = metric_option(options.metric)
         runs = getattr(options, "run", None) or ()
         names = [[runs]] if isinstance(runs, str) else [list(runs)] if runs else []
-        options.draw(chosen.prepare(seeds, *names, **flags), then)
+        following = next((each for each in others if _can_be_drawn(each, seeds)), spec)
+        options.draw(chosen.prepare(seeds, *names, **flags), f"plot {following.name}")
 
     where = "seed-N/LANGUAGE/" if spec in FLARES_FIGURES else "runs/RUN/"
     reads = " or ".join(f"{where * (kind in OF_RUNS)}{kind}.json" for kind in spec.reads)
     command.__doc__ = (
         f"{spec.summary}\n\n{f'Paper: {spec.paper}.' if spec.paper else 'Not in the paper.'}\n"
-        f"Reads: {reads}{f' {spec.hint}' if spec.hint else ''}.\n\nExample: lslo plot {spec.name}"
+        f"Reads: {reads}{f' {spec.hint}' if spec.hint else ''}.\n\nExample: {typed('plot', spec.name)}"
     )
     return takes(options_of(spec))(command)
+
+
+def _can_be_drawn(spec: FigureSpec, seeds: Sequence[ExperimentFolder]) -> bool:
+    """Whether an artifact that the figure is drawn from exists."""
+    return any(any(seed.path.rglob(f"{kind}.json")) for seed in seeds for kind in spec.reads)
 
 
 @app.command("all")
@@ -256,13 +264,13 @@ def everything(options: PlotOptions) -> None:
     if not drawn:
         raise InputError(f"nothing in {source.path} can be drawn", "make artifacts first: lslo weight-learn")
     figures = counted(drawn, "figure")
-    then = shlex.join(["lslo", "flare", "report", str(source.path)])
-    console.say(f"wrote {figures} to {folder}; next: {then if flares else options.command('prune-report')}")
+    then = typed("flare report" if flares else "report", source.path)
+    console.say(f"wrote {figures} to {folder}; next: {then}")
 
 
 for listed in (FIGURES, FLARES_FIGURES):
     for number, spec in enumerate(listed, start=1):
-        app.command(spec.name)(command_of(spec, then=f"plot {listed[number % len(listed)].name}"))
+        app.command(spec.name)(command_of(spec, [*listed[number:], *listed[: number - 1]]))
 
 
 def show_text(figure: TextFigure) -> None:

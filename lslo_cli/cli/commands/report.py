@@ -66,6 +66,7 @@ def report(options: ReportOptions) -> None:
     metric = metric_option(options.metric)
     folders = options.folders or [options.folder(options.resolve()).path]
     from lslo_cli.artifacts.lock import write_locked
+    from lslo_cli.artifacts.writing import OUTPUT
     from lslo_cli.report.building import Format, write
 
     formats = {Format(form) for _, form in outputs} or {Format(form)}
@@ -74,7 +75,7 @@ def report(options: ReportOptions) -> None:
         print(write(document, Format(form)), end="")
         return
     for path, form in outputs:
-        write_locked(path, write(document, Format(form)))
+        write_locked(path, write(document, Format(form)), OUTPUT)
         print(path)
 
 

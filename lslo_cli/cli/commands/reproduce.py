@@ -18,7 +18,7 @@ from lslo_cli.cli.flags import flags_of, seed_list, takes
 from lslo_cli.cli.options import MACHINE, command_line
 from lslo_cli.cli.stage_options import StageOptions
 from lslo_cli.errors import UsageError
-from lslo_cli.wording import counted
+from lslo_cli.wording import counted, typed
 
 if TYPE_CHECKING:
     from lslo_cli.reproduce import Jobs
@@ -241,5 +241,5 @@ def show_made(options: ReproduceOptions, jobs: Jobs) -> None:
         console.show_facts(("experiment", folder) for folder in folders)
     if not options.quiet:
         whole = dict.fromkeys(options.results / label.partition("/")[0] for label in jobs)
-        then = shlex.join(["lslo", "report", *map(str, whole)])
+        then = typed("report", *whole)
         console.say(f"made {counted(len(jobs), 'part')}; next: {then}")

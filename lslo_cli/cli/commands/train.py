@@ -133,7 +133,12 @@ def train(options: TrainOptions) -> None:
         )
     if not print_artifacts(options, [written]):
         show_run(written.artifact)
-    say_next(options, [written], "prune-report" if written.artifact.result.method == "lslo" else "evaluate")
+    estimate = options.subspace or experiment.folder.subspace
+    if written.artifact.result.method == "lslo" and estimate.is_file():
+        chosen = ("--subspace", options.subspace) if options.subspace else ()
+        say_next(options, [written], "prune-report", *chosen)
+    else:
+        say_next(options, [written], "evaluate")
 
 
 def show_run(artifact: Artifact[TrainingResult]) -> None:

@@ -11,9 +11,10 @@ from typer import Option
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import Key, split_commas, takes
 from lslo_cli.cli.options import MACHINE, BaseModelName, MachineOptions
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import UsageError, naming_lack_of_memory
 
 TABLE = "Tables"
+SMALLER = "lower the batch size, as --set evaluate.max_tokens=4000"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +126,7 @@ def translate(options: TranslateOptions) -> None:
     columns = Columns(options.column, options.src_column, options.tgt_column)
     targets = split_commas(options.tgt or "")
     search = Search(nbest=options.nbest, prefix=options.prefix)
-    with listening(options.quiet) as on_event:
+    with listening(options.quiet) as on_event, naming_lack_of_memory(SMALLER):
         translator = tasks.open_translator(experiment, options.run, on_event, options.given_for(options.run))
         for source, target in files:
             lines = read_to_translate(source, options.src, targets, columns)
