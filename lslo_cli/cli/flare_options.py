@@ -55,11 +55,11 @@ class FlareFolderOptions(FolderOptions):
                 raise UsageError(f"'--set {assignment}' has no effect in lslo flare", self.set_hint)
         return super().resolve(memory).named_for_flare()
 
-    def command(self, name: str) -> str:
+    def command(self, name: str, *more: object) -> str:
         """The line of another command, without a ``--set`` that has no effect in it."""
         other = options_of(name)
         kept = [assignment for assignment in self.assignments or () if other.has_effect(assignment)]
-        return FolderOptions.command(replace(self, assignments=kept or None), name)
+        return FolderOptions.command(replace(self, assignments=kept or None), name, *more)
 
     def repeats(self, flag: Flag) -> bool:
         """Whether to repeat a flag: also the precision, which artifacts that belong together share."""
