@@ -13,7 +13,7 @@ from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import seed_list, takes
 from lslo_cli.cli.options import BaseModelName, OutputOptions, TextOptions
 from lslo_cli.errors import UsageError
-from lslo_cli.wording import counted
+from lslo_cli.wording import counted, typed
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult
@@ -81,7 +81,7 @@ def _check_not_flares(experiment: Experiment) -> None:
     if is_flares(folder) or (is_new and experiment.recipe.is_flares):
         raise UsageError(
             f"{folder.path} is a FLARE experiment, whose runs are compared in its report",
-            f"lslo flare report {folder.path}",
+            typed("flare report", folder.path),
         )
 
 
