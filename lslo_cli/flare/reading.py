@@ -18,6 +18,7 @@ from lslo_cli.method.flare import Translated
 from lslo_cli.recipe import FlareSection, RunSection
 from lslo_cli.report.reading import experiment_paths
 from lslo_cli.tasks.freshness import SWITCHES
+from lslo_cli.wording import typed
 
 Evaluation = Artifact[FlareEvaluationResult]
 Training = Artifact[FlareTrainingResult]
@@ -75,7 +76,7 @@ def _nothing_in(folders: Sequence[ExperimentFolder]) -> InputError:
         experiment_paths(folder.path)
         if not is_flares(folder) and any(seed.has_artifacts() for seed in folder.seeds()):
             return InputError(
-                f"{folder.path} is no FLARE experiment", f"report it with: lslo report {folder.path}"
+                f"{folder.path} is no FLARE experiment", f"report it with: {typed('report', folder.path)}"
             )
     where = ", ".join(str(folder.path) for folder in folders)
     return InputError(f"no evaluation in {where}", f"make it first: {FlareEvaluationResult.command}")
