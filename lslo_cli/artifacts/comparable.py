@@ -237,7 +237,7 @@ def _check_alike(
 
 def _recorded(artifact: Artifact[Any], sections: Mapping[str, Sequence[str]]) -> dict[str, Setting]:
     """Settings of the recorded recipe by key; those older than a key have the value of before it."""
-    found = {}
+    found: dict[str, Setting] = {}
     for section, keys in sections.items():
         recorded = {**BEFORE.get(section, {}), **artifact.recipe.get(section, {})}
         found |= {f"{section}.{key}": Setting(recorded[key]) for key in keys or recorded if key in recorded}

@@ -60,8 +60,8 @@ def translate_all(
         max_length=setup.max_length,
     )
     if batches.truncated:
-        cut = counted(batches.truncated, "source")
-        on_event(Noted(f"cut {cut} at {setup.length_limit(setup.max_length)}"))
+        long = counted(batches.truncated, "source")
+        on_event(Noted(f"cut {long} at {setup.length_limit(setup.max_length)}"))
     device, processes = setup.accelerator.device, setup.accelerator.num_processes
     mine = range(setup.accelerator.process_index, len(batches), processes)
     finished = log.finished if log else {}
