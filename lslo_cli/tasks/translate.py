@@ -31,10 +31,6 @@ BUFFER = 1000
 """Lines to translate at a time."""
 
 
-ROOM = 2
-"""Tokens of a translation for each token of its source, if the recipe's limit on a hypothesis is lower."""
-
-
 @dataclass(frozen=True)
 class Translator:
     """A model ready to translate; ``route`` is that of a run's adapters, ``run`` its name or ``base``.
@@ -256,10 +252,7 @@ def _search(
     prefix: str,
     on_event: OnEvent,
 ) -> dict[Direction, list[list[Translation]]]:
-    """The best translations of every source; none for an empty one.
-
-    The recipe's limit on a hypothesis, made for its own text, rises with the source by :data:`ROOM`.
-    """
+    """The best translations of every source; none for an empty one."""
     base, section = setup.base, setup.recipe.evaluate
     batches = TranslationBatches(
         sources,
@@ -274,11 +267,9 @@ def _search(
     on_event(Started(task, sum(map(len, batches)), "sentences"))
     base.model.eval()
     for batch in batches:
-        room = max(section.max_new_tokens, ROOM * batch.input_ids.shape[1])
-        roomy = section.model_copy(update={"max_new_tokens": room})
         with setup.accelerator.autocast():
-            ranked = search_batch(base, batch, route or Route(), roomy, nbest)
-        cut += cut_short(base, batch, roomy, ranked)
+            ranked = search_batch(base, batch, route or Route(), section, nbest)
+        cut += cut_short(base, batch, section, ranked)
         for (direction, row), best in zip(batch.keys, ranked, strict=True):
             found[direction][row] = [
                 Translation(base.tokenizer.decode(pieces), score) for pieces, score in best

@@ -24,7 +24,7 @@ def test_settings_without_effect_are_refused(assignment, command, lslo):
         (["--targets", "jv,su,jv"], "--targets cannot be ('jv', 'su', 'jv'): jv occurs twice"),
         (["--targets", ""], "--targets cannot be (): name at least one"),
         (["--set", "flare.languages=en"], "'flare.languages' cannot be ['en'] in --set: 'en' is the source"),
-        (["--seeds", "1,1"], "--seeds cannot be (1, 1): 1 occurs twice"),
+        (["--seeds", "1,1"], "--seeds names 1 twice"),
         (["--runs", ","], "--runs cannot be (): name at least one"),
         (["--set", "flare.test_noise=0.2,0.2"], "0.2 occurs twice; name each once"),
     ],

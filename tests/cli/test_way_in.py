@@ -159,7 +159,7 @@ def test_every_line_from_text_to_figure_is_typed_as_it_was_printed(lslo, write, 
     [
         ("text/train.uk", lines("uk", 0, 20).encode("cp1251")),
         ("text/train.tr", lines("tr", 0, 20).encode("cp1254")),
-        ("text/train.en", "“naïve”\n".encode("cp1252") * 20),
+        ("text/train.en", "".join(f"“naïve” {n}\n" for n in range(20)).encode("cp1252")),
         ("text/my train.en", None),
         ("text/train.kk", lines("kk", 0, 20).encode("utf-16")),
         ("text/train.kk", lines("kk", 0, 20).encode("utf-16-be")),

@@ -19,11 +19,10 @@ def sources(tiny):
 
 @pytest.mark.parametrize("run", RUNS)
 def test_translations_are_those_of_the_evaluation(there, sources, run):
-    experiment = there(**{"evaluate.max_new_tokens": 100, "evaluate.directions": ["qta-qki", "qta-qka"]})
-    tasks.evaluate(experiment, runs=[run])
+    experiment = there()
     translator = tasks.open_translator(experiment, run)
     rows = list(tasks.translate(translator, sources["qta"], src="qta", tgt=["qki", "qka"]))
-    folder = experiment.folder.run(run).whole.hypotheses
+    folder = experiment.folder.run(run).hypotheses
     expected = [
         next(folder.glob(f"qta-{tgt}*")).read_text(encoding="utf-8").splitlines() for tgt in ("qki", "qka")
     ]
@@ -65,21 +64,14 @@ def test_a_line_longer_than_the_model_reads_is_translated_in_parts(there, source
 
 
 @pytest.mark.parametrize("mode", ["fairseq", "plain"])
-def test_the_limit_of_the_recipe_rises_with_the_source_and_what_reaches_it_is_told(
-    there, sources, heard, mode
-):
+def test_what_reaches_the_limit_on_length_is_told(there, sources, heard, mode):
     translator = tasks.open_translator(there(**{"evaluate.max_new_tokens": 4, "evaluate.mode": mode}))
     # The end of a sentence is never written, so that every translation reaches its limit.
     translator.setup.base.tokenizer.unused = [translator.setup.base.tokenizer.eos_id]
-    encode = translator.setup.base.tokenizer.encode
     for line in sources["qta"][:2]:
-        ((text,),) = tasks.translate(translator, [line], src="qta", tgt="qki", on_event=heard)
-        assert len(encode(text)) > 4
-    assert (
-        heard.notes
-        == ["1 translation ended at the limit on length and may be cut: raise evaluate.max_new_tokens, now 4"]
-        * 2
-    )
+        list(tasks.translate(translator, [line], src="qta", tgt="qki", on_event=heard))
+    note = "1 translation ended at the limit on length and may be cut: raise evaluate.max_new_tokens, now 4"
+    assert heard.notes == [note] * 2
 
 
 def test_a_translation_that_ends_by_itself_is_not_told(there, heard):
