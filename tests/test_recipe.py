@@ -6,7 +6,18 @@ import pytest
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.languages import Resource
 from lslo_cli.method.schedule import GradualPruning
-from lslo_cli.recipe import Method, Recipe, find_recipe, given_values, recipe_names, resolve, to_toml
+from lslo_cli.recipe import (
+    MEMORY_FILE,
+    Memory,
+    Method,
+    Recipe,
+    find_recipe,
+    given_values,
+    read_memory,
+    recipe_names,
+    resolve,
+    to_toml,
+)
 from lslo_cli.recipe.keys import key_facts, known_keys
 
 
@@ -410,3 +421,23 @@ def test_a_key_that_takes_text_keeps_what_was_typed(assignment, key, value):
 def test_values_of_flags_take_precedence_over_assignments():
     values = given_values({"evaluate.beam": 2}, ["evaluate.beam=1", "evaluate.metrics=spbleu,chrf"])
     assert values == {"evaluate.beam": 2, "evaluate.metrics": ["spbleu", "chrf"]}
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "test", "hold_out"),
+    [
+        ({"data.hold_out": 100}, {"data.test": "devtest"}, "devtest", None),
+        ({"data.test": "devtest"}, {"data.hold_out": 100}, resolve().data.test, 100),
+        ({"data.hold_out": 100}, {"data.train": "dev"}, resolve().data.test, 100),
+    ],
+)
+def test_of_two_texts_to_test_on_the_one_given_last_counts(below, above, test, hold_out):
+    data = resolve(given=above, memory=Memory(given=below)).data
+    assert (data.test, data.hold_out) == (test, hold_out)
+
+
+def test_a_recipe_and_a_memory_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "mine.toml").write_text("seed = 7\n", encoding="utf-8-sig")
+    assert resolve(str(tmp_path / "mine.toml")).seed == 7
+    (tmp_path / MEMORY_FILE).write_text("[given]\nseed = 8\n", encoding="utf-8-sig")
+    assert read_memory(tmp_path).given == {"seed": 8}

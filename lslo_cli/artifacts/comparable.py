@@ -245,7 +245,12 @@ def _recorded(artifact: Artifact[Any], sections: Mapping[str, Sequence[str]]) ->
 
 
 def _base_model(artifact: Artifact[Any]) -> Setting:
-    return Setting(artifact.model.digest, f"{artifact.model.name} ({artifact.model.digest[:12]})")
+    return Setting(artifact.model.digest, model_text(artifact))
+
+
+def model_text(artifact: Artifact[Any]) -> str:
+    """The base model of an artifact by name and digest: models in the same folder may differ."""
+    return f"{artifact.model.name} ({artifact.model.digest[:12]})"
 
 
 def _languages(records: Iterable[LanguageRecord]) -> Setting:

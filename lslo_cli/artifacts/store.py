@@ -94,6 +94,16 @@ def kinds() -> list[type[Result]]:
     return sorted(found, key=lambda result_type: result_type.kind)
 
 
+def kind_of(path: Path) -> str | None:
+    """The kind that the artifact at ``path`` says it is, None if the file holds none or cannot be read."""
+    try:
+        document = parse_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    found = document.get("schema_id") if isinstance(document, dict) else None
+    return found.removeprefix("lslo/") if isinstance(found, str) else None
+
+
 def read_any(path: Path) -> Artifact[Any]:
     """Read an artifact of any kind, by its ``schema_id``.
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import file_digest, sha256
 from pathlib import Path
 
@@ -65,27 +66,28 @@ def fetch(
     not http(s).
     """
     archives = [(_address(data, archive, mirror), archive) for archive in data.archives]
-    if folder.exists() and not _is_empty(folder):
-        records = _already_there(folder, [url for url, _ in archives])
-        on_event(Noted(f"{folder} is complete already: remove it to fetch it again"))
-        return records
-    with locked(folder, hint=TO):
+    if there := _already_there(folder, [url for url, _ in archives], on_event):
+        return there
+    waiting = partial(on_event, Noted(f"waiting for another process that fetches {folder}"))
+    with locked(folder, waiting, hint=TO):
+        if there := _already_there(folder, [url for url, _ in archives], on_event):
+            return there
         # Named after the address, so that parts of two files are never joined.
-        partial = {
+        parts = {
             url: unfinished(folder, f"{sha256(url.encode()).hexdigest()[:8]}.part") for url, _ in archives
         }
         with beside(folder, TO) as made:
-            records = []
+            records: list[DownloadRecord] = []
             for url, archive in archives:
-                download(url, partial[url], on_event, largest=data.contents.largest)
+                download(url, parts[url], on_event, largest=data.contents.largest)
                 if not records:
                     made.mkdir()
-                records.append(_taken(partial[url], url, archive, made, data.contents))
-            _check_whole(data, records, partial)
+                records.append(_taken(parts[url], url, archive, made, data.contents))
+            _check_whole(data, records, parts)
             (made / RECORD).write_text(_as_json(records), encoding="utf-8")
             settle(made)
             put_in_place(made, folder, RECORD)
-        for path in partial.values():
+        for path in parts.values():
             path.unlink()
     return records
 
@@ -138,8 +140,10 @@ def _as_json(records: Sequence[DownloadRecord]) -> str:
     return json.dumps(documents if documents[1:] else documents[0], indent=1) + "\n"
 
 
-def _already_there(folder: Path, urls: Sequence[str]) -> list[DownloadRecord]:
-    """The records in ``folder``. Raises InputError for other data, or for incomplete data."""
+def _already_there(folder: Path, urls: Sequence[str], on_event: OnEvent) -> list[DownloadRecord]:
+    """The records in ``folder``, none if it is empty. Raises InputError for other or incomplete data."""
+    if not folder.exists() or _is_empty(folder):
+        return []
     try:
         found = parse_json((folder / RECORD).read_bytes())
         records = [DownloadRecord(**each) for each in (found if isinstance(found, list) else [found])]
@@ -158,6 +162,7 @@ def _already_there(folder: Path, urls: Sequence[str]) -> list[DownloadRecord]:
             f"{folder} lacks {missing[0]}, one of {len(missing)} missing files of {len(files)}",
             "remove the folder, and run the same line again",
         )
+    on_event(Noted(f"{folder} is complete already: remove it to fetch it again"))
     return records
 
 

@@ -10,11 +10,10 @@ from pathlib import Path
 from lslo_cli.artifacts.writing import is_stream
 from lslo_cli.data.encodings import in_pipe
 from lslo_cli.data.lines import readable
+from lslo_cli.data.names import TABLES
 from lslo_cli.data.readers import Text, decode, plain, split_lines, unpacked
 from lslo_cli.data.tabular import read_header, read_table
 from lslo_cli.errors import InputError, UsageError
-
-TABLES = (".tsv", ".csv", ".jsonl")
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,8 @@ def files_to_translate(path: Path | None, output: Path | None) -> list[tuple[Pat
     text or another translation; InputError if it has no files.
     """
     if path is None or not path.is_dir():
+        if output is not None and output.is_dir():
+            raise UsageError(f"{output} is a folder", "name a file with --output")
         return _without_clashes([(path, output)])
     if output is None or (output.exists() and not output.is_dir()):
         raise UsageError(
@@ -95,8 +96,9 @@ def _without_clashes(
 
 
 def _translated_name(path: Path) -> Path:
-    """The name without .gz; the translation of a CSV is a TSV."""
-    return plain(path).with_suffix(".tsv") if plain(path).suffix == ".csv" else plain(path)
+    """The name without .gz; the translation of a CSV is a TSV, that of a JSON list an object on each line."""
+    name = plain(path)
+    return name.with_suffix({".csv": ".tsv", ".json": ".jsonl"}.get(name.suffix, name.suffix))
 
 
 def read_to_translate(

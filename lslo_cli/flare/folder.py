@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
+from lslo_cli.flare.results import FlareTrainingResult
 
 
 @dataclass(frozen=True)
@@ -48,4 +50,6 @@ def evaluations(experiment: ExperimentFolder) -> list[Path]:
 
 def is_flares(experiment: ExperimentFolder) -> bool:
     """Whether a folder holds FLARE's trainings, which are by language, not by run."""
-    return any(next(seed.path.glob("*/training.json"), None) for seed in experiment.seeds())
+    own = (FlareTrainingResult.kind, *FlareTrainingResult.formerly)
+    found = (path for seed in experiment.seeds() for path in seed.path.glob("*/training.json"))
+    return any(store.kind_of(path) in own for path in found)

@@ -46,7 +46,7 @@ def recipe_layers(path: Path, extended_by: tuple[Path, ...] = ()) -> list[Settin
     if path.resolve() in extended_by:
         raise UsageError(f"recipe {path} extends itself", "remove the circle in the 'extends' keys")
     try:
-        values = normalise(parse_toml(path.read_text(encoding="utf-8")))
+        values = normalise(parse_toml(path.read_text(encoding="utf-8-sig")))
     except ValueError as error:
         raise InputError(f"recipe {path} is not valid TOML: {error}", "fix the line it names") from None
     except OSError as error:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from itertools import permutations
 from typing import Any, NamedTuple
 
 BY_NAME = ("languages", "new_languages", "jobs")
 """Tables whose keys are names."""
+
+ALTERNATIVES = (("data", "test"), ("data", "hold_out"))
+"""Keys that each name the text to test on, so that one in a later source takes the place of the other."""
 
 
 class SettingsLayer(NamedTuple):
@@ -24,6 +28,20 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         tables = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = merge(merged[key], value) if tables else value
     return merged
+
+
+def combined(layers: Sequence[SettingsLayer]) -> dict[str, Any]:
+    """The values of all layers: later ones override earlier ones, and replace their alternatives."""
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for given, other in permutations(ALTERNATIVES):
+            replaces = has(layer.values, given) and not has(layer.values, other)
+            if replaces and has(values, other):
+                table, name = other
+                kept = {key: value for key, value in values[table].items() if key != name}
+                values = {**values, table: kept}
+        values = merge(values, layer.values)
+    return values
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:

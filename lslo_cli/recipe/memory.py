@@ -76,7 +76,7 @@ def read_memory(folder: Path) -> Memory:
     """
     path = folder / FILE
     try:
-        values = parse_toml(path.read_text(encoding="utf-8"))
+        values = parse_toml(path.read_text(encoding="utf-8-sig"))
         given, environment = values.get("given", {}), values.get("environment", {})
         recipe = values.get("recipe")
         if not (isinstance(given, dict) and isinstance(environment, dict) and isinstance(recipe, str | None)):

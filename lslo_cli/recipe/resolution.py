@@ -13,7 +13,7 @@ from lslo_cli.errors import UsageError, nearest
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
 from lslo_cli.recipe.keys import known_keys, takes_list, takes_text
-from lslo_cli.recipe.layers import SettingsLayer, has, merge, nested, source
+from lslo_cli.recipe.layers import SettingsLayer, combined, has, merge, nested, source
 from lslo_cli.recipe.memory import FILE, Memory, from_environment, worth_remembering
 from lslo_cli.recipe.recipe import Recipe
 from lslo_cli.recipe.section import Section
@@ -49,7 +49,7 @@ def resolve(
         SettingsLayer(" in --set", nested(dict(map(_assignment, assignments)))),
         SettingsLayer("", nested({key: value for key, value in (given or {}).items() if value is not None})),
     ]
-    values = reduce(merge, (layer.values for layer in layers))
+    values = combined(layers)
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
@@ -89,7 +89,7 @@ def reopened(values: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
     if base_dtype := values.get("run", {}).get("base_dtype"):
         kept["run"] = {"base_dtype": base_dtype}
     layers = [SettingsLayer(" as recorded", kept), SettingsLayer("", nested(given))]
-    merged = reduce(merge, (layer.values for layer in layers))
+    merged = combined(layers)
     try:
         return Recipe.model_validate(merged)
     except ValidationError as error:

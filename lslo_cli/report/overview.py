@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.evaluations import EvaluationResult
+from lslo_cli.artifacts.evaluations import EvaluationResult, MetricSummary
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact
@@ -152,6 +152,7 @@ def age(span: Any) -> str:
 def _read_run(results: Path, folder: RunFolder) -> Run:
     training: Artifact[TrainingResult] | None = None
     evaluation: Artifact[EvaluationResult] | None = None
+    summary: MetricSummary | None = None
     problems = []
     try:
         training = store.read(folder.training, TrainingResult) if folder.training.exists() else None
@@ -159,10 +160,10 @@ def _read_run(results: Path, folder: RunFolder) -> Run:
         problems.append(error.message)
     try:
         evaluation = store.read(folder.evaluation, EvaluationResult) if folder.evaluation.exists() else None
+        summary = evaluation.result.metric() if evaluation else None
     except InputError as error:
         problems.append(error.message)
     trained = training.result if training else None
-    scored = evaluation.result if evaluation else None
     artifacts = [artifact for artifact in (training, evaluation) if artifact]
     experiment = ExperimentFolder(folder.path.parent.parent).path
     return Run(
@@ -174,10 +175,10 @@ def _read_run(results: Path, folder: RunFolder) -> Run:
         seed=artifacts[0].seed if artifacts else None,
         parameters=trained.trainable_parameters if trained else None,
         epochs=len(trained.history) if trained else None,
-        score=scored.metric().average if scored else None,
+        score=summary.average if summary else None,
         size=sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file()),
         made=max((datetime.fromisoformat(artifact.made.started) for artifact in artifacts), default=None),
-        groups=dict(scored.metric().groups) if scored else {},
+        groups=dict(summary.groups) if summary else {},
         problem="; ".join(problems),
     )
 

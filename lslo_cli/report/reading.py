@@ -12,6 +12,7 @@ from lslo_cli.artifacts.comparable import (
     check_estimated_alike,
     check_measured_alike,
     check_trained_alike,
+    model_text,
     read_fresh,
 )
 from lslo_cli.artifacts.evaluations import EvaluationResult
@@ -157,7 +158,7 @@ def _check_one_experiment(path: Path, artifacts: list[Artifact]) -> None:
             )
         if artifact.model.digest != artifacts[0].model.digest:
             raise InputError(
-                f"{path} mixes base models: {artifacts[0].model.name} and {artifact.model.name} ({kind})",
+                f"{path} mixes base models: {model_text(artifacts[0])} and {model_text(artifact)} ({kind})",
                 "keep each base model in its own experiment",
             )
 

@@ -140,13 +140,18 @@ def evaluate_run(
     there = place(folder, experiment.recipe)
     work = there.checkpoint
     with experiment_job(
-        experiment, there.evaluation, work=work, owned=there.texts, testing=True, on_event=on_event
+        experiment,
+        there.evaluation,
+        work=work,
+        owned=there.texts,
+        testing=True,
+        check=trained.check if trained else None,
+        on_event=on_event,
     ) as job:
         setup = job.setup
         if there == folder.whole:
             setup.on_main(lambda: bring_back(folder, experiment.recipe))
         if trained:
-            trained.check(setup)
             job.upstream.append(trained.source)
         metrics = open_metrics(setup)
         current = None if force else _evaluated(job, metrics)

@@ -95,12 +95,13 @@ def experiment_job(
     owned: Sequence[Path] = (),
     resume: bool = False,
     testing: bool = False,
+    check: Callable[[Setup], None] | None = None,
     on_event: OnEvent = ignore,
 ) -> AbstractContextManager[ArtifactJob[Setup]]:
     """An :func:`artifact_job` of the first paper, with a checkpoint in ``work``.
 
     For a job that trains, ``log`` is the file that training logs to; ``testing`` means that the test text is
-    read and not the training text.
+    read and not the training text. What ``check`` refuses is not remembered by the experiment.
     """
     lighter = SMALLER_BATCHES if testing else SMALLER_TRAINING_BATCHES
     if log:
@@ -108,7 +109,10 @@ def experiment_job(
 
     def setup() -> Setup:
         check_at_hand(experiment.recipe, testing)
-        return prepare(experiment.recipe, work, log, resume, on_event)
+        prepared = prepare(experiment.recipe, work, log, resume, on_event)
+        if check:
+            check(prepared)
+        return prepared
 
     owned = [*owned, work] if work else owned
     return artifact_job(experiment, path, setup, lighter, owned=owned, on_event=on_event)

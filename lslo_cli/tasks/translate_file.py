@@ -13,6 +13,7 @@ from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.writing import OUTPUT, is_stream, unfinished, write_text
 from lslo_cli.data.readers import plain
+from lslo_cli.data.tabular import JSON
 from lslo_cli.data.to_translate import Line
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.tasks.translate import (
@@ -41,7 +42,7 @@ class Form:
     def of(cls, source: Path | None, as_json: bool, targets: Sequence[str]) -> Form:
         """JSON on request or for JSON input; a table with a header gets a header as well."""
         suffix = plain(source).suffix if source else ""
-        if as_json or suffix == ".jsonl":
+        if as_json or suffix in JSON:
             return cls(as_json=True)
         has_header = suffix in (".tsv", ".csv")
         return cls(header=tuple(targets) or ("translation",)) if has_header else cls()

@@ -5,14 +5,17 @@ import json
 import stat
 import tarfile
 import zipfile
+from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from lslo_cli.data import published
 from lslo_cli.data.published import NUSAX, PUBLISHED, TYDIQA, XNLI, fetch
 from lslo_cli.errors import InputError
+from lslo_cli.events import Noted
 from lslo_cli.flare.tasks import TASKS
 
 LABELS = ("negative", "neutral", "positive")
@@ -117,6 +120,27 @@ def test_xnli_is_two_archives_in_one_folder(server, mirror, xnli, tmp_path):
     assert [part["sha256"] for part in written] == [sha256(content).hexdigest() for content in xnli.values()]
     assert fetch(with_digests(XNLI, xnli), tmp_path / "xnli", mirror) == records and len(server.ranges) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["xnli"]
+
+
+def test_a_fetch_that_waited_for_another_takes_what_that_has_fetched(
+    server, mirror, xnli, tmp_path, monkeypatch
+):
+    server.files, data = xnli, with_digests(XNLI, xnli)
+    records = fetch(data, tmp_path / "other", mirror)
+    asked, folder, heard = len(server.ranges), tmp_path / "xnli", []
+
+    @contextmanager
+    def after_the_other(path, on_wait, **settings):
+        on_wait()
+        (tmp_path / "other").rename(path)
+        yield
+
+    monkeypatch.setattr(published, "locked", after_the_other)
+    assert fetch(data, folder, mirror, heard.append) == records
+    assert len(server.ranges) == asked
+    notes = [event.text for event in heard if isinstance(event, Noted)]
+    assert notes[0] == f"waiting for another process that fetches {folder}"
+    assert notes[1].startswith(f"{folder} is complete already")
 
 
 def test_tydiqa_is_files_as_they_are(server, mirror, tmp_path):

@@ -78,6 +78,7 @@ def test_translations_inside_the_folder_are_not_translated_again(write, monkeypa
         ("t.tsv", "id\teng\tlang\tinto\n1\tHello\ten\tfr,wo\n2\t\tde\tfr\n"),
         ("t.csv", 'id,eng,lang,into\n1,Hello,en,"fr,wo"\n2,,de,fr\n'),
         ("t.jsonl", '{"eng": "Hello", "lang": "en", "into": "fr,wo"}\n{"lang": "de", "into": "fr"}\n'),
+        ("t.json", '[{"eng": "Hello", "lang": "en", "into": "fr,wo"}, {"lang": "de", "into": "fr"}]'),
     ],
 )
 def test_a_table_has_its_text_and_languages_in_columns_or_keys(write, name, content):
@@ -92,10 +93,12 @@ def test_a_table_has_its_text_and_languages_in_columns_or_keys(write, name, cont
 
 
 def test_a_folder_stands_for_its_files(write):
-    folder = write({"in/b.csv": "x", "in/deep/a.txt.gz": "x", "in/.hidden": "x", "file": "x", "none/.x": ""})
+    names = ("in/b.csv", "in/c.json", "in/deep/a.txt.gz", "in/.hidden", "file", "none/.x")
+    folder = write(dict.fromkeys(names, "x"))
     into = Path("translated")
     assert files_to_translate(folder / "in", into) == [
         (folder / "in/b.csv", into / "b.tsv"),
+        (folder / "in/c.json", into / "c.jsonl"),
         (folder / "in/deep/a.txt.gz", into / "deep/a.txt"),
     ]
     assert files_to_translate(None, None) == [(None, None)]
@@ -105,6 +108,10 @@ def test_a_folder_stands_for_its_files(write):
         files_to_translate(folder / "in", folder / "file")
     with pytest.raises(InputError, match="no file in"):
         files_to_translate(folder / "none", into)
+    for one in (folder / "file", None):
+        with pytest.raises(UsageError, match="none is a folder") as error:
+            files_to_translate(one, folder / "none")
+        assert "--output" in error.value.hint
 
 
 @pytest.mark.parametrize(

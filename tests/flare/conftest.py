@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers as hf
 
+from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.flare.examples import Example, Pairs
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.heads import Classifier
@@ -13,6 +14,8 @@ from lslo_cli.flare.prompted_model import PromptedModel
 from lslo_cli.flare.source import Side
 from lslo_cli.flare.tasks import TASKS
 from lslo_cli.method.flare import Phi
+from lslo_cli.recipe import resolve
+from lslo_cli.tasks import Experiment
 
 SMALL = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2}
 SMALL |= {"intermediate_size": 24, "pad_token_id": 0}
@@ -192,3 +195,26 @@ def nusax_model(tmp_path_factory):
             lines = [f"{n},{words[n % 3]} {words[1]},{LABELS[n % 3]}" for n in range(rows)]
             path.write_text("id,text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def quick_flare(nusax_model):
+    """Experiments on one seed and one language that take seconds, by folder and what is changed in them."""
+    settings = {
+        "flare.task": "nusax",
+        "flare.data": str(nusax_model / "nusax"),
+        "flare.model": str(nusax_model / "model"),
+        "flare.languages": ("jv",),
+        "flare.seeds": (1,),
+        "flare.rank": 2,
+        "flare.max_length": 8,
+        "flare.epochs": 1,
+        "flare.batch_size": 8,
+        "run.device": "cpu",
+        "run.threads": 1,
+    }
+
+    def experiment(folder, **changes):
+        return Experiment(resolve(None, {**settings, **changes}), ExperimentFolder(folder), "lslo flare")
+
+    return experiment

@@ -6,6 +6,7 @@ import pytest
 
 import lslo_cli
 from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.flare.folder import is_flares
 from lslo_cli.flare.reporting import document_of_all, read_report
 from lslo_cli.report.markdown import document_as_markdown
 
@@ -20,6 +21,14 @@ def test_a_committed_study_is_reported(folder, seeds):
     assert {item.schema_id for item in found.artifacts} == {"lslo/transfer-evaluation"}
     assert len(found.study.seeds) == seeds
     assert len(found.section().tables) >= 6
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [("flare-demo", True), ("flare-nusax-english", True), ("flores-small/flores-small-cpu", False)],
+)
+def test_the_training_of_a_base_is_not_one_of_flare(folder, expected):
+    assert is_flares(ExperimentFolder(ROOT / "results" / folder)) is expected
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda path: path.parent.name)

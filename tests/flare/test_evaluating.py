@@ -7,44 +7,21 @@ from functools import partial
 import pytest
 from safetensors.torch import load_file, save_file
 
-from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted
 from lslo_cli.flare import commands, runs
 from lslo_cli.flare.plan import plan
 from lslo_cli.method.flare import FlareRun
-from lslo_cli.recipe import resolve
-from lslo_cli.tasks import Experiment
 
 TRAINED = ("zero-shot", "lora", "flare-mt:tiny")
 LINE = "lslo flare train --results out --runs flare"
 
 
 @pytest.fixture(scope="module")
-def given(tiny, nusax_model):
-    """An experiment by its folder and its changes to settings that make it take seconds."""
-    settings = {
-        "name": "asked",
-        "flare.task": "nusax",
-        "flare.data": str(nusax_model / "nusax"),
-        "flare.model": str(nusax_model / "model"),
-        "flare.languages": ("jv",),
-        "flare.seeds": (1,),
-        "flare.runs": TRAINED,
-        "flare.translators": {"tiny": str(tiny.base)},
-        "flare.translator_reads_as": "qta",
-        "flare.rank": 2,
-        "flare.max_length": 8,
-        "flare.epochs": 1,
-        "flare.batch_size": 8,
-        "run.device": "cpu",
-        "run.threads": 1,
-    }
-
-    def experiment(folder, **changes):
-        return Experiment(resolve(None, {**settings, **changes}), ExperimentFolder(folder), "lslo flare")
-
-    return experiment
+def given(tiny, quick_flare):
+    """Experiments with a translation model, by folder and what is changed in them."""
+    translators = {"flare.translators": {"tiny": str(tiny.base)}, "flare.translator_reads_as": "qta"}
+    return partial(quick_flare, **{"name": "asked", "flare.runs": TRAINED, **translators})
 
 
 @pytest.fixture(scope="module")

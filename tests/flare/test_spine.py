@@ -3,13 +3,13 @@
 import json
 import os
 import shutil
+from functools import partial
 
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.cli.app import app
 from lslo_cli.errors import InputError, RunError, UsageError
@@ -19,35 +19,15 @@ from lslo_cli.flare.plan import plan
 from lslo_cli.flare.results import FlareTrainingResult
 from lslo_cli.flare.setup import FROZEN, prepare
 from lslo_cli.method.flare import FlareRun
-from lslo_cli.recipe import Precision, resolve
-from lslo_cli.tasks import Experiment
+from lslo_cli.recipe import Precision
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture(scope="module")
-def small(nusax_model):
-    """Settings of one seed, one language and two methods, by what is changed in them."""
-    settings = {
-        "name": "small",
-        "flare.task": "nusax",
-        "flare.data": str(nusax_model / "nusax"),
-        "flare.model": str(nusax_model / "model"),
-        "flare.languages": ("jv",),
-        "flare.seeds": (1,),
-        "flare.runs": ("lora", "flare"),
-        "flare.rank": 2,
-        "flare.max_length": 8,
-        "flare.epochs": 1,
-        "flare.batch_size": 8,
-        "run.device": "cpu",
-        "run.threads": 1,
-    }
-
-    def experiment(results, **changes):
-        return Experiment(resolve(None, {**settings, **changes}), ExperimentFolder(results), "lslo flare")
-
-    return experiment
+def small(quick_flare):
+    """Experiments of one seed, one language and two methods, by folder and what is changed in them."""
+    return partial(quick_flare, **{"name": "small", "flare.runs": ("lora", "flare")})
 
 
 @pytest.fixture(scope="module")

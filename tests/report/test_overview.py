@@ -4,7 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.evaluations import EvaluationResult
+from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.errors import InputError, UsageError
+from lslo_cli.method.metrics import CHRF_PLUS_PLUS
 from lslo_cli.report.overview import age, chosen, find_runs, runs_table, size_on_disk
 
 
@@ -63,6 +67,19 @@ def test_a_damaged_artifact_leaves_its_values_out_and_says_why(results):
     (run,) = chosen(find_runs(results), ["run=full"])
     assert run.parameters is None and run.score is not None
     assert "training.json is damaged" in run.problem
+
+
+def test_a_run_without_spbleu_is_listed_without_a_score_and_says_why(results):
+    path = results / "lang12/runs/full/evaluation.json"
+    artifact = store.read(path, EvaluationResult)
+    chrf = {CHRF_PLUS_PLUS: artifact.result.metrics[CHRF_PLUS_PLUS]}
+    result = artifact.result.model_copy(update={"metrics": chrf})
+    digest = digest_of(result.model_dump(mode="json"))
+    store.write(path, artifact.model_copy(update={"result": result, "digest": digest}))
+    (run,) = chosen(find_runs(results), ["run=full"])
+    assert run.score is None and run.groups == {} and run.parameters is not None
+    assert run.problem == "run full was not scored by spBLEU, only by chrF++"
+    assert len(find_runs(results)) > 1
 
 
 def test_a_missing_folder_is_an_input_error(tmp_path):

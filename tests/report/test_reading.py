@@ -108,7 +108,7 @@ def test_one_folder_has_one_seed_and_one_base_model(written, tmp_path):
     other = written(tmp_path / "b")
     other.model |= {"digest": "c" * 64, "name": "small"}
     other.training("full")
-    with pytest.raises(InputError, match="mixes base models: m2m-124-615m and small"):
+    with pytest.raises(InputError, match=r"m2m-124-615m \(b{12}\) and small \(c{12}\)"):
         read_studies([tmp_path / "b"])
 
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from lslo_cli.data.corpus import Corpus, CorpusSection
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Started
 from lslo_cli.method.languages import Direction
+from lslo_cli.recipe import MEMORY_FILE, Memory, read_memory
 from lslo_cli.tasks.translations import aligned
 
 RUN = "2-2-8-gps0.9"
@@ -131,10 +133,15 @@ def test_rows_that_a_run_may_have_been_trained_on_are_not_held_out_to_test_it(fr
     with pytest.raises(UsageError, match="'all-rows' may have been trained on the 2 rows") as error:
         tasks.evaluate(fresh(**held_out), runs=["all-rows"])
     assert "--hold-out 2" in error.value.hint
+    remembering = replace(fresh(**held_out), memory=Memory(given={"data.hold_out": 2}))
+    with pytest.raises(UsageError, match="may have been trained"):
+        tasks.evaluate(remembering, runs=["all-rows"])
+    assert not (remembering.folder.path / MEMORY_FILE).exists()
     with pytest.raises(UsageError, match="'divided' may have been trained"):
         tasks.evaluate(fresh(**held_out, seed=5), runs=["divided"])
-    (written,) = tasks.evaluate(fresh(**held_out), runs=["divided"])
+    (written,) = tasks.evaluate(remembering, runs=["divided"])
     assert [text.rows for text in written.artifact.data] == [2]
+    assert read_memory(remembering.folder.path).given == {"data.hold_out": 2}
 
 
 @pytest.fixture

@@ -106,7 +106,8 @@ def translate(options: TranslateOptions) -> None:
 
     Line n of the output translates line n of the input; an empty line stays empty. A line longer than the
     model reads is translated sentence by sentence. With several targets, an output line has a tab-separated
-    column for each. In a .tsv, .csv or .jsonl file one column or key is translated, in a folder every file.
+    column for each. In a .tsv, .csv, .jsonl or .json file one column or key is translated, in a
+    folder every file.
 
     Example: lslo translate --recipe demo --src qta --tgt qki -i text.txt -o translated.txt
     """
