@@ -49,7 +49,10 @@ def evaluations(experiment: ExperimentFolder) -> list[Path]:
 
 
 def is_flares(experiment: ExperimentFolder) -> bool:
-    """Whether a folder holds FLARE's trainings, which are by language, not by run."""
-    own = (FlareTrainingResult.kind, *FlareTrainingResult.formerly)
+    """Whether a folder holds FLARE's trainings, which are by language, not by run.
+
+    A file that cannot be read counts as one, so that reading it says what is wrong; a base model's does not.
+    """
+    own = (FlareTrainingResult.kind, *FlareTrainingResult.formerly, None)
     found = (path for seed in experiment.seeds() for path in seed.path.glob("*/training.json"))
     return any(store.kind_of(path) in own for path in found)
