@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lslo_cli.artifacts import store
+from lslo_cli.artifacts.comparable import read_fresh
 from lslo_cli.artifacts.evaluations import EvaluationResult, MetricSummary
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
 from lslo_cli.artifacts.results import TrainingResult
@@ -50,7 +50,7 @@ class Run:
     made: datetime | None
     groups: dict[str, float]
     problem: str = ""
-    """Why an artifact of the run cannot be read, if any."""
+    """Why an artifact of the run cannot be read or no longer holds, if any."""
 
     def values(self) -> dict[str, Any]:
         """The values by which runs can be sorted and filtered, by name."""
@@ -61,8 +61,8 @@ class Run:
 def find_runs(results: Path) -> list[Run]:
     """Every run below a folder of experiments, in order of its path.
 
-    The values of a damaged artifact are None, and ``problem`` says why. Raises InputError if the folder is
-    missing.
+    The values of an artifact that is damaged or stale are None, and ``problem`` says why. Raises InputError
+    if the folder is missing.
     """
     if not results.is_dir():
         raise InputError(f"no folder {results}", "name one that holds experiments with --results")
@@ -155,12 +155,14 @@ def _read_run(results: Path, folder: RunFolder) -> Run:
     summary: MetricSummary | None = None
     problems = []
     try:
-        training = store.read(folder.training, TrainingResult) if folder.training.exists() else None
+        if folder.training.exists():
+            training = read_fresh(folder.training, TrainingResult).artifact
     except InputError as error:
         problems.append(error.message)
     try:
-        evaluation = store.read(folder.evaluation, EvaluationResult) if folder.evaluation.exists() else None
-        summary = evaluation.result.metric() if evaluation else None
+        if folder.evaluation.exists():
+            evaluation = read_fresh(folder.evaluation, EvaluationResult).artifact
+            summary = evaluation.result.metric()
     except InputError as error:
         problems.append(error.message)
     trained = training.result if training else None

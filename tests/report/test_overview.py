@@ -1,15 +1,20 @@
 """The list of runs: what each row says, sorting, conditions, damage."""
 
+import json
 from datetime import timedelta
+from itertools import product
 
 import pytest
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.provenance import digest_of
+from lslo_cli.artifacts.schema import Input
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.metrics import CHRF_PLUS_PLUS
 from lslo_cli.report.overview import age, chosen, find_runs, runs_table, size_on_disk
+
+GROUPS = list(map("2".join, product("HMLV", repeat=2)))
 
 
 @pytest.fixture
@@ -67,6 +72,19 @@ def test_a_damaged_artifact_leaves_its_values_out_and_says_why(results):
     (run,) = chosen(find_runs(results), ["run=full"])
     assert run.parameters is None and run.score is not None
     assert "training.json is damaged" in run.problem
+
+
+def test_a_score_of_an_earlier_training_is_left_out_and_said_to_be_stale(written, tmp_path):
+    experiment = written(tmp_path / "results" / "lang12")
+    digest = json.loads(experiment.training("full").read_text(encoding="utf-8"))["digest"]
+    made_from = Input(role="training", path="training.json", digest=digest)
+    experiment.evaluation("full", dict.fromkeys(GROUPS, 20.0), inputs=[made_from])
+    (run,) = find_runs(tmp_path / "results")
+    assert (run.score, run.problem) == (20.0, "")
+    experiment.training("full", trainable_parameters=1)
+    (run,) = find_runs(tmp_path / "results")
+    assert run.score is None and run.groups == {} and run.parameters == 1
+    assert "evaluation.json is stale: it was made from another training" in run.problem
 
 
 def test_a_run_without_spbleu_is_listed_without_a_score_and_says_why(results):
