@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -165,7 +164,13 @@ def alone(
 
 
 def _remove(work: Path) -> None:
-    """Remove a folder, and its parent if nothing else is there."""
-    shutil.rmtree(work, ignore_errors=True)
-    with suppress(OSError):
-        work.parent.rmdir()
+    """Remove a job's checkpoint, and its folder and that folder's parent where nothing else is there.
+
+    Folders in it are other jobs': an interrupted evaluation is to go on though its training is up to date.
+    """
+    for path in [path for path in work.glob("*") if not path.is_dir()]:
+        with suppress(OSError):
+            path.unlink()
+    for folder in (work, work.parent):
+        with suppress(OSError):
+            folder.rmdir()

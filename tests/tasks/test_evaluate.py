@@ -81,6 +81,26 @@ def test_an_interrupted_evaluation_goes_on_to_the_same_artifact(there, uninterru
     assert_goes_on(tasks.evaluate(there, runs=["2-2-8-gps0.9"], on_event=heard), uninterrupted, heard)
 
 
+def test_training_that_is_up_to_date_leaves_an_interrupted_evaluation_to_go_on(there, uninterrupted, heard):
+    trained = {**SMALL, "train.ranks": "2,2,8", "train.gps": 0.9}
+    there().folder.run(RUN).evaluation.unlink()
+    with pytest.raises(KeyboardInterrupt):
+        tasks.evaluate(there(**SMALL), runs=[RUN], on_event=interrupt_after(2))
+    assert tasks.train(there(**trained), reuse=True).up_to_date
+    assert_goes_on(tasks.evaluate(there(**SMALL), runs=[RUN], on_event=heard), uninterrupted, heard)
+
+
+def test_an_interrupted_evaluation_of_other_weights_begins_anew(there, heard):
+    there().folder.run(RUN).evaluation.unlink()
+    with pytest.raises(KeyboardInterrupt):
+        tasks.evaluate(there(**SMALL), runs=[RUN], on_event=interrupt_after(2))
+    tasks.train(there(**{"train.ranks": "2,2,8", "train.gps": 0.9, "fit.lr": 0.01}))
+    (written,) = tasks.evaluate(there(**SMALL), runs=[RUN], on_event=heard)
+    (started,) = [event for event in heard if isinstance(event, Started)]
+    assert started.completed == 0
+    assert not (written.path.parent / "checkpoint").exists()
+
+
 def test_an_evaluation_that_was_killed_goes_on_to_the_same_artifact(there, uninterrupted, heard):
     there = there(**SMALL)
     folder = there.folder.run("base")
