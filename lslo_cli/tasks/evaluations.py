@@ -13,7 +13,7 @@ from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.data.splits import with_splits
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import choose_directions
-from lslo_cli.recipe import Recipe, recorded
+from lslo_cli.recipe import EvaluateSection, Recipe, recorded
 
 NAMED = 3
 """The most directions that the name of an evaluation lists."""
@@ -37,7 +37,10 @@ class Extent:
         data, section = recipe.data, recipe.evaluate
         chosen = choose_directions(section.directions, recipe.selected_languages())
         seed = None if data.hold_out is None else recipe.seed
+        # By whatever metrics they are scored, translations are the same. The default ones stay in the digest:
+        # the folders that are there are named by it.
         search = section.model_dump(mode="json", exclude={"directions", "max_tokens"})
+        search["metrics"] = EvaluateSection().model_dump(mode="json")["metrics"]
         rest = digest_of([data.path, data.test, data.hold_out, seed, data.max_length, search])
         return cls(frozenset(map(str, chosen)), data.test_rows, rest[:8])
 

@@ -18,7 +18,8 @@ from lslo_cli.data.corpus import Corpus, CorpusSection
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Started
 from lslo_cli.method.languages import Direction
-from lslo_cli.recipe import MEMORY_FILE, Memory, read_memory
+from lslo_cli.recipe import MEMORY_FILE, Memory, Recipe, read_memory
+from lslo_cli.tasks.evaluations import Extent
 from lslo_cli.tasks.translations import aligned
 
 RUN = "2-2-8-gps0.9"
@@ -226,6 +227,27 @@ def test_a_part_is_a_part_however_its_directions_are_spelt(there):
     assert whole.path == folder.evaluation and len(whole.artifact.result.directions) == 12
     with pytest.raises(UsageError, match="direction 'qta-xx' is not among"):
         tasks.evaluate(there(**{"evaluate.directions": ("qta-xx",)}), runs=[RUN])
+
+
+def test_an_evaluation_by_other_metrics_is_a_part_or_the_whole_all_the_same(there):
+    folder, few, ter = there().folder.run("base"), {"evaluate.directions": ("qta-qki",)}, ("TER",)
+    before = folder.evaluation.read_bytes()
+    (part,) = tasks.evaluate(there(**few, **{"evaluate.metrics": ter}), runs=["base"])
+    assert part.path.parent.parent == folder.path / "evaluations"
+    assert folder.evaluation.read_bytes() == before
+    (whole,) = tasks.evaluate(there(**{"evaluate.metrics": ter}), runs=["base"])
+    assert whole.path == folder.evaluation and "TER" in whole.artifact.result.metrics
+    (again,) = tasks.evaluate(there(**few), runs=["base"])
+    assert again.path == part.path
+    assert list(again.artifact.result.metrics) == ["TER", "spBLEU", "chrF++"]
+    assert store.read(folder.evaluation, EvaluationResult).digest == whole.artifact.digest
+
+
+def test_an_evaluation_that_was_kept_is_found_under_the_name_that_it_was_given():
+    recipe = Recipe()
+    by_ter = recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"metrics": ("TER",)})})
+    for each in (recipe, by_ter):
+        assert Extent.of(each).name == "132-directions.all-rows.ce2f57d3"
 
 
 def test_an_evaluation_of_more_or_of_other_search_keeps_the_one_before(there, listing):
