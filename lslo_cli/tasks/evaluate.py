@@ -138,46 +138,51 @@ def evaluate_run(
 ) -> Written:
     """Evaluate the weights that were ``trained``, or the base model, as the run in ``folder``."""
     there = place(folder, experiment.recipe)
-    work = there.checkpoint
     with experiment_job(
         experiment,
         there.evaluation,
-        work=work,
+        work=there.checkpoint,
         owned=there.texts,
         testing=True,
         check=trained.check if trained else None,
         on_event=on_event,
     ) as job:
-        setup = job.setup
-        if there == folder.whole:
-            setup.on_main(lambda: bring_back(folder, experiment.recipe))
         if trained:
             job.upstream.append(trained.source)
-        metrics = open_metrics(setup)
-        current = None if force else _evaluated(job, metrics)
-        if current and metrics.keys() <= current.artifact.result.metrics.keys():
-            _write_card(setup, folder, there)
-            return current
-        if current and (hypotheses := _read_hypotheses(there, current.artifact.result)):
-            return job.write(_scored_again(setup, current.artifact.result, hypotheses, metrics))
-        if force:
-            setup.on_main(lambda: shutil.rmtree(work, ignore_errors=True))
-        route = trained.load(setup) if trained else None
-        digest = trained.weights if trained else None
-        result, hypotheses = score_run(setup, folder.name, route, metrics, digest)
-        corpus = setup.read(setup.recipe.data.test, setup.recipe.data.test_rows)
-        if there == folder.whole:
-            setup.on_main(lambda: keep(folder, experiment.recipe))
-        setup.on_main(lambda: write_translations(there, corpus, hypotheses))
-        written = job.write(result)
-        _write_card(setup, folder, there)
+        written = _evaluation(job, folder, there, trained, force)
+        # Scores are added to the model card of a run that was trained in its folder, once it is fully evaluated.
+        if folder.training.is_file() and there == folder.whole:
+            job.setup.on_main(lambda: write_card(folder))
         return written
 
 
-def _write_card(setup: Setup, folder: RunFolder, there: EvaluationFolder) -> None:
-    """Add scores to the model card of a run that was trained in its folder, once it is fully evaluated."""
-    if folder.training.is_file() and there == folder.whole:
-        setup.on_main(lambda: write_card(folder))
+def _evaluation(
+    job: ArtifactJob[Setup],
+    folder: RunFolder,
+    there: EvaluationFolder,
+    trained: Adaptation | None,
+    force: bool,
+) -> Written:
+    """The evaluation in ``there``: as it is if it is up to date, with more metrics, or made anew."""
+    setup, recipe = job.setup, job.experiment.recipe
+    if there == folder.whole:
+        setup.on_main(lambda: bring_back(folder, recipe))
+    metrics = open_metrics(setup)
+    current = None if force else _evaluated(job, metrics)
+    if current and metrics.keys() <= current.artifact.result.metrics.keys():
+        return current
+    if current and (hypotheses := _read_hypotheses(there, current.artifact.result)):
+        return job.write(_scored_again(setup, current.artifact.result, hypotheses, metrics))
+    if force:
+        setup.on_main(lambda: shutil.rmtree(there.checkpoint, ignore_errors=True))
+    route = trained.load(setup) if trained else None
+    digest = trained.weights if trained else None
+    result, hypotheses = score_run(setup, folder.name, route, metrics, digest)
+    corpus = setup.read(setup.recipe.data.test, setup.recipe.data.test_rows)
+    if there == folder.whole:
+        setup.on_main(lambda: keep(folder, recipe))
+    setup.on_main(lambda: write_translations(there, corpus, hypotheses))
+    return job.write(result)
 
 
 def load_run(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> Route | None:

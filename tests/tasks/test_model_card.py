@@ -38,6 +38,17 @@ def test_a_card_has_languages_base_license_metrics_with_signatures_and_recipe(
     assert str(tiny.folder) not in text
 
 
+def test_scores_by_more_metrics_are_added_to_the_card(there):
+    card = there().folder.run(RUN).path / "adapter" / "README.md"
+    assert "TER" not in card.read_text(encoding="utf-8")
+    (written,) = tasks.evaluate(there(**{"evaluate.metrics": ("TER",)}), runs=[RUN])
+    metrics = front_matter(card.read_text(encoding="utf-8"))["model-index"][0]["results"][0]["metrics"]
+    names = ("spBLEU", "chrF++", "TER")
+    assert [each["value"] for each in metrics] == [
+        written.artifact.result.metric(name).average for name in names
+    ]
+
+
 def test_a_run_that_is_trained_again_does_not_keep_the_scores_of_the_one_before(there):
     card = there().folder.run(RUN).path / "adapter" / "README.md"
     assert "## Scores" in card.read_text()
