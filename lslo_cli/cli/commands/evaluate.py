@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from typer import Option
 
@@ -14,14 +15,17 @@ from lslo_cli.cli.flags import Key, split_commas, takes
 from lslo_cli.cli.options import command_line
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 from lslo_cli.cli.stage_options import ModelOptions
+from lslo_cli.errors import InputError
 from lslo_cli.method.metrics import SPBLEU
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.evaluations import EvaluationResult
     from lslo_cli.artifacts.folder import ExperimentFolder
-    from lslo_cli.artifacts.schema import Artifact
+    from lslo_cli.artifacts.schema import Artifact, Result
     from lslo_cli.report import Table
     from lslo_cli.tasks import Experiment, Written
+
+R = TypeVar("R", bound="Result")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +110,7 @@ def evaluate(options: EvaluateOptions) -> None:
     if not print_artifacts(options, written):
         shown = experiment or found[0][0]
         metrics = shown.recipe.evaluate.metrics if options.metrics else [SPBLEU]
-        show_scores(shown, written, metrics)
+        show_scores(shown, written, metrics, options.quiet)
     if experiment:
         say_next(options, written, *_next(experiment.folder))
     else:  # that of a run from elsewhere remembers nothing: the next line has to name it
@@ -130,21 +134,24 @@ def _next(folder: ExperimentFolder, *whole: str) -> tuple[str, *tuple[object, ..
     return ("plot directions", *(() if trained & {*names} else ("--run", names[-1])))
 
 
-def show_scores(experiment: Experiment, written: Sequence[Written], metrics: Sequence[str]) -> None:
+def show_scores(
+    experiment: Experiment, written: Sequence[Written], metrics: Sequence[str], quiet: bool = False
+) -> None:
     """Print scores by group of directions for all evaluated runs and those ``written``, a table per metric.
 
-    A summary in words precedes each table of spBLEU.
+    A summary in words precedes each table of spBLEU. Artifacts that are damaged or stale are left out, and
+    named unless ``quiet``.
     """
-    from lslo_cli.artifacts import store
     from lslo_cli.artifacts.evaluations import EvaluationResult
     from lslo_cli.artifacts.results import TrainingResult
     from lslo_cli.report import quality_table
     from lslo_cli.report.summary import summarise
 
     folder = experiment.folder
-    evaluations = [store.read(run.evaluation, EvaluationResult) for run in folder.evaluated_runs()]
+    evaluations = _fresh([run.evaluation for run in folder.evaluated_runs()], EvaluationResult, quiet)
     evaluations += [item.artifact for item in written if item.artifact not in evaluations]
-    trainings = [store.read(run.training, TrainingResult).result for run in folder.trained_runs()]
+    trained = _fresh([run.training for run in folder.trained_runs()], TrainingResult, quiet)
+    trainings = [artifact.result for artifact in trained]
     shown = [
         (metric, alike)
         for metric in metrics
@@ -156,6 +163,20 @@ def show_scores(experiment: Experiment, written: Sequence[Written], metrics: Seq
         if metric == SPBLEU:
             console.show_sentences(summarise([{result.run: result for result in alike}], BASE_RUN))
         show_quality(quality_table(alike, trainings, metric))
+
+
+def _fresh(paths: Sequence[Path], result_type: type[R], quiet: bool) -> list[Artifact[R]]:
+    """The artifacts at ``paths`` that still hold; a line says which do not, and why."""
+    from lslo_cli.artifacts.comparable import read_fresh
+
+    found = []
+    for path in paths:
+        try:
+            found.append(read_fresh(path, result_type).artifact)
+        except InputError as error:
+            if not quiet:
+                console.say(f"left out: {error.message}")
+    return found
 
 
 def comparable(
