@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from lslo_cli.artifacts.comparable import read_fresh
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.languages import Direction, Language, grouping, groups
@@ -22,7 +24,8 @@ def diff(
 
     ``only`` keeps directions such as ``en-wo`` and groups such as ``V2V``. Sentences with equal scores come
     last, in the order of the text. Raises UsageError for an unknown direction or group, and InputError if a
-    run was not evaluated, its texts are missing, or the two were evaluated on different text.
+    run was not evaluated, its evaluation is damaged or of an earlier training, its texts are missing, or the
+    two were evaluated on different text.
     """
     places = [_aligned(folder.run(name)) for name in (first, other)]
     common = [name for name in places[0] if name in places[1]]
@@ -48,8 +51,13 @@ def diff(
 
 
 def _aligned(run: RunFolder) -> dict[str, Path]:
-    """The aligned texts of an evaluated run, by direction."""
-    found = {path.stem: path for path in sorted(run.whole.aligned.glob("*.jsonl"))}
+    """The aligned texts of an evaluated run, by direction. Others may be there of an evaluation before it."""
+    scored: set[str] = set()
+    if run.evaluation.exists():
+        result = read_fresh(run.evaluation, EvaluationResult).result
+        scored = {str(row.direction) for row in result.directions}
+    texts = sorted(run.whole.aligned.glob("*.jsonl"))
+    found = {path.stem: path for path in texts if path.stem in scored}
     if not found:
         raise InputError(
             f"no translations of run {run.name} at {run.whole.aligned}",

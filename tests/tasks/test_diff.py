@@ -5,23 +5,36 @@ import json
 import pytest
 
 from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.artifacts.schema import Input
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.method.languages import LANGUAGES
+from lslo_cli.method.languages import LANGUAGES, groups
 from lslo_cli.report.changes import changes_as_html, changes_as_tsv
 from lslo_cli.search.metric import sentence_chrf
 from lslo_cli.tasks import diff
 
 LANGS = [LANGUAGES[code] for code in ("en", "de", "wo")]
+SCORES = dict.fromkeys(groups(LANGS), 20.0)
 
 
 @pytest.fixture
-def folder(tmp_path):
+def evaluated(written, tmp_path):
+    """Evaluate a run on all directions of some languages."""
+
+    def evaluated(run, codes=("en", "de", "wo"), **replaced):
+        return written(tmp_path, languages=codes).evaluation(run, SCORES, **replaced)
+
+    return evaluated
+
+
+@pytest.fixture
+def folder(tmp_path, evaluated):
     """Runs ``base`` and ``tuned`` that differ in two sentences of en-wo and none of de-en."""
     hypotheses = {
         "base": {"en-wo": ["dara", "nga def <b>", None, "same"], "de-en": ["good"]},
         "tuned": {"en-wo": ["nit ki", "nga def nga", None, "same"], "de-en": ["good"]},
     }
     for run, directions in hypotheses.items():
+        evaluated(run)
         for name, lines in directions.items():
             rows = [
                 {
@@ -85,6 +98,29 @@ def test_runs_of_other_text_are_refused(folder):
     path = folder.run("base").whole.aligned / "en-wo.jsonl"
     path.write_text(path.read_text(encoding="utf-8").replace("nga def", "naka"), encoding="utf-8")
     with pytest.raises(InputError, match="evaluated on different text in en-wo"):
+        diff(folder, "tuned", "base", LANGS)
+
+
+def test_translations_of_an_earlier_training_are_refused(folder, evaluated, written):
+    experiment = written(folder.path)
+    digest = json.loads(experiment.training("tuned").read_text(encoding="utf-8"))["digest"]
+    evaluated("tuned", inputs=[Input(role="training", path="training.json", digest=digest)])
+    assert len(diff(folder, "tuned", "base", LANGS)) == 2
+    experiment.training("tuned", trainable_parameters=1)
+    with pytest.raises(InputError, match="tuned/evaluation.json is stale: it was made from another training"):
+        diff(folder, "tuned", "base", LANGS)
+
+
+def test_directions_of_an_earlier_evaluation_are_not_shown(folder, evaluated):
+    evaluated("tuned", ("en", "wo"))
+    with pytest.raises(UsageError, match="no direction or group 'de-en' was evaluated") as refused:
+        diff(folder, "tuned", "base", LANGS, ["de-en"])
+    assert refused.value.hint == "directions: en-wo"
+
+
+def test_texts_of_an_evaluation_that_was_not_finished_are_not_shown(folder):
+    folder.run("base").evaluation.unlink()
+    with pytest.raises(InputError, match="no translations of run base"):
         diff(folder, "tuned", "base", LANGS)
 
 

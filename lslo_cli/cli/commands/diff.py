@@ -52,7 +52,7 @@ class DiffOptions(OutputOptions, ClassOptions, ExperimentOptions):
 def diff(options: DiffOptions) -> None:
     """Show how two runs translate the same sentences, most changed first by sentence chrF++.
 
-    Reads: runs/RUN/aligned/, which `lslo evaluate` writes.
+    Reads: runs/RUN/evaluation.json and aligned/, which `lslo evaluate` writes.
     Writes: the file of --output.
 
     Example: lslo diff 2-2-8-gps0.9 base --directions V2V -o changes.html
