@@ -10,30 +10,29 @@ from lslo_cli.artifacts.comparable import read_fresh
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.method.languages import Direction, Language, grouping, groups
+from lslo_cli.method.languages import Direction, grouping, groups
 from lslo_cli.parsing import parse_json
 from lslo_cli.report.changes import Change
 from lslo_cli.search.metric import sentence_chrf
 from lslo_cli.wording import typed
 
 
-def diff(
-    folder: ExperimentFolder, first: str, other: str, languages: Sequence[Language], only: Sequence[str] = ()
-) -> list[Change]:
+def diff(folder: ExperimentFolder, first: str, other: str, only: Sequence[str] = ()) -> list[Change]:
     """Sentences that two evaluated runs translate differently, largest difference in chrF++ first.
 
-    ``only`` keeps directions such as ``en-wo`` and groups such as ``V2V``. Sentences with equal scores come
-    last, in the order of the text. Raises UsageError for an unknown direction or group, and InputError if a
-    run was not evaluated, its evaluation is damaged or of an earlier training, its texts are missing, or the
-    two were evaluated on different text.
+    ``only`` keeps directions such as ``en-wo`` and groups such as ``V2V``, by the classes that languages had
+    when ``first`` was evaluated. Sentences with equal scores come last, in the order of the text. Raises
+    UsageError for an unknown direction or group, and InputError if a run was not evaluated, its evaluation is
+    damaged or of an earlier training, its texts are missing, or the two were evaluated on different text.
     """
-    places = [_aligned(folder.run(name)) for name in (first, other)]
-    common = [name for name in places[0] if name in places[1]]
+    (evaluation, ours), (_, theirs) = (_evaluated(folder.run(name)) for name in (first, other))
+    common = [name for name in ours if name in theirs]
     if not common:
         raise InputError(
             f"runs {first} and {other} have no direction in common",
             "evaluate both with the same directions: lslo evaluate",
         )
+    languages = [record.language() for record in evaluation.languages]
     group_of = grouping(languages)
     chosen = [name for name in common if not only or {name, group_of(Direction.parse(name))} & {*only}]
     unknown = set(only) - {*common, *groups(languages)}
@@ -43,27 +42,26 @@ def diff(
     changes = [
         change
         for name in chosen
-        for change in _changes(
-            name, group_of(Direction.parse(name)), places[0][name], places[1][name], first, other
-        )
+        for change in _changes(name, group_of(Direction.parse(name)), ours[name], theirs[name], first, other)
     ]
     return sorted(changes, key=lambda change: -abs(change.difference))
 
 
-def _aligned(run: RunFolder) -> dict[str, Path]:
-    """The aligned texts of an evaluated run, by direction. Others may be there of an evaluation before it."""
-    scored: set[str] = set()
-    if run.evaluation.exists():
-        result = read_fresh(run.evaluation, EvaluationResult).result
-        scored = {str(row.direction) for row in result.directions}
+def _evaluated(run: RunFolder) -> tuple[EvaluationResult, dict[str, Path]]:
+    """A run's evaluation and its texts by direction. Others may be there, of an evaluation before it."""
+    missing = InputError(
+        f"no translations of run {run.name} at {run.whole.aligned}",
+        f"translate the test text: {typed('evaluate', '--run', run.name)}",
+    )
+    if not run.evaluation.exists():
+        raise missing
+    evaluation = read_fresh(run.evaluation, EvaluationResult).result
+    scored = {str(row.direction) for row in evaluation.directions}
     texts = sorted(run.whole.aligned.glob("*.jsonl"))
     found = {path.stem: path for path in texts if path.stem in scored}
     if not found:
-        raise InputError(
-            f"no translations of run {run.name} at {run.whole.aligned}",
-            f"translate the test text: {typed('evaluate', '--run', run.name)}",
-        )
-    return found
+        raise missing
+    return evaluation, found
 
 
 def _changes(name: str, group: str, first: Path, other: Path, run: str, than: str) -> Iterator[Change]:

@@ -43,3 +43,9 @@ def test_another_format_is_refused(lslo, experiment):
 def test_a_run_that_is_missing_is_an_input_error(lslo, experiment):
     run = lslo("diff", "tuned", "nothing")
     assert run.exit_code == 3 and "lslo evaluate --run nothing" in run.stderr
+
+
+def test_languages_are_those_that_the_runs_were_evaluated_in(lslo, experiment):
+    run = lslo("diff", "tuned", "base", "--name", "lang12", "--langs", "en,fr")
+    assert run.exit_code == 0
+    assert run.stdout.splitlines()[0].startswith("en-wo H2V, row 1: +")

@@ -54,7 +54,7 @@ def folder(tmp_path, evaluated):
 
 
 def test_sentences_that_differ_come_most_changed_first(folder):
-    changes = diff(folder, "tuned", "base", LANGS)
+    changes = diff(folder, "tuned", "base")
     assert [(change.direction, change.group, change.row) for change in changes] == [
         ("en-wo", "H2V", 1),
         ("en-wo", "H2V", 2),
@@ -66,24 +66,24 @@ def test_sentences_that_differ_come_most_changed_first(folder):
 
 
 def test_the_other_way_round_the_differences_change_their_sign(folder):
-    one, two = diff(folder, "tuned", "base", LANGS), diff(folder, "base", "tuned", LANGS)
+    one, two = diff(folder, "tuned", "base"), diff(folder, "base", "tuned")
     assert [change.difference for change in one] == [-change.difference for change in two]
 
 
 def test_directions_and_groups_choose(folder):
-    assert diff(folder, "tuned", "base", LANGS, ["de-en"]) == []
-    assert len(diff(folder, "tuned", "base", LANGS, ["H2V"])) == 2
+    assert diff(folder, "tuned", "base", ["de-en"]) == []
+    assert len(diff(folder, "tuned", "base", ["H2V"])) == 2
 
 
 @pytest.mark.parametrize("only", ["wo-en", "X2Y", "V2V"])
 def test_a_direction_or_group_that_was_not_evaluated_is_refused(folder, only):
     with pytest.raises(UsageError, match=only):
-        diff(folder, "tuned", "base", LANGS, [only])
+        diff(folder, "tuned", "base", [only])
 
 
 def test_a_run_without_translations_is_refused_with_the_command_that_makes_them(folder):
     with pytest.raises(InputError, match="no translations of run other") as refused:
-        diff(folder, "tuned", "other", LANGS)
+        diff(folder, "tuned", "other")
     assert refused.value.hint.endswith("lslo evaluate --run other")
 
 
@@ -91,41 +91,41 @@ def test_a_run_without_translations_is_refused_with_the_command_that_makes_them(
 def test_damaged_texts_are_refused(folder, text):
     (folder.run("base").whole.aligned / "en-wo.jsonl").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"en-wo\.jsonl is damaged"):
-        diff(folder, "tuned", "base", LANGS)
+        diff(folder, "tuned", "base")
 
 
 def test_runs_of_other_text_are_refused(folder):
     path = folder.run("base").whole.aligned / "en-wo.jsonl"
     path.write_text(path.read_text(encoding="utf-8").replace("nga def", "naka"), encoding="utf-8")
     with pytest.raises(InputError, match="evaluated on different text in en-wo"):
-        diff(folder, "tuned", "base", LANGS)
+        diff(folder, "tuned", "base")
 
 
 def test_translations_of_an_earlier_training_are_refused(folder, evaluated, written):
     experiment = written(folder.path)
     digest = json.loads(experiment.training("tuned").read_text(encoding="utf-8"))["digest"]
     evaluated("tuned", inputs=[Input(role="training", path="training.json", digest=digest)])
-    assert len(diff(folder, "tuned", "base", LANGS)) == 2
+    assert len(diff(folder, "tuned", "base")) == 2
     experiment.training("tuned", trainable_parameters=1)
     with pytest.raises(InputError, match="tuned/evaluation.json is stale: it was made from another training"):
-        diff(folder, "tuned", "base", LANGS)
+        diff(folder, "tuned", "base")
 
 
 def test_directions_of_an_earlier_evaluation_are_not_shown(folder, evaluated):
     evaluated("tuned", ("en", "wo"))
     with pytest.raises(UsageError, match="no direction or group 'de-en' was evaluated") as refused:
-        diff(folder, "tuned", "base", LANGS, ["de-en"])
+        diff(folder, "tuned", "base", ["de-en"])
     assert refused.value.hint == "directions: en-wo"
 
 
 def test_texts_of_an_evaluation_that_was_not_finished_are_not_shown(folder):
     folder.run("base").evaluation.unlink()
     with pytest.raises(InputError, match="no translations of run base"):
-        diff(folder, "tuned", "base", LANGS)
+        diff(folder, "tuned", "base")
 
 
 def test_a_table_has_a_line_for_each_sentence_and_a_page_escapes_what_it_shows(folder):
-    changes = diff(folder, "tuned", "base", LANGS)
+    changes = diff(folder, "tuned", "base")
     lines = changes_as_tsv(changes).split("\n")
     assert len(lines) == 4 and lines[0].split("\t")[:4] == ["direction", "group", "section", "row"]
     page = changes_as_html(changes, "tuned", "base")

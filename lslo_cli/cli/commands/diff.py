@@ -61,14 +61,10 @@ def diff(options: DiffOptions) -> None:
         raise UsageError(
             f"{options.output} does not say its format", f"end the name with one of {', '.join(FORMATS)}"
         )
-    recipe = options.resolve()
-    languages = recipe.selected_languages()
+    folder = options.folder(options.resolve())
     from lslo_cli import tasks
 
-    folder = options.folder(recipe)
-    changes = tasks.diff(
-        folder, options.run, options.other, languages, split_commas(options.directions or "")
-    )
+    changes = tasks.diff(folder, options.run, options.other, split_commas(options.directions or ""))
     if options.json:
         print(json.dumps([asdict(change) for change in changes], ensure_ascii=False, indent=1))
     elif options.output:
