@@ -150,7 +150,7 @@ def evaluate_run(
         if trained:
             job.upstream.append(trained.source)
         written = _evaluation(job, folder, there, trained, force)
-        # Scores are added to the model card of a run that was trained in its folder, once it is fully evaluated.
+        # The model card of a run that was trained in its folder has its scores, once it is fully evaluated.
         if folder.training.is_file() and there == folder.whole:
             job.setup.on_main(lambda: write_card(folder))
         return written
