@@ -55,6 +55,7 @@ def ranked_search(
     ``length_penalty``; a sentence is done once it has ``beam`` finished hypotheses. The token of a new
     language has no probability: it is a prompt, which does not count. The prefix of a batch counts as its
     language tokens do. If ``no_repeat_ngram`` is not 0, no n-gram of that size occurs twice in a hypothesis.
+    ``beam`` is at most one less than the vocabulary, as in fairseq, since padding is never chosen.
 
     ``route`` is that of the attached adapters, if any, and is set here, since finished sentences leave the
     batch. Raises ValueError for a model in training mode.
@@ -64,6 +65,7 @@ def ranked_search(
         raise ValueError("the model is in training mode: call model.eval() before translating")
     batch = batch.to(model.device)
     head, pad, end = model.get_output_embeddings(), model.config.pad_token_id, model.config.eos_token_id
+    beam = min(beam, head.out_features - 1)
     longest = target_limit(model, int(max_length_a * batch.input_ids.shape[1] + max_length_b))
     languages = (batch.source_language, batch.target_language)
     decoder = IncrementalDecoder(model, batch.input_ids, batch.attention_mask, route or Route(), languages)
@@ -151,8 +153,10 @@ class Hypotheses:
         """Extend with each sentence's best continuations, (sentences, 2 x beam), best first.
 
         Those among the first ``beam`` that end are finished; the first ``beam`` that do not end stay live.
+        The first time there may be fewer, at least ``beam`` + 1, of which one ends. What may not be chosen
+        has a score of -inf: it may stay live, so that all sentences have equally many, but is never finished.
         """
-        ends = tokens == self._end
+        ends = (tokens == self._end) & (scores > -torch.inf)
         self._finish(scores[:, : self._beam], parents[:, : self._beam], ends[:, : self._beam])
         alive = ends.long().argsort(dim=1, stable=True)[:, : self._beam]
         self.scores = scores.gather(1, alive)

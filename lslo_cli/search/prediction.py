@@ -33,7 +33,7 @@ def best_continuations(
     ``hidden`` is (sentences, hypotheses, d), ``scores`` (sentences, hypotheses) those of the hypotheses so
     far, ``excluded`` (sentences, hypotheses, n) tokens that may not follow; probabilities are not
     renormalised. Returns the new scores, the indices of the continued hypotheses and the tokens, each
-    (sentences, count), best first.
+    (sentences, count), best first; fewer if there are fewer. Of tokens that may not follow the score is -inf.
     """
     found = []
     for logits, part in _logits(head, hidden):
@@ -95,5 +95,5 @@ def _largest(logits: Tensor, offsets: Tensor, count: int) -> tuple[Tensor, Tenso
     rest = torch.arange(hypotheses * vocabulary, device=logits.device).view(hypotheses, -1)[:, whole:]
     indices = torch.cat((inside.flatten(1), rest.flatten().expand(sentences, -1)), dim=1)
     totals = logits.flatten(1).gather(1, indices) + offsets.gather(1, indices // vocabulary)
-    totals, best = totals.topk(count)
+    totals, best = totals.topk(min(count, totals.shape[1]))
     return totals, indices.gather(1, best)

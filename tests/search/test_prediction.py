@@ -32,6 +32,15 @@ def test_the_best_continuations_are_those_of_topk_over_everything(vocabulary, at
     assert tokens.tolist() == (places % vocabulary).tolist()
 
 
+@pytest.mark.parametrize("vocabulary", [20, 33, 64])
+def test_where_there_are_fewer_continuations_than_asked_for_all_are_found(vocabulary):
+    head, hidden, scores = case(vocabulary, hypotheses=1)
+    totals, parents, tokens = best_continuations(head, hidden, scores, 2 * vocabulary, never=[PAD])
+    assert tokens.sort(dim=1).values.tolist() == [list(range(vocabulary))] * len(hidden)
+    assert (tokens[:, -1] == PAD).all() and (totals[:, -1] == -torch.inf).all()
+    assert (totals.diff(dim=1) <= 0).all() and not parents.any()
+
+
 def test_padding_has_its_share_of_the_probability():
     head, hidden, scores = case(40)
     head.bias[PAD] = 50.0

@@ -152,6 +152,34 @@ def test_any_beam_size_follows_the_rules(base, batch, prefer, search, beam):
     assert search(base, batch, beam=beam, max_length_b=12) == expected(base, batch, beam=beam)
 
 
+@pytest.mark.parametrize(
+    ("asked", "beam"), [(16, 16), (VOCABULARY - 1, VOCABULARY - 1), (VOCABULARY, VOCABULARY - 1), (99, 29)]
+)
+def test_a_beam_as_wide_as_the_vocabulary_follows_the_rules(base, batch, prefer, asked, beam):
+    """As in fairseq it is at most one less than the vocabulary, of which <pad> is never chosen."""
+    prefer(4.0)
+    ranked = ranked_search(base, batch, count=beam, beam=asked, max_length_b=5)
+    for row in range(0, 24, 4):
+        ids, mask = batch.input_ids[row], batch.attention_mask[row].bool()
+        language = batch.prompt_ids[row, 1].item()
+        found = fairseq_search(base.model, ids[mask][None], language, beam, 5, 1.0)
+        expected = sorted(found, key=lambda hypothesis: -hypothesis[1])
+        assert [score for _, score in ranked[row]] == pytest.approx(
+            [score for _, score in expected], rel=1e-4
+        )
+        assert sorted(pieces for pieces, _ in ranked[row]) == sorted(
+            list(tokens[1:-1]) for tokens, _ in expected
+        )
+
+
+def test_a_wide_beam_never_keeps_what_may_not_be_chosen(base, batch):
+    unused = list(range(4, 24))
+    narrow = SimpleNamespace(model=base.model, tokenizer=SimpleNamespace(unused=unused))
+    for ranked in ranked_search(narrow, batch, count=29, beam=29, max_length_b=3):
+        assert ranked and not {token for pieces, _ in ranked for token in pieces} & {PAD, EOS, *unused}
+        assert len({tuple(pieces) for pieces, _ in ranked}) == len(ranked)
+
+
 @pytest.mark.parametrize("length_penalty", [0.0, 0.6, 2.0])
 def test_the_length_penalty_counts_language_token_and_end(base, batch, prefer, search, length_penalty):
     prefer(4.0)
