@@ -10,7 +10,7 @@ from typing import Any
 from lslo_cli.artifacts.results import Curve, CurvePoint
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.splits import DEV_ROWS
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, ignore
 from lslo_cli.method.languages import Direction, Resource, grouping, groups
 from lslo_cli.method.metrics import SPBLEU
@@ -35,10 +35,10 @@ class QualityCurve(Callback):
         ``train.curve_groups``.
 
         ``route`` is that of the adapters in training. Raises UsageError for a name in ``curve_groups`` that
-        is neither a group nor a direction of the experiment.
+        is neither a group nor a direction of the experiment, and InputError if none of them has text.
         """
         corpus = _sample(setup)
-        self._named = _directions(setup)
+        self._named = _with_text(setup, corpus, _directions(setup))
         chosen = dict.fromkeys(direction for named in self._named.values() for direction in named)
         self._sources, self._references = sources_and_references(corpus, tuple(chosen))
         self._rows = max(map(len, self._sources.values()))
@@ -88,6 +88,23 @@ def _sample(setup: Setup) -> Corpus:
         return setup.corpus(DEV_ROWS, None if rows == "all" else rows)
     setup.on_event(Noted("the quality curve reads the test split; --dev-rows 20 gives it separate text"))
     return setup.corpus(data.test, data.test_rows if rows == "all" else rows)
+
+
+def _with_text(
+    setup: Setup, corpus: Corpus, named: Mapping[str, Sequence[Direction]]
+) -> Mapping[str, Sequence[Direction]]:
+    """The same without directions that have no text, and without names that then have no direction."""
+    there = {name: [each for each in directions if corpus.size(each)] for name, directions in named.items()}
+    empty = ", ".join(name for name, directions in there.items() if not directions)
+    if not any(there.values()):
+        split = DEV_ROWS if setup.recipe.data.dev_rows else setup.recipe.data.test
+        raise InputError(
+            f"the quality curve has nothing to translate: its sample of '{split}' has no pair for {empty}",
+            "take more rows with --curve-rows, or other directions with --curve-groups",
+        )
+    if empty:
+        setup.on_event(Noted(f"the quality curve leaves out {empty}: its sample has no text for it"))
+    return {name: directions for name, directions in there.items() if directions}
 
 
 def _directions(setup: Setup) -> Mapping[str, Sequence[Direction]]:
