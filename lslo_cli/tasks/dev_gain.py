@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import torch
@@ -41,15 +41,38 @@ class _Measured:
     tokens: int
 
 
-def dev_gains(setup: Setup, adapters: Adapters) -> DevGains:
+def dev_text(setup: Setup) -> Corpus | None:
+    """The dev rows to measure gains on, None if the recipe has none.
+
+    Raises InputError, which names them, if some languages have no sentence pair there that is short enough.
+    """
+    rows = setup.recipe.data.dev_rows
+    if not rows:
+        return None
+    corpus = setup.corpus(DEV_ROWS)
+    lacking = set(setup.codes)
+    with suppress(InputError):  # no pair at all
+        batches = setup.batches(corpus, setup.directions)
+        for direction, size in zip(batches.directions, batches.sizes, strict=True):
+            lacking -= {direction.src, direction.tgt} if size else set()
+    if lacking:
+        limit = min(setup.max_length, setup.recipe.fit.batch_tokens)
+        raise InputError(
+            f"the dev rows have no sentence pair of at most {setup.length_limit(limit)} for "
+            f"{', '.join(code for code in setup.codes if code in lacking)}, to measure gains on",
+            f"hold out more rows than --dev-rows {rows}, or leave these languages out of --langs",
+        )
+    return corpus
+
+
+def dev_gains(setup: Setup, adapters: Adapters, corpus: Corpus | None) -> DevGains:
     """By language: loss on the dev rows without its adapter less that with it, in nats per target token.
 
     Taken over the directions from and to the language, with all other adapters in place: two forward passes.
-    Empty if the recipe has no dev rows.
+    ``corpus`` is the :func:`dev_text`; there are no gains without one.
     """
-    if not setup.recipe.data.dev_rows:
+    if corpus is None:
         return DevGains()
-    corpus = setup.corpus(DEV_ROWS)
     folds = [_fold(corpus, number) for number in range(FOLDS)]
     measured = {}
     setup.on_event(Started(TASK, len(setup.codes), "languages"))

@@ -17,7 +17,7 @@ from lslo_cli.nn.pruning import estimation_pruner
 from lslo_cli.nn.spectrum import spectra
 from lslo_cli.tasks.batch_size import resolve_batch_size
 from lslo_cli.tasks.choices import choose_index, subspace_path
-from lslo_cli.tasks.dev_gain import dev_gains
+from lslo_cli.tasks.dev_gain import dev_gains, dev_text
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import experiment_job
 from lslo_cli.tasks.setup import Setup, optimisation
@@ -80,10 +80,12 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
         callbacks=[PruneGradually(pruner, schedule, sparsity)],
         depends_on=[stage.model_dump(mode="json"), strategy.as_text()],
     )
+    # Read before training, since it may be refused, but after ``fit``: a checkpoint does not depend on it.
+    text = dev_text(setup)
     history = fit.run(setup.resume)
     left = matrices()
     pruned = [matrix for matrix, _ in left]
-    gains = dev_gains(setup, adapters)
+    gains = dev_gains(setup, adapters, text)
     found = Estimate(pruned, stage.target_ratio, list(spectra(adapters)), gains.by_language, gains.by_fold)
     return SubspaceResult(
         pool=stage.pool,

@@ -41,6 +41,7 @@ from lslo_cli.tasks.choices import (
     wanted_ranks,
 )
 from lslo_cli.tasks.decoding import open_metrics, sources_and_references
+from lslo_cli.tasks.dev_gain import dev_text
 from lslo_cli.tasks.evaluate import chosen_directions, runs_to_evaluate, with_new_languages
 from lslo_cli.tasks.evaluations import place
 from lslo_cli.tasks.experiment import Experiment, read_training
@@ -97,6 +98,8 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
         facts.append(("trains on", f"{len(directions)} of {len(setup.directions)} directions"))
     if index.value:
         facts.append(("index", describe_index(index.value, index.source)))
+    if command == "estimate-subspace":
+        dev_text(setup)  # raises if it cannot be measured on
     if command == "train" and recipe.train.curve_rows:
         QualityCurve(setup, None)  # raises if it cannot be made
         rows = recipe.train.curve_rows

@@ -105,3 +105,19 @@ def setup(tiny):
         return prepare(tiny.recipe(**changes), **rest)
 
     return setup
+
+
+@pytest.fixture
+def text_with(tiny, tmp_path):
+    """The tiny text where languages have, of one split, only some rows: the path of a copy."""
+
+    def text_with(split, **rows):
+        shutil.copytree(tiny.text, folder := tmp_path / "text")
+        for code, kept in rows.items():
+            (path,) = (folder / split).glob(f"{code}.*")
+            lines = path.read_text(encoding="utf-8").splitlines()
+            left = (line if row in kept else "" for row, line in enumerate(lines))
+            path.write_text("".join(f"{line}\n" for line in left), encoding="utf-8")
+        return str(folder)
+
+    return text_with

@@ -1,11 +1,12 @@
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
 
 from lslo_cli import tasks
 from lslo_cli.data.splits import DEV_ROWS
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.importance import Pool, importance_score
 from lslo_cli.method.ranks import uniform_ranks
 from lslo_cli.method.sites import SiteSet
@@ -168,3 +169,22 @@ def test_all_languages_start_with_the_same_rank(tiny):
     ranks = uniform_ranks(languages, 2)
     outputs = 2 * 5 * 16 + 2 * 8 * 16
     assert counted == ranks.total * outputs
+
+
+@pytest.mark.parametrize("fault", ["gaps", "long"])
+def test_languages_without_dev_text_are_named_before_training(fresh, text_with, heard, fault):
+    """The rows that are not trained on, of which dev rows are drawn, lack qka or are all too long."""
+    text = text_with("train", **({"qka": range(6)} if fault == "gaps" else {}))
+    if fault == "long":
+        for path in Path(text, "train").iterdir():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            path.write_text("".join(f"{line * (99 if row > 5 else 1)}\n" for row, line in enumerate(lines)))
+    lacking = {"gaps": "qka", "long": "qta, qso, qki, qka"}[fault]
+    dev = {"data.path": text, "data.dev_rows": 4}
+    message = f"dev rows have no sentence pair of at most 256 tokens for {lacking}"
+    with pytest.raises(InputError, match=message) as error:
+        tasks.estimate_subspace(fresh(**dev), on_event=heard)
+    assert "--dev-rows" in error.value.hint and "--langs" in error.value.hint
+    assert "subspace estimation" not in heard.tasks
+    with pytest.raises(InputError, match=message):
+        tasks.plan(fresh(**dev), "estimate-subspace")
