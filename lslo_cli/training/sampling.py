@@ -32,9 +32,11 @@ class PairSampler:
         self.sizes = np.asarray(sizes, dtype=np.int64)
         if self.sizes.sum() == 0 or not temperature > 0:
             raise ValueError(f"needs some pairs and a positive temperature, not {sizes} and {temperature}")
+        largest = self.sizes.argmax()
         # An empty direction is never drawn, not even at T = inf where x^0 = 1.
         ratios = np.where(self.sizes > 0, (self.sizes / self.sizes.sum()) ** (1 / temperature), 0.0)
-        largest = self.sizes.argmax()
+        if ratios[largest] == 0:  # all are too small for a float, but only their proportions count
+            ratios = (self.sizes / self.sizes[largest]) ** (1 / temperature)
         virtual = (ratios / ratios[largest] * self.sizes[largest]).sum()
         self.epoch_size = int(min(virtual, self.sizes.sum() * MAX_SCALE_UP) + _ROUNDING)
         self.shares = ratios / ratios.sum()

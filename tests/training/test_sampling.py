@@ -54,6 +54,22 @@ def test_counts_follow_the_temperature_formula(sizes, temperature, epoch_size, f
     assert (counts[np.array(sizes) == 0] == 0).all()
 
 
+@pytest.mark.parametrize("temperature", [0.005, 1e-310])
+@pytest.mark.parametrize(
+    ("sizes", "counts"),
+    [
+        ([997] * 132, [997] * 132),
+        # The largest direction takes all: 0.9^200 is 7e-10.
+        ([1000, 0, 900] + [10] * 100, [1000, 0, 0] + [0] * 100),
+    ],
+)
+def test_a_temperature_too_low_for_floating_point_is_that_of_its_limit(sizes, counts, temperature):
+    """(1/132)^200 is less than the smallest float."""
+    sampler = PairSampler(sizes, temperature)
+    assert sampler.epoch_size == sum(counts)
+    assert sampler.counts(epoch_generator(1, 1)).tolist() == counts
+
+
 def test_small_directions_repeat_pairs_and_large_ones_never_do():
     large, small = PairSampler([1000, 100], 5).sample(epoch_generator(1, 1))
     assert len(set(large.tolist())) == len(large) >= 999
