@@ -43,12 +43,15 @@ def is_table(path: Path | None) -> bool:
     return path is not None and plain(path).suffix in TABLES
 
 
-def files_to_translate(path: Path | None, output: Path | None) -> list[tuple[Path | None, Path | None]]:
+def files_to_translate(
+    path: Path | None, output: Path | None, as_json: bool = False
+) -> list[tuple[Path | None, Path | None]]:
     """The files to read, None for stdin, each with the file of its translation, None for stdout.
 
     A folder stands for its files, those in ``output`` left out; their translations have the same names in the
-    folder ``output``. Raises UsageError if a folder has no ``output``, or if a translation would overwrite a
-    text or another translation; InputError if it has no files.
+    folder ``output``, without .gz, but with .jsonl for a JSON list and, with ``as_json``, for any table.
+    Raises UsageError if a folder has no ``output``, or if a translation would overwrite a text or another
+    translation; InputError if it has no files.
     """
     if path is None or not path.is_dir():
         if output is not None and output.is_dir():
@@ -68,7 +71,9 @@ def files_to_translate(path: Path | None, output: Path | None) -> list[tuple[Pat
     )
     if not files:
         raise InputError(f"no file in {path}", "name a folder of text files, or a file")
-    return _without_clashes([(file, output / _translated_name(file.relative_to(path))) for file in files])
+    return _without_clashes(
+        [(file, output / _translated_name(file.relative_to(path), as_json)) for file in files]
+    )
 
 
 def _without_clashes(
@@ -95,10 +100,10 @@ def _without_clashes(
     return files
 
 
-def _translated_name(path: Path) -> Path:
-    """The name without .gz; the translation of a CSV is a TSV, that of a JSON list an object on each line."""
+def _translated_name(path: Path, as_json: bool) -> Path:
+    """The name without .gz; the translation of a JSON list is an object on each line."""
     name = plain(path)
-    return name.with_suffix({".csv": ".tsv", ".json": ".jsonl"}.get(name.suffix, name.suffix))
+    return name.with_suffix(".jsonl") if name.suffix in (TABLES if as_json else (".json",)) else name
 
 
 def read_to_translate(

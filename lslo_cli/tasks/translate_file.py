@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,10 +14,12 @@ from pathlib import Path
 
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.artifacts.writing import OUTPUT, is_stream, unfinished, write_text
+from lslo_cli.artifacts.writing import OUTPUT, is_stream, unfinished, writing
+from lslo_cli.data.names import TABLES
 from lslo_cli.data.readers import plain
 from lslo_cli.data.tabular import JSON
 from lslo_cli.data.to_translate import Line
+from lslo_cli.errors import UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.tasks.translate import (
     BUFFER,
@@ -28,38 +33,70 @@ from lslo_cli.tasks.translate import (
 from lslo_cli.tasks.translation_log import TranslationLog
 from lslo_cli.wording import counted
 
+CSV = ".csv"
+COLUMNS = (".tsv", CSV)
 _BREAKS = re.compile(r"[\t\n\r]+")
 
 
 @dataclass(frozen=True)
 class Form:
-    """How a translated line is written: as a JSON object, or as columns, with a header if there is one."""
+    """How a translated line is written: as a JSON object, or as columns, with a header if there is one.
+
+    Columns are separated by tabs, or as in a CSV.
+    """
 
     as_json: bool = False
+    as_csv: bool = False
     header: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, source: Path | None, as_json: bool, targets: Sequence[str]) -> Form:
-        """JSON on request or for JSON input; a table with a header gets a header as well."""
-        suffix = plain(source).suffix if source else ""
-        if as_json or suffix in JSON:
+    def of(cls, source: Path | None, target: Path | None, as_json: bool, targets: Sequence[str]) -> Form:
+        """What the name of ``target`` says, if it is that of a CSV or JSON file; else JSON for JSON input.
+
+        A CSV has a header, and so has the translation of a table. Raises UsageError for JSON in a file that
+        is called a table of columns.
+        """
+        read, named = (plain(path).suffix if path else "" for path in (source, target))
+        if as_json and named in COLUMNS:
+            raise UsageError(
+                f"{target} is a table, and --json writes an object for each line", "name a .jsonl file"
+            )
+        if as_json or named in JSON or (read in JSON and named not in COLUMNS):
             return cls(as_json=True)
-        has_header = suffix in (".tsv", ".csv")
-        return cls(header=tuple(targets) or ("translation",)) if has_header else cls()
+        as_csv = named == CSV
+        has_header = as_csv or read in TABLES
+        return cls(as_csv=as_csv, header=(tuple(targets) or ("translation",)) if has_header else ())
 
     def first(self) -> list[str]:
         """The header as a line, if there is one."""
-        return ["\t".join(self.header)] if self.header else []
+        return [self._row(self.header)] if self.header else []
 
     def line(self, line: Line, found: Found) -> str:
         """The output line of a line's translations, one for each target."""
         if not self.as_json:
-            return "\t".join(_BREAKS.sub(" ", best[0].text) for best in found)
+            return self._row([_BREAKS.sub(" ", best[0].text) for best in found])
         translations = {
             tgt: [asdict(each) for each in best] for tgt, best in zip(line.targets, found, strict=True)
         }
         row = {"src": line.src, "source": line.text, "translations": translations}
         return json.dumps(row, ensure_ascii=False)
+
+    def check(self, lines: Sequence[Line]) -> None:
+        """Raise UsageError for a row of a CSV that would have another number of columns than its header."""
+        for number, line in enumerate(lines if self.as_csv else (), start=1):
+            if len(line.targets) != len(self.header):
+                raise UsageError(
+                    f"row {number} is to be translated into {counted(len(line.targets), 'language')}, and a "
+                    f"CSV has {counted(len(self.header), 'column')} in every row",
+                    "write an object for each row instead, with --json, to a .jsonl file",
+                )
+
+    def _row(self, cells: Sequence[str]) -> str:
+        if not self.as_csv:
+            return "\t".join(cells)
+        row = io.StringIO()
+        csv.writer(row, lineterminator="").writerow(cells)
+        return row.getvalue()
 
 
 def stream(
@@ -89,16 +126,18 @@ def translate_file(
 
     Finished translations are logged beside it. The same call after an interrupt continues from the log, to
     the same bytes; with another text, model or search it starts again. A second process waits. A stream, such
-    as /dev/stdout, has no log. Raises UsageError for an unknown language before anything is translated.
+    as /dev/stdout, has no log. A file whose name ends in .gz is packed. Raises UsageError for an unknown
+    language, and for rows that do not fit the form, before anything is translated.
     """
     wanted = list(lines)
+    form.check(wanted)
     for src, targets in dict.fromkeys((line.src, line.targets) for line in wanted):
         languages_asked(translator, src, targets)
     if is_stream(path):
         texts = list(stream(translator, wanted, form, search, buffer, on_event))
-        write_text(path, "".join(f"{text}\n" for text in texts), OUTPUT)
+        _write(path, texts)
         return
-    depends_on = [fingerprint(translator, search, buffer), form.as_json, [asdict(line) for line in wanted]]
+    depends_on = [fingerprint(translator, search, buffer), asdict(form), [asdict(line) for line in wanted]]
     waiting = partial(on_event, Noted(f"waiting for another process that writes {path}"))
     with locked(path, waiting, hint=OUTPUT):
         log = TranslationLog(unfinished(path, "partial"), digest_of(depends_on))
@@ -110,5 +149,12 @@ def translate_file(
         for number, chunk in enumerate(chunks, start=done):
             log.add(number, [form.line(line, found) for line, found in chunk])
         texts = [text for number in range(len(log.finished)) for text in log.finished[number]]
-        write_text(path, "".join(f"{text}\n" for text in [*form.first(), *texts]), OUTPUT)
+        _write(path, [*form.first(), *texts])
         log.remove()
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    content = "".join(f"{line}\n" for line in lines).encode()
+    with writing(path, OUTPUT) as file:
+        # Without the time of packing, the same translations are the same bytes.
+        file.write(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)

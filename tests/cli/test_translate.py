@@ -71,6 +71,7 @@ def test_text_may_come_through_a_pipe(text, tmp_path, monkeypatch):
         (("--tgt", "qki", "--nbest", "2"), 2, "several translations per line"),
         (("--tgt", "qki", "--nbest", "2", "--json"), 2, "a beam of 1 has no 2 best translations"),
         (("--tgt", "qki", "--column", "text"), 2, "has no column 'text'"),
+        (("--tgt", "qki", "--json", "-o", "out.csv"), 2, "out.csv is a table, and --json writes an object"),
         ((), 2, "no language to translate into"),
     ],
 )

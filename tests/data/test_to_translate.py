@@ -49,7 +49,7 @@ def test_a_text_that_cannot_be_read_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("names", "target"), [(("a.txt", "a.txt.gz"), "a.txt"), (("b.csv", "b.tsv"), "b.tsv")]
+    ("names", "target"), [(("a.txt", "a.txt.gz"), "a.txt"), (("b.json", "b.jsonl"), "b.jsonl")]
 )
 def test_two_texts_with_one_translation_are_refused(write, names, target):
     folder = write({f"in/{name}": "x" for name in names})
@@ -97,10 +97,12 @@ def test_a_folder_stands_for_its_files(write):
     folder = write(dict.fromkeys(names, "x"))
     into = Path("translated")
     assert files_to_translate(folder / "in", into) == [
-        (folder / "in/b.csv", into / "b.tsv"),
+        (folder / "in/b.csv", into / "b.csv"),
         (folder / "in/c.json", into / "c.jsonl"),
         (folder / "in/deep/a.txt.gz", into / "deep/a.txt"),
     ]
+    targets = [target for _, target in files_to_translate(folder / "in", into, as_json=True)]
+    assert targets == [into / "b.jsonl", into / "c.jsonl", into / "deep/a.txt"]
     assert files_to_translate(None, None) == [(None, None)]
     with pytest.raises(UsageError, match="need a folder for their translations"):
         files_to_translate(folder / "in", None)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import threading
+from pathlib import Path
 
+import pandas
 import pytest
 
 from lslo_cli import tasks
+from lslo_cli.data.tabular import read_table
 from lslo_cli.data.to_translate import Line
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Advanced
-from lslo_cli.tasks.translate import Search
+from lslo_cli.tasks.translate import Search, Translation
 from lslo_cli.tasks.translate_file import Form, stream, translate_file
 
 TEXT = ["taro miro", "", "miro", "taro", "", "miro taro", "taro taro", "miro"]
@@ -114,3 +118,76 @@ def test_a_language_that_is_not_there_stops_a_file_before_it_begins(translator, 
     with pytest.raises(UsageError, match="'xx' is not among the languages"):
         translate_file(translator, wanted, tmp_path / "out", Form(), Search(), 1)
     assert list(tmp_path.iterdir()) == []
+
+
+# Tables
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.gz"])
+@pytest.mark.parametrize("source", ["in.csv", "in.tsv", "in.jsonl", "in.txt", None])
+def test_a_file_that_is_called_csv_is_one(translator, tmp_path, monkeypatch, name, source):
+    """Whatever the model says, lslo and pandas read it in the columns and rows that it was written in."""
+    said = {"qki": ['a "b", c', "", "d;e;f", "' g"], "qso": ["", "h\ti", '"', "j,k"]}
+    found = [[[Translation(text, 0.0)] for text in row] for row in zip(*said.values(), strict=True)]
+    texts = lines(["taro"] * 4)
+    monkeypatch.setattr(
+        "lslo_cli.tasks.translate_file.translate_chunks",
+        lambda *arguments, **rest: [list(zip(texts, found, strict=True))],
+    )
+    path = tmp_path / name
+    form = Form.of(source and Path(source), path, as_json=False, targets=["qki", "qso"])
+    translate_file(translator, texts, path, form, Search())
+    assert read_table(path, list(said)) == {"qki": said["qki"], "qso": ["", "h i", '"', "j,k"]}
+    frame = pandas.read_csv(path, keep_default_na=False)
+    assert list(frame) == ["qki", "qso"] and list(frame["qki"]) == said["qki"]
+
+
+def test_a_table_of_one_column_keeps_its_empty_rows(translator, tmp_path):
+    path = tmp_path / "out.csv"
+    form = Form.of(Path("in.csv"), path, as_json=False, targets=["qki"])
+    translate_file(translator, lines(targets=("qki",)), path, form, Search())
+    (found,) = read_table(path, ["qki"]).values()
+    assert [not text for text in found] == [not text for text in TEXT]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "as_json", "form"),
+    [
+        ("a.txt", "b.txt", False, Form()),
+        (None, None, False, Form()),
+        ("a.txt", "b.tsv", False, Form()),
+        ("a.tsv.gz", "b.tsv", False, Form(header=("qki",))),
+        ("a.csv", None, False, Form(header=("qki",))),
+        ("a.jsonl", None, False, Form(as_json=True)),
+        ("a.json", "b.txt", False, Form(as_json=True)),
+        ("a.csv", "b.jsonl", False, Form(as_json=True)),
+        ("a.jsonl", "b.tsv", False, Form(header=("qki",))),
+        ("a.csv", "b.txt", True, Form(as_json=True)),
+    ],
+)
+def test_the_form_is_that_of_the_files_names(source, target, as_json, form):
+    paths = (name and Path(name) for name in (source, target))
+    assert Form.of(*paths, as_json=as_json, targets=["qki"]) == form
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.gz", "out.tsv"])
+def test_objects_are_not_written_to_a_table(name):
+    with pytest.raises(UsageError, match=f"{name} is a table.*--json") as error:
+        Form.of(Path("in.csv"), Path(name), as_json=True, targets=["qki"])
+    assert ".jsonl" in error.value.hint
+
+
+def test_a_csv_has_the_same_columns_in_every_row(translator, tmp_path):
+    mixed = [Line("taro", "qta", ("qki",)), Line("taro", "qta", ("qki", "qso"))]
+    path = tmp_path / "out.csv"
+    form = Form.of(Path("in.csv"), path, as_json=False, targets=[])
+    with pytest.raises(UsageError, match="row 2 is to be translated into 2 languages") as error:
+        translate_file(translator, mixed, path, form, Search())
+    assert ".jsonl" in error.value.hint and list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_called_gz_is_packed_to_the_same_bytes(translator, tmp_path):
+    for name in ("a.txt", "a.txt.gz", "b.txt.gz"):
+        translate_file(translator, lines(), tmp_path / name, Form(), Search())
+    plain, packed, again = ((tmp_path / name).read_bytes() for name in ("a.txt", "a.txt.gz", "b.txt.gz"))
+    assert gzip.decompress(packed) == plain and packed == again

@@ -105,9 +105,9 @@ def translate(options: TranslateOptions) -> None:
     """Translate text line by line with the base model or a run.
 
     Line n of the output translates line n of the input; an empty line stays empty. A line longer than the
-    model reads is translated sentence by sentence. With several targets, an output line has a tab-separated
-    column for each. In a .tsv, .csv, .jsonl or .json file one column or key is translated, in a
-    folder every file.
+    model reads is translated sentence by sentence. With several targets, an output line has a column for
+    each, separated by tabs, or by commas in a .csv file. In a .tsv, .csv, .jsonl or .json file one column or
+    key is translated, in a folder every file.
 
     Example: lslo translate --recipe demo --src qta --tgt qki -i text.txt -o translated.txt
     """
@@ -123,15 +123,16 @@ def translate(options: TranslateOptions) -> None:
     from lslo_cli.tasks.translate import Search
     from lslo_cli.tasks.translate_file import Form, stream, translate_file
 
-    files = files_to_translate(options.input, options.output)
+    files = files_to_translate(options.input, options.output, options.json)
     columns = Columns(options.column, options.src_column, options.tgt_column)
     targets = split_commas(options.tgt or "")
+    names = () if options.tgt_column else targets
+    forms = [Form.of(source, target, options.json, names) for source, target in files]
     search = Search(nbest=options.nbest, prefix=options.prefix)
     with listening(options.quiet) as on_event, naming_lack_of_memory(SMALLER):
         translator = tasks.open_translator(experiment, options.run, on_event, options.given_for(options.run))
-        for source, target in files:
+        for (source, target), form in zip(files, forms, strict=True):
             lines = read_to_translate(source, options.src, targets, columns)
-            form = Form.of(source, options.json, () if options.tgt_column else targets)
             if target is not None:
                 translate_file(translator, lines, target, form, search, options.buffer, on_event)
                 continue
