@@ -34,6 +34,12 @@ class M2M100(TranslationArchitecture):
     model_type = "m2m_100"
     network: ClassVar[type[PreTrainedModel]] = M2M100ForConditionalGeneration
     sizes = ("encoder_layers", "decoder_layers", "d_model", "encoder_ffn_dim", "vocab_size")
+    arithmetic = (
+        "encoder_attention_heads",
+        "decoder_attention_heads",
+        "activation_function",
+        "scale_embedding",
+    )
     layout = Layout(
         layers={Stack.ENCODER: "encoder.layers", Stack.DECODER: "decoder.layers"},
         matrices={Stack.ENCODER: _ENCODER, Stack.DECODER: _ENCODER | _CROSS},

@@ -46,6 +46,12 @@ class T5(TranslationArchitecture):
     model_type = "t5"
     network = T5ForConditionalGeneration
     sizes = ("num_layers", "d_model", "d_kv", "num_heads", "d_ff", "vocab_size", "pad_token_id")
+    arithmetic = (
+        "feed_forward_proj",
+        "relative_attention_max_distance",
+        "layer_norm_epsilon",
+        "scale_decoder_outputs",
+    )
     layout = Layout(
         layers={Stack.ENCODER: "encoder.block", Stack.DECODER: "decoder.block"},
         matrices={

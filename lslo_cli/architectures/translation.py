@@ -44,14 +44,16 @@ class DecoderLayer(NamedTuple):
 class TranslationArchitecture(ABC):
     """An encoder and a decoder of pre-norm layers, of one ``model_type`` of config.json.
 
-    ``network`` is transformers' class. ``sizes`` are the required integer keys of config.json. ``settings``
-    override a model's config when it is loaded. If ``ties_head``, the output projection is the embedding,
+    ``network`` is transformers' class. ``sizes`` are the required integer keys of config.json, ``arithmetic``
+    those that change what a model computes and not the shapes of its weights. ``settings`` override a model's
+    config when it is loaded. If ``ties_head``, the output projection is the embedding,
     which both stacks always share.
     """
 
     model_type: ClassVar[str]
     network: ClassVar[type[PreTrainedModel]]
     sizes: ClassVar[tuple[str, ...]]
+    arithmetic: ClassVar[tuple[str, ...]]
     layout: ClassVar[Layout]
     settings: ClassVar[Mapping[str, object]] = {}
     ties_head: ClassVar[bool] = True

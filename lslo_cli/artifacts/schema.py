@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic import FiniteFloat as Number
 
 from lslo_cli.method.languages import Language, Resource
@@ -70,7 +70,10 @@ class DataIdentity(Document):
 
 
 class ModelIdentity(Document):
-    """The base model used: name as given, revision, sha256 over weights and vocabulary, and shape."""
+    """The base model used: name as given, revision, sha256 over weights and vocabulary, and shape.
+
+    ``settings`` change what it computes and not its weights; they are empty where they were not recorded.
+    """
 
     name: str
     revision: str | None
@@ -84,6 +87,15 @@ class ModelIdentity(Document):
     learned_positions: int = 0
     attention_dim: int | None = None
     decoder_ffn_dim: int | None = None
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    def other_settings(self, now: ModelIdentity) -> list[str]:
+        """The settings that both record with different values."""
+        return [name for name, value in self.settings.items() if now.settings.get(name, value) != value]
+
+    def is_the_same(self, now: ModelIdentity) -> bool:
+        """Whether both are one model, wherever it lies: the same weights, used in the same way."""
+        return self.digest == now.digest and not self.other_settings(now)
 
     @property
     def shape(self) -> ModelShape:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from lslo_cli.artifacts.pending import pending
 from lslo_cli.artifacts.provenance import digest_of, digest_of_file
 from lslo_cli.artifacts.results import TensorFile
-from lslo_cli.artifacts.schema import Artifact, Result, artifact_of
+from lslo_cli.artifacts.schema import Artifact, ModelIdentity, Result, artifact_of
 from lslo_cli.artifacts.writing import check_writable, replacing, write_text
 from lslo_cli.errors import InputError
 from lslo_cli.parsing import parse_json
@@ -171,17 +171,23 @@ def check_fresh(path: Path, artifact: Artifact[Any], command: str) -> None:
 
 
 def check_belongs(
-    path: Path, artifact: Artifact[Any], model_digest: str, languages: list[str], command: str
+    path: Path, artifact: Artifact[Any], model: ModelIdentity, languages: list[str], command: str
 ) -> None:
     """Refuse an upstream artifact that was made with another base model or for other languages.
 
-    Raises InputError naming what differs.
+    A model with the same weights and other settings is another one. Raises InputError naming what differs.
     """
-    if artifact.model.digest != model_digest:
+    if artifact.model.digest != model.digest:
         raise InputError(
             f"{path} is stale: it was made with base model {artifact.model.name} "
-            f"({artifact.model.digest[:12]}), this run uses {model_digest[:12]}",
+            f"({artifact.model.digest[:12]}), this run uses {model.digest[:12]}",
             f"make it again: {command}",
+        )
+    if other := artifact.model.other_settings(model):
+        raise InputError(
+            f"{path} is stale: it was made with {other[0]} = {artifact.model.settings[other[0]]}, and the "
+            f"config.json of base model {model.name} now has {model.settings[other[0]]}",
+            f"restore config.json, or make it again: {command}",
         )
     missing = [code for code in languages if code not in {record.code for record in artifact.languages}]
     if missing:

@@ -84,7 +84,7 @@ class Seed:
         if not path.exists():
             raise InputError(f"no {FlareTrainingResult.kind} at {path}", self._train_hint)
         artifact = store.read(path, FlareTrainingResult)
-        store.check_belongs(path, artifact, self.setup.model_identity.digest, [], FlareTrainingResult.command)
+        store.check_belongs(path, artifact, self.setup.model_identity, [], FlareTrainingResult.command)
         return artifact
 
     @cached_property

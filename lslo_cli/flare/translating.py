@@ -218,7 +218,7 @@ class TaskSplit:
             self.path.is_file()
             and digest_of_file(self.path) == artifact.result.file
             and artifact.data == [self._identity(examples)]
-            and artifact.model == self.translator.setup.model_identity
+            and artifact.model.is_the_same(self.translator.setup.model_identity)
             and (artifact.result.run, artifact.result.languages) == (self.translator.run, read_as)
             and artifact.recipe["evaluate"] == mine
         )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGeneration, PreTrainedModel
@@ -47,7 +48,8 @@ class BaseIdentity:
     the tokenizer, None for a model that was never saved. ``vocab_size`` counts the rows of the embedding;
     ``parameters`` counts tied ones once; ``learned_positions`` are the rows of each table of positions;
     ``attention_dim`` is the width of all heads together, None if it is ``d_model``; ``decoder_ffn_dim`` is
-    that of the decoder's feed-forward blocks, None if it is the encoder's.
+    that of the decoder's feed-forward blocks, None if it is the encoder's. ``settings`` are those of its
+    config that change what it computes and not its weights.
     """
 
     name: str
@@ -62,6 +64,7 @@ class BaseIdentity:
     learned_positions: int = 0
     attention_dim: int | None = None
     decoder_ffn_dim: int | None = None
+    settings: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -212,12 +215,14 @@ def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> Base
 
 
 def _identify(network: PreTrainedModel, name: str, revision: str | None, digest: str | None) -> BaseIdentity:
-    shape = architecture_of(network).shape(network.config, network.num_parameters())
+    architecture = architecture_of(network)
+    shape = architecture.shape(network.config, network.num_parameters())
     positions = getattr(network.get_encoder(), "embed_positions", None)
     return BaseIdentity(
         name=name,
         revision=revision,
         digest=digest,
         learned_positions=getattr(positions, "num_embeddings", 0),
+        settings={name: getattr(network.config, name) for name in architecture.arithmetic},
         **asdict(shape),
     )

@@ -83,7 +83,7 @@ def choose_index(
         )
     artifact = store.read(path, IndexStrategyResult)
     codes = [language.code for language in experiment.recipe.selected_languages()]
-    store.check_belongs(path, artifact, model.digest, codes, IndexStrategyResult.command)
+    store.check_belongs(path, artifact, model, codes, IndexStrategyResult.command)
     on_event(Noted(f"index strategy: {path} ({artifact.digest[:12]})"))
     upstream = Upstream("index-strategy", path, artifact.digest)
     return Chosen(artifact.result.strategy(), LEARNED, (upstream,))
@@ -136,7 +136,7 @@ def choose_allocation(
     artifact = store.read(path, SubspaceResult)
     store.check_fresh(path, artifact, SubspaceResult.command)
     codes = [language.code for language in languages]
-    store.check_belongs(path, artifact, model.digest, codes, SubspaceResult.command)
+    store.check_belongs(path, artifact, model, codes, SubspaceResult.command)
     budget = round(artifact.result.mean_rank * len(codes))
     if section.budget is not None:
         adapters = replace(work_of(recipe, "train", RankMap({codes[0]: 1})), new_languages=())

@@ -243,7 +243,7 @@ def _scored_again(
 def check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
     """Refuse a run of another base model (InputError), or with other languages or order (UsageError)."""
     store.check_belongs(
-        folder.training, training, setup.model_identity.digest, list(setup.codes), TrainingResult.command
+        folder.training, training, setup.model_identity, list(setup.codes), TrainingResult.command
     )
     codes = tuple(record.code for record in training.languages)
     if codes != setup.codes:

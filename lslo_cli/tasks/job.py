@@ -54,7 +54,7 @@ class ArtifactJob(Generic[S]):
         made_from = [item.digest for item in artifact.inputs if item.role not in apart]
         same = (
             made_from == [item.digest for item in self.upstream if item.role not in apart]
-            and artifact.model.digest == self.setup.model_identity.digest
+            and artifact.model.is_the_same(self.setup.model_identity)
             and artifact.languages == [LanguageRecord.of(language) for language in self.setup.languages]
             and same_settings(artifact, self.setup.recipe)
             and all(self.setup.digest_now(text) == text.digest for text in artifact.data)

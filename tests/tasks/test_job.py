@@ -1,5 +1,6 @@
 """What is up to date and kept, and what is made again."""
 
+import json
 import shutil
 
 import pytest
@@ -9,6 +10,7 @@ from lslo_cli import tasks
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.provenance import digest_of
+from lslo_cli.errors import InputError
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
 GPS_RUN = "2-2-8-gps0.9"
@@ -81,6 +83,49 @@ def test_what_was_made_with_another_base_model_is_made_again(there, tiny, tmp_pa
     state["model.shared.weight"][5] += 1
     save_file(state, tmp_path / "base/model.safetensors", metadata={"format": "pt"})
     assert not tasks.weight_learn(there(**{"model.name": str(tmp_path / "base")}), reuse=True).up_to_date
+
+
+@pytest.fixture
+def edited(tiny, tmp_path):
+    """The tiny base with other values in its config.json."""
+
+    def edited(**changes):
+        base = tmp_path / "base"
+        shutil.copytree(tiny.base, base, dirs_exist_ok=True)
+        config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+        (base / "config.json").write_text(json.dumps(config | changes), encoding="utf-8")
+        return {"model.name": str(base)}
+
+    return edited
+
+
+HEADS = {"encoder_attention_heads": 1}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [HEADS, {"decoder_attention_heads": 4}, {"scale_embedding": False}, {"activation_function": "gelu"}],
+)
+def test_a_base_model_that_computes_something_else_with_the_same_weights_is_another_one(
+    there, edited, change
+):
+    assert tasks.weight_learn(there(**edited(dropout=0.5)), reuse=True).up_to_date
+    assert not tasks.weight_learn(there(**edited(**change)), reuse=True).up_to_date
+
+
+def test_what_was_made_from_a_config_that_was_edited_is_stale_and_says_so(there, edited):
+    with pytest.raises(InputError, match="is stale: .*encoder_attention_heads = 2, .* has 1") as error:
+        tasks.evaluate(there(**edited(**HEADS)), runs=[GPS_RUN])
+    assert "lslo train" in error.value.hint
+
+
+def test_an_artifact_from_before_settings_were_recorded_stays_current(there, edited):
+    path = there().folder.index_strategy
+    document = json.loads(path.read_text(encoding="utf-8"))
+    assert document["model"].pop("settings")["encoder_attention_heads"] == 2
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert tasks.weight_learn(there(), reuse=True).up_to_date
+    assert tasks.weight_learn(there(**edited(**HEADS)), reuse=True).up_to_date
 
 
 @pytest.mark.parametrize("damage", ["weights", "artifact"])
