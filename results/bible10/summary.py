@@ -165,7 +165,7 @@ def comparisons(base: str) -> list[str]:
 
 
 def translated(base: str, seeds: Sequence[int], runs: Sequence[str]) -> bool:
-    """Whether the translations are there that intervals over sentences need; they are not kept with results."""
+    """Whether translations are there, which intervals over sentences need; they are not kept with results."""
     folders = (RESULTS / base / f"seed-{seed}" / "runs" / run for seed in seeds for run in runs)
     return all((folder / "hypotheses").is_dir() for folder in folders)
 
