@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import replace
-from itertools import permutations
+from itertools import permutations, product
 from pathlib import Path
 
 import pytest
@@ -214,6 +214,9 @@ def test_comparisons_are_made_of_the_seeds_that_have_both_runs(made, study, load
         raise InterruptedError
 
     monkeypatch.setattr(study.Study, "lslo", compare)
+    assert summary.comparisons("straight") == []  # there are no translations
+    for seed, run in product((2, 3), ("base", "full")):
+        (study.RESULTS / f"straight/seed-{seed}/runs/{run}/hypotheses").mkdir()
     with pytest.raises(InterruptedError):
         summary.comparisons("straight")
     assert said[0].startswith("compare full base ") and "--seeds 2,3 " in said[0]

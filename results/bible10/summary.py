@@ -147,20 +147,27 @@ def comparisons(base: str) -> list[str]:
                     for run in (first, other)
                 )
             ]
-            if both:
-                makes = RESULTS / base / "comparisons" / f"{first}-vs-{other}.json"
+            makes = RESULTS / base / "comparisons" / f"{first}-vs-{other}.json"
+            if both and translated(base, both, (first, other)):
                 makes.unlink(missing_ok=True)
                 place = f"--recipe {RECIPES[base]} --results {RESULTS} --name {base} --data {SPREAD}"
                 seeds = ",".join(map(str, both))
                 Study().lslo(f"compare {first} {other} {place} --seeds {seeds} --quiet", makes)
+            if both and makes.exists():
                 result = store.read(makes, ComparisonResult).result
                 by_name = {row.name: row for row in result.rows}
-                rows.append([f"{first} less {other}", str(len(both))])
+                rows.append([f"{first} less {other}", str(len(result.seeds))])
                 for row in (by_name[name] for name in SHOWN):
                     ends = [span(each) for each in (row.over_seeds, row.over_sentences) if each]
                     rows[-1].append(f"{row.difference:+.2f} ({'; '.join(ends)}): {row.verdict}")
     title = "Differences in spBLEU (over seeds; over sentences):"
     return table(title, ["runs", "seeds", *SHOWN], rows)
+
+
+def translated(base: str, seeds: Sequence[int], runs: Sequence[str]) -> bool:
+    """Whether the translations are there that intervals over sentences need; they are not kept with results."""
+    folders = (RESULTS / base / f"seed-{seed}" / "runs" / run for seed in seeds for run in runs)
+    return all((folder / "hypotheses").is_dir() for folder in folders)
 
 
 def span(ends: tuple[float, float] | Interval | None, digits: int = 2) -> str:
@@ -181,6 +188,7 @@ def costs(base: str) -> list[str]:
             seconds = [
                 seconds_per_update(path, training.result)
                 for path, training in zip(paths, trainings, strict=True)
+                if path.with_name("metrics.jsonl").exists()
             ]
             peaks = [training.made.peak_memory_mib for training in trainings if training.made.peak_memory_mib]
             first = trainings[0]
@@ -190,7 +198,7 @@ def costs(base: str) -> list[str]:
                     run.name,
                     f"{first.result.trainable_parameters:,} ({share:.0%})",
                     f"{fmean(training.result.nonzero_parameters for training in trainings):,.0f}",
-                    f"{median(seconds):.2f}",
+                    f"{median(seconds):.2f}" if seconds else "",
                     f"{max(peaks):,.0f}" if peaks else "",
                 ]
             )
