@@ -26,6 +26,7 @@ LORA = next(run.name for run in RUNS if run.method == "lora")
 COMPARED = {
     REFERENCE: ("base", "full", LORA, "4-4-4", "2-2-8", "auto-mixture"),
     "full": ("base", LORA),
+    LORA: ("base",),
     "auto-mixture": ("base", "4-4-4", "auto-mixture-gpsauto"),
 }
 """The comparisons that claims are read from, by the first run."""
