@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -177,9 +178,7 @@ def made(study, written):
                 there.evaluation(run, {"L2L": score})
             for run in ("full", "auto-mixture"):
                 by_size = {code: ranks[size] for code, size in bitext.items() if run == "auto-mixture"}
-                path = there.training(run, ranks=by_size)
-                log = [{"epoch": 1, "update": 1, "tokens_per_second": speed} for speed in (1.0, 0.5, 0.25)]
-                path.with_name("metrics.jsonl").write_text("\n".join(map(json.dumps, log)))
+                there.training(run, ranks=by_size)
             estimate = SubspaceResult(
                 pool="layer", rank=8, target_ratio=0.7, pruned={"rows": []}, mean_rank=4, ranks={},
                 scores={code: float(size) for code, size in bitext.items()},
@@ -201,9 +200,21 @@ def test_tables_say_what_is_there(made, study, load_script, monkeypatch, capsys)
     assert "| full | 0.0001: 1.500, **0.0002: 1.250**, 0.0005: 1.750 |  |" in text
     assert "| base | 2 | 5.00 | 5.00 |" in text
     assert "| auto-mixture | 2 | 7.25 | 7.25 ± 0.07 |" in text
-    assert "| full | 614,990,848 (100%) | 22,413,312 | 2.00 |  |" in text
+    assert "| full | 614,990,848 (100%) | 22,413,312 | 0.50 |  |" in text
     assert "| auto-mixture | 1.0 | 1.0 | 5.0 | 5.0 | 9.0 | 9.0 | -1.00, -1.00 |" in text
     assert "| auto-mixture | 2 | -1.00, -1.00 | -1.00 | -1.00 to -1.00 |" in text
+
+
+def test_the_committed_summary_is_what_is_written_today(load_script, monkeypatch, tmp_path):
+    shutil.copytree(SCRIPTS, tmp_path / "results" / "bible10")
+    monkeypatch.chdir(tmp_path)
+    load_script(SCRIPTS / "study.py")
+    summary = load_script(SCRIPTS / "summary.py")
+    monkeypatch.setattr(sys, "argv", ["summary.py", "--no-figures"])
+    (tmp_path / "results" / "bible10" / "summary.md").unlink()
+    summary.main()
+    written = (tmp_path / "results" / "bible10" / "summary.md").read_text(encoding="utf-8")
+    assert written == (SCRIPTS / "summary.md").read_text(encoding="utf-8")
 
 
 def test_comparisons_are_made_of_the_seeds_that_have_both_runs(made, study, load_script, monkeypatch):

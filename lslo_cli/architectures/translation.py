@@ -45,9 +45,9 @@ class TranslationArchitecture(ABC):
     """An encoder and a decoder of pre-norm layers, of one ``model_type`` of config.json.
 
     ``network`` is transformers' class. ``sizes`` are the required integer keys of config.json, ``arithmetic``
-    those that change what a model computes and not the shapes of its weights. ``settings`` override a model's
-    config when it is loaded. If ``ties_head``, the output projection is the embedding,
-    which both stacks always share.
+    are keys that change what a model computes but not the shapes of its weights. ``settings`` override a
+    model's config when it is loaded. If ``ties_head``, the output projection is the embedding, which both
+    stacks always share.
     """
 
     model_type: ClassVar[str]

@@ -34,7 +34,7 @@ from lslo_cli.tasks.translation_log import TranslationLog
 from lslo_cli.wording import counted
 
 CSV = ".csv"
-COLUMNS = (".tsv", CSV)
+COLUMNS = tuple(suffix for suffix in TABLES if suffix not in JSON)
 _BREAKS = re.compile(r"[\t\n\r]+")
 
 

@@ -239,9 +239,8 @@ def spread(text: Text, first: int) -> Text:
 def in_pairs(text: Text, first: int) -> Text:
     """The text whose ``first`` rows are each cut into rows of two languages, empty in the others.
 
-    A verse in ten languages becomes five rows, and stands in each of them twice: once to translate from and
-    once to translate into. Which languages meet is drawn for every verse, so that all directions have about
-    as many rows.
+    A verse in ten languages becomes five rows, and an epoch translates it once from and once into each
+    language. Which languages meet is drawn for every verse, so that all directions have about as many rows.
     """
     codes, random = sorted(text), Random(1)
     cut: Text = {code: [] for code in text}

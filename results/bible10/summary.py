@@ -7,7 +7,6 @@ and ``lslo plot``, which take the test text and the base as the study does. Noth
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from math import log10
 from pathlib import Path
@@ -180,16 +179,14 @@ def span(ends: tuple[float, float] | Interval | None, digits: int = 2) -> str:
 
 
 def costs(base: str) -> list[str]:
-    """Parameters, time of an update and memory of every run, median over its log and seeds."""
+    """Parameters, time of an update and memory of every run; the median of its seeds' times."""
     rows = []
     for run in RUNS:
         paths = found(base, f"runs/{run.name}/training.json")
         if paths:
             trainings = [store.read(path, TrainingResult) for path in paths]
             seconds = [
-                seconds_per_update(path, training.result)
-                for path, training in zip(paths, trainings, strict=True)
-                if path.with_name("metrics.jsonl").exists()
+                each.made.seconds / sum(epoch.updates for epoch in each.result.history) for each in trainings
             ]
             peaks = [training.made.peak_memory_mib for training in trainings if training.made.peak_memory_mib]
             first = trainings[0]
@@ -199,19 +196,12 @@ def costs(base: str) -> list[str]:
                     run.name,
                     f"{first.result.trainable_parameters:,} ({share:.0%})",
                     f"{fmean(training.result.nonzero_parameters for training in trainings):,.0f}",
-                    f"{median(seconds):.2f}" if seconds else "",
+                    f"{median(seconds):.2f}",
                     f"{max(peaks):,.0f}" if peaks else "",
                 ]
             )
     head = ["run", "parameters", "not zero at the end", "seconds per update", "peak MiB"]
-    return table("What training costs, one thread:", head, rows)
-
-
-def seconds_per_update(path: Path, result: TrainingResult) -> float:
-    """Target tokens of an update over the median speed that the run's log has."""
-    log = map(json.loads, path.with_name("metrics.jsonl").read_text(encoding="utf-8").splitlines())
-    speed = median(line["tokens_per_second"] for line in log if "tokens_per_second" in line)
-    return sum(each.tokens for each in result.history) / sum(each.updates for each in result.history) / speed
+    return table("What training costs, one thread, loading and dev rows included:", head, rows)
 
 
 def maps(base: str, run: str) -> list[Mapping[str, int]]:
