@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from accelerate import Accelerator
 
+from lslo_cli.errors import RunError
 from lslo_cli.events import Noted, OnEvent
 from lslo_cli.models.base import BaseModel
 from lslo_cli.models.encoder import encode_once
@@ -44,7 +45,14 @@ class Validation(Callback):
         self.losses: list[float] = []
 
     def after_epoch(self, epoch: int) -> None:
-        self.losses.append(self.measure())
+        """Measure the loss. Raises RunError if it is not finite, which training's own loss does not rule out."""
+        loss = self.measure()
+        if not math.isfinite(loss):
+            raise RunError(
+                f"training diverged: the loss on held-out rows is {loss} after epoch {epoch}",
+                "lower the learning rate; where --precision is fp16, try bf16",
+            )
+        self.losses.append(loss)
         self._on_event(Noted(f"epoch {epoch}: validation loss {self.losses[-1]:.4f} per token"))
 
     def metrics(self) -> dict[str, float]:

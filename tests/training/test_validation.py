@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lslo_cli.data.corpus import Corpus, CorpusSection
+from lslo_cli.errors import RunError
 from lslo_cli.method.languages import Direction
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.tasks.setup import prepare
@@ -31,3 +32,13 @@ def test_the_loss_is_the_mean_over_all_pairs_of_directions_of_any_size(tiny):
     everything = batches.build(torch.arange(len(batches.examples)).numpy())
     assert tokens == everything.tokens
     assert loss == pytest.approx(float(objective(everything)), rel=1e-5)
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(tiny, monkeypatch):
+    setup = prepare(tiny.recipe())
+    validation = Validation(setup.base, setup.batches(setup.read("train")), setup.accelerator, print)
+    monkeypatch.setattr(validation, "totals", lambda: (float("nan"), 1))
+    with pytest.raises(RunError, match="loss on held-out rows is nan after epoch 2") as raised:
+        validation.after_epoch(2)
+    assert raised.value.hint.startswith("lower the learning rate")
+    assert validation.losses == []
