@@ -39,7 +39,7 @@ class ExportOptions(ExperimentOptions):
 
 @takes(ExportOptions)
 def export(options: ExportOptions) -> None:
-    """Write a trained run for other libraries: a transformers model, or adapters for PEFT.
+    """Write a trained run for other libraries: transformers, PEFT or CTranslate2.
 
     The export is loaded again and its logits are compared with the run's; if they differ, no folder is
     written. A run without adapters per language is exported with --format merged and no language.
