@@ -167,11 +167,11 @@ def _table(path: Path, languages: Sequence[str] | None) -> Found:
 
 def _refuse_twins(languages: Sequence[str] | None, names: Mapping[str, object]) -> None:
     """Raise InputError if two of the names, given with their places, are of the same language."""
-    for language, first in name_of_each(languages, names).items():
+    for language in name_of_each(languages, names):
         twins = [name for name in names if model_code(name) == model_code(language)]
         if len(twins) > 1:
             raise InputError(
-                f"two texts for language '{language}': {names[first]} and {names[twins[1]]}",
+                f"two texts for language '{language}': {names[twins[0]]} and {names[twins[1]]}",
                 "keep one, or move the other elsewhere",
             )
 

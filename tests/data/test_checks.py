@@ -211,6 +211,15 @@ def test_where_nothing_can_be_found_the_readers_own_error_comes(write):
         check_data(write({"train.tsv": "en\tfr\na\tb\n"}), split="dev")
 
 
+def test_row_numbers_under_the_code_of_a_language_are_a_problem(write):
+    rows = "".join(f"{row},a {row} b,c {row} d\n" for row in range(30))
+    folder = write({"train.csv": f"id,en,fr\n{rows}"})
+    assert check_data(folder, ["en", "fr"]).usable
+    assert "'id' is not text: no letter in any of its cells" in problem(
+        check_data(folder, ["en", "fr", "id"])
+    )
+
+
 def test_flores_is_usable(flores):
     result = check_data(flores)
     assert result.usable

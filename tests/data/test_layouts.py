@@ -455,3 +455,19 @@ def test_a_folder_per_language_is_told_the_rename(write):
     with pytest.raises(InputError, match="each language has its own folder: en, fr") as error:
         load_corpus(folder, ("en", "fr"))
     assert "as in train.en" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("train.csv", "id,en,fr,wo\n1,a,c,\n2,b,d,\n"),
+        ("train.json", '[{"id": "1", "en": "a", "fr": "c"}, {"id": "2", "en": "b", "fr": "d", "wo": ""}]'),
+    ],
+)
+def test_row_numbers_are_not_taken_for_a_language_that_is_asked_for(write, name, content):
+    folder = write({name: content})
+    (section,) = find_sections(folder, ALL, None)
+    assert section.read() == {**PAIR, "wo": ["", ""]}  # a column of gaps is none of numbers
+    assert refusal(folder, ("en", "fr", "id")) == (
+        f"{folder / name}: 'id' is not text: no letter in any of its cells, such as '1'"
+    )
