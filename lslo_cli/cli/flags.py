@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperCommand
 from typer.models import OptionInfo
 
+from lslo_cli.artifacts.folder import with_home
 from lslo_cli.cli.completion import completing
 from lslo_cli.errors import UsageError
 
@@ -130,7 +131,7 @@ def from_home(function: Callable[..., None]) -> Callable[..., None]:
 def _expanded(value: Any) -> Any:
     if isinstance(value, list):
         return [_expanded(item) for item in value]
-    return value.expanduser() if isinstance(value, Path) else value
+    return with_home(value) if isinstance(value, Path) else value
 
 
 class Command(TyperCommand):

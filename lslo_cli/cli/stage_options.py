@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from typer import Option
 
+from lslo_cli.cli import console
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import Key, number_or_word, split_commas
 from lslo_cli.cli.options import (
@@ -25,6 +26,14 @@ from lslo_cli.errors import InputError
 
 if TYPE_CHECKING:
     from lslo_cli.recipe import Recipe
+
+
+def say_unread(recipe: Recipe, quiet: bool) -> None:
+    """Say what text at the recipe's path is not read, unless ``quiet``."""
+    from lslo_cli.data.splits import note_on_text
+
+    if not quiet and (note := note_on_text(recipe)):
+        console.say(note)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +65,7 @@ class ModelOptions(StageOptions):
         check_spoken(recipe)
         if "path" in recipe.data.model_fields_set and not self.dry_run:
             check_text(recipe, self.tests)
+            say_unread(recipe, self.quiet)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from lslo_cli.data.first_run import rows_to_hold_out
 from lslo_cli.data.inspection import Inspected, inspect
 from lslo_cli.data.layouts import explain_unread, find_sections, find_splits, listing, require_text
 from lslo_cli.data.lines import overlap
+from lslo_cli.data.passed_over import note_on_unread
 from lslo_cli.data.row_checks import PLACES, check_rows
 from lslo_cli.data.unknown import Base
 from lslo_cli.data.unread import NAME_BY_CODE
@@ -73,6 +74,7 @@ def check_data(
     tests = _read_against(against, languages) if against else []
     codes = list(languages or dict.fromkeys(code for each in splits for code in each.languages))
     findings = [finding for each in (*splits, *tests) for one in each.sections for finding in one.findings]
+    findings += _passed_over(path, languages, [split] if split else find_splits(path), splits)
     checks: list[SplitCheck] = []
     on_event(Started(TASK, len(splits), "splits"))
     for number, each in enumerate(splits, start=1):
@@ -101,6 +103,16 @@ def check_data(
         usable=not _has_problem(findings),
         hold_out=hold_out,
     )
+
+
+def _passed_over(
+    path: Path, languages: Sequence[str] | None, names: Sequence[str], splits: Sequence[Split]
+) -> list[DataFinding]:
+    """A note on text that is in ``path`` and not in the splits that were read, ``names``."""
+    found = [section.found for each in splits for section in each.sections]
+    note = note_on_unread(path, languages, names, found)
+    finding = DataFinding(severity=Severity.NOTE, check=Check.FILE, split=path.stem, message=note)
+    return [finding] if note else []
 
 
 def _has_problem(findings: Iterable[DataFinding]) -> bool:

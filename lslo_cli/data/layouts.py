@@ -12,18 +12,20 @@ also inside a folder named after a split:
 - a folder of such folders, which may hold splits of their own: the sections of all of them
   (``en-wo/train.en``, ``train/eng_Latn-wol_Latn/train.eng_Latn``)
 
-Every file may be gzip, with ``.gz`` after its name.
+Every file may be gzip, with ``.gz`` after its name. Where no text is found by these names, those that have
+``.txt`` after the language are tried too, ``train.en.txt``: beside other text, one may be ``README.en.txt``.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from lslo_cli.data.codes import OTHER_VARIETIES, file_codes, is_language_code
-from lslo_cli.data.names import SPLITS, aligned_name, bitext_name, is_table, split_of
+from lslo_cli.data.names import SPLITS, aligned_name, bitext_name, ends_in_txt, is_table, split_of
 from lslo_cli.data.readers import Text, name_of_each, plain, read_aligned
 from lslo_cli.data.tabular import guess_languages, read_header, read_table
 from lslo_cli.data.unread import nearest_layout
@@ -77,31 +79,40 @@ def find_sections(path: Path, languages: Sequence[str] | None, split: str | None
             f"no data folder at {path}",
             "name a folder such as flores101_dataset, or a .tsv, .csv or .jsonl file",
         )
-    if split is not None:
-        return _of_split(path, languages, split)
     # Reading all of them as one corpus would train on the test text.
-    splits = find_splits(path)
-    if len(splits) > 1:
+    if split is None and len(splits := find_splits(path)) > 1:
         raise InputError(f"{path} has the splits {listing(splits)}", "choose one of them")
-    return _folder(path, languages)
+    with suppress(InputError):  # or else the names with .txt may be the text
+        found = _found(path, languages, split, txt=False)
+        if is_parallel(found):
+            return found
+    return _found(path, languages, split)
+
+
+def is_parallel(sections: Iterable[Found]) -> bool:
+    """Whether a section has two of the languages."""
+    return any(len(section.files) > 1 for section in sections)
 
 
 def find_splits(path: Path) -> list[str]:
     """The names of splits in a folder, or else in the folders in it; a file has none."""
     if not path.is_dir():
         return []
-    for folders in ([path], _folders(path)):
-        names = {split_of(entry) for folder in folders for entry in (*_folders(folder), *_files(folder))}
+    for folders in ([path], folders_in(path)):
+        names = {split_of(entry) for folder in folders for entry in (*folders_in(folder), *files_in(folder))}
         if found := [split for split in SPLITS if split in names]:
             return found
     return []
 
 
-def _of_split(folder: Path, languages: Sequence[str] | None, split: str) -> list[Found]:
-    found = _split_in(folder, languages, split)
+def _found(folder: Path, languages: Sequence[str] | None, split: str | None, txt: bool = True) -> list[Found]:
+    """The sections of a split, or of text without; with ``txt`` also those of names as ``train.en.txt``."""
+    if split is None:
+        return _folder(folder, languages, txt)
+    found = _split_in(folder, languages, split, txt)
     if found is not None:
         return found
-    sections = [(sub, _split_in(sub, languages, split)) for sub in _folders(folder)]
+    sections = [(sub, _split_in(sub, languages, split, txt)) for sub in folders_in(folder)]
     if all(found is None for _, found in sections):
         raise InputError(
             f"{folder} has no split '{split}'; it holds {listing(_entries(folder))}",
@@ -114,19 +125,19 @@ def _of_split(folder: Path, languages: Sequence[str] | None, split: str) -> list
     ]
 
 
-def _split_in(folder: Path, languages: Sequence[str] | None, split: str) -> list[Found] | None:
+def _split_in(folder: Path, languages: Sequence[str] | None, split: str, txt: bool) -> list[Found] | None:
     """The sections of a split directly in a folder; None if it has no such split.
 
     Raises InputError if two places hold its text.
     """
     places: dict[Path, list[Found]] = {}
     if (folder / split).is_dir():
-        places[folder / split] = _folder(folder / split, languages)
-    files = [path for path in _files(folder) if split_of(path) == split]
+        places[folder / split] = _folder(folder / split, languages, txt)
+    files = [path for path in files_in(folder, txt) if split_of(path) == split]
     places |= {path: [_table(path, languages)] for path in files if is_table(path)}
     if lines := [path for path in files if not is_table(path)]:
         places[lines[0]] = _aligned(folder, lines, languages) + _bitext(lines, languages)
-    held = [place for place, found in places.items() if any(len(section.files) > 1 for section in found)]
+    held = [place for place, found in places.items() if is_parallel(found)]
     if len(held) > 1:
         raise InputError(
             f"two texts for split '{split}': {held[0]} and {held[1]}", "keep one, or move the other elsewhere"
@@ -134,13 +145,15 @@ def _split_in(folder: Path, languages: Sequence[str] | None, split: str) -> list
     return places[held[0]] if held else next(iter(places.values()), None)
 
 
-def _folder(folder: Path, languages: Sequence[str] | None, depth: int = DEPTH) -> list[Found]:
+def _folder(folder: Path, languages: Sequence[str] | None, txt: bool, depth: int = DEPTH) -> list[Found]:
     """The sections of a folder, or else of its subfolders, prefixed with their names."""
-    sections = _in_folder(folder, languages)
-    if not depth or any(len(section.files) > 1 for section in sections):
+    sections = _in_folder(folder, languages, txt)
+    if not depth or is_parallel(sections):
         return sections
     nested = [
-        _inside(sub, section) for sub in _folders(folder) for section in _folder(sub, languages, depth - 1)
+        _inside(sub, section)
+        for sub in folders_in(folder)
+        for section in _folder(sub, languages, txt, depth - 1)
     ]
     return nested or sections
 
@@ -150,10 +163,10 @@ def _inside(folder: Path, section: Found) -> Found:
     return section._replace(name=name)
 
 
-def _in_folder(folder: Path, languages: Sequence[str] | None) -> list[Found]:
-    files = _files(folder)
+def _in_folder(folder: Path, languages: Sequence[str] | None, txt: bool) -> list[Found]:
+    files = files_in(folder, txt)
     sections = _aligned(folder, files, languages) + _bitext(files, languages)
-    if any(len(section.files) > 1 for section in sections):
+    if is_parallel(sections):
         return sections  # Tables beside them describe the text: FLORES' metadata, an index of documents.
     return sections + [_table(path, languages) for path in files if is_table(path)]
 
@@ -167,11 +180,11 @@ def _table(path: Path, languages: Sequence[str] | None) -> Found:
 
 def _refuse_twins(languages: Sequence[str] | None, names: Mapping[str, object]) -> None:
     """Raise InputError if two of the names, given with their places, are of the same language."""
-    for language, first in name_of_each(languages, names).items():
+    for language in name_of_each(languages, names):
         twins = [name for name in names if model_code(name) == model_code(language)]
         if len(twins) > 1:
             raise InputError(
-                f"two texts for language '{language}': {names[first]} and {names[twins[1]]}",
+                f"two texts for language '{language}': {names[twins[0]]} and {names[twins[1]]}",
                 "keep one, or move the other elsewhere",
             )
 
@@ -253,11 +266,11 @@ def require_text(path: Path, languages: Sequence[str], sections: Sequence[Found]
 
 def explain_unread(path: Path) -> tuple[str, str]:
     """A description of text in which no language was found, and a hint for turning it into a layout."""
-    folders = [path, *_folders(path)] if path.is_dir() else []
-    files = [file for folder in folders for file in _files(folder)] or [path]
-    languages = [folder for folder in folders if is_language_code(folder.name) and _files(folder)]
+    folders = [path, *folders_in(path)] if path.is_dir() else []
+    files = [file for folder in folders for file in files_in(folder)] or [path]
+    languages = [folder for folder in folders if is_language_code(folder.name) and files_in(folder)]
     if len(languages) > 1 and not any(map(is_table, files)):
-        first = _files(languages[0])[0]
+        first = files_in(languages[0])[0]
         return (
             f"each language has its own folder: {listing([folder.name for folder in languages], 6)}",
             f"put the files beside each other, as in {plain(first).stem}.{languages[0].name}",
@@ -273,14 +286,19 @@ def listing(names: Sequence[str], most: int = 40) -> str:
 
 
 def _entries(path: Path) -> list[str]:
-    return [entry.name for entry in [*_folders(path), *_files(path)]] if path.is_dir() else []
+    return [entry.name for entry in [*folders_in(path), *files_in(path)]] if path.is_dir() else []
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in _children(folder) if path.is_file()]
+def files_in(folder: Path, txt: bool = True) -> list[Path]:
+    """The files in a folder that are not hidden, by name; without ``txt`` none as ``train.en.txt``.
+
+    Raises InputError if it cannot be listed.
+    """
+    return [path for path in _children(folder) if path.is_file() and (txt or not ends_in_txt(path))]
 
 
-def _folders(folder: Path) -> list[Path]:
+def folders_in(folder: Path) -> list[Path]:
+    """The folders in a folder that are not hidden, by name. Raises InputError if it cannot be listed."""
     return [path for path in _children(folder) if path.is_dir()]
 
 

@@ -15,7 +15,10 @@ TABLES = (".tsv", ".csv", ".jsonl", ".json")
 SPLITS = ("train", "dev", "devtest", "valid", "validation", "val", "test")
 """Names recognised as splits by default; any name can be requested."""
 
+_TXT = ".txt"
 _NTREX = re.compile(r"(?P<set>[^.]+)-(?:src|ref)\.(?P<code>[^.]+)\.txt")
+_OTHER_REFERENCE = re.compile(r"[^.]+-ref-\d+\.[^.]+\.txt")
+"""A further translation of a test set of NTREX-128, which is not read."""
 _PAIR_WITH_SPLIT = re.compile(f"(?P<pair>.+)-(?P<split>{'|'.join(SPLITS)})")
 
 
@@ -33,9 +36,28 @@ def is_table(path: Path) -> bool:
     return plain(path).suffix in TABLES
 
 
+def ends_in_txt(path: Path) -> bool:
+    """Whether a name is one with the language last and ``.txt`` after it: ``train.en.txt``.
+
+    ``en.fr.txt`` has its language first, and NTREX-128 has names of its own.
+    """
+    name = plain(path).name
+    first, *others = name.removesuffix(_TXT).split(".")
+    if not (name.endswith(_TXT) and others) or _NTREX.fullmatch(name) or _OTHER_REFERENCE.fullmatch(name):
+        return False
+    is_first = is_listed(first) and first not in SPLITS
+    return is_listed(others[-1]) and is_language_code(others[-1]) and not is_first
+
+
+def _named(path: Path) -> str:
+    """The name that is parsed: without ``.gz``, and without ``.txt`` after a language."""
+    name = plain(path).name
+    return name.removesuffix(_TXT) if ends_in_txt(path) else name
+
+
 def bitext_name(path: Path) -> Bitext | None:
     """The parts of ``train.en-fr.en`` or ``opus.en-fr-train.en``; None for any other kind of name."""
-    *parts, side = plain(path).name.split(".")
+    *parts, side = _named(path).split(".")
     for number, part in enumerate(parts):
         with_split = _PAIR_WITH_SPLIT.fullmatch(part)
         pair, split = with_split.group("pair", "split") if with_split else (part, None)
@@ -57,13 +79,13 @@ def split_of(path: Path) -> str:
     if ntrex := _NTREX.fullmatch(plain(path).name):
         return ntrex["set"]
     if is_language_last(path, None):
-        return _split_among(plain(path).name.split(".")[:-1]) or plain(path).stem
+        return _split_among(_named(path).split(".")[:-1]) or Path(_named(path)).stem
     return plain(path).suffix.removeprefix(".")
 
 
 def is_language_last(path: Path, languages: Sequence[str] | None) -> bool:
     """Whether a file is called ``train.en`` rather than ``en.train``."""
-    parts = plain(path).name.split(".")
+    parts = _named(path).split(".")
     first, last = parts[0], parts[-1] if len(parts) > 1 else ""
     if first in SPLITS:
         return is_language_code(last)
@@ -78,7 +100,7 @@ def aligned_name(path: Path, languages: Sequence[str] | None) -> tuple[str, str]
     if ntrex := _NTREX.fullmatch(name):
         return ntrex["code"], ntrex["set"]
     if is_language_last(path, languages):
-        shared, _, code = name.rpartition(".")
+        shared, _, code = _named(path).rpartition(".")
         return code, f"{shared}.*"
     code, _, extension = name.partition(".")
     return code, f"*.{extension}"

@@ -27,14 +27,20 @@ CR_TO_LF = r"tr '\r' '\n'"
 def name_of_each(languages: Sequence[str] | None, names: Iterable[str]) -> dict[str, str]:
     """``{language: its name}`` for the languages among ``names``, the codes in a data set.
 
-    ``languages`` None takes every name that has the form of a language code.
+    A name is taken as it is written, or else the first of the same language. ``languages`` None takes every
+    name that has the form of a language code.
     """
-    present: dict[str, str] = {}
+    exact, present = set[str](), dict[str, str]()
     for name in names:
+        exact.add(name)
         present.setdefault(model_code(name), name)
     if languages is None:
         languages = [code for code, name in present.items() if is_language_code(name)]
-    return {code: present[model_code(code)] for code in languages if model_code(code) in present}
+    return {
+        code: code if code in exact else present[model_code(code)]
+        for code in languages
+        if model_code(code) in present
+    }
 
 
 def plain(path: Path) -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from lslo_cli.data.layouts import find_sections, find_splits
+from lslo_cli.data.passed_over import note_on_unread
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.recipe import Recipe
 from lslo_cli.wording import typed
@@ -68,3 +70,18 @@ def check_text(recipe: Recipe, testing: bool = False) -> None:
         )
     split = data.train if not testing or data.test == HELD_OUT else data.test
     find_sections(path, [language.code for language in recipe.selected_languages()], split or None)
+
+
+def note_on_text(recipe: Recipe) -> str:
+    """A note on text at the recipe's path that its splits do not have, "" for none."""
+    data = with_splits(recipe).data
+    path = Path(data.path)
+    if data.path == WORLD_NAME or not path.is_dir():
+        return ""
+    languages = [language.code for language in recipe.selected_languages()]
+    splits = [split for split in (data.train, data.test) if split != HELD_OUT]
+    found = []
+    for split in splits:
+        with suppress(InputError):  # what is missing is said where it is read
+            found += find_sections(path, languages, split or None)
+    return note_on_unread(path, languages, list(filter(None, splits)), found)

@@ -12,13 +12,13 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lslo_cli.data.encodings import in_place
 from lslo_cli.data.lines import readable
 from lslo_cli.data.readers import CR_TO_LF, Text, decode, name_of_each, plain, read_bytes, read_text
 from lslo_cli.errors import InputError
-from lslo_cli.method.codes import is_listed
+from lslo_cli.method.codes import is_listed, model_code
 from lslo_cli.parsing import parse_json
 
 JSON = (".jsonl", ".json")
@@ -26,6 +26,22 @@ JSON = (".jsonl", ".json")
 
 _LETTER = re.compile(r"[^\W\d_]")
 _UNWRITABLE = re.compile("[\n\ud800-\udfff]")
+
+
+class NamedCells(NamedTuple):
+    """The cells of a table under one name, a gap is ""."""
+
+    name: str
+    cells: list[str]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a cell has a letter, unless all are gaps; row numbers have none."""
+        return any(map(_LETTER.search, self.cells)) or not any(self.cells)
+
+
+class RepeatedKeys(dict[str, object]):
+    """A JSON object in which a key occurs twice; it has the last value of each."""
 
 
 def read_header(path: Path) -> list[str]:
@@ -56,22 +72,56 @@ def guess_languages(path: Path, header: Sequence[str]) -> list[str]:
     known = {code: name for code, name in by_form.items() if is_listed(name)}
     names = known if len(known) > 1 else by_form
     try:
-        text = read_table(path, list(names))
+        columns = read_columns(path, list(names))
     except InputError:
         return list(names)  # reading the rows reports what is wrong with them
-    return [code for code, lines in text.items() if any(map(_LETTER.search, lines)) or not any(lines)]
+    return [code for code, column in columns.items() if column.is_text]
 
 
 def read_table(path: Path, languages: Sequence[str]) -> Text:
     """Read a multi-parallel table: the text of the languages it has.
 
-    Raises InputError for rows that do not parse or fit, and for a table without rows.
+    Raises InputError for rows that do not parse or fit, for a table without rows, for a language that two
+    columns may be, and for a column that is not text.
+    """
+    columns = read_columns(path, languages)
+    for column in columns.values():
+        check_text_of(column, path, "rename it if it is not a language, or leave the language out")
+    return {language: column.cells for language, column in columns.items()}
+
+
+def check_text_of(column: NamedCells, path: Path, hint: str) -> None:
+    """Raise InputError for a column with cells and no letter in any: row numbers under ``id`` or ``no``."""
+    if not column.is_text:
+        first = next(filter(None, column.cells))
+        raise InputError(
+            f"{path}: '{column.name}' is not text: no letter in any of its cells, such as '{first}'", hint
+        )
+
+
+def read_columns(path: Path, languages: Sequence[str]) -> dict[str, NamedCells]:
+    """The columns of the languages that a table has, text or not.
+
+    Raises what :func:`read_table` raises, but for a column that is not text.
     """
     read = _read_json if plain(path).suffix in JSON else _read_delimited
     return read(path, languages)
 
 
-def _read_delimited(path: Path, languages: Sequence[str]) -> Text:
+def _names(path: Path, languages: Sequence[str], header: Sequence[str]) -> dict[str, str]:
+    """The column or key of each language. Raises InputError for one that two may be, neither exactly."""
+    names = name_of_each(languages, header)
+    for language, name in names.items():
+        alike = [each for each in header if model_code(each) == model_code(language)]
+        if name != language and len(alike) > 1:
+            raise InputError(
+                f"{path} has two columns or keys for '{language}': '{alike[0]}' and '{alike[1]}'",
+                "name the one that is meant as it is written there",
+            )
+    return names
+
+
+def _read_delimited(path: Path, languages: Sequence[str]) -> dict[str, NamedCells]:
     """TSV: tabs separate, quotes are text. CSV: as Python's csv reads it, with commas, semicolons or tabs."""
     rows = _tsv_rows(path) if _is_tsv(path) else _csv_rows(path)
     header = [name.strip() for name in rows[0][1]]
@@ -80,22 +130,22 @@ def _read_delimited(path: Path, languages: Sequence[str]) -> Text:
         raise InputError(
             f"{path}: column '{repeated[0]}' occurs twice", "give every column its own language code"
         )
-    names = name_of_each(languages, header)
+    names = _names(path, languages, header)
     if not names:
         return {}
     if len(rows) == 1:
         raise InputError(f"{path} has a header and no rows", "add the sentences, one row each")
-    text: Text = {language: [] for language in names}
-    columns = {language: header.index(name) for language, name in names.items()}
+    columns = {language: NamedCells(name, []) for language, name in names.items()}
+    places = [(column, header.index(column.name)) for column in columns.values()]
     for number, cells in rows[1:]:
         if len(cells) != len(header):
             raise InputError(
                 f"{path}: line {number} has {len(cells)} columns, the header has {len(header)}",
                 "leave a cell empty if a translation is missing, but keep its separator",
             )
-        for language, column in columns.items():
-            text[language].append(_sentence(cells[column], path, number, header[column]))
-    return text
+        for column, place in places:
+            column.cells.append(_sentence(cells[place], path, number, column.name))
+    return columns
 
 
 def _tsv_rows(path: Path) -> list[tuple[int, list[str]]]:
@@ -140,7 +190,7 @@ def _json_keys(text: str, path: Path) -> list[str]:
     lines = _json_lines(text, path)
     for line in lines:
         with suppress(ValueError):
-            row = parse_json(line) if isinstance(line, str) else line
+            row = parse_json(line, _object) if isinstance(line, str) else line
             if isinstance(row, dict):
                 parsed = True
                 row = _sentences_of(row)
@@ -154,37 +204,36 @@ def _json_lines(text: str, path: Path) -> list[Any]:
     """The rows of a file: its lines, or the members of the list that a .json file may be."""
     if plain(path).suffix == ".json" and text.lstrip().startswith("["):
         with suppress(ValueError):
-            return list(parse_json(text))
+            return list(parse_json(text, _object))
     lines = text.split("\n")
     if not lines[-1].strip():
         lines.pop()
     return lines
 
 
-def _read_json(path: Path, languages: Sequence[str]) -> Text:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of pairs of keys and values, marked if a key occurs twice."""
+    row = dict(pairs)
+    return row if len(row) == len(pairs) else RepeatedKeys(row)
+
+
+def _read_json(path: Path, languages: Sequence[str]) -> dict[str, NamedCells]:
     """Objects such as ``{"en": "...", "fr": "..."}``; a key that is missing, null or "" is a gap."""
     lines = _json_lines(read_text(path), path)
     rows = [_json_object(line, path, number) for number, line in enumerate(lines, start=1)]
     keys = list(dict.fromkeys(key for row in rows for key in row))
     return {
-        language: [_sentence(row.get(name), path, number, name) for number, row in enumerate(rows, start=1)]
-        for language, name in name_of_each(languages, keys).items()
+        language: NamedCells(
+            name, [_sentence(row.get(name), path, number, name) for number, row in enumerate(rows, start=1)]
+        )
+        for language, name in _names(path, languages, keys).items()
     }
 
 
 def _json_object(line: object, path: Path, number: int) -> dict[str, object]:
     hint = 'write one object per line, as in {"en": "Hello.", "fr": "Bonjour."}'
-
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        row = dict(pairs)
-        if len(row) < len(pairs):
-            raise InputError(
-                f"{path}: line {number} has a key twice", "give every sentence its own language code"
-            )
-        return row
-
     try:
-        row = parse_json(line, unique) if isinstance(line, str) else line
+        row = parse_json(line, _object) if isinstance(line, str) else line
     except json.JSONDecodeError as error:
         raise InputError(
             f"{path}: line {number} is not JSON: {error.msg.removesuffix(' at')} at column {error.colno}",
@@ -194,7 +243,12 @@ def _json_object(line: object, path: Path, number: int) -> dict[str, object]:
         raise InputError(f"{path}: line {number} cannot be read: {error}", hint) from error
     if not isinstance(row, dict):
         raise InputError(f"{path}: line {number} is a JSON {type(row).__name__}, not an object", hint)
-    return _sentences_of(row)
+    sentences = _sentences_of(row)
+    if isinstance(row, RepeatedKeys) or isinstance(sentences, RepeatedKeys):
+        raise InputError(
+            f"{path}: line {number} has a key twice", "give every sentence its own language code"
+        )
+    return sentences
 
 
 def _sentences_of(row: dict[str, object]) -> dict[str, object]:

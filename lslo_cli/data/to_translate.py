@@ -11,8 +11,8 @@ from lslo_cli.artifacts.writing import is_stream
 from lslo_cli.data.encodings import in_pipe
 from lslo_cli.data.lines import readable
 from lslo_cli.data.names import TABLES
-from lslo_cli.data.readers import Text, decode, plain, split_lines, unpacked
-from lslo_cli.data.tabular import read_header, read_table
+from lslo_cli.data.readers import decode, plain, split_lines, unpacked
+from lslo_cli.data.tabular import check_text_of, read_columns, read_header
 from lslo_cli.errors import InputError, UsageError
 
 
@@ -130,19 +130,21 @@ def read_to_translate(
 def _rows(path: Path, src: str | None, targets: Sequence[str], columns: Columns) -> Iterator[Line]:
     text_column = columns.text or _language(src, "--src, or the text's --column")
     wanted = [text_column, *filter(None, (columns.src, columns.tgt))]
-    table: Text = read_table(path, wanted)
+    table = read_columns(path, wanted)
     for name in wanted:
         if name not in table:
             raise InputError(
                 f"{path} has no column or key '{name}'; it has {', '.join(read_header(path))}",
                 "name the one with the text with --column",
             )
-    for number, text in enumerate(table[text_column]):
+    if columns.text is None:
+        check_text_of(table[text_column], path, "name the column of the text with --column")
+    for number, text in enumerate(table[text_column].cells):
         for name in filter(None, (columns.src, columns.tgt)):
-            if not table[name][number].strip(" ,"):
+            if not table[name].cells[number].strip(" ,"):
                 raise InputError(f"{path}: row {number + 1} has no language in '{name}'", "fill it in")
-        source = table[columns.src][number] if columns.src else src
-        into = table[columns.tgt][number].split(",") if columns.tgt else targets
+        source = table[columns.src].cells[number] if columns.src else src
+        into = table[columns.tgt].cells[number].split(",") if columns.tgt else targets
         yield Line(text, _language(source, "--src or --src-column"), _targets(into))
 
 

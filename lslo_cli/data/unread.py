@@ -80,4 +80,11 @@ def _nearest_name(path: Path) -> tuple[str, str] | None:
             f"the language code in {path.name} is not separated by a dot",
             f"rename it, as in {'.'.join((rest, codes[0]))}",
         )
+    *others, end = plain(path).name.split(".")
+    if code := next((part for part in others[1:] if is_listed(part)), None):
+        rest = [part for part in (*others, end) if part not in (code, "txt")]
+        return (
+            f"the language code in {path.name} is neither at the beginning nor at the end of its name",
+            f"rename it, as in {'.'.join((*rest, code))}",
+        )
     return None

@@ -13,6 +13,7 @@ from transformers import BitsAndBytesConfig, PreTrainedConfig, PreTrainedModel
 
 from lslo_cli.architectures import TRANSLATION
 from lslo_cli.architectures.translation import UNTIED
+from lslo_cli.artifacts.folder import with_home
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.writing import OUT, beside, put_in_place, settle
 from lslo_cli.errors import InputError, RunError, UsageError, is_out_of_memory
@@ -203,7 +204,7 @@ def find_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
                 "install lslo again, or train one with `lslo base train`",
             )
         return Checkpoint(WORLD_FOLDER)
-    folder = Path(model).expanduser()
+    folder = with_home(model)
     if folder.is_dir():
         return Checkpoint(folder)
     if folder.exists() or ModelSection(name=model).missing_folder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from lslo_cli.artifacts.folder import with_home
 from lslo_cli.data.codes import check_known, check_new_languages
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.codes import MODEL_LANGUAGES, find_code, model_code
@@ -21,7 +22,7 @@ def spoken(model: str) -> tuple[str, ...]:
 
     Empty if only a download could tell. Raises InputError if a file of the folder is missing or damaged.
     """
-    folder = WORLD_FOLDER if model == WORLD else Path(model).expanduser()
+    folder = WORLD_FOLDER if model == WORLD else with_home(model)
     if folder.is_dir():
         from lslo_cli.models.tokenizer_files import languages_in  # segmenters are slow to load
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lslo_cli.artifacts.folder import with_home
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.layers import SettingsLayer, normalise
@@ -26,7 +27,7 @@ def find_recipe(name: str, extending: Path | None = None) -> Path:
 
     Raises InputError, listing the known names.
     """
-    path = (extending.parent if extending else Path()) / Path(name).expanduser()
+    path = (extending.parent if extending else Path()) / with_home(name)
     if path.suffix == ".toml" and path.is_file():
         return path
     if name in recipe_names():

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from lslo_cli.artifacts.folder import with_home
 from lslo_cli.method.allocation import Rule
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.importance import Pool
@@ -106,7 +107,7 @@ class ModelSection(Section):
     @property
     def missing_folder(self) -> Path | None:
         """The missing folder, if ``name`` can only be the path of one and it does not exist; else None."""
-        folder = Path(self.name).expanduser()
+        folder = with_home(self.name)
         is_path = self.name.startswith(("/", ".", "~")) or self.name.count("/") > 1
         return folder if is_path and not folder.is_dir() else None
 

@@ -14,6 +14,7 @@ from unicodedata import normalize
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF, TER
 
+from lslo_cli.artifacts.folder import with_home
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.models.segmentation import read_segmenter
@@ -147,7 +148,7 @@ def flores101_model() -> Path:
 
     ``SACREBLEU`` is read when this is called; sacreBLEU itself reads it when it is imported.
     """
-    cache = Path(os.environ.get("SACREBLEU") or "~/.sacrebleu").expanduser()
+    cache = with_home(os.environ.get("SACREBLEU") or "~/.sacrebleu")
     return cache / "models" / "sacrebleu_tokenizer_spm.model"
 
 

@@ -259,3 +259,18 @@ def test_a_model_tells_what_it_cannot_read_and_stays_in_the_next_line(lslo, writ
     shown = " ".join(run.stdout.split())
     assert "unknown: read as <unk> by the base model, for qta ж 20 (qta 20); text/qta.txt:1" in shown
     assert "--langs qso,qta --model world --hold-out 2" in run.stderr.splitlines()[-1]
+
+
+def test_text_that_is_not_read_is_named_by_the_check_and_by_commands_that_train(lslo, write):
+    write({f"text/{code}.txt": lines(code, 5) for code in ("en", "fr")})
+    write({"text/more.tsv": "en\tfr\na b\tc d\n"})
+    note = "not read: more.tsv, since other text of text was found first"
+    assert note in " ".join(lslo("data", "check", "text").stdout.split())
+    given = ("--data", "text", "--langs", "en,fr")
+    for command in (
+        ("train", "--hold-out", "1", "--model", "m2m-100-418m"),
+        ("base", "train", "--train", "", "--out", "model"),
+    ):
+        run = lslo(*command, *given)  # without a model, and with too little text for one
+        assert run.exit_code == 3 and run.stderr.count(note) == 1, run.output
+        assert note not in lslo(*command, *given, "--quiet").stderr

@@ -66,3 +66,19 @@ def test_a_closed_stdin_is_an_empty_one(monkeypatch):
         get_command(app).main(["--version"])
     with sys.stdin as stdin:
         assert list(stdin.buffer) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (("data", "check", "~nosuchuser/x"), "no data folder at ~nosuchuser/x"),
+        (("recipe", "~nosuchuser/x.toml"), "no recipe '~nosuchuser/x.toml'"),
+        (("train", "--langs", "en,fr", "--model", "~nosuchuser/m"), "no folder '~nosuchuser/m'"),
+        (("base", "info", "~nosuchuser/m"), "no folder '~nosuchuser/m'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_the_home_of_a_user_that_does_not_exist_is_a_missing_path(lslo, line, said):
+    run = lslo(*line)
+    assert run.exit_code == 3, run.output
+    assert said in " ".join(run.stderr.split())

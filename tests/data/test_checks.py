@@ -211,6 +211,84 @@ def test_where_nothing_can_be_found_the_readers_own_error_comes(write):
         check_data(write({"train.tsv": "en\tfr\na\tb\n"}), split="dev")
 
 
+def test_row_numbers_under_the_code_of_a_language_are_a_problem(write):
+    rows = "".join(f"{row},a {row} b,c {row} d\n" for row in range(30))
+    folder = write({"train.csv": f"id,en,fr\n{rows}"})
+    assert check_data(folder, ["en", "fr"]).usable
+    assert "'id' is not text: no letter in any of its cells" in problem(
+        check_data(folder, ["en", "fr", "id"])
+    )
+
+
+TABLE = "en\tfr\n" + "".join(f"a {row} b\tc {row} d\n" for row in range(30))
+
+
+@pytest.mark.parametrize(
+    ("files", "unread"),
+    [
+        (
+            {"train.en": EN, "train.fr": FR, "bible/train.en": EN, "bible/train.fr": FR},
+            "bible/train.en, bible/train.fr",
+        ),
+        ({"en.txt": EN, "fr.txt": FR, "more.tsv": TABLE}, "more.tsv"),
+        ({"en.txt": EN, "fr.txt": FR, "a/b/en.txt": EN, "a/b/fr.txt": FR}, "a/b/en.txt, a/b/fr.txt"),
+        ({"train.tsv": TABLE, "more.tsv": TABLE}, "more.tsv"),
+        ({"train/en.txt": EN, "train/fr.txt": FR, "train/more.tsv": TABLE}, "train/more.tsv"),
+        (
+            {"train.en": EN, "train.fr": FR, "train.en.txt": EN, "train.fr.txt": FR},
+            "train.en.txt, train.fr.txt",
+        ),
+        (
+            {
+                "en.txt": EN,
+                "fr.txt": FR,
+                **{f"{n}/{code}.txt": EN for n in range(5) for code in ("en", "fr")},
+            },
+            "0/en.txt, 0/fr.txt, 1/en.txt, 1/fr.txt, 2/en.txt, 2/fr.txt and 4 more",
+        ),
+    ],
+)
+def test_text_beside_or_below_other_text_that_is_not_read_is_noted_once(write, files, unread):
+    folder = write(files)
+    for languages in (["en", "fr"], None):
+        result = check_data(folder, languages)
+        notes = [each.message for each in result.findings if each.check is Check.FILE]
+        assert result.usable and len(notes) == 1
+        assert notes[0].startswith(f"not read: {unread}, since other text of {folder} was found first")
+
+
+def test_what_was_passed_over_is_read_from_a_folder_of_its_own(write):
+    folder = write({f"{place}train.{code}": EN for place in ("", "bible/") for code in ("en", "fr")})
+    assert [each.check for each in check_data(folder).findings].count(Check.FILE) == 1
+    (folder / "news").mkdir()
+    for code in ("en", "fr"):
+        (folder / f"train.{code}").rename(folder / f"news/train.{code}")
+    result = check_data(folder)
+    assert [each.lines for each in result.splits[0].languages] == [60, 60]
+    assert Check.FILE not in [each.check for each in result.findings]
+
+
+def test_other_splits_and_what_describes_the_text_are_not_noted_as_unread(write):
+    dev = {"dev/eng.dev": EN, "dev/fra.dev": FR, "README": "x\n", "README.md": "x\n"}
+    folder = write({**dev, "devtest/eng.devtest": "x y\n", "devtest/fra.devtest": "z a\n"})
+    write({"metadata_dev.tsv": "URL\tdomain\nx\ty\n", "dev/index.tsv": "id\ten\n1\t2\n", "en/notes": "x\n"})
+    write({"other/vocabulary.json": '{"en": 1, "fr": 2}', "other/numbers.tsv": "en\tfr\n1\t2\n"})
+    write({"dev/wol.dev": WO, "other/en.txt": EN, "other/wo.txt": WO})
+    write({f"dev/README.{code}.txt": "about\n" for code in ("en", "fr")})
+    for split in (None, "dev"):
+        result = check_data(folder, ["en", "fr"], split)
+        assert not [each for each in result.findings if each.check is Check.FILE]
+    assert "not read: other/en.txt, other/wo.txt" in str(check_data(folder, None, "dev").findings)
+
+
+def test_what_is_noted_as_unread_beside_a_split_with_a_name_of_its_own_has_that_name(write):
+    folder = write({f"{split}.{code}": EN for split in ("news", "wiki") for code in ("en", "fr")})
+    write({f"old/news.{code}": EN for code in ("en", "fr")})
+    findings = check_data(folder, ["en", "fr"], "news").findings
+    (message,) = [each.message for each in findings if each.check is Check.FILE]
+    assert message.startswith("not read: old/news.en, old/news.fr, since")
+
+
 def test_flores_is_usable(flores):
     result = check_data(flores)
     assert result.usable

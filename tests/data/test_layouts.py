@@ -89,8 +89,9 @@ def test_two_files_of_one_language_are_refused_by_name(write, first, second):
 
 
 def test_two_columns_of_one_language_are_refused_by_name(write):
-    folder = write({"train.tsv": "en\teng\tfr\na\tb\tc\n"})
-    assert "column 'en'" in refusal(folder) and "column 'eng'" in refusal(folder)
+    for header in ("en\teng\tfr", "eng\ten\tfr"):
+        folder = write({"train.tsv": f"{header}\na\tb\tc\n"})
+        assert "column 'en'" in refusal(folder) and "column 'eng'" in refusal(folder)
 
 
 PAIR = {"en": ["a", "b"], "fr": ["c", "d"]}
@@ -455,3 +456,73 @@ def test_a_folder_per_language_is_told_the_rename(write):
     with pytest.raises(InputError, match="each language has its own folder: en, fr") as error:
         load_corpus(folder, ("en", "fr"))
     assert "as in train.en" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train.en.txt", "train.fr.txt"),
+        ("corpus.train.en.txt", "corpus.train.fr.txt"),
+        ("Europarl.eng_Latn.txt", "Europarl.fra_Latn.txt"),
+        ("train/bible.en.txt", "train/bible.fr.txt"),
+        ("train.en-fr.en.txt", "train.en-fr.fr.txt"),
+        ("train.en", "train.fr.txt"),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_txt_after_the_language_is_no_part_of_a_name(write, names, packed):
+    texts = dict(zip(names, (EN, FR), strict=True))
+    if packed:
+        texts = {f"{name}.gz": gzip.compress(text.encode()) for name, text in texts.items()}
+    folder = write(texts)
+    for asked in (("en", "fr"), None):
+        (section,) = find_sections(folder, asked, None)
+        assert section.read() == PAIR
+    assert find_splits(folder) == (["train"] if "train" in names[0] else [])
+
+
+def test_names_with_txt_after_the_language_are_read_where_there_is_no_other_text(write):
+    about = write({f"README.{code}.txt": text for code, text in (("en", EN), ("fr", FR))})
+    assert sections(about, ("en", "fr")) == {about.name: PAIR}
+    for number, (files, split) in enumerate(
+        [
+            (("en.txt", "fr.txt"), None),
+            (("train.en", "train.fr"), "train"),
+            (("train/en", "train/fr"), "train"),
+            (("bible/en.txt", "bible/fr.txt"), None),
+            (("text.tsv",), None),
+        ]
+    ):
+        texts = ("en\tfr\na\tc\nb\td\n",) if files == ("text.tsv",) else (EN, FR)
+        write({f"{number}/{name}": text for name, text in zip(files, texts, strict=True)})
+        write({f"{number}/README.{code}.txt": WO for code in ("en", "fr")})
+        if split:
+            write({f"{number}/train.{code}.txt": WO for code in ("en", "fr")})
+        for asked in (("en", "fr"), None):
+            assert [each.read() for each in find_sections(about / str(number), asked, split)] == [PAIR]
+
+
+def test_a_language_in_the_middle_of_a_name_is_told_the_rename(write):
+    folder = write({"corpus.en.v2.txt": EN, "corpus.fr.v2.txt": FR})
+    with pytest.raises(InputError, match="language code in corpus.en.v2.txt is neither at the beg") as error:
+        load_corpus(folder, ("en", "fr"))
+    assert "as in corpus.v2.en" in error.value.hint
+    for code in ("en", "fr"):
+        (folder / f"corpus.{code}.v2.txt").rename(folder / f"corpus.v2.{code}")
+    assert sections(folder, ("en", "fr")) == {folder.name: PAIR}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("train.csv", "id,en,fr,wo\n1,a,c,\n2,b,d,\n"),
+        ("train.json", '[{"id": "1", "en": "a", "fr": "c"}, {"id": "2", "en": "b", "fr": "d", "wo": ""}]'),
+    ],
+)
+def test_row_numbers_are_not_taken_for_a_language_that_is_asked_for(write, name, content):
+    folder = write({name: content})
+    (section,) = find_sections(folder, ALL, None)
+    assert section.read() == {**PAIR, "wo": ["", ""]}  # a column of gaps is none of numbers
+    assert refusal(folder, ("en", "fr", "id")) == (
+        f"{folder / name}: 'id' is not text: no letter in any of its cells, such as '1'"
+    )

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lslo_cli.data.splits import DEV_ROWS, HELD_OUT, check_text, with_splits
+from lslo_cli.data.splits import DEV_ROWS, HELD_OUT, check_text, note_on_text, with_splits
 from lslo_cli.data.text import read_text
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.recipe import resolve
@@ -128,3 +128,16 @@ def test_dev_rows_come_from_what_train_rows_leaves_unused(tmp_path):
     texts = [read_text(recipe, ("en", "fr"), "train").limit(20).digest for recipe in (whole, divided)]
     assert texts[0] == texts[1]
     assert len(read_text(divided, ("en", "fr"), DEV_ROWS).sections[0]) == 10
+
+
+def test_text_that_neither_split_of_a_recipe_has_is_noted(tmp_path):
+    folder = text_at(tmp_path, "train", "test", "dev")
+    given = {"data.path": str(folder), "langs": "en,fr"}
+    assert note_on_text(resolve(given=given)) == ""
+    assert note_on_text(resolve(given={"data.path": "world"})) == ""
+    (folder / "bible").mkdir()
+    text_at(folder / "bible", "train", "dev")
+    for more in ({}, {"data.hold_out": 3}, {"data.test": "nosuch"}):
+        note = note_on_text(resolve(given=given | more))
+        assert note.startswith("not read: bible/train.en, bible/train.fr, since")
+    assert note_on_text(resolve(given=given | {"langs": "en,wo"})) == ""

@@ -92,6 +92,37 @@ def test_a_table_has_its_text_and_languages_in_columns_or_keys(write, name, cont
     assert by_code == [Line("Hello", "en", ("fr",)), Line("", "en", ("fr",))]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "column"),
+    [
+        ("t.csv", "No,nb,en\n1,Hei,Hi\n2,Ja,Yes\n", "nb"),
+        ("t.tsv", "id\tind\n1\tHei\n2\tJa\n", "ind"),
+        ("t.jsonl", '{"id": "1", "ind": "Hei"}\n{"id": "2", "ind": "Ja"}\n', "ind"),
+    ],
+)
+def test_the_column_that_is_named_is_read_beside_another_of_its_language(write, name, content, column):
+    path = write({name: content}) / name
+    for columns in (Columns(text=column), Columns()):
+        lines = read_to_translate(path, column, ["en"], columns)
+        assert [line.text for line in lines] == ["Hei", "Ja"]
+
+
+def test_of_two_columns_of_a_language_the_one_that_is_meant_is_asked_for(write):
+    path = write({"t.csv": "No,nb,en\n1,Hei,Hi\n"}) / "t.csv"
+    with pytest.raises(InputError, match="t.csv has two columns or keys for 'no': 'No' and 'nb'"):
+        list(read_to_translate(path, "no", ["en"]))
+    assert [line.text for line in read_to_translate(path, "no", ["en"], Columns(text="nb"))] == ["Hei"]
+
+
+def test_row_numbers_are_not_translated_unless_their_column_is_named(write):
+    path = write({"t.csv": "id,text\n1,Halo\n2,Ya\n"}) / "t.csv"
+    with pytest.raises(
+        InputError, match="t.csv: 'id' is not text: no letter in any of its cells, such as '1'"
+    ):
+        list(read_to_translate(path, "id", ["en"]))
+    assert [line.text for line in read_to_translate(path, "id", ["en"], Columns(text="id"))] == ["1", "2"]
+
+
 def test_a_folder_stands_for_its_files(write):
     names = ("in/b.csv", "in/c.json", "in/deep/a.txt.gz", "in/.hidden", "file", "none/.x")
     folder = write(dict.fromkeys(names, "x"))

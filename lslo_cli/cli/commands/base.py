@@ -13,6 +13,7 @@ from lslo_cli.cli.commands.base_check import check
 from lslo_cli.cli.commands.base_info import info
 from lslo_cli.cli.flags import App, takes
 from lslo_cli.cli.options import ClassOptions, MachineOptions, TrackerName, TrainingTextOptions, command_line
+from lslo_cli.cli.stage_options import say_unread
 from lslo_cli.errors import UsageError
 from lslo_cli.wording import typed
 
@@ -74,6 +75,7 @@ def train(options: BaseTrainOptions) -> None:
     Example: lslo base train --data bitext --out models/small
     """
     recipe = options.resolve()
+    say_unread(recipe, options.quiet)
     from lslo_cli import tasks
     from lslo_cli.cli.progress import listening
 

@@ -72,7 +72,7 @@ def check(
     Exits with code 3 if a problem would stop a run: a file that is empty, not UTF-8 or not as long as its
     translations, or a language without text. Anything else found is a warning or a note.
 
-    Reads: all text at PATH, in any layout that --data takes.
+    Reads: the text at PATH, in any layout that --data takes; a note names text that is not read.
     Writes: nothing.
 
     Example: lslo data check data/flores101 --langs lang12
