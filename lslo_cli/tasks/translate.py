@@ -22,10 +22,11 @@ from lslo_cli.nn.route import Route
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
 from lslo_cli.tasks.decoding import cut_short, note_cut, search_batch
-from lslo_cli.tasks.evaluate import as_trained, load_run, with_new_languages
+from lslo_cli.tasks.evaluate import as_trained, load_run
 from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.freshness import arithmetic
 from lslo_cli.tasks.setup import Setup, prepare
+from lslo_cli.tasks.trained_for import with_new_languages
 
 BUFFER = 1000
 """Lines to translate at a time."""
