@@ -102,10 +102,10 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
     if command == "estimate-subspace":
         dev_text(setup)  # raises if it cannot be measured on
     if command == "train" and recipe.train.curve_rows:
-        QualityCurve(setup, None)  # raises if it cannot be made
+        curve = QualityCurve(setup, None)  # raises if it cannot be made
         rows = recipe.train.curve_rows
         sample = f"{rows if rows == 'all' else counted(rows, 'sentence')} per direction and epoch"
-        facts.append(("quality curve", f"{', '.join(recipe.train.curve_groups)}: {sample}"))
+        facts.append(("quality curve", f"{', '.join(curve.names)}: {sample}"))
     shape = setup.model_identity.shape
     facts += training_facts(setup.recipe, work, shape, len(batches.batches(1)))
     return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)
