@@ -24,7 +24,7 @@ def test_what_has_no_text_is_left_out_of_the_means_and_of_the_curve(fresh, text_
     ("langs", "shown", "absent"), [("qta,qka", "H2V, V2H", "H2H, V2V"), ("qta,qso,qka", "H2H", "V2V")]
 )
 def test_default_groups_that_are_not_here_are_left_out_with_a_note(setup, heard, langs, shown, absent):
-    curve = QualityCurve(setup(heard, langs=langs, **{"train.curve_rows": 2}), None)
+    curve = QualityCurve(setup(heard.append, langs=langs, **{"train.curve_rows": 2}), None)
     assert ", ".join(curve.names) == shown
     assert f"the quality curve shows {shown}: no direction here is of {absent}" in heard.notes
 
