@@ -12,6 +12,7 @@ from lslo_cli.artifacts.folder import BASE_RUN, RESULTS, ExperimentFolder
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.splits import WORLD_NAME
 from lslo_cli.data.text import read_corpus
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.languages import Direction
@@ -21,7 +22,8 @@ from lslo_cli.tasks import Experiment, Translator
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
 from lslo_cli.tasks.decoding import open_metrics, score_directions, translate_all
 from lslo_cli.tasks.setup import prepare
-from lslo_cli.tasks.translate import languages_asked
+from lslo_cli.tasks.translate import languages_asked, texts
+from lslo_cli.wording import counted
 
 Settings = Mapping[str, Any]
 """Values by recipe key: ``{"evaluate.beam": 1, "run.device": "cpu"}``."""
@@ -80,20 +82,32 @@ def evaluate(
     """Translate sources and score them against one reference each; returns a score by metric.
 
     The setting ``evaluate.metrics`` chooses the metrics, spBLEU and chrF++ by default, and
-    ``evaluate.metric_model`` the sentencepiece model of spBLEU. Raises InputError if there is nothing to
-    score, or if there are not as many references as sources. As in ``lslo evaluate``, a source longer than
-    the model reads is cut.
+    ``evaluate.metric_model`` the sentencepiece model of spBLEU. Raises UsageError for one text in place of
+    several and for a line that is no text, and InputError if there is nothing to score, or if there are not
+    as many references as sources. As in ``lslo evaluate``, a source longer than the model reads is cut.
     """
+    sources, references = list(texts(sources, "source")), list(texts(references, "reference"))
+    if len(sources) != len(references):
+        raise InputError(
+            f"{counted(len(sources), 'source')} cannot be scored against "
+            + counted(len(references), "reference"),
+            "give one reference for each source",
+        )
     setup = translator.setup
     source, targets = languages_asked(translator, src, [tgt])
     direction = Direction(source, *targets)
     translations = translate_all(setup, {direction: sources}, translator.route, "translating", ignore)
-    texts = ({direction: lines} for lines in (sources, translations[direction], references))
-    return score_directions(open_metrics(setup), *texts)[direction]
+    scored = ({direction: lines} for lines in (sources, translations[direction], references))
+    return score_directions(open_metrics(setup), *scored)[direction]
 
 
 def load_corpus(path: str | os.PathLike[str], langs: Sequence[str], split: str = "") -> Corpus:
-    """Parallel text of these languages, in any layout that lslo reads; ``world`` is the built-in world's."""
+    """Parallel text of these languages, in any layout that lslo reads; ``world`` is the built-in world's.
+
+    Raises UsageError for one text in place of several codes, and InputError for what cannot be read.
+    """
+    if isinstance(langs, str):
+        raise UsageError(f"langs is one text, '{langs}'", f"write a list of codes: {langs.split(',')}")
     return read_corpus(os.fspath(path), [model_code(code) for code in langs], split)
 
 

@@ -60,8 +60,28 @@ def test_a_score_has_its_signature(base):
     scores = lslo_cli.evaluate(base, ["taro", "miro taro"], translations, src="qta", tgt="qki")
     assert scores["chrF++"].value == pytest.approx(100)
     assert "tok:spm-local" in scores["spBLEU"].signature
-    with pytest.raises(InputError, match="2 hypotheses cannot be scored against 1 references"):
-        lslo_cli.evaluate(base, ["taro", "miro"], ["taro"], src="qta", tgt="qki")
+
+
+def test_sources_and_references_that_do_not_pair_are_refused_before_they_are_translated(base, monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("the sources were translated")
+
+    monkeypatch.setattr(api, "translate_all", refuse)
+    pair = {"src": "qta", "tgt": "qki"}
+    with pytest.raises(InputError, match="2 sources cannot be scored against 1 reference"):
+        lslo_cli.evaluate(base, ["taro", "miro"], ["taro"], **pair)
+    with pytest.raises(UsageError, match="'kosta rolike' is one text, where a list of sources is needed"):
+        lslo_cli.evaluate(base, "kosta rolike", "kosta rolike", **pair)
+    with pytest.raises(UsageError, match="'taro' is one text, where a list of references is needed"):
+        lslo_cli.evaluate(base, ["taro"], "taro", **pair)
+    with pytest.raises(UsageError, match="reference 1 is None"):
+        lslo_cli.evaluate(base, ["taro"], [None], **pair)
+
+
+def test_languages_in_one_text_are_refused_with_the_list_to_write():
+    with pytest.raises(UsageError, match="langs is one text, 'qta,qha'") as error:
+        lslo_cli.load_corpus("world", "qta,qha", "test")
+    assert error.value.hint == "write a list of codes: ['qta', 'qha']"
 
 
 def test_a_source_is_cut_for_a_score_as_the_command_cuts_it(tiny):

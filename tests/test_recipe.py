@@ -1,10 +1,11 @@
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.method.languages import Resource
+from lslo_cli.method.languages import Language, Resource
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.recipe import (
     MEMORY_FILE,
@@ -15,10 +16,13 @@ from lslo_cli.recipe import (
     given_values,
     read_memory,
     recipe_names,
+    recorded,
     resolve,
     to_toml,
+    with_values,
 )
 from lslo_cli.recipe.keys import key_facts, known_keys
+from lslo_cli.world import WORLD
 
 
 @pytest.fixture
@@ -198,6 +202,40 @@ def test_a_language_can_be_described_piece_by_piece(write):
 def test_a_described_language_covers_the_papers_entry(write):
     recipe = resolve(write('langs = "en,wo"\n[languages.wo]\nresource = "low"'))
     assert recipe.selected_languages()[1].resource is Resource.LOW
+
+
+@pytest.mark.parametrize(
+    ("settings", "language"),
+    [
+        ({"languages.wo.resource": "low"}, Language("wo", Resource.LOW, "Nilotic+Other AC", 86_900)),
+        (
+            {"languages.wo": {"resource": "low", "bitext": 5}},
+            Language("wo", Resource.LOW, "Nilotic+Other AC", 5),
+        ),
+        (
+            {"languages.wo": {"resource": "high", "family": "Wolof"}},
+            Language("wo", Resource.HIGH, "Wolof", 86_900),
+        ),
+        ({"languages.qka.resource": "low"}, replace(WORLD["qka"], resource=Resource.LOW)),
+        ({"languages.tr.resource": "low"}, Language("tr", Resource.LOW, "Turkic")),
+        (
+            {"new_languages.tyv": "kk", "languages.tyv.resource": "low"},
+            Language("tyv", Resource.LOW, "Turkic"),
+        ),
+    ],
+)
+def test_what_is_not_said_of_a_language_stays_as_it_is_known(settings, language):
+    recipe = resolve(None, {"langs": f"en,{language.code}", "new_languages": {}, **settings})
+    assert recipe.selected_languages()[1] == language
+    assert recorded(recipe.model_dump(mode="json")).selected_languages()[1] == language
+
+
+def test_values_that_are_put_in_are_checked_as_those_of_a_recipe():
+    recipe = resolve("demo")
+    assert with_values(recipe, {"evaluate.beam": 1, "fit.lr": 1}).evaluate.beam == 1
+    assert with_values(recipe, {}) == recipe
+    with pytest.raises(UsageError, match=r"'evaluate\.beam' cannot be 2\.5"):
+        with_values(recipe, {"evaluate.beam": 2.5})
 
 
 def test_a_recipe_that_extends_itself_is_refused(write):

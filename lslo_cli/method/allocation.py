@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from statistics import fmean
 
@@ -81,6 +81,16 @@ class Estimate:
     @property
     def languages(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(matrix.language for matrix in self.matrices))
+
+    def of(self, codes: Collection[str]) -> Estimate:
+        """The estimate of these of its languages alone, which then share budgets and make the means."""
+        return replace(
+            self,
+            matrices=[matrix for matrix in self.matrices if matrix.language in codes],
+            spectra=[spectrum for spectrum in self.spectra if spectrum.language in codes],
+            gains={code: gain for code, gain in self.gains.items() if code in codes},
+            gains_by_fold={code: gains for code, gains in self.gains_by_fold.items() if code in codes},
+        )
 
     @property
     def reliability(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 """The confidence of every interval."""
+
+EXACT_UP_TO = 8
+"""Most pairs of values of which all pairings are counted for a p-value: 8 have 40,320."""
 
 
 def group_means(scores: Mapping[Direction, float], languages: Sequence[Language]) -> dict[str, float]:
@@ -46,7 +50,8 @@ class Correlation:
     """Correlation of a score with bitext size over ``n`` languages, with two-sided p-values.
 
     Pearson on raw sizes is the paper's (tables 9 and 10). Sizes span five orders of magnitude, hence
-    Pearson on log10 of the size, and Spearman.
+    Pearson on log10 of the size, and Spearman. Pearson's p-values are those of normal values, exact for any
+    ``n``; Spearman's are those of :func:`p_value_of_spearman`.
     """
 
     n: int
@@ -79,15 +84,14 @@ def correlate_with_bitext(scores: Mapping[str, float], languages: Sequence[Langu
         return None
     raw = stats.pearsonr(bitext, values)
     log = stats.pearsonr([math.log10(size) for size in bitext], values)
-    rank = stats.spearmanr(bitext, values)
     return Correlation(
         len(counted),
         float(raw.statistic),
         float(raw.pvalue),
         float(log.statistic),
         float(log.pvalue),
-        float(rank.statistic),
-        float(rank.pvalue),
+        float(stats.spearmanr(bitext, values).statistic),
+        p_value_of_spearman(bitext, values),
     )
 
 
@@ -97,6 +101,30 @@ def p_value_of_pearson(r: float, n: int) -> float:
 
     t = r * math.sqrt((n - 2) / (1 - r * r))
     return float(2 * stats.t.sf(abs(t), n - 2))
+
+
+def p_value_of_spearman(one: Sequence[float], other: Sequence[float]) -> float:
+    """Two-sided p-value of Spearman's rank correlation of paired values, neither all equal.
+
+    Up to :data:`EXACT_UP_TO` pairs it is twice the share of all n! pairings that correlate at least as much
+    in this direction, at most 1. So it is for any n if the ranks agree or are reversed: only tied values can
+    then change places, and without ties it is 2 / n!. Otherwise it is that of Student's t with n - 2 degrees
+    of freedom, which would be 0 for such ranks.
+    """
+    from scipy import stats
+
+    ranks, others = stats.rankdata(one), stats.rankdata(other)
+    if len(ranks) <= EXACT_UP_TO:
+        # A sum of products of ranks is exact in floating point, and rises and falls with the correlation.
+        test = stats.permutation_test(
+            (ranks,), lambda paired, axis: (paired * others).sum(axis), permutation_type="pairings",
+            vectorized=True, n_resamples=math.inf,
+        )  # fmt: skip
+        return float(test.pvalue)
+    if (ranks == others).all() or (ranks + others == len(ranks) + 1).all():
+        ties = Counter(ranks.tolist()).values()
+        return min(1.0, 2 * math.prod(map(math.factorial, ties)) / math.factorial(len(ranks)))
+    return float(stats.spearmanr(ranks, others).pvalue)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from lslo_cli.recipe.memory import CHOOSING, ENVIRONMENT, Memory, last_experimen
 from lslo_cli.recipe.memory import FILE as MEMORY_FILE
 from lslo_cli.recipe.recipe import NAME_LENGTH, Recipe
 from lslo_cli.recipe.reproduce import ReproduceSection, Stage
-from lslo_cli.recipe.resolution import given_now, given_values, recorded, reopened, resolve
+from lslo_cli.recipe.resolution import given_now, given_values, recorded, reopened, resolve, with_values
 from lslo_cli.recipe.section import Section
 from lslo_cli.recipe.sections import (
     AdaptersSection,
@@ -82,4 +82,5 @@ __all__ = [
     "reopened",
     "resolve",
     "to_toml",
+    "with_values",
 ]

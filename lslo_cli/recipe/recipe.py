@@ -133,20 +133,18 @@ class Recipe(Section):
         """The paper's languages, the built-in world's, those this recipe describes, and those it adds.
 
         The base model has no bitext of a new language, so its class is very-low unless this recipe describes
-        it. If its family is unknown, it is its relative's.
+        it. If its family is unknown, it is its relative's. What this recipe does not say of a language that
+        is known without it stays.
         """
-        described = {
-            code: Language(code, entry.resource, entry.family or FAMILY_OF.get(code, ""), entry.bitext)
-            for name, entry in self.languages.items()
-            for code in (model_code(name),)
-        }
         known = {**LANGUAGES, **world(self.data.world), **NEWCOMERS}
         families = {**FAMILY_OF, **{code: language.family for code, language in known.items()}}
         added = {
             code: Language(code, Resource.VERY_LOW, families.get(code) or families.get(relative, ""))
             for code, relative in self.new_languages.items()
         }
-        return {**known, **added, **described}
+        known |= added
+        described = {model_code(name): entry for name, entry in self.languages.items()}
+        return known | {code: _described(code, entry, known.get(code)) for code, entry in described.items()}
 
     def language_names(self) -> tuple[str, ...]:
         """The languages of the experiment as given, without new ones."""
@@ -199,3 +197,13 @@ class Recipe(Section):
     def training_schedule(self) -> GradualPruning:
         """Eq. 4 with the settings of the final fine-tuning run."""
         return GradualPruning(self.train.gps, self.train.gps_start, self.train.gps_duration, self.fit.epochs)
+
+
+def _described(code: str, entry: LanguageEntry, known: Language | None) -> Language:
+    """A language with the facts of its entry in a recipe; those not given there are as they are ``known``.
+
+    A bitext of None is one not given: a recipe that was recorded has every key.
+    """
+    known = known or Language(code, entry.resource, FAMILY_OF.get(code, ""))
+    bitext = known.bitext if entry.bitext is None else entry.bitext
+    return Language(code, entry.resource, entry.family or known.family, bitext)

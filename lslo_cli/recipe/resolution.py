@@ -49,11 +49,7 @@ def resolve(
         SettingsLayer(" in --set", nested(dict(map(_assignment, assignments)))),
         SettingsLayer("", nested({key: value for key, value in (given or {}).items() if value is not None})),
     ]
-    values = combined(layers)
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        raise _as_usage_error(error, values, layers) from None
+    return _validated(layers)
 
 
 def given_now(recipe: str | None, given: Mapping[str, Any], assignments: Sequence[str]) -> Memory:
@@ -65,6 +61,15 @@ def given_now(recipe: str | None, given: Mapping[str, Any], assignments: Sequenc
 def given_values(given: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
     """The values by dotted key of ``key=value`` assignments, and ``given`` ones, which take precedence."""
     return {**dict(map(_assignment, assignments)), **given}
+
+
+def with_values(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
+    """The recipe with ``given`` values by dotted key in place of its own.
+
+    Raises UsageError as :func:`resolve` does.
+    """
+    layers = [SettingsLayer("", recipe.model_dump()), SettingsLayer("", nested(given))]
+    return _validated(layers)
 
 
 def recorded(values: Mapping[str, Any]) -> Recipe | None:
@@ -88,12 +93,16 @@ def reopened(values: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
     kept = {**BEFORE, **{key: value for key, value in values.items() if key != "run"}}
     if base_dtype := values.get("run", {}).get("base_dtype"):
         kept["run"] = {"base_dtype": base_dtype}
-    layers = [SettingsLayer(" as recorded", kept), SettingsLayer("", nested(given))]
-    merged = combined(layers)
+    return _validated([SettingsLayer(" as recorded", kept), SettingsLayer("", nested(given))])
+
+
+def _validated(layers: Sequence[SettingsLayer]) -> Recipe:
+    """The recipe with the values of all layers. Raises UsageError for the first one that is invalid."""
+    values = combined(layers)
     try:
-        return Recipe.model_validate(merged)
+        return Recipe.model_validate(values)
     except ValidationError as error:
-        raise _as_usage_error(error, merged, layers) from None
+        raise _as_usage_error(error, values, layers) from None
 
 
 def _assignment(text: str) -> tuple[str, Any]:

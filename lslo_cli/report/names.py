@@ -9,6 +9,8 @@ from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Resource, resource_classes
+from lslo_cli.report.scores import printed_runs
+from lslo_cli.wording import typed
 
 NAME = re.compile(
     r"(?:(?P<sites>attn|fc)-)?(?P<ranks>\d+(?:-\d+)+)(?:-(?P<index>source|target))?"
@@ -18,12 +20,12 @@ NAME = re.compile(
 
 
 def check_name(path: Path, artifact: Artifact[TrainingResult]) -> None:
-    """Raise InputError if a run named like a row of the paper's tables was trained with other settings.
+    """Raise InputError if a run that has the name of a row of the paper's tables has other settings.
 
-    Names of any other form pass.
+    Any other name passes: its run is in no table of the paper.
     """
     result = artifact.result
-    found = NAME.fullmatch(result.run)
+    found = NAME.fullmatch(result.run) if result.run in printed_runs() else None
     if found is None:
         return
     said = {
@@ -44,7 +46,8 @@ def check_name(path: Path, artifact: Artifact[TrainingResult]) -> None:
         if done[what] != value:
             raise InputError(
                 f"{path} is named {result.run}, but was trained with {what} {done[what]}",
-                "give the run's folder another name, or train what the name says",
+                f"train it again under another name, such as {typed('train', '--run', f'my-{result.run}')}, "
+                "and remove that folder",
             )
 
 

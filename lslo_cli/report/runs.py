@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lslo_cli.paper import printed_table
 from lslo_cli.report.quality import quality_table
-from lslo_cli.report.scores import SCORE_TABLES
+from lslo_cli.report.scores import printed_runs
 from lslo_cli.report.seeds import over_seeds
 from lslo_cli.report.study import Study
 from lslo_cli.report.table import Table
@@ -15,7 +14,7 @@ from lslo_cli.report.table import Table
 
 def other_runs(study: Study) -> Table | None:
     """Every evaluated run without a row in tables 1 to 4 and 8; None if there is none."""
-    printed = {row.key for number in SCORE_TABLES for row in printed_table(number).rows}
+    printed = printed_runs()
     others = [run for run in study.runs() if run not in printed]
     tables = [_of_seed(study, number, others) for number in range(len(study.seeds))]
     there = [table for table in tables if table]

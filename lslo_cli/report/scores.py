@@ -29,6 +29,11 @@ PARAMS_NOTE = (
 )
 
 
+def printed_runs() -> frozenset[str]:
+    """The names of runs that are rows of a table of scores."""
+    return frozenset(row.key for number in SCORE_TABLES for row in printed_table(number).rows)
+
+
 def score_table(number: int, study: Study) -> Table:
     """A table of scores: for each printed row ours, the paper's and, if they compare, the difference.
 

@@ -125,7 +125,7 @@ def choose_ranks(
 def choose_allocation(
     experiment: Experiment, subspace: Path | None, model: ModelIdentity
 ) -> Chosen[Allocation]:
-    """The budget of a recipe, allocated by its rule from the estimate.
+    """The budget of a recipe, allocated to its languages by its rule from the estimate, which may have more.
 
     The default budget is the estimate's mean rank for every language. Raises InputError for an estimate that
     is missing, damaged, stale or made with another base, and UsageError if budget or rule do not fit it.
@@ -142,7 +142,7 @@ def choose_allocation(
         adapters = replace(work_of(recipe, "train", RankMap({codes[0]: 1})), new_languages=())
         per_rank = adapters.trainable(model.shape)
         budget = rank_budget(section.budget, languages, per_rank, model.parameters)
-    allocation = allocate(artifact.result.estimate(), budget, section.rule)
+    allocation = allocate(artifact.result.estimate().of(codes), budget, section.rule)
     return Chosen(allocation, "estimated", (Upstream("subspace", path, artifact.digest),))
 
 

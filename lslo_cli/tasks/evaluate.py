@@ -14,7 +14,6 @@ from lslo_cli.artifacts.folder import BASE_RUN, EvaluationFolder, RunFolder
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact, LanguageRecord
-from lslo_cli.errors import UsageError
 from lslo_cli.events import Event, Noted, OnEvent, ignore
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction, Language, choose_directions
@@ -38,6 +37,7 @@ from lslo_cli.tasks.held_out import TrainedOn, check_held_out
 from lslo_cli.tasks.job import ArtifactJob, experiment_job
 from lslo_cli.tasks.model_card import write_card
 from lslo_cli.tasks.setup import Setup
+from lslo_cli.tasks.trained_for import check_trained_for, runs_to_evaluate, with_new_languages
 from lslo_cli.tasks.translations import write_translations
 from lslo_cli.tasks.weights import load_weights
 
@@ -50,13 +50,14 @@ def evaluate(
 ) -> list[Written]:
     """Translate and score the test split with the base model and every trained run, or with ``runs``.
 
-    A run whose evaluation is up to date is not translated again unless ``force``. An interrupted evaluation
-    continues after its last finished batch, to the same result; with ``force`` it starts again. One with some
-    of the directions or rows of another is kept beside it, see :mod:`lslo_cli.tasks.evaluations`.
+    Runs of other languages are left out unless named, each with a note. A run whose evaluation is up to date
+    is not translated again unless ``force``. An interrupted evaluation continues after its last finished
+    batch, to the same result; with ``force`` it starts again. One with some of the directions or rows of
+    another is kept beside it, see :mod:`lslo_cli.tasks.evaluations`.
     """
-    folders = runs_to_evaluate(experiment, runs)
-    experiment = with_new_languages(experiment, folders)
     listener = without_repeats(on_event)
+    folders = runs_to_evaluate(experiment, runs, listener)
+    experiment = with_new_languages(experiment, folders)
     written = []
     for folder in folders:
         if folder.name == BASE_RUN:
@@ -66,27 +67,6 @@ def evaluate(
         adaptation = trained_here(folder, training)
         written.append(evaluate_run(as_trained(experiment, training), folder, adaptation, force, listener))
     return written
-
-
-def runs_to_evaluate(experiment: Experiment, runs: Sequence[str]) -> list[RunFolder]:
-    """The named runs, or the base model and every trained run. Raises InputError for an unknown one."""
-    if not runs:
-        return [experiment.folder.run(BASE_RUN), *experiment.folder.trained_runs()]
-    folders = [experiment.folder.run(name) for name in runs]
-    for folder in folders:
-        if folder.name != BASE_RUN:
-            read_training(experiment.folder, folder)
-    return folders
-
-
-def with_new_languages(experiment: Experiment, folders: Sequence[RunFolder]) -> Experiment:
-    """The experiment with the languages that its runs added to the base, if the recipe adds none."""
-    if experiment.recipe.new_languages:
-        return experiment
-    trained = [folder for folder in folders if folder.name != BASE_RUN]
-    found = [read_training(experiment.folder, folder).result.new_languages for folder in trained]
-    new = {code: relative for languages in found for code, relative in languages.items()}
-    return replace(experiment, recipe=experiment.recipe.model_copy(update={"new_languages": new}))
 
 
 def as_trained(experiment: Experiment, training: Artifact[TrainingResult]) -> Experiment:
@@ -238,19 +218,6 @@ def _scored_again(
     return before.model_copy(
         update={"directions": rows, "metrics": {**before.metrics, **added.metrics}} | pieces
     )
-
-
-def check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
-    """Refuse a run of another base model (InputError), or with other languages or order (UsageError)."""
-    store.check_belongs(
-        folder.training, training, setup.model_identity, list(setup.codes), TrainingResult.command
-    )
-    codes = tuple(record.code for record in training.languages)
-    if codes != setup.codes:
-        raise UsageError(
-            f"run {folder.name} was trained for {', '.join(codes)}, not {', '.join(setup.codes)}",
-            "evaluate it with the same languages; --directions chooses among them",
-        )
 
 
 def without_repeats(on_event: OnEvent) -> OnEvent:

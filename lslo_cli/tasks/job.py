@@ -17,6 +17,7 @@ from lslo_cli.artifacts.schema import LanguageRecord, Result
 from lslo_cli.artifacts.writing import RESULTS
 from lslo_cli.errors import InputError, naming_lack_of_memory
 from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.method.languages import Language
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 from lslo_cli.tasks.freshness import same_settings
 from lslo_cli.tasks.session import Session
@@ -55,7 +56,7 @@ class ArtifactJob(Generic[S]):
         same = (
             made_from == [item.digest for item in self.upstream if item.role not in apart]
             and artifact.model.is_the_same(self.setup.model_identity)
-            and artifact.languages == [LanguageRecord.of(language) for language in self.setup.languages]
+            and [*map(_facts, artifact.languages)] == [*map(_facts, self.setup.languages)]
             and same_settings(artifact, self.setup.recipe)
             and all(self.setup.digest_now(text) == text.digest for text in artifact.data)
         )
@@ -76,6 +77,11 @@ class ArtifactJob(Generic[S]):
         )
         self.setup.on_main(lambda: store.write(self.path, written.artifact))
         return written
+
+
+def _facts(language: Language | LanguageRecord) -> tuple[object, ...]:
+    """What results depend on of a language: its family only labels figures."""
+    return language.code, language.resource, language.bitext
 
 
 SMALLER_TRAINING_BATCHES = (

@@ -42,12 +42,13 @@ from lslo_cli.tasks.choices import (
 )
 from lslo_cli.tasks.decoding import open_metrics, sources_and_references
 from lslo_cli.tasks.dev_gain import dev_text
-from lslo_cli.tasks.evaluate import chosen_directions, runs_to_evaluate, with_new_languages
+from lslo_cli.tasks.evaluate import chosen_directions
 from lslo_cli.tasks.evaluations import place
 from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, prepare
 from lslo_cli.tasks.train import check_method, trained_directions
+from lslo_cli.tasks.trained_for import runs_to_evaluate, with_new_languages
 from lslo_cli.tasks.weights import ADAPTER, MODEL
 from lslo_cli.training.trackers import check_tracker
 from lslo_cli.wording import counted
@@ -101,10 +102,10 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
     if command == "estimate-subspace":
         dev_text(setup)  # raises if it cannot be measured on
     if command == "train" and recipe.train.curve_rows:
-        QualityCurve(setup, None)  # raises if it cannot be made
+        curve = QualityCurve(setup, None)  # raises if it cannot be made
         rows = recipe.train.curve_rows
         sample = f"{rows if rows == 'all' else counted(rows, 'sentence')} per direction and epoch"
-        facts.append(("quality curve", f"{', '.join(recipe.train.curve_groups)}: {sample}"))
+        facts.append(("quality curve", f"{', '.join(curve.names)}: {sample}"))
     shape = setup.model_identity.shape
     facts += training_facts(setup.recipe, work, shape, len(batches.batches(1)))
     return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)

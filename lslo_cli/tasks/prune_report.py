@@ -59,19 +59,17 @@ def prune_report(
         return current
     if reported:
         on_event(Noted(f"reporting on run {folder.name}"))
+    languages = [record.language() for record in estimate.languages]
     result = report_on(
-        estimate.result,
-        training.result if reported else None,
-        [record.language() for record in estimate.languages],
-        estimate.model.parameters,
+        estimate.result, training.result if reported else None, languages, estimate.model.parameters
     )
-    # A report draws nothing at random: its seed is that of the estimate.
+    # A report draws nothing at random: its seed is that of the estimate, as its languages are.
     of_seed = experiment.recipe.model_copy(update={"seed": estimate.seed})
     written = document(
         result,
         replace(experiment, recipe=of_seed),
         experiment.folder.prune_report,
-        languages=experiment.recipe.selected_languages(),
+        languages=languages,
         model=estimate.model,
         data=estimate.data,
         upstream=upstream,

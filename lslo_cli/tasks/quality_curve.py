@@ -15,6 +15,7 @@ from lslo_cli.events import Noted, ignore
 from lslo_cli.method.languages import Direction, Resource, grouping, groups
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.nn.route import Route
+from lslo_cli.recipe import TrainSection
 from lslo_cli.tasks.decoding import open_metrics, score_directions, sources_and_references, translate_all
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.training.trainer import Callback
@@ -47,6 +48,11 @@ class QualityCurve(Callback):
         self._metrics = open_metrics(setup, [SPBLEU])
         self._signature = ""
         self._points: list[CurvePoint] = []
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The groups and directions that are scored."""
+        return tuple(self._named)
 
     def before_epoch(self, epoch: int) -> None:
         if epoch == 1:
@@ -110,20 +116,27 @@ def _with_text(
 def _directions(setup: Setup) -> Mapping[str, Sequence[Direction]]:
     """The directions behind every name in ``curve_groups``: those of a group, or one.
 
-    A group that has no directions here is left out, unless no other name is left.
+    A group that has no directions here is left out. Where that leaves no name, the default groups give way to
+    all groups that are here, and others are refused. Raises UsageError as :class:`QualityCurve` does.
     """
     named: dict[str, list[Direction]] = {}
     group_of = grouping(setup.languages)
     for direction in setup.directions:
         for name in (group_of(direction), str(direction)):
             named.setdefault(name, []).append(direction)
-    recipe_groups = setup.recipe.train.curve_groups
-    wanted = [name for name in recipe_groups if name in named or not GROUP.fullmatch(name)]
+    there = [name for name in groups(setup.languages) if name in named]
+    asked = setup.recipe.train.curve_groups
+    wanted = [name for name in asked if name in named or not GROUP.fullmatch(name)]
+    if not wanted and asked == TrainSection().curve_groups:
+        wanted = there
     unknown = [name for name in wanted if name not in named]
     if unknown or not wanted:
         raise UsageError(
-            f"no direction or group of this experiment is called '{', '.join(unknown or recipe_groups)}'",
-            f"groups here: {', '.join(groups(setup.languages))}; or directions, as in --curve-groups "
-            f"{setup.directions[0]}",
+            f"no direction or group of this experiment is called '{', '.join(unknown or asked)}'",
+            f"groups here: {', '.join(there)}; or directions, as in --curve-groups {setup.directions[0]}",
+        )
+    if absent := [name for name in asked if name not in wanted]:
+        setup.on_event(
+            Noted(f"the quality curve shows {', '.join(wanted)}: no direction here is of {', '.join(absent)}")
         )
     return {name: named[name] for name in wanted}

@@ -19,13 +19,15 @@ from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
 from lslo_cli.method.codes import find_code
 from lslo_cli.method.languages import Direction
 from lslo_cli.nn.route import Route
+from lslo_cli.recipe import with_values
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
 from lslo_cli.tasks.decoding import cut_short, note_cut, search_batch
-from lslo_cli.tasks.evaluate import as_trained, load_run, with_new_languages
+from lslo_cli.tasks.evaluate import as_trained, load_run
 from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.freshness import arithmetic
 from lslo_cli.tasks.setup import Setup, prepare
+from lslo_cli.tasks.trained_for import with_new_languages
 
 BUFFER = 1000
 """Lines to translate at a time."""
@@ -97,12 +99,23 @@ def translate(
 
     ``buffer`` lines are read at a time and translated in batches by length. ``search`` are settings of
     :class:`Search`. An empty line stays empty. A line longer than the model reads is translated sentence by
-    sentence. Raises UsageError for a language that the model or run does not have.
+    sentence. Raises UsageError for a language that the model or run does not have, a line that is no text,
+    and an invalid setting.
     """
     targets = (tgt,) if isinstance(tgt, str) else tuple(tgt)
-    wanted = (Line(line, src, targets) for line in lines)
+    wanted = (Line(line, src, targets) for line in texts(lines))
     for chunk in translate_chunks(translator, wanted, Search(**search), buffer=buffer, on_event=on_event):
         yield from (tuple(best[0].text for best in found) for _, found in chunk)
+
+
+def texts(lines: Iterable[str], what: str = "line") -> Iterator[str]:
+    """The same lines. Raises UsageError for one text in place of several, and for a line that is no text."""
+    if isinstance(lines, str):
+        raise UsageError(f"'{lines}' is one text, where a list of {what}s is needed", "write [text]")
+    for number, line in enumerate(lines, 1):
+        if not isinstance(line, str):
+            raise UsageError(f"{what} {number} is {line!r}, which is no text", 'write "" for an empty one')
+        yield line
 
 
 @dataclass(frozen=True)
@@ -121,14 +134,14 @@ class Search:
     def applied(self, setup: Setup) -> Setup:
         """The setup with these settings.
 
-        Raises UsageError for more translations than the beam has hypotheses, or for a prefix that leaves
-        no room for a translation.
+        Raises UsageError for a value that the recipe would not take, for more translations than the beam has
+        hypotheses, or for a prefix that leaves no room for a translation.
         """
-        given = {name: getattr(self, name) for name in ("beam", "length_penalty", "no_repeat_ngram")}
-        section = setup.recipe.evaluate.model_copy(
-            update={name: value for name, value in given.items() if value is not None}
-        )
-        if not 1 <= self.nbest <= section.beam:
+        values = {name: getattr(self, name) for name in ("beam", "length_penalty", "no_repeat_ngram")}
+        given = {f"evaluate.{name}": value for name, value in values.items() if value is not None}
+        recipe = with_values(setup.recipe, given) if given else setup.recipe
+        section = recipe.evaluate
+        if not (isinstance(self.nbest, int) and 1 <= self.nbest <= section.beam):
             raise UsageError(
                 f"a beam of {section.beam} has no {self.nbest} best translations",
                 "give an --nbest of at most --beam",
@@ -138,7 +151,7 @@ class Search:
                 f"the prefix leaves no room for a translation of {section.max_new_tokens} tokens",
                 "shorten it, or raise evaluate.max_new_tokens",
             )
-        return replace(setup, recipe=setup.recipe.model_copy(update={"evaluate": section}))
+        return replace(setup, recipe=recipe)
 
 
 def translate_chunks(
@@ -152,8 +165,11 @@ def translate_chunks(
 ) -> Iterator[list[tuple[Line, Found]]]:
     """Lines with their translations, ``buffer`` at a time, without the first ``skip`` of these chunks.
 
-    A line's translation depends on its chunk alone, so skipping chunks does not change the rest.
+    A line's translation depends on its chunk alone, so skipping chunks does not change the rest. Raises
+    UsageError for a ``buffer`` that holds no line.
     """
+    if not (isinstance(buffer, int) and buffer >= 1):
+        raise UsageError(f"a buffer of {buffer} lines holds none to translate", "give a whole number from 1")
     setup = search.applied(translator.setup)
     remaining = iter(lines)
     number = 0

@@ -40,6 +40,15 @@ def test_another_format_is_refused(lslo, experiment):
     assert run.exit_code == 2 and "does not say its format" in run.stderr
 
 
+def test_printing_and_writing_at_once_is_refused_and_the_way_out_works(lslo, experiment, tmp_path):
+    run = lslo("diff", "tuned", "base", "--json", "-o", "changes.json")
+    assert run.exit_code == 2 and "--json prints the sentences, and -o changes.json writes them" in run.stderr
+    assert not (tmp_path / "changes.json").exists()
+    assert lslo("diff", "tuned", "base", "-o", "changes.json").exit_code == 0
+    printed = json.loads(lslo("diff", "tuned", "base", "--json").stdout)
+    assert json.loads((tmp_path / "changes.json").read_text(encoding="utf-8")) == printed
+
+
 def test_a_run_that_is_missing_is_an_input_error(lslo, experiment):
     run = lslo("diff", "tuned", "nothing")
     assert run.exit_code == 3 and "lslo evaluate --run nothing" in run.stderr

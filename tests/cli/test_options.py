@@ -276,6 +276,8 @@ def test_flare_takes_the_settings_that_its_command_reads():
         ("diff a b", "--data=text"),
         ("compare a b", "--device=cpu"),
         ("prune-report", "--model=world"),
+        ("prune-report", "--resource=wo=low"),
+        ("diff a b", "--resource=wo=low"),
         ("plot weights", "--resource=tr=low"),
         ("base train --out x", "--test=mine"),
         ("base check", "--langs=en,fr"),

@@ -20,6 +20,25 @@ def estimate(pruned, spectra=None, gains=None, site=SITE, folds=None):
     return Estimate(matrices, 0.7, found, gains or {}, folds or {})
 
 
+@pytest.mark.parametrize("rule", [None, *Rule])
+def test_an_estimate_of_more_languages_is_divided_as_one_of_these_alone(rule):
+    pruned = {"a": 80, "b": 72, "c": 60, "d": 10}
+    spectra = {"a": [4.0, 3.0], "b": [5.0, 2.0], "c": [9.0, 1.0], "d": [9.0, 9.0]}
+    gains = {"a": 0.1, "b": 0.3, "c": 0.7, "d": 3.0}
+    folds = {code: [gain - 0.1, gain + 0.1] for code, gain in gains.items()}
+
+    def of(codes):
+        values = ({code: each[code] for code in codes} for each in (pruned, spectra, gains))
+        return estimate(*values, folds={code: folds[code] for code in codes})
+
+    whole = of("abcd")
+    divided = allocate(whole.of(["c", "a", "b"]), 12, rule)
+    assert divided == allocate(of("abc"), 12, rule)
+    assert sum(divided.ranks.values()) == 12 and set(divided.ranks) == set("abc")
+    assert divided.pruned == allocate(of("abc"), 12, rule).pruned
+    assert whole.of("abcd") == whole
+
+
 def test_by_sign_there_are_two_levels_one_to_four():
     found = estimate({"a": 80, "b": 75, "c": 70, "d": 55})
     divided = allocate(found, 14, Rule.SIGN)

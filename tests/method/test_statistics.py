@@ -1,4 +1,5 @@
 import math
+from itertools import permutations
 from statistics import fmean
 
 import numpy as np
@@ -17,6 +18,7 @@ from lslo_cli.method.statistics import (
     interval_over_seeds,
     interval_over_sentences,
     p_value_of_pearson,
+    p_value_of_spearman,
     reliability,
     resampled_counts,
     verdict,
@@ -109,6 +111,53 @@ def test_p_value_agrees_with_scipy():
     x, y = [1.0, 2.0, 4.0, 7.0, 9.0, 16.0], [2.0, 1.0, 5.0, 4.0, 9.0, 8.0]
     expected = stats.pearsonr(x, y)
     assert p_value_of_pearson(float(expected.statistic), n=6) == pytest.approx(float(expected.pvalue))
+
+
+def counted_pairings(one, other):
+    """The p-value by its definition: of all orders of one side, twice the share as far out."""
+    ranks, others = stats.rankdata(one), stats.rankdata(other)
+    found = [sum(a * b for a, b in zip(order, others, strict=True)) for order in permutations(ranks)]
+    ours = sum(a * b for a, b in zip(ranks, others, strict=True))
+    above, below = (sum(each >= ours for each in found), sum(each <= ours for each in found))
+    return min(1, 2 * min(above, below) / len(found))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ([1, 2, 3], [10, 100, 1000]),
+        ([1, 2, 3, 4], [9, 5, 2, 1]),
+        ([1, 2, 3, 4, 5], [2, 1, 3, 5, 4]),
+        ([1, 2, 2, 4, 5], [2, 1, 7, 7, 9]),
+        ([5, 1, 4, 2, 3, 6], [1, 1, 3, 2, 5, 4]),
+    ],
+)
+def test_the_p_value_of_few_ranks_counts_all_pairings(one, other):
+    assert p_value_of_spearman(one, other) == pytest.approx(counted_pairings(one, other))
+    assert p_value_of_spearman(one, one) == pytest.approx(counted_pairings(one, one))
+
+
+@pytest.mark.parametrize("n", [3, 4, 5, 8, 9, 11, 30])
+def test_ranks_that_agree_or_are_reversed_have_the_p_value_of_one_pairing_among_all(n):
+    up, down = list(range(n)), list(range(n, 0, -1))
+    assert p_value_of_spearman(up, [value**3 for value in up]) == pytest.approx(2 / math.factorial(n))
+    assert p_value_of_spearman(up, down) == pytest.approx(2 / math.factorial(n))
+
+
+def test_tied_values_change_places_in_the_p_value_of_ranks_that_agree():
+    tied = [0, 0, 0, *range(1, 8)]
+    assert p_value_of_spearman(tied, tied) == pytest.approx(2 * 6 / math.factorial(10))
+
+
+def test_more_ranks_have_the_p_value_of_student():
+    one, other = [3, 1, 2, 9, 4, 5, 8, 7, 6], list(range(9))
+    assert p_value_of_spearman(one, other) == pytest.approx(float(stats.spearmanr(one, other).pvalue))
+
+
+def test_three_languages_in_the_order_of_their_bitext_show_little():
+    languages = [LANGUAGES[code] for code in ("fr", "nl", "wo")]
+    found = correlate_with_bitext({"fr": 3.0, "nl": 2.0, "wo": -1.0}, languages)
+    assert (found.spearman, found.spearman_p) == (pytest.approx(1), pytest.approx(1 / 3))
 
 
 def test_english_has_no_bitext_and_stays_out_of_the_correlation():

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from lslo_cli.errors import InputError
@@ -7,7 +9,7 @@ from lslo_cli.report.reading import read_studies
 NAMES = sorted({row.key for number in (1, 3, 4, 8) for row in printed_table(number).rows} - {"base"})
 
 
-@pytest.mark.parametrize("name", [*NAMES, "full-lr2e-4", "ablation", "auto-gps0.9"])
+@pytest.mark.parametrize("name", [*NAMES, "full-lr2e-4", "ablation", "auto-gps0.9", "2025-01-15"])
 def test_a_run_that_is_what_its_name_says_passes(name, written, tmp_path):
     written(tmp_path).training(name)
     (study,) = read_studies([tmp_path])
@@ -27,5 +29,11 @@ def test_a_run_that_is_what_its_name_says_passes(name, written, tmp_path):
 )
 def test_a_run_that_is_something_else_is_refused(name, settings, said, written, tmp_path):
     written(tmp_path).training(name, **settings)
-    with pytest.raises(InputError, match=f"is named {name}, but was trained with {said}"):
+    with pytest.raises(InputError, match=f"is named {name}, but was trained with {said}") as error:
         read_studies([tmp_path])
+    again = f"my-{name}"
+    assert f"lslo train --run {again}" in error.value.hint
+    shutil.rmtree(tmp_path / "runs" / name)
+    written(tmp_path).training(again, **settings)
+    (study,) = read_studies([tmp_path])
+    assert list(study.seeds[0].trainings) == [again]

@@ -95,6 +95,16 @@ def test_the_estimate_is_divided_by_the_rule_and_the_budget_that_are_asked_for(t
         assert written.path.parent.name == name
 
 
+def test_an_estimate_of_more_languages_spends_the_whole_budget_on_those_of_the_run(there, finished):
+    estimate = finished[1]["subspace.json"]
+    fewer = there(langs="qta,qso,qka", **{"train.ranks": "auto", "train.gps": "auto"})
+    chosen = choices.choose_allocation(fewer, None, estimate.model).value
+    assert list(chosen.ranks) == ["qta", "qso", "qka"] and sum(chosen.ranks.values()) == 12
+    assert chosen == allocate(estimate.result.estimate().of(chosen.ranks), 12)
+    pruned = choices.choose_pruned(fewer, None, estimate.model).value
+    assert pruned == chosen.pruned and "qki" not in pruned
+
+
 def test_a_budget_in_parameters_is_what_the_run_trains_at_most(there, finished):
     shape = finished[1]["subspace.json"].model.shape
     unit = RankMap({"one": 1}).parameters(shape, span=Span.D_MODEL)

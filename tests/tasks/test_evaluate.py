@@ -19,6 +19,7 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Started
 from lslo_cli.method.languages import Direction
 from lslo_cli.recipe import MEMORY_FILE, Memory, Recipe, read_memory
+from lslo_cli.tasks.evaluate_folder import located
 from lslo_cli.tasks.evaluations import Extent
 from lslo_cli.tasks.translations import aligned
 
@@ -144,6 +145,28 @@ def test_notes_about_the_metric_come_once_for_all_runs(there, tmp_path, monkeypa
 def test_evaluating_before_training_scores_the_base_model(fresh):
     (written,) = tasks.evaluate(fresh())
     assert written.artifact.result.run == "base"
+
+
+def test_runs_of_other_languages_are_left_out_with_the_line_that_evaluates_them(there, heard):
+    fewer = there(langs="qta,qka")
+    written = tasks.evaluate(fewer, on_event=heard)
+    assert [item.artifact.result.run for item in written] == ["base"]
+    results = fewer.folder.path.parent
+    for run in (RUN, "full"):
+        assert (
+            f"left out {run}, which was trained for qta, qso, qki, qka; to evaluate it: lslo evaluate --run "
+            f"{fewer.folder.run(run).path} --results {results}"
+        ) in heard.notes
+        (again,) = [tasks.evaluate_run(*located(str(fewer.folder.run(run).path), results), False, heard)]
+        assert again.up_to_date and again.path == fewer.folder.run(run).evaluation
+    assert dict(tasks.plan(fewer, "evaluate").facts)["runs"] == "base"
+
+
+def test_a_run_of_other_languages_that_is_named_is_refused_with_its_folder(there):
+    fewer = there(langs="qta,qka")
+    with pytest.raises(UsageError, match="was trained for qta, qso, qki, qka, not qta, qka") as error:
+        tasks.evaluate(fewer, runs=[RUN])
+    assert f"--run {fewer.folder.run(RUN).path}" in error.value.hint
 
 
 def test_rows_that_a_run_may_have_been_trained_on_are_not_held_out_to_test_it(fresh):

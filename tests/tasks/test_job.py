@@ -11,6 +11,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.errors import InputError
+from lslo_cli.world import WORLD
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
 GPS_RUN = "2-2-8-gps0.9"
@@ -48,6 +49,12 @@ def test_without_reuse_a_stage_runs_again_and_gives_the_same(there, finished):
 )
 def test_what_was_made_with_other_settings_is_made_again(there, change):
     assert not tasks.weight_learn(there(**change), reuse=True).up_to_date
+
+
+def test_the_name_of_a_family_makes_nothing_stale(there):
+    entry = {"resource": str(WORLD["qki"].resource), "family": "Other"}
+    assert tasks.weight_learn(there(**{"languages.qki": entry}), reuse=True).up_to_date
+    assert not tasks.weight_learn(there(**{"languages.qki": entry | {"bitext": 5}}), reuse=True).up_to_date
 
 
 def test_settings_of_other_stages_make_nothing_stale(there):

@@ -36,6 +36,11 @@ def test_a_report_has_the_seed_of_its_estimate(fresh):
     assert written.artifact.seed == 5
 
 
+def test_a_report_has_the_languages_of_its_estimate(there, finished):
+    written = tasks.prune_report(there(**{"languages.qka": {"resource": "low", "bitext": 5}}))
+    assert written.artifact.languages == finished[1]["subspace.json"].languages
+
+
 def test_without_a_run_the_report_is_on_the_estimate_alone(fresh):
     tasks.estimate_subspace(fresh())
     written = tasks.prune_report(fresh())

@@ -3,7 +3,8 @@
 import pytest
 
 from lslo_cli import tasks
-from lslo_cli.errors import InputError
+from lslo_cli.errors import InputError, UsageError
+from lslo_cli.tasks.quality_curve import QualityCurve
 
 CURVE = {"train.ranks": "2,2,8", "train.curve_rows": 2, "fit.epochs": 1}
 
@@ -17,6 +18,27 @@ def test_what_has_no_text_is_left_out_of_the_means_and_of_the_curve(fresh, text_
         assert list(point.spbleu) == ["H2V", "V2H", "qta-qka"]
         assert point.spbleu["H2V"] == point.spbleu["qta-qka"]
     assert sum("leaves out H2M" in note for note in heard.notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("langs", "shown", "absent"), [("qta,qka", "H2V, V2H", "H2H, V2V"), ("qta,qso,qka", "H2H", "V2V")]
+)
+def test_default_groups_that_are_not_here_are_left_out_with_a_note(setup, heard, langs, shown, absent):
+    curve = QualityCurve(setup(heard.append, langs=langs, **{"train.curve_rows": 2}), None)
+    assert ", ".join(curve.names) == shown
+    assert f"the quality curve shows {shown}: no direction here is of {absent}" in heard.notes
+
+
+def test_a_plan_names_the_groups_that_the_curve_will_show(fresh):
+    plan = tasks.plan(fresh(langs="qta,qka", **CURVE | {"train.ranks": "2,8"}), "train")
+    assert dict(plan.facts)["quality curve"].startswith("H2V, V2H: 2 sentences")
+
+
+def test_groups_that_are_offered_are_there(setup):
+    asked = {"train.curve_rows": 2, "train.curve_groups": ["L2L"]}
+    with pytest.raises(UsageError, match="is called 'L2L'") as error:
+        QualityCurve(setup(langs="qta,qka", **asked), None)
+    assert error.value.hint.startswith("groups here: H2V, V2H; or ")
 
 
 @pytest.mark.parametrize(("split", "dev_rows", "sample"), [("test", 0, "test"), ("train", 3, "dev rows")])

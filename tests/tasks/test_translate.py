@@ -91,6 +91,27 @@ def test_a_language_that_is_not_there_is_refused_with_those_that_are(there):
         list(tasks.translate(translator, ["a"], src="qta", tgt="qta"))
 
 
+@pytest.mark.parametrize(
+    ("lines", "settings", "message"),
+    [
+        ("taro", {}, "'taro' is one text"),
+        (["taro", None], {}, "line 2 is None"),
+        (["taro"], {"buffer": 0}, "a buffer of 0 lines"),
+        (["taro"], {"buffer": -1}, "a buffer of -1 lines"),
+        (["taro"], {"buffer": 1.5}, "a buffer of 1.5 lines"),
+        (["taro"], {"beam": 2.5}, r"'evaluate\.beam' cannot be 2\.5"),
+        (["taro"], {"beam": 0}, r"'evaluate\.beam' cannot be 0"),
+        (["taro"], {"length_penalty": -1.0}, r"'evaluate\.length_penalty' cannot be -1"),
+        (["taro"], {"nbest": 1.5}, r"no 1\.5 best"),
+    ],
+)
+def test_what_cannot_be_translated_so_is_refused(there, lines, settings, message):
+    translator = tasks.open_translator(there())
+    with pytest.raises(UsageError, match=message) as error:
+        list(tasks.translate(translator, lines, src="qta", tgt="qki", **settings))
+    assert error.value.hint
+
+
 def test_a_run_that_is_not_there_is_refused_with_those_that_are(there):
     with pytest.raises((InputError, UsageError), match="no-such-run") as error:
         tasks.open_translator(there(), "no-such-run")

@@ -14,7 +14,7 @@ from typer import Argument, Option
 from lslo_cli.cli import console
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import split_commas, takes
-from lslo_cli.cli.options import ClassOptions, OutputOptions
+from lslo_cli.cli.options import OutputOptions
 from lslo_cli.errors import UsageError
 from lslo_cli.wording import counted
 
@@ -25,7 +25,7 @@ FORMATS = (".tsv", ".html", ".json")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiffOptions(OutputOptions, ClassOptions, ExperimentOptions):
+class DiffOptions(OutputOptions, ExperimentOptions):
     run: Annotated[str, Argument(metavar="RUN", help="An evaluated run, or base.")]
     other: Annotated[str, Argument(metavar="OTHER", help="The run to compare it with, or base.")]
     directions: Annotated[
@@ -60,6 +60,11 @@ def diff(options: DiffOptions) -> None:
     if options.output and options.output.suffix not in FORMATS:
         raise UsageError(
             f"{options.output} does not say its format", f"end the name with one of {', '.join(FORMATS)}"
+        )
+    if options.output and options.json:
+        raise UsageError(
+            f"--json prints the sentences, and -o {options.output} writes them instead",
+            "leave out one of the two; a file whose name ends with .json holds what --json prints",
         )
     folder = options.folder(options.resolve())
     from lslo_cli import tasks

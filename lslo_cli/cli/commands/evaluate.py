@@ -37,8 +37,8 @@ class EvaluateOptions(ModelOptions):
         Option(
             "--run",
             metavar="NAME|FOLDER|ID",
-            help="A run, a folder, a hub id, or base. Repeatable; default: base and all runs not yet "
-            "evaluated.",
+            help="A run, a folder, a hub id, or base. Repeatable; default: base and all runs of these "
+            "languages not yet evaluated.",
         ),
     ] = None
     directions: Annotated[

@@ -11,7 +11,7 @@ from typer import Option
 from lslo_cli.cli import console
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import takes
-from lslo_cli.cli.options import ClassOptions, DryRun, OutputOptions
+from lslo_cli.cli.options import DryRun, OutputOptions
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PruneReportOptions(OutputOptions, ClassOptions, ExperimentOptions):
+class PruneReportOptions(OutputOptions, ExperimentOptions):
     run: Annotated[
         str | None,
         Option("--run", metavar="NAME", help="The run to report on; default: the latest with adapters."),

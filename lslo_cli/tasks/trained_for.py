@@ -1,0 +1,83 @@
+"""The languages that runs were trained for: which runs are evaluated by default, and which are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import BASE_RUN, RESULTS, RunFolder
+from lslo_cli.artifacts.results import TrainingResult
+from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.errors import UsageError
+from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.tasks.experiment import Experiment, read_training
+from lslo_cli.tasks.setup import Setup
+from lslo_cli.wording import typed
+
+
+def runs_to_evaluate(
+    experiment: Experiment, runs: Sequence[str], on_event: OnEvent = ignore
+) -> list[RunFolder]:
+    """The named runs, or the base model and every run that was trained for the experiment's languages.
+
+    A note says of each run of other languages how it is evaluated. Raises InputError for an unknown run.
+    """
+    if not runs:
+        return [experiment.folder.run(BASE_RUN), *_of_its_languages(experiment, on_event)]
+    folders = [experiment.folder.run(name) for name in runs]
+    for folder in folders:
+        if folder.name != BASE_RUN:
+            read_training(experiment.folder, folder)
+    return folders
+
+
+def _of_its_languages(experiment: Experiment, on_event: OnEvent) -> Iterator[RunFolder]:
+    folders = experiment.folder.trained_runs()
+    recipe = with_new_languages(experiment, folders).recipe
+    wanted = tuple(language.code for language in recipe.selected_languages())
+    for folder in folders:
+        training = read_training(experiment.folder, folder)
+        if (codes := languages_of(training)) == wanted:
+            yield folder
+            continue
+        on_event(
+            Noted(
+                f"left out {folder.name}, which was trained for {', '.join(codes)}; to evaluate it: "
+                + _evaluation_of(folder, training)
+            )
+        )
+
+
+def _evaluation_of(folder: RunFolder, training: Artifact[TrainingResult]) -> str:
+    """The line that evaluates a run where it is, with the languages and settings recorded with it."""
+    place = folder.path.parent.parent
+    results = () if place.parent == RESULTS else ("--results", place.parent)
+    name = () if place.name == training.experiment else ("--name", place.name)
+    return typed("evaluate", "--run", folder.path, *results, *name)
+
+
+def with_new_languages(experiment: Experiment, folders: Sequence[RunFolder]) -> Experiment:
+    """The experiment with the languages that its runs added to the base, if the recipe adds none."""
+    if experiment.recipe.new_languages:
+        return experiment
+    trained = [folder for folder in folders if folder.name != BASE_RUN]
+    found = [read_training(experiment.folder, folder).result.new_languages for folder in trained]
+    new = {code: relative for languages in found for code, relative in languages.items()}
+    return replace(experiment, recipe=experiment.recipe.model_copy(update={"new_languages": new}))
+
+
+def languages_of(training: Artifact[TrainingResult]) -> tuple[str, ...]:
+    """The codes of the languages that a run was trained for."""
+    return tuple(record.code for record in training.languages)
+
+
+def check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
+    """Refuse a run of another base model (InputError), or with other languages or order (UsageError)."""
+    store.check_belongs(folder.training, training, setup.model_identity, [], TrainingResult.command)
+    codes = languages_of(training)
+    if codes != setup.codes:
+        raise UsageError(
+            f"run {folder.name} was trained for {', '.join(codes)}, not {', '.join(setup.codes)}",
+            f"name it by its folder, which brings its languages, and leave out --langs: --run {folder.path}",
+        )
