@@ -21,6 +21,7 @@ from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 from lslo_cli.tasks.freshness import same_settings
 from lslo_cli.tasks.session import Session
 from lslo_cli.tasks.setup import Setup, check_at_hand, prepare
+from lslo_cli.training.checkpoint import TrainingCheckpoint
 from lslo_cli.training.trackers import check_tracker
 
 S = TypeVar("S", bound=Session)
@@ -76,6 +77,15 @@ class ArtifactJob(Generic[S]):
         )
         self.setup.on_main(lambda: store.write(self.path, written.artifact))
         return written
+
+
+def is_kept(job: ArtifactJob[Setup], reuse: bool) -> bool:
+    """Whether an artifact that is up to date is kept: with ``reuse``, or if there is nothing left to resume.
+
+    So a job that is queued again after it has finished does not repeat its training.
+    """
+    setup = job.setup
+    return reuse or (setup.resume and setup.work is not None and not TrainingCheckpoint.is_in(setup.work))
 
 
 SMALLER_TRAINING_BATCHES = (

@@ -25,7 +25,7 @@ from lslo_cli.recipe import Keep, Method, PruneTargets, Recipe
 from lslo_cli.tasks.batch_size import resolve_batch_size
 from lslo_cli.tasks.choices import choose_pruned, run_choices, run_folder
 from lslo_cli.tasks.experiment import Experiment, Written
-from lslo_cli.tasks.job import ArtifactJob, experiment_job
+from lslo_cli.tasks.job import ArtifactJob, experiment_job, is_kept
 from lslo_cli.tasks.model_card import write_card
 from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, optimisation
@@ -57,7 +57,7 @@ def train(
         pruned = choose_pruned(experiment, subspace, job.setup.model_identity)
         job.upstream += dict.fromkeys((*index.upstream, *ranks.upstream, *pruned.upstream))
         job.setup.on_main(lambda: _adopt(folder))
-        current = _trained(job) if reuse else None
+        current = _trained(job) if is_kept(job, reuse) else None
         if current:
             job.setup.on_main(lambda: write_card(folder))
             return current
