@@ -169,6 +169,8 @@ def trained_with(artifact: Artifact[TrainingResult]) -> dict[str, Setting]:
     unused = {"fit.lr_full"}
     if result.method == "full":
         unused = {"span", "fit.lr", *(name for name in found if name.startswith("adapters."))}
+    if result.method != "lslo":
+        unused.add("index")  # which older artifacts of one shared LoRA have
     if not result.target_ratio:
         unused |= {"start epoch", "duration", "prune targets", "pruned languages"}
     return {name: setting for name, setting in found.items() if name not in unused}

@@ -167,7 +167,7 @@ class TrainingResult(Result):
     run: str
     method: str
     index: dict[str, Index]
-    """By layer; empty for methods without routing."""
+    """By layer; empty for methods without routing, except in older artifacts of one shared LoRA."""
     index_source: str
     ranks: dict[str, int]
     sites: str

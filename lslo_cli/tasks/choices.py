@@ -190,7 +190,7 @@ def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
     parts = [
         "" if section.sites == "all" else str(section.sites),
         f"lora-r{ranks}" if section.method is Method.LORA else ranks,
-        Path(section.index).stem if section.index else "",
+        Path(section.index).stem if section.index and section.method is Method.LSLO else "",
         f"gps{section.gps:g}" if section.gps > 0 else "",
         AUTO if section.gps > 0 and section.gps_classes == AUTO else "",
         _directions_name(experiment.recipe.data.directions),

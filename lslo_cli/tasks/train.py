@@ -165,10 +165,11 @@ def fine_tune(
         keep.restore()
     pruned = PrunedTable.of(pruner.counts(adapters) if adapters else [])
     work = work_of(recipe, "train", ranks)
+    by_layer = strategy.by_layer.items() if section.method is Method.LSLO else ()
     trainable = sum(parameter.numel() for parameter in parameters)
     return TrainingResult(
         run=run,
-        index={str(layer): side for layer, side in strategy.by_layer.items()} if adapters else {},
+        index={str(layer): side for layer, side in by_layer},
         index_source=index_source,
         ranks=dict(ranks.by_language) if ranks else {},
         new_languages=recipe.new_languages,

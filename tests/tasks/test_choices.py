@@ -179,6 +179,7 @@ def test_without_an_estimate_its_ranks_are_refused(fresh):
         ({"train.method": "full"}, "full"),
         ({"train.method": "lora"}, "lora-r8"),
         ({"train.method": "lora", "train.ranks": "64"}, "lora-r64"),
+        ({"train.method": "lora", "train.index": "target"}, "lora-r8"),
         ({"train.ranks": "2,2,8"}, "2-2-8"),
         ({"train.ranks": "2; 2; 8"}, "2-2-8"),
         (GPS, GPS_RUN),

@@ -122,7 +122,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_other_ones(trained):
 
 def test_one_lora_for_all_languages_is_one_adapter_without_a_route_by_language(trained, setup):
     result, state = trained(RankMap({SHARED: 4}), **{"train.method": "lora"})
-    assert result.ranks == {SHARED: 4}
+    assert (result.ranks, result.index) == ({SHARED: 4}, {})
     shape = setup().model_identity.shape
     assert result.trainable_parameters == RankMap({SHARED: 4}).parameters(shape, span=Span.D_MODEL)
     assert all(name.split(".")[-2] == SHARED for name in state)

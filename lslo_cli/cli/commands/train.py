@@ -145,7 +145,7 @@ def show_run(artifact: Artifact[TrainingResult]) -> None:
     """Print what was trained, how many parameters, and the loss."""
     result = artifact.result
     pairs: list[tuple[str, object]] = [("run", result.run), ("method", result.method)]
-    if result.index:
+    if result.method == "lslo":
         by_source = [layer for layer, index in result.index.items() if index == "source"]
         pairs.append(("index", f"{result.index_source}; by source: {', '.join(by_source) or 'no layer'}"))
     if result.ranks:
