@@ -172,6 +172,7 @@ class TrainingResult(Result):
     ranks: dict[str, int]
     sites: str
     target_ratio: Number
+    """0 if no language was pruned, whatever the recipe's ratio, except in older artifacts."""
     start_epoch: int
     duration: int
     pruned_languages: list[str]

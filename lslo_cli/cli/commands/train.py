@@ -151,7 +151,7 @@ def show_run(artifact: Artifact[TrainingResult]) -> None:
     if result.ranks:
         pairs.append(("ranks", " ".join(f"{code}={rank}" for code, rank in result.ranks.items())))
         pairs.append(("sites", result.sites))
-    if result.target_ratio:
+    if result.target_ratio and result.pruned_languages:
         who = ", ".join(result.pruned_languages)
         pairs.append(("pruned", f"{result.target_ratio:.0%} of {result.prune_targets} for {who}"))
     share = result.trainable_parameters / artifact.model.parameters
