@@ -14,7 +14,7 @@ from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
 from lslo_cli.recipe.keys import known_keys, takes_list, takes_text
 from lslo_cli.recipe.layers import SettingsLayer, combined, has, merge, nested, source
-from lslo_cli.recipe.memory import FILE, Memory, from_environment, worth_remembering
+from lslo_cli.recipe.memory import FILE, Memory, from_environment, leaves, worth_remembering
 from lslo_cli.recipe.recipe import Recipe
 from lslo_cli.recipe.section import Section
 from lslo_cli.recipe.sections import LanguageEntry
@@ -65,6 +65,11 @@ def given_now(recipe: str | None, given: Mapping[str, Any], assignments: Sequenc
 def given_values(given: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
     """The values by dotted key of ``key=value`` assignments, and ``given`` ones, which take precedence."""
     return {**dict(map(_assignment, assignments)), **given}
+
+
+def assigned_keys(text: str) -> list[str]:
+    """The dotted keys that a ``key=value`` assignment sets: several if the value is a table."""
+    return [key for key, _ in leaves(nested(dict([_assignment(text)])))]
 
 
 def recorded(values: Mapping[str, Any]) -> Recipe | None:

@@ -50,7 +50,7 @@ from lslo_cli.tasks.evaluations import place
 from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, prepare
-from lslo_cli.tasks.train import check_method, trained_directions
+from lslo_cli.tasks.train import check_run, trained_directions
 from lslo_cli.tasks.weights import ADAPTER, MODEL
 from lslo_cli.training.trackers import check_tracker
 from lslo_cli.wording import counted
@@ -193,7 +193,7 @@ def _files_of_training(
         return (experiment.folder.index_strategy,)
     if command == "estimate-subspace":
         return (subspace_path(experiment),)
-    check_method(experiment.recipe)
+    check_run(experiment, subspace)
     folder = run_folder(experiment, run, subspace)
     weights = MODEL if experiment.recipe.train.method is Method.FULL else ADAPTER
     return folder.training, folder.path / weights

@@ -31,6 +31,7 @@ from lslo_cli.tasks.model_card import write_card
 from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, optimisation
 from lslo_cli.tasks.weights import save_weights
+from lslo_cli.tasks.without_effect import check_effects
 from lslo_cli.training.pruning import PruneGradually, sparsity_by_class
 from lslo_cli.training.validation import KeepBest
 
@@ -48,7 +49,7 @@ def train(
 ) -> Written:
     """Fine-tune and write ``runs/<run>/training.json`` with its weights."""
     experiment.recipe.training_schedule()
-    check_method(experiment.recipe)
+    check_run(experiment, subspace)
     folder = run_folder(experiment, run, subspace)
     work = folder.checkpoint
     with experiment_job(
@@ -188,6 +189,12 @@ def fine_tune(
         weights=save_weights(setup, folder, adapters, strategy, ranks),
         skipped_sentences=batches.skipped,
     )
+
+
+def check_run(experiment: Experiment, subspace: Path | None) -> None:
+    """Raise UsageError for settings that the method does not support, and for typed ones without effect."""
+    check_method(experiment.recipe)
+    check_effects(experiment, subspace)
 
 
 def check_method(recipe: Recipe) -> None:
