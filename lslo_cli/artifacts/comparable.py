@@ -153,6 +153,7 @@ def trained_with(artifact: Artifact[TrainingResult]) -> dict[str, Setting]:
     What each seed learned or estimated for itself, an index, ranks or which languages to prune, may differ.
     """
     result, asked = artifact.result, artifact.recipe.get("train", {})
+    ratio = result.target_ratio
     found = {
         "base models": _base_model(artifact),
         "languages": _languages(artifact.languages),
@@ -165,11 +166,14 @@ def trained_with(artifact: Artifact[TrainingResult]) -> dict[str, Setting]:
     if asked.get("ranks") == "auto":
         found["ranks"] = Setting({"auto": "", "rule": asked.get("rule"), "budget": asked.get("budget")})
     if asked.get("gps_classes") == "auto":
-        found["pruned languages"] = Setting("auto")
+        ratio = asked.get("gps", ratio)  # that of the result is 0 if this seed's estimate prunes nobody
+        found["pruned languages"], found["target ratio"] = Setting("auto"), Setting(ratio)
     unused = {"fit.lr_full"}
     if result.method == "full":
         unused = {"span", "fit.lr", *(name for name in found if name.startswith("adapters."))}
-    if not result.target_ratio:
+    if result.method != "lslo":
+        unused.add("index")  # which older artifacts of one shared LoRA have
+    if not ratio:
         unused |= {"start epoch", "duration", "prune targets", "pruned languages"}
     return {name: setting for name, setting in found.items() if name not in unused}
 

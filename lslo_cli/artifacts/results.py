@@ -167,11 +167,12 @@ class TrainingResult(Result):
     run: str
     method: str
     index: dict[str, Index]
-    """By layer; empty for methods without routing."""
+    """By layer; empty for methods without routing, except in older artifacts of one shared LoRA."""
     index_source: str
     ranks: dict[str, int]
     sites: str
     target_ratio: Number
+    """0 if no language was pruned, whatever the recipe's ratio, except in older artifacts."""
     start_epoch: int
     duration: int
     pruned_languages: list[str]

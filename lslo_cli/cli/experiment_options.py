@@ -131,7 +131,7 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
             entries = recipe.languages.items()
             counted = {f"languages.{code}.resource": str(entry.resource) for code, entry in entries}
             remembered = remembered.adding(Memory(given=counted))
-        return Experiment(recipe, self.folder(recipe), command_line(), remembered)
+        return Experiment(recipe, self.folder(recipe), command_line(), remembered, self.as_typed())
 
     def check(self, recipe: Recipe) -> None:
         """Raise InputError for what can be seen to be missing without heavy imports."""

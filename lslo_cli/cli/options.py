@@ -111,6 +111,16 @@ class SettingsOptions:
         values = ((flag.key, getattr(self, flag.field)) for flag in flags_of(type(self)))
         return {key.name: key.read(value) for key, value in values if key and value is not None}
 
+    def as_typed(self) -> dict[str, str]:
+        """The recipe keys that ``--set`` and flags set, each with what was typed for it."""
+        from lslo_cli.recipe import assigned_keys
+
+        texts = {key: f"--set {text}" for text in self.assignments or () for key in assigned_keys(text)}
+        for flag in flags_of(type(self)):
+            if flag.key and (value := getattr(self, flag.field)) is not None:
+                texts[flag.key.name] = f"{flag.name} {value}"
+        return texts
+
     def given_for(self, run: str) -> dict[str, Any]:
         """The given values by recipe key, those of ``--set`` included, for a run that brings its own recipe.
 

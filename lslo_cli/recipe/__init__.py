@@ -12,7 +12,15 @@ from lslo_cli.recipe.memory import CHOOSING, ENVIRONMENT, Memory, last_experimen
 from lslo_cli.recipe.memory import FILE as MEMORY_FILE
 from lslo_cli.recipe.recipe import NAME_LENGTH, Recipe
 from lslo_cli.recipe.reproduce import ReproduceSection, Stage
-from lslo_cli.recipe.resolution import given_now, given_values, recorded, reopened, resolve, with_values
+from lslo_cli.recipe.resolution import (
+    assigned_keys,
+    given_now,
+    given_values,
+    recorded,
+    reopened,
+    resolve,
+    with_values,
+)
 from lslo_cli.recipe.section import Section
 from lslo_cli.recipe.sections import (
     AdaptersSection,
@@ -71,6 +79,7 @@ __all__ = [
     "Tracker",
     "TrainSection",
     "WeightLearnSection",
+    "assigned_keys",
     "find_recipe",
     "given_now",
     "given_values",

@@ -59,7 +59,7 @@ def worth_remembering(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values by dotted key that an experiment remembers, with nested tables flattened."""
     return {
         key: list(value) if isinstance(value, tuple) else value
-        for key, value in _leaves(values)
+        for key, value in leaves(values)
         if value is not None and (key.partition(".")[0] in _KEPT or key in _KEPT_OF_DATA)
     }
 
@@ -97,9 +97,10 @@ def last_experiment(results: Path) -> Path | None:
     return files[-1].parent if files else None
 
 
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested values by dotted key."""
     for key, value in values.items():
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
+            yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

@@ -14,7 +14,7 @@ from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
 from lslo_cli.recipe.keys import known_keys, takes_list, takes_text
 from lslo_cli.recipe.layers import SettingsLayer, combined, has, merge, nested, source
-from lslo_cli.recipe.memory import FILE, Memory, from_environment, worth_remembering
+from lslo_cli.recipe.memory import FILE, Memory, from_environment, leaves, worth_remembering
 from lslo_cli.recipe.recipe import Recipe
 from lslo_cli.recipe.section import Section
 from lslo_cli.recipe.sections import LanguageEntry
@@ -70,6 +70,11 @@ def with_values(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
     """
     layers = [SettingsLayer("", recipe.model_dump()), SettingsLayer("", nested(given))]
     return _validated(layers)
+
+
+def assigned_keys(text: str) -> list[str]:
+    """The dotted keys that a ``key=value`` assignment sets: several if the value is a table."""
+    return [key for key, _ in leaves(nested(dict([_assignment(text)])))]
 
 
 def recorded(values: Mapping[str, Any]) -> Recipe | None:

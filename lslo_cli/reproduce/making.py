@@ -20,7 +20,7 @@ from lslo_cli.tasks import Written
 from lslo_cli.tasks.choices import subspace_path
 from lslo_cli.tasks.evaluations import place
 from lslo_cli.tasks.freshness import seems_current
-from lslo_cli.training.checkpoint import CheckpointError
+from lslo_cli.training.checkpoint import CheckpointError, TrainingCheckpoint
 
 
 def make(job: Job, on_event: OnEvent) -> bool:
@@ -101,7 +101,7 @@ def _resuming(
     checkpoint: Path, command: Callable[..., Written], job: Job, on_event: OnEvent, **choices: str
 ) -> Written:
     """Run a training command, resuming from its checkpoint if there is one of the same run."""
-    resume = (checkpoint / "state.pt").exists()
+    resume = TrainingCheckpoint.is_in(checkpoint)
     try:
         return command(job.experiment, **choices, resume=resume, reuse=True, on_event=on_event)
     except CheckpointError as error:

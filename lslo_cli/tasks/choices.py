@@ -157,6 +157,34 @@ def choose_pruned(
     return Chosen(allocation.value.pruned, "estimated", allocation.upstream)
 
 
+def languages_to_prune(recipe: Recipe, ranks: RankMap | None, named: Sequence[str] | None) -> list[str]:
+    """Codes of languages with adapters that are ``named``, or else in ``gps_classes``; none at ratio 0."""
+    if ranks is None or not recipe.train.gps:
+        return []
+    named = _of_pruned_classes(recipe) if named is None else named
+    return [each.code for each in recipe.selected_languages() if each.code in named and ranks.of(each.code)]
+
+
+def _of_pruned_classes(recipe: Recipe) -> list[str]:
+    """Codes of the languages in ``gps_classes``; none where an estimate decides."""
+    classes = () if recipe.train.gps_classes == AUTO else recipe.train.gps_classes
+    return [each.code for each in recipe.selected_languages() if each.resource in classes]
+
+
+def _may_prune(recipe: Recipe) -> bool:
+    """Whether there is a language to prune by its class, or an estimate may name one."""
+    section = recipe.train
+    return section.gps > 0 and (section.gps_classes == AUTO or bool(_of_pruned_classes(recipe)))
+
+
+def uses_estimate(experiment: Experiment, subspace: Path | None = None) -> bool:
+    """Whether a run takes anything from an estimate: its ranks, or which languages to prune."""
+    section = experiment.recipe.train
+    if section.method is not Method.LSLO:
+        return False
+    return wanted_ranks(experiment, subspace) == AUTO or (section.gps > 0 and section.gps_classes == AUTO)
+
+
 def subspace_path(experiment: Experiment) -> Path:
     """The path of the estimate; one with a pool per language answers another question: it has its own."""
     by_language = experiment.recipe.estimate_subspace.pool is Pool.LANGUAGE
@@ -178,7 +206,8 @@ def run_folder(experiment: Experiment, run: str | None, subspace: Path | None = 
 def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
     """The name of a run, from its settings: ``2-2-8-gps0.9``, ``full``, ``fc-2-2-16-source``.
 
-    A name too long for a folder, as with the ranks of a hundred languages, is cut and ends with a digest.
+    A run that prunes no language is not named by its ratio, unless that takes an estimate to know. A name too
+    long for a folder, as with the ranks of a hundred languages, is cut and ends with a digest.
     """
     section = experiment.recipe.train
     if section.method is Method.FULL:
@@ -190,8 +219,8 @@ def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
     parts = [
         "" if section.sites == "all" else str(section.sites),
         f"lora-r{ranks}" if section.method is Method.LORA else ranks,
-        Path(section.index).stem if section.index else "",
-        f"gps{section.gps:g}" if section.gps > 0 else "",
+        Path(section.index).stem if section.index and section.method is Method.LSLO else "",
+        f"gps{section.gps:g}" if _may_prune(experiment.recipe) else "",
         AUTO if section.gps > 0 and section.gps_classes == AUTO else "",
         _directions_name(experiment.recipe.data.directions),
     ]
@@ -233,7 +262,7 @@ def _default_ranks_note(ranks: str, recipe: Recipe, subspace: Path) -> str:
     """A note on the default ranks, and on how to train the estimated ones instead."""
     if recipe.new_languages:
         return f"adapters for {', '.join(recipe.new_languages)} alone: using {ranks}"
-    pruned = f" with --gps {recipe.train.gps:g}" if recipe.train.gps else ""
+    pruned = f" with --gps {recipe.train.gps:g}" if _may_prune(recipe) else ""
     if unlabelled := [
         each.code for each in recipe.selected_languages() if each.resource is Resource.UNLABELLED
     ]:

@@ -19,7 +19,7 @@ from lslo_cli.tasks.batch_size import resolve_batch_size
 from lslo_cli.tasks.choices import choose_index, subspace_path
 from lslo_cli.tasks.dev_gain import dev_gains, dev_text
 from lslo_cli.tasks.experiment import Experiment, Written
-from lslo_cli.tasks.job import experiment_job
+from lslo_cli.tasks.job import experiment_job, is_kept
 from lslo_cli.tasks.setup import Setup, optimisation
 from lslo_cli.training.pruning import PruneGradually, sparsity_by_class
 
@@ -37,7 +37,7 @@ def estimate_subspace(
     with experiment_job(experiment, path, work=work, log=log, resume=resume, on_event=on_event) as job:
         index = choose_index(experiment, section.index, job.setup.model_identity, job.setup.on_event)
         job.upstream += index.upstream
-        if reuse and (current := job.up_to_date(SubspaceResult)):
+        if is_kept(job, reuse) and (current := job.up_to_date(SubspaceResult)):
             return current
         job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "estimate-subspace"))
         return job.write(estimate(job.setup, index.value))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,15 @@ class Experiment:
     """A recipe, the folder of its artifacts, and the running command line, for the record.
 
     ``memory`` is what later commands of the experiment will take as given; None leaves it unchanged.
+    ``typed`` are the settings on that line, by recipe key, as they were typed: of all settings, only these
+    are known to be meant for this very command.
     """
 
     recipe: Recipe
     folder: ExperimentFolder
     command: str
     memory: Memory | None = None
+    typed: Mapping[str, str] = field(default_factory=dict)
 
     def remember(self) -> None:
         """Write what the experiment remembers, which makes it the one last worked on."""

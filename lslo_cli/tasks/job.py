@@ -22,6 +22,7 @@ from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 from lslo_cli.tasks.freshness import same_settings
 from lslo_cli.tasks.session import Session
 from lslo_cli.tasks.setup import Setup, check_at_hand, prepare
+from lslo_cli.training.checkpoint import TrainingCheckpoint
 from lslo_cli.training.trackers import check_tracker
 
 S = TypeVar("S", bound=Session)
@@ -82,6 +83,15 @@ class ArtifactJob(Generic[S]):
 def _facts(language: Language | LanguageRecord) -> tuple[object, ...]:
     """What results depend on of a language: its family only labels figures."""
     return language.code, language.resource, language.bitext
+
+
+def is_kept(job: ArtifactJob[Setup], reuse: bool) -> bool:
+    """Whether an artifact that is up to date is kept: with ``reuse``, or if there is nothing left to resume.
+
+    So a job that is queued again after it has finished does not repeat its training.
+    """
+    setup = job.setup
+    return reuse or (setup.resume and setup.work is not None and not TrainingCheckpoint.is_in(setup.work))
 
 
 SMALLER_TRAINING_BATCHES = (

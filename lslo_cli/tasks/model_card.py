@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lslo_cli.artifacts import store
@@ -14,11 +14,18 @@ from lslo_cli.artifacts.lock import write_locked
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
-from lslo_cli.recipe import recorded, to_toml
+from lslo_cli.recipe import Method, recorded, to_toml
 from lslo_cli.wording import typed
 
 KINDS = {"chrF++": "chrf"}
 """The hub's name of a metric, where it is not the metric's name in lower case."""
+
+TRAINED: Mapping[str, str] = {
+    Method.LSLO: "Language-specific low-rank adapters (LSLo)",
+    Method.LORA: "One low-rank adapter shared by all languages (LoRA)",
+    Method.FULL: "A fine-tuned model",
+}
+"""What a run has trained, by its method."""
 
 
 def write_card(run: RunFolder) -> None:
@@ -53,7 +60,8 @@ def _front_matter(
     yield f"base_model: {_value(base_name(training))}"
     yield 'library_name: "lslo"'
     yield 'pipeline_tag: "translation"'
-    yield f"tags: {_value(['lslo', 'translation', *(['lora'] if training.result.index else [])])}"
+    of_adapters = [] if training.result.method == Method.FULL else ["lora"]
+    yield f"tags: {_value(['lslo', 'translation', *of_adapters])}"
     if evaluation:
         result, text = evaluation.result, evaluation.data[0]
         dataset = {"name": Path(text.path).name, "type": Path(text.path).name, "split": text.split}
@@ -76,7 +84,7 @@ def _text(training: Artifact[TrainingResult], evaluation: Artifact[EvaluationRes
     codes = [language.code for language in training.languages]
     yield from ("", f"# {result.run}", "")
     revision = f" at revision {model.revision}" if model.revision else ""
-    kind = "Language-specific low-rank adapters (LSLo)" if result.index else "A fine-tuned model"
+    kind = TRAINED[result.method]
     yield f"{kind} for {base_name(training)}{revision} ({model.parameters:,} parameters), trained by"
     yield f"`{result.command}` of lslo {training.made.version} for {', '.join(codes)}."
     trained, left = result.trainable_parameters, result.nonzero_parameters

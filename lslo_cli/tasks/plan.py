@@ -6,6 +6,7 @@ The plan of an evaluation does not load the weights of the base model.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lslo_cli.artifacts import store
@@ -19,6 +20,7 @@ from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.models.spoken import check_spoken
 from lslo_cli.models.work import (
     Plan,
+    Work,
     batches_of_flores,
     describe_index,
     in_binary_units,
@@ -34,6 +36,7 @@ from lslo_cli.tasks.choices import (
     Chosen,
     choose_index,
     choose_pruned,
+    languages_to_prune,
     run_choices,
     run_folder,
     shared_rank,
@@ -47,7 +50,7 @@ from lslo_cli.tasks.evaluations import place
 from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, prepare
-from lslo_cli.tasks.train import check_method, trained_directions
+from lslo_cli.tasks.train import check_run, trained_directions
 from lslo_cli.tasks.trained_for import runs_to_evaluate, with_new_languages
 from lslo_cli.tasks.weights import ADAPTER, MODEL
 from lslo_cli.training.trackers import check_tracker
@@ -89,8 +92,8 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
     if shape and not estimated:
         return _published_plan(experiment, recipe, command, shape, files)
     setup = prepare(recipe)
-    index, ranks = _choices(experiment, command, subspace, setup)
-    work = work_of(recipe, command, ranks.value)
+    index, ranks, pruned = _choices(experiment, command, subspace, setup)
+    work = _work(recipe, command, ranks.value, pruned)
     setup = resolve_batch_size(setup, work)
     directions = trained_directions(setup, ranks.value)
     batches = setup.training_batches(directions)
@@ -122,9 +125,21 @@ def _published_plan(
     """The plan of training for a published model from its shape alone: neither weights nor text are read."""
     facts = _published_facts(recipe, shape)
     facts.append(("updates", "counted as for FLORES-101's dev split"))
-    work = work_of(recipe, command, _ranks_given(experiment, command))
+    work = _work(recipe, command, _ranks_given(experiment, command))
     facts += training_facts(recipe, work, shape, batches_of_flores(recipe))
     return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)
+
+
+def _work(recipe: Recipe, command: str, ranks: RankMap | None, named: Sequence[str] | None = None) -> Work:
+    """The work of a command, without a schedule if it is known to prune nobody.
+
+    ``named`` are the languages that an estimate would prune, None if it was not read.
+    """
+    work = work_of(recipe, command, ranks)
+    unknown = named is None and recipe.train.gps_classes == AUTO
+    if command == "train" and not unknown and not languages_to_prune(recipe, ranks, named):
+        return replace(work, schedule=None)
+    return work
 
 
 def _published_facts(recipe: Recipe, shape: ModelShape) -> Facts:
@@ -161,15 +176,15 @@ def _ranks_given(experiment: Experiment, command: str) -> RankMap | None:
 
 def _choices(
     experiment: Experiment, command: str, subspace: Path | None, setup: Setup
-) -> tuple[Chosen[IndexStrategy | None], Chosen[RankMap | None]]:
-    """Index strategy and ranks as the command would choose them; None for what it does not use."""
+) -> tuple[Chosen[IndexStrategy | None], Chosen[RankMap | None], Sequence[str] | None]:
+    """Index strategy, ranks and whom to prune as the command would choose them; None for what it does not."""
     recipe, model = experiment.recipe, setup.model_identity
     if command == "train":
-        choose_pruned(experiment, subspace, model)  # raises if it cannot
-        return run_choices(experiment, subspace, model)
+        pruned = choose_pruned(experiment, subspace, model).value
+        return *run_choices(experiment, subspace, model), pruned
     if command == "estimate-subspace":
-        return choose_index(experiment, recipe.estimate_subspace.index, model), Chosen(None)
-    return Chosen(None), Chosen(None)
+        return choose_index(experiment, recipe.estimate_subspace.index, model), Chosen(None), None
+    return Chosen(None), Chosen(None), None
 
 
 def _files_of_training(
@@ -179,7 +194,7 @@ def _files_of_training(
         return (experiment.folder.index_strategy,)
     if command == "estimate-subspace":
         return (subspace_path(experiment),)
-    check_method(experiment.recipe)
+    check_run(experiment, subspace)
     folder = run_folder(experiment, run, subspace)
     weights = MODEL if experiment.recipe.train.method is Method.FULL else ADAPTER
     return folder.training, folder.path / weights

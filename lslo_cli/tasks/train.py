@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from lslo_cli.artifacts.folder import RunFolder
 from lslo_cli.artifacts.pending import adopt, pending
 from lslo_cli.artifacts.results import PrunedTable, TrainingResult
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.events import OnEvent, ignore
+from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import SHARED, RankMap
@@ -21,15 +22,16 @@ from lslo_cli.method.strategy import Index, IndexStrategy, uniform
 from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import Adapters, attach, depths
 from lslo_cli.nn.pruning import Pruner, gradual_pruner
-from lslo_cli.recipe import Keep, Method, PruneTargets, Recipe
+from lslo_cli.recipe import Keep, Method, PruneTargets, Recipe, TrainSection
 from lslo_cli.tasks.batch_size import resolve_batch_size
-from lslo_cli.tasks.choices import choose_pruned, run_choices, run_folder
+from lslo_cli.tasks.choices import choose_pruned, languages_to_prune, run_choices, run_folder
 from lslo_cli.tasks.experiment import Experiment, Written
-from lslo_cli.tasks.job import ArtifactJob, experiment_job
+from lslo_cli.tasks.job import ArtifactJob, experiment_job, is_kept
 from lslo_cli.tasks.model_card import write_card
 from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, optimisation
 from lslo_cli.tasks.weights import save_weights
+from lslo_cli.tasks.without_effect import check_effects
 from lslo_cli.training.pruning import PruneGradually, sparsity_by_class
 from lslo_cli.training.validation import KeepBest
 
@@ -47,7 +49,7 @@ def train(
 ) -> Written:
     """Fine-tune and write ``runs/<run>/training.json`` with its weights."""
     experiment.recipe.training_schedule()
-    check_method(experiment.recipe)
+    check_run(experiment, subspace)
     folder = run_folder(experiment, run, subspace)
     work = folder.checkpoint
     with experiment_job(
@@ -57,7 +59,7 @@ def train(
         pruned = choose_pruned(experiment, subspace, job.setup.model_identity)
         job.upstream += dict.fromkeys((*index.upstream, *ranks.upstream, *pruned.upstream))
         job.setup.on_main(lambda: _adopt(folder))
-        current = _trained(job) if reuse else None
+        current = _trained(job) if is_kept(job, reuse) else None
         if current:
             job.setup.on_main(lambda: write_card(folder))
             return current
@@ -128,11 +130,13 @@ def fine_tune(
         else None
     )
     parameters = [*adapters.parameters(), *setup.new_rows()] if adapters else unfrozen(model)
-    chosen = languages_to_prune(setup, adapters, pruned_languages)
+    chosen = languages_to_prune(recipe, ranks, pruned_languages)
     pruner = pruner_of(setup, adapters, chosen)
     route = adapters.route if adapters else None
     dev_loss = setup.dev_loss(route, directions)
-    schedule = recipe.training_schedule()
+    schedule = replace(recipe.training_schedule(), target_ratio=section.gps if chosen else 0.0)
+    if section.gps and not chosen:
+        setup.on_event(Noted(_nobody_note(section, pruned_languages)))
     keep = None
     if section.keep is Keep.BEST and dev_loss:
         final = schedule.ratio_at(recipe.fit.epochs)
@@ -165,10 +169,11 @@ def fine_tune(
         keep.restore()
     pruned = PrunedTable.of(pruner.counts(adapters) if adapters else [])
     work = work_of(recipe, "train", ranks)
+    by_layer = strategy.by_layer.items() if section.method is Method.LSLO else ()
     trainable = sum(parameter.numel() for parameter in parameters)
     return TrainingResult(
         run=run,
-        index={str(layer): side for layer, side in strategy.by_layer.items()} if adapters else {},
+        index={str(layer): side for layer, side in by_layer},
         index_source=index_source,
         ranks=dict(ranks.by_language) if ranks else {},
         new_languages=recipe.new_languages,
@@ -184,6 +189,12 @@ def fine_tune(
         weights=save_weights(setup, folder, adapters, strategy, ranks),
         skipped_sentences=batches.skipped,
     )
+
+
+def check_run(experiment: Experiment, subspace: Path | None) -> None:
+    """Raise UsageError for settings that the method does not support, and for typed ones without effect."""
+    check_method(experiment.recipe)
+    check_effects(experiment, subspace)
 
 
 def check_method(recipe: Recipe) -> None:
@@ -247,16 +258,14 @@ def pruner_of(setup: Setup, adapters: Adapters | None, languages: Sequence[str])
     return gradual_pruner(adapters, languages, PRUNED_MATRICES[setup.recipe.train.prune_targets])
 
 
-def languages_to_prune(
-    setup: Setup, adapters: Adapters | None, named: Sequence[str] | None = None
-) -> list[str]:
-    """Codes of languages with adapters that are ``named``, or else in ``gps_classes``; none at ratio 0."""
-    section = setup.recipe.train
-    if adapters is None or section.gps == 0:
-        return []
-    if named is None:
-        named = [each.code for each in setup.languages if each.resource in section.gps_classes]
-    return [code for code in setup.codes if code in named and code in adapters.languages]
+def _nobody_note(section: TrainSection, by_estimate: Sequence[str] | None) -> str:
+    """A note that a run with a ratio prunes nobody, and why."""
+    if by_estimate is None:
+        return (
+            "nobody is pruned: no language with adapters is in --gps-classes "
+            f"{','.join(section.gps_classes) or 'none'}"
+        )
+    return "nobody is pruned: by the estimate no language with adapters needs less than the others"
 
 
 def _settings(setup: Setup, pruned_languages: Sequence[str]) -> dict[str, Any]:
@@ -266,7 +275,7 @@ def _settings(setup: Setup, pruned_languages: Sequence[str]) -> dict[str, Any]:
         "method": section.method,
         "sites": section.sites,
         "span": setup.recipe.adapters.span,
-        "target_ratio": section.gps,
+        "target_ratio": section.gps if pruned_languages else 0.0,
         "start_epoch": section.gps_start,
         "duration": section.gps_duration,
         "pruned_languages": list(pruned_languages),

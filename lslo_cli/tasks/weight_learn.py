@@ -12,7 +12,7 @@ from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import MixedAdapters, attach_mixture
 from lslo_cli.tasks.batch_size import resolve_batch_size
 from lslo_cli.tasks.experiment import Experiment, Written
-from lslo_cli.tasks.job import experiment_job
+from lslo_cli.tasks.job import experiment_job, is_kept
 from lslo_cli.tasks.setup import Setup, optimisation
 from lslo_cli.training.trainer import Callback
 
@@ -22,12 +22,13 @@ def weight_learn(
 ) -> Written:
     """Learn the index strategy and write ``index-strategy.json``.
 
-    With ``reuse``, here and below, an artifact that is up to date is returned as it is.
+    With ``reuse``, here and below, an artifact that is up to date is returned as it is; so it is with
+    ``resume`` if no interrupted training is there.
     """
     path, work = experiment.folder.index_strategy, experiment.folder.checkpoint("weight-learn")
     log = experiment.folder.metrics("weight-learn")
     with experiment_job(experiment, path, work=work, log=log, resume=resume, on_event=on_event) as job:
-        if reuse and (current := job.up_to_date(IndexStrategyResult)):
+        if is_kept(job, reuse) and (current := job.up_to_date(IndexStrategyResult)):
             return current
         job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "weight-learn"))
         return job.write(learn_weights(job.setup))

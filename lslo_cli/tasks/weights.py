@@ -18,9 +18,9 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import Layer, SiteSet
 from lslo_cli.method.span import Span
-from lslo_cli.method.strategy import Index, IndexStrategy
+from lslo_cli.method.strategy import Index, IndexStrategy, uniform
 from lslo_cli.models.base import save_base
-from lslo_cli.nn.attach import Adapters, attach
+from lslo_cli.nn.attach import Adapters, attach, depths
 from lslo_cli.nn.files import read_tensors, write_tensors
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import Method, RunSection
@@ -89,10 +89,12 @@ class Placed(Protocol):
 def attach_weights(setup: Setup, path: Path, state: Mapping[str, torch.Tensor], placed: Placed) -> Route:
     """Attach the adapters in ``state``, read from ``path``, to the base of ``setup``; returns their route.
 
-    Raises InputError if the tensors do not fit ``placed``.
+    One LoRA shared by all languages has no index, since it is the same whichever side selects it. Raises
+    InputError if the tensors do not fit ``placed``.
     """
     try:
-        strategy = IndexStrategy({Layer.parse(layer): Index(side) for layer, side in placed.index.items()})
+        index = {Layer.parse(layer): Index(side) for layer, side in placed.index.items()}
+        strategy = IndexStrategy(index) if index else uniform(Index.SOURCE, *depths(setup.base.model))
         ranks, site_set = RankMap(placed.ranks), SiteSet(placed.sites)
         adapters = attach(
             setup.base.model,

@@ -39,6 +39,11 @@ class TrainingCheckpoint:
         return self.folder / FILE
 
     @staticmethod
+    def is_in(folder: Path) -> bool:
+        """Whether a folder has one."""
+        return (folder / FILE).exists()
+
+    @staticmethod
     def batch_size_in(folder: Path) -> dict[str, int]:
         """The ``batch_size`` of the checkpoint in a folder; empty if there is none or it cannot be read."""
         try:

@@ -210,3 +210,19 @@ def test_a_copy_of_a_seed_is_dropped_and_another_result_of_it_refused(evaluated)
     with pytest.raises(InputError) as error:
         one_of_each_seed([one, other, made_again])
     assert error.value.message == f"{one.path} and {copy.path} are both of seed 2, with different results"
+
+
+def test_seeds_of_one_shared_lora_are_alike_whether_their_artifacts_have_an_index(trained):
+    sides = ({}, {"encoder.1": "source"})
+    check_trained_alike([trained("lora-r8", seed, method="lora", index=sides[seed]) for seed in (0, 1)])
+    with pytest.raises(InputError, match="different index"):
+        check_trained_alike([trained("2-2-8-source", seed, index=sides[seed]) for seed in (0, 1)])
+
+
+def test_of_seeds_that_prune_by_their_estimates_some_may_prune_nobody(trained):
+    auto = {"train": {"gps": 0.9, "gps_classes": "auto"}}
+    one = trained("auto-gps0.9", 1, auto, pruned_languages=["en"])
+    check_trained_alike([one, trained("auto-gps0.9", 2, auto, pruned_languages=[], target_ratio=0.0)])
+    less = {"train": {"gps": 0.5, "gps_classes": "auto"}}
+    with pytest.raises(InputError, match="different target ratio: 0.9 and 0.5"):
+        check_trained_alike([one, trained("auto-gps0.9", 3, less, pruned_languages=[], target_ratio=0.0)])

@@ -172,6 +172,15 @@ def test_pruning_can_be_switched_off_and_ranks_that_are_given_are_not_pruned(fre
     assert run_name(fresh(**{"train.method": "full"})) == "full"
 
 
+def test_a_run_in_which_no_class_is_pruned_is_not_named_by_a_ratio_and_is_up_to_date(fresh):
+    low = {f"languages.{code}.resource": "very-low" for code in ("qta", "qso", "qki", "qka")}
+    written = tasks.train(fresh(**low))
+    assert (written.path.parent.name, written.artifact.result.target_ratio) == ("8", 0.0)
+    assert tasks.train(fresh(**low), reuse=True).up_to_date
+    assert run_name(fresh(**low, **{"train.gps": 0.9, "train.gps_classes": ["very-low"]})) == "8-gps0.9"
+    assert run_name(fresh(**low, **{"train.gps": "auto"})) == "8-gps0.9-auto"
+
+
 def test_ranks_can_come_from_another_file(fresh, finished):
     written = tasks.train(fresh(), subspace=finished[0] / "subspace.json")
     assert written.artifact.input_digest("subspace") == finished[1]["subspace.json"].digest
@@ -189,6 +198,7 @@ def test_without_an_estimate_its_ranks_are_refused(fresh):
         ({"train.method": "full"}, "full"),
         ({"train.method": "lora"}, "lora-r8"),
         ({"train.method": "lora", "train.ranks": "64"}, "lora-r64"),
+        ({"train.method": "lora", "train.index": "target"}, "lora-r8"),
         ({"train.ranks": "2,2,8"}, "2-2-8"),
         ({"train.ranks": "2; 2; 8"}, "2-2-8"),
         (GPS, GPS_RUN),

@@ -7,8 +7,11 @@ import json
 import pytest
 
 from lslo_cli import tasks
+from lslo_cli.artifacts.folder import RunFolder
+from lslo_cli.artifacts.results import TensorFile
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe import Recipe
+from lslo_cli.tasks.model_card import write_card
 
 RUN = "2-2-8-gps0.9"
 
@@ -56,3 +59,19 @@ def test_a_run_that_is_trained_again_does_not_keep_the_scores_of_the_one_before(
     tasks.train(there(**settings), run=RUN)
     text = card.read_text()
     assert "## Scores" not in text and front_matter(text)["license"] == "cc-by-4.0"
+
+
+def test_a_shared_lora_is_called_one_also_where_its_artifact_has_an_index(written, tmp_path):
+    there = written(tmp_path)
+    weights = TensorFile(path="adapter/weights", digest="0")
+    texts = {}
+    for method in ("lslo", "lora", "full"):
+        folder = RunFolder(there.training(method, method=method, weights=weights).parent)
+        (folder.path / "adapter").mkdir()
+        write_card(folder)
+        texts[method] = (folder.path / "adapter" / "README.md").read_text(encoding="utf-8")
+    assert "Language-specific low-rank adapters (LSLo)" in texts["lslo"]
+    assert "One low-rank adapter shared by all languages (LoRA)" in texts["lora"]
+    assert "Language-specific" not in texts["lora"] and "A fine-tuned model" in texts["full"]
+    tags = {method: front_matter(text)["tags"][2:] for method, text in texts.items()}
+    assert tags == {"lslo": ["lora"], "lora": ["lora"], "full": []}

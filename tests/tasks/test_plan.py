@@ -45,6 +45,13 @@ def test_a_plan_counts_what_the_run_then_trains(fresh):
     assert facts["pruned by epoch"] == "0.00, 0.79, 0.90"
 
 
+def test_a_plan_has_no_schedule_where_nobody_is_pruned(fresh):
+    low = {f"languages.{code}.resource": "very-low" for code in ("qta", "qso", "qki", "qka")}
+    for classes, pruned in (("high", False), ("very-low", True)):
+        plan = tasks.plan(fresh(**low, **{"train.gps_classes": [classes]}), "train")
+        assert ("pruned by epoch" in dict(plan.facts)) == pruned
+
+
 def test_a_plan_of_an_evaluation_is_of_the_runs_that_are_named(there):
     folder = there().folder
     plan = tasks.plan(there(), "evaluate", runs=[GPS_RUN])

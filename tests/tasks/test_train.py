@@ -122,7 +122,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_other_ones(trained):
 
 def test_one_lora_for_all_languages_is_one_adapter_without_a_route_by_language(trained, setup):
     result, state = trained(RankMap({SHARED: 4}), **{"train.method": "lora"})
-    assert result.ranks == {SHARED: 4}
+    assert (result.ranks, result.index) == ({SHARED: 4}, {})
     shape = setup().model_identity.shape
     assert result.trainable_parameters == RankMap({SHARED: 4}).parameters(shape, span=Span.D_MODEL)
     assert all(name.split(".")[-2] == SHARED for name in state)
@@ -152,6 +152,18 @@ def test_full_fine_tuning_has_a_learning_rate_of_its_own(trained):
 def test_pruning_by_language_needs_adapters_by_language(trained, method):
     with pytest.raises(UsageError, match=f"--gps 0.9 prunes by language, which --method {method}"):
         trained(RankMap({SHARED: 4}), **{"train.method": method, "train.gps": 0.9})
+
+
+def test_where_nobody_is_pruned_the_ratio_is_0_and_a_note_says_why(setup, tmp_path):
+    for named, why in ((None, "is in --gps-classes low"), ((), "by the estimate")):
+        heard = []
+        stage = setup(heard.append, **{"train.gps": 0.9, "train.gps_classes": ["low"]})
+        ranks = parse_ranks(RANKS, stage.languages)
+        result = fine_tune(stage, "toy", tmp_path, ranks, paper(2, 2), "paper", named)
+        assert (result.target_ratio, result.pruned_languages) == (0.0, [])
+        assert [record.target_ratio for record in result.history] == [0.0] * 3
+        (note,) = [each.text for each in heard if getattr(each, "text", "").startswith("nobody is pruned")]
+        assert why in note
 
 
 def test_a_schedule_that_does_not_fit_the_epochs_is_refused(trained):
@@ -251,6 +263,12 @@ def test_a_run_that_prunes_keeps_an_epoch_of_which_all_is_pruned(trained, dev_lo
     assert result.kept_epoch == 3
     assert sparsity(state, "decoder.2.fc1.qta.lora_A") == pytest.approx(0.9, abs=0.02)
     assert result.nonzero_parameters == sum(int((tensor != 0).sum()) for tensor in state.values())
+
+
+def test_a_run_that_prunes_nobody_may_keep_any_epoch(trained, dev_losses):
+    dev_losses(1.0, 2.0, 3.0)
+    changes = {"data.dev_rows": 4, "train.gps": 0.9, "train.gps_classes": ["low"], "train.keep": "best"}
+    assert trained(**changes)[0].kept_epoch == 1
 
 
 def test_keeping_the_best_epoch_takes_dev_rows(trained):

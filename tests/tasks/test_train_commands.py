@@ -56,6 +56,32 @@ def test_an_interrupted_command_is_resumed_to_the_same_result(fresh, tmp_path, c
     assert not list((tmp_path / "results").rglob("state.pt"))
 
 
+@pytest.mark.parametrize("command", ["weight_learn", "estimate_subspace", "train"])
+def test_a_finished_command_is_not_repeated_by_resuming_it(fresh, command, heard):
+    run = getattr(tasks, command)
+    first = run(fresh(**GPS))
+    again = run(fresh(**GPS), resume=True, on_event=heard)
+    assert again.up_to_date and again.artifact == first.artifact
+    assert heard.tasks == []
+    other = run(fresh(**{**GPS, "seed": 3}), resume=True, on_event=heard)
+    assert not other.up_to_date and len(heard.tasks) == 1
+    assert any(note.endswith("to resume: starting from the beginning") for note in heard.notes)
+
+
+def test_an_interrupted_repetition_is_resumed_though_the_run_before_it_is_whole(fresh, heard):
+    first = tasks.train(fresh(**GPS))
+
+    def interrupt(event):
+        if getattr(event, "note", "").startswith("epoch 3/3"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tasks.train(fresh(**GPS), on_event=interrupt)
+    again = tasks.train(fresh(**GPS), resume=True, on_event=heard)
+    assert not again.up_to_date and again.artifact.digest == first.artifact.digest
+    assert any(note.startswith("resuming") for note in heard.notes)
+
+
 def test_the_log_of_a_run_has_what_people_watch(fresh):
     run = tasks.train(fresh(**GPS, **{"train.curve_rows": 1, "data.dev_rows": 3}))
     lines = known(run.path.with_name(METRICS))

@@ -10,7 +10,7 @@ from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.events import ignore
 from lslo_cli.method.languages import Direction
-from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.sites import Site
 from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, paper
@@ -73,6 +73,17 @@ def test_adapters_saved_and_loaded_translate_identically(setup, tmp_path):
     before = translations(loaded, None)
     route = load_weights(loaded, result, tmp_path / result.weights.path)
     assert translations(loaded, route) == translations(stage, routes[0]) != before
+
+
+def test_a_shared_lora_is_loaded_without_an_index_and_with_that_of_an_older_artifact(setup, tmp_path):
+    stage = setup(**{"train.method": "lora", "train.gps": 0.0, "fit.lr": 0.3})
+    result = fine_tune(stage, "toy", tmp_path, RankMap({SHARED: 4}), None, "")
+    older = result.model_copy(update={"index": STRATEGY.as_text()})
+    found = []
+    for each in (result, older):
+        loaded = setup(**{"train.method": "lora", "train.gps": 0.0})
+        found.append(translations(loaded, load_weights(loaded, each, tmp_path / each.weights.path)))
+    assert found[0] == found[1] != translations(setup(), None)
 
 
 @pytest.mark.parametrize("span", list(Span))

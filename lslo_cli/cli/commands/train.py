@@ -145,13 +145,13 @@ def show_run(artifact: Artifact[TrainingResult]) -> None:
     """Print what was trained, how many parameters, and the loss."""
     result = artifact.result
     pairs: list[tuple[str, object]] = [("run", result.run), ("method", result.method)]
-    if result.index:
+    if result.method == "lslo":
         by_source = [layer for layer, index in result.index.items() if index == "source"]
         pairs.append(("index", f"{result.index_source}; by source: {', '.join(by_source) or 'no layer'}"))
     if result.ranks:
         pairs.append(("ranks", " ".join(f"{code}={rank}" for code, rank in result.ranks.items())))
         pairs.append(("sites", result.sites))
-    if result.target_ratio:
+    if result.target_ratio and result.pruned_languages:
         who = ", ".join(result.pruned_languages)
         pairs.append(("pruned", f"{result.target_ratio:.0%} of {result.prune_targets} for {who}"))
     share = result.trainable_parameters / artifact.model.parameters

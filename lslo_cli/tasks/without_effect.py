@@ -1,0 +1,68 @@
+"""Settings that have no effect on a training run: typed for it, they are refused.
+
+Those of a recipe are left alone: a study has one for all its runs, of which some have no use for a key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lslo_cli.errors import UsageError
+from lslo_cli.recipe import Method
+from lslo_cli.tasks.choices import AUTO, uses_estimate, wanted_ranks
+from lslo_cli.tasks.experiment import Experiment
+
+SUBSPACE = "--subspace"
+"""The flag that sets no key of the recipe."""
+
+OF_ADAPTERS = ("train.ranks", "train.sites", "adapters.span", "adapters.initialisation")
+OF_MAP = ("train.budget", "train.rule", SUBSPACE)
+OF_PRUNING = ("train.gps_start", "train.gps_duration", "train.gps_classes", "train.prune_targets")
+
+
+@dataclass(frozen=True)
+class WithoutEffect:
+    """Keys that have no effect on a run, what makes it so, and what would give them one."""
+
+    keys: tuple[str, ...]
+    why: str
+    otherwise: str
+
+
+def check_effects(experiment: Experiment, subspace: Path | None) -> None:
+    """Raise UsageError for a setting that was typed for this run and has no effect on it."""
+    typed = {**experiment.typed, **({SUBSPACE: f"{SUBSPACE} {subspace}"} if subspace else {})}
+    for idle in (*_by_method(experiment), *_by_settings(experiment, subspace)):
+        if key := next((key for key in idle.keys if key in typed), None):
+            raise UsageError(
+                f"{typed[key]} has no effect with {idle.why}", f"leave it out, or {idle.otherwise}"
+            )
+
+
+def _by_method(experiment: Experiment) -> Iterator[WithoutEffect]:
+    """What the method has no use for."""
+    method = experiment.recipe.train.method
+    if method is Method.FULL:
+        yield WithoutEffect(OF_ADAPTERS, "--method full, which has no adapters", "use --method lslo or lora")
+    if method is not Method.LSLO:
+        why = f"--method {method}, which has no adapters by language"
+        yield WithoutEffect(("train.index",), why, "use --method lslo")
+        yield WithoutEffect(OF_MAP, why, "use --method lslo --ranks auto")
+        yield WithoutEffect(OF_PRUNING, why, "use --method lslo --gps 0.9")
+
+
+def _by_settings(experiment: Experiment, subspace: Path | None) -> Iterator[WithoutEffect]:
+    """What a run without an estimate, without pruning or without a curve has no use for."""
+    section, typed = experiment.recipe.train, experiment.typed
+    if section.method is Method.LSLO and not uses_estimate(experiment, subspace):
+        ranks = f"--ranks {wanted_ranks(experiment)}, which takes no estimate"
+        yield WithoutEffect(OF_MAP, ranks, "take one: --ranks auto")
+    if not section.gps:
+        yield WithoutEffect(OF_PRUNING, "--gps 0", "prune: --gps 0.9")
+    if typed.get("train.gps", "").endswith(AUTO) and not typed.get("train.gps_classes", AUTO).endswith(AUTO):
+        chosen = "--gps auto, which prunes whom the estimate chooses"
+        yield WithoutEffect(("train.gps_classes",), chosen, "give a fraction: --gps 0.9")
+    if not section.curve_rows:
+        yield WithoutEffect(("train.curve_groups",), "--curve-rows 0", "follow them: --curve-rows 50")
