@@ -119,7 +119,8 @@ class FlareRun:
         """Read ``method``, ``flare:phi``, ``flare:phi:offset`` or ``flare-mt:translator``.
 
         A method that is trained with sources takes ``~share`` after it: ``input-fusion~0.4``. Raises
-        UsageError for a word that is not known, and for noise in sources that are not read in training.
+        UsageError for a word that is not known or is one too many, for ``flare-mt`` without a translator, and
+        for noise in sources that are not read in training.
         """
         plain, tilde, share = text.partition("~")
         run = cls._plain(plain)
@@ -138,7 +139,7 @@ class FlareRun:
         name, *choices = text.split(":")
         method = _member(FlareMethod, name, "method")
         if method is FlareMethod.FLARE_MT:
-            return cls(method, translator=":".join(choices))
+            return cls(method, translator=_translator(text, ":".join(choices)))
         if not method.fuses and choices:
             raise UsageError(f"'{text}': {method} takes no options", f"write {method}")
         phi = _member(Phi, choices[0], "fusion") if choices else Phi.ADD_RELU
@@ -147,7 +148,10 @@ class FlareRun:
             raise UsageError(
                 f"'{text}': the source layer offset cannot be {offset}", "choose 1 (paper) or 0 (released)"
             )
-        return cls(method, phi, int(offset))
+        run = cls(method, phi, int(offset))
+        if choices[2:]:
+            raise UsageError(f"'{text}': nothing can come after the source layer offset", f"write {run}")
+        return run
 
     def __str__(self) -> str:
         noise = "" if self.train_noise is None else f"~{self.train_noise:g}"
@@ -185,6 +189,16 @@ def shuffled_rows(rows: int, seed: int) -> list[int]:
     random.Random(f"shuffled sources {seed}").shuffle(order)
     partner = dict(zip(order, [*order[1:], order[0]], strict=True))
     return [partner[row] for row in range(rows)]
+
+
+def _translator(text: str, name: str) -> str:
+    """The name of FLARE-MT's translation model in a run's name."""
+    if not name:
+        raise UsageError(
+            f"'{text}' names no translation model",
+            "write flare-mt:NAME, and say what NAME is: --set flare.translators.NAME=FOLDER",
+        )
+    return name
 
 
 def _share(text: str, share: str) -> float:
