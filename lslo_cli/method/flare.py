@@ -119,8 +119,8 @@ class FlareRun:
         """Read ``method``, ``flare:phi``, ``flare:phi:offset`` or ``flare-mt:translator``.
 
         A method that is trained with sources takes ``~share`` after it: ``input-fusion~0.4``. Raises
-        UsageError for a word that is not known or is one too many, for ``flare-mt`` without a translator, and
-        for noise in sources that are not read in training.
+        UsageError for a word that is not known or is one too many, and for noise in sources that are not read
+        in training.
         """
         plain, tilde, share = text.partition("~")
         run = cls._plain(plain)
@@ -134,12 +134,26 @@ class FlareRun:
         return replace(run, train_noise=_share(text, share))
 
     @classmethod
+    def of_recipe(cls, text: str) -> FlareRun:
+        """:meth:`parse` the name of a run that is to be made.
+
+        Raises UsageError as it does, and for ``flare-mt`` alone, which stands for every run of it.
+        """
+        run = cls.parse(text)
+        if run.method is FlareMethod.FLARE_MT and not run.translator:
+            raise UsageError(
+                f"'{text}' names no translation model",
+                "write flare-mt:NAME, and say what NAME is: --set flare.translators.NAME=FOLDER",
+            )
+        return run
+
+    @classmethod
     def _plain(cls, text: str) -> FlareRun:
         """A run without noise of its own."""
         name, *choices = text.split(":")
         method = _member(FlareMethod, name, "method")
         if method is FlareMethod.FLARE_MT:
-            return cls(method, translator=_translator(text, ":".join(choices)))
+            return cls(method, translator=":".join(choices))
         if not method.fuses and choices:
             raise UsageError(f"'{text}': {method} takes no options", f"write {method}")
         phi = _member(Phi, choices[0], "fusion") if choices else Phi.ADD_RELU
@@ -189,16 +203,6 @@ def shuffled_rows(rows: int, seed: int) -> list[int]:
     random.Random(f"shuffled sources {seed}").shuffle(order)
     partner = dict(zip(order, [*order[1:], order[0]], strict=True))
     return [partner[row] for row in range(rows)]
-
-
-def _translator(text: str, name: str) -> str:
-    """The name of FLARE-MT's translation model in a run's name."""
-    if not name:
-        raise UsageError(
-            f"'{text}' names no translation model",
-            "write flare-mt:NAME, and say what NAME is: --set flare.translators.NAME=FOLDER",
-        )
-    return name
 
 
 def _share(text: str, share: str) -> float:

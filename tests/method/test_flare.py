@@ -45,7 +45,7 @@ def test_a_run_is_read_from_its_name_and_written_back(text, run):
 )
 def test_a_name_that_is_none_is_refused(text, complaint):
     with pytest.raises(UsageError) as caught:
-        FlareRun.parse(text)
+        FlareRun.of_recipe(text)
     assert complaint in caught.value.message
 
 
@@ -58,7 +58,7 @@ def test_a_name_that_is_none_is_refused(text, complaint):
 )
 def test_a_name_that_is_refused_comes_with_what_to_write(text, hint):
     with pytest.raises(UsageError) as caught:
-        FlareRun.parse(text)
+        FlareRun.of_recipe(text)
     assert caught.value.hint == hint
 
 
