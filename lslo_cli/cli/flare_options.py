@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from typer import Option
 
 from lslo_cli.cli.experiment_options import FolderOptions
-from lslo_cli.cli.flags import Flag, Key, seed_list, split_commas
+from lslo_cli.cli.flags import Flag, Key, flags_of, seed_list, split_commas
 from lslo_cli.cli.options import EXPERIMENT, DryRun, MachineOptions, options_of
 from lslo_cli.errors import UsageError
 
@@ -56,10 +57,23 @@ class FlareFolderOptions(FolderOptions):
         return super().resolve(memory).named_for_flare()
 
     def command(self, name: str, *more: object) -> str:
-        """The line of another command, without a ``--set`` that has no effect in it."""
+        """The line of another command, with the settings that have an effect in it.
+
+        Those of flags that the other command does not have become ``--set``: trainings and tests need the
+        same ones.
+        """
         other = options_of(name)
-        kept = [assignment for assignment in self.assignments or () if other.has_effect(assignment)]
+        flags = {flag.name for flag in flags_of(other)}
+        assignments = [*(self.assignments or ()), *self._as_assignments(flags)]
+        kept = [assignment for assignment in assignments if other.has_effect(assignment)]
         return FolderOptions.command(replace(self, assignments=kept or None), name, *more)
+
+    def _as_assignments(self, but_for: Collection[str]) -> Iterator[str]:
+        """The given settings of [flare] as ``key=value``, but for those of some flags."""
+        for flag in flags_of(type(self)):
+            key = flag.key.name if flag.key else ""
+            if key.startswith("flare.") and flag.name not in but_for and self.was_given(flag):
+                yield f"{key}={getattr(self, flag.field)}"
 
     def repeats(self, flag: Flag) -> bool:
         """Whether to repeat a flag: also the precision, which artifacts that belong together share."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -11,8 +11,9 @@ from pathlib import Path
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.schema import Artifact
-from lslo_cli.errors import InputError
+from lslo_cli.errors import InputError, naming_lack_of_memory
 from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.flare.checks import check_experiment, check_settings, translator_is_named, whole_runs
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import (
     Activation,
@@ -25,12 +26,13 @@ from lslo_cli.flare.results import (
 from lslo_cli.flare.runs import TUNING, answer, probe, train_run, tune
 from lslo_cli.flare.setup import FlareSetup, prepare
 from lslo_cli.flare.task_model import TaskModel
-from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, shuffled_rows
+from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Translated, shuffled_rows
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written
 from lslo_cli.tasks.job import OF_TEXT, ArtifactJob, alone, artifact_job
 from lslo_cli.training.trackers import check_tracker
 
 SMALLER = "lower the batch size or the length of texts: --set flare.batch_size=8, --set flare.max_length=64"
+SMALLER_TESTS = "lower the batch size: --set flare.batch_size=8"
 
 
 class Seed:
@@ -49,6 +51,7 @@ class Seed:
         recipe = experiment.recipe.model_copy(update={"seed": number})
         self.experiment = replace(experiment, recipe=recipe)
         self.on_event = on_event
+        self._train_line = train_line
         self._train_hint = f"train first: {train_line}"
 
     @cached_property
@@ -64,11 +67,15 @@ class Seed:
 
     @contextmanager
     def job(
-        self, path: Path, upstream: Sequence[Upstream] = (), owned: Sequence[Path] = ()
+        self,
+        path: Path,
+        upstream: Sequence[Upstream] = (),
+        owned: Sequence[Path] = (),
+        lighter: str = SMALLER,
     ) -> Iterator[ArtifactJob[FlareSetup]]:
         """An :func:`artifact_job` of this seed, before any text is read."""
         with artifact_job(
-            self.experiment, path, lambda: self.setup, SMALLER, owned=owned, on_event=self.on_event
+            self.experiment, path, lambda: self.setup, lighter, owned=owned, on_event=self.on_event
         ) as job:
             job.upstream += upstream
             self.setup.data, self.setup.translations = [], {}
@@ -79,12 +86,18 @@ class Seed:
         return alone(path, SMALLER, on_event=self.on_event)
 
     def training(self, language: str) -> Artifact[FlareTrainingResult]:
-        """The training on a language. Raises InputError if there is none, or it is of another task model."""
+        """The training on a language.
+
+        Raises InputError if there is none, or if it is stale: of another task model, made from another tuning
+        or translation than there is now, or with other settings.
+        """
         path = self.folder(language).training
         if not path.exists():
             raise InputError(f"no {FlareTrainingResult.kind} at {path}", self._train_hint)
         artifact = store.read(path, FlareTrainingResult)
-        store.check_belongs(path, artifact, self.setup.model_identity, [], FlareTrainingResult.command)
+        store.check_belongs(path, artifact, self.setup.model_identity, [], self._train_line)
+        store.check_fresh(path, artifact, self._train_line)
+        check_settings(path, artifact, self.experiment.recipe, self._train_line)
         return artifact
 
     @cached_property
@@ -104,32 +117,57 @@ class Seed:
     def to_test(self, training: FlareTrainingResult, asked: Sequence[FlareRun]) -> list[str]:
         """The names of the runs ``asked`` for, by default of all that a training holds.
 
-        A run of the recipe that is not trained is then left out with a note. Raises InputError if a run
-        asked for is not trained, or if one was trained with another translation model than the recipe's.
+        A run of the recipe that is not trained is then left out with a note, and so is one outside the recipe
+        whose translation model the recipe does not name. Raises InputError if a run asked for is not trained,
+        if none is left, or if one was trained with another translation model than the recipe's.
         """
         path, done = self.folder(training.language).training, {run.run: run for run in training.runs}
-        wanted = asked or self.setup.settings.parsed_runs()
-        missing = [str(run) for run in wanted if str(run) not in done]
+        of_recipe = self.setup.settings.parsed_runs()
+        missing = [str(run) for run in asked or of_recipe if str(run) not in done]
         if missing and asked:
             raise InputError(f"{path} has no run {', '.join(missing)}", self._train_hint)
         if missing:
             self.on_event(Noted(f"{path} has no run {', '.join(missing)}: not tested"))
-        for run in asked or map(FlareRun.parse, done):
+        others = [] if asked else [run for run in map(FlareRun.parse, done) if run not in of_recipe]
+        unnamed = [str(run) for run in others if not translator_is_named(self.setup, run)]
+        if unnamed:
+            self.on_event(Noted(f"{path}: not in flare.translators, so not tested: {', '.join(unnamed)}"))
+        wanted = asked or [FlareRun.parse(run) for run in done if run not in unnamed]
+        if not wanted:
+            raise InputError(f"{path} has no run that this recipe can test", self._train_hint)
+        for run in wanted:
             check_translator(path, self.setup, done[str(run)], run, self._train_hint)
-        return [str(run) for run in asked] or list(done)
+        return [str(run) for run in wanted]
 
 
 def train(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Written]:
     """Tune on the source language and train every run on every target language, for every seed.
 
     Every artifact is yielded when its last run is done. It is written after each run, so a second call
-    resumes an interrupted experiment.
+    resumes an interrupted experiment. Raises what :func:`check_ahead` does before anything is trained.
     """
-    for number in experiment.recipe.flare.seeds:
+    settings = experiment.recipe.flare
+    languages, runs = settings.languages, settings.parsed_runs()
+    for position, number in enumerate(settings.seeds):
         seed = Seed(experiment, number, on_event)
+        if position == 0:  # the other seeds have the same texts and runs
+            check_ahead(seed, languages, runs)
         yield tuned(seed)
-        for language in experiment.recipe.flare.languages:
-            yield trained(seed, language, experiment.recipe.flare.parsed_runs())
+        for language in languages:
+            yield trained(seed, language, runs)
+
+
+def check_ahead(
+    seed: Seed, languages: Sequence[str], runs: Sequence[FlareRun], to_translate: Collection[Translated] = ()
+) -> None:
+    """:func:`check_experiment` before the work on a seed.
+
+    Raises what it does, InputError if results cannot be written, and RunError if memory runs out.
+    """
+    check_tracker(seed.experiment.recipe.run.track)
+    store.check_writable(seed.experiment.folder.path)
+    with naming_lack_of_memory(SMALLER):
+        check_experiment(seed.setup, languages, runs, to_translate)
 
 
 def tuned(seed: Seed) -> Written:
@@ -226,21 +264,6 @@ def check_translator(path: Path, setup: FlareSetup, done: TrainedRun, run: Flare
         )
 
 
-def whole_runs(written: Written | None) -> dict[str, TrainedRun]:
-    """The runs of a training by name, without those whose weights are missing or damaged."""
-    found: dict[str, TrainedRun] = {}
-    if not written:
-        return found
-    for run in written.artifact.result.runs:
-        try:
-            if run.weights:
-                store.read_tensor_path(written.path, run.weights)
-        except InputError:
-            continue
-        found[run.run] = run
-    return found
-
-
 def evaluate(
     experiment: Experiment,
     on_event: OnEvent = ignore,
@@ -264,7 +287,7 @@ def evaluated(seed: Seed, language: str, asked: Sequence[FlareRun] = ()) -> Writ
     What is up to date is not tested again, and tests of other runs are kept.
     """
     folder = seed.folder(language)
-    with seed.job(folder.evaluation) as job:
+    with seed.job(folder.evaluation, lighter=SMALLER_TESTS) as job:
         setup, training = job.setup, seed.training(language)
         wanted = seed.to_test(training.result, asked)
         job.upstream += [seed.tuning, Upstream("training", folder.training, training.digest)]

@@ -92,12 +92,16 @@ class XMixup:
     def __init__(self, model: PreTrainedModel, block: int):
         """``block`` counts from 1. Raises InputError for a missing block and for a model unlike BERT."""
         blocks: dict[int, Part] = {
-            b.number: b.module for b in blocks_of(model) if hasattr(b.module, "attention")
+            b.number: b.module
+            for b in blocks_of(model)
+            if hasattr(getattr(b.module, "attention", None), "self")
         }
-        if block not in blocks or not hasattr(blocks[block].attention, "self"):
+        if block not in blocks:
             raise InputError(
                 f"X-Mixup cannot mix in block {block} of a '{model.config.model_type}' model",
-                f"choose one of {', '.join(map(str, blocks))}" if blocks else "choose a BERT-like encoder",
+                f"choose a block from 1 to {len(blocks)}: --set flare.mixup_block={(len(blocks) + 1) // 2}"
+                if blocks
+                else "leave x-mixup out of --runs, or choose a BERT-like encoder as --model",
             )
         self._block = blocks[block]
         self.mixed = MixedAttention(self._block.attention)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.events import ignore
-from lslo_cli.flare.commands import Seed, missing_runs, tested_runs, whole_runs
+from lslo_cli.flare.checks import FOR_TESTS, FOR_TRAINING, Rows, check_experiment, rows_of, whole_runs
+from lslo_cli.flare.commands import Seed, missing_runs, tested_runs
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.runs import TUNING
@@ -40,17 +41,16 @@ def plan(
     files = _trainings if command == "train" else partial(_evaluations, asked=asked)
     would_write = tuple(path for seed in seeds for path in files(seed))
     languages = (SOURCE, *recipe.languages) if command == "train" else recipe.languages
-    splits = ("train", "dev") if command == "train" else ("test",)
+    splits = FOR_TRAINING if command == "train" else FOR_TESTS
     if command == "train":
-        _check_methods(first)
+        rows = check_experiment(first, recipe.languages, recipe.parsed_runs())
+    else:
+        rows = rows_of(first, languages, splits)
     model = first.model_identity
     facts = [
         ("task", f"{recipe.task}, {first.task.metric}"),
         ("task model", f"{model.name}, {model.parameters:,} parameters"),
-        *(
-            (f"text in {language}", ", ".join(_size(first, language, split) for split in splits))
-            for language in languages
-        ),
+        *((f"text in {language}", _sizes(rows, language, splits)) for language in languages),
         ("methods", ", ".join(recipe.runs)),
         *((f"translator {name}", where) for name, where in recipe.translators.items()),
         ("seeds", ", ".join(map(str, recipe.seeds))),
@@ -82,16 +82,8 @@ def _translated(side: TaskSplit, missing: bool) -> str:
     return f"{len(side.examples()):,} rows, as {' to '.join(side.codes().values())}{status}"
 
 
-def _size(setup: FlareSetup, language: str, split: str) -> str:
-    return f"{len(setup.pairs(language, split).target):,} rows to {split}"
-
-
-def _check_methods(setup: FlareSetup) -> None:
-    """Attach every method to the task model once, with its translation model if it has one."""
-    model = setup.new_model()
-    for run in setup.settings.parsed_runs():
-        with setup.transfer_method(model, run, SOURCE):
-            pass
+def _sizes(rows: Rows, language: str, splits: Iterable[str]) -> str:
+    return ", ".join(f"{rows[language, split]:,} rows to {split}" for split in splits)
 
 
 def _trainings(seed: Seed) -> Iterator[Path]:

@@ -46,7 +46,7 @@ def read_study(folders: Sequence[ExperimentFolder]) -> FlareStudy:
 def read_artifacts(folders: Sequence[ExperimentFolder]) -> StudyArtifacts:
     """Every evaluation in folders of an experiment or of its seeds, with its training.
 
-    Raises InputError if there is none, if one is damaged or stale or lacks its training, if two are of one
+    Raises InputError if there is none, if one or its training is damaged, stale or missing, if two are of one
     seed and language, or if they were made with different settings, arithmetic, models or texts.
     """
     evaluations: dict[Path, Evaluation] = {}
@@ -62,7 +62,9 @@ def read_artifacts(folders: Sequence[ExperimentFolder]) -> StudyArtifacts:
                 "name one of the two folders",
             )
         training = path.with_name("training.json")
-        evaluations[path], trainings[training] = artifact, store.read(training, FlareTrainingResult)
+        trained = store.read(training, FlareTrainingResult)
+        store.check_fresh(training, trained, FlareTrainingResult.command)
+        evaluations[path], trainings[training] = artifact, trained
     if not evaluations:
         raise _nothing_in(folders)
     _check_alike(evaluations)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.lock import write_locked
@@ -117,6 +118,8 @@ def _facts(
         f"rank {settings['rank']}, texts of at most {settings['max_length']} tokens, "
         f"{trained_with['run']['precision']}",
     )
+    if tuning := _tuning(settings):
+        yield "Tuning on the source language", tuning
     trained = [run for result in study.trainings.values() for run in result.runs if run.translator]
     if trained:
         yield "Translation models", distinct((f"{run.run}: {run.translator}" for run in trained), "; ")
@@ -124,6 +127,12 @@ def _facts(
     yield "Device", distinct((item.made.device for item in artifacts), "; ")
     yield "Commit", commits(list(artifacts))
     yield "Software", software(list(artifacts))
+
+
+def _tuning(settings: Mapping[str, Any]) -> str:
+    """The settings of tuning on the source language that are not those of training; empty if none is."""
+    epochs, lr = (settings.get(f"english_{key}") for key in ("epochs", "lr"))
+    return ", ".join(([f"{epochs} epochs"] if epochs else []) + ([f"lr {lr:g}"] if lr else []))
 
 
 def _origin(artifacts: Sequence[Evaluation | Training], side: Translated) -> str:

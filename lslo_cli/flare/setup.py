@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -36,7 +36,7 @@ from lslo_cli.flare.transfer_methods import (
 from lslo_cli.flare.translations import TranslationRecord
 from lslo_cli.flare.translator import LatentTranslation
 from lslo_cli.method.base_dtype import BaseDtype
-from lslo_cli.method.flare import FlareMethod, FlareRun, Translated
+from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Translated
 from lslo_cli.method.languages import Language
 from lslo_cli.models.pretrained import moved
 from lslo_cli.nn.recompute import recompute
@@ -138,6 +138,18 @@ class FlareSetup(Session):
         model, self._loaded = self._loaded, None
         return model or self._load()
 
+    def check_runs(self, runs: Iterable[FlareRun]) -> None:
+        """Attach every run to the task model once, which stays loaded for what comes next.
+
+        Raises UsageError or InputError for a run that is not for this model or task, or whose translation
+        model is missing.
+        """
+        model = self.new_model()
+        for run in runs:
+            with self.transfer_method(model, run, SOURCE):
+                pass
+        self._loaded = model
+
     def _load(self) -> TaskModel:
         torch.manual_seed(self.seed)
         settings = self.settings
@@ -194,7 +206,7 @@ class FlareSetup(Session):
                         raise UsageError(
                             "x-mixup compares the probabilities of labels, and the answers here are "
                             + ("spans" if isinstance(model, HeadModel) else "words"),
-                            "leave it out of --runs",
+                            "leave x-mixup out of --runs",
                         )
                     mixup = XMixup(model.backbone, self._mixup_block(model))
                     try:

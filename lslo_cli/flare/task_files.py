@@ -19,6 +19,7 @@ COLUMNS = ("id", "text", "pair", "label")
 """The columns of a file of translated texts with labels; ``pair`` is empty if a task has one text."""
 
 TRANSLATE = "lslo flare translate"
+TRANSLATE_TESTS = "lslo flare translate --set flare.translated=test; then give that --set here as well"
 
 E = TypeVar("E", Example, Question)
 
@@ -43,10 +44,10 @@ def read_translated(path: Path, labels: Sequence[str]) -> list[Example]:
     )
 
 
-def check_translated(path: Path) -> None:
-    """Raise InputError if a translation is missing; the hint says how to make it."""
+def check_translated(path: Path, made_with: str = TRANSLATE) -> None:
+    """Raise InputError if a translation is missing; the hint says that ``made_with`` makes it."""
     if not path.exists():
-        raise InputError(f"no translation at {path}", f"make it with the same recipe: {TRANSLATE}")
+        raise InputError(f"no translation at {path}", f"make it with the same recipe: {made_with}")
 
 
 def write_translated(path: Path, examples: Sequence[Example], labels: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.flare.examples import AGAIN, Example, Pairs, Prompt, Question, paired
 from lslo_cli.flare.task_files import (
+    TRANSLATE_TESTS,
     check_translated,
     each_once,
     json_text,
@@ -231,6 +232,8 @@ def tydiqa_pairs(folder: Path, language: str, split: str, translations: Path | N
         path = translated_file(translations or folder, *direction, questions=True)
         if translations:
             check_translated(path)
+        elif is_test:  # nobody publishes it
+            check_translated(path, TRANSLATE_TESTS)
         record = checked_record(path, own)
         other = read_tydiqa(path)
     source, target = (other, own) if is_test else (own, other)

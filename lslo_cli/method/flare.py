@@ -119,7 +119,8 @@ class FlareRun:
         """Read ``method``, ``flare:phi``, ``flare:phi:offset`` or ``flare-mt:translator``.
 
         A method that is trained with sources takes ``~share`` after it: ``input-fusion~0.4``. Raises
-        UsageError for a word that is not known, and for noise in sources that are not read in training.
+        UsageError for a word that is not known or is one too many, and for noise in sources that are not read
+        in training.
         """
         plain, tilde, share = text.partition("~")
         run = cls._plain(plain)
@@ -131,6 +132,20 @@ class FlareRun:
                 f"write {plain}",
             )
         return replace(run, train_noise=_share(text, share))
+
+    @classmethod
+    def of_recipe(cls, text: str) -> FlareRun:
+        """:meth:`parse` the name of a run that is to be made.
+
+        Raises UsageError as it does, and for ``flare-mt`` alone, which stands for every run of it.
+        """
+        run = cls.parse(text)
+        if run.method is FlareMethod.FLARE_MT and not run.translator:
+            raise UsageError(
+                f"'{text}' names no translation model",
+                "write flare-mt:NAME, and say what NAME is: --set flare.translators.NAME=FOLDER",
+            )
+        return run
 
     @classmethod
     def _plain(cls, text: str) -> FlareRun:
@@ -147,7 +162,10 @@ class FlareRun:
             raise UsageError(
                 f"'{text}': the source layer offset cannot be {offset}", "choose 1 (paper) or 0 (released)"
             )
-        return cls(method, phi, int(offset))
+        run = cls(method, phi, int(offset))
+        if choices[2:]:
+            raise UsageError(f"'{text}': nothing can come after the source layer offset", f"write {run}")
+        return run
 
     def __str__(self) -> str:
         noise = "" if self.train_noise is None else f"~{self.train_noise:g}"

@@ -108,7 +108,7 @@ class FlareSection(Section):
     @classmethod
     def _runs_are_known(cls, runs: tuple[str, ...]) -> tuple[str, ...]:
         for run in runs:
-            FlareRun.parse(run)
+            FlareRun.of_recipe(run)
         return runs
 
     @field_validator("languages", "seeds", "runs", "test_noise")

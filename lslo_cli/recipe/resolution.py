@@ -85,7 +85,7 @@ def recorded(values: Mapping[str, Any]) -> Recipe | None:
     """
     try:
         return Recipe.model_validate(merge(BEFORE, values))
-    except ValidationError:
+    except (ValidationError, UsageError):
         return None
 
 

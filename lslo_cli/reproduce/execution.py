@@ -8,7 +8,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,8 @@ from typing import Any
 
 from lslo_cli.errors import LsloError, RunError
 from lslo_cli.events import Event, Noted, OnEvent, ignore
-from lslo_cli.reproduce.job import Job, Jobs
+from lslo_cli.reproduce.flare_making import check_flare
+from lslo_cli.reproduce.job import FlareJob, Job, Jobs
 from lslo_cli.reproduce.making import is_current, make
 from lslo_cli.reproduce.progress import Overall
 
@@ -36,12 +37,14 @@ def execute(jobs: Jobs, processes: int = 1, on_event: OnEvent = ignore) -> None:
     """Run all jobs in ``processes`` processes, each as soon as those that it needs are done.
 
     A job that raises RunError stops only those that need it; the error is raised at the end. Anything else
-    that a job raises is raised at once.
+    that a job raises is raised at once, and whatever :func:`check_flare` raises before the first job.
     """
     overall = Overall(list(jobs.values()), on_event, several=processes > 1 or len(_places(jobs)) > 1)
-    overall.start([job for job in jobs.values() if is_current(job)])
+    current = [label for label, job in jobs.items() if is_current(job)]
+    overall.start([jobs[label] for label in current])
+    ahead = [job for job in jobs.values() if isinstance(job, FlareJob) and job.label not in current]
     failed: dict[str, LsloError] = {}
-    run = _one_by_one if processes == 1 else partial(_side_by_side, processes)
+    run = partial(_one_by_one, ahead) if processes == 1 else partial(_side_by_side, processes, ahead)
     for job, outcome in run(jobs, failed, overall):
         if outcome.error is None:
             overall.finish(job, kept=not outcome.made)
@@ -60,14 +63,19 @@ def execute(jobs: Jobs, processes: int = 1, on_event: OnEvent = ignore) -> None:
 Doing = Iterator[tuple[Job, JobOutcome]]
 
 
-def _one_by_one(jobs: Jobs, failed: dict[str, LsloError], overall: Overall) -> Doing:
+def _one_by_one(
+    ahead: Sequence[FlareJob], jobs: Jobs, failed: dict[str, LsloError], overall: Overall
+) -> Doing:
+    check_flare(ahead)
     for label, job in jobs.items():
         if not _blocked(jobs, label, failed):
             yield job, attempt(job, partial(overall.of, job))
 
 
-def _side_by_side(processes: int, jobs: Jobs, failed: dict[str, LsloError], overall: Overall) -> Doing:
-    """Run jobs in worker processes, whose events come here through a queue."""
+def _side_by_side(
+    processes: int, ahead: Sequence[FlareJob], jobs: Jobs, failed: dict[str, LsloError], overall: Overall
+) -> Doing:
+    """Run jobs in worker processes, whose events come here through a queue; one checks those ``ahead``."""
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     events = context.Queue()
     waiting = dict(jobs)
@@ -75,6 +83,8 @@ def _side_by_side(processes: int, jobs: Jobs, failed: dict[str, LsloError], over
     running: dict[Future[JobOutcome], Job] = {}
     pool = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(events,))
     try:
+        if ahead:
+            pool.submit(check_flare, ahead).result()  # this process holds no model
         while waiting or running:
             for label, job in list(waiting.items()):
                 if _blocked(jobs, label, failed):

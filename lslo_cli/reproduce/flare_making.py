@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from lslo_cli.artifacts import store
 from lslo_cli.errors import InputError
-from lslo_cli.events import OnEvent
+from lslo_cli.events import OnEvent, ignore
 from lslo_cli.flare import commands
+from lslo_cli.flare.checks import whole_runs
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.runs import TUNING
@@ -37,6 +40,28 @@ def make_flare(job: FlareJob, on_event: OnEvent) -> bool:
     return True
 
 
+def check_flare(jobs: Iterable[FlareJob]) -> None:
+    """Check what the trainings among ``jobs`` need, by experiment, on one seed of it.
+
+    Raises what :func:`~lslo_cli.flare.commands.check_ahead` does. Translations are left to their own jobs.
+    """
+    by_experiment: dict[str, list[FlareJob]] = {}
+    for job in jobs:
+        if job.kind is FlareStage.TRAIN:
+            by_experiment.setdefault(str(job.experiment.folder.path), []).append(job)
+    for trainings in by_experiment.values():
+        _check_trainings(trainings)
+
+
+def _check_trainings(jobs: Sequence[FlareJob]) -> None:
+    """Check what the trainings of one experiment need."""
+    experiment = jobs[0].experiment
+    languages = list(dict.fromkeys(job.language for job in jobs))
+    runs = list(dict.fromkeys(job.run for job in jobs if job.run))
+    seed = commands.Seed(experiment, experiment.recipe.seed, ignore)
+    commands.check_ahead(seed, languages, runs, experiment.recipe.flare.translated)
+
+
 def is_flare_current(job: FlareJob) -> bool:
     """Whether a job is done, judging by artifacts; when it runs, texts and models are compared as well."""
     experiment = job.experiment
@@ -62,7 +87,7 @@ def _runs(folder: LanguageFolder) -> set[str]:
         artifact = store.read(folder.training, FlareTrainingResult)
     except InputError:
         return set()
-    return set(commands.whole_runs(Written(folder.training, artifact)))
+    return set(whole_runs(Written(folder.training, artifact)))
 
 
 def _tested(folder: LanguageFolder) -> set[str]:

@@ -38,7 +38,7 @@ def divided_as(other: FitSection, fit: FitSection) -> FitSection:
     return fit.model_copy(update={"max_tokens": other.max_tokens, "accumulate": other.accumulate})
 
 
-def same_settings(artifact: Artifact[Result], recipe: Recipe) -> bool:
+def same_settings(artifact: Artifact[Any], recipe: Recipe) -> bool:
     """Whether an artifact was made with the settings of ``recipe`` that its result depends on.
 
     A key that the artifact's recipe lacks has its default, so a new key makes no artifact stale. Batches

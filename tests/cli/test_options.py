@@ -19,7 +19,7 @@ from lslo_cli.cli.app import app
 from lslo_cli.cli.commands.base import BaseTrainOptions
 from lslo_cli.cli.commands.estimate_subspace import EstimateSubspaceOptions
 from lslo_cli.cli.commands.evaluate import EvaluateOptions
-from lslo_cli.cli.commands.flare import FlareTranslateOptions
+from lslo_cli.cli.commands.flare import FlareTrainOptions, FlareTranslateOptions
 from lslo_cli.cli.commands.flare_report import FlareReportOptions
 from lslo_cli.cli.commands.plot import options_of
 from lslo_cli.cli.commands.prune_report import PruneReportOptions
@@ -253,6 +253,17 @@ def test_the_next_command_is_given_no_option_that_it_does_not_have():
     assert trained.command("evaluate") == "lslo evaluate --langs en,tr"
     flare = parsed(FlareOptions, "--task", "world", "--data", "files", "--runs", "lora", "--name", "mine")
     assert flare.command("flare report") == "lslo flare report --name mine --task world"
+
+
+def test_the_next_command_of_flare_is_given_settings_without_a_flag_there_as_set():
+    words = ["--epochs", "1", "--lr", "0.5", "--set", "flare.rank=4", "--runs", "lora"]
+    trained = parsed(FlareTrainOptions, *words)
+    assert trained.command("flare evaluate") == (
+        "lslo flare evaluate --set flare.rank=4 --set flare.epochs=1 --set flare.lr=0.5 --runs lora"
+    )
+    assert trained.command("flare report") == "lslo flare report"
+    translated = parsed(FlareTranslateOptions, "--output", "a folder", "--model", "world", "--beam", "1")
+    assert translated.command("flare train") == "lslo flare train --set 'flare.translations=a folder'"
 
 
 def test_the_next_command_gets_words_of_its_own_and_every_word_is_quoted():

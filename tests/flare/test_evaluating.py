@@ -1,5 +1,6 @@
 """Which runs ``lslo flare evaluate`` tests: those asked for, each trained, with its own translation model."""
 
+import json
 import shutil
 from dataclasses import dataclass, field
 from functools import partial
@@ -8,7 +9,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.events import Noted
+from lslo_cli.events import Noted, ignore
 from lslo_cli.flare import commands, runs
 from lslo_cli.flare.plan import plan
 from lslo_cli.method.flare import FlareRun
@@ -126,3 +127,61 @@ def test_flare_mt_is_tested_with_the_translator_of_its_training(given, trained, 
         tests(given(trained, **{"flare.translators": {}}))
     written, names = tests(given(trained, **swapped), "lora")
     assert written.up_to_date and names == list(TRAINED)
+
+
+def test_a_run_outside_the_recipe_without_its_translator_is_noted_and_not_tested(given, trained, tests):
+    unnamed = given(trained, **{"flare.runs": ("lora",), "flare.translators": {}})
+    _, names = tests(unnamed)
+    assert names == tests.answered == ["zero-shot", "lora"]
+    (note,) = tests.notes
+    assert note.endswith("training.json: not in flare.translators, so not tested: flare-mt:tiny")
+    with pytest.raises(UsageError, match="no translation model 'tiny'"):
+        tests(unnamed, "flare-mt:tiny")
+
+
+def refusals(experiment):
+    """How a test of LoRA and its dry run are refused, as messages and hints."""
+    asked, found = (FlareRun.parse("lora"),), []
+    for refused in (lambda: list(commands.evaluate(experiment, asked=asked, train_line=LINE)),
+                    lambda: plan(experiment, "evaluate", asked, LINE)):  # fmt: skip
+        with pytest.raises(InputError) as caught:
+            refused()
+        found.append((caught.value.message, caught.value.hint))
+    return found
+
+
+def test_adapters_on_another_tuned_model_are_stale(given, trained):
+    retuned = given(trained, **{"flare.english_epochs": 2})
+    assert not commands.tuned(commands.Seed(retuned, 1, ignore)).up_to_date
+    for message, hint in refusals(retuned):
+        assert "jv/training.json is stale: it was made from another tuning than the one now at" in message
+        assert hint == f"make it again: {LINE}"
+    assert not (trained / "seed-1/jv/evaluation.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "now"),
+    [
+        ("flare.epochs", 1, 3),
+        ("flare.lr", 2e-05, 0.5),
+        ("flare.train_noise", 0.0, 0.4),
+        ("flare.english_epochs", None, 2),
+        ("run.precision", "fp32", "bf16"),
+    ],
+)
+def test_adapters_that_were_trained_with_other_settings_are_stale(given, trained, name, before, now):
+    for message, hint in refusals(given(trained, **{name: now})):
+        wrong = f"jv/training.json is stale: it was made with {name} = {before}, and the recipe now has {now}"
+        assert message.endswith(wrong)
+        assert hint == f"take the settings of the training, or make it again: {LINE}"
+
+
+def test_a_setting_that_the_training_lacks_was_its_default_and_batches_are_free(given, trained, tests):
+    for path in trained.rglob("training.json"):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        del document["recipe"]["flare"]["clip_norm"]
+        path.write_text(json.dumps(document), encoding="utf-8")
+    ((message, _), _) = refusals(given(trained, **{"flare.clip_norm": 2.0}))
+    assert "made with flare.clip_norm = 1.0, and the recipe now has 2.0" in message
+    _, names = tests(given(trained, **{"flare.batch_size": 3}), "lora")
+    assert names == ["lora"]

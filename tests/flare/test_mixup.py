@@ -88,7 +88,9 @@ def test_the_loss_by_value():
 
 
 def test_other_architectures_and_blocks_are_refused(decoder, xlmr):
-    with pytest.raises(InputError, match="cannot mix in block 1"):
+    with pytest.raises(InputError, match="cannot mix in block 1") as caught:
         XMixup(decoder.model(), block=1)
-    with pytest.raises(InputError, match="block 4"):
+    assert caught.value.hint.startswith("leave x-mixup out of --runs")
+    with pytest.raises(InputError, match="block 4") as caught:
         XMixup(xlmr.model(), block=4)
+    assert caught.value.hint == "choose a block from 1 to 3: --set flare.mixup_block=2"

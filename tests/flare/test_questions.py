@@ -22,6 +22,7 @@ from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted
 from lslo_cli.flare import commands
+from lslo_cli.flare.plan import plan
 from lslo_cli.recipe import resolve
 from lslo_cli.tasks import Experiment
 
@@ -138,6 +139,18 @@ def test_a_training_text_without_any_whole_answer_is_refused(experiment):
         list(commands.train(made))
 
 
+def test_a_missing_translation_of_the_tests_is_said_before_training(experiment, monkeypatch):
+    monkeypatch.setattr(commands, "tune", lambda *a: pytest.fail("trained"))
+    made = experiment()
+    path = Path(made.recipe.flare.data) / "tydiqa.translate.test.fi-en.json"
+    path.unlink()
+    for refused in (lambda: list(commands.train(made)), lambda: plan(made, "train")):
+        with pytest.raises(InputError, match="no translation at") as caught:
+            refused()
+        assert str(path) in caught.value.message
+        assert "lslo flare translate --set flare.translated=test" in caught.value.hint
+
+
 def test_x_mixup_has_no_labels_to_compare(experiment):
     with pytest.raises(UsageError, match="the answers here are spans"):
         list(commands.train(experiment(**{"flare.runs": ("x-mixup",), "flare.epochs": 1})))
@@ -201,6 +214,13 @@ def test_a_decoder_writes_its_answers(experiment, decoder):
 def test_a_decoder_has_no_probabilities_of_labels_for_x_mixup(experiment, decoder):
     with pytest.raises(UsageError, match="the answers here are words"):
         list(commands.train(experiment(**decoder, **{"flare.runs": ("x-mixup",), "flare.epochs": 1})))
+
+
+def test_cross_attention_in_a_decoder_is_refused_before_the_runs_beside_it(experiment, decoder, monkeypatch):
+    monkeypatch.setattr(commands, "tune", lambda *a: pytest.fail("trained"))
+    runs = {"flare.runs": ("input-fusion", "flare:cross-attention")}
+    with pytest.raises(UsageError, match="cross-attention in a decoder"):
+        list(commands.train(experiment(**decoder, **runs)))
 
 
 def test_a_decoder_without_an_end_of_text_is_refused(experiment, decoder):

@@ -47,6 +47,17 @@ def test_artifacts_that_were_made_alike_are_a_study(folder):
     assert (found.study.seeds, found.study.languages) == ([1, 2], ["qhe", "qne"])
 
 
+def test_a_training_on_another_tuned_model_than_there_is_now_is_stale(folder):
+    tuning = folder.path / "seed-1" / "en" / "training.json"
+    before = json.loads(tuning.read_text(encoding="utf-8"))["digest"]
+    change(tuning, "result", "runs", 0, "seconds", to=1.0)
+    after = json.loads(tuning.read_text(encoding="utf-8"))["digest"]
+    for path in folder.path.glob("seed-1/*/evaluation.json"):  # as if tested after that
+        path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
+    with pytest.raises(InputError, match="qhe/training.json is stale: it was made from another tuning"):
+        read_artifacts([folder])
+
+
 @pytest.mark.parametrize("file", ["training.json", "evaluation.json"])
 @pytest.mark.parametrize(
     ("keys", "other", "said", "against"),
@@ -104,6 +115,7 @@ def test_runs_of_two_translation_models_are_two_studies(folder):
 def test_the_report_says_where_sources_come_from_and_what_was_left_out(folder):
     facts = dict(read_report(folder).section().facts)
     assert facts["Sources"] == "machine translations, whose translator is not recorded"
+    assert facts["Tuning on the source language"] == "8 epochs"
     assert "left out" not in facts["Test text"] and "Training text" not in facts
     for code in ("qhe", "qne"):
         for seed in (1, 2):

@@ -30,6 +30,10 @@ def test_a_run_is_read_from_its_name_and_written_back(text, run):
         ("flaer", "unknown method 'flaer'. Did you mean 'flare'?"),
         ("flare:plus", "unknown fusion 'plus'"),
         ("flare:add:2", "offset cannot be 2"),
+        ("flare:mul:0:junk", "'flare:mul:0:junk': nothing can come after the source layer offset"),
+        ("flare-shuffled:add:1:0~0.4", "nothing can come after the source layer offset"),
+        ("flare-mt", "'flare-mt' names no translation model"),
+        ("flare-mt:", "'flare-mt:' names no translation model"),
         ("lora:add", "lora takes no options"),
         ("lora~0.4", "lora is trained without sources"),
         ("translate-test~0.4", "translate-test is trained without sources"),
@@ -41,8 +45,21 @@ def test_a_run_is_read_from_its_name_and_written_back(text, run):
 )
 def test_a_name_that_is_none_is_refused(text, complaint):
     with pytest.raises(UsageError) as caught:
-        FlareRun.parse(text)
+        FlareRun.of_recipe(text)
     assert complaint in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("flare:mul:0:junk", "write flare:mul:0"),
+        ("flare-mt", "write flare-mt:NAME, and say what NAME is: --set flare.translators.NAME=FOLDER"),
+    ],
+)
+def test_a_name_that_is_refused_comes_with_what_to_write(text, hint):
+    with pytest.raises(UsageError) as caught:
+        FlareRun.of_recipe(text)
+    assert caught.value.hint == hint
 
 
 def test_no_row_keeps_its_own_source_and_all_are_used():

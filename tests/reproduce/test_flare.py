@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lslo_cli.cli.app import app
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted
 from lslo_cli.reproduce import (
     FlareStage,
@@ -141,6 +141,17 @@ def test_everything_is_made_reported_and_then_kept(done, small):
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")} == before
     kept = [e.text for e in events if isinstance(e, Noted) and e.text.startswith("up to date")]
     assert len(kept) == len(found) - len(last)
+
+
+def test_what_no_training_can_do_is_refused_before_the_first_of_them(small, tmp_path):
+    path = tmp_path / "mixed.toml"
+    path.write_text(f'extends = "{small}"\nname = "mixed"\n[flare]\nruns = ["lora", "x-mixup"]\n')
+    for processes in (1, 2):
+        with pytest.raises(InputError, match="X-Mixup cannot mix") as caught:
+            execute(jobs(str(path), tmp_path / "results"), processes)
+        assert caught.value.hint.startswith("leave x-mixup out of --runs")
+    assert not list(tmp_path.rglob("*.json"))
+    execute(only(jobs(str(path), tmp_path / "results"), ["seed-1/en/tuning"]))  # which needs no run
 
 
 def test_a_lost_run_is_the_only_one_that_is_trained_again(done, small):

@@ -56,6 +56,7 @@ def test_splits_that_a_recipe_leaves_to_the_text_are_those_that_were_found(there
 
 def test_a_recipe_that_is_refused_today_is_not_current():
     assert recorded({"train": {"no_such_key": 1}}) is None
+    assert recorded({"flare": {"runs": ["flare:mul:0:junk"]}}) is None
     assert not same_settings(Made({"train": {"no_such_key": 1}}), Recipe())
 
 

@@ -1,0 +1,108 @@
+"""What is checked before work: texts and methods, and whether a training is the recipe's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.errors import InputError
+from lslo_cli.flare.results import FlareTrainingResult, TrainedRun
+from lslo_cli.flare.setup import FlareSetup
+from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Translated
+from lslo_cli.recipe import Recipe, recorded
+from lslo_cli.tasks.experiment import Written
+from lslo_cli.tasks.freshness import SWITCHES, same_settings
+
+FOR_TRAINING, FOR_TESTS = ("train", "dev"), ("test",)
+"""The splits that a training reads, and that a test reads."""
+
+FREE = ("batch_size", "model", "revision")
+"""Settings in which a test may differ from its training: its batches are its own, and a task model is known
+by its weights, wherever it lies."""
+
+Rows = dict[tuple[str, str], int]
+"""Numbers of rows by language and split."""
+
+
+def check_experiment(
+    setup: FlareSetup,
+    languages: Iterable[str],
+    runs: Iterable[FlareRun],
+    to_translate: Collection[Translated] = (),
+) -> Rows:
+    """Read all texts that trainings and tests on ``languages`` need, and attach every run to the task model.
+
+    The model stays loaded for the training that follows. Splits in ``to_translate`` are not read: their
+    translations are to be made first. Raises whatever a training or a test would raise at a text or a run.
+    """
+    splits = [split for split in (*FOR_TRAINING, *FOR_TESTS) if side_of(split) not in to_translate]
+    rows = rows_of(setup, [SOURCE], FOR_TRAINING) | rows_of(setup, languages, splits)
+    setup.check_runs(runs)
+    return rows
+
+
+def rows_of(setup: FlareSetup, languages: Iterable[str], splits: Iterable[str]) -> Rows:
+    """The number of rows in every split of every language. Raises InputError as reading a text does."""
+    asked = [(language, split) for language in languages for split in splits]
+    return {(language, split): len(setup.pairs(language, split).target) for language, split in asked}
+
+
+def side_of(split: str) -> Translated:
+    """The side of a recipe's ``translated`` that a split belongs to."""
+    return Translated.TEST if split in FOR_TESTS else Translated.TRAIN
+
+
+def check_settings(path: Path, training: Artifact[FlareTrainingResult], recipe: Recipe, line: str) -> None:
+    """Refuse a training that was made with other settings than the recipe's, but for :data:`FREE`.
+
+    Settings that it lacks have their defaults. Raises InputError naming the first that differs, and ``line``,
+    which trains.
+    """
+    made_with = recorded(training.recipe)
+    if made_with is None:
+        raise InputError(f"{path} is stale: its recipe is not valid any more", f"make it again: {line}")
+    free = {name: getattr(made_with.flare, name) for name in FREE}
+    recipe = recipe.model_copy(update={"flare": recipe.flare.model_copy(update=free)})
+    if same_settings(training, recipe):
+        return
+    before, now = _values(made_with) | {"seed": training.seed}, _values(recipe)
+    name = next(name for name, value in now.items() if before[name] != value)
+    raise InputError(
+        f"{path} is stale: it was made with {name} = {before[name]}, and the recipe now has {now[name]}",
+        f"take the settings of the training, or make it again: {line}",
+    )
+
+
+def _values(recipe: Recipe) -> dict[str, Any]:
+    """All that :func:`same_settings` compares of a training, by dotted key."""
+    (settings,) = FlareTrainingResult.settings(recipe)
+    return {
+        **{f"flare.{key}": value for key, value in settings.items()},
+        **{f"run.{key}": getattr(recipe.run, key) for key in SWITCHES},
+        "seed": recipe.seed,
+        "new_languages": recipe.new_languages,
+    }
+
+
+def translator_is_named(setup: FlareSetup, run: FlareRun) -> bool:
+    """Whether the recipe names the translation model of a run, if it has one."""
+    key = run.translator.replace("-", "_")  # as in recipe keys
+    return run.method is not FlareMethod.FLARE_MT or key in setup.settings.translators
+
+
+def whole_runs(written: Written | None) -> dict[str, TrainedRun]:
+    """The runs of a training by name, without those whose weights are missing or damaged."""
+    found: dict[str, TrainedRun] = {}
+    if not written:
+        return found
+    for run in written.artifact.result.runs:
+        try:
+            if run.weights:
+                store.read_tensor_path(written.path, run.weights)
+        except InputError:
+            continue
+        found[run.run] = run
+    return found
