@@ -64,7 +64,7 @@ def train_run(
             method_name=str(run.method),
             epochs=settings.epochs,
             lr=settings.lr,
-            translator=setup.translator_of(run),
+            translator=setup.translator_of(run, language),
             translator_digest=setup.translator_digest(run),
             shuffled=run.method is FlareMethod.FLARE_SHUFFLED,
             noise=settings.train_noise if run.train_noise is None else run.train_noise,

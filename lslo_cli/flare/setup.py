@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
-from lslo_cli.errors import UsageError, nearest
+from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.flare.attach import FlareAdapters, FlareSettings, attach_flare, detach, merge
 from lslo_cli.flare.examples import Pairs
@@ -67,7 +67,7 @@ class FlareSetup(Session):
 
     def __post_init__(self) -> None:
         self._captured: dict[Hashable, SourceStates] = {}
-        self._translator_digests: dict[str, str | None] = {}
+        self._translators: dict[str, tuple[str, Sequence[str]]] = {}  # their digests and languages, by name
         self._text_digests: dict[str, str] = {}
         self._loaded: TaskModel | None = None
         self._identity: ModelIdentity | None = None
@@ -204,43 +204,63 @@ class FlareSetup(Session):
                 case FlareMethod.FLARE | FlareMethod.FLARE_SHUFFLED:
                     yield FusionMethod(model, adapters, length, self._captured)
                 case FlareMethod.FLARE_MT:
-                    yield self._translator_method(model, adapters, run)
+                    yield self._translator_method(model, adapters, run, language)
 
     def _translator_method(
-        self, model: TaskModel, adapters: FlareAdapters, run: FlareRun
+        self, model: TaskModel, adapters: FlareAdapters, run: FlareRun, language: str
     ) -> TranslatorMethod:
         encoder = self.target_encoder(run.translator)
+        # Those of all targets, so that one that cannot be read is refused before the first is trained.
+        read_as = {each: self._read_as(run.translator, each) for each in self.settings.languages}
+        encode = partial(encoder.states, language=read_as.get(language, self.settings.translator_reads_as))
         projection = LatentTranslation(encoder.width, model.width, adapters.blocks)
         projection.to(self.accelerator.device)
-        return TranslatorMethod(model, adapters, self.settings.max_length, projection, encoder)
+        return TranslatorMethod(model, adapters, self.settings.max_length, projection, encode)
 
-    def translator_of(self, run: FlareRun) -> str:
-        """A run's translation model, and the language it reads texts as; empty for other methods.
+    def translator_of(self, run: FlareRun, language: str) -> str:
+        """A run's translation model, and what it reads texts of ``language`` as; empty for other methods.
 
-        Raises UsageError if the recipe has none of that name.
+        Raises UsageError if the recipe has none of that name, InputError if it cannot read the language.
         """
         if run.method is not FlareMethod.FLARE_MT:
             return ""
-        return f"{self._translator_folder(run.translator)} as {self.settings.translator_reads_as}"
+        return f"{self._translator_folder(run.translator)} as {self._read_as(run.translator, language)}"
 
     def translator_digest(self, run: FlareRun) -> str:
         """The digest of the current weights of a run's translation model; empty for other methods."""
         if run.method is not FlareMethod.FLARE_MT:
             return ""
-        if run.translator not in self._translator_digests:
-            self.target_encoder(run.translator)
-        return self._translator_digests[run.translator] or ""
+        digest, _ = self._translator_facts(run.translator)
+        return digest
+
+    def _read_as(self, name: str, language: str) -> str:
+        """The language that a translation model reads texts of ``language`` as."""
+        _, known = self._translator_facts(name)
+        code = self.settings.read_as(language, known)
+        if code is None:
+            raise InputError(
+                f"translation model '{self._translator_folder(name)}' knows neither '{language}' nor "
+                f"'{self.settings.translator_reads_as}', the recipe's flare.translator_reads_as",
+                f"name one of its {len(known)} languages: --set flare.translator_reads_as=CODE, with CODE "
+                f"among {', '.join(known)}",
+            )
+        return code
+
+    def _translator_facts(self, name: str) -> tuple[str, Sequence[str]]:
+        """The digest of a translation model's weights, and the languages that it reads."""
+        if name not in self._translators:
+            self.target_encoder(name)
+        return self._translators[name]
 
     def target_encoder(self, name: str) -> TargetEncoder:
         """A translation model of the recipe by name."""
         settings = self.settings
         encoder = load_target_encoder(
             self._translator_folder(name),
-            settings.translator_reads_as,
             max_length=settings.max_length,
             accelerator=self.accelerator,
         )
-        self._translator_digests[name] = encoder.digest
+        self._translators[name] = encoder.digest or "", encoder.languages
         return encoder
 
     def _translator_folder(self, name: str) -> str:

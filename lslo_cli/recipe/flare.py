@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TypeVar
 
 from pydantic import Field, field_validator
 
+from lslo_cli.method.codes import find_code
 from lslo_cli.method.flare import SOURCE, FlareRun, SourceNoise, SourceNorm, Translated
 from lslo_cli.recipe.section import Count, NonNegative, Positive, Probability, Section, Seed
 
@@ -20,8 +22,8 @@ class FlareSection(Section):
     ``task`` is nusax, xnli, tydiqa or world, ``data`` the folder of its files, ``model`` the task model: a
     folder, a hub id, or ``world``, the encoder of the built-in world's base. ``languages`` are targets,
     ``runs`` the methods by name: flare:PHI:OFFSET, flare-mt:NAME with NAME a key of ``translators``, a base
-    model of lslo or, with the adapters of a run folder, BASE@RUN; it reads texts as ``translator_reads_as``,
-    the nearest language that it knows.
+    model of lslo or, with the adapters of a run folder, BASE@RUN. It reads a text as its own language or, if
+    it does not know that, as ``translator_reads_as``, which should be the nearest that it knows.
 
     ``translated`` names the splits whose texts are machine translations in the folder ``translations``:
     train, test or both; if empty, the texts are the published ones.
@@ -129,6 +131,14 @@ class FlareSection(Section):
                 f"'{SOURCE}' is the source language, which is trained first in any case; name the targets"
             )
         return languages
+
+    def read_as(self, language: str, known: Collection[str]) -> str | None:
+        """The language that a translation model, which knows ``known``, reads texts of ``language`` as.
+
+        That language itself, or else ``translator_reads_as``; None if the model knows neither.
+        """
+        names = (language, self.translator_reads_as)
+        return next((name for name in names if find_code(name, known) in known), None)
 
     def parsed_runs(self) -> tuple[FlareRun, ...]:
         """The runs as values."""
