@@ -20,6 +20,7 @@ from lslo_cli.flare.files import restore_flare
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.identity import find_snapshot, identify
 from lslo_cli.flare.latent import TargetEncoder, load_target_encoder
+from lslo_cli.flare.lengths import check_lengths
 from lslo_cli.flare.loading import load_task_model
 from lslo_cli.flare.mixup import XMixup
 from lslo_cli.flare.source import SourceStates
@@ -166,15 +167,24 @@ class FlareSetup(Session):
 
     @contextmanager
     def tuning(self) -> Iterator[TransferMethod]:
-        """A plain LoRA on the task model, for the source language."""
+        """A plain LoRA on the task model, for the source language.
+
+        Raises UsageError if a run of the recipe would read more than the model does.
+        """
         model = self.new_model()
+        for run in self.settings.parsed_runs():  # or some would be trained before another is refused
+            check_lengths(model, run.method, self.settings)
         moved(model.backbone, self.dtype)
         with _attached(self, model, _settings(self, None)) as adapters:
             yield TransferMethod(model, adapters, self.settings.max_length)
 
     @contextmanager
     def transfer_method(self, tuned: TaskModel, run: FlareRun, language: str) -> Iterator[TransferMethod]:
-        """A method on the tuned model, with fresh adapters and its own head; removed at the end."""
+        """A method on the tuned model, with fresh adapters and its own head; removed at the end.
+
+        Raises UsageError if it would read more than the model does.
+        """
+        check_lengths(tuned, run.method, self.settings)
         model = tuned.fresh()
         length = self.settings.max_length
         if run.method is FlareMethod.ZERO_SHOT:

@@ -18,6 +18,7 @@ from lslo_cli.flare.source import SourceStates
 from lslo_cli.flare.task_model import FusedBatch, Prepared, TaskModel
 from lslo_cli.flare.texts import Texts, prediction_batches
 from lslo_cli.flare.translator import LatentTexts, LatentTranslation
+from lslo_cli.method.flare import FlareMethod
 
 CAPTURE_ROWS = 32
 """Source texts encoded at a time."""
@@ -85,7 +86,7 @@ class InputFusionMethod(TransferMethod):
     """Input-level fusion: source and target concatenated, in twice the length."""
 
     def prepare(self, pairs: Pairs) -> Prepared:
-        return self.model.joined(pairs, 2 * self.max_length)
+        return self.model.joined(pairs, FlareMethod.INPUT_FUSION.texts_at_once * self.max_length)
 
 
 class FusionMethod(TransferMethod):

@@ -65,6 +65,11 @@ class FlareMethod(StrEnum):
         """Whether it reads the source's words, so that noise in them affects its answers."""
         return self not in (FlareMethod.ZERO_SHOT, FlareMethod.LORA, FlareMethod.FLARE_MT)
 
+    @property
+    def texts_at_once(self) -> int:
+        """The number of texts in one input: two where source and target are concatenated."""
+        return 2 if self is FlareMethod.INPUT_FUSION else 1
+
 
 class SourceGiven(StrEnum):
     """The source that a trained model is given in a test; all but the first are controls."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import Field, field_validator
 
 from lslo_cli.method.codes import find_code
 from lslo_cli.method.flare import SOURCE, FlareRun, SourceNoise, SourceNorm, Translated
-from lslo_cli.recipe.section import Count, NonNegative, Positive, Probability, Section, Seed
+from lslo_cli.recipe.section import MOST, Count, NonNegative, Positive, Probability, Section, Seed
 
 T = TypeVar("T")
 
 DEFAULT_RUNS = ("zero-shot", "translate-test", "lora", "input-fusion", "x-mixup", "flare", "flare-shuffled")
+
+
+SHORTEST = 6
+"""The fewest tokens of a text: a pair has up to four special ones, and a token of each text."""
+
+TextLength = Annotated[int, Field(ge=SHORTEST, le=MOST, strict=True)]
 
 
 class FlareSection(Section):
@@ -81,8 +87,8 @@ class FlareSection(Section):
     """Whether every other linear layer of a block carries a plain LoRA, too."""
     mixup_block: Count | None = None
     """Block after which X-Mixup mixes; default: the middle one."""
-    max_length: Count = 128
-    """Tokens of the longest text; longer ones are cut."""
+    max_length: TextLength = 128
+    """Tokens of the longest text, special ones included; longer ones are cut."""
     answer_tokens: Count = 32
     """Most tokens of an answer by a decoder."""
     dropout: Probability | None = None
