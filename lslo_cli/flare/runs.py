@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -89,12 +89,16 @@ def answer(
         def prepared(noise: float) -> Prepared:
             return method.prepare(with_noise(pairs, settings.source_noise, noise, setup.seed))
 
-        split = prepared(first)
-        other = shuffled_rows(len(split.lengths), setup.seed)
-        given = [(first, source, split.given(source, other)) for source in run.tested_with]
-        if run.method.reads_source:
-            given += [(noise, SourceGiven.MATCHED, prepared(noise)) for noise in others]
-        return [_answers(setup, method, run, source, each, noise) for noise, source, each in given]
+        def given() -> Iterator[tuple[float, SourceGiven, Prepared]]:
+            split = prepared(first)
+            other = shuffled_rows(len(split.lengths), setup.seed)
+            for source in run.tested_with:
+                yield first, source, split.given(source, other)
+            del split  # one share of noise at a time is in memory
+            for noise in others if run.method.reads_source else ():
+                yield noise, SourceGiven.MATCHED, prepared(noise)
+
+        return [_answers(setup, method, run, source, each, noise) for noise, source, each in given()]
 
 
 def probe(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -23,7 +23,7 @@ from lslo_cli.flare.latent import TargetEncoder, load_target_encoder
 from lslo_cli.flare.lengths import check_lengths
 from lslo_cli.flare.loading import load_task_model
 from lslo_cli.flare.mixup import XMixup
-from lslo_cli.flare.source import SourceStates
+from lslo_cli.flare.source_cache import SourceCache
 from lslo_cli.flare.task_model import TaskModel
 from lslo_cli.flare.tasks import Task, task_named
 from lslo_cli.flare.transfer_methods import (
@@ -67,7 +67,7 @@ class FlareSetup(Session):
     work: Path | None = None
 
     def __post_init__(self) -> None:
-        self._captured: dict[Hashable, SourceStates] = {}
+        self._captured = SourceCache()
         self._translators: dict[str, tuple[str, Sequence[str]]] = {}  # their digests and languages, by name
         self._text_digests: dict[str, str] = {}
         self._loaded: TaskModel | None = None
