@@ -41,6 +41,8 @@ class FlareSection(Section):
     ``mask_padding = false`` also fuses the states of a source text's padding, as the released code does.
 
     Encoders answer with a head, decoders in words: to a question, in at most ``answer_tokens`` tokens.
+    ``dropout`` is that of an encoder's or decoder's layers. A head for labels always has 0.1, and the encoder
+    of a translation model always its own.
 
     The optimisation defaults are those of the released code: AdamW, a linear schedule with warm-up over a
     tenth of all updates, the best epoch on the development set. ``english_epochs`` and ``english_lr`` apply
@@ -92,7 +94,7 @@ class FlareSection(Section):
     answer_tokens: Count = 32
     """Most tokens of an answer by a decoder."""
     dropout: Probability | None = None
-    """Dropout of the task model; default: its own."""
+    """Dropout in the layers of the task model, but not of a translation model's; default: its own."""
     train_rows: Count | None = None
     """Only the first rows of the training text; default: all."""
     epochs: Count = 3
