@@ -14,6 +14,9 @@ from lslo_cli.errors import InputError, nearest
 from lslo_cli.method.sites import Kind, Stack
 from lslo_cli.nn.attach import layers_at
 
+POSITION_TABLES = ("position_embeddings", "embed_positions")
+"""The names of modules that are tables of learned positions, if they are embeddings."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -51,6 +54,20 @@ def blocks_of(model: PreTrainedModel) -> Iterator[Block]:
         if hasattr(model.base_model, path.partition(".")[0]):  # an encoder may come without the decoder
             for number, module in enumerate(layers_at(model, layout, stack), start=1):
                 yield Block(stack, number, module)
+
+
+def positions_of(model: PreTrainedModel) -> int | None:
+    """The most tokens that a model reads at once: the rows of its table of positions that stand for tokens.
+
+    None for a model that computes positions, or has only relative ones.
+    """
+    for name, table in model.named_modules():
+        if name.rpartition(".")[2] in POSITION_TABLES and isinstance(table, nn.Embedding):
+            reserved = getattr(table, "offset", 0)  # mBART's
+            if table.padding_idx is not None:  # RoBERTa counts from the row after that of padding
+                reserved = table.padding_idx + 1
+            return table.num_embeddings - reserved
+    return None
 
 
 def _layout(model_type: str) -> Layout:

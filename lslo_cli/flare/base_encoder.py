@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedModel
 
+from lslo_cli.flare.parts import PartTokens, Segment
 from lslo_cli.models.base import load_base
 from lslo_cli.models.tokenizer import Tokenizer
 
@@ -34,12 +36,25 @@ class BaseTokenizer:
     def __call__(
         self, first: str, second: str | None = None, *, truncation: bool = True, max_length: int
     ) -> dict[str, Sequence[int]]:
-        """``input_ids`` of one text or a pair, each with an end token, truncated to ``max_length``."""
-        pieces = self.tokenizer.encode(first)
-        if second:
-            pieces = [*pieces, self.tokenizer.eos_id, *self.tokenizer.encode(second)]
-        room = max_length - len(self.tokenizer.source_ids([], self.language, self.language))
-        return {"input_ids": self.tokenizer.source_ids(pieces[:room], self.language, self.language)}
+        """``input_ids`` of one text or a pair, each with an end token and its share of ``max_length``."""
+        return {"input_ids": self.part_tokens(Segment(first), Segment(second or "")).cut(max_length).ids}
+
+    def part_tokens(self, first: Segment, second: Segment) -> PartTokens:
+        """Two segments, each with an end token; an empty second is none."""
+        ids, parts = self._numbered(first, 0)
+        if second.text:
+            more, of_second = self._numbered(second, len(first.ends) + 1)
+            ids, parts = [*ids, self.tokenizer.eos_id, *more], [*parts, None, *of_second]
+        return PartTokens(
+            self.tokenizer.source_ids(ids, self.language, self.language),
+            [None, *parts, None],  # the language's token, and the last end token
+        )
+
+    def _numbered(self, segment: Segment, start: int) -> tuple[list[int], list[int | None]]:
+        """The ids of a segment and the part of each, counted from ``start``."""
+        ids = self.tokenizer.encode(segment.text)
+        ends = [len(self.tokenizer.encode(segment.text[:end])) for end in segment.ends]
+        return ids, [start + bisect_right(ends, place) for place in range(len(ids))]
 
 
 def load_base_encoder(

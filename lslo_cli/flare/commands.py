@@ -136,7 +136,7 @@ class Seed:
         if not wanted:
             raise InputError(f"{path} has no run that this recipe can test", self._train_hint)
         for run in wanted:
-            check_translator(path, self.setup, done[str(run)], run, self._train_hint)
+            check_translator(path, self.setup, training.language, done[str(run)], run, self._train_hint)
         return [str(run) for run in wanted]
 
 
@@ -191,7 +191,7 @@ def trained(seed: Seed, language: str, runs: Sequence[FlareRun]) -> Written:
     check_tracker(seed.experiment.recipe.run.track)
     with seed.job(seed.folder(language).training, [seed.tuning]) as job:
         written = job.up_to_date(FlareTrainingResult)
-        missing = missing_runs(job.setup, runs, whole_runs(written))
+        missing = missing_runs(job.setup, language, runs, whole_runs(written))
         if not missing:
             return written or _write(job, language, {})
     for run in missing:
@@ -207,7 +207,7 @@ def _with_run(seed: Seed, language: str, run: FlareRun) -> Written:
     with seed.alone(weights):
         with seed.job(folder.training, [seed.tuning]) as job:
             written = job.up_to_date(FlareTrainingResult)
-            if written and not missing_runs(job.setup, [run], whole_runs(written)):
+            if written and not missing_runs(job.setup, language, [run], whole_runs(written)):
                 return written
         stopwatch = Stopwatch()
         record = train_run(seed.setup, seed.tuned, run, language, weights, folder.metrics(run.stem))
@@ -243,23 +243,30 @@ def _read(setup: FlareSetup, language: str) -> None:
 
 
 def missing_runs(
-    setup: FlareSetup, runs: Sequence[FlareRun], done: Mapping[str, TrainedRun]
+    setup: FlareSetup, language: str, runs: Sequence[FlareRun], done: Mapping[str, TrainedRun]
 ) -> list[FlareRun]:
-    """The ``runs`` that are not ``done``, or were done with another translation model."""
-    return [run for run in runs if str(run) not in done or not _same_translator(setup, done[str(run)], run)]
+    """The ``runs`` on a language that are not ``done``, or were done with another translation model."""
+    return [
+        run
+        for run in runs
+        if str(run) not in done or not _same_translator(setup, language, done[str(run)], run)
+    ]
 
 
-def _same_translator(setup: FlareSetup, done: TrainedRun, run: FlareRun) -> bool:
+def _same_translator(setup: FlareSetup, language: str, done: TrainedRun, run: FlareRun) -> bool:
     found = done.translator, done.translator_digest
-    return found == (setup.translator_of(run), setup.translator_digest(run))
+    return found == (setup.translator_of(run, language), setup.translator_digest(run))
 
 
-def check_translator(path: Path, setup: FlareSetup, done: TrainedRun, run: FlareRun, hint: str) -> None:
+def check_translator(
+    path: Path, setup: FlareSetup, language: str, done: TrainedRun, run: FlareRun, hint: str
+) -> None:
     """Raise InputError if a run in the training at ``path`` has another translation model than the recipe."""
-    if not _same_translator(setup, done, run):
+    if not _same_translator(setup, language, done, run):
+        now = f"{setup.translator_of(run, language)} ({setup.translator_digest(run)[:12]})"
         raise InputError(
             f"{path}: {run} was trained with {done.translator} ({done.translator_digest[:12]}), and "
-            f"flare.translators now names {setup.translator_of(run)} ({setup.translator_digest(run)[:12]})",
+            f"flare.translators now names {now}",
             f"name the same translation model, or {hint}",
         )
 

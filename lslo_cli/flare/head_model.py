@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lslo_cli.flare.examples import Example, Examples, Pairs, Question
+from lslo_cli.flare.examples import Examples, Pairs, Question
 from lslo_cli.flare.heads import Classifier, SpanFinder, pooled
 from lslo_cli.flare.task_model import FusedBatch, Prepared, TaskModel
-from lslo_cli.flare.texts import Texts, encode, encode_questions
+from lslo_cli.flare.texts import Texts, encode, encode_joined, encode_questions
 from lslo_cli.method.task_scores import overlap
 from lslo_cli.nn.loss import IGNORED
 
@@ -30,16 +30,26 @@ class HeadModel(TaskModel):
 
     def prepared(self, examples: Examples, max_length: int) -> Prepared:
         """Labels are class numbers, or the first and last token of an answer."""
-        if questions := [example for example in examples if isinstance(example, Question)]:
-            texts, labels = encode_questions(self.tokenizer, questions, max_length)
-        else:
-            texts = self.texts(examples, max_length)
-            labels = torch.tensor([example.label for example in examples])
-        return Prepared(texts, labels, tuple(texts.lengths()))
+        return self._prepared(examples, max_length)
 
     def joined(self, pairs: Pairs, max_length: int) -> Prepared:
-        both = zip(pairs.source, pairs.target, strict=True)
-        return self.prepared([_joined(source, target) for source, target in both], max_length)
+        """The source before the target; answers are still found in the target's context.
+
+        If both do not fit into ``max_length`` tokens, each of their texts keeps its share.
+        """
+        return self._prepared(pairs.target, max_length, pairs.source)
+
+    def _prepared(self, examples: Examples, max_length: int, sources: Examples = ()) -> Prepared:
+        """Examples, each after its source if there are ``sources``."""
+        if questions := [example for example in examples if isinstance(example, Question)]:
+            texts, labels = encode_questions(self.tokenizer, questions, max_length, sources)
+        else:
+            labels = torch.tensor([example.label for example in examples])
+            if sources:
+                texts = encode_joined(self.tokenizer, sources, examples, max_length, self.side)
+            else:
+                texts = self.texts(examples, max_length)
+        return Prepared(texts, labels, tuple(texts.lengths()))
 
     def read(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The head's logits of texts, and their pooled states (rows, d)."""
@@ -76,10 +86,3 @@ def _grades(found: list[int], right: list[int]) -> tuple[float, float]:
         return 0.0, 0.0
     tokens, expected = (range(first, last + 1) for first, last in (found, right))
     return float(found == right), overlap(tokens, expected)
-
-
-def _joined(source: Example | Question, target: Example | Question) -> Example | Question:
-    """Two examples as one: the source before the target; answers are still found in the target's context."""
-    if isinstance(target, Question):
-        return replace(target, text=f"{source.whole} {target.text}")
-    return Example(target.id, source.whole, target.label, target.whole)

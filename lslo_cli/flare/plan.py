@@ -97,7 +97,7 @@ def _trainings(seed: Seed) -> Iterator[Path]:
     for language in seed.setup.settings.languages:
         path = seed.folder(language).training
         current = _job(seed, path, seed.tuning).up_to_date(FlareTrainingResult) if tuning_is_current else None
-        if not current or missing_runs(seed.setup, runs, whole_runs(current)):
+        if not current or missing_runs(seed.setup, language, runs, whole_runs(current)):
             yield path
 
 

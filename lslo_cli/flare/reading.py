@@ -118,7 +118,9 @@ def _shared(artifact: Evaluation | Training) -> Iterator[tuple[str, str]]:
         yield "translator", f"texts translated by {origin.model}, run {origin.run}, beam {origin.beam}"
     for trained in result.runs if isinstance(result, FlareTrainingResult) else ():
         if trained.translator:
-            yield trained.run, f"{trained.run}: {trained.translator}"
+            model = trained.translator.rpartition(" as ")[0]
+            yield trained.run, f"{trained.run}: {model}"
+            yield f"{trained.run} {result.language}", f"{trained.run}: {trained.translator}"
         if trained.translator_digest:
             yield (
                 f"digest {trained.run}",

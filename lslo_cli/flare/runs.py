@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.events import Noted
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.files import restore_flare, save_flare
+from lslo_cli.flare.lengths import longest_texts
 from lslo_cli.flare.noise import with_noise
 from lslo_cli.flare.probe import activations
 from lslo_cli.flare.results import Activation, Prediction, TrainedRun
@@ -23,6 +24,7 @@ from lslo_cli.flare.training import fit_method
 from lslo_cli.flare.transfer_methods import FusionMethod, TransferMethod
 from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, SourceGiven, shuffled_rows
 from lslo_cli.method.task_scores import token_f1
+from lslo_cli.recipe import FlareSection
 from lslo_cli.training.metrics import logged
 
 TUNING = "tuning"
@@ -64,7 +66,7 @@ def train_run(
             method_name=str(run.method),
             epochs=settings.epochs,
             lr=settings.lr,
-            translator=setup.translator_of(run),
+            translator=setup.translator_of(run, language),
             translator_digest=setup.translator_digest(run),
             shuffled=run.method is FlareMethod.FLARE_SHUFFLED,
             noise=settings.train_noise if run.train_noise is None else run.train_noise,
@@ -87,12 +89,16 @@ def answer(
         def prepared(noise: float) -> Prepared:
             return method.prepare(with_noise(pairs, settings.source_noise, noise, setup.seed))
 
-        split = prepared(first)
-        other = shuffled_rows(len(split.lengths), setup.seed)
-        given = [(first, source, split.given(source, other)) for source in run.tested_with]
-        if run.method.reads_source:
-            given += [(noise, SourceGiven.MATCHED, prepared(noise)) for noise in others]
-        return [_answers(setup, method, run, source, each, noise) for noise, source, each in given]
+        def given() -> Iterator[tuple[float, SourceGiven, Prepared]]:
+            split = prepared(first)
+            other = shuffled_rows(len(split.lengths), setup.seed)
+            for source in run.tested_with:
+                yield first, source, split.given(source, other)
+            del split  # one share of noise at a time is in memory
+            for noise in others if run.method.reads_source else ():
+                yield noise, SourceGiven.MATCHED, prepared(noise)
+
+        return [_answers(setup, method, run, source, each, noise) for noise, source, each in given()]
 
 
 def probe(
@@ -161,7 +167,7 @@ def _train(
         if not train.lengths:
             raise InputError(
                 f"no answer of the {language} training text lies within {setup.settings.max_length} tokens",
-                "read more of each text: --set flare.max_length=512",
+                _longer(setup.settings, method),
             )
         setup.on_event(
             Noted(f"{name} on {language}: {left_out} training rows left out, their answer cut off")
@@ -197,6 +203,15 @@ def _train(
         history=trained.history,
         weights=TensorFile(path=f"weights/{path.name}", digest=digest_of_file(path)),
     )
+
+
+def _longer(settings: FlareSection, method: TransferMethod) -> str:
+    """The hint that more of each text be read, at most what the model of every run reads."""
+    limits = [longest_texts(method.model, run.method) for run in settings.parsed_runs()]
+    most = min((limit for limit in limits if limit is not None), default=4 * settings.max_length)
+    if most > settings.max_length:
+        return f"read more of each text: --set flare.max_length={most}"
+    return "choose a model that reads longer texts, or give shorter ones"
 
 
 def _count(parameters: Iterable[Tensor]) -> int:

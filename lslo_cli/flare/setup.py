@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
-from lslo_cli.errors import UsageError, nearest
+from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.flare.attach import FlareAdapters, FlareSettings, attach_flare, detach, merge
 from lslo_cli.flare.examples import Pairs
@@ -20,9 +20,10 @@ from lslo_cli.flare.files import restore_flare
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.identity import find_snapshot, identify
 from lslo_cli.flare.latent import TargetEncoder, load_target_encoder
+from lslo_cli.flare.lengths import check_lengths
 from lslo_cli.flare.loading import load_task_model
 from lslo_cli.flare.mixup import XMixup
-from lslo_cli.flare.source import SourceStates
+from lslo_cli.flare.source_cache import SourceCache
 from lslo_cli.flare.task_model import TaskModel
 from lslo_cli.flare.tasks import Task, task_named
 from lslo_cli.flare.transfer_methods import (
@@ -66,8 +67,8 @@ class FlareSetup(Session):
     work: Path | None = None
 
     def __post_init__(self) -> None:
-        self._captured: dict[Hashable, SourceStates] = {}
-        self._translator_digests: dict[str, str | None] = {}
+        self._captured = SourceCache()
+        self._translators: dict[str, tuple[str, Sequence[str]]] = {}  # their digests and languages, by name
         self._text_digests: dict[str, str] = {}
         self._loaded: TaskModel | None = None
         self._identity: ModelIdentity | None = None
@@ -178,15 +179,24 @@ class FlareSetup(Session):
 
     @contextmanager
     def tuning(self) -> Iterator[TransferMethod]:
-        """A plain LoRA on the task model, for the source language."""
+        """A plain LoRA on the task model, for the source language.
+
+        Raises UsageError if a run of the recipe would read more than the model does.
+        """
         model = self.new_model()
+        for run in self.settings.parsed_runs():  # or some would be trained before another is refused
+            check_lengths(model, run.method, self.settings)
         moved(model.backbone, self.dtype)
         with _attached(self, model, _settings(self, None)) as adapters:
             yield TransferMethod(model, adapters, self.settings.max_length)
 
     @contextmanager
     def transfer_method(self, tuned: TaskModel, run: FlareRun, language: str) -> Iterator[TransferMethod]:
-        """A method on the tuned model, with fresh adapters and its own head; removed at the end."""
+        """A method on the tuned model, with fresh adapters and its own head; removed at the end.
+
+        Raises UsageError if it would read more than the model does.
+        """
+        check_lengths(tuned, run.method, self.settings)
         model = tuned.fresh()
         length = self.settings.max_length
         if run.method is FlareMethod.ZERO_SHOT:
@@ -216,43 +226,63 @@ class FlareSetup(Session):
                 case FlareMethod.FLARE | FlareMethod.FLARE_SHUFFLED:
                     yield FusionMethod(model, adapters, length, self._captured)
                 case FlareMethod.FLARE_MT:
-                    yield self._translator_method(model, adapters, run)
+                    yield self._translator_method(model, adapters, run, language)
 
     def _translator_method(
-        self, model: TaskModel, adapters: FlareAdapters, run: FlareRun
+        self, model: TaskModel, adapters: FlareAdapters, run: FlareRun, language: str
     ) -> TranslatorMethod:
         encoder = self.target_encoder(run.translator)
+        # Those of all targets, so that one that cannot be read is refused before the first is trained.
+        read_as = {each: self._read_as(run.translator, each) for each in self.settings.languages}
+        encode = partial(encoder.states, language=read_as.get(language, self.settings.translator_reads_as))
         projection = LatentTranslation(encoder.width, model.width, adapters.blocks)
         projection.to(self.accelerator.device)
-        return TranslatorMethod(model, adapters, self.settings.max_length, projection, encoder)
+        return TranslatorMethod(model, adapters, self.settings.max_length, projection, encode)
 
-    def translator_of(self, run: FlareRun) -> str:
-        """A run's translation model, and the language it reads texts as; empty for other methods.
+    def translator_of(self, run: FlareRun, language: str) -> str:
+        """A run's translation model, and what it reads texts of ``language`` as; empty for other methods.
 
-        Raises UsageError if the recipe has none of that name.
+        Raises UsageError if the recipe has none of that name, InputError if it cannot read the language.
         """
         if run.method is not FlareMethod.FLARE_MT:
             return ""
-        return f"{self._translator_folder(run.translator)} as {self.settings.translator_reads_as}"
+        return f"{self._translator_folder(run.translator)} as {self._read_as(run.translator, language)}"
 
     def translator_digest(self, run: FlareRun) -> str:
         """The digest of the current weights of a run's translation model; empty for other methods."""
         if run.method is not FlareMethod.FLARE_MT:
             return ""
-        if run.translator not in self._translator_digests:
-            self.target_encoder(run.translator)
-        return self._translator_digests[run.translator] or ""
+        digest, _ = self._translator_facts(run.translator)
+        return digest
+
+    def _read_as(self, name: str, language: str) -> str:
+        """The language that a translation model reads texts of ``language`` as."""
+        _, known = self._translator_facts(name)
+        code = self.settings.read_as(language, known)
+        if code is None:
+            raise InputError(
+                f"translation model '{self._translator_folder(name)}' knows neither '{language}' nor "
+                f"'{self.settings.translator_reads_as}', the recipe's flare.translator_reads_as",
+                f"name one of its {len(known)} languages: --set flare.translator_reads_as=CODE, with CODE "
+                f"among {', '.join(known)}",
+            )
+        return code
+
+    def _translator_facts(self, name: str) -> tuple[str, Sequence[str]]:
+        """The digest of a translation model's weights, and the languages that it reads."""
+        if name not in self._translators:
+            self.target_encoder(name)
+        return self._translators[name]
 
     def target_encoder(self, name: str) -> TargetEncoder:
         """A translation model of the recipe by name."""
         settings = self.settings
         encoder = load_target_encoder(
             self._translator_folder(name),
-            settings.translator_reads_as,
             max_length=settings.max_length,
             accelerator=self.accelerator,
         )
-        self._translator_digests[name] = encoder.digest
+        self._translators[name] = encoder.digest or "", encoder.languages
         return encoder
 
     def _translator_folder(self, name: str) -> str:

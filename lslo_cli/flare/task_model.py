@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from lslo_cli.flare.architectures import positions_of
 from lslo_cli.flare.examples import Examples, Pairs
 from lslo_cli.flare.source import Side, Source, SourceStates
 from lslo_cli.flare.texts import Texts, prediction_batches
@@ -153,6 +154,11 @@ class TaskModel(ABC):
     def width(self) -> int:
         """d of the backbone."""
         return self.backbone.config.hidden_size
+
+    @property
+    def longest(self) -> int | None:
+        """The most tokens that the backbone reads at once; None without a limit."""
+        return positions_of(self.backbone)
 
     @abstractmethod
     def texts(self, examples: Examples, max_length: int) -> Texts:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lslo_cli.flare.examples import Question
+from lslo_cli.flare.base_encoder import BaseTokenizer
+from lslo_cli.flare.examples import Examples, Question
+from lslo_cli.flare.parts import PartTokens, Segment
 from lslo_cli.flare.source import Side
 from lslo_cli.nn.loss import IGNORED
 
@@ -74,30 +77,59 @@ def encode(
     return Texts(ids, tokenizer.pad_token_id, side)
 
 
-def encode_questions(tokenizer: Any, questions: Iterable[Question], max_length: int) -> tuple[Texts, Tensor]:
+def encode_joined(
+    tokenizer: Any, sources: Examples, targets: Examples, max_length: int, side: Side = Side.RIGHT
+) -> Texts:
+    """Sources, each joined with its target; all their texts keep their share of ``max_length`` tokens."""
+    rows = zip(sources, targets, strict=True)
+    found = (_joined(tokenizer, Segment.of(one), Segment.of(other), max_length) for one, other in rows)
+    return Texts(tuple(tuple(each.ids) for each in found), tokenizer.pad_token_id, side)
+
+
+def encode_questions(
+    tokenizer: Any, questions: Sequence[Question], max_length: int, sources: Examples = ()
+) -> tuple[Texts, Tensor]:
     """Questions with their contexts, and the first and last token of each answer, (rows, 2).
 
-    An answer that was cut off has :data:`IGNORED` for positions. ``tokenizer`` must give the characters of
-    each token.
+    ``sources``, if there are any, stand before the questions. If a row is longer than ``max_length``, each of
+    its texts keeps its share. An answer that was cut off has :data:`IGNORED` for positions. ``tokenizer``
+    must give the characters of each token.
     """
     ids, contexts, spans = [], [], []
-    for question in questions:
-        encoded = tokenizer(
-            question.text,
-            question.pair,
-            truncation=True,
-            max_length=max_length,
-            return_offsets_mapping=True,
-        )
-        parts, offsets = encoded.sequence_ids(), encoded["offset_mapping"]
-        inside = [position for position, part in enumerate(parts) if part == 1]
+    for question, source in zip_longest(questions, sources):
+        first = Segment.before(source, question.text) if source else Segment(question.text)
+        found = _joined(tokenizer, first, Segment(question.pair), max_length)
+        context = len(first.ends) + 1  # the part after all of the first segment
+        inside = [position for position, part in enumerate(found.parts) if part == context]
         start, end = question.label
-        answer = [p for p in inside if offsets[p][0] < end and offsets[p][1] > start]
-        whole = bool(answer) and offsets[inside[-1]][1] >= end
-        ids.append(tuple(encoded["input_ids"]))
-        contexts.append((inside[0], inside[-1] + 1))
+        answer = [p for p in inside if found.offsets[p][0] < end and found.offsets[p][1] > start]
+        whole = bool(answer) and found.offsets[inside[-1]][1] >= end
+        ids.append(tuple(found.ids))
+        # A context without tokens has no answer; the first token stands for it, as some must be looked at.
+        contexts.append((inside[0], inside[-1] + 1) if inside else (0, 1))
         spans.append((answer[0], answer[-1]) if whole else (IGNORED, IGNORED))
     return Texts(tuple(ids), tokenizer.pad_token_id, contexts=tuple(contexts)), torch.tensor(spans)
+
+
+def _joined(tokenizer: Any, first: Segment, second: Segment, max_length: int) -> PartTokens:
+    """Two segments as the tokenizer joins them (an empty second is none), cut part by part."""
+    if isinstance(tokenizer, BaseTokenizer):
+        return tokenizer.part_tokens(first, second).cut(max_length)
+    texts = (first.text, second.text or None)
+    if not getattr(tokenizer, "is_fast", False):  # it knows no characters, and cuts the longer segment
+        ids = tokenizer(*texts, truncation=True, max_length=max_length)["input_ids"]
+        return PartTokens(ids, [None] * len(ids))
+    encoded = tokenizer(*texts, return_offsets_mapping=True, verbose=False)
+    offsets, segments = encoded["offset_mapping"], encoded.sequence_ids()
+    before = len(first.ends) + 1
+
+    def part(segment: int | None, end: int) -> int | None:
+        if segment is None:
+            return None
+        return before + second.part(end) if segment else first.part(end)
+
+    parts = [part(segment, end) for segment, (_, end) in zip(segments, offsets, strict=True)]
+    return PartTokens(encoded["input_ids"], parts, offsets).cut(max_length)
 
 
 def training_batches(lengths: Sequence[int], size: int, seed: int, epoch: int) -> list[list[int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,15 +15,14 @@ from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.mixup import XMixup, mixup_loss
 from lslo_cli.flare.source import SourceStates
+from lslo_cli.flare.source_cache import SourceCache
 from lslo_cli.flare.task_model import FusedBatch, Prepared, TaskModel
 from lslo_cli.flare.texts import Texts, prediction_batches
 from lslo_cli.flare.translator import LatentTexts, LatentTranslation
+from lslo_cli.method.flare import FlareMethod
 
 CAPTURE_ROWS = 32
 """Source texts encoded at a time."""
-
-CACHED_BYTES = 2**32
-"""The largest source states of a split that are cached; larger ones are computed batch by batch."""
 
 
 class TransferMethod:
@@ -85,14 +84,14 @@ class InputFusionMethod(TransferMethod):
     """Input-level fusion: source and target concatenated, in twice the length."""
 
     def prepare(self, pairs: Pairs) -> Prepared:
-        return self.model.joined(pairs, 2 * self.max_length)
+        return self.model.joined(pairs, FlareMethod.INPUT_FUSION.texts_at_once * self.max_length)
 
 
 class FusionMethod(TransferMethod):
     """FLARE: the frozen model reads the source, whose states are fused with the target's.
 
     They are fused position by position, from the end at which the model has tokens. The states of a split are
-    cached for all epochs if they fit into ``CACHED_BYTES``, and in ``captured`` for other runs on the same
+    computed once for all epochs if they fit into ``captured``, which keeps them for other runs on the same
     model; else they are computed batch by batch. Either way they depend on the row alone: those of padding
     are zero or, if padding is not masked, those of a text padded to ``max_length``.
     """
@@ -104,33 +103,37 @@ class FusionMethod(TransferMethod):
         model: TaskModel,
         adapters: FlareAdapters,
         max_length: int,
-        captured: dict[Hashable, SourceStates] | None = None,
+        captured: SourceCache | None = None,
     ):
         super().__init__(model, adapters, max_length)
-        self.captured = {} if captured is None else captured
+        self.captured = SourceCache() if captured is None else captured
 
     def prepare(self, pairs: Pairs) -> Prepared:
         plain = super().prepare(pairs)
         source = self.model.texts(pairs.source, self.max_length)
         width = self.model.width * self.model.backbone.dtype.itemsize * len(self.adapters.blocks)
-        if len(source.ids) * self.max_length * width > CACHED_BYTES:
+        size = len(source.ids) * self.max_length * width
+        if size > self.captured.limit:
             return plain.fused_with(lambda rows, length: self._capture(source, rows).resized(length))
-        cached = self._all_states(source)
+        cached = self._all_states(source, size)
         return plain.fused_with(lambda rows, length: cached.rows(rows).resized(length))
 
     def batch(self, split: Prepared, rows: Sequence[int]) -> FusedBatch:
         batch = super().batch(split, rows)
         return replace(batch, fusion=self.adapters.source, states=split.states(rows, batch.length))
 
-    def _all_states(self, source: Texts) -> SourceStates:
-        """The states of all rows in ``max_length`` positions, captured once."""
+    def _all_states(self, source: Texts, size: int) -> SourceStates:
+        """The states of all rows in ``max_length`` positions, of ``size`` bytes, captured once."""
         settings = self.adapters.settings
         key = (source.ids, settings.source_layer_offset, settings.mask_padding)
-        if key not in self.captured:
+
+        def compute() -> SourceStates:
             batches = _slices(len(source.ids), CAPTURE_ROWS)
-            parts = [self._capture(source, rows).resized(self.max_length) for rows in batches]
-            self.captured[key] = SourceStates.joined(parts)
-        return self.captured[key]
+            return SourceStates.joined(
+                [self._capture(source, rows).resized(self.max_length) for rows in batches]
+            )
+
+        return self.captured.states(key, size, compute)
 
     def _capture(self, source: Texts, rows: Sequence[int]) -> SourceStates:
         backbone = self.model.backbone

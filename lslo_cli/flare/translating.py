@@ -19,7 +19,6 @@ from lslo_cli.flare.results import FlareTranslationResult
 from lslo_cli.flare.task_files import translated_file, write_questions, write_translated
 from lslo_cli.flare.tasks import Task, task_named
 from lslo_cli.flare.translations import record_of
-from lslo_cli.method.codes import model_code
 from lslo_cli.method.flare import SOURCE, Translated
 from lslo_cli.recipe import FlareSection
 from lslo_cli.tasks.experiment import Experiment, Written, document
@@ -188,12 +187,10 @@ class TaskSplit:
         """The translator's code of a language, or of the recipe's substitute for an unknown one."""
         if language == SOURCE:
             return self.task.source
-        known = self.translator.setup.codes
-        nearest = self.experiment.recipe.flare.translator_reads_as
-        if language in known or model_code(language) in known or nearest not in known:
-            return language
-        self.on_event(Noted(f"the translator does not know {language}: translated as {nearest}"))
-        return nearest
+        code = self.experiment.recipe.flare.read_as(language, self.translator.setup.codes)
+        if code not in (language, None):
+            self.on_event(Noted(f"the translator does not know {language}: translated as {code}"))
+        return code or language
 
     def _identity(self, examples: Examples) -> DataIdentity:
         return DataIdentity(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
-from lslo_cli.errors import UsageError, nearest
+from lslo_cli.errors import InputError, UsageError, nearest
 
 Member = TypeVar("Member", bound=StrEnum)
 
@@ -64,6 +64,11 @@ class FlareMethod(StrEnum):
     def reads_source(self) -> bool:
         """Whether it reads the source's words, so that noise in them affects its answers."""
         return self not in (FlareMethod.ZERO_SHOT, FlareMethod.LORA, FlareMethod.FLARE_MT)
+
+    @property
+    def texts_at_once(self) -> int:
+        """The number of texts in one input: two where source and target are concatenated."""
+        return 2 if self is FlareMethod.INPUT_FUSION else 1
 
 
 class SourceGiven(StrEnum):
@@ -198,7 +203,15 @@ class FlareRun:
 
 
 def shuffled_rows(rows: int, seed: int) -> list[int]:
-    """A random cyclic permutation of rows, drawn from ``seed``: no row is mapped to itself."""
+    """A random cyclic permutation of rows, drawn from ``seed``: no row is mapped to itself.
+
+    Raises InputError for fewer than two rows, which have none.
+    """
+    if rows < 2:
+        raise InputError(
+            f"a text has {rows} row, and the control with shuffled sources needs another row's source",
+            "give at least two rows to train, dev and test",
+        )
     order = list(range(rows))
     random.Random(f"shuffled sources {seed}").shuffle(order)
     partner = dict(zip(order, [*order[1:], order[0]], strict=True))

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Collection
+from typing import Annotated, TypeVar
 
 from pydantic import Field, field_validator
 
+from lslo_cli.method.codes import find_code
 from lslo_cli.method.flare import SOURCE, FlareRun, SourceNoise, SourceNorm, Translated
-from lslo_cli.recipe.section import Count, NonNegative, Positive, Probability, Section, Seed
+from lslo_cli.recipe.section import MOST, Count, NonNegative, Positive, Probability, Section, Seed
 
 T = TypeVar("T")
 
 DEFAULT_RUNS = ("zero-shot", "translate-test", "lora", "input-fusion", "x-mixup", "flare", "flare-shuffled")
+
+
+SHORTEST = 6
+"""The fewest tokens of a text: a pair has up to four special ones, and a token of each text."""
+
+TextLength = Annotated[int, Field(ge=SHORTEST, le=MOST, strict=True)]
 
 
 class FlareSection(Section):
@@ -20,8 +28,8 @@ class FlareSection(Section):
     ``task`` is nusax, xnli, tydiqa or world, ``data`` the folder of its files, ``model`` the task model: a
     folder, a hub id, or ``world``, the encoder of the built-in world's base. ``languages`` are targets,
     ``runs`` the methods by name: flare:PHI:OFFSET, flare-mt:NAME with NAME a key of ``translators``, a base
-    model of lslo or, with the adapters of a run folder, BASE@RUN; it reads texts as ``translator_reads_as``,
-    the nearest language that it knows.
+    model of lslo or, with the adapters of a run folder, BASE@RUN. It reads a text as its own language or, if
+    it does not know that, as ``translator_reads_as``, which should be the nearest that it knows.
 
     ``translated`` names the splits whose texts are machine translations in the folder ``translations``:
     train, test or both; if empty, the texts are the published ones.
@@ -33,6 +41,8 @@ class FlareSection(Section):
     ``mask_padding = false`` also fuses the states of a source text's padding, as the released code does.
 
     Encoders answer with a head, decoders in words: to a question, in at most ``answer_tokens`` tokens.
+    ``dropout`` is that of an encoder's or decoder's layers. A head for labels always has 0.1, and the encoder
+    of a translation model always its own.
 
     The optimisation defaults are those of the released code: AdamW, a linear schedule with warm-up over a
     tenth of all updates, the best epoch on the development set. ``english_epochs`` and ``english_lr`` apply
@@ -79,12 +89,12 @@ class FlareSection(Section):
     """Whether every other linear layer of a block carries a plain LoRA, too."""
     mixup_block: Count | None = None
     """Block after which X-Mixup mixes; default: the middle one."""
-    max_length: Count = 128
-    """Tokens of the longest text; longer ones are cut."""
+    max_length: TextLength = 128
+    """Tokens of the longest text, special ones included; longer ones are cut."""
     answer_tokens: Count = 32
     """Most tokens of an answer by a decoder."""
     dropout: Probability | None = None
-    """Dropout of the task model; default: its own."""
+    """Dropout in the layers of the task model, but not of a translation model's; default: its own."""
     train_rows: Count | None = None
     """Only the first rows of the training text; default: all."""
     epochs: Count = 3
@@ -129,6 +139,14 @@ class FlareSection(Section):
                 f"'{SOURCE}' is the source language, which is trained first in any case; name the targets"
             )
         return languages
+
+    def read_as(self, language: str, known: Collection[str]) -> str | None:
+        """The language that a translation model, which knows ``known``, reads texts of ``language`` as.
+
+        That language itself, or else ``translator_reads_as``; None if the model knows neither.
+        """
+        names = (language, self.translator_reads_as)
+        return next((name for name in names if find_code(name, known) in known), None)
 
     def parsed_runs(self) -> tuple[FlareRun, ...]:
         """The runs as values."""

@@ -5,7 +5,6 @@ from contextlib import suppress
 import pytest
 import torch
 
-from lslo_cli.flare import transfer_methods
 from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.mixup import XMixup
 from lslo_cli.flare.source import Side
@@ -43,17 +42,14 @@ def assert_rows_stand_alone(method, split):
 
 @pytest.mark.parametrize(("offset", "mask_padding"), [(0, True), (1, True), (1, False)])
 @torch.no_grad()
-def test_flare_answers_alike_in_every_batch_with_states_kept_or_read_again(
-    family, offset, mask_padding, monkeypatch
-):
+def test_flare_answers_alike_in_every_batch_with_states_kept_or_read_again(family, offset, mask_padding):
     for phi in family.functions():
         settings = FlareSettings(phi=phi, source_layer_offset=offset, mask_padding=mask_padding)
         model = family.model()
         method = FusionMethod(model, trained(attach_flare(model.backbone, settings)), LENGTH)
-        with monkeypatch.context() as patch:
-            kept = method.prepare(PAIRS)
-            patch.setattr(transfer_methods, "CACHED_BYTES", 0)
-            read = method.prepare(PAIRS)
+        kept = method.prepare(PAIRS)
+        method.captured.limit = 0
+        read = method.prepare(PAIRS)
         alone = assert_rows_stand_alone(method, kept)
         torch.testing.assert_close(assert_rows_stand_alone(method, read), alone, rtol=1e-4, atol=1e-5)
 

@@ -133,10 +133,11 @@ def test_training_rows_whose_answer_is_cut_off_are_left_out_and_counted(experime
 
 
 def test_a_training_text_without_any_whole_answer_is_refused(experiment):
-    made = experiment(**{"flare.runs": ("lora",), "flare.epochs": 1})
+    made = experiment(**{"flare.runs": ("lora", "input-fusion"), "flare.epochs": 1})
     lengthen(Path(made.recipe.flare.data) / "tydiqa-goldp-v1.1-train.json", 20)
-    with pytest.raises(InputError, match="no answer of the en training text lies within 12 tokens"):
+    with pytest.raises(InputError, match="no answer of the en training text lies within 12 tokens") as caught:
         list(commands.train(made))
+    assert caught.value.hint.endswith("--set flare.max_length=256")  # half of the 512 that the model reads
 
 
 def test_a_missing_translation_of_the_tests_is_said_before_training(experiment, monkeypatch):

@@ -112,6 +112,23 @@ def test_runs_of_two_translation_models_are_two_studies(folder):
         read_artifacts([folder])
 
 
+def test_a_translation_model_may_read_each_language_as_itself_and_one_language_in_one_way(folder):
+    def read_as(seed, code, read):
+        path = folder.path / f"seed-{seed}" / code / "training.json"
+        runs = json.loads(path.read_text(encoding="utf-8"))["result"]["runs"]
+        runs = [run for run in runs if run["run"] != "flare-mt:x"]
+        run = {"run": "flare-mt:x", "method": "flare-mt", "translator": f"x as {read}"}
+        change(path, "result", "runs", to=[*runs, run])
+
+    for seed in (1, 2):
+        for code in ("qhe", "qne"):
+            read_as(seed, code, code)
+    assert len(read_artifacts([folder]).trainings) == 4
+    read_as(2, "qne", "id")
+    with pytest.raises(InputError, match="seed-2/qne/.* with flare-mt:x: x as id, and .*x as qne"):
+        read_artifacts([folder])
+
+
 def test_the_report_says_where_sources_come_from_and_what_was_left_out(folder):
     facts = dict(read_report(folder).section().facts)
     assert facts["Sources"] == "machine translations, whose translator is not recorded"

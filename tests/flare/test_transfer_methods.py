@@ -1,9 +1,10 @@
 """How each method reads pairs of texts."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from lslo_cli.flare import transfer_methods
 from lslo_cli.flare.attach import FlareSettings, attach_flare, detach
 from lslo_cli.flare.examples import Example, Pairs
 from lslo_cli.flare.head_model import HeadModel
@@ -11,6 +12,7 @@ from lslo_cli.flare.heads import Classifier
 from lslo_cli.flare.mixup import XMixup
 from lslo_cli.flare.probe import activations
 from lslo_cli.flare.source import Side
+from lslo_cli.flare.source_cache import SourceCache
 from lslo_cli.flare.transfer_methods import (
     FusionMethod,
     InputFusionMethod,
@@ -72,10 +74,10 @@ def test_answers_do_not_depend_on_the_batches(model):
 
 
 @pytest.mark.parametrize("offset", [0, 1])
-def test_states_that_are_kept_are_those_that_would_be_made_for_a_batch(model, monkeypatch, offset):
+def test_states_that_are_kept_are_those_that_would_be_made_for_a_batch(model, offset):
     method = FusionMethod(model, fusing(model, FlareSettings(source_layer_offset=offset)), 8)
     kept = method.prepare(PAIRS)
-    monkeypatch.setattr(transfer_methods, "CACHED_BYTES", 0)
+    method.captured.limit = 0
     made = method.prepare(PAIRS)
     for rows in ([0], [2, 0], [0, 1, 2]):
         torch.testing.assert_close(method.logits(kept, rows), method.logits(made, rows))
@@ -87,12 +89,27 @@ def test_states_that_are_kept_are_those_that_would_be_made_for_a_batch(model, mo
 
 
 def test_runs_on_one_model_share_the_states_of_an_offset(model):
-    captured = {}
+    captured = SourceCache()
     for phi, offset in ((Phi.ADD, 1), (Phi.MUL, 1), (Phi.ADD, 0)):
         adapters = fusing(model, FlareSettings(phi=phi, source_layer_offset=offset))
         FusionMethod(model, adapters, 8, captured).prepare(PAIRS)
         detach(model.backbone, adapters)
     assert len(captured) == 2
+
+
+def test_states_of_other_texts_make_room_and_come_out_the_same_again(model):
+    captured = SourceCache()
+    method = FusionMethod(model, fusing(model), 8, captured)
+    others = [
+        replace(PAIRS, source=tuple(replace(row, text=f"{n} 11") for row in PAIRS.source))
+        for n in (10, 12, 13)
+    ]
+    first = method.logits(method.prepare(PAIRS), [0, 1, 2])
+    captured.limit = 2 * 3 * 8 * 16 * 4 * 3  # two splits of three rows, eight positions, and three blocks
+    for other in others:
+        method.prepare(other)
+        assert len(captured) <= 2
+    assert torch.equal(method.logits(method.prepare(PAIRS), [0, 1, 2]), first)
 
 
 def test_another_source_gives_other_answers_and_none_is_where_it_is_added_plain_lora(model):

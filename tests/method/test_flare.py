@@ -2,7 +2,7 @@
 
 import pytest
 
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.flare import FlareMethod, FlareRun, Phi, shuffled_rows
 
 
@@ -67,3 +67,9 @@ def test_no_row_keeps_its_own_source_and_all_are_used():
     assert sorted(rows) == list(range(9))
     assert all(row != other for row, other in enumerate(rows))
     assert rows == shuffled_rows(9, seed=3) != shuffled_rows(9, seed=4)
+
+
+def test_a_single_row_has_no_other_row_whose_source_it_could_get():
+    assert shuffled_rows(2, seed=3) == [1, 0]
+    with pytest.raises(InputError, match="has 1 row, and the control with shuffled sources needs another"):
+        shuffled_rows(1, seed=3)
