@@ -45,7 +45,7 @@ class Validation(Callback):
         self.losses: list[float] = []
 
     def after_epoch(self, epoch: int) -> None:
-        """Measure the loss. Raises RunError if it is not finite, which training's own loss does not rule out."""
+        """Measure the loss. Raises RunError if it is not finite, as it may be where training's is."""
         loss = self.measure()
         if not math.isfinite(loss):
             raise RunError(
