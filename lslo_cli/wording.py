@@ -1,12 +1,19 @@
-"""Numbers with nouns, and command lines, in messages."""
+"""Numbers with nouns, lists, and command lines, in messages."""
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """``1 job``, ``2 jobs``, ``1,012 sentences``; ``plural`` is for irregular ones."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def several(things: Iterable[object], most: int = 6) -> str:
+    """``a, b``, or ``a, b, c, d, e, f and 3 more``."""
+    words = [str(thing) for thing in things]
+    more = f" and {len(words) - most:,} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
 
 
 def over(what: str, counts: Collection[int], noun: str = "seed") -> str:

@@ -38,7 +38,8 @@ FEWER = {
     "fit.epochs": 2,
     "fit.warmup": 1,
     "fit.accumulate": 1,
-    "estimate_subspace.start_epoch": 1,
+    "estimate_subspace.epochs": 3,
+    "estimate_subspace.start_epoch": 2,  # an epoch is one update here, and the first has a rate of 0
     "estimate_subspace.duration": 1,
     "train.gps_start": 1,
     "train.gps_duration": 1,

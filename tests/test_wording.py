@@ -1,6 +1,6 @@
 import pytest
 
-from lslo_cli.wording import counted, over
+from lslo_cli.wording import counted, over, several
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,10 @@ def test_one_seed_is_over_nothing(counts, words):
 
 def test_what_is_counted_has_its_own_noun():
     assert over("mean", [1200], "test") == "mean over 1,200 tests" and over("mean", [1], "test") == "one test"
+
+
+@pytest.mark.parametrize(
+    ("most", "words"), [(3, "a, b, c"), (2, "a, b and 1 more"), (1, "a and 2 more"), (4, "a, b, c")]
+)
+def test_of_many_things_the_first_are_named_and_the_others_counted(most, words):
+    assert several(iter("abc"), most) == words

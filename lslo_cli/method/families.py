@@ -152,6 +152,12 @@ HUB_NAMES: dict[str, str] = {
 """The hub's ids of models that are known by name."""
 
 
+def models_of(name: str) -> str:
+    """What to type for a model of a published shape: ``--model facebook/m2m100_418M or --model FOLDER``."""
+    ids = [hub_id for hub_id, known in HUB_NAMES.items() if known == name]
+    return " or ".join(f"--model {each}" for each in (*ids, "FOLDER"))
+
+
 def published_shape(model: str) -> ModelShape | None:
     """The shape of a published model by name or hub id, None for any other."""
     return SHAPES.get(HUB_NAMES.get(model, model))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lslo_cli.data.codes import check_new_languages
 from lslo_cli.method.codes import model_code
-from lslo_cli.method.families import SHAPES, published
+from lslo_cli.method.families import SHAPES, published, published_shape
 from lslo_cli.method.languages import Language
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import PAPER_RANKS, RankMap, parse_ranks
@@ -60,15 +60,16 @@ class AdapterFacts:
 
 
 def base_facts(name: str, revision: str | None = None) -> BaseFacts:
-    """The facts of a model known by name (``m2m-124-615m``), of a folder, or of a hub id at ``revision``.
+    """The facts of a folder, of a model known by name (``m2m-124-615m``), or of a hub id at ``revision``.
 
     Reads config.json, tokenizer files and the headers of safetensors files. Raises InputError if there is no
     such model, or if its files contradict each other.
     """
-    if name not in SHAPES:
+    is_folder = Path(name).expanduser().is_dir()
+    if is_folder or name not in SHAPES:
         from lslo_cli.models.header import read_header
 
-        if "/" not in name and name != WORLD and not Path(name).exists():
+        if "/" not in name and name != WORLD and not is_folder:
             published(name)  # raises, listing the known names
         header = read_header(name, revision)
         return BaseFacts(
@@ -90,6 +91,11 @@ def base_facts(name: str, revision: str | None = None) -> BaseFacts:
         parameters=shape.parameters,
         languages=tuple(map(model_code, family.languages)),
     )
+
+
+def shape_without_folder(model: str) -> ModelShape | None:
+    """The shape of a published model by name or hub id; None for any other, and for a folder of that name."""
+    return None if Path(model).expanduser().is_dir() else published_shape(model)
 
 
 def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:

@@ -17,7 +17,7 @@ from lslo_cli.artifacts.folder import with_home
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.writing import OUT, beside, put_in_place, settle
 from lslo_cli.errors import InputError, RunError, UsageError, is_out_of_memory
-from lslo_cli.method.families import FAMILIES, HUB_NAMES, published_shape
+from lslo_cli.method.families import FAMILIES, HUB_NAMES, SHAPES, models_of, published_shape
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.hub import cache, endpoint, hub_files
 from lslo_cli.models.piece_tokenizer import PieceTokenizer
@@ -210,6 +210,11 @@ def find_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
     if folder.exists() or ModelSection(name=model).missing_folder:
         message = f"no folder '{model}' with a base model (looked at {folder.absolute()})"
         raise InputError(message, _OTHER_MODELS)
+    if model in SHAPES:
+        raise InputError(
+            f"'{model}' names a published shape, and no folder (looked at {folder.absolute()})",
+            f"give {models_of(model)}",
+        )
     files, reason = hub_files(model, [CONFIG, *TOKENIZER_FILES], revision)
     if not files:
         raise InputError(

@@ -57,7 +57,7 @@ def read_family(folder: Path) -> Family:
         ):
             return family
     if HUB_VOCABULARY in present:
-        return FAMILIES["m2m-100" if present.isdisjoint({DICTIONARY, HUB_ADDED_TOKENS}) else "m2m-124"]
+        return FAMILIES["m2m-124" if DICTIONARY in present or _adds_languages(folder) else "m2m-100"]
     if HUB_TOKENIZER in present and DICTIONARY not in present:
         tokens = {token for part in _fast_tokenizer_ids(folder) for token in part}
         for family in FAMILIES.values():
@@ -81,16 +81,16 @@ def find_segmenter(folder: Path) -> Segmenter:
 def read_entries(folder: Path, family: Family) -> list[str]:
     """The tokens after the specials, in the order of their ids.
 
-    From dict.txt; else from the hub's vocab.json and added_tokens.json; else from tokenizer.json; else from
-    the sentencepiece model itself and the file with the ids of added tokens: added_tokens.json, or
-    tokenizer_config.json. Languages have the files' ids, or else follow all pieces in the order of the
-    published model. Raises InputError for a missing or damaged file, and for two that disagree.
+    From dict.txt; else from the hub's vocab.json; else from tokenizer.json; else from the sentencepiece model
+    itself. The ids of added tokens are in added_tokens.json, or else in tokenizer_config.json. Languages have
+    the files' ids, or else follow all pieces in the order of the published model. Raises InputError for a
+    missing or damaged file, and for two that disagree.
     """
     if (folder / DICTIONARY).is_file():
         return _dictionary_entries(folder)
     if (folder / HUB_VOCABULARY).is_file():
-        names = [name for name in (HUB_VOCABULARY, HUB_ADDED_TOKENS) if (folder / name).is_file()]
-        entries = _in_id_order(folder, names, [_numbered(folder, name) for name in names])
+        files = {HUB_VOCABULARY: _numbered(folder, HUB_VOCABULARY), **_added_ids(folder)}
+        entries = _in_id_order(folder, list(files), list(files.values()))
     elif (folder / HUB_TOKENIZER).is_file():
         vocabulary, added = _fast_tokenizer_ids(folder)
         names, parts = [HUB_TOKENIZER, HUB_TOKENIZER], [vocabulary, added]
@@ -99,10 +99,9 @@ def read_entries(folder: Path, family: Family) -> list[str]:
         entries = _in_id_order(folder, names, parts)
     elif family.is_bare:
         entries = _sentencepiece_entries(folder)
-        name = HUB_ADDED_TOKENS if (folder / HUB_ADDED_TOKENS).is_file() else HUB_SETTINGS
-        if added := _numbered(folder, name) if name == HUB_ADDED_TOKENS else _decoder_ids(folder):
+        if added := _added_ids(folder):
             pieces = {token: index for index, token in enumerate((*SPECIALS, *entries))}
-            entries = _in_id_order(folder, [SENTENCEPIECE, name], [pieces, added])
+            entries = _in_id_order(folder, [SENTENCEPIECE, *added], [pieces, *added.values()])
     else:
         return _dictionary_entries(folder)  # raises, since it is missing
     tokens = [family.language_token(code) for code in family.languages]
@@ -192,6 +191,21 @@ def _fast_tokenizer_ids(folder: Path) -> list[dict[str, int]]:
         return [vocabulary, {token["content"]: token["id"] for token in content["added_tokens"]}]
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{folder / HUB_TOKENIZER} holds no vocabulary: {error!r}", _COPY_AGAIN) from error
+
+
+def _added_ids(folder: Path) -> dict[str, dict[str, int]]:
+    """The ids of added tokens, under the name of the file that states them; empty if none does."""
+    if (folder / HUB_ADDED_TOKENS).is_file():
+        return {HUB_ADDED_TOKENS: _numbered(folder, HUB_ADDED_TOKENS)}
+    ids = _decoder_ids(folder)
+    return {HUB_SETTINGS: ids} if ids else {}
+
+
+def _adds_languages(folder: Path) -> bool:
+    """Whether there are languages among the added tokens, and not just all of M2M-100."""
+    family = FAMILIES["m2m-100"]
+    added = {code for ids in _added_ids(folder).values() for token in ids if (code := family.code_of(token))}
+    return bool(added) and added != set(family.languages)
 
 
 def _decoder_ids(folder: Path) -> dict[str, int]:

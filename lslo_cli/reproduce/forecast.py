@@ -10,12 +10,11 @@ from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.data.splits import WORLD_NAME
 from lslo_cli.errors import InputError
 from lslo_cli.flare.tasks import task_named
-from lslo_cli.method.families import published_shape
 from lslo_cli.method.flare import SOURCE
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import RankMap, parse_ranks
 from lslo_cli.method.shapes import ModelShape
-from lslo_cli.models.base_info import base_facts
+from lslo_cli.models.base_info import base_facts, shape_without_folder
 from lslo_cli.models.work import Work, batches_of_flores, work_of
 from lslo_cli.recipe import Method, Recipe, Stage
 from lslo_cli.reproduce.job import FlareJob, Job, JobKind, Jobs, Kind
@@ -95,7 +94,7 @@ def updates_of(recipe: Recipe) -> tuple[int, bool]:
     """Updates in an epoch, and whether they were counted or only estimated for FLORES-101."""
     fit, data = recipe.fit, recipe.data
     if _at_hand(recipe.model.name, data.path):
-        batches = len(prepare(recipe).training_batches().batches(1))
+        batches = len(prepare(recipe).training_batches(adapted=()).batches(1))
         return ceil(batches / fit.accumulate), True
     return ceil(batches_of_flores(recipe) / fit.accumulate), False
 
@@ -103,7 +102,7 @@ def updates_of(recipe: Recipe) -> tuple[int, bool]:
 def shape_of(recipe: Recipe) -> ModelShape:
     """The shape of the recipe's base model. Raises InputError or UsageError if there is no such model."""
     name = recipe.model.name
-    return published_shape(name) or base_facts(name, recipe.model.revision).shape
+    return shape_without_folder(name) or base_facts(name, recipe.model.revision).shape
 
 
 def _work(experiment: Experiment, command: str) -> Work | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
+import sys
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -15,7 +17,7 @@ from lslo_cli.artifacts.evaluations import DirectionScore
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.errors import InputError
-from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started
+from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.metrics import SPBLEU, metric_named
 from lslo_cli.models.base import BaseModel
@@ -28,7 +30,7 @@ from lslo_cli.search.stream import TranslationBatch, TranslationBatches
 from lslo_cli.tasks.freshness import arithmetic
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.tasks.translation_log import TranslationLog
-from lslo_cli.wording import counted
+from lslo_cli.wording import counted, several
 
 Translations = Mapping[Direction, Sequence[str]]
 
@@ -72,7 +74,7 @@ def translate_all(
     on_event(Started(task, total, "sentences", min(total, len(done) * processes)))
     base.model.eval()
     route = route or Route()
-    cut = 0
+    cut: Counter[bool] = Counter()
     for number in mine:
         if number in finished:
             continue
@@ -86,7 +88,7 @@ def translate_all(
         done += zip(batch.keys, translations, strict=True)
         on_event(Advanced(task, min(total, len(done) * processes)))
     on_event(Finished(task))
-    note_cut(sum(gather_object([cut])), section, on_event)
+    note_cut(sum(gather_object([cut]), Counter()), base, section, on_event)
     return batches.in_order(gather_object(done))
 
 
@@ -135,29 +137,35 @@ def search_batch(
 
 def cut_short(
     base: BaseModel, batch: TranslationBatch, section: EvaluateSection, ranked: Sequence[Sequence[Ranked]]
-) -> int:
-    """The number of sentences whose best hypothesis ended at the limit on its length, not by itself."""
+) -> Counter[bool]:
+    """The number of sentences whose best hypothesis ended at the limit on its length, not by itself.
+
+    Those for which the model's own positions are the limit are counted under True.
+    """
     longest = int(section.max_length_a * batch.input_ids.shape[1] + section.max_new_tokens)
     # Both searches count the language token; at the limit transformers leaves out </s>, for one more piece.
     before = batch.prompt_ids.shape[1] - batch.prefix - 1 - (section.mode is SearchMode.PLAIN)
-    return sum(len(pieces) + before >= target_limit(base.model, longest) for pieces in best(ranked))
+    limit = target_limit(base.model, longest)
+    cut = sum(len(pieces) + before >= limit for pieces in best(ranked))
+    return Counter({limit < longest: cut})
 
 
-def note_cut(number: int, section: EvaluateSection, on_event: OnEvent) -> None:
-    """Tell how many translations ended at the limit on their length, if any did."""
-    if number:
-        on_event(
-            Noted(
-                f"{counted(number, 'translation')} ended at the limit on length and may be cut: raise "
-                f"evaluate.max_new_tokens, now {section.max_new_tokens}"
-            )
-        )
+def note_cut(cut: Counter[bool], base: BaseModel, section: EvaluateSection, on_event: OnEvent) -> None:
+    """Tell how many translations ended at the limit on their length, if any did, and which limit it was."""
+    for is_models, number in sorted(cut.items()):
+        way_out = f"raise evaluate.max_new_tokens, now {section.max_new_tokens}"
+        if is_models:
+            limit = target_limit(base.model, sys.maxsize)
+            way_out = f"at most {counted(limit, 'token')} fit the number of positions of the base model"
+        if number:
+            translations = counted(number, "translation")
+            on_event(Noted(f"{translations} ended at the limit on length and may be cut: {way_out}"))
 
 
 def sources_and_references(
-    corpus: Corpus, directions: Sequence[Direction]
+    corpus: Corpus, directions: Sequence[Direction], on_event: OnEvent = ignore
 ) -> tuple[Translations, Translations]:
-    """Source sentences and their references by direction; a direction without text is left out.
+    """Source sentences and their references by direction; one without text is left out, as a note tells.
 
     Raises InputError if no direction has text.
     """
@@ -168,7 +176,14 @@ def sources_and_references(
             f"no sentence to translate: the test text has no pair for {', '.join(map(str, directions))}",
             "name another split with --set data.test=NAME, or other directions",
         )
+    note_absent(directions, present, on_event)
     return ({d: src for d, (src, _) in present.items()}, {d: tgt for d, (_, tgt) in present.items()})
+
+
+def note_absent(directions: Sequence[Direction], present: Collection[Direction], on_event: OnEvent) -> None:
+    """Tell which directions have no test text, if any have none."""
+    if absent := [direction for direction in directions if direction not in present]:
+        on_event(Noted(f"no test text for {several(absent)}: left out"))
 
 
 def score_directions(

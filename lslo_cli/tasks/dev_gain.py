@@ -50,16 +50,14 @@ def dev_text(setup: Setup) -> Corpus | None:
     if not rows:
         return None
     corpus = setup.corpus(DEV_ROWS)
-    lacking = set(setup.codes)
+    lacking = setup.codes
     with suppress(InputError):  # no pair at all
-        batches = setup.batches(corpus, setup.directions)
-        for direction, size in zip(batches.directions, batches.sizes, strict=True):
-            lacking -= {direction.src, direction.tgt} if size else set()
+        lacking = setup.batches(corpus, setup.directions).without_pairs
     if lacking:
         limit = min(setup.max_length, setup.recipe.fit.batch_tokens)
         raise InputError(
             f"the dev rows have no sentence pair of at most {setup.length_limit(limit)} for "
-            f"{', '.join(code for code in setup.codes if code in lacking)}, to measure gains on",
+            f"{', '.join(lacking)}, to measure gains on",
             f"hold out more rows than --dev-rows {rows}, or leave these languages out of --langs",
         )
     return corpus

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lslo_cli.artifacts.results import PrunedTable, SpectrumTable, SubspaceResult
+from lslo_cli.errors import RunError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.allocation import Estimate, allocate
 from lslo_cli.method.importance import PrunedMatrix, scores_by_language
 from lslo_cli.method.ranks import uniform_ranks
+from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.models.work import work_of
-from lslo_cli.nn.attach import attach
+from lslo_cli.nn.attach import Adapters, attach
 from lslo_cli.nn.overlap import overlaps
 from lslo_cli.nn.pruning import estimation_pruner
 from lslo_cli.nn.spectrum import spectra
@@ -22,6 +24,8 @@ from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import experiment_job, is_kept
 from lslo_cli.tasks.setup import Setup, optimisation
 from lslo_cli.training.pruning import PruneGradually, sparsity_by_class
+from lslo_cli.training.trainer import Callback
+from lslo_cli.wording import several
 
 
 def estimate_subspace(
@@ -77,7 +81,7 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
         optimisation(recipe.fit, schedule.epochs, recipe.fit.lr),
         task="subspace estimation",
         route=adapters.route,
-        callbacks=[PruneGradually(pruner, schedule, sparsity)],
+        callbacks=[_TrainedFirst(adapters, schedule), PruneGradually(pruner, schedule, sparsity)],
         depends_on=[stage.model_dump(mode="json"), strategy.as_text()],
     )
     # Read before training, since it may be refused, but after ``fit``: a checkpoint does not depend on it.
@@ -101,3 +105,30 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
         gains_by_fold=gains.by_fold,
         overlaps=overlaps(adapters),
     )
+
+
+class _TrainedFirst(Callback):
+    """Refuses to rank what has not been trained.
+
+    The first update has a learning rate of 0, so all B may still be 0 at the first pruning. Their rank would
+    be their position, for good, since what is pruned stays so. Some zeros are no such sign: units that never
+    fire have no gradient.
+    """
+
+    def __init__(self, adapters: Adapters, schedule: GradualPruning):
+        self._adapters = adapters
+        self._schedule = schedule
+
+    def before_epoch(self, epoch: int) -> None:
+        """Raise RunError before the first pruning if all B of some language are 0."""
+        start = self._schedule.start_epoch
+        if epoch != start + 1 or not self._schedule.target_ratio:
+            return
+        trained = {m.language for m in self._adapters.matrices() if m.name == "B" and m.weight.any()}
+        if untrained := [code for code in self._adapters.languages if code not in trained]:
+            epochs = max(self._schedule.epochs, start + 1 + self._schedule.duration)
+            raise RunError(
+                f"pruning after epoch {start} would rank nothing but zeros: the adapters of "
+                f"{several(untrained)} have not been trained yet",
+                f"prune later, with --start-epoch {start + 1} --epochs {epochs}, or train on more text",
+            )

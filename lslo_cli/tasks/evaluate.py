@@ -25,6 +25,7 @@ from lslo_cli.search.metric import Metric, Score, SpBleu
 from lslo_cli.tasks.decoding import (
     Translations,
     direction_score,
+    note_absent,
     open_log,
     open_metrics,
     score_directions,
@@ -149,6 +150,9 @@ def _evaluation(
         setup.on_main(lambda: bring_back(folder, recipe))
     metrics = open_metrics(setup)
     current = None if force else _evaluated(job, metrics)
+    if current:
+        present = [row.direction for row in current.artifact.result.directions]
+        note_absent(chosen_directions(setup), present, setup.on_event)
     if current and metrics.keys() <= current.artifact.result.metrics.keys():
         return current
     if current and (hypotheses := _read_hypotheses(there, current.artifact.result)):
@@ -245,7 +249,7 @@ def score_run(
     """
     recipe = setup.recipe
     corpus = setup.corpus(recipe.data.test, recipe.data.test_rows)
-    sources, references = sources_and_references(corpus, chosen_directions(setup))
+    sources, references = sources_and_references(corpus, chosen_directions(setup), setup.on_event)
     log = open_log(setup, sources, weights)
     hypotheses = translate_all(setup, sources, route, f"translating with {run}", setup.on_event, log)
     return _scored(setup, run, metrics, sources, hypotheses, references), hypotheses

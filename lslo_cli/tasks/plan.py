@@ -12,11 +12,13 @@ from pathlib import Path
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import RunFolder
 from lslo_cli.artifacts.results import SubspaceResult
-from lslo_cli.method.families import HUB_NAMES, published_shape
+from lslo_cli.events import Event, Noted
+from lslo_cli.method.families import HUB_NAMES, models_of
 from lslo_cli.method.memory import base_bytes
 from lslo_cli.method.ranks import RankMap, parse_ranks
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.strategy import IndexStrategy
+from lslo_cli.models.base_info import shape_without_folder
 from lslo_cli.models.spoken import check_spoken
 from lslo_cli.models.work import (
     Plan,
@@ -50,13 +52,21 @@ from lslo_cli.tasks.evaluations import place
 from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, prepare
-from lslo_cli.tasks.train import check_run, trained_directions
+from lslo_cli.tasks.train import adapted_languages, check_run, trained_directions
 from lslo_cli.tasks.trained_for import runs_to_evaluate, with_new_languages
 from lslo_cli.tasks.weights import ADAPTER, MODEL
 from lslo_cli.training.trackers import check_tracker
 from lslo_cli.wording import counted
 
 Facts = list[tuple[str, str]]
+
+
+class Notes(Facts):
+    """What a command would note before its work, as facts."""
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Noted):
+            self.append(("note", event.text))
 
 
 def plan(
@@ -87,16 +97,18 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
         recipe = recipe.for_estimation()
     check_tracker(recipe.run.track)
     files = _files_of_training(experiment, command, run, subspace)
-    shape = _shape_without_folder(recipe)
+    shape = shape_without_folder(recipe.model.name)
     estimated = command == "train" and wanted_ranks(experiment, subspace) == AUTO
     if shape and not estimated:
         return _published_plan(experiment, recipe, command, shape, files)
-    setup = prepare(recipe)
+    notes = Notes()
+    setup = prepare(recipe, on_event=notes)
     index, ranks, pruned = _choices(experiment, command, subspace, setup)
     work = _work(recipe, command, ranks.value, pruned)
     setup = resolve_batch_size(setup, work)
     directions = trained_directions(setup, ranks.value)
-    batches = setup.training_batches(directions)
+    adapted = adapted_languages(ranks.value) if command == "train" else None
+    batches = setup.training_batches(directions, adapted)
     facts = _common_facts(setup)
     if len(directions) < len(setup.directions):
         facts.append(("trains on", f"{len(directions)} of {len(setup.directions)} directions"))
@@ -111,12 +123,7 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
         facts.append(("quality curve", f"{', '.join(curve.names)}: {sample}"))
     shape = setup.model_identity.shape
     facts += training_facts(setup.recipe, work, shape, len(batches.batches(1)))
-    return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)
-
-
-def _shape_without_folder(recipe: Recipe) -> ModelShape | None:
-    """The shape of a published model that is not in a folder; None for any other."""
-    return None if Path(recipe.model.name).exists() else published_shape(recipe.model.name)
+    return Plan(command, (*facts, *notes), parameters_by_language(recipe, work, shape), files)
 
 
 def _published_plan(
@@ -144,7 +151,8 @@ def _work(recipe: Recipe, command: str, ranks: RankMap | None, named: Sequence[s
 
 def _published_facts(recipe: Recipe, shape: ModelShape) -> Facts:
     """The facts that need neither model nor text. Raises InputError for languages that the model lacks."""
-    name = HUB_NAMES.get(recipe.model.name, recipe.model.name)
+    name = recipe.model.name
+    to_load = "the weights were not loaded" if name in HUB_NAMES else f"to run, give {models_of(name)}"
     check_spoken(recipe)
     languages = [language.code for language in recipe.selected_languages()]
     dtype = recipe.run.base_dtype
@@ -156,9 +164,9 @@ def _published_facts(recipe: Recipe, shape: ModelShape) -> Facts:
         ("languages", f"{len(languages)}: {', '.join(languages)}"),
         (
             "base model",
-            f"{recipe.model.name}: {name}, {shape.parameters:,} parameters, {size} as {dtype}",
+            f"{name}: {HUB_NAMES.get(name, name)}, {shape.parameters:,} parameters, {size} as {dtype}",
         ),
-        ("planned", "from the published shape; the weights were not loaded"),
+        ("planned", f"from the published shape; {to_load}"),
         ("text", text),
     ]
 
@@ -210,13 +218,14 @@ def evaluation_plan(recipe: Recipe, folders: Sequence[RunFolder]) -> Plan:
     files = tuple(place(folder, recipe).evaluation for folder in folders)
     names = ("runs", ", ".join(folder.name for folder in folders))
     beam = f"beam {recipe.evaluate.beam}"
-    if shape := _shape_without_folder(recipe):
+    if shape := shape_without_folder(recipe.model.name):
         facts = [*_published_facts(recipe, shape), names, ("each translates", f"what --data holds, {beam}")]
         return Plan("evaluate", tuple(facts), (), files)
     setup = prepare(recipe, weights=False)
     metrics = open_metrics(setup)
     corpus = setup.corpus(setup.recipe.data.test, recipe.data.test_rows)
-    sources, _ = sources_and_references(corpus, chosen_directions(setup))
+    notes = Notes()
+    sources, _ = sources_and_references(corpus, chosen_directions(setup), notes)
     sentences = sum(map(len, sources.values()))
     facts = [
         *_common_facts(setup),
@@ -231,6 +240,7 @@ def evaluation_plan(recipe: Recipe, folders: Sequence[RunFolder]) -> Plan:
             "each translates",
             f"{counted(sentences, 'sentence')} in {counted(len(sources), 'direction')}, {beam}",
         ),
+        *notes,
     ]
     return Plan("evaluate", tuple(facts), (), files)
 

@@ -19,6 +19,7 @@ from lslo_cli.recipe import TrainSection
 from lslo_cli.tasks.decoding import open_metrics, score_directions, sources_and_references, translate_all
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.training.trainer import Callback
+from lslo_cli.wording import several
 
 _LETTERS = "".join(resource.letter for resource in Resource)
 GROUP = re.compile(f"[{_LETTERS}]2[{_LETTERS}]")
@@ -101,15 +102,21 @@ def _with_text(
 ) -> Mapping[str, Sequence[Direction]]:
     """The same without directions that have no text, and without names that then have no direction."""
     there = {name: [each for each in directions if corpus.size(each)] for name, directions in named.items()}
-    empty = ", ".join(name for name, directions in there.items() if not directions)
+    empty = [name for name, directions in there.items() if not directions]
     if not any(there.values()):
         split = DEV_ROWS if setup.recipe.data.dev_rows else setup.recipe.data.test
         raise InputError(
-            f"the quality curve has nothing to translate: its sample of '{split}' has no pair for {empty}",
+            f"the quality curve has nothing to translate: its sample of '{split}' has no pair for "
+            f"{', '.join(empty)}",
             "take more rows with --curve-rows, or other directions with --curve-groups",
         )
-    if empty:
-        setup.on_event(Noted(f"the quality curve leaves out {empty}: its sample has no text for it"))
+    lacking = (
+        str(each) for name in there if name not in empty for each in named[name] if not corpus.size(each)
+    )
+    if left_out := dict.fromkeys((*empty, *lacking)):
+        setup.on_event(
+            Noted(f"the quality curve leaves out {several(left_out)}: its sample has no text for it")
+        )
     return {name: directions for name, directions in there.items() if directions}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from lslo_cli.nn.route import Route
 from lslo_cli.recipe import FitSection, Recipe
 from lslo_cli.tasks.freshness import arithmetic
 from lslo_cli.tasks.session import Session
+from lslo_cli.tasks.trained_text import check_trained
 from lslo_cli.training.batches import EpochBatches
 from lslo_cli.training.checkpoint import TrainingCheckpoint
 from lslo_cli.training.device import (
@@ -127,18 +128,20 @@ class Setup(Session):
         rows.weight.requires_grad_(True)
         return [rows.weight]
 
-    def training_batches(self, directions: Sequence[Direction] | None = None) -> EpochBatches:
-        """Batches of the training split over ``directions``, by default those that the recipe trains on."""
+    def training_batches(
+        self, directions: Sequence[Direction] | None = None, adapted: Collection[str] | None = None
+    ) -> EpochBatches:
+        """Batches of the training split over ``directions``, by default those that the recipe trains on.
+
+        ``adapted`` are the languages with adapters of their own, by default all. Raises InputError if one of
+        them has no sentence pair, since its adapters would stay as they begin; for others a note suffices.
+        """
         recipe = self.recipe
         batches = self.batches(self.corpus(recipe.data.train, recipe.data.train_rows), directions)
+        limit = self.length_limit(min(self.max_length, recipe.fit.batch_tokens))
         if batches.skipped:
-            limit = min(self.max_length, recipe.fit.batch_tokens)
-            self.on_event(
-                Noted(
-                    f"left out {counted(batches.skipped, 'sentence pair')} longer than "
-                    f"{self.length_limit(limit)}"
-                )
-            )
+            self.on_event(Noted(f"left out {counted(batches.skipped, 'sentence pair')} longer than {limit}"))
+        check_trained(batches, self.codes if adapted is None else adapted, recipe.data, limit, self.on_event)
         return batches
 
     def dev_loss(

@@ -112,7 +112,7 @@ def fine_tune(
     section = recipe.train
     check_method(recipe)
     directions = trained_directions(setup, ranks)
-    batches = setup.training_batches(directions)
+    batches = setup.training_batches(directions, adapted_languages(ranks))
     # A shared adapter is the same whichever side selects it.
     strategy = strategy or uniform(Index.SOURCE, *depths(model))
     adapters = (
@@ -229,14 +229,19 @@ def check_method(recipe: Recipe) -> None:
         )
 
 
+def adapted_languages(ranks: RankMap | None) -> tuple[str, ...]:
+    """The languages with adapters of their own: none if one adapter is shared, or without adapters."""
+    return () if ranks is None or SHARED in ranks.by_language else tuple(ranks.by_language)
+
+
 def trained_directions(setup: Setup, ranks: RankMap | None) -> list[Direction]:
     """The directions to train on: only those from or to a language with an adapter.
 
     Raises UsageError if a language with an adapter is in none.
     """
-    if ranks is None or SHARED in ranks.by_language:
+    adapted = set(adapted_languages(ranks))
+    if not adapted:
         return list(setup.training_directions)
-    adapted = set(ranks.by_language)
     chosen = [each for each in setup.training_directions if adapted & {each.src, each.tgt}]
     if idle := adapted - {code for each in chosen for code in (each.src, each.tgt)}:
         raise UsageError(

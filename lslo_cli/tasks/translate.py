@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -279,7 +280,8 @@ def _search(
         prefix=prefix,
     )
     found: dict[Direction, list[list[Translation]]] = {d: [[] for _ in lines] for d, lines in sources.items()}
-    task, done, cut = "translating", 0, 0
+    task, done = "translating", 0
+    cut: Counter[bool] = Counter()
     on_event(Started(task, sum(map(len, batches)), "sentences"))
     base.model.eval()
     for batch in batches:
@@ -293,7 +295,7 @@ def _search(
         done += len(batch)
         on_event(Advanced(task, done))
     on_event(Finished(task))
-    note_cut(cut, section, on_event)
+    note_cut(cut, base, section, on_event)
     return found
 
 

@@ -110,6 +110,17 @@ class EpochBatches:
         self.sizes = np.bincount(self.examples.direction, minlength=len(self.directions))
         self.sampler = PairSampler(self.sizes, temperature)
 
+    @property
+    def without_pairs(self) -> tuple[str, ...]:
+        """The languages that no sentence pair is from or to."""
+        found = {
+            code
+            for direction, size in zip(self.directions, self.sizes, strict=True)
+            if size
+            for code in (direction.src, direction.tgt)
+        }
+        return tuple(code for code in self.languages if code not in found)
+
     def batches(self, epoch: int) -> Epoch:
         """The batches of an epoch in the order of training; tensors are built on access."""
         return self._drawn(self.sampler, epoch)

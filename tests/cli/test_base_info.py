@@ -2,6 +2,8 @@
 
 import json
 
+from lslo_cli.errors import InputError
+
 
 def test_it_prints_the_published_and_the_counted_numbers(lslo_process):
     result = lslo_process("base", "info", "m2m-124-615m", "--langs", "lang12", "--ranks", "2,2,8")
@@ -58,3 +60,15 @@ def test_a_new_language_costs_its_adapters_and_one_row(lslo):
 def test_a_new_language_that_the_model_knows_is_refused(lslo):
     result = lslo("base", "info", "m2m-124-615m", "--langs", "lang12", "--add-lang", "ky", "--like", "kk")
     assert result.exit_code == 2 and "knows this language already" in result.stderr
+
+
+def test_the_facts_are_those_of_the_revision_that_is_asked_for(lslo, tmp_path, monkeypatch):
+    asked = []
+
+    def read(name, revision):
+        asked.append((name, revision))
+        raise InputError("nothing is read here", "none")
+
+    monkeypatch.setattr("lslo_cli.models.header.read_header", read)
+    lslo("base", "info", "someone/model", "--set", "model.revision=v2")
+    assert asked == [("someone/model", "v2")]

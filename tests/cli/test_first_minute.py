@@ -63,6 +63,13 @@ def test_a_plan_for_a_published_model_knows_its_languages(lslo):
     assert result.exit_code == 3 and "many-to-many-mmt' has no token for wo" in said(result)
 
 
+def test_a_plan_by_a_shape_s_name_says_which_model_runs(lslo):
+    planned = lslo("train", "--dry-run", "--model", "m2m-100-418m", "--langs", "en,wo")
+    assert planned.exit_code == 0 and "--model facebook/m2m100_418M" in " ".join(planned.stdout.split())
+    run = lslo("evaluate", "--model", "m2m-100-418m", "--langs", "en,wo", "--run", "base")
+    assert run.exit_code == 3 and "--model facebook/m2m100_418M" in said(run)
+
+
 def test_the_ids_of_the_hub_are_of_models_known_by_name():
     assert set(HUB_NAMES.values()) <= set(SHAPES)
     assert all(published(name)[0] in FAMILIES.values() for name in HUB_NAMES.values())

@@ -177,6 +177,25 @@ def test_a_model_that_is_neither_folder_nor_reachable_says_where_it_was_looked_f
     assert "--model FOLDER" in caught.value.hint and "--recipe demo" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("m2m-100-418m", "give --model facebook/m2m100_418M or --model FOLDER"),
+        (
+            "nllb-200-1.3b",
+            "give --model facebook/nllb-200-distilled-1.3B or --model facebook/nllb-200-1.3B "
+            "or --model FOLDER",
+        ),
+        ("madlad-400-3b", "give --model FOLDER"),
+    ],
+)
+def test_a_shape_known_by_name_is_no_model_and_the_ids_that_are_one_are_named(name, hint, monkeypatch):
+    monkeypatch.setattr(checkpoint, "hub_files", None)
+    with pytest.raises(InputError, match=f"'{name}' names a published shape") as caught:
+        load_base(name)
+    assert caught.value.hint == hint
+
+
 @pytest.mark.parametrize("name", ["./nothing", "/no/such/base", "a/b/c"])
 def test_a_path_is_never_looked_for_on_the_hub(name, monkeypatch):
     monkeypatch.setattr(checkpoint, "hub_files", None)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from lslo_cli.architectures import TRANSLATION
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.families import FAMILIES, SHAPES, published
-from lslo_cli.models.base_info import adapter_facts, base_facts
+from lslo_cli.models.base_info import adapter_facts, base_facts, shape_without_folder
 from lslo_cli.recipe import resolve
 from lslo_cli.world import WORLD
 
@@ -157,3 +157,11 @@ def test_the_built_in_world_is_known_by_name_too():
     facts = base_facts("world")
     assert (facts.family, facts.shape.encoder_layers, facts.shape.d_model) == ("M2M-124", 3, 64)
     assert facts.languages == tuple(sorted(WORLD))
+
+
+def test_a_folder_wins_over_the_published_shape_of_its_name(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert shape_without_folder("m2m-124-615m") == SHAPES["m2m-124-615m"]
+    shutil.copytree(tiny.base, "m2m-124-615m")
+    assert base_facts("m2m-124-615m").shape == base_facts(str(tiny.base)).shape
+    assert shape_without_folder("m2m-124-615m") is None

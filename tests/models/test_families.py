@@ -1,5 +1,6 @@
 """The families, each as a tiny random model in the files its published models have on the hub."""
 
+import json
 import shutil
 
 import pytest
@@ -251,6 +252,31 @@ def test_the_ids_of_m2m_100_are_those_of_transformers(tmp_path, write_model, lin
         theirs.src_lang = code
         for line in lines[flores]:
             assert ours.source_ids(ours.encode(line), code, "en") == theirs(line).input_ids
+
+
+def test_the_ids_of_m2m_124_are_those_of_transformers_where_only_the_settings_state_them(
+    tmp_path, write_model
+):
+    """As transformers 5 saves the tokenizer, whose added_tokens.json nothing of it needs."""
+    folder = write_model(tmp_path / "m2m", "m2m-124")
+    expected = Tokenizer.load(folder)
+    M2M100Tokenizer.from_pretrained(folder).save_pretrained(folder)
+    assert json.loads((folder / "tokenizer_config.json").read_text())["added_tokens_decoder"]
+    (folder / "added_tokens.json").unlink()
+    ours, theirs = load_base(str(folder)).tokenizer, M2M100Tokenizer.from_pretrained(folder)
+    assert ours.family is FAMILIES["m2m-124"] and len(ours.languages) == 124
+    for code in ours.languages:
+        assert ours.language_id(code) == theirs.convert_tokens_to_ids(f"__{code}__")
+    assert ours.digest == expected.digest
+
+
+def test_m2m_100_whose_languages_are_stated_as_added_is_still_m2m_100(tmp_path, write_model):
+    folder = write_model(tmp_path / "m2m", "m2m-100")
+    expected = Tokenizer.load(folder)
+    ids = {f"__{code}__": expected.language_id(code) for code in FAMILIES["m2m-100"].languages}
+    (folder / "added_tokens.json").write_text(json.dumps(ids))
+    stated = Tokenizer.load(folder)
+    assert stated.family is FAMILIES["m2m-100"] and stated.digest == expected.digest
 
 
 def test_an_mbart_with_a_bias_of_its_logits_is_refused(tmp_path, write_model):

@@ -6,6 +6,7 @@ import pytest
 from sacrebleu.metrics import BLEU, CHRF
 from sentencepiece import SentencePieceProcessor
 
+from lslo_cli import tasks
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Finished, Noted, Started
 from lslo_cli.method.languages import Direction, group
@@ -118,6 +119,22 @@ def test_translations_that_end_at_the_limit_are_counted_in_a_note(setup, mode):
     assert told == [] or max(lengths) > 200
 
 
+@pytest.mark.parametrize("mode", ["fairseq", "plain"])
+def test_a_limit_that_is_the_models_own_is_told_as_such(setup, mode):
+    stage = setup(**{"evaluate.mode": mode, "evaluate.max_new_tokens": 200})
+    stage.base.model.config.max_position_embeddings = 8
+    stage.base.tokenizer.unused = [*stage.base.tokenizer.unused, stage.base.tokenizer.eos_id]
+    direction = stage.directions[0]
+    lines = stage.read("test").pairs(direction)[0][:3]
+    notes = []
+    translate_all(stage, {direction: lines}, None, "x", notes.append)
+    (told,) = (each.text for each in notes if isinstance(each, Noted) and "ended at" in each.text)
+    assert told == (
+        "3 translations ended at the limit on length and may be cut: at most 7 tokens fit the number of "
+        "positions of the base model"
+    )
+
+
 def test_a_limit_that_grows_with_the_source_is_passed_on(setup):
     stage = setup(**{"evaluate.max_length_a": 0.0, "evaluate.max_new_tokens": 2})
     short, _ = evaluated(stage)
@@ -172,6 +189,23 @@ def test_a_direction_without_text_is_left_out_and_gaps_count_no_sentence(setup, 
     sentences = {str(row.direction): row.sentences for row in result.directions}
     assert sentences == {"qta-qso": 3, "qta-qka": 2, "qso-qta": 3, "qso-qka": 2, "qka-qta": 2, "qka-qso": 2}
     assert set(result.metric().groups) == {"H2H", "H2V", "V2H"}
+
+
+def test_directions_without_text_are_named_in_one_note_of_an_evaluation_and_of_its_plan(
+    fresh, text_with_gaps, heard
+):
+    told = "no test text for qta-qki, qso-qki, qki-qta, qki-qso, qki-qka, qka-qki: left out"
+    experiment = fresh(**{"data.path": str(text_with_gaps)})
+    assert ("note", told) in tasks.plan(experiment, "evaluate").facts
+    tasks.evaluate(experiment, on_event=heard)
+    assert [note for note in heard.notes if "no test text" in note] == [told]
+    tasks.evaluate(experiment, on_event=heard)  # up to date
+    assert [note for note in heard.notes if "no test text" in note] == [told] * 2
+    assert heard.tasks.count("translating with base") == 1
+
+
+def test_a_note_says_nothing_of_directions_that_all_have_text(fresh):
+    assert not [text for name, text in tasks.plan(fresh(), "evaluate").facts if name == "note"]
 
 
 def test_no_text_at_all_is_an_error(setup, text_with_gaps):

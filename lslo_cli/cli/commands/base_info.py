@@ -49,7 +49,7 @@ def info(options: BaseInfoOptions) -> None:
     recipe = options.resolve()
     from lslo_cli.models.base_info import adapter_facts, base_facts
 
-    base = base_facts(options.model)
+    base = base_facts(options.model, recipe.model.revision)
     adapters = adapter_facts(base, recipe)
     if options.json:
         print(json.dumps({"base": asdict(base), "adapters": asdict(adapters)}, indent=1))
