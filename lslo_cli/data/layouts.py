@@ -83,9 +83,9 @@ def find_sections(path: Path, languages: Sequence[str] | None, split: str | None
     if split is None and len(splits := find_splits(path)) > 1:
         raise InputError(f"{path} has the splits {listing(splits)}", "choose one of them")
     with suppress(InputError):  # or else the names with .txt may be the text
-        found = _found(path, languages, split, txt=False)
-        if is_parallel(found):
-            return found
+        sections = _found(path, languages, split, txt=False)
+        if is_parallel(sections):
+            return sections
     return _found(path, languages, split)
 
 
