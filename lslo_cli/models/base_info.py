@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lslo_cli.artifacts.folder import with_home
 from lslo_cli.data.codes import check_new_languages
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.families import SHAPES, published, published_shape
@@ -65,7 +65,7 @@ def base_facts(name: str, revision: str | None = None) -> BaseFacts:
     Reads config.json, tokenizer files and the headers of safetensors files. Raises InputError if there is no
     such model, or if its files contradict each other.
     """
-    is_folder = Path(name).expanduser().is_dir()
+    is_folder = with_home(name).is_dir()
     if is_folder or name not in SHAPES:
         from lslo_cli.models.header import read_header
 
@@ -95,7 +95,7 @@ def base_facts(name: str, revision: str | None = None) -> BaseFacts:
 
 def shape_without_folder(model: str) -> ModelShape | None:
     """The shape of a published model by name or hub id; None for any other, and for a folder of that name."""
-    return None if Path(model).expanduser().is_dir() else published_shape(model)
+    return None if with_home(model).is_dir() else published_shape(model)
 
 
 def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:

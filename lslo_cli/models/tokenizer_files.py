@@ -99,9 +99,9 @@ def read_entries(folder: Path, family: Family) -> list[str]:
         entries = _in_id_order(folder, names, parts)
     elif family.is_bare:
         entries = _sentencepiece_entries(folder)
-        if added := _added_ids(folder):
+        if stated := _added_ids(folder):
             pieces = {token: index for index, token in enumerate((*SPECIALS, *entries))}
-            entries = _in_id_order(folder, [SENTENCEPIECE, *added], [pieces, *added.values()])
+            entries = _in_id_order(folder, [SENTENCEPIECE, *stated], [pieces, *stated.values()])
     else:
         return _dictionary_entries(folder)  # raises, since it is missing
     tokens = [family.language_token(code) for code in family.languages]

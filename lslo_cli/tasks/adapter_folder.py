@@ -16,7 +16,7 @@ from lslo_cli.artifacts.adapter_config import (
     AdapterConfig,
     read_adapter_config,
 )
-from lslo_cli.artifacts.folder import RunFolder
+from lslo_cli.artifacts.folder import RunFolder, with_home
 from lslo_cli.artifacts.provenance import digest_of_file
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError, UsageError
@@ -40,7 +40,7 @@ def find_folder(where: str) -> Path:
 
     Raises InputError, naming the places that were searched, if there is none.
     """
-    folder = Path(where).expanduser()
+    folder = with_home(where)
     if folder.is_dir():
         return folder
     if folder.exists() or not _HUB_ID.fullmatch(where):

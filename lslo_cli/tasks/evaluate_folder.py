@@ -9,7 +9,7 @@ from typing import Any
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.adapter_config import ADAPTER_WEIGHTS, read_adapter_config
 from lslo_cli.artifacts.evaluations import EvaluationResult
-from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
+from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder, with_home
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import UsageError
 from lslo_cli.tasks.adapter_folder import find_folder, load_folder, recipe_of, weights_digest
@@ -67,7 +67,7 @@ def _is_another(run: RunFolder, trained: Adaptation) -> bool:
 
 def run_name(where: str, folder: Path) -> str:
     """The name of the run at a path or hub id; that of an ``adapter/`` is its parent's."""
-    if not Path(where).expanduser().is_dir():
+    if not with_home(where).is_dir():
         return where.partition("@")[0].rpartition("/")[2]
     whole = folder.resolve()
     return whole.parent.name if whole.name == "adapter" else whole.name
