@@ -6,8 +6,8 @@
 
 Run it in the root of a checkout where ``data/bible10`` is the text (``all/``, ``ft/dev/``, ``ft/devtest/``)
 and ``models/bible10`` the base, any number of times: what is done is skipped, what was interrupted goes on
-after its last epoch, and a base that is missing is trained. Every command runs on one thread. ``--bases``,
-``--seeds`` and ``--only`` choose.
+after its last epoch, and a base that is missing is trained. Every command runs on one thread, but for the
+training of a base without ``--jobs``. ``--bases``, ``--seeds`` and ``--only`` choose.
 """
 
 from __future__ import annotations
@@ -165,7 +165,8 @@ class Study:
         model = Path("models", recipe)
         with self.locks[base]:
             resume = " --resume" if model.with_name(f".{model.name}.training").exists() else ""
-            flags = f"--recipe {recipe}-base --data {TEXT / 'all'} --out {model} --set run.threads=1{resume}"
+            threads = " --set run.threads=1" if self.jobs > 1 else ""  # alone, it has the recipe's two
+            flags = f"--recipe {recipe}-base --data {TEXT / 'all'} --out {model}{threads}{resume}"
             self.lslo(f"base train {flags}", model / "training.json")
 
     def rate(self, method: str) -> float:
@@ -261,11 +262,13 @@ def read(folder: Path) -> Text:
 
 
 def write(split: str, text: Text) -> None:
-    """Write a split of the text that the study takes."""
+    """Write a split of the text that the study takes; a file that is there may be read by another process."""
     folder = SPREAD / split
     folder.mkdir(parents=True, exist_ok=True)
     for code, lines in text.items():
-        (folder / f"{code}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        path, content = folder / f"{code}.txt", "\n".join(lines) + "\n"
+        if not path.exists() or path.read_text(encoding="utf-8") != content:
+            path.write_text(content, encoding="utf-8")
 
 
 def parser() -> argparse.ArgumentParser:
