@@ -260,7 +260,8 @@ def followed() -> list[str]:
         seeds = sorted(one.keys() & other.keys())
         rs = [ranks_against_sizes(one[seed], other[seed]) for seed in seeds]
         if rs:
-            interval = span(interval_over_seeds(rs))
+            ends = interval_over_seeds(rs)  # Student's t knows no bounds
+            interval = span((max(-1.0, ends.low), min(1.0, ends.high))) if ends else ""
             rows.append(
                 [run, str(len(rs)), ", ".join(f"{r:+.2f}" for r in rs), f"{fmean(rs):+.2f}", interval]
             )
