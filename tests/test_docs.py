@@ -38,8 +38,7 @@ FEWER = {
     "fit.epochs": 2,
     "fit.warmup": 1,
     "fit.accumulate": 1,
-    "estimate_subspace.epochs": 3,
-    "estimate_subspace.start_epoch": 2,  # an epoch is one update here, and the first has a rate of 0
+    "estimate_subspace.start_epoch": 1,
     "estimate_subspace.duration": 1,
     "train.gps_start": 1,
     "train.gps_duration": 1,
@@ -85,6 +84,9 @@ OF_THE_WORLD = {
 """What a line is given beside, by the recipe that it or its surroundings name."""
 PRETRAIN_ROWS = 500
 """Rows of the built-in world's ``pretrain``, in the place of 40,000."""
+
+PRUNES = re.compile(r"--gps (auto|0\.)|^(?!.*(--gps|--ranks|--method|--add-lang|new-language))")
+"""What is in a line that trains with pruning, or is left out of it."""
 
 MINE = "--langs en,fr,zh,wo --model models/mine --data my-text"
 BEFORE = {
@@ -223,6 +225,8 @@ def _type(line: str) -> Typed:
     for command, settings in SHORTENED.items():
         if words[: len(command.split())] == command.split():
             settings = {**settings, **_of_the_world(line)}
+            if not PRUNES.search(line):  # keys of pruning would be refused
+                settings = {key: value for key, value in settings.items() if not key.startswith("train.gps_")}
             words += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     result = CliRunner().invoke(app, words, prog_name="lslo")
     return Typed(line, result.exit_code, result.output[-2000:])

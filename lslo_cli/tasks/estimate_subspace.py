@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lslo_cli.artifacts.results import PrunedTable, SpectrumTable, SubspaceResult
-from lslo_cli.errors import RunError
-from lslo_cli.events import OnEvent, ignore
+from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.allocation import Estimate, allocate
 from lslo_cli.method.importance import PrunedMatrix, scores_by_language
 from lslo_cli.method.ranks import uniform_ranks
@@ -81,7 +80,10 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
         optimisation(recipe.fit, schedule.epochs, recipe.fit.lr),
         task="subspace estimation",
         route=adapters.route,
-        callbacks=[_TrainedFirst(adapters, schedule), PruneGradually(pruner, schedule, sparsity)],
+        callbacks=[
+            _NoteUntrained(adapters, schedule, setup.on_event),
+            PruneGradually(pruner, schedule, sparsity),
+        ],
         depends_on=[stage.model_dump(mode="json"), strategy.as_text()],
     )
     # Read before training, since it may be refused, but after ``fit``: a checkpoint does not depend on it.
@@ -107,28 +109,31 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
     )
 
 
-class _TrainedFirst(Callback):
-    """Refuses to rank what has not been trained.
+class _NoteUntrained(Callback):
+    """Notes that what is ranked has not been trained yet.
 
-    The first update has a learning rate of 0, so all B may still be 0 at the first pruning. Their rank would
-    be their position, for good, since what is pruned stays so. Some zeros are no such sign: units that never
-    fire have no gradient.
+    The first update has a learning rate of 0, so all B may still be 0 at the first pruning. Their rank is
+    then their position, for good, since what is pruned stays so. Some zeros are no such sign: units that
+    never fire have no gradient.
     """
 
-    def __init__(self, adapters: Adapters, schedule: GradualPruning):
+    def __init__(self, adapters: Adapters, schedule: GradualPruning, on_event: OnEvent):
         self._adapters = adapters
         self._schedule = schedule
+        self._on_event = on_event
 
     def before_epoch(self, epoch: int) -> None:
-        """Raise RunError before the first pruning if all B of some language are 0."""
+        """Before the first pruning, name the languages of which all B are 0."""
         start = self._schedule.start_epoch
         if epoch != start + 1 or not self._schedule.target_ratio:
             return
         trained = {m.language for m in self._adapters.matrices() if m.name == "B" and m.weight.any()}
         if untrained := [code for code in self._adapters.languages if code not in trained]:
             epochs = max(self._schedule.epochs, start + 1 + self._schedule.duration)
-            raise RunError(
-                f"pruning after epoch {start} would rank nothing but zeros: the adapters of "
-                f"{several(untrained)} have not been trained yet",
-                f"prune later, with --start-epoch {start + 1} --epochs {epochs}, or train on more text",
+            self._on_event(
+                Noted(
+                    f"pruning after epoch {start} ranks zeros: the adapters of {several(untrained)} have not "
+                    f"been trained yet, so this estimate says nothing of them; prune later, with "
+                    f"--start-epoch {start + 1} --epochs {epochs}, or train on more text"
+                )
             )

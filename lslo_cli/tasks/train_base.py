@@ -106,7 +106,8 @@ def fit_base(
     on_event = on_event if accelerator.is_main_process else ignore
     corpus = read_text(recipe, codes, recipe.data.train)
     if section.cut_to_bitext:
-        corpus = corpus.cut({each.code: each.bitext for each in languages if each.bitext is not None})
+        given = {code: recipe.languages[code].bitext for code in codes if code in recipe.languages}
+        corpus = corpus.cut({code: bitext for code, bitext in given.items() if bitext is not None})
     train, held_out = split_off(corpus, section.held_out, seed)
     checkpoint = TrainingCheckpoint(work, _fingerprint(recipe, codes, corpus, accelerator))
     vocabulary = work / "vocabulary"
