@@ -10,7 +10,7 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 
 def several(things: Iterable[object], most: int = 6) -> str:
-    """``a, b``, or ``a, b, c, d, e, f and 3 more``."""
+    """``a, b``, or, for more things than ``most``, ``a, b, c, d, e, f and 3 more``."""
     words = [str(thing) for thing in things]
     more = f" and {len(words) - most:,} more" if len(words) > most else ""
     return ", ".join(words[:most]) + more

@@ -86,7 +86,7 @@ PRETRAIN_ROWS = 500
 """Rows of the built-in world's ``pretrain``, in the place of 40,000."""
 
 PRUNES = re.compile(r"--gps (auto|0\.)|^(?!.*(--gps|--ranks|--method|--add-lang|new-language))")
-"""What is in a line that trains with pruning, or is left out of it."""
+"""Matches a line that trains with pruning: by its --gps, or by default."""
 
 MINE = "--langs en,fr,zh,wo --model models/mine --data my-text"
 BEFORE = {

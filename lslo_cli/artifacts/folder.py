@@ -1,8 +1,7 @@
-"""The paths of an experiment's artifacts, and paths as they are given."""
+"""The paths of an experiment's artifacts."""
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,6 @@ BASE_RUN = "base"
 
 METRICS = "metrics.jsonl"
 """The log of a training run, in JSON lines."""
-
-
-def with_home(path: str | Path) -> Path:
-    """The path with ``~`` or ``~user`` expanded; that of an unknown user stays as it is."""
-    return Path(os.path.expanduser(path))
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import typer
 from typer.core import TyperCommand
 from typer.models import OptionInfo
 
-from lslo_cli.artifacts.folder import with_home
 from lslo_cli.cli.completion import completing
 from lslo_cli.errors import UsageError
+from lslo_cli.home import with_home
 
 
 @dataclass(frozen=True)

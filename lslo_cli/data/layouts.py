@@ -31,6 +31,7 @@ from lslo_cli.data.tabular import guess_languages, read_header, read_table
 from lslo_cli.data.unread import nearest_layout
 from lslo_cli.errors import InputError
 from lslo_cli.method.codes import model_code
+from lslo_cli.wording import several
 
 DEPTH = 2
 """The deepest nested folders to search for sections: ``corpora/bible/dev``."""
@@ -272,7 +273,7 @@ def explain_unread(path: Path) -> tuple[str, str]:
     if len(languages) > 1 and not any(map(is_table, files)):
         first = files_in(languages[0])[0]
         return (
-            f"each language has its own folder: {listing([folder.name for folder in languages], 6)}",
+            f"each language has its own folder: {several(folder.name for folder in languages)}",
             f"put the files beside each other, as in {plain(first).stem}.{languages[0].name}",
         )
     tables = [file for file in files if is_table(file)]
@@ -281,8 +282,7 @@ def explain_unread(path: Path) -> tuple[str, str]:
 
 def listing(names: Sequence[str], most: int = 40) -> str:
     """Names joined by commas, cut after ``most``; "nothing" for none."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more if names else "nothing"
+    return several(names, most) or "nothing"
 
 
 def _entries(path: Path) -> list[str]:

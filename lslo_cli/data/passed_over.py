@@ -7,14 +7,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lslo_cli.data.layouts import DEPTH, Found, files_in, folders_in, is_parallel, listing
+from lslo_cli.data.layouts import DEPTH, Found, files_in, folders_in, is_parallel
 from lslo_cli.data.names import SPLITS, aligned_name, bitext_name, is_table, split_of
 from lslo_cli.data.tabular import read_header, read_table
 from lslo_cli.errors import InputError
 from lslo_cli.method.codes import is_listed, model_code
+from lslo_cli.wording import several
 
-MOST = 6
-"""The most files that a note names."""
 _ABOUT = ("readme", "license", "licence")
 """Beginnings of the names of files about a text, which may be in several languages."""
 
@@ -47,7 +46,7 @@ def note_on_unread(
     ]
     if not unread:
         return ""
-    names = listing([str(file.relative_to(path)) for file in unread], MOST)
+    names = several(file.relative_to(path) for file in unread)
     return (
         f"not read: {names}, since other text of {path} was found first; "
         "to read all of it, give each text a folder of its own, as in news/train.en"

@@ -89,8 +89,7 @@ def _values(recipe: Recipe) -> dict[str, Any]:
 
 def translator_is_named(setup: FlareSetup, run: FlareRun) -> bool:
     """Whether the recipe names the translation model of a run, if it has one."""
-    key = run.translator.replace("-", "_")  # as in recipe keys
-    return run.method is not FlareMethod.FLARE_MT or key in setup.settings.translators
+    return run.method is not FlareMethod.FLARE_MT or setup.settings.translator(run.translator) is not None
 
 
 def whole_runs(written: Written | None) -> dict[str, TrainedRun]:

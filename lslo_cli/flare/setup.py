@@ -286,14 +286,13 @@ class FlareSetup(Session):
         return encoder
 
     def _translator_folder(self, name: str) -> str:
-        known = self.settings.translators
-        key = name.replace("-", "_")  # as in recipe keys
-        if key not in known:
+        folder, known = self.settings.translator(name), self.settings.translators
+        if folder is None:
             raise UsageError(
-                f"no translation model '{name}' in flare.translators.{nearest(key, known)}",
+                f"no translation model '{name}' in flare.translators.{nearest(name, known)}",
                 f"known: {', '.join(known)}" if known else "name one as flare.translators.NAME=FOLDER",
             )
-        return known[key]
+        return folder
 
     def _mixup_block(self, model: TaskModel) -> int:
         """The recipe's block, the middle one by default."""

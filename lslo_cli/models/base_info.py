@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lslo_cli.artifacts.folder import with_home
 from lslo_cli.data.codes import check_new_languages
+from lslo_cli.home import with_home
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.families import SHAPES, published, published_shape
 from lslo_cli.method.languages import Language

@@ -13,10 +13,10 @@ from transformers import BitsAndBytesConfig, PreTrainedConfig, PreTrainedModel
 
 from lslo_cli.architectures import TRANSLATION
 from lslo_cli.architectures.translation import UNTIED
-from lslo_cli.artifacts.folder import with_home
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.writing import OUT, beside, put_in_place, settle
 from lslo_cli.errors import InputError, RunError, UsageError, is_out_of_memory
+from lslo_cli.home import with_home
 from lslo_cli.method.families import FAMILIES, HUB_NAMES, SHAPES, models_of, published_shape
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.hub import cache, endpoint, hub_files

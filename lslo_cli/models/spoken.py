@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from lslo_cli.artifacts.folder import with_home
 from lslo_cli.data.codes import check_known, check_new_languages
 from lslo_cli.errors import UsageError, nearest
+from lslo_cli.home import with_home
 from lslo_cli.method.codes import MODEL_LANGUAGES, find_code, model_code
 from lslo_cli.method.families import HUB_NAMES, SHAPES, published
 from lslo_cli.method.languages import Resource

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lslo_cli.artifacts.folder import with_home
 from lslo_cli.errors import InputError, UsageError, nearest
+from lslo_cli.home import with_home
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.layers import SettingsLayer, normalise
 

@@ -140,6 +140,10 @@ class FlareSection(Section):
             )
         return languages
 
+    def translator(self, name: str) -> str | None:
+        """The translation model called ``name``, with a hyphen or an underscore; None if there is none."""
+        return self.translators.get(name.replace("-", "_"))  # the form of recipe keys
+
     def read_as(self, language: str, known: Collection[str]) -> str | None:
         """The language that a translation model, which knows ``known``, reads texts of ``language`` as.
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from lslo_cli.artifacts.folder import with_home
+from lslo_cli.home import with_home
 from lslo_cli.method.allocation import Rule
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.importance import Pool

@@ -14,9 +14,9 @@ from unicodedata import normalize
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF, TER
 
-from lslo_cli.artifacts.folder import with_home
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.home import with_home
 from lslo_cli.models.segmentation import read_segmenter
 from lslo_cli.models.tokenizer_files import segmenter_path
 

@@ -16,11 +16,12 @@ from lslo_cli.artifacts.adapter_config import (
     AdapterConfig,
     read_adapter_config,
 )
-from lslo_cli.artifacts.folder import RunFolder, with_home
+from lslo_cli.artifacts.folder import RunFolder
 from lslo_cli.artifacts.provenance import digest_of_file
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import OnEvent, ignore
+from lslo_cli.home import with_home
 from lslo_cli.models.hub import cache, endpoint, hub_files
 from lslo_cli.nn.files import read_tensors
 from lslo_cli.nn.route import Route

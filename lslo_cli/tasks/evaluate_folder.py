@@ -9,9 +9,10 @@ from typing import Any
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.adapter_config import ADAPTER_WEIGHTS, read_adapter_config
 from lslo_cli.artifacts.evaluations import EvaluationResult
-from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder, with_home
+from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import UsageError
+from lslo_cli.home import with_home
 from lslo_cli.tasks.adapter_folder import find_folder, load_folder, recipe_of, weights_digest
 from lslo_cli.tasks.evaluate import Adaptation, trained_here
 from lslo_cli.tasks.experiment import Experiment, Upstream

@@ -177,7 +177,7 @@ def fine_tune(
         index_source=index_source,
         ranks=dict(ranks.by_language) if ranks else {},
         new_languages=recipe.new_languages,
-        **_settings(setup, chosen),
+        **_settings(setup, chosen, schedule.target_ratio),
         trainable_parameters=trainable,
         trainable_parameters_paper_style=work.paper_style(setup.model_identity.shape),
         nonzero_parameters=trainable - sum(matrix.pruned for matrix in pruned.matrices()),
@@ -273,14 +273,14 @@ def _nobody_note(section: TrainSection, by_estimate: Sequence[str] | None) -> st
     return "nobody is pruned: by the estimate no language with adapters needs less than the others"
 
 
-def _settings(setup: Setup, pruned_languages: Sequence[str]) -> dict[str, Any]:
+def _settings(setup: Setup, pruned_languages: Sequence[str], target_ratio: float) -> dict[str, Any]:
     """The settings that the artifact repeats from the recipe, so that it can be read alone."""
     section = setup.recipe.train
     return {
         "method": section.method,
         "sites": section.sites,
         "span": setup.recipe.adapters.span,
-        "target_ratio": section.gps if pruned_languages else 0.0,
+        "target_ratio": target_ratio,
         "start_epoch": section.gps_start,
         "duration": section.gps_duration,
         "pruned_languages": list(pruned_languages),
