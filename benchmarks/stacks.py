@@ -51,7 +51,7 @@ def run(shape: str, device: str, dtype: str, repeats: int, compiled: bool = Fals
             open_routes.enter_context(variant.around())
             stacks = variant.objective.model.model
             ways: dict[str, Callable[[], Callable[[], object]]] = {
-                "eager": partial(passes, variant, dtype, stacks),
+                "eager": partial(passes, variant, dtype, stacks)
             }
             if torch.device(device).type == "cuda":
                 ways["CUDA graph"] = lambda eager=ways["eager"]: measure.graphed(eager())

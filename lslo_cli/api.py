@@ -112,9 +112,7 @@ def load_corpus(path: str | os.PathLike[str], langs: Sequence[str], split: str =
 
 
 def open_experiment(
-    recipe: str | None = None,
-    settings: Settings | None = None,
-    results: str | os.PathLike[str] = RESULTS,
+    recipe: str | None = None, settings: Settings | None = None, results: str | os.PathLike[str] = RESULTS
 ) -> Experiment:
     """An experiment: a recipe by name or path, with other values by key, and its folder in ``results``.
 

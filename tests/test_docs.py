@@ -90,10 +90,7 @@ PRUNES = re.compile(r"--gps (auto|0\.)|^(?!.*(--gps|--ranks|--method|--add-lang|
 
 MINE = "--langs en,fr,zh,wo --model models/mine --data my-text"
 BEFORE = {
-    "docs/export.md": (
-        f"lslo train {MINE} --ranks 2,2,8 --gps 0.9",
-        f"lslo train {MINE} --method full",
-    ),
+    "docs/export.md": (f"lslo train {MINE} --ranks 2,2,8 --gps 0.9", f"lslo train {MINE} --method full")
 }
 """What a page takes for done, beside the quickstart."""
 CONTINUED = ("docs/quickstart.md", "docs/ranks.md")

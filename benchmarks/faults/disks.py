@@ -65,13 +65,7 @@ def run(
 
 
 def judge(
-    trials: Trials,
-    laboratory: Laboratory,
-    stage: Stage,
-    trial: Path,
-    ended: Ended,
-    disk: str,
-    how: str,
+    trials: Trials, laboratory: Laboratory, stage: Stage, trial: Path, ended: Ended, disk: str, how: str
 ) -> None:
     """Record how a stage ended on a disk, and whether it succeeds with more space."""
     if ended.code == 0:

@@ -75,8 +75,7 @@ def main(description: str | None, run: Callable[[Trials, Path, int, Sequence[str
     if given.json:
         head = {"date": started, "commit": source.commit, "dirty": source.dirty, "seed": given.seed}
         write_json(
-            given.json,
-            {**head, "trials": trials.total, "rows": trials.rows(), "faults": trials.faults},
+            given.json, {**head, "trials": trials.total, "rows": trials.rows(), "faults": trials.faults}
         )
     raise SystemExit(bool(trials.faults))
 

@@ -17,12 +17,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.sites import Stack
 
 TRANSLATION: Mapping[str, TranslationArchitecture] = {
-    each.model_type: each
-    for each in (
-        M2M100(),
-        MBart(),
-        T5(),
-    )
+    each.model_type: each for each in (M2M100(), MBart(), T5())
 }
 """Architectures of translation models, by the ``model_type`` of config.json."""
 

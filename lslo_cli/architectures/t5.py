@@ -27,10 +27,7 @@ _CROSS_ATTENTION = {
 
 
 def _feed_forward(number: int) -> dict[Kind, str]:
-    return {
-        Kind.FC1: f"layer.{number}.DenseReluDense.wi_0",
-        Kind.FC2: f"layer.{number}.DenseReluDense.wo",
-    }
+    return {Kind.FC1: f"layer.{number}.DenseReluDense.wi_0", Kind.FC2: f"layer.{number}.DenseReluDense.wo"}
 
 
 class T5(TranslationArchitecture):

@@ -41,8 +41,7 @@ def locked(
         if error.errno not in NO_LOCKS:
             raise unwritable(path, error, hint) from None
         raise InputError(
-            f"cannot lock {file}: {error.strerror or error}",
-            f"the file system must support locks: {hint}",
+            f"cannot lock {file}: {error.strerror or error}", f"the file system must support locks: {hint}"
         ) from None
     try:
         sweep(path.parent, f"{path.name}.")

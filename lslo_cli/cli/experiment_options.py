@@ -32,11 +32,9 @@ class FolderOptions(SettingsOptions):
             help="Folder that holds the experiments.",
         ),
     ] = RESULTS
-    name: Annotated[
-        str | None,
-        Option("--name", metavar="NAME", rich_help_panel=EXPERIMENT),
-        Key("name"),
-    ] = None
+    name: Annotated[str | None, Option("--name", metavar="NAME", rich_help_panel=EXPERIMENT), Key("name")] = (
+        None
+    )
 
     def folder(self, recipe: Recipe) -> ExperimentFolder:
         """The folder of the experiment."""

@@ -44,9 +44,7 @@ class FlareFolderOptions(FolderOptions):
         Key("name"),
     ] = None
     task: Annotated[
-        str | None,
-        Option("--task", metavar="NAME", rich_help_panel=EXPERIMENT),
-        Key("flare.task"),
+        str | None, Option("--task", metavar="NAME", rich_help_panel=EXPERIMENT), Key("flare.task")
     ] = None
 
     def resolve(self, memory: Memory | None = None) -> Recipe:
@@ -91,9 +89,7 @@ class TaskOptions(MachineOptions, FlareFolderOptions):
     """The data of the task, and the target languages."""
 
     data: Annotated[
-        str | None,
-        Option("--data", metavar="FOLDER", rich_help_panel=EXPERIMENT),
-        Key("flare.data"),
+        str | None, Option("--data", metavar="FOLDER", rich_help_panel=EXPERIMENT), Key("flare.data")
     ] = None
     targets: Annotated[
         str | None,
@@ -107,9 +103,7 @@ class FlareOptions(TaskOptions):
     """The model, and the methods and seeds to compare."""
 
     model: Annotated[
-        str | None,
-        Option("--model", metavar="FOLDER|ID", rich_help_panel=EXPERIMENT),
-        Key("flare.model"),
+        str | None, Option("--model", metavar="FOLDER|ID", rich_help_panel=EXPERIMENT), Key("flare.model")
     ] = None
     runs: Annotated[
         str | None,

@@ -29,9 +29,7 @@ TRAINING = "Optimisation"
 MACHINE = "Machine and output"
 
 BaseModelName = Annotated[
-    str | None,
-    Option("--model", metavar="NAME|FOLDER", rich_help_panel=EXPERIMENT),
-    Key("model.name"),
+    str | None, Option("--model", metavar="NAME|FOLDER", rich_help_panel=EXPERIMENT), Key("model.name")
 ]
 SpanName = Annotated[str | None, Option("--span", rich_help_panel=TRAINING), Key("adapters.span")]
 DataPath = Annotated[
@@ -195,9 +193,7 @@ class LanguageOptions(SettingsOptions):
     """Settings, and the languages to translate between."""
 
     langs: Annotated[
-        str | None,
-        Option("--langs", metavar="SET|CODES", rich_help_panel=EXPERIMENT),
-        Key("langs"),
+        str | None, Option("--langs", metavar="SET|CODES", rich_help_panel=EXPERIMENT), Key("langs")
     ] = None
 
 
@@ -278,16 +274,10 @@ class OutputOptions(SettingsOptions):
 class MachineOptions(OutputOptions):
     """What to compute on, and how."""
 
-    device: Annotated[
-        str | None,
-        Option("--device", rich_help_panel=MACHINE),
-        Key("run.device"),
-    ] = None
-    precision: Annotated[
-        str | None,
-        Option("--precision", rich_help_panel=MACHINE),
-        Key("run.precision"),
-    ] = None
+    device: Annotated[str | None, Option("--device", rich_help_panel=MACHINE), Key("run.device")] = None
+    precision: Annotated[str | None, Option("--precision", rich_help_panel=MACHINE), Key("run.precision")] = (
+        None
+    )
     threads: Annotated[int | None, Option("--threads", rich_help_panel=MACHINE), Key("run.threads")] = None
 
 
@@ -297,14 +287,10 @@ class TextOptions(LanguageOptions):
 
     data: DataPath = None
     train: Annotated[
-        str | None,
-        Option("--train", metavar="SPLIT", rich_help_panel=EXPERIMENT),
-        Key("data.train"),
+        str | None, Option("--train", metavar="SPLIT", rich_help_panel=EXPERIMENT), Key("data.train")
     ] = None
     hold_out: Annotated[
-        int | None,
-        Option("--hold-out", metavar="ROWS", rich_help_panel=EXPERIMENT),
-        Key("data.hold_out"),
+        int | None, Option("--hold-out", metavar="ROWS", rich_help_panel=EXPERIMENT), Key("data.hold_out")
     ] = None
 
 
@@ -313,12 +299,6 @@ class TrainingTextOptions(TextOptions):
     """The dev rows of the training text, and the seed of everything random."""
 
     dev_rows: Annotated[
-        int | None,
-        Option("--dev-rows", metavar="ROWS", rich_help_panel=EXPERIMENT),
-        Key("data.dev_rows"),
+        int | None, Option("--dev-rows", metavar="ROWS", rich_help_panel=EXPERIMENT), Key("data.dev_rows")
     ] = None
-    seed: Annotated[
-        int | None,
-        Option("--seed", rich_help_panel=EXPERIMENT),
-        Key("seed"),
-    ] = None
+    seed: Annotated[int | None, Option("--seed", rich_help_panel=EXPERIMENT), Key("seed")] = None

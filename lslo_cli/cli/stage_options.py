@@ -74,29 +74,19 @@ class FitOptions(ModelOptions):
 
     span: SpanName = None
     initialisation: Annotated[
-        str | None,
-        Option("--initialisation", rich_help_panel=TRAINING),
-        Key("adapters.initialisation"),
+        str | None, Option("--initialisation", rich_help_panel=TRAINING), Key("adapters.initialisation")
     ] = None
     directions: Annotated[
         str | None,
-        Option(
-            "--directions",
-            metavar="LIST",
-            rich_help_panel=EXPERIMENT,
-        ),
+        Option("--directions", metavar="LIST", rich_help_panel=EXPERIMENT),
         Key("data.directions", split_commas),
     ] = None
     lr: Annotated[float | None, Option("--lr", rich_help_panel=TRAINING), Key("fit.lr")] = None
     max_tokens: Annotated[
-        str | None,
-        Option("--max-tokens", rich_help_panel=TRAINING),
-        Key("fit.max_tokens", number_or_word),
+        str | None, Option("--max-tokens", rich_help_panel=TRAINING), Key("fit.max_tokens", number_or_word)
     ] = None
     accumulate: Annotated[
-        int | None,
-        Option("--accumulate", rich_help_panel=TRAINING),
-        Key("fit.accumulate"),
+        int | None, Option("--accumulate", rich_help_panel=TRAINING), Key("fit.accumulate")
     ] = None
     track: TrackerName = None
     resume: Annotated[bool, Option("--resume", help="Continue after the last finished epoch.")] = False

@@ -76,9 +76,7 @@ def files_to_translate(
     )
 
 
-def _without_clashes(
-    files: list[tuple[Path | None, Path | None]],
-) -> list[tuple[Path | None, Path | None]]:
+def _without_clashes(files: list[tuple[Path | None, Path | None]]) -> list[tuple[Path | None, Path | None]]:
     """The files with their translations' files. Raises UsageError for one that would be overwritten."""
     sources = {source.resolve(): source for source, _ in files if source and not is_stream(source)}
     made: dict[Path, Path | None] = {}

@@ -15,12 +15,7 @@ from lslo_cli.plots.runs import Seeds
 from lslo_cli.plots.specs import PreparedFigure
 from lslo_cli.wording import over
 
-AGAINST_NOISE = (
-    FlareMethod.FLARE,
-    FlareMethod.LORA,
-    FlareMethod.TRANSLATE_TEST,
-    FlareMethod.INPUT_FUSION,
-)
+AGAINST_NOISE = (FlareMethod.FLARE, FlareMethod.LORA, FlareMethod.TRANSLATE_TEST, FlareMethod.INPUT_FUSION)
 """The methods whose scores are drawn against noise."""
 
 

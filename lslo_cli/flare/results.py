@@ -57,15 +57,7 @@ class TrainedRun(Document):
     weights: TensorFile | None = None
 
 
-CHOICES = {
-    "runs",
-    "languages",
-    "seeds",
-    "translators",
-    "translator_reads_as",
-    "translated",
-    "translations",
-}
+CHOICES = {"runs", "languages", "seeds", "translators", "translator_reads_as", "translated", "translations"}
 """Settings of the amount of work, or that a run or the digest of its text records itself."""
 
 

@@ -278,9 +278,7 @@ class FlareSetup(Session):
         """A translation model of the recipe by name."""
         settings = self.settings
         encoder = load_target_encoder(
-            self._translator_folder(name),
-            max_length=settings.max_length,
-            accelerator=self.accelerator,
+            self._translator_folder(name), max_length=settings.max_length, accelerator=self.accelerator
         )
         self._translators[name] = encoder.digest or "", encoder.languages
         return encoder

@@ -10,11 +10,7 @@ from operator import attrgetter
 from statistics import fmean
 
 from lslo_cli.errors import InputError
-from lslo_cli.flare.results import (
-    FlareEvaluationResult,
-    FlareTrainingResult,
-    Prediction,
-)
+from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult, Prediction
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
 from lslo_cli.method.source_reliance import Reliance, agreement, reliance, repeated_errors
 from lslo_cli.method.task_scores import accuracy, macro_f1

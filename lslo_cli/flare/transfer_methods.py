@@ -99,11 +99,7 @@ class FusionMethod(TransferMethod):
     adapters: FlareAdapters
 
     def __init__(
-        self,
-        model: TaskModel,
-        adapters: FlareAdapters,
-        max_length: int,
-        captured: SourceCache | None = None,
+        self, model: TaskModel, adapters: FlareAdapters, max_length: int, captured: SourceCache | None = None
     ):
         super().__init__(model, adapters, max_length)
         self.captured = SourceCache() if captured is None else captured

@@ -36,10 +36,7 @@ Say = Callable[[Sequence[str]], list[str]]
 
 
 def translate_task(
-    experiment: Experiment,
-    run: str = BASE_RUN,
-    on_event: OnEvent = ignore,
-    languages: Sequence[str] = (),
+    experiment: Experiment, run: str = BASE_RUN, on_event: OnEvent = ignore, languages: Sequence[str] = ()
 ) -> Iterator[Written]:
     """Translate the splits in the recipe's ``translated``, by default all, and yield each record.
 
@@ -53,10 +50,7 @@ def translate_task(
 
 
 def sides(
-    experiment: Experiment,
-    translator: Translator,
-    on_event: OnEvent = ignore,
-    languages: Sequence[str] = (),
+    experiment: Experiment, translator: Translator, on_event: OnEvent = ignore, languages: Sequence[str] = ()
 ) -> Iterator[TaskSplit]:
     """The splits to translate by the recipe, file by file."""
     settings = experiment.recipe.flare

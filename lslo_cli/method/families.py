@@ -120,9 +120,7 @@ FAMILIES: dict[str, Family] = {
         (),
         "<2{}>",
         _BCP_47_CODE,
-        sizes={
-            "madlad-400-3b": ModelShape(32, 32, 1024, 8192, 256_000, 2_940_374_016, attention_dim=2048),
-        },
+        sizes={"madlad-400-3b": ModelShape(32, 32, 1024, 8192, 256_000, 2_940_374_016, attention_dim=2048)},
         tokenizers=("T5Tokenizer", "T5TokenizerFast"),
         encoder_language=Index.TARGET,
         decoder_names_language=False,

@@ -18,10 +18,7 @@ from lslo_cli.nn.route import Route
 
 
 def encode_once(
-    model: PreTrainedModel,
-    input_ids: Tensor,
-    attention_mask: Tensor,
-    route: Route | None = None,
+    model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor, route: Route | None = None
 ) -> Tensor:
     """The encoder's states (rows, length, d) of ``input_ids`` (rows, length), equal sources encoded together.
 

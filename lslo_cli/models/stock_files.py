@@ -25,11 +25,7 @@ _MODEL_PIECE, _MODEL_TRAINER, _MODEL_NORMALIZER, _TRAINER_KIND, _NORMALIZER_CHAR
 
 
 def stock_files(
-    segmenter: Segmenter,
-    tokens: Sequence[str],
-    languages: Sequence[str],
-    family: Family,
-    pad: str = "<pad>",
+    segmenter: Segmenter, tokens: Sequence[str], languages: Sequence[str], family: Family, pad: str = "<pad>"
 ) -> dict[str, bytes]:
     """tokenizer.json and tokenizer_config.json, by name; none for a model of whole words or characters.
 

@@ -99,8 +99,7 @@ def memory_choices(work: Work, shape: ModelShape, max_tokens: int) -> tuple[Memo
     others["full fine-tuning"] = Work(work.epochs, None)
     return tuple(
         MemoryChoice(
-            name,
-            *(replace(other, recompute=again).memory(shape, max_tokens) for again in (False, True)),
+            name, *(replace(other, recompute=again).memory(shape, max_tokens) for again in (False, True))
         )
         for name, other in others.items()
     )

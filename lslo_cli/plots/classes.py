@@ -14,12 +14,7 @@ from lslo_cli.plots.style import Look, figure_of
 
 
 def mark_classes(
-    axes: Axes,
-    look: Look,
-    languages: Sequence[Language],
-    size: float,
-    axis: str = "y",
-    stagger: bool = False,
+    axes: Axes, look: Look, languages: Sequence[Language], size: float, axis: str = "y", stagger: bool = False
 ) -> None:
     """Label rows (or columns, ``axis="x"``) with language codes, and each class with its letter and a line.
 

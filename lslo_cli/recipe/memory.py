@@ -86,8 +86,7 @@ def read_memory(folder: Path) -> Memory:
         return Memory()
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read: {error}",
-            "fix or remove it; then give --langs, --model and --data again",
+            f"{path} cannot be read: {error}", "fix or remove it; then give --langs, --model and --data again"
         ) from None
 
 

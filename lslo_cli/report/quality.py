@@ -14,9 +14,7 @@ from lslo_cli.report.table import Column, Table, millions, two_decimals
 
 
 def quality_table(
-    evaluations: Sequence[EvaluationResult],
-    trainings: Sequence[TrainingResult],
-    metric: str = SPBLEU,
+    evaluations: Sequence[EvaluationResult], trainings: Sequence[TrainingResult], metric: str = SPBLEU
 ) -> Table:
     """Runs x groups with the average over directions, as tables 1 to 4.
 

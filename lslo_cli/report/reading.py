@@ -92,8 +92,7 @@ def read_experiment(path: Path) -> SeedResults:
     for name, own in named:
         if own != name:
             raise InputError(
-                f"{folder.run(name).path} holds the run '{own}'",
-                "give the folder the name of the run",
+                f"{folder.run(name).path} holds the run '{own}'", "give the folder the name of the run"
             )
     for name, training in trainings.items():
         check_name(folder.run(name).path, training)

@@ -55,11 +55,7 @@ def translate_all(
     """
     section, base = setup.recipe.evaluate, setup.base
     batches = TranslationBatches(
-        sources,
-        base.tokenizer,
-        setup.codes,
-        max_tokens=section.max_tokens,
-        max_length=setup.max_length,
+        sources, base.tokenizer, setup.codes, max_tokens=section.max_tokens, max_length=setup.max_length
     )
     if batches.truncated:
         long = counted(batches.truncated, "source")

@@ -88,8 +88,7 @@ def dev_gains(setup: Setup, adapters: Adapters, corpus: Corpus | None) -> DevGai
     if any(len(parts) < FOLDS for parts in measured.values()):
         return DevGains(by_language)
     return DevGains(
-        by_language,
-        {code: [part.saved / part.tokens for part in parts] for code, parts in measured.items()},
+        by_language, {code: [part.saved / part.tokens for part in parts] for code, parts in measured.items()}
     )
 
 

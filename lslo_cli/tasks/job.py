@@ -159,12 +159,7 @@ def artifact_job(
 
 @contextmanager
 def alone(
-    path: Path,
-    lighter: str,
-    *,
-    owned: Sequence[Path] = (),
-    hint: str = RESULTS,
-    on_event: OnEvent = ignore,
+    path: Path, lighter: str, *, owned: Sequence[Path] = (), hint: str = RESULTS, on_event: OnEvent = ignore
 ) -> Iterator[None]:
     """Make ``path`` while no other command does; first check that it can be written.
 

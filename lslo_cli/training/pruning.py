@@ -16,10 +16,7 @@ class PruneGradually(Callback):
     """Extends masks to P_e at the beginning of epoch e, and zeroes masked entries after each update."""
 
     def __init__(
-        self,
-        pruner: Pruner,
-        schedule: GradualPruning,
-        sparsity: Callable[[], Mapping[str, float]] = dict,
+        self, pruner: Pruner, schedule: GradualPruning, sparsity: Callable[[], Mapping[str, float]] = dict
     ):
         """``sparsity`` returns the pruned fraction of the adapters of each class."""
         self._pruner = pruner

@@ -238,11 +238,7 @@ class Trainer:
         self._tell(tally, epoch, done + len(tally.losses))
         ratio = max((callback.target_ratio(epoch) for callback in self.callbacks), default=0.0)
         return EpochRecord(
-            epoch=epoch,
-            loss=tally.mean,
-            updates=len(tally.losses),
-            tokens=tally.tokens,
-            target_ratio=ratio,
+            epoch=epoch, loss=tally.mean, updates=len(tally.losses), tokens=tally.tokens, target_ratio=ratio
         )
 
     def _groups(self, epoch: int) -> Generator[list[Any], None, None]:

@@ -5,14 +5,7 @@ import pytest
 
 from lslo_cli import __version__
 from lslo_cli.artifacts import provenance
-from lslo_cli.artifacts.provenance import (
-    PACKAGES,
-    Stopwatch,
-    canonical_json,
-    digest_of,
-    digest_of_file,
-    made,
-)
+from lslo_cli.artifacts.provenance import PACKAGES, Stopwatch, canonical_json, digest_of, digest_of_file, made
 
 
 def test_equal_values_have_one_canonical_form():

@@ -267,11 +267,7 @@ def test_the_map_is_also_drawn_in_text(corner, lslo):
         ("plot pareto", "", "lslo "),
         ("prune-report", "no subspace at out/empty/subspace.json", "lslo estimate-subspace"),
         ("train --ranks auto", "no subspace at out/empty/subspace.json", "lslo estimate-subspace"),
-        (
-            "train --index learned",
-            "no index-strategy at out/empty/index-strategy.json",
-            "lslo weight-learn",
-        ),
+        ("train --index learned", "no index-strategy at out/empty/index-strategy.json", "lslo weight-learn"),
         ("evaluate --run mine", "no run 'mine'", "base"),
     ],
 )

@@ -61,16 +61,7 @@ def test_two_nodes_train_what_one_process_does(tiny, tmp_path):
     recipe.write_text(to_toml(tiny.recipe()), encoding="utf-8")
     with socket.create_server(("127.0.0.1", 0)) as free:
         place = f"127.0.0.1:{free.getsockname()[1]}"
-    lslo = [
-        sys.executable,
-        "-m",
-        "lslo_cli",
-        "train",
-        "--recipe",
-        str(recipe),
-        "--results",
-        str(tmp_path),
-    ]
+    lslo = [sys.executable, "-m", "lslo_cli", "train", "--recipe", str(recipe), "--results", str(tmp_path)]
     node = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
     node += [
         "--rdzv-backend",

@@ -86,18 +86,12 @@ def test_every_row_check_counts_by_language_and_names_places(write):
     ("damage", "message"),
     [
         ({"dev/fra.dev": b""}, "{}/dev/fra.dev is empty"),
-        (
-            {"dev/fra.dev": FR.encode("latin1")},
-            "{}/dev/fra.dev is not UTF-8: line 1, byte offset 13 (0xe9)",
-        ),
+        ({"dev/fra.dev": FR.encode("latin1")}, "{}/dev/fra.dev is not UTF-8: line 1, byte offset 13 (0xe9)"),
         (
             {"dev/fra.dev": FR.encode("utf-16")},
             "{}/dev/fra.dev is not UTF-8: it looks like UTF-16, or is not text",
         ),
-        (
-            {"dev/fra.dev": FR.encode()[: len(FR) // 2]},
-            "2 of 3 files in dev have 30 lines; fra.dev has 15",
-        ),
+        ({"dev/fra.dev": FR.encode()[: len(FR) // 2]}, "2 of 3 files in dev have 30 lines; fra.dev has 15"),
         ({"dev/wol.dev": WO + "more\n"}, "2 of 3 files in dev have 30 lines; wol.dev has 31"),
         ({"dev/wol.dev": "\n" * 30}, "no sentence of 'wo' has a translation in another language"),
     ],

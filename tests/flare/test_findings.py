@@ -9,12 +9,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.flare.comparisons import Comparer, MeasuredDifference, p_note
 from lslo_cli.flare.controls import MARGIN, ControlVerdict, check_table, checked_runs
 from lslo_cli.flare.findings import claim_table
-from lslo_cli.flare.results import (
-    FlareEvaluationResult,
-    FlareTrainingResult,
-    Prediction,
-    TrainedRun,
-)
+from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult, Prediction, TrainedRun
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.flare.tables import control_table, flare_tables, headline_table, noise_table, rank_table
 from lslo_cli.method.flare import SourceGiven, shuffled_rows

@@ -25,10 +25,7 @@ from lslo_cli.method.statistics import (
 )
 from lslo_cli.paper import printed_correlations, printed_table
 
-SETS = {
-    "lang12": [LANGUAGES[code] for code in LANG12],
-    "lang30": [LANGUAGES[code] for code in LANG30],
-}
+SETS = {"lang12": [LANGUAGES[code] for code in LANG12], "lang30": [LANGUAGES[code] for code in LANG30]}
 TABLES = [printed_table(number) for number in (1, 2, 3, 4, 8)]
 TABLE_ROWS = [  # each run once, though several tables print it
     (languages, row)

@@ -2,11 +2,7 @@
 
 import pytest
 import torch
-from transformers import (
-    M2M100Config,
-    MBartConfig,
-    T5Config,
-)
+from transformers import M2M100Config, MBartConfig, T5Config
 
 from benchmarks.families import MADLAD_LANGUAGES, TEXT, write_family
 from lslo_cli.architectures import TRANSLATION

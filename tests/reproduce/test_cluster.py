@@ -124,10 +124,10 @@ def test_a_job_asks_for_what_the_recipe_says_of_it(small, jobs):
         )
     given = submissions(jobs("table-3", "figure-2"), LINE)
     assert given["small/weight-learn"].options == [
-        *("--partition=long", "--time=02:00:00", "--cpus-per-task=4", "--gpus=1", "--qos=high"),
+        *("--partition=long", "--time=02:00:00", "--cpus-per-task=4", "--gpus=1", "--qos=high")
     ]
     assert given["small/full"].options == [
-        *("--partition=long", "--time=1-0", "--cpus-per-task=4", "--gpus=1", "--mem=64G", "--qos=high"),
+        *("--partition=long", "--time=1-0", "--cpus-per-task=4", "--gpus=1", "--mem=64G", "--qos=high")
     ]
     assert not [word for word in given["small/heatmap"].options if "gpus" in word]
 
@@ -220,8 +220,7 @@ def test_a_job_has_its_name_of_its_place_and_settings(small, jobs, tmp_path):
 
 def test_a_job_that_fails_is_named_with_its_log_and_stops_only_what_needs_it(slurm, three, tmp_path):
     slurm.tells(
-        {10: "RUNNING", 11: "TIMEOUT", 12: "PENDING"},
-        {10: "COMPLETED", 11: "TIMEOUT", 12: "CANCELLED"},
+        {10: "RUNNING", 11: "TIMEOUT", 12: "PENDING"}, {10: "COMPLETED", 11: "TIMEOUT", 12: "CANCELLED"}
     )
     events = []
     with pytest.raises(RunError) as caught:

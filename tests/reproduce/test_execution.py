@@ -142,8 +142,4 @@ def test_figures_4_and_6_show_the_estimate_with_a_pool_for_every_language(small,
     monkeypatch.setattr(maps, "heatmap", seen)
     monkeypatch.setattr(files, "save", lambda figure, folder, stem: [folder / stem])
     execute(jobs_of(find_targets(["figure-2", "figure-4", "figure-6"], small), tmp_path, (), "lslo test"))
-    assert drawn == [
-        ([Pool.LAYER], set()),
-        ([Pool.LANGUAGE], set()),
-        ([Pool.LANGUAGE], {"by_language"}),
-    ]
+    assert drawn == [([Pool.LAYER], set()), ([Pool.LANGUAGE], set()), ([Pool.LANGUAGE], {"by_language"})]

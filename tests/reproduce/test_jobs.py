@@ -84,11 +84,7 @@ def test_an_unknown_target_is_refused_with_what_there_is(jobs):
 
 
 @pytest.mark.parametrize(
-    ("name", "command"),
-    [
-        ("world-base", "lslo base train"),
-        ("flores-small-base", "lslo base train"),
-    ],
+    ("name", "command"), [("world-base", "lslo base train"), ("flores-small-base", "lslo base train")]
 )
 def test_a_recipe_of_another_command_is_refused_with_that_command(name, command):
     with pytest.raises(UsageError, match=f"the recipe '{name}'") as error:

@@ -60,10 +60,7 @@ def test_a_stale_estimate_is_refused(there, listing):
 def test_a_stale_run_is_neither_evaluated_nor_reported(there):
     tasks.weight_learn(there(seed=3))
     tasks.estimate_subspace(there())
-    for command in (
-        lambda: tasks.evaluate(there(), runs=[GPS_RUN]),
-        lambda: tasks.prune_report(there()),
-    ):
+    for command in (lambda: tasks.evaluate(there(), runs=[GPS_RUN]), lambda: tasks.prune_report(there())):
         with pytest.raises(InputError, match="training.json is stale") as error:
             command()
         assert f"lslo train --run {GPS_RUN}" in error.value.hint

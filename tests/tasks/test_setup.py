@@ -51,11 +51,7 @@ def test_a_language_that_the_world_does_not_have_is_named():
         ({"langs": "qta,qsoo"}, UsageError, "qsoo"),
         ({"langs": "qta,en"}, InputError, "no token for en"),
         ({"model.name": "/nowhere/at/all"}, InputError, "/nowhere/at/all"),
-        (
-            {"run.device": "tpu"},
-            UsageError,
-            "'run.device' cannot be 'tpu': input should be 'auto'",
-        ),
+        ({"run.device": "tpu"}, UsageError, "'run.device' cannot be 'tpu': input should be 'auto'"),
         ({"run.precision": "fp16"}, UsageError, "fp16 needs a CUDA device"),
     ],
 )

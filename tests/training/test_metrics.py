@@ -244,11 +244,7 @@ def test_a_tracker_that_comes_in_at_a_resumption_is_told_all(tmp_path, fake):
 @pytest.mark.parametrize(
     ("name", "first", "then"),
     [
-        (
-            Tracker.WANDB,
-            {"run_name": "demo", "name": "2-2-8, seed 2"},
-            {"id": "an id", "resume": "allow"},
-        ),
+        (Tracker.WANDB, {"run_name": "demo", "name": "2-2-8, seed 2"}, {"id": "an id", "resume": "allow"}),
         (
             Tracker.MLFLOW,
             {"experiment_name": "demo", "run_name": "2-2-8, seed 2", "run_id": None},

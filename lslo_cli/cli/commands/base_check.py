@@ -27,11 +27,7 @@ class BaseCheckOptions(MachineOptions):
         list[str] | None,
         Option("--anchor", metavar="ny-sw|lang12", help="Only this score. Repeatable; default: both."),
     ] = None
-    max_tokens: Annotated[
-        int | None,
-        Option("--max-tokens"),
-        Key("evaluate.max_tokens"),
-    ] = None
+    max_tokens: Annotated[int | None, Option("--max-tokens"), Key("evaluate.max_tokens")] = None
 
     def chosen(self) -> dict[str, Anchor]:
         """The anchors to check. Raises UsageError for an unknown one."""

@@ -22,16 +22,8 @@ class BaseInfoOptions(ClassOptions, NewLanguageOptions):
     model: Annotated[
         str, Argument(metavar="MODEL", help="A folder, a hub id, or a published shape such as m2m-124-615m.")
     ]
-    ranks: Annotated[
-        str | None,
-        Option("--ranks", metavar="RANKS"),
-        Key("train.ranks"),
-    ] = None
-    sites: Annotated[
-        str | None,
-        Option("--sites"),
-        Key("train.sites"),
-    ] = None
+    ranks: Annotated[str | None, Option("--ranks", metavar="RANKS"), Key("train.ranks")] = None
+    sites: Annotated[str | None, Option("--sites"), Key("train.sites")] = None
     span: SpanName = None
     json: Annotated[
         bool, Option("--json", rich_help_panel=MACHINE, help="Print the facts as JSON, nothing else.")

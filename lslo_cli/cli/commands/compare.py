@@ -31,8 +31,7 @@ class CompareOptions(OutputOptions, TextOptions, ExperimentOptions):
         Option("--seeds", metavar="LIST", help="Only these seeds of the experiment; default: all."),
     ] = None
     resamples: Annotated[
-        int,
-        Option("--resamples", min=100, max=1_000_000, help="Bootstrap samples of the test sentences."),
+        int, Option("--resamples", min=100, max=1_000_000, help="Bootstrap samples of the test sentences.")
     ] = 1000
     by_direction: Annotated[bool, Option("--by-direction", help="Also show every direction.")] = False
     model: BaseModelName = None

@@ -20,41 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EstimateSubspaceOptions(FitOptions):
-    pool: Annotated[
-        str | None,
-        Option("--pool"),
-        Key("estimate_subspace.pool"),
-    ] = None
-    target_ratio: Annotated[
-        float | None,
-        Option("--target-ratio"),
-        Key("estimate_subspace.target_ratio"),
-    ] = None
-    start_epoch: Annotated[
-        int | None,
-        Option("--start-epoch"),
-        Key("estimate_subspace.start_epoch"),
-    ] = None
-    duration: Annotated[
-        int | None,
-        Option("--duration"),
-        Key("estimate_subspace.duration"),
-    ] = None
-    rank: Annotated[
-        int | None,
-        Option("--rank"),
-        Key("estimate_subspace.rank"),
-    ] = None
-    mean_rank: Annotated[
-        float | None,
-        Option("--mean-rank"),
-        Key("estimate_subspace.mean_rank"),
-    ] = None
-    index: Annotated[
-        str | None,
-        Option("--index", metavar="INDEX"),
-        Key("estimate_subspace.index"),
-    ] = None
+    pool: Annotated[str | None, Option("--pool"), Key("estimate_subspace.pool")] = None
+    target_ratio: Annotated[float | None, Option("--target-ratio"), Key("estimate_subspace.target_ratio")] = (
+        None
+    )
+    start_epoch: Annotated[int | None, Option("--start-epoch"), Key("estimate_subspace.start_epoch")] = None
+    duration: Annotated[int | None, Option("--duration"), Key("estimate_subspace.duration")] = None
+    rank: Annotated[int | None, Option("--rank"), Key("estimate_subspace.rank")] = None
+    mean_rank: Annotated[float | None, Option("--mean-rank"), Key("estimate_subspace.mean_rank")] = None
+    index: Annotated[str | None, Option("--index", metavar="INDEX"), Key("estimate_subspace.index")] = None
     epochs: Annotated[int | None, Option("--epochs"), Key("estimate_subspace.epochs")] = None
     quick: Annotated[bool | None, Option("--quick"), Key("estimate_subspace.quick")] = None
 

@@ -42,32 +42,18 @@ class EvaluateOptions(ModelOptions):
         ),
     ] = None
     directions: Annotated[
-        str | None,
-        Option("--directions", metavar="LIST"),
-        Key("evaluate.directions", split_commas),
+        str | None, Option("--directions", metavar="LIST"), Key("evaluate.directions", split_commas)
     ] = None
     test_rows: Annotated[int | None, Option("--test-rows"), Key("data.test_rows")] = None
     beam: Annotated[int | None, Option("--beam"), Key("evaluate.beam")] = None
-    mode: Annotated[
-        str | None,
-        Option("--mode"),
-        Key("evaluate.mode"),
-    ] = None
+    mode: Annotated[str | None, Option("--mode"), Key("evaluate.mode")] = None
     metrics: Annotated[
-        str | None,
-        Option("--metrics", metavar="LIST"),
-        Key("evaluate.metrics", split_commas),
+        str | None, Option("--metrics", metavar="LIST"), Key("evaluate.metrics", split_commas)
     ] = None
     metric_model: Annotated[
-        str | None,
-        Option("--metric-model", metavar="flores101|base|FILE"),
-        Key("evaluate.metric_model"),
+        str | None, Option("--metric-model", metavar="flores101|base|FILE"), Key("evaluate.metric_model")
     ] = None
-    max_tokens: Annotated[
-        int | None,
-        Option("--max-tokens"),
-        Key("evaluate.max_tokens"),
-    ] = None
+    max_tokens: Annotated[int | None, Option("--max-tokens"), Key("evaluate.max_tokens")] = None
     force: Annotated[bool, Option("--force", help="Evaluate again even if results are up to date.")] = False
 
 

@@ -18,8 +18,7 @@ class ExportOptions(ExperimentOptions):
     run: Annotated[str, Option("--run", metavar="NAME", help="The run: a name, a folder, a hub id.")]
     to: Annotated[Path, Option("--to", metavar="FOLDER", help="The folder to write; it must not exist.")]
     format: Annotated[
-        str,
-        Option("--format", metavar="merged|peft|ct2", help="For transformers, PEFT or CTranslate2."),
+        str, Option("--format", metavar="merged|peft|ct2", help="For transformers, PEFT or CTranslate2.")
     ] = "merged"
     source: Annotated[
         str | None,

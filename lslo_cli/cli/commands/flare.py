@@ -22,11 +22,7 @@ app = App(help="FLARE: transfer a task from English by fusing source and target 
 
 @dataclass(frozen=True, kw_only=True)
 class FlareTrainOptions(FlareOptions):
-    epochs: Annotated[
-        int | None,
-        Option("--epochs", rich_help_panel=TRAINING),
-        Key("flare.epochs"),
-    ] = None
+    epochs: Annotated[int | None, Option("--epochs", rich_help_panel=TRAINING), Key("flare.epochs")] = None
     lr: Annotated[float | None, Option("--lr", rich_help_panel=TRAINING), Key("flare.lr")] = None
     track: TrackerName = None
 

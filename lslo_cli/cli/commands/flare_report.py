@@ -31,8 +31,7 @@ class FlareReportOptions(FlareFolderOptions):
         ),
     ] = None
     form: Annotated[
-        str | None,
-        Option("--format", metavar="md|latex|csv|html", help="Default: by --output's ending."),
+        str | None, Option("--format", metavar="md|latex|csv|html", help="Default: by --output's ending.")
     ] = None
     output: Annotated[
         list[Path] | None,

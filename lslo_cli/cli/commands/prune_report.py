@@ -25,8 +25,7 @@ class PruneReportOptions(OutputOptions, ExperimentOptions):
         Option("--run", metavar="NAME", help="The run to report on; default: the latest with adapters."),
     ] = None
     subspace: Annotated[
-        Path | None,
-        Option("--subspace", metavar="FILE", help="File of the scores; default: subspace.json."),
+        Path | None, Option("--subspace", metavar="FILE", help="File of the scores; default: subspace.json.")
     ] = None
     dry_run: DryRun = False
 

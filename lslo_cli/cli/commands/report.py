@@ -103,8 +103,7 @@ def document_of(
         return replace(first, sections=(*first.sections, *document.sections))
     if numbers:
         raise UsageError(
-            f"{flares[0].path} is a FLARE experiment, which has no table {numbers[0]}",
-            "leave out --table",
+            f"{flares[0].path} is a FLARE experiment, which has no table {numbers[0]}", "leave out --table"
         )
     if metric != SPBLEU:
         raise UsageError(

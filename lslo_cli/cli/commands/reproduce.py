@@ -59,8 +59,7 @@ class ReproduceOptions(StageOptions):
         ),
     ] = None
     jobs: Annotated[
-        int,
-        Option("--jobs", min=1, rich_help_panel=MACHINE, help="Processes to run at the same time."),
+        int, Option("--jobs", min=1, rich_help_panel=MACHINE, help="Processes to run at the same time.")
     ] = 1
     on: Annotated[
         Cluster | None,
@@ -72,8 +71,7 @@ class ReproduceOptions(StageOptions):
         ),
     ] = None
     print_jobs: Annotated[
-        bool,
-        Option("--print-jobs", help="Print a command for every part, for a cluster; run nothing."),
+        bool, Option("--print-jobs", help="Print a command for every part, for a cluster; run nothing.")
     ] = False
 
     def line(self) -> list[str]:

@@ -23,53 +23,23 @@ PRUNING = "Gradual pruning"
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(FitOptions):
-    method: Annotated[
-        str | None,
-        Option("--method"),
-        Key("train.method"),
-    ] = None
-    ranks: Annotated[
-        str | None,
-        Option("--ranks", metavar="RANKS"),
-        Key("train.ranks"),
-    ] = None
-    budget: Annotated[
-        str | None,
-        Option("--budget", metavar="PARAMETERS"),
-        Key("train.budget"),
-    ] = None
-    index: Annotated[
-        str | None,
-        Option("--index", metavar="INDEX"),
-        Key("train.index"),
-    ] = None
+    method: Annotated[str | None, Option("--method"), Key("train.method")] = None
+    ranks: Annotated[str | None, Option("--ranks", metavar="RANKS"), Key("train.ranks")] = None
+    budget: Annotated[str | None, Option("--budget", metavar="PARAMETERS"), Key("train.budget")] = None
+    index: Annotated[str | None, Option("--index", metavar="INDEX"), Key("train.index")] = None
     subspace: Annotated[
         Path | None,
         Option("--subspace", metavar="FILE", help="File of the rank map; default: subspace.json."),
     ] = None
-    sites: Annotated[
-        str | None,
-        Option("--sites"),
-        Key("train.sites"),
-    ] = None
+    sites: Annotated[str | None, Option("--sites"), Key("train.sites")] = None
     run: Annotated[
         str | None, Option("--run", metavar="NAME", help="Name of the run; default: made from its settings.")
     ] = None
     epochs: Annotated[int | None, Option("--epochs"), Key("fit.epochs")] = None
-    keep: Annotated[
-        str | None,
-        Option("--keep"),
-        Key("train.keep"),
-    ] = None
-    curve_rows: Annotated[
-        str | None,
-        Option("--curve-rows"),
-        Key("train.curve_rows", number_or_word),
-    ] = None
+    keep: Annotated[str | None, Option("--keep"), Key("train.keep")] = None
+    curve_rows: Annotated[str | None, Option("--curve-rows"), Key("train.curve_rows", number_or_word)] = None
     curve_groups: Annotated[
-        str | None,
-        Option("--curve-groups", metavar="LIST"),
-        Key("train.curve_groups", split_commas),
+        str | None, Option("--curve-groups", metavar="LIST"), Key("train.curve_groups", split_commas)
     ] = None
     gps: Annotated[
         str | None,
@@ -77,24 +47,16 @@ class TrainOptions(FitOptions):
         Key("train.gps", fraction_or_word),
     ] = None
     gps_start: Annotated[
-        int | None,
-        Option("--gps-start", rich_help_panel=PRUNING),
-        Key("train.gps_start"),
+        int | None, Option("--gps-start", rich_help_panel=PRUNING), Key("train.gps_start")
     ] = None
     gps_duration: Annotated[
-        int | None,
-        Option("--gps-duration", rich_help_panel=PRUNING),
-        Key("train.gps_duration"),
+        int | None, Option("--gps-duration", rich_help_panel=PRUNING), Key("train.gps_duration")
     ] = None
     gps_classes: Annotated[
-        str | None,
-        Option("--gps-classes", rich_help_panel=PRUNING),
-        Key("train.gps_classes", commas_or_auto),
+        str | None, Option("--gps-classes", rich_help_panel=PRUNING), Key("train.gps_classes", commas_or_auto)
     ] = None
     prune_targets: Annotated[
-        str | None,
-        Option("--prune-targets", rich_help_panel=PRUNING),
-        Key("train.prune_targets"),
+        str | None, Option("--prune-targets", rich_help_panel=PRUNING), Key("train.prune_targets")
     ] = None
 
     def given(self) -> dict[str, Any]:

@@ -49,16 +49,10 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
     ] = "base"
     model: BaseModelName = None
     beam: Annotated[int | None, Option("--beam"), Key("evaluate.beam")] = None
-    length_penalty: Annotated[
-        float | None,
-        Option("--length-penalty"),
-        Key("evaluate.length_penalty"),
-    ] = None
-    no_repeat_ngram: Annotated[
-        int | None,
-        Option("--no-repeat-ngram"),
-        Key("evaluate.no_repeat_ngram"),
-    ] = None
+    length_penalty: Annotated[float | None, Option("--length-penalty"), Key("evaluate.length_penalty")] = None
+    no_repeat_ngram: Annotated[int | None, Option("--no-repeat-ngram"), Key("evaluate.no_repeat_ngram")] = (
+        None
+    )
     nbest: Annotated[int, Option("--nbest", help="Translations of each line; needs --json.")] = 1
     prefix: Annotated[str, Option("--prefix", metavar="TEXT", help="How every translation begins.")] = ""
     buffer: Annotated[
