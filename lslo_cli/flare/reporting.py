@@ -18,8 +18,8 @@ from lslo_cli.method.flare import FlareRun, Translated
 from lslo_cli.plots.files import save, svg
 from lslo_cli.plots.specs import PreparedFigure
 from lslo_cli.plots.style import Style
-from lslo_cli.report import DocumentSection, Figure, ReportDocument
 from lslo_cli.report.building import Format, write
+from lslo_cli.report.document import DocumentSection, Figure, ReportDocument
 from lslo_cli.report.provenance import commits, software
 from lslo_cli.report.study import distinct
 from lslo_cli.report.table import millions

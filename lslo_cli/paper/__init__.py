@@ -1,13 +1,10 @@
 """The papers' printed tables, as values to compare ours with."""
 
 from lslo_cli.paper.claims import CLAIMS, Claim, ClaimedComparison, Expectation
-from lslo_cli.paper.flare import FLARE_CLAIMS, FlareClaim, FlareTable, flare_table
+from lslo_cli.paper.flare import FLARE_CLAIMS, flare_table
 from lslo_cli.paper.tables import (
-    PrintedCorrelation,
-    PrintedCorrelations,
     PrintedRow,
     PrintedSchedule,
-    PrintedSchedules,
     PrintedTable,
     printed_correlations,
     printed_schedules,
@@ -20,13 +17,8 @@ __all__ = [
     "Claim",
     "ClaimedComparison",
     "Expectation",
-    "FlareClaim",
-    "FlareTable",
-    "PrintedCorrelation",
-    "PrintedCorrelations",
     "PrintedRow",
     "PrintedSchedule",
-    "PrintedSchedules",
     "PrintedTable",
     "flare_table",
     "printed_correlations",

@@ -8,7 +8,7 @@ value counts even if it is zero or empty.
 from lslo_cli.recipe.base import BaseSection
 from lslo_cli.recipe.files import find_recipe, recipe_folder, recipe_names
 from lslo_cli.recipe.flare import FlareSection
-from lslo_cli.recipe.memory import CHOOSING, ENVIRONMENT, Memory, last_experiment, read_memory
+from lslo_cli.recipe.memory import CHOOSING, Memory, last_experiment, read_memory
 from lslo_cli.recipe.memory import FILE as MEMORY_FILE
 from lslo_cli.recipe.recipe import NAME_LENGTH, Recipe
 from lslo_cli.recipe.reproduce import ReproduceSection, Stage
@@ -21,14 +21,10 @@ from lslo_cli.recipe.resolution import (
     resolve,
     with_values,
 )
-from lslo_cli.recipe.section import Section
 from lslo_cli.recipe.sections import (
-    AdaptersSection,
-    CardSection,
     Classes,
     DataSection,
     Device,
-    EstimateSubspaceSection,
     EvaluateSection,
     FitSection,
     Keep,
@@ -41,23 +37,18 @@ from lslo_cli.recipe.sections import (
     SearchMode,
     Tracker,
     TrainSection,
-    WeightLearnSection,
 )
-from lslo_cli.recipe.slurm import SlurmResources, SlurmSection
+from lslo_cli.recipe.slurm import SlurmResources
 from lslo_cli.recipe.toml import to_toml
 
 __all__ = [
     "CHOOSING",
-    "ENVIRONMENT",
     "MEMORY_FILE",
     "NAME_LENGTH",
-    "AdaptersSection",
     "BaseSection",
-    "CardSection",
     "Classes",
     "DataSection",
     "Device",
-    "EstimateSubspaceSection",
     "EvaluateSection",
     "FitSection",
     "FlareSection",
@@ -72,13 +63,10 @@ __all__ = [
     "ReproduceSection",
     "RunSection",
     "SearchMode",
-    "Section",
     "SlurmResources",
-    "SlurmSection",
     "Stage",
     "Tracker",
     "TrainSection",
-    "WeightLearnSection",
     "assigned_keys",
     "find_recipe",
     "given_now",

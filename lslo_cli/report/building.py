@@ -9,30 +9,21 @@ from enum import StrEnum
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.errors import UsageError
 from lslo_cli.method.metrics import SPBLEU, metric_named
-from lslo_cli.report import (
-    CORRELATION_TABLES,
-    SCORE_TABLES,
-    SETTINGS_TABLE,
-    DocumentSection,
-    ReportDocument,
-    Study,
-    Table,
-    document_as_csv,
-    document_as_html,
-    document_as_latex,
-    document_as_markdown,
-    facts,
-    findings,
-    findings_table,
-    other_runs,
-    printed_correlation_table,
-    score_table,
-    settings_table,
-)
-from lslo_cli.report.document import Figure
+from lslo_cli.report.correlations import CORRELATION_TABLES, printed_correlation_table
+from lslo_cli.report.document import DocumentSection, Figure, ReportDocument
+from lslo_cli.report.findings import findings, findings_table
 from lslo_cli.report.glossary import GLOSSARY
-from lslo_cli.report.study import AVERAGE, distinct
+from lslo_cli.report.latex import document_as_latex
+from lslo_cli.report.markdown import document_as_markdown
+from lslo_cli.report.page import document_as_html
+from lslo_cli.report.provenance import facts
+from lslo_cli.report.runs import other_runs
+from lslo_cli.report.scores import SCORE_TABLES, score_table
+from lslo_cli.report.settings import SETTINGS_TABLE, settings_table
+from lslo_cli.report.study import AVERAGE, Study, distinct
 from lslo_cli.report.summary import summarise
+from lslo_cli.report.table import Table
+from lslo_cli.report.tidy import document_as_csv
 from lslo_cli.wording import counted
 
 PAPERS_BEST = "2-2-8-gps0.9"

@@ -21,8 +21,8 @@ from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, S
 from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.errors import InputError
 from lslo_cli.method.metrics import SPBLEU
-from lslo_cli.report import SeedResults, Study
 from lslo_cli.report.names import check_name
+from lslo_cli.report.study import SeedResults, Study
 
 R = TypeVar("R", bound=Result)
 

@@ -2,15 +2,11 @@
 
 from lslo_cli.reproduce.cluster import execute_on_slurm, outstanding, submissions
 from lslo_cli.reproduce.execution import execute
-from lslo_cli.reproduce.job import FlareJob, FlareStage, Job, JobKind, Jobs
+from lslo_cli.reproduce.job import Job, JobKind, Jobs
 from lslo_cli.reproduce.jobs import jobs_of, only, waves
-from lslo_cli.reproduce.making import is_current
-from lslo_cli.reproduce.targets import GROUPS, Target, find_targets
+from lslo_cli.reproduce.targets import Target, find_targets
 
 __all__ = [
-    "GROUPS",
-    "FlareJob",
-    "FlareStage",
     "Job",
     "JobKind",
     "Jobs",
@@ -18,7 +14,6 @@ __all__ = [
     "execute",
     "execute_on_slurm",
     "find_targets",
-    "is_current",
     "jobs_of",
     "only",
     "outstanding",

@@ -13,9 +13,11 @@ from lslo_cli.artifacts.lock import write_locked
 from lslo_cli.artifacts.results import CorrelationRow, PruneReportResult, TrainingResult
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.languages import Language
-from lslo_cli.report import markdown, over_seeds, quality_table, spread_table
 from lslo_cli.report.building import TABLES, Format, build, write
+from lslo_cli.report.markdown import markdown
+from lslo_cli.report.quality import quality_table
 from lslo_cli.report.reading import read_studies
+from lslo_cli.report.seeds import over_seeds, spread_table
 from lslo_cli.reproduce import Job, JobKind, Target, execute, find_targets, jobs_of
 
 RECIPE = "demo"

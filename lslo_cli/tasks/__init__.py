@@ -1,7 +1,6 @@
 """The commands: each reads what it needs, does its work and writes an artifact. Nothing here prints."""
 
 from lslo_cli.models.work import Plan
-from lslo_cli.tasks.choices import Chosen, choose_index, choose_ranks, run_name
 from lslo_cli.tasks.compare import compare
 from lslo_cli.tasks.diff import diff
 from lslo_cli.tasks.estimate_subspace import estimate_subspace
@@ -11,17 +10,14 @@ from lslo_cli.tasks.plan import evaluation_plan, plan
 from lslo_cli.tasks.prune_report import prune_report
 from lslo_cli.tasks.train import train
 from lslo_cli.tasks.train_base import train_base
-from lslo_cli.tasks.translate import Translator, open_translator, translate, translate_chunks
+from lslo_cli.tasks.translate import Translator, open_translator, translate
 from lslo_cli.tasks.weight_learn import weight_learn
 
 __all__ = [
-    "Chosen",
     "Experiment",
     "Plan",
     "Translator",
     "Written",
-    "choose_index",
-    "choose_ranks",
     "compare",
     "diff",
     "estimate_subspace",
@@ -31,10 +27,8 @@ __all__ = [
     "open_translator",
     "plan",
     "prune_report",
-    "run_name",
     "train",
     "train_base",
     "translate",
-    "translate_chunks",
     "weight_learn",
 ]

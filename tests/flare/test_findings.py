@@ -16,7 +16,8 @@ from lslo_cli.method.flare import SourceGiven, shuffled_rows
 from lslo_cli.method.statistics import Interval
 from lslo_cli.method.task_scores import macro_f1
 from lslo_cli.paper import flare_table
-from lslo_cli.report import Verdict, markdown
+from lslo_cli.report.findings import Verdict
+from lslo_cli.report.markdown import markdown
 
 ROWS = 300
 FLARE = "flare:add-relu:1"

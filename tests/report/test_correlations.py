@@ -2,7 +2,7 @@ import pytest
 
 from lslo_cli.artifacts.results import CorrelationRow
 from lslo_cli.paper import printed_correlations
-from lslo_cli.report import printed_correlation_table
+from lslo_cli.report.correlations import printed_correlation_table
 from lslo_cli.report.reading import read_studies
 
 

@@ -5,9 +5,9 @@ from scipy import stats
 from lslo_cli.artifacts.results import CorrelationRow
 from lslo_cli.method.statistics import Interval
 from lslo_cli.paper import Expectation, printed_table
-from lslo_cli.report import Verdict, findings, findings_table, score_table
-from lslo_cli.report.findings import Finding, Outcome, judged
+from lslo_cli.report.findings import Finding, Outcome, Verdict, findings, findings_table, judged
 from lslo_cli.report.reading import read_studies
+from lslo_cli.report.scores import score_table
 
 HIGHER, NOT_LOWER, ALIKE = Expectation.HIGHER, Expectation.NOT_LOWER, Expectation.ALIKE
 

@@ -2,8 +2,9 @@ import pytest
 
 from lslo_cli.method.languages import LANG30
 from lslo_cli.paper import printed_table
-from lslo_cli.report import RowSource, SourceCell, score_table
 from lslo_cli.report.reading import read_studies
+from lslo_cli.report.scores import score_table
+from lslo_cli.report.table import RowSource, SourceCell
 
 TWELVE = [1, 3, 4, 8]
 

@@ -1,7 +1,7 @@
 from lslo_cli.artifacts.results import EpochRecord, PrunedTable, SubspaceResult
 from lslo_cli.method.importance import Pool
-from lslo_cli.report import settings_table
 from lslo_cli.report.reading import read_studies
+from lslo_cli.report.settings import settings_table
 
 
 def estimate(pool):

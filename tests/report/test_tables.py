@@ -20,18 +20,11 @@ from lslo_cli.method.ranks import parse_ranks
 from lslo_cli.method.span import Span
 from lslo_cli.method.statistics import group_means
 from lslo_cli.paper import printed_table
-from lslo_cli.report import (
-    Column,
-    Spread,
-    Table,
-    correlation_tables,
-    markdown,
-    over_seeds,
-    quality_table,
-    size_table,
-    spread_table,
-)
-from lslo_cli.report.table import millions, p_value, percent, two_decimals
+from lslo_cli.report.markdown import markdown
+from lslo_cli.report.quality import quality_table
+from lslo_cli.report.seeds import over_seeds, spread_table
+from lslo_cli.report.sizes import correlation_tables, size_table
+from lslo_cli.report.table import Column, Spread, Table, millions, p_value, percent, two_decimals
 
 LANGS = [LANGUAGES[code] for code in LANG12]
 SIGNATURE = "tok:flores101|version:2.6.0"

@@ -11,27 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from lslo_cli.report import (
-    Column,
-    Difference,
-    DocumentSection,
-    Figure,
-    ReportDocument,
-    RowSource,
-    SourceCell,
-    Spread,
-    Table,
-    document_as_csv,
-    document_as_html,
-    document_as_latex,
-    document_as_markdown,
-    latex,
-    markdown,
-)
 from lslo_cli.report.building import build
-from lslo_cli.report.latex import escaped
+from lslo_cli.report.document import DocumentSection, Figure, ReportDocument
+from lslo_cli.report.latex import document_as_latex, escaped, latex
+from lslo_cli.report.markdown import document_as_markdown, markdown
+from lslo_cli.report.page import document_as_html
 from lslo_cli.report.reading import read_studies
-from lslo_cli.report.table import two_decimals
+from lslo_cli.report.table import Column, Difference, RowSource, SourceCell, Spread, Table, two_decimals
+from lslo_cli.report.tidy import document_as_csv
 
 DEMO = Path(__file__).parents[2] / "results" / "demo"
 OURS = SourceCell(RowSource.OURS, "ours (a_b)")

@@ -10,9 +10,9 @@ import torch
 from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Advanced, Finished, Noted, Started
 from lslo_cli.method.importance import Pool
-from lslo_cli.reproduce import execute, find_targets, is_current, jobs_of, only
+from lslo_cli.reproduce import execute, find_targets, jobs_of, only
 from lslo_cli.reproduce.job import EVALUATION
-from lslo_cli.reproduce.making import make
+from lslo_cli.reproduce.making import is_current, make
 
 
 def small_jobs(recipe, results, *names, **given):

@@ -10,18 +10,9 @@ from typer.testing import CliRunner
 from lslo_cli.cli.app import app
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted
-from lslo_cli.reproduce import (
-    FlareStage,
-    JobKind,
-    execute,
-    find_targets,
-    is_current,
-    jobs_of,
-    only,
-    outstanding,
-    submissions,
-    waves,
-)
+from lslo_cli.reproduce import JobKind, execute, find_targets, jobs_of, only, outstanding, submissions, waves
+from lslo_cli.reproduce.job import FlareStage
+from lslo_cli.reproduce.making import is_current
 
 SMALL = """
 extends = "flare-demo"

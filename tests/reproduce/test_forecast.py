@@ -4,8 +4,9 @@ import pytest
 
 from lslo_cli.paper import printed_table
 from lslo_cli.recipe import recipe_names
-from lslo_cli.reproduce import GROUPS, find_targets, jobs_of
+from lslo_cli.reproduce import find_targets, jobs_of
 from lslo_cli.reproduce.forecast import forecasts
+from lslo_cli.reproduce.targets import GROUPS
 
 EXHIBITS = [name for name in recipe_names() if name.startswith(GROUPS["all"])]
 TABLES = [

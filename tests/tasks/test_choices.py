@@ -9,7 +9,8 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.allocation import Allocation, Rule, allocate
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.span import Span
-from lslo_cli.tasks import choices, run_name
+from lslo_cli.tasks import choices
+from lslo_cli.tasks.choices import run_name
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
 GPS_RUN = "2-2-8-gps0.9"

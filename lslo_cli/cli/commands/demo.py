@@ -82,8 +82,9 @@ def cores() -> int:
 def show_summary(summary: DemoSummary) -> None:
     """Print findings in words, quality by group, importance by bitext size, and the paths of figures."""
     from lslo_cli.cli.commands.evaluate import show_quality
-    from lslo_cli.report import Column, Table, over_seeds, quality_table
-    from lslo_cli.report.table import p_value, two_decimals
+    from lslo_cli.report.quality import quality_table
+    from lslo_cli.report.seeds import over_seeds
+    from lslo_cli.report.table import Column, Table, p_value, two_decimals
 
     console.show_sentences(sentences_of(summary))
     console.results.print()

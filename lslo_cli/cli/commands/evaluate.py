@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lslo_cli.artifacts.evaluations import EvaluationResult
     from lslo_cli.artifacts.folder import ExperimentFolder
     from lslo_cli.artifacts.schema import Artifact, Result
-    from lslo_cli.report import Table
+    from lslo_cli.report.table import Table
     from lslo_cli.tasks import Experiment, Written
 
 R = TypeVar("R", bound="Result")
@@ -130,7 +130,7 @@ def show_scores(
     """
     from lslo_cli.artifacts.evaluations import EvaluationResult
     from lslo_cli.artifacts.results import TrainingResult
-    from lslo_cli.report import quality_table
+    from lslo_cli.report.quality import quality_table
     from lslo_cli.report.summary import summarise
 
     folder = experiment.folder

@@ -59,7 +59,7 @@ def prune_report(options: PruneReportOptions) -> None:
 
 def show_report(result: PruneReportResult) -> None:
     """Print parameters by language, the totals, and the correlations of tables 9 and 10."""
-    from lslo_cli.report import correlation_tables, size_table
+    from lslo_cli.report.sizes import correlation_tables, size_table
 
     if result.sizes:
         table = size_table(result)

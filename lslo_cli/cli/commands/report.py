@@ -16,7 +16,7 @@ from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.metrics import SPBLEU
 
 if TYPE_CHECKING:
-    from lslo_cli.report import ReportDocument
+    from lslo_cli.report.document import ReportDocument
 
 FORMATS = {"md": "md", "markdown": "md", "latex": "tex", "tex": "tex", "csv": "csv", "html": "html"}
 """Accepted names of formats, and the format that each stands for."""

@@ -113,7 +113,7 @@ def _show_result(document: Artifact[Any]) -> None:
     """Print the tables that the command printed when it made the artifact."""
     from lslo_cli.artifacts import evaluations, results
     from lslo_cli.cli.commands import estimate_subspace, evaluate, prune_report, train, weight_learn
-    from lslo_cli.report import quality_table
+    from lslo_cli.report.quality import quality_table
 
     result = document.result
     if isinstance(result, results.IndexStrategyResult):
