@@ -245,6 +245,10 @@ class CorrelationRow(Document):
     spearman_p: Number | None
 
 
+MEASURES = ("pearson", "pearson_p", "pearson_log", "pearson_log_p", "spearman", "spearman_p")
+"""The measures of a :class:`CorrelationRow`, each followed by its p-value."""
+
+
 class PruneReportResult(Result):
     """Tables 9 and 10, and the parameters of each language."""
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -18,15 +18,6 @@ if TYPE_CHECKING:
     from lslo_cli.tasks import Plan, Written
 
 
-class NamedOptions(Protocol):
-    """Options of a command that works on an experiment."""
-
-    @property
-    def quiet(self) -> bool: ...
-
-    def command(self, name: str, *more: object) -> str: ...
-
-
 def print_artifacts(options: OutputOptions, written: Sequence[Written]) -> bool:
     """With ``--json``, print the artifacts as stored on disk. Returns whether it was given."""
     if options.json:
@@ -35,7 +26,7 @@ def print_artifacts(options: OutputOptions, written: Sequence[Written]) -> bool:
     return options.json
 
 
-def say_next(options: NamedOptions, written: Sequence[Written], command: str, *more: object) -> None:
+def say_next(options: OutputOptions, written: Sequence[Written], command: str, *more: object) -> None:
     """Name what was written, and the ``command`` that usually comes next with the flags it needs."""
     if not options.quiet:
         console.say(f"{_what_was_written(written)}; next: {options.command(command, *more)}")

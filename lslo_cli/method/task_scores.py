@@ -52,12 +52,8 @@ def average_ranks(scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]
 
     ``scores`` are by method, then by task; every method has every task.
     """
+    from scipy import stats
+
     tasks = list(next(iter(scores.values())))
-    return {method: sum(_rank(scores, method, task) for task in tasks) / len(tasks) for method in scores}
-
-
-def _rank(scores: Mapping[str, Mapping[str, float]], method: str, task: str) -> float:
-    own = scores[method][task]
-    better = sum(other[task] > own for other in scores.values())
-    equal = sum(other[task] == own for other in scores.values())
-    return better + (equal + 1) / 2
+    ranks = stats.rankdata([[-own[task] for task in tasks] for own in scores.values()], axis=0)
+    return dict(zip(scores, ranks.mean(axis=1).tolist(), strict=True))

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lslo_cli.method.strategy import Index
+from lslo_cli.nn.attach import replace_module
 from lslo_cli.nn.lslo import LSLo
 
 
@@ -51,5 +52,4 @@ def fold(model: nn.Module, languages: Mapping[Index, int]) -> None:
         A, B = factors(layer, languages.get(layer.adapter.index, 0))
         base = cast(nn.Linear, layer.base)
         base.weight += B @ A
-        parent, _, attribute = name.rpartition(".")
-        setattr(model.get_submodule(parent), attribute, base)
+        replace_module(model, name, base)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lslo_cli.errors import UsageError
+from lslo_cli.nn.routed import Saved
 from lslo_cli.nn.segments import Slots
 
 PADDED_TO = 8
@@ -49,7 +50,7 @@ class GroupedProducts:
 
     def forward(
         self, x: Tensor, weight: Tensor | None, bias: Tensor | None, A: Tensor, B: Tensor
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+    ) -> tuple[Tensor, Saved]:
         """See :class:`~lslo_cli.nn.routed.Products`; raises UsageError for a width torch cannot take."""
         for width in (x.shape[1], A.shape[1], len(B)):
             if width * x.element_size() % ALIGNED:
@@ -69,14 +70,7 @@ class GroupedProducts:
         return y, (hidden,)
 
     def backward(
-        self,
-        dy: Tensor,
-        x: Tensor,
-        weight: Tensor | None,
-        A: Tensor,
-        B: Tensor,
-        saved: tuple[Tensor, ...],
-        wants_dx: bool,
+        self, dy: Tensor, x: Tensor, weight: Tensor | None, A: Tensor, B: Tensor, saved: Saved, wants_dx: bool
     ) -> tuple[Tensor | None, Tensor, Tensor]:
         """See :class:`~lslo_cli.nn.routed.Products`."""
         length = len(x) // self.rows

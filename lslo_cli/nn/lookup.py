@@ -11,6 +11,7 @@ import triton
 from torch import Tensor
 
 from lslo_cli.nn import kernels
+from lslo_cli.nn.routed import Saved
 from lslo_cli.nn.segments import Slots
 
 
@@ -64,21 +65,14 @@ class Lookup:
 
     def forward(
         self, x: Tensor, weight: Tensor | None, bias: Tensor | None, A: Tensor, B: Tensor
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+    ) -> tuple[Tensor, Saved]:
         """See :class:`~lslo_cli.nn.routed.Products`."""
         x = x.contiguous()
         hidden = self._project(x, A)
         return self._linear(x, weight, bias, hidden, B, len(B)), (hidden,)
 
     def backward(
-        self,
-        dy: Tensor,
-        x: Tensor,
-        weight: Tensor | None,
-        A: Tensor,
-        B: Tensor,
-        saved: tuple[Tensor, ...],
-        wants_dx: bool,
+        self, dy: Tensor, x: Tensor, weight: Tensor | None, A: Tensor, B: Tensor, saved: Saved, wants_dx: bool
     ) -> tuple[Tensor | None, Tensor, Tensor]:
         """See :class:`~lslo_cli.nn.routed.Products`. The gradients of A and B are in float32."""
         dy, x = dy.contiguous(), x.contiguous()

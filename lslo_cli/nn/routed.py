@@ -10,13 +10,16 @@ from torch import Tensor
 from lslo_cli.nn.compact import decoded, product_format
 from lslo_cli.nn.norms import Normalised
 
+Saved = tuple[Tensor, ...]
+"""The tensors that forward keeps for backward."""
+
 
 class Products(Protocol):
     """The products of a routed linear map for one batch, with each row's part of A and B."""
 
     def forward(
         self, x: Tensor, weight: Tensor | None, bias: Tensor | None, A: Tensor, B: Tensor
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+    ) -> tuple[Tensor, Saved]:
         """``y = x W^T + b + x A_l^T B_l^T``, without a weight the last term, and tensors for backward.
 
         x is (tokens, d_in), all rows having the same number of tokens; all tensors are in one format. A
@@ -25,14 +28,7 @@ class Products(Protocol):
         """
 
     def backward(
-        self,
-        dy: Tensor,
-        x: Tensor,
-        weight: Tensor | None,
-        A: Tensor,
-        B: Tensor,
-        saved: tuple[Tensor, ...],
-        wants_dx: bool,
+        self, dy: Tensor, x: Tensor, weight: Tensor | None, A: Tensor, B: Tensor, saved: Saved, wants_dx: bool
     ) -> tuple[Tensor | None, Tensor, Tensor]:
         """The gradients of x (if ``wants_dx``), A and B, given ``dy``, of y's shape."""
 
@@ -48,7 +44,7 @@ def routed_linear(
     bias are frozen and have no gradient. Of the inputs only x is saved for backward, or the input of the
     layer norm that computed x.
     """
-    return _RoutedLinear.apply(x, weight, bias, lora_A, lora_B, products, product_format(x))
+    return _RoutedLinear.apply(x, weight, bias, lora_A, lora_B, products)
 
 
 class _RoutedLinear(torch.autograd.Function):
@@ -63,8 +59,8 @@ class _RoutedLinear(torch.autograd.Function):
         lora_A: Tensor,
         lora_B: Tensor,
         products: Products,
-        dtype: torch.dtype,
     ) -> Tensor:
+        dtype = product_format(x)
         y, saved = products.forward(
             _flat(x).to(dtype), _cast(weight, dtype), _cast(bias, dtype), lora_A.to(dtype), lora_B.to(dtype)
         )
@@ -88,7 +84,7 @@ class _RoutedLinear(torch.autograd.Function):
             tuple(saved),
             ctx.needs_input_grad[0],
         )
-        return dx if dx is None else dx.view(x.shape), None, None, dA, dB, None, None
+        return dx if dx is None else dx.view(x.shape), None, None, dA, dB, None
 
 
 def _cast(matrix: Tensor | None, dtype: torch.dtype) -> Tensor | None:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lslo_cli.nn.routed import Saved
+
 
 @dataclass(frozen=True)
 class Slots:
@@ -70,7 +72,7 @@ class Groups:
 
     def forward(
         self, x: Tensor, weight: Tensor | None, bias: Tensor | None, A: Tensor, B: Tensor
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+    ) -> tuple[Tensor, Saved]:
         """See :class:`~lslo_cli.nn.routed.Products`. The update is added to the frozen map's output."""
         y = x.new_zeros(len(x), len(B)) if weight is None else F.linear(x, weight, bias)
         length, hidden = len(x) // sum(self.rows), []
@@ -86,14 +88,7 @@ class Groups:
         return y, tuple(hidden)
 
     def backward(
-        self,
-        dy: Tensor,
-        x: Tensor,
-        weight: Tensor | None,
-        A: Tensor,
-        B: Tensor,
-        saved: tuple[Tensor, ...],
-        wants_dx: bool,
+        self, dy: Tensor, x: Tensor, weight: Tensor | None, A: Tensor, B: Tensor, saved: Saved, wants_dx: bool
     ) -> tuple[Tensor | None, Tensor, Tensor]:
         """See :class:`~lslo_cli.nn.routed.Products`."""
         dA, dB = torch.zeros_like(A), torch.zeros_like(B)

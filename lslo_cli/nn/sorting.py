@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lslo_cli.nn.routed import Products
+from lslo_cli.nn.routed import Products, Saved
 from lslo_cli.nn.segments import Slots
 
 
@@ -26,7 +26,7 @@ class SortedProducts:
 
     def forward(
         self, x: Tensor, weight: Tensor | None, bias: Tensor | None, A: Tensor, B: Tensor
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+    ) -> tuple[Tensor, Saved]:
         """See :class:`~lslo_cli.nn.routed.Products`."""
         update, saved = self.products.forward(self._sorted(x[:, : A.shape[1]]), None, None, A, B)
         update = self._restored(update)
@@ -37,14 +37,7 @@ class SortedProducts:
         return y, saved
 
     def backward(
-        self,
-        dy: Tensor,
-        x: Tensor,
-        weight: Tensor | None,
-        A: Tensor,
-        B: Tensor,
-        saved: tuple[Tensor, ...],
-        wants_dx: bool,
+        self, dy: Tensor, x: Tensor, weight: Tensor | None, A: Tensor, B: Tensor, saved: Saved, wants_dx: bool
     ) -> tuple[Tensor | None, Tensor, Tensor]:
         """See :class:`~lslo_cli.nn.routed.Products`."""
         dy_sorted, x_sorted = self._sorted(dy[:, : len(B)]), self._sorted(x[:, : A.shape[1]])

@@ -141,7 +141,7 @@ def _draw(demand: Demand, width: float, look: Look, mark_rows: Callable[[Axes, f
         for offset, (stack, frame) in enumerate(pair.panels.items()):
             axes = figure.add_subplot(grid[row, 3 * column + offset])
             labelled = column == 0 and offset == 0
-            _draw_panel(axes, frame, scale, layout, look, labelled, is_lowest)
+            draw_cells(axes, frame, scale, look, layout.text, layout.angle, labelled, is_lowest)
             axes.set_xlabel(stack.capitalize() if is_lowest else "", fontsize=layout.text)
             if offset == 0:
                 axes.set_title(pair.title, loc="left", fontsize=layout.text, pad=2)
@@ -149,18 +149,6 @@ def _draw(demand: Demand, width: float, look: Look, mark_rows: Callable[[Axes, f
     draw_scale(figure.add_subplot(grid[-1, :]), look, scale, f"{demand.unit} kept beyond the target share")
     note(figure, look, demand.description)
     return figure
-
-
-def _draw_panel(
-    axes: Axes,
-    frame: DataFrame,
-    scale: TwoSlopeNorm,
-    layout: MapLayout,
-    look: Look,
-    label_rows: bool,
-    label_columns: bool,
-) -> None:
-    draw_cells(axes, frame, scale, look, layout.text, layout.angle, label_rows, label_columns)
 
 
 def draw_cells(

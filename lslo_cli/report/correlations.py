@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lslo_cli.artifacts.results import CorrelationRow
+from lslo_cli.artifacts.results import MEASURES, CorrelationRow
 from lslo_cli.paper import printed_correlations
 from lslo_cli.report.comparability import base_differences
 from lslo_cli.report.provenance import made_by
@@ -10,7 +10,6 @@ from lslo_cli.report.study import SeedResults, Study
 from lslo_cli.report.table import Cell, Column, Difference, Spread, Table, p_value, two_decimals
 
 CORRELATION_TABLES = (9, 10)
-MEASURES = ("pearson", "pearson_p", "pearson_log", "pearson_log_p", "spearman", "spearman_p")
 
 
 def printed_correlation_table(number: int, study: Study) -> Table:

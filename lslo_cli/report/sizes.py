@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from lslo_cli.artifacts.results import CorrelationRow, PruneReportResult
+from lslo_cli.artifacts.results import MEASURES, CorrelationRow, PruneReportResult
 from lslo_cli.report.table import Cell, Column, Table, p_value, percent, thousands, two_decimals
+
+MEASURE_COLUMNS = (
+    Column("n"),
+    Column("r", two_decimals),
+    Column("p", p_value),
+    Column("r (log)", two_decimals),
+    Column("p (log)", p_value),
+    Column("rho", two_decimals),
+    Column("p (rho)", p_value),
+)
+
+
+def measure_cells(row: CorrelationRow) -> tuple[Cell, ...]:
+    """The cells of :data:`MEASURE_COLUMNS`."""
+    return (row.n, *(getattr(row, measure) for measure in MEASURES))
 
 
 def correlation_tables(report: PruneReportResult) -> list[Table]:
@@ -15,17 +30,12 @@ def correlation_tables(report: PruneReportResult) -> list[Table]:
     return [
         Table(
             title=f"Correlation of importance score with bitext size: {stack}",
-            columns=(
-                Column("Module"),
-                Column("n"),
-                Column("r", two_decimals),
-                Column("p", p_value),
-                Column("r (log)", two_decimals),
-                Column("p (log)", p_value),
-                Column("rho", two_decimals),
-                Column("p (rho)", p_value),
+            columns=(Column("Module"), *MEASURE_COLUMNS),
+            rows=tuple(
+                ("AVG" if row.kind == "avg" else row.kind, *measure_cells(row))
+                for row in report.correlations
+                if row.stack == stack
             ),
-            rows=tuple(_correlation_cells(row) for row in report.correlations if row.stack == stack),
         )
         for stack in dict.fromkeys(row.stack for row in report.correlations)
     ]
@@ -60,9 +70,3 @@ def size_table(report: PruneReportResult) -> Table:
         ),
         rows=tuple(rows),
     )
-
-
-def _correlation_cells(row: CorrelationRow) -> tuple[Cell, ...]:
-    name = "AVG" if row.kind == "avg" else row.kind
-    pearson, log = (row.pearson, row.pearson_p), (row.pearson_log, row.pearson_log_p)
-    return (name, row.n, *pearson, *log, row.spearman, row.spearman_p)

@@ -12,6 +12,7 @@ from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.results import (
+    MEASURES,
     CorrelationRow,
     PruneReportResult,
     SizeRow,
@@ -27,8 +28,6 @@ from lslo_cli.method.sites import KINDS, Stack
 from lslo_cli.method.statistics import correlate_with_bitext
 from lslo_cli.recipe import Method
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document, read_training
-
-MEASURES = ("pearson", "pearson_p", "pearson_log", "pearson_log_p", "spearman", "spearman_p")
 
 
 def prune_report(

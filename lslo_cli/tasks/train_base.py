@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import asdict
+from itertools import permutations, starmap
 from pathlib import Path
 
 from accelerate import Accelerator, PartialState
@@ -209,9 +210,10 @@ def _batches(
     seed: int,
     multiple: int,
 ) -> EpochBatches:
+    directions = starmap(Direction, permutations(corpus.languages, 2))
     return EpochBatches(
         TokenizedCorpus(corpus, tokenizer),
-        _directions_with_text(corpus),
+        sorted((direction for direction in directions if corpus.size(direction)), key=str),
         codes,
         max_tokens=section.max_tokens,
         max_length=section.max_length,
@@ -219,18 +221,6 @@ def _batches(
         seed=seed,
         multiple=multiple,
     )
-
-
-def _directions_with_text(corpus: Corpus) -> list[Direction]:
-    """Ordered pairs of languages that have a sentence pair in some section."""
-    pairs = {
-        Direction(src, tgt)
-        for section in corpus.sections
-        for src in section.text
-        for tgt in section.text
-        if src != tgt and (section.present[src] & section.present[tgt]).any()
-    }
-    return sorted(pairs, key=str)
 
 
 def _optimisation(section: BaseSection) -> Optimisation:
