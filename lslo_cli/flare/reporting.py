@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.lock import write_locked
 from lslo_cli.errors import InputError
 from lslo_cli.flare.catalogue import FIGURES
-from lslo_cli.flare.reading import Evaluation, StudyArtifacts, Training, read_artifacts
+from lslo_cli.flare.reading import Evaluation, Training, read_artifacts
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.flare.tables import flare_tables
 from lslo_cli.method.flare import FlareRun, Translated
@@ -28,42 +27,23 @@ from lslo_cli.wording import counted
 AS_PUBLISHED = "as published"
 
 
-@dataclass(frozen=True)
-class FlareReport:
-    """A study with its artifacts, and their folder."""
-
-    folder: ExperimentFolder
-    study: FlareStudy
-    found: StudyArtifacts
-
-    @property
-    def artifacts(self) -> tuple[Evaluation, ...]:
-        """The evaluations."""
-        return tuple(self.found.evaluations.values())
-
-    def section(self, with_figures: bool = False) -> DocumentSection:
-        """All tables, and with ``with_figures`` all figures, which take seconds to draw."""
-        model = self.artifacts[0].model
-        languages = len(self.study.languages)
-        drawn = tuple(_for_pages(self.folder)) if with_figures else ()
-        return DocumentSection(
-            f"{self.artifacts[0].experiment}: {self.study.task}, {languages} target languages",
-            tuple(_facts(self.study, self.artifacts, tuple(self.found.trainings.values()))),
-            tuple(flare_tables(self.study, model)),
-            drawn,
-        )
-
-
-def read_report(folder: ExperimentFolder) -> FlareReport:
-    """Every evaluation in a folder with its training. Raises InputError as :func:`read_artifacts`."""
-    found = read_artifacts([folder])
-    return FlareReport(folder, found.study, found)
-
-
 def document_of_all(folders: Sequence[ExperimentFolder], with_figures: bool = False) -> ReportDocument:
     """Experiments as one document, each a section. Raises InputError as :func:`read_artifacts`."""
-    sections = (read_report(folder).section(with_figures) for folder in folders)
+    sections = (_section(folder, with_figures) for folder in folders)
     return ReportDocument("FLARE and its baselines", tuple(sections))
+
+
+def _section(folder: ExperimentFolder, with_figures: bool) -> DocumentSection:
+    """All tables, and with ``with_figures`` all figures, which take seconds to draw."""
+    found = read_artifacts([folder])
+    study, evaluations = found.study, tuple(found.evaluations.values())
+    first = evaluations[0]
+    return DocumentSection(
+        f"{first.experiment}: {study.task}, {len(study.languages)} target languages",
+        tuple(_facts(study, evaluations, tuple(found.trainings.values()))),
+        tuple(flare_tables(study, first.model)),
+        tuple(_for_pages(folder)) if with_figures else (),
+    )
 
 
 def report(folder: ExperimentFolder) -> tuple[ReportDocument, list[Path]]:

@@ -46,3 +46,20 @@ class ModelShape:
     def adapter(self, site: Site, span: Span) -> tuple[int, int]:
         """(d_out, d_in) of a matrix's adapter: B is (d_out, r) and A (r, d_in)."""
         return span.of(site.kind, self.matrix(site), self.d_model)
+
+
+@dataclass(frozen=True)
+class BaseFacts:
+    """A base model's shape and languages.
+
+    ``languages`` are codes as experiments use them, none if only the model's vocabulary lists them;
+    ``parameters`` counts tied ones once. ``source`` names the source of the facts.
+    """
+
+    name: str
+    family: str
+    architecture: str
+    source: str
+    shape: ModelShape
+    parameters: int
+    languages: tuple[str, ...]

@@ -13,29 +13,12 @@ from lslo_cli.method.families import SHAPES, published, published_shape
 from lslo_cli.method.languages import Language
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import PAPER_RANKS, RankMap, parse_ranks
-from lslo_cli.method.shapes import ModelShape
+from lslo_cli.method.shapes import BaseFacts, ModelShape
 from lslo_cli.models.spoken import WORLD, with_spoken
 from lslo_cli.models.work import MemoryChoice, memory_choices, parameters_by_language, work_of
 
 if TYPE_CHECKING:
     from lslo_cli.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class BaseFacts:
-    """A base model's shape and languages.
-
-    ``languages`` are codes as experiments use them, none if only the model's vocabulary lists them;
-    ``parameters`` counts tied ones once. ``source`` names the source of the facts.
-    """
-
-    name: str
-    family: str
-    architecture: str
-    source: str
-    shape: ModelShape
-    parameters: int
-    languages: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -71,16 +54,7 @@ def base_facts(name: str, revision: str | None = None) -> BaseFacts:
 
         if "/" not in name and name != WORLD and not is_folder:
             published(name)  # raises, listing the known names
-        header = read_header(name, revision)
-        return BaseFacts(
-            name=name,
-            family=header.family,
-            architecture=header.model_type,
-            source=header.source,
-            shape=header.shape,
-            parameters=header.parameters,
-            languages=header.languages,
-        )
+        return read_header(name, revision)
     family, shape = published(name)
     return BaseFacts(
         name=name,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 
 from lslo_cli.architectures import TRANSLATION
 from lslo_cli.errors import InputError
-from lslo_cli.method.shapes import ModelShape
+from lslo_cli.method.shapes import BaseFacts
 from lslo_cli.models.checkpoint import COMPUTED, CONFIG, find_checkpoint
 from lslo_cli.parsing import parse_json
 
@@ -21,20 +21,8 @@ HEADS = ("lm_head.weight",)
 _BUFFERS = (*COMPUTED, "final_logits_bias")
 
 
-@dataclass(frozen=True)
-class BaseHeader:
-    """A model as its files describe it; ``source`` names the files read."""
-
-    family: str
-    model_type: str
-    shape: ModelShape
-    parameters: int
-    languages: tuple[str, ...]
-    source: str
-
-
-def read_header(name: str, revision: str | None = None) -> BaseHeader:
-    """The header of a folder, or of a hub id at ``revision``, whose weights are not downloaded.
+def read_header(name: str, revision: str | None = None) -> BaseFacts:
+    """The facts of a folder, or of a hub id at ``revision``, whose weights are not downloaded.
 
     Raises InputError if a file is missing or damaged, or if the number of weights is not that of config.json.
     """
@@ -54,9 +42,10 @@ def read_header(name: str, revision: str | None = None) -> BaseHeader:
                 f"{shape.parameters:,}",
                 "copy or download the model again",
             )
-    return BaseHeader(
+    return BaseFacts(
+        name=name,
         family=tokenizer.family.name,
-        model_type=model_type,
+        architecture=model_type,
         shape=shape,
         parameters=shape.parameters,
         languages=tokenizer.languages,

@@ -12,7 +12,8 @@ from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.flare import commands, runs
-from lslo_cli.flare.reporting import read_report, report
+from lslo_cli.flare.reading import read_artifacts
+from lslo_cli.flare.reporting import document_of_all, report
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.method.flare import shuffled_rows
 from lslo_cli.recipe import resolve
@@ -157,7 +158,7 @@ def test_fused_runs_are_tested_with_no_source_and_a_shuffled_one(done):
 def test_the_report_has_every_run_the_paper_and_the_controls(done):
     experiment, _, _, document, paths = done
     text = paths[0].read_text(encoding="utf-8")
-    assert all(f"| {run} |" in text for run in read_report(experiment.folder).study.runs)
+    assert all(f"| {run} |" in text for run in read_artifacts([experiment.folder]).study.runs)
     assert "79.18" in text and "Controls" in text and "Cost of training" in text
     assert all(table.title in text for table in document.sections[0].tables)
     assert {path.name for path in paths[1:]} == {
@@ -167,7 +168,7 @@ def test_the_report_has_every_run_the_paper_and_the_controls(done):
 
 def test_a_page_holds_every_figure_for_light_and_for_dark(done):
     experiment, _, _, _, _ = done
-    figures = read_report(experiment.folder).section(with_figures=True).figures
+    figures = document_of_all([experiment.folder], with_figures=True).sections[0].figures
     assert len(figures) == 3
     assert all(figure.light.startswith("<svg") and figure.dark != figure.light for figure in figures)
 
@@ -180,7 +181,7 @@ def test_seeds_that_were_trained_otherwise_are_not_reported_together(done, given
     list(commands.train(other))
     list(commands.evaluate(other))
     with pytest.raises(InputError, match=r"flare\.rank = 3, and .*seed-1/jv/.* with flare\.rank = 2"):
-        read_report(other.folder)
+        read_artifacts([other.folder])
 
 
 def test_a_second_run_finds_everything_up_to_date(done):

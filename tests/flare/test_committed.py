@@ -7,7 +7,8 @@ import pytest
 import lslo_cli
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.flare.folder import is_flares
-from lslo_cli.flare.reporting import document_of_all, read_report
+from lslo_cli.flare.reading import read_artifacts
+from lslo_cli.flare.reporting import document_of_all
 from lslo_cli.report.markdown import document_as_markdown
 
 ROOT = Path(lslo_cli.__file__).parent.parent
@@ -17,10 +18,10 @@ REPORTS = sorted(path.relative_to(ROOT) for path in ROOT.glob("results/flare-*/*
 
 @pytest.mark.parametrize(("folder", "seeds"), [(RESULTS, 5), (RESULTS / "longer-base", 5)])
 def test_a_committed_study_is_reported(folder, seeds):
-    found = read_report(ExperimentFolder(folder))
-    assert {item.schema_id for item in found.artifacts} == {"lslo/transfer-evaluation"}
+    found = read_artifacts([ExperimentFolder(folder)])
+    assert {item.schema_id for item in found.evaluations.values()} == {"lslo/transfer-evaluation"}
     assert len(found.study.seeds) == seeds
-    assert len(found.section().tables) >= 6
+    assert len(document_of_all([ExperimentFolder(folder)]).sections[0].tables) >= 6
 
 
 @pytest.mark.parametrize(

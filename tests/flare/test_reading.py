@@ -11,7 +11,7 @@ from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.errors import InputError
 from lslo_cli.flare.reading import read_artifacts
-from lslo_cli.flare.reporting import read_report
+from lslo_cli.flare.reporting import document_of_all
 
 DEMO = Path(lslo_cli.__file__).parent.parent / "results" / "flare-demo"
 ORIGIN = {"model": "base", "run": "8-8-8", "beam": 4, "rows": 290, "lost": 10}
@@ -130,7 +130,7 @@ def test_a_translation_model_may_read_each_language_as_itself_and_one_language_i
 
 
 def test_the_report_says_where_sources_come_from_and_what_was_left_out(folder):
-    facts = dict(read_report(folder).section().facts)
+    facts = dict(document_of_all([folder]).sections[0].facts)
     assert facts["Sources"] == "machine translations, whose translator is not recorded"
     assert facts["Tuning on the source language"] == "8 epochs"
     assert "left out" not in facts["Test text"] and "Training text" not in facts
@@ -141,7 +141,7 @@ def test_the_report_says_where_sources_come_from_and_what_was_left_out(folder):
             change(path, "data", 0, "rows", to=300)
             change(path, "data", 0, "examples", to=290)
             change(path.with_name("training.json"), "data", 0, "rows", to=310)
-    facts = dict(read_report(folder).section().facts)
+    facts = dict(document_of_all([folder]).sections[0].facts)
     assert facts["Sources"] == ("translated by base, run 8-8-8, beam 4; 580 of 600 rows kept in 2 languages")
     assert facts["Test text"].endswith("; 20 of 600 left out, without an answer in both texts")
     assert facts["Training text"] == "as published; 20 of 620 left out, without an answer in both texts"

@@ -11,7 +11,7 @@ from lslo_cli.flare import commands
 from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.loading import load_task_model
-from lslo_cli.flare.reporting import read_report
+from lslo_cli.flare.reporting import document_of_all
 from lslo_cli.flare.results import TextOrigin
 from lslo_cli.flare.tasks import TASKS
 from lslo_cli.flare.transfer_methods import FusionMethod
@@ -89,9 +89,9 @@ def test_the_demo_runs_offline(tmp_path):
     (record,) = (item for item in tested.artifact.inputs if item.role == "translation")
     assert record.digest == translated.artifact.digest
     said = "translated by world, run base, beam 1; 300 of 300 rows kept in 1 language"
-    assert dict(read_report(made.folder).section().facts)["Sources"] == said
+    assert dict(document_of_all([made.folder]).sections[0].facts)["Sources"] == said
     document = json.loads(translated.path.read_text(encoding="utf-8"))
     document["digest"] = "0" * 64
     translated.path.write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(InputError, match="it was made from another translation than"):
-        read_report(made.folder)
+        document_of_all([made.folder])

@@ -14,7 +14,8 @@ from lslo_cli.cli.options import MACHINE, ClassOptions, NewLanguageOptions, Span
 from lslo_cli.method.sites import Stack
 
 if TYPE_CHECKING:
-    from lslo_cli.models.base_info import AdapterFacts, BaseFacts
+    from lslo_cli.method.shapes import BaseFacts
+    from lslo_cli.models.base_info import AdapterFacts
 
 
 @dataclass(frozen=True, kw_only=True)
