@@ -58,7 +58,7 @@ from lslo_cli.artifacts.schema import (
     Result,
 )
 from lslo_cli.method.families import SHAPES
-from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES, directions, group, resource_classes
+from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES, directions, grouping, resource_classes
 from lslo_cli.method.statistics import group_means
 from lslo_cli.paper import printed_correlations, printed_table
 
@@ -260,7 +260,8 @@ class WrittenExperiment:
 
     def evaluation(self, run: str, cells: Mapping[str, float], **replaced: Any) -> Path:
         """Evaluate a run: every direction scores what ``cells`` say of its group."""
-        scores = {pair: cells[group(pair, self.languages)] for pair in directions(self.languages)}
+        group_of = grouping(self.languages)
+        scores = {pair: cells[group_of(pair)] for pair in directions(self.languages)}
         rows = [
             DirectionScore(
                 src=pair.src, tgt=pair.tgt, sentences=1, spbleu=score, counts=[1] * 4, totals=[1] * 4,

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks.loss import label_smoothed_loss
 from benchmarks.reference import translate
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
@@ -20,7 +21,7 @@ from lslo_cli.method.strategy import paper
 from lslo_cli.models.base import load_base
 from lslo_cli.models.encoder import encode_once
 from lslo_cli.nn.attach import attach
-from lslo_cli.nn.loss import IGNORED, TranslationLoss, label_smoothed_loss
+from lslo_cli.nn.loss import IGNORED, TranslationLoss
 from lslo_cli.nn.lslo import LSLo
 from lslo_cli.nn.segments import Groups
 from lslo_cli.search.beam import best, ranked_search

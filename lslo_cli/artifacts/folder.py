@@ -65,11 +65,6 @@ class RunFolder:
         return self.path / "training.json"
 
     @property
-    def weights(self) -> Path:
-        """Adapter weights, or all weights after full fine-tuning."""
-        return self.path / "adapter" / "adapter_model.safetensors"
-
-    @property
     def checkpoint(self) -> Path:
         return self.path / "checkpoint"
 
@@ -90,10 +85,6 @@ class RunFolder:
     @property
     def evaluation(self) -> Path:
         return self.whole.evaluation
-
-    @property
-    def hypotheses(self) -> Path:
-        return self.whole.hypotheses
 
 
 @dataclass(frozen=True)

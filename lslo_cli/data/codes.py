@@ -19,11 +19,6 @@ _NOT_CODES = _COLUMNS | _EXTENSIONS
 """Common non-language columns and extensions; Indonesian as ``id`` must be requested by name."""
 
 
-def flores101_code(code: str) -> str:
-    """The code in a language's FLORES-101 files: ``nob`` for ``no``; an unmapped code is unchanged."""
-    return file_codes(code)[0]
-
-
 def file_codes(code: str) -> tuple[str, ...]:
     """The names a data set may use for a language, in the order to try.
 

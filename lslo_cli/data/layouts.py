@@ -280,9 +280,9 @@ def explain_unread(path: Path) -> tuple[str, str]:
     return nearest_layout(files, {file: read_header(file) for file in tables[:1]})
 
 
-def listing(names: Sequence[str], most: int = 40) -> str:
-    """Names joined by commas, cut after ``most``; "nothing" for none."""
-    return several(names, most) or "nothing"
+def listing(names: Sequence[str]) -> str:
+    """Names joined by commas, cut after 40; "nothing" for none."""
+    return several(names, most=40) or "nothing"
 
 
 def _entries(path: Path) -> list[str]:

@@ -10,11 +10,10 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from torch import nn
-from transformers import PreTrainedModel
 
 from lslo_cli.artifacts.writing import writing
 from lslo_cli.errors import InputError
-from lslo_cli.flare.attach import FlareAdapters, FlareSettings, attach_flare
+from lslo_cli.flare.attach import FlareAdapters, FlareSettings
 from lslo_cli.method.flare import Phi, SourceNorm
 from lslo_cli.nn.files import check_readable, read_tensors, write_tensors
 from lslo_cli.parsing import parse_json
@@ -42,20 +41,11 @@ def save_flare(
         write_tensors(file, path, tensors, {FORMAT: json.dumps(header)})
 
 
-def load_flare(
-    path: Path, model: PreTrainedModel, extra: Mapping[str, nn.Module] | None = None
-) -> FlareAdapters:
-    """Put the adapters of a file on ``model``, and load the states of ``extra`` modules.
-
-    Raises InputError if the file is missing, damaged or something else, or does not fit the model.
-    """
-    adapters = attach_flare(model, _settings(read_metadata(path)["settings"]))
-    restore_flare(path, adapters, extra)
-    return adapters
-
-
 def restore_flare(path: Path, adapters: FlareAdapters, extra: Mapping[str, nn.Module] | None = None) -> None:
-    """Load a file into attached adapters and ``extra`` modules. Raises InputError as :func:`load_flare`."""
+    """Load a file into attached adapters and ``extra`` modules.
+
+    Raises InputError if the file is missing, damaged or something else, or does not fit the adapters.
+    """
     if _settings(read_metadata(path)["settings"]) != adapters.settings:
         raise InputError(f"{path} holds adapters with settings other than {adapters.settings}", AGAIN)
     state = read_tensors(path, AGAIN)

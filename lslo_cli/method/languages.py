@@ -227,13 +227,8 @@ def sample_directions(languages: Iterable[Language], partners: int, seed: int) -
     return tuple(direction for direction in available if apart(direction) <= reach)
 
 
-def group(direction: Direction, languages: Iterable[Language]) -> str:
-    """The group of a direction, such as ``H2V``: the class letters of its source and target."""
-    return grouping(languages)(direction)
-
-
 def grouping(languages: Iterable[Language]) -> Callable[[Direction], str]:
-    """:func:`group` as a function of the direction, faster for many."""
+    """From a direction to its group, such as ``H2V``: the class letters of its source and target."""
     letter = {language.code: language.resource.letter for language in languages}
     return lambda direction: f"{letter[direction.src]}2{letter[direction.tgt]}"
 

@@ -32,19 +32,6 @@ def group_means(scores: Mapping[Direction, float], languages: Sequence[Language]
     return {name: fmean(values) for name, values in members.items() if values}
 
 
-def average_over_directions(cells: Mapping[str, float], languages: Sequence[Language]) -> float:
-    """The paper's AVG from a row of group means: each weighted by its number of directions.
-
-    A group of one class with itself has n(n-1) directions, any other n*m: 12 and 16 for lang12. The
-    result is the mean over all 132 (lang30: 870) directions, not over the cells.
-    """
-    size = {resource.letter: 0 for resource in {language.resource for language in languages}}
-    for language in languages:
-        size[language.resource.letter] += 1
-    weights = {name: size[name[0]] * (size[name[2]] - (name[0] == name[2])) for name in cells}
-    return sum(weights[name] * cell for name, cell in cells.items()) / sum(weights.values())
-
-
 @dataclass(frozen=True)
 class Correlation:
     """Correlation of a score with bitext size over ``n`` languages, with two-sided p-values.
@@ -93,14 +80,6 @@ def correlate_with_bitext(scores: Mapping[str, float], languages: Sequence[Langu
         float(stats.spearmanr(bitext, values).statistic),
         p_value_of_spearman(bitext, values),
     )
-
-
-def p_value_of_pearson(r: float, n: int) -> float:
-    """Two-sided p-value of a Pearson correlation ``r`` in (-1, 1) over ``n`` points, from Student's t."""
-    from scipy import stats
-
-    t = r * math.sqrt((n - 2) / (1 - r * r))
-    return float(2 * stats.t.sf(abs(t), n - 2))
 
 
 def p_value_of_spearman(one: Sequence[float], other: Sequence[float]) -> float:

@@ -52,11 +52,6 @@ class IndexStrategy:
             ) from None
 
 
-def learned(weights: Mapping[Layer, LayerWeights]) -> IndexStrategy:
-    """Choose the language with the larger weight in every layer (section 4.1)."""
-    return IndexStrategy({layer: pair.index for layer, pair in weights.items()})
-
-
 def uniform(index: Index, encoder_layers: int, decoder_layers: int) -> IndexStrategy:
     """The encoder indexed by one language only, the decoder by the target: SRC and TGT of table 3.
 

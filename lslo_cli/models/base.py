@@ -24,7 +24,7 @@ from lslo_cli.nn.embedding import NewRows
 
 
 class Dtype(StrEnum):
-    """Number format of weights, in memory or in a file."""
+    """Number format of weights in a file."""
 
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
@@ -94,7 +94,6 @@ def load_base(
     model: str,
     *,
     revision: str | None = None,
-    dtype: str = Dtype.FLOAT32,
     attn: str | None = None,
     weights: bool = True,
     frozen: BaseDtype = BaseDtype.FLOAT32,
@@ -102,11 +101,10 @@ def load_base(
 ) -> BaseModel:
     """Load ``world`` (the base that comes with lslo), a folder, or a model of the hub, in eval mode.
 
-    ``dtype`` is the format of the weights in memory, not in the file; ``attn`` names one of transformers'
-    attention implementations. Layerdrop is 0, and the model's own generation settings are ignored: they would
-    change the search silently. Without ``weights`` none are read: the model is an outline, for planning. A
-    model ``frozen`` in fewer bits than float32 still computes in float32, see :mod:`lslo_cli.nn.compact`; in
-    4 bits it is on ``device``.
+    ``attn`` names one of transformers' attention implementations. Layerdrop is 0, and the model's own
+    generation settings are ignored: they would change the search silently. Without ``weights`` none are read:
+    the model is an outline, for planning. A model ``frozen`` in fewer bits than float32 still computes in
+    float32, see :mod:`lslo_cli.nn.compact`; in 4 bits it is on ``device``.
 
     Raises InputError if there is no such model, if a file is missing or damaged, if its architecture cannot
     be adapted, or if dictionary and embedding differ in length; UsageError for an attention implementation
@@ -124,7 +122,7 @@ def load_base(
     if not weights:
         network = checkpoint.outline()
     elif frozen is BaseDtype.FLOAT32:
-        network = checkpoint.load_weights(Dtype(dtype).torch)
+        network = checkpoint.load_weights(torch.float32)
     else:
         quantised_on = device if frozen is BaseDtype.FOUR_BIT else None
         network = checkpoint.load_weights(torch.bfloat16, quantised_on)

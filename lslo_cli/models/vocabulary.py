@@ -22,6 +22,12 @@ CHARACTER_COVERAGE = 0.9995
 # In bytes, far above sentencepiece's default of 4,192, beyond which it drops lines silently.
 MAX_LINE = 1 << 20
 
+SAMPLED = 200_000
+"""Lines of the sample."""
+
+TEMPERATURE = 5.0
+"""How much the sample evens out languages, as in :func:`sample_sizes`."""
+
 
 def train_vocabulary(
     text: Mapping[str, Sequence[str]],
@@ -29,20 +35,17 @@ def train_vocabulary(
     folder: Path,
     *,
     languages: Sequence[str] | None = None,
-    lines: int = 200_000,
-    temperature: float = 5.0,
     seed: int = 0,
 ) -> Tokenizer:
     """Train byte-pair encoding on a temperature-balanced sample; write it, with dict.txt, to ``folder``.
 
     ``text`` holds lines by language code; an empty line is a gap. ``size`` counts sentencepiece's entries,
     its 3 specials included (256,000 in M2M-124), so the ids are ``size + 1`` and one for each of
-    ``languages`` (default: those of ``text``). ``lines`` is the size of the sample. The same arguments
-    give the same files.
+    ``languages`` (default: those of ``text``). The same arguments give the same files.
 
     Raises InputError if the text has no lines, or is too small or too varied for ``size``.
     """
-    sample = list(_balanced_sample(text, lines, temperature, np.random.default_rng(seed)))
+    sample = list(_balanced_sample(text, np.random.default_rng(seed)))
     if not sample:
         raise InputError("no text for a vocabulary: every line is empty", "give lines in some language")
     model = BytesIO()
@@ -77,11 +80,9 @@ def sample_sizes(available: Mapping[str, int], lines: int, temperature: float) -
     return {code: max(1, round(budget * weight / sum(weights.values()))) for code, weight in weights.items()}
 
 
-def _balanced_sample(
-    text: Mapping[str, Sequence[str]], lines: int, temperature: float, random: np.random.Generator
-) -> Iterator[str]:
+def _balanced_sample(text: Mapping[str, Sequence[str]], random: np.random.Generator) -> Iterator[str]:
     present = {code: [line for line in text[code] if line.strip()] for code in sorted(text)}
-    sizes = sample_sizes({code: len(some) for code, some in present.items()}, lines, temperature)
+    sizes = sample_sizes({code: len(some) for code, some in present.items()}, SAMPLED, TEMPERATURE)
     for code, wanted in sizes.items():
         repeats, rest = divmod(wanted, len(present[code]))
         yield from present[code] * repeats

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lslo_cli.architectures import architecture_of
@@ -25,32 +24,22 @@ CHUNK_ENTRIES = 2**26
 """Logits computed at a time: 256 MiB in float32, 262 tokens with M2M-124's vocabulary."""
 
 
-def label_smoothed_loss(logits: torch.Tensor, labels: torch.Tensor, smoothing: float) -> torch.Tensor:
-    """Sum over tokens of ``(1 - s - s_i) nll + s_i sum(nll over the vocabulary)``, ``s_i = s / (V - 1)``.
-
-    ``logits`` is (tokens, V), ``labels`` (tokens,). This is fairseq's smoothing, which spreads s over the
-    V - 1 wrong tokens; torch's spreads it over all V, hence ``s V / (V - 1)``. Computed in float32.
-    """
-    vocabulary = logits.shape[-1]
-    spread = smoothing * vocabulary / (vocabulary - 1)
-    return F.cross_entropy(logits.float(), labels, label_smoothing=spread, reduction="sum")
-
-
 def projected_loss(
     hidden: Tensor, weight: Tensor, labels: Tensor, smoothing: float, chunk: int | None = None
 ) -> Tensor:
-    """``label_smoothed_loss(hidden @ weight.T, labels, smoothing)`` without storing the logits.
+    """Sum over tokens of ``(1 - s - s_i) nll + s_i sum(nll over the vocabulary)``, ``s_i = s / (V - 1)``.
 
-    ``hidden`` is (tokens, d), ``weight`` (V, d), ``labels`` (tokens,). Forward computes the logits of
+    This is fairseq's smoothing, which spreads s over the V - 1 wrong tokens; torch's spreads it over all V.
+    The logits ``hidden @ weight.T`` are not stored. ``hidden`` is (tokens, d), ``weight`` (V, d),
+    ``labels`` (tokens,). Forward computes the logits of
     ``chunk`` tokens at a time, with the gradients; backward only scales these, in place, so a second one
     raises RuntimeError. Products are in the format of ``hidden``, or autocast's, and all else is in float32
     or better.
     """
-    dtype = product_format(hidden)
     if not torch.is_grad_enabled():
         hidden, weight = hidden.detach(), weight.detach()
     chunk = chunk or max(1, CHUNK_ENTRIES // len(weight))
-    return _ProjectedLoss.apply(hidden, weight, labels, smoothing, chunk, dtype)
+    return _ProjectedLoss.apply(hidden, weight, labels, smoothing, chunk)
 
 
 class _ProjectedLoss(torch.autograd.Function):
@@ -63,14 +52,9 @@ class _ProjectedLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        hidden: Tensor,
-        weight: Tensor,
-        labels: Tensor,
-        smoothing: float,
-        chunk: int,
-        dtype: torch.dtype,
+        ctx: Any, hidden: Tensor, weight: Tensor, labels: Tensor, smoothing: float, chunk: int
     ) -> Tensor:
+        dtype = product_format(hidden)
         f = smoothing / (len(weight) - 1)
         c = 1 - f * len(weight)
         wants_hidden, wants_weight = ctx.needs_input_grad[:2]
@@ -106,7 +90,7 @@ class _ProjectedLoss(torch.autograd.Function):
         d_hidden, d_weight = (
             None if gradient is None else gradient.mul_(grad) for gradient in ctx.saved_tensors
         )
-        return d_hidden, d_weight, None, None, None, None
+        return d_hidden, d_weight, None, None, None
 
 
 def encode_rows(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

@@ -110,7 +110,7 @@ def printed_correlations(number: int) -> PrintedCorrelations:
     return PrintedCorrelations(number, table["title"], table["stack"], rows)
 
 
-def printed_schedules(number: int = 7) -> PrintedSchedules:
+def printed_schedules(number: int) -> PrintedSchedules:
     """Table 7. Raises UsageError for another number."""
     table = _entry("schedules", number)
     rows = tuple(PrintedSchedule(**{**row, "ratios": tuple(row["ratios"])}) for row in table["rows"])

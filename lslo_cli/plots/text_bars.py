@@ -45,14 +45,14 @@ def weights_text(results: Sequence[IndexStrategyResult]) -> TextFigure:
     return TextFigure(lines)
 
 
-def epochs_text(runs: Sequence[TrainingResult], *, groups: Sequence[str] = GROUPS) -> TextFigure:
+def epochs_text(runs: Sequence[TrainingResult]) -> TextFigure:
     """spBLEU by epoch as a line of blocks for each run, all of a group on one scale (figure 3).
 
     Raises InputError as :func:`lslo_cli.plots.epochs` does.
     """
-    quality = quality_by_epoch(runs, groups)
+    quality = quality_by_epoch(runs, GROUPS)
     lines: list[list[TextSpan]] = []
-    for group in groups:
+    for group in GROUPS:
         lines += [*_group(quality, group), line()]
     return TextFigure([*lines, *remark(quality.description)])
 

@@ -12,7 +12,6 @@ from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
 from lslo_cli.artifacts.lock import write_locked
 from lslo_cli.artifacts.results import CorrelationRow, PruneReportResult, TrainingResult
 from lslo_cli.events import OnEvent, ignore
-from lslo_cli.method.languages import Language
 from lslo_cli.report.building import TABLES, Format, build, write
 from lslo_cli.report.markdown import markdown
 from lslo_cli.report.quality import quality_table
@@ -29,7 +28,6 @@ class SeedSummary:
 
     seed: int
     folder: Path
-    languages: tuple[Language, ...]
     evaluations: list[EvaluationResult]
     trainings: list[TrainingResult]
     correlations: list[CorrelationRow]
@@ -43,7 +41,7 @@ class DemoSummary:
     folder: Path
     seeds: list[SeedSummary]
     study: Path | None
-    report: Path | None = None
+    report: Path
     """Tables and figures in one HTML file."""
 
 
@@ -92,7 +90,6 @@ def _summary(jobs: Sequence[Job]) -> SeedSummary:
     return SeedSummary(
         seed=experiment.recipe.seed,
         folder=folder.path,
-        languages=experiment.recipe.selected_languages(),
         evaluations=[store.read(run.evaluation, EvaluationResult).result for run in runs],
         trainings=[store.read(run.training, TrainingResult).result for run in trained],
         correlations=report.correlations,

@@ -179,14 +179,6 @@ class SpBleu:
                 f"remove it, and {HOW_TO_GET_IT}",
             )
 
-    def score(self, hypotheses: Lines, references: Lines) -> BleuScore:
-        """Score line-aligned hypotheses against one reference each.
-
-        Raises InputError if the two differ in length or are empty.
-        """
-        (score,) = self.scores([], [hypotheses], references)
-        return score
-
     def scores(
         self, sources: Sequence[Lines], translations: Sequence[Lines], references: Lines
     ) -> list[BleuScore]:

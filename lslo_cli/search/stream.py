@@ -63,7 +63,6 @@ class TranslationBatches:
         *,
         max_tokens: int,
         max_length: int,
-        max_sentences: int | None = None,
         prefix: str = "",
     ):
         """``sentences`` are the sources by direction; ``languages`` determines the language indices.
@@ -99,7 +98,7 @@ class TranslationBatches:
             # Within a batch, rows are sorted by target language, as in training, and thus by adapter.
             self._batches += [
                 tuple(sorted((keys[index] for index in order[start:stop]), key=self._by_target))
-                for start, stop in token_budget(widths, max_tokens, max_sentences)
+                for start, stop in token_budget(widths, max_tokens)
             ]
 
     def __len__(self) -> int:

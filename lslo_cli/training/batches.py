@@ -186,19 +186,6 @@ class Epoch:
     def __iter__(self) -> Iterator[Batch]:
         return (self[index] for index in range(len(self)))
 
-    @property
-    def padding(self) -> float:
-        """Padded over real tokens of both sides, at least 1."""
-        computed = real = 0
-        for group in self._groups:
-            for lengths in (
-                self._source.examples.source_length[group],
-                self._source.examples.target_length[group],
-            ):
-                computed += len(group) * _rounded_up(int(lengths.max()), self._source.multiple)
-                real += int(lengths.sum())
-        return computed / real
-
 
 def _grouped(
     chosen: np.ndarray, examples: Examples, max_tokens: int, multiple: int, generator: Generator
@@ -228,9 +215,7 @@ def _by_length(examples: Examples, strips: float, generator: Generator) -> np.nd
     return order[np.lexsort((np.where(strip % 2, -target, target), strip))]
 
 
-def token_budget(
-    widths: np.ndarray, max_tokens: int, max_sentences: int | None = None
-) -> list[tuple[int, int]]:
+def token_budget(widths: np.ndarray, max_tokens: int) -> list[tuple[int, int]]:
     """Split a sequence into longest runs [start, stop) with sentences x widest <= ``max_tokens``.
 
     A single sentence wider than the budget is a run by itself.
@@ -240,7 +225,7 @@ def token_budget(
     for index, width in enumerate(widths.tolist()):
         widest = max(widest, width)
         count = index - start + 1
-        if count > 1 and (count * widest > max_tokens or count > (max_sentences or count)):
+        if count > 1 and count * widest > max_tokens:
             runs.append((start, index))
             start, widest = index, width
     return [*runs, (start, len(widths))] if len(widths) else []

@@ -19,7 +19,7 @@ import torch
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
 from lslo_cli.artifacts.results import TrainingResult
-from lslo_cli.method.languages import group, groups
+from lslo_cli.method.languages import grouping, groups
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import Recipe, resolve
@@ -43,7 +43,7 @@ def measured(recipe: Recipe, run: RunFolder) -> dict[str, float]:
     if run.name != BASE_RUN:
         training = store.read(run.training, TrainingResult).result
         route = load_weights(setup, training, run.path / training.weights.path)
-    names = [group(direction, setup.languages) for direction in setup.directions]
+    names = list(map(grouping(setup.languages), setup.directions))
     by_group = {name: loss(setup, route, name) for name in groups(setup.languages) if name in names}
     return by_group | {"AVG": sum(by_group[name] for name in names) / len(names)}
 
@@ -52,7 +52,8 @@ def measured(recipe: Recipe, run: RunFolder) -> dict[str, float]:
 def loss(setup: Setup, route: Route | None, name: str) -> float:
     """Mean negative log-likelihood per target token in the directions of a group, in nats."""
     recipe = setup.recipe
-    directions = [d for d in setup.directions if group(d, setup.languages) == name]
+    group_of = grouping(setup.languages)
+    directions = [direction for direction in setup.directions if group_of(direction) == name]
     batches = setup.batches(setup.read(recipe.data.test, recipe.data.test_rows), directions)
     objective = TranslationLoss(setup.base.model, smoothing=0.0).eval()
     total, tokens = 0.0, 0

@@ -60,7 +60,6 @@ def seed(number: int) -> SeedSummary:
     return SeedSummary(
         seed=number,
         folder=Path(f"results/demo/seed-{number}"),
-        languages=LANGUAGES,
         evaluations=[evaluation("base", 20.0), evaluation("2-2-8-gps0.9", 20.0 + number)],
         trainings=[],
         correlations=[average, total],
@@ -69,7 +68,9 @@ def seed(number: int) -> SeedSummary:
 
 
 def printed(capsys: Any, *seeds: int) -> list[str]:
-    show_summary(DemoSummary(Path("results/demo"), [seed(number) for number in seeds], None))
+    show_summary(
+        DemoSummary(Path("results/demo"), [seed(number) for number in seeds], None, Path("report.html"))
+    )
     return capsys.readouterr().out.splitlines()
 
 
@@ -83,17 +84,17 @@ def test_the_summary_fits_eighty_columns(capsys, monkeypatch, seeds):
 def test_one_seed_shows_runs_by_groups_and_the_correlation_over_all_matrices(capsys):
     lines = printed(capsys, 2)
     assert any(line.split()[::11] == ["2-2-8-gps0.9", "22.00"] for line in lines)
-    assert lines[-3].split() == ["2", "11", "0.50", "0.117", "0.87", "0.0003", "0.80", "0.003"]
+    assert lines[-4].split() == ["2", "11", "0.50", "0.117", "0.87", "0.0003", "0.80", "0.003"]
 
 
 def test_several_seeds_show_mean_and_spread_and_every_correlation(capsys):
     lines = printed(capsys, 2, 3, 4)
     assert any("23.00 ± 1.00" in line for line in lines)
-    assert [line.split()[0] for line in lines[-7:-4]] == ["2", "3", "4"]
+    assert [line.split()[0] for line in lines[-8:-5]] == ["2", "3", "4"]
 
 
 def test_the_summary_ends_with_where_the_figures_are(capsys):
-    assert [line.split() for line in printed(capsys, 2, 3)[-2:]] == [
+    assert [line.split() for line in printed(capsys, 2, 3)[-3:-1]] == [
         ["figures", "results/demo/seed-2/figures"],
         ["figures", "results/demo/seed-3/figures"],
     ]
@@ -124,7 +125,7 @@ def test_the_demo_uses_the_cores_that_it_has(lslo, monkeypatch, flags, cores, pr
 
 @pytest.mark.parametrize("seeds", [(2,), (2, 3)])
 def test_the_line_that_the_demo_ends_with_finds_its_experiment(lslo, monkeypatch, seeds):
-    summary = DemoSummary(Path("results/demo"), [seed(number) for number in seeds], None)
+    summary = DemoSummary(Path("results/demo"), [seed(number) for number in seeds], None, Path("report.html"))
     monkeypatch.setattr("lslo_cli.reproduce.demo.run_demo", lambda *arguments: summary)
     then = shlex.split(lslo("demo", "--results", "results").stderr.rpartition("next: lslo ")[2])
     run = lslo(*then)

@@ -1,6 +1,6 @@
 import pytest
 
-from lslo_cli.data.codes import file_codes, flores101_code, is_language_code
+from lslo_cli.data.codes import file_codes, is_language_code
 from lslo_cli.method.codes import flores200_code, model_code
 from lslo_cli.method.vocabularies import M2M_124, NLLB_200
 
@@ -17,7 +17,7 @@ from lslo_cli.method.vocabularies import M2M_124, NLLB_200
     ],
 )
 def test_the_codes_that_differ_by_more_than_a_suffix_are_mapped_both_ways(code, flores101, flores200):
-    assert (flores101_code(code), flores200_code(code)) == (flores101, flores200)
+    assert (file_codes(code)[0], flores200_code(code)) == (flores101, flores200)
     assert model_code(flores101) == model_code(flores200) == model_code(code) == code
 
 
@@ -25,7 +25,7 @@ def test_every_language_of_m2m_124_has_names_of_its_own_that_lead_back_to_it():
     taken = set()
     for code in M2M_124:
         names = file_codes(code)
-        assert {flores101_code(code), flores200_code(code)} <= set(names)
+        assert {file_codes(code)[0], flores200_code(code)} <= set(names)
         assert code in names
         assert {model_code(name) for name in names} == {code}
         assert not taken.intersection(names)
@@ -37,7 +37,7 @@ def test_nllb_knows_every_language_of_m2m_124_but_breton_and_frisian_by_its_flor
 
 
 def test_flores_101_has_101_languages_beside_traditional_chinese():
-    with_files = [code for code in M2M_124 if flores101_code(code) not in (code, flores200_code(code))]
+    with_files = [code for code in M2M_124 if file_codes(code)[0] not in (code, flores200_code(code))]
     shared_names = {"ast", "ceb", "kam", "kea", "luo", "umb"}  # whose two codes are one
     assert len(with_files) + len(shared_names) == 101
 
@@ -85,4 +85,4 @@ def test_other_names_are_no_language_codes(name):
 
 def test_an_unmapped_code_is_its_own_only_name():
     assert file_codes("qta") == ("qta",)
-    assert flores101_code("qta") == flores200_code("qta") == model_code("qta") == "qta"
+    assert file_codes("qta")[0] == flores200_code("qta") == model_code("qta") == "qta"

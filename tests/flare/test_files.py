@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from lslo_cli.errors import InputError
 from lslo_cli.flare.attach import FlareSettings, attach_flare
-from lslo_cli.flare.files import FORMAT, load_flare, read_metadata, save_flare
+from lslo_cli.flare.files import FORMAT, read_metadata, restore_flare, save_flare
 from lslo_cli.flare.heads import Classifier
 from lslo_cli.method.flare import Phi, SourceNorm
 
@@ -29,8 +29,8 @@ def test_what_is_saved_is_what_is_loaded(xlmr, tmp_path):
     path = tmp_path / "new" / "flare.safetensors"
     save_flare(path, adapters, {"head": head}, language="jav")
     other_head = Classifier(16, 3)
-    loaded = load_flare(path, xlmr.model(), {"head": other_head})
-    assert loaded.settings == settings
+    loaded = attach_flare(xlmr.model(), settings)
+    restore_flare(path, loaded, {"head": other_head})  # which refuses other settings
     for name, tensor in adapters.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], tensor)
     assert torch.equal(other_head.linear.weight, head.linear.weight)
@@ -54,7 +54,9 @@ def test_a_file_under_the_former_name_of_the_format_is_read(xlmr, tmp_path):
         header = file.metadata()[FORMAT]
     save_file(load_file(path), old, metadata={"lslo-fusion-2": header})
     assert read_metadata(old)["run"] == "flare"
-    found = load_flare(old, xlmr.model()).state_dict()
+    loaded = attach_flare(xlmr.model(), FlareSettings())
+    restore_flare(old, loaded)
+    found = loaded.state_dict()
     assert all(torch.equal(found[name], value) for name, value in adapters.state_dict().items())
 
 
@@ -63,23 +65,24 @@ def test_a_damaged_file_is_an_input_error(xlmr, tmp_path, content):
     path = tmp_path / "flare.safetensors"
     path.write_bytes(content)
     with pytest.raises(InputError, match="cannot read FLARE adapters"):
-        load_flare(path, xlmr.model())
+        restore_flare(path, attach_flare(xlmr.model(), FlareSettings()))
 
 
 def test_missing_and_foreign_files_are_input_errors(xlmr, tmp_path):
+    adapters = attach_flare(xlmr.model(), FlareSettings())
     with pytest.raises(InputError, match="cannot read"):
-        load_flare(tmp_path / "none.safetensors", xlmr.model())
+        restore_flare(tmp_path / "none.safetensors", adapters)
     foreign = tmp_path / "foreign.safetensors"
     save_file({"x": torch.zeros(1)}, foreign)
     with pytest.raises(InputError, match="holds no FLARE adapters"):
-        load_flare(foreign, xlmr.model())
+        restore_flare(foreign, adapters)
 
 
 def test_adapters_of_another_model_are_refused(xlmr, decoder, tmp_path):
     path = tmp_path / "flare.safetensors"
     save_flare(path, attach_flare(xlmr.model(), FlareSettings()))
     with pytest.raises(InputError, match="does not fit"):
-        load_flare(path, decoder.model())
+        restore_flare(path, attach_flare(decoder.model(), FlareSettings()))
 
 
 def test_a_failed_write_leaves_the_old_file(xlmr, tmp_path, monkeypatch):

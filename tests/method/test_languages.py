@@ -9,7 +9,7 @@ from lslo_cli.method.languages import (
     Language,
     Resource,
     directions,
-    group,
+    grouping,
     groups,
     resolve_languages,
     resource_classes,
@@ -54,9 +54,9 @@ def test_groups_stand_in_the_order_of_the_tables():
 
 
 def test_a_group_of_one_class_has_12_directions_of_lang12_and_any_other_16():
-    sizes = dict.fromkeys(groups(TWELVE), 0)
+    sizes, group_of = dict.fromkeys(groups(TWELVE), 0), grouping(TWELVE)
     for direction in directions(TWELVE):
-        sizes[group(direction, TWELVE)] += 1
+        sizes[group_of(direction)] += 1
     assert sizes == {name: 12 if name[0] == name[2] else 16 for name in groups(TWELVE)}
 
 

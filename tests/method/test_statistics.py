@@ -11,13 +11,11 @@ from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES, Direction, dire
 from lslo_cli.method.statistics import (
     Interval,
     Significance,
-    average_over_directions,
     bleu,
     correlate_with_bitext,
     group_means,
     interval_over_seeds,
     interval_over_sentences,
-    p_value_of_pearson,
     p_value_of_spearman,
     reliability,
     resampled_counts,
@@ -40,6 +38,19 @@ MODULES = [
     for row in table.rows
     if row.kind != "avg"
 ]
+
+
+def average_over_directions(cells, languages):
+    """The paper's AVG from a row of group means: each weighted by its number of directions.
+
+    A group of one class with itself has n(n-1) directions, any other n*m: 12 and 16 for lang12. The
+    result is the mean over all 132 (lang30: 870) directions, not over the cells.
+    """
+    size = {resource.letter: 0 for resource in {language.resource for language in languages}}
+    for language in languages:
+        size[language.resource.letter] += 1
+    weights = {name: size[name[0]] * (size[name[2]] - (name[0] == name[2])) for name in cells}
+    return sum(weights[name] * cell for name, cell in cells.items()) / sum(weights.values())
 
 
 @pytest.mark.parametrize(("name", "row"), [pair for pair in TABLE_ROWS if pair[1].key != MISPRINT])
@@ -71,6 +82,12 @@ def test_averaging_group_means_equals_averaging_directions():
 def test_group_means_keep_the_order_of_the_table_and_leave_out_empty_groups():
     scores = {Direction("wo", "en"): 4.0, Direction("en", "fr"): 1.0, Direction("fr", "en"): 3.0}
     assert list(group_means(scores, SETS["lang12"]).items()) == [("H2H", 2.0), ("V2H", 4.0)]
+
+
+def p_value_of_pearson(r, n):
+    """Two-sided p-value of a Pearson correlation ``r`` in (-1, 1) over ``n`` points, from Student's t."""
+    t = r * math.sqrt((n - 2) / (1 - r * r))
+    return float(2 * stats.t.sf(abs(t), n - 2))
 
 
 def p_values_of_printed(r, n):

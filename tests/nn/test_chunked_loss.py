@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from benchmarks.loss import label_smoothed_loss
 from lslo_cli.nn import loss as module
-from lslo_cli.nn.loss import TranslationLoss, label_smoothed_loss, projected_loss
+from lslo_cli.nn.loss import TranslationLoss, projected_loss
 
 TOKENS, D, VOCABULARY = 23, 8, 61
 

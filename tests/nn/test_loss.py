@@ -6,9 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lslo_cli.nn.loss import IGNORED, TranslationLoss, label_smoothed_loss
+from lslo_cli.nn.loss import IGNORED, TranslationLoss, projected_loss
 
 PAD, EOS = 1, 2
+
+
+def loss_of(logits, labels, smoothing):
+    """The loss of given logits: as hidden states, which the identity matrix projects to themselves."""
+    return projected_loss(logits, torch.eye(logits.shape[-1], dtype=logits.dtype), labels, smoothing)
 
 
 def fairseq_loss(logits, labels, smoothing):
@@ -26,7 +31,7 @@ def test_smoothing_and_its_gradient_are_fairseqs(smoothing, vocabulary):
     torch.manual_seed(1)
     logits = torch.randn(6, vocabulary, requires_grad=True)
     labels = torch.randint(vocabulary, (6,))
-    ours = label_smoothed_loss(logits, labels, smoothing)
+    ours = loss_of(logits, labels, smoothing)
     theirs = fairseq_loss(logits, labels, smoothing)
     torch.testing.assert_close(ours, theirs)
     gradients = [torch.autograd.grad(loss, logits)[0] for loss in (ours, theirs)]
@@ -37,15 +42,15 @@ def test_torchs_own_smoothing_is_another_one():
     torch.manual_seed(1)
     logits, labels = torch.randn(6, 11), torch.randint(11, (6,))
     torchs = F.cross_entropy(logits, labels, label_smoothing=0.2, reduction="sum")
-    assert abs(label_smoothed_loss(logits, labels, 0.2) - torchs) > 0.01
+    assert abs(loss_of(logits, labels, 0.2) - torchs) > 0.01
 
 
 def test_the_loss_of_half_precision_logits_is_computed_in_float32():
     torch.manual_seed(1)
     logits, labels = torch.randn(6, 50).bfloat16(), torch.randint(50, (6,))
-    loss = label_smoothed_loss(logits, labels, 0.2)
+    loss = loss_of(logits, labels, 0.2)
     assert loss.dtype is torch.float32
-    torch.testing.assert_close(loss, label_smoothed_loss(logits.float(), labels, 0.2))
+    torch.testing.assert_close(loss, loss_of(logits.float(), labels, 0.2))
 
 
 def batch_of(lengths, target_lengths, wider=0):

@@ -64,7 +64,7 @@ def test_correlations_are_by_kind_with_their_average_last():
 
 
 def test_the_schedules_are_those_of_table_7():
-    schedules = printed_schedules()
+    schedules = printed_schedules(7)
     assert [row.label for row in schedules.rows] == ["ISE", "LSP", "LSLo"]
     assert {(row.start_epoch, row.duration, row.epochs) for row in schedules.rows} == {(2, 8, 15)}
     assert schedules.rows[2].ratios == (0.1, 0.3, 0.5, 0.7, 0.9)

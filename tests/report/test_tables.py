@@ -15,7 +15,7 @@ from lslo_cli.artifacts.results import (
 from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.errors import InputError
 from lslo_cli.method.families import SHAPES
-from lslo_cli.method.languages import LANG12, LANGUAGES, directions, group
+from lslo_cli.method.languages import LANG12, LANGUAGES, directions, grouping
 from lslo_cli.method.ranks import parse_ranks
 from lslo_cli.method.span import Span
 from lslo_cli.method.statistics import group_means
@@ -32,9 +32,8 @@ SIGNATURE = "tok:flores101|version:2.6.0"
 
 def evaluated(run, cells, signature=SIGNATURE, only=None):
     """An evaluation whose every direction scores what the table's cell of its group says."""
-    scores = {
-        pair: cells[group(pair, LANGS)] for pair in directions(LANGS) if only is None or str(pair) in only
-    }
+    group_of = grouping(LANGS)
+    scores = {pair: cells[group_of(pair)] for pair in directions(LANGS) if only is None or str(pair) in only}
     rows = [
         DirectionScore(
             src=pair.src, tgt=pair.tgt, sentences=1, spbleu=score, counts=[1] * 4, totals=[1] * 4,

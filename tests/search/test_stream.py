@@ -88,10 +88,6 @@ def test_a_sentence_wider_than_the_budget_is_translated_alone(stream):
     assert [len(batch) for batch in stream({EN_FR: ["a b c d e f", "g", "h"]}, max_tokens=6)] == [1, 2]
 
 
-def test_sentences_per_batch_can_be_bounded_too(stream):
-    assert [len(batch) for batch in stream({EN_FR: ["a"] * 5}, max_sentences=2)] == [2, 2, 1]
-
-
 def test_a_source_is_tokenised_once_for_all_targets(stream, words):
     stream({EN_FR: ["a", "b"], EN_WO: ["a", "b"]})
     assert sorted(words.encoded) == ["a", "b"]

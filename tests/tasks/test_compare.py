@@ -113,7 +113,7 @@ def test_a_run_or_a_seed_that_is_not_there_is_named(there, seeds):
 
 
 def test_translations_that_were_changed_are_refused(there):
-    path = there().folder.run("base").hypotheses / "qta-qso.txt"
+    path = there().folder.run("base").whole.hypotheses / "qta-qso.txt"
     path.write_text(path.read_text(encoding="utf-8").replace("\n", " x\n"), encoding="utf-8")
     with pytest.raises(InputError, match="are not those that evaluation.json was made from") as error:
         tasks.compare(there(), [RUN, "base"], resamples=100)

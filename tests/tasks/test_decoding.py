@@ -42,7 +42,7 @@ def test_every_direction_is_scored_against_its_own_references(tiny, translations
     hypotheses, references = translations
     scores = score_directions({"spBLEU": metric}, references, hypotheses, references)
     assert list(scores) == DIRECTIONS
-    assert scores == {d: {"spBLEU": metric.score(hypotheses[d], references[d])} for d in DIRECTIONS}
+    assert scores == {d: {"spBLEU": metric.scores([], [hypotheses[d]], references[d])[0]} for d in DIRECTIONS}
 
 
 def test_scores_are_the_same_from_several_processes_and_in_any_order(

@@ -48,7 +48,7 @@ def uninterrupted(there):
 
 
 def translations(evaluation):
-    return {path.name: path.read_bytes() for path in RunFolder(evaluation.parent).hypotheses.iterdir()}
+    return {path.name: path.read_bytes() for path in RunFolder(evaluation.parent).whole.hypotheses.iterdir()}
 
 
 def interrupt_after(batches):
@@ -275,14 +275,14 @@ def test_an_evaluation_that_was_kept_is_found_under_the_name_that_it_was_given()
 
 def test_an_evaluation_of_more_or_of_other_search_keeps_the_one_before(there, listing):
     folder = there().folder.run(RUN)
-    texts = {path: path.read_bytes() for path in folder.hypotheses.iterdir()}
+    texts = {path: path.read_bytes() for path in folder.whole.hypotheses.iterdir()}
     (greedy,) = tasks.evaluate(there(**{"evaluate.beam": 1}), runs=[RUN])
     assert greedy.path == folder.evaluation and greedy.artifact.result.search["beam"] == 1
     (kept,) = (folder.path / "evaluations").iterdir()
     assert {path.name for path in (kept / "hypotheses").iterdir()} == {path.name for path in texts}
     (again,) = tasks.evaluate(there(), runs=[RUN])
     assert again.up_to_date and again.path == folder.evaluation
-    assert {path: path.read_bytes() for path in folder.hypotheses.iterdir()} == texts
+    assert {path: path.read_bytes() for path in folder.whole.hypotheses.iterdir()} == texts
     assert [item.path for item in again.artifact.inputs] == ["training.json"]
     (more,) = tasks.evaluate(there(**{"data.test_rows": 4}), runs=[RUN])
     assert more.path == folder.evaluation and len(list((folder.path / "evaluations").iterdir())) == 2
@@ -290,7 +290,7 @@ def test_an_evaluation_of_more_or_of_other_search_keeps_the_one_before(there, li
 
 def test_a_move_that_was_interrupted_between_its_folders_loses_none(there, tiny, monkeypatch):
     folder, moves, replace = there().folder.run("base"), [], Path.replace
-    texts = {path.name: path.read_bytes() for path in folder.hypotheses.iterdir()}
+    texts = {path.name: path.read_bytes() for path in folder.whole.hypotheses.iterdir()}
 
     def interrupted(path, target):
         if path.is_dir() and path.name in ("hypotheses", "sources"):
@@ -376,7 +376,7 @@ def test_more_metrics_score_the_translations_that_are_there(there, uninterrupted
 
 def test_translations_that_were_changed_are_not_scored_but_made_again(there, uninterrupted, heard):
     folder = there().folder.run("base")
-    path = next(folder.hypotheses.iterdir())
+    path = next(folder.whole.hypotheses.iterdir())
     path.write_text(path.read_text() + "one line more\n")
     tasks.evaluate(there(**SMALL, **{"evaluate.metrics": ("TER",)}), runs=["base"], on_event=heard)
     assert any(isinstance(event, Started) for event in heard)

@@ -67,7 +67,7 @@ def test_a_stale_run_is_neither_evaluated_nor_reported(there):
 
 
 def test_damaged_or_missing_weights_are_refused(there):
-    path = there().folder.run(GPS_RUN).weights
+    path = there().folder.run(GPS_RUN).path / "adapter" / "adapter_model.safetensors"
     path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\1")
     with pytest.raises(InputError, match="is damaged"):
         tasks.evaluate(there(), runs=[GPS_RUN], force=True)

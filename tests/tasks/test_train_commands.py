@@ -220,7 +220,10 @@ def test_two_processes_write_what_one_does(fresh, tmp_path):
     assert [r.loss for r in together.history] == pytest.approx([r.loss for r in alone.history], abs=1e-4)
     assert together.nonzero_parameters == alone.nonzero_parameters
     assert len(together.curve.points) == len(alone.curve.points)
-    states = [load_file(experiment.folder.run(name).weights) for name in ("one", "two")]
+    states = [
+        load_file(experiment.folder.run(name).path / "adapter" / "adapter_model.safetensors")
+        for name in ("one", "two")
+    ]
     for name, tensor in states[0].items():
         torch.testing.assert_close(states[1][name], tensor, rtol=0, atol=0.01)
     evaluation = store.read(folder.evaluation, EvaluationResult).result

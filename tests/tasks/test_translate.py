@@ -22,7 +22,7 @@ def test_translations_are_those_of_the_evaluation(there, sources, run):
     experiment = there()
     translator = tasks.open_translator(experiment, run)
     rows = list(tasks.translate(translator, sources["qta"], src="qta", tgt=["qki", "qka"]))
-    folder = experiment.folder.run(run).hypotheses
+    folder = experiment.folder.run(run).whole.hypotheses
     expected = [
         next(folder.glob(f"qta-{tgt}*")).read_text(encoding="utf-8").splitlines() for tgt in ("qki", "qka")
     ]

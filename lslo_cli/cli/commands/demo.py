@@ -84,46 +84,30 @@ def show_summary(summary: DemoSummary) -> None:
     from lslo_cli.cli.commands.evaluate import show_quality
     from lslo_cli.report.quality import quality_table
     from lslo_cli.report.seeds import over_seeds
-    from lslo_cli.report.table import Column, Table, p_value, two_decimals
+    from lslo_cli.report.sizes import MEASURE_COLUMNS, measure_cells
+    from lslo_cli.report.table import Column, Table
 
     console.show_sentences(sentences_of(summary))
     console.results.print()
     tables = [quality_table(seed.evaluations, seed.trainings) for seed in summary.seeds]
     show_quality(over_seeds(tables) if len(tables) > 1 else tables[0])
     rows = [
-        (
-            seed.seed,
-            row.n,
-            row.pearson,
-            row.pearson_p,
-            row.pearson_log,
-            row.pearson_log_p,
-            row.spearman,
-            row.spearman_p,
-        )
+        (seed.seed, *measure_cells(row))
         for seed in summary.seeds
         for row in seed.correlations
         if row.kind == "total"
     ]
-    columns = (
-        Column("seed"),
-        Column("n"),
-        Column("r", two_decimals),
-        Column("p", p_value),
-        Column("r (log)", two_decimals),
-        Column("p (log)", p_value),
-        Column("rho", two_decimals),
-        Column("p (rho)", p_value),
+    table = Table(
+        "Correlation of importance score with bitext size, all matrices",
+        (Column("seed"), *MEASURE_COLUMNS),
+        tuple(rows),
     )
-    table = Table("Correlation of importance score with bitext size, all matrices", columns, tuple(rows))
     console.results.print()
     console.show_table(table.title, table.header, table.text_rows())
     console.results.print()
     folders = dict.fromkeys(path.parent for seed in summary.seeds for path in seed.figures)
-    facts: list[tuple[str, object]] = [("figures", path) for path in folders]
-    if summary.report:
-        facts.append(("report", f"{summary.report}, tables and figures in one file: open it in a browser"))
-    console.show_facts(facts)
+    report = f"{summary.report}, tables and figures in one file: open it in a browser"
+    console.show_facts([*(("figures", path) for path in folders), ("report", report)])
 
 
 def sentences_of(summary: DemoSummary) -> list[str]:
