@@ -24,9 +24,9 @@ from torch import nn
 from benchmarks import ctranslate, measure
 from benchmarks.models import SHAPES, Shape, new_model, twin
 from benchmarks.reference import translate
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
-from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import paper
 from lslo_cli.models.base import load_base
 from lslo_cli.models.tokenizer import EOS

@@ -131,7 +131,7 @@ def measure_section(given: argparse.Namespace) -> None:
 
 def leave_out_triton() -> None:
     """Let ``auto`` choose as it does without Triton."""
-    from lslo_cli.method.kernels import AdapterKernel
+    from lslo_cli.method.adapters import AdapterKernel
     from lslo_cli.nn import products
 
     products.CASES = tuple(case for case in products.CASES if case.kernel is not AdapterKernel.TRITON)

@@ -27,9 +27,9 @@ from benchmarks import measure
 from benchmarks.batches import TEXTS, tokenized
 from benchmarks.models import SHAPES, new_batch, new_model, twin
 from benchmarks.train_step import LANGUAGES, SMOOTHING, Variant, frozen, full, lslo
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
-from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import paper
 from lslo_cli.models.base import load_base
 from lslo_cli.nn.attach import attach

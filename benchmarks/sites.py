@@ -22,7 +22,7 @@ from torch import Tensor
 from benchmarks import measure
 from benchmarks.models import SHAPES, Shape
 from benchmarks.train_step import kernels
-from lslo_cli.method.kernels import AdapterKernel
+from lslo_cli.method.adapters import AdapterKernel
 from lslo_cli.nn.products import products
 from lslo_cli.nn.routed import Products, routed_linear
 from lslo_cli.nn.segments import Slots

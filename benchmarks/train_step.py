@@ -19,10 +19,9 @@ from torch import nn
 
 from benchmarks import measure
 from benchmarks.models import SHAPES, Shape, new_batch, new_model, precision, twin
-from lslo_cli.method.kernels import AdapterKernel
+from lslo_cli.method.adapters import AdapterKernel, Span
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import SiteSet
-from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import paper
 from lslo_cli.nn.attach import attach, model_sites, site_module
 from lslo_cli.nn.loss import TranslationLoss

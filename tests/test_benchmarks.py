@@ -27,7 +27,7 @@ from benchmarks import (
     train_step,
 )
 from benchmarks.measure import Timings
-from lslo_cli.method.kernels import AdapterKernel
+from lslo_cli.method.adapters import AdapterKernel
 from lslo_cli.nn import products
 
 

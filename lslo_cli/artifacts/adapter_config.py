@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from lslo_cli.artifacts.schema import Document
 from lslo_cli.errors import InputError
-from lslo_cli.method.span import Span
+from lslo_cli.method.adapters import Span
 from lslo_cli.parsing import parse_json
 
 ADAPTER_CONFIG = "adapter_config.json"

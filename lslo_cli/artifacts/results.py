@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from lslo_cli.artifacts.schema import Document, Number, Result
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.allocation import Estimate, Spectrum
 from lslo_cli.method.importance import Pool, PrunedMatrix
 from lslo_cli.method.languages import Resource
 from lslo_cli.method.sites import Layer, Site
-from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, IndexStrategy, LayerWeights
 
 

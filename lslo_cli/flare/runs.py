@@ -14,12 +14,11 @@ from lslo_cli.errors import InputError
 from lslo_cli.events import Noted
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.files import restore_flare, save_flare
-from lslo_cli.flare.lengths import longest_texts
 from lslo_cli.flare.noise import with_noise
 from lslo_cli.flare.probe import activations
 from lslo_cli.flare.results import Activation, Prediction, TrainedRun
 from lslo_cli.flare.setup import FlareSetup
-from lslo_cli.flare.task_model import Prepared, TaskModel
+from lslo_cli.flare.task_model import Prepared, TaskModel, longest_texts
 from lslo_cli.flare.training import fit_method
 from lslo_cli.flare.transfer_methods import FusionMethod, TransferMethod
 from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, SourceGiven, shuffled_rows

@@ -20,11 +20,10 @@ from lslo_cli.flare.files import restore_flare
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.identity import find_snapshot, identify
 from lslo_cli.flare.latent import TargetEncoder, load_target_encoder
-from lslo_cli.flare.lengths import check_lengths
 from lslo_cli.flare.loading import load_task_model
 from lslo_cli.flare.mixup import XMixup
 from lslo_cli.flare.source_cache import SourceCache
-from lslo_cli.flare.task_model import TaskModel
+from lslo_cli.flare.task_model import TaskModel, check_lengths
 from lslo_cli.flare.tasks import Task, task_named
 from lslo_cli.flare.transfer_methods import (
     FusionMethod,
@@ -36,7 +35,7 @@ from lslo_cli.flare.transfer_methods import (
 )
 from lslo_cli.flare.translations import TranslationRecord
 from lslo_cli.flare.translator import LatentTranslation
-from lslo_cli.method.base_dtype import BaseDtype
+from lslo_cli.method.adapters import BaseDtype
 from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Translated
 from lslo_cli.method.languages import Language
 from lslo_cli.models.pretrained import moved

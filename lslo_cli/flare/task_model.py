@@ -13,12 +13,14 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from lslo_cli.errors import UsageError
 from lslo_cli.flare.architectures import positions_of
 from lslo_cli.flare.examples import Examples, Pairs
 from lslo_cli.flare.source import Side, Source, SourceStates
 from lslo_cli.flare.texts import Texts, prediction_batches
-from lslo_cli.method.flare import SourceGiven
+from lslo_cli.method.flare import FlareMethod, SourceGiven
 from lslo_cli.nn.loss import IGNORED
+from lslo_cli.recipe.flare import FlareSection
 
 MEAN_ROWS = 32
 """Rows at a time whose source states are averaged."""
@@ -196,3 +198,24 @@ class TaskModel(ABC):
         self.backbone.train(mode)
         for module in self.modules().values():
             module.train(mode)
+
+
+def longest_texts(model: TaskModel, method: FlareMethod) -> int | None:
+    """The largest ``flare.max_length`` with which a method reads as many tokens as the model has positions.
+
+    None if the model has no limit.
+    """
+    return model.longest and model.longest // method.texts_at_once
+
+
+def check_lengths(model: TaskModel, method: FlareMethod, settings: FlareSection) -> None:
+    """Raise UsageError if a method would read more tokens at once than the task model has positions for."""
+    longest = longest_texts(model, method)
+    if longest is None or settings.max_length <= longest:
+        return
+    tokens = f"flare.max_length = {settings.max_length}"
+    hint = f"shorten texts: --set flare.max_length={longest}"
+    if method.texts_at_once > 1:
+        tokens += f", of which {method} reads twice as many"
+        hint += f", or leave {method} out of --runs"
+    raise UsageError(f"'{settings.model}' reads at most {model.longest:,} tokens at once, and {tokens}", hint)

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lslo_cli.errors import UsageError, nearest
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.languages import Language, Resource, resource_classes
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import SiteSet
-from lslo_cli.method.span import Span
 from lslo_cli.wording import counted
 
 SHARED = "shared"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.sites import Kind, Layer, Site, SiteSet, Stack, layers, sites
-from lslo_cli.method.span import Span
 
 
 @dataclass(frozen=True)

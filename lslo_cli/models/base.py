@@ -1,9 +1,9 @@
-"""Base models: load one from the package, a folder or the hub, make a new one, save it."""
+"""Base models: load one from the package, a folder or the hub, make a new one, save it, add languages."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -13,14 +13,14 @@ import torch
 from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGeneration, PreTrainedModel
 
 from lslo_cli.architectures import architecture_of
-from lslo_cli.data.codes import check_known
+from lslo_cli.data.codes import check_known, check_new_languages
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.method.base_dtype import BaseDtype
+from lslo_cli.method.adapters import BaseDtype
 from lslo_cli.models.checkpoint import find_checkpoint, write_checkpoint
 from lslo_cli.models.pretrained import moved
 from lslo_cli.models.tokenizer import BOS, EOS, PAD, Tokenizer
 from lslo_cli.nn.compact import compact
-from lslo_cli.nn.embedding import NewRows
+from lslo_cli.nn.embedding import NewRows, extend_embedding
 
 
 class Dtype(StrEnum):
@@ -224,3 +224,18 @@ def _identify(network: PreTrainedModel, name: str, revision: str | None, digest:
         settings={name: getattr(network.config, name) for name in architecture.arithmetic},
         **asdict(shape),
     )
+
+
+def add_languages(base: BaseModel, relatives: Mapping[str, str]) -> BaseModel:
+    """The same base with a token for each new language, initialised as that of its relative.
+
+    ``relatives`` maps new codes to relatives' codes. The network is extended in place; its own parameters and
+    its identity do not change. Raises UsageError for a language that the base knows, or a relative that it
+    does not.
+    """
+    if not relatives:
+        return base
+    check_new_languages(relatives, base.tokenizer.languages, base.identity.name)
+    ids = {code: base.tokenizer.language_id(relative) for code, relative in relatives.items()}
+    tokenizer = base.tokenizer.with_languages(relatives)
+    return replace(base, tokenizer=tokenizer, new_rows=extend_embedding(base.model, ids))

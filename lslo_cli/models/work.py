@@ -7,14 +7,13 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from lslo_cli.method.base_dtype import BaseDtype
+from lslo_cli.method.adapters import BaseDtype, Span
 from lslo_cli.method.languages import choose_directions
 from lslo_cli.method.memory import MemoryEstimate, estimate_memory
 from lslo_cli.method.ranks import SHARED, RankMap, uniform_ranks
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import SiteSet
-from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, IndexStrategy
 from lslo_cli.recipe import Recipe
 

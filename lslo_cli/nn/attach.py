@@ -11,11 +11,9 @@ from torch import nn
 
 from lslo_cli.architectures import architecture_of
 from lslo_cli.architectures.layout import Layout
-from lslo_cli.method.initialisation import Initialisation
-from lslo_cli.method.kernels import AdapterKernel
+from lslo_cli.method.adapters import AdapterKernel, Initialisation, Span
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.sites import Layer, Site, SiteSet, Stack, sites
-from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, IndexStrategy
 from lslo_cli.nn.compact import frozen_matrix
 from lslo_cli.nn.files import copy_into

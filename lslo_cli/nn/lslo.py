@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lslo_cli.method.initialisation import Initialisation
+from lslo_cli.method.adapters import Initialisation
 from lslo_cli.method.strategy import Index
 from lslo_cli.nn.compact import CompactLinear, frozen_matrix, product_format
 from lslo_cli.nn.route import Route

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lslo_cli.errors import UsageError
-from lslo_cli.method.kernels import AdapterKernel
+from lslo_cli.method.adapters import AdapterKernel
 from lslo_cli.nn.grouped import GroupedProducts
 from lslo_cli.nn.routed import Products, routed_linear
 from lslo_cli.nn.segments import Groups, Slots

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import torch
 
-from lslo_cli.method.kernels import AdapterKernel
+from lslo_cli.method.adapters import AdapterKernel
 from lslo_cli.method.strategy import Index
 from lslo_cli.nn.products import products
 from lslo_cli.nn.recompute import Contexts

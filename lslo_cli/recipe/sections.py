@@ -10,15 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from lslo_cli.home import with_home
+from lslo_cli.method.adapters import AdapterKernel, BaseDtype, Initialisation, Span
 from lslo_cli.method.allocation import Rule
-from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.importance import Pool
-from lslo_cli.method.initialisation import Initialisation
-from lslo_cli.method.kernels import AdapterKernel
 from lslo_cli.method.languages import Resource
 from lslo_cli.method.metrics import CHRF_PLUS_PLUS, METRICS, SPBLEU, metric_named
 from lslo_cli.method.sites import SiteSet
-from lslo_cli.method.span import Span
 from lslo_cli.recipe.section import (
     Count,
     CountOrZero,

@@ -10,14 +10,13 @@ from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.errors import UsageError
 from lslo_cli.method.metrics import SPBLEU, metric_named
 from lslo_cli.report.correlations import CORRELATION_TABLES, printed_correlation_table
-from lslo_cli.report.document import DocumentSection, Figure, ReportDocument
+from lslo_cli.report.document import GLOSSARY, DocumentSection, Figure, ReportDocument
 from lslo_cli.report.findings import findings, findings_table
-from lslo_cli.report.glossary import GLOSSARY
 from lslo_cli.report.latex import document_as_latex
 from lslo_cli.report.markdown import document_as_markdown
 from lslo_cli.report.page import document_as_html
 from lslo_cli.report.provenance import facts
-from lslo_cli.report.runs import other_runs
+from lslo_cli.report.quality import other_runs
 from lslo_cli.report.scores import SCORE_TABLES, score_table
 from lslo_cli.report.settings import SETTINGS_TABLE, settings_table
 from lslo_cli.report.study import AVERAGE, Study, distinct

@@ -13,9 +13,8 @@ from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import Adapters, attach
-from lslo_cli.nn.overlap import overlaps
 from lslo_cli.nn.pruning import estimation_pruner
-from lslo_cli.nn.spectrum import spectra
+from lslo_cli.nn.updates import overlaps, spectra
 from lslo_cli.tasks.batch_size import resolve_batch_size
 from lslo_cli.tasks.choices import choose_index, subspace_path
 from lslo_cli.tasks.dev_gain import dev_gains, dev_text

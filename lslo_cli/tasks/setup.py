@@ -21,10 +21,9 @@ from lslo_cli.data.text import read_text
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import Direction, Language, Resource, choose_directions, directions
-from lslo_cli.models.base import BaseModel, load_base
+from lslo_cli.models.base import BaseModel, add_languages, load_base
 from lslo_cli.models.checkpoint import find_checkpoint
 from lslo_cli.models.encoder import encode_once
-from lslo_cli.models.new_languages import add_languages
 from lslo_cli.nn.loss import TranslationLoss, encode_rows
 from lslo_cli.nn.recompute import recompute
 from lslo_cli.nn.route import Route

@@ -15,9 +15,9 @@ from lslo_cli.artifacts.provenance import digest_of_file
 from lslo_cli.artifacts.results import TensorFile, TrainingResult
 from lslo_cli.artifacts.writing import write_text, writing
 from lslo_cli.errors import InputError
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import Layer, SiteSet
-from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, IndexStrategy, uniform
 from lslo_cli.models.base import save_base
 from lslo_cli.nn.attach import Adapters, attach, depths

@@ -17,7 +17,7 @@ from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import AutocastKwargs
 
 from lslo_cli.errors import UsageError
-from lslo_cli.method.base_dtype import BaseDtype
+from lslo_cli.method.adapters import BaseDtype
 from lslo_cli.recipe import Device, Precision, Recipe
 from lslo_cli.wording import counted
 

@@ -30,11 +30,10 @@ from lslo_cli.cli.flare_options import FlareOptions
 from lslo_cli.cli.options import ClassOptions
 from lslo_cli.cli.stage_options import FitOptions, StageOptions
 from lslo_cli.errors import UsageError
+from lslo_cli.method.adapters import Initialisation, Span
 from lslo_cli.method.importance import Pool
-from lslo_cli.method.initialisation import Initialisation
 from lslo_cli.method.languages import Resource
 from lslo_cli.method.sites import SiteSet
-from lslo_cli.method.span import Span
 from lslo_cli.plots.catalogue import figure_named
 from lslo_cli.recipe import Device, Keep, Method, Precision, PruneTargets, Recipe, SearchMode, Tracker
 from lslo_cli.recipe.keys import key_facts

@@ -3,11 +3,11 @@ from fractions import Fraction
 import pytest
 
 from lslo_cli.errors import UsageError
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.families import SHAPES
 from lslo_cli.method.languages import LANGUAGES, resolve_languages
 from lslo_cli.method.ranks import RankMap, parse_ranks, uniform_ranks
 from lslo_cli.method.sites import SiteSet
-from lslo_cli.method.span import Span
 
 LANGUAGE_SETS = {name: resolve_languages(name, LANGUAGES) for name in ("lang12", "lang30")}
 TWELVE = LANGUAGE_SETS["lang12"]

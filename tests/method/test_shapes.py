@@ -1,11 +1,11 @@
 import pytest
 
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.families import SHAPES
 from lslo_cli.method.memory import estimate_memory
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import Site, SiteSet
-from lslo_cli.method.span import Span
 
 M2M = SHAPES["m2m-124-615m"]
 at = Site.parse

@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from lslo_cli.method.base_dtype import BaseDtype
+from lslo_cli.method.adapters import BaseDtype
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.strategy import paper
-from lslo_cli.models.base import load_base, save_base
-from lslo_cli.models.new_languages import add_languages
+from lslo_cli.models.base import add_languages, load_base, save_base
 from lslo_cli.nn.attach import attach, attach_mixture
 from lslo_cli.nn.compact import CompactLinear, frozen_matrix, restore
 from lslo_cli.nn.loss import TranslationLoss

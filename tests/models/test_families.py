@@ -17,14 +17,13 @@ from benchmarks import reference
 from lslo_cli import tasks
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, RunError, UsageError
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
-from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, paper, uniform
-from lslo_cli.models.base import load_base, save_base
+from lslo_cli.models.base import add_languages, load_base, save_base
 from lslo_cli.models.base_info import base_facts
-from lslo_cli.models.new_languages import add_languages
 from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.nn.attach import attach

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from lslo_cli.errors import InputError
-from lslo_cli.method.initialisation import Initialisation
+from lslo_cli.method.adapters import Initialisation
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.sites import Layer, Site, SiteSet, sites
 from lslo_cli.method.strategy import Index, paper, uniform

@@ -4,7 +4,7 @@ import torch
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import paper
 from lslo_cli.nn.attach import attach
-from lslo_cli.nn.overlap import overlaps
+from lslo_cli.nn.updates import overlaps
 
 LANGUAGES = ("en", "de", "wo")
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from lslo_cli.errors import UsageError
-from lslo_cli.method.kernels import AdapterKernel
+from lslo_cli.method.adapters import AdapterKernel
 from lslo_cli.method.strategy import Index
 from lslo_cli.nn import products as choosing
 from lslo_cli.nn.grouped import GroupedProducts

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 from transformers import M2M100Config, M2M100ForConditionalGeneration
 
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.sites import Kind, SiteSet
-from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, paper
 from lslo_cli.models.decoder import IncrementalDecoder
 from lslo_cli.models.encoder import encode_once

@@ -14,10 +14,10 @@ from lslo_cli.artifacts.results import (
 )
 from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.errors import InputError
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.families import SHAPES
 from lslo_cli.method.languages import LANG12, LANGUAGES, directions, grouping
 from lslo_cli.method.ranks import parse_ranks
-from lslo_cli.method.span import Span
 from lslo_cli.method.statistics import group_means
 from lslo_cli.paper import printed_table
 from lslo_cli.report.markdown import markdown

@@ -6,9 +6,9 @@ from lslo_cli import tasks
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.errors import InputError, UsageError
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.allocation import Allocation, Rule, allocate
 from lslo_cli.method.ranks import RankMap
-from lslo_cli.method.span import Span
 from lslo_cli.tasks import choices
 from lslo_cli.tasks.choices import run_name
 

@@ -12,8 +12,7 @@ from lslo_cli import tasks
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, ignore
 from lslo_cli.method.languages import Direction, Resource
-from lslo_cli.models.base import load_base
-from lslo_cli.models.new_languages import add_languages
+from lslo_cli.models.base import add_languages, load_base
 from lslo_cli.recipe import SearchMode, resolve
 from lslo_cli.search.beam import best
 from lslo_cli.search.generate import ranked_translations

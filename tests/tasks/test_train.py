@@ -5,9 +5,9 @@ from safetensors.torch import load_file
 from lslo_cli.artifacts.provenance import digest_of_file
 from lslo_cli.data.splits import DEV_ROWS
 from lslo_cli.errors import UsageError
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks
 from lslo_cli.method.sites import SiteSet
-from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, paper, uniform
 from lslo_cli.models.base import load_base
 from lslo_cli.tasks.train import fine_tune

@@ -9,10 +9,10 @@ from safetensors.torch import load_file, save_file
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.events import ignore
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.sites import Site
-from lslo_cli.method.span import Span
 from lslo_cli.method.strategy import Index, paper
 from lslo_cli.nn.attach import site_module
 from lslo_cli.tasks.decoding import translate_all
