@@ -122,7 +122,7 @@ def write_case(name: str, sites: SiteSet, pruned: float, folder: Path) -> None:
     for direction in examples:
         src, _, tgt = direction.partition("-")
         copied: Any = SimpleNamespace(base=replace(base, model=copy.deepcopy(base.model)), codes=codes)
-        save_merged(copied, src, tgt, folder / "merged" / direction)
+        save_merged(copied, {Index.SOURCE: src, Index.TARGET: tgt}, folder / "merged" / direction)
     search = {
         "decoder_start_token_id": base.tokenizer.start_id,
         "pad_token_id": base.tokenizer.pad_id,

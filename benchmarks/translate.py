@@ -29,6 +29,7 @@ from benchmarks import measure
 from benchmarks.exports import SEED, add_adapters
 from lslo_cli import load_base, translate
 from lslo_cli.method.languages import Direction
+from lslo_cli.method.strategy import Index
 from lslo_cli.models.base import load_base as load_network
 from lslo_cli.nn.attach import Adapters
 from lslo_cli.search.beam import best, ranked_search
@@ -110,7 +111,7 @@ class Merged:
         copied: Any = SimpleNamespace(
             base=replace(base, model=copy.deepcopy(base.model)), codes=translator.setup.codes
         )
-        save_merged(copied, *direction, folder / "merged")
+        save_merged(copied, {Index.SOURCE: direction[0], Index.TARGET: direction[1]}, folder / "merged")
         self.base = load_network(str(folder / "merged"))
 
     def bytes(self, part: str) -> int:

@@ -16,6 +16,7 @@ from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, Trai
 from lslo_cli.artifacts.schema import BEFORE, Artifact, DataIdentity, LanguageRecord, Result
 from lslo_cli.errors import InputError
 from lslo_cli.method.metrics import SPBLEU
+from lslo_cli.wording import several
 
 R = TypeVar("R", bound=Result)
 
@@ -83,10 +84,9 @@ class Setting:
             return self.shown or str(ours), other.shown or str(theirs)
         keys = [key for key in dict.fromkeys((*ours, *theirs)) if ours.get(key) != theirs.get(key)]
         first, second = (
-            ", ".join(f"{key} {each.get(key, 'missing')}" for key in keys[:NAMED]) for each in (ours, theirs)
+            several((f"{key} {each.get(key, 'missing')}" for key in keys), NAMED) for each in (ours, theirs)
         )
-        more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
-        return first + more, second + more
+        return first, second
 
 
 Settings = Mapping[str, Setting]

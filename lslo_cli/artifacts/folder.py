@@ -123,14 +123,15 @@ class ExperimentFolder:
         """The comparison of two runs."""
         return self.path / "comparisons" / f"{run}-vs-{other}.json"
 
+    def seed_folders(self) -> dict[int, Path]:
+        """The folders ``seed-N/`` below it by N, in its order."""
+        folders = (path for path in self.path.glob("seed-*") if path.is_dir())
+        numbered = (path for path in folders if re.fullmatch(r"seed-\d+", path.name))
+        return dict(sorted((int(path.name[5:]), path) for path in numbered))
+
     def seeds(self) -> list[ExperimentFolder]:
-        """The experiments in ``seed-N/`` below it, in order of N; without any the experiment itself."""
-        numbered = [
-            (int(path.name[5:]), path)
-            for path in self.path.glob("seed-*")
-            if path.is_dir() and re.fullmatch(r"seed-\d+", path.name)
-        ]
-        return [ExperimentFolder(path) for _, path in sorted(numbered)] or [self]
+        """The experiments in its :meth:`seed_folders`; without any the experiment itself."""
+        return [ExperimentFolder(path) for path in self.seed_folders().values()] or [self]
 
     def has_artifacts(self) -> bool:
         """Whether it has any artifact."""

@@ -61,7 +61,7 @@ def made(stopwatch: Stopwatch, device: str, command: str) -> Made:
         command=command,
         started=stopwatch.started,
         seconds=stopwatch.seconds,
-        peak_memory_mib=_peak_memory_mib(),
+        peak_memory_mib=peak_resident() / 2**20,
     )
 
 
@@ -85,7 +85,7 @@ def _git(root: Path, *arguments: str) -> str | None:
     return run.stdout.strip()
 
 
-def _peak_memory_mib() -> float:
-    """Largest resident size of this process so far. Linux counts in KiB, macOS in bytes."""
+def peak_resident() -> int:
+    """The largest resident size of this process so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB

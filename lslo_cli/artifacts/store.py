@@ -12,7 +12,7 @@ from lslo_cli.artifacts.pending import pending
 from lslo_cli.artifacts.provenance import digest_of, digest_of_file
 from lslo_cli.artifacts.results import TensorFile
 from lslo_cli.artifacts.schema import Artifact, ModelIdentity, Result, artifact_of
-from lslo_cli.artifacts.writing import check_writable, replacing, write_text
+from lslo_cli.artifacts.writing import check_writable, replacing, unreadable, write_text
 from lslo_cli.errors import InputError
 from lslo_cli.parsing import parse_json
 
@@ -55,13 +55,11 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
             f"no {result_type.kind} at {path}", f"make it first: {result_type.command}"
         ) from None
     except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
-        ) from None
+        raise unreadable(path, error) from None
     except ValueError as error:  # also raised for bytes that are not UTF-8 and text that is not JSON
         raise InputError(f"{path} is damaged: {error}", again) from None
     expected = f"lslo/{result_type.kind}"
-    found = document.get("schema_id") if isinstance(document, dict) else None
+    found = _schema_id(document)
     if found not in {f"lslo/{name}" for name in (result_type.kind, *result_type.formerly)}:
         holds = found or "no lslo artifact"
         raise InputError(f"{path} holds {holds}, but {expected} is needed", "name another file")
@@ -100,8 +98,14 @@ def kind_of(path: Path) -> str | None:
         document = parse_json(path.read_bytes())
     except (OSError, ValueError):
         return None
+    found = _schema_id(document)
+    return found.removeprefix("lslo/") if found else None
+
+
+def _schema_id(document: Any) -> str | None:
+    """The kind that parsed JSON says it is, as ``lslo/training``; None if it names none."""
     found = document.get("schema_id") if isinstance(document, dict) else None
-    return found.removeprefix("lslo/") if isinstance(found, str) else None
+    return found if isinstance(found, str) else None
 
 
 def read_any(path: Path) -> Artifact[Any]:
@@ -112,10 +116,10 @@ def read_any(path: Path) -> Artifact[Any]:
     try:
         document = parse_json(path.read_bytes())
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from None
+        raise unreadable(path, error, "check the path") from None
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}", "make it again, or name another file") from None
-    found = document.get("schema_id") if isinstance(document, dict) else None
+    found = _schema_id(document)
     for result_type in kinds():
         if found in {f"lslo/{name}" for name in (result_type.kind, *result_type.formerly)}:
             return read(path, result_type)
@@ -139,9 +143,7 @@ def read_tensor_path(artifact_path: Path, tensors: TensorFile) -> Path:
     try:
         digest = digest_of_file(path)
     except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
-        ) from None
+        raise unreadable(path, error) from None
     if digest != tensors.digest:
         raise InputError(
             f"{path} is damaged: its sha256 is not the one in {artifact_path}",

@@ -138,6 +138,11 @@ def unwritable(path: Path, error: OSError, hint: str = ELSEWHERE) -> InputError:
     return InputError(f"cannot write {path}: {'disk full: ' if error.errno in FULL else ''}{reason}", hint)
 
 
+def unreadable(path: Path, error: OSError, hint: str = "check the path and its permissions") -> InputError:
+    """The error to raise for a file that cannot be read."""
+    return InputError(f"cannot read {path}: {error.strerror}", hint)
+
+
 @contextmanager
 def _explaining(path: Path, hint: str) -> Iterator[None]:
     """Raise InputError for an error of the system in the block."""

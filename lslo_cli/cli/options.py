@@ -38,6 +38,9 @@ DataPath = Annotated[
 TestSplit = Annotated[
     str | None, Option("--test", metavar="SPLIT", rich_help_panel=EXPERIMENT), Key("data.test")
 ]
+Ranks = Annotated[str | None, Option("--ranks", metavar="RANKS"), Key("train.ranks")]
+Sites = Annotated[str | None, Option("--sites"), Key("train.sites")]
+MaxTokens = Annotated[int | None, Option("--max-tokens"), Key("evaluate.max_tokens")]
 TrackerName = Annotated[str | None, Option("--track", rich_help_panel=MACHINE), Key("run.track")]
 DryRun = Annotated[
     bool, Option("--dry-run", rich_help_panel=MACHINE, help="Check all, print the plan, write nothing.")

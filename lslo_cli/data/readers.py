@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from lslo_cli.artifacts.writing import unreadable
 from lslo_cli.data.codes import is_language_code, model_code
 from lslo_cli.data.encodings import GZIP, Line, in_place, likely_conversion, wide_encoding
 from lslo_cli.data.lines import readable
@@ -74,9 +75,7 @@ def unpacked(path: Path) -> bytes:
             f"{path} is not a complete gzip file: {error}", "copy it again, or unpack it"
         ) from error
     except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
-        ) from error
+        raise unreadable(path, error) from error
 
 
 def decode(data: bytes, path: Path, line: Line = in_place) -> str:

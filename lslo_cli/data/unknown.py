@@ -9,6 +9,7 @@ from typing import Protocol
 
 from lslo_cli.artifacts.data_check import Check, DataFinding, Severity
 from lslo_cli.method.codes import MODEL_LANGUAGES
+from lslo_cli.wording import several
 from lslo_cli.world import NEWCOMERS, WORLD
 
 SHOWN = 8
@@ -77,6 +78,6 @@ def described(causes: Counter[str]) -> str:
     """The most frequent characters, each with its number of rows: ``ә 12, U+200D 3``."""
     named = [
         f"{character if character.isprintable() else f'U+{ord(character):04X}'} {count:,}"
-        for character, count in sorted(causes.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]
+        for character, count in sorted(causes.items(), key=lambda item: (-item[1], item[0]))
     ]
-    return ", ".join(named) + (f" and {len(causes) - SHOWN} more" if len(causes) > SHOWN else "")
+    return several(named, SHOWN)

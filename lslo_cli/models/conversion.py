@@ -20,6 +20,7 @@ from lslo_cli.models.checkpoint import check_replaceable
 from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.models.tokenizer import BOS, EOS, PAD, Tokenizer
 from lslo_cli.models.tokenizer_files import DICTIONARY
+from lslo_cli.wording import several
 
 MODEL = "model.pt"
 FILES = (MODEL, DICTIONARY, SENTENCEPIECE)
@@ -173,5 +174,4 @@ def _model(config: M2M100Config, state: dict[str, Tensor], path: Path) -> M2M100
 def _refuse(path: Path, problem: str, names: set[str]) -> None:
     """Raise InputError with the first few names, if there are any."""
     if names:
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        raise InputError(f"{path} {problem} {', '.join(sorted(names)[:3])}{more}", _OFFICIAL)
+        raise InputError(f"{path} {problem} {several(sorted(names), most=3)}", _OFFICIAL)

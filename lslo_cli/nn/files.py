@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from lslo_cli.artifacts.writing import unreadable
 from lslo_cli.errors import InputError, RunError
 
 
@@ -64,7 +65,7 @@ def check_readable(path: Path, hint: str) -> None:
     try:
         path.open("rb").close()
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", hint) from None
+        raise unreadable(path, error, hint) from None
 
 
 def unreadable_reason(error: Exception) -> str:

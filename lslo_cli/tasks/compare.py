@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
@@ -20,7 +19,7 @@ from lslo_cli.artifacts.comparable import (
 from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult, EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.lock import locked
-from lslo_cli.artifacts.provenance import Stopwatch, digest_of
+from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.splits import with_splits
@@ -38,6 +37,7 @@ from lslo_cli.method.statistics import (
 from lslo_cli.models.checkpoint import find_checkpoint
 from lslo_cli.search.metric import MetricSettings, SpBleu, open_spbleu
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
+from lslo_cli.tasks.translations import read_hypotheses
 from lslo_cli.wording import typed
 
 AVERAGE = "AVG"
@@ -81,13 +81,13 @@ def _seed_folders(folder: ExperimentFolder, seeds: Sequence[int]) -> list[Experi
     """
     if repeated := [seed for seed in seeds if seeds.count(seed) > 1]:
         raise UsageError(f"seed {repeated[0]} is named twice", "name each seed once")
-    there = {int(path.name[5:]): path for path in folder.path.glob("seed-*") if path.name[5:].isdecimal()}
-    if missing := [seed for seed in seeds if seed not in there]:
+    numbered = folder.seed_folders()
+    if missing := [seed for seed in seeds if seed not in numbered]:
         raise InputError(
             f"no seed {missing[0]} in {folder.path}",
-            f"seeds there: {', '.join(map(str, sorted(there))) or 'none; --seeds is for folders seed-N/'}",
+            f"seeds there: {', '.join(map(str, numbered)) or 'none; --seeds is for folders seed-N/'}",
         )
-    return [ExperimentFolder(there[seed]) for seed in seeds or sorted(there)] or [folder]
+    return [ExperimentFolder(numbered[seed]) for seed in seeds or numbered] or [folder]
 
 
 def _compare_two(
@@ -167,17 +167,8 @@ def _statistics(experiment: Experiment, evaluated: Evaluated) -> Statistics:
             (section, row) for section, rows in enumerate(corpus.sections) for row in range(len(rows))
         )
     }
-    folder = evaluated.path.parent / "hypotheses"
-    hypotheses = {direction: _lines(folder / f"{direction}.txt") for direction in evaluated.result.scores()}
-    if digest_of({str(direction): lines for direction, lines in hypotheses.items()}) != (
-        evaluated.result.hypotheses_digest
-    ):
-        raise InputError(
-            f"the translations in {folder} are not those that {evaluated.path.name} was made from",
-            f"translate again: {typed('evaluate', '--run', evaluated.result.run, '--force')}",
-        )
     tables = {}
-    for direction, lines in hypotheses.items():
+    for direction, lines in read_hypotheses(evaluated.path, evaluated.result).items():
         _, references = corpus.pairs(direction)
         table = np.zeros((len(numbers), 10), dtype=np.int64)
         rows = [numbers[section, row] for section, row in corpus.rows(direction).tolist()]
@@ -205,15 +196,6 @@ def _references(experiment: Experiment, evaluated: Evaluated) -> tuple[Corpus, S
             f"give the one it was evaluated with; its signature is {result.metric().signature}",
         )
     return corpus, metric
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").split("\n")[:-1]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"cannot read the translations in {path}: {error}", "translate again: lslo evaluate --force"
-        ) from None
 
 
 def _scopes(

@@ -11,10 +11,10 @@ from typing import Any
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult, MetricSummary
 from lslo_cli.artifacts.folder import BASE_RUN, EvaluationFolder, RunFolder
-from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact, LanguageRecord
-from lslo_cli.events import Event, Noted, OnEvent, ignore
+from lslo_cli.errors import InputError
+from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.adapters import BaseDtype
 from lslo_cli.method.languages import Direction, Language, choose_directions
 from lslo_cli.method.metrics import SPBLEU
@@ -39,7 +39,7 @@ from lslo_cli.tasks.job import ArtifactJob, experiment_job
 from lslo_cli.tasks.model_card import write_card
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.tasks.trained_for import check_trained_for, runs_to_evaluate, with_new_languages
-from lslo_cli.tasks.translations import write_translations
+from lslo_cli.tasks.translations import digest_of_translations, read_hypotheses, write_translations
 from lslo_cli.tasks.weights import load_weights
 
 SEARCH_SETTINGS = {"beam", "mode", "length_penalty", "max_length_a", "max_new_tokens"}
@@ -56,17 +56,16 @@ def evaluate(
     batch, to the same result; with ``force`` it starts again. One with some of the directions or rows of
     another is kept beside it, see :mod:`lslo_cli.tasks.evaluations`.
     """
-    listener = without_repeats(on_event)
-    folders = runs_to_evaluate(experiment, runs, listener)
+    folders = runs_to_evaluate(experiment, runs, on_event)
     experiment = with_new_languages(experiment, folders)
     written = []
     for folder in folders:
         if folder.name == BASE_RUN:
-            written.append(evaluate_run(experiment, folder, None, force, listener))
+            written.append(evaluate_run(experiment, folder, None, force, on_event))
             continue
         training = read_training(experiment.folder, folder)
         adaptation = trained_here(folder, training)
-        written.append(evaluate_run(as_trained(experiment, training), folder, adaptation, force, listener))
+        written.append(evaluate_run(as_trained(experiment, training), folder, adaptation, force, on_event))
     return written
 
 
@@ -155,7 +154,7 @@ def _evaluation(
         note_absent(chosen_directions(setup), present, setup.on_event)
     if current and metrics.keys() <= current.artifact.result.metrics.keys():
         return current
-    if current and (hypotheses := _read_hypotheses(there, current.artifact.result)):
+    if current and (hypotheses := _kept_translations(there, current.artifact.result)):
         return job.write(_scored_again(setup, current.artifact.result, hypotheses, metrics))
     if force:
         setup.on_main(lambda: shutil.rmtree(there.checkpoint, ignore_errors=True))
@@ -189,16 +188,12 @@ def _evaluated(job: ArtifactJob, metrics: Mapping[str, Metric]) -> Written | Non
     return current
 
 
-def _read_hypotheses(folder: EvaluationFolder, result: EvaluationResult) -> Translations | None:
+def _kept_translations(there: EvaluationFolder, result: EvaluationResult) -> Translations | None:
     """The translations that an evaluation was made from; None unless all are there unchanged."""
     try:
-        found = {
-            row.direction: (folder.hypotheses / f"{row.direction}.txt").read_text("utf-8").split("\n")[:-1]
-            for row in result.directions
-        }
-    except (OSError, UnicodeDecodeError):
+        return read_hypotheses(there.evaluation, result)
+    except InputError:
         return None
-    return found if _digest(found) == result.hypotheses_digest else None
 
 
 def _scored_again(
@@ -222,20 +217,6 @@ def _scored_again(
     return before.model_copy(
         update={"directions": rows, "metrics": {**before.metrics, **added.metrics}} | pieces
     )
-
-
-def without_repeats(on_event: OnEvent) -> OnEvent:
-    """A listener that passes each note on once, since every run notes the same about text and metric."""
-    told: set[str] = set()
-
-    def listen(event: Event) -> None:
-        if isinstance(event, Noted):
-            if event.text in told:
-                return
-            told.add(event.text)
-        on_event(event)
-
-    return listen
 
 
 def score_run(
@@ -272,7 +253,7 @@ def _scored(
         search=_search_settings(setup.recipe.evaluate),
         metrics={name: _summary(name, scores, setup.languages) for name in metrics},
         directions=[direction_score(d, len(references[d]), found) for d, found in scores.items()],
-        hypotheses_digest=_digest(hypotheses),
+        hypotheses_digest=digest_of_translations(hypotheses),
         metric_model_sha256=pieces.sha256 if isinstance(pieces, SpBleu) else "",
         metric_model_pieces=pieces.pieces if isinstance(pieces, SpBleu) else 0,
     )
@@ -293,10 +274,6 @@ def _summary(
         groups=group_means(values, languages),
         average=fmean(values.values()),
     )
-
-
-def _digest(hypotheses: Translations) -> str:
-    return digest_of({str(direction): lines for direction, lines in hypotheses.items()})
 
 
 def chosen_directions(setup: Setup) -> Sequence[Direction]:

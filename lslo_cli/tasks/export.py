@@ -80,31 +80,31 @@ def export(
         raise UsageError("the base model has no adapters to export", "name a run that was trained")
     trained = open_translator(experiment, run, on_event, given)
     setup, route = trained.setup, trained.route
-    source, target = (code and find_code(code, setup.codes) for code in (source, target))
-    for code in filter(None, (source, target)):
+    sides = {Index.SOURCE: source, Index.TARGET: target}
+    chosen = {side: find_code(code, setup.codes) for side, code in sides.items() if code}
+    for code in chosen.values():
         if code not in setup.codes:
             known = ", ".join(setup.codes)
             raise UsageError(f"the run has no language '{code}'", f"its languages: {known}")
     if form == "peft":
         return export_peft(setup, route, to, compact)
     if form == "ct2":
-        return export_ctranslate(setup, route, source, target, to, quantization)
-    return export_merged(setup, route, source, target, to)
+        return export_ctranslate(setup, route, chosen, to, quantization)
+    return export_merged(setup, route, chosen, to)
 
 
-def export_merged(
-    setup: Setup, route: Route | None, source: str | None, target: str | None, folder: Path
-) -> float:
+def export_merged(setup: Setup, route: Route | None, chosen: Mapping[Index, str], folder: Path) -> float:
     """Write a transformers folder with the adapters of one direction, target or source folded in.
 
-    Returns the largest difference of a logit. Raises UsageError if the language of a side that selects
-    adapters is not given, and RunError if the written model does not give the routed model's logits.
+    ``chosen`` are the languages by side. Returns the largest difference of a logit. Raises UsageError if
+    the language of a side that selects adapters is not given, and RunError if the written model does not give
+    the routed model's logits.
     """
-    examples = examples_of(setup, _merged_directions(setup, source, target))
+    examples = examples_of(setup, _merged_directions(setup, chosen))
     expected = [routed_logits(setup, route, *example) for example in examples]
 
     def write(temporary: Path) -> float:
-        save_merged(setup, source, target, temporary)
+        save_merged(setup, chosen, temporary)
         model = load_base(str(temporary)).model
         found = (logits_of(setup, model, *example) for example in examples)
         return largest_difference(expected, found, folder)
@@ -115,8 +115,7 @@ def export_merged(
 def export_ctranslate(
     setup: Setup,
     route: Route | None,
-    source: str | None,
-    target: str | None,
+    chosen: Mapping[Index, str],
     folder: Path,
     quantization: str = QUANTIZATIONS[0],
 ) -> float:
@@ -131,7 +130,7 @@ def export_ctranslate(
         from ctranslate2.converters import TransformersConverter
     except ImportError:
         raise InputError("CTranslate2 is not installed", "pip install ctranslate2") from None
-    examples = examples_of(setup, _merged_directions(setup, source, target), QUANTIZED_PAIRS)
+    examples = examples_of(setup, _merged_directions(setup, chosen), QUANTIZED_PAIRS)
     expected = [
         _of_targets(routed_logits(setup, route, *example), example[2], setup.base.tokenizer.eos_id)
         for example in examples
@@ -149,7 +148,7 @@ def export_ctranslate(
 
     def write(temporary: Path) -> float:
         merged, converted = temporary / "merged", temporary / "ct2"
-        save_merged(setup, source, target, merged)
+        save_merged(setup, chosen, merged)
         result = largest_difference(expected, convert(merged, converted), folder)
         if quantization != QUANTIZATIONS[0]:
             result = perplexity_ratio(expected, convert(merged, converted, quantization), folder)
@@ -184,7 +183,7 @@ def _ctranslate_scores(folder: Path, examples: Sequence[Example]) -> Iterator[Te
         yield torch.tensor(scored.log_probs)
 
 
-def _merged_directions(setup: Setup, source: str | None, target: str | None) -> list[Direction]:
+def _merged_directions(setup: Setup, chosen: Mapping[Index, str]) -> list[Direction]:
     """The directions that a merged model serves. Raises UsageError if a side that matters is missing."""
     if setup.base.new_rows:
         raise UsageError(
@@ -192,25 +191,24 @@ def _merged_directions(setup: Setup, source: str | None, target: str | None) -> 
             "only, which transformers' tied embeddings cannot express",
             "translate with lslo, or train without --add-lang",
         )
-    given = {Index.SOURCE: source, Index.TARGET: target}
     for side in sorted(selecting_indices(setup.base.model)):
-        if given[side] is None:
+        if side not in chosen:
             raise UsageError(
                 f"adapters of this run are selected by the {side} language, so a merged model serves one "
                 f"{side} only",
                 f"name it with --{side}, or export the adapters of all languages with --format peft",
             )
+    source, target = chosen.get(Index.SOURCE), chosen.get(Index.TARGET)
     directions = [d for d in setup.directions if source in (None, d.src) and target in (None, d.tgt)]
     if not directions:
         raise UsageError(f"no direction from {source or 'any'} to {target or 'any'}", "check --langs")
     return directions
 
 
-def save_merged(setup: Setup, source: str | None, target: str | None, folder: Path) -> None:
+def save_merged(setup: Setup, chosen: Mapping[Index, str], folder: Path) -> None:
     """Fold the adapters of the given languages into the base in memory, and write it in float32."""
-    given = {Index.SOURCE: source, Index.TARGET: target}
     restore(setup.base.model)
-    fold(setup.base.model, {side: setup.codes.index(code) for side, code in given.items() if code})
+    fold(setup.base.model, {side: setup.codes.index(code) for side, code in chosen.items()})
     save_base(setup.base, folder)
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import EvaluationFolder
+from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.writing import write_text
 from lslo_cli.data.corpus import Corpus
+from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Direction
 from lslo_cli.tasks.decoding import Translations
+from lslo_cli.wording import typed
 
 
 def write_translations(folder: EvaluationFolder, corpus: Corpus, hypotheses: Translations) -> None:
@@ -25,6 +30,35 @@ def write_translations(folder: EvaluationFolder, corpus: Corpus, hypotheses: Tra
             write_text(place / f"{direction}.txt", "".join(f"{line}\n" for line in text))
         rows = aligned(corpus, direction, lines)
         write_text(folder.aligned / f"{direction}.jsonl", "".join(f"{row}\n" for row in rows))
+
+
+def read_hypotheses(evaluation: Path, result: EvaluationResult) -> Translations:
+    """The translations beside the artifact ``evaluation``, from which it was made.
+
+    Raises InputError if one cannot be read, or if they were changed.
+    """
+    folder = evaluation.parent / "hypotheses"
+    found = {row.direction: _lines(folder / f"{row.direction}.txt") for row in result.directions}
+    if digest_of_translations(found) != result.hypotheses_digest:
+        raise InputError(
+            f"the translations in {folder} are not those that {evaluation.name} was made from",
+            f"translate again: {typed('evaluate', '--run', result.run, '--force')}",
+        )
+    return found
+
+
+def digest_of_translations(hypotheses: Translations) -> str:
+    """The digest by which an evaluation knows its translations."""
+    return digest_of({str(direction): lines for direction, lines in hypotheses.items()})
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").split("\n")[:-1]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"cannot read the translations in {path}: {error}", "translate again: lslo evaluate --force"
+        ) from None
 
 
 def aligned(corpus: Corpus, direction: Direction, hypotheses: Sequence[str]) -> Iterator[str]:

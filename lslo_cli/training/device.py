@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -16,6 +14,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import AutocastKwargs
 
+from lslo_cli.artifacts.provenance import peak_resident
 from lslo_cli.errors import UsageError
 from lslo_cli.method.adapters import BaseDtype
 from lslo_cli.recipe import Device, Precision, Recipe
@@ -165,8 +164,7 @@ def peak_memory(device: torch.device) -> int:
     """The peak memory of this process so far, in bytes: of a CUDA device, or of the machine."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return peak_resident()
 
 
 def describe_device(device: torch.device) -> str:

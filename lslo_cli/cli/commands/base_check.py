@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import Key, takes
-from lslo_cli.cli.options import BaseModelName, DataPath, MachineOptions, TestSplit
+from lslo_cli.cli.flags import takes
+from lslo_cli.cli.options import BaseModelName, DataPath, MachineOptions, MaxTokens, TestSplit
 from lslo_cli.errors import RunError, UsageError, naming_lack_of_memory, nearest
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class BaseCheckOptions(MachineOptions):
         list[str] | None,
         Option("--anchor", metavar="ny-sw|lang12", help="Only this score. Repeatable; default: both."),
     ] = None
-    max_tokens: Annotated[int | None, Option("--max-tokens"), Key("evaluate.max_tokens")] = None
+    max_tokens: MaxTokens = None
 
     def chosen(self) -> dict[str, Anchor]:
         """The anchors to check. Raises UsageError for an unknown one."""

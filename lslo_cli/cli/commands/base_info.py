@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import Key, takes
-from lslo_cli.cli.options import MACHINE, ClassOptions, NewLanguageOptions, SpanName
+from lslo_cli.cli.flags import takes
+from lslo_cli.cli.options import MACHINE, ClassOptions, NewLanguageOptions, Ranks, Sites, SpanName
 from lslo_cli.method.sites import Stack
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ class BaseInfoOptions(ClassOptions, NewLanguageOptions):
     model: Annotated[
         str, Argument(metavar="MODEL", help="A folder, a hub id, or a published shape such as m2m-124-615m.")
     ]
-    ranks: Annotated[str | None, Option("--ranks", metavar="RANKS"), Key("train.ranks")] = None
-    sites: Annotated[str | None, Option("--sites"), Key("train.sites")] = None
+    ranks: Ranks = None
+    sites: Sites = None
     span: SpanName = None
     json: Annotated[
         bool, Option("--json", rich_help_panel=MACHINE, help="Print the facts as JSON, nothing else.")

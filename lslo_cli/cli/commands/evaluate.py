@@ -12,7 +12,7 @@ from typer import Option
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, split_commas, takes
-from lslo_cli.cli.options import command_line
+from lslo_cli.cli.options import MaxTokens, command_line
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 from lslo_cli.cli.stage_options import ModelOptions
 from lslo_cli.errors import InputError
@@ -53,7 +53,7 @@ class EvaluateOptions(ModelOptions):
     metric_model: Annotated[
         str | None, Option("--metric-model", metavar="flores101|base|FILE"), Key("evaluate.metric_model")
     ] = None
-    max_tokens: Annotated[int | None, Option("--max-tokens"), Key("evaluate.max_tokens")] = None
+    max_tokens: MaxTokens = None
     force: Annotated[bool, Option("--force", help="Evaluate again even if results are up to date.")] = False
 
 

@@ -10,7 +10,7 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, commas_or_auto, fraction_or_word, number_or_word, split_commas, takes
-from lslo_cli.cli.options import SettingsOptions
+from lslo_cli.cli.options import Ranks, SettingsOptions, Sites
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 from lslo_cli.cli.stage_options import FitOptions
 
@@ -24,14 +24,14 @@ PRUNING = "Gradual pruning"
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(FitOptions):
     method: Annotated[str | None, Option("--method"), Key("train.method")] = None
-    ranks: Annotated[str | None, Option("--ranks", metavar="RANKS"), Key("train.ranks")] = None
+    ranks: Ranks = None
     budget: Annotated[str | None, Option("--budget", metavar="PARAMETERS"), Key("train.budget")] = None
     index: Annotated[str | None, Option("--index", metavar="INDEX"), Key("train.index")] = None
     subspace: Annotated[
         Path | None,
         Option("--subspace", metavar="FILE", help="File of the rank map; default: subspace.json."),
     ] = None
-    sites: Annotated[str | None, Option("--sites"), Key("train.sites")] = None
+    sites: Sites = None
     run: Annotated[
         str | None, Option("--run", metavar="NAME", help="Name of the run; default: made from its settings.")
     ] = None
