@@ -111,11 +111,11 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
 
         Languages, text and model are checked as far as that takes no heavy import.
         """
-        from lslo_cli.models.spoken import with_spoken
+        from lslo_cli.models.model_languages import with_model_languages
         from lslo_cli.recipe import Classes, Memory
 
         memory = self.memory() if self.remembers else None
-        recipe = with_spoken(self.resolve(memory))
+        recipe = with_model_languages(self.resolve(memory))
         self.check(recipe)
         recipe.selected_languages()
         if recipe.classes is Classes.TEXT:

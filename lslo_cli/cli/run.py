@@ -54,7 +54,7 @@ def _what_was_written(written: Sequence[Written]) -> str:
     fresh = [item.path for item in written if not item.up_to_date]
     kept = [item.path for item in written if item.up_to_date]
     parts = (("wrote", fresh), ("up to date:", kept))
-    return "; ".join(f"{said} {_named(paths)}" for said, paths in parts if paths)
+    return "; ".join(f"{verb} {_named(paths)}" for verb, paths in parts if paths)
 
 
 def _named(paths: Sequence[Path]) -> str:

@@ -55,14 +55,14 @@ class ModelOptions(StageOptions):
     def check(self, recipe: Recipe) -> None:
         """Raise InputError for a named model folder, language or text that does not exist."""
         from lslo_cli.data.splits import check_text
-        from lslo_cli.models.spoken import check_spoken
+        from lslo_cli.models.model_languages import check_model_languages
 
         if folder := recipe.model.missing_folder:
             raise InputError(
                 f"no folder '{recipe.model.name}' with a base model (looked at {folder.absolute()})",
                 "check --model; docs/models.md lists models with size and licence",
             )
-        check_spoken(recipe)
+        check_model_languages(recipe)
         if "path" in recipe.data.model_fields_set and not self.dry_run:
             check_text(recipe, self.tests)
             say_unread(recipe, self.quiet)

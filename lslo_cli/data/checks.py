@@ -91,7 +91,7 @@ def check_data(
         findings += found
     hold_out = None
     if not _has_problem(findings):
-        hold_out, found = _check_first_run(path, base.spoken(codes))
+        hold_out, found = _check_first_run(path, base.known(codes))
         findings += found
     return DataCheckResult(
         path=str(path),

@@ -39,7 +39,7 @@ class Base:
         """The languages that have a token."""
         return self.reader.languages if self.reader else {*MODEL_LANGUAGES, *WORLD, *NEWCOMERS}
 
-    def spoken(self, codes: Sequence[str]) -> list[str]:
+    def known(self, codes: Sequence[str]) -> list[str]:
         """Those of the languages that have a token; all of them if it is fewer than two."""
         known = [code for code in codes if code in self.languages]
         return known if len(known) > 1 else list(codes)

@@ -35,7 +35,7 @@ SMALLER = "lower the batch size or the length of texts: --set flare.batch_size=8
 SMALLER_TESTS = "lower the batch size: --set flare.batch_size=8"
 
 
-class Seed:
+class SeedRun:
     """One seed of an experiment: its setup, and the artifacts of its languages.
 
     ``train_line`` is the command line that trains what is missing, for hints.
@@ -149,7 +149,7 @@ def train(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Writte
     settings = experiment.recipe.flare
     languages, runs = settings.languages, settings.parsed_runs()
     for position, number in enumerate(settings.seeds):
-        seed = Seed(experiment, number, on_event)
+        seed = SeedRun(experiment, number, on_event)
         if position == 0:  # the other seeds have the same texts and runs
             check_ahead(seed, languages, runs)
         yield tuned(seed)
@@ -158,7 +158,10 @@ def train(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Writte
 
 
 def check_ahead(
-    seed: Seed, languages: Sequence[str], runs: Sequence[FlareRun], to_translate: Collection[Translated] = ()
+    seed: SeedRun,
+    languages: Sequence[str],
+    runs: Sequence[FlareRun],
+    to_translate: Collection[Translated] = (),
 ) -> None:
     """:func:`check_experiment` before the work on a seed.
 
@@ -170,7 +173,7 @@ def check_ahead(
         check_experiment(seed.setup, languages, runs, to_translate)
 
 
-def tuned(seed: Seed) -> Written:
+def tuned(seed: SeedRun) -> Written:
     """The tuning on the source language, made if it is not up to date."""
     check_tracker(seed.experiment.recipe.run.track)
     folder = seed.source
@@ -183,7 +186,7 @@ def tuned(seed: Seed) -> Written:
         return job.write(FlareTrainingResult(task=job.setup.settings.task, language=SOURCE, runs=[run]))
 
 
-def trained(seed: Seed, language: str, runs: Sequence[FlareRun]) -> Written:
+def trained(seed: SeedRun, language: str, runs: Sequence[FlareRun]) -> Written:
     """The training on a target language, with ``runs`` in it; missing ones are trained.
 
     One process makes a run; others may make other runs of the same training at the same time.
@@ -200,7 +203,7 @@ def trained(seed: Seed, language: str, runs: Sequence[FlareRun]) -> Written:
     return written
 
 
-def _with_run(seed: Seed, language: str, run: FlareRun) -> Written:
+def _with_run(seed: SeedRun, language: str, run: FlareRun) -> Written:
     """The training on a language with one more run, which is trained unless another process has."""
     folder = seed.folder(language)
     weights = folder.weights(run.stem)
@@ -283,12 +286,12 @@ def evaluate(
     that trains them. Raises InputError if a run asked for has not been trained.
     """
     for number in experiment.recipe.flare.seeds:
-        seed = Seed(experiment, number, on_event, train_line)
+        seed = SeedRun(experiment, number, on_event, train_line)
         for language in experiment.recipe.flare.languages:
             yield evaluated(seed, language, asked)
 
 
-def evaluated(seed: Seed, language: str, asked: Sequence[FlareRun] = ()) -> Written:
+def evaluated(seed: SeedRun, language: str, asked: Sequence[FlareRun] = ()) -> Written:
     """The test of the runs ``asked`` for, by default of all that were trained on a language.
 
     What is up to date is not tested again, and tests of other runs are kept.

@@ -10,16 +10,16 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.events import ignore
 from lslo_cli.flare.checks import FOR_TESTS, FOR_TRAINING, Rows, check_experiment, rows_of, whole_runs
-from lslo_cli.flare.commands import Seed, missing_runs, tested_runs
+from lslo_cli.flare.commands import SeedRun, missing_runs, tested_runs
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.runs import TUNING
 from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.translating import TaskSplit, sides
 from lslo_cli.method.flare import SOURCE, FlareRun
-from lslo_cli.models.work import Plan
 from lslo_cli.tasks.experiment import Experiment, Upstream
 from lslo_cli.tasks.job import ArtifactJob
+from lslo_cli.tasks.plan import Plan
 from lslo_cli.tasks.translate import open_translator
 from lslo_cli.training.device import describe_device
 
@@ -36,7 +36,7 @@ def plan(
     """
     store.check_writable(experiment.folder.path)
     recipe = experiment.recipe.flare
-    seeds = [Seed(experiment, number, ignore, train_line) for number in recipe.seeds]
+    seeds = [SeedRun(experiment, number, ignore, train_line) for number in recipe.seeds]
     first = seeds[0].setup
     files = _trainings if command == "train" else partial(_evaluations, asked=asked)
     would_write = tuple(path for seed in seeds for path in files(seed))
@@ -86,7 +86,7 @@ def _sizes(rows: Rows, language: str, splits: Iterable[str]) -> str:
     return ", ".join(f"{rows[language, split]:,} rows to {split}" for split in splits)
 
 
-def _trainings(seed: Seed) -> Iterator[Path]:
+def _trainings(seed: SeedRun) -> Iterator[Path]:
     """The trainings of a seed that are missing, incomplete or stale, the tuning first."""
     path = seed.source.training
     current = _job(seed, path).up_to_date(FlareTrainingResult)
@@ -101,7 +101,7 @@ def _trainings(seed: Seed) -> Iterator[Path]:
             yield path
 
 
-def _evaluations(seed: Seed, asked: Sequence[FlareRun]) -> Iterator[Path]:
+def _evaluations(seed: SeedRun, asked: Sequence[FlareRun]) -> Iterator[Path]:
     """The evaluations of a seed that are missing, incomplete or stale."""
     for language in seed.setup.settings.languages:
         folder: LanguageFolder = seed.folder(language)
@@ -113,6 +113,6 @@ def _evaluations(seed: Seed, asked: Sequence[FlareRun]) -> Iterator[Path]:
             yield folder.evaluation
 
 
-def _job(seed: Seed, path: Path, *upstream: Upstream) -> ArtifactJob[FlareSetup]:
+def _job(seed: SeedRun, path: Path, *upstream: Upstream) -> ArtifactJob[FlareSetup]:
     """A job that only inspects existing artifacts."""
     return ArtifactJob(seed.experiment, path, seed.setup, Stopwatch(), list(upstream))

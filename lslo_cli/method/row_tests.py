@@ -34,9 +34,9 @@ def resampled_macro_f1(
     import numpy as np
 
     each = np.arange(classes)
-    said, is_so = (np.asarray(values)[:, None] == each for values in (predicted, labels))
-    hits = counts @ (said & is_so)
-    named = counts @ (said.astype(float) + is_so)
+    predictions, truth = (np.asarray(values)[:, None] == each for values in (predicted, labels))
+    hits = counts @ (predictions & truth)
+    named = counts @ (predictions.astype(float) + truth)
     return 100 * np.divide(2 * hits, named, out=np.zeros(named.shape), where=named > 0).mean(axis=1)
 
 

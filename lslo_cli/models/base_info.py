@@ -14,7 +14,7 @@ from lslo_cli.method.languages import Language
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import PAPER_RANKS, RankMap, parse_ranks
 from lslo_cli.method.shapes import BaseFacts, ModelShape
-from lslo_cli.models.spoken import WORLD, with_spoken
+from lslo_cli.models.model_languages import WORLD, with_model_languages
 from lslo_cli.models.work import MemoryChoice, memory_choices, parameters_by_language, work_of
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:
     If there are new languages, these alone are trained unless the recipe gives ranks. Raises UsageError for
     invalid languages or ranks.
     """
-    recipe = with_spoken(recipe, base.languages)
+    recipe = with_model_languages(recipe, base.languages)
     languages, sites, new = recipe.selected_languages(), recipe.train.sites, recipe.new_languages
     check_new_languages(new, base.languages, base.name)
     ranks = _ranks(recipe.train.ranks, languages, new)

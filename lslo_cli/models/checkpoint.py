@@ -20,9 +20,9 @@ from lslo_cli.home import with_home
 from lslo_cli.method.families import FAMILIES, HUB_NAMES, SHAPES, models_of, published_shape
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.hub import cache, endpoint, hub_files
+from lslo_cli.models.model_languages import WORLD, WORLD_FOLDER
 from lslo_cli.models.piece_tokenizer import PieceTokenizer
 from lslo_cli.models.pretrained import pretrained, quiet_transformers
-from lslo_cli.models.spoken import WORLD, WORLD_FOLDER
 from lslo_cli.models.stock_files import HUB_SETTINGS, OWN_FAMILY
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.models.tokenizer_files import DICTIONARY, TOKENIZER_FILES, read_family

@@ -1,10 +1,9 @@
-"""The plan of a command: everything checked, nothing written (``--dry-run``)."""
+"""The cost of training: parameters, updates and memory, as numbers and in words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 from lslo_cli.method.adapters import BaseDtype, Span
@@ -21,16 +20,6 @@ FLORES_ROWS = 997
 """Sentences of FLORES-101's dev split."""
 PAIR_TOKENS = 48
 """Average tokens of a FLORES sentence pair in a batch of M2M-124: its longer side with padding."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A plan: facts as (label, value), parameters as (language, resource, rank, count), files written."""
-
-    title: str
-    facts: tuple[tuple[str, str], ...]
-    parameters: tuple[tuple[str, str, int, int], ...]
-    files: tuple[Path, ...]
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def _one_by_one(
     check_flare(ahead)
     for label, job in jobs.items():
         if not _blocked(jobs, label, failed):
-            yield job, attempt(job, partial(overall.of, job))
+            yield job, attempt(job, partial(overall.on, job))
 
 
 def _side_by_side(
@@ -93,7 +93,7 @@ def _side_by_side(
                     running[pool.submit(_attempt_here, waiting.pop(label))] = job
             ended, _ = wait(running, HEARD_EVERY, FIRST_COMPLETED)
             for label, event in _heard(events):
-                overall.of(jobs[label], event)
+                overall.on(jobs[label], event)
             for future in ended:
                 job = running.pop(future)
                 done.add(job.label)

@@ -21,7 +21,7 @@ from lslo_cli.tasks.freshness import seems_current
 def make_flare(job: FlareJob, on_event: OnEvent) -> bool:
     """Run a job unless it is up to date; returns whether it ran."""
     experiment = job.experiment
-    seed = commands.Seed(experiment, experiment.recipe.seed, on_event)
+    seed = commands.SeedRun(experiment, experiment.recipe.seed, on_event)
     match job.kind:
         case FlareStage.TRANSLATE:
             made = list(translate_task(experiment, on_event=on_event, languages=[job.language]))
@@ -58,7 +58,7 @@ def _check_trainings(jobs: Sequence[FlareJob]) -> None:
     experiment = jobs[0].experiment
     languages = list(dict.fromkeys(job.language for job in jobs))
     runs = list(dict.fromkeys(job.run for job in jobs if job.run))
-    seed = commands.Seed(experiment, experiment.recipe.seed, ignore)
+    seed = commands.SeedRun(experiment, experiment.recipe.seed, ignore)
     commands.check_ahead(seed, languages, runs, experiment.recipe.flare.translated)
 
 

@@ -32,7 +32,7 @@ class Overall:
         total = sum(job.steps for job in self.jobs)
         self.on_event(Started(TASK, total, "steps", sum(self._done.values())))
 
-    def of(self, job: Job, event: Event) -> None:
+    def on(self, job: Job, event: Event) -> None:
         """Handle an event of ``job``."""
         match event:
             case Started(task, int(total), ("updates" | "sentences") as unit, completed):

@@ -74,8 +74,8 @@ def ranked_search(
     before = batch.prompt_ids.shape[1] - batch.prefix
     named = int(writes_language(head, batch.prompt_ids[:, :before]))
     if counted := named + batch.prefix:
-        said = log_prob(head, states[:, -1 - counted : -1], batch.prompt_ids[:, -counted:])
-        scores = said.sum(dim=1, keepdim=True)
+        log_probabilities = log_prob(head, states[:, -1 - counted : -1], batch.prompt_ids[:, -counted:])
+        scores = log_probabilities.sum(dim=1, keepdim=True)
     begun = batch.prompt_ids[:, before:]
     hypotheses = Hypotheses(scores, begun, beam, longest, length_penalty, end, named, count)
     for _ in range(states.shape[1] - 1, longest):

@@ -1,12 +1,11 @@
 """The commands: each reads what it needs, does its work and writes an artifact. Nothing here prints."""
 
-from lslo_cli.models.work import Plan
 from lslo_cli.tasks.compare import compare
 from lslo_cli.tasks.diff import diff
 from lslo_cli.tasks.estimate_subspace import estimate_subspace
 from lslo_cli.tasks.evaluate import evaluate, evaluate_run
 from lslo_cli.tasks.experiment import Experiment, Written
-from lslo_cli.tasks.plan import evaluation_plan, plan
+from lslo_cli.tasks.plan import Plan, evaluation_plan, plan
 from lslo_cli.tasks.prune_report import prune_report
 from lslo_cli.tasks.train import train
 from lslo_cli.tasks.train_base import train_base

@@ -6,7 +6,7 @@ The plan of an evaluation does not load the weights of the base model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lslo_cli.artifacts import store
@@ -19,9 +19,8 @@ from lslo_cli.method.ranks import RankMap, parse_ranks
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.models.base_info import shape_without_folder
-from lslo_cli.models.spoken import check_spoken
+from lslo_cli.models.model_languages import check_model_languages
 from lslo_cli.models.work import (
-    Plan,
     Work,
     batches_of_flores,
     describe_index,
@@ -59,6 +58,16 @@ from lslo_cli.training.trackers import check_tracker
 from lslo_cli.wording import counted
 
 Facts = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan: facts as (label, value), parameters as (language, resource, rank, count), files written."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    parameters: tuple[tuple[str, str, int, int], ...]
+    files: tuple[Path, ...]
 
 
 class Notes(Facts):
@@ -153,7 +162,7 @@ def _published_facts(recipe: Recipe, shape: ModelShape) -> Facts:
     """The facts that need neither model nor text. Raises InputError for languages that the model lacks."""
     name = recipe.model.name
     to_load = "the weights were not loaded" if name in HUB_NAMES else f"to run, give {models_of(name)}"
-    check_spoken(recipe)
+    check_model_languages(recipe)
     languages = [language.code for language in recipe.selected_languages()]
     dtype = recipe.run.base_dtype
     size = in_binary_units(base_bytes(shape, dtype))

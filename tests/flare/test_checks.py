@@ -81,7 +81,7 @@ def test_the_check_leaves_the_model_as_it_was_and_it_is_loaded_once(quick_flare,
     experiment = partial(quick_flare, **{"flare.runs": EVERY, "run.recompute": True, **translators})
 
     def tuned(folder, checked):
-        seed = commands.Seed(experiment(tmp_path / folder), 1, ignore)
+        seed = commands.SeedRun(experiment(tmp_path / folder), 1, ignore)
         if checked:
             commands.check_ahead(seed, ("jv", "su"), seed.setup.settings.parsed_runs())
         written = commands.tuned(seed)

@@ -152,7 +152,7 @@ def refusals(experiment):
 
 def test_adapters_on_another_tuned_model_are_stale(given, trained):
     retuned = given(trained, **{"flare.english_epochs": 2})
-    assert not commands.tuned(commands.Seed(retuned, 1, ignore)).up_to_date
+    assert not commands.tuned(commands.SeedRun(retuned, 1, ignore)).up_to_date
     for message, hint in refusals(retuned):
         assert "jv/training.json is stale: it was made from another tuning than the one now at" in message
         assert hint == f"make it again: {LINE}"

@@ -150,7 +150,7 @@ def test_an_artifact_that_another_process_makes_is_waited_for(small, trained, mo
 
 def test_of_several_processes_only_the_main_one_writes(small, tmp_path, monkeypatch):
     experiment = small(tmp_path, **{"flare.runs": ("lora",)})
-    seed = commands.Seed(experiment, 1, lambda event: None)
+    seed = commands.SeedRun(experiment, 1, lambda event: None)
     monkeypatch.setattr(type(seed.setup.accelerator), "is_main_process", False)
     monkeypatch.setenv("RANK", "1")
     saved = []

@@ -105,7 +105,7 @@ def check(
             f"{path} is not usable: {problems} would stop a run", "fix what is listed as a problem"
         )
     if not quiet:
-        known = base.spoken(result.languages)
+        known = base.known(result.languages)
         given = ["--data", path, "--langs", langs if langs and known == languages else ",".join(known)]
         given += ["--model", model] if model else []
         given += ["--hold-out", result.hold_out] if result.hold_out else []

@@ -17,7 +17,7 @@ WORLD = "world"
 WORLD_FOLDER = Path(__file__).parent.parent / "world" / "base"
 
 
-def spoken(model: str) -> tuple[str, ...]:
+def model_languages(model: str) -> tuple[str, ...]:
     """Codes of the languages of ``world``, of a folder, or of a published model.
 
     Empty if only a download could tell. Raises InputError if a file of the folder is missing or damaged.
@@ -31,7 +31,7 @@ def spoken(model: str) -> tuple[str, ...]:
     return tuple(map(model_code, published(name)[0].languages)) if name in SHAPES else ()
 
 
-def with_spoken(recipe: Recipe, known: Collection[str] | None = None) -> Recipe:
+def with_model_languages(recipe: Recipe, known: Collection[str] | None = None) -> Recipe:
     """The recipe with the codes of languages that only its base model has: ``tyv_Cyrl`` for ``tyv``.
 
     ``known`` are the model's languages, if they were read before. Such languages are unlabelled unless the
@@ -40,7 +40,7 @@ def with_spoken(recipe: Recipe, known: Collection[str] | None = None) -> Recipe:
     names = recipe.language_names()
     if all(model_code(name) in MODEL_LANGUAGES or name in recipe.new_languages for name in names):
         return recipe
-    known = spoken(recipe.model.name) if known is None else known
+    known = model_languages(recipe.model.name) if known is None else known
     found = {name: code for name in names if (code := find_code(name, known)) in known}
     entries = {found.get(name, name): entry for name, entry in recipe.languages.items()}
     described = {**recipe.known_languages(), **entries}
@@ -53,12 +53,12 @@ def with_spoken(recipe: Recipe, known: Collection[str] | None = None) -> Recipe:
     return recipe.model_copy(update={"name": recipe.experiment, "langs": langs, "languages": entries})
 
 
-def check_spoken(recipe: Recipe) -> None:
+def check_model_languages(recipe: Recipe) -> None:
     """Raise UsageError for an unknown name, InputError for languages that the base model lacks.
 
     New languages are checked too. A model whose languages only a download could tell is not checked.
     """
-    known = spoken(recipe.model.name)
+    known = model_languages(recipe.model.name)
     if not known:
         return
     described = {*recipe.known_languages(), *MODEL_LANGUAGES, *known}

@@ -7,7 +7,7 @@ import pytest
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.languages import Resource
-from lslo_cli.models.spoken import check_spoken, spoken, with_spoken
+from lslo_cli.models.model_languages import check_model_languages, model_languages, with_model_languages
 from lslo_cli.models.tokenizer_files import language_ids
 from lslo_cli.recipe import resolve
 
@@ -35,48 +35,48 @@ def codes(recipe):
 
 
 def test_a_folder_a_published_model_and_the_built_in_one_tell_their_languages(folder):
-    assert spoken(str(folder))[:3] == ("en", "kk", "tyv_Cyrl")
-    assert "wo" in spoken("facebook/nllb-200-distilled-600M")
-    assert len(spoken("world")) == 12
-    assert spoken("someone/a-model") == ()
+    assert model_languages(str(folder))[:3] == ("en", "kk", "tyv_Cyrl")
+    assert "wo" in model_languages("facebook/nllb-200-distilled-600M")
+    assert len(model_languages("world")) == 12
+    assert model_languages("someone/a-model") == ()
 
 
 @pytest.mark.parametrize("name", ["tyv", "TYV", "tyv_Cyrl"])
 def test_a_language_that_only_the_model_has_is_taken_under_its_names(folder, name):
-    found = with_spoken(recipe(folder, f"en,{name}"))
+    found = with_model_languages(recipe(folder, f"en,{name}"))
     assert codes(found) == ["en", "tyv_Cyrl"]
     assert found.selected_languages()[1].resource is Resource.UNLABELLED
     assert found.experiment == f"en-{name}"
-    check_spoken(found)
+    check_model_languages(found)
 
 
 def test_it_keeps_the_class_that_it_is_given(folder):
     given = recipe(folder, "en,tyv", **{"languages.tyv.resource": "low"})
-    assert with_spoken(given).selected_languages()[1].resource is Resource.LOW
+    assert with_model_languages(given).selected_languages()[1].resource is Resource.LOW
 
 
 def test_a_bare_code_of_two_scripts_is_not_guessed(folder):
     with pytest.raises(UsageError, match="unknown language 'aaa'. Did you mean 'aaa_Latn'"):
-        check_spoken(with_spoken(recipe(folder, "en,aaa")))
+        check_model_languages(with_model_languages(recipe(folder, "en,aaa")))
 
 
 def test_what_is_no_language_is_refused_with_what_the_model_has(folder):
     with pytest.raises(UsageError, match="unknown language 'tyv_Cyr'. Did you mean 'tyv_Cyrl'") as caught:
-        check_spoken(with_spoken(recipe(folder, "en,tyv_Cyr")))
+        check_model_languages(with_model_languages(recipe(folder, "en,tyv_Cyr")))
     assert "en, kk, tyv_Cyrl" in caught.value.hint
 
 
 def test_a_language_that_the_model_lacks_is_refused_and_may_be_added(folder):
     with pytest.raises(InputError, match="no token for wo"):
-        check_spoken(recipe(folder, "en,wo"))
-    check_spoken(recipe(folder, "en,kk", **{"new_languages.wo": "en"}))
+        check_model_languages(recipe(folder, "en,wo"))
+    check_model_languages(recipe(folder, "en,kk", **{"new_languages.wo": "en"}))
     with pytest.raises(UsageError, match="knows this language already"):
-        check_spoken(recipe(folder, "en,kk", **{"new_languages.kaz": "en"}))
+        check_model_languages(recipe(folder, "en,kk", **{"new_languages.kaz": "en"}))
 
 
 def test_a_recipe_whose_languages_the_tables_have_stays_as_it_is(folder):
     known = recipe(folder, "en,kk")
-    assert with_spoken(known) is known
+    assert with_model_languages(known) is known
 
 
 def test_two_codes_of_a_model_that_are_one_here_stay_two():
