@@ -143,6 +143,11 @@ class Checkpoint:
         if quantised:  # nn.compact decodes its matrices; its config must not say that they are quantised
             quantiser: Any = model.hf_quantizer
             quantiser.remove_quantization_config(model)
+        self._check_loaded(model, report, dtype)
+        return model
+
+    def _check_loaded(self, model: PreTrainedModel, report: dict[str, Any], dtype: torch.dtype) -> None:
+        """Check a loaded model by its ``report`` and its weights. Raises as :meth:`load_weights`."""
         # transformers initialises missing weights at random, and reports that in a log only.
         unexpected = {name for name in report["unexpected_keys"] if not name.endswith(COMPUTED)}
         misfits = {"lack": report["missing_keys"], "have, unexpectedly,": unexpected}
@@ -159,7 +164,7 @@ class Checkpoint:
                 "take a model whose training did not diverge, or load this one as float32",
             )
         sharing = [model.get_encoder().embed_tokens, model.get_decoder().embed_tokens]
-        if architecture.ties_head:
+        if TRANSLATION[self.config()["model_type"]].ties_head:
             sharing.append(model.get_output_embeddings())
         if any(module.weight is not model.get_input_embeddings().weight for module in sharing):
             raise self._unsupported(UNTIED)
@@ -169,7 +174,6 @@ class Checkpoint:
                 f"the model in {self.folder} adds a bias to its logits, which is not supported",
                 "use mBART-50 as it was published, whose bias is 0",
             )
-        return model
 
     def digest(self, tokenizer: Tokenizer) -> str:
         """sha256 over the names and contents of the weight files, then the tokenizer's digest."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.adapters import BaseDtype
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import SHARED, RankMap
+from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.strategy import Index, IndexStrategy, uniform
 from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import Adapters, attach, depths
@@ -33,7 +35,7 @@ from lslo_cli.tasks.setup import Setup, optimisation
 from lslo_cli.tasks.weights import save_weights
 from lslo_cli.tasks.without_effect import check_effects
 from lslo_cli.training.pruning import PruneGradually, sparsity_by_class
-from lslo_cli.training.validation import KeepBest
+from lslo_cli.training.validation import KeepBest, Validation
 
 PRUNED_MATRICES = {PruneTargets.BOTH: ("A", "B"), PruneTargets.B: ("B",)}
 
@@ -115,20 +117,7 @@ def fine_tune(
     batches = setup.training_batches(directions, adapted_languages(ranks))
     # A shared adapter is the same whichever side selects it.
     strategy = strategy or uniform(Index.SOURCE, *depths(model))
-    adapters = (
-        attach(
-            model,
-            strategy,
-            ranks,
-            setup.codes,
-            section.sites,
-            recipe.run.adapter_kernel,
-            recipe.adapters.initialisation,
-            recipe.adapters.span,
-        )
-        if ranks
-        else None
-    )
+    adapters = _attached(setup, strategy, ranks) if ranks else None
     parameters = [*adapters.parameters(), *setup.new_rows()] if adapters else unfrozen(model)
     chosen = languages_to_prune(recipe, ranks, pruned_languages)
     pruner = pruner_of(setup, adapters, chosen)
@@ -137,18 +126,9 @@ def fine_tune(
     schedule = replace(recipe.training_schedule(), target_ratio=section.gps if chosen else 0.0)
     if section.gps and not chosen:
         setup.on_event(Noted(_nobody_note(section, pruned_languages)))
-    keep = None
-    if section.keep is Keep.BEST and dev_loss:
-        final = schedule.ratio_at(recipe.fit.epochs)
-        keep = KeepBest(dev_loss, parameters, lambda epoch: schedule.ratio_at(epoch) == final)
+    keep = _keep_best(recipe, dev_loss, parameters, schedule)
     curve = QualityCurve(setup, route) if section.curve_rows else None
-    prunable = PRUNED_MATRICES[section.prune_targets]
-
-    def sparsity() -> dict[str, float]:
-        counts = pruner.counts(adapters) if adapters else []
-        return sparsity_by_class((each for each, name in counts if name in prunable), setup.languages)
-
-    pruning = PruneGradually(pruner, schedule, sparsity)
+    pruning = PruneGradually(pruner, schedule, partial(_sparsity, setup, pruner, adapters))
     fit = setup.fit(
         parameters,
         batches,
@@ -189,6 +169,38 @@ def fine_tune(
         weights=save_weights(setup, folder, adapters, strategy, ranks),
         skipped_sentences=batches.skipped,
     )
+
+
+def _attached(setup: Setup, strategy: IndexStrategy, ranks: RankMap) -> Adapters:
+    """The adapters of a run on its base model."""
+    recipe = setup.recipe
+    return attach(
+        setup.base.model,
+        strategy,
+        ranks,
+        setup.codes,
+        recipe.train.sites,
+        recipe.run.adapter_kernel,
+        recipe.adapters.initialisation,
+        recipe.adapters.span,
+    )
+
+
+def _keep_best(
+    recipe: Recipe, dev_loss: Validation | None, parameters: list[nn.Parameter], schedule: GradualPruning
+) -> KeepBest | None:
+    """What keeps the epoch of the lowest loss among those pruned to the end; None if the last is kept."""
+    if recipe.train.keep is not Keep.BEST or dev_loss is None:
+        return None
+    final = schedule.ratio_at(recipe.fit.epochs)
+    return KeepBest(dev_loss, parameters, lambda epoch: schedule.ratio_at(epoch) == final)
+
+
+def _sparsity(setup: Setup, pruner: Pruner, adapters: Adapters | None) -> dict[str, float]:
+    """The pruned fraction of the prunable matrices of each class."""
+    prunable = PRUNED_MATRICES[setup.recipe.train.prune_targets]
+    counts = pruner.counts(adapters) if adapters else []
+    return sparsity_by_class((each for each, name in counts if name in prunable), setup.languages)
 
 
 def check_run(experiment: Experiment, subspace: Path | None) -> None:
