@@ -12,6 +12,7 @@ from lslo_cli import tasks
 from lslo_cli.data.corpus import Corpus, CorpusSection
 from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES, directions
+from lslo_cli.method.strategy import Index
 from lslo_cli.tasks import export as stage
 from lslo_cli.tasks.export import export
 from lslo_cli.tasks.export_check import (
@@ -202,8 +203,8 @@ def test_sides_are_given_by_any_name_of_their_language(monkeypatch):
 
     asked = []
 
-    def merged(setup, route, source, target, folder):
-        asked.append((source, target))
+    def merged(setup, route, chosen, folder):
+        asked.append((chosen[Index.SOURCE], chosen[Index.TARGET]))
         raise Stop
 
     opened = SimpleNamespace(setup=SimpleNamespace(codes=("wo", "en")), route=None)
