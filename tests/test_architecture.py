@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A room sees the floors below its own, and no neighbour on its floor.
 FLOORS = [
-    {"errors", "events", "home", "parsing", "wording"},
+    {"errors", "events", "home", "parsing", "processes", "wording"},
     {"method", "paper"},
     {"world", "artifacts", "architectures"},
     {"recipe", "plots", "nn"},

@@ -16,6 +16,7 @@ from typing import Any
 
 from lslo_cli.errors import LsloError, RunError
 from lslo_cli.events import Event, Noted, OnEvent, ignore
+from lslo_cli.processes import context
 from lslo_cli.reproduce.flare_making import check_flare
 from lslo_cli.reproduce.job import FlareJob, Job, Jobs
 from lslo_cli.reproduce.making import is_current, make
@@ -76,12 +77,12 @@ def _side_by_side(
     processes: int, ahead: Sequence[FlareJob], jobs: Jobs, failed: dict[str, LsloError], overall: Overall
 ) -> Doing:
     """Run jobs in worker processes, whose events come here through a queue; one checks those ``ahead``."""
-    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-    events = context.Queue()
+    workers = context()
+    events = workers.Queue()
     waiting = dict(jobs)
     done: set[str] = set()
     running: dict[Future[JobOutcome], Job] = {}
-    pool = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(events,))
+    pool = ProcessPoolExecutor(processes, workers, initializer=_begin, initargs=(events,))
     try:
         if ahead:
             pool.submit(check_flare, ahead).result()  # this process holds no model

@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from lslo_cli.method.languages import Direction
 from lslo_cli.method.metrics import SPBLEU, metric_named
 from lslo_cli.models.base import BaseModel
 from lslo_cli.nn.route import Route
+from lslo_cli.processes import context
 from lslo_cli.recipe import EvaluateSection, SearchMode
 from lslo_cli.search.beam import Ranked, best, ranked_search
 from lslo_cli.search.generate import ranked_translations, target_limit
@@ -187,8 +187,7 @@ def score_directions(
 ) -> dict[Direction, dict[str, Score]]:
     """Score every direction by every metric; directions that share references are scored together.
 
-    Large jobs use as many processes as torch has threads. These import the main module, so a script that
-    evaluates needs Python's ``if __name__ == "__main__"``.
+    Large jobs use as many processes as torch has threads.
     """
     sharing: dict[tuple[str, ...], list[Direction]] = {}
     for direction in hypotheses:
@@ -202,9 +201,8 @@ def score_directions(
     if processes <= 1 or sum(map(len, hypotheses.values())) < PARALLEL_SENTENCES:
         found = [metric.scores(*texts) for _, metric, texts in tasks]
     else:
-        # Spawned, since torch has threads; only this process handles interrupts.
-        interrupt = (signal.SIGINT, signal.SIG_IGN)
-        with ProcessPoolExecutor(processes, get_context("spawn"), signal.signal, interrupt) as pool:
+        interrupt = (signal.SIGINT, signal.SIG_IGN)  # only this process handles interrupts
+        with ProcessPoolExecutor(processes, context(), signal.signal, interrupt) as pool:
             waiting = [pool.submit(metric.scores, *texts) for _, metric, texts in tasks]
             found = [each.result() for each in waiting]
     scores: dict[Direction, dict[str, Score]] = {direction: {} for direction in hypotheses}

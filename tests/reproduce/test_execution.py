@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import torch
 from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import Advanced, Finished, Noted, Started
 from lslo_cli.method.importance import Pool
+from lslo_cli.processes import context
 from lslo_cli.reproduce import execute, find_targets, jobs_of, only
 from lslo_cli.reproduce.job import EVALUATION
 from lslo_cli.reproduce.making import is_current, make
@@ -84,9 +84,9 @@ def run(recipe: str, results: Path, name: str) -> None:
 
 
 def test_two_commands_at_once_make_what_they_share_once(small, tmp_path):
-    context = multiprocessing.get_context("spawn")
+    workers = context()
     names = ("2-2-8-gps0.9", "estimate-subspace")
-    commands = [context.Process(target=run, args=(small, tmp_path / "results", name)) for name in names]
+    commands = [workers.Process(target=run, args=(small, tmp_path / "results", name)) for name in names]
     for command in commands:
         command.start()
     for command in commands:
