@@ -35,7 +35,8 @@ from lslo_cli.models.base import load_base
 from lslo_cli.nn.attach import attach
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.training.batches import Batch, EpochBatches
-from lslo_cli.training.trainer import Callback, Optimisation, Trainer
+from lslo_cli.training.optimisation import Optimisation
+from lslo_cli.training.trainer import Callback, Trainer
 
 RANKS = (2, 2, 8)
 UPDATES = 10

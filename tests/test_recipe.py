@@ -296,6 +296,15 @@ def test_lang12_is_the_papers_main_row_and_table_7():
     assert recipe.estimation_schedule() == GradualPruning(0.7, 2, 8, 15)
 
 
+def test_a_schedule_that_does_not_fit_names_the_flag_of_its_own_command():
+    short = resolve(None, {"fit.epochs": 2})
+    schedules = {"--gps": short.training_schedule, "--target-ratio": short.estimation_schedule}
+    for flag, schedule in schedules.items():
+        with pytest.raises(UsageError, match="the pruning schedule does not fit") as error:
+            schedule()
+        assert error.value.hint.endswith(f"or give {flag} 0")
+
+
 def test_lang30_differs_from_lang12_in_languages_ranks_and_index_alone():
     twelve, thirty = resolve("lang12").model_dump(), resolve("lang30").model_dump()
     differing = {key for key in twelve if twelve[key] != thirty[key]}

@@ -211,6 +211,7 @@ class BaseTrainingResult(Result):
 
     kind: ClassVar[str] = "base-training"
     command: ClassVar[str] = "lslo base train"
+    sections: ClassVar[tuple[str, ...]] = ("base",)
 
     history: list[EpochRecord]
     validation: list[Number]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lslo_cli.errors import UsageError
 
@@ -21,19 +21,21 @@ class GradualPruning:
     Epochs count from 1, and P_e holds from the beginning of epoch e. The fraction (e - E) / k follows
     Zhu and Gupta (2017), the paper's source; the paper prints it without parentheses.
 
-    Raises UsageError if a value is out of range or the rise would not end by epoch T.
+    Raises UsageError if a value is out of range or the rise would not end by epoch T; its hints name
+    ``flag``, which sets P.
     """
 
     target_ratio: float
     start_epoch: int
     duration: int
     epochs: int
+    flag: str = field(default="--gps", compare=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.target_ratio < 1:
             raise UsageError(
                 f"pruning ratio {self.target_ratio:g} is outside [0, 1)",
-                "give the fraction of parameters to prune, such as --gps 0.9",
+                f"give the fraction of parameters to prune, such as {self.flag} 0.9",
             )
         if self.start_epoch < 0 or self.duration < 1:
             raise UsageError(
@@ -45,7 +47,7 @@ class GradualPruning:
             raise UsageError(
                 f"the pruning schedule does not fit: it starts after epoch {self.start_epoch} and rises for "
                 f"{self.duration}, so it would end at epoch {end} of {self.epochs}",
-                f"train for at least {end} epochs, start earlier, rise faster, or give --gps 0",
+                f"train for at least {end} epochs, start earlier, rise faster, or give {self.flag} 0",
             )
 
     def ratio_at(self, epoch: int) -> float:

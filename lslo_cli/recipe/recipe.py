@@ -176,7 +176,7 @@ class Recipe(Section):
         """Eq. 4 with the settings of subspace estimation."""
         stage = self.estimate_subspace
         epochs = stage.epochs or self.fit.epochs
-        return GradualPruning(stage.target_ratio, stage.start_epoch, stage.duration, epochs)
+        return GradualPruning(stage.target_ratio, stage.start_epoch, stage.duration, epochs, "--target-ratio")
 
     def for_estimation(self) -> Recipe:
         """The recipe of subspace estimation; with ``quick`` it trains on a sample of the directions.
@@ -195,8 +195,20 @@ class Recipe(Section):
         return self.model_copy(update={"data": named})
 
     def training_schedule(self) -> GradualPruning:
-        """Eq. 4 with the settings of the final fine-tuning run."""
-        return GradualPruning(self.train.gps, self.train.gps_start, self.train.gps_duration, self.fit.epochs)
+        """Eq. 4 with the settings of the final fine-tuning run; a ratio of 0 if it prunes nobody."""
+        section = self.train
+        ratio = section.gps if self.may_prune() else 0.0
+        return GradualPruning(ratio, section.gps_start, section.gps_duration, self.fit.epochs)
+
+    def may_prune(self) -> bool:
+        """Whether there is a language to prune by its class, or an estimate may name one."""
+        section = self.train
+        return section.gps > 0 and (section.gps_classes == "auto" or bool(self.of_pruned_classes()))
+
+    def of_pruned_classes(self) -> list[str]:
+        """Codes of the languages in ``gps_classes``; none where an estimate decides."""
+        classes = () if self.train.gps_classes == "auto" else self.train.gps_classes
+        return [each.code for each in self.selected_languages() if each.resource in classes]
 
 
 def _described(code: str, entry: LanguageEntry, known: Language | None) -> Language:

@@ -127,5 +127,5 @@ def weights_digest(where: str) -> str:
 def recorded_settings(config: AdapterConfig) -> dict[str, Any]:
     """The recipe that adapters were trained with, with base and languages from their config."""
     model = {"name": config.base_model_name_or_path, "revision": config.revision}
-    langs = [code for code in config.languages if code not in config.new_languages]
+    langs = list(config.languages)  # in the order of the adapters, new languages included
     return {**config.recipe, "model": model, "langs": langs, "new_languages": config.new_languages}

@@ -161,20 +161,8 @@ def languages_to_prune(recipe: Recipe, ranks: RankMap | None, named: Sequence[st
     """Codes of languages with adapters that are ``named``, or else in ``gps_classes``; none at ratio 0."""
     if ranks is None or not recipe.train.gps:
         return []
-    named = _of_pruned_classes(recipe) if named is None else named
+    named = recipe.of_pruned_classes() if named is None else named
     return [each.code for each in recipe.selected_languages() if each.code in named and ranks.of(each.code)]
-
-
-def _of_pruned_classes(recipe: Recipe) -> list[str]:
-    """Codes of the languages in ``gps_classes``; none where an estimate decides."""
-    classes = () if recipe.train.gps_classes == AUTO else recipe.train.gps_classes
-    return [each.code for each in recipe.selected_languages() if each.resource in classes]
-
-
-def _may_prune(recipe: Recipe) -> bool:
-    """Whether there is a language to prune by its class, or an estimate may name one."""
-    section = recipe.train
-    return section.gps > 0 and (section.gps_classes == AUTO or bool(_of_pruned_classes(recipe)))
 
 
 def uses_estimate(experiment: Experiment, subspace: Path | None = None) -> bool:
@@ -220,7 +208,7 @@ def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
         "" if section.sites == "all" else str(section.sites),
         f"lora-r{ranks}" if section.method is Method.LORA else ranks,
         Path(section.index).stem if section.index and section.method is Method.LSLO else "",
-        f"gps{section.gps:g}" if _may_prune(experiment.recipe) else "",
+        f"gps{section.gps:g}" if experiment.recipe.may_prune() else "",
         AUTO if section.gps > 0 and section.gps_classes == AUTO else "",
         _directions_name(experiment.recipe.data.directions),
     ]
@@ -262,7 +250,7 @@ def _default_ranks_note(ranks: str, recipe: Recipe, subspace: Path) -> str:
     """A note on the default ranks, and on how to train the estimated ones instead."""
     if recipe.new_languages:
         return f"adapters for {', '.join(recipe.new_languages)} alone: using {ranks}"
-    pruned = f" with --gps {recipe.train.gps:g}" if _may_prune(recipe) else ""
+    pruned = f" with --gps {recipe.train.gps:g}" if recipe.may_prune() else ""
     if unlabelled := [
         each.code for each in recipe.selected_languages() if each.resource is Resource.UNLABELLED
     ]:

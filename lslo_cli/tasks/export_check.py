@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -36,20 +36,25 @@ def examples_of(setup: Setup, directions: Sequence[Direction], pairs: int = 0) -
     all. Raises InputError if no direction has text.
     """
     corpus, tokenizer = setup.read(setup.recipe.data.test), setup.base.tokenizer
-    chosen = representative([each for each in directions if corpus.size(each)])
-    if not chosen:
-        raise InputError(
-            "the test text has no sentence pair to compare the export on", "name another with --data"
-        )
-    sentences = max(CHECKED_SENTENCES, -(-pairs // len(chosen)))
-    examples = []
-    for direction in chosen:
+
+    def fitting(direction: Direction) -> Iterator[Example]:
+        """Its pairs that training would not leave out as too long."""
         src, tgt = direction.src, direction.tgt
-        for x, y in islice(zip(*corpus.pairs(direction), strict=True), sentences):
+        for x, y in zip(*corpus.pairs(direction), strict=True):
             source = tokenizer.source_ids(tokenizer.encode(x), src, tgt)
             target = [*tokenizer.decoder_prompt(src, tgt), *tokenizer.encode(y)]
-            examples.append((direction, source, target))
-    return examples
+            if max(len(source), len(target)) <= setup.max_length:
+                yield direction, source, target
+
+    chosen = representative([each for each in directions if corpus.size(each) and next(fitting(each), None)])
+    if not chosen:
+        raise InputError(
+            f"the test text has no sentence pair to compare the export on, of at most "
+            f"{setup.length_limit(setup.max_length)}",
+            "name another with --data",
+        )
+    sentences = max(CHECKED_SENTENCES, -(-pairs // len(chosen)))
+    return [example for direction in chosen for example in islice(fitting(direction), sentences)]
 
 
 def representative(directions: Sequence[Direction]) -> list[Direction]:

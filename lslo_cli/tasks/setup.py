@@ -41,10 +41,11 @@ from lslo_cli.training.device import (
     open_device,
 )
 from lslo_cli.training.metrics import logged
+from lslo_cli.training.optimisation import Optimisation
 from lslo_cli.training.tokenized import TokenizedCorpus
-from lslo_cli.training.trainer import Callback, Optimisation, Trainer
+from lslo_cli.training.trainer import Callback, Trainer
 from lslo_cli.training.validation import Validation
-from lslo_cli.wording import counted
+from lslo_cli.wording import counted, several
 
 
 @dataclass
@@ -148,11 +149,18 @@ class Setup(Session):
     ) -> Validation | None:
         """The loss on the dev rows over ``directions``, by default those of training.
 
-        None if the recipe has no dev rows.
+        None if the recipe has no dev rows. Raises InputError if none of them is of these directions.
         """
         if not self.recipe.data.dev_rows:
             return None
-        batches = self.batches(self.corpus(DEV_ROWS), directions)
+        corpus, wanted = self.corpus(DEV_ROWS), self.training_directions if directions is None else directions
+        if not any(map(corpus.size, wanted)):
+            raise InputError(
+                f"{counted(self.recipe.data.dev_rows, 'dev row')} without a sentence pair in "
+                f"{several([*map(str, wanted)])}",
+                "hold out more rows: --dev-rows, or none: --dev-rows 0",
+            )
+        batches = self.batches(corpus, directions)
         return Validation(self.base, batches, self.accelerator, self.on_event, route)
 
     def batches(self, corpus: Corpus, directions: Sequence[Direction] | None = None) -> EpochBatches:

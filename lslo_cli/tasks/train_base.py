@@ -19,7 +19,7 @@ from lslo_cli.artifacts.writing import OUT, unfinished, write_text
 from lslo_cli.data.corpus import Corpus, split_off
 from lslo_cli.data.splits import with_splits
 from lslo_cli.data.text import read_text
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.adapters import BaseDtype
 from lslo_cli.method.languages import Direction
@@ -30,7 +30,7 @@ from lslo_cli.models.vocabulary import train_vocabulary
 from lslo_cli.nn.loss import TranslationLoss
 from lslo_cli.recipe import BaseSection, Recipe
 from lslo_cli.tasks.experiment import Experiment, Written, document
-from lslo_cli.tasks.freshness import arithmetic
+from lslo_cli.tasks.freshness import arithmetic, same_settings
 from lslo_cli.tasks.job import alone
 from lslo_cli.training.batches import EpochBatches
 from lslo_cli.training.checkpoint import TrainingCheckpoint
@@ -43,9 +43,10 @@ from lslo_cli.training.device import (
 )
 from lslo_cli.training.fixed_epochs import FixedEpochs
 from lslo_cli.training.metrics import logged
+from lslo_cli.training.optimisation import Optimisation
 from lslo_cli.training.tokenized import TokenizedCorpus
 from lslo_cli.training.trackers import check_tracker
-from lslo_cli.training.trainer import Optimisation, Trainer
+from lslo_cli.training.trainer import Trainer
 from lslo_cli.training.validation import Validation
 
 SMALLER = "lower the batch size: --set base.max_tokens=2000"
@@ -57,7 +58,8 @@ def train_base(
     """Train a base model from scratch and write its folder, with ``training.json`` last.
 
     Another command that trains the same model waits. Raises UsageError if ``out`` holds a model that lslo did
-    not write.
+    not write. With ``resume`` a finished base with the same settings is returned as it is, and one with
+    others refused.
     """
     work = unfinished(out, "training")
     store.check_writable(out, OUT)
@@ -65,6 +67,8 @@ def train_base(
     check_tracker(recipe.run.track)
     with alone(work, SMALLER, owned=[work], hint=OUT, on_event=on_event):
         stopwatch = Stopwatch()
+        if resume and not TrainingCheckpoint.is_in(work) and (current := _finished(recipe, out)):
+            return current
         base, result, data = fit_base(recipe, work, out, resume, on_event)
         written = document(
             result,
@@ -105,15 +109,15 @@ def fit_base(
     codes = tuple(language.code for language in languages)
     accelerator = open_device(recipe)
     on_event = on_event if accelerator.is_main_process else ignore
-    corpus = read_text(recipe, codes, recipe.data.train)
-    if section.cut_to_bitext:
-        given = {code: recipe.languages[code].bitext for code in codes if code in recipe.languages}
-        corpus = corpus.cut({code: bitext for code, bitext in given.items() if bitext is not None})
+    corpus = _text(recipe)
     train, held_out = split_off(corpus, section.held_out, seed)
     checkpoint = TrainingCheckpoint(work, _fingerprint(recipe, codes, corpus, accelerator))
-    vocabulary = work / "vocabulary"
+    # Each run's own, since an interrupted run that is started anew with other settings can still be resumed.
+    vocabulary = work / f"vocabulary-{checkpoint.fingerprint[:12]}"
     with accelerator.main_process_first():
         if not accelerator.is_main_process or (resume and checkpoint.path.exists()):
+            if not vocabulary.exists():
+                checkpoint.load()  # says why
             tokenizer = Tokenizer.load(vocabulary)
         else:
             on_event(Noted(f"training a vocabulary of {section.vocabulary:,} pieces"))
@@ -164,6 +168,40 @@ def fit_base(
         digest=corpus.digest,
     )
     return base, result, identity
+
+
+def _text(recipe: Recipe) -> Corpus:
+    """The text to train on, as a recipe cuts it."""
+    codes = [language.code for language in recipe.selected_languages()]
+    corpus = read_text(recipe, codes, recipe.data.train)
+    if not recipe.base.cut_to_bitext:
+        return corpus
+    given = {code: recipe.languages[code].bitext for code in codes if code in recipe.languages}
+    return corpus.cut({code: bitext for code, bitext in given.items() if bitext is not None})
+
+
+def _finished(recipe: Recipe, out: Path) -> Written | None:
+    """The base in ``out``, if it was trained on the same text with the same settings.
+
+    Raises UsageError if a base with other settings is there, which ``--resume`` would replace.
+    """
+    path = out / "training.json"
+    try:
+        artifact = store.read(path, BaseTrainingResult)
+    except InputError:
+        return None
+    recipe = with_splits(recipe)
+    codes = [language.code for language in recipe.selected_languages()]
+    if (
+        same_settings(artifact, recipe)
+        and [language.code for language in artifact.languages] == codes
+        and [text.digest for text in artifact.data] == [_text(recipe).digest]
+    ):
+        return Written(path, artifact, up_to_date=True)
+    raise UsageError(
+        f"nothing to resume: {out} holds a finished base, trained with other settings or on other text",
+        "leave out --resume to train it anew, or choose another folder for --out",
+    )
 
 
 def _copy_logs(work: Path, out: Path) -> None:
@@ -223,8 +261,14 @@ def _batches(
     )
 
 
+class BaseOptimisation(Optimisation):
+    """That of a base model."""
+
+    section = "base"
+
+
 def _optimisation(section: BaseSection) -> Optimisation:
-    return Optimisation(
+    return BaseOptimisation(
         epochs=section.epochs,
         lr=section.lr,
         warmup=section.warmup,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lslo_cli.artifacts.results import IndexStrategyResult, LearnedWeights
+from lslo_cli.errors import RunError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.sites import Layer
 from lslo_cli.method.strategy import LayerWeights
@@ -15,6 +16,7 @@ from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import experiment_job, is_kept
 from lslo_cli.tasks.setup import Setup, optimisation
 from lslo_cli.training.trainer import Callback
+from lslo_cli.wording import counted
 
 
 def weight_learn(
@@ -58,6 +60,13 @@ def learn_weights(setup: Setup) -> IndexStrategyResult:
         depends_on=recipe.weight_learn.rank,
     )
     history = fit.run(setup.resume)
+    if all(pair.source_weight == pair.target_weight for pair in read_weights(adapters).values()):
+        updates = sum(epoch.updates for epoch in history)
+        raise RunError(
+            f"weight learning learned nothing: after {counted(updates, 'update')} "
+            "source and target have the same weight in every layer",
+            "train on more text or for more epochs; without it, training takes the paper's index",
+        )
     return IndexStrategyResult(
         rank=recipe.weight_learn.rank,
         layers=[

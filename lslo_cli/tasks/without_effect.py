@@ -44,6 +44,11 @@ def check_effects(experiment: Experiment, subspace: Path | None) -> None:
 def _by_method(experiment: Experiment) -> Iterator[WithoutEffect]:
     """What the method has no use for."""
     method = experiment.recipe.train.method
+    idle, rate, other = "fit.lr_full", "fit.lr", Method.FULL
+    if method is Method.FULL:
+        idle, rate, other = rate, idle, Method.LSLO
+    why = f"--method {method}, whose learning rate is {rate} or --lr"
+    yield WithoutEffect((idle,), why, f"use --method {other}")
     if method is Method.FULL:
         yield WithoutEffect(OF_ADAPTERS, "--method full, which has no adapters", "use --method lslo or lora")
     if method is not Method.LSLO:

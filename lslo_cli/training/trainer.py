@@ -21,75 +21,12 @@ from lslo_cli.nn.route import Route
 from lslo_cli.nn.tally import LossTally
 from lslo_cli.training.checkpoint import TrainingCheckpoint
 from lslo_cli.training.device import loss_scale
+from lslo_cli.training.optimisation import Optimiser
 from lslo_cli.training.prefetch import made_ahead
+from lslo_cli.wording import counted
 
 READ_EVERY = {"cuda": 10}
 """Updates between readings of the loss, by kind of device: reading waits for a GPU."""
-
-
-class Optimiser(Protocol):
-    """How parameters are updated. ``accumulate`` batches make one update; ``clip_norm`` 0: no clipping."""
-
-    @property
-    def epochs(self) -> int: ...
-
-    @property
-    def clip_norm(self) -> float: ...
-
-    @property
-    def accumulate(self) -> int: ...
-
-    @property
-    def advice(self) -> str:
-        """The hint of the error if training diverges."""
-        ...
-
-    def optimizer(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer: ...
-
-    def factor(self, step: int, updates: int) -> float:
-        """Factor on the learning rate of update ``step`` (from 0) of ``updates``."""
-        ...
-
-
-@dataclass(frozen=True)
-class Optimisation:
-    """Adam with an inverse square root schedule, as in the authors' code.
-
-    ``accumulate`` batches make one update, whose loss is the mean over all their target tokens.
-    ``clip_norm`` 0 means no clipping, fairseq's default.
-    """
-
-    epochs: int
-    lr: float
-    warmup: int
-    beta1: float
-    beta2: float
-    clip_norm: float
-    label_smoothing: float
-    accumulate: int
-
-    @property
-    def advice(self) -> str:
-        """The hint of the error if training diverges."""
-        return f"lower the learning rate, now {self.lr:g}, or clip: --set fit.clip_norm=1.0"
-
-    def optimizer(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
-        """Adam without weight decay."""
-        betas = (self.beta1, self.beta2)
-        return torch.optim.Adam(parameters, lr=self.lr, betas=betas, eps=1e-8, fused=True)
-
-    def factor(self, step: int, updates: int) -> float:
-        """:func:`inverse_sqrt`, independent of the number of updates."""
-        return inverse_sqrt(step, self.warmup)
-
-
-def inverse_sqrt(step: int, warmup: int) -> float:
-    """Factor on the learning rate of update ``step`` (from 0): linear to 1 at ``warmup``, then sqrt decay.
-
-    Equal to fairseq's and transformers': with ``warmup`` 1 the first update has a rate of 0 and update n
-    has lr / sqrt(n - 1).
-    """
-    return step / warmup if step < warmup else math.sqrt(warmup / step)
 
 
 class EpochSource(Protocol):
@@ -203,6 +140,13 @@ class Trainer:
             for callback in self.callbacks:
                 callback.after_training()
         self.on_event(Finished(self.task, f"loss {self.history[-1].loss:.3f}"))
+        if not any(self.settings.factor(step, total) for step in range(total)):
+            self.on_event(
+                Noted(
+                    f"{self.task} changed nothing: {counted(total, 'update')} had a learning rate of 0; "
+                    "train on more text, for more epochs, or with a smaller accumulate"
+                )
+            )
         return self.history
 
     @property

@@ -25,6 +25,8 @@ TRAIN = ("train", "--recipe", "demo", "--quiet", "--dry-run")
         ("--method full --index target", "--index target has no effect with --method full"),
         ("--method full --sites fc", "--sites fc has no effect with --method full"),
         ("--method full --span all", "--span all has no effect with --method full"),
+        ("--method full --set fit.lr=1e-4", "--set fit.lr=1e-4 has no effect with --method full"),
+        ("--set fit.lr_full=1e-4", "--set fit.lr_full=1e-4 has no effect with --method lslo"),
         ("--method lora --index target", "--index target has no effect with --method lora"),
         ("--method lora --ranks 8 --budget 1000", "--budget 1000 has no effect with --method lora"),
         ("--set train.method=lora --gps-start 1 --gps 0", "--gps-start 1 has no effect with --method lora"),
@@ -43,6 +45,13 @@ def test_a_flag_without_effect_is_refused_with_one_that_gives_it_an_effect(lslo,
     followed = lslo(*TRAIN, *line.split(), *" ".join(advice).split())
     assert advice and "has no effect" not in followed.output
     assert followed.exit_code == 0 or "no subspace at" in followed.output
+
+
+def test_a_run_that_prunes_nobody_needs_no_time_to_prune(lslo):
+    low = "--langs qki,qso --resource qki=low,qso=low --epochs 2"
+    assert lslo(*TRAIN, *low.split()).exit_code == 0
+    refused = lslo(*TRAIN, "--epochs", "2")
+    assert refused.exit_code == 2 and "the pruning schedule does not fit" in refused.stderr
 
 
 @pytest.mark.parametrize(

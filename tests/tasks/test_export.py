@@ -193,6 +193,10 @@ def test_a_comparison_is_made_on_directions_that_have_text(setup):
     stage.read = lambda split, rows=None: Corpus((CorpusSection("text", {"qki": ["taro"], "qka": [""]}),))
     with pytest.raises(InputError, match="no sentence pair to compare the export on"):
         examples_of(stage, stage.directions)
+    long = Corpus((CorpusSection("text", {"qki": ["taro " * 300, "taro"], "qka": ["miro", "miro"]}),))
+    stage.read = lambda split, rows=None: long
+    found = examples_of(stage, stage.directions)  # without the pair that training leaves out
+    assert len(found) == 2 and all(len(source) < 10 for _, source, _ in found)
     stage.read = read
     assert len(examples_of(stage, stage.directions, pairs=36)) == 36
 

@@ -256,3 +256,12 @@ def test_one_lora_for_all_can_learn_it_too(experiments, tmp_path):
     assert "embedding.qle" in saved
     (evaluated,) = tasks.evaluate(experiments(tmp_path)(**NEW), runs=[result.run])
     assert len(evaluated.artifact.result.directions) == 20
+
+
+def test_its_adapter_opens_wherever_it_stands_among_the_languages(experiments, tmp_path):
+    first = tasks.train(experiments(tmp_path)(**NEW, langs="qle,qta,qso,qki,qka"))
+    translator = tasks.open_translator(
+        experiments(tmp_path)(), str(first.path.parent / "adapter"), given={"run.device": "cpu"}
+    )
+    assert translator.setup.codes[0] == "qle"
+    assert len(list(tasks.translate(translator, ["taro"], src="qle", tgt=["qki"]))) == 1

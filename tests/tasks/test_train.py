@@ -3,8 +3,9 @@ import torch
 from safetensors.torch import load_file
 
 from lslo_cli.artifacts.provenance import digest_of_file
+from lslo_cli.data.corpus import Corpus, CorpusSection
 from lslo_cli.data.splits import DEV_ROWS
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.adapters import Span
 from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks
 from lslo_cli.method.sites import SiteSet
@@ -230,6 +231,15 @@ def test_the_loss_on_dev_rows_is_recorded_and_changes_no_training(trained):
     assert result.weights.digest == without.weights.digest
     assert len(result.dev_losses) == 3 and result.kept_epoch is None
     assert (without.dev_losses, without.kept_epoch) == ([], None)
+
+
+def test_dev_rows_without_a_pair_of_the_directions_are_named(setup):
+    stage = setup(**{"data.dev_rows": 3, "data.directions": ["qta-qso"]})
+    rows = CorpusSection("text", {"qta": ["taro", "taro", ""], "qso": ["", "", "miro"]})
+    stage.corpus = lambda split: Corpus((rows,))
+    with pytest.raises(InputError, match="3 dev rows without a sentence pair in qta-qso") as error:
+        stage.dev_loss(None)
+    assert "--dev-rows" in error.value.hint
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import torch
 
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.errors import InputError, RunError, UsageError
-from lslo_cli.events import Noted
+from lslo_cli.events import Noted, Started
 from lslo_cli.models.base import load_base
 from lslo_cli.tasks.train_base import fit_base, train_base
 from lslo_cli.training.fixed_epochs import FixedEpochs
@@ -133,6 +133,41 @@ def test_other_settings_do_not_resume(recipe, tiny, tmp_path):
     other = tiny.recipe(**{"base.epochs": 3, "base.updates": 6, "base.lr": 0.5})
     with pytest.raises(InputError, match="belongs to a run with other settings"):
         fit_base(other, tmp_path / "work", tmp_path / "base", resume=True)
+
+
+@pytest.mark.parametrize("other", [{"seed": 7}, {"base.vocabulary": 220}])
+def test_a_base_is_resumed_with_its_own_vocabulary_after_another_was_begun(recipe, tiny, tmp_path, other):
+    expected, result, _ = fit_base(recipe, tmp_path / "whole", tmp_path / "expected")
+    train_until_epoch_2(recipe, tmp_path)
+
+    def interrupt(event):
+        if isinstance(event, Started):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_base(tiny.recipe(**{**RECIPE, **other}), tmp_path / "cut", tmp_path / "base", on_event=interrupt)
+    resumed, again, _ = fit_base(recipe, tmp_path / "cut", tmp_path / "base", resume=True)
+    assert_equal(state(resumed), state(expected))
+    assert resumed.tokenizer.encode("taro miro") == expected.tokenizer.encode("taro miro")
+    assert again == result
+
+
+def test_a_finished_base_is_kept_and_never_replaced_by_resuming(recipe, tiny, tmp_path):
+    out = tmp_path / "base"
+    made = train_base(recipe, out, "lslo base train")
+    files = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
+    kept = train_base(recipe, out, "lslo base train", resume=True)
+    assert kept.up_to_date and kept.artifact == made.artifact
+    for change in ({"base.epochs": 4}, {"seed": 7}, {"langs": "qta,qso,qki"}):
+        with pytest.raises(UsageError, match="nothing to resume: .* finished base, trained with other"):
+            train_base(tiny.recipe(**{**RECIPE, **change}), out, "lslo base train", resume=True)
+    assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == files
+
+
+def test_the_advice_for_a_base_that_diverges_names_its_own_section(tiny, tmp_path):
+    with pytest.raises(RunError, match="base training diverged") as caught:
+        fit_base(tiny.recipe(**{**RECIPE, "base.lr": 1e30}), tmp_path / "work", tmp_path / "base")
+    assert "--set base.clip_norm=1.0" in caught.value.hint
 
 
 def test_uneven_bitext_trains_the_directions_that_have_text(tiny, tmp_path):

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from lslo_cli.errors import RunError
 from lslo_cli.method.strategy import Index
 from lslo_cli.tasks.weight_learn import learn_weights
 
@@ -47,3 +48,16 @@ def test_the_base_model_is_not_changed(setup):
     before = stage.base.model.model.shared.weight.clone()
     learn_weights(stage)
     assert torch.equal(stage.base.model.model.shared.weight, before)
+
+
+@pytest.mark.parametrize("accumulate", [1000, 4])
+def test_weights_that_nothing_has_moved_are_no_result(setup, heard, accumulate):
+    """With one update the learning rate is 0, with two B is still 0 when the weights have their gradient."""
+    updates = {1000: "1 update", 4: "2 updates"}[accumulate]
+    few = {"fit.epochs": 1 if accumulate == 1000 else 2, "fit.accumulate": 1000}
+    with pytest.raises(RunError, match=f"learned nothing: after {updates} source and target") as caught:
+        learn_weights(setup(heard.append, **few))
+    assert "more epochs" in caught.value.hint
+    assert any("changed nothing: 1 update had a learning rate of 0" in note for note in heard.notes) == (
+        accumulate == 1000
+    )

@@ -16,9 +16,10 @@ from lslo_cli.recipe import Tracker, resolve
 from lslo_cli.training import trackers
 from lslo_cli.training.checkpoint import TrainingCheckpoint
 from lslo_cli.training.metrics import MetricsLog, logged
+from lslo_cli.training.optimisation import Optimisation
 from lslo_cli.training.pruning import sparsity_by_class
 from lslo_cli.training.trackers import RunTracker, check_tracker
-from lslo_cli.training.trainer import READ_EVERY, Callback, Optimisation, Trainer
+from lslo_cli.training.trainer import READ_EVERY, Callback, Trainer
 
 SETTINGS = Optimisation(
     epochs=3, lr=0.1, warmup=2, beta1=0.9, beta2=0.98, clip_norm=0.0, label_smoothing=0.0, accumulate=1

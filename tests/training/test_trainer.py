@@ -25,9 +25,10 @@ from lslo_cli.nn.loss import IGNORED, TranslationLoss
 from lslo_cli.nn.pruning import gradual_pruner
 from lslo_cli.training.batches import Batch
 from lslo_cli.training.checkpoint import CheckpointError, TrainingCheckpoint
+from lslo_cli.training.optimisation import Optimisation, inverse_sqrt
 from lslo_cli.training.prefetch import made_ahead
 from lslo_cli.training.pruning import PruneGradually
-from lslo_cli.training.trainer import READ_EVERY, Callback, Optimisation, Trainer, inverse_sqrt
+from lslo_cli.training.trainer import READ_EVERY, Callback, Trainer
 
 LANGUAGES = ("en", "de", "wo")
 SETTINGS = Optimisation(

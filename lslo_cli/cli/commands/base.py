@@ -97,4 +97,5 @@ def train(options: BaseTrainOptions) -> None:
         )
     if not options.quiet:
         then = options.command("weight-learn", "--model", options.out)
-        console.say(f"wrote {options.out}; next: {then}")
+        made = "up to date:" if written.up_to_date else "wrote"
+        console.say(f"{made} {options.out}; next: {then}")
