@@ -113,6 +113,17 @@ def one_of_each_seed(found: Iterable[Located[R]]) -> list[Located[R]]:
     return list(seeds.values())
 
 
+def check_one_seed(path: Path, artifacts: Sequence[Artifact[Any]]) -> None:
+    """Raise InputError if the artifacts of a folder are of several seeds."""
+    for artifact in artifacts:
+        if artifact.seed != artifacts[0].seed:
+            kind = artifact.schema_id.partition("/")[2]
+            raise InputError(
+                f"{path} mixes seed {artifacts[0].seed} and seed {artifact.seed} ({kind})",
+                "keep each seed in its own folder: seed-1/, seed-2/",
+            )
+
+
 def scored_with(result: EvaluationResult, metric: str = SPBLEU) -> dict[str, Setting]:
     """The settings that must be equal for scores in ``metric`` to be compared, as far as a result has them.
 
@@ -147,10 +158,11 @@ def measured_with(artifact: Artifact[EvaluationResult], metric: str = SPBLEU) ->
     return found | _recorded(artifact, OF_TRANSLATION)
 
 
-def trained_with(artifact: Artifact[TrainingResult]) -> dict[str, Setting]:
+def trained_with(artifact: Artifact[TrainingResult], *, within_seed: bool = False) -> dict[str, Setting]:
     """All settings that must be equal for seeds of one run to be averaged.
 
-    What each seed learned or estimated for itself, an index, ranks or which languages to prune, may differ.
+    What each seed learned or estimated for itself, an index, ranks or which languages to prune, may differ,
+    unless two runs are compared ``within_seed``.
     """
     result, asked = artifact.result, artifact.recipe.get("train", {})
     ratio = result.target_ratio
@@ -161,11 +173,11 @@ def trained_with(artifact: Artifact[TrainingResult]) -> dict[str, Setting]:
         "pruned languages": Setting(result.pruned_languages),
         **_recorded(artifact, OF_TRAINING),
     }
-    if result.index_source == "learned":
+    if result.index_source == "learned" and not within_seed:
         found["index"] = Setting("learned")
-    if asked.get("ranks") == "auto":
+    if asked.get("ranks") == "auto" and not within_seed:
         found["ranks"] = Setting({"auto": "", "rule": asked.get("rule"), "budget": asked.get("budget")})
-    if asked.get("gps_classes") == "auto":
+    if asked.get("gps_classes") == "auto" and not within_seed:
         ratio = asked.get("gps", ratio)  # that of the result is 0 if this seed's estimate prunes nobody
         found["pruned languages"], found["target ratio"] = Setting("auto"), Setting(ratio)
     unused = {"fit.lr_full"}

@@ -46,10 +46,17 @@ def gains(runs: Sequence[EvaluationResult], bases: Sequence[EvaluationResult], m
     """The gain of a run over the base model, the mean over seeds; each has one result for each seed.
 
     A gain is a higher score, or a lower one if lower is better. Raises InputError if the two share no
-    direction, were not scored by the metric, or not alike.
+    direction in all seeds, were not scored by the metric, or not alike.
     """
     check_scored_alike([*runs, *bases], metric, by_direction=True)
     frames = [_gains_of_seed(run, base, metric) for run, base in zip(runs, bases, strict=True)]
+    mean = sum(frames) / len(frames)
+    if mean.isna().all(axis=None):
+        everywhere = f" in all {len(frames)} seeds" if len(frames) > 1 else ""
+        raise InputError(
+            f"runs {runs[0].run} and {bases[0].run} share no direction{everywhere}",
+            "evaluate both on the same directions: lslo evaluate --force",
+        )
     languages = by_resource([record.language() for record in runs[0].languages])
     spread = ""
     if len(frames) > 1:
@@ -58,7 +65,7 @@ def gains(runs: Sequence[EvaluationResult], bases: Sequence[EvaluationResult], m
             f"mean of {len(frames)} seeds, standard deviation of a direction {np.nanmedian(deviations):.1f} "
             f"in the median, at most {np.nanmax(deviations):.1f}"
         )
-    return Gains(languages, sum(frames) / len(frames), spread, metric, runs[0].metric(metric).signature)
+    return Gains(languages, mean, spread, metric, runs[0].metric(metric).signature)
 
 
 def _gains_of_seed(run: EvaluationResult, base: EvaluationResult, metric: str) -> DataFrame:
@@ -68,11 +75,6 @@ def _gains_of_seed(run: EvaluationResult, base: EvaluationResult, metric: str) -
         for direction, after in run.scores(metric).items()
         if direction in before
     }
-    if not shared:
-        raise InputError(
-            f"runs {run.run} and {base.run} share no direction",
-            "evaluate both on the same directions: lslo evaluate --force",
-        )
     codes = [language.code for language in by_resource([record.language() for record in run.languages])]
     frame = DataFrame(np.nan, index=codes, columns=codes)
     for direction, gain in shared.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from lslo_cli.artifacts.comparable import (
     Located,
     check_estimated_alike,
     check_measured_alike,
+    check_one_seed,
     check_trained_alike,
     one_of_each_seed,
     read_fresh,
@@ -32,7 +33,8 @@ def trainings(seeds: Seeds, names: Sequence[str] = ()) -> list[TrainingResult]:
     run that were trained with different settings.
     """
     chosen = names or in_study_order(run.name for seed in seeds for run in seed.trained_runs())
-    found = list(_of_runs(seeds, chosen, lambda run: run.training, TrainingResult))
+    runs = (_of_run(seeds, name, lambda run: run.training, TrainingResult) for name in chosen)
+    found = [each for of_run in runs for each in one_of_each_seed(of_run)]
     check_trained_alike(found)
     return [each.result for each in found]
 
@@ -42,15 +44,18 @@ def evaluations(
 ) -> dict[str, list[EvaluationResult]]:
     """Scores of runs in every seed that has them, by run.
 
-    Raises InputError for a run that no seed has, for an artifact that is damaged or stale, and for runs that
-    were measured with different settings; ``by_direction`` allows different sets of directions.
+    Raises InputError for a run that no seed has, for an artifact that is damaged or stale, for a folder that
+    mixes seeds, and for runs that were measured with different settings; ``by_direction`` allows different
+    sets of directions.
     """
-    found = {
-        name: list(_of_runs(seeds, [name], lambda run: run.evaluation, EvaluationResult)) for name in names
-    }
+    found = {name: _of_run(seeds, name, lambda run: run.evaluation, EvaluationResult) for name in names}
     everything = [each for of_run in found.values() for each in of_run]
+    for seed in seeds:
+        check_one_seed(
+            seed.path, [each.artifact for each in everything if each.path.is_relative_to(seed.path)]
+        )
     check_measured_alike(everything, metric, by_direction=by_direction)
-    return {name: [each.result for each in of_run] for name, of_run in found.items()}
+    return {name: [each.result for each in one_of_each_seed(of_run)] for name, of_run in found.items()}
 
 
 def estimates(seeds: Seeds, file: Callable[[ExperimentFolder], Path], result: type[E]) -> list[Artifact[E]]:
@@ -63,11 +68,8 @@ def estimates(seeds: Seeds, file: Callable[[ExperimentFolder], Path], result: ty
     return [each.artifact for each in found]
 
 
-def _of_runs(
-    seeds: Seeds, names: Sequence[str], file: Callable[[RunFolder], Path], result: type[R]
-) -> Iterator[Located[R]]:
-    """An artifact of runs in every seed that has it; if none has, reading the first reports it missing."""
-    for name in names:
-        paths = [file(seed.run(name)) for seed in seeds]
-        existing = [path for path in paths if path.is_file()]
-        yield from one_of_each_seed(read_fresh(path, result) for path in existing or paths[:1])
+def _of_run(seeds: Seeds, name: str, file: Callable[[RunFolder], Path], result: type[R]) -> list[Located[R]]:
+    """An artifact of a run in every seed that has it; if none has, reading the first reports it missing."""
+    paths = [file(seed.run(name)) for seed in seeds]
+    existing = [path for path in paths if path.is_file()]
+    return [read_fresh(path, result) for path in existing or paths[:1]]

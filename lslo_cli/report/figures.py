@@ -17,10 +17,10 @@ from lslo_cli.report.study import Study
 def draw(study: Study) -> Iterator[Figure]:
     """Every figure of the list that the artifacts allow, of all seeds together."""
     for spec in FIGURES:
-        prepared = _prepare(spec, study)
-        if prepared is None:
-            continue
         try:
+            prepared = _prepare(spec, study)
+            if prepared is None:
+                continue
             light, dark = (svg(prepared.figure(style=style)) for style in (Style.SCREEN, Style.DARK))
         except InputError:  # the data do not allow this figure
             continue

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean
 
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.method.statistics import Interval, interval_over_seeds
 from lslo_cli.paper import CLAIMS, Claim, ClaimedComparison, Expectation, printed_correlations, printed_table
 from lslo_cli.report.correlations import CORRELATION_TABLES, correlation_row
@@ -25,6 +26,7 @@ LIKENESS_NOTE = (
     f"Likeness shows if the interval lies within {MARGIN:g} spBLEU of 0, and 'not lower' if it lies "
     f"above -{MARGIN:g}."
 )
+NO_LIKENESS_NOTE = "Likeness and 'not lower' are not judged: their margin is in spBLEU."
 CORRELATION_NOTE = "A correlation shows if p < 0.05 in every seed."
 ONE_SEED_NOTE = "If only one seed has both rows there is no interval, and the difference shows nothing."
 
@@ -94,11 +96,15 @@ class Finding:
 
 
 def findings(study: Study, numbers: Sequence[int]) -> list[Finding]:
-    """The claims of these tables of the paper; a comparison with a missing row is "not run"."""
+    """The claims of these tables of the paper; a comparison with a missing row is "not run".
+
+    Of comparisons that take a margin, which is in spBLEU, there are none in another metric.
+    """
     found = [
-        Finding(claim.text, tuple(_compare(study, claim, comparison) for comparison in claim.comparisons))
+        Finding(claim.text, tuple(_compare(study, claim, comparison) for comparison in comparisons))
         for claim in CLAIMS
         if claim.number in numbers
+        and (comparisons := [each for each in claim.comparisons if _judges(study, each)])
     ]
     if stacks := [number for number in CORRELATION_TABLES if number in numbers]:
         printed = map(printed_correlations, stacks)
@@ -111,13 +117,20 @@ def findings(study: Study, numbers: Sequence[int]) -> list[Finding]:
     return found
 
 
+def _judges(study: Study, comparison: ClaimedComparison) -> bool:
+    """Whether a comparison can be judged in the study's metric."""
+    return study.metric == SPBLEU or comparison.expected is Expectation.HIGHER
+
+
 def findings_table(study: Study, numbers: Sequence[int]) -> Table:
     """One row for each comparison of each claim."""
     found = findings(study, numbers)
     outcomes = [outcome for finding in found for outcome in finding.outcomes]
     correlates = any(finding.text == RESOURCE_CLAIM for finding in found)
+    likeness = LIKENESS_NOTE if study.metric == SPBLEU else NO_LIKENESS_NOTE
+    metric = "" if study.metric == SPBLEU else f", in {study.metric}"
     return Table(
-        title="Findings: the paper's claims, computed from the tables",
+        title=f"Findings: the paper's claims, computed from the tables{metric}",
         columns=(
             Column("Claim"),
             Column("Verdict"),
@@ -132,7 +145,7 @@ def findings_table(study: Study, numbers: Sequence[int]) -> Table:
         names=4,
         notes=(
             *notes_on(outcomes),
-            *([LIKENESS_NOTE] if any(outcome.interval for outcome in outcomes) else []),
+            *([likeness] if any(outcome.interval for outcome in outcomes) else []),
             *([CORRELATION_NOTE] if correlates else []),
         ),
     )
@@ -170,7 +183,7 @@ def _compare(study: Study, claim: Claim, comparison: ClaimedComparison) -> Outco
     ]
     text = f"{comparison.run} {comparison.expected} {comparison.other}"
     differences = [] if study.groups != table.groups else _differences(study, comparison)
-    paper = round(printed[0] - printed[1], 2)
+    paper = round(printed[0] - printed[1], 2) if study.metric == SPBLEU else None
     if not differences:
         return Outcome(text, column, None, None, paper, Verdict.NOT_RUN)
     interval = interval_over_seeds(differences)

@@ -25,22 +25,23 @@ def check_name(path: Path, artifact: Artifact[TrainingResult]) -> None:
     Any other name passes: its run is in no table of the paper.
     """
     result = artifact.result
-    found = NAME.fullmatch(result.run) if result.run in printed_runs() else None
-    if found is None:
+    if result.run not in printed_runs():
         return
-    said = {
-        "method": "lslo",
-        "sites": found["sites"] or "all",
-        "ranks": found["ranks"].replace("-", ";"),
-        "pruning ratio": f"{float(found['ratio'] or 0):g}",
-    }
+    said, found = {"method": "full"}, NAME.fullmatch(result.run)
+    if found:
+        said = {
+            "method": "lslo",
+            "sites": found["sites"] or "all",
+            "ranks": found["ranks"].replace("-", ";"),
+            "pruning ratio": f"{float(found['ratio'] or 0):g}",
+        }
     done = {
         "method": result.method,
         "sites": result.sites,
         "ranks": _ranks_by_class(artifact),
         "pruning ratio": f"{result.target_ratio:g}",
     }
-    if found["index"]:
+    if found and found["index"]:
         said["index"], done["index"] = found["index"], result.index_source
     for what, value in said.items():
         if done[what] != value:

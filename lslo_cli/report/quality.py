@@ -63,7 +63,7 @@ def other_runs(study: Study) -> Table | None:
     there = [table for table in tables if table]
     if not there:
         return None
-    table = over_seeds(there) if len(there) > 1 else there[0]
+    table = over_seeds(there, len(study.seeds)) if len(study.seeds) > 1 else there[0]
     return replace(table, title=f"Other runs: {table.title}")
 
 

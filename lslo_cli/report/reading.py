@@ -11,6 +11,7 @@ from lslo_cli.artifacts.comparable import (
     Located,
     check_estimated_alike,
     check_measured_alike,
+    check_one_seed,
     check_trained_alike,
     model_text,
     read_fresh,
@@ -148,13 +149,9 @@ def _located_once(seed: SeedResults, name: str) -> Iterator[Located]:
 
 def _check_one_experiment(path: Path, artifacts: list[Artifact]) -> None:
     """Raise InputError unless everything in a folder has the same seed and base model."""
+    check_one_seed(path, artifacts)
     for artifact in artifacts:
         kind = artifact.schema_id.partition("/")[2]
-        if artifact.seed != artifacts[0].seed:
-            raise InputError(
-                f"{path} mixes seed {artifacts[0].seed} and seed {artifact.seed} ({kind})",
-                "keep each seed in its own folder: seed-1/, seed-2/",
-            )
         if artifact.model.digest != artifacts[0].model.digest:
             raise InputError(
                 f"{path} mixes base models: {model_text(artifacts[0])} and {model_text(artifact)} ({kind})",

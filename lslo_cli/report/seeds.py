@@ -7,15 +7,17 @@ from dataclasses import replace
 
 from lslo_cli.errors import InputError
 from lslo_cli.report.table import Cell, Column, Spread, Table, three_decimals
-from lslo_cli.wording import counted
+from lslo_cli.wording import over
 
 
-def over_seeds(tables: Sequence[Table]) -> Table:
+def over_seeds(tables: Sequence[Table], of: int | None = None) -> Table:
     """One table from the same table of several seeds: each measured value becomes a :class:`Spread`.
 
-    Rows are matched by their first cell, so a run that some seed lacks has a smaller n. Values that all seeds
-    share, such as names and parameter counts, are kept. Raises InputError for tables that differ in title,
-    which names the metric, or in columns.
+    ``of`` is the number of all seeds, if some have no such table.
+
+    Rows are matched by their first cell, so a run that some seed lacks has a smaller n, which a note says.
+    Values that all seeds share, such as names and parameter counts, are kept. Raises InputError for tables
+    that differ in title, which names the metric, or in columns.
     """
     first = tables[0]
     for table in tables:
@@ -30,8 +32,17 @@ def over_seeds(tables: Sequence[Table]) -> Table:
         for row in table.rows:
             by_name.setdefault(row[0], []).append(row)
     rows = tuple(tuple(_over_seeds(cells) for cells in zip(*rows, strict=True)) for rows in by_name.values())
-    seeds = f"mean ± sample standard deviation over {counted(len(tables), 'seed')}"
-    return replace(first, title=f"{first.title}, {seeds}", rows=rows)
+    runs: dict[int, list[str]] = {}
+    for name, found in by_name.items():
+        runs.setdefault(len(found), []).append(str(name))
+    seeds = of or len(tables)
+    fewer = (
+        f"Only {number} of {seeds} seeds: {', '.join(names)}."
+        for number, names in runs.items()
+        if number < seeds
+    )
+    title = f"{first.title}, {over('mean ± sample standard deviation', runs)}"
+    return replace(first, title=title, rows=rows, notes=(*first.notes, *fewer))
 
 
 def spread_table(table: Table) -> Table:

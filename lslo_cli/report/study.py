@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lslo_cli.artifacts.comparable import SETTINGS
+from lslo_cli.artifacts.comparable import trained_with
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, SubspaceResult, TrainingResult
 from lslo_cli.artifacts.schema import Artifact, ModelIdentity
@@ -86,12 +86,12 @@ class Study:
     def trained_alike(self, run: str, other: str) -> bool:
         """Whether two runs had the same settings in every seed, as if the learned index is all source."""
         pairs = [
-            (seed.trainings[run].result, seed.trainings[other].result)
+            [trained_with(seed.trainings[name], within_seed=True) for name in (run, other)]
             for seed in self.seeds
             if run in seed.trainings and other in seed.trainings
         ]
         return bool(pairs) and all(
-            getattr(one, name) == getattr(two, name) for one, two in pairs for name in SETTINGS
+            one[name] == two[name] for one, two in pairs for name in one.keys() & two.keys()
         )
 
     def runs(self) -> list[str]:

@@ -12,6 +12,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.comparable import (
     Located,
     check_measured_alike,
+    check_one_seed,
     check_trained_alike,
     one_of_each_seed,
     read_fresh,
@@ -142,11 +143,13 @@ def _evaluated_pairs(
             f"evaluate them: {typed('evaluate', '--run', run, '--run', other)}; "
             f"evaluated there: {', '.join(there) or 'no run'}",
         )
-    ours, theirs = (
-        one_of_each_seed(read_fresh(folder.run(name).evaluation, EvaluationResult) for folder in both)
-        for name in (run, other)
-    )
-    pairs = list(zip(ours, theirs, strict=True))
+    found = [
+        [read_fresh(folder.run(name).evaluation, EvaluationResult) for name in (run, other)]
+        for folder in both
+    ]
+    for folder, pair in zip(both, found, strict=True):
+        check_one_seed(folder.path, [each.artifact for each in pair])
+    pairs = list(zip(*map(one_of_each_seed, zip(*found, strict=True)), strict=True))
     check_measured_alike(each for pair in pairs for each in pair)
     trained = [folder.run(name).training for folder in both for name in (run, other)]
     check_trained_alike(read_fresh(path, TrainingResult) for path in trained if path.exists())

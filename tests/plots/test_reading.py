@@ -7,6 +7,8 @@ from lslo_cli.artifacts.schema import Input
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import groups
 from lslo_cli.plots.catalogue import figure_named
+from lslo_cli.report.figures import draw
+from lslo_cli.report.reading import read_studies
 
 RUN = "2-2-8"
 
@@ -108,3 +110,23 @@ def test_a_copy_of_a_seed_is_not_counted(seed):
     first = seed(2)
     prepared = figure_named("pareto").prepare([first, first, seed(3)])
     assert "of 2 seeds" in str(prepared.text())
+
+
+@pytest.mark.parametrize("figure", ["pareto", "directions"])
+def test_a_folder_that_mixes_seeds_is_refused_as_in_a_report(seed, figure):
+    folders = [seed(2), seed(3)]
+    base, copied = (folder.run("base").evaluation for folder in folders)
+    copied.write_bytes(base.read_bytes())
+    with pytest.raises(InputError, match=r"seed-3 mixes seed \d and seed \d \(evaluation\)"):
+        figure_named(figure).prepare(folders)
+
+
+def test_a_figure_that_seeds_have_of_different_estimates_is_left_out(written, made, tmp_path, monkeypatch):
+    for seed, name in {2: "subspace-language.json", 3: "subspace.json"}.items():
+        experiment = written(tmp_path / f"seed-{seed}", seed=seed)
+        experiment.write(name, made.estimate())
+        experiment.write("index-strategy.json", made.strategy())
+    chosen = [figure_named(name) for name in ("matrices", "weights")]
+    monkeypatch.setattr("lslo_cli.report.figures.FIGURES", chosen)
+    (figure,) = draw(read_studies([tmp_path])[0])
+    assert figure.title.startswith("Source and target weights")

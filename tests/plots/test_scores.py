@@ -34,6 +34,14 @@ def test_directions_refuses_runs_that_share_none_or_another_metric(made):
         plots.directions([run], [made.evaluated("base", {("en", "wo"): 5.0}, signature="tok:13a")])
 
 
+def test_directions_refuses_seeds_that_share_none(made):
+    one, other = ({("wo", "en"): 20.0}, {("en", "wo"): 20.0})
+    runs = [made.evaluated("2-2-8", scores) for scores in (one, other)]
+    bases = [made.evaluated("base", scores) for scores in (one, other)]
+    with pytest.raises(InputError, match="runs 2-2-8 and base share no direction in all 2 seeds"):
+        plots.directions(runs, bases)
+
+
 def test_pareto_joins_the_runs_that_no_cheaper_run_equals(made):
     scores = {("en", "wo"): 5.0}
     evaluations = [

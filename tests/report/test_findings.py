@@ -140,6 +140,32 @@ def test_a_learned_index_that_is_all_source_is_no_comparison_with_all_source(wri
     assert note in score_table(3, study).notes
 
 
+def test_runs_of_another_learning_rate_were_not_trained_alike(written, tmp_path):
+    runs, all_source = ("2-2-8-gps0.9", "2-2-8-source-gps0.9"), {"encoder.1": "source"}
+
+    def alike(**other):
+        for run, settings in zip(runs, ({}, other), strict=True):
+            written(tmp_path, **settings).training(run, index=all_source)
+        return read_studies([tmp_path])[0].trained_alike(*runs)
+
+    assert alike()
+    assert not alike(fit={"epochs": 2, "lr": 0.1})
+
+
+def test_in_another_metric_only_directions_are_judged_and_the_paper_has_no_difference(written, tmp_path):
+    seeds_of(written, tmp_path, 1, 0.0, 1.0)
+    by_spbleu, by_chrf = (
+        [outcome for finding in findings(study, [1]) for outcome in finding.outcomes]
+        for study in (read_studies([tmp_path], metric)[0] for metric in ("spBLEU", "chrF++"))
+    )
+    assert len(by_chrf) < len(by_spbleu)
+    assert all(" higher than " in outcome.text and outcome.paper is None for outcome in by_chrf)
+    table = findings_table(read_studies([tmp_path], "chrF++")[0], [1])
+    assert table.title.endswith(", in chrF++")
+    assert not any("lies within" in note for note in table.notes)
+    assert any("not judged: their margin is in spBLEU" in note for note in table.notes)
+
+
 def correlation(stack, kind, r, p):
     return CorrelationRow(
         stack=stack, kind=kind, n=11, pearson=r, pearson_p=p, pearson_log=0.9, pearson_log_p=0.0001,

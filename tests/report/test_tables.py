@@ -1,3 +1,4 @@
+import shutil
 from statistics import fmean
 
 import numpy as np
@@ -16,12 +17,13 @@ from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.errors import InputError
 from lslo_cli.method.adapters import Span
 from lslo_cli.method.families import SHAPES
-from lslo_cli.method.languages import LANG12, LANGUAGES, directions, grouping
+from lslo_cli.method.languages import LANG12, LANGUAGES, directions, grouping, groups
 from lslo_cli.method.ranks import parse_ranks
 from lslo_cli.method.statistics import group_means
 from lslo_cli.paper import printed_table
 from lslo_cli.report.markdown import markdown
-from lslo_cli.report.quality import quality_table
+from lslo_cli.report.quality import other_runs, quality_table
+from lslo_cli.report.reading import read_studies
 from lslo_cli.report.seeds import over_seeds, spread_table
 from lslo_cli.report.sizes import correlation_tables, size_table
 from lslo_cli.report.table import Column, Spread, Table, millions, p_value, percent, two_decimals
@@ -213,6 +215,25 @@ def test_a_run_that_one_seed_lacks_has_a_smaller_n():
     )
     assert [row[2].n for row in combined.rows] == [2, 1]
     assert combined.text_rows()[1] == ["full", "0.00000100M", "29.00"]
+    assert combined.title == "quality, mean ± sample standard deviation over 1 to 2 seeds"
+    assert combined.notes == ("Only 1 of 2 seeds: full.",)
+
+
+def test_seeds_without_the_table_count_among_all(written, tmp_path):
+    for seed, runs in {1: ("mine", "one"), 2: ("mine",), 3: ()}.items():
+        experiment = written(tmp_path / f"seed-{seed}", seed=seed)
+        for run in ("base", *runs):
+            experiment.evaluation(run, dict.fromkeys(groups(experiment.languages), 20.0))
+    (study,) = read_studies([tmp_path])
+    table = other_runs(study)
+    assert table.title.endswith("over 1 to 2 seeds")
+    assert table.notes == ("Only 2 of 3 seeds: mine.", "Only 1 of 3 seeds: one.")
+    shutil.rmtree(tmp_path / "seed-1")
+    shutil.rmtree(tmp_path / "seed-3")
+    written(tmp_path / "seed-3", seed=3).evaluation("base", dict.fromkeys(groups(study.languages), 20.0))
+    (study,) = read_studies([tmp_path])
+    table = other_runs(study)
+    assert table.title.endswith(", one seed") and table.notes == ("Only 1 of 2 seeds: mine.",)
 
 
 def test_every_spread_has_a_row_with_minimum_maximum_and_n():

@@ -173,3 +173,11 @@ def test_seeds_whose_adapters_were_made_differently_are_refused(seeds):
     with pytest.raises(InputError, match="different adapters.initialisation: uniform and gaussian"):
         tasks.compare(seeds(), [RUN, "base"], resamples=100)
     assert tasks.compare(seeds(), ["full", "base"], resamples=100)
+
+
+def test_a_folder_that_mixes_seeds_is_refused_as_in_a_report(seeds):
+    experiment = seeds()
+    copied, base = (experiment.folder.path / f"seed-{seed}/runs/base/evaluation.json" for seed in (10, 2))
+    copied.write_bytes(base.read_bytes())
+    with pytest.raises(InputError, match=r"seed-10 mixes seed 10 and seed 2 \(evaluation\)"):
+        tasks.compare(experiment, [RUN, "base"], resamples=100)
