@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from lslo_cli.artifacts.writing import writing
-from lslo_cli.plots.style import SETTINGS, Style
+from lslo_cli.plots.style import Style, drawing
 
 
 class FigureFormat(StrEnum):
@@ -46,7 +45,7 @@ def save(
     paths = []
     for kind in formats:
         path = folder / f"{stem}.{kind}"
-        with writing(path) as file, matplotlib.rc_context(SETTINGS):
+        with writing(path) as file, drawing():
             figure.savefig(file, format=kind, dpi=style.look.dpi, metadata=METADATA[kind])
         paths.append(path)
     return paths
@@ -55,6 +54,6 @@ def save(
 def svg(figure: Figure) -> str:
     """The figure as an ``<svg>`` element for a page, without fonts or other files."""
     drawn = io.StringIO()
-    with matplotlib.rc_context(SETTINGS):
+    with drawing():
         figure.savefig(drawn, format="svg", metadata=METADATA[FigureFormat.SVG])
     return drawn.getvalue()[drawn.getvalue().index("<svg") :]

@@ -110,11 +110,14 @@ class MapLayout:
     def of(cls, pairs: int, rows: int, columns: int, width: float) -> MapLayout:
         """Small multiples have cells of at least 0.08 inches, in which a line of small text is legible.
 
-        At most four are side by side, as in the paper, unless they would exceed the page's height.
+        At most four are side by side, as in the paper, unless they would exceed the page's height, for which
+        the rows of a single pair are lowered as far as they stay legible.
         """
         room = (width - 0.6) / (columns + 1)
         if pairs == 1:
-            return cls(1, row_height=0.155, text=TEXT, angle=0 if room > 0.27 else 90)
+            row_height = max(0.087, min(0.155, (PAGE_HEIGHT - 1.15) / rows))
+            text = TEXT if row_height > TEXT / 72 else SMALL
+            return cls(1, row_height, text, angle=0 if room > 0.27 else 90)
         row_height = 0.087 if rows > 6 else 0.115
         fit = max(1, min(pairs, int(room / 0.08)))
         across = min(fit, 4)

@@ -29,6 +29,7 @@ from lslo_cli.plots.style import (
     balanced_height,
     ink_on,
     legend_below,
+    listed,
     new_figure,
     note,
     shortened,
@@ -144,10 +145,10 @@ def pareto(
         label_line(axes, look, f"{run.name} {run.score:.2f}", run.score)
     by_name = {run.name: point for run, point in zip(runs.trained, points, strict=True)}
     crowded = label_points(axes, look, by_name, front)
-    listed = sorted((run for run in runs.trained if run.name in crowded), key=lambda run: -runs.merit(run))
+    below = sorted((run for run in runs.trained if run.name in crowded), key=lambda run: -runs.merit(run))
     entries = {
-        f"{shortened(run.name, int(width * 15) - 22)}  {run.facts} ({_short(run.parameters)})": run
-        for run in listed
+        listed(f"{shortened(run.name, int(width * 15) - 22)}  {run.facts} ({_short(run.parameters)})"): run
+        for run in below
     }
     if entries:
         handles = [points[runs.trained.index(run)] for run in entries.values()]

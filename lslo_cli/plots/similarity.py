@@ -59,10 +59,14 @@ def relatives(
     )
     scale = TwoSlopeNorm(0.0, *overlap.limits)
     _draw_tree(figure.add_subplot(grid[0, 0]), overlap, look)
-    _draw_matrix(figure.add_subplot(grid[0, 1]), overlap, look, scale, size)
+    matrix = figure.add_subplot(grid[0, 1])
+    _draw_matrix(matrix, overlap, look, scale, size)
     draw_scale(figure.add_subplot(grid[1, :]), look, scale, "Cosine of the updates of two languages")
     note(figure, look, overlap.description)
     title(figure, look, "Similarity of languages' updates")
+    figure.draw_without_rendering()
+    if matrix.get_window_extent().width / figure.dpi < count * SMALL / 72:
+        matrix.set_xticks([])  # labels would overlap; columns are in the order of the rows
     return figure
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import wraps
@@ -16,7 +18,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from matplotlib.transforms import offset_copy
 
 from lslo_cli.method.languages import Resource
@@ -119,6 +123,7 @@ class Look:
 SETTINGS: dict[RcKeyType, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so figures are the same everywhere
     "font.size": TEXT,
+    "text.parse_math": False,  # a run may be named a$b$
     "axes.titlesize": TEXT,
     "axes.labelsize": TEXT,
     "figure.titlesize": TEXT + 1,
@@ -196,12 +201,27 @@ def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
 
     @wraps(draw)
     def drawn(*arguments: Parameters.args, **options: Parameters.kwargs) -> Figure:
-        with matplotlib.rc_context(cast(Style, options.get("style", Style.PAPER)).look.settings()):
+        with drawing(cast(Style, options.get("style", Style.PAPER)).look.settings()):
             figure = draw(*arguments, **options)
             figure.draw_without_rendering()  # ticks follow the layout, the layout follows their labels
             return figure
 
     return drawn
+
+
+@contextmanager
+def drawing(settings: dict[RcKeyType, Any] = SETTINGS) -> Iterator[None]:
+    """matplotlib with these settings, silent on what its font lacks: :func:`lacking` tells."""
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from")
+        yield
+
+
+def lacking(figure: Figure) -> str:
+    """The characters in a figure that the font lacks, which are drawn as boxes."""
+    known = get_font(findfont(SETTINGS["font.family"])).get_charmap()
+    written = "".join(text.get_text() for text in figure.findobj(Text) if isinstance(text, Text))
+    return "".join(sorted({each for each in written if ord(each) not in known and not each.isspace()}))
 
 
 def new_figure(look: Look, width: float, height: float, between: float = 0.03) -> Figure:
@@ -249,15 +269,20 @@ def shortened(name: str, characters: int) -> str:
     return name if len(name) <= characters else f"{name[: characters - 1]}…"
 
 
+def listed(label: str) -> str:
+    """A label as legends list it: matplotlib leaves out those that start with an underscore."""
+    return f"\N{ZERO WIDTH SPACE}{label}" if label.startswith("_") else label
+
+
 def legend_label(names: Sequence[str], facts: str, inches: float) -> str:
     """A legend's entry of at most ``inches``, its line included: names, then facts, over several lines."""
     room = max(12, int(inches * 15) - 9)
     *first, last = (shortened(name, max(room - (len(names) > 1), 6)) for name in names)
     if not first:
-        return f"{shortened(last, max(6, room - len(facts) - 2))}  {facts}"
+        return listed(f"{shortened(last, max(6, room - len(facts) - 2))}  {facts}")
     unbroken = [*(f"{name}," for name in first), last, facts.replace(" ", "\xa0")]
     lines = textwrap.wrap(" ".join(unbroken), room, break_on_hyphens=False, break_long_words=False)
-    return "\n".join(lines).replace("\xa0", " ")
+    return listed("\n".join(lines).replace("\xa0", " "))
 
 
 def lines_of(labels: Sequence[str]) -> int:

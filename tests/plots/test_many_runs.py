@@ -99,6 +99,21 @@ def test_coinciding_curves_are_drawn_once_with_all_their_names(made):
     assert first.startswith("one, other, apart")
 
 
+@pytest.mark.parametrize("name", ["_mine", "a$\\frac$b"])
+def test_a_legend_has_runs_of_any_name(made, name):
+    run = made.trained(name)
+    scores, costs = study(made)
+    crowded = [each.model_copy(update={"run": name}) if each.run == NAMES[0] else each for each in scores]
+    figures = [
+        plots.epochs([run, made.trained("other", final=40.0)]),
+        plots.schedule([run]),
+        plots.pareto(crowded, [*costs, made.trained(name, parameters=350_000)]),
+    ]
+    for figure in figures:
+        told = [*written_in_legend(figure), *written_at_points(figure)]
+        assert any(text.lstrip("\u200b").startswith(name) for text in told)
+
+
 def test_a_run_has_one_mark_whatever_is_drawn_beside_it(made):
     runs = [made.trained(name, final=30 + place, ratio=0.5 + place / 60) for place, name in enumerate(NAMES)]
     scores, costs = study(made)

@@ -5,9 +5,10 @@ from pandas import DataFrame
 from lslo_cli import plots
 from lslo_cli.errors import InputError
 from lslo_cli.method.importance import Pool, mean_demand, mean_demand_by_layer
-from lslo_cli.method.languages import LANGUAGES
+from lslo_cli.method.languages import LANGUAGES, Language, Resource
 from lslo_cli.method.sites import KINDS, SiteSet, Stack
 from lslo_cli.plots.demand import Demand, Pair
+from lslo_cli.plots.style import PAGE_HEIGHT
 
 LANGS = [LANGUAGES[code] for code in ("wo", "en", "fr", "zh", "sd")]
 IN_ORDER = ["en", "fr", "zh", "wo", "sd"]
@@ -161,3 +162,12 @@ def test_counts_of_matrices_of_different_sizes_say_which_are_larger(made):
 def test_matrices_from_one_pool_per_layer_are_not_to_be_compared_between_layers(made):
     figure = plots.matrices([made.estimate(Pool.LAYER)], LANGS)
     assert figure.get_supxlabel().replace("\n", " ").endswith("; compare within a layer only")
+
+
+def test_a_map_of_sixty_languages_fits_a_page(made):
+    codes = [f"l{number:02d}" for number in range(60)]
+    one = made.estimate(codes=("en",))
+    rows = [(site, code, *rest) for site, _, *rest in one.pruned.rows for code in codes]
+    result = one.model_copy(update={"pruned": one.pruned.model_copy(update={"rows": rows})})
+    figure = plots.heatmap([result], [Language(code, Resource.HIGH) for code in codes])
+    assert figure.get_figheight() <= PAGE_HEIGHT

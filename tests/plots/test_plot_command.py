@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.cli import console
 from lslo_cli.cli.app import app
 
@@ -72,12 +74,22 @@ def test_the_width_is_that_of_the_file(tmp_path):
 @pytest.mark.parametrize(
     "name", ["weights", "heatmap", "matrices", "epochs", "schedule", "directions", "pareto"]
 )
-def test_text_has_no_escape_codes_in_a_pipe_and_writes_no_file(tmp_path, name):
-    result = lslo(name, *SEED, "--out", str(tmp_path), "--text")
+def test_text_has_no_escape_codes_in_a_pipe_and_writes_no_file(tmp_path, name, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = lslo(name, *SEED, "--text")
     assert result.exit_code == 0, result.output
     assert "\x1b" not in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "flag", [("--out", "f"), ("--style", "dark"), ("--width", "column"), ("--format", "svg")]
+)
+def test_text_refuses_what_is_for_files(flag):
+    result = lslo("weights", *SEED, "--text", *flag)
+    assert result.exit_code == 2
+    assert f"error: {flag[0]} has no effect with --text" in result.stderr
 
 
 @pytest.mark.parametrize("no_color", [False, True])
@@ -102,3 +114,30 @@ def test_with_a_folder_that_holds_no_experiment_is_an_input_error(tmp_path):
     result = lslo("epochs", *SEED, "--with", str(tmp_path), "--text")
     assert result.exit_code == 3
     assert str(tmp_path) in result.stderr
+
+
+def test_the_next_line_has_the_other_seeds(tmp_path):
+    other = ("--with", str(DEMO / "seed-3"))
+    result = lslo("weights", *SEED, *other, "--out", str(tmp_path), "--format", "svg")
+    assert re.search(rf"next: lslo plot \S+ .*{' '.join(other)}$", result.stderr.strip())
+    folder = tmp_path / "one"
+    folder.mkdir()
+    shutil.copy(DEMO / "seed-2" / "index-strategy.json", folder)
+    result = lslo("all", "--results", str(tmp_path), "--name", "one", *other, "--format", "svg")
+    assert f"next: lslo report {folder} {DEMO / 'seed-3'}" in result.stderr
+
+
+def test_names_that_matplotlib_takes_for_something_else_are_drawn_and_lost_characters_said(tmp_path):
+    experiment = tmp_path / "names"
+    for name in ("_mine", "a$\\frac$b", "试验"):
+        folder = shutil.copytree(DEMO / "seed-2" / "runs" / "2-2-8-gps0.9", experiment / "runs" / name)
+        (folder / "evaluation.json").unlink()
+        document = json.loads((folder / "training.json").read_text())
+        document["result"]["run"], document["inputs"] = name, []
+        document["digest"] = digest_of(document["result"])
+        (folder / "training.json").write_text(json.dumps(document))
+    for figures in (["epochs"], ["all"]):
+        result = lslo(*figures, "--results", str(tmp_path), "--name", "names", "--format", "svg")
+        assert result.exit_code == 0, result.output
+        (said,) = [line for line in result.stderr.splitlines() if "boxes" in line]
+        assert said.startswith("drawn as boxes, which the font of figures lacks: 试验; ")

@@ -54,6 +54,15 @@ def test_the_matrix_has_every_cosine_in_the_order_of_the_tree_and_none_of_a_lang
     assert rows[order.index("en")] == f"en  {LANGUAGES['en'].family}"
 
 
+@pytest.mark.parametrize(("count", "labelled"), [(12, 12), (30, 0)])
+def test_columns_too_narrow_for_a_label_have_none(made, count, labelled):
+    languages = list(LANGUAGES.values())[:count]
+    codes = tuple(language.code for language in languages)
+    figure = plots.relatives([made.estimate(codes=codes)], languages, width=plots.COLUMN_WIDTH)
+    matrix = figure.axes[1]
+    assert (len(matrix.get_xticklabels()), len(matrix.get_yticklabels())) == (labelled, count)
+
+
 def test_the_note_counts_how_often_the_most_alike_is_a_relative(result):
     said = overlap_of([result], LANGS).description
     assert "of 2 languages with relatives here, 2 are most similar to one of these (0.5 by chance)" in said

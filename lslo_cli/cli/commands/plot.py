@@ -13,7 +13,7 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.experiment_options import ExperimentOptions
-from lslo_cli.cli.flags import App, split_commas, takes
+from lslo_cli.cli.flags import App, Flag, flags_of, split_commas, takes
 from lslo_cli.cli.options import metric_option
 from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.flare.catalogue import FIGURES as FLARES_FIGURES
@@ -80,6 +80,10 @@ class PlotOptions(ExperimentOptions):
         ),
     ] = None
 
+    def repeats(self, flag: Flag) -> bool:
+        """Whether to repeat a flag in the next line: also the other seeds."""
+        return super().repeats(flag) or flag.name == "--with"
+
     def located(self) -> ExperimentFolder:
         """The folder of the experiment these options describe."""
         return self.folder(self.resolve())
@@ -137,16 +141,24 @@ class OneFigureOptions(PlotOptions):
     def draw(self, prepared: PreparedFigure, then: str) -> None:
         """Save a figure or print it as text, and name the command that usually comes next."""
         from lslo_cli.plots.files import save
+        from lslo_cli.plots.style import lacking
 
         if prepared.remark:
             console.say(prepared.remark)
         if self.text:
+            for flag in flags_of(type(self)):
+                if flag.option.rich_help_panel == FIGURE and self.was_given(flag):
+                    raise UsageError(
+                        f"{flag.name} has no effect with --text, which writes no file",
+                        "leave out one of them",
+                    )
             if prepared.text is None:
                 raise UsageError(f"{prepared.stem} cannot be drawn in a terminal", "leave out --text")
             show_text(prepared.text())
             return
         style, formats = self.chosen_style(), self.chosen_formats()
         figure = prepared.figure(style=style, **self.size())
+        _say_lacking(lacking(figure))
         folder = self.out or self.located().figures
         paths = save(figure, folder, prepared.stem, formats=formats, style=style)
         for path in paths:
@@ -246,11 +258,12 @@ def everything(options: PlotOptions) -> None:
     from lslo_cli.flare.folder import is_flares
     from lslo_cli.plots.catalogue import MissingFigure, draw_all
     from lslo_cli.plots.files import save
+    from lslo_cli.plots.style import lacking
 
     source, seeds = options.located(), options.seeds()
     style, formats, size = options.chosen_style(), options.chosen_formats(), options.size()
     folder = options.out or source.figures
-    drawn = 0
+    drawn, boxes, others = 0, "", options.others or ()
     flares = is_flares(source)
     for item in draw_all(seeds, style, FLARES_FIGURES if flares else FIGURES, **size):
         if isinstance(item, MissingFigure):
@@ -260,11 +273,13 @@ def everything(options: PlotOptions) -> None:
             console.say(item.remark)
         for path in save(item.figure, folder, item.stem, formats=formats, style=style):
             print(path)
+        boxes += lacking(item.figure)
         drawn += 1
+    _say_lacking(boxes)
     if not drawn:
         raise InputError(f"nothing in {source.path} can be drawn", "make artifacts first: lslo weight-learn")
     figures = counted(drawn, "figure")
-    then = typed("flare report" if flares else "report", source.path)
+    then = typed("flare report", source.path) if flares else typed("report", source.path, *others)
     console.say(f"wrote {figures} to {folder}; next: {then}")
 
 
@@ -283,6 +298,13 @@ def show_text(figure: TextFigure) -> None:
     for line in figure.lines:
         spans = ((text, f"{ink_on(ground)} on {ground}" if ground else "") for text, ground in line)
         console.results.print(Text.assemble(*spans), soft_wrap=True)
+
+
+def _say_lacking(characters: str) -> None:
+    """Say which characters are boxes in the figures, if any."""
+    if characters:
+        boxes = "".join(sorted(set(characters)))
+        console.say(f"drawn as boxes, which the font of figures lacks: {boxes}; name runs in Latin letters")
 
 
 def _member(choices: type[Choice], name: str, flag: str) -> Choice:
