@@ -7,6 +7,7 @@ from lslo_cli.method.languages import LANGUAGE_SETS, directions
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.report.study import Study, distinct
 from lslo_cli.report.table import millions
+from lslo_cli.wording import counted
 
 PAPERS_MODEL = "m2m-124-615m"
 PAPERS_TEST = ("devtest", 1012)
@@ -20,8 +21,10 @@ def base_differences(study: Study, language_set: str) -> list[str]:
     found = []
     if study.model.shape != SHAPES[PAPERS_MODEL]:
         found.append(f"base model {study.model.name} ({millions(study.model.parameters)} parameters)")
-    if {language.code for language in study.languages} != set(LANGUAGE_SETS[language_set]):
-        found.append(f"{len(study.languages)} other languages than {language_set}")
+    ours, papers = {language.code for language in study.languages}, set(LANGUAGE_SETS[language_set])
+    if ours != papers:
+        others = f"{counted(len(ours - papers), 'other language')} than {language_set}"
+        found.append(others if ours - papers else f"{len(ours)} of {language_set}'s {len(papers)} languages")
     return found
 
 

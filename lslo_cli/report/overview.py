@@ -169,7 +169,9 @@ def _read_run(results: Path, folder: RunFolder) -> Run:
     artifacts = [artifact for artifact in (training, evaluation) if artifact]
     experiment = ExperimentFolder(folder.path.parent.parent).path
     return Run(
-        experiment=experiment.relative_to(results).as_posix() if experiment != results else results.name,
+        experiment=experiment.relative_to(results).as_posix()
+        if experiment != results
+        else results.resolve().name,
         run=folder.name,
         method=trained.method if trained else None,
         ranks=_ranks(trained.ranks) if trained and trained.ranks else None,

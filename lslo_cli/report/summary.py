@@ -7,7 +7,7 @@ from statistics import fmean
 
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.results import CorrelationRow
-from lslo_cli.method.languages import groups, resource_classes
+from lslo_cli.method.languages import Resource, resource_classes
 from lslo_cli.method.statistics import interval_over_seeds
 from lslo_cli.report.findings import SIGNIFICANT
 
@@ -56,13 +56,17 @@ def correlation_sentence(rows: Sequence[CorrelationRow]) -> str | None:
 
 
 def _changes(pairs: Sequence[tuple[EvaluationResult, EvaluationResult]]) -> Iterator[str]:
-    """The changes of a run against the base on average, and at both ends of the classes of languages."""
+    """The changes of a run against the base on average, and at both ends of the classes of languages.
+
+    Languages without a class have no place among these.
+    """
     scores = [(ours.metric(), theirs.metric()) for ours, theirs in pairs]
     yield _change([ours.average - theirs.average for ours, theirs in scores]) + " on average"
     languages = [record.language() for record in pairs[0][1].languages]
-    classes, names = resource_classes(languages), groups(languages)
-    ends = dict.fromkeys(((names[0], classes[0]), (names[-1], classes[-1])))
-    for group, resource in ends if len(classes) > 1 else ():
+    classes = resource_classes(languages)
+    known = [each for each in classes if each is not Resource.UNLABELLED]
+    for resource in dict.fromkeys((*known[:1], *known[-1:])) if len(classes) > 1 else ():
+        group = f"{resource.letter}2{resource.letter}"
         both = [(ours.groups, theirs.groups) for ours, theirs in scores]
         differences = [
             ours[group] - theirs[group] for ours, theirs in both if group in ours and group in theirs

@@ -109,8 +109,15 @@ def read_training(experiment: ExperimentFolder, run: RunFolder) -> Artifact[Trai
     Raises InputError if there is none, listing the runs, or if it is damaged or stale.
     """
     if not run.training.exists():
-        names = ", ".join([BASE_RUN, *(there.name for there in experiment.trained_runs())])
-        raise InputError(f"no run '{run.name}' in {experiment.path}", f"runs there: {names}")
+        names = [there.name for there in experiment.trained_runs()]
+        if run.name == BASE_RUN:
+            raise InputError(
+                f"'{BASE_RUN}' is the base model, which trained nothing",
+                f"trained runs in {experiment.path}: {', '.join(names) or 'none'}",
+            )
+        raise InputError(
+            f"no run '{run.name}' in {experiment.path}", f"runs there: {', '.join([BASE_RUN, *names])}"
+        )
     artifact = store.read(run.training, TrainingResult)
     store.check_fresh(run.training, artifact, typed("train", "--run", run.name))
     return artifact

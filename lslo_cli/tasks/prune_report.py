@@ -60,7 +60,11 @@ def prune_report(
         on_event(Noted(f"reporting on run {folder.name}"))
     languages = [record.language() for record in estimate.languages]
     result = report_on(
-        estimate.result, training.result if reported else None, languages, estimate.model.parameters
+        estimate.result,
+        training.result if reported else None,
+        languages,
+        estimate.model.parameters,
+        [record.language() for record in training.languages] if reported else (),
     )
     # A report draws nothing at random: its seed is that of the estimate, as its languages are.
     of_seed = experiment.recipe.model_copy(update={"seed": estimate.seed})
@@ -110,8 +114,11 @@ def report_on(
     training: TrainingResult | None,
     languages: Sequence[Language],
     base_parameters: int,
+    trained_languages: Sequence[Language] = (),
 ) -> PruneReportResult:
     """Correlate importance with bitext size, and count the parameters of each language of a training run.
+
+    ``languages`` are the estimate's; ``trained_languages`` the run's, which may be others.
 
     Without a training run, or after one without language-specific adapters, there are no sizes. Raises
     InputError for an estimate that pruned each language alone: it gives every language the same total.
@@ -128,7 +135,7 @@ def report_on(
         trainable_parameters=training.trainable_parameters if training else None,
         trainable_parameters_paper_style=training.trainable_parameters_paper_style if training else None,
         nonzero_parameters=training.nonzero_parameters if training else None,
-        sizes=_sizes(training, languages) if training else [],
+        sizes=_sizes(training, trained_languages or languages) if training else [],
         scores=subspace.scores,
         correlations=_correlations(subspace, languages),
     )

@@ -61,6 +61,12 @@ def test_what_cannot_be_written_is_refused(arguments, said, lslo, experiment, tm
     assert said in run.stderr and not list(tmp_path.glob("report*"))
 
 
+@pytest.mark.parametrize("tables", [",", ""])
+def test_a_list_of_no_table_is_refused(tables, lslo, experiment):
+    run = lslo("report", "out/lang12", "--table", tables)
+    assert run.exit_code == 2 and "--table names no table" in run.stderr
+
+
 def test_a_missing_experiment_is_an_input_error(lslo):
     run = lslo("report", "results/nowhere")
     assert run.exit_code == 3

@@ -2,7 +2,9 @@ import json
 
 import pytest
 
+from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult
 from lslo_cli.cli import console
+from lslo_cli.method.statistics import Significance
 
 
 @pytest.fixture
@@ -67,6 +69,26 @@ def test_an_artifact_is_shown_with_where_it_came_from(lslo, experiment, path, sa
     run = lslo("show", f"out/lang12/{path}")
     assert run.exit_code == 0
     assert all(word in run.stdout for word in [*said, "lslo test"])
+
+
+def test_a_comparison_is_shown_as_it_was_printed(lslo, experiment):
+    interval = {"over_sentences": (0.5, 1.5), "over_seeds": None, "verdict": Significance.ONE_SEED}
+    rows = [
+        ComparedRow(scope=scope, name=name, directions=1, difference=1.25, by_seed=[1.25], **interval)
+        for scope, name in (("average", "AVG"), ("direction", "en-fr"))
+    ]
+    result = ComparisonResult(
+        run="full", other="base", seeds=[2], resamples=100, spbleu_signature="tok:a", rows=rows
+    )
+    experiment.write("comparisons/full-vs-base.json", result)
+    shown = lslo("show", "out/lang12/comparisons/full-vs-base.json").stdout
+    assert "full against base: spBLEU, 95 % intervals, 1 seed" in shown
+    assert "+1.25" in shown and "+0.50 to +1.50" in shown
+
+
+def test_runs_of_the_folder_one_is_in_have_its_name(lslo, experiment, monkeypatch):
+    monkeypatch.chdir(experiment.path)
+    assert lslo("runs", "--results", ".").stdout.splitlines()[0] == "Runs of lang12"
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,8 @@ def test_a_run_that_is_not_there_is_not_run_and_one_that_some_seeds_lack_says_so
             {"text": {"path": "w", "split": "test", "rows": 40, "examples": 1, "digest": "x"}},
             "w test, 40 rows",
         ),
-        ({"languages": ("en", "fr", "zh", "wo")}, "4 other languages than lang12"),
+        ({"languages": ("en", "fr", "zh", "wo")}, "4 of lang12's 12 languages"),
+        ({"languages": ("en", "fr", "zh", "es", "wo")}, "1 other language than lang12"),
     ],
 )
 def test_what_is_another_measurement_has_no_difference_and_says_why(replaced, said, written, tmp_path):

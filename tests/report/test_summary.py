@@ -5,6 +5,7 @@ import pytest
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.results import CorrelationRow
+from lslo_cli.method.languages import Resource
 from lslo_cli.report.summary import correlation_sentence, summarise
 
 GROUPS = [f"{src}2{tgt}" for src in "HMV" for tgt in "HMV"]
@@ -41,6 +42,24 @@ def test_several_seeds_give_intervals(seed):
     first, last = summarise(seeds, "base")
     assert "+1.2 [+1.0, +1.4] on average" in first
     assert last == "Brackets: 95 % interval over 3 seeds."
+
+
+def test_languages_without_a_class_are_not_those_with_the_least_text(seed):
+    evaluations = seed(2, base=(20, 0), full=(19, 7))
+    (v,) = {each.resource for each in evaluations["base"].languages if each.code == "wo"}
+    unlabelled = {
+        run: result.model_copy(
+            update={
+                "languages": [
+                    each.model_copy(update={"resource": Resource.UNLABELLED}) if each.resource is v else each
+                    for each in result.languages
+                ]
+            }
+        )
+        for run, result in evaluations.items()
+    }
+    first, _ = summarise([unlabelled], "base")
+    assert first.endswith("among high-resource languages (H2H), -1.0 among medium-resource languages (M2M).")
 
 
 def test_no_change_is_said_so(seed):

@@ -144,6 +144,13 @@ def test_sizes_add_up_a_and_b_of_every_site_for_each_language():
     assert counts == (700, 500, 340)
 
 
+def test_sizes_are_of_the_languages_of_the_run_where_the_estimate_has_fewer():
+    training = trained(rows=[("encoder.1.q", "ha", "A", 1, 8)], ranks={"ha": 2})
+    run_languages = [*LANGUAGES_12, LANGUAGES["ha"]]
+    (row,) = report_on(estimate(), training, LANGUAGES_12, 1000, run_languages).sizes
+    assert (row.language, row.parameters) == ("ha", 8)
+
+
 def test_full_fine_tuning_has_no_sizes_by_language():
     assert report_on(estimate(), trained(method="full"), LANGUAGES_12, 1000).sizes == []
 

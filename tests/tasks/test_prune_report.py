@@ -3,7 +3,10 @@
 import pytest
 
 from lslo_cli import tasks
+from lslo_cli.artifacts import store
 from lslo_cli.artifacts.lock import locked
+from lslo_cli.artifacts.provenance import digest_of
+from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.errors import InputError
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
@@ -52,3 +55,32 @@ def test_without_an_estimate_there_is_no_report(fresh, tmp_path):
     with pytest.raises(InputError, match="no subspace at"):
         tasks.prune_report(fresh())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_base_is_no_run_that_trained_anything(there):
+    with pytest.raises(InputError, match="'base' is the base model, which trained nothing") as error:
+        tasks.prune_report(there(), run="base")
+    names = error.value.hint.partition(": ")[2].split(", ")
+    assert GPS_RUN in names and "base" not in names
+
+
+def test_a_report_has_the_sizes_of_languages_that_the_estimate_lacks(there, finished):
+    experiment = there()
+    path = experiment.folder.subspace
+    estimate = store.read(path, SubspaceResult)
+    result, kept = estimate.result, [each.code for each in estimate.languages][1:]
+    fewer = {
+        name: {code: value for code, value in getattr(result, name).items() if code in kept}
+        for name in ("scores", "ranks")
+    }
+    rows = [row for row in result.pruned.rows if row[1] in kept]
+    fewer["pruned"] = result.pruned.model_copy(update={"rows": rows})
+    changed = result.model_copy(update=fewer)
+    store.write(path, estimate.model_copy(update={
+        "languages": estimate.languages[1:],
+        "result": changed,
+        "digest": digest_of(changed.model_dump(mode="json")),
+    }))  # fmt: skip
+    report = tasks.prune_report(experiment, run=GPS_RUN).artifact.result
+    assert {row.language for row in report.sizes} == {each.code for each in estimate.languages}
+    assert set(report.scores) == set(kept)

@@ -3,9 +3,11 @@
 import pytest
 
 from lslo_cli import tasks
+from lslo_cli.cli import console
 from lslo_cli.cli.commands.estimate_subspace import classes_by_need, show_ranks
 from lslo_cli.errors import UsageError
 from lslo_cli.method.allocation import allocate
+from lslo_cli.method.languages import Resource
 
 CODES = ("qta", "qso", "qki", "qka")
 UNLABELLED = {f"languages.{code}.resource": "unlabelled" for code in CODES}
@@ -26,7 +28,7 @@ def test_ranks_and_pruning_come_from_the_estimate_alone(fresh, capsys):
 
     evaluated = tasks.evaluate(fresh(**changes), runs=[run.run])[0].artifact.result
     assert evaluated.metric().groups.keys() == {"U2U"}
-    labels = dict(item.split("=") for item in classes_by_need(result).split(","))
+    labels = dict(item.split("=") for item in classes_by_need(result, CODES).split(","))
     labelled = {f"languages.{code}.resource": name for code, name in labels.items()}
     (again,) = tasks.evaluate(fresh(**{**changes, **labelled}), runs=[run.run], force=True)
     assert again.artifact.result.hypotheses_digest == evaluated.hypotheses_digest
@@ -43,3 +45,14 @@ def test_without_an_estimate_all_get_the_mean_rank_of_the_papers(fresh, heard):
 def test_ranks_by_class_need_classes(fresh):
     with pytest.raises(UsageError, match="3 ranks for 1 resource class: unlabelled"):
         tasks.train(fresh(**UNLABELLED, **{"train.ranks": "2,2,8"}))
+
+
+def test_classes_are_named_for_languages_without_one_on_one_line(finished, capsys, monkeypatch):
+    monkeypatch.setattr(console.results, "width", 40)
+    artifact = finished[1]["subspace.json"]
+    first, *others = artifact.languages
+    rest = [each.model_copy(update={"resource": Resource.UNLABELLED}) for each in others]
+    show_ranks(artifact.result, [first, *rest])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "classes by need" in line]
+    *_, classes = line.split()
+    assert [item.partition("=")[0] for item in classes.split(",")] == [each.code for each in rest]

@@ -99,15 +99,16 @@ def show_ranks(result: SubspaceResult, languages: Sequence[LanguageRecord]) -> N
         console.show_facts(
             [("reliability of gains", f"{reliable:.2f}: the part of their differences that is not chance")]
         )
-    if any(language.resource is Resource.UNLABELLED for language in languages):
-        console.show_facts([("classes by need, for reports", f"--resource {classes_by_need(result)}")])
+    unlabelled = [language.code for language in languages if language.resource is Resource.UNLABELLED]
+    if unlabelled:
+        classes = classes_by_need(result, unlabelled)
+        console.results.print(f"classes by need, for reports: --resource {classes}", soft_wrap=True)
 
 
-def classes_by_need(result: SubspaceResult) -> str:
+def classes_by_need(result: SubspaceResult, codes: Sequence[str]) -> str:
     """Classes for languages without one: very-low where the rank is at least the mean, else high."""
     mean = sum(result.ranks.values()) / len(result.ranks)
-    classes = {code: "very-low" if rank >= mean else "high" for code, rank in result.ranks.items()}
-    return ",".join(f"{code}={name}" for code, name in classes.items())
+    return ",".join(f"{code}={'very-low' if result.ranks[code] >= mean else 'high'}" for code in codes)
 
 
 def show_demand_by_layer(result: SubspaceResult) -> None:

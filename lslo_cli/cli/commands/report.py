@@ -61,7 +61,9 @@ def report(options: ReportOptions) -> None:
     Example: lslo report out/demo -o report.html -o report.tex
     """
     outputs = [(path, format_of(options.form, path)) for path in options.output or ()]
-    numbers = [_number(text) for text in split_commas(options.tables)] if options.tables else None
+    numbers = None if options.tables is None else [_number(text) for text in split_commas(options.tables)]
+    if numbers == []:
+        raise UsageError("--table names no table", "write --table 1,3,4")
     form = format_of(options.form)
     metric = metric_option(options.metric)
     folders = options.folders or [options.folder(options.resolve()).path]

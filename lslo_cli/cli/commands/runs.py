@@ -112,7 +112,7 @@ def _show_file(path: Path) -> None:
 def _show_result(document: Artifact[Any]) -> None:
     """Print the tables that the command printed when it made the artifact."""
     from lslo_cli.artifacts import evaluations, results
-    from lslo_cli.cli.commands import estimate_subspace, evaluate, prune_report, train, weight_learn
+    from lslo_cli.cli.commands import compare, estimate_subspace, evaluate, prune_report, train, weight_learn
     from lslo_cli.report.quality import quality_table
 
     result = document.result
@@ -124,6 +124,8 @@ def _show_result(document: Artifact[Any]) -> None:
         train.show_run(document)
     elif isinstance(result, results.PruneReportResult):
         prune_report.show_report(result)
+    elif isinstance(result, evaluations.ComparisonResult):
+        compare.show_comparison(result)
     elif isinstance(result, evaluations.EvaluationResult):
         for metric in result.metrics:
             evaluate.show_quality(quality_table([result], [], metric))
