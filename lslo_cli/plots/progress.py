@@ -11,10 +11,11 @@ import numpy as np
 from lslo_cli.artifacts.results import Curve, IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.sites import Layer
-from lslo_cli.wording import typed
 
 GROUPS = ("H2H", "V2V")
 """The groups of figure 3."""
+AGAIN = "train it again with --curve-rows 50 and its own settings, which `lslo show` names"
+"""How to record a curve without replacing a run by another."""
 
 
 def weights_by_layer(results: Sequence[IndexStrategyResult]) -> dict[Layer, list[float]]:
@@ -97,15 +98,15 @@ def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = GRO
         raise InputError("there is no training run to draw", "train one: lslo train --curve-rows 50")
     curves: list[tuple[str, Curve]] = []
     for run in runs:
-        curve, again = run.curve, ("train", "--run", run.run, "--curve-rows", 50)
+        curve = run.curve
         if curve is None or not any(point.epoch for point in curve.points):
-            raise InputError(f"run {run.run} has no quality by epoch", f"record it: {typed(*again)}")
+            raise InputError(f"run {run.run} has no quality by epoch", AGAIN)
         for group in groups:
             if any(group not in point.spbleu for point in curve.points):
                 recorded = ", ".join(curve.points[0].spbleu)
                 raise InputError(
                     f"run {run.run} has no quality by epoch for {group}; it has {recorded}",
-                    f"record it: {typed(*again, '--curve-groups', ','.join(groups))}",
+                    f"{AGAIN}, and with the groups {','.join(groups)} in --curve-groups",
                 )
         curves.append((run.run, curve))
         name, first = curves[0]

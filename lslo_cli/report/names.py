@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from lslo_cli.artifacts.again import train_again
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Resource, resource_classes
 from lslo_cli.report.scores import printed_runs
-from lslo_cli.wording import typed
 
 NAME = re.compile(
     r"(?:(?P<sites>attn|fc)-)?(?P<ranks>\d+(?:-\d+)+)(?:-(?P<index>source|target))?"
@@ -45,10 +45,10 @@ def check_name(path: Path, artifact: Artifact[TrainingResult]) -> None:
         said["index"], done["index"] = found["index"], result.index_source
     for what, value in said.items():
         if done[what] != value:
+            again = train_again(path, artifact, f"my-{result.run}")
             raise InputError(
                 f"{path} is named {result.run}, but was trained with {what} {done[what]}",
-                f"train it again under another name, such as {typed('train', '--run', f'my-{result.run}')}, "
-                "and remove that folder",
+                f"train it again under another name, such as {again}, and remove that folder",
             )
 
 

@@ -12,9 +12,9 @@ from typing import Generic, TypeVar
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.adapter_config import is_elsewhere
 from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
-from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult
+from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.artifacts.schema import ModelIdentity
-from lslo_cli.errors import UsageError, nearest
+from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.allocation import Allocation, allocate, rank_budget
 from lslo_cli.method.importance import Pool
@@ -22,7 +22,7 @@ from lslo_cli.method.languages import Resource, resource_classes
 from lslo_cli.method.ranks import PAPER_RANKS, SHARED, RankMap, parse_ranks
 from lslo_cli.method.strategy import Index, IndexStrategy, paper, uniform
 from lslo_cli.models.work import work_of
-from lslo_cli.recipe import NAME_LENGTH, Method, Recipe
+from lslo_cli.recipe import NAME_LENGTH, Method, Recipe, recorded
 from lslo_cli.tasks.experiment import Experiment, Upstream
 
 LEARNED, PAPER, AUTO = "learned", "paper", "auto"
@@ -180,7 +180,11 @@ def subspace_path(experiment: Experiment) -> Path:
 
 
 def run_folder(experiment: Experiment, run: str | None, subspace: Path | None = None) -> RunFolder:
-    """The folder of a training run, by name or by :func:`run_name`. Raises UsageError for an invalid name."""
+    """The folder of a training run, by name or by :func:`run_name`.
+
+    Raises UsageError for an invalid name, and InputError if it would replace a run of other settings, as far
+    as a run is named by them.
+    """
     name = run or run_name(experiment, subspace)
     if name != Path(name).name or name == BASE_RUN or is_elsewhere(name):
         raise UsageError(
@@ -188,7 +192,21 @@ def run_folder(experiment: Experiment, run: str | None, subspace: Path | None = 
             f"choose a name other than '{BASE_RUN}' and than a folder's, without slashes, dots or ~ at its "
             "start",
         )
-    return experiment.folder.run(name)
+    folder = experiment.folder.run(name)
+    try:
+        before = recorded(store.read(folder.training, TrainingResult).recipe)
+    except InputError:
+        return folder
+    was, now = (
+        run_name(replace(experiment, recipe=recipe), subspace)
+        for recipe in (before or experiment.recipe, experiment.recipe)
+    )
+    if was != now:
+        raise InputError(
+            f"{folder.path} holds a run that was trained as {was}, which this one, {now}, would replace",
+            f"give this one another name with --run, or remove {folder.path} first",
+        )
+    return folder
 
 
 def run_name(experiment: Experiment, subspace: Path | None = None) -> str:

@@ -28,17 +28,18 @@ def test_epochs_has_a_panel_for_each_group_with_final_values_and_the_base(made):
     assert SIGNATURE in figure.get_supxlabel().replace("\n", "")
 
 
-def test_a_run_without_a_curve_names_the_command_that_records_it(made):
+def test_a_run_without_a_curve_says_how_to_record_it_and_names_no_line_that_would_replace_it(made):
     run = made.trained("2-2-8").model_copy(update={"curve": None})
     with pytest.raises(InputError, match="run 2-2-8 has no quality by epoch") as error:
         plots.epochs([run])
-    assert error.value.hint == "record it: lslo train --run 2-2-8 --curve-rows 50"
+    assert error.value.hint.startswith("train it again with --curve-rows 50 and its own settings")
+    assert "lslo train" not in error.value.hint
 
 
 def test_a_curve_without_the_group_names_the_groups_it_has(made):
     with pytest.raises(InputError, match="no quality by epoch for V2V; it has H2H, M2M") as error:
         plots.epochs([made.trained(groups=("H2H", "M2M"))])
-    assert "--curve-groups H2H,V2V" in error.value.hint
+    assert "groups H2H,V2V in --curve-groups" in error.value.hint
 
 
 def test_epochs_without_runs_and_runs_scored_differently_are_refused(made):

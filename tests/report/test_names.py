@@ -33,7 +33,8 @@ def test_a_run_that_is_something_else_is_refused(name, settings, said, written, 
     with pytest.raises(InputError, match=f"is named {name}, but was trained with {said}") as error:
         read_studies([tmp_path])
     again = f"my-{name}"
-    assert f"lslo train --run {again}" in error.value.hint
+    line = f"lslo train --results {tmp_path.parent} --name {tmp_path.name} --run {again}"
+    assert f"{line} --method {settings.get('method', 'lslo')}" in error.value.hint
     shutil.rmtree(tmp_path / "runs" / name)
     written(tmp_path).training(again, **settings)
     (study,) = read_studies([tmp_path])

@@ -16,8 +16,10 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import METRICS
 from lslo_cli.artifacts.results import TrainingResult
+from lslo_cli.artifacts.schema import Input
 from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.events import Noted
+from lslo_cli.tasks.experiment import read_training
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
 GPS_RUN = "2-2-8-gps0.9"
@@ -125,6 +127,47 @@ def test_the_checkpoint_of_a_run_with_other_settings_is_refused(fresh, change):
         tasks.train(fresh(**GPS), run="one", on_event=interrupt)
     with pytest.raises(InputError, match="belongs to a run with other settings"):
         tasks.train(fresh(**{**GPS, **change}), run="one", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "now"),
+    [
+        ({"train.method": "full", "train.gps": 0.0}, "full"),
+        ({"train.ranks": "4,4,4"}, "4-4-4-gps0.9"),
+        ({"train.gps": 0.5}, "2-2-8-gps0.5"),
+        ({"train.index": "source"}, "2-2-8-source-gps0.9"),
+    ],
+)
+def test_a_run_of_other_settings_is_never_replaced(there, change, now):
+    """As by a line of a hint, or by a name that was used before; nothing is read or loaded for it."""
+    path = there().folder.run("2-2-8-gps0.9").training
+    before = path.read_bytes()
+    for refused in (
+        lambda: tasks.train(there(**{**GPS, **change}), run=path.parent.name),
+        lambda: tasks.plan(there(**{**GPS, **change}), "train", run=path.parent.name),
+    ):
+        with pytest.raises(InputError, match=f"trained as 2-2-8-gps0.9, which this one, {now}") as error:
+            refused()
+        assert error.value.hint == f"give this one another name with --run, or remove {path.parent} first"
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("run", "settings"),
+    [("2-2-8-gps0.9", "--method lslo --ranks 2,2,8 --gps 0.9"), ("full", "--method full")],
+)
+def test_the_line_that_trains_a_run_again_has_its_experiment_and_settings(there, run, settings):
+    folder = there().folder
+    path = folder.run(run).training
+    document = store.read(path, TrainingResult)
+    base = folder.path / "base.json"
+    base.write_text('{"digest": "new"}')
+    stale = [Input(role="index-strategy", path="../../base.json", digest="old")]
+    store.write(path, document.model_copy(update={"inputs": stale}))
+    with pytest.raises(InputError, match="is stale") as error:
+        read_training(folder, folder.run(run))
+    place = f"--results {folder.path.parent} --name {folder.path.name}"
+    assert error.value.hint == f"make it again: lslo train {place} --run {run} {settings}"
 
 
 @pytest.mark.parametrize("lr", [1e38])
