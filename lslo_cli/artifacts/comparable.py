@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
-from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
+from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, SubspaceResult, TrainingResult
 from lslo_cli.artifacts.schema import BEFORE, Artifact, DataIdentity, LanguageRecord, Result
 from lslo_cli.errors import InputError
 from lslo_cli.method.metrics import SPBLEU
@@ -233,6 +233,15 @@ def check_estimated_alike(
     """Raise InputError unless seeds learned their index, or estimated, with the same settings."""
     named = ((str(each.path), estimated_with(each.artifact)) for each in found)
     _check_alike(named, "made", TRAIN_ALIKE)
+
+
+def check_correlated_alike(found: Iterable[Located[PruneReportResult]]) -> None:
+    """Raise InputError unless seeds correlate importance with the same bitext sizes."""
+    sizes = (
+        (str(each.path), Setting({record.code: record.bitext for record in each.artifact.languages}))
+        for each in found
+    )
+    _check_alike(((path, {"bitext sizes": size}) for path, size in sizes), "made", TRAIN_ALIKE)
 
 
 def _check_alike(

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 
 from lslo_cli.artifacts.comparable import (
     Located,
+    check_correlated_alike,
     check_estimated_alike,
     check_measured_alike,
     check_one_seed,
@@ -119,8 +120,8 @@ def merged(ours: SeedResults, theirs: SeedResults) -> SeedResults:
 def check_comparable(study: Study) -> None:
     """Check that runs can share a table.
 
-    Raises InputError if runs were measured with different metrics, search, text or directions, or if a run's
-    seeds were trained with different settings.
+    Raises InputError if runs were measured with different metrics, search, text or directions, if a run's
+    seeds were trained with different settings, or if their importance is correlated with other bitext sizes.
     """
     seeds = study.seeds
     check_measured_alike(
@@ -129,6 +130,7 @@ def check_comparable(study: Study) -> None:
     check_trained_alike(each for seed in seeds for each in _located(seed, seed.trainings, "training"))
     for name in ("index_strategy", "subspace", "language_subspace"):
         check_estimated_alike(each for seed in seeds for each in _located_once(seed, name))
+    check_correlated_alike(each for seed in seeds for each in _located_once(seed, "prune_report"))
 
 
 def _located(

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -69,6 +70,18 @@ def test_seeds_that_were_trained_differently_are_refused_with_both_files_and_val
     with pytest.raises(InputError) as error:
         read_studies([tmp_path])
     assert error.value.message == f"{one} and {other} were trained with different span: all and d_model"
+
+
+def test_seeds_whose_importance_is_correlated_with_other_sizes_are_refused(written, tmp_path):
+    for seed in (1, 2):
+        experiment = written(tmp_path / f"seed-{seed}", seed=seed)
+        first, *others = experiment.languages
+        experiment.languages = [replace(first, bitext=seed), *others]
+        experiment.prune_report()
+    with pytest.raises(
+        InputError, match=r"seed-1\S+ and \S+seed-2\S+ were made with different bitext sizes: en"
+    ):
+        read_studies([tmp_path])
 
 
 def test_a_missing_folder_and_an_empty_one_are_named(tmp_path):
