@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from lslo_cli.artifacts.folder import RESULTS
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.wording import typed
 
-KEPT = ("ranks", "budget", "index", "gps")
-"""The recorded settings of [train] that the line repeats, where they have a value."""
+SETTINGS = {"full": (), "lora": ("ranks",), "lslo": ("ranks", "budget", "index", "gps")}
+"""The recorded settings of [train] that the line repeats, by method."""
 
 
 def train_again(run: Path, artifact: Artifact[TrainingResult], name: str | None = None) -> str:
     """``lslo train`` with the experiment and the settings of the run in a folder, under a ``name``."""
     folder, asked, result = run.parents[1], artifact.recipe.get("train", {}), artifact.result
-    settings = {key: asked.get(key) for key in KEPT if result.method == "lslo" or key == "ranks"}
-    if result.method == "full":
-        settings = {}
-    words = ["--name", folder.name, "--run", name or result.run, "--method", result.method]
-    if folder.parent != RESULTS:
-        words = ["--results", str(folder.parent), *words]
-    if result.sites != "all":
-        words += ["--sites", result.sites]
-    if result.method == "lslo" and asked.get("gps") and asked.get("gps_classes") == "auto":
-        words += ["--gps-classes", "auto"]
-    for key, value in settings.items():
-        words += (
-            [] if value is None else [f"--{key}", f"{value:g}" if isinstance(value, float) else str(value)]
-        )
-    return typed("train", *words)
+    flags: dict[str, Any] = {
+        "results": None if folder.parent == RESULTS else folder.parent,
+        "name": folder.name,
+        "run": name or result.run,
+        "method": result.method,
+        "sites": None if result.sites == "all" else result.sites,
+        **{key: asked.get(key) for key in SETTINGS[result.method]},
+    }
+    if gps := flags.get("gps"):
+        flags["gps"] = f"{gps:g}"
+        flags["gps-classes"] = "auto" if asked.get("gps_classes") == "auto" else None
+    words = ((f"--{flag}", value) for flag, value in flags.items() if value is not None)
+    return typed("train", *chain.from_iterable(words))
