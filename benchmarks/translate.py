@@ -34,8 +34,8 @@ from lslo_cli.models.base import load_base as load_network
 from lslo_cli.nn.attach import Adapters
 from lslo_cli.search.beam import best, ranked_search
 from lslo_cli.search.stream import TranslationBatches
-from lslo_cli.tasks import Translator
 from lslo_cli.tasks.export import save_merged
+from lslo_cli.tasks.translate import Translator
 from lslo_cli.world.text import sentences
 
 LANGUAGES = ("qta", "qki", "qso", "qka")

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-from lslo_cli import tasks
 from lslo_cli.artifacts.folder import BASE_RUN, RESULTS, ExperimentFolder
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.splits import WORLD_NAME
@@ -18,11 +17,12 @@ from lslo_cli.method.codes import model_code
 from lslo_cli.method.languages import Direction
 from lslo_cli.recipe import resolve
 from lslo_cli.search.metric import Score
-from lslo_cli.tasks import Experiment, Translator
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
 from lslo_cli.tasks.decoding import open_metrics, score_directions, translate_all
+from lslo_cli.tasks.experiment import Experiment
 from lslo_cli.tasks.setup import prepare
-from lslo_cli.tasks.translate import languages_asked, texts
+from lslo_cli.tasks.translate import Translator, languages_asked, texts
 from lslo_cli.wording import counted
 
 Settings = Mapping[str, Any]

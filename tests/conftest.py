@@ -147,8 +147,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory):
     """Text of four languages of the built-in world, a base model trained on it for seconds, and recipes."""
     from types import SimpleNamespace
 
-    from lslo_cli import tasks
     from lslo_cli.recipe import resolve
+    from lslo_cli.tasks import commands as tasks
     from lslo_cli.world import write_world
 
     folder = tmp_path_factory.mktemp("tiny")

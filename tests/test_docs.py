@@ -19,10 +19,10 @@ import pytest
 from typer.testing import CliRunner
 
 from docs._examples import PAGES, ROOT, Block, blocks
-from lslo_cli import tasks
 from lslo_cli.cli.app import app
 from lslo_cli.method.languages import LANG12
 from lslo_cli.recipe import recipe_folder, resolve
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.world import ROWS, WORLD, WorldSplit, sentences
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]

@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from typer.main import get_command
 
-from lslo_cli import tasks
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.results import BaseTrainingResult
 from lslo_cli.cli.app import app
 from lslo_cli.recipe import resolve
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.setup import prepare
 from lslo_cli.world import sentences
 

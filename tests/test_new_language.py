@@ -4,10 +4,10 @@ from statistics import fmean
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.recipe import resolve
-from lslo_cli.tasks import Experiment
+from lslo_cli.tasks import commands as tasks
+from lslo_cli.tasks.experiment import Experiment
 
 SETTINGS = {
     "langs": "qta,qso",

@@ -254,8 +254,8 @@ def _slug(name: str) -> str:
 
 def _furnish(folder: Path) -> None:
     """Text, recipe, base model and task of the experiment."""
-    from lslo_cli import tasks
     from lslo_cli.recipe import resolve
+    from lslo_cli.tasks import commands as tasks
     from lslo_cli.world import write_world
 
     text, base, task = (folder / name for name in ("text", "base", "task"))

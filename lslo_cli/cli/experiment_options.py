@@ -15,7 +15,7 @@ from lslo_cli.cli.options import EXPERIMENT, NewLanguageOptions, SettingsOptions
 
 if TYPE_CHECKING:
     from lslo_cli.recipe import Memory, Recipe
-    from lslo_cli.tasks import Experiment
+    from lslo_cli.tasks.experiment import Experiment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class FolderOptions(SettingsOptions):
     def experiment(self) -> Experiment:
         """The experiment these options describe. The recipe is checked before anything heavy is imported."""
         recipe = self.resolve()
-        from lslo_cli.tasks import Experiment
+        from lslo_cli.tasks.experiment import Experiment
 
         return Experiment(recipe, self.folder(recipe), command_line())
 
@@ -122,7 +122,7 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
             from lslo_cli.data.classes import with_classes
 
             recipe = with_classes(recipe)
-        from lslo_cli.tasks import Experiment
+        from lslo_cli.tasks.experiment import Experiment
 
         remembered = memory.adding(self._now()) if memory is not None else None
         if remembered is not None and recipe.classes is Classes.TEXT:

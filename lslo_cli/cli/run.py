@@ -15,7 +15,8 @@ from lslo_cli.cli import console
 from lslo_cli.cli.options import OutputOptions
 
 if TYPE_CHECKING:
-    from lslo_cli.tasks import Plan, Written
+    from lslo_cli.tasks.experiment import Written
+    from lslo_cli.tasks.plan import Plan
 
 
 def print_artifacts(options: OutputOptions, written: Sequence[Written]) -> bool:

@@ -13,7 +13,7 @@ from lslo_cli.method.flare import SOURCE
 from lslo_cli.plots.catalogue import figure_named
 from lslo_cli.reproduce.job import FlareJob, FlareStage, Job, JobKind
 from lslo_cli.reproduce.targets import Target
-from lslo_cli.tasks import Experiment
+from lslo_cli.tasks.experiment import Experiment
 
 
 def flare_jobs(target: Target, results: Path, seeds: Sequence[int], command: str) -> list[Job]:

@@ -19,7 +19,8 @@ from lslo_cli.models.work import Work, batches_of_flores, work_of
 from lslo_cli.recipe import Method, Recipe, Stage
 from lslo_cli.reproduce.job import FlareJob, Job, JobKind, Jobs, Kind
 from lslo_cli.reproduce.making import is_current
-from lslo_cli.tasks import Experiment, choices
+from lslo_cli.tasks import choices
+from lslo_cli.tasks.experiment import Experiment
 from lslo_cli.tasks.setup import prepare
 
 COMMANDS: dict[Kind, str] = {

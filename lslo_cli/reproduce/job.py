@@ -9,7 +9,7 @@ from enum import StrEnum
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.method.flare import FlareRun
 from lslo_cli.recipe import Stage
-from lslo_cli.tasks import Experiment
+from lslo_cli.tasks.experiment import Experiment
 
 Jobs = Mapping[str, "Job"]
 """Jobs by label, every job after those that it needs."""

@@ -16,7 +16,8 @@ from lslo_cli.reproduce.flare_jobs import flare_jobs
 from lslo_cli.reproduce.job import FlareStage, Job, JobKind, Jobs, Kind
 from lslo_cli.reproduce.rows import row_settings
 from lslo_cli.reproduce.targets import Target
-from lslo_cli.tasks import Experiment, choices
+from lslo_cli.tasks import choices
+from lslo_cli.tasks.experiment import Experiment
 
 STAGES = {
     "index-strategy": Stage.WEIGHT_LEARN,

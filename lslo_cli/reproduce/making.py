@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from lslo_cli import tasks
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.lock import locked
@@ -16,9 +15,10 @@ from lslo_cli.plots.catalogue import FIGURES, figure_named
 from lslo_cli.recipe import Stage
 from lslo_cli.reproduce.flare_making import is_flare_current, make_flare
 from lslo_cli.reproduce.job import FlareJob, Job, JobKind, Kind
-from lslo_cli.tasks import Written
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.choices import subspace_path
 from lslo_cli.tasks.evaluations import place
+from lslo_cli.tasks.experiment import Written
 from lslo_cli.tasks.freshness import seems_current
 from lslo_cli.training.checkpoint import CheckpointError, TrainingCheckpoint
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -170,10 +172,32 @@ def test_a_wrong_value_is_refused_with_one_message_and_one_hint(lslo, line, code
     assert "Traceback" not in result.stderr
 
 
+SAYS_IF_TORCH_IS_LOADED = (
+    "from lslo_cli.cli.app import app; import atexit, sys; "
+    "atexit.register(lambda: print('torch' in sys.modules)); app()"
+)
+
+
 def test_a_wrong_value_is_refused_before_torch_is_loaded(python):
-    line = "from lslo_cli.cli.app import app; import atexit, sys; "
-    line += "atexit.register(lambda: print('torch' in sys.modules)); app()"
-    assert python(line, "train", "--gps", "1.5").stdout == "False\n"
+    assert python(SAYS_IF_TORCH_IS_LOADED, "train", "--gps", "1.5").stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "prune-report --name seed-2",
+        "report out",
+        "runs",
+        "show out/seed-2",
+        "plot heatmap --text --name seed-2",
+    ],
+)
+def test_a_command_that_only_reads_results_does_not_wait_for_torch(python, tmp_path, monkeypatch, command):
+    committed = Path(__file__).parents[2] / "results/demo/seed-2"
+    shutil.copytree(committed, tmp_path / "out/seed-2")
+    monkeypatch.chdir(tmp_path)
+    done = python(SAYS_IF_TORCH_IS_LOADED, *command.split(), LSLO_RESULTS="out")
+    assert (done.returncode, done.stdout[-6:]) == (0, "False\n"), done.stderr
 
 
 def test_no_color_leaves_no_escape_sequences_even_where_colour_is_forced(lslo_process):

@@ -12,7 +12,7 @@ from lslo_cli.cli.commands.evaluate import comparable, show_scores
 from lslo_cli.method.languages import groups
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.recipe import Recipe
-from lslo_cli.tasks import Experiment
+from lslo_cli.tasks.experiment import Experiment
 
 
 def test_runs_that_were_measured_differently_share_no_table(written, tmp_path):

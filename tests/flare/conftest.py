@@ -15,7 +15,7 @@ from lslo_cli.flare.source import Side
 from lslo_cli.flare.tasks import TASKS
 from lslo_cli.method.flare import Phi
 from lslo_cli.recipe import resolve
-from lslo_cli.tasks import Experiment
+from lslo_cli.tasks.experiment import Experiment
 
 SMALL = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2}
 SMALL |= {"intermediate_size": 24, "pad_token_id": 0}

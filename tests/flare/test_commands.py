@@ -17,7 +17,7 @@ from lslo_cli.flare.reporting import document_of_all, report
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.method.flare import shuffled_rows
 from lslo_cli.recipe import resolve
-from lslo_cli.tasks import Experiment
+from lslo_cli.tasks.experiment import Experiment
 
 RUNS = (
     "zero-shot",

@@ -24,7 +24,7 @@ from lslo_cli.events import Noted
 from lslo_cli.flare import commands
 from lslo_cli.flare.plan import plan
 from lslo_cli.recipe import resolve
-from lslo_cli.tasks import Experiment
+from lslo_cli.tasks.experiment import Experiment
 
 WORDS = ("who", "?", "the", "cat", "dog", "bird", "sat", "kuka", "se", "kissa", "koira", "lintu", "istui")
 ANIMALS = {"en": ("cat", "dog", "bird"), "fi": ("kissa", "koira", "lintu")}

@@ -11,7 +11,7 @@ from lslo_cli.flare.setup import prepare
 from lslo_cli.method.flare import SOURCE, FlareRun
 from lslo_cli.recipe import resolve
 from lslo_cli.recipe.flare import FlareSection
-from lslo_cli.tasks import Experiment
+from lslo_cli.tasks.experiment import Experiment
 
 RUN = FlareRun.parse("flare-mt:w")
 

@@ -14,7 +14,6 @@ from transformers import (
 )
 
 from benchmarks import reference
-from lslo_cli import tasks
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.method.adapters import Span
@@ -31,7 +30,8 @@ from lslo_cli.recipe import resolve
 from lslo_cli.search.beam import best, ranked_search
 from lslo_cli.search.generate import ranked_translations
 from lslo_cli.search.stream import TranslationBatches
-from lslo_cli.tasks import Experiment
+from lslo_cli.tasks import commands as tasks
+from lslo_cli.tasks.experiment import Experiment
 
 
 def beam_search(*arguments, **settings):

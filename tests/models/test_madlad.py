@@ -10,7 +10,6 @@ from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
 
 from benchmarks import families, reference
 from benchmarks.families import madlad_pieces
-from lslo_cli import tasks
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced
@@ -24,8 +23,9 @@ from lslo_cli.nn.attach import attach, site_module
 from lslo_cli.recipe import resolve
 from lslo_cli.search.beam import best, ranked_search
 from lslo_cli.search.stream import TranslationBatches
-from lslo_cli.tasks import Experiment
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.check_base import Anchor, check_base
+from lslo_cli.tasks.experiment import Experiment
 from lslo_cli.tasks.export import export
 
 

@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.events import Noted, Started
-from lslo_cli.tasks import Experiment
+from lslo_cli.tasks import commands as tasks
+from lslo_cli.tasks.experiment import Experiment
 from lslo_cli.tasks.setup import prepare
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}

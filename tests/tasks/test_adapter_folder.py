@@ -12,9 +12,9 @@ from threading import Thread
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.artifacts.adapter_config import is_elsewhere
 from lslo_cli.errors import InputError, UsageError
+from lslo_cli.tasks import commands as tasks
 
 RUN = "2-2-8-gps0.9"
 COMMIT = "c0ffee" * 6 + "abcd"

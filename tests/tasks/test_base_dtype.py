@@ -5,7 +5,6 @@ import json
 import pytest
 import torch
 
-from lslo_cli import tasks
 from lslo_cli.artifacts.adapter_config import read_adapter_config
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import UsageError
@@ -13,6 +12,7 @@ from lslo_cli.flare.setup import prepare as prepare_flare
 from lslo_cli.method.adapters import BaseDtype
 from lslo_cli.models.base import load_base
 from lslo_cli.nn.compact import CompactLinear
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.adapter_folder import open_folder, recipe_of
 from lslo_cli.tasks.export import BASE_FILE, export
 from lslo_cli.tasks.freshness import seems_current

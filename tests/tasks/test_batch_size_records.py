@@ -2,8 +2,8 @@
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.events import Advanced
+from lslo_cli.tasks import commands as tasks
 
 AUTO = {"fit.max_tokens": "auto", "fit.accumulate": 2}
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.errors import InputError, UsageError
@@ -10,6 +9,7 @@ from lslo_cli.method.adapters import Span
 from lslo_cli.method.allocation import Allocation, Rule, allocate
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.tasks import choices
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.choices import run_name
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}

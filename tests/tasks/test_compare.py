@@ -5,7 +5,6 @@ from statistics import fmean
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import ComparisonResult, EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder
@@ -13,6 +12,7 @@ from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.statistics import Significance
+from lslo_cli.tasks import commands as tasks
 
 RUN = "2-2-8-gps0.9"
 

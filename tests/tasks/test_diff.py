@@ -10,7 +10,7 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.languages import LANGUAGES, groups
 from lslo_cli.report.changes import changes_as_html, changes_as_tsv
 from lslo_cli.search.metric import sentence_chrf
-from lslo_cli.tasks import diff
+from lslo_cli.tasks.diff import diff
 
 LANGS = [LANGUAGES[code] for code in ("en", "de", "wo")]
 SCORES = dict.fromkeys(groups(LANGS), 20.0)

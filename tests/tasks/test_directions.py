@@ -2,7 +2,6 @@
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.languages import (
@@ -13,9 +12,9 @@ from lslo_cli.method.languages import (
     directions,
     sample_directions,
 )
-from lslo_cli.tasks import Experiment
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.evaluate import load_run
-from lslo_cli.tasks.experiment import read_training
+from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.setup import prepare
 from lslo_cli.training.validation import Validation
 

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from lslo_cli import tasks
 from lslo_cli.data.splits import DEV_ROWS
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.importance import Pool, importance_score
@@ -12,6 +11,7 @@ from lslo_cli.method.ranks import uniform_ranks
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.strategy import paper
 from lslo_cli.nn.attach import model_sites, site_module
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.estimate_subspace import estimate
 from lslo_cli.tasks.setup import prepare
 

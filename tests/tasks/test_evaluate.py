@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import RunFolder
@@ -19,6 +18,7 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Started
 from lslo_cli.method.languages import Direction
 from lslo_cli.recipe import MEMORY_FILE, Memory, Recipe, read_memory
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.evaluate_folder import located
 from lslo_cli.tasks.evaluations import Extent
 from lslo_cli.tasks.translations import aligned
@@ -31,7 +31,7 @@ SMALL = {"evaluate.max_tokens": 30}
 EVALUATE = """
 import sys
 from pathlib import Path
-from lslo_cli import tasks
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.recipe import Recipe
 recipe = Recipe.model_validate_json(sys.stdin.read())

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.data.text import HELD_OUT
 from lslo_cli.errors import UsageError
 from lslo_cli.events import ignore
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.evaluate_folder import located, run_name
 
 RUN = "2-2-8-gps0.9"

@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import load_file
 from transformers import M2M100ForConditionalGeneration
 
-from lslo_cli import tasks
 from lslo_cli.data.corpus import Corpus, CorpusSection
 from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES, directions
 from lslo_cli.method.strategy import Index
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks import export as stage
 from lslo_cli.tasks.export import export
 from lslo_cli.tasks.export_check import (

@@ -6,11 +6,11 @@ import shutil
 import pytest
 from safetensors.torch import load_file, save_file
 
-from lslo_cli import tasks
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.errors import InputError
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.world import WORLD
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.artifacts.folder import RunFolder
 from lslo_cli.artifacts.results import TensorFile
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe import Recipe
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.model_card import write_card
 
 RUN = "2-2-8-gps0.9"

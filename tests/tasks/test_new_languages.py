@@ -8,7 +8,6 @@ import torch
 from safetensors.torch import load_file
 
 from benchmarks import reference
-from lslo_cli import tasks
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, ignore
 from lslo_cli.method.languages import Direction, Resource
@@ -16,6 +15,7 @@ from lslo_cli.models.base import add_languages, load_base
 from lslo_cli.recipe import SearchMode, resolve
 from lslo_cli.search.beam import best
 from lslo_cli.search.generate import ranked_translations
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.decoding import sources_and_references, translate_all
 from lslo_cli.tasks.setup import prepare
 from lslo_cli.tasks.weights import load_weights

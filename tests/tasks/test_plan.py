@@ -2,9 +2,9 @@
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.errors import LsloError
 from lslo_cli.models.checkpoint import Checkpoint
+from lslo_cli.tasks import commands as tasks
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
 GPS_RUN = "2-2-8-gps0.9"

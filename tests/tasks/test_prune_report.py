@@ -2,12 +2,12 @@
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.errors import InputError
+from lslo_cli.tasks import commands as tasks
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
 GPS_RUN = "2-2-8-gps0.9"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.errors import InputError, UsageError
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.quality_curve import QualityCurve
 
 CURVE = {"train.ranks": "2,2,8", "train.curve_rows": 2, "fit.epochs": 1}

@@ -6,8 +6,8 @@ from importlib import import_module
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.errors import InputError, LsloError, RunError, UsageError, is_out_of_memory
+from lslo_cli.tasks import commands as tasks
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
 GPS_RUN = "2-2-8-gps0.9"

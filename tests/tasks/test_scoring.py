@@ -6,10 +6,10 @@ import pytest
 from sacrebleu.metrics import BLEU, CHRF
 from sentencepiece import SentencePieceProcessor
 
-from lslo_cli import tasks
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Finished, Noted, Started
 from lslo_cli.method.languages import Direction, grouping
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.decoding import open_metrics, sources_and_references, translate_all
 from lslo_cli.tasks.evaluate import score_run
 

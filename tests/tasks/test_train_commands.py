@@ -11,7 +11,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lslo_cli import tasks
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import METRICS
@@ -19,6 +18,7 @@ from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Input
 from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.events import Noted
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.experiment import read_training
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
@@ -229,9 +229,9 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from accelerate import PartialState
-from lslo_cli import tasks
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
-from lslo_cli.tasks import Experiment
+from lslo_cli.tasks.experiment import Experiment
 from lslo_cli.recipe import Recipe
 
 recipe = Recipe.model_validate_json(sys.argv[1])

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.data.splits import HELD_OUT
 from lslo_cli.errors import InputError
+from lslo_cli.tasks import commands as tasks
 
 COMMANDS = {
     "weight-learn": tasks.weight_learn,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.errors import InputError, UsageError
+from lslo_cli.tasks import commands as tasks
 
 RUNS = ["base", "full", "2-2-8-gps0.9"]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.data.tabular import read_table
 from lslo_cli.data.to_translate import Line
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Advanced
+from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.translate import Search, Translation
 from lslo_cli.tasks.translate_file import Form, stream, translate_file
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from lslo_cli import tasks
 from lslo_cli.cli import console
 from lslo_cli.cli.commands.estimate_subspace import classes_by_need, show_ranks
 from lslo_cli.errors import UsageError
 from lslo_cli.method.allocation import allocate
 from lslo_cli.method.languages import Resource
+from lslo_cli.tasks import commands as tasks
 
 CODES = ("qta", "qso", "qki", "qka")
 UNLABELLED = {f"languages.{code}.resource": "unlabelled" for code in CODES}

@@ -76,8 +76,8 @@ def train(options: BaseTrainOptions) -> None:
     """
     recipe = options.resolve()
     say_unread(recipe, options.quiet)
-    from lslo_cli import tasks
     from lslo_cli.cli.progress import listening
+    from lslo_cli.tasks import commands as tasks
 
     with listening(options.quiet) as on_event:
         written = tasks.train_base(

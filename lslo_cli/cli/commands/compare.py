@@ -17,7 +17,7 @@ from lslo_cli.wording import counted, typed
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult
-    from lslo_cli.tasks import Experiment
+    from lslo_cli.tasks.experiment import Experiment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +48,8 @@ def compare(options: CompareOptions) -> None:
     """
     experiment = options.experiment()
     _check_not_flares(experiment)
-    from lslo_cli import tasks
     from lslo_cli.cli.progress import listening
+    from lslo_cli.tasks import commands as tasks
 
     with listening(options.quiet) as on_event:
         written = tasks.compare(

@@ -67,9 +67,9 @@ def diff(options: DiffOptions) -> None:
             "leave out one of the two; a file whose name ends with .json holds what --json prints",
         )
     folder = options.folder(options.resolve())
-    from lslo_cli import tasks
+    from lslo_cli.tasks.diff import diff as changed
 
-    changes = tasks.diff(folder, options.run, options.other, split_commas(options.directions or ""))
+    changes = changed(folder, options.run, options.other, split_commas(options.directions or ""))
     if options.json:
         print(json.dumps([asdict(change) for change in changes], ensure_ascii=False, indent=1))
     elif options.output:

@@ -44,8 +44,8 @@ def estimate_subspace(options: EstimateSubspaceOptions) -> None:
     Example: lslo estimate-subspace --langs lang12
     """
     experiment = options.experiment()
-    from lslo_cli import tasks
     from lslo_cli.cli.progress import listening
+    from lslo_cli.tasks import commands as tasks
 
     if options.dry_run:
         return show_plan(options, tasks.plan(experiment, "estimate-subspace"))

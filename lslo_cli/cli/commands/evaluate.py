@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lslo_cli.artifacts.folder import ExperimentFolder
     from lslo_cli.artifacts.schema import Artifact, Result
     from lslo_cli.report.table import Table
-    from lslo_cli.tasks import Experiment, Written
+    from lslo_cli.tasks.experiment import Experiment, Written
 
 R = TypeVar("R", bound="Result")
 
@@ -73,9 +73,9 @@ def evaluate(options: EvaluateOptions) -> None:
     named = tuple(options.run or ())
     # Refuse wrong settings before torch is loaded, which takes seconds.
     experiment = None if named else options.experiment()
-    from lslo_cli import tasks
     from lslo_cli.artifacts.adapter_config import is_elsewhere
     from lslo_cli.cli.progress import listening
+    from lslo_cli.tasks import commands as tasks
     from lslo_cli.tasks.evaluate_folder import located
 
     elsewhere = [run for run in named if is_elsewhere(run)]

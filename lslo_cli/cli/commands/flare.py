@@ -15,7 +15,7 @@ from lslo_cli.cli.options import TRAINING, BaseModelName, TrackerName
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 
 if TYPE_CHECKING:
-    from lslo_cli.tasks import Written
+    from lslo_cli.tasks.experiment import Written
 
 app = App(help="FLARE: transfer a task from English by fusing source and target texts in adapters.")
 

@@ -41,17 +41,16 @@ def prune_report(options: PruneReportOptions) -> None:
     Example: lslo prune-report
     """
     experiment = options.experiment()
-    from lslo_cli import tasks
-    from lslo_cli.cli.progress import listening
-
+    run, subspace = options.run, options.subspace
     if options.dry_run:
-        return show_plan(
-            options, tasks.plan(experiment, "prune-report", run=options.run, subspace=options.subspace)
-        )
+        from lslo_cli.tasks.plan import plan
+
+        return show_plan(options, plan(experiment, "prune-report", run=run, subspace=subspace))
+    from lslo_cli.cli.progress import listening
+    from lslo_cli.tasks.prune_report import prune_report as report
+
     with listening(options.quiet) as on_event:
-        written = tasks.prune_report(
-            experiment, run=options.run, subspace=options.subspace, on_event=on_event
-        )
+        written = report(experiment, run=run, subspace=subspace, on_event=on_event)
     if not print_artifacts(options, [written]):
         show_report(written.artifact.result)
     say_next(options, [written], "evaluate")

@@ -84,8 +84,8 @@ def train(options: TrainOptions) -> None:
     Example: lslo train --ranks 2,2,8 --gps 0.9
     """
     experiment = options.experiment()
-    from lslo_cli import tasks
     from lslo_cli.cli.progress import listening
+    from lslo_cli.tasks import commands as tasks
 
     if options.dry_run:
         return show_plan(options, tasks.plan(experiment, "train", run=options.run, subspace=options.subspace))

@@ -111,9 +111,9 @@ def translate(options: TranslateOptions) -> None:
             f"--nbest {options.nbest} gives several translations per line, which plain text cannot hold",
             "add --json",
         )
-    from lslo_cli import tasks
     from lslo_cli.cli.progress import listening
     from lslo_cli.data.to_translate import Columns, files_to_translate, read_to_translate
+    from lslo_cli.tasks import commands as tasks
     from lslo_cli.tasks.translate import Search
     from lslo_cli.tasks.translate_file import Form, stream, translate_file
 

@@ -33,8 +33,8 @@ def weight_learn(options: WeightLearnOptions) -> None:
     Example: lslo weight-learn --langs lang12
     """
     experiment = options.experiment()
-    from lslo_cli import tasks
     from lslo_cli.cli.progress import listening
+    from lslo_cli.tasks import commands as tasks
 
     if options.dry_run:
         return show_plan(options, tasks.plan(experiment, "weight-learn"))
