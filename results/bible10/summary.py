@@ -23,10 +23,13 @@ from lslo_cli.method.statistics import Interval, correlate_with_bitext, interval
 REFERENCE = RUNS[0].name
 LORA = next(run.name for run in RUNS if run.method == "lora")
 COMPARED = {
-    REFERENCE: ("base", "full", LORA, "4-4-4", "2-2-8", "auto-mixture"),
+    REFERENCE: ("base", "full", LORA, "4-4-4", "2-2-8", "auto-mixture", "auto-mixture-gpsauto"),
     "full": ("base", LORA),
     LORA: ("base",),
-    "auto-mixture": ("base", "4-4-4", "auto-mixture-gpsauto"),
+    "4-4-4": ("base",),
+    "2-2-8": ("base", "4-4-4"),
+    "auto-mixture": ("base", "4-4-4", "2-2-8"),
+    "auto-mixture-gpsauto": ("base", "4-4-4", "auto-mixture"),
 }
 """The comparisons that claims are read from, by the first run."""
 SHOWN = ("AVG", "H2H", "M2M", "V2V")
