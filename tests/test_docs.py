@@ -38,6 +38,7 @@ FEWER = {
     "fit.epochs": 2,
     "fit.warmup": 1,
     "fit.accumulate": 1,
+    "weight_learn.epochs": 3,  # before the third update the weights do not move
     "estimate_subspace.start_epoch": 1,
     "estimate_subspace.duration": 1,
     "train.gps_start": 1,

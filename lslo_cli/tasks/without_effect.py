@@ -47,8 +47,9 @@ def _by_method(experiment: Experiment) -> Iterator[WithoutEffect]:
     idle, rate, other = "fit.lr_full", "fit.lr", Method.FULL
     if method is Method.FULL:
         idle, rate, other = rate, idle, Method.LSLO
-    why = f"--method {method}, whose learning rate is {rate} or --lr"
-    yield WithoutEffect((idle,), why, f"use --method {other}")
+    if not experiment.typed.get(idle, "").startswith("--lr"):  # which sets the method's own
+        why = f"--method {method}, whose learning rate is {rate} or --lr"
+        yield WithoutEffect((idle,), why, f"use --method {other}")
     if method is Method.FULL:
         yield WithoutEffect(OF_ADAPTERS, "--method full, which has no adapters", "use --method lslo or lora")
     if method is not Method.LSLO:

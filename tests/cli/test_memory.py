@@ -15,7 +15,7 @@ def begun(tiny, lslo, tmp_path):
     """An experiment of which weight learning was run with everything that it needs."""
     shutil.copytree(tiny.text, tmp_path / "text")
     given = ["--model", str(tiny.base), "--data", "text", "--train", "train", "--test", "test"]
-    small = ["--set", "data.train_rows=6", "--set", "weight_learn.epochs=1", "--device", "cpu"]
+    small = ["--set", "data.train_rows=6", "--set", "weight_learn.epochs=3", "--device", "cpu"]
     result = lslo("weight-learn", *ARGUMENTS, *given, *small)
     assert result.exit_code == 0, result.output
     return tmp_path / "out" / "qta-qso-qki-qka"
@@ -69,7 +69,7 @@ def test_variables_are_remembered_too_and_a_later_one_counts(tiny, lslo, tmp_pat
         "--train",
         "train",
         "--set",
-        "weight_learn.epochs=1",
+        "weight_learn.epochs=3",
         "--device",
         "cpu",
     ]

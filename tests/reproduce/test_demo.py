@@ -18,6 +18,9 @@ dev_rows = 2
 [fit]
 epochs = 2
 
+[weight-learn]
+epochs = 3
+
 [estimate-subspace]
 duration = 1
 
