@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from multiprocessing import get_context
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from multiprocessing import forkserver, get_context
 from multiprocessing.context import BaseContext
+from types import ModuleType
+from typing import Any
 
+METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 HEAVY = ["torch", "transformers.modeling_utils"]
 """What takes seconds to import."""
 
@@ -14,10 +22,36 @@ def context() -> BaseContext:
     """The context of worker processes, which are no forks of this one: torch's threads would not survive.
 
     On Linux they are forks of a server that has imported what is heavy, once for all of them; elsewhere each
-    starts anew. They import the main module, so scripts need Python's ``if __name__ == "__main__"``.
+    starts anew. They do not import the main module, so a script needs no ``if __name__ == "__main__"``.
     """
-    if sys.platform != "linux":
-        return get_context("spawn")
-    server = get_context("forkserver")
-    server.set_forkserver_preload(HEAVY)
-    return server
+    workers: Any = copy(get_context(METHOD))
+    workers.Process = Worker
+    if METHOD == "forkserver":
+        workers.set_forkserver_preload(HEAVY)
+        with _interrupts_ignored():
+            forkserver.ensure_running()
+    return workers
+
+
+class Worker(get_context(METHOD).Process):  # type: ignore[misc, name-defined]
+    """A process that is not told of the main module, which it would run again if that is a user's script."""
+
+    def start(self) -> None:
+        main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        try:
+            super().start()
+        finally:
+            sys.modules["__main__"] = main
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let a process that is started here ignore interrupts, which are for this one, from its beginning."""
+    if threading.current_thread() is not threading.main_thread():  # where handlers cannot be set
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler or signal.SIG_DFL)

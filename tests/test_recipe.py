@@ -102,11 +102,16 @@ def test_the_last_assignment_of_a_key_counts():
         ("data.path=/a b/c", "data", "path", "/a b/c"),
         ("data.train=", "data", "train", ""),
         ('train.gps-classes=["high"]', "train", "gps_classes", (Resource.HIGH,)),
+        ("train.gps_classes=high,medium", "train", "gps_classes", (Resource.HIGH, Resource.MEDIUM)),
+        ("train.gps_classes=high", "train", "gps_classes", (Resource.HIGH,)),
+        ("train.gps_classes=auto", "train", "gps_classes", "auto"),
+        ("langs=lang12", None, "langs", "lang12"),
         ("weight-learn.rank=4", "weight_learn", "rank", 4),
     ],
 )
 def test_an_assignment_takes_toml_or_else_text(assignment, section, key, value):
-    assert getattr(getattr(resolve(assignments=[assignment]), section), key) == value
+    recipe = resolve(assignments=[assignment])
+    assert getattr(getattr(recipe, section) if section else recipe, key) == value
 
 
 @pytest.mark.parametrize("assignment", ["train.gps", "=3", ""])
@@ -144,6 +149,8 @@ def test_an_unknown_key_is_refused_with_the_nearest(write, text, message):
         ("fit.epochs=0", "'fit.epochs' cannot be 0 in --set"),
         ("fit.epochs=true", "'fit.epochs' cannot be True in --set"),
         ("fit.epochs=1.5", "'fit.epochs' cannot be 1.5 in --set"),
+        ("train.gps=0.5\nfit.lr=3", r"'train.gps' cannot be '0.5\\nfit.lr=3' in --set"),
+        ("evaluate.length_penalty=1000", "'evaluate.length_penalty' cannot be 1000 in --set"),
         ("fit.lr=inf", "'fit.lr' cannot be inf in --set"),
         ("fit.lr=nan", "'fit.lr' cannot be nan in --set"),
         (

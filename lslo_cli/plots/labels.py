@@ -101,5 +101,5 @@ def _positions(axes: Axes, look: Look, name: str, point: Line2D) -> Iterator[Tex
         yield axes.annotate(
             shortened(name, LONGEST), _position(point), (GAP * right, GAP * up),
             textcoords="offset points", fontsize=SMALL, color=look.ink, ha=horizontal, va=vertical,
-            bbox={"facecolor": look.ground, "edgecolor": "none", "pad": 0.2},  # the base's line goes behind it
+            bbox={"facecolor": look.ground, "edgecolor": "none", "pad": 0.2},  # over the base's line
         )  # fmt: skip

@@ -40,18 +40,29 @@ def key_facts(key: str) -> KeyFacts:
 
 
 def takes_list(key: str) -> bool:
-    """Whether a dotted key only takes a list."""
-    return key in known_keys() and get_origin(_field(key).annotation) is tuple
+    """Whether a dotted key takes a list, and no text but :func:`words_of` it."""
+    parts = _parts(key)
+    return str not in parts and any(get_origin(part) is tuple for part in parts)
+
+
+def words_of(key: str) -> set[str]:
+    """The words that a dotted key takes beside other values, such as ``auto``."""
+    return {word for part in _parts(key) if get_origin(part) is Literal for word in get_args(part)}
 
 
 def takes_text(key: str) -> bool:
     """Whether a dotted key only takes text."""
+    return _parts(key) == {str}
+
+
+def _parts(key: str) -> set[Any]:
+    """The types that a dotted key takes, without None and constraints; none for an unknown key."""
     if key not in known_keys():
-        return False
+        return set()
     annotation = _field(key).annotation
     parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     plain = {get_args(part)[0] if hasattr(part, "__metadata__") else part for part in parts}
-    return plain - {type(None)} == {str}
+    return plain - {type(None)}
 
 
 def known_keys() -> Iterator[str]:

@@ -12,7 +12,7 @@ from lslo_cli.artifacts.schema import BEFORE
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
-from lslo_cli.recipe.keys import known_keys, takes_list, takes_text
+from lslo_cli.recipe.keys import known_keys, takes_list, takes_text, words_of
 from lslo_cli.recipe.layers import SettingsLayer, combined, has, merge, nested, source
 from lslo_cli.recipe.memory import FILE, Memory, from_environment, leaves, worth_remembering
 from lslo_cli.recipe.recipe import Recipe
@@ -124,17 +124,18 @@ def _assignment(text: str) -> tuple[str, Any]:
     found, known = _toml(value, value), key.replace("-", "_")
     if takes_text(known) and not isinstance(found, str):
         found = value
-    if takes_list(known) and not isinstance(found, list):
+    if takes_list(known) and not isinstance(found, list) and value not in words_of(known):
         found = _toml(f"[{value}]", [part.strip() for part in value.split(",")])
     return key, found
 
 
 def _toml(value: str, otherwise: Any) -> Any:
-    """The value of a TOML expression, or ``otherwise`` if it is not TOML."""
+    """The value of a TOML expression, or ``otherwise`` if it is not TOML, or more than one value."""
     try:
-        return parse_toml(f"value = {value}")["value"]
+        parsed = parse_toml(f"value = {value}")
     except ValueError:
         return otherwise
+    return parsed["value"] if len(parsed) == 1 else otherwise
 
 
 def _as_usage_error(

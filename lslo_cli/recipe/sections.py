@@ -272,7 +272,7 @@ class EvaluateSection(Section):
     """Beam size."""
     mode: SearchMode = SearchMode.FAIRSEQ
     """Beam search as in fairseq and the paper, or as in transformers."""
-    length_penalty: NonNegative = 1.0
+    length_penalty: Annotated[NonNegative, Field(le=50)] = 1.0
     """Length penalty: a hypothesis's score is divided by its length to this power."""
     no_repeat_ngram: CountOrZero = 0
     """Size of n-grams of pieces that must not repeat in a hypothesis; 0 allows all."""

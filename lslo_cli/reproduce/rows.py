@@ -11,7 +11,7 @@ from lslo_cli.recipe import Recipe
 
 NAME = re.compile(
     r"""
-      full (?: -lr (?P<lr> [\d.e-]+ ) )?
+      full (?: -lr (?P<lr> \d* \.? \d+ (?: e -? \d+ )? ) )?
     | (?: (?P<sites> attn | fc ) - )?
       (?P<ranks> \d+ (?: - \d+ )* )
       (?: - (?P<index> source | target | paper ) )?

@@ -95,8 +95,8 @@ def queued_jobs() -> list[QueuedJob]:
 
     Raises InputError if there is no squeue, and RunError if Slurm does not answer.
     """
-    said = _ask(["squeue", "--me", "--states=all", "--noheader", "--format=%i %T %j"])
-    return [QueuedJob(*line.split(maxsplit=2)) for line in said.splitlines()]
+    said = _ask(["squeue", "--me", "--states=all", "--noheader", "--format=%i|%T|%j"])
+    return [QueuedJob(*line.split("|", 2)) for line in said.splitlines()]
 
 
 def _ask(words: Sequence[str]) -> str:

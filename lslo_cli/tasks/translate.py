@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from lslo_cli.method.codes import find_code
 from lslo_cli.method.languages import Direction
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import with_values
+from lslo_cli.search.generate import target_limit
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
 from lslo_cli.tasks.decoding import cut_short, note_cut, search_batch
@@ -114,9 +116,13 @@ def texts(lines: Iterable[str], what: str = "line") -> Iterator[str]:
     if isinstance(lines, str):
         raise UsageError(f"'{lines}' is one text, where a list of {what}s is needed", "write [text]")
     for number, line in enumerate(lines, 1):
-        if not isinstance(line, str):
+        if not isinstance(line, str) or SURROGATE.search(line):
             raise UsageError(f"{what} {number} is {line!r}, which is no text", 'write "" for an empty one')
         yield line
+
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character, which UTF-8 cannot encode."""
 
 
 @dataclass(frozen=True)
@@ -147,10 +153,12 @@ class Search:
                 f"a beam of {section.beam} has no {self.nbest} best translations",
                 "give an --nbest of at most --beam",
             )
-        if len(setup.base.tokenizer.encode(self.prefix)) + 2 > section.max_new_tokens:
+        (prefix,) = texts([self.prefix], "prefix")
+        limit = target_limit(setup.base.model, section.max_new_tokens)
+        if len(setup.base.tokenizer.encode(prefix)) + 2 > limit:
+            more = ", or raise evaluate.max_new_tokens" if limit == section.max_new_tokens else ""
             raise UsageError(
-                f"the prefix leaves no room for a translation of {section.max_new_tokens} tokens",
-                "shorten it, or raise evaluate.max_new_tokens",
+                f"the prefix leaves no room for a translation of {limit:,} tokens", f"shorten it{more}"
             )
         return replace(setup, recipe=recipe)
 

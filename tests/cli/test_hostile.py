@@ -68,6 +68,12 @@ def test_a_closed_stdin_is_an_empty_one(monkeypatch):
         assert list(stdin.buffer) == []
 
 
+def test_a_pipe_that_its_reader_closes_ends_a_command_without_a_word(python):
+    closed = "import os; read, write = os.pipe(); os.close(read); os.dup2(write, 1)"
+    done = python(f"{closed}; from lslo_cli.cli.app import app; app()", "recipe", "demo")
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

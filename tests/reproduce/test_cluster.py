@@ -21,6 +21,7 @@ from lslo_cli.reproduce import (
     outstanding,
     submissions,
 )
+from lslo_cli.reproduce.slurm import QueuedJob, queued_jobs
 
 LINE = ("lslo", "reproduce", "table-3")
 
@@ -38,7 +39,7 @@ look=$(cat look)
 [ -e queue-$((look + 1)) ] && echo $((look + 1)) >look
 while read -r number state; do
     [ $number = away ] && { echo "slurm_load_jobs error: Unable to contact slurm controller" >&2; exit 1; }
-    echo "$number $state $(cat name-$number)"
+    echo "$number|$state|$(cat name-$number)"
 done <queue-$look
 """
 
@@ -304,3 +305,9 @@ def test_without_slurm_it_is_said_which_command_is_missing(three, tmp_path, monk
     with pytest.raises(InputError, match="squeue is not on PATH, so no job can be submitted to Slurm"):
         execute_on_slurm(three, LINE)
     assert not (tmp_path / "results").exists()
+
+
+def test_a_job_without_a_name_is_among_the_others(slurm):
+    slurm.has("mine", "RUNNING")
+    slurm.has("", "PENDING")
+    assert queued_jobs() == [QueuedJob("10", "RUNNING", "mine"), QueuedJob("11", "PENDING", "")]

@@ -30,7 +30,9 @@ def test_what_a_name_leaves_out_is_the_recipes():
     assert "train.gps_start" not in row_settings("2-2-8-gps0.9", LANG12)
 
 
-@pytest.mark.parametrize("name", ["", "ful", "2;2;8", "2-2-8-gps", "full-lr", "2-2-8-E5-k8", "mlp-8"])
+@pytest.mark.parametrize(
+    "name", ["", "ful", "2;2;8", "2-2-8-gps", "full-lr", "full-lr1.2.3", "full-lre", "2-2-8-E5-k8", "mlp-8"]
+)
 def test_a_name_of_no_known_form_is_refused_with_the_forms(name):
     with pytest.raises(UsageError, match="cannot parse the run's name") as error:
         row_settings(name, LANG12)

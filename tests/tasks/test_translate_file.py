@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pandas
@@ -15,6 +16,7 @@ from lslo_cli.data.tabular import read_table
 from lslo_cli.data.to_translate import Line
 from lslo_cli.errors import UsageError
 from lslo_cli.events import Advanced
+from lslo_cli.recipe import with_values
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.translate import Search, Translation
 from lslo_cli.tasks.translate_file import Form, stream, translate_file
@@ -111,6 +113,23 @@ def test_a_prefix_begins_every_line_that_is_not_empty(translator, sources=("taro
     assert found[0].startswith("miro") and found[1] == ""
     with pytest.raises(UsageError, match="the prefix leaves no room"):
         list(stream(translator, lines(sources), Form(), Search(prefix="miro " * 9)))
+    for wrong in (None, "\ud800"):
+        with pytest.raises(UsageError, match="prefix 1 is .*, which is no text"):
+            list(stream(translator, lines(sources), Form(), Search(prefix=wrong)))
+    roomy = replace(
+        translator,
+        setup=replace(
+            translator.setup, recipe=with_values(translator.setup.recipe, {"evaluate.max_new_tokens": 4000})
+        ),
+    )
+    with pytest.raises(UsageError, match="no room for a translation of 1,023 tokens") as error:
+        list(stream(roomy, lines(sources), Form(), Search(prefix="miro " * 1500)))
+    assert "max_new_tokens" not in error.value.hint
+
+
+def test_half_a_character_is_no_text(translator):
+    with pytest.raises(UsageError, match="line 2 is .*ud800.*, which is no text"):
+        list(tasks.translate(translator, ["taro", "\ud800"], src="qta", tgt="qki"))
 
 
 def test_a_language_that_is_not_there_stops_a_file_before_it_begins(translator, tmp_path):

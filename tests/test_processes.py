@@ -1,0 +1,40 @@
+"""Worker processes and the scripts that start them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from lslo_cli import processes
+
+ROOT = Path(__file__).parents[1]
+
+SCRIPT = """
+print("the script runs")
+from concurrent.futures import ProcessPoolExecutor
+from lslo_cli import processes
+
+processes.HEAVY.clear()
+with ProcessPoolExecutor(2, processes.context()) as pool:
+    print(sorted(pool.map(abs, [-2, 1])))
+"""
+
+
+def test_a_script_without_a_guard_is_not_run_again_by_its_workers(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["the script runs", "[1, 2]"]
+
+
+def test_interrupts_are_handled_as_before():
+    before = signal.getsignal(signal.SIGINT)
+    with processes._interrupts_ignored():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGINT) is before
