@@ -111,17 +111,11 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
 
         Languages, text and model are checked as far as that takes no heavy import.
         """
-        from lslo_cli.models.model_languages import with_model_languages
+        from lslo_cli.models.model_languages import with_languages
         from lslo_cli.recipe import Classes, Memory
 
         memory = self.memory() if self.remembers else None
-        recipe = with_model_languages(self.resolve(memory))
-        self.check(recipe)
-        recipe.selected_languages()
-        if recipe.classes is Classes.TEXT:
-            from lslo_cli.data.classes import with_classes
-
-            recipe = with_classes(recipe)
+        recipe = with_languages(self.resolve(memory), self.check)
         from lslo_cli.tasks.experiment import Experiment
 
         remembered = memory.adding(self._now()) if memory is not None else None

@@ -9,6 +9,9 @@ from lslo_cli.data.text import read_text
 from lslo_cli.method.languages import THRESHOLDS, Resource, language_codes
 from lslo_cli.recipe import Classes, LanguageEntry, Recipe
 
+UNLABELLED = LanguageEntry(resource=Resource.UNLABELLED)
+"""The entry of a language of which nothing is known, as of one that only the base model has."""
+
 
 def with_classes(recipe: Recipe) -> Recipe:
     """The recipe with a class for every language without one, if it asks for classes from the text.
@@ -18,7 +21,7 @@ def with_classes(recipe: Recipe) -> Recipe:
     """
     known = recipe.known_languages()
     codes = language_codes(recipe.langs, known, recipe.language_sets(), recipe.new_languages)
-    missing = [code for code in codes if code not in known]
+    missing = [code for code in codes if code not in known or recipe.languages.get(code) == UNLABELLED]
     if recipe.classes is not Classes.TEXT or not missing:
         return recipe
     recipe = with_splits(recipe)

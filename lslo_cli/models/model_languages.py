@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from lslo_cli.data.codes import check_known, check_new_languages
@@ -11,7 +11,7 @@ from lslo_cli.home import with_home
 from lslo_cli.method.codes import MODEL_LANGUAGES, find_code, model_code
 from lslo_cli.method.families import HUB_NAMES, SHAPES, published
 from lslo_cli.method.languages import Resource
-from lslo_cli.recipe import LanguageEntry, Recipe
+from lslo_cli.recipe import Classes, LanguageEntry, Recipe
 
 WORLD = "world"
 WORLD_FOLDER = Path(__file__).parent.parent / "world" / "base"
@@ -29,6 +29,22 @@ def model_languages(model: str) -> tuple[str, ...]:
         return languages_in(folder)
     name = HUB_NAMES.get(model, model)
     return tuple(map(model_code, published(name)[0].languages)) if name in SHAPES else ()
+
+
+def with_languages(recipe: Recipe, check: Callable[[Recipe], object] = Recipe.selected_languages) -> Recipe:
+    """The recipe with the languages that only its base model has, and the classes that its text gives.
+
+    ``check`` may refuse what is wrong before the text is read. Raises UsageError for an unknown language, and
+    what reading the text raises.
+    """
+    recipe = with_model_languages(recipe)
+    check(recipe)
+    recipe.selected_languages()
+    if recipe.classes is not Classes.TEXT:
+        return recipe
+    from lslo_cli.data.classes import with_classes  # numpy is slow to load
+
+    return with_classes(recipe)
 
 
 def with_model_languages(recipe: Recipe, known: Collection[str] | None = None) -> Recipe:

@@ -10,6 +10,7 @@ from typing import Any
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import resource_classes
+from lslo_cli.models.model_languages import with_languages
 from lslo_cli.recipe import BaseSection, Recipe, ReproduceSection, recipe_names, resolve
 from lslo_cli.reproduce.rows import NAME
 from lslo_cli.wording import counted, typed
@@ -29,6 +30,9 @@ NOT_FLARES = {
 A recipe's ``model.name`` is FLARE's translator; ``--model`` would be mistaken for the task model.
 """
 
+DESCRIBED = ("name", "langs", "languages")
+"""Keys that the base model's tokenizer and the text may say more of: read once for each seed."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -39,16 +43,23 @@ class Target:
     recipe_name: str
     given: Mapping[str, Any] = field(default_factory=dict)
     assignments: Sequence[str] = ()
+    _described: dict[int, Recipe] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def recipe(self, settings: Mapping[str, Any] | None = None) -> Recipe:
         """The recipe with other values by dotted key, of which None is ignored.
 
-        Its ``[reproduce]`` is emptied, since it is no setting of a run.
+        Its ``[reproduce]`` is emptied, since it is no setting of a run. Raises what reading the text raises,
+        if it gives the classes.
         """
         other = {key: value for key, value in (settings or {}).items() if value is not None}
         recipe = resolve(self.recipe_name, {**self.given, **other}, self.assignments)
         recipe = recipe.model_copy(update={"reproduce": ReproduceSection()})
-        return recipe.named_for_flare() if self.is_flares else recipe
+        if self.is_flares:
+            return recipe.named_for_flare()
+        if recipe.seed not in self._described:  # a row's settings change neither text nor languages
+            self._described[recipe.seed] = with_languages(recipe)
+        described = self._described[recipe.seed]
+        return recipe.model_copy(update={key: getattr(described, key) for key in DESCRIBED})
 
     @cached_property
     def is_flares(self) -> bool:

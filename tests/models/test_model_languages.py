@@ -7,7 +7,12 @@ import pytest
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.languages import Resource
-from lslo_cli.models.model_languages import check_model_languages, model_languages, with_model_languages
+from lslo_cli.models.model_languages import (
+    check_model_languages,
+    model_languages,
+    with_languages,
+    with_model_languages,
+)
 from lslo_cli.models.tokenizer_files import language_ids
 from lslo_cli.recipe import resolve
 
@@ -82,3 +87,22 @@ def test_a_recipe_whose_languages_the_tables_have_stays_as_it_is(folder):
 def test_two_codes_of_a_model_that_are_one_here_stay_two():
     ids = {f"<2{code}>": number for number, code in enumerate(["ckb", "ku", "az", "az_RU"])}
     assert language_ids(ids, FAMILIES["madlad-400"]) == {"ku": 1, "az": 2, "ckb": 0, "az_RU": 3}
+
+
+def test_a_language_that_only_the_model_has_is_classed_by_its_text(folder, write):
+    text = write({f"text/train.{code}": "a b\n" * 3 for code in ("en", "tyv_Cyrl", "kk")}) / "text"
+    given = recipe(folder, "en,tyv,kk", **{"classes": "text", "data.path": str(text)})
+    found = [language.resource for language in with_languages(given).selected_languages()]
+    assert found == [Resource.HIGH, Resource.VERY_LOW, Resource.VERY_LOW]
+    named = recipe(
+        folder, "en,tyv", **{"classes": "text", "data.path": str(text), "languages.tyv.resource": "low"}
+    )
+    assert with_languages(named).selected_languages()[1].resource is Resource.LOW
+
+
+def test_what_a_check_refuses_is_refused_before_the_text_is_read(folder, tmp_path):
+    given = recipe(folder, "en,tr", **{"classes": "text", "data.path": str(tmp_path / "no-text")})
+    with pytest.raises(InputError, match="no token for tr"):
+        with_languages(given, check_model_languages)
+    with pytest.raises(InputError, match="no-text"):
+        with_languages(given)

@@ -1,9 +1,13 @@
+import shutil
+
 import pytest
 
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted
+from lslo_cli.method.languages import Resource
+from lslo_cli.models.model_languages import WORLD_FOLDER, with_languages
 from lslo_cli.recipe import ReproduceSection, Stage
-from lslo_cli.reproduce import JobKind, find_targets, jobs_of, only, waves
+from lslo_cli.reproduce import JobKind, find_targets, jobs_of, only, targets, waves
 
 
 def names(jobs):
@@ -140,3 +144,46 @@ def test_the_runs_of_the_second_wave_do_not_need_each_other(jobs):
 def test_a_seed_that_was_given_is_the_seed_of_every_job(small, tmp_path):
     found = jobs_of(find_targets(["table-3"], small, {"seed": 5}), tmp_path, (), "lslo test")
     assert {job.experiment.recipe.seed for job in found.values()} == {5}
+
+
+@pytest.fixture
+def described(write):
+    """A recipe of languages that the paper does not have, with their text."""
+    files = {
+        f"text/{split}.{code}": "a b\n" * 9 for split in ("dev", "devtest") for code in ("en", "kk", "tr")
+    }
+    folder = write(files)
+    (folder / "mine.toml").write_text(
+        'name = "mine"\nlangs = ["en", "kk", "tr"]\nclasses = "text"\n'
+        f'[model]\nname = "m2m-100-418m"\n[data]\npath = "{folder}/text"\n'
+    )
+    return str(folder / "mine.toml")
+
+
+def test_classes_are_those_of_the_text_and_the_text_is_read_once_for_each_seed(
+    described, tmp_path, monkeypatch
+):
+    read = []
+    monkeypatch.setattr(
+        targets, "with_languages", lambda recipe: read.append(recipe) or with_languages(recipe)
+    )
+    found = jobs_of(find_targets([described]), tmp_path / "out", (3, 4), "lslo test")
+    assert [job.name for job in found.values() if job.kind is JobKind.RUN] == ["base", "2-8-gps0.9"] * 2
+    for job in found.values():
+        classes = [language.resource for language in job.experiment.recipe.selected_languages()]
+        assert classes == [Resource.HIGH, Resource.VERY_LOW, Resource.VERY_LOW]
+    assert {job.experiment.recipe.seed for job in found.values()} == {3, 4}
+    assert [recipe.seed for recipe in read] == [3, 4]
+
+
+def test_languages_that_only_the_base_model_has_are_taken_as_in_training(tmp_path):
+    own = tmp_path / "own"
+    shutil.copytree(WORLD_FOLDER, own)
+    for name in ("dict.txt", "training.json"):
+        (own / name).write_text((own / name).read_text().replace("qta", "tyv"))
+    given = {"langs": "tyv,qki", "model.name": str(own), "data.path": str(tmp_path), "train.ranks": "2,8"}
+    found = jobs_of(find_targets(["lang12"], given={**given, "name": "tt"}), tmp_path, (), "lslo test")
+    assert {job.place for job in found.values()} == {"tt"}
+    for job in found.values():
+        assert [language.code for language in job.experiment.recipe.selected_languages()] == ["tyv", "qki"]
+        assert job.experiment.recipe.selected_languages()[0].resource is Resource.UNLABELLED
