@@ -17,6 +17,7 @@ from lslo_cli.recipe import (
     read_memory,
     recipe_names,
     recorded,
+    reopened,
     resolve,
     to_toml,
     with_values,
@@ -495,3 +496,48 @@ def test_a_recipe_and_a_memory_may_begin_with_a_byte_order_mark(tmp_path):
     assert resolve(str(tmp_path / "mine.toml")).seed == 7
     (tmp_path / MEMORY_FILE).write_text("[given]\nseed = 8\n", encoding="utf-8-sig")
     assert read_memory(tmp_path).given == {"seed": 8}
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "name", "revision"),
+    [
+        ({"model.name": "a/b", "model.revision": "old"}, {"model.name": "c/d"}, "c/d", None),
+        ({"model.name": "a/b", "model.revision": "old"}, {"model.name": "a/b"}, "a/b", "old"),
+        ({"model.name": "a/b", "model.revision": "old"}, {"model.revision": "new"}, "a/b", "new"),
+        ({"model.name": "a/b"}, {"model.name": "c/d", "model.revision": "new"}, "c/d", "new"),
+        ({"flare.model": "a/b", "flare.revision": "old"}, {"flare.model": "c/d"}, "c/d", None),
+    ],
+)
+def test_a_revision_is_that_of_the_model_it_was_given_with(below, above, name, revision):
+    found = [
+        resolve(given=above, memory=Memory(given=below)),
+        resolve(None, {key: value for key, value in above.items() if key.endswith(("name", "model"))},
+                [f"{key}={value}" for key, value in above.items() if key.endswith("revision")],
+                Memory(given=below)),
+        with_values(resolve(given=below), above),
+        reopened(resolve(given=below).model_dump(), above),
+    ]  # fmt: skip
+    for recipe in found:
+        if any(key.startswith("flare") for key in above):
+            assert (recipe.flare.model, recipe.flare.revision) == (name, revision)
+        else:
+            assert (recipe.model.name, recipe.model.revision) == (name, revision)
+
+
+def test_a_recipe_that_extends_another_with_another_model_leaves_its_revision(write):
+    write('[model]\nname = "a/b"\nrevision = "old"\n', "below.toml")
+    assert resolve(write('extends = "below.toml"\n[model]\nname = "c/d"\n')).model.revision is None
+    assert resolve(write('extends = "below.toml"\nseed = 3\n')).model.revision == "old"
+
+
+@pytest.mark.parametrize(
+    ("remembered", "later", "found"),
+    [
+        ({"model.name": "a/b"}, {"model.name": "c/d", "model.revision": "new"}, {"model.name": "a/b"}),
+        ({"model.revision": "old"}, {"model.name": "c/d"}, {"model.revision": "old"}),
+        ({"model.name": "a/b"}, {"model.revision": "new"}, {"model.name": "a/b", "model.revision": "new"}),
+        ({"seed": 3}, {"model.name": "c/d"}, {"seed": 3, "model.name": "c/d"}),
+    ],
+)
+def test_a_remembered_model_is_not_mixed_with_that_of_a_later_command(remembered, later, found):
+    assert Memory(given=remembered).adding(Memory(given=later)).given == found

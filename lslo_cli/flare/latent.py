@@ -85,7 +85,7 @@ def load_target_encoder(name: str, *, max_length: int, accelerator: Accelerator)
         base = load_base(model)
         base.model.to(accelerator.device)
         return TargetEncoder(base, max_length=max_length, digest=base.identity.digest)
-    setup, route = open_folder(run, {"model.name": model, "model.revision": None}, accelerator=accelerator)
+    setup, route = open_folder(run, {"model.name": model}, accelerator=accelerator)
     return TargetEncoder(
         setup.base,
         max_length=max_length,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import permutations
 from typing import Any, NamedTuple
@@ -13,12 +13,19 @@ BY_NAME = ("languages", "new_languages", "jobs")
 ALTERNATIVES = (("data", "test"), ("data", "hold_out"))
 """Keys that each name the text to test on, so that one in a later source takes the place of the other."""
 
+REVISIONS = {("model", "name"): ("model", "revision"), ("flare", "model"): ("flare", "revision")}
+"""Keys that each name a model, and the one of its revision, which is that of no other model."""
+
 
 class SettingsLayer(NamedTuple):
-    """Nested values from one source; ``where`` ends an error message about one of them."""
+    """Nested values from one source; ``where`` ends an error message about one of them.
+
+    ``typed`` are the values on a command line, by flag or ``--set``: they belong together.
+    """
 
     where: str
     values: dict[str, Any]
+    typed: bool = False
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,17 +38,32 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def combined(layers: Sequence[SettingsLayer]) -> dict[str, Any]:
-    """The values of all layers: later ones override earlier ones, and replace their alternatives."""
+    """The values of all layers: later ones override earlier ones, and replace their alternatives.
+
+    Another model replaces the revision below it, too.
+    """
     values: dict[str, Any] = {}
+    typed = [layer.values for layer in layers if layer.typed]
     for layer in layers:
-        for given, other in permutations(ALTERNATIVES):
-            replaces = has(layer.values, given) and not has(layer.values, other)
-            if replaces and has(values, other):
-                table, name = other
+        for table, name in _replaced(values, layer.values, typed if layer.typed else [layer.values]):
+            if has(values, (table, name)):
                 kept = {key: value for key, value in values[table].items() if key != name}
                 values = {**values, table: kept}
         values = merge(values, layer.values)
     return values
+
+
+def _replaced(
+    below: Mapping[str, Any], above: Mapping[str, Any], beside: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """The keys whose values ``below`` no longer count; ``beside`` is given together with ``above``."""
+    for given, other in permutations(ALTERNATIVES):
+        if has(above, given) and not has(above, other):
+            yield other
+    for (table, name), revision in REVISIONS.items():
+        if has(above, (table, name)) and not any(has(values, revision) for values in beside):
+            if not has(below, (table, name)) or below[table][name] != above[table][name]:
+                yield revision
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ CHOOSING = ("name", "langs", "new_languages")
 _KEPT = (*CHOOSING, "languages", "classes", "seed", "model")
 _KEPT_OF_DATA = ("data.path", "data.train", "data.test", "data.hold_out", "data.dev_rows", "data.directions")
 
+_MODEL = {"model.name", "model.revision"}
+
 _HEADER = (
     "# Settings given to this experiment's commands. They apply to later ones unless their flags differ.\n"
 )
@@ -38,11 +40,16 @@ class Memory:
         return bool(self.recipe or self.given or self.environment)
 
     def adding(self, later: Memory) -> Memory:
-        """This memory with the settings of a later command added; settings already remembered stay."""
+        """This memory with the settings of a later command added; settings already remembered stay.
+
+        A model remembered with its revision is not mixed with a later command's.
+        """
+        added = dict(later.given)
+        name = added.get("model.name")
+        if name not in (None, self.given.get("model.name")) and _MODEL & self.given.keys():
+            added = {key: value for key, value in added.items() if key not in _MODEL}
         return Memory(
-            self.recipe or later.recipe,
-            {**later.given, **self.given},
-            {**later.environment, **self.environment},
+            self.recipe or later.recipe, {**added, **self.given}, {**later.environment, **self.environment}
         )
 
     def text(self) -> str:

@@ -46,8 +46,10 @@ def resolve(
         SettingsLayer(" in the environment", nested(from_environment())),
         *(recipe_layers(find_recipe(recipe)) if recipe is not None else ()),
         SettingsLayer(f" in {FILE}", nested(memory.given)),
-        SettingsLayer(" in --set", nested(dict(map(_assignment, assignments)))),
-        SettingsLayer("", nested({key: value for key, value in (given or {}).items() if value is not None})),
+        SettingsLayer(" in --set", nested(dict(map(_assignment, assignments))), typed=True),
+        SettingsLayer(
+            "", nested({key: value for key, value in (given or {}).items() if value is not None}), typed=True
+        ),
     ]
     return _validated(layers)
 
