@@ -10,6 +10,7 @@ from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.data.splits import WORLD_NAME
 from lslo_cli.errors import InputError
 from lslo_cli.flare.tasks import task_named
+from lslo_cli.home import with_home
 from lslo_cli.method.flare import SOURCE
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import RankMap, parse_ranks
@@ -119,4 +120,4 @@ def _work(experiment: Experiment, command: str) -> Work | None:
 
 
 def _at_hand(*names: str) -> bool:
-    return all(name == WORLD_NAME or Path(name).exists() for name in names)
+    return all(name == WORLD_NAME or with_home(name).exists() for name in names)

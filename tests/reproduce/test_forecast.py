@@ -1,7 +1,10 @@
 """Every table and figure planned at the size of M2M-124 615M, without weights, text or network."""
 
+import shutil
+
 import pytest
 
+from lslo_cli.models.model_languages import WORLD_FOLDER
 from lslo_cli.paper import printed_table
 from lslo_cli.recipe import recipe_names
 from lslo_cli.reproduce import find_targets, jobs_of
@@ -77,3 +80,12 @@ def test_batches_are_counted_where_memory_decides_their_size(small, tmp_path):
     decided = plan_with("auto")
     assert decided.counted and decided.memory is None
     assert decided.updates == plan_with(4000).updates < plan_with(60).updates
+
+
+def test_a_model_and_text_below_home_are_there(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copytree(WORLD_FOLDER, tmp_path / "base")
+    targets = find_targets(["figure-1"], small, {"model.name": "~/base"})
+    plans = forecasts(jobs_of(targets, tmp_path / "results", (), "lslo test"))
+    plan = {plan.label: plan for plan in plans}["small/weight-learn"]
+    assert plan.counted and 1 < plan.updates < 30
