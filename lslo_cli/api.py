@@ -13,8 +13,10 @@ from lslo_cli.data.splits import WORLD_NAME
 from lslo_cli.data.text import read_corpus
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import OnEvent, ignore
+from lslo_cli.home import with_home
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.languages import Direction
+from lslo_cli.models.model_languages import with_languages
 from lslo_cli.recipe import resolve
 from lslo_cli.search.metric import Score
 from lslo_cli.tasks import commands as tasks
@@ -23,12 +25,14 @@ from lslo_cli.tasks.decoding import open_metrics, score_directions, translate_al
 from lslo_cli.tasks.experiment import Experiment
 from lslo_cli.tasks.setup import prepare
 from lslo_cli.tasks.translate import Translator, languages_asked, texts
+from lslo_cli.training.device import keeping_random_state
 from lslo_cli.wording import counted
 
 Settings = Mapping[str, Any]
 """Values by recipe key: ``{"evaluate.beam": 1, "run.device": "cpu"}``."""
 
 
+@keeping_random_state()
 def load_base(model: str = WORLD_NAME, settings: Settings | None = None) -> Translator:
     """A base model between all its languages: ``world``, a folder, or a hub id.
 
@@ -38,6 +42,7 @@ def load_base(model: str = WORLD_NAME, settings: Settings | None = None) -> Tran
     return Translator(prepare(recipe, all_languages=True), None, BASE_RUN)
 
 
+@keeping_random_state()
 def load_adapter(
     where: str | os.PathLike[str], model: str | None = None, settings: Settings | None = None
 ) -> Translator:
@@ -46,7 +51,7 @@ def load_adapter(
     ``model`` is the base model, if it has moved since training. Raises InputError if something is missing or
     damaged, or if the base is not the one that the run was trained on.
     """
-    given = {**(settings or {}), **({"model.name": model, "model.revision": None} if model else {})}
+    given = {**(settings or {}), **({"model.name": model} if model else {})}
     setup, route = open_folder(os.fspath(where), given)
     return Translator(setup, route, os.fspath(where), weights_digest(os.fspath(where)))
 
@@ -108,7 +113,7 @@ def load_corpus(path: str | os.PathLike[str], langs: Sequence[str], split: str =
     """
     if isinstance(langs, str):
         raise UsageError(f"langs is one text, '{langs}'", f"write a list of codes: {langs.split(',')}")
-    return read_corpus(os.fspath(path), [model_code(code) for code in langs], split)
+    return read_corpus(str(with_home(path)), [model_code(code) for code in langs], split)
 
 
 def open_experiment(
@@ -116,12 +121,14 @@ def open_experiment(
 ) -> Experiment:
     """An experiment: a recipe by name or path, with other values by key, and its folder in ``results``.
 
-    Raises UsageError for an unknown key or an invalid value, InputError for a recipe that does not exist.
+    Raises UsageError for an unknown key or language or an invalid value, and InputError for a recipe that
+    does not exist, or for text that cannot be read if it gives the classes.
     """
-    resolved = resolve(recipe, settings)
-    return Experiment(resolved, ExperimentFolder(Path(results) / resolved.experiment), "lslo_cli")
+    resolved = with_languages(resolve(recipe, settings))
+    return Experiment(resolved, ExperimentFolder(with_home(results) / resolved.experiment), "lslo_cli")
 
 
+@keeping_random_state()
 def train(experiment: Experiment, run: str | None = None, on_event: OnEvent = ignore) -> Path:
     """Fine-tune as ``lslo train`` does; returns the folder of the run, which :func:`load_adapter` takes.
 

@@ -6,6 +6,6 @@ import os
 from pathlib import Path
 
 
-def with_home(path: str | Path) -> Path:
+def with_home(path: str | os.PathLike[str]) -> Path:
     """The path with ``~`` or ``~user`` expanded; that of an unknown user stays as it is."""
     return Path(os.path.expanduser(path))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import random
 import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 import lslo_cli
 from lslo_cli import api
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import ignore
 from lslo_cli.method.languages import Direction
+from lslo_cli.models.model_languages import WORLD_FOLDER
+from lslo_cli.tasks import choices
 from lslo_cli.tasks.decoding import translate_all
 
 PAGE = Path(__file__).parent.parent / "docs" / "notebooks.md"
@@ -111,3 +117,61 @@ def test_what_is_misspelt_is_named(tiny):
         lslo_cli.load_base(str(tiny.base), {"evaluate.beem": 1})
     with pytest.raises(InputError, match="nowhere"):
         lslo_cli.load_adapter("./nowhere")
+
+
+def test_an_experiment_has_the_languages_and_classes_of_the_command_line(tiny, write):
+    text = write({f"text/train.{code}": "a b\n" * 3 for code in ("en", "kk", "tr")}) / "text"
+    settings = {"langs": "en,kk,tr", "classes": "text", "model.name": "m2m-100-418m", "data.path": str(text)}
+    experiment = lslo_cli.open_experiment(None, settings)
+    assert choices.run_name(experiment) == "2-8-gps0.9"
+    assert [str(language.resource) for language in experiment.recipe.selected_languages()] == [
+        "high", "very-low", "very-low"
+    ]  # fmt: skip
+    own = shutil.copytree(WORLD_FOLDER, text.parent / "own")
+    for name in ("dict.txt", "training.json"):
+        (own / name).write_text((own / name).read_text().replace("qta", "tyv"))
+    languages = {"langs": "tyv,qki", "model.name": str(own), "data.path": str(text)}
+    found = lslo_cli.open_experiment(None, languages)
+    assert [language.code for language in found.recipe.selected_languages()] == ["tyv", "qki"]
+    with pytest.raises(UsageError, match="unknown language 'tyw'"):
+        lslo_cli.open_experiment(None, {**languages, "langs": "tyw,qki"})
+
+
+def test_results_and_text_may_be_below_home(tmp_path, monkeypatch, write):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write({"text/train.en": "a\nb\n", "text/train.kk": "c\nd\n"})
+    assert lslo_cli.open_experiment("demo", results="~/out").folder.path == tmp_path / "out" / "demo"
+    (section,) = lslo_cli.load_corpus("~/text", ["en", "kk"], "train").sections
+    assert section.text["kk"] == ["c", "d"]
+    assert lslo_cli.load_corpus(Path("~/text"), ["en", "kk"], "train").digest
+
+
+def test_the_random_generators_of_the_caller_stay_as_they_are(tiny, tmp_path):
+    def drawn():
+        return random.random(), np.random.random(), torch.rand(1).item()
+
+    def seed():
+        random.seed(7)
+        np.random.seed(7)
+        torch.manual_seed(7)
+
+    seed()
+    expected = drawn()
+    settings = {"langs": "qta,qso,qki,qka", "data.path": str(tiny.text), "model.name": str(tiny.base)}
+    short = {
+        "fit.epochs": 1,
+        "data.train_rows": 2,
+        "train.ranks": "1,1,1",
+        "train.gps": 0.0,
+        "train.index": "paper",
+    }
+    experiment = lslo_cli.open_experiment(None, {**settings, **short, "run.device": "cpu"}, tmp_path)
+    seed()
+    lslo_cli.load_base(str(tiny.base), {"run.device": "cpu"})
+    assert drawn() == expected
+    seed()
+    folder = lslo_cli.train(experiment)
+    assert drawn() == expected
+    seed()
+    lslo_cli.load_adapter(folder, settings={"run.device": "cpu"})
+    assert drawn() == expected

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
@@ -56,6 +58,18 @@ class StageAccelerator(Accelerator):
     def prepare(self, *objects: Any, **settings: Any) -> Any:
         self.enter()
         return super().prepare(*objects, **settings)
+
+
+@contextmanager
+def keeping_random_state() -> Iterator[None]:
+    """Leave the random generators of the process as they were, whatever seeds or uses them meanwhile."""
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
 
 
 _threads_before: int | None = None
