@@ -61,9 +61,9 @@ def _replaced(
         if has(above, given) and not has(above, other):
             yield other
     for (table, name), revision in REVISIONS.items():
-        if has(above, (table, name)) and not any(has(values, revision) for values in beside):
-            if not has(below, (table, name)) or below[table][name] != above[table][name]:
-                yield revision
+        alone = has(above, (table, name)) and not any(has(values, revision) for values in beside)
+        if alone and (not has(below, (table, name)) or below[table][name] != above[table][name]):
+            yield revision
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
