@@ -282,14 +282,17 @@ def test_what_is_missing_is_named_with_the_command_that_makes_it(corner, lslo, l
 
 
 @pytest.mark.parametrize(
-    ("command", "advice"),
-    [("weight-learn", "continue with --resume"), ("prune-report", "run the same line again")],
+    ("command", "place", "advice"),
+    [
+        ("weight-learn", "commands.weight_learn", "continue with --resume"),
+        ("prune-report", "prune_report.prune_report", "run the same line again"),
+    ],
 )
-def test_an_interrupt_says_how_to_go_on(corner, lslo, monkeypatch, command, advice):
+def test_an_interrupt_says_how_to_go_on(corner, lslo, monkeypatch, command, place, advice):
     def interrupted(*arguments: Any, **settings: Any) -> None:
         raise Interrupt(signal.SIGINT)
 
-    monkeypatch.setattr(f"lslo_cli.tasks.{command.replace('-', '_')}", interrupted)
+    monkeypatch.setattr(f"lslo_cli.tasks.{place}", interrupted)
     result = lslo(command)
     assert result.exit_code == 130
     assert result.stderr == f"interrupted; {advice}\n"
@@ -300,7 +303,7 @@ def test_a_bug_has_a_traceback_and_exit_code_one(corner, lslo, monkeypatch):
     def broken(*arguments: Any, **settings: Any) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("lslo_cli.tasks.weight_learn", broken)
+    monkeypatch.setattr("lslo_cli.tasks.commands.weight_learn", broken)
     result = lslo("weight-learn")
     assert result.exit_code == 1
     assert "Traceback" in result.stderr
@@ -314,7 +317,7 @@ def test_resuming_is_asked_of_the_pipeline(corner, lslo, monkeypatch):
         asked.append(resume)
         raise Interrupt(signal.SIGINT)
 
-    monkeypatch.setattr("lslo_cli.tasks.weight_learn", stopped)
+    monkeypatch.setattr("lslo_cli.tasks.commands.weight_learn", stopped)
     lslo("weight-learn")
     lslo("weight-learn", "--resume")
     assert asked == [False, True]
