@@ -64,7 +64,8 @@ class StageAccelerator(Accelerator):
 def keeping_random_state() -> Iterator[None]:
     """Leave the random generators of the process as they were, whatever seeds or uses them meanwhile."""
     python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(range(torch.cuda.device_count())):
+    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # else nothing was drawn
+    with torch.random.fork_rng(gpus):
         try:
             yield
         finally:
