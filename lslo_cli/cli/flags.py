@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 from typer.models import OptionInfo
 
 from lslo_cli.cli.completion import completing
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import LsloError, UsageError
 from lslo_cli.home import with_home
 
 
@@ -191,7 +191,12 @@ def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]],
     def decorate(command: Callable[[Options], None]) -> Callable[..., None]:
         @wraps(command)
         def run(**values: Any) -> None:
-            command(options_class(**{name: _expanded(value) for name, value in values.items()}))
+            options: Any = options_class(**{name: _expanded(value) for name, value in values.items()})
+            try:
+                command(options)
+            except LsloError as error:
+                error.hint = getattr(options, "for_experiment", str)(error.hint)
+                raise
 
         parameters = [flag.parameter(hints[flag.field]) for flag in own_first]
         run.__annotations__ = hints

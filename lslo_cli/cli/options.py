@@ -7,6 +7,8 @@ command takes the classes of options whose every flag has an effect on it.
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +25,9 @@ from lslo_cli.wording import typed
 
 if TYPE_CHECKING:
     from lslo_cli.recipe import Memory, Recipe
+
+LINE = re.compile(r"(?<=: )lslo (?P<name>((flare|plot|base|data) )?[a-z-]+)(?P<words>( [^`]*)?)$")
+"""The line of a command at the end of a hint."""
 
 EXPERIMENT = "Experiment"
 TRAINING = "Optimisation"
@@ -166,6 +171,18 @@ class SettingsOptions:
                     words += [flag.name, item]
         return typed(name, *words, *more)
 
+    def for_experiment(self, hint: str) -> str:
+        """A hint that ends with the line of another command: that line as :meth:`command` has it."""
+        found = LINE.search(hint)
+        if found is None:
+            return hint
+        name, *words = found["name"], *shlex.split(found["words"])
+        if {"--name", "--results", "--recipe", "--langs"} & set(words) or not hasattr(
+            options_of(name), "name"
+        ):
+            return hint
+        return f"{hint[: found.start()]}{self.command(name, *words)}"
+
     def repeats(self, flag: Flag) -> bool:
         """Whether a line that continues the experiment repeats a flag that was given."""
         return flag.option.rich_help_panel == EXPERIMENT
@@ -182,13 +199,13 @@ def _meanings(options_class: type) -> Iterator[tuple[Flag, tuple[str, str | None
 
 
 def options_of(name: str) -> Any:
-    """The class of a command's options."""
+    """The class of a command's options; None for one that has none."""
     from lslo_cli.cli.app import app
 
     command: Any = get_command(app)
     for word in name.split():
         command = getattr(command, "commands", {}).get(word, command)
-    return command.callback.options_class
+    return getattr(command.callback, "options_class", None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -257,12 +257,16 @@ def test_the_map_is_also_drawn_in_text(corner, lslo):
 @pytest.mark.parametrize(
     ("line", "message", "hint"),
     [
-        ("plot weights", "no index-strategy at out/empty/index-strategy.json", "lslo weight-learn"),
-        ("plot heatmap", "no subspace at out/empty/subspace.json", "lslo estimate-subspace"),
-        ("plot matrices", "no subspace at out/empty/subspace.json", "lslo estimate-subspace"),
+        (
+            "plot weights",
+            "no index-strategy at out/empty/index-strategy.json",
+            "lslo weight-learn --name empty",
+        ),
+        ("plot heatmap", "no subspace at out/empty/subspace.json", "lslo estimate-subspace --name empty"),
+        ("plot matrices", "no subspace at out/empty/subspace.json", "lslo estimate-subspace --name empty"),
         ("plot epochs", "there is no training run to draw", "lslo train"),
         ("plot epochs --run full", "no training at out/empty/runs/full/training.json", "lslo train"),
-        ("plot schedule", "no run in out/empty/runs was pruned", "lslo train --gps 0.9"),
+        ("plot schedule", "no run in out/empty/runs was pruned", "lslo train --name empty --gps 0.9"),
         ("plot directions", "no trained run in out/empty/runs has scores", "lslo evaluate"),
         ("plot pareto", "", "lslo "),
         ("prune-report", "no subspace at out/empty/subspace.json", "lslo estimate-subspace"),

@@ -112,3 +112,29 @@ def test_after_full_fine_tuning_of_a_remembered_recipe_the_next_command_is_evalu
     assert "next: lslo evaluate" in result.stderr.replace("\n", " ")
     trained = json.loads((begun / "runs" / "full" / "training.json").read_text())
     assert trained["recipe"]["fit"]["lr_full"] == 5e-5
+
+
+def test_a_hint_is_about_the_experiment_that_was_named_and_not_the_last_one(begun, lslo):
+    chosen = ["--recipe", "demo", "--name", "other", "--results", "elsewhere"]
+    refused = lslo("train", *chosen, "--ranks", "auto")
+    assert refused.exit_code == 3 and "no subspace at elsewhere/other/subspace.json" in refused.stderr
+    line = " ".join(refused.stderr.split()).partition("make it first: lslo ")[2]
+    followed = lslo(*line.split(), "--dry-run")
+    assert followed.exit_code == 0, followed.output
+    assert "elsewhere/other/subspace.json" in followed.stdout.replace("\n", "")
+
+
+def test_a_hint_that_names_an_experiment_or_no_command_of_one_stays_as_it_is():
+    from lslo_cli.cli.commands.train import TrainOptions
+
+    options = TrainOptions(name="mine")
+    for hint in (
+        "again: lslo train --name x",
+        "see: lslo recipe demo",
+        "see `lslo show`",
+        "again: lslo nosuch",
+    ):
+        assert options.for_experiment(hint) == hint
+    assert (
+        options.for_experiment("again: lslo evaluate --force") == "again: lslo evaluate --name mine --force"
+    )
