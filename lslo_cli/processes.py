@@ -28,7 +28,7 @@ def context() -> BaseContext:
     workers.Process = Worker
     if METHOD == "forkserver":
         workers.set_forkserver_preload(HEAVY)
-        with _interrupts_ignored():
+        with _handling(signal.SIG_IGN, signal.SIGINT):  # which are for this process and not for the server
             forkserver.ensure_running()
     return workers
 
@@ -37,21 +37,27 @@ class Worker(get_context(METHOD).Process):  # type: ignore[misc, name-defined]
     """A process that is not told of the main module, which it would run again if that is a user's script."""
 
     def start(self) -> None:
+        """Start; a signal meanwhile is handled afterwards, when whoever ends this process knows of it."""
         main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        caught: list[int] = []
         try:
-            super().start()
+            with _handling(lambda number, _: caught.append(number), signal.SIGINT, signal.SIGTERM):
+                super().start()
         finally:
             sys.modules["__main__"] = main
+            for number in caught:
+                signal.raise_signal(number)
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Let a process that is started here ignore interrupts, which are for this one, from its beginning."""
-    if threading.current_thread() is not threading.main_thread():  # where handlers cannot be set
+def _handling(handler: Any, *signals: int) -> Iterator[None]:
+    """Handle signals otherwise; in the main thread, in which alone handlers can be set."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, handler) for number in signals}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
+        for number, handled in before.items():
+            signal.signal(number, handled or signal.SIG_DFL)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from lslo_cli import processes
 
 ROOT = Path(__file__).parents[1]
@@ -33,8 +35,17 @@ def test_a_script_without_a_guard_is_not_run_again_by_its_workers(tmp_path):
     assert done.stdout.splitlines() == ["the script runs", "[1, 2]"]
 
 
-def test_interrupts_are_handled_as_before():
-    before = signal.getsignal(signal.SIGINT)
-    with processes._interrupts_ignored():
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+def test_an_interrupt_while_a_worker_starts_is_raised_when_it_has(monkeypatch):
+    before, started = signal.getsignal(signal.SIGINT), []
+
+    def start(worker: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        started.append(worker)
+
+    monkeypatch.setattr(processes.Worker.__mro__[1], "start", start)
+    worker = processes.Worker()
+    with pytest.raises(KeyboardInterrupt):
+        worker.start()
+    assert started == [worker]
     assert signal.getsignal(signal.SIGINT) is before
+    assert sys.modules["__main__"].__name__ == "__main__" and vars(sys.modules["__main__"]).get("__file__")
