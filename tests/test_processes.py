@@ -37,9 +37,8 @@ def test_a_script_without_a_guard_is_not_run_again_by_its_workers(tmp_path):
 
 def test_an_interrupt_while_a_worker_starts_is_raised_when_it_has(monkeypatch):
     started: list[object] = []
-    before = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # ignored where a shell runs this behind
+    main = sys.modules["__main__"]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
     def start(worker: object) -> None:
         signal.raise_signal(signal.SIGINT)
@@ -54,4 +53,4 @@ def test_an_interrupt_while_a_worker_starts_is_raised_when_it_has(monkeypatch):
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
-    assert sys.modules["__main__"].__name__ == "__main__" and vars(sys.modules["__main__"]).get("__file__")
+    assert sys.modules["__main__"] is main
