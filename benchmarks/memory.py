@@ -17,7 +17,7 @@ from torch import Tensor
 from benchmarks import measure
 from benchmarks.models import SHAPES, Shape, new_batch, new_model
 from benchmarks.train_step import LANGUAGES, Variant, full, lslo
-from lslo_cli.method.adapters import BaseDtype
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.memory import estimate_memory
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.nn.compact import compact

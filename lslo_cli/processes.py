@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
-from multiprocessing import forkserver, get_context
+from multiprocessing import get_context
 from multiprocessing.context import BaseContext
 from types import ModuleType
 from typing import Any
@@ -27,6 +27,8 @@ def context() -> BaseContext:
     workers: Any = copy(get_context(METHOD))
     workers.Process = Worker
     if METHOD == "forkserver":
+        from multiprocessing import forkserver  # which not every system has
+
         workers.set_forkserver_preload(HEAVY)
         with _handling(signal.SIG_IGN, signal.SIGINT):  # which are for this process and not for the server
             forkserver.ensure_running()

@@ -15,7 +15,7 @@ from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGen
 from lslo_cli.architectures import architecture_of
 from lslo_cli.data.codes import check_known, check_new_languages
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.method.adapters import BaseDtype
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.models.checkpoint import find_checkpoint, write_checkpoint
 from lslo_cli.models.pretrained import moved
 from lslo_cli.models.tokenizer import BOS, EOS, PAD, Tokenizer

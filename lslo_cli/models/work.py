@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
-from lslo_cli.method.adapters import BaseDtype, Span
+from lslo_cli.method.adapters import Span
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import choose_directions
 from lslo_cli.method.memory import MemoryEstimate, estimate_memory
 from lslo_cli.method.ranks import SHARED, RankMap, uniform_ranks

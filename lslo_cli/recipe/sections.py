@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from lslo_cli.home import with_home
-from lslo_cli.method.adapters import AdapterKernel, BaseDtype, Initialisation, Span
+from lslo_cli.method.adapters import AdapterKernel, Initialisation, Span
 from lslo_cli.method.allocation import Rule
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.languages import Resource
 from lslo_cli.method.metrics import CHRF_PLUS_PLUS, METRICS, SPBLEU, metric_named

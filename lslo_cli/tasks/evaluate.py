@@ -15,7 +15,7 @@ from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact, LanguageRecord
 from lslo_cli.errors import InputError
 from lslo_cli.events import Event, Noted, OnEvent, ignore
-from lslo_cli.method.adapters import BaseDtype
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction, Language, choose_directions
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.method.statistics import group_means

@@ -9,7 +9,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.data.splits import with_splits
 from lslo_cli.errors import InputError
-from lslo_cli.method.adapters import BaseDtype
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.recipe import FitSection, Recipe, RunSection, recorded
 from lslo_cli.recipe.sections import BATCH_TOKENS
 

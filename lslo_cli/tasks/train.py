@@ -16,7 +16,7 @@ from lslo_cli.artifacts.pending import adopt, pending
 from lslo_cli.artifacts.results import PrunedTable, TrainingResult
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
-from lslo_cli.method.adapters import BaseDtype
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.schedule import GradualPruning

@@ -21,7 +21,7 @@ from lslo_cli.data.splits import with_splits
 from lslo_cli.data.text import read_text
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
-from lslo_cli.method.adapters import BaseDtype
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.base import BaseModel, load_base, new_base, save_base
 from lslo_cli.models.checkpoint import check_replaceable

@@ -18,7 +18,7 @@ from accelerate.utils import AutocastKwargs
 
 from lslo_cli.artifacts.provenance import peak_resident
 from lslo_cli.errors import UsageError
-from lslo_cli.method.adapters import BaseDtype
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.recipe import Device, Precision, Recipe
 from lslo_cli.wording import counted
 

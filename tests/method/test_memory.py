@@ -1,6 +1,6 @@
 import pytest
 
-from lslo_cli.method.adapters import BaseDtype
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.families import SHAPES
 from lslo_cli.method.memory import LOGITS_AT_A_TIME, base_bytes, estimate_memory
 from lslo_cli.method.shapes import ModelShape

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lslo_cli.method.adapters import BaseDtype
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import SiteSet

@@ -1,4 +1,4 @@
-from lslo_cli.method.adapters import BaseDtype
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.families import SHAPES
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import SHARED, RankMap, parse_ranks

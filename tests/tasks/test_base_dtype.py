@@ -9,7 +9,7 @@ from lslo_cli.artifacts.adapter_config import read_adapter_config
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import UsageError
 from lslo_cli.flare.setup import prepare as prepare_flare
-from lslo_cli.method.adapters import BaseDtype
+from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.models.base import load_base
 from lslo_cli.nn.compact import CompactLinear
 from lslo_cli.tasks import commands as tasks
