@@ -26,7 +26,9 @@ from lslo_cli.wording import typed
 if TYPE_CHECKING:
     from lslo_cli.recipe import Memory, Recipe
 
-LINE = re.compile(r"(?<=: )lslo (?P<name>((flare|plot|base|data) )?[a-z-]+)(?P<words>( [^`]*)?)$")
+LINE = re.compile(
+    r"(?<=: )lslo (?P<name>((flare|plot|base|data) )?[a-z-]+)(?P<words>( ('[^']*'|[^\s'`]+))*)$"
+)
 """The line of a command at the end of a hint."""
 
 EXPERIMENT = "Experiment"
