@@ -133,6 +133,7 @@ def test_a_hint_that_names_an_experiment_or_no_command_of_one_stays_as_it_is():
         "see: lslo recipe demo",
         "see `lslo show`",
         "again: lslo nosuch",
+        "again: lslo train it's",
     ):
         assert options.for_experiment(hint) == hint
     assert (
