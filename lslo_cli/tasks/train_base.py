@@ -48,8 +48,11 @@ from lslo_cli.training.tokenized import TokenizedCorpus
 from lslo_cli.training.trackers import check_tracker
 from lslo_cli.training.trainer import Trainer
 from lslo_cli.training.validation import Validation
+from lslo_cli.wording import several
 
 SMALLER = "lower the batch size: --set base.max_tokens=2000"
+NOT_READ = ("train_rows", "directions", "temperature", "max_length")
+"""Keys of [data] for fine-tuning; a base has a temperature and a longest sentence of its own in [base]."""
 
 
 def train_base(
@@ -96,7 +99,8 @@ def fit_base(
     """Train a model on every direction that the recipe's text has, and save it in ``out``, in eval mode.
 
     ``work`` is the folder of the vocabulary, the checkpoint and the log, for a resumed run. A resumed run may
-    have another number of ``epochs``; those already trained are kept.
+    have another number of ``epochs``; those already trained are kept. A note names the given keys of [data]
+    that are for fine-tuning only: studies give the same ones to all their commands.
     """
     recipe = with_splits(recipe)
     if recipe.run.base_dtype is not BaseDtype.FLOAT32:
@@ -109,6 +113,9 @@ def fit_base(
     codes = tuple(language.code for language in languages)
     accelerator = open_device(recipe)
     on_event = on_event if accelerator.is_main_process else ignore
+    if idle := [f"data.{key}" for key in NOT_READ if key in recipe.data.model_fields_set]:
+        whole = "a base is trained on all of its text, by the settings of [base]"
+        on_event(Noted(f"for fine-tuning only: {several(idle)}; {whole}"))
     corpus = _text(recipe)
     train, held_out = split_off(corpus, section.held_out, seed)
     checkpoint = TrainingCheckpoint(work, _fingerprint(recipe, codes, corpus, accelerator))

@@ -8,6 +8,7 @@ from lslo_cli.artifacts.lock import locked
 from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.events import Noted, Started
 from lslo_cli.models.base import load_base
+from lslo_cli.recipe import resolve
 from lslo_cli.tasks.train_base import fit_base, train_base
 from lslo_cli.training.fixed_epochs import FixedEpochs
 
@@ -192,6 +193,32 @@ def test_uneven_bitext_trains_the_directions_that_have_text(tiny, tmp_path):
     )
     assert result.sentence_pairs == 2 * (58 + 18)
     assert any("in 4 directions" in note.text for note in notes if isinstance(note, Noted))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"data.train_rows": 5, "data.directions": ["qta-qso"]}, "data.train_rows, data.directions"),
+        ({"data.max_length": 9, "data.temperature": 1.0}, "data.train_rows, data.temperature, data.max_length"),
+    ],
+)
+def test_settings_of_fine_tuning_leave_a_base_its_whole_text_and_a_note_names_them(
+    tiny, tmp_path, changes, said
+):
+    few, notes = {"base.epochs": 1, "base.updates": 1}, []
+    recipe = tiny.recipe(**few, **changes)  # with six rows for fine-tuning, if not said otherwise
+    _, result, data = fit_base(recipe, tmp_path / "work", tmp_path / "base", on_event=notes.append)
+    assert (data.rows, result.sentence_pairs) == (80, 12 * 75)
+    text = "a base is trained on all of its text, by the settings of [base]"
+    assert Noted(f"for fine-tuning only: {said}; {text}") in notes
+
+
+def test_a_recipe_of_a_base_alone_has_no_note_on_fine_tuning(tmp_path):
+    given = {"data.path": "world", "data.train": "test", "langs": "qta,qso", "base.vocabulary": 100}
+    given |= {"base.epochs": 1, "base.updates": 1, "base.d_model": 8, "base.ffn_dim": 8, "base.heads": 2}
+    notes = []
+    fit_base(resolve(None, given), tmp_path / "work", tmp_path / "base", on_event=notes.append)
+    assert notes and not any("fine-tuning" in note.text for note in notes if isinstance(note, Noted))
 
 
 SIZES = {"qta": 40, "qso": 20, "qki": 10}
