@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,8 +25,9 @@ class MetricsLog(Callback):
 
     Every line has ``epoch`` and ``update``. Those of progress have ``loss`` (per token), ``learning_rate``,
     ``tokens_per_second`` and ``memory_gib`` (the peak so far); the others have the values of
-    :meth:`Callback.metrics`. A resumed run drops the lines of the updates that it repeats, so that each is
-    there once; lines that the tracker has from before the interruption are not logged to it again.
+    :meth:`Callback.metrics`. A resumed run begins with the lines of its checkpoint, so that each is there
+    once, whatever another attempt has written to the file since; lines that the tracker has from before the
+    interruption are not logged to it again.
 
     It comes last among the callbacks of a run. Raises InputError if the file cannot be written.
     """
@@ -46,8 +46,10 @@ class MetricsLog(Callback):
         self._tracker = tracker
         self._file: TextIO | None = None
         self._update = 0
-        self._written = self._told = 0
-        """The number of lines in the file, and of those that the tracker has."""
+        self._lines: list[str] = []
+        """The lines of the run so far."""
+        self._told = 0
+        """The number of lines that the tracker has."""
 
     def before_epoch(self, epoch: int) -> None:
         if self._file is None:
@@ -79,26 +81,27 @@ class MetricsLog(Callback):
                 self._tracker.finish()
 
     def state_dict(self) -> dict[str, Any]:
-        if self._file:
-            os.fsync(self._file.fileno())  # a checkpoint must not count lines that a crash could lose
-        return {"update": self._update, "tracker": self._tracker.identity if self._tracker else {}}
+        tracker = self._tracker.identity if self._tracker else {}
+        return {"update": self._update, "lines": self._lines, "tracker": tracker}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._update = state["update"]
+        self._lines = state.get("lines", [])  # older checkpoints have none
         if self._tracker:
             self._tracker.identity = state["tracker"]
 
     def _open(self) -> None:
-        """Keep the lines of updates that are not repeated, and append to them."""
-        lines = _whole_lines(self._path) if self._update else []
-        kept = [line for update, line in lines if update <= self._update]
+        """Write the lines of updates that are not repeated; the others are appended to them."""
+        there, kept = _whole_lines(self._path), self._lines
         write_locked(self._path, "".join(kept))
         self._file = self._path.open("a", encoding="utf-8", buffering=1)
         if self._tracker:
-            self._told = len(lines) if self._tracker.continues else 0
+            is_own = there[: len(kept)] == kept
+            self._told = len(there if is_own else kept) if self._tracker.continues else 0
             self._tracker.start()
+        self._lines = []
         for line in kept:
-            self._track(json.loads(line))
+            self._keep(line)
 
     def _write_measured(self, epoch: int) -> None:
         values = {name: value for each in self._measuring for name, value in each.metrics().items()}
@@ -108,18 +111,18 @@ class MetricsLog(Callback):
     def _write(self, epoch: int, values: Mapping[str, float]) -> None:
         assert self._file
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
-        line = {"epoch": epoch, "update": self._update, **finite}
+        line = json.dumps({"epoch": epoch, "update": self._update, **finite}) + "\n"
         try:
-            self._file.write(json.dumps(line) + "\n")
+            self._file.write(line)
         except OSError as error:
             raise unwritable(self._path, error) from error
-        self._track(line)
+        self._keep(line)
 
-    def _track(self, line: Mapping[str, Any]) -> None:
-        """Log a line to the tracker, unless it has it from before an interruption."""
-        self._written += 1
-        if self._tracker and self._written > self._told:
-            known = {name: value for name, value in line.items() if value is not None}
+    def _keep(self, line: str) -> None:
+        """Keep a line for checkpoints, and log it to the tracker, unless it has it from before."""
+        self._lines.append(line)
+        if self._tracker and len(self._lines) > self._told:
+            known = {name: value for name, value in json.loads(line).items() if value is not None}
             self._tracker.log(known, known.pop("update"))
 
 
@@ -150,12 +153,7 @@ def _by_key(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield prefix + name, ",".join(map(str, value))
 
 
-def _whole_lines(path: Path) -> list[tuple[int, str]]:
-    """The complete lines of a log with their updates, without the partial one of a killed process."""
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else ():
-        try:
-            found.append((int(json.loads(line)["update"]), line))
-        except (ValueError, KeyError, TypeError):
-            continue
-    return [(update, line) for update, line in found if line.endswith("\n")]
+def _whole_lines(path: Path) -> list[str]:
+    """The lines of a log, without the partial one of a killed process."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]

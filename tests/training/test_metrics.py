@@ -140,11 +140,34 @@ def test_a_run_that_begins_anew_forgets_the_lines_of_another(tmp_path):
     assert places(tmp_path) == WHOLE[:2]
 
 
-def test_a_log_that_was_lost_is_written_from_the_checkpoint_on(tmp_path):
+@pytest.mark.parametrize("content", [None, "", "{}\n", "no JSON\n", b"\xff\n"])
+def test_a_log_that_was_lost_or_damaged_is_that_of_the_run_again(tmp_path, content):
     fit(tmp_path, Dev(2))
-    (tmp_path / "metrics.jsonl").unlink()
+    log = tmp_path / "metrics.jsonl"
+    log.unlink() if content is None else log.write_bytes(
+        content if isinstance(content, bytes) else content.encode()
+    )
     fit(tmp_path, resume=True)
-    assert places(tmp_path) == WHOLE[3:]
+    assert places(tmp_path) == WHOLE
+
+
+def test_a_resumed_run_has_no_line_of_an_attempt_that_began_anew_meanwhile(tmp_path):
+    fit(tmp_path, Dev(3))
+    before = lines(tmp_path)
+    fit(tmp_path, Dev(1))  # stopped in its first epoch, so the checkpoint is still that of the first attempt
+    assert places(tmp_path) == WHOLE[:2]
+    fit(tmp_path, resume=True)
+    assert places(tmp_path) == WHOLE
+    assert lines(tmp_path)[:6] == before[:6]
+
+
+def test_a_checkpoint_without_lines_is_resumed_with_those_that_follow(tmp_path):
+    fit(tmp_path, Dev(3))
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    del state["callbacks"][-1]["lines"]
+    torch.save(state, tmp_path / "state.pt")
+    fit(tmp_path, resume=True)
+    assert places(tmp_path) == WHOLE[6:]
 
 
 def test_a_line_can_be_read_as_soon_as_it_is_written(tmp_path):
@@ -234,6 +257,14 @@ def test_a_tracker_is_told_every_line_once_whatever_is_interrupted(tmp_path, fak
     assert steps == begun_anew + [update for _, update, _ in WHOLE]
     assert len(fake.settings) == (2 if last == 1 else 1)
     assert fake.finished == 2
+
+
+def test_a_tracker_is_not_told_again_what_another_attempt_has_taken_from_the_file(tmp_path, fake):
+    fit(tmp_path, Dev(3), tracker(tmp_path))
+    fit(tmp_path, Dev(1))
+    fake.told.clear()
+    fit(tmp_path, tracker=tracker(tmp_path), resume=True)
+    assert [step for step, _ in fake.told] == [5, 6, 6]
 
 
 def test_a_tracker_that_comes_in_at_a_resumption_is_told_all(tmp_path, fake):
