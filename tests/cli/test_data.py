@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from lslo_cli.models.checkpoint import find_checkpoint
+
 
 @pytest.fixture
 def flores(tmp_path: Path) -> Path:
@@ -249,6 +251,35 @@ def test_the_next_line_leaves_out_what_no_model_knows(lslo, write):
 
 
 ENDS = {"qta": " ж", "qso": ""}
+
+
+def test_the_model_is_read_at_the_revision_that_is_asked_for_as_is_the_next_line(lslo, flores, monkeypatch):
+    asked = []
+
+    def find(model, revision):
+        asked.append((model, revision))
+        return find_checkpoint("world")
+
+    monkeypatch.setattr("lslo_cli.models.checkpoint.find_checkpoint", find)
+    run = lslo("data", "check", str(flores), "--model", "someone/model", "--set", "model.revision=v2")
+    lslo("data", "check", str(flores), "--model", "someone/model")
+    assert asked == [("someone/model", "v2"), ("someone/model", None)]
+    assert "--model someone/model --set model.revision=v2" in run.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--set", "model.revision=v2"),
+        ("--model", "world", "--set", "model.name=other"),
+        ("--model", "world", "--set", "data.max_length=9"),
+        ("--model", "world", "--set", 'model={revision="v2",name="other"}'),
+    ],
+)
+def test_a_setting_that_the_check_does_not_read_is_refused(lslo, flores, arguments):
+    run = lslo("data", "check", str(flores), *arguments)
+    assert (run.exit_code, run.stdout) == (2, "")
+    assert f"--set {arguments[-1]} has no effect in lslo data check" in " ".join(run.stderr.split())
 
 
 def test_a_model_tells_what_it_cannot_read_and_stays_in_the_next_line(lslo, write):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,11 +12,12 @@ from typer import Argument, Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import App
-from lslo_cli.errors import InputError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.wording import counted, typed
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.data_check import DataCheckResult, DataFinding, SplitCheck
+    from lslo_cli.data.unknown import Base
 
 app = App(help="Fetch data sets, and check parallel text before training on it.")
 
@@ -61,6 +63,14 @@ def check(
             help="Also report what this base model reads as <unk>; default: none.",
         ),
     ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Set model.revision, that of --model on the hub; default: the cached one, or the newest.",
+        ),
+    ] = None,
     pairs: Annotated[bool, Option("--pairs", help="Count the rows of every pair of languages.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -78,8 +88,7 @@ def check(
     Example: lslo data check data/flores101 --langs lang12
     """
     from lslo_cli.cli.progress import listening
-    from lslo_cli.data.checks import PUBLISHED, check_data
-    from lslo_cli.data.unknown import Base
+    from lslo_cli.data.checks import check_data
     from lslo_cli.method.codes import model_code
     from lslo_cli.method.languages import language_codes, language_names
     from lslo_cli.recipe import Recipe
@@ -88,11 +97,7 @@ def check(
     if langs:
         sets = Recipe.language_sets()
         languages = language_codes(langs, set(map(model_code, language_names(langs, sets))), sets)
-    base = PUBLISHED
-    if model:
-        from lslo_cli.models.checkpoint import find_checkpoint
-
-        base = Base(model, find_checkpoint(model).tokenizer())
+    base = base_of(model, assignments or ())
     with listening(quiet) as on_event:
         result = check_data(path, languages, split, against, on_event, base)
     if as_json:
@@ -108,6 +113,7 @@ def check(
         known = base.known(result.languages)
         given = ["--data", path, "--langs", langs if langs and known == languages else ",".join(known)]
         given += ["--model", model] if model else []
+        given += [word for text in assignments or () for word in ("--set", text)]
         given += ["--hold-out", result.hold_out] if result.hold_out else []
         then = "evaluate" if result.hold_out is None else "estimate-subspace"
         console.say(f"usable; next: {typed(then, *given)}")
@@ -159,6 +165,29 @@ def fetch(
         if dataset is not Dataset.FLORES101:
             then = typed("flare train", "--recipe", f"flare-{dataset}", "--data", folder)
         console.say(f"{folder} is ready; next: {then}")
+
+
+def base_of(model: str | None, assignments: Sequence[str]) -> Base:
+    """The base model to read text as, at the revision that ``--set`` names; any published one without name.
+
+    Raises UsageError for a ``--set`` that has no effect.
+    """
+    from lslo_cli.data.checks import PUBLISHED
+    from lslo_cli.data.unknown import Base
+    from lslo_cli.recipe import assigned_keys, resolve
+
+    for text in assignments:
+        if model is None or assigned_keys(text) != ["model.revision"]:
+            raise UsageError(
+                f"--set {text} has no effect in lslo data check",
+                "leave it out; model.revision is that of --model, and the only key that is read",
+            )
+    if model is None:
+        return PUBLISHED
+    from lslo_cli.models.checkpoint import find_checkpoint
+
+    revision = resolve(None, {"model.name": model}, assignments).model.revision
+    return Base(model, find_checkpoint(model, revision).tokenizer())
 
 
 def print_document(result: DataCheckResult) -> None:
