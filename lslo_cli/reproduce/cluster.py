@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from lslo_cli.errors import RunError
 from lslo_cli.events import Advanced, Event, Finished, Noted, OnEvent, Started, ignore
 from lslo_cli.recipe import Stage
-from lslo_cli.reproduce.job import FlareStage, Job, JobKind, Jobs
+from lslo_cli.reproduce.execution import check_apart
+from lslo_cli.reproduce.job import FlareJob, FlareStage, Job, JobKind, Jobs
 from lslo_cli.reproduce.making import is_current
 from lslo_cli.reproduce.slurm import COMPLETED, ENDED, Submission, options_of, queued_jobs, submit
 from lslo_cli.wording import counted
@@ -65,7 +67,8 @@ def execute_on_slurm(jobs: Jobs, line: Sequence[str], on_event: OnEvent = ignore
 
     If the wait is interrupted, the jobs stay with Slurm; a note says how to follow and to cancel them. Raises
     InputError if Slurm's commands are not installed, and RunError if Slurm refuses a job or stops answering,
-    or at the end if a job failed, which stops only those that need it.
+    or at the end if a job failed, which stops only those that need it; and whatever
+    :func:`~lslo_cli.reproduce.flare_making.check_flare` raises before the first is submitted.
     """
     watch = Watch(jobs, submissions(jobs, line), on_event)
     try:
@@ -90,8 +93,10 @@ class Watch:
     def submit(self) -> None:
         """Submit the outstanding jobs; one that another command has queued already is not submitted again."""
         queue = {job.name: job.number for job in queued_jobs() if job.state not in ENDED}
+        todo = outstanding(self.jobs)
+        self._check(label for label in todo if self.submissions[label].name not in queue)
         found = 0
-        for label in outstanding(self.jobs):
+        for label in todo:
             submission = self.submissions[label]
             if number := queue.get(submission.name):
                 found += 1
@@ -109,6 +114,15 @@ class Watch:
         for folder in dict.fromkeys(self.submissions[label].log.parent for label in self.numbers):
             self.on_event(Noted(f"logs: {folder}"))
         self.on_event(Started(TASK, len(self.jobs), "jobs", current))
+
+    def _check(self, labels: Iterable[str]) -> None:
+        """Check here what FLARE's trainings need; a note says if the memory does not suffice."""
+        jobs = [self.jobs[label] for label in labels]
+        if ahead := [job for job in jobs if isinstance(job, FlareJob) and job.kind is FlareStage.TRAIN]:
+            try:
+                check_apart(ahead)
+            except (RunError, BrokenProcessPool) as error:
+                self.on_event(Noted(f"not checked before they are submitted: {error}"))
 
     def wait(self) -> None:
         """Follow the queue until every job has ended."""

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -77,13 +78,10 @@ def _side_by_side(
     processes: int, ahead: Sequence[FlareJob], jobs: Jobs, failed: dict[str, LsloError], overall: Overall
 ) -> Doing:
     """Run jobs in worker processes, whose events come here through a queue; one checks those ``ahead``."""
-    workers = context()
-    events = workers.Queue()
     waiting = dict(jobs)
     done: set[str] = set()
     running: dict[Future[JobOutcome], Job] = {}
-    pool = ProcessPoolExecutor(processes, workers, initializer=_begin, initargs=(events,))
-    try:
+    with _workers(processes) as (pool, events):
         if ahead:
             pool.submit(check_flare, ahead).result()  # this process holds no model
         while waiting or running:
@@ -99,6 +97,25 @@ def _side_by_side(
                 job = running.pop(future)
                 done.add(job.label)
                 yield job, future.result()
+
+
+def check_apart(jobs: Sequence[FlareJob]) -> None:
+    """Check jobs as :func:`check_flare` does, on the CPU, in a process that ends and frees its memory.
+
+    Raises BrokenProcessPool if the system ends that process.
+    """
+    with _workers(1) as (pool, _):
+        pool.submit(check_flare, jobs, on_cpu=True).result()
+
+
+@contextmanager
+def _workers(processes: int) -> Iterator[tuple[ProcessPoolExecutor, Any]]:
+    """Worker processes, which end with the block, and the queue of their events."""
+    workers = context()
+    events = workers.Queue()
+    pool = ProcessPoolExecutor(processes, workers, initializer=_begin, initargs=(events,))
+    try:
+        yield pool, events
         pool.shutdown()
     finally:
         for process in multiprocessing.active_children():

@@ -9,11 +9,22 @@ from pathlib import Path
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.flare.catalogue import FIGURES
 from lslo_cli.flare.tasks import task_named
-from lslo_cli.method.flare import SOURCE
+from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Phi
 from lslo_cli.plots.catalogue import figure_named
 from lslo_cli.reproduce.job import FlareJob, FlareStage, Job, JobKind
 from lslo_cli.reproduce.targets import Target
 from lslo_cli.tasks.experiment import Experiment
+
+PARTS = {
+    *("translate", "tuning", "test", "report", *(figure.name for figure in FIGURES)),
+    *(FlareRun(method, phi, offset).stem for method in FlareMethod for phi in Phi for offset in (0, 1)),
+}
+"""Names of parts, without the translation model of ``flare-mt`` and noise in training."""
+
+
+def is_flares_part(name: str) -> bool:
+    """Whether an experiment may have a part of this name."""
+    return name.startswith(f"{FlareMethod.FLARE_MT}-") or name.partition("~")[0] in PARTS
 
 
 def flare_jobs(target: Target, results: Path, seeds: Sequence[int], command: str) -> list[Job]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from lslo_cli.artifacts import store
 from lslo_cli.errors import InputError
@@ -13,9 +14,13 @@ from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.runs import TUNING
 from lslo_cli.flare.translating import seems_translated, translate_task
+from lslo_cli.recipe import with_values
 from lslo_cli.reproduce.job import FlareJob, FlareStage
 from lslo_cli.tasks.experiment import Written
 from lslo_cli.tasks.freshness import seems_current
+
+ON_CPU = {"run.device": "cpu", "run.precision": "fp32"}
+"""Settings with which a machine without a GPU loads what one with a GPU will train."""
 
 
 def make_flare(job: FlareJob, on_event: OnEvent) -> bool:
@@ -40,26 +45,29 @@ def make_flare(job: FlareJob, on_event: OnEvent) -> bool:
     return True
 
 
-def check_flare(jobs: Iterable[FlareJob]) -> None:
+def check_flare(jobs: Iterable[FlareJob], on_cpu: bool = False) -> None:
     """Check what the trainings among ``jobs`` need, by experiment, on one seed of it.
 
-    Raises what :func:`~lslo_cli.flare.commands.check_ahead` does. Translations are left to their own jobs.
+    With ``on_cpu`` they are for another machine, whose GPU need not be here. Raises what
+    :func:`~lslo_cli.flare.commands.check_ahead` does. Translations are left to their own jobs.
     """
     by_experiment: dict[str, list[FlareJob]] = {}
     for job in jobs:
         if job.kind is FlareStage.TRAIN:
             by_experiment.setdefault(str(job.experiment.folder.path), []).append(job)
     for trainings in by_experiment.values():
-        _check_trainings(trainings)
+        _check_trainings(trainings, ON_CPU if on_cpu else {})
 
 
-def _check_trainings(jobs: Sequence[FlareJob]) -> None:
-    """Check what the trainings of one experiment need."""
+def _check_trainings(jobs: Sequence[FlareJob], machine: Mapping[str, str]) -> None:
+    """Check what the trainings of one experiment need, with other settings of the ``machine``."""
     experiment = jobs[0].experiment
+    recipe = with_values(experiment.recipe, machine)
+    experiment = replace(experiment, recipe=recipe)
     languages = list(dict.fromkeys(job.language for job in jobs))
     runs = list(dict.fromkeys(job.run for job in jobs if job.run))
-    seed = commands.SeedRun(experiment, experiment.recipe.seed, ignore)
-    commands.check_ahead(seed, languages, runs, experiment.recipe.flare.translated)
+    seed = commands.SeedRun(experiment, recipe.seed, ignore)
+    commands.check_ahead(seed, languages, runs, recipe.flare.translated)
 
 
 def is_flare_current(job: FlareJob) -> bool:

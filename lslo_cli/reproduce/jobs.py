@@ -10,11 +10,11 @@ from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.ranks import parse_ranks
-from lslo_cli.plots.catalogue import figure_named
+from lslo_cli.plots.catalogue import FIGURES, figure_named
 from lslo_cli.recipe import Method, Stage
-from lslo_cli.reproduce.flare_jobs import flare_jobs
+from lslo_cli.reproduce.flare_jobs import flare_jobs, is_flares_part
 from lslo_cli.reproduce.job import FlareStage, Job, JobKind, Jobs, Kind
-from lslo_cli.reproduce.rows import row_settings
+from lslo_cli.reproduce.rows import NAME, row_settings
 from lslo_cli.reproduce.targets import Target
 from lslo_cli.tasks import choices
 from lslo_cli.tasks.experiment import Experiment
@@ -31,7 +31,8 @@ def jobs_of(targets: Sequence[Target], results: Path, seeds: Sequence[int], comm
     """All jobs of ``targets``, in order of dependency.
 
     A single seed, given or the recipe's, uses the experiment's folder; several use ``seed-N/`` below it, as
-    FLARE's always do. Raises UsageError for a run's name that cannot be parsed or whose settings are invalid.
+    FLARE's always do. Raises UsageError for a run's name that cannot be parsed or whose settings are invalid,
+    and for resources of a job that there cannot be.
     """
     jobs: dict[str, Job] = {}
     for target in targets:
@@ -53,7 +54,25 @@ def jobs_of(targets: Sequence[Target], results: Path, seeds: Sequence[int], comm
     ordered: dict[str, Job] = {}
     for label in jobs:
         _put(label, jobs, ordered)
+    recipes = (each.recipe({"seed": wanted[0]}) for each in targets if not each.is_flares)
+    own = {choices.run_name(Experiment(recipe, ExperimentFolder(results), command)) for recipe in recipes}
+    _check_resources(ordered, own)
     return ordered
+
+
+def _check_resources(jobs: Jobs, own: Collection[str]) -> None:
+    """Raise UsageError for ``[slurm.jobs.NAME]`` if no target could have a job of that name.
+
+    ``own`` are the names of the recipes' own runs, which need not be among the jobs.
+    """
+    known = dict.fromkeys(job.part for job in jobs.values())
+    others = {*own, *Stage, BASE_RUN, *(figure.name for figure in FIGURES)}
+    for name in dict.fromkeys(name for job in jobs.values() for name in job.experiment.recipe.slurm.jobs):
+        if not (name in known or name in others or NAME.fullmatch(name) or is_flares_part(name)):
+            raise UsageError(
+                f"[slurm.jobs.{name}] is for a job that there is not.{nearest(name, known)}",
+                f"the jobs of this line: {', '.join(known)}",
+            )
 
 
 def only(jobs: Jobs, names: Collection[str]) -> Jobs:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lslo_cli.errors import InputError, RunError
+from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.events import Advanced, Finished, Noted, Started
 from lslo_cli.reproduce import (
     cluster,
@@ -131,6 +131,41 @@ def test_a_job_asks_for_what_the_recipe_says_of_it(small, jobs):
         *("--partition=long", "--time=1-0", "--cpus-per-task=4", "--gpus=1", "--mem=64G", "--qos=high")
     ]
     assert not [word for word in given["small/heatmap"].options if "gpus" in word]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("fulll", r"\[slurm\.jobs\.fulll\] is for a job that there is not\. Did you mean 'full'\?"),
+        ("weight_learn", r"there is not\. Did you mean 'weight-learn'\?"),
+        ("small/full", "there is not"),
+    ],
+)
+def test_resources_of_a_job_that_cannot_be_are_refused(small, name, said):
+    given = {"slurm.jobs": {name: {"cpus": 4}}}
+    with pytest.raises(UsageError, match=said) as caught:
+        jobs_of(find_targets(["table-3"], small, given), Path("results"), (), "lslo test")
+    assert caught.value.hint.startswith("the jobs of this line: base, full, weight-learn, 2-2-8-gps0.9")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("full", "weight-learn", "2-2-8-gps0.9", "8-8-8", "full-lr1e-4", "heatmap", "prune-report", "base"),
+        *(
+            "estimate-by-language",
+            "8-8-8-8-gps0.9",
+            "lora",
+            "flare-add-relu-1~0.4",
+            "flare-mt-lslo",
+            "tuning",
+        ),
+    ],
+)
+def test_resources_may_be_for_jobs_of_other_targets(small, name):
+    given = {"slurm.jobs": {name: {"cpus": 4}}, "train.ranks": "8,8,8,8"}
+    found = jobs_of(find_targets(["table-3"], small, given), Path("results"), (), "lslo test")
+    assert found["small/full"].experiment.recipe.slurm.of(name).cpus == 4
 
 
 def test_progress_is_told_in_one_task(slurm, three):

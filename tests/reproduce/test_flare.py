@@ -2,17 +2,32 @@
 
 import json
 import shlex
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from typer.testing import CliRunner
 
 from lslo_cli.cli.app import app
-from lslo_cli.errors import InputError, UsageError
+from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.events import Noted
-from lslo_cli.reproduce import JobKind, execute, find_targets, jobs_of, only, outstanding, submissions, waves
+from lslo_cli.reproduce import (
+    JobKind,
+    cluster,
+    execute,
+    execute_on_slurm,
+    find_targets,
+    jobs_of,
+    only,
+    outstanding,
+    submissions,
+    waves,
+)
 from lslo_cli.reproduce.job import FlareStage
 from lslo_cli.reproduce.making import is_current
+from lslo_cli.reproduce.slurm import QueuedJob
 
 SMALL = """
 extends = "flare-demo"
@@ -143,6 +158,50 @@ def test_what_no_training_can_do_is_refused_before_the_first_of_them(small, tmp_
         assert caught.value.hint.startswith("leave x-mixup out of --runs")
     assert not list(tmp_path.rglob("*.json"))
     execute(only(jobs(str(path), tmp_path / "results"), ["seed-1/en/tuning"]))  # which needs no run
+
+
+@pytest.fixture
+def slurm(tmp_path, monkeypatch):
+    """The names of jobs that Slurm is asked to run, of which ``queue`` are there already; it forgets them."""
+    asked = SimpleNamespace(names=[], queue=[])
+    monkeypatch.setattr(cluster, "queued_jobs", lambda: asked.queue)
+    monkeypatch.setattr(cluster, "submit", lambda submission, _: asked.names.append(submission.name) or "10")
+    return asked
+
+
+@pytest.fixture
+def mixed(small, tmp_path):
+    """Jobs of which one cannot be done, on a machine with a GPU that is not here."""
+    path = tmp_path / "mixed.toml"
+    path.write_text(
+        f'extends = "{small}"\nname = "mixed"\n[flare]\nruns = ["lora", "x-mixup"]\nseeds = [1]\n'
+        '[run]\ndevice = "cuda"\nprecision = "fp16"\n'
+    )
+    return jobs(str(path), tmp_path / "results")
+
+
+def test_what_no_training_can_do_is_refused_before_anything_is_submitted(mixed, slurm, tmp_path):
+    with pytest.raises(InputError, match="X-Mixup cannot mix") as caught:
+        execute_on_slurm(mixed, ["lslo"])
+    assert caught.value.hint.startswith("leave x-mixup out of --runs")
+    assert not slurm.names and not list(tmp_path.rglob("*.json"))
+
+
+def test_what_is_queued_already_or_too_large_to_check_here_is_no_obstacle(mixed, slurm, monkeypatch):
+    ending = pytest.raises(RunError, match="ended as LOST")
+    of_mixup = next(job for name, job in submissions(mixed, ["lslo"]).items() if name.endswith("x-mixup"))
+    slurm.queue = [QueuedJob("9", "PENDING", of_mixup.name)]
+    monkeypatch.setattr(cluster.Watch, "_states", lambda self: dict.fromkeys(self.numbers, "LOST"))
+    with ending:
+        execute_on_slurm(mixed, ["lslo"])  # it was checked when it was submitted
+    assert of_mixup.name not in slurm.names
+    for error in (RunError("memory ran out: 8 GB"), BrokenProcessPool("terminated")):
+        slurm.names, slurm.queue, notes = [], [], []
+        monkeypatch.setattr(cluster, "check_apart", Mock(side_effect=error))
+        with ending:
+            execute_on_slurm(mixed, ["lslo"], notes.append)
+        assert notes[0] == Noted(f"not checked before they are submitted: {error}")
+        assert len(slurm.names) == len(mixed)
 
 
 def test_a_lost_run_is_the_only_one_that_is_trained_again(done, small):

@@ -199,7 +199,10 @@ def test_uneven_bitext_trains_the_directions_that_have_text(tiny, tmp_path):
     ("changes", "said"),
     [
         ({"data.train_rows": 5, "data.directions": ["qta-qso"]}, "data.train_rows, data.directions"),
-        ({"data.max_length": 9, "data.temperature": 1.0}, "data.train_rows, data.temperature, data.max_length"),
+        (
+            {"data.max_length": 9, "data.temperature": 1.0},
+            "data.train_rows, data.temperature, data.max_length",
+        ),
     ],
 )
 def test_settings_of_fine_tuning_leave_a_base_its_whole_text_and_a_note_names_them(
