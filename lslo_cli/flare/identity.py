@@ -11,8 +11,10 @@ from lslo_cli.artifacts.provenance import digest_of, digest_of_file
 from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.errors import InputError
 from lslo_cli.flare.architectures import decodes_only
-from lslo_cli.models.checkpoint import CONFIG, WORLD, WORLD_FOLDER, weight_files
+from lslo_cli.models.checkpoint import weight_files
 from lslo_cli.models.hub import cache, endpoint, hub_files
+from lslo_cli.models.model_languages import WORLD, WORLD_FOLDER
+from lslo_cli.models.places import CONFIG
 
 WEIGHTS = ("*.safetensors", "*.bin")
 """The patterns of a task model's weight files."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
@@ -16,43 +15,26 @@ from lslo_cli.architectures.translation import UNTIED
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.writing import OUT, beside, put_in_place, settle
 from lslo_cli.errors import InputError, RunError, UsageError, is_out_of_memory
-from lslo_cli.home import with_home
-from lslo_cli.method.families import FAMILIES, HUB_NAMES, SHAPES, models_of, published_shape
+from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.shapes import ModelShape
-from lslo_cli.models.hub import cache, endpoint, hub_files
-from lslo_cli.models.model_languages import WORLD, WORLD_FOLDER
 from lslo_cli.models.piece_tokenizer import PieceTokenizer
+from lslo_cli.models.places import CONFIG, OTHER_MODELS, ModelPlace, find_model
 from lslo_cli.models.pretrained import pretrained, quiet_transformers
 from lslo_cli.models.stock_files import HUB_SETTINGS, OWN_FAMILY
 from lslo_cli.models.tokenizer import Tokenizer
-from lslo_cli.models.tokenizer_files import DICTIONARY, TOKENIZER_FILES, read_family
+from lslo_cli.models.tokenizer_files import DICTIONARY, read_family
 from lslo_cli.nn.files import first_not_finite, unreadable_reason
 from lslo_cli.parsing import parse_json
-from lslo_cli.recipe import ModelSection
 
-CONFIG = "config.json"
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 COMPUTED = ("embed_positions.weights", "coder.version", "embed_positions._float_tensor")
 """Suffixes of computed positions and version marks that older transformers and fairseq stored as weights."""
 
-_OTHER_MODELS = (
-    "give --model FOLDER or a hub id (docs/models.md lists them with size and licence); --dry-run plans "
-    "without one, and `lslo estimate-subspace --recipe demo` needs none"
-)
 _COPY_AGAIN = "copy or download the model again"
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """A folder with config.json, weights and tokenizer files.
-
-    For a model of the hub, given by ``hub_id`` and ``commit``, the folder is its snapshot in the hub's cache,
-    and its weights are only downloaded by ``load_weights``.
-    """
-
-    folder: Path
-    hub_id: str | None = None
-    commit: str | None = None
+class Checkpoint(ModelPlace):
+    """A base model's files, to be read; weights of the hub are only downloaded by ``load_weights``."""
 
     def config(self) -> dict[str, Any]:
         """The content of config.json.
@@ -67,7 +49,7 @@ class Checkpoint:
         except FileNotFoundError:
             present = ", ".join(sorted(path.name for path in self.folder.iterdir())) or "nothing"
             raise InputError(
-                f"no base model in {self.folder}: no {CONFIG}; it holds {present}", _OTHER_MODELS
+                f"no base model in {self.folder}: no {CONFIG}; it holds {present}", OTHER_MODELS
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise self._damaged(error) from error
@@ -197,47 +179,9 @@ class Checkpoint:
 
 
 def find_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
-    """The checkpoint of ``world`` (it comes with lslo), of a folder, or of a hub id at ``revision``.
-
-    Raises InputError, naming the places that were searched, if there is none.
-    """
-    if model == WORLD:
-        if not (WORLD_FOLDER / CONFIG).is_file():
-            raise InputError(
-                f"the built-in world's base model is not in this installation (looked in {WORLD_FOLDER})",
-                "install lslo again, or train one with `lslo base train`",
-            )
-        return Checkpoint(WORLD_FOLDER)
-    folder = with_home(model)
-    if folder.is_dir():
-        return Checkpoint(folder)
-    if folder.exists() or ModelSection(name=model).missing_folder:
-        message = f"no folder '{model}' with a base model (looked at {folder.absolute()})"
-        raise InputError(message, _OTHER_MODELS)
-    if model in SHAPES:
-        raise InputError(
-            f"'{model}' names a published shape, and no folder (looked at {folder.absolute()})",
-            f"give {models_of(model)}",
-        )
-    files, reason = hub_files(model, [CONFIG, *TOKENIZER_FILES], revision)
-    if not files:
-        raise InputError(
-            f"base model '{model}'{_described(model)} is neither a folder (looked at {folder.absolute()}) "
-            f"nor available from {endpoint()} (cache: {cache()}): {reason}",
-            _OTHER_MODELS,
-        )
-    snapshot = files[0].parent
-    return Checkpoint(snapshot, model, snapshot.name)
-
-
-def _described(model: str) -> str:
-    """A published model's hub id and size, and whether it is the default."""
-    shape = published_shape(model)
-    if shape is None:
-        return ""
-    default = ", the default" if model == ModelSection().name else ""
-    size = f"{4 * shape.parameters / 1e9:.1f} GB as float32"
-    return f" ({HUB_NAMES.get(model, model)}, {size}{default})"
+    """The checkpoint of ``world``, a folder or a hub id; raises InputError as :func:`find_model` does."""
+    place = find_model(model, revision)
+    return Checkpoint(place.folder, place.hub_id, place.commit)
 
 
 def check_replaceable(folder: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from lslo_cli.architectures import TRANSLATION
 from lslo_cli.errors import InputError
 from lslo_cli.method.shapes import BaseFacts
-from lslo_cli.models.checkpoint import COMPUTED, CONFIG, find_checkpoint
+from lslo_cli.models.checkpoint import COMPUTED, find_checkpoint
+from lslo_cli.models.places import CONFIG
 from lslo_cli.parsing import parse_json
 
 HEADER_LIMIT = 100_000_000

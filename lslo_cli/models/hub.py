@@ -6,14 +6,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from transformers.utils.hub import cached_files
-
 
 def hub_files(repository: str, names: Sequence[str], revision: str | None) -> tuple[list[Path], str]:
     """The named files that a repository has, downloaded if not in the cache.
 
     If there are none, the text says why.
     """
+    from transformers.utils.hub import cached_files  # slow to load, and only needed for the hub
+
     try:
         files = cached_files(
             repository, list(names), revision=revision, _raise_exceptions_for_missing_entries=False

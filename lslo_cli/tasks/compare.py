@@ -35,7 +35,7 @@ from lslo_cli.method.statistics import (
     resampled_counts,
     verdict,
 )
-from lslo_cli.models.checkpoint import find_checkpoint
+from lslo_cli.models.places import find_model
 from lslo_cli.search.metric import MetricSettings, SpBleu, open_spbleu
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 from lslo_cli.tasks.translations import read_hypotheses
@@ -191,7 +191,7 @@ def _references(experiment: Experiment, evaluated: Evaluated) -> tuple[Corpus, S
             f"{evaluated.path} was scored on other text than {recipe.data.path}, split '{text.split}'",
             "give the recipe and the text that it was evaluated with",
         )
-    base = find_checkpoint(recipe.model.name, recipe.model.revision).folder
+    base = find_model(recipe.model.name, recipe.model.revision).folder
     metric = open_spbleu(MetricSettings(recipe.evaluate.metric_model, base))
     if metric.sha256 != result.metric_model_sha256:
         raise InputError(

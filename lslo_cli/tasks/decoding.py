@@ -30,9 +30,8 @@ from lslo_cli.search.stream import TranslationBatch, TranslationBatches
 from lslo_cli.tasks.freshness import arithmetic
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.tasks.translation_log import TranslationLog
+from lslo_cli.tasks.translations import Translations
 from lslo_cli.wording import counted, several
-
-Translations = Mapping[Direction, Sequence[str]]
 
 PARALLEL_SENTENCES = 10_000
 """The fewest sentences for which starting processes, which takes a second or two, pays off."""

@@ -22,8 +22,8 @@ from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import Direction, Language, Resource, choose_directions, directions
 from lslo_cli.models.base import BaseModel, add_languages, load_base
-from lslo_cli.models.checkpoint import find_checkpoint
 from lslo_cli.models.encoder import encode_once
+from lslo_cli.models.places import find_model
 from lslo_cli.nn.loss import TranslationLoss, encode_rows
 from lslo_cli.nn.recompute import recompute
 from lslo_cli.nn.route import Route
@@ -253,7 +253,7 @@ def check_at_hand(recipe: Recipe, testing: bool = False) -> None:
         check_text(recipe, testing)
     except InputError as no_text:
         try:
-            find_checkpoint(recipe.model.name, recipe.model.revision)
+            find_model(recipe.model.name, recipe.model.revision)
         except InputError as no_model:
             raise InputError(
                 f"{no_model.message}; and {no_text.message}", f"{no_text.hint}; {no_model.hint}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lslo_cli.artifacts.evaluations import EvaluationResult
@@ -13,8 +13,10 @@ from lslo_cli.artifacts.writing import write_text
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Direction
-from lslo_cli.tasks.decoding import Translations
 from lslo_cli.wording import typed
+
+Translations = Mapping[Direction, Sequence[str]]
+"""Sentences by direction."""
 
 
 def write_translations(folder: EvaluationFolder, corpus: Corpus, hypotheses: Translations) -> None:

@@ -15,8 +15,8 @@ from lslo_cli.method.sites import KINDS
 from lslo_cli.method.strategy import Index
 from lslo_cli.models.base import load_base
 from lslo_cli.models.base_info import base_facts
-from lslo_cli.models.checkpoint import WORLD_FOLDER
 from lslo_cli.models.decoder import IncrementalDecoder
+from lslo_cli.models.model_languages import WORLD_FOLDER
 from lslo_cli.nn.route import Route
 
 

@@ -10,7 +10,7 @@ from transformers import M2M100ForConditionalGeneration
 
 from lslo_cli.architectures import architecture_of
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.models import checkpoint
+from lslo_cli.models import places
 from lslo_cli.models.base import load_base, new_base, save_base
 from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.models.tokenizer_files import DICTIONARY
@@ -189,7 +189,7 @@ def test_a_model_that_is_neither_folder_nor_reachable_says_where_it_was_looked_f
     ],
 )
 def test_a_shape_known_by_name_is_no_model_and_the_ids_that_are_one_are_named(name, hint, monkeypatch):
-    monkeypatch.setattr(checkpoint, "hub_files", None)
+    monkeypatch.setattr(places, "hub_files", None)
     with pytest.raises(InputError, match=f"'{name}' names a published shape") as caught:
         load_base(name)
     assert caught.value.hint == hint
@@ -197,13 +197,13 @@ def test_a_shape_known_by_name_is_no_model_and_the_ids_that_are_one_are_named(na
 
 @pytest.mark.parametrize("name", ["./nothing", "/no/such/base", "a/b/c"])
 def test_a_path_is_never_looked_for_on_the_hub(name, monkeypatch):
-    monkeypatch.setattr(checkpoint, "hub_files", None)
+    monkeypatch.setattr(places, "hub_files", None)
     with pytest.raises(InputError, match="no folder"):
         load_base(name)
 
 
 def test_a_missing_built_in_base_is_one_clear_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "WORLD_FOLDER", tmp_path)
+    monkeypatch.setattr(places, "WORLD_FOLDER", tmp_path)
     with pytest.raises(InputError, match="built-in world's base model is not in this installation"):
         load_base("world")
 

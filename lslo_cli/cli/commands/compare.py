@@ -49,10 +49,10 @@ def compare(options: CompareOptions) -> None:
     experiment = options.experiment()
     _check_not_flares(experiment)
     from lslo_cli.cli.progress import listening
-    from lslo_cli.tasks import commands as tasks
+    from lslo_cli.tasks.compare import compare as compared
 
     with listening(options.quiet) as on_event:
-        written = tasks.compare(
+        written = compared(
             experiment,
             options.runs,
             seeds=seed_list(options.seeds),
