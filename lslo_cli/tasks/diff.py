@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from lslo_cli.method.languages import Direction, grouping, groups
 from lslo_cli.parsing import parse_json
 from lslo_cli.report.changes import Change
 from lslo_cli.search.metric import sentence_chrf
+from lslo_cli.tasks.translations import read_hypotheses
 from lslo_cli.wording import typed
+
+AGAIN = "evaluate the run again: lslo evaluate --force"
 
 
 def diff(folder: ExperimentFolder, first: str, other: str, only: Sequence[str] = ()) -> list[Change]:
@@ -23,7 +27,8 @@ def diff(folder: ExperimentFolder, first: str, other: str, only: Sequence[str] =
     ``only`` keeps directions such as ``en-wo`` and groups such as ``V2V``, by the classes that languages had
     when ``first`` was evaluated. Sentences with equal scores come last, in the order of the text. Raises
     UsageError for an unknown direction or group, and InputError if a run was not evaluated, its evaluation is
-    damaged or of an earlier training, its texts are missing, or the two were evaluated on different text.
+    damaged or of an earlier training, its texts are missing or were changed, or the two were evaluated on
+    different text.
     """
     (evaluation, ours), (_, theirs) = (_evaluated(folder.run(name)) for name in (first, other))
     common = [name for name in ours if name in theirs]
@@ -47,7 +52,28 @@ def diff(folder: ExperimentFolder, first: str, other: str, only: Sequence[str] =
     return sorted(changes, key=lambda change: -abs(change.difference))
 
 
-def _evaluated(run: RunFolder) -> tuple[EvaluationResult, dict[str, Path]]:
+@dataclass(frozen=True)
+class DirectionTexts:
+    """The file of a direction's texts, and the translations in it as the evaluation knows them.
+
+    None for an evaluation of before it recorded their digest.
+    """
+
+    path: Path
+    hypotheses: Sequence[str] | None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of the file. Raises InputError if it is damaged or was changed."""
+        rows = _rows(self.path)
+        lines = [row["hypothesis"] for row in rows if row["hypothesis"] is not None]
+        if self.hypotheses is not None and lines != list(self.hypotheses):
+            raise InputError(
+                f"the translations in {self.path} are not those that the run was evaluated with", AGAIN
+            )
+        return rows
+
+
+def _evaluated(run: RunFolder) -> tuple[EvaluationResult, dict[str, DirectionTexts]]:
     """A run's evaluation and its texts by direction. Others may be there, of an evaluation before it."""
     missing = InputError(
         f"no translations of run {run.name} at {run.whole.aligned}",
@@ -56,16 +82,18 @@ def _evaluated(run: RunFolder) -> tuple[EvaluationResult, dict[str, Path]]:
     if not run.evaluation.exists():
         raise missing
     evaluation = read_fresh(run.evaluation, EvaluationResult).result
-    scored = {str(row.direction) for row in evaluation.directions}
-    texts = sorted(run.whole.aligned.glob("*.jsonl"))
-    found = {path.stem: path for path in texts if path.stem in scored}
-    if not found:
+    scored = {str(row.direction): row.direction for row in evaluation.directions}
+    texts = [path for path in sorted(run.whole.aligned.glob("*.jsonl")) if path.stem in scored]
+    if not texts:
         raise missing
-    return evaluation, found
+    known = read_hypotheses(run.evaluation, evaluation) if evaluation.hypotheses_digest else {}
+    return evaluation, {path.stem: DirectionTexts(path, known.get(scored[path.stem])) for path in texts}
 
 
-def _changes(name: str, group: str, first: Path, other: Path, run: str, than: str) -> Iterator[Change]:
-    ours, theirs = _rows(first), _rows(other)
+def _changes(
+    name: str, group: str, first: DirectionTexts, other: DirectionTexts, run: str, than: str
+) -> Iterator[Change]:
+    ours, theirs = first.rows(), other.rows()
     if [_text(row) for row in ours] != [_text(row) for row in theirs]:
         raise InputError(
             f"runs {run} and {than} were evaluated on different text in {name}",
@@ -99,9 +127,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
             if not {"section", "row", "source", "reference", "hypothesis"} <= row.keys():
                 raise ValueError("a row lacks a field")
     except (OSError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{path} is damaged: {error}", "evaluate the run again: lslo evaluate --force"
-        ) from None
+        raise InputError(f"{path} is damaged: {error}", AGAIN) from None
     return rows
 
 
