@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 from typer.models import OptionInfo
 
 from lslo_cli.cli.completion import completing
@@ -135,7 +135,36 @@ def _expanded(value: Any) -> Any:
 
 
 class Command(TyperCommand):
-    """A command that reads the recipe for its help only when help is shown, since that imports pydantic."""
+    """A command that refuses an option given twice, where the last would silently count.
+
+    It reads the recipe for its help only when help is shown, since that imports pydantic.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        typed = list(args)
+        left = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:
+            self._check_once(ctx, typed)
+        return left
+
+    def _check_once(self, ctx: Any, args: list[str]) -> None:
+        """Raise UsageError for an option with several values, unless it takes several."""
+        single = [
+            option
+            for option in self.params
+            if isinstance(option, TyperOption) and not (option.is_flag or option.multiple or option.count)
+        ]
+        parser = self.make_parser(ctx)
+        for option in single:  # keeps all values in place of the last
+            parser.add_option(option, option.opts, option.name, action="append", nargs=option.nargs)
+        given, _, _ = parser.parse_args(args)
+        for option in single:
+            values = list(dict.fromkeys(given.get(option.name, ())))
+            if len(values) > 1:
+                raise UsageError(
+                    f"{max(option.opts, key=len)} is given as {' and as '.join(map(str, values))}",
+                    "it takes one value: leave out the other",
+                )
 
     def format_help(self, context: Any, formatter: Any) -> None:
         describe(self)

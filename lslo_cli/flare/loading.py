@@ -27,7 +27,7 @@ from lslo_cli.flare.source import Side
 from lslo_cli.flare.task_model import TaskModel
 from lslo_cli.flare.tasks import Task
 from lslo_cli.method.flare import SOURCE
-from lslo_cli.models.checkpoint import WORLD, WORLD_FOLDER
+from lslo_cli.models.model_languages import WORLD, WORLD_FOLDER
 from lslo_cli.models.pretrained import moved, pretrained
 from lslo_cli.nn.files import first_not_finite, unreadable_reason
 from lslo_cli.world import PIVOT

@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from lslo_cli import __version__
-from lslo_cli.cli.app import explain
-from lslo_cli.cli.flags import reflowed
+from lslo_cli.cli.app import app, explain
+from lslo_cli.cli.flags import Command, reflowed
 from lslo_cli.errors import InputError, RunError, UsageError
 
 STAGES = ("weight-learn", "estimate-subspace", "train", "prune-report", "evaluate")
@@ -170,6 +171,52 @@ def test_a_wrong_value_is_refused_with_one_message_and_one_hint(lslo, line, code
     assert message in result.stderr
     assert "\n\nhint: " in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("train --ranks 2 --ranks 4", "--ranks is given as 2 and as 4"),
+        ("train --ranks=2 --lr 1 --ranks=2 --ranks 8 --ranks 4", "--ranks is given as 2 and as 8 and as 4"),
+        ("diff full base -o a.tsv --output b.tsv", "--output is given as a.tsv and as b.tsv"),
+        ("data check text --model a --model b", "--model is given as a and as b"),
+        (
+            "base convert folder --out a --dtype float16 --dtype float32 --out a",
+            "--dtype is given as float16",
+        ),
+        ("flare train --task world --task nusax", "--task is given as world and as nusax"),
+        ("plot heatmap --name a --name b", "--name is given as a and as b"),
+        ("runs --results a --results b", "--results is given as a and as b"),
+        ("reproduce demo --jobs 1 --jobs 2", "--jobs is given as 1 and as 2"),
+    ],
+)
+def test_an_option_of_one_value_that_is_given_two_is_refused(lslo, line, said):
+    run = lslo(*line.split())
+    assert (run.exit_code, run.stdout) == (2, "")
+    assert f"error: {said}" in " ".join(run.stderr.split())
+    assert "hint: it takes one value: leave out the other" in run.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "train --recipe demo --recipe demo --ranks 2,2,8 --quiet --quiet --dry-run",
+        "train --recipe demo --set fit.lr=1 --set fit.lr=0.001 --ranks 2,2,8 --dry-run",
+        "reproduce table-3 --recipe demo --only full --only base --dry-run",
+        "train --ranks 2 --ranks 4 --help",
+    ],
+)
+def test_the_same_value_and_options_of_several_values_may_come_again(lslo, line):
+    assert lslo(*line.split()).exit_code == 0
+
+
+def test_every_command_is_of_the_class_that_refuses_repetitions():
+    def commands(group):
+        for command in group.commands.values():
+            yield from commands(command) if hasattr(command, "commands") else (command,)
+
+    found = [*commands(get_command(app))]
+    assert len(found) >= 40 and all(isinstance(command, Command) for command in found)
 
 
 SAYS_IF_TORCH_IS_LOADED = (
