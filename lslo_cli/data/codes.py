@@ -16,7 +16,9 @@ _CODE = re.compile("[a-z]{2,3}([_-](simpl|trad)|([_-][A-Z][a-z]{3})?([_-]([A-Z]{
 _COLUMNS = {"id", "url", "src", "tgt", "trg", "ref", "hyp", "doc", "row", "num", "key"}
 _EXTENSIONS = {"txt", "tok", "bpe", "tmx", "xlf", "ods", "zip", "tar", "tgz", "zst", "xz"}
 _NOT_CODES = _COLUMNS | _EXTENSIONS
-"""Common non-language columns and extensions; Indonesian as ``id`` must be requested by name."""
+"""Common non-language columns and extensions; a column ``id`` is Indonesian only if requested by name."""
+NUMBERS_ROWS = "id"
+"""A column's name that is also a language's code."""
 
 
 def file_codes(code: str) -> tuple[str, ...]:
@@ -39,6 +41,11 @@ def is_language_code(name: str) -> bool:
     if name.lower() in _NOT_CODES or (second in M2M_124 and name not in (f"{first}-{first}", "pt-br")):
         return False
     return bool(_CODE.fullmatch(name) or is_listed(name))
+
+
+def is_file_code(name: str) -> bool:
+    """Whether the end of a file's name, as of ``train.id``, is a language's: also ``id``, Indonesian."""
+    return name == NUMBERS_ROWS or is_language_code(name)
 
 
 def check_known(codes: Iterable[str], known: Collection[str], name: str) -> None:

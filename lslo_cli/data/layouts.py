@@ -24,10 +24,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from lslo_cli.data.codes import OTHER_VARIETIES, file_codes, is_language_code
+from lslo_cli.data.codes import NUMBERS_ROWS, OTHER_VARIETIES, file_codes, is_file_code, is_language_code
 from lslo_cli.data.names import SPLITS, aligned_name, bitext_name, ends_in_txt, is_table, split_of
-from lslo_cli.data.readers import Text, name_of_each, plain, read_aligned
-from lslo_cli.data.tabular import guess_languages, read_header, read_table
+from lslo_cli.data.readers import Text, name_of_each, plain, read_aligned, read_lines
+from lslo_cli.data.tabular import NamedCells, guess_languages, read_header, read_table
 from lslo_cli.data.unread import nearest_layout
 from lslo_cli.errors import InputError
 from lslo_cli.method.codes import model_code
@@ -195,13 +195,13 @@ def _aligned(folder: Path, files: Sequence[Path], languages: Sequence[str] | Non
     for path in files:
         if not is_table(path) and not bitext_name(path):
             code, extension = aligned_name(path, languages)
-            if code in by_extension[extension] and is_language_code(code):
+            if code in by_extension[extension] and is_file_code(code):
                 raise InputError(
                     f"two texts for language '{code}': {by_extension[extension][code]} and {path}",
                     "keep one, or move the other elsewhere",
                 )
             by_extension[extension][code] = path
-    wanted = {extension: name_of_each(languages, paths) for extension, paths in by_extension.items()}
+    wanted = {extension: _names(languages, paths) for extension, paths in by_extension.items()}
     # If no language was named, a lone run.sh or doc.md only looks like one.
     fewest = 1 if languages is not None else 2
     used = [extension for extension, names in wanted.items() if len(names) >= fewest]
@@ -221,6 +221,30 @@ def _aligned(folder: Path, files: Sequence[Path], languages: Sequence[str] | Non
     return [Found(folder.name, files_of, list(paths))]
 
 
+def _names(languages: Sequence[str] | None, paths: Mapping[str, Path]) -> dict[str, str]:
+    """The names of languages among files; ``train.id`` is Indonesian, unless it holds the numbers of rows.
+
+    Raises InputError if it does and Indonesian was asked for.
+    """
+    found = name_of_each(languages, paths, is_file_code)
+    if NUMBERS_ROWS not in found.values() or _has_text(paths[NUMBERS_ROWS]):
+        return found
+    if languages is not None:
+        raise InputError(
+            f"{paths[NUMBERS_ROWS]} is not text: no letter in any of its lines",
+            "rename it if it is not Indonesian, or leave the language out",
+        )
+    return {language: name for language, name in found.items() if name != NUMBERS_ROWS}
+
+
+def _has_text(path: Path) -> bool:
+    """Whether a file has a letter, unless all lines are gaps or it cannot be read, as is said elsewhere."""
+    try:
+        return NamedCells(path.name, read_lines(path)).is_text
+    except InputError:
+        return True
+
+
 def _bitext(files: Sequence[Path], languages: Sequence[str] | None) -> list[Found]:
     pairs: dict[str, dict[str, Path]] = defaultdict(dict)
     others: dict[str, str] = {}
@@ -235,7 +259,7 @@ def _bitext(files: Sequence[Path], languages: Sequence[str] | None) -> list[Foun
             there = next(iter(sides.values()))
             raise InputError(f"{there} has no counterpart {shared}.{other}", "add it, or remove the file")
         codes = list(sides)
-        found = name_of_each(languages, codes)
+        found = name_of_each(languages, codes, is_file_code)
         files_of = {language: sides[code] for language, code in found.items()} if len(found) == 2 else {}
         sections.append(Found(shared, files_of, codes))
     return sections

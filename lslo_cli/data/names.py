@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lslo_cli.data.codes import is_language_code
+from lslo_cli.data.codes import is_file_code
 from lslo_cli.data.readers import plain
 from lslo_cli.method.codes import is_listed, model_code
 
@@ -46,7 +46,7 @@ def ends_in_txt(path: Path) -> bool:
     if not (name.endswith(_TXT) and others) or _NTREX.fullmatch(name) or _OTHER_REFERENCE.fullmatch(name):
         return False
     is_first = is_listed(first) and first not in SPLITS
-    return is_listed(others[-1]) and is_language_code(others[-1]) and not is_first
+    return is_listed(others[-1]) and is_file_code(others[-1]) and not is_first
 
 
 def _named(path: Path) -> str:
@@ -62,7 +62,7 @@ def bitext_name(path: Path) -> Bitext | None:
         with_split = _PAIR_WITH_SPLIT.fullmatch(part)
         pair, split = with_split.group("pair", "split") if with_split else (part, None)
         other = _other_side(pair, side)
-        if other and is_language_code(other):
+        if other and is_file_code(other):
             rest = parts[:number] + parts[number + 1 :]
             return Bitext(".".join(parts), side, other, split or _split_among(rest) or ".".join(rest))
     return None
@@ -88,7 +88,7 @@ def is_language_last(path: Path, languages: Sequence[str] | None) -> bool:
     parts = _named(path).split(".")
     first, last = parts[0], parts[-1] if len(parts) > 1 else ""
     if first in SPLITS:
-        return is_language_code(last)
+        return is_file_code(last)
     codes = {model_code(code) for code in languages or ()}
     names = (is_listed(name) or model_code(name) in codes for name in (first, last))
     return tuple(names) == (False, True)

@@ -10,7 +10,7 @@ import codecs
 import gzip
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lslo_cli.artifacts.writing import unreadable
@@ -25,18 +25,20 @@ _BARE_CR = re.compile("\r(?!\n)")
 CR_TO_LF = r"tr '\r' '\n'"
 
 
-def name_of_each(languages: Sequence[str] | None, names: Iterable[str]) -> dict[str, str]:
+def name_of_each(
+    languages: Sequence[str] | None, names: Iterable[str], is_code: Callable[[str], bool] = is_language_code
+) -> dict[str, str]:
     """``{language: its name}`` for the languages among ``names``, the codes in a data set.
 
     A name is taken as it is written, or else the first of the same language. ``languages`` None takes every
-    name that has the form of a language code.
+    name that ``is_code``.
     """
     exact, present = set[str](), dict[str, str]()
     for name in names:
         exact.add(name)
         present.setdefault(model_code(name), name)
     if languages is None:
-        languages = [code for code, name in present.items() if is_language_code(name)]
+        languages = [code for code, name in present.items() if is_code(name)]
     return {
         code: code if code in exact else present[model_code(code)]
         for code in languages

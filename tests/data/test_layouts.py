@@ -526,3 +526,47 @@ def test_row_numbers_are_not_taken_for_a_language_that_is_asked_for(write, name,
     assert refusal(folder, ("en", "fr", "id")) == (
         f"{folder / name}: 'id' is not text: no letter in any of its cells, such as '1'"
     )
+
+
+ID = "satu\ndua\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("train.{}", "train.{}.gz", "train.{}.txt", "corpus.{}", "dev/dev.{}", "{}.dev", "{}.txt", "{}"),
+        *("en-id.{}", "train.en-id.{}", "opus.en-id-train.{}"),
+    ],
+)
+@pytest.mark.parametrize("languages", [None, ("en", "id"), ("eng", "ind")])
+def test_a_file_whose_language_is_id_is_indonesian(tmp_path, name, languages):
+    for code, text in (("en", EN), ("id", ID)):
+        path = tmp_path / name.format(code)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    (section,) = find_sections(tmp_path, languages, None)
+    assert [lines for _, lines in sorted(section.read().items())] == [["a", "b"], ["satu", "dua"]]
+    splits = [split for split in ("train", "dev") if split in name]
+    assert find_splits(tmp_path) == splits
+
+
+@pytest.mark.parametrize("names", [("train.en", "train.fr", "train.id"), ("en.txt", "fr.txt", "id.txt")])
+def test_a_file_of_row_numbers_is_no_language_and_refused_as_one(write, names):
+    folder = write(dict(zip(names, (EN, FR, "1\n2\n"), strict=True)))
+    for languages in (None, ("en", "fr")):
+        (section,) = find_sections(folder, languages, None)
+        assert section.read() == PAIR
+    assert refusal(folder, ("en", "id")) == f"{folder / names[-1]} is not text: no letter in any of its lines"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\n\n", b"\n\n"])
+def test_indonesian_that_cannot_be_read_is_no_row_numbers(write, tmp_path, content):
+    folder = write({"train.en": EN})
+    (folder / "train.id").write_bytes(content)
+    for languages in (None, ("en", "id")):
+        assert set(find_sections(folder, languages, None)[0].files) == {"en", "id"}
+
+
+def test_two_texts_in_indonesian_are_refused(write):
+    folder = write({"train.en": EN, "train.id": ID, "train.ind": ID})
+    assert refusal(folder, ("en", "id")).startswith("two texts for language 'id': ")
