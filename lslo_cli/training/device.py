@@ -7,7 +7,6 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from lslo_cli.artifacts.provenance import peak_resident
 from lslo_cli.errors import UsageError
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.recipe import Device, Precision, Recipe
+from lslo_cli.training.memory import free_machine_memory
 from lslo_cli.wording import counted
 
 
@@ -160,19 +160,10 @@ def arithmetic_threads(accelerator: Accelerator) -> int | None:
 
 
 def free_memory(device: torch.device) -> int:
-    """Free bytes of a CUDA device, or of this machine's memory per process.
-
-    The system's caches count as free if it reports them, as Linux does.
-    """
+    """Free bytes of a CUDA device, or of this machine's memory per process."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
-        free = int(fields["MemAvailable"].removesuffix("kB")) * 1024
-    else:
-        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    return free // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    return free_machine_memory() // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
 
 
 def peak_memory(device: torch.device) -> int:
