@@ -17,7 +17,7 @@ from lslo_cli.home import with_home
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.model_languages import with_languages
-from lslo_cli.recipe import resolve
+from lslo_cli.recipe import given_now, read_memory, resolve
 from lslo_cli.search.metric import Score
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
@@ -121,11 +121,14 @@ def open_experiment(
 ) -> Experiment:
     """An experiment: a recipe by name or path, with other values by key, and its folder in ``results``.
 
-    Raises UsageError for an unknown key or language or an invalid value, and InputError for a recipe that
-    does not exist, or for text that cannot be read if it gives the classes.
+    What is given defines it for later commands on that folder, as far as earlier ones did not. Raises
+    UsageError for an unknown key or language or an invalid value, and InputError for a recipe that does not
+    exist, for text that cannot be read if it gives the classes, or for a damaged experiment.toml.
     """
     resolved = with_languages(resolve(recipe, settings))
-    return Experiment(resolved, ExperimentFolder(with_home(results) / resolved.experiment), "lslo_cli")
+    folder = ExperimentFolder(with_home(results) / resolved.experiment)
+    memory = read_memory(folder.path).adding(given_now(recipe, settings or {}, ()))
+    return Experiment(resolved, folder, "lslo_cli", memory.with_counted_classes(resolved))
 
 
 @keeping_random_state()

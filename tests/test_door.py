@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import lslo_cli
 from lslo_cli import api
+from lslo_cli.cli.app import app
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.model_languages import WORLD_FOLDER
+from lslo_cli.parsing import parse_toml
 from lslo_cli.tasks import choices
 from lslo_cli.tasks.decoding import translate_all
 
@@ -135,6 +138,52 @@ def test_an_experiment_has_the_languages_and_classes_of_the_command_line(tiny, w
     assert [language.code for language in found.recipe.selected_languages()] == ["tyv", "qki"]
     with pytest.raises(UsageError, match="unknown language 'tyw'"):
         lslo_cli.open_experiment(None, {**languages, "langs": "tyw,qki"})
+
+
+def test_the_command_line_goes_on_with_an_experiment_of_the_door(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kept = {
+        "name": "mine",
+        "langs": ["qta", "qso", "qki", "qka"],
+        "data.path": str(tiny.text),
+        "data.train": "train",
+        "data.test": "test",
+        "model.name": str(tiny.base),
+        "seed": 5,
+    }
+    settings = {**kept, "languages": {"qka": {"resource": "low"}}, "data.train_rows": 2, "fit.epochs": 1}
+    settings |= {"train.ranks": "1,1,1", "train.gps": 0.0, "train.index": "paper", "run.device": "cpu"}
+    experiment = lslo_cli.open_experiment(None, settings)
+    assert not experiment.folder.path.exists()
+    run = lslo_cli.train(experiment)
+    memory = parse_toml((tmp_path / "out/mine/experiment.toml").read_text(encoding="utf-8"))
+    assert memory == {"given": {**kept, "languages.qka.resource": "low"}}
+    few = ("--set", "data.test_rows=1", "--set", "evaluate.max_new_tokens=4", "--metric-model", "base")
+    evaluated = CliRunner().invoke(app, ["evaluate", *few], prog_name="lslo")
+    assert evaluated.exit_code == 0, evaluated.output
+    assert (run / "evaluation.json").is_file()
+
+
+def test_the_door_leaves_what_an_experiment_remembers_and_refuses_a_damaged_memory(tmp_path):
+    memory = tmp_path / "demo/experiment.toml"
+    memory.parent.mkdir()
+    memory.write_text('recipe = "mine.toml"\n[given]\nseed = 9\n', encoding="utf-8")
+    experiment = lslo_cli.open_experiment("demo", {"seed": 3, "data.dev_rows": 4}, tmp_path)
+    assert experiment.recipe.seed == 3
+    assert (experiment.memory.recipe, experiment.memory.given) == (
+        "mine.toml",
+        {"seed": 9, "data.dev_rows": 4},
+    )
+    memory.write_text("recipe = 3\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"experiment\.toml cannot be read"):
+        lslo_cli.open_experiment("demo", None, tmp_path)
+
+
+def test_classes_by_text_are_remembered_as_they_were_counted(write, tmp_path):
+    text = write({f"text/train.{code}": "a b\n" * 3 for code in ("en", "kk", "tr")}) / "text"
+    given = {"langs": "en,kk,tr", "classes": "text", "model.name": "m2m-100-418m", "data.path": str(text)}
+    memory = lslo_cli.open_experiment(None, given, tmp_path).memory
+    assert memory.given["languages.kk.resource"] == "very-low" and memory.given["classes"] == "text"
 
 
 def test_results_and_text_may_be_below_home(tmp_path, monkeypatch, write):

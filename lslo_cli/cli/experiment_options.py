@@ -112,17 +112,12 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
         Languages, text and model are checked as far as that takes no heavy import.
         """
         from lslo_cli.models.model_languages import with_languages
-        from lslo_cli.recipe import Classes, Memory
 
         memory = self.memory() if self.remembers else None
         recipe = with_languages(self.resolve(memory), self.check)
         from lslo_cli.tasks.experiment import Experiment
 
-        remembered = memory.adding(self._now()) if memory is not None else None
-        if remembered is not None and recipe.classes is Classes.TEXT:
-            entries = recipe.languages.items()
-            counted = {f"languages.{code}.resource": str(entry.resource) for code, entry in entries}
-            remembered = remembered.adding(Memory(given=counted))
+        remembered = None if memory is None else memory.adding(self._now()).with_counted_classes(recipe)
         return Experiment(recipe, self.folder(recipe), command_line(), remembered, self.as_typed())
 
     def check(self, recipe: Recipe) -> None:

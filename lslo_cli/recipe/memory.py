@@ -6,11 +6,15 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lslo_cli.errors import InputError
 from lslo_cli.parsing import parse_toml
+from lslo_cli.recipe.sections import Classes
 from lslo_cli.recipe.toml import scalar
+
+if TYPE_CHECKING:
+    from lslo_cli.recipe.recipe import Recipe
 
 FILE = "experiment.toml"
 ENVIRONMENT = {"LSLO_MODEL": "model.name", "LSLO_DATA": "data.path"}
@@ -50,6 +54,15 @@ class Memory:
             added = {key: value for key, value in added.items() if key not in _MODEL}
         return Memory(
             self.recipe or later.recipe, {**added, **self.given}, {**later.environment, **self.environment}
+        )
+
+    def with_counted_classes(self, recipe: Recipe) -> Memory:
+        """This memory with the classes of a recipe's languages, if the size of the text gives them."""
+        if recipe.classes is not Classes.TEXT:
+            return self
+        entries = recipe.languages.items()
+        return self.adding(
+            Memory(given={f"languages.{code}.resource": str(entry.resource) for code, entry in entries})
         )
 
     def text(self) -> str:
