@@ -12,7 +12,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.flare.results import FlareTrainingResult, TrainedRun
 from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Translated
-from lslo_cli.recipe import Recipe, recorded
+from lslo_cli.recipe import FlareSection, Recipe, recorded
 from lslo_cli.tasks.experiment import Written
 from lslo_cli.tasks.freshness import SWITCHES, same_settings
 
@@ -87,9 +87,15 @@ def _values(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def translator_is_named(setup: FlareSetup, run: FlareRun) -> bool:
-    """Whether the recipe names the translation model of a run, if it has one."""
-    return run.method is not FlareMethod.FLARE_MT or setup.settings.translator(run.translator) is not None
+def left_out_of_tests(settings: FlareSection, trained: Iterable[str]) -> list[str]:
+    """Those of the trained runs that a test leaves out: the recipe has neither them nor their translator."""
+    of_recipe = settings.parsed_runs()
+    runs = [run for run in map(FlareRun.parse, trained) if run not in of_recipe]
+    return [
+        str(run)
+        for run in runs
+        if run.method is FlareMethod.FLARE_MT and settings.translator(run.translator) is None
+    ]
 
 
 def whole_runs(written: Written | None) -> dict[str, TrainedRun]:

@@ -13,7 +13,7 @@ from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError, naming_lack_of_memory
 from lslo_cli.events import Noted, OnEvent, ignore
-from lslo_cli.flare.checks import check_experiment, check_settings, translator_is_named, whole_runs
+from lslo_cli.flare.checks import check_experiment, check_settings, left_out_of_tests, whole_runs
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import (
     Activation,
@@ -128,8 +128,7 @@ class SeedRun:
             raise InputError(f"{path} has no run {', '.join(missing)}", self._train_hint)
         if missing:
             self.on_event(Noted(f"{path} has no run {', '.join(missing)}: not tested"))
-        others = [] if asked else [run for run in map(FlareRun.parse, done) if run not in of_recipe]
-        unnamed = [str(run) for run in others if not translator_is_named(self.setup, run)]
+        unnamed = [] if asked else left_out_of_tests(self.setup.settings, done)
         if unnamed:
             self.on_event(Noted(f"{path}: not in flare.translators, so not tested: {', '.join(unnamed)}"))
         wanted = asked or [FlareRun.parse(run) for run in done if run not in unnamed]

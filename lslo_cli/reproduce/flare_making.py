@@ -9,7 +9,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.errors import InputError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.flare import commands
-from lslo_cli.flare.checks import whole_runs
+from lslo_cli.flare.checks import left_out_of_tests, whole_runs
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.runs import TUNING
@@ -84,8 +84,10 @@ def is_flare_current(job: FlareJob) -> bool:
             current = seems_current(folder.training, FlareTrainingResult, recipe, model)
             return current and name in _runs(folder)
         case FlareStage.EVALUATE:
+            trained = _runs(folder)
+            wanted = trained.difference(left_out_of_tests(recipe.flare, trained))
             current = seems_current(folder.evaluation, FlareEvaluationResult, recipe, model)
-            return current and _runs(folder) <= _tested(folder)
+            return current and wanted <= _tested(folder)
     return False
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pytest
@@ -13,6 +13,8 @@ from lslo_cli.events import Noted, ignore
 from lslo_cli.flare import commands, runs
 from lslo_cli.flare.plan import plan
 from lslo_cli.method.flare import FlareRun
+from lslo_cli.reproduce.flare_making import is_flare_current
+from lslo_cli.reproduce.job import FlareJob, FlareStage
 
 TRAINED = ("zero-shot", "lora", "flare-mt:tiny")
 LINE = "lslo flare train --results out --runs flare"
@@ -137,6 +139,22 @@ def test_a_run_outside_the_recipe_without_its_translator_is_noted_and_not_tested
     assert note.endswith("training.json: not in flare.translators, so not tested: flare-mt:tiny")
     with pytest.raises(UsageError, match="no translation model 'tiny'"):
         tests(unnamed, "flare-mt:tiny")
+
+
+def test_what_a_test_leaves_out_is_not_outstanding_in_a_plan_of_jobs(given, trained, tests):
+    def is_done(**changes):
+        experiment = given(trained, **{"flare.runs": ("lora",), **changes})
+        of_seed = experiment.recipe.model_copy(update={"seed": 1})
+        job = replace(experiment, recipe=of_seed)
+        return is_flare_current(FlareJob("asked/seed-1/jv/test", FlareStage.EVALUATE, job, language="jv"))
+
+    unnamed = {"flare.translators": {}}
+    assert not is_done(**unnamed)
+    tests(given(trained, **{"flare.runs": ("lora",), **unnamed}))
+    assert is_done(**unnamed)
+    assert not is_done() and not is_done(**unnamed, **{"flare.runs": ("lora", "flare-mt:tiny")})
+    tests(given(trained))
+    assert is_done()
 
 
 def refusals(experiment):
