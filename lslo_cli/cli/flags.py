@@ -161,9 +161,9 @@ class Command(TyperCommand):
         for option in single:
             values = list(dict.fromkeys(given.get(option.name, ())))
             if len(values) > 1:
+                named = " and ".join(f"'{value}'" for value in values)
                 raise UsageError(
-                    f"{max(option.opts, key=len)} is given as {' and as '.join(map(str, values))}",
-                    "it takes one value: leave out the other",
+                    f"{max(option.opts, key=len)} takes one value, not {named}", "leave out all but one"
                 )
 
     def format_help(self, context: Any, formatter: Any) -> None:

@@ -347,7 +347,8 @@ def test_a_run_is_exported(corner, lslo, tmp_path, line, where):
     ],
 )
 def test_an_export_that_cannot_be_is_refused(corner, lslo, tmp_path, line, code, message):
-    result = lslo("export", "--to", str(tmp_path / "out"), *line.split())
+    place = () if "--to" in line else ("--to", str(tmp_path / "out"))
+    result = lslo("export", *place, *line.split())
     assert result.exit_code == code, result.output
     assert message in " ".join(result.stderr.split())
     assert not (tmp_path / "out").exists()
