@@ -189,7 +189,8 @@ def test_what_no_training_can_do_is_refused_before_anything_is_submitted(mixed, 
 
 def test_what_is_queued_already_or_too_large_to_check_here_is_no_obstacle(mixed, slurm, monkeypatch):
     ending = pytest.raises(RunError, match="ended as LOST")
-    of_mixup = next(job for name, job in submissions(mixed, ["lslo"]).items() if name.endswith("x-mixup"))
+    given = submissions(mixed, ["lslo"])
+    of_mixup = next(job for label, job in given.items() if label.endswith("x-mixup"))
     slurm.queue = [QueuedJob("9", "PENDING", of_mixup.name)]
     monkeypatch.setattr(cluster.Watch, "_states", lambda self: dict.fromkeys(self.numbers, "LOST"))
     with ending:
@@ -201,7 +202,7 @@ def test_what_is_queued_already_or_too_large_to_check_here_is_no_obstacle(mixed,
         with ending:
             execute_on_slurm(mixed, ["lslo"], notes.append)
         assert notes[0] == Noted(f"not checked before they are submitted: {error}")
-        assert len(slurm.names) == len(mixed)
+        assert slurm.names == [given[label].name for label in outstanding(mixed)]
 
 
 def test_a_lost_run_is_the_only_one_that_is_trained_again(done, small):
