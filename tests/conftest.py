@@ -22,6 +22,8 @@ for variable in (
 ):
     os.environ.pop(variable, None)
 
+import functools
+import gc
 import importlib.util
 import re
 import socket
@@ -36,6 +38,7 @@ from statistics import fmean
 from typing import Any
 
 import pytest
+import typer.main
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import DirectionScore, EvaluationResult
@@ -61,6 +64,9 @@ from lslo_cli.method.families import SHAPES
 from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES, directions, grouping, resource_classes
 from lslo_cli.method.statistics import group_means
 from lslo_cli.paper import printed_correlations, printed_table
+
+# Before anything imports it: the commands are built once a process, as for a user, and not for every line.
+typer.main.get_command = functools.cache(typer.main.get_command)
 
 
 class Server:
@@ -121,6 +127,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         http.shutdown()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of garbage collections, of which transformers asks for one per model."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def made(stopwatch: Stopwatch, device: str, command: str) -> Made:
         version=__version__,
         commit=stopwatch.commit,
         dirty=stopwatch.dirty,
-        packages={name: metadata.version(name) for name in PACKAGES},
+        packages=dict(_versions()),
         python=platform.python_version(),
         device=device,
         command=command,
@@ -63,6 +64,12 @@ def made(stopwatch: Stopwatch, device: str, command: str) -> Made:
         seconds=stopwatch.seconds,
         peak_memory_mib=peak_resident() / 2**20,
     )
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    """The versions of the packages that results depend on, read once: they do not change while this runs."""
+    return tuple((name, metadata.version(name)) for name in PACKAGES)
 
 
 def _source_state() -> tuple[str | None, bool | None]:

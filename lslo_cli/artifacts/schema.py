@@ -6,6 +6,7 @@ A field that is added has a default, so that older artifacts stay readable; any 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -173,6 +174,7 @@ class Artifact(Document, Generic[R]):
         return next((item.digest for item in self.inputs if item.role == role), None)
 
 
+@cache
 def artifact_of(result_type: type[R]) -> type[Artifact[R]]:
-    """``Artifact[result_type]``, for a type known only at run time."""
+    """``Artifact[result_type]``, for a type known only at run time; kept, since pydantic would build it anew."""
     return cast("type[Artifact[R]]", Artifact.__class_getitem__(result_type))

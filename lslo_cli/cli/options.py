@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
-from typer.main import get_command
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Flag, Key, flags_of, split_commas
@@ -204,10 +203,12 @@ def options_of(name: str) -> Any:
     """The class of a command's options; None for one that has none."""
     from lslo_cli.cli.app import app
 
-    command: Any = get_command(app)
+    group: Any = app
+    command = None
     for word in name.split():
-        command = getattr(command, "commands", {}).get(word, command)
-    return getattr(command.callback, "options_class", None)
+        command = next((each.callback for each in group.registered_commands if each.name == word), command)
+        group = next((each.typer_instance for each in group.registered_groups if each.name == word), group)
+    return getattr(command, "options_class", None)
 
 
 @dataclass(frozen=True, kw_only=True)
