@@ -22,6 +22,7 @@ from lslo_cli.recipe import resolve
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.setup import prepare
 from lslo_cli.world import sentences
+from tests.forked import Popen
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = ROOT / "results" / "flores-small"
@@ -121,6 +122,7 @@ def test_a_study_whose_time_is_up_goes_on_to_the_same_base(study, monkeypatch, p
             raise study.subprocess.TimeoutExpired(process.args, timeout)
         return popen_wait(process, timeout)
 
+    monkeypatch.setattr(study.subprocess, "Popen", Popen)
     popen_wait = study.subprocess.Popen.wait
     with monkeypatch.context() as patch:
         patch.setattr(study.subprocess.Popen, "wait", wait)

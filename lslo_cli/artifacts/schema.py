@@ -176,5 +176,5 @@ class Artifact(Document, Generic[R]):
 
 @cache
 def artifact_of(result_type: type[R]) -> type[Artifact[R]]:
-    """``Artifact[result_type]``, for a type known only at run time; kept, since pydantic would build it anew."""
+    """``Artifact[result_type]``, for a type known only at run time; kept, since building it takes a while."""
     return cast("type[Artifact[R]]", Artifact.__class_getitem__(result_type))

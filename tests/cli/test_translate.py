@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from lslo_cli.data.to_translate import read_to_translate
 from lslo_cli.errors import InputError
+from tests.forked import PIPE, Popen
 
 LINE = ("translate", "--recipe", "demo", "--src", "qta", "--beam", "1", "--quiet")
 
@@ -48,16 +48,17 @@ def test_several_targets_are_columns_and_objects_with_json(lslo, text, tmp_path,
 
 
 def test_text_may_come_through_a_pipe(text, tmp_path, monkeypatch):
-
-    piped = subprocess.run(
+    piped = Popen(
         [sys.executable, "-m", "lslo_cli", *LINE, "--tgt", "qki"],
-        input=text.read_bytes(),
-        capture_output=True,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
-    assert piped.returncode == 0, piped.stderr
-    assert piped.stdout.decode().count("\n") == 3
+    translations, messages = piped.communicate(text.read_bytes())
+    assert piped.returncode == 0, messages
+    assert translations.decode().count("\n") == 3
 
 
 @pytest.mark.parametrize(

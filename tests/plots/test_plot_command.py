@@ -120,11 +120,12 @@ def test_the_next_line_has_the_other_seeds(tmp_path):
     other = ("--with", str(DEMO / "seed-3"))
     result = lslo("weights", *SEED, *other, "--out", str(tmp_path), "--format", "svg")
     assert re.search(rf"next: lslo plot \S+ .*{' '.join(other)}$", result.stderr.strip())
-    folder = tmp_path / "one"
-    folder.mkdir()
-    shutil.copy(DEMO / "seed-2" / "index-strategy.json", folder)
-    result = lslo("all", "--results", str(tmp_path), "--name", "one", *other, "--format", "svg")
-    assert f"next: lslo report {folder} {DEMO / 'seed-3'}" in result.stderr
+    folder, seed_3 = tmp_path / "one", tmp_path / "seed-3"
+    for seed, copy in (("seed-2", folder), ("seed-3", seed_3)):  # with a single figure to be drawn
+        copy.mkdir()
+        shutil.copy(DEMO / seed / "index-strategy.json", copy)
+    flags = ("--results", str(tmp_path), "--name", "one", "--with", str(seed_3), "--format", "svg")
+    assert f"next: lslo report {folder} {seed_3}" in lslo("all", *flags).stderr
 
 
 def test_names_that_matplotlib_takes_for_something_else_are_drawn_and_lost_characters_said(tmp_path):

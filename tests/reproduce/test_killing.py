@@ -10,11 +10,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import lslo_cli
 from lslo_cli.reproduce import execute, find_targets, jobs_of, only
+from tests.forked import PIPE, Popen
 
 PARTS = ["--only", "prune-report"]
 """Weight learning, estimation, one run and the report on it: what the quick test makes of the targets."""
@@ -32,13 +34,13 @@ def results_of(folder: Path) -> dict[str, object]:
     }
 
 
-def start(recipe: str, results: Path, flags: list[str]) -> subprocess.Popen[str]:
+def start(recipe: str, results: Path, flags: list[str]) -> Any:
     """The command as a process of its own, once it has begun to work."""
     flags = ["--recipe", recipe, "--results", str(results), *flags]
-    process = subprocess.Popen(
+    process = Popen(
         [sys.executable, "-m", "lslo_cli", "reproduce", *TARGETS, *flags],
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stderr=PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(lslo_cli.__file__).parents[1])},
     )

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -22,6 +21,7 @@ from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.evaluate_folder import located
 from lslo_cli.tasks.evaluations import Extent
 from lslo_cli.tasks.translations import aligned
+from tests.forked import PIPE, Popen
 
 RUN = "2-2-8-gps0.9"
 
@@ -109,7 +109,7 @@ def test_an_evaluation_that_was_killed_goes_on_to_the_same_artifact(there, unint
     folder.evaluation.unlink()
     log = folder.whole.checkpoint / "translations-0.jsonl"
     command = [sys.executable, "-c", EVALUATE, str(there.folder.path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as process:
+    with Popen(command, stdin=PIPE, text=True) as process:
         process.stdin.write(there.recipe.model_dump_json())
         process.stdin.close()
         while process.poll() is None and (not log.exists() or log.read_bytes().count(b"\n") < 4):

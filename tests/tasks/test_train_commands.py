@@ -1,11 +1,7 @@
 """Training commands: interrupted, resumed, and in several processes."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -20,6 +16,7 @@ from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.events import Noted
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.experiment import read_training
+from tests.forked import run_ranks
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
 GPS_RUN = "2-2-8-gps0.9"
@@ -251,13 +248,7 @@ def test_two_processes_write_what_one_does(fresh, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     experiment = fresh(**changes)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    arguments = [script, experiment.recipe.model_dump_json(), experiment.folder.path]
-    done = subprocess.run(
-        [*launch, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
+    run_ranks([script, experiment.recipe.model_dump_json(), experiment.folder.path])
     folder = experiment.folder.run("two")
     together = store.read(folder.training, TrainingResult).result
     assert [r.loss for r in together.history] == pytest.approx([r.loss for r in alone.history], abs=1e-4)

@@ -4,7 +4,6 @@ Run as a script by torchrun, this file trains once and saves what came out: see 
 """
 
 import os
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from lslo_cli.training.optimisation import Optimisation, inverse_sqrt
 from lslo_cli.training.prefetch import made_ahead
 from lslo_cli.training.pruning import PruneGradually
 from lslo_cli.training.trainer import READ_EVERY, Callback, Trainer
+from tests.forked import run_ranks
 
 LANGUAGES = ("en", "de", "wo")
 SETTINGS = Optimisation(
@@ -536,12 +536,7 @@ DISTRIBUTED = {"settings": replace(SETTINGS, accumulate=4), "gps": 0.8, "dropout
 def two_processes(tmp_path_factory):
     """What two processes made of the same run, each by itself."""
     folder = tmp_path_factory.mktemp("distributed")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    run = subprocess.run(
-        [*command, __file__, str(folder)], env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert run.returncode == 0, run.stderr
+    run_ranks([__file__, folder])
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 
