@@ -104,9 +104,13 @@ def peak_bytes(call: Callable[[], object], device: str) -> int:
     return max(accumulate((event.nbytes() for event in events), initial=0))
 
 
+SQUARE = {"cuda": 8192, "cpu": 1024}
+"""Rows of the matrices of :func:`peak_rate`."""
+
+
 def peak_rate(dtype: str, device: str) -> float:
     """Floating point operations per second of a large square matrix product."""
-    size = 8192 if torch.device(device).type == "cuda" else 1024
+    size = SQUARE[torch.device(device).type]
     a, b = (torch.randn(size, size, device=device, dtype=getattr(torch, dtype)) for _ in range(2))
     return 2 * size**3 / alternate({"product": lambda: a @ b}, 5, device)["product"].median
 

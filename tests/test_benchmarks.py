@@ -29,6 +29,7 @@ from benchmarks import (
 from benchmarks.measure import Timings
 from lslo_cli.method.adapters import AdapterKernel
 from lslo_cli.nn import products
+from lslo_cli.processes import context
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +39,11 @@ def _without_peers_that_are_not_ours(monkeypatch):
     monkeypatch.setattr(
         measure, "installed", lambda name: None if name in ("peft", "ctranslate2") else own(name)
     )
+
+
+@pytest.fixture(autouse=True)
+def _with_small_matrices(monkeypatch):
+    monkeypatch.setitem(measure.SQUARE, "cpu", 64)
 
 
 # Measuring
@@ -154,7 +160,9 @@ def test_our_batches_pad_less_than_random_ones():
     assert by_name["ours"]["number"] <= by_name["random"]["number"]
 
 
-def test_the_cost_of_languages_is_measured_for_every_number_of_them():
+def test_the_cost_of_languages_is_measured_for_every_number_of_them(monkeypatch):
+    # Processes that need not import torch again.
+    monkeypatch.setattr(languages, "multiprocessing", SimpleNamespace(get_context=lambda _: context()))
     few, more = languages.run("tiny")
     assert (few["languages"], few["directions"], few["pairs"]) == (3, 6, 60)
     assert (more["languages"], more["directions"], more["pairs"]) == (6, 30, 300)
