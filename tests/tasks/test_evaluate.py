@@ -39,11 +39,20 @@ tasks.evaluate(tasks.Experiment(recipe, ExperimentFolder(Path(sys.argv[1])), "te
 """
 
 
-@pytest.fixture
-def uninterrupted(there):
-    """Evaluations of the base model and of a run with adapters, and their translations by file."""
+@pytest.fixture(scope="module")
+def evaluated(experiments, finished, tmp_path_factory):
+    """The finished folder with the base model and a run with adapters evaluated in small batches."""
     runs = ["base", "2-2-8-gps0.9"]
-    written = tasks.evaluate(there(**SMALL), runs=runs, force=True)
+    folder = shutil.copytree(finished[0], tmp_path_factory.mktemp("evaluated") / "tiny")
+    return folder, tasks.evaluate(experiments(folder)(**SMALL), runs=runs, force=True)
+
+
+@pytest.fixture
+def uninterrupted(there, evaluated):
+    """Their evaluations, which are ``there`` too, and their translations by file."""
+    folder, written = evaluated
+    shutil.rmtree(there().folder.path)
+    shutil.copytree(folder, there().folder.path)
     return {item.artifact.result.run: (item.artifact.digest, translations(item.path)) for item in written}
 
 
