@@ -6,20 +6,32 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import Self
+
+from lslo_cli.wording import Command
 
 
 class LsloError(Exception):
     """An error explained in one sentence.
 
-    ``message`` names the fault, its location and value; ``hint`` names one thing to do. Very long values in
-    either are shortened.
+    ``message`` names the fault, its location and value; ``advice`` names one thing to do, and ``line`` the
+    command that does it: one of the experiment at hand, or a whole line. Very long values are shortened.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        self.message, self.hint = shortened(message), shortened(hint)
+    def __init__(self, message: str, advice: str = "", line: Command | str = "") -> None:
+        self.message, self.advice, self.line = shortened(message), shortened(advice), line
         super().__init__(self.message)
+
+    @property
+    def hint(self) -> str:
+        """The advice and the line, for people."""
+        return ": ".join(filter(None, (self.advice, shortened(str(self.line)))))
+
+    def saying(self, message: str) -> Self:
+        """The same error with another message."""
+        return type(self)(message, self.advice, self.line)
 
 
 class UsageError(LsloError):

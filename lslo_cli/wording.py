@@ -34,3 +34,16 @@ def typed(*words: object) -> str:
     """
     first, *rest = map(str, words)
     return shlex.join(["lslo", *first.split(), *rest])
+
+
+class Command:
+    """A command that an error suggests, without the flags that choose its experiment, which a caller adds.
+
+    Its name, which may be of two words, and its own flags: ``Command("flare evaluate", "--runs", "lora")``.
+    """
+
+    def __init__(self, *words: object) -> None:
+        self.words = words
+
+    def __str__(self) -> str:
+        return typed(*self.words)

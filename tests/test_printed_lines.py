@@ -101,6 +101,16 @@ def test_the_flags_of_a_whole_line_in_a_message_are_flags_of_its_command(path):
                     assert set(re.findall(r"--[a-z][\w-]*", words)) <= flags_of(name), words
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_hint_ends_with_no_line_in_its_text(path):
+    """The command is an argument of its own, which the command line completes."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Raise):
+            for text in ast.walk(node):
+                if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                    assert not re.search(r"(: |^)lslo [a-z-]+( [^;]*)?$", text.value), text.value
+
+
 def parts(name: str) -> Iterator[tuple[str, str]]:
     words = name.split()
     return ((" ".join(words[:number]), word) for number, word in enumerate(words))

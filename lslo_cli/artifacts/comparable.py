@@ -16,7 +16,7 @@ from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, S
 from lslo_cli.artifacts.schema import BEFORE, Artifact, DataIdentity, LanguageRecord, Result
 from lslo_cli.errors import InputError
 from lslo_cli.method.metrics import SPBLEU
-from lslo_cli.wording import several
+from lslo_cli.wording import Command, several
 
 R = TypeVar("R", bound=Result)
 
@@ -54,8 +54,10 @@ OF_TRANSLATION = {"evaluate": ("no_repeat_ngram",), "data": ("max_length",)}
 """The same for translations, beside the search that a result has."""
 NAMED = 3
 """The most entries that a refusal names."""
-SCORE_ALIKE = "evaluate them with the same settings: lslo evaluate --force"
-TRAIN_ALIKE = "keep them in separate experiments, or train one of them again"
+Hint = tuple[str] | tuple[str, Command]
+"""What an error advises, and the command that does it."""
+SCORE_ALIKE: Hint = "evaluate them with the same settings", Command("evaluate", "--force")
+TRAIN_ALIKE: Hint = ("keep them in separate experiments, or train one of them again",)
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,7 @@ def check_correlated_alike(found: Iterable[Located[PruneReportResult]]) -> None:
 
 
 def _check_alike(
-    named: Iterable[tuple[str, Settings]], done: str, hint: str, ignored: Sequence[str] = ()
+    named: Iterable[tuple[str, Settings]], done: str, hint: Hint, ignored: Sequence[str] = ()
 ) -> None:
     """Compare every setting with that of the first that has it; keys that one lacks are newer than it."""
     first: dict[str, tuple[str, Setting]] = {}
@@ -256,8 +258,8 @@ def _check_alike(
                 continue
             values = " and ".join(theirs.beside(setting))
             if what == "base models":
-                hint = "compare runs of one base model, and keep each base model in its own experiment"
-            raise InputError(f"{other} and {name} were {done} with different {what}: {values}", hint)
+                hint = ("compare runs of one base model, and keep each base model in its own experiment",)
+            raise InputError(f"{other} and {name} were {done} with different {what}: {values}", *hint)
 
 
 def _recorded(artifact: Artifact[Any], sections: Mapping[str, Sequence[str]]) -> dict[str, Setting]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from lslo_cli.artifacts.schema import Document, Result
+from lslo_cli.wording import Command
 
 
 class Severity(StrEnum):
@@ -96,7 +97,7 @@ class DataCheckResult(Result):
     """A check of parallel text (``lslo data check``)."""
 
     kind: ClassVar[str] = "data-check"
-    command: ClassVar[str] = "lslo data check"
+    command: ClassVar[Command] = Command("data check")
 
     path: str
     against: str | None

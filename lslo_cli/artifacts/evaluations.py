@@ -11,7 +11,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.metrics import CHRF_PLUS_PLUS, SPBLEU
 from lslo_cli.method.statistics import CONFIDENCE, Significance
-from lslo_cli.wording import typed
+from lslo_cli.wording import Command
 
 
 class DirectionScore(Document):
@@ -57,7 +57,7 @@ class EvaluationResult(Result):
 
     kind: ClassVar[str] = "evaluation"
     version: ClassVar[int] = 2
-    command: ClassVar[str] = "lslo evaluate"
+    command: ClassVar[Command] = Command("evaluate")
 
     run: str
     languages: list[LanguageRecord]
@@ -98,7 +98,8 @@ class EvaluationResult(Result):
         if name not in self.metrics:
             raise InputError(
                 f"run {self.run} was not scored by {name}, only by {', '.join(self.metrics)}",
-                f"score it: {typed('evaluate', '--run', self.run, '--metrics', name)}",
+                "score it",
+                Command("evaluate", "--run", self.run, "--metrics", name),
             )
         return self.metrics[name]
 
@@ -130,7 +131,7 @@ class ComparisonResult(Result):
     """Two runs compared: paired bootstrap over n-way sentence numbers, and t over paired seeds."""
 
     kind: ClassVar[str] = "comparison"
-    command: ClassVar[str] = "lslo compare"
+    command: ClassVar[Command] = Command("compare")
 
     run: str
     other: str

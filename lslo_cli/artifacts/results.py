@@ -18,6 +18,7 @@ from lslo_cli.method.importance import Pool, PrunedMatrix
 from lslo_cli.method.languages import Resource
 from lslo_cli.method.sites import Layer, Site
 from lslo_cli.method.strategy import Index, IndexStrategy, LayerWeights
+from lslo_cli.wording import Command
 
 
 class EpochRecord(Document):
@@ -43,7 +44,7 @@ class IndexStrategyResult(Result):
     """Weight learning (section 4.1): the weights of every layer, at the end and after each epoch."""
 
     kind: ClassVar[str] = "index-strategy"
-    command: ClassVar[str] = "lslo weight-learn"
+    command: ClassVar[Command] = Command("weight-learn")
     sections: ClassVar[tuple[str, ...]] = ("data", "fit", "adapters", "weight_learn")
 
     rank: int
@@ -103,7 +104,7 @@ class SubspaceResult(Result):
 
     kind: ClassVar[str] = "subspace"
     version: ClassVar[int] = 2
-    command: ClassVar[str] = "lslo estimate-subspace"
+    command: ClassVar[Command] = Command("estimate-subspace")
     sections: ClassVar[tuple[str, ...]] = ("data", "fit", "adapters", "estimate_subspace")
 
     pool: Pool
@@ -161,7 +162,7 @@ class TrainingResult(Result):
     """The final fine-tuning run: its settings, its pruning, and its weights."""
 
     kind: ClassVar[str] = "training"
-    command: ClassVar[str] = "lslo train"
+    command: ClassVar[Command] = Command("train")
     sections: ClassVar[tuple[str, ...]] = ("data", "fit", "adapters", "train")
 
     run: str
@@ -210,7 +211,7 @@ class BaseTrainingResult(Result):
     """Training a base model from scratch: loss by epoch, and validation loss per token without smoothing."""
 
     kind: ClassVar[str] = "base-training"
-    command: ClassVar[str] = "lslo base train"
+    command: ClassVar[Command] = Command("base train")
     sections: ClassVar[tuple[str, ...]] = ("base",)
 
     history: list[EpochRecord]
@@ -254,7 +255,7 @@ class PruneReportResult(Result):
     """Tables 9 and 10, and the parameters of each language."""
 
     kind: ClassVar[str] = "prune-report"
-    command: ClassVar[str] = "lslo prune-report"
+    command: ClassVar[Command] = Command("prune-report")
 
     run: str | None
     base_parameters: int

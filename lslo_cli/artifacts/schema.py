@@ -14,6 +14,7 @@ from pydantic import FiniteFloat as Number
 
 from lslo_cli.method.languages import Language, Resource
 from lslo_cli.method.shapes import ModelShape
+from lslo_cli.wording import Command
 
 BEFORE = {"adapters": {"initialisation": "gaussian", "span": "all"}}
 """The behaviour of runs before a key of the recipe existed, if its default differs."""
@@ -137,7 +138,7 @@ class Result(Document):
     kind: ClassVar[str]
     formerly: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
-    command: ClassVar[str]
+    command: ClassVar[Command]
     sections: ClassVar[tuple[str, ...]] = ()
 
     @classmethod

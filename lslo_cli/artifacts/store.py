@@ -15,6 +15,7 @@ from lslo_cli.artifacts.schema import Artifact, ModelIdentity, Result, artifact_
 from lslo_cli.artifacts.writing import check_writable, replacing, unreadable, write_text
 from lslo_cli.errors import InputError
 from lslo_cli.parsing import parse_json
+from lslo_cli.wording import Command
 
 __all__ = [
     "check_belongs",
@@ -47,17 +48,15 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
     Raises InputError, each with its own message, if the file is missing, is not JSON, holds another kind, was
     written by a newer lslo, does not fit its schema, or differs from its own digest.
     """
-    again = f"make it again: {result_type.command}"
+    again = "make it again", result_type.command
     try:
         document = parse_json(path.read_bytes())
     except FileNotFoundError:
-        raise InputError(
-            f"no {result_type.kind} at {path}", f"make it first: {result_type.command}"
-        ) from None
+        raise InputError(f"no {result_type.kind} at {path}", "make it first", result_type.command) from None
     except OSError as error:
         raise unreadable(path, error) from None
     except ValueError as error:  # also raised for bytes that are not UTF-8 and text that is not JSON
-        raise InputError(f"{path} is damaged: {error}", again) from None
+        raise InputError(f"{path} is damaged: {error}", *again) from None
     expected = f"lslo/{result_type.kind}"
     found = _schema_id(document)
     if found not in {f"lslo/{name}" for name in (result_type.kind, *result_type.formerly)}:
@@ -67,18 +66,19 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
         raise InputError(
             f"{path} has version {document.get('version')} of {expected}; "
             f"this lslo reads up to {result_type.version}",
-            f"upgrade lslo, or {again}",
+            "upgrade lslo, or make it again",
+            result_type.command,
         )
     if digest_of(document.get("result")) != document.get("digest"):
         raise InputError(
-            f"{path} was changed after it was written: its digest does not fit its result", again
+            f"{path} was changed after it was written: its digest does not fit its result", *again
         )
     try:
         return artifact_of(result_type).model_validate(document)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
-        raise InputError(f"{path} does not fit {expected} at '{where}': {problem['msg']}", again) from None
+        raise InputError(f"{path} does not fit {expected} at '{where}': {problem['msg']}", *again) from None
 
 
 def kinds() -> list[type[Result]]:
@@ -152,7 +152,7 @@ def read_tensor_path(artifact_path: Path, tensors: TensorFile) -> Path:
     return path
 
 
-def check_fresh(path: Path, artifact: Artifact[Any], command: str) -> None:
+def check_fresh(path: Path, artifact: Artifact[Any], command: Command | str) -> None:
     """Compare the artifacts that an artifact was made from with those at their paths now.
 
     Missing ones are not checked. Raises InputError if one has another digest or none.
@@ -168,12 +168,13 @@ def check_fresh(path: Path, artifact: Artifact[Any], command: str) -> None:
         if current != item.digest:
             raise InputError(
                 f"{path} is stale: it was made from another {item.role} than the one now at {upstream}",
-                f"make it again: {command}",
+                "make it again",
+                command,
             )
 
 
 def check_belongs(
-    path: Path, artifact: Artifact[Any], model: ModelIdentity, languages: list[str], command: str
+    path: Path, artifact: Artifact[Any], model: ModelIdentity, languages: list[str], command: Command | str
 ) -> None:
     """Refuse an upstream artifact that was made with another base model or for other languages.
 
@@ -183,18 +184,21 @@ def check_belongs(
         raise InputError(
             f"{path} is stale: it was made with base model {artifact.model.name} "
             f"({artifact.model.digest[:12]}), this run uses {model.digest[:12]}",
-            f"make it again: {command}",
+            "make it again",
+            command,
         )
     if other := artifact.model.other_settings(model):
         raise InputError(
             f"{path} is stale: it was made with {other[0]} = {artifact.model.settings[other[0]]}, and the "
             f"config.json of base model {model.name} now has {model.settings[other[0]]}",
-            f"restore config.json, or make it again: {command}",
+            "restore config.json, or make it again",
+            command,
         )
     missing = [code for code in languages if code not in {record.code for record in artifact.languages}]
     if missing:
         raise InputError(
             f"{path} has no data on {', '.join(missing)}: it was made for "
             + ", ".join(record.code for record in artifact.languages),
-            f"make it again for these languages: {command}",
+            "make it again for these languages",
+            command,
         )

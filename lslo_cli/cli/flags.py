@@ -17,6 +17,7 @@ from typer.models import OptionInfo
 from lslo_cli.cli.completion import completing
 from lslo_cli.errors import LsloError, UsageError
 from lslo_cli.home import with_home
+from lslo_cli.wording import Command
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class App(typer.Typer):
     """A group of commands whose flags take their help from the recipe keys that they set."""
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
-        decorate = super().command(name, **{"cls": Command, **settings})
+        decorate = super().command(name, **{"cls": StrictCommand, **settings})
         return lambda function: decorate(from_home(completing(function)))
 
 
@@ -134,7 +135,7 @@ def _expanded(value: Any) -> Any:
     return with_home(value) if isinstance(value, Path) else value
 
 
-class Command(TyperCommand):
+class StrictCommand(TyperCommand):
     """A command that refuses an option given twice, where the last would silently count.
 
     It reads the recipe for its help only when help is shown, since that imports pydantic.
@@ -224,7 +225,8 @@ def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]],
             try:
                 command(options)
             except LsloError as error:
-                error.hint = getattr(options, "for_experiment", str)(error.hint)
+                if isinstance(error.line, Command) and hasattr(options, "command"):
+                    error.line = options.command(*error.line.words)
                 raise
 
         parameters = [flag.parameter(hints[flag.field]) for flag in own_first]

@@ -10,17 +10,12 @@ from typer import Option
 
 from lslo_cli.cli.experiment_options import FolderOptions
 from lslo_cli.cli.flags import Flag, Key, flags_of, seed_list, split_commas
-from lslo_cli.cli.options import EXPERIMENT, DryRun, MachineOptions, options_of
+from lslo_cli.cli.options import EXPERIMENT, DryRun, MachineOptions, key_of, options_of
 from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from lslo_cli.method.flare import FlareRun
     from lslo_cli.recipe import Memory, Recipe
-
-
-def key_of(assignment: str) -> str:
-    """The key of ``key=value``."""
-    return assignment.partition("=")[0].strip().replace("-", "_")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +55,9 @@ class FlareFolderOptions(FolderOptions):
         Those of flags that the other command does not have become ``--set``: trainings and tests need the
         same ones.
         """
-        other = options_of(name)
-        flags = {flag.name for flag in flags_of(other)}
+        flags = {flag.name for flag in flags_of(options_of(name))}
         assignments = [*(self.assignments or ()), *self._as_assignments(flags)]
-        kept = [assignment for assignment in assignments if other.has_effect(assignment)]
-        return FolderOptions.command(replace(self, assignments=kept or None), name, *more)
+        return FolderOptions.command(replace(self, assignments=assignments or None), name, *more)
 
     def _as_assignments(self, but_for: Collection[str]) -> Iterator[str]:
         """The given settings of [flare] as ``key=value``, but for those of some flags."""

@@ -7,8 +7,6 @@ command takes the classes of options whose every flag has an effect on it.
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,11 +22,6 @@ from lslo_cli.wording import typed
 
 if TYPE_CHECKING:
     from lslo_cli.recipe import Memory, Recipe
-
-LINE = re.compile(
-    r"(?<=: )lslo (?P<name>((flare|plot|base|data) )?[a-z-]+)(?P<words>( ('[^']*'|[^\s'`]+))*)$"
-)
-"""The line of a command at the end of a hint."""
 
 EXPERIMENT = "Experiment"
 TRAINING = "Optimisation"
@@ -79,6 +72,11 @@ def classes_by_key(text: str | None) -> dict[str, str]:
             raise UsageError(f"--resource names '{model_code(code)}' twice", "give each language one class")
         classes[key] = resource
     return classes
+
+
+def key_of(assignment: str) -> str:
+    """The recipe key of a ``--set``, in the spelling of Python."""
+    return assignment.partition("=")[0].strip().replace("-", "_")
 
 
 def metric_option(name: str) -> str:
@@ -155,34 +153,32 @@ class SettingsOptions:
             for flag in flags_of(type(self)):
                 if flag.key and flag.key.name in given:
                     message = message.replace(f"'{flag.key.name}'", flag.name)
-            raise UsageError(message, error.hint) from None
+            raise error.saying(message) from None
 
     def command(self, name: str, *more: object) -> str:
         """The line that runs another command on this experiment: the flags that chose it, then ``more``.
 
-        Those that the other command does not have, or has with another meaning, are left out: the experiment
-        remembers what it was given. ``name`` is like ``plot heatmap --by-layer``.
+        Left out are those that the other command does not have, or has with another meaning, those without
+        effect in it, and those that ``more`` sets. ``name`` is like ``plot heatmap``.
         """
+        other = options_of(name)
+        known = {meaning for _, meaning in _meanings(other)}
+        anew = {key_of(word) for word in map(str, more) if "=" in word}
+        anew |= {key for flag, key in known if flag in more and key}
         words: list[object] = []
-        known = {meaning for _, meaning in _meanings(options_of(name))}
         for flag, meaning in _meanings(type(self)):
-            if self.repeats(flag) and meaning in known and self.was_given(flag):
+            if self.repeats(flag) and meaning in known and self.was_given(flag) and meaning[1] not in anew:
                 value = getattr(self, flag.field)
+                if flag.field == "assignments":
+                    value = [text for text in value if other.has_effect(text) and key_of(text) not in anew]
                 for item in value if isinstance(value, list) else [value]:
                     words += [flag.name, item]
         return typed(name, *words, *more)
 
-    def for_experiment(self, hint: str) -> str:
-        """A hint that ends with the line of another command: that line as :meth:`command` has it."""
-        found = LINE.search(hint)
-        if found is None:
-            return hint
-        name, *words = found["name"], *shlex.split(found["words"])
-        if {"--name", "--results", "--recipe", "--langs"} & set(words) or not hasattr(
-            options_of(name), "name"
-        ):
-            return hint
-        return f"{hint[: found.start()]}{self.command(name, *words)}"
+    @classmethod
+    def has_effect(cls, assignment: str) -> bool:
+        """Whether the command reads the key of a ``--set``."""
+        return True
 
     def repeats(self, flag: Flag) -> bool:
         """Whether a line that continues the experiment repeats a flag that was given."""

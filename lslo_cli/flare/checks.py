@@ -15,6 +15,7 @@ from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Translated
 from lslo_cli.recipe import FlareSection, Recipe, recorded
 from lslo_cli.tasks.experiment import Written
 from lslo_cli.tasks.freshness import SWITCHES, same_settings
+from lslo_cli.wording import Command
 
 FOR_TRAINING, FOR_TESTS = ("train", "dev"), ("test",)
 """The splits that a training reads, and that a test reads."""
@@ -55,7 +56,9 @@ def side_of(split: str) -> Translated:
     return Translated.TEST if split in FOR_TESTS else Translated.TRAIN
 
 
-def check_settings(path: Path, training: Artifact[FlareTrainingResult], recipe: Recipe, line: str) -> None:
+def check_settings(
+    path: Path, training: Artifact[FlareTrainingResult], recipe: Recipe, line: Command | str
+) -> None:
     """Refuse a training that was made with other settings than the recipe's, but for :data:`FREE`.
 
     Settings that it lacks have their defaults. Raises InputError naming the first that differs, and ``line``,
@@ -63,7 +66,7 @@ def check_settings(path: Path, training: Artifact[FlareTrainingResult], recipe: 
     """
     made_with = recorded(training.recipe)
     if made_with is None:
-        raise InputError(f"{path} is stale: its recipe is not valid any more", f"make it again: {line}")
+        raise InputError(f"{path} is stale: its recipe is not valid any more", "make it again", line)
     free = {name: getattr(made_with.flare, name) for name in FREE}
     recipe = recipe.model_copy(update={"flare": recipe.flare.model_copy(update=free)})
     if same_settings(training, recipe):
@@ -72,7 +75,8 @@ def check_settings(path: Path, training: Artifact[FlareTrainingResult], recipe: 
     name = next(name for name, value in now.items() if before[name] != value)
     raise InputError(
         f"{path} is stale: it was made with {name} = {before[name]}, and the recipe now has {now[name]}",
-        f"take the settings of the training, or make it again: {line}",
+        "take the settings of the training, or make it again",
+        line,
     )
 
 

@@ -30,6 +30,7 @@ from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Translated, shu
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written
 from lslo_cli.tasks.job import OF_TEXT, ArtifactJob, alone, artifact_job
 from lslo_cli.training.trackers import check_tracker
+from lslo_cli.wording import Command
 
 SMALLER = "lower the batch size or the length of texts: --set flare.batch_size=8, --set flare.max_length=64"
 SMALLER_TESTS = "lower the batch size: --set flare.batch_size=8"
@@ -46,13 +47,13 @@ class SeedRun:
         experiment: Experiment,
         number: int,
         on_event: OnEvent,
-        train_line: str = FlareTrainingResult.command,
+        train_line: Command | str = FlareTrainingResult.command,
     ):
         recipe = experiment.recipe.model_copy(update={"seed": number})
         self.experiment = replace(experiment, recipe=recipe)
         self.on_event = on_event
         self._train_line = train_line
-        self._train_hint = f"train first: {train_line}"
+        self._train_hint = "train first", train_line
 
     @cached_property
     def setup(self) -> FlareSetup:
@@ -93,7 +94,7 @@ class SeedRun:
         """
         path = self.folder(language).training
         if not path.exists():
-            raise InputError(f"no {FlareTrainingResult.kind} at {path}", self._train_hint)
+            raise InputError(f"no {FlareTrainingResult.kind} at {path}", *self._train_hint)
         artifact = store.read(path, FlareTrainingResult)
         store.check_belongs(path, artifact, self.setup.model_identity, [], self._train_line)
         store.check_fresh(path, artifact, self._train_line)
@@ -105,7 +106,7 @@ class SeedRun:
         """The model tuned on the source language. Raises InputError if it has not been trained."""
         run = self.training(SOURCE).result.run(TUNING)
         if run is None or run.weights is None:
-            raise InputError(f"{self.source.training} has no run '{TUNING}'", self._train_hint)
+            raise InputError(f"{self.source.training} has no run '{TUNING}'", *self._train_hint)
         return self.setup.tuned_model(store.read_tensor_path(self.source.training, run.weights))
 
     @cached_property
@@ -125,7 +126,7 @@ class SeedRun:
         of_recipe = self.setup.settings.parsed_runs()
         missing = [str(run) for run in asked or of_recipe if str(run) not in done]
         if missing and asked:
-            raise InputError(f"{path} has no run {', '.join(missing)}", self._train_hint)
+            raise InputError(f"{path} has no run {', '.join(missing)}", *self._train_hint)
         if missing:
             self.on_event(Noted(f"{path} has no run {', '.join(missing)}: not tested"))
         unnamed = [] if asked else left_out_of_tests(self.setup.settings, done)
@@ -133,9 +134,9 @@ class SeedRun:
             self.on_event(Noted(f"{path}: not in flare.translators, so not tested: {', '.join(unnamed)}"))
         wanted = asked or [FlareRun.parse(run) for run in done if run not in unnamed]
         if not wanted:
-            raise InputError(f"{path} has no run that this recipe can test", self._train_hint)
+            raise InputError(f"{path} has no run that this recipe can test", *self._train_hint)
         for run in wanted:
-            check_translator(path, self.setup, training.language, done[str(run)], run, self._train_hint)
+            check_translator(path, self.setup, training.language, done[str(run)], run, self._train_line)
         return [str(run) for run in wanted]
 
 
@@ -261,7 +262,7 @@ def _same_translator(setup: FlareSetup, language: str, done: TrainedRun, run: Fl
 
 
 def check_translator(
-    path: Path, setup: FlareSetup, language: str, done: TrainedRun, run: FlareRun, hint: str
+    path: Path, setup: FlareSetup, language: str, done: TrainedRun, run: FlareRun, line: Command | str
 ) -> None:
     """Raise InputError if a run in the training at ``path`` has another translation model than the recipe."""
     if not _same_translator(setup, language, done, run):
@@ -269,7 +270,8 @@ def check_translator(
         raise InputError(
             f"{path}: {run} was trained with {done.translator} ({done.translator_digest[:12]}), and "
             f"flare.translators now names {now}",
-            f"name the same translation model, or {hint}",
+            "name the same translation model, or train first",
+            line,
         )
 
 
@@ -277,7 +279,7 @@ def evaluate(
     experiment: Experiment,
     on_event: OnEvent = ignore,
     asked: Sequence[FlareRun] = (),
-    train_line: str = FlareTrainingResult.command,
+    train_line: Command | str = FlareTrainingResult.command,
 ) -> Iterator[Written]:
     """Test runs on every target language with their controls, and yield each artifact.
 

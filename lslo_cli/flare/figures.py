@@ -13,7 +13,7 @@ from lslo_cli.flare.tables import GIVEN
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven
 from lslo_cli.plots.runs import Seeds
 from lslo_cli.plots.specs import PreparedFigure
-from lslo_cli.wording import over
+from lslo_cli.wording import Command, over
 
 AGAINST_NOISE = (FlareMethod.FLARE, FlareMethod.LORA, FlareMethod.TRANSLATE_TEST, FlareMethod.INPUT_FUSION)
 """The methods whose scores are drawn against noise."""
@@ -36,7 +36,11 @@ def prepare_sources(seeds: Seeds) -> PreparedFigure:
     fused = {name: _by_run(study, source) for source, name in GIVEN.items()}
     fused = {name: by_run for name, by_run in fused.items() if by_run}
     if not fused:
-        raise InputError("no run of this study fuses its source", "train one: lslo flare train")
+        raise InputError(
+            "no run of this study fuses its source",
+            "train one",
+            Command("flare train", "--runs", FlareMethod.FLARE),
+        )
     unfused = [run for run in study.runs if not FlareRun.parse(run).method.fuses]
     alone = {run: spread.mean for run in unfused if (spread := study.average(run))}
     chance = _chance(study)
@@ -53,7 +57,9 @@ def prepare_activations(seeds: Seeds) -> PreparedFigure:
     study = read_study(seeds)
     probed = {key: result.activations for key, result in study.evaluations.items() if result.activations}
     if not probed:
-        raise InputError("no run of this study recorded activations", "evaluate one: lslo flare evaluate")
+        raise InputError(
+            "no run of this study recorded activations", "evaluate one", Command("flare evaluate")
+        )
     return PreparedFigure(
         "flare-activations",
         "Mean activation of source and target in the bottleneck: of the first query adapter by dimension "
@@ -69,12 +75,15 @@ def prepare_noise(seeds: Seeds) -> PreparedFigure:
     if len(study.noise) < 2:
         raise InputError(
             f"all tests of this study have {study.noise[0]:.0%} of noise in their sources",
-            "test with more: lslo flare evaluate --set flare.test_noise=0,0.2,0.4",
+            "test with more",
+            Command("flare evaluate", "--set", "flare.test_noise=0,0.2,0.4"),
         )
     runs = [run for method in AGAINST_NOISE for run in study.run_and_noisy(method)]
     scores = {run: by_share for run in runs if (by_share := _by_share(study, run))}
     if not scores:
-        raise InputError("no seed of this study has all languages", "test the others: lslo flare evaluate")
+        raise InputError(
+            "no seed of this study has all languages", "test the others", Command("flare evaluate")
+        )
     interval = over("95 % interval", [len(study.seeds)])
     settings = next(iter(found.evaluations.values())).recipe["flare"]
     return PreparedFigure(

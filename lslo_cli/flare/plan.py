@@ -22,13 +22,14 @@ from lslo_cli.tasks.job import ArtifactJob
 from lslo_cli.tasks.plan import Plan
 from lslo_cli.tasks.translate import open_translator
 from lslo_cli.training.device import describe_device
+from lslo_cli.wording import Command
 
 
 def plan(
     experiment: Experiment,
     command: str,
     asked: Sequence[FlareRun] = (),
-    train_line: str = FlareTrainingResult.command,
+    train_line: Command | str = FlareTrainingResult.command,
 ) -> Plan:
     """The plan of ``train``, or of ``evaluate`` with its arguments.
 

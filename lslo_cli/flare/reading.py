@@ -78,10 +78,10 @@ def _nothing_in(folders: Sequence[ExperimentFolder]) -> InputError:
         experiment_paths(folder.path)
         if not is_flares(folder) and any(seed.has_artifacts() for seed in folder.seeds()):
             return InputError(
-                f"{folder.path} is no FLARE experiment", f"report it with: {typed('report', folder.path)}"
+                f"{folder.path} is no FLARE experiment", "report it", typed("report", folder.path)
             )
     where = ", ".join(str(folder.path) for folder in folders)
-    return InputError(f"no evaluation in {where}", f"make it first: {FlareEvaluationResult.command}")
+    return InputError(f"no evaluation in {where}", "make it first", FlareEvaluationResult.command)
 
 
 def _check_alike(found: Mapping[Path, Evaluation] | Mapping[Path, Training]) -> None:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from lslo_cli.artifacts.results import TensorFile
 from lslo_cli.artifacts.schema import Document, Number, Result
+from lslo_cli.wording import Command
 
 
 class FlareEpoch(Document):
@@ -82,7 +83,7 @@ class FlareTrainingResult(FlareResult):
     chosen: ClassVar[set[str]] = {*CHOICES, "test_noise"}
     kind: ClassVar[str] = "flare-training"
     formerly: ClassVar[tuple[str, ...]] = ("transfer-training",)
-    command: ClassVar[str] = "lslo flare train"
+    command: ClassVar[Command] = Command("flare train")
 
     task: str
     language: str
@@ -132,7 +133,7 @@ class FlareEvaluationResult(FlareResult):
 
     kind: ClassVar[str] = "flare-evaluation"
     formerly: ClassVar[tuple[str, ...]] = ("transfer-evaluation",)
-    command: ClassVar[str] = "lslo flare evaluate"
+    command: ClassVar[Command] = Command("flare evaluate")
 
     task: str
     language: str
@@ -153,7 +154,7 @@ class FlareTranslationResult(Result):
     """
 
     kind: ClassVar[str] = "flare-translation"
-    command: ClassVar[str] = "lslo flare translate"
+    command: ClassVar[Command] = Command("flare translate")
 
     task: str
     split: str

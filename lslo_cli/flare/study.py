@@ -16,6 +16,7 @@ from lslo_cli.method.source_reliance import Reliance, agreement, reliance, repea
 from lslo_cli.method.task_scores import accuracy, macro_f1
 from lslo_cli.report.study import spread
 from lslo_cli.report.table import Spread
+from lslo_cli.wording import Command
 
 Key = tuple[int, str]
 """A seed and a language."""
@@ -46,7 +47,7 @@ class FlareStudy:
 
     def __post_init__(self) -> None:
         if not self.evaluations:
-            raise InputError("there is no evaluation to report", "make one: lslo flare evaluate")
+            raise InputError("there is no evaluation to report", "make one", Command("flare evaluate"))
 
     @property
     def seeds(self) -> list[int]:

@@ -14,12 +14,13 @@ from typing import TypeVar
 from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import InputError
 from lslo_cli.flare.examples import AGAIN, Example, Question
+from lslo_cli.wording import Command
 
 COLUMNS = ("id", "text", "pair", "label")
 """The columns of a file of translated texts with labels; ``pair`` is empty if a task has one text."""
 
-TRANSLATE = "lslo flare translate"
-TRANSLATE_TESTS = "lslo flare translate --set flare.translated=test; then give that --set here as well"
+TRANSLATE = Command("flare translate")
+TRANSLATE_TESTS = Command("flare translate", "--set", "flare.translated=test")
 
 E = TypeVar("E", Example, Question)
 
@@ -44,10 +45,14 @@ def read_translated(path: Path, labels: Sequence[str]) -> list[Example]:
     )
 
 
-def check_translated(path: Path, made_with: str = TRANSLATE) -> None:
+def check_translated(path: Path, made_with: Command = TRANSLATE) -> None:
     """Raise InputError if a translation is missing; the hint says that ``made_with`` makes it."""
     if not path.exists():
-        raise InputError(f"no translation at {path}", f"make it with the same recipe: {made_with}")
+        raise InputError(
+            f"no translation at {path}",
+            "make it with the same recipe, and give its settings here as well",
+            made_with,
+        )
 
 
 def write_translated(path: Path, examples: Sequence[Example], labels: Sequence[str]) -> None:

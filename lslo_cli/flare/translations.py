@@ -11,7 +11,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.flare.examples import Examples, digest_of_text
 from lslo_cli.flare.results import FlareTranslationResult, TextOrigin
 
-ANEW = f"make it anew with the same recipe: {FlareTranslationResult.command}"
+ANEW = "make it anew with the same recipe", FlareTranslationResult.command
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ def checked_record(path: Path, source: Examples) -> TranslationRecord | None:
     artifact = store.read(record, FlareTranslationResult)
     result = artifact.result
     if digest_of_file(path) != result.file:
-        raise InputError(f"{path} was changed: its sha256 is not the one in {record}", ANEW)
+        raise InputError(f"{path} was changed: its sha256 is not the one in {record}", *ANEW)
     text = artifact.data[0]
     if text.digest != (now := digest_of_text(source)):
         raise InputError(
             f"{path} is stale: it was made from {text.split} of {text.path} ({text.digest[:12]}), which is "
             f"now another text ({now[:12]})",
-            ANEW,
+            *ANEW,
         )
     origin = TextOrigin(
         model=artifact.model.name,

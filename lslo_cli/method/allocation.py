@@ -14,6 +14,7 @@ from lslo_cli.method.languages import Language
 from lslo_cli.method.ranks import RankMap, parse_ranks
 from lslo_cli.method.sites import Site
 from lslo_cli.method.statistics import reliability
+from lslo_cli.wording import Command
 
 CONTRAST = 4.0
 """The ratio of the largest rank to the smallest unless a rule determines it: that of the paper's 2;2;8."""
@@ -202,12 +203,14 @@ def _check_found(estimate: Estimate, rule: Rule) -> None:
     if rule in (Rule.LEVELS, Rule.GAIN, Rule.MIXTURE) and not estimate.gains:
         raise UsageError(
             f"rule '{rule}' needs the gain of each language on dev text, which the estimate lacks",
-            "estimate with text to measure it on: lslo estimate-subspace --dev-rows 20",
+            "estimate with text to measure it on",
+            Command("estimate-subspace", "--dev-rows", "20"),
         )
     if rule in (Rule.SPECTRUM, Rule.MIXTURE) and not estimate.spectra:
         raise UsageError(
             f"rule '{rule}' needs singular values, which estimates of earlier versions lack",
-            "estimate again: lslo estimate-subspace",
+            "estimate again",
+            Command("estimate-subspace"),
         )
 
 

@@ -74,7 +74,7 @@ class PieceTokenizer(Tokenizer):
                 start=pad if start is None else int(start),
             )
         except InputError as error:
-            raise InputError(f"{folder}: {error.message}", error.hint) from error
+            raise error.saying(f"{folder}: {error.message}") from error
 
     def save(self, folder: Path) -> None:
         """Write the segmenter's file and, for transformers, tokenizer.json and tokenizer_config.json.

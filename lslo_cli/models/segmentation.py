@@ -105,4 +105,4 @@ def read_segmenter(path: Path, content: bytes | None = None) -> Segmenter:
         kind = FastSegmenter if path.suffix == ".json" else SentencePiece
         return kind(path.read_bytes() if content is None else content)
     except InputError as error:
-        raise InputError(f"{path}: {error.message}", error.hint) from error
+        raise error.saying(f"{path}: {error.message}") from error

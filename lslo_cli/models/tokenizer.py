@@ -189,7 +189,7 @@ class Tokenizer:
         try:
             return cls(segmenter, entries, languages, family)
         except InputError as error:
-            raise InputError(f"{folder}: {error.message}", error.hint) from error
+            raise error.saying(f"{folder}: {error.message}") from error
 
     def save(self, folder: Path) -> None:
         """Write sentencepiece.bpe.model and dict.txt, language tokens included.

@@ -43,6 +43,7 @@ from lslo_cli.plots.style import (
     title,
 )
 from lslo_cli.plots.text_bars import epochs_text, schedule_text, weights_text
+from lslo_cli.wording import Command
 
 STACK_STYLES: dict[Stack, dict[str, Any]] = {
     Stack.ENCODER: {"linestyle": "-", "marker": "o"},
@@ -197,7 +198,9 @@ def prepare_schedule(seeds: Seeds, names: Sequence[str] = ()) -> PreparedFigure:
     runs = trainings(seeds, names)
     drawn = runs if names else [run for run in runs if run.target_ratio]
     if not drawn:
-        raise InputError(f"no run in {seeds[0].path / 'runs'} was pruned", "train one: lslo train --gps 0.9")
+        raise InputError(
+            f"no run in {seeds[0].path / 'runs'} was pruned", "train one", Command("train", "--gps", "0.9")
+        )
     return PreparedFigure(
         "schedule",
         "The fraction to prune in each epoch (eq. 4), and the zeros counted at the end.",

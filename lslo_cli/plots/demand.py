@@ -17,6 +17,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.importance import Pool, PrunedMatrix, mean_demand, mean_demand_by_layer
 from lslo_cli.method.languages import Language, Resource
 from lslo_cli.method.sites import KINDS, Kind, Stack
+from lslo_cli.wording import Command
 
 POOLS = {
     Pool.LAYER: "all languages and matrices of a layer",
@@ -90,7 +91,8 @@ def of_languages(
             raise InputError(
                 "this subspace estimate pruned each language alone (pool language), so demand cannot be "
                 "compared between languages",
-                "estimate across languages: lslo estimate-subspace --pool layer",
+                "estimate across languages",
+                Command("estimate-subspace", "--pool", "layer"),
             )
     codes = [language.code for language in by_resource(languages)]
     return _mean([_of_languages(result, codes, by_layer, counts) for result in results], results, counts)
@@ -114,7 +116,8 @@ def of_matrices(
             raise InputError(
                 "this subspace estimate pruned every matrix alone (pool layer-kind), so demand cannot be "
                 "compared between matrices",
-                "estimate within languages: lslo estimate-subspace --pool language",
+                "estimate within languages",
+                Command("estimate-subspace", "--pool", "language"),
             )
     maps = [_of_matrices(result, languages, by_language, counts) for result in results]
     found = _mean(maps, results, counts)

@@ -16,6 +16,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Language
 from lslo_cli.method.metrics import SPBLEU, metric_named
 from lslo_cli.plots.demand import by_resource
+from lslo_cli.wording import Command
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def gains(runs: Sequence[EvaluationResult], bases: Sequence[EvaluationResult], m
         everywhere = f" in all {len(frames)} seeds" if len(frames) > 1 else ""
         raise InputError(
             f"runs {runs[0].run} and {bases[0].run} share no direction{everywhere}",
-            "evaluate both on the same directions: lslo evaluate --force",
+            "evaluate both on the same directions",
+            Command("evaluate", "--force"),
         )
     languages = by_resource([record.language() for record in runs[0].languages])
     spread = ""
@@ -151,7 +153,7 @@ def costs_and_scores(
     trained = [_point(name, costs[name], averages[name]) for name in costs if name in averages]
     if not trained:
         raise InputError(
-            "there is no trained run with scores to draw", "make one: lslo train, then lslo evaluate"
+            "there is no trained run with scores to draw", "evaluate one that is trained", Command("evaluate")
         )
     untrained = [_point(name, [0], scores) for name, scores in averages.items() if name not in costs]
     seeds = max(map(len, averages.values()))

@@ -15,6 +15,7 @@ from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Language
 from lslo_cli.plots.demand import ends_around_zero
+from lslo_cli.wording import Command
 
 LEAST = 1e-3
 """The least distance from zero of the ends of a scale of cosines."""
@@ -54,7 +55,8 @@ def overlap_of(results: Sequence[SubspaceResult], languages: Sequence[Language])
         if not result.overlaps:
             raise InputError(
                 "this subspace estimate is of an earlier version and lacks the similarity of languages",
-                "estimate again: lslo estimate-subspace",
+                "estimate again",
+                Command("estimate-subspace"),
             )
         if list(result.overlaps) != codes:
             raise InputError(
@@ -63,7 +65,9 @@ def overlap_of(results: Sequence[SubspaceResult], languages: Sequence[Language])
             )
     if len(codes) < 3:
         raise InputError(
-            f"a tree needs three languages, not {len(codes)}", "estimate for more: lslo estimate-subspace"
+            f"a tree needs three languages, not {len(codes)}",
+            "estimate for more",
+            Command("estimate-subspace"),
         )
     mean = np.mean([list(result.overlaps.values()) for result in results], axis=0)
     distances = 1 - (mean + mean.T) / 2

@@ -11,6 +11,7 @@ import numpy as np
 from lslo_cli.artifacts.results import Curve, IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.sites import Layer
+from lslo_cli.wording import Command
 
 GROUPS = ("H2H", "V2V")
 """The groups of figure 3."""
@@ -95,7 +96,9 @@ def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = GRO
     differently.
     """
     if not runs:
-        raise InputError("there is no training run to draw", "train one: lslo train --curve-rows 50")
+        raise InputError(
+            "there is no training run to draw", "train one", Command("train", "--curve-rows", "50")
+        )
     curves: list[tuple[str, Curve]] = []
     for run in runs:
         curve = run.curve
@@ -141,7 +144,7 @@ class Ratios:
 def ratios_by_epoch(runs: Sequence[TrainingResult | SubspaceResult]) -> list[Ratios]:
     """The different schedules of runs. Raises InputError if there is no run, or a run pruned nothing."""
     if not runs:
-        raise InputError("there is no pruned run to draw", "train one: lslo train --gps 0.9")
+        raise InputError("there is no pruned run to draw", "train one", Command("train", "--gps", "0.9"))
     schedules: dict[object, Ratios] = {}
     for run in runs:
         ratios = _ratios(run)
@@ -165,7 +168,7 @@ def _ratios(run: TrainingResult | SubspaceResult) -> Ratios:
         ]
     if not run.target_ratio:
         raise InputError(
-            f"run {name} pruned nothing, so it has no schedule", "prune one: lslo train --gps 0.9"
+            f"run {name} pruned nothing, so it has no schedule", "prune one", Command("train", "--gps", "0.9")
         )
     size = sum(size for _, size in pruned)
     return Ratios(

@@ -38,6 +38,7 @@ from lslo_cli.plots.style import (
 )
 from lslo_cli.plots.text_bars import pareto_text
 from lslo_cli.plots.text_maps import directions_text
+from lslo_cli.wording import Command
 
 
 @styled
@@ -166,7 +167,9 @@ def prepare_directions(seeds: Seeds, names: Sequence[str] = (), *, metric: str =
     """
     scored = scored_runs(seeds)
     if not (names or scored):
-        raise InputError(f"no trained run in {seeds[0].path / 'runs'} has scores", "make them: lslo evaluate")
+        raise InputError(
+            f"no trained run in {seeds[0].path / 'runs'} has scores", "make them", Command("evaluate")
+        )
     (name,) = names or [BEST if BEST in scored else scored[-1]]
     both = [seed for seed in seeds if all(seed.run(run).evaluation.is_file() for run in (name, BASE_RUN))]
     pair = list(evaluations(both or seeds[:1], [name, BASE_RUN], metric, by_direction=True).values())

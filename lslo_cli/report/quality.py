@@ -15,6 +15,7 @@ from lslo_cli.report.scores import printed_runs
 from lslo_cli.report.seeds import over_seeds
 from lslo_cli.report.study import Study
 from lslo_cli.report.table import Column, Table, millions, two_decimals
+from lslo_cli.wording import Command
 
 
 def quality_table(
@@ -27,7 +28,7 @@ def quality_table(
     no run, or if runs were scored with different metrics or search, or on different directions.
     """
     if not evaluations:
-        raise InputError("no run was evaluated", "evaluate one: lslo evaluate")
+        raise InputError("no run was evaluated", "evaluate one", Command("evaluate"))
     first = evaluations[0]
     check_scored_alike(evaluations, metric)
     names = [

@@ -25,6 +25,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.report.names import check_name
 from lslo_cli.report.study import SeedResults, Study
+from lslo_cli.wording import Command
 
 R = TypeVar("R", bound=Result)
 
@@ -86,7 +87,7 @@ def read_experiment(path: Path) -> SeedResults:
     )
     artifacts = results.artifacts()
     if not artifacts:
-        raise InputError(f"{path} holds no artifacts", "make them first: lslo reproduce, or lslo train")
+        raise InputError(f"{path} holds no artifacts", "make them first", Command("train"))
     named = [
         *((name, scored.result.run) for name, scored in evaluations.items()),
         *((name, trained.result.run) for name, trained in trainings.items()),

@@ -59,7 +59,7 @@ def execute(jobs: Jobs, processes: int = 1, on_event: OnEvent = ignore) -> None:
     if failed:
         label, error = next(iter(failed.items()))
         undone = [label for label in jobs if _blocked(jobs, label, failed)]
-        raise RunError(f"{', '.join(undone)} not made; {label}: {error.message}", error.hint)
+        raise RunError(f"{', '.join(undone)} not made; {label}: {error.message}", error.advice, error.line)
 
 
 Doing = Iterator[tuple[Job, JobOutcome]]

@@ -110,7 +110,8 @@ def _refuse_base(name: str, recipe: Recipe) -> None:
     if recipe.base != BaseSection() and recipe.reproduce == ReproduceSection():
         raise UsageError(
             f"the recipe '{name}' trains a base model, which lslo reproduce does not do",
-            f"run {typed('base train', '--recipe', name, '--out', 'FOLDER')}, and reproduce one that uses it",
+            "train it, and reproduce a recipe that uses it",
+            typed("base train", "--recipe", name, "--out", "FOLDER"),
         )
 
 
@@ -122,7 +123,8 @@ def _check_flares(target: Target, own: Recipe) -> None:
         )
         raise UsageError(
             f"'{of_flare}' is a FLARE experiment, and '{other}' is not",
-            f"reproduce it by itself: {typed('reproduce', of_flare)}",
+            "reproduce it by itself",
+            typed("reproduce", of_flare),
         )
     for key, instead in NOT_FLARES.items():
         if key in target.given:

@@ -39,7 +39,7 @@ from lslo_cli.models.places import find_model
 from lslo_cli.search.metric import MetricSettings, SpBleu, open_spbleu
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 from lslo_cli.tasks.translations import read_hypotheses
-from lslo_cli.wording import typed
+from lslo_cli.wording import Command, typed
 
 AVERAGE = "AVG"
 """The mean over all directions, beside the groups."""
@@ -69,7 +69,9 @@ def compare(
     """
     first, *others = dict.fromkeys(runs)
     if not others:
-        raise UsageError("a comparison takes two runs or more", "lslo compare 2-2-8-gps0.9 base")
+        raise UsageError(
+            "a comparison takes two runs or more", "name both", Command("compare", "2-2-8-gps0.9", "base")
+        )
     folders = _seed_folders(experiment.folder, seeds)
     store.check_writable(experiment.folder.comparison(first, others[0]).parent)
     return [_compare_two(experiment, folders, first, other, resamples, on_event) for other in others]

@@ -16,9 +16,9 @@ from lslo_cli.parsing import parse_json
 from lslo_cli.report.changes import Change
 from lslo_cli.search.metric import sentence_chrf
 from lslo_cli.tasks.translations import read_hypotheses
-from lslo_cli.wording import typed
+from lslo_cli.wording import Command
 
-AGAIN = "evaluate the run again: lslo evaluate --force"
+AGAIN = "evaluate the run again", Command("evaluate", "--force")
 
 
 def diff(folder: ExperimentFolder, first: str, other: str, only: Sequence[str] = ()) -> list[Change]:
@@ -35,7 +35,8 @@ def diff(folder: ExperimentFolder, first: str, other: str, only: Sequence[str] =
     if not common:
         raise InputError(
             f"runs {first} and {other} have no direction in common",
-            "evaluate both with the same directions: lslo evaluate",
+            "evaluate both with the same directions",
+            Command("evaluate"),
         )
     languages = [record.language() for record in evaluation.languages]
     group_of = grouping(languages)
@@ -68,7 +69,7 @@ class DirectionTexts:
         lines = [row["hypothesis"] for row in rows if row["hypothesis"] is not None]
         if self.hypotheses is not None and lines != list(self.hypotheses):
             raise InputError(
-                f"the translations in {self.path} are not those that the run was evaluated with", AGAIN
+                f"the translations in {self.path} are not those that the run was evaluated with", *AGAIN
             )
         return rows
 
@@ -77,7 +78,8 @@ def _evaluated(run: RunFolder) -> tuple[EvaluationResult, dict[str, DirectionTex
     """A run's evaluation and its texts by direction. Others may be there, of an evaluation before it."""
     missing = InputError(
         f"no translations of run {run.name} at {run.whole.aligned}",
-        f"translate the test text: {typed('evaluate', '--run', run.name)}",
+        "translate the test text",
+        Command("evaluate", "--run", run.name),
     )
     if not run.evaluation.exists():
         raise missing
@@ -97,7 +99,8 @@ def _changes(
     if [_text(row) for row in ours] != [_text(row) for row in theirs]:
         raise InputError(
             f"runs {run} and {than} were evaluated on different text in {name}",
-            "evaluate both again: lslo evaluate --force",
+            "evaluate both again",
+            Command("evaluate", "--force"),
         )
     pairs = [
         (one, two)
@@ -127,7 +130,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
             if not {"section", "row", "source", "reference", "hypothesis"} <= row.keys():
                 raise ValueError("a row lacks a field")
     except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{path} is damaged: {error}", AGAIN) from None
+        raise InputError(f"{path} is damaged: {error}", *AGAIN) from None
     return rows
 
 

@@ -28,6 +28,7 @@ from lslo_cli.method.sites import KINDS, Stack
 from lslo_cli.method.statistics import correlate_with_bitext
 from lslo_cli.recipe import Method
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document, read_training
+from lslo_cli.wording import Command
 
 
 def prune_report(
@@ -127,7 +128,8 @@ def report_on(
         raise InputError(
             "this subspace estimate pruned each language alone (pool language), so its scores cannot be "
             "compared between languages",
-            "estimate across languages: lslo estimate-subspace --pool layer",
+            "estimate across languages",
+            Command("estimate-subspace", "--pool", "layer"),
         )
     return PruneReportResult(
         run=training.run if training else None,

@@ -13,7 +13,7 @@ from lslo_cli.artifacts.writing import write_text
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Direction
-from lslo_cli.wording import typed
+from lslo_cli.wording import Command
 
 Translations = Mapping[Direction, Sequence[str]]
 """Sentences by direction."""
@@ -44,7 +44,8 @@ def read_hypotheses(evaluation: Path, result: EvaluationResult) -> Translations:
     if digest_of_translations(found) != result.hypotheses_digest:
         raise InputError(
             f"the translations in {folder} are not those that {evaluation.name} was made from",
-            f"translate again: {typed('evaluate', '--run', result.run, '--force')}",
+            "translate again",
+            Command("evaluate", "--run", result.run, "--force"),
         )
     return found
 
@@ -59,7 +60,9 @@ def _lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").split("\n")[:-1]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"cannot read the translations in {path}: {error}", "translate again: lslo evaluate --force"
+            f"cannot read the translations in {path}: {error}",
+            "translate again",
+            Command("evaluate", "--force"),
         ) from None
 
 

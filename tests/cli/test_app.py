@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from lslo_cli import __version__
 from lslo_cli.cli.app import app, explain
-from lslo_cli.cli.flags import Command, reflowed
+from lslo_cli.cli.flags import StrictCommand, reflowed
 from lslo_cli.errors import InputError, RunError, UsageError
 
 STAGES = ("weight-learn", "estimate-subspace", "train", "prune-report", "evaluate")
@@ -219,7 +219,7 @@ def test_every_command_is_of_the_class_that_refuses_repetitions():
             yield from commands(command) if hasattr(command, "commands") else (command,)
 
     found = [*commands(get_command(app))]
-    assert len(found) >= 40 and all(isinstance(command, Command) for command in found)
+    assert len(found) >= 40 and all(isinstance(command, StrictCommand) for command in found)
 
 
 SAYS_IF_TORCH_IS_LOADED = (

@@ -5,7 +5,12 @@ import shutil
 
 import pytest
 
+from lslo_cli.cli.commands.reproduce import ReproduceOptions
+from lslo_cli.cli.commands.train import TrainOptions
+from lslo_cli.cli.flags import takes
+from lslo_cli.errors import InputError
 from lslo_cli.recipe import read_memory
+from lslo_cli.wording import Command
 
 ARGUMENTS = ["--langs", "qta,qso,qki,qka", "--set", "fit.max_tokens=600", "--set", "run.threads=1"]
 
@@ -124,18 +129,31 @@ def test_a_hint_is_about_the_experiment_that_was_named_and_not_the_last_one(begu
     assert "elsewhere/other/subspace.json" in followed.stdout.replace("\n", "")
 
 
-def test_a_hint_that_names_an_experiment_or_no_command_of_one_stays_as_it_is():
-    from lslo_cli.cli.commands.train import TrainOptions
+def test_a_suggested_command_gets_the_flags_that_chose_the_experiment_and_a_whole_line_stays_as_it_is():
+    @takes(TrainOptions)
+    def refused(options):
+        raise InputError("stale", "make it again", line)
 
-    options = TrainOptions(name="mine")
-    for hint in (
-        "again: lslo train --name x",
-        "see: lslo recipe demo",
-        "see `lslo show`",
-        "again: lslo nosuch",
-        "again: lslo train it's",
+    for suggested, hint in (
+        (Command("evaluate", "--force"), "make it again: lslo evaluate --name mine --force"),
+        (Command("evaluate", "--run", "a b"), "make it again: lslo evaluate --name mine --run 'a b'"),
+        (Command("train", "--name", "other"), "make it again: lslo train --name other"),
+        ("lslo train --run x", "make it again: lslo train --run x"),
+        ("", "make it again"),
     ):
-        assert options.for_experiment(hint) == hint
-    assert (
-        options.for_experiment("again: lslo evaluate --force") == "again: lslo evaluate --name mine --force"
+        line = suggested
+        with pytest.raises(InputError) as error:
+            refused(name="mine")
+        assert error.value.hint == hint
+
+
+def test_a_setting_that_a_suggested_command_sets_is_not_repeated_nor_one_without_effect_in_it():
+    options = ReproduceOptions(
+        targets=["flare-demo"],
+        assignments=["flare.runs=lora", "flare.epochs=1", "evaluate.beam=1", "flare.test_noise=0"],
     )
+    assert options.command("flare train", "--runs", "flare") == (
+        "lslo flare train --recipe flare-demo --set flare.epochs=1 --set flare.test_noise=0 --runs flare"
+    )
+    line = options.command("flare evaluate", "--set", "flare.test_noise=0,0.4")
+    assert line.count("flare.test_noise") == 1

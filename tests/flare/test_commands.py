@@ -299,4 +299,4 @@ def test_damaged_artifacts_are_refused(done, tmp_path):
     with pytest.raises(InputError, match="was changed after it was written"):
         report(ExperimentFolder(tmp_path / "copy"))
     for kind in (FlareEvaluationResult, FlareTrainingResult):
-        assert kind.command.startswith("lslo flare")
+        assert str(kind.command).startswith("lslo flare")

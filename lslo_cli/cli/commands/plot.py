@@ -20,7 +20,7 @@ from lslo_cli.flare.catalogue import FIGURES as FLARES_FIGURES
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.catalogue import FIGURES
 from lslo_cli.plots.specs import FigureSpec, RunChoice
-from lslo_cli.wording import counted, typed
+from lslo_cli.wording import Command, counted, typed
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.folder import ExperimentFolder
@@ -277,7 +277,9 @@ def everything(options: PlotOptions) -> None:
         drawn += 1
     _say_lacking(boxes)
     if not drawn:
-        raise InputError(f"nothing in {source.path} can be drawn", "make artifacts first: lslo weight-learn")
+        raise InputError(
+            f"nothing in {source.path} can be drawn", "make artifacts first", Command("weight-learn")
+        )
     figures = counted(drawn, "figure")
     then = typed("flare report", source.path) if flares else typed("report", source.path, *others)
     console.say(f"wrote {figures} to {folder}; next: {then}")

@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
@@ -73,6 +73,12 @@ class ReproduceOptions(StageOptions):
     print_jobs: Annotated[
         bool, Option("--print-jobs", help="Print a command for every part, for a cluster; run nothing.")
     ] = False
+
+    def command(self, name: str, *more: object) -> str:
+        """The line of another command on the experiment that the only target names, if it does."""
+        if self.recipe is None and len(self.targets) == 1 and name != "reproduce":
+            return replace(self, recipe=self.targets[0]).command(name, *more)
+        return super().command(name, *more)
 
     def line(self) -> list[str]:
         """The words of a command that makes the same; ``--only`` is added for a single part."""
