@@ -44,8 +44,8 @@ class Rule(StrEnum):
 
     ``SIGN``: two levels with a ratio of 4, the higher one if the importance score (eq. 6) is negative: more
     of B survived than the target. The paper's ranks were read off its heatmap in this way.
-    ``KEPT``: s_l ~ kept_l^g, kept_l the entries of B that survived, g such that the largest share is 4 times
-    the smallest.
+    ``KEPT``: s_l ~ kept_l^g, kept_l the share of B's entries that survived, g such that the largest share is
+    4 times the smallest.
     ``SPECTRUM``: the largest squared singular values of B A over all languages and sites, at a cost of
     d_in + d_out parameters each, until R ranks are spent; s_l ~ the cost of those of language l.
     ``LEVELS``: two levels with a ratio of 4, the higher one if the expected gain is above its mean over
@@ -172,7 +172,9 @@ def allocate(estimate: Estimate, budget: int, rule: Rule | None = None) -> Alloc
     if not total > 0:
         raise UsageError(
             f"rule '{rule}' gives no language a rank",
-            "choose another, as --set train.rule=kept, or give --ranks",
+            "estimate again with less pruning: lslo estimate-subspace --target-ratio 0.7"
+            if rule is Rule.KEPT
+            else "choose another, as --set train.rule=kept, or give --ranks",
         )
     shares = {code: amount / total for code, amount in amounts.items()}
     return Allocation(rule, _rounded(shares, budget), shares)
@@ -225,20 +227,26 @@ def _by_sign(estimate: Estimate, budget: int) -> dict[str, float]:
 
 
 def _by_kept(estimate: Estimate, budget: int) -> dict[str, float]:
-    kept = dict.fromkeys(estimate.languages, 0)
+    entries = dict.fromkeys(estimate.languages, 0)
+    size = dict.fromkeys(estimate.languages, 0)
     for matrix in estimate.matrices:
-        kept[matrix.language] += matrix.size - matrix.pruned
+        entries[matrix.language] += matrix.size - matrix.pruned
+        size[matrix.language] += matrix.size
+    most = max(size.values())  # of a language that is measured at every site
+    kept = {code: count * most / size[code] for code, count in entries.items()}
     low, high = min(kept.values()), max(kept.values())
     if low == 0 or low == high:
-        return {code: float(count) for code, count in kept.items()}
+        return kept
     exponent = math.log(CONTRAST) / math.log(high / low)
     return {code: (count / high) ** exponent for code, count in kept.items()}
 
 
 def _by_spectrum(estimate: Estimate, budget: int) -> dict[str, float]:
-    per_rank = sum({spectrum.site: spectrum.cost for spectrum in estimate.spectra}.values())
+    per_rank = dict.fromkeys(estimate.languages, 0)
+    for spectrum in estimate.spectra:
+        per_rank[spectrum.language] += spectrum.cost
     values = [
-        (value**2, spectrum.language, spectrum.cost / per_rank)
+        (value**2, spectrum.language, spectrum.cost / per_rank[spectrum.language])
         for spectrum in estimate.spectra
         for value in spectrum.values
     ]

@@ -21,8 +21,8 @@ class GradualPruning:
     Epochs count from 1, and P_e holds from the beginning of epoch e. The fraction (e - E) / k follows
     Zhu and Gupta (2017), the paper's source; the paper prints it without parentheses.
 
-    Raises UsageError if a value is out of range or the rise would not end by epoch T; its hints name
-    ``flag``, which sets P.
+    Raises UsageError if a value is out of range or the rise would not end by epoch T. Messages name ``flag``,
+    which sets P, and ``start_flag``, which sets E.
     """
 
     target_ratio: float
@@ -30,6 +30,7 @@ class GradualPruning:
     duration: int
     epochs: int
     flag: str = field(default="--gps", compare=False)
+    start_flag: str = field(default="--gps-start", compare=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.target_ratio < 1:

@@ -22,6 +22,11 @@ CONFIDENCE = 0.95
 EXACT_UP_TO = 8
 """Most pairs of values of which all pairings are counted for a p-value: 8 have 40,320."""
 
+CORRELATED = 3
+"""The fewest languages whose scores are correlated with their bitext sizes."""
+NEEDED = f"a correlation needs {CORRELATED} languages with a bitext size"
+"""The words for it in messages."""
+
 
 def group_means(scores: Mapping[Direction, float], languages: Sequence[Language]) -> dict[str, float]:
     """Mean score of each group's directions, in the column order of table 1; empty groups are left out."""
@@ -60,10 +65,9 @@ def correlate_with_bitext(scores: Mapping[str, float], languages: Sequence[Langu
     from scipy import stats
 
     counted = [language for language in languages if language.bitext and language.code in scores]
-    if len(counted) < 3:
+    if len(counted) < CORRELATED:
         raise UsageError(
-            f"a correlation needs at least 3 languages with a bitext size, got {len(counted)}",
-            "give bitext sizes in the recipe under [languages.CODE]",
+            f"{NEEDED}, got {len(counted)}", "give bitext sizes in the recipe under [languages.CODE]"
         )
     values = [scores[language.code] for language in counted]
     bitext = [language.bitext for language in counted if language.bitext]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from lslo_cli.errors import InputError
+from lslo_cli.method.languages import Direction
 from lslo_cli.method.sites import Layer, Stack, layers
 
 
@@ -16,6 +17,10 @@ class Index(StrEnum):
 
     SOURCE = "source"
     TARGET = "target"
+
+    def of(self, direction: Direction) -> str:
+        """The language of ``direction`` on this side."""
+        return direction.src if self is Index.SOURCE else direction.tgt
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,15 @@ class IndexStrategy:
                 f"the index strategy has no entry for {layer}; it covers {len(self.by_layer)} layers",
                 "learn the strategy on the same base model, or use --index paper, source or target",
             ) from None
+
+    def idle(self, languages: Sequence[str], directions: Iterable[Direction]) -> dict[Index, list[str]]:
+        """By side that selects in some layer, the languages that are on it in none of ``directions``.
+
+        No sentence of these directions uses their adapters in the layers that this side selects.
+        """
+        pairs = list(directions)
+        used = {side: {side.of(pair) for pair in pairs} for side in Index if side in self.by_layer.values()}
+        return {side: [code for code in languages if code not in there] for side, there in used.items()}
 
 
 def uniform(index: Index, encoder_layers: int, decoder_layers: int) -> IndexStrategy:

@@ -71,6 +71,14 @@ class Adapters:
                 yield AdapterMatrix(site, language, "A", adapter, slot)
                 yield AdapterMatrix(site, language, "B", adapter, slot)
 
+    def used_b(self, idle: Mapping[Index, Sequence[str]]) -> list[AdapterMatrix]:
+        """Every B but those of languages that are ``idle`` where their side selects."""
+        return [
+            matrix
+            for matrix in self.matrices()
+            if matrix.name == "B" and matrix.language not in idle[matrix.adapter.index]
+        ]
+
     def state_dict(self) -> dict[str, torch.Tensor]:
         """A copy of every matrix by key, one per language, so that a language can be extracted."""
         return {matrix.key: matrix.weight.clone() for matrix in self.matrices()}

@@ -48,18 +48,32 @@ class Pruner:
                 mask.copy_(part.view_as(mask))
         self.apply()
 
+    def emptied(self, ratio: float) -> int | None:
+        """The size of the smallest pool of which ``ratio`` is every entry; None if all pools keep some."""
+        sizes = (sum(mask.numel() for mask in masks) for masks in self._masks)
+        return min((size for size in sizes if 0 < size == round(ratio * size)), default=None)
+
+    def untrained(self) -> list[str]:
+        """The languages of which every B in the pools is 0, as it begins."""
+        trained: dict[str, bool] = {}
+        for member, _ in self._members():
+            if member.name == "B":
+                moved = trained.get(member.language, False) or bool(member.weight.any())
+                trained[member.language] = moved
+        return [language for language, moved in trained.items() if not moved]
+
     @torch.no_grad()
     def apply(self) -> None:
         """Set masked entries to zero."""
         for member, mask in self._members():
             member.weight.masked_fill_(mask, 0.0)
 
-    def counts(self, adapters: Adapters) -> list[tuple[PrunedMatrix, str]]:
-        """Every A and B of ``adapters`` with the number of its masked entries; 0 if it is in no pool."""
+    def counts(self, matrices: Iterable[AdapterMatrix]) -> list[tuple[PrunedMatrix, str]]:
+        """Each of ``matrices`` with the number of its masked entries; 0 if it is in no pool."""
         masked = {member.key: int(mask.sum()) for member, mask in self._members()}
         return [
             (PrunedMatrix(m.site, m.language, masked.get(m.key, 0), m.weight.numel()), m.name)
-            for m in adapters.matrices()
+            for m in matrices
         ]
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -83,13 +97,12 @@ def gradual_pruner(
     return Pruner([m] for m in adapters.matrices() if m.language in chosen and m.name in matrices)
 
 
-def estimation_pruner(adapters: Adapters, pool: Pool) -> Pruner:
-    """Pools of B matrices across languages (section 4.2) or within a language (section 7.3).
+def estimation_pruner(matrices: Iterable[AdapterMatrix], pool: Pool) -> Pruner:
+    """Pools of these B across languages (section 4.2) or within a language (section 7.3).
 
     A is left out: B starts at zero and would be pruned first, all of it (section 4.2).
     """
     pools: dict[str, list[AdapterMatrix]] = {}
-    for member in adapters.matrices():
-        if member.name == "B":
-            pools.setdefault(pool.key(member.site, member.language), []).append(member)
+    for member in matrices:
+        pools.setdefault(pool.key(member.site, member.language), []).append(member)
     return Pruner(pools.values())

@@ -176,13 +176,25 @@ class Recipe(Section):
         """Eq. 4 with the settings of subspace estimation."""
         stage = self.estimate_subspace
         epochs = stage.epochs or self.fit.epochs
-        return GradualPruning(stage.target_ratio, stage.start_epoch, stage.duration, epochs, "--target-ratio")
+        flags = ("--target-ratio", "--start-epoch")
+        return GradualPruning(stage.target_ratio, stage.start_epoch, stage.duration, epochs, *flags)
+
+    def estimation_budget(self) -> int:
+        """The ranks of the estimated map, summed over languages. Raises UsageError if there is none."""
+        mean, languages = self.estimate_subspace.mean_rank, len(self.selected_languages())
+        budget = round(mean * languages)
+        if budget < 1:
+            raise UsageError(
+                f"--mean-rank {mean:g} gives {languages} languages no rank", "raise it, as --mean-rank 4"
+            )
+        return budget
 
     def for_estimation(self) -> Recipe:
         """The recipe of subspace estimation; with ``quick`` it trains on a sample of the directions.
 
-        Raises UsageError if directions are given already.
+        Raises UsageError if directions are given already, and if the budget of ranks is 0.
         """
+        self.estimation_budget()
         if not self.estimate_subspace.quick:
             return self
         if self.data.directions:

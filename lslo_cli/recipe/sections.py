@@ -238,7 +238,7 @@ class TrainSection(Section):
     """Weight matrices with adapters."""
     gps: Ratio = 0.0
     """Fraction to prune, in [0, 1); auto: 0.9 in languages that the estimate chooses; 0.9 without ranks."""
-    gps_start: CountOrZero = 2
+    gps_start: Count = 2
     """Pruning starts after this epoch (E of eq. 4)."""
     gps_duration: Count = 8
     """Epochs over which the ratio rises (k of eq. 4)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lslo_cli.artifacts.results import MEASURES, CorrelationRow
+from lslo_cli.method.statistics import NEEDED
 from lslo_cli.paper import printed_correlations
 from lslo_cli.report.comparability import base_differences
 from lslo_cli.report.provenance import made_by
@@ -67,8 +68,10 @@ def _measured(study: Study, stack: str, kind: str, measure: str) -> Spread | Non
 def _notes(study: Study, stack: str, differences: list[str]) -> tuple[str, ...]:
     reports = [seed.prune_report for seed in study.seeds if seed.prune_report]
     rows = [row for report in reports for row in report.result.correlations if row.stack == stack]
+    if not reports:
+        return ("Not run: there is no prune report; make one with lslo prune-report.",)
     if not rows:
-        return ("Not run: no prune report has correlations; make one with lslo prune-report.",)
+        return (f"No prune report has correlations: {NEEDED}.",)
     numbers = sorted({row.n for row in rows})
     notes = [f"Languages with a bitext size: n = {', '.join(map(str, numbers))}; {made_by(study, reports)}."]
     if differences:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -12,6 +12,8 @@ from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.splits import DEV_ROWS
 from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced, Finished, Started, ignore
+from lslo_cli.method.languages import Direction
+from lslo_cli.method.strategy import Index
 from lslo_cli.nn.attach import Adapters
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.training.validation import Validation
@@ -63,22 +65,35 @@ def dev_text(setup: Setup) -> Corpus | None:
     return corpus
 
 
-def dev_gains(setup: Setup, adapters: Adapters, corpus: Corpus | None) -> DevGains:
+def dev_gains(
+    setup: Setup, adapters: Adapters, corpus: Corpus | None, trained: Sequence[Direction]
+) -> DevGains:
     """By language: loss on the dev rows without its adapter less that with it, in nats per target token.
 
     Taken over the directions from and to the language, with all other adapters in place: two forward passes.
-    ``corpus`` is the :func:`dev_text`; there are no gains without one.
+    A language that is the source of none of the ``trained`` directions is measured in those to it alone, and
+    one that is the target of none in those from it. ``corpus`` is the :func:`dev_text`; there are no gains
+    without one.
     """
     if corpus is None:
         return DevGains()
+    sources, targets = ({side.of(each) for each in trained} for side in (Index.SOURCE, Index.TARGET))
+    from_or_to = {
+        code: [
+            each
+            for each in setup.directions
+            if (code == each.src and code in sources) or (code == each.tgt and code in targets)
+        ]
+        for code in setup.codes
+    }
     folds = [_fold(corpus, number) for number in range(FOLDS)]
     measured = {}
     setup.on_event(Started(TASK, len(setup.codes), "languages"))
     for number, code in enumerate(setup.codes, start=1):
         try:
-            measured[code] = [_measured(setup, adapters, code, fold) for fold in folds]
+            measured[code] = [_measured(setup, adapters, code, fold, from_or_to[code]) for fold in folds]
         except InputError:  # no text in some fold
-            measured[code] = [_measured(setup, adapters, code, corpus)]
+            measured[code] = [_measured(setup, adapters, code, corpus, from_or_to[code])]
         setup.on_event(Advanced(TASK, number))
     setup.on_event(Finished(TASK))
     by_language = {
@@ -97,10 +112,11 @@ def _fold(corpus: Corpus, number: int) -> Corpus:
     return Corpus(tuple(each.select(range(number, len(each), FOLDS)) for each in corpus.sections))
 
 
-def _measured(setup: Setup, adapters: Adapters, code: str, corpus: Corpus) -> _Measured:
-    """What a language's adapter saves. Raises InputError where the language has no text in the corpus."""
-    named = [direction for direction in setup.directions if code in (direction.src, direction.tgt)]
-    batches = setup.batches(corpus, named)
+def _measured(
+    setup: Setup, adapters: Adapters, code: str, corpus: Corpus, directions: Sequence[Direction]
+) -> _Measured:
+    """What a language's adapter saves. Raises InputError where the directions have no text in the corpus."""
+    batches = setup.batches(corpus, directions)
     loss = Validation(setup.base, batches, setup.accelerator, ignore, adapters.route)
     with_adapter, tokens = loss.totals()
     with switched_off(adapters, code):

@@ -53,6 +53,7 @@ from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, prepare
 from lslo_cli.tasks.train import adapted_languages, check_run, trained_directions
 from lslo_cli.tasks.trained_for import runs_to_evaluate, with_new_languages
+from lslo_cli.tasks.trained_text import check_selected
 from lslo_cli.tasks.weights import ADAPTER, MODEL
 from lslo_cli.training.trackers import check_tracker
 from lslo_cli.wording import counted
@@ -123,6 +124,8 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
         facts.append(("trains on", f"{len(directions)} of {len(setup.directions)} directions"))
     if index.value:
         facts.append(("index", describe_index(index.value, index.source)))
+        codes, compared = setup.codes if adapted is None else adapted, command == "estimate-subspace"
+        check_selected(index.value, codes, batches, notes, compared=compared)
     if command == "estimate-subspace":
         dev_text(setup)  # raises if it cannot be measured on
     if command == "train" and recipe.train.curve_rows:

@@ -25,7 +25,7 @@ from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.importance import Pool, mean_demand
 from lslo_cli.method.languages import Language
 from lslo_cli.method.sites import KINDS, Stack
-from lslo_cli.method.statistics import correlate_with_bitext
+from lslo_cli.method.statistics import CORRELATED, NEEDED, correlate_with_bitext
 from lslo_cli.recipe import Method
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document, read_training
 from lslo_cli.wording import Command
@@ -67,6 +67,8 @@ def prune_report(
         estimate.model.parameters,
         [record.language() for record in training.languages] if reported else (),
     )
+    if not result.correlations:
+        on_event(Noted(f"no correlation with bitext size: {NEEDED}"))
     # A report draws nothing at random: its seed is that of the estimate, as its languages are.
     of_seed = experiment.recipe.model_copy(update={"seed": estimate.seed})
     written = document(
@@ -167,7 +169,7 @@ def _correlations(subspace: SubspaceResult, languages: Sequence[Language]) -> li
 
     A language's score for a kind is the mean of eq. 6 over the layers of the stack.
     """
-    if sum(language.bitext is not None for language in languages) < 3:
+    if sum(language.bitext is not None for language in languages) < CORRELATED:
         return []
     matrices = list(subspace.pruned.matrices("B"))
     rows = []
@@ -177,16 +179,16 @@ def _correlations(subspace: SubspaceResult, languages: Sequence[Language]) -> li
         of_stack = []
         for kind in KINDS[stack]:
             if kind in present:
-                scores = {lang.code: -demand[lang.code, kind] for lang in languages}
+                scores = {code: -value for (code, of_kind), value in demand.items() if of_kind == kind}
                 of_stack.append(_row(stack, kind, scores, languages))
         rows += [*of_stack, _average(of_stack)] if of_stack else []
     return [*rows, _row("all", "total", subspace.scores, languages)]
 
 
 def _row(stack: str, kind: str, scores: Mapping[str, float], languages: Sequence[Language]) -> CorrelationRow:
-    correlation = correlate_with_bitext(scores, languages)
+    counted = [language for language in languages if language.bitext and language.code in scores]
+    correlation = correlate_with_bitext(scores, languages) if len(counted) >= CORRELATED else None
     if correlation is None:
-        counted = [language for language in languages if language.bitext and language.code in scores]
         return CorrelationRow(stack=stack, kind=kind, n=len(counted), **dict.fromkeys(MEASURES))
     return CorrelationRow(stack=stack, kind=kind, **asdict(correlation))
 

@@ -32,6 +32,7 @@ from lslo_cli.tasks.job import ArtifactJob, experiment_job, is_kept
 from lslo_cli.tasks.model_card import write_card
 from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, optimisation
+from lslo_cli.tasks.trained_text import check_selected
 from lslo_cli.tasks.weights import save_weights
 from lslo_cli.tasks.without_effect import check_effects
 from lslo_cli.training.pruning import PruneGradually, sparsity_by_class
@@ -117,6 +118,7 @@ def fine_tune(
     batches = setup.training_batches(directions, adapted_languages(ranks))
     # A shared adapter is the same whichever side selects it.
     strategy = strategy or uniform(Index.SOURCE, *depths(model))
+    check_selected(strategy, adapted_languages(ranks), batches, setup.on_event)
     adapters = _attached(setup, strategy, ranks) if ranks else None
     parameters = [*adapters.parameters(), *setup.new_rows()] if adapters else unfrozen(model)
     chosen = languages_to_prune(recipe, ranks, pruned_languages)
@@ -128,7 +130,8 @@ def fine_tune(
         setup.on_event(Noted(_nobody_note(section, pruned_languages)))
     keep = _keep_best(recipe, dev_loss, parameters, schedule)
     curve = QualityCurve(setup, route) if section.curve_rows else None
-    pruning = PruneGradually(pruner, schedule, partial(_sparsity, setup, pruner, adapters))
+    sparsity = partial(_sparsity, setup, pruner, adapters)
+    pruning = PruneGradually(pruner, schedule, sparsity, on_event=setup.on_event)
     fit = setup.fit(
         parameters,
         batches,
@@ -147,7 +150,7 @@ def fine_tune(
     history = fit.run(setup.resume)
     if keep:
         keep.restore()
-    pruned = PrunedTable.of(pruner.counts(adapters) if adapters else [])
+    pruned = PrunedTable.of(pruner.counts(adapters.matrices()) if adapters else [])
     work = work_of(recipe, "train", ranks)
     by_layer = strategy.by_layer.items() if section.method is Method.LSLO else ()
     trainable = sum(parameter.numel() for parameter in parameters)
@@ -199,7 +202,7 @@ def _keep_best(
 def _sparsity(setup: Setup, pruner: Pruner, adapters: Adapters | None) -> dict[str, float]:
     """The pruned fraction of the prunable matrices of each class."""
     prunable = PRUNED_MATRICES[setup.recipe.train.prune_targets]
-    counts = pruner.counts(adapters) if adapters else []
+    counts = pruner.counts(adapters.matrices()) if adapters else []
     return sparsity_by_class((each for each, name in counts if name in prunable), setup.languages)
 
 

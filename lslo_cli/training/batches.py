@@ -111,14 +111,14 @@ class EpochBatches:
         self.sampler = PairSampler(self.sizes, temperature)
 
     @property
+    def with_pairs(self) -> tuple[Direction, ...]:
+        """The directions that have a sentence pair."""
+        return tuple(each for each, size in zip(self.directions, self.sizes, strict=True) if size)
+
+    @property
     def without_pairs(self) -> tuple[str, ...]:
         """The languages that no sentence pair is from or to."""
-        found = {
-            code
-            for direction, size in zip(self.directions, self.sizes, strict=True)
-            if size
-            for code in (direction.src, direction.tgt)
-        }
+        found = {code for direction in self.with_pairs for code in (direction.src, direction.tgt)}
         return tuple(code for code in self.languages if code not in found)
 
     def batches(self, epoch: int) -> Epoch:

@@ -5,26 +5,66 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from lslo_cli.errors import UsageError
+from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.importance import PrunedMatrix
 from lslo_cli.method.languages import Language
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.nn.pruning import Pruner
 from lslo_cli.training.trainer import Callback
+from lslo_cli.wording import several
 
 
 class PruneGradually(Callback):
-    """Extends masks to P_e at the beginning of epoch e, and zeroes masked entries after each update."""
+    """Extends masks to P_e at the beginning of epoch e, and zeroes masked entries after each update.
+
+    A note says before the first pruning which languages it ranks zeros of. The first update has a learning
+    rate of 0, so all B of a language may still be 0. Their rank is then their position, for good, since what
+    is pruned stays so. Some zeros are no such sign: units that never fire have no gradient.
+    """
 
     def __init__(
-        self, pruner: Pruner, schedule: GradualPruning, sparsity: Callable[[], Mapping[str, float]] = dict
+        self,
+        pruner: Pruner,
+        schedule: GradualPruning,
+        sparsity: Callable[[], Mapping[str, float]] = dict,
+        meaning: str = "only their order decides what is pruned",
+        on_event: OnEvent = ignore,
     ):
-        """``sparsity`` returns the pruned fraction of the adapters of each class."""
+        """``sparsity`` returns the pruned fraction of the adapters of each class.
+
+        ``meaning`` is what follows, in the note, from ranking zeros. Raises UsageError if the last ratio
+        leaves nothing of a pool.
+        """
         self._pruner = pruner
         self._schedule = schedule
         self._sparsity = sparsity
+        self._meaning = meaning
+        self._on_event = on_event
+        if size := pruner.emptied(schedule.target_ratio):
+            most = int(1e4 * (size - 1) / size) / 1e4
+            raise UsageError(
+                f"{schedule.flag} {schedule.target_ratio:g} prunes all of {size:,} entries that are ranked "
+                "together, which leaves nothing of them",
+                f"give {schedule.flag} {most:g} or less",
+            )
 
     def before_epoch(self, epoch: int) -> None:
-        self._pruner.prune_to(self._schedule.ratio_at(epoch))
+        ratio = self._schedule.ratio_at(epoch)
+        if ratio and epoch == self._schedule.start_epoch + 1:
+            self._note_untrained(epoch)
+        self._pruner.prune_to(ratio)
+
+    def _note_untrained(self, epoch: int) -> None:
+        if untrained := self._pruner.untrained():
+            epochs = max(self._schedule.epochs, epoch + self._schedule.duration)
+            self._on_event(
+                Noted(
+                    f"pruning after epoch {epoch - 1} ranks zeros: the adapters of {several(untrained)} have "
+                    f"not been trained yet, so {self._meaning}; prune later, with "
+                    f"{self._schedule.start_flag} {epoch} --epochs {epochs}, or train on more text"
+                )
+            )
 
     def after_update(self) -> None:
         self._pruner.apply()

@@ -233,3 +233,21 @@ def test_a_budget_is_parameters_a_share_or_that_of_other_ranks():
             rank_budget(text, languages, per_rank=7000, base=10_000_000)
     with pytest.raises(UsageError, match="a budget of 0 ranks gives no language an adapter"):
         allocate(estimate({"a": 80, "b": 60}), rank_budget("100", languages, 7000, 10_000_000))
+
+
+def test_a_language_that_is_measured_at_fewer_sites_has_no_lower_rank_for_it():
+    """The same shares are kept of all that is measured, of "a" at two sites and of the others at one."""
+    measured = [(SITE, "a", 70), (OTHER, "a", 70), (SITE, "b", 80), (OTHER, "c", 60)]
+    matrices = [PrunedMatrix(site, code, count, 100) for site, code, count in measured]
+    spectra = [Spectrum(site, code, 32, [9.0, 5.0, 1.0]) for site, code, _ in measured]
+    found = Estimate(matrices, 0.7, spectra)
+    kept = allocate(found, 70, Rule.KEPT).ranks
+    assert kept["b"] < kept["a"] < kept["c"]
+    assert len(set(allocate(found, 6, Rule.SPECTRUM).ranks.values())) == 1
+
+
+def test_a_rule_that_gives_no_rank_does_not_name_itself_as_the_way_out():
+    nothing = estimate({"a": 100, "b": 100})
+    with pytest.raises(UsageError, match="rule 'kept' gives no language a rank") as error:
+        allocate(nothing, 8, Rule.KEPT)
+    assert "kept" not in error.value.hint and error.value.hint.endswith("--target-ratio 0.7")

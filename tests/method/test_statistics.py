@@ -194,7 +194,7 @@ def test_scores_that_do_not_vary_have_no_correlation():
 
 
 def test_two_languages_with_bitext_are_too_few():
-    with pytest.raises(UsageError, match="at least 3 languages with a bitext size, got 2"):
+    with pytest.raises(UsageError, match="a correlation needs 3 languages with a bitext size, got 2"):
         correlate_with_bitext({"en": 1.0, "fr": 2.0, "de": 3.0}, SETS["lang12"])
 
 

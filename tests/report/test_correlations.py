@@ -1,6 +1,7 @@
 import pytest
 
-from lslo_cli.artifacts.results import CorrelationRow
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.results import CorrelationRow, PruneReportResult
 from lslo_cli.paper import printed_correlations
 from lslo_cli.report.correlations import printed_correlation_table
 from lslo_cli.report.reading import read_studies
@@ -46,3 +47,12 @@ def test_without_a_prune_report_the_table_is_not_run(written, tmp_path):
     table = printed_correlation_table(10, study)
     assert table.text_rows()[0][1:3] == ["-", "-"]
     assert table.notes[0].startswith("Not run")
+
+
+def test_a_prune_report_without_correlations_says_what_they_take(written, tmp_path):
+    experiment = written(tmp_path).table(3)
+    report = store.read(experiment.prune_report(), PruneReportResult).result
+    experiment.write("prune-report.json", report.model_copy(update={"correlations": []}))
+    (study,) = read_studies([experiment.path])
+    (note,) = printed_correlation_table(9, study).notes
+    assert "a correlation needs 3 languages with a bitext size" in note and "lslo prune-report" not in note

@@ -201,3 +201,55 @@ def test_a_note_says_that_what_is_ranked_has_not_been_trained(fresh, heard):
     later = {"estimate_subspace.start_epoch": 2, "estimate_subspace.epochs": 4}
     tasks.estimate_subspace(fresh(**one_update, **later), on_event=heard)
     assert not [note for note in heard.notes if "ranks zeros" in note]
+
+
+def test_training_says_so_too_of_the_languages_that_it_prunes(fresh, heard):
+    one_update = {"fit.max_tokens": 100_000, "train.ranks": "2,2,2", "train.gps": 0.5}
+    tasks.train(fresh(**one_update, **{"train.gps_classes": ["high"]}), on_event=heard)
+    (note,) = [note for note in heard.notes if "ranks zeros" in note]
+    assert "the adapters of qta, qso have not been trained yet, so only their order decides" in note
+    assert "--gps-start 2 --epochs 4" in note
+    heard.clear()
+    later = {"train.gps_start": 2, "fit.epochs": 4}
+    tasks.train(fresh(**one_update, **later), run="later", on_event=heard)
+    assert not [note for note in heard.notes if "ranks zeros" in note]
+    with pytest.raises(UsageError, match=r"'train.gps_start' cannot be 0"):
+        fresh(**{"train.gps_start": 0})
+
+
+@pytest.mark.parametrize("mean", [0.1, 0.12])
+def test_a_mean_rank_that_gives_no_language_a_rank_is_refused_before_training(fresh, heard, mean):
+    for ask in (
+        lambda asked: tasks.estimate_subspace(asked, on_event=heard),
+        lambda asked: tasks.plan(asked, "estimate-subspace"),
+    ):
+        with pytest.raises(UsageError, match=f"--mean-rank {mean} gives 4 languages no rank") as error:
+            ask(fresh(**{"estimate_subspace.mean_rank": mean}))
+        assert "--mean-rank 4" in error.value.hint and "--budget" not in error.value.hint
+    assert not heard.tasks
+
+
+def test_an_estimate_is_resumed_with_another_mean_rank_and_the_same_index_by_name(fresh, heard, monkeypatch):
+    def full(*_):
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("lslo_cli.tasks.estimate_subspace.dev_gains", full)
+        with pytest.raises(OSError, match="no space"):
+            tasks.estimate_subspace(fresh())
+    other = {"estimate_subspace.mean_rank": 2.0, "estimate_subspace.index": "paper"}
+    resumed = tasks.estimate_subspace(fresh(**other), resume=True, on_event=heard).artifact.result
+    assert "resuming subspace estimation after epoch 3 of 3" in heard.notes
+    assert sum(resumed.ranks.values()) == 8
+
+
+def test_a_ratio_that_prunes_a_whole_pool_is_refused_before_training(fresh, heard):
+    message = "--target-ratio 0.9999 prunes all of 2,560 entries that are ranked together"
+    with pytest.raises(UsageError, match=message) as error:
+        tasks.estimate_subspace(fresh(**{"estimate_subspace.target_ratio": 0.9999}), on_event=heard)
+    assert error.value.hint == "give --target-ratio 0.9996 or less"
+    with pytest.raises(UsageError, match="--gps 0.99 prunes all of 32 entries") as error:
+        tasks.train(fresh(**{"train.gps": 0.99, "train.ranks": "2,2,2"}), on_event=heard)
+    assert error.value.hint == "give --gps 0.9687 or less"
+    tasks.train(fresh(**{"train.gps": 0.9687, "train.ranks": "2,2,2"}))
+    assert not heard.tasks

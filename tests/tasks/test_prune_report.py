@@ -84,3 +84,11 @@ def test_a_report_has_the_sizes_of_languages_that_the_estimate_lacks(there, fini
     report = tasks.prune_report(experiment, run=GPS_RUN).artifact.result
     assert {row.language for row in report.sizes} == {each.code for each in estimate.languages}
     assert set(report.scores) == set(kept)
+
+
+def test_a_report_on_two_languages_says_why_it_has_no_correlations(fresh, heard):
+    two = {"langs": "qta,qso"}
+    tasks.estimate_subspace(fresh(**two))
+    assert not tasks.prune_report(fresh(**two), on_event=heard).artifact.result.correlations
+    said = "no correlation with bitext size: a correlation needs 3 languages with a bitext size"
+    assert said in heard.notes
