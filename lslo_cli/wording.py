@@ -47,3 +47,7 @@ class Command:
 
     def __str__(self) -> str:
         return typed(*self.words)
+
+
+Hint = tuple[str] | tuple[str, Command]
+"""What an error advises, and the command that does it."""

@@ -16,6 +16,7 @@ import lslo_cli
 from lslo_cli.artifacts import writing
 from lslo_cli.cli.app import app
 from lslo_cli.cli.commands import translate
+from lslo_cli.cli.options import LINE as AT_THE_END
 from lslo_cli.tasks import job
 from lslo_cli.tasks.train_base import SMALLER
 from lslo_cli.wording import typed
@@ -65,6 +66,46 @@ def test_a_line_is_found_wherever_a_value_stands_in_it():
 def test_a_typed_line_is_read_by_a_shell_as_its_words():
     line = typed("plot heatmap", "--run", "a run", "--out", Path("it's"), 3)
     assert shlex.split(line) == ["lslo", "plot", "heatmap", "--run", "a run", "--out", "it's", "3"]
+
+
+def strings(tree: ast.AST) -> Iterator[str]:
+    """The texts of a module but for docstrings, with a line for each that is put together from words."""
+    inner: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            inner.add(node.value)
+        if isinstance(node, ast.JoinedStr):
+            inner |= {*ast.walk(node)}
+            yield "".join(map(shown, node.values))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in inner:
+            yield node.value
+
+
+def shown(part: ast.expr) -> str:
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    value = part.value if isinstance(part, ast.FormattedValue) else part
+    makes_a_line = isinstance(value, ast.Call) and ast.unparse(value.func) in LINES
+    return "lslo train" if makes_a_line else "value"
+
+
+LINES = ("typed", "line_of", "line_again", "train_again", "self.command")
+"""The functions that make lines."""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_message_with_a_line_ends_with_it(path):
+    """So that whoever reads it can copy the line, and the command line can add what chose the experiment."""
+    found = [text for text in strings(ast.parse(path.read_text(encoding="utf-8"))) if ": lslo " in text]
+    assert not [text for text in found if not AT_THE_END.search(text) and not text.endswith("\n")]
+
+
+def test_a_line_that_words_follow_is_found():
+    prose = ast.parse("InputError('x', f'evaluate: {typed(run)}; there: {runs}')")
+    assert list(strings(prose)) == ["x", "evaluate: lslo train; there: value"]
+    assert not AT_THE_END.search("evaluate: lslo train; there: value")
+    assert not AT_THE_END.search("make one: lslo train, then lslo evaluate")
+    assert AT_THE_END.search("evaluate: lslo evaluate --run 'a run'")
 
 
 TRAINING = ("weight-learn", "estimate-subspace", "train")

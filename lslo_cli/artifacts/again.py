@@ -1,26 +1,57 @@
-"""The line that trains a run again as it was."""
+"""The lines that make artifacts, in the experiment or the seed of a study that they are in."""
 
 from __future__ import annotations
 
+import re
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from lslo_cli.artifacts.folder import RESULTS
-from lslo_cli.artifacts.results import TrainingResult
-from lslo_cli.artifacts.schema import Artifact
-from lslo_cli.wording import typed
+from lslo_cli.artifacts.results import PruneReportResult, TrainingResult
+from lslo_cli.artifacts.schema import Artifact, Result
+from lslo_cli.wording import Command
 
 SETTINGS = {"full": (), "lora": ("ranks",), "lslo": ("ranks", "budget", "index", "gps")}
 """The recorded settings of [train] that the line repeats, by method."""
 
+OF_STUDIES = ("lslo reproduce", "lslo demo")
+"""Commands that make whole experiments, whose settings only their own line has."""
 
-def train_again(run: Path, artifact: Artifact[TrainingResult], name: str | None = None) -> str:
+
+def seed_flags(path: Path) -> list[str]:
+    """The flags that choose the seed of a study which ``path`` is in, ``seed-N/``; none elsewhere."""
+    for folder in (path, *path.parents):
+        if found := re.fullmatch(r"seed-(\d+)", folder.name):
+            return ["--results", str(folder.parent), "--name", folder.name, "--seed", found[1]]
+    return []
+
+
+def line_of(kind: type[Result], path: Path) -> Command:
+    """The command that makes an artifact of this kind at ``path``."""
+    flags = seed_flags(path)
+    if kind is PruneReportResult:
+        flags = flags[:4]  # it has the seed of its estimate
+    (name,) = map(str, kind.command.words)
+    return Command(name, *([] if name.startswith("flare ") else flags))  # FLARE's study is one experiment
+
+
+def line_again(path: Path, artifact: Artifact[Any]) -> Command | str:
+    """What makes the artifact at ``path`` again, with the settings of this one."""
+    if artifact.made.command.startswith(OF_STUDIES):
+        return artifact.made.command
+    if isinstance(artifact.result, TrainingResult):
+        return train_again(path.parent, artifact)
+    return line_of(type(artifact.result), path)
+
+
+def train_again(run: Path, artifact: Artifact[TrainingResult], name: str | None = None) -> Command:
     """``lslo train`` with the experiment and the settings of the run in a folder, under a ``name``."""
     folder, asked, result = run.parents[1], artifact.recipe.get("train", {}), artifact.result
     flags: dict[str, Any] = {
         "results": None if folder.parent == RESULTS else folder.parent,
         "name": folder.name,
+        "seed": next(iter(seed_flags(folder)[5:]), None),
         "run": name or result.run,
         "method": result.method,
         "sites": None if result.sites == "all" else result.sites,
@@ -30,4 +61,4 @@ def train_again(run: Path, artifact: Artifact[TrainingResult], name: str | None 
         flags["gps"] = f"{gps:g}"
         flags["gps-classes"] = "auto" if asked.get("gps_classes") == "auto" else None
     words = ((f"--{flag}", value) for flag, value in flags.items() if value is not None)
-    return typed("train", *chain.from_iterable(words))
+    return Command("train", *chain.from_iterable(words))

@@ -16,7 +16,7 @@ from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, S
 from lslo_cli.artifacts.schema import BEFORE, Artifact, DataIdentity, LanguageRecord, Result
 from lslo_cli.errors import InputError
 from lslo_cli.method.metrics import SPBLEU
-from lslo_cli.wording import Command, several
+from lslo_cli.wording import Command, Hint, several
 
 R = TypeVar("R", bound=Result)
 
@@ -54,8 +54,6 @@ OF_TRANSLATION = {"evaluate": ("no_repeat_ngram",), "data": ("max_length",)}
 """The same for translations, beside the search that a result has."""
 NAMED = 3
 """The most entries that a refusal names."""
-Hint = tuple[str] | tuple[str, Command]
-"""What an error advises, and the command that does it."""
 SCORE_ALIKE: Hint = "evaluate them with the same settings", Command("evaluate", "--force")
 TRAIN_ALIKE: Hint = ("keep them in separate experiments, or train one of them again",)
 
@@ -98,7 +96,7 @@ Settings = Mapping[str, Setting]
 def read_fresh(path: Path, result_type: type[R]) -> Located[R]:
     """Read an artifact as :func:`store.read` does. Raises InputError also if it is stale."""
     artifact = store.read(path, result_type)
-    store.check_fresh(path, artifact, result_type.command)
+    store.check_fresh(path, artifact)
     return Located(path, artifact)
 
 

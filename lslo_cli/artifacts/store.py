@@ -8,14 +8,15 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from lslo_cli.artifacts.again import line_again, line_of
 from lslo_cli.artifacts.pending import pending
 from lslo_cli.artifacts.provenance import digest_of, digest_of_file
-from lslo_cli.artifacts.results import TensorFile
+from lslo_cli.artifacts.results import TensorFile, TrainingResult
 from lslo_cli.artifacts.schema import Artifact, ModelIdentity, Result, artifact_of
 from lslo_cli.artifacts.writing import check_writable, replacing, unreadable, write_text
 from lslo_cli.errors import InputError
 from lslo_cli.parsing import parse_json
-from lslo_cli.wording import Command
+from lslo_cli.wording import Command, Hint
 
 __all__ = [
     "check_belongs",
@@ -48,11 +49,14 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
     Raises InputError, each with its own message, if the file is missing, is not JSON, holds another kind, was
     written by a newer lslo, does not fit its schema, or differs from its own digest.
     """
-    again = "make it again", result_type.command
+    again: Hint = "make it again", line_of(result_type, path)
+    if result_type is TrainingResult:
+        again = (f"train run '{path.parent.name}' again, with its own settings",)
     try:
         document = parse_json(path.read_bytes())
     except FileNotFoundError:
-        raise InputError(f"no {result_type.kind} at {path}", "make it first", result_type.command) from None
+        line = line_of(result_type, path)
+        raise InputError(f"no {result_type.kind} at {path}", "make it first", line) from None
     except OSError as error:
         raise unreadable(path, error) from None
     except ValueError as error:  # also raised for bytes that are not UTF-8 and text that is not JSON
@@ -152,10 +156,11 @@ def read_tensor_path(artifact_path: Path, tensors: TensorFile) -> Path:
     return path
 
 
-def check_fresh(path: Path, artifact: Artifact[Any], command: Command | str) -> None:
+def check_fresh(path: Path, artifact: Artifact[Any], line: Command | str | None = None) -> None:
     """Compare the artifacts that an artifact was made from with those at their paths now.
 
-    Missing ones are not checked. Raises InputError if one has another digest or none.
+    Missing ones are not checked. Raises InputError if one has another digest or none, with the ``line`` that
+    makes the artifact again, by default :func:`~.again.line_again`.
     """
     for item in artifact.inputs:
         upstream = path.parent / item.path
@@ -169,7 +174,7 @@ def check_fresh(path: Path, artifact: Artifact[Any], command: Command | str) -> 
             raise InputError(
                 f"{path} is stale: it was made from another {item.role} than the one now at {upstream}",
                 "make it again",
-                command,
+                line or line_again(path, artifact),
             )
 
 

@@ -11,7 +11,8 @@ from typer import Option
 from lslo_cli.artifacts.folder import RESULTS, ExperimentFolder
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, flags_of
-from lslo_cli.cli.options import EXPERIMENT, NewLanguageOptions, SettingsOptions, command_line
+from lslo_cli.cli.options import EXPERIMENT, NewLanguageOptions, SettingsOptions, command_line, options_of
+from lslo_cli.errors import LsloError
 
 if TYPE_CHECKING:
     from lslo_cli.recipe import Memory, Recipe
@@ -54,6 +55,26 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
 
     remembers = True
     """Whether settings given to earlier commands of the experiment apply to this one."""
+
+    reads_seeds = False
+    """Whether it reads the seeds of a study, where the experiment's folder holds them as ``seed-N/``."""
+
+    def in_seed(self, name: str) -> list[str]:
+        """The flags by which another command works on the first seed of the study that this one reads.
+
+        Without them what it makes would be beside the seeds, where nothing of the study reads it.
+        """
+        from lslo_cli.artifacts.again import seed_flags
+
+        other = options_of(name)
+        if not self.reads_seeds or other.reads_seeds or name.startswith("flare "):
+            return []
+        try:
+            seeds = self.folder(super().resolve(self.memory())).seed_folders()
+        except LsloError:
+            return []
+        flags = seed_flags(next(iter(seeds.values()), Path()))
+        return flags if any(flag.name == "--seed" for flag in flags_of(other)) else flags[:4]
 
     def resolve(self, memory: Memory | None = None) -> Recipe:
         """The recipe with the settings that the experiment remembers, which a note lists.

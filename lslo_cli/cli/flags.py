@@ -225,8 +225,8 @@ def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]],
             try:
                 command(options)
             except LsloError as error:
-                if isinstance(error.line, Command) and hasattr(options, "command"):
-                    error.line = options.command(*error.line.words)
+                if isinstance(error.line, Command) and hasattr(options, "complete"):
+                    error.line = options.complete(error.line)
                 raise
 
         parameters = [flag.parameter(hints[flag.field]) for flag in own_first]

@@ -175,6 +175,16 @@ class SettingsOptions:
                     words += [flag.name, item]
         return typed(name, *words, *more)
 
+    def complete(self, command: Command) -> str:
+        """The line of a command that an error suggests, on this experiment or on a seed that was read."""
+        name, *words = map(str, command.words)
+        place = [] if "--name" in words else self.in_seed(name)
+        return self.command(name, *place, *words)
+
+    def in_seed(self, name: str) -> list[str]:
+        """The flags by which another command works on a seed of the study that this one reads, if it does."""
+        return []
+
     @classmethod
     def has_effect(cls, assignment: str) -> bool:
         """Whether the command reads the key of a ``--set``."""

@@ -54,7 +54,7 @@ def read_artifacts(folders: Sequence[ExperimentFolder]) -> StudyArtifacts:
     keys: dict[tuple[int, str], Path] = {}
     for path in (path for folder in folders for path in all_evaluations(folder)):
         artifact = store.read(path, FlareEvaluationResult)
-        store.check_fresh(path, artifact, FlareEvaluationResult.command)
+        store.check_fresh(path, artifact)
         other = keys.setdefault((artifact.seed, artifact.result.language), path)
         if other != path:
             raise InputError(
@@ -63,7 +63,7 @@ def read_artifacts(folders: Sequence[ExperimentFolder]) -> StudyArtifacts:
             )
         training = path.with_name("training.json")
         trained = store.read(training, FlareTrainingResult)
-        store.check_fresh(training, trained, FlareTrainingResult.command)
+        store.check_fresh(training, trained)
         evaluations[path], trainings[training] = artifact, trained
     if not evaluations:
         raise _nothing_in(folders)

@@ -97,7 +97,7 @@ def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = GRO
     """
     if not runs:
         raise InputError(
-            "there is no training run to draw", "train one", Command("train", "--curve-rows", "50")
+            "no run has a quality curve", "train one with it", Command("train", "--curve-rows", "50")
         )
     curves: list[tuple[str, Curve]] = []
     for run in runs:

@@ -134,7 +134,7 @@ def choose_allocation(
     section, languages = recipe.train, recipe.selected_languages()
     path = subspace or experiment.folder.subspace
     artifact = store.read(path, SubspaceResult)
-    store.check_fresh(path, artifact, SubspaceResult.command)
+    store.check_fresh(path, artifact)
     codes = [language.code for language in languages]
     store.check_belongs(path, artifact, model, codes, SubspaceResult.command)
     budget = round(artifact.result.mean_rank * len(codes))

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.again import seed_flags
 from lslo_cli.artifacts.comparable import (
     Located,
     check_measured_alike,
@@ -39,7 +40,7 @@ from lslo_cli.models.places import find_model
 from lslo_cli.search.metric import MetricSettings, SpBleu, open_spbleu
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 from lslo_cli.tasks.translations import read_hypotheses
-from lslo_cli.wording import Command, typed
+from lslo_cli.wording import Command, several
 
 AVERAGE = "AVG"
 """The mean over all directions, beside the groups."""
@@ -141,9 +142,10 @@ def _evaluated_pairs(
     if not both:
         there = sorted({each.name for folder in folders for each in folder.evaluated_runs()})
         raise InputError(
-            f"no experiment in {folders[0].path} has evaluations of both '{run}' and '{other}'",
-            f"evaluate them: {typed('evaluate', '--run', run, '--run', other)}; "
-            f"evaluated there: {', '.join(there) or 'no run'}",
+            f"no experiment in {several(folder.path for folder in folders)} has evaluations of both '{run}' "
+            f"and '{other}'; evaluated there: {several(there) or 'no run'}",
+            "evaluate them",
+            Command("evaluate", *seed_flags(folders[0].path), "--run", run, "--run", other),
         )
     found = [
         [read_fresh(folder.run(name).evaluation, EvaluationResult) for name in (run, other)]

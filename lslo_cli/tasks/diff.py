@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lslo_cli.artifacts.again import seed_flags
 from lslo_cli.artifacts.comparable import read_fresh
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
@@ -16,9 +17,7 @@ from lslo_cli.parsing import parse_json
 from lslo_cli.report.changes import Change
 from lslo_cli.search.metric import sentence_chrf
 from lslo_cli.tasks.translations import read_hypotheses
-from lslo_cli.wording import Command
-
-AGAIN = "evaluate the run again", Command("evaluate", "--force")
+from lslo_cli.wording import Command, several
 
 
 def diff(folder: ExperimentFolder, first: str, other: str, only: Sequence[str] = ()) -> list[Change]:
@@ -26,17 +25,24 @@ def diff(folder: ExperimentFolder, first: str, other: str, only: Sequence[str] =
 
     ``only`` keeps directions such as ``en-wo`` and groups such as ``V2V``, by the classes that languages had
     when ``first`` was evaluated. Sentences with equal scores come last, in the order of the text. Raises
-    UsageError for an unknown direction or group, and InputError if a run was not evaluated, its evaluation is
-    damaged or of an earlier training, its texts are missing or were changed, or the two were evaluated on
-    different text.
+    UsageError for an unknown direction or group and for a study of several seeds, and InputError if a run was
+    not evaluated, its evaluation is damaged or of an earlier training, its texts are missing or were changed,
+    or the two were evaluated on different text.
     """
+    if (seeds := folder.seed_folders()) and not folder.evaluated_runs():
+        place = seed_flags(next(iter(seeds.values())))[:4]
+        raise UsageError(
+            f"{folder.path} holds seeds {several(seeds)}, and sentences of one seed are compared at a time",
+            "name one of them",
+            Command("diff", *place, first, other),
+        )
     (evaluation, ours), (_, theirs) = (_evaluated(folder.run(name)) for name in (first, other))
     common = [name for name in ours if name in theirs]
     if not common:
         raise InputError(
             f"runs {first} and {other} have no direction in common",
-            "evaluate both with the same directions",
-            Command("evaluate"),
+            "evaluate both on the same ones",
+            Command("evaluate", *seed_flags(folder.path), "--force"),
         )
     languages = [record.language() for record in evaluation.languages]
     group_of = grouping(languages)
@@ -69,7 +75,9 @@ class DirectionTexts:
         lines = [row["hypothesis"] for row in rows if row["hypothesis"] is not None]
         if self.hypotheses is not None and lines != list(self.hypotheses):
             raise InputError(
-                f"the translations in {self.path} are not those that the run was evaluated with", *AGAIN
+                f"the translations in {self.path} are not those that the run was evaluated with",
+                "evaluate the run again",
+                _evaluate_again(self.path),
             )
         return rows
 
@@ -79,7 +87,7 @@ def _evaluated(run: RunFolder) -> tuple[EvaluationResult, dict[str, DirectionTex
     missing = InputError(
         f"no translations of run {run.name} at {run.whole.aligned}",
         "translate the test text",
-        Command("evaluate", "--run", run.name),
+        Command("evaluate", *seed_flags(run.path), "--run", run.name),
     )
     if not run.evaluation.exists():
         raise missing
@@ -100,7 +108,7 @@ def _changes(
         raise InputError(
             f"runs {run} and {than} were evaluated on different text in {name}",
             "evaluate both again",
-            Command("evaluate", "--force"),
+            _evaluate_again(first.path),
         )
     pairs = [
         (one, two)
@@ -130,8 +138,14 @@ def _rows(path: Path) -> list[dict[str, Any]]:
             if not {"section", "row", "source", "reference", "hypothesis"} <= row.keys():
                 raise ValueError("a row lacks a field")
     except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{path} is damaged: {error}", *AGAIN) from None
+        raise InputError(
+            f"{path} is damaged: {error}", "evaluate the run again", _evaluate_again(path)
+        ) from None
     return rows
+
+
+def _evaluate_again(path: Path) -> Command:
+    return Command("evaluate", *seed_flags(path), "--force")
 
 
 def _text(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.again import train_again
 from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
 from lslo_cli.artifacts.lock import write_locked
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of, made
@@ -119,5 +118,5 @@ def read_training(experiment: ExperimentFolder, run: RunFolder) -> Artifact[Trai
             f"no run '{run.name}' in {experiment.path}", f"runs there: {', '.join([BASE_RUN, *names])}"
         )
     artifact = store.read(run.training, TrainingResult)
-    store.check_fresh(run.training, artifact, train_again(run.path, artifact))
+    store.check_fresh(run.training, artifact)
     return artifact

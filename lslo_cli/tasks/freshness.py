@@ -65,7 +65,7 @@ def seems_current(path: Path, kind: type[Result], recipe: Recipe, model: str | N
     """
     try:
         artifact = store.read(path, kind)
-        store.check_fresh(path, artifact, kind.command)
+        store.check_fresh(path, artifact)
     except InputError:
         return False
     return (

@@ -49,7 +49,7 @@ class ArtifactJob(Generic[S]):
         try:
             artifact = store.read(self.path, kind)
             texts = [item for item in artifact.inputs if item.role == OF_TEXT]
-            store.check_fresh(self.path, artifact.model_copy(update={"inputs": texts}), kind.command)
+            store.check_fresh(self.path, artifact.model_copy(update={"inputs": texts}))
         except InputError:
             return None
         apart = (but_for, OF_TEXT)

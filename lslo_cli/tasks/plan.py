@@ -260,7 +260,7 @@ def evaluation_plan(recipe: Recipe, folders: Sequence[RunFolder]) -> Plan:
 def _report_plan(experiment: Experiment, run: str | None, subspace: Path | None) -> Plan:
     folder = experiment.folder
     path = subspace or folder.subspace
-    store.check_fresh(path, store.read(path, SubspaceResult), SubspaceResult.command)
+    store.check_fresh(path, store.read(path, SubspaceResult))
     facts = [("reads", str(path))]
     if run:
         read_training(folder, folder.run(run))

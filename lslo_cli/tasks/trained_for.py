@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.again import train_again
 from lslo_cli.artifacts.folder import BASE_RUN, RESULTS, RunFolder
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact
@@ -74,7 +75,8 @@ def languages_of(training: Artifact[TrainingResult]) -> tuple[str, ...]:
 
 def check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
     """Refuse a run of another base model (InputError), or with other languages or order (UsageError)."""
-    store.check_belongs(folder.training, training, setup.model_identity, [], TrainingResult.command)
+    again = train_again(folder.path, training)
+    store.check_belongs(folder.training, training, setup.model_identity, [], again)
     codes = languages_of(training)
     if codes != setup.codes:
         raise UsageError(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from lslo_cli.artifacts.again import seed_flags
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import EvaluationFolder
 from lslo_cli.artifacts.provenance import digest_of
@@ -45,7 +46,7 @@ def read_hypotheses(evaluation: Path, result: EvaluationResult) -> Translations:
         raise InputError(
             f"the translations in {folder} are not those that {evaluation.name} was made from",
             "translate again",
-            Command("evaluate", "--run", result.run, "--force"),
+            Command("evaluate", *seed_flags(folder), "--run", result.run, "--force"),
         )
     return found
 
@@ -62,7 +63,7 @@ def _lines(path: Path) -> list[str]:
         raise InputError(
             f"cannot read the translations in {path}: {error}",
             "translate again",
-            Command("evaluate", "--force"),
+            Command("evaluate", *seed_flags(path), "--force"),
         ) from None
 
 

@@ -108,7 +108,7 @@ OWN = [
     (TrainOptions, "--gps", "0.9", "train.gps", 0.9),
     (TrainOptions, "--gps", "auto", "train.gps_classes", "auto"),
     (TrainOptions, "--gps-classes", "auto", "train.gps_classes", "auto"),
-    (TrainOptions, "--gps-start", "0", "train.gps_start", 0),
+    (TrainOptions, "--gps-start", "3", "train.gps_start", 3),
     (TrainOptions, "--gps-duration", "5", "train.gps_duration", 5),
     (TrainOptions, "--gps-classes", "high", "train.gps_classes", ("high",)),
     (TrainOptions, "--gps-classes", "", "train.gps_classes", ()),

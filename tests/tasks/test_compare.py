@@ -106,7 +106,9 @@ def test_a_seed_does_not_count_twice(there, seeds):
 def test_a_run_or_a_seed_that_is_not_there_is_named(there, seeds):
     with pytest.raises(InputError, match="evaluations of both 'base' and 'nothing'") as error:
         tasks.compare(there(), ["base", "nothing"])
-    assert "lslo evaluate --run base --run nothing" in error.value.hint
+    assert f"evaluated there: {RUN}, base, full" in error.value.message
+    place = f"--results {there().folder.path} --name seed-2 --seed 2"
+    assert error.value.hint == f"evaluate them: lslo evaluate {place} --run base --run nothing"
     with pytest.raises(InputError, match="no seed 7 in") as error:
         tasks.compare(seeds(), ["base", "full"], seeds=[7])
     assert "seeds there: 2, 10" in error.value.hint

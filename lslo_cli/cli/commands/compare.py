@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions(OutputOptions, TextOptions, ExperimentOptions):
+    reads_seeds = True
+
     runs: Annotated[
         list[str],
         Argument(metavar="RUN RUN...", help="Evaluated runs, or base; the first is compared with the rest."),

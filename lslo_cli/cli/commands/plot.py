@@ -40,6 +40,8 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 @dataclass(frozen=True, kw_only=True)
 class PlotOptions(ExperimentOptions):
+    reads_seeds = True
+
     style: Annotated[
         str,
         Option(

@@ -24,6 +24,8 @@ FORMATS = {"md": "md", "markdown": "md", "latex": "tex", "tex": "tex", "csv": "c
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions(ExperimentOptions):
+    reads_seeds = True
+
     folders: Annotated[
         list[Path] | None,
         Argument(

@@ -1,0 +1,95 @@
+"""The lines that commands name where an experiment's folder holds the seeds of a study."""
+
+import pytest
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.results import TrainingResult
+from lslo_cli.artifacts.schema import Input
+from lslo_cli.method.languages import groups
+
+
+def stale(experiment, run, command="lslo train", **train):
+    """Train a run by these settings from an index that is another one now."""
+    path = experiment.training(run)
+    (experiment.path / "index-strategy.json").write_text('{"digest": "new"}')
+    artifact = store.read(path, TrainingResult)
+    update = {
+        "inputs": [Input(role="index-strategy", path="../../index-strategy.json", digest="old")],
+        "recipe": {**artifact.recipe, "train": train},
+        "made": artifact.made.model_copy(update={"command": command}),
+    }
+    store.write(path, artifact.model_copy(update=update))
+
+
+@pytest.fixture
+def study(written, tmp_path):
+    """Two seeds below ``out/st``, as ``lslo reproduce --seeds 1,2`` leaves them, and their recipe."""
+    (tmp_path / "st.toml").write_text('name = "st"\nlangs = "lang12"\n')
+    seeds = {seed: written(tmp_path / f"out/st/seed-{seed}", seed=seed) for seed in (1, 2)}
+    for seed in seeds.values():
+        seed.training("2-2-8")
+        seed.evaluation("base", dict.fromkeys(groups(seed.languages), 20.0))
+    return seeds
+
+
+@pytest.fixture
+def line(lslo):
+    """The line at the end of what a command refuses with."""
+
+    def line(*words):
+        refused = lslo(*words)
+        assert refused.exit_code in (2, 3), refused.output
+        return " ".join(refused.stderr.split()).rpartition(": lslo ")[2]
+
+    return line
+
+
+IN_SEED_1 = "--recipe st.toml --results out/st --name seed-1"
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ("plot epochs", f"train {IN_SEED_1} --seed 1 --curve-rows 50"),
+        ("plot schedule", f"train {IN_SEED_1} --seed 1 --gps 0.9"),
+        ("plot heatmap", f"estimate-subspace {IN_SEED_1} --seed 1"),
+        ("plot directions", f"evaluate {IN_SEED_1} --seed 1"),
+        ("compare 2-2-8 base", f"evaluate {IN_SEED_1} --seed 1 --run 2-2-8 --run base"),
+        ("diff base 2-2-8", f"diff {IN_SEED_1} base 2-2-8"),
+    ],
+)
+def test_a_line_works_on_a_seed_and_not_beside_the_seeds(study, line, asked, named):
+    assert line(*asked.split(), "--recipe", "st.toml") == named
+
+
+def test_the_line_of_diff_leads_to_one_that_evaluates_in_that_seed(study, line):
+    followed = line(*line("diff", "base", "2-2-8", "--recipe", "st.toml").split())
+    assert followed == f"evaluate {IN_SEED_1} --seed 1 --run base"
+
+
+def test_a_stale_run_is_trained_again_in_its_own_seed_with_its_settings(study, line):
+    stale(study[2], "hs", ranks="2,2,16")
+    place = "--recipe st.toml --results out/st --name seed-2 --seed 2"
+    for asked in ("report", "plot schedule"):
+        named = line(*asked.split(), "--recipe", "st.toml")
+        assert named == f"train {place} --run hs --method lslo --ranks 2,2,16"
+
+
+def test_what_a_study_made_is_made_again_by_the_line_of_the_study(study, line):
+    command = "lslo reproduce all --recipe st.toml --seeds 1,2"
+    stale(study[2], "full", command)
+    assert f"lslo {line('report', 'out/st')}" == command
+
+
+def test_no_run_with_a_curve_is_not_called_no_run(study, lslo):
+    refused = lslo("plot", "epochs", "--recipe", "st.toml")
+    assert "no run has a quality curve" in refused.stderr
+
+
+@pytest.mark.parametrize("asked", ["report", "plot schedule", "compare hs base"])
+def test_a_stale_run_outside_a_study_has_its_name_and_settings_in_the_line(written, line, tmp_path, asked):
+    one = written(tmp_path / "out/lang12")
+    stale(one, "hs", ranks="2,2,16", gps=0.5)
+    for run in ("base", "hs"):
+        one.evaluation(run, dict.fromkeys(groups(one.languages), 20.0))
+    assert line(*asked.split()) == "train --name lang12 --run hs --method lslo --ranks 2,2,16 --gps 0.5"
