@@ -88,8 +88,8 @@ def evaluate(
 
     The setting ``evaluate.metrics`` chooses the metrics, spBLEU and chrF++ by default, and
     ``evaluate.metric_model`` the sentencepiece model of spBLEU. Raises UsageError for one text in place of
-    several and for a line that is no text, and InputError if there is nothing to score, or if there are not
-    as many references as sources. As in ``lslo evaluate``, a source longer than the model reads is cut.
+    several, for a line that is no text, and for no line at all, and InputError if there are not as many
+    references as sources. As in ``lslo evaluate``, a source longer than the model reads is cut.
     """
     sources, references = list(texts(sources, "source")), list(texts(references, "reference"))
     if len(sources) != len(references):
@@ -98,6 +98,8 @@ def evaluate(
             + counted(len(references), "reference"),
             "give one reference for each source",
         )
+    if not sources:
+        raise UsageError("there is no sentence to evaluate", "give one source or more, each with a reference")
     setup = translator.setup
     source, targets = languages_asked(translator, src, [tgt])
     direction = Direction(source, *targets)

@@ -87,6 +87,24 @@ def test_sources_and_references_that_do_not_pair_are_refused_before_they_are_tra
         lslo_cli.evaluate(base, ["taro"], [None], **pair)
 
 
+def test_nothing_to_translate_is_no_translation_and_nothing_to_score_is_refused(base):
+    pair = {"src": "qta", "tgt": "qki"}
+    assert lslo_cli.translate(base, [], **pair) == []
+    assert lslo_cli.translate(base, [], src="qta", tgt=["qki", "qso"]) == []
+    with pytest.raises(UsageError, match="there is no sentence to evaluate"):
+        lslo_cli.evaluate(base, [], [], **pair)
+
+
+def test_a_list_in_one_text_is_read_as_the_command_line_reads_it(tiny, write):
+    settings = {"langs": "qta,qso,qki", "model.name": str(tiny.base), "data.path": str(tiny.text)}
+    asked = {**settings, "data.directions": "qta-qso, qso-qta", "train.gps_classes": "auto"}
+    recipe = lslo_cli.open_experiment(None, asked).recipe
+    assert recipe.data.directions == ("qta-qso", "qso-qta") and recipe.train.gps_classes == "auto"
+    file = write({"x.toml": '[data]\ndirections = "qta-qso,qso-qta"\n'}) / "x.toml"
+    with pytest.raises(UsageError, match=r'it is a list: write \["qta-qso", "qso-qta"\]'):
+        lslo_cli.open_experiment(str(file), settings)
+
+
 def test_languages_in_one_text_are_refused_with_the_list_to_write():
     with pytest.raises(UsageError, match="langs is one text, 'qta,qha'") as error:
         lslo_cli.load_corpus("world", "qta,qha", "test")

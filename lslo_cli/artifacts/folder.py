@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,9 +120,10 @@ class ExperimentFolder:
         """The output of cluster jobs, a file for each."""
         return self.path / "logs"
 
-    def comparison(self, run: str, other: str) -> Path:
-        """The comparison of two runs."""
-        return self.path / "comparisons" / f"{run}-vs-{other}.json"
+    def comparison(self, run: str, other: str, seeds: Iterable[int] = ()) -> Path:
+        """The comparison of two runs, over all seeds or only over some."""
+        some = "".join(f"-seed-{seed}" for seed in sorted(seeds))
+        return self.path / "comparisons" / f"{run}-vs-{other}{some}.json"
 
     def seed_folders(self) -> dict[int, Path]:
         """The folders ``seed-N/`` below it by N, in its order."""

@@ -153,7 +153,9 @@ def costs_and_scores(
     trained = [_point(name, costs[name], averages[name]) for name in costs if name in averages]
     if not trained:
         raise InputError(
-            "there is no trained run with scores to draw", "train one and score it", Command("evaluate")
+            "there is no trained run with scores to draw",
+            "score one" if costs else "train one",
+            Command("evaluate" if costs else "train"),
         )
     untrained = [_point(name, [0], scores) for name, scores in averages.items() if name not in costs]
     seeds = max(map(len, averages.values()))

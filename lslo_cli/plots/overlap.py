@@ -66,8 +66,8 @@ def overlap_of(results: Sequence[SubspaceResult], languages: Sequence[Language])
     if len(codes) < 3:
         raise InputError(
             f"a tree needs three languages, not {len(codes)}",
-            "estimate for more",
-            Command("estimate-subspace"),
+            "name one more",
+            Command("estimate-subspace", "--langs", ",".join([*codes, "LANGUAGE"])),
         )
     mean = np.mean([list(result.overlaps.values()) for result in results], axis=0)
     distances = 1 - (mean + mean.T) / 2

@@ -19,6 +19,7 @@ from lslo_cli.recipe.recipe import Recipe
 from lslo_cli.recipe.section import Section
 from lslo_cli.recipe.sections import LanguageEntry
 from lslo_cli.recipe.slurm import SlurmResources
+from lslo_cli.recipe.toml import scalar
 
 NOTHING = Memory()
 
@@ -48,7 +49,7 @@ def resolve(
         SettingsLayer(f" in {FILE}", nested(memory.given)),
         SettingsLayer(" in --set", nested(dict(map(_assignment, assignments))), typed=True),
         SettingsLayer(
-            "", nested({key: value for key, value in (given or {}).items() if value is not None}), typed=True
+            "", _nested({key: value for key, value in (given or {}).items() if value is not None}), typed=True
         ),
     ]
     return _validated(layers)
@@ -70,7 +71,7 @@ def with_values(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
 
     Raises UsageError as :func:`resolve` does.
     """
-    layers = [SettingsLayer("", recipe.model_dump()), SettingsLayer("", nested(given))]
+    layers = [SettingsLayer("", recipe.model_dump()), SettingsLayer("", _nested(given))]
     return _validated(layers)
 
 
@@ -100,7 +101,22 @@ def reopened(values: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
     kept = {**BEFORE, **{key: value for key, value in values.items() if key != "run"}}
     if base_dtype := values.get("run", {}).get("base_dtype"):
         kept["run"] = {"base_dtype": base_dtype}
-    return _validated([SettingsLayer(" as recorded", kept), SettingsLayer("", nested(given))])
+    return _validated([SettingsLayer(" as recorded", kept), SettingsLayer("", _nested(given))])
+
+
+def _nested(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by dotted key as tables; a text for a key that takes a list is read as ``--set`` reads it."""
+    return nested(
+        {key: _listed(key, value) if isinstance(value, str) else value for key, value in given.items()}
+    )
+
+
+def _listed(key: str, value: str) -> Any:
+    """A text as the list that it stands for, where a key takes a list and this is not one of its words."""
+    known = key.replace("-", "_")
+    if not takes_list(known) or value in words_of(known):
+        return value
+    return _toml(f"[{value}]", [part.strip() for part in value.split(",")])
 
 
 def _validated(layers: Sequence[SettingsLayer]) -> Recipe:
@@ -126,9 +142,7 @@ def _assignment(text: str) -> tuple[str, Any]:
     found, known = _toml(value, value), key.replace("-", "_")
     if takes_text(known) and not isinstance(found, str):
         found = value
-    if takes_list(known) and not isinstance(found, list) and value not in words_of(known):
-        found = _toml(f"[{value}]", [part.strip() for part in value.split(",")])
-    return key, found
+    return key, _listed(key, value) if takes_list(known) and not isinstance(found, list) else found
 
 
 def _toml(value: str, otherwise: Any) -> Any:
@@ -163,6 +177,8 @@ def _as_usage_error(
     value = reduce(lambda table, part: table[part], path, values)
     reason = problem["msg"].removeprefix("Value error, ")
     reason = f"{reason[0].lower()}{reason[1:]}"
+    if problem["type"] == "tuple_type" and isinstance(value, str):
+        reason = f"it is a list: write {scalar([part.strip() for part in value.split(',')])}"
     if problem["type"] in ("model_type", "dict_type"):
         reason = f"it is a table; set its keys one by one as {key}.KEY"
     return UsageError(

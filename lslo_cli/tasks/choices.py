@@ -23,7 +23,10 @@ from lslo_cli.method.ranks import PAPER_RANKS, SHARED, RankMap, parse_ranks
 from lslo_cli.method.strategy import Index, IndexStrategy, paper, uniform
 from lslo_cli.models.work import work_of
 from lslo_cli.recipe import NAME_LENGTH, Method, Recipe, recorded
+from lslo_cli.recipe.sections import PAPER_GPS
 from lslo_cli.tasks.experiment import Experiment, Upstream
+from lslo_cli.tasks.freshness import other_settings
+from lslo_cli.wording import several
 
 LEARNED, PAPER, AUTO = "learned", "paper", "auto"
 
@@ -209,6 +212,16 @@ def run_folder(experiment: Experiment, run: str | None, subspace: Path | None = 
     return folder
 
 
+def note_replaced(folder: RunFolder, recipe: Recipe, on_event: OnEvent) -> None:
+    """Note that training takes the place of a run that is there, and the settings that this one had."""
+    try:
+        before = store.read(folder.training, TrainingResult)
+    except InputError:
+        return
+    other = several(other_settings(before, recipe)) or "the same settings"
+    on_event(Noted(f"this replaces run {folder.name}, trained with {other}"))
+
+
 def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
     """The name of a run, from its settings: ``2-2-8-gps0.9``, ``full``, ``fc-2-2-16-source``.
 
@@ -268,7 +281,6 @@ def _default_ranks_note(ranks: str, recipe: Recipe, subspace: Path) -> str:
     """A note on the default ranks, and on how to train the estimated ones instead."""
     if recipe.new_languages:
         return f"adapters for {', '.join(recipe.new_languages)} alone: using {ranks}"
-    pruned = f" with --gps {recipe.train.gps:g}" if recipe.may_prune() else ""
     if unlabelled := [
         each.code for each in recipe.selected_languages() if each.resource is Resource.UNLABELLED
     ]:
@@ -278,7 +290,10 @@ def _default_ranks_note(ranks: str, recipe: Recipe, subspace: Path) -> str:
         )
     auto = "--ranks auto --gps auto takes the estimated rank map"
     path = f", {subspace}" if subspace.exists() else ""
-    return f"ranks {ranks}{pruned}, the paper's choice; {auto}{path}"
+    gps = f"--gps {recipe.train.gps:g}" if recipe.may_prune() else ""
+    if gps and recipe.train.gps != PAPER_GPS:
+        return f"ranks {ranks}, the paper's choice, with {gps}; {auto}{path}"
+    return f"ranks {ranks}{gps and f' with {gps}'}, the paper's choice; {auto}{path}"
 
 
 def shared_rank(text: str) -> RankMap:

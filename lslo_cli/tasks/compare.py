@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
@@ -64,7 +65,8 @@ def compare(
 ) -> list[Written]:
     """Compare the first of ``runs`` with each of the others, and write ``comparisons/RUN-vs-OTHER.json``.
 
-    If the experiment's folder holds seeds as ``seed-N/``, those with both runs are used, or only ``seeds``.
+    If the experiment's folder holds seeds as ``seed-N/``, those with both runs are used, or only ``seeds``,
+    which the file's name then ends with, as ``-seed-1-seed-3``.
     Raises UsageError for fewer than two runs or a repeated seed, and InputError if they were not evaluated,
     or not on the same sentences with the same metric.
     """
@@ -74,8 +76,13 @@ def compare(
             "a comparison takes two runs or more", "name both", Command("compare", "2-2-8-gps0.9", "base")
         )
     folders = _seed_folders(experiment.folder, seeds)
-    store.check_writable(experiment.folder.comparison(first, others[0]).parent)
-    return [_compare_two(experiment, folders, first, other, resamples, on_event) for other in others]
+    some = seeds if len(folders) < len(experiment.folder.seeds()) else ()
+    paths = [experiment.folder.comparison(first, other, some) for other in others]
+    store.check_writable(paths[0].parent)
+    return [
+        _compare_two(experiment, folders, first, other, path, resamples, on_event)
+        for other, path in zip(others, paths, strict=True)
+    ]
 
 
 def _seed_folders(folder: ExperimentFolder, seeds: Sequence[int]) -> list[ExperimentFolder]:
@@ -99,6 +106,7 @@ def _compare_two(
     folders: Sequence[ExperimentFolder],
     run: str,
     other: str,
+    path: Path,
     resamples: int,
     on_event: OnEvent,
 ) -> Written:
@@ -127,7 +135,7 @@ def _compare_two(
         spbleu_signature=pairs[0][0].result.metric().signature,
         rows=[_row(*scope, measured, drawn) for scope in _scopes(directions, languages)],
     )
-    return _write(experiment, pairs, result, stopwatch)
+    return _write(experiment, pairs, result, path, stopwatch)
 
 
 def _evaluated_pairs(
@@ -244,9 +252,9 @@ def _write(
     experiment: Experiment,
     pairs: Sequence[tuple[Evaluated, Evaluated]],
     result: ComparisonResult,
+    path: Path,
     stopwatch: Stopwatch,
 ) -> Written:
-    path = experiment.folder.comparison(result.run, result.other)
     first = pairs[0][0].artifact
     written = document(
         result,

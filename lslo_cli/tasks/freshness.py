@@ -12,6 +12,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.recipe import FitSection, Recipe, RunSection, recorded
 from lslo_cli.recipe.sections import BATCH_TOKENS
+from lslo_cli.recipe.toml import scalar
 
 SWITCHES = "precision", "tf32", "share_sources", "base_dtype"
 """Keys of [run] that change results, if only by rounding."""
@@ -36,6 +37,27 @@ def divided_as(other: FitSection, fit: FitSection) -> FitSection:
     if fit.max_tokens != "auto" or other.max_tokens != update // other.accumulate:
         return fit
     return fit.model_copy(update={"max_tokens": other.max_tokens, "accumulate": other.accumulate})
+
+
+def other_settings(artifact: Artifact[Any], recipe: Recipe) -> list[str]:
+    """The settings that an artifact was made with and ``recipe`` has other values of, as ``key=value``.
+
+    Of the sections that its result depends on, whether or not this run of it does.
+    """
+    was = recorded(artifact.recipe)
+    if was is None:
+        return ["keys that recipes no longer have"]
+    recipe = recipe.model_copy(update={"fit": divided_as(was.fit, recipe.fit)})
+    before, now = (_keys(each, type(artifact.result)) for each in (was, recipe))
+    return [f"{key}={scalar(value)}" for key, value in before.items() if value != now.get(key)]
+
+
+def _keys(recipe: Recipe, kind: type[Result]) -> dict[str, Any]:
+    """The seed, the new languages, and the keys of the sections that a result depends on."""
+    values = recipe.model_dump(mode="json")
+    run = {f"run.{key}": values["run"][key] for key in SWITCHES}
+    keys = {f"{name}.{key}": value for name in kind.sections for key, value in values[name].items()}
+    return {"seed": recipe.seed, **keys, **run}
 
 
 def same_settings(artifact: Artifact[Any], recipe: Recipe) -> bool:

@@ -38,6 +38,7 @@ from lslo_cli.tasks.choices import (
     choose_index,
     choose_pruned,
     languages_to_prune,
+    note_replaced,
     run_choices,
     run_folder,
     shared_rank,
@@ -114,6 +115,8 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
     notes = Notes()
     setup = prepare(recipe, on_event=notes)
     index, ranks, pruned = _choices(experiment, command, subspace, setup)
+    if command == "train":
+        note_replaced(run_folder(experiment, run, subspace), setup.recipe, notes)
     work = _work(recipe, command, ranks.value, pruned)
     setup = resolve_batch_size(setup, work)
     directions = trained_directions(setup, ranks.value)

@@ -26,7 +26,7 @@ from lslo_cli.nn.attach import Adapters, attach, depths
 from lslo_cli.nn.pruning import Pruner, gradual_pruner
 from lslo_cli.recipe import Keep, Method, PruneTargets, Recipe, TrainSection
 from lslo_cli.tasks.batch_size import resolve_batch_size
-from lslo_cli.tasks.choices import choose_pruned, languages_to_prune, run_choices, run_folder
+from lslo_cli.tasks.choices import choose_pruned, languages_to_prune, note_replaced, run_choices, run_folder
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import ArtifactJob, experiment_job, is_kept
 from lslo_cli.tasks.model_card import write_card
@@ -66,6 +66,7 @@ def train(
         if current:
             job.setup.on_main(lambda: write_card(folder))
             return current
+        note_replaced(folder, job.setup.recipe, job.setup.on_event)
         job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "train", ranks.value))
         new = pending(folder.path)
         result = fine_tune(job.setup, folder.name, new, ranks.value, index.value, index.source, pruned.value)

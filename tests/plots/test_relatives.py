@@ -91,7 +91,8 @@ def test_estimates_that_say_nothing_of_overlap_or_differ_are_refused(made, resul
     with pytest.raises(InputError, match="differ in languages"):
         overlap_of([result, made.estimate()], LANGS)
     two = made.estimate(codes=("de", "en"))
-    with pytest.raises(InputError, match="needs three languages, not 2"):
+    with pytest.raises(InputError, match="needs three languages, not 2") as few:
         overlap_of([two], [LANGUAGES["de"], LANGUAGES["en"]])
+    assert few.value.hint.endswith("lslo estimate-subspace --langs de,en,LANGUAGE")
     with pytest.raises(InputError, match="lslo estimate-subspace|subspace.json"):
         prepare_relatives([ExperimentFolder(tmp_path)])

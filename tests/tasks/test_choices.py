@@ -166,6 +166,13 @@ def test_without_ranks_the_run_is_the_papers_whether_there_is_an_estimate_or_not
         assert ("subspace.json" in said) == experiment.folder.subspace.exists()
 
 
+def test_only_the_papers_ratio_is_called_the_papers_choice(fresh, heard):
+    recipe = {"train.gps": 0.5, "train.ranks": None}
+    tasks.train(fresh(**recipe), on_event=heard)
+    said = next(note for note in heard.notes if note.startswith("ranks 2,2,8"))
+    assert said.startswith("ranks 2,2,8, the paper's choice, with --gps 0.5; ")
+
+
 def test_pruning_can_be_switched_off_and_ranks_that_are_given_are_not_pruned(fresh):
     assert run_name(fresh(**{"train.gps": 0.0})) == "2-2-8"
     assert run_name(fresh(**{"train.ranks": "2,2,8"})) == "2-2-8"

@@ -66,7 +66,12 @@ def test_seeds_are_paired_and_may_be_chosen(seeds):
         assert len(row.by_seed) == 2
         assert row.over_seeds == pytest.approx((row.difference, row.difference))  # the seeds are copies
         assert row.verdict is not Significance.ONE_SEED
+    everything = written[0].path.read_bytes()
     (one,) = tasks.compare(seeds(), [RUN, "base"], seeds=[10], resamples=100)
+    assert one.path.name == f"{RUN}-vs-base-seed-10.json"
+    assert written[0].path.read_bytes() == everything
+    (all_named,) = tasks.compare(seeds(), [RUN, "base"], seeds=[10, 2], resamples=100)
+    assert all_named.path == written[0].path
     assert {row.verdict for row in one.artifact.result.rows} == {Significance.ONE_SEED}
     assert one.artifact.result.rows[0].over_sentences == pytest.approx(result.rows[0].over_sentences)
 

@@ -1,0 +1,48 @@
+"""Training a run that is there already."""
+
+from threading import Thread
+
+from lslo_cli.events import Started
+from lslo_cli.tasks import commands as tasks
+
+RUN = {"train.ranks": "2,2,2"}
+
+
+def replaced(notes):
+    return [note for note in notes if note.startswith("this replaces run")]
+
+
+def test_what_a_run_was_trained_with_is_said_before_another_takes_its_place(fresh, heard):
+    tasks.train(fresh(**RUN), on_event=heard)
+    assert not replaced(heard.notes)
+    other = {**RUN, "fit.lr": 0.003, "fit.epochs": 4, "data.dev_rows": 4, "train.keep": "best", "seed": 7}
+    said = [
+        "this replaces run 2-2-2, trained with seed=2, data.dev_rows=0, fit.epochs=3, fit.lr=0.02, "
+        'train.keep="last"'
+    ]
+    facts = tasks.plan(fresh(**other), "train").facts
+    assert replaced(text for name, text in facts if name == "note") == said
+    tasks.train(fresh(**other), on_event=heard)
+    assert replaced(heard.notes) == said
+    texts = [getattr(event, "text", "") for event in heard]
+    trainings = [number for number, event in enumerate(heard) if isinstance(event, Started)]
+    assert trainings[0] < texts.index(said[0]) < trainings[-1]
+
+
+def test_a_run_that_is_kept_replaces_nothing(fresh, heard):
+    tasks.train(fresh(**RUN))
+    tasks.train(fresh(**RUN), reuse=True, on_event=heard)
+    assert not replaced(heard.notes)
+
+
+def test_of_two_at_once_the_second_says_that_it_replaces_the_first(fresh, heard):
+    second = Thread(target=lambda: tasks.train(fresh(**RUN, **{"fit.lr": 0.01}), on_event=heard))
+
+    def start_another(event):
+        if not second.ident:
+            second.start()
+
+    tasks.train(fresh(**RUN), on_event=start_another)
+    second.join()
+    assert any(note.startswith("waiting for another process") for note in heard.notes)
+    assert replaced(heard.notes) == ["this replaces run 2-2-2, trained with fit.lr=0.02"]
