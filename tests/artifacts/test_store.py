@@ -6,7 +6,7 @@ import pytest
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.provenance import digest_of
-from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TensorFile
+from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TensorFile, TrainingResult
 from lslo_cli.artifacts.schema import Input
 from lslo_cli.errors import InputError
 
@@ -97,6 +97,15 @@ def test_an_artifact_of_a_newer_version_is_refused_with_both_versions(path):
     error = refused(path)
     assert "has version 2 of lslo/index-strategy; this lslo reads up to 1" in error.message
     assert "upgrade" in error.hint
+
+
+def test_a_damaged_run_is_to_be_trained_again_by_its_name_and_not_by_a_line_of_another(tmp_path):
+    path = tmp_path / "runs" / "hs" / "training.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(InputError, match="is damaged") as caught:
+        store.read(path, TrainingResult)
+    assert caught.value.hint == "train run 'hs' again, with its own settings"
 
 
 def test_an_artifact_without_a_version_is_refused(path):
@@ -204,30 +213,30 @@ def report(path, tmp_path, make, subspace):
 
 
 def test_an_artifact_of_the_upstream_that_lies_there_is_fresh(report):
-    store.check_fresh(*report, "lslo estimate-subspace")
+    store.check_fresh(*report)
 
 
 def test_writing_the_same_upstream_again_leaves_it_fresh(report, path, make, index_strategy):
     store.write(path, make(index_strategy, experiment="made again"))
-    store.check_fresh(*report, "lslo estimate-subspace")
+    store.check_fresh(*report)
 
 
 def test_another_upstream_makes_it_stale(report, path, make, index_strategy):
     store.write(path, make(index_strategy.model_copy(update={"rank": 4})))
     with pytest.raises(InputError, match="subspace.json is stale: .* another index-strategy") as caught:
-        store.check_fresh(*report, "lslo estimate-subspace")
+        store.check_fresh(*report)
     assert caught.value.hint == "make it again: lslo estimate-subspace"
 
 
 def test_a_damaged_upstream_makes_it_stale(report, path):
     path.write_text("{", encoding="utf-8")
     with pytest.raises(InputError, match="is stale"):
-        store.check_fresh(*report, "lslo estimate-subspace")
+        store.check_fresh(*report)
 
 
 def test_an_upstream_that_is_gone_proves_nothing(report, path):
     path.unlink()
-    store.check_fresh(*report, "lslo estimate-subspace")
+    store.check_fresh(*report)
 
 
 def test_the_input_of_a_role_can_be_asked_for(report, make, index_strategy):

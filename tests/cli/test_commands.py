@@ -264,7 +264,7 @@ def test_the_map_is_also_drawn_in_text(corner, lslo):
         ),
         ("plot heatmap", "no subspace at out/empty/subspace.json", "lslo estimate-subspace --name empty"),
         ("plot matrices", "no subspace at out/empty/subspace.json", "lslo estimate-subspace --name empty"),
-        ("plot epochs", "there is no training run to draw", "lslo train"),
+        ("plot epochs", "no run has a quality curve", "lslo train"),
         ("plot epochs --run full", "no training at out/empty/runs/full/training.json", "lslo train"),
         ("plot schedule", "no run in out/empty/runs was pruned", "lslo train --name empty --gps 0.9"),
         ("plot directions", "no trained run in out/empty/runs has scores", "lslo evaluate"),

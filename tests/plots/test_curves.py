@@ -43,7 +43,7 @@ def test_a_curve_without_the_group_names_the_groups_it_has(made):
 
 
 def test_epochs_without_runs_and_runs_scored_differently_are_refused(made):
-    with pytest.raises(InputError, match="no training run"):
+    with pytest.raises(InputError, match="no run has a quality curve"):
         plots.epochs([])
     with pytest.raises(InputError, match="scored differently: 50 sentences .* and 20 with"):
         plots.epochs([made.trained("a"), made.trained("b", rows=20)])
