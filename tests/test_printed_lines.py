@@ -16,7 +16,6 @@ import lslo_cli
 from lslo_cli.artifacts import writing
 from lslo_cli.cli.app import app
 from lslo_cli.cli.commands import translate
-from lslo_cli.cli.options import LINE as AT_THE_END
 from lslo_cli.tasks import job
 from lslo_cli.tasks.train_base import SMALLER
 from lslo_cli.wording import typed
@@ -68,44 +67,46 @@ def test_a_typed_line_is_read_by_a_shell_as_its_words():
     assert shlex.split(line) == ["lslo", "plot", "heatmap", "--run", "a run", "--out", "it's", "3"]
 
 
-def strings(tree: ast.AST) -> Iterator[str]:
-    """The texts of a module but for docstrings, with a line for each that is put together from words."""
-    inner: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            inner.add(node.value)
-        if isinstance(node, ast.JoinedStr):
-            inner |= {*ast.walk(node)}
-            yield "".join(map(shown, node.values))
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in inner:
-            yield node.value
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_line_stands_in_the_text_of_a_hint(path):
+    """An error takes the command as an argument of its own, which the command line completes."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for text in [*hints(node)]:
+            assert not re.search(r"(: |^)lslo [a-z-]+|: \{(typed|line_of|line_again|train_again)\(", text), (
+                text
+            )
 
 
-def shown(part: ast.expr) -> str:
-    if isinstance(part, ast.Constant):
-        return str(part.value)
-    value = part.value if isinstance(part, ast.FormattedValue) else part
-    makes_a_line = isinstance(value, ast.Call) and ast.unparse(value.func) in LINES
-    return "lslo train" if makes_a_line else "value"
+def hints(node: ast.AST) -> Iterator[str]:
+    """The texts that an error is made with, and those that constants hold for errors."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Error"):
+        yield from map(ast.unparse, node.args[1:2])
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).isupper():
+        yield ast.unparse(node.value).strip("'\"")
 
 
-LINES = ("typed", "line_of", "line_again", "train_again", "self.command")
-"""The functions that make lines."""
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("raise InputError(m, 'make it: lslo train')", "'make it: lslo train'"),
+        (
+            "InputError(m, f'evaluate: {typed(run)}; there: {runs}')",
+            "f'evaluate: {typed(run)}; there: {runs}'",
+        ),
+        ("AGAIN = 'lslo train'", "lslo train"),
+    ],
+)
+def test_the_hints_of_a_module_are_found(code, hint):
+    assert hint in [text for node in ast.walk(ast.parse(code)) for text in hints(node)]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_message_with_a_line_ends_with_it(path):
-    """So that whoever reads it can copy the line, and the command line can add what chose the experiment."""
-    found = [text for text in strings(ast.parse(path.read_text(encoding="utf-8"))) if ": lslo " in text]
-    assert not [text for text in found if not AT_THE_END.search(text) and not text.endswith("\n")]
-
-
-def test_a_line_that_words_follow_is_found():
-    prose = ast.parse("InputError('x', f'evaluate: {typed(run)}; there: {runs}')")
-    assert list(strings(prose)) == ["x", "evaluate: lslo train; there: value"]
-    assert not AT_THE_END.search("evaluate: lslo train; there: value")
-    assert not AT_THE_END.search("make one: lslo train, then lslo evaluate")
-    assert AT_THE_END.search("evaluate: lslo evaluate --run 'a run'")
+def test_the_flags_of_a_suggested_command_are_flags_of_that_command(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Command":
+            name, *words = [word.value for word in node.args if isinstance(word, ast.Constant)] or [None]
+            if name:
+                assert {word for word in words if str(word).startswith("--")} <= flags_of(name), words
 
 
 TRAINING = ("weight-learn", "estimate-subspace", "train")
@@ -140,16 +141,6 @@ def test_the_flags_of_a_whole_line_in_a_message_are_flags_of_its_command(path):
                 name = words.partition(" --")[0]
                 if all(word in getattr(command_of(first), "commands", {}) for first, word in parts(name)):
                     assert set(re.findall(r"--[a-z][\w-]*", words)) <= flags_of(name), words
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_hint_ends_with_no_line_in_its_text(path):
-    """The command is an argument of its own, which the command line completes."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Raise):
-            for text in ast.walk(node):
-                if isinstance(text, ast.Constant) and isinstance(text.value, str):
-                    assert not re.search(r"(: |^)lslo [a-z-]+( [^;]*)?$", text.value), text.value
 
 
 def parts(name: str) -> Iterator[tuple[str, str]]:

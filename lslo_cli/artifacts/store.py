@@ -71,7 +71,7 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
             f"{path} has version {document.get('version')} of {expected}; "
             f"this lslo reads up to {result_type.version}",
             "upgrade lslo, or make it again",
-            result_type.command,
+            line_of(result_type, path),
         )
     if digest_of(document.get("result")) != document.get("digest"):
         raise InputError(

@@ -17,7 +17,6 @@ from typer.models import OptionInfo
 from lslo_cli.cli.completion import completing
 from lslo_cli.errors import LsloError, UsageError
 from lslo_cli.home import with_home
-from lslo_cli.wording import Command
 
 
 @dataclass(frozen=True)
@@ -225,8 +224,8 @@ def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]],
             try:
                 command(options)
             except LsloError as error:
-                if isinstance(error.line, Command) and hasattr(options, "complete"):
-                    error.line = options.complete(error.line)
+                if hasattr(options, "complete"):
+                    options.complete(error)
                 raise
 
         parameters = [flag.parameter(hints[flag.field]) for flag in own_first]

@@ -16,9 +16,9 @@ from typer import Option
 
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Flag, Key, flags_of, split_commas
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import LsloError, UsageError
 from lslo_cli.method.metrics import metric_named
-from lslo_cli.wording import typed
+from lslo_cli.wording import Command, typed
 
 if TYPE_CHECKING:
     from lslo_cli.recipe import Memory, Recipe
@@ -164,10 +164,10 @@ class SettingsOptions:
         other = options_of(name)
         known = {meaning for _, meaning in _meanings(other)}
         anew = {key_of(word) for word in map(str, more) if "=" in word}
-        anew |= {key for flag, key in known if flag in more and key}
+        anew |= {part for meaning in known if meaning[0] in more for part in meaning if part} - {"--set"}
         words: list[object] = []
         for flag, meaning in _meanings(type(self)):
-            if self.repeats(flag) and meaning in known and self.was_given(flag) and meaning[1] not in anew:
+            if self.repeats(flag) and meaning in known and self.was_given(flag) and anew.isdisjoint(meaning):
                 value = getattr(self, flag.field)
                 if flag.field == "assignments":
                     value = [text for text in value if other.has_effect(text) and key_of(text) not in anew]
@@ -175,11 +175,12 @@ class SettingsOptions:
                     words += [flag.name, item]
         return typed(name, *words, *more)
 
-    def complete(self, command: Command) -> str:
-        """The line of a command that an error suggests, on this experiment or on a seed that was read."""
-        name, *words = map(str, command.words)
-        place = [] if "--name" in words else self.in_seed(name)
-        return self.command(name, *place, *words)
+    def complete(self, error: LsloError) -> None:
+        """Complete the command that an error suggests: on this experiment, or on a seed that was read."""
+        if isinstance(error.line, Command):
+            name, *words = map(str, error.line.words)
+            place = [] if "--name" in words else self.in_seed(name)
+            error.line = self.command(name, *place, *words)
 
     def in_seed(self, name: str) -> list[str]:
         """The flags by which another command works on a seed of the study that this one reads, if it does."""

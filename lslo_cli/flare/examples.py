@@ -12,7 +12,7 @@ from lslo_cli.errors import InputError
 if TYPE_CHECKING:
     from lslo_cli.flare.translations import TranslationRecord
 
-AGAIN = "take the files as published: lslo data fetch nusax, xnli or tydiqa; docs/flare.md lists them all"
+AGAIN = "take the files as published, which `lslo data fetch` gets; docs/flare.md lists them"
 
 
 @dataclass(frozen=True)

@@ -170,12 +170,11 @@ def allocate(estimate: Estimate, budget: int, rule: Rule | None = None) -> Alloc
     }[rule](estimate, budget)
     total = sum(amounts.values())
     if not total > 0:
-        raise UsageError(
-            f"rule '{rule}' gives no language a rank",
-            "estimate again with less pruning: lslo estimate-subspace --target-ratio 0.7"
-            if rule is Rule.KEPT
-            else "choose another, as --set train.rule=kept, or give --ranks",
-        )
+        message = f"rule '{rule}' gives no language a rank"
+        if rule is Rule.KEPT:
+            again = Command("estimate-subspace", "--target-ratio", 0.7)
+            raise UsageError(message, "estimate again with less pruning", again)
+        raise UsageError(message, "choose another, as --set train.rule=kept, or give --ranks")
     shares = {code: amount / total for code, amount in amounts.items()}
     return Allocation(rule, _rounded(shares, budget), shares)
 

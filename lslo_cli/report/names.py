@@ -45,10 +45,10 @@ def check_name(path: Path, artifact: Artifact[TrainingResult]) -> None:
         said["index"], done["index"] = found["index"], result.index_source
     for what, value in said.items():
         if done[what] != value:
-            again = train_again(path, artifact, f"my-{result.run}")
             raise InputError(
                 f"{path} is named {result.run}, but was trained with {what} {done[what]}",
-                f"train it again under another name, such as {again}, and remove that folder",
+                "remove that folder after training it again under another name",
+                train_again(path, artifact, f"my-{result.run}"),
             )
 
 

@@ -269,7 +269,8 @@ def everything(options: PlotOptions) -> None:
     flares = is_flares(source)
     for item in draw_all(seeds, style, FLARES_FIGURES if flares else FIGURES, **size):
         if isinstance(item, MissingFigure):
-            console.say(f"no {item.stem}: {item.reason.message}; {options.for_experiment(item.reason.hint)}")
+            options.complete(item.reason)
+            console.say(f"no {item.stem}: {item.reason.message}; {item.reason.hint}")
             continue
         if item.remark:
             console.say(item.remark)
