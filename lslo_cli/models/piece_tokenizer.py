@@ -10,10 +10,11 @@ from typing import Any
 from lslo_cli.artifacts.writing import writing
 from lslo_cli.errors import InputError
 from lslo_cli.method.families import Family
+from lslo_cli.models.added_tokens import find_segmenter
 from lslo_cli.models.segmentation import SPIECE, Segmenter, SentencePiece
 from lslo_cli.models.stock_files import stock_files
 from lslo_cli.models.tokenizer import Tokenizer, one_line
-from lslo_cli.models.tokenizer_files import find_segmenter, language_ids
+from lslo_cli.models.tokenizer_files import language_ids
 
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 
@@ -67,7 +68,7 @@ class PieceTokenizer(Tokenizer):
         start = config.get("decoder_start_token_id")
         try:
             return cls(
-                find_segmenter(folder),
+                find_segmenter(folder, family),
                 family,
                 rows=int(config["vocab_size"]),
                 pad=pad,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -58,20 +61,82 @@ class SentencePiece:
     def split(self, text: str) -> list[str]:
         return self.processor.encode(text, out_type=str)
 
+    def keeps(self, token: str) -> bool:
+        """Whether a text is split at ``token`` before all else: a user-defined symbol of the model."""
+        piece = token.encode()
+        # The fields of a piece in the file: its text, its score, and 4 for the type of such symbols.
+        field = re.escape(b"\n" + bytes([len(piece) % 128]) + piece) + rb"\x15.{4}\x18\x04"
+        return re.search(field, self.content, re.DOTALL) is not None
+
+
+@dataclass(frozen=True)
+class AddedWord:
+    """A word at which a text is split, with the space before or after it, and perhaps only between spaces."""
+
+    content: str
+    lstrip: bool = False
+    rstrip: bool = False
+    single_word: bool = False
+
+
+class WordsAndPieces(SentencePiece):
+    """A sentencepiece model and added words: a text is split at these first, as M2M100Tokenizer does it."""
+
+    def __init__(self, content: bytes, words: Iterable[AddedWord]):
+        super().__init__(content)
+        self.words = {word.content: word for word in words}
+        longest_first = sorted(self.words, key=len, reverse=True)
+        self._cut = re.compile(f"({'|'.join(map(re.escape, longest_first))})")
+        self._ids = {word: len(self.pieces) + index for index, word in enumerate(self.words)}
+        self.pieces = [*self.pieces, *self.words]
+
+    def encode(self, text: str) -> list[int]:
+        return [
+            index
+            for part in self._parts(text)
+            for index in ([self._ids[part]] if part in self.words else super(WordsAndPieces, self).encode(part))
+        ]
+
+    def split(self, text: str) -> list[str]:
+        return [
+            piece
+            for part in self._parts(text)
+            for piece in ([part] if part in self.words else super(WordsAndPieces, self).split(part))
+        ]
+
+    def _parts(self, text: str) -> list[str]:
+        """Words, and the text between them."""
+        parts = [part for part in self._cut.split(text) if part]
+        for number, part in enumerate(parts):
+            word = self.words.get(part)
+            if word is None:
+                continue
+            left = parts[number - 1] if number else ""
+            right = parts[number + 1] if number + 1 < len(parts) else ""
+            if word.rstrip and right:
+                parts[number + 1] = right.lstrip()
+            if word.lstrip and left:
+                parts[number - 1] = left.rstrip()
+            if word.single_word and left and left[-1] != " ":
+                parts[number - 1 : number + 1] = [left + part, ""]
+            elif word.single_word and right and right[0] != " ":
+                parts[number : number + 2] = ["", part + right]
+        return [part for part in parts if part]
+
 
 class FastSegmenter:
     """A tokenizer.json, as transformers 5 saves it without a sentencepiece model.
 
-    As in sentencepiece, special tokens spelt out in a text are text, and surrounding space is ignored. Raises
-    InputError if the file cannot be read.
+    As in sentencepiece, special tokens spelt out in a text are text, but for added ``words``, and surrounding
+    space is ignored. Raises InputError if the file cannot be read.
     """
 
     name = HUB_TOKENIZER
 
-    def __init__(self, content: bytes):
+    def __init__(self, content: bytes, words: Collection[str] = ()):
         self.content = content
         try:
-            self.backend = FastTokenizer.from_str(content.decode("utf-8"))
+            self.backend = FastTokenizer.from_str(_with_ordinary(content.decode("utf-8"), words))
         except Exception as error:  # tokenizers raises Exception itself
             raise InputError(
                 f"{HUB_TOKENIZER} ({len(content):,} bytes) cannot be read: {error}",
@@ -94,6 +159,17 @@ class FastSegmenter:
             piece if piece != "<unk>" else text.strip()[slice(*span)]
             for piece, span in zip(encoding.tokens, encoding.offsets, strict=True)
         ]
+
+
+def _with_ordinary(content: str, words: Collection[str]) -> str:
+    """A tokenizer.json in which these added tokens are not special."""
+    if not words:
+        return content
+    read = json.loads(content)
+    special = [token for token in read["added_tokens"] if token["special"] and token["content"] in words]
+    for token in special:
+        token["special"] = False
+    return json.dumps(read) if special else content
 
 
 def read_segmenter(path: Path, content: bytes | None = None) -> Segmenter:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from operator import itemgetter
 from typing import Any
 
 from lslo_cli.method.families import FAMILIES, Family
-from lslo_cli.models.segmentation import HUB_TOKENIZER, Segmenter, SentencePiece
+from lslo_cli.models.segmentation import HUB_TOKENIZER, Segmenter, SentencePiece, WordsAndPieces
 
 HUB_SETTINGS = "tokenizer_config.json"
 OWN_FAMILY = "lslo_family"
@@ -77,7 +79,7 @@ def _converted(
     processor = segmenter.processor
     scores = {
         piece: processor.get_score(index)
-        for index, piece in enumerate(segmenter.pieces)
+        for index, piece in enumerate(segmenter.pieces[: len(processor)])
         if not (processor.is_control(index) or processor.is_unknown(index))
     }
     metaspace = {
@@ -88,11 +90,14 @@ def _converted(
     }
     special = [token for token in ("<s>", "<pad>", "</s>", "<unk>", *languages, "<mask>") if token in tokens]
     ids = {token: index for index, token in enumerate(tokens)}
+    words = segmenter.words.values() if isinstance(segmenter, WordsAndPieces) else ()
+    added = [_added(token, ids[token]) for token in special]
+    added += [_added(word.content, ids[word.content]) | asdict(word) | {"special": False} for word in words]
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [_added(token, ids[token]) for token in sorted(special, key=ids.__getitem__)],
+        "added_tokens": sorted(added, key=itemgetter("id")),
         "normalizer": _normalizer(dict(_fields(fields.get(_MODEL_NORMALIZER, b"")))),
         "pre_tokenizer": metaspace,
         "post_processor": {

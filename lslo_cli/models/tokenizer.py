@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import count
@@ -15,25 +14,24 @@ from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.method.codes import find_code
 from lslo_cli.method.families import FAMILIES, Family
 from lslo_cli.method.strategy import Index
-from lslo_cli.models.segmentation import Segmenter
+from lslo_cli.models.added_tokens import find_segmenter
+from lslo_cli.models.segmentation import HUB_TOKENIZER, Segmenter, WordsAndPieces
 from lslo_cli.models.stock_files import stock_files
 from lslo_cli.models.tokenizer_files import (
     DICTIONARY,
     FAMILY,
+    MADE_UP,
     MASK,
     SPECIALS,
-    find_segmenter,
     language_ids,
     read_entries,
     read_family,
 )
+from lslo_cli.wording import several
 
 M2M = FAMILIES["m2m-124"]
 
 BOS, PAD, EOS, UNK = range(4)
-
-MADE_UP = re.compile(r"madeupword\d+$")
-"""fairseq's name for padding entries of a dictionary."""
 
 
 def one_line(text: str) -> str:
@@ -91,6 +89,12 @@ class Tokenizer:
             raise InputError(
                 "the sentencepiece model has byte fallback, which the M2M-124 scheme cannot decode",
                 "train it without byte fallback",
+            )
+        words = segmenter.words if isinstance(segmenter, WordsAndPieces) else {}
+        if lost := [word for word in words if word not in ids]:
+            raise InputError(
+                f"the dictionary lacks the added tokens {several(lost)}",
+                f"remove {DICTIONARY} if {HUB_TOKENIZER} was saved after it",
             )
         self._piece_ids = [ids.get(piece, UNK) for piece in segmenter.pieces]
         strange = sum(piece not in ids for piece in segmenter.pieces)
@@ -178,8 +182,8 @@ class Tokenizer:
         missing or damaged file.
         """
         folder = Path(folder)
-        segmenter = find_segmenter(folder)
         family = read_family(folder)
+        segmenter = find_segmenter(folder, family)
         entries = read_entries(folder, family)
         spare = rows - len(entries) - len(SPECIALS)
         # Beside a dict.txt, an embedding of another length is more likely another model's.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from lslo_cli.errors import InputError
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.families import FAMILIES, Family
-from lslo_cli.models.segmentation import HUB_TOKENIZER, SENTENCEPIECE, SPIECE, Segmenter, read_segmenter
+from lslo_cli.models.segmentation import HUB_TOKENIZER, SENTENCEPIECE, SPIECE, read_segmenter
 from lslo_cli.models.stock_files import HUB_SETTINGS, OWN_FAMILY
 from lslo_cli.parsing import parse_json
 
@@ -26,6 +27,8 @@ TOKENIZER_FILES = (
 
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")
 MASK = "<mask>"
+MADE_UP = re.compile(r"madeupword\d+$")
+"""fairseq's name for padding entries of a dictionary."""
 
 _COPY_AGAIN = "copy or download it again"
 
@@ -37,9 +40,9 @@ def read_family(folder: Path) -> Family:
     the scheme of lslo's own models.
     """
     present = {name for name in TOKENIZER_FILES if (folder / name).is_file()}
-    settings = _read_json(folder, HUB_SETTINGS) if HUB_SETTINGS in present else {}
+    settings = read_json(folder, HUB_SETTINGS) if HUB_SETTINGS in present else {}
     for name, content, entry in (
-        (FAMILY, _read_json(folder, FAMILY) if FAMILY in present else {}, "family"),
+        (FAMILY, read_json(folder, FAMILY) if FAMILY in present else {}, "family"),
         (HUB_SETTINGS, settings, OWN_FAMILY),
     ):
         if entry in content:
@@ -72,10 +75,10 @@ def segmenter_path(folder: Path) -> Path:
     return folder / next((name for name in names if (folder / name).is_file()), SENTENCEPIECE)
 
 
-def find_segmenter(folder: Path) -> Segmenter:
-    """The folder's segmenter. Raises InputError, naming the files present, if there is none."""
+def _pieces(folder: Path) -> Sequence[str]:
+    """Those of the folder's segmenter. Raises InputError, naming the files present, if there is none."""
     path = segmenter_path(folder)
-    return read_segmenter(path, read_bytes(folder, path.name))
+    return read_segmenter(path, read_bytes(folder, path.name)).pieces
 
 
 def read_entries(folder: Path, family: Family) -> list[str]:
@@ -89,13 +92,14 @@ def read_entries(folder: Path, family: Family) -> list[str]:
     if (folder / DICTIONARY).is_file():
         return _dictionary_entries(folder)
     if (folder / HUB_VOCABULARY).is_file():
-        files = {HUB_VOCABULARY: _numbered(folder, HUB_VOCABULARY), **_added_ids(folder)}
+        files = {HUB_VOCABULARY: numbered(folder, HUB_VOCABULARY), **_added_ids(folder)}
+        _refuse_words_at_languages(folder, files, family)
         entries = _in_id_order(folder, list(files), list(files.values()))
     elif (folder / HUB_TOKENIZER).is_file():
         vocabulary, added = _fast_tokenizer_ids(folder)
         names, parts = [HUB_TOKENIZER, HUB_TOKENIZER], [vocabulary, added]
         if (folder / HUB_ADDED_TOKENS).is_file():
-            names, parts = [*names, HUB_ADDED_TOKENS], [*parts, _numbered(folder, HUB_ADDED_TOKENS)]
+            names, parts = [*names, HUB_ADDED_TOKENS], [*parts, numbered(folder, HUB_ADDED_TOKENS)]
         entries = _in_id_order(folder, names, parts)
     elif family.is_bare:
         entries = _sentencepiece_entries(folder)
@@ -132,7 +136,7 @@ def languages_in(folder: Path) -> tuple[str, ...]:
     """
     family = read_family(folder)
     tokens = (
-        find_segmenter(folder).pieces
+        _pieces(folder)
         if family.sentencepiece_ids
         else (*SPECIALS, *read_entries(folder, family))
     )
@@ -171,12 +175,12 @@ def _dictionary_entries(folder: Path) -> list[str]:
 
 def _sentencepiece_entries(folder: Path) -> list[str]:
     """The pieces in the model's own order, that of NLLB-200's and mBART-50's ids."""
-    return [piece for piece in find_segmenter(folder).pieces if piece not in SPECIALS]
+    return [piece for piece in _pieces(folder) if piece not in SPECIALS]
 
 
-def _numbered(folder: Path, name: str) -> dict[str, int]:
+def numbered(folder: Path, name: str) -> dict[str, int]:
     try:
-        return {token: int(index) for token, index in _read_json(folder, name).items()}
+        return {token: int(index) for token, index in read_json(folder, name).items()}
     except (ValueError, TypeError) as error:
         raise InputError(f"{folder / name} does not map tokens to ids: {error}", _COPY_AGAIN) from error
 
@@ -184,7 +188,7 @@ def _numbered(folder: Path, name: str) -> dict[str, int]:
 def _fast_tokenizer_ids(folder: Path) -> list[dict[str, int]]:
     """Pieces and added tokens of tokenizer.json, whose vocabulary is a table or a list of (piece, score)."""
     try:
-        content = _read_json(folder, HUB_TOKENIZER)
+        content = read_json(folder, HUB_TOKENIZER)
         vocabulary = content["model"]["vocab"]
         if isinstance(vocabulary, list):
             vocabulary = {piece: index for index, (piece, _) in enumerate(vocabulary)}
@@ -196,9 +200,25 @@ def _fast_tokenizer_ids(folder: Path) -> list[dict[str, int]]:
 def _added_ids(folder: Path) -> dict[str, dict[str, int]]:
     """The ids of added tokens, under the name of the file that states them; empty if none does."""
     if (folder / HUB_ADDED_TOKENS).is_file():
-        return {HUB_ADDED_TOKENS: _numbered(folder, HUB_ADDED_TOKENS)}
+        return {HUB_ADDED_TOKENS: numbered(folder, HUB_ADDED_TOKENS)}
     ids = _decoder_ids(folder)
     return {HUB_SETTINGS: ids} if ids else {}
+
+
+def _refuse_words_at_languages(folder: Path, files: Mapping[str, dict[str, int]], family: Family) -> None:
+    """Raise InputError for added tokens with the ids of languages, which follow vocab.json unless stated."""
+    ids = {token: index for part in files.values() for token, index in part.items()}
+    first = len(files[HUB_VOCABULARY])
+    tokens = dict(enumerate(map(family.language_token, family.languages), start=first))
+    if not ids.keys().isdisjoint(tokens.values()):
+        return
+    if taken := next((token for token, index in ids.items() if index in tokens), None):
+        raise InputError(
+            f"{folder}: the added token '{taken}' has the id {ids[taken]:,}, as has the language token "
+            f"'{tokens[ids[taken]]}'",
+            f"transformers 5 numbers added tokens so; give them ids after all languages, from "
+            f"{first + len(tokens):,}, in {HUB_ADDED_TOKENS}, with the languages, and train their embeddings",
+        )
 
 
 def _adds_languages(folder: Path) -> bool:
@@ -211,7 +231,7 @@ def _adds_languages(folder: Path) -> bool:
 def _decoder_ids(folder: Path) -> dict[str, int]:
     """The ids of added tokens in tokenizer_config.json, if there are any."""
     try:
-        settings = _read_json(folder, HUB_SETTINGS) if (folder / HUB_SETTINGS).is_file() else {}
+        settings = read_json(folder, HUB_SETTINGS) if (folder / HUB_SETTINGS).is_file() else {}
         numbered = settings.get("added_tokens_decoder", {})
         return {token["content"]: int(index) for index, token in numbered.items()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -242,7 +262,7 @@ def _in_id_order(folder: Path, names: list[str], parts: Sequence[dict[str, int]]
     return tokens[len(SPECIALS) :]
 
 
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
+def read_json(folder: Path, name: str) -> dict[str, Any]:
     try:
         content = parse_json(read_bytes(folder, name))
         if not isinstance(content, dict):

@@ -1,0 +1,127 @@
+"""Words added to a tokenizer have transformers' ids, or are refused by name."""
+
+import json
+
+import pytest
+from tokenizers import AddedToken
+from transformers import AutoTokenizer, M2M100Tokenizer
+
+from lslo_cli.errors import InputError
+from lslo_cli.method.families import FAMILIES
+from lslo_cli.models.base import load_base
+from lslo_cli.models.piece_tokenizer import PieceTokenizer
+from lslo_cli.models.segmentation import FastSegmenter
+from lslo_cli.models.tokenizer import Tokenizer
+from lslo_cli.models.tokenizer_files import DICTIONARY, FAMILY
+
+WORDS = [
+    "ә",
+    "zebra",
+    AddedToken("<left>", lstrip=True),
+    AddedToken("<right>", rstrip=True),
+    AddedToken("<raw>", normalized=False),
+    AddedToken("dog", single_word=True),
+    AddedToken("<news>", special=True),
+]
+LINES = [
+    "the cat sees ә zebra house",
+    "zebra",
+    "thezebracat ә",
+    "<news> a cat <left> sees <right> the <raw> house",
+    "a dog sees dogs, adog and dog house",
+    "ә ә zebrazebra the  cat",
+]
+
+
+def _added(folder, tokenizer):
+    tokenizer.add_tokens(WORDS)
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def _ids(tokenizer, line):
+    return tokenizer(line, add_special_tokens=False).input_ids
+
+
+@pytest.mark.parametrize("family", ["nllb-200", "mbart-50", "madlad-400"])
+def test_words_beside_a_sentencepiece_model_have_the_ids_of_transformers(tmp_path, write_model, family):
+    model = write_model(tmp_path / "model", family)
+    read = load_base(str(model)).tokenizer
+    read.save(tmp_path / "saved")
+    stock = _added(tmp_path / "added", AutoTokenizer.from_pretrained(tmp_path / "saved"))
+    (tmp_path / "added" / read.segmenter.name).write_bytes(read.segmenter.content)
+    if family == "madlad-400":
+        (tmp_path / "added" / "sentencepiece.bpe.model").rename(tmp_path / "added" / "spiece.model")
+        config = json.loads((model / "config.json").read_text())
+        again = PieceTokenizer.read(tmp_path / "added", FAMILIES[family], config)
+    else:
+        again = Tokenizer.load(tmp_path / "added")
+    assert again.languages == read.languages
+    assert [again.encode(line) for line in LINES] == [_ids(stock, line) for line in LINES]
+
+
+@pytest.fixture
+def m2m(tmp_path, write_model):
+    """An M2M-100 with words after its languages, as transformers 4 saves it."""
+    folder = write_model(tmp_path / "m2m", "m2m-100")
+    first = len(json.loads((folder / "vocab.json").read_text(encoding="utf-8")))
+    names = [f"__{code}__" for code in FAMILIES["m2m-100"].languages] + [str(word) for word in WORDS]
+    ids = {name: first + number for number, name in enumerate(names)}
+    (folder / "added_tokens.json").write_text(json.dumps(ids), encoding="utf-8")
+    flags = {word.content: word for word in WORDS if isinstance(word, AddedToken)}
+    settings = {
+        ids[name]: {"content": name}
+        | {
+            key: getattr(flags.get(name, AddedToken(name)), key)
+            for key in ("lstrip", "rstrip", "normalized", "single_word", "special")
+        }
+        for name in names
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": settings}))
+    return folder
+
+
+def test_words_of_m2m_100_split_a_text_before_its_sentencepiece_model(m2m, tmp_path):
+    stock = M2M100Tokenizer.from_pretrained(m2m, src_lang="en")
+    read = Tokenizer.load(m2m)
+    wanted = [_ids(stock, line) for line in LINES]
+    assert [read.encode(line) for line in LINES] == wanted
+    assert read.language_id("fr") == stock.get_lang_id("fr")
+    assert read.segmenter.split("a zebra") == ["▁a", "zebra"]
+    read.save(tmp_path / "saved")
+    again = Tokenizer.load(tmp_path / "saved")
+    assert again.digest == read.digest and [again.encode(line) for line in LINES] == wanted
+
+
+def test_words_with_the_ids_of_languages_are_refused(tmp_path, write_model):
+    model = write_model(tmp_path / "model", "m2m-100")
+    _added(tmp_path / "added", M2M100Tokenizer.from_pretrained(model))
+    with pytest.raises(InputError, match=r"the added token '.+' has the id \d+, as has the language token '__"):
+        Tokenizer.load(tmp_path / "added")
+
+
+def test_words_that_no_file_says_how_to_split_at_are_refused(tmp_path, write_model):
+    model = write_model(tmp_path / "model", "mbart-50")
+    rows = len(load_base(str(model)).tokenizer.tokens)
+    (model / "added_tokens.json").write_text(json.dumps({"zebra": rows}))
+    with pytest.raises(InputError, match="no tokenizer.json says how .* added tokens zebra"):
+        Tokenizer.load(model)
+
+
+def test_words_that_dict_txt_lacks_are_refused(tmp_path, write_model):
+    load_base(str(write_model(tmp_path / "model", "nllb-200"))).tokenizer.save(tmp_path / "saved")
+    _added(tmp_path / "saved", AutoTokenizer.from_pretrained(tmp_path / "saved"))
+    with pytest.raises(InputError, match="the dictionary lacks the added tokens"):
+        Tokenizer.load(tmp_path / "saved")
+    for name in (DICTIONARY, FAMILY):
+        (tmp_path / "saved" / name).unlink()
+    assert isinstance(Tokenizer.load(tmp_path / "saved").segmenter, FastSegmenter)
+
+
+def test_symbols_of_the_sentencepiece_model_itself_need_no_tokenizer_json(tmp_path, write_model):
+    model = write_model(tmp_path / "model", "madlad-400")
+    settings = {"tokenizer_class": "T5Tokenizer", "added_tokens_decoder": {"3": {"content": "<2en>"}}}
+    (model / "tokenizer_config.json").write_text(json.dumps(settings))
+    segmenter = load_base(str(model)).tokenizer.segmenter
+    assert segmenter.name == "sentencepiece.bpe.model"
+    assert segmenter.keeps("<2en>") and not segmenter.keeps("▁the") and not segmenter.keeps("2en>")
