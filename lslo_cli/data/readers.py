@@ -15,7 +15,15 @@ from pathlib import Path
 
 from lslo_cli.artifacts.writing import unreadable
 from lslo_cli.data.codes import is_language_code, model_code
-from lslo_cli.data.encodings import GZIP, Line, in_place, likely_conversion, wide_encoding
+from lslo_cli.data.encodings import (
+    GZIP,
+    Line,
+    binary_kind,
+    in_place,
+    is_named_gzip,
+    likely_conversion,
+    wide_encoding,
+)
 from lslo_cli.data.lines import readable
 from lslo_cli.errors import InputError
 
@@ -23,6 +31,7 @@ Text = dict[str, list[str]]
 
 _BARE_CR = re.compile("\r(?!\n)")
 CR_TO_LF = r"tr '\r' '\n'"
+NO_NUL = r"tr -d '\0'"
 
 
 def name_of_each(
@@ -48,7 +57,12 @@ def name_of_each(
 
 def plain(path: Path) -> Path:
     """The path without ``.gz``; its name gives the language and the kind of file."""
-    return path.with_suffix("") if path.suffix == ".gz" else path
+    return path.with_suffix("") if is_named_gzip(path) else path
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix that says what a file holds, in lower case, without ``.gz``: ``.tsv`` of ``A.TSV.gz``."""
+    return plain(path).suffix.lower()
 
 
 def read_bytes(path: Path) -> bytes:
@@ -69,7 +83,7 @@ def unpacked(path: Path) -> bytes:
     """
     try:
         data = path.read_bytes()
-        if data and (path.suffix == ".gz" or data.startswith(GZIP)):
+        if data and (is_named_gzip(path) or data.startswith(GZIP)):
             data = gzip.decompress(data)
         return data
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -81,11 +95,26 @@ def unpacked(path: Path) -> bytes:
 
 
 def decode(data: bytes, path: Path, line: Line = in_place) -> str:
-    """Decode UTF-8 without its byte order mark.
+    """Decode UTF-8 without its byte order mark. Raises as :func:`decode_line`, and for CRs as line ends."""
+    text = decode_line(data, path, line)
+    bare = len(_BARE_CR.findall(text))
+    if bare > text.count("\n"):
+        only = "\n" not in text.rstrip()  # or else lines would be cut in two
+        raise InputError(
+            f"{path} has {bare} CR line ends, which are not read as line ends",
+            f"convert them, as in {line(CR_TO_LF, path)}" if only else "end every line with a newline alone",
+        )
+    return text
 
-    Raises InputError naming ``path`` and the first invalid byte, and for line ends that are bare CRs; its
-    hint has the conversion as ``line`` types it.
+
+def decode_line(data: bytes, path: Path, line: Line = in_place) -> str:
+    """Decode UTF-8, which may be one line of many, without a byte order mark.
+
+    Raises InputError naming ``path`` and the first invalid byte or NUL, and for what is no text; its hint has
+    the conversion as ``line`` types it.
     """
+    if kind := binary_kind(data):
+        raise InputError(f"{path} is not text but {kind}", "leave it out, or take the text from it")
     if wide := wide_encoding(data):
         raise InputError(
             f"{path} is not UTF-8: it looks like {wide[:6].upper()}, or is not text",
@@ -97,13 +126,13 @@ def decode(data: bytes, path: Path, line: Line = in_place) -> str:
         number = data.count(b"\n", 0, error.start) + 1
         raise InputError(
             f"{path} is not UTF-8: line {number}, byte offset {error.start} (0x{data[error.start]:02x})",
-            f"convert it, as in {likely_conversion(data, path, line)}",
+            "leave it out if it is not text" if b"\0" in data else likely_conversion(data, path, line),
         ) from error
-    bare = len(_BARE_CR.findall(text))
-    if bare > text.count("\n"):
+    if "\0" in text:
+        number = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(
-            f"{path} has {bare} CR line ends, which are not read as line ends",
-            f"convert them, as in {line(CR_TO_LF, path)}",
+            f"{path} has a NUL byte in line {number}, which is no text",
+            f"remove it, as in {line(NO_NUL, path)}",
         )
     return text
 

@@ -137,3 +137,70 @@ def test_the_line_that_converts_a_pipe_does_not_read_it(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert "gunzip" not in in_place("iconv", tmp_path / "pipe")
     assert "gunzip" in in_place("iconv", tmp_path / "missing.gz")
+
+
+@pytest.mark.parametrize("name", ["en", "en.gz"])
+def test_a_nul_byte_in_a_text_is_named_and_its_removal_leaves_the_rest(write, name):
+    content = "one\na\0é\n".encode() + b"two\n" * 20
+    path = write({name: gzip.compress(content) if name.endswith("gz") else content}) / name
+    with pytest.raises(InputError, match="has a NUL byte in line 2") as error:
+        read_lines(path)
+    subprocess.run(re.search("`(.*)`", error.value.hint)[1], shell=True, check=True)
+    assert read_lines(path) == ["one", "aé", *["two"] * 20]
+    assert os.listdir(path.parent) == [name]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
+@pytest.mark.parametrize("text", ["one two\nthree\n", "猫看见房子。\n狗睡觉。\n" * 9, "Кошка видит дом.\n"])
+def test_wide_text_without_a_mark_is_told_from_a_nul(write, encoding, text):
+    path = write({"en": text.encode(encoding)}) / "en"
+    with pytest.raises(InputError, match="it looks like UTF-") as error:
+        read_lines(path)
+    assert f"iconv -f {encoding.replace('-le', 'le').replace('-be', 'be')} " in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", "a picture (PNG)"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "a picture (JPEG)"),
+        (b"PK\x03\x04\x14\0\x06\0", "a zip archive, as documents of Word and Excel are"),
+        (b"BZh91AY&SY\xaa\xbb", "an archive (bzip2)"),
+        (b"name\0".ljust(257, b"\0") + b"ustar\0", "an archive (tar)"),
+    ],
+)
+def test_a_file_that_is_not_text_is_named_without_a_line_that_converts_it(write, content, kind):
+    path = write({"en": content}) / "en"
+    with pytest.raises(InputError) as error:
+        read_lines(path)
+    assert error.value.message == f"{path} is not text but {kind}" and "`" not in error.value.hint
+    assert read_lines(write({"fr": "BZh is text, as is GIF8\n"}) / "fr") == ["BZh is text, as is GIF8"]
+    unknown = write({"wo": bytes(range(254, -1, -1))}) / "wo"
+    with pytest.raises(InputError) as error:
+        read_lines(unknown)
+    assert "`" not in error.value.hint
+
+
+def test_a_text_with_one_bad_byte_is_not_converted(write):
+    path = write({"fr": "été, déjà\n".encode() * 9 + b"\xe9\n"}) / "fr"
+    with pytest.raises(InputError, match=r"line 10, .* \(0xe9\)") as error:
+        read_lines(path)
+    assert error.value.hint == "mend what is not, since the rest is UTF-8"
+
+
+def test_a_conversion_that_fails_leaves_a_gzip_file_as_it_was(write):
+    path = write({"en.gz": gzip.compress(b"one\n" * 99)}) / "en.gz"
+    before = path.read_bytes()
+    line = in_place("false", path).strip("`")
+    assert subprocess.run(line, shell=True).returncode and path.read_bytes() == before
+
+
+def test_cr_beside_newlines_is_not_turned_into_more_lines(write):
+    with pytest.raises(InputError, match="has 3 CR line ends") as error:
+        read_lines(write({"en": "a\rb\rc\nd\re\n"}) / "en")
+    assert error.value.hint == "end every line with a newline alone"
+
+
+def test_the_hint_for_a_pipe_is_that_of_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert in_place("iconv", tmp_path / "pipe") == "`| iconv | lslo`"
