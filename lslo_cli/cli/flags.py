@@ -131,6 +131,11 @@ def from_home(function: Callable[..., None]) -> Callable[..., None]:
 def _expanded(value: Any) -> Any:
     if isinstance(value, list):
         return [_expanded(item) for item in value]
+    if value == Path("-"):
+        raise UsageError(
+            "'-' is not read as stdin, nor written as stdout",
+            "leave the option out: without a file stdin is read, and the result is printed",
+        )
     return with_home(value) if isinstance(value, Path) else value
 
 

@@ -17,7 +17,14 @@ from lslo_cli.artifacts.data_check import (
 )
 from lslo_cli.data.first_run import rows_to_hold_out
 from lslo_cli.data.inspection import Inspected, inspect
-from lslo_cli.data.layouts import explain_unread, find_sections, find_splits, listing, require_text
+from lslo_cli.data.layouts import (
+    NoSplitError,
+    explain_unread,
+    find_sections,
+    find_splits,
+    listing,
+    require_text,
+)
 from lslo_cli.data.lines import overlap
 from lslo_cli.data.passed_over import note_on_unread
 from lslo_cli.data.row_checks import PLACES, check_rows
@@ -137,7 +144,12 @@ def read_splits(path: Path, languages: Sequence[str] | None, split: str | None) 
     read = []
     for each in names:
         name = each or path.stem
-        sections = [inspect(found, name) for found in find_sections(path, languages, each)]
+        try:
+            sections = [inspect(found, name) for found in find_sections(path, languages, each)]
+        except NoSplitError as error:
+            raise NoSplitError(
+                error.message, "name one that is there with --split, or leave it out"
+            ) from error
         read.append(Split(name, path, sections))
     return read
 
@@ -146,7 +158,14 @@ def _read_against(path: Path, languages: Sequence[str] | None) -> list[Split]:
     """The splits of ``path``, or if it does not exist, the split that its last part names."""
     if path.exists():
         return [Split(str(path), path, each.sections) for each in read_splits(path, languages, None)]
-    return [Split(str(path), path, each.sections) for each in read_splits(path.parent, languages, path.name)]
+    try:
+        splits = read_splits(path.parent, languages, path.name)
+    except NoSplitError as error:
+        raise InputError(
+            f"no text at {path}, and no split '{path.name}' in {path.parent}",
+            "name a folder, a table, or a split of a folder, as in --against data/flores101/devtest",
+        ) from error
+    return [Split(str(path), path, each.sections) for each in splits]
 
 
 def _languages_missing(split: Split, codes: Sequence[str]) -> Iterable[DataFinding]:

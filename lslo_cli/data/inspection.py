@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lslo_cli.artifacts.data_check import Check, DataFinding, Severity
 from lslo_cli.data.layouts import Found
-from lslo_cli.data.readers import Text, decode, name_of_each, plain, read_bytes, split_lines
+from lslo_cli.data.readers import Text, decode, name_of_each, read_bytes, split_lines, suffix_of
 from lslo_cli.data.tabular import JSON
 from lslo_cli.errors import InputError
 
@@ -51,7 +51,7 @@ class Inspected:
     def place(self, language: str, row: int) -> str:
         """``file:line``; a table's header is line 1, which .jsonl does not have."""
         path = self.found.files[language]
-        first = 2 if self.found.table and plain(path).suffix not in JSON else 1
+        first = 2 if self.found.table and suffix_of(path) not in JSON else 1
         return f"{path}:{row + first}"
 
 

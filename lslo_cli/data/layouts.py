@@ -37,6 +37,10 @@ DEPTH = 2
 """The deepest nested folders to search for sections: ``corpora/bible/dev``."""
 
 
+class NoSplitError(InputError):
+    """Text without the split that was named."""
+
+
 class Found(NamedTuple):
     """A section on disk: the file of each requested language, and the codes of all languages found.
 
@@ -67,7 +71,7 @@ def find_sections(path: Path, languages: Sequence[str] | None, split: str | None
     """
     if path.is_file() and is_table(path):
         if split not in (None, plain(path).stem):
-            raise InputError(
+            raise NoSplitError(
                 f"{path} is one file and has no split '{split}'",
                 f"put {split}{plain(path).suffix} beside it and name the folder, or add --hold-out 100",
             )
@@ -115,7 +119,7 @@ def _found(folder: Path, languages: Sequence[str] | None, split: str | None, txt
         return found
     sections = [(sub, _split_in(sub, languages, split, txt)) for sub in folders_in(folder)]
     if all(found is None for _, found in sections):
-        raise InputError(
+        raise NoSplitError(
             f"{folder} has no split '{split}'; it holds {listing(_entries(folder))}",
             "name an existing one, as in --train NAME --test NAME, or divide the text with --hold-out 100",
         )
@@ -209,6 +213,12 @@ def _aligned(folder: Path, files: Sequence[Path], languages: Sequence[str] | Non
         examples = [
             by_extension[extension][next(iter(wanted[extension].values()))].name for extension in used
         ]
+        if all(extension.endswith(".*") for extension in used):  # the languages come last
+            folders = (f"{name.rpartition('.')[0]}/train.{name.rpartition('.')[2]}" for name in examples)
+            raise InputError(
+                f"{folder} has {len(used)} texts: {listing(examples)}",
+                f"keep one, or give each a folder of its own, as in {' and '.join(folders)}",
+            )
         raise InputError(
             f"{folder} has line-aligned files with different extensions: {listing(examples)}",
             "keep one extension per folder, or name a split that is one of them",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lslo_cli.data.codes import is_file_code
-from lslo_cli.data.readers import plain
+from lslo_cli.data.readers import plain, suffix_of
 from lslo_cli.method.codes import is_listed, model_code
 
 TABLES = (".tsv", ".csv", ".jsonl", ".json")
@@ -33,7 +33,7 @@ class Bitext(NamedTuple):
 
 def is_table(path: Path) -> bool:
     """Whether a file is a table, by its name."""
-    return plain(path).suffix in TABLES
+    return suffix_of(path) in TABLES
 
 
 def ends_in_txt(path: Path) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from lslo_cli.data.encodings import in_place
 from lslo_cli.data.lines import readable
-from lslo_cli.data.readers import CR_TO_LF, Text, decode, name_of_each, plain, read_bytes, read_text
+from lslo_cli.data.readers import CR_TO_LF, Text, decode, name_of_each, read_bytes, read_text, suffix_of
 from lslo_cli.errors import InputError
 from lslo_cli.method.codes import is_listed, model_code
 from lslo_cli.parsing import parse_json
@@ -24,6 +24,7 @@ from lslo_cli.parsing import parse_json
 JSON = (".jsonl", ".json")
 """Suffixes of objects, one per line; ``.json`` may also hold one list of them."""
 
+_JSON_HINT = 'write one object per line, as in {"en": "Hello.", "fr": "Bonjour."}'
 _LETTER = re.compile(r"[^\W\d_]")
 _UNWRITABLE = re.compile("[\n\ud800-\udfff]")
 
@@ -54,7 +55,7 @@ def read_header(path: Path) -> list[str]:
     if b"\0" in data or b"\n" not in data:
         decode(data, path)  # raises for UTF-16 and for other line ends
     text = data.decode("utf-8", errors="replace").removeprefix("\ufeff")
-    if plain(path).suffix in JSON:
+    if suffix_of(path) in JSON:
         return _json_keys(text, path)
     lines = text.split("\n")
     first = lines[0].removesuffix("\r")
@@ -104,7 +105,7 @@ def read_columns(path: Path, languages: Sequence[str]) -> dict[str, NamedCells]:
 
     Raises what :func:`read_table` raises, but for a column that is not text.
     """
-    read = _read_json if plain(path).suffix in JSON else _read_delimited
+    read = _read_json if suffix_of(path) in JSON else _read_delimited
     return read(path, languages)
 
 
@@ -156,7 +157,7 @@ def _tsv_rows(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _is_tsv(path: Path) -> bool:
-    return plain(path).suffix == ".tsv"
+    return suffix_of(path) == ".tsv"
 
 
 def _delimiter(header: str) -> str:
@@ -187,7 +188,9 @@ def _cells(lines: Sequence[str], path: Path, strict: bool = False) -> Iterator[t
 def _json_keys(text: str, path: Path) -> list[str]:
     keys: dict[str, None] = {}
     parsed = False
-    lines = _json_lines(text, path)
+    lines: list[Any] = []
+    with suppress(InputError):  # what is wrong is said where the text is read
+        lines = _json_lines(text, path)
     for line in lines:
         with suppress(ValueError):
             row = parse_json(line, _object) if isinstance(line, str) else line
@@ -195,19 +198,34 @@ def _json_keys(text: str, path: Path) -> list[str]:
                 parsed = True
                 row = _sentences_of(row)
                 keys.update(dict.fromkeys(row))
-    if not parsed and plain(path).suffix == ".jsonl":
+    if lines and not parsed and suffix_of(path) == ".jsonl":
         _json_object(lines[0], path, 1)
     return list(keys)
 
 
 def _json_lines(text: str, path: Path) -> list[Any]:
-    """The rows of a file: its lines, or the members of the list that a .json file may be."""
-    if plain(path).suffix == ".json" and text.lstrip().startswith("["):
-        with suppress(ValueError):
-            return list(parse_json(text, _object))
+    """The rows of a file: its lines, or the members of the list that a .json file may be.
+
+    Raises InputError for a .json file that is neither.
+    """
     lines = text.split("\n")
     if not lines[-1].strip():
         lines.pop()
+    by_line = not lines or (lines[0].strip()[:1], lines[0].strip()[-1:]) == ("{", "}")
+    if suffix_of(path) == ".json" and not by_line:
+        try:
+            content = parse_json(text, _object)
+        except json.JSONDecodeError as error:
+            problem = f"line {error.lineno}, column {error.colno}: {error.msg.removesuffix(' at')}"
+            raise InputError(
+                f"{path} is not complete JSON: {problem}", "mend it there, or copy it again"
+            ) from error
+        except ValueError as error:
+            raise InputError(f"{path} cannot be read: {error}", _JSON_HINT) from error
+        if not isinstance(content, list):
+            kind = "object" if isinstance(content, dict) else type(content).__name__
+            raise InputError(f"{path} is one JSON {kind}, not a list of them", _JSON_HINT)
+        return content
     return lines
 
 
@@ -231,18 +249,17 @@ def _read_json(path: Path, languages: Sequence[str]) -> dict[str, NamedCells]:
 
 
 def _json_object(line: object, path: Path, number: int) -> dict[str, object]:
-    hint = 'write one object per line, as in {"en": "Hello.", "fr": "Bonjour."}'
     try:
         row = parse_json(line, _object) if isinstance(line, str) else line
     except json.JSONDecodeError as error:
         raise InputError(
             f"{path}: line {number} is not JSON: {error.msg.removesuffix(' at')} at column {error.colno}",
-            hint,
+            _JSON_HINT,
         ) from error
     except ValueError as error:
-        raise InputError(f"{path}: line {number} cannot be read: {error}", hint) from error
+        raise InputError(f"{path}: line {number} cannot be read: {error}", _JSON_HINT) from error
     if not isinstance(row, dict):
-        raise InputError(f"{path}: line {number} is a JSON {type(row).__name__}, not an object", hint)
+        raise InputError(f"{path}: line {number} is a JSON {type(row).__name__}, not an object", _JSON_HINT)
     sentences = _sentences_of(row)
     if isinstance(row, RepeatedKeys) or isinstance(sentences, RepeatedKeys):
         raise InputError(

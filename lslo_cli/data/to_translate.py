@@ -10,8 +10,8 @@ from pathlib import Path
 from lslo_cli.artifacts.writing import is_stream
 from lslo_cli.data.encodings import in_pipe
 from lslo_cli.data.lines import readable
-from lslo_cli.data.names import TABLES
-from lslo_cli.data.readers import decode, plain, split_lines, unpacked
+from lslo_cli.data.names import TABLES, is_table
+from lslo_cli.data.readers import decode, decode_line, plain, split_lines, suffix_of, unpacked
 from lslo_cli.data.tabular import check_text_of, read_columns, read_header
 from lslo_cli.errors import InputError, UsageError
 
@@ -36,11 +36,6 @@ class Columns:
     @property
     def given(self) -> list[str]:
         return [name for name in (self.text, self.src, self.tgt) if name is not None]
-
-
-def is_table(path: Path | None) -> bool:
-    """Whether a file has columns or keys, by its name."""
-    return path is not None and plain(path).suffix in TABLES
 
 
 def files_to_translate(
@@ -101,7 +96,7 @@ def _without_clashes(files: list[tuple[Path | None, Path | None]]) -> list[tuple
 def _translated_name(path: Path, as_json: bool) -> Path:
     """The name without .gz; the translation of a JSON list is an object on each line."""
     name = plain(path)
-    return name.with_suffix(".jsonl") if name.suffix in (TABLES if as_json else (".json",)) else name
+    return name.with_suffix(".jsonl") if suffix_of(name) in (TABLES if as_json else (".json",)) else name
 
 
 def read_to_translate(
@@ -111,8 +106,7 @@ def read_to_translate(
 
     Raises UsageError if a language is not given, InputError if the text cannot be read.
     """
-    if is_table(path):
-        assert path is not None
+    if path is not None and is_table(path):
         yield from _rows(path, src, targets, columns)
         return
     if columns.given:
@@ -148,7 +142,9 @@ def _rows(path: Path, src: str | None, targets: Sequence[str], columns: Columns)
 
 def _stdin() -> Iterator[str]:
     for number, line in enumerate(sys.stdin.buffer, start=1):
-        yield readable(decode(line, Path(f"stdin (line {number})"), in_pipe).strip())
+        is_all = number == 1 and not line.endswith(b"\n")
+        text = (decode if is_all else decode_line)(line, Path(f"stdin (line {number})"), in_pipe)
+        yield readable(text.strip())
 
 
 def _language(code: str | None, flag: str) -> str:

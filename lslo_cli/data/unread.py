@@ -8,8 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from lslo_cli.data.codes import is_language_code
-from lslo_cli.data.readers import plain
-from lslo_cli.data.tabular import JSON
+from lslo_cli.data.names import SPLITS
+from lslo_cli.data.readers import plain, suffix_of
+from lslo_cli.data.tabular import JSON, read_columns
+from lslo_cli.errors import InputError
 from lslo_cli.method.codes import is_listed
 
 _AS_TABLE = "write it as a table: a line `en<tab>fr`, then one line per unit, as FOLDER/train.tsv"
@@ -36,13 +38,21 @@ def nearest_layout(
     ``headers`` has the names in a table, if one was found. The caller has found fewer than two languages.
     """
     for path, header in headers.items():
-        if is_language_code(plain(path).stem) and not any(map(is_language_code, header)):
+        if (
+            is_language_code(code := plain(path).stem)
+            and code not in SPLITS
+            and not any(map(is_language_code, header))
+        ):
             return (
                 f"{path.name} is a table of one language",
-                f"write its sentences as lines of {plain(path).stem}.txt, likewise for the other languages",
+                f"write its sentences as lines of {code}.txt, likewise for the other languages",
             )
         shown = ", ".join(repr(cell[:_MOST]) for cell in header[:3]) or "nothing"
-        if plain(path).suffix in JSON:
+        if suffix_of(path) in JSON:
+            try:
+                read_columns(path, ())
+            except InputError as error:
+                return error.message, error.hint
             return (
                 f"keys are the language codes of sentences, and in {path.name} they are {shown}",
                 'write objects such as {"en": "Hello.", "fr": "Bonjour."}, one per line',

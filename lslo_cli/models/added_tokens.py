@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -37,8 +36,8 @@ from lslo_cli.wording import several
 def find_segmenter(folder: Path, family: Family) -> Segmenter:
     """The folder's segmenter, which splits a text at added words as transformers' tokenizer of it does.
 
-    That is tokenizer.json where it states such words. Where vocab.json or dict.txt gives the ids, text is split
-    at the words first, and sentencepiece gets what is between them. Raises InputError, naming the files
+    That is tokenizer.json where it states such words. Where vocab.json or dict.txt gives the ids, text is
+    split at the words first, and sentencepiece gets what is between them. Raises InputError, naming the files
     present, if there is no segmenter, and naming the words if nothing says how text is split at them.
     """
     path = segmenter_path(folder)

@@ -94,7 +94,9 @@ class WordsAndPieces(SentencePiece):
         return [
             index
             for part in self._parts(text)
-            for index in ([self._ids[part]] if part in self.words else super(WordsAndPieces, self).encode(part))
+            for index in (
+                [self._ids[part]] if part in self.words else super(WordsAndPieces, self).encode(part)
+            )
         ]
 
     def split(self, text: str) -> list[str]:

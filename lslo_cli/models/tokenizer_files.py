@@ -135,11 +135,7 @@ def languages_in(folder: Path) -> tuple[str, ...]:
     Raises InputError if a file is missing or damaged.
     """
     family = read_family(folder)
-    tokens = (
-        _pieces(folder)
-        if family.sentencepiece_ids
-        else (*SPECIALS, *read_entries(folder, family))
-    )
+    tokens = _pieces(folder) if family.sentencepiece_ids else (*SPECIALS, *read_entries(folder, family))
     languages = language_ids({token: index for index, token in enumerate(tokens)}, family)
     return tuple(sorted(languages, key=languages.__getitem__))
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.writing import OUTPUT, is_stream, unfinished, writing
+from lslo_cli.data.encodings import is_named_gzip
 from lslo_cli.data.names import TABLES
-from lslo_cli.data.readers import plain
+from lslo_cli.data.readers import suffix_of
 from lslo_cli.data.tabular import JSON
 from lslo_cli.data.to_translate import Line
 from lslo_cli.errors import UsageError
@@ -56,7 +57,7 @@ class Form:
         A CSV has a header, and so has the translation of a table. Raises UsageError for JSON in a file that
         is called a table of columns.
         """
-        read, named = (plain(path).suffix if path else "" for path in (source, target))
+        read, named = (suffix_of(path) if path else "" for path in (source, target))
         if as_json and named in COLUMNS:
             raise UsageError(
                 f"{target} is a table, and --json writes an object for each line", "name a .jsonl file"
@@ -157,4 +158,4 @@ def _write(path: Path, lines: Iterable[str]) -> None:
     content = "".join(f"{line}\n" for line in lines).encode()
     with writing(path, OUTPUT) as file:
         # Without the time of packing, the same translations are the same bytes.
-        file.write(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+        file.write(gzip.compress(content, mtime=0) if is_named_gzip(path) else content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -74,6 +75,10 @@ def test_text_may_come_through_a_pipe(text, tmp_path, monkeypatch):
         (("--tgt", "qki", "--column", "text"), 2, "has no column 'text'"),
         (("--tgt", "qki", "--json", "-o", "out.csv"), 2, "out.csv is a table, and --json writes an object"),
         ((), 2, "no language to translate into"),
+        (("--tgt", "qki", "--src-column", "src"), 2, "--src qta and --src-column src both say"),
+        (("--tgt", "qki", "--tgt-column", "to"), 2, "--tgt qki and --tgt-column to both say"),
+        (("--tgt", "qki", "-o", "-"), 2, "'-' is not read as stdin, nor written as stdout"),
+        (("--tgt", "qki", "-i", "-"), 2, "'-' is not read as stdin, nor written as stdout"),
     ],
 )
 def test_what_cannot_be_translated_is_one_message(
@@ -93,6 +98,13 @@ def test_a_failed_translation_leaves_the_old_output_alone(lslo, text, tmp_path, 
     run = lslo(*LINE, "--tgt", "qki", "-i", str(text), "-o", "out.txt")
     assert run.exit_code == 3
     assert (tmp_path / "out.txt").read_text() == "old\n"
+
+
+def test_an_output_is_packed_and_a_table_by_a_suffix_in_any_case(lslo, text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = lslo(*LINE, "--tgt", "qki,qso", "-i", str(text), "-o", "O.CSV.GZ")
+    assert run.exit_code == 0, run.stderr
+    assert gzip.decompress((tmp_path / "O.CSV.GZ").read_bytes()).startswith(b"qki,qso\n")
 
 
 def test_a_pipe_that_is_not_utf_8_is_converted_in_the_pipe(monkeypatch):

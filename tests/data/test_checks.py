@@ -1,5 +1,7 @@
 """Checks of small data sets with one thing wrong in each."""
 
+from pathlib import Path
+
 import pytest
 
 from lslo_cli.artifacts.data_check import Check, Severity
@@ -289,3 +291,23 @@ def test_flores_is_usable(flores):
     assert len(result.languages) >= 30
     assert [split.languages[0].lines for split in result.splits] == [997, 1012]
     assert not [finding for finding in result.findings if sum(finding.languages.values()) > 60]
+
+
+@pytest.mark.parametrize(
+    ("given", "problem", "flag"),
+    [
+        ({"split": "nope"}, "has no split 'nope'; it holds dev", "--split"),
+        ({"against": "nope"}, "no text at {}/nope, and no split 'nope'", "--against"),
+    ],
+)
+def test_text_that_is_not_there_is_said_with_flags_of_this_command(write, given, problem, flag):
+    folder = write({"dev/eng.dev": EN, "dev/fra.dev": FR})
+    with pytest.raises(InputError) as error:
+        check_data(
+            folder, **{key: folder / value if key == "against" else value for key, value in given.items()}
+        )
+    assert problem.format(folder) in error.value.message and flag in error.value.hint
+    assert not any(word in error.value.hint for word in ("--train", "--test", "--hold-out"))
+    with pytest.raises(InputError, match="no text at /nonexist") as error:
+        check_data(folder, against=Path("/nonexist"))
+    assert "bin" not in error.value.message

@@ -570,3 +570,44 @@ def test_indonesian_that_cannot_be_read_is_no_row_numbers(write, tmp_path, conte
 def test_two_texts_in_indonesian_are_refused(write):
     folder = write({"train.en": EN, "train.id": ID, "train.ind": ID})
     assert refusal(folder, ("en", "id")).startswith("two texts for language 'id': ")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ('[{"en": "a", "fr": "b"},\n{"en": "c", "fr"', "is not complete JSON: line 2, column 17"),
+        ('[\n{"en": "a", "fr": "b"}\n,]', "is not complete JSON: line 3, column 2"),
+        ('{\n "en": ["a", "c"],\n "fr": ["b", "d"]\n}\n', "is one JSON object, not a list of them"),
+    ],
+)
+def test_a_json_file_that_cannot_be_read_is_said_to_be_damaged(write, content, problem):
+    folder = write({"train.json": content})
+    for path in (folder, folder / "train.json"):
+        with pytest.raises(InputError) as error:
+            load_corpus(path, ["en", "fr"])
+        assert "train.json" in error.value.message and problem in error.value.message
+
+
+def test_a_table_called_as_a_split_is_not_that_of_a_language(write):
+    with pytest.raises(InputError) as error:
+        load_corpus(write({"dev.csv": "source,target\na,b\n"}), ["en", "fr"], "dev")
+    assert "is a table of one language" not in error.value.message
+    assert "in dev.csv it is 'source', 'target'" in error.value.message
+
+
+@pytest.mark.parametrize("names", [("news", "bible"), ("train.tok", "train.bpe")])
+def test_two_texts_of_files_with_the_language_last_are_called_so(write, names):
+    files = {f"{name}.{code}": "a\nb\n" for name in names for code in ("en", "fr")}
+    folder = write(files)
+    with pytest.raises(InputError) as error:
+        load_corpus(folder, ["en", "fr"], "train" if names[0] == "train.tok" else None)
+    assert "has 2 texts: " in error.value.message
+    assert all(f"{name}/train.en" in error.value.hint for name in names)
+
+
+@pytest.mark.parametrize("names", [("train.CSV",), ("train.en.GZ", "train.fr.GZ")])
+def test_suffixes_are_read_in_any_case(write, names):
+    lines = {"CSV": b"en,fr\na,b\n", "en.GZ": gzip.compress(b"a\n"), "fr.GZ": gzip.compress(b"b\n")}
+    folder = write({name: lines[name.removeprefix("train.")] for name in names})
+    corpus = load_corpus(folder, ["en", "fr"], "train")
+    assert corpus.sections[0].text == {"en": ["a"], "fr": ["b"]}

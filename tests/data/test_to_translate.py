@@ -161,3 +161,34 @@ def test_a_language_or_column_that_is_missing_is_named(write, src, targets, colu
     path = write({"t.tsv": "en\tlang\nHello\ten\nBye\t\n"}) / "t.tsv"
     with pytest.raises(error, match=message):
         list(read_to_translate(path, src, targets, columns))
+
+
+@pytest.mark.parametrize("name", ["A.TSV", "A.TSV.GZ", "A.CSV", "A.Json"])
+def test_the_kind_of_a_file_is_told_by_its_suffix_in_any_case(write, name):
+    content = {"A.CSV": "eng,x\nHello,1\n", "A.Json": '[{"eng": "Hello"}]'}.get(
+        name, "eng\tx\nHello\t1\n"
+    ).encode()
+    folder = write({f"in/{name}": gzip.compress(content) if name.endswith("GZ") else content})
+    assert [line.text for line in read_to_translate(folder / "in" / name, "eng", ["fr"])] == ["Hello"]
+    ((_, target),) = files_to_translate(folder / "in", folder / "out")
+    assert target == folder / "out" / name.removesuffix(".GZ").replace(".Json", ".jsonl")
+
+
+def test_a_line_of_stdin_may_have_crs_as_a_line_of_a_file(monkeypatch, write):
+    content = b"one\ntwo\rand\rmore\nthree\n" + b"four\n" * 3
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+    piped = [line.text for line in read_to_translate(None, "en", ["fr"])]
+    assert piped == [
+        line.text for line in read_to_translate(write({"a.txt": content}) / "a.txt", "en", ["fr"])
+    ]
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"one\rtwo\rthree")))
+    with pytest.raises(InputError, match="has 2 CR line ends") as refused:
+        list(read_to_translate(None, "en", ["fr"]))
+    assert refused.value.hint.endswith(r"`| tr '\r' '\n' | lslo`")
+
+
+def test_damage_in_a_json_list_is_located(write):
+    path = write({"a.json": '[{"eng": "Hello"},\n{"eng": "Yes"},\n]\n'}) / "a.json"
+    with pytest.raises(InputError, match=r"a.json is not complete JSON: line \d, column \d") as refused:
+        list(read_to_translate(path, "eng", ["fr"]))
+    assert "line 3" in refused.value.message or "line 2" in refused.value.message

@@ -96,7 +96,9 @@ def test_words_of_m2m_100_split_a_text_before_its_sentencepiece_model(m2m, tmp_p
 def test_words_with_the_ids_of_languages_are_refused(tmp_path, write_model):
     model = write_model(tmp_path / "model", "m2m-100")
     _added(tmp_path / "added", M2M100Tokenizer.from_pretrained(model))
-    with pytest.raises(InputError, match=r"the added token '.+' has the id \d+, as has the language token '__"):
+    with pytest.raises(
+        InputError, match=r"the added token '.+' has the id \d+, as has the language token '__"
+    ):
         Tokenizer.load(tmp_path / "added")
 
 

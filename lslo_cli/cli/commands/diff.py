@@ -57,7 +57,7 @@ def diff(options: DiffOptions) -> None:
 
     Example: lslo diff 2-2-8-gps0.9 base --directions V2V -o changes.html
     """
-    if options.output and options.output.suffix not in FORMATS:
+    if options.output and options.output.suffix.lower() not in FORMATS:
         raise UsageError(
             f"{options.output} does not say its format", f"end the name with one of {', '.join(FORMATS)}"
         )
@@ -108,9 +108,10 @@ def _write(path: Path, changes: Sequence[Change], run: str, other: str) -> None:
     from lslo_cli.artifacts.writing import OUTPUT
     from lslo_cli.report.changes import changes_as_html, changes_as_tsv
 
-    if path.suffix == ".tsv":
+    suffix = path.suffix.lower()
+    if suffix == ".tsv":
         text = changes_as_tsv(changes)
-    elif path.suffix == ".html":
+    elif suffix == ".html":
         text = changes_as_html(changes, run, other)
     else:
         text = json.dumps([asdict(change) for change in changes], ensure_ascii=False, indent=1) + "\n"

@@ -111,6 +111,15 @@ def translate(options: TranslateOptions) -> None:
             f"--nbest {options.nbest} gives several translations per line, which plain text cannot hold",
             "add --json",
         )
+    for side, code, column in (
+        ("src", options.src, options.src_column),
+        ("tgt", options.tgt, options.tgt_column),
+    ):
+        if code and column:
+            raise UsageError(
+                f"--{side} {code} and --{side}-column {column} both say which language a row has",
+                "leave one of them out; --column names the text's column",
+            )
     from lslo_cli.cli.progress import listening
     from lslo_cli.data.to_translate import Columns, files_to_translate, read_to_translate
     from lslo_cli.tasks import commands as tasks
