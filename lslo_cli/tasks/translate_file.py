@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import digest_of
@@ -114,30 +115,47 @@ def stream(
         yield from (form.line(line, found) for line, found in chunk)
 
 
-def translate_file(
+class Job(NamedTuple):
+    """Lines, and the file of their translations with its form."""
+
+    lines: Iterable[Line]
+    path: Path
+    form: Form
+
+
+def translate_files(
     translator: Translator,
-    lines: Iterable[Line],
-    path: Path,
-    form: Form,
+    jobs: Iterable[Job],
     search: Search,
     buffer: int = BUFFER,
     on_event: OnEvent = ignore,
 ) -> None:
-    """Write the translations of lines to a file, which appears whole or not at all.
+    """Write the translations of each job's lines to its file, which appears whole or not at all.
 
-    Finished translations are logged beside it. The same call after an interrupt continues from the log, to
-    the same bytes; with another text, model or search it starts again. A second process waits. A stream, such
-    as /dev/stdout, has no log. A file whose name ends in .gz is packed. Raises UsageError for an unknown
-    language, and for rows that do not fit the form, before anything is translated.
+    Finished translations are logged beside the files until all are done. The same call after an interrupt
+    continues from the logs, to the same bytes; a file of another text, model or search starts again. A second
+    process waits. A stream, such as /dev/stdout, has no log. A file whose name ends in .gz is packed. Raises
+    UsageError for an unknown language, for rows that do not fit the form, and what reading raises, before
+    anything is translated.
     """
-    wanted = list(lines)
-    form.check(wanted)
-    for src, targets in dict.fromkeys((line.src, line.targets) for line in wanted):
-        languages_asked(translator, src, targets)
+    read = [(list(job.lines), job) for job in jobs]
+    for wanted, job in read:
+        job.form.check(wanted)
+        for src, targets in dict.fromkeys((line.src, line.targets) for line in wanted):
+            languages_asked(translator, src, targets)
+    logs = [_translate(translator, *each, search, buffer, on_event) for each in read]
+    for log in filter(None, logs):
+        log.remove()
+
+
+def _translate(
+    translator: Translator, wanted: Sequence[Line], job: Job, search: Search, buffer: int, on_event: OnEvent
+) -> TranslationLog | None:
+    """Write the file of a job; returns its log, None for a stream."""
+    path, form = job.path, job.form
     if is_stream(path):
-        texts = list(stream(translator, wanted, form, search, buffer, on_event))
-        _write(path, texts)
-        return
+        _write(path, list(stream(translator, wanted, form, search, buffer, on_event)))
+        return None
     depends_on = [fingerprint(translator, search, buffer), asdict(form), [asdict(line) for line in wanted]]
     waiting = partial(on_event, Noted(f"waiting for another process that writes {path}"))
     with locked(path, waiting, hint=OUTPUT):
@@ -151,7 +169,8 @@ def translate_file(
             log.add(number, [form.line(line, found) for line, found in chunk])
         texts = [text for number in range(len(log.finished)) for text in log.finished[number]]
         _write(path, [*form.first(), *texts])
-        log.remove()
+        log.finished.clear()  # it is on disk
+        return log
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:

@@ -14,12 +14,13 @@ import pytest
 
 from lslo_cli.data.tabular import read_table
 from lslo_cli.data.to_translate import Line
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced
 from lslo_cli.recipe import with_values
 from lslo_cli.tasks import commands as tasks
+from lslo_cli.tasks import translate_file as translate_file_module
 from lslo_cli.tasks.translate import Search, Translation
-from lslo_cli.tasks.translate_file import Form, stream, translate_file
+from lslo_cli.tasks.translate_file import Form, Job, stream, translate_files
 
 TEXT = ["taro miro", "", "miro", "taro", "", "miro taro", "taro taro", "miro"]
 
@@ -33,6 +34,10 @@ def translator(tiny):
 
 def lines(texts=TEXT, targets=("qki", "qso")):
     return [Line(text, "qta", targets) for text in texts]
+
+
+def translate_file(translator, texts, path, form, *settings):
+    translate_files(translator, [Job(texts, path, form)], *settings)
 
 
 def test_an_interrupted_file_goes_on_to_the_same_bytes(translator, tmp_path, heard):
@@ -210,3 +215,44 @@ def test_a_file_that_is_called_gz_is_packed_to_the_same_bytes(translator, tmp_pa
         translate_file(translator, lines(), tmp_path / name, Form(), Search())
     plain, packed, again = ((tmp_path / name).read_bytes() for name in ("a.txt", "a.txt.gz", "b.txt.gz"))
     assert gzip.decompress(packed) == plain and packed == again
+
+
+def test_an_interrupted_folder_goes_on_after_its_finished_files(translator, tmp_path, monkeypatch):
+    real, translated = translate_file_module.translate_chunks, []
+
+    def counting(translator, lines, *args, skip=0, **settings):
+        for chunk in real(translator, lines, *args, skip=skip, **settings):
+            translated.append(len(chunk))
+            yield chunk
+            if len(translated) == 4:
+                raise KeyboardInterrupt
+
+    def jobs(folder, first=TEXT):
+        return [Job(lines(first), folder / "a", Form()), Job(lines(), folder / "b", Form())]
+
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "parts").mkdir()
+    translate_files(translator, jobs(tmp_path / "whole"), Search(), 3)
+    monkeypatch.setattr(translate_file_module, "translate_chunks", counting)
+    with pytest.raises(KeyboardInterrupt):
+        translate_files(translator, jobs(tmp_path / "parts"), Search(), 3)
+    assert sum(translated) == len(TEXT) + 3
+    translate_files(translator, jobs(tmp_path / "parts"), Search(), 3)
+    assert sum(translated) == 2 * len(TEXT)
+    both = [
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("whole", "parts")
+    ]
+    assert both[0] == both[1]  # no log either
+    translate_files(translator, jobs(tmp_path / "parts", TEXT[:3]), Search(), 3)
+    assert (tmp_path / "parts" / "a").read_text(encoding="utf-8").count("\n") == 3
+
+
+def test_all_texts_are_read_before_the_first_is_translated(translator, tmp_path):
+    def broken():
+        yield from lines()
+        raise InputError("b is not UTF-8", "mend it")
+
+    jobs = [Job(lines(), tmp_path / "a", Form()), Job(broken(), tmp_path / "b", Form())]
+    with pytest.raises(InputError, match="b is not UTF-8"):
+        translate_files(translator, jobs, Search(), 3)
+    assert not list(tmp_path.iterdir())

@@ -124,7 +124,7 @@ def translate(options: TranslateOptions) -> None:
     from lslo_cli.data.to_translate import Columns, files_to_translate, read_to_translate
     from lslo_cli.tasks import commands as tasks
     from lslo_cli.tasks.translate import Search
-    from lslo_cli.tasks.translate_file import Form, stream, translate_file
+    from lslo_cli.tasks.translate_file import Form, Job, stream, translate_files
 
     files = files_to_translate(options.input, options.output, options.json)
     columns = Columns(options.column, options.src_column, options.tgt_column)
@@ -134,10 +134,11 @@ def translate(options: TranslateOptions) -> None:
     search = Search(nbest=options.nbest, prefix=options.prefix)
     with listening(options.quiet) as on_event, naming_lack_of_memory(SMALLER):
         translator = tasks.open_translator(experiment, options.run, on_event, options.given_for(options.run))
-        for (source, target), form in zip(files, forms, strict=True):
-            lines = read_to_translate(source, options.src, targets, columns)
-            if target is not None:
-                translate_file(translator, lines, target, form, search, options.buffer, on_event)
-                continue
-            for text in stream(translator, lines, form, search, options.buffer, on_event):
+        texts = [read_to_translate(source, options.src, targets, columns) for source, _ in files]
+        if options.output is None:
+            for text in stream(translator, texts[0], forms[0], search, options.buffer, on_event):
                 print(text, flush=True)
+            return
+        paths = [target for _, target in files if target]
+        jobs = map(Job, texts, paths, forms)
+        translate_files(translator, jobs, search, options.buffer, on_event)
