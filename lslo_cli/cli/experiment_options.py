@@ -138,8 +138,13 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
         recipe = with_languages(self.resolve(memory), self.check)
         from lslo_cli.tasks.experiment import Experiment
 
-        remembered = None if memory is None else memory.adding(self._now()).with_counted_classes(recipe)
-        return Experiment(recipe, self.folder(recipe), command_line(), remembered, self.as_typed())
+        if memory is not None:
+            memory = memory.adding(self.to_remember(recipe)).with_counted_classes(recipe)
+        return Experiment(recipe, self.folder(recipe), command_line(), memory, self.as_typed())
+
+    def to_remember(self, recipe: Recipe) -> Memory:
+        """What later commands of the experiment will take as given of these options."""
+        return self._now()
 
     def check(self, recipe: Recipe) -> None:
         """Raise InputError for what can be seen to be missing without heavy imports."""

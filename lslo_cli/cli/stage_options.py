@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from typer import Option
@@ -25,7 +25,7 @@ from lslo_cli.cli.options import (
 from lslo_cli.errors import InputError
 
 if TYPE_CHECKING:
-    from lslo_cli.recipe import Recipe
+    from lslo_cli.recipe import Memory, Recipe
 
 
 def say_unread(recipe: Recipe, quiet: bool) -> None:
@@ -51,6 +51,15 @@ class ModelOptions(StageOptions):
 
     tests: ClassVar[bool] = False
     """Whether the command reads the test text first, not the training text."""
+
+    def to_remember(self, recipe: Recipe) -> Memory:
+        """All but a test on the training text, which is one of the base model alone."""
+        from lslo_cli.data.splits import is_test_trained_on
+
+        now = super().to_remember(recipe)
+        if not is_test_trained_on(recipe):
+            return now
+        return replace(now, given={key: value for key, value in now.given.items() if key != "data.test"})
 
     def check(self, recipe: Recipe) -> None:
         """Raise InputError for a named model folder, language or text that does not exist."""

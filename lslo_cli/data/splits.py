@@ -49,17 +49,30 @@ def with_splits(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"data": data.model_copy(update=chosen)}) if chosen else recipe
 
 
-def check_text(recipe: Recipe, testing: bool = False) -> None:
-    """Raise InputError if the text to train or test on is clearly missing, without reading it.
-
-    Raises UsageError if one split is given for both; a test of the base model alone may use any.
-    """
+def is_test_trained_on(recipe: Recipe) -> bool:
+    """Whether the text to test on is the training text, as the base model alone may be tested on it."""
     data = with_splits(recipe).data
-    if data.train == data.test and ("train" if testing else "test") in recipe.data.model_fields_set:
+    return data.train == data.test
+
+
+def check_splits(recipe: Recipe, testing: bool = False) -> None:
+    """Raise UsageError if one split is given to train and test on; the base model alone may use any."""
+    given = recipe.data.model_fields_set
+    if ("train" if testing else "test") in given and is_test_trained_on(recipe):
+        data = with_splits(recipe).data
         raise UsageError(
             f"the split '{data.test}' of {data.path} would be both trained and tested on",
             "name another split with --test, or leave out --test and divide the text with --hold-out ROWS",
         )
+
+
+def check_text(recipe: Recipe, testing: bool = False) -> None:
+    """Raise InputError if the text to train or test on is clearly missing, without reading it.
+
+    Raises UsageError as :func:`check_splits` does.
+    """
+    check_splits(recipe, testing)
+    data = with_splits(recipe).data
     if data.path == WORLD_NAME:
         return
     path = Path(data.path)

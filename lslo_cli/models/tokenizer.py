@@ -129,9 +129,11 @@ class Tokenizer:
 
     @property
     def digest(self) -> str:
-        """sha256 over the segmenter and all tokens in id order, not over counts in dict.txt."""
+        """sha256 over the segmenter, its added words and all tokens in id order, not over counts in dict.txt."""
         family = "" if self.family is M2M else self.family.name
-        return sha256(self.segmenter.content + "\n".join(self.tokens).encode() + family.encode()).hexdigest()
+        words = repr(self.segmenter.words) if isinstance(self.segmenter, WordsAndPieces) else ""
+        named = "\n".join(self.tokens) + family + words
+        return sha256(self.segmenter.content + named.encode()).hexdigest()
 
     def encode(self, text: str) -> list[int]:
         """The ids of the pieces of ``text``, without language tokens and specials."""

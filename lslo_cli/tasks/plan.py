@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.folder import RunFolder
+from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
 from lslo_cli.artifacts.results import SubspaceResult
+from lslo_cli.data.splits import check_splits
 from lslo_cli.events import Event, Noted
 from lslo_cli.method.families import HUB_NAMES, models_of
 from lslo_cli.method.memory import base_bytes
@@ -47,11 +48,11 @@ from lslo_cli.tasks.choices import (
 )
 from lslo_cli.tasks.decoding import open_metrics, sources_and_references
 from lslo_cli.tasks.dev_gain import dev_text
-from lslo_cli.tasks.evaluate import chosen_directions
+from lslo_cli.tasks.evaluate import Adaptation, chosen_directions, trained_here
 from lslo_cli.tasks.evaluations import place
 from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.quality_curve import QualityCurve
-from lslo_cli.tasks.setup import Setup, prepare
+from lslo_cli.tasks.setup import Setup, check_at_hand, prepare
 from lslo_cli.tasks.train import adapted_languages, check_run, trained_directions
 from lslo_cli.tasks.trained_for import runs_to_evaluate, with_new_languages
 from lslo_cli.tasks.trained_text import check_selected
@@ -108,10 +109,12 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
         recipe = recipe.for_estimation()
     check_tracker(recipe.run.track)
     files = _files_of_training(experiment, command, run, subspace)
+    check_splits(recipe)
     shape = shape_without_folder(recipe.model.name)
     estimated = command == "train" and wanted_ranks(experiment, subspace) == AUTO
     if shape and not estimated:
         return _published_plan(experiment, recipe, command, shape, files)
+    check_at_hand(recipe)
     notes = Notes()
     setup = prepare(recipe, on_event=notes)
     index, ranks, pruned = _choices(experiment, command, subspace, setup)
@@ -225,18 +228,31 @@ def _files_of_training(
 
 def _evaluation_plan(experiment: Experiment, runs: Sequence[str]) -> Plan:
     folders = runs_to_evaluate(experiment, runs)
-    return evaluation_plan(with_new_languages(experiment, folders).recipe, folders)
+    trained = [
+        None if folder.name == BASE_RUN else trained_here(folder, read_training(experiment.folder, folder))
+        for folder in folders
+    ]
+    return evaluation_plan(with_new_languages(experiment, folders).recipe, folders, trained)
 
 
-def evaluation_plan(recipe: Recipe, folders: Sequence[RunFolder]) -> Plan:
-    """What evaluating the runs in ``folders`` would do. Raises whatever it would raise before its work."""
+def evaluation_plan(
+    recipe: Recipe, folders: Sequence[RunFolder], trained: Sequence[Adaptation | None]
+) -> Plan:
+    """What evaluating the runs in ``folders``, each as it was ``trained``, would do.
+
+    Raises whatever it would raise before its work.
+    """
+    check_splits(recipe, testing=True)
     files = tuple(place(folder, recipe).evaluation for folder in folders)
     names = ("runs", ", ".join(folder.name for folder in folders))
     beam = f"beam {recipe.evaluate.beam}"
     if shape := shape_without_folder(recipe.model.name):
         facts = [*_published_facts(recipe, shape), names, ("each translates", f"what --data holds, {beam}")]
         return Plan("evaluate", tuple(facts), (), files)
+    check_at_hand(recipe, testing=True)
     setup = prepare(recipe, weights=False)
+    for each in filter(None, trained):
+        each.check(setup)
     metrics = open_metrics(setup)
     corpus = setup.corpus(setup.recipe.data.test, recipe.data.test_rows)
     notes = Notes()

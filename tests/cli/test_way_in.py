@@ -178,3 +178,25 @@ def test_the_line_that_a_problem_names_mends_it_where_it_was_typed(lslo, write, 
     (mend,) = re.findall("`(.*?)`", shown)
     subprocess.run(mend, shell=True, check=True, cwd=folder)
     assert "usable; next: lslo" in run(lslo, "lslo data check text")
+
+
+def test_a_test_of_the_base_on_the_training_text_is_neither_remembered_nor_repeated(
+    lslo, write, nllb, monkeypatch
+):
+    both = {"dev": (0, 20), "devtest": (20, 26)}
+    text = {
+        f"text/{split}.{code}": lines(code, *span) for split, span in both.items() for code in ("en", "tr")
+    }
+    folder = write(text | {"small.toml": SMALL})
+    monkeypatch.setenv("LSLO_MODEL", str(nllb))
+    monkeypatch.setenv("LSLO_RECIPE", "small.toml")
+    given = "--langs en,tr --data text --name e1 --test dev"
+    refused = lslo("train", *given.split(), "--dry-run")
+    assert refused.exit_code == 2 and "would be both trained and tested on" in refused.stderr
+    typed = next_line(run(lslo, f"lslo evaluate --run base {given}"))
+    assert "--test" not in typed
+    assert "data.test" not in (folder / "out/e1/experiment.toml").read_text()
+    run(lslo, f"{typed} --ranks 2,2 --gps 0")
+    (name,) = (path.name for path in (folder / "out/e1/runs").iterdir() if path.name != "base")
+    again = lslo("evaluate", "--name", "e1", "--test", "dev", "--run", name, "--dry-run")
+    assert again.exit_code == 2 and f"run '{name}' was trained on 'dev'" in again.stderr

@@ -75,6 +75,7 @@ def evaluate(options: EvaluateOptions) -> None:
     experiment = None if named else options.experiment()
     from lslo_cli.artifacts.adapter_config import is_elsewhere
     from lslo_cli.cli.progress import listening
+    from lslo_cli.data.splits import is_test_trained_on
     from lslo_cli.tasks import commands as tasks
     from lslo_cli.tasks.evaluate_folder import located
 
@@ -84,8 +85,8 @@ def evaluate(options: EvaluateOptions) -> None:
         experiment = options.experiment()
     found = [located(run, options.results, options.given_for(run), command_line()) for run in elsewhere]
     if options.dry_run:
-        for of_run, run, _ in found:
-            show_plan(options, tasks.evaluation_plan(of_run.recipe, [run]))
+        for of_run, run, trained in found:
+            show_plan(options, tasks.evaluation_plan(of_run.recipe, [run], [trained]))
         if experiment:
             show_plan(options, tasks.plan(experiment, "evaluate", runs=runs))
         return
@@ -98,7 +99,8 @@ def evaluate(options: EvaluateOptions) -> None:
         metrics = shown.recipe.evaluate.metrics if options.metrics else [SPBLEU]
         show_scores(shown, written, metrics, options.quiet)
     if experiment:
-        say_next(options, written, *_next(experiment.folder))
+        again = replace(options, test=None) if is_test_trained_on(experiment.recipe) else options
+        say_next(again, written, *_next(experiment.folder))
     else:  # that of a run from elsewhere remembers nothing: the next line has to name it
         folder = found[0][0].folder
         say_next(replace(options, name=folder.path.name), written, *_next(folder, "--run", elsewhere[0]))
