@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from lslo_cli.recipe import Memory, Recipe
 
 
-def say_unread(recipe: Recipe, quiet: bool) -> None:
+def say_unread(recipe: Recipe, quiet: bool, testing: bool = True) -> None:
     """Say what text at the recipe's path is not read, unless ``quiet``."""
     from lslo_cli.data.splits import note_on_text
 
-    if not quiet and (note := note_on_text(recipe)):
+    if not quiet and (note := note_on_text(recipe, testing)):
         console.say(note)
 
 

@@ -185,7 +185,7 @@ def split_off(corpus: Corpus, rows: int, seed: int) -> tuple[Corpus, Corpus]:
     if not held_out:
         raise InputError(
             "no text can be held out for validation: every section has fewer than ten rows",
-            "give more text, or a validation split",
+            "give more text, or name rows for it, as --dev-rows 2",
         )
     return Corpus(tuple(train)), Corpus(tuple(held_out))
 

@@ -22,10 +22,10 @@ DEV_ROWS = "dev rows"
 """The split that ``data.dev_rows`` makes of the training text: for choosing, never for testing."""
 
 
-def with_splits(recipe: Recipe) -> Recipe:
+def with_splits(recipe: Recipe, testing: bool = True) -> Recipe:
     """The recipe with the splits that its text has, unless it gives its own.
 
-    No split is both trained and tested on: text with only a dev split has no test split. If nothing fits, the
+    Text without splits is trained on as a whole if it is divided, or without ``testing``. No split is both trained and tested on: text with only a dev split has no test split. If nothing fits, the
     recipe's default stays, and reading it raises. Raises UsageError for two test texts.
     """
     data = recipe.data
@@ -39,7 +39,7 @@ def with_splits(recipe: Recipe) -> Recipe:
     chosen = {}
     if "train" not in given:
         found = [split for split in TRAIN if split in there]
-        if found or (data.hold_out and not there):
+        if found or ((data.hold_out or not testing) and not there):
             chosen["train"] = found[0] if found else ""
     train = chosen.get("train", data.train)
     if data.hold_out:
@@ -85,14 +85,14 @@ def check_text(recipe: Recipe, testing: bool = False) -> None:
     find_sections(path, [language.code for language in recipe.selected_languages()], split or None)
 
 
-def note_on_text(recipe: Recipe) -> str:
+def note_on_text(recipe: Recipe, testing: bool = True) -> str:
     """A note on text at the recipe's path that its splits do not have, "" for none."""
-    data = with_splits(recipe).data
+    data = with_splits(recipe, testing).data
     path = Path(data.path)
     if data.path == WORLD_NAME or not path.is_dir():
         return ""
     languages = [language.code for language in recipe.selected_languages()]
-    splits = [split for split in (data.train, data.test) if split != HELD_OUT]
+    splits = [split for split in (data.train, data.test)[: 1 + testing] if split != HELD_OUT]
     found = []
     for split in splits:
         with suppress(InputError):  # what is missing is said where it is read

@@ -129,7 +129,7 @@ class Tokenizer:
 
     @property
     def digest(self) -> str:
-        """sha256 over the segmenter, its added words and all tokens in id order, not over counts in dict.txt."""
+        """sha256 over the segmenter, its added words and all tokens by id, not over counts in dict.txt."""
         family = "" if self.family is M2M else self.family.name
         words = repr(self.segmenter.words) if isinstance(self.segmenter, WordsAndPieces) else ""
         named = "\n".join(self.tokens) + family + words

@@ -11,7 +11,8 @@ class BaseSection(Section):
     """Training a base model from scratch (``lslo base train``): its vocabulary, shape and optimisation.
 
     An epoch here is ``updates`` optimiser steps, independent of the corpus; validation and checkpoints come
-    after each. ``held_out`` rows of each section are for validation.
+    after each. ``held_out`` rows of each section are for validation, or the dev rows if
+    there are any.
     """
 
     vocabulary: Count = 8000
@@ -51,6 +52,6 @@ class BaseSection(Section):
     cut_to_bitext: bool = False
     """Only the first ``bitext`` sentences of each language; the others become gaps."""
     held_out: Count = 100
-    """Rows of each section that are held out for validation."""
+    """Rows of each section that are held out for validation; with data.dev_rows these are."""
     dtype: str = Field(default="float16", pattern="^(float32|float16|bfloat16)$")
     """Data type of the written weights."""

@@ -128,7 +128,7 @@ class DataSection(Section):
     hold_out: Count | None = None
     """Rows of each section of the training text to hold out for testing, drawn by the seed; default: none."""
     dev_rows: CountOrZero = 0
-    """Rows of the training text held out for choices: curves, best epoch, ranks."""
+    """Rows of the training text held out for choices: curves, best epoch, ranks; a base's validation."""
     directions: tuple[str, ...] = ()
     """Train on these directions only: en-*,*-en,fr-wo; default: all."""
     temperature: Positive = 5.0

@@ -17,7 +17,7 @@ from lslo_cli.artifacts.results import BaseTrainingResult
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.artifacts.writing import OUT, unfinished, write_text
 from lslo_cli.data.corpus import Corpus, split_off
-from lslo_cli.data.splits import with_splits
+from lslo_cli.data.splits import DEV_ROWS, with_splits
 from lslo_cli.data.text import read_text
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
@@ -102,7 +102,7 @@ def fit_base(
     have another number of ``epochs``; those already trained are kept. A note names the given keys of [data]
     that are for fine-tuning only: studies give the same ones to all their commands.
     """
-    recipe = with_splits(recipe)
+    recipe = with_splits(recipe, testing=False)
     if recipe.run.base_dtype is not BaseDtype.FLOAT32:
         raise UsageError(
             f"run.base_dtype {recipe.run.base_dtype} is for a base model that stays frozen; this trains one",
@@ -117,8 +117,8 @@ def fit_base(
         whole = "a base is trained on all of its text, by the settings of [base]"
         on_event(Noted(f"for fine-tuning only: {several(idle)}; {whole}"))
     corpus = _text(recipe)
-    train, held_out = split_off(corpus, section.held_out, seed)
-    checkpoint = TrainingCheckpoint(work, _fingerprint(recipe, codes, corpus, accelerator))
+    train, held_out = _divided(recipe, corpus)
+    checkpoint = TrainingCheckpoint(work, _fingerprint(recipe, codes, corpus, held_out, accelerator))
     # Each run's own, since an interrupted run that is started anew with other settings can still be resumed.
     vocabulary = work / f"vocabulary-{checkpoint.fingerprint[:12]}"
     with accelerator.main_process_first():
@@ -187,6 +187,14 @@ def _text(recipe: Recipe) -> Corpus:
     return corpus.cut({code: bitext for code, bitext in given.items() if bitext is not None})
 
 
+def _divided(recipe: Recipe, corpus: Corpus) -> tuple[Corpus, Corpus]:
+    """The text to train on and that of the validation: the dev rows, or else rows of ``corpus``."""
+    if recipe.data.dev_rows:
+        codes = [language.code for language in recipe.selected_languages()]
+        return corpus, read_text(recipe, codes, DEV_ROWS)
+    return split_off(corpus, recipe.base.held_out, recipe.seed)
+
+
 def _finished(recipe: Recipe, out: Path) -> Written | None:
     """The base in ``out``, if it was trained on the same text with the same settings.
 
@@ -197,7 +205,7 @@ def _finished(recipe: Recipe, out: Path) -> Written | None:
         artifact = store.read(path, BaseTrainingResult)
     except InputError:
         return None
-    recipe = with_splits(recipe)
+    recipe = with_splits(recipe, testing=False)
     codes = [language.code for language in recipe.selected_languages()]
     if (
         same_settings(artifact, recipe)
@@ -219,11 +227,14 @@ def _copy_logs(work: Path, out: Path) -> None:
             shutil.copytree(work / folder, out / folder, dirs_exist_ok=True)
 
 
-def _fingerprint(recipe: Recipe, codes: tuple[str, ...], corpus: Corpus, accelerator: Accelerator) -> str:
+def _fingerprint(
+    recipe: Recipe, codes: tuple[str, ...], corpus: Corpus, held_out: Corpus, accelerator: Accelerator
+) -> str:
     # No epoch depends on how many follow, and what a cut leaves of the text is in its digest.
     section = recipe.base.model_dump(mode="json", exclude={"epochs", "cut_to_bitext"})
     machine = accelerator.num_processes, arithmetic_threads(accelerator)
-    return digest_of([section, recipe.seed, arithmetic(recipe.run), codes, corpus.digest, machine])
+    texts = [corpus.digest, held_out.digest] if recipe.data.dev_rows else [corpus.digest]
+    return digest_of([section, recipe.seed, arithmetic(recipe.run), codes, *texts, machine])
 
 
 def _train_tokenizer(corpus: Corpus, codes: tuple[str, ...], folder: Path, size: int, seed: int) -> Tokenizer:

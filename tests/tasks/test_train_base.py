@@ -224,6 +224,31 @@ def test_a_recipe_of_a_base_alone_has_no_note_on_fine_tuning(tmp_path):
     assert notes and not any("fine-tuning" in note.text for note in notes if isinstance(note, Noted))
 
 
+def test_dev_rows_are_those_of_the_validation(tiny, tmp_path):
+    few = {"base.epochs": 1, "base.updates": 1, "data.train_rows": 60}
+    losses = []
+    for rows, held_out in ((5, 8), (5, 1), (9, 1)):
+        given = {**few, "data.dev_rows": rows, "base.held_out": held_out}
+        _, result, data = fit_base(tiny.recipe(**given), tmp_path / "work", tmp_path / "base")
+        assert (data.rows, result.sentence_pairs) == (80 - rows, 12 * (80 - rows))
+        losses.append(result.validation)
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_text_without_splits_is_trained_on_as_a_whole(tiny, tmp_path):
+    lines = [(tiny.text / f"train/{code}.train").read_text(encoding="utf-8") for code in ("qta", "qso")]
+    rows = "".join(f"{one}\t{other}\n" for one, other in zip(*map(str.splitlines, lines), strict=True))
+    (tmp_path / "one.tsv").write_text("qta\tqso\n" + rows, encoding="utf-8")
+    (tmp_path / "files").mkdir()
+    for code, text in zip(("qta", "qso"), lines, strict=True):
+        (tmp_path / "files" / f"{code}.txt").write_text(text, encoding="utf-8")
+    for path in (tmp_path / "one.tsv", tmp_path / "files"):
+        given = {"data.path": str(path), "langs": "qta,qso", "base.vocabulary": 100}
+        given |= {"base.epochs": 1, "base.updates": 1, "base.d_model": 8, "base.ffn_dim": 8, "base.heads": 2}
+        _, _, data = fit_base(resolve(None, given), tmp_path / "work", tmp_path / "base")
+        assert (data.split, data.rows) == ("", 80)
+
+
 SIZES = {"qta": 40, "qso": 20, "qki": 10}
 """Sentences of three languages; the fourth, qka, has no size and keeps all of its 80."""
 

@@ -75,7 +75,7 @@ def train(options: BaseTrainOptions) -> None:
     Example: lslo base train --data bitext --out models/small
     """
     recipe = options.resolve()
-    say_unread(recipe, options.quiet)
+    say_unread(recipe, options.quiet, testing=False)
     from lslo_cli.cli.progress import listening
     from lslo_cli.tasks import commands as tasks
 
