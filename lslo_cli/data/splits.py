@@ -25,8 +25,9 @@ DEV_ROWS = "dev rows"
 def with_splits(recipe: Recipe, testing: bool = True) -> Recipe:
     """The recipe with the splits that its text has, unless it gives its own.
 
-    Text without splits is trained on as a whole if it is divided, or without ``testing``. No split is both trained and tested on: text with only a dev split has no test split. If nothing fits, the
-    recipe's default stays, and reading it raises. Raises UsageError for two test texts.
+    Text without splits is trained on as a whole if it is divided, or without ``testing``. No split is both
+    trained and tested on: text with only a dev split has no test split. If nothing fits, the recipe's default
+    stays, and reading it raises. Raises UsageError for two test texts.
     """
     data = recipe.data
     given = data.model_fields_set

@@ -40,18 +40,19 @@ class Base:
         return self.reader.languages if self.reader else {*MODEL_LANGUAGES, *WORLD, *NEWCOMERS}
 
     def known(self, codes: Sequence[str]) -> list[str]:
-        """Those of the languages that have a token; all of them if it is fewer than two."""
+        """Those of the languages that have a token; without a model all of them if it is fewer than two."""
         known = [code for code in codes if code in self.languages]
-        return known if len(known) > 1 else list(codes)
+        return known if self.reader or len(known) > 1 else list(codes)
 
-    def findings(self, split: str, languages: Iterable[str]) -> Iterable[DataFinding]:
-        """Findings on languages without a token."""
+    def findings(self, split: str, languages: Sequence[str]) -> Iterable[DataFinding]:
+        """A finding on languages without a token: a problem if it leaves the model nothing to translate."""
         strangers = [code for code in languages if code not in self.languages]
         if strangers:
             model = f"base model '{self.name}'" if self.reader else "no published model"
             verb = "has no" if self.reader else "has a"
+            too_few = self.reader and len(self.known(languages)) < 2
             yield DataFinding(
-                severity=Severity.NOTE,
+                severity=Severity.PROBLEM if too_few else Severity.NOTE,
                 check=Check.LANGUAGE,
                 split=split,
                 message=f"{model} {verb} token for {', '.join(strangers)}: a model can be taught one with "

@@ -169,6 +169,13 @@ _OTHER_NAMES = {
 }
 """BCP 47's preferred, deprecated and macrolanguage codes that differ from M2M's."""
 
+_FLORES_PLUS = {
+    **{"apc_Arab_nort3139": "apc_Arab", "apc_Arab_sout3123": "ajp_Arab", "ktu_Latn": "kg"},
+    **{"sat_Olck": "sat_Beng", "zgh_Tfng": "tzm_Tfng"},
+    **{"twi_Latn_akua1239": "aka_Latn", "twi_Latn_asan1239": "twi_Latn"},
+}
+"""FLORES+'s codes of texts that NLLB-200 names otherwise; FLORES-200 has its Santali under sat_Olck, too."""
+
 _TWO_LETTERS = {
     **{"ak": "aka", "bm": "bam", "bo": "bod", "dz": "dzo", "ee": "ewe", "eo": "epo", "eu": "eus"},
     **{"fj": "fij", "fo": "fao", "gn": "grn", "ki": "kik", "kr": "knc", "ks": "kas", "li": "lim"},
@@ -199,7 +206,7 @@ _MODEL_CODES = {code: model for model, codes in FLORES_CODES.items() for code in
     code: model for names in (NTREX_CODES, ONLY_FLORES_200) for model, code in names.items()
 }
 _MODEL_CODES |= {code: code.partition("_")[0] for code in MBART_50}  # en_XX
-_MODEL_CODES |= _OTHER_NAMES
+_MODEL_CODES |= _OTHER_NAMES | _FLORES_PLUS
 _MODEL_CODES |= {code: code for code in M2M_124}
 
 _BARE = {

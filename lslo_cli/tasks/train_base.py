@@ -17,6 +17,7 @@ from lslo_cli.artifacts.results import BaseTrainingResult
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.artifacts.writing import OUT, unfinished, write_text
 from lslo_cli.data.corpus import Corpus, split_off
+from lslo_cli.data.layouts import NoSplitError
 from lslo_cli.data.splits import DEV_ROWS, with_splits
 from lslo_cli.data.text import read_text
 from lslo_cli.errors import InputError, UsageError
@@ -180,7 +181,11 @@ def fit_base(
 def _text(recipe: Recipe) -> Corpus:
     """The text to train on, as a recipe cuts it."""
     codes = [language.code for language in recipe.selected_languages()]
-    corpus = read_text(recipe, codes, recipe.data.train)
+    try:
+        corpus = read_text(recipe, codes, recipe.data.train)
+    except NoSplitError as error:
+        hint = "name the split to train on with --train; '' is text without splits"
+        raise InputError(error.message, hint) from error
     if not recipe.base.cut_to_bitext:
         return corpus
     given = {code: recipe.languages[code].bitext for code in codes if code in recipe.languages}

@@ -253,7 +253,8 @@ def test_the_next_line_leaves_out_what_no_model_knows(lslo, write):
 ENDS = {"qta": " ж", "qso": ""}
 
 
-def test_the_model_is_read_at_the_revision_that_is_asked_for_as_is_the_next_line(lslo, flores, monkeypatch):
+def test_the_model_is_read_at_the_revision_that_is_asked_for_as_is_the_next_line(lslo, write, monkeypatch):
+    write({f"text/{code}.txt": "".join(f"{code} {row}\n" for row in range(20)) for code in ("qta", "qso")})
     asked = []
 
     def find(model, revision):
@@ -261,8 +262,8 @@ def test_the_model_is_read_at_the_revision_that_is_asked_for_as_is_the_next_line
         return find_checkpoint("world")
 
     monkeypatch.setattr("lslo_cli.models.checkpoint.find_checkpoint", find)
-    run = lslo("data", "check", str(flores), "--model", "someone/model", "--set", "model.revision=v2")
-    lslo("data", "check", str(flores), "--model", "someone/model")
+    run = lslo("data", "check", "text", "--model", "someone/model", "--set", "model.revision=v2")
+    lslo("data", "check", "text", "--model", "someone/model")
     assert asked == [("someone/model", "v2"), ("someone/model", None)]
     assert "--model someone/model --set model.revision=v2" in run.stderr.splitlines()[-1]
 

@@ -86,3 +86,31 @@ def test_other_names_are_no_language_codes(name):
 def test_an_unmapped_code_is_its_own_only_name():
     assert file_codes("qta") == ("qta",)
     assert file_codes("qta")[0] == flores200_code("qta") == model_code("qta") == "qta"
+
+
+@pytest.mark.parametrize(
+    ("name", "token"),
+    [
+        ("sat_Olck", "sat_Beng"),
+        ("apc_Arab_nort3139", "apc_Arab"),
+        ("apc_Arab_sout3123", "ajp_Arab"),
+        ("twi_Latn_akua1239", "aka_Latn"),
+        ("twi_Latn_asan1239", "twi_Latn"),
+        ("ktu_Latn", "kon_Latn"),
+        ("zgh_Tfng", "tzm_Tfng"),
+        ("cmn_Hant", "zho_Hant"),
+        ("ekk_Latn", "est_Latn"),
+        ("fil_Latn", "tgl_Latn"),
+        ("gug_Latn", "grn_Latn"),
+    ],
+)
+def test_texts_of_flores_200_that_flores_plus_renamed_have_the_tokens_of_nllb(name, token):
+    assert token in NLLB_200
+    assert model_code(name) == model_code(token)
+
+
+@pytest.mark.parametrize(
+    "name", ["arb_Latn", "min_Arab", "cat_Latn_vale1252", "mni_Mtei", "tyv_Cyrl", "gom_Deva"]
+)
+def test_a_text_that_nllb_has_no_token_for_is_not_taken_for_another(name):
+    assert model_code(name) == name

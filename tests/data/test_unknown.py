@@ -48,13 +48,23 @@ def test_without_a_model_nothing_is_read_by_one(write):
 
 
 @pytest.mark.parametrize(
-    ("base", "message"),
+    ("base", "names", "message"),
     [
-        (Base(), "no published model has a token for xqx"),
-        (Base("mine", Ascii()), "base model 'mine' has no token for de, xqx"),
+        (Base(), ("en", "de", "xqx"), "no published model has a token for xqx"),
+        (Base(), ("xqy", "xqx"), "no published model has a token for xqx, xqy"),
+        (Base("mine", Ascii()), ("en", "fr", "de", "xqx"), "base model 'mine' has no token for de, xqx"),
     ],
 )
-def test_languages_without_a_token_are_named(write, base, message):
-    folder = write({"en.txt": "a\n", "de.txt": "b\n", "xqx.txt": "c\n"})
+def test_languages_without_a_token_are_named(write, base, names, message):
+    folder = write({f"{name}.txt": f"{name}\n" * 2 for name in names})
     (note,) = [each for each in check_data(folder, base=base).findings if each.check is Check.LANGUAGE]
     assert note.severity is Severity.NOTE and note.message.startswith(message)
+
+
+@pytest.mark.parametrize("names", [("en", "de", "xqx"), ("de", "xqx")])
+def test_a_text_of_which_a_model_has_fewer_than_two_languages_is_not_usable(write, names):
+    folder = write({f"{name}.txt": f"{name} 1\n{name} 2\n" for name in names})
+    result = check_data(folder, base=Base("mine", Ascii()))
+    assert not result.usable
+    (problem,) = result.problems
+    assert problem.message.startswith("base model 'mine' has no token for de, xqx")

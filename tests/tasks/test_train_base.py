@@ -249,6 +249,12 @@ def test_text_without_splits_is_trained_on_as_a_whole(tiny, tmp_path):
         assert (data.split, data.rows) == ("", 80)
 
 
+def test_a_split_that_is_not_there_is_said_with_the_flag_of_this_command(tiny, tmp_path):
+    with pytest.raises(InputError, match="has no split 'nope'") as error:
+        fit_base(tiny.recipe(**{"data.train": "nope"}), tmp_path / "work", tmp_path / "base")
+    assert "--train" in error.value.hint and "--test" not in error.value.hint
+
+
 SIZES = {"qta": 40, "qso": 20, "qki": 10}
 """Sentences of three languages; the fourth, qka, has no size and keeps all of its 80."""
 
