@@ -115,7 +115,7 @@ def stream(
         yield from (form.line(line, found) for line, found in chunk)
 
 
-class Job(NamedTuple):
+class TranslationJob(NamedTuple):
     """Lines, and the file of their translations with its form."""
 
     lines: Iterable[Line]
@@ -125,7 +125,7 @@ class Job(NamedTuple):
 
 def translate_files(
     translator: Translator,
-    jobs: Iterable[Job],
+    jobs: Iterable[TranslationJob],
     search: Search,
     buffer: int = BUFFER,
     on_event: OnEvent = ignore,
@@ -149,7 +149,12 @@ def translate_files(
 
 
 def _translate(
-    translator: Translator, wanted: Sequence[Line], job: Job, search: Search, buffer: int, on_event: OnEvent
+    translator: Translator,
+    wanted: Sequence[Line],
+    job: TranslationJob,
+    search: Search,
+    buffer: int,
+    on_event: OnEvent,
 ) -> TranslationLog | None:
     """Write the file of a job; returns its log, None for a stream."""
     path, form = job.path, job.form

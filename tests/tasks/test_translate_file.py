@@ -20,7 +20,7 @@ from lslo_cli.recipe import with_values
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks import translate_file as translate_file_module
 from lslo_cli.tasks.translate import Search, Translation
-from lslo_cli.tasks.translate_file import Form, Job, stream, translate_files
+from lslo_cli.tasks.translate_file import Form, TranslationJob, stream, translate_files
 
 TEXT = ["taro miro", "", "miro", "taro", "", "miro taro", "taro taro", "miro"]
 
@@ -37,7 +37,7 @@ def lines(texts=TEXT, targets=("qki", "qso")):
 
 
 def translate_file(translator, texts, path, form, *settings):
-    translate_files(translator, [Job(texts, path, form)], *settings)
+    translate_files(translator, [TranslationJob(texts, path, form)], *settings)
 
 
 def test_an_interrupted_file_goes_on_to_the_same_bytes(translator, tmp_path, heard):
@@ -228,7 +228,10 @@ def test_an_interrupted_folder_goes_on_after_its_finished_files(translator, tmp_
                 raise KeyboardInterrupt
 
     def jobs(folder, first=TEXT):
-        return [Job(lines(first), folder / "a", Form()), Job(lines(), folder / "b", Form())]
+        return [
+            TranslationJob(lines(first), folder / "a", Form()),
+            TranslationJob(lines(), folder / "b", Form()),
+        ]
 
     (tmp_path / "whole").mkdir()
     (tmp_path / "parts").mkdir()
@@ -252,7 +255,7 @@ def test_all_texts_are_read_before_the_first_is_translated(translator, tmp_path)
         yield from lines()
         raise InputError("b is not UTF-8", "mend it")
 
-    jobs = [Job(lines(), tmp_path / "a", Form()), Job(broken(), tmp_path / "b", Form())]
+    jobs = [TranslationJob(lines(), tmp_path / "a", Form()), TranslationJob(broken(), tmp_path / "b", Form())]
     with pytest.raises(InputError, match="b is not UTF-8"):
         translate_files(translator, jobs, Search(), 3)
     assert not list(tmp_path.iterdir())

@@ -124,7 +124,7 @@ def translate(options: TranslateOptions) -> None:
     from lslo_cli.data.to_translate import Columns, files_to_translate, read_to_translate
     from lslo_cli.tasks import commands as tasks
     from lslo_cli.tasks.translate import Search
-    from lslo_cli.tasks.translate_file import Form, Job, stream, translate_files
+    from lslo_cli.tasks.translate_file import Form, TranslationJob, stream, translate_files
 
     files = files_to_translate(options.input, options.output, options.json)
     columns = Columns(options.column, options.src_column, options.tgt_column)
@@ -140,5 +140,5 @@ def translate(options: TranslateOptions) -> None:
                 print(text, flush=True)
             return
         paths = [target for _, target in files if target]
-        jobs = map(Job, texts, paths, forms)
+        jobs = map(TranslationJob, texts, paths, forms)
         translate_files(translator, jobs, search, options.buffer, on_event)
