@@ -93,8 +93,8 @@ def read_entries(folder: Path, family: Family) -> list[str]:
         return _dictionary_entries(folder)
     if (folder / HUB_VOCABULARY).is_file():
         files = {HUB_VOCABULARY: numbered(folder, HUB_VOCABULARY), **_added_ids(folder)}
-        _refuse_words_at_languages(folder, files, family)
-        entries = _in_id_order(folder, list(files), list(files.values()))
+        parts = [*files.values(), _languages_after(folder, files, family)]
+        entries = _in_id_order(folder, [*files, HUB_VOCABULARY], parts)
     elif (folder / HUB_TOKENIZER).is_file():
         vocabulary, added = _fast_tokenizer_ids(folder)
         names, parts = [HUB_TOKENIZER, HUB_TOKENIZER], [vocabulary, added]
@@ -201,20 +201,25 @@ def _added_ids(folder: Path) -> dict[str, dict[str, int]]:
     return {HUB_SETTINGS: ids} if ids else {}
 
 
-def _refuse_words_at_languages(folder: Path, files: Mapping[str, dict[str, int]], family: Family) -> None:
-    """Raise InputError for added tokens with the ids of languages, which follow vocab.json unless stated."""
-    ids = {token: index for part in files.values() for token, index in part.items()}
+def _languages_after(folder: Path, files: Mapping[str, dict[str, int]], family: Family) -> dict[str, int]:
+    """The ids of languages, which follow vocab.json, if the files do not state any.
+
+    Raises InputError for an added token that has one of these ids.
+    """
+    stated = {token: index for part in files.values() for token, index in part.items()}
     first = len(files[HUB_VOCABULARY])
-    tokens = dict(enumerate(map(family.language_token, family.languages), start=first))
-    if not ids.keys().isdisjoint(tokens.values()):
-        return
-    if taken := next((token for token, index in ids.items() if index in tokens), None):
+    tokens = {family.language_token(code): first + place for place, code in enumerate(family.languages)}
+    if not stated.keys().isdisjoint(tokens):
+        return {}
+    names = {index: token for token, index in tokens.items()}
+    if taken := next((token for token, index in stated.items() if index in names), None):
         raise InputError(
-            f"{folder}: the added token '{taken}' has the id {ids[taken]:,}, as has the language token "
-            f"'{tokens[ids[taken]]}'",
-            f"transformers 5 numbers added tokens so; give them ids after all languages, from "
-            f"{first + len(tokens):,}, in {HUB_ADDED_TOKENS}, with the languages, and train their embeddings",
+            f"{folder}: the added token '{taken}' has the id {stated[taken]:,}, as has the language token "
+            f"'{names[stated[taken]]}'",
+            "transformers 5 numbers added tokens so; give them ids after all languages, from "
+            f"{first + len(tokens):,}, in {HUB_ADDED_TOKENS}, and train their embeddings",
         )
+    return tokens
 
 
 def _adds_languages(folder: Path) -> bool:

@@ -60,13 +60,16 @@ def test_words_beside_a_sentencepiece_model_have_the_ids_of_transformers(tmp_pat
     assert [again.encode(line) for line in LINES] == [_ids(stock, line) for line in LINES]
 
 
-@pytest.fixture
-def m2m(tmp_path, write_model):
-    """An M2M-100 with words after its languages, as transformers 4 saves it."""
+@pytest.fixture(params=["languages listed", "words alone"])
+def m2m(request, tmp_path, write_model):
+    """An M2M-100 with words after its languages, as versions of transformers 4 save it."""
     folder = write_model(tmp_path / "m2m", "m2m-100")
     first = len(json.loads((folder / "vocab.json").read_text(encoding="utf-8")))
     names = [f"__{code}__" for code in FAMILIES["m2m-100"].languages] + [str(word) for word in WORDS]
     ids = {name: first + number for number, name in enumerate(names)}
+    if request.param == "words alone":
+        names = [str(word) for word in WORDS]
+        ids = {name: ids[name] for name in names}
     (folder / "added_tokens.json").write_text(json.dumps(ids), encoding="utf-8")
     flags = {word.content: word for word in WORDS if isinstance(word, AddedToken)}
     settings = {
