@@ -11,7 +11,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of_file
-from lslo_cli.artifacts.schema import DataIdentity
+from lslo_cli.artifacts.schema import Artifact, DataIdentity
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.flare.examples import Example, Examples, Question, digest_of_text
@@ -59,28 +59,66 @@ def sides(
             yield TaskSplit(experiment, translator, task_named(settings.task), split, src, tgt, on_event)
 
 
+def run_of_texts(experiment: Experiment) -> str:
+    """The run that made the translations that are there, and so is to make the others; the base without any.
+
+    A recipe names a base model, and no run on it. Raises InputError if two runs made them.
+    """
+    made: dict[str, Path] = {}
+    for language in experiment.recipe.flare.languages:
+        for path in _files(experiment.recipe.flare, language):
+            if path.is_file() and (record := _record(path)):
+                made.setdefault(record.result.run, path)
+    if len(made) > 1:
+        (one, first), (other, second), *_ = made.items()
+        raise InputError(
+            f"{first} was translated by run {one}, and {second} by run {other}; a study has one translator",
+            f"delete the translations of one, or make them anew: {FlareTranslationResult.command} --run RUN",
+        )
+    return next(iter(made), BASE_RUN)
+
+
 def seems_translated(experiment: Experiment, language: str) -> bool:
     """Whether the texts of a language are translated as the recipe says, judging by the records.
 
-    Only :func:`translate_task` compares texts and translator as well.
+    Only :func:`translate_task` compares texts and translator as well. Raises InputError as
+    :func:`run_of_texts` does.
     """
-    recipe = experiment.recipe
-    folder, questions = Path(recipe.flare.translations), not task_named(recipe.flare.task).labels
-    for split, src, tgt in _directions(recipe.flare, language):
-        path = translated_file(folder, src, tgt, split, questions=questions)
-        try:
-            artifact = store.read(record_of(path), FlareTranslationResult)
-        except InputError:
-            return False
+    recipe, run = experiment.recipe, run_of_texts(experiment)
+    for path in _files(recipe.flare, language):
+        artifact = _recorded(path)
         fits = (
-            path.is_file()
-            and digest_of_file(path) == artifact.result.file
-            and artifact.model.name == recipe.model.name
+            artifact
+            and artifact.result.run == run
+            and (run != BASE_RUN or artifact.model.name == recipe.model.name)  # a run brings its base
             and artifact.recipe["evaluate"] == recipe.evaluate.model_dump(mode="json")
         )
         if not fits:
             return False
     return True
+
+
+def _files(settings: FlareSection, language: str) -> list[Path]:
+    """The files of a language's translations."""
+    folder, questions = Path(settings.translations), not task_named(settings.task).labels
+    return [
+        translated_file(folder, src, tgt, split, questions=questions)
+        for split, src, tgt in _directions(settings, language)
+    ]
+
+
+def _record(path: Path) -> Artifact[FlareTranslationResult] | None:
+    """The record of a file; None if it is missing or damaged."""
+    try:
+        return store.read(record_of(path), FlareTranslationResult)
+    except InputError:
+        return None
+
+
+def _recorded(path: Path) -> Artifact[FlareTranslationResult] | None:
+    """The record of a file that is as it was written; None if file or record is not."""
+    record = _record(path)
+    return record if record and path.is_file() and digest_of_file(path) == record.result.file else None
 
 
 def _directions(settings: FlareSection, language: str) -> list[tuple[str, str, str]]:
@@ -200,20 +238,15 @@ class TaskSplit:
         return record_of(self.path)
 
     def _current(self, examples: Examples, read_as: dict[str, str]) -> Written | None:
-        try:
-            artifact = store.read(self._record, FlareTranslationResult)
-        except InputError:
-            return None
-        mine = self.experiment.recipe.evaluate.model_dump(mode="json")
+        artifact = _recorded(self.path)
         same = (
-            self.path.is_file()
-            and digest_of_file(self.path) == artifact.result.file
+            artifact
             and artifact.data == [self._identity(examples)]
             and artifact.model.is_the_same(self.translator.setup.model_identity)
             and (artifact.result.run, artifact.result.languages) == (self.translator.run, read_as)
-            and artifact.recipe["evaluate"] == mine
+            and artifact.recipe["evaluate"] == self.experiment.recipe.evaluate.model_dump(mode="json")
         )
-        return Written(self._record, artifact, up_to_date=True) if same else None
+        return Written(self._record, artifact, up_to_date=True) if artifact and same else None
 
 
 def translated_examples(examples: Sequence[Example], say: Say) -> list[Example]:

@@ -13,7 +13,7 @@ from lslo_cli.flare.checks import left_out_of_tests, whole_runs
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.runs import TUNING
-from lslo_cli.flare.translating import seems_translated, translate_task
+from lslo_cli.flare.translating import run_of_texts, seems_translated, translate_task
 from lslo_cli.recipe import with_values
 from lslo_cli.reproduce.job import FlareJob, FlareStage
 from lslo_cli.tasks.experiment import Written
@@ -29,7 +29,8 @@ def make_flare(job: FlareJob, on_event: OnEvent) -> bool:
     seed = commands.SeedRun(experiment, experiment.recipe.seed, on_event)
     match job.kind:
         case FlareStage.TRANSLATE:
-            made = list(translate_task(experiment, on_event=on_event, languages=[job.language]))
+            run = run_of_texts(experiment)
+            made = list(translate_task(experiment, run, on_event, [job.language]))
             return not all(written.up_to_date for written in made)
         case FlareStage.TUNE:
             return not commands.tuned(seed).up_to_date

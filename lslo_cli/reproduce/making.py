@@ -9,7 +9,8 @@ from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, SubspaceResult, TrainingResult
-from lslo_cli.events import Noted, OnEvent
+from lslo_cli.errors import InputError
+from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.flare.catalogue import FIGURES as FLARES_FIGURES
 from lslo_cli.plots.catalogue import FIGURES, figure_named
 from lslo_cli.recipe import Stage
@@ -26,7 +27,7 @@ from lslo_cli.training.checkpoint import CheckpointError, TrainingCheckpoint
 def make(job: Job, on_event: OnEvent) -> bool:
     """Run a job, resuming what was interrupted; returns False if everything was up to date."""
     if job.kind is JobKind.FIGURE:
-        draw(job)
+        draw(job, on_event)
         return True
     if isinstance(job, FlareJob):
         return make_flare(job, on_event)
@@ -59,14 +60,21 @@ def is_current(job: Job) -> bool:
     return False
 
 
-def draw(job: Job) -> list[Path]:
-    """Draw a figure from the artifacts in the job's folder, and return its files."""
+def draw(job: Job, on_event: OnEvent = ignore) -> list[Path]:
+    """Draw a figure from the artifacts in the job's folder, and return its files.
+
+    A figure of what the experiment does not have, as a run that prunes, is left out with a note.
+    """
     from lslo_cli.plots.files import save  # loads for seconds; most jobs draw nothing
 
     folder = job.experiment.folder
-    prepared = figure_named(job.name, (*FIGURES, *FLARES_FIGURES)).prepare([folder])
+    try:
+        figure = figure_named(job.name, (*FIGURES, *FLARES_FIGURES)).prepare([folder]).figure()
+    except InputError as error:
+        on_event(Noted(f"no {job.name}: {error.message}; {error.hint}"))
+        return []
     with locked(folder.figures / job.name):
-        return save(prepared.figure(), folder.figures, job.name)
+        return save(figure, folder.figures, job.name)
 
 
 def _learn(job: Job, on_event: OnEvent) -> list[Written]:

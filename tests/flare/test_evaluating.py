@@ -14,7 +14,8 @@ from lslo_cli.flare import commands, runs
 from lslo_cli.flare.plan import plan
 from lslo_cli.method.flare import FlareRun
 from lslo_cli.reproduce.flare_making import is_flare_current
-from lslo_cli.reproduce.job import FlareJob, FlareStage
+from lslo_cli.reproduce.job import FlareJob, FlareStage, JobKind
+from lslo_cli.reproduce.making import make
 
 TRAINED = ("zero-shot", "lora", "flare-mt:tiny")
 LINE = "lslo flare train --results out --runs flare"
@@ -104,6 +105,20 @@ def test_without_asking_all_that_is_trained_is_tested_and_what_is_not_is_noted(g
     assert names == list(TRAINED)
     (note,) = tests.notes
     assert "has no run flare:add-relu:1, x-mixup: not tested" in note
+
+
+def test_a_figure_that_a_study_cannot_have_is_left_out_with_a_note(given, trained, tests):
+    tests(given(trained))
+    notes = []
+    for name in ("flare-activations", "flare-noise", "flare-languages"):
+        make(
+            FlareJob(f"asked/{name}", JobKind.FIGURE, given(trained)), lambda event: notes.append(event.text)
+        )
+    assert [note.partition("; ")[0] for note in notes] == [
+        "no flare-activations: no run of this study recorded activations",
+        "no flare-noise: all tests of this study have 0% of noise in their sources",
+    ]
+    assert {path.stem for path in (trained / "figures").iterdir()} == {"flare-languages"}
 
 
 def test_a_dry_run_knows_which_tests_are_missing(given, trained, tests):

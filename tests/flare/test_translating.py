@@ -1,12 +1,15 @@
 """Machine translations of a task's texts: made, recorded, and read in place of published ones."""
 
 import json
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.events import Noted
+from lslo_cli.events import Noted, ignore
+from lslo_cli.flare import tasks, translating
 from lslo_cli.flare.examples import Example, Question
 from lslo_cli.flare.plan import translation_plan
 from lslo_cli.flare.results import TextOrigin
@@ -14,7 +17,10 @@ from lslo_cli.flare.task_files import read_translated, translated_file, write_qu
 from lslo_cli.flare.tasks import TASKS, read_tydiqa
 from lslo_cli.flare.translating import marked, translate_task, translated_questions, unmarked
 from lslo_cli.recipe import resolve
+from lslo_cli.reproduce.job import FlareJob, FlareStage
+from lslo_cli.reproduce.making import is_current, make
 from lslo_cli.tasks.experiment import Experiment
+from lslo_cli.tasks.translate import open_translator
 
 LABELS = ("negative", "neutral", "positive")
 
@@ -44,8 +50,6 @@ def experiment(nusax, tmp_path, tiny):
 
 
 def test_the_worlds_tests_are_translated_into_the_pivot_once(experiment, tmp_path, monkeypatch):
-    from lslo_cli.flare import tasks
-
     monkeypatch.setattr(tasks, "task_rows", lambda split, code: [("taro", 0), ("lopaba", 2)])
     made = experiment(**{"flare.task": "world", "flare.languages": ("qsi",), "flare.translated": ("test",)})
     (written,) = translate_task(made)
@@ -66,8 +70,6 @@ def test_the_worlds_tests_are_translated_into_the_pivot_once(experiment, tmp_pat
 def test_a_translation_is_read_only_as_it_was_made_and_from_the_text_of_today(
     experiment, tmp_path, monkeypatch
 ):
-    from lslo_cli.flare import tasks
-
     rows = [("taro", 0), ("lopaba", 2)]
     monkeypatch.setattr(tasks, "task_rows", lambda split, code: rows)
     made = experiment(**{"flare.task": "world", "flare.languages": ("qsi",), "flare.translated": ("test",)})
@@ -97,9 +99,42 @@ def test_a_translation_is_read_only_as_it_was_made_and_from_the_text_of_today(
     assert read().translation is None  # translated elsewhere
 
 
-def test_a_dry_run_names_the_files_that_are_missing_and_writes_nothing(experiment, tmp_path, monkeypatch):
-    from lslo_cli.flare import tasks
+@pytest.fixture
+def of_world(experiment, monkeypatch):
+    """The tests of two languages of the built-in world, of two rows each, translated by runs by name."""
+    monkeypatch.setattr(tasks, "task_rows", lambda split, code: [("taro", 0), ("lopaba", 2)])
+    monkeypatch.setattr(
+        translating, "open_translator", lambda made, run, on_event: replace(open_translator(made), run=run)
+    )
+    languages = {"flare.languages": ("qsi", "qhe"), "flare.translated": ("test",)}
+    return experiment(**{"flare.task": "world", **languages})
 
+
+def parts(made):
+    return [
+        FlareJob(f"t/{language}/translate", FlareStage.TRANSLATE, made, language=language)
+        for language in made.recipe.flare.languages
+    ]
+
+
+def test_jobs_keep_what_a_run_translated_and_translate_the_rest_with_it(of_world):
+    first, second = parts(of_world)
+    (written,) = translate_task(of_world, "out/ex/runs/e1", languages=["qsi"])
+    before = written.path.read_bytes()
+    assert is_current(first) and not is_current(second)
+    assert [make(job, ignore) for job in (first, second)] == [False, True]
+    assert is_current(second) and written.path.read_bytes() == before
+
+
+def test_jobs_refuse_translations_by_two_runs(of_world):
+    list(translate_task(of_world, languages=["qsi"]))
+    list(translate_task(of_world, "e1", languages=["qhe"]))
+    for asked in (is_current, partial(make, on_event=ignore)):
+        with pytest.raises(InputError, match=r"qsi-en/test\.csv .* by run base, and .*qhe-en.* by run e1"):
+            asked(parts(of_world)[0])
+
+
+def test_a_dry_run_names_the_files_that_are_missing_and_writes_nothing(experiment, tmp_path, monkeypatch):
     monkeypatch.setattr(tasks, "task_rows", lambda split, code: [("taro", 0), ("lopaba", 2)])
     made = experiment(**{"flare.task": "world", "flare.languages": ("qsi",), "flare.translated": ("test",)})
     plan = translation_plan(made, "base")

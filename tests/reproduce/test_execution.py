@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from lslo_cli.events import Advanced, Finished, Noted, Started
 from lslo_cli.method.importance import Pool
 from lslo_cli.processes import context
 from lslo_cli.reproduce import execute, find_targets, jobs_of, only
-from lslo_cli.reproduce.job import EVALUATION
+from lslo_cli.reproduce.job import EVALUATION, JobKind
 from lslo_cli.reproduce.making import is_current, make
 
 
@@ -143,3 +144,13 @@ def test_figures_4_and_6_show_the_estimate_with_a_pool_for_every_language(small,
     monkeypatch.setattr(files, "save", lambda figure, folder, stem: [folder / stem])
     execute(jobs_of(find_targets(["figure-2", "figure-4", "figure-6"], small), tmp_path, (), "lslo test"))
     assert drawn == [([Pool.LAYER], set()), ([Pool.LANGUAGE], set()), ([Pool.LANGUAGE], {"by_language"})]
+
+
+def test_a_figure_of_a_run_that_there_is_not_is_left_out_with_a_note(small, tmp_path):
+    (whole,) = {
+        job.experiment.folder.path: job for job in small_jobs(small, tmp_path, "base").values()
+    }.values()
+    notes = []
+    make(replace(whole, label="small/schedule", kind=JobKind.FIGURE), lambda event: notes.append(event.text))
+    (note,) = notes
+    assert note.startswith("no schedule: ") and "lslo train" in note
