@@ -57,12 +57,16 @@ class Question:
 Examples = Sequence[Example | Question]
 
 
+Passage = tuple[tuple[str, str], ...]
+"""Words of a prompt, each followed by a text of an example, or by an empty one."""
+
+
 @dataclass(frozen=True)
 class Prompt:
-    """The prompt of a decoder: content, whose end may be truncated, and a cue before the answer."""
+    """The prompt of a decoder: its content, and a cue before the answer; of both, texts may be cut."""
 
-    content: str
-    cue: str
+    content: Passage
+    cue: Passage
 
 
 @dataclass(frozen=True)

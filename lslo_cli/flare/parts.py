@@ -44,6 +44,17 @@ class PartTokens:
     parts: Sequence[int | None]
     offsets: Sequence[tuple[int, int]] = ()
 
+    @property
+    def words(self) -> int:
+        """The number of tokens that are in no part, and are never cut."""
+        return sum(part is None for part in self.parts)
+
+    def then(self, other: PartTokens) -> PartTokens:
+        """These tokens and those of ``other``, whose parts are counted on; without offsets."""
+        before = 1 + max((part for part in self.parts if part is not None), default=-1)
+        more = [None if part is None else before + part for part in other.parts]
+        return PartTokens([*self.ids, *other.ids], [*self.parts, *more])
+
     def cut(self, length: int) -> PartTokens:
         """At most ``length`` tokens: the special ones, and the beginning of each part by :func:`shares`."""
         if len(self.ids) <= length:

@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from lslo_cli.flare.examples import Example, Examples, Pairs, Question
+from lslo_cli.flare.prompts import fused_prompt_ids, prompt_ids, prompt_tokens
 from lslo_cli.flare.task_model import FusedBatch, Prepared, TaskModel
 from lslo_cli.flare.tasks import Task
 from lslo_cli.flare.texts import Texts
@@ -34,21 +35,27 @@ class PromptedModel(TaskModel):
     task: Task
     answer_tokens: int
 
+    @property
+    def shortest(self) -> int:
+        """The words of a prompt, and a token of each text."""
+        tokens = prompt_tokens(self.tokenizer, self.task.prompt(Question("", "a", "a", "", 0)))
+        return tokens.words + len(set(tokens.parts) - {None})
+
     def texts(self, examples: Examples, max_length: int) -> Texts:
-        """Prompts, truncated at the end of their content, before the cue."""
+        """Prompts, each of whose texts keeps its beginning."""
         prompts = map(self.task.prompt, examples)
-        return self._texts([self._ids([prompt.content], prompt.cue, max_length) for prompt in prompts])
+        return self._texts([prompt_ids(self.tokenizer, prompt, max_length) for prompt in prompts])
 
     def prepared(self, examples: Examples, max_length: int) -> Prepared:
         return self._prepared(self.texts(examples, max_length), examples)
 
     def joined(self, pairs: Pairs, max_length: int) -> Prepared:
         """The content of the source before the target's prompt; each gets half of the tokens."""
-        rows = []
-        for source, target in zip(pairs.source, pairs.target, strict=True):
-            prompt = self.task.prompt(target)
-            contents = [self.task.prompt(source).content, prompt.content]
-            rows.append(self._ids(contents, prompt.cue, max_length))
+        prompts = (map(self.task.prompt, pairs.source), map(self.task.prompt, pairs.target))
+        rows = [
+            fused_prompt_ids(self.tokenizer, source, target, max_length)
+            for source, target in zip(*prompts, strict=True)
+        ]
         return self._prepared(self._texts(rows), pairs.target)
 
     def logits(self, batch: FusedBatch) -> Tensor:
@@ -119,17 +126,6 @@ class PromptedModel(TaskModel):
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=IGNORED).to(
             self.backbone.device
         )
-
-    def _ids(self, contents: Sequence[str], cue: str, max_length: int) -> tuple[int, ...]:
-        """Contents in order and the cue, in ``max_length`` tokens, at most half of them for the cue."""
-        end = self._tokens(cue)[-(max_length // 2) :]
-        room = (max_length - len(end)) // len(contents)
-        ids: list[int] = []
-        for content in contents:
-            begin = not ids
-            text = content if begin else f"\n{content}"
-            ids += self.tokenizer(text, add_special_tokens=begin)["input_ids"][:room]
-        return (*ids, *end)
 
     def _tokens(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -20,7 +20,7 @@ from lslo_cli.flare.source import Side, Source, SourceStates
 from lslo_cli.flare.texts import Texts, prediction_batches
 from lslo_cli.method.flare import FlareMethod, SourceGiven
 from lslo_cli.nn.loss import IGNORED
-from lslo_cli.recipe.flare import FlareSection
+from lslo_cli.recipe.flare import SHORTEST, FlareSection
 
 MEAN_ROWS = 32
 """Rows at a time whose source states are averaged."""
@@ -162,6 +162,11 @@ class TaskModel(ABC):
         """The most tokens that the backbone reads at once; None without a limit."""
         return positions_of(self.backbone)
 
+    @property
+    def shortest(self) -> int:
+        """The fewest tokens in which it reads some of every text."""
+        return SHORTEST
+
     @abstractmethod
     def texts(self, examples: Examples, max_length: int) -> Texts:
         """Encoded examples, truncated to ``max_length`` tokens."""
@@ -209,7 +214,16 @@ def longest_texts(model: TaskModel, method: FlareMethod) -> int | None:
 
 
 def check_lengths(model: TaskModel, method: FlareMethod, settings: FlareSection) -> None:
-    """Raise UsageError if a method would read more tokens at once than the task model has positions for."""
+    """Raise UsageError if a method would read more tokens at once than the task model has positions for.
+
+    Raises it too if the words of a prompt leave no room for its texts.
+    """
+    if settings.max_length < model.shortest:
+        raise UsageError(
+            f"a prompt of {settings.task} takes {model.shortest} tokens and more, and flare.max_length = "
+            f"{settings.max_length}",
+            f"read more: --set flare.max_length={8 * model.shortest}",
+        )
     longest = longest_texts(model, method)
     if longest is None or settings.max_length <= longest:
         return

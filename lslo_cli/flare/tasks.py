@@ -300,7 +300,7 @@ TASKS = {
         NUSAX_LABELS,
         "macro-F1",
         _macro_f1(NUSAX_LABELS),
-        lambda example: Prompt(example.text, "\nSentiment:"),
+        lambda example: Prompt((("", example.text),), (("\nSentiment:", ""),)),
         _aligned(read_nusax, NUSAX_LABELS, "NusaX"),
         read_nusax,
         rows=500,
@@ -309,7 +309,7 @@ TASKS = {
         KINDS,
         "macro-F1",
         _macro_f1(KINDS),
-        lambda example: Prompt(example.text, "\nKind of action:"),
+        lambda example: Prompt((("", example.text),), (("\nKind of action:", ""),)),
         _aligned(read_world, KINDS, "the built-in world"),
         read_world,
         rows=TASK_ROWS["train"],
@@ -319,7 +319,9 @@ TASKS = {
         XNLI_LABELS,
         "accuracy",
         accuracy,
-        lambda example: Prompt(f"Premise: {example.text} Hypothesis: {example.pair}", "\nLabel:"),
+        lambda example: Prompt(
+            (("Premise: ", example.text), (" Hypothesis: ", example.pair)), (("\nLabel:", ""),)
+        ),
         _aligned(read_xnli, XNLI_LABELS, "XNLI"),
         read_xnli,
         rows=392_702,
@@ -330,7 +332,9 @@ TASKS = {
         (),
         "exact match",
         lambda graded, _: exact_match(graded),
-        lambda question: Prompt(f"Context: {question.pair}", f"\nQuestion: {question.text}\nAnswer:"),
+        lambda question: Prompt(
+            (("Context: ", question.pair),), (("\nQuestion: ", question.text), ("\nAnswer:", ""))
+        ),
         tydiqa_pairs,
         read_questions,
         rows=3_327,  # nine tenths of the English questions

@@ -6,10 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from lslo_cli.errors import UsageError
 from lslo_cli.flare.attach import FlareSettings, attach_flare
 from lslo_cli.flare.examples import Example, Pairs, Question
 from lslo_cli.flare.prompted_model import PromptedModel
 from lslo_cli.flare.source import Side
+from lslo_cli.flare.task_model import check_lengths
 from lslo_cli.flare.tasks import TASKS
 from lslo_cli.flare.transfer_methods import (
     FusionMethod,
@@ -19,8 +21,9 @@ from lslo_cli.flare.transfer_methods import (
     TranslatorMethod,
 )
 from lslo_cli.flare.translator import LatentTexts, LatentTranslation
-from lslo_cli.method.flare import SourceGiven
+from lslo_cli.method.flare import FlareMethod, SourceGiven
 from lslo_cli.nn.loss import IGNORED
+from lslo_cli.recipe import resolve
 
 VOCABULARY = ["<pad>", "<unk>", "<s>", "</s>", "sentiment", "question", "answer", "context", ":", "?"]
 VOCABULARY += ["negative", "neutral", "positive", "good", "bad", "so", "bagus", "buruk", "biasa", "sekali"]
@@ -90,6 +93,46 @@ def test_a_question_follows_its_context(model):
     ]  # fmt: skip
     assert split.answers == ("the cat", "dog")
     assert split.labels.tolist() == [1, 1]
+
+
+def pair(premise, hypothesis):
+    return Pairs((), (Example("1", premise, 0, hypothesis),))
+
+
+def read(model, pairs, length):
+    return words(TransferMethod(model, None, length).prepare(pairs).texts.ids[0])
+
+
+def test_every_text_of_a_long_prompt_keeps_its_beginning_and_a_short_one_stays_whole(model):
+    inference = replace(model, task=TASKS["xnli"])  # "premise", "hypothesis" and "label" are unknown words
+    assert read(inference, pair("so " * 40, "bad sekali"), 14) == [
+        "<s>", "<unk>", ":", *["so"] * 5, "<unk>", ":", "bad", "sekali", "<unk>", ":",
+    ]  # fmt: skip
+    assert read(inference, pair("good", "so " * 40), 14)[3:6] == ["good", "<unk>", ":"]
+    both = read(inference, pair("so " * 40, "bad " * 40), 14)
+    assert (both.count("so"), both.count("bad")) == (3, 4)
+    questions = replace(model, task=TASKS["tydiqa"])
+    long = Pairs((), (Question("1", "who " + "sat " * 40 + "?", "the cat", "cat", 4),))
+    assert read(questions, long, 12) == [
+        "<s>", "context", ":", "the", "cat", "question", ":", "who", "sat", "sat", "answer", ":",
+    ]  # fmt: skip
+
+
+def test_input_fusion_reads_some_of_every_text_of_a_pair(model):
+    model = replace(model, task=TASKS["xnli"])
+    long = Pairs((Example("1", "so " * 9, 0, "good"),), (Example("1", "biasa " * 9, 0, "bagus"),))
+    (ids,) = InputFusionMethod(model, None, 12).prepare(long).texts.ids
+    assert len(ids) <= 24 and {"good", "bagus", "so", "biasa"} <= set(words(ids))
+
+
+def test_a_length_that_leaves_no_room_for_a_text_beside_the_words_is_refused(model):
+    model = replace(model, task=TASKS["xnli"])
+    settings = resolve(None, {"flare.task": "xnli", "flare.max_length": 8}).flare
+    with pytest.raises(
+        UsageError, match="a prompt of xnli takes 9 tokens and more, and flare.max_length = 8"
+    ):
+        check_lengths(model, FlareMethod.LORA, settings)
+    check_lengths(model, FlareMethod.LORA, settings.model_copy(update={"max_length": 9}))
 
 
 def test_input_fusion_puts_the_source_before_the_prompt(model):
