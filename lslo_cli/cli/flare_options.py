@@ -110,6 +110,12 @@ class FlareOptions(TaskOptions):
     ] = None
     dry_run: DryRun = False
 
+    def resolve(self, memory: Memory | None = None) -> Recipe:
+        """The recipe with these options applied. Raises UsageError for a setting that has no effect."""
+        recipe = super().resolve(memory)
+        recipe.flare.check_given(set(map(key_of, self.assignments or ())))
+        return recipe
+
     def asked(self) -> tuple[FlareRun, ...]:
         """The runs that --runs or --set names; empty if the recipe does."""
         names_runs = self.runs is not None or "flare.runs" in map(key_of, self.assignments or ())

@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field, field_validator
 
+from lslo_cli.errors import UsageError
 from lslo_cli.method.codes import find_code
 from lslo_cli.method.flare import SOURCE, FlareRun, SourceNoise, SourceNorm, Translated
 from lslo_cli.recipe.section import MOST, Count, NonNegative, Positive, Probability, Section, Seed
@@ -139,6 +140,14 @@ class FlareSection(Section):
                 f"'{SOURCE}' is the source language, which is trained first in any case; name the targets"
             )
         return languages
+
+    def check_given(self, keys: Collection[str]) -> None:
+        """Raise UsageError if a recipe key was given that these settings leave without effect."""
+        if "flare.translations" in keys and not self.translated:
+            raise UsageError(
+                f"flare.translations = {self.translations} has no effect without flare.translated",
+                "say which texts are read from there: --set flare.translated=train,test",
+            )
 
     def translator(self, name: str) -> str | None:
         """The translation model called ``name``, with a hyphen or an underscore; None if there is none."""

@@ -132,6 +132,8 @@ def _check_flares(target: Target, own: Recipe) -> None:
                 f"{key} = {target.given[key]} has no effect on '{target.name}', a FLARE experiment",
                 f"give --set {instead}=..., and unset what sets the other, such as LSLO_DATA",
             )
+    keys = {assignment.partition("=")[0].strip() for assignment in target.assignments}
+    target.recipe().flare.check_given(keys)
 
 
 def _members(name: str) -> list[str]:

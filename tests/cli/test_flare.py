@@ -2,6 +2,8 @@
 
 import pytest
 
+from lslo_cli.flare import translating
+
 
 @pytest.mark.parametrize("flag", ["--langs", "--resource", "--add-lang", "--like", "--seed"])
 def test_flags_without_effect_are_not_there(flag, lslo):
@@ -40,3 +42,24 @@ def test_lists_name_targets_seeds_and_runs_once_and_never_the_source(flags, said
 def test_the_source_is_no_target_of_the_worlds_task_either(lslo):
     run = lslo("flare", "train", "--recipe", "flare-demo", "--targets", "en")
     assert run.exit_code == 2 and "'en' is the source language" in run.stderr
+
+
+def test_the_next_line_reads_the_translations_and_a_folder_that_is_not_read_is_refused(
+    tmp_path, lslo, monkeypatch
+):
+    monkeypatch.setattr(translating, "translate_task", lambda *_: [])
+    data = ["--task", "nusax", "--data", str(tmp_path), "--results", str(tmp_path)]
+    made = lslo(
+        "flare", "translate", *data, "--targets", "jv", "--model", "world", "-o", str(tmp_path / "to")
+    )
+    assert made.exit_code == 0, made.stderr
+    line = made.stderr.rpartition("next: ")[2].split()
+    assert line[:3] == ["lslo", "flare", "train"] and "flare.translated=train,test" in line
+    assert f"flare.translations={tmp_path / 'to'}" in line
+    given = ["--set", f"flare.translations={tmp_path}"]
+    for refused in (
+        lslo("flare", "train", *data, *given),
+        lslo("flare", "evaluate", *data, *given),
+        lslo("reproduce", "flare-nusax", *given, "--dry-run"),
+    ):
+        assert refused.exit_code == 2 and "no effect without flare.translated" in refused.stderr

@@ -70,7 +70,8 @@ def translate(options: FlareTranslateOptions) -> None:
     if not print_artifacts(options, written):
         columns = ("from", "into", "split", "rows", "lost", "file")
         console.show_table("Translations", columns, _translated_rows(written), names=3)
-    say_next(options, written, "flare train")
+    read_all = () if experiment.recipe.flare.translated else ("--set", "flare.translated=train,test")
+    say_next(options, written, "flare train", *read_all)
 
 
 @app.command("train")
