@@ -10,10 +10,11 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.events import ignore
 from lslo_cli.flare.checks import FOR_TESTS, FOR_TRAINING, Rows, check_experiment, rows_of, whole_runs
-from lslo_cli.flare.commands import SeedRun, missing_runs, tested_runs
+from lslo_cli.flare.commands import missing_runs, tested_runs
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.runs import TUNING
+from lslo_cli.flare.seed_run import SeedRun
 from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.translating import TaskSplit, sides
 from lslo_cli.method.flare import SOURCE, FlareRun

@@ -13,6 +13,7 @@ from lslo_cli.flare.checks import left_out_of_tests, whole_runs
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.runs import TUNING
+from lslo_cli.flare.seed_run import SeedRun
 from lslo_cli.flare.translating import run_of_texts, seems_translated, translate_task
 from lslo_cli.recipe import with_values
 from lslo_cli.reproduce.job import FlareJob, FlareStage
@@ -26,7 +27,7 @@ ON_CPU = {"run.device": "cpu", "run.precision": "fp32"}
 def make_flare(job: FlareJob, on_event: OnEvent) -> bool:
     """Run a job unless it is up to date; returns whether it ran."""
     experiment = job.experiment
-    seed = commands.SeedRun(experiment, experiment.recipe.seed, on_event)
+    seed = SeedRun(experiment, experiment.recipe.seed, on_event)
     match job.kind:
         case FlareStage.TRANSLATE:
             run = run_of_texts(experiment)
@@ -67,7 +68,7 @@ def _check_trainings(jobs: Sequence[FlareJob], machine: Mapping[str, str]) -> No
     experiment = replace(experiment, recipe=recipe)
     languages = list(dict.fromkeys(job.language for job in jobs))
     runs = list(dict.fromkeys(job.run for job in jobs if job.run))
-    seed = commands.SeedRun(experiment, recipe.seed, ignore)
+    seed = SeedRun(experiment, recipe.seed, ignore)
     commands.check_ahead(seed, languages, runs, recipe.flare.translated)
 
 
