@@ -11,7 +11,7 @@ from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
 from lslo_cli.flare.results import FlareTrainingResult, TrainedRun
 from lslo_cli.flare.setup import FlareSetup
-from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Translated
+from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Translated, check_has_others
 from lslo_cli.recipe import FlareSection, Recipe, recorded
 from lslo_cli.tasks.experiment import Written
 from lslo_cli.tasks.freshness import SWITCHES, same_settings
@@ -40,9 +40,25 @@ def check_experiment(
     translations are to be made first. Raises whatever a training or a test would raise at a text or a run.
     """
     splits = [split for split in (*FOR_TRAINING, *FOR_TESTS) if side_of(split) not in to_translate]
-    rows = rows_of(setup, [SOURCE], FOR_TRAINING) | rows_of(setup, languages, splits)
+    rows, runs = rows_of(setup, [SOURCE], FOR_TRAINING) | rows_of(setup, languages, splits), tuple(runs)
+    check_rows(rows, runs)
     setup.check_runs(runs)
     return rows
+
+
+def check_rows(rows: Rows, runs: Iterable[FlareRun]) -> None:
+    """Raise InputError if a text of a target language has a single row where ``runs`` need another's source.
+
+    A test of a run that fuses does, and training with shuffled sources.
+    """
+    methods = {run.method for run in runs}
+    for (language, split), count in rows.items():
+        if split in FOR_TESTS:
+            shuffles = any(method.fuses for method in methods)
+        else:
+            shuffles = language != SOURCE and FlareMethod.FLARE_SHUFFLED in methods
+        if shuffles:
+            check_has_others(count, f"the {split} text in {language}")
 
 
 def rows_of(setup: FlareSetup, languages: Iterable[str], splits: Iterable[str]) -> Rows:

@@ -10,6 +10,7 @@ from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.errors import naming_lack_of_memory
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.flare.checks import check_experiment, whole_runs
+from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.results import (
     Activation,
     FlareEvaluationResult,
@@ -125,7 +126,7 @@ def _origins(job: ArtifactJob[FlareSetup]) -> dict[str, TextOrigin]:
     """The origins of the translated texts that were read, by split; their records become inputs."""
     found = job.setup.translations
     records = {record.path: Upstream(OF_TEXT, record.path, record.digest) for record in found.values()}
-    job.upstream += records.values()
+    job.upstream += [record for record in records.values() if record not in job.upstream]
     return {split: record.origin for split, record in found.items()}
 
 
@@ -166,7 +167,8 @@ def evaluate(
 def evaluated(seed: SeedRun, language: str, asked: Sequence[FlareRun] = ()) -> Written:
     """The test of the runs ``asked`` for, by default of all that were trained on a language.
 
-    What is up to date is not tested again, and tests of other runs are kept.
+    What is up to date is not tested again, and tests of other runs are kept. It is written after each run, so
+    a second call goes on after the last one.
     """
     folder = seed.folder(language)
     with seed.job(folder.evaluation, lighter=SMALLER_TESTS) as job:
@@ -177,44 +179,59 @@ def evaluated(seed: SeedRun, language: str, asked: Sequence[FlareRun] = ()) -> W
         if current and tested_runs(current).issuperset(wanted):
             return current
         before = job.up_to_date(FlareEvaluationResult, but_for="training")
-        task, pairs = setup.task, setup.pairs(language, "test")
-        predictions: list[Prediction] = []
-        activations: list[Activation] = []
+        pairs = setup.pairs(language, "test")
+        tests, activations = _kept(before.artifact.result, training.result) if before else ({}, [])
+        written = None
         for record in training.result.runs:
-            run = FlareRun.parse(record.run)
-            weights = record.weights.digest if record.weights else ""
-            is_probed = run == FlareRun(FlareMethod.FLARE)
-            if before and (tested := _tests_of(before.artifact.result, record.run, weights)):
-                predictions += tested
-                activations = before.artifact.result.activations if is_probed else activations
+            if record.run not in wanted or record.run in tests:
                 continue
-            if record.run not in wanted:
-                continue
-            path = store.read_tensor_path(folder.training, record.weights) if record.weights else Path()
+            run, weights = FlareRun.parse(record.run), record.weights
+            path = store.read_tensor_path(folder.training, weights) if weights else Path()
             answers = answer(setup, seed.tuned, run, language, path, pairs)
-            predictions += [test.model_copy(update={"weights": weights}) for test in answers]
-            if is_probed:
+            digest = weights.digest if weights else ""
+            tests[record.run] = [test.model_copy(update={"weights": digest}) for test in answers]
+            if run == FlareRun(FlareMethod.FLARE):
                 activations = probe(setup, seed.tuned, run, language, path, pairs)
-        return job.write(
-            FlareEvaluationResult(
-                task=setup.settings.task,
-                language=language,
-                metric=task.metric,
-                labels=list(task.labels),
-                gold="".join(map(str, pairs.labels)) if task.labels else "1" * len(pairs.target),
-                shuffled=shuffled_rows(len(pairs.labels), setup.seed),
-                predictions=predictions,
-                activations=activations,
-                translations=_origins(job),
-            )
+            written = _write_tests(job, training.result, pairs, tests, activations)
+        return written or _write_tests(job, training.result, pairs, tests, activations)
+
+
+def _kept(
+    before: FlareEvaluationResult, training: FlareTrainingResult
+) -> tuple[dict[str, list[Prediction]], list[Activation]]:
+    """The tests by run, and the activations, of an earlier evaluation of the weights of a training."""
+    digests = {run.run: run.weights.digest if run.weights else "" for run in training.runs}
+    tests: dict[str, list[Prediction]] = {}
+    for test in before.predictions:
+        if test.weights == digests.get(test.run):
+            tests.setdefault(test.run, []).append(test)
+    return tests, [each for each in before.activations if each.run in tests]
+
+
+def _write_tests(
+    job: ArtifactJob[FlareSetup],
+    training: FlareTrainingResult,
+    pairs: Pairs,
+    tests: Mapping[str, Sequence[Prediction]],
+    activations: Sequence[Activation],
+) -> Written:
+    """Write an evaluation of ``tests`` by run, in the order of the training."""
+    task, rows = job.setup.task, len(pairs.target)
+    return job.write(
+        FlareEvaluationResult(
+            task=job.setup.settings.task,
+            language=training.language,
+            metric=task.metric,
+            labels=list(task.labels),
+            gold="".join(map(str, pairs.labels)) if task.labels else "1" * rows,
+            shuffled=shuffled_rows(rows, job.setup.seed) if rows > 1 else [],
+            predictions=[test for run in training.runs for test in tests.get(run.run, ())],
+            activations=list(activations),
+            translations=_origins(job),
         )
+    )
 
 
 def tested_runs(written: Written) -> set[str]:
     """The names of the runs in an evaluation."""
     return {test.run for test in written.artifact.result.predictions}
-
-
-def _tests_of(before: FlareEvaluationResult, run: str, weights: str) -> list[Prediction]:
-    """The tests of a run with weights of that digest."""
-    return [test for test in before.predictions if (test.run, test.weights) == (run, weights)]

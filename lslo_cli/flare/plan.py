@@ -9,7 +9,15 @@ from pathlib import Path
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.events import ignore
-from lslo_cli.flare.checks import FOR_TESTS, FOR_TRAINING, Rows, check_experiment, rows_of, whole_runs
+from lslo_cli.flare.checks import (
+    FOR_TESTS,
+    FOR_TRAINING,
+    Rows,
+    check_experiment,
+    check_rows,
+    rows_of,
+    whole_runs,
+)
 from lslo_cli.flare.commands import missing_runs, tested_runs
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
@@ -109,6 +117,7 @@ def _evaluations(seed: SeedRun, asked: Sequence[FlareRun]) -> Iterator[Path]:
         folder: LanguageFolder = seed.folder(language)
         training = seed.training(language)
         wanted = seed.to_test(training.result, asked)
+        check_rows(rows_of(seed.setup, [language], FOR_TESTS), map(FlareRun.parse, wanted))
         upstream = Upstream("training", folder.training, training.digest)
         current = _job(seed, folder.evaluation, seed.tuning, upstream).up_to_date(FlareEvaluationResult)
         if not (current and tested_runs(current).issuperset(wanted)):

@@ -128,6 +128,8 @@ class Activation(Document):
 class FlareEvaluationResult(FlareResult):
     """Every run's answers to a language's test set; ``shuffled`` gives the row of each row's wrong source.
 
+    One row alone has none.
+
     ``translations`` is the origin of translated sources, by split.
     """
 

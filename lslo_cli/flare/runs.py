@@ -90,7 +90,7 @@ def answer(
 
         def given() -> Iterator[tuple[float, SourceGiven, Prepared]]:
             split = prepared(first)
-            other = shuffled_rows(len(split.lengths), setup.seed)
+            other = shuffled_rows(len(split.lengths), setup.seed) if run.method.fuses else ()
             for source in run.tested_with:
                 yield first, source, split.given(source, other)
             del split  # one share of noise at a time is in memory

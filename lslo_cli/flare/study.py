@@ -174,6 +174,7 @@ class FlareStudy:
         return {
             key: "".join(result.gold[row] for row in result.shuffled)
             for key, result in self.evaluations.items()
+            if result.shuffled
         }
 
     def wrong_answers(self) -> Answers:
@@ -182,7 +183,8 @@ class FlareStudy:
         None if answers are spans.
         """
         said = self.answers(str(FlareMethod.TRANSLATE_TEST)) if self.has_labels else {}
-        return {key: "".join(said[key][row] for row in self.evaluations[key].shuffled) for key in said}
+        wrong = {key: self.evaluations[key].shuffled for key in said}
+        return {key: "".join(said[key][row] for row in rows) for key, rows in wrong.items() if rows}
 
     def scores(self, answers: Answers) -> dict[Key, float]:
         """The scores of ``answers``."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from lslo_cli.errors import InputError, UsageError, nearest
+from lslo_cli.wording import counted
 
 Member = TypeVar("Member", bound=StrEnum)
 
@@ -202,16 +203,22 @@ class FlareRun:
         return str(self).replace(":", "-")
 
 
+def check_has_others(rows: int, text: str) -> None:
+    """Raise InputError if a row of a text with so many has no other row."""
+    if rows < 2:
+        raise InputError(
+            f"{text} has {counted(rows, 'row')}, and the control with shuffled sources needs another row's "
+            "source",
+            "give it two rows at least, or leave out of --runs the methods that fuse a source",
+        )
+
+
 def shuffled_rows(rows: int, seed: int) -> list[int]:
     """A random cyclic permutation of rows, drawn from ``seed``: no row is mapped to itself.
 
     Raises InputError for fewer than two rows, which have none.
     """
-    if rows < 2:
-        raise InputError(
-            f"a text has {rows} row, and the control with shuffled sources needs another row's source",
-            "give at least two rows to train, dev and test",
-        )
+    check_has_others(rows, "a text")
     order = list(range(rows))
     random.Random(f"shuffled sources {seed}").shuffle(order)
     partner = dict(zip(order, [*order[1:], order[0]], strict=True))

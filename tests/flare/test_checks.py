@@ -1,5 +1,6 @@
 """What is refused before anything is trained: texts of any language, and runs that cannot be attached."""
 
+import shutil
 from functools import partial
 
 import pytest
@@ -8,6 +9,7 @@ from lslo_cli.errors import InputError, RunError
 from lslo_cli.events import ignore
 from lslo_cli.flare import commands, setup
 from lslo_cli.flare.plan import plan
+from lslo_cli.flare.reporting import report
 
 EVERY = ("zero-shot", "lora", "input-fusion", "x-mixup", "flare:cross-attention", "flare-mt:tiny")
 
@@ -56,6 +58,50 @@ def test_translations_that_are_missing_are_said_before_training(both, tmp_path):
     for error in both(**translated, **{"flare.runs": ("lora",)}):
         assert error.message == f"no translation at {tmp_path / 'none' / 'jv-en' / 'test.csv'}"
         assert "lslo flare translate" in error.hint
+
+
+def shorten(folder, split):
+    """Leave a single row in a split of NusaX's files."""
+    for path in folder.glob(f"*/{split}.csv"):
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+
+
+def with_one_row(nusax_model, folder, split):
+    shorten(shutil.copytree(nusax_model / "nusax", folder), split)
+    return {"flare.data": str(folder)}
+
+
+@pytest.mark.parametrize(("split", "run"), [("test", "flare"), ("train", "flare-shuffled")])
+def test_a_text_of_one_row_is_refused_where_a_run_needs_the_source_of_another(
+    both, nusax_model, tmp_path, split, run
+):
+    for error in both(
+        **with_one_row(nusax_model, tmp_path / "nusax", split), **{"flare.runs": ("lora", run)}
+    ):
+        assert error.message.startswith(f"the {split} text in jv has 1 row, and the control with shuffled")
+        assert "leave out of --runs" in error.hint
+
+
+def test_runs_that_fuse_nothing_are_trained_and_tested_on_one_row(quick_flare, nusax_model, tmp_path):
+    changes = with_one_row(nusax_model, tmp_path / "nusax", "test") | {
+        "flare.runs": ("translate-test", "lora")
+    }
+    experiment = quick_flare(tmp_path / "results", **changes)
+    list(commands.train(experiment))
+    assert len(plan(experiment, "evaluate").files) == 1
+    (tested,) = commands.evaluate(experiment)
+    assert tested.artifact.result.shuffled == [] and len(tested.artifact.result.predictions) == 2
+    document, _ = report(experiment.folder)
+    assert document.sections
+
+
+def test_the_dry_run_of_a_test_refuses_one_row_for_a_run_that_fuses(quick_flare, nusax_model, tmp_path):
+    data = shutil.copytree(nusax_model / "nusax", tmp_path / "nusax")
+    experiment = quick_flare(tmp_path / "results", **{"flare.data": str(data), "flare.runs": ("flare",)})
+    list(commands.train(experiment))
+    shorten(data, "test")
+    with pytest.raises(InputError, match="the test text in jv has 1 row"):
+        plan(experiment, "evaluate")
 
 
 def test_memory_that_runs_out_in_the_check_is_said_with_what_to_lower(quick_flare, tmp_path, monkeypatch):

@@ -121,6 +121,24 @@ def test_a_figure_that_a_study_cannot_have_is_left_out_with_a_note(given, traine
     assert {path.stem for path in (trained / "figures").iterdir()} == {"flare-languages"}
 
 
+def test_an_interrupted_test_goes_on_after_its_last_run(given, trained, tests, monkeypatch, tmp_path):
+    whole, _ = tests(given(shutil.copytree(trained, tmp_path / "whole")))
+    found = commands.answer
+
+    def interrupted(setup, tuned, run, *rest):
+        if str(run) == TRAINED[1]:
+            raise KeyboardInterrupt
+        return found(setup, tuned, run, *rest)
+
+    monkeypatch.setattr(commands, "answer", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tests(given(trained))
+    monkeypatch.setattr(commands, "answer", found)
+    again, names = tests(given(trained))
+    assert tests.answered == list(TRAINED[1:]) and names == list(TRAINED)
+    assert again.artifact.result == whole.artifact.result
+
+
 def test_a_dry_run_knows_which_tests_are_missing(given, trained, tests):
     tests(given(trained), "lora")
     assert plan(given(trained), "evaluate", (FlareRun.parse("lora"),)).files == ()
