@@ -87,6 +87,16 @@ class Pairs:
         return [example.label for example in self.target]
 
     @property
+    def blank(self) -> int:
+        """The number of rows with an empty text, in one language or both."""
+        rows = list(zip(self.source, self.target, strict=True))
+        have_pairs = any(each.pair.strip() for row in rows for each in row)
+        return sum(
+            any(not each.text.strip() or (have_pairs and not each.pair.strip()) for each in row)
+            for row in rows
+        )
+
+    @property
     def digest(self) -> str:
         """sha256 over all ids, texts and labels."""
         rows = [(e.id, e.text, e.pair, e.label) for side in (self.source, self.target) for e in side]

@@ -19,7 +19,7 @@ from transformers import (
 
 from lslo_cli.errors import InputError, RunError, UsageError, is_out_of_memory
 from lslo_cli.flare.architectures import decodes_only
-from lslo_cli.flare.base_encoder import MODEL_TYPES, BaseTokenizer, load_base_encoder
+from lslo_cli.flare.base_encoder import MODEL_TYPES, load_base_encoder
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.heads import Classifier, SpanFinder
 from lslo_cli.flare.prompted_model import PromptedModel
@@ -57,9 +57,9 @@ def load_task_model(
     not support it.
     """
     backbone, tokenizer, writes = _read(name, revision, attention)
-    if isinstance(tokenizer, BaseTokenizer) and not task.labels:
+    if not (task.labels or writes or getattr(tokenizer, "is_fast", False)):
         raise UsageError(
-            f"'{name}' is a translation model, whose tokenizer lacks the positions of tokens in a text",
+            f"the tokenizer of '{name}' lacks the positions of tokens in a text, by which answers are found",
             "choose a task with labels, or another --model",
         )
     if dropout is not None:

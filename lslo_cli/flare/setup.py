@@ -13,7 +13,7 @@ from accelerate import Accelerator
 
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.errors import InputError, UsageError, nearest
-from lslo_cli.events import OnEvent, ignore
+from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.flare.attach import FlareAdapters, FlareSettings, attach_flare, detach, merge
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.files import restore_flare
@@ -44,6 +44,7 @@ from lslo_cli.recipe import Precision, Recipe
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.tasks.session import Session
 from lslo_cli.training.device import attention_for, open_device
+from lslo_cli.wording import counted
 
 FROZEN = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
 """The dtype of frozen weights, and so of the forward pass; trained weights are float32."""
@@ -101,7 +102,7 @@ class FlareSetup(Session):
     def pairs(self, language: str, split: str) -> Pairs:
         """A split of a language paired with the source language's; the source language is paired with itself.
 
-        Its identity is recorded for the artifact.
+        Its identity is recorded for the artifact, and rows with an empty text are counted in a note.
         """
         pairs = self._pairs(language, split)
         rows = len(pairs.target)
@@ -117,6 +118,10 @@ class FlareSetup(Session):
             self.data.append(identity)
         if pairs.translation:
             self.translations[identity.split] = pairs.translation
+        if pairs.blank:
+            self.on_event(
+                Noted(f"{identity.split}: an empty text in {pairs.blank} of {counted(rows, 'row')}")
+            )
         return pairs
 
     def digest_now(self, text: DataIdentity) -> str:

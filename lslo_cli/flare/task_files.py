@@ -85,7 +85,7 @@ def write_questions(path: Path, questions: Sequence[Question]) -> None:
 def table(path: Path, columns: Sequence[str], delimiter: str) -> dict[int, dict[str, str]]:
     """The rows of a CSV or TSV file by number, from 1; a byte order mark before its header is skipped.
 
-    Raises InputError if it has none, lacks a column or is damaged.
+    Raises InputError if it has none, lacks a column or has it twice, or is damaged.
     """
     try:
         rows = dict(enumerate(_rows(path, columns, delimiter), start=1))
@@ -105,7 +105,10 @@ def _rows(path: Path, columns: Sequence[str], delimiter: str) -> Iterator[dict[s
         )
         if not reader.fieldnames:
             raise InputError(f"{path} is empty", AGAIN)
-        missing = [name for name in columns if name not in (reader.fieldnames or ())]
+        repeated = [name for name in columns if reader.fieldnames.count(name) > 1]
+        if repeated:
+            raise InputError(f"{path} has several columns '{repeated[0]}'", "keep one of them")
+        missing = [name for name in columns if name not in reader.fieldnames]
         if missing:
             raise InputError(f"{path} has no column '{missing[0]}'", AGAIN)
         for number, row in enumerate(reader, start=1):

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from lslo_cli.errors import InputError, RunError
-from lslo_cli.events import ignore
+from lslo_cli.events import Noted, ignore
 from lslo_cli.flare import commands, setup
 from lslo_cli.flare.plan import plan
 from lslo_cli.flare.reporting import report
@@ -102,6 +102,16 @@ def test_the_dry_run_of_a_test_refuses_one_row_for_a_run_that_fuses(quick_flare,
     shorten(data, "test")
     with pytest.raises(InputError, match="the test text in jv has 1 row"):
         plan(experiment, "evaluate")
+
+
+def test_rows_with_an_empty_text_are_counted_in_a_note(quick_flare, nusax_model, tmp_path):
+    data = shutil.copytree(nusax_model / "nusax", tmp_path / "nusax")
+    path, notes = data / "javanese" / "train.csv", []
+    path.write_text(path.read_text().replace("0,ala lan,", "0,  ,"))
+    experiment = quick_flare(tmp_path / "results", **{"flare.data": str(data), "flare.runs": ("zero-shot",)})
+    list(commands.train(experiment, notes.append))
+    said = [note.text for note in notes if isinstance(note, Noted) and "empty" in note.text]
+    assert set(said) == {"jv/train: an empty text in 1 of 24 rows"}
 
 
 def test_memory_that_runs_out_in_the_check_is_said_with_what_to_lower(quick_flare, tmp_path, monkeypatch):

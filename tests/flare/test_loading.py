@@ -7,7 +7,7 @@ import torch
 import transformers as hf
 from safetensors.torch import load_file, save_file
 
-from lslo_cli.errors import InputError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.flare.loading import load_task_model
 from lslo_cli.flare.tasks import TASKS
 
@@ -40,6 +40,16 @@ def test_t5_and_mt5_read_with_their_encoder(tmp_path, config, model):
     logits, _ = loaded.read(inputs)
     assert logits.shape == (1, 3)
     assert not any(name.startswith("decoder") for name, _ in loaded.backbone.named_parameters())
+
+
+def test_a_tokenizer_without_the_positions_of_tokens_is_refused_where_answers_are_spans(tmp_path):
+    config = hf.T5Config(vocab_size=384, d_model=8, d_kv=4, d_ff=8, num_layers=2, num_heads=2)
+    hf.T5Model(config).save_pretrained(tmp_path)
+    hf.ByT5Tokenizer().save_pretrained(tmp_path)
+    assert load_task_model(str(tmp_path), TASKS["nusax"])
+    with pytest.raises(UsageError, match="lacks the positions of tokens") as caught:
+        load_task_model(str(tmp_path), TASKS["tydiqa"])
+    assert caught.value.hint == "choose a task with labels, or another --model"
 
 
 def change(folder, changed):

@@ -45,6 +45,7 @@ def test_a_byte_order_mark_and_labels_in_another_case_are_read(tmp_path):
         ("\n", "test.csv is empty"),
         ("id,text,label\n1,a,neutral\n2,b,neutral\n1,c,neutral\n", "id 1 occurs twice, in rows 1 and 3"),
         ("id,text\n1,a\n", "no column 'label'"),
+        ("id,text,label,text\n1,a,neutral,b\n", "several columns 'text'"),
         ("id,text,label\n1,a,angry\n", "row 1 has the label 'angry'"),
         ("id,text,label\n", "a header and no rows"),
         ("id,text,label\n1,a\n", "row 1 has another number of columns"),
