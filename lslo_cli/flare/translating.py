@@ -15,6 +15,7 @@ from lslo_cli.artifacts.schema import Artifact, DataIdentity
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.flare.examples import Example, Examples, Question, digest_of_text
+from lslo_cli.flare.logged_lines import LoggedLines
 from lslo_cli.flare.results import FlareTranslationResult
 from lslo_cli.flare.task_files import translated_file, write_questions, write_translated
 from lslo_cli.flare.tasks import Task, task_named
@@ -22,7 +23,7 @@ from lslo_cli.flare.translations import record_of
 from lslo_cli.method.flare import SOURCE, Translated
 from lslo_cli.recipe import FlareSection
 from lslo_cli.tasks.experiment import Experiment, Written, document
-from lslo_cli.tasks.translate import Translator, languages_asked, open_translator, translate
+from lslo_cli.tasks.translate import Translator, languages_asked, open_translator
 from lslo_cli.training.device import describe_device
 
 MARK = '"'
@@ -161,7 +162,10 @@ class TaskSplit:
         return self._current(self.examples(), self.codes())
 
     def written(self) -> Written:
-        """The record of the file, made if it is not up to date, by one process at a time."""
+        """The record of the file, made if it is not up to date, by one process at a time.
+
+        After an interrupt it goes on after the lines that are finished.
+        """
         with locked(self.path):
             return self._made()
 
@@ -172,14 +176,8 @@ class TaskSplit:
         if current:
             return current
 
-        def say(lines: Sequence[str]) -> list[str]:
-            if not any(lines):  # the second texts of a task without any
-                return list(lines)
-            found = translate(
-                self.translator, lines, src=read_as[self.src], tgt=read_as[self.tgt], on_event=self.on_event
-            )
-            return [line for (line,) in found]
-
+        src, tgt, identity = read_as[self.src], read_as[self.tgt], self._identity(examples)
+        say = LoggedLines(path, self.translator, src, tgt, identity.digest, on_event=self.on_event)
         if self.task.labels:
             texts = translated_examples(examples, say)
             write_translated(path, texts, self.task.labels)
@@ -207,12 +205,13 @@ class TaskSplit:
             self._record,
             languages=(),
             model=setup.model_identity,
-            data=[self._identity(examples)],
+            data=[identity],
             upstream=(),
             stopwatch=stopwatch,
             device=describe_device(setup.accelerator.device),
         )
         store.write(self._record, written.artifact)
+        say.remove()
         return written
 
     def _code(self, language: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, ignore
-from lslo_cli.flare import tasks, translating
+from lslo_cli.flare import logged_lines, tasks, translating
 from lslo_cli.flare.examples import Example, Question
 from lslo_cli.flare.plan import translation_plan
 from lslo_cli.flare.results import TextOrigin
@@ -108,6 +108,36 @@ def of_world(experiment, monkeypatch):
     )
     languages = {"flare.languages": ("qsi", "qhe"), "flare.translated": ("test",)}
     return experiment(**{"flare.task": "world", **languages})
+
+
+def test_an_interrupted_translation_goes_on_after_its_finished_lines(of_world, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        tasks, "task_rows", lambda split, code: [("taro", 0), ("lopaba", 1), ("lopaba taro", 2)]
+    )
+    monkeypatch.setattr(logged_lines.LoggedLines.__init__, "__defaults__", (1, ignore))  # a line at a time
+    found, asked, notes = logged_lines.translate_chunks, [], []
+
+    def chunks(*arguments, **settings):
+        for number, chunk in enumerate(found(*arguments, **settings), 1):
+            asked.append(chunk[0][0].text)
+            if number == 3:
+                raise KeyboardInterrupt
+            yield chunk
+
+    monkeypatch.setattr(logged_lines, "translate_chunks", chunks)
+    with pytest.raises(KeyboardInterrupt):
+        list(translate_task(of_world, languages=["qsi"]))
+    path = tmp_path / "out" / "qsi-en" / "test.csv"
+    assert [file.name for file in path.parent.iterdir()] == [".test.csv.partial"]
+    asked.clear()
+    (written,) = translate_task(of_world, on_event=notes.append, languages=["qsi"])
+    assert asked == ["lopaba taro"] and Noted(f"{path}: 2 of 3 lines already translated") in notes
+    monkeypatch.setattr(logged_lines, "translate_chunks", found)
+    made = path.read_bytes()
+    path.unlink()
+    list(translate_task(of_world, languages=["qsi"]))
+    assert path.read_bytes() == made
+    assert sorted(file.name for file in path.parent.iterdir()) == ["test.csv", written.path.name]
 
 
 def parts(made):
