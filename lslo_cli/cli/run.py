@@ -61,4 +61,5 @@ def _what_was_written(written: Sequence[Written]) -> str:
 def _named(paths: Sequence[Path]) -> str:
     if len(paths) == 1:
         return str(paths[0])
-    return f"{len(paths)} files named {paths[0].name} under {os.path.commonpath(paths)}"
+    named = f" named {paths[0].name}" if len({path.name for path in paths}) == 1 else ""
+    return f"{len(paths)} files{named} under {os.path.commonpath(paths)}"

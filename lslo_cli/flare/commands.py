@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lslo_cli.artifacts import store
@@ -88,10 +89,8 @@ def trained(seed: SeedRun, language: str, runs: Sequence[FlareRun]) -> Written:
         missing = missing_runs(job.setup, language, runs, whole_runs(written))
         if not missing:
             return written or _write(job, language, {})
-    for run in missing:
-        written = _with_run(seed, language, run)
-    assert written  # at least one run was added
-    return written
+    made = [_with_run(seed, language, run) for run in missing]
+    return replace(made[-1], up_to_date=all(each.up_to_date for each in made))
 
 
 def _with_run(seed: SeedRun, language: str, run: FlareRun) -> Written:

@@ -81,7 +81,7 @@ def fit_method(
     RunError if the loss or a weight is not finite.
     """
     started, parameters = time.monotonic(), method.parameters()
-    dev_score = DevScore(method, dev, score, settings.batch_size, on_event)
+    dev_score = DevScore(method, dev, score, settings.batch_size, task, on_event)
     best, times = KeepBest(dev_score, parameters), StepTimes(accelerator.device)
     optimiser = LinearDecay(epochs, lr, settings.warmup, settings.weight_decay, settings.clip_norm)
     fit = Trainer(
@@ -166,13 +166,16 @@ class TaskObjective(nn.Module):
 
 
 class DevScore(Callback):
-    """The score on the development set after each epoch; ``losses`` are the negated scores."""
+    """The score on the development set after each epoch of a ``task``; ``losses`` are the negated scores."""
 
-    def __init__(self, method: TransferMethod, dev: Prepared, score: Score, size: int, on_event: OnEvent):
+    def __init__(
+        self, method: TransferMethod, dev: Prepared, score: Score, size: int, task: str, on_event: OnEvent
+    ):
         self._method = method
         self._dev = dev
         self._score = score
         self._size = size
+        self._task = task
         self._on_event = on_event
         self.scores: list[float] = []
 
@@ -183,7 +186,7 @@ class DevScore(Callback):
     def after_epoch(self, epoch: int) -> None:
         answers = self._method.predict(self._dev, self._size)
         self.scores.append(self._score(answers, self._dev.labels.tolist()))
-        self._on_event(Noted(f"epoch {epoch}: dev {self.scores[-1]:.1f}"))
+        self._on_event(Noted(f"{self._task}: epoch {epoch}, dev {self.scores[-1]:.1f}"))
 
     def metrics(self) -> dict[str, float]:
         return {"dev/score": self.scores[-1]} if self.scores else {}

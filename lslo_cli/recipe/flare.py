@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Annotated, TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from lslo_cli.errors import UsageError
 from lslo_cli.method.codes import find_code
@@ -140,6 +141,21 @@ class FlareSection(Section):
                 f"'{SOURCE}' is the source language, which is trained first in any case; name the targets"
             )
         return languages
+
+    @model_validator(mode="after")
+    def _runs_differ(self) -> FlareSection:
+        """Raise UsageError for two names of one run, such as flare and flare:add-relu:1."""
+        names: dict[FlareRun, str] = {}
+        for name, run in zip(self.runs, self.parsed_runs(), strict=True):
+            noisy = run.method.trains and run.method.reads_source
+            noise = self.train_noise if run.train_noise is None and noisy else run.train_noise
+            other = names.setdefault(replace(run, train_noise=noise), name)
+            if other != name:
+                raise UsageError(
+                    f"{other} and {name} are the same run where flare.train_noise = {self.train_noise:g}",
+                    f"leave one of them out: --runs {','.join(each for each in self.runs if each != name)}",
+                )
+        return self
 
     def check_given(self, keys: Collection[str]) -> None:
         """Raise UsageError if a recipe key was given that these settings leave without effect."""

@@ -1,7 +1,11 @@
 """Flags and settings of ``lslo flare``: what would change nothing, or makes no sense, is not accepted."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
+from lslo_cli.cli.run import say_next
 from lslo_cli.flare import translating
 
 
@@ -26,6 +30,9 @@ def test_settings_without_effect_are_refused(assignment, command, lslo):
         (["--targets", "jv,su,jv"], "--targets cannot be ('jv', 'su', 'jv'): jv occurs twice"),
         (["--targets", ""], "--targets cannot be (): name at least one"),
         (["--set", "flare.languages=en"], "'flare.languages' cannot be ['en'] in --set: 'en' is the source"),
+        (["--runs", "flare,flare:add-relu:1"], "flare and flare:add-relu:1 are the same run"),
+        (["--runs", "flare~0.4,lora,flare~.40"], "flare~0.4 and flare~.40 are the same run"),
+        (["--runs", "flare,flare~0"], "the same run where flare.train_noise = 0"),
         (["--seeds", "1,1"], "--seeds names 1 twice"),
         (["--runs", ","], "--runs cannot be (): name at least one"),
         (["--set", "flare.test_noise=0.2,0.2"], "0.2 occurs twice; name each once"),
@@ -63,3 +70,13 @@ def test_the_next_line_reads_the_translations_and_a_folder_that_is_not_read_is_r
         lslo("reproduce", "flare-nusax", *given, "--dry-run"),
     ):
         assert refused.exit_code == 2 and "no effect without flare.translated" in refused.stderr
+
+
+def test_files_of_several_names_are_counted_without_a_name(capsys):
+    paths = [Path("to/jv-en/test.csv.json"), Path("to/en-jv/train.csv.json")]
+    written = [SimpleNamespace(path=path, up_to_date=False) for path in paths]
+    say_next(SimpleNamespace(quiet=False, command=lambda *words: "lslo"), written, "flare train")
+    assert "wrote 2 files under to; next: lslo" in capsys.readouterr().err
+    written[1].path = Path("to/en-jv/test.csv.json")
+    say_next(SimpleNamespace(quiet=False, command=lambda *words: "lslo"), written, "flare train")
+    assert "wrote 2 files named test.csv.json under to;" in " ".join(capsys.readouterr().err.split())

@@ -121,6 +121,16 @@ def test_a_figure_that_a_study_cannot_have_is_left_out_with_a_note(given, traine
     assert {path.stem for path in (trained / "figures").iterdir()} == {"flare-languages"}
 
 
+def test_a_training_to_which_this_command_added_a_run_is_not_up_to_date(given, trained, monkeypatch):
+    (_, written) = commands.train(given(trained))
+    assert written.up_to_date
+    added = {"lora": replace(written, up_to_date=False), "flare:add-relu:1": written}  # by another process
+    monkeypatch.setattr(commands, "missing_runs", lambda _, language, runs, done: list(runs))
+    monkeypatch.setattr(commands, "_with_run", lambda seed, language, run: added[str(run)])
+    (_, again) = commands.train(given(trained, **{"flare.runs": tuple(added)}))
+    assert not again.up_to_date
+
+
 def test_an_interrupted_test_goes_on_after_its_last_run(given, trained, tests, monkeypatch, tmp_path):
     whole, _ = tests(given(shutil.copytree(trained, tmp_path / "whole")))
     found = commands.answer

@@ -105,7 +105,7 @@ def test_events_tell_how_far_it_is():
     fit(Line([[1] * 6] * 3), on_event=events.append)
     assert events[0] == Started("a task", 6, "updates")
     assert [event for event in events if isinstance(event, Noted)] == [
-        Noted(f"epoch {epoch}: dev 100.0") for epoch in (1, 2, 3)
+        Noted(f"a task: epoch {epoch}, dev 100.0") for epoch in (1, 2, 3)
     ]
 
 
