@@ -10,6 +10,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
+from lslo_cli.flare.again import evaluate_line
 from lslo_cli.flare.folder import evaluations as all_evaluations
 from lslo_cli.flare.folder import is_flares
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
@@ -81,7 +82,7 @@ def _nothing_in(folders: Sequence[ExperimentFolder]) -> InputError:
                 f"{folder.path} is no FLARE experiment", "report it", typed("report", folder.path)
             )
     where = ", ".join(str(folder.path) for folder in folders)
-    return InputError(f"no evaluation in {where}", "make it first", FlareEvaluationResult.command)
+    return InputError(f"no evaluation in {where}", "make it first", evaluate_line(folders[0]))
 
 
 def _check_alike(found: Mapping[Path, Evaluation] | Mapping[Path, Training]) -> None:

@@ -1,17 +1,22 @@
 """Which runs ``lslo flare evaluate`` tests: those asked for, each trained, with its own translation model."""
 
 import json
+import shlex
 import shutil
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pytest
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
+from lslo_cli.artifacts.folder import ExperimentFolder
+from lslo_cli.cli.app import app
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, ignore
 from lslo_cli.flare import commands, runs
 from lslo_cli.flare.plan import plan
+from lslo_cli.flare.reporting import report
 from lslo_cli.method.flare import FlareRun
 from lslo_cli.reproduce.flare_making import is_flare_current
 from lslo_cli.reproduce.job import FlareJob, FlareStage, JobKind
@@ -119,6 +124,16 @@ def test_a_figure_that_a_study_cannot_have_is_left_out_with_a_note(given, traine
         "no flare-noise: all tests of this study have 0% of noise in their sources",
     ]
     assert {path.stem for path in (trained / "figures").iterdir()} == {"flare-languages"}
+
+
+def test_a_report_of_what_is_only_trained_gives_the_line_that_tests_it(given, trained):
+    with pytest.raises(InputError, match="no evaluation in") as caught:
+        report(ExperimentFolder(trained))
+    words = shlex.split(caught.value.hint.partition("make it first: ")[2])
+    assert words[:3] == ["lslo", "flare", "evaluate"] and str(trained.parent) in words
+    made = CliRunner().invoke(app, [*words[1:], "--device", "cpu"], prog_name="lslo")
+    assert made.exit_code == 0, made.stderr
+    assert (trained / "seed-1/jv/evaluation.json").is_file()
 
 
 def test_a_training_to_which_this_command_added_a_run_is_not_up_to_date(given, trained, monkeypatch):

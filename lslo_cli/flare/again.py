@@ -1,0 +1,51 @@
+"""The line that tests what a FLARE experiment has trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lslo_cli.artifacts import store
+from lslo_cli.artifacts.folder import RESULTS, ExperimentFolder
+from lslo_cli.errors import InputError
+from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
+from lslo_cli.method.flare import SOURCE
+from lslo_cli.recipe import FlareSection, RunSection
+from lslo_cli.tasks.freshness import SWITCHES
+from lslo_cli.wording import Command, typed
+
+
+def evaluate_line(experiment: ExperimentFolder) -> Command | str:
+    """``lslo flare evaluate`` with the settings that a training recorded, if there is one."""
+    for path in sorted(experiment.path.glob("seed-*/*/training.json")):
+        try:
+            recipe = store.read(path, FlareTrainingResult).recipe
+        except InputError:
+            continue
+        if path.parent.name == SOURCE:
+            continue
+        folder = experiment.path
+        results = () if folder.parent == RESULTS else ("--results", folder.parent)
+        words = (word for each in _assignments(recipe) for word in ("--set", each))
+        return typed("flare evaluate", *results, "--name", folder.name, *words)
+    return FlareEvaluationResult.command
+
+
+def _assignments(recipe: Mapping[str, Any]) -> Iterator[str]:
+    """The recorded settings that are not the default, as ``key=value``."""
+    flare, run = FlareSection().model_dump(mode="json"), RunSection().model_dump(mode="json")
+    for key, value in recipe["flare"].items():
+        if isinstance(value, dict):
+            yield from (f"flare.{key}.{name}={each}" for name, each in value.items())
+        elif value != flare.get(key):
+            yield f"flare.{key}={_written(value)}"
+    for key in SWITCHES:
+        if recipe["run"].get(key, run[key]) != run[key]:
+            yield f"run.{key}={_written(recipe['run'][key])}"
+
+
+def _written(value: Any) -> str:
+    """A value as ``--set`` takes it."""
+    if isinstance(value, list):
+        return ",".join(map(_written, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
