@@ -25,6 +25,7 @@ from lslo_cli.recipe import FlareSection
 from lslo_cli.tasks.experiment import Experiment, Written, document
 from lslo_cli.tasks.translate import Translator, languages_asked, open_translator
 from lslo_cli.training.device import describe_device
+from lslo_cli.wording import Command
 
 MARK = '"'
 """The mark on both sides of an answer while its context is translated."""
@@ -74,7 +75,8 @@ def run_of_texts(experiment: Experiment) -> str:
         (one, first), (other, second), *_ = made.items()
         raise InputError(
             f"{first} was translated by run {one}, and {second} by run {other}; a study has one translator",
-            f"delete the translations of one, or make them anew: {FlareTranslationResult.command} --run RUN",
+            "delete the translations of one, or make them anew",
+            Command("flare translate", "--run", other),
         )
     return next(iter(made), BASE_RUN)
 
