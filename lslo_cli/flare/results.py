@@ -151,7 +151,8 @@ class FlareEvaluationResult(FlareResult):
 class FlareTranslationResult(Result):
     """The origin of a file of translated texts; ``file`` is its sha256.
 
-    ``languages`` are source and target in the translator's codes, ``run`` is the run of its adapters.
+    ``languages`` are source and target in the translator's codes, ``run`` is the run of its adapters and
+    ``weights`` their digest, which earlier records lack.
     ``rows`` exclude the ``lost`` questions, whose answer lost a mark.
     """
 
@@ -162,6 +163,7 @@ class FlareTranslationResult(Result):
     split: str
     languages: dict[str, str]
     run: str
+    weights: str | None = None
     rows: int
     lost: int
     file: str

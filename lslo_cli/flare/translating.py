@@ -196,6 +196,7 @@ class TaskSplit:
             split=self.split,
             languages=read_as,
             run=self.translator.run,
+            weights=self.translator.weights,
             rows=kept,
             lost=lost,
             file=digest_of_file(path),
@@ -245,6 +246,7 @@ class TaskSplit:
             and artifact.data == [self._identity(examples)]
             and artifact.model.is_the_same(self.translator.setup.model_identity)
             and (artifact.result.run, artifact.result.languages) == (self.translator.run, read_as)
+            and artifact.result.weights in (None, self.translator.weights)
             and artifact.recipe["evaluate"] == self.experiment.recipe.evaluate.model_dump(mode="json")
         )
         return Written(self._record, artifact, up_to_date=True) if artifact and same else None

@@ -86,6 +86,10 @@ def export(
         if code not in setup.codes:
             known = ", ".join(setup.codes)
             raise UsageError(f"the run has no language '{code}'", f"its languages: {known}")
+    if len(chosen) > len(set(chosen.values())):
+        raise UsageError(
+            f"--source and --target are both '{chosen[Index.SOURCE]}'", "name two languages, or one of the two"
+        )
     if form == "peft":
         return export_peft(setup, route, to, compact)
     if form == "ct2":

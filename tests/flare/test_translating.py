@@ -110,6 +110,22 @@ def of_world(experiment, monkeypatch):
     return experiment(**{"flare.task": "world", **languages})
 
 
+def test_a_run_that_was_trained_again_under_its_name_translates_again(of_world, monkeypatch):
+    def translated(weights):
+        monkeypatch.setattr(
+            translating,
+            "open_translator",
+            lambda made, run, on_event: replace(open_translator(made), run=run, weights=weights),
+        )
+        (written,) = translate_task(of_world, "mine", languages=["qsi"])
+        return written
+
+    assert not translated("a" * 64).up_to_date
+    assert translated("a" * 64).up_to_date
+    again = translated("b" * 64)
+    assert not again.up_to_date and again.artifact.result.weights == "b" * 64
+
+
 def test_an_interrupted_translation_goes_on_after_its_finished_lines(of_world, tmp_path, monkeypatch):
     monkeypatch.setattr(
         tasks, "task_rows", lambda split, code: [("taro", 0), ("lopaba", 1), ("lopaba taro", 2)]

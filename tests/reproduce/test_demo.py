@@ -55,7 +55,7 @@ def test_a_study_of_two_seeds_has_every_table_and_is_not_run_twice(tmp_path, mon
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("training.json")}
     assert len(before) == 4
 
-    monkeypatch.setattr("lslo_cli.reproduce.making.draw", lambda job: [])  # slow, and seen above
+    monkeypatch.setattr("lslo_cli.reproduce.making.draw", lambda *_: None)  # slow, and seen above
     again = demo.run_demo(tmp_path / "results", [1, 2], runs)
 
     assert again.study.read_text() == text

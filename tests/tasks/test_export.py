@@ -112,6 +112,7 @@ def test_an_export_that_differs_is_not_written(there, tmp_path, monkeypatch):
         ({"form": "peft", "source": "qta"}, "serve all directions"),
         ({"form": "merged", "compact": True}, "no ranks to drop"),
         ({"form": "merged", "source": "xx"}, "has no language 'xx'"),
+        ({"form": "merged", "source": "qta", "target": "qta"}, "--source and --target are both 'qta'"),
     ],
 )
 def test_choices_that_do_not_fit_are_refused(there, tmp_path, choices, message):
