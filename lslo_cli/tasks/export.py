@@ -88,7 +88,7 @@ def export(
             raise UsageError(f"the run has no language '{code}'", f"its languages: {known}")
     if len(chosen) > len(set(chosen.values())):
         raise UsageError(
-            f"--source and --target are both '{chosen[Index.SOURCE]}'", "name two languages, or one of the two"
+            f"--source and --target are both '{chosen[Index.SOURCE]}'", "name two languages, or one side only"
         )
     if form == "peft":
         return export_peft(setup, route, to, compact)
