@@ -32,6 +32,7 @@ QUICK = (
     "tests/training/test_trainer.py",
     "tests/plots/test_curves.py",
     "tests/cli/test_app.py",
+    "tests/cli/test_base_info.py",
     "tests/flare/test_attach.py",
 )
 """Tests that between them use every dependency."""
