@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 import shlex
+import string
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +42,8 @@ _ONLY_CP1252 = re.compile("[\udc80-\udc9f]")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\ud800-\udfff]")
 
+_MEND = "mend what is not, since the rest is UTF-8"
+
 _BINARY = {
     b"\x89PNG": "a picture (PNG)",
     b"\xff\xd8\xff": "a picture (JPEG)",
@@ -54,8 +58,17 @@ _BINARY = {
     b"SQLite format 3": "a database (SQLite)",
 }
 """The first bytes of files that are not text."""
-_HIGH_BYTES = bytes({*range(32)} - {10})
-"""First bytes of the characters of most alphabets in UTF-16, which text in UTF-8 hardly has."""
+_MARKS = {
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+}
+_UTF16 = "utf-16le", "utf-16be"
+_LETTERED = re.compile("[\0-\u1fff\u3000-\u30ff]")
+"""Characters of alphabets, and kana, which text of other encodings hardly has if it is read as UTF-16."""
+_ENOUGH_LETTERS = 3
+_ENOUGH_BYTES = 16
+_CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
+_LETTERS = b" " + string.ascii_letters.encode()
 _TAR = slice(257, 262), b"ustar"
 
 
@@ -64,32 +77,68 @@ def binary_kind(data: bytes) -> str | None:
     place, mark = _TAR
     known = (kind for start, kind in _BINARY.items() if data.startswith(start))
     kind = "an archive (tar)" if data[place] == mark else next(known, None)
-    return kind if kind and (b"\0" in data or not _fits(data, "utf-8")) else None
+    return kind if kind and (b"\0" in data or not fits(data, "utf-8")) else None
 
 
-def wide_encoding(data: bytes) -> str | None:
-    """UTF-16 or UTF-32, by iconv's name, judging by a byte order mark or zeros; None for anything else.
+def wide_encodings(data: bytes, is_line: bool = False) -> list[str]:
+    """UTF-16 or UTF-32, by iconv's name: one that this surely is, two if it is unclear, or none.
 
-    Without the mark, every third of the even or odd bytes is as that of an alphabet in UTF-16, or the text is
-    not UTF-8 without zeros either.
+    Without a byte order mark, a reading has assigned characters only, and bytes that are text but for zeros
+    have letters in it. ``is_line`` says that more follows: a newline at the end may be the first byte of one.
     """
-    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return "utf-32"
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
+    for encoding, marks in _MARKS.items():
+        if data.startswith(marks):
+            return [encoding]
     if b"\0" not in data:
-        return None
+        return []
     for encoding in ("utf-32le", "utf-32be"):
-        if _fits(data, encoding):
-            return encoding
-    # High bytes of an alphabet are frequent; elsewhere only those of spaces and line ends tell the order.
-    without_zeros = _fits(data.replace(b"\0", b""), "utf-8")
-    for common, needed in ((_HIGH_BYTES, len(data) / 6), (b"\0", len(data) if without_zeros else 0)):
-        even, odd = (len(part) - len(part.translate(None, common)) for part in (data[::2], data[1::2]))
-        encoding = "utf-16le" if odd > even else "utf-16be"
-        if max(even, odd) > needed and _fits(data[: len(data) // 2 * 2], encoding):
-            return encoding
-    return None
+        if _reading(data, encoding, is_line):
+            return [encoding]
+    found = {encoding: text for encoding in _UTF16 if (text := _reading(data, encoding, is_line))}
+    lettered = [encoding for encoding, text in found.items() if _is_lettered(text)]
+    enough = len(data) >= _ENOUGH_BYTES
+    if _is_bytewise(data):
+        may_be = (bool(found) and not enough) or data.count(b"\0") * 6 > len(data)
+        return lettered if len(lettered) == 1 else list(_UTF16) if may_be else []
+    for sure in (list(found), lettered):
+        if len(sure) == 1 and enough:
+            return sure
+    return list(_UTF16) if any(fits(data[: len(data) // 2 * 2], encoding) for encoding in _UTF16) else []
+
+
+def _reading(data: bytes, encoding: str, is_line: bool) -> str | None:
+    """The text in this encoding if all its characters are assigned; a newline the wrong way round is not.
+
+    A character that is cut at the end is left out, or is the newline of a line.
+    """
+    width = 4 if "32" in encoding else 2
+    if is_line and encoding.endswith("le"):
+        data += bytes(-len(data) % width)
+    data = data[: len(data) // width * width]
+    if not fits(data, encoding):
+        return None
+    text = data.decode(encoding)
+    return text if all(map(_is_assigned, set(text))) else None
+
+
+def _is_assigned(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category not in ("Cn", "Co", "Cs") and (category != "Cc" or character.isspace())
+
+
+def _is_lettered(text: str) -> bool:
+    """Whether most of a text is of alphabets, and it is long enough that this is no chance."""
+    characters = "".join(text.split())
+    letters = len(_LETTERED.findall(characters))
+    return len(text) >= _ENOUGH_LETTERS and letters * 4 > len(characters) * 3
+
+
+def _is_bytewise(data: bytes) -> bool:
+    """Whether bytes but zeros are UTF-8 almost without control characters, or mostly ASCII's letters."""
+    data = data.replace(b"\0", b"")
+    if fits(data, "utf-8"):
+        return (len(data) - len(data.translate(None, _CONTROLS))) * 20 <= len(data)
+    return len(data.translate(None, _LETTERS)) * 3 < len(data)
 
 
 def in_place(command: str, path: Path) -> str:
@@ -130,21 +179,26 @@ def is_named_gzip(path: Path) -> bool:
 def likely_conversion(data: bytes, path: Path, line: Line = in_place) -> str:
     """How to convert ``data``, the content of ``path``, to UTF-8, with the command in the form of ``line``.
 
-    Text that is UTF-8 for the most part is to be mended: a conversion would spoil the rest. cp1252 has quotes
-    and dashes where Latin-1 has control characters.
+    Text of which a part is UTF-8, be it a byte order mark, is to be mended: a conversion would spoil that.
+    In other encodings than Western Europe's, some pairs of bytes are UTF-8 by chance. cp1252 has quotes and
+    dashes where Latin-1 has control characters.
     """
     text = data.decode("utf-8", "surrogateescape")
-    if len(_BEYOND_ASCII.findall(text)) > len(_NOT_UTF8.findall(text)):
-        return "mend what is not, since the rest is UTF-8"
+    valid, invalid = len(_BEYOND_ASCII.findall(text)), len(_NOT_UTF8.findall(text))
+    if valid * 2 >= invalid or data.startswith(codecs.BOM_UTF8):
+        return _MEND
     for part in path.name.split("."):
         encoding = _USUAL.get(model_code(part)) if is_listed(part) else None
-        if encoding and _fits(data, encoding):
+        if encoding and fits(data, encoding):
             return f"convert it, as in {line(f'iconv -f {encoding} -t utf-8', path)}"
+    if valid:
+        return _MEND
     encoding = "cp1252" if _ONLY_CP1252.search(text) else "latin1"
     return f"convert it, as in {line(f'iconv -f {encoding} -t utf-8', path)} if the text is West European"
 
 
-def _fits(data: bytes, encoding: str) -> bool:
+def fits(data: bytes, encoding: str) -> bool:
+    """Whether all of ``data`` can be read in this encoding."""
     try:
         data.decode(encoding)
     except UnicodeDecodeError:

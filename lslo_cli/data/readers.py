@@ -19,10 +19,12 @@ from lslo_cli.data.encodings import (
     GZIP,
     Line,
     binary_kind,
+    fits,
+    in_pipe,
     in_place,
     is_named_gzip,
     likely_conversion,
-    wide_encoding,
+    wide_encodings,
 )
 from lslo_cli.data.lines import readable
 from lslo_cli.errors import InputError
@@ -107,34 +109,55 @@ def decode(data: bytes, path: Path, line: Line = in_place) -> str:
     return text
 
 
-def decode_line(data: bytes, path: Path, line: Line = in_place) -> str:
+def decode_line(data: bytes, path: Path, line: Line = in_place, earlier: bytes = b"") -> str:
     """Decode UTF-8, which may be one line of many, without a byte order mark.
 
-    Raises InputError naming ``path`` and the first invalid byte or NUL, and for what is no text; its hint has
-    the conversion as ``line`` types it.
+    ``earlier`` is a line before this one: one with more than ASCII if there is any. Raises InputError naming
+    ``path`` and the first invalid byte or NUL, and for what is no text; its hint has the conversion as
+    ``line`` types it, where that surely is right.
     """
     if kind := binary_kind(data):
         raise InputError(f"{path} is not text but {kind}", "leave it out, or take the text from it")
-    if wide := wide_encoding(data):
-        raise InputError(
-            f"{path} is not UTF-8: it looks like {wide[:6].upper()}, or is not text",
-            f"convert it, as in {line(f'iconv -f {wide} -t utf-8', path)}",
-        )
+    if not earlier:
+        _check_whole(data, path, line)
     try:
         text = data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         number = data.count(b"\n", 0, error.start) + 1
+        place = "" if earlier else f"line {number}, "
         raise InputError(
-            f"{path} is not UTF-8: line {number}, byte offset {error.start} (0x{data[error.start]:02x})",
-            "leave it out if it is not text" if b"\0" in data else likely_conversion(data, path, line),
+            f"{path} is not UTF-8: {place}byte offset {error.start} (0x{data[error.start]:02x})",
+            "leave it out if it is not text"
+            if b"\0" in data
+            else likely_conversion(earlier + data, path, line),
         ) from error
     if "\0" in text:
         number = text.count("\n", 0, text.index("\0")) + 1
+        place = "" if earlier else f" in line {number}"
+        # The second byte of a newline in UTF-16, after a line that happens to be UTF-8, begins the next line.
+        is_half = bool(earlier) and text.startswith("\0")
         raise InputError(
-            f"{path} has a NUL byte in line {number}, which is no text",
-            f"remove it, as in {line(NO_NUL, path)}",
+            f"{path} has a NUL byte{place}, which is no text",
+            "remove it, or convert the text if it is UTF-16"
+            if is_half
+            else f"remove it, as in {line(NO_NUL, path)}",
         )
     return text
+
+
+def _check_whole(data: bytes, path: Path, line: Line) -> None:
+    """Raise InputError for data that are compressed, or UTF-16 or UTF-32; more may follow in a pipe."""
+    if data.startswith(GZIP):
+        raise InputError(f"{path} is compressed with gzip", f"unpack it, as in {line('gunzip', path)}")
+    is_line = line is in_pipe and data.endswith(b"\n")
+    if wide := wide_encodings(data, is_line):
+        only = len(wide) == 1 and (is_line or fits(data, wide[0]))
+        raise InputError(
+            f"{path} is not UTF-8: it looks like {wide[0][:6].upper()}, or is not text",
+            f"convert it, as in {line(f'iconv -f {wide[0]} -t utf-8', path)}"
+            if only
+            else f"convert it from {' or '.join(wide)}, or remove its NUL bytes, whichever reads well",
+        )
 
 
 def split_lines(text: str) -> list[str]:

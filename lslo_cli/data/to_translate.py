@@ -141,9 +141,15 @@ def _rows(path: Path, src: str | None, targets: Sequence[str], columns: Columns)
 
 
 def _stdin() -> Iterator[str]:
+    earlier = b""
     for number, line in enumerate(sys.stdin.buffer, start=1):
-        is_all = number == 1 and not line.endswith(b"\n")
-        text = (decode if is_all else decode_line)(line, Path(f"stdin (line {number})"), in_pipe)
+        path = Path(f"stdin (line {number})")
+        if number == 1 and not line.endswith(b"\n"):
+            text = decode(line, path, in_pipe)
+        else:
+            text = decode_line(line, path, in_pipe, earlier)
+        if not earlier or not line.isascii():
+            earlier = line
         yield readable(text.strip())
 
 

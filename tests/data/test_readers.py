@@ -204,3 +204,53 @@ def test_cr_beside_newlines_is_not_turned_into_more_lines(write):
 def test_the_hint_for_a_pipe_is_that_of_a_pipe(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert in_place("iconv", tmp_path / "pipe") == "`| iconv | lslo`"
+
+
+def repair_of(path):
+    """The hint for a text that is refused, and what its line makes of the file, None without a line."""
+    with pytest.raises(InputError) as error:
+        read_lines(path)
+    line = re.search("`(.*)`", error.value.hint)
+    if line:
+        subprocess.run(line[1], shell=True, check=True)
+    return error.value.hint, path.read_bytes() if line else None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"caf\xc3\xa9 ouvert\nd\xe9part\nplain\n",
+        b"\xef\xbb\xbfplain\nd\xe9part d\xe9j\xe0\n",
+        b"caf\xc3\xa9\nd\xe9part d\xe9j\xe0 \xe9t\xe9\n",
+    ],
+)
+def test_text_of_which_a_part_is_utf8_is_not_converted(write, content):
+    hint = "mend what is not, since the rest is UTF-8"
+    assert repair_of(write({"fr": content}) / "fr") == (hint, None)
+
+
+def test_pairs_that_are_utf8_by_chance_do_not_hide_gb18030(write):
+    text = "模糊模样\n" + "猫看见房子。\n" * 3
+    assert b"\xc4\xa3" in text.encode("gb18030")  # UTF-8, too
+    assert repair_of(write({"zh": text.encode("gb18030")}) / "zh")[1] == text.encode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text", ["你好，世界。\n第二行。\n三\n", "不一。\n一上下不，\n", "これは\nねこです\n", "Кот и дом\n"]
+)
+def test_the_order_of_bytes_is_that_of_the_newlines(write, text, encoding):
+    assert repair_of(write({"zh": text.encode(encoding)}) / "zh")[1] == text.encode()
+
+
+@pytest.mark.parametrize(
+    "content", ["不一。".encode("utf-16-le"), b"x\0\n", "Кот и дом\n".encode("utf-16-le")[:-1]]
+)
+def test_no_line_is_given_for_utf16_in_doubt_or_cut(write, content):
+    hint, made = repair_of(write({"zh": content}) / "zh")
+    assert made is None and "utf-16le" in hint
+
+
+def test_a_file_that_is_compressed_twice_is_unpacked_once(write):
+    path = write({"en.gz": gzip.compress(gzip.compress(b"one\ntwo\n"))}) / "en.gz"
+    assert gzip.decompress(repair_of(path)[1]) == b"one\ntwo\n"

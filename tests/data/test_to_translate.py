@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
+import subprocess
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -192,3 +194,49 @@ def test_damage_in_a_json_list_is_located(write):
     with pytest.raises(InputError, match=r"a.json is not complete JSON: line \d, column \d") as refused:
         list(read_to_translate(path, "eng", ["fr"]))
     assert "line 3" in refused.value.message or "line 2" in refused.value.message
+
+
+def refusal_of_stdin(content, monkeypatch):
+    """The message and hint for what is piped, and what the hint's line makes of it, None without one."""
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+    with pytest.raises(InputError) as refused:
+        list(read_to_translate(None, "en", ["fr"]))
+    line = re.search(r"`\| (.*) \| lslo`", refused.value.hint)
+    made = (
+        subprocess.run(line[1], shell=True, check=True, input=content, capture_output=True) if line else None
+    )
+    return refused.value.message, refused.value.hint, made.stdout if made else None
+
+
+@pytest.mark.parametrize(
+    "content", [b"a line\nb\0\nthird lines\n", b"a line\nx\0y\0\n", b"third line of text\0\nb\n"]
+)
+def test_a_nul_on_stdin_is_not_taken_for_utf16(monkeypatch, content):
+    message, _, made = refusal_of_stdin(content, monkeypatch)
+    assert "has a NUL byte" in message and made == content.replace(b"\0", b"")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16le", "utf-16be", "utf-32", "utf-32le", "utf-32be"])
+@pytest.mark.parametrize("text", ["a line\nb\nthird lines\n", "été ici, là\nà\n"])
+def test_utf16_on_stdin_is_known_by_its_first_line(monkeypatch, text, encoding):
+    message, _, made = refusal_of_stdin(text.encode(encoding), monkeypatch)
+    assert message.startswith("stdin (line 1) is not UTF-8") and made == text.encode()
+
+
+@pytest.mark.parametrize("content", [b"b\0\nthird lines\n", "\nКот и дом\n".encode("utf-16le")])
+def test_no_conversion_of_stdin_is_given_in_doubt(monkeypatch, content):
+    _, hint, made = refusal_of_stdin(content, monkeypatch)
+    assert made is None and "utf-16" in hint.lower()
+
+
+def test_utf8_in_earlier_lines_of_stdin_is_not_spoilt(monkeypatch):
+    content = b"caf\xc3\xa9 ouvert\nplain\nd\xe9part d\xe9j\xe0\n"
+    message, hint, made = refusal_of_stdin(content, monkeypatch)
+    assert message == "stdin (line 3) is not UTF-8: byte offset 1 (0xe9)"
+    assert (hint, made) == ("mend what is not, since the rest is UTF-8", None)
+
+
+def test_gzip_on_stdin_is_unpacked_by_the_hint(monkeypatch):
+    content = gzip.compress("été\n".encode() * 9)
+    message, _, made = refusal_of_stdin(content, monkeypatch)
+    assert message == "stdin (line 1) is compressed with gzip" and made == "été\n".encode() * 9
