@@ -71,9 +71,7 @@ class Checkpoint(ModelPlace):
         try:
             config_class = cast(type[PreTrainedConfig], network.config_class)
             with torch.device("meta"):
-                model = network(config_class.from_dict(config))
-                model.tie_weights()  # transformers 5.0 does not by itself
-                return model
+                return network(config_class.from_dict(config))
         except Exception as error:  # transformers raises several types for invalid values
             raise self._damaged(error) from error
 
