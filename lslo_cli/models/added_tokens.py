@@ -20,10 +20,12 @@ from lslo_cli.models.segmentation import (
 from lslo_cli.models.stock_files import HUB_SETTINGS
 from lslo_cli.models.tokenizer_files import (
     DICTIONARY,
+    FAMILY,
     HUB_ADDED_TOKENS,
     HUB_VOCABULARY,
     MADE_UP,
     MASK,
+    OWN_WORDS,
     SPECIALS,
     numbered,
     read_bytes,
@@ -44,7 +46,10 @@ def find_segmenter(folder: Path, family: Family) -> Segmenter:
     content = read_bytes(folder, path.name)
     segmenter = read_segmenter(path, content)
     in_json = _words(_stated(folder, HUB_TOKENIZER), family, segmenter)
-    listed = _words([*_stated(folder, HUB_ADDED_TOKENS), *_stated(folder, HUB_SETTINGS)], family, segmenter)
+    listed = _words(
+        [token for name in (HUB_ADDED_TOKENS, HUB_SETTINGS, FAMILY) for token in _stated(folder, name)],
+        *(family, segmenter),
+    )
     by_dictionary = any((folder / name).is_file() for name in (DICTIONARY, HUB_VOCABULARY))
     if by_dictionary and isinstance(segmenter, SentencePiece):
         words = in_json | listed if (folder / DICTIONARY).is_file() else listed
@@ -66,7 +71,10 @@ def _stated(folder: Path, name: str) -> list[dict[str, Any]]:
     if name == HUB_ADDED_TOKENS:
         return [{"content": token} for token in numbered(folder, name)]
     content = read_json(folder, name)
-    stated = content.get("added_tokens") or content.get("added_tokens_decoder", {}).values()
+    if name == FAMILY:
+        stated = content.get(OWN_WORDS, [])
+    else:
+        stated = content.get("added_tokens") or content.get("added_tokens_decoder", {}).values()
     return [token for token in stated if isinstance(token, dict) and "content" in token]
 
 

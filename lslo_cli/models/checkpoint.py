@@ -20,6 +20,7 @@ from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.piece_tokenizer import PieceTokenizer
 from lslo_cli.models.places import CONFIG, OTHER_MODELS, ModelPlace, find_model
 from lslo_cli.models.pretrained import pretrained, quiet_transformers
+from lslo_cli.models.segmentation import HUB_TOKENIZER
 from lslo_cli.models.stock_files import HUB_SETTINGS, OWN_FAMILY
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.models.tokenizer_files import DICTIONARY, read_family
@@ -221,7 +222,8 @@ def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path)
             model.save_pretrained(partial)
         tokenizer.save(partial)
         settle(partial)
-        for stale in (folder / CONFIG, *weight_files(folder)):
+        named = (folder / name for name in (CONFIG, HUB_TOKENIZER, HUB_SETTINGS))
+        for stale in (*named, *weight_files(folder)):
             stale.unlink(missing_ok=True)
         put_in_place(partial, folder, CONFIG)
     return Checkpoint(folder)

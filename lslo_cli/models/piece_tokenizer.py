@@ -12,7 +12,6 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.families import Family
 from lslo_cli.models.added_tokens import find_segmenter
 from lslo_cli.models.segmentation import SPIECE, Segmenter, SentencePiece
-from lslo_cli.models.stock_files import stock_files
 from lslo_cli.models.tokenizer import Tokenizer, one_line
 from lslo_cli.models.tokenizer_files import language_ids
 
@@ -82,9 +81,7 @@ class PieceTokenizer(Tokenizer):
 
         Raises InputError if the folder cannot be written to.
         """
-        languages = [self.tokens[index] for index in sorted(self._languages.values())]
-        pad = self.tokens[self.pad_id]
-        files = stock_files(self.segmenter, self.tokens, languages, self.family, pad)
+        files = self.stock_files()
         own = SPIECE if isinstance(self.segmenter, SentencePiece) else self.segmenter.name
         for name, content in (files | {own: self.segmenter.content}).items():
             with writing(Path(folder) / name, "choose a folder that can be written to") as file:

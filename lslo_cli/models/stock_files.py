@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from operator import itemgetter
 from typing import Any
 
 from lslo_cli.method.families import FAMILIES, Family
 from lslo_cli.models.segmentation import HUB_TOKENIZER, Segmenter, SentencePiece, WordsAndPieces
+from lslo_cli.models.stock_check import check_words
 
 HUB_SETTINGS = "tokenizer_config.json"
 OWN_FAMILY = "lslo_family"
@@ -33,7 +33,8 @@ def stock_files(
 
     ``tokens`` are all tokens by id, ``languages`` the language tokens among them. With these files
     transformers' tokenizer encodes a text x as ``[l] x </s>``, where l is its ``src_lang``, a token such as
-    ``__en__``; its ids are those of :class:`~lslo_cli.models.tokenizer.Tokenizer`.
+    ``__en__``; its ids are those of :class:`~lslo_cli.models.tokenizer.Tokenizer`. Raises InputError, naming
+    the word, if these files cannot express where a text is split at an added word.
     """
     if isinstance(segmenter, SentencePiece):
         fast = _converted(segmenter, tokens, languages)
@@ -44,7 +45,10 @@ def stock_files(
         content = segmenter.content
     kind = json.loads(content)["model"]["type"]
     settings = _settings(kind, tokens, languages, family) | {"pad_token": pad}
-    return {HUB_TOKENIZER: content, HUB_SETTINGS: (json.dumps(settings, indent=1) + "\n").encode()}
+    files = {HUB_TOKENIZER: content, HUB_SETTINGS: (json.dumps(settings, indent=1) + "\n").encode()}
+    if isinstance(segmenter, WordsAndPieces):
+        check_words(files, segmenter, tokens)
+    return files
 
 
 def _settings(kind: str, tokens: Sequence[str], languages: Sequence[str], family: Family) -> dict[str, Any]:
@@ -90,9 +94,11 @@ def _converted(
     }
     special = [token for token in ("<s>", "<pad>", "</s>", "<unk>", *languages, "<mask>") if token in tokens]
     ids = {token: index for index, token in enumerate(tokens)}
-    words = segmenter.words.values() if isinstance(segmenter, WordsAndPieces) else ()
+    words = segmenter.words if isinstance(segmenter, WordsAndPieces) else ()
     added = [_added(token, ids[token]) for token in special]
-    added += [_added(word.content, ids[word.content]) | asdict(word) | {"special": False} for word in words]
+    # sentencepiece ignores the space at the ends of what is between words; Metaspace would make it a piece.
+    around = {"lstrip": True, "rstrip": True, "special": False}
+    added += [_added(word, ids[word]) | around for word in words]
     return {
         "version": "1.0",
         "truncation": None,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -16,12 +18,13 @@ from lslo_cli.method.families import FAMILIES, Family
 from lslo_cli.method.strategy import Index
 from lslo_cli.models.added_tokens import find_segmenter
 from lslo_cli.models.segmentation import HUB_TOKENIZER, Segmenter, WordsAndPieces
-from lslo_cli.models.stock_files import stock_files
+from lslo_cli.models.stock_files import HUB_SETTINGS, stock_files
 from lslo_cli.models.tokenizer_files import (
     DICTIONARY,
     FAMILY,
     MADE_UP,
     MASK,
+    OWN_WORDS,
     SPECIALS,
     language_ids,
     read_entries,
@@ -197,21 +200,34 @@ class Tokenizer:
         except InputError as error:
             raise error.saying(f"{folder}: {error.message}") from error
 
+    def stock_files(self) -> dict[str, bytes]:
+        """The files for transformers, by name; none for a model of whole words or characters.
+
+        Raises InputError, naming an added word, if they cannot express where a text is split at it.
+        """
+        languages = [self.tokens[index] for index in sorted(self._languages.values())]
+        pad = self.tokens[self.pad_id]
+        return stock_files(self.segmenter, self.tokens, languages, self.family, pad)
+
     def save(self, folder: Path) -> None:
         """Write sentencepiece.bpe.model and dict.txt, language tokens included.
 
         Also tokenizer.json and tokenizer_config.json for transformers, if they can express the same, and
-        family.json for a family other than M2M-124. Raises InputError if the folder cannot be written to.
+        family.json for a family other than M2M-124 or added words. Raises InputError if the folder cannot be
+        written to.
         """
         dictionary = "".join(f"{token} 1\n" for token in self.tokens[len(SPECIALS) :])
         key = next(key for key, family in FAMILIES.items() if family is self.family)
-        languages = [self.tokens[index] for index in sorted(self._languages.values())]
-        files = stock_files(self.segmenter, self.tokens, languages, self.family)
+        files: dict[str, bytes] = {}
+        with suppress(InputError):
+            files = self.stock_files()
         files |= {self.segmenter.name: self.segmenter.content, DICTIONARY: dictionary.encode()}
-        if self.family is not M2M:
-            files[FAMILY] = json.dumps({"family": key}).encode()
+        words = self.segmenter.words.values() if isinstance(self.segmenter, WordsAndPieces) else ()
+        if self.family is not M2M or words:
+            stated = {OWN_WORDS: [asdict(word) for word in words]} if words else {}
+            files[FAMILY] = json.dumps({"family": key} | stated).encode()
         for name, content in files.items():
             with writing(Path(folder) / name, "choose a folder that can be written to") as file:
                 file.write(content)
-        if FAMILY not in files:
-            (Path(folder) / FAMILY).unlink(missing_ok=True)
+        for name in {FAMILY, HUB_TOKENIZER, HUB_SETTINGS} - files.keys():
+            (Path(folder) / name).unlink(missing_ok=True)

@@ -16,6 +16,8 @@ from lslo_cli.parsing import parse_json
 
 DICTIONARY = "dict.txt"
 FAMILY = "family.json"
+OWN_WORDS = "words"
+"""The key of family.json that states added words with their flags, which tokenizer.json may not have."""
 HUB_VOCABULARY = "vocab.json"
 HUB_ADDED_TOKENS = "added_tokens.json"
 SMALL_100_CODE = "tokenization_small100.py"

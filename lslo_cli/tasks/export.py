@@ -210,7 +210,11 @@ def _merged_directions(setup: Setup, chosen: Mapping[Index, str]) -> list[Direct
 
 
 def save_merged(setup: Setup, chosen: Mapping[Index, str], folder: Path) -> None:
-    """Fold the adapters of the given languages into the base in memory, and write it in float32."""
+    """Fold the adapters of the given languages into the base in memory, and write it in float32.
+
+    Raises InputError, naming an added word, if the folder cannot say where a text is split at it.
+    """
+    setup.base.tokenizer.stock_files()
     restore(setup.base.model)
     fold(setup.base.model, {side: setup.codes.index(code) for side, code in chosen.items()})
     save_base(setup.base, folder)

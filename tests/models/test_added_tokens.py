@@ -1,6 +1,7 @@
 """Words added to a tokenizer have transformers' ids, or are refused by name."""
 
 import json
+import shutil
 
 import pytest
 from tokenizers import AddedToken
@@ -8,11 +9,12 @@ from transformers import AutoTokenizer, M2M100Tokenizer
 
 from lslo_cli.errors import InputError
 from lslo_cli.method.families import FAMILIES
-from lslo_cli.models.base import load_base
+from lslo_cli.models.base import load_base, new_base, save_base
 from lslo_cli.models.piece_tokenizer import PieceTokenizer
-from lslo_cli.models.segmentation import FastSegmenter
+from lslo_cli.models.segmentation import FastSegmenter, SentencePiece
+from lslo_cli.models.stock_check import check_words
 from lslo_cli.models.tokenizer import Tokenizer
-from lslo_cli.models.tokenizer_files import DICTIONARY, FAMILY
+from lslo_cli.models.tokenizer_files import DICTIONARY, FAMILY, SPECIALS
 
 WORDS = [
     "ә",
@@ -64,14 +66,18 @@ def test_words_beside_a_sentencepiece_model_have_the_ids_of_transformers(tmp_pat
 def m2m(request, tmp_path, write_model):
     """An M2M-100 with words after its languages, as versions of transformers 4 save it."""
     folder = write_model(tmp_path / "m2m", "m2m-100")
+    return _with_words(folder, WORDS, has_languages=request.param == "languages listed")
+
+
+def _with_words(folder, words, has_languages=True):
     first = len(json.loads((folder / "vocab.json").read_text(encoding="utf-8")))
-    names = [f"__{code}__" for code in FAMILIES["m2m-100"].languages] + [str(word) for word in WORDS]
+    names = [f"__{code}__" for code in FAMILIES["m2m-100"].languages] + [str(word) for word in words]
     ids = {name: first + number for number, name in enumerate(names)}
-    if request.param == "words alone":
-        names = [str(word) for word in WORDS]
+    if not has_languages:
+        names = [str(word) for word in words]
         ids = {name: ids[name] for name in names}
     (folder / "added_tokens.json").write_text(json.dumps(ids), encoding="utf-8")
-    flags = {word.content: word for word in WORDS if isinstance(word, AddedToken)}
+    flags = {word.content: word for word in words if isinstance(word, AddedToken)}
     settings = {
         ids[name]: {"content": name}
         | {
@@ -94,6 +100,58 @@ def test_words_of_m2m_100_split_a_text_before_its_sentencepiece_model(m2m, tmp_p
     read.save(tmp_path / "saved")
     again = Tokenizer.load(tmp_path / "saved")
     assert again.digest == read.digest and [again.encode(line) for line in LINES] == wanted
+
+
+def test_what_is_saved_of_m2m_100_gives_the_words_the_same_ids_in_transformers(tmp_path, write_model):
+    words = [word for word in WORDS if not getattr(word, "single_word", False)]
+    model = _with_words(write_model(tmp_path / "m2m", "m2m-100"), words)
+    own = M2M100Tokenizer.from_pretrained(model, src_lang="en")
+    read = Tokenizer.load(model)
+    read.save(tmp_path / "saved")
+    shutil.copy(model / "config.json", tmp_path / "saved")
+    stock = AutoTokenizer.from_pretrained(tmp_path / "saved", src_lang="__en__")
+    around = ["the zebra.", "(zebra)", "zebra, the", "the  <left>  cat", "the<right> cat", "the <raw>the"]
+    for line in (*LINES, *around):
+        assert stock(line).input_ids == own(line).input_ids, line
+    again = Tokenizer.load(tmp_path / "saved")
+    assert again.segmenter.words == read.segmenter.words
+    files = read.stock_files()
+    altered = json.loads(files["tokenizer.json"])
+    altered["added_tokens"][-1]["lstrip"] = False
+    files["tokenizer.json"] = json.dumps(altered).encode()
+    with pytest.raises(InputError, match="no tokenizer.json gives .* with the added token '<news>'"):
+        check_words(files, read.segmenter, read.tokens)
+
+
+def test_words_that_only_m2m_100_splits_at_are_saved_for_lslo_alone(m2m, tmp_path):
+    read = Tokenizer.load(m2m)
+    with pytest.raises(InputError, match="no tokenizer.json gives .* with the added token 'dog'") as caught:
+        read.stock_files()
+    assert "without single_word" in caught.value.hint
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    (saved / "tokenizer.json").write_text("of an earlier model")
+    read.save(saved)
+    assert {path.name for path in saved.iterdir()} == {"sentencepiece.bpe.model", DICTIONARY, FAMILY}
+    assert Tokenizer.load(saved).segmenter.words == read.segmenter.words
+
+
+def test_a_model_saved_over_another_keeps_none_of_its_files_for_transformers(m2m, tmp_path):
+    read = Tokenizer.load(m2m)
+    plain = Tokenizer(SentencePiece(read.segmenter.content), read.tokens[len(SPECIALS) :], family=read.family)
+    shape = {
+        "encoder_layers": 1,
+        "decoder_layers": 1,
+        "d_model": 16,
+        "ffn_dim": 24,
+        "heads": 2,
+        "dropout": 0.0,
+    }
+    save_base(new_base(plain, **shape, seed=1), tmp_path / "model")
+    assert (tmp_path / "model" / "tokenizer.json").is_file()
+    save_base(new_base(read, **shape, seed=1), tmp_path / "model")
+    assert not list((tmp_path / "model").glob("tokenizer*"))
+    assert load_base(str(tmp_path / "model")).tokenizer.digest == read.digest
 
 
 def test_words_with_the_ids_of_languages_are_refused(tmp_path, write_model):

@@ -12,6 +12,7 @@ from lslo_cli.data.corpus import Corpus, CorpusSection
 from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES, directions
 from lslo_cli.method.strategy import Index
+from lslo_cli.models.segmentation import AddedWord, WordsAndPieces
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks import export as stage
 from lslo_cli.tasks.export import export
@@ -22,6 +23,7 @@ from lslo_cli.tasks.export_check import (
     perplexity_ratio,
     representative,
 )
+from lslo_cli.tasks.translate import open_translator
 
 RUN = "2-2-8-gps0.9"
 
@@ -102,6 +104,22 @@ def test_an_export_that_differs_is_not_written(there, tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "fold", lambda model, languages: model.lm_head.weight.data.mul_(2))
     with pytest.raises(RunError, match="differ from the routed model's"):
         export(there(), "full", tmp_path / "out" / "full", "merged")
+    assert not (tmp_path / "out").exists()
+
+
+def test_words_at_which_transformers_would_split_otherwise_are_refused_by_name(there, tmp_path, monkeypatch):
+    def with_a_word(*arguments):
+        trained = open_translator(*arguments)
+        tokenizer = trained.setup.base.tokenizer
+        words = WordsAndPieces(tokenizer.segmenter.content, [AddedWord("zebra", single_word=True)])
+        monkeypatch.setattr(tokenizer, "segmenter", words)
+        monkeypatch.setattr(tokenizer, "tokens", [*tokenizer.tokens, "zebra"])
+        return trained
+
+    monkeypatch.setattr(stage, "open_translator", with_a_word)
+    with pytest.raises(InputError, match="with the added token 'zebra'") as caught:
+        export(there(), "full", tmp_path / "out" / "full", "merged")
+    assert "translate with lslo" in caught.value.hint
     assert not (tmp_path / "out").exists()
 
 
