@@ -94,9 +94,7 @@ class WordsAndPieces(SentencePiece):
         return [
             index
             for part in self._parts(text)
-            for index in (
-                [self._ids[part]] if part in self.words else super(WordsAndPieces, self).encode(part)
-            )
+            for index in ([self._ids[part]] if part in self.words else self._pieces(part))
         ]
 
     def split(self, text: str) -> list[str]:
@@ -105,6 +103,15 @@ class WordsAndPieces(SentencePiece):
             for part in self._parts(text)
             for piece in ([part] if part in self.words else super(WordsAndPieces, self).split(part))
         ]
+
+    def _pieces(self, part: str) -> list[int]:
+        """sentencepiece's, but unknown text that its normalization makes a word is the word, as there."""
+        found = super().encode(part)
+        unknown = self.processor.unk_id()
+        if unknown not in found:
+            return found
+        named = zip(found, super().split(part), strict=True)
+        return [self._ids.get(piece, index) if index == unknown else index for index, piece in named]
 
     def _parts(self, text: str) -> list[str]:
         """Words, and the text between them."""

@@ -154,6 +154,15 @@ def test_a_model_saved_over_another_keeps_none_of_its_files_for_transformers(m2m
     assert load_base(str(tmp_path / "model")).tokenizer.digest == read.digest
 
 
+def test_unknown_text_that_is_normalized_to_a_word_is_the_word(tmp_path, write_model):
+    words = ["é", "&", "zebra"]
+    model = _with_words(write_model(tmp_path / "m2m", "m2m-100"), words)
+    stock, read = M2M100Tokenizer.from_pretrained(model, src_lang="en"), Tokenizer.load(model)
+    lines = ["the e\u0301 cat", "e\u0301", "na e\u0301 a", "cafe\u0301 the", "the \uff06 cat", "the % cat"]
+    assert [read.encode(line) for line in lines] == [_ids(stock, line) for line in lines]
+    assert read.tokens[read.encode(lines[0])[2]] == "é"
+
+
 def test_words_with_the_ids_of_languages_are_refused(tmp_path, write_model):
     model = write_model(tmp_path / "model", "m2m-100")
     _added(tmp_path / "added", M2M100Tokenizer.from_pretrained(model))
