@@ -149,7 +149,7 @@ class Tokenizer:
         prints it, and lowers the score of a hypothesis.
         """
         pieces = (self.tokens[index] for index in ids if index not in self._silent)
-        return one_line("".join(pieces).replace(" ", "").replace("▁", " "))
+        return one_line("".join(pieces).replace("▁", " "))
 
     def language_id(self, code: str) -> int:
         """The id of a language's token; ``code`` may be M2M's, or that of FLORES-101 or FLORES-200.

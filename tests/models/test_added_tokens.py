@@ -163,6 +163,27 @@ def test_unknown_text_that_is_normalized_to_a_word_is_the_word(tmp_path, write_m
     assert read.tokens[read.encode(lines[0])[2]] == "é"
 
 
+@pytest.mark.parametrize("family", ["nllb-200", "mbart-50", "m2m-100"])
+def test_the_spaces_of_a_word_are_decoded_as_transformers_decodes_them(tmp_path, write_model, family):
+    model = write_model(tmp_path / "model", family)
+    words = ["new york", AddedToken("x y", single_word=True)]
+    if family == "m2m-100":
+        stock = M2M100Tokenizer.from_pretrained(_with_words(model, words), src_lang="en")
+        read = Tokenizer.load(model)
+    else:
+        base = load_base(str(model)).tokenizer
+        base.save(tmp_path / "saved")
+        stock = AutoTokenizer.from_pretrained(tmp_path / "saved")
+        stock.add_tokens(words)
+        stock.save_pretrained(tmp_path / "added")
+        (tmp_path / "added" / base.segmenter.name).write_bytes(base.segmenter.content)
+        read = Tokenizer.load(tmp_path / "added")
+    for line in ("the new york cat", "new york", "the x y", "new york new york house", "the cat sees"):
+        ids = _ids(stock, line)
+        assert read.decode(ids) == stock.decode(ids), line
+    assert "new york" in read.decode(read.encode("the new york cat"))
+
+
 def test_words_with_the_ids_of_languages_are_refused(tmp_path, write_model):
     model = write_model(tmp_path / "model", "m2m-100")
     _added(tmp_path / "added", M2M100Tokenizer.from_pretrained(model))
