@@ -119,7 +119,9 @@ def load_corpus(path: str | os.PathLike[str], langs: Sequence[str], split: str =
 
 
 def open_experiment(
-    recipe: str | None = None, settings: Settings | None = None, results: str | os.PathLike[str] = RESULTS
+    recipe: str | os.PathLike[str] | None = None,
+    settings: Settings | None = None,
+    results: str | os.PathLike[str] = RESULTS,
 ) -> Experiment:
     """An experiment: a recipe by name or path, with other values by key, and its folder in ``results``.
 
@@ -127,9 +129,14 @@ def open_experiment(
     UsageError for an unknown key or language or an invalid value, and InputError for a recipe that does not
     exist, for text that cannot be read if it gives the classes, or for a damaged experiment.toml.
     """
+    recipe = None if recipe is None else os.fspath(recipe)
+    settings = {
+        key: os.fspath(value) if isinstance(value, os.PathLike) else value
+        for key, value in (settings or {}).items()
+    }
     resolved = with_languages(resolve(recipe, settings))
     folder = ExperimentFolder(with_home(results) / resolved.experiment)
-    memory = read_memory(folder.path).adding(given_now(recipe, settings or {}, ()))
+    memory = read_memory(folder.path).adding(given_now(recipe, settings, ()))
     return Experiment(resolved, folder, "lslo_cli", memory.with_counted_classes(resolved))
 
 

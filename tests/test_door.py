@@ -182,6 +182,15 @@ def test_the_command_line_goes_on_with_an_experiment_of_the_door(tiny, tmp_path,
     assert (run / "evaluation.json").is_file()
 
 
+def test_a_recipe_and_settings_may_be_paths(tiny, write, tmp_path):
+    recipe = write({"t.toml": 'name = "mine"\n[train]\nranks = "1,1,1"\n'}) / "t.toml"
+    settings = {"langs": "qta,qso,qki", "data.path": Path(tiny.text), "model.name": Path(tiny.base)}
+    experiment = lslo_cli.open_experiment(recipe, settings, tmp_path / "out")
+    experiment.remember()
+    memory = parse_toml((tmp_path / "out/mine/experiment.toml").read_text(encoding="utf-8"))
+    assert memory["recipe"] == str(recipe) and memory["given"]["data.path"] == str(tiny.text)
+
+
 def test_the_door_leaves_what_an_experiment_remembers_and_refuses_a_damaged_memory(tmp_path):
     memory = tmp_path / "demo/experiment.toml"
     memory.parent.mkdir()
