@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from statistics import fmean
@@ -71,6 +71,7 @@ class Estimate:
 
     ``gains`` are in nats per target token, by language, and ``gains_by_fold`` the same in each fold of the
     dev rows. Estimates without dev text have neither; those of earlier versions may lack folds or spectra.
+    ``order`` has the languages that are meant, in the order of the recipe: matrices may lack some in a layer.
     """
 
     matrices: Sequence[PrunedMatrix]
@@ -78,19 +79,23 @@ class Estimate:
     spectra: Sequence[Spectrum] = ()
     gains: Mapping[str, float] = field(default_factory=dict)
     gains_by_fold: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    order: Sequence[str] = field(default=(), compare=False)
 
     @property
     def languages(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(matrix.language for matrix in self.matrices))
+        return tuple(dict.fromkeys(self.order or (matrix.language for matrix in self.matrices)))
 
-    def of(self, codes: Collection[str]) -> Estimate:
-        """The estimate of these of its languages alone, which then share budgets and make the means."""
+    def of(self, codes: Sequence[str]) -> Estimate:
+        """The estimate of these of its languages, in this order, which share budgets and make the means.
+
+        All matrices stay: these languages were pruned against the others.
+        """
         return replace(
             self,
-            matrices=[matrix for matrix in self.matrices if matrix.language in codes],
             spectra=[spectrum for spectrum in self.spectra if spectrum.language in codes],
-            gains={code: gain for code, gain in self.gains.items() if code in codes},
-            gains_by_fold={code: gains for code, gains in self.gains_by_fold.items() if code in codes},
+            gains={code: self.gains[code] for code in codes if code in self.gains},
+            gains_by_fold={code: self.gains_by_fold[code] for code in codes if code in self.gains_by_fold},
+            order=codes,
         )
 
     @property
@@ -222,15 +227,16 @@ def _is_flat(amounts: Mapping[str, float]) -> bool:
 
 def _by_sign(estimate: Estimate, budget: int) -> dict[str, float]:
     scores = scores_by_language(estimate.matrices, estimate.target_ratio)
-    return {code: CONTRAST if score < 0 else 1.0 for code, score in scores.items()}
+    return {code: CONTRAST if scores[code] < 0 else 1.0 for code in estimate.languages}
 
 
 def _by_kept(estimate: Estimate, budget: int) -> dict[str, float]:
     entries = dict.fromkeys(estimate.languages, 0)
     size = dict.fromkeys(estimate.languages, 0)
     for matrix in estimate.matrices:
-        entries[matrix.language] += matrix.size - matrix.pruned
-        size[matrix.language] += matrix.size
+        if matrix.language in size:
+            entries[matrix.language] += matrix.size - matrix.pruned
+            size[matrix.language] += matrix.size
     most = max(size.values())  # of a language that is measured at every site
     kept = {code: count * most / size[code] for code, count in entries.items()}
     low, high = min(kept.values()), max(kept.values())
@@ -276,7 +282,8 @@ def _by_mixture(estimate: Estimate, budget: int) -> dict[str, float]:
         ]
     values = [
         (gains[language] * value / (sum(squares) or 1.0), language, 1.0)
-        for language, squares in energy.items()
+        for language in estimate.languages
+        if (squares := energy.get(language))
         for value in squares
     ]
     most = min(budget, len(values) / 2)  # with all of them, every language would have the estimate's rank

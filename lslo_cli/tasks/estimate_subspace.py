@@ -93,7 +93,7 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
     gains = dev_gains(setup, adapters, text, batches.with_pairs)
     sites = {(matrix.site, matrix.language) for matrix in used}
     measured = [each for each in spectra(adapters) if (each.site, each.language) in sites]
-    found = Estimate(pruned, stage.target_ratio, measured, gains.by_language, gains.by_fold)
+    found = Estimate(pruned, stage.target_ratio, measured, gains.by_language, gains.by_fold, setup.codes)
     return SubspaceResult(
         pool=stage.pool,
         rank=stage.rank,

@@ -39,6 +39,19 @@ def test_an_estimate_of_more_languages_is_divided_as_one_of_these_alone(rule):
     assert whole.of("abcd") == whole
 
 
+@pytest.mark.parametrize("rule", Rule)
+def test_equal_remainders_go_by_the_order_of_the_recipe_whatever_layer_a_language_is_first_in(rule):
+    measured = [(SITE, "b"), (SITE, "c"), (OTHER, "a"), (OTHER, "b"), (OTHER, "c")]
+    matrices = [PrunedMatrix(site, code, 70, 100) for site, code in measured]
+    spectra = [Spectrum(site, code, 32, [2.0, 1.0]) for site, code in measured]
+    found = Estimate(matrices, 0.7, spectra, dict.fromkeys("bca", 0.5)).of("abc")
+    assert found.languages == ("a", "b", "c")
+    ranks = allocate(found, 4, rule).ranks
+    assert list(ranks) == ["a", "b", "c"]
+    if rule is not Rule.SPECTRUM:  # which knows no remainders here
+        assert ranks == {"a": 2, "b": 1, "c": 1}
+
+
 def test_by_sign_there_are_two_levels_one_to_four():
     found = estimate({"a": 80, "b": 75, "c": 70, "d": 55})
     divided = allocate(found, 14, Rule.SIGN)
