@@ -12,7 +12,7 @@ from lslo_cli.errors import UsageError
 from lslo_cli.method.importance import PrunedMatrix, scores_by_language
 from lslo_cli.method.languages import Language
 from lslo_cli.method.ranks import RankMap, parse_ranks
-from lslo_cli.method.sites import Site
+from lslo_cli.method.sites import Layer, Site
 from lslo_cli.method.statistics import reliability
 from lslo_cli.wording import Command
 
@@ -44,6 +44,7 @@ class Rule(StrEnum):
 
     ``SIGN``: two levels with a ratio of 4, the higher one if the importance score (eq. 6) is negative: more
     of B survived than the target. The paper's ranks were read off its heatmap in this way.
+    Here as in ``KEPT``, a language that is pruned against no other has the mean share.
     ``KEPT``: s_l ~ kept_l^g, kept_l the share of B's entries that survived, g such that the largest share is
     4 times the smallest.
     ``SPECTRUM``: the largest squared singular values of B A over all languages and sites, at a cost of
@@ -99,6 +100,22 @@ class Estimate:
         )
 
     @property
+    def compared(self) -> list[PrunedMatrix]:
+        """The matrices of its languages in layers where another language has some.
+
+        Those of a language that is alone in a layer are pruned to the target ratio by construction.
+        """
+        by_layer: dict[Layer, set[str]] = {}
+        for matrix in self.matrices:
+            by_layer.setdefault(matrix.site.layer, set()).add(matrix.language)
+        wanted = set(self.languages)
+        return [
+            each
+            for each in self.matrices
+            if each.language in wanted and len(by_layer[each.site.layer]) > 1
+        ]
+
+    @property
     def reliability(self) -> float:
         """The reliability of the differences between gains, from 0 to 1; 1 without folds."""
         return reliability(list(self.gains_by_fold.values())) if self.gains_by_fold else 1.0
@@ -152,7 +169,7 @@ class Allocation:
         if self.is_flat:
             return ()
         mean = 1 / len(self.shares)
-        return tuple(code for code, share in self.shares.items() if share < mean)
+        return tuple(code for code, share in self.shares.items() if mean - share > 1e-9)
 
 
 def allocate(estimate: Estimate, budget: int, rule: Rule | None = None) -> Allocation:
@@ -226,24 +243,30 @@ def _is_flat(amounts: Mapping[str, float]) -> bool:
 
 
 def _by_sign(estimate: Estimate, budget: int) -> dict[str, float]:
-    scores = scores_by_language(estimate.matrices, estimate.target_ratio)
-    return {code: CONTRAST if scores[code] < 0 else 1.0 for code in estimate.languages}
+    scores = scores_by_language(estimate.compared, estimate.target_ratio)
+    amounts = {code: CONTRAST if score < 0 else 1.0 for code, score in scores.items()}
+    return _with_means(amounts, estimate.languages)
 
 
 def _by_kept(estimate: Estimate, budget: int) -> dict[str, float]:
-    entries = dict.fromkeys(estimate.languages, 0)
-    size = dict.fromkeys(estimate.languages, 0)
-    for matrix in estimate.matrices:
-        if matrix.language in size:
-            entries[matrix.language] += matrix.size - matrix.pruned
-            size[matrix.language] += matrix.size
-    most = max(size.values())  # of a language that is measured at every site
+    entries: dict[str, int] = {}
+    size: dict[str, int] = {}
+    for matrix in estimate.compared:
+        entries[matrix.language] = entries.get(matrix.language, 0) + matrix.size - matrix.pruned
+        size[matrix.language] = size.get(matrix.language, 0) + matrix.size
+    most = max(size.values(), default=0)  # of a language that is measured at every site
     kept = {code: count * most / size[code] for code, count in entries.items()}
-    low, high = min(kept.values()), max(kept.values())
-    if low == 0 or low == high:
-        return kept
-    exponent = math.log(CONTRAST) / math.log(high / low)
-    return {code: (count / high) ** exponent for code, count in kept.items()}
+    low, high = min(kept.values(), default=0), max(kept.values(), default=0)
+    if low not in (0, high):
+        exponent = math.log(CONTRAST) / math.log(high / low)
+        kept = {code: (count / high) ** exponent for code, count in kept.items()}
+    return _with_means(kept, estimate.languages)
+
+
+def _with_means(amounts: Mapping[str, float], languages: Sequence[str]) -> dict[str, float]:
+    """The amounts of all languages: of one that was compared with no other, the mean of the others."""
+    mean = fmean(amounts.values()) if amounts else 1.0
+    return {code: amounts.get(code, mean) for code in languages}
 
 
 def _by_spectrum(estimate: Estimate, budget: int) -> dict[str, float]:

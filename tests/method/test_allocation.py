@@ -52,6 +52,22 @@ def test_equal_remainders_go_by_the_order_of_the_recipe_whatever_layer_a_languag
         assert ranks == {"a": 2, "b": 1, "c": 1}
 
 
+@pytest.mark.parametrize("rule", [Rule.SIGN, Rule.KEPT])
+def test_a_language_that_is_compared_with_no_other_has_the_mean_share_and_is_not_pruned(rule):
+    measured = [(SITE, "s", 70), (OTHER, "a", 80), (OTHER, "b", 75), (OTHER, "c", 55)]
+    found = Estimate([PrunedMatrix(site, code, count, 100) for site, code, count in measured], 0.7)
+    divided = allocate(found.of("sabc"), 16, rule)
+    assert divided.shares["s"] == pytest.approx(1 / 4) and divided.ranks["s"] == 4
+    assert divided.pruned == ("a", "b")
+    others = allocate(Estimate(found.matrices[1:], 0.7), 12, rule)
+    assert {code: divided.ranks[code] for code in "abc"} == others.ranks
+    # Also where it was compared with others in some layers: these alone count.
+    more = [PrunedMatrix(OTHER, "s", 90, 100), *found.matrices]
+    assert allocate(Estimate(more, 0.7), 16, rule) == allocate(Estimate([more[0], *more[2:]], 0.7), 16, rule)
+    alone = Estimate([PrunedMatrix(SITE, "s", 70, 100), PrunedMatrix(OTHER, "a", 70, 100)], 0.7)
+    assert allocate(alone, 4, rule).ranks == {"s": 2, "a": 2}
+
+
 def test_by_sign_there_are_two_levels_one_to_four():
     found = estimate({"a": 80, "b": 75, "c": 70, "d": 55})
     divided = allocate(found, 14, Rule.SIGN)
