@@ -212,13 +212,13 @@ def run_folder(experiment: Experiment, run: str | None, subspace: Path | None = 
     return folder
 
 
-def note_replaced(folder: RunFolder, recipe: Recipe, on_event: OnEvent) -> None:
+def note_replaced(folder: RunFolder, recipe: Recipe, model: ModelIdentity, on_event: OnEvent) -> None:
     """Note that training takes the place of a run that is there, and the settings that this one had."""
     try:
         before = store.read(folder.training, TrainingResult)
     except InputError:
         return
-    other = several(other_settings(before, recipe)) or "the same settings"
+    other = several(other_settings(before, recipe, model)) or "the same settings"
     on_event(Noted(f"this replaces run {folder.name}, trained with {other}"))
 
 

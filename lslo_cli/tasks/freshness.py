@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.schema import Artifact, Result
+from lslo_cli.artifacts.schema import Artifact, ModelIdentity, Result
 from lslo_cli.data.splits import with_splits
 from lslo_cli.errors import InputError
 from lslo_cli.method.base_dtype import BaseDtype
@@ -39,21 +39,33 @@ def divided_as(other: FitSection, fit: FitSection) -> FitSection:
     return fit.model_copy(update={"max_tokens": other.max_tokens, "accumulate": other.accumulate})
 
 
-def other_settings(artifact: Artifact[Any], recipe: Recipe) -> list[str]:
+def other_settings(artifact: Artifact[Any], recipe: Recipe, model: ModelIdentity) -> list[str]:
     """The settings that an artifact was made with and ``recipe`` has other values of, as ``key=value``.
 
-    Of the sections that its result depends on, whether or not this run of it does.
+    Of the sections that its result depends on, whether or not this run of it does, with the languages and
+    the base model, which is now ``model``.
     """
     was = recorded(artifact.recipe)
     if was is None:
         return ["keys that recipes no longer have"]
     recipe = recipe.model_copy(update={"fit": divided_as(was.fit, recipe.fit)})
     before, now = (_keys(each, type(artifact.result)) for each in (was, recipe))
-    return [f"{key}={scalar(value)}" for key, value in before.items() if value != now.get(key)]
+    before |= _chosen(artifact.model, [record.code for record in artifact.languages], was)
+    now |= _chosen(model, [language.code for language in recipe.selected_languages()], recipe)
+    other = [f"{key}={scalar(value)}" for key, value in before.items() if value != now.get(key)]
+    differ = artifact.model.other_settings(model)
+    return other + [f"{key}={artifact.model.settings[key]} of the base model" for key in differ]
+
+
+def _chosen(model: ModelIdentity, codes: list[str], recipe: Recipe) -> dict[str, str]:
+    """What an artifact is of, as a note has it: base model and languages, and those that they begin as."""
+    new = ",".join(f"{code}={relative}" for code, relative in recipe.new_languages.items())
+    digest = model.digest[:12]
+    return {"model.name": model.name, "model.digest": digest, "langs": ",".join(codes), "new_languages": new}
 
 
 def _keys(recipe: Recipe, kind: type[Result]) -> dict[str, Any]:
-    """The seed, the new languages, and the keys of the sections that a result depends on."""
+    """The seed, and the keys of the sections that a result depends on."""
     values = recipe.model_dump(mode="json")
     run = {f"run.{key}": values["run"][key] for key in SWITCHES}
     keys = {f"{name}.{key}": value for name in kind.sections for key, value in values[name].items()}

@@ -119,7 +119,8 @@ def _training_plan(experiment: Experiment, command: str, run: str | None, subspa
     setup = prepare(recipe, on_event=notes)
     index, ranks, pruned = _choices(experiment, command, subspace, setup)
     if command == "train":
-        note_replaced(run_folder(experiment, run, subspace), setup.recipe, notes)
+        folder = run_folder(experiment, run, subspace)
+        note_replaced(folder, setup.recipe, setup.model_identity, notes)
     work = _work(recipe, command, ranks.value, pruned)
     setup = resolve_batch_size(setup, work)
     directions = trained_directions(setup, ranks.value)

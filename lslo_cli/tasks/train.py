@@ -66,7 +66,7 @@ def train(
         if current:
             job.setup.on_main(lambda: write_card(folder))
             return current
-        note_replaced(folder, job.setup.recipe, job.setup.on_event)
+        note_replaced(folder, job.setup.recipe, job.setup.model_identity, job.setup.on_event)
         job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "train", ranks.value))
         new = pending(folder.path)
         result = fine_tune(job.setup, folder.name, new, ranks.value, index.value, index.source, pruned.value)

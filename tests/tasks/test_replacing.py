@@ -1,5 +1,7 @@
 """Training a run that is there already."""
 
+import json
+import shutil
 from threading import Thread
 
 from lslo_cli.events import Started
@@ -27,6 +29,19 @@ def test_what_a_run_was_trained_with_is_said_before_another_takes_its_place(fres
     texts = [getattr(event, "text", "") for event in heard]
     trainings = [number for number, event in enumerate(heard) if isinstance(event, Started)]
     assert trainings[0] < texts.index(said[0]) < trainings[-1]
+
+
+def test_another_base_or_other_languages_are_not_the_same_settings(fresh, heard, tiny, tmp_path):
+    tasks.train(fresh(**RUN))
+    tasks.train(fresh(**RUN), on_event=heard)
+    assert replaced(heard.notes) == ["this replaces run 2-2-2, trained with the same settings"]
+    heard.clear()
+    other = shutil.copytree(tiny.base, tmp_path / "other")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"scale_embedding": False}))
+    tasks.train(fresh(**RUN, **{"model.name": str(other), "langs": "qso,qta,qki,qka"}), on_event=heard)
+    (note,) = replaced(heard.notes)
+    assert f'model.name="{tiny.base}"' in note and 'langs="qta,qso,qki,qka"' in note
 
 
 def test_a_run_that_is_kept_replaces_nothing(fresh, heard):
