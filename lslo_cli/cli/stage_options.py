@@ -21,6 +21,7 @@ from lslo_cli.cli.options import (
     TestSplit,
     TrackerName,
     TrainingTextOptions,
+    key_of,
 )
 from lslo_cli.errors import InputError
 
@@ -51,6 +52,11 @@ class ModelOptions(StageOptions):
 
     tests: ClassVar[bool] = False
     """Whether the command reads the test text first, not the training text."""
+
+    @classmethod
+    def has_effect(cls, assignment: str) -> bool:
+        """Whether the command reads the key of a ``--set``: any but those of training a base."""
+        return key_of(assignment).partition(".")[0] != "base"
 
     def to_remember(self, recipe: Recipe) -> Memory:
         """All but a test on the training text, which is one of the base model alone."""

@@ -119,9 +119,12 @@ def _found(folder: Path, languages: Sequence[str] | None, split: str | None, txt
         return found
     sections = [(sub, _split_in(sub, languages, split, txt)) for sub in folders_in(folder)]
     if all(found is None for _, found in sections):
+        named = "name an existing one, as in --train NAME --test NAME"
+        if not find_splits(folder):
+            named = "train on all of it with --train ''"
         raise NoSplitError(
             f"{folder} has no split '{split}'; it holds {listing(_entries(folder))}",
-            "name an existing one, as in --train NAME --test NAME, or divide the text with --hold-out 100",
+            f"{named}, or divide the text with --hold-out 100",
         )
     return [
         _inside(sub, section._replace(name=sub.name) if section.name == split else section)

@@ -1,6 +1,7 @@
 """An experiment remembers what it was given: typed once, shown, overridden, and a contradiction is said."""
 
 import json
+import shlex
 import shutil
 
 import pytest
@@ -24,6 +25,23 @@ def begun(tiny, lslo, tmp_path):
     result = lslo("weight-learn", *ARGUMENTS, *given, *small)
     assert result.exit_code == 0, result.output
     return tmp_path / "out" / "qta-qso-qki-qka"
+
+
+def test_the_line_after_a_base_on_text_without_splits_runs(lslo, tiny, tmp_path):
+    for code in ("qta", "qso"):
+        (tmp_path / "flat").mkdir(exist_ok=True)
+        shutil.copy(next((tiny.text / "train").glob(f"*{code}*")), tmp_path / "flat" / f"{code}.txt")
+    small = [f"--set=base.{key}=16" for key in ("d_model", "ffn_dim", "updates")]
+    small += ["--set=base.vocabulary=200", "--set=base.heads=2", "--set=base.held_out=2", "--set=base.epochs=1"]
+    given = ["--langs", "qta,qso", "--data", "flat"]
+    made = lslo("base", "train", *given, *small, "--device", "cpu", "--out", "own")
+    assert made.exit_code == 0, made.output
+    _, line = made.stderr.replace("\n", " ").split("next: lslo ")
+    assert "base." not in line and "--train ''" in line
+    then = lslo(*shlex.split(line), "--dry-run")
+    assert then.exit_code == 0, then.output
+    refused = lslo("weight-learn", *given, "--model", "own", "--name", "another")
+    assert refused.exit_code == 3 and "with --train '', or divide" in refused.stderr.replace("\n", " ")
 
 
 def test_settings_given_once_hold_for_later_commands(begun, lslo, tiny):

@@ -96,6 +96,9 @@ def train(options: BaseTrainOptions) -> None:
             ]
         )
     if not options.quiet:
-        then = options.command("weight-learn", "--model", options.out)
+        from lslo_cli.data.splits import with_splits
+
+        whole = [] if with_splits(recipe, testing=False).data.train else ["--train", ""]
+        then = options.command("weight-learn", "--model", options.out, *whole)
         made = "up to date:" if written.up_to_date else "wrote"
         console.say(f"{made} {options.out}; next: {then}")
