@@ -217,6 +217,8 @@ def note_replaced(folder: RunFolder, recipe: Recipe, model: ModelIdentity, on_ev
     try:
         before = store.read(folder.training, TrainingResult)
     except InputError:
+        if folder.training.exists():
+            on_event(Noted(f"this replaces run {folder.name}, which cannot be read"))
         return
     other = several(other_settings(before, recipe, model)) or "the same settings"
     on_event(Noted(f"this replaces run {folder.name}, trained with {other}"))

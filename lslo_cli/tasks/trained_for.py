@@ -10,7 +10,7 @@ from lslo_cli.artifacts.again import train_again
 from lslo_cli.artifacts.folder import BASE_RUN, RESULTS, RunFolder
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.setup import Setup
@@ -22,7 +22,8 @@ def runs_to_evaluate(
 ) -> list[RunFolder]:
     """The named runs, or the base model and every run that was trained for the experiment's languages.
 
-    A note says of each run of other languages how it is evaluated. Raises InputError for an unknown run.
+    A note says of each run of other languages how it is evaluated, and why one that is not named cannot be
+    read. Raises InputError for an unknown run.
     """
     if not runs:
         return [experiment.folder.run(BASE_RUN), *_of_its_languages(experiment, on_event)]
@@ -34,7 +35,7 @@ def runs_to_evaluate(
 
 
 def _of_its_languages(experiment: Experiment, on_event: OnEvent) -> Iterator[RunFolder]:
-    folders = experiment.folder.trained_runs()
+    folders = [folder for folder in experiment.folder.trained_runs() if _is_readable(folder, on_event)]
     recipe = with_new_languages(experiment, folders).recipe
     wanted = tuple(language.code for language in recipe.selected_languages())
     for folder in folders:
@@ -48,6 +49,16 @@ def _of_its_languages(experiment: Experiment, on_event: OnEvent) -> Iterator[Run
                 + _evaluation_of(folder, training)
             )
         )
+
+
+def _is_readable(folder: RunFolder, on_event: OnEvent) -> bool:
+    """Whether the training of a run can be read, with a note if not."""
+    try:
+        store.read(folder.training, TrainingResult)
+    except InputError as error:
+        on_event(Noted(f"left out {folder.name}: {error.message}"))
+        return False
+    return True
 
 
 def _evaluation_of(folder: RunFolder, training: Artifact[TrainingResult]) -> str:

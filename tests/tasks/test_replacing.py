@@ -4,6 +4,9 @@ import json
 import shutil
 from threading import Thread
 
+import pytest
+
+from lslo_cli.errors import InputError
 from lslo_cli.events import Started
 from lslo_cli.tasks import commands as tasks
 
@@ -61,3 +64,18 @@ def test_of_two_at_once_the_second_says_that_it_replaces_the_first(fresh, heard)
     second.join()
     assert any(note.startswith("waiting for another process") for note in heard.notes)
     assert replaced(heard.notes) == ["this replaces run 2-2-2, trained with fit.lr=0.02"]
+
+
+def test_a_run_that_cannot_be_read_is_replaced_with_a_note_and_blocks_no_other(fresh, heard):
+    damaged = tasks.train(fresh(**RUN)).path
+    kept = tasks.train(fresh(**RUN), run="other").path
+    damaged.write_text("{")
+    written = tasks.evaluate(fresh(), on_event=heard)
+    assert [each.path.parent.name for each in written] == ["base", kept.parent.name]
+    (note,) = [note for note in heard.notes if note.startswith("left out 2-2-2: ")]
+    assert "training.json is damaged" in note
+    with pytest.raises(InputError, match="is damaged"):
+        tasks.evaluate(fresh(), runs=["2-2-2"])
+    heard.clear()
+    tasks.train(fresh(**RUN), on_event=heard)
+    assert replaced(heard.notes) == ["this replaces run 2-2-2, which cannot be read"]
