@@ -110,9 +110,7 @@ class Estimate:
             by_layer.setdefault(matrix.site.layer, set()).add(matrix.language)
         wanted = set(self.languages)
         return [
-            each
-            for each in self.matrices
-            if each.language in wanted and len(by_layer[each.site.layer]) > 1
+            each for each in self.matrices if each.language in wanted and len(by_layer[each.site.layer]) > 1
         ]
 
     @property

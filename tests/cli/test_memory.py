@@ -32,9 +32,9 @@ def test_the_line_after_a_base_on_text_without_splits_runs(lslo, tiny, tmp_path)
         (tmp_path / "flat").mkdir(exist_ok=True)
         shutil.copy(next((tiny.text / "train").glob(f"*{code}*")), tmp_path / "flat" / f"{code}.txt")
     small = [f"--set=base.{key}=16" for key in ("d_model", "ffn_dim", "updates")]
-    small += ["--set=base.vocabulary=200", "--set=base.heads=2", "--set=base.held_out=2", "--set=base.epochs=1"]
+    small += ["--set=base.vocabulary=200", "--set=base.heads=2", "--set=base.held_out=2"]
     given = ["--langs", "qta,qso", "--data", "flat"]
-    made = lslo("base", "train", *given, *small, "--device", "cpu", "--out", "own")
+    made = lslo("base", "train", *given, *small, "--set=base.epochs=1", "--device", "cpu", "--out", "own")
     assert made.exit_code == 0, made.output
     _, line = made.stderr.replace("\n", " ").split("next: lslo ")
     assert "base." not in line and "--train ''" in line
