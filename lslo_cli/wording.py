@@ -40,10 +40,11 @@ class Command:
     """A command that an error suggests, without the flags that choose its experiment, which a caller adds.
 
     Its name, which may be of two words, and its own flags: ``Command("flare evaluate", "--runs", "lora")``.
+    The caller also adds the settings of ``artifact``, a run to train again, that the line would not have.
     """
 
-    def __init__(self, *words: object) -> None:
-        self.words = words
+    def __init__(self, *words: object, artifact: object = None) -> None:
+        self.words, self.artifact = words, artifact
 
     def __str__(self) -> str:
         return typed(*self.words)

@@ -46,7 +46,10 @@ def line_again(path: Path, artifact: Artifact[Any]) -> Command | str:
 
 
 def train_again(run: Path, artifact: Artifact[TrainingResult], name: str | None = None) -> Command:
-    """``lslo train`` with the experiment and the settings of the run in a folder, under a ``name``."""
+    """``lslo train`` with the experiment and the settings of the run in a folder, under a ``name``.
+
+    The settings are those that choose its adapters; the command line adds the others.
+    """
     folder, asked, result = run.parents[1], artifact.recipe.get("train", {}), artifact.result
     flags: dict[str, Any] = {
         "results": None if folder.parent == RESULTS else folder.parent,
@@ -57,8 +60,10 @@ def train_again(run: Path, artifact: Artifact[TrainingResult], name: str | None 
         "sites": None if result.sites == "all" else result.sites,
         **{key: asked.get(key) for key in SETTINGS[result.method]},
     }
+    if asked.get("ranks") != "auto":
+        flags["budget"] = None  # which has no effect without an estimate
     if gps := flags.get("gps"):
         flags["gps"] = f"{gps:g}"
         flags["gps-classes"] = "auto" if asked.get("gps_classes") == "auto" else None
     words = ((f"--{flag}", value) for flag, value in flags.items() if value is not None)
-    return Command("train", *chain.from_iterable(words))
+    return Command("train", *chain.from_iterable(words), artifact=artifact)

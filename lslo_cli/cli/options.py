@@ -180,7 +180,12 @@ class SettingsOptions:
         if isinstance(error.line, Command):
             name, *words = map(str, error.line.words)
             place = [] if "--name" in words else self.in_seed(name)
-            error.line = self.command(name, *place, *words)
+            line = self.command(name, *place, *words)
+            if error.line.artifact is not None:
+                from lslo_cli.cli.again import settings_to_repeat
+
+                line = self.command(name, *place, *words, *settings_to_repeat(line, error.line.artifact))
+            error.line = line
 
     def in_seed(self, name: str) -> list[str]:
         """The flags by which another command works on a seed of the study that this one reads, if it does."""

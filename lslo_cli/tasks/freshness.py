@@ -48,13 +48,23 @@ def other_settings(artifact: Artifact[Any], recipe: Recipe, model: ModelIdentity
     was = recorded(artifact.recipe)
     if was is None:
         return ["keys that recipes no longer have"]
-    recipe = recipe.model_copy(update={"fit": divided_as(was.fit, recipe.fit)})
-    before, now = (_keys(each, type(artifact.result)) for each in (was, recipe))
-    before |= _chosen(artifact.model, [record.code for record in artifact.languages], was)
-    now |= _chosen(model, [language.code for language in recipe.selected_languages()], recipe)
-    other = [f"{key}={scalar(value)}" for key, value in before.items() if value != now.get(key)]
+    before = _chosen(artifact.model, [record.code for record in artifact.languages], was)
+    now = _chosen(model, [language.code for language in recipe.selected_languages()], recipe)
+    chosen = {key: value for key, value in before.items() if value != now[key]}
+    changed = changed_settings(artifact, recipe) | chosen
+    other = [f"{key}={scalar(value)}" for key, value in changed.items()]
     differ = artifact.model.other_settings(model)
     return other + [f"{key}={artifact.model.settings[key]} of the base model" for key in differ]
+
+
+def changed_settings(artifact: Artifact[Any], recipe: Recipe) -> dict[str, Any]:
+    """Those of the recipe's sections by key; none for an artifact with keys that recipes no longer have."""
+    was = recorded(artifact.recipe)
+    if was is None:
+        return {}
+    recipe = recipe.model_copy(update={"fit": divided_as(was.fit, recipe.fit)})
+    before, now = (_keys(each, type(artifact.result)) for each in (was, recipe))
+    return {key: value for key, value in before.items() if value != now.get(key)}
 
 
 def _chosen(model: ModelIdentity, codes: list[str], recipe: Recipe) -> dict[str, str]:

@@ -34,11 +34,17 @@ class WithoutEffect:
 def check_effects(experiment: Experiment, subspace: Path | None) -> None:
     """Raise UsageError for a setting that was typed for this run and has no effect on it."""
     typed = {**experiment.typed, **({SUBSPACE: f"{SUBSPACE} {subspace}"} if subspace else {})}
-    for idle in (*_by_method(experiment), *_by_settings(experiment, subspace)):
+    for idle in without_effect(experiment, subspace):
         if key := next((key for key in idle.keys if key in typed), None):
             raise UsageError(
                 f"{typed[key]} has no effect with {idle.why}", f"leave it out, or {idle.otherwise}"
             )
+
+
+def without_effect(experiment: Experiment, subspace: Path | None) -> Iterator[WithoutEffect]:
+    """The settings that have no effect on a run."""
+    yield from _by_method(experiment)
+    yield from _by_settings(experiment, subspace)
 
 
 def _by_method(experiment: Experiment) -> Iterator[WithoutEffect]:

@@ -147,6 +147,30 @@ def test_a_hint_is_about_the_experiment_that_was_named_and_not_the_last_one(begu
     assert "elsewhere/other/subspace.json" in followed.stdout.replace("\n", "")
 
 
+def test_the_line_that_trains_a_stale_run_again_has_all_its_settings(begun, lslo):
+    small = ["--device", "cpu", *ARGUMENTS[2:], "--set", "data.train_rows=6"]
+    estimate = ["estimate-subspace", *small, "--epochs", "3", "--target-ratio", "0.5", "--start-epoch", "1"]
+    estimate += ["--set", "estimate_subspace.duration=2"]
+    settings = (
+        "--run hs --ranks auto --gps auto --set train.rule=kept --lr 0.015 --epochs 6 --keep best "
+        "--dev-rows 2 --seed 5 --set train.gps_start=3 --gps-duration 2 "
+        "--set adapters.initialisation=gaussian"
+    )
+    for typed in (estimate, ["train", *settings.split(), *small], [*estimate, "--mean-rank", "3"]):
+        made = lslo(*typed)
+        assert made.exit_code == 0, made.output
+    training = begun / "runs" / "hs" / "training.json"
+    before = json.loads(training.read_text())["recipe"]
+    refused = lslo("report", str(begun))
+    line = " ".join(refused.stderr.split()).partition("make it again: lslo ")[2]
+    assert line.startswith("train ") and "--lr 0.015" in line and "warmup" not in line
+    training.unlink()
+    followed = lslo(*line.split(), "--device", "cpu", "--set", "run.threads=1")
+    assert followed.exit_code == 0, followed.output
+    after = json.loads(training.read_text())["recipe"]
+    assert {**after, "name": before["name"]} == before
+
+
 def test_a_suggested_command_gets_the_flags_that_chose_the_experiment_and_a_whole_line_stays_as_it_is():
     @takes(TrainOptions)
     def refused(options):

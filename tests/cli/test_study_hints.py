@@ -1,7 +1,6 @@
 """The lines that commands name where an experiment's folder holds the seeds of a study."""
 
 import pytest
-
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Input
@@ -45,6 +44,8 @@ def line(lslo):
 
 
 IN_SEED_1 = "--recipe st.toml --results out/st --name seed-1"
+WRITTEN = "--epochs 2 --initialisation gaussian --span all"
+"""The settings of written runs that are not the defaults: theirs are older than the keys of adapters."""
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_a_stale_run_is_trained_again_in_its_own_seed_with_its_settings(study, l
     place = "--recipe st.toml --results out/st --name seed-2 --seed 2"
     for asked in ("report", "plot schedule"):
         named = line(*asked.split(), "--recipe", "st.toml")
-        assert named == f"train {place} --run hs --method lslo --ranks 2,2,16"
+        assert named == f"train {place} --run hs --method lslo --ranks 2,2,16 {WRITTEN}"
 
 
 def test_what_a_study_made_is_made_again_by_the_line_of_the_study(study, line):
@@ -92,4 +93,17 @@ def test_a_stale_run_outside_a_study_has_its_name_and_settings_in_the_line(writt
     stale(one, "hs", ranks="2,2,16", gps=0.5)
     for run in ("base", "hs"):
         one.evaluation(run, dict.fromkeys(groups(one.languages), 20.0))
-    assert line(*asked.split()) == "train --name lang12 --run hs --method lslo --ranks 2,2,16 --gps 0.5"
+    again = "train --name lang12 --run hs --method lslo --ranks 2,2,16 --gps 0.5"
+    assert line(*asked.split()) == f"{again} {WRITTEN}"
+
+
+@pytest.mark.parametrize(
+    ("run", "train", "named"),
+    [
+        ("hs", {"ranks": "2,2,16", "budget": "5", "rule": "kept"}, f"lslo --ranks 2,2,16 {WRITTEN}"),
+        ("full", {"method": "full", "ranks": "8", "gps_start": 3}, "full --epochs 2"),
+    ],
+)
+def test_a_recorded_setting_without_effect_is_not_in_the_line(written, line, tmp_path, run, train, named):
+    stale(written(tmp_path / "out/lang12"), run, **train)
+    assert line("report") == f"train --name lang12 --run {run} --method {named}"
