@@ -11,7 +11,7 @@ from typer import Option
 from lslo_cli.artifacts.folder import RESULTS, ExperimentFolder
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, flags_of
-from lslo_cli.cli.options import EXPERIMENT, NewLanguageOptions, SettingsOptions, command_line, options_of
+from lslo_cli.cli.options import EXPERIMENT, NewLanguageOptions, SettingsOptions, options_of
 from lslo_cli.errors import LsloError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class FolderOptions(SettingsOptions):
         recipe = self.resolve()
         from lslo_cli.tasks.experiment import Experiment
 
-        return Experiment(recipe, self.folder(recipe), command_line())
+        return Experiment(recipe, self.folder(recipe), self.line_for_record(recipe))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +140,7 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
 
         if memory is not None:
             memory = memory.adding(self.to_remember(recipe)).with_counted_classes(recipe)
-        return Experiment(recipe, self.folder(recipe), command_line(), memory, self.as_typed())
+        return Experiment(recipe, self.folder(recipe), self.line_for_record(recipe), memory, self.as_typed())
 
     def to_remember(self, recipe: Recipe) -> Memory:
         """What later commands of the experiment will take as given of these options."""

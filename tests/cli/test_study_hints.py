@@ -1,6 +1,10 @@
 """The lines that commands name where an experiment's folder holds the seeds of a study."""
 
+import sys
+
 import pytest
+
+import lslo_cli.reproduce
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Input
@@ -107,3 +111,21 @@ def test_a_stale_run_outside_a_study_has_its_name_and_settings_in_the_line(writt
 def test_a_recorded_setting_without_effect_is_not_in_the_line(written, line, tmp_path, run, train, named):
     stale(written(tmp_path / "out/lang12"), run, **train)
     assert line("report") == f"train --name lang12 --run {run} --method {named}"
+
+
+@pytest.mark.parametrize("model", ["other-model", "world"])
+def test_the_line_of_a_study_has_what_the_environment_set(lslo, monkeypatch, tmp_path, model):
+    (tmp_path / "tiny.toml").write_text('langs = "lang12"\n[data]\npath = "own"\n')
+    variables = {"RECIPE": "tiny.toml", "RESULTS": "rr", "MODEL": model, "DATA": "text"}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"LSLO_{name}", value)
+    words = ["reproduce", "table-4", "--seeds=1", "--name", "st"]
+    monkeypatch.setattr(sys, "argv", ["lslo", *words])
+    recorded = []
+    monkeypatch.setattr(lslo_cli.reproduce, "execute", lambda jobs, *_: recorded.extend(jobs.values()))
+    assert lslo(*words, "--quiet").exit_code == 0
+    given = f"--recipe tiny.toml --results rr --model {model}"  # not --data, of which the recipe has its own
+    lines = {job.experiment.command for job in recorded}
+    assert {" ".join(sorted(line.split())) for line in lines} == {
+        " ".join(sorted(f"lslo {' '.join(words)} {given}".split()))
+    }

@@ -65,7 +65,9 @@ def demo(
 
     with listening(quiet) as on_event:
         processes = jobs or min(cores(), MOST_JOBS)
-        summary = run_demo(results, numbers, split_commas(runs or ""), processes, command_line(), on_event)
+        summary = run_demo(
+            results, numbers, split_commas(runs or ""), processes, command_line("--results"), on_event
+        )
     show_summary(summary)
     if not quiet:
         first = summary.seeds[0].folder

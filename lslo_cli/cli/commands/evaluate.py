@@ -12,7 +12,7 @@ from typer import Option
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, split_commas, takes
-from lslo_cli.cli.options import MaxTokens, command_line
+from lslo_cli.cli.options import MaxTokens
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 from lslo_cli.cli.stage_options import ModelOptions
 from lslo_cli.errors import InputError
@@ -83,7 +83,9 @@ def evaluate(options: EvaluateOptions) -> None:
     runs = [run for run in named if run not in elsewhere]
     if runs:
         experiment = options.experiment()
-    found = [located(run, options.results, options.given_for(run), command_line()) for run in elsewhere]
+    found = [
+        located(run, options.results, options.given_for(run), options.line_for_record()) for run in elsewhere
+    ]
     if options.dry_run:
         for of_run, run, trained in found:
             show_plan(options, tasks.evaluation_plan(of_run.recipe, [run], [trained]))
