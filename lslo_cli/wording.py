@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Collection, Iterable
+from pathlib import Path
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -41,10 +42,11 @@ class Command:
 
     Its name, which may be of two words, and its own flags: ``Command("flare evaluate", "--runs", "lora")``.
     The caller also adds the settings of ``artifact``, a run to train again, that the line would not have.
+    ``folder`` is that of the experiment, for a caller that was given folders instead of flags.
     """
 
-    def __init__(self, *words: object, artifact: object = None) -> None:
-        self.words, self.artifact = words, artifact
+    def __init__(self, *words: object, artifact: object = None, folder: Path | None = None) -> None:
+        self.words, self.artifact, self.folder = words, artifact, folder
 
     def __str__(self) -> str:
         return typed(*self.words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from itertools import chain
 from pathlib import Path
@@ -27,13 +28,33 @@ def seed_flags(path: Path) -> list[str]:
     return []
 
 
+def place_flags(folder: Path) -> list[str]:
+    """The flags that choose the experiment in a folder, and its seed in a study."""
+    folder = _named(folder)
+    return seed_flags(folder)[:6] or ["--results", str(folder.parent), "--name", folder.name]
+
+
+def experiment_of(path: Path) -> Path:
+    """The folder of the experiment that an artifact is in."""
+    return next((each.parent for each in path.parents if each.name == "runs"), path.parent)
+
+
+def _named(folder: Path) -> Path:
+    """A folder by a path that ends in its name, which ``.`` does not."""
+    if folder.name not in ("", ".."):
+        return folder
+    there = folder.resolve()
+    return Path(os.path.relpath(there.parent)) / there.name
+
+
 def line_of(kind: type[Result], path: Path) -> Command:
     """The command that makes an artifact of this kind at ``path``."""
     flags = seed_flags(path)
     if kind is PruneReportResult:
         flags = flags[:4]  # it has the seed of its estimate
     (name,) = map(str, kind.command.words)
-    return Command(name, *([] if name.startswith("flare ") else flags))  # FLARE's study is one experiment
+    flags = [] if name.startswith("flare ") else flags  # FLARE's study is one experiment
+    return Command(name, *flags, folder=experiment_of(path))
 
 
 def line_again(path: Path, artifact: Artifact[Any]) -> Command | str:
@@ -50,7 +71,7 @@ def train_again(run: Path, artifact: Artifact[TrainingResult], name: str | None 
 
     The settings are those that choose its adapters; the command line adds the others.
     """
-    folder, asked, result = run.parents[1], artifact.recipe.get("train", {}), artifact.result
+    folder, asked, result = _named(run.parents[1]), artifact.recipe.get("train", {}), artifact.result
     flags: dict[str, Any] = {
         "results": None if folder.parent == RESULTS else folder.parent,
         "name": folder.name,
@@ -66,4 +87,4 @@ def train_again(run: Path, artifact: Artifact[TrainingResult], name: str | None 
         flags["gps"] = f"{gps:g}"
         flags["gps-classes"] = "auto" if asked.get("gps_classes") == "auto" else None
     words = ((f"--{flag}", value) for flag, value in flags.items() if value is not None)
-    return Command("train", *chain.from_iterable(words), artifact=artifact)
+    return Command("train", *chain.from_iterable(words), artifact=artifact, folder=folder)

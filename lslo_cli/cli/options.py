@@ -205,13 +205,18 @@ class SettingsOptions:
         """Complete the command that an error suggests: on this experiment, or on a seed that was read."""
         if isinstance(error.line, Command):
             name, *words = map(str, error.line.words)
-            place = [] if "--name" in words else self.in_seed(name)
+            place = self.place_of(error.line)
             line = self.command(name, *place, *words)
             if error.line.artifact is not None:
                 from lslo_cli.cli.again import settings_to_repeat
 
                 line = self.command(name, *place, *words, *settings_to_repeat(line, error.line.artifact))
             error.line = line
+
+    def place_of(self, line: Command) -> list[str]:
+        """The flags that choose the experiment that a suggested command works on, beside its own."""
+        name, *words = map(str, line.words)
+        return [] if "--name" in words else self.in_seed(name)
 
     def in_seed(self, name: str) -> list[str]:
         """The flags by which another command works on a seed of the study that this one reads, if it does."""

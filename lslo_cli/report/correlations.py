@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lslo_cli.artifacts.again import place_flags
 from lslo_cli.artifacts.results import MEASURES, CorrelationRow
 from lslo_cli.method.statistics import NEEDED
 from lslo_cli.paper import printed_correlations
@@ -9,6 +10,7 @@ from lslo_cli.report.comparability import base_differences
 from lslo_cli.report.provenance import made_by
 from lslo_cli.report.study import SeedResults, Study
 from lslo_cli.report.table import Cell, Column, Difference, Spread, Table, p_value, two_decimals
+from lslo_cli.wording import typed
 
 CORRELATION_TABLES = (9, 10)
 
@@ -69,7 +71,8 @@ def _notes(study: Study, stack: str, differences: list[str]) -> tuple[str, ...]:
     reports = [seed.prune_report for seed in study.seeds if seed.prune_report]
     rows = [row for report in reports for row in report.result.correlations if row.stack == stack]
     if not reports:
-        return ("Not run: there is no prune report; make one with lslo prune-report.",)
+        line = typed("prune-report", *place_flags(study.seeds[0].folders[0])[:4])
+        return (f"Not run: there is no prune report; make one: {line}",)
     if not rows:
         return (f"No prune report has correlations: {NEEDED}.",)
     numbers = sorted({row.n for row in rows})

@@ -87,7 +87,7 @@ def read_experiment(path: Path) -> SeedResults:
     )
     artifacts = results.artifacts()
     if not artifacts:
-        raise InputError(f"{path} holds no artifacts", "make them first", Command("train"))
+        raise InputError(f"{path} holds no artifacts", "make them first", Command("train", folder=path))
     named = [
         *((name, scored.result.run) for name, scored in evaluations.items()),
         *((name, trained.result.run) for name, trained in trainings.items()),

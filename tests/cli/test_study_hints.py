@@ -129,3 +129,28 @@ def test_the_line_of_a_study_has_what_the_environment_set(lslo, monkeypatch, tmp
     assert {" ".join(sorted(line.split())) for line in lines} == {
         " ".join(sorted(f"lslo {' '.join(words)} {given}".split()))
     }
+
+
+@pytest.mark.parametrize(
+    ("where", "asked", "place"),
+    [
+        ("", "elsewhere/mine", "--results elsewhere --name mine"),
+        ("elsewhere/mine", ".", "--results .. --name mine"),
+        ("elsewhere/seed-2", ".", "--results .. --name seed-2 --seed 2"),
+    ],
+)
+def test_the_lines_of_a_report_on_a_folder_work_there(
+    written, line, lslo, monkeypatch, tmp_path, where, asked, place
+):
+    folder = written(tmp_path / (where or asked))
+    training, cells = folder.training("2-2-8"), dict.fromkeys(groups(folder.languages), 20.0)
+    folder.evaluation("base", cells)
+    monkeypatch.chdir(tmp_path / where)
+    reported = " ".join(lslo("report", asked, "--table", "9").stdout.split())
+    assert f"make one: lslo prune-report {place.partition(' --seed')[0]}" in reported
+    upstream = Input(role="training", path="training.json", digest="old")
+    folder.evaluation("2-2-8", cells, inputs=[upstream])
+    assert line("report", asked) == f"evaluate {place}"
+    stale(folder, "2-2-8", ranks="2,2,8")
+    (training.parent / "evaluation.json").unlink()
+    assert line("report", asked) == f"train {place} --run 2-2-8 --method lslo --ranks 2,2,8 {WRITTEN}"
