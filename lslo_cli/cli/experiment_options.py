@@ -12,6 +12,7 @@ from lslo_cli.artifacts.folder import RESULTS, ExperimentFolder
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, flags_of
 from lslo_cli.cli.options import EXPERIMENT, NewLanguageOptions, SettingsOptions, options_of
+from lslo_cli.cli.record import line_for_record
 from lslo_cli.errors import LsloError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class FolderOptions(SettingsOptions):
         recipe = self.resolve()
         from lslo_cli.tasks.experiment import Experiment
 
-        return Experiment(recipe, self.folder(recipe), self.line_for_record(recipe))
+        return Experiment(recipe, self.folder(recipe), line_for_record(self, recipe))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +141,7 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
 
         if memory is not None:
             memory = memory.adding(self.to_remember(recipe)).with_counted_classes(recipe)
-        return Experiment(recipe, self.folder(recipe), self.line_for_record(recipe), memory, self.as_typed())
+        return Experiment(recipe, self.folder(recipe), line_for_record(self, recipe), memory, self.as_typed())
 
     def to_remember(self, recipe: Recipe) -> Memory:
         """What later commands of the experiment will take as given of these options."""

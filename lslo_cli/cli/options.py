@@ -7,7 +7,6 @@ command takes the classes of options whose every flag has an effect on it.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,25 +43,6 @@ TrackerName = Annotated[str | None, Option("--track", rich_help_panel=MACHINE), 
 DryRun = Annotated[
     bool, Option("--dry-run", rich_help_panel=MACHINE, help="Check all, print the plan, write nothing.")
 ]
-
-
-FROM_ENVIRONMENT = {
-    "--recipe": "LSLO_RECIPE",
-    "--results": "LSLO_RESULTS",
-    "--model": "LSLO_MODEL",
-    "--data": "LSLO_DATA",
-}
-"""Flags whose values may come from the environment, and the variable of each."""
-
-
-def command_line(*flags: str) -> str:
-    """The command line as typed, for the record, with the environment's values of ``flags`` not typed."""
-    words = sys.argv[1:]
-    for flag in flags:
-        is_typed = any(word.partition("=")[0] == flag for word in sys.argv[1:])
-        if not is_typed and (value := os.environ.get(FROM_ENVIRONMENT[flag])):
-            words += [flag, value]
-    return typed("", *words)
 
 
 def classes_by_key(text: str | None) -> dict[str, str]:
@@ -188,18 +168,6 @@ class SettingsOptions:
                 for item in value if isinstance(value, list) else [value]:
                     words += [flag.name, item]
         return typed(name, *words, *more)
-
-    def line_for_record(self, *recipes: Recipe) -> str:
-        """The command line, with what the environment set: a default of ``recipes`` only if all have it."""
-        flags = [flag.name for flag in flags_of(type(self)) if flag.name in FROM_ENVIRONMENT]
-        for flag, values in (
-            ("--model", {recipe.model.name for recipe in recipes}),
-            ("--data", {recipe.data.path for recipe in recipes}),
-        ):
-            value = os.path.expanduser(os.environ.get(FROM_ENVIRONMENT[flag], ""))
-            if flag in flags and {os.path.expanduser(each) for each in values} != {value}:
-                flags.remove(flag)
-        return command_line(*flags)
 
     def complete(self, error: LsloError) -> None:
         """Complete the command that an error suggests: on this experiment, or on a seed that was read."""

@@ -11,7 +11,7 @@ from typer import Option
 from lslo_cli.artifacts.folder import RESULTS
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import seed_list, split_commas
-from lslo_cli.cli.options import command_line
+from lslo_cli.cli.record import command_line
 from lslo_cli.wording import typed
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import Key, split_commas, takes
 from lslo_cli.cli.options import MaxTokens
+from lslo_cli.cli.record import line_for_record
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 from lslo_cli.cli.stage_options import ModelOptions
 from lslo_cli.errors import InputError
@@ -84,7 +85,7 @@ def evaluate(options: EvaluateOptions) -> None:
     if runs:
         experiment = options.experiment()
     found = [
-        located(run, options.results, options.given_for(run), options.line_for_record()) for run in elsewhere
+        located(run, options.results, options.given_for(run), line_for_record(options)) for run in elsewhere
     ]
     if options.dry_run:
         for of_run, run, trained in found:

@@ -16,6 +16,7 @@ from typer import Argument, Option
 from lslo_cli.cli import console
 from lslo_cli.cli.flags import flags_of, seed_list, takes
 from lslo_cli.cli.options import MACHINE
+from lslo_cli.cli.record import line_for_record
 from lslo_cli.cli.stage_options import StageOptions
 from lslo_cli.errors import UsageError
 from lslo_cli.wording import counted, typed
@@ -122,7 +123,7 @@ def reproduce(options: ReproduceOptions) -> None:
         targets = find_targets(
             options.targets, options.recipe, options.given(), options.assignments or (), on_event
         )
-        line = options.line_for_record(*(target.recipe() for target in targets))
+        line = line_for_record(options, *(target.recipe() for target in targets))
         jobs = jobs_of(targets, options.results, seed_list(options.seeds), line)
         if options.only:
             jobs = only(jobs, options.only)
