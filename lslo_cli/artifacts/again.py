@@ -20,18 +20,28 @@ OF_STUDIES = ("lslo reproduce", "lslo demo")
 """Commands that make whole experiments, whose settings only their own line has."""
 
 
-def seed_flags(path: Path) -> list[str]:
-    """The flags that choose the seed of a study which ``path`` is in, ``seed-N/``; none elsewhere."""
+def seed_flags(path: Path, by_number: bool = True) -> list[str]:
+    """The flags that choose the seed of a study which ``path`` is in, ``seed-N/``; none elsewhere.
+
+    Without ``by_number`` they choose the folder alone, for a command that has no ``--seed``.
+    """
     for folder in (path, *path.parents):
-        if found := re.fullmatch(r"seed-(\d+)", folder.name):
-            return ["--results", str(folder.parent), "--name", folder.name, "--seed", found[1]]
+        if number := _seed_of(folder):
+            seed = ["--seed", number] if by_number else []
+            return ["--results", str(folder.parent), "--name", folder.name, *seed]
     return []
+
+
+def _seed_of(folder: Path) -> str | None:
+    """The number of the seed whose folder this is; None for any other folder."""
+    found = re.fullmatch(r"seed-(\d+)", folder.name)
+    return found[1] if found else None
 
 
 def place_flags(folder: Path) -> list[str]:
     """The flags that choose the experiment in a folder, and its seed in a study."""
     folder = _named(folder)
-    return seed_flags(folder)[:6] or ["--results", str(folder.parent), "--name", folder.name]
+    return seed_flags(folder) or ["--results", str(folder.parent), "--name", folder.name]
 
 
 def experiment_of(path: Path) -> Path:
@@ -49,12 +59,15 @@ def _named(folder: Path) -> Path:
 
 def line_of(kind: type[Result], path: Path) -> Command:
     """The command that makes an artifact of this kind at ``path``."""
-    flags = seed_flags(path)
-    if kind is PruneReportResult:
-        flags = flags[:4]  # it has the seed of its estimate
+    flags = seed_flags(path, by_number=kind is not PruneReportResult)  # which has the seed of its estimate
     (name,) = map(str, kind.command.words)
     flags = [] if name.startswith("flare ") else flags  # FLARE's study is one experiment
     return Command(name, *flags, folder=experiment_of(path))
+
+
+def evaluate_again(path: Path, *words: object) -> Command:
+    """``lslo evaluate --force`` on the experiment that ``path`` is in; ``words`` are other flags."""
+    return Command("evaluate", *seed_flags(path), *words, "--force")
 
 
 def line_again(path: Path, artifact: Artifact[Any]) -> Command | str:
@@ -75,7 +88,7 @@ def train_again(run: Path, artifact: Artifact[TrainingResult], name: str | None 
     flags: dict[str, Any] = {
         "results": None if folder.parent == RESULTS else folder.parent,
         "name": folder.name,
-        "seed": next(iter(seed_flags(folder)[5:]), None),
+        "seed": _seed_of(folder),
         "run": name or result.run,
         "method": result.method,
         "sites": None if result.sites == "all" else result.sites,

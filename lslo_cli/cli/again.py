@@ -16,7 +16,7 @@ def settings_to_repeat(line: str, artifact: Any) -> list[str]:
 
     What the recipe, the environment and the experiment's memory give is left out, and what has no effect.
     """
-    from lslo_cli.recipe import with_values
+    from lslo_cli.recipe import as_assigned, with_values
     from lslo_cli.tasks.experiment import Experiment
     from lslo_cli.tasks.freshness import changed_settings
     from lslo_cli.tasks.without_effect import without_effect
@@ -34,8 +34,9 @@ def settings_to_repeat(line: str, artifact: Any) -> list[str]:
     flags = {flag.key.name: flag.name for flag in flags_of(type(options)) if flag.key}
     words: list[str] = []
     for key, value in changed.items():
+        text = as_assigned(value)
         if key not in idle:
-            words += [flags[key], _text(value)] if key in flags else ["--set", f"{key}={_text(value)}"]
+            words += [flags[key], text] if key in flags else ["--set", f"{key}={text}"]
     return words
 
 
@@ -48,10 +49,3 @@ def _train_options(line: str) -> Any:
     group: Any = get_command(app)
     context = group.commands["train"].make_context("train", [*shlex.split(line)[2:], "--quiet"])
     return options_of("train")(**{**context.params, "results": Path(context.params["results"])})
-
-
-def _text(value: object) -> str:
-    """A value as it is typed."""
-    if isinstance(value, list):
-        return ",".join(map(_text, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -74,8 +74,8 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
             seeds = self.folder(super().resolve(self.memory())).seed_folders()
         except LsloError:
             return []
-        flags = seed_flags(next(iter(seeds.values()), Path()))
-        return flags if any(flag.name == "--seed" for flag in flags_of(other)) else flags[:4]
+        has_seed = any(flag.name == "--seed" for flag in flags_of(other))
+        return seed_flags(next(iter(seeds.values()), Path()), by_number=has_seed)
 
     def resolve(self, memory: Memory | None = None) -> Recipe:
         """The recipe with the settings that the experiment remembers, which a note lists.

@@ -10,7 +10,7 @@ from lslo_cli.artifacts.folder import RESULTS, ExperimentFolder
 from lslo_cli.errors import InputError
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.method.flare import SOURCE
-from lslo_cli.recipe import FlareSection, RunSection
+from lslo_cli.recipe import FlareSection, RunSection, as_assigned
 from lslo_cli.tasks.freshness import SWITCHES
 from lslo_cli.wording import Command, typed
 
@@ -38,14 +38,7 @@ def _assignments(recipe: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(value, dict):
             yield from (f"flare.{key}.{name}={each}" for name, each in value.items())
         elif value != flare.get(key):
-            yield f"flare.{key}={_written(value)}"
+            yield f"flare.{key}={as_assigned(value)}"
     for key in SWITCHES:
         if recipe["run"].get(key, run[key]) != run[key]:
-            yield f"run.{key}={_written(recipe['run'][key])}"
-
-
-def _written(value: Any) -> str:
-    """A value as ``--set`` takes it."""
-    if isinstance(value, list):
-        return ",".join(map(_written, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+            yield f"run.{key}={as_assigned(recipe['run'][key])}"

@@ -13,6 +13,7 @@ from lslo_cli.recipe.memory import FILE as MEMORY_FILE
 from lslo_cli.recipe.recipe import NAME_LENGTH, Recipe
 from lslo_cli.recipe.reproduce import ReproduceSection, Stage
 from lslo_cli.recipe.resolution import (
+    as_assigned,
     assigned_keys,
     given_now,
     given_values,
@@ -67,6 +68,7 @@ __all__ = [
     "Stage",
     "Tracker",
     "TrainSection",
+    "as_assigned",
     "assigned_keys",
     "find_recipe",
     "given_now",

@@ -75,6 +75,13 @@ def with_values(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
     return _validated(layers)
 
 
+def as_assigned(value: object) -> str:
+    """A recorded value as ``--set`` and flags take it."""
+    if isinstance(value, list):
+        return ",".join(map(as_assigned, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def assigned_keys(text: str) -> list[str]:
     """The dotted keys that a ``key=value`` assignment sets: several if the value is a table."""
     return [key for key, _ in leaves(nested(dict([_assignment(text)])))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lslo_cli.artifacts.again import seed_flags
+from lslo_cli.artifacts.again import evaluate_again, seed_flags
 from lslo_cli.artifacts.comparable import read_fresh
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
@@ -30,7 +30,7 @@ def diff(folder: ExperimentFolder, first: str, other: str, only: Sequence[str] =
     or the two were evaluated on different text.
     """
     if (seeds := folder.seed_folders()) and not folder.evaluated_runs():
-        place = seed_flags(next(iter(seeds.values())))[:4]
+        place = seed_flags(next(iter(seeds.values())), by_number=False)
         raise UsageError(
             f"{folder.path} holds seeds {several(seeds)}, and sentences of one seed are compared at a time",
             "name one of them",
@@ -42,7 +42,7 @@ def diff(folder: ExperimentFolder, first: str, other: str, only: Sequence[str] =
         raise InputError(
             f"runs {first} and {other} have no direction in common",
             "evaluate both on the same ones",
-            Command("evaluate", *seed_flags(folder.path), "--force"),
+            evaluate_again(folder.path),
         )
     languages = [record.language() for record in evaluation.languages]
     group_of = grouping(languages)
@@ -77,7 +77,7 @@ class DirectionTexts:
             raise InputError(
                 f"the translations in {self.path} are not those that the run was evaluated with",
                 "evaluate the run again",
-                _evaluate_again(self.path),
+                evaluate_again(self.path),
             )
         return rows
 
@@ -108,7 +108,7 @@ def _changes(
         raise InputError(
             f"runs {run} and {than} were evaluated on different text in {name}",
             "evaluate both again",
-            _evaluate_again(first.path),
+            evaluate_again(first.path),
         )
     pairs = [
         (one, two)
@@ -139,13 +139,9 @@ def _rows(path: Path) -> list[dict[str, Any]]:
                 raise ValueError("a row lacks a field")
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(
-            f"{path} is damaged: {error}", "evaluate the run again", _evaluate_again(path)
+            f"{path} is damaged: {error}", "evaluate the run again", evaluate_again(path)
         ) from None
     return rows
-
-
-def _evaluate_again(path: Path) -> Command:
-    return Command("evaluate", *seed_flags(path), "--force")
 
 
 def _text(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from lslo_cli.artifacts.again import seed_flags
+from lslo_cli.artifacts.again import evaluate_again
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import EvaluationFolder
 from lslo_cli.artifacts.provenance import digest_of
@@ -14,7 +14,6 @@ from lslo_cli.artifacts.writing import write_text
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Direction
-from lslo_cli.wording import Command
 
 Translations = Mapping[Direction, Sequence[str]]
 """Sentences by direction."""
@@ -46,7 +45,7 @@ def read_hypotheses(evaluation: Path, result: EvaluationResult) -> Translations:
         raise InputError(
             f"the translations in {folder} are not those that {evaluation.name} was made from",
             "translate again",
-            Command("evaluate", *seed_flags(folder), "--run", result.run, "--force"),
+            evaluate_again(folder, "--run", result.run),
         )
     return found
 
@@ -61,9 +60,7 @@ def _lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").split("\n")[:-1]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"cannot read the translations in {path}: {error}",
-            "translate again",
-            Command("evaluate", *seed_flags(path), "--force"),
+            f"cannot read the translations in {path}: {error}", "translate again", evaluate_again(path)
         ) from None
 
 
