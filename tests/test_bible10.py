@@ -43,8 +43,8 @@ def dry_run(study, capsys, *flags):
     return capsys.readouterr()
 
 
-def test_its_recipes_differ_in_sizes_that_are_permuted_and_in_nothing_that_is_trained():
-    straight, rotated = resolve("bible10"), resolve("bible10-rotated")
+def test_its_recipes_differ_in_sizes_that_are_permuted_or_in_the_text_and_in_nothing_else(study):
+    straight, rotated, more = (resolve(part.recipe) for part in study.PARTS.values())
     sizes = [sorted(each.bitext for each in recipe.selected_languages()) for recipe in (straight, rotated)]
     assert sizes[0] == sizes[1] == [300] * 4 + [5000] * 3 + [27000] * 3
     for recipe in (straight, rotated):
@@ -55,20 +55,27 @@ def test_its_recipes_differ_in_sizes_that_are_permuted_and_in_nothing_that_is_tr
         assert classes == {Resource.HIGH: 27000, Resource.MEDIUM: 5000, Resource.VERY_LOW: 300}
     assert resolve("bible10-base").base == resolve("bible10-rotated-base").base
     assert straight.fit == rotated.fit and straight.data == rotated.data
+    assert more.selected_languages() == straight.selected_languages() and more.model == straight.model
+    assert more.fit.model_copy(update={"epochs": straight.fit.epochs}) == straight.fit
+    longer = {"path": straight.data.path, "train_rows": straight.data.train_rows}
+    assert more.data.model_copy(update=longer) == straight.data
+    assert str(more.data.path) == str(study.MORE) and str(straight.data.path) == str(study.SPREAD)
     assert straight.estimation_schedule().ratio_at(straight.fit.epochs) == pytest.approx(0.7)
 
 
 def test_what_it_takes_for_equal_is_equal(study):
-    recipe = resolve("bible10")
-    data, pairs = recipe.data, len(recipe.selected_languages()) // 2
-    assert data.train_rows == pairs * study.VERSES[data.train]
-    assert data.test_rows == study.VERSES[data.test]
+    for recipe, verses in (("bible10", "dev"), ("bible10-more", "more")):
+        data, pairs = resolve(recipe).data, len(resolve(recipe).selected_languages()) // 2
+        assert data.train_rows == pairs * study.VERSES[verses]
+        assert data.test_rows == study.VERSES[data.test]
     ranks = {Resource.HIGH: 2, Resource.MEDIUM: 2, Resource.VERY_LOW: 8}
-    for recipe in study.RECIPES.values():
-        in_all = sum(ranks[each.resource] for each in resolve(recipe).selected_languages())
+    for part in study.PARTS.values():
+        in_all = sum(ranks[each.resource] for each in resolve(part.recipe).selected_languages())
         assert in_all == study.SHARED_RANK
-    assert all(len(rates) >= 5 for rates in study.RATES.values())
-    assert all(study.PUBLISHED[method] in study.RATES[method] for method in study.PUBLISHED)
+    rates = study.STRAIGHT.rates
+    assert all(len(tried) >= 5 for tried in rates.values())
+    assert all(study.PUBLISHED[method] in rates[method] for method in study.PUBLISHED)
+    assert all({*tried} <= {*rates[method]} for method, tried in study.WITH_MORE.rates.items())
 
 
 def test_a_dry_run_prints_lines_that_parse_with_their_hours_and_writes_nothing(study, capsys, tmp_path):
@@ -79,7 +86,8 @@ def test_a_dry_run_prints_lines_that_parse_with_their_hours_and_writes_nothing(s
         parse(top, line.removeprefix("lslo "))
     assert len(lines) == len(set(lines)) == int(said.err.split()[0])
     trained = [line for line in lines if line.startswith("lslo train ")]
-    assert len(trained) == 3 * 5 + 3 * len(study.RUNS) + 3 * len(study.CONTROL)
+    tuned = sum(len(rates) for part in study.PARTS.values() for rates in part.rates.values())
+    assert len(trained) == tuned + 3 * (len(study.RUNS) + len(study.CONTROL) + len(study.WORTH))
     assert sum("lslo base train" in line for line in lines) == 2
     assert not list(tmp_path.iterdir())
 
@@ -88,7 +96,7 @@ def test_what_is_done_is_not_done_again_and_parts_can_be_chosen(study, capsys):
     for path in ("models/bible10", "results/bible10/straight/seed-2/runs/full"):
         Path(path).mkdir(parents=True)
         Path(path, "training.json").touch()
-    flags = "--bases", "straight", "--seeds", "2", "--only", "full"
+    flags = "--parts", "straight", "--seeds", "2", "--only", "full"
     lines = dry_run(study, capsys, *flags).out.splitlines()
     assert not any("base train" in line or "--run full " in line for line in lines if "evaluate" not in line)
     assert any("evaluate" in line and line.endswith("--run full") for line in lines)
@@ -96,11 +104,11 @@ def test_what_is_done_is_not_done_again_and_parts_can_be_chosen(study, capsys):
 
 
 def test_a_rate_is_that_of_the_lowest_loss_on_dev_rows(study, capsys):
-    for rate, loss in zip(study.RATES["full"], (1.5, 1.2, 1.1, 1.0, 1.4), strict=True):
-        made = study.TUNING / "runs" / study.tuning_run("full", rate) / "training.json"
+    for rate, loss in zip(study.STRAIGHT.rates["full"], (1.5, 1.2, 1.1, 1.0, 1.4), strict=True):
+        made = study.STRAIGHT.tuned("full", rate)
         made.parent.mkdir(parents=True)
         made.write_text(json.dumps({"result": {"dev_losses": [0.5, loss]}}))
-    lines = dry_run(study, capsys, "--bases", "straight", "--only", "full").out.splitlines()
+    lines = dry_run(study, capsys, "--parts", "straight", "--only", "full").out.splitlines()
     trained = [line for line in lines if "--run full " in line]
     assert len(trained) == 3 and all("--lr 0.0003 " in line for line in trained)
     scored = [line.split()[-1] for line in lines if "tuning" in line and "evaluate" in line]
@@ -108,7 +116,7 @@ def test_a_rate_is_that_of_the_lowest_loss_on_dev_rows(study, capsys):
 
 
 def test_the_verses_taken_are_from_the_whole_text_and_none_that_is_tested_on_is_known(study, monkeypatch):
-    monkeypatch.setattr(study, "VERSES", {"dev": 16, "devtest": 5})
+    monkeypatch.setattr(study, "VERSES", {"dev": 16, "devtest": 5, "more": 3})
     codes = ("en", "fr", "ha", "wo")
     for code in codes:
         for folder, rows in {"all": 4, "ft/dev": 20, "ft/devtest": 22}.items():
@@ -131,6 +139,10 @@ def test_the_verses_taken_are_from_the_whole_text_and_none_that_is_tested_on_is_
     assert [int(line.split()[-1]) for line in test["en"][:5]] == kept[::4]
     assert [line[2:] for line in test["en"]] == [line[2:] for line in test["wo"]]
     assert len(test["wo"]) == 20
+    more = study.read(study.MORE / "dev")
+    assert study.read(study.MORE / "devtest") == test
+    assert {line for line in more["en"][:6] if line} == {"en all 0", "en all 1", "en all 2"}
+    assert more["en"][6:] == dev["en"][32:]
 
 
 def test_every_direction_is_trained_on_by_about_as_many_rows(study):
@@ -185,14 +197,14 @@ def made(study, written):
                 history=[EpochRecord(epoch=1, loss=1.0, updates=1, tokens=1)],
             )  # fmt: skip
             there.write("subspace.json", estimate)
-    tuning = written(study.TUNING, study.TUNING_SEED)
+    tuning = written(study.STRAIGHT.tuning / f"seed-{study.TUNING_SEED}", study.TUNING_SEED)
     for rate, loss in ((1e-4, 1.5), (2e-4, 1.25), (5e-4, 1.75)):
         tuning.training(study.tuning_run("full", rate), dev_losses=[loss])
 
 
 def test_tables_say_what_is_there(made, study, load_script, monkeypatch, capsys):
     summary = load_script(SCRIPTS / "summary.py")
-    monkeypatch.setattr(summary, "comparisons", lambda base: [])
+    monkeypatch.setattr(summary, "comparisons", lambda part: [])
     monkeypatch.setattr(sys, "argv", ["summary.py", "--no-figures"])
     summary.main()
     text = (study.RESULTS / "summary.md").read_text()
@@ -225,11 +237,11 @@ def test_comparisons_are_made_of_the_seeds_that_have_both_runs(made, study, load
         raise InterruptedError
 
     monkeypatch.setattr(study.Study, "lslo", compare)
-    assert summary.comparisons("straight") == []  # there are no translations
+    assert summary.comparisons(study.STRAIGHT) == []  # there are no translations
     for seed, run in product((2, 3), ("base", "full")):
         (study.RESULTS / f"straight/seed-{seed}/runs/{run}/hypotheses").mkdir()
     with pytest.raises(InterruptedError):
-        summary.comparisons("straight")
+        summary.comparisons(study.STRAIGHT)
     assert said[0].startswith("compare full base ") and "--seeds 2,3 " in said[0]
     parse(get_command(app), said[0])
 
@@ -237,7 +249,7 @@ def test_comparisons_are_made_of_the_seeds_that_have_both_runs(made, study, load
 def test_figures_are_drawn_of_what_is_there(made, study, load_script, monkeypatch):
     summary, said = load_script(SCRIPTS / "summary.py"), []
     monkeypatch.setattr(study.Study, "lslo", lambda self, command, makes: said.append(command))
-    summary.draw("rotated")
+    summary.draw(study.ROTATED)
     assert [command.split()[1] for command in said] == ["heatmap", "pareto"]
     for command in said:
         parse(get_command(app), command)

@@ -12,7 +12,7 @@ from math import log10
 from pathlib import Path
 from statistics import correlation, fmean, median, stdev
 
-from study import PUBLISHED, RATES, RECIPES, RESULTS, RUNS, SEEDS, SPREAD, TUNING, Study, tuning_run
+from study import PARTS, PUBLISHED, RESULTS, ROTATED, RUNS, SEEDS, STRAIGHT, Part, Study
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import ComparisonResult, EvaluationResult
@@ -33,6 +33,11 @@ COMPARED = {
 }
 """The comparisons that claims are read from, by the first run."""
 SHOWN = ("AVG", "H2H", "M2M", "V2V")
+TITLES = {
+    "straight": "The straight base",
+    "rotated": "The rotated base",
+    "more": "The straight base with more text",
+}
 FIGURES = {"weights": "index-strategy.json", "heatmap": "subspace.json"}
 """Figures of a seed, and what they are drawn from."""
 
@@ -42,11 +47,12 @@ def main() -> None:
     parser.add_argument("--no-figures", action="store_true", help="tables alone")
     options = parser.parse_args()
     lines = ["# Ten real languages", "", *rates(), *what_tuning_changed()]
-    for base in RECIPES:
-        if any((RESULTS / base).glob("seed-*/runs/*/evaluation.json")):
-            lines += [f"## The {base} base", "", *scores(base), *comparisons(base), *costs(base), *room(base)]
+    for part in PARTS.values():
+        if any(part.folder.glob("seed-*/runs/*/evaluation.json")):
+            lines += [f"## {TITLES[part.name]}", ""]
+            lines += [*scores(part), *comparisons(part), *costs(part), *room(part)]
             if not options.no_figures:
-                draw(base)
+                draw(part)
     lines += followed()
     (RESULTS / "summary.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     print("\n".join(lines))
@@ -65,43 +71,50 @@ def seed_of(path: Path) -> int:
     return int(next(part for part in path.parts if part.startswith("seed-"))[5:])
 
 
-def found(base: str, file: str) -> list[Path]:
+def found(part: Part, file: str) -> list[Path]:
     """The artifacts of that name of the study's seeds."""
-    return [path for seed in SEEDS if (path := RESULTS / base / f"seed-{seed}" / file).exists()]
+    return [path for seed in SEEDS if (path := part.folder / f"seed-{seed}" / file).exists()]
 
 
-def losses(method: str) -> dict[float, float]:
+def losses(part: Part, method: str) -> dict[float, float]:
     """The loss on dev rows after the last epoch, by learning rate, as far as it is there."""
     return {
         rate: store.read(path, TrainingResult).result.dev_losses[-1]
-        for rate in RATES[method]
-        if (path := TUNING / "runs" / tuning_run(method, rate) / "training.json").exists()
+        for rate in part.rates[method]
+        if (path := part.tuned(method, rate)).exists()
     }
 
 
 def rates() -> list[str]:
+    """The tables of :func:`rates_of` of the parts that have rates of their own."""
+    return [line for part in PARTS.values() if part.rates for line in rates_of(part)]
+
+
+def rates_of(part: Part) -> list[str]:
     """The loss on dev rows by learning rate, with the chosen one in bold, and whether it ends the grid."""
     rows = []
-    for method in RATES:
-        by = losses(method)
+    for method, tried in part.rates.items():
+        by = losses(part, method)
         if by:
             best = min(by, key=by.__getitem__)
             cells = [
                 f"**{rate:g}: {loss:.3f}**" if rate == best else f"{rate:g}: {loss:.3f}"
                 for rate, loss in by.items()
             ]
-            ends = "at the end of the grid" if best in (RATES[method][0], RATES[method][-1]) else ""
+            ends = "at the end of the grid" if best in (tried[0], tried[-1]) else ""
             rows.append([method, ", ".join(cells), ends])
-    return table("Dev loss by learning rate, straight base, seed 1:", ["method", "rates", ""], rows)
+    return table(
+        f"Dev loss by learning rate, {TITLES[part.name].lower()}, seed 1:", ["method", "rates", ""], rows
+    )
 
 
 def what_tuning_changed() -> list[str]:
     """Test scores of the tuning seed at the paper's rate and at the chosen one."""
     rows = []
     for method, published in PUBLISHED.items():
-        by = losses(method)
+        by = losses(STRAIGHT, method)
         for rate in dict.fromkeys((published, min(by, key=by.__getitem__, default=published))):
-            path = TUNING / "runs" / tuning_run(method, rate) / "evaluation.json"
+            path = STRAIGHT.tuned(method, rate).with_name("evaluation.json")
             if path.exists():
                 result = store.read(path, EvaluationResult).result
                 rows.append([method, f"{rate:g}", *(f"{cell:.2f}" for cell in cells(result).values())])
@@ -117,14 +130,14 @@ def cells(result: EvaluationResult, metric: str = SPBLEU) -> dict[str, float]:
     return {**summary.groups, "AVG": summary.average}
 
 
-def scores(base: str) -> Iterator[str]:
+def scores(part: Part) -> Iterator[str]:
     """Scores by group, mean over seeds, with the sample standard deviation of the average."""
     for metric in (SPBLEU, CHRF_PLUS_PLUS):
         rows, groups = [], []
         for run in ("base", *(run.name for run in RUNS)):
             results = [
                 store.read(path, EvaluationResult).result
-                for path in found(base, f"runs/{run}/evaluation.json")
+                for path in found(part, f"runs/{run}/evaluation.json")
             ]
             if results:
                 by_seed = [cells(result, metric) for result in results]
@@ -137,7 +150,7 @@ def scores(base: str) -> Iterator[str]:
         yield from table(f"{metric}, mean over seeds:", ["run", "seeds", *groups], rows)
 
 
-def comparisons(base: str) -> list[str]:
+def comparisons(part: Part) -> list[str]:
     """Differences in spBLEU with 95 % intervals over seeds and over sentences, and the verdicts."""
     rows = []
     for first, others in COMPARED.items():
@@ -146,15 +159,15 @@ def comparisons(base: str) -> list[str]:
                 seed
                 for seed in SEEDS
                 if all(
-                    (RESULTS / base / f"seed-{seed}" / "runs" / run / "evaluation.json").exists()
+                    (part.folder / f"seed-{seed}" / "runs" / run / "evaluation.json").exists()
                     for run in (first, other)
                 )
             ]
-            makes = RESULTS / base / "comparisons" / f"{first}-vs-{other}.json"
-            if both and translated(base, both, (first, other)):
+            makes = part.folder / "comparisons" / f"{first}-vs-{other}.json"
+            if both and translated(part, both, (first, other)):
                 makes.unlink(missing_ok=True)
-                place = f"--recipe {RECIPES[base]} --results {RESULTS} --name {base} --data {SPREAD}"
                 seeds = ",".join(map(str, both))
+                place = f"{study_of(part)} --data {part.text}"
                 Study().lslo(f"compare {first} {other} {place} --seeds {seeds} --quiet", makes)
             if both and makes.exists():
                 result = store.read(makes, ComparisonResult).result
@@ -167,9 +180,14 @@ def comparisons(base: str) -> list[str]:
     return table(title, ["runs", "seeds", *SHOWN], rows)
 
 
-def translated(base: str, seeds: Sequence[int], runs: Sequence[str]) -> bool:
+def study_of(part: Part) -> str:
+    """The flags that choose the experiments of all seeds."""
+    return f"--recipe {part.recipe} --results {part.folder.parent} --name {part.name}"
+
+
+def translated(part: Part, seeds: Sequence[int], runs: Sequence[str]) -> bool:
     """Whether translations are there, which intervals over sentences need; they are not kept with results."""
-    folders = (RESULTS / base / f"seed-{seed}" / "runs" / run for seed in seeds for run in runs)
+    folders = (part.folder / f"seed-{seed}" / "runs" / run for seed in seeds for run in runs)
     return all((folder / "hypotheses").is_dir() for folder in folders)
 
 
@@ -181,11 +199,11 @@ def span(ends: tuple[float, float] | Interval | None, digits: int = 2) -> str:
     return f"{low:+.{digits}f} to {high:+.{digits}f}"
 
 
-def costs(base: str) -> list[str]:
+def costs(part: Part) -> list[str]:
     """Parameters, time of an update and memory of every run; the median of its seeds' times."""
     rows = []
     for run in RUNS:
-        paths = found(base, f"runs/{run.name}/training.json")
+        paths = found(part, f"runs/{run.name}/training.json")
         if paths:
             trainings = [store.read(path, TrainingResult) for path in paths]
             seconds = [
@@ -207,16 +225,16 @@ def costs(base: str) -> list[str]:
     return table("What training costs, one thread, loading and dev rows included:", head, rows)
 
 
-def maps(base: str, run: str) -> list[Mapping[str, int]]:
+def maps(part: Part, run: str) -> list[Mapping[str, int]]:
     """The rank maps of a run by seed."""
     return [
-        store.read(path, TrainingResult).result.ranks for path in found(base, f"runs/{run}/training.json")
+        store.read(path, TrainingResult).result.ranks for path in found(part, f"runs/{run}/training.json")
     ]
 
 
-def room(base: str) -> Iterator[str]:
+def room(part: Part) -> Iterator[str]:
     """What the estimates give every language, beside the base's bitext, with their correlations."""
-    paths = found(base, "subspace.json")
+    paths = found(part, "subspace.json")
     if not paths:
         return
     artifacts = [store.read(path, SubspaceResult) for path in paths]
@@ -226,7 +244,7 @@ def room(base: str) -> Iterator[str]:
     measured = {
         "importance (eq. 6)": [artifact.result.scores for artifact in artifacts],
         "gain (nats per token)": [artifact.result.gains for artifact in artifacts],
-        **{run.name: maps(base, run.name) for run in RUNS if run.estimated},
+        **{run.name: maps(part, run.name) for run in RUNS if run.estimated},
     }
     for name, by_seed in measured.items():
         if by_seed and all(by_seed):
@@ -239,7 +257,7 @@ def room(base: str) -> Iterator[str]:
             rows.append([name, *means, ", ".join(f"{r:+.2f}" for r in rs)])
     title = "Room by language, mean over seeds; Pearson's r with the logarithm of bitext by seed:"
     yield from table(title, ["", *codes, "r"], rows)
-    for path in found(base, "index-strategy.json"):
+    for path in found(part, "index-strategy.json"):
         layers = store.read(path, IndexStrategyResult).result.layers
         sides = ", ".join(
             f"{each.layer} {each.index} ({max(each.source_weight, each.target_weight):.2f})"
@@ -255,11 +273,10 @@ def followed() -> list[str]:
     """
     rows = []
     for run in (run.name for run in RUNS if run.estimated):
-        by_base = {
-            base: {seed_of(path): path for path in found(base, f"runs/{run}/training.json")}
-            for base in RECIPES
-        }
-        one, other = by_base.values()
+        one, other = (
+            {seed_of(path): path for path in found(part, f"runs/{run}/training.json")}
+            for part in (STRAIGHT, ROTATED)
+        )
         seeds = sorted(one.keys() & other.keys())
         rs = [ranks_against_sizes(one[seed], other[seed]) for seed in seeds]
         if rs:
@@ -283,16 +300,15 @@ def ranks_against_sizes(one: Path, other: Path) -> float:
     )
 
 
-def draw(base: str) -> None:
+def draw(part: Part) -> None:
     """Figures of the first seed, and parameters against quality over all seeds."""
-    recipe, name = RECIPES[base], f"seed-{SEEDS[0]}"
-    folder = RESULTS / base / name
+    name = f"seed-{SEEDS[0]}"
+    folder = part.folder / name
     for figure, artifact in FIGURES.items():
         if (folder / artifact).exists():
-            place = f"--recipe {recipe} --results {folder.parent} --name {name}"
+            place = f"--recipe {part.recipe} --results {part.folder} --name {name}"
             Study().lslo(f"plot {figure} {place}", folder / "figures" / f"{figure}.png")
-    place = f"--recipe {recipe} --results {RESULTS} --name {base}"
-    Study().lslo(f"plot pareto {place}", RESULTS / base / "figures" / "pareto.png")
+    Study().lslo(f"plot pareto {study_of(part)}", part.folder / "figures" / "pareto.png")
 
 
 if __name__ == "__main__":

@@ -96,7 +96,15 @@ def test_recipes_of_the_paper_take_the_authors_adapters_and_the_worlds_keep_thei
         for name in recipe_names()
         if not name.startswith("flare") and not name.endswith("base")
     }
-    worlds = {"demo", "new-language", "flores-small", "flores-small-cpu", "bible10", "bible10-rotated"}
+    worlds = {
+        "demo",
+        "new-language",
+        "flores-small",
+        "flores-small-cpu",
+        "bible10",
+        "bible10-rotated",
+        "bible10-more",
+    }
     worlds |= {"world-rotated", "world-equal", "world-related"}
     assert {form for name, form in forms.items() if name not in worlds} == {authors} == {Recipe().adapters}
     assert {forms[name] for name in worlds} == {adapters("gaussian", "all").adapters}
