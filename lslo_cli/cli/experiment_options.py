@@ -89,11 +89,21 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
         return recipe
 
     def memory(self) -> Memory:
-        """The settings given to earlier commands of the experiment."""
+        """The settings given to earlier commands of the experiment, or of a study to those of its seeds."""
         from lslo_cli.recipe import last_experiment, read_memory
 
         last = None if self._chooses() else last_experiment(self.results)
-        return read_memory(last or self.folder(super().resolve()).path)
+        folder = ExperimentFolder(last) if last else self.folder(super().resolve())
+        remembering = self._remembering(folder)
+        memory = read_memory(remembering.path)
+        return memory if remembering == folder else memory.of_study()
+
+    def _remembering(self, folder: ExperimentFolder) -> ExperimentFolder:
+        """The folder whose memory counts: this one, but for a study without a memory its first seed's."""
+        from lslo_cli.recipe import MEMORY_FILE
+
+        own = not self.reads_seeds or (folder.path / MEMORY_FILE).exists()
+        return folder if own else folder.seeds()[0]
 
     def _now(self) -> Memory:
         from lslo_cli.recipe import given_now
@@ -110,7 +120,7 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
     def _say_memory(self, memory: Memory, recipe: Recipe) -> None:
         from lslo_cli.recipe import MEMORY_FILE
 
-        path, now = self.folder(recipe).path / MEMORY_FILE, self._now()
+        path, now = self._remembering(self.folder(recipe)).path / MEMORY_FILE, self._now()
         flags = {flag.key.name: flag.name for flag in flags_of(type(self)) if flag.key}
         held = {**memory.environment, **memory.given}
         values = {key: _value_at(recipe, key) for key in held}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ _KEPT = (*CHOOSING, "languages", "classes", "seed", "model")
 _KEPT_OF_DATA = ("data.path", "data.train", "data.test", "data.hold_out", "data.dev_rows", "data.directions")
 
 _MODEL = {"model.name", "model.revision"}
+_OF_A_SEED = ("name", "seed")
+"""Keys that differ between the seeds of a study."""
 
 _HEADER = (
     "# Settings given to this experiment's commands. They apply to later ones unless their flags differ.\n"
@@ -64,6 +66,10 @@ class Memory:
         return self.adding(
             Memory(given={f"languages.{code}.resource": str(entry.resource) for code, entry in entries})
         )
+
+    def of_study(self) -> Memory:
+        """What this memory of one seed's experiment says of the study of all seeds."""
+        return replace(self, given={key: self.given[key] for key in self.given if key not in _OF_A_SEED})
 
     def text(self) -> str:
         """The text of its file in the experiment's folder."""

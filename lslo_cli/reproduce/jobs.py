@@ -11,7 +11,7 @@ from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.ranks import parse_ranks
 from lslo_cli.plots.catalogue import FIGURES, figure_named
-from lslo_cli.recipe import Method, Stage
+from lslo_cli.recipe import Method, Stage, read_memory
 from lslo_cli.reproduce.flare_jobs import flare_jobs, is_flares_part
 from lslo_cli.reproduce.job import FlareStage, Job, JobKind, Jobs, Kind
 from lslo_cli.reproduce.rows import NAME, row_settings
@@ -130,8 +130,11 @@ class _Experiment:
             self.figure(figure, runs)
 
     def experiment(self, **settings: object) -> Experiment:
+        """The experiment with other settings, which remembers what it was given apart from these."""
         recipe = self.target.recipe({"seed": self.seed, **settings})
-        return Experiment(recipe, self.folder, self.command)
+        given = self.target.memory(self.seed, self.folder.path.name)
+        memory = read_memory(self.folder.path).adding(given).with_counted_classes(recipe)
+        return Experiment(recipe, self.folder, self.command, memory)
 
     def stage(self, stage: Stage) -> str:
         if stage is Stage.WEIGHT_LEARN:

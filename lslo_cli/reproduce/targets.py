@@ -11,7 +11,7 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import resource_classes
 from lslo_cli.models.model_languages import with_languages
-from lslo_cli.recipe import BaseSection, Recipe, ReproduceSection, recipe_names, resolve
+from lslo_cli.recipe import BaseSection, Memory, Recipe, ReproduceSection, given_now, recipe_names, resolve
 from lslo_cli.reproduce.rows import NAME
 from lslo_cli.wording import counted, typed
 
@@ -60,6 +60,12 @@ class Target:
             self._described[recipe.seed] = with_languages(recipe)
         described = self._described[recipe.seed]
         return recipe.model_copy(update={key: getattr(described, key) for key in DESCRIBED})
+
+    def memory(self, seed: int | None, folder: str) -> Memory:
+        """What the experiment in a folder of this name, made with ``seed``, remembers of what was given."""
+        own = {"seed": seed} if seed is not None else {}
+        named = {"name": folder} if folder != self.recipe(own).experiment else {}
+        return given_now(self.recipe_name, {**self.given, **own, **named}, self.assignments)
 
     @cached_property
     def is_flares(self) -> bool:

@@ -97,13 +97,7 @@ PARTS = {
             },
         ),
         Part("rotated", "bible10-rotated", "bible10-rotated", SPREAD, {}),
-        Part(
-            "more",
-            "bible10-more",
-            "bible10",
-            MORE,
-            {"full": (1e-4, 2e-4, 5e-4), "lora": (3e-4, 1e-3, 2e-3), "lslo": (2e-3, 3e-3, 6e-3)},
-        ),
+        Part("more", "bible10-more", "bible10", MORE, {}),
     )
 }
 STRAIGHT, ROTATED, WITH_MORE = PARTS.values()
@@ -181,7 +175,8 @@ class Study:
         first, others = self.runs[:FIRST], self.runs[FIRST:]
         control = [run for run in self.runs if run.name in CONTROL]
         worth = [run for run in self.runs if run.name in WORTH]
-        units = [(STRAIGHT, first), (ROTATED, control), (STRAIGHT, others), (WITH_MORE, worth)]
+        units = [(STRAIGHT, first), (ROTATED, control), (STRAIGHT, others)]
+        units += [(WITH_MORE, worth[:2]), (WITH_MORE, worth[2:])]
         chosen = [PARTS[name] for name in self.parts]
         with ThreadPoolExecutor(self.jobs) as pool:
             jobs = [pool.submit(self.make_base, part) for part in chosen if self.jobs > 1]

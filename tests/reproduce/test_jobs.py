@@ -1,13 +1,16 @@
 import shutil
+from functools import partial
 
 import pytest
+from typer.testing import CliRunner
 
+from lslo_cli.cli.app import app
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted
 from lslo_cli.method.languages import Resource
 from lslo_cli.models.model_languages import WORLD_FOLDER, with_languages
-from lslo_cli.recipe import ReproduceSection, Stage
-from lslo_cli.reproduce import JobKind, find_targets, jobs_of, only, targets, waves
+from lslo_cli.recipe import MEMORY_FILE, Memory, ReproduceSection, Stage, read_memory
+from lslo_cli.reproduce import JobKind, execute, find_targets, jobs_of, only, targets, waves
 
 
 def names(jobs):
@@ -187,3 +190,29 @@ def test_languages_that_only_the_base_model_has_are_taken_as_in_training(tmp_pat
     for job in found.values():
         assert [language.code for language in job.experiment.recipe.selected_languages()] == ["tyv", "qki"]
         assert job.experiment.recipe.selected_languages()[0].resource is Resource.UNLABELLED
+
+
+@pytest.mark.parametrize("seeds", [(), (4,), (3, 4)])
+def test_what_is_made_remembers_the_recipe_and_what_was_given_but_no_row_of_a_table(small, tmp_path, seeds):
+    results, given = tmp_path / "out", {"data.path": str(tmp_path), "fit.epochs": 3}
+    made = jobs_of(find_targets(["table-3"], small, given), results, seeds, "lslo test")
+    (place,) = {job.experiment.folder.path for job in made.values()} if len(seeds) < 2 else {results}
+    for job in made.values():
+        seed = {"seed": job.experiment.recipe.seed} if seeds else {}
+        name = {"name": f"seed-{seed['seed']}"} if place == results else {}
+        assert job.experiment.memory == Memory(small, {"data.path": str(tmp_path), **seed, **name})
+
+
+def test_a_command_on_what_was_made_needs_no_recipe_for_a_seed_or_the_study(small, tmp_path):
+    results, lslo = tmp_path / "out", partial(CliRunner().invoke, app, prog_name="lslo")
+    jobs = jobs_of(find_targets(["table-3"], small), results, (3, 4), "lslo test")
+    execute(only(jobs, ["seed-3/base", "seed-4/base"]))
+    assert {path.parent.name for path in results.rglob(MEMORY_FILE)} == {"seed-3", "seed-4"}
+    study = results / jobs_of(find_targets(["table-3"], small), results, (), "").popitem()[1].place
+    asked = ("--results", str(results), "--name", study.name)
+    done = lslo(["compare", "base", "full", *asked])
+    assert f"{study}/seed-3/{MEMORY_FILE}: --recipe {small}" in done.stderr.replace("\n", "")
+    assert done.exit_code == 3 and "--name seed-3 --seed 3 --run base --run full" in done.stderr
+    one = lslo(["train", "--dry-run", "--results", str(study), "--name", "seed-4"])
+    assert one.exit_code == 0 and "--seed 4" in one.stderr, one.output
+    assert read_memory(study / "seed-4").given == {"seed": 4, "name": "seed-4"}
