@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FULL = (errno.ENOSPC, errno.EDQUOT)
 ELSEWHERE = "free some space, or choose another folder"
 RESULTS, OUT, OUTPUT, TO = (f"{ELSEWHERE} with --{flag}" for flag in ("results", "out", "output", "to"))
-"""The same with the flag that chooses it, for callers that know the command."""
+"""The advice for a folder that cannot be written, with the flag of the command that chooses the folder."""
 
 
 @contextmanager

@@ -30,11 +30,10 @@ def projected_loss(
     """Sum over tokens of ``(1 - s - s_i) nll + s_i sum(nll over the vocabulary)``, ``s_i = s / (V - 1)``.
 
     This is fairseq's smoothing, which spreads s over the V - 1 wrong tokens; torch's spreads it over all V.
-    The logits ``hidden @ weight.T`` are not stored. ``hidden`` is (tokens, d), ``weight`` (V, d),
-    ``labels`` (tokens,). Forward computes the logits of
-    ``chunk`` tokens at a time, with the gradients; backward only scales these, in place, so a second one
-    raises RuntimeError. Products are in the format of ``hidden``, or autocast's, and all else is in float32
-    or better.
+    ``hidden`` is (tokens, d), ``weight`` (V, d), ``labels`` (tokens,). The logits ``hidden @ weight.T`` are
+    not stored: forward computes those of ``chunk`` tokens at a time, with the gradients, and backward only
+    scales these, in place, so a second one raises RuntimeError. Products are in the format of ``hidden``, or
+    autocast's, and all else is in float32 or better.
     """
     if not torch.is_grad_enabled():
         hidden, weight = hidden.detach(), weight.detach()

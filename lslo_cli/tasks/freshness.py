@@ -58,7 +58,10 @@ def other_settings(artifact: Artifact[Any], recipe: Recipe, model: ModelIdentity
 
 
 def changed_settings(artifact: Artifact[Any], recipe: Recipe) -> dict[str, Any]:
-    """Those of the recipe's sections by key; none for an artifact with keys that recipes no longer have."""
+    """The settings of an artifact that the recipe has otherwise, by key, with the artifact's values.
+
+    Empty for an artifact with keys that recipes no longer have.
+    """
     was = recorded(artifact.recipe)
     if was is None:
         return {}
@@ -68,7 +71,7 @@ def changed_settings(artifact: Artifact[Any], recipe: Recipe) -> dict[str, Any]:
 
 
 def _chosen(model: ModelIdentity, codes: list[str], recipe: Recipe) -> dict[str, str]:
-    """What an artifact is of, as a note has it: base model and languages, and those that they begin as."""
+    """What a note says of an artifact: the base model, the languages, and the relative of each new one."""
     new = ",".join(f"{code}={relative}" for code, relative in recipe.new_languages.items())
     digest = model.digest[:12]
     return {"model.name": model.name, "model.digest": digest, "langs": ",".join(codes), "new_languages": new}

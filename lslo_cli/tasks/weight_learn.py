@@ -24,8 +24,8 @@ def weight_learn(
 ) -> Written:
     """Learn the index strategy and write ``index-strategy.json``.
 
-    With ``reuse``, here and below, an artifact that is up to date is returned as it is; so it is with
-    ``resume`` if no interrupted training is there.
+    An artifact that is up to date is returned as it is with ``reuse``, and with ``resume`` unless there is an
+    interrupted training to continue.
     """
     path, work = experiment.folder.index_strategy, experiment.folder.checkpoint("weight-learn")
     log = experiment.folder.metrics("weight-learn")
