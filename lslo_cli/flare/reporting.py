@@ -8,17 +8,17 @@ from typing import Any
 
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.lock import write_locked
-from lslo_cli.errors import InputError
 from lslo_cli.flare.catalogue import FIGURES
 from lslo_cli.flare.reading import Evaluation, Training, read_artifacts
 from lslo_cli.flare.study import FlareStudy
 from lslo_cli.flare.tables import flare_tables
 from lslo_cli.method.flare import FlareRun, Translated
-from lslo_cli.plots.files import save, svg
-from lslo_cli.plots.specs import PreparedFigure
+from lslo_cli.plots.catalogue import DrawnFigure, draw_all
+from lslo_cli.plots.files import save
 from lslo_cli.plots.style import Style
 from lslo_cli.report.building import Format, write
-from lslo_cli.report.document import DocumentSection, Figure, ReportDocument
+from lslo_cli.report.document import DocumentSection, ReportDocument
+from lslo_cli.report.figures import for_pages
 from lslo_cli.report.provenance import commits, software
 from lslo_cli.report.study import distinct
 from lslo_cli.report.table import millions
@@ -42,16 +42,16 @@ def _section(folder: ExperimentFolder, with_figures: bool) -> DocumentSection:
         f"{first.experiment}: {study.task}, {len(study.languages)} target languages",
         tuple(_facts(study, evaluations, tuple(found.trainings.values()))),
         tuple(flare_tables(study, first.model)),
-        tuple(_for_pages(folder)) if with_figures else (),
+        tuple(for_pages(FIGURES, lambda spec: spec.prepare([folder]))) if with_figures else (),
     )
 
 
 def report(folder: ExperimentFolder) -> tuple[ReportDocument, list[Path]]:
     """Write ``report.md`` and the figures, and return the document with the paths written."""
     document, path = write_report(folder)
+    drawn = draw_all([folder], Style.PAPER, FIGURES)
     figures = (
-        save(prepared.figure(style=Style.PAPER), folder.figures, prepared.stem)
-        for prepared in _prepared(folder)
+        save(item.figure, folder.figures, item.stem) for item in drawn if isinstance(item, DrawnFigure)
     )
     return document, [path, *(path for paths in figures for path in paths)]
 
@@ -140,18 +140,3 @@ def _left_out(artifacts: Sequence[Evaluation | Training], side: Translated) -> s
     every = sum(text.rows for text in texts.values())
     lost = every - sum(text.examples for text in texts.values())
     return f"; {lost:,} of {every:,} left out, without an answer in both texts" if lost else ""
-
-
-def _prepared(folder: ExperimentFolder) -> Iterator[PreparedFigure]:
-    """The figures that an experiment allows."""
-    for spec in FIGURES:
-        try:
-            yield spec.prepare([folder])
-        except InputError:  # the study has none of the runs that it shows
-            continue
-
-
-def _for_pages(folder: ExperimentFolder) -> Iterator[Figure]:
-    for prepared in _prepared(folder):
-        light, dark = (svg(prepared.figure(style=style)) for style in (Style.SCREEN, Style.DARK))
-        yield Figure(prepared.caption, light, dark)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError
@@ -16,18 +17,25 @@ from lslo_cli.report.study import Study
 
 def draw(study: Study) -> Iterator[Figure]:
     """Every figure of the list that the artifacts allow, of all seeds together."""
-    for spec in FIGURES:
+    return for_pages(FIGURES, partial(_prepare, study))
+
+
+def for_pages(
+    specs: Iterable[FigureSpec], prepare: Callable[[FigureSpec], PreparedFigure | None]
+) -> Iterator[Figure]:
+    """Those figures of a list that the data allow; ``prepare`` returns None or raises InputError if not."""
+    for spec in specs:
         try:
-            prepared = _prepare(spec, study)
+            prepared = prepare(spec)
             if prepared is None:
                 continue
             light, dark = (svg(prepared.figure(style=style)) for style in (Style.SCREEN, Style.DARK))
-        except InputError:  # the data do not allow this figure
+        except InputError:
             continue
         yield Figure(prepared.caption, light, dark)
 
 
-def _prepare(spec: FigureSpec, study: Study) -> PreparedFigure | None:
+def _prepare(study: Study, spec: FigureSpec) -> PreparedFigure | None:
     """The figure from the seeds that have its artifacts, each from the first of its folders that has them.
 
     Damaged artifacts were refused when the study was read, so an error here means that one is missing.
