@@ -201,53 +201,13 @@ def estimated_with(artifact: Artifact[IndexStrategyResult] | Artifact[SubspaceRe
     return {name: setting for name, setting in found.items() if name != "fit.lr_full"}
 
 
-def check_scored_alike(
-    results: Iterable[EvaluationResult], metric: str = SPBLEU, *, by_direction: bool = False
-) -> None:
-    """Raise InputError unless results were scored alike; ``by_direction``: each direction for itself."""
-    named = ((f"run {result.run}", scored_with(result, metric)) for result in results)
-    _check_alike(named, "scored", SCORE_ALIKE, ("directions",) if by_direction else ())
-
-
-def check_measured_alike(
-    found: Iterable[Located[EvaluationResult]], metric: str = SPBLEU, *, by_direction: bool = False
-) -> None:
-    """The same of evaluations, with their text and base model."""
-    named = ((str(each.path), measured_with(each.artifact, metric)) for each in found)
-    _check_alike(named, "measured", SCORE_ALIKE, ("directions",) if by_direction else ())
-
-
-def check_trained_alike(found: Iterable[Located[TrainingResult]]) -> None:
-    """Raise InputError unless the seeds of each run were trained with the same settings."""
-    runs: dict[str, list[Located[TrainingResult]]] = {}
-    for each in found:
-        runs.setdefault(each.result.run, []).append(each)
-    for seeds in runs.values():
-        named = ((str(each.path), trained_with(each.artifact)) for each in seeds)
-        _check_alike(named, "trained", TRAIN_ALIKE)
-
-
-def check_estimated_alike(
-    found: Iterable[Located[IndexStrategyResult]] | Iterable[Located[SubspaceResult]],
-) -> None:
-    """Raise InputError unless seeds learned their index, or estimated, with the same settings."""
-    named = ((str(each.path), estimated_with(each.artifact)) for each in found)
-    _check_alike(named, "made", TRAIN_ALIKE)
-
-
-def check_correlated_alike(found: Iterable[Located[PruneReportResult]]) -> None:
-    """Raise InputError unless seeds correlate importance with the same bitext sizes."""
-    sizes = (
-        (str(each.path), Setting({record.code: record.bitext for record in each.artifact.languages}))
-        for each in found
-    )
-    _check_alike(((path, {"bitext sizes": size}) for path, size in sizes), "made", TRAIN_ALIKE)
-
-
-def _check_alike(
+def check_alike(
     named: Iterable[tuple[str, Settings]], done: str, hint: Hint, ignored: Sequence[str] = ()
 ) -> None:
-    """Compare every setting with that of the first that has it; keys that one lacks are newer than it."""
+    """Raise InputError with ``hint`` if settings ``named`` by what was ``done`` with them are not equal.
+
+    Every setting is compared with that of the first that has it; keys that one lacks are newer than it.
+    """
     first: dict[str, tuple[str, Setting]] = {}
     for name, settings in named:
         for what, setting in settings.items():
@@ -258,6 +218,49 @@ def _check_alike(
             if what == "base models":
                 hint = ("compare runs of one base model, and keep each base model in its own experiment",)
             raise InputError(f"{other} and {name} were {done} with different {what}: {values}", *hint)
+
+
+def check_scored_alike(
+    results: Iterable[EvaluationResult], metric: str = SPBLEU, *, by_direction: bool = False
+) -> None:
+    """Raise InputError unless results were scored alike; ``by_direction``: each direction for itself."""
+    named = ((f"run {result.run}", scored_with(result, metric)) for result in results)
+    check_alike(named, "scored", SCORE_ALIKE, ("directions",) if by_direction else ())
+
+
+def check_measured_alike(
+    found: Iterable[Located[EvaluationResult]], metric: str = SPBLEU, *, by_direction: bool = False
+) -> None:
+    """The same of evaluations, with their text and base model."""
+    named = ((str(each.path), measured_with(each.artifact, metric)) for each in found)
+    check_alike(named, "measured", SCORE_ALIKE, ("directions",) if by_direction else ())
+
+
+def check_trained_alike(found: Iterable[Located[TrainingResult]]) -> None:
+    """Raise InputError unless the seeds of each run were trained with the same settings."""
+    runs: dict[str, list[Located[TrainingResult]]] = {}
+    for each in found:
+        runs.setdefault(each.result.run, []).append(each)
+    for seeds in runs.values():
+        named = ((str(each.path), trained_with(each.artifact)) for each in seeds)
+        check_alike(named, "trained", TRAIN_ALIKE)
+
+
+def check_estimated_alike(
+    found: Iterable[Located[IndexStrategyResult]] | Iterable[Located[SubspaceResult]],
+) -> None:
+    """Raise InputError unless seeds learned their index, or estimated, with the same settings."""
+    named = ((str(each.path), estimated_with(each.artifact)) for each in found)
+    check_alike(named, "made", TRAIN_ALIKE)
+
+
+def check_correlated_alike(found: Iterable[Located[PruneReportResult]]) -> None:
+    """Raise InputError unless seeds correlate importance with the same bitext sizes."""
+    sizes = (
+        (str(each.path), Setting({record.code: record.bitext for record in each.artifact.languages}))
+        for each in found
+    )
+    check_alike(((path, {"bitext sizes": size}) for path, size in sizes), "made", TRAIN_ALIKE)
 
 
 def _recorded(artifact: Artifact[Any], sections: Mapping[str, Sequence[str]]) -> dict[str, Setting]:

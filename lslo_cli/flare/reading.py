@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.comparable import Setting, Settings, check_alike, model_text
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
@@ -87,43 +88,34 @@ def _nothing_in(folders: Sequence[ExperimentFolder]) -> InputError:
 
 def _check_alike(found: Mapping[Path, Evaluation] | Mapping[Path, Training]) -> None:
     """Raise InputError if two artifacts do not belong together."""
-    first: dict[str, tuple[Path, str]] = {}
-    for path, artifact in found.items():
-        for name, value in _shared(artifact):
-            where, other = first.setdefault(name, (path, value))
-            if value != other:
-                raise InputError(
-                    f"{path} was made with {value}, and {where} with {other}",
-                    "report them separately: keep each in its own experiment",
-                )
+    named = ((str(path), settings) for path, artifact in found.items() for settings in _made_with(artifact))
+    check_alike(named, "made", ("report them separately: keep each in its own experiment",))
 
 
-def _shared(artifact: Evaluation | Training) -> Iterator[tuple[str, str]]:
-    """What must be the same in all artifacts of a kind: a key, and its value in words.
+def _made_with(artifact: Evaluation | Training) -> Iterator[Settings]:
+    """The settings that must be equal in all artifacts of a kind; translators also within an artifact.
 
     A setting that the artifact's recipe lacks has its default.
     """
     result = artifact.result
     settings = {**FlareSection().model_dump(mode="json"), **artifact.recipe["flare"]}
     run = {**RunSection().model_dump(mode="json"), **artifact.recipe["run"]}
-    for key in sorted(settings.keys() - result.chosen):
-        yield f"flare.{key}", f"flare.{key} = {settings[key]}"
-    for key in SWITCHES:
-        yield f"run.{key}", f"run.{key} = {run[key]}"
-    yield "model", f"task model {artifact.model.digest[:12]}"
-    for text in artifact.data:
-        yield text.split, f"text {text.digest[:12]} of {text.split}"
     side = Translated.TEST if isinstance(result, FlareEvaluationResult) else Translated.TRAIN
-    yield "translated", "translated texts" if side in settings["translated"] else "texts as published"
+    yield {
+        **{f"flare.{key}": Setting(settings[key]) for key in sorted(settings.keys() - result.chosen)},
+        **{f"run.{key}": Setting(run[key]) for key in SWITCHES},
+        "task models": Setting(artifact.model.digest, model_text(artifact)),
+        **{f"texts of {text.split}": Setting(text.digest, text.digest[:12]) for text in artifact.data},
+        "texts": Setting("translated" if side in settings["translated"] else "as published"),
+    }
     for origin in result.translations.values():
-        yield "translator", f"texts translated by {origin.model}, run {origin.run}, beam {origin.beam}"
+        yield {"translators of texts": Setting(f"{origin.model}, run {origin.run}, beam {origin.beam}")}
     for trained in result.runs if isinstance(result, FlareTrainingResult) else ():
         if trained.translator:
             model = trained.translator.rpartition(" as ")[0]
-            yield trained.run, f"{trained.run}: {model}"
-            yield f"{trained.run} {result.language}", f"{trained.run}: {trained.translator}"
-        if trained.translator_digest:
-            yield (
-                f"digest {trained.run}",
-                f"{trained.run}: translation model {trained.translator_digest[:12]}",
-            )
+            yield {
+                f"translation models of {trained.run}": Setting(model),
+                f"translation models of {trained.run} in {result.language}": Setting(trained.translator),
+            }
+        if digest := trained.translator_digest:
+            yield {f"weights of the translation model of {trained.run}": Setting(digest, digest[:12])}

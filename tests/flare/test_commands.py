@@ -180,7 +180,7 @@ def test_seeds_that_were_trained_otherwise_are_not_reported_together(done, given
     shutil.rmtree(tmp_path / "copy" / "seed-2")
     list(commands.train(other))
     list(commands.evaluate(other))
-    with pytest.raises(InputError, match=r"flare\.rank = 3, and .*seed-1/jv/.* with flare\.rank = 2"):
+    with pytest.raises(InputError, match=r"seed-1/jv/.* and \S+seed-2/jv/.* flare\.rank: 2 and 3"):
         read_artifacts([other.folder])
 
 
