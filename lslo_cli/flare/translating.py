@@ -12,10 +12,10 @@ from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of_file
 from lslo_cli.artifacts.schema import Artifact, DataIdentity
+from lslo_cli.data.to_translate import Line
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.flare.examples import Example, Examples, Question, digest_of_text
-from lslo_cli.flare.logged_lines import LoggedLines
 from lslo_cli.flare.results import FlareTranslationResult
 from lslo_cli.flare.task_files import translated_file, write_questions, write_translated
 from lslo_cli.flare.tasks import Task, task_named
@@ -23,7 +23,8 @@ from lslo_cli.flare.translations import record_of
 from lslo_cli.method.flare import SOURCE, Translated
 from lslo_cli.recipe import FlareSection
 from lslo_cli.tasks.experiment import Experiment, Written, document
-from lslo_cli.tasks.translate import Translator, languages_asked, open_translator
+from lslo_cli.tasks.translate import Found, Translator, languages_asked, open_translator
+from lslo_cli.tasks.translate_file import LoggedLines
 from lslo_cli.training.device import describe_device
 from lslo_cli.wording import Command
 
@@ -179,7 +180,14 @@ class TaskSplit:
             return current
 
         src, tgt, identity = read_as[self.src], read_as[self.tgt], self._identity(examples)
-        say = LoggedLines(path, self.translator, src, tgt, identity.digest, on_event=self.on_event)
+        logged = LoggedLines(
+            path, self.translator, _best, [src, tgt, identity.digest], on_event=self.on_event
+        )
+
+        def say(texts: Sequence[str]) -> list[str]:
+            """The texts translated; those that are all empty need no translator."""
+            return logged([Line(text, src, (tgt,)) for text in texts]) if any(texts) else list(texts)
+
         if self.task.labels:
             texts = translated_examples(examples, say)
             write_translated(path, texts, self.task.labels)
@@ -214,7 +222,7 @@ class TaskSplit:
             device=describe_device(setup.accelerator.device),
         )
         store.write(self._record, written.artifact)
-        say.remove()
+        logged.log.remove()
         return written
 
     def _code(self, language: str) -> str:
@@ -294,6 +302,12 @@ def unmarked(context: str) -> tuple[str, str, int] | None:
     if not answer:
         return None
     return context[:first] + inside + context[second + 1 :], answer, first + inside.index(answer)
+
+
+def _best(line: Line, found: Found) -> str:
+    """The best translation of a line into its one target."""
+    ((best, *_),) = found
+    return best.text
 
 
 def _one_line(text: str) -> str:

@@ -7,7 +7,7 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -148,6 +148,60 @@ def translate_files(
         log.remove()
 
 
+class LoggedLines:
+    """Translates lines for the file at ``path``, and logs them beside it as they are made.
+
+    ``shown`` gives a line's translations as text. After an interrupt the same calls in the same order take
+    from the log what is finished. With another translator or search, or if something else differs that the
+    lines ``depends_on``, they begin again.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        translator: Translator,
+        shown: Callable[[Line, Found], str],
+        depends_on: Sequence[object],
+        search: Search | None = None,
+        buffer: int = BUFFER,
+        on_event: OnEvent = ignore,
+    ):
+        self._search = search or Search()
+        made_from = [fingerprint(translator, self._search, buffer), *depends_on]
+        self.log = TranslationLog(unfinished(path, "partial"), digest_of(made_from))
+        self._path = path
+        self._translator = translator
+        self._shown = shown
+        self._buffer = buffer
+        self._on_event = on_event
+        self._next = 0  # chunks are numbered through all calls
+
+    def __call__(self, lines: Sequence[Line]) -> list[str]:
+        """The translations of lines, in order."""
+        texts: list[str] = []
+        first = self._next
+        while len(texts) < len(lines) and self._next in self.log.finished:
+            texts += self.log.finished[self._next]
+            self._next += 1
+        if texts:
+            all_lines = counted(len(lines), "line")
+            self._on_event(Noted(f"{self._path}: {len(texts):,} of {all_lines} already translated"))
+        chunks = translate_chunks(
+            self._translator,
+            lines,
+            self._search,
+            buffer=self._buffer,
+            skip=self._next - first,
+            on_event=self._on_event,
+        )
+        for chunk in chunks:
+            made = [self._shown(line, found) for line, found in chunk]
+            self.log.add(self._next, made)
+            self._next += 1
+            texts += made
+        return texts
+
+
 def _translate(
     translator: Translator,
     wanted: Sequence[Line],
@@ -161,21 +215,13 @@ def _translate(
     if is_stream(path):
         _write(path, list(stream(translator, wanted, form, search, buffer, on_event)))
         return None
-    depends_on = [fingerprint(translator, search, buffer), asdict(form), [asdict(line) for line in wanted]]
+    depends_on = [asdict(form), [asdict(line) for line in wanted]]
     waiting = partial(on_event, Noted(f"waiting for another process that writes {path}"))
     with locked(path, waiting, hint=OUTPUT):
-        log = TranslationLog(unfinished(path, "partial"), digest_of(depends_on))
-        done = next(number for number in range(len(wanted) + 1) if number not in log.finished)
-        if done:
-            lines_done = min(done * buffer, len(wanted))
-            on_event(Noted(f"{lines_done} of {counted(len(wanted), 'line')} already translated"))
-        chunks = translate_chunks(translator, wanted, search, buffer=buffer, skip=done, on_event=on_event)
-        for number, chunk in enumerate(chunks, start=done):
-            log.add(number, [form.line(line, found) for line, found in chunk])
-        texts = [text for number in range(len(log.finished)) for text in log.finished[number]]
-        _write(path, [*form.first(), *texts])
-        log.finished.clear()  # it is on disk
-        return log
+        translated = LoggedLines(path, translator, form.line, depends_on, search, buffer, on_event)
+        _write(path, [*form.first(), *translated(wanted)])
+        translated.log.finished.clear()  # it is on disk
+        return translated.log
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, ignore
-from lslo_cli.flare import logged_lines, tasks, translating
+from lslo_cli.flare import tasks, translating
 from lslo_cli.flare.examples import Example, Question
 from lslo_cli.flare.plan import translation_plan
 from lslo_cli.flare.results import TextOrigin
@@ -19,6 +19,7 @@ from lslo_cli.flare.translating import marked, translate_task, translated_questi
 from lslo_cli.recipe import resolve
 from lslo_cli.reproduce.job import FlareJob, FlareStage
 from lslo_cli.reproduce.making import is_current, make
+from lslo_cli.tasks import translate_file
 from lslo_cli.tasks.experiment import Experiment
 from lslo_cli.tasks.translate import open_translator
 
@@ -130,8 +131,8 @@ def test_an_interrupted_translation_goes_on_after_its_finished_lines(of_world, t
     monkeypatch.setattr(
         tasks, "task_rows", lambda split, code: [("taro", 0), ("lopaba", 1), ("lopaba taro", 2)]
     )
-    monkeypatch.setattr(logged_lines.LoggedLines.__init__, "__defaults__", (1, ignore))  # a line at a time
-    found, asked, notes = logged_lines.translate_chunks, [], []
+    monkeypatch.setattr(translate_file.LoggedLines.__init__, "__defaults__", (None, 1, ignore))  # by line
+    found, asked, notes = translate_file.translate_chunks, [], []
 
     def chunks(*arguments, **settings):
         for number, chunk in enumerate(found(*arguments, **settings), 1):
@@ -140,7 +141,7 @@ def test_an_interrupted_translation_goes_on_after_its_finished_lines(of_world, t
                 raise KeyboardInterrupt
             yield chunk
 
-    monkeypatch.setattr(logged_lines, "translate_chunks", chunks)
+    monkeypatch.setattr(translate_file, "translate_chunks", chunks)
     with pytest.raises(KeyboardInterrupt):
         list(translate_task(of_world, languages=["qsi"]))
     path = tmp_path / "out" / "qsi-en" / "test.csv"
@@ -148,7 +149,7 @@ def test_an_interrupted_translation_goes_on_after_its_finished_lines(of_world, t
     asked.clear()
     (written,) = translate_task(of_world, on_event=notes.append, languages=["qsi"])
     assert asked == ["lopaba taro"] and Noted(f"{path}: 2 of 3 lines already translated") in notes
-    monkeypatch.setattr(logged_lines, "translate_chunks", found)
+    monkeypatch.setattr(translate_file, "translate_chunks", found)
     made = path.read_bytes()
     path.unlink()
     list(translate_task(of_world, languages=["qsi"]))

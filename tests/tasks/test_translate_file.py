@@ -56,7 +56,7 @@ def test_an_interrupted_file_goes_on_to_the_same_bytes(translator, tmp_path, hea
     assert not parts.exists()
     translate_file(translator, lines(), parts, Form(), Search(), 3, heard)
     assert parts.read_bytes() == whole.read_bytes()
-    assert heard.notes[0] == "3 of 8 lines already translated"
+    assert heard.notes[0] == f"{parts}: 3 of 8 lines already translated"
     assert {path.name for path in tmp_path.iterdir()} == {"whole.tsv", "parts.tsv"}
 
 
