@@ -18,7 +18,7 @@ from lslo_cli.flare.attach import FlareAdapters, FlareSettings, attach_flare, de
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.files import restore_flare
 from lslo_cli.flare.head_model import HeadModel
-from lslo_cli.flare.identity import find_snapshot, identify
+from lslo_cli.flare.identity import find_task_model, identify
 from lslo_cli.flare.latent import TargetEncoder, load_target_encoder
 from lslo_cli.flare.loading import load_task_model
 from lslo_cli.flare.mixup import XMixup
@@ -158,7 +158,7 @@ class FlareSetup(Session):
     def _load(self) -> TaskModel:
         torch.manual_seed(self.seed)
         settings = self.settings
-        snapshot = find_snapshot(settings.model, settings.revision)
+        place = find_task_model(settings.model, settings.revision)
         model = load_task_model(
             settings.model,
             self.task,
@@ -166,9 +166,9 @@ class FlareSetup(Session):
             answer_tokens=settings.answer_tokens,
             attention=attention_for(self.accelerator),
             device=self.accelerator.device,
-            revision=snapshot.commit,  # a branch of the hub may move
+            revision=place.commit,  # a branch of the hub may move
         )
-        self._identity = self._identity or identify(settings.model, snapshot, model.backbone)
+        self._identity = self._identity or identify(settings.model, place, model.backbone)
         return model
 
     def tuned_model(self, weights: Path) -> TaskModel:

@@ -8,7 +8,7 @@ from pathlib import Path
 from lslo_cli.errors import InputError
 from lslo_cli.home import with_home
 from lslo_cli.method.families import HUB_NAMES, SHAPES, models_of, published_shape
-from lslo_cli.models.hub import cache, endpoint, hub_files
+from lslo_cli.models.hub import hub_folder
 from lslo_cli.models.model_languages import WORLD, WORLD_FOLDER
 from lslo_cli.models.tokenizer_files import TOKENIZER_FILES
 from lslo_cli.recipe import ModelSection
@@ -57,14 +57,14 @@ def find_model(model: str, revision: str | None = None) -> ModelPlace:
             f"'{model}' names a published shape, and no folder (looked at {folder.absolute()})",
             f"give {models_of(model)}",
         )
-    files, reason = hub_files(model, [CONFIG, *TOKENIZER_FILES], revision)
-    if not files:
-        raise InputError(
-            f"base model '{model}'{_described(model)} is neither a folder (looked at {folder.absolute()}) "
-            f"nor available from {endpoint()} (cache: {cache()}): {reason}",
-            OTHER_MODELS,
-        )
-    snapshot = files[0].parent
+    snapshot = hub_folder(
+        model,
+        [CONFIG, *TOKENIZER_FILES],
+        revision,
+        subject=f"base model '{model}'{_described(model)}",
+        folder=folder,
+        hint=OTHER_MODELS,
+    )
     return ModelPlace(snapshot, model, snapshot.name)
 
 

@@ -22,7 +22,7 @@ from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.home import with_home
-from lslo_cli.models.hub import cache, endpoint, hub_files
+from lslo_cli.models.hub import hub_folder
 from lslo_cli.nn.files import read_tensors
 from lslo_cli.nn.route import Route
 from lslo_cli.recipe import Recipe, reopened
@@ -50,14 +50,14 @@ def find_folder(where: str) -> Path:
             "name the folder of a run, its folder adapter/, or a hub id such as owner/name",
         )
     repository, _, revision = where.partition("@")
-    files, reason = hub_files(repository, [ADAPTER_CONFIG, ADAPTER_WEIGHTS], revision or None)
-    if not files:
-        raise InputError(
-            f"'{where}' is neither a folder (looked at {folder.absolute()}) nor available from "
-            f"{endpoint()} (cache: {cache()}): {reason}",
-            "name a folder on this machine, or check the id and the network",
-        )
-    return files[0].parent
+    return hub_folder(
+        repository,
+        [ADAPTER_CONFIG, ADAPTER_WEIGHTS],
+        revision or None,
+        subject=f"'{where}'",
+        folder=folder,
+        hint="name a folder on this machine, or check the id and the network",
+    )
 
 
 def open_folder(

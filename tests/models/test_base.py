@@ -189,7 +189,7 @@ def test_a_model_that_is_neither_folder_nor_reachable_says_where_it_was_looked_f
     ],
 )
 def test_a_shape_known_by_name_is_no_model_and_the_ids_that_are_one_are_named(name, hint, monkeypatch):
-    monkeypatch.setattr(places, "hub_files", None)
+    monkeypatch.setattr(places, "hub_folder", None)
     with pytest.raises(InputError, match=f"'{name}' names a published shape") as caught:
         load_base(name)
     assert caught.value.hint == hint
@@ -197,7 +197,7 @@ def test_a_shape_known_by_name_is_no_model_and_the_ids_that_are_one_are_named(na
 
 @pytest.mark.parametrize("name", ["./nothing", "/no/such/base", "a/b/c"])
 def test_a_path_is_never_looked_for_on_the_hub(name, monkeypatch):
-    monkeypatch.setattr(places, "hub_files", None)
+    monkeypatch.setattr(places, "hub_folder", None)
     with pytest.raises(InputError, match="no folder"):
         load_base(name)
 
