@@ -74,7 +74,7 @@ def tuned(seed: SeedRun) -> Written:
         if current and TUNING in whole_runs(current):
             return current
         _read(job.setup, SOURCE)
-        run = tune(job.setup, folder.weights(TUNING), folder.metrics(TUNING))
+        run = tune(job.setup, folder)
         return job.write(FlareTrainingResult(task=job.setup.settings.task, language=SOURCE, runs=[run]))
 
 
@@ -96,14 +96,13 @@ def trained(seed: SeedRun, language: str, runs: Sequence[FlareRun]) -> Written:
 def _with_run(seed: SeedRun, language: str, run: FlareRun) -> Written:
     """The training on a language with one more run, which is trained unless another process has."""
     folder = seed.folder(language)
-    weights = folder.weights(run.stem)
-    with seed.alone(weights):
+    with seed.alone(folder.weights(run.stem)):
         with seed.job(folder.training, [seed.tuning]) as job:
             written = job.up_to_date(FlareTrainingResult)
             if written and not missing_runs(job.setup, language, [run], whole_runs(written)):
                 return written
         stopwatch = Stopwatch()
-        record = train_run(seed.setup, seed.tuned, run, language, weights, folder.metrics(run.stem))
+        record = train_run(seed.setup, seed.tuned, run, folder)
         with seed.job(folder.training, [seed.tuning]) as job:
             job.stopwatch = stopwatch
             done = whole_runs(job.up_to_date(FlareTrainingResult))  # others may have added runs meanwhile

@@ -24,6 +24,10 @@ class LanguageFolder:
         return cls(experiment.path / f"seed-{seed}" / language)
 
     @property
+    def language(self) -> str:
+        return self.path.name
+
+    @property
     def training(self) -> Path:
         return self.path / "training.json"
 

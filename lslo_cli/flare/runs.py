@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -14,62 +13,54 @@ from lslo_cli.errors import InputError
 from lslo_cli.events import Noted
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.files import restore_flare, save_flare
+from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.noise import with_noise
 from lslo_cli.flare.probe import activations
 from lslo_cli.flare.results import Activation, Prediction, TrainedRun
 from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.task_model import Prepared, TaskModel, longest_texts
-from lslo_cli.flare.training import fit_method
+from lslo_cli.flare.training import LinearDecay, fit_method
 from lslo_cli.flare.transfer_methods import FusionMethod, TransferMethod
-from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, SourceGiven, shuffled_rows
+from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven, shuffled_rows
 from lslo_cli.method.task_scores import token_f1
 from lslo_cli.recipe import FlareSection
-from lslo_cli.training.metrics import logged
 
 TUNING = "tuning"
 """The name of the run on the source language from which all others start."""
 
 
-def tune(setup: FlareSetup, path: Path, log: Path) -> TrainedRun:
-    """Tune a LoRA and the head on the source language, and write them to ``path`` and a log to ``log``."""
+def tune(setup: FlareSetup, folder: LanguageFolder) -> TrainedRun:
+    """Tune a LoRA and the head on the source language, and write them and a log to its folder."""
     settings = setup.settings
+    schedule = LinearDecay.of(
+        settings, settings.english_epochs or settings.epochs, settings.english_lr or settings.lr
+    )
     with setup.tuning() as method:
-        return _train(
-            setup,
-            method,
-            SOURCE,
-            path,
-            log,
-            name=TUNING,
-            method_name=TUNING,
-            epochs=settings.english_epochs or settings.epochs,
-            lr=settings.english_lr or settings.lr,
-        )
+        splits = _splits(setup, method, folder.language)
+        return _train(setup, method, splits, schedule, TrainedRun(run=TUNING, method=TUNING), folder, TUNING)
 
 
-def train_run(
-    setup: FlareSetup, tuned: TaskModel, run: FlareRun, language: str, path: Path, log: Path
-) -> TrainedRun:
-    """Train one method on a target language, and write its weights to ``path`` and a log to ``log``."""
+def train_run(setup: FlareSetup, tuned: TaskModel, run: FlareRun, folder: LanguageFolder) -> TrainedRun:
+    """Train one method on the language of a folder, and write its weights and a log there."""
     if not run.method.trains:
         return TrainedRun(run=str(run), method=str(run.method))
     settings = setup.settings
-    with setup.transfer_method(tuned, run, language) as method:
-        return _train(
-            setup,
-            method,
-            language,
-            path,
-            log,
-            name=str(run),
-            method_name=str(run.method),
-            epochs=settings.epochs,
-            lr=settings.lr,
-            translator=setup.translator_of(run, language),
+    noise = settings.train_noise if run.train_noise is None else run.train_noise
+    with setup.transfer_method(tuned, run, folder.language) as method:
+        splits = _splits(setup, method, folder.language, noise)
+        if run.method is FlareMethod.FLARE_SHUFFLED:
+            splits = [
+                split.given(SourceGiven.SHUFFLED, shuffled_rows(len(split.lengths), setup.seed))
+                for split in splits
+            ]
+        record = TrainedRun(
+            run=str(run),
+            method=str(run.method),
+            translator=setup.translator_of(run, folder.language),
             translator_digest=setup.translator_digest(run),
-            shuffled=run.method is FlareMethod.FLARE_SHUFFLED,
-            noise=settings.train_noise if run.train_noise is None else run.train_noise,
         )
+        schedule = LinearDecay.of(settings, settings.epochs, settings.lr)
+        return _train(setup, method, splits, schedule, record, folder, run.stem)
 
 
 def answer(
@@ -134,33 +125,28 @@ def _answers(
     )
 
 
+def _splits(setup: FlareSetup, method: TransferMethod, language: str, noise: float = 0.0) -> list[Prepared]:
+    """The training and development text of a language, with ``noise`` in its sources."""
+    kind = setup.settings.source_noise
+    return [
+        method.prepare(with_noise(setup.pairs(language, split), kind, noise, setup.seed))
+        for split in ("train", "dev")
+    ]
+
+
 def _train(
     setup: FlareSetup,
     method: TransferMethod,
-    language: str,
-    path: Path,
-    log: Path,
-    *,
-    name: str,
-    method_name: str,
-    epochs: int,
-    lr: float,
-    translator: str = "",
-    translator_digest: str = "",
-    shuffled: bool = False,
-    noise: float = 0.0,
+    splits: Sequence[Prepared],
+    schedule: LinearDecay,
+    record: TrainedRun,
+    folder: LanguageFolder,
+    stem: str,
 ) -> TrainedRun:
-    kind = setup.settings.source_noise
-    train, dev = (
-        method.prepare(with_noise(setup.pairs(language, split), kind, noise, setup.seed))
-        for split in ("train", "dev")
-    )
-    if shuffled:
-        train, dev = (
-            split.given(SourceGiven.SHUFFLED, shuffled_rows(len(split.lengths), setup.seed))
-            for split in (train, dev)
-        )
-    every, train = train, train.with_answers()
+    """Train a method on ``splits`` and write its files, called ``stem``; returns the ``record`` completed."""
+    name, language = record.run, folder.language
+    every, dev = splits
+    train = every.with_answers()
     left_out = len(every.lengths) - len(train.lengths)
     if left_out:
         if not train.lengths:
@@ -172,36 +158,20 @@ def _train(
             Noted(f"{name} on {language}: {left_out} training rows left out, their answer cut off")
         )
     task = f"{name} on {language}, seed {setup.seed}"
-    trained = fit_method(
-        method,
-        train,
-        dev,
-        setup.task.score,
-        setup.settings,
-        setup.accelerator,
-        epochs=epochs,
-        lr=lr,
-        seed=setup.seed,
-        task=task,
-        on_event=setup.on_event,
-        with_log=partial(logged, path=log, recipe=setup.recipe, name=task, accelerator=setup.accelerator),
-    )
-    adapters = method.attached()
+    trained = fit_method(setup, method, train, dev, schedule, task, folder.metrics(stem))
+    adapters, path = method.attached(), folder.weights(stem)
     setup.on_main(lambda: save_flare(path, adapters, method.modules(), run=name, language=language))
-    return TrainedRun(
-        run=name,
-        method=method_name,
-        translator=translator,
-        translator_digest=translator_digest,
-        left_out=left_out,
-        trainable_parameters=_count(method.parameters()),
-        adapter_parameters=_count(adapters.parameters()),
-        seconds=trained.seconds,
-        step_seconds=trained.step_seconds,
-        best_epoch=trained.best_epoch,
-        history=trained.history,
-        weights=TensorFile(path=f"weights/{path.name}", digest=digest_of_file(path)),
-    )
+    found = {
+        "left_out": left_out,
+        "trainable_parameters": _count(method.parameters()),
+        "adapter_parameters": _count(adapters.parameters()),
+        "seconds": trained.seconds,
+        "step_seconds": trained.step_seconds,
+        "best_epoch": trained.best_epoch,
+        "history": trained.history,
+        "weights": TensorFile(path=f"weights/{path.name}", digest=digest_of_file(path)),
+    }
+    return record.model_copy(update=found)
 
 
 def _longer(settings: FlareSection, method: TransferMethod) -> str:

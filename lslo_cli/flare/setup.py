@@ -26,11 +26,10 @@ from lslo_cli.flare.source_cache import SourceCache
 from lslo_cli.flare.task_model import TaskModel, check_lengths
 from lslo_cli.flare.tasks import Task, task_named
 from lslo_cli.flare.transfer_methods import (
+    PLAIN_METHODS,
     FusionMethod,
-    InputFusionMethod,
     MixupMethod,
     TransferMethod,
-    TranslateTestMethod,
     TranslatorMethod,
 )
 from lslo_cli.flare.translations import TranslationRecord
@@ -202,35 +201,40 @@ class FlareSetup(Session):
         """
         check_lengths(tuned, run.method, self.settings)
         model = tuned.fresh()
-        length = self.settings.max_length
-        if run.method is FlareMethod.ZERO_SHOT:
-            yield TransferMethod(model, None, length)
-            return
-        if run.method is FlareMethod.TRANSLATE_TEST:
-            yield TranslateTestMethod(model, None, length)
+        if not run.method.trains:
+            yield self._method(model, None, run, language)
             return
         with _attached(self, model, _settings(self, run if run.method.fuses else None)) as adapters:
-            match run.method:
-                case FlareMethod.LORA:
-                    yield TransferMethod(model, adapters, length)
-                case FlareMethod.INPUT_FUSION:
-                    yield InputFusionMethod(model, adapters, length)
-                case FlareMethod.X_MIXUP:
-                    if not (self.task.labels and isinstance(model, HeadModel)):
-                        raise UsageError(
-                            "x-mixup compares the probabilities of labels, and the answers here are "
-                            + ("spans" if isinstance(model, HeadModel) else "words"),
-                            "leave x-mixup out of --runs",
-                        )
-                    mixup = XMixup(model.backbone, self._mixup_block(model))
-                    try:
-                        yield MixupMethod(model, adapters, length, mixup)
-                    finally:
-                        mixup.detach()
-                case FlareMethod.FLARE | FlareMethod.FLARE_SHUFFLED:
-                    yield FusionMethod(model, adapters, length, self._captured)
-                case FlareMethod.FLARE_MT:
-                    yield self._translator_method(model, adapters, run, language)
+            method = self._method(model, adapters, run, language)
+            try:
+                yield method
+            finally:
+                method.detach()
+
+    def _method(
+        self, model: TaskModel, adapters: FlareAdapters | None, run: FlareRun, language: str
+    ) -> TransferMethod:
+        length = self.settings.max_length
+        if plain := PLAIN_METHODS.get(run.method):
+            return plain(model, adapters, length)
+        assert adapters  # all others train them
+        match run.method:
+            case FlareMethod.X_MIXUP:
+                return self._mixup_method(model, adapters)
+            case FlareMethod.FLARE_MT:
+                return self._translator_method(model, adapters, run, language)
+        return FusionMethod(model, adapters, length, self._captured)
+
+    def _mixup_method(self, model: TaskModel, adapters: FlareAdapters) -> MixupMethod:
+        """X-Mixup in the recipe's block, the middle one by default."""
+        if not (self.task.labels and isinstance(model, HeadModel)):
+            raise UsageError(
+                "x-mixup compares the probabilities of labels, and the answers here are "
+                + ("spans" if isinstance(model, HeadModel) else "words"),
+                "leave x-mixup out of --runs",
+            )
+        block = self.settings.mixup_block or (model.backbone.config.num_hidden_layers + 1) // 2
+        return MixupMethod(model, adapters, self.settings.max_length, XMixup(model.backbone, block))
 
     def _translator_method(
         self, model: TaskModel, adapters: FlareAdapters, run: FlareRun, language: str
@@ -295,10 +299,6 @@ class FlareSetup(Session):
                 f"known: {', '.join(known)}" if known else "name one as flare.translators.NAME=FOLDER",
             )
         return folder
-
-    def _mixup_block(self, model: TaskModel) -> int:
-        """The recipe's block, the middle one by default."""
-        return self.settings.mixup_block or (model.backbone.config.num_hidden_layers + 1) // 2
 
 
 def prepare(recipe: Recipe, on_event: OnEvent = ignore) -> FlareSetup:

@@ -6,18 +6,20 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
-from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.events import Noted, OnEvent
 from lslo_cli.flare.results import FlareEpoch
+from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.task_model import Prepared
 from lslo_cli.flare.texts import training_batches
 from lslo_cli.flare.transfer_methods import TransferMethod
 from lslo_cli.recipe.flare import FlareSection
+from lslo_cli.training.metrics import logged
 from lslo_cli.training.trainer import Callback, Trainer
 from lslo_cli.training.validation import KeepBest
 
@@ -34,6 +36,11 @@ class LinearDecay:
     weight_decay: float
     clip_norm: float
     accumulate: int = 1
+
+    @classmethod
+    def of(cls, settings: FlareSection, epochs: int, lr: float) -> LinearDecay:
+        """The recipe's schedule, with the epochs and the learning rate of one kind of training."""
+        return cls(epochs, lr, settings.warmup, settings.weight_decay, settings.clip_norm)
 
     @property
     def advice(self) -> str:
@@ -61,39 +68,33 @@ class Trained:
 
 
 def fit_method(
+    setup: FlareSetup,
     method: TransferMethod,
     train: Prepared,
     dev: Prepared,
-    score: Score,
-    settings: FlareSection,
-    accelerator: Accelerator,
-    *,
-    epochs: int,
-    lr: float,
-    seed: int,
+    schedule: LinearDecay,
     task: str,
-    on_event: OnEvent = ignore,
-    with_log: Callable[[Sequence[Callback]], Sequence[Callback]] = list,
+    log: Path,
 ) -> Trained:
     """Train one method, and restore the epoch with the best score on ``dev``; of equal ones, the first.
 
-    The order of texts and dropout are drawn from ``seed``; ``with_log`` adds a log to the callbacks. Raises
-    RunError if the loss or a weight is not finite.
+    The order of texts and dropout are drawn from the setup's seed. ``task`` is the name in events and in the
+    recipe's tracker. Raises RunError if the loss or a weight is not finite.
     """
-    started, parameters = time.monotonic(), method.parameters()
-    dev_score = DevScore(method, dev, score, settings.batch_size, task, on_event)
+    started, parameters, size = time.monotonic(), method.parameters(), setup.settings.batch_size
+    accelerator = setup.accelerator
+    dev_score = DevScore(method, dev, setup.task.score, size, task, setup.on_event)
     best, times = KeepBest(dev_score, parameters), StepTimes(accelerator.device)
-    optimiser = LinearDecay(epochs, lr, settings.warmup, settings.weight_decay, settings.clip_norm)
     fit = Trainer(
         TaskObjective(method),
         parameters,
-        TaskBatches(train, settings.batch_size, seed),
-        optimiser,
+        TaskBatches(train, size, setup.seed),
+        schedule,
         accelerator,
-        seed,
-        callbacks=with_log([times, dev_score, best]),
+        setup.seed,
+        callbacks=logged([times, dev_score, best], log, setup.recipe, task, accelerator),
         task=task,
-        on_event=on_event,
+        on_event=setup.on_event,
     )
     try:
         records = fit.run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -47,6 +47,9 @@ class TransferMethod:
         own = self.adapters.parameters() if self.adapters else []
         return [*own, *(p for module in self.modules().values() for p in module.parameters())]
 
+    def detach(self) -> None:
+        """Remove from the model what the method attached to it; adapters stay."""
+
     def prepare(self, pairs: Pairs) -> Prepared:
         return self.model.prepared(pairs.target, self.max_length)
 
@@ -85,6 +88,15 @@ class InputFusionMethod(TransferMethod):
 
     def prepare(self, pairs: Pairs) -> Prepared:
         return self.model.joined(pairs, FlareMethod.INPUT_FUSION.texts_at_once * self.max_length)
+
+
+PLAIN_METHODS: Mapping[FlareMethod, type[TransferMethod]] = {
+    FlareMethod.ZERO_SHOT: TransferMethod,
+    FlareMethod.TRANSLATE_TEST: TranslateTestMethod,
+    FlareMethod.LORA: TransferMethod,
+    FlareMethod.INPUT_FUSION: InputFusionMethod,
+}
+"""The methods that need nothing but the model, with its adapters if they train any."""
 
 
 class FusionMethod(TransferMethod):
@@ -177,6 +189,9 @@ class MixupMethod(TransferMethod):
 
     def modules(self) -> dict[str, nn.Module]:
         return {**super().modules(), "mixup": self.mixup.mixed.ratio}
+
+    def detach(self) -> None:
+        self.mixup.detach()
 
     def prepare(self, pairs: Pairs) -> Prepared:
         return replace(super().prepare(pairs), source=self.model.texts(pairs.source, self.max_length))

@@ -8,6 +8,7 @@ import pytest
 from lslo_cli.errors import UsageError
 from lslo_cli.flare import runs
 from lslo_cli.flare.examples import Example, Pairs, Question
+from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.noise import with_noise
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.setup import prepare
@@ -89,7 +90,7 @@ def sources_of(run, monkeypatch, **settings):
     given = {f"flare.{key}": value for key, value in settings.items()}
     setup = prepare(resolve("flare-demo", {"flare.translated": (), "seed": 1, **given}))
     with pytest.raises(Begun):
-        runs.train_run(setup, setup.new_model(), FlareRun.parse(run), "qsi", Path("unused"), Path("unused"))
+        runs.train_run(setup, setup.new_model(), FlareRun.parse(run), LanguageFolder(Path("qsi")))
     monkeypatch.undo()
     assert [pairs.target for pairs in seen] == [setup.pairs("qsi", each).target for each in ("train", "dev")]
     return [pairs.source for pairs in seen]
@@ -114,7 +115,7 @@ def test_tuning_and_tests_do_not_get_the_noise_of_training(monkeypatch):
     noise = {"flare.train_noise": 0.5, "flare.test_noise": (0.0, 0.3)}
     setup = prepare(resolve("flare-demo", {"flare.translated": (), "seed": 1, **noise}))
     with pytest.raises(Begun):
-        runs.tune(setup, Path("unused"), Path("unused"))
+        runs.tune(setup, LanguageFolder(Path("en")))
     assert shares == [0, 0]
     shares.clear()
     run, test = FlareRun.parse("translate-test"), setup.pairs("qsi", "test")

@@ -5,10 +5,10 @@ import torch
 from accelerate import Accelerator
 
 from lslo_cli.errors import RunError
-from lslo_cli.events import Noted, Started
+from lslo_cli.events import Noted, Started, ignore
+from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.flare.training import LinearDecay, fit_method
-from lslo_cli.method.task_scores import accuracy
-from lslo_cli.recipe.flare import FlareSection
+from lslo_cli.recipe import resolve
 
 
 class Model:
@@ -51,10 +51,17 @@ class Split:
     labels = torch.tensor([1, 1, 1, 1, 1, 1])
 
 
-def fit(method, accelerator=None, **changes):
-    settings = {"epochs": 3, "lr": 0.1, "seed": 1, "task": "a task", **changes}
-    accelerator = accelerator or Accelerator(cpu=True)
-    return fit_method(method, Split, Split, accuracy, FlareSection(batch_size=4), accelerator, **settings)
+@pytest.fixture
+def fit(tmp_path):
+    """Trains a method for three epochs, in batches of four rows."""
+
+    def fit(method, accelerator=None, on_event=ignore):
+        recipe = resolve(None, {"flare.task": "xnli", "flare.batch_size": 4, "seed": 1})
+        setup = FlareSetup(recipe, accelerator or Accelerator(cpu=True), on_event)
+        schedule = LinearDecay.of(recipe.flare, epochs=3, lr=0.1)
+        return fit_method(setup, method, Split, Split, schedule, "a task", tmp_path / "metrics.jsonl")
+
+    return fit
 
 
 def test_the_rate_rises_over_the_warm_up_and_falls_to_zero():
@@ -65,7 +72,7 @@ def test_the_rate_rises_over_the_warm_up_and_falls_to_zero():
     assert factors[20] == 0
 
 
-def test_the_best_epoch_on_dev_is_kept_and_of_equals_the_first():
+def test_the_best_epoch_on_dev_is_kept_and_of_equals_the_first(fit):
     good, bad = [1] * 6, [0] * 6
     method = Line([bad, good, good])
     trained = fit(method)
@@ -74,7 +81,7 @@ def test_the_best_epoch_on_dev_is_kept_and_of_equals_the_first():
     assert method.w.item() == method.weights[1] != method.weights[2]
 
 
-def test_every_update_is_that_of_adamw_on_the_mean_loss_of_its_rows():
+def test_every_update_is_that_of_adamw_on_the_mean_loss_of_its_rows(fit):
     method = Line([[1] * 6] * 3)
     trained = fit(method)
     w = torch.nn.Parameter(torch.zeros(1))
@@ -94,13 +101,13 @@ def test_every_update_is_that_of_adamw_on_the_mean_loss_of_its_rows():
     )
 
 
-def test_the_device_keeps_nothing_of_a_training_that_is_over():
+def test_the_device_keeps_nothing_of_a_training_that_is_over(fit):
     accelerator = Accelerator(cpu=True)
     fit(Line([[1] * 6] * 3), accelerator)
     assert not accelerator._models and not accelerator._optimizers
 
 
-def test_events_tell_how_far_it_is():
+def test_events_tell_how_far_it_is(fit):
     events = []
     fit(Line([[1] * 6] * 3), on_event=events.append)
     assert events[0] == Started("a task", 6, "updates")
@@ -109,7 +116,7 @@ def test_events_tell_how_far_it_is():
     ]
 
 
-def test_a_loss_that_is_not_finite_ends_the_run():
+def test_a_loss_that_is_not_finite_ends_the_run(fit):
     method = Line([[1] * 6] * 3)
     method.w.data.fill_(float("nan"))
     with pytest.raises(RunError, match="a task diverged: the loss is nan in epoch 1") as caught:
