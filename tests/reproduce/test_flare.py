@@ -288,4 +288,4 @@ def test_more_noise_in_tests_is_evaluated_without_new_training(done, small):
     assert {test["noise"] for test in result["predictions"]} == {0, 0.3}
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("training.json")} == before
     refused = lslo("report", str(folder))
-    assert refused.exit_code == 3 and "was made with flare.t" in refused.stderr
+    assert refused.exit_code == 3 and "made with different flare.test_noise" in refused.stderr
