@@ -174,7 +174,7 @@ def evaluated(seed: SeedRun, language: str, asked: Sequence[FlareRun] = ()) -> W
         wanted = seed.to_test(training.result, asked)
         job.upstream += [seed.tuning, Upstream("training", folder.training, training.digest)]
         current = job.up_to_date(FlareEvaluationResult)
-        if current and tested_runs(current).issuperset(wanted):
+        if current and current.artifact.result.tested.issuperset(wanted):
             return current
         before = job.up_to_date(FlareEvaluationResult, but_for="training")
         pairs = setup.pairs(language, "test")
@@ -228,8 +228,3 @@ def _write_tests(
             translations=_origins(job),
         )
     )
-
-
-def tested_runs(written: Written) -> set[str]:
-    """The names of the runs in an evaluation."""
-    return {test.run for test in written.artifact.result.predictions}

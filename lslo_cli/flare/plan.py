@@ -18,7 +18,7 @@ from lslo_cli.flare.checks import (
     rows_of,
     whole_runs,
 )
-from lslo_cli.flare.commands import missing_runs, tested_runs
+from lslo_cli.flare.commands import missing_runs
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.flare.runs import TUNING
@@ -120,7 +120,7 @@ def _evaluations(seed: SeedRun, asked: Sequence[FlareRun]) -> Iterator[Path]:
         check_rows(rows_of(seed.setup, [language], FOR_TESTS), map(FlareRun.parse, wanted))
         upstream = Upstream("training", folder.training, training.digest)
         current = _job(seed, folder.evaluation, seed.tuning, upstream).up_to_date(FlareEvaluationResult)
-        if not (current and tested_runs(current).issuperset(wanted)):
+        if not (current and current.artifact.result.tested.issuperset(wanted)):
             yield folder.evaluation
 
 

@@ -147,6 +147,11 @@ class FlareEvaluationResult(FlareResult):
     activations: list[Activation] = Field(default_factory=list)
     translations: dict[str, TextOrigin] = Field(default_factory=dict)
 
+    @property
+    def tested(self) -> set[str]:
+        """The names of the runs in it."""
+        return {test.run for test in self.predictions}
+
 
 class FlareTranslationResult(Result):
     """The origin of a file of translated texts; ``file`` is its sha256.

@@ -89,7 +89,7 @@ def is_flare_current(job: FlareJob) -> bool:
             trained = _runs(folder)
             wanted = trained.difference(left_out_of_tests(recipe.flare, trained))
             current = seems_current(folder.evaluation, FlareEvaluationResult, recipe, model)
-            return current and wanted <= _tested(folder)
+            return current and wanted <= store.read(folder.evaluation, FlareEvaluationResult).result.tested
     return False
 
 
@@ -100,9 +100,3 @@ def _runs(folder: LanguageFolder) -> set[str]:
     except InputError:
         return set()
     return set(whole_runs(Written(folder.training, artifact)))
-
-
-def _tested(folder: LanguageFolder) -> set[str]:
-    """The runs of an evaluation that exists."""
-    artifact = store.read(folder.evaluation, FlareEvaluationResult)
-    return commands.tested_runs(Written(folder.evaluation, artifact))
