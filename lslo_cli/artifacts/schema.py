@@ -6,6 +6,7 @@ A field that is added has a default, so that older artifacts stay readable; any 
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
@@ -72,9 +73,12 @@ class DataIdentity(Document):
 
 
 class ModelIdentity(Document):
-    """The base model used: name as given, revision, sha256 over weights and vocabulary, and shape.
+    """The base model used: ``name`` as given by the user, ``digest``, which decides, and its shape.
 
-    ``settings`` change what it computes and not its weights; they are empty where they were not recorded.
+    ``revision`` is the hub's commit, None for a folder. ``digest`` is the sha256 over weights and vocabulary,
+    empty for a model that was never saved or has no weights. ``learned_positions`` are the rows of each table
+    of positions; the other sizes are those of :class:`ModelShape`. ``settings`` change what it computes and
+    not its weights; they are empty where they were not recorded.
     """
 
     name: str
@@ -101,16 +105,7 @@ class ModelIdentity(Document):
 
     @property
     def shape(self) -> ModelShape:
-        return ModelShape(
-            encoder_layers=self.encoder_layers,
-            decoder_layers=self.decoder_layers,
-            d_model=self.d_model,
-            ffn_dim=self.ffn_dim,
-            vocab_size=self.vocab_size,
-            parameters=self.parameters,
-            attention_dim=self.attention_dim,
-            decoder_ffn_dim=self.decoder_ffn_dim,
-        )
+        return ModelShape(**{size.name: getattr(self, size.name) for size in fields(ModelShape)})
 
 
 class Made(Document):

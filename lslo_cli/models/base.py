@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGeneration, PreTrainedModel
 
 from lslo_cli.architectures import architecture_of
+from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.data.codes import check_known, check_new_languages
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.base_dtype import BaseDtype
@@ -41,33 +41,6 @@ RESERVED_POSITIONS = 2
 
 
 @dataclass(frozen=True)
-class BaseIdentity:
-    """The identity of a base model: ``name`` as given by the user, and ``digest``, which decides.
-
-    ``revision`` is the hub's commit, None for a folder. ``digest`` is the sha256 over the weight files and
-    the tokenizer, None for a model that was never saved. ``vocab_size`` counts the rows of the embedding;
-    ``parameters`` counts tied ones once; ``learned_positions`` are the rows of each table of positions;
-    ``attention_dim`` is the width of all heads together, None if it is ``d_model``; ``decoder_ffn_dim`` is
-    that of the decoder's feed-forward blocks, None if it is the encoder's. ``settings`` are those of its
-    config that change what it computes and not its weights.
-    """
-
-    name: str
-    revision: str | None
-    digest: str | None
-    encoder_layers: int
-    decoder_layers: int
-    d_model: int
-    ffn_dim: int
-    vocab_size: int
-    parameters: int
-    learned_positions: int = 0
-    attention_dim: int | None = None
-    decoder_ffn_dim: int | None = None
-    settings: dict[str, Any] = field(default_factory=dict, hash=False)
-
-
-@dataclass(frozen=True)
 class BaseModel:
     """A translation model with its tokenizer; ``folder`` holds its files and is None for a new one.
 
@@ -76,7 +49,7 @@ class BaseModel:
 
     model: PreTrainedModel
     tokenizer: Tokenizer
-    identity: BaseIdentity
+    identity: ModelIdentity
     folder: Path | None
     new_rows: NewRows | None = None
 
@@ -137,7 +110,7 @@ def load_base(
         except (ImportError, ValueError) as error:
             message = f"attention '{attn}' is not available here: {str(error).splitlines()[0]}"
             raise UsageError(message, "use sdpa or eager") from error
-    digest = checkpoint.digest(tokenizer) if weights else None
+    digest = checkpoint.digest(tokenizer) if weights else ""
     identity = _identify(network, model, checkpoint.commit, digest)
     if weights and frozen is not BaseDtype.FLOAT32:
         compact(network)
@@ -194,7 +167,7 @@ def new_base(
 
 def unsaved_base(network: PreTrainedModel, tokenizer: Tokenizer, name: str) -> BaseModel:
     """A base model in memory only."""
-    return BaseModel(network, tokenizer, _identify(network, name, None, None), None)
+    return BaseModel(network, tokenizer, _identify(network, name, None, ""), None)
 
 
 def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> BaseModel:
@@ -208,15 +181,15 @@ def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> Base
         model = moved(copy.deepcopy(model), stored_dtype)
     checkpoint = write_checkpoint(model, base.tokenizer, Path(folder))
     digest = checkpoint.digest(base.tokenizer)
-    identity = replace(base.identity, name=str(folder), revision=None, digest=digest)
+    identity = base.identity.model_copy(update={"name": str(folder), "revision": None, "digest": digest})
     return replace(base, identity=identity, folder=checkpoint.folder)
 
 
-def _identify(network: PreTrainedModel, name: str, revision: str | None, digest: str | None) -> BaseIdentity:
+def _identify(network: PreTrainedModel, name: str, revision: str | None, digest: str) -> ModelIdentity:
     architecture = architecture_of(network)
     shape = architecture.shape(network.config, network.num_parameters())
     positions = getattr(network.get_encoder(), "embed_positions", None)
-    return BaseIdentity(
+    return ModelIdentity(
         name=name,
         revision=revision,
         digest=digest,

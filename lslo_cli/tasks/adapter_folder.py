@@ -108,7 +108,7 @@ def load_folder(setup: Setup, folder: Path) -> Route | None:
         raise InputError(
             f"the adapters in {folder} belong to base model {config.base_model_name_or_path} "
             f"({config.base_model_digest[:12]}), not to {setup.base.identity.name} "
-            f"({(setup.base.identity.digest or '')[:12]})",
+            f"({setup.base.identity.digest[:12]})",
             "name that model with --model",
         )
     path = folder / ADAPTER_WEIGHTS

@@ -82,7 +82,7 @@ class Setup(Session):
 
     @property
     def model_identity(self) -> ModelIdentity:
-        return ModelIdentity(**asdict(self.base.identity))
+        return self.base.identity
 
     def digest_now(self, text: DataIdentity) -> str:
         return self.read(text.split, text.limit).digest

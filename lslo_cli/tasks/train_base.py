@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
 from itertools import permutations, starmap
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of
 from lslo_cli.artifacts.results import BaseTrainingResult
-from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
+from lslo_cli.artifacts.schema import DataIdentity
 from lslo_cli.artifacts.writing import OUT, unfinished, write_text
 from lslo_cli.data.corpus import Corpus, split_off
 from lslo_cli.data.layouts import NoSplitError
@@ -79,7 +78,7 @@ def train_base(
             Experiment(recipe, ExperimentFolder(out), command),
             out / "training.json",
             languages=recipe.selected_languages(),
-            model=ModelIdentity(**asdict(base.identity)),
+            model=base.identity,
             data=[data],
             upstream=(),
             stopwatch=stopwatch,

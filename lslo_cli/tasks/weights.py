@@ -129,7 +129,7 @@ def _save_adapters(
     config = AdapterConfig(
         base_model_name_or_path=setup.base.identity.name,
         revision=setup.base.identity.revision,
-        base_model_digest=setup.base.identity.digest or "",
+        base_model_digest=setup.base.identity.digest,
         languages=list(setup.codes),
         new_languages=setup.recipe.new_languages,
         ranks=dict(ranks.by_language),

@@ -43,7 +43,7 @@ def test_a_new_base_has_the_shape_asked_for(base, tokenizer):
     assert base.identity.vocab_size == rows == base.model.model.shared.weight.shape[0]
     assert (base.identity.encoder_layers, base.identity.decoder_layers) == (1, 2)
     assert (base.identity.d_model, base.identity.ffn_dim) == (16, 32)
-    assert base.identity.digest is None and base.folder is None
+    assert base.identity.digest == "" and base.folder is None
     assert not base.model.training
 
 
