@@ -103,7 +103,7 @@ def evaluate(
     setup = translator.setup
     source, targets = languages_asked(translator, src, [tgt])
     direction = Direction(source, *targets)
-    translations = translate_all(setup, {direction: sources}, translator.route, "translating", ignore)
+    translations = translate_all(setup, {direction: sources}, translator.route, "translating")
     scored = ({direction: lines} for lines in (sources, translations[direction], references))
     return score_directions(open_metrics(setup), *scored)[direction]
 

@@ -16,7 +16,6 @@ import lslo_cli
 from lslo_cli import api
 from lslo_cli.cli.app import app
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.events import ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.model_languages import WORLD_FOLDER
 from lslo_cli.parsing import parse_toml
@@ -115,7 +114,7 @@ def test_a_source_is_cut_for_a_score_as_the_command_cuts_it(tiny):
     short = lslo_cli.load_base(str(tiny.base), {"data.max_length": 8, "evaluate.metric_model": "base"})
     line = "taro miro taro. miro taro miro taro. taro miro"
     direction = Direction("qta", "qki")
-    (cut,) = translate_all(short.setup, {direction: [line]}, None, "translating", ignore)[direction]
+    (cut,) = translate_all(short.setup, {direction: [line]}, None, "translating")[direction]
     assert cut != lslo_cli.translate(short, line, src="qta", tgt="qki")  # sentence by sentence
     scores = lslo_cli.evaluate(short, [line], [cut], src="qta", tgt="qki")
     assert scores["chrF++"].value == pytest.approx(100)

@@ -96,7 +96,7 @@ def check_base(
                 f"the test text has no pair for {', '.join(absent)}, which '{name}' needs",
                 "give --data with all of FLORES-101",
             )
-        hypotheses = translate_all(setup, sources, None, f"translating for {name}", on_event)
+        hypotheses = translate_all(setup, sources, None, f"translating for {name}")
         scores = score_directions(metrics, sources, hypotheses, references)
         rows = [direction_score(pair, len(references[pair]), found) for pair, found in scores.items()]
         spbleu = fmean(row.scores[SPBLEU] for row in rows)

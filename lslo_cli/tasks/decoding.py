@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -19,10 +19,9 @@ from lslo_cli.errors import InputError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.metrics import SPBLEU, metric_named
-from lslo_cli.models.base import BaseModel
 from lslo_cli.nn.route import Route
 from lslo_cli.processes import context
-from lslo_cli.recipe import EvaluateSection, SearchMode
+from lslo_cli.recipe import SearchMode
 from lslo_cli.search.beam import Ranked, best, ranked_search
 from lslo_cli.search.generate import ranked_translations, target_limit
 from lslo_cli.search.metric import BleuScore, Metric, MetricSettings, Score
@@ -37,14 +36,8 @@ PARALLEL_SENTENCES = 10_000
 """The fewest sentences for which starting processes, which takes a second or two, pays off."""
 
 
-@torch.no_grad()
 def translate_all(
-    setup: Setup,
-    sources: Translations,
-    route: Route | None,
-    task: str,
-    on_event: OnEvent,
-    log: TranslationLog | None = None,
+    setup: Setup, sources: Translations, route: Route | None, task: str, log: TranslationLog | None = None
 ) -> dict[Direction, list[str]]:
     """Translate every source sentence of every direction, in one stream sorted by length.
 
@@ -58,33 +51,54 @@ def translate_all(
     )
     if batches.truncated:
         long = counted(batches.truncated, "source")
-        on_event(Noted(f"cut {long} at {setup.length_limit(setup.max_length)}"))
-    device, processes = setup.accelerator.device, setup.accelerator.num_processes
+        setup.on_event(Noted(f"cut {long} at {setup.length_limit(setup.max_length)}"))
+    processes = setup.accelerator.num_processes
     mine = range(setup.accelerator.process_index, len(batches), processes)
     finished = log.finished if log else {}
     done = [pair for n in mine if n in finished for pair in zip(batches[n].keys, finished[n], strict=True)]
-    total = sum(len(batch) for batch in batches)
     if done:
-        on_event(Noted(f"{task}: {len(done)} of {counted(total, 'sentence')} already translated"))
-    on_event(Started(task, total, "sentences", min(total, len(done) * processes)))
-    base.model.eval()
-    route = route or Route()
-    cut: Counter[bool] = Counter()
-    for number in mine:
-        if number in finished:
-            continue
-        batch = batches[number].to(device)
-        with setup.accelerator.autocast():
-            ranked = search_batch(base, batch, route, section)
-        cut += cut_short(base, batch, section, ranked)
+        total = counted(sum(map(len, batches)), "sentence")
+        setup.on_event(Noted(f"{task}: {len(done)} of {total} already translated"))
+    missing = [number for number in mine if number not in finished]
+    for number, batch, ranked in searched(setup, route, batches, missing, task, processes=processes):
         translations = [base.tokenizer.decode(pieces) for pieces in best(ranked)]
         if log:
             log.add(number, translations)
         done += zip(batch.keys, translations, strict=True)
-        on_event(Advanced(task, min(total, len(done) * processes)))
-    on_event(Finished(task))
-    note_cut(sum(gather_object([cut]), Counter()), base, section, on_event)
     return batches.in_order(gather_object(done))
+
+
+@torch.no_grad()
+def searched(
+    setup: Setup,
+    route: Route | None,
+    batches: TranslationBatches,
+    numbers: Sequence[int],
+    task: str,
+    *,
+    count: int = 1,
+    processes: int = 1,
+) -> Iterator[tuple[int, TranslationBatch, list[list[Ranked]]]]:
+    """The batches of these ``numbers``, each with its number and the best ``count`` of every sentence.
+
+    Progress is told as each batch is done with, and at the end how many translations may be cut. If several
+    ``processes`` share the batches, each has its own numbers, and all have to go through to the end.
+    """
+    sizes = [len(batch) for batch in batches]
+    total, left = sum(sizes), sum(sizes[number] for number in numbers)
+    setup.on_event(Started(task, total, "sentences", max(0, total - left * processes)))
+    setup.base.model.eval()
+    cut: Counter[bool] = Counter()
+    for number in numbers:
+        batch = batches[number].to(setup.accelerator.device)
+        with setup.accelerator.autocast():
+            ranked = _search(setup, batch, route or Route(), count)
+        cut += _cut_short(setup, batch, ranked)
+        yield number, batch, ranked
+        left -= len(batch)
+        setup.on_event(Advanced(task, max(0, total - left * processes)))
+    setup.on_event(Finished(task))
+    _note_cut(setup, sum(gather_object([cut]), Counter()) if processes > 1 else cut)
 
 
 def open_log(setup: Setup, sources: Translations, depends_on: object) -> TranslationLog | None:
@@ -112,10 +126,9 @@ def open_log(setup: Setup, sources: Translations, depends_on: object) -> Transla
     return TranslationLog(setup.work / f"translations-{accelerator.process_index}.jsonl", fingerprint)
 
 
-def search_batch(
-    base: BaseModel, batch: TranslationBatch, route: Route, section: EvaluateSection, count: int = 1
-) -> list[list[Ranked]]:
+def _search(setup: Setup, batch: TranslationBatch, route: Route, count: int) -> list[list[Ranked]]:
     """The best ``count`` translations of a batch's sentences by the recipe's search, as pieces and scores."""
+    section = setup.recipe.evaluate
     settings: dict[str, Any] = {
         "count": count,
         "beam": section.beam,
@@ -125,36 +138,35 @@ def search_batch(
         "no_repeat_ngram": section.no_repeat_ngram,
     }
     if section.mode is SearchMode.FAIRSEQ:
-        return ranked_search(base, batch, route, **settings)
+        return ranked_search(setup.base, batch, route, **settings)
     with route.of(batch.source_language, batch.target_language):
-        return ranked_translations(base, batch, **settings)
+        return ranked_translations(setup.base, batch, **settings)
 
 
-def cut_short(
-    base: BaseModel, batch: TranslationBatch, section: EvaluateSection, ranked: Sequence[Sequence[Ranked]]
-) -> Counter[bool]:
+def _cut_short(setup: Setup, batch: TranslationBatch, ranked: Sequence[Sequence[Ranked]]) -> Counter[bool]:
     """The number of sentences whose best hypothesis ended at the limit on its length, not by itself.
 
     Those for which the model's own positions are the limit are counted under True.
     """
+    section = setup.recipe.evaluate
     longest = int(section.max_length_a * batch.input_ids.shape[1] + section.max_new_tokens)
     # Both searches count the language token; at the limit transformers leaves out </s>, for one more piece.
     before = batch.prompt_ids.shape[1] - batch.prefix - 1 - (section.mode is SearchMode.PLAIN)
-    limit = target_limit(base.model, longest)
+    limit = target_limit(setup.base.model, longest)
     cut = sum(len(pieces) + before >= limit for pieces in best(ranked))
     return Counter({limit < longest: cut})
 
 
-def note_cut(cut: Counter[bool], base: BaseModel, section: EvaluateSection, on_event: OnEvent) -> None:
+def _note_cut(setup: Setup, cut: Counter[bool]) -> None:
     """Tell how many translations ended at the limit on their length, if any did, and which limit it was."""
     for is_models, number in sorted(cut.items()):
-        way_out = f"raise evaluate.max_new_tokens, now {section.max_new_tokens}"
+        way_out = f"raise evaluate.max_new_tokens, now {setup.recipe.evaluate.max_new_tokens}"
         if is_models:
-            limit = target_limit(base.model, sys.maxsize)
+            limit = target_limit(setup.base.model, sys.maxsize)
             way_out = f"at most {counted(limit, 'token')} fit the number of positions of the base model"
         if number:
             translations = counted(number, "translation")
-            on_event(Noted(f"{translations} ended at the limit on length and may be cut: {way_out}"))
+            setup.on_event(Noted(f"{translations} ended at the limit on length and may be cut: {way_out}"))
 
 
 def sources_and_references(

@@ -247,7 +247,7 @@ def score_run(
     corpus = setup.corpus(recipe.data.test, recipe.data.test_rows)
     sources, references = sources_and_references(corpus, chosen_directions(setup), setup.on_event)
     log = open_log(setup, sources, weights)
-    hypotheses = translate_all(setup, sources, route, f"translating with {run}", setup.on_event, log)
+    hypotheses = translate_all(setup, sources, route, f"translating with {run}", log)
     return _scored(setup, run, metrics, sources, hypotheses, references), hypotheses
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -78,7 +79,8 @@ class QualityCurve(Callback):
         self._signature = state["signature"]
 
     def _measure(self, epoch: int) -> None:
-        hypotheses = translate_all(self._setup, self._sources, self._route, "quality curve", ignore)
+        quiet = replace(self._setup, on_event=ignore)
+        hypotheses = translate_all(quiet, self._sources, self._route, "quality curve")
         scores = score_directions(self._metrics, self._sources, hypotheses, self._references)
         self._signature = next(iter(scores.values()))[SPBLEU].signature
         means = {

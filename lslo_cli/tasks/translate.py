@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
-
-import torch
 
 from lslo_cli.artifacts.adapter_config import is_elsewhere
 from lslo_cli.artifacts.folder import BASE_RUN
@@ -17,7 +14,7 @@ from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.data.sentences import join_line, split_line
 from lslo_cli.data.to_translate import Line
 from lslo_cli.errors import UsageError, nearest
-from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
+from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.codes import find_code
 from lslo_cli.method.languages import Direction
 from lslo_cli.nn.route import Route
@@ -25,7 +22,7 @@ from lslo_cli.recipe import with_values
 from lslo_cli.search.generate import target_limit
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
-from lslo_cli.tasks.decoding import cut_short, note_cut, search_batch
+from lslo_cli.tasks.decoding import searched
 from lslo_cli.tasks.evaluate import as_trained, load_run
 from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.freshness import arithmetic
@@ -179,7 +176,7 @@ def translate_chunks(
     """
     if not (isinstance(buffer, int) and buffer >= 1):
         raise UsageError(f"a buffer of {buffer} lines holds none to translate", "give a whole number from 1")
-    setup = search.applied(translator.setup)
+    setup = replace(search.applied(translator.setup), on_event=on_event)
     remaining = iter(lines)
     number = 0
     while chunk := list(islice(remaining, buffer)):
@@ -188,7 +185,7 @@ def translate_chunks(
             continue
         named = [languages_asked(translator, line.src, line.targets) for line in chunk]
         asked = [Line(line.text, *languages) for line, languages in zip(chunk, named, strict=True)]
-        found = _translate_chunk(setup, translator.route, asked, search, on_event)
+        found = _translate_chunk(setup, translator.route, asked, search)
         yield list(zip(chunk, found, strict=True))
 
 
@@ -235,7 +232,7 @@ def languages_asked(translator: Translator, src: str, targets: Sequence[str]) ->
 
 
 def _translate_chunk(
-    setup: Setup, route: Route | None, lines: Sequence[Line], options: Search, on_event: OnEvent
+    setup: Setup, route: Route | None, lines: Sequence[Line], options: Search
 ) -> list[Found]:
     """The translations of lines, whose languages are codes of the setup."""
     tokenizer, longest = setup.base.tokenizer, setup.max_length
@@ -256,8 +253,7 @@ def _translate_chunk(
             of_line.append(of_target)
         places.append(of_line)
     found = {
-        prefix: _search(setup, route, sources, options.nbest, prefix, on_event)
-        for prefix, sources in asked.items()
+        prefix: _search(setup, route, sources, options.nbest, prefix) for prefix, sources in asked.items()
     }
     return [
         tuple(
@@ -268,42 +264,23 @@ def _translate_chunk(
     ]
 
 
-@torch.no_grad()
 def _search(
-    setup: Setup,
-    route: Route | None,
-    sources: Mapping[Direction, Sequence[str]],
-    nbest: int,
-    prefix: str,
-    on_event: OnEvent,
+    setup: Setup, route: Route | None, sources: Mapping[Direction, Sequence[str]], nbest: int, prefix: str
 ) -> dict[Direction, list[list[Translation]]]:
     """The best translations of every source; none for an empty one."""
-    base, section = setup.base, setup.recipe.evaluate
+    tokenizer = setup.base.tokenizer
     batches = TranslationBatches(
         sources,
-        base.tokenizer,
+        tokenizer,
         setup.codes,
-        max_tokens=section.max_tokens,
+        max_tokens=setup.recipe.evaluate.max_tokens,
         max_length=setup.max_length,
         prefix=prefix,
     )
     found: dict[Direction, list[list[Translation]]] = {d: [[] for _ in lines] for d, lines in sources.items()}
-    task, done = "translating", 0
-    cut: Counter[bool] = Counter()
-    on_event(Started(task, sum(map(len, batches)), "sentences"))
-    base.model.eval()
-    for batch in batches:
-        with setup.accelerator.autocast():
-            ranked = search_batch(base, batch, route or Route(), section, nbest)
-        cut += cut_short(base, batch, section, ranked)
+    for _, batch, ranked in searched(setup, route, batches, range(len(batches)), "translating", count=nbest):
         for (direction, row), best in zip(batch.keys, ranked, strict=True):
-            found[direction][row] = [
-                Translation(base.tokenizer.decode(pieces), score) for pieces, score in best
-            ]
-        done += len(batch)
-        on_event(Advanced(task, done))
-    on_event(Finished(task))
-    note_cut(cut, base, section, on_event)
+            found[direction][row] = [Translation(tokenizer.decode(pieces), score) for pieces, score in best]
     return found
 
 

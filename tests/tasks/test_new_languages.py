@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from benchmarks import reference
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.events import Advanced, ignore
+from lslo_cli.events import Advanced
 from lslo_cli.method.languages import Direction, Resource
 from lslo_cli.models.base import add_languages, load_base
 from lslo_cli.recipe import SearchMode, resolve
@@ -193,7 +193,7 @@ def test_our_beam_search_and_transformers_find_the_same(added, tiny, mode):
     route = load_weights(setup, result, folder / "runs/qle8" / result.weights.path)
     directions = [Direction("qta", "qle"), Direction("qle", "qta"), Direction("qta", "qso")]
     sources, _ = sources_and_references(setup.read("test", 5), directions)
-    found = translate_all(setup, sources, route, "test", ignore)
+    found = translate_all(setup, sources, route, "test")
     from lslo_cli.search.stream import TranslationBatches
 
     batches = TranslationBatches(sources, setup.base.tokenizer, setup.codes, max_tokens=900, max_length=60)

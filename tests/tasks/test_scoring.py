@@ -104,7 +104,7 @@ def test_translations_that_end_at_the_limit_are_counted_in_a_note(setup, mode):
         section = stage.recipe.evaluate.model_copy(update={"max_new_tokens": limit})
         changed = replace(stage, recipe=stage.recipe.model_copy(update={"evaluate": section}))
         notes.clear()
-        (found,) = translate_all(changed, {direction: lines}, None, "x", notes.append).values()
+        (found,) = translate_all(changed, {direction: lines}, None, "x").values()
         told = [each.text for each in notes if isinstance(each, Noted)]
         return [len(stage.base.tokenizer.encode(text)) for text in found], told
 
@@ -120,13 +120,13 @@ def test_translations_that_end_at_the_limit_are_counted_in_a_note(setup, mode):
 
 @pytest.mark.parametrize("mode", ["fairseq", "plain"])
 def test_a_limit_that_is_the_models_own_is_told_as_such(setup, mode):
-    stage = setup(**{"evaluate.mode": mode, "evaluate.max_new_tokens": 200})
+    notes = []
+    stage = setup(notes.append, **{"evaluate.mode": mode, "evaluate.max_new_tokens": 200})
     stage.base.model.config.max_position_embeddings = 8
     stage.base.tokenizer.unused = [*stage.base.tokenizer.unused, stage.base.tokenizer.eos_id]
     direction = stage.directions[0]
     lines = stage.read("test").pairs(direction)[0][:3]
-    notes = []
-    translate_all(stage, {direction: lines}, None, "x", notes.append)
+    translate_all(stage, {direction: lines}, None, "x")
     (told,) = (each.text for each in notes if isinstance(each, Noted) and "ended at" in each.text)
     assert told == (
         "3 translations ended at the limit on length and may be cut: at most 7 tokens fit the number of "

@@ -8,7 +8,6 @@ from safetensors.torch import load_file, save_file
 
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError
-from lslo_cli.events import ignore
 from lslo_cli.method.adapters import Span
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import SHARED, RankMap
@@ -26,7 +25,7 @@ def translations(stage, route, directions=None):
     corpus = stage.read("test", 20)
     directions = directions or stage.directions
     sources = {direction: corpus.pairs(direction)[0] for direction in directions}
-    return translate_all(stage, sources, route, "test", ignore)
+    return translate_all(stage, sources, route, "test")
 
 
 @pytest.fixture
