@@ -22,9 +22,8 @@ import torch
 from torch import nn
 
 from benchmarks import ctranslate, measure
-from benchmarks.models import SHAPES, Shape, new_model, twin
+from benchmarks.models import ADAPTERS, SHAPES, Shape, new_model, twin
 from benchmarks.reference import translate
-from lslo_cli.method.adapters import Span
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import paper
@@ -147,7 +146,7 @@ def attached(task: Task) -> tuple[nn.Module, Adapters]:
     layers = model.config.encoder_layers, model.config.decoder_layers
     ranks = RankMap({code: RANKS[number % len(RANKS)] for number, code in enumerate(task.languages)})
     torch.manual_seed(1)
-    adapters = attach(model, paper(*layers), ranks, task.languages, span=Span.D_MODEL)
+    adapters = attach(model, paper(*layers), ranks, task.languages, ADAPTERS)
     for parameter in adapters.parameters():
         nn.init.normal_(parameter.requires_grad_(False), std=0.02)
         parameter.data = parameter.data.to(task.model.dtype)

@@ -30,6 +30,8 @@ from torch import nn
 
 from benchmarks import measure
 from benchmarks.families import write_family
+from benchmarks.models import ADAPTERS
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
@@ -146,7 +148,7 @@ def add_adapters(
     """Put random adapters on a base model, a share of their entries zero; the same each time."""
     ranks = RankMap({code: RANKS[number % len(RANKS)] for number, code in enumerate(codes)})
     shape = base.identity.encoder_layers, base.identity.decoder_layers
-    adapters = attach(base.model, paper(*shape), ranks, codes, sites)
+    adapters = attach(base.model, paper(*shape), ranks, codes, replace(ADAPTERS, sites=sites, span=Span.ALL))
     torch.manual_seed(SEED)
     for parameter in adapters.parameters():
         nn.init.normal_(parameter.requires_grad_(False), std=spread)

@@ -12,7 +12,12 @@ import torch
 from torch import nn
 from transformers import M2M100Config, M2M100ForConditionalGeneration
 
+from lslo_cli.method.sites import SiteSet
+from lslo_cli.recipe import Recipe
 from lslo_cli.training.batches import Batch
+
+ADAPTERS = Recipe().adapter_settings(SiteSet.ALL)
+"""A recipe's settings of adapters, by default."""
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import measure
 from benchmarks.batches import TEXTS, tokenized
-from benchmarks.models import SHAPES, new_batch, new_model, twin
+from benchmarks.models import ADAPTERS, SHAPES, new_batch, new_model, twin
 from benchmarks.train_step import LANGUAGES, SMOOTHING, Variant, frozen, full, lslo
-from lslo_cli.method.adapters import Span
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import paper
@@ -133,7 +132,7 @@ def loop_rows(shape: str, device: str, dtype: str) -> list[dict[str, Any]]:
     ranks = RankMap({code: RANKS[number % len(RANKS)] for number, code in enumerate(codes)})
     model.to(device)
     strategy = paper(model.config.encoder_layers, model.config.decoder_layers)
-    adapters = attach(model, strategy, ranks, codes, span=Span.D_MODEL)
+    adapters = attach(model, strategy, ranks, codes, ADAPTERS)
     AcceleratorState._reset_state()  # else it has the precision of an earlier benchmark
     mixed = "bf16" if dtype == "bfloat16" else "no"
     clock = Clock(device)

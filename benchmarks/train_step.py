@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from benchmarks import measure
-from benchmarks.models import SHAPES, Shape, new_batch, new_model, precision, twin
+from benchmarks.models import ADAPTERS, SHAPES, Shape, new_batch, new_model, precision, twin
 from lslo_cli.method.adapters import AdapterKernel, Span
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.sites import SiteSet
@@ -77,7 +77,7 @@ def lslo(
     names = [f"l{number}" for number in range(languages)]
     rank_map = RankMap({name: ranks[number % len(ranks)] for number, name in enumerate(names)})
     strategy = paper(model.config.encoder_layers, model.config.decoder_layers)
-    adapters = attach(model, strategy, rank_map, names, kernel=kernel, span=span)
+    adapters = attach(model, strategy, rank_map, names, replace(ADAPTERS, kernel=kernel, span=span))
     for parameter in adapters.parameters():
         nn.init.normal_(parameter, std=0.02)
     around = partial(adapters.route.of, batch.source_language, batch.target_language)

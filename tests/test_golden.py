@@ -28,6 +28,7 @@ from lslo_cli.search.beam import best, ranked_search
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.training.batches import Batch, language_indices, padded
 from lslo_cli.world import sentences
+from tests.adapters import ADAPTERS
 
 
 def beam_search(*arguments, **settings):
@@ -82,7 +83,7 @@ def adapted():
     """The base of the built-in world with fixed adapters of ranks 2, 2 and 8 in turn."""
     base = load_base("world")
     ranks = RankMap({code: (2, 2, 8)[number % 3] for number, code in enumerate(CODES)})
-    adapters = attach(base.model, paper(3, 3), ranks, CODES)
+    adapters = attach(base.model, paper(3, 3), ranks, CODES, ADAPTERS)
     generator = np.random.default_rng(1)
     with torch.no_grad():
         adapters.load_state_dict(

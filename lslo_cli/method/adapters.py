@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
-from lslo_cli.method.sites import Kind
+from lslo_cli.method.sites import Kind, SiteSet
 
 
 class Initialisation(StrEnum):
@@ -60,3 +61,13 @@ class Span(StrEnum):
             return matrix
         d_out, d_in = matrix
         return min(d_out, d_model), min(d_in, d_model)
+
+
+@dataclass(frozen=True)
+class AdapterSettings:
+    """Where adapters sit, how they are computed, how they begin and what they span."""
+
+    sites: SiteSet
+    kernel: AdapterKernel
+    initialisation: Initialisation
+    span: Span

@@ -34,11 +34,11 @@ class Work:
 
     epochs: int
     ranks: RankMap | None
+    span: Span
     sites: SiteSet = SiteSet.ALL
     schedule: GradualPruning | None = None
     copies: int = 1
     new_languages: tuple[str, ...] = ()
-    span: Span = Span.ALL
     base_dtype: BaseDtype = BaseDtype.FLOAT32
     recompute: bool = False
 
@@ -85,7 +85,7 @@ class MemoryChoice:
 def memory_choices(work: Work, shape: ModelShape, max_tokens: int) -> tuple[MemoryChoice, ...]:
     """The memory of the same work on a base in every format, and of full fine-tuning."""
     others = {f"{dtype} base": replace(work, base_dtype=dtype) for dtype in BaseDtype} if work.ranks else {}
-    others["full fine-tuning"] = Work(work.epochs, None)
+    others["full fine-tuning"] = Work(work.epochs, None, work.span)
     return tuple(
         MemoryChoice(
             name, *(replace(other, recompute=again).memory(shape, max_tokens) for again in (False, True))
@@ -112,7 +112,7 @@ def work_of(recipe: Recipe, command: str, ranks: RankMap | None = None) -> Work:
         ranks = uniform_ranks(languages, recipe.estimate_subspace.rank)
         return Work(schedule.epochs, ranks, schedule=schedule, **common)
     schedule = recipe.training_schedule()
-    return Work(recipe.fit.epochs, ranks, recipe.train.sites, schedule, **common)
+    return Work(recipe.fit.epochs, ranks, sites=recipe.train.sites, schedule=schedule, **common)
 
 
 def batches_of_flores(recipe: Recipe) -> int:

@@ -11,7 +11,7 @@ from torch import nn
 
 from lslo_cli.architectures import architecture_of
 from lslo_cli.architectures.layout import Layout
-from lslo_cli.method.adapters import AdapterKernel, Initialisation, Span
+from lslo_cli.method.adapters import AdapterSettings
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.sites import Layer, Site, SiteSet, Stack, sites
 from lslo_cli.method.strategy import Index, IndexStrategy
@@ -109,31 +109,22 @@ def attach(
     strategy: IndexStrategy,
     ranks: RankMap,
     languages: Sequence[str],
-    site_set: SiteSet = SiteSet.ALL,
-    kernel: AdapterKernel = AdapterKernel.AUTO,
-    initialisation: Initialisation = Initialisation.GAUSSIAN,
-    span: Span = Span.ALL,
+    settings: AdapterSettings,
 ) -> Adapters:
-    """Freeze ``model`` and put an LSLo on every site of ``site_set``.
+    """Freeze ``model`` and put an LSLo on every site of the settings.
 
     The route's indices refer to ``languages`` in order. Languages without a rank in ``ranks`` have no
     adapter, so nothing is added to their rows; if it names ``shared``, all use this one LoRA. Adapters are
     initialised on the CPU in float32 from torch's global generator, so that a seed determines them.
     """
-    route = Route(kernel)
-    model.requires_grad_(False)
-    for stack in Stack:
-        note_inputs(stack_layers(model, stack))
-    names = tuple(ranks.by_language)
-    slots = _slots(ranks, languages)
+    _freeze(model)
+    route, slots = Route(settings.kernel), _slots(ranks, languages)
     by_site = {}
-    for site in model_sites(model, site_set):
-        base = _linear(model, site)
-        d_out, d_in = span.of(site.kind, (base.out_features, base.in_features), model.config.d_model)
-        adapter = RoutedLoRA(d_in, d_out, slots, strategy.of(site.layer), route, initialisation)
+    for site, base, (d_out, d_in) in _places(model, settings):
+        adapter = RoutedLoRA(d_in, d_out, slots, strategy.of(site.layer), route, settings.initialisation)
         by_site[site] = adapter.to(frozen_matrix(base).device)
         _replace(model, site, LSLo(base, by_site[site]))
-    return Adapters(route, names, by_site)
+    return Adapters(route, tuple(ranks.by_language), by_site)
 
 
 def _slots(ranks: RankMap, languages: Sequence[str]) -> Slots:
@@ -147,33 +138,41 @@ def _slots(ranks: RankMap, languages: Sequence[str]) -> Slots:
 
 
 def attach_mixture(
-    model: PreTrainedModel,
-    rank: int,
-    languages: Sequence[str],
-    kernel: AdapterKernel = AdapterKernel.AUTO,
-    initialisation: Initialisation = Initialisation.GAUSSIAN,
-    span: Span = Span.ALL,
+    model: PreTrainedModel, rank: int, languages: Sequence[str], settings: AdapterSettings
 ) -> MixedAdapters:
-    """Freeze ``model`` and put both adapters of eq. 5 on every site, one weighting per layer."""
-    route = Route(kernel)
-    model.requires_grad_(False)
-    for stack in Stack:
-        note_inputs(stack_layers(model, stack))
+    """Freeze ``model`` and put both adapters of eq. 5 on every site, with one weighting per layer."""
+    _freeze(model)
+    route = Route(settings.kernel)
     slots = Slots((rank,) * len(languages), tuple(range(len(languages))))
     weightings: dict[Layer, LayerWeighting] = {}
     modules = []
-    for site in model_sites(model, SiteSet.ALL):
-        base = _linear(model, site)
+    for site, base, (d_out, d_in) in _places(model, settings):
         device = frozen_matrix(base).device
         weighting = weightings.setdefault(site.layer, LayerWeighting().to(device))
-        d_out, d_in = span.of(site.kind, (base.out_features, base.in_features), model.config.d_model)
         source, target = (
-            RoutedLoRA(d_in, d_out, slots, index, route, initialisation).to(device)
+            RoutedLoRA(d_in, d_out, slots, index, route, settings.initialisation).to(device)
             for index in (Index.SOURCE, Index.TARGET)
         )
         modules.append(IndexMixture(base, source, target, weighting))
         _replace(model, site, modules[-1])
     return MixedAdapters(route, weightings, tuple(modules))
+
+
+def _freeze(model: PreTrainedModel) -> None:
+    """Freeze every weight, and let layer norms note their origin, see :mod:`lslo_cli.nn.norms`."""
+    model.requires_grad_(False)
+    for stack in Stack:
+        note_inputs(stack_layers(model, stack))
+
+
+def _places(
+    model: PreTrainedModel, settings: AdapterSettings
+) -> Iterator[tuple[Site, Frozen, tuple[int, int]]]:
+    """Every site to adapt, with its linear map and the (d_out, d_in) of an adapter there."""
+    for site in model_sites(model, settings.sites):
+        base = _linear(model, site)
+        matrix = (base.out_features, base.in_features)
+        yield site, base, settings.span.of(site.kind, matrix, model.config.d_model)
 
 
 def model_sites(model: PreTrainedModel, site_set: SiteSet) -> tuple[Site, ...]:

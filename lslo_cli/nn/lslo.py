@@ -35,13 +35,7 @@ class RoutedLoRA(nn.Module):
     """
 
     def __init__(
-        self,
-        d_in: int,
-        d_out: int,
-        slots: Slots,
-        index: Index,
-        route: Route,
-        initialisation: Initialisation = Initialisation.GAUSSIAN,
+        self, d_in: int, d_out: int, slots: Slots, index: Index, route: Route, initialisation: Initialisation
     ):
         super().__init__()
         self.slots = slots

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from lslo_cli.errors import UsageError
+from lslo_cli.method.adapters import AdapterSettings
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.languages import (
     LANGUAGE_SETS,
@@ -20,6 +21,7 @@ from lslo_cli.method.languages import (
 )
 from lslo_cli.method.relations import FAMILY_OF
 from lslo_cli.method.schedule import GradualPruning
+from lslo_cli.method.sites import SiteSet
 from lslo_cli.recipe.base import BaseSection
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.recipe.reproduce import ReproduceSection
@@ -205,6 +207,11 @@ class Recipe(Section):
         sample = sample_directions(self.selected_languages(), QUICK_PARTNERS, self.seed)
         named = self.data.model_copy(update={"directions": tuple(map(str, sample))})
         return self.model_copy(update={"data": named})
+
+    def adapter_settings(self, sites: SiteSet) -> AdapterSettings:
+        """The settings of a stage's adapters, which sit on ``sites``."""
+        section = self.adapters
+        return AdapterSettings(sites, self.run.adapter_kernel, section.initialisation, section.span)
 
     def training_schedule(self) -> GradualPruning:
         """Eq. 4 with the settings of the final fine-tuning run; a ratio of 0 if it prunes nobody."""

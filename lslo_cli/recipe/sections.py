@@ -1,4 +1,4 @@
-"""The settings of an experiment, as frozen sections of its recipe. The only place with default values."""
+"""The settings of an experiment, as frozen sections of its recipe. The only place with their defaults."""
 
 from __future__ import annotations
 

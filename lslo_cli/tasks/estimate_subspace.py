@@ -9,6 +9,7 @@ from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.allocation import Estimate, allocate
 from lslo_cli.method.importance import scores_by_language
 from lslo_cli.method.ranks import uniform_ranks
+from lslo_cli.method.sites import SiteSet
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import attach
@@ -58,15 +59,8 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
     stage = recipe.estimate_subspace
     schedule = recipe.estimation_schedule()
     batches = setup.training_batches()
-    adapters = attach(
-        setup.base.model,
-        strategy,
-        uniform_ranks(setup.languages, stage.rank),
-        setup.codes,
-        kernel=recipe.run.adapter_kernel,
-        initialisation=recipe.adapters.initialisation,
-        span=recipe.adapters.span,
-    )
+    ranks, settings = uniform_ranks(setup.languages, stage.rank), recipe.adapter_settings(SiteSet.ALL)
+    adapters = attach(setup.base.model, strategy, ranks, setup.codes, settings)
     idle = check_selected(strategy, setup.codes, batches, setup.on_event, compared=True)
     used = adapters.used_b(idle)
     pruner = estimation_pruner(used, stage.pool)

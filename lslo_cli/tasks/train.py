@@ -177,17 +177,8 @@ def fine_tune(
 
 def _attached(setup: Setup, strategy: IndexStrategy, ranks: RankMap) -> Adapters:
     """The adapters of a run on its base model."""
-    recipe = setup.recipe
-    return attach(
-        setup.base.model,
-        strategy,
-        ranks,
-        setup.codes,
-        recipe.train.sites,
-        recipe.run.adapter_kernel,
-        recipe.adapters.initialisation,
-        recipe.adapters.span,
-    )
+    settings = setup.recipe.adapter_settings(setup.recipe.train.sites)
+    return attach(setup.base.model, strategy, ranks, setup.codes, settings)
 
 
 def _keep_best(

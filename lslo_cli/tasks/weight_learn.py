@@ -7,7 +7,7 @@ from typing import Any
 from lslo_cli.artifacts.results import IndexStrategyResult, LearnedWeights
 from lslo_cli.errors import RunError
 from lslo_cli.events import OnEvent, ignore
-from lslo_cli.method.sites import Layer
+from lslo_cli.method.sites import Layer, SiteSet
 from lslo_cli.method.strategy import LayerWeights
 from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import MixedAdapters, attach_mixture
@@ -40,14 +40,8 @@ def learn_weights(setup: Setup) -> IndexStrategyResult:
     """Train both adapters of every site with eq. 5, and take the side of larger weight in each layer."""
     recipe = setup.recipe
     batches = setup.training_batches()
-    adapters = attach_mixture(
-        setup.base.model,
-        recipe.weight_learn.rank,
-        setup.codes,
-        recipe.run.adapter_kernel,
-        recipe.adapters.initialisation,
-        recipe.adapters.span,
-    )
+    settings = recipe.adapter_settings(SiteSet.ALL)
+    adapters = attach_mixture(setup.base.model, recipe.weight_learn.rank, setup.codes, settings)
     trajectory = _Trajectory(adapters)
     epochs = recipe.weight_learn.epochs or recipe.fit.epochs
     fit = setup.fit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -95,16 +96,8 @@ def attach_weights(setup: Setup, path: Path, state: Mapping[str, torch.Tensor], 
     try:
         index = {Layer.parse(layer): Index(side) for layer, side in placed.index.items()}
         strategy = IndexStrategy(index) if index else uniform(Index.SOURCE, *depths(setup.base.model))
-        ranks, site_set = RankMap(placed.ranks), SiteSet(placed.sites)
-        adapters = attach(
-            setup.base.model,
-            strategy,
-            ranks,
-            setup.codes,
-            site_set,
-            setup.recipe.run.adapter_kernel,
-            span=placed.span,
-        )
+        settings = replace(setup.recipe.adapter_settings(SiteSet(placed.sites)), span=placed.span)
+        adapters = attach(setup.base.model, strategy, RankMap(placed.ranks), setup.codes, settings)
         adapters.load_state_dict(state)
         if setup.base.new_rows:
             setup.base.new_rows.load_state_dict(state)

@@ -9,6 +9,7 @@ from lslo_cli.flare.translator import LatentTexts, LatentTranslation, read_targe
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import Index, uniform
 from lslo_cli.nn.attach import attach
+from tests.adapters import ADAPTERS
 
 
 @pytest.fixture
@@ -66,7 +67,9 @@ def test_the_encoder_reads_in_eval_mode_and_keeps_its_own(translator):
 
 
 def test_an_lslo_adapter_of_the_encoder_takes_part_by_the_language_read(translator):
-    adapters = attach(translator, uniform(Index.SOURCE, 2, 1), RankMap({"jv": 2, "en": 2}), ["jv", "en"])
+    adapters = attach(
+        translator, uniform(Index.SOURCE, 2, 1), RankMap({"jv": 2, "en": 2}), ["jv", "en"], ADAPTERS
+    )
     for adapter in adapters.by_site.values():
         adapter.lora_B.data.normal_()
     encoder, route = translator.get_encoder(), adapters.route

@@ -1,5 +1,6 @@
 """A frozen base in bfloat16: what is computed is what the same rounded values give in float32."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,7 @@ from lslo_cli.nn.lslo import Adapted
 from lslo_cli.nn.recompute import recompute
 from lslo_cli.search.beam import ranked_search
 from lslo_cli.search.stream import TranslationBatches
+from tests.adapters import ADAPTERS
 
 LANGUAGES = ("en", "fr", "nl")
 KINDS = ("nllb-200", "mbart-50", "madlad-400")
@@ -82,15 +84,21 @@ def stepped(base, put_on, precision=None, again=False):
 
 
 def _all_sites(model, *depths):
-    return attach(model, paper(*depths), RankMap(dict.fromkeys(LANGUAGES, 2)), LANGUAGES)
+    return attach(model, paper(*depths), RankMap(dict.fromkeys(LANGUAGES, 2)), LANGUAGES, ADAPTERS)
 
 
 def _some_sites(model, *depths):
-    return attach(model, paper(*depths), RankMap(dict.fromkeys(LANGUAGES, 2)), LANGUAGES, SiteSet.ATTENTION)
+    return attach(
+        model,
+        paper(*depths),
+        RankMap(dict.fromkeys(LANGUAGES, 2)),
+        LANGUAGES,
+        replace(ADAPTERS, sites=SiteSet.ATTENTION),
+    )
 
 
 def _mixed(model, *depths):
-    return attach_mixture(model, 2, LANGUAGES)
+    return attach_mixture(model, 2, LANGUAGES, ADAPTERS)
 
 
 def test_matrices_lie_in_bfloat16_and_all_else_in_float32(compact_base):
@@ -190,7 +198,7 @@ def test_four_bits_give_what_their_values_give_in_float32_bit_by_bit(folder, tmp
 def test_asking_for_the_format_of_a_matrix_decodes_nothing(compact_base, monkeypatch, adapted):
     """T5 asks before each product of its feed-forward layers."""
     if adapted:
-        attach(compact_base.model, paper(2, 1), RankMap({"en": 1}), ("en",))
+        attach(compact_base.model, paper(2, 1), RankMap({"en": 1}), ("en",), ADAPTERS)
     monkeypatch.setattr("lslo_cli.nn.compact.decoded", lambda *_: pytest.fail("decoded"))
     linear = [
         module for module in compact_base.model.modules() if isinstance(module, CompactLinear | Adapted)

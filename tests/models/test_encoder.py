@@ -12,6 +12,7 @@ from lslo_cli.method.sites import Stack
 from lslo_cli.method.strategy import Index, paper, uniform
 from lslo_cli.models.encoder import encode_once, target_blind_layers
 from lslo_cli.nn.attach import attach, attach_mixture, stack_layers
+from tests.adapters import ADAPTERS
 
 LANGUAGES = ("en", "de", "wo")
 INPUT_IDS = torch.tensor(
@@ -39,7 +40,7 @@ def exact(model):
 
 
 def attached(model, strategy):
-    adapters = attach(model, strategy, RankMap({"en": 2, "de": 3, "wo": 4}), LANGUAGES)
+    adapters = attach(model, strategy, RankMap({"en": 2, "de": 3, "wo": 4}), LANGUAGES, ADAPTERS)
     torch.manual_seed(4)
     for parameter in adapters.parameters():
         nn.init.normal_(parameter)
@@ -94,7 +95,7 @@ def test_without_adapters_all_layers_are_shared(model, exact):
 
 
 def test_while_both_indices_are_weighed_no_layer_is_shared(model):
-    attach_mixture(model, 2, LANGUAGES)
+    attach_mixture(model, 2, LANGUAGES, ADAPTERS)
     assert target_blind_layers(stack_layers(model, Stack.ENCODER)) == 0
 
 

@@ -32,6 +32,7 @@ from lslo_cli.search.generate import ranked_translations
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.experiment import Experiment
+from tests.adapters import ADAPTERS
 
 
 def beam_search(*arguments, **settings):
@@ -320,7 +321,7 @@ def test_a_decoder_with_a_feed_forward_of_its_own_width_is_known_by_its_header(t
     shape = base_facts(str(folder)).shape
     assert shape.parameters == base.identity.parameters
     assert (shape.ffn_dim, shape.decoder_ffn_dim, base.identity.decoder_ffn_dim) == (24, 40, 40)
-    adapters = attach(base.model, paper(2, 1), RankMap({"en": 1}), ("en",), span=Span.ALL)
+    adapters = attach(base.model, paper(2, 1), RankMap({"en": 1}), ("en",), ADAPTERS)
     assert sum(each.numel() for each in adapters.parameters()) == RankMap({"en": 1}).parameters(
         shape, span=Span.ALL
     )
@@ -344,7 +345,9 @@ def test_a_text_in_two_languages_is_translated_as_each_alone_is(tmp_path, write_
     """A name or a number has the same ids from every language where the encoder reads the target's token."""
     base = load_base(str(write_model(tmp_path / key, key)))
     codes = ("en", "fr", "nl")
-    adapters = attach(base.model, uniform(Index.SOURCE, 2, 1), RankMap(dict.fromkeys(codes, 4)), codes)
+    adapters = attach(
+        base.model, uniform(Index.SOURCE, 2, 1), RankMap(dict.fromkeys(codes, 4)), codes, ADAPTERS
+    )
     torch.manual_seed(2)
     for parameter in adapters.parameters():
         torch.nn.init.normal_(parameter, std=0.5)

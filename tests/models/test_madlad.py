@@ -27,6 +27,7 @@ from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.check_base import Anchor, check_base
 from lslo_cli.tasks.experiment import Experiment
 from lslo_cli.tasks.export import export
+from tests.adapters import ADAPTERS
 
 
 def beam_search(*arguments, **settings):
@@ -127,7 +128,7 @@ def test_the_fast_search_finds_what_generate_finds(pieces, tmp_path, own_head, a
     (batch,) = TranslationBatches(sources, base.tokenizer, ("en", "fr"), max_tokens=9000, max_length=60)
     route = None
     if adapted:
-        adapters = attach(base.model, paper(2, 2), RankMap({"en": 2, "fr": 3}), ("en", "fr"))
+        adapters = attach(base.model, paper(2, 2), RankMap({"en": 2, "fr": 3}), ("en", "fr"), ADAPTERS)
         route = adapters.route
         for parameter in adapters.parameters():
             torch.nn.init.normal_(parameter, std=0.3).requires_grad_(False)
@@ -143,7 +144,7 @@ def test_the_fast_search_finds_what_generate_finds(pieces, tmp_path, own_head, a
 
 def test_the_maps_into_and_out_of_the_non_linearity_carry_adapters_and_the_gate_none(folder):
     model = load_base(str(folder)).model
-    adapters = attach(model, paper(2, 2), RankMap({"en": 2}), ("en",))
+    adapters = attach(model, paper(2, 2), RankMap({"en": 2}), ("en",), ADAPTERS)
     assert len(adapters.by_site) == 2 * 5 + 2 * 8
     block = model.decoder.block[1].layer
     assert site_module(model, Site.parse("decoder.2.fc1")) is block[2].DenseReluDense.wi_0

@@ -15,6 +15,7 @@ from lslo_cli.nn.attach import attach, attach_mixture
 from lslo_cli.nn.loss import TranslationLoss, encode_rows
 from lslo_cli.nn.recompute import recompute
 from lslo_cli.nn.route import Route
+from tests.adapters import ADAPTERS
 
 LANGUAGES = ("en", "de", "wo")
 INPUT_IDS = torch.tensor([[6, 9, 8, 2], [5, 9, 8, 2], [6, 9, 8, 2], [4, 7, 2, 1], [6, 7, 2, 1]])
@@ -25,15 +26,15 @@ BATCH = SimpleNamespace(input_ids=INPUT_IDS, attention_mask=(INPUT_IDS != 1).lon
 
 
 def _attach_by_language(model):
-    return attach(model, paper(3, 2), RankMap({"en": 2, "de": 3, "wo": 4}), LANGUAGES)
+    return attach(model, paper(3, 2), RankMap({"en": 2, "de": 3, "wo": 4}), LANGUAGES, ADAPTERS)
 
 
 def _attach_shared(model):
-    return attach(model, paper(3, 2), RankMap({SHARED: 4}), LANGUAGES)
+    return attach(model, paper(3, 2), RankMap({SHARED: 4}), LANGUAGES, ADAPTERS)
 
 
 def _attach_mixed(model):
-    return attach_mixture(model, 2, LANGUAGES)
+    return attach_mixture(model, 2, LANGUAGES, ADAPTERS)
 
 
 def _attach_nothing(model):

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from lslo_cli.method.sites import Layer, Site, SiteSet, sites
 from lslo_cli.method.strategy import Index, paper, uniform
 from lslo_cli.nn.attach import attach, attach_mixture, model_sites, site_module
 from lslo_cli.nn.lslo import IndexMixture, LSLo
+from tests.adapters import ADAPTERS
 
 LANGUAGES = ("en", "de", "wo")
 RANKS = RankMap({"en": 2, "de": 1, "wo": 4})
@@ -65,7 +67,7 @@ def test_every_site_is_found_once_under_its_own_name(model):
 
 @pytest.mark.parametrize("site_set", list(SiteSet))
 def test_adapters_sit_on_the_sites_of_the_set_and_nowhere_else(model, site_set):
-    adapters = attach(model, STRATEGY, RANKS, LANGUAGES, site_set)
+    adapters = attach(model, STRATEGY, RANKS, LANGUAGES, replace(ADAPTERS, sites=site_set))
     wanted = set(sites(2, 1, site_set))
     assert set(adapters.by_site) == wanted
     found = {name for name, module in model.named_modules() if isinstance(module, LSLo)}
@@ -74,12 +76,12 @@ def test_adapters_sit_on_the_sites_of_the_set_and_nowhere_else(model, site_set):
 
 @pytest.mark.parametrize("site_set", list(SiteSet))
 def test_the_number_of_parameters_is_that_of_the_rank_map(model, shape, site_set):
-    adapters = attach(model, STRATEGY, RANKS, LANGUAGES, site_set)
+    adapters = attach(model, STRATEGY, RANKS, LANGUAGES, replace(ADAPTERS, sites=site_set))
     assert sum(parameter.numel() for parameter in adapters.parameters()) == RANKS.parameters(shape, site_set)
 
 
 def test_only_the_adapters_can_be_trained(model):
-    adapters = attach(model, STRATEGY, RANKS, LANGUAGES)
+    adapters = attach(model, STRATEGY, RANKS, LANGUAGES, ADAPTERS)
     trainable = {id(p) for p in model.parameters() if p.requires_grad}
     assert trainable == {id(p) for p in adapters.parameters()}
     with route_of(fill(adapters)):
@@ -88,7 +90,7 @@ def test_only_the_adapters_can_be_trained(model):
 
 
 def test_each_layer_is_indexed_as_the_strategy_says(model):
-    adapters = attach(model, STRATEGY, RANKS, LANGUAGES)
+    adapters = attach(model, STRATEGY, RANKS, LANGUAGES, ADAPTERS)
     for site, adapter in adapters.by_site.items():
         assert adapter.index is STRATEGY.of(site.layer)
     assert {adapter.index for adapter in adapters.by_site.values()} == set(Index)
@@ -96,14 +98,14 @@ def test_each_layer_is_indexed_as_the_strategy_says(model):
 
 def test_new_adapters_leave_the_model_as_it_was_bit_for_bit(model):
     before = model(**inputs()).logits
-    adapters = attach(model, STRATEGY, RANKS, LANGUAGES)
+    adapters = attach(model, STRATEGY, RANKS, LANGUAGES, ADAPTERS)
     with route_of(adapters):
         assert torch.equal(model(**inputs()).logits, before)
 
 
 def test_each_sentence_is_computed_as_by_a_model_with_its_updates_merged_in(model):
     plain = copy.deepcopy(model)
-    adapters = fill(attach(model, STRATEGY, RANKS, LANGUAGES))
+    adapters = fill(attach(model, STRATEGY, RANKS, LANGUAGES, ADAPTERS))
     batch = inputs()
     with route_of(adapters), torch.no_grad():
         mixed = model(**batch).logits
@@ -119,7 +121,7 @@ def test_each_sentence_is_computed_as_by_a_model_with_its_updates_merged_in(mode
 
 def test_the_ranks_need_not_come_in_the_order_of_the_route(model):
     ranks = RankMap({"wo": 4, "en": 2, "de": 1})
-    adapters = fill(attach(model, uniform(Index.SOURCE, 2, 1), ranks, LANGUAGES))
+    adapters = fill(attach(model, uniform(Index.SOURCE, 2, 1), ranks, LANGUAGES, ADAPTERS))
     site = Site.parse("encoder.1.q")
     layer = site_module(model, site)
     state = adapters.state_dict()
@@ -133,7 +135,7 @@ def test_the_ranks_need_not_come_in_the_order_of_the_route(model):
 
 def test_one_shared_adapter_serves_all_languages(model, shape):
     ranks = RankMap({SHARED: 3})
-    adapters = fill(attach(model, STRATEGY, ranks, LANGUAGES))
+    adapters = fill(attach(model, STRATEGY, ranks, LANGUAGES, ADAPTERS))
     assert adapters.languages == (SHARED,)
     assert sum(p.numel() for p in adapters.parameters()) == ranks.parameters(shape)
     with route_of(adapters):
@@ -147,20 +149,20 @@ def test_a_seed_fixes_the_adapters(model):
     states = []
     for network in (first, second):
         torch.manual_seed(11)
-        states.append(attach(network, STRATEGY, RANKS, LANGUAGES).state_dict())
+        states.append(attach(network, STRATEGY, RANKS, LANGUAGES, ADAPTERS).state_dict())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 def test_a_strategy_for_a_shallower_model_is_refused(model):
     with pytest.raises(InputError, match="has no entry for encoder.2"):
-        attach(model, paper(1, 1), RANKS, LANGUAGES)
+        attach(model, paper(1, 1), RANKS, LANGUAGES, ADAPTERS)
 
 
 # State
 
 
 def test_the_state_names_every_matrix_of_every_language(model):
-    state = attach(model, STRATEGY, RANKS, LANGUAGES).state_dict()
+    state = attach(model, STRATEGY, RANKS, LANGUAGES, ADAPTERS).state_dict()
     assert len(state) == len(NAMES) * 3 * 2
     assert state["decoder.1.fc1.wo.lora_A"].shape == (4, 16)
     assert state["decoder.1.fc1.wo.lora_B"].shape == (24, 4)
@@ -170,8 +172,8 @@ def test_the_state_names_every_matrix_of_every_language(model):
 
 def test_a_loaded_state_computes_what_the_saved_one_did(model):
     other = copy.deepcopy(model)
-    adapters = fill(attach(model, STRATEGY, RANKS, LANGUAGES))
-    loaded = attach(other, STRATEGY, RANKS, LANGUAGES)
+    adapters = fill(attach(model, STRATEGY, RANKS, LANGUAGES, ADAPTERS))
+    loaded = attach(other, STRATEGY, RANKS, LANGUAGES, ADAPTERS)
     loaded.load_state_dict(adapters.state_dict())
     with route_of(adapters):
         expected = model(**inputs()).logits
@@ -180,14 +182,14 @@ def test_a_loaded_state_computes_what_the_saved_one_did(model):
 
 
 def test_a_saved_state_does_not_change_with_the_weights(model):
-    adapters = attach(model, STRATEGY, RANKS, LANGUAGES)
+    adapters = attach(model, STRATEGY, RANKS, LANGUAGES, ADAPTERS)
     state = adapters.state_dict()
     fill(adapters)
     assert not state["encoder.1.q.en.lora_B"].any()
 
 
 def test_a_state_without_a_matrix_is_refused(model):
-    adapters = attach(model, STRATEGY, RANKS, LANGUAGES)
+    adapters = attach(model, STRATEGY, RANKS, LANGUAGES, ADAPTERS)
     state = adapters.state_dict()
     del state["decoder.1.c-v.wo.lora_B"]
     with pytest.raises(KeyError, match="decoder.1.c-v.wo.lora_B"):
@@ -196,7 +198,7 @@ def test_a_state_without_a_matrix_is_refused(model):
 
 @pytest.mark.parametrize("shape", [(1, 15), (1, 1), (16,), (2, 16)])
 def test_a_matrix_of_another_shape_is_refused(model, shape):
-    adapters = attach(model, STRATEGY, RANKS, LANGUAGES)
+    adapters = attach(model, STRATEGY, RANKS, LANGUAGES, ADAPTERS)
     state = adapters.state_dict() | {"encoder.1.q.de.lora_A": torch.ones(shape)}
     with pytest.raises(RuntimeError, match="encoder.1.q.de.lora_A"):
         adapters.load_state_dict(state)
@@ -206,7 +208,7 @@ def test_a_matrix_of_another_shape_is_refused(model, shape):
 
 
 def test_a_mixture_sits_on_every_site_with_one_weighting_per_layer(model):
-    adapters = attach_mixture(model, 2, LANGUAGES)
+    adapters = attach_mixture(model, 2, LANGUAGES, ADAPTERS)
     mixtures = {name: module for name, module in model.named_modules() if isinstance(module, IndexMixture)}
     assert set(mixtures) == set(NAMES.values())
     layers = [Layer.parse(text) for text in ("encoder.1", "encoder.2", "decoder.1")]
@@ -218,7 +220,7 @@ def test_a_mixture_sits_on_every_site_with_one_weighting_per_layer(model):
 
 
 def test_a_mixture_trains_both_sides_and_two_weights_per_layer(model, shape):
-    adapters = attach_mixture(model, 2, LANGUAGES)
+    adapters = attach_mixture(model, 2, LANGUAGES, ADAPTERS)
     both = 2 * RankMap(dict.fromkeys(LANGUAGES, 2)).parameters(shape)
     assert sum(p.numel() for p in adapters.parameters()) == both + 2 * 3
     trainable = {id(p) for p in model.parameters() if p.requires_grad}
@@ -227,7 +229,7 @@ def test_a_mixture_trains_both_sides_and_two_weights_per_layer(model, shape):
 
 def test_a_new_mixture_leaves_the_model_as_it_was_bit_for_bit(model):
     before = model(**inputs()).logits
-    adapters = attach_mixture(model, 2, LANGUAGES)
+    adapters = attach_mixture(model, 2, LANGUAGES, ADAPTERS)
     with route_of(adapters):
         assert torch.equal(model(**inputs()).logits, before)
 
@@ -235,7 +237,9 @@ def test_a_new_mixture_leaves_the_model_as_it_was_bit_for_bit(model):
 @pytest.mark.parametrize("kind", ["gaussian", "uniform"])
 def test_a_starts_as_wide_as_its_initialisation_says_and_b_at_zero(model, kind):
     torch.manual_seed(3)
-    adapters = attach(model, STRATEGY, RANKS, LANGUAGES, initialisation=Initialisation(kind))
+    adapters = attach(
+        model, STRATEGY, RANKS, LANGUAGES, replace(ADAPTERS, initialisation=Initialisation(kind))
+    )
     for matrix in adapters.matrices():
         if matrix.name == "B":
             assert not matrix.weight.any()
@@ -254,6 +258,6 @@ def test_a_starts_as_wide_as_its_initialisation_says_and_b_at_zero(model, kind):
 
 
 def test_the_mixture_starts_with_the_same_initialisation(model):
-    mixture = attach_mixture(model, 4, LANGUAGES, initialisation=Initialisation.UNIFORM)
+    mixture = attach_mixture(model, 4, LANGUAGES, replace(ADAPTERS, initialisation=Initialisation.UNIFORM))
     largest = max(side.lora_A.abs().max() for m in mixture.modules for side in (m.source, m.target))
     assert 0.45 < largest <= 0.5 + 1e-6

@@ -9,6 +9,7 @@ from lslo_cli.method.strategy import Index
 from lslo_cli.nn.lslo import IndexMixture, LayerWeighting, LSLo, RoutedLoRA
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.segments import Slots
+from tests.adapters import ADAPTERS
 
 D_IN, D_OUT, LENGTH = 6, 5, 4
 OWN_SLOTS = Slots(ranks=(2, 1, 8, 3), by_language=(0, 1, 2, 3))
@@ -25,7 +26,7 @@ indices = pytest.mark.parametrize("index", list(Index))
 def random_adapter(route, index=Index.SOURCE, slots=OWN_SLOTS):
     """An adapter in double precision whose B is not zero."""
     torch.manual_seed(1)
-    adapter = RoutedLoRA(D_IN, D_OUT, slots, index, route).double()
+    adapter = RoutedLoRA(D_IN, D_OUT, slots, index, route, ADAPTERS.initialisation).double()
     nn.init.normal_(adapter.lora_B)
     return adapter
 
@@ -128,7 +129,9 @@ def test_languages_absent_from_a_batch_get_no_gradient_and_the_others_do():
 
 def test_a_new_adapter_changes_nothing_and_the_base_has_no_gradient():
     route, base = Route(), random_base()
-    layer = LSLo(base, RoutedLoRA(D_IN, D_OUT, OWN_SLOTS, Index.SOURCE, route).double())
+    layer = LSLo(
+        base, RoutedLoRA(D_IN, D_OUT, OWN_SLOTS, Index.SOURCE, route, ADAPTERS.initialisation).double()
+    )
     x = random_input(7)
     with route.of(*map(torch.tensor, MIXED)):
         output = layer(x)
@@ -140,7 +143,7 @@ def test_a_new_adapter_changes_nothing_and_the_base_has_no_gradient():
 
 def test_a_starts_gaussian_with_variance_one_over_d_in_and_b_at_zero():
     torch.manual_seed(5)
-    adapter = RoutedLoRA(400, 3, Slots((300,), (0,)), Index.SOURCE, Route())
+    adapter = RoutedLoRA(400, 3, Slots((300,), (0,)), Index.SOURCE, Route(), ADAPTERS.initialisation)
     assert adapter.lora_A.std().item() == pytest.approx(400**-0.5, rel=0.01)
     assert adapter.lora_A.mean().item() == pytest.approx(0, abs=1e-3)
     assert not adapter.lora_B.any()

@@ -5,6 +5,7 @@ from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import paper
 from lslo_cli.nn.attach import attach
 from lslo_cli.nn.updates import overlaps
+from tests.adapters import ADAPTERS
 
 LANGUAGES = ("en", "de", "wo")
 
@@ -13,7 +14,7 @@ LANGUAGES = ("en", "de", "wo")
 def adapters(model):
     """English and German share their updates at rank 2, Wolof has its own of rank 4."""
     torch.manual_seed(1)
-    made = attach(model, paper(2, 1), RankMap({"en": 2, "de": 2, "wo": 4}), LANGUAGES)
+    made = attach(model, paper(2, 1), RankMap({"en": 2, "de": 2, "wo": 4}), LANGUAGES, ADAPTERS)
     for adapter in made.by_site.values():
         torch.nn.init.normal_(adapter.lora_B)
         english, german = (adapter.matrices(slot) for slot in (0, 1))
@@ -48,5 +49,5 @@ def test_a_language_that_adds_nothing_overlaps_with_none(adapters):
 
 
 def test_a_language_without_an_adapter_is_not_compared(model):
-    made = attach(model, paper(2, 1), RankMap({"de": 2, "wo": 3}), LANGUAGES)
+    made = attach(model, paper(2, 1), RankMap({"de": 2, "wo": 3}), LANGUAGES, ADAPTERS)
     assert list(overlaps(made)) == ["de", "wo"]

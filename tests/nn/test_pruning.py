@@ -19,6 +19,7 @@ from lslo_cli.nn.lslo import RoutedLoRA
 from lslo_cli.nn.pruning import Pruner, estimation_pruner, gradual_pruner
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.segments import Slots
+from tests.adapters import ADAPTERS
 
 LANGUAGES = ("en", "de", "wo")
 SITE = Site.parse("encoder.1.q")
@@ -28,7 +29,7 @@ ratios = pytest.mark.parametrize("ratio", [0.1, 0.35, 0.5, 0.9])
 @pytest.fixture
 def adapters(model):
     """Adapters with random weights, as if trained."""
-    adapters = attach(model, paper(2, 1), RankMap({"en": 2, "de": 2, "wo": 4}), LANGUAGES)
+    adapters = attach(model, paper(2, 1), RankMap({"en": 2, "de": 2, "wo": 4}), LANGUAGES, ADAPTERS)
     torch.manual_seed(8)
     for adapter in adapters.by_site.values():
         nn.init.normal_(adapter.lora_B)
@@ -195,7 +196,7 @@ def training(adapter, optimizer, updates, seed):
 
 def adapter_of_one_language():
     torch.manual_seed(9)
-    return RoutedLoRA(6, 5, Slots((4,), (0,)), Index.SOURCE, Route())
+    return RoutedLoRA(6, 5, Slots((4,), (0,)), Index.SOURCE, Route(), ADAPTERS.initialisation)
 
 
 def views(adapter):

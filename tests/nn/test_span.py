@@ -6,6 +6,7 @@ the inner units; in fc2 it reads the first d_model of these and is added to the 
 """
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -26,6 +27,7 @@ from lslo_cli.nn.lslo import LSLo, RoutedLoRA
 from lslo_cli.nn.pruning import estimation_pruner, gradual_pruner
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.segments import Slots
+from tests.adapters import ADAPTERS
 
 D_MODEL, VOCABULARY = 16, 30
 SHAPE = ModelShape(1, 2, D_MODEL, 4 * D_MODEL, VOCABULARY, 0)
@@ -84,7 +86,7 @@ def model():
 
 def adapted(model, ranks=RANKS):
     """Adapters of the first d_model units, every B filled, and a third of the entries of two pruned."""
-    adapters = attach(model, STRATEGY, ranks, CODES, span=Span.D_MODEL)
+    adapters = attach(model, STRATEGY, ranks, CODES, replace(ADAPTERS, span=Span.D_MODEL))
     torch.manual_seed(5)
     for adapter in adapters.by_site.values():
         adapter.double()
@@ -199,7 +201,7 @@ def test_a_folded_model_is_the_adapted_one(model):
 @pytest.mark.parametrize("site_set", list(SiteSet))
 @pytest.mark.parametrize("span", list(Span))
 def test_adapters_have_the_shapes_and_the_number_of_parameters_that_are_counted(model, site_set, span):
-    adapters = attach(model, STRATEGY, RANKS, CODES, site_set, span=span)
+    adapters = attach(model, STRATEGY, RANKS, CODES, replace(ADAPTERS, sites=site_set, span=span))
     for matrix in adapters.matrices():
         d_out, d_in = SHAPE.adapter(matrix.site, span)
         rank = RANKS.of(matrix.language)
@@ -210,7 +212,7 @@ def test_adapters_have_the_shapes_and_the_number_of_parameters_that_are_counted(
 
 def test_all_b_of_an_estimate_are_of_one_size(model):
     ranks = RankMap(dict.fromkeys(CODES, 2))
-    adapters = attach(model, STRATEGY, ranks, CODES, span=Span.D_MODEL)
+    adapters = attach(model, STRATEGY, ranks, CODES, replace(ADAPTERS, span=Span.D_MODEL))
     pruner = estimation_pruner([m for m in adapters.matrices() if m.name == "B"], Pool.LAYER)
     pruner.prune_to(0.5)
     sizes = {matrix.size for matrix, name in pruner.counts(adapters.matrices()) if name == "B"}
@@ -219,7 +221,7 @@ def test_all_b_of_an_estimate_are_of_one_size(model):
 
 def test_a_mixture_adds_both_updates_to_the_first_units(model):
     base = copy.deepcopy(model)
-    mixed = attach_mixture(model, 2, CODES, span=Span.D_MODEL)
+    mixed = attach_mixture(model, 2, CODES, replace(ADAPTERS, span=Span.D_MODEL))
     torch.manual_seed(8)
     for module in mixed.modules:
         for side in (module.source, module.target):
@@ -243,7 +245,7 @@ def test_gradients_of_a_narrower_adapter_agree_with_finite_differences():
     torch.manual_seed(9)
     route, slots = Route(), Slots((2, 1), (0, 1))
     for inputs, outputs in ((3, 7), (7, 3)):
-        adapter = RoutedLoRA(3, 3, slots, Index.SOURCE, route).double()
+        adapter = RoutedLoRA(3, 3, slots, Index.SOURCE, route, ADAPTERS.initialisation).double()
         nn.init.normal_(adapter.lora_B)
         layer = LSLo(nn.Linear(inputs, outputs).double().requires_grad_(False), adapter)
         x = torch.randn(3, 2, inputs, dtype=torch.double, requires_grad=True)

@@ -20,6 +20,7 @@ from lslo_cli.search import beam, prediction
 from lslo_cli.search.beam import best, ranked_search
 from lslo_cli.search.stream import TranslationBatch, TranslationBatches
 from lslo_cli.world.text import sentences
+from tests.adapters import ADAPTERS
 
 
 def beam_search(*arguments, **settings):
@@ -174,7 +175,7 @@ def test_a_source_with_several_targets_is_encoded_once(batch, monkeypatch):
     assert seen == [8]
     assert outputs == translate(base, same, max_length_b=12)
     routed, route = with_adapters(
-        base, lambda model: attach(model, paper(1, 2), RankMap({"en": 2, "fr": 1, "wo": 3}), CODES)
+        base, lambda model: attach(model, paper(1, 2), RankMap({"en": 2, "fr": 1, "wo": 3}), CODES, ADAPTERS)
     )
     assert beam_search(routed, same, route, max_length_b=12) != outputs
     with route.of(same.source_language, same.target_language):
@@ -231,9 +232,9 @@ def test_a_sentence_does_not_depend_on_the_others_in_its_batch(batch):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda model: attach(model, paper(1, 2), RankMap({"en": 2, "fr": 1, "wo": 3}), CODES),
-        lambda model: attach(model, paper(1, 2), RankMap({"shared": 4}), CODES),
-        lambda model: attach_mixture(model, 2, CODES),
+        lambda model: attach(model, paper(1, 2), RankMap({"en": 2, "fr": 1, "wo": 3}), CODES, ADAPTERS),
+        lambda model: attach(model, paper(1, 2), RankMap({"shared": 4}), CODES, ADAPTERS),
+        lambda model: attach_mixture(model, 2, CODES, ADAPTERS),
     ],
     ids=["languages", "shared", "mixture"],
 )
@@ -252,7 +253,8 @@ def test_adapters_are_routed_row_by_row_while_sentences_leave(batch, make):
 @pytest.mark.parametrize("whole", [True, False], ids=["weights", "autocast"])
 def test_sixteen_bits_work(batch, whole):
     base, route = with_adapters(
-        random_base(), lambda model: attach(model, paper(1, 2), RankMap({"en": 2, "fr": 1, "wo": 3}), CODES)
+        random_base(),
+        lambda model: attach(model, paper(1, 2), RankMap({"en": 2, "fr": 1, "wo": 3}), CODES, ADAPTERS),
     )
     if whole:
         base.model.to(torch.bfloat16)

@@ -16,6 +16,7 @@ from lslo_cli.method.strategy import Index, uniform
 from lslo_cli.nn.attach import attach, site_module
 from lslo_cli.search.beam import best, ranked_search
 from lslo_cli.search.stream import TranslationBatch
+from tests.adapters import ADAPTERS
 
 
 def beam_search(*arguments, **settings):
@@ -231,7 +232,7 @@ def test_a_routed_batch_is_translated_as_by_one_merged_model_per_direction(base,
     source, target = batch.source_language, batch.target_language
     routed = copy.deepcopy(base.model)
     strategy = uniform(Index.SOURCE, 1, 2)
-    adapters = attach(routed, strategy, RankMap({"en": 2, "fr": 1, "wo": 3}), ("en", "fr", "wo"))
+    adapters = attach(routed, strategy, RankMap({"en": 2, "fr": 1, "wo": 3}), ("en", "fr", "wo"), ADAPTERS)
     for parameter in adapters.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
     row = torch.zeros(VOCABULARY).index_fill(0, torch.tensor([EOS]), 4.0)

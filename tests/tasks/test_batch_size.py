@@ -5,6 +5,7 @@ import torch
 from transformers import M2M100Config, M2M100ForConditionalGeneration
 
 from lslo_cli.errors import RunError
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.memory import BYTES, LOGITS_AT_A_TIME, MARGIN, estimate_memory
 from lslo_cli.method.ranks import uniform_ranks
 from lslo_cli.method.shapes import ModelShape
@@ -23,7 +24,7 @@ def settle(setup, monkeypatch):
 
     def settle(fitting=None, free=None, on_event=None, **changes):
         stage = setup(on_event, **AUTO, **changes)
-        work = Work(1, uniform_ranks(stage.languages, 2))
+        work = Work(1, uniform_ranks(stage.languages, 2), Span.ALL)
         shape = stage.model_identity.shape
         if fitting:
             free = MARGIN * (work.memory(shape, fitting).total - BYTES * shape.parameters)
@@ -67,7 +68,7 @@ def test_where_not_even_one_long_sentence_fits_the_estimate_is_told(settle):
 def test_a_number_stays_as_it_is_and_no_memory_is_looked_at(setup, monkeypatch):
     monkeypatch.setattr("lslo_cli.tasks.batch_size.free_memory", lambda device: pytest.fail("not asked for"))
     stage = setup()
-    assert resolve_batch_size(stage, Work(1, uniform_ranks(stage.languages, 2))) is stage
+    assert resolve_batch_size(stage, Work(1, uniform_ranks(stage.languages, 2), Span.ALL)) is stage
 
 
 def test_the_free_memory_of_this_machine_is_a_part_of_what_it_has():

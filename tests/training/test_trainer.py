@@ -28,6 +28,7 @@ from lslo_cli.training.optimisation import Optimisation, inverse_sqrt
 from lslo_cli.training.prefetch import made_ahead
 from lslo_cli.training.pruning import PruneGradually
 from lslo_cli.training.trainer import READ_EVERY, Callback, Trainer
+from tests.adapters import ADAPTERS
 from tests.forked import run_ranks
 
 LANGUAGES = ("en", "de", "wo")
@@ -102,7 +103,7 @@ def make_model(dropout=0.0):
 def make_fit(settings=SETTINGS, batches=BATCHES, dropout=0.0, gps=0.0, scaler=None, **rest):
     """A run that trains adapters; their weights are ``fit.parameters``."""
     model = make_model(dropout)
-    adapters = attach(model, paper(1, 1), RankMap({"en": 2, "de": 2, "wo": 3}), LANGUAGES)
+    adapters = attach(model, paper(1, 1), RankMap({"en": 2, "de": 2, "wo": 3}), LANGUAGES, ADAPTERS)
     pruner = gradual_pruner(adapters, ["en", "de"])
     pruning = PruneGradually(pruner, GradualPruning(gps, 1, 2, settings.epochs))
     rest["callbacks"] = [pruning, *rest.get("callbacks", ())]
