@@ -21,6 +21,7 @@ from lslo_cli.models.pretrained import moved
 from lslo_cli.models.tokenizer import BOS, EOS, PAD, Tokenizer
 from lslo_cli.nn.compact import compact
 from lslo_cli.nn.embedding import NewRows, extend_embedding
+from lslo_cli.recipe import BaseSection
 
 
 class Dtype(StrEnum):
@@ -118,22 +119,13 @@ def load_base(
     return BaseModel(network, tokenizer, identity, checkpoint.folder)
 
 
-def new_base(
-    tokenizer: Tokenizer,
-    *,
-    encoder_layers: int,
-    decoder_layers: int,
-    d_model: int,
-    ffn_dim: int,
-    heads: int,
-    dropout: float,
-    seed: int,
-) -> BaseModel:
-    """A random model for ``tokenizer``, in eval mode. The same seed gives the same weights.
+def new_base(tokenizer: Tokenizer, section: BaseSection, seed: int) -> BaseModel:
+    """A random model of the section's shape for ``tokenizer``, in eval mode. The same seed, the same weights.
 
     Weights are normal with standard deviation ``d_model ** -0.5``: fairseq's for embeddings, and that of
     Xavier initialisation for square matrices. Raises UsageError if the heads do not divide the width.
     """
+    d_model, heads = section.d_model, section.heads
     if d_model % (2 * heads):
         raise UsageError(
             f"d_model {d_model} cannot be split into {heads} heads of even width",
@@ -142,16 +134,16 @@ def new_base(
     config = M2M100Config(
         vocab_size=tokenizer.vocab_size,
         d_model=d_model,
-        encoder_layers=encoder_layers,
-        decoder_layers=decoder_layers,
-        encoder_ffn_dim=ffn_dim,
-        decoder_ffn_dim=ffn_dim,
+        encoder_layers=section.encoder_layers,
+        decoder_layers=section.decoder_layers,
+        encoder_ffn_dim=section.ffn_dim,
+        decoder_ffn_dim=section.ffn_dim,
         encoder_attention_heads=heads,
         decoder_attention_heads=heads,
         encoder_layerdrop=0.0,
         decoder_layerdrop=0.0,
-        dropout=dropout,
-        attention_dropout=dropout,
+        dropout=section.dropout,
+        attention_dropout=section.dropout,
         activation_dropout=0.0,
         init_std=d_model**-0.5,
         bos_token_id=BOS,

@@ -20,8 +20,9 @@ from lslo_cli.tasks.choices import choose_index, subspace_path
 from lslo_cli.tasks.dev_gain import dev_gains, dev_text
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import experiment_job, is_kept
-from lslo_cli.tasks.setup import Setup, optimisation
+from lslo_cli.tasks.setup import Setup
 from lslo_cli.tasks.trained_text import check_selected
+from lslo_cli.training.optimisation import Optimisation
 from lslo_cli.training.pruning import PruneGradually, sparsity_by_class
 
 OF_TRAINING = {"rank", "target_ratio", "start_epoch", "duration", "pool"}
@@ -71,7 +72,7 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
     fit = setup.fit(
         [*adapters.parameters(), *setup.new_rows()],
         batches,
-        optimisation(recipe.fit, schedule.epochs, recipe.fit.lr),
+        Optimisation.of(recipe.fit, epochs=schedule.epochs),
         task="subspace estimation",
         route=adapters.route,
         callbacks=[

@@ -27,7 +27,7 @@ from lslo_cli.models.places import find_model
 from lslo_cli.nn.loss import TranslationLoss, encode_rows
 from lslo_cli.nn.recompute import recompute
 from lslo_cli.nn.route import Route
-from lslo_cli.recipe import FitSection, Recipe
+from lslo_cli.recipe import Recipe
 from lslo_cli.tasks.freshness import arithmetic
 from lslo_cli.tasks.session import Session
 from lslo_cli.tasks.trained_text import check_trained
@@ -307,18 +307,4 @@ def load_as_prepared(recipe: Recipe, accelerator: Accelerator, weights: bool = T
         weights=weights,
         frozen=recipe.run.base_dtype,
         device=accelerator.device,
-    )
-
-
-def optimisation(section: FitSection, epochs: int, lr: float) -> Optimisation:
-    """The recipe's optimisation for a number of epochs and a learning rate."""
-    return Optimisation(
-        epochs=epochs,
-        lr=lr,
-        warmup=section.warmup,
-        beta1=section.beta1,
-        beta2=section.beta2,
-        clip_norm=section.clip_norm,
-        label_smoothing=section.label_smoothing,
-        accumulate=section.accumulate,
     )

@@ -31,10 +31,11 @@ from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import ArtifactJob, experiment_job, is_kept
 from lslo_cli.tasks.model_card import write_card
 from lslo_cli.tasks.quality_curve import QualityCurve
-from lslo_cli.tasks.setup import Setup, optimisation
+from lslo_cli.tasks.setup import Setup
 from lslo_cli.tasks.trained_text import check_selected
 from lslo_cli.tasks.weights import save_weights
 from lslo_cli.tasks.without_effect import check_effects
+from lslo_cli.training.optimisation import Optimisation
 from lslo_cli.training.pruning import PruneGradually, sparsity_by_class
 from lslo_cli.training.validation import KeepBest, Validation
 
@@ -136,7 +137,7 @@ def fine_tune(
     fit = setup.fit(
         parameters,
         batches,
-        optimisation(recipe.fit, recipe.fit.epochs, recipe.fit.lr if adapters else recipe.fit.lr_full),
+        Optimisation.of(recipe.fit, lr=recipe.fit.lr if adapters else recipe.fit.lr_full),
         task=f"training {run}",
         route=route,
         callbacks=[each for each in (pruning, dev_loss, keep, curve) if each],

@@ -129,7 +129,7 @@ def fit_base(
         else:
             on_event(Noted(f"training a vocabulary of {section.vocabulary:,} pieces"))
             tokenizer = _train_tokenizer(train, codes, vocabulary, section.vocabulary, seed)
-    base = _new_base(tokenizer, section, seed)
+    base = new_base(tokenizer, section, seed)
     base.model.to(accelerator.device)
     if attention := attention_for(accelerator):
         base.model.set_attn_implementation(attention)
@@ -143,7 +143,7 @@ def fit_base(
             f"{len(batches.directions)} directions, {batches.skipped:,} too long"
         )
     )
-    settings = _optimisation(section)
+    settings = BaseOptimisation.of(section, beta1=0.9, beta2=0.98)
     fit = Trainer(
         objective=TranslationLoss(base.model, settings.label_smoothing),
         parameters=list(base.model.parameters()),
@@ -249,19 +249,6 @@ def _train_tokenizer(corpus: Corpus, codes: tuple[str, ...], folder: Path, size:
     return train_vocabulary(text, size, folder, languages=codes, seed=seed)
 
 
-def _new_base(tokenizer: Tokenizer, section: BaseSection, seed: int) -> BaseModel:
-    return new_base(
-        tokenizer,
-        encoder_layers=section.encoder_layers,
-        decoder_layers=section.decoder_layers,
-        d_model=section.d_model,
-        ffn_dim=section.ffn_dim,
-        heads=section.heads,
-        dropout=section.dropout,
-        seed=seed,
-    )
-
-
 def _batches(
     corpus: Corpus,
     tokenizer: Tokenizer,
@@ -287,16 +274,3 @@ class BaseOptimisation(Optimisation):
     """That of a base model."""
 
     section = "base"
-
-
-def _optimisation(section: BaseSection) -> Optimisation:
-    return BaseOptimisation(
-        epochs=section.epochs,
-        lr=section.lr,
-        warmup=section.warmup,
-        beta1=0.9,
-        beta2=0.98,
-        clip_norm=section.clip_norm,
-        label_smoothing=section.label_smoothing,
-        accumulate=section.accumulate,
-    )

@@ -14,7 +14,8 @@ from lslo_cli.nn.attach import MixedAdapters, attach_mixture
 from lslo_cli.tasks.batch_size import resolve_batch_size
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import experiment_job, is_kept
-from lslo_cli.tasks.setup import Setup, optimisation
+from lslo_cli.tasks.setup import Setup
+from lslo_cli.training.optimisation import Optimisation
 from lslo_cli.training.trainer import Callback
 from lslo_cli.wording import counted
 
@@ -47,7 +48,7 @@ def learn_weights(setup: Setup) -> IndexStrategyResult:
     fit = setup.fit(
         [*adapters.parameters(), *setup.new_rows()],
         batches,
-        optimisation(recipe.fit, epochs, recipe.fit.lr),
+        Optimisation.of(recipe.fit, epochs=epochs),
         task="weight learning",
         route=adapters.route,
         callbacks=[trajectory],

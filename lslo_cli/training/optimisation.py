@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from torch import nn
+
+from lslo_cli.recipe import BaseSection, FitSection
 
 
 class Optimiser(Protocol):
@@ -54,6 +56,12 @@ class Optimisation:
 
     section: ClassVar[str] = "fit"
     """The section of the recipe that has these values, for hints."""
+
+    @classmethod
+    def of(cls, section: FitSection | BaseSection, **others: Any) -> Self:
+        """The optimisation of a section of the recipe, but for those values that are given as ``others``."""
+        names = {value.name for value in fields(cls)} - others.keys()
+        return cls(**section.model_dump(include=names), **others)
 
     @property
     def advice(self) -> str:

@@ -15,6 +15,7 @@ from lslo_cli.models.segmentation import FastSegmenter, SentencePiece
 from lslo_cli.models.stock_check import check_words
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.models.tokenizer_files import DICTIONARY, FAMILY, SPECIALS
+from lslo_cli.recipe import BaseSection
 
 WORDS = [
     "ә",
@@ -139,17 +140,10 @@ def test_words_that_only_m2m_100_splits_at_are_saved_for_lslo_alone(m2m, tmp_pat
 def test_a_model_saved_over_another_keeps_none_of_its_files_for_transformers(m2m, tmp_path):
     read = Tokenizer.load(m2m)
     plain = Tokenizer(SentencePiece(read.segmenter.content), read.tokens[len(SPECIALS) :], family=read.family)
-    shape = {
-        "encoder_layers": 1,
-        "decoder_layers": 1,
-        "d_model": 16,
-        "ffn_dim": 24,
-        "heads": 2,
-        "dropout": 0.0,
-    }
-    save_base(new_base(plain, **shape, seed=1), tmp_path / "model")
+    shape = BaseSection(encoder_layers=1, decoder_layers=1, d_model=16, ffn_dim=24, heads=2, dropout=0.0)
+    save_base(new_base(plain, shape, seed=1), tmp_path / "model")
     assert (tmp_path / "model" / "tokenizer.json").is_file()
-    save_base(new_base(read, **shape, seed=1), tmp_path / "model")
+    save_base(new_base(read, shape, seed=1), tmp_path / "model")
     assert not list((tmp_path / "model").glob("tokenizer*"))
     assert load_base(str(tmp_path / "model")).tokenizer.digest == read.digest
 

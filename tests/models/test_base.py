@@ -15,9 +15,10 @@ from lslo_cli.models.base import load_base, new_base, save_base
 from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.models.tokenizer_files import DICTIONARY
 from lslo_cli.models.vocabulary import train_vocabulary
+from lslo_cli.recipe import BaseSection
 
 LINES = {"en": ["the cat sees the small house"] * 3, "fr": ["le chat voit la petite maison"] * 3}
-SHAPE = {"encoder_layers": 1, "decoder_layers": 2, "d_model": 16, "ffn_dim": 32, "heads": 2, "dropout": 0.1}
+SHAPE = BaseSection(encoder_layers=1, decoder_layers=2, d_model=16, ffn_dim=32, heads=2, dropout=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def tokenizer(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def base(tokenizer):
-    return new_base(tokenizer, **SHAPE, seed=1)
+    return new_base(tokenizer, SHAPE, seed=1)
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_a_new_base_has_the_shape_asked_for(base, tokenizer):
 def test_the_seed_decides_the_weights_and_leaves_the_global_generator_alone(tokenizer):
     torch.manual_seed(7)
     before = torch.get_rng_state()
-    one, same, other = (new_base(tokenizer, **SHAPE, seed=seed).model for seed in (1, 1, 2))
+    one, same, other = (new_base(tokenizer, SHAPE, seed=seed).model for seed in (1, 1, 2))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(one.lm_head.weight, same.lm_head.weight)
     assert not torch.equal(one.lm_head.weight, other.lm_head.weight)
@@ -58,7 +59,7 @@ def test_the_seed_decides_the_weights_and_leaves_the_global_generator_alone(toke
 
 def test_heads_that_do_not_divide_the_width_are_refused(tokenizer):
     with pytest.raises(UsageError, match="d_model 16 cannot be split into 3 heads") as caught:
-        new_base(tokenizer, **{**SHAPE, "heads": 3}, seed=1)
+        new_base(tokenizer, SHAPE.model_copy(update={"heads": 3}), seed=1)
     assert "such as 18" in caught.value.hint
 
 
@@ -76,7 +77,7 @@ def test_a_saved_base_loads_as_the_same_model_with_layers_never_dropped(base, fo
 def test_the_digest_follows_weights_and_tokenizer_and_nothing_else(base, folder, tokenizer, tmp_path):
     digest = load_base(str(folder)).identity.digest
     assert save_base(base, tmp_path / "again").identity.digest == digest
-    assert save_base(new_base(tokenizer, **SHAPE, seed=2), tmp_path / "other").identity.digest != digest
+    assert save_base(new_base(tokenizer, SHAPE, seed=2), tmp_path / "other").identity.digest != digest
     edit_config(folder, dropout=0.3)
     assert load_base(str(folder)).identity.digest == digest
     lines = (folder / DICTIONARY).read_text(encoding="utf-8").splitlines()
@@ -109,7 +110,7 @@ def test_transformers_reads_what_we_save(base, folder):
 
 def test_saving_over_a_base_replaces_it_and_leaves_other_files(base, folder, tokenizer, capfd):
     (folder / "notes.txt").write_text("mine")
-    other = new_base(tokenizer, **SHAPE, seed=2)
+    other = new_base(tokenizer, SHAPE, seed=2)
     save_base(other, folder)
     assert torch.equal(load_base(str(folder)).model.lm_head.weight, other.model.lm_head.weight)
     assert (folder / "notes.txt").read_text() == "mine"
@@ -274,7 +275,7 @@ def test_a_config_that_is_not_json_is_one_clear_error(folder):
 
 
 def test_dropout_is_set_everywhere_and_nowhere_else(tokenizer):
-    base = new_base(tokenizer, **SHAPE, seed=1)
+    base = new_base(tokenizer, SHAPE, seed=1)
     base.model.get_encoder().layerdrop = base.model.get_decoder().layerdrop = 0.05
     architecture_of(base.model).set_dropout(base.model, 0.25, attention=0.5, activation=0.75)
     found = {

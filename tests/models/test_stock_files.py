@@ -16,6 +16,7 @@ from lslo_cli.models.base import load_base, new_base, save_base
 from lslo_cli.models.segmentation import FastSegmenter, SentencePiece
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.models.tokenizer_files import SPECIALS
+from lslo_cli.recipe import BaseSection
 from lslo_cli.search.metric import SpBleu
 
 LINES = {
@@ -37,7 +38,7 @@ OTHERS = [
     "naïve café (NFD)".replace("ï", unicodedata.normalize("NFD", "ï")),
     "",
 ]
-SHAPE = {"encoder_layers": 1, "decoder_layers": 1, "d_model": 16, "ffn_dim": 24, "heads": 2, "dropout": 0.0}
+SHAPE = BaseSection(encoder_layers=1, decoder_layers=1, d_model=16, ffn_dim=24, heads=2, dropout=0.0)
 
 
 def trained(kind: str) -> SentencePiece:
@@ -66,7 +67,7 @@ KINDS = {"m2m-124": "bpe", "m2m-100": "bpe", "small-100": "bpe", "nllb-200": "bp
 @pytest.fixture(scope="module", params=KINDS.items(), ids=KINDS)
 def saved(request, tmp_path_factory):
     """A tiny random model as ``base train`` writes it."""
-    base = new_base(tokenizer(*request.param), **SHAPE, seed=1)
+    base = new_base(tokenizer(*request.param), SHAPE, seed=1)
     return save_base(base, tmp_path_factory.mktemp("saved") / "model")
 
 

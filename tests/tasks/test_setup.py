@@ -6,8 +6,9 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, ignore
 from lslo_cli.method.strategy import paper
 from lslo_cli.tasks.estimate_subspace import estimate
-from lslo_cli.tasks.setup import optimisation, prepare
+from lslo_cli.tasks.setup import prepare
 from lslo_cli.training.device import StageAccelerator, open_device
+from lslo_cli.training.optimisation import Optimisation
 
 
 def test_a_stage_knows_its_languages_their_directions_and_its_base_model(setup, tiny):
@@ -124,7 +125,7 @@ def test_training_uses_the_recipes_dropout(setup):
     stage.fit(
         parameters,
         stage.training_batches(),
-        optimisation(stage.recipe.fit, 1, 0.1),
+        Optimisation.of(stage.recipe.fit, epochs=1, lr=0.1),
         task="toy",
         route=None,
         callbacks=(),
