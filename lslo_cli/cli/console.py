@@ -89,8 +89,10 @@ def show_sentences(sentences: Iterable[str]) -> None:
         results.print(Text("\n".join(lines)), soft_wrap=True)
 
 
-def show_facts(pairs: Iterable[tuple[str, object]]) -> None:
+def show_facts(pairs: Iterable[tuple[str, object]], title: str = "") -> None:
     """Print names and values, one pair per line; values go below the names where there is too little room."""
+    if title:
+        results.print(Text(title, style="bold"))
     facts = [(name, shown(value).plain) for name, value in pairs]
     indent = max((cell_len(name) for name, _ in facts), default=0) + 2
     longest = max((cell_len(value) for _, value in facts), default=0)
@@ -100,20 +102,6 @@ def show_facts(pairs: Iterable[tuple[str, object]]) -> None:
         margin = 2 if below else indent
         lines = wrap(value, max(1, _width() - margin), break_on_hyphens=False) or [""]
         results.print(Text(start + ("\n" + " " * margin).join(lines)), soft_wrap=True)
-
-
-def show_descriptions(title: str, rows: Sequence[tuple[str, str]]) -> None:
-    """Print names with a sentence each, beside the name or, where there is too little room, below it."""
-    indent = max(len(name) for name, _ in rows) + 2
-    below = _width() - indent < READABLE
-    results.print(Text(title, style="bold"))
-    for name, description in rows:
-        lines = wrap(description, max(1, _width() - (2 if below else indent)))
-        if below:
-            text = "\n  ".join([name, *lines])
-        else:
-            text = f"{name:{indent}}" + ("\n" + " " * indent).join(lines)
-        results.print(Text(text), soft_wrap=True)
 
 
 def shown(value: object) -> Text:

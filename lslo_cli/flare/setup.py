@@ -9,7 +9,6 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.errors import InputError, UsageError, nearest
@@ -36,7 +35,6 @@ from lslo_cli.flare.translations import TranslationRecord
 from lslo_cli.flare.translator import LatentTranslation
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Translated
-from lslo_cli.method.languages import Language
 from lslo_cli.models.pretrained import moved
 from lslo_cli.nn.recompute import recompute
 from lslo_cli.recipe import Precision, Recipe
@@ -57,13 +55,7 @@ class FlareSetup(Session):
     of its splits that are translations.
     """
 
-    recipe: Recipe
-    accelerator: Accelerator
-    on_event: OnEvent = ignore
-    data: list[DataIdentity] = field(default_factory=list)
     translations: dict[str, TranslationRecord] = field(default_factory=dict)
-    languages: tuple[Language, ...] = ()
-    work: Path | None = None
 
     def __post_init__(self) -> None:
         self._captured = SourceCache()

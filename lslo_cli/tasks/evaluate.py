@@ -14,7 +14,7 @@ from lslo_cli.artifacts.folder import BASE_RUN, EvaluationFolder, RunFolder
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Artifact, LanguageRecord
 from lslo_cli.errors import InputError
-from lslo_cli.events import Event, Noted, OnEvent, ignore
+from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction, Language, choose_directions
 from lslo_cli.method.metrics import SPBLEU
@@ -56,17 +56,16 @@ def evaluate(
     batch, to the same result; with ``force`` it starts again. One with some of the directions or rows of
     another is kept beside it, see :mod:`lslo_cli.tasks.evaluations`.
     """
-    listener = without_repeats(on_event)
-    folders = runs_to_evaluate(experiment, runs, listener)
+    folders = runs_to_evaluate(experiment, runs, on_event)
     experiment = with_new_languages(experiment, folders)
     written = []
     for folder in folders:
         if folder.name == BASE_RUN:
-            written.append(evaluate_run(experiment, folder, None, force, listener))
+            written.append(evaluate_run(experiment, folder, None, force, on_event))
             continue
         training = read_training(experiment.folder, folder)
         adaptation = trained_here(folder, training)
-        written.append(evaluate_run(as_trained(experiment, training), folder, adaptation, force, listener))
+        written.append(evaluate_run(as_trained(experiment, training), folder, adaptation, force, on_event))
     return written
 
 
@@ -218,20 +217,6 @@ def _scored_again(
     return before.model_copy(
         update={"directions": rows, "metrics": {**before.metrics, **added.metrics}} | pieces
     )
-
-
-def without_repeats(on_event: OnEvent) -> OnEvent:
-    """A listener that passes each note on once, since every run notes the same about text and metric."""
-    told: set[str] = set()
-
-    def listen(event: Event) -> None:
-        if isinstance(event, Noted):
-            if event.text in told:
-                return
-            told.add(event.text)
-        on_event(event)
-
-    return listen
 
 
 def score_run(

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from accelerate import Accelerator
 
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
-from lslo_cli.events import OnEvent
+from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.languages import Language
 from lslo_cli.recipe import Recipe
 from lslo_cli.training.device import describe_device
 
 
+@dataclass
 class Session(ABC):
     """One command at work. ``languages`` are those that its artifact records.
 
-    ``data`` collects the identity of all text that was read.
-
-    ``work`` is the folder of its checkpoint, None for no checkpoint. Of several processes only the main one
-    has a listener in ``on_event``.
+    ``data`` collects the identity of all text that was read. ``work`` is the folder of its checkpoint, None
+    for no checkpoint. Of several processes only the main one has a listener in ``on_event``.
     """
 
     recipe: Recipe
-    languages: Sequence[Language]
     accelerator: Accelerator
-    on_event: OnEvent
-    data: list[DataIdentity]
-    work: Path | None
+    on_event: OnEvent = ignore
+    data: list[DataIdentity] = field(default_factory=list)
+    languages: tuple[Language, ...] = ()
+    work: Path | None = None
 
     @property
     @abstractmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -48,24 +48,17 @@ from lslo_cli.training.validation import Validation
 from lslo_cli.wording import counted, several
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Setup(Session):
-    """Languages, base model and device of one stage.
+    """The session of one stage, with its base model.
 
-    ``work`` is the folder of its checkpoint, None for no checkpoint; with ``resume`` training continues from
-    it. ``log`` is the file that training logs to, None for none. ``data`` collects the identity of all text
-    that was read. Of several processes only the main one has a listener in ``on_event``.
+    With ``resume`` training continues from the checkpoint. ``log`` is the file that training logs to, None
+    for none.
     """
 
-    recipe: Recipe
-    languages: tuple[Language, ...]
     base: BaseModel
-    accelerator: Accelerator
-    work: Path | None = None
     log: Path | None = None
     resume: bool = False
-    on_event: OnEvent = ignore
-    data: list[DataIdentity] = field(default_factory=list)
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -295,7 +288,9 @@ def prepare(
     if is_alone:
         set_seed(recipe.seed)
     listener = on_event if accelerator.is_main_process else ignore
-    return Setup(recipe, languages, base, accelerator, work, log, resume, listener)
+    return Setup(
+        recipe, accelerator, listener, languages=languages, work=work, base=base, log=log, resume=resume
+    )
 
 
 def load_as_prepared(recipe: Recipe, accelerator: Accelerator, weights: bool = True) -> BaseModel:

@@ -117,7 +117,7 @@ def test_descriptions_are_readable_at_any_width(monkeypatch, capsys, width):
     monkeypatch.setattr(
         console, "results", console.Console(width=width, force_terminal=True, color_system=None)
     )
-    console.show_descriptions("Recipes", [("a-name-of-sixteen", words)])
+    console.show_facts([("a-name-of-sixteen", words)], "Recipes")
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= width
     assert " ".join(" ".join(lines[1:]).split()) == f"a-name-of-sixteen {words.strip()}"

@@ -29,5 +29,5 @@ def recipe(
         print(to_toml(resolve(name, assignments=assignments or ())), end="")
         return
     rows = [(each, resolve(each).description) for each in recipe_names()]
-    console.show_descriptions("Recipes", rows)
+    console.show_facts(rows, "Recipes")
     console.say("next: lslo recipe NAME")
