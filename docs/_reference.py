@@ -71,6 +71,7 @@ def commands_page() -> Iterator[str]:
             value = "" if getattr(option, "is_flag", False) else (option.metavar or "number")
             said = " ".join(str(getattr(option, "help", "") or "").split())
             variable = f" Also `{option.envvar}`." if option.envvar else ""
+            value = value.replace("<", "&lt;")  # as in <int>, which is no tag
             yield f"| `{flag}` | {_cell(value)} | {_cell(said + variable)} |"
         yield ""
 

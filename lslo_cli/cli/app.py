@@ -32,7 +32,7 @@ from lslo_cli.cli.commands.runs import runs, show
 from lslo_cli.cli.commands.train import train
 from lslo_cli.cli.commands.translate import translate
 from lslo_cli.cli.commands.weight_learn import weight_learn
-from lslo_cli.cli.flags import App
+from lslo_cli.cli.flags import App, hide_types_of_switches
 from lslo_cli.cli.signals import Interrupt, raising_on_signals
 from lslo_cli.errors import InputError, LsloError, RunError, UsageError, is_out_of_memory
 
@@ -60,6 +60,10 @@ class Commands(TyperGroup):
                     console.say(f"interrupted; {self._advice(settings.get('args') or sys.argv[1:])}")
                 code = interrupt.exit_code if interrupt else explain(error)
         sys.exit(code if isinstance(code, int) else 0)
+
+    def format_help(self, context: Any, formatter: Any) -> None:
+        hide_types_of_switches(self.get_params(context))
+        super().format_help(context, formatter)
 
     def _advice(self, words: Sequence[str]) -> str:
         """How to continue after an interrupt."""
@@ -172,7 +176,7 @@ app.command("estimate-subspace", rich_help_panel=PIPELINE)(estimate_subspace)
 app.command("train", rich_help_panel=PIPELINE)(train)
 app.command("prune-report", rich_help_panel=PIPELINE)(prune_report)
 app.command("evaluate", rich_help_panel=PIPELINE)(evaluate)
-app.add_typer(plot.app, name="plot", rich_help_panel=PIPELINE)
+app.add_typer(plot.app, name="plot", cls=Commands, rich_help_panel=PIPELINE)
 
 BESIDE = "Other commands"
 app.command("demo", rich_help_panel=BESIDE)(demo)

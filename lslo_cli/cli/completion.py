@@ -56,7 +56,7 @@ def _choices(key: str) -> Values:
     def choices(ctx: typer.Context) -> Iterable[str]:
         from lslo_cli.recipe.keys import key_facts
 
-        return (choice for choice in key_facts(key).choices if not choice.isupper())
+        return (choice for choice in key_facts(key).choices if choice[0] != "<")
 
     return choices
 

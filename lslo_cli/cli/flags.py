@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, wraps
 from pathlib import Path
@@ -173,6 +173,7 @@ class StrictCommand(TyperCommand):
 
     def format_help(self, context: Any, formatter: Any) -> None:
         describe(self)
+        hide_types_of_switches(self.get_params(context))
         self.help = reflowed(self.help or "")
         super().format_help(context, formatter)
 
@@ -206,6 +207,13 @@ def describe(command: Any) -> None:
             facts, parameter = key_facts(flag.key.name), parameters[flag.field]
             parameter.help = flag.option.help or facts.help
             parameter.metavar = flag.option.metavar or "|".join(facts.choices) or None
+
+
+def hide_types_of_switches(parameters: Iterable[Any]) -> None:
+    """Show no type beside options that take no value, where typer has ``<bool>``."""
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
 
 
 Options = TypeVar("Options")

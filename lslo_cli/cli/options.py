@@ -324,7 +324,7 @@ class TextOptions(LanguageOptions):
         str | None, Option("--train", metavar="SPLIT", rich_help_panel=EXPERIMENT), Key("data.train")
     ] = None
     hold_out: Annotated[
-        int | None, Option("--hold-out", metavar="ROWS", rich_help_panel=EXPERIMENT), Key("data.hold_out")
+        int | None, Option("--hold-out", rich_help_panel=EXPERIMENT), Key("data.hold_out")
     ] = None
 
 
@@ -333,6 +333,6 @@ class TrainingTextOptions(TextOptions):
     """The dev rows of the training text, and the seed of everything random."""
 
     dev_rows: Annotated[
-        int | None, Option("--dev-rows", metavar="ROWS", rich_help_panel=EXPERIMENT), Key("data.dev_rows")
+        int | None, Option("--dev-rows", rich_help_panel=EXPERIMENT), Key("data.dev_rows")
     ] = None
     seed: Annotated[int | None, Option("--seed", rich_help_panel=EXPERIMENT), Key("seed")] = None

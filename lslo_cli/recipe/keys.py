@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 from lslo_cli.recipe.recipe import Recipe
 from lslo_cli.recipe.section import Section
 
-NUMBERS = {int: "INTEGER", float: "FLOAT"}
+NUMBERS = {int: "<int>", float: "<float>"}
+"""How typer shows them where they stand alone."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class KeyFacts:
 
     @property
     def help(self) -> str:
-        """The sentence, with the default if the key has one."""
-        if self.default is None:
+        """The sentence, with the default if the key has one and the sentence does not say it."""
+        if self.default is None or "default: " in self.description.lower():
             return self.description
         return f"{self.description.rstrip('.')}; default: {self.default}."
 
@@ -82,7 +83,7 @@ def _field(key: str) -> FieldInfo:
 
 
 def _choices(annotation: Any) -> Iterator[str]:
-    """The words that a type takes; a number beside words is INTEGER or FLOAT."""
+    """The words that a type takes; a number beside words is one of NUMBERS."""
     origin = get_origin(annotation)
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         yield from (str(member.value) for member in annotation)

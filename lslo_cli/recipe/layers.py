@@ -16,6 +16,9 @@ ALTERNATIVES = (("data", "test"), ("data", "hold_out"))
 REVISIONS = {("model", "name"): ("model", "revision"), ("flare", "model"): ("flare", "revision")}
 """Keys that each name a model, and the one of its revision, which is that of no other model."""
 
+METHOD, RATIO = ("train", "method"), ("train", "gps")
+"""The method of training, and the ratio of pruning, which is one of adapters by language."""
+
 
 class SettingsLayer(NamedTuple):
     """Nested values from one source; ``where`` ends an error message about one of them.
@@ -40,7 +43,7 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 def combined(layers: Sequence[SettingsLayer]) -> dict[str, Any]:
     """The values of all layers: later ones override earlier ones, and replace their alternatives.
 
-    Another model replaces the revision below it, too.
+    Another model replaces the revision below it, too, and a baseline the ratio of pruning.
     """
     values: dict[str, Any] = {}
     typed = [layer.values for layer in layers if layer.typed]
@@ -64,6 +67,9 @@ def _replaced(
         alone = has(above, (table, name)) and not any(has(values, revision) for values in beside)
         if alone and (not has(below, (table, name)) or below[table][name] != above[table][name]):
             yield revision
+    is_baseline = has(above, METHOD) and above["train"]["method"] != "lslo"
+    if is_baseline and not any(has(values, RATIO) for values in beside):
+        yield RATIO
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:

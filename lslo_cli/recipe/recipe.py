@@ -36,6 +36,7 @@ from lslo_cli.recipe.sections import (
     EvaluateSection,
     FitSection,
     LanguageEntry,
+    Method,
     ModelSection,
     RunSection,
     TrainSection,
@@ -93,19 +94,23 @@ class Recipe(Section):
     reproduce: ReproduceSection = ReproduceSection()
     slurm: SlurmSection = SlurmSection()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _paper_run(cls, values: Any) -> Any:
-        """Without ranks the run is the paper's, 2;2;8+GPS(0.9), unless the recipe sets the pruning.
+    @model_validator(mode="after")
+    def _with_ratio(self) -> Recipe:
+        """Replace a ``train.gps`` that is not set, or ``auto``, by the number that it stands for.
 
-        Adapters for new languages alone are not pruned: those languages are very low in resources.
+        Without ranks the run is the paper's, 2;2;8+GPS(0.9). Adapters for new languages alone are not pruned:
+        those languages are very low in resources. ``auto`` prunes as much as the paper does, in the languages
+        that the estimate chooses.
         """
-        train = values.get("train", {}) if isinstance(values, dict) else None
-        if not isinstance(train, dict) or values.get("new_languages"):
-            return values
-        if train.get("ranks") is None and "gps" not in train and train.get("method", "lslo") == "lslo":
-            return {**values, "train": {**train, "gps": PAPER_GPS}}
-        return values
+        train = self.train
+        is_papers = train.method is Method.LSLO and train.ranks is None and not self.new_languages
+        chosen: dict[str, Any] = {}
+        if train.gps == "auto":
+            chosen = {"gps": PAPER_GPS, "gps_classes": "auto"}
+        elif train.gps is None:
+            chosen = {"gps": PAPER_GPS if is_papers else 0.0}
+        vars(self)["train"] = train.model_copy(update=chosen)  # the recipe is frozen for everyone else
+        return self
 
     @property
     def experiment(self) -> str:
@@ -216,13 +221,13 @@ class Recipe(Section):
     def training_schedule(self) -> GradualPruning:
         """Eq. 4 with the settings of the final fine-tuning run; a ratio of 0 if it prunes nobody."""
         section = self.train
-        ratio = section.gps if self.may_prune() else 0.0
+        ratio = section.ratio if self.may_prune() else 0.0
         return GradualPruning(ratio, section.gps_start, section.gps_duration, self.fit.epochs)
 
     def may_prune(self) -> bool:
         """Whether there is a language to prune by its class, or an estimate may name one."""
         section = self.train
-        return section.gps > 0 and (section.gps_classes == "auto" or bool(self.of_pruned_classes()))
+        return section.ratio > 0 and (section.gps_classes == "auto" or bool(self.of_pruned_classes()))
 
     def of_pruned_classes(self) -> list[str]:
         """Codes of the languages in ``gps_classes``; none where an estimate decides."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from lslo_cli.home import with_home
 from lslo_cli.method.adapters import AdapterKernel, Initialisation, Span
@@ -118,9 +118,9 @@ class DataSection(Section):
     world: Sizes = Sizes.SHIPPED
     """Bitext sizes of the built-in world's languages in its base model's training."""
     train: str = "dev"
-    """Split to train on, '' for text without splits; if missing, train or dev."""
+    """Split to train on, '' for text without splits; default: the first there is of train, dev, valid."""
     test: str = "devtest"
-    """Split to test on; if missing, test, devtest or dev."""
+    """Split to test on; default: the first there is of test, devtest, dev, valid, but for that of --train."""
     train_rows: Count | None = None
     """Only the first rows of each section of the training text; default: all."""
     test_rows: Count | None = None
@@ -128,7 +128,7 @@ class DataSection(Section):
     hold_out: Count | None = None
     """Rows of each section of the training text to hold out for testing, drawn by the seed; default: none."""
     dev_rows: CountOrZero = 0
-    """Rows of the training text held out for choices: curves, best epoch, ranks; a base's validation."""
+    """Rows kept out of training, to choose the epoch or the ranks, draw the curve or validate a base by."""
     directions: tuple[str, ...] = ()
     """Train on these directions only: en-*,*-en,fr-wo; default: all."""
     temperature: Positive = 5.0
@@ -219,15 +219,15 @@ class EstimateSubspaceSection(Section):
 
 
 class TrainSection(Section):
-    """The final fine-tuning run (section 6.3).
-
-    If neither ``ranks`` nor ``gps`` is set, the run is the paper's 2;2;8+GPS(0.9).
-    """
+    """The final fine-tuning run (section 6.3): if neither ``ranks`` nor ``gps`` is set, 2;2;8+GPS(0.9)."""
 
     method: Method = Method.LSLO
     """Adapters by language, all parameters, or one LoRA for all languages."""
     ranks: str | None = None
-    """By class, high first: 2,2,8; by name: en=2,very-low=8; auto: as estimated; default: 2,2,8,8."""
+    """By class, high first: 2,2,8; by name: en=2,very-low=8; auto: as estimated.
+
+    Default: 2 for high and medium, 8 for low and very-low.
+    """
     budget: str | None = None
     """Budget of --ranks auto: parameters, 2.5% of the base, or same-as:2,2,8; default: the mean rank."""
     rule: Rule | None = None
@@ -236,8 +236,11 @@ class TrainSection(Section):
     """Side that selects adapters: learned, paper, source, target or a file; default: learned, else paper."""
     sites: SiteSet = SiteSet.ALL
     """Weight matrices with adapters."""
-    gps: Ratio = 0.0
-    """Fraction to prune, in [0, 1); auto: 0.9 in languages that the estimate chooses; 0.9 without ranks."""
+    gps: Ratio | Literal["auto"] | None = None
+    """Fraction to prune, in [0, 1); auto: 0.9 in languages that the estimate chooses.
+
+    Default: 0.9 without --ranks, else 0.
+    """
     gps_start: Count = 2
     """Pruning starts after this epoch (E of eq. 4)."""
     gps_duration: Count = 8
@@ -253,13 +256,10 @@ class TrainSection(Section):
     curve_groups: tuple[str, ...] = ("H2H", "V2V")
     """Groups of directions to score after each epoch, or directions such as en-wo."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _by_estimate(cls, values: Any) -> Any:
-        """``gps = "auto"`` prunes as much as the paper does, in the languages that the estimate chooses."""
-        if isinstance(values, dict) and values.get("gps") == "auto":
-            return {**values, "gps": PAPER_GPS, "gps_classes": "auto"}
-        return values
+    @property
+    def ratio(self) -> float:
+        """``gps`` as a number, which it is in every recipe."""
+        return self.gps if isinstance(self.gps, float) else 0.0
 
 
 class EvaluateSection(Section):
@@ -341,6 +341,6 @@ class RunSection(Section):
     adapter_kernel: AdapterKernel = AdapterKernel.AUTO
     """Kernel of the routed updates; results differ by rounding only."""
     threads: Threads | None = None
-    """CPU threads, and processes that score; default: torch's choice."""
+    """CPU threads, and processes where text is scored; default: torch's choice."""
     track: Tracker | None = None
     """Tracker that receives the metrics of metrics.jsonl; default: none."""

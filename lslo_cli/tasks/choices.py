@@ -154,7 +154,7 @@ def choose_pruned(
 ) -> Chosen[tuple[str, ...] | None]:
     """The languages to prune, if the estimate decides; None if the classes do, or if nothing is pruned."""
     section = experiment.recipe.train
-    if section.gps_classes != AUTO or not section.gps:
+    if section.gps_classes != AUTO or not section.ratio:
         return Chosen(None)
     allocation = choose_allocation(experiment, subspace, model)
     return Chosen(allocation.value.pruned, "estimated", allocation.upstream)
@@ -162,7 +162,7 @@ def choose_pruned(
 
 def languages_to_prune(recipe: Recipe, ranks: RankMap | None, named: Sequence[str] | None) -> list[str]:
     """Codes of languages with adapters that are ``named``, or else in ``gps_classes``; none at ratio 0."""
-    if ranks is None or not recipe.train.gps:
+    if ranks is None or not recipe.train.ratio:
         return []
     named = recipe.of_pruned_classes() if named is None else named
     return [each.code for each in recipe.selected_languages() if each.code in named and ranks.of(each.code)]
@@ -173,7 +173,7 @@ def uses_estimate(experiment: Experiment, subspace: Path | None = None) -> bool:
     section = experiment.recipe.train
     if section.method is not Method.LSLO:
         return False
-    return wanted_ranks(experiment, subspace) == AUTO or (section.gps > 0 and section.gps_classes == AUTO)
+    return wanted_ranks(experiment, subspace) == AUTO or (section.ratio > 0 and section.gps_classes == AUTO)
 
 
 def subspace_path(experiment: Experiment) -> Path:
@@ -241,8 +241,8 @@ def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
         "" if section.sites == "all" else str(section.sites),
         f"lora-r{ranks}" if section.method is Method.LORA else ranks,
         Path(section.index).stem if section.index and section.method is Method.LSLO else "",
-        f"gps{section.gps:g}" if experiment.recipe.may_prune() else "",
-        AUTO if section.gps > 0 and section.gps_classes == AUTO else "",
+        f"gps{section.ratio:g}" if experiment.recipe.may_prune() else "",
+        AUTO if section.ratio > 0 and section.gps_classes == AUTO else "",
         _directions_name(experiment.recipe.data.directions),
     ]
     name = "-".join(part for part in parts if part)
@@ -292,8 +292,8 @@ def _default_ranks_note(ranks: str, recipe: Recipe, subspace: Path) -> str:
         )
     auto = "--ranks auto --gps auto takes the estimated rank map"
     path = f", {subspace}" if subspace.exists() else ""
-    gps = f"--gps {recipe.train.gps:g}" if recipe.may_prune() else ""
-    if gps and recipe.train.gps != PAPER_GPS:
+    gps = f"--gps {recipe.train.ratio:g}" if recipe.may_prune() else ""
+    if gps and recipe.train.ratio != PAPER_GPS:
         return f"ranks {ranks}, the paper's choice, with {gps}; {auto}{path}"
     return f"ranks {ranks}{gps and f' with {gps}'}, the paper's choice; {auto}{path}"
 

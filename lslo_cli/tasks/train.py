@@ -127,8 +127,8 @@ def fine_tune(
     pruner = pruner_of(setup, adapters, chosen)
     route = adapters.route if adapters else None
     dev_loss = setup.dev_loss(route, directions)
-    schedule = replace(recipe.training_schedule(), target_ratio=section.gps if chosen else 0.0)
-    if section.gps and not chosen:
+    schedule = replace(recipe.training_schedule(), target_ratio=section.ratio if chosen else 0.0)
+    if section.ratio and not chosen:
         setup.on_event(Noted(_nobody_note(section, pruned_languages)))
     keep = _keep_best(recipe, dev_loss, parameters, schedule)
     curve = QualityCurve(setup, route) if section.curve_rows else None
@@ -212,9 +212,9 @@ def check_method(recipe: Recipe) -> None:
     fewer bits has to stay frozen, and a new language needs adapters of any kind, since only its embedding row
     is saved.
     """
-    if recipe.train.gps > 0 and recipe.train.method is not Method.LSLO:
+    if recipe.train.ratio > 0 and recipe.train.method is not Method.LSLO:
         raise UsageError(
-            f"--gps {recipe.train.gps:g} prunes by language, which --method {recipe.train.method} has no "
+            f"--gps {recipe.train.ratio:g} prunes by language, which --method {recipe.train.method} has no "
             "adapters for",
             "leave out --gps, or use --method lslo",
         )

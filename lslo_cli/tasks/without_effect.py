@@ -71,7 +71,7 @@ def _by_settings(experiment: Experiment, subspace: Path | None) -> Iterator[With
     if section.method is Method.LSLO and not uses_estimate(experiment, subspace):
         ranks = f"--ranks {wanted_ranks(experiment)}, which takes no estimate"
         yield WithoutEffect(OF_MAP, ranks, "take one: --ranks auto")
-    if not section.gps:
+    if not section.ratio:
         yield WithoutEffect(OF_PRUNING, "--gps 0", "prune: --gps 0.9")
     if typed.get("train.gps", "").endswith(AUTO) and not typed.get("train.gps_classes", AUTO).endswith(AUTO):
         chosen = "--gps auto, which prunes whom the estimate chooses"

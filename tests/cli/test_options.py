@@ -425,9 +425,9 @@ def test_a_device_that_is_refused_is_not_in_the_help():
 @pytest.mark.parametrize(
     ("key", "choices", "default"),
     [
-        ("fit.max_tokens", ("INTEGER", "auto"), "4000"),
+        ("fit.max_tokens", ("<int>", "auto"), "4000"),
         ("train.gps_classes", (*(resource.value for resource in Resource), "auto"), "high,medium"),
-        ("train.curve_rows", ("INTEGER", "all"), "0"),
+        ("train.curve_rows", ("<int>", "all"), "0"),
         ("train.ranks", (), None),
         ("fit.lr", (), "0.003"),
         ("evaluate.metrics", (), "spBLEU,chrF++"),

@@ -42,9 +42,7 @@ class TrainOptions(FitOptions):
         str | None, Option("--curve-groups", metavar="LIST"), Key("train.curve_groups", split_commas)
     ] = None
     gps: Annotated[
-        str | None,
-        Option("--gps", metavar="FLOAT|auto", rich_help_panel=PRUNING),
-        Key("train.gps", fraction_or_word),
+        str | None, Option("--gps", rich_help_panel=PRUNING), Key("train.gps", fraction_or_word)
     ] = None
     gps_start: Annotated[
         int | None, Option("--gps-start", rich_help_panel=PRUNING), Key("train.gps_start")
@@ -60,10 +58,8 @@ class TrainOptions(FitOptions):
     ] = None
 
     def given(self) -> dict[str, Any]:
-        """The given values; ``--lr`` sets full fine-tuning's own rate, and baselines are not pruned."""
+        """The given values; ``--lr`` sets full fine-tuning's own rate."""
         given = super().given()
-        if self.method not in (None, "lslo") and self.gps is None:
-            given["train.gps"] = 0.0  # the recipe's ratio is for language-specific adapters
         if self.lr is not None:
             from lslo_cli.recipe import Method
 
