@@ -28,7 +28,7 @@ def settings_to_repeat(line: str, artifact: Any) -> list[str]:
             key: value for key, value in changed_settings(artifact, recipe).items() if value is not None
         }
         again = Experiment(with_values(recipe, changed), options.folder(recipe), line)
-        idle = {key for each in without_effect(again, None) for key in each.keys}
+        idle = {key for each in without_effect(again) for key in each.keys}
     except LsloError:
         return []
     flags = {flag.key.name: flag.name for flag in flags_of(type(options)) if flag.key}

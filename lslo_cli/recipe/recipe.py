@@ -95,12 +95,12 @@ class Recipe(Section):
     slurm: SlurmSection = SlurmSection()
 
     @model_validator(mode="after")
-    def _with_ratio(self) -> Recipe:
+    def _with_choices(self) -> Recipe:
         """Replace a ``train.gps`` that is not set, or ``auto``, by the number that it stands for.
 
-        Without ranks the run is the paper's, 2;2;8+GPS(0.9). Adapters for new languages alone are not pruned:
-        those languages are very low in resources. ``auto`` prunes as much as the paper does, in the languages
-        that the estimate chooses.
+        Without ranks the run is the paper's, 2;2;8+GPS(0.9), or has the ranks of the estimate that it names.
+        Adapters for new languages alone are not pruned: those languages are very low in resources. ``auto``
+        prunes as much as the paper does, in the languages that the estimate chooses.
         """
         train = self.train
         is_papers = train.method is Method.LSLO and train.ranks is None and not self.new_languages
@@ -109,6 +109,8 @@ class Recipe(Section):
             chosen = {"gps": PAPER_GPS, "gps_classes": "auto"}
         elif train.gps is None:
             chosen = {"gps": PAPER_GPS if is_papers else 0.0}
+        if train.subspace and train.ranks is None and train.method is Method.LSLO:
+            chosen["ranks"] = "auto"
         vars(self)["train"] = train.model_copy(update=chosen)  # the recipe is frozen for everyone else
         return self
 

@@ -232,6 +232,8 @@ class TrainSection(Section):
     """Budget of --ranks auto: parameters, 2.5% of the base, or same-as:2,2,8; default: the mean rank."""
     rule: Rule | None = None
     """Rule from an estimate to a rank map; default: the best that its data allow."""
+    subspace: FromHome | None = None
+    """File of the estimate, whose ranks are taken without --ranks; default: the experiment's."""
     index: FromHome | None = None
     """Side that selects adapters: learned, paper, source, target or a file; default: learned, else paper."""
     sites: SiteSet = SiteSet.ALL

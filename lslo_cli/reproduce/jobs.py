@@ -160,7 +160,7 @@ class _Experiment:
             recipe.training_schedule()
             if recipe.train.method is Method.LSLO:
                 needs = self._learned(recipe.train.index)
-            if choices.AUTO in (recipe.train.ranks, recipe.train.gps_classes):
+            if choices.uses_estimate(experiment) and not recipe.train.subspace:
                 needs = (*needs, self.stage(Stage.ESTIMATE))
             if recipe.train.ranks not in (None, choices.AUTO) and recipe.train.method is Method.LSLO:
                 parse_ranks(recipe.train.ranks, recipe.selected_languages())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -47,17 +48,88 @@ class Chosen(Generic[T_co]):
     upstream: tuple[Upstream, ...] = ()
 
 
-def run_choices(
-    experiment: Experiment, subspace: Path | None, model: ModelIdentity, on_event: OnEvent = ignore
-) -> tuple[Chosen[IndexStrategy | None], Chosen[RankMap | None]]:
-    """Index strategy and ranks of a training run; None for what its method does not use."""
-    section = experiment.recipe.train
-    if section.method is Method.FULL:
-        return Chosen(None), Chosen(None)
-    ranks = choose_ranks(experiment, subspace, model, on_event)
-    if section.method is Method.LORA:
-        return Chosen(None), ranks
-    return choose_index(experiment, section.index, model, on_event), ranks
+class Choices:
+    """What a training run takes from its recipe, and from the artifacts that this names.
+
+    Each is chosen once; a choice is None where the method has no use for it. ``on_event`` hears of sources.
+    """
+
+    def __init__(self, experiment: Experiment, model: ModelIdentity, on_event: OnEvent = ignore):
+        self._experiment, self._model, self._on_event = experiment, model, on_event
+        self._method = experiment.recipe.train.method
+
+    @property
+    def upstream(self) -> list[Upstream]:
+        """The artifacts that they come from, each once."""
+        return list(dict.fromkeys((*self.index.upstream, *self.ranks.upstream, *self.pruned.upstream)))
+
+    @cached_property
+    def index(self) -> Chosen[IndexStrategy | None]:
+        """The index strategy of adapters by language, by :func:`choose_index`."""
+        if self._method is not Method.LSLO:
+            return Chosen(None)
+        return choose_index(
+            self._experiment, self._experiment.recipe.train.index, self._model, self._on_event
+        )
+
+    @cached_property
+    def ranks(self) -> Chosen[RankMap | None]:
+        """The ranks that a recipe asks for: given, or ``auto`` for the estimated rank map.
+
+        None takes the paper's 2 for high and medium and 8 for the rest; if an experiment adds languages to
+        the base model, only these get ranks. Raises UsageError for ranks that do not fit the languages, and
+        InputError for a map that is missing, damaged, stale, or made with another base.
+        """
+        recipe, wanted = self._experiment.recipe, wanted_ranks(self._experiment)
+        if self._method is Method.FULL:
+            return Chosen(None)
+        if self._method is Method.LORA:
+            return Chosen(shared_rank(wanted), "given")
+        path = rank_map_path(self._experiment)
+        if wanted != AUTO:
+            if recipe.train.ranks is None:
+                self._on_event(Noted(_default_ranks_note(wanted, recipe, path)))
+            languages, new = recipe.selected_languages(), recipe.new_languages
+            return Chosen(parse_ranks(wanted, languages, required=new or None), "given")
+        allocation, upstream = self.allocation.value, self.allocation.upstream
+        self._on_event(Noted(f"rank map: {path} ({upstream[0].digest[:12]}), rule '{allocation.rule}'"))
+        if allocation.is_flat:
+            flat = "no language has twice the share of another, so equal ranks would do"
+            self._on_event(Noted(f"this rank map is flat: {flat}"))
+        if without := [code for code, rank in allocation.ranks.items() if not rank]:
+            unchanged = "the base model is unchanged between these"
+            self._on_event(Noted(f"no adapter for {', '.join(without)}: {unchanged}"))
+        return Chosen(allocation.rank_map, "estimated", upstream)
+
+    @cached_property
+    def pruned(self) -> Chosen[tuple[str, ...] | None]:
+        """The languages to prune if the estimate decides; None if the classes do, or if none is pruned."""
+        section = self._experiment.recipe.train
+        if section.gps_classes != AUTO or not section.ratio:
+            return Chosen(None)
+        return Chosen(self.allocation.value.pruned, "estimated", self.allocation.upstream)
+
+    @cached_property
+    def allocation(self) -> Chosen[Allocation]:
+        """The budget of a recipe, allocated to languages by its rule from the estimate, which may have more.
+
+        The default budget is the estimate's mean rank for every language. Raises InputError for an estimate
+        that is missing, damaged, stale or made with another base, and UsageError if budget or rule do not fit
+        it.
+        """
+        recipe, model, path = self._experiment.recipe, self._model, rank_map_path(self._experiment)
+        section, languages = recipe.train, recipe.selected_languages()
+        artifact = store.read(path, SubspaceResult)
+        store.check_fresh(path, artifact)
+        codes = [language.code for language in languages]
+        store.check_belongs(path, artifact, model, codes, SubspaceResult.command)
+        budget = round(artifact.result.mean_rank * len(codes))
+        if section.budget is not None:
+            adapters = replace(work_of(recipe, "train", RankMap({codes[0]: 1})), new_languages=())
+            per_rank = adapters.trainable(model.shape)
+            budget = rank_budget(section.budget, languages, per_rank, model.parameters)
+        allocation = allocate(artifact.result.estimate().of(codes), budget, section.rule)
+        return Chosen(allocation, "estimated", (Upstream("subspace", path, artifact.digest),))
 
 
 def choose_index(
@@ -92,74 +164,6 @@ def choose_index(
     return Chosen(artifact.result.strategy(), LEARNED, (upstream,))
 
 
-def choose_ranks(
-    experiment: Experiment, subspace: Path | None, model: ModelIdentity, on_event: OnEvent = ignore
-) -> Chosen[RankMap]:
-    """The ranks that a recipe asks for: given, or ``auto`` for the estimated rank map.
-
-    None takes the paper's 2 for high and medium and 8 for the rest; if an experiment adds languages to the
-    base model, only these get ranks. Raises UsageError for ranks that do not fit the languages, and
-    InputError for a map that is missing, damaged, stale, or made with another base.
-    """
-    recipe = experiment.recipe
-    wanted = wanted_ranks(experiment, subspace)
-    if recipe.train.method is Method.LORA:
-        return Chosen(shared_rank(wanted), "given")
-    languages, new = recipe.selected_languages(), recipe.new_languages
-    path = subspace or experiment.folder.subspace
-    if wanted != AUTO:
-        if recipe.train.ranks is None:
-            on_event(Noted(_default_ranks_note(wanted, recipe, path)))
-        return Chosen(parse_ranks(wanted, languages, required=new or None), "given")
-    chosen = choose_allocation(experiment, subspace, model)
-    allocation, digest = chosen.value, chosen.upstream[0].digest
-    on_event(Noted(f"rank map: {path} ({digest[:12]}), rule '{allocation.rule}'"))
-    if allocation.is_flat:
-        on_event(
-            Noted(
-                "this rank map is flat: no language has twice the share of another, so equal ranks would do"
-            )
-        )
-    if without := [code for code, rank in allocation.ranks.items() if not rank]:
-        on_event(Noted(f"no adapter for {', '.join(without)}: the base model is unchanged between these"))
-    return Chosen(allocation.rank_map, "estimated", chosen.upstream)
-
-
-def choose_allocation(
-    experiment: Experiment, subspace: Path | None, model: ModelIdentity
-) -> Chosen[Allocation]:
-    """The budget of a recipe, allocated to its languages by its rule from the estimate, which may have more.
-
-    The default budget is the estimate's mean rank for every language. Raises InputError for an estimate that
-    is missing, damaged, stale or made with another base, and UsageError if budget or rule do not fit it.
-    """
-    recipe = experiment.recipe
-    section, languages = recipe.train, recipe.selected_languages()
-    path = subspace or experiment.folder.subspace
-    artifact = store.read(path, SubspaceResult)
-    store.check_fresh(path, artifact)
-    codes = [language.code for language in languages]
-    store.check_belongs(path, artifact, model, codes, SubspaceResult.command)
-    budget = round(artifact.result.mean_rank * len(codes))
-    if section.budget is not None:
-        adapters = replace(work_of(recipe, "train", RankMap({codes[0]: 1})), new_languages=())
-        per_rank = adapters.trainable(model.shape)
-        budget = rank_budget(section.budget, languages, per_rank, model.parameters)
-    allocation = allocate(artifact.result.estimate().of(codes), budget, section.rule)
-    return Chosen(allocation, "estimated", (Upstream("subspace", path, artifact.digest),))
-
-
-def choose_pruned(
-    experiment: Experiment, subspace: Path | None, model: ModelIdentity
-) -> Chosen[tuple[str, ...] | None]:
-    """The languages to prune, if the estimate decides; None if the classes do, or if nothing is pruned."""
-    section = experiment.recipe.train
-    if section.gps_classes != AUTO or not section.ratio:
-        return Chosen(None)
-    allocation = choose_allocation(experiment, subspace, model)
-    return Chosen(allocation.value.pruned, "estimated", allocation.upstream)
-
-
 def languages_to_prune(recipe: Recipe, ranks: RankMap | None, named: Sequence[str] | None) -> list[str]:
     """Codes of languages with adapters that are ``named``, or else in ``gps_classes``; none at ratio 0."""
     if ranks is None or not recipe.train.ratio:
@@ -168,12 +172,12 @@ def languages_to_prune(recipe: Recipe, ranks: RankMap | None, named: Sequence[st
     return [each.code for each in recipe.selected_languages() if each.code in named and ranks.of(each.code)]
 
 
-def uses_estimate(experiment: Experiment, subspace: Path | None = None) -> bool:
+def uses_estimate(experiment: Experiment) -> bool:
     """Whether a run takes anything from an estimate: its ranks, or which languages to prune."""
     section = experiment.recipe.train
     if section.method is not Method.LSLO:
         return False
-    return wanted_ranks(experiment, subspace) == AUTO or (section.ratio > 0 and section.gps_classes == AUTO)
+    return wanted_ranks(experiment) == AUTO or (section.ratio > 0 and section.gps_classes == AUTO)
 
 
 def subspace_path(experiment: Experiment) -> Path:
@@ -182,13 +186,19 @@ def subspace_path(experiment: Experiment) -> Path:
     return experiment.folder.language_subspace if by_language else experiment.folder.subspace
 
 
-def run_folder(experiment: Experiment, run: str | None, subspace: Path | None = None) -> RunFolder:
+def rank_map_path(experiment: Experiment) -> Path:
+    """The path of the estimate that ranks come from: another experiment's, or its own."""
+    given = experiment.recipe.train.subspace
+    return Path(given) if given else experiment.folder.subspace
+
+
+def run_folder(experiment: Experiment, run: str | None) -> RunFolder:
     """The folder of a training run, by name or by :func:`run_name`.
 
     Raises UsageError for an invalid name, and InputError if it would replace a run of other settings, as far
     as a run is named by them.
     """
-    name = run or run_name(experiment, subspace)
+    name = run or run_name(experiment)
     if name != Path(name).name or name == BASE_RUN or is_elsewhere(name):
         raise UsageError(
             f"a run cannot be named '{name}', which other commands take for another model",
@@ -201,7 +211,7 @@ def run_folder(experiment: Experiment, run: str | None, subspace: Path | None = 
     except InputError:
         return folder
     was, now = (
-        run_name(replace(experiment, recipe=recipe), subspace)
+        run_name(replace(experiment, recipe=recipe))
         for recipe in (before or experiment.recipe, experiment.recipe)
     )
     if was != now:
@@ -224,7 +234,7 @@ def note_replaced(folder: RunFolder, recipe: Recipe, model: ModelIdentity, on_ev
     on_event(Noted(f"this replaces run {folder.name}, trained with {other}"))
 
 
-def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
+def run_name(experiment: Experiment) -> str:
     """The name of a run, from its settings: ``2-2-8-gps0.9``, ``full``, ``fc-2-2-16-source``.
 
     A run that prunes no language is not named by its ratio, unless that takes an estimate to know. A name too
@@ -233,7 +243,7 @@ def run_name(experiment: Experiment, subspace: Path | None = None) -> str:
     section = experiment.recipe.train
     if section.method is Method.FULL:
         return "-".join(filter(None, (section.method, _directions_name(experiment.recipe.data.directions))))
-    ranks = wanted_ranks(experiment, subspace).replace("=", "")
+    ranks = wanted_ranks(experiment).replace("=", "")
     if ranks == AUTO:
         ranks = "-".join(str(part) for part in (AUTO, section.rule, section.budget) if part)
     ranks = re.sub(r"[^\w.]+", "-", ranks)
@@ -259,7 +269,7 @@ def _directions_name(patterns: Sequence[str]) -> str:
     return f"on-{name}" if name else ""
 
 
-def wanted_ranks(experiment: Experiment, subspace: Path | None = None) -> str:
+def wanted_ranks(experiment: Experiment) -> str:
     """Ranks as a user would give them: by class, by name, or ``auto``."""
     section = experiment.recipe.train
     if section.ranks is not None:
@@ -267,8 +277,6 @@ def wanted_ranks(experiment: Experiment, subspace: Path | None = None) -> str:
     if section.method is Method.LORA:
         return LORA_RANK
     languages, new = experiment.recipe.selected_languages(), experiment.recipe.new_languages
-    if subspace:
-        return AUTO
     if new:
         return ",".join(
             f"{language.code}={PAPER_RANKS[language.resource]}"

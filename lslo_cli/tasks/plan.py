@@ -35,12 +35,11 @@ from lslo_cli.search.metric import SpBleu
 from lslo_cli.tasks.batch_size import resolve_batch_size
 from lslo_cli.tasks.choices import (
     AUTO,
+    Choices,
     Chosen,
     choose_index,
-    choose_pruned,
     languages_to_prune,
     note_replaced,
-    run_choices,
     run_folder,
     shared_rank,
     subspace_path,
@@ -93,33 +92,34 @@ def plan(
 
     For a published model that is not in a folder, its shape is used and nothing is downloaded.
 
-    ``run`` is the name of train's run or the run that prune-report reads, ``runs`` those to evaluate.
+    ``run`` is the name of train's run or the run that prune-report reads, as ``subspace`` is its estimate;
+    ``runs`` are those to evaluate.
     """
     store.check_writable(experiment.folder.path)
     if command == "prune-report":
         return _report_plan(experiment, run, subspace)
     if command == "evaluate":
         return _evaluation_plan(experiment, runs)
-    return _training_plan(experiment, command, run, subspace)
+    return _training_plan(experiment, command, run)
 
 
-def _training_plan(experiment: Experiment, command: str, run: str | None, subspace: Path | None) -> Plan:
+def _training_plan(experiment: Experiment, command: str, run: str | None) -> Plan:
     recipe = experiment.recipe
     if command == "estimate-subspace":
         recipe = recipe.for_estimation()
     check_tracker(recipe.run.track)
-    files = _files_of_training(experiment, command, run, subspace)
+    files = _files_of_training(experiment, command, run)
     check_splits(recipe)
     shape = shape_without_folder(recipe.model.name)
-    estimated = command == "train" and wanted_ranks(experiment, subspace) == AUTO
+    estimated = command == "train" and wanted_ranks(experiment) == AUTO
     if shape and not estimated:
         return _published_plan(experiment, recipe, command, shape, files)
     check_at_hand(recipe)
     notes = Notes()
     setup = prepare(recipe, on_event=notes)
-    index, ranks, pruned = _choices(experiment, command, subspace, setup)
+    index, ranks, pruned = _choices(experiment, command, setup)
     if command == "train":
-        folder = run_folder(experiment, run, subspace)
+        folder = run_folder(experiment, run)
         note_replaced(folder, setup.recipe, setup.model_identity, notes)
     work = _work(recipe, command, ranks.value, pruned)
     setup = resolve_batch_size(setup, work)
@@ -202,27 +202,25 @@ def _ranks_given(experiment: Experiment, command: str) -> RankMap | None:
 
 
 def _choices(
-    experiment: Experiment, command: str, subspace: Path | None, setup: Setup
+    experiment: Experiment, command: str, setup: Setup
 ) -> tuple[Chosen[IndexStrategy | None], Chosen[RankMap | None], Sequence[str] | None]:
     """Index strategy, ranks and whom to prune as the command would choose them; None for what it does not."""
     recipe, model = experiment.recipe, setup.model_identity
     if command == "train":
-        pruned = choose_pruned(experiment, subspace, model).value
-        return *run_choices(experiment, subspace, model), pruned
+        choices = Choices(experiment, model)
+        return choices.index, choices.ranks, choices.pruned.value
     if command == "estimate-subspace":
         return choose_index(experiment, recipe.estimate_subspace.index, model), Chosen(None), None
     return Chosen(None), Chosen(None), None
 
 
-def _files_of_training(
-    experiment: Experiment, command: str, run: str | None, subspace: Path | None
-) -> tuple[Path, ...]:
+def _files_of_training(experiment: Experiment, command: str, run: str | None) -> tuple[Path, ...]:
     if command == "weight-learn":
         return (experiment.folder.index_strategy,)
     if command == "estimate-subspace":
         return (subspace_path(experiment),)
-    check_run(experiment, subspace)
-    folder = run_folder(experiment, run, subspace)
+    check_run(experiment)
+    folder = run_folder(experiment, run)
     weights = MODEL if experiment.recipe.train.method is Method.FULL else ADAPTER
     return folder.training, folder.path / weights
 

@@ -26,7 +26,7 @@ from lslo_cli.nn.attach import Adapters, attach, depths
 from lslo_cli.nn.pruning import Pruner, gradual_pruner
 from lslo_cli.recipe import Keep, Method, PruneTargets, Recipe, TrainSection
 from lslo_cli.tasks.batch_size import resolve_batch_size
-from lslo_cli.tasks.choices import choose_pruned, languages_to_prune, note_replaced, run_choices, run_folder
+from lslo_cli.tasks.choices import Choices, languages_to_prune, note_replaced, run_folder
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import ArtifactJob, experiment_job, is_kept
 from lslo_cli.tasks.model_card import write_card
@@ -46,31 +46,32 @@ def train(
     experiment: Experiment,
     *,
     run: str | None = None,
-    subspace: Path | None = None,
     resume: bool = False,
     reuse: bool = False,
     on_event: OnEvent = ignore,
 ) -> Written:
     """Fine-tune and write ``runs/<run>/training.json`` with its weights."""
     experiment.recipe.training_schedule()
-    check_run(experiment, subspace)
-    folder = run_folder(experiment, run, subspace)
+    check_run(experiment)
+    folder = run_folder(experiment, run)
     work = folder.checkpoint
     with experiment_job(
         experiment, folder.training, work=work, log=folder.metrics, resume=resume, on_event=on_event
     ) as job:
-        index, ranks = run_choices(experiment, subspace, job.setup.model_identity, job.setup.on_event)
-        pruned = choose_pruned(experiment, subspace, job.setup.model_identity)
-        job.upstream += dict.fromkeys((*index.upstream, *ranks.upstream, *pruned.upstream))
+        choices = Choices(experiment, job.setup.model_identity, job.setup.on_event)
+        index, ranks = choices.index, choices.ranks.value
+        job.upstream += choices.upstream
         job.setup.on_main(lambda: _adopt(folder))
         current = _trained(job) if is_kept(job, reuse) else None
         if current:
             job.setup.on_main(lambda: write_card(folder))
             return current
         note_replaced(folder, job.setup.recipe, job.setup.model_identity, job.setup.on_event)
-        job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "train", ranks.value))
+        job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "train", ranks))
         new = pending(folder.path)
-        result = fine_tune(job.setup, folder.name, new, ranks.value, index.value, index.source, pruned.value)
+        result = fine_tune(
+            job.setup, folder.name, new, ranks, index.value, index.source, choices.pruned.value
+        )
         written = job.write(result)
         job.setup.on_main(lambda: _adopt(folder))
         job.setup.on_main(lambda: write_card(folder))
@@ -142,7 +143,7 @@ def fine_tune(
         route=route,
         callbacks=[each for each in (pruning, dev_loss, keep, curve) if each],
         depends_on=[
-            section.model_dump(mode="json"),
+            section.model_dump(mode="json", exclude={"subspace"}),  # which says what ranks and chosen are
             strategy.as_text(),
             ranks.by_language if ranks else {},
             chosen,
@@ -199,10 +200,10 @@ def _sparsity(setup: Setup, pruner: Pruner, adapters: Adapters | None) -> dict[s
     return sparsity_by_class((each for each, name in counts if name in prunable), setup.languages)
 
 
-def check_run(experiment: Experiment, subspace: Path | None) -> None:
+def check_run(experiment: Experiment) -> None:
     """Raise UsageError for settings that the method does not support, and for typed ones without effect."""
     check_method(experiment.recipe)
-    check_effects(experiment, subspace)
+    check_effects(experiment)
 
 
 def check_method(recipe: Recipe) -> None:

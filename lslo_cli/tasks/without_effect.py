@@ -7,18 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from lslo_cli.errors import UsageError
 from lslo_cli.recipe import Method
 from lslo_cli.tasks.choices import AUTO, uses_estimate, wanted_ranks
 from lslo_cli.tasks.experiment import Experiment
 
-SUBSPACE = "--subspace"
-"""The flag that sets no key of the recipe."""
-
 OF_ADAPTERS = ("train.ranks", "train.sites", "adapters.span", "adapters.initialisation")
-OF_MAP = ("train.budget", "train.rule", SUBSPACE)
+OF_MAP = ("train.budget", "train.rule", "train.subspace")
 OF_PRUNING = ("train.gps_start", "train.gps_duration", "train.gps_classes", "train.prune_targets")
 
 
@@ -31,20 +27,19 @@ class WithoutEffect:
     otherwise: str
 
 
-def check_effects(experiment: Experiment, subspace: Path | None) -> None:
+def check_effects(experiment: Experiment) -> None:
     """Raise UsageError for a setting that was typed for this run and has no effect on it."""
-    typed = {**experiment.typed, **({SUBSPACE: f"{SUBSPACE} {subspace}"} if subspace else {})}
-    for idle in without_effect(experiment, subspace):
-        if key := next((key for key in idle.keys if key in typed), None):
+    for idle in without_effect(experiment):
+        if key := next((key for key in idle.keys if key in experiment.typed), None):
             raise UsageError(
-                f"{typed[key]} has no effect with {idle.why}", f"leave it out, or {idle.otherwise}"
+                f"{experiment.typed[key]} has no effect with {idle.why}", f"leave it out, or {idle.otherwise}"
             )
 
 
-def without_effect(experiment: Experiment, subspace: Path | None) -> Iterator[WithoutEffect]:
+def without_effect(experiment: Experiment) -> Iterator[WithoutEffect]:
     """The settings that have no effect on a run."""
     yield from _by_method(experiment)
-    yield from _by_settings(experiment, subspace)
+    yield from _by_settings(experiment)
 
 
 def _by_method(experiment: Experiment) -> Iterator[WithoutEffect]:
@@ -65,10 +60,10 @@ def _by_method(experiment: Experiment) -> Iterator[WithoutEffect]:
         yield WithoutEffect(OF_PRUNING, why, "use --method lslo --gps 0.9")
 
 
-def _by_settings(experiment: Experiment, subspace: Path | None) -> Iterator[WithoutEffect]:
+def _by_settings(experiment: Experiment) -> Iterator[WithoutEffect]:
     """What a run without an estimate, without pruning or without a curve has no use for."""
     section, typed = experiment.recipe.train, experiment.typed
-    if section.method is Method.LSLO and not uses_estimate(experiment, subspace):
+    if section.method is Method.LSLO and not uses_estimate(experiment):
         ranks = f"--ranks {wanted_ranks(experiment)}, which takes no estimate"
         yield WithoutEffect(OF_MAP, ranks, "take one: --ranks auto")
     if not section.ratio:

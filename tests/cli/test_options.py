@@ -105,6 +105,8 @@ OWN = [
     (TrainOptions, "--curve-rows", "all", "train.curve_rows", "all"),
     (TrainOptions, "--curve-groups", "H2H,en-wo", "train.curve_groups", ("H2H", "en-wo")),
     (TrainOptions, "--budget", "2.5%", "train.budget", "2.5%"),
+    (TrainOptions, "--subspace", "other/subspace.json", "train.subspace", "other/subspace.json"),
+    (TrainOptions, "--subspace", "other/subspace.json", "train.ranks", "auto"),
     (TrainOptions, "--gps", "0.9", "train.gps", 0.9),
     (TrainOptions, "--gps", "auto", "train.gps_classes", "auto"),
     (TrainOptions, "--gps-classes", "auto", "train.gps_classes", "auto"),

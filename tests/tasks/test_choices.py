@@ -3,6 +3,7 @@
 import pytest
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.again import train_again
 from lslo_cli.artifacts.results import SubspaceResult
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.adapters import Span
@@ -99,10 +100,11 @@ def test_the_estimate_is_divided_by_the_rule_and_the_budget_that_are_asked_for(t
 def test_an_estimate_of_more_languages_spends_the_whole_budget_on_those_of_the_run(there, finished):
     estimate = finished[1]["subspace.json"]
     fewer = there(langs="qta,qso,qka", **{"train.ranks": "auto", "train.gps": "auto"})
-    chosen = choices.choose_allocation(fewer, None, estimate.model).value
+    found = choices.Choices(fewer, estimate.model)
+    chosen = found.allocation.value
     assert list(chosen.ranks) == ["qta", "qso", "qka"] and sum(chosen.ranks.values()) == 12
     assert chosen == allocate(estimate.result.estimate().of(chosen.ranks), 12)
-    pruned = choices.choose_pruned(fewer, None, estimate.model).value
+    pruned = found.pruned.value
     assert pruned == chosen.pruned and "qki" not in pruned
 
 
@@ -190,8 +192,39 @@ def test_a_run_in_which_no_class_is_pruned_is_not_named_by_a_ratio_and_is_up_to_
 
 
 def test_ranks_can_come_from_another_file(fresh, finished):
-    written = tasks.train(fresh(), subspace=finished[0] / "subspace.json")
+    path = finished[0] / "subspace.json"
+    experiment = fresh(**{"train.subspace": str(path)})
+    written = tasks.train(experiment)
     assert written.artifact.input_digest("subspace") == finished[1]["subspace.json"].digest
+    assert written.path.parent.name == "auto-gps0.9"
+    asked = written.artifact.recipe["train"]
+    assert (asked["ranks"], asked["gps"], asked["subspace"]) == ("auto", 0.9, str(path))
+    words = train_again(written.path.parent, written.artifact).words
+    assert words[words.index("--ranks") + 1] == "auto" and words[words.index("--subspace") + 1] == str(path)
+    assert tasks.train(experiment, reuse=True).up_to_date
+
+
+def test_one_estimate_is_read_and_divided_once_for_ranks_and_for_whom_to_prune(there, monkeypatch):
+    divided = []
+    monkeypatch.setattr(choices, "allocate", lambda *given: divided.append(given) or allocate(*given))
+    written = tasks.train(there(**{"train.ranks": "auto", "train.gps": "auto"}))
+    assert len(divided) == 1 and len(written.artifact.inputs) == 2
+
+
+@pytest.mark.parametrize("changes", [GPS, {"train.method": "lora"}, {"train.method": "full"}])
+def test_a_run_without_an_estimate_has_no_use_for_the_file_of_one(fresh, changes):
+    experiment = fresh(**changes, **{"train.subspace": "missing.json"})
+    assert tasks.train(experiment).artifact.inputs == []
+    words = train_again(experiment.folder.path / "runs/x", tasks.train(experiment, reuse=True).artifact).words
+    assert "--subspace" not in words
+
+
+def test_a_run_from_before_the_key_of_the_file_is_up_to_date(fresh):
+    written = tasks.train(fresh(**GPS))
+    recipe = {key: value for key, value in written.artifact.recipe["train"].items() if key != "subspace"}
+    older = written.artifact.model_copy(update={"recipe": {**written.artifact.recipe, "train": recipe}})
+    store.write(written.path, older)
+    assert tasks.train(fresh(**GPS), reuse=True).up_to_date
 
 
 def test_without_an_estimate_its_ranks_are_refused(fresh):

@@ -27,10 +27,7 @@ class TrainOptions(FitOptions):
     ranks: Ranks = None
     budget: Annotated[str | None, Option("--budget", metavar="PARAMETERS"), Key("train.budget")] = None
     index: Annotated[str | None, Option("--index", metavar="INDEX"), Key("train.index")] = None
-    subspace: Annotated[
-        Path | None,
-        Option("--subspace", metavar="FILE", help="File of the rank map; default: subspace.json."),
-    ] = None
+    subspace: Annotated[str | None, Option("--subspace", metavar="FILE"), Key("train.subspace")] = None
     sites: Sites = None
     run: Annotated[
         str | None, Option("--run", metavar="NAME", help="Name of the run; default: made from its settings.")
@@ -84,16 +81,14 @@ def train(options: TrainOptions) -> None:
     from lslo_cli.tasks import commands as tasks
 
     if options.dry_run:
-        return show_plan(options, tasks.plan(experiment, "train", run=options.run, subspace=options.subspace))
+        return show_plan(options, tasks.plan(experiment, "train", run=options.run))
     with listening(options.quiet) as on_event:
-        written = tasks.train(
-            experiment, run=options.run, subspace=options.subspace, resume=options.resume, on_event=on_event
-        )
+        written = tasks.train(experiment, run=options.run, resume=options.resume, on_event=on_event)
     if not print_artifacts(options, [written]):
         show_run(written.artifact)
-    estimate = options.subspace or experiment.folder.subspace
-    if written.artifact.result.method == "lslo" and estimate.is_file():
-        chosen = ("--subspace", options.subspace) if options.subspace else ()
+    estimate = experiment.recipe.train.subspace
+    if written.artifact.result.method == "lslo" and Path(estimate or experiment.folder.subspace).is_file():
+        chosen = ("--subspace", estimate) if estimate else ()
         say_next(options, [written], "prune-report", *chosen)
     else:
         say_next(options, [written], "evaluate")
