@@ -85,6 +85,15 @@ def parse_ranks(text: str, languages: Sequence[Language], required: Collection[s
     return RankMap({language.code: by_class[language.resource] for language in languages})
 
 
+def shared_rank(text: str) -> RankMap:
+    """The rank of one LoRA for all languages. Raises UsageError for ranks by class or language."""
+    if not text.isdecimal():
+        raise UsageError(
+            f"one LoRA for all languages has one rank, not --ranks {text}", "give one, such as --ranks 8"
+        )
+    return RankMap({SHARED: int(text)})
+
+
 def _ranks_by_name(
     parts: Sequence[str], languages: Sequence[Language], required: Collection[str] | None
 ) -> RankMap:

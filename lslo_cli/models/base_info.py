@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,8 @@ from lslo_cli.data.codes import check_new_languages
 from lslo_cli.home import with_home
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.families import SHAPES, published, published_shape
-from lslo_cli.method.languages import Language
 from lslo_cli.method.memory import MemoryEstimate
-from lslo_cli.method.ranks import PAPER_RANKS, RankMap, parse_ranks
+from lslo_cli.method.ranks import PAPER_RANKS, RankMap
 from lslo_cli.method.shapes import BaseFacts, ModelShape
 from lslo_cli.models.model_languages import WORLD, with_model_languages
 from lslo_cli.models.work import MemoryChoice, memory_choices, parameters_by_language, work_of
@@ -73,16 +71,16 @@ def shape_without_folder(model: str) -> ModelShape | None:
 
 
 def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:
-    """What ``lslo train`` would train on ``base``: the recipe's ranks, or by default the paper's.
+    """What ``lslo train`` would train on ``base``; the paper's ranks stand in for those of an estimate.
 
     If there are new languages, these alone are trained unless the recipe gives ranks. Raises UsageError for
     invalid languages or ranks.
     """
     recipe = with_model_languages(recipe, base.languages)
     languages, sites, new = recipe.selected_languages(), recipe.train.sites, recipe.new_languages
+    papers = {language.code: PAPER_RANKS[language.resource] for language in languages}
     check_new_languages(new, base.languages, base.name)
-    ranks = _ranks(recipe.train.ranks, languages, new)
-    work = work_of(recipe, "train", ranks)
+    work = work_of(recipe, "train", recipe.given_ranks() or RankMap(papers))
     trainable = work.trainable(base.shape)
     return AdapterFacts(
         site_set=sites,
@@ -99,10 +97,3 @@ def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:
             if base.languages and language.code not in (*base.languages, *new)
         ),
     )
-
-
-def _ranks(text: str | None, languages: tuple[Language, ...], new: Collection[str]) -> RankMap:
-    if text in (None, "auto"):
-        adapted = [language for language in languages if not new or text or language.code in new]
-        return RankMap({language.code: PAPER_RANKS[language.resource] for language in adapted})
-    return parse_ranks(text, languages, required=new or None)

@@ -17,8 +17,10 @@ from lslo_cli.method.languages import (
     Resource,
     language_names,
     resolve_languages,
+    resource_classes,
     sample_directions,
 )
+from lslo_cli.method.ranks import PAPER_RANKS, RankMap, parse_ranks, shared_rank
 from lslo_cli.method.relations import FAMILY_OF
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import SiteSet
@@ -47,6 +49,9 @@ from lslo_cli.world import NEWCOMERS, WORLD, world
 
 NAME_LENGTH = 100
 """Most characters of codes in a folder's name; file systems allow 255 bytes, suffixes included."""
+
+LORA_RANK = "8"
+"""The default rank of one LoRA for all languages."""
 
 QUICK_PARTNERS = 2
 """The number of other languages that each is trained with in a quick subspace estimate.
@@ -219,6 +224,34 @@ class Recipe(Section):
         """The settings of a stage's adapters, which sit on ``sites``."""
         section = self.adapters
         return AdapterSettings(sites, self.run.adapter_kernel, section.initialisation, section.span)
+
+    def wanted_ranks(self) -> str:
+        """The ranks of the final run as a user would give them: by class, by name, or ``auto``.
+
+        By default the paper's, 2 for high and medium and 8 for the rest; if languages are added to the base
+        model, only these get ranks.
+        """
+        languages, new = self.selected_languages(), self.new_languages
+        if self.train.ranks is not None:
+            return self.train.ranks
+        if self.train.method is Method.LORA:
+            return LORA_RANK
+        if new:
+            added = (each for each in languages if each.code in new)
+            return ",".join(f"{each.code}={PAPER_RANKS[each.resource]}" for each in added)
+        return ",".join(str(PAPER_RANKS[resource]) for resource in resource_classes(languages))
+
+    def given_ranks(self) -> RankMap | None:
+        """The ranks of the final run; None for full fine-tuning, and where an estimate gives them.
+
+        Raises UsageError for ranks that do not fit the languages.
+        """
+        wanted = self.wanted_ranks()
+        if self.train.method is Method.LORA:
+            return shared_rank(wanted)
+        if self.train.method is Method.FULL or wanted == "auto":
+            return None
+        return parse_ranks(wanted, self.selected_languages(), required=self.new_languages or None)
 
     def training_schedule(self) -> GradualPruning:
         """Eq. 4 with the settings of the final fine-tuning run; a ratio of 0 if it prunes nobody."""

@@ -13,15 +13,12 @@ from lslo_cli.flare.tasks import task_named
 from lslo_cli.home import with_home
 from lslo_cli.method.flare import SOURCE
 from lslo_cli.method.memory import MemoryEstimate
-from lslo_cli.method.ranks import RankMap, parse_ranks
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.base_info import base_facts, shape_without_folder
 from lslo_cli.models.work import Work, batches_of_flores, work_of
 from lslo_cli.recipe import Method, Recipe, Stage
 from lslo_cli.reproduce.job import FlareJob, Job, JobKind, Jobs, Kind
 from lslo_cli.reproduce.making import is_current
-from lslo_cli.tasks import choices
-from lslo_cli.tasks.experiment import Experiment
 from lslo_cli.tasks.setup import prepare
 
 COMMANDS: dict[Kind, str] = {
@@ -70,7 +67,7 @@ def _forecast(job: Job, counted: dict[str, tuple[int, bool]]) -> Forecast:
         counted[place] = updates_of(recipe)
     updates, certain = counted[place]
     shape = shape_of(recipe)
-    work = _work(job.experiment, command)
+    work = _work(recipe, command)
     if work is None:
         return Forecast(job.label, current, job.epochs, updates, certain)
     memory = work.memory(shape, recipe.fit.max_tokens) if recipe.fit.max_tokens != "auto" else None
@@ -107,15 +104,11 @@ def shape_of(recipe: Recipe) -> ModelShape:
     return shape_without_folder(name) or base_facts(name, recipe.model.revision).shape
 
 
-def _work(experiment: Experiment, command: str) -> Work | None:
+def _work(recipe: Recipe, command: str) -> Work | None:
     """The training of a job; None if its ranks are not estimated yet."""
-    recipe = experiment.recipe
-    ranks: RankMap | None = None
-    if command == "train" and recipe.train.method is not Method.FULL:
-        wanted = choices.wanted_ranks(experiment)
-        if wanted == choices.AUTO or recipe.train.method is Method.LORA:
-            return None
-        ranks = parse_ranks(wanted, recipe.selected_languages(), required=recipe.new_languages or None)
+    ranks = recipe.given_ranks() if command == "train" else None
+    if command == "train" and ranks is None and recipe.train.method is not Method.FULL:
+        return None
     return work_of(recipe, command, ranks)
 
 

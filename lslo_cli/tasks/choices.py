@@ -19,8 +19,8 @@ from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.allocation import Allocation, allocate, rank_budget
 from lslo_cli.method.importance import Pool
-from lslo_cli.method.languages import Resource, resource_classes
-from lslo_cli.method.ranks import PAPER_RANKS, SHARED, RankMap, parse_ranks
+from lslo_cli.method.languages import Resource
+from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import Index, IndexStrategy, paper, uniform
 from lslo_cli.models.work import work_of
 from lslo_cli.recipe import NAME_LENGTH, Method, Recipe, recorded
@@ -30,8 +30,6 @@ from lslo_cli.tasks.freshness import other_settings
 from lslo_cli.wording import several
 
 LEARNED, PAPER, AUTO = "learned", "paper", "auto"
-
-LORA_RANK = "8"
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -74,23 +72,18 @@ class Choices:
 
     @cached_property
     def ranks(self) -> Chosen[RankMap | None]:
-        """The ranks that a recipe asks for: given, or ``auto`` for the estimated rank map.
+        """The ranks that a recipe gives, or the estimated rank map.
 
-        None takes the paper's 2 for high and medium and 8 for the rest; if an experiment adds languages to
-        the base model, only these get ranks. Raises UsageError for ranks that do not fit the languages, and
-        InputError for a map that is missing, damaged, stale, or made with another base.
+        Raises UsageError for ranks that do not fit the languages, and InputError for a map that is missing,
+        damaged, stale, or made with another base.
         """
-        recipe, wanted = self._experiment.recipe, wanted_ranks(self._experiment)
+        recipe, path = self._experiment.recipe, rank_map_path(self._experiment)
         if self._method is Method.FULL:
             return Chosen(None)
-        if self._method is Method.LORA:
-            return Chosen(shared_rank(wanted), "given")
-        path = rank_map_path(self._experiment)
-        if wanted != AUTO:
-            if recipe.train.ranks is None:
-                self._on_event(Noted(_default_ranks_note(wanted, recipe, path)))
-            languages, new = recipe.selected_languages(), recipe.new_languages
-            return Chosen(parse_ranks(wanted, languages, required=new or None), "given")
+        if given := recipe.given_ranks():
+            if recipe.train.ranks is None and self._method is Method.LSLO:
+                self._on_event(Noted(_default_ranks_note(recipe, path)))
+            return Chosen(given, "given")
         allocation, upstream = self.allocation.value, self.allocation.upstream
         self._on_event(Noted(f"rank map: {path} ({upstream[0].digest[:12]}), rule '{allocation.rule}'"))
         if allocation.is_flat:
@@ -177,7 +170,7 @@ def uses_estimate(experiment: Experiment) -> bool:
     section = experiment.recipe.train
     if section.method is not Method.LSLO:
         return False
-    return wanted_ranks(experiment) == AUTO or (section.ratio > 0 and section.gps_classes == AUTO)
+    return experiment.recipe.wanted_ranks() == AUTO or (section.ratio > 0 and section.gps_classes == AUTO)
 
 
 def subspace_path(experiment: Experiment) -> Path:
@@ -243,7 +236,7 @@ def run_name(experiment: Experiment) -> str:
     section = experiment.recipe.train
     if section.method is Method.FULL:
         return "-".join(filter(None, (section.method, _directions_name(experiment.recipe.data.directions))))
-    ranks = wanted_ranks(experiment).replace("=", "")
+    ranks = experiment.recipe.wanted_ranks().replace("=", "")
     if ranks == AUTO:
         ranks = "-".join(str(part) for part in (AUTO, section.rule, section.budget) if part)
     ranks = re.sub(r"[^\w.]+", "-", ranks)
@@ -269,26 +262,9 @@ def _directions_name(patterns: Sequence[str]) -> str:
     return f"on-{name}" if name else ""
 
 
-def wanted_ranks(experiment: Experiment) -> str:
-    """Ranks as a user would give them: by class, by name, or ``auto``."""
-    section = experiment.recipe.train
-    if section.ranks is not None:
-        return section.ranks
-    if section.method is Method.LORA:
-        return LORA_RANK
-    languages, new = experiment.recipe.selected_languages(), experiment.recipe.new_languages
-    if new:
-        return ",".join(
-            f"{language.code}={PAPER_RANKS[language.resource]}"
-            for language in languages
-            if language.code in new
-        )
-    classes = resource_classes(languages)
-    return ",".join(str(PAPER_RANKS[resource]) for resource in classes)
-
-
-def _default_ranks_note(ranks: str, recipe: Recipe, subspace: Path) -> str:
+def _default_ranks_note(recipe: Recipe, subspace: Path) -> str:
     """A note on the default ranks, and on how to train the estimated ones instead."""
+    ranks = recipe.wanted_ranks()
     if recipe.new_languages:
         return f"adapters for {', '.join(recipe.new_languages)} alone: using {ranks}"
     if unlabelled := [
@@ -304,12 +280,3 @@ def _default_ranks_note(ranks: str, recipe: Recipe, subspace: Path) -> str:
     if gps and recipe.train.ratio != PAPER_GPS:
         return f"ranks {ranks}, the paper's choice, with {gps}; {auto}{path}"
     return f"ranks {ranks}{gps and f' with {gps}'}, the paper's choice; {auto}{path}"
-
-
-def shared_rank(text: str) -> RankMap:
-    """The rank of one LoRA for all languages. Raises UsageError for ranks by class or language."""
-    if not text.isdecimal():
-        raise UsageError(
-            f"one LoRA for all languages has one rank, not --ranks {text}", "give one, such as --ranks 8"
-        )
-    return RankMap({SHARED: int(text)})

@@ -16,7 +16,7 @@ from lslo_cli.data.splits import check_splits
 from lslo_cli.events import Event, Noted
 from lslo_cli.method.families import HUB_NAMES, models_of
 from lslo_cli.method.memory import base_bytes
-from lslo_cli.method.ranks import RankMap, parse_ranks
+from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.method.strategy import IndexStrategy
 from lslo_cli.models.base_info import shape_without_folder
@@ -41,9 +41,7 @@ from lslo_cli.tasks.choices import (
     languages_to_prune,
     note_replaced,
     run_folder,
-    shared_rank,
     subspace_path,
-    wanted_ranks,
 )
 from lslo_cli.tasks.decoding import open_metrics, sources_and_references
 from lslo_cli.tasks.dev_gain import dev_text
@@ -111,9 +109,9 @@ def _training_plan(experiment: Experiment, command: str, run: str | None) -> Pla
     files = _files_of_training(experiment, command, run)
     check_splits(recipe)
     shape = shape_without_folder(recipe.model.name)
-    estimated = command == "train" and wanted_ranks(experiment) == AUTO
+    estimated = command == "train" and recipe.wanted_ranks() == AUTO
     if shape and not estimated:
-        return _published_plan(experiment, recipe, command, shape, files)
+        return _published_plan(recipe, command, shape, files)
     check_at_hand(recipe)
     notes = Notes()
     setup = prepare(recipe, on_event=notes)
@@ -145,13 +143,11 @@ def _training_plan(experiment: Experiment, command: str, run: str | None) -> Pla
     return Plan(command, (*facts, *notes), parameters_by_language(recipe, work, shape), files)
 
 
-def _published_plan(
-    experiment: Experiment, recipe: Recipe, command: str, shape: ModelShape, files: tuple[Path, ...]
-) -> Plan:
+def _published_plan(recipe: Recipe, command: str, shape: ModelShape, files: tuple[Path, ...]) -> Plan:
     """The plan of training for a published model from its shape alone: neither weights nor text are read."""
     facts = _published_facts(recipe, shape)
     facts.append(("updates", "counted as for FLORES-101's dev split"))
-    work = _work(recipe, command, _ranks_given(experiment, command))
+    work = _work(recipe, command, recipe.given_ranks() if command == "train" else None)
     facts += training_facts(recipe, work, shape, batches_of_flores(recipe))
     return Plan(command, tuple(facts), parameters_by_language(recipe, work, shape), files)
 
@@ -188,17 +184,6 @@ def _published_facts(recipe: Recipe, shape: ModelShape) -> Facts:
         ("planned", f"from the published shape; {to_load}"),
         ("text", text),
     ]
-
-
-def _ranks_given(experiment: Experiment, command: str) -> RankMap | None:
-    """The ranks that ``train`` would have; None for the other commands, and for full fine-tuning."""
-    recipe = experiment.recipe
-    if command != "train" or recipe.train.method is Method.FULL:
-        return None
-    wanted = wanted_ranks(experiment)
-    if recipe.train.method is Method.LORA:
-        return shared_rank(wanted)
-    return parse_ranks(wanted, recipe.selected_languages(), required=recipe.new_languages or None)
 
 
 def _choices(

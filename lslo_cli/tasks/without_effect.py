@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lslo_cli.errors import UsageError
 from lslo_cli.recipe import Method
-from lslo_cli.tasks.choices import AUTO, uses_estimate, wanted_ranks
+from lslo_cli.tasks.choices import AUTO, uses_estimate
 from lslo_cli.tasks.experiment import Experiment
 
 OF_ADAPTERS = ("train.ranks", "train.sites", "adapters.span", "adapters.initialisation")
@@ -64,7 +64,7 @@ def _by_settings(experiment: Experiment) -> Iterator[WithoutEffect]:
     """What a run without an estimate, without pruning or without a curve has no use for."""
     section, typed = experiment.recipe.train, experiment.typed
     if section.method is Method.LSLO and not uses_estimate(experiment):
-        ranks = f"--ranks {wanted_ranks(experiment)}, which takes no estimate"
+        ranks = f"--ranks {experiment.recipe.wanted_ranks()}, which takes no estimate"
         yield WithoutEffect(OF_MAP, ranks, "take one: --ranks auto")
     if not section.ratio:
         yield WithoutEffect(OF_PRUNING, "--gps 0", "prune: --gps 0.9")

@@ -16,11 +16,8 @@ from lslo_cli.cli.app import app
 from lslo_cli.cli.flags import describe, flags_of
 from lslo_cli.data.splits import TEST, TRAIN, with_splits
 from lslo_cli.method.languages import Resource
-from lslo_cli.method.ranks import parse_ranks
 from lslo_cli.recipe import Recipe, resolve
 from lslo_cli.recipe.keys import key_facts
-from lslo_cli.tasks.choices import wanted_ranks
-from lslo_cli.tasks.experiment import Experiment
 
 DEFAULT = re.compile(r"default: (.+)\.$", re.IGNORECASE)
 OF_FLARE = {
@@ -78,11 +75,10 @@ def test_a_default_in_words_is_the_only_one_in_its_help(key):
 
 
 @pytest.mark.parametrize("langs", ["lang12", "lang30", "world12", "en,fr"])
-def test_the_default_ranks_are_those_that_help_states(langs, tmp_path):
+def test_the_default_ranks_are_those_that_help_states(langs):
     recipe = resolve(given={"langs": langs})
-    languages = recipe.selected_languages()
-    ranks = parse_ranks(wanted_ranks(Experiment(recipe, tmp_path, "")), languages)
-    for each in languages:
+    ranks = recipe.given_ranks()
+    for each in recipe.selected_languages():
         assert ranks.of(each.code) == (2 if each.resource in (Resource.HIGH, Resource.MEDIUM) else 8)
 
 
