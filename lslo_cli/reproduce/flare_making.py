@@ -93,6 +93,14 @@ def is_flare_current(job: FlareJob) -> bool:
     return False
 
 
+def flare_epochs(job: FlareJob) -> int:
+    """The epochs that a job trains."""
+    settings = job.experiment.recipe.flare
+    if job.kind is FlareStage.TUNE:
+        return settings.english_epochs or settings.epochs
+    return settings.epochs if job.run and job.run.method.trains else 0
+
+
 def _runs(folder: LanguageFolder) -> set[str]:
     """The runs of a training whose weights exist."""
     try:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.data.splits import WORLD_NAME
 from lslo_cli.errors import InputError
 from lslo_cli.flare.tasks import task_named
@@ -16,17 +15,11 @@ from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.base_info import base_facts, shape_without_folder
 from lslo_cli.models.work import Work, batches_of_flores, work_of
-from lslo_cli.recipe import Method, Recipe, Stage
-from lslo_cli.reproduce.job import FlareJob, Job, JobKind, Jobs, Kind
-from lslo_cli.reproduce.making import is_current
+from lslo_cli.recipe import Method, Recipe
+from lslo_cli.reproduce.job import FlareJob, Job, Jobs
+from lslo_cli.reproduce.making import epochs_of, is_current
+from lslo_cli.reproduce.stages import parts_of
 from lslo_cli.tasks.setup import prepare
-
-COMMANDS: dict[Kind, str] = {
-    Stage.WEIGHT_LEARN: "weight-learn",
-    Stage.ESTIMATE: "estimate-subspace",
-    Stage.ESTIMATE_LANGUAGE: "estimate-subspace",
-    JobKind.RUN: "train",
-}
 
 
 @dataclass(frozen=True)
@@ -55,30 +48,27 @@ def forecasts(jobs: Jobs) -> list[Forecast]:
 
 
 def _forecast(job: Job, counted: dict[str, tuple[int, bool]]) -> Forecast:
-    current = is_current(job)
-    if isinstance(job, FlareJob):
-        return _forecast_flare(job, current)
-    command = COMMANDS.get(job.kind)
-    if command is None or job.name == BASE_RUN:
+    current, epochs = is_current(job), epochs_of(job)
+    if not epochs:
         return Forecast(job.label, current, 0)
+    if isinstance(job, FlareJob):
+        return _forecast_flare(job, current, epochs)
     recipe = job.experiment.recipe
     place = str(job.experiment.folder.path)
     if place not in counted:  # all trainings of an experiment have the same batches
         counted[place] = updates_of(recipe)
     updates, certain = counted[place]
     shape = shape_of(recipe)
-    work = _work(recipe, command)
+    work = _work(recipe, parts_of(job)[0].command)
     if work is None:
-        return Forecast(job.label, current, job.epochs, updates, certain)
+        return Forecast(job.label, current, epochs, updates, certain)
     memory = work.memory(shape, recipe.fit.max_tokens) if recipe.fit.max_tokens != "auto" else None
     counts = work.trainable(shape), work.paper_style(shape)
-    return Forecast(job.label, current, job.epochs, updates, certain, *counts, memory)
+    return Forecast(job.label, current, epochs, updates, certain, *counts, memory)
 
 
-def _forecast_flare(job: FlareJob, current: bool) -> Forecast:
+def _forecast_flare(job: FlareJob, current: bool, epochs: int) -> Forecast:
     """The cost of a FLARE training: its updates, from the task's files or the published number of rows."""
-    if not job.epochs:
-        return Forecast(job.label, current, 0)
     settings = job.experiment.recipe.flare
     task = task_named(settings.task)
     try:
@@ -86,7 +76,7 @@ def _forecast_flare(job: FlareJob, current: bool) -> Forecast:
     except InputError:
         rows, counted = task.rows, False
     updates = ceil(min(rows, settings.train_rows or rows) / settings.batch_size)
-    return Forecast(job.label, current, job.epochs, updates, counted)
+    return Forecast(job.label, current, epochs, updates, counted)
 
 
 def updates_of(recipe: Recipe) -> tuple[int, bool]:

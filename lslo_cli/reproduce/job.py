@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.method.flare import FlareRun
 from lslo_cli.recipe import Stage
 from lslo_cli.tasks.experiment import Experiment
 
 Jobs = Mapping[str, "Job"]
 """Jobs by label, every job after those that it needs."""
-
-EVALUATION = 3
-"""The epochs of training that an evaluation counts as, since it takes about as long."""
 
 
 class JobKind(StrEnum):
@@ -41,6 +37,9 @@ class FlareStage(StrEnum):
 
 
 Kind = Stage | JobKind | FlareStage
+
+LAST = (Stage.PRUNE_REPORT, FlareStage.REPORT, JobKind.FIGURE)
+"""The kinds that only read what the others made: they run at the end, and use no GPU."""
 
 
 @dataclass(frozen=True)
@@ -76,24 +75,6 @@ class Job:
         """The stem of its files in the experiment's folder."""
         return self.name
 
-    @property
-    def epochs(self) -> int:
-        """The epochs it trains."""
-        recipe = self.experiment.recipe
-        match self.kind:
-            case Stage.WEIGHT_LEARN:
-                return recipe.weight_learn.epochs or recipe.fit.epochs
-            case Stage.ESTIMATE | Stage.ESTIMATE_LANGUAGE:
-                return recipe.estimate_subspace.epochs or recipe.fit.epochs
-            case JobKind.RUN if self.name != BASE_RUN:
-                return recipe.fit.epochs
-        return 0
-
-    @property
-    def steps(self) -> int:
-        """Its share of all work: the epochs that it trains, plus :data:`EVALUATION` if it translates."""
-        return self.epochs + (EVALUATION if self.kind is JobKind.RUN else 0)
-
 
 @dataclass(frozen=True)
 class FlareJob(Job):
@@ -116,17 +97,3 @@ class FlareJob(Job):
     def stem(self) -> str:
         """Its label without the experiment, whose folder holds all seeds: ``seed-1-qne-lora``."""
         return self.label.partition("/")[2].replace("/", "-")
-
-    @property
-    def epochs(self) -> int:
-        """The epochs it trains."""
-        settings = self.experiment.recipe.flare
-        if self.kind is FlareStage.TUNE:
-            return settings.english_epochs or settings.epochs
-        return settings.epochs if self.run and self.run.method.trains else 0
-
-    @property
-    def steps(self) -> int:
-        """Its share of all work: the epochs it trains, plus :data:`EVALUATION` if it translates or tests."""
-        reads = self.kind in (FlareStage.TRANSLATE, FlareStage.EVALUATE)
-        return self.epochs + (EVALUATION if reads else 0)

@@ -13,7 +13,7 @@ from lslo_cli.method.ranks import parse_ranks
 from lslo_cli.plots.catalogue import FIGURES, figure_named
 from lslo_cli.recipe import Method, Stage, read_memory
 from lslo_cli.reproduce.flare_jobs import flare_jobs, is_flares_part
-from lslo_cli.reproduce.job import FlareStage, Job, JobKind, Jobs, Kind
+from lslo_cli.reproduce.job import LAST, FlareStage, Job, JobKind, Jobs, Kind
 from lslo_cli.reproduce.rows import NAME, row_settings
 from lslo_cli.reproduce.targets import Target
 from lslo_cli.tasks import choices
@@ -93,12 +93,11 @@ def only(jobs: Jobs, names: Collection[str]) -> Jobs:
 
 def waves(jobs: Jobs) -> list[list[Job]]:
     """Jobs in four groups: shared stages, independent runs, FLARE's tests, and reports and figures."""
-    last = (Stage.PRUNE_REPORT, FlareStage.REPORT, JobKind.FIGURE)
     runs, tests = (JobKind.RUN, FlareStage.TRAIN), (FlareStage.EVALUATE,)
     all_jobs = list(jobs.values())
     return [
-        [job for job in all_jobs if job.kind not in (*runs, *tests, *last)],
-        *([job for job in all_jobs if job.kind in kinds] for kinds in (runs, tests, last)),
+        [job for job in all_jobs if job.kind not in (*runs, *tests, *LAST)],
+        *([job for job in all_jobs if job.kind in kinds] for kinds in (runs, tests, LAST)),
     ]
 
 

@@ -6,16 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from lslo_cli.events import Advanced, Event, Finished, Noted, OnEvent, Started
-from lslo_cli.reproduce.job import EVALUATION, Job
+from lslo_cli.reproduce.job import FlareStage, Job, JobKind
+from lslo_cli.reproduce.making import epochs_of
 
 TASK = "all"
+
+EVALUATION = 3
+"""The epochs of training that an evaluation counts as, since it takes about as long."""
+
+
+def steps_of(job: Job) -> int:
+    """A job's share of all work: the epochs it trains, plus :data:`EVALUATION` if it translates or tests."""
+    reads = job.kind in (JobKind.RUN, FlareStage.TRANSLATE, FlareStage.EVALUATE)
+    return epochs_of(job) + (EVALUATION if reads else 0)
 
 
 @dataclass
 class Overall:
     """Passes on the events of jobs, and reports how many steps of all ``jobs`` are done.
 
-    A step is an epoch of training, or the equivalent part of an evaluation; see :attr:`Job.steps`. With
+    A step is an epoch of training, or the equivalent part of an evaluation; see :func:`steps_of`. With
     several jobs at once, task names are prefixed with the job's label.
     """
 
@@ -28,15 +38,16 @@ class Overall:
 
     def start(self, current: Sequence[Job]) -> None:
         """``current`` are the jobs that need not run."""
-        self._done = {job.label: job.steps for job in current}
-        total = sum(job.steps for job in self.jobs)
+        self._done = {job.label: steps_of(job) for job in current}
+        total = sum(steps_of(job) for job in self.jobs)
         self.on_event(Started(TASK, total, "steps", sum(self._done.values())))
 
     def on(self, job: Job, event: Event) -> None:
         """Handle an event of ``job``."""
         match event:
             case Started(task, int(total), ("updates" | "sentences") as unit, completed):
-                before, own = (0, job.epochs) if unit == "updates" else (job.epochs, EVALUATION)
+                epochs = epochs_of(job)
+                before, own = (0, epochs) if unit == "updates" else (epochs, EVALUATION)
                 self._parts[job.label, task] = before, own, total
                 self._reach(job, task, completed)
             case Advanced(task, completed):
@@ -49,7 +60,7 @@ class Overall:
         """``job`` is done, or was up to date."""
         if kept:
             self.on_event(Noted(f"up to date: {job.label}"))
-        self._advance(job, job.steps)
+        self._advance(job, steps_of(job))
 
     def end(self) -> None:
         self.on_event(Finished(TASK))

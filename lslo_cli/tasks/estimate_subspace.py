@@ -30,7 +30,7 @@ OF_TRAINING = {"rank", "target_ratio", "start_epoch", "duration", "pool"}
 
 
 def estimate_subspace(
-    experiment: Experiment, *, resume: bool = False, reuse: bool = False, on_event: OnEvent = ignore
+    experiment: Experiment, *, resume: bool | None = False, reuse: bool = False, on_event: OnEvent = ignore
 ) -> Written:
     """Estimate every language's subspace and write ``subspace.json``, or ``subspace-language.json``."""
     section = experiment.recipe.estimate_subspace

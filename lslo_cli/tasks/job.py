@@ -108,15 +108,16 @@ def experiment_job(
     work: Path | None = None,
     log: Path | None = None,
     owned: Sequence[Path] = (),
-    resume: bool = False,
+    resume: bool | None = False,
     testing: bool = False,
     check: Callable[[Setup], None] | None = None,
     on_event: OnEvent = ignore,
 ) -> AbstractContextManager[ArtifactJob[Setup]]:
     """An :func:`artifact_job` of the first paper, with a checkpoint in ``work``.
 
-    For a job that trains, ``log`` is the file that training logs to; ``testing`` means that the test text is
-    read and not the training text. What ``check`` refuses is not remembered by the experiment.
+    For a job that trains, ``log`` is the file that training logs to; with ``resume`` None it resumes if it
+    has a checkpoint. ``testing`` means that the test text is read and not the training text. What ``check``
+    refuses is not remembered by the experiment.
     """
     lighter = SMALLER_BATCHES if testing else SMALLER_TRAINING_BATCHES
     if log:
@@ -124,7 +125,8 @@ def experiment_job(
 
     def setup() -> Setup:
         check_at_hand(experiment.recipe, testing)
-        prepared = prepare(experiment.recipe, work, log, resume, on_event)
+        resumes = work is not None and TrainingCheckpoint.is_in(work) if resume is None else resume
+        prepared = prepare(experiment.recipe, work, log, resumes, on_event)
         if check:
             check(prepared)
         return prepared

@@ -46,7 +46,7 @@ def train(
     experiment: Experiment,
     *,
     run: str | None = None,
-    resume: bool = False,
+    resume: bool | None = False,
     reuse: bool = False,
     on_event: OnEvent = ignore,
 ) -> Written:

@@ -21,7 +21,7 @@ from lslo_cli.wording import counted
 
 
 def weight_learn(
-    experiment: Experiment, *, resume: bool = False, reuse: bool = False, on_event: OnEvent = ignore
+    experiment: Experiment, *, resume: bool | None = False, reuse: bool = False, on_event: OnEvent = ignore
 ) -> Written:
     """Learn the index strategy and write ``index-strategy.json``.
 

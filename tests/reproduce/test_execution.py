@@ -12,8 +12,9 @@ from lslo_cli.events import Advanced, Finished, Noted, Started
 from lslo_cli.method.importance import Pool
 from lslo_cli.processes import context
 from lslo_cli.reproduce import execute, find_targets, jobs_of, only
-from lslo_cli.reproduce.job import EVALUATION, JobKind
+from lslo_cli.reproduce.job import JobKind
 from lslo_cli.reproduce.making import is_current, make
+from lslo_cli.reproduce.progress import EVALUATION
 
 
 def small_jobs(recipe, results, *names, **given):
