@@ -10,11 +10,11 @@ from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.ranks import parse_ranks
+from lslo_cli.method.run_names import NAME, row_settings
 from lslo_cli.plots.catalogue import FIGURES, figure_named
 from lslo_cli.recipe import Method, Stage, read_memory
 from lslo_cli.reproduce.flare_jobs import flare_jobs, is_flares_part
 from lslo_cli.reproduce.job import LAST, FlareStage, Job, JobKind, Jobs, Kind
-from lslo_cli.reproduce.rows import NAME, row_settings
 from lslo_cli.reproduce.targets import Target
 from lslo_cli.tasks import choices
 from lslo_cli.tasks.experiment import Experiment
@@ -151,7 +151,8 @@ class _Experiment:
     def run(self, name: str) -> str:
         plain = self.experiment()
         own_name = choices.run_name(plain)
-        settings = {} if name == own_name else row_settings(name, plain.recipe)
+        named = name not in (BASE_RUN, own_name)
+        settings = row_settings(name, plain.recipe.fit.epochs) if named else {}
         experiment = self.experiment(**settings)
         recipe = experiment.recipe
         needs: tuple[str, ...] = ()

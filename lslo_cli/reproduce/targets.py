@@ -10,9 +10,9 @@ from typing import Any
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import resource_classes
+from lslo_cli.method.run_names import NAME
 from lslo_cli.models.model_languages import with_languages
 from lslo_cli.recipe import BaseSection, Memory, Recipe, ReproduceSection, given_now, recipe_names, resolve
-from lslo_cli.reproduce.rows import NAME
 from lslo_cli.wording import counted, typed
 
 GROUPS = {"tables": ("table-",), "figures": ("figure-",), "all": ("table-", "figure-")}

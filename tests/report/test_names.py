@@ -21,7 +21,7 @@ def test_a_run_that_is_what_its_name_says_passes(name, written, tmp_path):
     [
         ("2-2-8-gps0.9", {"target_ratio": 0.5}, "pruning ratio 0.5"),
         ("2-2-8", {"target_ratio": 0.9}, "pruning ratio 0.9"),
-        ("4-4-4", {"ranks": {"en": 4, "fr": 2, "zh": 4, "oc": 4}}, "ranks 2/4;4;4"),
+        ("4-4-4", {"ranks": {"en": 4, "fr": 2, "zh": 4, "oc": 4}}, "ranks 2/4,4,4"),
         ("8-8-8", {"method": "lora"}, "method lora"),
         ("full", {"method": "lslo"}, "method lslo"),
         ("fc-2-2-16-gps0.9", {"sites": "all"}, "sites all"),

@@ -9,6 +9,7 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.adapters import Span
 from lslo_cli.method.allocation import Allocation, Rule, allocate
 from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.run_names import row_settings
 from lslo_cli.tasks import choices
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.choices import run_name
@@ -252,6 +253,15 @@ def test_without_an_estimate_its_ranks_are_refused(fresh):
 )
 def test_a_run_is_named_after_what_sets_it_apart(fresh, changes, name):
     assert run_name(fresh(**changes)) == name
+
+
+@pytest.mark.parametrize("sites", ["", "attn-", "fc-"])
+@pytest.mark.parametrize("index", ["", "-source", "-target", "-paper"])
+@pytest.mark.parametrize("ratio", ["", "-gps0.9", "-gps0.05"])
+@pytest.mark.parametrize("ranks", ["8", "2-2-8", "1-16-128"])
+def test_the_settings_that_a_name_says_make_a_run_of_that_name(fresh, sites, ranks, index, ratio):
+    for name in ("full", f"{sites}{ranks}{index}{ratio}"):
+        assert run_name(fresh(**row_settings(name))) == name
 
 
 @pytest.mark.parametrize("name", ["base", "a/b", "..", "/tmp", ".x", "~x"])

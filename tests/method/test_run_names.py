@@ -1,17 +1,14 @@
 import pytest
 
 from lslo_cli.errors import UsageError
+from lslo_cli.method.run_names import in_proportion, row_settings
 from lslo_cli.paper import printed_table
 from lslo_cli.recipe import resolve
-from lslo_cli.reproduce.rows import in_proportion, row_settings
-
-LANG12 = resolve("lang12")
 
 
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("base", {}),
         ("full", {"train.method": "full", "train.gps": 0.0}),
         ("full-lr2e-4", {"train.method": "full", "train.gps": 0.0, "fit.lr_full": 2e-4}),
         ("8-8-8", {"train.ranks": "8,8,8", "train.gps": 0.0}),
@@ -22,12 +19,12 @@ LANG12 = resolve("lang12")
     ],
 )
 def test_the_name_of_a_row_says_what_is_trained(name, settings):
-    assert settings.items() <= row_settings(name, LANG12).items()
+    assert settings.items() <= row_settings(name).items()
 
 
 def test_what_a_name_leaves_out_is_the_recipes():
-    assert "train.index" not in row_settings("2-2-8-gps0.9", LANG12)
-    assert "train.gps_start" not in row_settings("2-2-8-gps0.9", LANG12)
+    assert "train.index" not in row_settings("2-2-8-gps0.9")
+    assert "train.gps_start" not in row_settings("2-2-8-gps0.9")
 
 
 @pytest.mark.parametrize(
@@ -35,14 +32,13 @@ def test_what_a_name_leaves_out_is_the_recipes():
 )
 def test_a_name_of_no_known_form_is_refused_with_the_forms(name):
     with pytest.raises(UsageError, match="cannot parse the run's name") as error:
-        row_settings(name, LANG12)
+        row_settings(name)
     assert "2-2-8-gps0.9" in error.value.hint
 
 
 @pytest.mark.parametrize(("of", "schedule"), [(15, (7, 8)), (8, (4, 4)), (5, (2, 3)), (2, (1, 1))])
 def test_a_schedule_keeps_its_place_where_there_are_fewer_epochs(of, schedule):
-    recipe = resolve("lang12", {"fit.epochs": of})
-    settings = row_settings("2-2-8-gps0.9-E7-k8", recipe)
+    settings = row_settings("2-2-8-gps0.9-E7-k8", of)
     assert (settings["train.gps_start"], settings["train.gps_duration"]) == schedule
 
 

@@ -1,13 +1,11 @@
-"""The settings of a table's row from its name, such as ``2-2-8-gps0.9``."""
+"""The names of runs, such as ``2-2-8-gps0.9``, and the settings that they say."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.errors import UsageError
-from lslo_cli.recipe import Recipe
 
 NAME = re.compile(
     r"""
@@ -25,14 +23,12 @@ PAPER_EPOCHS = 15
 """The number of epochs to which E and k in a name refer."""
 
 
-def row_settings(name: str, recipe: Recipe) -> dict[str, Any]:
-    """The recipe keys behind a row's name, for a row of an experiment with ``recipe``.
+def row_settings(name: str, epochs: int = PAPER_EPOCHS) -> dict[str, Any]:
+    """The recipe keys behind the name of a row, for an experiment of so many ``epochs``.
 
-    E and k refer to the paper's 15 epochs and are scaled to the recipe's number of epochs, rounded and at
-    least 1. Raises UsageError for a name of any other form.
+    E and k refer to the paper's 15 epochs and are scaled to ``epochs``, rounded and at least 1. Raises
+    UsageError for a name of any other form, as that of the base model, which is not trained.
     """
-    if name == BASE_RUN:
-        return {}
     found = NAME.fullmatch(name)
     if found is None:
         raise UsageError(f"cannot parse the run's name '{name}'", f"name runs as {FORMS}")
@@ -48,8 +44,8 @@ def row_settings(name: str, recipe: Recipe) -> dict[str, Any]:
     if found["index"]:
         settings["train.index"] = found["index"]
     if found["start"]:
-        settings["train.gps_start"] = in_proportion(int(found["start"]), recipe.fit.epochs)
-        settings["train.gps_duration"] = in_proportion(int(found["duration"]), recipe.fit.epochs)
+        settings["train.gps_start"] = in_proportion(int(found["start"]), epochs)
+        settings["train.gps_duration"] = in_proportion(int(found["duration"]), epochs)
     return settings
 
 
