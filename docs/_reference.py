@@ -12,17 +12,17 @@ from mkdocs.structure.files import File, Files
 from pydantic import BaseModel
 from typer.main import get_command
 
-import lslo_cli.artifacts.data_check
-import lslo_cli.flare.results  # noqa: F401 - their kinds are artifacts, too
 from docs._examples import ROOT, examples_page
 from lslo_cli.artifacts.schema import Artifact
-from lslo_cli.artifacts.store import kinds
 from lslo_cli.cli.app import app
 from lslo_cli.cli.flags import describe
+from lslo_cli.cli.shown import SHOWN
 from lslo_cli.recipe import Recipe
 
 OUTSIDE = re.compile(r"(?<!!)\[([^\]]+)\]\(\.\./[^)]*\)")
 PICTURE = re.compile(r"!\[([^\]]+)\]\(\.\./([^)]+)\)")
+
+KINDS = sorted(SHOWN, key=lambda result: result.kind)
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -33,7 +33,7 @@ def on_files(files: Files, config: Any) -> Files:
         "reference/artifacts.md": "\n".join(artifacts_page()),
         "reference/examples.md": "\n".join(examples_page()),
     }
-    for result in kinds():
+    for result in KINDS:
         schema = Artifact[result].model_json_schema()  # type: ignore[valid-type]
         pages[f"reference/schemas/{result.kind}.json"] = json.dumps(schema, indent=1)
     for name, content in pages.items():
@@ -93,7 +93,7 @@ def artifacts_page() -> Iterator[str]:
     yield "# Artifacts\n"
     yield "Every artifact is one JSON object with these fields; `result` is what its command found.\n"
     yield from _fields(Artifact)
-    for result in kinds():
+    for result in KINDS:
         yield f"## {result.kind}\n\n{_plain(result.__doc__)}\n"
         schema = f"[JSON Schema](schemas/{result.kind}.json)"
         yield f"Made by `{result.command}`, version {result.version}. {schema}\n"

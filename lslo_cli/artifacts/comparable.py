@@ -65,6 +65,11 @@ class Located(Generic[R]):
     path: Path
     artifact: Artifact[R]
 
+    @classmethod
+    def read(cls, path: Path, result_type: type[R]) -> Located[R]:
+        """Read an artifact as :func:`store.read_fresh` does."""
+        return cls(path, store.read_fresh(path, result_type))
+
     @property
     def result(self) -> R:
         return self.artifact.result
@@ -91,13 +96,6 @@ class Setting:
 
 Settings = Mapping[str, Setting]
 """Settings by name, in the plural."""
-
-
-def read_fresh(path: Path, result_type: type[R]) -> Located[R]:
-    """Read an artifact as :func:`store.read` does. Raises InputError also if it is stale."""
-    artifact = store.read(path, result_type)
-    store.check_fresh(path, artifact)
-    return Located(path, artifact)
 
 
 def one_of_each_seed(found: Iterable[Located[R]]) -> list[Located[R]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,9 +23,9 @@ __all__ = [
     "check_belongs",
     "check_fresh",
     "check_writable",
-    "kinds",
     "read",
     "read_any",
+    "read_fresh",
     "read_tensor_path",
     "replacing",
     "write",
@@ -49,9 +50,6 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
     Raises InputError, each with its own message, if the file is missing, is not JSON, holds another kind, was
     written by a newer lslo, does not fit its schema, or differs from its own digest.
     """
-    again: Hint = "make it again", line_of(result_type, path)
-    if result_type is TrainingResult:
-        again = (f"train run '{path.parent.name}' again, with its own settings",)
     try:
         document = parse_json(path.read_bytes())
     except FileNotFoundError:
@@ -60,10 +58,29 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
     except OSError as error:
         raise unreadable(path, error) from None
     except ValueError as error:  # also raised for bytes that are not UTF-8 and text that is not JSON
-        raise InputError(f"{path} is damaged: {error}", *again) from None
-    expected = f"lslo/{result_type.kind}"
+        raise InputError(f"{path} is damaged: {error}", *_again(path, result_type)) from None
+    return _checked(path, document, result_type)
+
+
+def read_fresh(path: Path, result_type: type[R]) -> Artifact[R]:
+    """Read an artifact as :func:`read` does. Raises InputError also if it is stale."""
+    artifact = read(path, result_type)
+    check_fresh(path, artifact)
+    return artifact
+
+
+def _again(path: Path, result_type: type[Result]) -> Hint:
+    """What to do about an artifact that cannot be used."""
+    if result_type is TrainingResult:
+        return (f"train run '{path.parent.name}' again, with its own settings",)
+    return "make it again", line_of(result_type, path)
+
+
+def _checked(path: Path, document: Any, result_type: type[R]) -> Artifact[R]:
+    """The artifact of this kind in parsed JSON from ``path``."""
+    again, expected = _again(path, result_type), f"lslo/{result_type.kind}"
     found = _schema_id(document)
-    if found not in {f"lslo/{name}" for name in (result_type.kind, *result_type.formerly)}:
+    if not _is_of(found, result_type):
         holds = found or "no lslo artifact"
         raise InputError(f"{path} holds {holds}, but {expected} is needed", "name another file")
     if not isinstance(document.get("version"), int) or document["version"] > result_type.version:
@@ -85,17 +102,6 @@ def read(path: Path, result_type: type[R]) -> Artifact[R]:
         raise InputError(f"{path} does not fit {expected} at '{where}': {problem['msg']}", *again) from None
 
 
-def kinds() -> list[type[Result]]:
-    """The result types of all loaded modules, sorted by kind."""
-    found, classes = [], list(Result.__subclasses__())
-    while classes:
-        result_type = classes.pop()
-        classes += result_type.__subclasses__()
-        if "kind" in vars(result_type):
-            found.append(result_type)
-    return sorted(found, key=lambda result_type: result_type.kind)
-
-
 def kind_of(path: Path) -> str | None:
     """The kind that the artifact at ``path`` says it is, None if the file holds none or cannot be read."""
     try:
@@ -106,16 +112,21 @@ def kind_of(path: Path) -> str | None:
     return found.removeprefix("lslo/") if found else None
 
 
+def _is_of(schema_id: str | None, result_type: type[Result]) -> bool:
+    """Whether ``schema_id`` names this kind, or names it as older artifacts do."""
+    return schema_id in {f"lslo/{name}" for name in (result_type.kind, *result_type.formerly)}
+
+
 def _schema_id(document: Any) -> str | None:
     """The kind that parsed JSON says it is, as ``lslo/training``; None if it names none."""
     found = document.get("schema_id") if isinstance(document, dict) else None
     return found if isinstance(found, str) else None
 
 
-def read_any(path: Path) -> Artifact[Any]:
-    """Read an artifact of any kind, by its ``schema_id``.
+def read_any(path: Path, kinds: Iterable[type[Result]]) -> Artifact[Any]:
+    """Read an artifact of any of these kinds, by its ``schema_id``.
 
-    Raises InputError as :func:`read` does, and for a file that holds no artifact of a known kind.
+    Raises InputError as :func:`read` does, and for a file that holds no artifact of one of them.
     """
     try:
         document = parse_json(path.read_bytes())
@@ -124,9 +135,9 @@ def read_any(path: Path) -> Artifact[Any]:
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}", "make it again, or name another file") from None
     found = _schema_id(document)
-    for result_type in kinds():
-        if found in {f"lslo/{name}" for name in (result_type.kind, *result_type.formerly)}:
-            return read(path, result_type)
+    for result_type in kinds:
+        if _is_of(found, result_type):
+            return _checked(path, document, result_type)
     raise InputError(f"{path} holds {found or 'no lslo artifact'}", "name an artifact that lslo wrote")
 
 

@@ -13,7 +13,6 @@ from lslo_cli.artifacts.comparable import (
     check_one_seed,
     check_trained_alike,
     one_of_each_seed,
-    read_fresh,
 )
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
@@ -63,7 +62,7 @@ def estimates(seeds: Seeds, file: Callable[[ExperimentFolder], Path], result: ty
 
     Raises InputError for an artifact that is missing, damaged or stale, and if seeds had different settings.
     """
-    found = one_of_each_seed(read_fresh(file(seed), result) for seed in seeds)
+    found = one_of_each_seed(Located.read(file(seed), result) for seed in seeds)
     check_estimated_alike(found)
     return [each.artifact for each in found]
 
@@ -72,4 +71,4 @@ def _of_run(seeds: Seeds, name: str, file: Callable[[RunFolder], Path], result: 
     """An artifact of a run in every seed that has it; if none has, reading the first reports it missing."""
     paths = [file(seed.run(name)) for seed in seeds]
     existing = [path for path in paths if path.is_file()]
-    return [read_fresh(path, result) for path in existing or paths[:1]]
+    return [Located.read(path, result) for path in existing or paths[:1]]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lslo_cli.artifacts.comparable import read_fresh
+from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult, MetricSummary
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
 from lslo_cli.artifacts.results import TrainingResult
@@ -156,12 +156,12 @@ def _read_run(results: Path, folder: RunFolder) -> Run:
     problems = []
     try:
         if folder.training.exists():
-            training = read_fresh(folder.training, TrainingResult).artifact
+            training = store.read_fresh(folder.training, TrainingResult)
     except InputError as error:
         problems.append(error.message)
     try:
         if folder.evaluation.exists():
-            evaluation = read_fresh(folder.evaluation, EvaluationResult).artifact
+            evaluation = store.read_fresh(folder.evaluation, EvaluationResult)
             summary = evaluation.result.metric()
     except InputError as error:
         problems.append(error.message)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from lslo_cli.artifacts import store
 from lslo_cli.artifacts.comparable import (
     Located,
     check_correlated_alike,
@@ -15,7 +16,6 @@ from lslo_cli.artifacts.comparable import (
     check_one_seed,
     check_trained_alike,
     model_text,
-    read_fresh,
 )
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder
@@ -72,9 +72,9 @@ def read_experiment(path: Path) -> SeedResults:
     """Every artifact of one experiment. Raises InputError if there is none, or one is damaged or stale."""
     folder = ExperimentFolder(path)
     evaluations = {
-        run.name: read_fresh(run.evaluation, EvaluationResult).artifact for run in folder.evaluated_runs()
+        run.name: store.read_fresh(run.evaluation, EvaluationResult) for run in folder.evaluated_runs()
     }
-    trainings = {run.name: read_fresh(run.training, TrainingResult).artifact for run in folder.trained_runs()}
+    trainings = {run.name: store.read_fresh(run.training, TrainingResult) for run in folder.trained_runs()}
     results = SeedResults(
         seed=0,
         folders=(path,),
@@ -181,4 +181,4 @@ def _check_same(
 
 
 def _read_if_there(path: Path, result: type[R]) -> Artifact[R] | None:
-    return read_fresh(path, result).artifact if path.exists() else None
+    return store.read_fresh(path, result) if path.exists() else None

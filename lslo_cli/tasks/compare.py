@@ -17,7 +17,6 @@ from lslo_cli.artifacts.comparable import (
     check_one_seed,
     check_trained_alike,
     one_of_each_seed,
-    read_fresh,
 )
 from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult, EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder
@@ -156,7 +155,7 @@ def _evaluated_pairs(
             Command("evaluate", *seed_flags(folders[0].path), "--run", run, "--run", other),
         )
     found = [
-        [read_fresh(folder.run(name).evaluation, EvaluationResult) for name in (run, other)]
+        [Located.read(folder.run(name).evaluation, EvaluationResult) for name in (run, other)]
         for folder in both
     ]
     for folder, pair in zip(both, found, strict=True):
@@ -164,7 +163,7 @@ def _evaluated_pairs(
     pairs = list(zip(*map(one_of_each_seed, zip(*found, strict=True)), strict=True))
     check_measured_alike(each for pair in pairs for each in pair)
     trained = [folder.run(name).training for folder in both for name in (run, other)]
-    check_trained_alike(read_fresh(path, TrainingResult) for path in trained if path.exists())
+    check_trained_alike(Located.read(path, TrainingResult) for path in trained if path.exists())
     return pairs
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lslo_cli.artifacts import store
 from lslo_cli.artifacts.again import evaluate_again, seed_flags
-from lslo_cli.artifacts.comparable import read_fresh
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
 from lslo_cli.errors import InputError, UsageError
@@ -91,7 +91,7 @@ def _evaluated(run: RunFolder) -> tuple[EvaluationResult, dict[str, DirectionTex
     )
     if not run.evaluation.exists():
         raise missing
-    evaluation = read_fresh(run.evaluation, EvaluationResult).result
+    evaluation = store.read_fresh(run.evaluation, EvaluationResult).result
     scored = {str(row.direction): row.direction for row in evaluation.directions}
     texts = [path for path in sorted(run.whole.aligned.glob("*.jsonl")) if path.stem in scored]
     if not texts:

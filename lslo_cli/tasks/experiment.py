@@ -117,6 +117,4 @@ def read_training(experiment: ExperimentFolder, run: RunFolder) -> Artifact[Trai
         raise InputError(
             f"no run '{run.name}' in {experiment.path}", f"runs there: {', '.join([BASE_RUN, *names])}"
         )
-    artifact = store.read(run.training, TrainingResult)
-    store.check_fresh(run.training, artifact)
-    return artifact
+    return store.read_fresh(run.training, TrainingResult)

@@ -111,8 +111,7 @@ def seems_current(path: Path, kind: type[Result], recipe: Recipe, model: str | N
     not read; the command that makes the artifact compares those as well.
     """
     try:
-        artifact = store.read(path, kind)
-        store.check_fresh(path, artifact)
+        artifact = store.read_fresh(path, kind)
     except InputError:
         return False
     return (

@@ -263,7 +263,7 @@ def evaluation_plan(
 def _report_plan(experiment: Experiment, run: str | None, subspace: Path | None) -> Plan:
     folder = experiment.folder
     path = subspace or folder.subspace
-    store.check_fresh(path, store.read(path, SubspaceResult))
+    store.read_fresh(path, SubspaceResult)
     facts = [("reads", str(path))]
     if run:
         read_training(folder, folder.run(run))

@@ -48,8 +48,7 @@ def prune_report(
     """
     stopwatch = Stopwatch()
     path = subspace or experiment.folder.subspace
-    estimate = store.read(path, SubspaceResult)
-    store.check_fresh(path, estimate)
+    estimate = store.read_fresh(path, SubspaceResult)
     upstream = [Upstream("subspace", path, estimate.digest)]
     reported = None if estimate_only else _reported_run(experiment.folder, run)
     if reported:

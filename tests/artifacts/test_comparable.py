@@ -11,7 +11,6 @@ from lslo_cli.artifacts.comparable import (
     check_scored_alike,
     check_trained_alike,
     one_of_each_seed,
-    read_fresh,
 )
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.results import TrainingResult
@@ -31,7 +30,7 @@ def evaluated(written, tmp_path):
     def evaluated(name, seed=1, result=None, **parts):
         experiment = written(tmp_path / name, seed=seed)
         cells = dict.fromkeys(groups(experiment.languages), 20.0)
-        found = read_fresh(experiment.evaluation("base", cells), EvaluationResult)
+        found = Located.read(experiment.evaluation("base", cells), EvaluationResult)
         changed = found.result.model_copy(update=result or {})
         return Located(found.path, found.artifact.model_copy(update={**parts, "result": changed}))
 
@@ -44,7 +43,7 @@ def trained(written, tmp_path):
 
     def trained(run, seed, recipe=None, **result):
         path = written(tmp_path / f"seed-{seed}", seed=seed).training(run, **result)
-        found = read_fresh(path, TrainingResult)
+        found = Located.read(path, TrainingResult)
         merged = {**found.artifact.recipe, **(recipe or {})}
         return Located(path, found.artifact.model_copy(update={"recipe": merged}))
 
@@ -200,7 +199,7 @@ def test_an_artifact_of_another_one_than_is_there_now_is_stale(written, tmp_path
     old = Input(role="training", path="training.json", digest="0" * 64)
     cells = dict.fromkeys(groups(experiment.languages), 20.0)
     with pytest.raises(InputError, match="is stale: it was made from another training"):
-        read_fresh(experiment.evaluation("full", cells, inputs=[old]), EvaluationResult)
+        Located.read(experiment.evaluation("full", cells, inputs=[old]), EvaluationResult)
 
 
 def test_a_copy_of_a_seed_is_dropped_and_another_result_of_it_refused(evaluated):

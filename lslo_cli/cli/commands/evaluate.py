@@ -158,12 +158,12 @@ def show_scores(
 
 def _fresh(paths: Sequence[Path], result_type: type[R], quiet: bool) -> list[Artifact[R]]:
     """The artifacts at ``paths`` that still hold; a line says which do not, and why."""
-    from lslo_cli.artifacts.comparable import read_fresh
+    from lslo_cli.artifacts import store
 
     found = []
     for path in paths:
         try:
-            found.append(read_fresh(path, result_type).artifact)
+            found.append(store.read_fresh(path, result_type))
         except InputError as error:
             if not quiet:
                 console.say(f"left out: {error.message}")

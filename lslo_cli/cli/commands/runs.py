@@ -97,48 +97,14 @@ def show(
 
 
 def _show_file(path: Path) -> None:
-    import lslo_cli.artifacts.data_check
-    import lslo_cli.artifacts.evaluations
-    import lslo_cli.flare.results  # noqa: F401 - to read their kinds of artifact, too
     from lslo_cli.artifacts import store
+    from lslo_cli.cli.shown import SHOWN
 
-    document = store.read_any(path)
+    document = store.read_any(path, SHOWN)
     console.results.print(Text.assemble((document.result.kind, "bold"), f"  {path}"), soft_wrap=True)
     console.show_facts(_provenance(document))
     console.results.print()
-    _show_result(document)
-
-
-def _show_result(document: Artifact[Any]) -> None:
-    """Print the tables that the command printed when it made the artifact."""
-    from lslo_cli.artifacts import evaluations, results
-    from lslo_cli.cli.commands import compare, estimate_subspace, evaluate, prune_report, train, weight_learn
-    from lslo_cli.report.quality import quality_table
-
-    result = document.result
-    if isinstance(result, results.IndexStrategyResult):
-        weight_learn.show_strategy(result)
-    elif isinstance(result, results.SubspaceResult):
-        estimate_subspace.show_subspace(document)
-    elif isinstance(result, results.TrainingResult):
-        train.show_run(document)
-    elif isinstance(result, results.PruneReportResult):
-        prune_report.show_report(result)
-    elif isinstance(result, evaluations.ComparisonResult):
-        compare.show_comparison(result)
-    elif isinstance(result, evaluations.EvaluationResult):
-        for metric in result.metrics:
-            evaluate.show_quality(quality_table([result], [], metric))
-        rows = [(str(row.direction), *(f"{row.scores[name]:.2f}" for name in result.metrics))
-                for row in result.directions]  # fmt: skip
-        console.results.print()
-        console.show_table("By direction", ("direction", *result.metrics), rows)
-    else:
-        console.show_facts(
-            (name, value)
-            for name, value in result.model_dump(mode="json").items()
-            if isinstance(value, str | int | float)
-        )
+    SHOWN[type(document.result)](document)
 
 
 def _provenance(document: Artifact[Any]) -> list[tuple[str, object]]:
