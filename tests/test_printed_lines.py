@@ -119,7 +119,10 @@ TRAINING = ("weight-learn", "estimate-subspace", "train")
         (job.SMALLER_BATCHES, ("evaluate", "base check")),
         (translate.SMALLER, ("translate",)),
         (SMALLER, ("base train",)),
-        (writing.RESULTS, (*TRAINING, "evaluate", "prune-report", "compare", "flare train", "demo")),
+        (
+            writing.ELSEWHERE_RESULTS,
+            (*TRAINING, "evaluate", "prune-report", "compare", "flare train", "demo"),
+        ),
         (writing.OUT, ("base train", "base convert")),
         (writing.OUTPUT, ("translate", "diff", "report", "flare report")),
         (writing.TO, ("data fetch", "export")),

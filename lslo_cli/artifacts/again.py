@@ -13,7 +13,7 @@ from lslo_cli.artifacts.results import PruneReportResult, TrainingResult
 from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.wording import Command
 
-SETTINGS = {"full": (), "lora": ("ranks",), "lslo": ("ranks", "budget", "subspace", "index", "gps")}
+REPEATED = {"full": (), "lora": ("ranks",), "lslo": ("ranks", "budget", "subspace", "index", "gps")}
 """The recorded settings of [train] that the line repeats, by method."""
 
 OF_STUDIES = ("lslo reproduce", "lslo demo")
@@ -92,7 +92,7 @@ def train_again(run: Path, artifact: Artifact[TrainingResult], name: str | None 
         "run": name or result.run,
         "method": result.method,
         "sites": None if result.sites == "all" else result.sites,
-        **{key: asked.get(key) for key in SETTINGS[result.method]},
+        **{key: asked.get(key) for key in REPEATED[result.method]},
     }
     if "auto" not in (asked.get("ranks"), asked.get("gps_classes")):
         flags |= {"budget": None, "subspace": None}  # which have no effect without an estimate

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 ELSEWHERE = "free some space, or choose another folder"
-RESULTS, OUT, OUTPUT, TO = (f"{ELSEWHERE} with --{flag}" for flag in ("results", "out", "output", "to"))
+ELSEWHERE_RESULTS, OUT, OUTPUT, TO = (
+    f"{ELSEWHERE} with --{flag}" for flag in ("results", "out", "output", "to")
+)
 """The advice for a folder that cannot be written, with the flag of the command that chooses the folder."""
 
 
@@ -122,7 +124,7 @@ def sweep(folder: Path, name: str = "") -> None:
             _remove(leftover)
 
 
-def check_writable(folder: Path, hint: str = RESULTS) -> None:
+def check_writable(folder: Path, hint: str = ELSEWHERE_RESULTS) -> None:
     """Raise InputError with ``hint`` if ``folder`` cannot be created, or written in. Leaves no trace."""
     try:
         nearest = next(path for path in (folder, *folder.parents) if path.exists())

@@ -27,7 +27,7 @@ from lslo_cli.data.layouts import (
 )
 from lslo_cli.data.lines import overlap
 from lslo_cli.data.passed_over import note_on_unread
-from lslo_cli.data.row_checks import PLACES, check_rows
+from lslo_cli.data.row_checks import PLACES, check_lines
 from lslo_cli.data.unknown import Base
 from lslo_cli.data.unread import NAME_BY_CODE
 from lslo_cli.errors import InputError
@@ -85,7 +85,7 @@ def check_data(
     checks: list[SplitCheck] = []
     on_event(Started(TASK, len(splits), "splits"))
     for number, each in enumerate(splits, start=1):
-        check, found = check_rows(each.name, each.sections, codes, base)
+        check, found = check_lines(each.name, each.sections, codes, base)
         checks.append(check)
         findings += [*_languages_missing(each, codes), *_languages_alone(each, check), *found]
         findings += base.findings(each.name, each.languages) if number == 1 else ()

@@ -31,7 +31,7 @@ _MESSAGES = {
 """The severity and the message of each check that finds lines."""
 
 
-def check_rows(
+def check_lines(
     split: str, sections: Sequence[Inspected], codes: Sequence[str], base: Base
 ) -> tuple[SplitCheck, list[DataFinding]]:
     """Count the findings of all lines of the languages ``codes``, section by section."""

@@ -233,6 +233,10 @@ def grouping(languages: Iterable[Language]) -> Callable[[Direction], str]:
     return lambda direction: f"{letter[direction.src]}2{letter[direction.tgt]}"
 
 
+AVERAGE = "AVG"
+"""The mean over all directions, beside the groups."""
+
+
 def groups(languages: Iterable[Language]) -> tuple[str, ...]:
     """The groups that occur, in the order of the paper's table columns: H2H, H2M, H2V, M2H, ..."""
     letters = [resource.letter for resource in resource_classes(languages)]

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.errors import UsageError
+from lslo_cli.method.languages import AVERAGE
 from lslo_cli.method.metrics import SPBLEU, metric_named
 from lslo_cli.report.correlations import CORRELATION_TABLES, printed_correlation_table
 from lslo_cli.report.document import GLOSSARY, DocumentSection, Figure, ReportDocument
@@ -17,9 +18,9 @@ from lslo_cli.report.markdown import document_as_markdown
 from lslo_cli.report.page import document_as_html
 from lslo_cli.report.provenance import facts
 from lslo_cli.report.quality import other_runs
-from lslo_cli.report.scores import SCORE_TABLES, score_table
+from lslo_cli.report.scores import SCORE_TABLES, scores_beside_papers
 from lslo_cli.report.settings import SETTINGS_TABLE, settings_table
-from lslo_cli.report.study import AVERAGE, Study, distinct
+from lslo_cli.report.study import Study, distinct
 from lslo_cli.report.summary import summarise
 from lslo_cli.report.table import Table
 from lslo_cli.report.tidy import document_as_csv
@@ -108,7 +109,7 @@ def _tables(study: Study, numbers: Sequence[int]) -> Iterator[Table]:
         yield claims
     for number in sorted(set(numbers)):
         if number in SCORE_TABLES:
-            yield score_table(number, study)
+            yield scores_beside_papers(number, study)
         elif number == SETTINGS_TABLE:
             yield settings_table(study)
         else:

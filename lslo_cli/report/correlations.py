@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lslo_cli.artifacts.again import place_flags
 from lslo_cli.artifacts.results import MEASURES, CorrelationRow
+from lslo_cli.method.languages import AVERAGE
 from lslo_cli.method.statistics import NEEDED
 from lslo_cli.paper import printed_correlations
 from lslo_cli.report.comparability import base_differences
@@ -29,7 +30,7 @@ def printed_correlation_table(number: int, study: Study) -> Table:
         papers: list[Cell] = [row.r, row.p]
         if not differences:
             papers.append(None if ours[0] is None else Difference(ours[0].mean - row.r))
-        rows.append(("AVG" if row.kind == "avg" else row.kind, *ours[:2], *papers, *ours[2:]))
+        rows.append((AVERAGE if row.kind == "avg" else row.kind, *ours[:2], *papers, *ours[2:]))
     difference = () if differences else (Column("difference", two_decimals),)
     return Table(
         title=printed.title,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lslo_cli.method.languages import AVERAGE
 from lslo_cli.report.table import Table
 
 
@@ -44,7 +45,7 @@ GLOSSARY = (
         "H2V",
         "Mean over directions from high-resource into very-low-resource languages; H2H and others alike.",
     ),
-    ("AVG", "The mean over all directions."),
+    (AVERAGE, "The mean over all directions."),
     ("2-2-8", "A run with adapters of rank 2 for high- and medium-resource languages and 8 for the rest."),
     ("gps0.9", "Gradual pruning of 0.9 of the adapters of high- and medium-resource languages."),
     ("full, lora", "Fine-tuning of all parameters, and one LoRA for all languages."),

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean
 
+from lslo_cli.method.languages import AVERAGE
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.method.statistics import Interval, interval_over_seeds
 from lslo_cli.paper import CLAIMS, Claim, ClaimedComparison, Expectation, printed_correlations, printed_table
 from lslo_cli.report.correlations import CORRELATION_TABLES, correlation_row
-from lslo_cli.report.study import AVERAGE, Study
+from lslo_cli.report.study import Study
 from lslo_cli.report.table import Cell, Column, Difference, Table, two_decimals
 
 SIGNIFICANT = 0.05

@@ -9,7 +9,7 @@ from lslo_cli.artifacts.comparable import check_scored_alike
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError
-from lslo_cli.method.languages import groups
+from lslo_cli.method.languages import AVERAGE, groups
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.report.scores import printed_runs
 from lslo_cli.report.seeds import over_seeds
@@ -50,7 +50,7 @@ def quality_table(
             Column("#Params", millions),
             Column("paper's #Params", millions),
             *(Column(name, two_decimals) for name in names),
-            Column("AVG", two_decimals),
+            Column(AVERAGE, two_decimals),
         ),
         rows=tuple(rows),
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
+from lslo_cli.method.languages import AVERAGE
 from lslo_cli.paper import PrintedRow, PrintedTable, printed_table
 from lslo_cli.report.comparability import PAPERS_OWN, score_differences, signature
 from lslo_cli.report.provenance import made_by
-from lslo_cli.report.study import AVERAGE, Study, distinct
+from lslo_cli.report.study import Study, distinct
 from lslo_cli.report.table import (
     Cell,
     Column,
@@ -34,7 +35,7 @@ def printed_runs() -> frozenset[str]:
     return frozenset(row.key for number in SCORE_TABLES for row in printed_table(number).rows)
 
 
-def score_table(number: int, study: Study) -> Table:
+def scores_beside_papers(number: int, study: Study) -> Table:
     """A table of scores: for each printed row ours, the paper's and, if they compare, the difference.
 
     A run that no seed has is "not run"; if base model, languages, text or metric are not the paper's, no

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lslo_cli.artifacts.results import MEASURES, CorrelationRow, PruneReportResult
+from lslo_cli.method.languages import AVERAGE
 from lslo_cli.report.table import Cell, Column, Table, p_value, percent, thousands, two_decimals
 
 MEASURE_COLUMNS = (
@@ -32,7 +33,7 @@ def correlation_tables(report: PruneReportResult) -> list[Table]:
             title=f"Correlation of importance score with bitext size: {stack}",
             columns=(Column("Module"), *MEASURE_COLUMNS),
             rows=tuple(
-                ("AVG" if row.kind == "avg" else row.kind, *measure_cells(row))
+                (AVERAGE if row.kind == "avg" else row.kind, *measure_cells(row))
                 for row in report.correlations
                 if row.stack == stack
             ),

@@ -11,12 +11,9 @@ from lslo_cli.artifacts.comparable import trained_with
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, SubspaceResult, TrainingResult
 from lslo_cli.artifacts.schema import Artifact, ModelIdentity
-from lslo_cli.method.languages import Language, groups
+from lslo_cli.method.languages import AVERAGE, Language, groups
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.report.table import Spread
-
-AVERAGE = "AVG"
-"""The column with the mean over directions, beside the groups."""
 
 
 @dataclass(frozen=True)

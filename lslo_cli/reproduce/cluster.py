@@ -18,7 +18,7 @@ from lslo_cli.events import Advanced, Event, Finished, Noted, OnEvent, Started, 
 from lslo_cli.reproduce.execution import check_apart
 from lslo_cli.reproduce.job import LAST, FlareJob, FlareStage, Job, JobKind, Jobs
 from lslo_cli.reproduce.making import is_current
-from lslo_cli.reproduce.slurm import COMPLETED, ENDED, Submission, options_of, queued_jobs, submit
+from lslo_cli.reproduce.slurm import COMPLETED, ENDED, Submission, queued_jobs, sbatch_options, submit
 from lslo_cli.wording import counted
 
 TASK = "slurm"
@@ -43,7 +43,7 @@ def submissions(jobs: Jobs, line: Sequence[str]) -> dict[str, Submission]:
     """
     found = {}
     for label, job in jobs.items():
-        options = options_of(job.experiment.recipe.slurm.of(job.part), job.kind not in LAST)
+        options = sbatch_options(job.experiment.recipe.slurm.of(job.part), job.kind not in LAST)
         log = (job.experiment.folder.logs / f"{job.stem}.log").absolute()
         settings = job.experiment.recipe.model_dump_json(exclude={"slurm"})
         digest = sha256(f"{log}\n{settings}\n{job.runs}".encode(errors="surrogateescape")).hexdigest()

@@ -70,7 +70,7 @@ class QueuedJob:
     name: str
 
 
-def options_of(resources: SlurmResources, computes: bool) -> list[str]:
+def sbatch_options(resources: SlurmResources, computes: bool) -> list[str]:
     """Resources as options of sbatch; jobs that only read and draw (not ``computes``) need no GPU."""
     values = {key: getattr(resources, key) for key in OPTIONS if computes or key != "gpus"}
     return [f"{OPTIONS[key]}={value}" for key, value in values.items() if value] + list(resources.extra)

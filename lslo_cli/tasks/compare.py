@@ -28,7 +28,7 @@ from lslo_cli.data.splits import with_splits
 from lslo_cli.data.text import read_text
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Finished, OnEvent, Started, ignore
-from lslo_cli.method.languages import Direction, Language, grouping, groups
+from lslo_cli.method.languages import AVERAGE, Direction, Language, grouping, groups
 from lslo_cli.method.statistics import (
     bleu,
     interval_over_seeds,
@@ -42,8 +42,6 @@ from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 from lslo_cli.tasks.translations import read_hypotheses
 from lslo_cli.wording import Command, several
 
-AVERAGE = "AVG"
-"""The mean over all directions, beside the groups."""
 TASK = "comparing"
 
 

@@ -25,7 +25,7 @@ from lslo_cli.tasks.trained_text import check_selected
 from lslo_cli.training.optimisation import Optimisation
 from lslo_cli.training.pruning import PruneGradually, sparsity_by_class
 
-OF_TRAINING = {"rank", "target_ratio", "start_epoch", "duration", "pool"}
+KEYS_OF_TRAINING = {"rank", "target_ratio", "start_epoch", "duration", "pool"}
 """The keys of [estimate-subspace] that training depends on, beside epochs, index and directions."""
 
 
@@ -78,7 +78,7 @@ def estimate(setup: Setup, strategy: IndexStrategy) -> SubspaceResult:
         callbacks=[
             PruneGradually(pruner, schedule, sparsity, "this estimate says nothing of them", setup.on_event)
         ],
-        depends_on=[stage.model_dump(mode="json", include=OF_TRAINING), strategy.as_text()],
+        depends_on=[stage.model_dump(mode="json", include=KEYS_OF_TRAINING), strategy.as_text()],
     )
     # Read before training, since it may be refused, but after ``fit``: a checkpoint does not depend on it.
     text = dev_text(setup)

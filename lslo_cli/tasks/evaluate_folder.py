@@ -20,7 +20,7 @@ from lslo_cli.tasks.held_out import TrainedOn, check_held_out
 from lslo_cli.tasks.setup import Setup
 
 
-def located(
+def run_at(
     where: str, results: Path, given: Mapping[str, Any] | None = None, command: str = ""
 ) -> tuple[Experiment, RunFolder, Adaptation]:
     """The arguments of :func:`lslo_cli.tasks.evaluate.evaluate_run` for the run at a path or hub id.
@@ -32,7 +32,7 @@ def located(
     folder = find_folder(where)
     recipe = recipe_of(folder, given)
     place = ExperimentFolder(results / recipe.experiment)
-    run, trained = place.run(run_name(where, folder)), _trained(folder, where)
+    run, trained = place.run(name_at(where, folder)), _trained(folder, where)
     if run.name == BASE_RUN or _is_another(run, trained):
         raise UsageError(
             f"{place.path} already has a run '{run.name}', other than that of {where}",
@@ -66,7 +66,7 @@ def _is_another(run: RunFolder, trained: Adaptation) -> bool:
     return all(mine.path != item.path and mine.digest != item.digest for item in inputs)
 
 
-def run_name(where: str, folder: Path) -> str:
+def name_at(where: str, folder: Path) -> str:
     """The name of the run at a path or hub id; that of an ``adapter/`` is its parent's."""
     if not with_home(where).is_dir():
         return where.partition("@")[0].rpartition("/")[2]

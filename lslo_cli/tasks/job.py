@@ -14,7 +14,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.schema import LanguageRecord, Result
-from lslo_cli.artifacts.writing import RESULTS
+from lslo_cli.artifacts.writing import ELSEWHERE_RESULTS
 from lslo_cli.errors import InputError, naming_lack_of_memory
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.languages import Language
@@ -161,7 +161,12 @@ def artifact_job(
 
 @contextmanager
 def alone(
-    path: Path, lighter: str, *, owned: Sequence[Path] = (), hint: str = RESULTS, on_event: OnEvent = ignore
+    path: Path,
+    lighter: str,
+    *,
+    owned: Sequence[Path] = (),
+    hint: str = ELSEWHERE_RESULTS,
+    on_event: OnEvent = ignore,
 ) -> Iterator[None]:
     """Make ``path`` while no other command does; first check that it can be written.
 

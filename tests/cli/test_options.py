@@ -21,7 +21,7 @@ from lslo_cli.cli.commands.estimate_subspace import EstimateSubspaceOptions
 from lslo_cli.cli.commands.evaluate import EvaluateOptions
 from lslo_cli.cli.commands.flare import FlareTrainOptions, FlareTranslateOptions
 from lslo_cli.cli.commands.flare_report import FlareReportOptions
-from lslo_cli.cli.commands.plot import options_of
+from lslo_cli.cli.commands.plot import figure_options
 from lslo_cli.cli.commands.prune_report import PruneReportOptions
 from lslo_cli.cli.commands.train import TrainOptions
 from lslo_cli.cli.commands.weight_learn import WeightLearnOptions
@@ -56,7 +56,7 @@ def value_at(recipe: Recipe, key: str) -> Any:
     return value
 
 
-HeatmapOptions = options_of(figure_named("heatmap"))
+HeatmapOptions = figure_options(figure_named("heatmap"))
 EVERY_STAGE = [WeightLearnOptions, EstimateSubspaceOptions, TrainOptions, PruneReportOptions, EvaluateOptions]
 SHARED = [
     ("--langs", "en,fr,wo", "langs", "en,fr,wo"),
@@ -279,7 +279,7 @@ def test_flare_takes_the_settings_that_its_command_reads():
     assert parsed(FlareTranslateOptions, *beam).resolve().evaluate.beam == 1
     with pytest.raises(UsageError, match=r"'--set evaluate\.beam=1' has no effect"):
         parsed(FlareOptions, *beam).resolve()
-    assert parsed(FlareReportOptions, "--task", "world").located() == RESULTS / "flare-world"
+    assert parsed(FlareReportOptions, "--task", "world").chosen_folder() == RESULTS / "flare-world"
 
 
 @pytest.mark.parametrize(
@@ -312,10 +312,10 @@ def test_the_next_command_leaves_to_the_environment_what_is_set_there(monkeypatc
 
 
 def test_an_experiment_lies_in_the_folder_of_its_name():
-    assert parsed(HeatmapOptions).located().path == Path("out/lang12")
-    assert parsed(HeatmapOptions, "--langs", "en,fr").located().path == Path("out/en-fr")
+    assert parsed(HeatmapOptions).chosen_folder().path == Path("out/lang12")
+    assert parsed(HeatmapOptions, "--langs", "en,fr").chosen_folder().path == Path("out/en-fr")
     named = parsed(HeatmapOptions, "--results", "out", "--name", "trial")
-    assert named.located().path == Path("out/trial")
+    assert named.chosen_folder().path == Path("out/trial")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from lslo_cli.method.statistics import Interval
 from lslo_cli.paper import Expectation, printed_table
 from lslo_cli.report.findings import Finding, Outcome, Verdict, findings, findings_table, judged
 from lslo_cli.report.reading import read_studies
-from lslo_cli.report.scores import score_table
+from lslo_cli.report.scores import scores_beside_papers
 
 HIGHER, NOT_LOWER, ALIKE = Expectation.HIGHER, Expectation.NOT_LOWER, Expectation.ALIKE
 
@@ -137,7 +137,7 @@ def test_a_learned_index_that_is_all_source_is_no_comparison_with_all_source(wri
     assert [outcome.verdict for outcome in finding.outcomes] == [Verdict.SAME] * 2 + [Verdict.SHOWS] * 2
     assert finding.summary == "shows in part (2 of 4 show)"
     note = "2;2;8+SRC+GPS(0.9) was trained with the same settings as 2;2;8+WL+GPS(0.9)."
-    assert note in score_table(3, study).notes
+    assert note in scores_beside_papers(3, study).notes
 
 
 def test_runs_of_another_learning_rate_were_not_trained_alike(written, tmp_path):

@@ -164,9 +164,9 @@ def test_what_slurm_refuses_is_said_in_its_words(study):
 
 def test_a_job_has_the_gpu_that_it_asks_for(tmp_path):
     from lslo_cli.recipe import SlurmResources
-    from lslo_cli.reproduce.slurm import Submission, options_of, queued_jobs, submit
+    from lslo_cli.reproduce.slurm import Submission, queued_jobs, sbatch_options, submit
 
-    options = options_of(SlurmResources(gpus=1, cpus=1, time="5", memory="100M"), computes=True)
+    options = sbatch_options(SlurmResources(gpus=1, cpus=1, time="5", memory="100M"), computes=True)
     log = tmp_path / "in 100%" / "a log"
     number = submit(
         Submission("a job.1234", log, ("sh", "-c", "echo $SLURM_JOB_GPUS,$0", "a b"), options), []

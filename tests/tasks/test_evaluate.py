@@ -18,7 +18,7 @@ from lslo_cli.events import Advanced, Started
 from lslo_cli.method.languages import Direction
 from lslo_cli.recipe import MEMORY_FILE, Memory, Recipe, read_memory
 from lslo_cli.tasks import commands as tasks
-from lslo_cli.tasks.evaluate_folder import located
+from lslo_cli.tasks.evaluate_folder import run_at
 from lslo_cli.tasks.evaluations import Extent
 from lslo_cli.tasks.translations import aligned
 from tests.forked import PIPE, Popen
@@ -160,7 +160,7 @@ def test_runs_of_other_languages_are_left_out_with_the_line_that_evaluates_them(
             f"left out {run}, which was trained for qta, qso, qki, qka; to evaluate it: lslo evaluate --run "
             f"{fewer.folder.run(run).path} --results {results}"
         ) in heard.notes
-        (again,) = [tasks.evaluate_run(*located(str(fewer.folder.run(run).path), results), False, heard)]
+        (again,) = [tasks.evaluate_run(*run_at(str(fewer.folder.run(run).path), results), False, heard)]
         assert again.up_to_date and again.path == fewer.folder.run(run).evaluation
     assert dict(tasks.plan(fewer, "evaluate").facts)["runs"] == "base"
 

@@ -10,13 +10,13 @@ from lslo_cli.data.text import HELD_OUT
 from lslo_cli.errors import UsageError
 from lslo_cli.events import ignore
 from lslo_cli.tasks import commands as tasks
-from lslo_cli.tasks.evaluate_folder import located, run_name
+from lslo_cli.tasks.evaluate_folder import name_at, run_at
 
 RUN = "2-2-8-gps0.9"
 
 
 def evaluated(where, results, given):
-    return tasks.evaluate_run(*located(str(where), results, given), force=False, on_event=ignore)
+    return tasks.evaluate_run(*run_at(str(where), results, given), force=False, on_event=ignore)
 
 
 @pytest.fixture
@@ -56,9 +56,9 @@ def test_another_run_of_the_name_is_left_alone(there, moved, given):
     experiment = there()
     other = shutil.copytree(experiment.folder.run("full").path, moved.parent / RUN)
     with pytest.raises(UsageError, match=f"already has a run '{RUN}', other than that of"):
-        located(str(other), experiment.folder.path.parent, {"name": experiment.folder.path.name})
+        run_at(str(other), experiment.folder.path.parent, {"name": experiment.folder.path.name})
     with pytest.raises(UsageError, match="has a run 'base'"):
-        located(str(moved.rename(moved.parent / "base")), experiment.folder.path.parent, given)
+        run_at(str(moved.rename(moved.parent / "base")), experiment.folder.path.parent, given)
 
 
 def test_rows_that_adapters_may_have_been_trained_on_are_no_test(there, moved, given):
@@ -86,5 +86,5 @@ def test_rows_are_not_held_out_of_text_that_has_changed_since_adapters_were_trai
 def test_the_name_of_a_run_is_that_of_its_folder_or_on_the_hub(tmp_path):
     folder = tmp_path / "runs" / "2-2-8" / "adapter"
     folder.mkdir(parents=True)
-    assert run_name(str(folder), folder) == run_name(str(folder.parent), folder.parent) == "2-2-8"
-    assert run_name("owner/adapters@v1", folder) == "adapters"
+    assert name_at(str(folder), folder) == name_at(str(folder.parent), folder.parent) == "2-2-8"
+    assert name_at("owner/adapters@v1", folder) == "adapters"

@@ -78,14 +78,14 @@ def evaluate(options: EvaluateOptions) -> None:
     from lslo_cli.cli.progress import listening
     from lslo_cli.data.splits import is_test_trained_on
     from lslo_cli.tasks import commands as tasks
-    from lslo_cli.tasks.evaluate_folder import located
+    from lslo_cli.tasks.evaluate_folder import run_at
 
     elsewhere = [run for run in named if is_elsewhere(run)]
     runs = [run for run in named if run not in elsewhere]
     if runs:
         experiment = options.experiment()
     found = [
-        located(run, options.results, options.given_for(run), line_for_record(options)) for run in elsewhere
+        run_at(run, options.results, options.given_for(run), line_for_record(options)) for run in elsewhere
     ]
     if options.dry_run:
         for of_run, run, trained in found:

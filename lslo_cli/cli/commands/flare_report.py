@@ -43,7 +43,7 @@ class FlareReportOptions(FlareFolderOptions):
         ),
     ] = None
 
-    def located(self) -> Path:
+    def chosen_folder(self) -> Path:
         """The experiment's folder. Raises UsageError for options that would name another one as well."""
         if self.path is None:
             return self.results / self.resolve().experiment
@@ -67,7 +67,7 @@ def flare_report(options: FlareReportOptions) -> None:
     Example: lslo flare report out/flare-demo
     """
     outputs = [(path, format_of(options.form, path)) for path in options.output or ()]
-    located = options.located()
+    located = options.chosen_folder()
     from lslo_cli.artifacts.folder import ExperimentFolder
     from lslo_cli.artifacts.lock import write_locked
     from lslo_cli.artifacts.writing import OUTPUT

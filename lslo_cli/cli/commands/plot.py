@@ -86,7 +86,7 @@ class PlotOptions(ExperimentOptions):
         """Whether to repeat a flag in the next line: also the other seeds."""
         return super().repeats(flag) or flag.name == "--with"
 
-    def located(self) -> ExperimentFolder:
+    def chosen_folder(self) -> ExperimentFolder:
         """The folder of the experiment these options describe."""
         return self.folder(self.resolve())
 
@@ -94,7 +94,7 @@ class PlotOptions(ExperimentOptions):
         """The folders of its seeds, then those of ``--with``. Raises InputError where one holds nothing."""
         from lslo_cli.artifacts.folder import ExperimentFolder
 
-        seeds = self.located().seeds()
+        seeds = self.chosen_folder().seeds()
         for path in self.others or ():
             more = ExperimentFolder(path).seeds()
             if not all(seed.has_artifacts() for seed in more):
@@ -161,7 +161,7 @@ class OneFigureOptions(PlotOptions):
         style, formats = self.chosen_style(), self.chosen_formats()
         figure = prepared.figure(style=style, **self.size())
         _say_lacking(lacking(figure))
-        folder = self.out or self.located().figures
+        folder = self.out or self.chosen_folder().figures
         paths = save(figure, folder, prepared.stem, formats=formats, style=style)
         for path in paths:
             print(path)
@@ -185,7 +185,7 @@ METRIC = Annotated[
 ]
 
 
-def options_of(spec: FigureSpec) -> type[OneFigureOptions]:
+def figure_options(spec: FigureSpec) -> type[OneFigureOptions]:
     """The options of a figure's command: those of every figure, its runs, its flags, and its variants.
 
     A figure named ``heatmap-by-layer`` is a variant of ``heatmap``, which draws it with ``--by-layer``.
@@ -239,7 +239,7 @@ def command_of(spec: FigureSpec, others: Sequence[FigureSpec]) -> Callable[..., 
         f"{spec.summary}\n\n{f'Paper: {spec.paper}.' if spec.paper else 'Not in the paper.'}\n"
         f"Reads: {reads}{f' {spec.hint}' if spec.hint else ''}.\n\nExample: {typed('plot', spec.name)}"
     )
-    return takes(options_of(spec))(command)
+    return takes(figure_options(spec))(command)
 
 
 def _can_be_drawn(spec: FigureSpec, seeds: Sequence[ExperimentFolder]) -> bool:
@@ -262,7 +262,7 @@ def everything(options: PlotOptions) -> None:
     from lslo_cli.plots.files import save
     from lslo_cli.plots.style import lacking
 
-    source, seeds = options.located(), options.seeds()
+    source, seeds = options.chosen_folder(), options.seeds()
     style, formats, size = options.chosen_style(), options.chosen_formats(), options.size()
     folder = options.out or source.figures
     drawn, boxes, others = 0, "", options.others or ()
