@@ -6,8 +6,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from lslo_cli.cli.command_options import options_of
 from lslo_cli.cli.flags import flags_of
-from lslo_cli.cli.options import options_of
 from lslo_cli.errors import LsloError
 
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_type_hints
 
 import typer
-from typer.models import ArgumentInfo, ParameterInfo
+from typer.models import ParameterInfo
 
 Values = Callable[[typer.Context], Iterable[str]]
 
@@ -20,29 +19,17 @@ WORD = re.compile(r"[a-z][a-z0-9-]*")
 """A part of a metavar that is itself a value, as in ``merged|peft|NAME``."""
 
 
-def completing(function: Callable[..., Any], keys: Mapping[str, str] | None = None) -> Callable[..., Any]:
-    """Add completion to the parameters of a command's function, and return the function.
-
-    ``keys`` are the recipe keys that parameters set, by the parameter's name.
-    """
-    hints = get_type_hints(function, include_extras=True)
-    for name, hint in hints.items():
-        for info in getattr(hint, "__metadata__", ()):
-            if isinstance(info, ParameterInfo) and info.autocompletion is None:
-                info.autocompletion = _offered(info, (keys or {}).get(name))
-    function.__annotations__ = hints  # evaluated once: typer must read these very objects
-    return function
-
-
-def _offered(info: ParameterInfo, key: str | None) -> Callable[..., list[str]] | None:
-    """The completion of a parameter; None where the shell's own completion of file names will do."""
-    spoken = info.metavar if isinstance(info, ArgumentInfo) else info.default
-    values = VALUES.get(key or "") or VALUES.get(str(spoken))
+def offered(info: ParameterInfo, key: str) -> Callable[..., list[str]] | None:
+    """The completion of a flag that sets a recipe ``key``, or none; None where the shell completes files."""
+    values = VALUES.get(key) or VALUES.get(str(info.default))
     if values is None and key and not (info.metavar or "").isupper():
         values = _choices(key)
     words = WORD.findall(info.metavar or "") if "|" in (info.metavar or "") else []
-    if values is None and not words:
-        return None
+    return offering(values, words) if values or words else None
+
+
+def offering(values: Values | None, words: Sequence[str] = ()) -> Callable[..., list[str]]:
+    """The completion of a flag or argument by ``values`` and ``words``, each of which may end a list."""
 
     def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         found = [*(values(ctx) if values else ()), *words]
@@ -181,14 +168,8 @@ VALUES: Mapping[str, Values] = {
     "--target": languages,
     "--targets": languages,
     "--tgt": languages,
-    "MODEL": shapes,
-    "OTHER": runs,
-    "RUN": runs,
-    "RUN RUN...": runs,
-    "TARGET...": targets,
-    "[NAME|FILE]": recipes,
 }
-"""Completions by recipe key, by flag, or by the name of an argument in the help."""
+"""Completions by recipe key or by flag; arguments name their own, by :func:`offering`."""
 
 
 def _folders(place: Path, below: str = "") -> Iterator[Path]:

@@ -10,8 +10,9 @@ from typer import Option
 
 from lslo_cli.artifacts.folder import RESULTS, ExperimentFolder
 from lslo_cli.cli import console
+from lslo_cli.cli.command_options import EXPERIMENT, options_of
 from lslo_cli.cli.flags import Key, flags_of
-from lslo_cli.cli.options import EXPERIMENT, NewLanguageOptions, SettingsOptions, options_of
+from lslo_cli.cli.options import NewLanguageOptions, SettingsOptions
 from lslo_cli.cli.record import line_for_record
 from lslo_cli.errors import LsloError
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperOption
-from typer.models import OptionInfo
+from typer.models import ParameterInfo
 
-from lslo_cli.cli.completion import completing
+from lslo_cli.cli.completion import offered
 from lslo_cli.errors import LsloError, UsageError
 from lslo_cli.home import with_home
 
@@ -31,7 +31,7 @@ class Flag(NamedTuple):
     """One field of an options class, as the command line sees it."""
 
     field: str
-    option: OptionInfo
+    option: ParameterInfo
     key: Key | None
     default: Any
 
@@ -109,26 +109,11 @@ class App(typer.Typer):
     """A group of commands whose flags take their help from the recipe keys that they set."""
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
-        decorate = super().command(name, **{"cls": StrictCommand, **settings})
-        return lambda function: decorate(from_home(completing(function)))
-
-
-def from_home(function: Callable[..., None]) -> Callable[..., None]:
-    """The same function, with ``~`` in paths expanded: a shell does not expand it in quotes.
-
-    A function made by :func:`takes` does so itself.
-    """
-    if hasattr(function, "options_class"):
-        return function
-
-    @wraps(function)
-    def run(**values: Any) -> None:
-        function(**{name: _expanded(value) for name, value in values.items()})
-
-    return run
+        return super().command(name, **{"cls": StrictCommand, **settings})
 
 
 def _expanded(value: Any) -> Any:
+    """A value with ``~`` in paths expanded: a shell does not expand it in quotes."""
     if isinstance(value, list):
         return [_expanded(item) for item in value]
     if value == Path("-"):
@@ -222,13 +207,16 @@ Options = TypeVar("Options")
 def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
     """Turn ``command(options)`` into a function with one parameter per flag, the form that typer reads.
 
-    ``~`` in paths is expanded, as by :func:`from_home`. A command's own flags come before those it shares
-    with others, as its help should show them.
+    ``options_class`` is a :class:`~.command_options.CommandOptions`, which completes what errors suggest.
+    A command's own flags come before those it shares with others, as its help should show them.
     """
     options_type: type = options_class  # typed so that mypy knows it can be hashed
     own = options_type.__annotations__
     own_first = sorted(flags_of(options_type), key=lambda flag: flag.field not in own)
     hints = _hints(options_type)
+    for flag in own_first:
+        if flag.option.autocompletion is None:
+            flag.option.autocompletion = offered(flag.option, flag.key.name if flag.key else "")
 
     def decorate(command: Callable[[Options], None]) -> Callable[..., None]:
         @wraps(command)
@@ -237,13 +225,12 @@ def takes(options_class: type[Options]) -> Callable[[Callable[[Options], None]],
             try:
                 command(options)
             except LsloError as error:
-                if hasattr(options, "complete"):
-                    options.complete(error)
+                options.complete(error)
                 raise
 
         parameters = [flag.parameter(hints[flag.field]) for flag in own_first]
         run.__annotations__ = hints
         vars(run).update(options_class=options_class, __signature__=inspect.Signature(parameters))
-        return completing(run, {flag.field: flag.key.name for flag in own_first if flag.key})
+        return run
 
     return decorate

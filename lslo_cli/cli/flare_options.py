@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from typer import Option
 
+from lslo_cli.cli.command_options import EXPERIMENT, key_of, options_of
 from lslo_cli.cli.experiment_options import FolderOptions
 from lslo_cli.cli.flags import Flag, Key, flags_of, seed_list, split_commas
-from lslo_cli.cli.options import EXPERIMENT, DryRun, MachineOptions, key_of, options_of
+from lslo_cli.cli.options import DryRun, MachineOptions
 from lslo_cli.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,23 +6,21 @@ command takes the classes of options whose every flag has an effect on it.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import Flag, Key, flags_of, split_commas
-from lslo_cli.errors import LsloError, UsageError
+from lslo_cli.cli.command_options import EXPERIMENT, CommandOptions
+from lslo_cli.cli.flags import Key, flags_of, split_commas
+from lslo_cli.errors import UsageError
 from lslo_cli.method.metrics import metric_named
-from lslo_cli.wording import Command, typed
+from lslo_cli.wording import Command
 
 if TYPE_CHECKING:
     from lslo_cli.recipe import Memory, Recipe
 
-EXPERIMENT = "Experiment"
 TRAINING = "Optimisation"
 MACHINE = "Machine and output"
 
@@ -68,11 +66,6 @@ def classes_by_key(text: str | None) -> dict[str, str]:
     return classes
 
 
-def key_of(assignment: str) -> str:
-    """The recipe key of a ``--set``, in the spelling of Python."""
-    return assignment.partition("=")[0].strip().replace("-", "_")
-
-
 def metric_option(name: str) -> str:
     """The metric that ``--metric`` names. Raises UsageError for an unknown one."""
     try:
@@ -82,7 +75,7 @@ def metric_option(name: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SettingsOptions:
+class SettingsOptions(CommandOptions):
     """A recipe, and settings that override it."""
 
     recipe: Annotated[
@@ -149,38 +142,6 @@ class SettingsOptions:
                     message = message.replace(f"'{flag.key.name}'", flag.name)
             raise error.saying(message) from None
 
-    def command(self, name: str, *more: object) -> str:
-        """The line that runs another command on this experiment: the flags that chose it, then ``more``.
-
-        Left out are those that the other command does not have, or has with another meaning, those without
-        effect in it, and those that ``more`` sets. ``name`` is like ``plot heatmap``.
-        """
-        other = options_of(name)
-        known = {meaning for _, meaning in _meanings(other)}
-        anew = {key_of(word) for word in map(str, more) if "=" in word}
-        anew |= {part for meaning in known if meaning[0] in more for part in meaning if part} - {"--set"}
-        words: list[object] = []
-        for flag, meaning in _meanings(type(self)):
-            if self.repeats(flag) and meaning in known and self.was_given(flag) and anew.isdisjoint(meaning):
-                value = getattr(self, flag.field)
-                if flag.field == "assignments":
-                    value = [text for text in value if other.has_effect(text) and key_of(text) not in anew]
-                for item in value if isinstance(value, list) else [value]:
-                    words += [flag.name, item]
-        return typed(name, *words, *more)
-
-    def complete(self, error: LsloError) -> None:
-        """Complete the command that an error suggests: on this experiment, or on a seed that was read."""
-        if isinstance(error.line, Command):
-            name, *words = map(str, error.line.words)
-            place = self.place_of(error.line)
-            line = self.command(name, *place, *words)
-            if error.line.artifact is not None:
-                from lslo_cli.cli.again import settings_to_repeat
-
-                line = self.command(name, *place, *words, *settings_to_repeat(line, error.line.artifact))
-            error.line = line
-
     def place_of(self, line: Command) -> list[str]:
         """The flags that choose the experiment that a suggested command works on, beside its own."""
         name, *words = map(str, line.words)
@@ -189,37 +150,6 @@ class SettingsOptions:
     def in_seed(self, name: str) -> list[str]:
         """The flags by which another command works on a seed of the study that this one reads, if it does."""
         return []
-
-    @classmethod
-    def has_effect(cls, assignment: str) -> bool:
-        """Whether the command reads the key of a ``--set``."""
-        return True
-
-    def repeats(self, flag: Flag) -> bool:
-        """Whether a line that continues the experiment repeats a flag that was given."""
-        return flag.option.rich_help_panel == EXPERIMENT
-
-    def was_given(self, flag: Flag) -> bool:
-        """Whether a flag was typed: its value is neither the default nor the environment's."""
-        value = getattr(self, flag.field)
-        return bool(value != flag.default and str(value) != os.environ.get(str(flag.option.envvar)))
-
-
-def _meanings(options_class: type) -> Iterator[tuple[Flag, tuple[str, str | None]]]:
-    """The flags of a class of options, each with its name and the recipe key that it sets."""
-    return ((flag, (flag.name, flag.key.name if flag.key else None)) for flag in flags_of(options_class))
-
-
-def options_of(name: str) -> Any:
-    """The class of a command's options; None for one that has none."""
-    from lslo_cli.cli.app import app
-
-    group: Any = app
-    command = None
-    for word in name.split():
-        command = next((each.callback for each in group.registered_commands if each.name == word), command)
-        group = next((each.typer_instance for each in group.registered_groups if each.name == word), group)
-    return getattr(command, "options_class", None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from typer import Option
 
 from lslo_cli.cli import console
+from lslo_cli.cli.command_options import EXPERIMENT, key_of
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import Key, number_or_word, split_commas
 from lslo_cli.cli.options import (
-    EXPERIMENT,
     TRAINING,
     BaseModelName,
     ClassOptions,
@@ -21,7 +21,6 @@ from lslo_cli.cli.options import (
     TestSplit,
     TrackerName,
     TrainingTextOptions,
-    key_of,
 )
 from lslo_cli.errors import InputError
 

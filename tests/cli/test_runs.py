@@ -105,6 +105,15 @@ def test_what_is_no_artifact_is_refused(lslo, tmp_path, content, code, said):
     assert run.exit_code == code and said in run.stderr
 
 
+def test_what_makes_a_changed_artifact_again_names_its_experiment(lslo, experiment):
+    path = experiment.path / "prune-report.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"digest": "', '"digest": "0'), encoding="utf-8")
+    run = lslo("show", "out/lang12/prune-report.json")
+    assert run.exit_code == 3
+    assert "lslo prune-report --results out --name lang12" in " ".join(run.stderr.split())
+
+
 def test_a_folder_without_artifacts_is_refused(lslo, tmp_path):
     (tmp_path / "empty").mkdir()
     run = lslo("show", "empty")

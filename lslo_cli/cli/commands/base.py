@@ -9,6 +9,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from lslo_cli.cli import console
+from lslo_cli.cli.command_options import CommandOptions
 from lslo_cli.cli.commands.base_check import check
 from lslo_cli.cli.commands.base_info import info
 from lslo_cli.cli.flags import App, takes
@@ -30,17 +31,21 @@ class BaseTrainOptions(MachineOptions, TrainingTextOptions, ClassOptions):
     resume: Annotated[bool, Option("--resume", help="Continue after the last finished epoch.")] = False
 
 
-@app.command("convert")
-def convert(
+@dataclass(frozen=True, kw_only=True)
+class BaseConvertOptions(CommandOptions):
     folder: Annotated[
         Path, Argument(metavar="DIR", help="Folder with model.pt, dict.txt and sentencepiece.bpe.model.")
-    ],
-    out: Annotated[Path, Option("--out", metavar="FOLDER", help="Where to put the model.")],
+    ]
+    out: Annotated[Path, Option("--out", metavar="FOLDER", help="Where to put the model.")]
     dtype: Annotated[
         str | None,
         Option("--dtype", metavar="FORMAT", help="float32, bfloat16 or float16; default: as stored."),
-    ] = None,
-) -> None:
+    ] = None
+
+
+@app.command("convert")
+@takes(BaseConvertOptions)
+def convert(options: BaseConvertOptions) -> None:
     """Convert M2M-124 from its published fairseq checkpoint to a folder that lslo and transformers read.
 
     Reads: model.pt (tensors and settings only; no code in it is run), dict.txt, sentencepiece.bpe.model.
@@ -51,9 +56,9 @@ def convert(
     from lslo_cli.models.base import Dtype
     from lslo_cli.models.conversion import convert_fairseq
 
-    if dtype not in (None, *Dtype):
-        raise UsageError(f"unknown number format '{dtype}'", f"choose {', '.join(Dtype)}")
-    base = convert_fairseq(folder, out, Dtype(dtype) if dtype else None)
+    if options.dtype not in (None, *Dtype):
+        raise UsageError(f"unknown number format '{options.dtype}'", f"choose {', '.join(Dtype)}")
+    base = convert_fairseq(options.folder, options.out, Dtype(options.dtype) if options.dtype else None)
     console.show_facts(
         [
             ("parameters", base.identity.parameters),
@@ -62,7 +67,7 @@ def convert(
             ("sha256", base.identity.digest),
         ]
     )
-    console.say(f"wrote {out}; next: {typed('base info', out)}")
+    console.say(f"wrote {options.out}; next: {typed('base info', options.out)}")
 
 
 @app.command("train")

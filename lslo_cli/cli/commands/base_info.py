@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from lslo_cli.cli import console
+from lslo_cli.cli.completion import offering, shapes
 from lslo_cli.cli.flags import takes
 from lslo_cli.cli.options import MACHINE, ClassOptions, NewLanguageOptions, Ranks, Sites, SpanName
 from lslo_cli.method.sites import Stack
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class BaseInfoOptions(ClassOptions, NewLanguageOptions):
     model: Annotated[
-        str, Argument(metavar="MODEL", help="A folder, a hub id, or a published shape such as m2m-124-615m.")
+        str,
+        Argument(
+            metavar="MODEL",
+            autocompletion=offering(shapes),
+            help="A folder, a hub id, or a published shape such as m2m-124-615m.",
+        ),
     ]
     ranks: Ranks = None
     sites: Sites = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from lslo_cli.cli import console
+from lslo_cli.cli.completion import offering, runs
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import seed_list, takes
 from lslo_cli.cli.options import BaseModelName, OutputOptions, TextOptions
@@ -26,7 +27,11 @@ class CompareOptions(OutputOptions, TextOptions, ExperimentOptions):
 
     runs: Annotated[
         list[str],
-        Argument(metavar="RUN RUN...", help="Evaluated runs, or base; the first is compared with the rest."),
+        Argument(
+            metavar="RUN RUN...",
+            autocompletion=offering(runs),
+            help="Evaluated runs, or base; the first is compared with the rest.",
+        ),
     ]
     seeds: Annotated[
         str | None,

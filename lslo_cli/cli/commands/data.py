@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import App
+from lslo_cli.cli.command_options import CommandOptions
+from lslo_cli.cli.flags import App, takes
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.wording import counted, typed
 
@@ -37,24 +39,24 @@ class Dataset(StrEnum):
     TYDIQA = "tydiqa"
 
 
-@app.command("check")
-def check(
+@dataclass(frozen=True, kw_only=True)
+class DataCheckOptions(CommandOptions):
     path: Annotated[
         Path, Argument(envvar="LSLO_DATA", metavar="PATH", help="A folder or table, as --data takes it.")
-    ],
+    ]
     langs: Annotated[
         str | None,
         Option("--langs", metavar="SET|CODES", help="lang12, lang30, or codes; default: all that are there."),
-    ] = None,
+    ] = None
     split: Annotated[
         str | None, Option("--split", metavar="SPLIT", help="Only this split; default: all.")
-    ] = None,
+    ] = None
     against: Annotated[
         Path | None,
         Option(
             "--against", metavar="PATH[/SPLIT]", help="Test text that PATH must not contain; default: none."
         ),
-    ] = None,
+    ] = None
     model: Annotated[
         str | None,
         Option(
@@ -62,7 +64,7 @@ def check(
             metavar="NAME|FOLDER",
             help="Also report what this base model reads as <unk>; default: none.",
         ),
-    ] = None,
+    ] = None
     assignments: Annotated[
         list[str] | None,
         Option(
@@ -70,11 +72,15 @@ def check(
             metavar="KEY=VALUE",
             help="Set model.revision, that of --model on the hub; default: the cached one, or the newest.",
         ),
-    ] = None,
-    pairs: Annotated[bool, Option("--pairs", help="Count the rows of every pair of languages.")] = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
+    ] = None
+    pairs: Annotated[bool, Option("--pairs", help="Count the rows of every pair of languages.")] = False
+    as_json: AsJson = False
+    quiet: Quiet = False
+
+
+@app.command("check")
+@takes(DataCheckOptions)
+def check(options: DataCheckOptions) -> None:
     """Check parallel text: languages, lines, encoding, gaps, duplicates, lengths, copies, overlap.
 
     With --model, also what that model reads as <unk>, and which characters cause it.
@@ -94,37 +100,39 @@ def check(
     from lslo_cli.recipe import Recipe
 
     languages = None
-    if langs:
+    if options.langs:
         sets = Recipe.language_sets()
-        languages = language_codes(langs, set(map(model_code, language_names(langs, sets))), sets)
-    base = base_of(model, assignments or ())
-    with listening(quiet) as on_event:
-        result = check_data(path, languages, split, against, on_event, base)
-    if as_json:
+        named = set(map(model_code, language_names(options.langs, sets)))
+        languages = language_codes(options.langs, named, sets)
+    base = base_of(options.model, options.assignments or ())
+    with listening(options.quiet) as on_event:
+        result = check_data(options.path, languages, options.split, options.against, on_event, base)
+    if options.as_json:
         print_document(result)
     else:
-        show_check(result, pairs)
+        show_check(result, options.pairs)
     if not result.usable:
         problems = counted(len(result.problems), "problem")
         raise InputError(
-            f"{path} is not usable: {problems} would stop a run", "fix what is listed as a problem"
+            f"{options.path} is not usable: {problems} would stop a run", "fix what is listed as a problem"
         )
-    if not quiet:
+    if not options.quiet:
         known = base.known(result.languages)
-        given = ["--data", path, "--langs", langs if langs and known == languages else ",".join(known)]
-        given += ["--model", model] if model else []
-        given += [word for text in assignments or () for word in ("--set", text)]
+        given = ["--data", options.path, "--langs"]
+        given += [options.langs if options.langs and known == languages else ",".join(known)]
+        given += ["--model", options.model] if options.model else []
+        given += [word for text in options.assignments or () for word in ("--set", text)]
         given += ["--hold-out", result.hold_out] if result.hold_out else []
         then = "evaluate" if result.hold_out is None else "estimate-subspace"
         console.say(f"usable; next: {typed(then, *given)}")
 
 
-@app.command("fetch")
-def fetch(
-    dataset: Annotated[Dataset, Argument(help="What to fetch.")],
+@dataclass(frozen=True, kw_only=True)
+class DataFetchOptions(CommandOptions):
+    dataset: Annotated[Dataset, Argument(help="What to fetch.")]
     to: Annotated[
         Path | None, Option("--to", metavar="FOLDER", help="Where to put it; default: data/DATASET.")
-    ] = None,
+    ] = None
     url: Annotated[
         str | None,
         Option(
@@ -132,10 +140,14 @@ def fetch(
             metavar="URL",
             help="A mirror: the archive, or the folder of xnli's or tydiqa's; default: as published.",
         ),
-    ] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
+    ] = None
+    as_json: AsJson = False
+    quiet: Quiet = False
+
+
+@app.command("fetch")
+@takes(DataFetchOptions)
+def fetch(options: DataFetchOptions) -> None:
     """Fetch a public data set, resuming an interrupted download.
 
     flores101 is the paper's text: 997 and 1,012 sentences in 102 languages. nusax, xnli and tydiqa are the
@@ -150,20 +162,20 @@ def fetch(
     from lslo_cli.cli.progress import listening
     from lslo_cli.data.published import PUBLISHED, RECORD, fetch
 
-    folder, data = to or Path("data") / dataset, PUBLISHED[dataset]
-    with listening(quiet) as on_event:
-        sources = fetch(data, folder, url, on_event)
-    if as_json:
+    folder, data = options.to or Path("data") / options.dataset, PUBLISHED[options.dataset]
+    with listening(options.quiet) as on_event:
+        sources = fetch(data, folder, options.url, on_event)
+    if options.as_json:
         print((folder / RECORD).read_text(encoding="utf-8"), end="")
     else:
         for source in sources:
             facts = [("files", len(source.files)), ("bytes", source.bytes), ("sha256", source.sha256)]
             console.show_facts([("from", source.url), *facts])
         console.show_facts([("licence", data.licence)])
-    if not quiet:
+    if not options.quiet:
         then = typed("data check", folder)
-        if dataset is not Dataset.FLORES101:
-            then = typed("flare train", "--recipe", f"flare-{dataset}", "--data", folder)
+        if options.dataset is not Dataset.FLORES101:
+            then = typed("flare train", "--recipe", f"flare-{options.dataset}", "--data", folder)
         console.say(f"{folder} is ready; next: {then}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,8 @@ from typer import Option
 
 from lslo_cli.artifacts.folder import RESULTS
 from lslo_cli.cli import console
-from lslo_cli.cli.flags import seed_list, split_commas
+from lslo_cli.cli.command_options import CommandOptions
+from lslo_cli.cli.flags import seed_list, split_commas, takes
 from lslo_cli.cli.record import command_line
 from lslo_cli.wording import typed
 
@@ -22,16 +24,17 @@ MOST_JOBS = 2
 """Default number of processes: one seed has little more to run at a time, and each process takes memory."""
 
 
-def demo(
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions(CommandOptions):
     results: Annotated[
         Path,
         Option(
             "--results", envvar="LSLO_RESULTS", metavar="FOLDER", help="Folder that holds the experiments."
         ),
-    ] = RESULTS,
+    ] = RESULTS
     seeds: Annotated[
         str, Option("--seeds", metavar="LIST", help="One experiment for each of these seeds.")
-    ] = SEEDS,
+    ] = SEEDS
     runs: Annotated[
         str | None,
         Option(
@@ -39,7 +42,7 @@ def demo(
             metavar="LIST",
             help="Runs to train, such as 8-8-8,2-2-8-gps0.5; default: full and 2-2-8-gps0.9.",
         ),
-    ] = None,
+    ] = None
     jobs: Annotated[
         int | None,
         Option(
@@ -47,9 +50,12 @@ def demo(
             min=1,
             help="Processes to run at the same time; default: 2, or 1 on a machine with one core.",
         ),
-    ] = None,
-    quiet: Annotated[bool, Option("--quiet", help="Nothing on stderr but errors.")] = False,
-) -> None:
+    ] = None
+    quiet: Annotated[bool, Option("--quiet", help="Nothing on stderr but errors.")] = False
+
+
+@takes(DemoOptions)
+def demo(options: DemoOptions) -> None:
     """Run the whole pipeline offline, in minutes, on a small built-in world of twelve languages.
 
     Paper: tables 1, 9 and 10 and figures 1, 2, 3 and 5, in small; `lslo reproduce all --recipe demo` makes
@@ -59,17 +65,22 @@ def demo(
 
     Example: lslo demo --seeds 2,3,4
     """
-    numbers = seed_list(seeds)
+    numbers = seed_list(options.seeds)
     from lslo_cli.cli.progress import listening
     from lslo_cli.reproduce.demo import run_demo
 
-    with listening(quiet) as on_event:
-        processes = jobs or min(cores(), MOST_JOBS)
+    with listening(options.quiet) as on_event:
+        processes = options.jobs or min(cores(), MOST_JOBS)
         summary = run_demo(
-            results, numbers, split_commas(runs or ""), processes, command_line("--results"), on_event
+            options.results,
+            numbers,
+            split_commas(options.runs or ""),
+            processes,
+            command_line("--results"),
+            on_event,
         )
     show_summary(summary)
-    if not quiet:
+    if not options.quiet:
         first = summary.seeds[0].folder
         where = ("--results", first.parent, "--name", first.name)
         then = typed("plot heatmap", "--text", "--recipe", "demo", *where)

@@ -12,6 +12,7 @@ from rich.text import Text
 from typer import Argument, Option
 
 from lslo_cli.cli import console
+from lslo_cli.cli.completion import offering, runs
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import split_commas, takes
 from lslo_cli.cli.options import OutputOptions
@@ -26,8 +27,13 @@ FORMATS = (".tsv", ".html", ".json")
 
 @dataclass(frozen=True, kw_only=True)
 class DiffOptions(OutputOptions, ExperimentOptions):
-    run: Annotated[str, Argument(metavar="RUN", help="An evaluated run, or base.")]
-    other: Annotated[str, Argument(metavar="OTHER", help="The run to compare it with, or base.")]
+    run: Annotated[
+        str, Argument(metavar="RUN", autocompletion=offering(runs), help="An evaluated run, or base.")
+    ]
+    other: Annotated[
+        str,
+        Argument(metavar="OTHER", autocompletion=offering(runs), help="The run to compare it with, or base."),
+    ]
     directions: Annotated[
         str | None,
         Option(

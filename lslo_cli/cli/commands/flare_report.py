@@ -9,10 +9,10 @@ from typing import Annotated
 from typer import Argument, Option
 
 from lslo_cli.cli import console
+from lslo_cli.cli.command_options import EXPERIMENT
 from lslo_cli.cli.commands.report import format_of
 from lslo_cli.cli.flags import flags_of, takes
 from lslo_cli.cli.flare_options import FlareFolderOptions
-from lslo_cli.cli.options import EXPERIMENT
 from lslo_cli.errors import UsageError
 from lslo_cli.wording import counted
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from lslo_cli.cli.command_options import flags_of_place
 from lslo_cli.cli.experiment_options import ExperimentOptions
-from lslo_cli.cli.flags import flags_of, split_commas, takes
-from lslo_cli.cli.options import metric_option, options_of
+from lslo_cli.cli.flags import split_commas, takes
+from lslo_cli.cli.options import metric_option
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.wording import Command
@@ -53,16 +54,11 @@ class ReportOptions(ExperimentOptions):
 
     def place_of(self, line: Command) -> list[str]:
         """The place of the experiment at fault, where folders were named instead of an experiment."""
-        name, *words = map(str, line.words)
-        if not self.folders or name.startswith("flare "):
+        if not self.folders or str(line.words[0]).startswith("flare "):
             return super().place_of(line)
-        from lslo_cli.artifacts.again import place_flags
         from lslo_cli.artifacts.folder import ExperimentFolder
 
-        flags = place_flags(line.folder or ExperimentFolder(self.folders[0]).seeds()[0].path)
-        known = {flag.name for flag in flags_of(options_of(name))} - set(words)
-        pairs = zip(flags[::2], flags[1::2], strict=True)
-        return [word for flag, value in pairs if flag in known for word in (flag, value)]
+        return flags_of_place(line, line.folder or ExperimentFolder(self.folders[0]).seeds()[0].path)
 
 
 @takes(ReportOptions)

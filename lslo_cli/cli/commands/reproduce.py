@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from lslo_cli.cli import console
+from lslo_cli.cli.completion import offering, targets
 from lslo_cli.cli.flags import flags_of, seed_list, takes
 from lslo_cli.cli.options import MACHINE
 from lslo_cli.cli.record import line_for_record
@@ -40,6 +41,7 @@ class ReproduceOptions(StageOptions):
         list[str],
         Argument(
             metavar="TARGET...",
+            autocompletion=offering(targets),
             help="A recipe, such as table-1, figure-3, demo or flare-demo; or tables, figures, all.",
         ),
     ]

@@ -12,6 +12,7 @@ from typer import Argument, Option
 
 from lslo_cli.artifacts.folder import RESULTS
 from lslo_cli.cli import console
+from lslo_cli.cli.command_options import CommandOptions
 from lslo_cli.cli.flags import takes
 from lslo_cli.errors import UsageError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunsOptions:
+class RunsOptions(CommandOptions):
     results: Annotated[
         Path,
         Option(
@@ -73,23 +74,27 @@ def runs(options: RunsOptions) -> None:
     console.show_table(table.title, table.header, table.text_rows(), names=table.names)
 
 
-def show(
+@dataclass(frozen=True, kw_only=True)
+class ShowOptions(CommandOptions):
     artifact: Annotated[
         Path,
         Argument(metavar="FILE|FOLDER", help="An artifact's JSON file, or a run's or experiment's folder."),
-    ],
-) -> None:
+    ]
+
+
+@takes(ShowOptions)
+def show(options: ShowOptions) -> None:
     """Show an artifact as a page: what was found, and how, when and from what it was made.
 
     Reads: one JSON file, or every artifact in a folder.
 
     Example: lslo show out/demo/index-strategy.json
     """
-    files = [artifact]
-    if artifact.is_dir():
-        files = sorted(path for path in artifact.glob("*.json"))
+    files = [options.artifact]
+    if options.artifact.is_dir():
+        files = sorted(path for path in options.artifact.glob("*.json"))
         if not files:
-            raise UsageError(f"{artifact} holds no artifact", "name a JSON file, or see `lslo runs`")
+            raise UsageError(f"{options.artifact} holds no artifact", "name a JSON file, or see `lslo runs`")
     for number, path in enumerate(files):
         if number:
             console.results.print()
