@@ -17,7 +17,7 @@ from lslo_cli.home import with_home
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.model_languages import with_languages
-from lslo_cli.recipe import given_now, read_memory, resolve
+from lslo_cli.recipe import given_now, placed, read_memory, resolve
 from lslo_cli.search.metric import Score
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
@@ -134,7 +134,7 @@ def open_experiment(
         key: os.fspath(value) if isinstance(value, os.PathLike) else value
         for key, value in (settings or {}).items()
     }
-    resolved = with_languages(resolve(recipe, settings))
+    resolved = with_languages(placed(resolve(recipe, settings), with_home(results)))
     folder = ExperimentFolder(with_home(results) / resolved.experiment)
     memory = read_memory(folder.path).adding(given_now(recipe, settings, ()))
     return Experiment(resolved, folder, "lslo_cli", memory.with_counted_classes(resolved))

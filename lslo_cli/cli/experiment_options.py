@@ -72,7 +72,7 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
         if not self.reads_seeds or other.reads_seeds or name.startswith("flare "):
             return []
         try:
-            seeds = self.folder(super().resolve(self.memory())).seed_folders()
+            seeds = self._place().seed_folders()
         except LsloError:
             return []
         has_seed = any(flag.name == "--seed" for flag in flags_of(other))
@@ -85,19 +85,27 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
         """
         memory = self.memory() if memory is None and self.remembers else memory
         recipe = super().resolve(memory)
+        if memory:
+            recipe = recipe.in_folder(self._place().path.name)
         if memory and not getattr(self, "quiet", False):
             self._say_memory(memory, recipe)
         return recipe
 
     def memory(self) -> Memory:
         """The settings given to earlier commands of the experiment, or of a study to those of its seeds."""
-        from lslo_cli.recipe import last_experiment, read_memory
+        from lslo_cli.recipe import read_memory
 
-        last = None if self._chooses() else last_experiment(self.results)
-        folder = ExperimentFolder(last) if last else self.folder(super().resolve())
+        folder = self._place()
         remembering = self._remembering(folder)
         memory = read_memory(remembering.path)
         return memory if remembering == folder else memory.of_study()
+
+    def _place(self) -> ExperimentFolder:
+        """The folder that the given options select: what it remembers does not choose another."""
+        from lslo_cli.recipe import last_experiment, placed
+
+        last = None if self._chooses() else last_experiment(self.results)
+        return ExperimentFolder(last) if last else self.folder(placed(super().resolve(), self.results))
 
     def _remembering(self, folder: ExperimentFolder) -> ExperimentFolder:
         """The folder whose memory counts: this one, but for a study without a memory its first seed's."""
@@ -133,7 +141,7 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
             taken.insert(0, f"--recipe {memory.recipe}")
         if taken:
             console.say(f"{path}: {', '.join(taken)}, as given before")
-        for key in held.keys() - same.keys():
+        for key in held.keys() - same.keys() - {"name"}:  # the folder's, whatever it was called before
             console.say(
                 f"{flags.get(key, key)} is {_shown(values[key])} for this command; "
                 f"the experiment was started with {_shown(held[key])} ({path})"

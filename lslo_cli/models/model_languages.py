@@ -66,7 +66,8 @@ def with_model_languages(recipe: Recipe, known: Collection[str] | None = None) -
     langs = tuple(found.get(name, name) for name in names)
     if entries == recipe.languages and langs == names:
         return recipe
-    return recipe.model_copy(update={"name": recipe.experiment, "langs": langs, "languages": entries})
+    name = recipe.experiment.removesuffix("".join(f"-{code}" for code in recipe.new_languages))
+    return recipe.model_copy(update={"name": name, "langs": langs, "languages": entries})
 
 
 def check_model_languages(recipe: Recipe) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from lslo_cli.errors import UsageError
 from lslo_cli.method.adapters import AdapterSettings
@@ -98,6 +98,7 @@ class Recipe(Section):
     run: RunSection = RunSection()
     reproduce: ReproduceSection = ReproduceSection()
     slurm: SlurmSection = SlurmSection()
+    _folder: str | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _with_choices(self) -> Recipe:
@@ -124,8 +125,10 @@ class Recipe(Section):
         """The name of the experiment's folder: the recipe's name, the language set, or the codes.
 
         The codes of new languages follow, since they make another experiment. A name too long for a folder
-        becomes a count with a digest: ``100-languages-1f2e3d4c``.
+        becomes a count with a digest: ``100-languages-1f2e3d4c``. A folder that is there keeps its name.
         """
+        if self._folder is not None:
+            return self._folder
         names = (self.langs,) if self.langs in self.language_sets() else self.language_names()
         codes = [model_code(name) for name in names]
         name = "-".join((self.name or "-".join(codes), *self.new_languages))
@@ -133,6 +136,12 @@ class Recipe(Section):
             return name
         digest = sha256(name.encode()).hexdigest()[:8]
         return f"{len(codes) + len(self.new_languages)}-languages-{digest}"
+
+    def in_folder(self, name: str) -> Recipe:
+        """The recipe of the experiment that is in a folder of this name."""
+        recipe = self.model_copy()
+        recipe._folder = name
+        return recipe
 
     @property
     def is_flares(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,7 +15,7 @@ from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
 from lslo_cli.recipe.keys import known_keys, takes_list, takes_text, words_of
 from lslo_cli.recipe.layers import SettingsLayer, combined, has, merge, nested, source
-from lslo_cli.recipe.memory import FILE, Memory, from_environment, leaves, worth_remembering
+from lslo_cli.recipe.memory import FILE, Memory, from_environment, leaves, read_memory, worth_remembering
 from lslo_cli.recipe.recipe import Recipe
 from lslo_cli.recipe.section import Section
 from lslo_cli.recipe.sections import LanguageEntry
@@ -53,6 +54,19 @@ def resolve(
         ),
     ]
     return _validated(layers)
+
+
+def placed(recipe: Recipe, results: Path) -> Recipe:
+    """The recipe in the folder that has its name and its new languages, if there is one in ``results``.
+
+    Else the codes of its new languages follow its name, :attr:`Recipe.experiment`. Raises what
+    :func:`resolve` raises for the settings that the folder remembers.
+    """
+    if not (recipe.name and recipe.new_languages):
+        return recipe
+    there = resolve(memory=read_memory(results / recipe.name))
+    same = there.new_languages.keys() == recipe.new_languages.keys()
+    return recipe.in_folder(recipe.name) if same else recipe
 
 
 def given_now(recipe: str | None, given: Mapping[str, Any], assignments: Sequence[str]) -> Memory:

@@ -13,6 +13,7 @@ from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import UsageError
 from lslo_cli.home import with_home
+from lslo_cli.recipe import placed
 from lslo_cli.tasks.adapter_folder import find_folder, load_folder, recipe_of, weights_digest
 from lslo_cli.tasks.evaluate import Adaptation, trained_here
 from lslo_cli.tasks.experiment import Experiment, Upstream
@@ -30,7 +31,7 @@ def run_at(
     damaged, and UsageError for invalid values, or if the experiment has another run of that name.
     """
     folder = find_folder(where)
-    recipe = recipe_of(folder, given)
+    recipe = placed(recipe_of(folder, given), results)
     place = ExperimentFolder(results / recipe.experiment)
     run, trained = place.run(name_at(where, folder)), _trained(folder, where)
     if run.name == BASE_RUN or _is_another(run, trained):

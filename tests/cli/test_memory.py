@@ -1,16 +1,20 @@
 """An experiment remembers what it was given: typed once, shown, overridden, and a contradiction is said."""
 
 import json
+import os
 import shlex
 import shutil
 
 import pytest
+from typer.main import get_command
 
+import lslo_cli
+from lslo_cli.cli.app import app
 from lslo_cli.cli.commands.reproduce import ReproduceOptions
 from lslo_cli.cli.commands.train import TrainOptions
 from lslo_cli.cli.flags import takes
 from lslo_cli.errors import InputError
-from lslo_cli.recipe import read_memory
+from lslo_cli.recipe import given_now, read_memory
 from lslo_cli.wording import Command
 
 ARGUMENTS = ["--langs", "qta,qso,qki,qka", "--set", "fit.max_tokens=600", "--set", "run.threads=1"]
@@ -115,6 +119,41 @@ def test_the_experiment_that_was_worked_on_last_is_meant_unless_another_is_named
     assert "out/other" in result.stdout.replace("\n", "")
     result = lslo("train", "--dry-run", "--langs", "qta,qso,qki,qka")
     assert result.exit_code == 0 and "out/other" not in result.stdout
+
+
+NEW = "--langs qta,qso --add-lang tyv --like qso"
+
+
+@pytest.mark.parametrize(
+    ("flags", "place"),
+    [
+        ("--name n-tyv", "n-tyv"),
+        (f"--name n-tyv {NEW}", "n-tyv"),
+        (f"--name n {NEW}", "n-tyv"),
+        ("--name seed-1", "seed-1"),
+        ("", "seed-1"),  # the last
+        ("--name n", "n"),
+        ("--name n-tyv --langs qta --add-lang kom --like qso", "n-tyv-kom"),
+        (f"--name new {NEW}", "new-tyv"),
+    ],
+)
+def test_a_name_is_that_of_a_folder_that_is_there_or_the_codes_of_new_languages_follow_it(
+    flags, place, tmp_path
+):
+    new = '"new_languages.tyv" = "qso"\n'
+    memories = {"n": "", "n-tyv": new, "seed-1": new}
+    for number, (name, more) in enumerate(memories.items()):
+        (tmp_path / "out" / name).mkdir(parents=True)
+        file = tmp_path / "out" / name / "experiment.toml"
+        file.write_text(f'[given]\nname = "n"\nlangs = "qta,qso"\n{more}')
+        os.utime(file, (number, number))
+    given = get_command(app).commands["train"].make_context("train", shlex.split(flags)).params
+    options = TrainOptions(**given)
+    recipe = options.resolve()
+    assert (recipe.experiment, options.folder(recipe).path.name) == (place, place)
+    settings = given_now(None, options.given(), ())
+    if flags:
+        assert lslo_cli.open_experiment(None, settings.given).folder.path.name == place
 
 
 @pytest.mark.parametrize("content", ["[given", "given = 3", "recipe = 4", '[given]\n"no.such.key" = 1'])

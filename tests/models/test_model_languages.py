@@ -60,6 +60,11 @@ def test_it_keeps_the_class_that_it_is_given(folder):
     assert with_model_languages(given).selected_languages()[1].resource is Resource.LOW
 
 
+def test_a_new_language_beside_it_is_once_in_the_name(folder):
+    given = recipe(folder, "en,tyv", **{"new_languages.kom": "kk"})
+    assert with_model_languages(given).experiment == given.experiment == "en-tyv-kom"
+
+
 def test_a_bare_code_of_two_scripts_is_not_guessed(folder):
     with pytest.raises(UsageError, match="unknown language 'aaa'. Did you mean 'aaa_Latn'"):
         check_model_languages(with_model_languages(recipe(folder, "en,aaa")))
