@@ -31,14 +31,15 @@ class TrainedOn:
         split = recipe.data.train if recipe else None
         return cls(recipe, next((text.digest for text in training.data if text.split == split), ""))
 
-    def is_there(self, setup: Setup) -> bool:
-        """Whether the text of ``setup`` still has this training text, divided as it was for training."""
+    def is_there(self, setup: Setup, split: str) -> bool:
+        """Whether ``split`` of the text of ``setup``, divided as for training, is this training text."""
         if self.recipe is None:
             return False
-        data = self.recipe.data.model_copy(update={"path": setup.recipe.data.path})
+        changes = {"path": setup.recipe.data.path, "train": split}
+        data = self.recipe.data.model_copy(update=changes)
         recipe = setup.recipe.model_copy(update={"data": data, "seed": self.recipe.seed})
         with suppress(InputError):
-            corpus = read_text(recipe, setup.codes, data.train)
+            corpus = read_text(recipe, setup.codes, split)
             corpus = corpus if data.train_rows is None else corpus.limit(data.train_rows)
             return corpus.digest == self.digest
         return False
@@ -47,14 +48,16 @@ class TrainedOn:
 def check_held_out(setup: Setup, run: str, trained_on: TrainedOn) -> None:
     """Raise UsageError if ``run`` may have been trained on rows that the recipe of ``setup`` tests on.
 
-    The rows that a text holds out depend on the whole text, so the training text must still be the same.
+    Neither the name of the split nor the path matters where the text is the same. The rows that a text holds
+    out depend on the whole text, so the training text must still be the same.
     """
     recipe, trained = setup.recipe, trained_on.recipe
     rows = recipe.data.hold_out
     if rows is None:
-        if trained and recipe.data.test == trained.data.train and trained_on.is_there(setup):
+        if trained_on.is_there(setup, recipe.data.test):
             raise UsageError(
-                f"run '{run}' was trained on '{recipe.data.test}' of {recipe.data.path}, which is to test it",
+                f"run '{run}' was trained on '{recipe.data.test}' of {recipe.data.path}, or on a copy of it, "
+                "which is to test it",
                 "name another split with --test",
             )
         return
@@ -63,7 +66,7 @@ def check_held_out(setup: Setup, run: str, trained_on: TrainedOn) -> None:
         raise UsageError(
             f"run '{run}' may have been trained on the {counted(rows, 'row')} that --hold-out tests on", again
         )
-    if trained_on.digest and not trained_on.is_there(setup):
+    if trained_on.digest and not trained_on.is_there(setup, trained.data.train):
         raise UsageError(
             f"the text in {recipe.data.path} is not as run '{run}' was trained on it, so the run may have "
             f"been trained on the {counted(rows, 'row')} that --hold-out now tests on",

@@ -218,6 +218,10 @@ def test_a_run_is_not_tested_on_its_training_text(fresh, own_text):
     with pytest.raises(UsageError, match="run 'trained' was trained on 'train' of"):
         tasks.evaluate(fresh(**on_train), runs=["trained"])
     assert tasks.evaluate(fresh(**on_train), runs=["base"])
+    shutil.copytree(own_text / "train", own_text.parent / "copy" / "devtest")
+    copied = {"data.path": str(own_text.parent / "copy"), "data.test": "devtest"}
+    with pytest.raises(UsageError, match="run 'trained' was trained on 'devtest' of .*, or on a copy of it"):
+        tasks.evaluate(fresh(**copied), runs=["trained"])
     same = {"data.path": str(own_text), "data.train": "train", "data.test": "train"}
     for command in (tasks.evaluate, tasks.weight_learn):
         with pytest.raises(UsageError, match="'train' of .* would be both trained and tested on") as error:
