@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
+from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, SubspaceResult, TrainingResult
 from lslo_cli.artifacts.schema import BEFORE, Artifact, DataIdentity, LanguageRecord, Result
 from lslo_cli.errors import InputError
@@ -52,6 +53,8 @@ OF_ESTIMATES = {
 """The same for learning an index and for estimating subspaces, each of which has a section of its own."""
 OF_TRANSLATION = {"evaluate": ("no_repeat_ngram",), "data": ("max_length",)}
 """The same for translations, beside the search that a result has."""
+RELATIVES = "relatives of new languages"
+"""The setting that makes another base model, as the token of a new language begins as its relative's."""
 NAMED = 3
 """The most entries that a refusal names."""
 SCORE_ALIKE: Hint = "evaluate them with the same settings", Command("evaluate", "--force")
@@ -144,7 +147,11 @@ def measured_with(artifact: Artifact[EvaluationResult], metric: str = SPBLEU) ->
 
     Rows that the seed chose from the training text are the same within a seed only.
     """
-    found = {"base models": _base_model(artifact), **scored_with(artifact.result, metric)}
+    found = {
+        "base models": _base_model(artifact),
+        **scored_with(artifact.result, metric),
+        RELATIVES: Setting(artifact.recipe.get("new_languages", {})),
+    }
     shown = ", ".join(map(_text, artifact.data))
     drawn = [(text.hold_out, text.limit, text.rows) for text in artifact.data if text.hold_out]
     digests = Setting([text.digest for text in artifact.data], shown)
@@ -215,6 +222,8 @@ def check_alike(
             values = " and ".join(theirs.beside(setting))
             if what == "base models":
                 hint = ("compare runs of one base model, and keep each base model in its own experiment",)
+            if what == RELATIVES:
+                hint = ("a base is compared with runs of its relatives: keep others in their own experiment",)
             raise InputError(f"{other} and {name} were {done} with different {what}: {values}", *hint)
 
 
@@ -229,9 +238,15 @@ def check_scored_alike(
 def check_measured_alike(
     found: Iterable[Located[EvaluationResult]], metric: str = SPBLEU, *, by_direction: bool = False
 ) -> None:
-    """The same of evaluations, with their text and base model."""
+    """The same of evaluations, with their text and base model.
+
+    Trained runs may have learned a new language from different relatives, unless the base is among them.
+    """
+    found = list(found)
     named = ((str(each.path), measured_with(each.artifact, metric)) for each in found)
-    check_alike(named, "measured", SCORE_ALIKE, ("directions",) if by_direction else ())
+    has_base = any(each.result.run == BASE_RUN for each in found)
+    ignored = [*(["directions"] if by_direction else []), *([] if has_base else [RELATIVES])]
+    check_alike(named, "measured", SCORE_ALIKE, ignored)
 
 
 def check_trained_alike(found: Iterable[Located[TrainingResult]]) -> None:

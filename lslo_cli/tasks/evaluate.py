@@ -70,12 +70,15 @@ def evaluate(
 
 
 def as_trained(experiment: Experiment, training: Artifact[TrainingResult]) -> Experiment:
-    """The experiment with the base model in the number format that a run was trained on.
+    """The experiment with the base that a run was trained on: number format, relatives of new languages.
 
     A format other than float32 in the recipe takes precedence, except after full fine-tuning, where no base
     is frozen.
     """
-    run = experiment.recipe.run
+    recipe, new = experiment.recipe, training.result.new_languages
+    if new.keys() == recipe.new_languages.keys():
+        recipe = recipe.model_copy(update={"new_languages": new})
+    run = recipe.run
     if training.result.method == Method.FULL:
         base_dtype = BaseDtype.FLOAT32
     elif run.base_dtype is not BaseDtype.FLOAT32:
@@ -83,10 +86,8 @@ def as_trained(experiment: Experiment, training: Artifact[TrainingResult]) -> Ex
     else:
         made_with = recorded(training.recipe)
         base_dtype = made_with.run.base_dtype if made_with else run.base_dtype
-    if base_dtype is run.base_dtype:
-        return experiment
     run = run.model_copy(update={"base_dtype": base_dtype})
-    return replace(experiment, recipe=experiment.recipe.model_copy(update={"run": run}))
+    return replace(experiment, recipe=recipe.model_copy(update={"run": run}))
 
 
 @dataclass(frozen=True)

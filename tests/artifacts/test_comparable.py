@@ -108,6 +108,17 @@ def test_what_scores_depend_on_is_refused_with_both_values_and_files(evaluated, 
         check_measured_alike([one, other], by_direction=True)
 
 
+def test_a_base_with_other_relatives_of_new_languages_is_another_base(evaluated):
+    base, one, other = (
+        evaluated(name, recipe={"new_languages": {"tyv": relative}}, result={"run": name})
+        for name, relative in (("base", "kk"), ("one", "tr"), ("other", "kk"))
+    )
+    check_measured_alike([base, other])
+    check_measured_alike([one, other])
+    with pytest.raises(InputError, match="different relatives of new languages: tyv kk and tyv tr"):
+        check_measured_alike([base, one])
+
+
 def test_another_class_of_a_language_makes_other_groups(evaluated):
     one = evaluated("one")
     first, *rest = one.result.languages

@@ -8,9 +8,11 @@ import torch
 from safetensors.torch import load_file
 
 from benchmarks import reference
+from lslo_cli.cli.commands.evaluate import comparable
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced
 from lslo_cli.method.languages import Direction, Resource
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.models.base import add_languages, load_base
 from lslo_cli.recipe import SearchMode, resolve
 from lslo_cli.search.beam import best
@@ -164,6 +166,18 @@ def test_what_is_up_to_date_depends_on_the_relative(added, experiments, tmp_path
     experiment = experiments(tmp_path / "copy")
     assert tasks.train(experiment(**NEW), reuse=True).up_to_date
     assert not tasks.train(experiment(**{"new_languages.qle": "qso"}), reuse=True).up_to_date
+
+
+def test_a_run_is_compared_with_the_base_of_its_relatives_alone(added, experiments, tmp_path):
+    folder, _, _ = added
+    shutil.copytree(folder, tmp_path / "copy")
+    other = experiments(tmp_path / "copy")(**{"new_languages.qle": "qso"})
+    base, run = (written.artifact for written in tasks.evaluate(other, runs=["base", "qle8"]))
+    assert base.recipe["new_languages"] == {"qle": "qso"}
+    assert run.recipe["new_languages"] == {"qle": "qta"}
+    assert len(comparable([base, run], SPBLEU)) == 2
+    with pytest.raises(InputError, match="different relatives of new languages: qle qta and qle qso"):
+        tasks.compare(other, ["qle8", "base"], resamples=100)
 
 
 @pytest.mark.parametrize("command", ["weight_learn", "train"])
