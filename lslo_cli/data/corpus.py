@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.random import PCG64, Generator
 
-from lslo_cli.data.layouts import find_sections, require_text
+from lslo_cli.data.layouts import find_sections, is_parallel, require_text
 from lslo_cli.data.lines import normalise
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Direction
@@ -143,7 +143,9 @@ class Corpus:
         )
 
 
-def load_corpus(path: Path | str, languages: Sequence[str], split: str | None = None) -> Corpus:
+def load_corpus(
+    path: Path | str, languages: Sequence[str], split: str | None = None, *, all_languages: bool = True
+) -> Corpus:
     """Load the text of ``languages`` (model codes) from a folder or file; the layout is detected.
 
     ``split`` picks a subfolder (``dev/``), a file (``train.tsv``), a prefix (``train.en-wo.en``) or an
@@ -152,17 +154,19 @@ def load_corpus(path: Path | str, languages: Sequence[str], split: str | None = 
     layouts.
 
     Raises InputError for a missing folder or split, a language without parallel text (listing what was
-    found), unequal line counts, and files that are empty, malformed or not UTF-8.
+    found), unequal line counts, and files that are empty, malformed or not UTF-8. Without ``all_languages``
+    some languages may have no parallel text, as in a text to test on.
     """
     path = Path(path)
     found = find_sections(path, languages, split)
-    require_text(path, languages, found)
+    if all_languages or not is_parallel(found):
+        require_text(path, languages, found)
     sections = tuple(
         CorpusSection(section.name, section.read()) for section in found if len(section.files) > 1
     )
     translated = {code for section in sections for code in section.translated}
     for language in languages:
-        if language not in translated:
+        if language not in translated and (all_languages or not translated):
             raise InputError(
                 f"no sentence of '{language}' in {path} has a translation in the other languages requested",
                 "add parallel text for it, or leave the language out",

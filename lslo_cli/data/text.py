@@ -13,12 +13,14 @@ from lslo_cli.world import Sizes, sentences
 def read_text(recipe: Recipe, codes: Sequence[str], split: str) -> Corpus:
     """A split of a recipe's text; if the training text is divided, the rows of ``split`` only.
 
+    A split that is not trained on may lack languages.
+
     The rows held out for testing are drawn first, then the dev rows, from those that ``data.train_rows``
     leaves unused if these suffice.
     """
     data = recipe.data
     if split not in (data.train, HELD_OUT, DEV_ROWS):
-        return read_corpus(data.path, codes, split, data.world)
+        return read_corpus(data.path, codes, split, data.world, all_languages=False)
     corpus = read_corpus(data.path, codes, data.train, data.world)
     if data.hold_out is not None:
         corpus, held_out = hold_out(corpus, data.hold_out, recipe.seed)
@@ -31,8 +33,10 @@ def read_text(recipe: Recipe, codes: Sequence[str], split: str) -> Corpus:
     return corpus
 
 
-def read_corpus(path: str, codes: Sequence[str], split: str, sizes: Sizes = Sizes.SHIPPED) -> Corpus:
+def read_corpus(
+    path: str, codes: Sequence[str], split: str, sizes: Sizes = Sizes.SHIPPED, *, all_languages: bool = True
+) -> Corpus:
     """Text from a path or of the built-in world. An empty split is text without splits."""
     if path != WORLD_NAME:
-        return load_corpus(path, codes, split or None)
+        return load_corpus(path, codes, split or None, all_languages=all_languages)
     return Corpus((CorpusSection(WORLD_NAME, sentences(split, codes=codes, sizes=sizes)),))

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -15,9 +16,10 @@ from accelerate.utils import gather_object
 from lslo_cli.artifacts.evaluations import DirectionScore
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.data.corpus import Corpus
-from lslo_cli.errors import InputError
+from lslo_cli.data.splits import HELD_OUT
+from lslo_cli.errors import InputError, LsloError
 from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
-from lslo_cli.method.languages import Direction
+from lslo_cli.method.languages import Direction, choose_directions
 from lslo_cli.method.metrics import SPBLEU, metric_named
 from lslo_cli.nn.route import Route
 from lslo_cli.processes import context
@@ -191,6 +193,18 @@ def note_absent(directions: Sequence[Direction], present: Collection[Direction],
     """Tell which directions have no test text, if any have none."""
     if absent := [direction for direction in directions if direction not in present]:
         on_event(Noted(f"no test text for {several(absent)}: left out"))
+
+
+def note_untested(setup: Setup) -> None:
+    """Tell before a training which directions cannot be tested, if there is a test text."""
+    recipe = setup.recipe
+    if recipe.data.test in (HELD_OUT, recipe.data.train):
+        return
+    with suppress(LsloError):  # what is missing, damaged or unknown is said where it is needed
+        corpus = setup.read(recipe.data.test)
+        chosen = choose_directions(recipe.evaluate.directions, setup.languages)
+        if absent := [direction for direction in chosen if not corpus.size(direction)]:
+            setup.on_event(Noted(f"no test text for {several(absent)}: evaluation will leave them out"))
 
 
 def score_directions(

@@ -43,7 +43,7 @@ from lslo_cli.tasks.choices import (
     run_folder,
     subspace_path,
 )
-from lslo_cli.tasks.decoding import open_metrics, sources_and_references
+from lslo_cli.tasks.decoding import note_untested, open_metrics, sources_and_references
 from lslo_cli.tasks.dev_gain import dev_text
 from lslo_cli.tasks.evaluate import Adaptation, chosen_directions, trained_here
 from lslo_cli.tasks.evaluations import place
@@ -119,6 +119,7 @@ def _training_plan(experiment: Experiment, command: str, run: str | None) -> Pla
     if command == "train":
         folder = run_folder(experiment, run)
         note_replaced(folder, setup.recipe, setup.model_identity, notes)
+        note_untested(setup)
     work = _work(recipe, command, ranks.value, pruned)
     setup = resolve_batch_size(setup, work)
     directions = trained_directions(setup, ranks.value)

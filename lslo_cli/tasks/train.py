@@ -27,6 +27,7 @@ from lslo_cli.nn.pruning import Pruner, gradual_pruner
 from lslo_cli.recipe import Keep, Method, PruneTargets, Recipe, TrainSection
 from lslo_cli.tasks.batch_size import resolve_batch_size
 from lslo_cli.tasks.choices import Choices, languages_to_prune, note_replaced, run_folder
+from lslo_cli.tasks.decoding import note_untested
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.job import ArtifactJob, experiment_job, is_kept
 from lslo_cli.tasks.model_card import write_card
@@ -67,6 +68,7 @@ def train(
             job.setup.on_main(lambda: write_card(folder))
             return current
         note_replaced(folder, job.setup.recipe, job.setup.model_identity, job.setup.on_event)
+        note_untested(job.setup)
         job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "train", ranks))
         new = pending(folder.path)
         result = fine_tune(

@@ -203,6 +203,29 @@ def test_directions_without_text_are_named_in_one_note_of_an_evaluation_and_of_i
     assert heard.tasks.count("translating with base") == 1
 
 
+@pytest.mark.parametrize("how", ["no file", "an empty line in every row"])
+def test_a_language_without_test_text_is_left_out_as_training_and_its_plan_note_before(
+    fresh, text_with_gaps, heard, how
+):
+    path = text_with_gaps / "test" / "qki.test"
+    if how == "no file":
+        path.unlink()
+    else:
+        path.write_text("\n" * len(path.read_text(encoding="utf-8").splitlines()))
+    experiment = fresh(**{"data.path": str(text_with_gaps), "train.ranks": "2,2,8"})
+    directions = "no test text for qta-qki, qso-qki, qki-qta, qki-qso, qki-qka, qka-qki"
+    before = f"{directions}: evaluation will leave them out"
+    assert ("note", before) in tasks.plan(experiment, "train").facts
+    run = tasks.train(experiment, on_event=heard).artifact.result.run
+    (written,) = tasks.evaluate(experiment, runs=[run], on_event=heard)
+    assert [note for note in heard.notes if "no test" in note] == [before, f"{directions}: left out"]
+    assert len(written.artifact.result.directions) == 6
+    for other in ("qso", "qka"):
+        (text_with_gaps / "test" / f"{other}.test").unlink()
+    with pytest.raises(InputError, match="has no text for qso|no sentence of 'qta'"):
+        tasks.evaluate(experiment, runs=["base"])
+
+
 def test_a_note_says_nothing_of_directions_that_all_have_text(fresh):
     assert not [text for name, text in tasks.plan(fresh(), "evaluate").facts if name == "note"]
 
