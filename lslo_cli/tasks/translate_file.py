@@ -84,12 +84,12 @@ class Form:
         return json.dumps(row, ensure_ascii=False)
 
     def check(self, lines: Sequence[Line]) -> None:
-        """Raise UsageError for a row of a CSV that would have another number of columns than its header."""
-        for number, line in enumerate(lines if self.as_csv else (), start=1):
+        """Raise UsageError for a row that would have another number of columns than the header, if any."""
+        for number, line in enumerate(lines if self.header else (), start=1):
             if len(line.targets) != len(self.header):
                 raise UsageError(
                     f"row {number} is to be translated into {counted(len(line.targets), 'language')}, and a "
-                    f"CSV has {counted(len(self.header), 'column')} in every row",
+                    f"table has {counted(len(self.header), 'column')} in every row",
                     "write an object for each row instead, with --json, to a .jsonl file",
                 )
 
@@ -109,7 +109,10 @@ def stream(
     buffer: int = BUFFER,
     on_event: OnEvent = ignore,
 ) -> Iterator[str]:
-    """The translations of lines as they are made."""
+    """The translations of lines as they are made. Raises UsageError for rows that do not fit the form."""
+    if form.header:  # the lines are rows of a table, which is read as a whole
+        lines = list(lines)
+        form.check(lines)
     yield from form.first()
     for chunk in translate_chunks(translator, lines, search, buffer=buffer, on_event=on_event):
         yield from (form.line(line, found) for line, found in chunk)

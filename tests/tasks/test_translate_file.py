@@ -201,13 +201,17 @@ def test_objects_are_not_written_to_a_table(name):
     assert ".jsonl" in error.value.hint
 
 
-def test_a_csv_has_the_same_columns_in_every_row(translator, tmp_path):
+@pytest.mark.parametrize("name", ["out.csv", "out.tsv", "out.txt"])
+def test_a_table_has_the_same_columns_in_every_row(translator, tmp_path, name):
     mixed = [Line("taro", "qta", ("qki",)), Line("taro", "qta", ("qki", "qso"))]
-    path = tmp_path / "out.csv"
-    form = Form.of(Path("in.csv"), path, as_json=False, targets=[])
-    with pytest.raises(UsageError, match="row 2 is to be translated into 2 languages") as error:
+    path = tmp_path / name
+    form = Form.of(Path("in.tsv"), path, as_json=False, targets=[])
+    told = "row 2 is to be translated into 2 languages, and a table has 1 column in every row"
+    with pytest.raises(UsageError, match=told) as error:
         translate_file(translator, mixed, path, form, Search())
     assert ".jsonl" in error.value.hint and list(tmp_path.iterdir()) == []
+    with pytest.raises(UsageError, match=told):
+        next(stream(translator, iter(mixed), form, Search()))
 
 
 def test_a_file_that_is_called_gz_is_packed_to_the_same_bytes(translator, tmp_path):
