@@ -125,6 +125,8 @@ def _names(path: Path, languages: Sequence[str], header: Sequence[str]) -> dict[
 def _read_delimited(path: Path, languages: Sequence[str]) -> dict[str, NamedCells]:
     """TSV: tabs separate, quotes are text. CSV: as Python's csv reads it, with commas, semicolons or tabs."""
     rows = _tsv_rows(path) if _is_tsv(path) else _csv_rows(path)
+    while len(rows) > 1 and not any(rows[-1][1]) and len(rows[-1][1]) < len(rows[0][1]):
+        rows.pop()  # a blank line at the end is no row, unless one gap is a whole row
     header = [name.strip() for name in rows[0][1]]
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
@@ -209,7 +211,7 @@ def _json_lines(text: str, path: Path) -> list[Any]:
     Raises InputError for a .json file that is neither.
     """
     lines = text.split("\n")
-    if not lines[-1].strip():
+    while lines and not lines[-1].strip():
         lines.pop()
     by_line = not lines or (lines[0].strip()[:1], lines[0].strip()[-1:]) == ("{", "}")
     if suffix_of(path) == ".json" and not by_line:

@@ -55,6 +55,25 @@ def test_a_csv_takes_quoted_commas(write):
     assert read_table(path, ("en", "fr")) == {"en": ['a, "b"', ""], "fr": ["c", "d"]}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", "en,fr\na,b\nc,\n"),
+        ("t.tsv", "en\tfr\na\tb\nc\t\n"),
+        ("t.jsonl", '{"en": "a", "fr": "b"}\n{"en": "c"}\n'),
+    ],
+)
+def test_blank_lines_at_the_end_are_no_rows(write, name, content, end):
+    path = write({name: content + end}) / name
+    assert read_table(path, ("en", "fr")) == {"en": ["a", "c"], "fr": ["b", ""]}
+
+
+def test_a_blank_line_is_a_gap_of_a_tsv_with_one_column(write):
+    path = write({"t.tsv": "en\na\n\n"}) / "t.tsv"
+    assert read_table(path, ("en",)) == {"en": ["a", ""]}
+
+
 def test_a_line_separator_inside_a_table_cell_splits_nothing(write):
     folder = write(
         {
