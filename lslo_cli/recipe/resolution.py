@@ -189,6 +189,12 @@ def _as_usage_error(
     while not has(values, path):  # pydantic's path continues into members of unions and positions in lists
         path.pop()
     key, where = ".".join(path), source(path, layers)
+    if problem["loc"][-1] == "[key]":  # the names of new languages are the only ones that have a form
+        return UsageError(
+            f"the new language '{path[-1]}'{where} needs another code: two or three small letters, "
+            "maybe with a script",
+            "name it as in --add-lang kom or --add-lang kom_Cyrl",
+        )
     if problem["type"] == "extra_forbidden":
         table = f"[{'.'.join(path[:-1])}]" if path[1:] else "a recipe"
         return UsageError(

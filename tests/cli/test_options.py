@@ -353,7 +353,8 @@ def test_a_new_language_is_named_with_its_relative(options_class, arguments):
         (("--add-lang", "tyv"), "--add-lang names tyv, and --like none"),
         (("--like", "kk"), "--add-lang names no language, and --like kk"),
         (("--add-lang", "tyv,tyv", "--like", "kk,kk"), "names 'tyv' twice"),
-        (("--add-lang", "Tuvan", "--like", "kk"), "new_languages.Tuvan"),
+        (("--add-lang", "Tuvan", "--like", "kk"), "new language 'Tuvan' needs another code"),
+        (("--set", "new_languages.komi=kk"), "new language 'komi' in --set needs another code"),
     ],
 )
 def test_a_new_language_without_relative_or_code_is_refused(arguments, message):

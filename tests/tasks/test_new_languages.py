@@ -251,7 +251,7 @@ def test_what_cannot_be_is_refused(experiments, tmp_path, changes, error, messag
 
 @pytest.mark.parametrize("code", ["en-fr", "Tyvan", "t", "tyv__"])
 def test_a_code_that_is_none_is_refused(code):
-    with pytest.raises(UsageError, match="new_languages"):
+    with pytest.raises(UsageError, match=f"new language '{code}' needs another code"):
         resolve("demo", {f"new_languages.{code}": "qta"})
 
 
