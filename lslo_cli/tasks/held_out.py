@@ -58,7 +58,7 @@ def check_held_out(setup: Setup, run: str, trained_on: TrainedOn) -> None:
             raise UsageError(
                 f"run '{run}' was trained on '{recipe.data.test}' of {recipe.data.path}, or on a copy of it, "
                 "which is to test it",
-                "name another split with --test",
+                "name another split with --test, or another text with --data",
             )
         return
     again = f"train it with --hold-out {rows} and --seed {recipe.seed}, or name another text with --test"
