@@ -45,8 +45,14 @@ class M2M100(TranslationArchitecture):
         matrices={Stack.ENCODER: _ENCODER, Stack.DECODER: _ENCODER | _CROSS},
         norm="self_attn_layer_norm",
     )
-    # Adapters of a dropped layer would get no gradients.
-    settings: ClassVar = {"encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0}
+    # Adapters of a dropped layer would get no gradients. Positions are counted from the id of padding, which
+    # fine-tuning scripts overwrite in config.json though the weights were trained with fairseq's.
+    settings: ClassVar = {
+        **TranslationArchitecture.settings,
+        "encoder_layerdrop": 0.0,
+        "decoder_layerdrop": 0.0,
+        "pad_token_id": 1,
+    }
 
     def shape(self, config: Any, parameters: int) -> ModelShape:
         widths = config.encoder_ffn_dim, config.decoder_ffn_dim

@@ -45,9 +45,9 @@ class TranslationArchitecture(ABC):
     """An encoder and a decoder of pre-norm layers, of one ``model_type`` of config.json.
 
     ``network`` is transformers' class. ``sizes`` are the required integer keys of config.json, ``arithmetic``
-    are keys that change what a model computes but not the shapes of its weights. ``settings`` override a
-    model's config when it is loaded. If ``ties_head``, the output projection is the embedding, which both
-    stacks always share.
+    are keys that change what a model computes but not the shapes of its weights. ``settings`` override the
+    keys of config.json that would change what a call returns, or what lslo decides itself. If ``ties_head``,
+    the output projection is the embedding, which both stacks always share.
     """
 
     model_type: ClassVar[str]
@@ -55,7 +55,12 @@ class TranslationArchitecture(ABC):
     sizes: ClassVar[tuple[str, ...]]
     arithmetic: ClassVar[tuple[str, ...]]
     layout: ClassVar[Layout]
-    settings: ClassVar[Mapping[str, object]] = {}
+    settings: ClassVar[Mapping[str, object]] = {
+        "return_dict": True,
+        "output_attentions": False,
+        "output_hidden_states": False,
+        "use_cache": True,
+    }
     ties_head: ClassVar[bool] = True
 
     def unsupported(self, config: Mapping[str, Any]) -> str | None:

@@ -40,18 +40,24 @@ class Dtype(StrEnum):
 RESERVED_POSITIONS = 2
 """Unused rows of a table of learned positions, as in fairseq."""
 
+WRITTEN_LENGTH = 200
+"""The limit on the length of translations, for transformers, of a model that names none."""
+
 
 @dataclass(frozen=True)
 class BaseModel:
     """A translation model with its tokenizer; ``folder`` holds its files and is None for a new one.
 
-    ``new_rows`` are the embeddings of languages that were added to it, None if there are none.
+    ``generation`` are its own settings of transformers' search, which are written with it, and which lslo's
+    searches never see. ``new_rows`` are the embeddings of languages that were added to it, None if there are
+    none.
     """
 
     model: PreTrainedModel
     tokenizer: Tokenizer
     identity: ModelIdentity
     folder: Path | None
+    generation: GenerationConfig
     new_rows: NewRows | None = None
 
     def longest(self, max_length: int) -> int:
@@ -75,10 +81,10 @@ def load_base(
 ) -> BaseModel:
     """Load ``world`` (the base that comes with lslo), a folder, or a model of the hub, in eval mode.
 
-    ``attn`` names one of transformers' attention implementations. Layerdrop is 0, and the model's own
-    generation settings are ignored: they would change the search silently. Without ``weights`` none are read:
-    the model is an outline, for planning. A model ``frozen`` in fewer bits than float32 still computes in
-    float32, see :mod:`lslo_cli.nn.compact`; in 4 bits it is on ``device``.
+    ``attn`` names one of transformers' attention implementations. Layerdrop is 0, and the network lacks the
+    model's own generation settings, which would change the search silently. Without ``weights`` none are
+    read: the model is an outline, for planning. A model ``frozen`` in fewer bits than float32 still computes
+    in float32, see :mod:`lslo_cli.nn.compact`; in 4 bits it is on ``device``.
 
     Raises InputError if there is no such model, if a file is missing or damaged, if its architecture cannot
     be adapted, or if dictionary and embedding differ in length; UsageError for an attention implementation
@@ -100,11 +106,10 @@ def load_base(
     else:
         quantised_on = device if frozen is BaseDtype.FOUR_BIT else None
         network = checkpoint.load_weights(torch.bfloat16, quantised_on)
-    # mBART's own settings have no start token.
-    network.config.decoder_start_token_id = tokenizer.start_id
-    network.config.pad_token_id, network.config.eos_token_id = tokenizer.pad_id, tokenizer.eos_id
-    network.generation_config = GenerationConfig.from_model_config(network.config)
-    network.generation_config.forced_bos_token_id = None
+    generation, network.generation_config = network.generation_config, GenerationConfig()
+    for settings in (network.config, network.generation_config, generation):
+        settings.decoder_start_token_id = tokenizer.start_id  # mBART's own settings have none
+        settings.pad_token_id, settings.eos_token_id = tokenizer.pad_id, tokenizer.eos_id
     if attn is not None:
         try:
             network.set_attn_implementation(attn)
@@ -116,7 +121,7 @@ def load_base(
     if weights and frozen is not BaseDtype.FLOAT32:
         compact(network)
         architecture_of(network).compute_positions(network)
-    return BaseModel(network, tokenizer, identity, checkpoint.folder)
+    return BaseModel(network, tokenizer, identity, checkpoint.folder, generation)
 
 
 def new_base(tokenizer: Tokenizer, section: BaseSection, seed: int) -> BaseModel:
@@ -159,19 +164,23 @@ def new_base(tokenizer: Tokenizer, section: BaseSection, seed: int) -> BaseModel
 
 def unsaved_base(network: PreTrainedModel, tokenizer: Tokenizer, name: str) -> BaseModel:
     """A base model in memory only."""
-    return BaseModel(network, tokenizer, _identify(network, name, None, ""), None)
+    return BaseModel(network, tokenizer, _identify(network, name, None, ""), None, network.generation_config)
 
 
 def save_base(base: BaseModel, folder: Path, dtype: str = Dtype.FLOAT32) -> BaseModel:
     """Write model and tokenizer to ``folder``, for ``load_base`` and for transformers to read.
 
-    A reader finds the complete model or none. Returns the same base with its new identity; its weights in
+    A reader finds the complete model or none. Where its generation settings have no limit on length, they get
+    one of 200: transformers' is 20 tokens. Returns the same base with its new identity; its weights in
     memory keep their format. Raises InputError if the folder cannot be written to.
     """
     model, stored_dtype = base.model, Dtype(dtype).torch
     if model.dtype != stored_dtype:
         model = moved(copy.deepcopy(model), stored_dtype)
-    checkpoint = write_checkpoint(model, base.tokenizer, Path(folder))
+    generation = copy.deepcopy(base.generation)
+    if generation.max_length is None and generation.max_new_tokens is None:
+        generation.max_length = base.longest(WRITTEN_LENGTH)
+    checkpoint = write_checkpoint(model, base.tokenizer, generation, Path(folder))
     digest = checkpoint.digest(base.tokenizer)
     identity = base.identity.model_copy(update={"name": str(folder), "revision": None, "digest": digest})
     return replace(base, identity=identity, folder=checkpoint.folder)

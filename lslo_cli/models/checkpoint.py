@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from transformers import BitsAndBytesConfig, PreTrainedConfig, PreTrainedModel
+from transformers import BitsAndBytesConfig, GenerationConfig, PreTrainedConfig, PreTrainedModel
 
 from lslo_cli.architectures import TRANSLATION
 from lslo_cli.architectures.translation import UNTIED
@@ -27,6 +27,7 @@ from lslo_cli.models.tokenizer_files import DICTIONARY, read_family
 from lslo_cli.nn.files import first_not_finite, unreadable_reason
 from lslo_cli.parsing import parse_json
 
+GENERATION = "generation_config.json"
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 COMPUTED = ("embed_positions.weights", "coder.version", "embed_positions._float_tensor")
 """Suffixes of computed positions and version marks that older transformers and fairseq stored as weights."""
@@ -67,12 +68,20 @@ class Checkpoint(ModelPlace):
 
     def outline(self) -> PreTrainedModel:
         """The model that config.json describes, without weights; raises InputError as :meth:`config` does."""
-        config = self.config()
-        network = TRANSLATION[config["model_type"]].network
+        network, config = self._network()
         try:
-            config_class = cast(type[PreTrainedConfig], network.config_class)
             with torch.device("meta"):
-                return network(config_class.from_dict(config))
+                return network(config)
+        except Exception as error:  # transformers raises several types for invalid values
+            raise self._damaged(error) from error
+
+    def _network(self) -> tuple[type[PreTrainedModel], PreTrainedConfig]:
+        """transformers' class of the model and its config, with lslo's settings. Raises as :meth:`config`."""
+        config = self.config()
+        architecture = TRANSLATION[config["model_type"]]
+        config_class = cast(type[PreTrainedConfig], architecture.network.config_class)
+        try:
+            return architecture.network, config_class.from_dict(config, **architecture.settings)
         except Exception as error:  # transformers raises several types for invalid values
             raise self._damaged(error) from error
 
@@ -98,7 +107,7 @@ class Checkpoint(ModelPlace):
         Raises InputError if the weights are missing, damaged, or do not fit config.json; RunError if one is
         not finite.
         """
-        architecture = TRANSLATION[self.config()["model_type"]]
+        network, config = self._network()
         quantised: dict[str, Any] = {}
         if quantised_on is not None:
             four_bits = BitsAndBytesConfig(
@@ -107,11 +116,11 @@ class Checkpoint(ModelPlace):
             quantised = {"quantization_config": four_bits, "device_map": {"": quantised_on}}
         try:
             model, report = pretrained(
-                architecture.network,
+                network,
                 self.hub_id or str(self.folder),
                 revision=self.commit or "main",
+                config=config,
                 dtype=dtype,
-                **architecture.settings,
                 **quantised,
                 output_loading_info=True,
             )
@@ -204,8 +213,10 @@ def check_replaceable(folder: Path) -> None:
         )
 
 
-def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path) -> Checkpoint:
-    """Write a model so that a reader finds the complete model or none.
+def write_checkpoint(
+    model: PreTrainedModel, tokenizer: Tokenizer, generation: GenerationConfig, folder: Path
+) -> Checkpoint:
+    """Write a model so that a reader finds the complete model or none; ``generation`` is for others' search.
 
     The files are written beside the folder, which appears with all of them. If it exists already, they are
     moved in; config.json, without which there is no model, is removed first and moved last. Raises InputError
@@ -220,6 +231,8 @@ def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path)
         partial.mkdir()
         with quiet_transformers():
             model.save_pretrained(partial)
+            # Not its save_pretrained, which refuses settings that it warns of when it reads them.
+            generation.to_json_file(partial / GENERATION, use_diff=True)
         tokenizer.save(partial)
         settle(partial)
         named = (folder / name for name in (CONFIG, HUB_TOKENIZER, HUB_SETTINGS))

@@ -60,6 +60,7 @@ def ranked_translations(
             num_beams=beam,
             num_return_sequences=count,
             no_repeat_ngram_size=no_repeat_ngram or None,
+            use_cache=True,
             return_dict_in_generate=True,
             output_scores=beam > 1,  # of which the scores of hypotheses are made
             output_logits=beam == 1,

@@ -134,10 +134,16 @@ def test_a_folder_that_cannot_be_written_to_is_one_clear_error(base, tmp_path):
         save_base(base, tmp_path / "file" / "base")
 
 
-def test_generation_settings_that_came_with_a_model_are_left_out(folder):
+def test_transformers_translates_whole_sentences_with_what_is_written(base, folder, tmp_path):
     settings = json.loads((folder / "generation_config.json").read_text())
-    (folder / "generation_config.json").write_text(json.dumps({**settings, "no_repeat_ngram_size": 1}))
-    assert not load_base(str(folder)).model.generation_config.no_repeat_ngram_size
+    assert settings["max_length"] == 200
+    # transformers warns of these together when it reads them, and refuses to write them when changed
+    own = {"max_length": 60, "early_stopping": True, "num_beams": 1}
+    (folder / "generation_config.json").write_text(json.dumps(settings | own))
+    loaded = load_base(str(folder))
+    assert loaded.model.generation_config.max_length is None
+    written = save_base(loaded, tmp_path / "again").folder
+    assert own.items() <= json.loads((written / "generation_config.json").read_text()).items()
 
 
 def test_a_snapshot_in_the_layout_of_the_hub_loads_with_our_tokenizer(base, folder):

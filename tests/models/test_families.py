@@ -244,6 +244,37 @@ def test_our_beam_search_and_transformers_find_the_same(base, lines):
     assert len(translate(base, batch, beam=3, max_length_b=7)) == len(found)
 
 
+ODD = {
+    **dict.fromkeys(("use_cache", "return_dict"), False),
+    **dict.fromkeys(("output_attentions", "output_hidden_states", "torchscript", "is_decoder"), True),
+    **dict.fromkeys(("add_cross_attention", "tie_encoder_decoder", "remove_invalid_values"), True),
+    **{"chunk_size_feed_forward": 2, "pruned_heads": {"0": [0]}, "dtype": "float16"},
+    **{"forced_bos_token_id": 7, "forced_eos_token_id": 2, "min_length": 6, "max_length": 3},
+    **{"num_beams": 2, "length_penalty": 9.0, "no_repeat_ngram_size": 1, "repetition_penalty": 5.0},
+}
+"""Keys of config.json and generation_config.json that change what transformers returns or searches for."""
+
+
+def test_no_setting_of_a_folder_changes_a_translation_and_what_is_written_has_its_search(
+    base, model, lines, tmp_path
+):
+    folder = shutil.copytree(model, tmp_path / "odd")
+    pad = {} if base.tokenizer.family.sentencepiece_ids else {"pad_token_id": 2}
+    for name in ("config.json", "generation_config.json"):
+        content = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps(content | ODD | pad))
+    odd = load_base(str(folder))
+    sources = {Direction("en", "fr"): lines["eng"], Direction("nl", "en"): lines["nld"]}
+    (batch,) = TranslationBatches(sources, base.tokenizer, ("en", "fr", "nl"), max_tokens=9000, max_length=60)
+    for search in (ranked_translations, ranked_search):
+        expected, found = (search(each, batch, beam=3, max_length_b=7) for each in (base, odd))
+        assert found == expected
+    written = json.loads((save_base(odd, tmp_path / "written").folder / "generation_config.json").read_text())
+    kept = ("max_length", "num_beams", "length_penalty", "repetition_penalty", "forced_eos_token_id")
+    assert [written[key] for key in kept] == [ODD[key] for key in kept]
+    assert written["pad_token_id"] == base.tokenizer.pad_id
+
+
 def test_the_ids_of_m2m_100_are_those_of_transformers(tmp_path, write_model, lines):
     folder = write_model(tmp_path / "m2m", "m2m-100")
     ours = Tokenizer.load(folder)
