@@ -13,7 +13,7 @@ from lslo_cli.method.families import Family
 from lslo_cli.models.added_tokens import find_segmenter
 from lslo_cli.models.segmentation import SPIECE, Segmenter, SentencePiece
 from lslo_cli.models.tokenizer import Tokenizer, one_line
-from lslo_cli.models.tokenizer_files import language_ids
+from lslo_cli.models.tokenizer_files import MADE_UP, language_ids, made_up
 
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 
@@ -32,8 +32,8 @@ class PieceTokenizer(Tokenizer):
         """
         self.segmenter = segmenter
         self.family = family
-        spare = range(max(0, rows - len(segmenter.pieces)))
-        self.tokens = [*segmenter.pieces, *(f"madeupword{number:04d}" for number in spare)]
+        spare = rows - len(segmenter.pieces)
+        self.tokens = [*segmenter.pieces, *made_up(spare, set(segmenter.pieces))]
         ids = {token: index for index, token in enumerate(self.tokens)}
         self._languages = language_ids(ids, family)
         for needed, found in (
@@ -49,7 +49,7 @@ class PieceTokenizer(Tokenizer):
         self.eos_id, self.unk_id = ids["</s>"], ids["<unk>"]
         self._piece_ids = list(range(len(segmenter.pieces)))
         self.output_size = len(self.tokens)
-        self.unused = list(range(len(segmenter.pieces), len(self.tokens)))
+        self.unused = [index for token, index in ids.items() if MADE_UP.match(token)]
         self._silent = {pad, self.eos_id, ids.get("<s>", pad), *self._languages.values()}
 
     def decode(self, ids: Iterable[int]) -> str:

@@ -27,6 +27,7 @@ from lslo_cli.models.tokenizer_files import (
     OWN_WORDS,
     SPECIALS,
     language_ids,
+    made_up,
     read_entries,
     read_family,
 )
@@ -193,8 +194,8 @@ class Tokenizer:
         spare = rows - len(entries) - len(SPECIALS)
         # Beside a dict.txt, an embedding of another length is more likely another model's.
         is_rounded = family is not M2M or not (folder / DICTIONARY).is_file()
-        if is_rounded and spare > 0:
-            entries += [f"madeupword{number:04d}" for number in range(spare)]
+        if is_rounded:
+            entries += made_up(spare, set(entries))
         try:
             return cls(segmenter, entries, languages, family)
         except InputError as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +274,9 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
         return content
     except (ValueError, TypeError) as error:
         raise InputError(f"{folder / name} does not map tokens to ids: {error}", _COPY_AGAIN) from error
+
+
+def made_up(count: int, present: Collection[str]) -> list[str]:
+    """Names for ``count`` rows without a token, none of them among those ``present``."""
+    names = map("madeupword{:04d}".format, itertools.count())
+    return list(itertools.islice((name for name in names if name not in present), max(0, count)))

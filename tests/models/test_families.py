@@ -371,6 +371,17 @@ def test_rows_without_a_token_are_never_written(tmp_path, write_model, lines):
     assert any(found[0]) and any(found[1])
 
 
+def test_what_is_written_may_be_rounded_up_again(base, tmp_path):
+    folder, rows = save_base(base, tmp_path / "saved").folder, base.tokenizer.vocab_size
+    for name in (SENTENCEPIECE, "spiece.model", "dict.txt"):
+        (folder / name).unlink(missing_ok=True)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"vocab_size": rows + 7}))
+    read = load_base(str(folder), weights=False).tokenizer
+    assert read.unused == [*base.tokenizer.unused, *range(rows, rows + 7)]
+    assert len(set(read.tokens)) == rows + 7
+
+
 @pytest.mark.parametrize("key", ["small-100", "madlad-400", "m2m-100"])
 def test_a_text_in_two_languages_is_translated_as_each_alone_is(tmp_path, write_model, lines, key):
     """A name or a number has the same ids from every language where the encoder reads the target's token."""
