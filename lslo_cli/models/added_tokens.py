@@ -10,6 +10,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.families import Family
 from lslo_cli.models.segmentation import (
     HUB_TOKENIZER,
+    MADE_UP,
     AddedWord,
     FastSegmenter,
     Segmenter,
@@ -23,7 +24,6 @@ from lslo_cli.models.tokenizer_files import (
     FAMILY,
     HUB_ADDED_TOKENS,
     HUB_VOCABULARY,
-    MADE_UP,
     MASK,
     OWN_WORDS,
     SPECIALS,

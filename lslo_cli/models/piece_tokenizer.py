@@ -11,9 +11,9 @@ from lslo_cli.artifacts.writing import writing
 from lslo_cli.errors import InputError
 from lslo_cli.method.families import Family
 from lslo_cli.models.added_tokens import find_segmenter
-from lslo_cli.models.segmentation import SPIECE, Segmenter, SentencePiece
+from lslo_cli.models.segmentation import MADE_UP, SPIECE, Segmenter, SentencePiece
 from lslo_cli.models.tokenizer import Tokenizer, one_line
-from lslo_cli.models.tokenizer_files import MADE_UP, language_ids, made_up
+from lslo_cli.models.tokenizer_files import language_ids, made_up
 
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 

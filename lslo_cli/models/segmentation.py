@@ -13,11 +13,17 @@ from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer as FastTokenizer
 
 from lslo_cli.errors import InputError
+from lslo_cli.method.families import FAMILIES
 
 SENTENCEPIECE = "sentencepiece.bpe.model"
 SPIECE = "spiece.model"
 """transformers' name for a sentencepiece model of T5."""
 HUB_TOKENIZER = "tokenizer.json"
+MADE_UP = re.compile(r"madeupword\d+$")
+"""fairseq's name for padding entries of a dictionary."""
+
+_HIDDEN = "\0"
+"""Before a token that no text spells out."""
 
 
 class Segmenter(Protocol):
@@ -136,8 +142,9 @@ class WordsAndPieces(SentencePiece):
 class FastSegmenter:
     """A tokenizer.json, as transformers 5 saves it without a sentencepiece model.
 
-    As in sentencepiece, special tokens spelt out in a text are text, but for added ``words``, and surrounding
-    space is ignored. Raises InputError if the file cannot be read.
+    As in sentencepiece, special tokens spelt out in a text are text, but for added ``words`` and languages
+    that are pieces of their own, and surrounding space is ignored. Raises InputError if the file cannot be
+    read.
     """
 
     name = HUB_TOKENIZER
@@ -145,7 +152,7 @@ class FastSegmenter:
     def __init__(self, content: bytes, words: Collection[str] = ()):
         self.content = content
         try:
-            self.backend = FastTokenizer.from_str(_with_ordinary(content.decode("utf-8"), words))
+            self.backend = FastTokenizer.from_str(_for_text(content.decode("utf-8"), words))
         except Exception as error:  # tokenizers raises Exception itself
             raise InputError(
                 f"{HUB_TOKENIZER} ({len(content):,} bytes) cannot be read: {error}",
@@ -157,28 +164,40 @@ class FastSegmenter:
         numbered = self.backend.get_vocab()
         self.pieces: Sequence[str] = [""] * (max(numbered.values(), default=-1) + 1)
         for piece, index in numbered.items():
-            self.pieces[index] = piece
+            self.pieces[index] = piece.removeprefix(_HIDDEN)
 
     def encode(self, text: str) -> list[int]:
         return self.backend.encode(text.strip(), add_special_tokens=False).ids
 
     def split(self, text: str) -> list[str]:
         encoding = self.backend.encode(text.strip(), add_special_tokens=False)
+        pieces = [self.pieces[index] for index in encoding.ids]
         return [
             piece if piece != "<unk>" else text.strip()[slice(*span)]
-            for piece, span in zip(encoding.tokens, encoding.offsets, strict=True)
+            for piece, span in zip(pieces, encoding.offsets, strict=True)
         ]
 
 
-def _with_ordinary(content: str, words: Collection[str]) -> str:
-    """A tokenizer.json in which these added tokens are not special."""
-    if not words:
-        return content
+def _for_text(content: str, words: Collection[str]) -> str:
+    """A tokenizer.json in which added ``words`` are not special, and no text has a token that is.
+
+    A unigram model would find such a token among its pieces, whatever its score, where the text has
+    characters without a piece. So there it gets another name.
+    """
     read = json.loads(content)
-    special = [token for token in read["added_tokens"] if token["special"] and token["content"] in words]
-    for token in special:
-        token["special"] = False
-    return json.dumps(read) if special else content
+    special = {token["content"] for token in read["added_tokens"] if token["special"]}.difference(words)
+    for token in read["added_tokens"]:
+        token["special"] = token["content"] in special
+    if read["model"]["type"] == "Unigram":
+        pieces = [family for family in FAMILIES.values() if family.sentencepiece_ids]
+        kept = {token for token in special for family in pieces if family.code_of(token)}
+        for entry in read["model"]["vocab"]:
+            if entry[0] in special - kept or MADE_UP.match(entry[0]):
+                entry[0] = _HIDDEN + entry[0]
+        for token in read["added_tokens"]:
+            if token["content"] in special - kept:
+                token["content"] = _HIDDEN + token["content"]
+    return json.dumps(read)
 
 
 def read_segmenter(path: Path, content: bytes | None = None) -> Segmenter:

@@ -168,7 +168,7 @@ def _bpe(ids: dict[str, int], scores: dict[str, float]) -> dict[str, Any]:
 
 
 def _unigram(tokens: Sequence[str], scores: dict[str, float]) -> dict[str, Any]:
-    """A unigram model; tokens that are not pieces get the lowest score, so that text never yields them."""
+    """A unigram model; tokens that are not pieces get the lowest score, so that text seldom yields them."""
     lowest = min(scores.values())
     vocabulary = [[token, scores.get(token, lowest)] for token in tokens]
     return {

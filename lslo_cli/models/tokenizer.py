@@ -17,12 +17,11 @@ from lslo_cli.method.codes import find_code
 from lslo_cli.method.families import FAMILIES, Family
 from lslo_cli.method.strategy import Index
 from lslo_cli.models.added_tokens import find_segmenter
-from lslo_cli.models.segmentation import HUB_TOKENIZER, Segmenter, WordsAndPieces
+from lslo_cli.models.segmentation import HUB_TOKENIZER, MADE_UP, Segmenter, WordsAndPieces
 from lslo_cli.models.stock_files import HUB_SETTINGS, stock_files
 from lslo_cli.models.tokenizer_files import (
     DICTIONARY,
     FAMILY,
-    MADE_UP,
     MASK,
     OWN_WORDS,
     SPECIALS,

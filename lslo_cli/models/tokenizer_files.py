@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,8 +29,6 @@ TOKENIZER_FILES = (
 
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")
 MASK = "<mask>"
-MADE_UP = re.compile(r"madeupword\d+$")
-"""fairseq's name for padding entries of a dictionary."""
 
 _COPY_AGAIN = "copy or download it again"
 

@@ -102,6 +102,23 @@ def test_stock_transformers_give_the_same_logits_and_translate(saved):
     assert ids[0, :2].tolist() == [ours.eos_id, target]
 
 
+@pytest.mark.parametrize(("family", "language"), [("madlad-400", "<2fr>"), ("mbart-50", "fr_XX")])
+def test_special_tokens_spelt_out_are_text_to_a_unigram_tokenizer_json_alone(
+    tmp_path, write_model, family, language
+):
+    if family == "madlad-400":
+        ours = load_base(str(write_model(tmp_path / "model", family))).tokenizer
+    else:
+        ours = tokenizer(family, "unigram")
+    again = FastSegmenter(ours.stock_files()["tokenizer.json"])
+    for token in ("<s>", "<pad>", "</s>", "<unk>", "<mask>", "madeupword0001", language):
+        for line in (f"the cat {token} sees", token, f"a{token}b"):
+            assert [again.pieces[index] for index in again.encode(line)] == [
+                ours.tokens[index] for index in ours.encode(line)
+            ], line
+    assert again.split("a </s>") == ours.segmenter.split("a </s>")
+
+
 def test_what_transformers_saves_again_loads_here_without_a_sentencepiece_model(saved, tmp_path):
     AutoTokenizer.from_pretrained(saved.folder).save_pretrained(tmp_path)
     AutoModelForSeq2SeqLM.from_pretrained(saved.folder).save_pretrained(tmp_path)
