@@ -56,8 +56,19 @@ def train(
     check_run(experiment)
     folder = run_folder(experiment, run)
     work = folder.checkpoint
+
+    def check(setup: Setup) -> None:
+        _, ranks = run_choices(experiment, subspace, setup.model_identity)
+        trained_directions(setup, ranks.value)
+
     with experiment_job(
-        experiment, folder.training, work=work, log=folder.metrics, resume=resume, on_event=on_event
+        experiment,
+        folder.training,
+        work=work,
+        log=folder.metrics,
+        resume=resume,
+        check=check,
+        on_event=on_event,
     ) as job:
         choices = Choices(experiment, job.setup.model_identity, job.setup.on_event)
         index, ranks = choices.index, choices.ranks.value

@@ -180,6 +180,18 @@ def test_the_line_that_a_problem_names_mends_it_where_it_was_typed(lslo, write, 
     assert "usable; next: lslo" in run(lslo, "lslo data check text")
 
 
+def test_a_refused_line_is_not_remembered(lslo, write, nllb, monkeypatch):
+    text = {
+        f"text/{split}.{code}": lines(code, 0, 6) for split in ("dev", "devtest") for code in ("en", "tr")
+    }
+    folder = write(text | {"small.toml": SMALL})
+    monkeypatch.setenv("LSLO_RECIPE", "small.toml")
+    for ranks in ("2,2,2,2", "0,0"):
+        given = f"--langs en,tr --data text --name e1 --model {nllb} --gps 0 --ranks {ranks}"
+        assert lslo("train", *given.split()).exit_code == 2
+        assert not (folder / "out/e1/experiment.toml").exists()
+
+
 def test_a_test_of_the_base_on_the_training_text_is_neither_remembered_nor_repeated(
     lslo, write, nllb, monkeypatch
 ):
