@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -22,6 +23,9 @@ from lslo_cli.recipe import Device, Precision, Recipe
 from lslo_cli.training.memory import free_machine_memory
 from lslo_cli.wording import counted
 
+_alone = threading.RLock()
+"""Held by the thread that computes: its stage has the process's state, and its batch the route of a model."""
+
 
 class StageAccelerator(Accelerator):
     """The device and precision of one stage.
@@ -29,15 +33,17 @@ class StageAccelerator(Accelerator):
     accelerate, torch's threads and TF32 have one state in a process, and a notebook may have several stages
     at work in turn. So every stage has a state of its own, which is the process's from :meth:`enter` until
     another stage enters; it enters when it is made, prepares a model or computes under :meth:`autocast`.
+    Other threads wait meanwhile.
     """
 
     def __init__(self, *, threads: int | None = None, tf32: bool = False, **settings: Any):
         """``threads`` None: torch's choice; ``settings`` are accelerate's."""
         self._states: tuple[dict[str, Any], dict[str, Any]] = {}, {}
         self._threads, self._tf32 = threads, tf32
-        self._share()
-        super().__init__(**settings)
-        self.enter()
+        with _alone:
+            self._share()
+            super().__init__(**settings)
+            self.enter()
 
     def enter(self) -> None:
         """Make this stage's device, precision, threads and TF32 those of the process."""
@@ -51,13 +57,15 @@ class StageAccelerator(Accelerator):
 
     @contextmanager
     def autocast(self, autocast_handler: AutocastKwargs | None = None) -> Iterator[None]:
-        self.enter()
-        with super().autocast(autocast_handler):
-            yield
+        with _alone:
+            self.enter()
+            with super().autocast(autocast_handler):
+                yield
 
     def prepare(self, *objects: Any, **settings: Any) -> Any:
-        self.enter()
-        return super().prepare(*objects, **settings)
+        with _alone:
+            self.enter()
+            return super().prepare(*objects, **settings)
 
 
 @contextmanager

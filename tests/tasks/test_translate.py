@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
+
 import pytest
 
 from lslo_cli.errors import InputError, UsageError
@@ -27,6 +30,20 @@ def test_translations_are_those_of_the_evaluation(there, sources, run):
         next(folder.glob(f"qta-{tgt}*")).read_text(encoding="utf-8").splitlines() for tgt in ("qki", "qka")
     ]
     assert rows == list(zip(*expected, strict=True))
+
+
+def test_threads_that_share_a_translator_get_their_own_translations(there, sources):
+    translator = tasks.open_translator(there(), "2-2-8-gps0.9")
+    asked = list(permutations(translator.setup.codes, 2))
+
+    def translated(direction):
+        src, tgt = direction
+        lines = sources[src][: 1 + (src < tgt)]
+        return list(tasks.translate(translator, lines, src=src, tgt=tgt))
+
+    alone = list(map(translated, asked))
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(translated, asked)) == alone
 
 
 def test_lines_stay_in_place_whatever_the_buffer_and_empty_ones_stay_empty(there, sources):

@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 import torch
 from accelerate.state import PartialState
@@ -57,3 +59,19 @@ def test_a_stage_computes_with_its_own_number_of_threads(tiny):
                 assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
+
+
+def test_one_thread_at_a_time_computes(tiny):
+    first, second = (open_device(tiny.recipe(**{"run.device": "cpu"})) for _ in range(2))
+    entered = threading.Event()
+
+    def compute():
+        with second.autocast():
+            entered.set()
+
+    with first.autocast(), second.autocast():  # the thread that computes may enter again
+        other = threading.Thread(target=compute)
+        other.start()
+        assert not entered.wait(0.2)
+    assert entered.wait(10)
+    other.join()
