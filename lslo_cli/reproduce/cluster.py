@@ -17,7 +17,7 @@ from lslo_cli.errors import RunError
 from lslo_cli.events import Advanced, Event, Finished, Noted, OnEvent, Started, ignore
 from lslo_cli.reproduce.execution import check_apart
 from lslo_cli.reproduce.job import LAST, FlareJob, FlareStage, Job, JobKind, Jobs
-from lslo_cli.reproduce.making import is_current
+from lslo_cli.reproduce.making import is_current, is_drawn
 from lslo_cli.reproduce.slurm import COMPLETED, ENDED, Submission, queued_jobs, sbatch_options, submit
 from lslo_cli.wording import counted
 
@@ -55,7 +55,7 @@ def outstanding(jobs: Jobs) -> list[str]:
     """The labels of jobs that are not up to date, or need one that is not."""
     todo: dict[str, None] = {}
     for label, job in jobs.items():
-        if not _is_made(job) or any(need in todo for need in job.needs):
+        if not _is_made(job, jobs) or any(need in todo for need in job.needs):
             todo[label] = None
     return list(todo)
 
@@ -180,7 +180,7 @@ class Watch:
 
     def _forgotten(self, label: str) -> str:
         """The state of a job that Slurm no longer lists."""
-        return COMPLETED if _is_made(self.jobs[label]) else GONE
+        return COMPLETED if _is_made(self.jobs[label], self.jobs) else GONE
 
     def _end(self, label: str, state: str) -> None:
         self.ended[label] = state
@@ -210,10 +210,8 @@ class Watch:
         return ", ".join(f"{count} {state.lower()}" for state, count in counts.items() if count)
 
 
-def _is_made(job: Job) -> bool:
-    """Whether a job is up to date; of figures and FLARE reports, whether they exist."""
-    if job.kind is JobKind.FIGURE:
-        return (job.experiment.folder.figures / f"{job.name}.png").exists()
-    if job.kind is FlareStage.REPORT:
-        return (job.experiment.folder.path / "report.md").exists()
+def _is_made(job: Job, jobs: Jobs) -> bool:
+    """Whether a job is up to date."""
+    if job.kind in (JobKind.FIGURE, FlareStage.REPORT):
+        return is_drawn(job, [jobs[need] for need in job.needs])
     return is_current(job)

@@ -58,8 +58,9 @@ def train(
     work = folder.checkpoint
 
     def check(setup: Setup) -> None:
-        _, ranks = run_choices(experiment, subspace, setup.model_identity)
-        trained_directions(setup, ranks.value)
+        choices = Choices(experiment, setup.model_identity)
+        trained_directions(setup, choices.ranks.value)
+        choices.upstream  # noqa: B018  a refused index or estimate is raised here
 
     with experiment_job(
         experiment,

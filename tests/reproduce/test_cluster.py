@@ -21,6 +21,7 @@ from lslo_cli.reproduce import (
     outstanding,
     submissions,
 )
+from lslo_cli.reproduce.job import FlareJob
 from lslo_cli.reproduce.slurm import QueuedJob, queued_jobs
 
 LINE = ("lslo", "reproduce", "table-3")
@@ -216,11 +217,35 @@ def test_what_needs_a_job_that_is_made_anew_is_submitted_too(jobs, monkeypatch):
     made = set(figure)
     monkeypatch.setattr(cluster, "is_current", lambda job: job.label in made)
     assert outstanding(figure) == ["small/heatmap"]
-    job.experiment.folder.figures.mkdir(parents=True)
-    (job.experiment.folder.figures / "heatmap.png").touch()
+    folder = job.experiment.folder
+    folder.figures.mkdir(parents=True)
+    folder.subspace.touch()
+    (folder.figures / "heatmap.png").touch()
     assert outstanding(figure) == []
     made.remove("small/weight-learn")
     assert outstanding(figure) == ["small/weight-learn", "small/estimate-subspace", "small/heatmap"]
+
+
+@pytest.mark.parametrize(("target", "name"), [("figure-3", "epochs"), ("flare-demo", "report")])
+def test_a_figure_or_report_older_than_the_scores_in_it_is_made_again(jobs, monkeypatch, target, name):
+    needed = only(jobs(target, recipe=None), [name])
+    monkeypatch.setattr(cluster, "is_current", lambda job: True)
+    label, job = list(needed.items())[-1]
+    folder = job.experiment.folder
+    made = [folder.path / "report.md"] if name == "report" else [folder.figures / f"{name}.png"]
+    for need in (needed[label] for label in job.needs):
+        if isinstance(need, FlareJob):
+            seed = need.experiment.recipe.seed
+            made.append(folder.path / f"seed-{seed}" / need.language / "evaluation.json")
+        else:
+            made += [folder.run(need.name).training, folder.run(need.name).evaluation]
+    for path in made:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (1000, 1000))
+    assert len(made) > 1 and outstanding(needed) == []
+    os.utime(made[-1], (1001, 1001))
+    assert outstanding(needed) == [label]
 
 
 def test_with_nothing_to_make_nothing_is_submitted(slurm, three, monkeypatch):
