@@ -70,10 +70,10 @@ def evaluate(
 
 
 def as_trained(experiment: Experiment, training: Artifact[TrainingResult]) -> Experiment:
-    """The experiment with the base that a run was trained on: number format, relatives of new languages.
+    """The experiment with a run's seed and base: number format, relatives of new languages.
 
     A format other than float32 in the recipe takes precedence, except after full fine-tuning, where no base
-    is frozen.
+    is frozen. Where the seed chooses the rows that are held out for testing, it stays the experiment's.
     """
     recipe, new = experiment.recipe, training.result.new_languages
     if new.keys() == recipe.new_languages.keys():
@@ -86,8 +86,9 @@ def as_trained(experiment: Experiment, training: Artifact[TrainingResult]) -> Ex
     else:
         made_with = recorded(training.recipe)
         base_dtype = made_with.run.base_dtype if made_with else run.base_dtype
+    seed = training.seed if recipe.data.hold_out is None else recipe.seed
     run = run.model_copy(update={"base_dtype": base_dtype})
-    return replace(experiment, recipe=recipe.model_copy(update={"run": run}))
+    return replace(experiment, recipe=recipe.model_copy(update={"run": run, "seed": seed}))
 
 
 @dataclass(frozen=True)

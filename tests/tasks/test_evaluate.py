@@ -56,6 +56,13 @@ def uninterrupted(there, evaluated):
     return {item.artifact.result.run: (item.artifact.digest, translations(item.path)) for item in written}
 
 
+def test_an_evaluation_has_the_seed_of_its_training(there):
+    base, run = tasks.evaluate(there(seed=7, **{"data.test_rows": 1}), runs=["base", RUN])
+    assert (base.artifact.seed, run.artifact.seed) == (7, 2)
+    assert run.artifact.recipe["seed"] == 2
+    assert tasks.evaluate(there(seed=8, **{"data.test_rows": 1}), runs=[RUN])[0].up_to_date
+
+
 def translations(evaluation):
     return {path.name: path.read_bytes() for path in RunFolder(evaluation.parent).whole.hypotheses.iterdir()}
 
