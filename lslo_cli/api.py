@@ -21,8 +21,10 @@ from lslo_cli.recipe import given_now, placed, read_memory, resolve
 from lslo_cli.search.metric import Score
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
+from lslo_cli.tasks.choices import run_folder
 from lslo_cli.tasks.decoding import open_metrics, score_directions, translate_all
 from lslo_cli.tasks.experiment import Experiment
+from lslo_cli.tasks.job import resuming
 from lslo_cli.tasks.setup import prepare
 from lslo_cli.tasks.translate import Translator, languages_asked, texts
 from lslo_cli.training.device import keeping_random_state
@@ -142,8 +144,10 @@ def open_experiment(
 
 @keeping_random_state()
 def train(experiment: Experiment, run: str | None = None, on_event: OnEvent = ignore) -> Path:
-    """Fine-tune as ``lslo train`` does; returns the folder of the run, which :func:`load_adapter` takes.
+    """Fine-tune as ``lslo train --resume`` does; returns the run's folder, which :func:`load_adapter` takes.
 
-    A run that is up to date is not trained again.
+    A run that is up to date is not trained again, and one that was interrupted goes on after its last epoch.
     """
-    return tasks.train(experiment, run=run, reuse=True, on_event=on_event).path.parent
+    folder = run_folder(experiment, run)
+    resuming(tasks.train, experiment, folder.name, on_event, run=folder.name)
+    return folder.path

@@ -16,6 +16,7 @@ import lslo_cli
 from lslo_cli import api
 from lslo_cli.cli.app import app
 from lslo_cli.errors import InputError, UsageError
+from lslo_cli.events import Noted, ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.model_languages import WORLD_FOLDER
 from lslo_cli.parsing import parse_toml
@@ -221,7 +222,32 @@ def test_results_and_text_may_be_below_home(tmp_path, monkeypatch, write):
     assert lslo_cli.load_corpus(Path("~/text"), ["en", "kk"], "train").digest
 
 
-def test_the_random_generators_of_the_caller_stay_as_they_are(tiny, tmp_path):
+@pytest.fixture
+def short(tiny):
+    """The settings of a training of a second."""
+    experiment = {"langs": "qta,qso,qki,qka", "data.path": str(tiny.text), "model.name": str(tiny.base)}
+    training = {"fit.epochs": 1, "data.train_rows": 2, "train.ranks": "1,1,1", "train.gps": 0.0}
+    return {**experiment, **training, "train.index": "paper", "run.device": "cpu"}
+
+
+def test_a_training_that_was_interrupted_goes_on_after_its_last_epoch(short, tmp_path):
+    experiment = lslo_cli.open_experiment(None, {**short, "fit.epochs": 3, "data.dev_rows": 1}, tmp_path)
+
+    def stop(event):
+        if isinstance(event, Noted) and event.text.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lslo_cli.train(experiment, on_event=stop)
+    events = []
+    folder = lslo_cli.train(experiment, on_event=events.append)
+    notes = [event.text for event in events if isinstance(event, Noted)]
+    assert "resuming training 1-1-1-paper after epoch 1 of 3" in notes
+    assert not any(note.startswith("epoch 1") for note in notes)
+    assert (folder / "training.json").is_file()
+
+
+def test_the_random_generators_of_the_caller_stay_as_they_are(tiny, short, tmp_path):
     def drawn():
         return random.random(), np.random.random(), torch.rand(1).item()
 
@@ -232,15 +258,7 @@ def test_the_random_generators_of_the_caller_stay_as_they_are(tiny, tmp_path):
 
     seed()
     expected = drawn()
-    settings = {"langs": "qta,qso,qki,qka", "data.path": str(tiny.text), "model.name": str(tiny.base)}
-    short = {
-        "fit.epochs": 1,
-        "data.train_rows": 2,
-        "train.ranks": "1,1,1",
-        "train.gps": 0.0,
-        "train.index": "paper",
-    }
-    experiment = lslo_cli.open_experiment(None, {**settings, **short, "run.device": "cpu"}, tmp_path)
+    experiment = lslo_cli.open_experiment(None, short, tmp_path)
     seed()
     lslo_cli.load_base(str(tiny.base), {"run.device": "cpu"})
     assert drawn() == expected

@@ -10,7 +10,7 @@ from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, SubspaceResult, TrainingResult
 from lslo_cli.artifacts.schema import Result
-from lslo_cli.events import Noted, OnEvent
+from lslo_cli.events import OnEvent
 from lslo_cli.recipe import Recipe, Stage
 from lslo_cli.reproduce.job import Job, JobKind, Kind
 from lslo_cli.tasks import commands as tasks
@@ -18,7 +18,7 @@ from lslo_cli.tasks.choices import subspace_path
 from lslo_cli.tasks.evaluations import place
 from lslo_cli.tasks.experiment import Written
 from lslo_cli.tasks.freshness import seems_current
-from lslo_cli.training.checkpoint import CheckpointError
+from lslo_cli.tasks.job import resuming
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,6 @@ def parts_of(job: Job) -> tuple[Part, ...]:
     return PARTS.get(job.kind, ())
 
 
-def _resuming(command: Callable[..., Written], job: Job, on_event: OnEvent, **choices: str) -> Written:
-    """Run a training command, resuming from its checkpoint if there is one of the same run."""
-    try:
-        return command(job.experiment, **choices, resume=None, reuse=True, on_event=on_event)
-    except CheckpointError as error:
-        on_event(Noted(f"starting {job.label} again: {error.message}"))
-        return command(job.experiment, **choices, reuse=True, on_event=on_event)
-
-
 def _evaluate(job: Job, on_event: OnEvent) -> Written:
     (written,) = tasks.evaluate(job.experiment, runs=[job.name], on_event=on_event)
     return written
@@ -72,21 +63,21 @@ def _report(job: Job, on_event: OnEvent) -> Written:
 INDEX = Part(
     lambda job: job.experiment.folder.index_strategy,
     IndexStrategyResult,
-    lambda job, on_event: _resuming(tasks.weight_learn, job, on_event),
+    lambda job, on_event: resuming(tasks.weight_learn, job.experiment, job.label, on_event),
     "weight-learn",
     lambda recipe: recipe.weight_learn.epochs or recipe.fit.epochs,
 )
 ESTIMATE = Part(
     lambda job: subspace_path(job.experiment),
     SubspaceResult,
-    lambda job, on_event: _resuming(tasks.estimate_subspace, job, on_event),
+    lambda job, on_event: resuming(tasks.estimate_subspace, job.experiment, job.label, on_event),
     "estimate-subspace",
     lambda recipe: recipe.estimate_subspace.epochs or recipe.fit.epochs,
 )
 TRAINING = Part(
     lambda job: job.experiment.folder.run(job.name).training,
     TrainingResult,
-    lambda job, on_event: _resuming(tasks.train, job, on_event, run=job.name),
+    lambda job, on_event: resuming(tasks.train, job.experiment, job.label, on_event, run=job.name),
     "train",
     lambda recipe: recipe.fit.epochs,
 )

@@ -22,7 +22,7 @@ from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 from lslo_cli.tasks.freshness import same_settings
 from lslo_cli.tasks.session import Session
 from lslo_cli.tasks.setup import Setup, check_at_hand, prepare
-from lslo_cli.training.checkpoint import TrainingCheckpoint
+from lslo_cli.training.checkpoint import CheckpointError, TrainingCheckpoint
 from lslo_cli.training.trackers import check_tracker
 
 S = TypeVar("S", bound=Session)
@@ -92,6 +92,20 @@ def is_kept(job: ArtifactJob[Setup], reuse: bool) -> bool:
     """
     setup = job.setup
     return reuse or (setup.resume and setup.work is not None and not TrainingCheckpoint.is_in(setup.work))
+
+
+def resuming(
+    command: Callable[..., Written], experiment: Experiment, label: str, on_event: OnEvent, **choices: str
+) -> Written:
+    """Run a training command unless it is up to date, from its checkpoint if there is one of the same run.
+
+    Where that is of another run, a note says that the command named ``label`` starts again.
+    """
+    try:
+        return command(experiment, **choices, resume=None, reuse=True, on_event=on_event)
+    except CheckpointError as error:
+        on_event(Noted(f"starting {label} again: {error.message}"))
+        return command(experiment, **choices, reuse=True, on_event=on_event)
 
 
 SMALLER_TRAINING_BATCHES = (
