@@ -21,6 +21,7 @@ from lslo_cli.recipe import given_now, placed, read_memory, resolve
 from lslo_cli.search.metric import Score
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
+from lslo_cli.tasks.asked import check_type, checked_codes, path_text, settings_by_key, settings_of_model
 from lslo_cli.tasks.choices import run_folder
 from lslo_cli.tasks.decoding import open_metrics, score_directions, translate_all
 from lslo_cli.tasks.experiment import Experiment
@@ -30,32 +31,39 @@ from lslo_cli.tasks.translate import Translator, languages_asked, texts
 from lslo_cli.training.device import keeping_random_state
 from lslo_cli.wording import counted
 
+LOADED_BY = "give what load_base or load_adapter returns"
+
 Settings = Mapping[str, Any]
 """Values by recipe key: ``{"evaluate.beam": 1, "run.device": "cpu"}``."""
 
 
 @keeping_random_state()
-def load_base(model: str = WORLD_NAME, settings: Settings | None = None) -> Translator:
+def load_base(model: str | os.PathLike[str] | None = None, settings: Settings | None = None) -> Translator:
     """A base model between all its languages: ``world``, a folder, or a hub id.
 
-    Raises InputError if there is no such model, UsageError for an unknown setting.
+    By default it is the one in ``settings``, or else the built-in world's. Raises InputError if there is no
+    such model, UsageError for a setting that is unknown or has no effect on a model that is loaded.
     """
-    recipe = resolve(None, {**(settings or {}), "model.name": model})
+    given = settings_of_model(settings, model)
+    recipe = resolve(None, {"model.name": WORLD_NAME} | given)
     return Translator(prepare(recipe, all_languages=True), None, BASE_RUN)
 
 
 @keeping_random_state()
 def load_adapter(
-    where: str | os.PathLike[str], model: str | None = None, settings: Settings | None = None
+    where: str | os.PathLike[str],
+    model: str | os.PathLike[str] | None = None,
+    settings: Settings | None = None,
 ) -> Translator:
     """A trained run on its base model: the run's folder, its folder ``adapter/``, or a hub id.
 
     ``model`` is the base model, if it has moved since training. Raises InputError if something is missing or
-    damaged, or if the base is not the one that the run was trained on.
+    damaged, or if the base is not the one that the run was trained on, and UsageError for a setting that is
+    unknown or has no effect on a run that is trained.
     """
-    given = {**(settings or {}), **({"model.name": model} if model else {})}
-    setup, route = open_folder(os.fspath(where), given)
-    return Translator(setup, route, os.fspath(where), weights_digest(os.fspath(where)))
+    folder = path_text(where, "the folder of a run")
+    setup, route = open_folder(folder, settings_of_model(settings, model))
+    return Translator(setup, route, folder, weights_digest(folder))
 
 
 @overload
@@ -74,8 +82,9 @@ def translate(
     """The translation of a line, or of each of several lines; with several targets, a tuple for each line.
 
     ``search`` are settings of :class:`lslo_cli.tasks.translate.Search`, such as ``beam`` and ``prefix``.
-    Raises UsageError for an unknown language.
+    Raises UsageError for an unknown language or setting, and for what is neither text nor lines of it.
     """
+    check_type(translator, Translator, "a translator", LOADED_BY)
     lines = [text] if isinstance(text, str) else text
     found = list(tasks.translate(translator, lines, src=src, tgt=tgt, **search))
     if not isinstance(tgt, str):
@@ -93,6 +102,7 @@ def evaluate(
     several, for a line that is no text, and for no line at all, and InputError if there are not as many
     references as sources. As in ``lslo evaluate``, a source longer than the model reads is cut.
     """
+    check_type(translator, Translator, "a translator", LOADED_BY)
     sources, references = list(texts(sources, "source")), list(texts(references, "reference"))
     if len(sources) != len(references):
         raise InputError(
@@ -115,9 +125,8 @@ def load_corpus(path: str | os.PathLike[str], langs: Sequence[str], split: str =
 
     Raises UsageError for one text in place of several codes, and InputError for what cannot be read.
     """
-    if isinstance(langs, str):
-        raise UsageError(f"langs is one text, '{langs}'", f"write a list of codes: {langs.split(',')}")
-    return read_corpus(str(with_home(path)), [model_code(code) for code in langs], split)
+    codes = [model_code(code) for code in checked_codes(langs, "langs")]
+    return read_corpus(str(with_home(path_text(path, "the path of text"))), codes, split)
 
 
 def open_experiment(
@@ -131,13 +140,11 @@ def open_experiment(
     UsageError for an unknown key or language or an invalid value, and InputError for a recipe that does not
     exist, for text that cannot be read if it gives the classes, or for a damaged experiment.toml.
     """
-    recipe = None if recipe is None else os.fspath(recipe)
-    settings = {
-        key: os.fspath(value) if isinstance(value, os.PathLike) else value
-        for key, value in (settings or {}).items()
-    }
-    resolved = with_languages(placed(resolve(recipe, settings), with_home(results)))
-    folder = ExperimentFolder(with_home(results) / resolved.experiment)
+    recipe = None if recipe is None else path_text(recipe, "a recipe")
+    settings = settings_by_key(settings)
+    experiments = with_home(path_text(results, "results"))
+    resolved = with_languages(placed(resolve(recipe, settings), experiments))
+    folder = ExperimentFolder(experiments / resolved.experiment)
     memory = read_memory(folder.path).adding(given_now(recipe, settings, ()))
     return Experiment(resolved, folder, "lslo_cli", memory.with_counted_classes(resolved))
 
@@ -148,6 +155,7 @@ def train(experiment: Experiment, run: str | None = None, on_event: OnEvent = ig
 
     A run that is up to date is not trained again, and one that was interrupted goes on after its last epoch.
     """
-    folder = run_folder(experiment, run)
+    check_type(experiment, Experiment, "an experiment", "give what open_experiment returns")
+    folder = run_folder(experiment, run if run is None else path_text(run, "the name of a run"))
     resuming(tasks.train, experiment, folder.name, on_event, run=folder.name)
     return folder.path

@@ -140,6 +140,77 @@ def test_what_is_misspelt_is_named(tiny):
         lslo_cli.load_adapter("./nowhere")
 
 
+def test_the_base_is_the_one_in_settings_and_not_another_beside_it(tiny):
+    on_cpu = {"run.device": "cpu"}
+    named = lslo_cli.load_base(settings={**on_cpu, "model.name": Path(tiny.base)})
+    assert named.setup.base.identity.name == str(tiny.base)
+    assert lslo_cli.load_base(Path(tiny.base), on_cpu).setup.base.identity == named.setup.base.identity
+    assert lslo_cli.load_base(settings=on_cpu).setup.base.identity.name == "world"
+    with pytest.raises(UsageError, match=f"the model is world, and {tiny.base} in settings"):
+        lslo_cli.load_base("world", {"model": {"name": str(tiny.base)}})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"langs": "qta,qso"},
+        {"train.method": "lora"},
+        {"adapters": {"span": "all"}},
+        {"weight-learn.epochs": 1},
+    ],
+)
+def test_settings_without_effect_on_a_model_that_is_loaded_are_refused(tiny, settings, tmp_path):
+    for load in (
+        lambda: lslo_cli.load_base(tiny.base, settings),
+        lambda: lslo_cli.load_adapter("x", None, settings),
+    ):
+        with pytest.raises(UsageError, match=r"the setting \S+ has no effect on a model that is loaded"):
+            load()
+
+
+def test_a_search_has_no_setting_that_does_nothing(base):
+    asked = {"src": "qta", "tgt": "qki"}
+    with pytest.raises(UsageError, match="nbest = 2: one translation of a line is returned"):
+        lslo_cli.translate(base, "taro", **asked, nbest=2)
+    with pytest.raises(UsageError, match="unknown setting 'beem'. Did you mean 'beam'?"):
+        lslo_cli.translate(base, "taro", **asked, beem=2)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda b: lslo_cli.translate(b, "a", src=None, tgt="qki"), "None is no language"),
+        (lambda b: lslo_cli.translate(b, "a", src="qta", tgt=None), "None is no language"),
+        (lambda b: lslo_cli.translate(b, "a", src="qta", tgt=[3]), "3 is no language"),
+        (lambda b: lslo_cli.translate(b, 5, src="qta", tgt="qki"), "5 is no list of lines"),
+        (lambda b: lslo_cli.translate(b, "a", src="qta", tgt="qki", buffer="3"), "a buffer of '3' lines"),
+        (lambda b: lslo_cli.translate("world", "a", src="qta", tgt="qki"), "a translator cannot be 'world'"),
+        (lambda b: lslo_cli.evaluate(b, ["a"], ["b"], src="qta", tgt=["qki"]), r"\['qki'\] is no language"),
+        (lambda b: lslo_cli.evaluate(0, [""], [""], src="qta", tgt="qki"), "a translator cannot be 0"),
+        (lambda b: lslo_cli.load_base(5), "model cannot be 5"),
+        (lambda b: lslo_cli.load_base("world", ["x"]), r"settings cannot be \['x'\]"),
+        (lambda b: lslo_cli.load_adapter(5), "the folder of a run cannot be 5"),
+        (lambda b: lslo_cli.load_corpus("world", None), "langs cannot be None"),
+        (lambda b: lslo_cli.load_corpus("world", ["qta", 5]), "a language of langs cannot be 5"),
+        (lambda b: lslo_cli.load_corpus("world", ["qta"], "test").pairs(("qta", "qki")), "is no direction"),
+        (lambda b: lslo_cli.open_experiment({"a": 1}), "a recipe cannot be {'a': 1}"),
+        (lambda b: lslo_cli.train("demo"), "an experiment cannot be 'demo'"),
+    ],
+)  # fmt: skip
+def test_what_is_of_another_type_is_refused_by_name_with_a_hint(base, call, said):
+    with pytest.raises(UsageError, match=said) as error:
+        call(base)
+    assert error.value.hint
+
+
+def test_a_relative_base_is_scored_with_from_another_working_folder(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tiny.base.parent)
+    settings = {"run.device": "cpu", "evaluate.max_new_tokens": 4, "evaluate.metric_model": "base"}
+    base = lslo_cli.load_base(tiny.base.name, settings)
+    monkeypatch.chdir(tmp_path)
+    assert lslo_cli.evaluate(base, ["taro"], ["taro"], src="qta", tgt="qki")["spBLEU"].value >= 0
+
+
 def test_an_experiment_has_the_languages_and_classes_of_the_command_line(tiny, write):
     text = write({f"text/train.{code}": "a b\n" * 3 for code in ("en", "kk", "tr")}) / "text"
     settings = {"langs": "en,kk,tr", "classes": "text", "model.name": "m2m-100-418m", "data.path": str(text)}

@@ -13,7 +13,7 @@ from numpy.random import PCG64, Generator
 
 from lslo_cli.data.layouts import find_sections, is_parallel, require_text
 from lslo_cli.data.lines import normalise
-from lslo_cli.errors import InputError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.languages import Direction
 
 
@@ -98,7 +98,12 @@ class Corpus:
         return len(self.rows(direction))
 
     def pairs(self, direction: Direction) -> tuple[list[str], list[str]]:
-        """The source and the target sentences of a direction, in the order of :meth:`rows`."""
+        """The source and the target sentences of a direction, in the order of :meth:`rows`.
+
+        Raises UsageError for what is no direction.
+        """
+        if not isinstance(direction, Direction):
+            raise UsageError(f"{direction!r} is no direction", "write Direction(source, target)")
         rows = self.rows(direction).tolist()
         src, tgt = (
             [self.sections[section].text[language][row] for section, row in rows]

@@ -121,7 +121,8 @@ def load_base(
     if weights and frozen is not BaseDtype.FLOAT32:
         compact(network)
         architecture_of(network).compute_positions(network)
-    return BaseModel(network, tokenizer, identity, checkpoint.folder, generation)
+    # Files of it are read later too, when the working folder may be another one.
+    return BaseModel(network, tokenizer, identity, checkpoint.folder.absolute(), generation)
 
 
 def new_base(tokenizer: Tokenizer, section: BaseSection, seed: int) -> BaseModel:

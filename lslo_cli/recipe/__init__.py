@@ -8,7 +8,7 @@ value counts even if it is zero or empty.
 from lslo_cli.recipe.base import BaseSection
 from lslo_cli.recipe.files import find_recipe, recipe_folder, recipe_names
 from lslo_cli.recipe.flare import FlareSection
-from lslo_cli.recipe.memory import CHOOSING, Memory, last_experiment, read_memory
+from lslo_cli.recipe.memory import CHOOSING, Memory, last_experiment, leaves, read_memory
 from lslo_cli.recipe.memory import FILE as MEMORY_FILE
 from lslo_cli.recipe.recipe import NAME_LENGTH, Recipe
 from lslo_cli.recipe.reproduce import ReproduceSection, Stage
@@ -76,6 +76,7 @@ __all__ = [
     "given_values",
     "last_experiment",
     "placed",
+    "leaves",
     "read_memory",
     "recipe_folder",
     "recipe_names",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from typing import Any
 
@@ -102,14 +102,34 @@ def translate(
     sentence. Raises UsageError for a language that the model or run does not have, a line that is no text,
     and an invalid setting.
     """
-    targets = (tgt,) if isinstance(tgt, str) else tuple(tgt)
+    asked = _search_for_one(search)
+    targets = (tgt,) if isinstance(tgt, str) or not isinstance(tgt, Iterable) else tuple(tgt)
     wanted = (Line(line, src, targets) for line in texts(lines))
-    for chunk in translate_chunks(translator, wanted, Search(**search), buffer=buffer, on_event=on_event):
+    for chunk in translate_chunks(translator, wanted, asked, buffer=buffer, on_event=on_event):
         yield from (tuple(best[0].text for best in found) for _, found in chunk)
+
+
+def _search_for_one(settings: Mapping[str, Any]) -> Search:
+    """The search for the best translation alone. Raises UsageError for a setting that it does not have."""
+    known = [each.name for each in fields(Search) if each.name != "nbest"]
+    for name, value in settings.items():
+        if name == "nbest" and value != 1:
+            raise UsageError(
+                f"nbest = {value!r}: one translation of a line is returned, its best",
+                "leave it out",
+                "lslo translate --nbest N --json writes several",
+            )
+        if name not in (*known, "nbest"):
+            raise UsageError(
+                f"unknown setting '{name}'.{nearest(name, known)}", f"settings: {', '.join(known)}"
+            )
+    return Search(**settings)
 
 
 def texts(lines: Iterable[str], what: str = "line") -> Iterator[str]:
     """The same lines. Raises UsageError for one text in place of several, and for a line that is no text."""
+    if not isinstance(lines, Iterable):
+        raise UsageError(f"{lines!r} is no list of {what}s", "write a list of texts")
     if isinstance(lines, str):
         raise UsageError(f"'{lines}' is one text, where a list of {what}s is needed", "write [text]")
     for number, line in enumerate(lines, 1):
@@ -175,7 +195,7 @@ def translate_chunks(
     UsageError for a ``buffer`` that holds no line.
     """
     if not (isinstance(buffer, int) and buffer >= 1):
-        raise UsageError(f"a buffer of {buffer} lines holds none to translate", "give a whole number from 1")
+        raise UsageError(f"a buffer of {buffer!r} lines is not possible", "give a whole number from 1")
     setup = replace(search.applied(translator.setup), on_event=on_event)
     remaining = iter(lines)
     number = 0
@@ -216,6 +236,8 @@ def languages_asked(translator: Translator, src: str, targets: Sequence[str]) ->
     known = translator.setup.codes
     codes = []
     for name in (src, *targets):
+        if not isinstance(name, str):
+            raise UsageError(f"{name!r} is no language", f"choose among {', '.join(known)}")
         code = find_code(name, known)
         if code not in known:
             raise UsageError(

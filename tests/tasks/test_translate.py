@@ -119,7 +119,7 @@ def test_a_language_that_is_not_there_is_refused_with_those_that_are(there):
         (["taro"], {"beam": 2.5}, r"'evaluate\.beam' cannot be 2\.5"),
         (["taro"], {"beam": 0}, r"'evaluate\.beam' cannot be 0"),
         (["taro"], {"length_penalty": -1.0}, r"'evaluate\.length_penalty' cannot be -1"),
-        (["taro"], {"nbest": 1.5}, r"no 1\.5 best"),
+        (["taro"], {"nbest": 1.5}, r"nbest = 1\.5"),
     ],
 )
 def test_what_cannot_be_translated_so_is_refused(there, lines, settings, message):
