@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -12,7 +13,7 @@ from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.splits import WORLD_NAME
 from lslo_cli.data.text import read_corpus
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.events import OnEvent, ignore
+from lslo_cli.events import OnEvent, warn
 from lslo_cli.home import with_home
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.languages import Direction
@@ -86,7 +87,8 @@ def translate(
     """
     check_type(translator, Translator, "a translator", LOADED_BY)
     lines = [text] if isinstance(text, str) else text
-    found = list(tasks.translate(translator, lines, src=src, tgt=tgt, **search))
+    settings = {"on_event": warn, **search}
+    found = list(tasks.translate(translator, lines, src=src, tgt=tgt, **settings))
     if not isinstance(tgt, str):
         return found
     return found[0][0] if isinstance(text, str) else [row[0] for row in found]
@@ -115,7 +117,8 @@ def evaluate(
     setup = translator.setup
     source, targets = languages_asked(translator, src, [tgt])
     direction = Direction(source, *targets)
-    translations = translate_all(setup, {direction: sources}, translator.route, "translating")
+    heard = replace(setup, on_event=warn)
+    translations = translate_all(heard, {direction: sources}, translator.route, "translating")
     scored = ({direction: lines} for lines in (sources, translations[direction], references))
     return score_directions(open_metrics(setup), *scored)[direction]
 
@@ -150,7 +153,7 @@ def open_experiment(
 
 
 @keeping_random_state()
-def train(experiment: Experiment, run: str | None = None, on_event: OnEvent = ignore) -> Path:
+def train(experiment: Experiment, run: str | None = None, on_event: OnEvent = warn) -> Path:
     """Fine-tune as ``lslo train --resume`` does; returns the run's folder, which :func:`load_adapter` takes.
 
     A run that is up to date is not trained again, and one that was interrupted goes on after its last epoch.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -40,9 +41,23 @@ class Noted:
     text: str
 
 
+class Warned(Noted):
+    """A remark that a result may not be what was meant: a run replaced, text cut, nothing trained."""
+
+
+class LsloWarning(UserWarning):
+    """What a script is told without a listener of its own."""
+
+
 Event = Started | Advanced | Finished | Noted
 OnEvent = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
     """Ignore an event: the default listener."""
+
+
+def warn(event: Event) -> None:
+    """Issue a Python warning of what is :class:`Warned`: the default listener of scripts."""
+    if isinstance(event, Warned):
+        warnings.warn(event.text, LsloWarning, stacklevel=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,14 @@ import lslo_cli
 from lslo_cli import api
 from lslo_cli.cli.app import app
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.events import Noted, ignore
+from lslo_cli.events import LsloWarning, Noted, ignore
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.model_languages import WORLD_FOLDER
 from lslo_cli.parsing import parse_toml
 from lslo_cli.tasks import choices
 from lslo_cli.tasks.decoding import translate_all
+
+pytestmark = pytest.mark.filterwarnings("ignore::lslo_cli.events.LsloWarning")
 
 PAGE = Path(__file__).parent.parent / "docs" / "notebooks.md"
 
@@ -316,6 +319,25 @@ def test_a_training_that_was_interrupted_goes_on_after_its_last_epoch(short, tmp
     assert "resuming training 1-1-1-paper after epoch 1 of 3" in notes
     assert not any(note.startswith("epoch 1") for note in notes)
     assert (folder / "training.json").is_file()
+
+
+def test_a_script_is_warned_of_a_run_that_is_replaced_and_of_what_is_cut(base, short, tmp_path):
+    def folder(lr):
+        return lslo_cli.train(lslo_cli.open_experiment(None, {**short, "fit.lr": lr}, tmp_path))
+
+    with pytest.warns(LsloWarning, match="training 1-1-1-paper changed nothing") as told:
+        run = folder(0.1)
+    assert len(told) == 1
+    replaced = r"this replaces run 1-1-1-paper, trained with fit\.lr=0\.1"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LsloWarning)
+        with pytest.raises(LsloWarning, match=replaced):
+            folder(0.2)
+    with pytest.warns(LsloWarning, match=replaced):
+        assert folder(0.2) == run
+    base.setup.base.tokenizer.unused = [base.setup.base.tokenizer.eos_id]
+    with pytest.warns(LsloWarning, match="1 translation ended at the limit on length and may be cut"):
+        lslo_cli.translate(base, "taro", src="qta", tgt="qki")
 
 
 def test_the_random_generators_of_the_caller_stay_as_they_are(tiny, short, tmp_path):

@@ -16,7 +16,7 @@ from lslo_cli.artifacts.folder import BASE_RUN, RunFolder
 from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.errors import InputError, UsageError, nearest
-from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.events import Noted, OnEvent, Warned, ignore
 from lslo_cli.method.allocation import Allocation, allocate, rank_budget
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.languages import Resource
@@ -55,6 +55,10 @@ class Choices:
     def __init__(self, experiment: Experiment, model: ModelIdentity, on_event: OnEvent = ignore):
         self._experiment, self._model, self._on_event = experiment, model, on_event
         self._method = experiment.recipe.train.method
+
+    def check(self) -> None:
+        """Raise what any of the choices raises."""
+        _ = self.index, self.ranks, self.pruned
 
     @property
     def upstream(self) -> list[Upstream]:
@@ -221,10 +225,10 @@ def note_replaced(folder: RunFolder, recipe: Recipe, model: ModelIdentity, on_ev
         before = store.read(folder.training, TrainingResult)
     except InputError:
         if folder.training.exists():
-            on_event(Noted(f"this replaces run {folder.name}, which cannot be read"))
+            on_event(Warned(f"this replaces run {folder.name}, which cannot be read"))
         return
     other = several(other_settings(before, recipe, model)) or "the same settings"
-    on_event(Noted(f"this replaces run {folder.name}, trained with {other}"))
+    on_event(Warned(f"this replaces run {folder.name}, trained with {other}"))
 
 
 def run_name(experiment: Experiment) -> str:

@@ -18,7 +18,7 @@ from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.splits import HELD_OUT
 from lslo_cli.errors import InputError, LsloError
-from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
+from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, Warned, ignore
 from lslo_cli.method.languages import Direction, choose_directions
 from lslo_cli.method.metrics import SPBLEU, metric_named
 from lslo_cli.nn.route import Route
@@ -53,7 +53,7 @@ def translate_all(
     )
     if batches.truncated:
         long = counted(batches.truncated, "source")
-        setup.on_event(Noted(f"cut {long} at {setup.length_limit(setup.max_length)}"))
+        setup.on_event(Warned(f"cut {long} at {setup.length_limit(setup.max_length)}"))
     processes = setup.accelerator.num_processes
     mine = range(setup.accelerator.process_index, len(batches), processes)
     finished = log.finished if log else {}
@@ -168,7 +168,7 @@ def _note_cut(setup: Setup, cut: Counter[bool]) -> None:
             way_out = f"at most {counted(limit, 'token')} fit the number of positions of the base model"
         if number:
             translations = counted(number, "translation")
-            setup.on_event(Noted(f"{translations} ended at the limit on length and may be cut: {way_out}"))
+            setup.on_event(Warned(f"{translations} ended at the limit on length and may be cut: {way_out}"))
 
 
 def sources_and_references(

@@ -15,7 +15,7 @@ from lslo_cli.artifacts.folder import RunFolder
 from lslo_cli.artifacts.pending import adopt, pending
 from lslo_cli.artifacts.results import PrunedTable, TrainingResult
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.events import OnEvent, Warned, ignore
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import SHARED, RankMap
@@ -59,8 +59,8 @@ def train(
 
     def check(setup: Setup) -> None:
         choices = Choices(experiment, setup.model_identity)
+        choices.check()
         trained_directions(setup, choices.ranks.value)
-        choices.upstream  # noqa: B018  a refused index or estimate is raised here
 
     with experiment_job(
         experiment,
@@ -144,7 +144,7 @@ def fine_tune(
     dev_loss = setup.dev_loss(route, directions)
     schedule = replace(recipe.training_schedule(), target_ratio=section.ratio if chosen else 0.0)
     if section.ratio and not chosen:
-        setup.on_event(Noted(_nobody_note(section, pruned_languages)))
+        setup.on_event(Warned(_nobody_note(section, pruned_languages)))
     keep = _keep_best(recipe, dev_loss, parameters, schedule)
     curve = QualityCurve(setup, route) if section.curve_rows else None
     sparsity = partial(_sparsity, setup, pruner, adapters)

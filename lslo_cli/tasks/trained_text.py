@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.events import Noted, OnEvent
+from lslo_cli.events import OnEvent, Warned
 from lslo_cli.method.strategy import Index, IndexStrategy
 from lslo_cli.recipe import DataSection
 from lslo_cli.training.batches import EpochBatches
@@ -29,7 +29,7 @@ def check_trained(
     named = {code for direction in batches.directions for code in (direction.src, direction.tgt)}
     if partners := [code for code in batches.without_pairs if code in named]:
         text = f"no sentence pair to train on is from or to {several(partners)}"
-        on_event(Noted(text + _causes(batches, data, limit)))
+        on_event(Warned(text + _causes(batches, data, limit)))
 
 
 def check_selected(
@@ -64,7 +64,7 @@ def check_selected(
         if compared:
             text += "; the estimate leaves these adapters out"
             text += f" and compares {rest[0]} with no other there" if len(rest) == 1 else ""
-        on_event(Noted(text))
+        on_event(Warned(text))
     return idle
 
 

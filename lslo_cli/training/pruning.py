@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lslo_cli.errors import UsageError
-from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.events import OnEvent, Warned, ignore
 from lslo_cli.method.importance import PrunedMatrix
 from lslo_cli.method.languages import Language
 from lslo_cli.method.schedule import GradualPruning
@@ -59,7 +59,7 @@ class PruneGradually(Callback):
         if untrained := self._pruner.untrained():
             epochs = max(self._schedule.epochs, epoch + self._schedule.duration)
             self._on_event(
-                Noted(
+                Warned(
                     f"pruning after epoch {epoch - 1} ranks zeros: the adapters of {several(untrained)} have "
                     f"not been trained yet, so {self._meaning}; prune later, with "
                     f"{self._schedule.start_flag} {epoch} --epochs {epochs}, or train on more text"

@@ -16,7 +16,7 @@ from torch import nn
 
 from lslo_cli.artifacts.results import EpochRecord
 from lslo_cli.errors import RunError
-from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, ignore
+from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, Warned, ignore
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.tally import LossTally
 from lslo_cli.training.checkpoint import TrainingCheckpoint
@@ -142,7 +142,7 @@ class Trainer:
         self.on_event(Finished(self.task, f"loss {self.history[-1].loss:.3f}"))
         if not any(self.settings.factor(step, total) for step in range(total)):
             self.on_event(
-                Noted(
+                Warned(
                     f"{self.task} changed nothing: {counted(total, 'update')} had a learning rate of 0; "
                     "train on more text, for more epochs, or with a smaller accumulate"
                 )
