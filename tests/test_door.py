@@ -17,7 +17,7 @@ import lslo_cli
 from lslo_cli import api
 from lslo_cli.cli.app import app
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.events import LsloWarning, Noted, ignore
+from lslo_cli.events import LsloWarning, Noted
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.model_languages import WORLD_FOLDER
 from lslo_cli.parsing import parse_toml
