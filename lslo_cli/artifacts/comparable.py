@@ -114,6 +114,28 @@ def one_of_each_seed(found: Iterable[Located[R]]) -> list[Located[R]]:
     return list(seeds.values())
 
 
+def check_study(
+    evaluations: Sequence[Located[EvaluationResult]],
+    trainings: Sequence[Located[TrainingResult]],
+    metric: str = SPBLEU,
+    *,
+    by_direction: bool = False,
+) -> None:
+    """Raise InputError unless runs of one or several seeds can share a table or a figure.
+
+    Each folder of runs is of one seed, by its evaluations and its trainings; the evaluations were measured
+    alike, ``by_direction`` each direction for itself, and the seeds of each run trained alike.
+    """
+    folders: dict[Path, list[Artifact[Any]]] = {}
+    everything: list[Located[Any]] = [*evaluations, *trainings]
+    for each in everything:
+        folders.setdefault(each.path.parents[2], []).append(each.artifact)
+    for path, artifacts in folders.items():
+        check_one_seed(path, artifacts)
+    check_measured_alike(evaluations, metric, by_direction=by_direction)
+    check_trained_alike(trainings)
+
+
 def check_one_seed(path: Path, artifacts: Sequence[Artifact[Any]]) -> None:
     """Raise InputError if the artifacts of a folder are of several seeds."""
     for artifact in artifacts:

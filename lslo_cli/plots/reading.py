@@ -9,9 +9,7 @@ from typing import TypeVar
 from lslo_cli.artifacts.comparable import (
     Located,
     check_estimated_alike,
-    check_measured_alike,
-    check_one_seed,
-    check_trained_alike,
+    check_study,
     one_of_each_seed,
 )
 from lslo_cli.artifacts.evaluations import EvaluationResult
@@ -28,14 +26,13 @@ E = TypeVar("E", IndexStrategyResult, SubspaceResult)
 def trainings(seeds: Seeds, names: Sequence[str] = ()) -> list[TrainingResult]:
     """The named runs of all seeds, or all in the order of the study.
 
-    Raises InputError for a run that no seed has, for an artifact that is damaged or stale, and for seeds of a
-    run that were trained with different settings.
+    Raises InputError for a run that no seed has, for an artifact that is damaged or stale, for a folder that
+    mixes seeds, and for seeds of a run that were trained with different settings.
     """
     chosen = names or in_study_order(run.name for seed in seeds for run in seed.trained_runs())
-    runs = (_of_run(seeds, name, lambda run: run.training, TrainingResult) for name in chosen)
-    found = [each for of_run in runs for each in one_of_each_seed(of_run)]
-    check_trained_alike(found)
-    return [each.result for each in found]
+    found = [_of_run(seeds, name, lambda run: run.training, TrainingResult) for name in chosen]
+    check_study([], [each for of_run in found for each in of_run])
+    return [each.result for of_run in found for each in one_of_each_seed(of_run)]
 
 
 def evaluations(
@@ -44,16 +41,17 @@ def evaluations(
     """Scores of runs in every seed that has them, by run.
 
     Raises InputError for a run that no seed has, for an artifact that is damaged or stale, for a folder that
-    mixes seeds, and for runs that were measured with different settings; ``by_direction`` allows different
-    sets of directions.
+    mixes seeds, and for runs that were measured or trained with different settings; ``by_direction`` allows
+    different sets of directions.
     """
     found = {name: _of_run(seeds, name, lambda run: run.evaluation, EvaluationResult) for name in names}
-    everything = [each for of_run in found.values() for each in of_run]
-    for seed in seeds:
-        check_one_seed(
-            seed.path, [each.artifact for each in everything if each.path.is_relative_to(seed.path)]
-        )
-    check_measured_alike(everything, metric, by_direction=by_direction)
+    trained = [seed.run(name).training for seed in seeds for name in names]
+    check_study(
+        [each for of_run in found.values() for each in of_run],
+        [read_fresh(path, TrainingResult) for path in trained if path.is_file()],
+        metric,
+        by_direction=by_direction,
+    )
     return {name: [each.result for each in one_of_each_seed(of_run)] for name, of_run in found.items()}
 
 

@@ -12,9 +12,8 @@ from lslo_cli.artifacts.comparable import (
     Located,
     check_correlated_alike,
     check_estimated_alike,
-    check_measured_alike,
     check_one_seed,
-    check_trained_alike,
+    check_study,
     model_text,
 )
 from lslo_cli.artifacts.evaluations import EvaluationResult
@@ -125,10 +124,11 @@ def check_comparable(study: Study) -> None:
     seeds were trained with different settings, or if their importance is correlated with other bitext sizes.
     """
     seeds = study.seeds
-    check_measured_alike(
-        (each for seed in seeds for each in _located(seed, seed.evaluations, "evaluation")), study.metric
+    check_study(
+        [each for seed in seeds for each in _located(seed, seed.evaluations, "evaluation")],
+        [each for seed in seeds for each in _located(seed, seed.trainings, "training")],
+        study.metric,
     )
-    check_trained_alike(each for seed in seeds for each in _located(seed, seed.trainings, "training"))
     for name in ("index_strategy", "subspace", "language_subspace"):
         check_estimated_alike(each for seed in seeds for each in _located_once(seed, name))
     check_correlated_alike(each for seed in seeds for each in _located_once(seed, "prune_report"))

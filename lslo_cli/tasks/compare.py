@@ -11,13 +11,7 @@ import numpy as np
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.again import seed_flags
-from lslo_cli.artifacts.comparable import (
-    Located,
-    check_measured_alike,
-    check_one_seed,
-    check_trained_alike,
-    one_of_each_seed,
-)
+from lslo_cli.artifacts.comparable import Located, check_study, one_of_each_seed
 from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult, EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.lock import locked
@@ -156,13 +150,10 @@ def _evaluated_pairs(
         [Located.read(folder.run(name).evaluation, EvaluationResult) for name in (run, other)]
         for folder in both
     ]
-    for folder, pair in zip(both, found, strict=True):
-        check_one_seed(folder.path, [each.artifact for each in pair])
-    pairs = list(zip(*map(one_of_each_seed, zip(*found, strict=True)), strict=True))
-    check_measured_alike(each for pair in pairs for each in pair)
     trained = [folder.run(name).training for folder in both for name in (run, other)]
-    check_trained_alike(Located.read(path, TrainingResult) for path in trained if path.exists())
-    return pairs
+    trainings = [Located.read(path, TrainingResult) for path in trained if path.exists()]
+    check_study([each for pair in found for each in pair], trainings)
+    return list(zip(*map(one_of_each_seed, zip(*found, strict=True)), strict=True))
 
 
 def _counts(evaluated: Evaluated, sentences: int, resamples: int) -> np.ndarray:

@@ -64,6 +64,9 @@ def evaluate(
             written.append(evaluate_run(experiment, folder, None, force, on_event))
             continue
         training = read_training(experiment.folder, folder)
+        if training.seed != (seed := experiment.recipe.seed):
+            told = f"{folder.name} was trained with seed {training.seed}, and is evaluated as of seed {seed}"
+            listener(Noted(f"{told}: comparisons, reports and figures refuse a folder of two seeds"))
         adaptation = trained_here(folder, training)
         written.append(evaluate_run(as_trained(experiment, training), folder, adaptation, force, on_event))
     return written

@@ -53,7 +53,7 @@ def test_seeds_with_another_test_text_or_base_model_have_no_mean(seed, figure):
         figure_named(figure).prepare([small, seed(2), ExperimentFolder(other.parents[2])])
 
 
-@pytest.mark.parametrize("figure", ["pareto", "epochs", "schedule"])
+@pytest.mark.parametrize("figure", ["pareto", "directions", "epochs", "schedule"])
 def test_seeds_of_a_run_that_were_trained_differently_have_no_mean(seed, figure):
     with pytest.raises(InputError, match="were trained with different span: all and d_model"):
         figure_named(figure).prepare([seed(2), seed(3, settings={"span": "d_model"})], [RUN])
@@ -118,6 +118,16 @@ def test_a_folder_that_mixes_seeds_is_refused_as_in_a_report(seed, figure):
     base, copied = (folder.run("base").evaluation for folder in folders)
     copied.write_bytes(base.read_bytes())
     with pytest.raises(InputError, match=r"seed-3 mixes seed \d and seed \d \(evaluation\)"):
+        figure_named(figure).prepare(folders)
+
+
+@pytest.mark.parametrize("figure", ["pareto", "directions", "schedule"])
+def test_a_run_of_another_training_seed_than_the_folder_is_refused(seed, written, tmp_path, figure):
+    folders = [seed(2), seed(3)]
+    written(tmp_path / "seed-3", seed=2).training(RUN)
+    if figure == "schedule":  # which reads no evaluations
+        written(tmp_path / "seed-3", seed=3).training("4-4-4-gps0.9")
+    with pytest.raises(InputError, match=r"seed-3 mixes seed \d and seed \d \(training\)"):
         figure_named(figure).prepare(folders)
 
 

@@ -24,6 +24,8 @@ def seeds(experiments, finished, tmp_path):
         folder = shutil.copytree(finished[0], tmp_path / "tiny" / f"seed-{seed}")
         for run in ExperimentFolder(folder).evaluated_runs():
             doctored(run.evaluation, EvaluationResult, seed=seed)
+        for run in ExperimentFolder(folder).trained_runs():
+            doctored(run.training, TrainingResult, seed=seed)
     return experiments(tmp_path / "tiny")
 
 
@@ -188,3 +190,11 @@ def test_a_folder_that_mixes_seeds_is_refused_as_in_a_report(seeds):
     copied.write_bytes(base.read_bytes())
     with pytest.raises(InputError, match=r"seed-10 mixes seed 10 and seed 2 \(evaluation\)"):
         tasks.compare(experiment, [RUN, "base"], resamples=100)
+
+
+def test_one_training_that_was_evaluated_as_two_seeds_is_refused(seeds):
+    path = seeds().folder.path
+    doctored(path / "seed-10" / "runs" / RUN / "training.json", TrainingResult, seed=2)
+    with pytest.raises(InputError, match=r"seed-10 mixes seed 10 and seed 2 \(training\)"):
+        tasks.compare(seeds(), [RUN, "base"], resamples=100)
+    assert tasks.compare(seeds(), ["full", "base"], resamples=100)

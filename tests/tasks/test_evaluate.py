@@ -172,6 +172,14 @@ def test_runs_of_other_languages_are_left_out_with_the_line_that_evaluates_them(
     assert dict(tasks.plan(fewer, "evaluate").facts)["runs"] == "base"
 
 
+def test_a_run_that_was_trained_with_another_seed_is_evaluated_with_a_note(there, heard):
+    tasks.evaluate(
+        there(seed=5, **{"evaluate.directions": ["qta-qso"]}), runs=["base", "full"], on_event=heard
+    )
+    (note,) = [note for note in heard.notes if "seed" in note]
+    assert note.startswith("full was trained with seed 2, and is evaluated as of seed 5: ")
+
+
 def test_a_run_of_other_languages_that_is_named_is_refused_with_its_folder(there):
     fewer = there(langs="qta,qka")
     with pytest.raises(UsageError, match="was trained for qta, qso, qki, qka, not qta, qka") as error:
