@@ -43,7 +43,8 @@ OF_TRAINING = {
 }
 """The sections of a recipe, and which of their keys a training depends on; () is all of them.
 
-Keys of [data] are those that say which sentences are read, whatever folder they are in.
+Keys of [data] are those that say which sentences are read; the text itself is compared by its digest,
+whatever folder it is in.
 """
 OF_ESTIMATES = {
     **{section: OF_TRAINING[section] for section in ("fit", "adapters", "data", "run")},
@@ -198,6 +199,7 @@ def trained_with(artifact: Artifact[TrainingResult], *, within_seed: bool = Fals
         "languages": _languages(artifact.languages),
         **{name.replace("_", " "): Setting(getattr(result, name)) for name in SETTINGS},
         "pruned languages": Setting(result.pruned_languages),
+        **_training_text(artifact),
         **_recorded(artifact, OF_TRAINING),
     }
     if result.index_source == "learned" and not within_seed:
@@ -223,6 +225,7 @@ def estimated_with(artifact: Artifact[IndexStrategyResult] | Artifact[SubspaceRe
     found = {
         "base models": _base_model(artifact),
         "languages": _languages(artifact.languages),
+        **_training_text(artifact),
         **_recorded(artifact, {**own, "run": OF_ESTIMATES["run"]}),
     }
     return {name: setting for name, setting in found.items() if name != "fit.lr_full"}
@@ -296,6 +299,20 @@ def check_correlated_alike(found: Iterable[Located[PruneReportResult]]) -> None:
         for each in found
     )
     check_alike(((path, {"bitext sizes": size}) for path, size in sizes), "made", TRAIN_ALIKE)
+
+
+def _training_text(artifact: Artifact[Any]) -> dict[str, Setting]:
+    """The text that was trained on, where it is known; rows that the seed chose are its own."""
+    section = artifact.recipe.get("data", {})
+    for text in artifact.data:
+        if text.split == section.get("train"):
+            shown = _text(text)
+            digest = Setting(text.digest, shown)
+            if not (section.get("hold_out") or section.get("dev_rows")):
+                return {"training texts": digest}
+            rows = Setting((text.split, text.rows, text.limit), shown)
+            return {"rows to train on": rows, f"training texts of seed {artifact.seed}": digest}
+    return {}
 
 
 def _recorded(artifact: Artifact[Any], sections: Mapping[str, Sequence[str]]) -> dict[str, Setting]:

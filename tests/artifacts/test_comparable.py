@@ -7,13 +7,14 @@ from lslo_cli.artifacts.comparable import (
     OF_TRAINING,
     OF_TRANSLATION,
     Located,
+    check_estimated_alike,
     check_measured_alike,
     check_scored_alike,
     check_trained_alike,
     one_of_each_seed,
 )
 from lslo_cli.artifacts.evaluations import EvaluationResult
-from lslo_cli.artifacts.results import TrainingResult
+from lslo_cli.artifacts.results import SubspaceResult, TrainingResult
 from lslo_cli.artifacts.schema import Input
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import groups
@@ -169,6 +170,30 @@ def test_what_a_training_depends_on_is_refused_between_seeds(trained, recipe, re
     assert error.value.message.startswith(f"{one.path} and {other.path} were trained with different {told}")
     assert "train one of them again" in error.value.hint
     check_trained_alike([one, trained("2-2-8", 2)])  # another run
+
+
+@pytest.mark.parametrize("check", [check_trained_alike, check_estimated_alike])
+def test_seeds_that_were_trained_on_different_text_are_refused(trained, written, subspace, tmp_path, check):
+    def on_text(seed, letter, split="train", **divided):
+        found = trained(GPS, seed)
+        if check is check_estimated_alike:
+            path = written(tmp_path / f"seed-{seed}", seed=seed).write("subspace.json", subspace)
+            found = read_fresh(path, SubspaceResult)
+        recipe = {**found.artifact.recipe, "data": {"train": split, **divided}}
+        parts = other_text(found.artifact, digest=letter * 64, split=split, path=f"text of seed {seed}")
+        test = found.artifact.data[0].model_copy(update={"digest": f"{seed}" * 64})  # of a quality curve
+        parts["data"].append(test)
+        return Located(found.path, found.artifact.model_copy(update={**parts, "recipe": recipe}))
+
+    check([on_text(1, "u"), on_text(2, "u", split="the same under another name")])
+    with pytest.raises(InputError, match="with different training texts: .*uuu.* and .*vvv"):
+        check([on_text(1, "u"), on_text(2, "v")])
+    for rows in ({"dev_rows": 20}, {"hold_out": 20}):  # which leave each seed other rows
+        check([on_text(1, "u", **rows), on_text(2, "v", **rows)])
+        with pytest.raises(InputError, match="different rows to train on: .* train, .* dev, "):
+            check([on_text(1, "u", **rows), on_text(2, "v", split="dev", **rows)])
+        with pytest.raises(InputError, match="different training texts of seed 2: .*uuu.* and .*vvv"):
+            check([on_text(2, "u", **rows), on_text(2, "v", **rows)])
 
 
 def test_what_each_seed_learned_for_itself_may_differ(trained):
