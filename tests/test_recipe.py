@@ -126,6 +126,26 @@ def test_sections_and_keys_may_be_written_with_hyphens_in_a_file(write):
     assert (recipe.weight_learn.rank, recipe.train.gps_start) == (4, 3)
 
 
+def test_two_spellings_of_a_key_are_one_key(write):
+    mine = write("[weight-learn]\nrank = 4\nepochs = 3")
+    typed = [
+        "weight-learn.rank=2",
+        "weight_learn.epochs=1",
+        "fit.label-smoothing=0.1",
+        "fit.label_smoothing=0.2",
+    ]
+    recipe = resolve(mine, assignments=[*typed, "fit.label-smoothing=0.3"])
+    assert (recipe.weight_learn.rank, recipe.weight_learn.epochs, recipe.fit.label_smoothing) == (2, 1, 0.3)
+    values = given_values({"data.dev-rows": 4}, ["data.dev_rows=3", "languages.x-y.resource=low"])
+    assert values == {"data.dev_rows": 4, "languages.x-y.resource": "low"}
+    text = "[weight-learn]\nrank = 4\n[weight_learn]\nepochs = 1"
+    for again in (text, "[fit]\nlabel-smoothing = 0.1\nlabel_smoothing = 0.2"):
+        with pytest.raises(
+            UsageError, match="'(weight_learn|label_smoothing)' is given twice in recipe .*mine.toml"
+        ):
+            resolve(write(again))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -42,12 +42,13 @@ def find_recipe(name: str, extending: Path | None = None) -> Path:
 def recipe_layers(path: Path, extended_by: tuple[Path, ...] = ()) -> list[SettingsLayer]:
     """The values of a recipe, after those of the recipe it extends.
 
-    Raises InputError if a file is missing or not TOML, UsageError if ``extends`` is circular.
+    Raises InputError if a file is missing or not TOML, UsageError if ``extends`` is circular
+    or a key is given in two spellings.
     """
     if path.resolve() in extended_by:
         raise UsageError(f"recipe {path} extends itself", "remove the circle in the 'extends' keys")
     try:
-        values = normalise(parse_toml(path.read_text(encoding="utf-8-sig")))
+        values = normalise(parse_toml(path.read_text(encoding="utf-8-sig")), f" in recipe {path}")
     except ValueError as error:
         raise InputError(f"recipe {path} is not valid TOML: {error}", "fix the line it names") from None
     except OSError as error:

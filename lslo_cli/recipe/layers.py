@@ -7,6 +7,8 @@ from functools import reduce
 from itertools import permutations
 from typing import Any, NamedTuple
 
+from lslo_cli.errors import UsageError
+
 BY_NAME = ("languages", "new_languages", "jobs")
 """Tables whose keys are names."""
 
@@ -73,24 +75,37 @@ def _replaced(
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """``{"train.gps": 0.9}`` as ``{"train": {"gps": 0.9}}``."""
+    """``{"train.gps": 0.9}`` as ``{"train": {"gps": 0.9}}``; later keys override earlier ones."""
     tables: dict[str, Any] = {}
     for dotted, value in flat.items():
-        tables = merge(tables, reduce(lambda inner, part: {part: inner}, reversed(dotted.split(".")), value))
-    return normalise(tables)
+        one: dict[str, Any] = reduce(lambda inner, part: {part: inner}, reversed(dotted.split(".")), value)
+        tables = merge(tables, normalise(one))
+    return tables
 
 
-def normalise(values: Mapping[str, Any]) -> dict[str, Any]:
+def normalise(values: Mapping[str, Any], where: str = "") -> dict[str, Any]:
     """Replace hyphens in keys, as in ``[weight-learn]``, by the underscores of a recipe's keys.
 
-    Language codes and names of jobs are left unchanged.
+    Language codes and names of jobs are left unchanged. Raises UsageError, ending with ``where``, for a key
+    in both spellings.
     """
-    return {
-        key.replace("-", "_"): normalise(value)
-        if isinstance(value, Mapping) and key.replace("-", "_") not in BY_NAME
-        else value
-        for key, value in values.items()
-    }
+    normal: dict[str, Any] = {}
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        if name in normal:
+            hyphens = next(other for other in values if other != name and other.replace("-", "_") == name)
+            raise UsageError(f"'{name}' is given twice{where}, also as '{hyphens}'", "write it once")
+        is_table = isinstance(value, Mapping) and name not in BY_NAME
+        normal[name] = normalise(value, where) if is_table else value
+    return normal
+
+
+def with_underscores(dotted: str) -> str:
+    """A dotted key in the spelling that :func:`normalise` gives it."""
+    parts = dotted.split(".")
+    names = [part.replace("-", "_") for part in parts]
+    end = next((number for number, name in enumerate(names, 1) if name in BY_NAME), len(names))
+    return ".".join((*names[:end], *parts[end:]))
 
 
 def has(values: Any, path: Sequence[str]) -> bool:

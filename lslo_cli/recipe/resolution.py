@@ -14,7 +14,7 @@ from lslo_cli.errors import UsageError, nearest
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
 from lslo_cli.recipe.keys import known_keys, takes_list, takes_text, words_of
-from lslo_cli.recipe.layers import SettingsLayer, combined, has, merge, nested, source
+from lslo_cli.recipe.layers import SettingsLayer, combined, has, merge, nested, source, with_underscores
 from lslo_cli.recipe.memory import FILE, Memory, from_environment, leaves, read_memory, worth_remembering
 from lslo_cli.recipe.recipe import Recipe
 from lslo_cli.recipe.section import Section
@@ -77,7 +77,7 @@ def given_now(recipe: str | None, given: Mapping[str, Any], assignments: Sequenc
 
 def given_values(given: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
     """The values by dotted key of ``key=value`` assignments, and ``given`` ones, which take precedence."""
-    return {**dict(map(_assignment, assignments)), **given}
+    return {**dict(map(_assignment, assignments)), **{with_underscores(key): given[key] for key in given}}
 
 
 def with_values(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
@@ -134,7 +134,7 @@ def _nested(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _listed(key: str, value: str) -> Any:
     """A text as the list that it stands for, where a key takes a list and this is not one of its words."""
-    known = key.replace("-", "_")
+    known = with_underscores(key)
     if not takes_list(known) or value in words_of(known):
         return value
     return _toml(f"[{value}]", [part.strip() for part in value.split(",")])
@@ -160,10 +160,10 @@ def _assignment(text: str) -> tuple[str, Any]:
         raise UsageError(f"'--set {text}' is not of the form key=value", "write --set train.gps=0.9")
     if key.count(".") > KEY_DOTS:
         raise UsageError(f"unknown key '{key}' in --set", "write --set train.gps=0.9")
-    found, known = _toml(value, value), key.replace("-", "_")
-    if takes_text(known) and not isinstance(found, str):
+    found, key = _toml(value, value), with_underscores(key)
+    if takes_text(key) and not isinstance(found, str):
         found = value
-    return key, _listed(key, value) if takes_list(known) and not isinstance(found, list) else found
+    return key, _listed(key, value) if takes_list(key) and not isinstance(found, list) else found
 
 
 def _toml(value: str, otherwise: Any) -> Any:
