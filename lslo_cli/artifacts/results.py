@@ -40,7 +40,22 @@ class LearnedWeights(Document):
     index: Index
 
 
-class IndexStrategyResult(Result):
+class LearnedResult(Result):
+    """Base of what is learned from the training text: the text to test on is no matter to it."""
+
+    @classmethod
+    def unread(cls, recipe: Any) -> set[str]:
+        """Keys of [data] that do not determine the result."""
+        return {"test", "test_rows"}
+
+    @classmethod
+    def settings(cls, recipe: Any) -> list[Any]:
+        """Those of its sections without the :meth:`unread` ones."""
+        data = recipe.data.model_copy(update=dict.fromkeys(cls.unread(recipe)))
+        return super().settings(recipe.model_copy(update={"data": data}))
+
+
+class IndexStrategyResult(LearnedResult):
     """Weight learning (section 4.1): the weights of every layer, at the end and after each epoch."""
 
     kind: ClassVar[str] = "index-strategy"
@@ -96,7 +111,7 @@ class SpectrumTable(Document):
         ]
 
 
-class SubspaceResult(Result):
+class SubspaceResult(LearnedResult):
     """Subspace estimation (sections 4.2 and 7.3): the pruning of every B, and the resulting ranks.
 
     Version 2 has singular values and, if there were dev rows, gains.
@@ -158,7 +173,7 @@ class Curve(Document):
     points: list[CurvePoint]
 
 
-class TrainingResult(Result):
+class TrainingResult(LearnedResult):
     """The final fine-tuning run: its settings, its pruning, and its weights."""
 
     kind: ClassVar[str] = "training"
@@ -194,6 +209,14 @@ class TrainingResult(Result):
     kept_epoch: int | None = None
     """The epoch that was chosen for its loss on the dev rows, None if the last was kept by default."""
     span: Span = Span.ALL
+
+    @classmethod
+    def unread(cls, recipe: Any) -> set[str]:
+        """The text to test on, as far as no quality curve is drawn on it."""
+        rows = recipe.train.curve_rows
+        if not rows or recipe.data.dev_rows:
+            return super().unread(recipe)
+        return set() if rows == "all" else {"test_rows"}
 
     @classmethod
     def settings(cls, recipe: Any) -> list[Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.results import LearnedResult
 from lslo_cli.artifacts.schema import Artifact, ModelIdentity, Result
 from lslo_cli.data.splits import with_splits
 from lslo_cli.errors import InputError
@@ -42,8 +43,8 @@ def divided_as(other: FitSection, fit: FitSection) -> FitSection:
 def other_settings(artifact: Artifact[Any], recipe: Recipe, model: ModelIdentity) -> list[str]:
     """The settings that an artifact was made with and ``recipe`` has other values of, as ``key=value``.
 
-    Of the sections that its result depends on, whether or not this run of it does, with the languages and
-    the base model, which is now ``model``.
+    Of the sections that its result depends on, whether or not this run of it does but for the text to test
+    on, with the languages and the base model, which is now ``model``.
     """
     was = recorded(artifact.recipe)
     if was is None:
@@ -66,8 +67,10 @@ def changed_settings(artifact: Artifact[Any], recipe: Recipe) -> dict[str, Any]:
     if was is None:
         return {}
     recipe = recipe.model_copy(update={"fit": divided_as(was.fit, recipe.fit)})
-    before, now = (_keys(each, type(artifact.result)) for each in (was, recipe))
-    return {key: value for key, value in before.items() if value != now.get(key)}
+    kind = type(artifact.result)
+    before, now = (_keys(each, kind) for each in (was, recipe))
+    unread = {f"data.{key}" for key in kind.unread(was)} if issubclass(kind, LearnedResult) else set()
+    return {key: value for key, value in before.items() if value != now.get(key) and key not in unread}
 
 
 def _chosen(model: ModelIdentity, codes: list[str], recipe: Recipe) -> dict[str, str]:
@@ -85,16 +88,19 @@ def _keys(recipe: Recipe, kind: type[Result]) -> dict[str, Any]:
     return {"seed": recipe.seed, **keys, **run}
 
 
-def same_settings(artifact: Artifact[Any], recipe: Recipe) -> bool:
+def same_settings(artifact: Artifact[Any], recipe: Recipe, *, wherever_text_is: bool = False) -> bool:
     """Whether an artifact was made with the settings of ``recipe`` that its result depends on.
 
     A key that the artifact's recipe lacks has its default, so a new key makes no artifact stale. Batches
-    that "auto" chose are those of any machine.
+    that "auto" chose are those of any machine. ``wherever_text_is`` leaves out the path of the text, for who
+    compares its digest.
     """
     made_with = recorded(artifact.recipe)
     if made_with is None:
         return False
-    recipe = recipe.model_copy(update={"fit": divided_as(made_with.fit, recipe.fit)})
+    path = made_with.data.path if wherever_text_is else recipe.data.path
+    data = recipe.data.model_copy(update={"path": path})
+    recipe = recipe.model_copy(update={"fit": divided_as(made_with.fit, recipe.fit), "data": data})
     kind = type(artifact.result)
     return (
         artifact.seed == recipe.seed

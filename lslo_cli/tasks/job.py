@@ -58,7 +58,7 @@ class ArtifactJob(Generic[S]):
             made_from == [item.digest for item in self.upstream if item.role not in apart]
             and artifact.model.is_the_same(self.setup.model_identity)
             and [*map(_facts, artifact.languages)] == [*map(_facts, self.setup.languages)]
-            and same_settings(artifact, self.setup.recipe)
+            and same_settings(artifact, self.setup.recipe, wherever_text_is=True)
             and all(self.setup.digest_now(text) == text.digest for text in artifact.data)
         )
         return Written(self.path, artifact, up_to_date=True) if same else None

@@ -10,9 +10,9 @@ import pytest
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
-from lslo_cli.artifacts.results import IndexStrategyResult, TrainingResult
+from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.recipe import Recipe, recipe_names, recorded, resolve
-from lslo_cli.tasks.freshness import same_settings, seems_current
+from lslo_cli.tasks.freshness import changed_settings, same_settings, seems_current
 
 
 @dataclass
@@ -122,6 +122,26 @@ def test_how_to_translate_is_a_setting_of_a_training_only_if_its_quality_was_mea
     curve = {"curve_rows": 10}
     assert trained(train=curve, evaluate=beam) != trained(train=curve)
     assert trained(train=curve, evaluate=metrics) == trained(train=curve)
+
+
+@pytest.mark.parametrize("test", [{"test": "other"}, {"test_rows": 2}])
+def test_the_text_to_test_on_is_a_setting_of_a_training_only_if_a_curve_is_drawn_on_it(test):
+    curve, dev_curve = {"train": {"curve_rows": 10}}, {"train": {"curve_rows": 10}, "data": {"dev_rows": 5}}
+    assert trained(data=test) == trained()
+    assert trained(data={**test, **dev_curve["data"]}, train=dev_curve["train"]) == trained(**dev_curve)
+    assert (trained(data=test, **curve) == trained(**curve)) == ("test_rows" in test)  # the curve has its own
+    curve["train"]["curve_rows"] = "all"
+    assert trained(data=test, **curve) != trained(**curve)
+    for kind in (IndexStrategyResult, SubspaceResult):
+        assert kind.settings(Recipe.model_validate({"data": test, **curve})) == kind.settings(Recipe())
+    assert EvaluationResult.settings(Recipe.model_validate({"data": test})) != EvaluationResult.settings(
+        Recipe()
+    )
+
+
+def test_what_a_note_says_was_set_otherwise_leaves_out_the_text_to_test_on():
+    other = Recipe.model_validate({"data": {"test": "other", "test_rows": 2, "train_rows": 3}})
+    assert changed_settings(older(), other) == {"data.train_rows": None}
 
 
 def fit(max_tokens, accumulate):

@@ -9,8 +9,10 @@ from safetensors.torch import load_file, save_file
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.provenance import digest_of
+from lslo_cli.artifacts.results import IndexStrategyResult
 from lslo_cli.errors import InputError
 from lslo_cli.tasks import commands as tasks
+from lslo_cli.tasks.freshness import seems_current
 from lslo_cli.world import WORLD
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
@@ -59,6 +61,22 @@ def test_the_name_of_a_family_makes_nothing_stale(there):
 
 def test_settings_of_other_stages_make_nothing_stale(there):
     assert tasks.weight_learn(there(**GPS, **{"evaluate.beam": 1}), reuse=True).up_to_date
+
+
+def test_another_text_to_test_on_makes_nothing_stale(there):
+    for changes in ({"data.test_rows": 2}, {"data.test": "other"}):
+        experiment = there(**GPS, **changes)
+        assert tasks.weight_learn(experiment, reuse=True).up_to_date
+        assert tasks.estimate_subspace(experiment, reuse=True).up_to_date
+        assert tasks.train(experiment, reuse=True).up_to_date
+
+
+def test_the_same_text_in_another_folder_makes_nothing_stale(there, tiny, tmp_path):
+    moved = there(**{"data.path": str(shutil.copytree(tiny.text, tmp_path / "text"))})
+    assert tasks.weight_learn(moved, reuse=True).up_to_date
+    assert all(written.up_to_date for written in tasks.evaluate(moved))
+    path = moved.folder.index_strategy
+    assert not seems_current(path, IndexStrategyResult, moved.recipe)  # which reads no text
 
 
 def test_a_run_with_a_quality_curve_is_kept_too(there):
