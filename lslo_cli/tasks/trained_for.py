@@ -23,7 +23,7 @@ def runs_to_evaluate(
     """The named runs, or the base model and every run that was trained for the experiment's languages.
 
     A note says of each run of other languages how it is evaluated, and why one that is not named cannot be
-    read. Raises InputError for an unknown run.
+    read or is stale. Raises InputError for an unknown run.
     """
     if not runs:
         return [experiment.folder.run(BASE_RUN), *_of_its_languages(experiment, on_event)]
@@ -35,7 +35,8 @@ def runs_to_evaluate(
 
 
 def _of_its_languages(experiment: Experiment, on_event: OnEvent) -> Iterator[RunFolder]:
-    folders = [folder for folder in experiment.folder.trained_runs() if _is_readable(folder, on_event)]
+    there = experiment.folder.trained_runs()
+    folders = [folder for folder in there if _is_readable(experiment, folder, on_event)]
     recipe = with_new_languages(experiment, folders).recipe
     wanted = tuple(language.code for language in recipe.selected_languages())
     for folder in folders:
@@ -51,12 +52,15 @@ def _of_its_languages(experiment: Experiment, on_event: OnEvent) -> Iterator[Run
         )
 
 
-def _is_readable(folder: RunFolder, on_event: OnEvent) -> bool:
-    """Whether the training of a run can be read, with a note if not."""
+def _is_readable(experiment: Experiment, folder: RunFolder, on_event: OnEvent) -> bool:
+    """Whether the training of a run can be read and is not stale, with a note if not."""
     try:
-        store.read(folder.training, TrainingResult)
+        read_training(experiment.folder, folder)
     except InputError as error:
-        on_event(Noted(f"left out {folder.name}: {error.message}"))
+        told = f"left out {folder.name}: {error.message}"
+        if error.line:  # which the command line completes where the run is named
+            told += f"; --run {folder.name} gives the line that trains it again"
+        on_event(Noted(told))
         return False
     return True
 

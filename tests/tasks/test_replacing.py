@@ -66,6 +66,18 @@ def test_of_two_at_once_the_second_says_that_it_replaces_the_first(fresh, heard)
     assert replaced(heard.notes) == ["this replaces run 2-2-2, trained with fit.lr=0.02"]
 
 
+def test_a_run_that_is_stale_is_left_out_and_keeps_no_other_from_being_evaluated(there, heard):
+    tasks.weight_learn(there(**{"weight_learn.epochs": 1}))
+    written = tasks.evaluate(there(), on_event=heard)
+    assert [each.path.parent.name for each in written] == ["base", "full"]
+    (note,) = [note for note in heard.notes if note.startswith("left out 2-2-8-gps0.9: ")]
+    assert "is stale: it was made from another" in note
+    assert note.endswith("; --run 2-2-8-gps0.9 gives the line that trains it again")
+    with pytest.raises(InputError, match="is stale") as error:
+        tasks.evaluate(there(), runs=["2-2-8-gps0.9"])
+    assert "lslo train" in error.value.hint
+
+
 def test_a_run_that_cannot_be_read_is_replaced_with_a_note_and_blocks_no_other(fresh, heard):
     damaged = tasks.train(fresh(**RUN)).path
     kept = tasks.train(fresh(**RUN), run="other").path
