@@ -16,7 +16,6 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.sites import Stack
 from lslo_cli.method.strategy import Index
 from lslo_cli.plots.progress import (
-    GROUPS,
     PlottedLine,
     QualityByEpoch,
     quality_by_epoch,
@@ -87,13 +86,14 @@ def weights(
 def epochs(
     runs: Sequence[TrainingResult],
     *,
-    groups: Sequence[str] = GROUPS,
+    groups: Sequence[str] = (),
     study: Sequence[str] = (),
     width: float = PAGE_WIDTH,
     style: Style = Style.PAPER,
 ) -> Figure:
     """spBLEU of groups by epoch, one panel for each group, with the base model as a dashed line (figure 3).
 
+    Without ``groups``, of those of figure 3 that all runs recorded, or of all that they share.
     Runs of one name, such as those of several seeds, are one line: their mean, with a band from the lowest to
     the highest. Lines that coincide are drawn once, with all their names. The legend gives every line's value
     after the last epoch. ``study`` names all runs of the study, whose order gives each its mark. Raises
@@ -101,16 +101,20 @@ def epochs(
     """
     look = style.look
     quality = quality_by_epoch(runs, groups)
+    groups = quality.groups
     marks = look.marks(study or in_study_order(run.run for run in runs))
-    beside = width >= 5
-    shape = (1, len(groups)) if beside else (len(groups), 1)
-    inches = width / shape[1]
+    columns = min(len(groups), 2) if width >= 5 else 1
+    shape = (-(-len(groups) // columns), columns)
+    inches = width / columns
     lines = {group: quality.lines(group) for group in groups}
     labels = [[legend_label(line.names, line.last, inches) for line in lines[group]] for group in groups]
     height, legend = balanced_height(1.8, max((["base", *each] for each in labels), key=lines_of))
     figure = new_figure(look, width, shape[0] * (height + legend) + 0.3)
-    for axes, group in zip(figure.subplots(*shape, squeeze=False).flat, groups, strict=True):
+    panels = list(figure.subplots(*shape, squeeze=False).flat)
+    for axes, group in zip(panels, groups, strict=False):
         _draw_group(axes, look, group, quality, lines[group], marks, inches)
+    for empty in panels[len(groups) :]:
+        empty.remove()
     note(figure, look, quality.description)
     title(figure, look, "Quality by epoch")
     level_with_legends(figure, shape[0])

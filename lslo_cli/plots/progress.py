@@ -14,7 +14,7 @@ from lslo_cli.method.sites import Layer
 from lslo_cli.wording import Command
 
 GROUPS = ("H2H", "V2V")
-"""The groups of figure 3."""
+"""The groups of figure 3, drawn where runs have any of them."""
 AGAIN = "train it again with --curve-rows 50 and its own settings, which `lslo show` names"
 """How to record a curve without replacing a run by another."""
 
@@ -54,9 +54,10 @@ class PlottedLine:
 
 @dataclass(frozen=True)
 class QualityByEpoch:
-    """Curves that share one axis, each with the name of its run."""
+    """Curves that share one axis, each with the name of its run, and the groups that all of them have."""
 
     curves: Sequence[tuple[str, Curve]]
+    groups: Sequence[str]
 
     def lines(self, group: str) -> list[PlottedLine]:
         """One line for each name of runs, over the epochs that all runs of the name have."""
@@ -89,11 +90,12 @@ class QualityByEpoch:
         return f"{mean}{curve.rows} sentences per direction; {curve.signature}"
 
 
-def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = GROUPS) -> QualityByEpoch:
+def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = ()) -> QualityByEpoch:
     """The curves of runs, checked to share one axis.
 
-    Raises InputError if there is no run, if a run has no curve or lacks a group, or if runs were scored
-    differently.
+    Without ``groups`` they are those of figure 3 that all runs recorded, or if there is none, all that they
+    share. Raises InputError if there is no run, if a run has no curve or lacks a group, if runs share none,
+    or if runs were scored differently.
     """
     if not runs:
         raise InputError(
@@ -119,7 +121,20 @@ def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = GRO
                 f"{first.signature}, and {curve.rows} with {curve.signature}",
                 "draw them separately, or train one of them again with the settings of the other",
             )
-    return QualityByEpoch(curves)
+    return QualityByEpoch(curves, groups or _shared(curves))
+
+
+def _shared(curves: Sequence[tuple[str, Curve]]) -> list[str]:
+    """The groups that all curves have: of those of figure 3, else any. Raises InputError if there is none."""
+    recorded = [list(curve.points[0].spbleu) for _, curve in curves]
+    shared = [group for group in recorded[0] if all(group in groups for groups in recorded)]
+    if not shared:
+        has = (f"{name} has {', '.join(curve.points[0].spbleu)}" for name, curve in curves)
+        raise InputError(
+            f"runs have quality by epoch for no group in common: {'; '.join(dict.fromkeys(has))}",
+            "draw them separately, with --run, or train one again with the --curve-groups of the other",
+        )
+    return [group for group in GROUPS if group in shared] or shared
 
 
 @dataclass(frozen=True)

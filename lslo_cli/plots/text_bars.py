@@ -11,13 +11,7 @@ from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.plots.gains import costs_and_scores
-from lslo_cli.plots.progress import (
-    GROUPS,
-    QualityByEpoch,
-    quality_by_epoch,
-    ratios_by_epoch,
-    weights_by_layer,
-)
+from lslo_cli.plots.progress import QualityByEpoch, quality_by_epoch, ratios_by_epoch, weights_by_layer
 from lslo_cli.plots.style import shortened
 from lslo_cli.plots.text import COLUMNS, TextFigure, TextSpan, bar, line, remark, sparkline
 
@@ -50,9 +44,9 @@ def epochs_text(runs: Sequence[TrainingResult]) -> TextFigure:
 
     Raises InputError as :func:`lslo_cli.plots.epochs` does.
     """
-    quality = quality_by_epoch(runs, GROUPS)
+    quality = quality_by_epoch(runs)
     lines: list[list[TextSpan]] = []
-    for group in GROUPS:
+    for group in quality.groups:
         lines += [*_group(quality, group), line()]
     return TextFigure([*lines, *remark(quality.description)])
 

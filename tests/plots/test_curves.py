@@ -36,10 +36,30 @@ def test_a_run_without_a_curve_says_how_to_record_it_and_names_no_line_that_woul
     assert "lslo train" not in error.value.hint
 
 
-def test_a_curve_without_the_group_names_the_groups_it_has(made):
+def test_a_curve_without_the_group_that_is_asked_for_names_the_groups_it_has(made):
     with pytest.raises(InputError, match="no quality by epoch for V2V; it has H2H, M2M") as error:
-        plots.epochs([made.trained(groups=("H2H", "M2M"))])
+        plots.epochs([made.trained(groups=("H2H", "M2M"))], groups=("H2H", "V2V"))
     assert "groups H2H,V2V in --curve-groups" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "drawn"),
+    [
+        (("H2H", "M2M"), ("H2H", "V2V"), ["H2H"]),  # of figure 3
+        (("H2M", "V2H", "qta-qso"), ("qta-qso", "V2H", "H2M"), ["H2M", "V2H", "qta-qso"]),
+    ],
+)
+def test_epochs_draws_the_groups_that_all_runs_recorded(made, first, second, drawn):
+    runs = [made.trained("a", groups=first), made.trained("b", groups=second)]
+    assert [axes.get_title(loc="left") for axes in plots.epochs(runs).axes] == drawn
+    shown = str(plots.epochs_text(runs))
+    assert [line.split()[0] for line in shown.splitlines() if line.endswith("last")] == drawn
+
+
+def test_runs_whose_curves_share_no_group_are_refused_with_the_groups_of_each(made):
+    runs = [made.trained("a", groups=("H2H",)), made.trained("b", groups=("M2M", "V2V"))]
+    with pytest.raises(InputError, match="for no group in common: a has H2H; b has M2M, V2V"):
+        plots.epochs(runs)
 
 
 def test_epochs_without_runs_and_runs_scored_differently_are_refused(made):
