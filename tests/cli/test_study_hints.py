@@ -1,6 +1,8 @@
 """The lines that commands name where an experiment's folder holds the seeds of a study."""
 
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ import lslo_cli.reproduce
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Input
+from lslo_cli.cli.commands.train import _has_fresh_estimate as has_fresh_estimate
 from lslo_cli.method.languages import groups
 
 
@@ -154,3 +157,13 @@ def test_the_lines_of_a_report_on_a_folder_work_there(
     stale(folder, "2-2-8", ranks="2,2,8")
     (training.parent / "evaluation.json").unlink()
     assert line("report", asked) == f"train {place} --run 2-2-8 --method lslo --ranks 2,2,8 {WRITTEN}"
+
+
+def test_a_training_is_followed_by_a_report_only_on_an_estimate_that_is_not_stale(tmp_path):
+    results = Path(__file__).parents[2] / "results/demo/seed-2"
+    assert not has_fresh_estimate(tmp_path / "subspace.json")
+    for name in ("subspace.json", "index-strategy.json"):
+        shutil.copy(results / name, tmp_path / name)
+    assert has_fresh_estimate(tmp_path / "subspace.json")
+    (tmp_path / "index-strategy.json").write_text("{}")
+    assert not has_fresh_estimate(tmp_path / "subspace.json")

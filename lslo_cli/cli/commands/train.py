@@ -13,6 +13,7 @@ from lslo_cli.cli.flags import Key, commas_or_auto, fraction_or_word, number_or_
 from lslo_cli.cli.options import Ranks, SettingsOptions, Sites
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 from lslo_cli.cli.stage_options import FitOptions
+from lslo_cli.errors import InputError
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.results import TrainingResult
@@ -87,11 +88,24 @@ def train(options: TrainOptions) -> None:
     if not print_artifacts(options, [written]):
         show_run(written.artifact)
     estimate = experiment.recipe.train.subspace
-    if written.artifact.result.method == "lslo" and Path(estimate or experiment.folder.subspace).is_file():
+    if written.artifact.result.method == "lslo" and _has_fresh_estimate(
+        Path(estimate or experiment.folder.subspace)
+    ):
         chosen = ("--subspace", estimate) if estimate else ()
         say_next(options, [written], "prune-report", *chosen)
     else:
         say_next(options, [written], "evaluate")
+
+
+def _has_fresh_estimate(path: Path) -> bool:
+    """Whether an estimate is there to be reported: one that can be read and is not stale."""
+    from lslo_cli.artifacts.comparable import read_fresh
+    from lslo_cli.artifacts.results import SubspaceResult
+
+    try:
+        return bool(read_fresh(path, SubspaceResult))
+    except InputError:
+        return False
 
 
 def show_run(artifact: Artifact[TrainingResult]) -> None:
