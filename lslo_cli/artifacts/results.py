@@ -197,6 +197,7 @@ class TrainingResult(LearnedResult):
     trainable_parameters_paper_style: int | None
     """None if it is the true count: whole models, and adapters of the first d_model units."""
     nonzero_parameters: int
+    """Trainable parameters that were not pruned; some of them may be zero by themselves."""
     pruned: PrunedTable
     history: list[EpochRecord]
     curve: Curve | None

@@ -88,7 +88,7 @@ def _text(training: Artifact[TrainingResult], evaluation: Artifact[EvaluationRes
     yield f"{kind} for {base_name(training)}{revision} ({model.parameters:,} parameters), trained by"
     yield f"`{result.command}` of lslo {training.made.version} for {', '.join(codes)}."
     trained, left = result.trainable_parameters, result.nonzero_parameters
-    yield f"{trained:,} parameters were trained, of which {left:,} are not zero."
+    yield f"{trained:,} parameters were trained, of which {left:,} are not pruned."
     yield from (
         "",
         "```sh",

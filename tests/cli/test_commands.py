@@ -162,7 +162,7 @@ def test_what_a_line_prints_fits_eighty_columns(finished, line):
     [
         ("weight-learn", ["encoder.1", "source", "target", "index"]),
         ("estimate-subspace", ["qta", "very-low", "score", "rank"]),
-        ("train --ranks 2,8 --gps 0.9", ["2-8-gps0.9", "qta=2", "qhe=8", "90%", "not zero"]),
+        ("train --ranks 2,8 --gps 0.9", ["2-8-gps0.9", "qta=2", "qhe=8", "90%", "not pruned"]),
         ("train --method full", ["full", "100.0% of the base model"]),
         ("prune-report", ["qta", "Parameters", "Correlation", "c-v", "AVG"]),
         ("evaluate", ["base", "full", "2-8-gps0.9", "H2V", "AVG", "nrefs:1|"]),

@@ -39,6 +39,8 @@ def test_a_card_has_languages_base_license_metrics_with_signatures_and_recipe(
     recipe = Recipe.model_validate(parse_toml(text.split("```toml\n")[1].split("```")[0]))
     assert recipe.fit.epochs == 3 and recipe.model.name == "base"
     assert str(tiny.folder) not in text
+    training = artifacts[f"runs/{run}/training.json"].result
+    assert f"of which {training.nonzero_parameters:,} are not pruned." in text
 
 
 def test_scores_by_more_metrics_are_added_to_the_card(there):

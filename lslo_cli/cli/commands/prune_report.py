@@ -66,7 +66,7 @@ def show_report(result: PruneReportResult) -> None:
         console.results.print()
     totals = (
         ("trainable", result.trainable_parameters),
-        ("not zero", result.nonzero_parameters),
+        ("not pruned", result.nonzero_parameters),
         ("trainable, counted as the paper does", result.trainable_parameters_paper_style),
         ("base model", result.base_parameters),
     )

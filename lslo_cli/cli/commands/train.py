@@ -124,7 +124,7 @@ def show_run(artifact: Artifact[TrainingResult]) -> None:
     share = result.trainable_parameters / artifact.model.parameters
     pairs.append(("trainable parameters", f"{result.trainable_parameters:,} ({share:.1%} of the base model)"))
     if result.nonzero_parameters != result.trainable_parameters:
-        pairs.append(("of these not zero", result.nonzero_parameters))
+        pairs.append(("of these not pruned", result.nonzero_parameters))
     if result.trainable_parameters_paper_style is not None:
         pairs.append(("counted as the paper does", result.trainable_parameters_paper_style))
     if result.history:
