@@ -6,12 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from lslo_cli.artifacts.comparable import (
-    Located,
-    check_estimated_alike,
-    check_study,
-    one_of_each_seed,
-)
+from lslo_cli.artifacts.comparable import Located, check_estimated_alike, check_study, one_of_each_seed
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
 from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
@@ -48,7 +43,7 @@ def evaluations(
     trained = [seed.run(name).training for seed in seeds for name in names]
     check_study(
         [each for of_run in found.values() for each in of_run],
-        [read_fresh(path, TrainingResult) for path in trained if path.is_file()],
+        [Located.read(path, TrainingResult) for path in trained if path.is_file()],
         metric,
         by_direction=by_direction,
     )

@@ -65,8 +65,8 @@ def evaluate(
             continue
         training = read_training(experiment.folder, folder)
         if training.seed != (seed := experiment.recipe.seed):
-            told = f"{folder.name} was trained with seed {training.seed}, and is evaluated as of seed {seed}"
-            listener(Noted(f"{told}: comparisons, reports and figures refuse a folder of two seeds"))
+            told = f"{folder.name} was trained with seed {training.seed}, and the experiment's is {seed}"
+            on_event(Noted(f"{told}: comparisons, reports and figures refuse a folder of two seeds"))
         adaptation = trained_here(folder, training)
         written.append(evaluate_run(as_trained(experiment, training), folder, adaptation, force, on_event))
     return written

@@ -178,7 +178,7 @@ def test_seeds_that_were_trained_on_different_text_are_refused(trained, written,
         found = trained(GPS, seed)
         if check is check_estimated_alike:
             path = written(tmp_path / f"seed-{seed}", seed=seed).write("subspace.json", subspace)
-            found = read_fresh(path, SubspaceResult)
+            found = Located.read(path, SubspaceResult)
         recipe = {**found.artifact.recipe, "data": {"train": split, **divided}}
         parts = other_text(found.artifact, digest=letter * 64, split=split, path=f"text of seed {seed}")
         test = found.artifact.data[0].model_copy(update={"digest": f"{seed}" * 64})  # of a quality curve

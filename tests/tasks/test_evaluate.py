@@ -177,7 +177,7 @@ def test_a_run_that_was_trained_with_another_seed_is_evaluated_with_a_note(there
         there(seed=5, **{"evaluate.directions": ["qta-qso"]}), runs=["base", "full"], on_event=heard
     )
     (note,) = [note for note in heard.notes if "seed" in note]
-    assert note.startswith("full was trained with seed 2, and is evaluated as of seed 5: ")
+    assert note.startswith("full was trained with seed 2, and the experiment's is 5: ")
 
 
 def test_a_run_of_other_languages_that_is_named_is_refused_with_its_folder(there):

@@ -99,11 +99,11 @@ def train(options: TrainOptions) -> None:
 
 def _has_fresh_estimate(path: Path) -> bool:
     """Whether an estimate is there to be reported: one that can be read and is not stale."""
-    from lslo_cli.artifacts.comparable import read_fresh
+    from lslo_cli.artifacts import store
     from lslo_cli.artifacts.results import SubspaceResult
 
     try:
-        return bool(read_fresh(path, SubspaceResult))
+        return bool(store.read_fresh(path, SubspaceResult))
     except InputError:
         return False
 
