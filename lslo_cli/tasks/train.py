@@ -57,8 +57,11 @@ def train(
     folder = run_folder(experiment, run)
     work = folder.checkpoint
 
+    choices: Choices
+
     def check(setup: Setup) -> None:
-        choices = Choices(experiment, setup.model_identity)
+        nonlocal choices
+        choices = Choices(experiment, setup.model_identity, setup.on_event)
         choices.check()
         trained_directions(setup, choices.ranks.value)
 
@@ -71,7 +74,6 @@ def train(
         check=check,
         on_event=on_event,
     ) as job:
-        choices = Choices(experiment, job.setup.model_identity, job.setup.on_event)
         index, ranks = choices.index, choices.ranks.value
         job.upstream += choices.upstream
         job.setup.on_main(lambda: _adopt(folder))

@@ -60,8 +60,8 @@ class Optimisation:
     @classmethod
     def of(cls, section: FitSection | BaseSection, **others: Any) -> Self:
         """The optimisation of a section of the recipe, but for those values that are given as ``others``."""
-        names = {value.name for value in fields(cls)} - others.keys()
-        return cls(**section.model_dump(include=names), **others)
+        names = (value.name for value in fields(cls) if value.name not in others)
+        return cls(**{name: getattr(section, name) for name in names}, **others)
 
     @property
     def advice(self) -> str:

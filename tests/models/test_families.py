@@ -49,10 +49,11 @@ def translate(*arguments, **settings):
 def text(tmp_path_factory, lines):
     """A FLORES-101 folder of three languages."""
     folder = tmp_path_factory.mktemp("text")
-    for split in ("dev", "devtest"):
+    for split, step in (("dev", 1), ("devtest", -1)):
         (folder / split).mkdir()
         for code, some in lines.items():
-            (folder / split / f"{code}.{split}").write_text("\n".join(some) + "\n", encoding="utf-8")
+            text = "\n".join(some[::step]) + "\n"
+            (folder / split / f"{code}.{split}").write_text(text, encoding="utf-8")
     return folder
 
 
@@ -174,8 +175,8 @@ def test_a_new_language_is_added_trained_saved_loaded_and_translated(model, fami
     folder = tmp_path / "text"
     shutil.copytree(text, folder)
     tuvan = ["ol diis bicii bazyn korup tur", "yt bazynda udup tur", "bicii yt diisti korup tur"]
-    for split in ("dev", "devtest"):
-        (folder / split / f"tyv.{split}").write_text("\n".join(tuvan) + "\n", encoding="utf-8")
+    for split, step in (("dev", 1), ("devtest", -1)):
+        (folder / split / f"tyv.{split}").write_text("\n".join(tuvan[::step]) + "\n", encoding="utf-8")
     recipe = resolve(
         None,
         {
@@ -408,10 +409,10 @@ def test_a_text_in_two_languages_is_translated_as_each_alone_is(tmp_path, write_
 def test_a_source_longer_than_the_learned_positions_is_cut_and_a_pair_left_out(tmp_path, write_model, lines):
     """mBART's 64 positions here, and a source that the recipe's 256 tokens allow."""
     folder, text = write_model(tmp_path / "mbart", "mbart-50"), tmp_path / "text"
-    for split in ("dev", "devtest"):
+    for split, step in (("dev", 1), ("devtest", -1)):
         (text / split).mkdir(parents=True)
         for code, short in lines.items():
-            rows = [*short, " ".join([*short] * 12)]
+            rows = [*short[::step], " ".join([*short] * 12)]
             (text / split / f"{code}.{split}").write_text("\n".join(rows) + "\n", encoding="utf-8")
     notes: list[str] = []
     recipe = resolve(

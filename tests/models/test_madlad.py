@@ -93,10 +93,10 @@ def base(folder):
 
 @pytest.fixture
 def recipe(folder, tmp_path):
-    for split in ("dev", "devtest"):
+    for split, step in (("dev", 1), ("devtest", -1)):
         (tmp_path / "text" / split).mkdir(parents=True)
         for code, lines in TEXT.items():
-            (tmp_path / "text" / split / f"{code}.{split}").write_text("\n".join(lines) + "\n")
+            (tmp_path / "text" / split / f"{code}.{split}").write_text("\n".join(lines[::step]) + "\n")
 
     def resolved(**changes):
         given = {
