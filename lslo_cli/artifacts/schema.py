@@ -76,9 +76,10 @@ class ModelIdentity(Document):
     """The base model used: ``name`` as given by the user, ``digest``, which decides, and its shape.
 
     ``revision`` is the hub's commit, None for a folder. ``digest`` is the sha256 over weights and vocabulary,
-    empty for a model that was never saved or has no weights. ``learned_positions`` are the rows of each table
-    of positions; the other sizes are those of :class:`ModelShape`. ``settings`` change what it computes and
-    not its weights; they are empty where they were not recorded.
+    empty for a model that was never saved or has no weights; that of a task model is over weights alone, and
+    its ``settings`` have its tokenizer's digest. ``learned_positions`` are the rows of each table of
+    positions; the other sizes are those of :class:`ModelShape`. ``settings`` change what it computes and not
+    its weights; they are empty where they were not recorded.
     """
 
     name: str

@@ -205,9 +205,9 @@ def check_belongs(
         )
     if other := artifact.model.other_settings(model):
         raise InputError(
-            f"{path} is stale: it was made with {other[0]} = {artifact.model.settings[other[0]]}, and the "
-            f"config.json of base model {model.name} now has {model.settings[other[0]]}",
-            "restore config.json, or make it again",
+            f"{path} is stale: it was made with {other[0]} = {artifact.model.settings[other[0]]}, and "
+            f"base model {model.name} now has {model.settings[other[0]]}",
+            "restore the files of the model, or make it again",
             command,
         )
     missing = [code for code in languages if code not in {record.code for record in artifact.languages}]

@@ -20,9 +20,8 @@ from lslo_cli.wording import Command
 FOR_TRAINING, FOR_TESTS = ("train", "dev"), ("test",)
 """The splits that a training reads, and that a test reads."""
 
-FREE = ("batch_size", "model", "revision")
-"""Settings in which a test may differ from its training: its batches are its own, and a task model is known
-by its weights, wherever it lies."""
+FREE = ("batch_size",)
+"""Settings in which a test may differ from its training: its batches are its own."""
 
 Rows = dict[tuple[str, str], int]
 """Numbers of rows by language and split."""
@@ -94,6 +93,23 @@ def check_settings(
         "take the settings of the training, or make it again",
         line,
     )
+
+
+def check_texts(
+    path: Path, training: Artifact[FlareTrainingResult], setup: FlareSetup, line: Command | str
+) -> None:
+    """Refuse a training on another text than the recipe's, if that lies elsewhere.
+
+    Raises InputError naming the text, and ``line``, which trains, and as reading a text does.
+    """
+    for text in training.data:
+        if text.path != setup.settings.data and (now := setup.digest_now(text)) != text.digest:
+            raise InputError(
+                f"{path} is stale: it was made from {text.split} of {text.path} ({text.digest[:12]}), and "
+                f"that of flare.data = {setup.settings.data} is another text ({now[:12]})",
+                "name the folder of the training, or make it again",
+                line,
+            )
 
 
 def _values(recipe: Recipe) -> dict[str, Any]:

@@ -105,6 +105,7 @@ def _made_with(artifact: Evaluation | Training) -> Iterator[Settings]:
         **{f"flare.{key}": Setting(settings[key]) for key in sorted(settings.keys() - result.chosen)},
         **{f"run.{key}": Setting(run[key]) for key in SWITCHES},
         "task models": Setting(artifact.model.digest, model_text(artifact)),
+        **{f"{key} of the task models": Setting(value) for key, value in artifact.model.settings.items()},
         **{f"texts of {text.split}": Setting(text.digest, text.digest[:12]) for text in artifact.data},
         "texts": Setting("translated" if side in settings["translated"] else "as published"),
     }

@@ -58,8 +58,12 @@ class TrainedRun(Document):
     weights: TensorFile | None = None
 
 
-CHOICES = {"runs", "languages", "seeds", "translators", "translator_reads_as", "translated", "translations"}
-"""Settings of the amount of work, or that a run or the digest of its text records itself."""
+CHOICES = {
+    *("runs", "languages", "seeds"),
+    *("data", "translated", "translations", "model", "revision"),
+    *("translators", "translator_reads_as"),
+}
+"""Settings of the amount of work, and of where text and models lie, which an artifact knows by digest."""
 
 
 class FlareResult(Result):

@@ -12,7 +12,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent
-from lslo_cli.flare.checks import check_settings, left_out_of_tests
+from lslo_cli.flare.checks import check_settings, check_texts, left_out_of_tests
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.results import FlareTrainingResult, TrainedRun
 from lslo_cli.flare.runs import TUNING
@@ -80,7 +80,7 @@ class SeedRun:
         """The training on a language.
 
         Raises InputError if there is none, or if it is stale: of another task model, made from another tuning
-        or translation than there is now, or with other settings.
+        or translation than there is now, with other settings, or from another text in another folder.
         """
         path = self.folder(language).training
         if not path.exists():
@@ -89,6 +89,7 @@ class SeedRun:
         store.check_belongs(path, artifact, self.setup.model_identity, [], self._train_line)
         store.check_fresh(path, artifact, self._train_line)
         check_settings(path, artifact, self.experiment.recipe, self._train_line)
+        check_texts(path, artifact, self.setup, self._train_line)
         return artifact
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.files import restore_flare
 from lslo_cli.flare.head_model import HeadModel
 from lslo_cli.flare.identity import find_task_model, identify
+from lslo_cli.flare.inputs import digest_of_split, pairs_of
 from lslo_cli.flare.latent import TargetEncoder, load_target_encoder
 from lslo_cli.flare.loading import load_task_model
 from lslo_cli.flare.mixup import XMixup
@@ -35,6 +36,7 @@ from lslo_cli.flare.translations import TranslationRecord
 from lslo_cli.flare.translator import LatentTranslation
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Translated
+from lslo_cli.method.languages import Language
 from lslo_cli.models.pretrained import moved
 from lslo_cli.nn.recompute import recompute
 from lslo_cli.recipe import Precision, Recipe
@@ -95,7 +97,7 @@ class FlareSetup(Session):
 
         Its identity is recorded for the artifact, and rows with an empty text are counted in a note.
         """
-        pairs = self._pairs(language, split)
+        pairs = pairs_of(self.settings, language, split)
         rows = len(pairs.target)
         identity = DataIdentity(
             path=self.settings.data,
@@ -117,17 +119,8 @@ class FlareSetup(Session):
 
     def digest_now(self, text: DataIdentity) -> str:
         if text.split not in self._text_digests:
-            language, _, split = text.split.partition("/")
-            self._text_digests[text.split] = self._pairs(language, split).digest
+            self._text_digests[text.split] = digest_of_split(self.settings, text.split)
         return self._text_digests[text.split]
-
-    def _pairs(self, language: str, split: str) -> Pairs:
-        settings = self.settings
-        side = Translated.TEST if split == "test" else Translated.TRAIN
-        translations = Path(settings.translations) if side in settings.translated else None
-        pairs = self.task.pairs(Path(settings.data), language, split, translations)
-        rows = settings.train_rows if split == "train" else None
-        return replace(pairs, source=pairs.source[:rows], target=pairs.target[:rows])
 
     def new_model(self) -> TaskModel:
         """The task model before tuning, in float32; the head of an encoder is drawn from the seed."""

@@ -251,7 +251,7 @@ class TaskSplit:
         artifact = _recorded(self.path)
         same = (
             artifact
-            and artifact.data == [self._identity(examples)]
+            and [text.digest for text in artifact.data] == [digest_of_text(examples)]
             and artifact.model.is_the_same(self.translator.setup.model_identity)
             and (artifact.result.run, artifact.result.languages) == (self.translator.run, read_as)
             and artifact.result.weights in (None, self.translator.weights)

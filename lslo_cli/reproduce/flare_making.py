@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from lslo_cli.artifacts import store
 from lslo_cli.errors import InputError
@@ -11,11 +12,12 @@ from lslo_cli.events import OnEvent, ignore
 from lslo_cli.flare import commands
 from lslo_cli.flare.checks import left_out_of_tests, whole_runs
 from lslo_cli.flare.folder import LanguageFolder
-from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
+from lslo_cli.flare.inputs import seem_the_same
+from lslo_cli.flare.results import FlareEvaluationResult, FlareResult, FlareTrainingResult
 from lslo_cli.flare.runs import TUNING
 from lslo_cli.flare.seed_run import SeedRun
 from lslo_cli.flare.translating import run_of_texts, seems_translated, translate_task
-from lslo_cli.recipe import with_values
+from lslo_cli.recipe import Recipe, with_values
 from lslo_cli.reproduce.job import FlareJob, FlareStage
 from lslo_cli.tasks.experiment import Written
 from lslo_cli.tasks.freshness import seems_current
@@ -77,18 +79,16 @@ def is_flare_current(job: FlareJob) -> bool:
     experiment = job.experiment
     recipe = experiment.recipe
     folder = LanguageFolder.of(experiment.folder, recipe.seed, job.language)
-    model = recipe.flare.model
     match job.kind:
         case FlareStage.TRANSLATE:
             return seems_translated(experiment, job.language)
         case FlareStage.TUNE | FlareStage.TRAIN:
             name = str(job.run) if job.run else TUNING
-            current = seems_current(folder.training, FlareTrainingResult, recipe, model)
-            return current and name in _runs(folder)
+            return _seems_current(folder.training, FlareTrainingResult, recipe) and name in _runs(folder)
         case FlareStage.EVALUATE:
             trained = _runs(folder)
             wanted = trained.difference(left_out_of_tests(recipe.flare, trained))
-            current = seems_current(folder.evaluation, FlareEvaluationResult, recipe, model)
+            current = _seems_current(folder.evaluation, FlareEvaluationResult, recipe)
             return current and wanted <= store.read(folder.evaluation, FlareEvaluationResult).result.tested
     return False
 
@@ -99,6 +99,15 @@ def flare_epochs(job: FlareJob) -> int:
     if job.kind is FlareStage.TUNE:
         return settings.english_epochs or settings.epochs
     return settings.epochs if job.run and job.run.method.trains else 0
+
+
+def _seems_current(path: Path, kind: type[FlareResult], recipe: Recipe) -> bool:
+    """:func:`seems_current`, wherever text and model lie."""
+    try:
+        artifact = store.read(path, kind)
+    except InputError:
+        return False
+    return seems_current(path, kind, recipe, artifact.model.name) and seem_the_same(artifact, recipe.flare)
 
 
 def _runs(folder: LanguageFolder) -> set[str]:

@@ -261,3 +261,78 @@ def test_a_setting_that_the_training_lacks_was_its_default_and_batches_are_free(
     assert "made with flare.clip_norm = 1.0, and the recipe now has 2.0" in message
     _, names = tests(given(trained, **{"flare.batch_size": 3}), "lora")
     assert names == ["lora"]
+
+
+@pytest.fixture
+def moved(given, nusax_model, tmp_path):
+    """The experiments with copies of the text and the task model."""
+    shutil.copytree(nusax_model, tmp_path / "moved")
+    places = {f"flare.{key}": str(tmp_path / "moved" / at) for key, at in (("data", "nusax"), ("model",) * 2)}
+    return partial(given, tmp_path / "results", **places)
+
+
+def permuted(model):
+    """Exchange two words of a tokenizer."""
+    path = model / "tokenizer.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"ala"', '"!"').replace('"apik"', '"ala"').replace('"!"', '"apik"'), "utf-8")
+
+
+def parts(experiment):
+    """The jobs that train and test a run."""
+    recipe = experiment.recipe.model_copy(update={"seed": 1})
+    work = FlareStage.TUNE, FlareStage.TRAIN, FlareStage.EVALUATE
+    languages = "en", "jv", "jv"
+    return [
+        FlareJob("", kind, replace(experiment, recipe=recipe), language=language, run=run)
+        for kind, language, run in zip(work, languages, (None, FlareRun.parse("lora"), None), strict=True)
+    ]
+
+
+def test_text_and_task_model_are_the_same_wherever_they_lie(given, trained, moved, tests):
+    tests(given(trained))
+    experiment = moved()
+    assert plan(experiment, "train").files == plan(experiment, "evaluate").files == ()
+    assert all(is_flare_current(job) for job in parts(experiment))
+    assert all(written.up_to_date for written in commands.train(experiment))
+    tests(experiment)
+    assert not tests.answered
+    report(experiment.folder)
+
+
+def test_another_text_elsewhere_is_another_setting(trained, moved, tmp_path):
+    path = tmp_path / "moved/nusax/javanese/train.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("ala lan", "ala ala"), "utf-8")
+    experiment = moved()
+    with pytest.raises(
+        InputError, match=r"jv/training.json is stale: it was made from jv/train of .* is another"
+    ):
+        list(commands.evaluate(experiment, train_line=LINE))
+    assert [is_flare_current(job) for job in parts(experiment)] == [True, False, False]
+    assert [written.up_to_date for written in commands.train(experiment)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "change", [permuted, lambda model: alter(model / "config.json", "hidden_act", "relu")]
+)
+def test_another_tokenizer_or_setting_of_the_task_model_trains_again(trained, moved, tmp_path, change):
+    change(tmp_path / "moved/model")
+    experiment = moved()
+    with pytest.raises(
+        InputError, match=r"jv/training.json is stale: it was made with (tokenizer|hidden_act) ="
+    ):
+        list(commands.evaluate(experiment, train_line=LINE))
+    assert not any(is_flare_current(job) for job in parts(experiment))
+    assert not any(written.up_to_date for written in commands.train(experiment))
+
+
+def test_an_artifact_from_before_the_tokenizer_was_recorded_is_up_to_date(trained, moved, tmp_path):
+    for path in trained.rglob("training.json"):
+        alter(path, "model", {**json.loads(path.read_text(encoding="utf-8"))["model"], "settings": {}})
+    permuted(tmp_path / "moved/model")
+    assert all(written.up_to_date for written in commands.train(moved()))
+
+
+def alter(path, key, value):
+    """Change a value of a JSON file."""
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), key: value}), "utf-8")

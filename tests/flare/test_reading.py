@@ -152,3 +152,12 @@ def test_the_report_says_where_sources_come_from_and_what_was_left_out(folder):
     assert facts["Sources"] == ("translated by base, run 8-8-8, beam 4; 580 of 600 rows kept in 2 languages")
     assert facts["Test text"].endswith("; 20 of 600 left out, without an answer in both texts")
     assert facts["Training text"] == "as published; 20 of 620 left out, without an answer in both texts"
+
+
+def test_task_models_with_two_tokenizers_are_two_studies_where_both_are_recorded(folder):
+    first, second = (folder.path / f"seed-{seed}/qne/training.json" for seed in (1, 2))
+    change(first, "model", "settings", to={"tokenizer": "aaa"})
+    read_artifacts([folder])  # the others do not say
+    change(second, "model", "settings", to={"tokenizer": "bbb"})
+    with pytest.raises(InputError, match="made with different tokenizer of the task models: aaa and bbb"):
+        read_artifacts([folder])
