@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.artifacts.schema import Artifact, ModelIdentity
 from lslo_cli.errors import InputError
+from lslo_cli.flare.folder import evaluations
+from lslo_cli.flare.inputs import seem_the_same
 from lslo_cli.flare.results import FlareTrainingResult, TrainedRun
 from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Translated, check_has_others
 from lslo_cli.recipe import FlareSection, Recipe, recorded
-from lslo_cli.tasks.experiment import Written
+from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.freshness import SWITCHES, same_settings
 from lslo_cli.wording import Command
 
@@ -84,15 +86,49 @@ def check_settings(
         raise InputError(f"{path} is stale: its recipe is not valid any more", "make it again", line)
     free = {name: getattr(made_with.flare, name) for name in FREE}
     recipe = recipe.model_copy(update={"flare": recipe.flare.model_copy(update=free)})
+    if differs := _difference(training, made_with, recipe):
+        raise InputError(
+            f"{path} is stale: it was made with {differs}",
+            "take the settings of the training, or make it again",
+            line,
+        )
+
+
+def check_neighbours(experiment: Experiment, model: ModelIdentity | None = None) -> None:
+    """Refuse to train beside trainings of other seeds or languages that could not be reported with these.
+
+    Those are tested, not of the recipe, and have other settings, or another text or task model, which is
+    ``model`` where that is loaded. Raises InputError naming the first and what differs.
+    """
+    settings = experiment.recipe.flare
+    made_anew = {(seed, language) for seed in settings.seeds for language in settings.languages}
+    for path in (path.with_name("training.json") for path in evaluations(experiment.folder)):
+        try:
+            neighbour = store.read(path, FlareTrainingResult)
+        except InputError:
+            continue  # which the report will say
+        if (neighbour.seed, neighbour.result.language) in made_anew:
+            continue
+        made_with = recorded(neighbour.recipe)
+        recipe = experiment.recipe.model_copy(update={"seed": neighbour.seed})
+        differs = made_with and _difference(neighbour, made_with, recipe)
+        is_of_model = neighbour.model.is_the_same(model) if model else True
+        if not (differs or (is_of_model and seem_the_same(neighbour, settings))):
+            differs = f"another text or task model than are now in {settings.data} and {settings.model}"
+        if differs:
+            raise InputError(
+                f"{path} was made with {differs}: it could not be reported with what is to be made",
+                f"name the new experiment: --set name={recipe.experiment}-2; or remove {path.parent}",
+            )
+
+
+def _difference(training: Artifact[FlareTrainingResult], made_with: Recipe, recipe: Recipe) -> str:
+    """The first setting that differs, with both values; empty if none does."""
     if same_settings(training, recipe):
-        return
+        return ""
     before, now = _values(made_with) | {"seed": training.seed}, _values(recipe)
     name = next(name for name, value in now.items() if before[name] != value)
-    raise InputError(
-        f"{path} is stale: it was made with {name} = {before[name]}, and the recipe now has {now[name]}",
-        "take the settings of the training, or make it again",
-        line,
-    )
+    return f"{name} = {before[name]}, and the recipe now has {now[name]}"
 
 
 def check_texts(

@@ -10,7 +10,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.errors import naming_lack_of_memory
 from lslo_cli.events import OnEvent, ignore
-from lslo_cli.flare.checks import check_experiment, whole_runs
+from lslo_cli.flare.checks import check_experiment, check_neighbours, whole_runs
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.results import (
     Activation,
@@ -36,7 +36,8 @@ def train(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Writte
     """Tune on the source language and train every run on every target language, for every seed.
 
     Every artifact is yielded when its last run is done. It is written after each run, so a second call
-    resumes an interrupted experiment. Raises what :func:`check_ahead` does before anything is trained.
+    resumes an interrupted experiment. Raises what :func:`check_ahead` and
+    :func:`check_neighbours` do before anything is trained.
     """
     settings = experiment.recipe.flare
     languages, runs = settings.languages, settings.parsed_runs()
@@ -44,6 +45,7 @@ def train(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Writte
         seed = SeedRun(experiment, number, on_event)
         if position == 0:  # the other seeds have the same texts and runs
             check_ahead(seed, languages, runs)
+            check_neighbours(experiment, seed.setup.model_identity)
         yield tuned(seed)
         for language in languages:
             yield trained(seed, language, runs)

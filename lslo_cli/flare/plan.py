@@ -14,6 +14,7 @@ from lslo_cli.flare.checks import (
     FOR_TRAINING,
     Rows,
     check_experiment,
+    check_neighbours,
     check_rows,
     rows_of,
     whole_runs,
@@ -54,6 +55,7 @@ def plan(
     splits = FOR_TRAINING if command == "train" else FOR_TESTS
     if command == "train":
         rows = check_experiment(first, recipe.languages, recipe.parsed_runs())
+        check_neighbours(experiment, first.model_identity)
     else:
         rows = rows_of(first, languages, splits)
     model = first.model_identity

@@ -10,7 +10,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.errors import InputError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.flare import commands
-from lslo_cli.flare.checks import left_out_of_tests, whole_runs
+from lslo_cli.flare.checks import check_neighbours, left_out_of_tests, whole_runs
 from lslo_cli.flare.folder import LanguageFolder
 from lslo_cli.flare.inputs import seem_the_same
 from lslo_cli.flare.results import FlareEvaluationResult, FlareResult, FlareTrainingResult
@@ -18,7 +18,7 @@ from lslo_cli.flare.runs import TUNING
 from lslo_cli.flare.seed_run import SeedRun
 from lslo_cli.flare.translating import run_of_texts, seems_translated, translate_task
 from lslo_cli.recipe import Recipe, with_values
-from lslo_cli.reproduce.job import FlareJob, FlareStage
+from lslo_cli.reproduce.job import FlareJob, FlareStage, Job
 from lslo_cli.tasks.experiment import Written
 from lslo_cli.tasks.freshness import seems_current
 
@@ -53,7 +53,8 @@ def check_flare(jobs: Iterable[FlareJob], on_cpu: bool = False) -> None:
     """Check what the trainings among ``jobs`` need, by experiment, on one seed of it.
 
     With ``on_cpu`` they are for another machine, whose GPU need not be here. Raises what
-    :func:`~lslo_cli.flare.commands.check_ahead` does. Translations are left to their own jobs.
+    :func:`~lslo_cli.flare.commands.check_ahead` and :func:`~lslo_cli.flare.checks.check_neighbours` do.
+    Translations are left to their own jobs.
     """
     by_experiment: dict[str, list[FlareJob]] = {}
     for job in jobs:
@@ -61,6 +62,13 @@ def check_flare(jobs: Iterable[FlareJob], on_cpu: bool = False) -> None:
             by_experiment.setdefault(str(job.experiment.folder.path), []).append(job)
     for trainings in by_experiment.values():
         _check_trainings(trainings, ON_CPU if on_cpu else {})
+
+
+def check_settings_ahead(jobs: Iterable[Job]) -> None:
+    """:func:`~lslo_cli.flare.checks.check_neighbours` of every FLARE experiment, which loads no model."""
+    trainings = [job for job in jobs if isinstance(job, FlareJob) and job.kind is FlareStage.TRAIN]
+    for experiment in {job.place.partition("/")[0]: job.experiment for job in trainings}.values():
+        check_neighbours(experiment)
 
 
 def _check_trainings(jobs: Sequence[FlareJob], machine: Mapping[str, str]) -> None:
@@ -72,6 +80,7 @@ def _check_trainings(jobs: Sequence[FlareJob], machine: Mapping[str, str]) -> No
     runs = list(dict.fromkeys(job.run for job in jobs if job.run))
     seed = SeedRun(experiment, recipe.seed, ignore)
     commands.check_ahead(seed, languages, runs, recipe.flare.translated)
+    check_neighbours(jobs[0].experiment, seed.setup.model_identity)
 
 
 def is_flare_current(job: FlareJob) -> bool:

@@ -16,6 +16,7 @@ from lslo_cli.method.shapes import ModelShape
 from lslo_cli.models.base_info import base_facts, shape_without_folder
 from lslo_cli.models.work import Work, batches_of_flores, work_of
 from lslo_cli.recipe import Method, Recipe
+from lslo_cli.reproduce.flare_making import check_settings_ahead
 from lslo_cli.reproduce.job import FlareJob, Job, Jobs
 from lslo_cli.reproduce.making import epochs_of, is_current
 from lslo_cli.reproduce.stages import parts_of
@@ -42,7 +43,11 @@ class Forecast:
 
 
 def forecasts(jobs: Jobs) -> list[Forecast]:
-    """The cost of every job. Raises what loading an existing base model or reading existing text raises."""
+    """The cost of every job. Raises what loading an existing base model or reading existing text raises.
+
+    Raises also what :func:`check_settings_ahead` does.
+    """
+    check_settings_ahead(jobs.values())
     counted: dict[str, tuple[int, bool]] = {}
     return [_forecast(job, counted) for job in jobs.values()]
 

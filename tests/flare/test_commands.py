@@ -176,12 +176,13 @@ def test_a_page_holds_every_figure_for_light_and_for_dark(done):
 def test_seeds_that_were_trained_otherwise_are_not_reported_together(done, given, tmp_path):
     shutil.copytree(done[0].folder.path, tmp_path / "copy")
     settings = {"flare.languages": ("jv",), "flare.seeds": (2,), "flare.runs": ("lora",), "flare.rank": 3}
-    other = given(tmp_path / "copy", **settings)
-    shutil.rmtree(tmp_path / "copy" / "seed-2")
+    other = given(tmp_path / "other", **settings)
     list(commands.train(other))
     list(commands.evaluate(other))
+    shutil.rmtree(tmp_path / "copy" / "seed-2")
+    shutil.copytree(tmp_path / "other" / "seed-2", tmp_path / "copy" / "seed-2")
     with pytest.raises(InputError, match=r"seed-1/jv/.* and \S+seed-2/jv/.* flare\.rank: 2 and 3"):
-        read_artifacts([other.folder])
+        read_artifacts([ExperimentFolder(tmp_path / "copy")])
 
 
 def test_a_second_run_finds_everything_up_to_date(done):
@@ -255,7 +256,8 @@ def test_another_translation_model_in_the_same_folder_trains_again(given, tiny, 
 
 
 def test_other_settings_and_lost_weights_train_again(done, given, tmp_path):
-    shutil.copytree(done[0].folder.path, tmp_path / "copy")
+    for name in ("seed-1/en", "seed-1/jv"):
+        shutil.copytree(done[0].folder.path / name, tmp_path / "copy" / name)
     one = {"flare.languages": ("jv",), "flare.seeds": (1,), "flare.runs": ("lora",)}
     tuning, language = commands.train(given(tmp_path / "copy", **one, **{"flare.rank": 3}))
     assert not tuning.up_to_date and not language.up_to_date

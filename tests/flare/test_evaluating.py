@@ -15,10 +15,13 @@ from lslo_cli.cli.app import app
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, ignore
 from lslo_cli.flare import commands, runs
+from lslo_cli.flare.checks import check_neighbours
 from lslo_cli.flare.plan import plan
 from lslo_cli.flare.reporting import report
 from lslo_cli.method.flare import FlareRun
-from lslo_cli.reproduce.flare_making import is_flare_current
+from lslo_cli.reproduce.execution import execute
+from lslo_cli.reproduce.flare_making import check_flare, is_flare_current
+from lslo_cli.reproduce.forecast import forecasts
 from lslo_cli.reproduce.job import FlareJob, FlareStage, JobKind
 from lslo_cli.reproduce.making import make
 
@@ -331,6 +334,36 @@ def test_an_artifact_from_before_the_tokenizer_was_recorded_is_up_to_date(traine
         alter(path, "model", {**json.loads(path.read_text(encoding="utf-8"))["model"], "settings": {}})
     permuted(tmp_path / "moved/model")
     assert all(written.up_to_date for written in commands.train(moved()))
+
+
+def test_training_beside_what_has_other_settings_is_refused_before_it_starts(
+    given, trained, tests, monkeypatch
+):
+    tests(given(trained))
+    monkeypatch.setattr(commands, "tune", lambda *a: pytest.fail("trained"))
+    monkeypatch.setattr(commands, "train_run", lambda *a: pytest.fail("trained"))
+    for narrower in ({"flare.languages": ("su",)}, {"flare.seeds": (2,)}):
+        experiment = given(trained, **narrower, **{"flare.lr": 0.5})
+        job = FlareJob("asked/x", FlareStage.TRAIN, experiment, language="su", run=FlareRun.parse("lora"))
+        for refused in (
+            partial(lambda experiment: list(commands.train(experiment)), experiment),
+            partial(plan, experiment, "train"),
+            partial(execute, {job.label: job}),
+            partial(forecasts, {job.label: job}),
+        ):
+            with pytest.raises(InputError) as caught:
+                refused()
+            assert (
+                f"{trained}/seed-1/jv/training.json was made with flare.lr = 2e-05, and"
+                in caught.value.message
+            )
+            assert "--set name=asked-2" in caught.value.hint
+    for path in trained.rglob("training.json"):
+        run = json.loads(path.read_text(encoding="utf-8"))["recipe"]
+        alter(path, "recipe", {**run, "run": {**run["run"], "precision": "bf16"}})
+    beside = given(trained, **{"flare.languages": ("su",), "run.precision": "bf16"})
+    check_flare([replace(job, experiment=beside)], on_cpu=True)  # which checks as fp32
+    check_neighbours(given(trained, **{"flare.lr": 0.5}))  # which makes all anew
 
 
 def alter(path, key, value):
