@@ -91,7 +91,7 @@ def translation_plan(experiment: Experiment, run: str) -> Plan:
 
 def _translated(side: TaskSplit, missing: bool) -> str:
     status = "" if missing else ", up to date"
-    return f"{len(side.examples()):,} rows, as {' to '.join(side.codes().values())}{status}"
+    return f"{len(side.examples()):,} rows, as {' to '.join(side.codes.values())}{status}"
 
 
 def _sizes(rows: Rows, language: str, splits: Iterable[str]) -> str:

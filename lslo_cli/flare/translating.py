@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from lslo_cli.flare.translations import record_of
 from lslo_cli.method.flare import SOURCE, Translated
 from lslo_cli.recipe import FlareSection
 from lslo_cli.tasks.experiment import Experiment, Written, document
+from lslo_cli.tasks.setup import prepare
 from lslo_cli.tasks.translate import Found, Translator, languages_asked, open_translator
 from lslo_cli.tasks.translate_file import LoggedLines
 from lslo_cli.training.device import describe_device
@@ -46,10 +48,31 @@ def translate_task(
     ``languages`` are the targets, by default the recipe's. Training and development texts are translated from
     the source language into each target, tests the other way. A file made from the same text by the same
     translator is not made again. Raises InputError for a missing text or model, UsageError for a language
-    that the translator does not know.
+    that the translator does not know, before anything is translated.
     """
-    for side in sides(experiment, open_translator(experiment, run, on_event), on_event, languages):
+    asked = list(sides(experiment, open_translator(experiment, run, on_event), on_event, languages))
+    _check(asked)
+    for side in asked:
         yield side.written()
+
+
+def check_translations(experiment: Experiment, run: str, languages: Sequence[str]) -> None:
+    """Raise what :func:`translate_task` raises before it translates; a base's weights are not loaded."""
+    if run == BASE_RUN:
+        translator = Translator(prepare(experiment.recipe, all_languages=True, weights=False), None, run)
+    else:
+        translator = open_translator(experiment, run, ignore)
+    _check(list(sides(experiment, translator, languages=languages)))
+
+
+def _check(asked: Sequence[TaskSplit]) -> None:
+    """Read every text once, and look up every language."""
+    read: set[tuple[str, str]] = set()
+    for side in asked:
+        if (side.src, side.split) not in read:
+            side.examples()
+            read.add((side.src, side.split))
+        _ = side.codes
 
 
 def sides(
@@ -154,6 +177,7 @@ class TaskSplit:
         """The rows to translate. Raises InputError if a file is missing or damaged."""
         return self.task.read(Path(self.experiment.recipe.flare.data), self.src, self.split)
 
+    @cached_property
     def codes(self) -> dict[str, str]:
         """The translator's codes of both languages. Raises UsageError if it does not know one."""
         read_as = {code: self._code(code) for code in (self.src, self.tgt)}
@@ -162,7 +186,7 @@ class TaskSplit:
 
     def up_to_date(self) -> Written | None:
         """The existing record, if file, text, translator and search match it."""
-        return self._current(self.examples(), self.codes())
+        return self._current(self.examples(), self.codes)
 
     def written(self) -> Written:
         """The record of the file, made if it is not up to date, by one process at a time.
@@ -174,7 +198,7 @@ class TaskSplit:
 
     def _made(self) -> Written:
         settings, stopwatch, path = self.experiment.recipe.flare, Stopwatch(), self.path
-        examples, read_as = self.examples(), self.codes()
+        examples, read_as = self.examples(), self.codes
         current = self._current(examples, read_as)
         if current:
             return current

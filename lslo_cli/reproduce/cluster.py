@@ -22,6 +22,8 @@ from lslo_cli.reproduce.slurm import COMPLETED, ENDED, Submission, queued_jobs, 
 from lslo_cli.wording import counted
 
 TASK = "slurm"
+CHECKED = FlareStage.TRANSLATE, FlareStage.TRAIN
+"""The jobs that are checked before any is submitted."""
 ASKED_EVERY = 5.0
 """The polling interval of the queue in seconds."""
 PATIENCE = 60
@@ -114,9 +116,9 @@ class Watch:
         self.on_event(Started(TASK, len(self.jobs), "jobs", current))
 
     def _check(self, labels: Iterable[str]) -> None:
-        """Check here what FLARE's trainings need; a note says if the memory does not suffice."""
+        """Check here what FLARE's jobs need; a note says if the memory does not suffice."""
         jobs = [self.jobs[label] for label in labels]
-        if ahead := [job for job in jobs if isinstance(job, FlareJob) and job.kind is FlareStage.TRAIN]:
+        if ahead := [job for job in jobs if isinstance(job, FlareJob) and job.kind in CHECKED]:
             try:
                 check_apart(ahead)
             except (RunError, BrokenProcessPool) as error:

@@ -16,9 +16,9 @@ from lslo_cli.flare.inputs import seem_the_same
 from lslo_cli.flare.results import FlareEvaluationResult, FlareResult, FlareTrainingResult
 from lslo_cli.flare.runs import TUNING
 from lslo_cli.flare.seed_run import SeedRun
-from lslo_cli.flare.translating import run_of_texts, seems_translated, translate_task
+from lslo_cli.flare.translating import check_translations, run_of_texts, seems_translated, translate_task
 from lslo_cli.recipe import Recipe, with_values
-from lslo_cli.reproduce.job import FlareJob, FlareStage, Job
+from lslo_cli.reproduce.job import FlareJob, FlareStage, Job, Kind
 from lslo_cli.tasks.experiment import Written
 from lslo_cli.tasks.freshness import seems_current
 
@@ -50,18 +50,28 @@ def make_flare(job: FlareJob, on_event: OnEvent) -> bool:
 
 
 def check_flare(jobs: Iterable[FlareJob], on_cpu: bool = False) -> None:
-    """Check what the trainings among ``jobs`` need, by experiment, on one seed of it.
+    """Check what the trainings and translations among ``jobs`` need, by experiment, on one seed of it.
 
     With ``on_cpu`` they are for another machine, whose GPU need not be here. Raises what
-    :func:`~lslo_cli.flare.commands.check_ahead` and :func:`~lslo_cli.flare.checks.check_neighbours` do.
-    Translations are left to their own jobs.
+    :func:`~lslo_cli.flare.commands.check_ahead` and :func:`~lslo_cli.flare.checks.check_neighbours` do,
+    and :func:`~lslo_cli.flare.translating.check_translations`.
     """
-    by_experiment: dict[str, list[FlareJob]] = {}
+    by_experiment: dict[tuple[str, Kind], list[FlareJob]] = {}
     for job in jobs:
-        if job.kind is FlareStage.TRAIN:
-            by_experiment.setdefault(str(job.experiment.folder.path), []).append(job)
-    for trainings in by_experiment.values():
-        _check_trainings(trainings, ON_CPU if on_cpu else {})
+        by_experiment.setdefault((str(job.experiment.folder.path), job.kind), []).append(job)
+    checks = {FlareStage.TRANSLATE: _check_translations, FlareStage.TRAIN: _check_trainings}
+    for kind, check in checks.items():
+        for (_, of), alike in by_experiment.items():
+            if of is kind:
+                check(alike, ON_CPU if on_cpu else {})
+
+
+def _check_translations(jobs: Sequence[FlareJob], machine: Mapping[str, str]) -> None:
+    """Check what the translations of one experiment need, with other settings of the ``machine``."""
+    experiment = jobs[0].experiment
+    run = run_of_texts(experiment)
+    experiment = replace(experiment, recipe=with_values(experiment.recipe, machine))
+    check_translations(experiment, run, [job.language for job in jobs])
 
 
 def check_settings_ahead(jobs: Iterable[Job]) -> None:

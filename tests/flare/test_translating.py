@@ -16,7 +16,8 @@ from lslo_cli.flare.results import TextOrigin
 from lslo_cli.flare.task_files import read_translated, translated_file, write_questions, write_translated
 from lslo_cli.flare.tasks import TASKS, read_tydiqa
 from lslo_cli.flare.translating import marked, translate_task, translated_questions, unmarked
-from lslo_cli.recipe import resolve
+from lslo_cli.recipe import resolve, with_values
+from lslo_cli.reproduce.flare_making import check_flare
 from lslo_cli.reproduce.job import FlareJob, FlareStage
 from lslo_cli.reproduce.making import is_current, make
 from lslo_cli.tasks import translate_file
@@ -222,6 +223,19 @@ def test_a_language_that_the_translator_does_not_know_is_taken_for_the_nearest(e
     with pytest.raises(UsageError, match="'en' is not among the languages"):
         list(translate_task(task, on_event=notes.append))
     assert "does not know jv: translated as qso" in " ".join(e.text for e in notes if isinstance(e, Noted))
+
+
+@pytest.mark.parametrize(
+    ("later", "said"), [("zz", "has no language 'zz'"), ("qta", "nothing to translate from qta into qta")]
+)
+def test_a_later_language_that_cannot_be_translated_is_refused_before_the_first(
+    of_world, tmp_path, later, said
+):
+    made = replace(of_world, recipe=with_values(of_world.recipe, {"flare.languages": ("qsi", later)}))
+    for refused in (lambda: list(translate_task(made)), partial(check_flare, parts(made))):
+        with pytest.raises((InputError, UsageError), match=said):
+            refused()
+    assert not (tmp_path / "out").exists()
 
 
 QUESTION = Question("finnish-1-0", "Who?", 'She said "no", Aino did.', "Aino", 15)
