@@ -35,8 +35,7 @@ from lslo_cli.flare.transfer_methods import (
 from lslo_cli.flare.translations import TranslationRecord
 from lslo_cli.flare.translator import LatentTranslation
 from lslo_cli.method.base_dtype import BaseDtype
-from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Translated
-from lslo_cli.method.languages import Language
+from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun
 from lslo_cli.models.pretrained import moved
 from lslo_cli.nn.recompute import recompute
 from lslo_cli.recipe import Precision, Recipe
