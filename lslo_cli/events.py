@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,7 +58,17 @@ def ignore(event: Event) -> None:
     """Ignore an event: the default listener."""
 
 
+_BETWEEN = {"lslo_cli", "contextlib", "torch"}
+"""The modules between a warning and the script's line: lslo's own, and those of its decorators."""
+
+
 def warn(event: Event) -> None:
-    """Issue a Python warning of what is :class:`Warned`: the default listener of scripts."""
+    """Issue a Python warning of what is :class:`Warned`, at the script's line: the default listener there.
+
+    By default Python shows a text once for each line of the script.
+    """
     if isinstance(event, Warned):
-        warnings.warn(event.text, LsloWarning, stacklevel=2)
+        depth, frame = 1, sys._getframe()
+        while frame.f_back and frame.f_globals["__name__"].partition(".")[0] in _BETWEEN:
+            depth, frame = depth + 1, frame.f_back
+        warnings.warn(event.text, LsloWarning, stacklevel=depth)

@@ -336,8 +336,9 @@ def test_a_script_is_warned_of_a_run_that_is_replaced_and_of_what_is_cut(base, s
     with pytest.warns(LsloWarning, match=replaced):
         assert folder(0.2) == run
     base.setup.base.tokenizer.unused = [base.setup.base.tokenizer.eos_id]
-    with pytest.warns(LsloWarning, match="1 translation ended at the limit on length and may be cut"):
+    with pytest.warns(LsloWarning, match="1 translation ended at the limit on length and may be cut") as cut:
         lslo_cli.translate(base, "taro", src="qta", tgt="qki")
+    assert {warning.filename for warning in (*told, *cut)} == {__file__}  # at the script's own lines
 
 
 def test_the_random_generators_of_the_caller_stay_as_they_are(tiny, short, tmp_path):

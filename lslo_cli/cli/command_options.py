@@ -18,7 +18,9 @@ EXPERIMENT = "Experiment"
 
 def key_of(assignment: str) -> str:
     """The recipe key of a ``--set``, in the spelling of Python."""
-    return assignment.partition("=")[0].strip().replace("-", "_")
+    from lslo_cli.recipe.layers import with_underscores
+
+    return with_underscores(assignment.partition("=")[0].strip())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,7 @@ def _meanings(options_class: type) -> Iterator[tuple[Flag, tuple[str, str | None
 
 
 def options_of(name: str) -> Any:
-    """The class of a command's options; None for one that has none."""
+    """The class of a command's options; None for a name that is no command's."""
     from lslo_cli.cli.app import app
 
     group: Any = app

@@ -185,16 +185,17 @@ def _for_text(content: str, words: Collection[str]) -> str:
     characters without a piece. So there it gets another name.
     """
     read = json.loads(content)
-    special = {token["content"] for token in read["added_tokens"] if token["special"]}.difference(words)
-    for token in read["added_tokens"]:
+    added, vocabulary = read.get("added_tokens", []), read["model"].get("vocab")
+    special = {token["content"] for token in added if token["special"]}.difference(words)
+    for token in added:
         token["special"] = token["content"] in special
-    if read["model"]["type"] == "Unigram":
+    if isinstance(vocabulary, list):  # a unigram model's, whose type is not always written
         pieces = [family for family in FAMILIES.values() if family.sentencepiece_ids]
         kept = {token for token in special for family in pieces if family.code_of(token)}
-        for entry in read["model"]["vocab"]:
+        for entry in vocabulary:
             if entry[0] in special - kept or MADE_UP.match(entry[0]):
                 entry[0] = _HIDDEN + entry[0]
-        for token in read["added_tokens"]:
+        for token in added:
             if token["content"] in special - kept:
                 token["content"] = _HIDDEN + token["content"]
     return json.dumps(read)

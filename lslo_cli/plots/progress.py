@@ -13,8 +13,6 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.sites import Layer
 from lslo_cli.wording import Command
 
-GROUPS = ("H2H", "V2V")
-"""The groups of figure 3, drawn where runs have any of them."""
 AGAIN = "train it again with --curve-rows 50 and its own settings, which `lslo show` names"
 """How to record a curve without replacing a run by another."""
 
@@ -93,9 +91,8 @@ class QualityByEpoch:
 def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = ()) -> QualityByEpoch:
     """The curves of runs, checked to share one axis.
 
-    Without ``groups`` they are those of figure 3 that all runs recorded, or if there is none, all that they
-    share. Raises InputError if there is no run, if a run has no curve or lacks a group, if runs share none,
-    or if runs were scored differently.
+    Without ``groups`` they are those that all runs recorded. Raises InputError if there is no run, if a run
+    has no curve or lacks a group, if runs share none, or if runs were scored differently.
     """
     if not runs:
         raise InputError(
@@ -125,7 +122,7 @@ def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = ())
 
 
 def _shared(curves: Sequence[tuple[str, Curve]]) -> list[str]:
-    """The groups that all curves have: of those of figure 3, else any. Raises InputError if there is none."""
+    """The groups that all curves have. Raises InputError if there is none."""
     recorded = [list(curve.points[0].spbleu) for _, curve in curves]
     shared = [group for group in recorded[0] if all(group in groups for groups in recorded)]
     if not shared:
@@ -134,7 +131,7 @@ def _shared(curves: Sequence[tuple[str, Curve]]) -> list[str]:
             f"runs have quality by epoch for no group in common: {'; '.join(dict.fromkeys(has))}",
             "draw them separately, with --run, or train one again with the --curve-groups of the other",
         )
-    return [group for group in GROUPS if group in shared] or shared
+    return shared
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from lslo_cli.errors import UsageError
 from lslo_cli.method.codes import find_code
 from lslo_cli.method.flare import SOURCE, FlareRun, SourceNoise, SourceNorm, Translated
-from lslo_cli.recipe.section import MOST, Count, NonNegative, Positive, Probability, Section, Seed
+from lslo_cli.recipe.section import MOST, Count, FromHome, NonNegative, Positive, Probability, Section, Seed
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class FlareSection(Section):
 
     task: str = "nusax"
     """Task: nusax, xnli, tydiqa or world."""
-    data: str = "data/nusax"
+    data: FromHome = "data/nusax"
     """Folder of the task's files."""
     model: str = "FacebookAI/xlm-roberta-large"
     """The task model."""
@@ -61,7 +61,7 @@ class FlareSection(Section):
     """Revision of the task model on the hub; default: the cached one, or the newest."""
     translated: tuple[Translated, ...] = ()
     """Splits whose texts are machine translations: train, test or both; default: none."""
-    translations: str = "data/translations"
+    translations: FromHome = "data/translations"
     """Folder of these translations."""
     languages: tuple[str, ...] = ("ace", "ban", "bjn", "id", "jv", "min", "su")
     """Target languages."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -27,6 +28,8 @@ def _folder_name(name: str) -> str:
     return name
 
 
+FromHome = Annotated[str, AfterValidator(os.path.expanduser)]
+"""A name or a path with ``~`` expanded, which shells do not do in quotes, nor in recipes."""
 FolderName = Annotated[str, Field(min_length=1), AfterValidator(_folder_name)]
 
 

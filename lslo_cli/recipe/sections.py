@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import Field, field_validator
 
 from lslo_cli.home import with_home
 from lslo_cli.method.adapters import AdapterKernel, Initialisation, Span
@@ -20,6 +19,7 @@ from lslo_cli.method.sites import SiteSet
 from lslo_cli.recipe.section import (
     Count,
     CountOrZero,
+    FromHome,
     NonNegative,
     Positive,
     Probability,
@@ -34,9 +34,6 @@ PAPER_GPS = 0.9
 
 BATCH_TOKENS = 4000
 """The size of a batch in the authors' runs, padding included; ``fit.accumulate`` of them make an update."""
-
-FromHome = Annotated[str, AfterValidator(os.path.expanduser)]
-"""A name or a path with ``~`` expanded, which shells do not do in quotes, nor in recipes."""
 
 
 class Method(StrEnum):

@@ -9,6 +9,7 @@ from typing import Any
 from lslo_cli.errors import UsageError
 from lslo_cli.recipe import leaves
 from lslo_cli.recipe.keys import known_keys
+from lslo_cli.recipe.layers import with_underscores
 
 MODEL = "model.name"
 LOADED = ("model", "evaluate", "run", "new_languages")
@@ -53,7 +54,7 @@ def settings_of_model(settings: Mapping[str, Any] | None, model: object) -> dict
             )
         given[MODEL] = name
     known = set(known_keys())
-    for key in (key.replace("-", "_") for key in given):
+    for key in map(with_underscores, given):
         section = key.partition(".")[0]
         if section in known and section not in LOADED and key != "data.max_length":
             raise UsageError(

@@ -39,7 +39,13 @@ def estimate_subspace(
     stage = f"estimate-{section.pool}"
     path, work = subspace_path(experiment), experiment.folder.checkpoint(stage)
     log = experiment.folder.metrics(stage)
-    with experiment_job(experiment, path, work=work, log=log, resume=resume, on_event=on_event) as job:
+
+    def check(setup: Setup) -> None:
+        choose_index(experiment, section.index, setup.model_identity)
+
+    with experiment_job(
+        experiment, path, work=work, log=log, resume=resume, check=check, on_event=on_event
+    ) as job:
         index = choose_index(experiment, section.index, job.setup.model_identity, job.setup.on_event)
         job.upstream += index.upstream
         if is_kept(job, reuse) and (current := job.up_to_date(SubspaceResult)):

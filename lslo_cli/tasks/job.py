@@ -16,8 +16,8 @@ from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.schema import LanguageRecord, Result
 from lslo_cli.artifacts.writing import ELSEWHERE_RESULTS
 from lslo_cli.errors import InputError, naming_lack_of_memory
-from lslo_cli.events import Noted, OnEvent, ignore
-from lslo_cli.method.languages import Language
+from lslo_cli.events import Noted, OnEvent, Warned, ignore
+from lslo_cli.method.languages import Language, choose_directions
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
 from lslo_cli.tasks.freshness import same_settings
 from lslo_cli.tasks.session import Session
@@ -104,7 +104,7 @@ def resuming(
     try:
         return command(experiment, **choices, resume=None, reuse=True, on_event=on_event)
     except CheckpointError as error:
-        on_event(Noted(f"starting {label} again: {error.message}"))
+        on_event(Warned(f"starting {label} again: {error.message}"))
         return command(experiment, **choices, reuse=True, on_event=on_event)
 
 
@@ -130,8 +130,8 @@ def experiment_job(
     """An :func:`artifact_job` of the first paper, with a checkpoint in ``work``.
 
     For a job that trains, ``log`` is the file that training logs to; with ``resume`` None it resumes if it
-    has a checkpoint. ``testing`` means that the test text is read and not the training text. What ``check``
-    refuses is not remembered by the experiment.
+    has a checkpoint. ``testing`` means that the test text is read and not the training text. Directions that
+    there are not, and what ``check`` refuses, are not remembered by the experiment.
     """
     lighter = SMALLER_BATCHES if testing else SMALLER_TRAINING_BATCHES
     if log:
@@ -141,6 +141,8 @@ def experiment_job(
         check_at_hand(experiment.recipe, testing)
         resumes = work is not None and TrainingCheckpoint.is_in(work) if resume is None else resume
         prepared = prepare(experiment.recipe, work, log, resumes, on_event)
+        if not testing:
+            choose_directions(experiment.recipe.data.directions, prepared.languages)
         if check:
             check(prepared)
         return prepared

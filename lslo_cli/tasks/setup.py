@@ -19,7 +19,7 @@ from lslo_cli.data.corpus import Corpus
 from lslo_cli.data.splits import DEV_ROWS, check_text, with_splits
 from lslo_cli.data.text import read_text
 from lslo_cli.errors import InputError
-from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.events import OnEvent, Warned, ignore
 from lslo_cli.method.languages import Direction, Language, Resource, choose_directions, directions
 from lslo_cli.models.base import BaseModel, add_languages, load_base
 from lslo_cli.models.encoder import encode_once
@@ -133,7 +133,7 @@ class Setup(Session):
         batches = self.batches(self.corpus(recipe.data.train, recipe.data.train_rows), directions)
         limit = self.length_limit(min(self.max_length, recipe.fit.batch_tokens))
         if batches.skipped:
-            self.on_event(Noted(f"left out {counted(batches.skipped, 'sentence pair')} longer than {limit}"))
+            self.on_event(Warned(f"left out {counted(batches.skipped, 'sentence pair')} longer than {limit}"))
         check_trained(batches, self.codes if adapted is None else adapted, recipe.data, limit, self.on_event)
         return batches
 

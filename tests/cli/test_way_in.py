@@ -190,6 +190,11 @@ def test_a_refused_line_is_not_remembered(lslo, write, nllb, monkeypatch):
         given = f"--langs en,tr --data text --name e1 --model {nllb} --gps 0 --ranks {ranks}"
         assert lslo("train", *given.split()).exit_code == 2
         assert not (folder / "out/e1/experiment.toml").exists()
+    given = f"--langs en,tr --data text --name e1 --model {nllb}"
+    for command in ("weight-learn", "estimate-subspace", "train"):
+        assert lslo(command, *given.split(), "--directions", "en-xx").exit_code == 2
+    assert lslo("estimate-subspace", *given.split(), "--index", "nofile.json").exit_code == 3
+    assert not (folder / "out/e1/experiment.toml").exists()
 
 
 def test_a_test_of_the_base_on_the_training_text_is_neither_remembered_nor_repeated(

@@ -101,6 +101,8 @@ def test_text_without_splits_that_is_not_divided_is_refused_with_the_way_out(tmp
 def test_a_tilde_is_the_home_of_the_user(monkeypatch):
     home = str(Path("~").expanduser())
     assert resolve(given={"data.path": "~/text"}).data.path == f"{home}/text"
+    for key in ("data", "translations"):
+        assert getattr(resolve(given={f"flare.{key}": "~/text"}).flare, key) == f"{home}/text"
     monkeypatch.setenv("LSLO_DATA", "~/other")
     assert resolve().data.path == f"{home}/other"
 

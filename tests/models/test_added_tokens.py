@@ -205,6 +205,14 @@ def test_words_that_dict_txt_lacks_are_refused(tmp_path, write_model):
     assert isinstance(Tokenizer.load(tmp_path / "saved").segmenter, FastSegmenter)
 
 
+def test_a_tokenizer_json_need_not_write_its_type_nor_added_tokens():
+    vocabulary = [["<unk>", 0.0], ["▁a", -1.0], ["▁b", -2.0]]
+    content = {"model": {"unk_id": 0, "vocab": vocabulary}, "pre_tokenizer": {"type": "Metaspace"}}
+    pre = {"replacement": "▁", "prepend_scheme": "always", "split": False}
+    content["pre_tokenizer"] |= pre
+    assert FastSegmenter(json.dumps(content).encode()).encode("a b") == [1, 2]
+
+
 def test_symbols_of_the_sentencepiece_model_itself_need_no_tokenizer_json(tmp_path, write_model):
     model = write_model(tmp_path / "model", "madlad-400")
     settings = {"tokenizer_class": "T5Tokenizer", "added_tokens_decoder": {"3": {"content": "<2en>"}}}

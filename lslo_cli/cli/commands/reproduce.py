@@ -250,4 +250,4 @@ def show_made(options: ReproduceOptions, jobs: Jobs) -> None:
     if not options.quiet:
         whole = dict.fromkeys(options.results / label.partition("/")[0] for label in jobs)
         then = typed("report", *whole)
-        console.say(f"made {counted(len(jobs), 'part')}; next: {then}")
+        console.say(f"{counted(len(jobs), 'part')} done; next: {then}")
