@@ -3,7 +3,7 @@ import torch
 
 from lslo_cli.data.text import read_corpus
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.events import Noted, ignore
+from lslo_cli.events import Warned, ignore
 from lslo_cli.method.strategy import paper
 from lslo_cli.tasks.estimate_subspace import estimate
 from lslo_cli.tasks.setup import prepare
@@ -85,7 +85,7 @@ def test_sentences_that_are_too_long_are_counted_in_a_note(setup):
     notes = []
     batches = setup(notes.append, **{"data.max_length": 22, "data.train_rows": 40}).training_batches()
     assert batches.skipped > 0
-    assert notes == [Noted(f"left out {batches.skipped} sentence pairs longer than 22 tokens")]
+    assert notes == [Warned(f"left out {batches.skipped} sentence pairs longer than 22 tokens")]
 
 
 def test_a_seed_is_set_for_whatever_the_stage_draws_first(setup):
