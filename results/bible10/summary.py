@@ -221,7 +221,7 @@ def costs(part: Part) -> list[str]:
                     f"{max(peaks):,.0f}" if peaks else "",
                 ]
             )
-    head = ["run", "parameters", "not zero at the end", "seconds per update", "peak MiB"]
+    head = ["run", "parameters", "not pruned", "seconds per update", "peak MiB"]
     return table("What training costs, one thread, loading and dev rows included:", head, rows)
 
 

@@ -80,6 +80,7 @@ def train(options: TrainOptions) -> None:
     experiment = options.experiment()
     from lslo_cli.cli.progress import listening
     from lslo_cli.tasks import commands as tasks
+    from lslo_cli.tasks.choices import rank_map_path
 
     if options.dry_run:
         return show_plan(options, tasks.plan(experiment, "train", run=options.run))
@@ -87,10 +88,8 @@ def train(options: TrainOptions) -> None:
         written = tasks.train(experiment, run=options.run, resume=options.resume, on_event=on_event)
     if not print_artifacts(options, [written]):
         show_run(written.artifact)
-    estimate = experiment.recipe.train.subspace
-    if written.artifact.result.method == "lslo" and _has_fresh_estimate(
-        Path(estimate or experiment.folder.subspace)
-    ):
+    if written.artifact.result.method == "lslo" and _has_fresh_estimate(rank_map_path(experiment)):
+        estimate = experiment.recipe.train.subspace
         chosen = ("--subspace", estimate) if estimate else ()
         say_next(options, [written], "prune-report", *chosen)
     else:
