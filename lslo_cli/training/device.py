@@ -68,6 +68,18 @@ class StageAccelerator(Accelerator):
             return super().prepare(*objects, **settings)
 
 
+def seed_dropout(device: torch.device, seed: int) -> None:
+    """Seed the generator of ``device``, from which dropout draws.
+
+    On a CPU the numbers are those of torch.manual_seed, which costs half a millisecond more: it formats the
+    call stack for each kind of device that is not there.
+    """
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
 @contextmanager
 def keeping_random_state() -> Iterator[None]:
     """Leave the random generators of the process as they were, whatever seeds or uses them meanwhile."""

@@ -20,7 +20,7 @@ from lslo_cli.events import Advanced, Finished, Noted, OnEvent, Started, Warned,
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.tally import LossTally
 from lslo_cli.training.checkpoint import TrainingCheckpoint
-from lslo_cli.training.device import loss_scale
+from lslo_cli.training.device import loss_scale, seed_dropout
 from lslo_cli.training.optimisation import Optimiser
 from lslo_cli.training.prefetch import made_ahead
 from lslo_cli.wording import counted
@@ -165,7 +165,7 @@ class Trainer:
                 tokens = sum(batch.tokens for batch in batches)
                 summed = torch.zeros((), device=self.accelerator.device)
                 for number, batch, weight in self._shares(batches):
-                    torch.manual_seed(self._dropout_seed(update, number))
+                    seed_dropout(self.accelerator.device, self._dropout_seed(update, number))
                     with self._routed(batch):
                         loss = self.objective(batch) * weight
                     self.accelerator.backward(loss * (self.accelerator.num_processes / tokens))

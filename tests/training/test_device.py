@@ -5,7 +5,7 @@ import torch
 from accelerate.state import PartialState
 
 from lslo_cli.tasks.setup import prepare
-from lslo_cli.training.device import attention_for, length_multiple, open_device
+from lslo_cli.training.device import attention_for, length_multiple, open_device, seed_dropout
 
 
 @pytest.mark.parametrize("precision, attention", [("fp32", "sdpa"), ("bf16", "eager")])
@@ -75,3 +75,12 @@ def test_one_thread_at_a_time_computes(tiny):
         assert not entered.wait(0.2)
     assert entered.wait(10)
     other.join()
+
+
+def test_dropout_is_seeded_as_torch_does():
+    ones = torch.ones(200)
+    torch.manual_seed(2**62 + 7)
+    expected = torch.dropout(ones, 0.5, train=True)
+    seed_dropout(torch.device("cpu"), 2**62 + 7)
+    assert torch.equal(torch.dropout(ones, 0.5, train=True), expected)
+    assert not torch.equal(torch.dropout(ones, 0.5, train=True), expected)
