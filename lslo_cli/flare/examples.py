@@ -108,6 +108,16 @@ def digest_of_text(examples: Examples) -> str:
     return digest_of([(each.id, each.text, each.pair, each.label) for each in examples])
 
 
+def in_order(examples: Examples) -> Examples:
+    """Examples in the order of their ids."""
+    return sorted(examples, key=lambda example: (len(example.id), example.id))
+
+
+def part_of(examples: Examples, rows: int | None) -> Examples:
+    """The first ``rows`` examples in the order of their ids; without a number all, in that of their file."""
+    return examples if rows is None else in_order(examples)[:rows]
+
+
 def paired(source: Examples, target: Examples, what: str) -> Pairs:
     """Examples matched by id, in the order of their ids. Raises InputError if ids or labels differ."""
     by_id = {example.id: example for example in source}
@@ -118,7 +128,7 @@ def paired(source: Examples, target: Examples, what: str) -> Pairs:
             + (f"; the source lacks id {missing[0]})" if missing else ")"),
             "give the same split in both languages",
         )
-    rows = sorted(target, key=lambda example: (len(example.id), example.id))
+    rows = in_order(target)
     differing = [row.id for row in rows if isinstance(row, Example) and row.label != by_id[row.id].label]
     if differing:
         raise InputError(f"{what}: the labels of id {differing[0]} differ between languages", AGAIN)

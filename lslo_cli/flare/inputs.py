@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,8 @@ def pairs_of(settings: FlareSection, language: str, split: str) -> Pairs:
     """A split of a language paired with the source language's, as the recipe says."""
     side = Translated.TEST if split == "test" else Translated.TRAIN
     translations = Path(settings.translations) if side in settings.translated else None
-    pairs = task_named(settings.task).pairs(Path(settings.data), language, split, translations)
     rows = settings.train_rows if split == "train" else None
-    return replace(pairs, source=pairs.source[:rows], target=pairs.target[:rows])
+    return task_named(settings.task).pairs(Path(settings.data), language, split, translations, rows)
 
 
 def seem_the_same(artifact: Artifact[Any], settings: FlareSection) -> bool:

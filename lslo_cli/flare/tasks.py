@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lslo_cli.errors import InputError, UsageError, nearest
-from lslo_cli.flare.examples import AGAIN, Example, Pairs, Prompt, Question, paired
+from lslo_cli.flare.examples import AGAIN, Example, Pairs, Prompt, Question, paired, part_of
 from lslo_cli.flare.task_files import (
     TRANSLATE_TESTS,
     check_translated,
@@ -36,20 +36,20 @@ class Task:
 
     ``prompt`` makes a decoder's prompt, as the released code does; encoders have a head.
 
-    ``pairs(folder, language, split, translations)`` returns the texts of a language paired with those of the
-    source language, for ``train``, ``dev`` or ``test``; the source language is paired with itself. Machine
-    translations in the folder ``translations`` replace one of the two: the target's texts in training and
-    development, the source's in a test. ``read`` returns the texts of one language to translate, ``forward``
-    are the splits to translate into target languages. ``source`` is the translator's code of the source
-    language, ``rows`` the published number of training rows. Without ``labels`` answers are spans of the
-    context.
+    ``pairs(folder, language, split, translations, rows)`` returns the first ``rows``, or all, of the texts of
+    a language paired with those of the source language, for ``train``, ``dev`` or ``test``; the source
+    language is paired with itself. Machine translations in the folder ``translations`` replace one of the
+    two: the target's texts in training and development, the source's in a test. ``read`` returns the texts
+    of one language to translate, ``forward`` are the splits to translate into target languages. ``source`` is
+    the translator's code of the source language, ``rows`` the published number of training rows. Without
+    ``labels`` answers are spans of the context.
     """
 
     labels: tuple[str, ...]
     metric: str
     score: Callable[[Sequence[Any], Sequence[Any]], float]
     prompt: Callable[[Any], Prompt]
-    pairs: Callable[[Path, str, str, Path | None], Pairs]
+    pairs: Callable[[Path, str, str, Path | None, int | None], Pairs]
     read: Callable[[Path, str, str], Sequence[Any]]
     rows: int
     forward: tuple[str, ...] = ("train", "dev")
@@ -214,7 +214,9 @@ def _tydiqa_language(code: str) -> str:
     return TYDIQA_LANGUAGES[code]
 
 
-def tydiqa_pairs(folder: Path, language: str, split: str, translations: Path | None = None) -> Pairs:
+def tydiqa_pairs(
+    folder: Path, language: str, split: str, translations: Path | None = None, rows: int | None = None
+) -> Pairs:
     """English training questions with their translations, and test questions with theirs into English.
 
     ``tydiqa-goldp-v1.1-train.json`` and ``-dev.json`` are TyDiQA's own, ``tydiqa.translate.train.en-fi.json``
@@ -244,11 +246,10 @@ def tydiqa_pairs(folder: Path, language: str, split: str, translations: Path | N
         )
     pairs = paired([q for q in source if q.id in both], [q for q in target if q.id in both], "TyDiQA-GoldP")
     left_out = len({q.id for q in (*source, *target)} - both)
-    if split == "test":
-        return replace(pairs, left_out=left_out, translation=record)
-    held_out = max(1, len(pairs.target) // 10)
-    kept = slice(None, -held_out) if split == "train" else slice(-held_out, None)
-    return Pairs(pairs.source[kept], pairs.target[kept], left_out if split == "train" else 0, record)
+    dev = len(pairs.target) - max(1, len(pairs.target) // 10)
+    kept = {"train": slice(dev), "dev": slice(dev, None)}.get(split, slice(None))
+    english, others = pairs.source[kept][:rows], pairs.target[kept][:rows]
+    return Pairs(english, others, 0 if split == "dev" else left_out, record)
 
 
 def read_world(folder: Path, language: str, split: str) -> list[Example]:
@@ -268,17 +269,21 @@ def read_world(folder: Path, language: str, split: str) -> list[Example]:
 
 def _aligned(
     read: Callable[[Path, str, str], list[Example]], labels: Sequence[str], what: str
-) -> Callable[[Path, str, str, Path | None], Pairs]:
+) -> Callable[[Path, str, str, Path | None, int | None], Pairs]:
     """The function ``pairs`` of a task whose files have the same rows in every language."""
 
-    def pairs(folder: Path, language: str, split: str, translations: Path | None = None) -> Pairs:
+    def pairs(
+        folder: Path, language: str, split: str, translations: Path | None = None, rows: int | None = None
+    ) -> Pairs:
         name = f"{what} {language} {split}"
         if language == SOURCE or not translations:
-            return paired(read(folder, SOURCE, split), read(folder, language, split), name)
+            source, target = (part_of(read(folder, each, split), rows) for each in (SOURCE, language))
+            return paired(source, target, name)
         src, tgt = (language, SOURCE) if split == "test" else (SOURCE, language)
         own, path = read(folder, src, split), translated_file(translations, src, tgt, split, questions=False)
-        record, translated = checked_record(path, own), read_translated(path, labels)
-        pairs = paired(translated, own, name) if split == "test" else paired(own, translated, name)
+        record = checked_record(path, own, rows)
+        texts, translated = part_of(own, rows), part_of(read_translated(path, labels), rows)
+        pairs = paired(translated, texts, name) if split == "test" else paired(texts, translated, name)
         return replace(pairs, translation=record)
 
     return pairs

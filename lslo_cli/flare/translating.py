@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from lslo_cli.artifacts.schema import Artifact, DataIdentity
 from lslo_cli.data.to_translate import Line
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
-from lslo_cli.flare.examples import Example, Examples, Question, digest_of_text
+from lslo_cli.flare.examples import Examples, digest_of_text, part_of
 from lslo_cli.flare.results import FlareTranslationResult
 from lslo_cli.flare.task_files import translated_file, write_questions, write_translated
 from lslo_cli.flare.tasks import Task, task_named
-from lslo_cli.flare.translations import record_of
+from lslo_cli.flare.translated_examples import translated_examples, translated_questions
+from lslo_cli.flare.translations import has_rows, record_of
 from lslo_cli.method.flare import SOURCE, Translated
 from lslo_cli.recipe import FlareSection
 from lslo_cli.tasks.experiment import Experiment, Written, document
@@ -29,15 +30,6 @@ from lslo_cli.tasks.translate import Found, Translator, languages_asked, open_tr
 from lslo_cli.tasks.translate_file import LoggedLines
 from lslo_cli.training.device import describe_device
 from lslo_cli.wording import Command
-
-MARK = '"'
-"""The mark on both sides of an answer while its context is translated."""
-
-MARKS = '"“”„‟«»'
-"""The marks that a translator may write for it."""
-
-Say = Callable[[Sequence[str]], list[str]]
-"""Lines translated, in order."""
 
 
 def translate_task(
@@ -112,10 +104,11 @@ def seems_translated(experiment: Experiment, language: str) -> bool:
     :func:`run_of_texts` does.
     """
     recipe, run = experiment.recipe, run_of_texts(experiment)
-    for path in _files(recipe.flare, language):
+    for path, rows in _files(recipe.flare, language).items():
         artifact = _recorded(path)
         fits = (
             artifact
+            and has_rows(artifact.data[0], rows)
             and artifact.result.run == run
             and (run != BASE_RUN or artifact.model.name == recipe.model.name)  # a run brings its base
             and artifact.recipe["evaluate"] == recipe.evaluate.model_dump(mode="json")
@@ -125,13 +118,22 @@ def seems_translated(experiment: Experiment, language: str) -> bool:
     return True
 
 
-def _files(settings: FlareSection, language: str) -> list[Path]:
-    """The files of a language's translations."""
+def _files(settings: FlareSection, language: str) -> dict[Path, int | None]:
+    """The files of a language's translations, each with the number of rows that it needs; None for all."""
     folder, questions = Path(settings.translations), not task_named(settings.task).labels
-    return [
-        translated_file(folder, src, tgt, split, questions=questions)
+    return {
+        translated_file(folder, src, tgt, split, questions=questions): _rows(settings, split)
         for split, src, tgt in _directions(settings, language)
-    ]
+    }
+
+
+def _rows(settings: FlareSection, split: str) -> int | None:
+    """How many of the first rows of a split are translated; None for all.
+
+    The training text of a task without a development set holds that as well.
+    """
+    has_dev = "dev" in task_named(settings.task).forward
+    return settings.train_rows if split == "train" and has_dev else None
 
 
 def _record(path: Path) -> Artifact[FlareTranslationResult] | None:
@@ -175,7 +177,15 @@ class TaskSplit:
 
     def examples(self) -> Sequence[Any]:
         """The rows to translate. Raises InputError if a file is missing or damaged."""
+        return part_of(self._text(), self.rows)
+
+    def _text(self) -> Examples:
         return self.task.read(Path(self.experiment.recipe.flare.data), self.src, self.split)
+
+    @property
+    def rows(self) -> int | None:
+        """How many of the first rows are translated; None for all."""
+        return _rows(self.experiment.recipe.flare, self.split)
 
     @cached_property
     def codes(self) -> dict[str, str]:
@@ -186,7 +196,7 @@ class TaskSplit:
 
     def up_to_date(self) -> Written | None:
         """The existing record, if file, text, translator and search match it."""
-        return self._current(self.examples(), self.codes)
+        return self._current(self._text(), self.codes)
 
     def written(self) -> Written:
         """The record of the file, made if it is not up to date, by one process at a time.
@@ -198,11 +208,12 @@ class TaskSplit:
 
     def _made(self) -> Written:
         settings, stopwatch, path = self.experiment.recipe.flare, Stopwatch(), self.path
-        examples, read_as = self.examples(), self.codes
-        current = self._current(examples, read_as)
+        read_as = self.codes
+        current = self._current(self._text(), read_as)
         if current:
             return current
 
+        examples = self.examples()
         src, tgt, identity = read_as[self.src], read_as[self.tgt], self._identity(examples)
         logged = LoggedLines(
             path, self.translator, _best, [src, tgt, identity.digest], on_event=self.on_event
@@ -265,17 +276,19 @@ class TaskSplit:
             rows=len(examples),
             examples=len(examples),
             digest=digest_of_text(examples),
+            limit=self.rows,
         )
 
     @property
     def _record(self) -> Path:
         return record_of(self.path)
 
-    def _current(self, examples: Examples, read_as: dict[str, str]) -> Written | None:
+    def _current(self, text: Examples, read_as: dict[str, str]) -> Written | None:
         artifact = _recorded(self.path)
         same = (
             artifact
-            and [text.digest for text in artifact.data] == [digest_of_text(examples)]
+            and has_rows(artifact.data[0], self.rows)
+            and artifact.data[0].digest == digest_of_text(part_of(text, artifact.data[0].limit))
             and artifact.model.is_the_same(self.translator.setup.model_identity)
             and (artifact.result.run, artifact.result.languages) == (self.translator.run, read_as)
             and artifact.result.weights in (None, self.translator.weights)
@@ -284,55 +297,7 @@ class TaskSplit:
         return Written(self._record, artifact, up_to_date=True) if artifact and same else None
 
 
-def translated_examples(examples: Sequence[Example], say: Say) -> list[Example]:
-    """The same rows in another language, labels included."""
-    texts = say([_one_line(each.text) for each in examples])
-    pairs = say([_one_line(each.pair) for each in examples])
-    rows = zip(examples, texts, pairs, strict=True)
-    return [replace(each, text=text, pair=pair) for each, text, pair in rows]
-
-
-def translated_questions(questions: Sequence[Question], say: Say) -> list[Question]:
-    """The same questions in another language, without those whose answer lost a mark.
-
-    The answer is put between marks in its context, and is the text between them in the translation.
-    """
-    texts = say([_one_line(each.text) for each in questions])
-    contexts = say([_one_line(marked(each)) for each in questions])
-    found = []
-    for question, text, context in zip(questions, texts, contexts, strict=True):
-        answer = unmarked(context) if question.answer else None
-        if answer:
-            found.append(Question(question.id, text, *answer))
-    return found
-
-
-def marked(question: Question) -> str:
-    """The context with its answer between marks, and no other marks."""
-    start, end = question.label
-    parts = (question.pair[:start], question.answer, question.pair[end:])
-    before, answer, after = ("".join(c for c in part if c not in MARKS) for part in parts)
-    return f"{before}{MARK}{answer}{MARK}{after}"
-
-
-def unmarked(context: str) -> tuple[str, str, int] | None:
-    """A context without its two marks, the answer between them, and its start; None without two."""
-    places = [position for position, character in enumerate(context) if character in MARKS]
-    if len(places) != 2:
-        return None
-    first, second = places
-    inside = context[first + 1 : second]
-    answer = inside.strip()
-    if not answer:
-        return None
-    return context[:first] + inside + context[second + 1 :], answer, first + inside.index(answer)
-
-
 def _best(line: Line, found: Found) -> str:
     """The best translation of a line into its one target."""
     ((best, *_),) = found
     return best.text
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -98,7 +98,7 @@ class FlareSection(Section):
     dropout: Probability | None = None
     """Dropout in the layers of the task model, but not of a translation model's; default: its own."""
     train_rows: Count | None = None
-    """Only the first rows of the training text; default: all."""
+    """Only the first rows of the training text are read and translated; default: all."""
     epochs: Count = 3
     """Epochs on each target language."""
     lr: Positive = 2e-5

@@ -77,7 +77,7 @@ def _forecast_flare(job: FlareJob, current: bool, epochs: int) -> Forecast:
     settings = job.experiment.recipe.flare
     task = task_named(settings.task)
     try:
-        rows, counted = len(task.pairs(Path(settings.data), SOURCE, "train", None).target), True
+        rows, counted = len(task.pairs(Path(settings.data), SOURCE, "train", None, None).target), True
     except InputError:
         rows, counted = task.rows, False
     updates = ceil(min(rows, settings.train_rows or rows) / settings.batch_size)

@@ -11,11 +11,14 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, ignore
 from lslo_cli.flare import tasks, translating
 from lslo_cli.flare.examples import Example, Question
+from lslo_cli.flare.inputs import pairs_of
 from lslo_cli.flare.plan import translation_plan
 from lslo_cli.flare.results import TextOrigin
 from lslo_cli.flare.task_files import read_translated, translated_file, write_questions, write_translated
 from lslo_cli.flare.tasks import TASKS, read_tydiqa
-from lslo_cli.flare.translating import marked, translate_task, translated_questions, unmarked
+from lslo_cli.flare.translated_examples import marked, translated_questions, unmarked
+from lslo_cli.flare.translating import translate_task
+from lslo_cli.flare.translations import record_of
 from lslo_cli.recipe import resolve, with_values
 from lslo_cli.reproduce.flare_making import check_flare
 from lslo_cli.reproduce.job import FlareJob, FlareStage
@@ -67,6 +70,39 @@ def test_the_worlds_tests_are_translated_into_the_pivot_once(experiment, tmp_pat
     path.write_text("id,text,pair,label\n", encoding="utf-8")
     (anew,) = translate_task(made)
     assert not anew.up_to_date and read_translated(path, TASKS["world"].labels) == rows
+
+
+def test_only_the_rows_to_train_on_are_translated_and_more_when_more_are_asked_for(
+    experiment, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tasks, "task_rows", lambda split, code: [("taro", 0), ("lopaba", 2)] * 6)
+    path = tmp_path / "out" / "en-qsi" / "train.csv"
+
+    def translated(rows):
+        made = experiment(
+            **{"flare.task": "world", "flare.languages": ("qsi",), "flare.translated": ("train",)},
+            **({"flare.train_rows": rows} if rows else {}),
+        )
+        train, dev = translate_task(made)
+        assert dev.artifact.result.rows == 12
+        pairs = pairs_of(made.recipe.flare, "qsi", "train")
+        assert [row.id for row in pairs.target] == [str(n) for n in range(1, (rows or 12) + 1)]
+        return made.recipe.flare, train
+
+    few, train = translated(11)
+    assert (train.up_to_date, len(read_translated(path, TASKS["world"].labels))) == (False, 11)
+    assert translated(2)[1].up_to_date
+    for asked, said in ((12, "12"), (None, "not set")):
+        with pytest.raises(InputError, match=f"the first 11 rows, and flare.train_rows is {said}"):
+            pairs_of(few.model_copy(update={"train_rows": asked}), "qsi", "train")
+    _, train = translated(None)
+    assert (train.up_to_date, len(read_translated(path, TASKS["world"].labels))) == (False, 12)
+    assert translated(11)[1].up_to_date
+    record_of(path).unlink()  # a file from elsewhere
+    path.write_text("".join(path.read_text(encoding="utf-8").splitlines(True)[:4]), encoding="utf-8")
+    assert len(pairs_of(few.model_copy(update={"train_rows": 3}), "qsi", "train").target) == 3
+    with pytest.raises(InputError, match=r"different rows \(11 and 3"):
+        pairs_of(few, "qsi", "train")
 
 
 def test_a_translation_is_read_only_as_it_was_made_and_from_the_text_of_today(
