@@ -70,9 +70,9 @@ def merged(
     model = copy.deepcopy(base)
     for site, adapter in adapters.by_site.items():
         language = source if adapter.index is Index.SOURCE else target
-        matrices = adapter.matrices(adapter.slots.by_language[language])
+        A, B = adapter.matrices(adapter.slots.by_language[language]).values()
         with torch.no_grad():
-            site_module(model, site).weight += matrices["B"] @ matrices["A"]
+            site_module(model, site).weight[: len(B), : A.shape[1]] += B @ A
     return model
 
 

@@ -32,6 +32,7 @@ QUICK = (
     "tests/models/test_stock_files.py",
     "tests/models/test_tokenizer.py",
     "tests/search/test_metric.py",
+    "tests/tasks/test_export.py",
     "tests/tasks/test_train_commands.py",
     "tests/training/test_trainer.py",
     "tests/plots/test_curves.py",
@@ -82,7 +83,9 @@ def test_the_lowest_version_is_read_off_a_requirement():
 
 @pytest.mark.slow
 def test_the_lowest_dependencies_work(python):
-    wanted = [name for name in lowest(PROJECT["project"]["dependencies"]) if not name.startswith("torch==")]
+    project = PROJECT["project"]
+    every = lowest([*project["dependencies"], *project["optional-dependencies"]["export"]])
+    wanted = [name for name in every if not name.startswith("torch==")]
     # Of torch the build of constraints.txt, since others than the newest bring gigabytes of CUDA libraries.
     pinned = (*wanted, constrained("torch"), constrained("pytest"))
     run(python, "-m", "pip", "install", *pinned, "--editable", ROOT)

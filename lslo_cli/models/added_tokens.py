@@ -31,6 +31,7 @@ from lslo_cli.models.tokenizer_files import (
     read_bytes,
     read_json,
     segmenter_path,
+    stated_languages,
 )
 from lslo_cli.wording import several
 
@@ -45,10 +46,13 @@ def find_segmenter(folder: Path, family: Family) -> Segmenter:
     path = segmenter_path(folder)
     content = read_bytes(folder, path.name)
     segmenter = read_segmenter(path, content)
-    in_json = _words(_stated(folder, HUB_TOKENIZER), family, segmenter)
-    listed = _words(
-        [token for name in (HUB_ADDED_TOKENS, HUB_SETTINGS, FAMILY) for token in _stated(folder, name)],
-        *(family, segmenter),
+    languages = {family.language_token(code) for code in stated_languages(folder)}
+    in_json, listed = (
+        _words(
+            [token for name in names for token in _stated(folder, name) if token["content"] not in languages],
+            *(family, segmenter),
+        )
+        for names in ((HUB_TOKENIZER,), (HUB_ADDED_TOKENS, HUB_SETTINGS, FAMILY))
     )
     by_dictionary = any((folder / name).is_file() for name in (DICTIONARY, HUB_VOCABULARY))
     if by_dictionary and isinstance(segmenter, SentencePiece):

@@ -20,7 +20,7 @@ from lslo_cli.models.checkpoint import find_checkpoint, write_checkpoint
 from lslo_cli.models.pretrained import moved
 from lslo_cli.models.tokenizer import BOS, EOS, PAD, Tokenizer
 from lslo_cli.nn.compact import compact
-from lslo_cli.nn.embedding import NewRows, extend_embedding
+from lslo_cli.nn.embedding import NewRows, absorb_rows, extend_embedding
 from lslo_cli.recipe import BaseSection
 
 
@@ -214,3 +214,29 @@ def add_languages(base: BaseModel, relatives: Mapping[str, str]) -> BaseModel:
     ids = {code: base.tokenizer.language_id(relative) for code, relative in relatives.items()}
     tokenizer = base.tokenizer.with_languages(relatives)
     return replace(base, tokenizer=tokenizer, new_rows=extend_embedding(base.model, ids))
+
+
+def with_known_languages(base: BaseModel, relatives: Mapping[str, str]) -> BaseModel:
+    """The same base with its added languages as known ones, for :func:`save_base`. Changes the network.
+
+    ``relatives`` are those that :func:`add_languages` was given. Raises UsageError if the vocabulary has no
+    place for a language, or if its token is like a word, which stock tokenizers would find in a text.
+    """
+    if base.new_rows is None:
+        return base
+    family = base.tokenizer.family
+    if family.sentencepiece_ids:
+        raise UsageError(
+            f"the vocabulary of {family.name} is its sentencepiece model, which has no place for the added "
+            + ", ".join(relatives),
+            "translate with lslo",
+        )
+    if family.is_bare and (plain := next((code for code in relatives if "_" not in code), None)):
+        raise UsageError(
+            f"the token of the added language '{plain}' is like a word, and {family.name}'s tokenizer would "
+            "find it in texts",
+            f"translate with lslo; or train with its script in the code, as --add-lang {plain}_Cyrl",
+        )
+    ids = {code: base.tokenizer.language_id(relative) for code, relative in relatives.items()}
+    absorb_rows(base.model, base.new_rows, ids)
+    return replace(base, new_rows=None)

@@ -23,12 +23,14 @@ from lslo_cli.models.tokenizer_files import (
     DICTIONARY,
     FAMILY,
     MASK,
+    OWN_LANGUAGES,
     OWN_WORDS,
     SPECIALS,
     language_ids,
     made_up,
     read_entries,
     read_family,
+    stated_languages,
 )
 from lslo_cli.wording import several
 
@@ -80,6 +82,7 @@ class Tokenizer:
         """
         self.segmenter = segmenter
         self.family = family
+        languages = tuple(languages)
         missing = {family.language_token(code) for code in languages} - set(entries)
         self.tokens = [*SPECIALS, *entries, *sorted(missing)]
         ids = {token: index for index, token in enumerate(self.tokens)}
@@ -106,7 +109,7 @@ class Tokenizer:
                 f"the dictionary lacks {strange:,} of {len(self._piece_ids):,} pieces of {segmenter.name}",
                 "take files of the same model",
             )
-        self._languages = language_ids(ids, family)
+        self._languages = language_ids(ids, family, languages)
         self.output_size = len(self.tokens)
         self.unused = [index for token, index in ids.items() if MADE_UP.match(token)]
         self._silent = {BOS, PAD, EOS, ids.get(MASK, EOS), *self._languages.values()}
@@ -178,6 +181,10 @@ class Tokenizer:
         named = [self.language_id(tgt)] if self.family.decoder_names_language else []
         return [self.start_id, *named]
 
+    def _is_stated(self, code: str) -> bool:
+        """Whether the token of a language has another form than the family's, so that a file must name it."""
+        return self.family.code_of(self.tokens[self._languages[code]]) is None
+
     @classmethod
     def load(cls, folder: Path, languages: Iterable[str] = (), rows: int = 0) -> Tokenizer:
         """Read sentencepiece.bpe.model with dict.txt, or the hub's equivalents.
@@ -196,7 +203,7 @@ class Tokenizer:
         if is_rounded:
             entries += made_up(spare, set(entries))
         try:
-            return cls(segmenter, entries, languages, family)
+            return cls(segmenter, entries, (*languages, *stated_languages(folder)), family)
         except InputError as error:
             raise error.saying(f"{folder}: {error.message}") from error
 
@@ -213,8 +220,8 @@ class Tokenizer:
         """Write sentencepiece.bpe.model and dict.txt, language tokens included.
 
         Also tokenizer.json and tokenizer_config.json for transformers, if they can express the same, and
-        family.json for a family other than M2M-124 or added words. Raises InputError if the folder cannot be
-        written to.
+        family.json for a family other than M2M-124, added words, or languages whose token has another form
+        than the family's. Raises InputError if the folder cannot be written to.
         """
         dictionary = "".join(f"{token} 1\n" for token in self.tokens[len(SPECIALS) :])
         key = next(key for key, family in FAMILIES.items() if family is self.family)
@@ -223,9 +230,11 @@ class Tokenizer:
             files = self.stock_files()
         files |= {self.segmenter.name: self.segmenter.content, DICTIONARY: dictionary.encode()}
         words = self.segmenter.words.values() if isinstance(self.segmenter, WordsAndPieces) else ()
-        if self.family is not M2M or words:
-            stated = {OWN_WORDS: [asdict(word) for word in words]} if words else {}
-            files[FAMILY] = json.dumps({"family": key} | stated).encode()
+        named = [code for code in self.languages if self._is_stated(code)]
+        if self.family is not M2M or words or named:
+            stated = {OWN_WORDS: [asdict(word) for word in words], OWN_LANGUAGES: named}
+            filled = {name: values for name, values in stated.items() if values}
+            files[FAMILY] = json.dumps({"family": key} | filled).encode()
         for name, content in files.items():
             with writing(Path(folder) / name, "choose a folder that can be written to") as file:
                 file.write(content)

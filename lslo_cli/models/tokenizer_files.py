@@ -20,6 +20,8 @@ OWN_WORDS = "words"
 """The key of family.json that states added words with their flags, which tokenizer.json may not have."""
 HUB_VOCABULARY = "vocab.json"
 HUB_ADDED_TOKENS = "added_tokens.json"
+OWN_LANGUAGES = "languages"
+"""The key of family.json that states languages whose tokens the family's form does not tell from pieces."""
 SMALL_100_CODE = "tokenization_small100.py"
 TOKENIZER_FILES = (
     *(SENTENCEPIECE, SPIECE, DICTIONARY, FAMILY),
@@ -116,12 +118,21 @@ def read_entries(folder: Path, family: Family) -> list[str]:
     return entries
 
 
-def language_ids(ids: Mapping[str, int], family: Family) -> dict[str, int]:
-    """The ids of language tokens, by the codes that experiments use: ``en``.
+def stated_languages(folder: Path) -> tuple[str, ...]:
+    """The languages that family.json names. Raises InputError if it is damaged."""
+    stated = read_json(folder, FAMILY).get(OWN_LANGUAGES, []) if (folder / FAMILY).is_file() else []
+    if not (isinstance(stated, list) and all(isinstance(code, str) for code in stated)):
+        raise InputError(f"{folder / FAMILY} names languages that are no codes: {stated!r}", _COPY_AGAIN)
+    return tuple(stated)
+
+
+def language_ids(ids: Mapping[str, int], family: Family, stated: Collection[str] = ()) -> dict[str, int]:
+    """The ids of language tokens, by the codes that experiments use: ``en``. ``stated`` are codes of more.
 
     If two of the model's codes map to one, as ``ku`` and ``ckb`` of MADLAD-400, the second keeps its own.
     """
     codes = {code: index for token, index in ids.items() if (code := family.code_of(token))}
+    codes |= {code: ids[token] for code in stated if (token := family.language_token(code)) in ids}
     languages: dict[str, int] = {}
     for code in sorted(codes, key=lambda code: model_code(code) != code):
         usual = model_code(code)
@@ -136,7 +147,8 @@ def languages_in(folder: Path) -> tuple[str, ...]:
     """
     family = read_family(folder)
     tokens = _pieces(folder) if family.sentencepiece_ids else (*SPECIALS, *read_entries(folder, family))
-    languages = language_ids({token: index for index, token in enumerate(tokens)}, family)
+    ids = {token: index for index, token in enumerate(tokens)}
+    languages = language_ids(ids, family, stated_languages(folder))
     return tuple(sorted(languages, key=languages.__getitem__))
 
 

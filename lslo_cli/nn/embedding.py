@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
@@ -72,3 +72,22 @@ def extend_embedding(model: PreTrainedModel, relatives: Mapping[str, int]) -> Ne
     for stack in stacks:
         stack.embed_tokens = ExtendedEmbedding(stack.embed_tokens, rows.weight)
     return rows
+
+
+@torch.no_grad()
+def absorb_rows(model: PreTrainedModel, rows: NewRows, relatives: Mapping[str, int]) -> None:
+    """Move the rows of added languages to the end of the model's table, where stock libraries read them.
+
+    The inputs of the network stay the same. Its tokens have logits from now on, as those of all languages
+    have: from these rows if the output is tied to the table, else from the output's rows of the relatives,
+    whose ids ``relatives`` gives by code. The logits of the other ids stay the same.
+    """
+    for stack in (model.get_encoder(), model.get_decoder()):
+        stack.embed_tokens = stack.embed_tokens.base
+    known = cast(nn.Embedding, model.get_input_embeddings()).num_embeddings
+    model.resize_token_embeddings(known + len(rows.codes), mean_resizing=False)
+    embedding = cast(nn.Embedding, model.get_input_embeddings())
+    head = cast(nn.Linear, model.get_output_embeddings())
+    embedding.weight[known:] = rows.weight / getattr(embedding, "embed_scale", 1.0)
+    if head.weight is not embedding.weight:
+        head.weight[known:] = head.weight[[relatives[code] for code in rows.codes]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from lslo_cli.events import OnEvent, ignore
 from lslo_cli.method.codes import find_code
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.strategy import Index
-from lslo_cli.models.base import load_base, save_base
+from lslo_cli.models.base import load_base, save_base, with_known_languages
 from lslo_cli.models.pretrained import pretrained, quiet_transformers
 from lslo_cli.nn.compact import restore
 from lslo_cli.nn.folding import adapted, factors, fold, selecting_indices
@@ -111,9 +111,14 @@ def export_merged(setup: Setup, route: Route | None, chosen: Mapping[Index, str]
         save_merged(setup, chosen, temporary)
         model = load_base(str(temporary)).model
         found = (logits_of(setup, model, *example) for example in examples)
-        return largest_difference(expected, found, folder)
+        return largest_difference(expected, _of_known_ids(setup, found), folder)
 
     return _whole(setup, folder, write)
+
+
+def _of_known_ids(setup: Setup, logits: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Logits of the ids that the run generates; in a merged model those of added languages follow."""
+    return (each[:, : setup.base.tokenizer.output_size] for each in logits)
 
 
 def export_ctranslate(
@@ -135,10 +140,7 @@ def export_ctranslate(
     except ImportError:
         raise InputError("CTranslate2 is not installed", "pip install ctranslate2") from None
     examples = examples_of(setup, _merged_directions(setup, chosen), QUANTIZED_PAIRS)
-    expected = [
-        _of_targets(routed_logits(setup, route, *example), example[2], setup.base.tokenizer.eos_id)
-        for example in examples
-    ]
+    routed = [routed_logits(setup, route, *example) for example in examples]
 
     def convert(merged: Path, converted: Path, bits: str | None = None) -> Iterator[Tensor]:
         try:
@@ -146,13 +148,18 @@ def export_ctranslate(
                 TransformersConverter(str(merged)).convert(str(converted), quantization=bits, force=True)
         except (ValueError, NotImplementedError, AttributeError) as error:
             raise InputError(
-                f"CTranslate2 cannot convert this model: {error}", "use --format merged"
+                f"CTranslate2 cannot convert this model: {error}",
+                "use --format merged, or a newer CTranslate2: pip install -U ctranslate2",
             ) from None
         return _ctranslate_scores(converted, examples)
 
     def write(temporary: Path) -> float:
         merged, converted = temporary / "merged", temporary / "ct2"
         save_merged(setup, chosen, merged)
+        logits = [logits_of(setup, setup.base.model, *example) for example in examples]
+        largest_difference(routed, _of_known_ids(setup, logits), folder)
+        end = setup.base.tokenizer.eos_id
+        expected = [_of_targets(of, target, end) for of, (*_, target) in zip(logits, examples, strict=True)]
         result = largest_difference(expected, convert(merged, converted), folder)
         if quantization != QUANTIZATIONS[0]:
             result = perplexity_ratio(expected, convert(merged, converted, quantization), folder)
@@ -189,12 +196,6 @@ def _ctranslate_scores(folder: Path, examples: Sequence[Example]) -> Iterator[Te
 
 def _merged_directions(setup: Setup, chosen: Mapping[Index, str]) -> list[Direction]:
     """The directions that a merged model serves. Raises UsageError if a side that matters is missing."""
-    if setup.base.new_rows:
-        raise UsageError(
-            "a run with languages that were added to the base has no merged form: their tokens are read "
-            "only, which transformers' tied embeddings cannot express",
-            "translate with lslo, or train without --add-lang",
-        )
     for side in sorted(selecting_indices(setup.base.model)):
         if side not in chosen:
             raise UsageError(
@@ -212,12 +213,14 @@ def _merged_directions(setup: Setup, chosen: Mapping[Index, str]) -> list[Direct
 def save_merged(setup: Setup, chosen: Mapping[Index, str], folder: Path) -> None:
     """Fold the adapters of the given languages into the base in memory, and write it in float32.
 
+    Languages that were added to the base are in its vocabulary then.
+
     Raises InputError, naming an added word, if the folder cannot say where a text is split at it.
     """
     setup.base.tokenizer.stock_files()
     restore(setup.base.model)
     fold(setup.base.model, {side: setup.codes.index(code) for side, code in chosen.items()})
-    save_base(setup.base, folder)
+    save_base(with_known_languages(setup.base, setup.recipe.new_languages), folder)
 
 
 def export_peft(setup: Setup, route: Route | None, folder: Path, compact: bool = False) -> float:
@@ -233,7 +236,7 @@ def export_peft(setup: Setup, route: Route | None, folder: Path, compact: bool =
         raise UsageError(
             "a run with languages that were added to the base has no form for PEFT: their tokens are rows "
             "of the embedding",
-            "translate with lslo, or train without --add-lang",
+            "use --format merged or ct2, which adds the tokens to the vocabulary",
         )
     try:
         import peft  # noqa: F401

@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
+    AutoTokenizer,
     M2M100Config,
     M2M100ForConditionalGeneration,
     M2M100Tokenizer,
@@ -21,8 +23,9 @@ from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import RankMap
 from lslo_cli.method.strategy import Index, paper, uniform
-from lslo_cli.models.base import add_languages, load_base, save_base
+from lslo_cli.models.base import add_languages, load_base, save_base, with_known_languages
 from lslo_cli.models.base_info import base_facts
+from lslo_cli.models.model_languages import model_languages
 from lslo_cli.models.segmentation import SENTENCEPIECE
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.nn.attach import attach
@@ -32,6 +35,7 @@ from lslo_cli.search.generate import ranked_translations
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.experiment import Experiment
+from lslo_cli.tasks.export import export
 from tests.adapters import ADAPTERS
 
 
@@ -177,24 +181,21 @@ def test_a_new_language_is_added_trained_saved_loaded_and_translated(model, fami
     tuvan = ["ol diis bicii bazyn korup tur", "yt bazynda udup tur", "bicii yt diisti korup tur"]
     for split, step in (("dev", 1), ("devtest", -1)):
         (folder / split / f"tyv.{split}").write_text("\n".join(tuvan[::step]) + "\n", encoding="utf-8")
-    recipe = resolve(
-        None,
-        {
-            "langs": "en,fr",
-            "new_languages.tyv": "kk",
-            "model.name": str(model),
-            "data.path": str(folder),
-            "fit.epochs": 3,
-            "fit.lr": 0.01,
-            "fit.dropout": 0.0,
-            "fit.accumulate": 1,
-            "evaluate.beam": 2,
-            "evaluate.max_new_tokens": 6,
-            "evaluate.metric_model": "base",
-            "run.device": "cpu",
-            "run.threads": 1,
-        },
-    )
+    given = {
+        "langs": "en,fr",
+        "model.name": str(model),
+        "data.path": str(folder),
+        "fit.epochs": 3,
+        "fit.lr": 0.01,
+        "fit.dropout": 0.0,
+        "fit.accumulate": 1,
+        "evaluate.beam": 2,
+        "evaluate.max_new_tokens": 6,
+        "evaluate.metric_model": "base",
+        "run.device": "cpu",
+        "run.threads": 1,
+    }
+    recipe = resolve(None, {**given, "new_languages.tyv": "kk"})
     experiment = Experiment(recipe, ExperimentFolder(tmp_path / "results"), "lslo test")
     training = tasks.train(experiment)
     saved = load_file(training.path.parent / training.artifact.result.weights.path)["embedding.tyv"]
@@ -204,6 +205,37 @@ def test_a_new_language_is_added_trained_saved_loaded_and_translated(model, fami
     assert {path.stem for path in run.iterdir()} == {"en-fr", "fr-en", "en-tyv", "tyv-en", "fr-tyv", "tyv-fr"}
     for direction in ("en-fr", "fr-en"):
         assert (run / f"{direction}.txt").read_text() == (base / f"{direction}.txt").read_text()
+    if FAMILIES[family].is_bare or FAMILIES[family].sentencepiece_ids:
+        with pytest.raises(UsageError, match="no place for the added tyv|language 'tyv' is like a word"):
+            export(experiment, "tyv8", tmp_path / "merged", "merged", source="en", target="tyv")
+        return
+    for src, tgt in (("en", "tyv"), ("tyv", "fr")):
+        merged = tmp_path / f"{src}-{tgt}"
+        assert export(experiment, "tyv8", merged, "merged", source=src, target=tgt) < 1e-3
+        knowing = {"model.name": str(merged), "langs": "en,fr,tyv", "languages.tyv.resource": "very-low"}
+        merged_alone = replace(experiment, recipe=resolve(None, {**given, **knowing}))
+        lines = (folder / "devtest" / f"{'eng' if src == 'en' else src}.devtest").read_text(encoding="utf-8")
+        found = tasks.translate(
+            tasks.open_translator(merged_alone, "base"), lines.splitlines(), src=src, tgt=tgt
+        )
+        assert [line for (line,) in found] == (run / f"{src}-{tgt}.txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize("code", ["tyv", "kjh_Cyrl"])
+def test_a_new_language_that_is_written_is_read_under_its_code(model, family, tmp_path, code):
+    added = add_languages(load_base(str(model)), {code: "kk"})
+    if FAMILIES[family].sentencepiece_ids or (FAMILIES[family].is_bare and code == "tyv"):
+        with pytest.raises(UsageError, match="no place for the added|'tyv' is like a word") as caught:
+            with_known_languages(added, {code: "kk"})
+        assert caught.value.hint
+        return
+    base, folder = with_known_languages(added, {code: "kk"}), tmp_path / "with"
+    written = load_base(save_base(base, folder).identity.name).tokenizer
+    assert (written.languages, written.vocab_size) == (base.tokenizer.languages, len(base.tokenizer.tokens))
+    assert written.languages[-1] == code and model_languages(str(folder)) == written.languages
+    stock, text = AutoTokenizer.from_pretrained(folder), "the small cat"
+    assert stock.convert_tokens_to_ids(written.tokens[-1]) == len(written.tokens) - 1
+    assert stock(text, add_special_tokens=False).input_ids == written.encode(text)
 
 
 def test_a_new_language_has_the_place_that_the_family_gives_any(base, family, lines):

@@ -65,7 +65,7 @@ def test_adapters_of_both_sides_serve_every_direction(by_source, tmp_path):
     pytest.importorskip("peft", reason="the export is loaded by PEFT")
     assert export(*by_source, tmp_path / "peft", "peft") < 1e-3
     weights = {
-        path.name: load_file(path / "adapter_model.safetensors") for path in (tmp_path / "peft").iterdir()
+        path.parent.name: load_file(path) for path in (tmp_path / "peft").glob("*/adapter_model.safetensors")
     }
     assert weights.keys() == {
         f"{side}-{code}" for side in ("source", "target") for code in ("qta", "qso", "qki", "qka")
@@ -89,11 +89,11 @@ def test_two_adapters_per_language_serve_every_direction(there, tmp_path, compac
     pytest.importorskip("peft", reason="the export is loaded by PEFT")
     folder = tmp_path / "peft"
     assert export(there(), RUN, folder, "peft", compact=compact) < 1e-3
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in folder.iterdir() if path.is_dir()}
     codes = ("qta", "qso", "qki", "qka")
     assert len(list(permutations(codes, 2))) <= CHECKED_DIRECTIONS  # so that all were compared
     assert names <= {f"{side}-{code}" for side in ("source", "target") for code in codes}
-    weights = [load_file(path / "adapter_model.safetensors") for path in folder.iterdir()]
+    weights = [load_file(path) for path in folder.glob("*/adapter_model.safetensors")]
     useless = [
         not matrix.any(dim=0).all() for state in weights for key, matrix in state.items() if "_B" in key
     ]

@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForSeq2SeqLM
 
 from benchmarks import reference
 from lslo_cli.cli.commands.evaluate import comparable
@@ -19,6 +20,7 @@ from lslo_cli.search.beam import best
 from lslo_cli.search.generate import ranked_translations
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.decoding import sources_and_references, translate_all
+from lslo_cli.tasks.export import export
 from lslo_cli.tasks.setup import prepare
 from lslo_cli.tasks.weights import load_weights
 
@@ -279,3 +281,35 @@ def test_its_adapter_opens_wherever_it_stands_among_the_languages(experiments, t
     )
     assert translator.setup.codes[0] == "qle"
     assert len(list(tasks.translate(translator, ["taro"], src="qle", tgt=["qki"]))) == 1
+
+
+@pytest.mark.parametrize(("src", "tgt"), [("qta", "qle"), ("qle", "qki")])
+def test_a_merged_model_reads_and_writes_it_with_transformers_alone(
+    added, tiny, experiments, tmp_path, src, tgt
+):
+    """In the vocabulary, after all others, and known to lslo as any other language."""
+    folder, _, _ = added
+    made, to = experiments(folder)(**{"evaluate.max_new_tokens": 12}), tmp_path / "merged"
+    assert export(made, "qle8", to, "merged", source=src, target=tgt) < 1e-3
+    base = load_base(str(to))
+    assert base.tokenizer.languages[-1] == "qle" and base.new_rows is None
+    translator = tasks.open_translator(made, "qle8")
+    lines, search = ["taro", "lopaba taro miro", ""], {"beam": 1}
+    expected = [found for (found,) in tasks.translate(translator, lines, src=src, tgt=[tgt], **search)]
+    model, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(to), base.tokenizer
+    assert model.config.vocab_size == load_base(str(tiny.base)).tokenizer.vocab_size + 1
+    search = {"num_beams": 1, "forced_bos_token_id": tokenizer.language_id(tgt), "max_length": 13}
+    for line, wanted in zip(lines[:2], expected, strict=False):
+        ids = torch.tensor([tokenizer.source_ids(tokenizer.encode(line), src, tgt)])
+        found = model.generate(ids, **search)
+        assert tokenizer.decode(found[0].tolist()) == wanted
+
+
+def test_ctranslate2_has_it_and_peft_has_not(added, experiments, tmp_path):
+    pytest.importorskip("ctranslate2", reason="its converter writes the export")
+    made = experiments(added[0])()
+    assert export(made, "qle8", tmp_path / "ct2", "ct2", source="qta", target="qle") < 1e-3
+    assert "__qle__" in json.loads((tmp_path / "ct2" / "shared_vocabulary.json").read_text())
+    with pytest.raises(UsageError, match="no form for PEFT") as caught:
+        export(made, "qle8", tmp_path / "peft", "peft")
+    assert "--format merged or ct2" in caught.value.hint and not (tmp_path / "peft").exists()
