@@ -13,6 +13,7 @@ import pytest
 
 from lslo_cli.data.to_translate import read_to_translate
 from lslo_cli.errors import InputError
+from lslo_cli.models.base import add_languages, load_base, save_base, with_known_languages
 from tests.forked import PIPE, Popen
 
 LINE = ("translate", "--recipe", "demo", "--src", "qta", "--beam", "1", "--quiet")
@@ -114,3 +115,22 @@ def test_a_pipe_that_is_not_utf_8_is_converted_in_the_pipe(monkeypatch):
         list(read_to_translate(None, "fr", ["en"]))
     assert "`| iconv -f latin1 -t utf-8 | lslo`" in refused.value.hint
     assert "mv" not in refused.value.hint
+
+
+def test_a_base_that_is_given_is_in_no_experiment(lslo, text, tmp_path, monkeypatch):
+    """As a merged model that knows the language which the experiment of its run added."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LSLO_RECIPE", raising=False)
+    new = {"qsu": "qso"}
+    save_base(with_known_languages(add_languages(load_base("world"), new), new), tmp_path / "merged")
+    memory = tmp_path / "out" / "demo-qsu" / "experiment.toml"
+    memory.parent.mkdir(parents=True)
+    memory.write_text('recipe = "new-language"\n', encoding="utf-8")
+    line = ("translate", "--src", "qta", "--tgt", "qsu", "--beam", "1", "-i", str(text))
+    run = lslo(*line, "--model", "merged")
+    assert run.exit_code == 0, run.stderr
+    assert str(memory.relative_to(tmp_path)) not in run.stderr and run.stdout.count("\n") == 3
+    of_the_experiment = lslo(*line)
+    assert of_the_experiment.exit_code == 0, of_the_experiment.stderr
+    assert f"{memory.relative_to(tmp_path)}: --recipe new-language" in of_the_experiment.stderr
+    assert of_the_experiment.stdout == run.stdout  # its token begins as its relative's

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from typer import Option
 
+from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import Key, split_commas, takes
 from lslo_cli.cli.options import MACHINE, BaseModelName, MachineOptions
@@ -46,7 +47,7 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
         Option(
             "--run", metavar="NAME|FOLDER|ID", help="A run of the experiment, a folder, a hub id, or base."
         ),
-    ] = "base"
+    ] = BASE_RUN
     model: BaseModelName = None
     beam: Annotated[int | None, Option("--beam"), Key("evaluate.beam")] = None
     length_penalty: Annotated[float | None, Option("--length-penalty"), Key("evaluate.length_penalty")] = None
@@ -92,6 +93,10 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
         bool,
         Option("--json", rich_help_panel=MACHINE, help="Print a JSON object for each line, with scores."),
     ] = False
+
+    def _chooses(self) -> bool:
+        """Whether any given option selects an experiment; a base model that is given is in none."""
+        return super()._chooses() or (self.run == BASE_RUN and self.model is not None)
 
 
 @takes(TranslateOptions)
