@@ -14,6 +14,7 @@ import pytest
 from lslo_cli.data.to_translate import read_to_translate
 from lslo_cli.errors import InputError
 from lslo_cli.models.base import add_languages, load_base, save_base, with_known_languages
+from lslo_cli.training.device import StageAccelerator
 from tests.forked import PIPE, Popen
 
 LINE = ("translate", "--recipe", "demo", "--src", "qta", "--beam", "1", "--quiet")
@@ -134,3 +135,12 @@ def test_a_base_that_is_given_is_in_no_experiment(lslo, text, tmp_path, monkeypa
     assert of_the_experiment.exit_code == 0, of_the_experiment.stderr
     assert f"{memory.relative_to(tmp_path)}: --recipe new-language" in of_the_experiment.stderr
     assert of_the_experiment.stdout == run.stdout  # its token begins as its relative's
+
+
+def test_a_pipe_is_refused_by_several_processes_which_would_share_it(lslo, text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(StageAccelerator, "num_processes", 2)
+    for given in ((), ("-i", "/dev/stdin")):
+        run = lslo(*LINE, "--tgt", "qki", *given)
+        assert (run.exit_code, run.stdout) == (2, "")
+        assert "several processes cannot translate a pipe" in run.stderr and "--input" in run.stderr

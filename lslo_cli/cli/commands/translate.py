@@ -9,6 +9,7 @@ from typing import Annotated
 from typer import Option
 
 from lslo_cli.artifacts.folder import BASE_RUN
+from lslo_cli.artifacts.writing import is_stream
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import Key, split_commas, takes
 from lslo_cli.cli.options import MACHINE, BaseModelName, MachineOptions
@@ -139,6 +140,11 @@ def translate(options: TranslateOptions) -> None:
     search = Search(nbest=options.nbest, prefix=options.prefix)
     with listening(options.quiet) as on_event, naming_lack_of_memory(SMALLER):
         translator = tasks.open_translator(experiment, options.run, on_event, options.given_for(options.run))
+        if translator.setup.accelerator.num_processes > 1 and any(map(_is_pipe, dict(files))):
+            raise UsageError(
+                "several processes cannot translate a pipe, of which each would read a part",
+                "name a file with --input",
+            )
         texts = [read_to_translate(source, options.src, targets, columns) for source, _ in files]
         if options.output is None:
             for text in stream(translator, texts[0], forms[0], search, options.buffer, on_event):
@@ -147,3 +153,8 @@ def translate(options: TranslateOptions) -> None:
         paths = [target for _, target in files if target]
         jobs = map(TranslationJob, texts, paths, forms)
         translate_files(translator, jobs, search, options.buffer, on_event)
+
+
+def _is_pipe(source: Path | None) -> bool:
+    """Whether a text can be read once only: stdin, without a path, or a named pipe."""
+    return source is None or is_stream(source)
