@@ -41,12 +41,11 @@ class Command:
     """A command that an error suggests, without the flags that choose its experiment, which a caller adds.
 
     Its name, which may be of two words, and its own flags: ``Command("flare evaluate", "--runs", "lora")``.
-    The caller also adds the settings of ``artifact``, a run to train again, that the line would not have.
     ``folder`` is that of the experiment, for a caller that was given folders instead of flags.
     """
 
-    def __init__(self, *words: object, artifact: object = None, folder: Path | None = None) -> None:
-        self.words, self.artifact, self.folder = words, artifact, folder
+    def __init__(self, *words: object, folder: Path | None = None) -> None:
+        self.words, self.folder = words, folder
 
     def __str__(self) -> str:
         return typed(*self.words)

@@ -13,9 +13,6 @@ from lslo_cli.artifacts.results import PruneReportResult, TrainingResult
 from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.wording import Command
 
-REPEATED = {"full": (), "lora": ("ranks",), "lslo": ("ranks", "budget", "subspace", "index", "gps")}
-"""The recorded settings of [train] that the line repeats, by method."""
-
 OF_STUDIES = ("lslo reproduce", "lslo demo")
 """Commands that make whole experiments, whose settings only their own line has."""
 
@@ -75,29 +72,19 @@ def line_again(path: Path, artifact: Artifact[Any]) -> Command | str:
     if artifact.made.command.startswith(OF_STUDIES):
         return artifact.made.command
     if isinstance(artifact.result, TrainingResult):
-        return train_again(path.parent, artifact)
+        return train_again(path.parent)
     return line_of(type(artifact.result), path)
 
 
-def train_again(run: Path, artifact: Artifact[TrainingResult], name: str | None = None) -> Command:
-    """``lslo train`` with the experiment and the settings of the run in a folder, under a ``name``.
-
-    The settings are those that choose its adapters; the command line adds the others.
-    """
-    folder, asked, result = _named(run.parents[1]), artifact.recipe.get("train", {}), artifact.result
-    flags: dict[str, Any] = {
-        "results": None if folder.parent == RESULTS else folder.parent,
-        "name": folder.name,
-        "seed": _seed_of(folder),
-        "run": name or result.run,
-        "method": result.method,
-        "sites": None if result.sites == "all" else result.sites,
-        **{key: asked.get(key) for key in REPEATED[result.method]},
+def train_again(run: Path, name: str | None = None) -> Command:
+    """``lslo train`` with the experiment and the settings of the run in a folder, under a ``name``."""
+    folder = _named(run.parents[1])
+    flags = {
+        "--results": None if folder.parent == RESULTS else folder.parent,
+        "--name": folder.name,
+        "--seed": _seed_of(folder),
+        "--settings-of": run.name,
+        "--run": name or run.name,
     }
-    if "auto" not in (asked.get("ranks"), asked.get("gps_classes")):
-        flags |= {"budget": None, "subspace": None}  # which have no effect without an estimate
-    if gps := flags.get("gps"):
-        flags["gps"] = f"{gps:g}"
-        flags["gps-classes"] = "auto" if asked.get("gps_classes") == "auto" else None
-    words = ((f"--{flag}", value) for flag, value in flags.items() if value is not None)
-    return Command("train", *chain.from_iterable(words), artifact=artifact, folder=folder)
+    words = ((flag, value) for flag, value in flags.items() if value is not None)
+    return Command("train", *chain.from_iterable(words), folder=folder)

@@ -51,13 +51,7 @@ class CommandOptions:
         """Complete the command that an error suggests: on this experiment, or on a seed that was read."""
         if isinstance(error.line, Command):
             name, *words = map(str, error.line.words)
-            place = self.place_of(error.line)
-            line = self.command(name, *place, *words)
-            if error.line.artifact is not None:
-                from lslo_cli.cli.again import settings_to_repeat
-
-                line = self.command(name, *place, *words, *settings_to_repeat(line, error.line.artifact))
-            error.line = line
+            error.line = self.command(name, *self.place_of(error.line), *words)
 
     def place_of(self, line: Command) -> list[str]:
         """The flags that choose the experiment that a suggested command works on, beside its own."""

@@ -6,6 +6,7 @@ command takes the classes of options whose every flag has an effect on it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,6 +104,10 @@ class SettingsOptions(CommandOptions):
         values = ((flag.key, getattr(self, flag.field)) for flag in flags_of(type(self)))
         return {key.name: key.read(value) for key, value in values if key and value is not None}
 
+    def of_run(self) -> Mapping[str, Any]:
+        """The settings of an earlier run that are taken, by recipe key."""
+        return {}
+
     def as_typed(self) -> dict[str, str]:
         """The recipe keys that ``--set`` and flags set, each with what was typed for it."""
         from lslo_cli.recipe import assigned_keys
@@ -134,7 +139,7 @@ class SettingsOptions(CommandOptions):
 
         given = self.given()
         try:
-            return resolve(self.recipe, given, self.assignments or (), memory or Memory())
+            return resolve(self.recipe, given, self.assignments or (), memory or Memory(), self.of_run())
         except UsageError as error:
             message = error.message
             for flag in flags_of(type(self)):

@@ -1,8 +1,8 @@
 """Recipes: TOML to one frozen object.
 
 Later sources win: the defaults, the environment (``LSLO_MODEL``, ``LSLO_DATA``), the recipe that a recipe
-extends, the recipe, the settings given to earlier commands of the experiment, ``--set``, then flags. A given
-value counts even if it is zero or empty.
+extends, the recipe, the settings given to earlier commands of the experiment, those of the run that
+``--settings-of`` names, ``--set``, then flags. A given value counts even if it is zero or empty.
 """
 
 from lslo_cli.recipe.base import BaseSection

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,11 +34,12 @@ def resolve(
     given: Mapping[str, Any] | None = None,
     assignments: Sequence[str] = (),
     memory: Memory = NOTHING,
+    of_run: Mapping[str, Any] = MappingProxyType({}),
 ) -> Recipe:
     """Build a recipe from a name or path, values by dotted key, and ``key=value`` assignments.
 
     ``given`` holds the user's values; None is ignored. ``memory`` is the experiment's: it overrides the
-    recipe, and is overridden by values given now.
+    recipe, and is overridden by the settings ``of_run``, an earlier run, and these by values given now.
 
     Raises UsageError for an unknown key or an invalid value, naming the key and its source, and InputError
     for a recipe that is missing or not TOML.
@@ -48,6 +50,7 @@ def resolve(
         SettingsLayer(" in the environment", nested(from_environment())),
         *(recipe_layers(find_recipe(recipe)) if recipe is not None else ()),
         SettingsLayer(f" in {FILE}", nested(memory.given)),
+        SettingsLayer(" in --settings-of", nested(of_run)),
         SettingsLayer(" in --set", nested(dict(map(_assignment, assignments))), typed=True),
         SettingsLayer(
             "", _nested({key: value for key, value in (given or {}).items() if value is not None}), typed=True

@@ -35,7 +35,7 @@ def check_name(path: Path, artifact: Artifact[TrainingResult]) -> None:
             raise InputError(
                 f"{path} is named {result.run}, but was trained with {what} {value}",
                 "remove that folder after training it again under another name",
-                train_again(path, artifact, f"my-{result.run}"),
+                train_again(path, f"my-{result.run}"),
             )
 
 

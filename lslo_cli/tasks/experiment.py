@@ -107,6 +107,12 @@ def read_training(experiment: ExperimentFolder, run: RunFolder) -> Artifact[Trai
 
     Raises InputError if there is none, listing the runs, or if it is damaged or stale.
     """
+    check_trained(experiment, run)
+    return store.read_fresh(run.training, TrainingResult)
+
+
+def check_trained(experiment: ExperimentFolder, run: RunFolder) -> None:
+    """Raise InputError if a run has no training artifact, listing those that have."""
     if not run.training.exists():
         names = [there.name for there in experiment.trained_runs()]
         if run.name == BASE_RUN:
@@ -117,4 +123,3 @@ def read_training(experiment: ExperimentFolder, run: RunFolder) -> Artifact[Trai
         raise InputError(
             f"no run '{run.name}' in {experiment.path}", f"runs there: {', '.join([BASE_RUN, *names])}"
         )
-    return store.read_fresh(run.training, TrainingResult)

@@ -67,10 +67,20 @@ def changed_settings(artifact: Artifact[Any], recipe: Recipe) -> dict[str, Any]:
     if was is None:
         return {}
     recipe = recipe.model_copy(update={"fit": divided_as(was.fit, recipe.fit)})
-    kind = type(artifact.result)
-    before, now = (_keys(each, kind) for each in (was, recipe))
+    now = _keys(recipe, type(artifact.result))
+    return {key: value for key, value in settings_of(artifact).items() if value != now.get(key)}
+
+
+def settings_of(artifact: Artifact[Any]) -> dict[str, Any]:
+    """The settings that an artifact was made with and its result depends on, by key.
+
+    Empty for an artifact with keys that recipes no longer have.
+    """
+    was, kind = recorded(artifact.recipe), type(artifact.result)
+    if was is None:
+        return {}
     unread = {f"data.{key}" for key in kind.unread(was)} if issubclass(kind, LearnedResult) else set()
-    return {key: value for key, value in before.items() if value != now.get(key) and key not in unread}
+    return {key: value for key, value in _keys(was, kind).items() if key not in unread}
 
 
 def _chosen(model: ModelIdentity, codes: list[str], recipe: Recipe) -> dict[str, str]:

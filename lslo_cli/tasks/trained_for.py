@@ -91,7 +91,7 @@ def languages_of(training: Artifact[TrainingResult]) -> tuple[str, ...]:
 def check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
     """Refuse a run of another base model (InputError), or with other languages or order (UsageError)."""
     if setup.base.identity.digest:  # a plan has no weights to compare
-        again = train_again(folder.path, training)
+        again = train_again(folder.path)
         store.check_belongs(folder.training, training, setup.model_identity, [], again)
     codes = languages_of(training)
     if codes != setup.codes:

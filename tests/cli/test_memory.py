@@ -202,12 +202,24 @@ def test_the_line_that_trains_a_stale_run_again_has_all_its_settings(begun, lslo
     before = json.loads(training.read_text())["recipe"]
     refused = lslo("report", str(begun))
     line = " ".join(refused.stderr.split()).partition("make it again: lslo ")[2]
-    assert line.startswith("train ") and "--lr 0.015" in line and "warmup" not in line
-    training.unlink()
-    followed = lslo(*line.split(), "--device", "cpu", "--set", "run.threads=1")
-    assert followed.exit_code == 0, followed.output
+    assert line == f"train --results {begun.parent} --name {begun.name} --settings-of hs --run hs"
+    machine = ("--device", "cpu", "--set", "run.threads=1")
+    followed = lslo(*line.split(), *machine)
+    assert followed.exit_code == 0 and "no effect" not in followed.output, followed.output
+    assert lslo("show", str(training)).exit_code == 0
     after = json.loads(training.read_text())["recipe"]
     assert {**after, "name": before["name"]} == before
+    other = ("train", "--results", str(begun.parent), "--name", begun.name, *machine)
+    varied = lslo(*other, "--settings-of", "hs", "--run", "slower", "--lr", "0.003")
+    assert varied.exit_code == 0, varied.output
+    slower = json.loads((begun / "runs" / "slower" / "training.json").read_text())["recipe"]
+    assert slower.pop("fit") == {**after["fit"], "lr": 0.003}
+    assert slower == {key: value for key, value in after.items() if key != "fit"}
+    planned = lslo(*other, "--settings-of", "hs", "--set", "fit.epochs=7", "--hold-out", "1", "--dry-run")
+    assert planned.exit_code == 0 and "7 epochs of 1" in planned.output, planned.output
+    unknown = lslo(*other, "--settings-of", "hz")
+    assert unknown.exit_code == 3 and f"no run 'hz' in {begun}" in unknown.stderr.replace("\n", "")
+    assert "hs, slower" in unknown.stderr
 
 
 def test_a_suggested_command_gets_the_flags_that_chose_the_experiment_and_a_whole_line_stays_as_it_is():

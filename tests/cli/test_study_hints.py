@@ -51,8 +51,6 @@ def line(lslo):
 
 
 IN_SEED_1 = "--recipe st.toml --results out/st --name seed-1"
-WRITTEN = "--epochs 2 --initialisation gaussian --span all"
-"""The settings of written runs that are not the defaults: theirs are older than the keys of adapters."""
 
 
 @pytest.mark.parametrize(
@@ -80,7 +78,7 @@ def test_a_stale_run_is_trained_again_in_its_own_seed_with_its_settings(study, l
     place = "--recipe st.toml --results out/st --name seed-2 --seed 2"
     for asked in ("report", "plot schedule"):
         named = line(*asked.split(), "--recipe", "st.toml")
-        assert named == f"train {place} --run hs --method lslo --ranks 2,2,16 {WRITTEN}"
+        assert named == f"train {place} --settings-of hs --run hs"
 
 
 def test_what_a_study_made_is_made_again_by_the_line_of_the_study(study, line):
@@ -100,20 +98,7 @@ def test_a_stale_run_outside_a_study_has_its_name_and_settings_in_the_line(writt
     stale(one, "hs", ranks="2,2,16", gps=0.5)
     for run in ("base", "hs"):
         one.evaluation(run, dict.fromkeys(groups(one.languages), 20.0))
-    again = "train --name lang12 --run hs --method lslo --ranks 2,2,16 --gps 0.5"
-    assert line(*asked.split()) == f"{again} {WRITTEN}"
-
-
-@pytest.mark.parametrize(
-    ("run", "train", "named"),
-    [
-        ("hs", {"ranks": "2,2,16", "budget": "5", "rule": "kept"}, f"lslo --ranks 2,2,16 {WRITTEN}"),
-        ("full", {"method": "full", "ranks": "8", "gps_start": 3}, "full --epochs 2"),
-    ],
-)
-def test_a_recorded_setting_without_effect_is_not_in_the_line(written, line, tmp_path, run, train, named):
-    stale(written(tmp_path / "out/lang12"), run, **train)
-    assert line("report") == f"train --name lang12 --run {run} --method {named}"
+    assert line(*asked.split()) == "train --name lang12 --settings-of hs --run hs"
 
 
 @pytest.mark.parametrize("model", ["other-model", "world"])
@@ -156,7 +141,7 @@ def test_the_lines_of_a_report_on_a_folder_work_there(
     assert line("report", asked) == f"evaluate {place}"
     stale(folder, "2-2-8", ranks="2,2,8")
     (training.parent / "evaluation.json").unlink()
-    assert line("report", asked) == f"train {place} --run 2-2-8 --method lslo --ranks 2,2,8 {WRITTEN}"
+    assert line("report", asked) == f"train {place} --settings-of 2-2-8 --run 2-2-8"
 
 
 def test_a_training_is_followed_by_a_report_only_on_an_estimate_that_is_not_stale(tmp_path):

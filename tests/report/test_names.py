@@ -33,8 +33,8 @@ def test_a_run_that_is_something_else_is_refused(name, settings, said, written, 
     with pytest.raises(InputError, match=f"is named {name}, but was trained with {said}") as error:
         read_studies([tmp_path])
     again = f"my-{name}"
-    line = f"lslo train --results {tmp_path.parent} --name {tmp_path.name} --run {again}"
-    assert f"{line} --method {settings.get('method', 'lslo')}" in error.value.hint
+    place = f"--results {tmp_path.parent} --name {tmp_path.name}"
+    assert error.value.hint.endswith(f"lslo train {place} --settings-of {name} --run {again}")
     shutil.rmtree(tmp_path / "runs" / name)
     written(tmp_path).training(again, **settings)
     (study,) = read_studies([tmp_path])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,6 +33,10 @@ class TrainOptions(FitOptions):
     sites: Sites = None
     run: Annotated[
         str | None, Option("--run", metavar="NAME", help="Name of the run; default: made from its settings.")
+    ] = None
+    settings_of: Annotated[
+        str | None,
+        Option("--settings-of", metavar="RUN", help="A run whose settings are taken; default: none."),
     ] = None
     epochs: Annotated[int | None, Option("--epochs"), Key("fit.epochs")] = None
     keep: Annotated[str | None, Option("--keep"), Key("train.keep")] = None
@@ -65,6 +70,25 @@ class TrainOptions(FitOptions):
             if SettingsOptions.resolve(without, without.memory()).train.method is Method.FULL:
                 return {**without.given(), "fit.lr_full": self.lr}
         return given
+
+    def of_run(self) -> Mapping[str, Any]:
+        """The settings of ``--settings-of``. Raises InputError if there is no such run."""
+        if self.settings_of is None:
+            return {}
+        from lslo_cli.artifacts import store
+        from lslo_cli.artifacts.results import TrainingResult
+        from lslo_cli.tasks.experiment import check_trained
+        from lslo_cli.tasks.freshness import settings_of
+
+        experiment = replace(self, settings_of=None)._place()
+        run = experiment.run(self.settings_of)
+        check_trained(experiment, run)
+        settings = settings_of(store.read(run.training, TrainingResult))
+        if not settings:
+            raise InputError(
+                f"{run.training} has keys that recipes no longer have", "give its settings by other flags"
+            )
+        return settings
 
 
 @takes(TrainOptions)
