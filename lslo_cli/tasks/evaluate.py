@@ -132,13 +132,16 @@ def evaluate_run(
         check=trained.check if trained else None,
         on_event=on_event,
     ) as job:
-        if trained:
-            job.upstream.append(trained.source)
-        written = _evaluation(job, folder, there, trained, force)
-        # The model card of a run that was trained in its folder has its scores, once it is fully evaluated.
-        if folder.training.is_file() and there == folder.whole:
-            job.setup.on_main(lambda: write_card(folder))
-        return written
+        if place(folder, experiment.recipe) == there:
+            if trained:
+                job.upstream.append(trained.source)
+            written = _evaluation(job, folder, there, trained, force)
+            # The model card of a run trained in its folder has its scores, once it is fully evaluated.
+            if folder.training.is_file() and there == folder.whole:
+                job.setup.on_main(lambda: write_card(folder))
+            return written
+    # Another process, which was waited for, has put a larger evaluation there.
+    return evaluate_run(experiment, folder, trained, force, on_event)
 
 
 def _evaluation(

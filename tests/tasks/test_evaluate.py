@@ -19,7 +19,7 @@ from lslo_cli.method.languages import Direction
 from lslo_cli.recipe import MEMORY_FILE, Memory, Recipe, read_memory
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.evaluate_folder import run_at
-from lslo_cli.tasks.evaluations import Extent
+from lslo_cli.tasks.evaluations import Extent, place
 from lslo_cli.tasks.translations import aligned
 from tests.forked import PIPE, Popen
 
@@ -259,6 +259,17 @@ def test_an_evaluation_of_a_part_is_kept_beside_the_whole(there, listing):
     assert tasks.evaluate(there(**few), runs=[RUN])[0].up_to_date
     (whole,) = tasks.evaluate(there(), runs=[RUN])
     assert whole.up_to_date and whole.path == folder.evaluation
+
+
+def test_a_part_that_waited_for_the_whole_is_kept_beside_it(there, monkeypatch):
+    """It was asked for before the whole was there, and has the lock after that."""
+    folder = there().folder.run("base")
+    before = folder.evaluation.read_bytes()
+    places = iter([folder.whole])
+    monkeypatch.setattr("lslo_cli.tasks.evaluate.place", lambda *asked: next(places, None) or place(*asked))
+    (part,) = tasks.evaluate(there(**{"evaluate.directions": ("qta-qki",)}), runs=["base"])
+    assert part.path.parent.parent == folder.path / "evaluations"
+    assert folder.evaluation.read_bytes() == before
 
 
 def test_a_part_is_a_part_however_its_directions_are_spelt(there):
