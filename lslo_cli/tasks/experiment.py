@@ -10,7 +10,7 @@ from typing import Any
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import BASE_RUN, ExperimentFolder, RunFolder
-from lslo_cli.artifacts.lock import write_locked
+from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of, made
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import (
@@ -22,9 +22,10 @@ from lslo_cli.artifacts.schema import (
     Result,
     artifact_of,
 )
+from lslo_cli.artifacts.writing import write_text
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Language
-from lslo_cli.recipe import MEMORY_FILE, Memory, Recipe
+from lslo_cli.recipe import MEMORY_FILE, Memory, Recipe, read_memory
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,15 @@ class Experiment:
     typed: Mapping[str, str] = field(default_factory=dict)
 
     def remember(self) -> None:
-        """Write what the experiment remembers, which makes it the one last worked on."""
-        if self.memory is not None:
-            write_locked(self.folder.path / MEMORY_FILE, self.memory.text())
+        """Write what the experiment remembers, which makes it the one last worked on.
+
+        What another command has written since this one began stays.
+        """
+        if self.memory is None:
+            return
+        path = self.folder.path / MEMORY_FILE
+        with locked(path):
+            write_text(path, read_memory(self.folder.path).adding(self.memory).text())
 
 
 @dataclass(frozen=True)

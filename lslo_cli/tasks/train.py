@@ -61,6 +61,7 @@ def train(
 
     def check(setup: Setup) -> None:
         nonlocal choices
+        run_folder(experiment, run)  # again: it may have waited for another command that trained a run there
         choices = Choices(experiment, setup.model_identity, setup.on_event)
         choices.check()
         trained_directions(setup, choices.ranks.value)

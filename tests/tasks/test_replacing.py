@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 from threading import Thread
 
 import pytest
 
 from lslo_cli.errors import InputError
 from lslo_cli.events import Started
+from lslo_cli.recipe import Memory, read_memory
 from lslo_cli.tasks import commands as tasks
 
 RUN = {"train.ranks": "2,2,2"}
@@ -64,6 +66,35 @@ def test_of_two_at_once_the_second_says_that_it_replaces_the_first(fresh, heard)
     second.join()
     assert any(note.startswith("waiting for another process") for note in heard.notes)
     assert replaced(heard.notes) == ["this replaces run 2-2-2, trained with fit.lr=0.02"]
+
+
+def test_of_two_at_once_the_second_does_not_replace_a_run_that_is_named_by_other_settings(fresh):
+    """Alone it would be refused before anything else; here the other run is not there yet."""
+    refused = []
+
+    def another():
+        with pytest.raises(
+            InputError, match="trained as 2-2-2, which this one, 4-4-4, would replace"
+        ) as error:
+            tasks.train(fresh(**{"train.ranks": "4,4,4"}), run="x")
+        refused.append(error)
+
+    second = Thread(target=another)
+
+    def start_another(event):
+        if not second.ident:
+            second.start()
+
+    first = tasks.train(fresh(**RUN), run="x", on_event=start_another)
+    second.join()
+    assert refused and json.loads(first.path.read_text())["digest"] == first.artifact.digest
+
+
+def test_what_another_command_has_made_an_experiment_remember_stays(fresh):
+    both = [replace(fresh(), memory=Memory(given=given)) for given in ({"seed": 3}, {"data.dev_rows": 2})]
+    for each in both:  # each read an empty memory when it began
+        each.remember()
+    assert read_memory(both[0].folder.path).given == {"seed": 3, "data.dev_rows": 2}
 
 
 def test_a_run_that_is_stale_is_left_out_and_keeps_no_other_from_being_evaluated(there, heard):
