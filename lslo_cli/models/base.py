@@ -216,27 +216,35 @@ def add_languages(base: BaseModel, relatives: Mapping[str, str]) -> BaseModel:
     return replace(base, tokenizer=tokenizer, new_rows=extend_embedding(base.model, ids))
 
 
-def with_known_languages(base: BaseModel, relatives: Mapping[str, str]) -> BaseModel:
-    """The same base with its added languages as known ones, for :func:`save_base`. Changes the network.
+def check_can_be_known(base: BaseModel, codes: Iterable[str]) -> None:
+    """Raise UsageError for added languages that no written model can have.
 
-    ``relatives`` are those that :func:`add_languages` was given. Raises UsageError if the vocabulary has no
-    place for a language, or if its token is like a word, which stock tokenizers would find in a text.
+    Its vocabulary may have no place for them, or their tokens be like words, which stock tokenizers would find
+    in texts.
     """
-    if base.new_rows is None:
-        return base
-    family = base.tokenizer.family
-    if family.sentencepiece_ids:
+    family, codes = base.tokenizer.family, list(codes)
+    if codes and family.sentencepiece_ids:
         raise UsageError(
             f"the vocabulary of {family.name} is its sentencepiece model, which has no place for the added "
-            + ", ".join(relatives),
+            + ", ".join(codes),
             "translate with lslo",
         )
-    if family.is_bare and (plain := next((code for code in relatives if "_" not in code), None)):
+    if family.is_bare and (plain := next((code for code in codes if "_" not in code), None)):
         raise UsageError(
             f"the token of the added language '{plain}' is like a word, and {family.name}'s tokenizer would "
             "find it in texts",
-            f"translate with lslo; or train with its script in the code, as --add-lang {plain}_Cyrl",
+            f"translate with lslo; or train with its script in the code, as {plain}_Latn or {plain}_Cyrl",
         )
+
+
+def with_known_languages(base: BaseModel, relatives: Mapping[str, str]) -> BaseModel:
+    """The same base with its added languages as known ones, for :func:`save_base`. Changes the network.
+
+    ``relatives`` are those that :func:`add_languages` was given. Raises what :func:`check_can_be_known` does.
+    """
+    if base.new_rows is None:
+        return base
+    check_can_be_known(base, relatives)
     ids = {code: base.tokenizer.language_id(relative) for code, relative in relatives.items()}
     absorb_rows(base.model, base.new_rows, ids)
     return replace(base, new_rows=None)

@@ -50,7 +50,7 @@ from lslo_cli.tasks.evaluations import place
 from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.quality_curve import QualityCurve
 from lslo_cli.tasks.setup import Setup, check_at_hand, prepare
-from lslo_cli.tasks.train import adapted_languages, check_run, trained_directions
+from lslo_cli.tasks.train import adapted_languages, check_run, note_without_export, trained_directions
 from lslo_cli.tasks.trained_for import runs_to_evaluate, with_new_languages
 from lslo_cli.tasks.trained_text import check_selected
 from lslo_cli.tasks.weights import ADAPTER, MODEL
@@ -120,6 +120,7 @@ def _training_plan(experiment: Experiment, command: str, run: str | None) -> Pla
         folder = run_folder(experiment, run)
         note_replaced(folder, setup.recipe, setup.model_identity, notes)
         note_untested(setup)
+        note_without_export(setup)
     work = _work(recipe, command, ranks.value, pruned)
     setup = resolve_batch_size(setup, work)
     directions = trained_directions(setup, ranks.value)

@@ -15,12 +15,13 @@ from lslo_cli.artifacts.folder import RunFolder
 from lslo_cli.artifacts.pending import adopt, pending
 from lslo_cli.artifacts.results import PrunedTable, TrainingResult
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.events import OnEvent, Warned, ignore
+from lslo_cli.events import Noted, OnEvent, Warned, ignore
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction
 from lslo_cli.method.ranks import SHARED, RankMap
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.strategy import Index, IndexStrategy, uniform
+from lslo_cli.models.base import check_can_be_known
 from lslo_cli.models.work import work_of
 from lslo_cli.nn.attach import Adapters, attach, depths
 from lslo_cli.nn.pruning import Pruner, gradual_pruner
@@ -84,6 +85,7 @@ def train(
             return current
         note_replaced(folder, job.setup.recipe, job.setup.model_identity, job.setup.on_event)
         note_untested(job.setup)
+        note_without_export(job.setup)
         job.setup = resolve_batch_size(job.setup, work_of(experiment.recipe, "train", ranks))
         new = pending(folder.path)
         result = fine_tune(
@@ -93,6 +95,14 @@ def train(
         job.setup.on_main(lambda: _adopt(folder))
         job.setup.on_main(lambda: write_card(folder))
         return written
+
+
+def note_without_export(setup: Setup) -> None:
+    """Tell before a training if its added languages keep the run from being exported as a model."""
+    try:
+        check_can_be_known(setup.base, setup.recipe.new_languages)
+    except UsageError as error:
+        setup.on_event(Noted(f"this run will have no merged export: {error.message}; {error.advice}"))
 
 
 def _adopt(folder: RunFolder) -> None:
