@@ -219,8 +219,8 @@ def add_languages(base: BaseModel, relatives: Mapping[str, str]) -> BaseModel:
 def check_can_be_known(base: BaseModel, codes: Iterable[str]) -> None:
     """Raise UsageError for added languages that no written model can have.
 
-    Its vocabulary may have no place for them, or their tokens be like words, which stock tokenizers would find
-    in texts.
+    Its vocabulary may have no place for them, or their tokens be like words, which stock tokenizers would
+    find in texts.
     """
     family, codes = base.tokenizer.family, list(codes)
     if codes and family.sentencepiece_ids:
