@@ -27,6 +27,9 @@ def key_of(assignment: str) -> str:
 class CommandOptions:
     """The flags of a command, with which it completes the line that an error suggests."""
 
+    reads_seeds = False
+    """Whether it reads the seeds of a study, where the experiment's folder holds them as ``seed-N/``."""
+
     def command(self, name: str, *more: object) -> str:
         """The line that runs another command on this experiment: the flags that chose it, then ``more``.
 

@@ -58,9 +58,6 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
     remembers = True
     """Whether settings given to earlier commands of the experiment apply to this one."""
 
-    reads_seeds = False
-    """Whether it reads the seeds of a study, where the experiment's folder holds them as ``seed-N/``."""
-
     def in_seed(self, name: str) -> list[str]:
         """The flags by which another command works on the first seed of the study that this one reads.
 

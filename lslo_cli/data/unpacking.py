@@ -106,6 +106,8 @@ def _members(archive: Path, packing: Packing, url: str) -> Iterator[Member]:
                 for info in tar:
                     extract = partial(tar.extractfile, info)
                     yield Member(info.name, info.size, info.isfile(), info.isdir(), extract)
+                while tar.fileobj and tar.fileobj.read(1 << 20):  # gzip's checksum is compared at its end
+                    pass
         case Packing.ZIP:
             with closing(zipfile.ZipFile(archive)) as packed:
                 for entry in packed.infolist():

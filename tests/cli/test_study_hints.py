@@ -10,6 +10,7 @@ import lslo_cli.reproduce
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.artifacts.schema import Input
+from lslo_cli.cli.command_options import options_of
 from lslo_cli.cli.commands.train import _has_fresh_estimate as has_fresh_estimate
 from lslo_cli.method.languages import groups
 
@@ -152,3 +153,8 @@ def test_a_training_is_followed_by_a_report_only_on_an_estimate_that_is_not_stal
     assert has_fresh_estimate(tmp_path / "subspace.json")
     (tmp_path / "index-strategy.json").write_text("{}")
     assert not has_fresh_estimate(tmp_path / "subspace.json")
+
+
+@pytest.mark.parametrize("name", ["flare evaluate", "flare translate", "base info", "recipe"])
+def test_a_command_that_reads_seeds_may_suggest_any_other(study, name):
+    assert options_of("plot heatmap")(recipe="st.toml").in_seed(name) in ([], IN_SEED_1.split()[2:])

@@ -119,11 +119,12 @@ def test_an_empty_folder_is_filled(server, folder):
     assert fetch_flores101(folder, server.url).files == TAKEN
 
 
-@pytest.mark.parametrize("damage", ["truncated", "no tarball", "no gzip"])
+@pytest.mark.parametrize("damage", ["truncated", "another sum", "no tarball", "no gzip"])
 def test_a_damaged_tarball_is_refused_and_fetched_anew(server, folder, damage):
     whole = tarball(FILES)
     server.content = {
         "truncated": whole[: len(whole) // 2],
+        "another sum": whole[:-8] + bytes([whole[-8] ^ 1]) + whole[-7:],
         "no tarball": gzip.compress(b"no tarball " * 100),
         "no gzip": b"<html>sign in to go on</html>",
     }[damage]
