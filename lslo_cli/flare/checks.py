@@ -134,16 +134,16 @@ def _difference(training: Artifact[FlareTrainingResult], made_with: Recipe, reci
 def check_texts(
     path: Path, training: Artifact[FlareTrainingResult], setup: FlareSetup, line: Command | str
 ) -> None:
-    """Refuse a training on another text than the recipe's, if that lies elsewhere.
+    """Refuse a training on another text than the recipe's is now.
 
     Raises InputError naming the text, and ``line``, which trains, and as reading a text does.
     """
     for text in training.data:
-        if text.path != setup.settings.data and (now := setup.digest_now(text)) != text.digest:
+        if (now := setup.digest_now(text)) != text.digest:
             raise InputError(
                 f"{path} is stale: it was made from {text.split} of {text.path} ({text.digest[:12]}), and "
-                f"that of flare.data = {setup.settings.data} is another text ({now[:12]})",
-                "name the folder of the training, or make it again",
+                f"that of flare.data = {setup.settings.data} is another text now ({now[:12]})",
+                "name the text of the training, or make it again",
                 line,
             )
 

@@ -80,7 +80,7 @@ class SeedRun:
         """The training on a language.
 
         Raises InputError if there is none, or if it is stale: of another task model, made from another tuning
-        or translation than there is now, with other settings, or from another text in another folder.
+        or translation than there is now, with other settings, or from another text than is there now.
         """
         path = self.folder(language).training
         if not path.exists():

@@ -303,7 +303,7 @@ def test_text_and_task_model_are_the_same_wherever_they_lie(given, trained, move
     report(experiment.folder)
 
 
-def test_another_text_elsewhere_is_another_setting(trained, moved, tmp_path):
+def test_another_text_is_another_setting_elsewhere_and_in_its_own_folder(trained, moved, tmp_path):
     path = tmp_path / "moved/nusax/javanese/train.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("ala lan", "ala ala"), "utf-8")
     experiment = moved()
@@ -313,6 +313,9 @@ def test_another_text_elsewhere_is_another_setting(trained, moved, tmp_path):
         list(commands.evaluate(experiment, train_line=LINE))
     assert [is_flare_current(job) for job in parts(experiment)] == [True, False, False]
     assert [written.up_to_date for written in commands.train(experiment)] == [True, False]
+    path.write_text(path.read_text(encoding="utf-8").replace("ala ala", "ala lan"), "utf-8")
+    with pytest.raises(InputError, match="that of flare.data = .* is another text now"):
+        list(commands.evaluate(experiment, train_line=LINE))
 
 
 @pytest.mark.parametrize(
