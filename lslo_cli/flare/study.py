@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
@@ -157,6 +157,16 @@ class FlareStudy:
     ) -> Spread | None:
         """A run's mean over languages, over seeds; None if no seed has all languages."""
         return spread(self.averages(run, source, score).values())
+
+    def common_seeds(self, runs: Iterable[str]) -> list[int]:
+        """The seeds in which every one of ``runs`` has all languages, so that they compare."""
+        whole = [self.averages(run).keys() for run in runs]
+        return [seed for seed in self.seeds if whole and all(seed in each for each in whole)]
+
+    def means(self, run: str, seeds: Sequence[int]) -> dict[str, float]:
+        """A run's mean over ``seeds`` in every language."""
+        tests = self.tests(run)
+        return {each: fmean(tests[seed, each].score for seed in seeds) for each in self.languages}
 
     def _scored(self, run: str, source: SourceGiven, score: Score) -> dict[Key, float]:
         """A run's scores by seed and language, if it has that score."""

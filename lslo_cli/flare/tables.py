@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from statistics import fmean, median
 
 from lslo_cli.artifacts.schema import ModelIdentity
@@ -25,7 +25,7 @@ from lslo_cli.report.table import (
     thousands,
     two_decimals,
 )
-from lslo_cli.wording import over
+from lslo_cli.wording import over, several
 
 GIVEN = {
     SourceGiven.MATCHED: "right",
@@ -203,6 +203,9 @@ def headline_table(study: FlareStudy, model: ModelIdentity) -> Table:
     """The paper's headline table, with our row below those of its task."""
     paper = flare_table()
     methods = list(paper.scores[paper.models[0]])
+    runs = [study.run_of(method) for method in methods]
+    named = [run for run in runs if run and study.averages(run)]
+    seeds = study.common_seeds(named) or study.seeds
     rows: list[tuple[Cell, ...]] = []
     for task, metric in paper.metrics.items():
         name = f"{task}, {metric}"
@@ -210,10 +213,9 @@ def headline_table(study: FlareStudy, model: ModelIdentity) -> Table:
             scores = (paper.scores[printed][method][task] for method in methods)
             rows.append((name, SourceCell(RowSource.PAPER, printed), *scores))
         if task == PAPERS_TASKS[study.task]:
-            ours = (study.average(run) if run else None for run in map(study.run_of, methods))
+            ours = (spread(_of(seeds, study.averages(run))) if run else None for run in runs)
             size = millions(model.parameters)
             rows.append((name, SourceCell(RowSource.OURS, f"ours: {_short(model.name)}, {size}"), *ours))
-    named = ", ".join(run for run in map(study.run_of, methods) if run)
     return Table(
         "The paper's headline table, and ours, of another model and not comparable",
         (Column("Task"), Column("Model"), *(Column(method, two_decimals) for method in methods)),
@@ -222,8 +224,9 @@ def headline_table(study: FlareStudy, model: ModelIdentity) -> Table:
         notes=(
             "Averages over target languages. Models, pretraining and translations differ, so scores do not "
             "compare between rows: only the order within a row does. The paper prints no spread.",
-            f"Ours are over {', '.join(study.languages)}, {_over_seeds(study)}, of the runs {named}: of each "
-            "method the default, or else the first of the recipe.",
+            f"Ours are over {', '.join(study.languages)}, {_over_seeds(study)}, of the runs "
+            f"{', '.join(filter(None, runs))}{_of_common(study, seeds)}: of each method the default, or else "
+            "the first of the recipe.",
         ),
     )
 
@@ -234,9 +237,9 @@ def rank_table(study: FlareStudy) -> Table:
     If it has fewer than two there is nothing to rank, and the paper's are among all.
     """
     paper = flare_table()
-    ours = {str(method): run for method in RANKED if (run := study.run_of(method))}
-    scores = {method: _means(study, run) for method, run in ours.items()}
-    scores = {method: found for method, found in scores.items() if len(found) == len(study.languages)}
+    ours = {str(method): run for method in RANKED if (run := study.run_of(method)) and study.averages(run)}
+    seeds = study.common_seeds(ours.values())
+    scores = {method: study.means(run, seeds) for method, run in ours.items()} if seeds else {}
     methods = list(scores) if len(scores) > 1 else list(map(str, RANKED))
     named = ", ".join(ours[method] for method in methods if method in scores)
     ranks: dict[SourceCell, Mapping[str, float]] = {
@@ -250,7 +253,7 @@ def rank_table(study: FlareStudy) -> Table:
         tuple((name, *(found.get(method) for method in methods)) for name, found in ranks.items()),
         notes=(
             "Ranks are among these methods alone: the paper's over its three tasks, from its scores, ours "
-            f"over target languages, from the means of {named}."
+            f"over target languages, from the means of {named}{_of_common(study, seeds)}."
             if len(scores) > 1
             else "The paper's ranks are over its three tasks. This study has fewer than two of these methods "
             "in every language.",
@@ -292,12 +295,20 @@ def cost_table(study: FlareStudy) -> Table:
     )
 
 
+def _of(seeds: Collection[int], by_seed: Mapping[int, float]) -> list[float]:
+    """The values of some seeds."""
+    return [value for seed, value in by_seed.items() if seed in seeds]
+
+
+def _of_common(study: FlareStudy, seeds: Collection[int]) -> str:
+    """A note of the seeds that all runs have, if others have fewer."""
+    if len(seeds) == len(study.seeds):
+        return ""
+    return f", in {'seed' if len(seeds) == 1 else 'seeds'} {several(seeds)} alone, which all of them have"
+
+
 def _over_seeds(study: FlareStudy) -> str:
     return over(SPREAD, study.seed_counts)
-
-
-def _means(study: FlareStudy, run: str) -> Mapping[str, float]:
-    return {language: spread.mean for language, spread in study.by_language(run).items()}
 
 
 def _short(name: str) -> str:

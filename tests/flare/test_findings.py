@@ -311,6 +311,21 @@ def test_all_methods_have_the_papers_printed_ranks_and_one_method_has_none():
     assert set(table.rows[-1][1:]) == {None} and "fewer than two" in table.notes[0]
 
 
+def test_ranks_and_the_headline_compare_runs_in_the_seeds_that_all_have():
+    whole, found = study("fuses", seeds=(1, 2)), {}
+    for key, result in whole.evaluations.items():
+        tests = [test for test in result.predictions if key[0] == 1 or test.run != FLARE]
+        better = [test.model_copy(update={"score": 99.0}) if key[0] == 2 else test for test in tests]
+        found[key] = result.model_copy(update={"predictions": better})
+    lacking = FlareStudy(found, whole.trainings)
+    table, headline = rank_table(lacking), headline_table(lacking, MODEL)
+    assert [row[1:] for row in table.rows] == [(2.0, 1.0)] * 5
+    assert "in seed 1 alone, which all of them have" in table.notes[0]
+    ours = dict(zip(headline.header, headline.rows[-1], strict=True))
+    assert ours["lora"].mean == pytest.approx(whole.averages("lora")[1]) and ours["lora"].n == 1
+    assert "in seed 1 alone, which all of them have" in headline.notes[-1]
+
+
 def renamed(some, *names):
     """A study whose fused run has another name, or stands once for each of several."""
     found = {}
