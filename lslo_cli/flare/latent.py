@@ -8,6 +8,7 @@ import torch
 from accelerate import Accelerator
 
 from lslo_cli.artifacts.provenance import digest_of
+from lslo_cli.flare.parts import shares
 from lslo_cli.flare.texts import Texts
 from lslo_cli.flare.translator import LatentTexts, read_target
 from lslo_cli.method.codes import find_code
@@ -33,7 +34,8 @@ class TargetEncoder:
     ):
         """``languages`` are the route's, in its order; ``digest`` is over the weights, the adapters' too.
 
-        A text is cut to ``max_length`` tokens, or to those that the model has positions for.
+        A text is cut to ``max_length`` tokens, or to those that the model has positions for; of two each
+        keeps its share.
         """
         self.languages = tuple(languages) if route else base.tokenizer.languages
         """The languages that it reads: those of the adapters, or of the model without any."""
@@ -48,13 +50,11 @@ class TargetEncoder:
         """d_mt."""
         return self.encoder.config.d_model
 
-    def states(self, texts: Sequence[str], language: str) -> LatentTexts:
-        """States of all texts, read as ``language``, (rows, longest, d_mt)."""
+    def states(self, texts: Sequence[Sequence[str]], language: str) -> LatentTexts:
+        """States of all texts, each of one or more parts, read as ``language``, (rows, longest, d_mt)."""
         tokenizer, code = self._base.tokenizer, find_code(language, self.languages)
         place = self.languages.index(code)
-        rows = [
-            tokenizer.source_ids(tokenizer.encode(text)[: self._max_length - 2], code, code) for text in texts
-        ]
+        rows = [tokenizer.source_ids(self._pieces(parts), code, code) for parts in texts]
         encoded = Texts(tuple(map(tuple, rows)), tokenizer.pad_id)
         device = self.encoder.device
         parts, masks = [], []
@@ -72,6 +72,12 @@ class TargetEncoder:
                 )
             )
         return LatentTexts(torch.cat(parts), torch.cat(masks))
+
+    def _pieces(self, parts: Sequence[str]) -> list[int]:
+        """The ids of parts one after the other, each cut to its share of the room."""
+        encoded = [self._base.tokenizer.encode(part.strip()) for part in parts]
+        kept = shares(list(map(len, encoded)), self._max_length - 2)  # without language and end
+        return [piece for ids, count in zip(encoded, kept, strict=True) for piece in ids[:count]]
 
 
 def load_target_encoder(name: str, *, max_length: int, accelerator: Accelerator) -> TargetEncoder:

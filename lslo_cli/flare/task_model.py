@@ -34,14 +34,16 @@ Sources = Callable[[Sequence[int], int], SourceStates]
 class Prepared:
     """A split prepared for a method: texts, labels, and the source of each text.
 
-    Rows are sorted into batches by ``lengths``; ``sources`` are the states to fuse, ``source`` is the source
-    texts, and ``answers`` are the right ones in words, for a model that writes them.
+    Rows are sorted into batches by ``lengths``; ``sources`` are the states to fuse, which may have
+    ``longest_source`` tokens where that is more than the texts have, ``source`` is the source texts, and
+    ``answers`` are the right ones in words, for a model that writes them.
     """
 
     texts: Texts
     labels: Tensor
     lengths: tuple[int, ...]
     sources: Sources | None = None
+    longest_source: int = 0
     source: Texts | None = None
     answers: tuple[str, ...] = ()
 
@@ -88,9 +90,9 @@ class Prepared:
             raise RuntimeError("the split has no sources to fuse with its texts")
         return self.sources(rows, length)
 
-    def fused_with(self, sources: Sources) -> Prepared:
-        """The same texts with other sources."""
-        return replace(self, sources=sources)
+    def fused_with(self, sources: Sources, longest: int = 0) -> Prepared:
+        """The same texts with other sources, of at most ``longest`` tokens."""
+        return replace(self, sources=sources, longest_source=longest)
 
     def _one(self, rows: Sequence[int], length: int) -> SourceStates:
         """The first row's source for every row, for its shape alone."""
@@ -98,10 +100,11 @@ class Prepared:
 
     @torch.no_grad()
     def _means(self) -> dict[str, Tensor]:
-        """The mean state over source tokens by block, (d,)."""
+        """The mean state over all source tokens by block, (d,), those beyond the longest text included."""
+        length = max(self.texts.longest, self.longest_source)
         totals: dict[str, Tensor] = {}
         for rows in prediction_batches(self.lengths, MEAN_ROWS):
-            for name, sums in self.states(rows, self.texts.longest).sums().items():
+            for name, sums in self.states(rows, length).sums().items():
                 totals[name] = totals.get(name, 0) + sums
         return {name: total[:-1] / total[-1] for name, total in totals.items()}
 

@@ -122,9 +122,11 @@ class FusionMethod(TransferMethod):
         width = self.model.width * self.model.backbone.dtype.itemsize * len(self.adapters.blocks)
         size = len(source.ids) * self.max_length * width
         if size > self.captured.limit:
-            return plain.fused_with(lambda rows, length: self._capture(source, rows).resized(length))
+            return plain.fused_with(
+                lambda rows, length: self._capture(source, rows).resized(length), source.longest
+            )
         cached = self._all_states(source, size)
-        return plain.fused_with(lambda rows, length: cached.rows(rows).resized(length))
+        return plain.fused_with(lambda rows, length: cached.rows(rows).resized(length), source.longest)
 
     def batch(self, split: Prepared, rows: Sequence[int]) -> FusedBatch:
         batch = super().batch(split, rows)
@@ -163,7 +165,7 @@ class TranslatorMethod(FusionMethod):
         adapters: FlareAdapters,
         max_length: int,
         projection: LatentTranslation,
-        encode_targets: Callable[[Sequence[str]], LatentTexts],
+        encode_targets: Callable[[Sequence[tuple[str, str]]], LatentTexts],
     ):
         super().__init__(model, adapters, max_length)
         self.projection = projection
@@ -174,7 +176,8 @@ class TranslatorMethod(FusionMethod):
 
     def prepare(self, pairs: Pairs) -> Prepared:
         plain = TransferMethod.prepare(self, pairs)
-        latent = self.encode_targets([example.whole for example in pairs.target]).beside(plain.texts)
+        texts = [(example.text, example.pair) for example in pairs.target]
+        latent = self.encode_targets(texts).beside(plain.texts)
         return plain.fused_with(lambda rows, length: self.projection(latent.rows(rows)).resized(length))
 
 

@@ -52,12 +52,24 @@ def test_a_run_is_trained_in_the_language_of_its_text_and_says_so(experiment):
 def test_a_method_encodes_its_texts_as_their_language(experiment):
     setup = prepare(experiment().recipe)
     encoder, model = setup.target_encoder("w"), setup.new_model()
-    texts = ["taro lopaba"]
+    texts = [("taro lopaba", "")]
     for language in ("qsi", "qne"):
         with setup.transfer_method(model, RUN, language) as method:
             found = method.encode_targets(texts).states
         assert torch.equal(found, encoder.states(texts, language).states)
     assert not torch.equal(encoder.states(texts, "qsi").states, encoder.states(texts, "qne").states)
+
+
+def test_of_a_long_pair_the_translation_model_reads_both_texts(experiment):
+    encoder = prepare(experiment().recipe).target_encoder("w")
+    whole, cut = (
+        encoder.states([("taro lopaba", "miro")], "qsi"),
+        encoder.states([("taro lopaba miro",)], "qsi"),
+    )
+    assert torch.equal(whole.states, cut.states)
+    one, other = (encoder.states([("taro " * 200, text)], "qsi") for text in ("miro", "lopaba"))
+    assert one.mask.shape == (1, encoder._max_length)
+    assert not torch.equal(one.states, other.states)
 
 
 def test_a_language_that_cannot_be_read_is_refused_before_training_with_a_hint_that_helps(experiment):

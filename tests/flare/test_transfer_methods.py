@@ -125,6 +125,15 @@ def test_another_source_gives_other_answers_and_none_is_where_it_is_added_plain_
     torch.testing.assert_close(nothing, model.read(split.texts.padded([0, 1, 2]))[0])
 
 
+def test_the_mean_source_is_over_tokens_that_no_text_is_long_enough_for_too(model):
+    pairs = Pairs(*([replace(e, text=text) for e in PAIRS.target] for text in ("20 21 22 23", "24")))
+    split = FusionMethod(model, fusing(model), 8).prepare(pairs)
+    assert split.texts.longest < split.longest_source
+    found = split.given(SourceGiven.MEAN, []).sources([0], 2).by_block["encoder.1"][0, 0]
+    states = split.sources([0], split.longest_source).by_block["encoder.1"][0]
+    torch.testing.assert_close(found, states.mean(dim=0))
+
+
 def test_flare_mt_reads_no_source_text_and_trains_the_projection(model):
     adapters = fusing(model)
     projection = LatentTranslation(6, 16, adapters.blocks)
@@ -137,7 +146,7 @@ def test_flare_mt_reads_no_source_text_and_trains_the_projection(model):
 
     method = TranslatorMethod(model, adapters, 8, projection, encode_targets)
     method.loss(method.prepare(PAIRS), [0, 1, 2]).backward()
-    assert seen == ["20", "21 22 23", "24 25"]
+    assert seen == [("20", ""), ("21 22 23", ""), ("24 25", "")]
     assert projection.projection.weight.grad.abs().sum() > 0
     assert set(map(id, projection.parameters())) <= set(map(id, method.parameters()))
 
