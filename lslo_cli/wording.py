@@ -1,7 +1,7 @@
 """Numbers with nouns, lists, and command lines, in messages."""
 
 import shlex
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 
@@ -26,6 +26,13 @@ def over(what: str, counts: Collection[int], noun: str = "seed") -> str:
     if high == 1:
         return f"one {noun}"
     return f"{what} over {f'{low:,} to ' if low < high else ''}{counted(high, noun)}"
+
+
+def of_most(counts: Mapping[str, int], noun: str = "seed") -> str:
+    """``3 seeds``, or ``3 seeds, lora of 1`` where a run has fewer: what is shown side by side by name."""
+    most = max(counts.values())
+    fewer = [f"{name} of {count}" for name, count in counts.items() if count < most]
+    return ", ".join((counted(most, noun), *([several(fewer)] if fewer else ())))
 
 
 def typed(*words: object) -> str:

@@ -64,6 +64,14 @@ class T5(TranslationArchitecture):
             return "is a T5 whose feed-forward is not gated"
         return None
 
+    def published(self, model: PreTrainedModel, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With ``tie_word_embeddings`` false if the head is separate and its inputs are not scaled.
+
+        transformers 5 writes true and ``scale_decoder_outputs``, which version 4 does not know.
+        """
+        has_head = model.get_output_embeddings().weight is not model.get_input_embeddings().weight
+        return {**config, "tie_word_embeddings": not has_head or config["scale_decoder_outputs"]}
+
     def shape(self, config: Any, parameters: int) -> ModelShape:
         return ModelShape(
             encoder_layers=config.num_layers,

@@ -67,6 +67,10 @@ class TranslationArchitecture(ABC):
         """Why a model of this type cannot be adapted, by its config.json; None if it can."""
         return None if config.get("tie_word_embeddings", True) else UNTIED
 
+    def published(self, model: PreTrainedModel, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The config.json that transformers wrote of a model, with the values that published ones have."""
+        return config
+
     @abstractmethod
     def shape(self, config: Any, parameters: int) -> ModelShape:
         """The shape of a model, from transformers' config and its number of parameters."""

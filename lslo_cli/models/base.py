@@ -237,14 +237,13 @@ def check_can_be_known(base: BaseModel, codes: Iterable[str]) -> None:
         )
 
 
-def with_known_languages(base: BaseModel, relatives: Mapping[str, str]) -> BaseModel:
+def with_known_languages(base: BaseModel) -> BaseModel:
     """The same base with its added languages as known ones, for :func:`save_base`. Changes the network.
 
-    ``relatives`` are those that :func:`add_languages` was given. Raises what :func:`check_can_be_known` does.
+    Raises what :func:`check_can_be_known` does.
     """
     if base.new_rows is None:
         return base
-    check_can_be_known(base, relatives)
-    ids = {code: base.tokenizer.language_id(relative) for code, relative in relatives.items()}
-    absorb_rows(base.model, base.new_rows, ids)
+    check_can_be_known(base, base.new_rows.codes)
+    absorb_rows(base.model, base.new_rows)
     return replace(base, new_rows=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -231,6 +232,9 @@ def write_checkpoint(
         partial.mkdir()
         with quiet_transformers():
             model.save_pretrained(partial)
+            config = parse_json((partial / CONFIG).read_bytes())
+            published = TRANSLATION[config["model_type"]].published(model, config)
+            (partial / CONFIG).write_text(json.dumps(published, indent=2) + "\n", encoding="utf-8")
             # Not its save_pretrained, which refuses settings that it warns of when it reads them.
             generation.to_json_file(partial / GENERATION, use_diff=True)
         tokenizer.save(partial)

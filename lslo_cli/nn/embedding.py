@@ -21,11 +21,13 @@ class NewRows:
     """One embedding row for the token of each added language, times the embedding's scale.
 
     ``weight`` is (languages, d_model) in float32, in the order of ``codes``. Scaled entries are about 1 at
-    any width, so that an adapter's learning rate suits a row too.
+    any width, so that an adapter's learning rate suits a row too. ``relatives`` are the ids that they began
+    as.
     """
 
     codes: tuple[str, ...]
     weight: nn.Parameter
+    relatives: tuple[int, ...]
 
     def state_dict(self) -> dict[str, Tensor]:
         """A copy of every row (d_model,), by a key such as ``embedding.tyv``."""
@@ -68,19 +70,20 @@ def extend_embedding(model: PreTrainedModel, relatives: Mapping[str, int]) -> Ne
     stacks = (model.get_encoder(), model.get_decoder())
     embedding = stacks[0].embed_tokens
     ids = torch.tensor(list(relatives.values()), device=embedding.weight.device)
-    rows = NewRows(tuple(relatives), nn.Parameter(embedding(ids).detach().float()))
+    weight = nn.Parameter(embedding(ids).detach().float())
+    rows = NewRows(tuple(relatives), weight, tuple(relatives.values()))
     for stack in stacks:
         stack.embed_tokens = ExtendedEmbedding(stack.embed_tokens, rows.weight)
     return rows
 
 
 @torch.no_grad()
-def absorb_rows(model: PreTrainedModel, rows: NewRows, relatives: Mapping[str, int]) -> None:
+def absorb_rows(model: PreTrainedModel, rows: NewRows) -> None:
     """Move the rows of added languages to the end of the model's table, where stock libraries read them.
 
-    The inputs of the network stay the same. Its tokens have logits from now on, as those of all languages
-    have: from these rows if the output is tied to the table, else from the output's rows of the relatives,
-    whose ids ``relatives`` gives by code. The logits of the other ids stay the same.
+    The inputs of the network stay the same. The languages' tokens have logits from now on, as all have: from
+    these rows if the output is tied to the table, else from the output's rows of the relatives. The logits of
+    the other ids stay the same.
     """
     for stack in (model.get_encoder(), model.get_decoder()):
         stack.embed_tokens = stack.embed_tokens.base
@@ -90,4 +93,4 @@ def absorb_rows(model: PreTrainedModel, rows: NewRows, relatives: Mapping[str, i
     head = cast(nn.Linear, model.get_output_embeddings())
     embedding.weight[known:] = rows.weight / getattr(embedding, "embed_scale", 1.0)
     if head.weight is not embedding.weight:
-        head.weight[known:] = head.weight[[relatives[code] for code in rows.codes]]
+        head.weight[known:] = head.weight[list(rows.relatives)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
@@ -16,7 +16,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Language
 from lslo_cli.method.metrics import SPBLEU, metric_named
 from lslo_cli.plots.demand import by_resource
-from lslo_cli.wording import Command
+from lslo_cli.wording import Command, of_most
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ class CostsAndScores:
     untrained: Sequence[Point]
     signature: str
     metric: str
-    seeds: int = 1
+    seeds: Mapping[str, int]
+    """The number of seeds of every run."""
 
     @property
     def front(self) -> list[Point]:
@@ -131,8 +132,9 @@ class CostsAndScores:
     @property
     def description(self) -> str:
         """How runs were scored, and over how many seeds."""
-        seeds = f"mean ± sample standard deviation of {self.seeds} seeds; " if self.seeds > 1 else ""
-        return seeds + self.signature
+        several = max(self.seeds.values()) > 1
+        spread = f"mean ± sample standard deviation of {of_most(self.seeds)}; " if several else ""
+        return spread + self.signature
 
 
 def costs_and_scores(
@@ -158,7 +160,7 @@ def costs_and_scores(
             Command("evaluate" if costs else "train"),
         )
     untrained = [_point(name, [0], scores) for name, scores in averages.items() if name not in costs]
-    seeds = max(map(len, averages.values()))
+    seeds = {name: len(scores) for name, scores in averages.items()}
     return CostsAndScores(trained, untrained, signature, metric, seeds)
 
 

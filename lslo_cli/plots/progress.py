@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import stdev
@@ -11,7 +12,7 @@ import numpy as np
 from lslo_cli.artifacts.results import Curve, IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.errors import InputError
 from lslo_cli.method.sites import Layer
-from lslo_cli.wording import Command
+from lslo_cli.wording import Command, of_most
 
 AGAIN = "train it again with --curve-rows 50 and its own settings, which `lslo show` names"
 """How to record a curve without replacing a run by another."""
@@ -73,18 +74,21 @@ class QualityByEpoch:
         return list(lines.values())
 
     def base(self, group: str) -> list[float] | None:
-        """spBLEU of the base model, as recorded by each run; None if it was not scored."""
+        """spBLEU of the base model, once for each test, as recorded by runs; None if it was not scored.
+
+        The runs of a seed are tested on the same sentences, so that their records are the same.
+        """
         points = (point for _, curve in self.curves for point in curve.points)
-        starts = [point.spbleu[group] for point in points if point.epoch == 0]
-        return starts or None
+        starts = {repr(point.spbleu): point.spbleu[group] for point in points if point.epoch == 0}
+        return list(starts.values()) or None
 
     @property
     def description(self) -> str:
         """How the runs were scored, and the number of runs per line."""
         curve = self.curves[0][1]
-        names = [name for name, _ in self.curves]
-        several = max(names.count(name) for name in names)
-        mean = f"mean and range of {several} runs; " if several > 1 else ""
+        counts = Counter(name for name, _ in self.curves)
+        several = max(counts.values()) > 1
+        mean = f"mean and range of {of_most(counts, 'run')}; " if several else ""
         return f"{mean}{curve.rows} sentences per direction; {curve.signature}"
 
 

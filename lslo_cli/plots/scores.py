@@ -83,7 +83,7 @@ def directions(
         mark_classes(axes, look, gained.languages, size, axis, stagger=cell < 0.1)
     axes.set_xlabel("Target")
     axes.set_ylabel("Source")
-    axes.set_title(f"{runs[0].run} over {bases[0].run}", loc="left")
+    axes.set_title(f"{shortened(runs[0].run, int(width * 12))} over {bases[0].run}", loc="left")
     note(figure, look, gained.description)
     title(figure, look, "Gain over the base model")
     return figure

@@ -66,7 +66,7 @@ def size_table(report: PruneReportResult) -> Table:
             Column("Class"),
             Column("Rank"),
             Column("Parameters", thousands),
-            Column("Non-zero", thousands),
+            Column("Not pruned", thousands),
             Column("Pruned", percent),
         ),
         rows=tuple(rows),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
@@ -246,7 +247,7 @@ def _write(
     first = pairs[0][0].artifact
     written = document(
         result,
-        experiment,
+        replace(experiment, recipe=experiment.recipe.model_copy(update={"seed": first.seed})),
         path,
         languages=[record.language() for record in first.languages],
         model=first.model,

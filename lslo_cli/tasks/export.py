@@ -139,6 +139,11 @@ def export_ctranslate(
         from ctranslate2.converters import TransformersConverter
     except ImportError:
         raise InputError("CTranslate2 is not installed", "pip install ctranslate2") from None
+    if setup.base.model.config.model_type == "t5":
+        raise InputError(
+            f"CTranslate2 scales the outputs of a T5 beside transformers 5, as of {setup.base.identity.name}",
+            "use --format merged, whose folder it converts beside transformers 4",
+        )
     examples = examples_of(setup, _merged_directions(setup, chosen), QUANTIZED_PAIRS)
     routed = [routed_logits(setup, route, *example) for example in examples]
 
@@ -220,7 +225,7 @@ def save_merged(setup: Setup, chosen: Mapping[Index, str], folder: Path) -> None
     setup.base.tokenizer.stock_files()
     restore(setup.base.model)
     fold(setup.base.model, {side: setup.codes.index(code) for side, code in chosen.items()})
-    save_base(with_known_languages(setup.base, setup.recipe.new_languages), folder)
+    save_base(with_known_languages(setup.base), folder)
 
 
 def export_peft(setup: Setup, route: Route | None, folder: Path, compact: bool = False) -> float:

@@ -123,7 +123,7 @@ def test_a_base_that_is_given_is_in_no_experiment(lslo, text, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LSLO_RECIPE", raising=False)
     new = {"qsu": "qso"}
-    save_base(with_known_languages(add_languages(load_base("world"), new), new), tmp_path / "merged")
+    save_base(with_known_languages(add_languages(load_base("world"), new)), tmp_path / "merged")
     memory = tmp_path / "out" / "demo-qsu" / "experiment.toml"
     memory.parent.mkdir(parents=True)
     memory.write_text('recipe = "new-language"\n', encoding="utf-8")

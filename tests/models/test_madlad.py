@@ -301,6 +301,26 @@ def test_a_run_is_exported_as_a_stock_t5(recipe, tmp_path):
     merged = tmp_path / "merged"
     assert export(experiment, "2", merged, "merged", source="en", target="fr") < 1e-3
     assert T5ForConditionalGeneration.from_pretrained(merged).config.scale_decoder_outputs is False
+    assert (
+        json.loads((merged / "config.json").read_text())["tie_word_embeddings"] is False
+    )  # as version 4 reads
+
+
+@pytest.mark.parametrize("own_head", [True, False])
+def test_a_written_folder_says_of_its_head_what_published_ones_do(pieces, tmp_path, own_head):
+    """Whose ``tie_word_embeddings`` is false if the head is separate and its inputs are not scaled."""
+    written = save_base(load_base(str(write(tmp_path / "t5", pieces, own_head))), tmp_path / "written")
+    assert json.loads((written.folder / "config.json").read_text())["tie_word_embeddings"] is not own_head
+    assert load_base(str(written.folder)).model.config.scale_decoder_outputs is not own_head
+
+
+def test_ctranslate2_is_refused_before_it_scales_what_is_not_scaled(recipe, tmp_path):
+    pytest.importorskip("ctranslate2", reason="its converter would write the export")
+    experiment = Experiment(recipe(**{"fit.epochs": 1}), ExperimentFolder(tmp_path / "results"), "lslo test")
+    tasks.train(experiment)
+    with pytest.raises(InputError, match="CTranslate2 scales the outputs") as error:
+        export(experiment, "2", tmp_path / "ct2", "ct2", source="en", target="fr")
+    assert "--format merged" in error.value.hint and not (tmp_path / "ct2").exists()
 
 
 def test_a_line_break_among_the_bytes_becomes_a_space(pieces, tmp_path):

@@ -1,6 +1,7 @@
 import pytest
 
 from lslo_cli import plots
+from lslo_cli.artifacts.results import CurvePoint
 from lslo_cli.errors import InputError
 
 SIGNATURE = "nrefs:1|case:mixed|eff:no|tok:flores101|smooth:exp|version:2.6.0"
@@ -98,6 +99,16 @@ def test_runs_of_one_name_are_one_line_of_means_in_a_band_of_their_range(made):
 def test_the_note_says_how_many_runs_stand_behind_a_line(made):
     figure = plots.epochs([made.trained(), made.trained()])
     assert figure.get_supxlabel().startswith("mean and range of 2 runs; 50 sentences")
+    figure = plots.epochs([made.trained(), made.trained(), made.trained("full")])
+    assert figure.get_supxlabel().startswith("mean and range of 2 runs, full of 1; 50 sentences")
+
+
+def test_the_base_counts_once_for_each_seed_however_many_runs_that_has(made):
+    """It is 30 in the seed of two runs and 50 in that of one."""
+    points = [CurvePoint(epoch=n, spbleu={"H2H": score, "V2V": score}) for n, score in ((0, 50.0), (1, 51.0))]
+    runs = [made.trained(), made.trained("full"), made.trained(points=points)]
+    first, _ = plots.epochs(runs).axes
+    assert "base  40.00" in first.get_legend().get_texts()[-1].get_text()
 
 
 def test_a_name_that_is_too_long_for_the_legend_ends_in_an_ellipsis(made):

@@ -62,6 +62,16 @@ def test_pareto_joins_the_runs_that_no_cheaper_run_equals(made):
     assert set(axes.lines[-1].get_ydata()) == {12.0}
 
 
+def test_pareto_says_which_runs_have_fewer_seeds(made):
+    scores = {("en", "wo"): 5.0}
+    evaluations = [
+        *(made.evaluated("full", scores, average=average) for average in (15.0, 16.0, 17.0)),
+        made.evaluated("small", scores, average=18.0),
+    ]
+    figure = plots.pareto(evaluations, [made.trained("full"), made.trained("small", parameters=10)])
+    assert "sample standard deviation of 3 seeds, small of 1; " in figure.get_supxlabel().replace("\n", " ")
+
+
 def test_pareto_without_a_trained_run_is_refused(made):
     with pytest.raises(InputError, match="no trained run"):
         plots.pareto([made.evaluated("base", {("en", "wo"): 5.0})], [])

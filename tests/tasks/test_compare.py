@@ -170,6 +170,8 @@ def test_another_search_or_base_model_is_refused_as_a_report_does(there):
 def test_a_copy_of_a_seed_is_no_other_seed(seeds):
     folder = seeds().folder
     shutil.copytree(folder.path / "seed-2", folder.path / "seed-3")
+    artifact = tasks.compare(seeds(), [RUN, "base"], seeds=(10,), resamples=100)[0].artifact
+    assert artifact.seed == artifact.recipe["seed"] == 10  # the experiment's is 2
     result = tasks.compare(seeds(), [RUN, "base"], resamples=100)[0].artifact.result
     assert result.seeds == [2, 10] and {len(row.by_seed) for row in result.rows} == {2}
 
