@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -32,14 +32,8 @@ from lslo_cli.tasks.freshness import arithmetic
 from lslo_cli.tasks.session import Session
 from lslo_cli.tasks.trained_text import check_trained
 from lslo_cli.training.batches import EpochBatches
-from lslo_cli.training.checkpoint import TrainingCheckpoint
-from lslo_cli.training.device import (
-    arithmetic_threads,
-    attention_for,
-    check_base_dtype,
-    length_multiple,
-    open_device,
-)
+from lslo_cli.training.checkpoint import TrainingCheckpoint, continue_with_threads
+from lslo_cli.training.device import Machine, attention_for, check_base_dtype, length_multiple, open_device
 from lslo_cli.training.metrics import logged
 from lslo_cli.training.optimisation import Optimisation
 from lslo_cli.training.tokenized import TokenizedCorpus
@@ -206,6 +200,7 @@ class Setup(Session):
             checkpoint=TrainingCheckpoint(
                 self.work,
                 self._fingerprint(task, settings, depends_on),
+                Machine.of(self.accelerator),
                 recipe.fit.model_dump(include={"max_tokens", "accumulate"}),
             )
             if self.work
@@ -214,27 +209,24 @@ class Setup(Session):
             on_event=self.on_event,
         )
 
-    def _fingerprint(self, task: str, settings: Optimisation, depends_on: object) -> str:
+    def _fingerprint(self, task: str, settings: Optimisation, depends_on: object) -> Callable[[Machine], str]:
+        """A digest of all that a training run's weights depend on, by the machine."""
         recipe = self.recipe
-        return digest_of(
-            [
-                task,
-                recipe.seed,
-                recipe.data.model_dump(mode="json", include={"temperature", "max_length"}),
-                *recipe.data.directions,
-                recipe.fit.model_dump(mode="json"),
-                recipe.adapters.model_dump(mode="json"),
-                arithmetic(recipe.run, "share_sources"),
-                asdict(settings),
-                [asdict(language) for language in self.languages],
-                recipe.new_languages,
-                [identity.digest for identity in self.data],
-                self.base.identity.digest,
-                self.accelerator.num_processes,
-                arithmetic_threads(self.accelerator),
-                depends_on,
-            ]
-        )
+        known = [
+            task,
+            recipe.seed,
+            recipe.data.model_dump(mode="json", include={"temperature", "max_length"}),
+            *recipe.data.directions,
+            recipe.fit.model_dump(mode="json"),
+            recipe.adapters.model_dump(mode="json"),
+            arithmetic(recipe.run, "share_sources"),
+            asdict(settings),
+            [asdict(language) for language in self.languages],
+            recipe.new_languages,
+            [identity.digest for identity in self.data],
+            self.base.identity.digest,
+        ]
+        return lambda machine: digest_of([*known, *machine, depends_on])
 
 
 def check_at_hand(recipe: Recipe, testing: bool = False) -> None:
@@ -274,7 +266,10 @@ def prepare(
     recipe = with_splits(recipe)
     languages = recipe.selected_languages()
     is_alone = accelerator is None
-    accelerator = accelerator or open_device(recipe)
+    if accelerator is None:
+        accelerator = opened = open_device(recipe)
+        if resume and work:
+            continue_with_threads(recipe, opened, work, on_event if opened.is_main_process else ignore)
     if weights:
         check_base_dtype(recipe.run.base_dtype, accelerator.device)
     base = load_as_prepared(recipe, accelerator, weights)

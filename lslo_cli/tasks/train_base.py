@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from itertools import permutations, starmap
 from pathlib import Path
 
-from accelerate import Accelerator, PartialState
+from accelerate import PartialState
 from accelerate.utils import set_seed
 
 from lslo_cli.artifacts import store
@@ -33,14 +34,8 @@ from lslo_cli.tasks.experiment import Experiment, Written, document
 from lslo_cli.tasks.freshness import arithmetic, same_settings
 from lslo_cli.tasks.job import alone
 from lslo_cli.training.batches import EpochBatches
-from lslo_cli.training.checkpoint import TrainingCheckpoint
-from lslo_cli.training.device import (
-    arithmetic_threads,
-    attention_for,
-    describe_device,
-    length_multiple,
-    open_device,
-)
+from lslo_cli.training.checkpoint import FILE, TrainingCheckpoint, continue_with_threads
+from lslo_cli.training.device import Machine, attention_for, describe_device, length_multiple, open_device
 from lslo_cli.training.fixed_epochs import FixedEpochs
 from lslo_cli.training.metrics import logged
 from lslo_cli.training.optimisation import Optimisation
@@ -88,7 +83,7 @@ def train_base(
             _copy_logs(work, out)
             store.write(written.path, written.artifact)
             # Remove the checkpoint first: a resumed run would need the other files.
-            TrainingCheckpoint(work, "").path.unlink(missing_ok=True)
+            (work / FILE).unlink(missing_ok=True)
             shutil.rmtree(work, ignore_errors=True)
         return written
 
@@ -113,12 +108,15 @@ def fit_base(
     codes = tuple(language.code for language in languages)
     accelerator = open_device(recipe)
     on_event = on_event if accelerator.is_main_process else ignore
+    if resume:
+        continue_with_threads(recipe, accelerator, work, on_event)
     if idle := [f"data.{key}" for key in NOT_READ if key in recipe.data.model_fields_set]:
         whole = "a base is trained on all of its text, by the settings of [base]"
         on_event(Noted(f"for fine-tuning only: {several(idle)}; {whole}"))
     corpus = _text(recipe)
     train, held_out = _divided(recipe, corpus)
-    checkpoint = TrainingCheckpoint(work, _fingerprint(recipe, codes, corpus, held_out, accelerator))
+    fingerprint = _fingerprint(recipe, codes, corpus, held_out)
+    checkpoint = TrainingCheckpoint(work, fingerprint, Machine.of(accelerator))
     # Each run's own, since an interrupted run that is started anew with other settings can still be resumed.
     vocabulary = work / f"vocabulary-{checkpoint.fingerprint[:12]}"
     with accelerator.main_process_first():
@@ -232,13 +230,13 @@ def _copy_logs(work: Path, out: Path) -> None:
 
 
 def _fingerprint(
-    recipe: Recipe, codes: tuple[str, ...], corpus: Corpus, held_out: Corpus, accelerator: Accelerator
-) -> str:
+    recipe: Recipe, codes: tuple[str, ...], corpus: Corpus, held_out: Corpus
+) -> Callable[[Machine], str]:
     # No epoch depends on how many follow, and what a cut leaves of the text is in its digest.
     section = recipe.base.model_dump(mode="json", exclude={"epochs", "cut_to_bitext"})
-    machine = accelerator.num_processes, arithmetic_threads(accelerator)
     texts = [corpus.digest, held_out.digest] if recipe.data.dev_rows else [corpus.digest]
-    return digest_of([section, recipe.seed, arithmetic(recipe.run), codes, *texts, machine])
+    known = [section, recipe.seed, arithmetic(recipe.run), codes, *texts]
+    return lambda machine: digest_of([*known, machine])
 
 
 def _train_tokenizer(corpus: Corpus, codes: tuple[str, ...], folder: Path, size: int, seed: int) -> Tokenizer:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -51,6 +51,11 @@ class StageAccelerator(Accelerator):
         _set_threads(self._threads)
         tf32 = self._tf32 and self.device.type == "cuda"
         torch.set_float32_matmul_precision("high" if tf32 else "highest")
+
+    def set_threads(self, number: int) -> None:
+        """Compute with another number of threads from now on."""
+        self._threads = number
+        self.enter()
 
     def _share(self) -> None:
         AcceleratorState._shared_state, PartialState._shared_state = self._states
@@ -108,7 +113,7 @@ def _set_threads(number: int | None) -> None:
         torch.set_num_threads(number)
 
 
-def open_device(recipe: Recipe, autocast: bool = True) -> Accelerator:
+def open_device(recipe: Recipe, autocast: bool = True) -> StageAccelerator:
     """The device and precision of ``[run]``. Raises UsageError if they are not available here.
 
     Without ``autocast`` a model in training computes in the formats of its own weights.
@@ -174,9 +179,24 @@ def _is_bf16_on_cpu(accelerator: Accelerator) -> bool:
     return accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16"
 
 
-def arithmetic_threads(accelerator: Accelerator) -> int | None:
-    """The number of threads if results depend on it, as on a CPU, whose sums are split among them."""
-    return torch.get_num_threads() if accelerator.device.type == "cpu" else None
+class Machine(NamedTuple):
+    """What a training's sums are split among, and so its rounding depends on.
+
+    ``threads`` are those of each process on a CPU; None on a GPU, where results do not depend on them.
+    """
+
+    processes: int
+    threads: int | None
+
+    @classmethod
+    def of(cls, accelerator: Accelerator) -> Machine:
+        """That of a stage, now."""
+        threads = torch.get_num_threads() if accelerator.device.type == "cpu" else None
+        return cls(accelerator.num_processes, threads)
+
+    def __str__(self) -> str:
+        where = "on a GPU" if self.threads is None else f"with {counted(self.threads, 'thread')}"
+        return f"{counted(self.processes, 'process', 'processes')} {where}"
 
 
 def free_memory(device: torch.device) -> int:

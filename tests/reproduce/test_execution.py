@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lslo_cli.errors import InputError, RunError
-from lslo_cli.events import Advanced, Finished, Noted, Started
+from lslo_cli.events import Advanced, Finished, Noted, Started, ignore
 from lslo_cli.method.importance import Pool
 from lslo_cli.processes import context
 from lslo_cli.reproduce import execute, find_targets, jobs_of, only
@@ -130,6 +130,22 @@ def test_a_checkpoint_of_other_settings_is_not_continued(small, tmp_path):
     assert make(job, notes.append)
     assert is_current(job) and not left.exists()
     assert any("starting small/full again" in note.text for note in notes if isinstance(note, Noted))
+
+
+def test_a_checkpoint_of_another_number_of_threads_is_kept(small, tmp_path):
+    def interrupt(event):
+        if getattr(event, "note", "").startswith("epoch 2/3"):
+            raise KeyboardInterrupt
+
+    (job,) = small_jobs(small, tmp_path, "full").values()
+    with pytest.raises(KeyboardInterrupt):
+        make(job, interrupt)
+    left = job.experiment.folder.run("full").checkpoint / "state.pt"
+    content = left.read_bytes()
+    (other,) = small_jobs(small, tmp_path, "full", run__threads=3).values()
+    with pytest.raises(InputError, match=r"with 1 thread, and this is 1 process with 3 threads"):
+        make(other, ignore)
+    assert left.read_bytes() == content
 
 
 def test_figures_4_and_6_show_the_estimate_with_a_pool_for_every_language(small, tmp_path, monkeypatch):

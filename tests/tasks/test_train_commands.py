@@ -112,7 +112,6 @@ def test_a_tracker_that_is_not_installed_is_refused_before_anything_is_loaded(fr
         {"train.gps": 0.8},
         {"train.ranks": "2,2,4"},
         {"train.index": "source"},
-        {"run.threads": 3},
     ],
 )
 def test_the_checkpoint_of_a_run_with_other_settings_is_refused(fresh, change):
@@ -124,6 +123,30 @@ def test_the_checkpoint_of_a_run_with_other_settings_is_refused(fresh, change):
         tasks.train(fresh(**GPS), run="one", on_event=interrupt)
     with pytest.raises(InputError, match="belongs to a run with other settings"):
         tasks.train(fresh(**{**GPS, **change}), run="one", resume=True)
+
+
+@pytest.fixture
+def two_threads(monkeypatch):
+    """As many threads of the process as another machine has."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr("lslo_cli.training.device._threads_before", 2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_run_is_continued_with_its_number_of_threads(fresh, heard, two_threads):
+    def interrupt(event):
+        if getattr(event, "note", "").startswith("epoch 2/3"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tasks.train(fresh(**GPS, **{"run.threads": 1}), on_event=interrupt)
+    with pytest.raises(InputError, match=r"by 1 process with 1 thread, and this is 1 process with 3 threads"):
+        tasks.train(fresh(**GPS, **{"run.threads": 3}), resume=True)
+    resumed = tasks.train(fresh(**GPS, **{"run.threads": None}), resume=True, on_event=heard)
+    assert "with 1 thread as before, not 2, for the same weights" in heard.notes
+    assert any("after epoch 1 of 3" in note for note in heard.notes)
+    assert resumed.artifact.made.device == "cpu, 1 thread"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from lslo_cli.method.sites import Site
 from lslo_cli.recipe import Tracker, resolve
 from lslo_cli.training import trackers
 from lslo_cli.training.checkpoint import TrainingCheckpoint
+from lslo_cli.training.device import Machine
 from lslo_cli.training.metrics import MetricsLog, logged
 from lslo_cli.training.optimisation import Optimisation
 from lslo_cli.training.pruning import sparsity_by_class
@@ -82,7 +83,7 @@ def fit(folder, dev=None, tracker=None, resume=False):
         accelerator,
         seed=1,
         callbacks=[dev, log],
-        checkpoint=TrainingCheckpoint(folder, "same"),
+        checkpoint=TrainingCheckpoint(folder, str, Machine(1, 1)),
     )
     try:
         run.run(resume)

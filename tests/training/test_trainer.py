@@ -4,6 +4,7 @@ Run as a script by torchrun, this file trains once and saves what came out: see 
 """
 
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,8 @@ from lslo_cli.nn.attach import attach
 from lslo_cli.nn.loss import IGNORED, TranslationLoss
 from lslo_cli.nn.pruning import gradual_pruner
 from lslo_cli.training.batches import Batch
-from lslo_cli.training.checkpoint import CheckpointError, TrainingCheckpoint
+from lslo_cli.training.checkpoint import CheckpointError, OtherMachineError, TrainingCheckpoint
+from lslo_cli.training.device import Machine
 from lslo_cli.training.optimisation import Optimisation, inverse_sqrt
 from lslo_cli.training.prefetch import made_ahead
 from lslo_cli.training.pruning import PruneGradually
@@ -31,6 +33,7 @@ from lslo_cli.training.trainer import READ_EVERY, Callback, Trainer
 from tests.adapters import ADAPTERS
 from tests.forked import run_ranks
 
+HERE = Machine(1, 1)
 LANGUAGES = ("en", "de", "wo")
 SETTINGS = Optimisation(
     epochs=4, lr=0.01, warmup=2, beta1=0.9, beta2=0.98, clip_norm=0.0, label_smoothing=0.1, accumulate=2
@@ -120,6 +123,11 @@ def make_fit(settings=SETTINGS, batches=BATCHES, dropout=0.0, gps=0.0, scaler=No
         adapters.route,
         **rest,
     )
+
+
+def checkpoint_of(run, folder, kind=TrainingCheckpoint, machine=HERE):
+    """The checkpoint of a run, which a name stands for."""
+    return kind(folder, lambda on: f"{run} {on}", machine)
 
 
 def weights(fit):
@@ -269,13 +277,13 @@ def test_the_loss_going_to_infinity_ends_the_run_and_keeps_the_last_good_epoch(t
                 with torch.no_grad():
                     fit.parameters[1].fill_(torch.inf)
 
-    fit = make_fit(callbacks=[Explode()], checkpoint=TrainingCheckpoint(tmp_path, "x"), task="training toy")
+    fit = make_fit(callbacks=[Explode()], checkpoint=checkpoint_of("x", tmp_path), task="training toy")
     with pytest.raises(
         RunError, match="training toy diverged: the loss is nan in epoch 3, update 1"
     ) as error:
         fit.run()
     assert "learning rate, now 0.01" in error.value.hint
-    assert len(TrainingCheckpoint(tmp_path, "x").load()["history"]) == 2
+    assert len(checkpoint_of("x", tmp_path).load()["history"]) == 2
 
 
 @pytest.mark.parametrize("every", [2, 3, 100])
@@ -439,17 +447,14 @@ def test_a_resumed_run_ends_in_the_same_weights_bit_for_bit(tmp_path, epoch):
     whole = make_fit(**settings)
     expected = whole.run()
     interrupted = make_fit(
-        **settings, callbacks=[Interrupt(epoch)], checkpoint=TrainingCheckpoint(tmp_path, "same")
+        **settings, callbacks=[Interrupt(epoch)], checkpoint=checkpoint_of("same", tmp_path)
     )
     with pytest.raises(KeyboardInterrupt):
         interrupted.run()
     torch.manual_seed(99)  # another process, in another state
     events = []
     resumed = make_fit(
-        **settings,
-        callbacks=[Callback()],
-        checkpoint=TrainingCheckpoint(tmp_path, "same"),
-        on_event=events.append,
+        **settings, callbacks=[Callback()], checkpoint=checkpoint_of("same", tmp_path), on_event=events.append
     )
     assert resumed.run(resume=True) == expected
     assert_equal(weights(resumed), weights(whole))
@@ -474,36 +479,65 @@ def test_what_was_drawn_before_a_run_does_not_matter():
 
 
 def test_a_finished_run_is_resumed_without_training_again(tmp_path):
-    finished = make_fit(checkpoint=TrainingCheckpoint(tmp_path, "same"))
+    finished = make_fit(checkpoint=checkpoint_of("same", tmp_path))
     finished.run()
-    resumed = make_fit(checkpoint=TrainingCheckpoint(tmp_path, "same"))
+    resumed = make_fit(checkpoint=checkpoint_of("same", tmp_path))
     assert resumed.run(resume=True) == finished.history
     assert_equal(weights(resumed), weights(finished))
 
 
 def test_with_nothing_to_resume_a_run_starts_from_the_beginning_and_says_so(tmp_path):
     events = []
-    fit = make_fit(checkpoint=TrainingCheckpoint(tmp_path / "none", "same"), on_event=events.append)
+    fit = make_fit(checkpoint=checkpoint_of("same", tmp_path / "none"), on_event=events.append)
     assert len(fit.run(resume=True)) == 4
     assert events[0] == Noted("no training to resume: starting from the beginning")
 
 
 def test_without_resume_an_old_checkpoint_is_not_looked_at(tmp_path):
     (tmp_path / "state.pt").write_bytes(b"rubbish")
-    fresh, fit = make_fit(), make_fit(checkpoint=TrainingCheckpoint(tmp_path, "same"))
+    fresh, fit = make_fit(), make_fit(checkpoint=checkpoint_of("same", tmp_path))
     fresh.run()
     fit.run()
     assert_equal(weights(fit), weights(fresh))
 
 
 def test_the_checkpoint_of_another_run_is_refused(tmp_path):
-    make_fit(checkpoint=TrainingCheckpoint(tmp_path, "one")).run()
+    make_fit(checkpoint=checkpoint_of("one", tmp_path)).run()
     with pytest.raises(InputError, match="state.pt belongs to a run with other settings"):
-        make_fit(checkpoint=TrainingCheckpoint(tmp_path, "another")).run(resume=True)
+        make_fit(checkpoint=checkpoint_of("another", tmp_path)).run(resume=True)
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        (Machine(2, 1), "by 2 processes with 1 thread, .*continue in 2 processes with --threads 1"),
+        (Machine(1, 4), "by 1 process with 4 threads, .*continue in 1 process with --threads 4"),
+        (Machine(1, None), "by 1 process on a GPU, .*continue in 1 process on a GPU"),
+    ],
+)
+def test_a_checkpoint_of_other_processes_or_threads_is_refused_by_these(tmp_path, there, said):
+    make_fit(checkpoint=checkpoint_of("same", tmp_path, machine=there)).run()
+    with pytest.raises(OtherMachineError) as refused:
+        make_fit(checkpoint=checkpoint_of("same", tmp_path)).run(resume=True)
+    assert re.search(said, f"{refused.value.message} {refused.value.hint}")
+    with pytest.raises(CheckpointError, match="other settings"):
+        make_fit(checkpoint=checkpoint_of("another", tmp_path)).run(resume=True)
+
+
+def test_a_checkpoint_that_does_not_say_by_what_it_was_written_is_resumed_there(tmp_path):
+    checkpoint = checkpoint_of("same", tmp_path)
+    finished = make_fit(checkpoint=checkpoint)
+    finished.run()
+    state = torch.load(checkpoint.path, weights_only=True)
+    del state["machine"]  # as it was before it was written
+    torch.save(state, checkpoint.path)
+    assert make_fit(checkpoint=checkpoint).run(resume=True) == finished.history
+    with pytest.raises(CheckpointError, match="other settings"):
+        make_fit(checkpoint=checkpoint_of("same", tmp_path, machine=Machine(2, 1))).run(resume=True)
 
 
 def test_a_checkpoint_of_another_version_is_refused(tmp_path):
-    checkpoint = TrainingCheckpoint(tmp_path, "same")
+    checkpoint = checkpoint_of("same", tmp_path)
     make_fit(checkpoint=checkpoint).run()
     state = torch.load(checkpoint.path, weights_only=True)
     del state["format"]  # as it was before a format was written
@@ -514,7 +548,7 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path):
 
 @pytest.mark.parametrize("damage", ["cut", "rubbish", "another file"])
 def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
-    checkpoint = TrainingCheckpoint(tmp_path, "same")
+    checkpoint = checkpoint_of("same", tmp_path)
     make_fit(checkpoint=checkpoint).run()
     content = checkpoint.path.read_bytes()
     if damage == "another file":
@@ -569,7 +603,8 @@ def _train_in_this_process(folder):
 
     settings = replace(DISTRIBUTED["settings"], accumulate=2)
     fit = make_fit(
-        **{**DISTRIBUTED, "settings": settings}, checkpoint=Counting(folder / "checkpoint", "same")
+        **{**DISTRIBUTED, "settings": settings},
+        checkpoint=checkpoint_of("same", folder / "checkpoint", Counting),
     )
     history = fit.run()
     torch.save(
