@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -53,7 +52,7 @@ def evaluate(
 
     Runs of other languages are left out unless named, each with a note. A run whose evaluation is up to date
     is not translated again unless ``force``. An interrupted evaluation continues after its last finished
-    batch, to the same result; with ``force`` it starts again. One with some of the directions or rows of
+    batch, to the same result, and so does one with ``force``. One with some of the directions or rows of
     another is kept beside it, see :mod:`lslo_cli.tasks.evaluations`.
     """
     folders = runs_to_evaluate(experiment, runs, on_event)
@@ -164,8 +163,6 @@ def _evaluation(
         return current
     if current and (hypotheses := _kept_translations(there, current.artifact.result)):
         return job.write(_scored_again(setup, current.artifact.result, hypotheses, metrics))
-    if force:
-        setup.on_main(lambda: shutil.rmtree(there.checkpoint, ignore_errors=True))
     route = trained.load(setup) if trained else None
     digest = trained.weights if trained else None
     result, hypotheses = score_run(setup, folder.name, route, metrics, digest)

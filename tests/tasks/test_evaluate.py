@@ -144,10 +144,13 @@ def test_an_interrupted_evaluation_with_other_settings_begins_anew(there, heard,
     assert started.completed == 0
 
 
-def test_force_begins_anew(there, heard):
+def test_an_interrupted_force_goes_on_with_the_next_and_then_begins_anew(there, uninterrupted, heard):
+    there = there(**SMALL)
     with pytest.raises(KeyboardInterrupt):
-        tasks.evaluate(there(**SMALL), runs=["base"], force=True, on_event=interrupt_after(2))
-    tasks.evaluate(there(**SMALL), runs=["base"], force=True, on_event=heard)
+        tasks.evaluate(there, runs=["base"], force=True, on_event=interrupt_after(2))
+    assert_goes_on(tasks.evaluate(there, runs=["base"], force=True, on_event=heard), uninterrupted, heard)
+    heard.clear()
+    tasks.evaluate(there, runs=["base"], force=True, on_event=heard)
     (started,) = [event for event in heard if isinstance(event, Started)]
     assert started.completed == 0
 
