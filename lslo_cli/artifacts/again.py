@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from lslo_cli.artifacts.folder import RESULTS
+from lslo_cli.artifacts.folder import MEMORY_FILE, RESULTS
 from lslo_cli.artifacts.results import PruneReportResult, TrainingResult
 from lslo_cli.artifacts.schema import Artifact, Result
 from lslo_cli.wording import Command
@@ -20,13 +20,21 @@ OF_STUDIES = ("lslo reproduce", "lslo demo")
 def seed_flags(path: Path, by_number: bool = True) -> list[str]:
     """The flags that choose the seed of a study which ``path`` is in, ``seed-N/``; none elsewhere.
 
-    Without ``by_number`` they choose the folder alone, for a command that has no ``--seed``.
+    Without ``by_number`` they choose the folder alone, for a command that has no ``--seed``. An experiment
+    that remembers has the seed of its memory, which is not N if only its name is that of a seed.
     """
     for folder in (path, *path.parents):
         if number := _seed_of(folder):
-            seed = ["--seed", number] if by_number else []
+            seed = ["--seed", number] if by_number and not _remembers(folder) else []
             return ["--results", str(folder.parent), "--name", folder.name, *seed]
+        if _remembers(folder):
+            return []
     return []
+
+
+def _remembers(folder: Path) -> bool:
+    """Whether the experiment in a folder remembers its settings."""
+    return (folder / MEMORY_FILE).is_file()
 
 
 def _seed_of(folder: Path) -> str | None:
@@ -82,7 +90,7 @@ def train_again(run: Path, name: str | None = None) -> Command:
     flags = {
         "--results": None if folder.parent == RESULTS else folder.parent,
         "--name": folder.name,
-        "--seed": _seed_of(folder),
+        "--seed": None if _remembers(folder) else _seed_of(folder),
         "--settings-of": run.name,
         "--run": name or run.name,
     }

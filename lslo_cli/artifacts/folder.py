@@ -12,6 +12,8 @@ RESULTS = Path("out")
 BASE_RUN = "base"
 """The name under which the untouched base model is evaluated."""
 
+MEMORY_FILE = "experiment.toml"
+"""The settings that an experiment remembers."""
 METRICS = "metrics.jsonl"
 """The log of a training run, in JSON lines."""
 

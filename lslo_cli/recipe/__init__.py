@@ -5,11 +5,11 @@ extends, the recipe, the settings given to earlier commands of the experiment, t
 ``--settings-of`` names, ``--set``, then flags. A given value counts even if it is zero or empty.
 """
 
+from lslo_cli.artifacts.folder import MEMORY_FILE
 from lslo_cli.recipe.base import BaseSection
 from lslo_cli.recipe.files import find_recipe, recipe_folder, recipe_names
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.recipe.memory import CHOOSING, Memory, last_experiment, leaves, read_memory
-from lslo_cli.recipe.memory import FILE as MEMORY_FILE
 from lslo_cli.recipe.recipe import NAME_LENGTH, Recipe
 from lslo_cli.recipe.reproduce import ReproduceSection, Stage
 from lslo_cli.recipe.resolution import (

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lslo_cli.artifacts.folder import MEMORY_FILE
 from lslo_cli.errors import InputError
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.sections import Classes
@@ -16,7 +17,6 @@ from lslo_cli.recipe.toml import scalar
 if TYPE_CHECKING:
     from lslo_cli.recipe.recipe import Recipe
 
-FILE = "experiment.toml"
 ENVIRONMENT = {"LSLO_MODEL": "model.name", "LSLO_DATA": "data.path"}
 """Environment variables that set a machine's defaults, and the key that each sets."""
 
@@ -100,7 +100,7 @@ def read_memory(folder: Path) -> Memory:
 
     Raises InputError for a damaged file.
     """
-    path = folder / FILE
+    path = folder / MEMORY_FILE
     try:
         values = parse_toml(path.read_text(encoding="utf-8-sig"))
         given, environment = values.get("given", {}), values.get("environment", {})
@@ -118,7 +118,7 @@ def read_memory(folder: Path) -> Memory:
 
 def last_experiment(results: Path) -> Path | None:
     """The folder of the experiment that a command last worked on; None if ``results`` has none."""
-    files = sorted(results.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime_ns)
+    files = sorted(results.glob(f"*/{MEMORY_FILE}"), key=lambda path: path.stat().st_mtime_ns)
     return files[-1].parent if files else None
 
 

@@ -10,13 +10,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from lslo_cli.artifacts.folder import MEMORY_FILE
 from lslo_cli.artifacts.schema import BEFORE
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
 from lslo_cli.recipe.keys import known_keys, takes_list, takes_text, words_of
 from lslo_cli.recipe.layers import SettingsLayer, combined, has, merge, nested, source, with_underscores
-from lslo_cli.recipe.memory import FILE, Memory, from_environment, leaves, read_memory, worth_remembering
+from lslo_cli.recipe.memory import Memory, from_environment, leaves, read_memory, worth_remembering
 from lslo_cli.recipe.recipe import Recipe
 from lslo_cli.recipe.section import Section
 from lslo_cli.recipe.sections import LanguageEntry
@@ -46,10 +47,10 @@ def resolve(
     """
     recipe = recipe if recipe is not None else memory.recipe
     layers = [
-        SettingsLayer(f" in {FILE}", nested(memory.environment)),
+        SettingsLayer(f" in {MEMORY_FILE}", nested(memory.environment)),
         SettingsLayer(" in the environment", nested(from_environment())),
         *(recipe_layers(find_recipe(recipe)) if recipe is not None else ()),
-        SettingsLayer(f" in {FILE}", nested(memory.given)),
+        SettingsLayer(f" in {MEMORY_FILE}", nested(memory.given)),
         SettingsLayer(" in --settings-of", nested(of_run)),
         SettingsLayer(" in --set", nested(dict(map(_assignment, assignments))), typed=True),
         SettingsLayer(

@@ -82,6 +82,24 @@ def test_a_stale_run_is_trained_again_in_its_own_seed_with_its_settings(study, l
         assert named == f"train {place} --settings-of hs --run hs"
 
 
+@pytest.mark.parametrize(
+    ("folder", "place"),
+    [
+        ("out/of/seed-7", "--results out/of --name seed-7"),
+        ("out/seed-7/mine", "--results out/seed-7 --name mine"),
+    ],
+)
+def test_an_experiment_that_only_has_the_name_of_a_seed_keeps_its_own(written, line, tmp_path, folder, place):
+    experiment = written(tmp_path / folder, seed=2)
+    experiment.training("2-2-8")
+    (tmp_path / folder / "experiment.toml").write_text("[given]\nseed = 2\n")
+    stale(experiment, "2-2-8", ranks="2,2,8")
+    assert line("report", folder) == f"train {place} --settings-of 2-2-8 --run 2-2-8"
+    experiment.evaluation("2-2-8", dict.fromkeys(groups(experiment.languages), 20.0))
+    (tmp_path / folder / "runs/2-2-8/evaluation.json").write_text("damaged")
+    assert line("report", folder) == f"evaluate {place}"
+
+
 def test_what_a_study_made_is_made_again_by_the_line_of_the_study(study, line):
     command = "lslo reproduce all --recipe st.toml --seeds 1,2"
     stale(study[2], "full", command)
