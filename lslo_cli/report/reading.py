@@ -24,7 +24,7 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.report.names import check_name
 from lslo_cli.report.study import SeedResults, Study
-from lslo_cli.wording import Command
+from lslo_cli.wording import Command, several
 
 R = TypeVar("R", bound=Result)
 
@@ -86,6 +86,10 @@ def read_experiment(path: Path) -> SeedResults:
     )
     artifacts = results.artifacts()
     if not artifacts:
+        if below := _experiments_below(path):
+            raise InputError(
+                f"{path} holds experiments, and is none itself", f"name some of them: {several(below)}"
+            )
         raise InputError(f"{path} holds no artifacts", "make them first", Command("train", folder=path))
     named = [
         *((name, scored.result.run) for name, scored in evaluations.items()),
@@ -178,6 +182,17 @@ def _check_same(
             "results",
             "name one of the two folders",
         )
+
+
+def _experiments_below(path: Path) -> list[Path]:
+    """The folders in a folder that are experiments, or hold their seeds."""
+    folders = [ExperimentFolder(each) for each in sorted(path.iterdir()) if each.is_dir()]
+    return [folder.path for folder in folders if any(map(_is_experiment, folder.seeds()))]
+
+
+def _is_experiment(folder: ExperimentFolder) -> bool:
+    once = any(getattr(folder, name).exists() for name in SINGLE)
+    return bool(once or folder.trained_runs() or folder.evaluated_runs())
 
 
 def _read_if_there(path: Path, result: type[R]) -> Artifact[R] | None:

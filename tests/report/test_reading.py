@@ -91,6 +91,15 @@ def test_a_missing_folder_and_an_empty_one_are_named(tmp_path):
         read_studies([tmp_path])
 
 
+def test_the_experiments_in_a_folder_of_experiments_are_named(written, tmp_path):
+    for place in ("one", "study/seed-2"):
+        written(tmp_path / "out" / place).training("2-2-8")
+    (tmp_path / "out/empty").mkdir()
+    with pytest.raises(InputError, match="out holds experiments, and is none itself") as refused:
+        read_studies([tmp_path / "out"])
+    assert refused.value.hint == f"name some of them: {tmp_path / 'out/one'}, {tmp_path / 'out/study'}"
+
+
 def test_a_damaged_artifact_is_refused_and_never_not_run(written, tmp_path):
     path = written(tmp_path).evaluation("base", BASE)
     text = json.loads(path.read_text())
