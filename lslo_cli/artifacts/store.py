@@ -133,6 +133,8 @@ def read_any(path: Path, kinds: Iterable[type[Result]]) -> Artifact[Any]:
     except OSError as error:
         raise unreadable(path, error, "check the path") from None
     except ValueError as error:
+        if path.suffix != ".json":
+            raise InputError(f"{path} is not an artifact", "name a JSON file that lslo wrote") from None
         raise InputError(f"{path} is damaged: {error}", "make it again, or name another file") from None
     found = _schema_id(document)
     for result_type in kinds:

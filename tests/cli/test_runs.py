@@ -92,17 +92,19 @@ def test_runs_of_the_folder_one_is_in_have_its_name(lslo, experiment, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("content", "code", "said"),
+    ("name", "content", "said"),
     [
-        ("{", 3, "is damaged"),
-        ("{}", 3, "holds no lslo artifact"),
-        ('{"schema_id": "lslo/else"}', 3, "holds lslo/else"),
+        ("file.json", "{", "file.json is damaged"),
+        ("file.json", "{}", "holds no lslo artifact"),
+        ("file.json", '{"schema_id": "lslo/else"}', "holds lslo/else"),
+        ("experiment.toml", "[given]", "experiment.toml is not an artifact"),
+        ("metrics.jsonl", "{}\n{}\n", "metrics.jsonl is not an artifact"),
     ],
 )
-def test_what_is_no_artifact_is_refused(lslo, tmp_path, content, code, said):
-    (tmp_path / "file.json").write_text(content, encoding="utf-8")
-    run = lslo("show", "file.json")
-    assert run.exit_code == code and said in run.stderr
+def test_what_is_no_artifact_is_refused(lslo, tmp_path, name, content, said):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    run = lslo("show", name)
+    assert run.exit_code == 3 and said in run.stderr
 
 
 def test_what_makes_a_changed_artifact_again_names_its_experiment(lslo, experiment):
