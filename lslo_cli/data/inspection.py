@@ -10,7 +10,7 @@ from pathlib import Path
 from lslo_cli.artifacts.data_check import Check, DataFinding, Severity
 from lslo_cli.data.layouts import Found
 from lslo_cli.data.readers import Text, decode, name_of_each, read_bytes, split_lines, suffix_of
-from lslo_cli.data.tabular import JSON
+from lslo_cli.data.tabular import JSON, row_name
 from lslo_cli.errors import InputError
 
 PIVOT = "en"
@@ -49,8 +49,10 @@ class Inspected:
         return name_of_each([language], self.found.codes)[language]
 
     def place(self, language: str, row: int) -> str:
-        """``file:line``; a table's header is line 1, which .jsonl does not have."""
+        """``file:line``, of .json ``file, row 3``; a table's header is line 1, which .jsonl does not have."""
         path = self.found.files[language]
+        if suffix_of(path) == ".json":
+            return f"{path}, {row_name(path, row + 1)}"
         first = 2 if self.found.table and suffix_of(path) not in JSON else 1
         return f"{path}:{row + first}"
 

@@ -100,6 +100,11 @@ def check_text_of(column: NamedCells, path: Path, hint: str) -> None:
         )
 
 
+def row_name(path: Path, number: int) -> str:
+    """``line 3``, or ``row 3`` of a .json file: a list may be written over any number of lines."""
+    return f"{'row' if suffix_of(path) == '.json' else 'line'} {number}"
+
+
 def read_columns(path: Path, languages: Sequence[str]) -> dict[str, NamedCells]:
     """The columns of the languages that a table has, text or not.
 
@@ -251,22 +256,20 @@ def _read_json(path: Path, languages: Sequence[str]) -> dict[str, NamedCells]:
 
 
 def _json_object(line: object, path: Path, number: int) -> dict[str, object]:
+    place = f"{path}: {row_name(path, number)}"
     try:
         row = parse_json(line, _object) if isinstance(line, str) else line
     except json.JSONDecodeError as error:
         raise InputError(
-            f"{path}: line {number} is not JSON: {error.msg.removesuffix(' at')} at column {error.colno}",
-            _JSON_HINT,
+            f"{place} is not JSON: {error.msg.removesuffix(' at')} at column {error.colno}", _JSON_HINT
         ) from error
     except ValueError as error:
-        raise InputError(f"{path}: line {number} cannot be read: {error}", _JSON_HINT) from error
+        raise InputError(f"{place} cannot be read: {error}", _JSON_HINT) from error
     if not isinstance(row, dict):
-        raise InputError(f"{path}: line {number} is a JSON {type(row).__name__}, not an object", _JSON_HINT)
+        raise InputError(f"{place} is a JSON {type(row).__name__}, not an object", _JSON_HINT)
     sentences = _sentences_of(row)
     if isinstance(row, RepeatedKeys) or isinstance(sentences, RepeatedKeys):
-        raise InputError(
-            f"{path}: line {number} has a key twice", "give every sentence its own language code"
-        )
+        raise InputError(f"{place} has a key twice", "give every sentence its own language code")
     return sentences
 
 
@@ -282,14 +285,14 @@ def _sentence(value: object, path: Path, number: int, name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise InputError(
-            f"{path}: line {number}, '{name}' is {json.dumps(value)}, not text",
+            f"{path}: {row_name(path, number)}, '{name}' is {json.dumps(value)}, not text",
             "give each sentence as a string",
         )
     sentence = readable(value.strip())
     # Sentences are written as lines of UTF-8, so neither line breaks nor unpaired surrogates are allowed.
     if _UNWRITABLE.search(sentence):
         raise InputError(
-            f"{path}: line {number}, '{name}' holds a line break or an unpaired surrogate",
+            f"{path}: {row_name(path, number)}, '{name}' holds a line break or an unpaired surrogate",
             "keep each sentence on one line of valid text",
         )
     return sentence

@@ -1,5 +1,6 @@
 """Checks of small data sets with one thing wrong in each."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,13 @@ def test_tables_are_checked_like_files(write, name):
         assert result.findings[0].where == [f"{folder / name}:{5 if name.endswith('jsonl') else 6}"]
     (folder / name).write_text(text + "{", encoding="utf-8")
     assert f"{name}: line" in problem(check_data(folder))
+
+
+def test_a_place_in_a_json_list_is_a_row_however_many_lines_it_has(write):
+    rows = [{"en": en, "fr": fr} for en, fr in zip(EN.splitlines(), FR.splitlines(), strict=True)]
+    rows[4]["fr"] = ""
+    folder = write({"dev.json": json.dumps(rows, indent=1)})
+    assert check_data(folder).findings[0].where == [f"{folder / 'dev.json'}, row 5"]
 
 
 def test_bitext_is_counted_by_pair(write):

@@ -119,12 +119,8 @@ def test_jsonl_keys_may_be_missing_null_or_empty(write):
         ("t.jsonl", '{"en": "a"}\n\n{"en": "b"}\n', ": line 2 is not JSON: Expecting value at column 1"),
         ("t.jsonl", '{"en": "a"}\n["b"]\n', ": line 2 is a JSON list, not an object"),
         ("t.jsonl", '{"en": "a", "en": "b"}\n', ": line 1 has a key twice"),
-        (
-            "t.json",
-            '[{"en": "a", "fr": "b"},\n {"en": "a", "fr": "b", "en": "c"}]',
-            ": line 2 has a key twice",
-        ),
-        ("t.json", '[{"translation": {"en": "a", "fr": "b", "en": "c"}}]', ": line 1 has a key twice"),
+        ("t.json", '[{"en": "a", "fr": "b"}, {"en": "a", "fr": "b", "en": "c"}]', ": row 2 has a key twice"),
+        ("t.json", '[{"translation": {"en": "a", "fr": "b", "en": "c"}}]', ": row 1 has a key twice"),
         ("t.tsv", "en\tfr\na\t1\nb\t22\n", ": 'fr' is not text: no letter in any of its cells, such as '1'"),
         ("t.csv", "en,fra\na,\nb,2\n", ": 'fra' is not text: no letter in any of its cells, such as '2'"),
         (
@@ -132,6 +128,8 @@ def test_jsonl_keys_may_be_missing_null_or_empty(write):
             '{"en": "a", "fr": "1"}\n',
             ": 'fr' is not text: no letter in any of its cells, such as '1'",
         ),
+        ("t.json", '[{"en": "a"},\n\n{"en": 3}]', ": row 2, 'en' is 3, not text"),
+        ("t.json", '[\n"a"]', ": row 1 is not JSON: Expecting value at column 1"),
         ("t.jsonl", '{"en": ["a"]}\n', ": line 1, 'en' is [\"a\"], not text"),
         ("t.jsonl", '{"en": "a\\nb"}\n', ": line 1, 'en' holds a line break or an unpaired surrogate"),
         ("t.jsonl", '{"en": "a\\ud800b"}\n', ": line 1 cannot be read: it holds an unpaired surrogate"),
