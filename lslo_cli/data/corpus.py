@@ -54,11 +54,15 @@ class CorpusSection:
             code: np.array([bool(line) for line in lines], dtype=bool) for code, lines in self.text.items()
         }
 
+    @cached_property
+    def shared(self) -> np.ndarray:
+        """The numbers of the rows that have two languages or more."""
+        return np.flatnonzero(np.sum(list(self.present.values()), axis=0) > 1)
+
     @property
     def translated(self) -> set[str]:
         """The languages that share a row with another one."""
-        shared = np.sum(list(self.present.values()), axis=0) > 1
-        return {code for code, present in self.present.items() if (present & shared).any()}
+        return {code for code, present in self.present.items() if present[self.shared].any()}
 
 
 @dataclass(frozen=True)
@@ -182,18 +186,23 @@ def load_corpus(
 def split_off(corpus: Corpus, rows: int, seed: int) -> tuple[Corpus, Corpus]:
     """Divide a corpus into (train, held out): ``rows`` rows of each section, but at most a tenth of it.
 
-    Raises InputError if no section has ten rows, the fewest for one held-out row.
+    Raises InputError if no section has ten rows of two languages, the fewest for one held-out row.
     """
     train, held_out = [], []
     for index, section in enumerate(corpus.sections):
         chosen = _drawn(len(section), min(rows, len(section) // 10), seed, index)
+        # Not from these rows at once, which would make other bases of texts with gaps than before.
+        if not np.isin(chosen, section.shared).any():
+            drawn = _drawn(len(section.shared), min(rows, len(section.shared) // 10), seed, index)
+            chosen = section.shared[drawn]
         kept = np.setdiff1d(np.arange(len(section)), chosen)
         train.append(section.select(kept.tolist()))
         if len(chosen):
             held_out.append(section.select(chosen.tolist()))
     if not held_out:
         raise InputError(
-            "no text can be held out for validation: every section has fewer than ten rows",
+            "no text can be held out for validation: every section has fewer than ten rows "
+            "with a translation",
             "give more text, or name rows for it, as --dev-rows 2",
         )
     return Corpus(tuple(train)), Corpus(tuple(held_out))

@@ -102,9 +102,23 @@ def test_held_out_rows_and_training_rows_are_all_rows_once():
     )
 
 
-def test_nothing_can_be_held_out_of_very_little():
-    with pytest.raises(InputError, match="every section has fewer than ten rows"):
-        split_off(Corpus((numbered(9),)), rows=5, seed=1)
+def with_gaps(shared, rows=200):
+    """A section whose last rows have both languages, and the others English alone."""
+    section = numbered(rows)
+    kept = [""] * (rows - shared) + list(section.text["fr"][rows - shared :])
+    return Corpus((CorpusSection("gaps", {"en": section.text["en"], "fr": kept}),))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_row_with_a_sentence_pair_is_held_out_of_text_with_gaps(seed):
+    train, held_out = split_off(with_gaps(15), rows=1, seed=seed)
+    assert (train.size(EN_FR), held_out.size(EN_FR)) == (14, 1)
+
+
+@pytest.mark.parametrize("corpus", [Corpus((numbered(9),)), with_gaps(1)])
+def test_nothing_can_be_held_out_of_very_little(corpus):
+    with pytest.raises(InputError, match="every section has fewer than ten rows with a translation"):
+        split_off(corpus, rows=5, seed=1)
 
 
 def test_languages_come_in_the_order_requested(write):
