@@ -14,7 +14,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
 from lslo_cli.artifacts.provenance import Stopwatch, digest_of
 from lslo_cli.artifacts.results import BaseTrainingResult
-from lslo_cli.artifacts.schema import DataIdentity
+from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.artifacts.writing import OUT, unfinished, write_text
 from lslo_cli.data.corpus import Corpus, split_off
 from lslo_cli.data.layouts import NoSplitError
@@ -25,7 +25,7 @@ from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction
 from lslo_cli.models.base import BaseModel, load_base, new_base, save_base
-from lslo_cli.models.checkpoint import check_replaceable
+from lslo_cli.models.checkpoint import check_replaceable, find_checkpoint
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.models.vocabulary import train_vocabulary
 from lslo_cli.nn.loss import TranslationLoss
@@ -56,8 +56,8 @@ def train_base(
     """Train a base model from scratch and write its folder, with ``training.json`` last.
 
     Another command that trains the same model waits. Raises UsageError if ``out`` holds a model that lslo did
-    not write. With ``resume`` a finished base with the same settings is returned as it is, and one with
-    others refused.
+    not write. With ``resume`` a finished base with the same settings is returned as it is, unless its files
+    are damaged, and one with others refused.
     """
     work = unfinished(out, "training")
     store.check_writable(out, OUT)
@@ -65,7 +65,7 @@ def train_base(
     check_tracker(recipe.run.track)
     with alone(work, SMALLER, owned=[work], hint=OUT, on_event=on_event):
         stopwatch = Stopwatch()
-        if resume and not TrainingCheckpoint.is_in(work) and (current := _finished(recipe, out)):
+        if resume and not TrainingCheckpoint.is_in(work) and (current := _finished(recipe, out, on_event)):
             return current
         base, result, data = fit_base(recipe, work, out, resume, on_event)
         written = document(
@@ -197,10 +197,11 @@ def _divided(recipe: Recipe, corpus: Corpus) -> tuple[Corpus, Corpus]:
     return split_off(corpus, recipe.base.held_out, recipe.seed)
 
 
-def _finished(recipe: Recipe, out: Path) -> Written | None:
-    """The base in ``out``, if it was trained on the same text with the same settings.
+def _finished(recipe: Recipe, out: Path, on_event: OnEvent) -> Written | None:
+    """The base in ``out``, if it was trained on the same text with the same settings and is intact.
 
-    Raises UsageError if a base with other settings is there, which ``--resume`` would replace.
+    A note says if it is not intact. Raises UsageError if a base with other settings is there, which
+    ``--resume`` would replace.
     """
     path = out / "training.json"
     try:
@@ -209,16 +210,28 @@ def _finished(recipe: Recipe, out: Path) -> Written | None:
         return None
     recipe = with_splits(recipe, testing=False)
     codes = [language.code for language in recipe.selected_languages()]
-    if (
+    if not (
         same_settings(artifact, recipe)
         and [language.code for language in artifact.languages] == codes
         and [text.digest for text in artifact.data] == [_text(recipe).digest]
     ):
-        return Written(path, artifact, up_to_date=True)
-    raise UsageError(
-        f"nothing to resume: {out} holds a finished base, trained with other settings or on other text",
-        "leave out --resume to train it anew, or choose another folder for --out",
-    )
+        raise UsageError(
+            f"nothing to resume: {out} holds a finished base, trained with other settings or on other text",
+            "leave out --resume to train it anew, or choose another folder for --out",
+        )
+    if not _is_intact(out, artifact.model):
+        on_event(Noted(f"the model in {out} is not the one that {path.name} describes: training it again"))
+        return None
+    return Written(path, artifact, up_to_date=True)
+
+
+def _is_intact(folder: Path, model: ModelIdentity) -> bool:
+    """Whether the files in ``folder`` are those of ``model``."""
+    try:
+        checkpoint = find_checkpoint(str(folder))
+        return checkpoint.digest(checkpoint.tokenizer()) == model.digest
+    except InputError:
+        return False
 
 
 def _copy_logs(work: Path, out: Path) -> None:

@@ -1,3 +1,4 @@
+import shutil
 from importlib import import_module
 from pathlib import Path
 
@@ -163,6 +164,25 @@ def test_a_finished_base_is_kept_and_never_replaced_by_resuming(recipe, tiny, tm
         with pytest.raises(UsageError, match="nothing to resume: .* finished base, trained with other"):
             train_base(tiny.recipe(**{**RECIPE, **change}), out, "lslo base train", resume=True)
     assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == files
+
+
+@pytest.mark.parametrize("content", [None, b"{}", "other"])
+def test_a_finished_base_whose_files_are_gone_or_others_is_trained_again(tiny, tmp_path, content):
+    out, notes = tmp_path / "base", []
+    recipe = tiny.recipe(**{**RECIPE, "base.epochs": 1, "base.updates": 1})
+    made = train_base(recipe, out, "lslo base train")
+    weights = out / "model.safetensors"
+    if content == "other":
+        shutil.copy(tiny.base / weights.name, weights)
+    elif content:
+        weights.write_bytes(content)
+    else:
+        weights.unlink()
+    again = train_base(recipe, out, "lslo base train", resume=True, on_event=notes.append)
+    assert not again.up_to_date and again.artifact.model == made.artifact.model
+    said = f"the model in {out} is not the one that training.json describes: training it again"
+    assert Noted(said) in notes
+    assert load_base(str(out)).identity.digest == made.artifact.model.digest
 
 
 def test_the_advice_for_a_base_that_diverges_names_its_own_section(tiny, tmp_path):
