@@ -125,18 +125,24 @@ def load_base(
     return BaseModel(network, tokenizer, identity, checkpoint.folder.absolute(), generation)
 
 
-def new_base(tokenizer: Tokenizer, section: BaseSection, seed: int) -> BaseModel:
-    """A random model of the section's shape for ``tokenizer``, in eval mode. The same seed, the same weights.
-
-    Weights are normal with standard deviation ``d_model ** -0.5``: fairseq's for embeddings, and that of
-    Xavier initialisation for square matrices. Raises UsageError if the heads do not divide the width.
-    """
+def check_heads(section: BaseSection) -> None:
+    """Raise UsageError if the heads of a base that is to be trained do not divide its width."""
     d_model, heads = section.d_model, section.heads
     if d_model % (2 * heads):
         raise UsageError(
             f"d_model {d_model} cannot be split into {heads} heads of even width",
             f"choose a multiple of {2 * heads}, such as {2 * heads * max(1, round(d_model / (2 * heads)))}",
         )
+
+
+def new_base(tokenizer: Tokenizer, section: BaseSection, seed: int) -> BaseModel:
+    """A random model of the section's shape for ``tokenizer``, in eval mode. The same seed, the same weights.
+
+    Weights are normal with standard deviation ``d_model ** -0.5``: fairseq's for embeddings, and that of
+    Xavier initialisation for square matrices. Raises what :func:`check_heads` does.
+    """
+    check_heads(section)
+    d_model, heads = section.d_model, section.heads
     config = M2M100Config(
         vocab_size=tokenizer.vocab_size,
         d_model=d_model,

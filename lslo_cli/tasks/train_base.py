@@ -24,7 +24,7 @@ from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.languages import Direction
-from lslo_cli.models.base import BaseModel, load_base, new_base, save_base
+from lslo_cli.models.base import BaseModel, check_heads, load_base, new_base, save_base
 from lslo_cli.models.checkpoint import check_replaceable, find_checkpoint
 from lslo_cli.models.tokenizer import Tokenizer
 from lslo_cli.models.vocabulary import train_vocabulary
@@ -104,6 +104,7 @@ def fit_base(
             "leave out run.base_dtype; base.dtype is the format of the file",
         )
     section, seed = recipe.base, recipe.seed
+    check_heads(section)
     languages = recipe.selected_languages()
     codes = tuple(language.code for language in languages)
     accelerator = open_device(recipe)

@@ -185,6 +185,13 @@ def test_a_finished_base_whose_files_are_gone_or_others_is_trained_again(tiny, t
     assert load_base(str(out)).identity.digest == made.artifact.model.digest
 
 
+def test_a_shape_that_cannot_be_is_refused_before_a_vocabulary_is_trained(tiny, tmp_path):
+    recipe, notes = tiny.recipe(**{"base.d_model": 16, "base.heads": 3}), []
+    with pytest.raises(UsageError, match="d_model 16 cannot be split into 3 heads"):
+        fit_base(recipe, tmp_path / "work", tmp_path / "base", on_event=notes.append)
+    assert not notes
+
+
 def test_the_advice_for_a_base_that_diverges_names_its_own_section(tiny, tmp_path):
     with pytest.raises(RunError, match="base training diverged") as caught:
         fit_base(tiny.recipe(**{**RECIPE, "base.lr": 1e30}), tmp_path / "work", tmp_path / "base")
