@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lslo_cli.data.codes import check_new_languages
+from lslo_cli.errors import UsageError
 from lslo_cli.home import with_home
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.families import SHAPES, published, published_shape
 from lslo_cli.method.memory import MemoryEstimate
 from lslo_cli.method.ranks import PAPER_RANKS, RankMap
 from lslo_cli.method.shapes import BaseFacts, ModelShape
-from lslo_cli.models.model_languages import WORLD, with_model_languages
+from lslo_cli.models.model_languages import WORLD, with_languages
 from lslo_cli.models.work import MemoryChoice, memory_choices, parameters_by_language, work_of
+from lslo_cli.recipe import Classes
 
 if TYPE_CHECKING:
     from lslo_cli.recipe import Recipe
@@ -74,9 +76,9 @@ def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:
     """What ``lslo train`` would train on ``base``; the paper's ranks stand in for those of an estimate.
 
     If there are new languages, these alone are trained unless the recipe gives ranks. Raises UsageError for
-    invalid languages or ranks.
+    invalid languages or ranks, and for classes by the size of a text that the recipe does not name.
     """
-    recipe = with_model_languages(recipe, base.languages)
+    recipe = with_languages(recipe, _check_text_is_named, base.languages)
     languages, sites, new = recipe.selected_languages(), recipe.train.sites, recipe.new_languages
     papers = {language.code: PAPER_RANKS[language.resource] for language in languages}
     check_new_languages(new, base.languages, base.name)
@@ -97,3 +99,11 @@ def adapter_facts(base: BaseFacts, recipe: Recipe) -> AdapterFacts:
             if base.languages and language.code not in (*base.languages, *new)
         ),
     )
+
+
+def _check_text_is_named(recipe: Recipe) -> None:
+    if recipe.classes is Classes.TEXT and "path" not in recipe.data.model_fields_set:
+        raise UsageError(
+            "--resource text takes the classes from a text, and none is named",
+            "name it with --set data.path=FOLDER, or give the classes, as --resource tr=low",
+        )

@@ -31,13 +31,17 @@ def model_languages(model: str) -> tuple[str, ...]:
     return tuple(map(model_code, published(name)[0].languages)) if name in SHAPES else ()
 
 
-def with_languages(recipe: Recipe, check: Callable[[Recipe], object] = Recipe.selected_languages) -> Recipe:
+def with_languages(
+    recipe: Recipe,
+    check: Callable[[Recipe], object] = Recipe.selected_languages,
+    known: Collection[str] | None = None,
+) -> Recipe:
     """The recipe with the languages that only its base model has, and the classes that its text gives.
 
-    ``check`` may refuse what is wrong before the text is read. Raises UsageError for an unknown language, and
-    what reading the text raises.
+    ``check`` may refuse what is wrong before the text is read; ``known`` are the model's languages, if they
+    were read before. Raises UsageError for an unknown language, and what reading the text raises.
     """
-    recipe = with_model_languages(recipe)
+    recipe = with_model_languages(recipe, known)
     check(recipe)
     recipe.selected_languages()
     if recipe.classes is not Classes.TEXT:

@@ -16,6 +16,7 @@ from lslo_cli.artifacts.provenance import Stopwatch, digest_of
 from lslo_cli.artifacts.results import BaseTrainingResult
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.artifacts.writing import OUT, unfinished, write_text
+from lslo_cli.data.classes import with_classes
 from lslo_cli.data.corpus import Corpus, split_off
 from lslo_cli.data.layouts import NoSplitError
 from lslo_cli.data.splits import DEV_ROWS, with_splits
@@ -63,6 +64,7 @@ def train_base(
     store.check_writable(out, OUT)
     check_replaceable(out)
     check_tracker(recipe.run.track)
+    recipe = with_classes(with_splits(recipe, testing=False))
     with alone(work, SMALLER, owned=[work], hint=OUT, on_event=on_event):
         stopwatch = Stopwatch()
         if resume and not TrainingCheckpoint.is_in(work) and (current := _finished(recipe, out, on_event)):

@@ -72,3 +72,12 @@ def test_the_facts_are_those_of_the_revision_that_is_asked_for(lslo, tmp_path, m
     monkeypatch.setattr("lslo_cli.models.header.read_header", read)
     lslo("base", "info", "someone/model", "--set", "model.revision=v2")
     assert asked == [("someone/model", "v2")]
+
+
+def test_classes_by_the_size_of_a_text_are_those_of_the_text_that_is_named(lslo, write):
+    text = write({f"train.{code}": "a b\n" * 3 for code in ("en", "tr")})
+    by_text = ("base", "info", "m2m-124-615m", "--langs", "en,tr", "--resource", "text")
+    facts = json.loads(lslo(*by_text, "--set", f"data.path={text}", "--json").stdout)
+    assert [row[:3] for row in facts["adapters"]["by_language"]] == [["en", "high", 2], ["tr", "very-low", 8]]
+    refused = lslo(*by_text)
+    assert refused.exit_code == 2 and "--set data.path=FOLDER" in refused.stderr.replace("\n", " ")

@@ -251,6 +251,17 @@ def test_a_recipe_of_a_base_alone_has_no_note_on_fine_tuning(tmp_path):
     assert notes and not any("fine-tuning" in note.text for note in notes if isinstance(note, Noted))
 
 
+def test_classes_by_the_size_of_the_text_are_recorded(tiny, tmp_path):
+    (tmp_path / "text").mkdir()
+    for code, known in (("en", "qta"), ("tr", "qso")):
+        shutil.copy(tiny.text / f"train/{known}.train", tmp_path / "text" / f"{code}.txt")
+    given = {"langs": "en,tr", "classes": "text", "data.path": str(tmp_path / "text"), "base.epochs": 1}
+    given |= {"base.updates": 1, "base.vocabulary": 100}
+    recipe = resolve(None, {**given, "base.d_model": 8, "base.ffn_dim": 8, "base.heads": 2})
+    made = train_base(recipe, tmp_path / "base", "lslo base train")
+    assert [str(language.resource) for language in made.artifact.languages] == ["high", "very-low"]
+
+
 def test_dev_rows_are_those_of_the_validation(tiny, tmp_path):
     few = {"base.epochs": 1, "base.updates": 1, "data.train_rows": 60}
     losses = []

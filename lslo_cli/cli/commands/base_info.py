@@ -41,7 +41,8 @@ class BaseInfoOptions(ClassOptions, NewLanguageOptions):
 def info(options: BaseInfoOptions) -> None:
     """Show what a base model is, and what adapting it would train and cost, without loading its weights.
 
-    Reads: config.json, tokenizer files and the headers of the weights; nothing at all for a shape.
+    Reads: config.json, tokenizer files and the headers of the weights, nothing of these for a shape; with
+    --resource text the training text in data.path.
 
     Example: lslo base info m2m-124-615m --langs lang12 --ranks 2,2,8
     """
