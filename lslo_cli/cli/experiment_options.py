@@ -138,6 +138,12 @@ class ExperimentOptions(FolderOptions, NewLanguageOptions):
             taken.insert(0, f"--recipe {memory.recipe}")
         if taken:
             console.say(f"{path}: {', '.join(taken)}, as given before")
+        classes = [key for key in same if key.startswith("languages.") and key.endswith(".resource")]
+        if classes and now.given.get("classes") == same.get("classes") == "text":
+            console.say(
+                "classes are counted once in an experiment, and stay if the text grows; to count again, "
+                f"remove {', '.join(classes)} from {path}"
+            )
         for key in held.keys() - same.keys() - {"name"}:  # the folder's, whatever it was called before
             console.say(
                 f"{flags.get(key, key)} is {_shown(values[key])} for this command; "

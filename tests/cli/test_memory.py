@@ -222,6 +222,21 @@ def test_the_line_that_trains_a_stale_run_again_has_all_its_settings(begun, lslo
     assert "hs, slower" in unknown.stderr
 
 
+@pytest.mark.parametrize(
+    ("classes", "resource", "is_said"),
+    [("text", "text", True), ("text", None, False), ("text", "tr=low", False), ("given", "text", False)],
+)
+def test_asking_for_classes_by_the_text_again_is_said_to_change_none(
+    tmp_path, capsys, classes, resource, is_said
+):
+    (tmp_path / "en-tr").mkdir()
+    remembered = f'langs = "en,tr"\nclasses = "{classes}"\n"languages.tr.resource" = "very-low"\n'
+    (tmp_path / "en-tr" / "experiment.toml").write_text(f"[given]\n{remembered}")
+    TrainOptions(results=tmp_path, langs="en,tr", resource=resource).resolve()
+    said = " ".join(capsys.readouterr().err.split())
+    assert ("counted once" in said and "to count again, remove languages.tr.resource from" in said) == is_said
+
+
 def test_a_suggested_command_gets_the_flags_that_chose_the_experiment_and_a_whole_line_stays_as_it_is():
     @takes(TrainOptions)
     def refused(options):
