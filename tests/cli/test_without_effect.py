@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.cli.commands.train import show_run
+from lslo_cli.recipe import resolve
 
 TRAIN = ("train", "--recipe", "demo", "--quiet", "--dry-run")
 
@@ -47,6 +49,24 @@ def test_a_flag_without_effect_is_refused_with_one_that_gives_it_an_effect(lslo,
     followed = lslo(*TRAIN, *line.split(), *" ".join(advice).split())
     assert advice and "has no effect" not in followed.output
     assert followed.exit_code == 0 or "no subspace at" in followed.output
+
+
+@pytest.mark.parametrize("typed", ["--metric-model no.model", "--set evaluate.metric_model=no.model"])
+def test_a_model_for_spbleu_is_refused_where_it_is_not_scored_by(lslo, typed):
+    line = ("evaluate", "--recipe", "demo", "--run", "base", "--quiet", "--dry-run", *typed.split())
+    refused = lslo(*line, "--metrics", "chrF")
+    printed = " ".join(refused.stderr.split())
+    assert refused.exit_code == 2 and f"{typed} has no effect with the metrics chrF" in printed
+    advised = re.findall(r"--metrics [\w,]+", printed.partition("hint:")[2])
+    assert advised == ["--metrics spBLEU,chrF"]
+    assert "has no effect" not in lslo(*line, *advised[0].split()).output
+
+
+def test_a_model_for_spbleu_is_refused_for_a_run_from_elsewhere_too(lslo, monkeypatch):
+    of_run = SimpleNamespace(recipe=resolve("demo", {"evaluate.metrics": ["chrF"]}))
+    monkeypatch.setattr("lslo_cli.tasks.evaluate_folder.run_at", lambda *given: (of_run, None, None))
+    refused = lslo("evaluate", "--run", "some/where", "--metric-model", "base", "--quiet")
+    assert refused.exit_code == 2 and "--metric-model base has no effect" in " ".join(refused.stderr.split())
 
 
 def test_a_run_that_prunes_nobody_needs_no_time_to_prune(lslo):

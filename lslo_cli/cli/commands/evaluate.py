@@ -16,13 +16,14 @@ from lslo_cli.cli.options import MaxTokens
 from lslo_cli.cli.record import line_for_record
 from lslo_cli.cli.run import print_artifacts, say_next, show_plan
 from lslo_cli.cli.stage_options import ModelOptions
-from lslo_cli.errors import InputError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.metrics import SPBLEU
 
 if TYPE_CHECKING:
     from lslo_cli.artifacts.evaluations import EvaluationResult
     from lslo_cli.artifacts.folder import ExperimentFolder
     from lslo_cli.artifacts.schema import Artifact, Result
+    from lslo_cli.recipe import Recipe
     from lslo_cli.report.table import Table
     from lslo_cli.tasks.experiment import Experiment, Written
 
@@ -57,6 +58,20 @@ class EvaluateOptions(ModelOptions):
     max_tokens: MaxTokens = None
     force: Annotated[bool, Option("--force", help="Evaluate again even if results are up to date.")] = False
 
+    def check(self, recipe: Recipe) -> None:
+        """Raise as for every command, and as :meth:`check_metric_model` does."""
+        super().check(recipe)
+        self.check_metric_model(recipe)
+
+    def check_metric_model(self, recipe: Recipe) -> None:
+        """Raise UsageError for a typed ``evaluate.metric_model`` where no metric reads it."""
+        typed, metrics = self.as_typed().get("evaluate.metric_model"), recipe.evaluate.metrics
+        if typed and SPBLEU not in metrics:
+            raise UsageError(
+                f"{typed} has no effect with the metrics {','.join(metrics)}, of which none is {SPBLEU}",
+                f"leave it out, or score by {SPBLEU} too: --metrics {','.join((SPBLEU, *metrics))}",
+            )
+
 
 @takes(EvaluateOptions)
 def evaluate(options: EvaluateOptions) -> None:
@@ -87,6 +102,8 @@ def evaluate(options: EvaluateOptions) -> None:
     found = [
         run_at(run, options.results, options.given_for(run), line_for_record(options)) for run in elsewhere
     ]
+    for of_run, *_ in found:
+        options.check_metric_model(of_run.recipe)
     if options.dry_run:
         for of_run, run, trained in found:
             show_plan(options, tasks.evaluation_plan(of_run.recipe, [run], [trained]))
