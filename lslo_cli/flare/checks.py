@@ -9,7 +9,7 @@ from typing import Any
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.schema import Artifact, ModelIdentity
 from lslo_cli.errors import InputError
-from lslo_cli.flare.folder import evaluations
+from lslo_cli.flare.folder import trainings
 from lslo_cli.flare.inputs import seem_the_same
 from lslo_cli.flare.results import FlareTrainingResult, TrainedRun
 from lslo_cli.flare.setup import FlareSetup
@@ -95,31 +95,45 @@ def check_settings(
 
 
 def check_neighbours(experiment: Experiment, model: ModelIdentity | None = None) -> None:
-    """Refuse to train beside trainings of other seeds or languages that could not be reported with these.
+    """Refuse to train where that would make a folder of results that do not belong together, or drop some.
 
-    Those are tested, not of the recipe, and have other settings, or another text or task model, which is
-    ``model`` where that is loaded. Raises InputError naming the first and what differs.
+    A tested training of another seed or language must have the recipe's settings, text and task model, or it
+    could not be reported with what is to be made. So must one that the recipe makes, if it has runs that the
+    recipe lacks, or they would be lost. ``model`` is the task model where that is loaded. Raises InputError
+    naming the first and what differs.
     """
     settings = experiment.recipe.flare
-    made_anew = {(seed, language) for seed in settings.seeds for language in settings.languages}
-    for path in (path.with_name("training.json") for path in evaluations(experiment.folder)):
+    wanted = {str(run) for run in settings.parsed_runs()}
+    made_again = {(seed, language) for seed in settings.seeds for language in settings.languages}
+    for path in trainings(experiment.folder):
         try:
             neighbour = store.read(path, FlareTrainingResult)
         except InputError:
             continue  # which the report will say
-        if (neighbour.seed, neighbour.result.language) in made_anew:
+        again = (neighbour.seed, neighbour.result.language) in made_again
+        lost = [run.run for run in neighbour.result.runs if again and run.run not in wanted]
+        if not (lost or (not again and path.with_name("evaluation.json").exists())):
             continue
-        made_with = recorded(neighbour.recipe)
-        recipe = experiment.recipe.model_copy(update={"seed": neighbour.seed})
-        differs = made_with and _difference(neighbour, made_with, recipe)
-        is_of_model = neighbour.model.is_the_same(model) if model else True
-        if not (differs or (is_of_model and seem_the_same(neighbour, settings))):
-            differs = f"another text or task model than are now in {settings.data} and {settings.model}"
-        if differs:
+        if differs := _otherwise(neighbour, experiment.recipe, model):
+            loss = f"its runs {', '.join(lost)} would be lost"
+            remedy = "name these in --runs too, which makes them again" if lost else f"remove {path.parent}"
             raise InputError(
-                f"{path} was made with {differs}: it could not be reported with what is to be made",
-                f"name the new experiment: --set name={recipe.experiment}-2; or remove {path.parent}",
+                f"{path} was made with {differs}: "
+                + (loss if lost else "it could not be reported with what is to be made"),
+                f"name the new experiment: --set name={experiment.recipe.experiment}-2; or {remedy}",
             )
+
+
+def _otherwise(training: Artifact[FlareTrainingResult], recipe: Recipe, model: ModelIdentity | None) -> str:
+    """What a training was made with and the recipe has otherwise, or has now; empty if nothing."""
+    made_with, settings = recorded(training.recipe), recipe.flare
+    differs = made_with and _difference(
+        training, made_with, recipe.model_copy(update={"seed": training.seed})
+    )
+    is_of_model = training.model.is_the_same(model) if model else True
+    if differs or (is_of_model and seem_the_same(training, settings)):
+        return differs or ""
+    return f"another text or task model than are now in {settings.data} and {settings.model}"
 
 
 def _difference(training: Artifact[FlareTrainingResult], made_with: Recipe, recipe: Recipe) -> str:

@@ -52,11 +52,15 @@ def evaluations(experiment: ExperimentFolder) -> list[Path]:
     return [path for seed in experiment.seeds() for path in sorted(seed.path.glob("*/evaluation.json"))]
 
 
+def trainings(experiment: ExperimentFolder) -> list[Path]:
+    """Every training in the folder of an experiment, or of one of its seeds, by seed, then language."""
+    return [path for seed in experiment.seeds() for path in sorted(seed.path.glob("*/training.json"))]
+
+
 def is_flares(experiment: ExperimentFolder) -> bool:
     """Whether a folder holds FLARE's trainings, which are by language, not by run.
 
     A file that cannot be read counts as one, so that reading it says what is wrong; a base model's does not.
     """
     own = (FlareTrainingResult.kind, *FlareTrainingResult.formerly, None)
-    found = (path for seed in experiment.seeds() for path in seed.path.glob("*/training.json"))
-    return any(store.kind_of(path) in own for path in found)
+    return any(store.kind_of(path) in own for path in trainings(experiment))

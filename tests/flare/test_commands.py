@@ -256,9 +256,10 @@ def test_another_translation_model_in_the_same_folder_trains_again(given, tiny, 
 
 
 def test_other_settings_and_lost_weights_train_again(done, given, tmp_path):
-    for name in ("seed-1/en", "seed-1/jv"):
-        shutil.copytree(done[0].folder.path / name, tmp_path / "copy" / name)
+    shutil.copytree(done[0].folder.path / "seed-1/en", tmp_path / "copy/seed-1/en")
     one = {"flare.languages": ("jv",), "flare.seeds": (1,), "flare.runs": ("lora",)}
+    tuning, language = commands.train(given(tmp_path / "copy", **one))
+    assert tuning.up_to_date and not language.up_to_date
     tuning, language = commands.train(given(tmp_path / "copy", **one, **{"flare.rank": 3}))
     assert not tuning.up_to_date and not language.up_to_date
     weights = language.path.parent / language.artifact.result.runs[0].weights.path

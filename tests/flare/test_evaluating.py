@@ -369,6 +369,24 @@ def test_training_beside_what_has_other_settings_is_refused_before_it_starts(
     check_neighbours(given(trained, **{"flare.lr": 0.5}))  # which makes all anew
 
 
+def test_training_some_runs_with_other_settings_is_refused_where_it_would_lose_the_others(
+    given, trained, monkeypatch
+):
+    monkeypatch.setattr(commands, "tune", lambda *a: pytest.fail("trained"))
+    monkeypatch.setattr(commands, "train_run", lambda *a: pytest.fail("trained"))
+    experiment = given(trained, **{"flare.runs": ("lora", "x-mixup"), "flare.epochs": 2})
+    for refused in (lambda: list(commands.train(experiment)), partial(plan, experiment, "train")):
+        with pytest.raises(InputError) as caught:
+            refused()
+        assert (
+            caught.value.message
+            == f"{trained}/seed-1/jv/training.json was made with flare.epochs = 1, and the recipe now has 2: "
+            "its runs zero-shot, flare-mt:tiny would be lost"
+        )
+        assert "name these in --runs too" in caught.value.hint
+    check_neighbours(given(trained, **{"flare.runs": ("lora", "x-mixup")}))  # which keeps them
+
+
 def alter(path, key, value):
     """Change a value of a JSON file."""
     path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), key: value}), "utf-8")
