@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.schema import Artifact, ModelIdentity
-from lslo_cli.errors import InputError
+from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.errors import InputError, LsloError
 from lslo_cli.flare.folder import trainings
 from lslo_cli.flare.inputs import seem_the_same
 from lslo_cli.flare.results import FlareTrainingResult, TrainedRun
@@ -94,13 +95,13 @@ def check_settings(
         )
 
 
-def check_neighbours(experiment: Experiment, model: ModelIdentity | None = None) -> None:
+def check_neighbours(experiment: Experiment, setup: FlareSetup | None = None) -> None:
     """Refuse to train where that would make a folder of results that do not belong together, or drop some.
 
     A tested training of another seed or language must have the recipe's settings, text and task model, or it
     could not be reported with what is to be made. So must one that the recipe makes, if it has runs that the
-    recipe lacks, or they would be lost. ``model`` is the task model where that is loaded. Raises InputError
-    naming the first and what differs.
+    recipe lacks, or they would be lost. With the ``setup`` of one of its seeds, which has read its texts,
+    these are compared whatever they are named. Raises InputError naming the first and what differs.
     """
     settings = experiment.recipe.flare
     wanted = {str(run) for run in settings.parsed_runs()}
@@ -114,7 +115,7 @@ def check_neighbours(experiment: Experiment, model: ModelIdentity | None = None)
         lost = [run.run for run in neighbour.result.runs if again and run.run not in wanted]
         if not (lost or (not again and path.with_name("evaluation.json").exists())):
             continue
-        if differs := _otherwise(neighbour, experiment.recipe, model):
+        if differs := _otherwise(neighbour, experiment.recipe, setup):
             loss = f"its runs {', '.join(lost)} would be lost"
             remedy = "name these in --runs too, which makes them again" if lost else f"remove {path.parent}"
             raise InputError(
@@ -124,16 +125,39 @@ def check_neighbours(experiment: Experiment, model: ModelIdentity | None = None)
             )
 
 
-def _otherwise(training: Artifact[FlareTrainingResult], recipe: Recipe, model: ModelIdentity | None) -> str:
+def _otherwise(training: Artifact[FlareTrainingResult], recipe: Recipe, setup: FlareSetup | None) -> str:
     """What a training was made with and the recipe has otherwise, or has now; empty if nothing."""
     made_with, settings = recorded(training.recipe), recipe.flare
     differs = made_with and _difference(
         training, made_with, recipe.model_copy(update={"seed": training.seed})
     )
-    is_of_model = training.model.is_the_same(model) if model else True
-    if differs or (is_of_model and seem_the_same(training, settings)):
-        return differs or ""
+    if differs:
+        return differs
+    if setup and (other := _other_text(training, setup)):
+        return other
+    is_of_model = training.model.is_the_same(setup.model_identity) if setup else True
+    if is_of_model and seem_the_same(training, settings):
+        return ""
     return f"another text or task model than are now in {settings.data} and {settings.model}"
+
+
+def _other_text(training: Artifact[FlareTrainingResult], setup: FlareSetup) -> str:
+    """The first text of a training that is another one now, or has another translator; empty if none is.
+
+    What is not there any more is not compared.
+    """
+    for text in training.data:
+        with suppress(LsloError):
+            if (now := setup.digest_now(text)) != text.digest:
+                return f"another text of {text.split} ({text.digest[:12]}) than there is now ({now[:12]})"
+    read = {split: record.origin for split, record in setup.translations.items()}
+    now_by = {
+        origin.translator for split, origin in read.items() if not split.endswith(f"/{Translated.TEST}")
+    }
+    for split, origin in training.result.translations.items():
+        if others := now_by - {origin.translator}:
+            return f"{split} translated by {origin.translator}, and others are now by {min(others)}"
+    return ""
 
 
 def _difference(training: Artifact[FlareTrainingResult], made_with: Recipe, recipe: Recipe) -> str:

@@ -45,7 +45,7 @@ def train(experiment: Experiment, on_event: OnEvent = ignore) -> Iterator[Writte
         seed = SeedRun(experiment, number, on_event)
         if position == 0:  # the other seeds have the same texts and runs
             check_ahead(seed, languages, runs)
-            check_neighbours(experiment, seed.setup.model_identity)
+            check_neighbours(experiment, seed.setup)
         yield tuned(seed)
         for language in languages:
             yield trained(seed, language, runs)

@@ -23,6 +23,10 @@ def pairs_of(settings: FlareSection, language: str, split: str) -> Pairs:
     return task_named(settings.task).pairs(Path(settings.data), language, split, translations, rows)
 
 
+TEXTS = {"data", "translated", "translations"}
+"""Settings of where texts lie."""
+
+
 def seem_the_same(artifact: Artifact[Any], settings: FlareSection) -> bool:
     """Whether an artifact was made from the recipe's text and task model.
 
@@ -50,7 +54,8 @@ def _contents(folder: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _seems_of_text(artifact: Artifact[Any], settings: FlareSection) -> bool:
-    if artifact.recipe["flare"]["data"] == settings.data:
+    named, now = artifact.recipe["flare"], settings.model_dump(mode="json", include=TEXTS)
+    if all(named.get(key, now[key]) == value for key, value in now.items()):
         return True
     return all(digest_of_split(settings, text.split) == text.digest for text in artifact.data)
 

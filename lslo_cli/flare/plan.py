@@ -55,7 +55,7 @@ def plan(
     splits = FOR_TRAINING if command == "train" else FOR_TESTS
     if command == "train":
         rows = check_experiment(first, recipe.languages, recipe.parsed_runs())
-        check_neighbours(experiment, first.model_identity)
+        check_neighbours(experiment, first)
     else:
         rows = rows_of(first, languages, splits)
     model = first.model_identity

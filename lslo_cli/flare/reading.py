@@ -110,7 +110,7 @@ def _made_with(artifact: Evaluation | Training) -> Iterator[Settings]:
         "texts": Setting("translated" if side in settings["translated"] else "as published"),
     }
     for origin in result.translations.values():
-        yield {"translators of texts": Setting(f"{origin.model}, run {origin.run}, beam {origin.beam}")}
+        yield {"translators of texts": Setting(origin.translator)}
     for trained in result.runs if isinstance(result, FlareTrainingResult) else ():
         if trained.translator:
             model = trained.translator.rpartition(" as ")[0]

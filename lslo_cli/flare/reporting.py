@@ -129,7 +129,7 @@ def _origin(artifacts: Sequence[Evaluation | Training], side: Translated) -> str
     one, kept = next(iter(origins.values())), sum(origin.rows for origin in origins.values())
     every = kept + sum(origin.lost for origin in origins.values())
     return (
-        f"translated by {one.model}, run {one.run}, beam {one.beam}; {kept:,} of {every:,} rows kept "
+        f"translated by {one.translator}; {kept:,} of {every:,} rows kept "
         f"in {counted(len(origins), 'language')}"
     )
 

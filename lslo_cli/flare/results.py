@@ -31,6 +31,10 @@ class TextOrigin(Document):
     rows: int
     lost: int
 
+    @property
+    def translator(self) -> str:
+        return f"{self.model}, run {self.run}, beam {self.beam}"
+
 
 class TrainedRun(Document):
     """One method's training: ``weights`` are those of ``best_epoch``, None if nothing is trained.

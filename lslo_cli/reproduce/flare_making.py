@@ -90,7 +90,7 @@ def _check_trainings(jobs: Sequence[FlareJob], machine: Mapping[str, str]) -> No
     runs = list(dict.fromkeys(job.run for job in jobs if job.run))
     seed = SeedRun(experiment, recipe.seed, ignore)
     commands.check_ahead(seed, languages, runs, recipe.flare.translated)
-    check_neighbours(jobs[0].experiment, seed.setup.model_identity)
+    check_neighbours(jobs[0].experiment, seed.setup)
 
 
 def is_flare_current(job: FlareJob) -> bool:

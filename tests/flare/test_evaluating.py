@@ -14,10 +14,12 @@ from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.cli.app import app
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, ignore
-from lslo_cli.flare import commands, runs
+from lslo_cli.flare import commands, runs, tasks
 from lslo_cli.flare.checks import check_neighbours
 from lslo_cli.flare.plan import plan
 from lslo_cli.flare.reporting import report
+from lslo_cli.flare.results import TextOrigin
+from lslo_cli.flare.translations import TranslationRecord
 from lslo_cli.method.flare import FlareRun
 from lslo_cli.reproduce.execution import execute
 from lslo_cli.reproduce.flare_making import check_flare, is_flare_current
@@ -385,6 +387,58 @@ def test_training_some_runs_with_other_settings_is_refused_where_it_would_lose_t
         )
         assert "name these in --runs too" in caught.value.hint
     check_neighbours(given(trained, **{"flare.runs": ("lora", "x-mixup")}))  # which keeps them
+
+
+def translated(folder):
+    """Settings with translations of training texts that are not those of NusaX."""
+    for code, language in (("jv", "javanese"), ("su", "sundanese")):
+        for split, name in (("train", "train"), ("dev", "valid")):
+            path = folder / f"tr/en-{code}/{split}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _, *rows = (folder / "nusax" / language / f"{name}.csv").read_text(encoding="utf-8").splitlines()
+            lines = [f"{n},{text} x,,{label}" for n, text, label in (row.split(",") for row in rows)]
+            path.write_text("id,text,pair,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    return {"flare.translated": ("train",), "flare.translations": str(folder / "tr")}
+
+
+def test_training_beside_what_has_another_text_in_the_same_folder_is_refused(
+    given, trained, tests, nusax_model, tmp_path, monkeypatch
+):
+    tests(given(trained))
+    data = shutil.copytree(nusax_model / "nusax", tmp_path / "moved/nusax")
+    monkeypatch.setattr(commands, "tune", lambda *a: pytest.fail("trained"))
+    other_seed = partial(given, trained, **{"flare.seeds": (2,)})
+    for path in trained.rglob("training.json"):
+        recipe = json.loads(path.read_text(encoding="utf-8"))["recipe"]
+        alter(path, "recipe", {**recipe, "flare": {**recipe["flare"], "data": str(data)}})
+    changed = data / "javanese/train.csv"
+    changed.write_text(changed.read_text(encoding="utf-8").replace("ala lan", "ala ala"), "utf-8")
+    for experiment in (
+        other_seed(**{"flare.data": str(data)}),
+        other_seed(**translated(tmp_path / "moved"), **{"flare.data": str(data)}),
+    ):
+        for refused in (lambda e: list(commands.train(e)), lambda e: plan(e, "train")):
+            with pytest.raises(InputError, match=r"another text of jv/train \(.* could not be reported with"):
+                refused(experiment)
+
+
+def test_training_beside_texts_by_another_translator_is_refused(
+    given, nusax_model, tests, tmp_path, monkeypatch
+):
+    shutil.copytree(nusax_model / "nusax", tmp_path / "nusax")
+    made = partial(given, tmp_path / "results", **translated(tmp_path), **{"flare.runs": ("zero-shot",)})
+
+    def record(by):
+        origin = TextOrigin(model=by, run="base", beam=1, rows=24, lost=0)
+        return lambda path, *rest: TranslationRecord(path, "", origin)
+
+    monkeypatch.setattr(tasks, "checked_record", record("one"))
+    list(commands.train(made()))
+    tests(made())
+    check_neighbours(made(**{"flare.languages": ("su",)}))
+    monkeypatch.setattr(tasks, "checked_record", record("two"))
+    with pytest.raises(InputError, match="translated by one, run base, beam 1, and others are now by two"):
+        list(commands.train(made(**{"flare.languages": ("su",)})))
 
 
 def alter(path, key, value):
