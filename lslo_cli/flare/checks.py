@@ -101,7 +101,8 @@ def check_neighbours(experiment: Experiment, setup: FlareSetup | None = None) ->
     A tested training of another seed or language must have the recipe's settings, text and task model, or it
     could not be reported with what is to be made. So must one that the recipe makes, if it has runs that the
     recipe lacks, or they would be lost. With the ``setup`` of one of its seeds, which has read its texts,
-    these are compared whatever they are named. Raises InputError naming the first and what differs.
+    these are compared whatever they are named, and so are translation models. Raises InputError naming the
+    first and what differs.
     """
     settings = experiment.recipe.flare
     wanted = {str(run) for run in settings.parsed_runs()}
@@ -115,7 +116,10 @@ def check_neighbours(experiment: Experiment, setup: FlareSetup | None = None) ->
         lost = [run.run for run in neighbour.result.runs if again and run.run not in wanted]
         if not (lost or (not again and path.with_name("evaluation.json").exists())):
             continue
-        if differs := _otherwise(neighbour, experiment.recipe, setup):
+        differs = _otherwise(neighbour, experiment.recipe, setup)
+        if setup and not lost:
+            differs = differs or _other_translator(neighbour, setup)
+        if differs:
             loss = f"its runs {', '.join(lost)} would be lost"
             remedy = "name these in --runs too, which makes them again" if lost else f"remove {path.parent}"
             raise InputError(
@@ -157,6 +161,24 @@ def _other_text(training: Artifact[FlareTrainingResult], setup: FlareSetup) -> s
     for split, origin in training.result.translations.items():
         if others := now_by - {origin.translator}:
             return f"{split} translated by {origin.translator}, and others are now by {min(others)}"
+    return ""
+
+
+def _other_translator(training: Artifact[FlareTrainingResult], setup: FlareSetup) -> str:
+    """The first of the recipe's runs that a training has with another translation model; empty if none is."""
+    settings, language = setup.settings, training.result.language
+    for run in settings.parsed_runs():
+        done = training.result.run(str(run))
+        if done is None or not done.translator:
+            continue
+        _, _, code = done.translator.rpartition(" as ")
+        if language in settings.languages:
+            now = setup.translator_of(run, language)
+        else:  # which may be read as another one by now
+            now = f"{settings.translator(run.translator)} as {code}"
+        was, digest = done.translator_digest, setup.translator_digest(run)
+        if (done.translator, was) != (now, digest):
+            return f"{run} by {done.translator} ({was[:12]}), and it is now {now} ({digest[:12]})"
     return ""
 
 

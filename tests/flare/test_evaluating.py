@@ -175,13 +175,18 @@ def test_a_dry_run_knows_which_tests_are_missing(given, trained, tests):
     assert plan(given(trained), "evaluate").files == (trained / "seed-1/jv/evaluation.json",)
 
 
+def another(base, folder):
+    """Settings that name a copy of a translation model with other weights."""
+    shutil.copytree(base, folder)
+    weights = load_file(folder / "model.safetensors")
+    save_file({name: 2 * value for name, value in weights.items()}, folder / "model.safetensors")
+    return {"flare.translators": {"tiny": str(folder)}}
+
+
 def test_flare_mt_is_tested_with_the_translator_of_its_training(given, trained, tests, tiny, tmp_path):
-    other = shutil.copytree(tiny.base, tmp_path / "other")
-    weights = load_file(other / "model.safetensors")
-    save_file({name: 2 * value for name, value in weights.items()}, other / "model.safetensors")
+    swapped = another(tiny.base, tmp_path / "other")
     _, names = tests(given(trained))
     assert names == list(TRAINED)
-    swapped = {"flare.translators": {"tiny": str(other)}}
     for changes in (swapped, {"flare.translator_reads_as": "qka"}):
         with pytest.raises(
             InputError, match=r"flare-mt:tiny was trained with .* as qta .* now names"
@@ -439,6 +444,21 @@ def test_training_beside_texts_by_another_translator_is_refused(
     monkeypatch.setattr(tasks, "checked_record", record("two"))
     with pytest.raises(InputError, match="translated by one, run base, beam 1, and others are now by two"):
         list(commands.train(made(**{"flare.languages": ("su",)})))
+
+
+def test_training_beside_what_has_another_translation_model_is_refused(
+    given, trained, tests, tiny, tmp_path, monkeypatch
+):
+    tests(given(trained))
+    monkeypatch.setattr(commands, "tune", lambda *a: pytest.fail("trained"))
+    swapped = another(tiny.base, tmp_path / "other")
+    for changes in (swapped, {"flare.translator_reads_as": "qka"}):
+        experiment = given(trained, **changes, **{"flare.seeds": (2,)})
+        for refused in (lambda e: list(commands.train(e)), lambda e: plan(e, "train")):
+            with pytest.raises(InputError, match=r"made with flare-mt:tiny by .* as qta .*, and it is now"):
+                refused(experiment)
+    for changes in ({**swapped, "flare.runs": ("lora",)}, {"flare.translator_reads_as": "qka"}):
+        plan(given(trained, **changes, **{"flare.languages": ("su",)}), "train")
 
 
 def alter(path, key, value):
