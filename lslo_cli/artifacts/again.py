@@ -45,7 +45,7 @@ def _seed_of(folder: Path) -> str | None:
 
 def place_flags(folder: Path) -> list[str]:
     """The flags that choose the experiment in a folder, and its seed in a study."""
-    folder = _named(folder)
+    folder = named(folder)
     return seed_flags(folder) or ["--results", str(folder.parent), "--name", folder.name]
 
 
@@ -54,7 +54,7 @@ def experiment_of(path: Path) -> Path:
     return next((each.parent for each in path.parents if each.name == "runs"), path.parent)
 
 
-def _named(folder: Path) -> Path:
+def named(folder: Path) -> Path:
     """A folder by a path that ends in its name, which ``.`` does not."""
     if folder.name not in ("", ".."):
         return folder
@@ -86,7 +86,7 @@ def line_again(path: Path, artifact: Artifact[Any]) -> Command | str:
 
 def train_again(run: Path, name: str | None = None) -> Command:
     """``lslo train`` with the experiment and the settings of the run in a folder, under a ``name``."""
-    folder = _named(run.parents[1])
+    folder = named(run.parents[1])
     flags = {
         "--results": None if folder.parent == RESULTS else folder.parent,
         "--name": folder.name,

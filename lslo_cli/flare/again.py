@@ -1,11 +1,13 @@
-"""The line that tests what a FLARE experiment has trained."""
+"""The lines that train and test what is in a FLARE experiment, with the settings that are recorded there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from lslo_cli.artifacts import store
+from lslo_cli.artifacts.again import named
 from lslo_cli.artifacts.folder import RESULTS, ExperimentFolder
 from lslo_cli.errors import InputError
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
@@ -24,11 +26,16 @@ def evaluate_line(experiment: ExperimentFolder) -> Command | str:
             continue
         if path.parent.name == SOURCE:
             continue
-        folder = experiment.path
-        results = () if folder.parent == RESULTS else ("--results", folder.parent)
-        words = (word for each in _assignments(recipe) for word in ("--set", each))
-        return typed("flare evaluate", *results, "--name", folder.name, *words)
+        return line_of("flare evaluate", experiment.path, recipe)
     return FlareEvaluationResult.command
+
+
+def line_of(command: str, folder: Path, recipe: Mapping[str, Any]) -> str:
+    """A command's line on the experiment in ``folder``, with the settings of a recorded recipe."""
+    folder = named(folder)
+    results = () if folder.parent == RESULTS else ("--results", folder.parent)
+    words = (word for each in _assignments(recipe) for word in ("--set", each))
+    return typed(command, *results, "--name", folder.name, *words)
 
 
 def _assignments(recipe: Mapping[str, Any]) -> Iterator[str]:

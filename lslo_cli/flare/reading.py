@@ -11,7 +11,7 @@ from lslo_cli.artifacts.comparable import Setting, Settings, check_alike, model_
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError
-from lslo_cli.flare.again import evaluate_line
+from lslo_cli.flare.again import evaluate_line, line_of
 from lslo_cli.flare.folder import evaluations as all_evaluations
 from lslo_cli.flare.folder import is_flares
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
@@ -56,22 +56,30 @@ def read_artifacts(folders: Sequence[ExperimentFolder]) -> StudyArtifacts:
     keys: dict[tuple[int, str], Path] = {}
     for path in (path for folder in folders for path in all_evaluations(folder)):
         artifact = store.read(path, FlareEvaluationResult)
-        store.check_fresh(path, artifact)
+        training = path.with_name("training.json")
+        trained = store.read(training, FlareTrainingResult)
+        noise = {key: value for key, value in artifact.recipe["flare"].items() if key == "test_noise"}
+        store.check_fresh(path, artifact, _line("flare evaluate", path, trained, **noise))
         other = keys.setdefault((artifact.seed, artifact.result.language), path)
         if other != path:
             raise InputError(
                 f"{other} and {path} are both of {artifact.result.language}, seed {artifact.seed}",
                 "name one of the two folders",
             )
-        training = path.with_name("training.json")
-        trained = store.read(training, FlareTrainingResult)
-        store.check_fresh(training, trained)
+        runs = [run.run for run in trained.result.runs]  # the recipe has those of its last command
+        store.check_fresh(training, trained, _line("flare train", path, trained, runs=runs))
         evaluations[path], trainings[training] = artifact, trained
     if not evaluations:
         raise _nothing_in(folders)
     _check_alike(evaluations)
     _check_alike(trainings)
     return StudyArtifacts(evaluations, trainings)
+
+
+def _line(command: str, path: Path, trained: Training, **changed: object) -> str:
+    """A command's line on the experiment of the artifact at ``path``, as trained but for ``changed``."""
+    recipe = {**trained.recipe, "flare": {**trained.recipe["flare"], **changed}}
+    return line_of(command, path.parent.parent.parent, recipe)
 
 
 def _nothing_in(folders: Sequence[ExperimentFolder]) -> InputError:

@@ -55,8 +55,28 @@ def test_a_training_on_another_tuned_model_than_there_is_now_is_stale(folder):
     after = json.loads(tuning.read_text(encoding="utf-8"))["digest"]
     for path in folder.path.glob("seed-1/*/evaluation.json"):  # as if tested after that
         path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
-    with pytest.raises(InputError, match="qhe/training.json is stale: it was made from another tuning"):
+    with pytest.raises(
+        InputError, match="qhe/training.json is stale: it was made from another tuning"
+    ) as caught:
         read_artifacts([folder])
+    made_again = f"lslo flare train --results {folder.path.parent} --name {folder.path.name} --set "
+    assert made_again in caught.value.hint and "x-mixup" not in caught.value.hint
+
+
+def test_a_test_of_another_training_is_made_again_in_its_experiment_with_its_settings(folder):
+    path = folder.path / "seed-2/qne/training.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["result"]["runs"][0]["seconds"] = 1.0
+    document["recipe"]["flare"] |= {"rank": 3, "test_noise": [0.0]}
+    document["digest"] = digest_of(document["result"])
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(
+        InputError, match="qne/evaluation.json is stale: it was made from another training"
+    ) as caught:
+        read_artifacts([folder])
+    made_again = f"lslo flare evaluate --results {folder.path.parent} --name {folder.path.name} --set "
+    assert made_again in caught.value.hint and "flare.rank=3" in caught.value.hint
+    assert "flare.test_noise=0.0,0.2,0.4,0.8" in caught.value.hint  # of the test
 
 
 @pytest.mark.parametrize("file", ["training.json", "evaluation.json"])
