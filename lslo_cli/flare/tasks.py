@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -159,13 +159,13 @@ def read_tydiqa(path: Path, language: str | None = None) -> list[Question]:
     text = json_text(path)
     try:
         items = [
-            (item, paragraph["context"], *_first_answer(item["answers"]))
+            (item, paragraph.get("context"), *_first_answer(path, item["id"], item.get("answers")))
             for article in parse_json(text)["data"]
             for paragraph in article["paragraphs"]
             for item in paragraph["qas"]
         ]
         questions = [
-            _question(path, item["id"], item["question"], context, answer, start)
+            _question(path, item["id"], item.get("question"), context, answer, start)
             for item, context, answer, start in items
         ]
     except (ValueError, LookupError, TypeError) as error:
@@ -194,9 +194,11 @@ def _question(path: Path, id: Any, text: Any, context: Any, answer: Any, start: 
     return question
 
 
-def _first_answer(answers: Sequence[Mapping[str, Any]]) -> tuple[Any, Any]:
-    """Its text and start."""
-    return (answers[0]["text"], answers[0]["answer_start"]) if answers else ("", 0)
+def _first_answer(path: Path, id: Any, answers: Any) -> tuple[Any, Any]:
+    """Its text and start. Raises InputError if these are no answers as SQuAD's JSON has them."""
+    if not (isinstance(answers, list) and all(isinstance(answer, dict) for answer in answers)):
+        raise InputError(f"{path}: the answers of question {id} are {answers!r}, no list as SQuAD's", AGAIN)
+    return (answers[0].get("text"), answers[0].get("answer_start")) if answers else ("", 0)
 
 
 def read_questions(folder: Path, language: str, split: str) -> list[Question]:

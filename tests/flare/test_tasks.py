@@ -149,6 +149,13 @@ def test_an_answer_that_is_not_where_it_is_said_to_be(tmp_path):
         ("id", 12, "the id of question 12 is 12, which is not text"),
         ("question", ["Who?"], "the question of question finnish-1-0 is"),
         ("context", 3, "the context of question finnish-1-0 is 3"),
+        (
+            "answers",
+            {"text": ["Aino"], "answer_start": [4]},
+            "the answers of question finnish-1-0 are {'text'",
+        ),
+        ("answers", None, "the answers of question finnish-1-0 are None, no list"),
+        ("answers", [{"answer_start": 4}], "the text of the answer of question finnish-1-0 is None"),
     ],
 )
 def test_values_of_another_type_are_named(tmp_path, key, value, complaint):
