@@ -119,7 +119,7 @@ def _expanded(value: Any) -> Any:
     if value == Path("-"):
         raise UsageError(
             "'-' is not read as stdin, nor written as stdout",
-            "leave the option out: without a file stdin is read, and the result is printed",
+            "name a path, or leave the option out: --help says what is read or written then",
         )
     return with_home(value) if isinstance(value, Path) else value
 

@@ -7,6 +7,7 @@ import pytest
         (["results/none"], 3, "no experiment at results/none"),
         (["results/none", "-o", "report.docx"], 2, "report.docx does not say its format"),
         (["results/none", "-o", "report.txt", "--format", "xml"], 2, "unknown format 'xml'"),
+        (["results/none", "-o", "-"], 2, "leave the option out: --help says"),
     ],
 )
 def test_what_cannot_be_reported_is_refused(arguments, code, said, lslo, tmp_path):
