@@ -64,6 +64,19 @@ def test_settings_without_effect_on_a_report_are_refused(lslo, monkeypatch, tmp_
     assert lslo("flare", "report", folder).exit_code == 3
 
 
+@pytest.mark.parametrize(("form", "begins"), [("md", "# A study"), ("html", "<!DOCTYPE html>")])
+def test_a_format_without_an_output_is_printed(form, begins, lslo, tmp_path, monkeypatch):
+    from lslo_cli.flare import reporting
+    from lslo_cli.report.document import ReportDocument
+
+    monkeypatch.setattr(reporting, "document_of_all", lambda *_: ReportDocument("A study", ()))
+    folder = made(tmp_path / "second", "seed-1/jv/training.json")
+    run = lslo("flare", "report", folder, "--format", form)
+    assert run.exit_code == 0 and run.stdout.lower().startswith(begins.lower()), run.output
+    assert not (tmp_path / "second/report.md").exists()
+    assert "unknown format 'xml'" in lslo("flare", "report", folder, "--format", "xml").stderr
+
+
 def test_the_first_papers_options_are_refused_for_flare(lslo, tmp_path, monkeypatch):
     from lslo_cli.flare import reporting
 

@@ -31,7 +31,12 @@ class FlareReportOptions(FlareFolderOptions):
         ),
     ] = None
     form: Annotated[
-        str | None, Option("--format", metavar="md|latex|csv|html", help="Default: by --output's ending.")
+        str | None,
+        Option(
+            "--format",
+            metavar="md|latex|csv|html",
+            help="Default: by --output's ending; without --output it is printed.",
+        ),
     ] = None
     output: Annotated[
         list[Path] | None,
@@ -62,10 +67,12 @@ def flare_report(options: FlareReportOptions) -> None:
 
     Paper: FLARE's headline table and average ranks, beside ours; its figure 5.
     Reads: seed-N/LANGUAGE/training.json and evaluation.json
-    Writes: report.md and figures/, or the files of --output; HTML holds all figures.
+    Writes: report.md and figures/, or the files of --output; with --format alone, to stdout. HTML holds all
+    figures.
 
     Example: lslo flare report out/flare-demo
     """
+    form = format_of(options.form)
     outputs = [(path, format_of(options.form, path)) for path in options.output or ()]
     located = options.chosen_folder()
     from lslo_cli.artifacts.folder import ExperimentFolder
@@ -74,9 +81,11 @@ def flare_report(options: FlareReportOptions) -> None:
     from lslo_cli.flare import reporting
     from lslo_cli.report.building import Format, write
 
-    if outputs:
-        with_figures = any(form == Format.HTML for _, form in outputs)
-        document = reporting.document_of_all([ExperimentFolder(located)], with_figures)
+    if outputs or options.form:
+        formats = {Format(form) for _, form in outputs} or {Format(form)}
+        document = reporting.document_of_all([ExperimentFolder(located)], Format.HTML in formats)
+        if not outputs:
+            print(write(document, Format(form)), end="")
         for path, form in outputs:
             write_locked(path, write(document, Format(form)), OUTPUT)
             print(path)
