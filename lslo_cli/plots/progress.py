@@ -14,8 +14,11 @@ from lslo_cli.errors import InputError
 from lslo_cli.method.sites import Layer
 from lslo_cli.wording import Command, of_most
 
-AGAIN = "train it again with --curve-rows 50 and its own settings, which `lslo show` names"
-"""How to record a curve without replacing a run by another."""
+
+def _with_curve(run: str, *more: str) -> tuple[str, Command]:
+    """How to record the curve of a run, without replacing it by another."""
+    line = Command("train", "--settings-of", run, "--run", run, "--curve-rows", "50", *more)
+    return "train it again with its own settings and a curve", line
 
 
 def weights_by_layer(results: Sequence[IndexStrategyResult]) -> dict[Layer, list[float]]:
@@ -106,13 +109,13 @@ def quality_by_epoch(runs: Sequence[TrainingResult], groups: Sequence[str] = ())
     for run in runs:
         curve = run.curve
         if curve is None or not any(point.epoch for point in curve.points):
-            raise InputError(f"run {run.run} has no quality by epoch", AGAIN)
+            raise InputError(f"run {run.run} has no quality by epoch", *_with_curve(run.run))
         for group in groups:
             if any(group not in point.spbleu for point in curve.points):
                 recorded = ", ".join(curve.points[0].spbleu)
                 raise InputError(
                     f"run {run.run} has no quality by epoch for {group}; it has {recorded}",
-                    f"{AGAIN}, and with the groups {','.join(groups)} in --curve-groups",
+                    *_with_curve(run.run, "--curve-groups", ",".join(groups)),
                 )
         curves.append((run.run, curve))
         name, first = curves[0]

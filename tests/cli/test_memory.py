@@ -215,6 +215,12 @@ def test_the_line_that_trains_a_stale_run_again_has_all_its_settings(begun, lslo
     slower = json.loads((begun / "runs" / "slower" / "training.json").read_text())["recipe"]
     assert slower.pop("fit") == {**after["fit"], "lr": 0.003}
     assert slower == {key: value for key, value in after.items() if key != "fit"}
+    curve = ("plot", "epochs", "--results", str(begun.parent), "--name", begun.name, "--run", "slower")
+    line = " ".join(lslo(*curve).stderr.split()).rpartition("a curve: lslo ")[2]
+    assert line.endswith("--settings-of slower --run slower --curve-rows 50")
+    followed = lslo(*line.split(), *machine)
+    assert followed.exit_code == 0, followed.output
+    assert lslo(*curve, "--text").exit_code == 0
     planned = lslo(*other, "--settings-of", "hs", "--set", "fit.epochs=7", "--hold-out", "1", "--dry-run")
     assert planned.exit_code == 0 and "7 epochs of 1" in planned.output, planned.output
     unknown = lslo(*other, "--settings-of", "hz")

@@ -63,7 +63,7 @@ def test_a_stale_run_is_neither_evaluated_nor_reported(there):
     for command in (lambda: tasks.evaluate(there(), runs=[GPS_RUN]), lambda: tasks.prune_report(there())):
         with pytest.raises(InputError, match="training.json is stale") as error:
             command()
-        assert error.value.hint.endswith(f"--name tiny --run {GPS_RUN} --method lslo --ranks 2,2,8 --gps 0.9")
+        assert error.value.hint.endswith(f"--name tiny --settings-of {GPS_RUN} --run {GPS_RUN}")
 
 
 def test_damaged_or_missing_weights_are_refused(there):
