@@ -163,6 +163,7 @@ VALUES: Mapping[str, Values] = {
     "--run": runs,
     "--runs": runs,
     "--set": recipe_keys,
+    "--settings-of": runs,
     "--source": languages,
     "--src": languages,
     "--target": languages,
