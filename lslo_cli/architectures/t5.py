@@ -58,6 +58,7 @@ class T5(TranslationArchitecture):
         norm="layer.0.layer_norm",
     )
     ties_head = False
+    converts = False  # beside transformers 5 it takes the outputs for scaled
 
     def unsupported(self, config: Mapping[str, Any]) -> str | None:
         if not str(config.get("feed_forward_proj", "relu")).startswith("gated-"):

@@ -47,7 +47,8 @@ class TranslationArchitecture(ABC):
     ``network`` is transformers' class. ``sizes`` are the required integer keys of config.json, ``arithmetic``
     are keys that change what a model computes but not the shapes of its weights. ``settings`` override the
     keys of config.json that would change what a call returns, or what lslo decides itself. If ``ties_head``,
-    the output projection is the embedding, which both stacks always share.
+    the output projection is the embedding, which both stacks always share. If not ``converts``, CTranslate2's
+    converter writes a model that computes something else.
     """
 
     model_type: ClassVar[str]
@@ -62,6 +63,7 @@ class TranslationArchitecture(ABC):
         "use_cache": True,
     }
     ties_head: ClassVar[bool] = True
+    converts: ClassVar[bool] = True
 
     def unsupported(self, config: Mapping[str, Any]) -> str | None:
         """Why a model of this type cannot be adapted, by its config.json; None if it can."""

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lslo_cli.architectures import architecture_of
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.writing import TO, beside, settle
@@ -139,9 +140,10 @@ def export_ctranslate(
         from ctranslate2.converters import TransformersConverter
     except ImportError:
         raise InputError("CTranslate2 is not installed", "pip install ctranslate2") from None
-    if setup.base.model.config.model_type == "t5":
+    if not architecture_of(setup.base.model).converts:
         raise InputError(
-            f"CTranslate2 scales the outputs of a T5 beside transformers 5, as of {setup.base.identity.name}",
+            f"CTranslate2 beside transformers 5 converts {setup.base.identity.name} to a model that computes "
+            "something else",
             "use --format merged, whose folder it converts beside transformers 4",
         )
     examples = examples_of(setup, _merged_directions(setup, chosen), QUANTIZED_PAIRS)
