@@ -213,7 +213,10 @@ def headline_table(study: FlareStudy, model: ModelIdentity) -> Table:
             scores = (paper.scores[printed][method][task] for method in methods)
             rows.append((name, SourceCell(RowSource.PAPER, printed), *scores))
         if task == PAPERS_TASKS[study.task]:
-            ours = (spread(_of(seeds, study.averages(run))) if run else None for run in runs)
+            ours = (
+                spread(value for seed, value in study.averages(run).items() if seed in seeds) if run else None
+                for run in runs
+            )
             size = millions(model.parameters)
             rows.append((name, SourceCell(RowSource.OURS, f"ours: {_short(model.name)}, {size}"), *ours))
     return Table(
@@ -293,11 +296,6 @@ def cost_table(study: FlareStudy) -> Table:
             "measures side by side.",
         ),
     )
-
-
-def _of(seeds: Collection[int], by_seed: Mapping[int, float]) -> list[float]:
-    """The values of some seeds."""
-    return [value for seed, value in by_seed.items() if seed in seeds]
 
 
 def _of_common(study: FlareStudy, seeds: Collection[int]) -> str:
