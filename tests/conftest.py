@@ -333,7 +333,7 @@ class WrittenExperiment:
             return {}
         return {each.code: by_class[classes.index(each.resource)] for each in self.languages}
 
-    def prune_report(self, *correlations: CorrelationRow) -> Path:
+    def prune_report(self, *correlations: CorrelationRow, inputs: Sequence[Input] = ()) -> Path:
         """Report these correlations, or those that the paper prints."""
         rows = correlations or [
             CorrelationRow(
@@ -347,7 +347,7 @@ class WrittenExperiment:
             run=None, base_parameters=1, trainable_parameters=None, trainable_parameters_paper_style=None,
             nonzero_parameters=None, sizes=[], scores={}, correlations=list(rows),
         )  # fmt: skip
-        return self.write("prune-report.json", result)
+        return self.write("prune-report.json", result, inputs)
 
     def table(self, number: int, *, shift: float = 0.0) -> WrittenExperiment:
         """Evaluate every run of a printed table with its scores, and train all but the base."""

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import BASE_RUN
-from lslo_cli.artifacts.results import IndexStrategyResult, PruneReportResult, SubspaceResult, TrainingResult
+from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
 from lslo_cli.artifacts.schema import BEFORE, Artifact, DataIdentity, LanguageRecord, Result
 from lslo_cli.errors import InputError
 from lslo_cli.method.metrics import SPBLEU
@@ -220,9 +220,15 @@ def trained_with(artifact: Artifact[TrainingResult], *, within_seed: bool = Fals
 
 
 def estimated_with(artifact: Artifact[IndexStrategyResult] | Artifact[SubspaceResult]) -> dict[str, Setting]:
-    """All settings that must be equal for what seeds learned or estimated to be averaged."""
+    """All settings that must be equal for what seeds learned or estimated to be averaged.
+
+    An index that each seed learned for itself may differ.
+    """
     own = {name: keys for name, keys in OF_ESTIMATES.items() if name in type(artifact.result).sections}
+    is_learned = artifact.input_digest("index-strategy") is not None
+    named = artifact.recipe.get("estimate_subspace", {}).get("index") or "paper"
     found = {
+        "index": Setting("learned" if is_learned else named),
         "base models": _base_model(artifact),
         "languages": _languages(artifact.languages),
         **_training_text(artifact),
@@ -290,15 +296,6 @@ def check_estimated_alike(
     """Raise InputError unless seeds learned their index, or estimated, with the same settings."""
     named = ((str(each.path), estimated_with(each.artifact)) for each in found)
     check_alike(named, "made", TRAIN_ALIKE)
-
-
-def check_correlated_alike(found: Iterable[Located[PruneReportResult]]) -> None:
-    """Raise InputError unless seeds correlate importance with the same bitext sizes."""
-    sizes = (
-        (str(each.path), Setting({record.code: record.bitext for record in each.artifact.languages}))
-        for each in found
-    )
-    check_alike(((path, {"bitext sizes": size}) for path, size in sizes), "made", TRAIN_ALIKE)
 
 
 def _training_text(artifact: Artifact[Any]) -> dict[str, Setting]:

@@ -22,7 +22,7 @@ from lslo_cli.plots.progress import (
     ratios_by_epoch,
     weights_by_layer,
 )
-from lslo_cli.plots.reading import estimates, trainings
+from lslo_cli.plots.reading import check_curves_alike, estimates, trained, trainings
 from lslo_cli.plots.runs import FIGURE_3, Seeds, in_study_order, study_runs
 from lslo_cli.plots.specs import PreparedFigure
 from lslo_cli.plots.style import (
@@ -179,12 +179,15 @@ def prepare_epochs(seeds: Seeds, names: Sequence[str] = ()) -> PreparedFigure:
     Without ``names``, of the runs that recorded quality by epoch, or if these are too many to tell apart, of
     those in the paper's figure.
     """
-    runs, remark = trainings(seeds, names), ""
-    drawn = runs if names else [run for run in runs if run.curve]
-    recorded = {run.run for run in drawn}
+    found, remark = trained(seeds, names), ""
+    if not names:
+        found = [each for each in found if each.result.curve]
+    recorded = {each.result.run for each in found}
     if not names and len(recorded) > LEGIBLE and recorded & set(FIGURE_3):
-        drawn = [run for run in drawn if run.run in FIGURE_3]
+        found = [each for each in found if each.result.run in FIGURE_3]
         remark = f"{len(recorded)} runs have quality by epoch: drawing those of figure 3; --run names others"
+    check_curves_alike(found)
+    drawn = [each.result for each in found]
     return PreparedFigure(
         "epochs",
         "spBLEU of groups of directions after each epoch (figure 3).",

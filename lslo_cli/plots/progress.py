@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from statistics import stdev
 
 import numpy as np
@@ -77,13 +79,16 @@ class QualityByEpoch:
         return list(lines.values())
 
     def base(self, group: str) -> list[float] | None:
-        """spBLEU of the base model, once for each test, as recorded by runs; None if it was not scored.
+        """spBLEU of the base model, once for each seed, as recorded by runs; None if it was not scored.
 
-        The runs of a seed are tested on the same sentences, so that their records are the same.
+        Runs of one name are of different seeds, and the records of one seed's runs are the same. So a score
+        counts as often as the name with most of it has it.
         """
-        points = (point for _, curve in self.curves for point in curve.points)
-        starts = {repr(point.spbleu): point.spbleu[group] for point in points if point.epoch == 0}
-        return list(starts.values()) or None
+        starts: dict[str, Counter[float]] = {}
+        for name, curve in self.curves:
+            scores = [point.spbleu[group] for point in curve.points if point.epoch == 0]
+            starts.setdefault(name, Counter()).update(scores)
+        return list(reduce(or_, starts.values()).elements()) or None
 
     @property
     def description(self) -> str:

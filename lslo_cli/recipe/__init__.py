@@ -7,7 +7,7 @@ extends, the recipe, the settings given to earlier commands of the experiment, t
 
 from lslo_cli.artifacts.folder import MEMORY_FILE
 from lslo_cli.recipe.base import BaseSection
-from lslo_cli.recipe.files import find_recipe, recipe_folder, recipe_names
+from lslo_cli.recipe.files import find_recipe, has_settings, recipe_folder, recipe_names
 from lslo_cli.recipe.flare import FlareSection
 from lslo_cli.recipe.memory import CHOOSING, Memory, last_experiment, leaves, read_memory
 from lslo_cli.recipe.recipe import NAME_LENGTH, Recipe
@@ -74,6 +74,7 @@ __all__ = [
     "find_recipe",
     "given_now",
     "given_values",
+    "has_settings",
     "last_experiment",
     "leaves",
     "placed",

@@ -39,6 +39,15 @@ def find_recipe(name: str, extending: Path | None = None) -> Path:
     )
 
 
+def has_settings(name: str) -> bool:
+    """Whether this names a recipe that itself sets more than what to reproduce."""
+    try:
+        own = recipe_layers(find_recipe(name))[-1].values
+    except InputError:
+        return False
+    return not own.keys() <= {"description", "reproduce"}
+
+
 def recipe_layers(path: Path, extended_by: tuple[Path, ...] = ()) -> list[SettingsLayer]:
     """The values of a recipe, after those of the recipe it extends.
 

@@ -9,8 +9,10 @@ from typing import Literal, TypeVar
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.comparable import (
+    TRAIN_ALIKE,
     Located,
-    check_correlated_alike,
+    Setting,
+    check_alike,
     check_estimated_alike,
     check_one_seed,
     check_study,
@@ -135,7 +137,26 @@ def check_comparable(study: Study) -> None:
     )
     for name in ("index_strategy", "subspace", "language_subspace"):
         check_estimated_alike(each for seed in seeds for each in _located_once(seed, name))
-    check_correlated_alike(each for seed in seeds for each in _located_once(seed, "prune_report"))
+    _check_correlated_alike([each for seed in seeds for each in _located_once(seed, "prune_report")])
+
+
+def _check_correlated_alike(found: Sequence[Located[PruneReportResult]]) -> None:
+    """Raise InputError unless seeds correlate estimates of the same settings with the same bitext sizes."""
+    sizes = (
+        (str(each.path), Setting({record.code: record.bitext for record in each.artifact.languages}))
+        for each in found
+    )
+    check_alike(((path, {"bitext sizes": size}) for path, size in sizes), "made", TRAIN_ALIKE)
+    named = {
+        each.path.parent / item.path
+        for each in found
+        for item in each.artifact.inputs
+        if item.role == "subspace"
+    }
+    own = {ExperimentFolder(each.path.parent).subspace for each in found}
+    if not named <= own:  # as `lslo prune-report --subspace` names one of another folder
+        there = (path for path in sorted(named | own) if path.is_file())
+        check_estimated_alike(Located.read(path, SubspaceResult) for path in there)
 
 
 def _located(

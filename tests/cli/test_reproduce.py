@@ -81,6 +81,29 @@ def test_each_printed_line_is_one_part_with_what_it_needs(lslo):
     assert [row["label"] for row in json.loads(result.stdout)] == ["lang30/8-8-8-8"]
 
 
+def test_the_recipe_of_the_environment_is_for_tables_and_not_for_experiments_of_ones_own(
+    lslo, tmp_path, monkeypatch
+):
+    (tmp_path / "mine.toml").write_text(
+        'extends = "demo"\nname = "mine"\nlangs = "qta,qki"\n[reproduce]\nruns = ["base"]'
+    )
+    (tmp_path / "row.toml").write_text('extends = "lang12"\n[reproduce]\nruns = ["base"]')
+    monkeypatch.setenv("LSLO_RECIPE", "demo")
+
+    def made(*line):
+        result = lslo("reproduce", *line, "--dry-run", "--json")
+        return {row["label"].partition("/")[0] for row in json.loads(result.stdout)}, result.stderr
+
+    labels, said = made("row.toml")
+    assert labels == {"demo"} and "is not applied" not in said
+    labels, said = made("mine.toml")
+    assert labels == {"mine"}
+    assert "LSLO_RECIPE=demo is not applied: mine.toml has settings of its own; --recipe demo would" in said
+    monkeypatch.setenv("LSLO_RECIPE", "lang12")
+    labels, said = made("mine.toml", "--recipe", "demo")
+    assert labels == {"demo"} and "is not applied" not in said
+
+
 SLURM = ["--set", "slurm.time=02:00:00", "--set", "slurm.gpus=1"]
 
 

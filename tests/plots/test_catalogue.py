@@ -3,7 +3,6 @@
 import shutil
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -68,21 +67,19 @@ def test_seeds_together_are_means(tmp_path):
     assert len(prepared.figure().axes[0].collections) == 1
 
 
-def training(name):
-    return SimpleNamespace(run=name, curve="recorded")
-
-
-def test_of_too_many_curves_to_tell_apart_those_of_the_paper_are_drawn(monkeypatch):
+def test_of_too_many_curves_to_tell_apart_those_of_the_paper_are_drawn(made, written, tmp_path):
     names = ["full", "2-2-8", *(f"2-2-8-gps0.{digit}" for digit in range(1, 8))]
-    monkeypatch.setattr(curves, "trainings", lambda seeds, wanted: [training(n) for n in names])
-    prepared = curves.prepare_epochs([])
+    for name in names:
+        written(tmp_path).write(f"runs/{name}/training.json", made.trained(name))
+    seeds = [ExperimentFolder(tmp_path)]
+    prepared = curves.prepare_epochs(seeds)
     (drawn,) = prepared.figure.args
-    assert [run.run for run in drawn] == ["full", "2-2-8", "2-2-8-gps0.5"]
+    assert {run.run for run in drawn} == {"full", "2-2-8", "2-2-8-gps0.5"}
     assert prepared.remark == "9 runs have quality by epoch: drawing those of figure 3; --run names others"
-    asked = curves.prepare_epochs([], names)
+    asked = curves.prepare_epochs(seeds, names)
     assert len(asked.figure.args[0]) == len(names) and not asked.remark
-    del names[0]
-    assert len(curves.prepare_epochs([]).figure.args[0]) == len(names) == curves.LEGIBLE
+    shutil.rmtree(seeds[0].run("full").path)
+    assert len(curves.prepare_epochs(seeds).figure.args[0]) == len(names) - 1 == curves.LEGIBLE
 
 
 def test_every_entry_of_the_lists_names_a_function_that_is_there():

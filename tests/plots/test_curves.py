@@ -110,6 +110,14 @@ def test_the_base_counts_once_for_each_seed_however_many_runs_that_has(made):
     assert "base  40.00" in first.get_legend().get_texts()[-1].get_text()
 
 
+def test_the_base_counts_once_for_each_seed_whatever_groups_its_runs_recorded(made):
+    """It is 30 in two seeds, one of which has a run with a curve of one group, and 60 in the third."""
+    points = [CurvePoint(epoch=n, spbleu={"H2H": score, "V2V": score}) for n, score in ((0, 60.0), (1, 61.0))]
+    runs = [made.trained(), made.trained(), made.trained(points=points), made.trained("b", groups=("H2H",))]
+    (axes,) = plots.epochs(runs).axes
+    assert "base  40.00" in axes.get_legend().get_texts()[-1].get_text()
+
+
 def test_a_name_that_is_too_long_for_the_legend_ends_in_an_ellipsis(made):
     figure = plots.epochs([made.trained("x" * 80)], width=plots.COLUMN_WIDTH)
     name = figure.axes[0].get_legend().get_texts()[0].get_text()

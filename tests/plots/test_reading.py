@@ -3,7 +3,7 @@
 import pytest
 
 from lslo_cli.artifacts.folder import ExperimentFolder
-from lslo_cli.artifacts.schema import Input
+from lslo_cli.artifacts.schema import DataIdentity, Input
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import groups
 from lslo_cli.plots.catalogue import figure_named
@@ -59,6 +59,33 @@ def test_seeds_of_a_run_that_were_trained_differently_have_no_mean(seed, figure)
         figure_named(figure).prepare([seed(2), seed(3, settings={"span": "d_model"})], [RUN])
 
 
+def test_curves_of_another_text_or_search_are_not_drawn_on_one_axis(made, written, tmp_path):
+    of_tests = {"path": "f", "split": "devtest", "rows": 3, "examples": 1, "digest": "t" * 64}
+    of_dev = {**of_tests, "split": "dev rows", "digest": "d" * 64}
+
+    def seed(number, runs):
+        experiment = written(tmp_path / f"{number}-{len(runs)}", seed=number)
+        for name, (text, data, search) in runs.items():
+            recipe = {"data": data, "evaluate": {"beam": 5, "max_new_tokens": 200, **search}}
+            experiment.write(
+                f"runs/{name}/training.json", made.trained(name), recipe=recipe, data=[DataIdentity(**text)]
+            )
+        return ExperimentFolder(experiment.path)
+
+    epochs = figure_named("epochs").prepare
+    drawn = of_dev, {"dev_rows": 3}, {}
+    other_rows = {**of_dev, "digest": "e" * 64}, {"dev_rows": 3}, {}
+    assert epochs([seed(2, {"a": drawn, "b": drawn}), seed(3, {"a": other_rows})])
+    with pytest.raises(InputError, match="run a and run b were scored with different samples: f dev rows, "):
+        epochs([seed(4, {"a": drawn, "b": (of_tests, {}, {})})])
+    with pytest.raises(InputError, match="run a and run b were scored with different samples of seed 5"):
+        epochs([seed(5, {"a": drawn, "b": other_rows})])
+    with pytest.raises(InputError, match="were scored with different evaluate.beam: 5 and 1") as error:
+        epochs([seed(6, {"a": drawn}), seed(7, {"a": (*drawn[:2], {"beam": 1})})])
+    assert "draw them separately" in error.value.hint
+    assert epochs([seed(8, {"a": drawn, "b": (of_tests, {}, {})})], ["a"])
+
+
 ESTIMATES = {
     "weights": (
         "index-strategy.json",
@@ -104,6 +131,25 @@ def test_what_seeds_learned_with_other_settings_and_what_is_stale_has_no_mean(
     written(tmp_path / "seed-5", seed=5).write("base.json", result)
     with pytest.raises(InputError, match="is stale"):
         prepare([seed(2), seed(5, inputs=[Input(role="base", path="base.json", digest="0")])])
+
+
+def test_an_index_that_each_seed_learned_for_itself_may_differ_in_a_mean_and_no_other(
+    made, written, tmp_path
+):
+    def seed(number, index, inputs=()):
+        experiment = written(tmp_path / f"seed-{number}", seed=number)
+        recipe = {"estimate_subspace": {"index": index}}
+        experiment.write("subspace.json", made.estimate(), inputs, recipe=recipe)
+        return ExperimentFolder(experiment.path)
+
+    def learned(digest):
+        return [Input(role="index-strategy", path="index-strategy.json", digest=digest)]
+
+    prepare = figure_named("heatmap").prepare
+    assert prepare([seed(2, None, learned("2")), seed(3, "learned", learned("3"))])
+    assert prepare([seed(4, None), seed(5, "paper")])
+    with pytest.raises(InputError, match="were made with different index: learned and target"):
+        prepare([seed(2, None, learned("2")), seed(6, "target")])
 
 
 def test_a_copy_of_a_seed_is_not_counted(seed):

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from lslo_cli.artifacts.results import PrunedTable, SubspaceResult
 from lslo_cli.artifacts.schema import Input
 from lslo_cli.errors import InputError
 from lslo_cli.paper import printed_table
@@ -82,6 +83,30 @@ def test_seeds_whose_importance_is_correlated_with_other_sizes_are_refused(writt
         InputError, match=r"seed-1\S+ and \S+seed-2\S+ were made with different bitext sizes: en"
     ):
         read_studies([tmp_path])
+
+
+def test_correlations_of_an_estimate_that_is_not_the_folders_are_refused_unless_it_was_made_alike(
+    written, tmp_path
+):
+    nothing = SubspaceResult(
+        pool="layer", rank=8, target_ratio=0.7, pruned=PrunedTable(rows=[]), scores={}, mean_rank=4.0,
+        ranks={}, history=[],
+    )  # fmt: skip
+
+    def estimated(name, **settings):
+        recipe = {"estimate_subspace": {"rank": 8, "index": None, **settings}}
+        path = written(tmp_path / name).write("subspace.json", nothing, recipe=recipe)
+        return path, json.loads(path.read_text())["digest"]
+
+    estimated("here")
+    (same, digest), (other, other_digest) = estimated("same"), estimated("other", index="source")
+    written(tmp_path / "here").prune_report(inputs=[Input(role="subspace", path=str(same), digest=digest)])
+    assert read_studies([tmp_path / "here"])
+    written(tmp_path / "here").prune_report(
+        inputs=[Input(role="subspace", path=str(other), digest=other_digest)]
+    )
+    with pytest.raises(InputError, match=r"were made with different index: paper and source"):
+        read_studies([tmp_path / "here"])
 
 
 def test_a_missing_folder_and_an_empty_one_are_named(tmp_path):

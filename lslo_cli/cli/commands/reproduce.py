@@ -17,7 +17,7 @@ from lslo_cli.cli import console
 from lslo_cli.cli.completion import offering, targets
 from lslo_cli.cli.flags import flags_of, seed_list, takes
 from lslo_cli.cli.options import MACHINE
-from lslo_cli.cli.record import line_for_record
+from lslo_cli.cli.record import from_environment, line_for_record
 from lslo_cli.cli.stage_options import StageOptions
 from lslo_cli.errors import UsageError
 from lslo_cli.wording import counted, typed
@@ -83,6 +83,21 @@ class ReproduceOptions(StageOptions):
             return replace(self, recipe=self.targets[0]).command(name, *more)
         return super().command(name, *more)
 
+    def without_stray_recipe(self) -> ReproduceOptions:
+        """The options without the recipe of LSLO_RECIPE if a target has settings of its own, with a note."""
+        from lslo_cli.recipe import has_settings
+
+        given = from_environment("--recipe")
+        own = next(filter(has_settings, self.targets), None)
+        if given is None or self.recipe != given or own is None:
+            return self
+        if not self.quiet:
+            console.say(
+                f"LSLO_RECIPE={given} is not applied: {own} has settings of its own; "
+                f"--recipe {given} would replace them"
+            )
+        return replace(self, recipe=None)
+
     def line(self) -> list[str]:
         """The words of a command that makes the same; ``--only`` is added for a single part."""
         words = shlex.split(self.command("reproduce"))
@@ -113,6 +128,7 @@ def reproduce(options: ReproduceOptions) -> None:
     """
     from lslo_cli.cli.progress import listening
 
+    options = options.without_stray_recipe()
     with listening(options.quiet) as on_event:
         from lslo_cli.reproduce import execute, execute_on_slurm, find_targets, jobs_of, only
 
