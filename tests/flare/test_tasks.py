@@ -8,7 +8,8 @@ import pytest
 
 from lslo_cli.errors import InputError
 from lslo_cli.flare.examples import Example, Question, paired
-from lslo_cli.flare.tasks import TASKS, read_nusax, read_tydiqa, read_xnli
+from lslo_cli.flare.tasks import TASKS, read_nusax, read_xnli
+from lslo_cli.flare.tydiqa import read_tydiqa
 
 SHARED = Path(os.environ.get("LSLO_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 

@@ -15,10 +15,11 @@ from lslo_cli.flare.inputs import pairs_of
 from lslo_cli.flare.plan import translation_plan
 from lslo_cli.flare.results import TextOrigin
 from lslo_cli.flare.task_files import read_translated, translated_file, write_questions, write_translated
-from lslo_cli.flare.tasks import TASKS, read_tydiqa
+from lslo_cli.flare.tasks import TASKS
 from lslo_cli.flare.translated_examples import marked, translated_questions, unmarked
 from lslo_cli.flare.translating import translate_task
 from lslo_cli.flare.translations import record_of
+from lslo_cli.flare.tydiqa import read_tydiqa
 from lslo_cli.recipe import resolve, with_values
 from lslo_cli.reproduce.flare_making import check_flare
 from lslo_cli.reproduce.job import FlareJob, FlareStage

@@ -1,0 +1,130 @@
+"""TyDiQA-GoldP: questions in SQuAD's form, paired with their translations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lslo_cli.errors import InputError
+from lslo_cli.flare.examples import AGAIN, Pairs, Question, paired
+from lslo_cli.flare.task_files import TRANSLATE_TESTS, check_translated, each_once, json_text, translated_file
+from lslo_cli.flare.translations import checked_record
+from lslo_cli.method.flare import SOURCE
+from lslo_cli.parsing import parse_json
+
+TYDIQA_LANGUAGES = {
+    "ar": "arabic",
+    "bn": "bengali",
+    "en": "english",
+    "fi": "finnish",
+    "id": "indonesian",
+    "ko": "korean",
+    "ru": "russian",
+    "sw": "swahili",
+    "te": "telugu",
+}
+
+
+def read_tydiqa(path: Path, language: str | None = None) -> list[Question]:
+    """TyDiQA-GoldP: SQuAD's JSON, whose ids begin with the language, such as ``finnish-123-0``.
+
+    ``language`` selects one language. Of several answers the first counts; a question without any has an
+    empty one. Raises InputError if the file is missing or damaged, an answer is not at its stated start, an
+    id occurs twice, or there is no question.
+    """
+    text = json_text(path)
+    try:
+        items = [
+            (item, paragraph.get("context"), *_first_answer(path, item["id"], item.get("answers")))
+            for article in parse_json(text)["data"]
+            for paragraph in article["paragraphs"]
+            for item in paragraph["qas"]
+        ]
+        questions = [
+            _question(path, item["id"], item.get("question"), context, answer, start)
+            for item, context, answer, start in items
+        ]
+    except (ValueError, LookupError, TypeError) as error:
+        raise InputError(f"cannot read TyDiQA-GoldP from {path}: {error!r}", AGAIN) from None
+    found = {
+        number: question
+        for number, question in enumerate(questions, start=1)
+        if language is None or question.id.startswith(f"{language}-")
+    }
+    if not found:
+        of = f" of language '{language}'" if language else ""
+        raise InputError(f"{path} has no questions{of}", AGAIN)
+    return each_once(path, found, "questions")
+
+
+def _question(path: Path, id: Any, text: Any, context: Any, answer: Any, start: Any) -> Question:
+    """A question of a file. Raises InputError if a value is of another type, or the answer elsewhere."""
+    for name, value in (("id", id), ("question", text), ("context", context), ("text of the answer", answer)):
+        if not isinstance(value, str):
+            raise InputError(f"{path}: the {name} of question {id} is {value!r}, which is not text", AGAIN)
+    if type(start) is not int:
+        raise InputError(f"{path}: answer_start of {id} is {start!r}, which is not a whole number", AGAIN)
+    question = Question(id, text, context, answer, start)
+    if start < 0 or context[slice(*question.label)] != answer:
+        raise InputError(f"{path}: the answer of {id} is not at character {start}", AGAIN)
+    return question
+
+
+def _first_answer(path: Path, id: Any, answers: Any) -> tuple[Any, Any]:
+    """Its text and start. Raises InputError if these are no answers as SQuAD's JSON has them."""
+    if not (isinstance(answers, list) and all(isinstance(answer, dict) for answer in answers)):
+        raise InputError(f"{path}: the answers of question {id} are {answers!r}, no list as SQuAD's", AGAIN)
+    return (answers[0].get("text"), answers[0].get("answer_start")) if answers else ("", 0)
+
+
+def read_questions(folder: Path, language: str, split: str) -> list[Question]:
+    """TyDiQA's own questions of a language: of its training set, or of its dev set, used as the test."""
+    name = "dev" if split == "test" else "train"
+    return read_tydiqa(folder / f"tydiqa-goldp-v1.1-{name}.json", _tydiqa_language(language))
+
+
+def _tydiqa_language(code: str) -> str:
+    """The language's name in ids of questions. Raises InputError for one that is not TyDiQA's."""
+    if code not in TYDIQA_LANGUAGES:
+        raise InputError(
+            f"TyDiQA-GoldP has no language '{code}'", f"choose among {', '.join(TYDIQA_LANGUAGES)}"
+        )
+    return TYDIQA_LANGUAGES[code]
+
+
+def tydiqa_pairs(
+    folder: Path, language: str, split: str, translations: Path | None = None, rows: int | None = None
+) -> Pairs:
+    """English training questions with their translations, and test questions with theirs into English.
+
+    ``tydiqa-goldp-v1.1-train.json`` and ``-dev.json`` are TyDiQA's own, ``tydiqa.translate.train.en-fi.json``
+    and ``tydiqa.translate.test.fi-en.json`` XTREME's translations. Questions without an answer or a
+    translation with one are left out and counted. The test set is TyDiQA's dev set; the development set is
+    the last tenth of the training set. Raises InputError for an unknown language and as :func:`read_tydiqa`
+    does.
+    """
+    is_test = split == "test"
+    own = read_questions(folder, language if is_test else SOURCE, split)
+    _tydiqa_language(language)
+    other, record = own, None
+    if language != SOURCE:
+        direction = (language, SOURCE, "test") if is_test else (SOURCE, language, "train")
+        path = translated_file(translations or folder, *direction, questions=True)
+        if translations:
+            check_translated(path)
+        elif is_test:  # nobody publishes it
+            check_translated(path, TRANSLATE_TESTS)
+        record = checked_record(path, own)
+        other = read_tydiqa(path)
+    source, target = (other, own) if is_test else (own, other)
+    both = {q.id for q in source if q.answer} & {q.id for q in target if q.answer}
+    if not both:
+        raise InputError(
+            f"TyDiQA-GoldP {language} {split} has no question with an answer in both texts", AGAIN
+        )
+    pairs = paired([q for q in source if q.id in both], [q for q in target if q.id in both], "TyDiQA-GoldP")
+    left_out = len({q.id for q in (*source, *target)} - both)
+    dev = len(pairs.target) - max(1, len(pairs.target) // 10)
+    kept = {"train": slice(dev), "dev": slice(dev, None)}.get(split, slice(None))
+    english, others = pairs.source[kept][:rows], pairs.target[kept][:rows]
+    return Pairs(english, others, 0 if split == "dev" else left_out, record)
