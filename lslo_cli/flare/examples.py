@@ -25,6 +25,11 @@ class Example:
     pair: str = ""
 
     @property
+    def labels(self) -> tuple[int]:
+        """The label alone, where questions may have several right answers."""
+        return (self.label,)
+
+    @property
     def whole(self) -> str:
         """Both texts joined."""
         return f"{self.text} {self.pair}".strip()
@@ -34,7 +39,8 @@ class Example:
 class Question:
     """A question, ``text``, about a context, ``pair``; its answer begins at character ``start`` of it.
 
-    An empty answer means that there is none.
+    An empty answer means that there is none. ``others`` are further right answers with their starts, which
+    count in tests alone.
     """
 
     id: str
@@ -42,11 +48,17 @@ class Question:
     pair: str
     answer: str
     start: int
+    others: tuple[tuple[str, int], ...] = ()
 
     @property
     def label(self) -> tuple[int, int]:
         """The character positions in the context at which the answer begins and ends."""
         return self.start, self.start + len(self.answer)
+
+    @property
+    def labels(self) -> tuple[tuple[int, int], ...]:
+        """The same of every right answer, the first before the others."""
+        return self.label, *((start, start + len(answer)) for answer, start in self.others)
 
     @property
     def whole(self) -> str:
@@ -99,7 +111,7 @@ class Pairs:
     @property
     def digest(self) -> str:
         """sha256 over all ids, texts and labels."""
-        rows = [(e.id, e.text, e.pair, e.label) for side in (self.source, self.target) for e in side]
+        rows = [(e.id, e.text, e.pair, *e.labels) for side in (self.source, self.target) for e in side]
         return digest_of(rows)
 
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from lslo_cli.flare.examples import Examples, Pairs, Question
 from lslo_cli.flare.heads import Classifier, SpanFinder, pooled
 from lslo_cli.flare.task_model import FusedBatch, Prepared, TaskModel
-from lslo_cli.flare.texts import Texts, encode, encode_joined, encode_questions
-from lslo_cli.method.task_scores import overlap
+from lslo_cli.flare.texts import Span, Texts, encode, encode_joined, encode_questions
+from lslo_cli.method.task_scores import best_grades, overlap
 from lslo_cli.nn.loss import IGNORED
 
 
@@ -42,13 +42,14 @@ class HeadModel(TaskModel):
     def _prepared(self, examples: Examples, max_length: int, sources: Examples = ()) -> Prepared:
         """Examples, each after its source if there are ``sources``."""
         if questions := [example for example in examples if isinstance(example, Question)]:
-            texts, labels = encode_questions(self.tokenizer, questions, max_length, sources)
+            texts, spans = encode_questions(self.tokenizer, questions, max_length, sources)
+            first = torch.tensor([span for span, *_ in spans])
+            return Prepared(texts, first, tuple(texts.lengths()), answers=tuple(spans))
+        if sources:
+            texts = encode_joined(self.tokenizer, sources, examples, max_length, self.side)
         else:
-            labels = torch.tensor([example.label for example in examples])
-            if sources:
-                texts = encode_joined(self.tokenizer, sources, examples, max_length, self.side)
-            else:
-                texts = self.texts(examples, max_length)
+            texts = self.texts(examples, max_length)
+        labels = torch.tensor([example.label for example in examples])
         return Prepared(texts, labels, tuple(texts.lengths()))
 
     def read(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -70,8 +71,8 @@ class HeadModel(TaskModel):
         answers = self.head.answers(self.logits(batch))
         if isinstance(self.head, Classifier):
             return answers
-        spans = zip(answers.tolist(), batch.labels(torch.device("cpu")).tolist(), strict=True)
-        return torch.tensor([_grades(found, right) for found, right in spans])
+        spans = zip(batch.rows, map(tuple, answers.tolist()), strict=True)
+        return torch.tensor([best_grades(_grades, found, batch.split.answers[row]) for row, found in spans])
 
     def modules(self) -> dict[str, nn.Module]:
         return {"head": self.head}
@@ -80,7 +81,7 @@ class HeadModel(TaskModel):
         return replace(self, head=copy.deepcopy(self.head))
 
 
-def _grades(found: list[int], right: list[int]) -> tuple[float, float]:
+def _grades(found: Span, right: Span) -> tuple[float, float]:
     """Exact match and token F1 of a span by first and last token; zero if the right one was cut off."""
     if IGNORED in right:
         return 0.0, 0.0

@@ -28,7 +28,7 @@ def with_noise(pairs: Pairs, kind: SourceNoise, share: float, seed: int) -> Pair
     - shuffle: the changed words of a text are permuted at random
 
     White space between words stays. The answer of a question keeps its words, and its position in the context
-    is updated.
+    is updated; other right answers are left out.
     """
     if share == 0:
         return pairs
@@ -47,7 +47,7 @@ def _with_noise(row: Example | Question, change: Change) -> Example | Question:
     start, end = row.label
     before = change(row.pair[:start], f"{row.id} before")
     after = change(row.pair[end:], f"{row.id} after")
-    return replace(row, text=text, pair=f"{before}{row.answer}{after}", start=len(before))
+    return replace(row, text=text, pair=f"{before}{row.answer}{after}", start=len(before), others=())
 
 
 def _changed(text: str, kind: SourceNoise, share: float, words: Sequence[str], name: str) -> str:

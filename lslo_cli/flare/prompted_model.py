@@ -16,7 +16,7 @@ from lslo_cli.flare.prompts import fused_prompt_ids, prompt_ids, prompt_tokens
 from lslo_cli.flare.task_model import FusedBatch, Prepared, TaskModel
 from lslo_cli.flare.tasks import Task
 from lslo_cli.flare.texts import Texts
-from lslo_cli.method.task_scores import normalised_answer, overlap
+from lslo_cli.method.task_scores import best_grades, normalised_answer, overlap
 from lslo_cli.nn.loss import IGNORED
 
 
@@ -66,7 +66,7 @@ class PromptedModel(TaskModel):
     def loss(self, batch: FusedBatch) -> Tensor:
         """Mean cross-entropy of the answers' tokens, end tokens included."""
         inputs = batch.inputs(self.backbone.device)
-        answers = self._answer_ids([batch.split.answers[row] for row in batch.rows])
+        answers = self._answer_ids([batch.split.answers[row][0] for row in batch.rows])
         read = answers[:, :-1]  # the last token is predicted, not read
         ids = torch.cat([inputs["input_ids"], read.masked_fill(read == IGNORED, batch.split.texts.pad_id)], 1)
         mask = torch.cat([inputs["attention_mask"], (read != IGNORED).long()], 1)
@@ -80,7 +80,7 @@ class PromptedModel(TaskModel):
         written = zip(batch.rows, self.written(batch), strict=True)
         if self.task.labels:
             return torch.tensor([self._number(text) for _, text in written])
-        return torch.tensor([_grades(text, batch.split.answers[row]) for row, text in written])
+        return torch.tensor([best_grades(_grades, text, batch.split.answers[row]) for row, text in written])
 
     @torch.no_grad()
     def written(self, batch: FusedBatch) -> list[str]:
@@ -104,8 +104,10 @@ class PromptedModel(TaskModel):
         answers = tuple(map(self._right, examples))
         return Prepared(texts, torch.tensor(labels), tuple(texts.lengths()), answers=answers)
 
-    def _right(self, example: Example | Question) -> str:
-        return example.answer if isinstance(example, Question) else self.task.labels[example.label]
+    def _right(self, example: Example | Question) -> tuple[str, ...]:
+        if isinstance(example, Question):
+            return example.answer, *(answer for answer, _ in example.others)
+        return (self.task.labels[example.label],)
 
     def _number(self, written: str) -> int:
         written = normalised_answer(written)

@@ -35,8 +35,9 @@ class Prepared:
     """A split prepared for a method: texts, labels, and the source of each text.
 
     Rows are sorted into batches by ``lengths``; ``sources`` are the states to fuse, which may have
-    ``longest_source`` tokens where that is more than the texts have, ``source`` is the source texts, and
-    ``answers`` are the right ones in words, for a model that writes them.
+    ``longest_source`` tokens where that is more than the texts have, and ``source`` is the source texts.
+    ``answers`` are each row's right ones, of which the first is trained on: in words, for a model that writes
+    them, or as spans.
     """
 
     texts: Texts
@@ -45,7 +46,7 @@ class Prepared:
     sources: Sources | None = None
     longest_source: int = 0
     source: Texts | None = None
-    answers: tuple[str, ...] = ()
+    answers: tuple[tuple[Any, ...], ...] = ()
 
     def given(self, source: SourceGiven, rows: Sequence[int]) -> Prepared:
         """The same texts with another source; if shuffled, row i has that of ``rows[i]``.

@@ -86,10 +86,14 @@ def encode_joined(
     return Texts(tuple(tuple(each.ids) for each in found), tokenizer.pad_token_id, side)
 
 
+Span = tuple[int, int]
+"""The first and last token of an answer."""
+
+
 def encode_questions(
     tokenizer: Any, questions: Sequence[Question], max_length: int, sources: Examples = ()
-) -> tuple[Texts, Tensor]:
-    """Questions with their contexts, and the first and last token of each answer, (rows, 2).
+) -> tuple[Texts, list[tuple[Span, ...]]]:
+    """Questions with their contexts, and the spans of each one's right answers.
 
     ``sources``, if there are any, stand before the questions. If a row is longer than ``max_length``, each of
     its texts keeps its share. An answer that was cut off has :data:`IGNORED` for positions. ``tokenizer``
@@ -101,14 +105,18 @@ def encode_questions(
         found = _joined(tokenizer, first, Segment(question.pair), max_length)
         context = len(first.ends) + 1  # the part after all of the first segment
         inside = [position for position, part in enumerate(found.parts) if part == context]
-        start, end = question.label
-        answer = [p for p in inside if found.offsets[p][0] < end and found.offsets[p][1] > start]
-        whole = bool(answer) and found.offsets[inside[-1]][1] >= end
         ids.append(tuple(found.ids))
         # A context without tokens has no answer; the first token stands for it, as some must be looked at.
         contexts.append((inside[0], inside[-1] + 1) if inside else (0, 1))
-        spans.append((answer[0], answer[-1]) if whole else (IGNORED, IGNORED))
-    return Texts(tuple(ids), tokenizer.pad_token_id, contexts=tuple(contexts)), torch.tensor(spans)
+        spans.append(tuple(_span(found, inside, *label) for label in question.labels))
+    return Texts(tuple(ids), tokenizer.pad_token_id, contexts=tuple(contexts)), spans
+
+
+def _span(found: PartTokens, inside: Sequence[int], start: int, end: int) -> Span:
+    """The tokens ``inside`` a context of which characters ``start`` to ``end`` are an answer."""
+    answer = [p for p in inside if found.offsets[p][0] < end and found.offsets[p][1] > start]
+    whole = bool(answer) and found.offsets[inside[-1]][1] >= end
+    return (answer[0], answer[-1]) if whole else (IGNORED, IGNORED)
 
 
 def _joined(tokenizer: Any, first: Segment, second: Segment, max_length: int) -> PartTokens:

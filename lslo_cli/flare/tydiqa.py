@@ -1,7 +1,8 @@
-"""TyDiQA-GoldP: questions in SQuAD's form, paired with their translations."""
+"""TyDiQA-GoldP: questions in a form of SQuAD's, paired with their translations."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +27,17 @@ TYDIQA_LANGUAGES = {
 
 
 def read_tydiqa(path: Path, language: str | None = None) -> list[Question]:
-    """TyDiQA-GoldP: SQuAD's JSON, whose ids begin with the language, such as ``finnish-123-0``.
+    """TyDiQA-GoldP: questions whose ids begin with the language, such as ``finnish-123-0``.
 
-    ``language`` selects one language. Of several answers the first counts; a question without any has an
-    empty one. Raises InputError if the file is missing or damaged, an answer is not at its stated start, an
-    id occurs twice, or there is no question.
+    The file is SQuAD's JSON or, as ``datasets`` writes it, a row for each question with id, context, question
+    and answers, in a list or one per line. ``language`` selects one language. A question without answers has
+    an empty one. Raises InputError if the file is missing or damaged, an answer is not at its stated start,
+    an id occurs twice, or there is no question.
     """
     text = json_text(path)
     try:
-        items = [
-            (item, paragraph.get("context"), *_first_answer(path, item["id"], item.get("answers")))
-            for article in parse_json(text)["data"]
-            for paragraph in article["paragraphs"]
-            for item in paragraph["qas"]
-        ]
-        questions = [
-            _question(path, item["id"], item.get("question"), context, answer, start)
-            for item, context, answer, start in items
-        ]
-    except (ValueError, LookupError, TypeError) as error:
+        questions = [_question(path, row) for row in _rows(text)]
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"cannot read TyDiQA-GoldP from {path}: {error!r}", AGAIN) from None
     found = {
         number: question
@@ -57,24 +50,57 @@ def read_tydiqa(path: Path, language: str | None = None) -> list[Question]:
     return each_once(path, found, "questions")
 
 
-def _question(path: Path, id: Any, text: Any, context: Any, answer: Any, start: Any) -> Question:
-    """A question of a file. Raises InputError if a value is of another type, or the answer elsewhere."""
-    for name, value in (("id", id), ("question", text), ("context", context), ("text of the answer", answer)):
+def _rows(text: bytes) -> Iterator[dict[str, Any]]:
+    """The questions of a file, each with its context. Raises what a damaged file raises in parsing."""
+    first, *more = text.splitlines()
+    if more and first.startswith(b"{") and first.endswith(b"}"):
+        rows = [parse_json(line) for line in (first, *more) if line.strip()]
+    else:
+        document = parse_json(text)
+        rows = document if isinstance(document, list) else document.get("data", [document])
+    for row in rows:
+        if "paragraphs" not in row:
+            yield row
+            continue
+        for paragraph in row["paragraphs"]:
+            for item in paragraph["qas"]:
+                yield {**item, "context": paragraph.get("context")}
+
+
+def _question(path: Path, row: Mapping[str, Any]) -> Question:
+    """A question of a file. Raises InputError if a value is of another type, or an answer elsewhere."""
+    id = row["id"]
+
+    def checked(name: str, value: Any) -> str:
         if not isinstance(value, str):
             raise InputError(f"{path}: the {name} of question {id} is {value!r}, which is not text", AGAIN)
-    if type(start) is not int:
-        raise InputError(f"{path}: answer_start of {id} is {start!r}, which is not a whole number", AGAIN)
-    question = Question(id, text, context, answer, start)
-    if start < 0 or context[slice(*question.label)] != answer:
-        raise InputError(f"{path}: the answer of {id} is not at character {start}", AGAIN)
-    return question
+        return value
+
+    checked("id", id)
+    text, context = checked("question", row.get("question")), checked("context", row.get("context"))
+    answers = _answers(path, id, row.get("answers"))
+    for answer, start in answers:
+        checked("text of the answer", answer)
+        if type(start) is not int:
+            raise InputError(f"{path}: answer_start of {id} is {start!r}, which is not a whole number", AGAIN)
+        if start < 0 or context[start : start + len(answer)] != answer:
+            raise InputError(f"{path}: the answer of {id} is not at character {start}", AGAIN)
+    (answer, start), *others = answers or [("", 0)]
+    return Question(id, text, context, answer, start, tuple(others))
 
 
-def _first_answer(path: Path, id: Any, answers: Any) -> tuple[Any, Any]:
-    """Its text and start. Raises InputError if these are no answers as SQuAD's JSON has them."""
-    if not (isinstance(answers, list) and all(isinstance(answer, dict) for answer in answers)):
-        raise InputError(f"{path}: the answers of question {id} are {answers!r}, no list as SQuAD's", AGAIN)
-    return (answers[0].get("text"), answers[0].get("answer_start")) if answers else ("", 0)
+def _answers(path: Path, id: Any, answers: Any) -> list[tuple[Any, Any]]:
+    """The text and start of each answer: of a list of objects, or of an object of two lists.
+
+    Raises InputError if they are neither.
+    """
+    if isinstance(answers, list) and all(isinstance(answer, dict) for answer in answers):
+        return [(answer.get("text"), answer.get("answer_start")) for answer in answers]
+    if isinstance(answers, dict):
+        texts, starts = answers.get("text"), answers.get("answer_start")
+        if isinstance(texts, list) and isinstance(starts, list) and len(texts) == len(starts):
+            return list(zip(texts, starts, strict=True))
+    raise InputError(f"{path}: the answers of question {id} are {answers!r}, not as in SQuAD", AGAIN)
 
 
 def read_questions(folder: Path, language: str, split: str) -> list[Question]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+A = TypeVar("A")
 
 
 def accuracy(predicted: Sequence[int], labels: Sequence[int]) -> float:
@@ -32,6 +35,11 @@ def exact_match(graded: Sequence[Sequence[float]]) -> float:
 def token_f1(graded: Sequence[Sequence[float]]) -> float:
     """The mean of questions' :func:`overlap`; ``graded`` as in :func:`exact_match`."""
     return 100 * sum(overlap for _, overlap in graded) / len(graded)
+
+
+def best_grades(grades: Callable[[A, A], tuple[float, float]], answer: A, right: Iterable[A]) -> list[float]:
+    """Exact match and token F1 of one answer, each the best over its right ones, as in SQuAD's script."""
+    return [max(each) for each in zip(*(grades(answer, one) for one in right), strict=True)]
 
 
 def overlap(answer: Iterable[Hashable], right: Iterable[Hashable]) -> float:

@@ -75,7 +75,7 @@ def test_a_target_question_survives_a_long_source_and_a_long_target_leaves_room_
     assert said(texts.ids[0]) == (
         "<s> a b " + "c " * 10 + "e f </s> </s> " + "g " * 5 + "h " + "g " * 4 + "</s>"
     )
-    assert spans.tolist() == [[22, 22]] and texts.contexts == ((17, 27),)
+    assert spans == [((22, 22),)] and texts.contexts == ((17, 27),)
     short = Question("1", "a", "c", "c", 0)
     texts, _ = encode_questions(tokenizer, [TARGET], 20, [short])
     assert said(texts.ids[0]).startswith("<s> a c e f </s> </s> g g g g g h g")
@@ -85,7 +85,7 @@ def test_what_fits_is_read_as_the_tokenizer_joins_it(tokenizer):
     source, target = Question("1", " a b ", " c  d ", "c", 1), Question("1", "e", "f g", "f", 0)
     texts, spans = encode_questions(tokenizer, [target], 30, [source])
     joined = tokenizer(f"{source.whole} {target.text}", target.pair)["input_ids"]
-    assert list(texts.ids[0]) == joined and spans.tolist() == [[8, 8]]
+    assert list(texts.ids[0]) == joined and spans == [((8, 8),)]
     pair, other = Example("1", "a b", 0, "c"), Example("1", "d", 0, "e f")
     texts = encode_joined(tokenizer, [pair], [other], 30)
     assert list(texts.ids[0]) == tokenizer(pair.whole, other.whole)["input_ids"]
@@ -122,7 +122,7 @@ def test_a_translation_models_tokenizer_cuts_part_by_part_too():
 def test_the_shortest_length_keeps_a_token_of_question_and_context(tokenizer):
     question = Question("1", "a " * 30, "b " * 30, "b", 0)
     texts, spans = encode_questions(tokenizer, [question], SHORTEST)
-    assert said(texts.ids[0]) == "<s> a </s> </s> b </s>" and spans.tolist() == [[4, 4]]
+    assert said(texts.ids[0]) == "<s> a </s> </s> b </s>" and spans == [((4, 4),)]
     texts, _ = encode_questions(tokenizer, [question], 2 * SHORTEST, [question])
     assert set("ab") <= set(said(texts.ids[0])) and len(texts.ids[0]) == 12
 
@@ -130,7 +130,7 @@ def test_the_shortest_length_keeps_a_token_of_question_and_context(tokenizer):
 def test_a_context_without_tokens_has_no_answer(tokenizer):
     question = Question("1", "a", " ", " ", 0)
     texts, spans = encode_questions(tokenizer, [question], 10)
-    assert spans.tolist() == [[IGNORED, IGNORED]]
+    assert spans == [((IGNORED, IGNORED),)]
     assert texts.padded([0])["context_mask"].sum() == 1
 
 

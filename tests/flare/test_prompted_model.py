@@ -73,7 +73,7 @@ def words(ids):
 def test_a_prompt_ends_with_the_cue_and_begins_once(model):
     split = TransferMethod(model, None, 8).prepare(PAIRS)
     assert words(split.texts.ids[0]) == ["<s>", "bagus", "sekali", "sentiment", ":"]
-    assert split.answers == ("positive", "neutral", "negative")
+    assert split.answers == (("positive",), ("neutral",), ("negative",))
     assert split.labels.tolist() == [2, 1, 0]
     assert words(TranslateTestMethod(model, None, 8).prepare(PAIRS).texts.ids[2]) == [
         "<s>", "bad", "bad", "sentiment", ":",
@@ -91,7 +91,7 @@ def test_a_question_follows_its_context(model):
     assert words(split.texts.ids[1]) == [
         "<s>", "context", ":", "dog", "sat", "question", ":", "who", "?", "answer", ":",
     ]  # fmt: skip
-    assert split.answers == ("the cat", "dog")
+    assert split.answers == (("the cat",), ("dog",))
     assert split.labels.tolist() == [1, 1]
 
 
@@ -138,14 +138,14 @@ def test_a_length_that_leaves_no_room_for_a_text_beside_the_words_is_refused(mod
 def test_input_fusion_puts_the_source_before_the_prompt(model):
     split = InputFusionMethod(model, None, 4).prepare(PAIRS)
     assert words(split.texts.ids[1]) == ["<s>", "so", "so", "biasa", "sentiment", ":"]
-    assert split.answers == ("positive", "neutral", "negative")
+    assert split.answers == (("positive",), ("neutral",), ("negative",))
 
 
 def test_the_loss_is_that_of_the_answers_words_given_those_before(model):
     method = TransferMethod(model, None, 8)
     split = method.prepare(PAIRS)
     losses = []
-    for ids, answer in zip(split.texts.ids, split.answers, strict=True):
+    for ids, (answer,) in zip(split.texts.ids, split.answers, strict=True):
         written = [VOCABULARY.index(answer), 3]
         logits = model.backbone(torch.tensor([[*ids, *written]])).logits[0]
         losses.append(F.cross_entropy(logits[len(ids) - 1 : -1], torch.tensor(written)))

@@ -112,6 +112,27 @@ def test_answers_are_found_trained_and_scored_by_their_tokens(experiment):
     }
 
 
+def other_answer(path, text, start):
+    """Put another answer before that of every question."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    for paragraph in document["data"][0]["paragraphs"]:
+        for question in paragraph["qas"]:
+            question["answers"].insert(0, {"text": text, "answer_start": start})
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+def test_any_of_several_right_answers_counts_in_tests(experiment, decoder):
+    for changes in ({}, {**decoder, "flare.epochs": 15}):
+        made = experiment(**{**changes, "flare.runs": ("translate-test",), "name": f"several-{len(changes)}"})
+        path = Path(made.recipe.flare.data) / "tydiqa.translate.test.fi-en.json"
+        if not changes:
+            other_answer(path, "the", 0)
+        list(commands.train(made))
+        (tested,) = commands.evaluate(made)
+        (test,) = tested.artifact.result.predictions
+        assert (test.score, test.token_f1) == (100, 100)  # the animal was learned, not "the"
+
+
 def lengthen(path, rows):
     """Put the answer of some questions behind more words than a model reads."""
     document = json.loads(path.read_text(encoding="utf-8"))

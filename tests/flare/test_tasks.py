@@ -135,9 +135,42 @@ def test_tydiqa_in_squads_format(tmp_path):
     assert question.pair[slice(*question.label)] == "Aino"
 
 
+def test_rows_as_datasets_writes_them_are_the_same_questions_with_all_their_answers(tmp_path):
+    names, own = ("finnish-1-0", "finnish-2-0"), {"text": ["Aino", "no"], "answer_start": [4, 6]}
+    rows = [
+        {"id": name, "title": "T", "context": "Hän Aino on.", "question": f"Who? {name}", "answers": own}
+        for name in names
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    both = [Question(name, f"Who? {name}", "Hän Aino on.", "Aino", 4, (("no", 6),)) for name in names]
+    for text, questions in (
+        (lines, both),
+        (lines.replace("\n", "\r\n"), both),
+        (json.dumps(rows, indent=2), both),
+        (json.dumps({"data": rows}), both),
+        (json.dumps(rows[0]) + "\n", both[:1]),
+    ):
+        assert read_tydiqa(write(tmp_path / "dev.json", text)) == questions
+    path = tydiqa_file(tmp_path / "nested.json", *names)
+    nested = json.loads(path.read_text(encoding="utf-8"))
+    for question in nested["data"][0]["paragraphs"][0]["qas"]:
+        question["answers"].append({"text": "no", "answer_start": 6})
+    assert read_tydiqa(write(path, json.dumps(nested))) == both
+    own["text"], own["answer_start"] = [], []
+    (question,) = read_tydiqa(write(tmp_path / "dev.json", json.dumps([rows[0]])))
+    assert question.answer == ""
+    with pytest.raises(InputError, match=r"cannot read TyDiQA-GoldP from .*: JSONDecodeError"):
+        read_tydiqa(write(tmp_path / "dev.json", lines[:-4]))
+
+
 def test_an_answer_that_is_not_where_it_is_said_to_be(tmp_path):
+    path = tydiqa_file(tmp_path / "dev.json", "finnish-1-0", start=5)
     with pytest.raises(InputError, match="finnish-1-0 is not at character 5"):
-        read_tydiqa(tydiqa_file(tmp_path / "dev.json", "finnish-1-0", start=5))
+        read_tydiqa(path)
+    row = {"id": "finnish-1-0", "context": "a b", "question": "?"}
+    row["answers"] = {"text": ["a", "b"], "answer_start": [0, 1]}
+    with pytest.raises(InputError, match="finnish-1-0 is not at character 1"):
+        read_tydiqa(write(path, json.dumps(row)))
 
 
 @pytest.mark.parametrize(
@@ -150,12 +183,9 @@ def test_an_answer_that_is_not_where_it_is_said_to_be(tmp_path):
         ("id", 12, "the id of question 12 is 12, which is not text"),
         ("question", ["Who?"], "the question of question finnish-1-0 is"),
         ("context", 3, "the context of question finnish-1-0 is 3"),
-        (
-            "answers",
-            {"text": ["Aino"], "answer_start": [4]},
-            "the answers of question finnish-1-0 are {'text'",
-        ),
-        ("answers", None, "the answers of question finnish-1-0 are None, no list"),
+        ("answers", {"text": ["Aino"], "answer_start": []}, "the answers of question finnish-1-0 are {"),
+        ("answers", {"text": "Aino", "answer_start": 4}, "the answers of question finnish-1-0 are {"),
+        ("answers", None, "the answers of question finnish-1-0 are None, not as in SQuAD"),
         ("answers", [{"answer_start": 4}], "the text of the answer of question finnish-1-0 is None"),
     ],
 )
@@ -181,7 +211,7 @@ def test_a_language_without_questions_an_empty_file_and_an_id_twice(tmp_path):
         read_tydiqa(write(path, "\n"))
 
 
-@pytest.mark.parametrize("text", ["[]", '{"data": [{}]}', '{"data": 1}'])
+@pytest.mark.parametrize("text", ["[1]", '{"data": [{}]}', '{"data": 1}'])
 def test_a_broken_tydiqa_file_is_an_input_error(tmp_path, text):
     with pytest.raises(InputError, match="cannot read TyDiQA"):
         read_tydiqa(write(tmp_path / "dev.json", text))

@@ -73,7 +73,7 @@ def test_an_answer_in_characters_becomes_tokens(tokenizer):
     question = Question("1", "who?", "The old cat sat.", "old cat", 4)
     texts, spans = encode_questions(tokenizer, [question], max_length=20)
     # [CLS] who ? [SEP] the old cat sat . [SEP]
-    assert spans.tolist() == [[5, 6]]
+    assert spans == [((5, 6),)]
     assert texts.contexts == ((4, 9),)
     assert texts.padded([0], 12)["context_mask"].tolist() == [[0] * 4 + [1] * 5 + [0] * 3]
 
@@ -81,4 +81,4 @@ def test_an_answer_in_characters_becomes_tokens(tokenizer):
 def test_an_answer_that_is_cut_off_is_ignored(tokenizer):
     question = Question("1", "who?", "The old cat sat.", "old cat", 4)
     _, spans = encode_questions(tokenizer, [question], max_length=7)
-    assert spans.tolist() == [[IGNORED, IGNORED]]
+    assert spans == [((IGNORED, IGNORED),)]

@@ -5,6 +5,7 @@ import pytest
 from lslo_cli.method.task_scores import (
     accuracy,
     average_ranks,
+    best_grades,
     exact_match,
     macro_f1,
     normalised_answer,
@@ -38,6 +39,11 @@ def test_token_f1_counts_each_token_as_often_as_it_occurs():
     assert overlap(["dog"], ["cat"]) == overlap([], ["cat"]) == overlap([], []) == 0
     graded = [(1.0, 1.0), (0.0, 0.5)]
     assert (exact_match(graded), token_f1(graded)) == (50, 75)
+
+
+def test_of_several_right_answers_the_best_counts_for_each_score():
+    table = {"a": (0.0, 0.5), "b": (1.0, 0.2)}
+    assert best_grades(lambda said, right: table[right], "x", "ab") == [1.0, 0.5]
 
 
 def test_ranks_are_shared_by_equals():
