@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.errors import InputError, LsloError
 from lslo_cli.flare.folder import trainings
 from lslo_cli.flare.inputs import seem_the_same
-from lslo_cli.flare.results import FlareTrainingResult, TrainedRun
+from lslo_cli.flare.results import FlareEvaluationResult, FlareResult, FlareTrainingResult, TrainedRun
 from lslo_cli.flare.setup import FlareSetup
 from lslo_cli.method.flare import SOURCE, FlareMethod, FlareRun, Translated, check_has_others
 from lslo_cli.recipe import FlareSection, Recipe, recorded
 from lslo_cli.tasks.experiment import Experiment, Written
 from lslo_cli.tasks.freshness import SWITCHES, same_settings
+from lslo_cli.tasks.job import ArtifactJob
 from lslo_cli.wording import Command
 
 FOR_TRAINING, FOR_TESTS = ("train", "dev"), ("test",)
@@ -25,6 +26,8 @@ FOR_TRAINING, FOR_TESTS = ("train", "dev"), ("test",)
 
 FREE = ("batch_size",)
 """Settings in which a test may differ from its training: its batches are its own."""
+
+R = TypeVar("R", bound=FlareResult)
 
 Rows = dict[tuple[str, str], int]
 """Numbers of rows by language and split."""
@@ -182,11 +185,41 @@ def _other_translator(training: Artifact[FlareTrainingResult], setup: FlareSetup
     return ""
 
 
-def _difference(training: Artifact[FlareTrainingResult], made_with: Recipe, recipe: Recipe) -> str:
+def tests_to_keep(
+    job: ArtifactJob[FlareSetup], training: FlareTrainingResult, wanted: Collection[str]
+) -> FlareEvaluationResult | None:
+    """The earlier tests of a training's weights, beside which those of the runs ``wanted`` are made.
+
+    None if there are none, or if all are made again. Raises InputError if they were made otherwise and would
+    lose runs that are not wanted.
+    """
+    try:
+        before = store.read(job.path, FlareEvaluationResult)
+    except InputError:
+        return None
+    digests = {run.run: run.weights.digest if run.weights else "" for run in training.runs}
+    tests = [test for test in before.result.predictions if test.weights == digests.get(test.run)]
+    runs = dict.fromkeys(test.run for test in tests)
+    activations = [each for each in before.result.activations if each.run in runs]
+    if job.up_to_date(FlareEvaluationResult, but_for="training"):
+        return before.result.model_copy(update={"predictions": tests, "activations": activations})
+    if lost := [run for run in runs if run not in wanted]:
+        made_with = recorded(before.recipe)
+        differs = made_with and _difference(before, made_with, job.setup.recipe)
+        raise InputError(
+            f"{job.path} was made with {differs or 'another text or task model'}: "
+            f"its tests of {', '.join(lost)} would be lost",
+            "name these in --runs too, which tests them again",
+        )
+    return None
+
+
+def _difference(artifact: Artifact[R], made_with: Recipe, recipe: Recipe) -> str:
     """The first setting that differs, with both values; empty if none does."""
-    if same_settings(training, recipe):
+    if same_settings(artifact, recipe):
         return ""
-    before, now = _values(made_with) | {"seed": training.seed}, _values(recipe)
+    kind = type(artifact.result)
+    before, now = _values(made_with, kind) | {"seed": artifact.seed}, _values(recipe, kind)
     name = next(name for name, value in now.items() if before[name] != value)
     return f"{name} = {before[name]}, and the recipe now has {now[name]}"
 
@@ -208,9 +241,9 @@ def check_texts(
             )
 
 
-def _values(recipe: Recipe) -> dict[str, Any]:
-    """All that :func:`same_settings` compares of a training, by dotted key."""
-    (settings,) = FlareTrainingResult.settings(recipe)
+def _values(recipe: Recipe, kind: type[FlareResult]) -> dict[str, Any]:
+    """All that :func:`same_settings` compares of a result, by dotted key."""
+    (settings,) = kind.settings(recipe)
     return {
         **{f"flare.{key}": value for key, value in settings.items()},
         **{f"run.{key}": getattr(recipe.run, key) for key in SWITCHES},

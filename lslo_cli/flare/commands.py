@@ -10,7 +10,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.errors import naming_lack_of_memory
 from lslo_cli.events import OnEvent, ignore
-from lslo_cli.flare.checks import check_experiment, check_neighbours, whole_runs
+from lslo_cli.flare.checks import check_experiment, check_neighbours, tests_to_keep, whole_runs
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.results import (
     Activation,
@@ -168,7 +168,7 @@ def evaluated(seed: SeedRun, language: str, asked: Sequence[FlareRun] = ()) -> W
     """The test of the runs ``asked`` for, by default of all that were trained on a language.
 
     What is up to date is not tested again, and tests of other runs are kept. It is written after each run, so
-    a second call goes on after the last one.
+    a second call goes on after the last one. Raises InputError if tests of other runs would be lost.
     """
     folder = seed.folder(language)
     with seed.job(folder.evaluation, lighter=SMALLER_TESTS) as job:
@@ -178,9 +178,10 @@ def evaluated(seed: SeedRun, language: str, asked: Sequence[FlareRun] = ()) -> W
         current = job.up_to_date(FlareEvaluationResult)
         if current and current.artifact.result.tested.issuperset(wanted):
             return current
-        before = job.up_to_date(FlareEvaluationResult, but_for="training")
+        before = tests_to_keep(job, training.result, wanted)
         pairs = setup.pairs(language, "test")
-        tests, activations = _kept(before.artifact.result, training.result) if before else ({}, [])
+        tests = before.by_run() if before else {}
+        activations = before.activations if before else []
         written = None
         for record in training.result.runs:
             if record.run not in wanted or record.run in tests:
@@ -194,18 +195,6 @@ def evaluated(seed: SeedRun, language: str, asked: Sequence[FlareRun] = ()) -> W
                 activations = probe(setup, seed.tuned, run, language, path, pairs)
             written = _write_tests(job, training.result, pairs, tests, activations)
         return written or _write_tests(job, training.result, pairs, tests, activations)
-
-
-def _kept(
-    before: FlareEvaluationResult, training: FlareTrainingResult
-) -> tuple[dict[str, list[Prediction]], list[Activation]]:
-    """The tests by run, and the activations, of an earlier evaluation of the weights of a training."""
-    digests = {run.run: run.weights.digest if run.weights else "" for run in training.runs}
-    tests: dict[str, list[Prediction]] = {}
-    for test in before.predictions:
-        if test.weights == digests.get(test.run):
-            tests.setdefault(test.run, []).append(test)
-    return tests, [each for each in before.activations if each.run in tests]
 
 
 def _write_tests(

@@ -17,6 +17,7 @@ from lslo_cli.flare.checks import (
     check_neighbours,
     check_rows,
     rows_of,
+    tests_to_keep,
     whole_runs,
 )
 from lslo_cli.flare.commands import missing_runs
@@ -121,8 +122,10 @@ def _evaluations(seed: SeedRun, asked: Sequence[FlareRun]) -> Iterator[Path]:
         wanted = seed.to_test(training.result, asked)
         check_rows(rows_of(seed.setup, [language], FOR_TESTS), map(FlareRun.parse, wanted))
         upstream = Upstream("training", folder.training, training.digest)
-        current = _job(seed, folder.evaluation, seed.tuning, upstream).up_to_date(FlareEvaluationResult)
+        job = _job(seed, folder.evaluation, seed.tuning, upstream)
+        current = job.up_to_date(FlareEvaluationResult)
         if not (current and current.artifact.result.tested.issuperset(wanted)):
+            tests_to_keep(job, training.result, wanted)
             yield folder.evaluation
 
 

@@ -160,6 +160,13 @@ class FlareEvaluationResult(FlareResult):
         """The names of the runs in it."""
         return {test.run for test in self.predictions}
 
+    def by_run(self) -> dict[str, list[Prediction]]:
+        """The tests of each run."""
+        tests: dict[str, list[Prediction]] = {}
+        for test in self.predictions:
+            tests.setdefault(test.run, []).append(test)
+        return tests
+
 
 class FlareTranslationResult(Result):
     """The origin of a file of translated texts; ``file`` is its sha256.

@@ -10,6 +10,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
+from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.cli.app import app
 from lslo_cli.errors import InputError, UsageError
@@ -18,7 +19,7 @@ from lslo_cli.flare import commands, runs, tasks
 from lslo_cli.flare.checks import check_neighbours
 from lslo_cli.flare.plan import plan
 from lslo_cli.flare.reporting import report
-from lslo_cli.flare.results import TextOrigin
+from lslo_cli.flare.results import FlareEvaluationResult, TextOrigin
 from lslo_cli.flare.translations import TranslationRecord
 from lslo_cli.method.flare import FlareRun
 from lslo_cli.reproduce.execution import execute
@@ -92,6 +93,25 @@ def test_only_the_runs_asked_for_are_tested_and_the_tests_of_others_stay(given, 
     again, _ = tests(given(trained), "lora")
     assert again.up_to_date and not tests.answered
     assert again.artifact == second.artifact
+
+
+def test_some_runs_with_other_noise_are_refused_where_that_would_lose_the_tests_of_others(
+    given, trained, tests
+):
+    before, _ = tests(given(trained), "lora", "zero-shot")
+    noisy = given(trained, **{"flare.test_noise": (0.0, 0.3)})
+    for refused in (partial(tests, noisy, "lora"),
+                    partial(plan, noisy, "evaluate", (FlareRun.parse("lora"),), LINE)):  # fmt: skip
+        with pytest.raises(InputError) as caught:
+            refused()
+        assert caught.value.message == (
+            f"{trained}/seed-1/jv/evaluation.json was made with flare.test_noise = [0.0], and the recipe "
+            "now has [0.0, 0.3]: its tests of zero-shot would be lost"
+        )
+        assert "name these in --runs too" in caught.value.hint
+    assert store.read(before.path, FlareEvaluationResult) == before.artifact
+    _, names = tests(noisy, "zero-shot", "lora")
+    assert names == ["zero-shot", "lora"] == tests.answered
 
 
 def test_an_untrained_run_that_is_asked_for_is_refused_with_the_line_that_trains_it(given, trained, tests):
