@@ -174,13 +174,11 @@ def _other_translator(training: Artifact[FlareTrainingResult], setup: FlareSetup
         done = training.result.run(str(run))
         if done is None or not done.translator:
             continue
-        _, _, code = done.translator.rpartition(" as ")
-        if language in settings.languages:
-            now = setup.translator_of(run, language)
-        else:  # which may be read as another one by now
-            now = f"{settings.translator(run.translator)} as {code}"
+        # Another language than the recipe's may be read as another one by now.
+        code = setup.read_as(run, language) if language in settings.languages else done.read_as
         was, digest = done.translator_digest, setup.translator_digest(run)
-        if (done.translator, was) != (now, digest):
+        if not done.is_by(digest, code):
+            now = f"{settings.translator(run.translator)} as {code}"
             return f"{run} by {done.translator} ({was[:12]}), and it is now {now} ({digest[:12]})"
     return ""
 

@@ -121,10 +121,9 @@ def _made_with(artifact: Evaluation | Training) -> Iterator[Settings]:
         yield {"translators of texts": Setting(origin.translator)}
     for trained in result.runs if isinstance(result, FlareTrainingResult) else ():
         if trained.translator:
-            model = trained.translator.rpartition(" as ")[0]
+            model, _, code = trained.translator.rpartition(" as ")
+            digest = trained.translator_digest
             yield {
-                f"translation models of {trained.run}": Setting(model),
-                f"translation models of {trained.run} in {result.language}": Setting(trained.translator),
+                f"translation models of {trained.run}": Setting(digest, f"{model} ({digest[:12]})"),
+                f"languages that {trained.run} reads {result.language} as": Setting(code),
             }
-        if digest := trained.translator_digest:
-            yield {f"weights of the translation model of {trained.run}": Setting(digest, digest[:12])}

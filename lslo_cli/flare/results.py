@@ -61,6 +61,15 @@ class TrainedRun(Document):
     history: list[FlareEpoch] = Field(default_factory=list)
     weights: TensorFile | None = None
 
+    @property
+    def read_as(self) -> str:
+        """The language that the translation model reads texts as; empty without one."""
+        return self.translator.rpartition(" as ")[2]
+
+    def is_by(self, digest: str, read_as: str) -> bool:
+        """Whether the translation model is the one of a digest, wherever it lies, and reads texts so."""
+        return (self.translator_digest, self.read_as) == (digest, read_as)
+
 
 CHOICES = {
     *("runs", "languages", "seeds"),

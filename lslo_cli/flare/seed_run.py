@@ -132,8 +132,7 @@ class SeedRun:
 
 
 def same_translator(setup: FlareSetup, language: str, done: TrainedRun, run: FlareRun) -> bool:
-    found = done.translator, done.translator_digest
-    return found == (setup.translator_of(run, language), setup.translator_digest(run))
+    return done.is_by(setup.translator_digest(run), setup.read_as(run, language))
 
 
 def check_translator(

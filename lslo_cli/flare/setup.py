@@ -236,9 +236,15 @@ class FlareSetup(Session):
 
         Raises UsageError if the recipe has none of that name, InputError if it cannot read the language.
         """
-        if run.method is not FlareMethod.FLARE_MT:
-            return ""
-        return f"{self._translator_folder(run.translator)} as {self._read_as(run.translator, language)}"
+        read_as = self.read_as(run, language)
+        return f"{self._translator_folder(run.translator)} as {read_as}" if read_as else ""
+
+    def read_as(self, run: FlareRun, language: str) -> str:
+        """What a run's translation model reads texts of ``language`` as; empty for other methods.
+
+        Raises as :meth:`translator_of` does.
+        """
+        return self._read_as(run.translator, language) if run.method is FlareMethod.FLARE_MT else ""
 
     def translator_digest(self, run: FlareRun) -> str:
         """The digest of the current weights of a run's translation model; empty for other methods."""

@@ -219,6 +219,14 @@ def test_flare_mt_is_tested_with_the_translator_of_its_training(given, trained, 
     assert written.up_to_date and names == list(TRAINED)
 
 
+def test_a_translation_model_is_the_same_wherever_it_lies(given, trained, tests, tiny, tmp_path):
+    moved = {"flare.translators": {"tiny": str(shutil.copytree(tiny.base, tmp_path / "moved"))}}
+    tests(given(trained))
+    assert tests(given(trained, **moved))[0].up_to_date
+    assert all(written.up_to_date for written in commands.train(given(trained, **moved)))
+    plan(given(trained, **moved, **{"flare.seeds": (2,)}), "train")
+
+
 def test_a_run_outside_the_recipe_without_its_translator_is_noted_and_not_tested(given, trained, tests):
     unnamed = given(trained, **{"flare.runs": ("lora",), "flare.translators": {}})
     _, names = tests(unnamed)

@@ -129,30 +129,32 @@ def test_texts_of_two_translators_are_two_studies(folder):
         read_artifacts([folder])
 
 
+def translate_by(folder, seed, code, translator, digest=""):
+    """Give a training a run of FLARE-MT by a translation model."""
+    path = folder.path / f"seed-{seed}" / code / "training.json"
+    runs = json.loads(path.read_text(encoding="utf-8"))["result"]["runs"]
+    runs = [run for run in runs if run["run"] != "flare-mt:x"]
+    run = {"run": "flare-mt:x", "method": "flare-mt", "translator": translator}
+    change(path, "result", "runs", to=[*runs, {**run, "translator_digest": digest}])
+
+
 def test_runs_of_two_translation_models_are_two_studies(folder):
-    for code, digest in (("qhe", "a" * 64), ("qne", "b" * 64)):
-        path = folder.path / "seed-1" / code / "training.json"
-        runs = json.loads(path.read_text(encoding="utf-8"))["result"]["runs"]
-        other = {"run": "flare-mt:x", "method": "flare-mt", "translator": "x as id"}
-        change(path, "result", "runs", to=[*runs, {**other, "translator_digest": digest}])
-    with pytest.raises(InputError, match="translation model of flare-mt:x: aaaaaaaaaaaa and bbbbbbbbbbbb"):
+    translate_by(folder, 1, "qhe", "x as id", "a" * 64)
+    translate_by(folder, 1, "qne", "moved/x as id", "a" * 64)
+    read_artifacts([folder])  # one model, wherever it lies
+    translate_by(folder, 1, "qne", "x as id", "b" * 64)
+    said = r"translation models of flare-mt:x: x \(aaaaaaaaaaaa\) and x \(bbbbbbbbbbbb\)"
+    with pytest.raises(InputError, match=said):
         read_artifacts([folder])
 
 
 def test_a_translation_model_may_read_each_language_as_itself_and_one_language_in_one_way(folder):
-    def read_as(seed, code, read):
-        path = folder.path / f"seed-{seed}" / code / "training.json"
-        runs = json.loads(path.read_text(encoding="utf-8"))["result"]["runs"]
-        runs = [run for run in runs if run["run"] != "flare-mt:x"]
-        run = {"run": "flare-mt:x", "method": "flare-mt", "translator": f"x as {read}"}
-        change(path, "result", "runs", to=[*runs, run])
-
     for seed in (1, 2):
         for code in ("qhe", "qne"):
-            read_as(seed, code, code)
+            translate_by(folder, seed, code, f"x as {code}")
     assert len(read_artifacts([folder]).trainings) == 4
-    read_as(2, "qne", "id")
-    with pytest.raises(InputError, match="seed-2/qne/.* models of flare-mt:x in qne: x as qne and x as id"):
+    translate_by(folder, 2, "qne", "x as id")
+    with pytest.raises(InputError, match="seed-2/qne/.* languages that flare-mt:x reads qne as: qne and id"):
         read_artifacts([folder])
 
 
