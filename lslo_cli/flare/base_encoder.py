@@ -18,7 +18,7 @@ MODEL_TYPES = ("m2m_100", "mbart")
 
 @dataclass(frozen=True)
 class BaseTokenizer:
-    """A base model's tokenizer with transformers' interface; every text is read as ``language``.
+    """A base model's tokenizer for texts of several parts; every text is read as ``language``.
 
     A task's texts do not name their language, and one head learns from all of them.
     """
@@ -32,12 +32,6 @@ class BaseTokenizer:
 
     def __len__(self) -> int:
         return self.tokenizer.vocab_size
-
-    def __call__(
-        self, first: str, second: str | None = None, *, truncation: bool = True, max_length: int
-    ) -> dict[str, Sequence[int]]:
-        """``input_ids`` of one text or a pair, each with an end token and its share of ``max_length``."""
-        return {"input_ids": self.part_tokens(Segment(first), Segment(second or "")).cut(max_length).ids}
 
     def part_tokens(self, first: Segment, second: Segment) -> PartTokens:
         """Two segments, each with an end token; an empty second is none."""

@@ -44,13 +44,13 @@ class HeadModel(TaskModel):
         if questions := [example for example in examples if isinstance(example, Question)]:
             texts, spans = encode_questions(self.tokenizer, questions, max_length, sources)
             first = torch.tensor([span for span, *_ in spans])
-            return Prepared(texts, first, tuple(texts.lengths()), answers=tuple(spans))
+            return Prepared.of(texts, first, tuple(spans))
         if sources:
             texts = encode_joined(self.tokenizer, sources, examples, max_length, self.side)
         else:
             texts = self.texts(examples, max_length)
         labels = torch.tensor([example.label for example in examples])
-        return Prepared(texts, labels, tuple(texts.lengths()))
+        return Prepared.of(texts, labels)
 
     def read(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The head's logits of texts, and their pooled states (rows, d)."""

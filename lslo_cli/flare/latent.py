@@ -54,15 +54,18 @@ class TargetEncoder:
         """States of all texts, each of one or more parts, read as ``language``, (rows, longest, d_mt)."""
         tokenizer, code = self._base.tokenizer, find_code(language, self.languages)
         place = self.languages.index(code)
-        rows = [tokenizer.source_ids(self._pieces(parts), code, code) for parts in texts]
+        pieces = [[tokenizer.encode(part.strip()) for part in parts] for parts in texts]
+        kept = [self._kept(parts) for parts in pieces]
+        cut = sum(len(ids) < sum(map(len, parts)) for ids, parts in zip(kept, pieces, strict=True))
+        rows = [tokenizer.source_ids(ids, code, code) for ids in kept]
         encoded = Texts(tuple(map(tuple, rows)), tokenizer.pad_id)
         device = self.encoder.device
-        parts, masks = [], []
+        states, masks = [], []
         for start in range(0, len(rows), ROWS):
             inputs = encoded.padded(range(start, min(start + ROWS, len(rows))), encoded.longest)
             masks.append(inputs["attention_mask"].to(device))
             index = torch.full((len(inputs["input_ids"]),), place, device=device)
-            parts.append(
+            states.append(
                 read_target(
                     self.encoder,
                     inputs["input_ids"].to(device),
@@ -71,13 +74,12 @@ class TargetEncoder:
                     languages=(index, index) if self._route else None,
                 )
             )
-        return LatentTexts(torch.cat(parts), torch.cat(masks))
+        return LatentTexts(torch.cat(states), torch.cat(masks), cut=cut)
 
-    def _pieces(self, parts: Sequence[str]) -> list[int]:
+    def _kept(self, parts: Sequence[Sequence[int]]) -> list[int]:
         """The ids of parts one after the other, each cut to its share of the room."""
-        encoded = [self._base.tokenizer.encode(part.strip()) for part in parts]
-        kept = shares(list(map(len, encoded)), self._max_length - 2)  # without language and end
-        return [piece for ids, count in zip(encoded, kept, strict=True) for piece in ids[:count]]
+        counts = shares(list(map(len, parts)), self._max_length - 2)  # without language and end
+        return [piece for ids, count in zip(parts, counts, strict=True) for piece in ids[:count]]
 
 
 def load_target_encoder(name: str, *, max_length: int, accelerator: Accelerator) -> TargetEncoder:

@@ -37,12 +37,14 @@ class Segment:
 class PartTokens:
     """The token ids of one or two segments, with the part of each, counted through; None for special tokens.
 
-    ``offsets`` are the characters of each token in its segment, if the tokenizer knows them.
+    ``offsets`` are the characters of each token in its segment, if the tokenizer knows them. ``whole`` is
+    False for what was cut.
     """
 
     ids: Sequence[int]
     parts: Sequence[int | None]
     offsets: Sequence[tuple[int, int]] = ()
+    whole: bool = True
 
     @property
     def words(self) -> int:
@@ -53,7 +55,7 @@ class PartTokens:
         """These tokens and those of ``other``, whose parts are counted on; without offsets."""
         before = 1 + max((part for part in self.parts if part is not None), default=-1)
         more = [None if part is None else before + part for part in other.parts]
-        return PartTokens([*self.ids, *other.ids], [*self.parts, *more])
+        return PartTokens([*self.ids, *other.ids], [*self.parts, *more], whole=self.whole and other.whole)
 
     def cut(self, length: int) -> PartTokens:
         """At most ``length`` tokens: the special ones, and the beginning of each part by :func:`shares`."""
@@ -73,6 +75,7 @@ class PartTokens:
             [self.ids[position] for position in kept],
             [self.parts[position] for position in kept],
             [self.offsets[position] for position in kept] if self.offsets else (),
+            whole=False,
         )
 
 

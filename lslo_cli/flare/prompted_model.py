@@ -12,7 +12,8 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from lslo_cli.flare.examples import Example, Examples, Pairs, Question
-from lslo_cli.flare.prompts import fused_prompt_ids, prompt_ids, prompt_tokens
+from lslo_cli.flare.parts import PartTokens
+from lslo_cli.flare.prompts import cut_prompt, fused_prompt, prompt_tokens
 from lslo_cli.flare.task_model import FusedBatch, Prepared, TaskModel
 from lslo_cli.flare.tasks import Task
 from lslo_cli.flare.texts import Texts
@@ -44,7 +45,7 @@ class PromptedModel(TaskModel):
     def texts(self, examples: Examples, max_length: int) -> Texts:
         """Prompts, each of whose texts keeps its beginning."""
         prompts = map(self.task.prompt, examples)
-        return self._texts([prompt_ids(self.tokenizer, prompt, max_length) for prompt in prompts])
+        return self._texts([cut_prompt(self.tokenizer, prompt, max_length) for prompt in prompts])
 
     def prepared(self, examples: Examples, max_length: int) -> Prepared:
         return self._prepared(self.texts(examples, max_length), examples)
@@ -53,7 +54,7 @@ class PromptedModel(TaskModel):
         """The content of the source before the target's prompt; each gets half of the tokens."""
         prompts = (map(self.task.prompt, pairs.source), map(self.task.prompt, pairs.target))
         rows = [
-            fused_prompt_ids(self.tokenizer, source, target, max_length)
+            fused_prompt(self.tokenizer, source, target, max_length)
             for source, target in zip(*prompts, strict=True)
         ]
         return self._prepared(self._texts(rows), pairs.target)
@@ -102,7 +103,7 @@ class PromptedModel(TaskModel):
     def _prepared(self, texts: Texts, examples: Examples) -> Prepared:
         labels = [1 if isinstance(example, Question) else example.label for example in examples]
         answers = tuple(map(self._right, examples))
-        return Prepared(texts, torch.tensor(labels), tuple(texts.lengths()), answers=answers)
+        return Prepared.of(texts, torch.tensor(labels), answers)
 
     def _right(self, example: Example | Question) -> tuple[str, ...]:
         if isinstance(example, Question):
@@ -132,8 +133,8 @@ class PromptedModel(TaskModel):
     def _tokens(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
-    def _texts(self, rows: Sequence[tuple[int, ...]]) -> Texts:
-        return Texts(tuple(rows), self.tokenizer.pad_token_id, self.side)
+    def _texts(self, rows: Sequence[PartTokens]) -> Texts:
+        return Texts.of(rows, self.tokenizer.pad_token_id, self.side)
 
 
 def _grades(written: str, right: str) -> tuple[float, float]:

@@ -8,13 +8,15 @@ from lslo_cli.flare.examples import Passage, Prompt
 from lslo_cli.flare.parts import PartTokens
 
 
-def prompt_ids(tokenizer: Any, prompt: Prompt, max_length: int) -> tuple[int, ...]:
+def cut_prompt(tokenizer: Any, prompt: Prompt, max_length: int) -> PartTokens:
     """A prompt in at most ``max_length`` tokens, if its words and a token of each text fit."""
     ids = [*_ids(tokenizer, prompt.content, True), *_ids(tokenizer, prompt.cue, False)]
-    return tuple(ids if len(ids) <= max_length else prompt_tokens(tokenizer, prompt).cut(max_length).ids)
+    if len(ids) <= max_length:
+        return PartTokens(ids, [None] * len(ids))
+    return prompt_tokens(tokenizer, prompt).cut(max_length)
 
 
-def fused_prompt_ids(tokenizer: Any, source: Prompt, target: Prompt, max_length: int) -> tuple[int, ...]:
+def fused_prompt(tokenizer: Any, source: Prompt, target: Prompt, max_length: int) -> PartTokens:
     """The content of a source before the prompt of its target; each gets half beside the words of the cue."""
     words = _tokens(tokenizer, target.cue, False).words
     (first, text), *others = target.content
@@ -22,7 +24,7 @@ def fused_prompt_ids(tokenizer: Any, source: Prompt, target: Prompt, max_length:
     room = (max_length - words) // 2
     before = _tokens(tokenizer, source.content, True).cut(room)
     after = content.then(_tokens(tokenizer, target.cue, False)).cut(words + room)
-    return (*before.ids, *after.ids)
+    return before.then(after)
 
 
 def prompt_tokens(tokenizer: Any, prompt: Prompt) -> PartTokens:

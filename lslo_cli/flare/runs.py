@@ -24,6 +24,7 @@ from lslo_cli.flare.transfer_methods import FusionMethod, TransferMethod
 from lslo_cli.method.flare import FlareMethod, FlareRun, SourceGiven, shuffled_rows
 from lslo_cli.method.task_scores import token_f1
 from lslo_cli.recipe import FlareSection
+from lslo_cli.wording import counted
 
 TUNING = "tuning"
 """The name of the run on the source language from which all others start."""
@@ -77,7 +78,7 @@ def answer(
             restore_flare(path, method.attached(), method.modules())
 
         def prepared(noise: float) -> Prepared:
-            return method.prepare(with_noise(pairs, settings.source_noise, noise, setup.seed))
+            return _prepared(setup, method, pairs, f"{language}/test", noise)
 
         def given() -> Iterator[tuple[float, SourceGiven, Prepared]]:
             split = prepared(first)
@@ -127,11 +128,20 @@ def _answers(
 
 def _splits(setup: FlareSetup, method: TransferMethod, language: str, noise: float = 0.0) -> list[Prepared]:
     """The training and development text of a language, with ``noise`` in its sources."""
-    kind = setup.settings.source_noise
     return [
-        method.prepare(with_noise(setup.pairs(language, split), kind, noise, setup.seed))
+        _prepared(setup, method, setup.pairs(language, split), f"{language}/{split}", noise)
         for split in ("train", "dev")
     ]
+
+
+def _prepared(setup: FlareSetup, method: TransferMethod, pairs: Pairs, what: str, noise: float) -> Prepared:
+    """A split prepared for a method, with ``noise`` in its sources; a warning counts texts that are cut."""
+    settings = setup.settings
+    split = method.prepare(with_noise(pairs, settings.source_noise, noise, setup.seed))
+    if split.cut:
+        texts = counted(split.cut, "text")
+        setup.warn_once(f"{what}: cut {texts} at flare.max_length = {settings.max_length}")
+    return split
 
 
 def _train(

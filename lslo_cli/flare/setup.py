@@ -12,7 +12,7 @@ import torch
 
 from lslo_cli.artifacts.schema import DataIdentity, ModelIdentity
 from lslo_cli.errors import InputError, UsageError, nearest
-from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.events import Noted, OnEvent, Warned, ignore
 from lslo_cli.flare.attach import FlareAdapters, FlareSettings, attach_flare, detach, merge
 from lslo_cli.flare.examples import Pairs
 from lslo_cli.flare.files import restore_flare
@@ -62,6 +62,7 @@ class FlareSetup(Session):
         self._captured = SourceCache()
         self._translators: dict[str, tuple[str, Sequence[str]]] = {}  # their digests and languages, by name
         self._text_digests: dict[str, str] = {}
+        self._told: set[str] = set()
         self._loaded: TaskModel | None = None
         self._identity: ModelIdentity | None = None
 
@@ -115,6 +116,12 @@ class FlareSetup(Session):
                 Noted(f"{identity.split}: an empty text in {pairs.blank} of {counted(rows, 'row')}")
             )
         return pairs
+
+    def warn_once(self, text: str) -> None:
+        """Tell a warning, but not again for every run."""
+        if text not in self._told:
+            self._told.add(text)
+            self.on_event(Warned(text))
 
     def digest_now(self, text: DataIdentity) -> str:
         if text.split not in self._text_digests:

@@ -37,7 +37,7 @@ class Prepared:
     Rows are sorted into batches by ``lengths``; ``sources`` are the states to fuse, which may have
     ``longest_source`` tokens where that is more than the texts have, and ``source`` is the source texts.
     ``answers`` are each row's right ones, of which the first is trained on: in words, for a model that writes
-    them, or as spans.
+    them, or as spans. ``cut`` counts the texts and sources that were too long to be read whole.
     """
 
     texts: Texts
@@ -47,6 +47,12 @@ class Prepared:
     longest_source: int = 0
     source: Texts | None = None
     answers: tuple[tuple[Any, ...], ...] = ()
+    cut: int = 0
+
+    @classmethod
+    def of(cls, texts: Texts, labels: Tensor, answers: tuple[tuple[Any, ...], ...] = ()) -> Prepared:
+        """Texts and labels, without a source."""
+        return cls(texts, labels, tuple(texts.lengths()), answers=answers, cut=texts.cut)
 
     def given(self, source: SourceGiven, rows: Sequence[int]) -> Prepared:
         """The same texts with another source; if shuffled, row i has that of ``rows[i]``.
@@ -91,9 +97,9 @@ class Prepared:
             raise RuntimeError("the split has no sources to fuse with its texts")
         return self.sources(rows, length)
 
-    def fused_with(self, sources: Sources, longest: int = 0) -> Prepared:
-        """The same texts with other sources, of at most ``longest`` tokens."""
-        return replace(self, sources=sources, longest_source=longest)
+    def fused_with(self, sources: Sources, longest: int = 0, cut: int = 0) -> Prepared:
+        """The same texts with other sources, of at most ``longest`` tokens, of which ``cut`` were longer."""
+        return replace(self, sources=sources, longest_source=longest, cut=self.cut + cut)
 
     def _one(self, rows: Sequence[int], length: int) -> SourceStates:
         """The first row's source for every row, for its shape alone."""

@@ -25,13 +25,27 @@ POOL = 8
 class Texts:
     """Token ids of texts, special tokens included; ``side`` is their padding side.
 
-    ``contexts`` are the start and end (exclusive) of the part to look for an answer in, if any.
+    ``contexts`` are the start and end (exclusive) of the part to look for an answer in, if any. ``cut`` is
+    the number of texts that were longer.
     """
 
     ids: tuple[tuple[int, ...], ...]
     pad_id: int
     side: Side = Side.RIGHT
     contexts: tuple[tuple[int, int], ...] = ()
+    cut: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        rows: Iterable[PartTokens],
+        pad_id: int,
+        side: Side = Side.RIGHT,
+        contexts: Iterable[tuple[int, int]] = (),
+    ) -> Texts:
+        rows = tuple(rows)
+        ids = tuple(tuple(row.ids) for row in rows)
+        return cls(ids, pad_id, side, tuple(contexts), sum(not row.whole for row in rows))
 
     @property
     def longest(self) -> int:
@@ -70,11 +84,8 @@ def encode(
     tokenizer: Any, texts: Iterable[tuple[str, str]], max_length: int, side: Side = Side.RIGHT
 ) -> Texts:
     """Texts, or pairs as the tokenizer joins them (an empty second part is none), cut to ``max_length``."""
-    ids = tuple(
-        tuple(tokenizer(first, second or None, truncation=True, max_length=max_length)["input_ids"])
-        for first, second in texts
-    )
-    return Texts(ids, tokenizer.pad_token_id, side)
+    rows = [_truncated(tokenizer, first, second, max_length) for first, second in texts]
+    return Texts.of(rows, tokenizer.pad_token_id, side)
 
 
 def encode_joined(
@@ -83,7 +94,7 @@ def encode_joined(
     """Sources, each joined with its target; all their texts keep their share of ``max_length`` tokens."""
     rows = zip(sources, targets, strict=True)
     found = (_joined(tokenizer, Segment.of(one), Segment.of(other), max_length) for one, other in rows)
-    return Texts(tuple(tuple(each.ids) for each in found), tokenizer.pad_token_id, side)
+    return Texts.of(found, tokenizer.pad_token_id, side)
 
 
 Span = tuple[int, int]
@@ -99,17 +110,17 @@ def encode_questions(
     its texts keeps its share. An answer that was cut off has :data:`IGNORED` for positions. ``tokenizer``
     must give the characters of each token.
     """
-    ids, contexts, spans = [], [], []
+    texts, contexts, spans = [], [], []
     for question, source in zip_longest(questions, sources):
         first = Segment.before(source, question.text) if source else Segment(question.text)
         found = _joined(tokenizer, first, Segment(question.pair), max_length)
         context = len(first.ends) + 1  # the part after all of the first segment
         inside = [position for position, part in enumerate(found.parts) if part == context]
-        ids.append(tuple(found.ids))
+        texts.append(found)
         # A context without tokens has no answer; the first token stands for it, as some must be looked at.
         contexts.append((inside[0], inside[-1] + 1) if inside else (0, 1))
         spans.append(tuple(_span(found, inside, *label) for label in question.labels))
-    return Texts(tuple(ids), tokenizer.pad_token_id, contexts=tuple(contexts)), spans
+    return Texts.of(texts, tokenizer.pad_token_id, contexts=contexts), spans
 
 
 def _span(found: PartTokens, inside: Sequence[int], start: int, end: int) -> Span:
@@ -123,11 +134,9 @@ def _joined(tokenizer: Any, first: Segment, second: Segment, max_length: int) ->
     """Two segments as the tokenizer joins them (an empty second is none), cut part by part."""
     if isinstance(tokenizer, BaseTokenizer):
         return tokenizer.part_tokens(first, second).cut(max_length)
-    texts = (first.text, second.text or None)
     if not getattr(tokenizer, "is_fast", False):  # it knows no characters, and cuts the longer segment
-        ids = tokenizer(*texts, truncation=True, max_length=max_length)["input_ids"]
-        return PartTokens(ids, [None] * len(ids))
-    encoded = tokenizer(*texts, return_offsets_mapping=True, verbose=False)
+        return _truncated(tokenizer, first.text, second.text, max_length)
+    encoded = tokenizer(first.text, second.text or None, return_offsets_mapping=True, verbose=False)
     offsets, segments = encoded["offset_mapping"], encoded.sequence_ids()
     before = len(first.ends) + 1
 
@@ -138,6 +147,16 @@ def _joined(tokenizer: Any, first: Segment, second: Segment, max_length: int) ->
 
     parts = [part(segment, end) for segment, (_, end) in zip(segments, offsets, strict=True)]
     return PartTokens(encoded["input_ids"], parts, offsets).cut(max_length)
+
+
+def _truncated(tokenizer: Any, first: str, second: str, max_length: int) -> PartTokens:
+    """A text, or a pair, as the tokenizer joins and cuts them (an empty second part is none)."""
+    if isinstance(tokenizer, BaseTokenizer):
+        return tokenizer.part_tokens(Segment(first), Segment(second)).cut(max_length)
+    texts = (first, second or None)
+    ids = tokenizer(*texts, truncation=True, max_length=max_length)["input_ids"]
+    whole = len(ids) < max_length or len(tokenizer(*texts, verbose=False)["input_ids"]) <= max_length
+    return PartTokens(ids, [None] * len(ids), whole=whole)
 
 
 def training_batches(lengths: Sequence[int], size: int, seed: int, epoch: int) -> list[list[int]]:

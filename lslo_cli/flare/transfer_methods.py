@@ -123,10 +123,12 @@ class FusionMethod(TransferMethod):
         size = len(source.ids) * self.max_length * width
         if size > self.captured.limit:
             return plain.fused_with(
-                lambda rows, length: self._capture(source, rows).resized(length), source.longest
+                lambda rows, length: self._capture(source, rows).resized(length), source.longest, source.cut
             )
         cached = self._all_states(source, size)
-        return plain.fused_with(lambda rows, length: cached.rows(rows).resized(length), source.longest)
+        return plain.fused_with(
+            lambda rows, length: cached.rows(rows).resized(length), source.longest, source.cut
+        )
 
     def batch(self, split: Prepared, rows: Sequence[int]) -> FusedBatch:
         batch = super().batch(split, rows)
@@ -177,8 +179,11 @@ class TranslatorMethod(FusionMethod):
     def prepare(self, pairs: Pairs) -> Prepared:
         plain = TransferMethod.prepare(self, pairs)
         texts = [(example.text, example.pair) for example in pairs.target]
-        latent = self.encode_targets(texts).beside(plain.texts)
-        return plain.fused_with(lambda rows, length: self.projection(latent.rows(rows)).resized(length))
+        encoded = self.encode_targets(texts)
+        latent = encoded.beside(plain.texts)
+        return plain.fused_with(
+            lambda rows, length: self.projection(latent.rows(rows)).resized(length), cut=encoded.cut
+        )
 
 
 class MixupMethod(TransferMethod):
@@ -197,7 +202,8 @@ class MixupMethod(TransferMethod):
         self.mixup.detach()
 
     def prepare(self, pairs: Pairs) -> Prepared:
-        return replace(super().prepare(pairs), source=self.model.texts(pairs.source, self.max_length))
+        plain, source = super().prepare(pairs), self.model.texts(pairs.source, self.max_length)
+        return replace(plain, source=source, cut=plain.cut + source.cut)
 
     def logits(self, split: Prepared, rows: Sequence[int]) -> Tensor:
         return self._read(split, rows)[1][0]

@@ -38,12 +38,13 @@ def read_target(
 class LatentTexts:
     """A translation encoder's states of texts, (rows, length, d_mt), and their mask, (rows, length).
 
-    ``side`` is the padding side.
+    ``side`` is the padding side, and ``cut`` counts the texts that were longer.
     """
 
     states: Tensor
     mask: Tensor
     side: Side = Side.RIGHT
+    cut: int = 0
 
     def beside(self, texts: Texts) -> LatentTexts:
         """The states aligned with the tokens of ``texts``, padded on the same side.

@@ -96,7 +96,7 @@ class Numbers:
 
     pad_token_id, eos_token_id = 0, 3
 
-    def __call__(self, first, second=None, truncation=True, max_length=None, add_special_tokens=None):
+    def __call__(self, first, second=None, max_length=None, add_special_tokens=None, **_):
         parts = [self._ids(part) for part in (first, second) if part]
         if add_special_tokens is None:  # an encoder's
             return {"input_ids": [1, *(i for part in parts for i in (*part, 2))][:max_length]}

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from lslo_cli.flare.base_encoder import BaseTokenizer
 from lslo_cli.flare.examples import Example, Question
 from lslo_cli.flare.parts import PartTokens, Segment, shares
-from lslo_cli.flare.texts import encode_joined, encode_questions
+from lslo_cli.flare.texts import encode, encode_joined, encode_questions
 from lslo_cli.models.base import load_base
 from lslo_cli.nn.loss import IGNORED
 from lslo_cli.recipe.flare import SHORTEST
@@ -103,8 +103,8 @@ def test_a_translation_models_tokenizer_cuts_part_by_part_too():
     long, short = "lopaba " * 40, "taro"
     ids = {text: base.tokenizer.encode(text) for text in (long, short)}
     for first, second in ((long, short), (short, long)):
-        read = tokenizer(first, second, max_length=20)["input_ids"]
-        whole = tokenizer(first, second, max_length=500)["input_ids"]
+        read = list(encode(tokenizer, [(first, second)], 20).ids[0])
+        whole = list(encode(tokenizer, [(first, second)], 500).ids[0])
         assert len(read) == 20 and (read[0], read[-1]) == (whole[0], whole[-1])
         room = 20 - 3 - len(ids[short])
         kept = {text: ids[text][:room] for text in ids}

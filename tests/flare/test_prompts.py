@@ -5,7 +5,7 @@ import re
 import pytest
 
 from lslo_cli.flare.examples import Example, Prompt, Question
-from lslo_cli.flare.prompts import fused_prompt_ids, prompt_ids
+from lslo_cli.flare.prompts import cut_prompt, fused_prompt
 from lslo_cli.flare.tasks import TASKS
 
 
@@ -32,16 +32,16 @@ class Characters:
 def test_what_fits_is_read_as_it_is_and_words_stay_where_it_does_not(words, task, example):
     tokenizer, prompt = Characters(words), TASKS[task].prompt(example)
     content, cue = ("".join(before + text for before, text in part) for part in (prompt.content, prompt.cue))
-    whole = prompt_ids(tokenizer, prompt, 99)
-    assert list(whole) == [*tokenizer(content, True)["input_ids"], *tokenizer(cue, False)["input_ids"]]
-    cut = prompt_ids(tokenizer, prompt, len(whole) - 2)
-    assert len(cut) == len(whole) - 2
+    whole = cut_prompt(tokenizer, prompt, 99)
+    assert list(whole.ids) == [*tokenizer(content, True)["input_ids"], *tokenizer(cue, False)["input_ids"]]
+    cut = cut_prompt(tokenizer, prompt, len(whole.ids) - 2)
+    assert len(cut.ids) == len(whole.ids) - 2 and (whole.whole, cut.whole) == (True, False)
     for before, _ in (*prompt.content, *prompt.cue):
-        assert before.strip() in "".join(cut)
+        assert before.strip() in "".join(cut.ids)
 
 
 def test_of_a_source_and_a_target_each_has_half():
     tokenizer, cue = Characters(words=False), (("\nA:", ""),)
     one, other = (Prompt((("Q: ", text),), cue) for text in ("x" * 30, "y"))
-    assert "".join(fused_prompt_ids(tokenizer, one, other, 23)) == "<s>Q: xxxxxx\nQ: y\nA:"
-    assert "".join(fused_prompt_ids(tokenizer, other, one, 23)) == "<s>Q: y\nQ: xxxxxx\nA:"
+    assert "".join(fused_prompt(tokenizer, one, other, 23).ids) == "<s>Q: xxxxxx\nQ: y\nA:"
+    assert "".join(fused_prompt(tokenizer, other, one, 23).ids) == "<s>Q: y\nQ: xxxxxx\nA:"

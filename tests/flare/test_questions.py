@@ -20,7 +20,7 @@ from transformers import (
 
 from lslo_cli.artifacts.folder import ExperimentFolder
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.events import Noted
+from lslo_cli.events import Noted, Warned
 from lslo_cli.flare import commands
 from lslo_cli.flare.plan import plan
 from lslo_cli.recipe import resolve
@@ -151,6 +151,9 @@ def test_training_rows_whose_answer_is_cut_off_are_left_out_and_counted(experime
     assert tuning.artifact.result.runs[0].left_out == 4  # two whole batches, whose loss would be NaN
     assert [run.left_out for run in training.artifact.result.runs] == [0, 0]
     assert "4 training rows left out" in " ".join(event.text for event in notes if isinstance(event, Noted))
+    warnings = [event.text for event in notes if isinstance(event, Warned)]
+    cut = [f"{split}: cut 4 texts at flare.max_length = 12" for split in ("en/train", "fi/train")]
+    assert warnings == cut  # the texts of en are the sources of fi; only FLARE reads these
 
 
 def test_a_training_text_without_any_whole_answer_is_refused(experiment):

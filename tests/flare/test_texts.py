@@ -4,10 +4,17 @@ import pytest
 import torch
 from transformers import BertTokenizerFast
 
-from lslo_cli.flare.examples import Question
+from lslo_cli.flare.examples import Example, Question
 from lslo_cli.flare.heads import Classifier, SpanFinder, pooled
 from lslo_cli.flare.source import Side
-from lslo_cli.flare.texts import Texts, encode_questions, prediction_batches, training_batches
+from lslo_cli.flare.texts import (
+    Texts,
+    encode,
+    encode_joined,
+    encode_questions,
+    prediction_batches,
+    training_batches,
+)
 from lslo_cli.nn.loss import IGNORED
 
 ROWS = ((5, 6, 7), (8,))
@@ -76,6 +83,15 @@ def test_an_answer_in_characters_becomes_tokens(tokenizer):
     assert spans == [((5, 6),)]
     assert texts.contexts == ((4, 9),)
     assert texts.padded([0], 12)["context_mask"].tolist() == [[0] * 4 + [1] * 5 + [0] * 3]
+
+
+def test_texts_that_are_cut_are_counted_and_those_that_just_fit_are_not(tokenizer):
+    pairs = [("the cat", "sat ."), ("the old cat", "sat ."), ("the", "")]
+    assert encode(tokenizer, pairs, max_length=7).cut == 1
+    examples = [Example("1", first, 0, second) for first, second in pairs]
+    assert encode_joined(tokenizer, examples, examples, max_length=11).cut == 1
+    assert encode_questions(tokenizer, [Question("1", "who?", "The cat.", "cat", 4)], 8)[0].cut == 0
+    assert encode_questions(tokenizer, [Question("1", "who?", "The cat.", "cat", 4)], 7)[0].cut == 1
 
 
 def test_an_answer_that_is_cut_off_is_ignored(tokenizer):

@@ -30,7 +30,7 @@ class Words:
 
     pad_token_id = 0
 
-    def __call__(self, first, second, truncation, max_length):
+    def __call__(self, first, second, truncation=False, max_length=None, verbose=True):
         ids = [1, *map(int, first.split()), 2, *([*map(int, second.split()), 2] if second else [])]
         return {"input_ids": ids[:max_length]}
 
