@@ -68,10 +68,13 @@ class MeasuredDifference:
     def verdict(self, margin: float) -> Verdict:
         """``SHOWS`` if above 0 over seeds and rows, ``CONTRARY`` if both intervals end below ``margin``.
 
-        ``WITHIN`` in between, where neither is known, and ``UNKNOWN`` for one seed.
+        ``WITHIN`` in between, where neither is known, and ``UNKNOWN`` for one seed. Seeds that all give the
+        same difference but 0 tell neither.
         """
         if self.over_seeds is None:
             return Verdict.UNKNOWN
+        if self.over_seeds.is_point:
+            return Verdict.WITHIN
         if self.over_seeds.low > 0 and self.p < SIGNIFICANT:
             return Verdict.SHOWS
         if max(self.over_seeds.high, self.over_rows.high) < margin:

@@ -22,6 +22,9 @@ CONFIDENCE = 0.95
 EXACT_UP_TO = 8
 """Most pairs of values of which all pairings are counted for a p-value: 8 have 40,320."""
 
+EQUAL = 1e-9
+"""Differences of scores that lie this close together are the same but for rounding."""
+
 CORRELATED = 3
 """The fewest languages whose scores are correlated with their bitext sizes."""
 NEEDED = f"a correlation needs {CORRELATED} languages with a bitext size"
@@ -117,6 +120,15 @@ class Interval:
     low: float
     high: float
 
+    @property
+    def is_point(self) -> bool:
+        """Whether it has no width, and is not 0: every seed gives the same difference, by chance or not.
+
+        A few seeds without spread do not say how much others would differ, so nothing shows. Where no seed
+        differs at all, both runs do the same.
+        """
+        return self.high - self.low < EQUAL and abs(self.low) > EQUAL
+
 
 class Significance(StrEnum):
     """The conclusion from a difference between two runs and its intervals."""
@@ -154,6 +166,8 @@ def verdict(over_seeds: Interval | None, over_sentences: Interval) -> Significan
     """Whether a difference is significant over both training seeds and test sentences."""
     if over_seeds is None:
         return Significance.ONE_SEED
+    if over_seeds.is_point:
+        return Significance.OPEN
     if min(over_seeds.low, over_sentences.low) > 0:
         return Significance.HIGHER
     if max(over_seeds.high, over_sentences.high) < 0:

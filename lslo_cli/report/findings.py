@@ -29,6 +29,7 @@ LIKENESS_NOTE = (
 )
 NO_LIKENESS_NOTE = "Likeness and 'not lower' are not judged: their margin is in spBLEU."
 CORRELATION_NOTE = "A correlation shows if p < 0.05 in every seed."
+POINT_NOTE = "An interval without width, where every seed gives the same difference, tells nothing apart."
 ONE_SEED_NOTE = "If only one seed has both rows there is no interval, and the difference shows nothing."
 
 
@@ -171,6 +172,8 @@ def notes_on(outcomes: Sequence[Outcome]) -> Iterator[str]:
     measured = [outcome for outcome in outcomes if outcome.difference is not None]
     if any(outcome.interval for outcome in measured):
         yield INTERVAL_NOTE
+    if any(outcome.interval and outcome.interval.is_point for outcome in measured):
+        yield POINT_NOTE
     if any(outcome.interval is None for outcome in measured):
         yield ONE_SEED_NOTE
 
@@ -206,6 +209,8 @@ def judged(expected: Expectation, interval: Interval | None) -> Verdict:
     """Whether a difference is as expected, given its interval, None for one seed, which shows nothing."""
     if interval is None:
         return Verdict.UNKNOWN
+    if interval.is_point:
+        return Verdict.WITHIN
     if expected is Expectation.HIGHER:
         shows, contrary = interval.low > 0, interval.high < 0
     elif expected is Expectation.NOT_LOWER:

@@ -103,6 +103,9 @@ def test_a_fused_run_is_called_what_it_is(kind, verdict):
         ((-3.0, 1.1), (-2.0, 0.9), 0.5, Verdict.WITHIN),
         ((-9.0, -3.0), (-8.0, -4.0), 1e-9, Verdict.CONTRARY),
         (None, (13.0, 19.0), 1e-15, Verdict.UNKNOWN),
+        ((5.0, 5.0), (3.0, 7.0), 1e-9, Verdict.WITHIN),  # the same of every seed
+        ((-5.0, -5.0), (-7.0, -3.0), 1e-9, Verdict.WITHIN),
+        ((0.0, 0.0), (-0.5, 0.5), 0.9, Verdict.CONTRARY),  # no seed differs
     ],
 )
 def test_a_check_fails_only_where_its_difference_is_known_to_be_small(seeds, rows, p, verdict):

@@ -219,6 +219,8 @@ def test_the_interval_over_sentences_leaves_out_a_fortieth_at_either_end():
         (Interval(-0.1, 2.0), Interval(0.2, 1.0), Significance.OPEN),
         (Interval(0.1, 2.0), Interval(-0.2, 1.0), Significance.OPEN),
         (None, Interval(5.0, 6.0), Significance.ONE_SEED),
+        (Interval(2.0, 2.0 + 1e-12), Interval(0.2, 3.0), Significance.OPEN),  # the same of every seed
+        (Interval(-2.0, -2.0), Interval(-3.0, -0.2), Significance.OPEN),
     ],
 )
 def test_a_difference_is_told_only_beyond_chance_of_both_kinds(over_seeds, over_sentences, expected):

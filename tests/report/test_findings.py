@@ -5,7 +5,7 @@ from scipy import stats
 from lslo_cli.artifacts.results import CorrelationRow
 from lslo_cli.method.statistics import Interval
 from lslo_cli.paper import Expectation, printed_table
-from lslo_cli.report.findings import Finding, Outcome, Verdict, findings, findings_table, judged
+from lslo_cli.report.findings import POINT_NOTE, Finding, Outcome, Verdict, findings, findings_table, judged
 from lslo_cli.report.reading import read_studies
 from lslo_cli.report.scores import scores_beside_papers
 
@@ -72,6 +72,21 @@ def test_the_papers_numbers_show_all_that_it_claims_of_them(number, written, tmp
     assert verdicts == {Verdict.SHOWS}
 
 
+@pytest.mark.parametrize("shift", [-3.0, 3.0, 0.0])
+def test_the_same_difference_in_every_seed_tells_nothing_unless_it_is_none(shift, written, tmp_path):
+    scores = {"2-2-8-source-gps0.9": 1.1, "2-2-8-gps0.9": 1.1 + shift}
+    for seed in (1, 2):
+        for run, score in scores.items():
+            own = dict.fromkeys(printed_table(3).groups, score + seed)
+            written(tmp_path / f"seed-{seed}", seed=seed).evaluation(run, own)
+    (study,) = read_studies([tmp_path])
+    (finding,) = findings(study, [3])
+    outcome = finding.outcomes[0]
+    assert (outcome.difference, outcome.verdict) == (pytest.approx(shift), Verdict.WITHIN)
+    assert (POINT_NOTE in findings_table(study, [3]).notes) == (shift != 0)
+    assert judged(ALIKE, outcome.interval) is (Verdict.WITHIN if shift else Verdict.SHOWS)
+
+
 def test_one_seed_cannot_tell_anything(written, tmp_path):
     (study,) = read_studies([written(tmp_path).table(8).path])
     (finding,) = findings(study, [8])
@@ -108,8 +123,9 @@ def test_difference_and_interval_are_over_the_seeds_that_have_both_rows(written,
 def test_a_claim_is_judged_only_when_all_its_rows_were_run(written, tmp_path):
     for seed in (1, 2):
         experiment = written(tmp_path / f"seed-{seed}", seed=seed)
-        for run in ("2-2-8", "2-2-8-gps0.9"):
-            experiment.evaluation(run, printed_table(1).row(run).scores)
+        for run, more in (("2-2-8", 0.0), ("2-2-8-gps0.9", 1e-3 * seed)):
+            scores = printed_table(1).row(run).scores
+            experiment.evaluation(run, {group: score + more for group, score in scores.items()})
     (study,) = read_studies([tmp_path])
     found = {finding.verdict: finding for finding in findings(study, [1])}
     assert found.keys() == {Verdict.NOT_RUN, Verdict.INCOMPLETE}
@@ -121,16 +137,17 @@ def test_what_goes_the_other_way_does_not_show(written, tmp_path):
     for seed in (1, 2):
         for run, score in scores.items():
             experiment = written(tmp_path / f"seed-{seed}", seed=seed)
-            experiment.evaluation(run, dict.fromkeys(printed_table(3).groups, score))
+            own = score + 1e-3 * seed * score
+            experiment.evaluation(run, dict.fromkeys(printed_table(3).groups, own))
     (study,) = read_studies([tmp_path])
     (finding,) = findings(study, [3])
     assert finding.verdict is Verdict.CONTRARY and finding.summary == "does not show"
-    assert [outcome.difference for outcome in finding.outcomes] == pytest.approx([-1, -1, -2, -2])
+    assert [outcome.difference for outcome in finding.outcomes] == pytest.approx([-1, -1, -2, -2], abs=0.01)
 
 
 def test_a_learned_index_that_is_all_source_is_no_comparison_with_all_source(written, tmp_path):
     for seed in (1, 2):
-        experiment = written(tmp_path / f"seed-{seed}", seed=seed).table(3)
+        experiment = written(tmp_path / f"seed-{seed}", seed=seed).table(3, shift=seed)
         experiment.training("2-2-8-gps0.9", index={"encoder.1": "source", "encoder.12": "source"})
     (study,) = read_studies([tmp_path])
     (finding,) = findings(study, [3])
