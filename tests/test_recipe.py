@@ -518,6 +518,19 @@ def test_a_recipe_and_a_memory_may_begin_with_a_byte_order_mark(tmp_path):
     assert read_memory(tmp_path).given == {"seed": 8}
 
 
+@pytest.mark.parametrize("model", ["world", "a/b", "/a/b", "~/b"])
+def test_a_name_is_remembered_as_one_beside_a_folder_called_so(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "world").mkdir()
+    told = Memory("demo", {"model.name": model}, {"data.path": "world"})
+    folder = tmp_path / "out" / "e"
+    folder.mkdir(parents=True)
+    (folder / MEMORY_FILE).write_text(told.text(folder))
+    monkeypatch.chdir(folder)
+    assert read_memory(folder) == told
+
+
 @pytest.mark.parametrize(
     ("below", "above", "name", "revision"),
     [

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,16 @@ _MODEL = {"model.name", "model.revision"}
 _OF_A_SEED = ("name", "seed")
 """Keys that differ between the seeds of a study."""
 
+_PLACES: Mapping[str, Callable[[str], bool]] = {
+    "recipe": os.path.isfile,
+    "data.path": os.path.exists,
+    "model.name": os.path.isdir,
+}
+"""What may be a path and not a name, and how it is known for one."""
+
 _HEADER = (
     "# Settings given to this experiment's commands. They apply to later ones unless their flags differ.\n"
+    "# Paths that begin with dots are from this folder.\n"
 )
 
 
@@ -71,14 +80,27 @@ class Memory:
         """What this memory of one seed's experiment says of the study of all seeds."""
         return replace(self, given={key: self.given[key] for key in self.given if key not in _OF_A_SEED})
 
-    def text(self) -> str:
-        """The text of its file in the experiment's folder."""
-        lines = [_HEADER] + ([f"recipe = {scalar(self.recipe)}\n"] if self.recipe else [])
-        for title, values in (("given", self.given), ("environment", self.environment)):
+    def text(self, folder: Path) -> str:
+        """The text of its file in the experiment's ``folder``, from where it names relative paths."""
+        there = self._with_places(partial(_from_there, folder))
+        lines = [_HEADER] + ([f"recipe = {scalar(there.recipe)}\n"] if there.recipe else [])
+        for title, values in (("given", there.given), ("environment", there.environment)):
             if values:
                 pairs = (f"{scalar(key)} = {scalar(value)}\n" for key, value in values.items())
                 lines += [f"\n[{title}]\n", *pairs]
         return "".join(lines)
+
+    def _with_places(self, change: Callable[[str, str], str]) -> Memory:
+        """This memory with what may be a path changed, by key and value."""
+
+        def changed(values: Mapping[str, Any]) -> dict[str, Any]:
+            return {
+                key: change(key, value) if key in _PLACES and isinstance(value, str) else value
+                for key, value in values.items()
+            }
+
+        recipe = changed({"recipe": self.recipe})["recipe"]
+        return Memory(recipe, changed(self.given), changed(self.environment))
 
 
 def worth_remembering(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +118,7 @@ def from_environment() -> dict[str, str]:
 
 
 def read_memory(folder: Path) -> Memory:
-    """The memory of the experiment in ``folder``, empty if it is new.
+    """The memory of the experiment in ``folder``, empty if it is new, with paths from the working folder.
 
     Raises InputError for a damaged file.
     """
@@ -107,13 +129,34 @@ def read_memory(folder: Path) -> Memory:
         recipe = values.get("recipe")
         if not (isinstance(given, dict) and isinstance(environment, dict) and isinstance(recipe, str | None)):
             raise ValueError("it holds something other than a recipe and the tables given and environment")
-        return Memory(recipe, given, environment)
+        return Memory(recipe, given, environment)._with_places(partial(_from_here, folder))
     except (FileNotFoundError, NotADirectoryError):
         return Memory()
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path} cannot be read: {error}", "fix or remove it; then give --langs, --model and --data again"
         ) from None
+
+
+def _way(folder: Path) -> str:
+    """The way from an experiment's folder to the working folder, with dots first: ``../../``."""
+    way = os.path.relpath(os.curdir, os.path.realpath(folder))
+    return f"{way}/" if way.startswith(os.pardir) else f"./{way}/"
+
+
+def _from_there(folder: Path, key: str, value: str) -> str:
+    """What may be a path, as an experiment's file in ``folder`` has it: a relative path from there."""
+    is_name = value == "world" or not _PLACES[key](value)
+    return value if is_name or os.path.isabs(value) else _way(folder) + value
+
+
+def _from_here(folder: Path, key: str, value: str) -> str:
+    """The reverse of :func:`_from_there`: as it was typed, if it was typed here, else from here."""
+    way = _way(folder)
+    if value.startswith(way):
+        return value.removeprefix(way)
+    is_path = value.startswith(("./", "../"))
+    return os.path.relpath(os.path.join(os.path.realpath(folder), value)) if is_path else value
 
 
 def last_experiment(results: Path) -> Path | None:

@@ -52,7 +52,8 @@ class Experiment:
             return
         path = self.folder.path / MEMORY_FILE
         with locked(path):
-            write_text(path, read_memory(self.folder.path).adding(self.memory).text())
+            memory = read_memory(self.folder.path).adding(self.memory)
+            write_text(path, memory.text(self.folder.path))
 
 
 @dataclass(frozen=True)

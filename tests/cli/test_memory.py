@@ -63,6 +63,26 @@ def test_settings_given_once_hold_for_later_commands(begun, lslo, tiny):
     assert str(begun / "runs") in result.stdout.replace("\n", "") or "qta-qso-qki-qka/runs" in result.stdout
 
 
+def test_recipe_text_and_model_are_found_wherever_one_stands(lslo, tiny, tmp_path, monkeypatch):
+    for name, there in (("text", tiny.text), ("base", tiny.base)):
+        shutil.copytree(there, tmp_path / name)
+    (tmp_path / "small.toml").write_text("[data]\ntrain_rows = 6\n[weight_learn]\nepochs = 3\n")
+    typed = ["--recipe", "small.toml", "--model", "./base", "--data", "text/", "--train", "train"]
+    made = lslo("weight-learn", *ARGUMENTS, *typed, "--device", "cpu")
+    assert made.exit_code == 0, made.output
+    again = lslo("train", *typed[2:], "--dry-run")
+    assert again.exit_code == 0 and "was started with" not in again.stderr
+    assert "--recipe small.toml, --langs" in again.stderr.replace("\n", " ")
+    (tmp_path / "project").mkdir()
+    for name in ("out", "text", "base", "small.toml"):
+        (tmp_path / name).rename(tmp_path / "project" / name)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    moved = lslo("train", "--results", "../project/out", "--dry-run")
+    assert moved.exit_code == 0, moved.output
+    assert "--recipe ../project/small.toml" in moved.stderr.replace("\n", " ")
+
+
 def test_a_dry_run_remembers_nothing(tiny, lslo, tmp_path):
     result = lslo(
         "train",
