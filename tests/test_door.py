@@ -206,9 +206,10 @@ def test_what_is_of_another_type_is_refused_by_name_with_a_hint(base, call, said
     assert error.value.hint
 
 
-def test_a_relative_base_is_scored_with_from_another_working_folder(tiny, tmp_path, monkeypatch):
+@pytest.mark.parametrize("pieces", ["base", "base/sentencepiece.bpe.model"])
+def test_a_relative_base_is_scored_with_from_another_working_folder(pieces, tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tiny.base.parent)
-    settings = {"run.device": "cpu", "evaluate.max_new_tokens": 4, "evaluate.metric_model": "base"}
+    settings = {"run.device": "cpu", "evaluate.max_new_tokens": 4, "evaluate.metric_model": pieces}
     base = lslo_cli.load_base(tiny.base.name, settings)
     monkeypatch.chdir(tmp_path)
     assert lslo_cli.evaluate(base, ["taro"], ["taro"], src="qta", tgt="qki")["spBLEU"].value >= 0

@@ -69,11 +69,12 @@ class Metric(Protocol):
 
 @dataclass(frozen=True)
 class MetricSettings:
-    """Settings of metrics: the recipe's sentencepiece model, and the base model's folder."""
+    """Settings of metrics: the recipe's sentencepiece model, relative to ``place``, and the base's folder."""
 
     metric_model: str | None
     base: Path
     on_event: OnEvent = ignore
+    place: Path = Path()
 
 
 def open_spbleu(settings: MetricSettings) -> SpBleu:
@@ -87,7 +88,7 @@ def open_spbleu(settings: MetricSettings) -> SpBleu:
     if chosen == FLORES101 or (chosen is None and flores101_model().exists()):
         return SpBleu()
     if chosen is not None:
-        return SpBleu(own if chosen == "base" else Path(chosen))
+        return SpBleu(own if chosen == "base" else settings.place / chosen)
     metric = SpBleu(own)
     settings.on_event(
         Noted(

@@ -265,5 +265,5 @@ def open_metrics(setup: Setup, names: Sequence[str] = ()) -> dict[str, Metric]:
     section, folder = setup.recipe.evaluate, setup.base.folder
     if folder is None:
         raise ValueError("metrics may read the files of the base model, but this one was never saved")
-    settings = MetricSettings(section.metric_model, folder, setup.on_event)
+    settings = MetricSettings(section.metric_model, folder, setup.on_event, setup.place)
     return {name: metric_named(name).open(settings) for name in names or section.metrics}

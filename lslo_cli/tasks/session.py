@@ -21,7 +21,8 @@ class Session(ABC):
     """One command at work. ``languages`` are those that its artifact records.
 
     ``data`` collects the identity of all text that was read. ``work`` is the folder of its checkpoint, None
-    for no checkpoint. Of several processes only the main one has a listener in ``on_event``.
+    for no checkpoint. Of several processes only the main one has a listener in ``on_event``. Files that are
+    read later, after a script may have changed its working folder, are looked for from ``place``.
     """
 
     recipe: Recipe
@@ -30,6 +31,7 @@ class Session(ABC):
     data: list[DataIdentity] = field(default_factory=list)
     languages: tuple[Language, ...] = ()
     work: Path | None = None
+    place: Path = field(default_factory=Path.cwd)
 
     @property
     @abstractmethod
