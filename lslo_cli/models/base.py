@@ -16,7 +16,7 @@ from lslo_cli.artifacts.schema import ModelIdentity
 from lslo_cli.data.codes import check_known, check_new_languages
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.method.base_dtype import BaseDtype
-from lslo_cli.models.checkpoint import find_checkpoint, write_checkpoint
+from lslo_cli.models.checkpoint import Checkpoint, find_checkpoint, weight_files, write_checkpoint
 from lslo_cli.models.pretrained import moved
 from lslo_cli.models.tokenizer import BOS, EOS, PAD, Tokenizer
 from lslo_cli.nn.compact import compact
@@ -123,6 +123,15 @@ def load_base(
         architecture_of(network).compute_positions(network)
     # Files of it are read later too, when the working folder may be another one.
     return BaseModel(network, tokenizer, identity, checkpoint.folder.absolute(), generation)
+
+
+def digest_on_disk(base: BaseModel) -> str:
+    """The digest of a base that was loaded without weights, from its files; empty without weights there."""
+    folder = base.folder
+    if folder is None or not weight_files(folder):
+        return ""
+    checkpoint = Checkpoint(folder)
+    return checkpoint.digest(checkpoint.tokenizer())
 
 
 def check_heads(section: BaseSection) -> None:

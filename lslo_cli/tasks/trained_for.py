@@ -9,9 +9,10 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.again import train_again
 from lslo_cli.artifacts.folder import BASE_RUN, RESULTS, RunFolder
 from lslo_cli.artifacts.results import TrainingResult
-from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.artifacts.schema import Artifact, ModelIdentity
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Noted, OnEvent, ignore
+from lslo_cli.models.base import BaseModel, digest_on_disk
 from lslo_cli.tasks.experiment import Experiment, read_training
 from lslo_cli.tasks.setup import Setup
 from lslo_cli.wording import typed
@@ -88,11 +89,24 @@ def languages_of(training: Artifact[TrainingResult]) -> tuple[str, ...]:
     return tuple(record.code for record in training.languages)
 
 
+def _identified(base: BaseModel, trained: ModelIdentity) -> ModelIdentity:
+    """The identity of a base, to be compared with that of a run.
+
+    The weights of one that a plan has loaded without them are only read, for their digest, if name or sizes
+    are not the run's.
+    """
+    model = base.identity
+    if model.digest:
+        return model
+    seems_its = model.name == trained.name and model.shape == trained.shape
+    digest = "" if seems_its else digest_on_disk(base)
+    return model.model_copy(update={"digest": digest or trained.digest})
+
+
 def check_trained_for(setup: Setup, folder: RunFolder, training: Artifact[TrainingResult]) -> None:
     """Refuse a run of another base model (InputError), or with other languages or order (UsageError)."""
-    if setup.base.identity.digest:  # a plan has no weights to compare
-        again = train_again(folder.path)
-        store.check_belongs(folder.training, training, setup.model_identity, [], again)
+    model = _identified(setup.base, training.model)
+    store.check_belongs(folder.training, training, model, [], train_again(folder.path))
     codes = languages_of(training)
     if codes != setup.codes:
         raise UsageError(

@@ -1,8 +1,12 @@
 """Dry runs."""
 
-import pytest
+import json
+import shutil
 
-from lslo_cli.errors import LsloError
+import pytest
+from safetensors.torch import load_file, save_file
+
+from lslo_cli.errors import InputError, LsloError
 from lslo_cli.models.checkpoint import Checkpoint
 from lslo_cli.tasks import commands as tasks
 
@@ -83,6 +87,29 @@ def test_a_plan_fails_where_the_command_would(fresh, tmp_path, command, change, 
     with pytest.raises(LsloError):
         tasks.plan(fresh(**change), command, **rest)
     assert list(tmp_path.iterdir()) == []
+
+
+def other_weights(model):
+    path = model / "model.safetensors"
+    save_file({name: 2 * tensor for name, tensor in load_file(path).items()}, path)
+
+
+def other_settings(model):
+    settings = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(settings | {"activation_function": "gelu"}))
+
+
+@pytest.mark.parametrize("change", [other_weights, other_settings])
+def test_the_plan_of_an_evaluation_refuses_a_run_of_another_base(there, tiny, tmp_path, change):
+    copy = shutil.copytree(tiny.base, tmp_path / "copy")
+    on_copy = there(**{"model.name": str(copy)})
+    tasks.plan(on_copy, "evaluate")
+    change(copy)
+    with pytest.raises(InputError, match="is stale: it was made with ") as planned:
+        tasks.plan(on_copy, "evaluate", runs=[GPS_RUN])
+    with pytest.raises(InputError) as refused:
+        tasks.evaluate(on_copy, runs=[GPS_RUN])
+    assert planned.value.message == refused.value.message
 
 
 def test_an_evaluation_is_planned_without_the_weights_of_the_base(there, monkeypatch):
