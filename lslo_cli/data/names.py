@@ -41,7 +41,7 @@ def ends_in_txt(path: Path) -> bool:
 
     ``en.fr.txt`` has its language first, and NTREX-128 has names of its own.
     """
-    name = plain(path).name
+    name = _whole(path)
     first, *others = name.removesuffix(_TXT).split(".")
     if not (name.endswith(_TXT) and others) or _NTREX.fullmatch(name) or _OTHER_REFERENCE.fullmatch(name):
         return False
@@ -49,9 +49,15 @@ def ends_in_txt(path: Path) -> bool:
     return is_listed(others[-1]) and is_file_code(others[-1]) and not is_first
 
 
+def _whole(path: Path) -> str:
+    """The name without ``.gz``, with ``.txt`` in lower case."""
+    name = plain(path).name
+    return name[: -len(_TXT)] + _TXT if suffix_of(path) == _TXT else name
+
+
 def _named(path: Path) -> str:
     """The name that is parsed: without ``.gz``, and without ``.txt`` after a language."""
-    name = plain(path).name
+    name = _whole(path)
     return name.removesuffix(_TXT) if ends_in_txt(path) else name
 
 
@@ -76,7 +82,7 @@ def split_of(path: Path) -> str:
         return plain(path).stem
     if bitext := bitext_name(path):
         return bitext.split
-    if ntrex := _NTREX.fullmatch(plain(path).name):
+    if ntrex := _NTREX.fullmatch(_whole(path)):
         return ntrex["set"]
     if is_language_last(path, None):
         return _split_among(_named(path).split(".")[:-1]) or Path(_named(path)).stem
@@ -96,7 +102,7 @@ def is_language_last(path: Path, languages: Sequence[str] | None) -> bool:
 
 def aligned_name(path: Path, languages: Sequence[str] | None) -> tuple[str, str]:
     """The code in a file's name, and the pattern of its translations: ``eng.dev`` has ``eng``, ``*.dev``."""
-    name = plain(path).name
+    name = _whole(path)
     if ntrex := _NTREX.fullmatch(name):
         return ntrex["code"], ntrex["set"]
     if is_language_last(path, languages):

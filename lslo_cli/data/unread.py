@@ -92,7 +92,7 @@ def _nearest_name(path: Path) -> tuple[str, str] | None:
         )
     *others, end = plain(path).name.split(".")
     if code := next((part for part in others[1:] if is_listed(part)), None):
-        kept = [part for part in (*others, end) if part not in (code, "txt")]
+        kept = [part for part in (*others, end) if part != code and part.lower() != "txt"]
         return (
             f"the language code in {path.name} is neither at the beginning nor at the end of its name",
             f"rename it, as in {'.'.join((*kept, code))}",

@@ -109,6 +109,9 @@ NAMED_BY_USE = {
     "OPUS with regions": ["Books.en_GB-pt_br.en_GB", "Books.en_GB-pt_br.pt_br"],
     "pair before the split": ["en-fr.train.en", "en-fr.train.fr"],
     "upper case": ["EN.txt", "FR.txt"],
+    "a suffix in upper case": ["en.TXT", "fr.txt"],
+    "a suffix in upper case, language last": ["train.en.TXT", "train.fr.Txt"],
+    "NTREX-128 in upper case": ["newstest2019-ref.eng.TXT", "newstest2019-src.fra.TXT"],
     "a corpus and a split": ["corpus.train.tok.en", "corpus.train.tok.fr"],
 }
 
