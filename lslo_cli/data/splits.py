@@ -51,9 +51,23 @@ def with_splits(recipe: Recipe, testing: bool = True) -> Recipe:
 
 
 def is_test_trained_on(recipe: Recipe) -> bool:
-    """Whether the text to test on is the training text, as the base model alone may be tested on it."""
+    """Whether the text to test on is the training text, as the base model alone may be tested on it.
+
+    The whole of a text, the split '', may be its only split.
+    """
     data = with_splits(recipe).data
-    return data.train == data.test
+    if data.train == data.test or "" not in (data.train, data.test) or data.path == WORLD_NAME:
+        return data.train == data.test
+    return not _files(recipe, data.train).isdisjoint(_files(recipe, data.test))
+
+
+def _files(recipe: Recipe, split: str) -> set[Path]:
+    """The files of a split; none where it is not there, which is said where it is read."""
+    languages = [language.code for language in recipe.selected_languages()]
+    with suppress(InputError):
+        found = find_sections(Path(recipe.data.path), languages, split or None)
+        return {path for section in found for path in section.files.values()}
+    return set()
 
 
 def check_splits(recipe: Recipe, testing: bool = False) -> None:
@@ -62,7 +76,7 @@ def check_splits(recipe: Recipe, testing: bool = False) -> None:
     if ("train" if testing else "test") in given and is_test_trained_on(recipe):
         data = with_splits(recipe).data
         raise UsageError(
-            f"the split '{data.test}' of {data.path} would be both trained and tested on",
+            f"the split '{data.test or data.train}' of {data.path} would be both trained and tested on",
             "name another split with --test, or leave out --test and divide the text with --hold-out ROWS",
         )
 

@@ -89,6 +89,19 @@ def test_the_only_split_is_not_tested_on_once_it_is_trained_on(tmp_path):
         check_text(recipe, testing=True)
 
 
+@pytest.mark.parametrize(("train", "test"), [("train", ""), ("", "train")])
+def test_the_whole_of_a_text_is_its_only_split(tmp_path, train, test):
+    (tmp_path / "train").mkdir()
+    text_at(tmp_path / "train", "train")
+    given = {"data.path": str(tmp_path), "langs": "en,fr", "data.train": train, "data.test": test}
+    for testing in (False, True):
+        with pytest.raises(UsageError, match="the split 'train' of .* both trained and tested on"):
+            check_text(resolve(given=given), testing)
+    for code in ("en", "fr"):  # beside which the split is not read
+        (tmp_path / f"{code}.txt").write_text("a\n")
+    check_text(resolve(given=given), testing=True)
+
+
 def test_text_without_splits_that_is_not_divided_is_refused_with_the_way_out(tmp_path):
     for code in ("en", "fr"):
         (tmp_path / f"{code}.txt").write_text("a\n")
