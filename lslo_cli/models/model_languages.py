@@ -71,7 +71,8 @@ def with_model_languages(recipe: Recipe, known: Collection[str] | None = None) -
     if entries == recipe.languages and langs == names:
         return recipe
     name = recipe.experiment.removesuffix("".join(f"-{code}" for code in recipe.new_languages))
-    return recipe.model_copy(update={"name": name, "langs": langs, "languages": entries})
+    with_its = recipe.model_copy(update={"name": name, "langs": langs, "languages": entries})
+    return with_its.in_folder(recipe.experiment)  # a long name is a digest, without codes at its end
 
 
 def check_model_languages(recipe: Recipe) -> None:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lslo_cli.errors import InputError, UsageError
+from lslo_cli.method.codes import MODEL_LANGUAGES
 from lslo_cli.method.families import FAMILIES
 from lslo_cli.method.languages import Resource
 from lslo_cli.models.model_languages import (
@@ -63,6 +64,10 @@ def test_it_keeps_the_class_that_it_is_given(folder):
 def test_a_new_language_beside_it_is_once_in_the_name(folder):
     given = recipe(folder, "en,tyv", **{"new_languages.kom": "kk"})
     assert with_model_languages(given).experiment == given.experiment == "en-tyv-kom"
+    many = ",".join([*sorted(MODEL_LANGUAGES)[:50], "tyv"])
+    given = recipe(folder, many, **{"new_languages.kom": "kk"})
+    assert with_model_languages(given).experiment == given.experiment
+    assert given.experiment.startswith("52-languages-")
 
 
 def test_a_bare_code_of_two_scripts_is_not_guessed(folder):
