@@ -99,6 +99,19 @@ def _translated_name(path: Path, as_json: bool) -> Path:
     return name.with_suffix(".jsonl") if suffix_of(name) in (TABLES if as_json else (".json",)) else name
 
 
+@dataclass(frozen=True)
+class FileToTranslate:
+    """A file whose lines :func:`read_to_translate` reads anew each time that they are asked for."""
+
+    path: Path
+    src: str | None
+    targets: Sequence[str]
+    columns: Columns = Columns()
+
+    def __iter__(self) -> Iterator[Line]:
+        return read_to_translate(self.path, self.src, self.targets, self.columns)
+
+
 def read_to_translate(
     path: Path | None, src: str | None, targets: Sequence[str], columns: Columns = Columns()
 ) -> Iterator[Line]:

@@ -119,7 +119,10 @@ def stream(
 
 
 class TranslationJob(NamedTuple):
-    """Lines, and the file of their translations with its form."""
+    """Lines, and the file of their translations with its form.
+
+    Lines that are no iterator are read again when they are translated, not held until then.
+    """
 
     lines: Iterable[Line]
     path: Path
@@ -141,14 +144,19 @@ def translate_files(
     UsageError for an unknown language, for rows that do not fit the form, and what reading raises, before
     anything is translated.
     """
-    read = [(list(job.lines), job) for job in jobs]
-    for wanted, job in read:
-        job.form.check(wanted)
-        for src, targets in dict.fromkeys((line.src, line.targets) for line in wanted):
-            languages_asked(translator, src, targets)
-    logs = [_translate(translator, *each, search, buffer, on_event) for each in read]
+    checked = [job._replace(lines=_checked(translator, job)) for job in jobs]
+    logs = [_translate(translator, list(job.lines), job, search, buffer, on_event) for job in checked]
     for log in filter(None, logs):
         log.remove()
+
+
+def _checked(translator: Translator, job: TranslationJob) -> Iterable[Line]:
+    """The lines of a job, all of them read and checked."""
+    wanted = list(job.lines)
+    job.form.check(wanted)
+    for src, targets in dict.fromkeys((line.src, line.targets) for line in wanted):
+        languages_asked(translator, src, targets)
+    return wanted if isinstance(job.lines, Iterator) else job.lines
 
 
 class LoggedLines:

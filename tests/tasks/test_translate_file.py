@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import threading
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -252,6 +253,24 @@ def test_an_interrupted_folder_goes_on_after_its_finished_files(translator, tmp_
     assert both[0] == both[1]  # no log either
     translate_files(translator, jobs(tmp_path / "parts", TEXT[:3]), Search(), 3)
     assert (tmp_path / "parts" / "a").read_text(encoding="utf-8").count("\n") == 3
+
+
+def test_files_are_held_one_at_a_time(translator, tmp_path, monkeypatch):
+    class File:
+        def __iter__(self):
+            for line in lines():
+                read.append(weakref.ref(line))
+                yield line
+
+    def counting(*args, **settings):
+        held.append(sum(line() is not None for line in read))
+        yield from real(*args, **settings)
+
+    read, held, real = [], [], translate_file_module.translate_chunks
+    monkeypatch.setattr(translate_file_module, "translate_chunks", counting)
+    jobs = [TranslationJob(File(), tmp_path / name, Form()) for name in "abc"]
+    translate_files(translator, jobs, Search(), 3)
+    assert held == [len(TEXT)] * 3
 
 
 def test_all_texts_are_read_before_the_first_is_translated(translator, tmp_path):

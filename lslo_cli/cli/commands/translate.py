@@ -127,7 +127,7 @@ def translate(options: TranslateOptions) -> None:
                 "leave one of them out; --column names the text's column",
             )
     from lslo_cli.cli.progress import listening
-    from lslo_cli.data.to_translate import Columns, files_to_translate, read_to_translate
+    from lslo_cli.data.to_translate import Columns, FileToTranslate, files_to_translate, read_to_translate
     from lslo_cli.tasks import commands as tasks
     from lslo_cli.tasks.translate import Search
     from lslo_cli.tasks.translate_file import Form, TranslationJob, stream, translate_files
@@ -145,7 +145,12 @@ def translate(options: TranslateOptions) -> None:
                 "several processes cannot translate a pipe, of which each would read a part",
                 "name a file with --input",
             )
-        texts = [read_to_translate(source, options.src, targets, columns) for source, _ in files]
+        texts = [
+            read_to_translate(source, options.src, targets, columns)
+            if source is None or is_stream(source)
+            else FileToTranslate(source, options.src, targets, columns)
+            for source, _ in files
+        ]
         if options.output is None:
             for text in stream(translator, texts[0], forms[0], search, options.buffer, on_event):
                 print(text, flush=True)
