@@ -82,12 +82,16 @@ class Server:
         self.resets = False
         self.knows_ranges = True
         self.tells_length = True
+        self.version: dict[str, str] = {}
+        """The header by which it names the version of the file."""
         self.ranges: list[str | None] = []
         """What was asked for."""
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         asked = request.headers.get("Range")
         self.ranges.append(asked)
+        if request.headers.get("If-Range") not in (None, *self.version.values()):
+            asked = None
         if request.path != "/data.tar.gz" and request.path[1:] not in self.files:
             return request.send_error(404)
         content = self.files.get(request.path[1:], self.content)
@@ -98,6 +102,8 @@ class Server:
             request.send_header("Content-Range", f"bytes */{size}")
             return request.end_headers()
         request.send_response(206 if start else 200)
+        for name, value in self.version.items():
+            request.send_header(name, value)
         if start:
             request.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
         if self.tells_length:

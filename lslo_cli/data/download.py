@@ -23,14 +23,15 @@ AGAIN = "run the same line again: it resumes where it stopped"
 def download(url: str, partial: Path, on_event: OnEvent = ignore, *, largest: int) -> None:
     """Download ``url`` to ``partial``, requesting only the bytes that this file lacks.
 
-    ``partial`` stays if the connection breaks. Raises UsageError for an address that is not http(s), and
-    InputError if the server cannot be reached or answers with an error, if the file ends too early or has
-    more than ``largest`` bytes, or if ``partial`` cannot be written.
+    ``partial`` stays if the connection breaks, and beside it what the server called the file's version, if
+    anything: all of another version is sent anew. :func:`discard` removes both. Raises UsageError for an
+    address that is not http(s), and InputError if the server cannot be reached or answers with an error, if
+    the file ends too early or has more than ``largest`` bytes, or if ``partial`` cannot be written.
     """
     if not url.startswith(("https://", "http://")):
         raise UsageError(f"'{url}' is not a web address", "give one that starts with https://")
     have = partial.stat().st_size if partial.exists() else 0
-    response = _open(url, have)
+    response = _open(url, have, _version_of(partial))
     if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         response.close()
         if _extent(response) == (0, have):
@@ -47,10 +48,12 @@ def download(url: str, partial: Path, on_event: OnEvent = ignore, *, largest: in
         try:
             size = start
             with partial.open("ab" if start else "wb") as file:
+                if not start:
+                    _note_version(partial, response)
                 for chunk in _chunks(response, url):
                     size += file.write(chunk)
                     if size > largest:
-                        partial.unlink()
+                        discard(partial)
                         raise _too_large(url, largest)
                     on_event(Advanced(task, size))
         except OSError as error:
@@ -60,15 +63,49 @@ def download(url: str, partial: Path, on_event: OnEvent = ignore, *, largest: in
     on_event(Finished(task))
 
 
+def discard(partial: Path) -> None:
+    """Remove a download."""
+    for path in (partial, _version_file(partial)):
+        path.unlink(missing_ok=True)
+
+
+def _version_file(partial: Path) -> Path:
+    return partial.with_suffix(f".version{partial.suffix}")
+
+
+def _version_of(partial: Path) -> str:
+    """What the server called the version of the file whose beginning is here, "" if unknown."""
+    try:
+        version = _version_file(partial).read_text(encoding="latin-1")
+    except OSError:
+        return ""
+    return version if version.isprintable() else ""  # or else it is no header
+
+
+def _note_version(partial: Path, response: HTTPResponse | HTTPError) -> None:
+    """Write beside a download that begins what its server calls this version of the file, if anything."""
+    tag = response.headers.get("ETag", "")
+    is_weak = tag.startswith("W/")  # which may be the same for other bytes
+    version = response.headers.get("Last-Modified", "") if is_weak or not tag else tag
+    _version_file(partial).unlink(missing_ok=True)
+    if version:
+        _version_file(partial).write_text(version, encoding="latin-1")
+
+
 def _too_large(url: str, largest: int) -> InputError:
     return InputError(f"{url} has more than {largest >> 20} MiB", "check the address in --url")
 
 
-def _open(url: str, have: int) -> HTTPResponse | HTTPError:
-    """Request the bytes after the first ``have``; "range not satisfiable" is returned, not raised."""
+def _open(url: str, have: int, version: str = "") -> HTTPResponse | HTTPError:
+    """Request the bytes after the first ``have`` of a version of the file, or all of another one.
+
+    "Range not satisfiable" is returned, not raised.
+    """
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
+        if version:
+            headers["If-Range"] = version
     try:
         return urlopen(Request(url, headers=headers), timeout=PATIENCE)
     except HTTPError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.writing import TO, beside, put_in_place, settle, unfinished, unwritable
-from lslo_cli.data.download import download
+from lslo_cli.data.download import discard, download
 from lslo_cli.data.unpacking import CHECK, Contents, Packing, unpack
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
@@ -88,7 +88,7 @@ def fetch(
             settle(made)
             put_in_place(made, folder, RECORD)
         for path in parts.values():
-            path.unlink()
+            discard(path)
     return records
 
 
@@ -110,7 +110,7 @@ def _taken(partial: Path, url: str, archive: Archive, folder: Path, contents: Co
             )
         files = unpack(partial, archive.packing, folder, contents, url)
     except InputError:
-        partial.unlink()
+        discard(partial)
         raise
     fetched = datetime.now(UTC).isoformat(timespec="seconds")
     return DownloadRecord(url, digest, partial.stat().st_size, sorted(files), fetched)
@@ -122,7 +122,7 @@ def _check_whole(data: PublishedData, records: Sequence[DownloadRecord], partial
     missing = [name for name in data.needed if name not in files]
     if missing:
         for path in partial.values():
-            path.unlink()
+            discard(path)
         where = ", ".join(record.url for record in records)
         raise InputError(f"{where} is not {data.contents.name}: it has no {missing[0]}", CHECK)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lslo_cli.data.download import download
+from lslo_cli.data.download import discard, download
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced, Finished, Started
 
@@ -44,6 +44,27 @@ def test_after_a_cut_connection_only_the_rest_is_asked_for(server, partial):
     assert partial.read_bytes() == CONTENT
     assert server.ranges == [None, "bytes=7000-"]
     assert events[0] == Started("downloading data.tar.gz", 10_240, "bytes", 7000)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "resumes"),
+    [
+        ({"ETag": '"a"'}, {"ETag": '"a"'}, True),
+        ({"ETag": '"a"'}, {"ETag": '"b"'}, False),
+        ({"Last-Modified": "Mon"}, {"Last-Modified": "Tue"}, False),
+        ({"ETag": 'W/"a"', "Last-Modified": "Mon"}, {"ETag": 'W/"a"', "Last-Modified": "Tue"}, False),
+        ({"ETag": 'W/"a"'}, {}, True),
+    ],
+)  # fmt: skip
+def test_a_file_that_changed_on_the_server_is_sent_anew(server, partial, before, after, resumes):
+    server.content, server.cut, server.version = CONTENT, 7000, before
+    refusal(server.url, partial)
+    server.content, server.cut, server.version = CONTENT if resumes else CONTENT[::-1], None, after
+    download(server.url, partial, largest=LARGEST)
+    assert server.ranges == [None, "bytes=7000-"]
+    assert partial.read_bytes() == server.content
+    discard(partial)
+    assert not list(partial.parent.iterdir())
 
 
 def test_a_server_without_ranges_sends_all_of_it_again(server, partial):
