@@ -58,9 +58,10 @@ def translate_all(
     mine = range(setup.accelerator.process_index, len(batches), processes)
     finished = log.finished if log else {}
     done = [pair for n in mine if n in finished for pair in zip(batches[n].keys, finished[n], strict=True)]
-    if done:
+    if finished:
+        there = sum(map(len, finished.values()))
         total = counted(sum(map(len, batches)), "sentence")
-        setup.on_event(Noted(f"{task}: {len(done)} of {total} already translated"))
+        setup.on_event(Noted(f"{task}: {there} of {total} already translated"))
     missing = [number for number in mine if number not in finished]
     for number, batch, ranked in searched(setup, route, batches, missing, task, processes=processes):
         translations = [base.tokenizer.decode(pieces) for pieces in best(ranked)]
@@ -107,11 +108,11 @@ def open_log(setup: Setup, sources: Translations, depends_on: object) -> Transla
     """The log of translating ``sources`` in the setup's work folder; None if it has no such folder.
 
     ``depends_on`` is what the translations depend on besides text, base model and settings. Every process has
-    its own log.
+    its own log, and knows what is in all of them: they may be of another number of processes.
     """
     if setup.work is None:
         return None
-    recipe, accelerator = setup.recipe, setup.accelerator
+    recipe = setup.recipe
     fingerprint = digest_of(
         [
             {str(direction): list(lines) for direction, lines in sources.items()},
@@ -121,11 +122,12 @@ def open_log(setup: Setup, sources: Translations, depends_on: object) -> Transla
             recipe.evaluate.model_dump(mode="json", exclude={"metrics"}),
             recipe.data.max_length,
             arithmetic(recipe.run),
-            accelerator.num_processes,
             depends_on,
         ]
     )
-    return TranslationLog(setup.work / f"translations-{accelerator.process_index}.jsonl", fingerprint)
+    own = setup.work / f"translations-{setup.accelerator.process_index}.jsonl"
+    others = [path for path in setup.work.glob("translations-*.jsonl") if path != own]
+    return TranslationLog(own, fingerprint, others)
 
 
 def _search(setup: Setup, batch: TranslationBatch, route: Route, count: int) -> list[list[Ranked]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lslo_cli.artifacts.writing import unwritable, writing
@@ -18,22 +18,18 @@ class TranslationLog:
     translations, is replaced by an empty one.
     """
 
-    def __init__(self, path: Path, fingerprint: str):
-        """``fingerprint`` is a digest of all that batches and translations depend on."""
+    def __init__(self, path: Path, fingerprint: str, others: Iterable[Path] = ()):
+        """``fingerprint`` is a digest of all that batches and translations depend on.
+
+        What ``others`` have, logs of other processes, is finished, too.
+        """
         head = _line({"fingerprint": fingerprint})
-        content = path.read_bytes() if path.exists() else b""
-        self.finished: dict[int, list[str]] = {}
-        kept = content[: content.rfind(b"\n") + 1]
-        try:
-            first, *batches = kept.splitlines(keepends=True)
-            if first != head:
-                raise ValueError("a log of other translations")
-            self.finished = dict(map(parse_json, batches))
-        except (ValueError, TypeError):  # what JSON, UTF-8 and an empty file raise, and another shape
-            kept = head
+        kept, self.finished = _read(path, head)
         with writing(path) as file:
             file.write(kept)
         self._path = path
+        for other in others:
+            self.finished = {**_read(other, head)[1], **self.finished}
 
     def add(self, number: int, translations: Sequence[str]) -> None:
         """Log a finished batch. Raises InputError if it cannot be written."""
@@ -48,6 +44,19 @@ class TranslationLog:
     def remove(self) -> None:
         """Delete the log."""
         self._path.unlink(missing_ok=True)
+
+
+def _read(path: Path, head: bytes) -> tuple[bytes, dict[int, list[str]]]:
+    """The whole lines of a log that begins with ``head``, and its batches; without those for any other."""
+    content = path.read_bytes() if path.exists() else b""
+    kept = content[: content.rfind(b"\n") + 1]
+    try:
+        first, *batches = kept.splitlines(keepends=True)
+        if first == head:
+            return kept, dict(map(parse_json, batches))
+    except (ValueError, TypeError):  # what JSON, UTF-8 and an empty file raise, and another shape
+        pass
+    return head, {}
 
 
 def _line(content: object) -> bytes:

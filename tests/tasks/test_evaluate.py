@@ -21,6 +21,7 @@ from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.evaluate_folder import run_at
 from lslo_cli.tasks.evaluations import Extent, place
 from lslo_cli.tasks.translations import aligned
+from lslo_cli.training.device import StageAccelerator
 from tests.forked import PIPE, Popen
 
 RUN = "2-2-8-gps0.9"
@@ -97,6 +98,17 @@ def test_an_interrupted_evaluation_goes_on_to_the_same_artifact(there, uninterru
         with pytest.raises(KeyboardInterrupt):
             tasks.evaluate(there, runs=["2-2-8-gps0.9"], on_event=interrupt_after(batches))
     assert_goes_on(tasks.evaluate(there, runs=["2-2-8-gps0.9"], on_event=heard), uninterrupted, heard)
+
+
+def test_an_evaluation_goes_on_in_another_number_of_processes(there, uninterrupted, heard, monkeypatch):
+    there = there(**SMALL)
+    there.folder.run(RUN).evaluation.unlink()
+    with monkeypatch.context() as three:
+        three.setattr(StageAccelerator, "num_processes", 3)
+        three.setattr(StageAccelerator, "process_index", 2)
+        with pytest.raises(KeyboardInterrupt):
+            tasks.evaluate(there, runs=[RUN], on_event=interrupt_after(2))
+    assert_goes_on(tasks.evaluate(there, runs=[RUN], on_event=heard), uninterrupted, heard)
 
 
 def test_training_that_is_up_to_date_leaves_an_interrupted_evaluation_to_go_on(there, uninterrupted, heard):

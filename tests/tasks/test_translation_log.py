@@ -30,6 +30,15 @@ def test_a_batch_that_was_being_written_is_dropped_and_written_again(path):
     assert path.read_bytes() == content
 
 
+def test_what_other_processes_have_logged_is_finished_too(path):
+    others = [path.with_name(name) for name in ("1", "2", "3")]
+    TranslationLog(others[0], "this").add(1, SECOND)
+    TranslationLog(others[1], "other").add(2, SECOND)
+    assert TranslationLog(path, "this", others).finished == {0: FIRST, 1: SECOND, 7: SECOND}
+    assert TranslationLog(path, "this").finished == {0: FIRST, 7: SECOND}
+    assert not others[2].exists()
+
+
 def test_a_log_of_other_translations_is_begun_anew(path):
     assert TranslationLog(path, "other").finished == {}
     assert TranslationLog(path, "this").finished == {}
