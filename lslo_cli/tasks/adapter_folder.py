@@ -22,6 +22,7 @@ from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import OnEvent, ignore
 from lslo_cli.home import with_home
+from lslo_cli.models.base import BaseModel, digest_on_disk
 from lslo_cli.models.hub import hub_folder
 from lslo_cli.nn.files import read_tensors
 from lslo_cli.nn.route import Route
@@ -104,15 +105,22 @@ def load_folder(setup: Setup, folder: Path) -> Route | None:
             f"the adapters in {folder} are for {', '.join(config.languages)}, not {', '.join(setup.codes)}",
             "leave out --langs",
         )
-    if setup.base.identity.digest != config.base_model_digest:
-        raise InputError(
-            f"the adapters in {folder} belong to base model {config.base_model_name_or_path} "
-            f"({config.base_model_digest[:12]}), not to {setup.base.identity.name} "
-            f"({setup.base.identity.digest[:12]})",
-            "name that model with --model",
-        )
+    check_base_of(folder, config, setup.base)
     path = folder / ADAPTER_WEIGHTS
     return attach_weights(setup, path, read_tensors(path, _COPY_AGAIN), config)
+
+
+def check_base_of(folder: Path, config: AdapterConfig, base: BaseModel) -> None:
+    """Raise InputError if adapters belong to another base model, which a plan has loaded without weights."""
+    name, wanted = config.base_model_name_or_path, config.base_model_digest
+    on_disk = "" if base.identity.name == name else digest_on_disk(base)
+    found = base.identity.digest or on_disk or wanted
+    if found != wanted:
+        raise InputError(
+            f"the adapters in {folder} belong to base model {name} ({wanted[:12]}), not to "
+            f"{base.identity.name} ({found[:12]})",
+            "name that model with --model",
+        )
 
 
 def weights_digest(where: str) -> str:

@@ -14,7 +14,7 @@ from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.errors import UsageError
 from lslo_cli.home import with_home
 from lslo_cli.recipe import placed
-from lslo_cli.tasks.adapter_folder import find_folder, load_folder, recipe_of, weights_digest
+from lslo_cli.tasks.adapter_folder import check_base_of, find_folder, load_folder, recipe_of, weights_digest
 from lslo_cli.tasks.evaluate import Adaptation, trained_here
 from lslo_cli.tasks.experiment import Experiment, Upstream
 from lslo_cli.tasks.held_out import TrainedOn, check_held_out
@@ -46,10 +46,12 @@ def _trained(folder: Path, where: str) -> Adaptation:
     run = RunFolder(folder)
     if run.training.is_file():
         return trained_here(run, store.read(run.training, TrainingResult))
-    trained_on = TrainedOn(recipe_of(folder), read_adapter_config(folder).training_text)
+    config = read_adapter_config(folder)
+    trained_on = TrainedOn(recipe_of(folder), config.training_text)
     digest = weights_digest(where)
 
     def check(setup: Setup) -> None:
+        check_base_of(folder, config, setup.base)
         check_held_out(setup, where, trained_on)
 
     source = Upstream("adapter", folder / ADAPTER_WEIGHTS, digest)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lslo_cli.data.text import HELD_OUT
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import ignore
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.evaluate_folder import name_at, run_at
@@ -42,6 +42,15 @@ def test_adapters_from_elsewhere_have_the_scores_of_their_run(there, moved, give
     assert [item.role for item in written.artifact.inputs] == ["adapter"]
     assert (written.path.parent / "aligned" / "qta-qki.jsonl").is_file()
     assert evaluated(moved, experiment.folder.path.parent, given).up_to_date
+
+
+def test_a_plan_refuses_adapters_of_another_base(there, tiny, moved, given, tmp_path):
+    copy = shutil.copytree(tiny.base, tmp_path / "copy")
+    experiment, run, trained = run_at(str(moved), tmp_path / "results", {**given, "model.name": str(copy)})
+    tasks.evaluation_plan(experiment.recipe, [run], [trained])
+    (copy / "model.safetensors").write_bytes((copy / "model.safetensors").read_bytes() + b"\0")
+    with pytest.raises(InputError, match="belong to base model"):
+        tasks.evaluation_plan(experiment.recipe, [run], [trained])
 
 
 def test_a_run_of_the_experiment_may_be_named_by_its_folder(there):
