@@ -218,6 +218,7 @@ def fingerprint(translator: Translator, search: Search, buffer: int) -> str:
             setup.base.identity.digest,
             translator.weights,
             setup.codes,
+            recipe.new_languages,
             recipe.evaluate.model_dump(mode="json"),
             recipe.data.max_length,
             arithmetic(recipe.run),

@@ -10,6 +10,7 @@ from transformers import AutoModelForSeq2SeqLM
 
 from benchmarks import reference
 from lslo_cli.cli.commands.evaluate import comparable
+from lslo_cli.data.to_translate import Line
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.events import Advanced
 from lslo_cli.method.languages import Direction, Resource
@@ -22,6 +23,8 @@ from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.decoding import sources_and_references, translate_all
 from lslo_cli.tasks.export import export
 from lslo_cli.tasks.setup import prepare
+from lslo_cli.tasks.translate import Search
+from lslo_cli.tasks.translate_file import Form, TranslationJob, translate_files
 from lslo_cli.tasks.weights import load_weights
 
 
@@ -180,6 +183,23 @@ def test_a_run_is_compared_with_the_base_of_its_relatives_alone(added, experimen
     assert len(comparable([base, run], SPBLEU)) == 2
     with pytest.raises(InputError, match="different relatives of new languages: qle qta and qle qso"):
         tasks.compare(other, ["qle8", "base"], resamples=100)
+
+
+def test_translations_by_the_token_of_another_relative_are_not_gone_on_with(experiments, tmp_path, heard):
+    def into_lemari(relative, on_event):
+        translator = tasks.open_translator(experiments(tmp_path)(**{"new_languages.qle": relative}))
+        lines = [Line(text, "qta", ("qle",)) for text in ("taro", "miro", "taro miro")]
+        job = TranslationJob(lines, tmp_path / "out", Form())
+        translate_files(translator, [job], Search(), 1, on_event)
+
+    def interrupt(event):
+        if isinstance(event, Advanced) and (tmp_path / ".out.partial").stat().st_size > 99:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        into_lemari("qta", interrupt)
+    into_lemari("qso", heard)
+    assert not [note for note in heard.notes if "already translated" in note]
 
 
 @pytest.mark.parametrize("command", ["weight_learn", "train"])
