@@ -37,6 +37,8 @@ SETTINGS: Mapping[str, object] = {
     "decoder_normalize_before": True,
     "encoder_learned_pos": False,
     "decoder_learned_pos": False,
+    "no_token_positional_embeddings": False,
+    "cross_self_attention": False,
     "layernorm_embedding": False,
     "share_all_embeddings": True,
     "activation_fn": "relu",

@@ -326,7 +326,13 @@ def test_embeddings_that_differ_are_refused(folder, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("encoder_normalize_before", False), ("activation_fn", "gelu"), ("decoder_learned_pos", True)],
+    [
+        ("encoder_normalize_before", False),
+        ("activation_fn", "gelu"),
+        ("decoder_learned_pos", True),
+        ("no_token_positional_embeddings", True),
+        ("cross_self_attention", True),
+    ],
 )
 def test_another_architecture_is_refused(folder, tmp_path, name, value):
     change(folder, **{name: value})
