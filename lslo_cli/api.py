@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, overload
 
 from lslo_cli.artifacts.folder import BASE_RUN, RESULTS, ExperimentFolder
-from lslo_cli.data.corpus import Corpus
+from lslo_cli.data.corpus import Corpus, CorpusSection
+from lslo_cli.data.lines import readable
 from lslo_cli.data.splits import WORLD_NAME
 from lslo_cli.data.text import read_corpus
 from lslo_cli.errors import InputError, UsageError
-from lslo_cli.events import OnEvent, warn
+from lslo_cli.events import OnEvent, Warned, warn
 from lslo_cli.home import with_home
 from lslo_cli.method.codes import model_code
 from lslo_cli.method.languages import Direction
@@ -100,9 +101,10 @@ def evaluate(
     """Translate sources and score them against one reference each; returns a score by metric.
 
     The setting ``evaluate.metrics`` chooses the metrics, spBLEU and chrF++ by default, and
-    ``evaluate.metric_model`` the sentencepiece model of spBLEU. Raises UsageError for one text in place of
-    several, for a line that is no text, and for no line at all, and InputError if there are not as many
-    references as sources. As in ``lslo evaluate``, a source longer than the model reads is cut.
+    ``evaluate.metric_model`` the sentencepiece model of spBLEU. As in ``lslo evaluate``, a source longer than
+    the model reads is cut, and a pair with an empty side is left out. Raises UsageError for one text in place
+    of several, for a line that is no text, and for no pair at all, and InputError if there are not as many
+    references as sources.
     """
     check_type(translator, Translator, "a translator", LOADED_BY)
     sources, references = list(texts(sources, "source")), list(texts(references, "reference"))
@@ -112,11 +114,16 @@ def evaluate(
             + counted(len(references), "reference"),
             "give one reference for each source",
         )
+    setup = translator.setup
+    source, (target,) = languages_asked(translator, src, [tgt])
+    direction, given = Direction(source, target), len(sources)
+    sides = {source: sources, target: references}
+    text = {code: [readable(line.strip()) for line in lines] for code, lines in sides.items()}
+    sources, references = Corpus((CorpusSection("given", text),)).pairs(direction)
     if not sources:
         raise UsageError("there is no sentence to evaluate", "give one source or more, each with a reference")
-    setup = translator.setup
-    source, targets = languages_asked(translator, src, [tgt])
-    direction = Direction(source, *targets)
+    if gaps := given - len(sources):
+        warn(Warned(f"left out {counted(gaps, 'pair')} with an empty source or reference"))
     heard = replace(setup, on_event=warn)
     translations = translate_all(heard, {direction: sources}, translator.route, "translating")
     scored = ({direction: lines} for lines in (sources, translations[direction], references))

@@ -96,6 +96,16 @@ def test_nothing_to_translate_is_no_translation_and_nothing_to_score_is_refused(
     assert lslo_cli.translate(base, [], src="qta", tgt=["qki", "qso"]) == []
     with pytest.raises(UsageError, match="there is no sentence to evaluate"):
         lslo_cli.evaluate(base, [], [], **pair)
+    with pytest.raises(UsageError, match="there is no sentence to evaluate"):
+        lslo_cli.evaluate(base, ["", "taro"], ["taro", "\u200b"], **pair)
+
+
+def test_a_pair_with_a_gap_is_left_out_of_a_score_with_a_warning(base):
+    pair = {"src": "qta", "tgt": "qki"}
+    whole = lslo_cli.evaluate(base, ["taro", "miro"], ["rota", "roti"], **pair)
+    with pytest.warns(LsloWarning, match="^left out 2 pairs with an empty source or reference$"):
+        scores = lslo_cli.evaluate(base, ["taro", " ", "miro", "taro"], ["rota", "mi", "roti", ""], **pair)
+    assert scores == whole
 
 
 def test_a_list_in_one_text_is_read_as_the_command_line_reads_it(tiny, write):
