@@ -84,9 +84,16 @@ def line_again(path: Path, artifact: Artifact[Any]) -> Command | str:
     return line_of(type(artifact.result), path)
 
 
-def train_again(run: Path, name: str | None = None) -> Command:
-    """``lslo train`` with the experiment and the settings of the run in a folder, under a ``name``."""
-    folder = named(run.parents[1])
+def train_again(run: Path, name: str | None = None) -> Command | str:
+    """``lslo train`` with the experiment and the settings of the run in a folder, under a ``name``.
+
+    Empty for a copy of a run that lies in no experiment.
+    """
+    run = named(run)
+    runs = named(run.parent)
+    if runs.name != "runs":
+        return ""
+    folder = named(runs.parent)
     flags = {
         "--results": None if folder.parent == RESULTS else folder.parent,
         "--name": folder.name,

@@ -95,6 +95,21 @@ def test_a_folder_translates_as_its_run_does(there, expected, tmp_path, part):
     assert translated(translator) == lines
 
 
+@pytest.mark.parametrize("inside", ["", "runs/copy"])
+def test_a_copy_of_a_run_is_opened_by_a_path_of_one_part(there, expected, tmp_path, monkeypatch, inside):
+    lines, folder = expected
+    moved = tmp_path / "elsewhere" / inside
+    shutil.copytree(folder, moved)
+    monkeypatch.chdir(moved.parent)
+    assert translated(tasks.open_translator(there(), f"./{moved.name}")) == lines
+    monkeypatch.chdir(moved)
+    assert translated(tasks.open_translator(there(), ".")) == lines
+    with pytest.raises(InputError, match="is stale: it was made with base model") as error:
+        tasks.open_translator(there(), ".", given={"model.name": "world"})
+    again = "lslo train --results ../../.. --name elsewhere --settings-of copy --run copy"
+    assert str(error.value.line) == (again if inside else "")
+
+
 def test_a_model_that_was_trained_whole_is_opened_by_its_folder(there):
     experiment = there()
     folder = experiment.folder.run("full").path
