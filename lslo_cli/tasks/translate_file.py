@@ -109,13 +109,28 @@ def stream(
     buffer: int = BUFFER,
     on_event: OnEvent = ignore,
 ) -> Iterator[str]:
-    """The translations of lines as they are made. Raises UsageError for rows that do not fit the form."""
-    if form.header:  # the lines are rows of a table, which is read as a whole
-        lines = list(lines)
-        form.check(lines)
+    """The translations of lines as they are made."""
     yield from form.first()
     for chunk in translate_chunks(translator, lines, search, buffer=buffer, on_event=on_event):
         yield from (form.line(line, found) for line, found in chunk)
+
+
+def checked(translator: Translator, lines: Iterable[Line], form: Form) -> list[Line]:
+    """All lines of a text, before any is translated.
+
+    Raises UsageError for an unknown language and for rows that do not fit the form, and what reading raises.
+    """
+    wanted = list(lines)
+    form.check(wanted)
+    first: dict[tuple[str, tuple[str, ...]], int] = {}
+    for number, line in enumerate(wanted, start=1):
+        first.setdefault((line.src, line.targets), number)
+    for (src, targets), number in first.items():
+        try:
+            languages_asked(translator, src, targets)
+        except UsageError as error:
+            raise error.saying(f"row {number}: {error.message}") if len(first) > 1 else error from None
+    return wanted
 
 
 class TranslationJob(NamedTuple):
@@ -144,18 +159,15 @@ def translate_files(
     UsageError for an unknown language, for rows that do not fit the form, and what reading raises, before
     anything is translated.
     """
-    checked = [job._replace(lines=_checked(translator, job)) for job in jobs]
-    logs = [_translate(translator, list(job.lines), job, search, buffer, on_event) for job in checked]
+    read = [job._replace(lines=_checked(translator, job)) for job in jobs]
+    logs = [_translate(translator, list(job.lines), job, search, buffer, on_event) for job in read]
     for log in filter(None, logs):
         log.remove()
 
 
 def _checked(translator: Translator, job: TranslationJob) -> Iterable[Line]:
-    """The lines of a job, all of them read and checked."""
-    wanted = list(job.lines)
-    job.form.check(wanted)
-    for src, targets in dict.fromkeys((line.src, line.targets) for line in wanted):
-        languages_asked(translator, src, targets)
+    """The lines of a job, all of them checked: held if they can be read once only."""
+    wanted = checked(translator, job.lines, job.form)
     return wanted if isinstance(job.lines, Iterator) else job.lines
 
 

@@ -137,6 +137,25 @@ def test_a_base_that_is_given_is_in_no_experiment(lslo, text, tmp_path, monkeypa
     assert of_the_experiment.stdout == run.stdout  # its token begins as its relative's
 
 
+def test_a_row_of_a_table_with_a_wrong_language_is_named_before_anything_is_printed(lslo, tmp_path):
+    (tmp_path / "t.tsv").write_text("text\tto\ntaro\tqki\ntaro\tzzz\n", encoding="utf-8")
+    line = (*LINE, "-i", "t.tsv", "--column", "text", "--tgt-column", "to", "--buffer", "1")
+    for given in ((), ("--json",)):
+        run = lslo(*line, *given)
+        assert (run.exit_code, run.stdout) == (2, "")
+        assert "row 2: 'zzz' is not among the languages of base" in run.stderr
+
+
+def test_several_translations_of_a_line_need_objects_and_no_flag(lslo, tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"qta": "taro"}\n', encoding="utf-8")
+    line = ("translate", "--recipe", "demo", "--src", "qta", "--tgt", "qki", "--nbest", "2", "-i", "t.jsonl")
+    run = lslo(*line, "-o", "out.jsonl")
+    assert run.exit_code == 0, run.stderr
+    (row,) = map(json.loads, (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines())
+    assert len(row["translations"]["qki"]) == 2
+    assert lslo(*line, "-o", "out.tsv").exit_code == 2
+
+
 def test_a_pipe_is_refused_by_several_processes_which_would_share_it(lslo, text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(StageAccelerator, "num_processes", 2)

@@ -21,7 +21,7 @@ from lslo_cli.recipe import with_values
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks import translate_file as translate_file_module
 from lslo_cli.tasks.translate import Search, Translation
-from lslo_cli.tasks.translate_file import Form, TranslationJob, stream, translate_files
+from lslo_cli.tasks.translate_file import Form, TranslationJob, checked, stream, translate_files
 
 TEXT = ["taro miro", "", "miro", "taro", "", "miro taro", "taro taro", "miro"]
 
@@ -140,8 +140,10 @@ def test_half_a_character_is_no_text(translator):
 
 def test_a_language_that_is_not_there_stops_a_file_before_it_begins(translator, tmp_path):
     wanted = [*lines(), Line("taro", "qta", ("xx",))]
-    with pytest.raises(UsageError, match="'xx' is not among the languages"):
+    with pytest.raises(UsageError, match=f"^row {len(wanted)}: 'xx' is not among the languages"):
         translate_file(translator, wanted, tmp_path / "out", Form(), Search(), 1)
+    with pytest.raises(UsageError, match="^'xx' is not among the languages"):
+        checked(translator, lines(targets=("xx",)), Form())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -212,7 +214,7 @@ def test_a_table_has_the_same_columns_in_every_row(translator, tmp_path, name):
         translate_file(translator, mixed, path, form, Search())
     assert ".jsonl" in error.value.hint and list(tmp_path.iterdir()) == []
     with pytest.raises(UsageError, match=told):
-        next(stream(translator, iter(mixed), form, Search()))
+        checked(translator, iter(mixed), form)
 
 
 def test_a_file_that_is_called_gz_is_packed_to_the_same_bytes(translator, tmp_path):

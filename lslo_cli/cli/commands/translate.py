@@ -55,7 +55,7 @@ class TranslateOptions(MachineOptions, ExperimentOptions):
     no_repeat_ngram: Annotated[int | None, Option("--no-repeat-ngram"), Key("evaluate.no_repeat_ngram")] = (
         None
     )
-    nbest: Annotated[int, Option("--nbest", help="Translations of each line; needs --json.")] = 1
+    nbest: Annotated[int, Option("--nbest", help="Translations of each line, as JSON.")] = 1
     prefix: Annotated[str, Option("--prefix", metavar="TEXT", help="How every translation begins.")] = ""
     buffer: Annotated[
         int,
@@ -112,11 +112,6 @@ def translate(options: TranslateOptions) -> None:
     Example: lslo translate --recipe demo --src qta --tgt qki -i text.txt -o translated.txt
     """
     experiment = options.experiment()
-    if options.nbest > 1 and not options.json:
-        raise UsageError(
-            f"--nbest {options.nbest} gives several translations per line, which plain text cannot hold",
-            "add --json",
-        )
     for side, code, column in (
         ("src", options.src, options.src_column),
         ("tgt", options.tgt, options.tgt_column),
@@ -130,13 +125,18 @@ def translate(options: TranslateOptions) -> None:
     from lslo_cli.data.to_translate import Columns, FileToTranslate, files_to_translate, read_to_translate
     from lslo_cli.tasks import commands as tasks
     from lslo_cli.tasks.translate import Search
-    from lslo_cli.tasks.translate_file import Form, TranslationJob, stream, translate_files
+    from lslo_cli.tasks.translate_file import Form, TranslationJob, checked, stream, translate_files
 
     files = files_to_translate(options.input, options.output, options.json)
     columns = Columns(options.column, options.src_column, options.tgt_column)
     targets = split_commas(options.tgt or "")
     names = () if options.tgt_column else targets
     forms = [Form.of(source, target, options.json, names) for source, target in files]
+    if options.nbest > 1 and not all(form.as_json for form in forms):
+        raise UsageError(
+            f"--nbest {options.nbest} gives several translations per line, which plain text cannot hold",
+            "add --json, or name a .jsonl file with --output",
+        )
     search = Search(nbest=options.nbest, prefix=options.prefix)
     with listening(options.quiet) as on_event, naming_lack_of_memory(SMALLER):
         translator = tasks.open_translator(experiment, options.run, on_event, options.given_for(options.run))
@@ -152,7 +152,9 @@ def translate(options: TranslateOptions) -> None:
             for source, _ in files
         ]
         if options.output is None:
-            for text in stream(translator, texts[0], forms[0], search, options.buffer, on_event):
+            # A file is checked as a whole before its first line is printed, stdin as its lines arrive.
+            lines = texts[0] if options.input is None else checked(translator, texts[0], forms[0])
+            for text in stream(translator, lines, forms[0], search, options.buffer, on_event):
                 print(text, flush=True)
             return
         paths = [target for _, target in files if target]
