@@ -7,12 +7,13 @@ import os
 import re
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from lslo_cli.errors import InputError
 
@@ -38,7 +39,7 @@ def replacing(path: Path, hint: str = ELSEWHERE) -> Iterator[Path]:
     if is_stream(path):
         with _explaining(path, hint), tempfile.TemporaryDirectory() as folder:
             yield (temporary := Path(folder) / "content")
-            with temporary.open("rb") as content, path.open("ab") as stream:
+            with temporary.open("rb") as content, _stream(path) as stream:
                 shutil.copyfileobj(content, stream)
         return
     with beside(path, hint) as temporary:
@@ -70,11 +71,27 @@ def is_stream(path: Path) -> bool:
         return False
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         return True
-    while path.is_symlink():  # /dev/stdout is a link to /proc/self/fd/1, which is one to any file
-        if Path(os.path.realpath(path.parent)).is_relative_to("/proc"):
-            return True
+    return any(Path(os.path.realpath(link.parent)).is_relative_to("/proc") for link in _links(path))
+
+
+def _links(path: Path) -> Iterator[Path]:
+    """The symbolic links that lead on from ``path``: /dev/stdout, and /proc/self/fd/1, one to any file."""
+    while path.is_symlink():
+        yield path
         path = path.parent / path.readlink()
-    return False
+
+
+def _stream(path: Path) -> BinaryIO:
+    """The stream at ``path``, to append to; /dev/stdout is this process's own, opened no second time.
+
+    Opened again, a file would be written from another position than by the commands after this one.
+    """
+    own = os.path.realpath("/proc/self/fd")
+    for link in _links(path):
+        if os.path.realpath(link.parent) == own:
+            sys.stdout.flush()  # what was printed comes before
+            return os.fdopen(os.dup(int(link.name)), "wb")
+    return path.open("ab")
 
 
 @contextmanager

@@ -133,6 +133,19 @@ def test_an_open_file_gets_the_text_after_what_it_has(tmp_path):
     assert path.read_text() == "first\nsecond\nthird\n"
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system has no /proc")
+@pytest.mark.parametrize("mode", ["wb", "ab"])
+def test_what_an_open_file_gets_later_comes_after_the_text(tmp_path, mode):
+    """As of several commands of a shell that share a redirected stdout."""
+    with (tmp_path / "file").open(mode, buffering=0) as file:
+        file.write(b"header\n")
+        (tmp_path / "link").symlink_to(f"/proc/self/fd/{file.fileno()}")
+        for path in (f"/dev/fd/{file.fileno()}", tmp_path / "link"):
+            write_text(Path(path), "text\n")
+        file.write(b"footer\n")
+    assert (tmp_path / "file").read_text() == "header\ntext\ntext\nfooter\n"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 def test_a_device_is_written_to_and_what_it_refuses_is_an_input_error():
     write_locked(Path("/dev/null"), "text")
