@@ -178,7 +178,7 @@ def load_corpus(
         if language not in translated and (all_languages or not translated):
             raise InputError(
                 f"no sentence of '{language}' in {path} has a translation in the other languages requested",
-                "add parallel text for it, or leave the language out",
+                "add parallel text for it, or leave the language out, with --langs",
             )
     return Corpus(sections)
 

@@ -288,7 +288,9 @@ def require_text(path: Path, languages: Sequence[str], sections: Sequence[Found]
         found, hint = explain_unread(path)
         raise InputError(f"{path} has no text for {listing(absent)}: {found}", hint)
     tried = ", ".join(code for language in absent for code in file_codes(language))
-    hint = "add the missing files or columns, or leave the language out"
+    present = [language for language in languages if language not in absent]
+    left = f": --langs {','.join(present)}" if len(present) > 1 else ", with --langs"
+    hint = f"add the missing files or columns, or leave these languages out{left}"
     for language in absent:
         variety, name = OTHER_VARIETIES.get(language, ("", ""))
         if variety in there:

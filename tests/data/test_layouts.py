@@ -339,6 +339,9 @@ def test_a_language_found_nowhere_is_refused_with_what_was_tried_and_what_is_the
     )
     folder = write({"tables/t.tsv": "en\tfr\na\tb\n"}) / "tables"
     assert refusal(folder).endswith("tried the names wol, wol_Latn, wo; it holds en, fr")
+    with pytest.raises(InputError) as error:
+        load_corpus(folder, ("de", "en", "fr", "wo"))
+    assert error.value.hint.endswith("or leave these languages out: --langs en,fr")
 
 
 def test_a_language_without_a_sentence_beside_another_is_refused(write):

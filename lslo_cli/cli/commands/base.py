@@ -78,7 +78,7 @@ def train(options: BaseTrainOptions) -> None:
     Reads: a folder of line-aligned text, or `world`.
     Writes: FOLDER with the weights, the vocabulary and training.json.
 
-    Example: lslo base train --data bitext --out models/small
+    Example: lslo base train --data bitext --langs en,fr,wo --out models/small
     """
     recipe = options.resolve()
     say_unread(recipe, options.quiet, testing=False)
