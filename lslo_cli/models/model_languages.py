@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from lslo_cli.data.codes import check_known, check_new_languages
-from lslo_cli.errors import UsageError, nearest
+from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.home import with_home
 from lslo_cli.method.codes import MODEL_LANGUAGES, find_code, model_code
 from lslo_cli.method.families import HUB_NAMES, SHAPES, published
@@ -20,13 +20,21 @@ WORLD_FOLDER = Path(__file__).parent.parent / "world" / "base"
 def model_languages(model: str) -> tuple[str, ...]:
     """Codes of the languages of ``world``, of a folder, or of a published model.
 
-    Empty if only a download could tell. Raises InputError if a file of the folder is missing or damaged.
+    Empty if only a download could tell. Raises InputError if a file of the folder is missing or damaged, or
+    if its model is of a type that cannot be adapted.
     """
     folder = WORLD_FOLDER if model == WORLD else with_home(model)
     if folder.is_dir():
         from lslo_cli.models.tokenizer_files import languages_in  # segmenters are slow to load
 
-        return languages_in(folder)
+        try:
+            return languages_in(folder)
+        except InputError:
+            from lslo_cli.models.checkpoint import CONFIG, Checkpoint  # transformers is slow to load
+
+            if (folder / CONFIG).is_file():
+                Checkpoint(folder).config()  # a model of another type has other files
+            raise
     name = HUB_NAMES.get(model, model)
     return tuple(map(model_code, published(name)[0].languages)) if name in SHAPES else ()
 

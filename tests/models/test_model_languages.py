@@ -47,6 +47,17 @@ def test_a_folder_a_published_model_and_the_built_in_one_tell_their_languages(fo
     assert model_languages("someone/a-model") == ()
 
 
+def test_files_of_another_type_of_model_are_refused_by_the_type(tmp_path):
+    """Those of opus-mt, whose vocabulary begins otherwise."""
+    (tmp_path / "vocab.json").write_text('{"</s>": 0, "<unk>": 1, "a": 2, "<pad>": 3}')
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "MarianTokenizer"}')
+    with pytest.raises(InputError, match="vocab.json are not 0 to"):
+        model_languages(str(tmp_path))
+    (tmp_path / "config.json").write_text('{"model_type": "marian"}')
+    with pytest.raises(InputError, match="of type 'marian', not 'm2m_100'"):
+        model_languages(str(tmp_path))
+
+
 @pytest.mark.parametrize("name", ["tyv", "TYV", "tyv_Cyrl"])
 def test_a_language_that_only_the_model_has_is_taken_under_its_names(folder, name):
     found = with_model_languages(recipe(folder, f"en,{name}"))
