@@ -146,6 +146,8 @@ def _read_delimited(path: Path, languages: Sequence[str]) -> dict[str, NamedCell
     columns = {language: NamedCells(name, []) for language, name in names.items()}
     places = [(column, header.index(column.name)) for column in columns.values()]
     for number, cells in rows[1:]:
+        if len(header) == 1:
+            cells = cells or [""]  # a blank line of a CSV, which has no cell for Python
         if len(cells) != len(header):
             raise InputError(
                 f"{path}: line {number} has {len(cells)} columns, the header has {len(header)}",

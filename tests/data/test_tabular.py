@@ -69,9 +69,10 @@ def test_blank_lines_at_the_end_are_no_rows(write, name, content, end):
     assert read_table(path, ("en", "fr")) == {"en": ["a", "c"], "fr": ["b", ""]}
 
 
-def test_a_blank_line_is_a_gap_of_a_tsv_with_one_column(write):
-    path = write({"t.tsv": "en\na\n\n"}) / "t.tsv"
-    assert read_table(path, ("en",)) == {"en": ["a", ""]}
+def test_a_blank_line_is_a_gap_of_a_table_with_one_column(write):
+    folder = write({"t.tsv": "en\na\n\n", "t.csv": "en\na\n\nb\n"})
+    assert read_table(folder / "t.tsv", ("en",)) == {"en": ["a", ""]}
+    assert read_table(folder / "t.csv", ("en",)) == {"en": ["a", "", "b"]}
 
 
 def test_a_line_separator_inside_a_table_cell_splits_nothing(write):
