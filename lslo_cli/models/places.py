@@ -16,8 +16,8 @@ from lslo_cli.recipe import ModelSection
 CONFIG = "config.json"
 
 OTHER_MODELS = (
-    "give --model FOLDER or a hub id (docs/models.md lists them with size and licence); --dry-run plans "
-    "without one, and `lslo estimate-subspace --recipe demo` needs none"
+    "give --model FOLDER or a hub id, in Python model= (docs/models.md lists them with size and licence); "
+    "`lslo demo` needs none, nor does --dry-run where a command has it"
 )
 
 

@@ -119,7 +119,7 @@ def check_base_of(folder: Path, config: AdapterConfig, base: BaseModel) -> None:
         raise InputError(
             f"the adapters in {folder} belong to base model {name} ({wanted[:12]}), not to "
             f"{base.identity.name} ({found[:12]})",
-            "name that model with --model",
+            "name that model with --model, in Python model=",
         )
 
 
