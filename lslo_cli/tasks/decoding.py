@@ -112,22 +112,25 @@ def open_log(setup: Setup, sources: Translations, depends_on: object) -> Transla
     """
     if setup.work is None:
         return None
-    recipe = setup.recipe
-    fingerprint = digest_of(
-        [
-            {str(direction): list(lines) for direction, lines in sources.items()},
-            setup.base.identity.digest,
-            setup.codes,
-            recipe.new_languages,
-            recipe.evaluate.model_dump(mode="json", exclude={"metrics"}),
-            recipe.data.max_length,
-            arithmetic(recipe.run),
-            depends_on,
-        ]
-    )
+    text = {str(direction): list(lines) for direction, lines in sources.items()}
+    fingerprint = digest_of([text, *translated_with(setup), depends_on])
     own = setup.work / f"translations-{setup.accelerator.process_index}.jsonl"
     others = [path for path in setup.work.glob("translations-*.jsonl") if path != own]
     return TranslationLog(own, fingerprint, others)
+
+
+def translated_with(setup: Setup) -> list[Any]:
+    """All that translations depend on besides the text and trained weights, for a digest."""
+    recipe, base = setup.recipe, setup.base.identity
+    return [
+        base.digest,
+        base.settings,
+        setup.codes,
+        recipe.new_languages,
+        recipe.evaluate.model_dump(mode="json", exclude={"metrics"}),
+        recipe.data.max_length,
+        arithmetic(recipe.run),
+    ]
 
 
 def _search(setup: Setup, batch: TranslationBatch, route: Route, count: int) -> list[list[Ranked]]:

@@ -22,10 +22,9 @@ from lslo_cli.recipe import with_values
 from lslo_cli.search.generate import target_limit
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.tasks.adapter_folder import open_folder, weights_digest
-from lslo_cli.tasks.decoding import searched
+from lslo_cli.tasks.decoding import searched, translated_with
 from lslo_cli.tasks.evaluate import as_trained, load_run
 from lslo_cli.tasks.experiment import Experiment, read_training
-from lslo_cli.tasks.freshness import arithmetic
 from lslo_cli.tasks.setup import Setup, prepare
 from lslo_cli.tasks.trained_for import with_new_languages
 
@@ -212,21 +211,7 @@ def translate_chunks(
 def fingerprint(translator: Translator, search: Search, buffer: int) -> str:
     """A digest of everything but the text that translations depend on."""
     setup = search.applied(translator.setup)
-    recipe = setup.recipe
-    return digest_of(
-        [
-            setup.base.identity.digest,
-            translator.weights,
-            setup.codes,
-            recipe.new_languages,
-            recipe.evaluate.model_dump(mode="json"),
-            recipe.data.max_length,
-            arithmetic(recipe.run),
-            search.nbest,
-            search.prefix,
-            buffer,
-        ]
-    )
+    return digest_of([*translated_with(setup), translator.weights, search.nbest, search.prefix, buffer])
 
 
 def languages_asked(translator: Translator, src: str, targets: Sequence[str]) -> tuple[str, tuple[str, ...]]:

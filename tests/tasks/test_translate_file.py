@@ -20,7 +20,7 @@ from lslo_cli.events import Advanced
 from lslo_cli.recipe import with_values
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks import translate_file as translate_file_module
-from lslo_cli.tasks.translate import Search, Translation
+from lslo_cli.tasks.translate import Search, Translation, fingerprint
 from lslo_cli.tasks.translate_file import Form, TranslationJob, checked, stream, translate_files
 
 TEXT = ["taro miro", "", "miro", "taro", "", "miro taro", "taro taro", "miro"]
@@ -90,6 +90,14 @@ def test_what_was_translated_of_another_text_or_by_another_search_is_not_used(
         translate_file(translator, lines(), tmp_path / "out", Form(), Search(), 3, interrupt)
     translate_file(translator, lines(texts), tmp_path / "out", Form(), search, 3, heard)
     assert not [note for note in heard.notes if "already translated" in note]
+
+
+def test_a_log_is_of_the_models_settings_as_of_its_weights(translator):
+    base = translator.setup.base
+    scaled = base.identity.model_copy(update={"settings": {**base.identity.settings, "scale_embedding": 2}})
+    setup = replace(translator.setup, base=replace(base, identity=scaled))
+    both = {fingerprint(each, Search(), 3) for each in (translator, replace(translator, setup=setup))}
+    assert len(both) == 2
 
 
 def test_objects_have_the_best_translations_with_their_scores(translator):
