@@ -17,7 +17,7 @@ CONFIG = "config.json"
 
 OTHER_MODELS = (
     "give --model FOLDER or a hub id, in Python model= (docs/models.md lists them with size and licence); "
-    "`lslo demo` needs none, nor does --dry-run where a command has it"
+    "`lslo estimate-subspace --recipe demo` needs none, nor does --dry-run where a command has it"
 )
 
 

@@ -180,7 +180,8 @@ def test_a_model_that_is_neither_folder_nor_reachable_says_where_it_was_looked_f
         load_base("someone/nothing")
     assert str(tmp_path / "someone" / "nothing") in caught.value.message
     assert "huggingface.co" in caught.value.message
-    assert "--model FOLDER" in caught.value.hint and "in Python model=" in caught.value.hint
+    for way in ("--model FOLDER", "in Python model=", "--recipe demo"):
+        assert way in caught.value.hint
 
 
 @pytest.mark.parametrize(
