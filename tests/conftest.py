@@ -25,23 +25,22 @@ for variable in (
 import functools
 import gc
 import importlib.util
+import json
 import re
 import socket
 import struct
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import pytest
 import typer.main
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.evaluations import DirectionScore, EvaluationResult
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.artifacts.results import (
     CorrelationRow,
@@ -60,10 +59,20 @@ from lslo_cli.artifacts.schema import (
     ModelIdentity,
     Result,
 )
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.families import SHAPES
-from lslo_cli.method.languages import LANG12, LANG30, LANGUAGES, directions, grouping, resource_classes
-from lslo_cli.method.statistics import group_means
+from lslo_cli.method.languages import (
+    LANG12,
+    LANG30,
+    LANGUAGES,
+    Direction,
+    directions,
+    grouping,
+    resource_classes,
+)
 from lslo_cli.paper import printed_correlations, printed_table
+from lslo_cli.tasks.translations import digest_of_translations
+from tests.scored import scored
 
 # Before anything imports it: the commands are built once a process, as for a user, and not for every line.
 typer.main.get_command = functools.cache(typer.main.get_command)
@@ -254,7 +263,11 @@ class WrittenExperiment:
             "experiment": "lang12",
             "seed": self.seed,
             "languages": [LanguageRecord.of(language) for language in self.languages],
-            "recipe": {"fit": self.fit, "estimate_subspace": {"start_epoch": 2, "duration": 8}},
+            "recipe": {
+                "fit": self.fit,
+                "adapters": {"initialisation": "gaussian", "span": "all"},
+                "estimate_subspace": {"start_epoch": 2, "duration": 8},
+            },
             "inputs": list(inputs),
             "data": [DataIdentity(**self.text)],
             "model": ModelIdentity(**self.model),
@@ -277,30 +290,30 @@ class WrittenExperiment:
         return path
 
     def evaluation(self, run: str, cells: Mapping[str, float], **replaced: Any) -> Path:
-        """Evaluate a run: every direction scores what ``cells`` say of its group."""
+        """Evaluate a run: every direction scores what ``cells`` say of its group.
+
+        Its translations are those in its aligned files, if it has any.
+        """
         group_of = grouping(self.languages)
         scores = {pair: cells[group_of(pair)] for pair in directions(self.languages)}
-        rows = [
-            DirectionScore(
-                src=pair.src, tgt=pair.tgt, sentences=1, spbleu=score, counts=[1] * 4, totals=[1] * 4,
-                hypothesis_length=1, reference_length=1, chrf=score,
-            )
-            for pair, score in scores.items()
-        ]  # fmt: skip
-        means, average = group_means(scores, self.languages), fmean(scores.values())
-        result = EvaluationResult(
-            run=run,
-            languages=[LanguageRecord.of(language) for language in self.languages],
-            search={"beam": 5, "mode": "fairseq"},
-            spbleu_signature=self.signature,
-            chrf_signature="nw:2",
-            directions=rows,
-            groups=means,
-            average=average,
-            chrf_groups=means,
-            chrf_average=average,
-        )
+        search, texts = {"beam": 5, "mode": "fairseq"}, self._hypotheses(self.path / "runs" / run, scores)
+        digest = digest_of_translations(texts)
+        result = scored(run, self.languages, scores, self.signature, search=search, hypotheses_digest=digest)
         return self.write(f"runs/{run}/evaluation.json", result, **replaced)
+
+    def _hypotheses(self, run: Path, pairs: Iterable[Direction]) -> dict[Direction, list[str]]:
+        """The translations in the aligned files of a run, also written to a file each."""
+        if not (run / "aligned").is_dir():
+            return {}
+        texts: dict[Direction, list[str]] = {pair: [] for pair in pairs}
+        (run / "hypotheses").mkdir(exist_ok=True)
+        for pair, lines in texts.items():
+            aligned = run / "aligned" / f"{pair}.jsonl"
+            if aligned.exists():
+                rows = map(json.loads, aligned.read_text(encoding="utf-8").split("\n")[:-1])
+                lines += [row["hypothesis"] for row in rows if row["hypothesis"] is not None]
+            (run / "hypotheses" / f"{pair}.txt").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        return texts
 
     def training(self, run: str, **replaced: Any) -> Path:
         """Train a run with the settings that its name says; adapters have 22.4M parameters."""
@@ -330,6 +343,7 @@ class WrittenExperiment:
             "curve": None,
             "weights": TensorFile(path="weights", digest="0"),
             "skipped_sentences": 0,
+            "span": Span.ALL,
         }  # fmt: skip
         return self.write(f"runs/{run}/training.json", TrainingResult(**(fields | replaced)))
 

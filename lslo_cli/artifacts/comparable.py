@@ -14,7 +14,7 @@ from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import BASE_RUN
 from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
-from lslo_cli.artifacts.schema import BEFORE, Artifact, DataIdentity, LanguageRecord, Result
+from lslo_cli.artifacts.schema import Artifact, DataIdentity, LanguageRecord, Result
 from lslo_cli.errors import InputError
 from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.wording import Command, Hint, several
@@ -212,8 +212,6 @@ def trained_with(artifact: Artifact[TrainingResult], *, within_seed: bool = Fals
     unused = {"fit.lr_full"}
     if result.method == "full":
         unused = {"span", "fit.lr", *(name for name in found if name.startswith("adapters."))}
-    if result.method != "lslo":
-        unused.add("index")  # which older artifacts of one shared LoRA have
     if not ratio:
         unused |= {"start epoch", "duration", "prune targets", "pruned languages"}
     return {name: setting for name, setting in found.items() if name not in unused}
@@ -313,10 +311,10 @@ def _training_text(artifact: Artifact[Any]) -> dict[str, Setting]:
 
 
 def _recorded(artifact: Artifact[Any], sections: Mapping[str, Sequence[str]]) -> dict[str, Setting]:
-    """Settings of the recorded recipe by key; those older than a key have the value of before it."""
+    """Settings of the recorded recipe by key, as far as it has them."""
     found: dict[str, Setting] = {}
     for section, keys in sections.items():
-        recorded = {**BEFORE.get(section, {}), **artifact.recipe.get(section, {})}
+        recorded = artifact.recipe.get(section, {})
         found |= {f"{section}.{key}": Setting(recorded[key]) for key in keys or recorded if key in recorded}
     return found
 

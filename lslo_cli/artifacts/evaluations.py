@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from lslo_cli.artifacts.schema import Document, LanguageRecord, Number, Result
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import Direction
-from lslo_cli.method.metrics import CHRF_PLUS_PLUS, SPBLEU
+from lslo_cli.method.metrics import SPBLEU
 from lslo_cli.method.statistics import CONFIDENCE, Significance
 from lslo_cli.wording import Command
 
@@ -29,15 +29,6 @@ class DirectionScore(Document):
     totals: list[int] = Field(default_factory=list)
     hypothesis_length: int = 0
     reference_length: int = 0
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_version_1(cls, values: Any) -> Any:
-        """Version 1 had two metrics, each with its own field."""
-        if not isinstance(values, dict) or "spbleu" not in values:
-            return values
-        rest = {key: value for key, value in values.items() if key not in ("spbleu", "chrf")}
-        return {**rest, "scores": {SPBLEU: values["spbleu"], CHRF_PLUS_PLUS: values["chrf"]}}
 
     @property
     def direction(self) -> Direction:
@@ -64,26 +55,11 @@ class EvaluationResult(Result):
     search: dict[str, Any]
     metrics: dict[str, MetricSummary]
     directions: list[DirectionScore]
-    hypotheses_digest: str = ""
+    hypotheses_digest: str
     """sha256 over all hypotheses, to tell different translations with equal scores apart."""
     metric_model_sha256: str = ""
     """sha256 of the sentencepiece model of spBLEU, which the signature only names."""
     metric_model_pieces: int = 0
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_version_1(cls, values: Any) -> Any:
-        """Version 1 had two metrics, each with its own fields."""
-        if not isinstance(values, dict) or "spbleu_signature" not in values:
-            return values
-        before = {SPBLEU: ("spbleu_signature", "groups", "average"),
-                  CHRF_PLUS_PLUS: ("chrf_signature", "chrf_groups", "chrf_average")}  # fmt: skip
-        metrics = {
-            name: dict(zip(MetricSummary.model_fields, map(values.get, keys), strict=True))
-            for name, keys in before.items()
-        }
-        old = {key for keys in before.values() for key in keys}
-        return {"metrics": metrics, **{key: value for key, value in values.items() if key not in old}}
 
     @classmethod
     def settings(cls, recipe: Any) -> list[Any]:

@@ -183,7 +183,7 @@ class TrainingResult(LearnedResult):
     run: str
     method: str
     index: dict[str, Index]
-    """By layer; empty for methods without routing, except in older artifacts of one shared LoRA."""
+    """By layer; empty for methods without routing."""
     index_source: str
     ranks: dict[str, int]
     sites: str
@@ -209,7 +209,7 @@ class TrainingResult(LearnedResult):
     """Mean loss per target token on the dev rows after each epoch, without smoothing; empty without any."""
     kept_epoch: int | None = None
     """The epoch that was chosen for its loss on the dev rows, None if the last was kept by default."""
-    span: Span = Span.ALL
+    span: Span
 
     @classmethod
     def unread(cls, recipe: Any) -> set[str]:

@@ -1,7 +1,7 @@
 """The envelope of every artifact: a result and its provenance.
 
-A field that is added has a default, so that older artifacts stay readable; any other change raises the
-``version`` of its result.
+An artifact is read in the ``version`` of its result alone, so any change but one raises it: a field that is
+added has a default, with which older artifacts stay readable.
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ from pydantic import FiniteFloat as Number
 from lslo_cli.method.languages import Language, Resource
 from lslo_cli.method.shapes import ModelShape
 from lslo_cli.wording import Command
-
-BEFORE = {"adapters": {"initialisation": "gaussian", "span": "all"}}
-"""The behaviour of runs before a key of the recipe existed, if its default differs."""
 
 
 class Document(BaseModel):
@@ -127,12 +124,10 @@ class Made(Document):
 class Result(Document):
     """Base of the results: ``kind`` names the schema, ``version`` its revision, ``command`` makes one.
 
-    ``formerly`` are former names of the schema, which are still read; ``sections`` the sections of a recipe
-    that it depends on, in addition to seed, languages and arithmetic.
+    ``sections`` are those of a recipe that it depends on, in addition to seed, languages and arithmetic.
     """
 
     kind: ClassVar[str]
-    formerly: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     command: ClassVar[Command]
     sections: ClassVar[tuple[str, ...]] = ()

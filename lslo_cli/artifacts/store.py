@@ -47,8 +47,8 @@ def write(path: Path, artifact: Artifact[Any]) -> None:
 def read(path: Path, result_type: type[R]) -> Artifact[R]:
     """Read an artifact and check it.
 
-    Raises InputError, each with its own message, if the file is missing, is not JSON, holds another kind, was
-    written by a newer lslo, does not fit its schema, or differs from its own digest.
+    Raises InputError, each with its own message, if the file is missing, is not JSON, holds another kind or
+    another version of it, does not fit its schema, or differs from its own digest.
     """
     try:
         document = parse_json(path.read_bytes())
@@ -80,15 +80,18 @@ def _checked(path: Path, document: Any, result_type: type[R]) -> Artifact[R]:
     """The artifact of this kind in parsed JSON from ``path``."""
     again, expected = _again(path, result_type), f"lslo/{result_type.kind}"
     found = _schema_id(document)
-    if not _is_of(found, result_type):
-        holds = found or "no lslo artifact"
-        raise InputError(f"{path} holds {holds}, but {expected} is needed", "name another file")
-    if not isinstance(document.get("version"), int) or document["version"] > result_type.version:
+    if found != expected:
+        holds = f"{found}, version {document.get('version')}" if found else "no lslo artifact"
+        raise InputError(
+            f"{path} holds {holds}, but {expected} is needed",
+            "name another file, or make it",
+            line_of(result_type, path),
+        )
+    if document.get("version") != result_type.version:
         raise InputError(
             f"{path} has version {document.get('version')} of {expected}; "
-            f"this lslo reads up to {result_type.version}",
-            "upgrade lslo, or make it again",
-            line_of(result_type, path),
+            f"this lslo reads version {result_type.version}",
+            *again,
         )
     if digest_of(document.get("result")) != document.get("digest"):
         raise InputError(
@@ -112,11 +115,6 @@ def kind_of(path: Path) -> str | None:
     return found.removeprefix("lslo/") if found else None
 
 
-def _is_of(schema_id: str | None, result_type: type[Result]) -> bool:
-    """Whether ``schema_id`` names this kind, or names it as older artifacts do."""
-    return schema_id in {f"lslo/{name}" for name in (result_type.kind, *result_type.formerly)}
-
-
 def _schema_id(document: Any) -> str | None:
     """The kind that parsed JSON says it is, as ``lslo/training``; None if it names none."""
     found = document.get("schema_id") if isinstance(document, dict) else None
@@ -138,7 +136,7 @@ def read_any(path: Path, kinds: Iterable[type[Result]]) -> Artifact[Any]:
         raise InputError(f"{path} is damaged: {error}", "make it again, or name another file") from None
     found = _schema_id(document)
     for result_type in kinds:
-        if _is_of(found, result_type):
+        if found == f"lslo/{result_type.kind}":
             return _checked(path, document, result_type)
     raise InputError(f"{path} holds {found or 'no lslo artifact'}", "name an artifact that lslo wrote")
 

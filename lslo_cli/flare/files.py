@@ -19,8 +19,6 @@ from lslo_cli.nn.files import check_readable, read_tensors, write_tensors
 from lslo_cli.parsing import parse_json
 
 FORMAT = "lslo-flare-2"
-FORMERLY = "lslo-fusion-2"
-"""The earlier name of the same format."""
 AGAIN = "give the file that was saved for this model, or train again"
 
 
@@ -70,7 +68,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
             metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise InputError(f"cannot read FLARE adapters from {path}: {error}", AGAIN) from None
-    header = metadata.get(FORMAT) or metadata.get(FORMERLY)
+    header = metadata.get(FORMAT)
     if header is None:
         raise InputError(f"{path} holds no FLARE adapters ({FORMAT})", AGAIN)
     try:

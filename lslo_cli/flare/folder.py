@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
-from lslo_cli.flare.results import FlareTrainingResult
+from lslo_cli.artifacts.results import BaseTrainingResult
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def trainings(experiment: ExperimentFolder) -> list[Path]:
 def is_flares(experiment: ExperimentFolder) -> bool:
     """Whether a folder holds FLARE's trainings, which are by language, not by run.
 
-    A file that cannot be read counts as one, so that reading it says what is wrong; a base model's does not.
+    A file that cannot be read or is of an unknown kind counts as one, so that reading it says what is wrong;
+    a base model's does not.
     """
-    own = (FlareTrainingResult.kind, *FlareTrainingResult.formerly, None)
-    return any(store.kind_of(path) in own for path in trainings(experiment))
+    return any(store.kind_of(path) != BaseTrainingResult.kind for path in trainings(experiment))

@@ -99,7 +99,6 @@ class FlareTrainingResult(FlareResult):
 
     chosen: ClassVar[set[str]] = {*CHOICES, "test_noise"}
     kind: ClassVar[str] = "flare-training"
-    formerly: ClassVar[tuple[str, ...]] = ("transfer-training",)
     command: ClassVar[Command] = Command("flare train")
 
     task: str
@@ -151,7 +150,6 @@ class FlareEvaluationResult(FlareResult):
     """
 
     kind: ClassVar[str] = "flare-evaluation"
-    formerly: ClassVar[tuple[str, ...]] = ("transfer-evaluation",)
     command: ClassVar[Command] = Command("flare evaluate")
 
     task: str
@@ -181,8 +179,8 @@ class FlareTranslationResult(Result):
     """The origin of a file of translated texts; ``file`` is its sha256.
 
     ``languages`` are source and target in the translator's codes, ``run`` is the run of its adapters and
-    ``weights`` their digest, which earlier records lack.
-    ``rows`` exclude the ``lost`` questions, whose answer lost a mark.
+    ``weights`` their digest, None for a base alone. ``rows`` exclude the ``lost`` questions, whose answer
+    lost a mark.
     """
 
     kind: ClassVar[str] = "flare-translation"
@@ -192,7 +190,7 @@ class FlareTranslationResult(Result):
     split: str
     languages: dict[str, str]
     run: str
-    weights: str | None = None
+    weights: str | None
     rows: int
     lost: int
     file: str

@@ -291,7 +291,7 @@ class TaskSplit:
             and artifact.data[0].digest == digest_of_text(part_of(text, artifact.data[0].limit))
             and artifact.model.is_the_same(self.translator.setup.model_identity)
             and (artifact.result.run, artifact.result.languages) == (self.translator.run, read_as)
-            and artifact.result.weights in (None, self.translator.weights)
+            and artifact.result.weights == self.translator.weights
             and artifact.recipe["evaluate"] == self.experiment.recipe.evaluate.model_dump(mode="json")
         )
         return Written(self._record, artifact, up_to_date=True) if artifact and same else None

@@ -11,12 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from lslo_cli.artifacts.folder import MEMORY_FILE
-from lslo_cli.artifacts.schema import BEFORE
 from lslo_cli.errors import UsageError, nearest
 from lslo_cli.parsing import parse_toml
 from lslo_cli.recipe.files import find_recipe, recipe_layers
 from lslo_cli.recipe.keys import known_keys, takes_list, takes_text, words_of
-from lslo_cli.recipe.layers import SettingsLayer, combined, has, merge, nested, source, with_underscores
+from lslo_cli.recipe.layers import SettingsLayer, combined, has, nested, source, with_underscores
 from lslo_cli.recipe.memory import Memory, from_environment, leaves, read_memory, worth_remembering
 from lslo_cli.recipe.recipe import Recipe
 from lslo_cli.recipe.section import Section
@@ -106,13 +105,12 @@ def assigned_keys(text: str) -> list[str]:
 
 
 def recorded(values: Mapping[str, Any]) -> Recipe | None:
-    """An artifact's recorded recipe, as a current one; None if it is not valid.
+    """An artifact's recorded recipe, as a current one; None if it has keys or values that recipes lack now.
 
-    Keys newer than the artifact have their defaults, or the value in :data:`BEFORE` if runs behaved otherwise
-    before the key existed.
+    Keys newer than the artifact have their defaults.
     """
     try:
-        return Recipe.model_validate(merge(BEFORE, values))
+        return Recipe.model_validate(values)
     except (ValidationError, UsageError):
         return None
 
@@ -123,7 +121,7 @@ def reopened(values: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
     Its settings of the machine are dropped, except the format of the base, which is part of the model. Raises
     UsageError as :func:`resolve` does.
     """
-    kept = {**BEFORE, **{key: value for key, value in values.items() if key != "run"}}
+    kept = {key: value for key, value in values.items() if key != "run"}
     if base_dtype := values.get("run", {}).get("base_dtype"):
         kept["run"] = {"base_dtype": base_dtype}
     return _validated([SettingsLayer(" as recorded", kept), SettingsLayer("", _nested(given))])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lslo_cli.artifacts.schema import BEFORE, Artifact
+from lslo_cli.artifacts.schema import Artifact
 from lslo_cli.report.comparability import signature, tested_text
 from lslo_cli.report.study import Study, differing, distinct
 from lslo_cli.report.table import millions
@@ -95,11 +95,9 @@ def training_settings(study: Study) -> str:
 
 
 def adapter_settings(study: Study) -> str:
-    """How A started, and which feed-forward units adapters span. Older artifacts say neither."""
+    """How A started, and which feed-forward units adapters span."""
     trained = [a for seed in study.seeds for a in seed.trainings.values() if a.result.ranks]
-    starts = distinct(
-        {**BEFORE["adapters"], **a.recipe.get("adapters", {})}["initialisation"] for a in trained
-    )
+    starts = distinct(a.recipe["adapters"]["initialisation"] for a in trained)
     spans = distinct(a.result.span for a in trained)
     return f"initialisation {starts}, span {spans}" if trained else ""
 

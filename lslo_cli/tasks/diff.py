@@ -61,19 +61,16 @@ def diff(folder: ExperimentFolder, first: str, other: str, only: Sequence[str] =
 
 @dataclass(frozen=True)
 class DirectionTexts:
-    """The file of a direction's texts, and the translations in it as the evaluation knows them.
-
-    None for an evaluation of before it recorded their digest.
-    """
+    """The file of a direction's texts, and the translations in it as the evaluation knows them."""
 
     path: Path
-    hypotheses: Sequence[str] | None
+    hypotheses: Sequence[str]
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of the file. Raises InputError if it is damaged or was changed."""
         rows = _rows(self.path)
         lines = [row["hypothesis"] for row in rows if row["hypothesis"] is not None]
-        if self.hypotheses is not None and lines != list(self.hypotheses):
+        if lines != list(self.hypotheses):
             raise InputError(
                 f"the translations in {self.path} are not those that the run was evaluated with",
                 "evaluate the run again",
@@ -96,8 +93,8 @@ def _evaluated(run: RunFolder) -> tuple[EvaluationResult, dict[str, DirectionTex
     texts = [path for path in sorted(run.whole.aligned.glob("*.jsonl")) if path.stem in scored]
     if not texts:
         raise missing
-    known = read_hypotheses(run.evaluation, evaluation) if evaluation.hypotheses_digest else {}
-    return evaluation, {path.stem: DirectionTexts(path, known.get(scored[path.stem])) for path in texts}
+    known = read_hypotheses(run.evaluation, evaluation)
+    return evaluation, {path.stem: DirectionTexts(path, known[scored[path.stem]]) for path in texts}
 
 
 def _changes(

@@ -10,7 +10,6 @@ from lslo_cli.artifacts.results import LearnedResult
 from lslo_cli.artifacts.schema import Artifact, ModelIdentity, Result
 from lslo_cli.data.splits import with_splits
 from lslo_cli.errors import InputError
-from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.recipe import FitSection, Recipe, RunSection, recorded
 from lslo_cli.recipe.sections import BATCH_TOKENS
 from lslo_cli.recipe.toml import scalar
@@ -20,13 +19,8 @@ SWITCHES = "precision", "tf32", "share_sources", "base_dtype"
 
 
 def arithmetic(run: RunSection, *more: str) -> dict[str, Any]:
-    """The values of ``run`` that change results, if only by rounding, and ``more`` keys, for a digest.
-
-    The base's format is included only if it is not the default, so that older digests stay valid.
-    """
-    values = run.model_dump(mode="json", include={"precision", "tf32", *more})
-    is_compact = run.base_dtype is not BaseDtype.FLOAT32
-    return values | ({"base_dtype": str(run.base_dtype)} if is_compact else {})
+    """The values of ``run`` that change results, if only by rounding, and ``more`` keys, for a digest."""
+    return run.model_dump(mode="json", include={"precision", "tf32", "base_dtype", *more})
 
 
 def divided_as(other: FitSection, fit: FitSection) -> FitSection:

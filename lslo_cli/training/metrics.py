@@ -86,7 +86,7 @@ class MetricsLog(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._update = state["update"]
-        self._lines = state.get("lines", [])  # older checkpoints have none
+        self._lines = state["lines"]
         if self._tracker:
             self._tracker.identity = state["tracker"]
 

@@ -1,10 +1,6 @@
-import json
-from pathlib import Path
-
 import pytest
 
-from lslo_cli.artifacts import store
-from lslo_cli.artifacts.evaluations import DirectionScore, EvaluationResult
+from lslo_cli.artifacts.evaluations import DirectionScore
 from lslo_cli.artifacts.results import PrunedTable, SpectrumTable, SubspaceResult
 from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.method.allocation import Spectrum
@@ -53,25 +49,3 @@ def test_a_score_knows_its_direction():
 def test_a_result_cannot_be_changed(subspace):
     with pytest.raises(ValueError, match="frozen"):
         subspace.rank = 3
-
-
-def test_an_evaluation_of_version_1_is_read_with_the_same_numbers(tmp_path):
-    """Two metrics had fields of their own; the file stays as it is."""
-    path = Path(__file__).parents[2] / "results" / "new-language" / "runs" / "base" / "evaluation.json"
-    if not path.is_file():
-        pytest.skip("results/new-language is not in this copy")
-    document = json.loads(path.read_text(encoding="utf-8"))
-    assert document["version"] == 1
-    found, printed = store.read(path, EvaluationResult).result, document["result"]
-    assert list(found.metrics) == ["spBLEU", "chrF++"]
-    for name, prefix in (("spBLEU", ""), ("chrF++", "chrf_")):
-        assert found.metric(name).average == printed[f"{prefix}average"]
-        assert found.metric(name).groups == printed[f"{prefix}groups"]
-    assert [row.scores["spBLEU"] for row in found.directions] == [
-        row["spbleu"] for row in printed["directions"]
-    ]
-    assert [row.scores["chrF++"] for row in found.directions] == [
-        row["chrf"] for row in printed["directions"]
-    ]
-    again = EvaluationResult.model_validate(found.model_dump(mode="json"))
-    assert again == found and found.version == 2

@@ -42,16 +42,6 @@ def test_a_document_is_text_that_a_person_can_read(path):
     assert json.loads(text)["schema_id"] == "lslo/index-strategy"
 
 
-def test_an_artifact_under_a_former_name_of_its_kind_is_read(path, monkeypatch):
-    rewrite(path, schema_id="lslo/language-index")
-    refused(path)
-    monkeypatch.setattr(IndexStrategyResult, "formerly", ("language-index",))
-    assert store.read(path, IndexStrategyResult).result.kind == "index-strategy"
-
-
-# Reading: each fault has its own message and a hint.
-
-
 def refused(path, result_type=IndexStrategyResult):
     with pytest.raises(InputError) as caught:
         store.read(path, result_type)
@@ -82,8 +72,9 @@ def test_a_folder_in_place_of_an_artifact_is_refused(tmp_path):
 
 
 def test_an_artifact_of_another_kind_is_refused_with_both_kinds(path):
-    message = refused(path, SubspaceResult).message
-    assert "holds lslo/index-strategy, but lslo/subspace is needed" in message
+    error = refused(path, SubspaceResult)
+    assert error.message == f"{path} holds lslo/index-strategy, version 1, but lslo/subspace is needed"
+    assert error.hint == "name another file, or make it: lslo estimate-subspace"
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "3", '{"schema_id": null}'])
@@ -92,11 +83,13 @@ def test_json_of_something_else_is_refused(path, content):
     assert "holds no lslo artifact" in refused(path).message
 
 
-def test_an_artifact_of_a_newer_version_is_refused_with_both_versions(path):
-    rewrite(path, version=2)
+@pytest.mark.parametrize("version", [0, 2])
+def test_an_artifact_of_another_version_is_refused_with_both_and_the_command_that_makes_it(path, version):
+    rewrite(path, version=version)
     error = refused(path)
-    assert "has version 2 of lslo/index-strategy; this lslo reads up to 1" in error.message
-    assert "upgrade" in error.hint
+    versions = f"version {version} of lslo/index-strategy; this lslo reads version 1"
+    assert error.message == f"{path} has {versions}"
+    assert error.hint == "make it again: lslo weight-learn"
 
 
 def test_a_damaged_run_is_to_be_trained_again_by_its_name_and_not_by_a_line_of_another(tmp_path):

@@ -6,49 +6,22 @@ from typing import Any
 
 import pytest
 
-from lslo_cli.artifacts.evaluations import DirectionScore, EvaluationResult
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.results import CorrelationRow
-from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.cli import console
 from lslo_cli.cli.commands.demo import show_summary
 from lslo_cli.errors import InputError
 from lslo_cli.method.languages import directions, resolve_languages
-from lslo_cli.method.statistics import group_means
 from lslo_cli.reproduce.demo import DemoSummary, SeedSummary
 from lslo_cli.world import WORLD
+from tests.scored import scored
 
 LANGUAGES = resolve_languages(list(WORLD), WORLD)
 SIGNATURE = "nrefs:1|case:mixed|eff:no|tok:spm-local-62a8df76|smooth:exp|version:2.6.0"
 
 
 def evaluation(run: str, spbleu: float) -> EvaluationResult:
-    scores = [
-        DirectionScore(
-            src=direction.src,
-            tgt=direction.tgt,
-            sentences=1,
-            spbleu=spbleu,
-            counts=[1] * 4,
-            totals=[1] * 4,
-            hypothesis_length=1,
-            reference_length=1,
-            chrf=spbleu,
-        )
-        for direction in directions(LANGUAGES)
-    ]
-    groups = group_means({score.direction: score.scores["spBLEU"] for score in scores}, LANGUAGES)
-    return EvaluationResult(
-        run=run,
-        languages=[LanguageRecord.of(language) for language in LANGUAGES],
-        search={},
-        spbleu_signature=SIGNATURE,
-        chrf_signature="nrefs:1",
-        directions=scores,
-        groups=groups,
-        average=spbleu,
-        chrf_groups=groups,
-        chrf_average=spbleu,
-    )
+    return scored(run, LANGUAGES, dict.fromkeys(directions(LANGUAGES), spbleu), SIGNATURE)
 
 
 def seed(number: int) -> SeedSummary:

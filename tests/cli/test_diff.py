@@ -10,11 +10,11 @@ def experiment(written, tmp_path):
     """Two evaluated runs of ``lang12`` that differ in one sentence."""
     lang12 = written(tmp_path / "out/lang12")
     for run, hypothesis in (("base", "dara"), ("tuned", "nit ki")):
-        lang12.evaluation(run, dict.fromkeys(groups(lang12.languages), 20.0))
         path = tmp_path / "out/lang12/runs" / run / "aligned" / "en-wo.jsonl"
         path.parent.mkdir(parents=True)
         row = {"section": "", "row": 1, "source": "the man", "reference": "nit ki", "hypothesis": hypothesis}
         path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+        lang12.evaluation(run, dict.fromkeys(groups(lang12.languages), 20.0))
 
 
 def test_a_sentence_is_shown_with_both_translations(lslo, experiment):

@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from lslo_cli.errors import InputError
 from lslo_cli.flare.attach import FlareSettings, attach_flare
-from lslo_cli.flare.files import FORMAT, read_metadata, restore_flare, save_flare
+from lslo_cli.flare.files import read_metadata, restore_flare, save_flare
 from lslo_cli.flare.heads import Classifier
 from lslo_cli.method.flare import Phi, SourceNorm
 
@@ -44,20 +43,6 @@ def test_equal_adapters_are_equal_bytes(xlmr, tmp_path):
         adapters = attach_flare(xlmr.model(), FlareSettings())
         save_flare(tmp_path / name, adapters, run="flare", language="jav")
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
-
-
-def test_a_file_under_the_former_name_of_the_format_is_read(xlmr, tmp_path):
-    path, old = tmp_path / "new.safetensors", tmp_path / "old.safetensors"
-    adapters = attach_flare(xlmr.model(), FlareSettings())
-    save_flare(path, adapters, run="flare")
-    with safe_open(path, "pt") as file:
-        header = file.metadata()[FORMAT]
-    save_file(load_file(path), old, metadata={"lslo-fusion-2": header})
-    assert read_metadata(old)["run"] == "flare"
-    loaded = attach_flare(xlmr.model(), FlareSettings())
-    restore_flare(old, loaded)
-    found = loaded.state_dict()
-    assert all(torch.equal(found[name], value) for name, value in adapters.state_dict().items())
 
 
 @pytest.mark.parametrize("content", [b"", b"not safetensors at all"])

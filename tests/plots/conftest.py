@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lslo_cli.artifacts.evaluations import DirectionScore, EvaluationResult
+from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.results import (
     Curve,
     CurvePoint,
@@ -20,12 +20,13 @@ from lslo_cli.artifacts.results import (
     TensorFile,
     TrainingResult,
 )
-from lslo_cli.artifacts.schema import LanguageRecord
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.importance import Pool, PrunedMatrix, scores_by_language
-from lslo_cli.method.languages import LANGUAGES, directions
+from lslo_cli.method.languages import LANGUAGES, Direction, directions
 from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import SiteSet, layers, sites
 from lslo_cli.method.strategy import Index
+from tests.scored import scored
 
 CODES = ("wo", "en", "fr", "zh", "sd")  # in no order of resource
 SIGNATURE = "nrefs:1|case:mixed|eff:no|tok:flores101|smooth:exp|version:2.6.0"
@@ -125,6 +126,7 @@ def trained(
         curve=Curve(**{"rows": 50, "signature": SIGNATURE, "points": points, **curve}),
         weights=TensorFile(path="weights", digest="0"),
         skipped_sentences=0,
+        span=Span.ALL,
     )
 
 
@@ -136,25 +138,8 @@ def evaluated(
     codes: tuple[str, ...] = CODES,
 ) -> EvaluationResult:
     """A run with these scores by direction."""
-    rows = [
-        DirectionScore(
-            src=src, tgt=tgt, sentences=1, spbleu=score, counts=[1] * 4, totals=[1] * 4,
-            hypothesis_length=1, reference_length=1, chrf=score,
-        )
-        for (src, tgt), score in scores.items()
-    ]  # fmt: skip
-    return EvaluationResult(
-        run=run,
-        languages=[LanguageRecord.of(LANGUAGES[code]) for code in codes],
-        search={},
-        spbleu_signature=signature,
-        chrf_signature="chrf",
-        directions=rows,
-        groups={},
-        average=average,
-        chrf_groups={},
-        chrf_average=average,
-    )
+    by_direction = {Direction(*pair): score for pair, score in scores.items()}
+    return scored(run, [LANGUAGES[code] for code in codes], by_direction, signature, average=average)
 
 
 def evaluated_everywhere(

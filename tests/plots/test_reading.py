@@ -115,7 +115,12 @@ def test_what_seeds_learned_with_other_settings_and_what_is_stale_has_no_mean(
 ):
     name, result, other, told = ESTIMATES[figure]
     result = getattr(made, result)()
-    recipe = {"fit": {"lr": 0.003}, "weight_learn": {"rank": 8}, "data": {"train_rows": None}}
+    recipe = {
+        "fit": {"lr": 0.003},
+        "adapters": {"span": "all"},
+        "weight_learn": {"rank": 8},
+        "data": {"train_rows": None},
+    }
 
     def seed(number, changes=None, inputs=()):
         experiment = written(tmp_path / f"seed-{number}", seed=number)

@@ -1,10 +1,8 @@
 import shutil
-from statistics import fmean
 
 import numpy as np
 import pytest
 
-from lslo_cli.artifacts.evaluations import DirectionScore, EvaluationResult
 from lslo_cli.artifacts.results import (
     CorrelationRow,
     PrunedTable,
@@ -13,13 +11,11 @@ from lslo_cli.artifacts.results import (
     TensorFile,
     TrainingResult,
 )
-from lslo_cli.artifacts.schema import LanguageRecord
 from lslo_cli.errors import InputError
 from lslo_cli.method.adapters import Span
 from lslo_cli.method.families import SHAPES
 from lslo_cli.method.languages import LANG12, LANGUAGES, directions, grouping, groups
 from lslo_cli.method.ranks import parse_ranks
-from lslo_cli.method.statistics import group_means
 from lslo_cli.paper import printed_table
 from lslo_cli.report.markdown import markdown
 from lslo_cli.report.quality import other_runs, quality_table
@@ -27,6 +23,7 @@ from lslo_cli.report.reading import read_studies
 from lslo_cli.report.seeds import over_seeds, spread_table
 from lslo_cli.report.sizes import correlation_tables, size_table
 from lslo_cli.report.table import Column, Spread, Table, millions, p_value, percent, two_decimals
+from tests.scored import scored
 
 LANGS = [LANGUAGES[code] for code in LANG12]
 SIGNATURE = "tok:flores101|version:2.6.0"
@@ -36,26 +33,7 @@ def evaluated(run, cells, signature=SIGNATURE, only=None):
     """An evaluation whose every direction scores what the table's cell of its group says."""
     group_of = grouping(LANGS)
     scores = {pair: cells[group_of(pair)] for pair in directions(LANGS) if only is None or str(pair) in only}
-    rows = [
-        DirectionScore(
-            src=pair.src, tgt=pair.tgt, sentences=1, spbleu=score, counts=[1] * 4, totals=[1] * 4,
-            hypothesis_length=1, reference_length=1, chrf=2 * score,
-        )
-        for pair, score in scores.items()
-    ]  # fmt: skip
-    means, average = group_means(scores, LANGS), fmean(scores.values())
-    return EvaluationResult(
-        run=run,
-        languages=[LanguageRecord.of(language) for language in LANGS],
-        search={},
-        spbleu_signature=signature,
-        chrf_signature="nw:2",
-        directions=rows,
-        groups=means,
-        average=average,
-        chrf_groups={name: 2 * value for name, value in means.items()},
-        chrf_average=2 * average,
-    )
+    return scored(run, LANGS, scores, signature, chrf=2.0)
 
 
 def paper_run(name):
@@ -83,6 +61,7 @@ def trained(run, parameters, paper_style):
         curve=None,
         weights=TensorFile(path="weights", digest="0"),
         skipped_sentences=0,
+        span=Span.ALL,
     )
 
 

@@ -6,6 +6,7 @@ from scipy import stats
 
 from lslo_cli.artifacts.results import PrunedTable, SubspaceResult, TensorFile, TrainingResult
 from lslo_cli.errors import InputError
+from lslo_cli.method.adapters import Span
 from lslo_cli.method.importance import Pool, PrunedMatrix, scores_by_language
 from lslo_cli.method.languages import LANG12, LANGUAGES
 from lslo_cli.method.sites import KINDS, SiteSet, Stack, sites
@@ -58,6 +59,7 @@ def trained(method="lslo", rows=(), ranks=None):
         curve=None,
         weights=TensorFile(path="adapter/adapter_model.safetensors", digest="0"),
         skipped_sentences=0,
+        span=Span.ALL,
     )
 
 

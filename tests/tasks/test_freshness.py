@@ -75,20 +75,6 @@ def adapters(initialisation, span):
     return Recipe.model_validate({"adapters": {"initialisation": initialisation, "span": span}})
 
 
-def test_adapters_from_before_the_choice_of_their_form_began_gaussian_and_spanned_all_units():
-    values = Recipe().model_dump(mode="json")
-    del values["adapters"]
-    assert same_settings(Made(values), adapters("gaussian", "all"))
-    assert not same_settings(Made(values), adapters("gaussian", "d_model"))
-    assert not same_settings(Made(values), adapters("uniform", "all"))
-
-
-def test_adapters_from_before_the_choice_of_span_spanned_all_units():
-    artifact = older("adapters.span")
-    assert same_settings(artifact, adapters("uniform", "all"))
-    assert not same_settings(artifact, adapters("uniform", "d_model"))
-
-
 def test_recipes_of_the_paper_take_the_authors_adapters_and_the_worlds_keep_theirs():
     authors = adapters("uniform", "d_model").adapters
     forms = {

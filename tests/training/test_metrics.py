@@ -162,15 +162,6 @@ def test_a_resumed_run_has_no_line_of_an_attempt_that_began_anew_meanwhile(tmp_p
     assert lines(tmp_path)[:6] == before[:6]
 
 
-def test_a_checkpoint_without_lines_is_resumed_with_those_that_follow(tmp_path):
-    fit(tmp_path, Dev(3))
-    state = torch.load(tmp_path / "state.pt", weights_only=True)
-    del state["callbacks"][-1]["lines"]
-    torch.save(state, tmp_path / "state.pt")
-    fit(tmp_path, resume=True)
-    assert places(tmp_path) == WHOLE[6:]
-
-
 def test_a_line_can_be_read_as_soon_as_it_is_written(tmp_path):
     class Reader(Callback):
         def on_progress(self, progress):
