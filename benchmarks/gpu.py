@@ -25,7 +25,7 @@ from benchmarks import measure
 from benchmarks.models import SHAPES
 from benchmarks.targets import projection, targets
 
-KERNELS = ", (runs|masked|grouped|epilogue|triton)$"
+KERNELS = ", (runs|masked|triton)$"
 """The names of variants of a step with a kernel."""
 
 

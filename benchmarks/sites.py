@@ -23,9 +23,9 @@ from benchmarks import measure
 from benchmarks.models import SHAPES, Shape
 from benchmarks.train_step import kernels
 from lslo_cli.method.adapters import AdapterKernel
+from lslo_cli.nn.groups import Slots
 from lslo_cli.nn.products import products
 from lslo_cli.nn.routed import Products, routed_linear
-from lslo_cli.nn.segments import Slots
 
 RANK_MAPS = {"2;2;8": ((2, 2, 8), 12), "2;2;64": ((2, 2, 64), 12), "2;2;8;8": ((2, 2, 8, 8), 30)}
 """By name: the ranks assigned to languages in turn, and the number of languages."""

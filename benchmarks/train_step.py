@@ -152,9 +152,8 @@ def _trainable(model: nn.Module) -> list[nn.Parameter]:
 def kernels(device: str) -> list[AdapterKernel]:
     """The kernels that run on a device, without ``runs`` on CUDA, which takes thousands of launches."""
     if torch.device(device).type == "cpu":
-        return [AdapterKernel.RUNS, AdapterKernel.SORTED, AdapterKernel.MASKED, AdapterKernel.GROUPED]
-    of_triton = [AdapterKernel.EPILOGUE, AdapterKernel.TRITON] if measure.installed("triton") else []
-    return [AdapterKernel.MASKED, AdapterKernel.GROUPED, *of_triton]
+        return [AdapterKernel.RUNS, AdapterKernel.SORTED, AdapterKernel.MASKED]
+    return [AdapterKernel.MASKED, *([AdapterKernel.TRITON] if measure.installed("triton") else [])]
 
 
 def variants(shape: Shape, device: str) -> dict[str, Callable[[nn.Module], Variant]]:

@@ -21,9 +21,9 @@ from lslo_cli.method.strategy import paper
 from lslo_cli.models.base import load_base
 from lslo_cli.models.encoder import encode_once
 from lslo_cli.nn.attach import attach
+from lslo_cli.nn.groups import Groups
 from lslo_cli.nn.loss import IGNORED, TranslationLoss
 from lslo_cli.nn.lslo import LSLo
-from lslo_cli.nn.segments import Groups
 from lslo_cli.search.beam import best, ranked_search
 from lslo_cli.search.stream import TranslationBatches
 from lslo_cli.training.batches import Batch, language_indices, padded

@@ -33,14 +33,8 @@ class AdapterKernel(StrEnum):
     MASKED = "masked"
     """One pair of products with the adapters of all languages side by side, masked."""
 
-    GROUPED = "grouped"
-    """Rows sorted by adapter and torch's grouped matrix product, ranks padded."""
-
-    EPILOGUE = "epilogue"
-    """The frozen map by torch, the update by Triton kernels in which each row looks up its adapter."""
-
     TRITON = "triton"
-    """The frozen map and its update in one Triton kernel."""
+    """The frozen map and its update in one Triton kernel, in which each row looks up its adapter."""
 
 
 class Span(StrEnum):

@@ -17,10 +17,10 @@ from lslo_cli.method.sites import Layer, Site, SiteSet, Stack, sites
 from lslo_cli.method.strategy import Index, IndexStrategy
 from lslo_cli.nn.compact import frozen_matrix
 from lslo_cli.nn.files import copy_into
+from lslo_cli.nn.groups import Slots
 from lslo_cli.nn.lslo import Frozen, IndexMixture, LayerWeighting, LSLo, RoutedLoRA
 from lslo_cli.nn.norms import note_inputs
 from lslo_cli.nn.route import Route
-from lslo_cli.nn.segments import Slots
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
-import torch.nn.functional as F
 import triton
 from torch import Tensor
 
 from lslo_cli.nn import kernels
+from lslo_cli.nn.groups import Slots
 from lslo_cli.nn.routed import Saved
-from lslo_cli.nn.segments import Slots
 
 
 @dataclass(frozen=True)
@@ -42,26 +41,24 @@ class Lookup:
     """The columns of the rank axis that each row owns, and the kernels that use them.
 
     Row i owns ``first[i] <= c < stop[i]``, int32; ``rank`` is the largest rank. ``h`` (tokens, rank) stores a
-    token's own columns from the left; entries beyond a smaller rank are undefined. If ``fused``, the frozen
-    map is computed by the kernel of its update, else by torch. ``tiles`` are those of that kernel, by default
-    those of the format.
+    token's own columns from the left; entries beyond a smaller rank are undefined. ``tiles`` are those of
+    the kernel of the large product, by default those of the format.
     """
 
     first: Tensor
     stop: Tensor
     rank: int
-    fused: bool
     tiles: Tiles | None = None
 
     @classmethod
-    def of(cls, languages: Tensor, slots: Slots, fused: bool = True) -> Lookup:
+    def of(cls, languages: Tensor, slots: Slots) -> Lookup:
         """The look-up of a batch with ``languages`` (rows,)."""
         bounds = [(own.start, own.stop) for own in slots.columns]
         by_language = torch.tensor(
             [bounds[slot] for slot in slots.by_language], dtype=torch.int32, device=languages.device
         )
         first, stop = by_language[languages].T.contiguous()
-        return cls(first, stop, max(slots.ranks), fused)
+        return cls(first, stop, max(slots.ranks))
 
     def forward(
         self, x: Tensor, weight: Tensor | None, bias: Tensor | None, A: Tensor, B: Tensor
@@ -108,18 +105,15 @@ class Lookup:
 
         x is (tokens, d_in) and W (d_out, d_in); without a weight the output has width ``without``.
         """
-        fused = weight if self.fused else None
-        if fused is not None:
-            y = x.new_empty(len(x), len(fused))
-        elif weight is not None:
-            y = F.linear(x, weight, bias)
+        if weight is None:
+            y, d_out = x.new_zeros(len(x), without), len(lora)
         else:
-            y = x.new_zeros(len(x), without)
-        tokens, d_out = len(y), len(lora) if fused is None else y.shape[1]
+            y, d_out = x.new_empty(len(x), len(weight)), len(weight)
+        tokens = len(y)
         tiles = self.tiles or (HALF if x.itemsize < 4 else SINGLE)
         # A kernel needs a tensor for each argument, and does not read x in place of a missing one.
-        matrix = x if fused is None else fused
-        vector = x if fused is None or bias is None else bias
+        matrix = x if weight is None else weight
+        vector = x if weight is None or bias is None else bias
         kernels.linear[(triton.cdiv(d_out, tiles.outputs), triton.cdiv(tokens, tiles.tokens))](
             x, matrix, vector, hidden, lora, y, self.first, self.stop,
             tokens, self._length(x), x.shape[1], d_out, len(lora), lora.shape[1], self.rank, y.stride(0),

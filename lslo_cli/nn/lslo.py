@@ -12,9 +12,9 @@ from torch import nn
 from lslo_cli.method.adapters import Initialisation
 from lslo_cli.method.strategy import Index
 from lslo_cli.nn.compact import CompactLinear, frozen_matrix, product_format
+from lslo_cli.nn.groups import Slots
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.routed import routed_linear
-from lslo_cli.nn.segments import Slots
 
 Frozen: TypeAlias = nn.Linear | CompactLinear
 """A frozen linear map."""

@@ -14,9 +14,8 @@ from torch import Tensor
 
 from lslo_cli.errors import UsageError
 from lslo_cli.method.adapters import AdapterKernel
-from lslo_cli.nn.grouped import GroupedProducts
+from lslo_cli.nn.groups import Groups, Slots
 from lslo_cli.nn.routed import Products, routed_linear
-from lslo_cli.nn.segments import Groups, Slots
 from lslo_cli.nn.sorting import in_order
 
 
@@ -48,8 +47,8 @@ CASES = (
     Case(AdapterKernel.SORTED, "cpu", most_d=256),
     Case(AdapterKernel.RUNS, "cpu"),
     # By roofline, not measured: a step on an H100 takes 1.08 of the frozen base's time if updates are added
-    # before the frozen map's output is written, 1.22 to 1.28 with masked products, 1.26 to 1.28 with grouped
-    # ones, and runs are thousands of launches. Launches dominate at small sites; masks need the fewest.
+    # before the frozen map's output is written, 1.22 to 1.28 with masked products, and runs are thousands of
+    # launches. Launches dominate at small sites; masks need the fewest.
     Case(AdapterKernel.TRITON, "cuda", most_bits=16, least_d=512),
     Case(AdapterKernel.MASKED, "cuda"),
 )
@@ -70,9 +69,7 @@ def products(kernel: AdapterKernel, languages: Tensor, slots: Slots, dtype: torc
             return _sorted(languages, slots)
         case AdapterKernel.MASKED:
             return Groups.masked(languages, slots)
-        case AdapterKernel.GROUPED:
-            return _grouped(languages, slots, dtype)
-    return _lookup(languages, slots, fused=kernel is AdapterKernel.TRITON)
+    return _lookup(languages, slots)
 
 
 def choice(device: torch.device, dtype: torch.dtype, d: int, R: int) -> AdapterKernel:
@@ -132,25 +129,13 @@ def _sorted(languages: Tensor, slots: Slots) -> Products:
     return runs if len(set(runs.parts)) == len(runs.parts) else in_order(languages, slots, Groups.runs)
 
 
-def _grouped(languages: Tensor, slots: Slots, dtype: torch.dtype) -> Products:
-    if not hasattr(torch.nn.functional, "grouped_mm"):
-        raise UsageError(
-            "run.adapter_kernel=grouped needs torch 2.10 or newer", f"choose {AdapterKernel.AUTO}"
-        )
-    if dtype is torch.float64:
-        raise UsageError(
-            "run.adapter_kernel=grouped does not support float64", f"choose {AdapterKernel.AUTO}"
-        )
-    return in_order(languages, slots, GroupedProducts.of)
-
-
-def _lookup(languages: Tensor, slots: Slots, fused: bool) -> Products:
+def _lookup(languages: Tensor, slots: Slots) -> Products:
     is_interpreted = os.environ.get("TRITON_INTERPRET") == "1"
     if not find_spec("triton") or not (languages.is_cuda or is_interpreted):
-        name = AdapterKernel.TRITON if fused else AdapterKernel.EPILOGUE
         raise UsageError(
-            f"run.adapter_kernel={name} needs Triton and a CUDA device", f"choose {AdapterKernel.AUTO}"
+            f"run.adapter_kernel={AdapterKernel.TRITON} needs Triton and a CUDA device",
+            f"choose {AdapterKernel.AUTO}",
         )
     from lslo_cli.nn.lookup import Lookup  # Triton comes with torch for CUDA only
 
-    return Lookup.of(languages, slots, fused)
+    return Lookup.of(languages, slots)

@@ -10,10 +10,10 @@ import torch
 
 from lslo_cli.method.adapters import AdapterKernel
 from lslo_cli.method.strategy import Index
+from lslo_cli.nn.groups import Slots
 from lslo_cli.nn.products import products
 from lslo_cli.nn.recompute import Contexts
 from lslo_cli.nn.routed import Products
-from lslo_cli.nn.segments import Slots
 
 _Languages: TypeAlias = dict[Index, torch.Tensor] | None
 _Made: TypeAlias = dict[tuple[Index, int, Slots, torch.dtype, int], Products]

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lslo_cli.nn.groups import Slots
 from lslo_cli.nn.routed import Products, Saved
-from lslo_cli.nn.segments import Slots
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def in_order(languages: Tensor, slots: Slots, make: Callable[[Tensor, Slots], Pr
 
     Synchronises with a GPU, to find out whether the rows are sorted already.
     """
-    used = torch.tensor(slots.by_language, device=languages.device)[languages]
+    used = slots.adapters_of(languages)
     if bool((used[1:] >= used[:-1]).all()):
         return make(languages, slots)
     order = used.argsort(stable=True)

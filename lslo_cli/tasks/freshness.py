@@ -42,7 +42,7 @@ def other_settings(artifact: Artifact[Any], recipe: Recipe, model: ModelIdentity
     """
     was = recorded(artifact.recipe)
     if was is None:
-        return ["keys that recipes no longer have"]
+        return ["keys or values that recipes no longer have"]
     before = _chosen(artifact.model, [record.code for record in artifact.languages], was)
     now = _chosen(model, [language.code for language in recipe.selected_languages()], recipe)
     chosen = {key: value for key, value in before.items() if value != now[key]}
@@ -55,7 +55,7 @@ def other_settings(artifact: Artifact[Any], recipe: Recipe, model: ModelIdentity
 def changed_settings(artifact: Artifact[Any], recipe: Recipe) -> dict[str, Any]:
     """The settings of an artifact that the recipe has otherwise, by key, with the artifact's values.
 
-    Empty for an artifact with keys that recipes no longer have.
+    Empty for an artifact with keys or values that recipes no longer have.
     """
     was = recorded(artifact.recipe)
     if was is None:
@@ -68,7 +68,7 @@ def changed_settings(artifact: Artifact[Any], recipe: Recipe) -> dict[str, Any]:
 def settings_of(artifact: Artifact[Any]) -> dict[str, Any]:
     """The settings that an artifact was made with and its result depends on, by key.
 
-    Empty for an artifact with keys that recipes no longer have.
+    Empty for an artifact with keys or values that recipes no longer have.
     """
     was, kind = recorded(artifact.recipe), type(artifact.result)
     if was is None:

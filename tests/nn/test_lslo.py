@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from lslo_cli.method.strategy import Index
+from lslo_cli.nn.groups import Slots
 from lslo_cli.nn.lslo import IndexMixture, LayerWeighting, LSLo, RoutedLoRA
 from lslo_cli.nn.route import Route
-from lslo_cli.nn.segments import Slots
 from tests.adapters import ADAPTERS
 
 D_IN, D_OUT, LENGTH = 6, 5, 4

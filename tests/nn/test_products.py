@@ -16,16 +16,14 @@ from lslo_cli.errors import UsageError
 from lslo_cli.method.adapters import AdapterKernel
 from lslo_cli.method.strategy import Index
 from lslo_cli.nn import products as choosing
-from lslo_cli.nn.grouped import GroupedProducts
+from lslo_cli.nn.groups import Groups, Slots
 from lslo_cli.nn.products import choice, products
 from lslo_cli.nn.route import Route
 from lslo_cli.nn.routed import routed_linear
-from lslo_cli.nn.segments import Groups, Slots
 from lslo_cli.nn.sorting import SortedProducts
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 IS_INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-OF_TRITON = (AdapterKernel.EPILOGUE, AdapterKernel.TRITON)
 
 RAGGED = Slots(ranks=(2, 1, 8, 3, 70), by_language=(0, 1, 2, 3, 4))
 SHARED = Slots(ranks=(3,), by_language=(0, 0, 0, 0, 0))
@@ -43,7 +41,7 @@ needs_triton = pytest.mark.skipif(
 kernels = pytest.mark.parametrize(
     "kernel",
     [
-        pytest.param(kernel, marks=needs_triton if kernel in OF_TRITON else ())
+        pytest.param(kernel, marks=needs_triton if kernel is AdapterKernel.TRITON else ())
         for kernel in AdapterKernel
         if kernel is not AdapterKernel.AUTO
     ],
@@ -239,7 +237,7 @@ def test_the_triton_kernels_are_right_in_tritons_interpreter():
 
     if tuple(map(int, __version__.split(".")[:2])) < (3, 9):
         pytest.skip(f"the interpreter of Triton {__version__} cannot count with numpy 2.4")
-    chosen = "(triton or epilogue) and not interpreter"
+    chosen = "triton and not interpreter"
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", chosen],
         env={**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""},
@@ -303,17 +301,14 @@ def test_triton_agrees_with_masked_products_before_it_is_chosen():
 
 def test_where_a_kernel_does_not_run_it_is_refused(monkeypatch):
     monkeypatch.setattr(choosing, "find_spec", lambda name: None)
-    for kernel in OF_TRITON:
-        with pytest.raises(UsageError, match=f"run.adapter_kernel={kernel} needs Triton"):
-            made(kernel, [0], RAGGED)
-    with pytest.raises(UsageError, match="does not support float64"):
-        made(AdapterKernel.GROUPED, [0], RAGGED, torch.float64)
+    with pytest.raises(UsageError, match="run.adapter_kernel=triton needs Triton"):
+        made(AdapterKernel.TRITON, [0], RAGGED)
 
 
 def test_all_sites_of_a_model_use_the_kernel_that_is_asked_for():
-    route = Route(AdapterKernel.GROUPED)
-    languages = torch.tensor([0, 1, 1])
+    route = Route(AdapterKernel.SORTED)
+    languages = torch.tensor([1, 0, 1])
     with route.of(languages, languages):
         made_of = [route.products(index, 3, RAGGED, torch.float32, 24) for index in Index]
-        assert [type(one) for one in made_of] == [GroupedProducts, GroupedProducts]
+        assert [type(one) for one in made_of] == [SortedProducts, SortedProducts]
         assert route.products(Index.SOURCE, 3, RAGGED, torch.float32, 24) is made_of[0]

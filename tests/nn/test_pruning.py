@@ -15,10 +15,10 @@ from lslo_cli.method.schedule import GradualPruning
 from lslo_cli.method.sites import Site
 from lslo_cli.method.strategy import Index, paper
 from lslo_cli.nn.attach import AdapterMatrix, attach
+from lslo_cli.nn.groups import Slots
 from lslo_cli.nn.lslo import RoutedLoRA
 from lslo_cli.nn.pruning import Pruner, estimation_pruner, gradual_pruner
 from lslo_cli.nn.route import Route
-from lslo_cli.nn.segments import Slots
 from tests.adapters import ADAPTERS
 
 LANGUAGES = ("en", "de", "wo")

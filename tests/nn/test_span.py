@@ -23,10 +23,10 @@ from lslo_cli.models.decoder import IncrementalDecoder
 from lslo_cli.models.encoder import encode_once
 from lslo_cli.nn.attach import attach, attach_mixture, site_module
 from lslo_cli.nn.folding import factors, fold
+from lslo_cli.nn.groups import Slots
 from lslo_cli.nn.lslo import LSLo, RoutedLoRA
 from lslo_cli.nn.pruning import estimation_pruner, gradual_pruner
 from lslo_cli.nn.route import Route
-from lslo_cli.nn.segments import Slots
 from tests.adapters import ADAPTERS
 
 D_MODEL, VOCABULARY = 16, 30

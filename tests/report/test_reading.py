@@ -7,6 +7,7 @@ from lslo_cli.artifacts.results import PrunedTable, SubspaceResult
 from lslo_cli.artifacts.schema import Input
 from lslo_cli.errors import InputError
 from lslo_cli.paper import printed_table
+from lslo_cli.report.provenance import facts
 from lslo_cli.report.reading import experiment_paths, read_studies
 
 BASE = printed_table(3).row("base").scores
@@ -164,3 +165,14 @@ def test_a_folder_that_was_renamed_is_not_taken_for_another_run(written, tmp_pat
     (tmp_path / "runs/8-8-8").rename(tmp_path / "runs/4-4-4")
     with pytest.raises(InputError, match="4-4-4 holds the run '8-8-8'"):
         read_studies([tmp_path])
+
+
+def test_a_run_whose_recipe_has_a_value_that_recipes_lack_now_is_still_reported(written, tmp_path):
+    experiment = written(tmp_path)
+    experiment.evaluation("full", FULL)
+    path = experiment.training("full")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["recipe"]["run"] = {"adapter_kernel": "grouped"}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    (study,) = read_studies([tmp_path])
+    assert dict(facts(study))["Training"] == "epochs 2, lr 0.003" and study.runs() == ["full"]

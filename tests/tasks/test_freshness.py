@@ -60,6 +60,10 @@ def test_a_recipe_that_is_refused_today_is_not_current():
     assert not same_settings(Made({"train": {"no_such_key": 1}}), Recipe())
 
 
+def test_an_artifact_whose_recipe_has_a_value_that_recipes_lack_now_is_not_current():
+    assert not same_settings(Made({"run": {"adapter_kernel": "grouped"}}), Recipe())
+
+
 def test_the_committed_results_are_read_by_todays_recipe():
     trainings = sorted(Path(__file__).parents[2].glob("results/demo/seed-2/runs/*/training.json"))
     assert len(trainings) > 10

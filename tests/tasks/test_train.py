@@ -206,9 +206,9 @@ def test_a_curve_over_what_does_not_exist_is_refused(trained, groups):
 
 def test_the_kernel_of_the_recipe_changes_weights_by_rounding_only(trained):
     _, runs = trained()
-    _, grouped = trained(**{"run.adapter_kernel": "grouped"})
+    _, masked = trained(**{"run.adapter_kernel": "masked"})
     for name, tensor in runs.items():
-        torch.testing.assert_close(grouped[name], tensor, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(masked[name], tensor, rtol=1e-3, atol=1e-5)
 
 
 # Dev rows

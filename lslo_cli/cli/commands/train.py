@@ -86,7 +86,8 @@ class TrainOptions(FitOptions):
         settings = settings_of(store.read(run.training, TrainingResult))
         if not settings:
             raise InputError(
-                f"{run.training} has keys that recipes no longer have", "give its settings by other flags"
+                f"{run.training} has keys or values that recipes no longer have",
+                "give its settings by other flags",
             )
         return settings
 

@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lslo_cli.nn.groups import Groups, Slots
 from lslo_cli.nn.norms import note_inputs
 from lslo_cli.nn.routed import routed_linear
-from lslo_cli.nn.segments import Groups, Slots
 
 SLOTS = Slots(ranks=(2, 1, 8, 3), by_language=(0, 1, 2, 3))
 SHARED = Slots(ranks=(3,), by_language=(0, 0, 0, 0))

@@ -31,6 +31,10 @@ class Slots:
         bounds = accumulate(self.ranks, initial=0)
         return tuple(slice(start, stop) for start, stop in pairwise(bounds))
 
+    def adapters_of(self, languages: Tensor) -> Tensor:
+        """The adapter of each row, given its language (rows,)."""
+        return torch.tensor(self.by_language, device=languages.device)[languages]
+
     @property
     def width(self) -> int:
         """R, the sum of ranks."""
@@ -57,8 +61,7 @@ class Groups:
 
         The cost does not grow with the number of languages. Any order of rows works, and few runs are faster.
         """
-        used = torch.tensor(slots.by_language, device=languages.device)[languages]
-        parts, rows = torch.unique_consecutive(used, return_counts=True)
+        parts, rows = torch.unique_consecutive(slots.adapters_of(languages), return_counts=True)
         return cls(tuple(rows.tolist()), tuple(parts.tolist()), slots.ranks)
 
     @classmethod
@@ -66,8 +69,7 @@ class Groups:
         """All rows in one group with all adapters: few and large products, of a size fixed by R."""
         numbers = torch.arange(len(slots.ranks)).repeat_interleave(torch.tensor(slots.ranks))  # (R,)
         owners = numbers.to(languages.device)
-        used = torch.tensor(slots.by_language, device=languages.device)[languages]
-        mask = (used[:, None] == owners).unsqueeze(1)  # (rows, 1, R)
+        mask = (slots.adapters_of(languages)[:, None] == owners).unsqueeze(1)  # (rows, 1, R)
         return cls((len(languages),), (0,), (slots.width,), mask)
 
     def forward(
