@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
@@ -15,7 +14,6 @@ from lslo_cli.artifacts.again import seed_flags
 from lslo_cli.artifacts.comparable import Located, check_study, one_of_each_seed
 from lslo_cli.artifacts.evaluations import ComparedRow, ComparisonResult, EvaluationResult
 from lslo_cli.artifacts.folder import ExperimentFolder
-from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.results import TrainingResult
 from lslo_cli.data.corpus import Corpus
@@ -33,7 +31,7 @@ from lslo_cli.method.statistics import (
 )
 from lslo_cli.models.places import find_model
 from lslo_cli.search.metric import MetricSettings, SpBleu, open_spbleu
-from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
+from lslo_cli.tasks.experiment import Experiment, Upstream, Written, write_derived
 from lslo_cli.tasks.translations import read_hypotheses
 from lslo_cli.wording import Command, several
 
@@ -127,7 +125,8 @@ def _compare_two(
         spbleu_signature=pairs[0][0].result.metric().signature,
         rows=[_row(*scope, measured, drawn) for scope in _scopes(directions, languages)],
     )
-    return _write(experiment, pairs, result, path, stopwatch)
+    upstream = [Upstream("evaluation", each.path, each.artifact.digest) for pair in pairs for each in pair]
+    return write_derived(result, experiment, path, pairs[0][0].artifact, upstream, stopwatch)
 
 
 def _evaluated_pairs(
@@ -235,27 +234,3 @@ def _row(
         over_seeds=(over_seeds.low, over_seeds.high) if over_seeds else None,
         verdict=verdict(over_seeds, over_sentences),
     )
-
-
-def _write(
-    experiment: Experiment,
-    pairs: Sequence[tuple[Evaluated, Evaluated]],
-    result: ComparisonResult,
-    path: Path,
-    stopwatch: Stopwatch,
-) -> Written:
-    first = pairs[0][0].artifact
-    written = document(
-        result,
-        replace(experiment, recipe=experiment.recipe.model_copy(update={"seed": first.seed})),
-        path,
-        languages=[record.language() for record in first.languages],
-        model=first.model,
-        data=first.data,
-        upstream=[Upstream("evaluation", each.path, each.artifact.digest) for pair in pairs for each in pair],
-        stopwatch=stopwatch,
-        device="cpu",
-    )
-    with locked(path):
-        store.write(path, written.artifact)
-    return written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,35 @@ def document(
         made=made(stopwatch, device, experiment.command),
     )
     return Written(path, artifact)
+
+
+def write_derived(
+    result: Result,
+    experiment: Experiment,
+    path: Path,
+    like: Artifact[Any],
+    upstream: Sequence[Upstream],
+    stopwatch: Stopwatch,
+) -> Written:
+    """Write what was computed from artifacts alone, with the seed, languages, model and text of ``like``.
+
+    The artifact's lock is held only while it is written.
+    """
+    recipe = experiment.recipe.model_copy(update={"seed": like.seed})
+    written = document(
+        result,
+        replace(experiment, recipe=recipe),
+        path,
+        languages=[record.language() for record in like.languages],
+        model=like.model,
+        data=like.data,
+        upstream=upstream,
+        stopwatch=stopwatch,
+        device="cpu",
+    )
+    with locked(path):
+        store.write(path, written.artifact)
+    return written
 
 
 def read_training(experiment: ExperimentFolder, run: RunFolder) -> Artifact[TrainingResult]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.folder import ExperimentFolder, RunFolder
-from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch
 from lslo_cli.artifacts.results import (
     MEASURES,
@@ -27,7 +26,7 @@ from lslo_cli.method.languages import Language
 from lslo_cli.method.sites import KINDS, Stack
 from lslo_cli.method.statistics import CORRELATED, NEEDED, correlate_with_bitext
 from lslo_cli.recipe import Method
-from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document, read_training
+from lslo_cli.tasks.experiment import Experiment, Upstream, Written, read_training, write_derived
 from lslo_cli.wording import Command
 
 
@@ -44,7 +43,6 @@ def prune_report(
 
     Reports on ``run``, or else on the latest run that trained adapters; without one, or with
     ``estimate_only``, on the estimate alone. With ``reuse`` a report that is up to date is returned as it is.
-    The report's lock is held only while it is written.
     """
     stopwatch = Stopwatch()
     path = subspace or experiment.folder.subspace
@@ -69,21 +67,8 @@ def prune_report(
     if not result.correlations:
         on_event(Noted(f"no correlation with bitext size: {NEEDED}"))
     # A report draws nothing at random: its seed is that of the estimate, as its languages are.
-    of_seed = experiment.recipe.model_copy(update={"seed": estimate.seed})
-    written = document(
-        result,
-        replace(experiment, recipe=of_seed),
-        experiment.folder.prune_report,
-        languages=languages,
-        model=estimate.model,
-        data=estimate.data,
-        upstream=upstream,
-        stopwatch=stopwatch,
-        device="cpu",
-    )
-    with locked(written.path):
-        store.write(written.path, written.artifact)
-    return written
+    path = experiment.folder.prune_report
+    return write_derived(result, experiment, path, estimate, upstream, stopwatch)
 
 
 def _current(experiment: Experiment, upstream: list[Upstream]) -> Written | None:

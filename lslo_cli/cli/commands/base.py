@@ -15,6 +15,7 @@ from lslo_cli.cli.commands.base_info import info
 from lslo_cli.cli.flags import App, takes
 from lslo_cli.cli.options import ClassOptions, MachineOptions, TrackerName, TrainingTextOptions
 from lslo_cli.cli.record import line_for_record
+from lslo_cli.cli.run import print_artifacts
 from lslo_cli.cli.stage_options import say_unread
 from lslo_cli.errors import UsageError
 from lslo_cli.wording import typed
@@ -89,9 +90,7 @@ def train(options: BaseTrainOptions) -> None:
         written = tasks.train_base(
             recipe, options.out, line_for_record(options, recipe), resume=options.resume, on_event=on_event
         )
-    if options.json:
-        print(written.path.read_text(encoding="utf-8"), end="")
-    else:
+    if not print_artifacts(options, [written]):
         artifact = written.artifact
         console.show_facts(
             [

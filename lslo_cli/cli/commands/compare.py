@@ -13,6 +13,7 @@ from lslo_cli.cli.completion import offering, runs
 from lslo_cli.cli.experiment_options import ExperimentOptions
 from lslo_cli.cli.flags import seed_list, takes
 from lslo_cli.cli.options import BaseModelName, OutputOptions, TextOptions
+from lslo_cli.cli.run import print_artifacts
 from lslo_cli.errors import UsageError
 from lslo_cli.wording import counted, typed
 
@@ -66,9 +67,7 @@ def compare(options: CompareOptions) -> None:
             resamples=options.resamples,
             on_event=on_event,
         )
-    if options.json:
-        for item in written:
-            print(item.path.read_text(encoding="utf-8"), end="")
+    if print_artifacts(options, written):
         return
     for number, item in enumerate(written):
         if number:
