@@ -34,10 +34,9 @@ from lslo_cli.recipe import BaseSection, Recipe
 from lslo_cli.tasks.experiment import Experiment, Written, document
 from lslo_cli.tasks.freshness import arithmetic, same_settings
 from lslo_cli.tasks.job import alone
-from lslo_cli.training.batches import EpochBatches
+from lslo_cli.training.batches import EpochBatches, FixedEpochs
 from lslo_cli.training.checkpoint import FILE, TrainingCheckpoint, continue_with_threads
 from lslo_cli.training.device import Machine, attention_for, describe_device, length_multiple, open_device
-from lslo_cli.training.fixed_epochs import FixedEpochs
 from lslo_cli.training.metrics import logged
 from lslo_cli.training.optimisation import Optimisation
 from lslo_cli.training.tokenized import TokenizedCorpus

@@ -2,8 +2,8 @@ import random
 
 import pytest
 
-from lslo_cli.data.lengths import length_outliers
 from lslo_cli.data.lines import damaged, duplicates, normalise, overlap, readable, untranslated
+from lslo_cli.data.row_checks import length_outliers
 
 
 def test_a_repeated_line_is_a_duplicate_from_its_second_time_on_and_a_gap_is_none():

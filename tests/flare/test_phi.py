@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lslo_cli.flare.phi import FUNCTIONS, CrossAttention
+from lslo_cli.flare.adapter import FUNCTIONS, CrossAttention
 from lslo_cli.method.flare import Phi
 
 S = torch.tensor([[[1.0, -2.0, 3.0]]])

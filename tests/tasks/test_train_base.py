@@ -11,7 +11,7 @@ from lslo_cli.events import Noted, Started
 from lslo_cli.models.base import load_base
 from lslo_cli.recipe import resolve
 from lslo_cli.tasks.train_base import fit_base, train_base
-from lslo_cli.training.fixed_epochs import FixedEpochs
+from lslo_cli.training.batches import FixedEpochs
 
 
 class Source:
