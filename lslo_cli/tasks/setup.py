@@ -225,6 +225,7 @@ class Setup(Session):
             recipe.new_languages,
             [identity.digest for identity in self.data],
             self.base.identity.digest,
+            self.base.identity.settings,
         ]
         return lambda machine: digest_of([*known, *machine, depends_on])
 

@@ -216,7 +216,7 @@ def lending(lenders: Mapping[str, str]) -> Iterator[None]:
     The package has no such setting; whether it should is what the run ``borrowed`` asks.
     """
     from lslo_cli.nn import attach
-    from lslo_cli.nn.segments import Slots
+    from lslo_cli.nn.groups import Slots
 
     own = attach._slots
 

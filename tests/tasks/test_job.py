@@ -138,6 +138,17 @@ def test_a_base_model_that_computes_something_else_with_the_same_weights_is_anot
     assert not tasks.weight_learn(there(**edited(**change)), reuse=True).up_to_date
 
 
+def test_a_training_is_not_continued_on_a_base_whose_config_was_edited(fresh, edited):
+    def interrupt(event):
+        if getattr(event, "note", "").startswith("epoch 2/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tasks.weight_learn(fresh(**edited()), on_event=interrupt)
+    with pytest.raises(InputError, match="belongs to a run with other settings"):
+        tasks.weight_learn(fresh(**edited(**HEADS)), resume=True)
+
+
 def test_what_was_made_from_a_config_that_was_edited_is_stale_and_says_so(there, edited):
     with pytest.raises(InputError, match="is stale: .*encoder_attention_heads = 2, .* has 1") as error:
         tasks.evaluate(there(**edited(**HEADS)), runs=[GPS_RUN])
