@@ -121,12 +121,13 @@ def flare_epochs(job: FlareJob) -> int:
 
 
 def _seems_current(path: Path, kind: type[FlareResult], recipe: Recipe) -> bool:
-    """:func:`seems_current`, wherever text and model lie."""
+    """:func:`seems_current`, wherever text and model lie, of the language of its folder."""
     try:
         artifact = store.read(path, kind)
     except InputError:
         return False
-    return seems_current(path, kind, recipe, artifact.model.name) and seem_the_same(artifact, recipe.flare)
+    current = seems_current(path, kind, recipe, artifact.model.name, artifact.languages)
+    return current and seem_the_same(artifact, recipe.flare)
 
 
 def _runs(folder: LanguageFolder) -> set[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from lslo_cli.artifacts import store
-from lslo_cli.artifacts.results import LearnedResult
-from lslo_cli.artifacts.schema import Artifact, ModelIdentity, Result
+from lslo_cli.artifacts.results import LearnedResult, PruneReportResult
+from lslo_cli.artifacts.schema import Artifact, LanguageRecord, ModelIdentity, Result
 from lslo_cli.data.splits import with_splits
 from lslo_cli.errors import InputError
+from lslo_cli.method.languages import Language
 from lslo_cli.recipe import FitSection, Recipe, RunSection, recorded
 from lslo_cli.recipe.sections import BATCH_TOKENS
 from lslo_cli.recipe.toml import scalar
@@ -114,11 +116,31 @@ def same_settings(artifact: Artifact[Any], recipe: Recipe, *, wherever_text_is: 
     )
 
 
-def seems_current(path: Path, kind: type[Result], recipe: Recipe, model: str | None = None) -> bool:
+def same_languages(artifact: Artifact[Any], languages: Iterable[Language | LanguageRecord]) -> bool:
+    """Whether an artifact is of these languages, in all that its result depends on.
+
+    Their families only label figures, and their bitext sizes are read by prune reports alone.
+    """
+    has_sizes = isinstance(artifact.result, PruneReportResult)
+
+    def facts(language: Language | LanguageRecord) -> tuple[object, ...]:
+        return language.code, language.resource, language.bitext if has_sizes else None
+
+    return [*map(facts, artifact.languages)] == [*map(facts, languages)]
+
+
+def seems_current(
+    path: Path,
+    kind: type[Result],
+    recipe: Recipe,
+    model: str | None = None,
+    languages: Sequence[LanguageRecord] | None = None,
+) -> bool:
     """Whether the artifact at ``path`` fits the recipe and its upstream artifacts, and lacks nothing.
 
-    ``model`` is the name of the model it should be of, by default the recipe's base model. Text and model are
-    not read; the command that makes the artifact compares those as well.
+    ``model`` is the name of the model it should be of, by default the recipe's base model, and ``languages``
+    are by default the recipe's. Text and model are not read; the command that makes the artifact compares
+    those as well.
     """
     try:
         artifact = store.read_fresh(path, kind)
@@ -126,6 +148,7 @@ def seems_current(path: Path, kind: type[Result], recipe: Recipe, model: str | N
         return False
     return (
         artifact.model.name == (model or recipe.model.name)
+        and same_languages(artifact, recipe.selected_languages() if languages is None else languages)
         and same_settings(artifact, with_splits(recipe))
         and artifact.result.has_all_of(recipe)
     )

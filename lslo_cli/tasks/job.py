@@ -13,13 +13,13 @@ from typing import Generic, TypeVar
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.lock import locked
 from lslo_cli.artifacts.provenance import Stopwatch
-from lslo_cli.artifacts.schema import LanguageRecord, Result
+from lslo_cli.artifacts.schema import Result
 from lslo_cli.artifacts.writing import ELSEWHERE_RESULTS
 from lslo_cli.errors import InputError, naming_lack_of_memory
 from lslo_cli.events import Noted, OnEvent, Warned, ignore
-from lslo_cli.method.languages import Language, choose_directions
+from lslo_cli.method.languages import choose_directions
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, document
-from lslo_cli.tasks.freshness import same_settings
+from lslo_cli.tasks.freshness import same_languages, same_settings
 from lslo_cli.tasks.session import Session
 from lslo_cli.tasks.setup import Setup, check_at_hand, prepare
 from lslo_cli.training.checkpoint import CheckpointError, TrainingCheckpoint
@@ -57,7 +57,7 @@ class ArtifactJob(Generic[S]):
         same = (
             made_from == [item.digest for item in self.upstream if item.role not in apart]
             and artifact.model.is_the_same(self.setup.model_identity)
-            and [*map(_facts, artifact.languages)] == [*map(_facts, self.setup.languages)]
+            and same_languages(artifact, self.setup.languages)
             and same_settings(artifact, self.setup.recipe, wherever_text_is=True)
             and all(self.setup.digest_now(text) == text.digest for text in artifact.data)
         )
@@ -78,11 +78,6 @@ class ArtifactJob(Generic[S]):
         )
         self.setup.on_main(lambda: store.write(self.path, written.artifact))
         return written
-
-
-def _facts(language: Language | LanguageRecord) -> tuple[object, ...]:
-    """What results depend on of a language: its family only labels figures."""
-    return language.code, language.resource, language.bitext
 
 
 def is_kept(job: ArtifactJob[Setup], reuse: bool) -> bool:

@@ -25,9 +25,10 @@ from lslo_cli.method.importance import Pool, mean_demand
 from lslo_cli.method.languages import Language
 from lslo_cli.method.sites import KINDS, Stack
 from lslo_cli.method.statistics import CORRELATED, NEEDED, correlate_with_bitext
-from lslo_cli.recipe import Method
+from lslo_cli.recipe import Method, Recipe
 from lslo_cli.tasks.experiment import Experiment, Upstream, Written, read_training, write_derived
-from lslo_cli.wording import Command
+from lslo_cli.tasks.freshness import same_languages
+from lslo_cli.wording import Command, several
 
 
 def prune_report(
@@ -41,8 +42,9 @@ def prune_report(
 ) -> Written:
     """Correlate importance with bitext size, count parameters, and write ``prune-report.json``.
 
-    Reports on ``run``, or else on the latest run that trained adapters; without one, or with
-    ``estimate_only``, on the estimate alone. With ``reuse`` a report that is up to date is returned as it is.
+    The bitext sizes are the recipe's, as estimates read none. Reports on ``run``, or else on the latest run
+    that trained adapters; without one, or with ``estimate_only``, on the estimate alone. With ``reuse`` a
+    report that is up to date is returned as it is.
     """
     stopwatch = Stopwatch()
     path = subspace or experiment.folder.subspace
@@ -52,11 +54,15 @@ def prune_report(
     if reported:
         folder, training = reported
         upstream.append(Upstream("training", folder.training, training.digest))
-    if reuse and (current := _current(experiment, upstream)):
+    estimated = [record.language() for record in estimate.languages]
+    languages = _with_sizes_of(experiment.recipe, estimated)
+    if reuse and (current := _current(experiment, upstream, languages)):
         return current
+    if changed := [each for each in languages if each not in estimated]:
+        sizes = several(f"{each.code} {each.bitext or 'none'}" for each in changed)
+        on_event(Noted(f"bitext sizes that the recipe did not have when {path} was made: {sizes}"))
     if reported:
         on_event(Noted(f"reporting on run {folder.name}"))
-    languages = [record.language() for record in estimate.languages]
     result = report_on(
         estimate.result,
         training.result if reported else None,
@@ -71,14 +77,23 @@ def prune_report(
     return write_derived(result, experiment, path, estimate, upstream, stopwatch)
 
 
-def _current(experiment: Experiment, upstream: list[Upstream]) -> Written | None:
-    """The existing report, if it was made from the same artifacts."""
+def _with_sizes_of(recipe: Recipe, languages: Sequence[Language]) -> list[Language]:
+    """The languages of an estimate with the bitext sizes that the recipe has for them."""
+    known = recipe.known_languages()
+    return [replace(each, bitext=known.get(each.code, each).bitext) for each in languages]
+
+
+def _current(
+    experiment: Experiment, upstream: list[Upstream], languages: Sequence[Language]
+) -> Written | None:
+    """The existing report, if it was made from the same artifacts and with the same bitext sizes."""
     path = experiment.folder.prune_report
     try:
         artifact = store.read(path, PruneReportResult)
     except InputError:
         return None
-    same = [item.digest for item in artifact.inputs] == [item.digest for item in upstream]
+    made_from = [item.digest for item in artifact.inputs]
+    same = made_from == [item.digest for item in upstream] and same_languages(artifact, languages)
     return Written(path, artifact, up_to_date=True) if same else None
 
 

@@ -71,6 +71,20 @@ def test_other_settings_make_only_what_depends_on_them(small, tmp_path):
     assert {path.name for path in before if before[path] != after[path]} == {"subspace.json"}
 
 
+def test_a_bitext_size_makes_only_the_report_that_reads_it_and_a_class_makes_all(small, tmp_path):
+    execute(small_jobs(small, tmp_path, "prune-report"))
+    before = times(tmp_path)
+    other = small_jobs(small, tmp_path, "prune-report", languages__qso={"resource": "medium"})
+    assert not any(is_current(job) for job in other.values())
+    sizes = {"resource": "very-low", "bitext": 7}
+    changed = small_jobs(small, tmp_path, "prune-report", languages__qsi=sizes)
+    assert [job.name for job in changed.values() if not is_current(job)] == ["prune-report"]
+    execute(changed)
+    after = times(tmp_path)
+    assert {path.name for path in before if before[path] != after[path]} == {"prune-report.json"}
+    assert all(is_current(job) for job in changed.values())
+
+
 def test_processes_side_by_side_find_the_same(small, tmp_path):
     events = []
     execute(small_jobs(small, tmp_path / "one", "prune-report", "2-2-8-source-gps0.9"))

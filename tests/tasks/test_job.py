@@ -53,10 +53,11 @@ def test_what_was_made_with_other_settings_is_made_again(there, change):
     assert not tasks.weight_learn(there(**change), reuse=True).up_to_date
 
 
-def test_the_name_of_a_family_makes_nothing_stale(there):
-    entry = {"resource": str(WORLD["qki"].resource), "family": "Other"}
+def test_neither_a_familys_name_nor_a_bitext_size_trains_again_and_a_class_does(there):
+    entry = {"resource": str(WORLD["qki"].resource), "family": "Other", "bitext": 5}
     assert tasks.weight_learn(there(**{"languages.qki": entry}), reuse=True).up_to_date
-    assert not tasks.weight_learn(there(**{"languages.qki": entry | {"bitext": 5}}), reuse=True).up_to_date
+    other = there(**{"languages.qki": entry | {"resource": "low"}})
+    assert not tasks.weight_learn(other, reuse=True).up_to_date
 
 
 def test_settings_of_other_stages_make_nothing_stale(there):

@@ -39,9 +39,16 @@ def test_a_report_has_the_seed_of_its_estimate(fresh):
     assert written.artifact.seed == 5
 
 
-def test_a_report_has_the_languages_of_its_estimate(there, finished):
-    written = tasks.prune_report(there(**{"languages.qka": {"resource": "low", "bitext": 5}}))
-    assert written.artifact.languages == finished[1]["subspace.json"].languages
+def test_a_report_has_the_languages_of_its_estimate_with_the_recipes_bitext_sizes(there, finished, heard):
+    recipe = {"languages.qka": {"resource": "low", "bitext": 5}}
+    before = tasks.prune_report(there(), reuse=True)
+    written = tasks.prune_report(there(**recipe), reuse=True, on_event=heard)
+    *others, qka = finished[1]["subspace.json"].languages
+    assert written.artifact.languages == [*others, qka.model_copy(update={"bitext": 5})]
+    assert before.up_to_date and not written.up_to_date
+    assert written.artifact.result.correlations != before.artifact.result.correlations
+    assert heard.notes[0].endswith("subspace.json was made: qka 5")
+    assert tasks.prune_report(there(**recipe), reuse=True).up_to_date
 
 
 def test_without_a_run_the_report_is_on_the_estimate_alone(fresh):
