@@ -70,6 +70,7 @@ from lslo_cli.method.languages import (
     grouping,
     resource_classes,
 )
+from lslo_cli.method.schedule import PAPER_PRUNED
 from lslo_cli.paper import printed_correlations, printed_table
 from lslo_cli.tasks.translations import digest_of_translations
 from tests.scored import scored
@@ -321,6 +322,7 @@ class WrittenExperiment:
         whole = run.startswith("full")
         side = next((side for side in ("source", "target") if side in run), "learned")
         ranks = re.findall(r"\d+", run.partition("-gps")[0])
+        pruned = PAPER_PRUNED if "gps" in run else ()
         ratio, schedule = re.search(r"gps([\d.]+)", run), re.search(r"E(\d)-k(\d)", run)
         fields: dict[str, Any] = {
             "run": run,
@@ -333,7 +335,7 @@ class WrittenExperiment:
             "target_ratio": float(ratio[1]) if ratio else 0.0,
             "start_epoch": int(schedule[1]) if schedule else 2,
             "duration": int(schedule[2]) if schedule else 8,
-            "pruned_languages": [],
+            "pruned_languages": [each.code for each in self.languages if each.resource in pruned],
             "prune_targets": "both",
             "trainable_parameters": 614_990_848 if whole else 22_413_312,
             "trainable_parameters_paper_style": None if whole else 15_335_424,

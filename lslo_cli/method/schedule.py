@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lslo_cli.errors import UsageError
+from lslo_cli.method.languages import Resource
+
+PAPER_PRUNED = (Resource.HIGH, Resource.MEDIUM)
+"""The classes of languages whose adapters the paper's runs prune (section 6.3)."""
 
 
 @dataclass(frozen=True)

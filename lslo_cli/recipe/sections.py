@@ -15,6 +15,7 @@ from lslo_cli.method.base_dtype import BaseDtype
 from lslo_cli.method.importance import Pool
 from lslo_cli.method.languages import Resource
 from lslo_cli.method.metrics import CHRF_PLUS_PLUS, METRICS, SPBLEU, metric_named
+from lslo_cli.method.schedule import PAPER_PRUNED
 from lslo_cli.method.sites import SiteSet
 from lslo_cli.recipe.section import (
     Count,
@@ -244,7 +245,7 @@ class TrainSection(Section):
     """Pruning starts after this epoch (E of eq. 4)."""
     gps_duration: Count = 8
     """Epochs over which the ratio rises (k of eq. 4)."""
-    gps_classes: tuple[Resource, ...] | Literal["auto"] = (Resource.HIGH, Resource.MEDIUM)
+    gps_classes: tuple[Resource, ...] | Literal["auto"] = PAPER_PRUNED
     """Resource classes to prune; auto: languages whose estimated share is below the mean."""
     prune_targets: PruneTargets = PruneTargets.BOTH
     """Prune A and B, or B only."""

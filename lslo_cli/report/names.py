@@ -21,6 +21,10 @@ def check_name(path: Path, artifact: Artifact[TrainingResult]) -> None:
     result = artifact.result
     if result.run not in printed_runs():
         return
+    said = row_settings(result.run)
+    if classes := said.get("train.gps_classes"):
+        adapted = [each for each in artifact.languages if each.code in result.ranks]
+        said["train.gps_classes"] = ", ".join(each.code for each in adapted if each.resource in classes)
     # Start and duration are not checked: they are scaled to the length of the schedule.
     done = {
         "train.method": ("method", result.method),
@@ -28,8 +32,9 @@ def check_name(path: Path, artifact: Artifact[TrainingResult]) -> None:
         "train.ranks": ("ranks", _ranks_by_class(artifact)),
         "train.gps": ("pruning ratio", result.target_ratio),
         "train.index": ("index", result.index_source),
+        "train.gps_classes": ("pruned languages", ", ".join(result.pruned_languages)),
+        "train.prune_targets": ("pruned matrices", result.prune_targets),
     }
-    said = row_settings(result.run)
     for key, (what, value) in done.items():
         if said.get(key, value) != value:
             raise InputError(

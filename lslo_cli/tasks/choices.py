@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -19,11 +19,12 @@ from lslo_cli.errors import InputError, UsageError, nearest
 from lslo_cli.events import Noted, OnEvent, Warned, ignore
 from lslo_cli.method.allocation import Allocation, allocate, rank_budget
 from lslo_cli.method.importance import Pool
-from lslo_cli.method.languages import Resource
+from lslo_cli.method.languages import Resource, resource_classes
 from lslo_cli.method.ranks import RankMap
+from lslo_cli.method.schedule import PAPER_PRUNED
 from lslo_cli.method.strategy import Index, IndexStrategy, paper, uniform
 from lslo_cli.models.work import work_of
-from lslo_cli.recipe import NAME_LENGTH, Method, Recipe, recorded
+from lslo_cli.recipe import NAME_LENGTH, Method, PruneTargets, Recipe, recorded
 from lslo_cli.recipe.sections import PAPER_GPS
 from lslo_cli.tasks.experiment import Experiment, Upstream
 from lslo_cli.tasks.freshness import other_settings
@@ -234,8 +235,9 @@ def note_replaced(folder: RunFolder, recipe: Recipe, model: ModelIdentity, on_ev
 def run_name(experiment: Experiment) -> str:
     """The name of a run, from its settings: ``2-2-8-gps0.9``, ``full``, ``fc-2-2-16-source``.
 
-    A run that prunes no language is not named by its ratio, unless that takes an estimate to know. A name too
-    long for a folder, as with the ranks of a hundred languages, is cut and ends with a digest.
+    A run that prunes no language is not named by its ratio, unless that takes an estimate to know; one that
+    prunes other classes than the paper's, or B alone, is named by that as well: ``2-2-8-gps0.9-very-low-B``.
+    A name too long for a folder, as with the ranks of a hundred languages, is cut and ends with a digest.
     """
     section = experiment.recipe.train
     if section.method is Method.FULL:
@@ -248,14 +250,28 @@ def run_name(experiment: Experiment) -> str:
         "" if section.sites == "all" else str(section.sites),
         f"lora-r{ranks}" if section.method is Method.LORA else ranks,
         Path(section.index).stem if section.index and section.method is Method.LSLO else "",
-        f"gps{section.ratio:g}" if experiment.recipe.may_prune() else "",
-        AUTO if section.ratio > 0 and section.gps_classes == AUTO else "",
+        *(_pruning_name(experiment.recipe) if experiment.recipe.may_prune() else ()),
         _directions_name(experiment.recipe.data.directions),
     ]
     name = "-".join(part for part in parts if part)
     if len(name) > NAME_LENGTH:
         return f"{name[: NAME_LENGTH // 2]}-{sha256(name.encode()).hexdigest()[:8]}"
     return name
+
+
+def _pruning_name(recipe: Recipe) -> Iterator[str]:
+    """The ratio, and what is pruned where that is not what the paper prunes."""
+    section = recipe.train
+    yield f"gps{section.ratio:g}"
+    if section.gps_classes == AUTO:
+        yield AUTO
+    else:  # of the classes that there are: others make no other run
+        classes = resource_classes(recipe.selected_languages())
+        chosen = [each for each in classes if each in section.gps_classes]
+        if chosen != [each for each in classes if each in PAPER_PRUNED]:
+            yield from chosen
+    if section.prune_targets is not PruneTargets.BOTH:
+        yield section.prune_targets
 
 
 def _directions_name(patterns: Sequence[str]) -> str:

@@ -15,6 +15,10 @@ from lslo_cli.recipe import resolve
         ("2-2-8-gps0.9", {"train.ranks": "2,2,8", "train.gps": 0.9, "train.sites": "all"}),
         ("2-2-8-source-gps0.9", {"train.index": "source", "train.gps": 0.9}),
         ("fc-2-2-16-gps0.9", {"train.sites": "fc", "train.ranks": "2,2,16"}),
+        ("2-2-8-gps0.9", {"train.gps_classes": ["high", "medium"], "train.prune_targets": "both"}),
+        ("2-2-8-gps0.9-low-very-low", {"train.gps_classes": ["low", "very-low"]}),
+        ("8-gps0.9-auto-B", {"train.gps_classes": "auto", "train.prune_targets": "B"}),
+        ("2-2-8-gps0.9-B-E5-k8", {"train.prune_targets": "B", "train.gps_start": 5}),
         ("2-2-8-gps0.9-E5-k8", {"train.gps_start": 5, "train.gps_duration": 8}),
     ],
 )

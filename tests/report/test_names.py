@@ -26,6 +26,8 @@ def test_a_run_that_is_what_its_name_says_passes(name, written, tmp_path):
         ("full", {"method": "lslo"}, "method lslo"),
         ("fc-2-2-16-gps0.9", {"sites": "all"}, "sites all"),
         ("2-2-8-target-gps0.9", {"index_source": "learned"}, "index learned"),
+        ("2-2-8-gps0.9", {"pruned_languages": ["oc"]}, "pruned languages oc"),
+        ("2-2-8-gps0.9", {"prune_targets": "B"}, "pruned matrices B"),
     ],
 )
 def test_a_run_that_is_something_else_is_refused(name, settings, said, written, tmp_path):

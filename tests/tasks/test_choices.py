@@ -187,7 +187,7 @@ def test_a_run_in_which_no_class_is_pruned_is_not_named_by_a_ratio_and_is_up_to_
     written = tasks.train(fresh(**low))
     assert (written.path.parent.name, written.artifact.result.target_ratio) == ("8", 0.0)
     assert tasks.train(fresh(**low), reuse=True).up_to_date
-    assert run_name(fresh(**low, **{"train.gps": 0.9, "train.gps_classes": ["very-low"]})) == "8-gps0.9"
+    assert run_name(fresh(**low, **{"train.gps_classes": ["very-low"]})) == "8-gps0.9-very-low"
     assert run_name(fresh(**low, **{"train.gps": "auto"})) == "8-gps0.9-auto"
 
 
@@ -245,6 +245,10 @@ def test_without_an_estimate_its_ranks_are_refused(fresh):
         ({"train.ranks": "2,2,8", "train.index": "other/strategy.json"}, "2-2-8-strategy"),
         ({"train.ranks": "qta=2,very-low=16,medium=4,high=2"}, "qta2-very-low16-medium4-high2"),
         ({}, GPS_RUN),
+        ({"train.gps_classes": ["very-low"]}, f"{GPS_RUN}-very-low"),
+        ({"train.gps_classes": ["very-low", "high"]}, f"{GPS_RUN}-high-very-low"),
+        ({"train.prune_targets": "B"}, f"{GPS_RUN}-B"),
+        ({"train.gps_classes": ["medium", "high", "low"]}, GPS_RUN),  # none of its languages is low
     ],
 )
 def test_a_run_is_named_after_what_sets_it_apart(fresh, changes, name):
@@ -253,11 +257,13 @@ def test_a_run_is_named_after_what_sets_it_apart(fresh, changes, name):
 
 @pytest.mark.parametrize("sites", ["", "attn-", "fc-"])
 @pytest.mark.parametrize("index", ["", "-source", "-target", "-paper"])
-@pytest.mark.parametrize("ratio", ["", "-gps0.9", "-gps0.05"])
+@pytest.mark.parametrize("ratio", ["", "-gps0.9", "-gps0.05-B", "-gps0.9-high-very-low", "-gps0.9-auto-B"])
 @pytest.mark.parametrize("ranks", ["8", "2-2-8", "1-16-128"])
 def test_the_settings_that_a_name_says_make_a_run_of_that_name(fresh, sites, ranks, index, ratio):
     for name in ("full", f"{sites}{ranks}{index}{ratio}"):
         assert run_name(fresh(**row_settings(name))) == name
+        other = {"train.gps_classes": ["medium"], "train.prune_targets": "B"}
+        assert run_name(fresh(**{**other, **row_settings(name)})) == name
 
 
 @pytest.mark.parametrize("name", ["base", "a/b", "..", "/tmp", ".x", "~x"])

@@ -49,6 +49,20 @@ def test_another_base_or_other_languages_are_not_the_same_settings(fresh, heard,
     assert f'model.name="{tiny.base}"' in note and 'langs="qta,qso,qki,qka"' in note
 
 
+def test_a_run_that_prunes_other_classes_or_matrices_stands_beside_the_papers(fresh, heard):
+    pruned = {
+        written.path.parent.name: written.artifact.result.pruned_languages
+        for changes in ({}, {"train.gps_classes": ["very-low"]}, {"train.prune_targets": "B"})
+        for written in [tasks.train(fresh(**changes), on_event=heard)]
+    }
+    assert pruned == {
+        "2-2-8-gps0.9": ["qta", "qso", "qki"],
+        "2-2-8-gps0.9-very-low": ["qka"],
+        "2-2-8-gps0.9-B": ["qta", "qso", "qki"],
+    }
+    assert not replaced(heard.notes)
+
+
 def test_a_run_that_is_kept_replaces_nothing(fresh, heard):
     tasks.train(fresh(**RUN))
     tasks.train(fresh(**RUN), reuse=True, on_event=heard)
