@@ -13,7 +13,13 @@ from typing import Any, Generic, TypeVar
 from lslo_cli.artifacts import store
 from lslo_cli.artifacts.evaluations import EvaluationResult
 from lslo_cli.artifacts.folder import BASE_RUN
-from lslo_cli.artifacts.results import IndexStrategyResult, SubspaceResult, TrainingResult
+from lslo_cli.artifacts.results import (
+    RATE_OF_FULL,
+    IndexStrategyResult,
+    SubspaceResult,
+    TrainingResult,
+    unread_by,
+)
 from lslo_cli.artifacts.schema import Artifact, DataIdentity, LanguageRecord, Result
 from lslo_cli.errors import InputError
 from lslo_cli.method.metrics import SPBLEU
@@ -21,18 +27,19 @@ from lslo_cli.wording import Command, Hint, several
 
 R = TypeVar("R", bound=Result)
 
-SETTINGS = (
-    "method",
-    "index",
-    "ranks",
-    "sites",
-    "span",
-    "target_ratio",
-    "start_epoch",
-    "duration",
-    "prune_targets",
-)
-"""The settings in which runs of one experiment differ, by their names in a training result."""
+SETTINGS = {
+    "method": "train.method",
+    "index": "train.index",
+    "ranks": "train.ranks",
+    "sites": "train.sites",
+    "span": "adapters.span",
+    "target_ratio": "train.gps",
+    "start_epoch": "train.gps_start",
+    "duration": "train.gps_duration",
+    "prune_targets": "train.prune_targets",
+    "pruned_languages": "train.gps_classes",
+}
+"""The settings in which runs of one experiment differ: their names in a training result, and their keys."""
 
 OF_TRAINING = {
     "fit": (),
@@ -198,7 +205,6 @@ def trained_with(artifact: Artifact[TrainingResult], *, within_seed: bool = Fals
         "base models": _base_model(artifact),
         "languages": _languages(artifact.languages),
         **{name.replace("_", " "): Setting(getattr(result, name)) for name in SETTINGS},
-        "pruned languages": Setting(result.pruned_languages),
         **_training_text(artifact),
         **_recorded(artifact, OF_TRAINING),
     }
@@ -209,12 +215,9 @@ def trained_with(artifact: Artifact[TrainingResult], *, within_seed: bool = Fals
     if asked.get("gps_classes") == "auto" and not within_seed:
         ratio = asked.get("gps", ratio)  # that of the result is 0 if this seed's estimate prunes nobody
         found["pruned languages"], found["target ratio"] = Setting("auto"), Setting(ratio)
-    unused = {"fit.lr_full"}
-    if result.method == "full":
-        unused = {"span", "fit.lr", *(name for name in found if name.startswith("adapters."))}
-    if not ratio:
-        unused |= {"start epoch", "duration", "prune targets", "pruned languages"}
-    return {name: setting for name, setting in found.items() if name not in unused}
+    unread = unread_by(result.method, ratio)
+    unread |= {name.replace("_", " ") for name, key in SETTINGS.items() if key in unread}
+    return {name: setting for name, setting in found.items() if name not in unread}
 
 
 def estimated_with(artifact: Artifact[IndexStrategyResult] | Artifact[SubspaceResult]) -> dict[str, Setting]:
@@ -232,7 +235,7 @@ def estimated_with(artifact: Artifact[IndexStrategyResult] | Artifact[SubspaceRe
         **_training_text(artifact),
         **_recorded(artifact, {**own, "run": OF_ESTIMATES["run"]}),
     }
-    return {name: setting for name, setting in found.items() if name != "fit.lr_full"}
+    return {name: setting for name, setting in found.items() if name != RATE_OF_FULL}
 
 
 def check_alike(

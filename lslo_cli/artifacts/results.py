@@ -20,6 +20,25 @@ from lslo_cli.method.sites import Layer, Site
 from lslo_cli.method.strategy import Index, IndexStrategy, LayerWeights
 from lslo_cli.wording import Command
 
+OF_TEST = ("data.test", "data.test_rows")
+"""Keys of the text to test on."""
+OF_ADAPTERS = ("train.ranks", "train.sites", "adapters.span", "adapters.initialisation")
+OF_MAP = ("train.budget", "train.rule", "train.subspace")
+"""Keys of what is taken from an estimate."""
+OF_PRUNING = ("train.gps_start", "train.gps_duration", "train.gps_classes", "train.prune_targets")
+RATE, RATE_OF_FULL = "fit.lr", "fit.lr_full"
+
+
+def unread_by(method: str, ratio: float) -> set[str]:
+    """The keys of a recipe that a training has no use for by its method and the ratio that it prunes.
+
+    The one statement of it: results that differ in these alone are made once, and are compared.
+    """
+    unread = {RATE, *OF_ADAPTERS} if method == "full" else {RATE_OF_FULL}
+    if method != "lslo":
+        unread |= {"train.index", *OF_MAP}
+    return unread if method == "lslo" and ratio else unread.union(OF_PRUNING)
+
 
 class EpochRecord(Document):
     """One epoch of training: mean loss per target token and the fraction pruned during it."""
@@ -45,14 +64,23 @@ class LearnedResult(Result):
 
     @classmethod
     def unread(cls, recipe: Any) -> set[str]:
-        """Keys of [data] that do not determine the result."""
-        return {"test", "test_rows"}
+        """Keys of its sections that do not determine the result."""
+        return {*OF_TEST, RATE_OF_FULL}
+
+    @classmethod
+    def as_read(cls, recipe: Any) -> Any:
+        """The recipe with the :meth:`unread` keys of its sections as if none of them was set."""
+        unset = {name: getattr(recipe, name) for name in cls.sections}
+        for key in cls.unread(recipe):
+            name, _, field = key.partition(".")
+            default = type(unset[name]).model_fields[field].default
+            unset[name] = unset[name].model_copy(update={field: default})
+        return recipe.model_copy(update=unset)
 
     @classmethod
     def settings(cls, recipe: Any) -> list[Any]:
         """Those of its sections without the :meth:`unread` ones."""
-        data = recipe.data.model_copy(update=dict.fromkeys(cls.unread(recipe)))
-        return super().settings(recipe.model_copy(update={"data": data}))
+        return super().settings(cls.as_read(recipe))
 
 
 class IndexStrategyResult(LearnedResult):
@@ -67,6 +95,11 @@ class IndexStrategyResult(LearnedResult):
     trajectory: list[list[Number]]
     """Source weight of every layer (columns, in the order of ``layers``) after each epoch (rows)."""
     history: list[EpochRecord]
+
+    @classmethod
+    def unread(cls, recipe: Any) -> set[str]:
+        """Of [fit] also the epochs, if this stage has its own."""
+        return super().unread(recipe) | ({"fit.epochs"} if recipe.weight_learn.epochs else set())
 
     def strategy(self) -> IndexStrategy:
         return IndexStrategy({Layer.parse(row.layer): row.index for row in self.layers})
@@ -139,6 +172,11 @@ class SubspaceResult(LearnedResult):
     """The same in each fold of the dev rows, if every language has text in all of them."""
     overlaps: dict[str, list[Number]] = Field(default_factory=dict)
     """By language: the cosine of its update B A with that of every language, in the order of the keys."""
+
+    @classmethod
+    def unread(cls, recipe: Any) -> set[str]:
+        """Of [fit] also the epochs, if this stage has its own."""
+        return super().unread(recipe) | ({"fit.epochs"} if recipe.estimate_subspace.epochs else set())
 
     def estimate(self) -> Estimate:
         """The estimate, for making a rank map."""
@@ -213,11 +251,16 @@ class TrainingResult(LearnedResult):
 
     @classmethod
     def unread(cls, recipe: Any) -> set[str]:
-        """The text to test on, as far as no quality curve is drawn on it."""
-        rows = recipe.train.curve_rows
-        if not rows or recipe.data.dev_rows:
-            return super().unread(recipe)
-        return set() if rows == "all" else {"test_rows"}
+        """What its method has no use for, and the text to test on if no quality curve is drawn on it."""
+        section = recipe.train
+        unread = unread_by(section.method, section.ratio)
+        if section.ranks != "auto" and not (section.ratio and section.gps_classes == "auto"):
+            unread |= {*OF_MAP}
+        if not section.curve_rows:
+            return unread | {*OF_TEST, "train.curve_groups"}
+        if recipe.data.dev_rows:
+            return unread | {*OF_TEST}
+        return unread if section.curve_rows == "all" else unread | {"data.test_rows"}
 
     @classmethod
     def settings(cls, recipe: Any) -> list[Any]:

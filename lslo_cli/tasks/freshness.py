@@ -75,7 +75,7 @@ def settings_of(artifact: Artifact[Any]) -> dict[str, Any]:
     was, kind = recorded(artifact.recipe), type(artifact.result)
     if was is None:
         return {}
-    unread = {f"data.{key}" for key in kind.unread(was)} if issubclass(kind, LearnedResult) else set()
+    unread = kind.unread(was) if issubclass(kind, LearnedResult) else set()
     return {key: value for key, value in _keys(was, kind).items() if key not in unread}
 
 

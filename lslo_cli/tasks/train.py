@@ -170,7 +170,8 @@ def fine_tune(
         route=route,
         callbacks=[each for each in (pruning, dev_loss, keep, curve) if each],
         depends_on=[
-            section.model_dump(mode="json", exclude={"subspace"}),  # which says what ranks and chosen are
+            # What ranks and chosen are says more than the file that they are from.
+            TrainingResult.as_read(recipe).train.model_dump(mode="json", exclude={"subspace"}),
             strategy.as_text(),
             ranks.by_language if ranks else {},
             chosen,

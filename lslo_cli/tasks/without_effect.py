@@ -8,14 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lslo_cli.artifacts.results import OF_ADAPTERS, OF_MAP, OF_PRUNING, RATE, RATE_OF_FULL
 from lslo_cli.errors import UsageError
 from lslo_cli.recipe import Method
 from lslo_cli.tasks.choices import AUTO, uses_estimate
 from lslo_cli.tasks.experiment import Experiment
-
-OF_ADAPTERS = ("train.ranks", "train.sites", "adapters.span", "adapters.initialisation")
-OF_MAP = ("train.budget", "train.rule", "train.subspace")
-OF_PRUNING = ("train.gps_start", "train.gps_duration", "train.gps_classes", "train.prune_targets")
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ def without_effect(experiment: Experiment) -> Iterator[WithoutEffect]:
 def _by_method(experiment: Experiment) -> Iterator[WithoutEffect]:
     """What the method has no use for."""
     method = experiment.recipe.train.method
-    idle, rate, other = "fit.lr_full", "fit.lr", Method.FULL
+    idle, rate, other = RATE_OF_FULL, RATE, Method.FULL
     if method is Method.FULL:
         idle, rate, other = rate, idle, Method.LSLO
     if not experiment.typed.get(idle, "").startswith("--lr"):  # which sets the method's own

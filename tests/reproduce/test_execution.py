@@ -85,6 +85,13 @@ def test_a_bitext_size_makes_only_the_report_that_reads_it_and_a_class_makes_all
     assert all(is_current(job) for job in changed.values())
 
 
+def test_pruning_is_no_setting_of_full_fine_tuning(small, tmp_path):
+    execute(small_jobs(small, tmp_path, "full"))
+    before = times(tmp_path)
+    execute(changed := small_jobs(small, tmp_path, "full", train__gps_classes=["high"], fit__lr=0.5))
+    assert times(tmp_path) == before and all(is_current(job) for job in changed.values())
+
+
 def test_processes_side_by_side_find_the_same(small, tmp_path):
     events = []
     execute(small_jobs(small, tmp_path / "one", "prune-report", "2-2-8-source-gps0.9"))

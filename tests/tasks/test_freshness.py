@@ -114,6 +114,42 @@ def test_how_to_translate_is_a_setting_of_a_training_only_if_its_quality_was_mea
     assert trained(train=curve, evaluate=metrics) == trained(train=curve)
 
 
+PRUNING = {"gps_classes": ["very-low"], "gps_start": 5, "gps_duration": 3, "prune_targets": "B"}
+MAP = {"rule": "kept", "budget": "2.5%", "subspace": "other.json"}
+OTHER = {**PRUNING, **MAP, "ranks": "4", "sites": "fc", "index": "source", "curve_groups": ["H2H"]}
+PRUNED = {"ranks": "2,2,8", "gps": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("train", "unread"),
+    [
+        ({"method": "full"}, {*OTHER}),
+        ({"method": "lora"}, {*OTHER} - {"ranks", "sites"}),
+        ({"ranks": "2,2,8"}, {*PRUNING, *MAP, "curve_groups"}),
+        ({"ranks": "auto"}, {*PRUNING, "curve_groups"}),
+        (PRUNED, {*MAP, "curve_groups"}),
+        ({**PRUNED, "gps_classes": "auto", "curve_rows": 5}, set()),
+    ],
+)
+def test_what_a_training_has_no_use_for_is_no_setting_of_it(train, unread):
+    found = {
+        key for key, value in OTHER.items() if trained(train={**train, key: value}) == trained(train=train)
+    }
+    assert found == unread
+
+
+def test_a_training_reads_the_rate_of_its_method_and_a_stage_its_own_epochs():
+    full, rate, rate_of_full = {"method": "full"}, {"lr": 0.5}, {"lr_full": 0.5}
+    assert trained(train=full, fit=rate) == trained(train=full) != trained(train=full, fit=rate_of_full)
+    assert trained(fit=rate_of_full) == trained() != trained(fit=rate)
+    assert trained(train=full, adapters={"span": "all"}) == trained(train=full)
+    for kind in (IndexStrategyResult, SubspaceResult):
+        own = {kind.sections[-1]: {"epochs": 3}}
+        recipes = ({}, {"fit": rate_of_full}, own, {**own, "fit": {"epochs": 4}}, {"fit": {"epochs": 4}})
+        plain, of_full, stage, both, longer = (kind.settings(Recipe.model_validate(each)) for each in recipes)
+        assert plain == of_full and stage == both and longer != plain
+
+
 @pytest.mark.parametrize("test", [{"test": "other"}, {"test_rows": 2}])
 def test_the_text_to_test_on_is_a_setting_of_a_training_only_if_a_curve_is_drawn_on_it(test):
     curve, dev_curve = {"train": {"curve_rows": 10}}, {"train": {"curve_rows": 10}, "data": {"dev_rows": 5}}
