@@ -47,7 +47,11 @@ GLOSSARY = (
     ),
     (AVERAGE, "The mean over all directions."),
     ("2-2-8", "A run with adapters of rank 2 for high- and medium-resource languages and 8 for the rest."),
-    ("gps0.9", "Gradual pruning of 0.9 of the adapters of high- and medium-resource languages."),
+    (
+        "gps0.9",
+        "Gradual pruning of 0.9 of the adapters of high- and medium-resource languages, or of the classes "
+        "that are named after it; B prunes one of their two matrices.",
+    ),
     ("full, lora", "Fine-tuning of all parameters, and one LoRA for all languages."),
     ("base", "The base model before any fine-tuning."),
     ("WL", "Weight learning: whether the source or the target language selects the adapter of a layer."),
