@@ -18,7 +18,7 @@ from lslo_cli.artifacts.results import (
     SubspaceResult,
     TrainingResult,
 )
-from lslo_cli.artifacts.schema import Artifact
+from lslo_cli.artifacts.schema import Artifact, LanguageRecord
 from lslo_cli.errors import InputError
 from lslo_cli.events import Noted, OnEvent, ignore
 from lslo_cli.method.importance import Pool, mean_demand
@@ -54,15 +54,16 @@ def prune_report(
     if reported:
         folder, training = reported
         upstream.append(Upstream("training", folder.training, training.digest))
-    estimated = [record.language() for record in estimate.languages]
-    languages = _with_sizes_of(experiment.recipe, estimated)
-    if reuse and (current := _current(experiment, upstream, languages)):
+    records = _with_sizes_of(experiment.recipe, estimate.languages)
+    if reuse and (current := _current(experiment, upstream, records)):
         return current
-    if changed := [each for each in languages if each not in estimated]:
+    if changed := [each for each in records if each not in estimate.languages]:
         sizes = several(f"{each.code} {each.bitext or 'none'}" for each in changed)
         on_event(Noted(f"bitext sizes that the recipe did not have when {path} was made: {sizes}"))
+    estimate = estimate.model_copy(update={"languages": records})
     if reported:
         on_event(Noted(f"reporting on run {folder.name}"))
+    languages = [record.language() for record in estimate.languages]
     result = report_on(
         estimate.result,
         training.result if reported else None,
@@ -77,14 +78,15 @@ def prune_report(
     return write_derived(result, experiment, path, estimate, upstream, stopwatch)
 
 
-def _with_sizes_of(recipe: Recipe, languages: Sequence[Language]) -> list[Language]:
+def _with_sizes_of(recipe: Recipe, records: Sequence[LanguageRecord]) -> list[LanguageRecord]:
     """The languages of an estimate with the bitext sizes that the recipe has for them."""
     known = recipe.known_languages()
-    return [replace(each, bitext=known.get(each.code, each).bitext) for each in languages]
+    sizes = (known.get(each.code, each.language()).bitext for each in records)
+    return [each.model_copy(update={"bitext": size}) for each, size in zip(records, sizes, strict=True)]
 
 
 def _current(
-    experiment: Experiment, upstream: list[Upstream], languages: Sequence[Language]
+    experiment: Experiment, upstream: list[Upstream], languages: Sequence[LanguageRecord]
 ) -> Written | None:
     """The existing report, if it was made from the same artifacts and with the same bitext sizes."""
     path = experiment.folder.prune_report

@@ -217,11 +217,11 @@ class Setup(Session):
             recipe.seed,
             recipe.data.model_dump(mode="json", include={"temperature", "max_length"}),
             *recipe.data.directions,
-            recipe.fit.model_dump(mode="json"),
+            recipe.fit.model_dump(mode="json", exclude={"lr", "lr_full", "epochs"}),  # settings has its own
             recipe.adapters.model_dump(mode="json"),
             arithmetic(recipe.run, "share_sources"),
             asdict(settings),
-            [asdict(language) for language in self.languages],
+            [(language.code, language.resource) for language in self.languages],
             recipe.new_languages,
             [identity.digest for identity in self.data],
             self.base.identity.digest,

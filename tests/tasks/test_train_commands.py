@@ -16,6 +16,7 @@ from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.events import Noted
 from lslo_cli.tasks import commands as tasks
 from lslo_cli.tasks.experiment import read_training
+from lslo_cli.world import WORLD
 from tests.forked import run_ranks
 
 GPS = {"train.ranks": "2,2,8", "train.gps": 0.9}
@@ -102,6 +103,11 @@ def test_a_tracker_that_is_not_installed_is_refused_before_anything_is_loaded(fr
     assert not (tmp_path / "results").exists()
 
 
+def interrupt(event):
+    if getattr(event, "note", "").startswith("epoch 2/3"):
+        raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -115,14 +121,21 @@ def test_a_tracker_that_is_not_installed_is_refused_before_anything_is_loaded(fr
     ],
 )
 def test_the_checkpoint_of_a_run_with_other_settings_is_refused(fresh, change):
-    def interrupt(event):
-        if getattr(event, "note", "").startswith("epoch 2/3"):
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
         tasks.train(fresh(**GPS), run="one", on_event=interrupt)
     with pytest.raises(InputError, match="belongs to a run with other settings"):
         tasks.train(fresh(**{**GPS, **change}), run="one", resume=True)
+
+
+def test_a_checkpoint_is_continued_whatever_its_training_does_not_read_is_set_to(fresh):
+    changed = {
+        "languages.qki": {"resource": str(WORLD["qki"].resource), "family": "Other", "bitext": 5},
+        "fit.lr_full": 0.5,
+        "train.rule": "kept",
+    }
+    with pytest.raises(KeyboardInterrupt):
+        tasks.train(fresh(**GPS), run="one", on_event=interrupt)
+    assert tasks.train(fresh(**GPS, **changed), run="one", resume=True).artifact.result.history[-1].epoch == 3
 
 
 @pytest.fixture
