@@ -10,7 +10,7 @@ from dataclasses import replace
 from lslo_cli.flare.examples import Example, Pairs, Question
 from lslo_cli.method.flare import SourceNoise
 
-WORD = re.compile(r"\S+")
+WORD, SPACE = re.compile(r"\S+"), re.compile(r"\s")
 
 Change = Callable[[str, str], str]
 """From a text and the name of its random draws to the text with noise."""
@@ -27,8 +27,8 @@ def with_noise(pairs: Pairs, kind: SourceNoise, share: float, seed: int) -> Pair
     - drop: the word is removed; if a text would lose all, the word with the largest u_i stays
     - shuffle: the changed words of a text are permuted at random
 
-    White space between words stays. The answer of a question keeps its words, and its position in the context
-    is updated; other right answers are left out.
+    White space between words stays. The answer of a question stays, with what touches it up to the next white
+    space, and its position in the context is updated; other right answers are left out.
     """
     if share == 0:
         return pairs
@@ -45,9 +45,12 @@ def _with_noise(row: Example | Question, change: Change) -> Example | Question:
     if isinstance(row, Example):
         return replace(row, text=text, pair=change(row.pair, f"{row.id} pair"))
     start, end = row.label
-    before = change(row.pair[:start], f"{row.id} before")
-    after = change(row.pair[end:], f"{row.id} after")
-    return replace(row, text=text, pair=f"{before}{row.answer}{after}", start=len(before), others=())
+    first = start - len(SPACE.split(row.pair[:start])[-1])
+    stop = end + len(SPACE.split(row.pair[end:], maxsplit=1)[0])
+    before = change(row.pair[:first], f"{row.id} before")
+    after = change(row.pair[stop:], f"{row.id} after")
+    pair = before + row.pair[first:stop] + after
+    return replace(row, text=text, pair=pair, start=len(before) + start - first, others=())
 
 
 def _changed(text: str, kind: SourceNoise, share: float, words: Sequence[str], name: str) -> str:

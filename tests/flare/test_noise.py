@@ -70,6 +70,17 @@ def test_an_answer_stays_whole_and_is_found_at_its_new_place(kind):
     assert row.pair[slice(*row.label)] == "the right answer" and row.pair != context
 
 
+@pytest.mark.parametrize("kind", SourceNoise)
+@pytest.mark.parametrize("answer", ["1902", "-built (1902", "1902),"])
+def test_what_touches_an_answer_stays_as_it_is(kind, answer):
+    context = "the old mill-built (1902), was sold to a man of the town, and then burnt down"
+    question = Question("q", "when?", context, answer, context.index(answer))
+    for seed in range(9):
+        (row,) = noisy(kind, 1, seed, Pairs((question,), (question,))).source
+        assert row.pair[slice(*row.label)] == answer and row.pair != context
+        assert " mill-built (1902), " in row.pair if answer.startswith("-") else " (1902), " in row.pair
+
+
 class Begun(Exception):
     """Training would begin."""
 
