@@ -11,7 +11,17 @@ from pydantic import Field, field_validator, model_validator
 from lslo_cli.errors import UsageError
 from lslo_cli.method.codes import find_code
 from lslo_cli.method.flare import SOURCE, FlareRun, SourceNoise, SourceNorm, Translated
-from lslo_cli.recipe.section import MOST, Count, FromHome, NonNegative, Positive, Probability, Section, Seed
+from lslo_cli.recipe.section import (
+    MOST,
+    Count,
+    FromHome,
+    NonNegative,
+    Positive,
+    Probability,
+    Section,
+    Seed,
+    Share,
+)
 
 T = TypeVar("T")
 
@@ -81,9 +91,9 @@ class FlareSection(Section):
     """Normalisation of the source's states before fusion."""
     source_noise: SourceNoise = SourceNoise.REPLACE
     """Kind of noise in the words of source texts."""
-    train_noise: Probability = 0.0
+    train_noise: Share = 0.0
     """Share of a source's words to change in training and development."""
-    test_noise: tuple[Probability, ...] = (0.0,)
+    test_noise: tuple[Share, ...] = (0.0,)
     """Shares of a source's words to change in tests, one test for each."""
     mask_padding: bool = True
     """Whether to leave the padding of a source text unfused; the released code fuses it."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 # Strict numbers: true is not 1, and "3" in quotes is not a number.
 Ratio = Annotated[float, Field(ge=0, lt=1, strict=True)]
 Probability = Ratio
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 MOST = 2**31 - 1

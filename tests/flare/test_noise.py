@@ -148,3 +148,9 @@ def test_other_noise_in_tests_leaves_trainings_as_they_are():
 def test_shares_that_cannot_be_meant_are_refused(shares):
     with pytest.raises(UsageError, match=r"'flare.test_noise' cannot be"):
         resolve("flare-demo", {"flare.test_noise": shares})
+
+
+def test_all_words_of_sources_may_be_changed_by_a_setting_as_by_the_name_of_a_run():
+    flare = resolve("flare-demo", {"flare.train_noise": 1, "flare.test_noise": (0.0, 1.0)}).flare
+    assert (flare.train_noise, flare.test_noise) == (1, (0, 1))
+    assert FlareRun.parse("flare~1").train_noise == 1
