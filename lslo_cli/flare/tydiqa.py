@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lslo_cli.errors import InputError
-from lslo_cli.flare.examples import AGAIN, Pairs, Question, paired
+from lslo_cli.flare.examples import AGAIN, Pairs, Question, in_order, paired
 from lslo_cli.flare.task_files import TRANSLATE_TESTS, check_translated, each_once, json_text, translated_file
 from lslo_cli.flare.translations import checked_record
 from lslo_cli.method.flare import SOURCE
@@ -126,8 +126,8 @@ def tydiqa_pairs(
     ``tydiqa-goldp-v1.1-train.json`` and ``-dev.json`` are TyDiQA's own, ``tydiqa.translate.train.en-fi.json``
     and ``tydiqa.translate.test.fi-en.json`` XTREME's translations. Questions without an answer or a
     translation with one are left out and counted. The test set is TyDiQA's dev set; the development set is
-    the last tenth of the training set. Raises InputError for an unknown language and as :func:`read_tydiqa`
-    does.
+    the last tenth of the English training set, whatever a translation lacks: what no language is tuned on.
+    Raises InputError for an unknown language and as :func:`read_tydiqa` does.
     """
     is_test = split == "test"
     own = read_questions(folder, language if is_test else SOURCE, split)
@@ -144,13 +144,19 @@ def tydiqa_pairs(
         other = read_tydiqa(path)
     source, target = (other, own) if is_test else (own, other)
     both = {q.id for q in source if q.answer} & {q.id for q in target if q.answer}
+    left_out = len({q.id for q in (*source, *target)} - both)
+    if not is_test:
+        dev = _last_tenth(own)
+        both = both & dev if split == "dev" else both - dev
     if not both:
         raise InputError(
             f"TyDiQA-GoldP {language} {split} has no question with an answer in both texts", AGAIN
         )
     pairs = paired([q for q in source if q.id in both], [q for q in target if q.id in both], "TyDiQA-GoldP")
-    left_out = len({q.id for q in (*source, *target)} - both)
-    dev = len(pairs.target) - max(1, len(pairs.target) // 10)
-    kept = {"train": slice(dev), "dev": slice(dev, None)}.get(split, slice(None))
-    english, others = pairs.source[kept][:rows], pairs.target[kept][:rows]
-    return Pairs(english, others, 0 if split == "dev" else left_out, record)
+    return Pairs(pairs.source[:rows], pairs.target[:rows], 0 if split == "dev" else left_out, record)
+
+
+def _last_tenth(questions: list[Question]) -> set[str]:
+    """The ids of the last tenth of the questions with an answer, at least one, in the order of their ids."""
+    ids = [question.id for question in in_order([q for q in questions if q.answer])]
+    return set(ids[-max(1, len(ids) // 10) :])

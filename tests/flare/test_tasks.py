@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -231,6 +232,20 @@ def test_tydiqa_trains_on_translations_and_is_tested_beside_translations_into_en
     assert (train.source[0].answer, train.target[0].answer) == ("Aino", "on")
     with pytest.raises(InputError, match="no language 'xx'"):
         TASKS["tydiqa"].pairs(tmp_path, "xx", "train")
+
+
+def test_no_language_of_tydiqa_is_developed_on_what_another_is_trained_on(tmp_path):
+    names = [f"english-{n}-0" for n in range(10, 50)]
+    tydiqa_file(tmp_path / "tydiqa-goldp-v1.1-train.json", *names)
+    path = tydiqa_file(tmp_path / "tydiqa.translate.train.en-fi.json", *names[:-3])  # which lacks the last
+    read = partial(TASKS["tydiqa"].pairs, tmp_path)
+    dev = {language: {each.id for each in read(language, "dev").target} for language in ("en", "fi")}
+    assert dev == {"en": set(names[-4:]), "fi": {names[-4]}}
+    for language in dev:
+        assert [each.id for each in read(language, "train").target] == names[:-4]
+    tydiqa_file(path, *names[:-4])
+    with pytest.raises(InputError, match="TyDiQA-GoldP fi dev has no question with an answer in both"):
+        read("fi", "dev")
 
 
 def test_tydiqa_questions_without_an_answer_are_left_out_and_counted(tmp_path):
