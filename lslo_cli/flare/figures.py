@@ -60,11 +60,15 @@ def prepare_activations(seeds: Seeds) -> PreparedFigure:
         raise InputError(
             "no run of this study recorded activations", "evaluate one", Command("flare evaluate")
         )
+    shares = sorted({item.noise for items in probed.values() for item in items})
+    noise = (
+        f"{' and '.join(f'{share:.0%}' for share in shares)} of noise in the sources" if any(shares) else ""
+    )
     return PreparedFigure(
         "flare-activations",
         "Mean activation of source and target in the bottleneck: of the first query adapter by dimension "
-        "(FLARE's figure 5), and by layer.",
-        partial(plots.activations, probed),
+        f"(FLARE's figure 5), and by layer; {noise or 'no noise in the sources'}.",
+        partial(plots.activations, probed, noise),
     )
 
 

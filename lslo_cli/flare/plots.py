@@ -118,6 +118,7 @@ def sources(
 @styled
 def activations(
     found: Mapping[tuple[int, str], Sequence[Activation]],
+    noise: str = "",
     *,
     width: float = PAGE_WIDTH,
     style: Style = Style.PAPER,
@@ -127,7 +128,7 @@ def activations(
     ``found`` are one run's adapters by seed and language, in the order of the model. The first panel is the
     paper's figure 5, for Acehnese if available, and one seed, since dimensions of different seeds do not
     correspond. The others are means over dimensions and languages, with a band from the lowest seed to the
-    highest.
+    highest. ``noise`` says how much of it the sources have, if any.
     """
     look = style.look
     key = next((key for key in sorted(found) if key[1] == "ace"), min(found))
@@ -146,7 +147,7 @@ def activations(
         axes.set_ylim(0, top)
     by_dimension.set_ylabel("Mean activation")
     legend_below(by_dimension, columns=2)
-    title(figure, look, "Activations of source and target in the bottleneck")
+    title(figure, look, "Activations of source and target in the bottleneck" + (noise and f", {noise}"))
     return figure
 
 

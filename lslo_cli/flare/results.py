@@ -133,10 +133,14 @@ class Prediction(Document):
 
 
 class Activation(Document):
-    """Mean of relu(S) and relu(T) over real tokens in one adapter's bottleneck (the paper's figure 5)."""
+    """Mean of relu(S) and relu(T) over real tokens in one adapter's bottleneck (the paper's figure 5).
+
+    ``noise`` is that of the sources, as in a :class:`Prediction`; before it was recorded there was none.
+    """
 
     run: str
     adapter: str
+    noise: Number = 0.0
     source: list[Number]
     target: list[Number]
 

@@ -95,13 +95,18 @@ def answer(
 def probe(
     setup: FlareSetup, tuned: TaskModel, run: FlareRun, language: str, path: Path, pairs: Pairs
 ) -> list[Activation]:
-    """Mean activations of source and target in every bottleneck of a FLARE run (the paper's figure 5)."""
+    """Mean activations of source and target in every bottleneck of a FLARE run (the paper's figure 5).
+
+    The sources are those of tables and controls, with the first share of noise in them.
+    """
+    noise = setup.settings.test_noise[0]
     with setup.transfer_method(tuned, run, language) as method:
         restore_flare(path, method.attached(), method.modules())
         assert isinstance(method, FusionMethod)  # no other method is probed
-        found = activations(method, method.prepare(pairs), setup.settings.batch_size)
+        split = _prepared(setup, method, pairs, f"{language}/test", noise)
+        found = activations(method, split, setup.settings.batch_size)
     return [
-        Activation(run=str(run), adapter=name, source=source, target=target)
+        Activation(run=str(run), adapter=name, noise=noise, source=source, target=target)
         for name, (source, target) in found.items()
     ]
 

@@ -48,7 +48,7 @@ class FlareSection(Section):
 
     ``source_noise`` changes a share of the words of source texts, see ``lslo_cli/flare/noise.py``:
     ``train_noise`` of them in training and development, unless a run has its own as flare~0.4, and in tests
-    each share of ``test_noise``. Tables and controls use the first of these.
+    each share of ``test_noise``. Tables, controls and activations use the first of these.
 
     ``mask_padding = false`` also fuses the states of a source text's padding, as the released code does.
 

@@ -12,10 +12,12 @@ from lslo_cli.artifacts.folder import METRICS, ExperimentFolder
 from lslo_cli.artifacts.provenance import digest_of
 from lslo_cli.errors import InputError, UsageError
 from lslo_cli.flare import commands, runs
+from lslo_cli.flare.figures import prepare_activations
 from lslo_cli.flare.reading import read_artifacts
 from lslo_cli.flare.reporting import document_of_all, report
 from lslo_cli.flare.results import FlareEvaluationResult, FlareTrainingResult
 from lslo_cli.method.flare import shuffled_rows
+from lslo_cli.plots.style import Style
 from lslo_cli.recipe import resolve
 from lslo_cli.tasks.experiment import Experiment
 
@@ -221,6 +223,23 @@ def test_a_run_that_is_added_leaves_the_others_as_they_were(done, given, tmp_pat
     path.write_text(json.dumps(document), encoding="utf-8")
     (again,) = commands.evaluate(experiment)
     assert answered == ["flare:add:1", "lora"] and again.artifact.result == found
+
+
+def test_activations_are_of_sources_with_as_much_noise_as_in_the_tables(done, given, tmp_path):
+    shutil.copytree(done[0].folder.path, tmp_path / "copy")
+    settings = {"flare.languages": ("jv",), "flare.seeds": (1,), "flare.test_noise": (1.0, 0.0)}
+    experiment = given(tmp_path / "copy", **settings)
+    (noisy,) = commands.evaluate(experiment)
+    pairs = zip(done[2][0].artifact.result.activations, noisy.artifact.result.activations, strict=True)
+    for clean, noisy in pairs:
+        assert (clean.noise, noisy.noise) == (0, 1)
+        assert clean.source != noisy.source
+    for other in ("seed-1/su", "seed-2"):
+        shutil.rmtree(tmp_path / "copy" / other)
+    prepared = prepare_activations([experiment.folder])
+    assert prepared.caption.endswith("; 100% of noise in the sources.")
+    assert "100% of noise" in prepared.figure(style=Style.SCREEN).get_suptitle()
+    assert prepare_activations([done[0].folder]).caption.endswith("; no noise in the sources.")
 
 
 def test_an_artifact_from_before_a_setting_was_there_is_up_to_date(done, given, tmp_path):
