@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
 
-from lslo_cli.errors import UsageError
+from lslo_cli.errors import LsloError, RunError, UsageError
 from lslo_cli.recipe import Tracker
 
 PACKAGES = {
@@ -22,12 +23,15 @@ PACKAGES = {
 """The packages of each tracker; one of them is enough."""
 
 
+WITHOUT = "leave out --track: metrics.jsonl is written anyway"
+
+
 def check_tracker(tracker: Tracker | None) -> None:
     """Raise UsageError if a tracker's package is not installed."""
     if tracker and not any(map(find_spec, PACKAGES[tracker])):
         raise UsageError(
             f"--track {tracker} needs the package {PACKAGES[tracker][0]}, which is not installed",
-            f"pip install 'lslo[{tracker}]', or leave out --track: metrics.jsonl is written anyway",
+            f"pip install 'lslo[{tracker}]', or {WITHOUT}",
         )
 
 
@@ -45,6 +49,7 @@ class RunTracker:
     settings: Mapping[str, Any]
     folder: Path
     identity: dict[str, str] = field(default_factory=dict)
+    _open: GeneralTracker | None = field(default=None, init=False)
 
     @property
     def continues(self) -> bool:
@@ -52,23 +57,38 @@ class RunTracker:
         return self.identity.get("tracker") == self.tracker
 
     def start(self) -> None:
-        """Open the run."""
+        """Open the run. Raises UsageError if the tracker does not, as where nobody is logged in."""
         is_new = not self.continues
         opening, identify = SERVICES[self.tracker]
         given = opening(self, "" if is_new else self.identity["id"])
-        self._open: GeneralTracker = LOGGER_TYPE_TO_CLASS[str(self.tracker)](**given)
-        self._open.start()
-        self.identity = {"tracker": str(self.tracker), "id": str(identify(self._open.tracker))}
-        if is_new:
-            self._open.store_init_configuration(dict(self.settings))
+        with self._saying_why(UsageError):
+            run = LOGGER_TYPE_TO_CLASS[str(self.tracker)](**given)
+            run.start()
+            self._open = run
+            self.identity = {"tracker": str(self.tracker), "id": str(identify(run.tracker))}
+            if is_new:
+                run.store_init_configuration(dict(self.settings))
 
     def log(self, values: Mapping[str, float], update: int) -> None:
-        """Log values at an update."""
-        self._open.log(dict(values), step=update)
+        """Log values at an update. Raises RunError if the tracker fails."""
+        assert self._open
+        with self._saying_why(RunError):
+            self._open.log(dict(values), step=update)
 
     def finish(self) -> None:
-        """Close the run."""
-        self._open.finish()
+        """Close the run, if it is open. Raises RunError if the tracker fails."""
+        if self._open:
+            with self._saying_why(RunError):
+                self._open.finish()
+
+    @contextmanager
+    def _saying_why(self, kind: type[LsloError]) -> Iterator[None]:
+        """Raise the tracker's errors, of which each has its own, as one of this ``kind`` in its words."""
+        try:
+            yield
+        except Exception as error:
+            why = " ".join(str(error).split()) or repr(error)
+            raise kind(f"--track {self.tracker}: {why}", f"set up {self.tracker}, or {WITHOUT}") from error
 
 
 def _tensorboard(run: RunTracker, identity: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
-from lslo_cli.errors import InputError, UsageError
+from lslo_cli.errors import InputError, RunError, UsageError
 from lslo_cli.method.importance import PrunedMatrix
 from lslo_cli.method.languages import Language, Resource
 from lslo_cli.method.sites import Site
@@ -282,6 +282,19 @@ def test_a_resumed_run_is_the_same_run_in_the_tracker(tmp_path, fake, name, firs
     fit(tmp_path, tracker=tracker(tmp_path, name), resume=True)
     assert fake.opened[0].items() >= first.items()
     assert fake.opened[1].items() >= {**first, **then}.items()
+
+
+@pytest.mark.parametrize(("part", "kind"), [("start", UsageError), ("log", RunError), ("finish", RunError)])
+def test_a_tracker_that_fails_is_named_with_its_own_words(tmp_path, fake, monkeypatch, part, kind):
+    def fail(*arguments, **given):
+        raise ValueError("no API key:\nlog in")
+
+    monkeypatch.setattr(fake, part, fail)
+    with pytest.raises(kind) as caught:
+        fit(tmp_path, tracker=tracker(tmp_path))
+    assert caught.value.message == "--track wandb: no API key: log in"
+    assert "leave out --track" in caught.value.hint
+    assert fake.finished == (part == "log")  # what has not begun has no end
 
 
 def test_tensorboard_files_lie_beside_the_log_and_those_of_an_earlier_run_go(tmp_path, fake):
