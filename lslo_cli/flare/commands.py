@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from lslo_cli.artifacts import store
@@ -156,11 +157,14 @@ def evaluate(
     """Test runs on every target language with their controls, and yield each artifact.
 
     The runs ``asked`` for are tested, by default all that are trained. ``train_line`` is the command line
-    that trains them. Raises InputError if a run asked for has not been trained.
+    that trains them. Raises InputError if a run asked for has not been trained, before any is tested.
     """
-    for number in experiment.recipe.flare.seeds:
+    settings = experiment.recipe.flare
+    for number, language in product(settings.seeds, settings.languages):
+        SeedRun(experiment, number, on_event, train_line).check_trained(language, asked)
+    for number in settings.seeds:
         seed = SeedRun(experiment, number, on_event, train_line)
-        for language in experiment.recipe.flare.languages:
+        for language in settings.languages:
             yield evaluated(seed, language, asked)
 
 

@@ -82,14 +82,22 @@ class SeedRun:
         Raises InputError if there is none, or if it is stale: of another task model, made from another tuning
         or translation than there is now, with other settings, or from another text than is there now.
         """
+        path, artifact = self.folder(language).training, self._recorded(language)
+        store.check_belongs(path, artifact, self.setup.model_identity, [], self._train_line)
+        check_texts(path, artifact, self.setup, self._train_line)
+        return artifact
+
+    def check_trained(self, language: str, asked: Sequence[FlareRun]) -> None:
+        """Raise what :meth:`training` and :meth:`to_test` raise without a model or a text."""
+        self._check_asked(self._recorded(language).result, asked)
+
+    def _recorded(self, language: str) -> Artifact[FlareTrainingResult]:
         path = self.folder(language).training
         if not path.exists():
             raise InputError(f"no {FlareTrainingResult.kind} at {path}", *self._train_hint)
         artifact = store.read(path, FlareTrainingResult)
-        store.check_belongs(path, artifact, self.setup.model_identity, [], self._train_line)
         store.check_fresh(path, artifact, self._train_line)
         check_settings(path, artifact, self.experiment.recipe, self._train_line)
-        check_texts(path, artifact, self.setup, self._train_line)
         return artifact
 
     @cached_property
@@ -114,10 +122,8 @@ class SeedRun:
         if none is left, or if one was trained with another translation model than the recipe's.
         """
         path, done = self.folder(training.language).training, {run.run: run for run in training.runs}
-        of_recipe = self.setup.settings.parsed_runs()
-        missing = [str(run) for run in asked or of_recipe if str(run) not in done]
-        if missing and asked:
-            raise InputError(f"{path} has no run {', '.join(missing)}", *self._train_hint)
+        self._check_asked(training, asked)
+        missing = _missing(training, () if asked else self.setup.settings.parsed_runs())
         if missing:
             self.on_event(Noted(f"{path} has no run {', '.join(missing)}: not tested"))
         unnamed = [] if asked else left_out_of_tests(self.setup.settings, done)
@@ -129,6 +135,16 @@ class SeedRun:
         for run in wanted:
             check_translator(path, self.setup, training.language, done[str(run)], run, self._train_line)
         return [str(run) for run in wanted]
+
+    def _check_asked(self, training: FlareTrainingResult, asked: Sequence[FlareRun]) -> None:
+        if missing := _missing(training, asked):
+            path = self.folder(training.language).training
+            raise InputError(f"{path} has no run {', '.join(missing)}", *self._train_hint)
+
+
+def _missing(training: FlareTrainingResult, runs: Sequence[FlareRun]) -> list[str]:
+    """The names of the ``runs`` that a training lacks."""
+    return [str(run) for run in runs if training.run(str(run)) is None]
 
 
 def same_translator(setup: FlareSetup, language: str, done: TrainedRun, run: FlareRun) -> bool:

@@ -130,6 +130,16 @@ def test_a_language_that_is_not_trained_is_refused_with_the_same_line(given, tra
     assert LINE in caught.value.hint
 
 
+def test_nothing_is_tested_where_another_seed_or_language_is_not_trained(given, trained, tests):
+    for settings, lacking in (
+        ({"flare.seeds": (1, 2)}, "seed-2/jv"),
+        ({"flare.languages": ("jv", "su")}, "seed-1/su"),
+    ):
+        with pytest.raises(InputError, match=f"no flare-training at .*{lacking}/training.json"):
+            tests(given(trained, **settings), "zero-shot")
+        assert not tests.answered and not list(trained.rglob("evaluation.json"))
+
+
 def test_without_asking_all_that_is_trained_is_tested_and_what_is_not_is_noted(given, trained, tests):
     _, names = tests(given(trained, **{"flare.runs": ("lora", "flare", "x-mixup")}))
     assert names == list(TRAINED)
